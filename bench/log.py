@@ -31,14 +31,14 @@ def _log(product: Product, count: int) -> list[Row]:
     from workers.log.replay import replay
     from workers.log.sequencer import sequence_log, sign_checkpoint
 
-    house = product.house
+    services = product.services
     _submit(count)
-    numbered = _seconds(lambda: sequence_log(house))
-    signed = _seconds(lambda: sign_checkpoint(house))
-    log, places = house.log, range(0, count, max(1, count // ASKED))
+    numbered = _seconds(lambda: sequence_log(services))
+    signed = _seconds(lambda: sign_checkpoint(services))
+    log, places = services.log, range(0, count, max(1, count // ASKED))
     proofs = [_seconds(lambda place=place: log.inclusion(place, count)) for place in places]  # type: ignore[misc]
     problems: list[str] = []
-    replayed = _seconds(lambda: problems.extend(replay(house).problems))
+    replayed = _seconds(lambda: problems.extend(replay(services).problems))
     assert problems == []
     with override_settings(ALLOWED_HOSTS=["*"]):
         tile = [_seconds(lambda: Client().get("/log/tile/0/000")) for _ in range(20)]
@@ -76,16 +76,16 @@ def _keys(product: Product, count: int) -> list[Row]:
     from registry.models import Owner, SealingKey
     from workers.evidence.keys import change_master_key, document_key, sealing_key, signer_of
 
-    house, owner = product.house, Owner.objects.get(slug="bench")
-    master = master_key(house.config)
+    services, owner = product.services, Owner.objects.get(slug="bench")
+    master = master_key(services.config)
     made = [generate_sealing_key(master) for _ in range(count)]
     SealingKey.objects.bulk_create(
         SealingKey(owner=owner, public_key=public, encrypted_private_key=encrypted) for public, encrypted in made
     )
-    key = sealing_key(house, owner)
-    unlocked = [_seconds(lambda: signer_of(house, key)) for _ in range(ASKED)]
-    document = [_seconds(lambda: document_key(house, owner)) for _ in range(20)]
-    changed = _seconds(lambda: change_master_key(house, by="bench", reason="bench"))
+    key = sealing_key(services, owner)
+    unlocked = [_seconds(lambda: signer_of(services, key)) for _ in range(ASKED)]
+    document = [_seconds(lambda: document_key(services, owner)) for _ in range(20)]
+    changed = _seconds(lambda: change_master_key(services, by="bench", reason="bench"))
     return [
         {"what": "a sealing key unlocked (median), ms", "figure": statistics.median(unlocked) * 1000},
         {"what": "a key for documents unlocked (median), ms", "figure": statistics.median(document) * 1000},

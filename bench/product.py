@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
-    from workers.services.wiring import House
+    from workers.services.wiring import Services
 
 BATCH = 32
 OWNER = "bench"
@@ -33,10 +33,10 @@ class Product:
         from django.core.management import call_command
 
         from registry.models import Owner
-        from workers.tasks.sync_runner import Inline
+        from workers.tasks.sync_runner import SyncRunner
 
         call_command("migrate", verbosity=0)
-        self._inline = Inline(config)
+        self._inline = SyncRunner(config)
         self._owner, _ = Owner.objects.get_or_create(slug=OWNER, defaults={"name": "Bench"})
         return self
 
@@ -47,9 +47,9 @@ class Product:
         self._opened.close()
 
     @property
-    def house(self) -> "House":
+    def services(self) -> "Services":
         """The ports of this process."""
-        return self._inline.house
+        return self._inline.services
 
     def unregistered(self, paths: Sequence[Path]) -> list[Path]:
         """Those of these files that are no works yet, by their names."""
@@ -61,7 +61,9 @@ class Product:
         from registry.models import WorkPicture
         from workers.works.registration import NewWork, register_work
 
-        works = [register_work(self.house, self._owner, path.read_bytes(), NewWork(path.stem)).work for path in paths]
+        works = [
+            register_work(self.services, self._owner, path.read_bytes(), NewWork(path.stem)).work for path in paths
+        ]
         return list(WorkPicture.objects.filter(work__in=works).values_list("pk", flat=True))
 
     def register(self, paths: Sequence[Path]) -> None:
@@ -73,7 +75,7 @@ class Product:
         from registry.models import Match, WorkPicture
         from workers.steps.matching.search import search_pictures
 
-        search_pictures(self.house, waiting)
+        search_pictures(self.services, waiting)
         pictures = WorkPicture.objects.filter(pk__in=waiting).values("picture")
         matches = Match.objects.filter(registered__in=pictures).exclude(decision="none")
         return matches.values("registered").distinct().count()
@@ -85,7 +87,7 @@ class Product:
         from exhibit.clock import now
         from registry.crawls.sightings import keep_pictures
 
-        digest = self.house.blobs.put(data)
+        digest = self.services.blobs.put(data)
         with transaction.atomic():
             return keep_pictures([(digest, len(data), now())])[digest]
 
@@ -93,14 +95,14 @@ class Product:
         """Register one picture."""
         from workers.works.registration import NewWork, register_work
 
-        register_work(self.house, self._owner, data, NewWork("new"))
+        register_work(self.services, self._owner, data, NewWork("new"))
 
     def match_one(self, picture: int) -> int:
         """Match one picture; returns how many works it shows."""
         from registry.models import Match
         from workers.steps.matching.match import match_pictures
 
-        match_pictures(self.house, [picture])
+        match_pictures(self.services, [picture])
         return Match.objects.filter(found=picture).exclude(decision="none").count()
 
     def crawl(self, folder: Path) -> None:
@@ -113,9 +115,9 @@ class Product:
         sources = [{"kind": "folder", "url": str(folder)}]
         number = self._owner.watches.count() + 1
         Watch.objects.create(owner=self._owner, number=number, name=folder.name, sources=sources, next_run_at=now())
-        plan.start_due_crawls(self._inline.house)
+        plan.start_due_crawls(self._inline.services)
         for waiting in CrawlSlice.objects.filter(state="todo"):
-            crawl.crawl_slice(self._inline.house, waiting.pk)
+            crawl.crawl_slice(self._inline.services, waiting.pk)
 
     def waiting(self) -> list[int]:
         """The rows of the pictures that wait for being matched, and of those that a broken run had begun."""
@@ -148,7 +150,7 @@ class Product:
         """What the background does when the works have become many more: a codec of their own, and the index anew."""
         from workers.matching.votes_upkeep import keep_up
 
-        keep_up(self.house)
+        keep_up(self.services)
 
     def report(self, most: int) -> None:
         """Make the report over the first cases; the others are taken out of it as cleared."""
@@ -158,10 +160,10 @@ class Product:
 
         beyond = self._owner.cases.order_by("number").values_list("pk", flat=True)[most:]
         Case.objects.filter(pk__in=list(beyond)).update(decision=Case.Decision.CLEARED)
-        make_reports(self._inline.house, [request_report(self._owner, preparer="bench").pk])
+        make_reports(self._inline.services, [request_report(self._owner, preparer="bench").pk])
 
 
-def _in_processes(step: Callable[["House", Sequence[Any]], None], waiting: Sequence[Any]) -> None:
+def _in_processes(step: Callable[["Services", Sequence[Any]], None], waiting: Sequence[Any]) -> None:
     """Let a process for each core take this step, batch by batch."""
     from django.db import connection
 
@@ -177,32 +179,32 @@ def _in_processes(step: Callable[["House", Sequence[Any]], None], waiting: Seque
             raise
 
 
-def _take(step: Callable[["House", Sequence[Any]], None], batch: Sequence[Any]) -> None:
+def _take(step: Callable[["Services", Sequence[Any]], None], batch: Sequence[Any]) -> None:
     step(_house(), batch)
 
 
-def _match(house: "House", waiting: Sequence[int]) -> None:
+def _match(services: "Services", waiting: Sequence[int]) -> None:
     from workers.steps.matching.match import match_pictures
 
-    match_pictures(house, waiting)
+    match_pictures(services, waiting)
 
 
-def _register(house: "House", paths: Sequence[Path]) -> None:
+def _register(services: "Services", paths: Sequence[Path]) -> None:
     from registry.models import Owner
     from workers.works.registration import NewWork, register_work
 
     owner = Owner.objects.get(slug=OWNER)
     for path in paths:
-        register_work(house, owner, path.read_bytes(), NewWork(path.stem))
+        register_work(services, owner, path.read_bytes(), NewWork(path.stem))
 
 
 @cache
-def _house() -> "House":
+def _house() -> "Services":
     """The ports of this process, made once, and Django that finds them."""
     import django
 
     django.setup()
     from exhibit.config.config import load_config
-    from workers.services.wiring import House
+    from workers.services.wiring import Services
 
-    return House(load_config())
+    return Services(load_config())

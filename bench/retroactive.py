@@ -71,12 +71,12 @@ def _copies(folder: Path, works: Sequence[Path]) -> Path:
 
 
 def _searched(product: "Product", works: Sequence[Path], pictures: int) -> Iterator[Row]:
-    house = product.house
+    services = product.services
     from registry.vectors.fingerprints import Collection  # noqa: PLC0415 - Django is set up by now
 
     started, began = time.monotonic(), time.process_time()
     for collection in Collection:
-        house.indexes.refresh(collection)
+        services.indexes.refresh(collection)
     what = f"take {pictures:,} pictures and {min(REGISTERED, pictures):,} works into the indexes"
     yield {"what": what, "works": 0, **_spent(started, began), "found": ""}
     for group in (works[:1], works[1:]):

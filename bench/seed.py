@@ -20,14 +20,14 @@ from exhibit.config.config import load_config
 if TYPE_CHECKING:
     from django.db.models import Model
 
-    from workers.services.wiring import House
+    from workers.services.wiring import Services
 
 OWNER, PERSON, PASSWORD = "seeded", "operator@example.org", "seeded for trials"
 PICTURES = 40
 ATTENTION = "registry.migrations.0031_attention_of_earlier_cases"
 
 
-def seed(house: "House", sizes: Sizes) -> None:
+def seed(services: "Services", sizes: Sizes) -> None:
     """Fill an empty database.
 
     Raises:
@@ -39,7 +39,7 @@ def seed(house: "House", sizes: Sizes) -> None:
 
     if Owner.objects.exists():
         sys.exit("There are rows already. Seed into a data folder of its own: EXHIBIT_DATA=var/seeded")
-    thumbnails = _thumbnails(house)
+    thumbnails = _thumbnails(services)
     with transaction.atomic():
         owner = Owner.objects.create(slug=OWNER, name="Seeded Agency")
         User.objects.create_user(PERSON, PERSON, PASSWORD, is_staff=True).memberships.create(owner=owner, role="owner")
@@ -49,7 +49,7 @@ def seed(house: "House", sizes: Sizes) -> None:
             cursor.execute(import_module(ATTENTION).Migration.operations[0].sql)
 
 
-def _thumbnails(house: "House") -> list[bytes]:
+def _thumbnails(services: "Services") -> list[bytes]:
     """Some small pictures in the blob store, which all rows share."""
     from demo.pictures import textured
 
@@ -57,7 +57,7 @@ def _thumbnails(house: "House") -> list[bytes]:
     for number in range(PICTURES):
         out = io.BytesIO()
         textured(number, (256, 192)).save(out, format="JPEG", quality=70)
-        kept.append(house.blobs.put(out.getvalue()).raw)
+        kept.append(services.blobs.put(out.getvalue()).raw)
     return kept
 
 
@@ -101,9 +101,9 @@ def main() -> int:
         migrate()
         from django.db import connection
 
-        from workers.services.wiring import House
+        from workers.services.wiring import Services
 
-        seed(House(config), Sizes(options.works, options.sightings, options.cases))
+        seed(Services(config), Sizes(options.works, options.sightings, options.cases))
         with connection.cursor() as cursor:
             cursor.execute("VACUUM ANALYZE")
     print(f"Sign in as {PERSON} with the password: {PASSWORD}")

@@ -19,7 +19,7 @@ from exhibit.config.config import load_config
 if TYPE_CHECKING:
     from django.test import Client
 
-    from workers.services.wiring import House
+    from workers.services.wiring import Services
 
 SIZE = (160, 120)
 """Pixels of a picture: small, so that what is measured is the way of many files and not the decoding of large ones."""
@@ -90,16 +90,16 @@ def send(client: "Client", slug: str, count: int, broken: int) -> tuple[int, flo
     return int(to["page"].rstrip("/").rpartition("/")[2]), beginning, portions
 
 
-def register(house: "House") -> Iterator[tuple[int, float]]:
+def register(services: "Services") -> Iterator[tuple[int, float]]:
     """Register what waits in one process; yields how many are done and the seconds so far."""
     from registry.db import steps
     from registry.models import UploadFile
     from workers.pipeline.steps import STEPS
-    from workers.steps.matching.register import take_in
+    from workers.steps.matching.register import import_uploads
 
     begun, done = time.perf_counter(), 0
-    while ids := steps.due_ids(UploadFile, house.stale_after, STEPS["register"].batch):
-        take_in(house, ids)
+    while ids := steps.due_ids(UploadFile, services.stale_after, STEPS["register"].batch):
+        import_uploads(services, ids)
         done += len(ids)
         if done % 1000 < len(ids):
             yield done, time.perf_counter() - begun
@@ -140,7 +140,7 @@ def main() -> int:
         from django.test import Client
 
         from registry.models import Owner, Upload, User
-        from workers.services.wiring import House
+        from workers.services.wiring import Services
         from workers.works.uploads import progress_of
 
         owner = Owner.objects.create(slug=f"bench-{Owner.objects.count()}", name="Bench")
@@ -153,8 +153,8 @@ def main() -> int:
         middle, late = (percentile(portions, share) * 1000 for share in (0.5, 0.95))
         print(f"{len(portions)} portions: {sum(portions):.1f} s, median {middle:.0f} ms, 95th percentile {late:.0f} ms")
         print(f"memory until here: {peak():,.0f} MiB", flush=True)
-        house = House(load_config())
-        for done, seconds in register(house):
+        services = Services(load_config())
+        for done, seconds in register(services):
             print(f"{done:>7,} worked off after {seconds:7.1f} s ({seconds / done * 1000:.0f} ms each)", flush=True)
         print(f"memory: {peak():,.0f} MiB")
         for name, seconds in look(client, owner.slug, number):

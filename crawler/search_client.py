@@ -15,18 +15,18 @@ from typing import Any
 import requests
 
 from crawler.formats.strict import read
-from crawler.reading.found import LONGEST_ADDRESS, absolute, is_visitable, plain
+from crawler.reading.found import MAX_ADDRESS, absolute, is_visitable, plain
 from exhibit.errors import RefusedError, WrongUseError
 from exhibit.network.guard import Guard
 from exhibit.network.http import guarded_session, read_limited
 
-MOST_BYTES = 8_000_000
+MAX_BYTES = 8_000_000
 REQUEST_SECONDS = 60.0
-LONGEST_WAIT = 3_600.0
+MAX_WAIT = 3_600.0
 _BODIES = ("query", "form", "json", "multipart")
 _PLACEHOLDER = re.compile(r"\{(key|words|page|offset|size)\}")
-_MOST_RESULTS = 5_000
-_LONGEST_TOKEN = 4_000
+_MAX_RESULTS = 5_000
+_MAX_TOKEN = 4_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,7 +241,7 @@ def ask(service: Service, key: str, asked: Asked, guard: Guard) -> Found:
             allow_redirects=False,
             **_sent(service, key, asked),
         )
-        body = read_limited(response, MOST_BYTES, REQUEST_SECONDS)
+        body = read_limited(response, MAX_BYTES, REQUEST_SECONDS)
     except (requests.RequestException, UnicodeError, ValueError):
         raise _failed(service, "couldn't be reached") from None  # the original names the address with the key
     finally:
@@ -297,7 +297,7 @@ def _check(service: Service, response: requests.Response, value: object) -> None
         raise SearchRefusedError(f"{service.name} says that the searches of this key are used up.", reason="quota")
     if status in errors.busy:
         wait = response.headers.get("Retry-After", "")
-        seconds = min(float(wait), LONGEST_WAIT) if wait.isascii() and wait.isdecimal() else None
+        seconds = min(float(wait), MAX_WAIT) if wait.isascii() and wait.isdecimal() else None
         raise SearchRefusedError(f"{service.name} asks to be asked later.", reason="busy", wait=seconds)
     if status in errors.unsearchable:
         raise SearchRefusedError(f"{service.name} can't search for this.", reason="unsearchable")
@@ -309,21 +309,21 @@ def _check(service: Service, response: requests.Response, value: object) -> None
 
 def _found(service: Service, value: object, asked: Asked) -> Found:
     answer, base = service.answer, service.request.url
-    results = list(_at(value, answer.results))[:_MOST_RESULTS]
+    results = list(_at(value, answer.results))[:_MAX_RESULTS]
     places = tuple(dict.fromkeys(place for one in results if (place := _place(answer, one, base)) is not None))
     following = next(iter(_at(value, answer.next)), "") if answer.next else ""
     next_page = str(following) if isinstance(following, str | int) and not isinstance(following, bool) else ""
     total = next(iter(_at(value, answer.total)), 0) if answer.total else 0
     seen = asked.offset + service.pace.size
     more = bool(next_page) or (isinstance(total, int) and seen < total and bool(results))
-    return Found(places, len(results), next_page[:_LONGEST_TOKEN], more)
+    return Found(places, len(results), next_page[:_MAX_TOKEN], more)
 
 
 def _place(answer: Answer, result: object, base: str) -> Place | None:
     """Where a result shows the picture; none when it names no address that could be visited."""
     image, page, title = (_text(result, path) for path in (answer.image, answer.page, answer.title))
     image, page = absolute(base, image), absolute(base, page)
-    if not is_visitable(image) or len(image) > LONGEST_ADDRESS:
+    if not is_visitable(image) or len(image) > MAX_ADDRESS:
         return None
     return Place(image, page if is_visitable(page) else image, plain(title))
 

@@ -28,8 +28,8 @@ REQUEST_SECONDS = 5.0
 PAGE_BYTES = 2_000_000
 """Of an answer, at its beginning: enough to tell what it is and what it names first."""
 
-LONGEST = 2_000
-MOST = 8
+MAX_ADDRESS = 2_000
+MAX_PROPOSED = 8
 """Sitemaps and feeds that are proposed, each."""
 _NO_PAGE = (b"<?xml", b"<rss ", b"<feed", b"<urls", b"<site", b"\x1f\x8b")
 """How sitemaps and feeds begin, and gzipped sitemaps."""
@@ -105,7 +105,7 @@ def look_at(
 def _check(url: str, guard: Guard) -> None:
     guard.check_url(url)
     host = plain_host(urlsplit(url).hostname or "")
-    if len(url) > LONGEST or ("." not in host and not is_localhost(host) and literal_address(host) is None):
+    if len(url) > MAX_ADDRESS or ("." not in host and not is_localhost(host) and literal_address(host) is None):
         raise RefusedError("This isn't the address of a site.", reason="bad-url")
 
 
@@ -163,10 +163,10 @@ class _Visit:
         found = [
             Proposal(kind, one)
             for kind, addresses in ((SourceKind.SITEMAP, sitemaps), (SourceKind.FEED, feeds))
-            for one in list(dict.fromkeys(addresses))[:MOST]
+            for one in list(dict.fromkeys(addresses))[:MAX_PROPOSED]
             if same_domain(one, url) and (_origin(one) != _origin(url) or policy.allows(one))
         ]
-        return [one for one in found if len(one.url) <= LONGEST and self._may_visit(one.url)]
+        return [one for one in found if len(one.url) <= MAX_ADDRESS and self._may_visit(one.url)]
 
     def _may_visit(self, url: str) -> bool:
         """Whether what a site names may be visited, as far as the text tells: else a watch of it would be refused."""

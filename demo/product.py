@@ -12,7 +12,7 @@ from typing import Final
 from exhibit.errors import ExhibitError
 
 REPOSITORY: Final = Path(__file__).resolve().parent.parent
-LONGEST_COMMAND: Final = 3600.0
+MAX_COMMAND: Final = 3600.0
 """Seconds: a machine held to 35% of a core takes 2,102 for the whole demonstration."""
 
 
@@ -47,12 +47,12 @@ class Product:
                 env={**os.environ, **self.settings},
                 capture_output=True,
                 text=True,
-                timeout=LONGEST_COMMAND,
+                timeout=MAX_COMMAND,
                 check=False,
             )
         except subprocess.TimeoutExpired as error:
             self._note(words, "[too long]")
-            raise CommandError(f"{name} took longer than {LONGEST_COMMAND:.0f} seconds.", hint=hint) from error
+            raise CommandError(f"{name} took longer than {MAX_COMMAND:.0f} seconds.", hint=hint) from error
         self._note(words, f"{done.stdout}{done.stderr}[{done.returncode}]")
         if done.returncode not in accept:
             last = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()[-2:]

@@ -18,7 +18,7 @@ from exhibit.errors import ServiceMissingError
 
 LABEL: Final = "Development witness of the demonstration, without legal weight"
 SECONDS_BETWEEN_BLOCKS: Final = "2"
-LONGEST_START: Final = 300.0
+MAX_START: Final = 300.0
 """Seconds; a slow machine takes many times what others do."""
 
 
@@ -91,7 +91,7 @@ def _running(what: str, folder: Path) -> Iterator[str]:
         process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=log, text=True)
     assert process.stdout is not None
     try:
-        late = Timer(LONGEST_START, process.kill)
+        late = Timer(MAX_START, process.kill)
         late.daemon = True
         late.start()
         url = process.stdout.readline().strip()  # one that ends says nothing

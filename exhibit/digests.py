@@ -1,4 +1,4 @@
-"""SHA-256 digests, the addresses of all bytes in the house (FIPS 180-4)."""
+"""SHA-256 digests, the addresses of all bytes in the installation (FIPS 180-4)."""
 
 import hashlib
 from dataclasses import dataclass

@@ -65,7 +65,7 @@ class ServiceMissingError(ExhibitError):
 
 
 class RefusedError(ExhibitError):
-    """A rule of the house forbids it: an address, a size, a blocklist entry.
+    """A rule of the installation forbids it: an address, a size, a blocklist entry.
 
     Args:
         message: one sentence for the user.

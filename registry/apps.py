@@ -4,7 +4,7 @@ from django.apps import AppConfig
 
 
 class RegistryConfig(AppConfig):
-    """All rows of the house live in this one app."""
+    """All rows of the installation live in this one app."""
 
     name = "registry"
     label = "registry"

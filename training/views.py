@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from training import edits, overlays
 from training.edits import Pixels, at_most, chance, colour, cover, crop, paint, resized, strip
 
-MOST_SHOWN = 9
-MOST_BEHIND = 3
+MAX_SHOWN = 9
+MAX_BEHIND = 3
 NOBODY = -1
 
 AFTERWARDS: tuple[edits.Edit, ...] = (
@@ -26,7 +26,7 @@ SINGLE: tuple[tuple[float, edits.Edit], ...] = (
     (0.10, overlays.watermark), (0.14, overlays.frame), (0.13, overlays.caption),
 )  # fmt: skip
 """Edits of one picture and how often each is taken; at most five are."""
-MOST_EDITS = 5
+MAX_EDITS = 5
 
 SCREENS = ((480, 300), (448, 280), (320, 400), (240, 420), (400, 400))
 GRIDS = ((2, 2), (2, 2), (2, 2), (2, 2), (1, 2), (2, 1), (1, 3), (2, 3), (3, 2), (3, 3))
@@ -157,7 +157,7 @@ class Studio:
         pixels = self._cut(rng, pixels, alone=alone)
         strength = 1.0 if alone else 0.45
         chosen: list[edits.Edit] = [edit for share, edit in SINGLE if chance(rng, share * strength)]
-        for index in rng.permutation(len(chosen))[:MOST_EDITS]:
+        for index in rng.permutation(len(chosen))[:MAX_EDITS]:
             pixels = chosen[index](rng, pixels)
         view = View(at_most(pixels, 400), [job.picture])
         if not alone:
@@ -257,8 +257,8 @@ def _fitted(pixels: Pixels, width: int, height: int) -> Pixels:
 def _together(views: Sequence[View], side: int) -> Made:
     return Made(
         np.stack([resized(view.pixels, side, side) for view in views]),
-        np.array([_filled(view.shown, MOST_SHOWN) for view in views], np.int64),
-        np.array([_filled(view.behind, MOST_BEHIND) for view in views], np.int64),
+        np.array([_filled(view.shown, MAX_SHOWN) for view in views], np.int64),
+        np.array([_filled(view.behind, MAX_BEHIND) for view in views], np.int64),
     )
 
 

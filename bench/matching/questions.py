@@ -18,7 +18,7 @@ from bench.progress import Progress
 from exhibit.types import Decision
 
 SHARE_OF_OTHERS = 0.1
-MOST_OTHERS = 40
+MAX_OTHERS = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def roles(pool: Sequence[Path], works: int, seed: int, folders: "Folders") -> Ro
     chosen, rest = dealt[:count], dealt[count:]
     others = photos_in(*folders.others)
     if not others:
-        share = max(1, min(MOST_OTHERS, round(len(dealt) * SHARE_OF_OTHERS)))
+        share = max(1, min(MAX_OTHERS, round(len(dealt) * SHARE_OF_OTHERS)))
         others, rest = rest[:share], rest[share:]
     middle = 0 if folders.distractors else len(rest) // 2
     unrelated = photos_in(*folders.unrelated) or rest[middle:]

@@ -23,7 +23,7 @@ from indexer.edits import EDITS, OVERLAYS, PAGES
 from indexer.picture.spaces import PIPELINE
 
 NO_FOLDERS = Folders()
-MOST_PAIRS = 5
+MAX_PAIRS = 5
 """Under overlays, for each unrelated photo."""
 
 
@@ -129,8 +129,8 @@ def _asked(choice: Choice, parts: Roles, unrelated: int) -> list[Row]:
         "unrelated photographs": unrelated,
         "edits of each of them, besides itself": choice.each,
         "neighbours and backgrounds": len(parts.others),
-        "pairs under one overlay": min(choice.overlays, MOST_PAIRS * unrelated),
-        "pairs in one page": min(choice.pages, MOST_PAIRS * unrelated),
+        "pairs under one overlay": min(choice.overlays, MAX_PAIRS * unrelated),
+        "pairs in one page": min(choice.pages, MAX_PAIRS * unrelated),
         "pictures whose time was taken": choice.mix,
         "seed": choice.seed,
         "pipeline": PIPELINE,
@@ -181,7 +181,7 @@ def _retrievers(parts: Roles, registered: Registered, folder: Path) -> tuple[lis
 def _overlays(choice: Choice, parts: Roles, unrelated: Sequence[Path], asking: Asking) -> list[overlays.Judged]:
     if len(unrelated) < 2:
         return []
-    counts = [min(count, MOST_PAIRS * len(unrelated)) for count in (choice.overlays, choice.pages)]
+    counts = [min(count, MAX_PAIRS * len(unrelated)) for count in (choice.overlays, choice.pages)]
     marks = overlay_pairs(unrelated, parts.others, OVERLAYS, counts[0], choice.seed)
     pages = overlay_pairs(unrelated, parts.others, PAGES, counts[1], choice.seed + 1)
     kept = asking.answers.folder / "overlays.jsonl"

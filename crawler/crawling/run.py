@@ -25,7 +25,7 @@ from exhibit.errors import ExhibitError, ExitCode
 _CHECK_SECONDS = 0.5
 _GRACE_SECONDS = 1.0
 _PR_SET_PDEATHSIG = 1
-_LEAST_MEMORY_MB = 1_024
+_MIN_MEMORY_MB = 1_024
 _EXIT_CODES = {"memory": ExitCode.INCOMPLETE, "stopped": ExitCode.INCOMPLETE, "error": ExitCode.CHECK_FAILED}
 _SENTENCES = {
     "budget-seconds": ("budget", "The job had used up its time."),
@@ -151,6 +151,6 @@ def _die_with_parent() -> None:
 
 def _limit_memory(megabytes: int) -> None:
     """Let the system refuse far more memory than the limit, which is looked at only between two answers."""
-    most = max(2 * megabytes, _LEAST_MEMORY_MB) * MIB
+    most = max(2 * megabytes, _MIN_MEMORY_MB) * MIB
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     resource.setrlimit(resource.RLIMIT_DATA, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))

@@ -21,7 +21,7 @@ Crawler: TypeAlias = Any
 FOR_POLICY = "exhibit_for_policy"
 STAYS_IN_SCOPE = "exhibit_stays_in_scope"
 _TRIES = "exhibit_tries"
-_MOST_TRIES = 2
+_MAX_TRIES = 2
 _POLICY_PRIORITY = 1_000
 
 
@@ -169,7 +169,7 @@ class Patience:
         tries = request.meta.get(_TRIES, 0)
         host = host_of(request.url)
         left = self._crawl.budget.seconds_left
-        if tries >= _MOST_TRIES or not self._crawl.pace.pause(host, header(response, "Retry-After"), tries, left):
+        if tries >= _MAX_TRIES or not self._crawl.pace.pause(host, header(response, "Retry-After"), tries, left):
             return response
         again = request.replace(dont_filter=True)
         again.meta[_TRIES] = tries + 1

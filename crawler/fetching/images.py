@@ -22,7 +22,7 @@ ACCEPT = "image/avif,image/webp,image/png,image/jpeg,image/*;q=0.8,*/*;q=0.5"
 IMAGE = "exhibit_image"
 
 _PRIORITY = 10
-_MOST_RESULTS = 5_000
+_MAX_RESULTS = 5_000
 _DATA = re.compile(r"data:(?P<type>[\w.+-]+/[\w.+-]+)?(?P<parameters>(?:;[^,;]*)*),", re.IGNORECASE)
 _SPENT = "The job had used up its budget."
 
@@ -135,7 +135,7 @@ class Images:
         if isinstance(result, Refusal):
             self._crawl.budget.drop_image()
         self._results[url] = result
-        if len(self._results) > _MOST_RESULTS:
+        if len(self._results) > _MAX_RESULTS:
             self._results.popitem(last=False)
         for visit, found in self._waiting.pop(url, ()):
             if not visit.is_over:

@@ -13,7 +13,7 @@ from exhibit.network.guard import Guard
 from exhibit.network.hosts import is_localhost
 from exhibit.network.urls import host_of
 
-_MOST_NAMES = 10_000
+_MAX_NAMES = 10_000
 
 Untyped: TypeAlias = Any
 """Objects of Twisted and Scrapy, which are typed by interfaces that mypy doesn't read."""
@@ -69,7 +69,7 @@ class _Resolver:
         return resolution
 
     def _learn(self, receiver: Untyped, host: str, port: int, found: list[str]) -> None:
-        if found and len(self._names) < _MOST_NAMES:
+        if found and len(self._names) < _MAX_NAMES:
             self._names[host] = found
         self._answer(receiver, host, port, found)
 

@@ -17,7 +17,7 @@ from crawler.state.visit import Visit
 SHEET = "exhibit_sheet"
 SHEETS_PER_PAGE = 8
 
-_MOST_BYTES = 1024 * 1024
+_MAX_BYTES = 1024 * 1024
 _PRIORITY = 20
 _DEEPEST = 1
 
@@ -62,7 +62,7 @@ class Sheets:
                 callback=self.arrived,
                 errback=self.failed,
                 headers=self._crawl.headers("text/css,*/*;q=0.1"),
-                meta={SHEET: url, "download_maxsize": _MOST_BYTES},
+                meta={SHEET: url, "download_maxsize": _MAX_BYTES},
                 priority=_PRIORITY,
                 dont_filter=True,
             )

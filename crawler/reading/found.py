@@ -7,7 +7,7 @@ from urllib.parse import urldefrag, urljoin, urlsplit
 from crawler.formats.job import Kind
 
 CONTEXT_LENGTH = 500
-LONGEST_ADDRESS = 8_192
+MAX_ADDRESS = 8_192
 _ROOM = 24 * 1024 * 1024
 _EACH = 200
 _UNSAFE = re.compile("[\x00-\x20\x7f\ud800-\udfff]")
@@ -90,7 +90,7 @@ def absolute(base: str, address: str) -> str:
         return ""
     if address[:5].lower() == "data:":
         return address
-    if len(address) + len(base) > 2 * LONGEST_ADDRESS:
+    if len(address) + len(base) > 2 * MAX_ADDRESS:
         return ""
     try:
         joined = urldefrag(urljoin(base, address.replace("\t", "").replace("\r", "").replace("\n", ""))).url
@@ -100,7 +100,7 @@ def absolute(base: str, address: str) -> str:
     if parts.scheme in _NOT_ADDRESSES or (parts.scheme in _VISITED and not parts.hostname):
         return ""
     joined = _UNSAFE.sub(_escaped, joined)
-    return joined if len(joined) <= LONGEST_ADDRESS else ""
+    return joined if len(joined) <= MAX_ADDRESS else ""
 
 
 def is_visitable(url: str) -> bool:

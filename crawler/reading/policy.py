@@ -11,7 +11,7 @@ ROBOTS_BYTES = 500 * 1024
 """RFC 9309, 2.5: a crawler reads at least this much."""
 
 _CONTENT_SIGNAL = re.compile(r"(?im)^[ \t]*content-signal[ \t]*:[ \t]*([^#\r\n]{1,300})")
-_MOST_RULES = 1_000
+_MAX_RULES = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ def reservations_of(body: bytes) -> tuple[Reservation, ...]:
     except (ValueError, RecursionError):
         return ()
     rules: list[Reservation] = []
-    for entry in entries[:_MOST_RULES] if isinstance(entries, list) else ():
+    for entry in entries[:_MAX_RULES] if isinstance(entries, list) else ():
         if isinstance(entry, dict) and isinstance(entry.get("location"), str):
             reserved = str(entry.get("tdm-reservation")) == "1"
             rules.append(Reservation(entry["location"], reserved, str(entry.get("tdm-policy") or "")))

@@ -7,7 +7,7 @@ from lxml.etree import LxmlError
 _IMAGE_KEYS = frozenset({"image", "images", "photo", "photos", "thumbnail", "thumbnailUrl", "primaryImageOfPage"})
 _ADDRESS_KEYS = ("url", "contentUrl", "@id", "thumbnailUrl")
 _IMAGE_TYPES = ("ImageObject", "Photograph", "http://schema.org/ImageObject", "https://schema.org/ImageObject")
-_MOST_NODES = 20_000
+_MAX_NODES = 20_000
 
 
 def images_of(root: Any) -> list[tuple[str, str]]:  # noqa: ANN401 - an lxml element
@@ -34,7 +34,7 @@ def images_of(root: Any) -> list[tuple[str, str]]:  # noqa: ANN401 - an lxml ele
 def _search(items: list[Any]) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     waiting: list[Any] = list(reversed(items))
-    for _ in range(_MOST_NODES):
+    for _ in range(_MAX_NODES):
         if not waiting:
             break
         node = waiting.pop()

@@ -10,9 +10,9 @@ from exhibit.clock import now
 Downloader: TypeAlias = Any
 """Scrapy's downloader; its slots, one a host, hold delay, concurrency and the time of the last request."""
 
-_LONGEST_DELAY = 60.0
+_MAX_DELAY = 60.0
 _FIRST_WAIT = 5.0
-_LEAST_DELAY = 0.01
+_MIN_DELAY = 0.01
 
 
 class Pace:
@@ -57,7 +57,7 @@ class Pace:
             return False
         slot = self._downloader.slots.get(host)
         if slot is not None:
-            slot.delay = max(slot.delay, _LEAST_DELAY)
+            slot.delay = max(slot.delay, _MIN_DELAY)
             slot.lastseen = time.monotonic() + wait
         return True
 
@@ -68,7 +68,7 @@ class Pace:
             return
         target = latency / slot.concurrency
         delay = max(target, (slot.delay + target) / 2)
-        delay = max(min(delay, _LONGEST_DELAY), self._floor(host))
+        delay = max(min(delay, _MAX_DELAY), self._floor(host))
         if success or delay > slot.delay:
             slot.delay = delay
 

@@ -18,6 +18,7 @@ from desk.api.resources import (
     evidence,
     licences,
     notices,
+    notifications,
     owners,
     packages,
     reports,
@@ -25,7 +26,6 @@ from desk.api.resources import (
     watches,
     works,
 )
-from desk.api.resources import notifications as told
 
 WORDS = """What the site of this installation does, for programs. Every address of an owner begins with its short name;
 what belongs to somebody else isn't there. Times are RFC 3339 in UTC. Lists come in pieces: ask again with `cursor`."""
@@ -84,5 +84,5 @@ api = Api(title="Exhibit", version="1", description=WORDS, docs_url=None, auth=R
 tell_problems(api)
 for resource in (owners, works, declarations, uploads, watches, licences, cases, evidence, notices, reports, packages):
     api.add_router("", resource.router)
-for router in (packages.link_router, told.router, owners.member_router, evidence.log_router):
+for router in (packages.link_router, notifications.router, owners.member_router, evidence.log_router):
     api.add_router("", router)

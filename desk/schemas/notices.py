@@ -11,7 +11,7 @@ from registry import models
 from registry.notices.mail import may_have_left
 from workers.notices.contents import gaps, items_of, letter
 from workers.notices.signing import TEXT_NAME, file_of
-from workers.services.wiring import House
+from workers.services.wiring import Services
 
 
 class NoticeLine(Answer):
@@ -90,14 +90,14 @@ def notice_line(row: models.Notice) -> Plain:
     return {**fields(row, "number kind language party state"), **signing}
 
 
-def notice(house: House, row: models.Notice) -> Plain:
+def notice(services: Services, row: models.Notice) -> Plain:
     """A notice with its letter and all that is known of it."""
     items, is_draft = items_of(row), row.state == models.Notice.State.DRAFT
     made = letter(row, items) if is_draft else None
     return {
         **notice_line(row),
         "fields": row.fields,
-        "text": _text(house, row) if made is None else made.whole,
+        "text": _text(services, row) if made is None else made.whole,
         "warnings": [] if made is None else [one for found in made.warned.values() for one in warnings(found)],
         "missing": gaps(row, items) if is_draft else [],
         "cases": [
@@ -110,8 +110,8 @@ def notice(house: House, row: models.Notice) -> Plain:
     }
 
 
-def _text(house: House, row: models.Notice) -> str:
-    kept = file_of(house, row, TEXT_NAME)
+def _text(services: Services, row: models.Notice) -> str:
+    kept = file_of(services, row, TEXT_NAME)
     return "" if kept is None else kept[0].decode()
 
 

@@ -7,7 +7,7 @@ from pydantic import Field
 from desk.schemas.base import NOON, Answer
 from desk.schemas.rows import Plain, fields
 from registry import models
-from registry.accounts import scoped as owned
+from registry.accounts import scoped
 
 
 class Owner(Answer):
@@ -65,9 +65,9 @@ def owner(row: models.Owner) -> Plain:
     return {
         "owner": row.slug,
         **fields(row, "name contact"),
-        "works": owned.works(row).count(),
-        "watches": owned.watches(row).count(),
-        "open_cases": owned.cases(row).filter(decision=models.Case.Decision.OPEN).count(),
+        "works": scoped.works(row).count(),
+        "watches": scoped.watches(row).count(),
+        "open_cases": scoped.cases(row).filter(decision=models.Case.Decision.OPEN).count(),
         "members": row.memberships.count(),
     }
 

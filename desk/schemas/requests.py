@@ -8,7 +8,7 @@ from ninja import Schema
 from pydantic import ConfigDict, Field
 
 from registry.models import Case, EventKind, Notice
-from workers.cases.decisions import MOST as MOST_CASES
+from workers.cases.decisions import MAX_CASES
 
 ACTING = "\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069\\ufffe\\uffff"
 """What :mod:`exhibit.plain` removes, as JSON Schema writes it; half characters are no text for it anyway."""
@@ -212,7 +212,7 @@ class NewDecision(Given):
 class NewDecisions(NewDecision):
     """The same decision on many cases."""
 
-    cases: list[Number] = Field(min_length=1, max_length=MOST_CASES, examples=[[3, 4]])
+    cases: list[Number] = Field(min_length=1, max_length=MAX_CASES, examples=[[3, 4]])
 
 
 class NewNote(Given):

@@ -12,7 +12,7 @@ from desk.schemas.base import NOON, Answer
 from desk.schemas.rows import Plain, fields
 from exhibit.clock import rfc3339
 from registry import models
-from registry.accounts import scoped as owned
+from registry.accounts import scoped
 from registry.crawls import canaries
 
 
@@ -113,7 +113,7 @@ def watch(row: models.Watch) -> Plain:
 
 def watches(rows: Sequence[models.Watch]) -> list[Plain]:
     """The same of many, in few queries."""
-    last = owned.last_crawls(rows)
+    last = scoped.last_crawls(rows)
     told = {one.watch_id: plain for one, plain in _crawls(list(last.values()))}
     return [
         {

@@ -8,11 +8,11 @@ from pydantic import ConfigDict, Field
 
 from desk.schemas.base import NOON, Answer, Hex
 from desk.schemas.rows import Plain, fields
-from desk.texts import ownership as ownership_words
+from desk.texts import ownership
 from desk.texts import uploads as upload_words
 from desk.texts.masks import masks
 from registry import models
-from registry.accounts import scoped as owned
+from registry.accounts import scoped
 from workers.works.ownership import terms
 
 if TYPE_CHECKING:
@@ -260,7 +260,7 @@ def work(row: models.Work) -> Plain:
 
 def full_work(row: models.Work) -> Plain:
     """A work with all that is declared of it, what speaks against that, its cases, and how far its search is."""
-    cases = owned.cases(row.owner).filter(work=row)
+    cases = scoped.cases(row.owner).filter(work=row)
     return {
         **work(row),
         **fields(row, "author_kind author_died holder credit created medium"),
@@ -302,7 +302,7 @@ def conflicts(row: models.Work) -> list[Plain]:
 
 def remark(row: models.OwnershipRemark) -> Plain:
     """Something that a person should look at before a work is relied on."""
-    said = ownership_words.said_of(row)
+    said = ownership.said_of(row)
     return {
         **fields(row, "kind noted_at answered_at answered_by reason"),
         "sentence": said.sentence,

@@ -43,14 +43,14 @@ SURE = {
     Decision.CERTAIN: gettext_lazy("Very likely a copy"),
     Decision.REVIEW: gettext_lazy("Perhaps a copy: look closely"),
 }
-LONGEST = 72
+MAX_TITLE = 72
 
 
 def where(url: str) -> str:
     """An address as people read it: without its scheme, and not endless."""
     parts = urlsplit(url)
     plain = f"{parts.netloc}{parts.path}".rstrip("/") + (f"?{parts.query}" if parts.query else "")
-    return plain if len(plain) <= LONGEST else f"{plain[: LONGEST - 1]}…"
+    return plain if len(plain) <= MAX_TITLE else f"{plain[: MAX_TITLE - 1]}…"
 
 
 def seen(case: Case, first: datetime) -> str:

@@ -21,11 +21,11 @@ MEDIA_TYPES = {
     "TIFF": "image/tiff",
     "WEBP": "image/webp",
 }
-MOST_BYTES = 64 << 20
-MOST_MANIFEST = 1 << 20
+MAX_BYTES = 64 << 20
+MAX_MANIFEST = 1 << 20
 """Bytes of a manifest, written as JSON, that are kept."""
-LONGEST = 300
-MOST_PROBLEMS = 20
+MAX_TEXT = 300
+MAX_PROBLEMS = 20
 UNTRUSTED = "signingCredential.untrusted"
 """The signer is on no list: which is so for everybody, since no list is pinned here."""
 _OFFLINE = {"verify": {"remote_manifest_fetch": False, "ocsp_fetch": False}}
@@ -79,7 +79,7 @@ def read_provenance(data: bytes, picture_format: str) -> Provenance | None:
         What was found; ``None`` when nobody looked: without the optional part, or for formats that hold no manifest.
     """
     media_type = MEDIA_TYPES.get(picture_format)
-    if media_type is None or len(data) > MOST_BYTES or not can_read():
+    if media_type is None or len(data) > MAX_BYTES or not can_read():
         return None
     import c2pa  # noqa: PLC0415 - optional
 
@@ -99,12 +99,12 @@ def _told(said: str) -> Provenance:
         manifest = json.dumps(plain, ensure_ascii=False, sort_keys=True).encode()
     except (ValueError, RecursionError):  # UnicodeEncodeError is a ValueError
         return Provenance(Standing.UNREADABLE)
-    if not isinstance(plain, dict) or len(manifest) > MOST_MANIFEST:
+    if not isinstance(plain, dict) or len(manifest) > MAX_MANIFEST:
         return Provenance(Standing.UNREADABLE)
     active = _mapping(_mapping(plain.get("manifests")).get(str(plain.get("active_manifest"))))
     signature = _mapping(active.get("signature_info"))
     failed = [_text(_mapping(one).get("code")) for one in _list(plain.get("validation_status"))]
-    problems = tuple(dict.fromkeys(code for code in failed if code and code != UNTRUSTED))[:MOST_PROBLEMS]
+    problems = tuple(dict.fromkeys(code for code in failed if code and code != UNTRUSTED))[:MAX_PROBLEMS]
     holds = plain.get("validation_state") in {"Valid", "Trusted"} and not problems
     names = (_text(signature.get("issuer")), _text(signature.get("common_name")))
     return Provenance(
@@ -132,7 +132,7 @@ def authors_of(found: Provenance) -> tuple[str, ...]:
         for name in ("dc:creator", "photoshop:Credit", "plus:ImageCreator"):
             value = said.get(name)
             named += [_text(entry) for entry in (value if isinstance(value, list) else [value])]
-    return tuple(dict.fromkeys(name for name in named if name))[:MOST_PROBLEMS]
+    return tuple(dict.fromkeys(name for name in named if name))[:MAX_PROBLEMS]
 
 
 def _generator(active: Mapping[str, Any]) -> str:
@@ -151,4 +151,4 @@ def _list(value: object) -> list[Any]:
 
 
 def _text(value: object) -> str:
-    return value.replace("\0", "")[:LONGEST] if isinstance(value, str) else ""
+    return value.replace("\0", "")[:MAX_TEXT] if isinstance(value, str) else ""

@@ -181,7 +181,7 @@ def _read_tuple(arguments: tuple[Any, ...], plain: Any, where: str) -> tuple[Any
 def _read_scalar(kind: Any, plain: Any, where: str) -> Any:  # noqa: ANN401 - any scalar
     if kind in _NUMBERS:
         allowed, wanted = _NUMBERS[kind]
-        _expect(type(plain) in allowed and plain >= _LEAST.get(kind, plain), plain, where, wanted)
+        _expect(type(plain) in allowed and plain >= _MINIMUM.get(kind, plain), plain, where, wanted)
         return _convert(kind, plain, where)
     _expect(isinstance(plain, str), plain, where, "text")
     if kind in _TEXTS:
@@ -196,7 +196,7 @@ _NUMBERS: dict[Any, tuple[tuple[type, ...], str]] = {
     Count: ((int,), "a whole number that isn't below 0"),
     Number: ((int,), "a whole number that isn't below 1"),
 }
-_LEAST = {Count: 0, Number: 1}
+_MINIMUM = {Count: 0, Number: 1}
 _TEXTS: dict[Any, Callable[[str], Any]] = {
     datetime: lambda text: parse_rfc3339(text if text >= "1000" else ""),
     Digest: Digest.from_hex,

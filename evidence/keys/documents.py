@@ -20,7 +20,7 @@ from exhibit.errors import IntegrityError
 VALID_FOR = timedelta(days=3650)
 DOCUMENT_SIGNING = x509.ObjectIdentifier("1.3.6.1.5.5.7.3.36")
 """Extended key usage for signing documents (RFC 9336)."""
-_LONGEST_NAME = 64
+_MAX_NAME = 64
 """Characters that X.520 permits in a common name."""
 
 
@@ -92,9 +92,9 @@ def unlock_document_key(encrypted: bytes, certificate: bytes, master_key: bytes)
 def _certificate(private: ec.EllipticCurvePrivateKey, owner: str, holder: str, made: datetime) -> x509.Certificate:
     name = x509.Name(
         [
-            x509.NameAttribute(NameOID.ORGANIZATION_NAME, owner[:_LONGEST_NAME]),
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, owner[:_MAX_NAME]),
             x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, f"Key held by the {holder}"),
-            x509.NameAttribute(NameOID.COMMON_NAME, owner[:_LONGEST_NAME]),
+            x509.NameAttribute(NameOID.COMMON_NAME, owner[:_MAX_NAME]),
         ]
     )
     public = private.public_key()

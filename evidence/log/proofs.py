@@ -17,7 +17,7 @@ class LogProof:
     Attributes:
         sequence: the entry's number in the log, from 0.
         type: what the entry witnesses.
-        time: when the house wrote it down, aware, UTC.
+        time: when the installation wrote it down, aware, UTC.
         commitment: 32 bytes.
         salt: 32 bytes.
         opening: what the commitment opens to, plain JSON.

@@ -16,7 +16,7 @@ HEIGHT = 8
 WIDTH = 1 << HEIGHT
 LEVELS = 6
 """256**6 leaves are more than there will be."""
-_MOST_ENTRY = (1 << 16) - 1
+_MAX_ENTRY = (1 << 16) - 1
 _PARTS = re.compile(r"(?:x\d{3}/){0,6}\d{3}(?:\.p/([1-9]\d{0,2}))?")
 
 
@@ -76,7 +76,7 @@ def entry_bundle(leaves: Iterable[bytes]) -> bytes:
     """
     parts = []
     for leaf in leaves:
-        if len(leaf) > _MOST_ENTRY:
+        if len(leaf) > _MAX_ENTRY:
             raise ValueError("a leaf is too long for a bundle of entries")
         parts += [len(leaf).to_bytes(2, "big"), leaf]
     return b"".join(parts)

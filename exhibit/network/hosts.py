@@ -18,7 +18,7 @@ _NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-
 _NUMBER = re.compile(r"0x[0-9a-f]*|[0-9]+")
 _NAT64 = IPv6Network("64:ff9b::/96")
 _COMPATIBLE = IPv6Network("::/96")
-_LONGEST_NAME = 253
+_MAX_NAME = 253
 
 
 def plain_host(host: str) -> str:
@@ -32,7 +32,7 @@ def plain_host(host: str) -> str:
         return _plain_ipv6(bare)
     bare = (bare if bare.isascii() else _ascii(bare)).lower()
     bare = bare.removesuffix(".")
-    if len(bare) > _LONGEST_NAME or not _NAME.fullmatch(bare):
+    if len(bare) > _MAX_NAME or not _NAME.fullmatch(bare):
         raise _bad(host)
     return bare
 

@@ -1,4 +1,4 @@
-"""Addresses as the house compares them: one normal form, one 128-bit key, one name of the party behind a host."""
+"""Addresses as they are compared: one normal form, one 128-bit key, one name of the party behind a host."""
 
 import hashlib
 import re

@@ -17,8 +17,8 @@ from exhibit.errors import UnreadablePictureError
 from exhibit.pictures.decode import Limits, asked
 from exhibit.pictures.picture_file import opened
 
-LONGEST = 300
-MOST_XMP = 1 << 20
+MAX_TEXT = 300
+MAX_XMP = 1 << 20
 _DAY = re.compile(r"(\d{4})[-:]?(\d{2})?[-:]?(\d{2})?")
 
 
@@ -88,7 +88,7 @@ def _iptc(picture: Image.Image) -> Iterator[tuple[str, str]]:
 def _xmp(picture: Image.Image) -> Iterator[tuple[str, str]]:
     """The properties of dc, photoshop, xmpRights and cc in an XMP packet; Pillow reads it with defusedxml."""
     packet = picture.info.get("xmp") or picture.info.get("XML:com.adobe.xmp") or b""
-    if len(packet) > MOST_XMP:
+    if len(packet) > MAX_XMP:
         return
     said: dict[str, str] = {}
     for name, value in _properties(picture.getxmp()):
@@ -129,14 +129,14 @@ def _plain(value: Any, depth: int = 0) -> str:  # noqa: ANN401 - a parsed docume
 def _text(value: object) -> str:
     """Words of any of the three, as rows can hold them."""
     if isinstance(value, list):
-        return ", ".join(filter(None, (_text(one) for one in value[:20])))[:LONGEST]
+        return ", ".join(filter(None, (_text(one) for one in value[:20])))[:MAX_TEXT]
     if isinstance(value, bytes):
         text = _decoded(value)
     elif isinstance(value, str):
         text = _mended(value)
     else:
         return ""
-    return " ".join("".join(one if one.isprintable() else " " for one in text).split())[:LONGEST]
+    return " ".join("".join(one if one.isprintable() else " " for one in text).split())[:MAX_TEXT]
 
 
 def _decoded(value: bytes) -> str:

@@ -22,7 +22,7 @@ from exhibit.errors import ExhibitError, WrongUseError
 from exhibit.pictures.decode import decode
 from exhibit.types import Decision, Space, Verification
 from indexer import edits
-from indexer.calibration.probability import LEAST_PHOTOGRAPHS, Sample
+from indexer.calibration.probability import MIN_PHOTOGRAPHS, Sample
 from indexer.picture.descriptor import BUILT_IN, Descriptor, DescriptorFile
 from indexer.picture.features import Features, extract, fingerprints
 from indexer.picture.spaces import PHASH, PIPELINE, ROOTSIFT, VOTES_KEPT, WORK_PARTS
@@ -136,10 +136,10 @@ def read_photographs(
     for digest, path in read.items():
         group = digest.hex if path not in groups else first.setdefault(groups[path], digest.hex)
         photographs.append(Photograph(path, digest, group))
-    if (found := len({one.group for one in photographs})) < LEAST_PHOTOGRAPHS:
+    if (found := len({one.group for one in photographs})) < MIN_PHOTOGRAPHS:
         raise WrongUseError(
             f"{folder} holds {found} different photographs.",
-            hint=f"At least {LEAST_PHOTOGRAPHS} are needed; some thousand make a useful calibration.",
+            hint=f"At least {MIN_PHOTOGRAPHS} are needed; some thousand make a useful calibration.",
         )
     return photographs, skipped
 

@@ -13,7 +13,7 @@ from exhibit.errors import WrongUseError
 from exhibit.types import Decision, Verification
 
 PRIOR = 0.5
-LEAST_PHOTOGRAPHS = 20
+MIN_PHOTOGRAPHS = 20
 """Fewer say nothing: with 20 photographs and no false alarm the bound is 140,000 in a million."""
 RIDGE = 1.0
 """Penalty on the squared weights, as if one photograph spoke against them: figures that separate copies perfectly would
@@ -61,10 +61,10 @@ def fit(samples: Sequence[Sample], *, name: str, made: str, data: str, bounds: t
     samples = [one for one in samples if is_measurable(one.verification)]
     photographs = {one.photograph for one in samples}
     halves = [[one for one in samples if _half(one.photograph) == half] for half in (0, 1)]
-    if len(photographs) < LEAST_PHOTOGRAPHS or any({one.copy for one in half} != {True, False} for half in halves):
+    if len(photographs) < MIN_PHOTOGRAPHS or any({one.copy for one in half} != {True, False} for half in halves):
         raise WrongUseError(
             f"{len(photographs)} photographs don't suffice for a calibration.",
-            hint=f"At least {LEAST_PHOTOGRAPHS} different ones are needed; some thousand make a useful one.",
+            hint=f"At least {MIN_PHOTOGRAPHS} different ones are needed; some thousand make a useful one.",
         )
     names = tuple(FIGURES)
     learned = logistic(_matrix(halves[0], names), _copies(halves[0]), _weights(halves[0]))

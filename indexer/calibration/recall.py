@@ -24,7 +24,7 @@ from indexer.picture.embedding import centre
 from indexer.picture.features import DEFAULT_LIMITS
 from indexer.picture.hashes import orientation_hashes, shrink
 
-LEAST_PHOTOS = 12
+MIN_PHOTOS = 12
 NEIGHBOURS = 8
 """Photographs that only stand beside and behind others in collages and on backgrounds."""
 NEAR_SAME = 40
@@ -116,9 +116,9 @@ def measure(
         hashes.append(orientation_hashes(shrink(image.convert("L"))))
         for trial in trials:
             trial.register(np.asarray(image))
-    if len(hashes) < LEAST_PHOTOS:
+    if len(hashes) < MIN_PHOTOS:
         raise WrongUseError(
-            f"There are {len(hashes) + len(beside)} photographs to measure on; at least {LEAST_PHOTOS + NEIGHBOURS} "
+            f"There are {len(hashes) + len(beside)} photographs to measure on; at least {MIN_PHOTOS + NEIGHBOURS} "
             "are needed, better some hundred.",
             hint="Name a folder: --photos DIR",
         )

@@ -20,9 +20,9 @@ from indexer.picture.features import Features, grey_scaling
 
 LONG_SIDE = 384
 """Pixels of the frame in which both are compared; less where one of the pictures has less to show."""
-LEAST_SIDE = 16
+MIN_SIDE = 16
 PATCHES = 280
-LEAST_CELL = 8
+MIN_CELL = 8
 PATCH = 15
 AROUND = 17
 """Pixels over which brightness and contrast are evened out."""
@@ -32,9 +32,9 @@ AGREES = 0.6
 """Correlation of two patches from which one is found again in the other."""
 IN_PLACE = 0.5
 """Pixels by which a patch that is in place may be displaced."""
-LEAST_NOISE = 0.05
+MIN_NOISE = 0.05
 """Pixels by which the place of a patch is uncertain at least."""
-LEAST_PATCHES = 12
+MIN_PATCHES = 12
 NEIGHBOURS = 9
 TOLERANCE = 1.0
 FAR = 9.0
@@ -139,7 +139,7 @@ def _looked_for(frame: _Frame | None, pyramid: int) -> tuple[_Frame, _Patches] |
         return None
     one, other = _evened(frame.found, frame.valid), _evened(frame.registered, frame.valid)
     points = _textured_points(one, other, frame.valid)
-    if len(points) < LEAST_PATCHES:
+    if len(points) < MIN_PATCHES:
         return None
     moved, status, _ = cv2.calcOpticalFlowPyrLK(
         other[0],
@@ -167,7 +167,7 @@ def _frame(found: Grey, registered: Grey, between: NDArray[np.float64], masked: 
     magnified = max(1.0, scale_at_centre(between, found.shape))
     factor = min(1 / magnified, LONG_SIDE / max(right - left, bottom - top, 1))
     size = (int((right - left) * factor), int((bottom - top) * factor))
-    if min(size) < LEAST_SIDE:
+    if min(size) < MIN_SIDE:
         return None
     placing = np.array(
         [[factor, 0, factor / 2 - 0.5 - left * factor], [0, factor, factor / 2 - 0.5 - top * factor], [0, 0, 1]]
@@ -209,7 +209,7 @@ def _textured_points(
     shows = inner & (np.maximum(one[1], other[1]) > TEXTURED)
     corners = [cv2.cornerMinEigenVal(cv2.blur(even, (3, 3)), 7) for even, _ in (one, other)]
     strength = np.where(shows, np.maximum(*corners), 0)
-    cell = max(LEAST_CELL, int(np.sqrt(inner.sum() / PATCHES)))
+    cell = max(MIN_CELL, int(np.sqrt(inner.sum() / PATCHES)))
     down, across = strength.shape[0] // cell, strength.shape[1] // cell
     whole = strength[: down * cell, : across * cell].reshape(down, cell, across, cell)
     cells = whole.transpose(0, 2, 1, 3).reshape(down * across, cell * cell)
@@ -251,7 +251,7 @@ def _corrected(
 ) -> NDArray[np.float64] | None:
     """The transform (between grey pictures) after what the patches that were found again say."""
     source, target = patches.found[patches.held], patches.registered[patches.held]
-    if len(source) < LEAST_PATCHES:
+    if len(source) < MIN_PATCHES:
         return None
     change = _change(source, target)
     return None if change is None else np.asarray(np.linalg.inv(placing) @ change @ placing @ between)
@@ -260,7 +260,7 @@ def _corrected(
 def _change(source: Points, target: Points) -> NDArray[np.float64] | None:
     """The transform between places in the frame, or ``None`` where none can be had."""
     try:
-        if len(source) >= 2 * LEAST_PATCHES:
+        if len(source) >= 2 * MIN_PATCHES:
             change, _ = cv2.findHomography(source, target, cv2.USAC_MAGSAC, TOLERANCE, maxIters=300, confidence=0.999)
             return None if change is None else np.asarray(change)
         change, _ = cv2.estimateAffine2D(source, target, method=cv2.RANSAC, ransacReprojThreshold=TOLERANCE)
@@ -274,9 +274,9 @@ def _share_in_place(patches: _Patches) -> float:
 
 
 def _excess(patches: _Patches) -> float:
-    if patches.held.sum() < LEAST_PATCHES:
+    if patches.held.sum() < MIN_PATCHES:
         return FAR
-    noise = np.maximum(patches.noise[patches.held], LEAST_NOISE)
+    noise = np.maximum(patches.noise[patches.held], MIN_NOISE)
     return float(min(np.median(patches.lengths[patches.held] / noise), FAR))
 
 

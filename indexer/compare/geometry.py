@@ -18,10 +18,10 @@ from indexer.picture.local_features import LocalFeatures
 RATIO = 0.8
 TOLERANCE = 4.0
 """Pixels of the registered picture at its measured size, by which a correspondence may miss."""
-LEAST_MATCHES = 5
+MIN_MATCHES = 5
 CELL = 3
 """Inliers within one cell of so many pixels count once."""
-LEAST_SCALE, MOST_SCALE = 0.04, 25.0
+MIN_SCALE, MAX_SCALE = 0.04, 25.0
 FEW, AS_MANY = 20, 0.8
 """With fewer inliers a transform without perspective is worth a try, if it has such a share of them."""
 SETTLED = 40
@@ -69,7 +69,7 @@ def correspondences(
 ) -> Iterator[Correspondences]:
     """Match as they are, then mirrored; a hypothesis with too few matches is left out."""
     local = _unmasked(registered)
-    if min(len(found.local), len(local)) < LEAST_MATCHES:
+    if min(len(found.local), len(local)) < MIN_MATCHES:
         return
     registered_points = moved(local.points, grey_scaling(registered, registered.grey_size))
     flip = np.array([[-1.0, 0, found.grey_size[0] - 1], [0, 1, 0], [0, 0, 1]])
@@ -77,7 +77,7 @@ def correspondences(
         rows = found.local.mirrored_units if mirrored else found.local.units
         frame = flip @ grey_scaling(found, found.grey_size) if mirrored else grey_scaling(found, found.grey_size)
         pairs = _ratio_matches(rows, local.units)
-        if len(pairs) >= LEAST_MATCHES:
+        if len(pairs) >= MIN_MATCHES:
             found_points = moved(found.local.points[pairs[:, 0]], frame)
             yield Correspondences(found_points, registered_points[pairs[:, 1]], frame, mirrored)
 
@@ -135,8 +135,8 @@ def _estimate(matches: Correspondences, found: Features, registered: Features) -
     if free is not None and free.inliers >= FEW:
         return free
     stiff = _stiff(matches, found, registered)
-    if free is None or free.inliers < LEAST_MATCHES:
-        return stiff if stiff is not None and stiff.inliers >= LEAST_MATCHES else None
+    if free is None or free.inliers < MIN_MATCHES:
+        return stiff if stiff is not None and stiff.inliers >= MIN_MATCHES else None
     as_many = stiff is not None and stiff.inliers >= AS_MANY * free.inliers
     return replace(free, stiff=stiff) if as_many else free
 
@@ -206,7 +206,7 @@ def _credible(transform: NDArray[np.float64], found: Features) -> bool:
     if not (turns > 0).all():
         return False
     scale = np.sqrt(abs(turns.sum()) / 4 / (width * height))
-    return bool(LEAST_SCALE < scale < MOST_SCALE)
+    return bool(MIN_SCALE < scale < MAX_SCALE)
 
 
 def moved(points: NDArray[np.floating], transform: NDArray[np.float64]) -> NDArray[np.float32]:

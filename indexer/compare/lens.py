@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from indexer.compare.geometry import TOLERANCE, Correspondences, moved
 from indexer.layout.single_thread import cv2
 from indexer.picture.features import Features
-from indexer.picture.lazy import Later
+from indexer.picture.lazy import Lazy
 from indexer.picture.local_features import LocalFeatures
 
 BENDS = (-0.2, -0.1, 0.1, 0.2, 0.3)
 FINER = (0.05, 0.025, 0.0125)
-LEAST_MATCHES = 12
+MIN_MATCHES = 12
 BETTER = 0.9
 """Share of the misfit without a bend that is left with it, at most: a bend fits noise a little better, too."""
 GRID = 9
@@ -28,7 +28,7 @@ Points = NDArray[np.float64]
 
 def bend_of(matches: Correspondences, found: Features) -> float | None:
     """The bend under which one transform fits the correspondences best, or ``None`` when none helps."""
-    if len(matches.found) < LEAST_MATCHES:
+    if len(matches.found) < MIN_MATCHES:
         return None
     shape = found.grey.shape
     misfits = {bend: _misfit(matches, bend, shape) for bend in (0.0, *BENDS)}
@@ -45,8 +45,8 @@ def straightened(found: Features, bend: float) -> Features:
     points = np.asarray(straight(local.points.astype(np.float64), bend, size), np.float32)
     return replace(
         found,
-        later_grey=Later(lambda: _unbent(found.grey, bend)),
-        later_local=Later(lambda: LocalFeatures(points, local.descriptors, local.strong)),
+        later_grey=Lazy(lambda: _unbent(found.grey, bend)),
+        later_local=Lazy(lambda: LocalFeatures(points, local.descriptors, local.strong)),
     )
 
 

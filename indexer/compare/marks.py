@@ -17,17 +17,17 @@ from indexer.layout.orientation import Box
 from indexer.layout.single_thread import cv2
 from indexer.picture.features import Features
 
-LEAST_OTHERS = 2
+MIN_OTHERS = 2
 """Works beside one that have the same thing in the same place of it."""
-MOST_OTHERS = 8
+MAX_OTHERS = 8
 """Works that one is compared with."""
 COMMON = 1 / 3
 """Share of those works in which a window has to agree: what agrees by chance does so with few."""
-LEAST_INLIERS = 8
+MIN_INLIERS = 8
 """Keypoints that agree. Among 22 unmarked pictures no window agreed with two others of which as many did."""
 SAME_WORK = 0.75
 """Share of windows that agree, from which two registered pictures are taken for versions of one work."""
-LEAST_WINDOWS = 60
+MIN_WINDOWS = 60
 """Windows side by side in which other works agree; fewer are chance."""
 CELL = 4
 """Pixels of the thumbnail to which the rectangles are rounded, outwards."""
@@ -45,11 +45,11 @@ def shared_windows(work: Features, other: Features) -> Shared | None:
     if not (is_comparable(work) and is_comparable(other)):
         return None
     laid = align(other, work, AS_IS)
-    if laid is None or laid.inliers < LEAST_INLIERS:
+    if laid is None or laid.inliers < MIN_INLIERS:
         return None
     seen = windows(other, work, measure_fit(other, work, laid.transform).transform, work.masked)
     agreeing = int(seen.agreeing.sum())
-    if agreeing < LEAST_WINDOWS or agreeing >= SAME_WORK * int(seen.textured.sum()):
+    if agreeing < MIN_WINDOWS or agreeing >= SAME_WORK * int(seen.textured.sum()):
         return None
     return seen.agreeing
 
@@ -65,9 +65,9 @@ def marks_of(shared: Sequence[Shared]) -> tuple[Box, ...]:
     Args:
         shared: what :func:`shared_windows` found, one for each other work.
     """
-    if len(shared) < LEAST_OTHERS:
+    if len(shared) < MIN_OTHERS:
         return ()
-    common = _large(np.sum(shared, axis=0) >= max(LEAST_OTHERS, COMMON * len(shared)))
+    common = _large(np.sum(shared, axis=0) >= max(MIN_OTHERS, COMMON * len(shared)))
     height, width = common.shape
     across, down = CELL / width, CELL / height
     boxes = (
@@ -79,7 +79,7 @@ def marks_of(shared: Sequence[Shared]) -> tuple[Box, ...]:
 def _large(common: Shared) -> Shared:
     """Without the patches that are small enough for chance."""
     _, patches, figures, _ = cv2.connectedComponentsWithStats(common.astype(np.uint8), connectivity=8)
-    enough = figures[:, cv2.CC_STAT_AREA] >= LEAST_WINDOWS
+    enough = figures[:, cv2.CC_STAT_AREA] >= MIN_WINDOWS
     return np.asarray(common & enough[patches])
 
 

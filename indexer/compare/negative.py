@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from indexer.picture.features import Features
-from indexer.picture.lazy import Later
+from indexer.picture.lazy import Lazy
 from indexer.picture.local_features import HALF_TURN, LocalFeatures
 
 
@@ -18,9 +18,9 @@ def negative(features: Features) -> Features:
     return replace(
         features,
         hash_variants=~features.hash_variants,
-        later_grey=Later(lambda: 255 - features.grey),
-        later_local=Later(lambda: _inverted(features.local)),
-        later_quick=Later(lambda: _inverted(features.quick)),
+        later_grey=Lazy(lambda: 255 - features.grey),
+        later_local=Lazy(lambda: _inverted(features.local)),
+        later_quick=Lazy(lambda: _inverted(features.quick)),
     )
 
 

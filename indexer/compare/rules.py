@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from exhibit.types import Decision
 
-LEAST_INLIERS, MANY_INLIERS = 5, 12
-LEAST_PATCHES = 40
+MIN_INLIERS, MANY_INLIERS = 5, 12
+MIN_PATCHES = 40
 REVIEW_AGREEMENT, CERTAIN_DENSE = 0.35, 0.5
 """The first is of the mean of windows that agree and patches in place: large words across the foot of two photographs
 came to .33."""
@@ -25,7 +25,7 @@ HASH_NEAR, HASH_NEAR_PRECISION = 30, 0.2
 """Bits within which the hashes themselves speak for a copy. Works that resemble one another were 52 or more apart, but
 for logos and patterns, which are held back for their low information, and for frames of one film."""
 HASH_REVIEW, HASH_REVIEW_DENSE = 48, 0.6
-MOST_EXCESS, NOISE_EXCESS, AGREEING_EXCESS = 5.0, 4.0, 4.5
+MAX_EXCESS, NOISE_EXCESS, AGREEING_EXCESS = 5.0, 4.0, 4.5
 """Of a clean picture, a displacement of a fraction of a pixel says that it is another photograph; of a small and badly
 saved one it says nothing. Frames of one film a fraction of a second apart were displaced by 4.2 times and more what
 their noise explains, nearly all by more than 4.6; copies that were cut, recoloured, reduced and badly saved by 1 to
@@ -34,7 +34,7 @@ IN_PLACE, DRIFT = 0.5, 0.3
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class Measurements:
     """What was measured of a pair under one transform.
 
     Attributes:
@@ -61,7 +61,7 @@ class Figures:
         return self.in_place - self.drift
 
 
-def decide(figures: Figures) -> tuple[Decision, tuple[str, ...]]:
+def decide(figures: Measurements) -> tuple[Decision, tuple[str, ...]]:
     """The decision, and for ``review`` why a person has to look."""
     if is_certain(figures):
         return Decision.CERTAIN, ()
@@ -70,29 +70,29 @@ def decide(figures: Figures) -> tuple[Decision, tuple[str, ...]]:
     return Decision.NONE, ()
 
 
-def is_certain(one: Figures) -> bool:
+def is_certain(one: Measurements) -> bool:
     """Whether the figures leave no doubt of a copy."""
     exact = one.hamming <= HASH_SAME and one.dense >= EXACT_DENSE
     near = one.hamming <= HASH_NEAR and one.precision >= HASH_NEAR_PRECISION
-    needed = CERTAIN_PRECISION if one.inliers >= LEAST_INLIERS else ALONE_PRECISION
-    precise = one.patches >= LEAST_PATCHES and one.precision >= needed
+    needed = CERTAIN_PRECISION if one.inliers >= MIN_INLIERS else ALONE_PRECISION
+    precise = one.patches >= MIN_PATCHES and one.precision >= needed
     return exact or (one.dense >= CERTAIN_DENSE and (near or precise))
 
 
-def is_worth_a_look(one: Figures) -> bool:
+def is_worth_a_look(one: Measurements) -> bool:
     """Whether the figures speak for a copy, but not beyond doubt."""
     near = one.hamming <= HASH_REVIEW and one.dense >= HASH_REVIEW_DENSE
     near |= one.hamming <= HASH_NEAR and one.precision >= HASH_NEAR_PRECISION
-    needed = REVIEW_PRECISION if one.inliers >= LEAST_INLIERS else CERTAIN_PRECISION
-    precise = one.precision >= needed and (one.excess <= MOST_EXCESS or one.in_place >= IN_PLACE)
+    needed = REVIEW_PRECISION if one.inliers >= MIN_INLIERS else CERTAIN_PRECISION
+    precise = one.precision >= needed and (one.excess <= MAX_EXCESS or one.in_place >= IN_PLACE)
     explained = AGREEING_EXCESS if one.dense >= CERTAIN_DENSE else NOISE_EXCESS
     noisy = one.inliers >= MANY_INLIERS and one.excess <= explained
     return near or ((one.dense + one.in_place) / 2 >= REVIEW_AGREEMENT and (precise or noisy))
 
 
-def _doubts(one: Figures) -> tuple[str, ...]:
+def _doubts(one: Measurements) -> tuple[str, ...]:
     doubts = {
-        "few-inliers": one.inliers < MANY_INLIERS or one.patches < LEAST_PATCHES,
+        "few-inliers": one.inliers < MANY_INLIERS or one.patches < MIN_PATCHES,
         "weak-agreement": one.dense < CERTAIN_DENSE,
         "shared-overlay": one.drift <= DRIFT and one.in_place < IN_PLACE,
         "imprecise": one.drift > DRIFT,

@@ -13,13 +13,13 @@ from indexer.compare.fit import Fit, measure_fit
 from indexer.compare.geometry import Alignment, align, correspondences, support
 from indexer.compare.lens import bend_of, flat, straightened
 from indexer.compare.negative import negative
-from indexer.compare.rules import Figures, decide
+from indexer.compare.rules import Measurements, decide
 from indexer.layout.information import COMPOSED
 from indexer.layout.masks import outside
 from indexer.layout.orientation import Box, alignment
-from indexer.layout.pages import COLLAGE, LEAST_PANELS
+from indexer.layout.pages import COLLAGE, MIN_PANELS
 from indexer.picture.features import Features
-from indexer.picture.lazy import Later
+from indexer.picture.lazy import Lazy
 from indexer.picture.local_features import LocalFeatures
 from indexer.picture.spaces import INSET, PIPELINE
 
@@ -29,7 +29,7 @@ NEAR_EXACT = 10
 NEAR_EXACT_LEVELS = 6.0
 PROMISING_DENSE = 0.25
 """Share of windows that agree from which the fit is measured: it costs ten times as much."""
-LEAST_TEXTURED = 100
+MIN_TEXTURED = 100
 """With fewer textured windows than these in the overlap, their agreement says nothing."""
 NOT_COMPARED = 256
 LOW_INFORMATION, NEGATIVE, LENS, MARK = "low-information", "negative", "lens", "mark"
@@ -40,8 +40,8 @@ BESIDE_MARKS, UNLIKE_BESIDE = 0.75, 0.45
 """Shares of windows that agree beside the marks of a registered picture: at least, for certain, and below which nothing
 is shown. Of marked copies it was .98 and more, of copies without the mark .51 and more and mostly .9; of 28 strangers
 under the same mark that seemed certain it was .53 at most."""
-MOST_COPIES = 8
-MOST_COVERED = 0.7
+MAX_COPIES = 8
+MAX_COVERED = 0.7
 """Share of the found picture that one copy covers, from which no further one is looked for."""
 
 
@@ -191,7 +191,7 @@ def _judged(found: Features, registered: Features, laid: Alignment, hamming: int
         return _Finding(Decision.NONE, laid.inliers, dense, laid.transform)
     fit = measure_fit(found, registered, laid.transform)
     dense = _dense(found, registered, fit.transform, registered.masked)
-    figures = Figures(hamming, laid.inliers, dense, fit.patches, fit.in_place, fit.drift, fit.excess)
+    figures = Measurements(hamming, laid.inliers, dense, fit.patches, fit.in_place, fit.drift, fit.excess)
     decision, reasons = decide(figures)
     if decision is Decision.CERTAIN and _shows_another_panel(found, registered, fit.transform):
         decision, reasons = Decision.REVIEW, (COLLAGE,)
@@ -206,7 +206,7 @@ def _beside_marks(
 ) -> tuple[Decision, tuple[str, ...]]:
     """What is left of a decision when marks that the owner's works share say nothing."""
     beside = dense_agreement(found, registered, transform, registered.masked, registered.marked)
-    enough = beside.textured >= LEAST_TEXTURED
+    enough = beside.textured >= MIN_TEXTURED
     if enough and beside.share >= BESIDE_MARKS:
         return decision, reasons
     if enough and beside.share < UNLIKE_BESIDE:
@@ -216,16 +216,16 @@ def _beside_marks(
 
 def _shows_another_panel(found: Features, registered: Features, transform: NDArray[np.float64]) -> bool:
     """Whether one of the pictures within the registered one is another one in the found picture."""
-    if len(registered.panels) < LEAST_PANELS:
+    if len(registered.panels) < MIN_PANELS:
         return False
     size = registered.info.width, registered.info.height
     there = [dense_agreement(found, registered, transform, outside(panel, size)) for panel in registered.panels]
-    return any(one.textured >= LEAST_TEXTURED and one.share < SAME_PANEL for one in there)
+    return any(one.textured >= MIN_TEXTURED and one.share < SAME_PANEL for one in there)
 
 
 def _dense(found: Features, registered: Features, transform: NDArray[np.float64], masked: Sequence[Box]) -> float:
     agreement = dense_agreement(found, registered, transform, masked)
-    return agreement.share if agreement.textured >= LEAST_TEXTURED else 0.0
+    return agreement.share if agreement.textured >= MIN_TEXTURED else 0.0
 
 
 def _further(found: Features, registered: Features, first: _Finding) -> tuple[NDArray[np.float64], ...]:
@@ -233,10 +233,10 @@ def _further(found: Features, registered: Features, first: _Finding) -> tuple[ND
     if first.decision is Decision.NONE or first.transform is None:
         return ()
     sizes = (found.info.width, found.info.height), (registered.info.width, registered.info.height)
-    if overlaps(_matrix(first.transform), *sizes)[1] > MOST_COVERED:
+    if overlaps(_matrix(first.transform), *sizes)[1] > MAX_COVERED:
         return ()
     known, left = [first.transform], found.local
-    while len(known) < MOST_COPIES:
+    while len(known) < MAX_COPIES:
         left = left.outside(known[-1], sizes[1])
         laid = align(_with(found, left), registered)
         if laid is None:
@@ -249,7 +249,7 @@ def _further(found: Features, registered: Features, first: _Finding) -> tuple[ND
 
 
 def _with(found: Features, local: LocalFeatures) -> Features:
-    return replace(found, later_local=Later(lambda: local))
+    return replace(found, later_local=Lazy(lambda: local))
 
 
 def _verification(finding: _Finding, hamming: int, found: Features, registered: Features) -> Verification:

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from indexer.draw.marks import outline
 from indexer.draw.overlay import framed
-from indexer.draw.pair import LONGEST, MAGNIFIED, Pair, Pixels, Shown, with_margin
+from indexer.draw.pair import MAGNIFIED, MAX_SIDE, Pair, Pixels, Shown, with_margin
 from indexer.layout.single_thread import cv2
 
 MEASURED = 800
@@ -25,7 +25,7 @@ CURVE = 32
 """Levels of lightness that are adjusted on their own."""
 WINDOW, TEXTURE, AGREES = 11, 9.0, 0.8
 """Side in pixels, least variance and least correlation of windows in which two pictures have the same structure."""
-LEAST_ALIKE = 0.03
+MIN_ALIKE = 0.03
 """Share of the shared part below which too little is alike to go by."""
 
 Plane = NDArray[np.float32]
@@ -44,7 +44,7 @@ def difference(pair: Pair) -> Pixels:
         UnreadablePictureError: the bytes can't be decoded within the limits.
     """
     box = with_margin(pair.first.found_box, AROUND, pair.found.frame)
-    shown = pair.found.shown(box, (LONGEST, LONGEST), MAGNIFIED)
+    shown = pair.found.shown(box, (MAX_SIDE, MAX_SIDE), MAGNIFIED)
     masks = differing(pair, pair.found.shown(box, (MEASURED, MEASURED)))
     changed, inside = (_enlarged(mask, shown)[..., None] for mask in masks)
     grey = cv2.cvtColor(shown.pixels, cv2.COLOR_RGB2GRAY)[..., None].astype(np.float32)
@@ -100,7 +100,7 @@ def _alike(first: Plane, second: Plane, inside: Mask) -> Mask:
     together = mean(first * second) - means[0] * means[1]
     textured = inside & (variances[0] > TEXTURE) & (variances[1] > TEXTURE)
     alike = textured & (together > AGREES * np.sqrt(np.maximum(variances[0] * variances[1], 0)))
-    return alike if alike.sum() > inside.sum() * LEAST_ALIKE else inside
+    return alike if alike.sum() > inside.sum() * MIN_ALIKE else inside
 
 
 def _by_level(values: Plane, target: Plane, alike: Mask, inside: Mask) -> Plane:

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.draw.marks import outline
-from indexer.draw.pair import LONGEST, MAGNIFIED, Floats, Pair, Pixels, Shown, moved
+from indexer.draw.pair import MAGNIFIED, MAX_SIDE, Floats, Pair, Pixels, Shown, moved
 from indexer.layout.single_thread import cv2
 
 COVERED = 0.85
@@ -24,7 +24,7 @@ def overlay(pair: Pair) -> Pixels:
     Raises:
         UnreadablePictureError: the bytes can't be decoded within the limits.
     """
-    below = pair.registered.shown(pair.registered.frame, (LONGEST, LONGEST), MAGNIFIED)
+    below = pair.registered.shown(pair.registered.frame, (MAX_SIDE, MAX_SIDE), MAGNIFIED)
     above, mask = pair.laid(pair.first, below)
     if mask.mean() > COVERED:
         mask = mask & (np.arange(below.size[0]) * STRIPS // below.size[0] % 2 == 1)

@@ -19,7 +19,7 @@ from indexer.layout.single_thread import cv2
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 DEFAULT_LIMITS = Limits()
-LONGEST = 1600
+MAX_SIDE = 1600
 """Pixels of the longer side of what is drawn."""
 MAGNIFIED = 4.0
 """Most pixels that a pixel of a small picture becomes, a side."""

@@ -9,7 +9,7 @@ from indexer.draw.pair import MAGNIFIED, Floats, Pair, Pixels, moved, with_margi
 from indexer.draw.side_by_side import COLUMN, TALL, row
 from indexer.picture.features import CLOSER, Features, extract, grey_scaling
 
-MOST = 30
+MAX_POINTS = 30
 """More numbers than these are no longer read."""
 APART = 0.07
 """Least distance of two marked details, as a share of the longer side of the shared part."""
@@ -83,7 +83,7 @@ def _spread(points: Floats, missed: Floats, pair: Pair) -> NDArray[np.intp]:
     apart = APART * max(box.width, box.height)
     chosen = [int(missed.argmin())]
     distance = np.linalg.norm(points - points[chosen[0]], axis=1)
-    while len(chosen) < MOST and distance.max() >= apart:
+    while len(chosen) < MAX_POINTS and distance.max() >= apart:
         chosen.append(int(distance.argmax()))
         distance = np.minimum(distance, np.linalg.norm(points - points[chosen[-1]], axis=1))
     return np.array(chosen, np.intp)

@@ -3,21 +3,21 @@
 import numpy as np
 
 from indexer.draw.marks import OUTLINE, badge, corner_badges, outline
-from indexer.draw.pair import LONGEST, MAGNIFIED, Copy, Floats, Pair, Pixels, Shown, moved
+from indexer.draw.pair import MAGNIFIED, MAX_SIDE, Copy, Floats, Pair, Pixels, Shown, moved
 
 MARGIN = 40
 """Around each picture: room for the lettered corners."""
 PAPER = 250
 EDGE = 205
 """Of a hairline around each picture, so that a white page ends somewhere."""
-COLUMN = LONGEST // 2 - 2 * MARGIN
+COLUMN = MAX_SIDE // 2 - 2 * MARGIN
 TALL = 1000
 TALL_OF_TWO = 680
 SMALL = 0.3
 """Where less than this share of a picture's area is shared, the shared part is shown magnified too."""
 TURNED = 15.0
 """Degrees from which a copy counts as turned."""
-MOST_COPIES = 4
+MAX_COPIES = 4
 """Copies that are shown magnified."""
 
 
@@ -49,8 +49,8 @@ def side_by_side(pair: Pair) -> Pixels:
 
 def row(pictures: list[Pixels]) -> tuple[Pixels, list[Floats]]:
     """Pictures beside each other on paper, and where the top left of each lies."""
-    height, column = max(picture.shape[0] for picture in pictures), LONGEST // len(pictures)
-    canvas = np.full((height + 2 * MARGIN, LONGEST, 3), PAPER, np.uint8)
+    height, column = max(picture.shape[0] for picture in pictures), MAX_SIDE // len(pictures)
+    canvas = np.full((height + 2 * MARGIN, MAX_SIDE, 3), PAPER, np.uint8)
     places = []
     for number, picture in enumerate(pictures):
         left = number * column + (column - picture.shape[1]) // 2
@@ -80,8 +80,8 @@ def _is_turned(copy: Copy) -> bool:
 
 def _closer_look(pair: Pair) -> Pixels:
     """The shared part as the registered picture has it, then as each copy shows it."""
-    copies = pair.copies[:MOST_COPIES]
-    column = LONGEST // (len(copies) + 1) - 2 * MARGIN
+    copies = pair.copies[:MAX_COPIES]
+    column = MAX_SIDE // (len(copies) + 1) - 2 * MARGIN
     below = pair.registered.shown(pair.first.registered_box, (column, TALL_OF_TWO), 2 * MAGNIFIED)
     above = [pair.laid(copy, below) for copy in copies]
     pictures = [below.pixels, *(np.where(mask[..., None], pixels, np.uint8(PAPER)) for pixels, mask in above)]

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageOps
 from indexer.edits.scene import BLACK, WHITE, Change, Colour, Scene, any_colour
 from indexer.layout.single_thread import cv2
 
-LEAST_SIDE = 8
+MIN_SIDE = 8
 
 
 def unchanged(scene: Scene) -> Image.Image:
@@ -28,7 +28,7 @@ def resized(share: float) -> Change:
 
 def scaled(picture: Image.Image, share: float) -> Image.Image:
     """Resize bicubically to a share of both sides."""
-    size = (max(LEAST_SIDE, int(picture.width * share)), max(LEAST_SIDE, int(picture.height * share)))
+    size = (max(MIN_SIDE, int(picture.width * share)), max(MIN_SIDE, int(picture.height * share)))
     return picture.resize(size, Image.Resampling.BICUBIC)
 
 

@@ -10,7 +10,7 @@ SPREAD = 14
 STEP = 10
 """Grey levels by which a line's middle may differ from the outermost line."""
 NESTED = 3
-LEAST_SHARE = 0.25
+MIN_SHARE = 0.25
 SHARES = np.array([0.02, 0.5, 0.98])
 
 
@@ -31,7 +31,7 @@ def content_box(grey: NDArray[np.uint8]) -> Box | None:
         if rows == (0, 0) and columns == (0, 0):
             break
         top, bottom, left, right = top + rows[0], bottom - rows[1], left + columns[0], right - columns[1]
-        if bottom - top < LEAST_SHARE * height or right - left < LEAST_SHARE * width:
+        if bottom - top < MIN_SHARE * height or right - left < MIN_SHARE * width:
             return None
     found = (left, top, right, bottom)
     return None if found == (0, 0, width, height) else Box(*map(float, found))

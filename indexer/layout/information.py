@@ -11,11 +11,11 @@ from indexer.layout.single_thread import cv2
 
 COMPOSED = frozenset({COLLAGE, PAGE})
 """Reasons for which a match is never certain; for the others only nearly exact copies are matched at all."""
-LEAST_QUALITY = 50
+MIN_QUALITY = 50
 MANY_KEYPOINTS = 200
 """From so many a picture can be told apart by its details, though its hash sees little: a field in fog, a desert."""
-LEAST_KEYPOINTS = 60
-LEAST_SIDE = 64
+MIN_KEYPOINTS = 60
+MIN_SIDE = 64
 BAND = 24
 """Grey levels that count as one tone."""
 
@@ -34,10 +34,10 @@ def low_information(grey: NDArray[np.uint8], quality: int, keypoints: int, short
         ``collage`` or ``page``.
     """
     reasons = {
-        "flat": quality < LEAST_QUALITY and keypoints < MANY_KEYPOINTS,
-        "few-features": keypoints < LEAST_KEYPOINTS,
+        "flat": quality < MIN_QUALITY and keypoints < MANY_KEYPOINTS,
+        "few-features": keypoints < MIN_KEYPOINTS,
         "two-tone": _two_tone(grey),
-        "tiny": short_side < LEAST_SIDE,
+        "tiny": short_side < MIN_SIDE,
     }
     return tuple(name for name, holds in reasons.items() if holds) or composition(grey)
 

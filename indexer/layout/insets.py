@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.layout.orientation import Box
-from indexer.layout.panels import LEAST_PIXELS
+from indexer.layout.panels import MIN_PIXELS
 from indexer.layout.scaling import at_most
 from indexer.layout.single_thread import cv2
 
@@ -20,13 +20,13 @@ SIDE = 256
 """Long side, pixels, of the picture in which sides are looked for."""
 STEP, APART = 10, 3
 """Grey levels that a side steps by, and rows before and behind it that step by less."""
-LEAST_SIDE, MOST_AREA = 0.18, 0.8
+MIN_SIDE, MAX_AREA = 0.18, 0.8
 """Shares of the picture's long side and area."""
 ALONG = 0.6
 """Share of each side that steps, at least."""
 ALONG_ALL = 0.8
 """Mean of these shares over the four sides."""
-MOST_LINES = 14
+MAX_LINES = 14
 """Rows, and columns, in which sides are looked for: those that step most."""
 
 
@@ -39,7 +39,7 @@ def inset(grey: NDArray[np.uint8], size: tuple[int, int]) -> Box | None:
     """
     small = at_most(grey, SIDE)
     height, width = small.shape
-    least = max(round(LEAST_SIDE * max(small.shape)), round(LEAST_PIXELS * max(small.shape) / max(size)))
+    least = max(round(MIN_SIDE * max(small.shape)), round(MIN_PIXELS * max(small.shape) / max(size)))
     if min(small.shape) <= max(least, 2 * APART + 1):
         return None
     rows, columns = _Lines.of(small, least), _Lines.of(np.ascontiguousarray(small.T), least)
@@ -49,7 +49,7 @@ def inset(grey: NDArray[np.uint8], size: tuple[int, int]) -> Box | None:
     sides = np.stack([*rows.shares(across[:, None], columns.at[down]), *columns.shares(down, rows.at[across][:, None])])
     shares = sides.mean(axis=0)
     areas = np.outer(np.diff(rows.at[across]), np.diff(columns.at[down]))
-    shares[(sides.min(axis=0) < ALONG) | (areas > MOST_AREA * small.size)] = 0
+    shares[(sides.min(axis=0) < ALONG) | (areas > MAX_AREA * small.size)] = 0
     one, other = np.unravel_index(int(shares.argmax()), shares.shape)
     if shares[one, other] < ALONG_ALL:
         return None
@@ -74,7 +74,7 @@ class _Lines:
         """Those that step along the greatest share of any ``least`` pixels."""
         steps = _steps(grey)
         shares = cv2.boxFilter(steps, cv2.CV_32F, (least, 1), borderType=cv2.BORDER_CONSTANT).max(axis=1)
-        strongest = np.argsort(-shares, kind="stable")[:MOST_LINES]
+        strongest = np.argsort(-shares, kind="stable")[:MAX_LINES]
         at = np.sort(strongest[shares[strongest] >= ALONG])
         return cls(at, np.cumsum(np.pad(steps[at], ((0, 0), (1, 0))), axis=1, dtype=np.int32))
 

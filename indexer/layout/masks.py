@@ -16,7 +16,7 @@ EVEN = 6
 """Grey levels from a bar's colour that belong to it."""
 CONSTANT, WITH_WORDS, PICTURE = 0.95, 0.35, 0.4
 """Shares of a line that have the bar's colour: between its words and the picture, at least anywhere, in the picture."""
-LEAST_BAR, MOST_BAR = 0.04, 0.45
+MIN_BAR, MAX_BAR = 0.04, 0.45
 """Shares of the picture's height or width."""
 BEHIND = 3
 """Lines behind a bar's last one in which the picture has begun."""
@@ -111,6 +111,6 @@ def _bar(lines: NDArray[np.uint8]) -> int:
     end = int(ends[0]) if len(ends) else len(lines)
     while end > 0 and share[end - 1] < CONSTANT:
         end -= 1
-    if not LEAST_BAR * len(lines) <= end <= MOST_BAR * len(lines):
+    if not MIN_BAR * len(lines) <= end <= MAX_BAR * len(lines):
         return 0
     return end if share[end : end + BEHIND + 1].min() <= PICTURE else 0

@@ -14,7 +14,7 @@ from indexer.layout.single_thread import cv2
 SIDE = 400
 """Long side, pixels, of the picture in which lines of words are looked for."""
 COLLAGE, PAGE = "collage", "page"
-LEAST_FILLED = 0.6
+MIN_FILLED = 0.6
 """Share of a side along which a rectangle differs from what is around it: a thing on a white ground touches its box
 in a few places only."""
 FILLED_SIDES = 3
@@ -22,17 +22,17 @@ APART = 12
 """Grey levels by which they differ."""
 BETWEEN = 0.25
 """Share of a rectangle that has the colour of the ground around it, from which it is taken for words."""
-LEAST_PANELS = 2
-LEAST_LINES = 5
+MIN_PANELS = 2
+MIN_LINES = 5
 """Lines of words outside the pictures; a caption has fewer."""
 LINE_HEIGHT = (3, 26)
 LINE_RATIO = 2.5
 STROKE = 30
 """Grey levels by which words differ from their ground."""
-EVEN, DEVIATION, LEAST_GROUND = 4, 1.0, 0.17
+EVEN, DEVIATION, MIN_GROUND = 4, 1.0, 0.17
 """Share of a page that has the ground's colour within so many grey levels, and deviates by less in 5×5 pixels; night
 skies and walls are less even."""
-ONE_COLOUR, LEAST_ONE = 1, 0.8
+ONE_COLOUR, MIN_ONE = 1, 0.8
 """Share of that ground that is within so many grey levels of its colour: .82 and more of pages, also badly saved ones;
 at most .69 of clear skies and studio walls, which change gently from one level to the next."""
 
@@ -46,13 +46,13 @@ def composition(grey: NDArray[np.uint8]) -> tuple[str, ...]:
     small = at_most(grey, SIDE)
     rectangles = _rectangles(grey, small)
     pictures = [box for box in rectangles if not _is_words(small, box)]
-    if len(pictures) >= LEAST_PANELS:
+    if len(pictures) >= MIN_PANELS:
         return (COLLAGE,)
     ground = _ground(small)
     if ground is None:
         return ()
     words = len(rectangles) - len(pictures)
-    return (PAGE,) if (pictures and words) or _lines_outside(small, pictures, ground) >= LEAST_LINES else ()
+    return (PAGE,) if (pictures and words) or _lines_outside(small, pictures, ground) >= MIN_LINES else ()
 
 
 def pictures_on(grey: NDArray[np.uint8]) -> tuple[Box, ...]:
@@ -104,7 +104,7 @@ def _sets_off(lines: NDArray[np.int16], edge: int, outward: int) -> bool:
     outside, within = edge + 3 * outward, edge - 2 * outward
     if not 0 <= outside < len(lines):
         return True
-    return bool((np.abs(lines[within] - lines[outside]) >= APART).mean() >= LEAST_FILLED)
+    return bool((np.abs(lines[within] - lines[outside]) >= APART).mean() >= MIN_FILLED)
 
 
 def _ground(grey: NDArray[np.uint8]) -> int | None:
@@ -113,7 +113,7 @@ def _ground(grey: NDArray[np.uint8]) -> int | None:
     ground = int(np.convolve(counts, (1, 2, 1), mode="same").argmax())
     apart = np.abs(grey.astype(np.int16) - ground)
     even = (apart <= EVEN) & (_deviation(grey) < DEVIATION)
-    if even.mean() < LEAST_GROUND or (apart[even] <= ONE_COLOUR).mean() < LEAST_ONE:
+    if even.mean() < MIN_GROUND or (apart[even] <= ONE_COLOUR).mean() < MIN_ONE:
         return None
     return ground
 

@@ -22,13 +22,13 @@ SPREAD = 12
 GUTTER = 2
 """Least width of a gutter between two regions, pixels of that picture."""
 DEPTH = 5
-LEAST_SIDE, LEAST_AREA, MOST_AREA = 0.1, 0.015, 0.9
+MIN_SIDE, MIN_AREA, MAX_AREA = 0.1, 0.015, 0.9
 """Shares of the picture's long side and area."""
-LEAST_PIXELS = 48
+MIN_PIXELS = 48
 """Shorter side of a panel in original pixels."""
-LEAST_SHADES = 24
+MIN_SHADES = 24
 """Grey levels that a tenth of a panel's pixels are away from its median at least; else it shows next to nothing."""
-MOST = 9
+MAX_PANELS = 9
 
 Region = tuple[int, int, int, int]
 """Top, bottom, left, right."""
@@ -50,10 +50,10 @@ def _panels_at(side: int, grey: NDArray[np.uint8], size: tuple[int, int]) -> tup
     whole = (0, height, 0, width)
     if not (_gutters(small, whole, 0).any() or _gutters(small, whole, 1).any()):
         return ()
-    least = LEAST_PIXELS * max(height, width) / max(size)
+    least = MIN_PIXELS * max(height, width) / max(size)
     kept = [one for one in _cut(small, whole, DEPTH) if _is_picture(small, one, least)]
     kept.sort(key=lambda one: (-_area(one), one))
-    found = (Box(left, top, right, bottom) for top, bottom, left, right in kept[:MOST])
+    found = (Box(left, top, right, bottom) for top, bottom, left, right in kept[:MAX_PANELS])
     return tuple(box.scaled(size[0] / width, size[1] / height) for box in found)
 
 
@@ -110,12 +110,12 @@ def _pieces(region: Region, axis: int, gaps: list[tuple[int, int]]) -> list[Regi
 def _is_picture(grey: NDArray[np.uint8], region: Region, least: float) -> bool:
     top, bottom, left, right = region
     share = _area(region) / (grey.shape[0] * grey.shape[1])
-    if min(bottom - top, right - left) < max(least, LEAST_SIDE * max(grey.shape)):
+    if min(bottom - top, right - left) < max(least, MIN_SIDE * max(grey.shape)):
         return False
-    if not LEAST_AREA <= share <= MOST_AREA:
+    if not MIN_AREA <= share <= MAX_AREA:
         return False
     inside = grey[top:bottom, left:right].astype(np.int16)
-    return bool((np.abs(inside - np.median(inside)) >= LEAST_SHADES).mean() >= 0.1)
+    return bool((np.abs(inside - np.median(inside)) >= MIN_SHADES).mean() >= 0.1)
 
 
 def _area(region: Region) -> int:

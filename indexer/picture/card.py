@@ -15,7 +15,7 @@ NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._]{0,39}")
 SIDES = range(16, 1025)
 WIDTHS = range(8, 4097)
-LONGEST_TEXT = 300
+MAX_TEXT = 300
 TAKEN = frozenset({"phash256", "descriptor"})
 """Names that Exhibit uses itself."""
 
@@ -167,8 +167,8 @@ def _typed(where: str, name: str, value: object) -> object:
         if type(value) is not int:
             raise WrongUseError(f"In the card, {where} is a whole number.", hint=_HINT)
         return value
-    if not isinstance(value, str) or len(value) > LONGEST_TEXT or not value.isprintable():
-        raise WrongUseError(f"In the card, {where} is a text of at most {LONGEST_TEXT} characters.", hint=_HINT)
+    if not isinstance(value, str) or len(value) > MAX_TEXT or not value.isprintable():
+        raise WrongUseError(f"In the card, {where} is a text of at most {MAX_TEXT} characters.", hint=_HINT)
     return _chosen(where, value, name)
 
 

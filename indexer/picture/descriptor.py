@@ -18,9 +18,9 @@ from indexer.picture.onnx_file import keeps_data_elsewhere
 from indexer.picture.spaces import DESCRIPTOR
 
 MODEL = Path(__file__).parents[1] / "models" / "descriptor.int8.onnx"
-MOST_BYTES = 512 << 20
+MAX_BYTES = 512 << 20
 """Bytes of the largest file that is taken."""
-SHORTEST = 1e-9
+MIN_LENGTH = 1e-9
 FLOATS = "tensor(float)"
 
 
@@ -58,7 +58,7 @@ class Descriptor:
         """
         rows = np.stack([self._raw(part) for part in parts])
         lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-        usable = np.isfinite(lengths) & (lengths > SHORTEST)
+        usable = np.isfinite(lengths) & (lengths > MIN_LENGTH)
         return np.where(usable, rows / np.where(usable, lengths, 1), 0).astype(np.float32)
 
     def _raw(self, part: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -148,8 +148,8 @@ def examined(card: Card, data: bytes) -> Descriptor:
     Raises:
         WrongUseError: it can't be used; the sentence says why.
     """
-    if len(data) > MOST_BYTES:
-        raise WrongUseError(f"The file has {len(data)} bytes; at most {MOST_BYTES} are taken.")
+    if len(data) > MAX_BYTES:
+        raise WrongUseError(f"The file has {len(data)} bytes; at most {MAX_BYTES} are taken.")
     if keeps_data_elsewhere(data):
         raise WrongUseError(
             "The file keeps weights in other files.",

@@ -23,7 +23,7 @@ from indexer.layout.single_thread import cv2
 from indexer.picture import embedding
 from indexer.picture.descriptor import BUILT_IN, Descriptor
 from indexer.picture.hashes import orientation_hashes, quality, shrink
-from indexer.picture.lazy import Later
+from indexer.picture.lazy import Lazy
 from indexer.picture.local_features import QUICK_KEYPOINTS, QUICK_SIDE, LocalFeatures, local_features, quick_features
 from indexer.picture.spaces import (
     CENTRE,
@@ -105,13 +105,13 @@ class Features:
     inset: Box | None
     hash_variants: NDArray[np.uint8]
     grey_size: tuple[int, int]
-    later_grey: Later[NDArray[np.uint8]] = field(repr=False)
-    later_local: Later[LocalFeatures] = field(repr=False)
-    later_quick: Later[LocalFeatures] = field(repr=False)
-    later_embeddings: Later[NDArray[np.float32]] = field(repr=False)
-    later_tiles: Later[NDArray[np.float32]] = field(repr=False)
-    later_low_information: Later[tuple[str, ...]] = field(repr=False)
-    later_masked: Later[tuple[Box, ...]] = field(repr=False)
+    later_grey: Lazy[NDArray[np.uint8]] = field(repr=False)
+    later_local: Lazy[LocalFeatures] = field(repr=False)
+    later_quick: Lazy[LocalFeatures] = field(repr=False)
+    later_embeddings: Lazy[NDArray[np.float32]] = field(repr=False)
+    later_tiles: Lazy[NDArray[np.float32]] = field(repr=False)
+    later_low_information: Lazy[tuple[str, ...]] = field(repr=False)
+    later_masked: Lazy[tuple[Box, ...]] = field(repr=False)
     space: Space = DESCRIPTOR
     marked: tuple[Box, ...] = ()
 
@@ -227,8 +227,8 @@ def extract(
     within = [*inside, *([] if laid is None else [laid])]
     small = shrink(image)
     structure = quality(small)
-    local = Later(lambda: local_features(grey, size, detail.keypoints))
-    little = Later(lambda: low_information(grey, structure, local.value.strong, min(size)))
+    local = Lazy(lambda: local_features(grey, size, detail.keypoints))
+    little = Lazy(lambda: low_information(grey, structure, local.value.strong, min(size)))
     reduced = [box.scaled(pixels.shape[1] / size[0], pixels.shape[0] / size[1]) for box in within]
     return Features(
         digest=Digest.of(data),
@@ -239,13 +239,13 @@ def extract(
         inset=laid,
         hash_variants=_hash_variants(image, small, size, [*([] if content is None else [content]), *within]),
         grey_size=(grey.shape[1], grey.shape[0]),
-        later_grey=Later(lambda: grey),
+        later_grey=Lazy(lambda: grey),
         later_local=local,
-        later_quick=Later(lambda: quick_features(grey, size, detail.quick_keypoints, detail.quick_side)),
-        later_embeddings=Later(lambda: embedding.embeddings(pixels, reduced, descriptor)),
-        later_tiles=Later(lambda: embedding.tiles(pixels, descriptor)),
+        later_quick=Lazy(lambda: quick_features(grey, size, detail.quick_keypoints, detail.quick_side)),
+        later_embeddings=Lazy(lambda: embedding.embeddings(pixels, reduced, descriptor)),
+        later_tiles=Lazy(lambda: embedding.tiles(pixels, descriptor)),
         later_low_information=little,
-        later_masked=Later(lambda: masked_boxes(grey, little.value, size)),
+        later_masked=Lazy(lambda: masked_boxes(grey, little.value, size)),
         space=descriptor.space,
     )
 

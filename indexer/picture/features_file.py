@@ -13,7 +13,7 @@ from exhibit.types import PictureInfo, Space
 from indexer.layout.orientation import Box
 from indexer.layout.single_thread import cv2
 from indexer.picture.features import Features
-from indexer.picture.lazy import Later
+from indexer.picture.lazy import Lazy
 from indexer.picture.local_features import LocalFeatures, quick_features
 from indexer.picture.spaces import DESCRIPTOR, PIPELINE
 
@@ -75,7 +75,7 @@ def _assemble(parts: dict[str, NDArray[np.uint8]], space: Space) -> Features:
     if (about["pipeline"], about["space"]) != (PIPELINE, space.id):
         raise ValueError(about["pipeline"])
     info, grey = PictureInfo(*about["info"]), parts["grey"]
-    later_grey, size = Later(lambda: np.asarray(cv2.imdecode(grey, cv2.IMREAD_GRAYSCALE))), (info.width, info.height)
+    later_grey, size = Lazy(lambda: np.asarray(cv2.imdecode(grey, cv2.IMREAD_GRAYSCALE))), (info.width, info.height)
     local = LocalFeatures(parts["points"].astype(np.float32), parts["descriptors"], about["strong"])
     reasons, masked = tuple(about["low_information"]), tuple(Box(*edges) for edges in about["masked"])
     vectors, tiles = parts["embeddings"].astype(np.float32), parts["tiles"].astype(np.float32)
@@ -89,12 +89,12 @@ def _assemble(parts: dict[str, NDArray[np.uint8]], space: Space) -> Features:
         hash_variants=parts["hash_variants"],
         grey_size=(about["grey"][0], about["grey"][1]),
         later_grey=later_grey,
-        later_local=Later(lambda: local),
-        later_quick=Later(lambda: quick_features(later_grey.value, size)),
-        later_embeddings=Later(lambda: vectors),
-        later_tiles=Later(lambda: tiles),
-        later_low_information=Later(lambda: reasons),
-        later_masked=Later(lambda: masked),
+        later_local=Lazy(lambda: local),
+        later_quick=Lazy(lambda: quick_features(later_grey.value, size)),
+        later_embeddings=Lazy(lambda: vectors),
+        later_tiles=Lazy(lambda: tiles),
+        later_low_information=Lazy(lambda: reasons),
+        later_masked=Lazy(lambda: masked),
         space=space,
     )
 

@@ -26,7 +26,7 @@ CELL = 3.0
 """Width of a cell, in blurs of the keypoint's level."""
 SAMPLES = 3
 """Of a cell along each axis."""
-MOST = 0.2
+MAX_SHARE = 0.2
 """Share of the whole length that one component may have, against glare."""
 
 Floats = NDArray[np.float32]
@@ -80,7 +80,7 @@ def descriptors(pyramid: Pyramid, keypoints: Keypoints, angles: Floats) -> Float
 def _limited(raw: Floats) -> Floats:
     """Of unit length, and again after no component is beyond its share."""
     length = np.linalg.norm(raw, axis=1, keepdims=True)
-    kept = np.minimum(raw, MOST * length)
+    kept = np.minimum(raw, MAX_SHARE * length)
     return np.asarray(kept / np.maximum(np.linalg.norm(kept, axis=1, keepdims=True), 1e-9), np.float32)
 
 

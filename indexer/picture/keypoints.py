@@ -22,7 +22,7 @@ EDGE = 10.0
 """How much longer than wide the extremum may be."""
 MARGIN = 5
 """Pixels at the border of an octave without keypoints."""
-LEAST_OCTAVE = 16
+MIN_OCTAVE = 16
 """Pixels of the shorter side of the last octave."""
 STEPS = 3
 """Times that an extremum may move to a neighbouring pixel."""
@@ -147,7 +147,7 @@ _room = _Room()
 def _shapes(shape: tuple[int, ...]) -> list[tuple[int, int]]:
     """Height and width of each octave."""
     shapes = [(shape[0], shape[1])]
-    while min(shapes[-1]) >= 2 * LEAST_OCTAVE:
+    while min(shapes[-1]) >= 2 * MIN_OCTAVE:
         shapes.append(((shapes[-1][0] + 1) // 2, (shapes[-1][1] + 1) // 2))
     return shapes
 

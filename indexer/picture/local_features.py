@@ -70,7 +70,7 @@ class LocalFeatures:
 
 
 NOTHING = LocalFeatures(np.zeros((0, 2), np.float32), np.zeros((0, WIDTH), np.uint8), 0)
-LEAST_SIDE = 8
+MIN_SIDE = 8
 """Pixels; SIFT's pyramid has no level for smaller pictures."""
 
 
@@ -82,7 +82,7 @@ def local_features(grey: NDArray[np.uint8], size: tuple[int, int], most: int) ->
         size: width and height of the original.
         most: how many keypoints at most.
     """
-    if min(grey.shape) < LEAST_SIDE:
+    if min(grey.shape) < MIN_SIDE:
         return NOTHING
     detector = cv2.SIFT_create(contrastThreshold=CONTRAST, enable_precise_upscale=True)
     detected = detector.detect(grey, None)
@@ -112,7 +112,7 @@ def quick_features(
         most: how many keypoints at most; one with two directions counts twice.
         side: long side, pixels, that the picture is brought to; none is enlarged more than twice.
     """
-    if min(grey.shape) < LEAST_SIDE:
+    if min(grey.shape) < MIN_SIDE:
         return NOTHING
     factor = min(side / max(grey.shape), 2.0)
     seen = _scaled(grey, factor)

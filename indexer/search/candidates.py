@@ -33,7 +33,7 @@ BEHIND = slice(6, 30)
 """The works behind the first ones, by weight: what chance alone gives."""
 FEW = 30
 """With so few works that have votes, chance can't be told; the heaviest are looked at."""
-MOST = 12
+MAX_CANDIDATES = 12
 """Different pictures that are verified for one found picture."""
 
 
@@ -102,7 +102,7 @@ def in_turns(*voices: Sequence[Candidate]) -> Iterator[Candidate]:
 
 
 def distinct(
-    candidates: Iterable[Candidate], key: Callable[[Candidate], Key | None], most: int = MOST
+    candidates: Iterable[Candidate], key: Callable[[Candidate], Key | None], most: int = MAX_CANDIDATES
 ) -> Iterator[Key]:
     """What the candidates stand for, each once, in their order.
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from exhibit.types import Hit, Metric, Space
 from indexer.vectors.flat import FlatRows
-from indexer.vectors.robust_bits import MOST_BITS, keys, likeliest_flips
+from indexer.vectors.robust_bits import MAX_BITS, keys, likeliest_flips
 
 faiss: Any = library
 
@@ -35,7 +35,7 @@ def list_bits(space: Space, rows: int) -> int:
     """How many bits the keys of a segment of so many rows have; 0 when it is scanned as a whole."""
     if space.metric is not Metric.HAMMING or space.width != 256 or rows < LISTED_FROM:
         return 0
-    return int(np.clip(round(np.log2(rows / ROWS_A_LIST)), 1, MOST_BITS))
+    return int(np.clip(round(np.log2(rows / ROWS_A_LIST)), 1, MAX_BITS))
 
 
 def in_lists(hashes: NDArray[np.uint8], bits: int) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:

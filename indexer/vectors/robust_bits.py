@@ -31,7 +31,7 @@ Segments on disk are sorted by it: whoever changes it raises ``segments.FORMAT``
 Measured on 3,329 edited copies of 420 photographs whose hashes are 41 to 90 bits from their original: crops, turns by
 some degrees, captions, stickers, frames, pictures laid over them, warps, and chains of these.
 """
-MOST_BITS = len(ROBUST)
+MAX_BITS = len(ROBUST)
 _BYTES = np.array([2 * row + column // 8 for (row, column), _ in ROBUST])
 _SHIFTS = np.array([7 - column % 8 for (_, column), _ in ROBUST], np.uint8)
 
@@ -41,7 +41,7 @@ def keys(hashes: NDArray[np.uint8], bits: int) -> NDArray[np.int64]:
 
     Args:
         hashes: uint8, shape (n, 32), packed as :mod:`indexer.picture.hashes` does.
-        bits: how many of :data:`ROBUST` a key has, 0 to :data:`MOST_BITS`.
+        bits: how many of :data:`ROBUST` a key has, 0 to :data:`MAX_BITS`.
 
     Returns:
         int64, shape (n,): from 0 to 2**bits - 1.

@@ -25,8 +25,8 @@ from indexer.vectors.manifest import Manifest, SegmentEntry
 
 FORMAT = 2
 VECTORS, NUMBERS, ORDER = ".faiss", ".npy", ".order"
-MOST_ROWS = 10_000_000
-MOST_BYTES = 1 << 30
+MAX_ROWS = 10_000_000
+MAX_BYTES = 1 << 30
 Rows = tuple[NDArray[np.int64], NDArray[Any]]
 """Numbers and their vectors."""
 HINT = "Run the rebuild of the index."
@@ -34,7 +34,7 @@ HINT = "Run the rebuild of the index."
 
 def most_rows(space: Space) -> int:
     """How many rows one segment may hold."""
-    return min(MOST_ROWS, MOST_BYTES // space.vector_bytes)
+    return min(MAX_ROWS, MAX_BYTES // space.vector_bytes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ faiss.omp_set_num_threads(1)
 SHIPPED = Path(__file__).parents[1] / "models" / "votes.faiss"
 CODE_BYTES = 16
 LISTS = ((2_000, 1024), (20_000, 4096), (200_000, 16384))
-MOST_LISTS = 65536
+MAX_LISTS = 65536
 """Lists by the number of works: each holds some hundreds of descriptors."""
 GRAPH_FROM = 4096
 """From so many lists a graph over their centres finds the nearest ones (HNSW)."""
@@ -36,7 +36,7 @@ ROUNDS = 10
 
 def lists_for(works: int) -> int:
     """How many lists suit so many works."""
-    return next((lists for most, lists in LISTS if works <= most), MOST_LISTS)
+    return next((lists for most, lists in LISTS if works <= most), MAX_LISTS)
 
 
 def train_codec(descriptors: NDArray[np.uint8], lists: int, seed: int = 0) -> Any:  # noqa: ANN401 - FAISS has no types

@@ -21,7 +21,7 @@ from indexer.vectors.flat import SPARE
 from indexer.vectors.manifest import Manifest, SegmentEntry, manifest_to_replace, publish, read_manifest, writer
 from indexer.votes.codec import shipped_codec, units
 from indexer.votes.segments import (
-    MOST_WORKS,
+    MAX_WORKS,
     VoteRows,
     Works,
     merged,
@@ -167,7 +167,7 @@ class VoteIndex:
         self._tail = self._tail.without(numbers)
 
     def _write(self, present: Manifest, sequence: int) -> None:
-        generation, left = present.generation + 1, kept(self._segments, self._tail, MOST_WORKS)
+        generation, left = present.generation + 1, kept(self._segments, self._tail, MAX_WORKS)
         entries = []
         for entry, rows in zip(present.segments[:left], self._segments[:left], strict=True):
             gone = None

@@ -22,7 +22,7 @@ from indexer.votes.codec import codec_digest, empty_like, faiss, units
 
 FORMAT = 1
 CODES, NUMBERS, HEADER = ".faiss", ".npy", ".json"
-MOST_WORKS = 100_000
+MAX_WORKS = 100_000
 """In one segment: half a gigabyte."""
 PROBES = 4
 """Lists that are looked at for each descriptor."""
@@ -227,9 +227,9 @@ def _pieces(codec: Any, batches: Iterable[Works]) -> Iterator[VoteRows]:  # noqa
     """Rows of at most a segment's size; nothing without works."""
     rows = no_rows(codec)
     for batch in batches:
-        for start in range(0, len(batch), MOST_WORKS):
-            piece = batch[start : start + MOST_WORKS]
-            if len(rows) and len(rows) + len(piece) > MOST_WORKS:
+        for start in range(0, len(batch), MAX_WORKS):
+            piece = batch[start : start + MAX_WORKS]
+            if len(rows) and len(rows) + len(piece) > MAX_WORKS:
                 yield rows
                 rows = no_rows(codec)
             rows.add(piece)

@@ -6,7 +6,7 @@ from django.db import transaction
 
 from exhibit.clock import now
 from exhibit.digests import Digest
-from registry.log import audit_log as trail
+from registry.log import audit_log
 from registry.models import Feed, Owner, User
 
 _BYTES = 24
@@ -18,7 +18,7 @@ def make(owner: Owner, user: User, *, by: str) -> str:
     with transaction.atomic():
         fresh = {"digest": Digest.of(secret.encode()), "made_at": now()}
         Feed.objects.update_or_create(owner=owner, user=user, defaults=fresh)
-        trail.changed("feed made", by=by, owner=owner, about={"user": user.get_username()})
+        audit_log.changed("feed made", by=by, owner=owner, about={"user": user.get_username()})
     return secret
 
 
@@ -26,7 +26,7 @@ def revoke(owner: Owner, user: User, *, by: str) -> None:
     """Let a member's address lead nowhere."""
     with transaction.atomic():
         if Feed.objects.filter(owner=owner, user=user).delete()[0]:
-            trail.changed("feed revoked", by=by, owner=owner, about={"user": user.get_username()})
+            audit_log.changed("feed revoked", by=by, owner=owner, about={"user": user.get_username()})
 
 
 def find(secret: str) -> Feed | None:

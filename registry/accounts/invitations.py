@@ -13,14 +13,14 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, WrongUseError
 from registry.db.locks import Lock, hold
-from registry.log import audit_log as trail
+from registry.log import audit_log
 from registry.models import Invitation, Membership, Owner, Role, User
 
 DAYS = 14
-MOST_OPEN = 100
+MAX_OPEN = 100
 """Open invitations that one owner may have."""
 OPERATOR_HOURS = 24
-LONGEST_EMAIL = 150
+MAX_EMAIL = 150
 """Characters of an address with which somebody signs in."""
 _BYTES = 32
 
@@ -48,7 +48,7 @@ def invite(owner: Owner, email: str, role: str, *, by: str) -> tuple[Invitation,
         raise WrongUseError(_("%(email)s is a member already.") % {"email": email})
     with transaction.atomic():
         Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
-        if open_ones(owner).exclude(email=email).count() >= MOST_OPEN:
+        if open_ones(owner).exclude(email=email).count() >= MAX_OPEN:
             raise WrongUseError(_("Too many invitations are open. Take some back first."))
         row, secret = _made(timedelta(days=DAYS), owner=owner, email=email, role=role, by=by)
         _tell("member invited", row, by=by)
@@ -61,7 +61,7 @@ def check_email(email: str) -> None:
         validate_email(email)
     except ValidationError:
         raise WrongUseError(_("“%(email)s” isn't an e-mail address.") % {"email": email[:200]}) from None
-    if len(email) > LONGEST_EMAIL:
+    if len(email) > MAX_EMAIL:
         raise WrongUseError(_("This address is too long."))
 
 
@@ -116,14 +116,14 @@ def accept(invitation: Invitation, user: User) -> Membership | None:
             raise NotFoundError(_("This invitation isn't open any more. Ask for another."))
         if invitation.owner is None:
             User.objects.filter(pk=user.pk).update(is_staff=True)
-            trail.changed("operator added", by=by, about={"user": by})
+            audit_log.changed("operator added", by=by, about={"user": by})
             return None
         joined, new = Membership.objects.get_or_create(
             user=user, owner=invitation.owner, defaults={"role": invitation.role}
         )
         if new:
             about = {"invited_by": invitation.by, "role": joined.role, "user": user.email}
-            trail.changed("member joined", by=by, owner=invitation.owner, about=about)
+            audit_log.changed("member joined", by=by, owner=invitation.owner, about=about)
     return joined
 
 
@@ -160,6 +160,6 @@ def _made(valid: timedelta, **values: object) -> tuple[Invitation, str]:
 
 
 def _tell(what: str, row: Invitation, *, by: str) -> None:
-    trail.changed(
+    audit_log.changed(
         what, by=by, owner=row.owner, about={"email": row.email, "role": row.role, "until": str(row.expires_at)}
     )

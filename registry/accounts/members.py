@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 
 from exhibit.errors import NotFoundError, WrongUseError
 from registry.accounts import tokens
-from registry.log import audit_log as trail
+from registry.log import audit_log
 from registry.models import Membership, Owner, Role
 
 
@@ -37,7 +37,7 @@ def change_role(owner: Owner, person: int, role: str, *, by: str) -> Membership:
             row.role = role
             row.save(update_fields=["role"])
             about = {"owner": owner.slug, "role": role, "user": row.user.email}
-            trail.changed("role given", by=by, owner=owner, about=about)
+            audit_log.changed("role given", by=by, owner=owner, about=about)
     return row
 
 
@@ -58,7 +58,7 @@ def remove(owner: Owner, person: int, *, by: str) -> Membership:
         _keep_one(owner, row, "")
         tokens.revoke_all(owner, row.user, by=by)
         row.delete()
-        trail.changed("member removed", by=by, owner=owner, about={"owner": owner.slug, "user": row.user.email})
+        audit_log.changed("member removed", by=by, owner=owner, about={"owner": owner.slug, "user": row.user.email})
     return row
 
 

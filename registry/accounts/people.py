@@ -12,11 +12,11 @@ from exhibit.errors import NotFoundError, WrongUseError
 from exhibit.plain import one_line
 from registry.accounts import invitations, members
 from registry.db.locks import Lock, hold
-from registry.log import audit_log as trail
+from registry.log import audit_log
 from registry.models import Invitation, Membership, Owner, Role, User
 
-MOST_SLUG = 50
-MOST_NAME = 200
+MAX_SLUG = 50
+MAX_NAME = 200
 
 
 def add_owner(name: str, *, slug: str = "", contact: str = "", by: str = "") -> Owner:
@@ -32,8 +32,8 @@ def add_owner(name: str, *, slug: str = "", contact: str = "", by: str = "") -> 
         WrongUseError: the name or the short name is taken, or can't be used.
     """
     name = one_line(name)
-    wanted = slug or slugify(name)[:MOST_SLUG].strip("-") or f"owner-{Owner.objects.count() + 1}"
-    if wanted != slugify(wanted) or len(wanted) > MOST_SLUG:
+    wanted = slug or slugify(name)[:MAX_SLUG].strip("-") or f"owner-{Owner.objects.count() + 1}"
+    if wanted != slugify(wanted) or len(wanted) > MAX_SLUG:
         raise WrongUseError(
             f"{wanted!r} can't be a short name.", hint="Use small letters a to z, digits and hyphens, 50 at most."
         )
@@ -62,7 +62,7 @@ def add_owner_of(person: User, name: str, *, contact: str = "") -> Owner:
         _check_name(name, knows=knows)
         owner = _added(name, _free_slug(name), contact=contact[:200], by=by)
         Membership.objects.create(user=person, owner=owner, role=Role.OWNER)
-        trail.changed("role given", by=by, owner=owner, about={"owner": owner.slug, "role": "owner", "user": by})
+        audit_log.changed("role given", by=by, owner=owner, about={"owner": owner.slug, "role": "owner", "user": by})
     return owner
 
 
@@ -70,8 +70,8 @@ def _check_name(name: str, *, knows: QuerySet[Owner]) -> None:
     """Refuse a name that another owner has: whoever pins a key by a name must not be given a stranger's beside it."""
     if not name:
         raise WrongUseError(_("An owner needs a name."))
-    if len(name) > MOST_NAME:
-        raise WrongUseError(_("A name has at most %(most)s characters.") % {"most": MOST_NAME})
+    if len(name) > MAX_NAME:
+        raise WrongUseError(_("A name has at most %(most)s characters.") % {"most": MAX_NAME})
     if knows.filter(name__iexact=name).exists():
         raise WrongUseError(_("There is an owner named “%(name)s” already.") % {"name": name})
     if Owner.objects.filter(name__iexact=name).exists():
@@ -82,7 +82,7 @@ def _added(name: str, wanted: str, *, contact: str, by: str) -> Owner:
     with transaction.atomic():
         owner, new = Owner.objects.get_or_create(slug=wanted, defaults={"name": name, "contact": contact})
         if new:
-            trail.changed("owner added", by=by, owner=owner, about={"owner": wanted, "name": name})
+            audit_log.changed("owner added", by=by, owner=owner, about={"owner": wanted, "name": name})
     if not new:
         raise WrongUseError(f"The short name {wanted!r} is taken by {owner.name}.", hint="Give another with --slug.")
     return owner
@@ -151,13 +151,13 @@ def add_member(owner: Owner, email: str, role: str, password: str | None, *, by:
             return members.change_role(owner, person.pk, role, by=by)
         membership = Membership.objects.create(user=person, owner=owner, role=role)
         about = {"owner": owner.slug, "role": str(role), "user": person.email}
-        trail.changed("role given", by=by, owner=owner, about=about)
+        audit_log.changed("role given", by=by, owner=owner, about=about)
     return membership
 
 
 def _free_slug(name: str) -> str:
     """A short name that nobody has: made of the name, with a number behind it where that is taken."""
-    start = slugify(name)[: MOST_SLUG - 6].strip("-") or "owner"
+    start = slugify(name)[: MAX_SLUG - 6].strip("-") or "owner"
     taken = set(Owner.objects.filter(slug__startswith=start).values_list("slug", flat=True))
     return next(one for one in (start, *(f"{start}-{n}" for n in range(2, len(taken) + 3))) if one not in taken)
 
@@ -175,7 +175,7 @@ def change_password(person: User, password: str, *, by: str = "") -> None:
     """Give a person who is known another password; raises ``WrongUseError`` as :func:`set_password` does."""
     with transaction.atomic():
         set_password(person, password)
-        trail.changed("password changed", by=by, about={"user": person.email})
+        audit_log.changed("password changed", by=by, about={"user": person.email})
 
 
 def set_password(person: User, password: str) -> None:

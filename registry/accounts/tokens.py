@@ -12,13 +12,13 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, WrongUseError
 from exhibit.plain import one_line
-from registry.log import audit_log as trail
+from registry.log import audit_log
 from registry.models import SCOPES_OF, ApiToken, Membership, Owner, Role, Scope, User
 
 START = "exh_"
 """What all tokens begin with, so that scanners of leaked secrets know them."""
-MOST_DAYS = 366
-MOST = 50
+MAX_DAYS = 366
+MAX_TOKENS = 50
 """Tokens that one person may have with an owner."""
 _BYTES = 32
 _SHOWN = 10
@@ -46,10 +46,10 @@ def make(owner: Owner, user: User, *, name: str, scopes: Collection[str], days: 
         raise WrongUseError(_("A token needs a name."))
     if not scopes or set(scopes) - set(permitted(owner, user)):
         raise WrongUseError(_("Choose what the token permits, within your role."))
-    if not 1 <= days <= MOST_DAYS:
+    if not 1 <= days <= MAX_DAYS:
         raise WrongUseError(_("A token is valid for 1 to 366 days."))
-    if _valid().filter(owner=owner, user=user).count() >= MOST:
-        raise WrongUseError(_("There are %(number)d tokens already. Revoke one first.") % {"number": MOST})
+    if _valid().filter(owner=owner, user=user).count() >= MAX_TOKENS:
+        raise WrongUseError(_("There are %(number)d tokens already. Revoke one first.") % {"number": MAX_TOKENS})
     secret = START + secrets.token_urlsafe(_BYTES)
     ordered = [scope.value for scope in Scope if scope in scopes]
     begun = now()
@@ -145,4 +145,4 @@ def _valid() -> QuerySet[ApiToken]:
 
 def _tell(what: str, token: ApiToken, *, by: str) -> None:
     about = {"expires": token.expires_at.isoformat(), "name": token.name, "scopes": token.scopes, "token": token.pk}
-    trail.changed(what, by=by, owner=token.owner, about={**about, "user": token.user.get_username()})
+    audit_log.changed(what, by=by, owner=token.owner, about={**about, "user": token.user.get_username()})

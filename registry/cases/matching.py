@@ -14,11 +14,10 @@ from exhibit.clock import now
 from exhibit.comparison.calibration import calibrated
 from exhibit.entries import DECISION_VERSION, EntryType
 from exhibit.types import Decision, Verification
-from registry.cases import history, look_alikes
-from registry.cases import triage as attention
+from registry.cases import history, look_alikes, triage
 from registry.cases.history import Said
 from registry.db.bulk import copy_into
-from registry.log import audit_log as trail
+from registry.log import audit_log
 from registry.log.log import submit
 from registry.models import Capture, Case, CaseSighting, EventKind, Licence, Match, Owner, Picture, Sighting
 from registry.notifications import events
@@ -136,7 +135,7 @@ def _case(owner_id: int, work_id: int, party: str) -> Case:
         return case
     number = (Case.objects.filter(owner=owner).aggregate(last=Max("number"))["last"] or 0) + 1
     case = Case.objects.create(owner=owner, number=number, work_id=work_id, party=party, opened_at=now())
-    trail.opened(case)
+    audit_log.opened(case)
     history.record(case, "opened", "", ("opened", {"party": party, "work": case.work.number}))
     events.record(owner, EventKind.CASE_OPENED, {"case": number, "party": party, "work": case.work.number})
     return case
@@ -160,11 +159,11 @@ def _extend(case: Case, rows: Sequence[tuple[int, int, str]]) -> list[int]:
         gained.append(row)
         if row.licence_id is None and decision == Decision.CERTAIN:
             likely.append((match, sighting))
-    trail.extended(case, gained)
+    audit_log.extended(case, gained)
     apply_ledger(case)
     if by_person(case) and any(row.licence_id is None for row in gained):
         decide(case, Case.Decision.OPEN, by=LEDGER, why=[("after-licence", {})], who=Decider.LEDGER)
-    attention.look_after(case, gained)
+    triage.look_after(case, gained)
     matches = list(Match.objects.filter(pk__in={match for match, _ in likely}))
     known = look_alikes.known_among(case.owner_id, matches)
     return [
@@ -231,7 +230,7 @@ def _search(case: Case, rows: QuerySet[CaseSighting]) -> None:
         row.save(update_fields=["licence", "licences_searched_at"])
         if row.licence_id != before:
             changed.append(row)
-    trail.extended(case, changed)
+    audit_log.extended(case, changed)
 
 
 def decide(
@@ -285,7 +284,7 @@ def decide(
 def _said_by_machine(case: Case) -> dict[str, Any] | None:
     """The strongest of a case's matches, as the log states it with a decision."""
     matches = {row.match_id: row.match for row in case.case_sightings.select_related("match")}.values()
-    best = max(matches, key=attention.strength, default=None)
+    best = max(matches, key=triage.strength, default=None)
     if best is None:
         return None
     return {

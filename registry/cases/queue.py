@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import Count, F, Max, Min, Q, QuerySet, Sum, Window
 
 from exhibit.types import Decision
-from registry.accounts import scoped as owned
+from registry.accounts import scoped
 from registry.cases.recaptures import Standing
 from registry.models import Case, CaseSighting, Owner
 
@@ -92,7 +92,7 @@ def left(of: Owner) -> int:
 
 def chosen(of: Owner, wanted: Wanted) -> QuerySet[Case]:
     """The cases that are asked for, in no order."""
-    rows = owned.cases(of).filter(_STATES[wanted.state]).order_by()
+    rows = scoped.cases(of).filter(_STATES[wanted.state]).order_by()
     if wanted.words:
         rows = rows.filter(Q(party__icontains=wanted.words) | Q(work__title__icontains=wanted.words))
     if wanted.work is not None:
@@ -130,7 +130,7 @@ def in_groups(of: Owner, wanted: Wanted, skip: int, most: int) -> list[Listed]:
     ordered = _in_order(of, wanted).values_list("pk", "group_size")
     sizes = dict(ordered[skip : skip + most])
     shown = ("shown__match__registered", "shown__match__found", "shown__sighting")
-    cases = owned.cases(of).select_related(*shown).in_bulk(list(sizes))
+    cases = scoped.cases(of).select_related(*shown).in_bulk(list(sizes))
     return [Listed(cases[pk], size) for pk, size in sizes.items() if pk in cases]
 
 

@@ -16,7 +16,7 @@ from django.db.models import Exists, OuterRef, Q
 
 from registry.models import Capture, Case, Sighting, StepState
 
-LONGEST = 8
+MAX_PAUSE = 8
 """How many times the first pause the longest is."""
 
 ENOUGH = {"removed": 3, "unseen": 5}
@@ -68,7 +68,7 @@ def next_visit(outcomes: Iterable[str], finished: datetime, days: int) -> dateti
     alike = sum(1 for _ in takewhile(lambda one: one == standings[0], standings))
     if not days or not alike or alike >= ENOUGH.get(standings[0], alike + 1):
         return None
-    return finished + timedelta(days=days * min(2 ** (alike - 1), LONGEST))
+    return finished + timedelta(days=days * min(2 ** (alike - 1), MAX_PAUSE))
 
 
 def outcomes_before(capture: Capture) -> list[str]:

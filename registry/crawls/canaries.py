@@ -17,7 +17,7 @@ from exhibit.errors import NotFoundError, WrongUseError
 from exhibit.network.urls import normalise, same_domain, url_key
 from exhibit.types import Decision
 from registry.crawls.crawling import STOPPED
-from registry.log import audit_log as trail
+from registry.log import audit_log
 from registry.models import (
     UNFINISHED,
     Canary,
@@ -94,7 +94,7 @@ def plant(work: Work, watch: Watch, url: str, *, by: str) -> Canary:
             return known
         number = (owner.canaries.aggregate(last=Max("number"))["last"] or 0) + 1
         keep_licences(owner, [_licence(work, normal)], by=by)
-        trail.changed(
+        audit_log.changed(
             "canary planted", by=by, owner=owner, about={"canary": number, "url": normal, "work": work.number}
         )
         return Canary.objects.create(
@@ -137,7 +137,7 @@ def withdraw(canary: Canary, *, by: str) -> None:
     """Expect it no longer; earlier crawls keep what they made of it. Its licence stays."""
     with transaction.atomic():
         if Canary.objects.filter(pk=canary.pk, removed_at=None).update(removed_at=now()):
-            trail.changed("canary withdrawn", by=by, owner=canary.owner, about={"canary": canary.number})
+            audit_log.changed("canary withdrawn", by=by, owner=canary.owner, about={"canary": canary.number})
 
 
 def active(owner: Owner) -> QuerySet[Canary]:

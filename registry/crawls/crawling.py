@@ -30,7 +30,7 @@ from registry.models import (
 )
 
 LEASE = timedelta(minutes=30)
-LONGEST_HOST = 253
+MAX_HOST = 253
 SUSPECT_FROM = 2
 """A URL that was begun so often without an end is visited alone, so that it harms no other."""
 
@@ -43,7 +43,7 @@ PAST = "past"
 SEARCH = "search"
 """Kind of the source of a watch that asks an image search or a marketplace (:mod:`registry.crawls.inquiries`)."""
 
-MOST_ATTEMPTS = 4
+MAX_ATTEMPTS = 4
 """Begun so often without an end, a URL is given up."""
 
 
@@ -109,7 +109,7 @@ def add_urls(crawl_id: int, urls: Iterable[NewUrl]) -> int:
             0,
         )
         for new in urls
-        if len(host_of(new.url)) <= LONGEST_HOST
+        if len(host_of(new.url)) <= MAX_HOST
     }
     columns = ("crawl_id", "key", "url", "host", "kind", "depth", "page_url", "context", "state", "attempts")
     return copy_into("registry_frontierurl", columns, rows.values(), conflict=("crawl_id", "key"))
@@ -263,8 +263,8 @@ def _give_back(row: CrawlSlice, *, breaks: int) -> None:
     """Let a later slice visit what is unfinished; what was there at every break is given up, and that is recorded."""
     leased = FrontierUrl.objects.filter(slice=row, state=FrontierUrl.State.LEASED)
     leased.update(attempts=F("attempts") + breaks)
-    given_up = list(leased.filter(attempts__gte=MOST_ATTEMPTS))
-    sentence = f"The crawler broke off {MOST_ATTEMPTS} times while it visited this address."
+    given_up = list(leased.filter(attempts__gte=MAX_ATTEMPTS))
+    sentence = f"The crawler broke off {MAX_ATTEMPTS} times while it visited this address."
     rows = [
         Refusal(
             crawl_id=row.crawl_id,
@@ -351,7 +351,7 @@ def put_off(of: CrawlSlice, keys: Iterable[bytes]) -> set[bytes]:
         The keys of those that have been tried often enough, and count as refused now.
     """
     leased = FrontierUrl.objects.filter(slice=of, state=FrontierUrl.State.LEASED, key__in=list(keys))
-    given_up = leased.filter(attempts__gte=MOST_ATTEMPTS - 1)
+    given_up = leased.filter(attempts__gte=MAX_ATTEMPTS - 1)
     gone = {bytes(key) for key in given_up.values_list("key", flat=True)}
     given_up.update(state=FrontierUrl.State.REFUSED, attempts=F("attempts") + 1)
     leased.update(state=FrontierUrl.State.PENDING, slice=None, attempts=F("attempts") + 1)

@@ -4,7 +4,7 @@ from django.db import transaction
 
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError
-from registry.log import audit_log as trail
+from registry.log import audit_log
 from registry.models import BlockedDigest, HostDenial
 
 
@@ -12,7 +12,7 @@ def deny(host: str, *, by: str, reason: str) -> None:
     """Visit a host and those below it no more."""
     with transaction.atomic():
         HostDenial.objects.update_or_create(host=host, defaults={"reason": reason})
-        trail.changed("host denied", by=by, about={"host": host, "reason": reason})
+        audit_log.changed("host denied", by=by, about={"host": host, "reason": reason})
 
 
 def allow(host: str, *, by: str) -> None:
@@ -21,7 +21,7 @@ def allow(host: str, *, by: str) -> None:
         gone, _ = HostDenial.objects.filter(host=host).delete()
         if not gone:
             raise NotFoundError(f"{host} isn't denied.", hint="`exhibit deny` lists what is.")
-        trail.changed("host allowed", by=by, about={"host": host})
+        audit_log.changed("host allowed", by=by, about={"host": host})
 
 
 def block(digest: Digest, *, by: str, reason: str) -> bool:
@@ -29,5 +29,5 @@ def block(digest: Digest, *, by: str, reason: str) -> bool:
     with transaction.atomic():
         _, new = BlockedDigest.objects.get_or_create(digest=digest, defaults={"reason": reason})
         if new:
-            trail.changed("bytes blocked", by=by, about={"digest": digest.hex, "reason": reason})
+            audit_log.changed("bytes blocked", by=by, about={"digest": digest.hex, "reason": reason})
     return new

@@ -35,7 +35,7 @@ from registry.models.steps import Claimable
 
 DAY = timedelta(days=1)
 NOTHING = timedelta(0)
-LONGEST_WAIT = {MailChoice: timedelta(days=8), Delivery: timedelta(days=5), AnchorReceipt: 2 * DAY, Inquiry: DAY}
+MAX_WAIT = {MailChoice: timedelta(days=8), Delivery: timedelta(days=5), AnchorReceipt: 2 * DAY, Inquiry: DAY}
 """For so long a row of a step may be put off; others for an hour at most."""
 
 
@@ -59,7 +59,7 @@ def due_times(recapture_days: int) -> Iterator[DueTime]:
     """Every column that is brought back."""
     for model in apps.get_app_config("registry").get_models():
         if issubclass(model, Claimable):
-            yield DueTime(model, "not_before", LONGEST_WAIT.get(model, timedelta(hours=1)), Q(state=StepState.TODO))
+            yield DueTime(model, "not_before", MAX_WAIT.get(model, timedelta(hours=1)), Q(state=StepState.TODO))
             yield DueTime(model, "held_since", NOTHING, Q(state=StepState.TODO))
             yield DueTime(model, "waits_since", NOTHING, Q(state__in=[StepState.TODO, StepState.FAILED]))
             # a living claimer knows its claim by this, and one that has ended is found by its name

@@ -18,7 +18,7 @@ from registry.models import Crawl, FrontierUrl, Owner, Refusal, Revisit, Sightin
 
 Outcome = Revisit.Outcome
 NAME = "Pictures seen before"
-MOST_PLACES = 2
+MAX_PLACES = 2
 """Addresses of one picture that are asked, the latest first."""
 NO_LONGER_THERE = frozenset({"http-404", "http-410"})
 SOURCE = {"kind": PAST, "url": "where pictures were seen before"}
@@ -73,7 +73,7 @@ def places(found: int, owner_id: int) -> list[tuple[str, str]]:
     seen = visible_sightings(owner_id).filter(picture_id=found, image_url__startswith="http").order_by("-last_seen")
     newest: dict[str, str] = {}
     for page, image in seen.values_list("page_url", "image_url")[:50]:
-        if image not in newest and len(newest) < MOST_PLACES and not denied(host_of(image)):
+        if image not in newest and len(newest) < MAX_PLACES and not denied(host_of(image)):
             newest[image] = page
     return [(page, image) for image, page in newest.items()]
 

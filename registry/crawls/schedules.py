@@ -7,7 +7,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from exhibit.clock import SLACK, now
-from registry.crawls import inquiries as searching
+from registry.crawls import inquiries
 from registry.crawls.crawling import PAST, SEARCH, NewUrl, add_urls
 from registry.models import UNFINISHED, Crawl, StepState, Watch
 
@@ -122,7 +122,7 @@ def _begin(watch: Watch, moment: datetime) -> Crawl:
     number = (watch.crawls.aggregate(last=Max("number"))["last"] or 0) + 1
     made = {"state": StepState.DOING, "started_at": moment, "sources": watch.sources}
     crawl = Crawl.objects.create(watch=watch, number=number, **made)
-    searching.begin(crawl, watch.sources)
+    inquiries.begin(crawl, watch.sources)
     sources = [source for source in watch.sources if source["kind"] not in (PAST, SEARCH)]
     add_urls(crawl.pk, [NewUrl(source["url"], _kind(source["kind"]), 0) for source in sources])
     return crawl

@@ -9,15 +9,15 @@ from django.db.models import Max
 
 from exhibit.clock import now
 from exhibit.errors import ConflictError, NotFoundError, WrongUseError
-from registry.accounts import scoped as owned
+from registry.accounts import scoped
 from registry.crawls import canaries, crawling, revisits, schedules
-from registry.log import audit_log as trail
+from registry.log import audit_log
 from registry.models import UNFINISHED, Crawl, Owner, Watch
 
 FILE_KINDS = ("folder", "warc")
 FILES, SEARCHES, WEB = "files", "searches", "web"
-SHORTEST = timedelta(minutes=1)
-LONGEST = timedelta(days=3650)
+MIN_INTERVAL = timedelta(minutes=1)
+MAX_INTERVAL = timedelta(days=3650)
 BUDGET: Mapping[str, int] = {"pages": 1_000, "images": 20_000, "bytes": 2_000_000_000, "seconds": 6 * 3_600, "depth": 3}
 """What a run over addresses on the web may spend where nothing else is said."""
 USUAL: Mapping[str, Mapping[str, int]] = {
@@ -80,7 +80,7 @@ def add_watch(  # noqa: PLR0913 - each is named at the call, and a watch is no l
             next_run_at=first or now() + every,
             private=group != WEB,
         )
-        trail.changed("watch added", by=by, owner=owner, about={"sources": watch.sources, **_settings(watch)})
+        audit_log.changed("watch added", by=by, owner=owner, about={"sources": watch.sources, **_settings(watch)})
         return watch
 
 
@@ -123,7 +123,7 @@ def change_watch(
         row.next_run_at = first or row.next_run_at
         row.budget, row.politeness = {**row.budget, **budget}, {**row.politeness, **politeness}
         row.save(update_fields=["name", "interval_seconds", "next_run_at", "budget", "politeness"])
-        trail.changed("watch changed", by=by, owner=watch.owner, about={"before": before, "after": _settings(row)})
+        audit_log.changed("watch changed", by=by, owner=watch.owner, about={"before": before, "after": _settings(row)})
 
 
 def change_sources(
@@ -161,7 +161,7 @@ def change_sources(
             "added": sorted(set(after) - set(before)),
             "removed": sorted(set(before) - set(after)),
         }
-        trail.changed("watch's sources changed", by=by, owner=watch.owner, about=about)
+        audit_log.changed("watch's sources changed", by=by, owner=watch.owner, about=about)
 
 
 def change_words(watch: Watch, words: Sequence[str], *, by: str) -> None:
@@ -181,7 +181,7 @@ def change_words(watch: Watch, words: Sequence[str], *, by: str) -> None:
         if row.sources == before:
             return
         row.save(update_fields=["sources"])
-        trail.changed(
+        audit_log.changed(
             "watch's words changed", by=by, owner=watch.owner, about={"watch": row.name, "words": list(words)}
         )
 
@@ -242,7 +242,7 @@ def _settings(watch: Watch) -> dict[str, Any]:
 
 
 def _check(name: str, every: timedelta) -> None:
-    if not SHORTEST <= every <= LONGEST:
+    if not MIN_INTERVAL <= every <= MAX_INTERVAL:
         raise WrongUseError("A watch runs at most once a minute and at least once in ten years.")
     if not name or name.isdecimal():
         raise WrongUseError(f"{name!r} can't name a watch.", hint="Give it a name with a letter in it.")
@@ -254,13 +254,13 @@ def _check_budget(group: str, budget: Mapping[str, float]) -> None:
 
 
 def _refuse_known(owner: Owner, name: str) -> None:
-    if owned.watches(owner).filter(name=name).exists():
+    if scoped.watches(owner).filter(name=name).exists():
         raise WrongUseError(f"{owner.name} has a watch {name!r} already.", hint="Choose another name.")
 
 
 def free_name(owner: Owner, wanted: str) -> str:
     """A name like the one wanted that no watch of the owner has."""
-    taken = set(owned.watches(owner).filter(name__startswith=wanted).values_list("name", flat=True))
+    taken = set(scoped.watches(owner).filter(name__startswith=wanted).values_list("name", flat=True))
     more = (f"{wanted} ({number})" for number in range(2, len(taken) + 3))
     return next(name for name in (wanted, *more) if name not in taken)
 
@@ -281,7 +281,7 @@ def remove_watch(watch: Watch, *, by: str) -> None:
         for canary in canaries.active(watch.owner).filter(watch=watch):
             canaries.withdraw(canary, by=by)
         _stop_crawl(row)
-        trail.changed("watch removed", by=by, owner=watch.owner, about={"watch": row.name})
+        audit_log.changed("watch removed", by=by, owner=watch.owner, about={"watch": row.name})
 
 
 def stop(crawl: Crawl, *, by: str) -> bool:
@@ -290,7 +290,7 @@ def stop(crawl: Crawl, *, by: str) -> bool:
         stopped = crawling.stop(crawl.pk)
         if stopped:
             about = {"watch": crawl.watch.name, "crawl": crawl.number}
-            trail.changed("crawl stopped", by=by, owner=crawl.watch.owner, about=about)
+            audit_log.changed("crawl stopped", by=by, owner=crawl.watch.owner, about=about)
     return stopped
 
 
@@ -331,7 +331,7 @@ def _set_paused(watch: Watch, *, by: str, paused: bool) -> None:
         row.save(update_fields=["paused"])
         schedules.move_on(row, now())
         what = "watch paused" if paused else "watch resumed"
-        trail.changed(what, by=by, owner=watch.owner, about={"watch": row.name})
+        audit_log.changed(what, by=by, owner=watch.owner, about={"watch": row.name})
 
 
 def _refuse_past(watch: Watch) -> None:

@@ -23,7 +23,7 @@ SUSPECT_FROM = 2
 """A row that was claimed so often without an end is claimed alone, so that it takes no other with it."""
 
 FIRST_PAUSE = timedelta(seconds=5)
-LONGEST_HOLD = timedelta(minutes=5)
+MAX_HOLD = timedelta(minutes=5)
 DIED = "The worker died on this row."
 BROKE_OFF = "The step broke off:"
 
@@ -115,7 +115,7 @@ def hold_up(model: type[Claimable], ids: Iterable[int], sentence: str, *, suspec
     attempts = Least(F("attempts"), SUSPECT_FROM) if suspect else Greatest(F("attempts") - 1, 0)
     claimed = model._default_manager.filter(pk__in=list(ids), state=StepState.DOING)  # noqa: SLF001 - Django's public name
     for pk, since in claimed.values_list("pk", "held_since"):
-        pause = min(max(moment - (since or moment), FIRST_PAUSE), LONGEST_HOLD)
+        pause = min(max(moment - (since or moment), FIRST_PAUSE), MAX_HOLD)
         claimed.filter(pk=pk).update(
             state=StepState.TODO,
             not_before=moment + pause,

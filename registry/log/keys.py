@@ -14,7 +14,7 @@ from registry.log.log import submit
 from registry.models import DeviceKey, DocumentKey, Owner, SealingKey
 
 AnyKey = SealingKey | DocumentKey | DeviceKey
-SHORTEST = 8
+MIN_DIGITS = 8
 """Hexadecimal digits of a public key that may stand for it."""
 
 
@@ -58,9 +58,9 @@ def key_named(owner: Owner, start: str) -> AnyKey:
         WrongUseError: too few digits, or several keys begin so.
         NotFoundError: none does.
     """
-    if len(start) < SHORTEST:
+    if len(start) < MIN_DIGITS:
         raise WrongUseError(
-            f"Give at least {SHORTEST} digits of the public key.", hint="`exhibit key list` shows them."
+            f"Give at least {MIN_DIGITS} digits of the public key.", hint="`exhibit key list` shows them."
         )
     found = [key for key in keys_of(owner) if bytes(key.public_key).hex().startswith(start.lower())]
     if not found:

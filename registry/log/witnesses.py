@@ -13,7 +13,7 @@ from registry.db.steps import SUSPECT_FROM
 from registry.models import AnchorReceipt, Bundle, StepState, WitnessState
 
 FIRST_PAUSE = timedelta(minutes=1)
-LONGEST_PAUSE = timedelta(hours=1)
+MAX_PAUSE = timedelta(hours=1)
 DAY = timedelta(days=1)
 
 Question = WitnessState.Question
@@ -68,9 +68,7 @@ def _note_speech(kind: str, witness: str, question: Question, error: str) -> Non
     WitnessState.objects.update_or_create(kind=kind, witness=witness, question=question, defaults=fresh)
 
 
-def note_silence(
-    kind: str, witness: str, question: Question, error: str, longest: timedelta = LONGEST_PAUSE
-) -> datetime:
+def note_silence(kind: str, witness: str, question: Question, error: str, longest: timedelta = MAX_PAUSE) -> datetime:
     """It hasn't answered; returns when it is asked again, after pauses that double up to the longest."""
     with transaction.atomic():
         states = WitnessState.objects.select_for_update()

@@ -1,4 +1,4 @@
-"""Column types of the house."""
+"""Column types of the installation."""
 
 from typing import Any
 

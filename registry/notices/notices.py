@@ -14,12 +14,12 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, WrongUseError
 from registry.cases import history
-from registry.log import audit_log as trail
+from registry.log import audit_log
 from registry.models import Case, Notice, NoticeCase, NoticeEvent, Owner
-from registry.notices import mail as notice_mail
+from registry.notices import mail
 from registry.notices.terms import Due, due_after, reply_days
 
-MOST_CASES = 100
+MAX_CASES = 100
 """Cases of one notice."""
 
 State = Notice.State
@@ -106,8 +106,8 @@ def draft(owner: Owner, numbers: Sequence[int], kind: str, language: str, *, by:
 def _check(cases: Sequence[Case]) -> None:
     if not cases:
         raise WrongUseError(_("No case is chosen."), hint=_("Choose at least one."))
-    if len(cases) > MOST_CASES:
-        raise WrongUseError(_("A notice takes %(n)d cases at most.") % {"n": MOST_CASES})
+    if len(cases) > MAX_CASES:
+        raise WrongUseError(_("A notice takes %(n)d cases at most.") % {"n": MAX_CASES})
     if len({case.party for case in cases}) > 1:
         raise WrongUseError(_("A notice goes to one party."), hint=_("Choose cases of one party."))
     for case in cases:
@@ -190,7 +190,7 @@ def keep_signed(
     for one in held.notice_cases.select_related("case__work", "case__owner"):
         about = {"considered": one.answers, "files": _digests(files), "term_reason": one.term_reason}
         about["warned"] = warned.get(str(one.case.number), {})
-        trail.noticed(one.case, "notice signed", held.number, by=by, **about)
+        audit_log.noticed(one.case, "notice signed", held.number, by=by, **about)
         history.record(one.case, "notice", by, ("notice-signed", {"number": held.number}))
 
 
@@ -202,12 +202,12 @@ def take_back(row: Notice, *, by: str) -> None:
     """
     with transaction.atomic():
         held = held_signed(row)
-        notice_mail.stop(held)
+        mail.stop(held)
         held.state, held.signed_at, held.signed_by, held.files, held.text = State.DRAFT, None, "", [], None
         held.save(update_fields=["state", "signed_at", "signed_by", "files", "text"])
         _event(held, "taken back", by=by)
         for case in _cases(held):
-            trail.noticed(case, "notice taken back", held.number, by=by)
+            audit_log.noticed(case, "notice taken back", held.number, by=by)
 
 
 def held_signed(row: Notice) -> Notice:
@@ -230,7 +230,7 @@ def sent_by_hand(row: Notice, *, by: str) -> None:
     """
     with transaction.atomic():
         held = held_signed(row)
-        notice_mail.stop(held)
+        mail.stop(held)
         keep_sent(held, "by hand", by=by)
 
 
@@ -242,7 +242,7 @@ def never_left(row: Notice, *, by: str) -> None:
     """
     with transaction.atomic():
         held = _hold(row)
-        notice_mail.never_left(held)
+        mail.never_left(held)
         _event(held, "not left", by=by)
 
 
@@ -250,7 +250,7 @@ def has_left(row: Notice, *, by: str) -> None:
     """Record that, as a person says, a mail that may have left has; raises what :func:`never_left` raises."""
     with transaction.atomic():
         held = _hold(row)
-        file = notice_mail.has_left(held).file  # none of a mail that waited when a backup was made
+        file = mail.has_left(held).file  # none of a mail that waited when a backup was made
         keep_sent(held, "mail", by=by, files=[file] if file else [])
 
 
@@ -272,7 +272,7 @@ def keep_sent(row: Notice, how: str, *, by: str, files: Sequence[Mapping[str, An
         held.save(update_fields=["state", "sent_at", "files", "due_on", "due_what"])
         _event(held, "sent", by=by, words=how)
         for case in _cases(held):
-            trail.noticed(case, "notice sent", held.number, by=by, how=how, files=_digests(held.files))
+            audit_log.noticed(case, "notice sent", held.number, by=by, how=how, files=_digests(held.files))
             history.record(case, "notice", by, ("notice-sent", {"number": held.number}))
 
 
@@ -300,7 +300,7 @@ def happened(row: Notice, what: str, day: date, words: str, *, by: str) -> None:
             held.save(update_fields=["state", "due_on", "due_what"])
         _event(held, what, by=by, day=day, words=words)
         for case in _cases(held):
-            trail.noticed(case, f"notice {what}", held.number, by=by, day=day.isoformat())
+            audit_log.noticed(case, f"notice {what}", held.number, by=by, day=day.isoformat())
             history.record(case, "notice", by, (f"notice-{what}", {"number": held.number}))
 
 

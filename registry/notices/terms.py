@@ -12,7 +12,7 @@ from exhibit.clock import now
 from registry.models import EventKind, Notice, Owner
 from registry.notifications import events
 
-REPLY_DAYS, MOST_REPLY_DAYS = 14, 365
+REPLY_DAYS, MAX_REPLY_DAYS = 14, 365
 """In which an offer asks for an answer."""
 
 AHEAD = {"reminder": 0, "dmca-counter": 4, "prc-statement": 5, "dsa-complaint": 14}
@@ -54,7 +54,7 @@ def tell_due() -> None:
 def reply_days(given: Mapping[str, Any]) -> int:
     """In how many days an offer asks for an answer, by a notice's fields."""
     said = str(given.get("reply_days", ""))
-    return min(max(int(said), 1), MOST_REPLY_DAYS) if said.isdecimal() and len(said) < 6 else REPLY_DAYS
+    return min(max(int(said), 1), MAX_REPLY_DAYS) if said.isdecimal() and len(said) < 6 else REPLY_DAYS
 
 
 def due_after(kind: str, what: str, day: date, days: int = REPLY_DAYS) -> Due | None:

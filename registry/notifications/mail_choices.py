@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from exhibit.clock import now
 from registry.db import steps
-from registry.log import audit_log as trail
+from registry.log import audit_log
 from registry.models import Event, EventKind, MailChoice, Membership, Owner, StepState, User
 from registry.notifications import events
 
@@ -49,7 +49,7 @@ def choose(owner: Owner, user: User, how_often: HowOften, *, by: str) -> None:
         row.not_before = None if how_often == HowOften.AT_ONCE else next_mail(user, how_often)
         row.state, row.attempts, row.error = StepState.TODO, 0, ""
         row.save(update_fields=["how_often", "told_until", "not_before", "state", "attempts", "error"])
-        trail.changed(
+        audit_log.changed(
             "mail choice", by=by, owner=owner, about={"how often": str(how_often), "user": user.get_username()}
         )
 

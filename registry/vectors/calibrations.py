@@ -9,7 +9,7 @@ from exhibit.clock import now
 from exhibit.comparison.calibration import FIRST_NETWORK, Calibration
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError
-from registry.log import audit_log as trail
+from registry.log import audit_log
 from registry.models import CalibrationRow
 from registry.vectors.descriptors import choice_with
 
@@ -22,7 +22,7 @@ def use(calibration: Calibration, *, by: str = "") -> None:
         CalibrationRow.objects.update_or_create(
             digest=calibration.digest, defaults={**_columns(calibration), "shipped": False, "used_from": now()}
         )
-        trail.changed("calibration used", by=by, about={"calibration": calibration.digest.hex})
+        audit_log.changed("calibration used", by=by, about={"calibration": calibration.digest.hex})
 
 
 def keep_shipped(calibration: Calibration) -> None:
@@ -36,7 +36,7 @@ def use_shipped(*, by: str = "") -> None:
     """Use none of this installation's own any more; they stay for the matches that name them."""
     with transaction.atomic():
         CalibrationRow.objects.filter(shipped=False).update(used_from=None)
-        trail.changed("calibration reset", by=by, about={})
+        audit_log.changed("calibration reset", by=by, about={})
 
 
 def active(pipeline: str) -> Calibration | None:

@@ -9,7 +9,7 @@ from exhibit.clock import now
 from exhibit.errors import WrongUseError
 from exhibit.types import Space
 from registry.db.locks import Lock, hold
-from registry.log import audit_log as trail
+from registry.log import audit_log
 from registry.models import (
     BytesState,
     DescriptorChoice,
@@ -166,7 +166,7 @@ def switch_to(model: DescriptorModel) -> bool:
             return False
         choice.serving, choice.building = model, None
         choice.save(update_fields=["serving", "building"])
-        trail.changed("network serves", by="", about={"network": str(model), "digest": model.digest.hex})
+        audit_log.changed("network serves", by="", about={"network": str(model), "digest": model.digest.hex})
     return True
 
 

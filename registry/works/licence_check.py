@@ -15,7 +15,7 @@ from django.db.models import Q
 from exhibit.network.urls import host_of
 from registry.models import Case, Licence, Sighting, Work
 
-MOST_FITS = 20
+MAX_FITS = 20
 """Licences that are proposed for one case."""
 
 _PATTERN_HOST = re.compile(r"(?:[a-z]+://)?([a-z0-9.-]+)(?::\d+)?/", re.IGNORECASE)
@@ -185,7 +185,7 @@ def licences_for(work: Work) -> list[Licence]:
     return list(rows.distinct().order_by("number"))
 
 
-def fitting(case: Case, most: int = MOST_FITS) -> list[Fit]:
+def fitting(case: Case, most: int = MAX_FITS) -> list[Fit]:
     """The licences that may permit what a case holds, the likeliest first: what to propose when a person licenses it.
 
     First those that cover every sighting, then some, then those that name the right place but not the right time or

@@ -14,10 +14,10 @@ from django.utils.translation import gettext as _
 from exhibit.clock import now
 from exhibit.errors import WrongUseError
 from exhibit.network.urls import host_of
-from registry.log import audit_log as trail
+from registry.log import audit_log
 from registry.models import LedgerChange, Licence, Owner, Work
 
-MOST_WORDS = 1_000
+MAX_WORDS = 1_000
 _DOMAIN = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}")
 _SCHEME = re.compile(r"^[a-z*]+://", re.IGNORECASE)
 _COUNTRY = re.compile(r"[A-Z]{2}")
@@ -60,7 +60,7 @@ def checked(new: NewLicence) -> NewLicence:
         )
     if new.valid_from and new.valid_until and new.valid_until < new.valid_from:
         raise WrongUseError(_("The licence ends before it begins."))
-    for text, most in ((new.licensee, 300), (new.url_pattern, MOST_WORDS), (new.account, 200)):
+    for text, most in ((new.licensee, 300), (new.url_pattern, MAX_WORDS), (new.account, 200)):
         if len(text.strip()) > most:
             said = _("“%(given)s…” has more than %(most)d characters.")
             raise WrongUseError(said % {"given": text.strip()[:40], "most": most})
@@ -182,7 +182,7 @@ def _changed(
     if before is not None:
         fresh = Licence.objects.get(pk=rows[0].pk)
         about |= {"after": words_of(fresh), "before": before, "reason": reason}
-    trail.changed(f"licences {kind}", by=by, owner=owner, about=about)
+    audit_log.changed(f"licences {kind}", by=by, owner=owner, about=about)
     return made
 
 

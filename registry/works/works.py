@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 
-from registry.accounts import scoped as owned
+from registry.accounts import scoped
 from registry.models import Case, Owner, OwnershipRemark, RegistrationConflict, Sighting, UploadFile, Work
 
 
@@ -27,7 +27,7 @@ def search(of: Owner, words: str = "", only: str = "", upload: int | None = None
         only: an :class:`Only`, or nothing for all.
         upload: the number of the upload that brought them.
     """
-    rows = owned.works(of).order_by("-number")
+    rows = scoped.works(of).order_by("-number")
     for word in words.lower().split()[:10]:
         number = Q(number=int(word)) if word.isascii() and word.isdecimal() and len(word) < 10 else Q(pk__in=[])
         rows = rows.filter(Q(words__contains=word) | number)

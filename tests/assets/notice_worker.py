@@ -9,11 +9,11 @@ def main() -> None:
     from exhibit.config.config import load_config
     from registry.db import steps
     from registry.models import NoticeMail
-    from workers.services.wiring import House
+    from workers.services.wiring import Services
     from workers.steps.notify.notice import send_notices
 
-    house = House(load_config())
-    send_notices(house, steps.due_ids(NoticeMail, house.stale_after, 10))
+    services = Services(load_config())
+    send_notices(services, steps.due_ids(NoticeMail, services.stale_after, 10))
 
 
 if __name__ == "__main__":

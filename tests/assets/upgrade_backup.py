@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 PASSWORD = "a long enough password"
-MOST_BYTES = 300_000
+MAX_BYTES = 300_000
 
 
 def picture(seed: int) -> bytes:
@@ -40,8 +40,7 @@ def fill(inline: Any) -> None:  # noqa: ANN401 - Django isn't set up yet when th
     from django.utils import timezone
 
     from registry.accounts import people, tokens
-    from registry.crawls import canaries, watching
-    from registry.crawls import denylists as rules
+    from registry.crawls import canaries, denylists, watching
     from registry.models import Case, Notice, NoticeMail, User
     from registry.works import licences
     from tests.flow.rows import bring, claimed_slice, copy_of, register
@@ -50,19 +49,19 @@ def fill(inline: Any) -> None:  # noqa: ANN401 - Django isn't set up yet when th
     from workers.log.sequencer import sequence_log, sign_checkpoint
     from workers.steps.matching.match import match_pictures
 
-    house = inline.house
+    services = inline.services
     studio = people.add_owner("Studio", contact="studio@example.org", by="Ann")
     people.add_member(studio, "ann@example.org", "owner", PASSWORD)
     tokens.make(studio, User.objects.get(), name="Ours", scopes=["read"], days=9)
     for seed, name in enumerate(("first", "second")):
-        register(house, studio, picture(seed), f"Work {name}")
+        register(services, studio, picture(seed), f"Work {name}")
         planned, epoch = claimed_slice(studio, name)
         copies = [copy_of(picture(seed)), picture(seed + 5)]
-        match_pictures(house, bring(house, planned, epoch, copies, host=f"{name}.invalid"))
+        match_pictures(services, bring(services, planned, epoch, copies, host=f"{name}.invalid"))
         planned.state = "done"
         planned.save(update_fields=["state"])
     case, other = Case.objects.order_by("pk")
-    confirm(house, case, by="Ann", reason="A copy of my work.")
+    confirm(services, case, by="Ann", reason="A copy of my work.")
     sealed(inline, case.bundles.get())
     clear(other, by="Ann", reason="We sold it.")
     new = licences.NewLicence(licensee="Shop", domain="second.invalid")
@@ -71,14 +70,14 @@ def fill(inline: Any) -> None:  # noqa: ANN401 - Django isn't set up yet when th
     with transaction.atomic():
         canaries.plant(other.work, watch, "http://second.example/hidden", by="Ann")
     watching.pause(watch, by="Ann")
-    rules.deny("denied.example", by="Ann", reason="They asked.")
-    rules.block(house.blobs.put(b"blocked"), by="Ann", reason="An order.")
+    denylists.deny("denied.example", by="Ann", reason="They asked.")
+    denylists.block(services.blobs.put(b"blocked"), by="Ann", reason="An order.")
     about = {"kind": "dmca", "language": "en", "party": "first.invalid", "created_by": "Ann"}
     notice = Notice.objects.create(owner=studio, number=1, created_at=timezone.now(), **about)
     NoticeMail.objects.create(notice=notice, to="host@example.org", by="Ann", message_id="<1@example.org>")
     inline.run_until_idle()
-    sequence_log(house)
-    sign_checkpoint(house)
+    sequence_log(services)
+    sign_checkpoint(services)
 
 
 def without_network(whole: Path, to: Path, network: str) -> None:
@@ -117,15 +116,15 @@ def main(to: Path) -> None:
             migrate()
             from registry.models import DescriptorModel
             from workers.database.backup import back_up
-            from workers.tasks.sync_runner import Inline
+            from workers.tasks.sync_runner import SyncRunner
 
-            inline = Inline(config)
+            inline = SyncRunner(config)
             fill(inline)
             whole = Path(name) / "whole.tar"
-            back_up(inline.house, whole, keys=True, tell=lambda _: None)
+            back_up(inline.services, whole, keys=True, tell=lambda _: None)
             without_network(whole, to, DescriptorModel.objects.get().digest.hex)
     size = to.stat().st_size
-    assert size < MOST_BYTES, f"{size:,} bytes"
+    assert size < MAX_BYTES, f"{size:,} bytes"
 
 
 if __name__ == "__main__":

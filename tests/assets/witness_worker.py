@@ -14,13 +14,13 @@ def main(folder: str) -> None:
     from exhibit.config.config import load_config
     from registry.db import steps
     from registry.models import AnchorReceipt
-    from workers.services.wiring import House
+    from workers.services.wiring import Services
     from workers.steps.cases.witness import ask_witnesses
 
-    house = House(load_config({"EXHIBIT_DATA": folder}))
+    services = Services(load_config({"EXHIBIT_DATA": folder}))
     print("begins", flush=True)  # noqa: T201 - what the test waits for
     while AnchorReceipt.objects.exclude(state="done").exists():
-        ask_witnesses(house, steps.due_ids(AnchorReceipt, house.stale_after, 50))
+        ask_witnesses(services, steps.due_ids(AnchorReceipt, services.stale_after, 50))
 
 
 if __name__ == "__main__":

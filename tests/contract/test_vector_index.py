@@ -306,7 +306,7 @@ def test_an_index_of_another_space_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_rebuild_splits_rows_over_segments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("indexer.vectors.segments.MOST_ROWS", 4)
+    monkeypatch.setattr("indexer.vectors.segments.MAX_ROWS", 4)
     batches = [(numbers(*range(start, start + 3)), vectors(BITS, [start] * 3)) for start in range(1, 12, 3)]
     rebuild_index(BITS, tmp_path, batches, 12)
     assert len(list(tmp_path.glob("segment-*.faiss"))) == 3

@@ -17,14 +17,14 @@ from tests.assets.site import Site
 from tests.flow.rows import copy_of, owner, photograph, register
 from tests.flow.shop import COPY, LOOPBACK, OTHER, Shop, settle, watch
 from workers.servers.embedded import EmbeddedServers
-from workers.tasks.sync_runner import Inline
+from workers.tasks.sync_runner import SyncRunner
 
 
 @pytest.fixture
-def inline(db: None, config: Config, tmp_path: Path) -> Iterator[Inline]:
-    """A house of this test's own whose steps run in this process; its rows are gone after the test."""
+def inline(db: None, config: Config, tmp_path: Path) -> Iterator[SyncRunner]:
+    """An installation of this test's own whose steps run in this process; its rows are gone after the test."""
     fingerprints.forget_cached_spaces()
-    yield Inline(replace(config, data_dir=tmp_path, retention_days=30))
+    yield SyncRunner(replace(config, data_dir=tmp_path, retention_days=30))
     fingerprints.forget_cached_spaces()
 
 
@@ -52,19 +52,19 @@ def shop() -> Iterator[Shop]:
 
 
 @pytest.fixture
-def house(inline: Inline) -> Inline:
-    """A house that visits sites on this machine."""
+def services(inline: SyncRunner) -> SyncRunner:
+    """An installation that visits sites on this machine."""
     settle(inline, allowed_networks=(LOOPBACK,))
     return inline
 
 
 @pytest.fixture
-def crawled(house: Inline, shop: Shop) -> Owner:
+def crawled(services: SyncRunner, shop: Shop) -> Owner:
     """An owner whose work has been found in the shop."""
     studio = owner("studio")
-    register(house.house, studio, photograph(1))
+    register(services.services, studio, photograph(1))
     watch(studio, shop.url())
-    house.run_until_idle()
+    services.run_until_idle()
     return studio
 
 

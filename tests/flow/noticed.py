@@ -11,7 +11,7 @@ from workers.cases.decide import confirm
 from workers.notices.contents import letter
 from workers.notices.signing import read_mark, sign
 from workers.steps.matching.match import match_pictures
-from workers.tasks.sync_runner import Inline
+from workers.tasks.sync_runner import SyncRunner
 
 SENDER = {
     "addressee_name": "Copyright Agent",
@@ -26,23 +26,23 @@ ANSWERS = {"purpose": "commercial", "nature": "creative", "amount": "whole", "ma
 
 
 @pytest.fixture
-def studio(inline: Inline) -> Owner:
+def studio(inline: SyncRunner) -> Owner:
     """An owner with two works, each with a confirmed case of shop.example."""
     mail_by(inline, "smtp://localhost")
     made = owner("studio")
     for seed, title in ((1, "Two parrots"), (2, "A harbour")):
-        register(inline.house, made, photograph(seed), title)
+        register(inline.services, made, photograph(seed), title)
     planned, epoch = claimed_slice(made)
     copies = [copy_of(photograph(1)), copy_of(photograph(2))]
-    match_pictures(inline.house, bring(inline.house, planned, epoch, copies))
+    match_pictures(inline.services, bring(inline.services, planned, epoch, copies))
     for case in Case.objects.all():
-        confirm(inline.house, case, by="Ann", reason="No order.")
+        confirm(inline.services, case, by="Ann", reason="No order.")
     return made
 
 
-def mail_by(inline: Inline, url: str) -> None:
+def mail_by(inline: SyncRunner, url: str) -> None:
     """Name the server through which mails leave; empty for none."""
-    inline.house.config = replace(inline.house.config, mail_url=url)
+    inline.services.config = replace(inline.services.config, mail_url=url)
 
 
 def begun(of: Owner, kind: str = "dmca", language: str = "en", *cases: int) -> Notice:
@@ -54,7 +54,7 @@ def begun(of: Owner, kind: str = "dmca", language: str = "en", *cases: int) -> N
     return notices.notice(of, row.number)
 
 
-def signed(inline: Inline, row: Notice) -> Notice:
+def signed(inline: SyncRunner, row: Notice) -> Notice:
     """The notice after Ann has read and signed it."""
-    sign(inline.house, row, typed="ann  example", read=read_mark(letter(row)), by="ann@example.org")
+    sign(inline.services, row, typed="ann  example", read=read_mark(letter(row)), by="ann@example.org")
     return notices.notice(row.owner, row.number)

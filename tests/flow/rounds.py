@@ -39,7 +39,7 @@ LOOKS = 3
 """Looks for the moment of a mishap between two looks at the rows, which take time from the others."""
 
 WORKS = 2
-LONGEST_INTERVAL = 600 * 86400
+MAX_INTERVAL = 600 * 86400
 """Seconds until a watch is due again: a clock that is ahead by less begins no second crawl."""
 
 
@@ -132,13 +132,13 @@ def arrange(stack: Stack, number: int, shop: Shop) -> Owner:
     """An owner with works and a watch that is due; a second time nothing is new."""
     owner, _ = Owner.objects.get_or_create(slug=f"owner-{number}", defaults={"name": f"Owner {number}"})
     for place in range(WORKS):
-        register(stack.house, owner, photograph(_seed(number, place)), f"Work {place}")
+        register(stack.services, owner, photograph(_seed(number, place)), f"Work {place}")
     if not owner.watches.exists():
         pages = shop.pages if number % 2 else ["/"]  # the first page leads to all others: a second slice visits them
         sources = [{"kind": "list", "url": shop.url(page)} for page in pages]
         with transaction.atomic():
             made = watch(owner, shop.url())
-            Watch.objects.filter(pk=made.pk).update(sources=sources, interval_seconds=LONGEST_INTERVAL)
+            Watch.objects.filter(pk=made.pk).update(sources=sources, interval_seconds=MAX_INTERVAL)
     return owner
 
 
@@ -152,7 +152,7 @@ def is_over(stack: Stack, owner: Owner) -> bool:
     if WorkPicture.objects.exclude(state__in=["done", "failed"]).exists():
         return False
     for case in Case.objects.filter(owner=owner, decision="open"):
-        confirm(stack.house, case, by="Ann", reason="A copy without a licence.")
+        confirm(stack.services, case, by="Ann", reason="A copy without a licence.")
     unfinished = {"state__in": UNFINISHED, "case__owner": owner}
     if Capture.objects.filter(**unfinished).exists() or Bundle.objects.filter(**unfinished).exists():
         return False
@@ -194,7 +194,7 @@ def check_stack(stack: Stack) -> None:
     """Nothing is left over, every entry of the log counts once and is signed, and the site says that all is well."""
     patiently(check_nothing_is_left)
     wait_until(lambda: patiently(_log_is_signed))
-    patiently(lambda: check_log(stack.house.log))
+    patiently(lambda: check_log(stack.services.log))
     patiently(check_contiguous)
     spool = stack.config.data_dir / "spool"
     wait_until(lambda: list(spool.iterdir()) == [], 20)

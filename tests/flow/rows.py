@@ -13,9 +13,9 @@ from registry.crawls import crawling, schedules
 from registry.crawls.sightings import NewSighting, keep_sightings
 from registry.models import AnchorReceipt, Case, CrawlSlice, Owner, Watch
 from workers.matching.search_version import search_mark
-from workers.services.wiring import House
+from workers.services.wiring import Services
 from workers.steps.matching.match import match_pictures
-from workers.works.registration import NewWork, Registered, register_work
+from workers.works.registration import NewWork, RegistrationResult, register_work
 
 
 def jpeg(picture: Image.Image, quality: int = 90) -> bytes:
@@ -40,9 +40,9 @@ def owner(slug: str) -> Owner:
     return Owner.objects.create(slug=slug, name=slug.title())
 
 
-def register(house: House, of: Owner, data: bytes, title: str = "A work") -> Registered:
+def register(services: Services, of: Owner, data: bytes, title: str = "A work") -> RegistrationResult:
     """Register a picture for an owner."""
-    return register_work(house, of, data, NewWork(title))
+    return register_work(services, of, data, NewWork(title))
 
 
 def claimed_slice(of: Owner, name: str = "watch", *, private: bool = False) -> tuple[CrawlSlice, int]:
@@ -68,14 +68,16 @@ def claim(planned: CrawlSlice) -> int:
     return epoch
 
 
-def bring(house: House, to: CrawlSlice, epoch: int, pictures: Sequence[bytes], host: str = "shop.example") -> list[int]:
+def bring(
+    services: Services, to: CrawlSlice, epoch: int, pictures: Sequence[bytes], host: str = "shop.example"
+) -> list[int]:
     """Record that a slice saw these pictures, each on a page of its own; returns the pictures that now wait."""
     seen = [
         NewSighting(
             page_url=f"http://{host}/page-{place}",
             image_url=f"http://{host}/image-{place}.jpg",
             final_url=f"http://{host}/image-{place}.jpg",
-            digest=house.blobs.put(data),
+            digest=services.blobs.put(data),
             size=len(data),
             media_type="image/jpeg",
             status=200,
@@ -96,12 +98,12 @@ def bring(house: House, to: CrawlSlice, epoch: int, pictures: Sequence[bytes], h
         return keep_sightings(row, seen, search_mark())
 
 
-def found_case(house: House, of: Owner, seed: int = 1) -> Case:
+def found_case(services: Services, of: Owner, seed: int = 1) -> Case:
     """The first case of an owner: a picture that it has registered was seen as a copy."""
     data = photograph(seed)
-    register(house, of, data)
+    register(services, of, data)
     planned, epoch = claimed_slice(of)
-    match_pictures(house, bring(house, planned, epoch, [copy_of(data)]))
+    match_pictures(services, bring(services, planned, epoch, [copy_of(data)]))
     return of.cases.get()
 
 

@@ -15,8 +15,8 @@ from exhibit.config.config import AnchorConfig, Config
 from exhibit.digests import Digest
 from registry.models import Owner, Watch
 from tests.assets.site import Answer, Route, Seen, Site
-from workers.services.wiring import House
-from workers.tasks.sync_runner import Inline
+from workers.services.wiring import Services
+from workers.tasks.sync_runner import SyncRunner
 
 LABEL = "started for tests, without legal weight"
 LOOPBACK = "127.0.0.0/8"
@@ -124,17 +124,17 @@ COPY, OTHER = "/copy.jpg", "/other.jpg"
 """A copy of the first work, and a picture that has nothing to do with it."""
 
 
-def settle(inline: Inline, **changes: object) -> None:
-    """Change settings of a house."""
-    inline.house.config = replace(inline.house.config, **changes)  # type: ignore[arg-type]
+def settle(inline: SyncRunner, **changes: object) -> None:
+    """Change settings of an installation."""
+    inline.services.config = replace(inline.services.config, **changes)  # type: ignore[arg-type]
 
 
-def stored(inline: Inline, data: bytes) -> bool:
+def stored(inline: SyncRunner, data: bytes) -> bool:
     """Whether these bytes are kept."""
-    return Digest.of(data) in inline.house.blobs
+    return Digest.of(data) in inline.services.blobs
 
 
-def with_own_keys(house: House, trust: Trust) -> Trust:
-    """The list with the keys of the house's log and owners, as who checks has learned them by another way."""
-    own = own_trust(house, "")
+def with_own_keys(services: Services, trust: Trust) -> Trust:
+    """The list with the keys of the installation's log and owners, as who checks has learned them by another way."""
+    own = own_trust(services, "")
     return replace(trust, logs=own.logs, keys=own.keys)

@@ -24,7 +24,7 @@ from workers.servers.addresses import django_database
 from workers.servers.embedded import lock_folder
 from workers.servers.locks import holder
 from workers.servers.product import CHECKOUT
-from workers.services.wiring import House
+from workers.services.wiring import Services
 from workers.tasks.supervisor import running_status
 
 T = TypeVar("T")
@@ -38,13 +38,13 @@ class Stack:
 
     Attributes:
         config: its configuration.
-        house: ports on its data folder, for this process.
+        services: ports on its data folder, for this process.
         process: the supervisor.
         environ: what the supervisor was started with.
     """
 
     config: Config
-    house: House
+    services: Services
     process: "subprocess.Popen[str]"
     environ: Mapping[str, str] = field(default_factory=dict)
 
@@ -165,7 +165,7 @@ def running_stack(folder: Path, settings: Mapping[str, str] = MappingProxyType({
     environ = {**os.environ, **own, "DATABASE_URL": "", "REDIS_URL": ""}
     config = load_config(own)
     install(config.data_dir)
-    stack = Stack(config, House(config), _supervisor(environ), environ)
+    stack = Stack(config, Services(config), _supervisor(environ), environ)
     try:
         assert stack.process.stdout is not None
         assert stack.process.stdout.readline().startswith("Ready: ")

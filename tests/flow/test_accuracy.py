@@ -24,72 +24,74 @@ from workers.evidence.facts import gather
 from workers.log.accuracy import export_accuracy, present_accuracy
 from workers.log.sequencer import sequence_log
 from workers.steps.matching.match import match_pictures
-from workers.tasks.sync_runner import Inline
+from workers.tasks.sync_runner import SyncRunner
 
 OWN = Calibration.from_json(CALIBRATION.to_json().replace(b'"pipeline":"tests"', f'"pipeline":"{PIPELINE}"'.encode()))
 
 
 @pytest.fixture
-def cases(inline: Inline) -> list[Case]:
+def cases(inline: SyncRunner) -> list[Case]:
     """Three cases of certain matches, under a calibration of this installation."""
     calibrations.use(OWN)
     studio = owner("studio")
     for seed in (1, 2, 3):
         data = photograph(seed)
-        register(inline.house, studio, data)
+        register(inline.services, studio, data)
         planned, epoch = claimed_slice(studio, f"watch-{seed}")
-        match_pictures(inline.house, bring(inline.house, planned, epoch, [copy_of(data)]))
+        match_pictures(inline.services, bring(inline.services, planned, epoch, [copy_of(data)]))
     return list(Case.objects.order_by("pk"))
 
 
-def trust(inline: Inline) -> Trust:
-    return Trust("2026-11-20", "", (), (), (TrustedLog(inline.house.log.vkey(), True, "for tests"),), ())  # noqa: FBT003 - a field
+def trust(inline: SyncRunner) -> Trust:
+    return Trust("2026-11-20", "", (), (), (TrustedLog(inline.services.log.vkey(), True, "for tests"),), ())  # noqa: FBT003 - a field
 
 
-def decided(inline: Inline, cases: list[Case]) -> None:
-    decide.confirm(inline.house, cases[0], by="Ann", reason="ours")
+def decided(inline: SyncRunner, cases: list[Case]) -> None:
+    decide.confirm(inline.services, cases[0], by="Ann", reason="ours")
     decide.clear(cases[1], by="Ann", reason="another picture")
     decide.reopen(cases[1], by="Ann", reason="looked again")
-    decide.confirm(inline.house, cases[1], by="Ann", reason="ours after all")
+    decide.confirm(inline.services, cases[1], by="Ann", reason="ours after all")
     decide.clear(cases[2], by="Ann", reason="a quotation", copies=True)
-    sequence_log(inline.house)
+    sequence_log(inline.services)
 
 
-def test_a_slip_of_a_real_hand_counts_for_nobody(inline: Inline, cases: list[Case]) -> None:
+def test_a_slip_of_a_real_hand_counts_for_nobody(inline: SyncRunner, cases: list[Case]) -> None:
     decide.clear(cases[0], by="Ann", reason="slipped")
     decide.undo(cases[0], by="Ann")
-    sequence_log(inline.house)
+    sequence_log(inline.services)
     assert (present_accuracy().certain, present_accuracy().slips) == (Rate(0, 0, 0), 1)
-    decide.confirm(inline.house, cases[0], by="Ann", reason="ours")
-    sequence_log(inline.house)
+    decide.confirm(inline.services, cases[0], by="Ann", reason="ours")
+    sequence_log(inline.services)
     assert (present_accuracy().certain, present_accuracy().changed) == (Rate(1, 0, 0), 0)
 
 
-def test_a_match_keeps_the_probability_of_the_calibration_that_was_in_use(inline: Inline, cases: list[Case]) -> None:
+def test_a_match_keeps_the_probability_of_the_calibration_that_was_in_use(
+    inline: SyncRunner, cases: list[Case]
+) -> None:
     match = Match.objects.filter(decision="certain").first()
     assert match is not None
     assert match.calibration == OWN.digest
     assert match.probability is not None
-    facts = gather(inline.house, cases[0], bundle=1, language="en", sealed=True).facts
+    facts = gather(inline.services, cases[0], bundle=1, language="en", sealed=True).facts
     assert [one.name for one in facts.calibrations] == [OWN.name]
-    assert inline.house.blobs.get(OWN.digest) == OWN.to_json()
+    assert inline.services.blobs.get(OWN.digest) == OWN.to_json()
     assert any("at most 7,462 false alarms in a million pictures, 95%" in words for words in facts.matches[0].words)
 
 
-def test_a_later_calibration_is_for_later_matches_alone(inline: Inline, cases: list[Case]) -> None:
+def test_a_later_calibration_is_for_later_matches_alone(inline: SyncRunner, cases: list[Case]) -> None:
     calibrations.use_shipped()
     assert calibrations.active(PIPELINE) != OWN
     assert set(Match.objects.exclude(calibration=None).values_list("calibration", flat=True)) == {OWN.digest}
 
 
 def test_while_another_network_serves_than_a_calibration_was_measured_with_it_says_nothing(
-    inline: Inline, cases: list[Case]
+    inline: SyncRunner, cases: list[Case]
 ) -> None:
     other = replace(OWN, network="colours@1")
     calibrations.use(other)
     assert calibrations.active(PIPELINE) == OWN
-    inline.house.descriptors.refresh()
-    DescriptorModel.objects.filter(pk=inline.house.descriptors.serving_row.pk).update(name="colours", version="1")
+    inline.services.descriptors.refresh()
+    DescriptorModel.objects.filter(pk=inline.services.descriptors.serving_row.pk).update(name="colours", version="1")
     assert calibrations.active(PIPELINE) == other
     CalibrationRow.objects.filter(digest=other.digest).delete()
     assert calibrations.active(PIPELINE) is None
@@ -103,7 +105,7 @@ def test_the_calibration_used_last_is_listed_first_even_after_others_were_put_aw
     assert [row.name for row in calibrations.every() if not row.shipped] == [later.name, OWN.name]
 
 
-def test_the_log_says_with_each_decision_what_the_machine_had_said(inline: Inline, cases: list[Case]) -> None:
+def test_the_log_says_with_each_decision_what_the_machine_had_said(inline: SyncRunner, cases: list[Case]) -> None:
     decided(inline, cases)
     row = LogOpening.objects.filter(submission__type=EntryType.DECISION).order_by("pk")[1]
     assert row.content["machine"]["decision"] == "certain"
@@ -115,20 +117,22 @@ def test_the_log_says_with_each_decision_what_the_machine_had_said(inline: Inlin
     assert row.content["details"] == Digest.of(canonical(row.details)).hex
 
 
-def test_an_outsider_computes_what_the_installation_prints(inline: Inline, cases: list[Case], tmp_path: Path) -> None:
+def test_an_outsider_computes_what_the_installation_prints(
+    inline: SyncRunner, cases: list[Case], tmp_path: Path
+) -> None:
     decided(inline, cases)
     own = present_accuracy()
     assert own.certain == Rate(3, 1, 0)
     assert (own.decisions, own.changed, own.other) == (5, 1, 1)
     path = tmp_path / "decisions.jsonl"
     with path.open("wb") as out:
-        export_accuracy(inline.house, out)
+        export_accuracy(inline.services, out)
     assert b"Ann" not in path.read_bytes()
     verdict = check_accuracy(path, trust(inline))
     assert (verdict.outcome, verdict.accuracy) == (ExitCode.DONE, own)
 
 
-def test_an_erased_opening_is_unknown_to_both(inline: Inline, cases: list[Case], tmp_path: Path) -> None:
+def test_an_erased_opening_is_unknown_to_both(inline: SyncRunner, cases: list[Case], tmp_path: Path) -> None:
     decided(inline, cases)
     erased = LogOpening.objects.filter(submission__type=EntryType.DECISION).order_by("pk").first()
     assert erased is not None
@@ -136,34 +140,34 @@ def test_an_erased_opening_is_unknown_to_both(inline: Inline, cases: list[Case],
     assert present_accuracy().certain == Rate(2, 1, 1)
     path = tmp_path / "decisions.jsonl"
     with path.open("wb") as out:
-        export_accuracy(inline.house, out)
+        export_accuracy(inline.services, out)
     verdict = check_accuracy(path, trust(inline))
     assert (verdict.outcome, verdict.accuracy) == (ExitCode.DONE, present_accuracy())
 
 
 def test_a_decision_of_the_first_version_leaves_the_house_without_the_names_in_it(
-    inline: Inline, cases: list[Case], tmp_path: Path
+    inline: SyncRunner, cases: list[Case], tmp_path: Path
 ) -> None:
     old = {"by": "Ann", "case": 1, "decision": "cleared", "owner": "studio", "reason": "Carl wrote"}
     submit(EntryType.DECISION, old, cases[0].owner)
     decided(inline, cases)
     path = tmp_path / "decisions.jsonl"
     with path.open("wb") as out:
-        export_accuracy(inline.house, out)
+        export_accuracy(inline.services, out)
     assert not [name for name in (b"Ann", b"studio", b"Carl") if name in path.read_bytes()]
     verdict = check_accuracy(path, trust(inline))
     assert (verdict.outcome, verdict.accuracy) == (ExitCode.DONE, present_accuracy())
     assert present_accuracy().certain == Rate(3, 1, 1)
 
 
-def test_the_switch_for_demonstrations_judges_nothing(inline: Inline, cases: list[Case]) -> None:
-    decide.confirm(inline.house, cases[0], by="demonstration switch", reason="", demonstration=True)
-    sequence_log(inline.house)
+def test_the_switch_for_demonstrations_judges_nothing(inline: SyncRunner, cases: list[Case]) -> None:
+    decide.confirm(inline.services, cases[0], by="demonstration switch", reason="", demonstration=True)
+    sequence_log(inline.services)
     counted = present_accuracy()
     assert (counted.certain, counted.other) == (Rate(0, 0, 0), 1)
 
 
-def test_an_empty_log_has_nothing_to_export(inline: Inline) -> None:
+def test_an_empty_log_has_nothing_to_export(inline: SyncRunner) -> None:
     assert present_accuracy().decisions == 0
     with pytest.raises(NotFoundError):
-        export_accuracy(inline.house, io.BytesIO())
+        export_accuracy(inline.services, io.BytesIO())

@@ -11,12 +11,12 @@ from workers.cases import decisions
 from workers.cases.decide import clear, confirm, license_use, reopen
 from workers.cases.decisions import Choice, Wish
 from workers.steps.matching.match import match_pictures
-from workers.tasks.sync_runner import Inline
+from workers.tasks.sync_runner import SyncRunner
 
 
-def see(inline: Inline, of: Owner, *pictures: bytes, host: str = "shop.example") -> None:
+def see(inline: SyncRunner, of: Owner, *pictures: bytes, host: str = "shop.example") -> None:
     planned, epoch = claimed_slice(of, f"watch {of.watches.count()}")
-    match_pictures(inline.house, bring(inline.house, planned, epoch, pictures, host=host))
+    match_pictures(inline.services, bring(inline.services, planned, epoch, pictures, host=host))
 
 
 def waiting(of: Owner) -> list[str]:
@@ -28,9 +28,9 @@ def half_of(data: bytes) -> bytes:
     return jpeg(picture.crop((0, 0, picture.width * 3 // 4, picture.height)))
 
 
-def test_a_case_knows_what_the_queue_shows_and_sorts_by(inline: Inline) -> None:
+def test_a_case_knows_what_the_queue_shows_and_sorts_by(inline: SyncRunner) -> None:
     studio, data = owner("studio"), photograph(1)
-    register(inline.house, studio, data)
+    register(inline.services, studio, data)
     see(inline, studio, copy_of(data), data)
     case = Case.objects.get()
     assert (case.waits, case.places) == (True, 2)
@@ -39,9 +39,9 @@ def test_a_case_knows_what_the_queue_shows_and_sorts_by(inline: Inline) -> None:
     assert case.shown.match.decision == "certain"
 
 
-def test_a_pair_that_was_cleared_never_asks_again_wherever_it_is_seen(inline: Inline) -> None:
+def test_a_pair_that_was_cleared_never_asks_again_wherever_it_is_seen(inline: SyncRunner) -> None:
     studio, data = owner("studio"), photograph(1)
-    register(inline.house, studio, data)
+    register(inline.services, studio, data)
     see(inline, studio, copy_of(data))
     see(inline, studio, copy_of(data), host="other.example")
     clear(Case.objects.get(party="shop.example"), by="Ann", reason="Another bridge.")
@@ -54,9 +54,9 @@ def test_a_pair_that_was_cleared_never_asks_again_wherever_it_is_seen(inline: In
     assert (learned.case.party, learned.cleared_by) == ("shop.example", "Ann")
 
 
-def test_a_near_same_picture_stays_away_and_another_one_does_not(inline: Inline) -> None:
+def test_a_near_same_picture_stays_away_and_another_one_does_not(inline: SyncRunner) -> None:
     studio, data = owner("studio"), photograph(1)
-    register(inline.house, studio, data)
+    register(inline.services, studio, data)
     see(inline, studio, half_of(data))
     clear(Case.objects.get(), by="Ann", reason="")
     see(inline, studio, copy_of(half_of(data)), host="near.example")
@@ -65,19 +65,19 @@ def test_a_near_same_picture_stays_away_and_another_one_does_not(inline: Inline)
     assert waiting(studio) == ["copy.example"]
 
 
-def test_what_one_owner_learned_is_nothing_to_another(inline: Inline) -> None:
+def test_what_one_owner_learned_is_nothing_to_another(inline: SyncRunner) -> None:
     studio, agency, data = owner("studio"), owner("agency"), photograph(1)
-    register(inline.house, studio, data)
-    register(inline.house, agency, data)
+    register(inline.services, studio, data)
+    register(inline.services, agency, data)
     see(inline, studio, copy_of(data))
     clear(studio.cases.get(), by="Ann", reason="")
     see(inline, studio, copy_of(data), host="other.example")
     assert (waiting(studio), waiting(agency)) == ([], ["other.example", "shop.example"])
 
 
-def test_opening_the_case_again_forgets_what_it_taught(inline: Inline) -> None:
+def test_opening_the_case_again_forgets_what_it_taught(inline: SyncRunner) -> None:
     studio, data = owner("studio"), photograph(1)
-    register(inline.house, studio, data)
+    register(inline.services, studio, data)
     see(inline, studio, copy_of(data))
     see(inline, studio, copy_of(data), host="other.example")
     case = Case.objects.get(party="shop.example")
@@ -87,33 +87,33 @@ def test_opening_the_case_again_forgets_what_it_taught(inline: Inline) -> None:
     assert waiting(studio) == ["other.example", "shop.example"]
 
 
-def test_a_use_that_nobody_minds_teaches_nothing(inline: Inline) -> None:
+def test_a_use_that_nobody_minds_teaches_nothing(inline: SyncRunner) -> None:
     studio, data = owner("studio"), photograph(1)
-    register(inline.house, studio, data)
+    register(inline.services, studio, data)
     see(inline, studio, copy_of(data))
     clear(Case.objects.get(), by="Ann", reason="A quotation.", copies=True)
     see(inline, studio, copy_of(data), host="other.example")
     assert waiting(studio) == ["other.example"]
 
 
-def test_a_cleared_case_waits_again_when_it_gains_another_picture(inline: Inline) -> None:
+def test_a_cleared_case_waits_again_when_it_gains_another_picture(inline: SyncRunner) -> None:
     studio, data = owner("studio"), photograph(1)
-    register(inline.house, studio, data)
+    register(inline.services, studio, data)
     see(inline, studio, half_of(data))
     clear(Case.objects.get(), by="Ann", reason="")
     see(inline, studio, half_of(data))
     assert waiting(studio) == []
     see(inline, studio, data)
     assert waiting(studio) == ["shop.example"]
-    (outcome,) = decisions.decide_each(inline.house, studio, [1], Wish(Choice.CONFIRM, "Ben", "A copy now."))
+    (outcome,) = decisions.decide_each(inline.services, studio, [1], Wish(Choice.CONFIRM, "Ben", "A copy now."))
     assert outcome.done
     assert outcome.case.decision == "confirmed"
     assert waiting(studio) == []
 
 
-def test_a_licensed_case_waits_again_when_nothing_covers_what_it_gains(inline: Inline) -> None:
+def test_a_licensed_case_waits_again_when_nothing_covers_what_it_gains(inline: SyncRunner) -> None:
     studio, data = owner("studio"), photograph(1)
-    register(inline.house, studio, data)
+    register(inline.services, studio, data)
     see(inline, studio, copy_of(data))
     licence = studio.licences.create(number=1, licensee="Harbour Prints", valid_until=date(2020, 1, 1))
     license_use(Case.objects.get(), licence, by="Ann", reason="")
@@ -122,18 +122,18 @@ def test_a_licensed_case_waits_again_when_nothing_covers_what_it_gains(inline: I
     assert waiting(studio) == ["shop.example"]
 
 
-def test_a_confirmed_case_asks_nobody_again(inline: Inline) -> None:
+def test_a_confirmed_case_asks_nobody_again(inline: SyncRunner) -> None:
     studio, data = owner("studio"), photograph(1)
-    register(inline.house, studio, data)
+    register(inline.services, studio, data)
     see(inline, studio, copy_of(data))
-    confirm(inline.house, Case.objects.get(), by="Ann", reason="")
+    confirm(inline.services, Case.objects.get(), by="Ann", reason="")
     see(inline, studio, data)
     assert waiting(studio) == []
 
 
-def test_a_case_can_be_taken_out_of_the_drawer(inline: Inline) -> None:
+def test_a_case_can_be_taken_out_of_the_drawer(inline: SyncRunner) -> None:
     studio, data = owner("studio"), photograph(1)
-    register(inline.house, studio, data)
+    register(inline.services, studio, data)
     see(inline, studio, copy_of(data))
     clear(Case.objects.get(), by="Ann", reason="")
     see(inline, studio, copy_of(data), host="other.example")

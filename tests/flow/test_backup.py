@@ -37,8 +37,8 @@ from workers.log.replay import replay
 from workers.log.sequencer import sequence_log, sign_checkpoint
 from workers.servers.embedded import EmbeddedServers
 from workers.servers.keeper import are_kept
-from workers.services.wiring import House
-from workers.tasks.sync_runner import Inline
+from workers.services.wiring import Services
+from workers.tasks.sync_runner import SyncRunner
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 MAPPING = 'name = "Market"\n'
@@ -49,17 +49,17 @@ def nothing(_: str) -> None:
     """Told what is done."""
 
 
-def answers(house: House) -> dict[str, object]:
+def answers(services: Services) -> dict[str, object]:
     """What an installation says of what it holds."""
     bundle = Bundle.objects.get()
     out = io.BytesIO()
-    assemble(house, bundle, out)
+    assemble(services, bundle, out)
     return {
         "works": list(Work.objects.order_by("number").values_list("number", "title", "pictures__digest")),
         "cases": list(Case.objects.values_list("number", "party", "decision")),
         "seal": bundle.seal_digest,
-        "bytes": sorted(one.hex for one in house.blobs),
-        "log": log_state(house),
+        "bytes": sorted(one.hex for one in services.blobs),
+        "log": log_state(services),
     }
 
 
@@ -71,21 +71,21 @@ class Made:
         (config.data_dir / "exhibit.toml").write_text(SETTINGS)
         (config.data_dir / "searches").mkdir()
         (config.data_dir / "searches" / "market.toml").write_text(MAPPING)
-        inline = Inline(config)
-        self.house = inline.house
+        inline = SyncRunner(config)
+        self.services = inline.services
         migrate()
         sealed_bundle(inline, owner("studio"))
-        sequence_log(self.house)
-        sign_checkpoint(self.house)
+        sequence_log(self.services)
+        sign_checkpoint(self.services)
         about = {"kind": "dmca", "language": "en", "party": "shop.example", "created_by": "Ann", "created_at": now()}
         notice = Notice.objects.create(owner=Case.objects.get().owner, number=1, **about)
         NoticeMail.objects.create(notice=notice, to="host@example.org", by="Ann", message_id="<1@example.org>")
         self.told = self.back_up("backup")
         self.back_up("all.tar")
-        self.answers = answers(self.house)
+        self.answers = answers(self.services)
 
     def back_up(self, name: str, *, keys: bool = True) -> Description:
-        return back_up(self.house, self.folder / name, keys=keys, tell=nothing)
+        return back_up(self.services, self.folder / name, keys=keys, tell=nothing)
 
 
 @pytest.fixture(scope="module")
@@ -106,16 +106,16 @@ def test_elsewhere_it_has_the_same_log_and_gives_the_same_answers(made: Made, pl
     config = load_config({"EXHIBIT_DATA": str(cli.data)})
     wait_until(lambda: not are_kept(config))
     with EmbeddedServers(config), connected_to(config):
-        house = House(config)
-        assert answers(house) == made.answers
-        assert ["file of the log's head is missing" in one for one in replay(house).problems] == [True]
+        services = Services(config)
+        assert answers(services) == made.answers
+        assert ["file of the log's head is missing" in one for one in replay(services).problems] == [True]
         mail = NoticeMail.objects.get()
         assert notice_mail.may_have_left(mail)
         submit(EntryType.CASE, {"number": 1})
-        sequence_log(house)
+        sequence_log(services)
         with pytest.raises(BrokenHistoryError):
-            sign_checkpoint(house)
-        assert log_state(house).checkpoint == made.told.log.checkpoint
+            sign_checkpoint(services)
+        assert log_state(services).checkpoint == made.told.log.checkpoint
         connections["default"].close()
     assert (cli.data / "exhibit.toml").read_text() == SETTINGS
     assert (cli.data / "searches" / "market.toml").read_text() == MAPPING
@@ -150,7 +150,7 @@ def test_a_folder_is_kept_up_and_the_earlier_backup_stays_whole_until_the_new_on
     place = made.folder / "kept"
     earlier = made.back_up("kept")
     kept = {path: path.stat().st_ino for path in (place / "blobs").rglob("*") if path.is_file()}
-    made.house.blobs.put(b"something new")
+    made.services.blobs.put(b"something new")
     with monkeypatch.context() as patched:
         patched.setattr("workers.database.backup._blobs", lambda *_: 1 // 0)
         with pytest.raises(ZeroDivisionError):
@@ -192,7 +192,7 @@ def test_without_keys_there_are_none_in_it(made: Made) -> None:
 @pytest.mark.parametrize("where", ["backup", "../data/backup", "..", "."])
 def test_the_data_folder_and_its_backup_dont_lie_one_within_the_other(made: Made, where: str) -> None:
     with pytest.raises(WrongUseError, match="one within the other"):
-        back_up(made.house, made.config.data_dir / where, keys=True, tell=nothing)
+        back_up(made.services, made.config.data_dir / where, keys=True, tell=nothing)
 
 
 def test_a_folder_that_holds_something_else_is_refused_and_stays_as_it_is(made: Made) -> None:

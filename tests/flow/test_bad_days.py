@@ -32,7 +32,7 @@ from workers.servers import addresses
 from workers.servers.embedded import lock_folder
 from workers.servers.locks import holder
 from workers.servers.product import CHECKOUT, services
-from workers.services.wiring import House
+from workers.services.wiring import Services
 from workers.tasks.supervisor import running_status
 
 pytestmark = pytest.mark.slow
@@ -87,7 +87,7 @@ def stack(django_db_blocker: DjangoDbBlocker) -> Iterator[Stack]:
                 seen_from_here = f"/proc/{process.pid}/root{data}" if can_mount() else str(data)
                 config = load_config({**own, "EXHIBIT_DATA": seen_from_here})
                 with connected_to(config):
-                    yield Stack(config, House(config), process)
+                    yield Stack(config, Services(config), process)
             finally:
                 process.terminate()
                 process.wait(120)

@@ -12,12 +12,12 @@ from tests.assets.shared import shared_data
 from tests.flow.rows import bring, claimed_slice, owner, register
 from tests.processes import forget_peak_memory, peak_memory
 from workers.steps.matching.match import match_pictures
-from workers.tasks.sync_runner import Inline
+from workers.tasks.sync_runner import SyncRunner
 
 SECONDS, MEBIBYTES = 10.0, 1024
 
 
-def go_through(inline: Inline, files: Iterable[tuple[str, bytes]]) -> None:
+def go_through(inline: SyncRunner, files: Iterable[tuple[str, bytes]]) -> None:
     """Register each file, and match it as one that a crawl saw."""
     studio = owner("studio")
     planned, epoch = claimed_slice(studio)
@@ -26,19 +26,19 @@ def go_through(inline: Inline, files: Iterable[tuple[str, bytes]]) -> None:
         started = time.monotonic()
         reason = ""
         try:
-            register(inline.house, studio, data, name)
+            register(inline.services, studio, data, name)
         except RefusedError as refused:
             reason = refused.reason
         if data:
-            match_pictures(inline.house, bring(inline.house, planned, epoch, [data]))
-            picture = Picture.objects.get(digest=inline.house.blobs.put(data))
+            match_pictures(inline.services, bring(inline.services, planned, epoch, [data]))
+            picture = Picture.objects.get(digest=inline.services.blobs.put(data))
             assert picture.state == "done", name
             assert (picture.refusal == "") == (reason in {"", "quota"}), name
         assert time.monotonic() - started < 2 * SECONDS, name
     assert peak_memory() - resident < MEBIBYTES * 2**20
 
 
-def test_generated_bad_files_are_refused_with_a_reason_or_read(inline: Inline) -> None:
+def test_generated_bad_files_are_refused_with_a_reason_or_read(inline: SyncRunner) -> None:
     files = [(file.name, file.make()) for file in BAD_FILES]
     go_through(inline, files)
     assert 0 < Work.objects.count() < len(files)
@@ -46,7 +46,7 @@ def test_generated_bad_files_are_refused_with_a_reason_or_read(inline: Inline) -
 
 @pytest.mark.shared_data
 @pytest.mark.slow
-def test_every_bad_file_of_the_collection_is_refused_with_a_reason_or_read(inline: Inline) -> None:
+def test_every_bad_file_of_the_collection_is_refused_with_a_reason_or_read(inline: SyncRunner) -> None:
     folder = shared_data("badfiles")
     go_through(
         inline,

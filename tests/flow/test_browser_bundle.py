@@ -27,7 +27,7 @@ from tests.flow.shop import LOOPBACK, watch, with_own_keys, witnessed
 from workers.cases.decide import confirm
 from workers.evidence.bundles import assemble
 from workers.evidence.remaking import MAKERS
-from workers.tasks.sync_runner import Inline
+from workers.tasks.sync_runner import SyncRunner
 
 KEPT = {
     "exchange.warc",
@@ -50,30 +50,30 @@ def site() -> Iterator[Site]:
 
 
 @pytest.fixture
-def world(db: None, config: Config, tmp_path: Path) -> Iterator[tuple[Inline, Trust]]:
-    """A house with a browser and with witnesses, and whom to trust then."""
+def world(db: None, config: Config, tmp_path: Path) -> Iterator[tuple[SyncRunner, Trust]]:
+    """An installation with a browser and with witnesses, and whom to trust then."""
     fingerprints.forget_cached_spaces()
     own = replace(config, data_dir=tmp_path, allowed_networks=(LOOPBACK,), checkpoint_seconds=1, capture_browser="")
     with witnessed(own, tmp_path / "witnesses") as (complete, trust):
-        made = Inline(complete)
+        made = SyncRunner(complete)
         yield made, trust
-        assert isinstance(made.house.capturer, BrowserCapturer)
-        made.house.capturer.close()
+        assert isinstance(made.services.capturer, BrowserCapturer)
+        made.services.capturer.close()
     fingerprints.forget_cached_spaces()
 
 
 def test_a_bundle_holds_how_the_page_looked_and_verifies(
-    world: tuple[Inline, Trust], site: Site, tmp_path: Path
+    world: tuple[SyncRunner, Trust], site: Site, tmp_path: Path
 ) -> None:
     inline, trust = world
     studio = owner("studio")
-    register(inline.house, studio, photograph(1))
+    register(inline.services, studio, photograph(1))
     site.page("/", '<!doctype html><title>A shop</title><h1>Prints</h1><img src="copy.jpg">')
     site.routes["/copy.jpg"] = Answer(copy_of(photograph(1)), media_type="image/jpeg")
     watch(studio, site.url("/"))
     inline.run_until_idle()
     case = studio.cases.get()
-    confirm(inline.house, case, by="ann", reason="")
+    confirm(inline.services, case, by="ann", reason="")
     inline.run_until(
         lambda: not AnchorReceipt.objects.exclude(state="done").exists() and case.bundles.get().state == "done"
     )
@@ -81,7 +81,7 @@ def test_a_bundle_holds_how_the_page_looked_and_verifies(
     assert (capture.method, capture.outcome) == ("browser", "captured")
     path = tmp_path / "bundle.zip"
     with path.open("wb") as out:
-        assemble(inline.house, case.bundles.get(), out)
+        assemble(inline.services, case.bundles.get(), out)
     with zipfile.ZipFile(path) as bundle:
         names = {name.removeprefix("data/sightings/01/capture-1/") for name in bundle.namelist()}
         facts = json.loads(bundle.read("data/facts.json"))
@@ -89,7 +89,7 @@ def test_a_bundle_holds_how_the_page_looked_and_verifies(
     assert names >= KEPT
     assert roles >= {"screenshot", "screenshot-boxed", "wacz", "mhtml", "page-pdf", "dom"}
     assert facts["sightings"][0]["captures"][0]["method"] == "browser"
-    verdict = verify(path, with_own_keys(inline.house, trust), MAKERS)
+    verdict = verify(path, with_own_keys(inline.services, trust), MAKERS)
     assert verdict.outcome is ExitCode.DONE, [one for one in verdict.checks if one.state != "passed"]
     states = {one.name: str(one.state) for one in verdict.checks}
     assert {states[name] for name in ("capture:01-1", "wacz:01-1", "drawings", "sheet", "words")} == {"passed"}

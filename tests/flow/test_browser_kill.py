@@ -22,12 +22,12 @@ from tests.flow.stack import Stack, patiently, running_stack
 
 ROUNDS = int(os.environ.get("KILL_ROUNDS", "1"))
 SEED = int(os.environ.get("KILL_SEED", "1"))
-LONGEST_ROUND = 200.0
+MAX_ROUND = 200.0
 SETTINGS = {"EXHIBIT_CAPTURE_BROWSER": "", "EXHIBIT_STEP_TIMEOUT_SECONDS": "25"}
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(LONGEST_ROUND * (ROUNDS + 1))
+@pytest.mark.timeout(MAX_ROUND * (ROUNDS + 1))
 def test_a_capture_survives_the_death_of_its_browser_and_of_its_worker(
     open_folder: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
@@ -57,7 +57,7 @@ def play(stack: Stack, number: int, random: Random) -> tuple[Owner, list[str]]:
         owner = patiently(lambda: arrange(stack, number, shop))
         begun = time.monotonic()
         while not patiently(lambda: is_over(stack, owner)):
-            assert time.monotonic() < begun + LONGEST_ROUND, f"round {number} with seed {SEED} doesn't end"
+            assert time.monotonic() < begun + MAX_ROUND, f"round {number} with seed {SEED} doesn't end"
             time.sleep(random.uniform(0.05, 0.6))
             capturing = patiently(lambda: Capture.objects.filter(state="doing").exists())
             if waiting and capturing and stack.browsers():

@@ -18,14 +18,14 @@ from indexer.__main__ import main
 from indexer.calibration import calibrate as calibrating
 from indexer.calibration.calibrate import Order, Outcome, calibrate, foretold, read_groups, told
 from indexer.calibration.measure import NEAREST, OVERLAY, Bench, Plan, Scene, read_photographs
-from indexer.calibration.probability import LEAST_PHOTOGRAPHS, Sample
+from indexer.calibration.probability import MIN_PHOTOGRAPHS, Sample
 from indexer.picture.card import read_card
 from indexer.picture.descriptor import BUILT_IN, DescriptorFile
 from indexer.picture.spaces import PIPELINE
 from tests.assets.networks import CARD, network
 from tests.flow.rows import jpeg
 
-COUNT = LEAST_PHOTOGRAPHS + 1
+COUNT = MIN_PHOTOGRAPHS + 1
 PLAN = Plan(edited=5, edits_each=2)
 
 

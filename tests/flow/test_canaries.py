@@ -43,15 +43,15 @@ from workers.reports.coverage import coverage_of
 from workers.reports.requests import request_report
 from workers.services import wiring
 from workers.steps.cases.report import make_reports
-from workers.tasks.sync_runner import Inline
+from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["receiver"]
 
 
 @pytest.fixture
-def inline(db: None, config: Config, tmp_path: Path) -> Iterator[Inline]:
+def inline(db: None, config: Config, tmp_path: Path) -> Iterator[SyncRunner]:
     fingerprints.forget_cached_spaces()
-    yield Inline(replace(config, data_dir=tmp_path, allowed_networks=(LOOPBACK,), languages=("en",), anchors=()))
+    yield SyncRunner(replace(config, data_dir=tmp_path, allowed_networks=(LOOPBACK,), languages=("en",), anchors=()))
     fingerprints.forget_cached_spaces()
 
 
@@ -70,8 +70,8 @@ def shop() -> Iterator[Shop]:
 
 
 @pytest.fixture
-def work(inline: Inline) -> Work:
-    return register(inline.house, owner("studio"), photograph(0), "Hills").work
+def work(inline: SyncRunner) -> Work:
+    return register(inline.services, owner("studio"), photograph(0), "Hills").work
 
 
 def outcomes(crawl: Crawl) -> dict[str, tuple[Outcome, str]]:
@@ -86,7 +86,7 @@ def planted(work: Work, shop: Shop, *paths: str) -> Watch:
     return made
 
 
-def test_a_crawl_finds_a_canary_or_misses_it_for_a_reason(inline: Inline, work: Work, shop: Shop) -> None:
+def test_a_crawl_finds_a_canary_or_misses_it_for_a_reason(inline: SyncRunner, work: Work, shop: Shop) -> None:
     planted(work, shop, "/planted", "/empty", "/closed/planted", "/nowhere")
     inline.run_until_idle()
     assert outcomes(Crawl.objects.get()) == {
@@ -100,7 +100,7 @@ def test_a_crawl_finds_a_canary_or_misses_it_for_a_reason(inline: Inline, work: 
 
 
 def test_a_canary_is_found_where_its_page_leads_and_opens_no_question_there(
-    inline: Inline, work: Work, shop: Shop
+    inline: SyncRunner, work: Work, shop: Shop
 ) -> None:
     shop.page("/moved")
     shop.page("/away/planted", "/copy.jpg")
@@ -116,7 +116,7 @@ def test_a_canary_is_found_where_its_page_leads_and_opens_no_question_there(
 
 
 def test_what_another_domain_shows_where_a_canary_leads_is_missed_and_is_a_case(
-    inline: Inline, work: Work, shop: Shop
+    inline: SyncRunner, work: Work, shop: Shop
 ) -> None:
     with Site(host="127.0.0.6") as site:
         other = Shop(site)
@@ -136,7 +136,7 @@ def test_what_another_domain_shows_where_a_canary_leads_is_missed_and_is_a_case(
 
 
 def test_a_page_that_was_visited_is_not_called_unvisited_for_an_image_that_was_refused(
-    inline: Inline, work: Work, shop: Shop
+    inline: SyncRunner, work: Work, shop: Shop
 ) -> None:
     shop.site.routes["/gone.jpg"] = Answer(b"", status=404)
     shop.page("/broken", "/gone.jpg")
@@ -158,13 +158,13 @@ def test_many_canaries_are_asked_for_as_often_as_one(
     assert [one.canaries for one in coverage_of(begun)] == [0] * 5
 
 
-def test_a_canary_opens_no_question(inline: Inline, work: Work, shop: Shop) -> None:
+def test_a_canary_opens_no_question(inline: SyncRunner, work: Work, shop: Shop) -> None:
     planted(work, shop, "/planted")
     inline.run_until_idle()
     assert list(Case.objects.values_list("decision", flat=True)) == ["licensed"]
 
 
-def test_a_canary_counts_from_the_next_crawl_until_it_is_withdrawn(inline: Inline, work: Work, shop: Shop) -> None:
+def test_a_canary_counts_from_the_next_crawl_until_it_is_withdrawn(inline: SyncRunner, work: Work, shop: Shop) -> None:
     made = watch(work.owner, shop.url())
     inline.run_until_idle()
     canary = canaries.plant(work, made, shop.url("/planted"), by="Ann")
@@ -187,7 +187,7 @@ def test_a_crawl_under_way_has_missed_nothing(work: Work, shop: Shop) -> None:
 
 
 def test_a_canary_is_asked_after_even_when_its_pictures_are_compared_days_later(
-    inline: Inline, work: Work, shop: Shop
+    inline: SyncRunner, work: Work, shop: Shop
 ) -> None:
     made = planted(work, shop, "/empty")
     crawl = Crawl.objects.create(watch=made, number=1, started_at=now(), finished_at=now() - timedelta(days=3))
@@ -213,14 +213,14 @@ def test_a_run_that_a_person_stopped_and_a_canary_that_was_withdrawn_are_no_news
 
 
 def test_a_miss_reaches_the_webhook_and_the_mail_of_a_member(
-    inline: Inline, work: Work, shop: Shop, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    inline: SyncRunner, work: Work, shop: Shop, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wiring, "house", lambda: inline.house)
+    monkeypatch.setattr(wiring, "services", lambda: inline.services)
     ann = User.objects.create_user("ann@example.org", "ann@example.org", "not used")
     Membership.objects.create(user=ann, owner=work.owner)
     mail_choices.choose(work.owner, ann, MailChoice.HowOften.AT_ONCE, by="Ann")
     kinds = [EventKind.CANARY_MISSED]
-    _hook, secret = webhooks.add_webhook(inline.house, work.owner, receiver.url, kinds, by="Ann")
+    _hook, secret = webhooks.add_webhook(inline.services, work.owner, receiver.url, kinds, by="Ann")
     planted(work, shop, "/planted", "/empty")
     inline.run_until_idle()
     (got,) = receiver.got
@@ -235,20 +235,20 @@ def test_a_miss_reaches_the_webhook_and_the_mail_of_a_member(
     assert len(receiver.got) == 1
 
 
-def report_over(inline: Inline, studio: Owner) -> Report:
+def report_over(inline: SyncRunner, studio: Owner) -> Report:
     report = request_report(studio, preparer="Ann")
-    make_reports(inline.house, [report.pk])
+    make_reports(inline.services, [report.pk])
     report.refresh_from_db()
     assert report.error == ""
     return report
 
 
-def data_of(inline: Inline, report: Report, suffix: str) -> bytes:
+def data_of(inline: SyncRunner, report: Report, suffix: str) -> bytes:
     (file,) = [one for one in report.files if one["name"].endswith(suffix)]
-    return inline.house.blobs.get(Digest.from_hex(file["digest"]))
+    return inline.services.blobs.get(Digest.from_hex(file["digest"]))
 
 
-def test_a_report_states_what_was_crawled_refused_failed_and_found(inline: Inline, work: Work, shop: Shop) -> None:
+def test_a_report_states_what_was_crawled_refused_failed_and_found(inline: SyncRunner, work: Work, shop: Shop) -> None:
     shop.site.routes["/gone.jpg"] = Answer(b"", status=404)
     shop.page("/broken", "/gone.jpg")
     planted(work, shop, "/planted", "/empty", "/closed/planted")
@@ -263,7 +263,7 @@ def test_a_report_states_what_was_crawled_refused_failed_and_found(inline: Inlin
     assert "answered with an error (404)" in text
 
 
-def test_a_report_without_canaries_says_that_nobody_checked_so(inline: Inline, work: Work, shop: Shop) -> None:
+def test_a_report_without_canaries_says_that_nobody_checked_so(inline: SyncRunner, work: Work, shop: Shop) -> None:
     watch(work.owner, shop.url())
     inline.run_until_idle()
     pages = PdfReader(BytesIO(data_of(inline, report_over(inline, work.owner), ".pdf"))).pages

@@ -11,16 +11,16 @@ from registry.models import Case
 from tests.flow.rows import found_case, owner
 from workers.cases import decisions
 from workers.cases.decisions import Choice, Wish
-from workers.tasks.sync_runner import Inline
+from workers.tasks.sync_runner import SyncRunner
 
 
 @pytest.fixture
-def case(inline: Inline, monkeypatch: pytest.MonkeyPatch) -> Case:
-    desk = Desk(inline.house.config)
-    desk.__dict__["house"] = inline.house
+def case(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Case:
+    desk = Desk(inline.services.config)
+    desk.__dict__["services"] = inline.services
     for module in (cases, case_notes):
         monkeypatch.setattr(module, "open_desk", lambda: desk)
-    return found_case(inline.house, owner("studio"))
+    return found_case(inline.services, owner("studio"))
 
 
 def run(*words: str) -> Result:
@@ -35,9 +35,9 @@ def test_a_note_stands_in_the_history_with_who_wrote_it(case: Case) -> None:
     assert isinstance(run("note", "1", "--words", " ").exception, WrongUseError)
 
 
-def test_a_dispute_is_shown_until_it_is_settled(inline: Inline, case: Case) -> None:
+def test_a_dispute_is_shown_until_it_is_settled(inline: SyncRunner, case: Case) -> None:
     assert isinstance(run("dispute", "1", "--reason", "It is ours.").exception, ConflictError)
-    decisions.decide_each(inline.house, case.owner, [1], Wish(Choice.CLEAR, "Ann"))
+    decisions.decide_each(inline.services, case.owner, [1], Wish(Choice.CLEAR, "Ann"))
     assert run("dispute", "1", "--reason", "It is ours.", "--by", "Ben").output == "Disputed: the decision of case 1.\n"
     assert "disputed" in run("show", "1").output
     assert run("settle", "1", "--reason", "I asked.").exit_code == 0

@@ -18,18 +18,18 @@ from registry.models import Crawl, CrawlSlice, FrontierUrl, HostLease, Picture, 
 from tests.assets.site import Answer, Seen, Site
 from tests.flow.rows import bring, claim, claimed_slice, owner, photograph
 from tests.flow.shop import LOOPBACK, Shop, watch
-from workers.services.wiring import house
-from workers.tasks.sync_runner import Inline
+from workers.services.wiring import services
+from workers.tasks.sync_runner import SyncRunner
 from workers.tasks.tasks import TASKS
 
 LIFE = timedelta(minutes=10)
 
 
 @pytest.fixture
-def waiting(inline: Inline) -> list[int]:
+def waiting(inline: SyncRunner) -> list[int]:
     """Three pictures that wait for their step."""
     planned, epoch = claimed_slice(owner("studio"))
-    return bring(inline.house, planned, epoch, [photograph(number) for number in range(3)])
+    return bring(inline.services, planned, epoch, [photograph(number) for number in range(3)])
 
 
 def die() -> None:
@@ -72,7 +72,7 @@ def test_a_late_claimer_can_neither_fail_nor_put_off_what_another_has_done(waiti
 
 @pytest.mark.django_db(transaction=True)  # Celery closes connections between tasks
 def test_a_task_that_breaks_off_lets_go_of_its_rows(waiting: list[int]) -> None:
-    blobs = house().blobs
+    blobs = services().blobs
     assert isinstance(blobs, FolderBlobStore)
     blobs.path(Picture.objects.get(pk=waiting[0]).digest).mkdir(parents=True)  # an error that no step expects
     result = TASKS["match"].apply((waiting,))
@@ -84,8 +84,8 @@ def test_a_task_that_breaks_off_lets_go_of_its_rows(waiting: list[int]) -> None:
 
 
 @pytest.fixture
-def shop(inline: Inline) -> Iterator[Shop]:
-    inline.house.config = replace(inline.house.config, allowed_networks=(LOOPBACK,))
+def shop(inline: SyncRunner) -> Iterator[Shop]:
+    inline.services.config = replace(inline.services.config, allowed_networks=(LOOPBACK,))
     with Site(host="127.0.0.10") as site:
         shop = Shop(site)
         for number in range(6):
@@ -102,7 +102,7 @@ def kill_the_crawler(_: Seen) -> Answer:
     return Answer(b"")
 
 
-def test_a_page_that_kills_the_crawler_is_given_up_and_no_other_is_lost(inline: Inline, shop: Shop) -> None:
+def test_a_page_that_kills_the_crawler_is_given_up_and_no_other_is_lost(inline: SyncRunner, shop: Shop) -> None:
     shop.site.routes["/3"] = kill_the_crawler
     watch(owner("studio"), shop.url("/0"))
     inline.run_until_idle()
@@ -115,7 +115,7 @@ def test_a_page_that_kills_the_crawler_is_given_up_and_no_other_is_lost(inline: 
     assert not HostLease.objects.exclude(slice=None).exists()
 
 
-def test_an_overtaken_claimer_writes_nothing_more(inline: Inline, shop: Shop) -> None:
+def test_an_overtaken_claimer_writes_nothing_more(inline: SyncRunner, shop: Shop) -> None:
     studio = owner("studio")
     planned, epoch = claimed_slice(studio)
     assert crawling.still_holds(planned.pk, epoch)
@@ -124,11 +124,11 @@ def test_an_overtaken_claimer_writes_nothing_more(inline: Inline, shop: Shop) ->
     assert later == epoch + 1
     assert not crawling.still_holds(planned.pk, epoch)
     with pytest.raises(AssertionError):
-        bring(inline.house, planned, epoch, [photograph(1)])
-    assert bring(inline.house, planned, later, [photograph(1)])
+        bring(inline.services, planned, epoch, [photograph(1)])
+    assert bring(inline.services, planned, later, [photograph(1)])
 
 
-def test_a_host_is_leased_to_one_open_slice_however_long_it_waits(inline: Inline, shop: Shop) -> None:
+def test_a_host_is_leased_to_one_open_slice_however_long_it_waits(inline: SyncRunner, shop: Shop) -> None:
     one, other = owner("one"), owner("other")
     first, second = watch(one, shop.url("/0")), watch(other, shop.url("/1"))
     crawls = [schedules.start_crawl(made.pk) for made in (first, second)]

@@ -11,11 +11,11 @@ from desk.cli.watching.watch import _falls_short
 from exhibit.errors import ExitCode
 from registry.models import Inquiry, Picture, Report
 from tests.flow.rows import bring, claimed_slice, owner, photograph
-from workers.tasks.sync_runner import Inline
+from workers.tasks.sync_runner import SyncRunner
 
 
 def test_a_report_that_is_held_up_is_waited_for_and_one_that_is_given_up_ends_with_4(
-    inline: Inline, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     row = Report.objects.create(owner=owner("studio"), number=1, error="The disk is nearly full.")
     looks = []
@@ -28,7 +28,7 @@ def test_a_report_that_is_held_up_is_waited_for_and_one_that_is_given_up_ends_wi
     monkeypatch.setattr(wait, "work_until", look)
     with click.Context(click.Command("make")), pytest.raises(click.exceptions.Exit) as ended:
         wait.work_until_made(
-            Desk(inline.house.config), row, label="Writing", counted=lambda: (0, 1), again="exhibit report make"
+            Desk(inline.services.config), row, label="Writing", counted=lambda: (0, 1), again="exhibit report make"
         )
     assert looks == [False, False, True]
     assert ended.value.exit_code == ExitCode.INCOMPLETE
@@ -40,10 +40,10 @@ def test_a_report_that_is_held_up_is_waited_for_and_one_that_is_given_up_ends_wi
 
 
 def test_a_run_falls_short_where_a_search_or_a_picture_was_given_up(
-    inline: Inline, capsys: pytest.CaptureFixture[str]
+    inline: SyncRunner, capsys: pytest.CaptureFixture[str]
 ) -> None:
     planned, epoch = claimed_slice(owner("studio"))
-    bring(inline.house, planned, epoch, [photograph(1)])
+    bring(inline.services, planned, epoch, [photograph(1)])
     crawl = planned.crawl
     assert not _falls_short(crawl)
     asked = Inquiry.objects.create(crawl=crawl, service="tineye", left=1, state="done", outcome="quota")

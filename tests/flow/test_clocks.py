@@ -32,8 +32,8 @@ from workers.pipeline.beat import Rhythm
 from workers.pipeline.celery import make_app
 from workers.servers.addresses import redis_url
 from workers.servers.product import CHECKOUT
-from workers.services.wiring import House
-from workers.tasks.sync_runner import Inline
+from workers.services.wiring import Services
+from workers.tasks.sync_runner import SyncRunner
 from workers.tasks.tick import tick
 
 YEAR = timedelta(days=365)
@@ -97,19 +97,19 @@ def test_no_column_that_is_recorded_lies_ahead_in_a_question(db: None) -> None:
 
 
 def test_tries_that_a_clock_that_was_ahead_has_counted_lock_nobody_out(
-    inline: Inline,
+    inline: SyncRunner,
     set_clock: Any,  # noqa: ANN401
 ) -> None:
     cache.set("tries", [1.0], timeout=366 * 24 * 3600)
-    queue = Redis.from_url(redis_url(inline.house.config))
+    queue = Redis.from_url(redis_url(inline.services.config))
     queue.set("a-queue", "waits")
-    tick(inline.house)
+    tick(inline.services)
     assert cache.get("tries") == [1.0]
     set_clock(YEAR)
-    tick(inline.house)
+    tick(inline.services)
     assert cache.get("tries") == [1.0]
     set_clock(timedelta(0))
-    tick(House(inline.house.config))
+    tick(Services(inline.services.config))
     assert cache.get("tries") is None
     assert queue.getdel("a-queue") == b"waits"
     queue.close()
@@ -130,17 +130,17 @@ def test_a_clock_that_was_behind_for_a_while_brings_no_crawl_twice(db: None, set
     assert timedelta(days=29) < made.next_run_at - now() <= timedelta(days=30)
 
 
-def test_a_clock_that_was_a_year_ahead_silences_nothing(inline: Inline, set_clock: Any) -> None:  # noqa: ANN401
+def test_a_clock_that_was_a_year_ahead_silences_nothing(inline: SyncRunner, set_clock: Any) -> None:  # noqa: ANN401
     studio = owner("studio")
-    pictures = bring(inline.house, *claimed_slice(studio), [photograph(1)])
+    pictures = bring(inline.services, *claimed_slice(studio), [photograph(1)])
     set_clock(YEAR)
     made = watch(studio, "http://127.0.0.7/")
     schedules.start_crawl(made.pk)
     steps.claim(Picture, pictures, timedelta(minutes=10))
     steps.hold_up(Picture, pictures, "The disk is full.")
     WitnessState.objects.create(kind="evm", witness="w", question="submit", ask_after=now() + timedelta(hours=1))
-    sequence_log(inline.house)
-    sign_checkpoint(inline.house)
+    sequence_log(inline.services)
+    sign_checkpoint(inline.services)
     set_clock(timedelta(0))
     assert not steps.due_ids(Picture, timedelta(minutes=10), 9)
     assert bring_back(7) >= 3
@@ -150,14 +150,14 @@ def test_a_clock_that_was_a_year_ahead_silences_nothing(inline: Inline, set_cloc
     assert made.next_run_at is not None
     assert now() < made.next_run_at <= now() + timedelta(seconds=made.interval_seconds)
     submit(EntryType.SETTING, {"a": 1})
-    sequence_log(inline.house)
-    assert checkpoint_due(inline.house)
+    sequence_log(inline.services)
+    assert checkpoint_due(inline.services)
     assert bring_back(7) == 0
 
 
-def test_what_is_within_its_interval_stays(inline: Inline) -> None:
+def test_what_is_within_its_interval_stays(inline: SyncRunner) -> None:
     studio = owner("studio")
-    pictures = bring(inline.house, *claimed_slice(studio), [photograph(1)])
+    pictures = bring(inline.services, *claimed_slice(studio), [photograph(1)])
     made = watch(studio, "http://127.0.0.7/")
     Watch.objects.update(next_run_at=now() + timedelta(days=6))
     Picture.objects.update(not_before=now() + timedelta(minutes=30))
@@ -169,8 +169,8 @@ def test_what_is_within_its_interval_stays(inline: Inline) -> None:
     assert pictures
 
 
-def test_a_living_claimer_keeps_its_rows_when_the_clock_is_set_back(inline: Inline, set_clock: Any) -> None:  # noqa: ANN401
-    pictures = bring(inline.house, *claimed_slice(owner("studio")), [photograph(1)])
+def test_a_living_claimer_keeps_its_rows_when_the_clock_is_set_back(inline: SyncRunner, set_clock: Any) -> None:  # noqa: ANN401
+    pictures = bring(inline.services, *claimed_slice(owner("studio")), [photograph(1)])
     set_clock(YEAR)
     assert steps.claim(Picture, pictures, timedelta(minutes=10)) == pictures
     set_clock(timedelta(0))
@@ -182,22 +182,22 @@ def test_a_living_claimer_keeps_its_rows_when_the_clock_is_set_back(inline: Inli
     assert steps.claim(Picture, pictures, timedelta(minutes=10)) == pictures
 
 
-def test_the_times_of_the_log_stand_still_rather_than_run_backwards(inline: Inline, set_clock: Any) -> None:  # noqa: ANN401
+def test_the_times_of_the_log_stand_still_rather_than_run_backwards(inline: SyncRunner, set_clock: Any) -> None:  # noqa: ANN401
     for minutes in (0, -30, -20, 10):
         set_clock(timedelta(minutes=minutes))
         submit(EntryType.SETTING, {"minutes": minutes})
-    sequence_log(inline.house)
+    sequence_log(inline.services)
     times = list(LogEntry.objects.order_by("sequence").values_list("time", flat=True))
     assert times == sorted(times)
 
 
-def test_a_crawl_begun_by_a_clock_ahead_has_no_more_time_than_its_budget(inline: Inline) -> None:
+def test_a_crawl_begun_by_a_clock_ahead_has_no_more_time_than_its_budget(inline: SyncRunner) -> None:
     made = watch(owner("studio"), "http://127.0.0.7/", seconds=60)
     crawl = Crawl.objects.create(watch=made, number=1, state=StepState.DOING, started_at=now() + YEAR)
     assert left(crawl).seconds <= 60
 
 
-def test_what_a_clock_ahead_has_dated_is_told(inline: Inline, set_clock: Any) -> None:  # noqa: ANN401
+def test_what_a_clock_ahead_has_dated_is_told(inline: SyncRunner, set_clock: Any) -> None:  # noqa: ANN401
     studio = owner("studio")
     set_clock(YEAR)
     events.record(studio, EventKind.REPORT_READY, {"report": 1, "title": "A"})
@@ -228,8 +228,8 @@ def _utc(text: str) -> datetime:
     return datetime.fromisoformat(text).astimezone(ZoneInfo("UTC"))
 
 
-def test_the_tick_comes_whatever_the_time_of_day_does(inline: Inline, monkeypatch: pytest.MonkeyPatch) -> None:
-    app = make_app(inline.house.config)
+def test_the_tick_comes_whatever_the_time_of_day_does(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = make_app(inline.services.config)
     rhythm = Rhythm(app=app, lazy=True)
     sent: list[str] = []
     entries = {name: rhythm.Entry(name=name, task=name, schedule=schedule(seconds)) for name, seconds in _RHYTHM}

@@ -17,11 +17,11 @@ from registry.log.keys import add_device_key, revoke
 from registry.models import Bundle, DeviceKey, LogOpening
 from tests.flow.sealed import sealed_bundle
 from workers.evidence.bundles import assemble, file_countersignature, sealed_case
-from workers.tasks.sync_runner import Inline
+from workers.tasks.sync_runner import SyncRunner
 
 
 @pytest.fixture
-def bundle(inline: Inline) -> Bundle:
+def bundle(inline: SyncRunner) -> Bundle:
     return sealed_bundle(inline)
 
 
@@ -33,14 +33,14 @@ def device(bundle: Bundle, tmp_path: Path) -> DeviceKey:
 
 
 @pytest.fixture
-def manifest(inline: Inline, bundle: Bundle, tmp_path: Path) -> Path:
+def manifest(inline: SyncRunner, bundle: Bundle, tmp_path: Path) -> Path:
     path = tmp_path / "manifest.json"
-    path.write_bytes(sealed_case(inline.house, bundle).manifest.to_json())
+    path.write_bytes(sealed_case(inline.services, bundle).manifest.to_json())
     return path
 
 
 def test_a_counter_signature_comes_back_and_is_checked_in_the_bundle(
-    inline: Inline,
+    inline: SyncRunner,
     bundle: Bundle,
     device: DeviceKey,
     manifest: Path,
@@ -52,13 +52,13 @@ def test_a_counter_signature_comes_back_and_is_checked_in_the_bundle(
     assert str(bundle.seal_digest) in said
     assert "case 1 of Studio" in said.replace("case C-1", "case 1")
     signature = (tmp_path / "manifest.json.sig").read_bytes()
-    kept = file_countersignature(inline.house, bundle, signature)
-    assert file_countersignature(inline.house, bundle, signature) == kept
+    kept = file_countersignature(inline.services, bundle, signature)
+    assert file_countersignature(inline.services, bundle, signature) == kept
     [opening] = LogOpening.objects.filter(content__what="countersignature")
     assert opening.content["signature"] == signature.hex()
     path = tmp_path / "bundle.zip"
     with path.open("wb") as out:
-        assemble(inline.house, bundle, out)
+        assemble(inline.services, bundle, out)
     public = bytes(device.public_key)
     pinned = TrustedKey("Studio", public, development=False, label="", use="device")
     checks = {one.name: one for one in verify(path, replace(load_trust(), keys=(pinned,))).checks}
@@ -67,25 +67,25 @@ def test_a_counter_signature_comes_back_and_is_checked_in_the_bundle(
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl isn't installed")
 def test_openssl_alone_signs_and_checks_it_too(
-    inline: Inline, bundle: Bundle, device: DeviceKey, manifest: Path, tmp_path: Path
+    inline: SyncRunner, bundle: Bundle, device: DeviceKey, manifest: Path, tmp_path: Path
 ) -> None:
     key, signature = str(tmp_path / "device.key"), tmp_path / "by-openssl.sig"
     sign = ["openssl", "pkeyutl", "-sign", "-inkey", key, "-rawin", "-in", str(manifest), "-out", str(signature)]
     subprocess.run(sign, check=True, capture_output=True)
-    assert file_countersignature(inline.house, bundle, signature.read_bytes()).key == device
+    assert file_countersignature(inline.services, bundle, signature.read_bytes()).key == device
     public = ["-pubin", "-inkey", f"{key}.pub", "-rawin", "-in", str(manifest), "-sigfile", str(signature)]
     subprocess.run(["openssl", "pkeyutl", "-verify", *public], check=True, capture_output=True)
 
 
 def test_a_signature_of_nobody_known_or_of_a_revoked_device_is_refused(
-    inline: Inline, bundle: Bundle, device: DeviceKey, manifest: Path, tmp_path: Path
+    inline: SyncRunner, bundle: Bundle, device: DeviceKey, manifest: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(WrongUseError, match="by no device key"):
-        file_countersignature(inline.house, bundle, bytes(64))
+        file_countersignature(inline.services, bundle, bytes(64))
     main(["sign", "--key", str(tmp_path / "device.key"), str(manifest)])
     revoke(device, by="Ann", reason="lost")
     with pytest.raises(WrongUseError, match="by no device key"):
-        file_countersignature(inline.house, bundle, (tmp_path / "manifest.json.sig").read_bytes())
+        file_countersignature(inline.services, bundle, (tmp_path / "manifest.json.sig").read_bytes())
 
 
 def test_a_key_file_is_never_overwritten_and_never_read_when_others_may(

@@ -12,15 +12,15 @@ from workers.cases import decisions
 from workers.cases.decisions import Choice, Wish
 from workers.pipeline.steps import STEPS
 from workers.steps.matching.match import match_pictures
-from workers.tasks.sync_runner import Inline
+from workers.tasks.sync_runner import SyncRunner
 
 
-def three_cases(inline: Inline) -> Owner:
+def three_cases(inline: SyncRunner) -> Owner:
     studio, data = owner("studio"), photograph(1)
-    register(inline.house, studio, data)
+    register(inline.services, studio, data)
     for host in ("a.example", "b.example", "c.example"):
         planned, epoch = claimed_slice(studio, host)
-        match_pictures(inline.house, bring(inline.house, planned, epoch, [copy_of(data)], host=host))
+        match_pictures(inline.services, bring(inline.services, planned, epoch, [copy_of(data)], host=host))
     return studio
 
 
@@ -28,12 +28,12 @@ def decided(of: Owner) -> list[tuple[str, str]]:
     return list(of.cases.order_by("number").values_list("decision", "decided_by"))
 
 
-def test_many_are_decided_at_once_and_undone_at_once(inline: Inline) -> None:
+def test_many_are_decided_at_once_and_undone_at_once(inline: SyncRunner) -> None:
     studio = three_cases(inline)
-    made = decisions.decide_each(inline.house, studio, [1, 2, 3], Wish(Choice.CONFIRM, "Ann", "No permission."))
+    made = decisions.decide_each(inline.services, studio, [1, 2, 3], Wish(Choice.CONFIRM, "Ann", "No permission."))
     assert all(one.done for one in made)
     assert {case.reason for case in studio.cases.all()} == {"No permission."}
-    STEPS["capture"].work(inline.house, list(Capture.objects.values_list("pk", flat=True)))
+    STEPS["capture"].work(inline.services, list(Capture.objects.values_list("pk", flat=True)))
     assert Capture.objects.filter(state="done").count() == 3
     still = now() + decisions.UNDO_FOR / 2
     assert Bundle.objects.filter(state="todo", not_before__gt=still).count() == 3  # a capture hurries none of them
@@ -42,34 +42,34 @@ def test_many_are_decided_at_once_and_undone_at_once(inline: Inline) -> None:
     assert [decision for decision, _ in decided(studio)] == ["open"] * 3
 
 
-def test_whoever_comes_second_is_told_and_changes_nothing(inline: Inline) -> None:
+def test_whoever_comes_second_is_told_and_changes_nothing(inline: SyncRunner) -> None:
     studio = three_cases(inline)
-    decisions.decide_each(inline.house, studio, [1], Wish(Choice.CONFIRM, "Ann"))
-    made = decisions.decide_each(inline.house, studio, [1, 2], Wish(Choice.CLEAR, "Ben", "Not ours."))
+    decisions.decide_each(inline.services, studio, [1], Wish(Choice.CONFIRM, "Ann"))
+    made = decisions.decide_each(inline.services, studio, [1, 2], Wish(Choice.CLEAR, "Ben", "Not ours."))
     assert [(one.done, one.case.decided_by) for one in made] == [(False, "Ann"), (True, "Ben")]
-    same = decisions.decide_each(inline.house, studio, [1], Wish(Choice.CONFIRM, "Ben"))
+    same = decisions.decide_each(inline.services, studio, [1], Wish(Choice.CONFIRM, "Ben"))
     assert [(one.done, one.case.decided_by) for one in same] == [(False, "Ann")]
     assert not decisions.undo_each(studio, [1], by="Ben")[0].done
     assert decided(studio)[0] == ("confirmed", "Ann")
 
 
-def test_nothing_is_decided_when_a_case_is_not_the_owners(inline: Inline) -> None:
+def test_nothing_is_decided_when_a_case_is_not_the_owners(inline: SyncRunner) -> None:
     studio = three_cases(inline)
     with pytest.raises(NotFoundError):
-        decisions.decide_each(inline.house, studio, [1, 99], Wish(Choice.CONFIRM, "Ann"))
+        decisions.decide_each(inline.services, studio, [1, 99], Wish(Choice.CONFIRM, "Ann"))
     with pytest.raises(WrongUseError):
-        decisions.decide_each(inline.house, studio, range(1, 300), Wish(Choice.CONFIRM, "Ann"))
+        decisions.decide_each(inline.services, studio, range(1, 300), Wish(Choice.CONFIRM, "Ann"))
     with pytest.raises(WrongUseError):
-        decisions.decide_each(inline.house, studio, [1], Wish(Choice.LICENSE, "Ann"))
+        decisions.decide_each(inline.services, studio, [1], Wish(Choice.LICENSE, "Ann"))
     assert [decision for decision, _ in decided(studio)] == ["open"] * 3
 
 
-def test_a_dispute_is_kept_with_its_reason_until_somebody_settles_it(inline: Inline) -> None:
+def test_a_dispute_is_kept_with_its_reason_until_somebody_settles_it(inline: SyncRunner) -> None:
     studio = three_cases(inline)
     case = studio.cases.get(number=1)
     with pytest.raises(ConflictError):
         decisions.dispute(case, by="Ben", reason="It is ours.")
-    decisions.decide_each(inline.house, studio, [1], Wish(Choice.CLEAR, "Ann"))
+    decisions.decide_each(inline.services, studio, [1], Wish(Choice.CLEAR, "Ann"))
     with pytest.raises(WrongUseError):
         decisions.dispute(case, by="Ben", reason="")
     decisions.dispute(case, by="Ben", reason="It is ours.")
@@ -83,15 +83,15 @@ def test_a_dispute_is_kept_with_its_reason_until_somebody_settles_it(inline: Inl
     ]
 
 
-def test_deciding_anew_ends_a_dispute(inline: Inline) -> None:
+def test_deciding_anew_ends_a_dispute(inline: SyncRunner) -> None:
     studio = three_cases(inline)
-    decisions.decide_each(inline.house, studio, [1], Wish(Choice.CLEAR, "Ann"))
+    decisions.decide_each(inline.services, studio, [1], Wish(Choice.CLEAR, "Ann"))
     decisions.dispute(studio.cases.get(number=1), by="Ben", reason="It is ours.")
-    decisions.decide_each(inline.house, studio, [1], Wish(Choice.REOPEN, "Ann", "He is right."))
+    decisions.decide_each(inline.services, studio, [1], Wish(Choice.REOPEN, "Ann", "He is right."))
     assert studio.cases.get(number=1).disputed_at is None
 
 
-def test_a_note_is_an_entry_of_the_log_and_names_nobody_there(inline: Inline) -> None:
+def test_a_note_is_an_entry_of_the_log_and_names_nobody_there(inline: SyncRunner) -> None:
     studio = three_cases(inline)
     before = LogSubmission.objects.filter(type=EntryType.CASE).count()
     decisions.note(studio.cases.get(number=1), by="Ann", words="Ask the gallery first.")

@@ -20,7 +20,7 @@ from exhibit.errors import ConfigError, NotFoundError, ServiceMissingError
 from exhibit.ports import ReceiptState
 from tests.assets.evm_chain import EvmChain, running_evm_chain
 from tests.assets.evm_ledger import ACCOUNT, KEY, Ledger, running_ledger
-from workers.services.wiring import House
+from workers.services.wiring import Services
 
 DIGEST = Digest.of(b"checkpoint")
 
@@ -129,7 +129,7 @@ def test_a_command_makes_the_contract_and_prints_what_the_settings_need(
         assert made.exit_code == 0, made.output
         line = made.stdout.splitlines()[-1]
         (tmp_path / "exhibit.toml").write_text(f"{table}{line}\nconfirmations = 1\ndevelopment = true\n")
-        [anchor] = House(load_config()).anchors
+        [anchor] = Services(load_config()).anchors
         assert anchor.examine().endswith("at today's price.")
         receipt = anchor.submit(DIGEST)
         anchor.upgrade(DIGEST, receipt)

@@ -9,7 +9,7 @@ from registry.models import Crawl, FrontierUrl, Refusal, Sighting
 from tests.assets.site import Answer, Site
 from tests.flow.rows import owner, photograph
 from tests.flow.shop import LOOPBACK, run_now, watch
-from workers.tasks.sync_runner import Inline
+from workers.tasks.sync_runner import SyncRunner
 
 LONG = "x" * 400
 PICTURE = photograph(1)
@@ -40,15 +40,15 @@ ANSWERS = {
 
 
 @pytest.fixture
-def site(inline: Inline) -> Iterator[Site]:
-    inline.house.config = replace(inline.house.config, allowed_networks=(LOOPBACK,))
+def site(inline: SyncRunner) -> Iterator[Site]:
+    inline.services.config = replace(inline.services.config, allowed_networks=(LOOPBACK,))
     with Site(host="127.0.0.9") as running:
         for path in ("/good.jpg", "/a%00b.jpg"):
             running.routes[path] = Answer(PICTURE, "image/jpeg")
         yield running
 
 
-def test_documents_with_impossible_contents_keep_their_good_pictures(inline: Inline, site: Site) -> None:
+def test_documents_with_impossible_contents_keep_their_good_pictures(inline: SyncRunner, site: Site) -> None:
     links = "".join(f"<a href='/{place}'>x</a>" for place in range(len(DOCUMENTS)))
     site.page("/", links)
     for place, odd in enumerate(DOCUMENTS.values()):
@@ -61,7 +61,7 @@ def test_documents_with_impossible_contents_keep_their_good_pictures(inline: Inl
     assert_nothing_broke_off()
 
 
-def test_impossible_answers_spoil_nothing_else(inline: Inline, site: Site) -> None:
+def test_impossible_answers_spoil_nothing_else(inline: SyncRunner, site: Site) -> None:
     odd = "".join(f"<img src='/odd-{place}.jpg'>" for place in range(len(ANSWERS)))
     site.page("/", f"<img src='/good.jpg'>{odd}")
     for place, answer in enumerate(ANSWERS.values()):

@@ -28,7 +28,7 @@ from tests.flow.rows import owner, register
 from tests.flow.shop import LOOPBACK
 from workers.matching.identify import fetch, identify
 from workers.servers.embedded import EmbeddedServers
-from workers.tasks.sync_runner import Inline
+from workers.tasks.sync_runner import SyncRunner
 from workers.works.registrations import proof_files, registration_of
 
 FIGURES = set(as_plain(Verification(Decision.NONE, 0, 0, 0.0, None, False, 0, 0.0, 0.0, None, "")))  # noqa: FBT003 - a field
@@ -41,49 +41,49 @@ def copied(picture: Image.Image) -> bytes:
     return encoded(ImageOps.mirror(picture).crop((40, 30, 440, 330)), "JPEG")
 
 
-def test_only_the_works_of_the_owner_who_asks_are_searched_and_told(inline: Inline) -> None:
-    house, studio, rival = inline.house, owner("studio"), owner("rival")
-    harbour = register(house, studio, encoded(HARBOUR)).work
-    register(house, rival, encoded(THEIRS))
-    same = register(house, rival, encoded(HARBOUR)).work
-    assert identify(house, studio, copied(THEIRS)).works == ()
+def test_only_the_works_of_the_owner_who_asks_are_searched_and_told(inline: SyncRunner) -> None:
+    services, studio, rival = inline.services, owner("studio"), owner("rival")
+    harbour = register(services, studio, encoded(HARBOUR)).work
+    register(services, rival, encoded(THEIRS))
+    same = register(services, rival, encoded(HARBOUR)).work
+    assert identify(services, studio, copied(THEIRS)).works == ()
     for of, work in ((studio, harbour), (rival, same)):
-        (found,) = identify(house, of, encoded(HARBOUR)).works
+        (found,) = identify(services, of, encoded(HARBOUR)).works
         assert (found.work, found.verification.decision) == (work, Decision.CERTAIN)
 
 
-def test_pictures_of_other_owners_leave_no_work_out(inline: Inline) -> None:
-    house, studio, rival = inline.house, owner("studio"), owner("rival")
+def test_pictures_of_other_owners_leave_no_work_out(inline: SyncRunner) -> None:
+    services, studio, rival = inline.services, owner("studio"), owner("rival")
     for number in range(14):
-        register(house, rival, encoded(HARBOUR.resize((480 + number, 360))))
-    register(house, studio, encoded(ImageOps.expand(HARBOUR, 3)))
-    (found,) = identify(house, studio, encoded(HARBOUR)).works
+        register(services, rival, encoded(HARBOUR.resize((480 + number, 360))))
+    register(services, studio, encoded(ImageOps.expand(HARBOUR, 3)))
+    (found,) = identify(services, studio, encoded(HARBOUR)).works
     assert found.work.owner == studio
 
 
-def test_a_removed_work_is_found_no_more(inline: Inline) -> None:
+def test_a_removed_work_is_found_no_more(inline: SyncRunner) -> None:
     from workers.works.registration import remove_work
 
     studio = owner("studio")
-    remove_work(register(inline.house, studio, encoded(HARBOUR)).work, by="the test")
-    assert identify(inline.house, studio, encoded(HARBOUR)).works == ()
+    remove_work(register(inline.services, studio, encoded(HARBOUR)).work, by="the test")
+    assert identify(inline.services, studio, encoded(HARBOUR)).works == ()
 
 
-def test_nothing_is_kept_of_what_was_asked(inline: Inline, tmp_path: Path) -> None:
+def test_nothing_is_kept_of_what_was_asked(inline: SyncRunner, tmp_path: Path) -> None:
     studio = owner("studio")
-    register(inline.house, studio, encoded(HARBOUR))
+    register(inline.services, studio, encoded(HARBOUR))
     rows, files = Picture.objects.count(), set((tmp_path / "blobs").rglob("*"))
-    assert identify(inline.house, studio, copied(HARBOUR)).works
+    assert identify(inline.services, studio, copied(HARBOUR)).works
     assert (Picture.objects.count(), Match.objects.count()) == (rows, 0)
     assert set((tmp_path / "blobs").rglob("*")) == files
 
 
-def test_the_proof_of_a_registration_grows_from_nothing_to_a_checkpoint(inline: Inline) -> None:
-    work = register(inline.house, owner("studio"), encoded(HARBOUR)).work
+def test_the_proof_of_a_registration_grows_from_nothing_to_a_checkpoint(inline: SyncRunner) -> None:
+    work = register(inline.services, owner("studio"), encoded(HARBOUR)).work
     waiting = registration_of(work)
     assert waiting is not None
     assert (waiting.entry, waiting.checkpoint) == (None, None)
-    files = proof_files(inline.house, work)
+    files = proof_files(inline.services, work)
     assert sorted(files) == ["READ-ME.txt", "checkpoint", "entry.json", "inclusion.json"]
     logged = registration_of(work)
     assert logged is not None
@@ -91,42 +91,42 @@ def test_the_proof_of_a_registration_grows_from_nothing_to_a_checkpoint(inline: 
     assert (
         parse_json(files["entry.json"], what="entry.json")["opening"]["picture"] == sha256(encoded(HARBOUR)).hexdigest()
     )
-    assert proof_files(inline.house, work) == files
+    assert proof_files(inline.services, work) == files
 
 
 @pytest.mark.parametrize("kind", ["rfc3161", "opentimestamps", "evm"])
-def test_what_the_proofs_of_a_registration_say_to_check_is_there(inline: Inline, kind: str) -> None:
-    work = register(inline.house, owner("studio"), encoded(HARBOUR)).work
-    proof_files(inline.house, work)
+def test_what_the_proofs_of_a_registration_say_to_check_is_there(inline: SyncRunner, kind: str) -> None:
+    work = register(inline.services, owner("studio"), encoded(HARBOUR)).work
+    proof_files(inline.services, work)
     checkpoint = LogCheckpoint.objects.get()
     checkpoint.receipts.create(kind=kind, witness="A", digest=Digest.of(b"checkpoint"), proof=b"proof")
-    files = proof_files(inline.house, work)
+    files = proof_files(inline.services, work)
     named = set(re.findall(r"[\w-]+\.(?:tsr|ots|json)", files["READ-ME.txt"].decode()))
     assert named == set(files) - {"READ-ME.txt", "checkpoint"}
 
 
-def test_an_address_is_fetched_through_the_guard_only(inline: Inline) -> None:
+def test_an_address_is_fetched_through_the_guard_only(inline: SyncRunner) -> None:
     for url in ("http://127.0.0.1:9/a.jpg", "file:///etc/passwd", "http://user:word@93.184.215.14/a.jpg"):
         with pytest.raises((RefusedError, ServiceMissingError)):
-            fetch(inline.house, url)
+            fetch(inline.services, url)
 
 
-def test_a_host_that_the_operator_denies_is_not_asked_when_another_redirects_to_it(inline: Inline) -> None:
-    inline.house.config = replace(inline.house.config, allowed_networks=(LOOPBACK,))
+def test_a_host_that_the_operator_denies_is_not_asked_when_another_redirects_to_it(inline: SyncRunner) -> None:
+    inline.services.config = replace(inline.services.config, allowed_networks=(LOOPBACK,))
     with Site(host="127.0.0.7") as shop, Site(host="127.0.0.8") as denied:
         shop.routes["/a.jpg"] = Answer(b"", status=302, headers=(("Location", denied.url("/a.jpg")),))
         denied.routes["/a.jpg"] = Answer(encoded(HARBOUR), "image/png")
-        assert fetch(inline.house, shop.url("/a.jpg")) == encoded(HARBOUR)
+        assert fetch(inline.services, shop.url("/a.jpg")) == encoded(HARBOUR)
         HostDenial.objects.create(host="127.0.0.8", reason="opted out")
         asked = len(denied.seen)
         with pytest.raises(RefusedError, match=r"rules name 127\.0\.0\.8"):
-            fetch(inline.house, shop.url("/a.jpg"))
+            fetch(inline.services, shop.url("/a.jpg"))
         assert len(denied.seen) == asked == 1
 
 
-def test_what_is_no_picture_is_refused(inline: Inline) -> None:
+def test_what_is_no_picture_is_refused(inline: SyncRunner) -> None:
     with pytest.raises(UnreadablePictureError):
-        identify(inline.house, owner("studio"), b"\xff\xd8\xff no picture")
+        identify(inline.services, owner("studio"), b"\xff\xd8\xff no picture")
 
 
 @pytest.fixture(scope="module")

@@ -89,7 +89,7 @@ def test_of_reduced_pictures_a_bounded_number_is_decoded(
     def lie(_facts: Facts, files: Files, _scene: Scene) -> None:
         files["data/work/01-reduced.jpg"] = encoded(textured(9, (640, 480)), "JPEG")
 
-    monkeypatch.setattr(pictures, "MOST_REDUCED", 0)
+    monkeypatch.setattr(pictures, "MAX_REDUCED", 0)
     files, trust = forged(scene, files_of(bundle), Invention(facts=lie, manifest=_stands_in))
     checks = {check.name: check for check in verify(packed(tmp_path / "forged.zip", files), trust).checks}
     assert checks["pictures"].state is State.NOT_CHECKED

@@ -8,7 +8,7 @@ import pytest
 
 from exhibit.clock import now
 from exhibit.errors import WrongUseError
-from registry.accounts import scoped as owned
+from registry.accounts import scoped
 from registry.cases import licence_trial
 from registry.cases.history import in_english
 from registry.cases.ledger import effects_of
@@ -20,34 +20,34 @@ from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, re
 from workers.cases.decide import confirm, license_use
 from workers.steps.cases.ledger import look_at_ledger
 from workers.steps.matching.match import match_pictures
-from workers.tasks.sync_runner import Inline
+from workers.tasks.sync_runner import SyncRunner
 from workers.works.registration import remove_work
 
 DAY = timedelta(days=1)
 
 
-def looked_at(inline: Inline, of: Owner) -> Mapping[str, list[int]]:
+def looked_at(inline: SyncRunner, of: Owner) -> Mapping[str, list[int]]:
     """What the last change of the ledger did to cases, once its step has run."""
-    look_at_ledger(inline.house, waiting_changes(of))
+    look_at_ledger(inline.services, waiting_changes(of))
     last = LedgerChange.objects.filter(owner=of).latest("pk")
     assert last.state == "done"
     return effects_of([last]).get(last.pk, {})
 
 
-def case_at(inline: Inline, of: Owner, host: str, name: str, seed: int = 1) -> Case:
+def case_at(inline: SyncRunner, of: Owner, host: str, name: str, seed: int = 1) -> Case:
     planned, epoch = claimed_slice(of, name)
-    match_pictures(inline.house, bring(inline.house, planned, epoch, [copy_of(photograph(seed))], host=host))
+    match_pictures(inline.services, bring(inline.services, planned, epoch, [copy_of(photograph(seed))], host=host))
     return Case.objects.latest("pk")
 
 
-def test_a_licence_that_comes_later_covers_the_open_cases(inline: Inline) -> None:
+def test_a_licence_that_comes_later_covers_the_open_cases(inline: SyncRunner) -> None:
     studio = owner("studio")
-    work = register(inline.house, studio, photograph(1)).work
+    work = register(inline.services, studio, photograph(1)).work
     planned, epoch = claimed_slice(studio)
-    match_pictures(inline.house, bring(inline.house, planned, epoch, [copy_of(photograph(1))]))
+    match_pictures(inline.services, bring(inline.services, planned, epoch, [copy_of(photograph(1))]))
     elsewhere = NewLicence("B", domain="other.example")
     keep_licences(
-        studio, [elsewhere, NewLicence("C", (register(inline.house, studio, photograph(2)).work,), "shop.example")]
+        studio, [elsewhere, NewLicence("C", (register(inline.services, studio, photograph(2)).work,), "shop.example")]
     )
     assert looked_at(inline, studio) == {}
     assert Case.objects.get().decision == "open"
@@ -58,9 +58,9 @@ def test_a_licence_that_comes_later_covers_the_open_cases(inline: Inline) -> Non
     assert waiting_changes(studio) == []
 
 
-def test_the_same_licence_is_kept_once_and_another_beside_it(inline: Inline) -> None:
+def test_the_same_licence_is_kept_once_and_another_beside_it(inline: SyncRunner) -> None:
     studio, agency = owner("studio"), owner("agency")
-    work = register(inline.house, studio, photograph(1)).work
+    work = register(inline.services, studio, photograph(1)).work
     one = NewLicence("A", (work,), "shop.example", reason="Order 7")
     assert keep_licences(studio, [one, one])[1] == 1
     again, new = keep_licences(studio, [one, NewLicence("A", (), "shop.example", reason="Order 7")])
@@ -68,11 +68,11 @@ def test_the_same_licence_is_kept_once_and_another_beside_it(inline: Inline) -> 
     assert keep_licences(agency, [NewLicence("A", (), "shop.example")])[0][0].number == 1
 
 
-def test_a_removed_work_is_searched_no_more_unless_another_owner_has_it(inline: Inline) -> None:
+def test_a_removed_work_is_searched_no_more_unless_another_owner_has_it(inline: SyncRunner) -> None:
     studio, agency = owner("studio"), owner("agency")
-    first, second = (register(inline.house, of, photograph(1)).work for of in (studio, agency))
+    first, second = (register(inline.services, of, photograph(1)).work for of in (studio, agency))
     remove_work(first, by="Ann")
-    assert list(owned.works(studio)) == []
+    assert list(scoped.works(studio)) == []
     assert not IndexChange.objects.filter(operation="remove").exists()
     remove_work(second, by="Ann")
     remove_work(second, by="Ann")
@@ -80,17 +80,17 @@ def test_a_removed_work_is_searched_no_more_unless_another_owner_has_it(inline: 
     assert removed.count() == IndexChange.objects.filter(operation="add", collection="works").count()
     assert LogSubmission.objects.filter(type="registration").count() == 4
     planned, epoch = claimed_slice(studio)
-    match_pictures(inline.house, bring(inline.house, planned, epoch, [copy_of(photograph(1))]))
+    match_pictures(inline.services, bring(inline.services, planned, epoch, [copy_of(photograph(1))]))
     assert not Case.objects.exists()
 
 
-def test_a_work_that_was_removed_can_be_registered_again(inline: Inline) -> None:
+def test_a_work_that_was_removed_can_be_registered_again(inline: SyncRunner) -> None:
     studio = owner("studio")
-    remove_work(register(inline.house, studio, photograph(1)).work, by="Ann")
-    again = register(inline.house, studio, photograph(1))
+    remove_work(register(inline.services, studio, photograph(1)).work, by="Ann")
+    again = register(inline.services, studio, photograph(1))
     assert (again.new, again.work.number) == (True, 2)
     planned, epoch = claimed_slice(studio)
-    match_pictures(inline.house, bring(inline.house, planned, epoch, [copy_of(photograph(1))]))
+    match_pictures(inline.services, bring(inline.services, planned, epoch, [copy_of(photograph(1))]))
     assert Case.objects.get().work == again.work
 
 
@@ -113,7 +113,7 @@ def test_watches_have_names_sources_and_periods_that_make_sense(db: None) -> Non
     ):
         with pytest.raises(WrongUseError):
             add(name, *sources, every=every)
-    assert [watch.name for watch in owned.watches(studio)] == ["shop"]
+    assert [watch.name for watch in scoped.watches(studio)] == ["shop"]
 
 
 def test_a_watch_starts_by_hand_once_and_not_while_it_is_paused(db: None) -> None:
@@ -131,14 +131,14 @@ def test_a_watch_starts_by_hand_once_and_not_while_it_is_paused(db: None) -> Non
     assert watching.start_now(watch) == crawl
 
 
-def test_a_trial_says_what_would_become_of_which_case_and_changes_nothing(inline: Inline) -> None:
+def test_a_trial_says_what_would_become_of_which_case_and_changes_nothing(inline: SyncRunner) -> None:
     studio = owner("studio")
-    register(inline.house, studio, photograph(1))
+    register(inline.services, studio, photograph(1))
     wide, narrow, other = (
         case_at(inline, studio, host, name)
         for host, name in (("a.shop.example", "a"), ("print.example", "b"), ("elsewhere.example", "c"))
     )
-    confirm(inline.house, narrow, by="Ann", reason="")
+    confirm(inline.services, narrow, by="Ann", reason="")
     before = LogSubmission.objects.count()
     trial = try_licences(studio, [NewLicence("A", domain="shop.example"), NewLicence("B", url_pattern="*print*")])
     assert trial.counts == {"reopened": 0, "licensed": 1, "decided": 1, "partly": 0}
@@ -149,9 +149,9 @@ def test_a_trial_says_what_would_become_of_which_case_and_changes_nothing(inline
     assert try_licences(studio, many).effects == {other.number: "licensed"}
 
 
-def test_a_trial_in_pieces_says_what_one_in_one_go_says(inline: Inline, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_trial_in_pieces_says_what_one_in_one_go_says(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     studio = owner("studio")
-    register(inline.house, studio, photograph(1))
+    register(inline.services, studio, photograph(1))
     for name in ("a", "b", "c"):
         case_at(inline, studio, f"{name}.example", name)
     (licence,), _ = keep_licences(studio, [NewLicence("A", domain="a.example")])
@@ -168,9 +168,9 @@ def test_a_trial_in_pieces_says_what_one_in_one_go_says(inline: Inline, monkeypa
     assert (found, pieces) == (whole, 4)
 
 
-def test_a_licence_that_ends_keeps_what_it_covered_and_no_more(inline: Inline) -> None:
+def test_a_licence_that_ends_keeps_what_it_covered_and_no_more(inline: SyncRunner) -> None:
     studio = owner("studio")
-    register(inline.house, studio, photograph(1))
+    register(inline.services, studio, photograph(1))
     (licence,), _ = keep_licences(studio, [NewLicence("A", domain="shop.example")])
     covered = case_at(inline, studio, "shop.example", "a")
     given = case_at(inline, studio, "given.example", "b")
@@ -195,9 +195,9 @@ def test_a_licence_that_ends_keeps_what_it_covered_and_no_more(inline: Inline) -
         end_licence(licence, now().date(), by="Ann", reason="Again")
 
 
-def test_a_changed_licence_lets_go_of_some_cases_and_takes_others(inline: Inline) -> None:
+def test_a_changed_licence_lets_go_of_some_cases_and_takes_others(inline: SyncRunner) -> None:
     studio = owner("studio")
-    register(inline.house, studio, photograph(1))
+    register(inline.services, studio, photograph(1))
     (licence,), _ = keep_licences(studio, [NewLicence("A", domain="shop.example")])
     first, second = case_at(inline, studio, "shop.example", "a"), case_at(inline, studio, "print.example", "b")
     looked_at(inline, studio)
@@ -209,20 +209,20 @@ def test_a_changed_licence_lets_go_of_some_cases_and_takes_others(inline: Inline
     assert change_licence(licence, new, by="Ann", reason="") is None
 
 
-def test_each_change_tells_what_its_own_licences_did(inline: Inline) -> None:
+def test_each_change_tells_what_its_own_licences_did(inline: SyncRunner) -> None:
     studio = owner("studio")
-    register(inline.house, studio, photograph(1))
+    register(inline.services, studio, photograph(1))
     case = case_at(inline, studio, "shop.example", "a")
     keep_licences(studio, [NewLicence("Elsewhere", domain="other.example")])
     keep_licences(studio, [NewLicence("A", domain="shop.example")])
-    look_at_ledger(inline.house, waiting_changes(studio))
+    look_at_ledger(inline.services, waiting_changes(studio))
     elsewhere, here = LedgerChange.objects.order_by("pk")
     assert effects_of([elsewhere, here]) == {here.pk: {"licensed": [case.number]}}
 
 
-def test_a_look_that_died_is_gone_on_with_and_tells_nothing_twice(inline: Inline) -> None:
+def test_a_look_that_died_is_gone_on_with_and_tells_nothing_twice(inline: SyncRunner) -> None:
     studio = owner("studio")
-    register(inline.house, studio, photograph(1))
+    register(inline.services, studio, photograph(1))
     cases = [case_at(inline, studio, f"{name}.example", name) for name in ("a", "b", "c")]
     keep_licences(studio, [NewLicence("A", url_pattern="*.example/page*")])
     (waiting,) = waiting_changes(studio)
@@ -231,9 +231,9 @@ def test_a_look_that_died_is_gone_on_with_and_tells_nothing_twice(inline: Inline
     assert [case.decision for case in Case.objects.order_by("pk")] == ["open", "licensed", "licensed"]
 
 
-def test_a_look_that_died_before_it_noted_how_far_it_was_tells_nothing_twice(inline: Inline) -> None:
+def test_a_look_that_died_before_it_noted_how_far_it_was_tells_nothing_twice(inline: SyncRunner) -> None:
     studio = owner("studio")
-    register(inline.house, studio, photograph(1))
+    register(inline.services, studio, photograph(1))
     (licence,), _ = keep_licences(studio, [NewLicence("A", domain="other.example")])
     case = case_at(inline, studio, "shop.example", "a")
     license_use(case, licence, by="Ann", reason="")
@@ -245,9 +245,9 @@ def test_a_look_that_died_before_it_noted_how_far_it_was_tells_nothing_twice(inl
     assert case.events.filter(kind="ledger").count() == 1
 
 
-def test_a_use_that_a_person_licensed_is_asked_about_again_after_the_licence_has_ended(inline: Inline) -> None:
+def test_a_use_that_a_person_licensed_is_asked_about_again_after_the_licence_has_ended(inline: SyncRunner) -> None:
     studio = owner("studio")
-    register(inline.house, studio, photograph(1))
+    register(inline.services, studio, photograph(1))
     (licence,), _ = keep_licences(studio, [NewLicence("A", domain="other.example")])
     case = case_at(inline, studio, "shop.example", "a")
     license_use(case, licence, by="Ann", reason="")

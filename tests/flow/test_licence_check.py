@@ -9,7 +9,7 @@ from registry.works.licence_check import Gap, Ledger, country_of, fitting, ledge
 from registry.works.licences import NewLicence, keep_licences
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from workers.steps.matching.match import match_pictures
-from workers.tasks.sync_runner import Inline
+from workers.tasks.sync_runner import SyncRunner
 
 SEEN = datetime(2026, 11, 3, 12, tzinfo=UTC)
 
@@ -56,11 +56,11 @@ def test_an_ending_that_is_sold_to_everybody_names_no_country() -> None:
     ]
 
 
-def test_the_likeliest_licence_is_proposed_first(inline: Inline) -> None:
+def test_the_likeliest_licence_is_proposed_first(inline: SyncRunner) -> None:
     studio = owner("studio")
-    first, other = (register(inline.house, studio, photograph(seed)).work for seed in (1, 2))
+    first, other = (register(inline.services, studio, photograph(seed)).work for seed in (1, 2))
     planned, epoch = claimed_slice(studio)
-    match_pictures(inline.house, bring(inline.house, planned, epoch, [copy_of(photograph(1)), photograph(1)]))
+    match_pictures(inline.services, bring(inline.services, planned, epoch, [copy_of(photograph(1)), photograph(1)]))
     keep_licences(
         studio,
         [
@@ -79,11 +79,13 @@ def test_the_likeliest_licence_is_proposed_first(inline: Inline) -> None:
     assert fits[2].obstacle.words == "it ended on 2020-01-01"
 
 
-def test_a_loaded_ledger_answers_as_the_rows_do(inline: Inline) -> None:
+def test_a_loaded_ledger_answers_as_the_rows_do(inline: SyncRunner) -> None:
     studio = owner("studio")
-    first, other = (register(inline.house, studio, photograph(seed)).work for seed in (1, 2))
+    first, other = (register(inline.services, studio, photograph(seed)).work for seed in (1, 2))
     planned, epoch = claimed_slice(studio)
-    match_pictures(inline.house, bring(inline.house, planned, epoch, [copy_of(photograph(1))], host="a.shop.example"))
+    match_pictures(
+        inline.services, bring(inline.services, planned, epoch, [copy_of(photograph(1))], host="a.shop.example")
+    )
     keep_licences(
         studio,
         [

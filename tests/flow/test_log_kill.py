@@ -25,7 +25,7 @@ from workers.evidence.keys import change_master_key, document_key, rotate, signe
 from workers.log.replay import replay
 from workers.log.sequencer import sequence_log, sign_checkpoint
 from workers.servers.embedded import EmbeddedServers
-from workers.services.wiring import House
+from workers.services.wiring import Services
 
 ROUNDS = int(os.environ.get("KILL_ROUNDS", "8"))
 SEED = int(os.environ.get("KILL_SEED", "1"))
@@ -44,18 +44,18 @@ from registry.log.log import submit
 from registry.models import Owner
 from workers.evidence.keys import change_master_key, document_key, rotate, sealing_key
 from workers.log.sequencer import sequence_log, sign_checkpoint
-from workers.services.wiring import House
-house = House(load_config())
+from workers.services.wiring import Services
+services = Services(load_config())
 owner, _ = Owner.objects.get_or_create(slug="studio", defaults={"name": "Studio"})
-sealing_key(house, owner), document_key(house, owner)
+sealing_key(services, owner), document_key(services, owner)
 print("busy", flush=True)
 for number in itertools.count():
     for each in range(40):
         submit(EntryType.CASE, {"number": number, "each": each}, owner)
-    sequence_log(house)
-    sign_checkpoint(house)
-    rotate(house, owner, Use.SEALING if number % 2 else Use.DOCUMENTS, by="Ann", reason="a test")
-    change_master_key(house, by="Ann", reason="a test")
+    sequence_log(services)
+    sign_checkpoint(services)
+    rotate(services, owner, Use.SEALING if number % 2 else Use.DOCUMENTS, by="Ann", reason="a test")
+    change_master_key(services, by="Ann", reason="a test")
 """
 
 
@@ -71,14 +71,14 @@ def work_and_die(config: Config, after: float) -> None:
         process.kill()
 
 
-def check_keys(house: House) -> None:
+def check_keys(services: Services) -> None:
     """Every key opens, and each owner has one of each kind in use."""
     for owner in Owner.objects.all():
         for key in SealingKey.objects.filter(owner=owner):
-            assert signer_of(house, key).public_key == bytes(key.public_key)
+            assert signer_of(services, key).public_key == bytes(key.public_key)
         assert SealingKey.objects.filter(owner=owner, retired_at=None).count() == 1
         assert DocumentKey.objects.filter(owner=owner, retired_at=None).count() == 1
-        document_key(house, owner)
+        document_key(services, owner)
     made = LogOpening.objects.filter(submission__type=EntryType.KEY, content__what="created")
     assert made.count() == SealingKey.objects.count() + DocumentKey.objects.count()
 
@@ -94,20 +94,20 @@ def test_after_sudden_deaths_the_log_is_whole_and_every_key_opens(
     with EmbeddedServers(config), connected_to(config), django_db_blocker.unblock():
         for _ in range(ROUNDS):
             work_and_die(config, random.uniform(0, LONGEST))
-            house = House(config)
-            assert replay(house).problems == []
-            check_keys(house)
-        house = House(config)
-        sequence_log(house)
-        sign_checkpoint(house)
+            services = Services(config)
+            assert replay(services).problems == []
+            check_keys(services)
+        services = Services(config)
+        sequence_log(services)
+        sign_checkpoint(services)
         owner = Owner.objects.get()
-        change_master_key(house, by="Ann", reason="the last")
+        change_master_key(services, by="Ann", reason="the last")
         assert not (config.data_dir / "secrets" / "master_key.next").exists()
-        rotate(house, owner, Use.SEALING, by="Ann", reason="the last")
-        sequence_log(house)
-        sign_checkpoint(house)
-        found = replay(house)
+        rotate(services, owner, Use.SEALING, by="Ann", reason="the last")
+        sequence_log(services)
+        sign_checkpoint(services)
+        found = replay(services)
         assert (found.problems, found.waiting) == ([], 0)
         assert found.entries == LogSubmission.objects.count()
         assert LogCheckpoint.objects.count() > 1
-        check_keys(house)
+        check_keys(services)

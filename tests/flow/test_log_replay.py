@@ -21,14 +21,14 @@ from workers.log import replay as log_replay
 from workers.log.history import Compared, accept_head, check_against, new_origin
 from workers.log.replay import replay
 from workers.log.sequencer import sequence_log, sign_checkpoint
-from workers.tasks.sync_runner import Inline
+from workers.tasks.sync_runner import SyncRunner
 
 
-def grow(inline: Inline, count: int) -> None:
+def grow(inline: SyncRunner, count: int) -> None:
     for number in range(count):
         submit(EntryType.CASE, {"number": number}, details={"by": "Ann"})
-    sequence_log(inline.house)
-    sign_checkpoint(inline.house)
+    sequence_log(inline.services)
+    sign_checkpoint(inline.services)
 
 
 def forced(statement: str) -> None:
@@ -40,32 +40,32 @@ def forced(statement: str) -> None:
 
 
 @pytest.fixture
-def grown(inline: Inline, monkeypatch: pytest.MonkeyPatch) -> Inline:
+def grown(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> SyncRunner:
     monkeypatch.setattr(log_replay, "CHUNK", 8)
     grow(inline, 3)
     grow(inline, 18)
     return inline
 
 
-def test_a_whole_log_is_whole(grown: Inline) -> None:
+def test_a_whole_log_is_whole(grown: SyncRunner) -> None:
     submit(EntryType.CASE, {"number": "last"})
-    found = replay(grown.house)
+    found = replay(grown.services)
     assert found.problems == []
     assert (found.entries, found.checkpoints, found.openings, found.erased, found.waiting) == (21, 2, 21, 0, 1)
 
 
-def test_an_empty_log_is_whole(inline: Inline) -> None:
-    assert replay(inline.house).problems == []
+def test_an_empty_log_is_whole(inline: SyncRunner) -> None:
+    assert replay(inline.services).problems == []
 
 
-def test_erasing_what_an_entry_opens_to_leaves_the_log_whole_and_is_an_entry_itself(grown: Inline) -> None:
+def test_erasing_what_an_entry_opens_to_leaves_the_log_whole_and_is_an_entry_itself(grown: SyncRunner) -> None:
     assert erase_openings([9, 5, 5], by="Ann", reason="asked for by mail") == [5, 9]
     assert erase_openings([5], by="Ann", reason="again") == []
     with pytest.raises(NotFoundError, match="99"):
         erase_openings([7, 99], by="Ann", reason="x")
-    sequence_log(grown.house)
-    sign_checkpoint(grown.house)
-    found = replay(grown.house)
+    sequence_log(grown.services)
+    sign_checkpoint(grown.services)
+    found = replay(grown.services)
     assert (found.problems, found.entries, found.erased) == ([], 22, 2)
     [told] = LogOpening.objects.filter(submission__type=EntryType.PURGE)
     assert told.content["entries"] == [5, 9]
@@ -103,9 +103,9 @@ def test_erasing_what_an_entry_opens_to_leaves_the_log_whole_and_is_an_entry_its
         ("UPDATE registry_logopening SET details = '[1]'", "The details of entry 0"),
     ],
 )
-def test_whatever_was_changed_by_force_is_named(grown: Inline, statement: str, words: str) -> None:
+def test_whatever_was_changed_by_force_is_named(grown: SyncRunner, statement: str, words: str) -> None:
     forced(statement)
-    problems = replay(grown.house).problems
+    problems = replay(grown.services).problems
     assert any(words in one for one in problems), problems
 
 
@@ -113,7 +113,7 @@ def test_whatever_was_changed_by_force_is_named(grown: Inline, statement: str, w
 def test_a_log_that_grows_while_it_is_read_is_whole(
     config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    inline = Inline(replace(config, data_dir=tmp_path))
+    inline = SyncRunner(replace(config, data_dir=tmp_path))
     monkeypatch.setattr(log_replay, "CHUNK", 8)
     grow(inline, 20)
     chunks = log_replay._chunks
@@ -126,7 +126,7 @@ def test_a_log_that_grows_while_it_is_read_is_whole(
             grower.join()
 
     monkeypatch.setattr(log_replay, "_chunks", growing)
-    found = replay(inline.house)
+    found = replay(inline.services)
     assert (found.problems, found.entries, found.checkpoints) == ([], 20, 1)
     assert LogEntry.objects.count() == 29
 
@@ -138,29 +138,29 @@ def in_another_session(act: Callable[[], None]) -> None:
         connection.close()
 
 
-def test_a_submission_that_never_got_an_entry_is_named(grown: Inline) -> None:
+def test_a_submission_that_never_got_an_entry_is_named(grown: SyncRunner) -> None:
     submit(EntryType.CASE, {"number": "forgotten"}, time=now() - timedelta(hours=2))
-    assert any("was left out of the log" in one for one in replay(grown.house).problems)
+    assert any("was left out of the log" in one for one in replay(grown.services).problems)
 
 
 @pytest.fixture
-def seen(grown: Inline, tmp_path: Path) -> Path:
+def seen(grown: SyncRunner, tmp_path: Path) -> Path:
     """A checkpoint that somebody outside has kept."""
     path = tmp_path / "seen.txt"
     path.write_text(LogCheckpoint.objects.get(size=3).note, "utf-8")
     return path
 
 
-def of_another_history(inline: Inline, origin: str, size: int, path: Path) -> Path:
+def of_another_history(inline: SyncRunner, origin: str, size: int, path: Path) -> Path:
     """A checkpoint by the log's own key that this log doesn't continue."""
     from evidence.log.notes import sign_note
 
-    path.write_text(sign_note(origin, size, bytes(32), inline.house._log_signer).note, "utf-8")
+    path.write_text(sign_note(origin, size, bytes(32), inline.services._log_signer).note, "utf-8")
     return path
 
 
-def test_a_checkpoint_from_outside_that_is_continued_changes_nothing(grown: Inline, seen: Path) -> None:
-    [one] = check_against(grown.house, [seen, seen])
+def test_a_checkpoint_from_outside_that_is_continued_changes_nothing(grown: SyncRunner, seen: Path) -> None:
+    [one] = check_against(grown.services, [seen, seen])
     assert (one.outcome, one.size) == (Compared.CONTINUED, 3)
     grow(grown, 1)
     assert len(checkpoints_in(seen)) == 1
@@ -168,54 +168,54 @@ def test_a_checkpoint_from_outside_that_is_continued_changes_nothing(grown: Inli
 
 @pytest.mark.parametrize("size", [2, 99])
 def test_one_that_is_not_continued_stops_signing_until_a_new_name_records_the_break(
-    grown: Inline, tmp_path: Path, size: int
+    grown: SyncRunner, tmp_path: Path, size: int
 ) -> None:
-    old = grown.house.log.origin
-    [one] = check_against(grown.house, [of_another_history(grown, old, size, tmp_path / "other.txt")])
+    old = grown.services.log.origin
+    [one] = check_against(grown.services, [of_another_history(grown, old, size, tmp_path / "other.txt")])
     assert one.outcome is Compared.BROKEN
     with pytest.raises(BrokenHistoryError, match="it has signed"):
         grow(grown, 1)
-    assert any("it has signed" in problem for problem in replay(grown.house).problems)
+    assert any("it has signed" in problem for problem in replay(grown.services).problems)
     with pytest.raises(BrokenHistoryError, match="it has signed"):
-        accept_head(grown.house, by="Ann", reason="wishful")
-    new = new_origin(grown.house, by="Ann", reason="restored")
+        accept_head(grown.services, by="Ann", reason="wishful")
+    new = new_origin(grown.services, by="Ann", reason="restored")
     assert new.startswith(f"{old}-")
     grow(grown, 2)
-    assert replay(grown.house).problems == []
+    assert replay(grown.services).problems == []
     opening = LogOpening.objects.get(submission__type=EntryType.ORIGIN)
     assert (opening.content["from"], opening.content["to"]) == (old, new)
     assert (opening.content["seen"]["size"], opening.content["shared"]["size"]) == (size, 21)
     assert "restored" not in str(opening.content)
-    [again] = check_against(grown.house, [tmp_path / "other.txt"])
+    [again] = check_against(grown.services, [tmp_path / "other.txt"])
     assert again.outcome is Compared.EARLIER_NAME
 
 
-def test_a_name_that_a_restore_has_lost_is_never_used_again(grown: Inline, tmp_path: Path) -> None:
+def test_a_name_that_a_restore_has_lost_is_never_used_again(grown: SyncRunner, tmp_path: Path) -> None:
     lost = of_another_history(grown, "exhibit.localhost/log-lost", 5, tmp_path / "lost.txt")
-    [one] = check_against(grown.house, [lost])
+    [one] = check_against(grown.services, [lost])
     assert (one.outcome, "doesn't know" in one.sentence) == (Compared.BROKEN, True)
     for used in ("exhibit.localhost/log-lost", "exhibit.localhost/log"):
         with pytest.raises(WrongUseError, match="before"):
-            new_origin(grown.house, by="Ann", reason="x", name=used)
-    new_origin(grown.house, by="Ann", reason="x", name="exhibit.localhost/third")
+            new_origin(grown.services, by="Ann", reason="x", name=used)
+    new_origin(grown.services, by="Ann", reason="x", name="exhibit.localhost/third")
     grow(grown, 1)
     names = ["exhibit.localhost/log", "exhibit.localhost/log-lost", "exhibit.localhost/third"]
     assert list(LogOrigin.objects.order_by("pk").values_list("name", flat=True)) == names
     assert LogCheckpoint.objects.order_by("-pk").first().origin == names[-1]  # type: ignore[union-attr]
 
 
-def test_a_checkpoint_of_somebody_else_says_nothing(grown: Inline, tmp_path: Path) -> None:
+def test_a_checkpoint_of_somebody_else_says_nothing(grown: SyncRunner, tmp_path: Path) -> None:
     path = tmp_path / "other.txt"
     path.write_text(LogCheckpoint.objects.get(size=3).note.replace("localhost", "elsewhere"), "utf-8")
-    [one] = check_against(grown.house, [path])
+    [one] = check_against(grown.services, [path])
     assert one.outcome is Compared.OF_ANOTHER
     path.write_text("nothing", "utf-8")
     with pytest.raises(IntegrityError, match="isn't a signed note"):
-        check_against(grown.house, [path])
+        check_against(grown.services, [path])
 
 
-def test_after_a_head_was_lost_the_operator_decides_and_the_log_records_it(grown: Inline) -> None:
-    head = grown.house.config.data_dir / "log.head"
+def test_after_a_head_was_lost_the_operator_decides_and_the_log_records_it(grown: SyncRunner) -> None:
+    head = grown.services.config.data_dir / "log.head"
     copy = head.with_name("copy")
     copy.write_bytes(head.read_bytes())
     head.unlink()
@@ -224,10 +224,10 @@ def test_after_a_head_was_lost_the_operator_decides_and_the_log_records_it(grown
     copy.rename(head)
     with pytest.raises(BrokenHistoryError, match="was copied here"):
         grow(grown, 1)
-    accepted = accept_head(grown.house, by="Ann", reason="moved to a new disk")
+    accepted = accept_head(grown.services, by="Ann", reason="moved to a new disk")
     assert accepted is not None
     assert accepted.size == 21
     grow(grown, 1)
-    assert replay(grown.house).problems == []
+    assert replay(grown.services).problems == []
     assert LogOpening.objects.get(submission__type=EntryType.ORIGIN).content["what"] == "kept"
     assert LogEntry.objects.count() >= 22

@@ -31,7 +31,7 @@ from workers.servers.addresses import database_url
 from workers.servers.embedded import EmbeddedServers
 from workers.servers.keeper import are_kept
 from workers.servers.programs import postgres_programs
-from workers.services.wiring import House
+from workers.services.wiring import Services
 
 
 class Installation:
@@ -51,12 +51,12 @@ class Installation:
         config = load_config({"EXHIBIT_DATA": str(self.data)})
         with connected_to(config):
             migrate()
-            house = House(config)
+            services = Services(config)
             for number in range(count):
                 submit(EntryType.CASE, {"number": number})
-            sequence_log(house)
+            sequence_log(services)
             try:
-                head = sign_checkpoint(house)
+                head = sign_checkpoint(services)
             except ExhibitError as error:
                 return "", str(error)
             assert head is not None
@@ -167,7 +167,7 @@ def test_the_database_as_it_is_shipped_refuses_every_change_and_a_dump_holds_no_
         installation.log(3)
         with connected_to(config):
             _check_refusals()
-            secrets = _private_keys(House(config))
+            secrets = _private_keys(Services(config))
             connections["default"].close()
         installation.dump(open_folder / "exhibit.dump", "plain")
         dumped = (open_folder / "exhibit.dump").read_bytes()
@@ -187,11 +187,11 @@ def _check_refusals() -> None:
                 cursor.execute(act.format(table, column, column))
 
 
-def _private_keys(house: House) -> list[bytes]:
+def _private_keys(services: Services) -> list[bytes]:
     """The private halves of an owner's keys that are made now, and the master key."""
     studio = Owner.objects.create(slug="studio", name="Studio")
-    key, master = sealing_key(house, studio), master_key(house.config)
-    scalar = document_key(house, studio).private.private_numbers().private_value.to_bytes(32, "big")
+    key, master = sealing_key(services, studio), master_key(services.config)
+    scalar = document_key(services, studio).private.private_numbers().private_value.to_bytes(32, "big")
     return [decrypt(SEALING, bytes(key.encrypted_private_key), master), scalar, master]
 
 

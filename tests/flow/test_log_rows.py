@@ -8,16 +8,16 @@ from exhibit.entries import EntryType
 from registry.log.log import PostgresLogStore, submit, unsequenced
 from registry.models import LogEntry, LogOpening, LogSubmission, LogWaiting
 from workers.log.sequencer import sequence_log, sign_checkpoint
-from workers.tasks.sync_runner import Inline
+from workers.tasks.sync_runner import SyncRunner
 
 
-def logged(inline: Inline, count: int) -> None:
+def logged(inline: SyncRunner, count: int) -> None:
     for number in range(count):
         submit(EntryType.CASE, {"number": number})
-    assert sequence_log(inline.house) == count
+    assert sequence_log(inline.services) == count
 
 
-def test_submissions_get_contiguous_numbers_in_their_order(inline: Inline) -> None:
+def test_submissions_get_contiguous_numbers_in_their_order(inline: SyncRunner) -> None:
     logged(inline, 5)
     logged(inline, 3)
     rows = LogEntry.objects.order_by("sequence")
@@ -29,37 +29,37 @@ def test_submissions_get_contiguous_numbers_in_their_order(inline: Inline) -> No
 
 @pytest.mark.parametrize("table", ["logentry", "lognode", "logsubmission", "logcheckpoint"])
 @pytest.mark.parametrize("act", ["DELETE FROM registry_{}", "UPDATE registry_{} SET {} = {}"])
-def test_the_database_refuses_to_change_or_delete_what_was_logged(inline: Inline, table: str, act: str) -> None:
+def test_the_database_refuses_to_change_or_delete_what_was_logged(inline: SyncRunner, table: str, act: str) -> None:
     logged(inline, 2)
-    sign_checkpoint(inline.house)
+    sign_checkpoint(inline.services)
     column = {"lognode": "hash", "logcheckpoint": "note"}.get(table, "commitment")
     with pytest.raises(Error, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(act.format(table, column, column))
 
 
-def test_the_database_refuses_a_gap(inline: Inline) -> None:
+def test_the_database_refuses_a_gap(inline: SyncRunner) -> None:
     logged(inline, 2)
     row = LogEntry.objects.get(sequence=1)
     with pytest.raises(Error, match="no gaps"), transaction.atomic():
         LogEntry.objects.create(sequence=3, type=row.type, time=row.time, commitment=b"x" * 32)
 
 
-def test_erasing_an_opening_leaves_the_proofs_whole(inline: Inline) -> None:
+def test_erasing_an_opening_leaves_the_proofs_whole(inline: SyncRunner) -> None:
     logged(inline, 7)
     LogOpening.objects.filter(submission=LogEntry.objects.get(sequence=3).submission_id).delete()
-    checkpoint = sign_checkpoint(inline.house)
+    checkpoint = sign_checkpoint(inline.services)
     assert checkpoint is not None
     leaf = PostgresLogStore().entry(3).leaf_hash
-    path = inline.house.log.inclusion(3, 7)
+    path = inline.services.log.inclusion(3, 7)
     assert merkle.verify_inclusion(leaf, 3, 7, path, bytes(checkpoint.root))
 
 
-def test_a_signed_head_is_not_signed_again_while_nothing_came(inline: Inline) -> None:
+def test_a_signed_head_is_not_signed_again_while_nothing_came(inline: SyncRunner) -> None:
     logged(inline, 4)
-    assert sign_checkpoint(inline.house) == sign_checkpoint(inline.house)
+    assert sign_checkpoint(inline.services) == sign_checkpoint(inline.services)
 
 
-def test_only_what_waits_is_looked_at_and_nothing_else_waits(inline: Inline) -> None:
+def test_only_what_waits_is_looked_at_and_nothing_else_waits(inline: SyncRunner) -> None:
     logged(inline, 3)
     assert not LogWaiting.objects.exists()
     with transaction.atomic():
@@ -70,8 +70,8 @@ def test_only_what_waits_is_looked_at_and_nothing_else_waits(inline: Inline) -> 
     assert [pk for pk, _ in unsequenced(10)] == late == list(LogWaiting.objects.values_list("pk", flat=True))
     assert [pk for pk, _ in unsequenced(1)] == late[:1]
     with transaction.atomic():
-        assert sequence_log(inline.house) == 2
+        assert sequence_log(inline.services) == 2
         transaction.set_rollback(True)
     assert LogWaiting.objects.count() == 2
-    assert sequence_log(inline.house) == 2
+    assert sequence_log(inline.services) == 2
     assert not LogWaiting.objects.exists()

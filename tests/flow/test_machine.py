@@ -29,22 +29,21 @@ from registry.models import Case, Crawl, CrawlSlice, Heartbeat, Picture, Refusal
 from registry.models.steps import Claimable
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.flow.shop import LOOPBACK, Shop, settle, watch
-from workers.operations import health
-from workers.operations import status as figures
+from workers.operations import health, status
 from workers.operations.backlog import failures, held_up
 from workers.pipeline.steps import STEPS, release_ended, with_rows
-from workers.services.wiring import House
-from workers.tasks.sync_runner import Inline
+from workers.services.wiring import Services
+from workers.tasks.sync_runner import SyncRunner
 
 FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO, errno.EMFILE, errno.ENOMEM)
 
 
 @pytest.fixture
-def studio_pictures(inline: Inline) -> list[int]:
+def studio_pictures(inline: SyncRunner) -> list[int]:
     """Pictures that wait to be matched."""
     studio = owner("studio")
-    register(inline.house, studio, photograph(1))
-    return bring(inline.house, *claimed_slice(studio), [copy_of(photograph(1)), photograph(2)])
+    register(inline.services, studio, photograph(1))
+    return bring(inline.services, *claimed_slice(studio), [copy_of(photograph(1)), photograph(2)])
 
 
 class FailingDisk(FolderBlobStore):
@@ -57,32 +56,32 @@ class FailingDisk(FolderBlobStore):
 
 
 @pytest.fixture
-def failing(inline: Inline) -> Callable[[int], House]:
-    """A house whose disk fails."""
+def failing(inline: SyncRunner) -> Callable[[int], Services]:
+    """An installation whose disk fails."""
 
-    def made(error: int) -> House:
-        house = House(inline.house.config)
-        house.blobs = disk = FailingDisk(inline.house.config.data_dir / "blobs")
+    def made(error: int) -> Services:
+        services = Services(inline.services.config)
+        services.blobs = disk = FailingDisk(inline.services.config.data_dir / "blobs")
         disk.error = error
-        return house
+        return services
 
     return made
 
 
 def test_a_disk_that_fails_holds_rows_up_and_gives_none_up(
-    inline: Inline, studio_pictures: list[int], failing: Callable[[int], House]
+    inline: SyncRunner, studio_pictures: list[int], failing: Callable[[int], Services]
 ) -> None:
     work = list(WorkPicture.objects.values_list("pk", flat=True))
     for error in FAULTS:
-        house = failing(error)
+        services = failing(error)
         Picture.objects.update(not_before=None)
         WorkPicture.objects.update(not_before=None)
-        STEPS["match"].work(house, studio_pictures)
-        STEPS["search"].work(house, work)
+        STEPS["match"].work(services, studio_pictures)
+        STEPS["search"].work(services, work)
         said = machine_fault(OSError(error, "", "blob"))
         assert said
         assert held_up() == {"match": said, "search": said}
-    checks = health.checks(figures.figures(inline.house), inline.house.config)
+    checks = health.checks(status.status_of(inline.services), inline.services.config)
     assert [said in one.sentence for one in checks if one.name == "held up"] == [True, True]
     for rows in (Picture.objects.filter(pk__in=studio_pictures), WorkPicture.objects.all()):
         assert set(rows.values_list("state", "attempts")) == {("todo", 0)}
@@ -107,7 +106,7 @@ def test_pauses_of_what_is_held_up_grow_and_are_bounded(studio_pictures: list[in
 
 
 def test_every_step_holds_its_rows_up_when_the_database_breaks_off(
-    inline: Inline, monkeypatch: pytest.MonkeyPatch
+    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever the step: the one way out of it that no step expects tells the machine's faults from ours."""
 
@@ -124,7 +123,7 @@ def test_every_step_holds_its_rows_up_when_the_database_breaks_off(
 
 
 def test_a_crawl_whose_spool_cannot_be_written_waits_and_blames_no_address(
-    inline: Inline, shop: Shop, monkeypatch: pytest.MonkeyPatch
+    inline: SyncRunner, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settle(inline, allowed_networks=(LOOPBACK,))
     started = watch(owner("studio"), shop.url())
@@ -145,7 +144,7 @@ def test_a_crawl_whose_spool_cannot_be_written_waits_and_blames_no_address(
     assert held_up() == {}
 
 
-def test_the_crawlers_own_full_disk_is_told_by_the_child(inline: Inline, shop: Shop) -> None:
+def test_the_crawlers_own_full_disk_is_told_by_the_child(inline: SyncRunner, shop: Shop) -> None:
     """A real child under a real limit of file sizes: it says so, and the slice waits."""
     settle(inline, allowed_networks=(LOOPBACK,))
     watch(owner("studio"), shop.url())
@@ -163,7 +162,7 @@ def test_the_crawlers_own_full_disk_is_told_by_the_child(inline: Inline, shop: S
 
 
 def test_a_crawl_without_a_network_waits_and_refuses_no_address(
-    inline: Inline, monkeypatch: pytest.MonkeyPatch
+    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(*_: object, **__: object) -> None:
         raise socket.gaierror(socket.EAI_AGAIN, "no name server answers")

@@ -7,17 +7,16 @@ import pytest
 from exhibit.clock import now
 from exhibit.errors import WrongUseError
 from registry.models import Event, Notice, Owner
-from registry.notices import notices
-from registry.notices import terms as notice_terms
+from registry.notices import notices, terms
 from registry.notices.terms import business_day, due_after, months_later
 from tests.flow.noticed import begun, signed, studio
 from workers.notices.contents import letter
-from workers.tasks.sync_runner import Inline
+from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["studio"]
 
 
-def test_a_counter_notice_pauses_the_cases_until_it_is_resolved(studio: Owner, inline: Inline) -> None:
+def test_a_counter_notice_pauses_the_cases_until_it_is_resolved(studio: Owner, inline: SyncRunner) -> None:
     row = signed(inline, begun(studio))
     notices.sent_by_hand(row, by="Ann")
     today = now().date()
@@ -52,7 +51,7 @@ def test_terms_are_counted_from_the_day_that_a_person_names() -> None:
 
 
 @pytest.mark.parametrize(("said", "days"), [("30", 30), ("0", 1), ("9" * 30, 14), ("soon", 14), ("400", 365)])
-def test_an_offer_is_due_when_its_answer_is(studio: Owner, inline: Inline, said: str, days: int) -> None:
+def test_an_offer_is_due_when_its_answer_is(studio: Owner, inline: SyncRunner, said: str, days: int) -> None:
     row = begun(studio, "offer", "en")
     notices.fill(row, {"reply_days": said}, ["reply_days"])
     today = now().date()
@@ -62,28 +61,28 @@ def test_an_offer_is_due_when_its_answer_is(studio: Owner, inline: Inline, said:
     assert notices.notice(studio, row.number).due_on == today + timedelta(days=days)
 
 
-def test_due_days_are_told_once_and_terms_of_law_before_their_day(studio: Owner, inline: Inline) -> None:
+def test_due_days_are_told_once_and_terms_of_law_before_their_day(studio: Owner, inline: SyncRunner) -> None:
     row = signed(inline, begun(studio))
     notices.sent_by_hand(row, by="Ann")
-    notice_terms.tell_due()
+    terms.tell_due()
     assert not Event.objects.filter(kind="notice.due").exists()
     today = now().date()
     Notice.objects.update(due_on=today + timedelta(days=4), due_what="dmca-counter")
     for _ in range(2):
-        notice_terms.tell_due()
+        terms.tell_due()
     told = Event.objects.get(kind="notice.due")
     due = (today + timedelta(days=4)).isoformat()
     assert told.about == {"notice": 1, "party": "shop.example", "due": due, "what": "dmca-counter"}
-    assert list(notice_terms.due(studio, today)) == [row]
+    assert list(terms.due(studio, today)) == [row]
     Notice.objects.update(due_on=today)
-    notice_terms.tell_due()
+    terms.tell_due()
     assert Event.objects.filter(kind="notice.due").count() == 2
     notices.happened(row, "resolved", today, "", by="Ann")
-    assert not notice_terms.due(studio, today).exists()
+    assert not terms.due(studio, today).exists()
 
 
 def test_a_decision_that_may_be_complained_of_stays_due_while_the_picture_is_online(
-    studio: Owner, inline: Inline
+    studio: Owner, inline: SyncRunner
 ) -> None:
     row = signed(inline, begun(studio, "dsa"))
     notices.sent_by_hand(row, by="Ann")

@@ -33,7 +33,7 @@ from workers.notices import addressees, wording
 from workers.notices.contents import QUESTIONS, gaps, items_of, letter, parts_of, us_unregistered
 from workers.notices.signing import file_of, read_mark, sign
 from workers.steps.matching.match import match_pictures
-from workers.tasks.sync_runner import Inline
+from workers.tasks.sync_runner import SyncRunner
 from workers.works.ownership import answer, note
 
 __all__ = ["studio"]
@@ -82,13 +82,13 @@ def test_each_kind_says_what_it_must(studio: Owner, kind: str, language: str, el
     assert "侵权成立" not in text
 
 
-def test_what_is_missing_is_said_and_nothing_is_signed_before_it_is_there(studio: Owner, inline: Inline) -> None:
+def test_what_is_missing_is_said_and_nothing_is_signed_before_it_is_there(studio: Owner, inline: SyncRunner) -> None:
     row = notices.draft(studio, (1, 2), "dmca", "en", by="ann@example.org")
     missing = gaps(row, items_of(row))
     assert "Name the addressee." in missing
     assert "Case 2: answer all four questions about fair use." in missing
     with pytest.raises(WrongUseError, match="Name the addressee"):
-        sign(inline.house, row, typed="Ann Example", read=read_mark(letter(row)), by="ann@example.org")
+        sign(inline.services, row, typed="Ann Example", read=read_mark(letter(row)), by="ann@example.org")
     row = begun(studio)
     for name in QUESTIONS:
         notices.consider(row, 1, {**ANSWERS, name: ""}, "")
@@ -99,12 +99,12 @@ def test_what_is_missing_is_said_and_nothing_is_signed_before_it_is_there(studio
     assert gaps(row, items_of(row)) == []
 
 
-def test_a_draft_shows_an_empty_line_and_only_what_was_signed_a_signature(studio: Owner, inline: Inline) -> None:
+def test_a_draft_shows_an_empty_line_and_only_what_was_signed_a_signature(studio: Owner, inline: SyncRunner) -> None:
     row = begun(studio)
     draft = letter(row)
     assert "/s/" not in draft.whole
     row = signed(inline, row)
-    found = file_of(inline.house, row, "notice.txt")
+    found = file_of(inline.services, row, "notice.txt")
     assert found is not None
     assert "/s/ Ann Example\nAnn Example, owner\nSigned electronically on " in found[0].decode()
     assert "not signed" not in found[0].decode()
@@ -133,17 +133,17 @@ def test_where_no_licence_was_entered_a_notice_says_that_none_was_searched(studi
 
 
 def test_what_speaks_against_a_work_is_shown_before_a_notice_is_signed_and_recorded_with_it(
-    studio: Owner, inline: Inline
+    studio: Owner, inline: SyncRunner
 ) -> None:
     row = begun(studio)
     read = read_mark(letter(row))
     work = Case.objects.get(number=1).work
     type(work).objects.filter(pk=work.pk).update(metadata={"author": "Somebody Else"}, author="Ann Example")
     other = owner("agency")
-    earlier = register(inline.house, other, photograph(7)).work
+    earlier = register(inline.services, other, photograph(7)).work
     RegistrationConflict.objects.create(work=work, earlier=earlier, kind="same", earlier_registered_at=now())
     with pytest.raises(WrongUseError, match="has changed since"):
-        sign(inline.house, row, typed="Ann Example", read=read, by="ann@example.org")
+        sign(inline.services, row, typed="Ann Example", read=read, by="ann@example.org")
     warned = letter(notices.notice(studio, row.number)).warned
     assert (set(warned), set(warned["1"])) == ({"1"}, {"credit", "earlier"})
     assert [one[:40] for one in warnings(warned["1"])] == [
@@ -159,24 +159,24 @@ def test_what_speaks_against_a_work_is_shown_before_a_notice_is_signed_and_recor
     assert set(letter(begun(studio)).warned["1"]) == {"earlier"}
 
 
-def test_only_what_was_read_is_signed_with_the_name_that_stands_in_it(studio: Owner, inline: Inline) -> None:
+def test_only_what_was_read_is_signed_with_the_name_that_stands_in_it(studio: Owner, inline: SyncRunner) -> None:
     row = begun(studio)
     read = read_mark(letter(row))
     notices.fill(row, {"further": "One more thing."}, ["further"])
     row = notices.notice(studio, row.number)
     with pytest.raises(WrongUseError, match="has changed since"):
-        sign(inline.house, row, typed="Ann Example", read=read, by="ann@example.org")
+        sign(inline.services, row, typed="Ann Example", read=read, by="ann@example.org")
     with pytest.raises(WrongUseError, match="typed name"):
-        sign(inline.house, row, typed="Bob", read=read_mark(letter(row)), by="ann@example.org")
+        sign(inline.services, row, typed="Bob", read=read_mark(letter(row)), by="ann@example.org")
     assert row.files == []
     row = signed(inline, row)
     with pytest.raises(WrongUseError, match="can't be changed"):
         notices.fill(row, {"further": "x"}, ["further"])
 
 
-def test_what_is_signed_is_kept_byte_by_byte_and_logged_for_each_case(studio: Owner, inline: Inline) -> None:
+def test_what_is_signed_is_kept_byte_by_byte_and_logged_for_each_case(studio: Owner, inline: SyncRunner) -> None:
     row = signed(inline, begun(studio))
-    text, pdf = file_of(inline.house, row, "notice.txt"), file_of(inline.house, row, "notice.pdf")
+    text, pdf = file_of(inline.services, row, "notice.txt"), file_of(inline.services, row, "notice.pdf")
     assert text is not None
     assert pdf is not None
     assert "One more" not in text[0].decode()
@@ -194,7 +194,7 @@ def test_what_is_signed_is_kept_byte_by_byte_and_logged_for_each_case(studio: Ow
     assert told[0].submission.type == EntryType.CASE
 
 
-def test_a_notice_takes_confirmed_cases_of_one_party_only(studio: Owner, inline: Inline) -> None:
+def test_a_notice_takes_confirmed_cases_of_one_party_only(studio: Owner, inline: SyncRunner) -> None:
     Case.objects.filter(number=2).update(party="other.example")
     with pytest.raises(WrongUseError, match="one party"):
         notices.draft(studio, (1, 2), "dmca", "en", by="Ann")
@@ -235,14 +235,14 @@ def test_a_place_that_a_licence_covers_today_is_not_listed(studio: Owner) -> Non
 
 
 def test_a_place_counts_by_its_last_sighting_which_a_licence_that_is_over_covers_no_more(
-    studio: Owner, inline: Inline
+    studio: Owner, inline: SyncRunner
 ) -> None:
     today = now().date()
     keep_licences(studio, [NewLicence("The shop", domain="shop.example", valid_until=today)])
     row = begun(studio, "dsa", "en", 1)
     assert "page-0" not in letter(row).text
     planned, epoch = claimed_slice(studio, "later")
-    match_pictures(inline.house, bring(inline.house, planned, epoch, [copy_of(photograph(1))]))
+    match_pictures(inline.services, bring(inline.services, planned, epoch, [copy_of(photograph(1))]))
     first, later = Sighting.objects.filter(page_url="http://shop.example/page-0").order_by("pk")
     Sighting.objects.filter(pk=first.pk).update(first_seen=now() - timedelta(days=9))
     Sighting.objects.filter(pk=later.pk).update(last_seen=now() + timedelta(days=2))
@@ -290,12 +290,12 @@ def test_an_address_to_which_no_mail_can_go_is_not_signed(studio: Owner, given: 
     assert said in missing
 
 
-def test_two_who_sign_and_change_at_once_come_one_after_the_other(studio: Owner, inline: Inline) -> None:
+def test_two_who_sign_and_change_at_once_come_one_after_the_other(studio: Owner, inline: SyncRunner) -> None:
     row = begun(studio)
     read = read_mark(letter(row))
     notices.fill(notices.notice(studio, row.number), {"addressee_email": "other@shop.example"}, ["addressee_email"])
     with pytest.raises(WrongUseError, match="has changed since"):  # though this row was read before
-        sign(inline.house, row, typed="Ann Example", read=read, by="ann@example.org")
+        sign(inline.services, row, typed="Ann Example", read=read, by="ann@example.org")
 
 
 def test_a_long_letter_comes_in_parts_that_are_the_letter() -> None:
@@ -335,12 +335,17 @@ def test_an_own_wording_is_used_and_a_broken_one_is_refused(studio: Owner) -> No
     assert letter(begun(studio)).text.startswith("To: Copyright Agent")
 
 
-def test_addressees_are_proposed_from_captured_pages_and_from_the_table(studio: Owner, inline: Inline) -> None:
+def test_addressees_are_proposed_from_captured_pages_and_from_the_table(studio: Owner, inline: SyncRunner) -> None:
     page = b'<a href="mailto:info@agency.example">x</a> <a href="mailto:copyright@shop.example?subject=a">y</a> a@b.png'
-    file = {"role": "page", "name": "page.html", "media_type": "text/html", "digest": inline.house.blobs.put(page).hex}
+    file = {
+        "role": "page",
+        "name": "page.html",
+        "media_type": "text/html",
+        "digest": inline.services.blobs.put(page).hex,
+    }
     Capture.objects.update(state="done", files=[{**file, "size": len(page)}], finished_at=now())
     row = begun(studio)
-    found = addressees.proposals(inline.house, row)
+    found = addressees.proposals(inline.services, row)
     assert [(one.kind, one.email) for one in found] == [
         ("page", "copyright@shop.example"),
         ("page", "info@agency.example"),
@@ -348,6 +353,6 @@ def test_addressees_are_proposed_from_captured_pages_and_from_the_table(studio: 
     ]
     assert found[0].source.startswith("http://shop.example/page-")
     Notice.objects.update(party="taobao.com", kind="prc")
-    (known, *_) = addressees.proposals(inline.house, notices.notice(studio, row.number))
+    (known, *_) = addressees.proposals(inline.services, notices.notice(studio, row.number))
     assert (known.kind, known.email, known.first_hand) == ("table", "ipr@alibaba-inc.com", True)
     assert known.day is not None

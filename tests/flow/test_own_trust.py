@@ -19,7 +19,7 @@ from registry.models import AnchorReceipt, StepState
 from tests.assets import receipt_kinds
 from tests.assets.stamp_kinds import StampKind, bundle_of
 from tests.assets.tampering import packed
-from workers.tasks.sync_runner import Inline
+from workers.tasks.sync_runner import SyncRunner
 
 GOOD = {kind.name: kind for kind in receipt_kinds.kinds()}
 LEDGER, BLOCK = GOOD["a log of a transaction with a type"], GOOD["a proof of one line"]
@@ -42,12 +42,12 @@ def received(kind: StampKind) -> AnchorReceipt:
 
 @pytest.mark.parametrize("kind", [LEDGER, BLOCK], ids=["evm", "opentimestamps"])
 def test_receipts_of_chains_count_by_the_list_that_the_installation_writes(
-    inline: Inline, kind: StampKind, tmp_path: Path
+    inline: SyncRunner, kind: StampKind, tmp_path: Path
 ) -> None:
     path = packed(tmp_path / "bundle.zip", bundle_of([kind])[0])
-    before = own_trust(inline.house, "")
+    before = own_trust(inline.services, "")
     received(kind)
-    after = Trust.from_json(own_trust(inline.house, "").to_json())
+    after = Trust.from_json(own_trust(inline.services, "").to_json())
     told = [{check.name: check for check in verify(path, trust).checks}[kind.check] for trust in (before, after)]
     assert [check.state for check in told] == [State.NOT_CHECKED, State.PASSED]
     assert "ours (block as the operator's node gave it)" in told[1].sentence
@@ -57,9 +57,9 @@ def test_receipts_of_chains_count_by_the_list_that_the_installation_writes(
 
 @pytest.mark.parametrize("asked", ["0", "2"])
 def test_a_list_cannot_ask_for_other_than_one_to_all_of_its_witnesses(
-    inline: Inline, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, asked: str
+    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, asked: str
 ) -> None:
-    monkeypatch.setattr(cli_trust, "open_desk", lambda: SimpleNamespace(house=inline.house))
+    monkeypatch.setattr(cli_trust, "open_desk", lambda: SimpleNamespace(services=inline.services))
     path = tmp_path / "list.json"
     ran = CliRunner().invoke(cli_trust.trust_command, [str(path), "--witnesses", asked])
     assert isinstance(ran.exception, WrongUseError)
@@ -67,7 +67,7 @@ def test_a_list_cannot_ask_for_other_than_one_to_all_of_its_witnesses(
     assert not path.exists()
 
 
-def test_a_receipt_that_is_pending_gives_no_block(inline: Inline) -> None:
+def test_a_receipt_that_is_pending_gives_no_block(inline: SyncRunner) -> None:
     row = received(LEDGER)
     AnchorReceipt.objects.filter(pk=row.pk).update(state=StepState.TODO)
-    assert own_trust(inline.house, "").ledgers == ()
+    assert own_trust(inline.services, "").ledgers == ()

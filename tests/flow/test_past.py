@@ -28,7 +28,7 @@ from tests.flow.shop import FAST, LOOPBACK, Shop, watch
 from workers.operations.retention import expire_bytes
 from workers.steps.matching.match import match_pictures
 from workers.steps.matching.search import search_pictures
-from workers.tasks.sync_runner import Inline
+from workers.tasks.sync_runner import SyncRunner
 
 Outcome = Revisit.Outcome
 LONG_AGO = timedelta(days=90)
@@ -37,9 +37,9 @@ WORKS = 3
 
 @dataclass
 class World:
-    """A house that may visit loopback, a site that it saw long ago, and an owner who registers now."""
+    """An installation that may visit loopback, a site that it saw long ago, and an owner who registers now."""
 
-    inline: Inline
+    inline: SyncRunner
     shop: Shop
     studio: Owner
 
@@ -48,12 +48,12 @@ class World:
         then = now() - LONG_AGO
         Picture.objects.update(first_seen=then)
         Sighting.objects.update(first_seen=then, last_seen=then)
-        assert expire_bytes(self.inline.house) == Picture.objects.count()
+        assert expire_bytes(self.inline.services) == Picture.objects.count()
 
     def register(self, *seeds: int) -> None:
         """Register photographs and work everything off."""
         for seed in seeds:
-            register(self.inline.house, self.studio, photograph(seed), f"Work {seed}")
+            register(self.inline.services, self.studio, photograph(seed), f"Work {seed}")
         self.inline.run_until_idle()
 
 
@@ -61,7 +61,7 @@ class World:
 def world(db: None, config: Config, tmp_path: Path) -> Iterator[World]:
     """Copies of three photographs and another picture on a site that was crawled long ago."""
     fingerprints.forget_cached_spaces()
-    inline = Inline(replace(config, data_dir=tmp_path, allowed_networks=(LOOPBACK,), retention_days=30))
+    inline = SyncRunner(replace(config, data_dir=tmp_path, allowed_networks=(LOOPBACK,), retention_days=30))
     with Site(host="127.0.0.6") as site:
         shop = Shop(site)
         for seed in range(WORKS):
@@ -153,23 +153,23 @@ class Dying(FolderBlobStore):
 
 
 def test_a_search_that_dies_goes_on_where_it_was_and_leaves_the_same_rows(
-    inline: Inline, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("workers.steps.matching.search.KEPT_TOGETHER", 1)
     studio = owner("studio")
     planned, epoch = claimed_slice(studio)
     copies = [jpeg(Image.open(BytesIO(photograph(0))), quality=quality) for quality in (40, 50, 60, 70, 80)]
-    bring(inline.house, planned, epoch, copies)
+    bring(inline.services, planned, epoch, copies)
     inline.run_until_idle()
-    register(inline.house, studio, photograph(0))
+    register(inline.services, studio, photograph(0))
     pk = WorkPicture.objects.get().pk
-    house = inline.house
+    services = inline.services
     kept = []
     for reads in range(2, 8):
         WorkPicture.objects.filter(pk=pk).update(state="todo", attempts=0)
-        house.blobs = Dying(tmp_path / "blobs", reads)
+        services.blobs = Dying(tmp_path / "blobs", reads)
         with suppress(KeyboardInterrupt):
-            search_pictures(house, [pk])
+            search_pictures(services, [pk])
         kept.append(Match.objects.count())
     assert kept[0] < len(copies)
     assert (kept[-1], sorted(kept)) == (len(copies), kept)
@@ -178,59 +178,59 @@ def test_a_search_that_dies_goes_on_where_it_was_and_leaves_the_same_rows(
 
 
 def test_a_search_that_takes_long_lets_others_go_first_and_ends_later(
-    inline: Inline, monkeypatch: pytest.MonkeyPatch
+    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("workers.steps.matching.search.SECONDS", -1.0)
     monkeypatch.setattr("workers.steps.matching.search.KEPT_TOGETHER", 1)
     studio = owner("studio")
     planned, epoch = claimed_slice(studio)
-    bring(inline.house, planned, epoch, [jpeg(Image.open(BytesIO(photograph(0))), quality=one) for one in (50, 70)])
+    bring(inline.services, planned, epoch, [jpeg(Image.open(BytesIO(photograph(0))), quality=one) for one in (50, 70)])
     inline.run_until_idle()
-    register(inline.house, studio, photograph(0))
+    register(inline.services, studio, photograph(0))
     pk = WorkPicture.objects.get().pk
     kept = []
     for _ in range(3):
-        search_pictures(inline.house, [pk])
+        search_pictures(inline.services, [pk])
         kept.append((WorkPicture.objects.get().state, Match.objects.count(), Case.objects.count()))
     assert kept == [("todo", 1, 0), ("todo", 2, 0), ("done", 2, 1)]
 
 
 def test_works_whose_search_has_not_begun_when_others_have_their_turn_wait_for_the_next(
-    inline: Inline, monkeypatch: pytest.MonkeyPatch
+    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("workers.steps.matching.search.SECONDS", -1.0)
     studio = owner("studio")
     planned, epoch = claimed_slice(studio)
-    bring(inline.house, planned, epoch, [copy_of(photograph(seed)) for seed in range(2)])
+    bring(inline.services, planned, epoch, [copy_of(photograph(seed)) for seed in range(2)])
     inline.run_until_idle()
     for seed in range(2):
-        register(inline.house, studio, photograph(seed), f"Work {seed}")
-    search_pictures(inline.house, list(WorkPicture.objects.values_list("pk", flat=True)))
+        register(inline.services, studio, photograph(seed), f"Work {seed}")
+    search_pictures(inline.services, list(WorkPicture.objects.values_list("pk", flat=True)))
     assert set(WorkPicture.objects.values_list("state", "attempts")) == {("todo", 0)}
     assert set(Match.objects.values_list("registered__work_pictures__work__title", flat=True)) == {"Work 0"}
     inline.run_until_idle()
     assert Case.objects.count() == 2
 
 
-def test_a_small_copy_on_a_page_is_found_whether_the_page_or_the_work_came_first(inline: Inline) -> None:
+def test_a_small_copy_on_a_page_is_found_whether_the_page_or_the_work_came_first(inline: SyncRunner) -> None:
     page = Image.new("RGB", (960, 720), "white")
     for number in range(4):
         page.paste(textured(900 + number, (360, 360)), (60 + 480 * (number // 2), 360 * (number % 2)))
     small = textured(3, (400, 300)).resize((160, 120), Image.Resampling.LANCZOS)
     page.paste(small, (90, 20))
     studio, data = owner("studio"), encoded(page, "JPEG")
-    bring(inline.house, *claimed_slice(studio), [data])
+    bring(inline.services, *claimed_slice(studio), [data])
     inline.run_until_idle()
-    register(inline.house, studio, encoded(textured(3, (400, 300))))
+    register(inline.services, studio, encoded(textured(3, (400, 300))))
     inline.run_until_idle()
     assert Match.objects.get().decision != "none"
     assert Case.objects.count() == 1
 
 
-def test_a_pair_of_which_nothing_was_found_takes_what_a_later_search_finds_and_keeps_that(inline: Inline) -> None:
+def test_a_pair_of_which_nothing_was_found_takes_what_a_later_search_finds_and_keeps_that(inline: SyncRunner) -> None:
     studio = owner("studio")
-    work = register(inline.house, studio, photograph(0)).work.pictures.get()
-    (found,) = bring(inline.house, *claimed_slice(studio), [copy_of(photograph(0))])
+    work = register(inline.services, studio, photograph(0)).work.pictures.get()
+    (found,) = bring(inline.services, *claimed_slice(studio), [copy_of(photograph(0))])
     one = Verification(Decision.NONE, 200, 0, 0.0, None, False, 0, 0.0, 0.0, None, PIPELINE)  # noqa: FBT003 - a field
     said = []
     for decision in (Decision.NONE, Decision.REVIEW, Decision.CERTAIN, Decision.NONE):
@@ -240,18 +240,18 @@ def test_a_pair_of_which_nothing_was_found_takes_what_a_later_search_finds_and_k
     assert said == ["none", "review", "review", "review"]
 
 
-def seen_again(inline: Inline, data: bytes) -> None:
+def seen_again(inline: SyncRunner, data: bytes) -> None:
     """Let another crawl see a picture."""
     studio = Owner.objects.get()
     planned, epoch = claimed_slice(studio, f"again-{studio.watches.count()}")
-    match_pictures(inline.house, bring(inline.house, planned, epoch, [data], host="again.example"))
+    match_pictures(inline.services, bring(inline.services, planned, epoch, [data], host="again.example"))
 
 
-def test_what_a_work_that_could_not_search_has_missed_is_found_when_it_is_seen_again(inline: Inline) -> None:
+def test_what_a_work_that_could_not_search_has_missed_is_found_when_it_is_seen_again(inline: SyncRunner) -> None:
     studio, data = owner("studio"), copy_of(photograph(0))
-    bring(inline.house, *claimed_slice(studio), [data])
+    bring(inline.services, *claimed_slice(studio), [data])
     inline.run_until_idle()
-    register(inline.house, studio, photograph(0))
+    register(inline.services, studio, photograph(0))
     WorkPicture.objects.update(state="failed")
     seen_again(inline, data)
     assert sorted(Case.objects.values_list("party", flat=True)) == ["again.example", "shop.example"]
@@ -259,32 +259,32 @@ def test_what_a_work_that_could_not_search_has_missed_is_found_when_it_is_seen_a
 
 @pytest.mark.parametrize("why", ["too many", "unreadable"])
 def test_what_a_search_had_to_leave_out_is_found_when_it_is_seen_again(
-    inline: Inline, monkeypatch: pytest.MonkeyPatch, why: str
+    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch, why: str
 ) -> None:
     studio, data = owner("studio"), copy_of(photograph(0))
     nearer = photograph(0) + b"as it is"
-    bring(inline.house, *claimed_slice(studio), [data, nearer])
+    bring(inline.services, *claimed_slice(studio), [data, nearer])
     inline.run_until_idle()
     if why == "too many":
-        monkeypatch.setattr("workers.steps.matching.search.MOST", 1)
+        monkeypatch.setattr("workers.steps.matching.search.MAX_PICTURES", 1)
     else:
-        inline.house.blobs.remove(Digest.of(data))
-    register(inline.house, studio, photograph(0))
+        inline.services.blobs.remove(Digest.of(data))
+    register(inline.services, studio, photograph(0))
     inline.run_until_idle()
     assert not Match.objects.filter(found__digest=Digest.of(data)).exists()
     seen_again(inline, data)
     assert Match.objects.get(found__digest=Digest.of(data)).decision == "certain"
 
 
-def test_several_works_are_searched_in_one_pass_with_the_same_result(inline: Inline) -> None:
+def test_several_works_are_searched_in_one_pass_with_the_same_result(inline: SyncRunner) -> None:
     studio = owner("studio")
     planned, epoch = claimed_slice(studio)
     mirrored = [jpeg(Image.open(BytesIO(photograph(seed))).transpose(Image.Transpose.ROTATE_90)) for seed in range(3)]
-    bring(inline.house, planned, epoch, mirrored)
+    bring(inline.services, planned, epoch, mirrored)
     inline.run_until_idle()
     for seed in range(3):
-        register(inline.house, studio, photograph(seed), f"Work {seed}")
-    search_pictures(inline.house, list(WorkPicture.objects.values_list("pk", flat=True)))
+        register(inline.services, studio, photograph(seed), f"Work {seed}")
+    search_pictures(inline.services, list(WorkPicture.objects.values_list("pk", flat=True)))
     found = {(m.registered.digest, m.found.digest) for m in Match.objects.exclude(decision="none")}
     assert found == {(Digest.of(photograph(seed)), Digest.of(mirrored[seed])) for seed in range(3)}
     assert {row.progress["compared"] for row in WorkPicture.objects.all()} == {1}

@@ -36,7 +36,7 @@ from workers.cases.decide import confirm
 from workers.evidence.bundles import assemble
 from workers.steps.crawls.slice import opening
 from workers.steps.matching.match import match_pictures
-from workers.tasks.sync_runner import Inline
+from workers.tasks.sync_runner import SyncRunner
 
 COPIES = 3
 
@@ -61,25 +61,25 @@ def shop() -> Iterator[Shop]:
 
 
 @pytest.fixture
-def world(db: None, config: Config, tmp_path: Path) -> Iterator[tuple[Inline, Trust]]:
-    """A house that may visit loopback and has witnesses, and whom to trust then."""
+def world(db: None, config: Config, tmp_path: Path) -> Iterator[tuple[SyncRunner, Trust]]:
+    """An installation that may visit loopback and has witnesses, and whom to trust then."""
     fingerprints.forget_cached_spaces()
     own = replace(config, data_dir=tmp_path, allowed_networks=(LOOPBACK,), checkpoint_seconds=1)
     with witnessed(own, tmp_path / "witnesses") as (complete, trust):
-        yield Inline(complete), trust
+        yield SyncRunner(complete), trust
     fingerprints.forget_cached_spaces()
 
 
-def registered_works(inline: Inline, count: int = COPIES) -> Owner:
+def registered_works(inline: SyncRunner, count: int = COPIES) -> Owner:
     studio = owner("studio")
     for number in range(count):
-        register(inline.house, studio, photograph(number), f"Work {number}")
+        register(inline.services, studio, photograph(number), f"Work {number}")
     return studio
 
 
-def confirm_all(inline: Inline) -> None:
+def confirm_all(inline: SyncRunner) -> None:
     for case in Case.objects.filter(decision="open"):
-        confirm(inline.house, case, by="Ann", reason="A copy without a licence.")
+        confirm(inline.services, case, by="Ann", reason="A copy without a licence.")
 
 
 def sealed_and_witnessed() -> bool:
@@ -88,15 +88,15 @@ def sealed_and_witnessed() -> bool:
     return not waiting and {"rfc3161", "opentimestamps"} <= set(AnchorReceipt.objects.values_list("kind", flat=True))
 
 
-def verdict_of(inline: Inline, bundle: Bundle, trust: Trust, folder: Path) -> Verdict:
+def verdict_of(inline: SyncRunner, bundle: Bundle, trust: Trust, folder: Path) -> Verdict:
     out = BytesIO()
-    assemble(inline.house, bundle, out)
+    assemble(inline.services, bundle, out)
     path = folder / f"bundle-{bundle.pk}.zip"
     path.write_bytes(out.getvalue())
-    return verify(path, with_own_keys(inline.house, trust))
+    return verify(path, with_own_keys(inline.services, trust))
 
 
-def test_from_a_site_to_bundles_that_verify(world: tuple[Inline, Trust], shop: Shop, tmp_path: Path) -> None:
+def test_from_a_site_to_bundles_that_verify(world: tuple[SyncRunner, Trust], shop: Shop, tmp_path: Path) -> None:
     inline, trust = world
     studio = registered_works(inline)
     watch(studio, shop.url())
@@ -145,7 +145,7 @@ def test_from_a_site_to_bundles_that_verify(world: tuple[Inline, Trust], shop: S
     }
 
 
-def test_without_the_setting_nothing_on_loopback_is_fetched(inline: Inline, shop: Shop) -> None:
+def test_without_the_setting_nothing_on_loopback_is_fetched(inline: SyncRunner, shop: Shop) -> None:
     watch(registered_works(inline, 1), shop.url())
     inline.run_until_idle()
     assert shop.site.seen == []
@@ -156,7 +156,7 @@ def test_without_the_setting_nothing_on_loopback_is_fetched(inline: Inline, shop
 
 
 def test_a_second_crawl_of_an_unchanged_site_brings_no_bytes_and_no_second_case(
-    world: tuple[Inline, Trust], shop: Shop, tmp_path: Path
+    world: tuple[SyncRunner, Trust], shop: Shop, tmp_path: Path
 ) -> None:
     inline, _ = world
     studio = registered_works(inline)
@@ -183,7 +183,7 @@ def test_a_second_crawl_of_an_unchanged_site_brings_no_bytes_and_no_second_case(
 
 
 def test_a_page_that_has_gone_is_said_and_the_bundle_is_sealed_all_the_same(
-    world: tuple[Inline, Trust], shop: Shop, tmp_path: Path
+    world: tuple[SyncRunner, Trust], shop: Shop, tmp_path: Path
 ) -> None:
     inline, trust = world
     shop.page("/alone", "/copy-2.jpg")
@@ -202,8 +202,8 @@ def test_a_page_that_has_gone_is_said_and_the_bundle_is_sealed_all_the_same(
     assert any(one["path"].endswith("exchange.warc") for one in bundle.contents)
 
 
-def test_a_picture_that_only_looks_alike_opens_no_case(inline: Inline) -> None:
-    inline.house.config = replace(inline.house.config, allowed_networks=(LOOPBACK,))
+def test_a_picture_that_only_looks_alike_opens_no_case(inline: SyncRunner) -> None:
+    inline.services.config = replace(inline.services.config, allowed_networks=(LOOPBACK,))
     with Site(host="127.0.0.6") as site:
         made = Shop(site)
         made.image("/a.jpg", jpeg(textured(50, (320, 240)).point(lambda value: min(255, value + 20))))
@@ -214,12 +214,12 @@ def test_a_picture_that_only_looks_alike_opens_no_case(inline: Inline) -> None:
     assert not Case.objects.exists()
 
 
-def test_a_bundle_waits_for_the_slice_that_saw_it_first(inline: Inline) -> None:
+def test_a_bundle_waits_for_the_slice_that_saw_it_first(inline: SyncRunner) -> None:
     studio = owner("studio")
-    register(inline.house, studio, photograph(1))
+    register(inline.services, studio, photograph(1))
     planned, epoch = claimed_slice(studio)
-    match_pictures(inline.house, bring(inline.house, planned, epoch, [copy_of(photograph(1))]))
-    confirm(inline.house, Case.objects.get(), by="Ann", reason="A copy.")
+    match_pictures(inline.services, bring(inline.services, planned, epoch, [copy_of(photograph(1))]))
+    confirm(inline.services, Case.objects.get(), by="Ann", reason="A copy.")
     Capture.objects.update(state="done", outcome="unreachable", started_at=now(), finished_at=now())
     inline.run_until_idle()
     bundle = Bundle.objects.get()

@@ -8,13 +8,13 @@ from registry.cases import queue
 from registry.cases.queue import Wanted
 from registry.models import Case, Owner
 from tests.flow.rows import owner, photograph, register
-from workers.tasks.sync_runner import Inline
+from workers.tasks.sync_runner import SyncRunner
 
 
-def cases(inline: Inline, studio: Owner, count: int) -> None:
+def cases(inline: SyncRunner, studio: Owner, count: int) -> None:
     """Waiting cases of a few parties, many of them equally likely and at as many places."""
     chance = random.Random(3)
-    works = [register(inline.house, studio, photograph(seed)).work for seed in range(1, 6)]
+    works = [register(inline.services, studio, photograph(seed)).work for seed in range(1, 6)]
     places = list(product(works, [f"{letter}.example" for letter in "abcdefgh"]))
     chance.shuffle(places)
     Case.objects.bulk_create(
@@ -32,7 +32,7 @@ def cases(inline: Inline, studio: Owner, count: int) -> None:
     )
 
 
-def test_the_next_case_is_the_one_that_the_queue_lists_next(inline: Inline) -> None:
+def test_the_next_case_is_the_one_that_the_queue_lists_next(inline: SyncRunner) -> None:
     studio = owner("studio")
     cases(inline, studio, 40)
     listed = [one.case for one in queue.in_groups(studio, Wanted(), 0, 100)]
@@ -41,7 +41,7 @@ def test_the_next_case_is_the_one_that_the_queue_lists_next(inline: Inline) -> N
     assert [queue.following(case) for case in listed] == [*numbers[1:], None]
 
 
-def test_after_a_decided_case_comes_the_first_that_waits(inline: Inline) -> None:
+def test_after_a_decided_case_comes_the_first_that_waits(inline: SyncRunner) -> None:
     studio = owner("studio")
     cases(inline, studio, 3)
     first, second, third = [one.case for one in queue.in_groups(studio, Wanted(), 0, 100)]

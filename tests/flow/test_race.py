@@ -14,7 +14,7 @@ from registry.vectors import fingerprints
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from workers.steps.matching.match import match_pictures
 from workers.steps.matching.search import search_pictures
-from workers.tasks.sync_runner import Inline
+from workers.tasks.sync_runner import SyncRunner
 
 ROUNDS = 100
 
@@ -26,7 +26,7 @@ def test_a_work_and_a_picture_that_arrive_together_are_matched(config: Config, t
     fingerprints.forget_cached_spaces()
     studio = owner("studio")
     # two houses, as two processes would have them: each with indexes of its own over the same rows and bytes
-    one, other = (Inline(replace(config, data_dir=tmp_path)).house for _ in range(2))
+    one, other = (SyncRunner(replace(config, data_dir=tmp_path)).services for _ in range(2))
     planned, epoch = claimed_slice(studio)
     with ThreadPoolExecutor(2) as pool:
         for number in range(ROUNDS):

@@ -18,7 +18,7 @@ from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, re
 from workers.cases.decide import clear, confirm
 from workers.steps.cases.capture import capture_sightings
 from workers.steps.matching.match import match_pictures
-from workers.tasks.sync_runner import Inline
+from workers.tasks.sync_runner import SyncRunner
 
 DAYS = 7
 THEN = datetime(2026, 11, 20, tzinfo=UTC)
@@ -64,33 +64,33 @@ def site() -> Iterator[Site]:
 
 
 @pytest.fixture
-def inline(db: None, config: Config, tmp_path: Path) -> Iterator[Inline]:
+def inline(db: None, config: Config, tmp_path: Path) -> Iterator[SyncRunner]:
     fingerprints.forget_cached_spaces()
-    yield Inline(replace(config, data_dir=tmp_path, allowed_networks=("127.0.0.1/32",)))
+    yield SyncRunner(replace(config, data_dir=tmp_path, allowed_networks=("127.0.0.1/32",)))
     fingerprints.forget_cached_spaces()
 
 
 @pytest.fixture
-def case(inline: Inline, site: Site) -> Case:
+def case(inline: SyncRunner, site: Site) -> Case:
     """A case whose one place is on the site, visited once."""
     studio = owner("studio")
     data = photograph(1)
-    register(inline.house, studio, data)
+    register(inline.services, studio, data)
     copied = copy_of(data)
     site.page("/page-0", '<img src="image-0.jpg">')
     site.routes["/image-0.jpg"] = Answer(copied, media_type="image/jpeg")
     planned, epoch = claimed_slice(studio)
-    match_pictures(inline.house, bring(inline.house, planned, epoch, [copied], host=f"127.0.0.1:{site.port}"))
+    match_pictures(inline.services, bring(inline.services, planned, epoch, [copied], host=f"127.0.0.1:{site.port}"))
     found = studio.cases.get()
-    capture_sightings(inline.house, list(found.captures.values_list("pk", flat=True)))
+    capture_sightings(inline.services, list(found.captures.values_list("pk", flat=True)))
     return found
 
 
-def visit_again(inline: Inline) -> list[int]:
+def visit_again(inline: SyncRunner) -> list[int]:
     """Let the time of the next visits come, and make them."""
     Capture.objects.exclude(next_at=None).update(next_at=now() - timedelta(seconds=1))
     waiting = recaptures.start_due(now(), DAYS)
-    capture_sightings(inline.house, waiting)
+    capture_sightings(inline.services, waiting)
     return waiting
 
 
@@ -101,7 +101,7 @@ def standing_of(case: Case) -> Standing:
     return standing
 
 
-def test_a_case_counts_as_removed_when_all_of_its_places_are(inline: Inline, case: Case) -> None:
+def test_a_case_counts_as_removed_when_all_of_its_places_are(inline: SyncRunner, case: Case) -> None:
     first = case.captures.get()
     other = {"page_key": first.page_key, "image_key": b"other", "sighting": first.sighting, "finished_at": now()}
     case.captures.create(state="done", outcome="image-gone", **other)
@@ -117,7 +117,9 @@ def test_a_case_counts_as_removed_when_all_of_its_places_are(inline: Inline, cas
     assert case.standing == "removed"
 
 
-def test_a_place_is_visited_again_and_each_visit_is_a_row_of_its_own(inline: Inline, case: Case, site: Site) -> None:
+def test_a_place_is_visited_again_and_each_visit_is_a_row_of_its_own(
+    inline: SyncRunner, case: Case, site: Site
+) -> None:
     first = case.captures.get()
     assert first.next_at is not None
     assert first.finished_at is not None
@@ -140,13 +142,13 @@ def test_a_place_is_visited_again_and_each_visit_is_a_row_of_its_own(inline: Inl
     assert Capture.objects.exclude(next_at=None).count() == 1
 
 
-def test_a_place_whose_picture_stays_away_is_not_visited_for_ever(inline: Inline, case: Case, site: Site) -> None:
+def test_a_place_whose_picture_stays_away_is_not_visited_for_ever(inline: SyncRunner, case: Case, site: Site) -> None:
     site.routes.clear()
     assert [len(visit_again(inline)) for _ in range(4)] == [1, 1, 1, 0]
     assert case.captures.count() == 4
 
 
-def test_asking_twice_gives_the_same_rows(inline: Inline, case: Case) -> None:
+def test_asking_twice_gives_the_same_rows(inline: SyncRunner, case: Case) -> None:
     Capture.objects.update(next_at=now() - timedelta(seconds=1))
     first = recaptures.start_due(now(), DAYS)
     Capture.objects.filter(number=1).update(next_at=now() - timedelta(seconds=1))  # as a restored row would have it
@@ -154,8 +156,8 @@ def test_asking_twice_gives_the_same_rows(inline: Inline, case: Case) -> None:
     assert case.captures.count() == 2
 
 
-def test_a_case_that_is_cleared_is_not_followed_and_one_that_is_confirmed_is(inline: Inline, case: Case) -> None:
-    confirm(inline.house, case, by="ann", reason="")
+def test_a_case_that_is_cleared_is_not_followed_and_one_that_is_confirmed_is(inline: SyncRunner, case: Case) -> None:
+    confirm(inline.services, case, by="ann", reason="")
     assert len(visit_again(inline)) == 1
     case.refresh_from_db()
     from workers.cases.decide import reopen
@@ -169,19 +171,19 @@ def test_a_case_that_is_cleared_is_not_followed_and_one_that_is_confirmed_is(inl
     assert len(visit_again(inline)) == 1
 
 
-def test_a_visit_that_failed_is_made_again_after_the_first_pause(inline: Inline, case: Case) -> None:
+def test_a_visit_that_failed_is_made_again_after_the_first_pause(inline: SyncRunner, case: Case) -> None:
     Capture.objects.update(state="failed", next_at=None, claimed_at=now() - timedelta(days=DAYS - 1))
     assert recaptures.start_due(now(), DAYS) == []
     Capture.objects.update(claimed_at=now() - timedelta(days=DAYS + 1))
     assert recaptures.start_due(now(), 0) == []
     made = recaptures.start_due(now(), DAYS)
     assert recaptures.start_due(now(), DAYS) == []
-    capture_sightings(inline.house, made)
+    capture_sightings(inline.services, made)
     assert list(case.captures.order_by("number").values_list("number", "state")) == [(1, "failed"), (2, "done")]
     assert Capture.objects.exclude(next_at=None).count() == 1
 
 
-def test_the_tick_starts_what_is_due(inline: Inline, case: Case) -> None:
+def test_the_tick_starts_what_is_due(inline: SyncRunner, case: Case) -> None:
     Capture.objects.update(next_at=now() - timedelta(seconds=1))
     inline.run_until_idle()
     assert list(case.captures.order_by("number").values_list("number", "state")) == [(1, "done"), (2, "done")]

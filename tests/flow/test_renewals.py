@@ -23,7 +23,7 @@ from tests.assets.renewals import Renewed, make_renewed
 from tests.assets.tampering import files_of, packed, rebagged
 from workers.log import proofs
 from workers.log.sequencer import sequence_log, sign_checkpoint
-from workers.tasks.sync_runner import Inline
+from workers.tasks.sync_runner import SyncRunner
 
 
 @pytest.fixture(scope="module")
@@ -106,13 +106,13 @@ def test_a_list_of_renewals_that_cannot_be_is_named(renewed: Renewed, tmp_path: 
 
 
 def test_a_bundle_that_is_written_much_later_holds_the_newest_checkpoint_that_somebody_witnessed(
-    inline: Inline, monkeypatch: pytest.MonkeyPatch
+    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = []
     for number in range(4):
         submit(EntryType.CASE, {"number": number})
-        sequence_log(inline.house)
-        rows.append(sign_checkpoint(inline.house))
+        sequence_log(inline.services)
+        rows.append(sign_checkpoint(inline.services))
     first, second, third, fourth = [row for row in rows if row is not None]
     for row in (first, second, third, fourth):
         digest = Digest.of(row.note.encode())
@@ -123,5 +123,5 @@ def test_a_bundle_that_is_written_much_later_holds_the_newest_checkpoint_that_so
     monkeypatch.setattr(proofs, "RENEWED_AFTER", timedelta(0))
     assert proofs.renewal_of(first) == third
     assert proofs.renewal_of(third) is None
-    renewal = proofs._renewal(inline.house, first, third)
+    renewal = proofs._renewal(inline.services, first, third)
     assert renewal.checkpoint == LogCheckpoint.objects.get(size=3).note

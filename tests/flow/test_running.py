@@ -9,13 +9,13 @@ from registry.db import running
 from registry.models import Heartbeat, Picture, StepTime
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from workers.pipeline.meter import metered
-from workers.tasks.sync_runner import Inline
+from workers.tasks.sync_runner import SyncRunner
 
 
-def test_what_a_step_takes_is_added_up_day_by_day(inline: Inline) -> None:
+def test_what_a_step_takes_is_added_up_day_by_day(inline: SyncRunner) -> None:
     studio = owner("studio")
-    register(inline.house, studio, photograph(1))
-    bring(inline.house, *claimed_slice(studio), [copy_of(photograph(1)), photograph(2)])
+    register(inline.services, studio, photograph(1))
+    bring(inline.services, *claimed_slice(studio), [copy_of(photograph(1)), photograph(2)])
     inline.run_until_idle()
     row = StepTime.objects.get(step="match")
     assert row.rows == Picture.objects.filter(state="done", sightings__isnull=False).count() == 2
@@ -31,7 +31,7 @@ def test_what_a_step_takes_is_added_up_day_by_day(inline: Inline) -> None:
     )
 
 
-def test_a_batch_that_breaks_off_is_measured_too(inline: Inline) -> None:
+def test_a_batch_that_breaks_off_is_measured_too(inline: SyncRunner) -> None:
     with pytest.raises(ZeroDivisionError), metered("report"):
         _ = 1 // 0
     assert StepTime.objects.get().step == "report"

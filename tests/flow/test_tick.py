@@ -17,19 +17,19 @@ from tests.flow.rows import asked_for, owner, photograph, register
 from workers.operations.checks import DAMAGED, damaged
 from workers.operations.retention import look_for_damage
 from workers.pipeline.steps import MAX_MESSAGES, STEPS
-from workers.services.wiring import House
-from workers.tasks.sync_runner import Inline
+from workers.services.wiring import Services
+from workers.tasks.sync_runner import SyncRunner
 from workers.tasks.tasks import do_all
 from workers.tasks.tick import tick
 
 
-class Told(House):
-    """A house that remembers its hints, with one queue for all steps."""
+class Told(Services):
+    """An installation that remembers its hints, with one queue for all steps."""
 
-    def __init__(self, inline: Inline) -> None:
+    def __init__(self, inline: SyncRunner) -> None:
         self.rows: dict[str, list[int]] = {}
         self._messages = 0
-        super().__init__(inline.house.config, self._remember, lambda _step: self._messages)
+        super().__init__(inline.services.config, self._remember, lambda _step: self._messages)
 
     def _remember(self, step: str, ids: Sequence[int]) -> None:
         if ids:
@@ -38,7 +38,7 @@ class Told(House):
 
 
 @pytest.fixture
-def told(inline: Inline) -> Told:
+def told(inline: SyncRunner) -> Told:
     return Told(inline)
 
 
@@ -69,17 +69,17 @@ def no_file_may_grow() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def test_a_head_that_cannot_be_written_ends_no_tick(inline: Inline, caplog: pytest.LogCaptureFixture) -> None:
-    house = House(replace(inline.house.config, checkpoint_seconds=0))
-    register(house, owner("studio"), photograph(1))
-    tick(house)
+def test_a_head_that_cannot_be_written_ends_no_tick(inline: SyncRunner, caplog: pytest.LogCaptureFixture) -> None:
+    services = Services(replace(inline.services.config, checkpoint_seconds=0))
+    register(services, owner("studio"), photograph(1))
+    tick(services)
     signed = LogCheckpoint.objects.count()
-    register(house, owner("agency"), photograph(2))
+    register(services, owner("agency"), photograph(2))
     with no_file_may_grow():
-        tick(house)
+        tick(services)
     assert (LogCheckpoint.objects.count(), signed) == (1, 1)
     assert "A limit of this process forbids files of this size." in caplog.text
-    tick(house)
+    tick(services)
     assert LogCheckpoint.objects.count() == 2
 
 
@@ -94,29 +94,29 @@ def test_upkeep_goes_on_behind_a_part_that_fails() -> None:
     assert done == [1, 2]
 
 
-def test_a_list_of_changed_bytes_outlives_a_full_disk(inline: Inline) -> None:
-    config = inline.house.config
-    digest = inline.house.blobs.put(b"bytes")
+def test_a_list_of_changed_bytes_outlives_a_full_disk(inline: SyncRunner) -> None:
+    config = inline.services.config
+    digest = inline.services.blobs.put(b"bytes")
     path = blob_store(config.data_dir).path(digest)
     path.chmod(0o600)
     path.write_bytes(b"other")
     (config.data_dir / DAMAGED).write_text(f"{digest.hex}\n", encoding="ascii")
     with no_file_may_grow(), pytest.raises(OSError, match="large"):
-        look_for_damage(inline.house)
+        look_for_damage(inline.services)
     assert damaged(config) == [digest]
-    look_for_damage(inline.house)
+    look_for_damage(inline.services)
     assert damaged(config) == [digest]
 
 
-def test_all_bytes_are_read_again_whenever_the_worker_runs(inline: Inline) -> None:
-    blobs = blob_store(inline.house.config.data_dir)
+def test_all_bytes_are_read_again_whenever_the_worker_runs(inline: SyncRunner) -> None:
+    blobs = blob_store(inline.services.config.data_dir)
     changed = sorted(blobs.put(data) for data in (b"one", b"two"))
     for digest in changed:
         blobs.path(digest).chmod(0o600)
         blobs.path(digest).write_bytes(b"other")
     for _ in range(256):  # within one hour
-        look_for_damage(inline.house)
-    assert sorted(damaged(inline.house.config)) == changed
+        look_for_damage(inline.services)
+    assert sorted(damaged(inline.services.config)) == changed
 
 
 def test_one_owner_alone_has_every_place(told: Told) -> None:

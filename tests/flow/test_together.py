@@ -21,19 +21,19 @@ from registry.vectors.fingerprints import Collection
 from tests.assets.networks import CARD, network
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from workers.matching.descriptor_models import add_model, drop_model
-from workers.services.wiring import House
+from workers.services.wiring import Services
 from workers.steps.matching.match import match_pictures
-from workers.tasks.sync_runner import Inline
+from workers.tasks.sync_runner import SyncRunner
 from workers.works.registration import remove_work
 
 PATIENCE = 30.0
 
 
 @pytest.fixture
-def houses(transactional_db: None, config: Config, tmp_path: Path) -> Iterator[list[House]]:
+def houses(transactional_db: None, config: Config, tmp_path: Path) -> Iterator[list[Services]]:
     """Two houses, as two processes would have them."""
     fingerprints.forget_cached_spaces()
-    yield [Inline(replace(config, data_dir=tmp_path)).house for _ in range(2)]
+    yield [SyncRunner(replace(config, data_dir=tmp_path)).services for _ in range(2)]
     fingerprints.forget_cached_spaces()
 
 
@@ -92,7 +92,7 @@ def somebody_waits() -> bool:
 
 
 def test_a_work_that_is_registered_while_another_owner_removes_the_same_picture_stays_in_the_search(
-    houses: list[House], monkeypatch: pytest.MonkeyPatch
+    houses: list[Services], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, other = houses
     first = register(one, owner("studio"), photograph(1)).work
@@ -103,7 +103,7 @@ def test_a_work_that_is_registered_while_another_owner_removes_the_same_picture_
 
 
 def test_a_work_whose_registration_ends_while_another_owner_removes_the_same_picture_stays_in_the_search(
-    houses: list[House], monkeypatch: pytest.MonkeyPatch
+    houses: list[Services], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, other = houses
     first = register(one, owner("studio"), photograph(1)).work
@@ -116,7 +116,7 @@ def test_a_work_whose_registration_ends_while_another_owner_removes_the_same_pic
 
 
 def test_one_picture_that_is_registered_twice_at_once_is_one_work(
-    houses: list[House], monkeypatch: pytest.MonkeyPatch
+    houses: list[Services], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, other = houses
     studio, told = owner("studio"), []
@@ -134,7 +134,7 @@ def test_one_picture_that_is_registered_twice_at_once_is_one_work(
 
 
 def test_a_network_is_dropped_while_pictures_are_matched(
-    houses: list[House], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    houses: list[Services], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     one, other = houses
     studio = owner("studio")
@@ -150,12 +150,12 @@ def test_a_network_is_dropped_while_pictures_are_matched(
 
 
 @pytest.mark.django_db
-def test_a_registration_that_came_to_nothing_leaves_nothing_in_the_index(inline: Inline) -> None:
-    house, studio = inline.house, owner("studio")
+def test_a_registration_that_came_to_nothing_leaves_nothing_in_the_index(inline: SyncRunner) -> None:
+    services, studio = inline.services, owner("studio")
     with suppress(InterruptedError), transaction.atomic():
-        register(house, studio, photograph(1))
+        register(services, studio, photograph(1))
         raise InterruptedError
-    picture = register(house, studio, photograph(2)).work.pictures.get()
-    house.indexes.refresh(Collection.WORKS)
-    assert house.indexes.near(Collection.WORKS, extract(photograph(2)).hash_variants, within=10) == {picture.pk}
-    assert house.indexes.near(Collection.WORKS, extract(photograph(1)).hash_variants, within=10) == set()
+    picture = register(services, studio, photograph(2)).work.pictures.get()
+    services.indexes.refresh(Collection.WORKS)
+    assert services.indexes.near(Collection.WORKS, extract(photograph(2)).hash_variants, within=10) == {picture.pk}
+    assert services.indexes.near(Collection.WORKS, extract(photograph(1)).hash_variants, within=10) == set()

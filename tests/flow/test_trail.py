@@ -19,8 +19,7 @@ from exhibit.entries import EntryType
 from exhibit.errors import NotFoundError
 from registry.accounts import people
 from registry.cases.matching import search_again
-from registry.crawls import canaries, watching
-from registry.crawls import denylists as rules
+from registry.crawls import canaries, denylists, watching
 from registry.models import (
     Bundle,
     Canary,
@@ -46,7 +45,7 @@ from workers.log.sequencer import sequence_log, sign_checkpoint
 from workers.services import wiring
 from workers.steps.cases.ledger import look_at_ledger
 from workers.steps.matching.match import match_pictures
-from workers.tasks.sync_runner import Inline
+from workers.tasks.sync_runner import SyncRunner
 from workers.works.registration import remove_work
 
 
@@ -57,15 +56,15 @@ def told(kind: EntryType) -> list[tuple[dict[str, Any], dict[str, Any]]]:
 
 
 @pytest.fixture
-def bundle(inline: Inline) -> Bundle:
+def bundle(inline: SyncRunner) -> Bundle:
     return sealed_bundle(inline)
 
 
 @pytest.fixture
-def ann(bundle: Bundle, inline: Inline, monkeypatch: pytest.MonkeyPatch) -> Client:
+def ann(bundle: Bundle, inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Client:
     user = User.objects.create_user(username="ann@example.org", email="ann@example.org", password="not used")
     Membership.objects.create(user=user, owner=bundle.case.owner, role=Role.VIEWER)
-    monkeypatch.setattr(wiring, "house", lambda: inline.house)
+    monkeypatch.setattr(wiring, "services", lambda: inline.services)
     client = Client()
     client.force_login(user)
     return client
@@ -95,10 +94,10 @@ def test_a_case_that_is_looked_at_is_one_entry_a_day_and_session(ann: Client) ->
 
 
 def test_what_is_taken_or_shown_on_the_command_line_is_an_entry(
-    inline: Inline, bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    inline: SyncRunner, bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    desk = Desk(inline.house.config)
-    desk.__dict__["house"] = inline.house
+    desk = Desk(inline.services.config)
+    desk.__dict__["services"] = inline.services
     for module in (bundles, cases, countersigning):
         monkeypatch.setattr(module, "open_desk", lambda: desk)
     run = CliRunner().invoke
@@ -124,16 +123,16 @@ def test_opening_and_visiting_a_case_are_entries(bundle: Bundle) -> None:
     assert len(capture.files) > 0
 
 
-def test_a_licence_that_comes_or_goes_is_an_entry_of_its_case(inline: Inline) -> None:
+def test_a_licence_that_comes_or_goes_is_an_entry_of_its_case(inline: SyncRunner) -> None:
     studio = owner("studio")
-    register(inline.house, studio, photograph(1))
+    register(inline.services, studio, photograph(1))
     planned, epoch = claimed_slice(studio)
-    match_pictures(inline.house, bring(inline.house, planned, epoch, [copy_of(photograph(1))]))
+    match_pictures(inline.services, bring(inline.services, planned, epoch, [copy_of(photograph(1))]))
     case = studio.cases.get()
     licences.keep_licences(studio, [licences.NewLicence("A", domain="shop.example")])
     for _ in range(2):
         LedgerChange.objects.update(state="todo", looked_until=0)
-        look_at_ledger(inline.house, licences.waiting_changes(studio))
+        look_at_ledger(inline.services, licences.waiting_changes(studio))
     studio.licences.update(domain="other.example")
     for _ in range(2):
         search_again(case)
@@ -142,12 +141,12 @@ def test_a_licence_that_comes_or_goes_is_an_entry_of_its_case(inline: Inline) ->
     assert case.case_sightings.get().licence is None
 
 
-def test_openings_of_purges_and_removals_name_nobody(inline: Inline) -> None:
-    work = register(inline.house, owner("studio"), photograph(1)).work
+def test_openings_of_purges_and_removals_name_nobody(inline: SyncRunner) -> None:
+    work = register(inline.services, owner("studio"), photograph(1)).work
     remove_work(work, by="Ann Example")
     digest = work.pictures.get().digest
-    purge(inline.house, digest, by="Bob Example", reason="Asked by Carol Example")
-    sequence_log(inline.house)
+    purge(inline.services, digest, by="Bob Example", reason="Asked by Carol Example")
+    sequence_log(inline.services)
     assert log_openings_naming("Example") == []
     assert told(EntryType.REGISTRATION)[-1][1]["by"] == "Ann Example"
     assert told(EntryType.PURGE)[-1][1]["by"] == "Bob Example"
@@ -157,7 +156,7 @@ def log_openings_naming(name: str) -> list[dict[str, Any]]:
     return [row.content for row in LogOpening.objects.all() if name in str(row.content)]
 
 
-def test_every_change_of_what_is_set_is_an_entry_with_who_made_it(inline: Inline) -> None:
+def test_every_change_of_what_is_set_is_an_entry_with_who_made_it(inline: SyncRunner) -> None:
     studio = people.add_owner("Studio", by="Ann")
     people.add_member(studio, "bob@example.org", "viewer", "a long and good password", by="Ann")
     people.change_password(people.user("bob@example.org"), "another good password", by="Ann")
@@ -166,12 +165,12 @@ def test_every_change_of_what_is_set_is_an_entry_with_who_made_it(inline: Inline
     watching.pause(watch, by="Ann")
     watching.pause(watch, by="Ann")  # it is paused already
     watching.resume(watch, by="Ann")
-    rules.deny("shop.example", by="Ann", reason="asked")
-    rules.allow("shop.example", by="Ann")
+    denylists.deny("shop.example", by="Ann", reason="asked")
+    denylists.allow("shop.example", by="Ann")
     with pytest.raises(NotFoundError):
-        rules.allow("shop.example", by="Ann")
-    rules.block(Digest.of(b"x"), by="Ann", reason="asked")
-    rules.block(Digest.of(b"x"), by="Ann", reason="asked")
+        denylists.allow("shop.example", by="Ann")
+    denylists.block(Digest.of(b"x"), by="Ann", reason="asked")
+    denylists.block(Digest.of(b"x"), by="Ann", reason="asked")
     for _ in range(2):
         licences.keep_licences(studio, [licences.NewLicence("A shop", domain="shop.example")], by="Ann")
     calibrations.use(CALIBRATION, by="Ann")
@@ -194,24 +193,24 @@ def test_every_change_of_what_is_set_is_an_entry_with_who_made_it(inline: Inline
     assert {details["by"] for _, details in found} == {"Ann"}
     assert "password" not in str([details for _, details in found])
     assert "bob" not in str([opening for opening, _ in found])
-    sequence_log(inline.house)
-    sign_checkpoint(inline.house)
-    assert replay(inline.house).problems == []
+    sequence_log(inline.services)
+    sign_checkpoint(inline.services)
+    assert replay(inline.services).problems == []
 
 
-def test_another_configuration_is_an_entry_and_the_same_one_is_not(inline: Inline) -> None:
-    assert witness_configuration(inline.house)
-    assert not witness_configuration(inline.house)
-    inline.house.config = replace(inline.house.config, retention_days=31)
-    assert witness_configuration(inline.house)
+def test_another_configuration_is_an_entry_and_the_same_one_is_not(inline: SyncRunner) -> None:
+    assert witness_configuration(inline.services)
+    assert not witness_configuration(inline.services)
+    inline.services.config = replace(inline.services.config, retention_days=31)
+    assert witness_configuration(inline.services)
     [_, (opening, details)] = told(EntryType.SETTING)
     assert opening["what"] == "configuration"
     assert details["settings"]["retention_days"] == 31
 
 
-def test_the_logged_configuration_holds_no_password(inline: Inline) -> None:
+def test_the_logged_configuration_holds_no_password(inline: SyncRunner) -> None:
     config = replace(
-        inline.house.config,
+        inline.services.config,
         database_url="postgresql://exhibit:secret@db.example/exhibit",
         redis_url="redis://:secret@redis.example/0",
         mail_url="smtps://ann:secret@mail.example",
@@ -221,16 +220,18 @@ def test_the_logged_configuration_holds_no_password(inline: Inline) -> None:
     assert "secret" not in str(told)
 
 
-def test_an_entry_is_written_with_its_opening_or_not_at_all(inline: Inline, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_entry_is_written_with_its_opening_or_not_at_all(
+    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
     studio: Owner = owner("studio")
 
-    work = register(inline.house, studio, photograph(1)).work
+    work = register(inline.services, studio, photograph(1)).work
     source = [("site", "http://shop.example/")]
     watch = watching.add_watch(studio, "shop", source, every=timedelta(days=1), budget={}, politeness={}, by="Ann")
     canary = canaries.plant(work, watch, "http://shop.example/planted", by="Ann")
     before = LogSubmission.objects.count()
     deeds: list[Callable[[], object]] = [
-        lambda: rules.deny("shop.example", by="Ann", reason="asked"),
+        lambda: denylists.deny("shop.example", by="Ann", reason="asked"),
         lambda: canaries.plant(work, watch, "http://shop.example/other", by="Ann"),
         lambda: canaries.withdraw(canary, by="Ann"),
     ]

@@ -11,7 +11,7 @@ from registry.models import Case, Owner
 from tests.flow.rows import found_case, owner
 from workers.cases import decisions
 from workers.cases.decisions import Choice, Outcome, Wish
-from workers.tasks.sync_runner import Inline
+from workers.tasks.sync_runner import SyncRunner
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.django_db(transaction=True)]
 BLOCKED = "SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
@@ -19,10 +19,10 @@ BLOCKED = "SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(p
 
 
 @pytest.fixture
-def studio(inline: Inline) -> Owner:
+def studio(inline: SyncRunner) -> Owner:
     """An owner whose one case Ben has cleared."""
-    case = found_case(inline.house, owner("studio"))
-    decisions.decide_each(inline.house, case.owner, [1], Wish(Choice.CLEAR, "Ben"))
+    case = found_case(inline.services, owner("studio"))
+    decisions.decide_each(inline.services, case.owner, [1], Wish(Choice.CLEAR, "Ben"))
     return case.owner
 
 
@@ -47,14 +47,14 @@ def while_another_decides(second: Callable[[], list[Outcome]], first: Callable[[
         return done.result(30)[0]
 
 
-def test_a_case_that_has_grown_is_decided_by_one_of_two(inline: Inline, studio: Owner) -> None:
+def test_a_case_that_has_grown_is_decided_by_one_of_two(inline: SyncRunner, studio: Owner) -> None:
     Case.objects.update(waits=True)
 
     def by_ann(case: Case) -> None:
         matching.decide(case, Case.Decision.CONFIRMED, by="Ann", reason="")
 
     told = while_another_decides(
-        lambda: decisions.decide_each(inline.house, studio, [1], Wish(Choice.CLEAR, "Cleo")), by_ann
+        lambda: decisions.decide_each(inline.services, studio, [1], Wish(Choice.CLEAR, "Cleo")), by_ann
     )
     assert (told.done, told.case.decision, told.case.decided_by) == (False, "confirmed", "Ann")
 

@@ -20,7 +20,7 @@ from workers.evidence.bundles import assemble
 from workers.log.replay import replay
 from workers.servers.embedded import EmbeddedServers
 from workers.servers.keeper import are_kept
-from workers.services.wiring import House
+from workers.services.wiring import Services
 
 KEPT = CHECKOUT / "tests" / "assets" / "upgrades"
 
@@ -38,17 +38,17 @@ def test_a_backup_of_an_earlier_version_is_restored_whole(
     config = load_config({"EXHIBIT_DATA": str(cli.data)})
     wait_until(lambda: not are_kept(config))
     with django_db_blocker.unblock(), EmbeddedServers(config), connected_to(config):
-        house = House(config)
+        services = Services(config)
         assert list(Work.objects.order_by("pk").values_list("title", flat=True)) == ["Work first", "Work second"]
         assert list(Case.objects.order_by("pk").values_list("decision", flat=True)) == ["confirmed", "cleared"]
         for model in (Licence, Membership, Notice, Canary, Watch):
             assert model._default_manager.exists(), model.__name__
         out = BytesIO()
-        assemble(house, Bundle.objects.get(), out)
+        assemble(services, Bundle.objects.get(), out)
         (open_folder / "bundle.zip").write_bytes(out.getvalue())
         wrong = [one for one in verify(open_folder / "bundle.zip").checks if one.state is State.FAILED]
         assert wrong == []
-        assert ["file of the log's head is missing" in one for one in replay(house).problems] == [True]
+        assert ["file of the log's head is missing" in one for one in replay(services).problems] == [True]
         connections["default"].close()
 
 

@@ -13,7 +13,7 @@ from registry.models import Crawl, FrontierUrl, LogOpening, Owner, Sighting, Wat
 from tests.flow.rows import bring, claim, owner, photograph, register
 from workers.reports.coverage import coverage_of
 from workers.steps.crawls.plan import plan_crawls, start_due_crawls, start_now
-from workers.tasks.sync_runner import Inline
+from workers.tasks.sync_runner import SyncRunner
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 SHOP, NEWS = ("site", "http://shop.example/"), ("feed", "http://news.example/feed.xml")
@@ -46,42 +46,44 @@ def logged(what: str) -> list[dict[str, object]]:
     return [dict(row.details or {}) for row in LogOpening.objects.filter(content__what=what)]
 
 
-def test_a_time_that_falls_into_a_run_is_passed_over_and_the_next_one_counts(inline: Inline, shop: Watch) -> None:
+def test_a_time_that_falls_into_a_run_is_passed_over_and_the_next_one_counts(inline: SyncRunner, shop: Watch) -> None:
     crawl = watching.start_now(shop)
     due(shop)
-    start_due_crawls(inline.house)
+    start_due_crawls(inline.services)
     shop.refresh_from_db()
     assert shop.next_run_at is not None
     assert now() < shop.next_run_at <= now() + HOUR
     ended(crawl)
-    start_due_crawls(inline.house)
+    start_due_crawls(inline.services)
     assert Crawl.objects.count() == 1
     due(shop)
-    start_due_crawls(inline.house)
+    start_due_crawls(inline.services)
     assert Crawl.objects.count() == 2
 
 
-def test_a_time_that_came_while_nothing_ran_is_made_up_for_once(inline: Inline, shop: Watch) -> None:
+def test_a_time_that_came_while_nothing_ran_is_made_up_for_once(inline: SyncRunner, shop: Watch) -> None:
     ended(watching.start_now(shop))
     due(shop)
     for _round in range(2):
-        start_due_crawls(inline.house)
+        start_due_crawls(inline.services)
     assert Crawl.objects.count() == 2
 
 
-def test_a_watch_goes_on_at_its_usual_times_after_a_pause_and_makes_up_for_none(inline: Inline, shop: Watch) -> None:
+def test_a_watch_goes_on_at_its_usual_times_after_a_pause_and_makes_up_for_none(
+    inline: SyncRunner, shop: Watch
+) -> None:
     watching.pause(shop, by="Ann")
     due(shop)
-    start_due_crawls(inline.house)
+    start_due_crawls(inline.services)
     watching.resume(shop, by="Ann")
-    start_due_crawls(inline.house)
+    start_due_crawls(inline.services)
     shop.refresh_from_db()
     assert not Crawl.objects.exists()
     assert shop.next_run_at is not None
     assert shop.next_run_at > now()
 
 
-def test_a_pause_lets_a_run_go_on_and_starts_no_other(inline: Inline, shop: Watch) -> None:
+def test_a_pause_lets_a_run_go_on_and_starts_no_other(inline: SyncRunner, shop: Watch) -> None:
     crawl = watching.start_now(shop)
     assert watching.start_now(shop) == crawl
     watching.pause(shop, by="Ann")
@@ -92,7 +94,7 @@ def test_a_pause_lets_a_run_go_on_and_starts_no_other(inline: Inline, shop: Watc
     assert watching.start_now(shop) == crawl
 
 
-def test_a_run_that_is_being_stopped_isnt_taken_for_a_new_one(inline: Inline, shop: Watch) -> None:
+def test_a_run_that_is_being_stopped_isnt_taken_for_a_new_one(inline: SyncRunner, shop: Watch) -> None:
     crawl = watching.start_now(shop)
     assert watching.stop(crawl, by="Ann")
     assert not watching.stop(crawl, by="Bob")
@@ -103,22 +105,22 @@ def test_a_run_that_is_being_stopped_isnt_taken_for_a_new_one(inline: Inline, sh
     assert watching.start_now(shop).number == 2
 
 
-def test_a_full_disk_starts_nothing_and_still_lets_a_run_be_stopped(inline: Inline, shop: Watch) -> None:
+def test_a_full_disk_starts_nothing_and_still_lets_a_run_be_stopped(inline: SyncRunner, shop: Watch) -> None:
     crawl = watching.start_now(shop)
-    inline.house.config = replace(inline.house.config, disk_floor_bytes=2**62)
+    inline.services.config = replace(inline.services.config, disk_floor_bytes=2**62)
     with pytest.raises(ServiceMissingError, match="disk is nearly full"):
-        start_now(inline.house, shop)
-    plan_crawls(inline.house, [crawl.pk])
+        start_now(inline.services, shop)
+    plan_crawls(inline.services, [crawl.pk])
     crawl.refresh_from_db()
     assert (crawl.state, crawl.slices.count()) == ("doing", 0)
     watching.stop(crawl, by="Ann")
-    plan_crawls(inline.house, [crawl.pk])
+    plan_crawls(inline.services, [crawl.pk])
     crawl.refresh_from_db()
     assert (crawl.state, crawl.reason) == ("done", "stopped")
 
 
-def test_what_somebody_deletes_nobody_else_sets_going_again(inline: Inline, studio: Owner, shop: Watch) -> None:
-    work = register(inline.house, studio, photograph(1)).work
+def test_what_somebody_deletes_nobody_else_sets_going_again(inline: SyncRunner, studio: Owner, shop: Watch) -> None:
+    work = register(inline.services, studio, photograph(1)).work
     seen_before = Watch.objects.get(pk=shop.pk)
     watching.remove_watch(shop, by="Ann")
     deeds = (
@@ -132,30 +134,30 @@ def test_what_somebody_deletes_nobody_else_sets_going_again(inline: Inline, stud
         with pytest.raises(NotFoundError):
             deed()
     due(shop)
-    start_due_crawls(inline.house)
+    start_due_crawls(inline.services)
     assert not Crawl.objects.exists()
     assert not canaries.active(studio).exists()
 
 
-def test_what_is_deleted_while_it_runs_ends_and_what_it_saw_stays(inline: Inline, shop: Watch) -> None:
+def test_what_is_deleted_while_it_runs_ends_and_what_it_saw_stays(inline: SyncRunner, shop: Watch) -> None:
     crawl = watching.start_now(shop)
     planned = crawling.plan_slice(crawl.pk, most_urls=10, most_hosts=5)
     assert planned is not None
     epoch = claim(planned)
-    bring(inline.house, planned, epoch, [photograph(1)])
+    bring(inline.services, planned, epoch, [photograph(1)])
     watching.remove_watch(shop, by="Ann")
     assert crawling.is_stopped(planned.pk)
     crawling.finish_slice(planned.pk, epoch, counts={}, suspect=False, opening=lambda _row: {})
-    plan_crawls(inline.house, [crawl.pk])
+    plan_crawls(inline.services, [crawl.pk])
     crawl.refresh_from_db()
     assert (crawl.state, crawl.reason, crawl.pictures) == ("done", "stopped", 1)
     assert Sighting.objects.count() == 1
 
 
-def test_a_setting_leaves_the_time_that_a_run_has_moved_meanwhile(inline: Inline, shop: Watch) -> None:
+def test_a_setting_leaves_the_time_that_a_run_has_moved_meanwhile(inline: SyncRunner, shop: Watch) -> None:
     due(shop)
     seen_before = Watch.objects.get(pk=shop.pk)
-    start_due_crawls(inline.house)
+    start_due_crawls(inline.services)
     watching.change_watch(seen_before, name="shop", every=HOUR, budget={"pages": 7}, politeness={}, by="Ann")
     shop.refresh_from_db()
     assert shop.next_run_at is not None
@@ -178,12 +180,14 @@ def test_a_place_is_added_and_looked_at_from_the_next_run_on(shop: Watch) -> Non
     assert (entry["by"], entry["added"], entry["removed"]) == ("Ann", [list(NEWS)], [])
 
 
-def test_a_place_that_is_removed_is_visited_no_more_and_what_was_seen_there_stays(inline: Inline, shop: Watch) -> None:
+def test_a_place_that_is_removed_is_visited_no_more_and_what_was_seen_there_stays(
+    inline: SyncRunner, shop: Watch
+) -> None:
     watching.change_sources(shop, add=[NEWS], by="Ann")
     crawl = watching.start_now(shop)
     planned = crawling.plan_slice(crawl.pk, most_urls=1, most_hosts=1)
     assert planned is not None
-    bring(inline.house, planned, claim(planned), [photograph(1)])
+    bring(inline.services, planned, claim(planned), [photograph(1)])
     watching.change_sources(shop, remove=[SHOP], by="Ann")
     assert crawling.plan_slice(crawl.pk, most_urls=10, most_hosts=5) is None
     assert crawling.is_stopped(planned.pk)

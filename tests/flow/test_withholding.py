@@ -8,14 +8,14 @@ from evidence.verify.verifier import verify
 from tests.assets.tampering import files_of
 from tests.flow.sealed import sealed_bundle
 from workers.evidence.bundles import assemble_without_originals
-from workers.tasks.sync_runner import Inline
+from workers.tasks.sync_runner import SyncRunner
 
 
-def test_a_copy_for_the_other_side_lacks_the_original_and_still_compares(inline: Inline, tmp_path: Path) -> None:
+def test_a_copy_for_the_other_side_lacks_the_original_and_still_compares(inline: SyncRunner, tmp_path: Path) -> None:
     bundle = sealed_bundle(inline)
     path = tmp_path / "copy.zip"
     with path.open("wb") as out:
-        assemble_without_originals(inline.house, bundle, "The original is for the court.", out)
+        assemble_without_originals(inline.services, bundle, "The original is for the court.", out)
     files = files_of(path)
     checks = {one.name: one for one in verify(path, load_trust()).checks}
     [withheld] = [name for name, one in checks.items() if "stands in for it" in one.sentence]

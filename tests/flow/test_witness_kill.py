@@ -25,7 +25,7 @@ from tests.assets.evm_chain import EvmChain, deployed, running_evm_chain
 from tests.flow.rows import asked_for
 from workers.log.proofs import receipt_of
 from workers.services.anchors import evm_anchor, session_for
-from workers.services.wiring import House
+from workers.services.wiring import Services
 from workers.steps.cases.witness import ask_witnesses
 
 KEY = b"\x07" * 32
@@ -99,17 +99,17 @@ def test_death_at_any_moment_of_stamp_and_upgrade_doubles_and_loses_nothing(open
             ledger.mine()
             AnchorReceipt.objects.filter(state="doing").update(claimed_at=now() - timedelta(hours=1))
             AnchorReceipt.objects.update(not_before=None)
-        house = House(config)
+        services = Services(config)
         for _ in range(40):
             waiting = list(AnchorReceipt.objects.exclude(state="done").values_list("pk", flat=True))
             if not waiting:
                 break
-            ask_witnesses(house, waiting)
+            ask_witnesses(services, waiting)
             chain.mine()
             ledger.mine()
             AnchorReceipt.objects.update(not_before=None)
             WitnessState.objects.update(ask_after=None)
-        anchors = {anchor.name: anchor for anchor in house.anchors}
+        anchors = {anchor.name: anchor for anchor in services.anchors}
         rows = list(AnchorReceipt.objects.all())
         assert killed == KILLS
         assert [row.state for row in rows] == ["done"] * 3 * len(digests)

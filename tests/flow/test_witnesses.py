@@ -28,7 +28,7 @@ from workers.operations.backlog import held_up
 from workers.services.anchors import anchor_of
 from workers.steps.cases.seal import _stamp_directly
 from workers.steps.cases.witness import LISTS_FOR, ask_witnesses, complete_stamps
-from workers.tasks.sync_runner import Inline
+from workers.tasks.sync_runner import SyncRunner
 
 
 class MoodyAnchor:
@@ -61,14 +61,14 @@ class MoodyAnchor:
 
 
 @pytest.fixture
-def moody(inline: Inline) -> MoodyAnchor:
+def moody(inline: SyncRunner) -> MoodyAnchor:
     anchor = MoodyAnchor()
-    inline.house.__dict__["anchors"] = (anchor,)
+    inline.services.__dict__["anchors"] = (anchor,)
     return anchor
 
 
 def test_a_silent_witness_is_asked_with_growing_pauses_and_all_that_waits_waits_together(
-    inline: Inline, moody: MoodyAnchor
+    inline: SyncRunner, moody: MoodyAnchor
 ) -> None:
     moody.mood = ServiceMissingError("Nobody is there.")
     rows = asked_for(b"1", b"2", b"3")
@@ -76,7 +76,7 @@ def test_a_silent_witness_is_asked_with_growing_pauses_and_all_that_waits_waits_
     for _ in range(9):
         WitnessState.objects.update(ask_after=None)
         AnchorReceipt.objects.update(not_before=None)
-        ask_witnesses(inline.house, rows)
+        ask_witnesses(inline.services, rows)
         state = WitnessState.objects.get()
         assert state.ask_after is not None
         last, *others = AnchorReceipt.objects.order_by("-not_before")
@@ -87,62 +87,64 @@ def test_a_silent_witness_is_asked_with_growing_pauses_and_all_that_waits_waits_
     assert moody.asked == 9
     assert pauses == [1, 2, 4, 8, 16, 32, 60, 60, 60]
     later = asked_for(b"4")
-    ask_witnesses(inline.house, later)
+    ask_witnesses(inline.services, later)
     assert moody.asked == 9
     assert AnchorReceipt.objects.get(pk=later[0]).not_before == state.ask_after
 
 
-def test_a_silence_is_no_fault_of_the_machine_that_there_was_before(inline: Inline, moody: MoodyAnchor) -> None:
+def test_a_silence_is_no_fault_of_the_machine_that_there_was_before(inline: SyncRunner, moody: MoodyAnchor) -> None:
     moody.mood = OSError(errno.ENETDOWN, os.strerror(errno.ENETDOWN))
     rows = asked_for(b"1")
     with pytest.raises(OSError, match="down") as down:
-        ask_witnesses(inline.house, rows)
+        ask_witnesses(inline.services, rows)
     steps.break_off(AnchorReceipt, rows, down.value)
     assert held_up() == {"witness": "This machine reaches no network."}
     moody.mood = ServiceMissingError("Nobody is there.")
     AnchorReceipt.objects.update(not_before=None)
-    ask_witnesses(inline.house, rows)
+    ask_witnesses(inline.services, rows)
     assert held_up() == {}
 
 
-def test_a_witness_that_comes_back_gives_everything_that_it_owes(inline: Inline, moody: MoodyAnchor) -> None:
+def test_a_witness_that_comes_back_gives_everything_that_it_owes(inline: SyncRunner, moody: MoodyAnchor) -> None:
     moody.mood = ServiceMissingError("Nobody is there.")
     rows = asked_for(b"1", b"2", b"3")
-    ask_witnesses(inline.house, rows)
+    ask_witnesses(inline.services, rows)
     [silent] = witnesses.health().values()
     assert (silent.owed, silent.error, silent.answered_at) == (3, "Nobody is there.", None)
     assert silent.silent_since is not None
     moody.mood = None
     WitnessState.objects.update(ask_after=now())
     AnchorReceipt.objects.update(not_before=None)
-    ask_witnesses(inline.house, rows)
+    ask_witnesses(inline.services, rows)
     [well] = witnesses.health().values()
     assert (well.owed, well.error, well.silent_since) == (0, "", None)
     assert well.answered_at is not None
     assert set(AnchorReceipt.objects.values_list("state", "error", "qualified")) == {("done", "", "2026-11-01")}
 
 
-def test_a_witness_that_answers_wrongly_isnt_silent(inline: Inline, moody: MoodyAnchor) -> None:
+def test_a_witness_that_answers_wrongly_isnt_silent(inline: SyncRunner, moody: MoodyAnchor) -> None:
     moody.mood = IntegrityError("The reply is about something else.")
-    ask_witnesses(inline.house, asked_for(b"1", b"2"))
+    ask_witnesses(inline.services, asked_for(b"1", b"2"))
     assert moody.asked == 2
     assert not WitnessState.objects.exclude(silent_since=None).exists()
     assert set(AnchorReceipt.objects.values_list("error", flat=True)) == {"The reply is about something else."}
     [shown] = witnesses.health().values()
     assert (shown.error, shown.answered_at, shown.ask_after) == ("The reply is about something else.", None, None)
     moody.mood = None
-    ask_witnesses(inline.house, asked_for(b"3"))
+    ask_witnesses(inline.services, asked_for(b"3"))
     [shown] = witnesses.health().values()
     assert shown.error == ""
 
 
-def test_a_source_of_blocks_that_is_away_keeps_no_digest_from_the_calendars(inline: Inline, moody: MoodyAnchor) -> None:
+def test_a_source_of_blocks_that_is_away_keeps_no_digest_from_the_calendars(
+    inline: SyncRunner, moody: MoodyAnchor
+) -> None:
     [old] = asked_for(b"old")
     AnchorReceipt.objects.update(proof=b"pending")
     moody.hard[Digest.of(b"old")] = ServiceMissingError("The Bitcoin node doesn't answer.")
-    ask_witnesses(inline.house, [old])
+    ask_witnesses(inline.services, [old])
     [new] = asked_for(b"new")
-    ask_witnesses(inline.house, [new])
+    ask_witnesses(inline.services, [new])
     assert AnchorReceipt.objects.get(pk=new).state == "done"
     [shown] = witnesses.health().values()
     assert shown.silent_since is not None
@@ -151,13 +153,13 @@ def test_a_source_of_blocks_that_is_away_keeps_no_digest_from_the_calendars(inli
 
 
 def test_what_is_new_goes_first_and_a_receipt_that_always_fails_keeps_no_other_waiting(
-    inline: Inline, moody: MoodyAnchor
+    inline: SyncRunner, moody: MoodyAnchor
 ) -> None:
     old, young = asked_for(b"old", b"young")
     AnchorReceipt.objects.update(proof=b"pending")
     moody.hard[Digest.of(b"old")] = ServiceMissingError("The node refused it.")
     rows = [old, young, *asked_for(b"new")]
-    ask_witnesses(inline.house, rows)
+    ask_witnesses(inline.services, rows)
     assert moody.seen == [Digest.of(b"new"), Digest.of(b"old")]
     WitnessState.objects.update(ask_after=now())
     waiting = AnchorReceipt.objects.exclude(state="done")
@@ -167,43 +169,43 @@ def test_what_is_new_goes_first_and_a_receipt_that_always_fails_keeps_no_other_w
         assert first is not None
         row.not_before -= first - now()
         row.save()
-    assert steps.due_ids(AnchorReceipt, inline.house.stale_after, 9) == [young]
+    assert steps.due_ids(AnchorReceipt, inline.services.stale_after, 9) == [young]
     AnchorReceipt.objects.filter(pk=old).update(not_before=now())
-    ask_witnesses(inline.house, rows)
+    ask_witnesses(inline.services, rows)
     assert moody.seen[2:] == [Digest.of(b"young"), Digest.of(b"old")]
 
 
 @pytest.mark.parametrize("broken", [OverflowError("int too large"), RecursionError(), StopIteration()])
 def test_an_answer_that_nobody_expected_puts_that_receipt_off_alone(
-    inline: Inline, moody: MoodyAnchor, broken: Exception, caplog: pytest.LogCaptureFixture
+    inline: SyncRunner, moody: MoodyAnchor, broken: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
     old, young = asked_for(b"old", b"young")
     AnchorReceipt.objects.update(proof=b"pending")
     moody.hard[Digest.of(b"old")] = broken
-    ask_witnesses(inline.house, [old, young])
+    ask_witnesses(inline.services, [old, young])
     assert moody.seen == [Digest.of(b"old"), Digest.of(b"young")]
     assert AnchorReceipt.objects.get(pk=old).error == f"Asking broke off: {type(broken).__name__}."
     assert "moody" in caplog.text
 
 
 def test_a_receipt_over_which_workers_die_is_claimed_alone_and_never_given_up(
-    inline: Inline, moody: MoodyAnchor
+    inline: SyncRunner, moody: MoodyAnchor
 ) -> None:
     deadly, other = asked_for(b"deadly", b"other")
     AnchorReceipt.objects.filter(pk=deadly).update(attempts=7)
-    ask_witnesses(inline.house, [deadly, other])
+    ask_witnesses(inline.services, [deadly, other])
     assert moody.seen == [Digest.of(b"other")]
-    ask_witnesses(inline.house, [deadly, other])
+    ask_witnesses(inline.services, [deadly, other])
     assert moody.seen == [Digest.of(b"other"), Digest.of(b"deadly")]
 
 
 def test_a_receipt_for_which_nothing_comes_is_asked_for_less_often_up_to_once_a_day(
-    inline: Inline, moody: MoodyAnchor
+    inline: SyncRunner, moody: MoodyAnchor
 ) -> None:
     def pause(age: timedelta) -> timedelta:
         Bundle.objects.update(sealed_at=now() - age)
         AnchorReceipt.objects.update(not_before=None)
-        ask_witnesses(inline.house, [pk])
+        ask_witnesses(inline.services, [pk])
         until = AnchorReceipt.objects.get(pk=pk).not_before
         assert until is not None
         return timedelta(seconds=round((until - now()).total_seconds()))
@@ -225,29 +227,31 @@ def test_a_receipt_for_which_nothing_comes_is_asked_for_less_often_up_to_once_a_
 
 
 def test_a_task_ends_before_sealing_has_to_wait_for_long(
-    inline: Inline, moody: MoodyAnchor, monkeypatch: pytest.MonkeyPatch
+    inline: SyncRunner, moody: MoodyAnchor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("workers.steps.cases.witness.TASK_SECONDS", -1.0)
     rows = asked_for(b"1", b"2")
-    ask_witnesses(inline.house, rows)
+    ask_witnesses(inline.services, rows)
     assert moody.asked == 0
-    assert steps.due_ids(AnchorReceipt, inline.house.stale_after, 9) == rows
+    assert steps.due_ids(AnchorReceipt, inline.services.stale_after, 9) == rows
 
 
-def test_a_witness_that_cannot_be_used_stops_neither_the_log_nor_the_others(inline: Inline, moody: MoodyAnchor) -> None:
+def test_a_witness_that_cannot_be_used_stops_neither_the_log_nor_the_others(
+    inline: SyncRunner, moody: MoodyAnchor
+) -> None:
     given = AnchorConfig(kind="rfc3161", name="broken", urls=("http://127.0.0.1:9",))
-    inline.house.__dict__["anchors"] = (anchor_of(given, (), "tests"), moody)
+    inline.services.__dict__["anchors"] = (anchor_of(given, (), "tests"), moody)
     submit(EntryType.CASE, {"number": 1})
-    sequence_log(inline.house)
-    signed = sign_checkpoint(inline.house)
+    sequence_log(inline.services)
+    signed = sign_checkpoint(inline.services)
     assert signed is not None
-    ask_witnesses(inline.house, list(signed.receipts.values_list("pk", flat=True)))
+    ask_witnesses(inline.services, list(signed.receipts.values_list("pk", flat=True)))
     told = {row.witness: (row.state, row.error) for row in signed.receipts.all()}
     assert told["moody"] == ("done", "")
     assert told["broken"] == ("todo", "The timestamp authority broken has no root certificate.")
 
 
-def test_who_was_overtaken_writes_nothing(inline: Inline, moody: MoodyAnchor) -> None:
+def test_who_was_overtaken_writes_nothing(inline: SyncRunner, moody: MoodyAnchor) -> None:
     [pk] = asked_for(b"1")
 
     def overtaken(digest: Digest) -> Receipt:
@@ -255,14 +259,14 @@ def test_who_was_overtaken_writes_nothing(inline: Inline, moody: MoodyAnchor) ->
         return Receipt("rfc3161", "moody", False, ReceiptState.PENDING, b"late")  # noqa: FBT003 - a field
 
     moody.submit = overtaken  # type: ignore[method-assign]
-    ask_witnesses(inline.house, [pk])
+    ask_witnesses(inline.services, [pk])
     row = AnchorReceipt.objects.get(pk=pk)
     assert (row.state, bytes(row.proof or b"")) == ("done", b"of the other")
 
 
 @pytest.mark.parametrize("outcome", ["answer", "silence", "error"])
 def test_who_was_overtaken_leaves_the_claims_of_its_successor_alone(
-    inline: Inline, moody: MoodyAnchor, outcome: str
+    inline: SyncRunner, moody: MoodyAnchor, outcome: str
 ) -> None:
     first, second = asked_for(b"1", b"2")
     taken = now() + timedelta(seconds=1)
@@ -275,26 +279,26 @@ def test_who_was_overtaken_leaves_the_claims_of_its_successor_alone(
         return Receipt("rfc3161", "moody", False, ReceiptState.COMPLETE, b"late", (), now())  # noqa: FBT003 - a field
 
     moody.submit = overtaken  # type: ignore[method-assign]
-    ask_witnesses(inline.house, [first, second])
+    ask_witnesses(inline.services, [first, second])
     assert len(moody.seen) == 1
     assert set(AnchorReceipt.objects.values_list("state", "claimed_at", "proof")) == {("doing", taken, None)}
 
 
-def test_a_receipt_is_never_given_up(inline: Inline, moody: MoodyAnchor) -> None:
+def test_a_receipt_is_never_given_up(inline: SyncRunner, moody: MoodyAnchor) -> None:
     [pk] = asked_for(b"1")
     AnchorReceipt.objects.filter(pk=pk).update(state="doing", attempts=9, claimed_at=now() - timedelta(days=1))
-    ask_witnesses(inline.house, [pk])
+    ask_witnesses(inline.services, [pk])
     assert AnchorReceipt.objects.get(pk=pk).state == "done"
 
 
 def test_what_lacks_beside_a_young_stamp_is_asked_for_and_old_stamps_are_left_alone(
-    inline: Inline, moody: MoodyAnchor
+    inline: SyncRunner, moody: MoodyAnchor
 ) -> None:
     young, old, broken = asked_for(b"1", b"2", b"3")
-    ask_witnesses(inline.house, [young, old, broken])
+    ask_witnesses(inline.services, [young, old, broken])
     AnchorReceipt.objects.filter(pk=old).update(grown_at=now() - 2 * LISTS_FOR)
     moody.lists, moody.hard = {"crl-1.pem": b"a list"}, {Digest.of(b"3"): IntegrityError("It can't be read.")}
-    assert [complete_stamps(inline.house), complete_stamps(inline.house)] == [1, 0]
+    assert [complete_stamps(inline.services), complete_stamps(inline.services)] == [1, 0]
     rows = AnchorReceipt.objects.in_bulk()
     assert [dict(receipt_of(rows[pk]).material) for pk in (young, old, broken)] == [moody.lists, {}, {}]
     assert rows[young].state == "done"
@@ -318,8 +322,8 @@ def sealed_bundle(seal: bytes, number: int = 1) -> Bundle:
     return Bundle.objects.create(case=case, number=1, seal_digest=Digest.of(seal), sealed_at=now())
 
 
-def test_so_many_bundles_a_day_are_stamped_directly_as_is_set(inline: Inline, moody: MoodyAnchor) -> None:
-    limited = Inline(replace(inline.house.config, direct_stamps_a_day=2)).house
+def test_so_many_bundles_a_day_are_stamped_directly_as_is_set(inline: SyncRunner, moody: MoodyAnchor) -> None:
+    limited = SyncRunner(replace(inline.services.config, direct_stamps_a_day=2)).services
     limited.__dict__["anchors"] = (moody,)
     for number in range(4):
         digest = Digest.of(bytes([number]))
@@ -331,7 +335,7 @@ def test_so_many_bundles_a_day_are_stamped_directly_as_is_set(inline: Inline, mo
     assert AnchorReceipt.objects.filter(bundle=bundle).count() == 1
 
 
-def test_the_command_says_how_each_witness_has_answered(inline: Inline) -> None:
+def test_the_command_says_how_each_witness_has_answered(inline: SyncRunner) -> None:
     witnesses.note_answer("rfc3161", "well", Question.SUBMIT)
     witnesses.note_silence("evm", "ill", Question.UPGRADE, "The node doesn't answer.")
     asked_for(b"1", b"2", witness="ill", kind="evm")

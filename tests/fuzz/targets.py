@@ -86,10 +86,10 @@ def api(data: bytes) -> None:
     from django.test import RequestFactory
 
     from desk.api.common import problems
-    from desk.schemas import requests as given
+    from desk.schemas import requests
 
     lines = [_read_line(line) for line in data.split(b"\n")]
-    for one in vars(given).values():
+    for one in vars(requests).values():
         if isinstance(one, type) and issubclass(one, BaseModel):
             with suppress(ValidationError):
                 one.model_validate_json(data)

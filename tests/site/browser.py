@@ -1,6 +1,6 @@
 """The site in a real browser: Playwright with the system's Chromium against Django's live server.
 
-A test asks for the fixture ``site``, makes rows with ``site.house``, lets people in, and checks what they see::
+A test asks for the fixture ``site``, makes rows with ``site.services``, lets people in, and checks what they see::
 
     def test_…(site: Site) -> None:
         ann = site.member(studio)                      # an owner at a desk
@@ -28,8 +28,8 @@ from pytest_django.live_server_helper import LiveServer
 from evidence.capture.browser.program import find_browser
 from registry.models import Membership, Owner, Role, User
 from workers.services import wiring
-from workers.services.wiring import House
-from workers.tasks.sync_runner import Inline
+from workers.services.wiring import Services
+from workers.tasks.sync_runner import SyncRunner
 
 CHROMIUM = find_browser("").path
 PHONE, TABLET, DESKTOP = (360, 740), (768, 1024), (1440, 900)
@@ -117,9 +117,9 @@ class Visitor:
 
 
 class Site:
-    """The site, its house, and those who look at it."""
+    """The site, its installation, and those who look at it."""
 
-    def __init__(self, browser: Browser, base: str, inline: Inline) -> None:
+    def __init__(self, browser: Browser, base: str, inline: SyncRunner) -> None:
         self.browser = browser
         self.base = base
         self.inline = inline
@@ -127,9 +127,9 @@ class Site:
         self._contexts: list[BrowserContext] = []
 
     @property
-    def house(self) -> House:
+    def services(self) -> Services:
         """Of which the pages are."""
-        return self.inline.house
+        return self.inline.services
 
     def member(self, of: Owner, role: str = Role.OWNER, *, name: str = "ann", **look: Unpack[Look]) -> Visitor:
         """Somebody with a role with an owner, signed in."""
@@ -186,9 +186,11 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def site(chromium: Browser, live_server: LiveServer, inline: Inline, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    """The site over a house of this test's own."""
-    use_house(monkeypatch, inline.house)
+def site(
+    chromium: Browser, live_server: LiveServer, inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Site]:
+    """The site over an installation of this test's own."""
+    use_house(monkeypatch, inline.services)
     running = Site(chromium, live_server.url, inline)
     yield running
     running.close()
@@ -196,6 +198,6 @@ def site(chromium: Browser, live_server: LiveServer, inline: Inline, monkeypatch
         visitor.check_behaviour()
 
 
-def use_house(monkeypatch: pytest.MonkeyPatch, house: House) -> None:
+def use_house(monkeypatch: pytest.MonkeyPatch, services: Services) -> None:
     """Let the whole desk work with these ports instead of this process's own."""
-    monkeypatch.setattr(wiring, "house", lambda: house)
+    monkeypatch.setattr(wiring, "services", lambda: services)

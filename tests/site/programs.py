@@ -12,7 +12,7 @@ from registry.models import Membership, Owner, Role, Scope, User
 from tests.flow.rows import owner
 from tests.site.test_access import Scene, scene
 from workers.services import wiring
-from workers.tasks.sync_runner import Inline
+from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["scene"]
 ROOT = "/api/v1/owners/studio"
@@ -51,9 +51,9 @@ def file_of(name: str, data: bytes) -> io.BytesIO:
 
 
 @pytest.fixture
-def studio(inline: Inline, monkeypatch: pytest.MonkeyPatch) -> Owner:
+def studio(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Owner:
     """An owner with two members, and nothing else."""
-    monkeypatch.setattr(wiring, "house", lambda: inline.house)
+    monkeypatch.setattr(wiring, "services", lambda: inline.services)
     made = owner("studio")
     for name, role in (("alice", Role.OWNER), ("bob", Role.VIEWER)):
         address = f"{name}@example.org"
@@ -68,8 +68,8 @@ def alice(studio: Owner) -> Program:
 
 
 @pytest.fixture
-def scene_of_programs(scene: Scene, inline: Inline, monkeypatch: pytest.MonkeyPatch) -> Scene:
-    monkeypatch.setattr(wiring, "house", lambda: inline.house)
+def scene_of_programs(scene: Scene, inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    monkeypatch.setattr(wiring, "services", lambda: inline.services)
     return scene
 
 

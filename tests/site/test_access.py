@@ -39,7 +39,7 @@ from workers.evidence.deposits import make_deposit
 from workers.evidence.links import make_link
 from workers.notify.digests import SALT
 from workers.steps.matching.match import match_pictures
-from workers.tasks.sync_runner import Inline
+from workers.tasks.sync_runner import SyncRunner
 from workers.works import uploads
 from workers.works.declarations import attach
 from workers.works.registration import remove_work
@@ -48,16 +48,16 @@ from workers.works.registration import remove_work
 class Scene:
     """An owner with something on every page, and three people: alice and her team-mate bob, and charlie elsewhere."""
 
-    def __init__(self, inline: Inline) -> None:
+    def __init__(self, inline: SyncRunner) -> None:
         self.inline = inline
         self.studio, agency = owner("studio"), owner("agency")
         data = photograph(1)
-        self.work = register(inline.house, self.studio, data).work
+        self.work = register(inline.services, self.studio, data).work
         planned, epoch = claimed_slice(self.studio)
-        match_pictures(inline.house, bring(inline.house, planned, epoch, [copy_of(data)]))
+        match_pictures(inline.services, bring(inline.services, planned, epoch, [copy_of(data)]))
         self.case = self.studio.cases.get()
         self.bundle = self.case.bundles.create(number=1)
-        file = {"name": "a.csv", "media_type": "text/csv", "digest": inline.house.blobs.put(b"a").hex, "size": 1}
+        file = {"name": "a.csv", "media_type": "text/csv", "digest": inline.services.blobs.put(b"a").hex, "size": 1}
         self.capture = self.case.captures.get()
         self.capture.files = [file | {"role": "screenshot-boxed"}]
         self.capture.method, self.capture.outcome, self.capture.state = "browser", "captured", "done"
@@ -65,10 +65,10 @@ class Scene:
         self.capture.save()
         keep_licences(self.studio, [NewLicence("A", domain="other.example")])
         began = uploads.begin(self.studio, uploads.Declaration(), by="Ann", table=None, announced=1)
-        uploads.receive(inline.house, began, [uploads.Sent("a.jpg", len(data), lambda: data)])
+        uploads.receive(inline.services, began, [uploads.Sent("a.jpg", len(data), lambda: data)])
         about = {"kind": "dmca", "language": "en", "party": "shop.example", "files": [file], "created_at": now()}
         Notice.objects.create(owner=self.studio, number=1, created_by="Ann", **about)
-        self.attachment = attach(inline.house, self.work, "a.pdf", b"%PDF", about="", by="Ann").number
+        self.attachment = attach(inline.services, self.work, "a.pdf", b"%PDF", about="", by="Ann").number
         self.remark = OwnershipRemark.objects.create(
             work=self.work, kind="term", details={"countries": ["EU"]}, noted_at=now()
         )
@@ -108,7 +108,7 @@ class Scene:
             "number": 1,
             "case": 1,
             "watch_number": 1,
-            "deposit": make_deposit(self.inline.house, self.work, by="Ann").number,
+            "deposit": make_deposit(self.inline.services, self.work, by="Ann").number,
             "match": self.case.case_sightings.get().match_id,
             "drawing": "overlay.jpg",
             "attachment": self.attachment,
@@ -144,8 +144,8 @@ def patterns(namespace: str | None = None) -> Iterator[URLPattern]:
 
 
 @pytest.fixture
-def scene(inline: Inline, monkeypatch: pytest.MonkeyPatch) -> Scene:
-    use_house(monkeypatch, inline.house)
+def scene(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    use_house(monkeypatch, inline.services)
     return Scene(inline)
 
 
@@ -206,7 +206,7 @@ def test_each_file_that_a_member_takes_is_an_entry_of_the_log(scene: Scene) -> N
 
 def test_a_record_that_no_head_can_cover_is_explained(scene: Scene) -> None:
     address = scene.addresses()["deposit"]
-    (scene.inline.house.config.data_dir / "log.head").unlink()
+    (scene.inline.services.config.data_dir / "log.head").unlink()
     answer = scene.alice.get(address, follow=True)
     assert answer.status_code == 200
     assert "log accept-head" in answer.content.decode()
@@ -356,7 +356,7 @@ def test_a_case_of_a_removed_work_points_nowhere(scene: Scene) -> None:
 def test_a_found_picture_is_never_sent_as_it_is(scene: Scene) -> None:
     answer = scene.alice.get(scene.addresses()["picture"])
     assert answer.headers["Content-Type"] == "image/jpeg"
-    assert answer.content != scene.inline.house.blobs.get(scene.work.pictures.get().digest)
+    assert answer.content != scene.inline.services.blobs.get(scene.work.pictures.get().digest)
 
 
 def test_what_no_row_can_hold_is_left_out_of_what_was_typed(scene: Scene) -> None:

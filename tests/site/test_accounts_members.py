@@ -150,7 +150,7 @@ def test_an_invitation_is_for_its_address_alone_and_waits_for_a_yes(studio: Peop
 def test_an_owner_has_so_many_open_invitations_and_none_for_a_member(
     studio: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(invitations, "MOST_OPEN", 2)
+    monkeypatch.setattr(invitations, "MAX_OPEN", 2)
     for name in ("dora", "emma"):
         invited(studio, f"{name}@example.org")
     invited(studio, "emma@example.org")  # in the place of the one before

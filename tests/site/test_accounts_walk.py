@@ -37,7 +37,7 @@ OTHERS_WORDS = {
 def open_site(site: Site) -> Iterator[Site]:
     """A site on which everybody may sign up, and whose mail a server takes."""
     cache.clear()  # within minutes an address gets one mail to verify it
-    config = replace(site.house.config, sign_up="open", mail_url="smtp://localhost")
+    config = replace(site.services.config, sign_up="open", mail_url="smtp://localhost")
     with override_settings(CONFIG=config):
         yield site
 

@@ -8,7 +8,7 @@ from registry.models import User
 from tests.flow.rows import found_case, owner
 from workers.cases import decide
 from workers.log.sequencer import sequence_log
-from workers.tasks.sync_runner import Inline
+from workers.tasks.sync_runner import SyncRunner
 
 
 def signed_in() -> Client:
@@ -17,11 +17,11 @@ def signed_in() -> Client:
     return client
 
 
-def test_whoever_is_signed_in_sees_the_rate_of_the_installation(inline: Inline) -> None:
+def test_whoever_is_signed_in_sees_the_rate_of_the_installation(inline: SyncRunner) -> None:
     client = signed_in()
     assert b"nothing decided yet" in client.get("/accuracy/").content
-    decide.clear(found_case(inline.house, owner("studio")), by="Ann", reason="Not ours.")
-    sequence_log(inline.house)
+    decide.clear(found_case(inline.services, owner("studio")), by="Ann", reason="Not ours.")
+    sequence_log(inline.services)
     answer = client.get("/accuracy/")
     assert answer.status_code == 200
     [row] = re.findall("<tr><td>Very likely a copy</td>.*?</tr>", answer.content.decode())

@@ -21,13 +21,13 @@ from desk.schemas.base import Problem
 from exhibit.clock import now
 from exhibit.config.config import Config
 from registry.accounts import tokens
-from registry.db import idempotency as repeats
+from registry.db import idempotency
 from registry.models import Case, KeptAnswer, Membership, Owner, Report, Role, Scope, User, Watch
 from tests.flow.rows import owner
 from tests.site.programs import PROBLEM, ROOT, Program, alice, program, scene_of_programs, studio
 from tests.site.test_access import Scene, scene
 from workers.services import wiring
-from workers.tasks.sync_runner import Inline
+from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["alice", "scene", "scene_of_programs", "studio"]
 
@@ -54,9 +54,9 @@ def test_a_request_that_failed_may_be_sent_again_with_its_key(studio: Owner, ali
 
 def test_kept_answers_are_forgotten_in_time(studio: Owner, alice: Program) -> None:
     alice.post("/reports", {}, key="old")
-    assert repeats.forget_old() == 0
-    KeptAnswer.objects.update(made_at=now() - 2 * repeats.KEPT_FOR)
-    assert repeats.forget_old() == 1
+    assert idempotency.forget_old() == 0
+    KeptAnswer.objects.update(made_at=now() - 2 * idempotency.KEPT_FOR)
+    assert idempotency.forget_old() == 1
 
 
 def test_lists_go_on_where_they_were_whatever_comes_meanwhile(studio: Owner, alice: Program) -> None:
@@ -86,8 +86,8 @@ def test_lists_go_on_where_they_were_whatever_comes_meanwhile(studio: Owner, ali
 def test_the_same_request_twice_at_once_is_done_once(
     config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    house = Inline(replace(config, data_dir=tmp_path)).house
-    monkeypatch.setattr(wiring, "house", lambda: house)
+    services = SyncRunner(replace(config, data_dir=tmp_path)).services
+    monkeypatch.setattr(wiring, "services", lambda: services)
     made = owner("studio")
     user = User.objects.create_user(username="alice", email="alice@example.org", password="not used")
     Membership.objects.create(user=user, owner=made, role=Role.OWNER)

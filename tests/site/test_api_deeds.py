@@ -25,7 +25,7 @@ from registry.works.licences import NewLicence, keep_licences
 from tests.flow.sealed import sealed_bundle
 from tests.site.programs import ROOT, Program, alice, decider, program, scene_of_programs, studio
 from tests.site.test_access import Scene, scene
-from workers.tasks.sync_runner import Inline
+from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["alice", "decider", "scene", "scene_of_programs", "studio"]
 
@@ -127,8 +127,8 @@ def test_only_who_may_send_makes_links(scene_of_programs: Scene) -> None:
     assert DownloadLink.objects.count() == 1  # the scene's
 
 
-def test_bundles_of_several_cases_are_one_zip(studio: Owner, alice: Program, inline: Inline) -> None:
-    inline.house.config = replace(inline.house.config, anchors=(), languages=("en",))
+def test_bundles_of_several_cases_are_one_zip(studio: Owner, alice: Program, inline: SyncRunner) -> None:
+    inline.services.config = replace(inline.services.config, anchors=(), languages=("en",))
     sealed_bundle(inline, studio)
     assert alice.post("/packages", {"cases": [2]})[0] == 422
     status, told = alice.post("/packages", {"cases": [1], "recipient": "other-side", "reason": "Kept here."})

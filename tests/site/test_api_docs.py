@@ -31,16 +31,16 @@ from workers.services import wiring
 from workers.steps.cases.report import make_reports
 from workers.steps.cases.seal import seal_bundles
 from workers.steps.matching.match import match_pictures
-from workers.tasks.sync_runner import Inline
+from workers.tasks.sync_runner import SyncRunner
 
 PAGE = Path(__file__).parents[2] / "docs" / "api.md"
 
 
 def test_the_lines_of_the_manual_work(
-    live_server: LiveServer, inline: Inline, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    live_server: LiveServer, inline: SyncRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    inline.house.config = replace(inline.house.config, anchors=(), languages=("en",))
-    monkeypatch.setattr(wiring, "house", lambda: inline.house)
+    inline.services.config = replace(inline.services.config, anchors=(), languages=("en",))
+    monkeypatch.setattr(wiring, "services", lambda: inline.services)
     studio = owner("studio-example")
     user = User.objects.create_user(username="ann@example.org", email="ann@example.org", password="not used")
     Membership.objects.create(user=user, owner=studio, role=Role.OWNER)
@@ -70,27 +70,27 @@ def test_the_lines_of_the_manual_work(
     assert studio.notices.get().state == "removed"
 
 
-def see(inline: Inline, studio: Owner) -> None:
+def see(inline: SyncRunner, studio: Owner) -> None:
     """What a crawl brings: a case, and a signed head."""
     planned, epoch = claimed_slice(studio, "earlier")
-    match_pictures(inline.house, bring(inline.house, planned, epoch, [copy_of(photograph(1))], "other.example"))
+    match_pictures(inline.services, bring(inline.services, planned, epoch, [copy_of(photograph(1))], "other.example"))
     planned.state = "done"
     planned.save(update_fields=["state"])
-    sequence_log(inline.house)
-    sign_checkpoint(inline.house)
+    sequence_log(inline.services)
+    sign_checkpoint(inline.services)
 
 
-def seal(inline: Inline, studio: Owner) -> None:
+def seal(inline: SyncRunner, studio: Owner) -> None:
     """What is done with a confirmed case in the background, of a page that nobody reaches."""
     Capture.objects.update(state="failed")
     Bundle.objects.update(not_before=None)  # it may be taken back no more
     bundle = studio.cases.get().bundles.get()
-    seal_bundles(inline.house, [bundle.pk])
+    seal_bundles(inline.services, [bundle.pk])
     bundle.refresh_from_db()
     assert bundle.seal_digest is not None, bundle.error
 
 
-def sign_and_send(inline: Inline, studio: Owner) -> None:
+def sign_and_send(inline: SyncRunner, studio: Owner) -> None:
     """What a person does on the site."""
     row = notices.notice(studio, 1)
     notices.fill(row, SENDER, SENDER)
@@ -98,9 +98,9 @@ def sign_and_send(inline: Inline, studio: Owner) -> None:
     notices.sent_by_hand(signed(inline, row), by="Ann")
 
 
-def make_report(inline: Inline, studio: Owner) -> None:
+def make_report(inline: SyncRunner, studio: Owner) -> None:
     """What is done in the background."""
-    make_reports(inline.house, [studio.reports.get().pk])
+    make_reports(inline.services, [studio.reports.get().pk])
 
 
 MEANWHILE = {

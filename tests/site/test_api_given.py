@@ -11,7 +11,7 @@ from desk.api.api import api
 from desk.api.common.examples import example_of
 from desk.api.common.openapi import FORM, is_file
 from desk.api.resources.reports import Format
-from desk.schemas import requests as given
+from desk.schemas import requests
 from evidence.documents.report.volumes import FORMATS
 from evidence.facts.case import LANGUAGES
 from exhibit.plain import plain
@@ -87,19 +87,19 @@ def test_the_forms_are_those_that_bring_files() -> None:
 
 
 def test_a_program_may_choose_among_as_much_as_a_person() -> None:
-    assert set(given.DecisionKind) == set(Case.Decision.values)
-    assert set(given.NoticeKind) == set(Notice.Kind.values)
-    assert set(given.NoticeState) == set(Notice.State.values) - {Notice.State.DISCARDED}
-    assert set(get_args(given.Happened)) == set(HAPPENED)
-    assert set(given.Language) == set(LANGUAGES)
+    assert set(requests.DecisionKind) == set(Case.Decision.values)
+    assert set(requests.NoticeKind) == set(Notice.Kind.values)
+    assert set(requests.NoticeState) == set(Notice.State.values) - {Notice.State.DISCARDED}
+    assert set(get_args(requests.Happened)) == set(HAPPENED)
+    assert set(requests.Language) == set(LANGUAGES)
     assert set(Format) == set(FORMATS)
 
 
 def test_white_space_alone_says_nothing_to_any_reader_of_the_document() -> None:
-    name = TypeAdapter(given.Name)
+    name = TypeAdapter(requests.Name)
     for one in CHARACTERS:
         said = plain(one) == one and not one.isspace()
-        assert bool(re.search(given.SOMETHING, one)) == said, repr(one)
+        assert bool(re.search(requests.SOMETHING, one)) == said, repr(one)
         if said:
             name.validate_python(one)
         else:
@@ -110,8 +110,8 @@ def test_white_space_alone_says_nothing_to_any_reader_of_the_document() -> None:
 def test_a_domain_has_no_white_space() -> None:
     for one in filter(str.isspace, CHARACTERS):
         with pytest.raises(ValidationError):
-            given.NewLicence.model_validate({"licensee": "A", "domain": f"shop{one}.example"})
-    assert given.NewLicence.model_validate({"licensee": "A", "domain": "商店.example"}).domain == "商店.example"
+            requests.NewLicence.model_validate({"licensee": "A", "domain": f"shop{one}.example"})
+    assert requests.NewLicence.model_validate({"licensee": "A", "domain": "商店.example"}).domain == "商店.example"
 
 
 def test_patterns_name_no_class_that_readers_understand_differently() -> None:

@@ -10,15 +10,15 @@ from registry.notices import notices
 from tests.flow.noticed import SENDER, begun, signed, studio
 from tests.site.programs import ROOT, Program
 from workers.services import wiring
-from workers.tasks.sync_runner import Inline
+from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["studio"]
 
 
 @pytest.fixture
-def program(studio: Owner, inline: Inline, monkeypatch: pytest.MonkeyPatch) -> Program:
+def program(studio: Owner, inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Program:
     """A program of a member who may do everything."""
-    monkeypatch.setattr(wiring, "house", lambda: inline.house)
+    monkeypatch.setattr(wiring, "services", lambda: inline.services)
     user = User.objects.create_user(username="alice@example.org", email="alice@example.org", password="not used")
     Membership.objects.create(user=user, owner=studio, role=Role.OWNER)
     return Program(tokens.make(studio, user, name="program", scopes=list(Scope), days=1)[1])
@@ -58,7 +58,7 @@ def test_no_operation_signs_sends_or_answers_for_the_signer(program: Program, st
     assert program.send("PATCH", "/notices/1", {"purpose": "commercial"})[0] == 400
 
 
-def test_what_became_of_a_notice_is_written_down(program: Program, studio: Owner, inline: Inline) -> None:
+def test_what_became_of_a_notice_is_written_down(program: Program, studio: Owner, inline: SyncRunner) -> None:
     row = signed(inline, begun(studio))
     assert program.send("PATCH", "/notices/1", {"fee": "1"})[0] == 422
     assert program.post("/notices/1/events", {"what": "removed"})[0] == 422

@@ -22,7 +22,7 @@ from registry.accounts import tokens
 from registry.models import Scope, User
 from tests.site.test_access import Scene, scene
 from workers.services import wiring
-from workers.tasks.sync_runner import Inline
+from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["scene"]
 DOCUMENT = "/api/v1/openapi.json"
@@ -41,9 +41,9 @@ def connection_of_the_test() -> Iterator[None]:
 
 
 @pytest.fixture
-def token(scene: Scene, inline: Inline, monkeypatch: pytest.MonkeyPatch) -> str:
+def token(scene: Scene, inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> str:
     """A token of alice that permits everything."""
-    monkeypatch.setattr(wiring, "house", lambda: inline.house)
+    monkeypatch.setattr(wiring, "services", lambda: inline.services)
     alice = User.objects.get(username="alice@example.org")
     return tokens.make(scene.studio, alice, name="program", scopes=list(Scope), days=1)[1]
 

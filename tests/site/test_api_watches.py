@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from registry.crawls import denylists as rules
+from registry.crawls import denylists
 from registry.crawls.watching import change_watch
 from registry.models import LogOpening, Owner, Scope, Watch
 from tests.assets.searches import put_market
 from tests.assets.site import Site
 from tests.site.programs import Program, alice, program, studio
 from workers.crawls.search_keys import key_of
-from workers.tasks.sync_runner import Inline
+from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["alice", "studio"]
 
@@ -82,7 +82,7 @@ def test_what_somebody_else_changes_at_the_same_moment_stays(studio: Owner, alic
 def test_a_watch_that_cant_be_stays_as_it_is(
     alice: Program, wrong: dict[str, object], status: int, reason: str | None
 ) -> None:
-    rules.deny("denied.example", by="Ann", reason="asked")
+    denylists.deny("denied.example", by="Ann", reason="asked")
     before = alice.post("/watches", {"name": "shop", "sources": [SHOP]})[1]
     got, told = alice.send("PATCH", "/watches/1", {"pages": 9, **wrong})
     assert (got, told.get("reason")) == (status, reason)
@@ -93,7 +93,7 @@ def test_a_watch_that_cant_be_stays_as_it_is(
 
 
 def test_a_key_for_a_search_is_kept_by_owners_alone_and_stands_nowhere(
-    studio: Owner, alice: Program, inline: Inline, caplog: pytest.LogCaptureFixture
+    studio: Owner, alice: Program, inline: SyncRunner, caplog: pytest.LogCaptureFixture
 ) -> None:
     key = "secret-of-the-studio"
     reviewer = program(studio, "alice", Scope.READ, Scope.WRITE)
@@ -105,7 +105,7 @@ def test_a_key_for_a_search_is_kept_by_owners_alone_and_stands_nowhere(
         assert key not in json.dumps(told)
     status, kept = alice.send("PUT", "/searches/tineye/key", {"key": key})
     assert (status, kept["search"], kept["takes"], kept["key_added_at"] is None) == (200, "tineye", "pictures", False)
-    assert key_of(inline.house, studio, "tineye") == key
+    assert key_of(inline.services, studio, "tineye") == key
     status, listed = reviewer.get("/searches")
     assert listed == {"items": [kept]}
     watch = {"name": "copies", "search": "tineye", "searches": 20}
@@ -113,10 +113,10 @@ def test_a_key_for_a_search_is_kept_by_owners_alone_and_stands_nowhere(
     assert alice.post("/watches", watch | {"name": "b", "words": ["wave"]})[0] == 422
     assert alice.post("/watches", watch | {"name": "b", "sources": [SHOP]})[0] == 422
     with Site() as site:
-        put_market(inline.house.config.data_dir, site)
+        put_market(inline.services.config.data_dir, site)
     market = {"name": "offers", "search": "market", "words": ["wave"]}
     assert alice.post("/watches", market)[1]["budget"]["searches"] == 10
     assert alice.send("DELETE", "/searches/tineye/key")[0] == 204
-    assert key_of(inline.house, studio, "tineye") is None
+    assert key_of(inline.services, studio, "tineye") is None
     assert key not in caplog.text
     assert not any(key in str((one.content, one.details)) for one in LogOpening.objects.all())

@@ -15,7 +15,7 @@ from registry.models import Owner, OwnershipRemark, Work
 from tests.flow.rows import copy_of, owner, photograph, register
 from tests.site.programs import ROOT, Program, alice, file_of, studio
 from workers.matching import identify as identifying
-from workers.tasks.sync_runner import Inline
+from workers.tasks.sync_runner import SyncRunner
 from workers.works.declarations import declared_of, edit
 
 __all__ = ["alice", "studio"]
@@ -48,27 +48,27 @@ def test_what_is_no_picture_is_refused_with_its_reason(studio: Owner, alice: Pro
     assert answer.json()["reason"]
 
 
-def test_a_day_that_never_was_is_no_date_of_a_work(studio: Owner, alice: Program, inline: Inline) -> None:
+def test_a_day_that_never_was_is_no_date_of_a_work(studio: Owner, alice: Program, inline: SyncRunner) -> None:
     day = "2024-02-31"
     new = {"title": "Harbour", "first_publication": day, "file": file_of("a.jpg", photograph(1))}
     status, told = alice.form("/works", new)
     assert (status, told["detail"]) == (422, "“2024-02-31” isn't a date.")
     assert not Work.objects.exists()
-    register(inline.house, studio, photograph(1))
+    register(inline.services, studio, photograph(1))
     registered = {"office": "US Copyright Office", "number": "VA 1", "date": day}
     for change in ({"created": day}, {"first_publication": day}, {"registrations": [registered]}):
         assert alice.send("PATCH", "/works/1", change)[0] == 422
     assert alice.get("/works/1/changes")[1]["items"] == []
 
 
-def test_a_disk_without_room_takes_no_work(studio: Owner, alice: Program, inline: Inline) -> None:
-    inline.house.config = replace(inline.house.config, disk_floor_bytes=2**62)
+def test_a_disk_without_room_takes_no_work(studio: Owner, alice: Program, inline: SyncRunner) -> None:
+    inline.services.config = replace(inline.services.config, disk_floor_bytes=2**62)
     status, told = alice.form("/works", {"title": "Harbour", "file": file_of("a.jpg", photograph(1))})
     assert (status, told["reason"]) == (507, "disk")
     assert not Work.objects.exists()
 
 
-def test_works_come_in_portions_with_a_table(studio: Owner, alice: Program, inline: Inline) -> None:
+def test_works_come_in_portions_with_a_table(studio: Owner, alice: Program, inline: SyncRunner) -> None:
     table = b"file,title,author\na.jpg,Harbour,A. Example\nmissing.jpg,Nothing,\n"
     status, upload = alice.form("/uploads", {"announced": "3", "rights": "Mine", "table": file_of("w.csv", table)})
     assert (status, upload["announced"], upload["done"]) == (201, 3, False)
@@ -101,8 +101,8 @@ def test_a_table_that_cannot_be_read_begins_nothing(studio: Owner, alice: Progra
     assert alice.get("/uploads")[1]["items"] == []
 
 
-def test_a_declaration_is_changed_unless_somebody_was_first(studio: Owner, alice: Program, inline: Inline) -> None:
-    register(inline.house, studio, photograph(1))
+def test_a_declaration_is_changed_unless_somebody_was_first(studio: Owner, alice: Program, inline: SyncRunner) -> None:
+    register(inline.services, studio, photograph(1))
     new = {
         "author": "B. Example",
         "registrations": [{"office": "US", "number": "VA 1"}],
@@ -122,8 +122,10 @@ def test_a_declaration_is_changed_unless_somebody_was_first(studio: Owner, alice
     assert first["reason"] == "Typo"
 
 
-def test_what_somebody_else_declares_at_the_same_moment_stays(studio: Owner, alice: Program, inline: Inline) -> None:
-    work = register(inline.house, studio, photograph(1)).work
+def test_what_somebody_else_declares_at_the_same_moment_stays(
+    studio: Owner, alice: Program, inline: SyncRunner
+) -> None:
+    work = register(inline.services, studio, photograph(1)).work
     asked: list[str] = []
 
     def meanwhile(execute: Callable[..., Any], sql: str, *how: Any) -> Any:  # noqa: ANN401 - Django's call
@@ -138,8 +140,8 @@ def test_what_somebody_else_declares_at_the_same_moment_stays(studio: Owner, ali
     assert (status, told["author"], told["title"], told["rights"]) == (200, "Ann", "Harbour", "Mine")
 
 
-def test_documents_lie_beside_a_work_and_doubts_are_answered(studio: Owner, alice: Program, inline: Inline) -> None:
-    work = register(inline.house, studio, photograph(1)).work
+def test_documents_lie_beside_a_work_and_doubts_are_answered(studio: Owner, alice: Program, inline: SyncRunner) -> None:
+    work = register(inline.services, studio, photograph(1)).work
     OwnershipRemark.objects.create(
         work=work, kind="credit", details={"stated": {"author": "X"}}, noted_at=work.registered_at
     )
@@ -154,16 +156,16 @@ def test_documents_lie_beside_a_work_and_doubts_are_answered(studio: Owner, alic
     assert alice.post("/works/1/remarks/term/answer", {"reason": "None."})[0] == 404
 
 
-def test_a_picture_is_told_apart_and_nothing_of_it_stays(studio: Owner, alice: Program, inline: Inline) -> None:
-    register(inline.house, studio, photograph(1), "Harbour")
-    register(inline.house, owner("agency"), photograph(2), "Theirs")
-    before = sum(1 for path in inline.house.config.data_dir.rglob("*") if path.is_file())
+def test_a_picture_is_told_apart_and_nothing_of_it_stays(studio: Owner, alice: Program, inline: SyncRunner) -> None:
+    register(inline.services, studio, photograph(1), "Harbour")
+    register(inline.services, owner("agency"), photograph(2), "Theirs")
+    before = sum(1 for path in inline.services.config.data_dir.rglob("*") if path.is_file())
     status, told = alice.form("/identify", {"file": file_of("found.jpg", copy_of(photograph(1)))})
     assert status == 200
     assert [(one["title"], one["decision"]) for one in told["works"]] == [("Harbour", "certain")]
     assert alice.form("/identify", {"file": file_of("found.jpg", copy_of(photograph(2)))})[1]["works"] == []
     assert alice.form("/identify", {"file": file_of("a.jpg", b"no")})[0] == 422
-    assert sum(1 for path in inline.house.config.data_dir.rglob("*") if path.is_file()) == before
+    assert sum(1 for path in inline.services.config.data_dir.rglob("*") if path.is_file()) == before
 
 
 def test_pictures_are_identified_one_at_a_time_and_so_many_a_minute(
@@ -186,8 +188,8 @@ def test_pictures_are_identified_one_at_a_time_and_so_many_a_minute(
     assert 0 < int(answers[2].headers["Retry-After"]) <= 60
 
 
-def test_a_search_that_takes_too_long_ends(studio: Owner, inline: Inline, monkeypatch: pytest.MonkeyPatch) -> None:
-    register(inline.house, studio, photograph(1), "Harbour")
-    monkeypatch.setattr(identifying, "MOST_SECONDS", -1.0)
+def test_a_search_that_takes_too_long_ends(studio: Owner, inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    register(inline.services, studio, photograph(1), "Harbour")
+    monkeypatch.setattr(identifying, "MAX_SECONDS", -1.0)
     with pytest.raises(ServiceMissingError, match="takes longer"):
-        identifying.identify(inline.house, studio, copy_of(photograph(1)))
+        identifying.identify(inline.services, studio, copy_of(photograph(1)))

@@ -21,7 +21,7 @@ from tests.site.programs import ROOT, Program, alice, decider, program, scene_of
 from tests.site.test_access import POSTED, Scene, scene
 from workers.notices import wording
 from workers.notify import webhooks
-from workers.services.wiring import House
+from workers.services.wiring import Services
 
 __all__ = ["alice", "decider", "scene", "scene_of_programs", "studio"]
 XSS = '"><script>alert(1)</script><img src=x onerror=alert(1)>'
@@ -136,18 +136,18 @@ URLS = (
 @pytest.mark.parametrize("url", URLS)
 def test_no_address_that_a_program_names_leads_inwards(scene_of_programs: Scene, decider: Program, url: str) -> None:
     """SSRF through webhooks and the places of watches."""
-    house = replace_guard(scene_of_programs)
+    services = replace_guard(scene_of_programs)
     with pytest.raises(RefusedError):
-        webhooks.add_webhook(house, scene_of_programs.studio, url, [], by="Ann")
+        webhooks.add_webhook(services, scene_of_programs.studio, url, [], by="Ann")
     assert decider.post("/webhooks", {"url": url, "kinds": []})[0] in (400, 422)
     for kind in ("site", "sitemap", "feed", "list"):
         assert decider.post("/watches", {"name": "x", "sources": [{"kind": kind, "url": url}]})[0] in (400, 422), kind
 
 
-def replace_guard(scene: Scene) -> House:
-    """The house as it is: without networks that an operator has opened."""
-    assert not scene.inline.house.config.allowed_networks
-    return scene.inline.house
+def replace_guard(scene: Scene) -> Services:
+    """The installation as it is: without networks that an operator has opened."""
+    assert not scene.inline.services.config.allowed_networks
+    return scene.inline.services
 
 
 def test_a_role_is_not_raised_by_its_holder(scene: Scene) -> None:
@@ -227,15 +227,15 @@ def test_a_pattern_of_stars_takes_no_time(studio: Owner) -> None:
 def test_what_is_made_without_end_is_refused_at_some_number(studio: Owner, alice: Program) -> None:
     """Tokens, webhooks and invitations by the thousand."""
     person = User.objects.get(username="alice@example.org")
-    for number in range(tokens.MOST - tokens.tokens_of(studio).count()):
+    for number in range(tokens.MAX_TOKENS - tokens.tokens_of(studio).count()):
         tokens.make(studio, person, name=f"t{number}", scopes=[Scope.READ], days=1)
     with pytest.raises(WrongUseError):
         tokens.make(studio, person, name="one more", scopes=[Scope.READ], days=1)
-    for number in range(invitations.MOST_OPEN):
+    for number in range(invitations.MAX_OPEN):
         invitations.invite(studio, f"a{number}@example.org", "viewer", by="Ann")
     with pytest.raises(WrongUseError):
         invitations.invite(studio, "one-more@example.org", "viewer", by="Ann")
-    for number in range(1, webhooks.MOST + 1):
+    for number in range(1, webhooks.MAX_WEBHOOKS + 1):
         Webhook.objects.create(
             owner=studio,
             number=number,

@@ -37,15 +37,15 @@ from workers.operations.retention import sweep
 from workers.services import wiring
 from workers.steps.matching.match import match_pictures
 from workers.steps.notify.mail import send_digests
-from workers.tasks.sync_runner import Inline
+from workers.tasks.sync_runner import SyncRunner
 from workers.tasks.tick import tick
 
 HowOften = MailChoice.HowOften
 
 
 @pytest.fixture
-def studio(inline: Inline, monkeypatch: pytest.MonkeyPatch) -> Owner:
-    monkeypatch.setattr(wiring, "house", lambda: inline.house)
+def studio(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Owner:
+    monkeypatch.setattr(wiring, "services", lambda: inline.services)
     return owner("studio")
 
 
@@ -55,12 +55,12 @@ def member(of: Owner, name: str) -> User:
     return user
 
 
-def opened(inline: Inline, of: Owner, pictures: int) -> None:
+def opened(inline: SyncRunner, of: Owner, pictures: int) -> None:
     """Open a case for each of so many works, and let their events settle."""
     data = [photograph(seed) for seed in range(1, pictures + 1)]
     for number, one in enumerate(data):
-        register(inline.house, of, one, f"Work {number + 1}")
-    match_pictures(inline.house, bring(inline.house, *claimed_slice(of), [copy_of(one) for one in data]))
+        register(inline.services, of, one, f"Work {number + 1}")
+    match_pictures(inline.services, bring(inline.services, *claimed_slice(of), [copy_of(one) for one in data]))
     settle()
 
 
@@ -68,13 +68,13 @@ def settle() -> None:
     Event.objects.update(at=now() - events.SETTLING - timedelta(seconds=1))
 
 
-def send_due(inline: Inline) -> list[Any]:
+def send_due(inline: SyncRunner) -> list[Any]:
     before = len(mail.outbox)
-    send_digests(inline.house, mail_choices.due(inline.house.stale_after, 100))
+    send_digests(inline.services, mail_choices.due(inline.services.stale_after, 100))
     return mail.outbox[before:]
 
 
-def test_a_mail_has_the_picture_and_one_link_to_each_case(inline: Inline, studio: Owner) -> None:
+def test_a_mail_has_the_picture_and_one_link_to_each_case(inline: SyncRunner, studio: Owner) -> None:
     ann = member(studio, "ann")
     mail_choices.choose(studio, ann, HowOften.AT_ONCE, by="Ann")
     opened(inline, studio, 2)
@@ -96,7 +96,7 @@ def test_a_mail_has_the_picture_and_one_link_to_each_case(inline: Inline, studio
     assert send_due(inline) == []
 
 
-def test_a_notice_that_is_due_is_told_with_its_day_in_the_readers_form(inline: Inline, studio: Owner) -> None:
+def test_a_notice_that_is_due_is_told_with_its_day_in_the_readers_form(inline: SyncRunner, studio: Owner) -> None:
     ann = member(studio, "ann")
     mail_choices.choose(studio, ann, HowOften.AT_ONCE, by="Ann")
     User.objects.filter(pk=ann.pk).update(language="zh-hans")
@@ -109,7 +109,7 @@ def test_a_notice_that_is_due_is_told_with_its_day_in_the_readers_form(inline: I
 
 
 def test_who_works_in_a_chinese_browser_gets_chinese_mail_and_who_has_chosen_what_was_chosen(
-    inline: Inline, studio: Owner
+    inline: SyncRunner, studio: Owner
 ) -> None:
     ann = member(studio, "ann")
     mail_choices.choose(studio, ann, HowOften.AT_ONCE, by="Ann")
@@ -124,14 +124,14 @@ def test_who_works_in_a_chinese_browser_gets_chinese_mail_and_who_has_chosen_wha
     assert (ann.reads, ann.browser_language) == ("en", "zh-hans")
 
 
-def test_what_was_decided_meanwhile_is_no_mail(inline: Inline, studio: Owner) -> None:
+def test_what_was_decided_meanwhile_is_no_mail(inline: SyncRunner, studio: Owner) -> None:
     mail_choices.choose(studio, member(studio, "ann"), HowOften.AT_ONCE, by="Ann")
     opened(inline, studio, 1)
     Case.objects.update(decision="cleared", waits=False)
     assert send_due(inline) == []
 
 
-def test_pictures_stay_out_of_the_mail_of_whoever_blurs_them(inline: Inline, studio: Owner) -> None:
+def test_pictures_stay_out_of_the_mail_of_whoever_blurs_them(inline: SyncRunner, studio: Owner) -> None:
     ann = member(studio, "ann")
     User.objects.filter(pk=ann.pk).update(blurs=True)
     mail_choices.choose(studio, ann, HowOften.AT_ONCE, by="Ann")
@@ -140,7 +140,7 @@ def test_pictures_stay_out_of_the_mail_of_whoever_blurs_them(inline: Inline, stu
     assert "cid:" not in sent.alternatives[0].content
 
 
-def test_a_picture_that_was_reported_is_not_in_the_mail(inline: Inline, studio: Owner) -> None:
+def test_a_picture_that_was_reported_is_not_in_the_mail(inline: SyncRunner, studio: Owner) -> None:
     mail_choices.choose(studio, member(studio, "ann"), HowOften.AT_ONCE, by="Ann")
     opened(inline, studio, 2)
     case = studio.cases.get(number=1)
@@ -152,29 +152,29 @@ def test_a_picture_that_was_reported_is_not_in_the_mail(inline: Inline, studio: 
     assert named.startswith("case-2-")
 
 
-def test_a_mail_that_lies_here_as_a_file_goes_with_a_picture_that_is_removed(inline: Inline, studio: Owner) -> None:
+def test_a_mail_that_lies_here_as_a_file_goes_with_a_picture_that_is_removed(inline: SyncRunner, studio: Owner) -> None:
     ann, bob = member(studio, "ann"), member(studio, "bob")
     User.objects.filter(pk=bob.pk).update(blurs=True)
     for person in (ann, bob):
         mail_choices.choose(studio, person, HowOften.AT_ONCE, by="Ann")
     opened(inline, studio, 2)
-    folder = mail_folder(inline.house.config)
-    with override_settings(EMAIL_BACKEND="workers.notify.mail_files.MailFiles", CONFIG=inline.house.config):
-        send_digests(inline.house, mail_choices.due(inline.house.stale_after, 100))
+    folder = mail_folder(inline.services.config)
+    with override_settings(EMAIL_BACKEND="workers.notify.mail_files.MailFiles", CONFIG=inline.services.config):
+        send_digests(inline.services, mail_choices.due(inline.services.stale_after, 100))
     mails = {path: path.read_bytes() for path in folder.glob("*.eml")}
     assert len(mails) == 2
     case = studio.cases.get(number=1)
     assert case.shown is not None
-    purge(inline.house, case.shown.match.found.digest, by="Ann", reason="An order of a court.")
+    purge(inline.services, case.shown.match.found.digest, by="Ann", reason="An order of a court.")
     left = [path for path, data in mails.items() if b"bob@example.org" in data]
     assert [*folder.glob("*.eml")] == left
     for path, data in mails.items():  # written while the purge went on
         path.write_bytes(data)
-    sweep(inline.house)
+    sweep(inline.services)
     assert [*folder.glob("*.eml")] == left
 
 
-def test_mails_that_were_given_up_are_told_to_the_operator_and_tried_again(inline: Inline, studio: Owner) -> None:
+def test_mails_that_were_given_up_are_told_to_the_operator_and_tried_again(inline: SyncRunner, studio: Owner) -> None:
     ann, bob = member(studio, "ann"), member(studio, "bob")
     for person in (ann, bob):
         mail_choices.choose(studio, person, HowOften.AT_ONCE, by="Ann")
@@ -195,7 +195,7 @@ def test_mails_that_were_given_up_are_told_to_the_operator_and_tried_again(inlin
     assert [one.to for one in send_due(inline)] == [["ann@example.org"]]
 
 
-def test_each_member_is_told_as_often_as_chosen(inline: Inline, studio: Owner) -> None:
+def test_each_member_is_told_as_often_as_chosen(inline: SyncRunner, studio: Owner) -> None:
     people = {how: member(studio, how.value) for how in HowOften}
     for how, person in people.items():
         mail_choices.choose(studio, person, how, by="Ann")
@@ -223,7 +223,7 @@ def test_the_morning_is_the_members_own_or_the_installations(studio: Owner, sett
         assert moment.astimezone(timezone.get_fixed_timezone(minutes)).hour == 7
 
 
-def test_who_left_gets_no_mail(inline: Inline, studio: Owner) -> None:
+def test_who_left_gets_no_mail(inline: SyncRunner, studio: Owner) -> None:
     ann = member(studio, "ann")
     mail_choices.choose(studio, ann, HowOften.AT_ONCE, by="Ann")
     events.record(studio, EventKind.REPORT_READY, {"report": 1, "title": "November"})
@@ -233,7 +233,7 @@ def test_who_left_gets_no_mail(inline: Inline, studio: Owner) -> None:
     assert not MailChoice.objects.exists()
 
 
-def test_a_mail_that_no_server_took_is_sent_later(inline: Inline, studio: Owner) -> None:
+def test_a_mail_that_no_server_took_is_sent_later(inline: SyncRunner, studio: Owner) -> None:
     mail_choices.choose(studio, member(studio, "ann"), HowOften.AT_ONCE, by="Ann")
     events.record(studio, EventKind.REPORT_READY, {"report": 1, "title": "November"})
     settle()
@@ -246,7 +246,7 @@ def test_a_mail_that_no_server_took_is_sent_later(inline: Inline, studio: Owner)
     assert len(send_due(inline)) == 1
 
 
-def test_one_click_ends_the_mails_and_looking_at_the_page_does_not(inline: Inline, studio: Owner) -> None:
+def test_one_click_ends_the_mails_and_looking_at_the_page_does_not(inline: SyncRunner, studio: Owner) -> None:
     ann = member(studio, "ann")
     mail_choices.choose(studio, ann, HowOften.AT_ONCE, by="Ann")
     events.record(studio, EventKind.REPORT_READY, {"report": 1, "title": "November"})
@@ -264,7 +264,7 @@ def test_one_click_ends_the_mails_and_looking_at_the_page_does_not(inline: Inlin
 
 
 def test_a_server_that_says_nothing_is_asked_once_and_an_address_that_it_refuses_holds_up_nobody(
-    inline: Inline, studio: Owner
+    inline: SyncRunner, studio: Owner
 ) -> None:
     for name in ("ann", "bob", "carol"):
         mail_choices.choose(studio, member(studio, name), HowOften.AT_ONCE, by=name)
@@ -289,19 +289,19 @@ def test_a_server_that_says_nothing_is_asked_once_and_an_address_that_it_refuses
     assert refused - now() > timedelta(hours=23)
 
 
-def test_the_tick_sends_what_is_due(inline: Inline, studio: Owner) -> None:
+def test_the_tick_sends_what_is_due(inline: SyncRunner, studio: Owner) -> None:
     mail_choices.choose(studio, member(studio, "ann"), HowOften.AT_ONCE, by="Ann")
     member(studio, "bob")
     events.record(studio, EventKind.REPORT_READY, {"report": 1, "title": "November"})
     settle()
     hinted: dict[str, list[int]] = {}
-    inline.house.hint = lambda step, ids: hinted.setdefault(step, []).extend(ids)
-    tick(inline.house)
+    inline.services.enqueue = lambda step, ids: hinted.setdefault(step, []).extend(ids)
+    tick(inline.services)
     assert hinted["mail"] == [MailChoice.objects.get(user__username="ann@example.org").pk]
     assert MailChoice.objects.get(user__username="bob@example.org").how_often == HowOften.DAILY
 
 
-def test_a_feed_has_the_cases_for_whoever_has_the_address(inline: Inline, studio: Owner) -> None:
+def test_a_feed_has_the_cases_for_whoever_has_the_address(inline: SyncRunner, studio: Owner) -> None:
     ann = member(studio, "ann")
     opened(inline, studio, 1)
     client = Client()
@@ -320,7 +320,7 @@ def test_a_feed_has_the_cases_for_whoever_has_the_address(inline: Inline, studio
     assert Client().get(found[0]).status_code == 404
 
 
-def test_a_feed_ends_with_the_membership_or_when_it_is_revoked(inline: Inline, studio: Owner) -> None:
+def test_a_feed_ends_with_the_membership_or_when_it_is_revoked(inline: SyncRunner, studio: Owner) -> None:
     ann, bob = member(studio, "ann"), member(studio, "bob")
     of_ann, of_bob = (f"/feeds/{feeds.make(studio, one, by='x')}/cases.atom" for one in (ann, bob))
     assert Client().get(of_ann).status_code == 200

@@ -9,14 +9,14 @@ from bench.seeded_rows import Sizes
 from exhibit.clock import now
 from registry.models import Case, CaseSighting, User, Work
 from tests.site.browser import use_house
-from workers.tasks.sync_runner import Inline
+from workers.tasks.sync_runner import SyncRunner
 
 
 def test_every_main_page_opens_with_seeded_rows_and_asks_few_questions(
-    inline: Inline, monkeypatch: pytest.MonkeyPatch
+    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    use_house(monkeypatch, inline.house)
-    seed(inline.house, Sizes(works=120, sightings=400, cases=110))
+    use_house(monkeypatch, inline.services)
+    seed(inline.services, Sizes(works=120, sightings=400, cases=110))
     assert (Work.objects.count(), CaseSighting.objects.count()) == (120, 220)
     client = Client()
     client.force_login(User.objects.get(email=PERSON))
@@ -30,7 +30,7 @@ def test_every_main_page_opens_with_seeded_rows_and_asks_few_questions(
     assert not Case.objects.filter(shown=None).exists()
     assert Work.objects.create(owner=Work.objects.earliest("pk").owner, number=121, registered_at=now()).pk == 121
     with pytest.raises(SystemExit, match="rows already"):
-        seed(inline.house, Sizes(1, 2, 1))
+        seed(inline.services, Sizes(1, 2, 1))
 
 
 def test_a_page_is_slow_by_its_95th_percentile() -> None:

@@ -24,11 +24,11 @@ from workers.steps.matching.match import match_pictures
 def with_a_case(site: Site) -> Owner:
     """A case whose found picture is the right upper part of the work, mirrored."""
     studio, data = owner("studio"), photograph(1)
-    register(site.house, studio, data, "Under the wave")
+    register(site.services, studio, data, "Under the wave")
     picture = Image.open(io.BytesIO(data))
     part = jpeg(ImageOps.mirror(picture.crop((60, 0, picture.width, 200))))
     planned, epoch = claimed_slice(studio)
-    match_pictures(site.house, bring(site.house, planned, epoch, [part]))
+    match_pictures(site.services, bring(site.services, planned, epoch, [part]))
     return studio
 
 
@@ -107,7 +107,7 @@ def test_keys_decide_on_the_page_of_a_case_too(site: Site) -> None:
 def test_who_decides_second_reads_who_was_first(site: Site) -> None:
     studio = with_a_case(site)
     page = site.member(studio).open(the_page())
-    decisions.decide_each(site.house, studio, [1], Wish(Choice.CLEAR, "ben@example.org", "Not ours."))
+    decisions.decide_each(site.services, studio, [1], Wish(Choice.CLEAR, "ben@example.org", "Not ours."))
     page.keyboard.press("c")
     page.keyboard.press("c")
     expect(page.locator(".message")).to_contain_text("ben@example.org decided “cleared” before you")
@@ -116,7 +116,7 @@ def test_who_decides_second_reads_who_was_first(site: Site) -> None:
 
 def test_notes_disputes_and_opening_again_are_kept_with_their_words(site: Site) -> None:
     studio = with_a_case(site)
-    decisions.decide_each(site.house, studio, [1], Wish(Choice.CLEAR, "ben@example.org"))
+    decisions.decide_each(site.services, studio, [1], Wish(Choice.CLEAR, "ben@example.org"))
     page = site.member(studio).open(the_page())
     page.get_by_label("A note for the other members").fill("Ask <b>the gallery</b>.")
     page.get_by_role("button", name="Keep the note").click()
@@ -139,7 +139,7 @@ def test_the_chain_says_what_is_there_and_what_comes(site: Site) -> None:
     chain = ann.open(the_page()).locator(".chain")
     expect(chain.locator("li.done")).to_have_count(1)
     expect(chain).to_contain_text("Nothing is sealed until a person decides: not licensed.")
-    decisions.decide_each(site.house, studio, [1], Wish(Choice.CONFIRM, "ann@example.org"))
+    decisions.decide_each(site.services, studio, [1], Wish(Choice.CONFIRM, "ann@example.org"))
     expect(ann.open(the_page()).locator(".chain")).to_contain_text("a moment to undo")
 
 
@@ -148,8 +148,8 @@ def test_pages_of_cases_ask_few_questions_however_many_there_are(site: Site) -> 
     for number in range(2, 12):
         planned, epoch = claimed_slice(studio, f"watch {number}")
         data = photograph(number)
-        register(site.house, studio, data, f"Work {number}")
-        match_pictures(site.house, bring(site.house, planned, epoch, [data], host=f"shop-{number}.example"))
+        register(site.services, studio, data, f"Work {number}")
+        match_pictures(site.services, bring(site.services, planned, epoch, [data], host=f"shop-{number}.example"))
     client = Client()
     client.force_login(User.objects.create_user("ann", "ann@example.org", "not used"))
     Membership.objects.create(user=User.objects.get(), owner=studio, role="owner")
@@ -183,7 +183,7 @@ def test_illegal_content_is_reported_and_gone_from_every_page(site: Site) -> Non
 
 def test_what_goes_along_with_a_reported_picture_is_listed_and_not_asked_for_again_and_again(site: Site) -> None:
     studio = with_a_case(site)
-    files = [(role, site.house.blobs.put(role.encode()).hex) for role in ("wacz", "screenshot", "page-pdf")]
+    files = [(role, site.services.blobs.put(role.encode()).hex) for role in ("wacz", "screenshot", "page-pdf")]
     kept = [{"role": role, "digest": digest, "name": role, "size": 1, "media_type": ""} for role, digest in files]
     Capture.objects.update(files=kept)
     page = site.member(studio).open(the_page() + "?report&history=1")
@@ -232,7 +232,7 @@ def test_what_is_being_sealed_is_shown_as_it_is_without_loading_again(site: Site
     studio = with_a_case(site)
     page = site.member(studio).open(the_page())
     expect(page.locator("#bundles[hx-get]")).to_have_count(0)
-    decisions.decide_each(site.house, studio, [1], Wish(Choice.CONFIRM, "ann@example.org"))
+    decisions.decide_each(site.services, studio, [1], Wish(Choice.CONFIRM, "ann@example.org"))
     page.reload()
     expect(page.locator("#bundles")).to_contain_text("Being sealed.")
     expect(page.locator("#visits")).to_contain_text("A visit is under way.")
@@ -248,7 +248,7 @@ def test_what_is_being_sealed_is_shown_as_it_is_without_loading_again(site: Site
 
 def test_each_deed_is_said_to_have_worked(site: Site) -> None:
     studio = with_a_case(site)
-    decisions.decide_each(site.house, studio, [1], Wish(Choice.CLEAR, "ben@example.org"))
+    decisions.decide_each(site.services, studio, [1], Wish(Choice.CLEAR, "ben@example.org"))
     client = Client()
     client.force_login(User.objects.create_user("ann", "ann@example.org", "not used"))
     Membership.objects.create(user=User.objects.get(), owner=studio, role="owner")
@@ -261,7 +261,7 @@ def test_each_deed_is_said_to_have_worked(site: Site) -> None:
     assert did("dispute") == "The decision is disputed."
     assert did("settle") == "The decision stands."
     assert did("unknown") == ""
-    decisions.decide_each(site.house, studio, [1], Wish(Choice.REOPEN, "ben@example.org"))
+    decisions.decide_each(site.services, studio, [1], Wish(Choice.REOPEN, "ben@example.org"))
     Case.objects.update(waits=False)
     assert did("take-out") == "The case waits for a decision again."
     said = client.get(the_page()).content.decode()

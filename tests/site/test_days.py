@@ -60,17 +60,17 @@ def ways(request: pytest.FixtureRequest) -> Ways:
 
 @pytest.fixture
 def studio(site: Site) -> Owner:
-    site.house.config = replace(site.house.config, anchors=(), languages=("en",))
+    site.services.config = replace(site.services.config, anchors=(), languages=("en",))
     return owner("studio")
 
 
 def found(site: Site, of: Owner, seeds: range, host: str = "shop.invalid") -> None:
     """A case for each of so many works, whose copies stand at one place."""
     for seed in seeds:
-        register(site.house, of, photograph(seed), f"Work {seed}")
+        register(site.services, of, photograph(seed), f"Work {seed}")
     planned, epoch = claimed_slice(of, host)
     match_pictures(
-        site.house, bring(site.house, planned, epoch, [copy_of(photograph(seed)) for seed in seeds], host=host)
+        site.services, bring(site.services, planned, epoch, [copy_of(photograph(seed)) for seed in seeds], host=host)
     )
     CrawlSlice.objects.filter(pk=planned.pk).update(state="done")
     Capture.objects.update(state="failed")  # nobody answers there
@@ -100,7 +100,7 @@ def test_the_photographer_opens_the_case_from_a_mail_and_has_it_sealed(site: Sit
     mail_choices.choose(studio, User.objects.get(), MailChoice.HowOften.AT_ONCE, by="Ann")
     found(site, studio, range(1, 2))
     Event.objects.update(at=now() - 2 * events.SETTLING)
-    send_digests(site.house, mail_choices.due(site.house.stale_after, 100))
+    send_digests(site.services, mail_choices.due(site.services.stale_after, 100))
     (link,) = {word for word in mail.outbox[-1].body.split() if word.endswith("/cases/1/")}
     address = reverse("case", args=["studio", 1])
     assert link.endswith(address)
@@ -181,7 +181,7 @@ def test_the_lawyer_leaves_with_one_zip_and_one_sheet(site: Site, studio: Owner,
     ann.check()
     ways.press(page.get_by_role("button", name=ways.word("Bundle for the court"), exact=True))
     page.locator("[hx-trigger]").wait_for()
-    make_packages(site.house, [Package.objects.get().pk])
+    make_packages(site.services, [Package.objects.get().pk])
     there = page.get_by_role("link", name=ways.word("Download the ZIP"))
     there.wait_for()  # by itself
     with page.expect_download() as download:

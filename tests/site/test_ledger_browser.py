@@ -3,7 +3,7 @@
 import pytest
 from django.urls import reverse
 
-from desk.web.licences import views as licence_pages
+from desk.web.licences import views
 from registry.cases import licence_trial
 from registry.models import Case, Owner
 from registry.notices.notices import draft
@@ -28,10 +28,10 @@ def studio(site: Site) -> Owner:
     """An owner with an open case and a confirmed one."""
     made = owner("studio")
     for seed in (1, 2):
-        register(site.house, made, photograph(seed), f"Work {seed}")
+        register(site.services, made, photograph(seed), f"Work {seed}")
     planned, epoch = claimed_slice(made)
-    match_pictures(site.house, bring(site.house, planned, epoch, [copy_of(photograph(seed)) for seed in (1, 2)]))
-    confirm(site.house, Case.objects.get(number=2), by="Ann", reason="No order.")
+    match_pictures(site.services, bring(site.services, planned, epoch, [copy_of(photograph(seed)) for seed in (1, 2)]))
+    confirm(site.services, Case.objects.get(number=2), by="Ann", reason="No order.")
     keep_licences(made, [NewLicence("Harbour Prints", domain="other.example", territories=("DE", "AT"))])
     draft(made, (2,), "dmca", "en", by="Ann")
     return made
@@ -57,7 +57,7 @@ def test_a_trial_goes_on_by_itself_until_all_cases_are_looked_at(
     site: Site, studio: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(licence_trial, "CASES_AT_ONCE", 1)
-    monkeypatch.setattr(licence_pages, "MOMENT", 0)
+    monkeypatch.setattr(views, "MOMENT", 0)
     ann = site.member(studio)
     page = ann.open(reverse("new-licence", args=["studio"]))
     page.get_by_label("Who may use the works").fill("The shop")

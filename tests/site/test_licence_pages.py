@@ -7,7 +7,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from desk.web.licences import views as licence_pages
+from desk.web.licences import views
 from exhibit.clock import now
 from registry.cases import licence_trial
 from registry.models import Case, Licence, Owner, Role, User, Work
@@ -16,19 +16,19 @@ from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, re
 from tests.site.browser import use_house
 from workers.steps.cases.ledger import look_at_ledger
 from workers.steps.matching.match import match_pictures
-from workers.tasks.sync_runner import Inline
+from workers.tasks.sync_runner import SyncRunner
 
 LEDGER = "/o/studio/licences/"
 
 
 @pytest.fixture
-def studio(inline: Inline, monkeypatch: pytest.MonkeyPatch) -> Owner:
+def studio(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Owner:
     """An owner with a work and an open case at shop.example."""
-    use_house(monkeypatch, inline.house)
+    use_house(monkeypatch, inline.services)
     made = owner("studio")
-    register(inline.house, made, photograph(1))
+    register(inline.services, made, photograph(1))
     planned, epoch = claimed_slice(made)
-    match_pictures(inline.house, bring(inline.house, planned, epoch, [copy_of(photograph(1))]))
+    match_pictures(inline.services, bring(inline.services, planned, epoch, [copy_of(photograph(1))]))
     return made
 
 
@@ -47,7 +47,7 @@ def field(page: str, name: str) -> str:
     return found[1]
 
 
-def test_a_licence_is_tried_then_saved_and_the_case_says_why(ann: Client, studio: Owner, inline: Inline) -> None:
+def test_a_licence_is_tried_then_saved_and_the_case_says_why(ann: Client, studio: Owner, inline: SyncRunner) -> None:
     words = {"licensee": "Harbour Prints", "domain": "https://shop.example/about", "reason": "Order 7"}
     page = ann.post(f"{LEDGER}new", words).content.decode()
     assert "1 open case would be licensed." in page
@@ -55,7 +55,7 @@ def test_a_licence_is_tried_then_saved_and_the_case_says_why(ann: Client, studio
     answer = ann.post(f"{LEDGER}new", {**words, "save": "1", "tried": field(page, "tried")}, follow=True)
     assert answer.redirect_chain == [(f"{LEDGER}1/", 302)]
     assert "being looked at" in answer.content.decode()
-    look_at_ledger(inline.house, waiting_changes(studio))
+    look_at_ledger(inline.services, waiting_changes(studio))
     page = ann.get(f"{LEDGER}1/").content.decode()
     assert "1 case was licensed by it:" in page
     assert Case.objects.get().reason == "Covered by licence 1."
@@ -77,7 +77,7 @@ def test_a_trial_that_takes_long_shows_how_far_it_is_and_goes_on(
     more = {"owner": studio, "work": like.work, "opened_at": like.opened_at}
     Case.objects.bulk_create(Case(number=n, party=f"party-{n}.example", **more) for n in (2, 3))
     monkeypatch.setattr(licence_trial, "CASES_AT_ONCE", 1)
-    monkeypatch.setattr(licence_pages, "MOMENT", 0)
+    monkeypatch.setattr(views, "MOMENT", 0)
     words = {"licensee": "Harbour Prints", "domain": "shop.example"}
     page = ann.post(f"{LEDGER}new", words).content.decode()
     assert "Looked at 1 of 3 cases so far." in page
@@ -123,13 +123,13 @@ def test_a_licence_for_many_works_keeps_all_of_them_when_it_is_changed(ann: Clie
     assert Licence.objects.get(licensee="B").works.count() == 400
 
 
-def test_a_licence_that_ends_lets_go_of_what_was_seen_later(ann: Client, studio: Owner, inline: Inline) -> None:
+def test_a_licence_that_ends_lets_go_of_what_was_seen_later(ann: Client, studio: Owner, inline: SyncRunner) -> None:
     keep_licences(studio, [NewLicence("A", domain="shop.example")])
-    look_at_ledger(inline.house, waiting_changes(studio))
+    look_at_ledger(inline.services, waiting_changes(studio))
     day = (now() - timedelta(days=2)).date().isoformat()
     assert "No reason is given" in ann.post(f"{LEDGER}1/end", {"day": day, "reason": " "}).content.decode()
     ann.post(f"{LEDGER}1/end", {"day": day, "reason": "Terminated"})
-    look_at_ledger(inline.house, waiting_changes(studio))
+    look_at_ledger(inline.services, waiting_changes(studio))
     page = ann.get(f"{LEDGER}1/").content.decode()
     assert "1 case is open again:" in page
     assert "Terminated" in page

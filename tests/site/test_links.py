@@ -21,25 +21,25 @@ from tests.flow.rows import owner
 from tests.site.browser import PHONE, Site, use_house
 from workers.evidence.links import FREE_TRIES, KEPT_FOR, check_link_password, forget_ended, make_link, revoke_link
 from workers.evidence.packages import expire_packages
-from workers.tasks.sync_runner import Inline
+from workers.tasks.sync_runner import SyncRunner
 
 SEALED = b"a sealed bundle"
 CHECKOUT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def studio(inline: Inline, monkeypatch: pytest.MonkeyPatch) -> Owner:
+def studio(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Owner:
     """An owner with a package and a report."""
     cache.clear()
-    use_house(monkeypatch, inline.house)
-    made, digest = owner("studio"), inline.house.blobs.put(SEALED).hex
+    use_house(monkeypatch, inline.services)
+    made, digest = owner("studio"), inline.services.blobs.put(SEALED).hex
     file = {"name": "one.zip", "digest": digest, "size": len(SEALED), "crc": zlib.crc32(SEALED), "bundle": 1}
     until = now() + timedelta(days=3)
     done = {"state": "done", "files": [file]}
     Package.objects.create(
         owner=made, number=1, recipient="court", asked_by="Ann", made_at=now(), expires_at=until, **done
     )
-    csv = {"name": "a.csv", "media_type": "text/csv", "digest": inline.house.blobs.put(b"a,b").hex, "size": 3}
+    csv = {"name": "a.csv", "media_type": "text/csv", "digest": inline.services.blobs.put(b"a,b").hex, "size": 3}
     Report.objects.create(owner=made, number=1, parameters={"title": "May"}, files=[csv], state="done")
     return made
 
@@ -166,10 +166,10 @@ def run_elsewhere(lines: str) -> None:
     subprocess.run([sys.executable, "-c", begin + lines], cwd=CHECKOUT, check=True)
 
 
-def test_a_package_is_kept_for_as_long_as_a_link_leads_to_it(studio: Owner, inline: Inline) -> None:
+def test_a_package_is_kept_for_as_long_as_a_link_leads_to_it(studio: Owner, inline: SyncRunner) -> None:
     token_to(studio)
     Package.objects.filter(expires_at__lt=now() + timedelta(days=6)).update(expires_at=now())
-    assert expire_packages(inline.house) == 0
+    assert expire_packages(inline.services) == 0
     with pytest.raises(WrongUseError, match="1 to 90 days"):
         make_link(studio, Package.objects.get(), days=91, by="Ann")
     Package.objects.update(state="doing")
@@ -191,11 +191,11 @@ def test_links_long_over_are_forgotten_and_no_number_is_given_twice(studio: Owne
     assert sorted(DownloadLink.objects.values_list("number", flat=True)) == [3, 4, 6]
 
 
-def test_members_make_links_see_their_use_and_take_them_back(studio: Owner, inline: Inline) -> None:
+def test_members_make_links_see_their_use_and_take_them_back(studio: Owner, inline: SyncRunner) -> None:
     reviewer, viewer = signed_in(studio), signed_in(studio, Role.VIEWER)
     address = reverse("link-package", args=["studio", 1])
     assert viewer.post(address, {"days": "7"}).status_code == 403
-    with override_settings(CONFIG=replace(inline.house.config, public_url="https://exhibit.example")):
+    with override_settings(CONFIG=replace(inline.services.config, public_url="https://exhibit.example")):
         made = reviewer.post(address, {"days": "7", "note": "Counsel"})
     assert "https://exhibit.example/d/" in made.content.decode()
     assert made.headers["Cache-Control"] == "no-store"

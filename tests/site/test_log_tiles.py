@@ -14,22 +14,22 @@ from registry.models import LogCheckpoint
 from tests.assets.tile_client import TileClient, place
 from workers.log.sequencer import sequence_log, sign_checkpoint
 from workers.services import wiring
-from workers.tasks.sync_runner import Inline
+from workers.tasks.sync_runner import SyncRunner
 
 SIZE = 300
 
 
 @pytest.fixture
-def inline(inline: Inline, monkeypatch: pytest.MonkeyPatch) -> Inline:
-    monkeypatch.setattr(wiring, "house", lambda: inline.house)
+def inline(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> SyncRunner:
+    monkeypatch.setattr(wiring, "services", lambda: inline.services)
     return inline
 
 
-def grow(inline: Inline, count: int) -> None:
+def grow(inline: SyncRunner, count: int) -> None:
     for number in range(count):
         submit(EntryType.CASE, {"number": number})
-    sequence_log(inline.house)
-    sign_checkpoint(inline.house)
+    sequence_log(inline.services)
+    sign_checkpoint(inline.services)
 
 
 def fetch(path: str) -> bytes:
@@ -39,9 +39,9 @@ def fetch(path: str) -> bytes:
     return answer.content
 
 
-def test_a_client_of_its_own_finds_every_entry_under_the_signed_root(inline: Inline) -> None:
+def test_a_client_of_its_own_finds_every_entry_under_the_signed_root(inline: SyncRunner) -> None:
     grow(inline, SIZE)
-    client = TileClient(fetch, inline.house.log.vkey())
+    client = TileClient(fetch, inline.services.log.vkey())
     assert client.size == SIZE
     assert client.hash_of(0, SIZE) == client.root
     leaves = client.leaves()
@@ -53,21 +53,21 @@ def test_a_client_of_its_own_finds_every_entry_under_the_signed_root(inline: Inl
     assert not client.check_inclusion(leaves[0], 1)
 
 
-def test_a_later_head_continues_an_earlier_one_by_the_tiles_alone(inline: Inline) -> None:
+def test_a_later_head_continues_an_earlier_one_by_the_tiles_alone(inline: SyncRunner) -> None:
     grow(inline, 5)
-    early = TileClient(fetch, inline.house.log.vkey())
+    early = TileClient(fetch, inline.services.log.vkey())
     grow(inline, 6)
-    late = TileClient(fetch, inline.house.log.vkey())
+    late = TileClient(fetch, inline.services.log.vkey())
     assert late.hash_of(0, early.size) == early.root
     assert (early.size, late.size) == (5, 11)
     assert fetch("tile/0/000.p/5") == fetch("tile/0/000.p/11")[: 5 * 32]
 
 
-def test_what_no_signed_head_covers_is_not_there(inline: Inline) -> None:
+def test_what_no_signed_head_covers_is_not_there(inline: SyncRunner) -> None:
     assert Client().get("/log/checkpoint").status_code == 404
     grow(inline, 5)
     submit(EntryType.CASE, {"number": 6})
-    sequence_log(inline.house)
+    sequence_log(inline.services)
     wrong = ["tile/0/000.p/6", "tile/entries/000.p/6", "tile/0/000", "tile/1/000.p/1", "tile/0/001.p/1"]
     wrong += ["tile/0/0", "tile/0/x000/000.p/1", "tile/0/000.p/0", "tile/0/000.p/05", "tile/7/000.p/1", "tile/a/000"]
     for path in wrong:
@@ -75,7 +75,7 @@ def test_what_no_signed_head_covers_is_not_there(inline: Inline) -> None:
     assert Client().post("/log/checkpoint").status_code == 405
 
 
-def test_tiles_may_be_kept_for_minutes_and_the_head_for_seconds(inline: Inline) -> None:
+def test_tiles_may_be_kept_for_minutes_and_the_head_for_seconds(inline: SyncRunner) -> None:
     grow(inline, 2)
     assert Client().get("/log/tile/0/000.p/2").headers["Cache-Control"] == "public, max-age=300"
     head = Client().get("/log/checkpoint")

@@ -10,7 +10,7 @@ from tests.site.browser import DESKTOP, PHONE, TABLET, Site
 
 def with_a_case(site: Site) -> Owner:
     studio = owner("studio")
-    found_case(site.house, studio)
+    found_case(site.services, studio)
     return studio
 
 

@@ -6,14 +6,14 @@ from PIL import Image, ImageDraw
 from registry.models import User, WorkPicture
 from tests.assets.textured import textured
 from tests.flow.rows import jpeg, owner, register
-from workers.tasks.sync_runner import Inline
+from workers.tasks.sync_runner import SyncRunner
 
 
-def test_the_page_of_a_work_tells_of_its_caption_and_its_mark(inline: Inline) -> None:
+def test_the_page_of_a_work_tells_of_its_caption_and_its_mark(inline: SyncRunner) -> None:
     studio, captioned = owner("studio"), Image.new("RGB", (480, 410), "white")
     captioned.paste(textured(51))
     ImageDraw.Draw(captioned).text((20, 370), "Lumen Photo Agency", fill="black", font_size=24)
-    work = register(inline.house, studio, jpeg(captioned)).work
+    work = register(inline.services, studio, jpeg(captioned)).work
     WorkPicture.objects.update(marks=[[0.7, 0.8, 0.9, 1.0]])
     client, user = Client(), User.objects.create_user(username="ann@example.org", password="not used")
     studio.memberships.create(user=user)

@@ -16,25 +16,25 @@ from registry.models import LogSubmission, Picture
 from tests.site.browser import use_house
 from tests.site.test_operator import make_well
 from workers.log.configuration import plain_configuration
-from workers.services.wiring import House
-from workers.tasks.sync_runner import Inline
+from workers.services.wiring import Services
+from workers.tasks.sync_runner import SyncRunner
 
 TOKEN = "a-token-of-some-length"
 
 
 @pytest.fixture
-def own(inline: Inline, monkeypatch: pytest.MonkeyPatch) -> House:
-    use_house(monkeypatch, inline.house)
-    return inline.house
+def own(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Services:
+    use_house(monkeypatch, inline.services)
+    return inline.services
 
 
-def asked(house: House, *, token: str = "", networks: tuple[str, ...] = (), address: str = "10.1.2.3") -> int:
-    house.config = replace(house.config, metrics_token=TOKEN if token else "", metrics_networks=networks)
+def asked(services: Services, *, token: str = "", networks: tuple[str, ...] = (), address: str = "10.1.2.3") -> int:
+    services.config = replace(services.config, metrics_token=TOKEN if token else "", metrics_networks=networks)
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     return Client(REMOTE_ADDR=address).get("/metrics", headers=headers).status_code
 
 
-def test_they_are_shown_to_nobody_unless_a_guard_is_set_and_met(own: House) -> None:
+def test_they_are_shown_to_nobody_unless_a_guard_is_set_and_met(own: Services) -> None:
     assert asked(own) == 404
     assert asked(own, token=TOKEN) == 200
     assert asked(own, token=TOKEN + "x") == 404
@@ -52,7 +52,7 @@ def test_they_are_shown_to_nobody_unless_a_guard_is_set_and_met(own: House) -> N
     assert Client().post("/metrics").status_code in (403, 405)
 
 
-def test_they_say_what_the_rows_say(own: House) -> None:
+def test_they_say_what_the_rows_say(own: Services) -> None:
     make_well()
     Picture.objects.create(digest=own.blobs.put(b"a"), size=1, first_seen=now(), state="failed", error="x")
     late = Picture.objects.create(digest=own.blobs.put(b"b"), size=1, first_seen=now())
@@ -76,7 +76,7 @@ def test_they_say_what_the_rows_say(own: House) -> None:
     assert not re.search(r"http|example", answer.content.decode())
 
 
-def test_the_token_is_long_enough_and_stands_in_no_entry_of_the_log(own: House) -> None:
+def test_the_token_is_long_enough_and_stands_in_no_entry_of_the_log(own: Services) -> None:
     with pytest.raises(ConfigError) as caught:
         load_config({"EXHIBIT_METRICS_TOKEN": "short"})
     assert "short" not in str(caught.value).replace("EXHIBIT_METRICS_TOKEN", "")

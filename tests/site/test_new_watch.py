@@ -9,22 +9,21 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 
-from registry.crawls import denylists as rules
-from registry.crawls import watching
+from registry.crawls import denylists, watching
 from registry.models import Owner, User, Watch
 from tests.assets.site import Answer, Site
 from tests.flow.rows import owner
 from tests.site.browser import use_house
 from tests.site.test_watch_pages import fields
-from workers.services.wiring import House
-from workers.tasks.sync_runner import Inline
+from workers.services.wiring import Services
+from workers.tasks.sync_runner import SyncRunner
 
 NEW, MAKE = "/o/studio/watches/new", "/o/studio/watches/make"
 
 
 @pytest.fixture
-def studio(inline: Inline, monkeypatch: pytest.MonkeyPatch) -> Owner:
-    use_house(monkeypatch, House(replace(inline.house.config, allowed_networks=("127.0.0.0/8",))))
+def studio(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Owner:
+    use_house(monkeypatch, Services(replace(inline.services.config, allowed_networks=("127.0.0.0/8",))))
     return owner("studio")
 
 
@@ -121,7 +120,7 @@ def test_a_site_whose_robots_txt_forbids_it_isnt_offered(ann: Client, shop: Site
     "source", ["site http://10.0.0.1/", "site https://denied.example/a", "folder /etc", "warc /etc/passwd", "site", ""]
 )
 def test_what_a_form_makes_up_is_no_source(ann: Client, shop: Site, source: str) -> None:
-    rules.deny("denied.example", by="Ann", reason="asked")
+    denylists.deny("denied.example", by="Ann", reason="asked")
     given = fields(ann.post(NEW, {"address": shop.url("/")}).content.decode())
     answer = ann.post(MAKE, given | {"source": [source], "offered": [source]})
     assert answer.status_code == 422

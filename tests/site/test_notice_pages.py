@@ -14,7 +14,7 @@ from tests.site.browser import use_house
 from workers.cases.decide import confirm
 from workers.notices import wording
 from workers.steps.matching.match import match_pictures
-from workers.tasks.sync_runner import Inline
+from workers.tasks.sync_runner import SyncRunner
 
 PAGE = "/o/studio/notices/"
 FIELDS = {
@@ -29,16 +29,18 @@ ANSWERS = {"purpose": "commercial", "nature": "creative", "amount": "whole", "ma
 
 
 @pytest.fixture
-def studio(inline: Inline, monkeypatch: pytest.MonkeyPatch) -> Owner:
+def studio(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Owner:
     """An owner with two confirmed cases of shop.example."""
-    use_house(monkeypatch, inline.house)
+    use_house(monkeypatch, inline.services)
     made = owner("studio")
     for seed in (1, 2):
-        register(inline.house, made, photograph(seed), f"Work {seed}")
+        register(inline.services, made, photograph(seed), f"Work {seed}")
     planned, epoch = claimed_slice(made)
-    match_pictures(inline.house, bring(inline.house, planned, epoch, [copy_of(photograph(seed)) for seed in (1, 2)]))
+    match_pictures(
+        inline.services, bring(inline.services, planned, epoch, [copy_of(photograph(seed)) for seed in (1, 2)])
+    )
     for case in Case.objects.all():
-        confirm(inline.house, case, by="Ann", reason="No order.")
+        confirm(inline.services, case, by="Ann", reason="No order.")
     return made
 
 

@@ -35,11 +35,11 @@ from workers.matching.index_upkeep import IndexState
 from workers.operations import health
 from workers.operations.backlog import failures, try_again
 from workers.operations.cost import costs_of
-from workers.operations.status import figures
+from workers.operations.status import status_of
 from workers.pipeline.celery import all_queues
 from workers.pipeline.steps import OPENED_AGAIN
-from workers.services.wiring import House
-from workers.tasks.sync_runner import Inline
+from workers.services.wiring import Services
+from workers.tasks.sync_runner import SyncRunner
 
 GONE = "The stored bytes have changed."
 
@@ -62,19 +62,19 @@ def make_well() -> None:
 
 
 @pytest.fixture
-def own(inline: Inline, monkeypatch: pytest.MonkeyPatch) -> House:
-    """A house with a witness, whose page the client sees."""
+def own(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Services:
+    """An installation with a witness, whose page the client sees."""
     given = AnchorConfig(kind="opentimestamps", name="bitcoin", urls=("http://127.0.0.1:9",), development=True)
-    inline.house.config = replace(inline.house.config, anchors=(given,))
-    use_house(monkeypatch, inline.house)
-    return inline.house
+    inline.services.config = replace(inline.services.config, anchors=(given,))
+    use_house(monkeypatch, inline.services)
+    return inline.services
 
 
-def amiss(house: House) -> list[str]:
-    return [one.sentence for one in health.checks(figures(house), house.config) if not one.ok]
+def amiss(services: Services) -> list[str]:
+    return [one.sentence for one in health.checks(status_of(services), services.config) if not one.ok]
 
 
-def test_nobody_but_the_operator_sees_it(own: House) -> None:
+def test_nobody_but_the_operator_sees_it(own: Services) -> None:
     for address in ("/operator/", "/operator/retry", "/operator/leave"):
         assert Client().get(address).status_code in (302, 405)
         assert Client().post(address).status_code in (302, 405)
@@ -96,7 +96,7 @@ def person_page(*, staff: bool) -> bytes:
     return client.get("/accuracy/").content
 
 
-def test_when_all_is_well_the_page_says_so(own: House) -> None:
+def test_when_all_is_well_the_page_says_so(own: Services) -> None:
     make_well()
     client = person(staff=True)
     answer = client.get("/operator/").content.decode()
@@ -104,7 +104,7 @@ def test_when_all_is_well_the_page_says_so(own: House) -> None:
     assert amiss(own) == []
 
 
-def test_without_workers_it_says_what_to_do(own: House) -> None:
+def test_without_workers_it_says_what_to_do(own: Services) -> None:
     assert amiss(own) == ["No worker runs: nothing is crawled, compared or sealed."]
     make_well()
     Heartbeat.objects.filter(name="worker@here").delete()
@@ -120,7 +120,7 @@ def test_without_workers_it_says_what_to_do(own: House) -> None:
     assert amiss(own) == ["The tick doesn't come: schedules and waiting work aren't looked at."]
 
 
-def test_each_thing_that_is_amiss_is_one_sentence(own: House) -> None:
+def test_each_thing_that_is_amiss_is_one_sentence(own: Services) -> None:
     make_well()
     studio = owner("studio")
     work = register(own, studio, photograph(1)).work
@@ -140,7 +140,7 @@ def test_each_thing_that_is_amiss_is_one_sentence(own: House) -> None:
     told = amiss(own)
     watch = planned.crawl.watch.name
     assert f"See what it refused: exhibit crawl show {watch} --owner studio" in [
-        one.remedy for one in health.checks(figures(own), own.config)
+        one.remedy for one in health.checks(status_of(own), own.config)
     ]
     for words in (
         "crawling stops below",
@@ -156,16 +156,16 @@ def test_each_thing_that_is_amiss_is_one_sentence(own: House) -> None:
     assert len(told) == 8
 
 
-def test_how_far_indexes_are_behind_is_said(own: House) -> None:
-    found = figures(own)
+def test_how_far_indexes_are_behind_is_said(own: Services) -> None:
+    found = status_of(own)
     behind = replace(found, indexes=[IndexState("works", "sscd", 10, 4_321, 0, 0)])
     (said,) = [one.sentence for one in health.checks(behind, own.config) if one.name == "indexes"]
     assert said == "All indexes are whole. Changes not yet in an index: 4,321 at most."
 
 
-def test_only_a_witness_that_has_answered_is_said_to_answer(own: House) -> None:
+def test_only_a_witness_that_has_answered_is_said_to_answer(own: Services) -> None:
     def said() -> str:
-        return next(one.sentence for one in health.checks(figures(own), own.config) if one.name == "witnesses")
+        return next(one.sentence for one in health.checks(status_of(own), own.config) if one.name == "witnesses")
 
     assert said() == "0 of 1 outside witness has answered, when it was asked last."
     state = WitnessState.objects.create(kind="opentimestamps", witness="bitcoin", answered_at=now())
@@ -174,7 +174,7 @@ def test_only_a_witness_that_has_answered_is_said_to_answer(own: House) -> None:
     assert said() == "0 of 1 outside witness has answered, when it was asked last."
 
 
-def test_a_case_that_was_opened_again_and_expired_pictures_are_nobodys_worry(own: House) -> None:
+def test_a_case_that_was_opened_again_and_expired_pictures_are_nobodys_worry(own: Services) -> None:
     make_well()
     studio = owner("studio")
     case = Case.objects.create(
@@ -183,12 +183,12 @@ def test_a_case_that_was_opened_again_and_expired_pictures_are_nobodys_worry(own
     Bundle.objects.create(case=case, number=1, state="failed", error=OPENED_AGAIN)
     Picture.objects.create(digest=own.blobs.put(b"a"), size=1, first_seen=now(), state="failed", bytes_state="expired")
     assert amiss(own) == []
-    assert try_again(own.hint, "seal") == try_again(own.hint, "match") == 0
+    assert try_again(own.enqueue, "seal") == try_again(own.enqueue, "match") == 0
 
 
-def test_what_was_given_up_is_tried_again_by_reason(own: House) -> None:
+def test_what_was_given_up_is_tried_again_by_reason(own: Services) -> None:
     client, told = person(staff=True), []
-    own.hint = lambda step, ids: told.append((step, list(ids)))
+    own.enqueue = lambda step, ids: told.append((step, list(ids)))
     rows = [
         Picture.objects.create(
             digest=own.blobs.put(bytes([place])), size=1, first_seen=now(), state="failed", error=why, attempts=5
@@ -208,7 +208,7 @@ def test_what_was_given_up_is_tried_again_by_reason(own: House) -> None:
     assert "There is no step" in client.post("/operator/retry", {"step": "x"}, follow=True).content.decode()
 
 
-def test_what_nobody_can_mend_is_left_as_it_is_and_told_no_more(own: House) -> None:
+def test_what_nobody_can_mend_is_left_as_it_is_and_told_no_more(own: Services) -> None:
     make_well()
     client = person(staff=True)
     lost, other = (
@@ -236,7 +236,7 @@ def test_what_nobody_can_mend_is_left_as_it_is_and_told_no_more(own: House) -> N
 
 
 def test_the_page_asks_few_questions(
-    own: House, django_capture_on_commit_callbacks: Callable[..., AbstractContextManager[list[object]]]
+    own: Services, django_capture_on_commit_callbacks: Callable[..., AbstractContextManager[list[object]]]
 ) -> None:
     client = person(staff=True)
     with django_capture_on_commit_callbacks(execute=True):  # what a process looks up once
@@ -256,7 +256,7 @@ def test_the_page_asks_few_questions(
     assert len(asked) <= 30, "\n".join(one["sql"][:100] for one in asked)
 
 
-def test_cost_is_measured_seconds_times_the_price(own: House) -> None:
+def test_cost_is_measured_seconds_times_the_price(own: Services) -> None:
     running.add_time("match", rows=200, seconds=100, processor_seconds=50)
     running.add_time("slice", rows=0, seconds=900, processor_seconds=30)
     taken = running.taken_since(now())
@@ -274,7 +274,7 @@ def test_cost_is_measured_seconds_times_the_price(own: House) -> None:
 
 def test_the_operator_looks_at_it_on_a_phone_and_tries_again(site: Site) -> None:
     Picture.objects.create(
-        digest=site.house.blobs.put(b"a"), size=1, first_seen=now(), state="failed", error=GONE + " word" * 60
+        digest=site.services.blobs.put(b"a"), size=1, first_seen=now(), state="failed", error=GONE + " word" * 60
     )
     make_well()
     running.add_time("match", rows=200, seconds=100, processor_seconds=50)
@@ -292,7 +292,7 @@ def test_the_operator_looks_at_it_on_a_phone_and_tries_again(site: Site) -> None
     ann.check()
 
 
-def test_reasons_are_said_in_the_operators_language(own: House) -> None:
+def test_reasons_are_said_in_the_operators_language(own: Services) -> None:
     make_well()
     moment = now() - timedelta(days=1)
     why = "No calendar of bitcoin took the digest: https://a.example doesn't answer. https://b.example doesn't answer."
@@ -307,7 +307,7 @@ def test_reasons_are_said_in_the_operators_language(own: House) -> None:
         assert english not in chinese, english
 
 
-def test_large_numbers_have_their_thousands_apart(own: House) -> None:
+def test_large_numbers_have_their_thousands_apart(own: Services) -> None:
     studio = owner("studio")
     claimed_slice(studio)
     Crawl.objects.update(pages=20_000)

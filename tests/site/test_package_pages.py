@@ -16,14 +16,14 @@ from tests.flow.rows import owner
 from tests.flow.sealed import sealed_bundle
 from tests.site.browser import PHONE, Site, Visitor, use_house
 from workers.steps.cases.package import make_packages
-from workers.tasks.sync_runner import Inline
+from workers.tasks.sync_runner import SyncRunner
 
 
 @pytest.fixture
-def studio(inline: Inline, monkeypatch: pytest.MonkeyPatch) -> Owner:
+def studio(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Owner:
     """An owner with three sealed cases: two of shop.invalid, one of another party."""
-    use_house(monkeypatch, inline.house)
-    inline.house.config = replace(inline.house.config, anchors=(), languages=("en",))
+    use_house(monkeypatch, inline.services)
+    inline.services.config = replace(inline.services.config, anchors=(), languages=("en",))
     made = owner("studio")
     for seed in (1, 2, 3):
         sealed_bundle(inline, made, seed)
@@ -54,7 +54,7 @@ def test_cases_are_found_by_the_name_of_the_party_and_ticked_by_it(studio: Owner
     assert lawyer.get(address, {"q": "shop"}).content.decode().count('name="case"') == 1
 
 
-def test_the_zip_is_asked_for_made_taken_and_witnessed(studio: Owner, inline: Inline) -> None:
+def test_the_zip_is_asked_for_made_taken_and_witnessed(studio: Owner, inline: SyncRunner) -> None:
     lawyer = signed_in(studio)
     asked = {"case": ["1", "2"], "recipient": "other-side", "reason": "For the court."}
     answer = lawyer.post(reverse("request-package", args=["studio"]), asked)
@@ -63,7 +63,7 @@ def test_the_zip_is_asked_for_made_taken_and_witnessed(studio: Owner, inline: In
     waiting = lawyer.get(reverse("package-state", args=["studio", 1])).content.decode()
     assert "0 of 2 are ready." in waiting
     assert "hx-trigger" in waiting
-    make_packages(inline.house, [Package.objects.get().pk])
+    make_packages(inline.services, [Package.objects.get().pk])
     there = lawyer.get(reverse("package-state", args=["studio", 1])).content.decode()
     assert "hx-trigger" not in there
     assert "Download the ZIP" in there
@@ -77,10 +77,10 @@ def test_the_zip_is_asked_for_made_taken_and_witnessed(studio: Owner, inline: In
     assert taken.count() == 1
 
 
-def test_what_is_kept_is_listed_with_what_it_is_and_can_be_removed(studio: Owner, inline: Inline) -> None:
+def test_what_is_kept_is_listed_with_what_it_is_and_can_be_removed(studio: Owner, inline: SyncRunner) -> None:
     lawyer = signed_in(studio)
     lawyer.post(reverse("request-package", args=["studio"]), {"case": ["3"], "recipient": "court"})
-    make_packages(inline.house, [Package.objects.get().pk])
+    make_packages(inline.services, [Package.objects.get().pk])
     listed = lawyer.get(reverse("downloads", args=["studio"])).content.decode()
     assert "For the court: gallery.example" in listed
     assert "kept until" in listed
@@ -98,10 +98,10 @@ def test_nothing_chosen_is_said(studio: Owner, asked: dict[str, object]) -> None
     assert not Package.objects.exists()
 
 
-def test_a_viewer_takes_what_is_there_and_asks_for_nothing(studio: Owner, inline: Inline) -> None:
+def test_a_viewer_takes_what_is_there_and_asks_for_nothing(studio: Owner, inline: SyncRunner) -> None:
     lawyer, viewer = signed_in(studio), signed_in(studio, Role.VIEWER)
     lawyer.post(reverse("request-package", args=["studio"]), {"case": ["1"], "recipient": "court"})
-    make_packages(inline.house, [Package.objects.get().pk])
+    make_packages(inline.services, [Package.objects.get().pk])
     assert b"Bundle for the court</button>" not in viewer.get(reverse("bundles", args=["studio"])).content
     assert viewer.get(reverse("package-file", args=["studio", 1])).getvalue()
     for name in ("request-package", "package-again", "remove-package"):
@@ -135,7 +135,7 @@ def test_a_court_bundle_is_at_most_four_clicks_from_the_partys_name(studio: Owne
     ann.check()
     clicks.on("button", "Bundle for the court")
     page.get_by_text("0 of 2 are ready.").wait_for()
-    make_packages(site.house, [Package.objects.get().pk])
+    make_packages(site.services, [Package.objects.get().pk])
     page.get_by_role("link", name="Download the ZIP").wait_for()  # by itself
     ann.check()
     with page.expect_download() as download:

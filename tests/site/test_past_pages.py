@@ -12,14 +12,14 @@ from exhibit.errors import WrongUseError
 from registry.crawls import revisits, watching
 from registry.models import Case, Crawl, LogOpening, Match, Owner, Picture, Revisit, User, Watch, Work, WorkPicture
 from tests.flow.rows import found_case, owner
-from workers.tasks.sync_runner import Inline
+from workers.tasks.sync_runner import SyncRunner
 
 
 @pytest.fixture
-def studio(inline: Inline) -> Owner:
+def studio(inline: SyncRunner) -> Owner:
     """An owner with a work of which a copy was found."""
     made = owner("studio")
-    found_case(inline.house, made)
+    found_case(inline.services, made)
     return made
 
 
@@ -48,7 +48,7 @@ def test_a_work_tells_how_far_the_search_is_and_what_had_expired(studio: Owner) 
     assert "Seen there, and gone." in shown
 
 
-def test_what_became_of_asking_again_is_said_in_the_readers_language(inline: Inline, studio: Owner) -> None:
+def test_what_became_of_asking_again_is_said_in_the_readers_language(inline: SyncRunner, studio: Owner) -> None:
     crawl = Crawl.objects.create(watch=past_watch(studio), number=1, state="done", started_at=now())
     registered = WorkPicture.objects.get().picture
     found = Picture.objects.exclude(pk=registered.pk).get()

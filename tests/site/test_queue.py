@@ -21,10 +21,12 @@ def cases_of(site: Site, works: int, hosts: tuple[str, ...] = ("shop.example",))
     studio = owner("studio")
     pictures = [photograph(seed) for seed in range(1, works + 1)]
     for number, data in enumerate(pictures, 1):
-        register(site.house, studio, data, f"Work {number}")
+        register(site.services, studio, data, f"Work {number}")
     for host in hosts:
         planned, epoch = claimed_slice(studio, host)
-        match_pictures(site.house, bring(site.house, planned, epoch, [copy_of(one) for one in pictures], host=host))
+        match_pictures(
+            site.services, bring(site.services, planned, epoch, [copy_of(one) for one in pictures], host=host)
+        )
     return studio
 
 
@@ -80,7 +82,7 @@ def test_back_after_a_decision_shows_the_queue_as_it_is(site: Site) -> None:
     studio = cases_of(site, 3)
     ann = queue(site.member(studio))
     settled(ann, 3)
-    decisions.decide_each(site.house, studio, [1, 2], Wish(Choice.CLEAR, "ben@example.org", "Not ours."))
+    decisions.decide_each(site.services, studio, [1, 2], Wish(Choice.CLEAR, "ben@example.org", "Not ours."))
     # what a browser says to a page that it kept while its reader was elsewhere; Playwright's browsers keep none
     ann.page.evaluate("window.dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))")
     settled(ann, 1)
@@ -134,7 +136,7 @@ def test_who_comes_second_is_told_on_the_spot(site: Site) -> None:
     ann = queue(site.member(studio))
     first = ann.page.locator(".item").first
     number = int(first.get_attribute("data-number") or 0)
-    decisions.decide_each(site.house, studio, [number], Wish(Choice.CLEAR, "ben@example.org", "Not ours."))
+    decisions.decide_each(site.services, studio, [number], Wish(Choice.CLEAR, "ben@example.org", "Not ours."))
     ann.page.keyboard.press("c")
     expect(first.locator(".outcome")).to_contain_text("ben@example.org decided it before you")
     expect(first.locator(".outcome")).to_contain_text("Not ours.")
@@ -222,7 +224,7 @@ def test_a_party_is_found_by_its_name(site: Site) -> None:
 
 def test_look_alikes_lie_in_a_drawer_and_can_be_taken_out(site: Site) -> None:
     studio = cases_of(site, 1, ("alpha.example", "beta.example"))
-    decisions.decide_each(site.house, studio, [1], Wish(Choice.CLEAR, "ann"))
+    decisions.decide_each(site.services, studio, [1], Wish(Choice.CLEAR, "ann"))
     ann = queue(site.member(studio), "?state=look-alikes")
     expect(ann.page.locator(".item")).to_have_count(1)
     ann.page.get_by_role("button", name="Take it out").click()
@@ -232,7 +234,7 @@ def test_look_alikes_lie_in_a_drawer_and_can_be_taken_out(site: Site) -> None:
 
 def test_confirmed_cases_are_ticked_and_carried_to_a_bundle_or_a_notice_by_keys(site: Site) -> None:
     studio = cases_of(site, 2, ("a.example", "b.example"))
-    decisions.decide_each(site.house, studio, [1, 2, 3, 4], Wish(Choice.CONFIRM, "ben@example.org"))
+    decisions.decide_each(site.services, studio, [1, 2, 3, 4], Wish(Choice.CONFIRM, "ben@example.org"))
     ann = queue(site.member(studio), "?state=confirmed")
     for key in "jtjt":
         ann.page.keyboard.press(key)
@@ -262,7 +264,7 @@ def test_what_was_just_confirmed_can_be_ticked_until_it_is_undone(site: Site) ->
 
 def test_ticked_cases_of_two_parties_are_carried_without_javascript_and_the_rest_is_named(site: Site) -> None:
     studio = cases_of(site, 1, ("a.example", "b.example"))
-    decisions.decide_each(site.house, studio, [1, 2], Wish(Choice.CONFIRM, "ben@example.org"))
+    decisions.decide_each(site.services, studio, [1, 2], Wish(Choice.CONFIRM, "ben@example.org"))
     page = queue(site.member(studio, javascript=False), "?state=confirmed").page
     for box in page.locator(".pick input").all():
         box.check()
@@ -332,7 +334,7 @@ def test_the_next_case_is_the_one_that_follows_in_the_queue(site: Site) -> None:
         ann.page.keyboard.press("j")
         ann.page.wait_for_url(f"**{reverse('case', args=['studio', number])}")
     expect(ann.page.locator("a.next")).to_have_count(0)
-    decisions.decide_each(site.house, studio, [others[-1]], Wish(Choice.CONFIRM, "ann"))
+    decisions.decide_each(site.services, studio, [others[-1]], Wish(Choice.CONFIRM, "ann"))
     ann.page.reload()
     assert ann.page.locator("a.next").get_attribute("href") == reverse("case", args=["studio", first])
 

@@ -15,11 +15,11 @@ from exhibit.entries import EntryType
 from registry.models import Case, LogSubmission, Membership, Owner, Report, Role, Sighting, User
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.site.browser import PHONE, Site, use_house
-from workers.services.wiring import House
+from workers.services.wiring import Services
 from workers.steps.cases import report as step
 from workers.steps.cases.report import make_reports
 from workers.steps.matching.match import match_pictures
-from workers.tasks.sync_runner import Inline
+from workers.tasks.sync_runner import SyncRunner
 
 ASKED = {"decision": ["open", "confirmed", "licensed"], "format": ["json"], "language": ["en"]}
 
@@ -27,16 +27,16 @@ ASKED = {"decision": ["open", "confirmed", "licensed"], "format": ["json"], "lan
 class Desk:
     """A studio with two cases of two watches, and its owner at the site."""
 
-    def __init__(self, inline: Inline) -> None:
-        inline.house.config = replace(inline.house.config, anchors=(), languages=("en",))
+    def __init__(self, inline: SyncRunner) -> None:
+        inline.services.config = replace(inline.services.config, anchors=(), languages=("en",))
         self.inline = inline
         self.studio = owner("studio")
         for number in (1, 2):
             data = photograph(number)
-            register(inline.house, self.studio, data, f"Work {number}")
+            register(inline.services, self.studio, data, f"Work {number}")
             planned, epoch = claimed_slice(self.studio, f"watch-{number}")
             match_pictures(
-                inline.house, bring(inline.house, planned, epoch, [copy_of(data)], host=f"shop-{number}.example")
+                inline.services, bring(inline.services, planned, epoch, [copy_of(data)], host=f"shop-{number}.example")
             )
         self.client = member(self.studio, Role.REVIEWER)
 
@@ -46,7 +46,7 @@ class Desk:
         assert answer.status_code == 302, answer.content.decode()
         report = Report.objects.order_by("number").last()
         assert report is not None
-        make_reports(self.inline.house, [report.pk])
+        make_reports(self.inline.services, [report.pk])
         report.refresh_from_db()
         return report
 
@@ -58,7 +58,7 @@ class Desk:
         """What a report holds."""
         assert (report.state, report.error) == ("done", "")
         (file,) = [one for one in report.files if one["name"].endswith(".json")]
-        plain: dict[str, Any] = json.loads(self.inline.house.blobs.get(Digest.from_hex(file["digest"])))
+        plain: dict[str, Any] = json.loads(self.inline.services.blobs.get(Digest.from_hex(file["digest"])))
         return plain
 
 
@@ -71,8 +71,8 @@ def member(of: Owner, role: Role) -> Client:
 
 
 @pytest.fixture
-def desk(inline: Inline, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    use_house(monkeypatch, inline.house)
+def desk(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    use_house(monkeypatch, inline.services)
     return Desk(inline)
 
 
@@ -149,7 +149,7 @@ def test_how_far_a_report_is_is_asked_for_until_it_is_there(desk: Desk) -> None:
     waiting = desk.client.get("/o/studio/downloads/reports/1/state").content.decode()
     assert "It waits to be made." in waiting
     assert "hx-trigger" in waiting
-    make_reports(desk.inline.house, [Report.objects.get().pk])
+    make_reports(desk.inline.services, [Report.objects.get().pk])
     there = desk.client.get("/o/studio/downloads/reports/1/state").content.decode()
     assert "studio-report-1.json" in there
     assert "hx-trigger" not in there
@@ -164,7 +164,7 @@ def test_a_report_that_failed_is_made_when_it_is_asked_for_again(desk: Desk) -> 
     desk.client.post("/o/studio/downloads/reports/1/again")
     report = Report.objects.get()
     assert report.state == "todo"
-    make_reports(desk.inline.house, [report.pk])
+    make_reports(desk.inline.services, [report.pk])
     report.refresh_from_db()
     assert (report.state, report.error) == ("done", "")
 
@@ -188,10 +188,10 @@ def test_a_removed_report_is_gone_with_its_files_and_its_number_stays_taken(desk
     desk.client.post("/o/studio/downloads/reports/2/remove")
     assert desk.client.get("/o/studio/downloads/reports/2/files/studio-report-2.csv").status_code == 404
     assert "studio-report-2" not in desk.client.get("/o/studio/downloads/").content.decode()
-    assert digests["studio-report-2.json"] not in desk.inline.house.blobs
-    assert digests["studio-report-1.csv"] in desk.inline.house.blobs
+    assert digests["studio-report-2.json"] not in desk.inline.services.blobs
+    assert digests["studio-report-1.csv"] in desk.inline.services.blobs
     desk.client.post("/o/studio/downloads/reports/1/remove")
-    assert digests["studio-report-1.csv"] not in desk.inline.house.blobs
+    assert digests["studio-report-1.csv"] not in desk.inline.services.blobs
     assert desk.ask().number == 3
     removed = LogSubmission.objects.filter(type=EntryType.SETTING, opening__content__what="report removed")
     assert removed.count() == 2
@@ -201,17 +201,17 @@ def test_a_report_that_is_removed_while_it_is_made_leaves_nothing(desk: Desk, mo
     put = step._kept
     made: list[Digest] = []
 
-    def removed_meanwhile(house: House, file: MadeFile) -> dict[str, object]:
-        kept = put(house, file)
+    def removed_meanwhile(services: Services, file: MadeFile) -> dict[str, object]:
+        kept = put(services, file)
         made.append(Digest.from_hex(str(kept["digest"])))
         desk.client.post("/o/studio/downloads/reports/1/remove")
         return kept
 
     monkeypatch.setattr(step, "_kept", removed_meanwhile)
     desk.client.post("/o/studio/downloads/report", ASKED)
-    make_reports(desk.inline.house, [Report.objects.get().pk])
+    make_reports(desk.inline.services, [Report.objects.get().pk])
     assert made
-    assert not any(digest in desk.inline.house.blobs for digest in made)
+    assert not any(digest in desk.inline.services.blobs for digest in made)
     assert Report.objects.get().files == []
 
 
@@ -219,10 +219,10 @@ def test_bytes_that_went_before_they_were_recorded_are_put_again(desk: Desk, mon
     put = step._kept
     times: list[dict[str, object]] = []
 
-    def gone_once(house: House, file: MadeFile) -> dict[str, object]:
-        kept = put(house, file)
+    def gone_once(services: Services, file: MadeFile) -> dict[str, object]:
+        kept = put(services, file)
         if not times:
-            house.blobs.remove(Digest.from_hex(str(kept["digest"])))
+            services.blobs.remove(Digest.from_hex(str(kept["digest"])))
         times.append(kept)
         return kept
 
@@ -230,13 +230,13 @@ def test_bytes_that_went_before_they_were_recorded_are_put_again(desk: Desk, mon
     report = desk.ask()
     assert (report.state, report.files) == ("todo", [])
     Report.objects.update(not_before=None)
-    make_reports(desk.inline.house, [report.pk])
+    make_reports(desk.inline.services, [report.pk])
     report.refresh_from_db()
     assert desk.plain(report)["format"] == "exhibit-report/1"
 
 
 def test_a_report_can_be_asked_for_and_read_by_everybody(site: Site) -> None:
-    register(site.house, owner("studio"), photograph(1))
+    register(site.services, owner("studio"), photograph(1))
     ann = site.member(Owner.objects.get(), size=PHONE, scheme="dark")
     page = ann.open("/o/studio/downloads/")
     page.get_by_role("link", name="New report").click()

@@ -15,15 +15,15 @@ from tests.flow.rows import owner
 from tests.site.browser import use_house
 from tests.site.test_watch_pages import fields
 from workers.crawls.search_keys import key_of
-from workers.services.wiring import House
-from workers.tasks.sync_runner import Inline
+from workers.services.wiring import Services
+from workers.tasks.sync_runner import SyncRunner
 
 PAGE = "/o/studio/watches/searches/"
 
 
 @pytest.fixture
-def house(inline: Inline, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
-    made = House(replace(inline.house.config, allowed_networks=("127.0.0.0/8",)))
+def services(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
+    made = Services(replace(inline.services.config, allowed_networks=("127.0.0.0/8",)))
     use_house(monkeypatch, made)
     with Site() as site:
         put_market(made.config.data_dir, site)
@@ -38,7 +38,7 @@ def member(of: Owner, role: Role, name: str) -> Client:
 
 
 @pytest.fixture
-def studio(house: House) -> Owner:
+def studio(services: Services) -> Owner:
     return owner("studio")
 
 
@@ -47,16 +47,16 @@ def ann(studio: Owner) -> Client:
     return member(studio, Role.OWNER, "ann@example.org")
 
 
-def test_a_key_is_kept_said_to_be_there_and_never_shown(ann: Client, studio: Owner, house: House) -> None:
+def test_a_key_is_kept_said_to_be_there_and_never_shown(ann: Client, studio: Owner, services: Services) -> None:
     page = ann.get(PAGE).content.decode()
     assert "TinEye" in page
     assert "No key yet." in page
     answer = ann.post(f"{PAGE}tineye/key", {"key": f" {KEY} "}, follow=True)
     assert KEY not in answer.content.decode()
     assert "A key is kept" in answer.content.decode()
-    assert key_of(house, studio, "tineye") == KEY
+    assert key_of(services, studio, "tineye") == KEY
     ann.post(f"{PAGE}tineye/key", {"key": "another"})
-    assert key_of(house, studio, "tineye") == "another"
+    assert key_of(services, studio, "tineye") == "another"
     ann.post(f"{PAGE}tineye/drop")
     assert not SearchKey.objects.exists()
 
@@ -105,7 +105,7 @@ def test_a_watch_of_words_keeps_each_line_once(ann: Client) -> None:
 
 def test_the_run_says_what_the_search_said(ann: Client, studio: Owner) -> None:
     source = [("search", "tineye")]
-    watch = watching.add_watch(studio, "t", source, every=watching.LONGEST, budget={}, politeness={})
+    watch = watching.add_watch(studio, "t", source, every=watching.MAX_INTERVAL, budget={}, politeness={})
     watching.start_now(watch)
     address = "/o/studio/watches/1/crawls/1/progress"
     Inquiry.objects.update(asked=3, found=12, not_before=now(), error="TinEye asks to be asked later.")
@@ -116,7 +116,7 @@ def test_the_run_says_what_the_search_said(ann: Client, studio: Owner) -> None:
     assert "are used up" in ann.get(address).content.decode()
 
 
-def test_only_owners_keep_keys_and_viewers_make_no_watch(studio: Owner, house: House) -> None:
+def test_only_owners_keep_keys_and_viewers_make_no_watch(studio: Owner, services: Services) -> None:
     reviewer, viewer = member(studio, Role.REVIEWER, "bea@example.org"), member(studio, Role.VIEWER, "cem@example.org")
     for one in (reviewer, viewer):
         assert one.post(f"{PAGE}tineye/key", {"key": KEY}).status_code == 403

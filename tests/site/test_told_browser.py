@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 def test_the_pages_can_be_used_by_everybody(site: Site) -> None:
     studio = owner("studio")
     row, _ = webhooks.add_webhook(
-        site.house, studio, "https://example.org/hooks/exhibit", (EventKind.CASE_OPENED,), by="ann@example.org"
+        site.services, studio, "https://example.org/hooks/exhibit", (EventKind.CASE_OPENED,), by="ann@example.org"
     )
     Webhook.objects.filter(pk=row.pk).update(failing_since=now(), ask_after=now())
     for number in range(1, 4):

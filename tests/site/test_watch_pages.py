@@ -10,12 +10,12 @@ from django.test import Client
 from exhibit.clock import now
 from exhibit.errors import WrongUseError
 from exhibit.network.urls import url_key
-from registry.accounts import scoped as owned
+from registry.accounts import scoped
 from registry.crawls import crawling, schedules, watching
 from registry.models import Crawl, LogOpening, Owner, Refusal, User, Watch
 from tests.flow.rows import bring, claim, owner, photograph, register
 from tests.site.browser import use_house
-from workers.tasks.sync_runner import Inline
+from workers.tasks.sync_runner import SyncRunner
 
 DAY = timedelta(days=1)
 SHOP = [("site", "http://shop.example/")]
@@ -23,8 +23,8 @@ ADDRESS = "/o/studio/watches/1/"
 
 
 @pytest.fixture
-def studio(inline: Inline, monkeypatch: pytest.MonkeyPatch) -> Owner:
-    use_house(monkeypatch, inline.house)
+def studio(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Owner:
+    use_house(monkeypatch, inline.services)
     return owner("studio")
 
 
@@ -115,8 +115,8 @@ def test_running_now_leaves_the_schedule_as_it_is_and_leads_to_the_run(ann: Clie
     assert Crawl.objects.count() == 1
 
 
-def test_a_full_disk_is_said_and_starts_nothing(inline: Inline, ann: Client, shop: Watch) -> None:
-    inline.house.config = replace(inline.house.config, disk_floor_bytes=2**62)
+def test_a_full_disk_is_said_and_starts_nothing(inline: SyncRunner, ann: Client, shop: Watch) -> None:
+    inline.services.config = replace(inline.services.config, disk_floor_bytes=2**62)
     assert b"The disk is nearly full" in ann.post(f"{ADDRESS}run", follow=True).content
     assert not Crawl.objects.exists()
 
@@ -153,8 +153,8 @@ def test_only_a_watch_over_sites_has_places(ann: Client, studio: Owner, shop: Wa
         assert "Add or remove places" not in ann.get(f"/o/studio/watches/{number}/").content.decode()
 
 
-def test_a_canary_out_of_reach_is_said_to_be(inline: Inline, ann: Client, studio: Owner, shop: Watch) -> None:
-    register(inline.house, studio, photograph(1))
+def test_a_canary_out_of_reach_is_said_to_be(inline: SyncRunner, ann: Client, studio: Owner, shop: Watch) -> None:
+    register(inline.services, studio, photograph(1))
     ann.post(f"{ADDRESS}canaries", {"work": "1", "url": "http://shop.example/hidden"})
     assert "looks at no place on that site" not in ann.get(ADDRESS).content.decode()
     ann.post(f"{ADDRESS}canaries", {"work": "1", "url": "http://studio.example/hidden"})
@@ -170,13 +170,13 @@ def test_pausing_and_resuming(ann: Client, shop: Watch) -> None:
 
 
 def test_the_progress_asks_for_itself_until_the_run_has_ended_and_all_is_compared(
-    inline: Inline, ann: Client, shop: Watch
+    inline: SyncRunner, ann: Client, shop: Watch
 ) -> None:
     crawl = watching.start_now(shop)
     planned = crawling.plan_slice(crawl.pk, most_urls=10, most_hosts=5)
     assert planned is not None
     epoch = claim(planned)
-    bring(inline.house, planned, epoch, [photograph(1), photograph(2)])
+    bring(inline.services, planned, epoch, [photograph(1), photograph(2)])
     page = ann.get(f"{ADDRESS}crawls/1/progress").content.decode()
     assert 'hx-trigger="every 2s"' in page
     assert re.search(r"Different pictures</dt><dd>2<", page)
@@ -194,7 +194,7 @@ def test_the_progress_asks_for_itself_until_the_run_has_ended_and_all_is_compare
     assert Crawl.objects.get().pictures == 2
 
 
-def test_a_run_that_is_stopped_begins_no_slice_and_ends(inline: Inline, ann: Client, shop: Watch) -> None:
+def test_a_run_that_is_stopped_begins_no_slice_and_ends(inline: SyncRunner, ann: Client, shop: Watch) -> None:
     crawl = watching.start_now(shop)
     said = ann.post(f"{ADDRESS}crawls/1/stop", follow=True).content.decode()
     assert '<p class="message success" role="status">The run ends with what it has.</p>' in said
@@ -218,12 +218,14 @@ def test_what_was_refused_is_told_in_words_and_by_reason(ann: Client, shop: Watc
     assert "shop.example/0" not in only
 
 
-def test_a_deleted_watch_is_gone_and_what_it_saw_stays(inline: Inline, ann: Client, studio: Owner, shop: Watch) -> None:
+def test_a_deleted_watch_is_gone_and_what_it_saw_stays(
+    inline: SyncRunner, ann: Client, studio: Owner, shop: Watch
+) -> None:
     crawl = watching.start_now(shop)
     assert "stay" in ann.get(f"{ADDRESS}delete").content.decode()
     ann.post(f"{ADDRESS}delete")
     assert ann.get(ADDRESS).status_code == 404
-    assert not owned.watches(studio).exists()
+    assert not scoped.watches(studio).exists()
     inline.run_until_idle()
     crawl.refresh_from_db()
     assert crawl.reason == "stopped"
@@ -248,9 +250,9 @@ def test_a_list_of_watches_takes_as_many_queries_for_one_as_for_fifty(
 
 
 def test_a_known_copy_is_planted_and_withdrawn_on_the_page(
-    inline: Inline, ann: Client, studio: Owner, shop: Watch
+    inline: SyncRunner, ann: Client, studio: Owner, shop: Watch
 ) -> None:
-    register(inline.house, studio, photograph(1), "The wave")
+    register(inline.services, studio, photograph(1), "The wave")
     answer = ann.post(f"{ADDRESS}canaries", {"work": "1", "url": "https://studio.example/hidden"}, follow=True)
     page = answer.content.decode()
     assert "https://studio.example/hidden" in page
@@ -270,8 +272,8 @@ def test_a_known_copy_is_planted_and_withdrawn_on_the_page(
     ],
 )
 def test_a_canary_that_cant_be_is_told_why(
-    inline: Inline, ann: Client, studio: Owner, shop: Watch, work: str, url: str, said: str
+    inline: SyncRunner, ann: Client, studio: Owner, shop: Watch, work: str, url: str, said: str
 ) -> None:
-    register(inline.house, studio, photograph(1))
+    register(inline.services, studio, photograph(1))
     assert said in ann.post(f"{ADDRESS}canaries", {"work": work, "url": url}, follow=True).content.decode()
     assert not studio.canaries.exists()

@@ -16,8 +16,8 @@ from tests.site.browser import DESKTOP, PHONE, Site
 
 @pytest.fixture
 def shop(site: Site) -> Iterator[Shop]:
-    """A site on loopback, which the house may visit."""
-    site.house.config = replace(site.house.config, allowed_networks=("127.0.0.0/8",))
+    """A site on loopback, which the installation may visit."""
+    site.services.config = replace(site.services.config, allowed_networks=("127.0.0.0/8",))
     with Shop() as running:
         running.page("/", '<title>The shop</title><link rel=alternate type="application/rss+xml" href="/feed.xml">')
         running.routes["/robots.txt"] = Answer(b"User-agent: *\nCrawl-delay: 2\nDisallow: /cart\n", "text/plain")
@@ -29,7 +29,7 @@ def test_a_pasted_address_becomes_a_watch_whose_run_is_followed(
     site: Site, shop: Shop, size: tuple[int, int], scheme: str
 ) -> None:
     studio = owner("studio")
-    register(site.house, studio, photograph(1), "The wave")
+    register(site.services, studio, photograph(1), "The wave")
     ann = site.member(studio, size=size, scheme=scheme)
     page = ann.open(reverse("watches", args=["studio"]))
     ann.check()

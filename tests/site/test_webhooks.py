@@ -50,26 +50,26 @@ from workers.notify import webhooks
 from workers.services import wiring
 from workers.steps.matching.match import match_pictures
 from workers.steps.notify.deliver import PATIENCE, deliver
-from workers.tasks.sync_runner import Inline
+from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["receiver"]
 SEAL = Digest.of(b"seal")
 
 
 @pytest.fixture
-def house(inline: Inline, config: Config, monkeypatch: pytest.MonkeyPatch) -> Inline:
-    """A house that may reach this machine."""
-    opened = Inline(replace(inline.house.config, allowed_networks=("127.0.0.0/8",)))
-    monkeypatch.setattr(wiring, "house", lambda: opened.house)
+def services(inline: SyncRunner, config: Config, monkeypatch: pytest.MonkeyPatch) -> SyncRunner:
+    """An installation that may reach this machine."""
+    opened = SyncRunner(replace(inline.services.config, allowed_networks=("127.0.0.0/8",)))
+    monkeypatch.setattr(wiring, "services", lambda: opened.services)
     return opened
 
 
-def hooked(house: Inline, of: Owner, url: str, *kinds: EventKind) -> tuple[Webhook, str]:
-    return webhooks.add_webhook(house.house, of, url, kinds, by="Ann")
+def hooked(services: SyncRunner, of: Owner, url: str, *kinds: EventKind) -> tuple[Webhook, str]:
+    return webhooks.add_webhook(services.services, of, url, kinds, by="Ann")
 
 
-def work_off(house: Inline) -> None:
-    deliver(house.house, list(Delivery.objects.filter(state=StepState.TODO).values_list("pk", flat=True)))
+def work_off(services: SyncRunner) -> None:
+    deliver(services.services, list(Delivery.objects.filter(state=StepState.TODO).values_list("pk", flat=True)))
 
 
 def due_again() -> None:
@@ -78,13 +78,13 @@ def due_again() -> None:
     Webhook.objects.update(ask_after=None)
 
 
-def test_what_happens_to_a_case_is_sent_signed(house: Inline, receiver: Receiver) -> None:
+def test_what_happens_to_a_case_is_sent_signed(services: SyncRunner, receiver: Receiver) -> None:
     studio, data = owner("studio"), photograph(1)
-    row, secret = hooked(house, studio, receiver.url)
-    register(house.house, studio, data)
-    match_pictures(house.house, bring(house.house, *claimed_slice(studio), [copy_of(data)]))
+    row, secret = hooked(services, studio, receiver.url)
+    register(services.services, studio, data)
+    match_pictures(services.services, bring(services.services, *claimed_slice(studio), [copy_of(data)]))
     decide.clear(studio.cases.get(), by="Ann", reason="Ours")
-    work_off(house)
+    work_off(services)
     opened, decided = [verified(got, secret) for got in receiver.got]
     assert opened["type"] == "case.opened"
     assert opened["data"] == {
@@ -101,31 +101,31 @@ def test_what_happens_to_a_case_is_sent_signed(house: Inline, receiver: Receiver
         verified(receiver.got[0], webhooks.PREFIX + "AAAA" * 11)
 
 
-def test_only_what_was_asked_for_is_sent_and_never_to_others(house: Inline, receiver: Receiver) -> None:
+def test_only_what_was_asked_for_is_sent_and_never_to_others(services: SyncRunner, receiver: Receiver) -> None:
     studio, agency = owner("studio"), owner("agency")
-    hooked(house, studio, receiver.url, EventKind.REPORT_READY)
+    hooked(services, studio, receiver.url, EventKind.REPORT_READY)
     for of in (studio, agency):
         events.record(of, EventKind.CASE_OPENED, {"case": 1})
         events.record(of, EventKind.REPORT_READY, {"report": 1})
-    work_off(house)
+    work_off(services)
     assert [json.loads(body)["type"] for _, body in receiver.got] == ["report.ready"]
 
 
-def test_a_message_comes_again_under_its_name_until_it_is_taken(house: Inline, receiver: Receiver) -> None:
+def test_a_message_comes_again_under_its_name_until_it_is_taken(services: SyncRunner, receiver: Receiver) -> None:
     studio = owner("studio")
-    _, secret = hooked(house, studio, receiver.url)
+    _, secret = hooked(services, studio, receiver.url)
     events.record(studio, EventKind.CASE_OPENED, {"case": 1})
     receiver.status = 500
-    work_off(house)
+    work_off(services)
     row = Delivery.objects.get()
     assert (row.state, row.tries, row.answers[0]["status"]) == ("todo", 1, 500)
     assert row.not_before is not None
     assert row.not_before > now()
     receiver.status = 204
-    work_off(house)
+    work_off(services)
     assert len(receiver.got) == 1  # it isn't time yet
     due_again()
-    work_off(house)
+    work_off(services)
     row.refresh_from_db()
     assert (row.state, row.tries, [one["status"] for one in row.answers]) == ("done", 2, [500, 204])
     assert Webhook.objects.get().failing_since is None
@@ -135,17 +135,17 @@ def test_a_message_comes_again_under_its_name_until_it_is_taken(house: Inline, r
 
 
 def test_a_silent_webhook_holds_up_nobody_else_and_is_asked_once(
-    house: Inline, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    services: SyncRunner, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(webhooks, "SECONDS", 0.3)
     silent = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)  # it listens, and never answers
     studio, agency = owner("studio"), owner("agency")
-    hooked(house, studio, f"http://127.0.0.1:{silent.server_port}/")
-    hooked(house, agency, receiver.url)
+    hooked(services, studio, f"http://127.0.0.1:{silent.server_port}/")
+    hooked(services, agency, receiver.url)
     for number in range(3):
         events.record(studio, EventKind.CASE_OPENED, {"case": number})
         events.record(agency, EventKind.CASE_OPENED, {"case": number})
-    work_off(house)
+    work_off(services)
     silent.server_close()
     assert len(receiver.got) == 3
     rows = list(Delivery.objects.filter(webhook__owner=studio).order_by("pk"))
@@ -164,75 +164,77 @@ class NoFilesLeft(Guard):
 
 
 def test_what_fails_of_the_machine_for_one_webhook_repeats_nothing_to_another(
-    house: Inline, receiver: Receiver
+    services: SyncRunner, receiver: Receiver
 ) -> None:
-    house.house.__dict__["guard"] = NoFilesLeft(allowed_networks=house.house.config.allowed_networks)
+    services.services.__dict__["guard"] = NoFilesLeft(allowed_networks=services.services.config.allowed_networks)
     studio, agency = owner("studio"), owner("agency")
-    hooked(house, studio, receiver.url.replace("127.0.0.1", "localhost"))
-    hooked(house, agency, receiver.url)
+    hooked(services, studio, receiver.url.replace("127.0.0.1", "localhost"))
+    hooked(services, agency, receiver.url)
     for number in range(2):
         events.record(studio, EventKind.CASE_OPENED, {"case": number})
         events.record(agency, EventKind.CASE_OPENED, {"case": number})
-    work_off(house)
+    work_off(services)
     assert len(receiver.got) == 2
     assert set(Delivery.objects.filter(webhook__owner=agency).values_list("state", flat=True)) == {"done"}
     held = Delivery.objects.filter(webhook__owner=studio)
     assert set(held.values_list("state", "attempts", "tries", "error")) == {("todo", 0, 0, "Too many files are open.")}
     assert not held.filter(held_since=None).exists()
-    webhooks.send_again(house.house, held[0])
+    webhooks.send_again(services.services, held[0])
     assert Delivery.objects.get(pk=held[0].pk).held_since is None
 
 
-def test_a_webhook_that_fails_for_days_is_paused_and_said_so(house: Inline, receiver: Receiver) -> None:
+def test_a_webhook_that_fails_for_days_is_paused_and_said_so(services: SyncRunner, receiver: Receiver) -> None:
     studio = owner("studio")
-    row, _ = hooked(house, studio, receiver.url)
+    row, _ = hooked(services, studio, receiver.url)
     events.record(studio, EventKind.CASE_OPENED, {"case": 1})
     receiver.status = 503
-    work_off(house)
+    work_off(services)
     Webhook.objects.update(failing_since=now() - PATIENCE - timedelta(minutes=1))
     due_again()
-    work_off(house)
+    work_off(services)
     row.refresh_from_db()
     assert row.paused_at is not None
     assert Event.objects.filter(kind=EventKind.WEBHOOK_PAUSED, about__webhook=1).count() == 1
     assert LogSubmission.objects.filter(opening__content__what="webhook paused").count() == 1
     due_again()
-    work_off(house)
+    work_off(services)
     assert len(receiver.got) == 2
     receiver.status = 200
-    webhooks.resume(house.house, row, by="Ann")
-    work_off(house)
+    webhooks.resume(services.services, row, by="Ann")
+    work_off(services)
     assert [json.loads(body)["type"] for _, body in receiver.got[2:]] == ["case.opened", "webhook.paused"]
 
 
-def test_a_webhook_that_is_gone_is_paused_and_one_that_asks_for_time_gets_it(house: Inline, receiver: Receiver) -> None:
+def test_a_webhook_that_is_gone_is_paused_and_one_that_asks_for_time_gets_it(
+    services: SyncRunner, receiver: Receiver
+) -> None:
     studio = owner("studio")
-    row, _ = hooked(house, studio, receiver.url)
+    row, _ = hooked(services, studio, receiver.url)
     events.record(studio, EventKind.CASE_OPENED, {"case": 1})
     receiver.status, receiver.headers = 429, {"Retry-After": "3600"}
-    work_off(house)
+    work_off(services)
     row.refresh_from_db()
     assert row.ask_after is not None
     assert row.ask_after > now() + timedelta(minutes=59)
     receiver.status = 410
     due_again()
-    work_off(house)
+    work_off(services)
     row.refresh_from_db()
     assert row.paused_at is not None
 
 
 @pytest.mark.parametrize("asked", ["Thu, 01 Jan 99999999999999999999 00:00:00 GMT", "soon", "-1", "9" * 400])
 def test_whatever_a_receiver_asks_for_the_messages_of_others_go_out(
-    house: Inline, receiver: Receiver, asked: str
+    services: SyncRunner, receiver: Receiver, asked: str
 ) -> None:
     other = Receiver()
     studio, agency = owner("studio"), owner("agency")
-    hooked(house, studio, receiver.url)
-    hooked(house, agency, other.url)
+    hooked(services, studio, receiver.url)
+    hooked(services, agency, other.url)
     for of in (studio, agency):
         events.record(of, EventKind.CASE_OPENED, {"case": 1})
     receiver.status, receiver.headers = 429, {"Retry-After": asked}
-    work_off(house)
+    work_off(services)
     other.server.shutdown()
     other.server.server_close()
     assert (len(receiver.got), len(other.got)) == (1, 1)
@@ -242,18 +244,18 @@ def test_whatever_a_receiver_asks_for_the_messages_of_others_go_out(
     assert row.not_before <= now() + timedelta(days=1)
 
 
-def test_a_webhook_that_was_removed_gets_nothing_more(house: Inline, receiver: Receiver) -> None:
+def test_a_webhook_that_was_removed_gets_nothing_more(services: SyncRunner, receiver: Receiver) -> None:
     studio = owner("studio")
-    row, _ = hooked(house, studio, receiver.url)
+    row, _ = hooked(services, studio, receiver.url)
     events.record(studio, EventKind.CASE_OPENED, {"case": 1})
     Webhook.objects.update(removed_at=now())  # between the event's look at who wants it and its commit
-    work_off(house)
+    work_off(services)
     assert not receiver.got
     assert not row.deliveries.exists()
 
 
 def test_evidence_that_enough_witnesses_have_answered_for_is_told_once(
-    house: Inline, receiver: Receiver, tmp_path: Path
+    services: SyncRunner, receiver: Receiver, tmp_path: Path
 ) -> None:
     studio = owner("studio")
     with running_authority(tmp_path / "authority") as authority:
@@ -261,13 +263,13 @@ def test_evidence_that_enough_witnesses_have_answered_for_is_told_once(
         roots.write_bytes(authority.root_pem)
         anchor = AnchorConfig(kind="rfc3161", name="a", urls=(authority.url,), roots=roots, development=True)
         own = replace(
-            house.house.config, anchors=(anchor,), witnesses_needed=1, checkpoint_seconds=1, languages=("en",)
+            services.services.config, anchors=(anchor,), witnesses_needed=1, checkpoint_seconds=1, languages=("en",)
         )
-        house = Inline(own)
-        _, secret = hooked(house, studio, receiver.url, EventKind.BUNDLE_WITNESSED)
-        bundle = sealed_bundle(house, studio)
-        house.run_until(Delivery.objects.filter(state=StepState.DONE).exists, pause=0.05)
-        house.run_until_idle()  # the checkpoint's receipt says it once more
+        services = SyncRunner(own)
+        _, secret = hooked(services, studio, receiver.url, EventKind.BUNDLE_WITNESSED)
+        bundle = sealed_bundle(services, studio)
+        services.run_until(Delivery.objects.filter(state=StepState.DONE).exists, pause=0.05)
+        services.run_until_idle()  # the checkpoint's receipt says it once more
     (told,) = [verified(got, secret) for got in receiver.got]
     bundle.refresh_from_db()
     assert bundle.seal_digest is not None
@@ -305,24 +307,24 @@ def test_of_two_witnesses_that_answer_together_the_second_is_enough() -> None:
 
 
 def test_no_private_address_is_reached_and_no_redirect_followed(
-    house: Inline, inline: Inline, receiver: Receiver
+    services: SyncRunner, inline: SyncRunner, receiver: Receiver
 ) -> None:
     studio = owner("studio")
     with pytest.raises(RefusedError):
-        webhooks.add_webhook(inline.house, studio, receiver.url, (), by="Ann")
-    hooked(house, studio, receiver.url)
+        webhooks.add_webhook(inline.services, studio, receiver.url, (), by="Ann")
+    hooked(services, studio, receiver.url)
     events.record(studio, EventKind.CASE_OPENED, {"case": 1})
-    deliver(inline.house, [Delivery.objects.get().pk])  # of an operator who has closed the network since
+    deliver(inline.services, [Delivery.objects.get().pk])  # of an operator who has closed the network since
     assert not receiver.got
     receiver.status, receiver.headers = 302, {"Location": "http://169.254.169.254/latest/"}
     due_again()
-    work_off(house)
+    work_off(services)
     assert [one["status"] for one in Delivery.objects.get().answers] == [0, 302]
 
 
-def test_what_happened_stays_unsaid_when_the_deed_is_undone(house: Inline) -> None:
+def test_what_happened_stays_unsaid_when_the_deed_is_undone(services: SyncRunner) -> None:
     studio = owner("studio")
-    work = register(house.house, studio, photograph(1)).work
+    work = register(services.services, studio, photograph(1)).work
     case = studio.cases.create(number=1, work=work, party="shop.example", opened_at=now())
 
     class Broken(Exception):  # noqa: N818
@@ -335,17 +337,17 @@ def test_what_happened_stays_unsaid_when_the_deed_is_undone(house: Inline) -> No
     assert not Event.objects.exists()
 
 
-def test_a_secret_outlives_a_change_of_the_master_key(house: Inline, receiver: Receiver) -> None:
+def test_a_secret_outlives_a_change_of_the_master_key(services: SyncRunner, receiver: Receiver) -> None:
     studio = owner("studio")
-    row, secret = hooked(house, studio, receiver.url)
+    row, secret = hooked(services, studio, receiver.url)
     assert secret.encode() not in bytes(row.encrypted_secret)
-    change_master_key(house.house, by="Ann", reason="Yearly")
+    change_master_key(services.services, by="Ann", reason="Yearly")
     events.record(studio, EventKind.CASE_OPENED, {"case": 1})
-    work_off(house)
+    work_off(services)
     assert verified(receiver.got[0], secret)["type"] == "case.opened"
 
 
-def test_a_member_adds_tests_and_removes_a_webhook_on_the_site(house: Inline, receiver: Receiver) -> None:
+def test_a_member_adds_tests_and_removes_a_webhook_on_the_site(services: SyncRunner, receiver: Receiver) -> None:
     studio = owner("studio")
     client, viewer = Client(), Client()
     for name, role, browser in (("ann", Role.OWNER, client), ("bob", Role.VIEWER, viewer)):
@@ -355,15 +357,15 @@ def test_a_member_adds_tests_and_removes_a_webhook_on_the_site(house: Inline, re
     asked = client.post("/o/studio/told/webhooks", {"url": receiver.url, "kind": ["case.opened"]})
     page = client.post(asked.headers["Location"], {"password": "not used"})
     row = Webhook.objects.get()
-    assert webhooks._secret(house.house, row) in page.content.decode()
-    assert webhooks._secret(house.house, row) not in client.get("/o/studio/told/webhooks/1/").content.decode()
+    assert webhooks._secret(services.services, row) in page.content.decode()
+    assert webhooks._secret(services.services, row) not in client.get("/o/studio/told/webhooks/1/").content.decode()
     assert viewer.post("/o/studio/told/webhooks", {"url": receiver.url}).status_code == 403
     assert viewer.get("/o/studio/told/").status_code == 200
     client.post("/o/studio/told/webhooks/1/change", {"do": "test"})
-    work_off(house)
+    work_off(services)
     assert b"taken" in client.get("/o/studio/told/webhooks/1/").content
     client.post("/o/studio/told/webhooks/1/change", {"do": "again", "delivery": f"evt_{Event.objects.get().pk}"})
-    work_off(house)
+    work_off(services)
     assert len(receiver.got) == 2
     client.post("/o/studio/told/webhooks/1/change", {"do": "remove"})
     assert client.get("/o/studio/told/webhooks/1/").status_code == 404

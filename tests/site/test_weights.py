@@ -35,10 +35,10 @@ from tests.site.browser import use_house
 from tests.site.test_access import POSTED, Scene
 from tests.site.test_assets import GZIP, styled
 from workers.evidence.links import make_link
-from workers.tasks.sync_runner import Inline
+from workers.tasks.sync_runner import SyncRunner
 
-MOST_QUERIES = 30
-MOST_BYTES = 100_000
+MAX_QUERIES = 30
+MAX_BYTES = 100_000
 """Of the page itself before it is compressed; and of what a first visit brings, with its style and scripts, as it is
 sent. Pictures aren't counted."""
 
@@ -170,9 +170,9 @@ def _lists(scene: Scene) -> None:
 
 
 @pytest.fixture
-def busy(inline: Inline, monkeypatch: pytest.MonkeyPatch) -> tuple[Scene, dict[str, str]]:
+def busy(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> tuple[Scene, dict[str, str]]:
     """The scene of the access tests, whose owner has been at it for years, and its addresses."""
-    use_house(monkeypatch, inline.house)
+    use_house(monkeypatch, inline.services)
     scene = Scene(inline)
     addresses = {name: address for name, address in scene.addresses().items() if name not in POSTED}
     _evidence(scene, _cases(scene, _works(scene)))
@@ -198,7 +198,7 @@ def test_no_page_is_heavy_however_much_an_owner_has(busy: tuple[Scene, dict[str,
         sent = len(answer.content) + sum(len(alice.get(one, headers=GZIP).content) for one in styled(page.decode()))
         log.info("%-20s %3d queries %7d bytes, %7d sent", name, len(queries), len(page), sent)
         assert queries, name
-        if len(queries) > MOST_QUERIES or len(page) > MOST_BYTES or sent > MOST_BYTES:
+        if len(queries) > MAX_QUERIES or len(page) > MAX_BYTES or sent > MAX_BYTES:
             often = _most_frequent(queries)
             told = f"{len(queries)} queries, {len(page):,} bytes, {sent:,} sent; asked most often: {often}"
             heavy.append(f"{name}: {told}")

@@ -11,13 +11,13 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from registry.models import AnchorReceipt, Bundle, Case, Owner
 from tests.site.test_past_pages import page, studio
-from workers.tasks.sync_runner import Inline
+from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["studio"]
 
 
 @pytest.fixture
-def bundle(inline: Inline, studio: Owner) -> Bundle:
+def bundle(inline: SyncRunner, studio: Owner) -> Bundle:
     """A sealed bundle with an answer in full by a qualified authority, and two that are still to come."""
     seal = Digest.of(b"seal")
     made = Bundle.objects.create(case=Case.objects.get(), number=1, state="done", seal_digest=seal, sealed_at=now())

@@ -14,7 +14,7 @@ from tests.flow.rows import owner
 from tests.flow.sealed import sealed_bundle
 from workers.log.proofs import witnesses_of
 from workers.log.witness_answers import Answer, answers_of
-from workers.tasks.sync_runner import Inline
+from workers.tasks.sync_runner import SyncRunner
 
 BITCOIN = WitnessFacts(
     "opentimestamps", "calendars", development=False, state="pending", subject="checkpoint", time=None
@@ -59,9 +59,9 @@ def answered(of: LogCheckpoint, took: timedelta | None, witness: str = "calendar
 
 
 def test_answers_for_many_bundles_are_those_for_each_and_cost_the_same(
-    inline: Inline, django_assert_num_queries: object, django_assert_max_num_queries: object
+    inline: SyncRunner, django_assert_num_queries: object, django_assert_max_num_queries: object
 ) -> None:
-    inline.house.config = inline.house.config
+    inline.services.config = inline.services.config
     studio = owner("studio")
     bundles = [sealed_bundle(inline, studio, seed) for seed in (1, 2)]
     inline.run_until_idle()
@@ -78,7 +78,7 @@ def test_answers_for_many_bundles_are_those_for_each_and_cost_the_same(
         answers_of(rows)
 
 
-def test_a_witness_is_expected_when_it_took_that_long_lately(inline: Inline) -> None:
+def test_a_witness_is_expected_when_it_took_that_long_lately(inline: SyncRunner) -> None:
     bundle = sealed_bundle(inline)
     inline.run_until_idle()
     checkpoints = list(LogCheckpoint.objects.order_by("-size"))

@@ -15,23 +15,23 @@ from tests.flow.test_ownership import signed
 from tests.site.browser import PHONE, Site, chromium, site
 from tests.site.test_works import ann, at, file, studio
 from workers.steps.matching.match import match_pictures
-from workers.tasks.sync_runner import Inline
+from workers.tasks.sync_runner import SyncRunner
 from workers.works.registration import NewWork, register_work
 
 __all__ = ["ann", "chromium", "site", "studio"]
 
 
-def credited(inline: Inline, of: Owner) -> Work:
+def credited(inline: SyncRunner, of: Owner) -> Work:
     """A work whose file names somebody else."""
     data = signed(1, Artist="Bo Chan", DateTimeOriginal="2020:05:31 10:00:00")
-    return register_work(inline.house, of, data, NewWork("Two parrots", source_name="shoot/parrots.jpg")).work
+    return register_work(inline.services, of, data, NewWork("Two parrots", source_name="shoot/parrots.jpg")).work
 
 
 def typed(**more: str) -> dict[str, str]:
     return {"title": "Two parrots", "author_kind": "person", "version": "0", **more}
 
 
-def test_a_declaration_is_changed_and_both_are_shown(ann: Client, inline: Inline, studio: Owner) -> None:
+def test_a_declaration_is_changed_and_both_are_shown(ann: Client, inline: SyncRunner, studio: Owner) -> None:
     credited(inline, studio)
     filled = ann.get(at("edit-work", 1), {"fill": "1"}).content.decode()
     assert 'name="author" value="Bo Chan"' in filled
@@ -61,9 +61,9 @@ def test_a_declaration_is_changed_and_both_are_shown(ann: Client, inline: Inline
     ],
 )
 def test_what_cannot_be_saved_is_explained_and_kept_in_the_form(
-    ann: Client, inline: Inline, studio: Owner, given: dict[str, str], said: str
+    ann: Client, inline: SyncRunner, studio: Owner, given: dict[str, str], said: str
 ) -> None:
-    register(inline.house, studio, photograph(1))
+    register(inline.services, studio, photograph(1))
     page = ann.post(at("edit-work", 1), typed(holder="Studio & Co", **given) | given)
     assert page.status_code == 400
     assert said in page.content.decode()
@@ -71,7 +71,7 @@ def test_what_cannot_be_saved_is_explained_and_kept_in_the_form(
 
 
 def test_a_doubt_is_shown_until_a_reason_is_given_and_the_reason_stays(
-    ann: Client, inline: Inline, studio: Owner
+    ann: Client, inline: SyncRunner, studio: Owner
 ) -> None:
     remark = credited(inline, studio).remarks.get()
     assert "something speaks against it" in ann.get(at("works")).content.decode()
@@ -86,8 +86,10 @@ def test_a_doubt_is_shown_until_a_reason_is_given_and_the_reason_stays(
     assert "Two parrots" not in ann.get(at("works"), {"only": "doubtful"}).content.decode()
 
 
-def test_a_document_comes_back_byte_for_byte_and_can_be_taken_off(ann: Client, inline: Inline, studio: Owner) -> None:
-    register(inline.house, studio, photograph(1))
+def test_a_document_comes_back_byte_for_byte_and_can_be_taken_off(
+    ann: Client, inline: SyncRunner, studio: Owner
+) -> None:
+    register(inline.services, studio, photograph(1))
     ann.post(at("attach", 1), {"file": file("Vertrag ü.pdf", b"%PDF-1.7 exact"), "about": "Assignment of 2021"})
     assert "Assignment of 2021" in ann.get(at("work", 1)).content.decode()
     answer = ann.get(at("attachment", 1, 1))
@@ -99,18 +101,18 @@ def test_a_document_comes_back_byte_for_byte_and_can_be_taken_off(ann: Client, i
     assert "Document taken off" in ann.get(at("work", 1)).content.decode()
 
 
-def test_a_work_that_is_removed_leaves_the_list(ann: Client, inline: Inline, studio: Owner) -> None:
-    register(inline.house, studio, photograph(1))
+def test_a_work_that_is_removed_leaves_the_list(ann: Client, inline: SyncRunner, studio: Owner) -> None:
+    register(inline.services, studio, photograph(1))
     page = ann.post(at("remove-work", 1), follow=True).content.decode()
     assert "are searched for no more" in page
     assert ann.get(at("work", 1)).status_code == 404
 
 
-def test_works_are_found_by_parts_of_words_in_any_language_and_by_number(inline: Inline, studio: Owner) -> None:
-    house = inline.house
-    register_work(house, studio, photograph(1), NewWork("Two Parrots", author="Ann Lee", source_name="x/a.jpg"))
-    register_work(house, studio, photograph(2), NewWork("两只鹦鹉", author="陈明"))
-    register(house, owner("agency"), photograph(3), "Two parrots")
+def test_works_are_found_by_parts_of_words_in_any_language_and_by_number(inline: SyncRunner, studio: Owner) -> None:
+    services = inline.services
+    register_work(services, studio, photograph(1), NewWork("Two Parrots", author="Ann Lee", source_name="x/a.jpg"))
+    register_work(services, studio, photograph(2), NewWork("两只鹦鹉", author="陈明"))
+    register(services, owner("agency"), photograph(3), "Two parrots")
 
     def found(words: str, only: str = "") -> list[int]:
         return [one.number for one in searching.search(studio, words, only)]
@@ -123,12 +125,12 @@ def test_works_are_found_by_parts_of_words_in_any_language_and_by_number(inline:
 
 
 def test_a_work_tells_where_it_was_seen_in_few_queries_however_much_there_is(
-    ann: Client, inline: Inline, studio: Owner
+    ann: Client, inline: SyncRunner, studio: Owner
 ) -> None:
     data = photograph(1)
-    register(inline.house, studio, data)
+    register(inline.services, studio, data)
     planned, epoch = claimed_slice(studio)
-    match_pictures(inline.house, bring(inline.house, planned, epoch, [copy_of(data)]))
+    match_pictures(inline.services, bring(inline.services, planned, epoch, [copy_of(data)]))
     assert "shop.example" in ann.get(at("work", 1)).content.decode()
     pictures = WorkPicture.objects.get().picture_id
     many = [
@@ -160,8 +162,10 @@ def test_the_pages_of_works_are_sound_in_a_browser(site: Site, studio: Owner, lo
     visitor.check()
 
 
-def test_a_long_history_is_read_page_by_page_to_the_registration(ann: Client, inline: Inline, studio: Owner) -> None:
-    row = register(inline.house, studio, photograph(1)).work
+def test_a_long_history_is_read_page_by_page_to_the_registration(
+    ann: Client, inline: SyncRunner, studio: Owner
+) -> None:
+    row = register(inline.services, studio, photograph(1)).work
     made = [WorkChange(work=row, number=n, at=now(), by="Ann", kind="edited", reason=f"Reason {n}.") for n in range(60)]
     WorkChange.objects.bulk_create(made)
     first, second = (ann.get(at("work", 1), {"history": n}).content.decode() for n in (1, 2))
@@ -173,11 +177,11 @@ def test_a_long_history_is_read_page_by_page_to_the_registration(ann: Client, in
     assert ": Registered</li>" not in first
 
 
-def test_what_was_decided_is_said_in_the_readers_language(inline: Inline, ann: Client, studio: Owner) -> None:
+def test_what_was_decided_is_said_in_the_readers_language(inline: SyncRunner, ann: Client, studio: Owner) -> None:
     data = photograph(1)
-    register(inline.house, studio, data)
+    register(inline.services, studio, data)
     planned, epoch = claimed_slice(studio)
-    match_pictures(inline.house, bring(inline.house, planned, epoch, [copy_of(data)]))
+    match_pictures(inline.services, bring(inline.services, planned, epoch, [copy_of(data)]))
     chinese = ann.get(at("work", 1), headers={"Accept-Language": "zh-CN"}).content.decode()
     with translation.override("zh-hans"):
         assert f">{decision_in_words('open')}</td>" in chinese

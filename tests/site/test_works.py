@@ -10,11 +10,11 @@ from django.test import Client
 from django.urls import reverse
 from playwright.sync_api import expect
 
-from desk.web.middleware.limits import MOST_REQUEST
+from desk.web.middleware.limits import MAX_REQUEST
 from registry.models import Membership, Owner, Role, Upload, User, Work
 from tests.flow.rows import owner, photograph
 from tests.site.browser import PHONE, Site, chromium, site, use_house
-from workers.tasks.sync_runner import Inline
+from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["chromium", "site"]
 
@@ -25,8 +25,8 @@ def studio(db: None) -> Owner:
 
 
 @pytest.fixture
-def ann(inline: Inline, studio: Owner, monkeypatch: pytest.MonkeyPatch) -> Client:
-    use_house(monkeypatch, inline.house)
+def ann(inline: SyncRunner, studio: Owner, monkeypatch: pytest.MonkeyPatch) -> Client:
+    use_house(monkeypatch, inline.services)
     user = User.objects.create_user("ann@example.org", "ann@example.org", "not used")
     Membership.objects.create(user=user, owner=studio, role=Role.REVIEWER)
     client = Client()
@@ -42,7 +42,7 @@ def at(name: str, *args: object) -> str:
     return reverse(name, args=["studio", *args])
 
 
-def test_a_form_without_a_script_brings_files_and_their_table(ann: Client, inline: Inline) -> None:
+def test_a_form_without_a_script_brings_files_and_their_table(ann: Client, inline: SyncRunner) -> None:
     table = "file,title\na.jpg,Two parrots\nb.jpg,Nobody sent it\n".encode("utf-16")
     given = {"files": [file("a.jpg", photograph(1)), file("c.txt", b"no picture")], "table": file("works.csv", table)}
     answer = ann.post(at("add-works"), {**given, "author": "Ann Lee", "reads_metadata": "1"})
@@ -64,7 +64,7 @@ def test_a_form_without_a_script_brings_files_and_their_table(ann: Client, inlin
     assert missing[:4] == ["b.jpg", "stands in the table only", "", "No such file came."]
 
 
-def test_a_line_that_was_taken_for_files_of_several_folders_is_named(ann: Client, inline: Inline) -> None:
+def test_a_line_that_was_taken_for_files_of_several_folders_is_named(ann: Client, inline: SyncRunner) -> None:
     script = {"Accept": "application/json"}
     to = ann.post(at("add-works"), {"table": file("works.csv", b"file,title\na.jpg,Harbour\n")}, headers=script).json()
     given = {"files": [file("x", photograph(1)), file("x", photograph(2))], "names": '["one/a.jpg", "two/a.jpg"]'}
@@ -82,7 +82,7 @@ def test_a_table_that_cannot_be_used_is_explained_and_begins_nothing(ann: Client
     assert not Upload.objects.exists()
 
 
-def test_a_script_sends_portions_and_learns_what_is_here(ann: Client, inline: Inline) -> None:
+def test_a_script_sends_portions_and_learns_what_is_here(ann: Client, inline: SyncRunner) -> None:
     script = {"Accept": "application/json"}
     to = ann.post(at("add-works"), {"announced": "3"}, headers=script).json()
     names = json.dumps(["shoot/a.jpg", "shoot/b.jpg"])
@@ -101,12 +101,12 @@ def test_a_script_sends_portions_and_learns_what_is_here(ann: Client, inline: In
 
 
 def test_a_request_that_is_too_large_is_refused_before_it_is_read(ann: Client) -> None:
-    answer = ann.post(at("add-works"), CONTENT_LENGTH=str(MOST_REQUEST + 1))
+    answer = ann.post(at("add-works"), CONTENT_LENGTH=str(MAX_REQUEST + 1))
     assert answer.status_code == 413
     assert "Send it in parts." in answer.content.decode()
 
 
-def test_names_are_shown_as_they_are_and_computed_by_no_spreadsheet(ann: Client, inline: Inline) -> None:
+def test_names_are_shown_as_they_are_and_computed_by_no_spreadsheet(ann: Client, inline: SyncRunner) -> None:
     names = json.dumps(["=HYPERLINK(1)", "<b>x</b>\0.jpg"])
     given = {"files": [file("x", b"a"), file("x", b"b")], "names": names}
     ann.post(at("add-works"), given)

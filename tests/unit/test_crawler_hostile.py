@@ -7,7 +7,7 @@ import pytest
 
 from crawler.reading import css
 from crawler.reading.feeds import read_sitemap
-from crawler.reading.found import LONGEST_ADDRESS, absolute
+from crawler.reading.found import MAX_ADDRESS, absolute
 from crawler.reading.policy import robots_policy
 from crawler.reading.srcset import candidates_of
 from crawler.reading.webpage import read_page
@@ -41,7 +41,7 @@ def test_many_captions_of_one_figure_are_for_the_pictures_before_the_first() -> 
 
 @pytest.mark.parametrize("element", ["<a href=p{}>x</a>", "<img src=p{}.jpg>", "<link rel=stylesheet href=p{}.css>"])
 def test_a_long_base_address_is_not_repeated_without_end(element: str) -> None:
-    base = "http://example.org/" + "y" * (LONGEST_ADDRESS - 100)
+    base = "http://example.org/" + "y" * (MAX_ADDRESS - 100)
     page = f"<base href='{base}/'>" + "".join(element.format(number) for number in range(50_000))
     document = read_page(page, HERE)
     addresses = [*(one.url for one in document.links), *(one.url for one in document.images), *document.sheets]
@@ -56,7 +56,7 @@ def test_a_sitemap_of_the_largest_size_is_read_whole() -> None:
 
 
 def test_an_address_longer_than_servers_take_is_none() -> None:
-    assert absolute(HERE, "x" * LONGEST_ADDRESS) == ""
+    assert absolute(HERE, "x" * MAX_ADDRESS) == ""
     assert absolute(HERE, "x" * 4_000) != ""
     assert len(absolute(HERE, "data:image/png;base64," + "A" * LONG)) > LONG
 

@@ -19,7 +19,7 @@ def test_what_a_command_printed_is_in_the_log_and_what_went_wrong_is_said(tmp_pa
 
 
 def test_a_command_that_takes_too_long_ends_with_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(product, "LONGEST_COMMAND", 0.001)
+    monkeypatch.setattr(product, "MAX_COMMAND", 0.001)
     driven = Product({}, tmp_path / "commands.log")
     with pytest.raises(CommandError, match="took longer than 0 seconds") as raised:
         driven.run("--version")

@@ -12,7 +12,7 @@ from indexer.draw.difference import HIGHLIGHT, differing
 from indexer.draw.draw import SUFFIXES, View, draw, draw_png
 from indexer.draw.marks import CORNERS, OUTLINE
 from indexer.draw.pair import Pair
-from indexer.draw.points import MOST, matched_details
+from indexer.draw.points import MAX_POINTS, matched_details
 from tests.assets.textured import encoded, textured
 
 PICTURE = textured(1)
@@ -169,7 +169,7 @@ def test_a_difference_shows_a_small_copy_with_a_little_of_its_page() -> None:
 
 def test_numbered_points_are_the_same_details_in_both() -> None:
     found, registered = matched_details(pair(ImageOps.mirror(PICTURE), MIRRORED))
-    assert 10 <= len(found) <= MOST
+    assert 10 <= len(found) <= MAX_POINTS
     assert np.abs(np.stack([479 - found[:, 0], found[:, 1]], axis=1) - registered).max() < 4
     apart = np.linalg.norm(registered[:, None] - registered[None], axis=2) + 1000 * np.eye(len(registered))
     assert apart.min() > 30

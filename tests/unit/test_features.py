@@ -10,7 +10,7 @@ from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, UnreadablePictureError
 from exhibit.pictures.decode import Limits, decode
 from exhibit.types import PictureInfo
-from indexer.layout.information import LEAST_QUALITY
+from indexer.layout.information import MIN_QUALITY
 from indexer.layout.single_thread import cv2
 from indexer.picture.features import CLOSER, Features, extract, fingerprints, local_fingerprint
 from indexer.picture.features_file import from_bytes, to_bytes
@@ -152,7 +152,7 @@ def test_pictures_that_cannot_be_told_apart_are_named(picture: Image.Image, reas
 def test_a_picture_whose_details_are_too_fine_for_its_hash_is_not_flat() -> None:
     grain = np.random.default_rng(1).normal(128, 15, (300, 400)).clip(0, 255).astype(np.uint8)
     features = extract(encoded(Image.fromarray(grain).resize((800, 600), Image.Resampling.BICUBIC)))
-    assert features.quality < LEAST_QUALITY
+    assert features.quality < MIN_QUALITY
     assert features.low_information == ()
 
 

@@ -10,13 +10,13 @@ from PIL import Image, ImageFilter
 from exhibit.types import Decision
 from indexer.compare import geometry, lens
 from indexer.compare.fit import measure_fit
-from indexer.compare.rules import Figures, decide
+from indexer.compare.rules import Measurements, decide
 from indexer.layout.single_thread import cv2
 from indexer.picture.features import Features, extract
 from tests.assets.textured import encoded, textured
 
 PICTURE = textured(61)
-COPY = Figures(hamming=100, inliers=60, dense=0.9, patches=250, in_place=0.95, drift=0.1, excess=1.5)
+COPY = Measurements(hamming=100, inliers=60, dense=0.9, patches=250, in_place=0.95, drift=0.1, excess=1.5)
 
 
 @pytest.fixture(scope="module")

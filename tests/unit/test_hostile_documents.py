@@ -9,12 +9,12 @@ import pytest
 
 from crawler.crawling.files import read_files
 from crawler.formats.job import Job, Kind, Source, SourceKind
-from crawler.reading import helper as reading_helper
+from crawler.reading import helper
 from crawler.reading.policy import robots_policy
 from crawler.state.crawl import Crawl
 from exhibit.errors import ExhibitError, RefusedError
 from tests.assets.hostile_documents import HOSTILE_DOCUMENTS
-from workers.works import spreadsheets as sheets
+from workers.works import spreadsheets
 from workers.works.spreadsheets import read_lines
 
 SECONDS, MIB = 20.0, 1 << 20
@@ -27,9 +27,9 @@ ABOUT: dict[str, dict[str, object]] = {
 
 def _read(kind: str, data: bytes, folder: Path) -> None:
     if kind in ABOUT:
-        reading_helper.document_of(data, Kind(kind), url="https://a.example/", **ABOUT[kind])
+        helper.document_of(data, Kind(kind), url="https://a.example/", **ABOUT[kind])
     elif kind == "sheet":
-        reading_helper.sheet_of(data.decode())
+        helper.sheet_of(data.decode())
     elif kind == "robots":
         robots_policy(200, data, "exhibitbot").allows("https://a.example/" + "a" * 2000)
     elif kind == "warc":
@@ -42,8 +42,8 @@ def _read(kind: str, data: bytes, folder: Path) -> None:
 
 @pytest.mark.parametrize("name", HOSTILE_DOCUMENTS)
 def test_each_hostile_document_ends_soon(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading_helper, "SECONDS", 0.5)
-    monkeypatch.setattr(sheets, "MOST_SECONDS", 1.0)
+    monkeypatch.setattr(helper, "SECONDS", 0.5)
+    monkeypatch.setattr(spreadsheets, "MAX_SECONDS", 1.0)
     kind, data = HOSTILE_DOCUMENTS[name]()
     begun, before = time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with suppress(ExhibitError):
@@ -53,11 +53,11 @@ def test_each_hostile_document_ends_soon(name: str, tmp_path: Path, monkeypatch:
 
 
 def test_a_document_that_takes_too_long_is_refused_and_the_next_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading_helper, "SECONDS", 0.5)
+    monkeypatch.setattr(helper, "SECONDS", 0.5)
     _, slow = HOSTILE_DOCUMENTS["attributes"]()
     with pytest.raises(RefusedError, match="too long") as refused:
-        reading_helper.document_of(slow, Kind.PAGE, url="https://a.example/", token="")
+        helper.document_of(slow, Kind.PAGE, url="https://a.example/", token="")
     assert refused.value.reason == "unreadable"
     monkeypatch.undo()
-    page = reading_helper.document_of(b"<img src=a.jpg>", Kind.PAGE, url="https://a.example/", token="")
+    page = helper.document_of(b"<img src=a.jpg>", Kind.PAGE, url="https://a.example/", token="")
     assert [image.url for image in page.images] == ["https://a.example/a.jpg"]

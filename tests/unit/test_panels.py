@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from indexer.layout.orientation import Box
-from indexer.layout.panels import LEAST_PIXELS, MOST, panels
+from indexer.layout.panels import MAX_PANELS, MIN_PIXELS, panels
 from tests.assets.textured import collage_with, page_with, textured
 
 PHOTO = (320, 240)
@@ -64,7 +64,7 @@ def test_each_picture_of_a_collage_is_a_panel() -> None:
 
 def test_no_more_than_the_largest_are_kept() -> None:
     places = [(10 + 335 * column, 10 + 255 * row) for column in range(4) for row in range(3)]
-    assert len(found(sheet(places, (1350, 775)))) == MOST
+    assert len(found(sheet(places, (1350, 775)))) == MAX_PANELS
 
 
 def test_thin_gutters_separate_the_pictures_of_a_sheet_of_nine() -> None:
@@ -73,7 +73,7 @@ def test_thin_gutters_separate_the_pictures_of_a_sheet_of_nine() -> None:
 
 
 def test_what_is_small_in_the_original_is_no_panel() -> None:
-    icons = sheet([(10, 10), (345, 10)], (675, 260)).resize((108, LEAST_PIXELS - 6))
+    icons = sheet([(10, 10), (345, 10)], (675, 260)).resize((108, MIN_PIXELS - 6))
     assert found(icons) == ()
 
 

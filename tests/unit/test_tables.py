@@ -8,8 +8,8 @@ import pytest
 from openpyxl import Workbook
 
 from exhibit.errors import WrongUseError
-from workers.works import spreadsheets as sheets
-from workers.works.spreadsheets import MOST_BYTES, MOST_UNPACKED
+from workers.works import spreadsheets
+from workers.works.spreadsheets import MAX_BYTES, MAX_UNPACKED
 from workers.works.tables import (
     DeclaredLicence,
     DeclaredWork,
@@ -71,7 +71,7 @@ def test_works_are_read_by_file_with_a_byte_order_mark_and_quotes() -> None:
         ("file,created\na,2024.1\n", "line 2: “2024.1” isn't a date"),
         ("file,created\na,2024-05 10:00\n", "line 2: “2024-05 10:00” isn't a date"),
         (b"file\n\xff\xfe\n", "can't be told for sure"),
-        (b"file\n" + b"a" * MOST_BYTES, "is too large"),
+        (b"file\n" + b"a" * MAX_BYTES, "is too large"),
     ],
 )
 def test_a_table_of_works_that_cannot_be_used_is_refused_by_its_line(text: str | bytes, sentence: str) -> None:
@@ -214,7 +214,7 @@ def test_an_utf_16_table_without_a_mark_may_begin_with_chinese_words(encoding: s
 
 
 def test_a_table_may_have_its_most_lines_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sheets, "MOST_LINES", 10)
+    monkeypatch.setattr(spreadsheets, "MAX_LINES", 10)
     lines = [f"{n}.jpg" for n in range(10)]
     assert len(works("\nfile\n\n" + "\n".join(lines))) == 10
     with pytest.raises(WrongUseError, match="more than 10 lines"):
@@ -222,7 +222,7 @@ def test_a_table_may_have_its_most_lines_and_no_more(monkeypatch: pytest.MonkeyP
 
 
 def test_a_workbook_has_fewer_lines_since_whoever_brings_it_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sheets, "MOST_SHEET_LINES", 10)
+    monkeypatch.setattr(spreadsheets, "MAX_SHEET_LINES", 10)
     lines = [(f"{n}.jpg",) for n in range(10)]
     assert len(works(workbook(("file",), *lines))) == 10
     with pytest.raises(WrongUseError, match="more than 10 lines") as raised:
@@ -242,7 +242,7 @@ def test_a_formula_counts_by_its_result_and_without_one_it_is_named() -> None:
 def test_a_sheet_that_claims_endless_rows_is_read_no_further_than_programs_can_write(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(sheets, "MOST_ROWS", 1000)
+    monkeypatch.setattr(spreadsheets, "MAX_ROWS", 1000)
     table = workbook(("file", "title"), ("a.jpg", "A"))
     for claimed in (b"A1:XFD1048576", b"A1:B99999999999"):
         assert list(works(changed(table, b"A1:B2", claimed))) == ["a.jpg"]
@@ -286,7 +286,7 @@ def needs_another_version(data: bytes) -> bytes:
 
 
 def test_files_of_other_programs_and_bombs_are_refused_before_they_are_unpacked() -> None:
-    bomb = packed(**{"xl_workbook.xml": b"x", "xl_sheet.xml": b"\0" * (MOST_UNPACKED + 1)})
+    bomb = packed(**{"xl_workbook.xml": b"x", "xl_sheet.xml": b"\0" * (MAX_UNPACKED + 1)})
     wrong = {
         "is a workbook of an old Excel": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
         "is neither a CSV table nor an Excel workbook": packed(word=b"x"),

@@ -20,7 +20,7 @@ from indexer.compare.second_look import second_look
 from indexer.compare.verify import nearest_hash, verify
 from indexer.layout.single_thread import cv2
 from indexer.picture.features import Features, extract
-from indexer.picture.lazy import Later
+from indexer.picture.lazy import Lazy
 from indexer.picture.local_features import LocalFeatures
 from tests.assets.shared import shared_data
 from tests.assets.textured import collage_with, encoded, page_with, text_page, textured
@@ -211,7 +211,7 @@ def test_each_copy_in_one_picture_has_its_transform(registered: Features) -> Non
 
 def test_few_points_are_also_fitted_without_perspective(registered: Features) -> None:
     few = LocalFeatures(registered.local.points[:10], registered.local.descriptors[:10], registered.local.strong)
-    laid = align(replace(extract(jpeg(PICTURE)), later_local=Later(lambda: few)), registered)
+    laid = align(replace(extract(jpeg(PICTURE)), later_local=Lazy(lambda: few)), registered)
     assert laid is not None
     assert laid.stiff is not None
     assert laid.stiff.transform[2] == pytest.approx([0, 0, 1])
@@ -243,7 +243,7 @@ def test_strangers_in_the_same_collage_are_at_most_reviewed() -> None:
 def test_a_collage_that_was_not_recognised_is_told_by_the_panel_that_shows_something_else() -> None:
     sheet = collage_with(textured(22))
     one, same = (extract(jpeg(picture)) for picture in (collage_with(textured(21)), sheet.resize((790, 595))))
-    unrecognised = replace(extract(jpeg(sheet)), later_low_information=Later(lambda: ()))
+    unrecognised = replace(extract(jpeg(sheet)), later_low_information=Lazy(lambda: ()))
     stranger, copy = verify(one, unrecognised), verify(same, unrecognised)
     assert (stranger.decision, stranger.reasons) == (Decision.REVIEW, ("collage",))
     assert copy.decision is Decision.CERTAIN

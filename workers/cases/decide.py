@@ -7,12 +7,11 @@ from django.db import transaction
 
 from exhibit.clock import now
 from exhibit.errors import ConflictError
-from registry.cases import look_alikes, matching
-from registry.cases import triage as attention
+from registry.cases import look_alikes, matching, triage
 from registry.cases.history import Said
 from registry.models import Bundle, Case, Licence
 from workers.evidence.bundles import request_bundle
-from workers.services.wiring import House
+from workers.services.wiring import Services
 
 DEMONSTRATION = "demonstration switch"
 """Stands where a person's name would stand; shown in every document."""
@@ -21,12 +20,18 @@ NOT_BEFORE = timedelta(0)
 
 
 def confirm(
-    house: House, case: Case, *, by: str, reason: str, demonstration: bool = False, undo_for: timedelta = NOT_BEFORE
+    services: Services,
+    case: Case,
+    *,
+    by: str,
+    reason: str,
+    demonstration: bool = False,
+    undo_for: timedelta = NOT_BEFORE,
 ) -> bool:
     """Confirm a case and ask for its first bundle; confirming twice changes nothing.
 
     Args:
-        house: ports.
+        services: ports.
         case: the case.
         by: who.
         reason: why.
@@ -49,8 +54,8 @@ def confirm(
         bundle = request_bundle(case)
         if undo_for:
             Bundle.objects.filter(pk=bundle.pk).update(not_before=now() + undo_for)
-    house.hint("capture_asked", list(case.captures.filter(state="todo").values_list("pk", flat=True)))
-    house.hint("seal", [bundle.pk])
+    services.enqueue("capture_asked", list(case.captures.filter(state="todo").values_list("pk", flat=True)))
+    services.enqueue("seal", [bundle.pk])
     return True
 
 
@@ -66,7 +71,7 @@ def clear(case: Case, *, by: str, reason: str, copies: bool = False) -> None:
         if not copies:
             look_alikes.learn(case, by)
     if not copies:
-        attention.set_aside(case)
+        triage.set_aside(case)
 
 
 def license_use(case: Case, licence: Licence, *, by: str, reason: str) -> None:
@@ -119,7 +124,7 @@ def _open_again(
         matching.decide(case, Case.Decision.OPEN, by=by, reason=reason, why=why)
         forgotten = look_alikes.forget(case)
     if forgotten:
-        attention.set_aside(case)
+        triage.set_aside(case)
     return True
 
 

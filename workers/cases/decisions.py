@@ -13,18 +13,17 @@ from django.db import transaction
 
 from exhibit.clock import now
 from exhibit.errors import ConflictError, NotFoundError, WrongUseError
-from registry.accounts import scoped as owned
-from registry.cases import history
-from registry.cases import triage as attention
-from registry.log import audit_log as trail
+from registry.accounts import scoped
+from registry.cases import history, triage
+from registry.log import audit_log
 from registry.models import Case, Licence, Owner
 from workers.cases import decide as deciding
-from workers.services.wiring import House
+from workers.services.wiring import Services
 
 UNDO_FOR = timedelta(seconds=20)
 """So long after a case is confirmed nothing is sealed."""
 
-MOST = 200
+MAX_CASES = 200
 """Cases in one go."""
 
 
@@ -63,7 +62,7 @@ class Outcome:
     done: bool
 
 
-def decide_each(house: House, owner: Owner, numbers: Sequence[int], wish: Wish) -> list[Outcome]:
+def decide_each(services: Services, owner: Owner, numbers: Sequence[int], wish: Wish) -> list[Outcome]:
     """Decide cases of an owner, at most :data:`MOST`, each by itself; those that aren't open stay as they are.
 
     A case that gained something after its decision is opened again first.
@@ -74,7 +73,7 @@ def decide_each(house: House, owner: Owner, numbers: Sequence[int], wish: Wish) 
     """
     if wish.choice is Choice.LICENSE and wish.licence is None:
         raise WrongUseError("No licence is named.", hint="Choose the licence that permits the use.")
-    return [_outcome(case, lambda case: _decide(house, case, wish)) for case in _chosen(owner, numbers)]
+    return [_outcome(case, lambda case: _decide(services, case, wish)) for case in _chosen(owner, numbers)]
 
 
 def undo_each(owner: Owner, numbers: Sequence[int], *, by: str) -> list[Outcome]:
@@ -96,7 +95,7 @@ def dispute(case: Case, *, by: str, reason: str) -> None:
             raise ConflictError(f"Case {row.number} is open: decide it instead.")
         Case.objects.filter(pk=row.pk).update(disputed_at=now())
         history.record(row, "disputed", by, ("disputed", {}), words=reason)
-        trail.noted(row, "disputed", by=by)
+        audit_log.noted(row, "disputed", by=by)
 
 
 def settle(case: Case, *, by: str, reason: str) -> None:
@@ -113,7 +112,7 @@ def settle(case: Case, *, by: str, reason: str) -> None:
             raise ConflictError(f"The decision of case {row.number} isn't disputed.")
         Case.objects.filter(pk=row.pk).update(disputed_at=None)
         history.record(row, "settled", by, ("settled", {}), words=reason)
-        trail.noted(row, "settled", by=by)
+        audit_log.noted(row, "settled", by=by)
 
 
 def note(case: Case, *, by: str, words: str) -> None:
@@ -121,36 +120,36 @@ def note(case: Case, *, by: str, words: str) -> None:
     _check_words(words, "Write something.")
     with transaction.atomic():
         history.record(case, "note", by, words=words)
-        trail.noted(case, "noted", by=by)
+        audit_log.noted(case, "noted", by=by)
 
 
 def take_out(case: Case, *, by: str) -> None:
     """Take a case out of the drawer of look-alikes: it waits for a person again. Any other stays."""
     with transaction.atomic():
-        if attention.take_out(case):
+        if triage.take_out(case):
             history.record(case, "taken-out", by, ("taken-out", {}))
-            trail.noted(case, "taken out", by=by)
+            audit_log.noted(case, "taken out", by=by)
 
 
 def _chosen(owner: Owner, numbers: Sequence[int]) -> list[Case]:
     wanted = list(dict.fromkeys(numbers))
-    if len(wanted) > MOST:
-        raise WrongUseError(f"These are {len(wanted)} cases.", hint=f"Decide at most {MOST} at once.")
-    rows = {row.number: row for row in owned.cases(owner).filter(number__in=wanted)}
+    if len(wanted) > MAX_CASES:
+        raise WrongUseError(f"These are {len(wanted)} cases.", hint=f"Decide at most {MAX_CASES} at once.")
+    rows = {row.number: row for row in scoped.cases(owner).filter(number__in=wanted)}
     missing = [number for number in wanted if number not in rows]
     if missing:
         raise NotFoundError(f"{owner.name} has no case {missing[0]}.")
     return [rows[number] for number in wanted]
 
 
-def _decide(house: House, case: Case, wish: Wish) -> None:
+def _decide(services: Services, case: Case, wish: Wish) -> None:
     by, reason = wish.by, wish.reason
     if wish.choice is Choice.REOPEN:
         deciding.reopen(case, by=by, reason=reason)
         return
     deciding.reopen_grown(case, by=by)
     if wish.choice is Choice.CONFIRM:
-        if not deciding.confirm(house, case, by=by, reason=reason, undo_for=UNDO_FOR):
+        if not deciding.confirm(services, case, by=by, reason=reason, undo_for=UNDO_FOR):
             raise ConflictError(f"Case {case.number} is decided: not licensed.")
     elif wish.choice is Choice.LICENSE:
         assert wish.licence is not None

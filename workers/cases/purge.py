@@ -42,7 +42,7 @@ from workers.pictures.picture_usage import (
 )
 from workers.pictures.previews import drop_previews
 from workers.reports.requests import clear_folder
-from workers.services.wiring import House
+from workers.services.wiring import Services
 from workers.works import uploads
 
 
@@ -63,21 +63,21 @@ class Touched:
     kept: bool
 
 
-def touched(house: House, digest: Digest) -> list[Touched]:
+def touched(services: Services, digest: Digest) -> list[Touched]:
     """What a purge would take along besides the picture's own bytes: to be told before, and done then.
 
     Files in which the very bytes stand are removed, for they can't be cut, and so are copies that are made anew when
     asked for. What shows the picture is set aside. Whatever else stood on a page with it isn't touched.
     """
-    found = {one.digest: one for one in _shown_by(house, digest) if one.digest != digest}
-    forms = _forms(house, digest)
+    found = {one.digest: one for one in _shown_by(services, digest) if one.digest != digest}
+    forms = _forms(services, digest)
     return [
-        Touched(one.digest, one.owner, one.what, one.kept and not _holds(house, one.digest, forms))
+        Touched(one.digest, one.owner, one.what, one.kept and not _holds(services, one.digest, forms))
         for one in found.values()
     ]
 
 
-def purge(house: House, digest: Digest, *, by: str, reason: str) -> bool:
+def purge(services: Services, digest: Digest, *, by: str, reason: str) -> bool:
     """Remove a picture's bytes everywhere and block them from coming back; the digest stays in the log.
 
     Besides them goes what :func:`touched` names: files that hold the bytes, and reports and packages with them, are
@@ -91,7 +91,7 @@ def purge(house: House, digest: Digest, *, by: str, reason: str) -> bool:
     with transaction.atomic():
         picture = Picture.objects.select_for_update(no_key=True).filter(digest=digest).first()
         begun_again = _begin_reports_again(digest)
-        along = touched(house, digest)
+        along = touched(services, digest)
         _begin_packages_again(digest)
         if picture is not None:
             if picture.thumbnail is not None:
@@ -99,19 +99,19 @@ def purge(house: House, digest: Digest, *, by: str, reason: str) -> bool:
             Picture.objects.filter(pk=picture.pk).update(bytes_state=BytesState.PURGED, thumbnail=None)
             vectors.remove_from(vectors.Collection.WORKS, [picture.pk])
             vectors.remove_from(vectors.Collection.PICTURES, [picture.pk])
-        house.features.remove(digest)
-        uploads.forget(house, digest)
+        services.features.remove(digest)
+        uploads.forget(services, digest)
         BlockedDigest.objects.get_or_create(digest=digest, defaults={"reason": reason})
         rows = _withheld(along, digest, reason)
         told = {kept: sorted(one.digest.hex for one in along if one.kept is kept) for kept in (True, False)}
         about = {"by": by, "reason": reason, "removed": told[False], "withheld": told[True]}
         submit(EntryType.PURGE, {"digest": digest.hex, "what": "bytes"}, details=about)
-    was_here = remove_everywhere(house, digest)
-    drop_previews(house, digest)
+    was_here = remove_everywhere(services, digest)
+    drop_previews(services, digest)
     for report in begun_again:
-        clear_folder(house, report)
-    let_go(house, rows)
-    drop_mails(mail_folder(house.config), {digest, *(one.digest for one in along)})
+        clear_folder(services, report)
+    let_go(services, rows)
+    drop_mails(mail_folder(services.config), {digest, *(one.digest for one in along)})
     return was_here
 
 
@@ -155,30 +155,30 @@ def _begin_reports_again(digest: Digest) -> list[Report]:
     return reports
 
 
-def _shown_by(house: House, digest: Digest) -> Iterator[Touched]:
+def _shown_by(services: Services, digest: Digest) -> Iterator[Touched]:
     """Files that carry or show the picture, of captures, bundles, packages, deposit records, reports and notices."""
     captured: set[Digest] = set()
     for visit in visits_with(digest).select_related("case__owner"):
-        for file in captured_files(house, digest, [visit]):
+        for file in captured_files(services, digest, [visit]):
             captured.add(file)
             carries = _role(visit, file) in CARRYING
             yield Touched(file, visit.case.owner.slug, f"case {visit.case.number}", kept=not carries)
     for bundle in Bundle.objects.filter(case__in=cases_with(digest)).exclude(seal_digest=None):
         what = f"case {bundle.case.number}"
         with _passed_over(bundle.case.owner.slug, what):
-            sealed = sealed_case(house, bundle)
-            for file in documents(sealed, sealed_facts(house, sealed), digest, captured):
+            sealed = sealed_case(services, bundle)
+            for file in documents(sealed, sealed_facts(services, sealed), digest, captured):
                 yield Touched(file, bundle.case.owner.slug, what, kept=True)
     yield from _packed(digest)
-    yield from _written(house, digest)
+    yield from _written(services, digest)
 
 
-def _written(house: House, digest: Digest) -> Iterator[Touched]:
+def _written(services: Services, digest: Digest) -> Iterator[Touched]:
     """Deposit records, reports and signed notices that show the picture."""
     for deposit in Deposit.objects.filter(work__work_pictures__picture__digest=digest).distinct():
         what = f"work {deposit.work.number}"
         with _passed_over(deposit.work.owner.slug, what):
-            for one in (file for file in sealed_deposit(house, deposit).manifest.files if file.role == RECORD_ROLE):
+            for one in (file for file in sealed_deposit(services, deposit).manifest.files if file.role == RECORD_ROLE):
                 yield Touched(one.sha256, deposit.work.owner.slug, what, kept=True)
     for report in Report.objects.filter(owner__cases__in=cases_showing(digest)).select_related("owner").distinct():
         for pdf in (one for one in report.files if one["media_type"] == "application/pdf"):
@@ -203,12 +203,12 @@ def _passed_over(owner: str, what: str) -> Iterator[None]:
         logging.getLogger(__name__).warning(told, owner, what, error)
 
 
-def _forms(house: House, digest: Digest) -> tuple[bytes, ...]:
+def _forms(services: Services, digest: Digest) -> tuple[bytes, ...]:
     """The picture's bytes as they may stand inside of other files; none where they have changed or aren't here."""
-    data = as_they_lie(house, digest)
+    data = as_they_lie(services, digest)
     return (data, b64encode(data)) if data and Digest.of(data) == digest else ()
 
 
-def _holds(house: House, file: Digest, forms: tuple[bytes, ...]) -> bool:
-    data = as_they_lie(house, file) if forms else b""
+def _holds(services: Services, file: Digest, forms: tuple[bytes, ...]) -> bool:
+    data = as_they_lie(services, file) if forms else b""
     return any(form in data for form in forms)

@@ -8,19 +8,19 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, WrongUseError
 from registry.cases import history
-from registry.log import audit_log as trail
+from registry.log import audit_log
 from registry.models import BytesState, Case, Owner, Package, Picture, PictureReport, Report, StepState, WorkPicture
 from workers.cases.purge import purge, touched
 from workers.pictures.kept_files import File, remove_unused
 from workers.pictures.picture_usage import bundles_with, cases_with
 from workers.reports.requests import clear_folder
-from workers.services.wiring import House
+from workers.services.wiring import Services
 
-MOST = 5
+MAX_REPORTED = 5
 """Reports that an operator is told of at once."""
 
 
-def report_picture(house: House, case: Case, *, by: str, reason: str) -> None:
+def report_picture(services: Services, case: Case, *, by: str, reason: str) -> None:
     """Report the found picture that a case shows as illegal.
 
     From then on no member of the owner sees it, and nothing that shows it is handed out any more. It is purged at once
@@ -40,17 +40,17 @@ def report_picture(house: House, case: Case, *, by: str, reason: str) -> None:
         _row, new = PictureReport.objects.get_or_create(owner=case.owner, picture=picture, defaults=made)
         if new:
             history.record(case, "reported", by, ("reported", {}), words=reason)
-            trail.noted(case, "reported", by=by)
+            audit_log.noted(case, "reported", by=by)
     if _concerns_others(case, picture):
-        _let_go_of_copies(house, case.owner, picture.digest)
+        _let_go_of_copies(services, case.owner, picture.digest)
     else:
-        purge(house, picture.digest, by=by, reason=reason)
+        purge(services, picture.digest, by=by, reason=reason)
 
 
-def goes_along(house: House, case: Case) -> list[tuple[str, bool, int]]:
+def goes_along(services: Services, case: Case) -> list[tuple[str, bool, int]]:
     """What of the owner's goes when the picture that a case shows is purged: what it belongs to, kept or not, files."""
     digest = case.shown.match.found.digest if case.shown else None
-    along = touched(house, digest) if digest else ()
+    along = touched(services, digest) if digest else ()
     of = Counter((one.what, one.kept) for one in along if one.owner == case.owner.slug)
     return [(what, kept, files) for (what, kept), files in sorted(of.items())]
 
@@ -75,7 +75,7 @@ def let_stay(digest: Digest, *, by: str, reason: str) -> int:
             )
         for one in reports:
             history.record(one.case, "reported", by, ("stays-shown", {}), words=reason)
-            trail.noted(one.case, "report dismissed", by=by)
+            audit_log.noted(one.case, "report dismissed", by=by)
             one.delete()
     return len(reports)
 
@@ -83,7 +83,7 @@ def let_stay(digest: Digest, *, by: str, reason: str) -> int:
 def waiting_reports() -> list[str]:
     """Digests of pictures that were reported and are still here, the oldest first."""
     rows = PictureReport.objects.exclude(picture__bytes_state=BytesState.PURGED).order_by("reported_at", "pk")
-    digests = rows.values_list("picture__digest", flat=True)[:MOST]
+    digests = rows.values_list("picture__digest", flat=True)[:MAX_REPORTED]
     return list(dict.fromkeys(one.hex for one in digests if one is not None))
 
 
@@ -93,7 +93,7 @@ def _concerns_others(case: Case, picture: Picture) -> bool:
     return others.exists() or WorkPicture.objects.filter(picture=picture).exists()
 
 
-def _let_go_of_copies(house: House, of: Owner, digest: Digest) -> None:
+def _let_go_of_copies(services: Services, of: Owner, digest: Digest) -> None:
     """Remove ZIPs and reports that may show the picture; asked for again, they are made without it."""
     packed = Package.objects.filter(owner=of, bundles__in=bundles_with(digest)).values("pk")
     with transaction.atomic():
@@ -105,9 +105,9 @@ def _let_go_of_copies(house: House, of: Owner, digest: Digest) -> None:
         unfinished = [one for one in reports if one.state != StepState.DONE]
         Report.objects.filter(pk__in=[one.pk for one in unfinished]).update(progress={})
     for one in unfinished:
-        clear_folder(house, one)
-    remove_unused(house, [file for row in packages for file in row.files])
-    remove_unused(house, [file for row in reports for file in row.files if _is_pdf(file)])
+        clear_folder(services, one)
+    remove_unused(services, [file for row in packages for file in row.files])
+    remove_unused(services, [file for row in reports for file in row.files if _is_pdf(file)])
 
 
 def _is_pdf(file: File) -> bool:

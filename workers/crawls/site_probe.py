@@ -7,19 +7,19 @@ from crawler.site_probe import Look, look_at
 from exhibit.errors import RefusedError
 from exhibit.network.urls import host_of
 from registry.crawls.crawling import denials, denied
-from workers.services.wiring import House, contact_fields
+from workers.services.wiring import Services, contact_fields
 
 
-def look_at_site(house: House, address: str) -> Look:
+def look_at_site(services: Services, address: str) -> Look:
     """Look at a site under the rules of every crawl: the guard, the operator's list, robots.txt.
 
     Raises:
         RefusedError: it can't be looked at; its reason says why.
     """
-    return look_at(address, house.guard, UserAgent(**contact_fields(house.config.contact)), denied)
+    return look_at(address, services.guard, UserAgent(**contact_fields(services.config.contact)), denied)
 
 
-def check_addresses(house: House, urls: Iterable[str]) -> None:
+def check_addresses(services: Services, urls: Iterable[str]) -> None:
     """Refuse what a watch can't visit: what the guard forbids as far as the text tells, and the operator's list.
 
     Raises:
@@ -28,7 +28,7 @@ def check_addresses(house: House, urls: Iterable[str]) -> None:
     is_denied = denials()
     for url in urls:
         try:
-            house.guard.check_url(url)
+            services.guard.check_url(url)
         except RefusedError as error:
             raise RefusedError(f"{url}: {error.message}", reason=error.reason, hint=error.hint) from error
         if is_denied(host_of(url)):

@@ -36,7 +36,7 @@ from workers.database.backup_format import (
 )
 from workers.database.dumping import dump_rows
 from workers.servers.locks import FileLock
-from workers.services.wiring import House
+from workers.services.wiring import Services
 
 Tell = Callable[[str], None]
 _LISTED = r"(database-[0-9a-f]{16}\.dump|blobs-[0-9a-f]{16}\.txt)"
@@ -49,7 +49,7 @@ _TOP = re.compile(
 KEY_FILES = ("roots", "key_file", "password_file", "bitcoin_credentials")
 
 
-def back_up(house: House, place: Path, *, keys: bool, tell: Tell) -> Description:
+def back_up(services: Services, place: Path, *, keys: bool, tell: Tell) -> Description:
     """Write a backup and read it again; the product may run meanwhile.
 
     The rows are those of one moment. The bytes are copied afterwards, so every row finds its bytes, save those that
@@ -57,7 +57,7 @@ def back_up(house: House, place: Path, *, keys: bool, tell: Tell) -> Description
     backup goes on, and the earlier one stays whole until the new one is. A TAR file appears when it is whole.
 
     Args:
-        house: ports.
+        services: ports.
         place: a folder, made if missing, or a file whose name ends with ``.tar``.
         keys: whether the secrets go along; without them nothing can be sealed after a restore.
         tell: is told what is done.
@@ -66,17 +66,17 @@ def back_up(house: House, place: Path, *, keys: bool, tell: Tell) -> Description
         WrongUseError: the place can't be used.
         IntegrityError: what was written isn't what is there: a failing disk.
     """
-    place, data = place.resolve(), house.config.data_dir.resolve()
+    place, data = place.resolve(), services.config.data_dir.resolve()
     if place.is_relative_to(data) or data.is_relative_to(place):
         hint = "Name a place on another disk."
         raise WrongUseError("The backup and the data folder can't lie one within the other.", hint=hint)
-    lock = FileLock(house.config.data_dir / "locks" / "backup.lock")
+    lock = FileLock(services.config.data_dir / "locks" / "backup.lock")
     if not lock.take():
         raise WrongUseError("Another backup is being made.", hint="Wait for its end.")
     try:
         target = _in_tar(place) if place.suffix == ".tar" else _in_folder(place)
         with target as begun:
-            description = _write(house, begun, keys=keys, tell=tell)
+            description = _write(services, begun, keys=keys, tell=tell)
             tell("Reading it again.")
             begun.publish(description)
     except OSError as error:
@@ -86,41 +86,41 @@ def back_up(house: House, place: Path, *, keys: bool, tell: Tell) -> Description
     return description
 
 
-def _write(house: House, target: "_Target", *, keys: bool, tell: Tell) -> Description:
+def _write(services: Services, target: "_Target", *, keys: bool, tell: Tell) -> Description:
     made_at = rfc3339(now())
     with tempfile.TemporaryDirectory(dir=target.beside, prefix=_BEGUN) as folder:
         dump, listed = Path(folder) / "dump", Path(folder) / "listed"
         tell("Writing the rows down.")
-        log, database = _dump(house, dump)
+        log, database = _dump(services, dump)
         rows = _part(f"database-{Digest.of_file(dump).hex[:16]}.dump", dump)
         target.add(rows.name, dump)
-        files, left_out = _files(house.config, keys=keys)
+        files, left_out = _files(services.config, keys=keys)
         parts = []
         for path in files:
-            name = FILES + path.relative_to(house.config.data_dir).as_posix()
+            name = FILES + path.relative_to(services.config.data_dir).as_posix()
             parts.append(_part(name, path))
             target.add(name, path)
         tell("Copying the bytes.")
-        count = _blobs(house, target, listed)
+        count = _blobs(services, target, listed)
         tell(f"{count:,} pictures and other files.")
         list_part = _part(f"blobs-{Digest.of_file(listed).hex[:16]}.txt", listed)
         target.add(list_part.name, listed)
     return Description(made_at, __version__, rows, list_part, count, tuple(parts), log, tuple(left_out), database)
 
 
-def _dump(house: House, to: Path) -> tuple[LogState, int]:
+def _dump(services: Services, to: Path) -> tuple[LogState, int]:
     """The rows as they are at one moment; returns what the log is in them, and the bytes of the database."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         cursor.execute("SELECT pg_export_snapshot()")
-        dump_rows(house.config, cursor.fetchone()[0], to)
+        dump_rows(services.config, cursor.fetchone()[0], to)
         cursor.execute("SELECT pg_database_size(current_database())")
-        return log_state(house), int(cursor.fetchone()[0])
+        return log_state(services), int(cursor.fetchone()[0])
 
 
-def log_state(house: House) -> LogState:
+def log_state(services: Services) -> LogState:
     """The log as the rows hold it."""
-    entries, log = LogEntry.objects.count(), house.log
+    entries, log = LogEntry.objects.count(), services.log
     newest = LogCheckpoint.objects.order_by("-pk").first()
     root = log.root(entries).hex() if entries else ""
     return LogState(log.origin, entries, root, "" if newest is None else newest.note)
@@ -140,9 +140,9 @@ def _files(config: Config, *, keys: bool) -> tuple[list[Path], list[str]]:
     return inside, left_out if keys else [*left_out, "secrets/"]
 
 
-def _blobs(house: House, target: "_Target", listed: Path) -> int:
+def _blobs(services: Services, target: "_Target", listed: Path) -> int:
     """Copy all exact bytes and list their digests; what expires at this moment is left out."""
-    blobs, count = blob_store(house.config.data_dir), 0
+    blobs, count = blob_store(services.config.data_dir), 0
     with listed.open("w", encoding="ascii") as file:
         for digest in sorted(blobs, key=attrgetter("hex")):
             path = blobs.path(digest)

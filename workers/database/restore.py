@@ -236,10 +236,10 @@ def _read(path: Path) -> str:
 def _settle_rows() -> None:
     """What holds for rows that come from elsewhere."""
     from registry.models import Heartbeat  # noqa: PLC0415
-    from registry.notices import mail as notice_mail  # noqa: PLC0415 - needs Django set up
+    from registry.notices import mail  # noqa: PLC0415 - needs Django set up
 
     Heartbeat.objects.all().delete()  # of workers elsewhere
-    notice_mail.doubt_waiting()
+    mail.doubt_waiting()
 
 
 def _begin(config: Config, description: Description) -> tuple[LogState, str]:
@@ -249,13 +249,13 @@ def _begin(config: Config, description: Description) -> tuple[LogState, str]:
     migrate()
     from workers.database.backup import log_state  # noqa: PLC0415
     from workers.matching.index_upkeep import rebuild_indexes  # noqa: PLC0415
-    from workers.services.wiring import House  # noqa: PLC0415
+    from workers.services.wiring import Services  # noqa: PLC0415
 
     _settle_rows()
-    house = House(config)
-    log = log_state(house)
+    services = Services(config)
+    log = log_state(services)
     if (log.entries, log.root) != (description.log.entries, description.log.root):
         raise IntegrityError("The restored log isn't that of the backup.", hint="Make another backup.")
-    for _ in rebuild_indexes(house):
+    for _ in rebuild_indexes(services):
         pass
-    return log, house.log.stopped()
+    return log, services.log.stopped()

@@ -14,7 +14,7 @@ from exhibit.errors import ServiceMissingError
 from indexer.calibration.shipped import shipped_calibration
 from indexer.picture.spaces import DESCRIPTOR
 from workers.database.restore import take_up
-from workers.services.wiring import House
+from workers.services.wiring import Services
 
 _LOCK = 0x45584D47
 
@@ -51,7 +51,7 @@ def _keep_shipped() -> None:
     if not DescriptorModel.objects.filter(name=DESCRIPTOR.name, version=DESCRIPTOR.version).exists():
         from workers.services.descriptors import start_shipped  # noqa: PLC0415 - loads OpenCV, once for each version
 
-        start_shipped(House(load_config()).blobs)
+        start_shipped(Services(load_config()).blobs)
 
 
 def is_behind() -> bool:

@@ -28,12 +28,12 @@ from registry.models import (
 )
 from workers.log.proofs import best_checkpoint, proofs_of
 from workers.pictures.picture_usage import reported_files
-from workers.services.wiring import House
+from workers.services.wiring import Services
 
 REPORTED = "A member reported a picture as illegal; what shows it is left out."
 
 
-def sealed_case(house: House, bundle: Bundle) -> SealedCase:
+def sealed_case(services: Services, bundle: Bundle) -> SealedCase:
     """Manifest and signature of a sealed bundle.
 
     Raises:
@@ -43,14 +43,14 @@ def sealed_case(house: House, bundle: Bundle) -> SealedCase:
         raise NotFoundError(
             f"Bundle {bundle.number} of case {bundle.case.number} isn't sealed yet.", hint="Try again in a moment."
         )
-    return SealedCase(Manifest.from_json(house.blobs.get(bundle.manifest)), bytes(bundle.signature))
+    return SealedCase(Manifest.from_json(services.blobs.get(bundle.manifest)), bytes(bundle.signature))
 
 
-def sealed_facts(house: House, sealed: SealedCase) -> CaseFacts:
+def sealed_facts(services: Services, sealed: SealedCase) -> CaseFacts:
     """The facts as they were sealed."""
     file = sealed.manifest.file(FACTS_PATH)
     assert file is not None
-    return CaseFacts.from_json(house.blobs.get(file.sha256))
+    return CaseFacts.from_json(services.blobs.get(file.sha256))
 
 
 def in_a_file(write: Callable[[BinaryIO], object]) -> BinaryIO:
@@ -65,7 +65,7 @@ def in_a_file(write: Callable[[BinaryIO], object]) -> BinaryIO:
     return file
 
 
-def assemble(house: House, bundle: Bundle, out: BinaryIO) -> None:
+def assemble(services: Services, bundle: Bundle, out: BinaryIO) -> None:
     """Write a bundle's ZIP with the proofs of this moment.
 
     What has been purged, or shows a picture that a member reported as illegal, is withheld, and said so.
@@ -73,17 +73,17 @@ def assemble(house: House, bundle: Bundle, out: BinaryIO) -> None:
     Raises:
         NotFoundError: it hasn't been sealed yet.
     """
-    sealed = sealed_case(house, bundle)
-    _write(house, bundle, sealed, _withheld(house, bundle, sealed), out)
+    sealed = sealed_case(services, bundle)
+    _write(services, bundle, sealed, _withheld(services, bundle, sealed), out)
 
 
-def assemble_without_originals(house: House, bundle: Bundle, reason: str, out: BinaryIO) -> None:
+def assemble_without_originals(services: Services, bundle: Bundle, reason: str, out: BinaryIO) -> None:
     """The same for the other side: without registered pictures in full size and the documents of their chain of title.
 
     The sealed reduced pictures stay, and the digests of all that is left out.
 
     Args:
-        house: adapters and configuration.
+        services: adapters and configuration.
         bundle: a sealed one.
         reason: why they are left out; the copy says so.
         out: receives the ZIP.
@@ -92,7 +92,7 @@ def assemble_without_originals(house: House, bundle: Bundle, reason: str, out: B
         NotFoundError: it hasn't been sealed yet.
         WrongUseError: it was sealed by an earlier version, without reduced pictures.
     """
-    sealed = sealed_case(house, bundle)
+    sealed = sealed_case(services, bundle)
     files = sealed.manifest.files
     originals = [file.path for file in files if file.stand_in is not None]
     if not originals:
@@ -100,30 +100,30 @@ def assemble_without_originals(house: House, bundle: Bundle, reason: str, out: B
             f"Bundle {bundle.number} of case {bundle.case.number} was sealed without reduced pictures.",
             hint="Decide the case again: a new bundle has them.",
         )
-    gone = _withheld(house, bundle, sealed)
+    gone = _withheld(services, bundle, sealed)
     documents = [file.path for file in files if file.role == TITLE_DOCUMENT]
     left_out = sorted({*originals, *documents, *(gone.files if gone else ())})
     words = " ".join(filter(None, (reason, gone.reason if gone else "")))
-    _write(house, bundle, sealed, Withheld(tuple(left_out), words), out)
+    _write(services, bundle, sealed, Withheld(tuple(left_out), words), out)
 
 
-def _write(house: House, bundle: Bundle, sealed: SealedCase, withheld: Withheld | None, out: BinaryIO) -> None:
-    proofs = proofs_of(house, bundle, sealed, sealed_facts(house, sealed))
-    write_bundle(out, sealed, replace(proofs, withheld=withheld), house.blobs)
+def _write(services: Services, bundle: Bundle, sealed: SealedCase, withheld: Withheld | None, out: BinaryIO) -> None:
+    proofs = proofs_of(services, bundle, sealed, sealed_facts(services, sealed))
+    write_bundle(out, sealed, replace(proofs, withheld=withheld), services.blobs)
 
 
-def _withheld(house: House, bundle: Bundle, sealed: SealedCase) -> Withheld | None:
-    gone = purged(house, sealed)
-    hidden = reported_files(house, bundle.case.owner, sealed, sealed_facts(house, sealed))
+def _withheld(services: Services, bundle: Bundle, sealed: SealedCase) -> Withheld | None:
+    gone = purged(services, sealed)
+    hidden = reported_files(services, bundle.case.owner, sealed, sealed_facts(services, sealed))
     if not hidden:
         return gone
     files = sorted({*hidden, *(gone.files if gone else ())})
     return Withheld(tuple(files), " ".join(filter(None, (REPORTED, gone.reason if gone else ""))))
 
 
-def purged(house: House, sealed: SealedCase) -> Withheld | None:
+def purged(services: Services, sealed: SealedCase) -> Withheld | None:
     """The files that a purge has removed or set aside, or ``None`` where there are none."""
-    missing = {file.path: file.sha256 for file in sealed.manifest.files if file.sha256 not in house.blobs}
+    missing = {file.path: file.sha256 for file in sealed.manifest.files if file.sha256 not in services.blobs}
     blocked = BlockedDigest.objects.filter(digest__in=missing.values()).values_list("digest", "reason")
     said = {digest: f"Removed by the operator: {reason}" for digest, reason in blocked}
     for one in WithheldFile.objects.filter(digest__in=missing.values()):
@@ -139,14 +139,14 @@ def bundle_name(bundle: Bundle) -> str:
     return f"{bundle.case.owner.slug}-case-{bundle.case.number}-bundle-{bundle.number}.zip"
 
 
-def file_countersignature(house: House, bundle: Bundle, signature: bytes) -> Countersignature:
+def file_countersignature(services: Services, bundle: Bundle, signature: bytes) -> Countersignature:
     """Keep a device key's signature over a bundle's manifest, with an entry in the log; a second time changes nothing.
 
     Raises:
         NotFoundError: the bundle isn't sealed yet.
         WrongUseError: the signature is by none of the owner's device keys that count.
     """
-    manifest = sealed_case(house, bundle).manifest.to_json()
+    manifest = sealed_case(services, bundle).manifest.to_json()
     with transaction.atomic():  # with the keys' rows held: a revocation comes before the entry or after it
         keys = bundle.case.owner.device_keys.select_for_update(no_key=True).filter(revoked_at=None).order_by("pk")
         key = next((one for one in keys if holds(bytes(one.public_key), signature, manifest)), None)

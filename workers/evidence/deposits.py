@@ -25,7 +25,7 @@ from workers.evidence.facts import software, work_facts
 from workers.evidence.keys import HOLDER, sealing_key, signer_of, still_counts
 from workers.log.proofs import best_covering, checkpoint_covering, checkpoint_witnesses, grown_proofs, log_proof
 from workers.pictures.lazy_pictures import LazyPictures
-from workers.services.wiring import House
+from workers.services.wiring import Services
 from workers.works.ownership import warnings_of
 from workers.works.registrations import further_submissions_of, submission_of
 
@@ -33,20 +33,22 @@ RECORD, RECORD_ROLE = "data/deposit-record.pdf", "deposit-record"
 NOT_SEARCHED = "Not searched: this is the record of a work, not of a use."
 
 
-def make_deposit(house: House, work: Work, *, by: str) -> Deposit:
+def make_deposit(services: Services, work: Work, *, by: str) -> Deposit:
     """The deposit record of a work as it is declared now; the newest one where nothing has changed since.
 
     Raises:
         NotFoundError: the bytes of one of its pictures aren't stored any more.
     """
     last = work.deposits.first()
-    if last is not None and _says_the_same(house, last, work):
+    if last is not None and _says_the_same(services, last, work):
         return last
     number = (work.deposits.aggregate(last=Max("number"))["last"] or 0) + 1
-    facts = _facts(house, work, number)
-    key = sealing_key(house, work.owner)
-    files = tuple(_records(house, facts))
-    sealed = seal(SealInput(facts, files), signer_of(house, key), holder=HOLDER, sealed_at=now(), blobs=house.blobs)
+    facts = _facts(services, work, number)
+    key = sealing_key(services, work.owner)
+    files = tuple(_records(services, facts))
+    sealed = seal(
+        SealInput(facts, files), signer_of(services, key), holder=HOLDER, sealed_at=now(), blobs=services.blobs
+    )
     with transaction.atomic():
         Work.objects.select_for_update(no_key=True).get(pk=work.pk)
         meanwhile = work.deposits.filter(number=number).first()
@@ -75,101 +77,101 @@ def deposit_name(deposit: Deposit) -> str:
     return f"{work.owner.slug}-work-{work.number}-deposit-record-{deposit.number}"
 
 
-def assemble_deposit(house: House, deposit: Deposit, out: BinaryIO) -> None:
+def assemble_deposit(services: Services, deposit: Deposit, out: BinaryIO) -> None:
     """Write the record's ZIP with the proofs of this moment; signs a checkpoint where none covers it yet.
 
     What has been purged is withheld, and said so.
     """
-    sealed = sealed_deposit(house, deposit)
-    checkpoint = best_covering(deposit.submission_id) or checkpoint_covering(house, [deposit.submission])
+    sealed = sealed_deposit(services, deposit)
+    checkpoint = best_covering(deposit.submission_id) or checkpoint_covering(services, [deposit.submission])
     submission = LogSubmission.objects.select_related("entry", "opening").get(pk=deposit.submission_id)
-    proofs = grown_proofs(house, submission, checkpoint, sealed_facts(house, sealed))
-    write_bundle(out, sealed, replace(proofs, withheld=purged(house, sealed)), house.blobs)
+    proofs = grown_proofs(services, submission, checkpoint, sealed_facts(services, sealed))
+    write_bundle(out, sealed, replace(proofs, withheld=purged(services, sealed)), services.blobs)
 
 
-def record_files(house: House, deposit: Deposit) -> dict[str, bytes]:
+def record_files(services: Services, deposit: Deposit) -> dict[str, bytes]:
     """The record itself as PDF, by name, one for each language.
 
     Raises:
         NotFoundError: it showed a picture that was purged.
     """
     stem = deposit_name(deposit)
-    named = [file for file in sealed_deposit(house, deposit).manifest.files if file.role == RECORD_ROLE]
-    if any(file.sha256 not in house.blobs for file in named):
+    named = [file for file in sealed_deposit(services, deposit).manifest.files if file.role == RECORD_ROLE]
+    if any(file.sha256 not in services.blobs for file in named):
         sentence = f"Deposit record {deposit.number} showed a picture that was removed for good."
         raise NotFoundError(sentence, hint="Its ZIP keeps the proofs, and says what was removed.")
-    return {f"{stem}{file.path.removeprefix('data/deposit-record')}": house.blobs.get(file.sha256) for file in named}
+    return {f"{stem}{file.path.removeprefix('data/deposit-record')}": services.blobs.get(file.sha256) for file in named}
 
 
-def sealed_deposit(house: House, deposit: Deposit) -> SealedCase:
+def sealed_deposit(services: Services, deposit: Deposit) -> SealedCase:
     """Manifest and signature of a deposit record."""
-    return SealedCase(Manifest.from_json(house.blobs.get(deposit.seal_digest)), bytes(deposit.signature))
+    return SealedCase(Manifest.from_json(services.blobs.get(deposit.seal_digest)), bytes(deposit.signature))
 
 
-def _says_the_same(house: House, deposit: Deposit, work: Work) -> bool:
+def _says_the_same(services: Services, deposit: Deposit, work: Work) -> bool:
     """Whether a record states what is declared now; its proof of the registration may be of an earlier checkpoint."""
-    sealed = sealed_facts(house, sealed_deposit(house, deposit))
-    present = _work(house, work, sealed.work.registration, sealed.work.further_registrations)
+    sealed = sealed_facts(services, sealed_deposit(services, deposit))
+    present = _work(services, work, sealed.work.registration, sealed.work.further_registrations)
     return (sealed.work, sealed.owner) == (present, OwnerFacts(work.owner.name, work.owner.contact))
 
 
-def _facts(house: House, work: Work, number: int) -> CaseFacts:
+def _facts(services: Services, work: Work, number: int) -> CaseFacts:
     moment = now()
     submission, further = submission_of(work), further_submissions_of(work)
-    checkpoint = _registered_under(house, submission, further)
-    proof, *others = [_proof(house, one, checkpoint) for one in (submission, *further)]
+    checkpoint = _registered_under(services, submission, further)
+    proof, *others = [_proof(services, one, checkpoint) for one in (submission, *further)]
     return CaseFacts(
         number=f"work {work.number}",
         bundle=number,
         owner=OwnerFacts(work.owner.name, work.owner.contact),
         party=PartyFacts(DEPOSIT_PARTY, ""),
-        language=languages_of(house)[0],
+        language=languages_of(services)[0],
         opened_at=work.registered_at,
         written_at=moment,
         software=software(),
-        work=_work(house, work, proof, tuple(one for one in others if one is not None)),
+        work=_work(services, work, proof, tuple(one for one in others if one is not None)),
         sightings=(),
         matches=(),
         licence_check=LicenceCheckFacts(moment, 0, covered=False, result=NOT_SEARCHED, reasons=()),
         decision=DecisionFacts("open", "", None, "", demonstration=False),
         witnesses=checkpoint_witnesses(checkpoint),
         not_checked=(),
-        made_with=made_with(house.config.time_zone),
+        made_with=made_with(services.config.time_zone),
     )
 
 
-def _work(house: House, work: Work, registration: LogProof | None, further: tuple[LogProof, ...]) -> WorkFacts:
+def _work(services: Services, work: Work, registration: LogProof | None, further: tuple[LogProof, ...]) -> WorkFacts:
     """What is declared and recorded of a work, and since when somebody else's registration of the like is known."""
     first = work.conflicts.order_by("earlier_registered_at").first()
     earlier = None if first is None else first.earlier_registered_at
-    return replace(work_facts(house, work, registration, further), earlier_registration=earlier)
+    return replace(work_facts(services, work, registration, further), earlier_registration=earlier)
 
 
-def _proof(house: House, submission: LogSubmission | None, checkpoint: LogCheckpoint | None) -> LogProof | None:
+def _proof(services: Services, submission: LogSubmission | None, checkpoint: LogCheckpoint | None) -> LogProof | None:
     if submission is None or checkpoint is None:
         return None
     logged = LogSubmission.objects.select_related("entry", "opening").get(pk=submission.pk)
-    return log_proof(house, logged, checkpoint)
+    return log_proof(services, logged, checkpoint)
 
 
 def _registered_under(
-    house: House, submission: LogSubmission | None, further: list[LogSubmission]
+    services: Services, submission: LogSubmission | None, further: list[LogSubmission]
 ) -> LogCheckpoint | None:
     """The checkpoint over its registration that most witnesses have answered for; signed now where there is none."""
     if submission is None:
         return None
     checkpoint = None if further else best_covering(submission.pk)
-    return checkpoint or checkpoint_covering(house, [submission, *further])
+    return checkpoint or checkpoint_covering(services, [submission, *further])
 
 
-def _records(house: House, facts: CaseFacts) -> list[ContentFile]:
+def _records(services: Services, facts: CaseFacts) -> list[ContentFile]:
     """The record in each of the installation's languages; one whose font is missing is left out."""
-    if any(one.digest not in house.blobs for one in facts.work.pictures):
+    if any(one.digest not in services.blobs for one in facts.work.pictures):
         sentence = "The bytes of one of the work's pictures aren't stored any more, so no record of them can be made."
         raise NotFoundError(sentence, hint="Register the same file again.")
-    pictures = LazyPictures({one.file: partial(house.blobs.get, one.digest) for one in facts.work.pictures})
+    pictures = LazyPictures({one.file: partial(services.blobs.get, one.digest) for one in facts.work.pictures})
 
     def render(language: str) -> bytes:
-        return render_deposit_record(facts, pictures, language, time_zone=house.config.time_zone)
+        return render_deposit_record(facts, pictures, language, time_zone=services.config.time_zone)
 
-    return in_each_language(house, render, RECORD, RECORD_ROLE)
+    return in_each_language(services, render, RECORD, RECORD_ROLE)

@@ -5,23 +5,23 @@ from pathlib import PurePosixPath
 
 from evidence.bundle.sealing import ContentFile
 from exhibit.errors import ServiceMissingError
-from workers.services.wiring import House
+from workers.services.wiring import Services
 
 PDF = "application/pdf"
 DOCUMENT_LANGUAGES = {"en": "en", "zh-hans": "zh-Hans"}
 """How documents name the languages of the site."""
 
 
-def languages_of(house: House) -> list[str]:
+def languages_of(services: Services) -> list[str]:
     """The languages of its documents; the first one is that of what has no other."""
-    return [DOCUMENT_LANGUAGES[code] for code in house.config.languages]
+    return [DOCUMENT_LANGUAGES[code] for code in services.config.languages]
 
 
-def in_each_language(house: House, render: Callable[[str], bytes], path: str, role: str) -> list[ContentFile]:
+def in_each_language(services: Services, render: Callable[[str], bytes], path: str, role: str) -> list[ContentFile]:
     """A document in each language; one whose font is missing is left out.
 
     Args:
-        house: keeps the files.
+        services: keeps the files.
         render: makes the PDF in a language.
         path: of the first one in the bundle; the others have their language before the suffix.
         role: of each of them.
@@ -30,7 +30,7 @@ def in_each_language(house: House, render: Callable[[str], bytes], path: str, ro
         ServiceMissingError: no font for the first language is here.
     """
     made: list[ContentFile] = []
-    for place, language in enumerate(languages_of(house)):
+    for place, language in enumerate(languages_of(services)):
         try:
             pdf = render(language)
         except ServiceMissingError:
@@ -38,5 +38,5 @@ def in_each_language(house: House, render: Callable[[str], bytes], path: str, ro
                 raise
             continue
         named = path if place == 0 else str(PurePosixPath(path).with_suffix(f".{language}.pdf"))
-        made.append(ContentFile(named, role, PDF, house.blobs.put(pdf)))
+        made.append(ContentFile(named, role, PDF, services.blobs.put(pdf)))
     return made

@@ -4,10 +4,10 @@ from exhibit.errors import NotFoundError
 from indexer.draw.pair import Pair
 from registry.models import Match
 from workers.evidence.facts import verification_of
-from workers.services.wiring import House
+from workers.services.wiring import Services
 
 
-def pair_of(house: House, match: Match) -> Pair:
+def pair_of(services: Services, match: Match) -> Pair:
     """The pictures of a match and their alignment, from their exact bytes.
 
     Raises:
@@ -18,5 +18,5 @@ def pair_of(house: House, match: Match) -> Pair:
     if verification.transform is None:
         raise NotFoundError("The two pictures can't be laid on each other.")
     transforms = [verification.transform, *verification.further]
-    found, registered = house.blobs.get(match.found.digest), house.blobs.get(match.registered.digest)
-    return Pair.of(found, registered, transforms, house.limits)
+    found, registered = services.blobs.get(match.found.digest), services.blobs.get(match.registered.digest)
+    return Pair.of(found, registered, transforms, services.limits)

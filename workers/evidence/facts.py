@@ -51,7 +51,7 @@ from registry.works.licence_check import licences_for, why_not
 from workers.crawls.slice_records import record_of
 from workers.log.proofs import checkpoint_covering, checkpoint_witnesses, log_proof
 from workers.pictures.provenance import provenance_of
-from workers.services.wiring import House
+from workers.services.wiring import Services
 from workers.texts.sentences import Said, not_checked, said_of
 from workers.works.registrations import further_submissions_of, submission_of
 
@@ -93,11 +93,11 @@ class Gathered:
     matches: tuple[Match, ...]
 
 
-def gather(house: House, case: Case, *, bundle: int, language: str, sealed: bool) -> Gathered:
+def gather(services: Services, case: Case, *, bundle: int, language: str, sealed: bool) -> Gathered:
     """Gather the facts of a case.
 
     Args:
-        house: ports.
+        services: ports.
         case: the case.
         bundle: number of the bundle that they are for; 0 outside a bundle.
         language: ``en`` or ``zh-Hans``.
@@ -110,12 +110,12 @@ def gather(house: House, case: Case, *, bundle: int, language: str, sealed: bool
     registration = submission_of(case.work)
     further = further_submissions_of(case.work)
     logged = [*submissions, *further, *([] if registration is None else [registration])]
-    proofs = _Proofs(house, checkpoint_covering(house, logged) if sealed and logged else None)
+    proofs = _Proofs(services, checkpoint_covering(services, logged) if sealed and logged else None)
     sightings, files = [], []
     for number, place in enumerate(places, 1):
         captures, of_place = _captures(case, place, number)
         sighting = _sighting(case, place, number, captures, proofs)
-        provenance, manifests = provenance_of(house, number, sighting.picture) if sealed else (None, ())
+        provenance, manifests = provenance_of(services, number, sighting.picture) if sealed else (None, ())
         sightings.append(replace(sighting, provenance=provenance))
         files += [*of_place, *manifests]
     shown = tuple(_match(match, number, places) for number, match in enumerate(matches, 1))
@@ -128,15 +128,15 @@ def gather(house: House, case: Case, *, bundle: int, language: str, sealed: bool
         opened_at=case.opened_at,
         written_at=now(),
         software=software(),
-        work=work_facts(house, case.work, proofs.entry(registration), proofs.entries(further)),
+        work=work_facts(services, case.work, proofs.entry(registration), proofs.entries(further)),
         sightings=tuple(sightings),
         matches=shown,
         licence_check=_licence_check(case, rows),
         decision=DecisionFacts(case.decision, case.decided_by, case.decided_at, case.reason, case.demonstration),
         witnesses=checkpoint_witnesses(proofs.checkpoint),
         not_checked=not_checked(language),
-        calibrations=_calibrations(house, shown, sealed=sealed),
-        made_with=made_with(house.config.time_zone) if sealed else None,
+        calibrations=_calibrations(services, shown, sealed=sealed),
+        made_with=made_with(services.config.time_zone) if sealed else None,
     )
     return Gathered(facts, tuple(files), tuple(matches))
 
@@ -181,7 +181,7 @@ def picture_facts(picture: Picture, path: str) -> PictureFacts:
 
 
 def work_facts(
-    house: House, work: Work, registration: LogProof | None, further: tuple[LogProof, ...] = ()
+    services: Services, work: Work, registration: LogProof | None, further: tuple[LogProof, ...] = ()
 ) -> WorkFacts:
     """A work's row as facts, with the proofs of its registration and the documents beside it."""
     pictures = [row.picture for row in work.work_pictures.select_related("picture").order_by("pk")]
@@ -201,7 +201,7 @@ def work_facts(
             picture_facts(picture, work_picture_path(number, picture.format))
             for number, picture in enumerate(pictures, 1)
         ),
-        attachments=tuple(_title_documents(house, work)),
+        attachments=tuple(_title_documents(services, work)),
         created=work.created,
         holder=work.holder,
         credit=work.credit,
@@ -209,11 +209,11 @@ def work_facts(
     )
 
 
-def _title_documents(house: House, work: Work) -> Iterator[AttachmentFacts]:
+def _title_documents(services: Services, work: Work) -> Iterator[AttachmentFacts]:
     """The documents of a work's chain of title; one whose bytes were purged isn't there any more."""
     for one in work.attachments.filter(removed_at=None).order_by("number"):
         assert one.digest is not None
-        if one.digest in house.blobs:
+        if one.digest in services.blobs:
             title = f"{one.about} ({one.name})" if one.about else one.name
             yield AttachmentFacts(title, TITLE_DOCUMENT, one.digest, title_document_path(one.number, one.name))
 
@@ -222,7 +222,7 @@ def _title_documents(house: House, work: Work) -> Iterator[AttachmentFacts]:
 class _Proofs:
     """Proofs under one checkpoint, or none without it; the tree of each slice is made once."""
 
-    house: House
+    services: Services
     checkpoint: LogCheckpoint | None
     trees: dict[int, tuple[SliceTree, dict[int, int]]] = field(default_factory=dict)
 
@@ -230,7 +230,7 @@ class _Proofs:
         if submission is None or self.checkpoint is None:
             return None
         row = LogSubmission.objects.select_related("entry", "opening").get(pk=submission.pk)
-        return log_proof(self.house, row, self.checkpoint)
+        return log_proof(self.services, row, self.checkpoint)
 
     def entries(self, submissions: Sequence[LogSubmission]) -> tuple[LogProof, ...]:
         return tuple(proof for one in submissions if (proof := self.entry(one)) is not None)
@@ -350,13 +350,13 @@ def _match(match: Match, number: int, places: Sequence[Place]) -> MatchFacts:
     )
 
 
-def _calibrations(house: House, matches: Sequence[MatchFacts], *, sealed: bool) -> tuple[CalibrationFacts, ...]:
+def _calibrations(services: Services, matches: Sequence[MatchFacts], *, sealed: bool) -> tuple[CalibrationFacts, ...]:
     """What gave the matches their probabilities; what is sealed goes into the blob store."""
     wanted = {one.verification.calibration for one in matches if one.verification.calibration is not None}
     found = [calibrations.named(digest) for digest in sorted(wanted, key=lambda one: one.hex)]
     if sealed:
         for one in found:
-            house.blobs.put(one.to_json())
+            services.blobs.put(one.to_json())
     return tuple(calibration_facts(one, calibration_path(number)) for number, one in enumerate(found, 1))
 
 

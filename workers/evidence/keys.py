@@ -21,7 +21,7 @@ from registry.db.locks import Lock, hold
 from registry.log.keys import AnyKey, Use, retire, witness
 from registry.log.log import submit
 from registry.models import DocumentKey, LogOpening, Owner, SealingKey, SearchKey, Webhook
-from workers.services.wiring import House
+from workers.services.wiring import Services
 
 HOLDER = "operator"
 """Who controls the keys made here: the operator holds the master key that unlocks them."""
@@ -32,20 +32,20 @@ T = TypeVar("T")
 HeldKey = TypeVar("HeldKey", SealingKey, DocumentKey)
 
 
-def sealing_key(house: House, owner: Owner) -> SealingKey:
+def sealing_key(services: Services, owner: Owner) -> SealingKey:
     """The owner's present sealing key, made at the first seal; an entry of the log names its public half."""
     with transaction.atomic():
         Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
         key = _present(owner.sealing_keys.all())
-        return _new_sealing_key(house, owner) if key is None else key
+        return _new_sealing_key(services, owner) if key is None else key
 
 
-def signer_of(house: House, key: SealingKey) -> KeySigner:
+def signer_of(services: Services, key: SealingKey) -> KeySigner:
     """An unlocked sealing key; raises ``IntegrityError`` when the master key doesn't fit."""
-    return _with_master_keys(house, key, lambda row, master: unlock(bytes(row.encrypted_private_key), master))
+    return _with_master_keys(services, key, lambda row, master: unlock(bytes(row.encrypted_private_key), master))
 
 
-def document_key(house: House, owner: Owner) -> UnlockedDocumentKey:
+def document_key(services: Services, owner: Owner) -> UnlockedDocumentKey:
     """The owner's present key for PDF signatures with its certificate, unlocked; made when there is none.
 
     Raises:
@@ -54,12 +54,12 @@ def document_key(house: House, owner: Owner) -> UnlockedDocumentKey:
     with transaction.atomic():
         Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
         key = _present(owner.document_keys.all())
-        key = _new_document_key(house, owner) if key is None else key
+        key = _new_document_key(services, owner) if key is None else key
 
     def unlocked(row: DocumentKey, master: bytes) -> UnlockedDocumentKey:
         return unlock_document_key(bytes(row.encrypted_private_key), bytes(row.certificate), master)
 
-    return _with_master_keys(house, key, unlocked)
+    return _with_master_keys(services, key, unlocked)
 
 
 def still_counts(key: SealingKey) -> None:
@@ -72,7 +72,7 @@ def still_counts(key: SealingKey) -> None:
         raise IntegrityError("The sealing key was revoked meanwhile; another one seals.", retry=True)
 
 
-def rotate(house: House, owner: Owner, use: Use, *, by: str, reason: str) -> AnyKey:
+def rotate(services: Services, owner: Owner, use: Use, *, by: str, reason: str) -> AnyKey:
     """Use another sealing key or document key from now on. What the earlier one signed stands.
 
     Returns:
@@ -85,7 +85,7 @@ def rotate(house: House, owner: Owner, use: Use, *, by: str, reason: str) -> Any
         for key in held.select_for_update():
             if key.active:
                 retire(key, by=by, reason=reason)
-        return (_new_sealing_key if use is Use.SEALING else _new_document_key)(house, owner)
+        return (_new_sealing_key if use is Use.SEALING else _new_document_key)(services, owner)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class MasterKeyChange:
     lost: tuple[bytes, ...]
 
 
-def change_master_key(house: House, *, by: str, reason: str) -> MasterKeyChange:
+def change_master_key(services: Services, *, by: str, reason: str) -> MasterKeyChange:
     """Encrypt all keys under a new master key; after an interruption the same call goes on where it was.
 
     While it goes on, keys are opened with either. The old master key is gone afterwards: backups of the database made
@@ -110,17 +110,17 @@ def change_master_key(house: House, *, by: str, reason: str) -> MasterKeyChange:
     Raises:
         IntegrityError: a key that is in use opens with neither.
     """
-    new = next_master_key(house.config)
+    new = next_master_key(services.config)
     with transaction.atomic():
         hold(Lock.KEYS)
-        _encrypt_all(house, new)
+        _encrypt_all(services, new)
         _witness_change(new, by=by, reason=reason)
-    while (lost := _adopted(house, new)) is None:
+    while (lost := _adopted(services, new)) is None:
         pass
     return MasterKeyChange(SealingKey.objects.count() + DocumentKey.objects.count() - len(lost), lost)
 
 
-def _adopted(house: House, new: bytes) -> tuple[bytes, ...] | None:
+def _adopted(services: Services, new: bytes) -> tuple[bytes, ...] | None:
     """Let the new master key take the old one's place, unless a key was made under the old one meanwhile.
 
     Returns:
@@ -128,16 +128,16 @@ def _adopted(house: House, new: bytes) -> tuple[bytes, ...] | None:
     """
     with transaction.atomic():
         hold(Lock.KEYS)  # whoever makes a key now waits, and reads the master key afterwards
-        changed, lost = _encrypt_all(house, new)
+        changed, lost = _encrypt_all(services, new)
         if changed:
             return None
-        adopt_next_master_key(house.config)
+        adopt_next_master_key(services.config)
         return lost
 
 
-def _encrypt_all(house: House, new: bytes) -> tuple[int, tuple[bytes, ...]]:
+def _encrypt_all(services: Services, new: bytes) -> tuple[int, tuple[bytes, ...]]:
     """Encrypt what isn't under the new master key yet; how many keys that were, and which neither opens."""
-    old, changed, lost = master_key(house.config), 0, []
+    old, changed, lost = master_key(services.config), 0, []
     rows: list[SealingKey | DocumentKey] = [*SealingKey.objects.order_by("pk"), *DocumentKey.objects.order_by("pk")]
     for row in rows:
         present = bytes(row.encrypted_private_key)
@@ -179,17 +179,17 @@ def _present(keys: QuerySet[HeldKey]) -> HeldKey | None:
     return keys.filter(revoked_at=None, retired_at=None).order_by("-pk").first()
 
 
-def _new_sealing_key(house: House, owner: Owner) -> SealingKey:
+def _new_sealing_key(services: Services, owner: Owner) -> SealingKey:
     hold(Lock.KEYS)
-    public, encrypted = generate_sealing_key(master_key(house.config))
+    public, encrypted = generate_sealing_key(master_key(services.config))
     key = SealingKey.objects.create(owner=owner, public_key=public, encrypted_private_key=encrypted)
     witness(key, "created", key.created_at)
     return key
 
 
-def _new_document_key(house: House, owner: Owner) -> DocumentKey:
+def _new_document_key(services: Services, owner: Owner) -> DocumentKey:
     hold(Lock.KEYS)
-    made = generate_document_key(owner.name, HOLDER, master_key(house.config), now())
+    made = generate_document_key(owner.name, HOLDER, master_key(services.config), now())
     key = DocumentKey.objects.create(
         owner=owner, public_key=made.public_key, encrypted_private_key=made.encrypted, certificate=made.certificate
     )
@@ -197,10 +197,10 @@ def _new_document_key(house: House, owner: Owner) -> DocumentKey:
     return key
 
 
-def _with_master_keys(house: House, key: HeldKey, open_with: Callable[[HeldKey, bytes], T]) -> T:
+def _with_master_keys(services: Services, key: HeldKey, open_with: Callable[[HeldKey, bytes], T]) -> T:
     """Open a key; while the master key is being changed, its row may be older than the file, or the other way round."""
-    for master in master_keys(house.config):
+    for master in master_keys(services.config):
         with contextlib.suppress(IntegrityError):
             return open_with(key, master)
     key.refresh_from_db()
-    return open_with(key, master_keys(house.config)[-1])
+    return open_with(key, master_keys(services.config)[-1])

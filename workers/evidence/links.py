@@ -15,14 +15,14 @@ from exhibit.errors import NotFoundError, RefusedError, WrongUseError
 from registry.log.audit_log import Evidence, Way, accessed, changed
 from registry.models import DownloadLink, Owner, Package, Report, StepState
 
-MOST_DAYS = 90
+MAX_DAYS = 90
 FREE_TRIES = 5
 """Wrong passwords in a row after which each further one costs a pause, which doubles."""
 
 KEPT_FOR = timedelta(days=90)
 """So long members see of a link that is over how often it was used."""
 
-FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=1)
+FIRST_PAUSE, MAX_PAUSE = timedelta(minutes=1), timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def make_link(
     Args:
         owner: whose.
         to: what it leads to.
-        days: for which it holds, 1 to :data:`MOST_DAYS`.
+        days: for which it holds, 1 to :data:`MAX_DAYS`.
         by: who makes it.
         note: for whom it is.
         password: that is asked for besides, if any.
@@ -49,8 +49,8 @@ def make_link(
     Raises:
         WrongUseError: there is nothing to lead to, or it is to hold for too long.
     """
-    if not 1 <= days <= MOST_DAYS:
-        sentence = _("A link holds for 1 to %(most)s days.") % {"most": MOST_DAYS}
+    if not 1 <= days <= MAX_DAYS:
+        sentence = _("A link holds for 1 to %(most)s days.") % {"most": MAX_DAYS}
         raise WrongUseError(sentence, hint=_("Make another one later."))
     token, until = secrets.token_urlsafe(32), now() + timedelta(days=days)
     with transaction.atomic():
@@ -151,7 +151,7 @@ def check_link_password(link: DownloadLink, given: str) -> None:
             refused = RefusedError(_("This isn't the password."), reason="password")
             row.failures = min(row.failures + 1, 30)
             beyond = row.failures - FREE_TRIES
-            row.locked_until = now() + min(FIRST_PAUSE * 2**beyond, LONGEST_PAUSE) if beyond >= 0 else None
+            row.locked_until = now() + min(FIRST_PAUSE * 2**beyond, MAX_PAUSE) if beyond >= 0 else None
         row.save(update_fields=["failures", "locked_until"])
     if refused is not None:
         raise refused

@@ -9,18 +9,18 @@ from evidence.facts.case import WitnessFacts
 from registry.models import Bundle, Package
 from workers.evidence.documents import languages_of
 from workers.log.witness_answers import answers_of
-from workers.services.wiring import House
+from workers.services.wiring import Services
 
 NAME = "CONTENTS"
 
 
-def contents_files(house: House, package: Package, made_at: datetime) -> Iterator[tuple[str, bytes]]:
+def contents_files(services: Services, package: Package, made_at: datetime) -> Iterator[tuple[str, bytes]]:
     """Name and bytes of the list in each language of the installation; the first one's name bears no language."""
     bundles = list(package.bundles.select_related("case__work", "case__owner").order_by("case__number"))
     answers = {pk: [one.facts for one in found] for pk, found in answers_of(bundles).items()}
     files = {one["bundle"]: one for one in package.files if "bundle" in one}
-    for place, language in enumerate(languages_of(house)):
-        wording = Wording(load_phrases(language), zone_named(house.config.time_zone))
+    for place, language in enumerate(languages_of(services)):
+        wording = Wording(load_phrases(language), zone_named(services.config.time_zone))
         lines = [*_head(package, made_at, wording)]
         for bundle in bundles:
             lines += ["", *_bundle(bundle, files[bundle.pk], answers[bundle.pk], wording)]

@@ -17,9 +17,9 @@ from registry.db import steps
 from registry.log.audit_log import changed
 from registry.models import Bundle, Case, Owner, Package, StepState
 from workers.pictures.kept_files import remove_unused
-from workers.services.wiring import House
+from workers.services.wiring import Services
 
-MOST_BUNDLES = 200
+MAX_BUNDLES = 200
 """Bundles of one package; a court gets more than one ZIP of so many."""
 
 
@@ -50,9 +50,9 @@ def request_package(owner: Owner, cases: Sequence[int], recipient: str, *, by: s
     numbers = sorted(set(cases))
     if not numbers:
         raise WrongUseError(_("No case was chosen."), hint=_("Tick those whose bundles are wanted."))
-    if len(numbers) > MOST_BUNDLES:
-        most = ngettext("One ZIP holds %(n)s case at most.", "One ZIP holds %(n)s cases at most.", MOST_BUNDLES)
-        raise WrongUseError(most % {"n": MOST_BUNDLES}, hint=_("Ask for several."))
+    if len(numbers) > MAX_BUNDLES:
+        most = ngettext("One ZIP holds %(n)s case at most.", "One ZIP holds %(n)s cases at most.", MAX_BUNDLES)
+        raise WrongUseError(most % {"n": MAX_BUNDLES}, hint=_("Ask for several."))
     with transaction.atomic():
         Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
         newest = newest_bundles(owner, numbers)
@@ -86,17 +86,17 @@ def ask_again(package: Package, *, by: str) -> Package:
     return request_package(package.owner, numbers, package.recipient, by=by, reason=package.reason)
 
 
-def remove_package(house: House, package: Package, *, by: str) -> None:
+def remove_package(services: Services, package: Package, *, by: str) -> None:
     """Remove a package with its files; its number isn't given again. One that is being made ends."""
     with transaction.atomic():
         kept = Package.objects.select_for_update(no_key=True).get(pk=package.pk)
         gone = {"removed_at": now(), "files": [], "progress": {}, "state": StepState.DONE, "error": ""}
         Package.objects.filter(pk=kept.pk).update(**gone)
         changed("package removed", by=by, owner=kept.owner, about={"package": kept.number})
-    remove_unused(house, kept.files)
+    remove_unused(services, kept.files)
 
 
-def expire_packages(house: House) -> int:
+def expire_packages(services: Services) -> int:
     """Remove the files of packages whose time is over; what they were made of stays.
 
     Returns:
@@ -110,7 +110,7 @@ def expire_packages(house: House) -> int:
             if row.expires_at is None or row.expires_at > now():
                 continue  # a link keeps it for longer
             Package.objects.filter(pk=pk).update(files=[])
-        remove_unused(house, row.files)
+        remove_unused(services, row.files)
         count += 1
     return count
 
@@ -125,12 +125,12 @@ def package_name(package: Package) -> str:
     return "-".join(filter(None, (package.owner.slug, party, package.recipient, cases, day))) + ".zip"
 
 
-def package_size(house: House, package: Package) -> int:
+def package_size(services: Services, package: Package) -> int:
     """Bytes of the one ZIP."""
-    return zip_size(_members(house, package.files))
+    return zip_size(_members(services, package.files))
 
 
-def package_chunks(house: House, package: Package) -> Iterator[bytes]:
+def package_chunks(services: Services, package: Package) -> Iterator[bytes]:
     """The one ZIP, piece by piece.
 
     Raises:
@@ -138,18 +138,18 @@ def package_chunks(house: House, package: Package) -> Iterator[bytes]:
     """
     if not package.files or package.made_at is None:
         raise NotFoundError(_("This ZIP isn't kept any more."), hint=_("Ask for it again."))
-    if not all(Digest.from_hex(one["digest"]) in house.blobs for one in package.files):
+    if not all(Digest.from_hex(one["digest"]) in services.blobs for one in package.files):
         raise NotFoundError(_("The operator has removed a picture in this ZIP for good."), hint=_("Ask for it again."))
-    return zip_chunks(_members(house, package.files))
+    return zip_chunks(_members(services, package.files))
 
 
-def _members(house: House, files: Sequence[File]) -> list[Member]:
-    return [Member(one["name"], one["size"], one["crc"], _chunks_of(house, one["digest"])) for one in files]
+def _members(services: Services, files: Sequence[File]) -> list[Member]:
+    return [Member(one["name"], one["size"], one["crc"], _chunks_of(services, one["digest"])) for one in files]
 
 
-def _chunks_of(house: House, digest: str) -> Callable[[], Iterator[bytes]]:
+def _chunks_of(services: Services, digest: str) -> Callable[[], Iterator[bytes]]:
     def chunks() -> Iterator[bytes]:
-        with house.blobs.open(Digest.from_hex(digest)) as stream:
+        with services.blobs.open(Digest.from_hex(digest)) as stream:
             while piece := stream.read(CHUNK):
                 yield piece
 

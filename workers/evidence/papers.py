@@ -8,16 +8,16 @@ from exhibit.clock import now
 from registry.models import Bundle, LogEntry
 from workers.evidence.bundles import sealed_case, sealed_facts
 from workers.log.proofs import witnesses_of
-from workers.services.wiring import House
+from workers.services.wiring import Services
 
 NETWORK_ROLE = "network"
 
 
-def draft_paper(house: House, bundle: Bundle, kind: str, language: str = "") -> bytes:
+def draft_paper(services: Services, bundle: Bundle, kind: str, language: str = "") -> bytes:
     """A draft paper about a sealed bundle as PDF/A-3b.
 
     Args:
-        house: ports.
+        services: ports.
         bundle: which.
         kind: a name in :data:`evidence.documents.papers.rendering.PAPERS`.
         language: ``en`` or ``zh-Hans``; the one in which it is used when empty.
@@ -27,17 +27,17 @@ def draft_paper(house: House, bundle: Bundle, kind: str, language: str = "") -> 
         ServiceMissingError: no font with Chinese characters is here, and the language needs one.
         WrongUseError: there is no such paper or language.
     """
-    sealed = sealed_case(house, bundle)
+    sealed = sealed_case(services, bundle)
     entry = LogEntry.objects.filter(submission=bundle.submission_id).first()
     case = SealedFacts(
-        facts=sealed_facts(house, sealed),
+        facts=sealed_facts(services, sealed),
         manifest=sealed.manifest,
         sequence=None if entry is None else entry.sequence,
         witnesses=witnesses_of(bundle),
-        networks=_networks(house, sealed.manifest),
+        networks=_networks(services, sealed.manifest),
         made_at=now(),
     )
-    return render_paper(kind, case, language=language, time_zone=house.config.time_zone)
+    return render_paper(kind, case, language=language, time_zone=services.config.time_zone)
 
 
 def paper_name(bundle: Bundle, kind: str, language: str = "") -> str:
@@ -47,14 +47,14 @@ def paper_name(bundle: Bundle, kind: str, language: str = "") -> str:
     return f"{case.owner.slug}-case-{case.number}-bundle-{bundle.number}-{kind}.draft{translated}.pdf"
 
 
-def _networks(house: House, manifest: Manifest) -> tuple[NetworkRecord, ...]:
+def _networks(services: Services, manifest: Manifest) -> tuple[NetworkRecord, ...]:
     """What the captures wrote of their surroundings; what has been removed or can't be read isn't there."""
     records = []
     for file in manifest.files:
-        if file.role != NETWORK_ROLE or file.sha256 not in house.blobs:
+        if file.role != NETWORK_ROLE or file.sha256 not in services.blobs:
             continue
         try:
-            plain = parse_json(house.blobs.get(file.sha256), what=file.path)
+            plain = parse_json(services.blobs.get(file.sha256), what=file.path)
         except FormatError:
             continue
         if isinstance(plain, dict):

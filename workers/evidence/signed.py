@@ -9,13 +9,13 @@ from workers.evidence.bundles import sealed_case, sealed_facts
 from workers.evidence.keys import document_key
 from workers.pictures.picture_usage import reported_files
 from workers.services.anchors import session_for
-from workers.services.wiring import House
+from workers.services.wiring import Services
 
 SHEET = "data/exhibit.pdf"
 REASON = "Sealed with the digest {seal}"
 
 
-def signed_sheet(house: House, bundle: Bundle) -> bytes:
+def signed_sheet(services: Services, bundle: Bundle) -> bytes:
     """The exhibit sheet of a sealed bundle with a signature of the owner's document key behind it.
 
     A timestamp is asked of the first authority (RFC 3161) that is configured, one with legal weight first.
@@ -24,18 +24,20 @@ def signed_sheet(house: House, bundle: Bundle) -> bytes:
         NotFoundError: the bundle isn't sealed yet, or its sheet has been removed, or shows what was reported.
         ServiceMissingError: the optional part isn't here, or the authority doesn't answer.
     """
-    sealed = sealed_case(house, bundle)
+    sealed = sealed_case(services, bundle)
     file = sealed.manifest.file(SHEET)
     assert file is not None
-    if SHEET in reported_files(house, bundle.case.owner, sealed, sealed_facts(house, sealed)):
+    if SHEET in reported_files(services, bundle.case.owner, sealed, sealed_facts(services, sealed)):
         raise NotFoundError(_("The sheet shows a picture that was reported as illegal."))
-    return signed_copy(house, bundle.case.owner, house.blobs.get(file.sha256), REASON.format(seal=sealed.seal.hex))
+    return signed_copy(
+        services, bundle.case.owner, services.blobs.get(file.sha256), REASON.format(seal=sealed.seal.hex)
+    )
 
 
-def signed_copy(house: House, owner: Owner, pdf: bytes, reason: str) -> bytes:
+def signed_copy(services: Services, owner: Owner, pdf: bytes, reason: str) -> bytes:
     """A PDF with a signature of the owner's document key behind it; raises what :func:`signed_sheet` does."""
-    key = document_key(house, owner)
-    return sign_pdf(pdf, key, name=owner.name, reason=reason, authority=_authority(house))
+    key = document_key(services, owner)
+    return sign_pdf(pdf, key, name=owner.name, reason=reason, authority=_authority(services))
 
 
 def signed_name(bundle: Bundle) -> str:
@@ -44,10 +46,10 @@ def signed_name(bundle: Bundle) -> str:
     return f"{case.owner.slug}-case-{case.number}-bundle-{bundle.number}-exhibit.signed.pdf"
 
 
-def _authority(house: House) -> Authority | None:
-    config = house.config
+def _authority(services: Services) -> Authority | None:
+    config = services.config
     stamping = sorted((one for one in config.anchors if one.kind == "rfc3161"), key=lambda one: one.development)
     if not stamping:
         return None
-    session = session_for(stamping[0], config.allowed_networks, house.user_agent)
+    session = session_for(stamping[0], config.allowed_networks, services.user_agent)
     return Authority(stamping[0].urls[0], session)

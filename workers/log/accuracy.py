@@ -9,7 +9,7 @@ from exhibit.entries import DECISION_VERSION, Entry, EntryType
 from exhibit.errors import NotFoundError
 from registry.models import LogEntry, LogOpening
 from workers.log.sequencer import sequence_log, sign_checkpoint
-from workers.services.wiring import House
+from workers.services.wiring import Services
 
 CHUNK = 2000
 
@@ -21,14 +21,14 @@ def present_accuracy() -> Accuracy:
     return count((time, _shown(content)) for time, content in found)
 
 
-def export_accuracy(house: House, out: BinaryIO) -> int:
+def export_accuracy(services: Services, out: BinaryIO) -> int:
     """Write every entry of the log under a checkpoint of this moment, its decisions opened; returns how many there are.
 
     Raises:
         NotFoundError: nothing has been logged yet.
     """
-    sequence_log(house)
-    checkpoint = sign_checkpoint(house)
+    sequence_log(services)
+    checkpoint = sign_checkpoint(services)
     if checkpoint is None:
         raise NotFoundError("The log is still empty.", hint="Registrations, crawls and decisions are logged.")
     write_accuracy(out, checkpoint.note, _entries(checkpoint.size))

@@ -11,9 +11,9 @@ from exhibit.config.config import Config
 from exhibit.digests import Digest
 from exhibit.entries import EntryType, canonical
 from registry.db.locks import Lock, hold
-from registry.log import audit_log as trail
+from registry.log import audit_log
 from registry.models import LogOpening
-from workers.services.wiring import House
+from workers.services.wiring import Services
 
 WHAT = "configuration"
 ADDRESSES = {"database_url", "redis_url", "mail_url"}
@@ -22,9 +22,9 @@ SECRETS = {"metrics_token"}
 """Of these, only whether they are set."""
 
 
-def witness_configuration(house: House) -> bool:
+def witness_configuration(services: Services) -> bool:
     """Put the configuration into the log if it isn't the one that was put there last; returns whether it was put."""
-    told = plain_configuration(house.config)
+    told = plain_configuration(services.config)
     digest = Digest.of(canonical(told)).hex
     with transaction.atomic():
         hold(Lock.SETTINGS)
@@ -32,7 +32,7 @@ def witness_configuration(house: House) -> bool:
         last = rows.order_by("-submission_id").first()
         if last is not None and (last.details or {}).get("digest") == digest:
             return False
-        trail.changed(WHAT, by="", about={"digest": digest, "settings": told})
+        audit_log.changed(WHAT, by="", about={"digest": digest, "settings": told})
     return True
 
 

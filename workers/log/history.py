@@ -26,7 +26,7 @@ from registry.db.locks import Lock, hold
 from registry.log.log import begin_origin, origins, submit
 from registry.models import LogCheckpoint
 from workers.log.sequencer import sequence_log
-from workers.services.wiring import House
+from workers.services.wiring import Services
 
 ORIGIN_VERSION = 1
 """Of the openings of entries about the log's names."""
@@ -58,17 +58,17 @@ class Comparison:
     sentence: str
 
 
-def check_against(house: House, files: Iterable[Path]) -> list[Comparison]:
+def check_against(services: Services, files: Iterable[Path]) -> list[Comparison]:
     """Hold checkpoints from outside against the log; one that it doesn't continue stops all signing from then on.
 
     Args:
-        house: with the log.
+        services: with the log.
         files: bundles, or files with a checkpoint each.
     """
     notes = dict.fromkeys(note for file in files for note in checkpoints_in(file))
     with transaction.atomic():
         hold(Lock.LOG)  # whoever signs remembers a head as well
-        return [_compare(house.log, note) for note in notes]
+        return [_compare(services.log, note) for note in notes]
 
 
 def _compare(log: Log, text: str) -> Comparison:
@@ -93,7 +93,7 @@ def _compare(log: Log, text: str) -> Comparison:
     return Comparison(name, seen.size, Compared.EARLIER_NAME, sentence)
 
 
-def accept_head(house: House, *, by: str, reason: str) -> SignedCheckpoint:
+def accept_head(services: Services, *, by: str, reason: str) -> SignedCheckpoint:
     """State that nothing was signed beyond what is known here, and go on under the same name; an entry says so.
 
     For a log whose data folder was moved, or put back without loss.
@@ -106,7 +106,7 @@ def accept_head(house: House, *, by: str, reason: str) -> SignedCheckpoint:
     """
     with transaction.atomic():
         hold(Lock.LOG)
-        log = house.log
+        log = services.log
         head = log.head()
         newest = _newest(log) or log.empty_head()
         log.check_known(newest)
@@ -116,15 +116,15 @@ def accept_head(house: House, *, by: str, reason: str) -> SignedCheckpoint:
                 newest = head.checkpoint
         opening = {"origin": log.origin, "version": ORIGIN_VERSION, "what": "kept", **_plain(newest)}
         submit(EntryType.ORIGIN, opening, details={"by": by, "reason": reason})
-    _settle(house, newest, before=head)
+    _settle(services, newest, before=head)
     return newest
 
 
-def new_origin(house: House, *, by: str, reason: str, name: str = "") -> str:
+def new_origin(services: Services, *, by: str, reason: str, name: str = "") -> str:
     """Sign under a new name from now on, and record why, what was seen outside, and what both names share.
 
     Args:
-        house: with the log.
+        services: with the log.
         by: who says so.
         reason: why.
         name: the new one; made of the old one and the day if empty.
@@ -137,7 +137,7 @@ def new_origin(house: House, *, by: str, reason: str, name: str = "") -> str:
     """
     with transaction.atomic():
         hold(Lock.LOG)
-        log = house.log
+        log = services.log
         head, newest = log.head(), _newest(log)
         new = check_name(name or f"{log.origin}-{now():%Y%m%d}-{secrets.token_hex(2)}")
         earlier = dict.fromkeys([*log.left, log.origin, *([head.checkpoint.origin] if head else [])])
@@ -151,17 +151,17 @@ def new_origin(house: House, *, by: str, reason: str, name: str = "") -> str:
             if one not in origins():  # nothing was signed in this database yet, or a restore has lost the name
                 begin_origin(one, None)
         begin_origin(new, log.public_key, submission)
-    _settle(house, head.checkpoint if head is not None else newest or log.empty_head(), before=head)
-    sequence_log(house)
+    _settle(services, head.checkpoint if head is not None else newest or log.empty_head(), before=head)
+    sequence_log(services)
     return new
 
 
-def _settle(house: House, checkpoint: SignedCheckpoint, *, before: Head | None) -> None:
+def _settle(services: Services, checkpoint: SignedCheckpoint, *, before: Head | None) -> None:
     """Remember a head anew, now that its entry is written down, unless one was signed or shown since."""
     with transaction.atomic():
         hold(Lock.LOG)
-        if house.log.head() == before:
-            house.log.remember(checkpoint)
+        if services.log.head() == before:
+            services.log.remember(checkpoint)
 
 
 def _newest(log: Log) -> SignedCheckpoint | None:

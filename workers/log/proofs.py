@@ -14,7 +14,7 @@ from exhibit.errors import ServiceMissingError
 from exhibit.ports import Receipt, ReceiptState
 from registry.models import AnchorReceipt, Bundle, LogCheckpoint, LogEntry, LogSubmission, StepState
 from workers.log.sequencer import sequence_log, sign_checkpoint
-from workers.services.wiring import House
+from workers.services.wiring import Services
 
 NEAREST = 50
 """Checkpoints that cover a seal, from the first one on, among which the best is looked for."""
@@ -23,7 +23,7 @@ RENEWED_AFTER = timedelta(days=30)
 """Bundles hold a later checkpoint too when it is so much younger than the one that first covered them."""
 
 
-def log_proof(house: House, submission: LogSubmission, checkpoint: LogCheckpoint) -> LogProof | None:
+def log_proof(services: Services, submission: LogSubmission, checkpoint: LogCheckpoint) -> LogProof | None:
     """The proof of a submission in a checkpoint; ``None`` when its opening has been erased.
 
     Raises:
@@ -41,12 +41,12 @@ def log_proof(house: House, submission: LogSubmission, checkpoint: LogCheckpoint
         salt=bytes(opening.salt),
         opening=opening.content,
         size=checkpoint.size,
-        path=tuple(house.log.inclusion(sequence, checkpoint.size)),
+        path=tuple(services.log.inclusion(sequence, checkpoint.size)),
         checkpoint=checkpoint.note,
     )
 
 
-def checkpoint_covering(house: House, submissions: list[LogSubmission]) -> LogCheckpoint:
+def checkpoint_covering(services: Services, submissions: list[LogSubmission]) -> LogCheckpoint:
     """The earliest checkpoint that covers all of these, signed now if there is none.
 
     Raises:
@@ -54,11 +54,11 @@ def checkpoint_covering(house: House, submissions: list[LogSubmission]) -> LogCh
     """
     keys = [submission.pk for submission in submissions]
     if LogEntry.objects.filter(submission_id__in=keys).count() < len(set(keys)):
-        sequence_log(house)
+        sequence_log(services)
     last = LogEntry.objects.filter(submission_id__in=keys).order_by("-sequence").first()
     least = 1 if last is None else last.sequence + 1
-    found = LogCheckpoint.objects.filter(size__gte=least, origin=house.log.origin).order_by("size").first()
-    found = found or sign_checkpoint(house)
+    found = LogCheckpoint.objects.filter(size__gte=least, origin=services.log.origin).order_by("size").first()
+    found = found or sign_checkpoint(services)
     if found is None:
         raise ServiceMissingError("The log is still empty.")
     return found
@@ -81,22 +81,22 @@ def best_covering(submission: int) -> LogCheckpoint | None:
     return max(answered, key=lambda row: (answered[row], -row.size), default=None)
 
 
-def proofs_of(house: House, bundle: Bundle, sealed: SealedCase, facts: CaseFacts) -> Proofs:
+def proofs_of(services: Services, bundle: Bundle, sealed: SealedCase, facts: CaseFacts) -> Proofs:
     """Everything that has grown around a bundle's seal until now."""
     checkpoint = best_checkpoint(bundle)
     grown = Proofs()
     if checkpoint is not None and bundle.submission is not None:
-        grown = grown_proofs(house, bundle.submission, checkpoint, facts)
+        grown = grown_proofs(services, bundle.submission, checkpoint, facts)
     direct = bundle.receipts.exclude(proof=None).order_by("witness")
     stamps = tuple(AnchorProof(sealed.seal, receipt_of(row)) for row in direct)
     return replace(grown, anchors=(*stamps, *grown.anchors), countersignatures=_countersignatures(bundle))
 
 
-def grown_proofs(house: House, submission: LogSubmission, checkpoint: LogCheckpoint, facts: CaseFacts) -> Proofs:
+def grown_proofs(services: Services, submission: LogSubmission, checkpoint: LogCheckpoint, facts: CaseFacts) -> Proofs:
     """What has grown around a seal's entry in the log: its place in a checkpoint, receipts, and what renews them.
 
     Args:
-        house: ports.
+        services: ports.
         submission: of the seal.
         checkpoint: one that covers it.
         facts: as sealed; the checkpoint is shown to continue those that stand in them.
@@ -104,12 +104,12 @@ def grown_proofs(house: House, submission: LogSubmission, checkpoint: LogCheckpo
     later = renewal_of(checkpoint)
     earlier = sorted(size for size in checkpoint_sizes(facts) if size < checkpoint.size)
     return Proofs(
-        entry=log_proof(house, submission, checkpoint),
+        entry=log_proof(services, submission, checkpoint),
         consistency=tuple(
-            ConsistencyProof(size, tuple(house.log.consistency(size, checkpoint.size))) for size in earlier
+            ConsistencyProof(size, tuple(services.log.consistency(size, checkpoint.size))) for size in earlier
         ),
         anchors=(*_receipts(checkpoint), *([] if later is None else _receipts(later))),
-        renewals=() if later is None else (_renewal(house, checkpoint, later),),
+        renewals=() if later is None else (_renewal(services, checkpoint, later),),
     )
 
 
@@ -120,8 +120,8 @@ def renewal_of(checkpoint: LogCheckpoint) -> LogCheckpoint | None:
     return rows.filter(receipts__state=StepState.DONE).order_by("-size").first()
 
 
-def _renewal(house: House, checkpoint: LogCheckpoint, later: LogCheckpoint) -> Renewal:
-    return Renewal(later.note, tuple(house.log.consistency(checkpoint.size, later.size)))
+def _renewal(services: Services, checkpoint: LogCheckpoint, later: LogCheckpoint) -> Renewal:
+    return Renewal(later.note, tuple(services.log.consistency(checkpoint.size, later.size)))
 
 
 def _countersignatures(bundle: Bundle) -> tuple[CounterSignature, ...]:

@@ -16,13 +16,13 @@ from exhibit.digests import Digest
 from exhibit.entries import canonical, commit
 from exhibit.errors import ExhibitError
 from registry.models import AnchorReceipt, LogCheckpoint, LogEntry, LogNode, LogOpening, LogSubmission
-from workers.services.wiring import House
+from workers.services.wiring import Services
 
 CHUNK = 4096
 """Leaves that are looked at together."""
 LATE = timedelta(hours=1)
 """A head was signed so long after a submission that still has no entry: it was left out."""
-MOST_NAMED = 1000
+MAX_NAMED = 1000
 
 
 @dataclass
@@ -47,18 +47,18 @@ class Replayed:
 
     def say(self, problem: str) -> None:
         """Note a problem; of very many only the first are kept."""
-        if len(self.problems) < MOST_NAMED:
+        if len(self.problems) < MAX_NAMED:
             self.problems.append(problem)
 
 
-def replay(house: House) -> Replayed:
+def replay(services: Services) -> Replayed:
     """Read the whole log and hold everything against everything; writes nothing.
 
     Two hashes and five rows an entry: some seconds for 100,000.
     """
     found = Replayed()
     with _one_moment():
-        heads = _Heads(house, found)
+        heads = _Heads(services, found)
         tree = _Tree(found)
         heads.reach(tree, 0)
         for rows in _chunks():
@@ -74,7 +74,7 @@ def replay(house: House) -> Replayed:
         heads.end(tree.size)
         _check_left_out(found)
     try:
-        house.log.check_history()  # afterwards: the head signed last may be younger than what was read
+        services.log.check_history()  # afterwards: the head signed last may be younger than what was read
     except ExhibitError as error:
         found.say(error.message)
     return found
@@ -197,9 +197,9 @@ class _Tree:
 class _Heads:
     """The signed heads, each checked when the tree has grown to its size."""
 
-    def __init__(self, house: House, found: Replayed) -> None:
+    def __init__(self, services: Services, found: Replayed) -> None:
         self._found = found
-        self._vkeys = {vkey.partition("+")[0]: vkey for vkey in house.log.vkeys()}
+        self._vkeys = {vkey.partition("+")[0]: vkey for vkey in services.log.vkeys()}
         self._waiting = list(LogCheckpoint.objects.order_by("-size", "-pk"))
 
     def reach(self, tree: _Tree, size: int) -> None:

@@ -10,12 +10,12 @@ from exhibit.entries import EntryType
 from registry.db.locks import Lock, hold
 from registry.log.log import begin_origin, origins, unsequenced
 from registry.models import UNFINISHED, AnchorReceipt, Bundle, LogCheckpoint, LogEntry
-from workers.services.wiring import House
+from workers.services.wiring import Services
 
 BATCH = 1000
 
 
-def sequence_log(house: House) -> int:
+def sequence_log(services: Services) -> int:
     """Give waiting submissions their numbers, oldest first; returns how many there were."""
     total = 0
     while True:
@@ -23,19 +23,19 @@ def sequence_log(house: House) -> int:
             hold(Lock.LOG)
             waiting = unsequenced(BATCH)
             if waiting:
-                house.log.append([entry for _, entry in waiting], [pk for pk, _ in waiting])
+                services.log.append([entry for _, entry in waiting], [pk for pk, _ in waiting])
         total += len(waiting)
         if len(waiting) < BATCH:
             return total
 
 
-def sign_checkpoint(house: House) -> LogCheckpoint | None:
+def sign_checkpoint(services: Services) -> LogCheckpoint | None:
     """Sign the log's head if it has grown, and ask every witness for it; ``None`` while the log is empty."""
     with transaction.atomic():
         hold(Lock.LOG)
         if not LogEntry.objects.exists():
             return None
-        log = house.log
+        log = services.log
         signed = log.checkpoint()
         if not origins():
             begin_origin(log.origin, log.public_key)
@@ -47,20 +47,20 @@ def sign_checkpoint(house: House) -> LogCheckpoint | None:
                 digest=Digest.of(row.note.encode()),
                 defaults={"checkpoint": row, "development": anchor.development},
             )
-            for anchor in house.anchors
+            for anchor in services.anchors
         ]
-    house.hint("witness", [receipt.pk for receipt, new in asked if new])
+    services.enqueue("witness", [receipt.pk for receipt, new in asked if new])
     return row
 
 
-def checkpoint_due(house: House) -> bool:
+def checkpoint_due(services: Services) -> bool:
     """Whether the log's head should be signed now: after a seal at once, otherwise in the configured rhythm."""
     last = LogCheckpoint.objects.order_by("-pk").first()
     size = 0 if last is None else last.size
     fresh = LogEntry.objects.filter(sequence__gte=size)
     if fresh.filter(type=EntryType.SEAL).exists():
         return not Bundle.objects.filter(state__in=UNFINISHED).exists() or _older(last, seconds=10)
-    return fresh.exists() and _older(last, seconds=house.config.checkpoint_seconds)
+    return fresh.exists() and _older(last, seconds=services.config.checkpoint_seconds)
 
 
 def _older(last: LogCheckpoint | None, *, seconds: int) -> bool:

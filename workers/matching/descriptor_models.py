@@ -15,16 +15,16 @@ from exhibit.errors import NotFoundError, WrongUseError
 from indexer.calibration.recall import Progress, Recall, as_plain, measure, recall_of
 from indexer.edits import EDITS
 from indexer.picture.card import plain_card, read_card
-from indexer.picture.descriptor import MOST_BYTES, examined
+from indexer.picture.descriptor import MAX_BYTES, examined
 from indexer.search.folders import files_below
-from registry.log import audit_log as trail
+from registry.log import audit_log
 from registry.models import DescriptorModel, Picture, WorkPicture
 from registry.vectors import descriptors
 from registry.vectors.fingerprints import Collection
 from workers.services.indexes import index_folder
-from workers.services.wiring import House
+from workers.services.wiring import Services
 
-MOST_REFERENCES = 1000
+MAX_REFERENCES = 1000
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"}
 LARGEST_CARD = 1 << 16
 
@@ -76,34 +76,39 @@ class Measured:
     beside: Recall
 
 
-def add_model(house: House, file: Path, card: Path, *, by: str = "") -> DescriptorModel:
+def add_model(services: Services, file: Path, card: Path, *, by: str = "") -> DescriptorModel:
     """Add a network that a user has, after trying it.
 
     Raises:
         WrongUseError: a file can't be read, the card is wrong, or the network can't be used.
     """
     told = read_card(_read(card, LARGEST_CARD).decode("utf-8", "replace"))
-    data = _read(file, MOST_BYTES)
+    data = _read(file, MAX_BYTES)
     found = examined(told, data)
-    house.descriptors.refresh()
-    digest = house.blobs.put(data)
+    services.descriptors.refresh()
+    digest = services.blobs.put(data)
     new = DescriptorModel(
         name=told.name, version=told.version, digest=digest, size=len(data), card=plain_card(told)
     )  # fmt: skip
     with transaction.atomic():
         kept = descriptors.keep_model(new, found.space)
         if kept is new:
-            trail.changed("network added", by=by, about={"network": str(kept), "digest": digest.hex})
+            audit_log.changed("network added", by=by, about={"network": str(kept), "digest": digest.hex})
     return kept
 
 
 def measure_model(
-    house: House, named: str, photos: Path | None, most: int, progress: Progress, edits: Sequence[str] = tuple(EDITS)
+    services: Services,
+    named: str,
+    photos: Path | None,
+    most: int,
+    progress: Progress,
+    edits: Sequence[str] = tuple(EDITS),
 ) -> Measured:
     """Measure a network beside the one that serves, and keep what came of it.
 
     Args:
-        house: of the installation.
+        services: of the installation.
         named: the network.
         photos: a folder; the registered works, if absent.
         most: how many photographs are looked for.
@@ -113,12 +118,12 @@ def measure_model(
     Raises:
         WrongUseError: there are too few photographs.
     """
-    row = model_named(house, named)
-    given = _of_folder(photos) if photos else _of_works(house)
-    serving = house.descriptors.serving_row
+    row = model_named(services, named)
+    given = _of_folder(photos) if photos else _of_works(services)
+    serving = services.descriptors.serving_row
     rows = [row] if row.pk == serving.pk else [row, serving]
     found = measure(
-        [house.descriptors.of(one) for one in rows], given[:MOST_REFERENCES], most, progress=progress, edits=edits
+        [services.descriptors.of(one) for one in rows], given[:MAX_REFERENCES], most, progress=progress, edits=edits
     )
     moment = now()
     kept = {
@@ -131,20 +136,20 @@ def measure_model(
     return Measured(str(row), found[0], str(serving), found[-1])
 
 
-def use_model(house: House, named: str, *, by: str = "") -> DescriptorModel:
+def use_model(services: Services, named: str, *, by: str = "") -> DescriptorModel:
     """Begin to bring a network into use; it serves once it has described everything that it can.
 
     Raises:
         WrongUseError: it hasn't been measured, or it serves already.
     """
-    row = model_named(house, named)
-    if row.pk == house.descriptors.serving_row.pk:
-        building = house.descriptors.building_row
+    row = model_named(services, named)
+    if row.pk == services.descriptors.serving_row.pk:
+        building = services.descriptors.building_row
         if building is None:
             raise WrongUseError(f"{row} is in use already.")
         with transaction.atomic():
             descriptors.stop_building(building)
-            trail.changed("network kept", by=by, about={"network": str(row)})
+            audit_log.changed("network kept", by=by, about={"network": str(row)})
         return row
     if row.measurement is None and not row.shipped:
         raise WrongUseError(
@@ -153,50 +158,52 @@ def use_model(house: House, named: str, *, by: str = "") -> DescriptorModel:
         )
     with transaction.atomic():
         descriptors.start_building(row)
-        trail.changed("network brought into use", by=by, about={"network": str(row), "digest": row.digest.hex})
-    house.descriptors.refresh()
-    house.hint("refingerprint", [row.pk])
+        audit_log.changed("network brought into use", by=by, about={"network": str(row), "digest": row.digest.hex})
+    services.descriptors.refresh()
+    services.enqueue("refingerprint", [row.pk])
     return row
 
 
-def drop_model(house: House, named: str, *, by: str = "") -> DescriptorModel:
+def drop_model(services: Services, named: str, *, by: str = "") -> DescriptorModel:
     """Remove a network with all its vectors; one that is being brought into use is stopped first.
 
     Raises:
         WrongUseError: it serves, or it came with the software.
     """
-    row = model_named(house, named)
-    if row.pk == house.descriptors.serving_row.pk:
+    row = model_named(services, named)
+    if row.pk == services.descriptors.serving_row.pk:
         raise WrongUseError(f"{row} is in use.", hint="Use another one first: exhibit model use NAME")
-    if house.descriptors.is_present(row):
+    if services.descriptors.is_present(row):
         raise WrongUseError(f"{row} comes with this version of Exhibit.")
-    descriptor, digest = house.descriptors.of(row), row.digest
+    descriptor, digest = services.descriptors.of(row), row.digest
     with transaction.atomic():
         descriptors.remove_model(row)
-        trail.changed("network removed", by=by, about={"network": str(row), "digest": digest.hex})
+        audit_log.changed("network removed", by=by, about={"network": str(row), "digest": digest.hex})
     shared = DescriptorModel.objects.filter(digest=digest).exists() or Picture.objects.filter(digest=digest).exists()
     if not shared:
-        house.blobs.remove(digest)
+        services.blobs.remove(digest)
     for collection in Collection:
-        shutil.rmtree(index_folder(house.config.data_dir / "indexes", collection, descriptor.space), ignore_errors=True)
-    house.features_in(descriptor).clear()
+        shutil.rmtree(
+            index_folder(services.config.data_dir / "indexes", collection, descriptor.space), ignore_errors=True
+        )
+    services.features_in(descriptor).clear()
     return row
 
 
-def model_states(house: House) -> list[ModelState]:
+def model_states(services: Services) -> list[ModelState]:
     """Every network that there is."""
-    house.descriptors.refresh()
-    return [_state(house, row) for row in DescriptorModel.objects.all()]
+    services.descriptors.refresh()
+    return [_state(services, row) for row in DescriptorModel.objects.all()]
 
 
-def model_named(house: House, named: str) -> DescriptorModel:
+def model_named(services: Services, named: str) -> DescriptorModel:
     """The network of a name, or of a name and version such as ``sscd@1``.
 
     Raises:
         NotFoundError: there is none.
         WrongUseError: there are several versions and none is named.
     """
-    house.descriptors.refresh()
+    services.descriptors.refresh()
     name, _, version = named.partition("@")
     rows = DescriptorModel.objects.select_related("space").filter(name=name)
     found = list(rows.filter(version=version) if version else rows)
@@ -208,8 +215,8 @@ def model_named(house: House, named: str) -> DescriptorModel:
     return found[0]
 
 
-def _state(house: House, row: DescriptorModel) -> ModelState:
-    serves, building = house.descriptors.serving_row.pk == row.pk, house.descriptors.building_row
+def _state(services: Services, row: DescriptorModel) -> ModelState:
+    serves, building = services.descriptors.serving_row.pk == row.pk, services.descriptors.building_row
     idle = "measured" if row.measurement else "shipped" if row.shipped else "added"
     state = "serving" if serves else idle
     if building is not None and building.pk == row.pk:
@@ -256,7 +263,7 @@ def _of_folder(photos: Path) -> Sequence[Callable[[], bytes]]:
     return [path.read_bytes for path in paths]
 
 
-def _of_works(house: House) -> Sequence[Callable[[], bytes]]:
+def _of_works(services: Services) -> Sequence[Callable[[], bytes]]:
     rows = WorkPicture.objects.filter(work__removed_at=None).order_by("pk").distinct()
     digests = list(dict.fromkeys(rows.values_list("picture__digest", flat=True)))
-    return [partial(house.blobs.get, digest) for digest in digests if digest is not None]
+    return [partial(services.blobs.get, digest) for digest in digests if digest is not None]

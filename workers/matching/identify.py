@@ -29,9 +29,9 @@ from registry.models import Owner, Picture, Work, WorkPicture
 from registry.vectors.calibrations import active
 from registry.vectors.fingerprints import Collection, additions
 from workers.matching.registered_works import RegisteredWorks
-from workers.services.wiring import House
+from workers.services.wiring import Services
 
-MOST_SECONDS = 30.0
+MAX_SECONDS = 30.0
 """After so long a search begins no more comparison."""
 FURTHER = 8
 """So many times more hits are asked for when others' stand before an owner's own."""
@@ -72,11 +72,11 @@ class Answer:
         return tuple(reason for reason in self.features.low_information if reason not in (COLLAGE, PAGE))
 
 
-def identify(house: House, owner: Owner, data: bytes) -> Answer:
+def identify(services: Services, owner: Owner, data: bytes) -> Answer:
     """Search an owner's works for one picture, in the same way as pictures that crawls bring.
 
     Args:
-        house: ports.
+        services: ports.
         owner: whose works; those of others are neither searched nor told.
         data: exact bytes of the picture.
 
@@ -85,11 +85,11 @@ def identify(house: House, owner: Owner, data: bytes) -> Answer:
         IntegrityError: an index or a registered picture is damaged.
         ServiceMissingError: the search takes too long.
     """
-    house.descriptors.refresh()
-    found = extract(data, house.limits, descriptor=house.descriptors.serving)
-    house.indexes.refresh(Collection.WORKS)
-    own = _WorksOf(house, owner)
-    compared = find_works(found, lambda: data, own, house.limits)
+    services.descriptors.refresh()
+    found = extract(data, services.limits, descriptor=services.descriptors.serving)
+    services.indexes.refresh(Collection.WORKS)
+    own = _WorksOf(services, owner)
+    compared = find_works(found, lambda: data, own, services.limits)
     for damage in own.damaged.values():
         raise damage
     shown = {picture: one for picture, one in compared if one.decision is not Decision.NONE}
@@ -98,15 +98,15 @@ def identify(house: House, owner: Owner, data: bytes) -> Answer:
     return Answer(found, tuple(sorted(works, key=_promise)))
 
 
-def pair_of(house: House, found: FoundWork, data: bytes) -> Pair | None:
+def pair_of(services: Services, found: FoundWork, data: bytes) -> Pair | None:
     """Both pictures, to be drawn; ``None`` when they couldn't be laid on each other."""
     one = found.verification
     if one.transform is None:
         return None
-    return Pair.of(data, house.blobs.get(found.picture.digest), [one.transform, *one.further], house.limits)
+    return Pair.of(data, services.blobs.get(found.picture.digest), [one.transform, *one.further], services.limits)
 
 
-def fetch(house: House, url: str) -> bytes:
+def fetch(services: Services, url: str) -> bytes:
     """The bytes at an address of the web.
 
     Raises:
@@ -115,12 +115,12 @@ def fetch(house: House, url: str) -> bytes:
     """
     host = host_of(url)
     try:
-        with guarded_session(house.guard, user_agent=house.user_agent, check=_not_denied) as session:
+        with guarded_session(services.guard, user_agent=services.user_agent, check=_not_denied) as session:
             response = session.get(url)
             if not response.ok:
                 response.close()
                 raise RefusedError(f"{host} answers with status {response.status_code}.", reason="status")
-            return read_limited(response, house.limits.max_bytes)
+            return read_limited(response, services.limits.max_bytes)
     except requests.RequestException as error:
         hint = "Try again, or save the picture and name the file."
         raise ServiceMissingError(f"{host} can't be reached.", hint=hint) from error
@@ -134,10 +134,10 @@ def _not_denied(url: str) -> None:
 class _WorksOf(RegisteredWorks):
     """The registered pictures of one owner: as many of them are compared as if there were no others."""
 
-    def __init__(self, house: House, owner: Owner) -> None:
-        super().__init__(house)
+    def __init__(self, services: Services, owner: Owner) -> None:
+        super().__init__(services)
         self._owner = owner
-        self._until = time.monotonic() + MOST_SECONDS
+        self._until = time.monotonic() + MAX_SECONDS
 
     @cached_property
     def hashes(self) -> VectorIndex:
@@ -158,7 +158,7 @@ class _WorksOf(RegisteredWorks):
     def features(self, work: int) -> Features | None:
         """What was measured of a registered picture, while there is time."""
         if time.monotonic() > self._until:
-            raise ServiceMissingError(f"The search takes longer than {MOST_SECONDS:g} s.", hint="Try again later.")
+            raise ServiceMissingError(f"The search takes longer than {MAX_SECONDS:g} s.", hint="Try again later.")
         return super().features(work)
 
     def _own(self, index: VectorIndex) -> VectorIndex:

@@ -15,7 +15,7 @@ from registry.vectors import fingerprints as vectors
 from registry.vectors.fingerprints import Collection
 from workers.matching import votes_upkeep
 from workers.services.indexes import PAGE, held_against_rows, index_folder, make_index, mend_index
-from workers.services.wiring import House
+from workers.services.wiring import Services
 
 Last = Mapping[tuple[Collection, str], int]
 """The newest change of each index."""
@@ -44,11 +44,14 @@ class IndexState:
     problems: tuple[str, ...] = ()
 
 
-def index_states(house: House) -> list[IndexState]:
+def index_states(services: Services) -> list[IndexState]:
     """Every index as it stands, without looking into its files."""
-    each = list(_each(house))
+    each = list(_each(services))
     last = vectors.last_changes([*each, (Collection.WORKS, ROOTSIFT)])
-    return [*(_state(house, collection, space, (), last) for collection, space in each), _votes_state(house, (), last)]
+    return [
+        *(_state(services, collection, space, (), last) for collection, space in each),
+        _votes_state(services, (), last),
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,62 +69,66 @@ class WorkSize:
     features: int
 
 
-def work_size(house: House, states: Iterable[IndexState]) -> WorkSize:
+def work_size(services: Services, states: Iterable[IndexState]) -> WorkSize:
     """What a registered work takes on disk, by the indexes as they stand."""
     works = WorkPicture.objects.filter(work__removed_at=None).values("picture").distinct().count()
     indexes = sum(state.size for state in states if state.collection == Collection.WORKS)
-    measured = (house.config.data_dir / "features").rglob("*.npz")
+    measured = (services.config.data_dir / "features").rglob("*.npz")
     features = sum(path.stat().st_size for path in measured)
     return WorkSize(works, round(indexes / max(1, works)), round(features / max(1, works)))
 
 
-def check_indexes(house: House) -> list[IndexState]:
+def check_indexes(services: Services) -> list[IndexState]:
     """Every index, its files read whole and its numbers held against the rows."""
-    each = list(_each(house))
+    each = list(_each(services))
     last = vectors.last_changes([*each, (Collection.WORKS, ROOTSIFT)])
     states = [
-        _state(house, collection, space, tuple(_problems(_folder(house, collection, space), collection, space)), last)
+        _state(
+            services, collection, space, tuple(_problems(_folder(services, collection, space), collection, space)), last
+        )
         for collection, space in each
     ]
-    return [*states, _votes_state(house, tuple(votes_upkeep.problems(house)), last)]
+    return [*states, _votes_state(services, tuple(votes_upkeep.problems(services)), last)]
 
 
-def mend_indexes(house: House) -> None:
+def mend_indexes(services: Services) -> None:
     """Make those again from the rows whose files are damaged; that may take hours."""
-    for collection, space in (*_each(house), (Collection.WORKS, ROOTSIFT)):
-        mend_index(house.config.data_dir / "indexes", collection, space, patient=True)
+    for collection, space in (*_each(services), (Collection.WORKS, ROOTSIFT)):
+        mend_index(services.config.data_dir / "indexes", collection, space, patient=True)
 
 
-def rebuild_indexes(house: House) -> Iterator[tuple[str, str]]:
+def rebuild_indexes(services: Services) -> Iterator[tuple[str, str]]:
     """Make every index again from the rows; yields collection and space of each that is done.
 
     Processes that search go on with the old files until they notice the new ones.
     """
-    for collection, space in _each(house):
-        make_index(_folder(house, collection, space), collection, space)
+    for collection, space in _each(services):
+        make_index(_folder(services, collection, space), collection, space)
         yield str(collection), space.id
     votes_upkeep.try_unreadable_again()
-    votes_upkeep.measure_missing(house)
-    votes_upkeep.rebuild(house)
+    votes_upkeep.measure_missing(services)
+    votes_upkeep.rebuild(services)
     yield str(Collection.WORKS), ROOTSIFT.id
 
 
-def _each(house: House) -> Iterator[tuple[Collection, Space]]:
-    spaces = (PHASH, *house.descriptors.spaces())
+def _each(services: Services) -> Iterator[tuple[Collection, Space]]:
+    spaces = (PHASH, *services.descriptors.spaces())
     return ((collection, space) for collection in Collection for space in spaces)
 
 
-def _folder(house: House, collection: Collection, space: Space) -> Path:
-    return index_folder(house.config.data_dir / "indexes", collection, space)
+def _folder(services: Services, collection: Collection, space: Space) -> Path:
+    return index_folder(services.config.data_dir / "indexes", collection, space)
 
 
-def _state(house: House, collection: Collection, space: Space, problems: tuple[str, ...], last: Last) -> IndexState:
-    folder = _folder(house, collection, space)
+def _state(
+    services: Services, collection: Collection, space: Space, problems: tuple[str, ...], last: Last
+) -> IndexState:
+    folder = _folder(services, collection, space)
     return _told(folder, (collection, space), problems, lambda: open_index(space, folder), last)
 
 
-def _votes_state(house: House, problems: tuple[str, ...], last: Last) -> IndexState:
-    folder = votes_upkeep.votes_folder(house)
+def _votes_state(services: Services, problems: tuple[str, ...], last: Last) -> IndexState:
+    folder = votes_upkeep.votes_folder(services)
     return _told(folder, (Collection.WORKS, ROOTSIFT), problems, lambda: VoteIndex(folder), last)
 
 

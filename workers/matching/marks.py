@@ -9,14 +9,14 @@ from django.db.models import OuterRef, Subquery
 
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
-from indexer.compare.marks import MOST_OTHERS, Shared, is_comparable, marks_of, shared_windows
+from indexer.compare.marks import MAX_OTHERS, Shared, is_comparable, marks_of, shared_windows
 from indexer.layout.orientation import Box
 from indexer.layout.pages import PAGE
 from indexer.picture.features import Features
 from registry.models import Owner, Picture, WorkPicture
-from workers.services.wiring import House
+from workers.services.wiring import Services
 
-MOST_MARKED = 4
+MAX_MARKED = 4
 """Works with marks that a new one is compared with, though others came later."""
 DECIMALS = 4
 Edges = list[float]
@@ -44,15 +44,15 @@ def captions_of(features: Features) -> list[Edges]:
     return _plain(box.scaled(1 / width, 1 / height) for box in features.masked)
 
 
-def find_marks(house: House, owner: Owner, features: Features) -> Marks:
+def find_marks(services: Services, owner: Owner, features: Features) -> Marks:
     """Compare a new work with the owner's latest ones: what several share that are otherwise unlike is a mark.
 
     Args:
-        house: ports.
+        services: ports.
         owner: whose works; those of others are never looked at.
         features: what was measured of the new work.
     """
-    others = _others(house, owner, features) if is_comparable(features) else {}
+    others = _others(services, owner, features) if is_comparable(features) else {}
     sharing = {pk: shared for pk, (_, one) in others.items() if (shared := shared_windows(features, one)) is not None}
     new = marks_of(list(sharing.values()))
     if not new:
@@ -67,7 +67,7 @@ def find_marks(house: House, owner: Owner, features: Features) -> Marks:
 
 
 @dataclass(frozen=True, slots=True)
-class Registered:
+class RegisteredPicture:
     """What a comparison needs to know of a registered picture.
 
     Attributes:
@@ -79,7 +79,7 @@ class Registered:
     marks: list[Edges]
 
 
-def registered(pictures: Iterable[int]) -> dict[int, Registered]:
+def registered(pictures: Iterable[int]) -> dict[int, RegisteredPicture]:
     """What is known of registered pictures, by their primary keys, in one query.
 
     The marks of the first registration count, so that nobody who registers the same picture later takes anything from
@@ -91,7 +91,7 @@ def registered(pictures: Iterable[int]) -> dict[int, Registered]:
     living = WorkPicture.objects.filter(picture=OuterRef("pk"), work__removed_at=None)
     first = Subquery(living.order_by("work__registered_at", "pk").values("marks")[:1])
     rows = Picture.objects.filter(pk__in=wanted).values_list("pk", "digest", first)
-    return {pk: Registered(digest, marks or []) for pk, digest, marks in rows}
+    return {pk: RegisteredPicture(digest, marks or []) for pk, digest, marks in rows}
 
 
 def with_marks(features: Features, marks: Iterable[Edges]) -> Features:
@@ -103,18 +103,18 @@ def with_marks(features: Features, marks: Iterable[Edges]) -> Features:
     return replace(features, marked=tuple(Box(*edges).scaled(width, height) for edges in marks))
 
 
-def _others(house: House, owner: Owner, features: Features) -> dict[int, tuple[WorkPicture, Features]]:
+def _others(services: Services, owner: Owner, features: Features) -> dict[int, tuple[WorkPicture, Features]]:
     """The works to compare with, by the primary keys of their pictures; damage in one stops nothing."""
     rows = (
         WorkPicture.objects.filter(work__owner=owner, work__removed_at=None).select_related("picture").order_by("-pk")
     )
-    latest = [*rows[:MOST_OTHERS], *rows.exclude(marks=[])[:MOST_MARKED]]
+    latest = [*rows[:MAX_OTHERS], *rows.exclude(marks=[])[:MAX_MARKED]]
     others = {}
     for row in latest:
         digest = row.picture.digest
         if digest != features.digest and row.pk not in others:
             with suppress(ExhibitError):
-                others[row.pk] = row, house.features.get(digest, partial(house.blobs.get, digest))
+                others[row.pk] = row, services.features.get(digest, partial(services.blobs.get, digest))
     return others
 
 

@@ -14,8 +14,8 @@ from indexer.search.search import compare_alone
 from indexer.votes.index import VoteIndex
 from registry.models import Picture
 from registry.vectors.fingerprints import Collection
-from workers.matching.marks import Registered, registered, with_marks
-from workers.services.wiring import House
+from workers.matching.marks import RegisteredPicture, registered, with_marks
+from workers.services.wiring import Services
 
 
 class RegisteredWorks:
@@ -25,9 +25,9 @@ class RegisteredWorks:
         damaged: those whose features couldn't be had, and why.
     """
 
-    def __init__(self, house: House) -> None:
-        self._house = house
-        self._known: dict[int, Registered] = {}
+    def __init__(self, services: Services) -> None:
+        self._house = services
+        self._known: dict[int, RegisteredPicture] = {}
         self.damaged: dict[int, ExhibitError] = {}
 
     @property
@@ -62,17 +62,17 @@ class RegisteredWorks:
             return None
 
 
-def compared(house: House, found: Features, work: Features) -> Verification:
+def compared(services: Services, found: Features, work: Features) -> Verification:
     """Verify a pair that a work's search of the past has named, and decide as a found picture's search does."""
-    return compare_alone(found, lambda: house.blobs.get(found.digest), work, house.limits)
+    return compare_alone(found, lambda: services.blobs.get(found.digest), work, services.limits)
 
 
-def registered_features(house: House, digest: Digest) -> Features:
+def registered_features(services: Services, digest: Digest) -> Features:
     """What was measured of a registered picture, from the cache or from its bytes, with its marks."""
     (known,) = registered(Picture.objects.filter(digest=digest).values_list("pk", flat=True)).values()
-    return _features_of(house, known)
+    return _features_of(services, known)
 
 
-def _features_of(house: House, known: Registered) -> Features:
-    features = house.features.get(known.digest, lambda: house.blobs.get(known.digest))
+def _features_of(services: Services, known: RegisteredPicture) -> Features:
+    features = services.features.get(known.digest, lambda: services.blobs.get(known.digest))
     return with_marks(features, known.marks)

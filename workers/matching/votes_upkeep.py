@@ -25,50 +25,50 @@ from workers.matching.registered_works import registered_features
 from workers.matching.search_version import count_anew
 from workers.servers.locks import FileLock
 from workers.services.indexes import VOTES_PAGE, held_against_rows, index_folder, make_index, sets_of
-from workers.services.wiring import House
+from workers.services.wiring import Services
 
-BATCH, MOST_AT_ONCE = 20, 2_000
+BATCH, MAX_AT_ONCE = 20, 2_000
 DAMAGED = "damaged"
 """Why a picture can't be read whose bytes aren't those that were stored."""
-MOST_TOLD = 10
+MAX_TOLD = 10
 """Problems of one kind that a check tells."""
-LEAST_FOR_A_CODEC = 2_000
+MIN_FOR_A_CODEC = 2_000
 """Works from which an installation has a codec of its own."""
 
 
-def votes_folder(house: House) -> Path:
+def votes_folder(services: Services) -> Path:
     """Where the durable part of the index lies."""
-    return index_folder(house.config.data_dir / "indexes", Collection.WORKS, ROOTSIFT)
+    return index_folder(services.config.data_dir / "indexes", Collection.WORKS, ROOTSIFT)
 
 
-def keep_up(house: House) -> None:
+def keep_up(services: Services) -> None:
     """Measure some of what is missing, and train a codec when the works have become many more; in the background.
 
     That may take hours for very many works. Whoever comes while another does it leaves it to that one.
     """
-    lock = FileLock(house.config.data_dir / "votes.lock")
+    lock = FileLock(services.config.data_dir / "votes.lock")
     if not lock.take():
         return
     try:
-        measure_missing(house, MOST_AT_ONCE)
-        if outgrown(house):
-            rebuild(house)
+        measure_missing(services, MAX_AT_ONCE)
+        if outgrown(services):
+            rebuild(services)
     finally:
         lock.release()
 
 
-def measure_missing(house: House, most: int | None = None) -> int:
+def measure_missing(services: Services, most: int | None = None) -> int:
     """Keep the local features of registered pictures that have none yet.
 
     Args:
-        house: ports.
+        services: ports.
         most: how many pictures at most; all without it.
 
     Returns:
         How many were measured. A picture that can't be read any more is left out from then on, with the reason.
     """
     waiting = list(unmeasured().filter(refusal="").values_list("pk", flat=True)[:most])
-    return sum(_measure(house, waiting[start : start + BATCH]) for start in range(0, len(waiting), BATCH))
+    return sum(_measure(services, waiting[start : start + BATCH]) for start in range(0, len(waiting), BATCH))
 
 
 def unmeasured() -> QuerySet[Picture]:
@@ -81,27 +81,27 @@ def try_unreadable_again() -> None:
     Picture.objects.filter(pk__in=unmeasured().exclude(refusal="").values("pk")).update(refusal="")
 
 
-def rebuild(house: House) -> None:
+def rebuild(services: Services) -> None:
     """Make the index again from the rows, with the codec that suits its size."""
     last = vectors.last_change(Collection.WORKS, ROOTSIFT)
-    make_index(votes_folder(house), Collection.WORKS, ROOTSIFT, _suitable_codec(house, last))
+    make_index(votes_folder(services), Collection.WORKS, ROOTSIFT, _suitable_codec(services, last))
 
 
-def outgrown(house: House) -> bool:
+def outgrown(services: Services) -> bool:
     """Whether the works have become so many more that another codec suits them."""
-    index = VoteIndex(votes_folder(house))
+    index = VoteIndex(votes_folder(services))
     lists = lists_for(len(index))
-    return len(index) > LEAST_FOR_A_CODEC and index.descriptors >= lists > index.codec.nlist
+    return len(index) > MIN_FOR_A_CODEC and index.descriptors >= lists > index.codec.nlist
 
 
-def problems(house: House) -> Iterator[str]:
+def problems(services: Services) -> Iterator[str]:
     """Everything that is wrong with the index, one sentence each."""
-    damaged = check_votes(votes_folder(house))
+    damaged = check_votes(votes_folder(services))
     yield from damaged
     if not damaged:
-        index = VoteIndex(votes_folder(house))
+        index = VoteIndex(votes_folder(services))
         yield from held_against_rows(index, Collection.WORKS, ROOTSIFT, VOTES_PAGE)
-        yield from islice(_with_other_counts(index), MOST_TOLD)
+        yield from islice(_with_other_counts(index), MAX_TOLD)
 
 
 def _with_other_counts(index: VoteIndex) -> Iterator[str]:
@@ -113,11 +113,11 @@ def _with_other_counts(index: VoteIndex) -> Iterator[str]:
             yield f"Of number {number} it holds {held} local features where the rows have {len(descriptors)}."
 
 
-def _measure(house: House, pictures: list[int]) -> int:
+def _measure(services: Services, pictures: list[int]) -> int:
     made = []
     for picture in Picture.objects.filter(pk__in=pictures).order_by("pk"):
         try:
-            made.append((picture.pk, local_fingerprint(picture.digest, registered_features(house, picture.digest))))
+            made.append((picture.pk, local_fingerprint(picture.digest, registered_features(services, picture.digest))))
         except ExhibitError as error:
             if not error.retry:
                 Picture.objects.filter(pk=picture.pk).update(refusal=getattr(error, "reason", DAMAGED))
@@ -134,14 +134,14 @@ def _rows(upto: int) -> Iterator[Works]:
     return (sets_of(batch) for batch in vectors.living(Collection.WORKS, ROOTSIFT, upto, VOTES_PAGE))
 
 
-def _suitable_codec(house: House, upto: int) -> Any:  # noqa: ANN401 - FAISS has no types
+def _suitable_codec(services: Services, upto: int) -> Any:  # noqa: ANN401 - FAISS has no types
     """The present codec where it suits the number of works, or one that is trained on a sample of them."""
     works = sum(len(batch) for batch in vectors.living(Collection.WORKS, ROOTSIFT, upto, VOTES_PAGE))
     lists = lists_for(works)
-    if works <= LEAST_FOR_A_CODEC:
+    if works <= MIN_FOR_A_CODEC:
         return shipped_codec()
     try:
-        present = VoteIndex(votes_folder(house)).codec
+        present = VoteIndex(votes_folder(services)).codec
     except ExhibitError:
         present = shipped_codec()
     if present.nlist == lists and codec_digest(present) != codec_digest(shipped_codec()):

@@ -16,13 +16,13 @@ from exhibit.errors import ExhibitError
 from exhibit.network.urls import registrable_domain
 from registry.models import Capture, Crawl, FrontierUrl, Notice, StepState
 from workers.notices.contents import is_address
-from workers.services.wiring import House
+from workers.services.wiring import Services
 
 TABLE = Path(__file__).parent / "platforms.toml"
 DIRECTORY = "https://dmca.copyright.gov/osp/"
 """Where the US Copyright Office lists the agents that providers have designated."""
 
-MOST_PAGES, MOST_BYTES, MOST_ADDRESSES, MOST_PROPOSALS = 8, 1024 * 1024, 40, 12
+MAX_PAGES, MAX_BYTES, MAX_ADDRESSES, MAX_PROPOSALS = 8, 1024 * 1024, 40, 12
 
 _MAILTO = re.compile(r"mailto:([^\"'?#>\s]{3,300})", re.IGNORECASE)
 _ADDRESS = re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9.-]{1,190}\.[A-Za-z]{2,24}")
@@ -87,17 +87,17 @@ def platforms() -> tuple[Platform, ...]:
     )
 
 
-def proposals(house: House, notice: Notice) -> list[Proposal]:
+def proposals(services: Services, notice: Notice) -> list[Proposal]:
     """Possible addressees of a notice, the best known first. Nothing is fetched: it is what was captured and crawled.
 
     Args:
-        house: ports.
+        services: ports.
         notice: whose party is looked for.
     """
-    found = [*_of_table(notice), *_of_captures(house, notice), *_of_crawls(notice)]
+    found = [*_of_table(notice), *_of_captures(services, notice), *_of_crawls(notice)]
     if notice.kind == Notice.Kind.DMCA:
         found.append(Proposal("office", "", "", DIRECTORY, DIRECTORY, None, first_hand=False))
-    return found[:MOST_PROPOSALS]
+    return found[:MAX_PROPOSALS]
 
 
 def addressee_of(one: Proposal) -> dict[str, str]:
@@ -113,25 +113,25 @@ def _of_table(notice: Notice) -> Iterable[Proposal]:
             yield Proposal("table", one.name, one.email, one.form, one.source, one.read, one.first_hand)
 
 
-def _of_captures(house: House, notice: Notice) -> list[Proposal]:
+def _of_captures(services: Services, notice: Notice) -> list[Proposal]:
     """Mail addresses that stand on the captured pages of the party, those that speak of copyright first."""
     rows = Capture.objects.filter(case__notice_cases__notice=notice, state=StepState.DONE).select_related("sighting")
     found: dict[str, Proposal] = {}
-    for row in rows.order_by("-finished_at")[:MOST_PAGES]:
-        for address in _addresses(_page(house, row.files)):
+    for row in rows.order_by("-finished_at")[:MAX_PAGES]:
+        for address in _addresses(_page(services, row.files)):
             day = None if row.finished_at is None else row.finished_at.date()
             known = Proposal("page", "", address, "", row.sighting.page_url, day, first_hand=False)
             found.setdefault(address, known)
     return sorted(found.values(), key=lambda one: (not _telling(one.email), not _own(one.email, notice.party)))[:5]
 
 
-def _page(house: House, files: Sequence[dict[str, str]]) -> str:
+def _page(services: Services, files: Sequence[dict[str, str]]) -> str:
     digest = next((one["digest"] for one in files if one["role"] == "page"), None)
     if digest is None:
         return ""
     try:
-        with house.blobs.open(Digest.from_hex(digest)) as stream:
-            return stream.read(MOST_BYTES).decode("utf-8", "replace")
+        with services.blobs.open(Digest.from_hex(digest)) as stream:
+            return stream.read(MAX_BYTES).decode("utf-8", "replace")
     except ExhibitError:
         return ""
 
@@ -140,7 +140,7 @@ def _addresses(page: str) -> list[str]:
     """Mail addresses in a page's HTML: links first, then words; of a page made of addresses the first ones."""
     links = (unquote(unescape(one[1])) for one in _MAILTO.finditer(page))
     words = (one[0] for one in _ADDRESS.finditer(page))
-    told = [*islice(links, MOST_ADDRESSES), *islice(words, MOST_ADDRESSES)]
+    told = [*islice(links, MAX_ADDRESSES), *islice(words, MAX_ADDRESSES)]
     found = dict.fromkeys(one.strip().lower() for one in told)
     return [one for one in found if is_address(one) and not one.endswith(_FILES)]
 

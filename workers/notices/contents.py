@@ -52,10 +52,10 @@ QUESTIONS = {
 SPEAK_FOR_FAIR_USE = {("purpose", "comment"), ("nature", "factual"), ("amount", "little"), ("market", "none")}
 """Answers after which a notice needs words of the signer's."""
 
-MOST_PLACES = 300
+MAX_PLACES = 300
 """Addresses of one case that a letter lists."""
 
-MOST_PICTURES = 20
+MAX_PICTURES = 20
 """Cases whose pictures are shown beside the letter."""
 
 
@@ -195,7 +195,7 @@ def _place(case: Case, key: tuple[bytes, bytes], seen: Sequence[Sighting], ledge
     return CasePlace(last, first, number, standing, None if visit is None else visit.finished_at)
 
 
-MOST_OF_A_PART = 30_000
+MAX_OF_A_PART = 30_000
 """Characters of a letter that a page shows at once."""
 
 
@@ -204,7 +204,7 @@ def parts_of(text: str) -> list[str]:
     parts = [""]
     for paragraph in text.split("\n\n"):
         piece = paragraph if parts == [""] else f"\n\n{paragraph}"
-        if parts[-1] and len(parts[-1]) + len(piece) > MOST_OF_A_PART:
+        if parts[-1] and len(parts[-1]) + len(piece) > MAX_OF_A_PART:
             parts.append("")
         parts[-1] += piece
     return parts
@@ -260,7 +260,7 @@ def _values(notice: Notice, items: Sequence[NoticeItem], words: Wording, day: da
 
 def _shown(items: Sequence[NoticeItem], words: Wording) -> str:
     """Of how many works the attached document shows both pictures, if the letter says that at all."""
-    count = sum(1 for one in items[:MOST_PICTURES] if one.shown is not None)
+    count = sum(1 for one in items[:MAX_PICTURES] if one.shown is not None)
     if "shown_all" not in words.words or not count:
         return ""
     return words.say("shown_all" if count == len(items) else "shown_some", n=count, count=len(items))
@@ -280,7 +280,7 @@ def _item_text(number: int, one: NoticeItem, words: Wording, day: date) -> str:
         "first_publication": work.first_publication or blank,
         "registrations": registrations or blank,
         "case": str(one.row.case.number),
-        "places": "\n".join(_place_text(place.seen, words) for place in one.there[:MOST_PLACES]),
+        "places": "\n".join(_place_text(place.seen, words) for place in one.there[:MAX_PLACES]),
         "seen": _seen(one, words),
         "aligned": words.say("aligned", share=percent(one.share)) if one.share else "",
         "licences": words.say("licences" if one.searched else "licences_none", day=day.isoformat()),

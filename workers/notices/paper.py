@@ -14,8 +14,8 @@ from exhibit.errors import ExhibitError
 from indexer.draw.draw import View, draw
 from registry.models import Match, Notice
 from workers.evidence.drawings import pair_of
-from workers.notices.contents import MOST_PICTURES, Letter, NoticeItem
-from workers.services.wiring import House
+from workers.notices.contents import MAX_PICTURES, Letter, NoticeItem
+from workers.services.wiring import Services
 
 HEIGHT = 70
 """Most millimetres of two pictures."""
@@ -28,11 +28,13 @@ SHOWN = {
 }
 
 
-def notice_pdf(house: House, notice: Notice, letter: Letter, items: Sequence[NoticeItem], made_at: datetime) -> bytes:
+def notice_pdf(
+    services: Services, notice: Notice, letter: Letter, items: Sequence[NoticeItem], made_at: datetime
+) -> bytes:
     """The notice as PDF/A-3b.
 
     Args:
-        house: ports.
+        services: ports.
         notice: which.
         letter: its words.
         items: its cases.
@@ -44,7 +46,7 @@ def notice_pdf(house: House, notice: Notice, letter: Letter, items: Sequence[Not
     words = Wording(load_phrases(notice.language))
     files: list[TypesetFile] = []
     sections = []
-    if notice.kind != Notice.Kind.OFFER and (plates := _plates(house, notice, items, files)):
+    if notice.kind != Notice.Kind.OFFER and (plates := _plates(services, notice, items, files)):
         sections.append(Section(SHOWN[notice.language][0], tuple(plates), level=2, new_page=True))
     document = Document(
         title=letter.subject[:200],
@@ -71,18 +73,18 @@ def _paragraph(lines: list[str]) -> Block:
     return Lines(tuple(Line(line, Style.STRONG if heading else Style.PLAIN) for line in lines))
 
 
-def _plates(house: House, notice: Notice, items: Sequence[NoticeItem], files: list[TypesetFile]) -> list[Block]:
+def _plates(services: Services, notice: Notice, items: Sequence[NoticeItem], files: list[TypesetFile]) -> list[Block]:
     made: list[Block] = []
     _, caption, missing = SHOWN[notice.language]
-    shown = [one.shown.match_id for one in items[:MOST_PICTURES] if one.shown is not None]
+    shown = [one.shown.match_id for one in items[:MAX_PICTURES] if one.shown is not None]
     matches = Match.objects.select_related("registered", "found").in_bulk(shown)
-    for n, one in enumerate(items[:MOST_PICTURES], 1):
+    for n, one in enumerate(items[:MAX_PICTURES], 1):
         if one.shown is None:
             continue
         words = caption.format(n=n, title=one.row.case.work.title[:100], page=one.shown.sighting.page_url[:200])
         path, why = f"pictures/{n}.jpg", ""
         try:
-            files.append(TypesetFile(path, draw(View.SIDE_BY_SIDE, pair_of(house, matches[one.shown.match_id]))))
+            files.append(TypesetFile(path, draw(View.SIDE_BY_SIDE, pair_of(services, matches[one.shown.match_id]))))
         except ExhibitError as error:
             path, why = "", missing.format(why=error.message)
         made.append(Plates((Plate(path or None, why, words, words),), HEIGHT))

@@ -10,15 +10,14 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.entries import canonical
 from exhibit.errors import NotFoundError, WrongUseError
-from registry.accounts import scoped as owned
+from registry.accounts import scoped
 from registry.models import Notice, NoticeMail
-from registry.notices import mail as notice_mail
-from registry.notices import notices
+from registry.notices import mail, notices
 from workers.notices.contents import Letter, gaps, items_of, letter
 from workers.notices.paper import notice_pdf
 from workers.notify.mail import message_id
 from workers.pictures.picture_usage import cases_with
-from workers.services.wiring import House
+from workers.services.wiring import Services
 
 TEXT_NAME, PDF_NAME, MAIL_NAME = "notice.txt", "notice.pdf", "mail.eml"
 
@@ -28,11 +27,11 @@ def read_mark(made: Letter) -> str:
     return Digest.of(canonical({"letter": made.whole, "warned": made.warned})).hex
 
 
-def sign(house: House, notice: Notice, *, typed: str, read: str, by: str) -> None:
+def sign(services: Services, notice: Notice, *, typed: str, read: str, by: str) -> None:
     """Sign a notice: its exact bytes are kept, and their digests go into the log.
 
     Args:
-        house: ports.
+        services: ports.
         notice: a draft.
         typed: the name as the person typed it; it must be the signer's.
         read: the mark of the letter that was shown (:func:`read_mark`).
@@ -54,18 +53,18 @@ def sign(house: House, notice: Notice, *, typed: str, read: str, by: str) -> Non
             raise WrongUseError(said, hint=_("Type the name of the person who signs, as it stands in the notice."))
         signed = replace(made, text=made.signed)
         text = signed.whole.encode()
-        pdf = notice_pdf(house, held, signed, items, now())
-        files = [_kept(house, TEXT_NAME, "text/plain", text), _kept(house, PDF_NAME, "application/pdf", pdf)]
+        pdf = notice_pdf(services, held, signed, items, now())
+        files = [_kept(services, TEXT_NAME, "text/plain", text), _kept(services, PDF_NAME, "application/pdf", pdf)]
         notices.keep_signed(held, files, Digest.of(text), made.warned, by=by)
 
 
-def send_by_mail(house: House, notice: Notice, *, by: str) -> NoticeMail:
+def send_by_mail(services: Services, notice: Notice, *, by: str) -> NoticeMail:
     """Have a signed notice leave by mail, in the background; asked for twice it leaves once.
 
     Raises:
         WrongUseError: it isn't signed, there is no address, or no mail server is set.
     """
-    if not house.config.mail_url:
+    if not services.config.mail_url:
         said = _("No mail server is set, so nothing can be sent from here.")
         raise WrongUseError(said, hint=_("Take the PDF or the text, send it yourself, and say here that you did."))
     with transaction.atomic():
@@ -75,13 +74,13 @@ def send_by_mail(house: House, notice: Notice, *, by: str) -> NoticeMail:
             said = _("The addressee has no e-mail address.")
             hint = _("Take the PDF or the text, send it yourself, and say here that you did.")
             raise WrongUseError(said, hint=hint)
-        name = message_id(house.config, f"notice-{held.pk}.{str(held.text)[:16]}")
-        made = notice_mail.ask(held, to, name, by=by)
-    house.hint("notice", [made.pk])
+        name = message_id(services.config, f"notice-{held.pk}.{str(held.text)[:16]}")
+        made = mail.ask(held, to, name, by=by)
+    services.enqueue("notice", [made.pk])
     return made
 
 
-def file_of(house: House, notice: Notice, name: str) -> tuple[bytes, str] | None:
+def file_of(services: Services, notice: Notice, name: str) -> tuple[bytes, str] | None:
     """One of the signed files of a notice with its media type; nothing when it has no such file.
 
     Raises:
@@ -93,18 +92,18 @@ def file_of(house: House, notice: Notice, name: str) -> tuple[bytes, str] | None
             hint="As long as it hasn't been sent: take the signature back, and sign the notice without the picture.",
         )
     found = next((one for one in notice.files if one["name"] == name), None)
-    return None if found is None else (house.blobs.get(Digest.from_hex(found["digest"])), found["media_type"])
+    return None if found is None else (services.blobs.get(Digest.from_hex(found["digest"])), found["media_type"])
 
 
 def _shows_reported(notice: Notice) -> bool:
-    reported = owned.reported(notice.owner, since=notice.signed_at)
+    reported = scoped.reported(notice.owner, since=notice.signed_at)
     return any(cases_with(digest).filter(notice_cases__notice=notice).exists() for digest in reported)
 
 
-def _kept(house: House, name: str, media_type: str, data: bytes) -> dict[str, Any]:
-    return {"name": name, "media_type": media_type, "digest": house.blobs.put(data).hex, "size": len(data)}
+def _kept(services: Services, name: str, media_type: str, data: bytes) -> dict[str, Any]:
+    return {"name": name, "media_type": media_type, "digest": services.blobs.put(data).hex, "size": len(data)}
 
 
-def keep_mail(house: House, data: bytes) -> dict[str, Any]:
+def keep_mail(services: Services, data: bytes) -> dict[str, Any]:
     """Keep the exact bytes of a mail that leaves."""
-    return _kept(house, MAIL_NAME, "message/rfc822", data)
+    return _kept(services, MAIL_NAME, "message/rfc822", data)

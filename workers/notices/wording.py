@@ -13,11 +13,11 @@ from django.utils.translation import gettext as _
 
 from exhibit.clock import now
 from exhibit.errors import WrongUseError
-from registry.log import audit_log as trail
+from registry.log import audit_log
 from registry.models import Notice, NoticeWording, Owner
 
 FOLDER = Path(__file__).parent / "wording"
-LONGEST = 20_000
+MAX_WORDING = 20_000
 
 LETTER = (
     "number",
@@ -118,7 +118,7 @@ def check(kind: str, language: str, subject: str, body: str, item: str) -> None:
         WrongUseError: names what is wrong with it.
     """
     for text, what in ((subject, _("the subject")), (body, _("the letter")), (item, _("the part for each work"))):
-        if not text.strip() or len(text) > LONGEST:
+        if not text.strip() or len(text) > MAX_WORDING:
             raise WrongUseError(_("%(what)s is empty or too long.") % {"what": what.capitalize()})
     if "\n" in subject.strip():
         raise WrongUseError(_("The subject has more than one line."))
@@ -145,14 +145,14 @@ def keep(owner: Owner, kind: str, language: str, texts: Mapping[str, str], *, by
         NoticeWording.objects.update_or_create(
             owner=owner, kind=kind, language=language, defaults={**given, "changed_at": now(), "changed_by": by}
         )
-        trail.changed("notice wording", by=by, owner=owner, about={"kind": kind, "language": language, **given})
+        audit_log.changed("notice wording", by=by, owner=owner, about={"kind": kind, "language": language, **given})
 
 
 def restore(owner: Owner, kind: str, language: str, *, by: str) -> None:
     """Go back to the wording that is shipped."""
     with transaction.atomic():
         if NoticeWording.objects.filter(owner=owner, kind=kind, language=language).delete()[0]:
-            trail.changed(
+            audit_log.changed(
                 "notice wording", by=by, owner=owner, about={"kind": kind, "language": language, "shipped": True}
             )
 

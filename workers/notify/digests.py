@@ -14,14 +14,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from exhibit.errors import ExhibitError
-from registry.accounts import scoped as owned
+from registry.accounts import scoped
 from registry.models import Case, Event, EventKind, MailChoice, Owner
 from registry.notifications.mail_choices import zone_of
 from workers.notify.mail import absolute, message_id
 from workers.notify.webhooks import page_of
 from workers.pictures.previews import SMALL, kept_preview
-from workers.reports import titles as report_titles
-from workers.services.wiring import House
+from workers.reports import titles
+from workers.services.wiring import Services
 
 SHOWN = 10
 """Cases that a mail shows, the likeliest first; the others are counted."""
@@ -44,33 +44,33 @@ class ToldCase:
     picture: str
 
 
-def digest_mail(house: House, choice: MailChoice, told: Sequence[Event]) -> EmailMultiAlternatives | None:
+def digest_mail(services: Services, choice: MailChoice, told: Sequence[Event]) -> EmailMultiAlternatives | None:
     """The mail about events; ``None`` when nothing of them is open any more.
 
     Args:
-        house: ports.
+        services: ports.
         choice: whose.
         told: the events that came since the last mail.
     """
     user, owner = choice.user, choice.owner
     with translation.override(user.reads or settings.LANGUAGE_CODE), timezone.override(zone_of(user)):
         waiting = _waiting(owner, told)
-        others = [(_sentence(event), absolute(house.config, page_of(event))) for event in told if _sentence(event)]
+        others = [(_sentence(event), absolute(services.config, page_of(event))) for event in told if _sentence(event)]
         if not waiting and not others:
             return None
-        pictures = {} if user.blurs else _pictures(house, waiting[:SHOWN])
+        pictures = {} if user.blurs else _pictures(services, waiting[:SHOWN])
         cases = [
-            ToldCase(case, absolute(house.config, f"/o/{owner.slug}/cases/{case.number}/"), _name(case, pictures))
+            ToldCase(case, absolute(services.config, f"/o/{owner.slug}/cases/{case.number}/"), _name(case, pictures))
             for case in waiting[:SHOWN]
         ]
-        unsubscribe = absolute(house.config, f"/mail/unsubscribe/{signing.dumps(choice.pk, salt=SALT)}")
+        unsubscribe = absolute(services.config, f"/mail/unsubscribe/{signing.dumps(choice.pk, salt=SALT)}")
         values = {
             "owner": owner,
             "cases": cases,
             "more": len(waiting) - len(cases),
-            "queue": absolute(house.config, f"/o/{owner.slug}/cases/"),
+            "queue": absolute(services.config, f"/o/{owner.slug}/cases/"),
             "others": others,
-            "settings": absolute(house.config, f"/o/{owner.slug}/told/"),
+            "settings": absolute(services.config, f"/o/{owner.slug}/told/"),
             "unsubscribe": unsubscribe,
         }
         mail = EmailMultiAlternatives(
@@ -81,7 +81,7 @@ def digest_mail(house: House, choice: MailChoice, told: Sequence[Event]) -> Emai
         "List-Unsubscribe": f"<{unsubscribe}>",
         "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
         "Auto-Submitted": "auto-generated",
-        "Message-ID": message_id(house.config, f"digest-{choice.pk}-{told[-1].pk}"),
+        "Message-ID": message_id(services.config, f"digest-{choice.pk}-{told[-1].pk}"),
     }
     mail.mixed_subtype = "related"  # type: ignore[attr-defined] # the pictures belong to the text
     for name, data in pictures.values():
@@ -95,20 +95,20 @@ def digest_mail(house: House, choice: MailChoice, told: Sequence[Event]) -> Emai
 def _waiting(owner: Owner, told: Sequence[Event]) -> list[Case]:
     """The cases that were opened and still wait for a person, the likeliest first."""
     opened = {event.about["case"] for event in told if event.kind == EventKind.CASE_OPENED}
-    rows = owned.cases(owner).filter(number__in=opened, decision=Case.Decision.OPEN, waits=True)
+    rows = scoped.cases(owner).filter(number__in=opened, decision=Case.Decision.OPEN, waits=True)
     return list(rows.select_related("shown__sighting__picture").order_by("-likelihood", "number"))
 
 
-def _pictures(house: House, cases: Sequence[Case]) -> dict[int, tuple[str, bytes]]:
+def _pictures(services: Services, cases: Sequence[Case]) -> dict[int, tuple[str, bytes]]:
     """The found picture of each case, small, with its name in the mail; one that is gone or hidden is left out."""
     shown = {case: case.shown.sighting.picture for case in cases if case.shown is not None}
-    hidden = owned.hidden_among(cases[0].owner, shown.values()) if shown else set()
+    hidden = scoped.hidden_among(cases[0].owner, shown.values()) if shown else set()
     found = {}
     for case, picture in shown.items():
         if picture.pk in hidden:
             continue
         try:
-            data = kept_preview(house, picture.digest, SMALL)
+            data = kept_preview(services, picture.digest, SMALL)
         except ExhibitError:
             continue
         found[case.pk] = (f"case-{case.number}-{picture.digest.hex}", data)
@@ -125,7 +125,7 @@ def _sentence(event: Event) -> str:
     if event.kind == EventKind.CANARY_MISSED:
         return _("The watch %(name)s missed a known copy: %(page)s") % {"name": about["name"], "page": about["page"]}
     if event.kind == EventKind.REPORT_READY:
-        title = report_titles.in_words(about["title"], about["report"], event.owner.name)
+        title = titles.in_words(about["title"], about["report"], event.owner.name)
         return _("The report “%(title)s” is ready.") % {"title": title}
     if event.kind == EventKind.NOTICE_DUE:
         day = formats.date_format(date.fromisoformat(about["due"]), "DATE_FORMAT")

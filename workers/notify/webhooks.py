@@ -24,16 +24,16 @@ from exhibit.errors import IntegrityError, RefusedError, WrongUseError
 from exhibit.machine import machine_fault
 from exhibit.network.http import guarded_session
 from registry.db.locks import Lock, hold
-from registry.log import audit_log as trail
+from registry.log import audit_log
 from registry.models import Delivery, Event, EventKind, Owner, StepState, Webhook
 from workers.notify.mail import absolute
-from workers.services.wiring import House
+from workers.services.wiring import Services
 
 PREFIX = "whsec_"
 SECONDS = 10.0
 """For each part of an exchange; then a webhook counts as silent."""
 
-MOST = 20
+MAX_WEBHOOKS = 20
 """Webhooks of an owner."""
 
 AT_FIRST = 50
@@ -42,7 +42,7 @@ AT_FIRST = 50
 BY_A_MEMBER, BY_A_PROGRAM = "A member paused it.", "A program paused it."
 """Why a webhook is paused that somebody paused, as rows say it."""
 
-LONGEST_URL = 2_000
+MAX_URL = 2_000
 OFFERED = tuple(kind for kind in EventKind if kind not in (EventKind.WEBHOOK_PAUSED, EventKind.TEST))
 
 
@@ -85,11 +85,11 @@ class Reply:
         return self.status == HTTPStatus.GONE
 
 
-def add_webhook(house: House, owner: Owner, url: str, kinds: Collection[str], *, by: str) -> tuple[Webhook, str]:
+def add_webhook(services: Services, owner: Owner, url: str, kinds: Collection[str], *, by: str) -> tuple[Webhook, str]:
     """Arrange a webhook.
 
     Args:
-        house: ports; its guard says which addresses may be reached.
+        services: ports; its guard says which addresses may be reached.
         owner: whose events.
         url: where they are sent.
         kinds: of :data:`OFFERED`; all when empty.
@@ -102,23 +102,25 @@ def add_webhook(house: House, owner: Owner, url: str, kinds: Collection[str], *,
         RefusedError: the address may not be reached.
         WrongUseError: a kind is unknown, or there are too many.
     """
-    if len(url) > LONGEST_URL:
+    if len(url) > MAX_URL:
         raise WrongUseError(_("The address is too long."))
-    house.guard.check_url(url)
+    services.guard.check_url(url)
     if set(kinds) - set(OFFERED):
         raise WrongUseError(_("There is no such kind of event."))
     secret = secrets.token_bytes(32)
     with transaction.atomic():
         Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
-        if owner.webhooks.filter(removed_at=None).count() >= MOST:
-            raise WrongUseError(_("There are %(number)d webhooks already.") % {"number": MOST}, hint=_("Remove one."))
+        if owner.webhooks.filter(removed_at=None).count() >= MAX_WEBHOOKS:
+            raise WrongUseError(
+                _("There are %(number)d webhooks already.") % {"number": MAX_WEBHOOKS}, hint=_("Remove one.")
+            )
         hold(Lock.KEYS)  # whoever changes the master key comes before this or after it
         row = Webhook(owner=owner, url=url, made_by=by, made_at=now())
         row.kinds = [kind.value for kind in OFFERED if kind in kinds]
         row.number = (owner.webhooks.aggregate(last=Max("number"))["last"] or 0) + 1
-        row.encrypted_secret = encrypt(SECRET, row.identity.bytes, secret, master_key(house.config))
+        row.encrypted_secret = encrypt(SECRET, row.identity.bytes, secret, master_key(services.config))
         row.save()
-        trail.changed(
+        audit_log.changed(
             "webhook added", by=by, owner=owner, about={"kinds": row.kinds, "url": url, "webhook": row.number}
         )
     return row, PREFIX + base64.b64encode(secret).decode()
@@ -129,7 +131,7 @@ def remove_webhook(row: Webhook, *, by: str) -> None:
     with transaction.atomic():
         if Webhook.objects.filter(pk=row.pk, removed_at=None).update(removed_at=now()):
             row.deliveries.exclude(state=StepState.DONE).delete()
-            trail.changed("webhook removed", by=by, owner=row.owner, about={"webhook": row.number})
+            audit_log.changed("webhook removed", by=by, owner=row.owner, about={"webhook": row.number})
 
 
 def pause(row: Webhook, why: str, *, by: str) -> bool:
@@ -137,34 +139,34 @@ def pause(row: Webhook, why: str, *, by: str) -> bool:
     with transaction.atomic():
         paused = Webhook.objects.filter(pk=row.pk, paused_at=None).update(paused_at=now(), paused_why=why)
         if paused:
-            trail.changed("webhook paused", by=by, owner=row.owner, about={"webhook": row.number})
+            audit_log.changed("webhook paused", by=by, owner=row.owner, about={"webhook": row.number})
     return bool(paused)
 
 
-def resume(house: House, row: Webhook, *, by: str) -> None:
+def resume(services: Services, row: Webhook, *, by: str) -> None:
     """Send again, what has waited first."""
     with transaction.atomic():
         fresh = {"paused_at": None, "paused_why": "", "misses": 0, "failing_since": None, "ask_after": None}
         if Webhook.objects.filter(pk=row.pk).exclude(paused_at=None).update(**fresh):
-            trail.changed("webhook resumed", by=by, owner=row.owner, about={"webhook": row.number})
+            audit_log.changed("webhook resumed", by=by, owner=row.owner, about={"webhook": row.number})
         waiting = row.deliveries.filter(state=StepState.TODO)
         waiting.update(not_before=None, held_since=None)
-    house.hint("deliver", list(waiting.order_by("pk").values_list("pk", flat=True)[:AT_FIRST]))
+    services.enqueue("deliver", list(waiting.order_by("pk").values_list("pk", flat=True)[:AT_FIRST]))
 
 
-def send_again(house: House, delivery: Delivery) -> None:
+def send_again(services: Services, delivery: Delivery) -> None:
     """Send a message once more, under its name; receivers know by it that it is the same."""
     fresh = {"state": StepState.TODO, "attempts": 0, "not_before": None, "held_since": None, "error": ""}
     Delivery.objects.filter(pk=delivery.pk).exclude(state=StepState.DOING).update(**fresh)
-    house.hint("deliver", [delivery.pk])
+    services.enqueue("deliver", [delivery.pk])
 
 
-def message_of(house: House, row: Webhook, event: Event) -> Message:
+def message_of(services: Services, row: Webhook, event: Event) -> Message:
     """What a webhook is told of an event."""
-    data = {"owner": event.owner.slug, **event.about, "url": absolute(house.config, page_of(event))}
+    data = {"owner": event.owner.slug, **event.about, "url": absolute(services.config, page_of(event))}
     told = {"type": event.kind, "timestamp": rfc3339(event.at), "data": data}
     body = json.dumps(told, ensure_ascii=False, separators=(",", ":"))
-    return Message(row.url, f"evt_{event.pk}", body, _secret(house, row))
+    return Message(row.url, f"evt_{event.pk}", body, _secret(services, row))
 
 
 def page_of(event: Event) -> str:
@@ -179,7 +181,7 @@ def page_of(event: Event) -> str:
     return f"{start}/told/" if "webhook" in about else f"{start}/downloads/"
 
 
-def send(house: House, message: Message) -> Reply:
+def send(services: Services, message: Message) -> Reply:
     """Send a message once. Redirects aren't followed; the body of the answer isn't read."""
     begun, clock = now(), time.monotonic()
     headers = {
@@ -190,7 +192,7 @@ def send(house: House, message: Message) -> Reply:
     }
     status, sentence, after = 0, "", None
     try:
-        with guarded_session(house.guard, timeout=SECONDS, user_agent=house.user_agent) as session:
+        with guarded_session(services.guard, timeout=SECONDS, user_agent=services.user_agent) as session:
             answer = session.post(message.url, message.body.encode(), headers=headers, allow_redirects=False)
             answer.close()
         status, after = answer.status_code, _retry_after(answer.headers.get("Retry-After", ""), begun)
@@ -216,9 +218,9 @@ def _retry_after(text: str, moment: datetime) -> datetime | None:
         return None
 
 
-def _secret(house: House, row: Webhook) -> str:
+def _secret(services: Services, row: Webhook) -> str:
     failure: IntegrityError | None = None
-    for master in master_keys(house.config):
+    for master in master_keys(services.config):
         try:
             return PREFIX + base64.b64encode(decrypt(SECRET, bytes(row.encrypted_secret), master)).decode()
         except IntegrityError as error:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from registry.models import StepState, WorkPicture
 from workers.matching import votes_upkeep
 from workers.matching.descriptor_models import model_states
-from workers.services.wiring import House
+from workers.services.wiring import Services
 
 _OVER = (StepState.DONE, StepState.FAILED)
 
@@ -26,9 +26,9 @@ class Progress:
     total: int
 
 
-def going_on(house: House) -> list[Progress]:
+def going_on(services: Services) -> list[Progress]:
     """All that goes on in the background and isn't done."""
-    return [*_searches(), *_networks(house), *_votes()]
+    return [*_searches(), *_networks(services), *_votes()]
 
 
 def _searches() -> Iterator[Progress]:
@@ -39,8 +39,8 @@ def _searches() -> Iterator[Progress]:
         yield Progress("pictures seen before compared with new works that they resemble", compared, alike)
 
 
-def _networks(house: House) -> Iterator[Progress]:
-    for one in model_states(house):
+def _networks(services: Services) -> Iterator[Progress]:
+    for one in model_states(services):
         if one.state in {"building", "failed"}:
             what = f"pictures described by {one.name} {one.version}"
             yield Progress(what, one.described, one.described + one.waiting)

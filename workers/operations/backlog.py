@@ -109,7 +109,7 @@ class Failure:
     example: int
 
 
-MOST_FAILURES = 50
+MAX_FAILURES = 50
 """Reasons that are told, the most frequent ones."""
 
 
@@ -119,7 +119,7 @@ def failures() -> list[Failure]:
     What needs nobody is left out.
     """
     told = [_reasons(step) for step in with_rows()]
-    rows = told[0].union(*told[1:], all=True).order_by("dismissed", "-count", "step", "error")[:MOST_FAILURES]
+    rows = told[0].union(*told[1:], all=True).order_by("dismissed", "-count", "step", "error")[:MAX_FAILURES]
     return [Failure(**row) for row in rows]
 
 

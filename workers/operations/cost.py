@@ -8,7 +8,7 @@ from registry.db.running import Taken
 
 MATCH = "match"
 """The step that every picture found goes through once: its rows are what the cost is counted by."""
-LEAST = 100
+MIN_PICTURES = 100
 """From so many pictures on, a figure for a million is told."""
 MILLION = 1_000_000
 
@@ -65,7 +65,7 @@ def costs_of(taken: Mapping[str, Taken], priced: str) -> Costs:
     """
     price = _price(priced)
     pictures = taken[MATCH].rows if MATCH in taken else 0
-    if pictures < LEAST:
+    if pictures < MIN_PICTURES:
         return Costs(pictures, price, None, ())
     each = [_cost(step, one.processor_seconds / pictures, price) for step, one in taken.items()]
     each.sort(key=lambda one: (-one.hours, one.step))

@@ -38,18 +38,18 @@ def examine(config: Config) -> tuple[Check, ...]:
 
 
 def examine_all(config: Config) -> tuple[Check, ...]:
-    """What :func:`examine` says of the machine and, while the database answers, what its rows say of the house."""
+    """What :func:`examine` says of the machine and, while the database answers, what its rows say."""
     if database_answers(config):
-        house = examine_house(config)
+        services = examine_house(config)
     else:
-        house = (_silent_database(config),) if are_kept(config) else ()
+        services = (_silent_database(config),) if are_kept(config) else ()
     machine = examine(config)
     # whether a witness answers at this moment counts, whatever it did when it was asked last
-    house = tuple(check for check in house if not check.name.startswith("witness "))
+    services = tuple(check for check in services if not check.name.startswith("witness "))
     if any(check.name.startswith("witness ") and not check.ok for check in machine):
-        house = tuple(check for check in house if check.name != "witnesses" or not check.ok)
-    told = {check.name for check in house}
-    return (*(check for check in machine if check.name not in told), *house)
+        services = tuple(check for check in services if check.name != "witnesses" or not check.ok)
+    told = {check.name for check in services}
+    return (*(check for check in machine if check.name not in told), *services)
 
 
 def _silent_database(config: Config) -> Check:
@@ -72,12 +72,11 @@ def examine_house(config: Config) -> tuple[Check, ...]:
     if is_behind():
         sentence = "The database is of an earlier version."
         return (Check("schema", ok=False, sentence=sentence, remedy="Bring it up to date: exhibit up"),)
-    from workers.operations import health  # noqa: PLC0415
-    from workers.operations import status as figures  # noqa: PLC0415
+    from workers.operations import health, status  # noqa: PLC0415
     from workers.services import wiring  # noqa: PLC0415
 
     with translation.override(None):
-        return tuple(health.checks(figures.figures(wiring.House(config)), config))
+        return tuple(health.checks(status.status_of(wiring.Services(config)), config))
 
 
 def _data_folder(config: Config) -> Check:

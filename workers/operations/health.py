@@ -1,4 +1,4 @@
-"""Whether the house is well: one check for each thing that can be amiss, with one sentence that says what to do.
+"""Whether the installation is well: one check for each thing that can be amiss, with one sentence that says what to do.
 
 The operator's page and `exhibit doctor` show the same.
 """
@@ -12,10 +12,10 @@ from django.utils.timesince import timesince
 from exhibit.config.config import Config
 from registry.db.running import SILENT, TICK
 from workers.operations.checks import Check, damage_check, room, search_check
-from workers.operations.status import Figures, Witness
+from workers.operations.status import Status, Witness
 from workers.pipeline.celery import all_queues
 from workers.pipeline.steps import STEPS, step_in_words
-from workers.services.indexes import LONGEST_TAIL
+from workers.services.indexes import MAX_TAIL
 from workers.texts.words import gettext as _
 from workers.texts.words import ngettext
 
@@ -25,7 +25,7 @@ SILENT_WITNESS = timedelta(hours=6)
 Saying = Callable[[str], str]
 
 
-def checks(found: Figures, config: Config, said: Saying = str) -> list[Check]:
+def checks(found: Status, config: Config, said: Saying = str) -> list[Check]:
     """Everything that figures tell, in the order in which one would mend it.
 
     Args:
@@ -50,7 +50,7 @@ def checks(found: Figures, config: Config, said: Saying = str) -> list[Check]:
     ]
 
 
-def _workers(found: Figures) -> Iterator[Check]:
+def _workers(found: Status) -> Iterator[Check]:
     living = [one for one in found.heartbeats if found.at - one.seen_at < SILENT]
     taken = {queue for one in living for queue in one.queues.split(",")}
     missing = sorted(all_queues() - taken)
@@ -78,7 +78,7 @@ def _workers(found: Figures) -> Iterator[Check]:
         yield Check("workers", ok=True, sentence=sentence)
 
 
-def _reported(found: Figures) -> Iterator[Check]:
+def _reported(found: Status) -> Iterator[Check]:
     for digest in found.reported:
         sentence = _("A member reported a picture as illegal: %(digest)s. Others have to do with it, so you decide.")
         remedy = _(
@@ -89,13 +89,13 @@ def _reported(found: Figures) -> Iterator[Check]:
         yield Check("reported picture", ok=False, sentence=sentence % values, remedy=remedy % values)
 
 
-def _held_up(found: Figures, said: Saying) -> Iterator[Check]:
+def _held_up(found: Status, said: Saying) -> Iterator[Check]:
     for step, why in found.held_up.items():
         sentence = _("Held up: %(what)s. %(why)s") % {"what": step_in_words(step), "why": said(why)}
         yield Check("held up", ok=False, sentence=sentence, remedy=_("Mend that; they go on by themselves."))
 
 
-def _late(found: Figures) -> Iterator[Check]:
+def _late(found: Status) -> Iterator[Check]:
     late = [
         one
         for one in found.steps
@@ -111,7 +111,7 @@ def _late(found: Figures) -> Iterator[Check]:
         yield Check("queues", ok=True, sentence=_("Nothing has waited for more than an hour."))
 
 
-def _given_up(found: Figures) -> Iterator[Check]:
+def _given_up(found: Status) -> Iterator[Check]:
     for one in found.steps:
         if one.failed:
             values = {"what": step_in_words(one.step), "count": f"{one.failed:,}"}
@@ -122,7 +122,7 @@ def _given_up(found: Figures) -> Iterator[Check]:
         yield Check("given up", ok=True, sentence=_("Nothing was given up."))
 
 
-def _crawls(found: Figures) -> Iterator[Check]:
+def _crawls(found: Status) -> Iterator[Check]:
     if found.crawls.late:
         count = found.crawls.late
         sentence = ngettext(
@@ -136,7 +136,7 @@ def _crawls(found: Figures) -> Iterator[Check]:
     yield Check("crawls", ok=True, sentence=_("All watches run at their times."))
 
 
-def _canaries(found: Figures) -> Iterator[Check]:
+def _canaries(found: Status) -> Iterator[Check]:
     for one in found.missed:
         values = {"watch": one.watch.name, "owner": one.watch.owner.name, "number": one.number}
         sentence = _("The watch %(watch)s of %(owner)s has missed its canary %(number)s.") % values
@@ -147,25 +147,25 @@ def _canaries(found: Figures) -> Iterator[Check]:
         yield Check("canaries", ok=True, sentence=_("No canary was missed."), needed=False)
 
 
-def _indexes(found: Figures) -> Iterator[Check]:
+def _indexes(found: Status) -> Iterator[Check]:
     for one in found.indexes:
         values = {"index": f"{one.collection} {one.space}", "behind": f"{one.behind:,}"}
         if one.problems:
             sentence = _("The index %(index)s is damaged.") % values
             yield Check("index", ok=False, sentence=sentence, remedy=_("Make it again: exhibit index rebuild"))
-        elif one.behind > 2 * LONGEST_TAIL:
+        elif one.behind > 2 * MAX_TAIL:
             sentence = (
                 _("The index %(index)s is %(behind)s changes behind: each process reads them by itself.") % values
             )
             remedy = _("Make it again: exhibit index rebuild")
             yield Check("index", ok=False, sentence=sentence, remedy=remedy, needed=False)
-    if not any(one.problems or one.behind > 2 * LONGEST_TAIL for one in found.indexes):
+    if not any(one.problems or one.behind > 2 * MAX_TAIL for one in found.indexes):
         behind = f"{max((one.behind for one in found.indexes), default=0):,}"
         sentence = _("All indexes are whole. Changes not yet in an index: %(behind)s at most.") % {"behind": behind}
         yield Check("indexes", ok=True, sentence=sentence)
 
 
-def _log(found: Figures, said: Saying) -> Check:
+def _log(found: Status, said: Saying) -> Check:
     if found.log.stopped:
         sentence = _("The log's head isn't signed any more. %(why)s") % {"why": said(found.log.stopped)}
         return Check("log", ok=False, sentence=sentence, remedy=_("docs/log.md says what to do: exhibit log status"))
@@ -173,7 +173,7 @@ def _log(found: Figures, said: Saying) -> Check:
     return Check("log", ok=True, sentence=sentence)
 
 
-def _witnesses(found: Figures, config: Config, said: Saying) -> Iterator[Check]:
+def _witnesses(found: Status, config: Config, said: Saying) -> Iterator[Check]:
     """Whether there are as many outside witnesses as are needed, and whether each answers."""
     there, needed = len(config.anchors), config.witnesses_needed
     if there < needed:

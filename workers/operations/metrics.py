@@ -1,4 +1,4 @@
-"""The figures of the house for Prometheus: from rows, so that it doesn't matter which process is asked."""
+"""The figures of the installation for Prometheus: from rows, so that it doesn't matter which process is asked."""
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -11,17 +11,17 @@ from exhibit.config.config import Config
 from registry.db import running
 from registry.db.running import SILENT
 from workers.operations import health
-from workers.operations.status import Figures, figures
+from workers.operations.status import Status, status_of
 from workers.pipeline.celery import all_queues
-from workers.services.wiring import House
+from workers.services.wiring import Services
 
 BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 
 
-def metrics(house: House) -> bytes:
+def metrics(services: Services) -> bytes:
     """All metrics in Prometheus's text format; labels are steps, queues, indexes and witnesses only."""
     registry = CollectorRegistry()
-    registry.register(_Collected([*_families(figures(house), house.config), *_counters()]))
+    registry.register(_Collected([*_families(status_of(services), services.config), *_counters()]))
     return generate_latest(registry)
 
 
@@ -35,7 +35,7 @@ class _Collected(Collector):
         return self._families
 
 
-def _families(found: Figures, config: Config) -> Iterator[Metric]:
+def _families(found: Status, config: Config) -> Iterator[Metric]:
     rows = GaugeMetricFamily("exhibit_rows", "Rows by step and state.", labels=("step", "state"))
     oldest = GaugeMetricFamily("exhibit_oldest_seconds", "Age of the oldest row that could begin.", labels=("step",))
     for step in found.steps:
@@ -66,7 +66,7 @@ def _families(found: Figures, config: Config) -> Iterator[Metric]:
         yield GaugeMetricFamily(f"exhibit_{name}", text, value=value)
 
 
-def _indexes(found: Figures) -> Iterator[Metric]:
+def _indexes(found: Status) -> Iterator[Metric]:
     labels = ("collection", "space")
     vectors = GaugeMetricFamily("exhibit_index_vectors", "Vectors in an index's files.", labels=labels)
     behind = GaugeMetricFamily("exhibit_index_behind", "Changes newer than an index's files.", labels=labels)
@@ -76,7 +76,7 @@ def _indexes(found: Figures) -> Iterator[Metric]:
     yield from (vectors, behind)
 
 
-def _witnesses(found: Figures) -> Iterator[Metric]:
+def _witnesses(found: Status) -> Iterator[Metric]:
     owed = GaugeMetricFamily("exhibit_witness_owed", "Receipts that a witness owes.", labels=("witness",))
     silent = GaugeMetricFamily("exhibit_witness_silent_seconds", "For how long it is silent.", labels=("witness",))
     text = "When it last stood for something in full, Unix time."

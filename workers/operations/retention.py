@@ -35,7 +35,7 @@ from workers.notify.mail_files import drop_mails
 from workers.operations.checks import DAMAGED, damaged
 from workers.pictures.kept_files import let_go
 from workers.pictures.previews import drop_previews, preview
-from workers.services.wiring import House
+from workers.services.wiring import Services
 
 LOGGER = logging.getLogger(__name__)
 BATCH = 500
@@ -43,7 +43,7 @@ READ_NEXT = "damaged.next"
 """The file of the data folder that says which bytes are read again next: the two digits with which they begin."""
 
 
-def expire_bytes(house: House) -> int:
+def expire_bytes(services: Services) -> int:
     """Remove the bytes of pictures that matched nothing and last came longer ago than the retention time.
 
     Digest, fingerprints, addresses and a small picture stay. What belongs to a work, a match or a case is kept.
@@ -51,7 +51,7 @@ def expire_bytes(house: House) -> int:
     Returns:
         How many pictures' bytes were removed.
     """
-    limit = now() - timedelta(days=house.config.retention_days)
+    limit = now() - timedelta(days=services.config.retention_days)
     kept = (
         Exists(WorkPicture.objects.filter(picture=OuterRef("pk")))
         | Exists(Match.objects.filter(found=OuterRef("pk")).exclude(decision="none"))
@@ -66,7 +66,7 @@ def expire_bytes(house: House) -> int:
         last = batch[-1]
         for pk in batch:
             try:
-                total += _expire(house, old.filter(pk=pk))
+                total += _expire(services, old.filter(pk=pk))
             except (OSError, MemoryError, ServiceMissingError) as error:
                 left, cause = left + 1, error
     if left:
@@ -74,7 +74,7 @@ def expire_bytes(house: House) -> int:
     return total
 
 
-def _expire(house: House, old: QuerySet[Picture]) -> bool:
+def _expire(services: Services, old: QuerySet[Picture]) -> bool:
     """Remove a picture's bytes, and then, in the room that this makes, keep a small picture if it can be decoded."""
     with transaction.atomic():  # while the row is locked: a crawl that brings them again waits
         row = old.select_for_update(skip_locked=True, no_key=True).first()
@@ -83,41 +83,41 @@ def _expire(house: House, old: QuerySet[Picture]) -> bool:
         small, row.bytes_state, row.thumbnail = b"", BytesState.EXPIRED, None
         if not row.refusal:
             with suppress(IntegrityError, NotFoundError, UnreadablePictureError):
-                small = preview(house.blobs.get(row.digest), house.limits)
-        house.blobs.remove(row.digest)
+                small = preview(services.blobs.get(row.digest), services.limits)
+        services.blobs.remove(row.digest)
         with suppress(OSError):  # a disk so full that not even the small one fits
-            row.thumbnail = house.blobs.put(small) if small else None
+            row.thumbnail = services.blobs.put(small) if small else None
         row.save(update_fields=["bytes_state", "thumbnail"])
         return True
 
 
-def look_for_damage(house: House) -> None:
+def look_for_damage(services: Services) -> None:
     """Read some of the exact bytes again, all of them in 256 calls, and keep a list of those that have changed.
 
     Bytes that come again, with an upload or a crawl, heal what is stored; they leave the list then.
     """
-    blobs, place, turn = blob_store(house.config.data_dir), house.config.data_dir / READ_NEXT, 0
+    blobs, place, turn = blob_store(services.config.data_dir), services.config.data_dir / READ_NEXT, 0
     with suppress(FileNotFoundError, ValueError):
         turn = int(place.read_text("ascii"), 16) % 256
     some = blobs.among(f"{turn:02x}")
     known: list[Digest] = []
     with suppress(ValueError):  # an earlier version left half a list, and those that it lacks are found again
-        known = damaged(house.config)
+        known = damaged(services.config)
     wrong = [one.hex for one in {*some, *known} if one in blobs and not blobs.is_whole(one)]
-    draft = house.config.data_dir / f".{DAMAGED}"
+    draft = services.config.data_dir / f".{DAMAGED}"
     draft.write_text("".join(f"{one}\n" for one in sorted(wrong)))
-    draft.replace(house.config.data_dir / DAMAGED)
+    draft.replace(services.config.data_dir / DAMAGED)
     place.write_text(f"{turn + 1:02x}", "ascii")
 
 
-def sweep(house: House) -> None:
+def sweep(services: Services) -> None:
     """Remove what was left behind: half-written and purged bytes, spools of slices, parts of reports and packages."""
-    house.blobs.sweep()
-    _remove_purged(house)
-    spools = (house.config.data_dir / "spool").glob("slice-*-*")
+    services.blobs.sweep()
+    _remove_purged(services)
+    spools = (services.config.data_dir / "spool").glob("slice-*-*")
     _remove_ended(CrawlSlice, {path: int(path.name.split("-")[1]) for path in spools})
-    _remove_ended(Package, {path: int(path.name) for path in (house.config.data_dir / "packages").glob("[0-9]*")})
-    _remove_ended(Report, {path: int(path.name) for path in (house.config.data_dir / "reports").glob("[0-9]*")})
+    _remove_ended(Package, {path: int(path.name) for path in (services.config.data_dir / "packages").glob("[0-9]*")})
+    _remove_ended(Report, {path: int(path.name) for path in (services.config.data_dir / "reports").glob("[0-9]*")})
 
 
 def _remove_ended(model: type[Claimable], folders: Mapping[Path, int]) -> None:
@@ -129,13 +129,13 @@ def _remove_ended(model: type[Claimable], folders: Mapping[Path, int]) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _remove_purged(house: House) -> None:
+def _remove_purged(services: Services) -> None:
     """Remove what a purge left behind as it was killed, or was written beside it; what is only blocked stays."""
     kept = Picture.objects.filter(digest=OuterRef("digest"), bytes_state=BytesState.STORED)
     purged = set(BlockedDigest.objects.filter(~Exists(kept)).values_list("digest", flat=True))
     for digest in purged:
-        house.blobs.remove(digest)
-        drop_previews(house, digest)
-    let_go(house, WithheldFile.objects.all())
+        services.blobs.remove(digest)
+        drop_previews(services, digest)
+    let_go(services, WithheldFile.objects.all())
     if purged:
-        drop_mails(mail_folder(house.config), purged)
+        drop_mails(mail_folder(services.config), purged)

@@ -1,4 +1,4 @@
-"""How the house is, in figures: all from rows and the disk, so that every process tells the same."""
+"""How the installation is, in figures: all from rows and the disk, so that every process tells the same."""
 
 import shutil
 from collections.abc import Mapping, Sequence
@@ -18,13 +18,13 @@ from registry.models import UNFINISHED, AnchorReceipt, Crawl, Heartbeat, LogChec
 from workers.cases.reported import waiting_reports
 from workers.matching.index_upkeep import IndexState, index_states
 from workers.operations.backlog import Backlog, Failure, backlogs, failures, held_up
-from workers.services.wiring import House
+from workers.services.wiring import Services
 
 COST_DAYS = 30
 """Over so many days the steps' times are added up."""
 LATE = timedelta(minutes=15)
 """So long after its time a run that hasn't begun counts as late."""
-MOST_CRAWLS = 20
+MAX_CRAWLS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +82,8 @@ class Missed:
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
-    """How the house is at one moment."""
+class Status:
+    """How the installation is at one moment."""
 
     at: datetime
     steps: Sequence[Backlog]
@@ -100,19 +100,19 @@ class Figures:
     reported: Sequence[str] = ()
 
 
-def figures(house: House) -> Figures:
+def status_of(services: Services) -> Status:
     """Look at everything once: some twenty questions to the database, however much there is."""
-    return Figures(
+    return Status(
         at=now(),
         steps=backlogs(),
         failures=failures(),
         held_up=held_up(),
         heartbeats=running.heartbeats(),
         crawls=_crawls(),
-        indexes=index_states(house),
-        witnesses=_witnesses(house),
-        log=_log(house),
-        disk=_disk(house),
+        indexes=index_states(services),
+        witnesses=_witnesses(services),
+        log=_log(services),
+        disk=_disk(services),
         missed=[Missed(crawl.watch, one.canary.number) for crawl, one in canaries.missed_lately()],
         taken=running.taken_since(now() - timedelta(days=COST_DAYS)),
         reported=waiting_reports(),
@@ -123,11 +123,11 @@ def _crawls() -> Crawls:
     under_way = Crawl.objects.filter(state__in=UNFINISHED).select_related("watch__owner")
     ended = Crawl.objects.filter(finished_at__gte=now() - timedelta(days=1)).order_by().values_list("reason")
     counts = dict(ended.annotate(count=Count("pk")).order_by("-count"))
-    return Crawls(list(under_way.order_by("started_at")[:MOST_CRAWLS]), counts, len(due_since(now() - LATE)))
+    return Crawls(list(under_way.order_by("started_at")[:MAX_CRAWLS]), counts, len(due_since(now() - LATE)))
 
 
-def _witnesses(house: House) -> list[Witness]:
-    anchors = house.config.anchors
+def _witnesses(services: Services) -> list[Witness]:
+    anchors = services.config.anchors
     if not anchors:
         return []
     health, last = witnesses.health(), _last_receipts([(one.kind, one.name) for one in anchors])
@@ -144,15 +144,15 @@ def _last_receipts(named: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str],
     return {(kind, name): time for kind, name, time in each[0].union(*each[1:], all=True)}
 
 
-def _log(house: House) -> LogFigures:
+def _log(services: Services) -> LogFigures:
     newest = LogCheckpoint.objects.order_by("-pk").first()
     size, signed_at = (0, None) if newest is None else (newest.size, newest.made_at)
-    return LogFigures(LogWaiting.objects.count(), size, signed_at, house.log.stopped())
+    return LogFigures(LogWaiting.objects.count(), size, signed_at, services.log.stopped())
 
 
-def _disk(house: House) -> Disk:
-    usage = shutil.disk_usage(house.config.data_dir)
+def _disk(services: Services) -> Disk:
+    usage = shutil.disk_usage(services.config.data_dir)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_database_size(current_database())")
         (database,) = cursor.fetchone()
-    return Disk(usage.free, usage.total, house.config.disk_floor_bytes, int(database))
+    return Disk(usage.free, usage.total, services.config.disk_floor_bytes, int(database))

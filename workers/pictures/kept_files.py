@@ -12,7 +12,7 @@ from exhibit.errors import NotFoundError
 from exhibit.files.blobs import FolderBlobStore, blob_store
 from registry.db.locks import Lock, hold
 from registry.models import Package, Report, WithheldFile, WorkAttachment
-from workers.services.wiring import House
+from workers.services.wiring import Services
 
 ASIDE = "withheld"
 """The folder below the data folder where files lie that a purge has set aside: kept, and handed to nobody."""
@@ -20,13 +20,13 @@ File = Mapping[str, Any]
 """One entry of a row's ``files``: ``digest`` in hexadecimal, among others."""
 
 
-def all_kept(house: House, files: Sequence[File]) -> bool:
+def all_kept(services: Services, files: Sequence[File]) -> bool:
     """Whether all bytes are here, held until the end of the transaction that records the files."""
     hold(Lock.FILES)
-    return all(Digest.from_hex(one["digest"]) in house.blobs for one in files)
+    return all(Digest.from_hex(one["digest"]) in services.blobs for one in files)
 
 
-def remove_unused(house: House, files: Sequence[File]) -> None:
+def remove_unused(services: Services, files: Sequence[File]) -> None:
     """Remove bytes that no row names any more.
 
     Two reports may have the same table, two packages the same bundle, and somebody may have put a report beside a work.
@@ -35,32 +35,32 @@ def remove_unused(house: House, files: Sequence[File]) -> None:
         hold(Lock.FILES)
         for digest in {Digest.from_hex(one["digest"]) for one in files}:
             if not _is_named(digest):
-                house.blobs.remove(digest)
+                services.blobs.remove(digest)
 
 
-def let_go(house: House, rows: Iterable[WithheldFile]) -> None:
+def let_go(services: Services, rows: Iterable[WithheldFile]) -> None:
     """Take files out of what is handed out; a second time changes nothing. One that can't be moved is told of."""
     for row in sorted(rows, key=lambda row: row.kept):
         try:
             if not row.kept:
-                remove_everywhere(house, row.digest)
-            elif row.digest in house.blobs:
-                aside = FolderBlobStore(house.config.data_dir / ASIDE)
-                blob_store(house.config.data_dir).move(row.digest, aside)
+                remove_everywhere(services, row.digest)
+            elif row.digest in services.blobs:
+                aside = FolderBlobStore(services.config.data_dir / ASIDE)
+                blob_store(services.config.data_dir).move(row.digest, aside)
         except OSError as error:
             told = "%s goes with a purged picture and is still here. It is tried again each hour. %s"
             logging.getLogger(__name__).warning(told, row.digest, error)
 
 
-def remove_everywhere(house: House, digest: Digest) -> bool:
+def remove_everywhere(services: Services, digest: Digest) -> bool:
     """Remove bytes, also where they were set aside; false when they weren't here."""
-    removed = [store.remove(digest) for store in _stores(house)]
+    removed = [store.remove(digest) for store in _stores(services)]
     return any(removed)
 
 
-def as_they_lie(house: House, digest: Digest) -> bytes:
+def as_they_lie(services: Services, digest: Digest) -> bytes:
     """Bytes that lie here or aside, not verified; none of what the disk can't read any more, or isn't here."""
-    for store in _stores(house):
+    for store in _stores(services):
         try:
             with store.open(digest) as file:
                 return file.read()
@@ -72,9 +72,9 @@ def as_they_lie(house: House, digest: Digest) -> bytes:
     return b""
 
 
-def _stores(house: House) -> list[FolderBlobStore]:
-    aside = house.config.data_dir / ASIDE
-    return [blob_store(house.config.data_dir), *([FolderBlobStore(aside)] if aside.is_dir() else ())]
+def _stores(services: Services) -> list[FolderBlobStore]:
+    aside = services.config.data_dir / ASIDE
+    return [blob_store(services.config.data_dir), *([FolderBlobStore(aside)] if aside.is_dir() else ())]
 
 
 def _is_named(digest: Digest) -> bool:

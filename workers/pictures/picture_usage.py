@@ -9,10 +9,10 @@ from evidence.facts.case import CaseFacts
 from evidence.formats.codec import FormatError
 from evidence.formats.records import UNDONE, inline_bodies, read_response, read_warc
 from exhibit.digests import Digest
-from registry.accounts import scoped as owned
+from registry.accounts import scoped
 from registry.models import Bundle, Capture, Case, Match, Owner
 from workers.pictures.kept_files import as_they_lie
-from workers.services.wiring import House
+from workers.services.wiring import Services
 
 SHOWING = {"captured-image", "wacz", "screenshot", "screenshot-boxed", "page-pdf", "mhtml"}
 """Roles of captured files that carry or show the image; the page's own HTML does when the image is inside it."""
@@ -46,20 +46,20 @@ def bundles_with(digest: Digest) -> QuerySet[Bundle]:
     return Bundle.objects.filter(Q(case__in=cases_with(digest)) | Q(contents__contains=[{"digest": digest.hex}]))
 
 
-def captured_files(house: House, digest: Digest, visits: Iterable[Capture]) -> Iterator[Digest]:
+def captured_files(services: Services, digest: Digest, visits: Iterable[Capture]) -> Iterator[Digest]:
     """The files that carry or show the picture, of visits that met it."""
     for row in visits:
         for role, file in ((one["role"], Digest.from_hex(one["digest"])) for one in row.files):
             another = role == "captured-image" and file != digest
-            if (role in SHOWING and not another) or (role in INSIDE and _holds(house, role, file, digest)):
+            if (role in SHOWING and not another) or (role in INSIDE and _holds(services, role, file, digest)):
                 yield file
 
 
-def _holds(house: House, role: str, file: Digest, digest: Digest) -> bool:
+def _holds(services: Services, role: str, file: Digest, digest: Digest) -> bool:
     """Whether the image was served in the recorded exchanges, or is written inside a page."""
-    if file not in house.blobs:
+    if file not in services.blobs:
         return False
-    texts = [as_they_lie(house, file)]
+    texts = [as_they_lie(services, file)]
     if role == "exchange":
         try:
             answers = [read_response(one.block) for one in read_warc(texts[0], "") if one.kind == "response"]
@@ -90,17 +90,17 @@ def documents(sealed: SealedCase, facts: CaseFacts, digest: Digest, captured: Co
             yield file.sha256
 
 
-def reported_files(house: House, of: Owner, sealed: SealedCase, facts: CaseFacts) -> list[str]:
+def reported_files(services: Services, of: Owner, sealed: SealedCase, facts: CaseFacts) -> list[str]:
     """The paths in a bundle that carry or show a picture which a member of the owner reported as illegal."""
     hidden: set[Digest] = set()
-    for digest in owned.reported(of):
-        captured = {*captured_files(house, digest, visits_with(digest).filter(case__owner=of))}
+    for digest in scoped.reported(of):
+        captured = {*captured_files(services, digest, visits_with(digest).filter(case__owner=of))}
         hidden |= {digest, *captured, *documents(sealed, facts, digest, captured)}
     return sorted(file.path for file in sealed.manifest.files if file.sha256 in hidden)
 
 
 def is_hidden(of: Owner, visit: Capture) -> bool:
     """Whether the files of a visit are handed to no member: it met a picture that was reported as illegal or purged."""
-    if owned.hidden_among(of, [visit.sighting.picture]):
+    if scoped.hidden_among(of, [visit.sighting.picture]):
         return True
-    return any(visits_with(digest).filter(pk=visit.pk).exists() for digest in owned.reported(of))
+    return any(visits_with(digest).filter(pk=visit.pk).exists() for digest in scoped.reported(of))

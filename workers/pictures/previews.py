@@ -12,7 +12,7 @@ from exhibit.pictures.decode import Limits, decode
 
 if TYPE_CHECKING:
     from registry.models import Picture
-    from workers.services.wiring import House
+    from workers.services.wiring import Services
 
 SMALL, LARGE = 256, 800
 QUALITY = 84
@@ -31,24 +31,24 @@ def preview(data: bytes, limits: Limits, side: int = SMALL) -> bytes:
     return out.getvalue()
 
 
-def kept_preview(house: "House", digest: Digest, side: int = SMALL) -> bytes:
+def kept_preview(services: "Services", digest: Digest, side: int = SMALL) -> bytes:
     """A preview that is made once and kept beside the other caches; the folder may be removed at any time.
 
     Raises:
         NotFoundError: the bytes aren't stored.
         UnreadablePictureError: they can't be decoded within the limits.
     """
-    path = _path(house, digest, side)
+    path = _path(services, digest, side)
     try:
         return path.read_bytes()
     except OSError:
-        data = preview(house.blobs.get(digest), house.limits, side)
-    if keep_in_cache(path, data) and digest not in house.blobs:  # purged meanwhile
+        data = preview(services.blobs.get(digest), services.limits, side)
+    if keep_in_cache(path, data) and digest not in services.blobs:  # purged meanwhile
         path.unlink(missing_ok=True)
     return data
 
 
-def shown(house: "House", picture: "Picture", side: int = SMALL) -> bytes:
+def shown(services: "Services", picture: "Picture", side: int = SMALL) -> bytes:
     """What may be looked at of a picture: a preview, or the small picture that stays when its bytes have expired.
 
     Raises:
@@ -56,15 +56,15 @@ def shown(house: "House", picture: "Picture", side: int = SMALL) -> bytes:
         UnreadablePictureError: it can't be decoded within the limits.
     """
     if picture.bytes_state != "stored" and picture.thumbnail is not None:
-        return house.blobs.get(picture.thumbnail)
-    return kept_preview(house, picture.digest, side)
+        return services.blobs.get(picture.thumbnail)
+    return kept_preview(services, picture.digest, side)
 
 
-def drop_previews(house: "House", digest: Digest) -> None:
+def drop_previews(services: "Services", digest: Digest) -> None:
     """Remove what is kept of a picture."""
     for side in (SMALL, LARGE):
-        _path(house, digest, side).unlink(missing_ok=True)
+        _path(services, digest, side).unlink(missing_ok=True)
 
 
-def _path(house: "House", digest: Digest, side: int) -> Path:
-    return house.config.data_dir / "previews" / digest.hex[:2] / f"{digest.hex}-{side}.jpg"
+def _path(services: "Services", digest: Digest, side: int) -> Path:
+    return services.config.data_dir / "previews" / digest.hex[:2] / f"{digest.hex}-{side}.jpg"

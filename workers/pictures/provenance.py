@@ -3,30 +3,30 @@
 from evidence.bundle.sealing import JSON, ContentFile, provenance_path
 from evidence.facts.case import PictureFacts, ProvenanceFacts
 from evidence.facts.provenance import read_provenance
-from workers.services.wiring import House
+from workers.services.wiring import Services
 
 ROLE = "c2pa"
 
 
 def provenance_of(
-    house: House, number: int, picture: PictureFacts
+    services: Services, number: int, picture: PictureFacts
 ) -> tuple[ProvenanceFacts | None, tuple[ContentFile, ...]]:
     """What the manifest inside a sighting's picture states, with the file that holds all of it.
 
     Args:
-        house: ports.
+        services: ports.
         number: of the sighting, from 1.
         picture: what was seen.
 
     Returns:
         ``None`` when nobody looked: without the optional part, or when the bytes aren't stored any more.
     """
-    if picture.digest not in house.blobs:
+    if picture.digest not in services.blobs:
         return None, ()
-    found = read_provenance(house.blobs.get(picture.digest), picture.format)
+    found = read_provenance(services.blobs.get(picture.digest), picture.format)
     if found is None:
         return None, ()
     path = provenance_path(number) if found.manifest else ""
-    files = (ContentFile(path, ROLE, JSON, house.blobs.put(found.manifest)),) if path else ()
+    files = (ContentFile(path, ROLE, JSON, services.blobs.put(found.manifest)),) if path else ()
     said = (found.signer, found.signed_at, found.generator, found.title, found.problems)
     return ProvenanceFacts(str(found.standing), *said, path), files

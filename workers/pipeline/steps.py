@@ -68,10 +68,10 @@ class Step:
         """The names of its tasks, each with its queue."""
         return {self.name: self.queue} | ({f"{self.name}_asked": ASKED} if self.also_asked else {})
 
-    def work(self, house: object, ids: Sequence[int]) -> None:
+    def work(self, services: object, ids: Sequence[int]) -> None:
         """Do it for these rows."""
         module, _, function = self.run.rpartition(".")
-        getattr(importlib.import_module(module), function)(house, ids)
+        getattr(importlib.import_module(module), function)(services, ids)
 
     def batches(self, ids: Sequence[int]) -> Iterator[list[int]]:
         """Rows, message by message."""
@@ -93,7 +93,7 @@ STEPS = {
         ),
         Step(
             name="register",
-            run="workers.steps.matching.register.take_in",
+            run="workers.steps.matching.register.import_uploads",
             queue="match",
             label=gettext_noop("files brought, to be registered"),
             model="UploadFile",
@@ -198,7 +198,7 @@ STEPS = {
         ),
         Step(
             name="inquire",
-            run="workers.steps.crawls.inquire.inquire",
+            run="workers.steps.crawls.inquire.query_search",
             queue="crawl",
             label=gettext_noop("searches to be asked"),
             model="Inquiry",

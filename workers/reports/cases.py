@@ -9,7 +9,7 @@ from evidence.documents.report.facts import PlaceStanding
 from evidence.facts.case import CaseFacts, PictureFacts
 from exhibit.digests import Digest
 from indexer.draw.draw import View, draw
-from registry.accounts import scoped as owned
+from registry.accounts import scoped
 from registry.cases import recaptures
 from registry.models import Bundle, Case, LogEntry, Match, Sighting
 from workers.evidence.bundles import sealed_case, sealed_facts
@@ -18,7 +18,7 @@ from workers.evidence.facts import Gathered, gather
 from workers.log.proofs import witnesses_of
 from workers.pictures.lazy_pictures import LazyPictures
 from workers.pictures.picture_usage import reported_files
-from workers.services.wiring import House
+from workers.services.wiring import Services
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +29,18 @@ class ShownCase:
     pictures: Mapping[str, bytes]
 
 
-def shown_case(house: House, case: Case, language: str) -> ShownCase:
+def shown_case(services: Services, case: Case, language: str) -> ShownCase:
     """What was sealed last, or the facts of now where nothing is sealed or another decision was made since."""
     bundle = case.bundles.exclude(seal_digest=None).order_by("-number").first()
     if bundle is None:
-        return _present(house, case, None, language)
-    sealed = sealed_case(house, bundle)
-    facts = sealed_facts(house, sealed)
+        return _present(services, case, None, language)
+    sealed = sealed_case(services, bundle)
+    facts = sealed_facts(services, sealed)
     if (facts.decision.decision, facts.decision.at) != (case.decision, case.decided_at):
-        return _present(house, case, bundle, language)
-    hidden = reported_files(house, case.owner, sealed, facts)
+        return _present(services, case, bundle, language)
+    hidden = reported_files(services, case.owner, sealed, facts)
     pictures = {
-        file.path: partial(house.blobs.get, file.sha256)
+        file.path: partial(services.blobs.get, file.sha256)
         for file in sealed.manifest.files
         if file.media_type.startswith("image/") and "/capture-" not in file.path and file.path not in hidden
     }
@@ -48,11 +48,11 @@ def shown_case(house: House, case: Case, language: str) -> ShownCase:
     return ShownCase(ReportCase(facts, *proofs, standings=_standings(case)), LazyPictures(pictures))
 
 
-def _present(house: House, case: Case, sealed: Bundle | None, language: str) -> ShownCase:
+def _present(services: Services, case: Case, sealed: Bundle | None, language: str) -> ShownCase:
     """The facts of now, with the seal of an earlier decision if there is one."""
-    gathered = gather(house, case, bundle=0, language=language, sealed=False)
-    hidden = owned.reported(case.owner)
-    pictures = LazyPictures({**_originals(house, gathered.facts, hidden), **_drawn(house, gathered, hidden)})
+    gathered = gather(services, case, bundle=0, language=language, sealed=False)
+    hidden = scoped.reported(case.owner)
+    pictures = LazyPictures({**_originals(services, gathered.facts, hidden), **_drawn(services, gathered, hidden)})
     if sealed is None:
         return ShownCase(ReportCase(gathered.facts, None, None, ()), pictures)
     proofs = sealed.seal_digest, _sequence(sealed), witnesses_of(sealed)
@@ -76,21 +76,21 @@ def _sequence(bundle: Bundle) -> int | None:
     return None if entry is None else entry.sequence
 
 
-def _originals(house: House, facts: CaseFacts, hidden: Collection[Digest]) -> dict[str, Callable[[], bytes]]:
+def _originals(services: Services, facts: CaseFacts, hidden: Collection[Digest]) -> dict[str, Callable[[], bytes]]:
     named: list[PictureFacts] = [*facts.work.pictures, *(one.picture for one in facts.sightings)]
-    return {one.file: partial(house.blobs.get, one.digest) for one in named if one.digest not in hidden}
+    return {one.file: partial(services.blobs.get, one.digest) for one in named if one.digest not in hidden}
 
 
-def _drawn(house: House, gathered: Gathered, hidden: Collection[Digest]) -> dict[str, Callable[[], bytes]]:
+def _drawn(services: Services, gathered: Gathered, hidden: Collection[Digest]) -> dict[str, Callable[[], bytes]]:
     """The drawings of a case that isn't sealed, each made once, for whatever language asks first."""
     return {
-        path: cache(partial(_draw, house, row, View(role)))
+        path: cache(partial(_draw, services, row, View(role)))
         for one, row in zip(gathered.facts.matches, gathered.matches, strict=True)
         if one.picture not in hidden and one.work_picture not in hidden
         for role, path in one.drawings.items()
     }
 
 
-def _draw(house: House, match: Match, view: View) -> bytes:
+def _draw(services: Services, match: Match, view: View) -> bytes:
     """Raises ``NotFoundError`` when the bytes of a picture aren't here any more."""
-    return draw(view, pair_of(house, match))  # decoded anew: hundreds of cases wouldn't fit into memory
+    return draw(view, pair_of(services, match))  # decoded anew: hundreds of cases wouldn't fit into memory

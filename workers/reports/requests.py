@@ -11,9 +11,9 @@ from registry.db import steps
 from registry.log.audit_log import changed
 from registry.models import Owner, Report, StepState
 from workers.pictures.kept_files import remove_unused
-from workers.reports import titles as report_titles
+from workers.reports import titles
 from workers.reports.scope import Wanted, check, parameters_of, wanted_of
-from workers.services.wiring import House
+from workers.services.wiring import Services
 
 WANTED = Wanted()
 
@@ -35,7 +35,7 @@ def request_report(owner: Owner, *, preparer: str, title: str = "", wanted: Want
     with transaction.atomic():
         Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
         number = (owner.reports.aggregate(last=Max("number"))["last"] or 0) + 1
-        named = {"preparer": preparer, "title": title or report_titles.numbered(number, owner.name)}
+        named = {"preparer": preparer, "title": title or titles.numbered(number, owner.name)}
         return Report.objects.create(owner=owner, number=number, parameters=named | parameters_of(wanted))
 
 
@@ -48,25 +48,25 @@ def ask_again(report: Report, *, by: str) -> Report:
     return request_report(report.owner, preparer=by, title=_given_title(report), wanted=wanted_of(report.parameters))
 
 
-def remove_report(house: House, report: Report, *, by: str) -> None:
+def remove_report(services: Services, report: Report, *, by: str) -> None:
     """Remove a report with its files; its number isn't given again. One that is being made ends."""
     with transaction.atomic():
         kept = Report.objects.select_for_update(no_key=True).get(pk=report.pk)
         gone = {"removed_at": now(), "files": [], "progress": {}, "state": StepState.DONE, "error": ""}
         Report.objects.filter(pk=kept.pk).update(**gone)
         changed("report removed", by=by, owner=kept.owner, about={"report": kept.number})
-    clear_folder(house, kept)
-    remove_unused(house, kept.files)
+    clear_folder(services, kept)
+    remove_unused(services, kept.files)
 
 
-def clear_folder(house: House, report: Report) -> None:
+def clear_folder(services: Services, report: Report) -> None:
     """Remove what was made of a report that isn't finished."""
-    shutil.rmtree(_folder(house, report), ignore_errors=True)
+    shutil.rmtree(_folder(services, report), ignore_errors=True)
 
 
-def _folder(house: House, report: Report) -> Path:
-    return house.config.data_dir / "reports" / str(report.pk)
+def _folder(services: Services, report: Report) -> Path:
+    return services.config.data_dir / "reports" / str(report.pk)
 
 
 def _given_title(report: Report) -> str:
-    return report_titles.given(report.parameters["title"], report.number, report.owner.name)
+    return titles.given(report.parameters["title"], report.number, report.owner.name)

@@ -14,14 +14,14 @@ from evidence.documents.report.volumes import FORMATS
 from evidence.facts.case import LANGUAGES
 from evidence.formats.codec import from_plain, to_plain
 from exhibit.errors import WrongUseError
-from registry.accounts import scoped as owned
+from registry.accounts import scoped
 from registry.models import Case, CaseSighting, Crawl, Owner
 
 EVERYTHING = ReportScope()
 """All watches, works and times, and every case that wasn't cleared."""
 
-LONGEST_NUMBER = 9
-MOST_WORKS = 1_000
+MAX_NUMBER = 9
+MAX_WORKS = 1_000
 """Works that a report may name; more are had by asking for all."""
 
 
@@ -52,11 +52,11 @@ def check(owner: Owner, wanted: Wanted) -> None:
     days = [_day(day) for day in (scope.first, scope.last) if day]
     if days != sorted(days):
         raise WrongUseError(_("The last day is before the first one."), hint=_("Exchange them."))
-    if len(scope.works) > MOST_WORKS:
+    if len(scope.works) > MAX_WORKS:
         raise _too_many_works()
     if scope.watch:
-        owned.watch(owner, scope.watch)
-    found = set(owned.works(owner).filter(number__in=scope.works).values_list("number", flat=True))
+        scoped.watch(owner, scope.watch)
+    found = set(scoped.works(owner).filter(number__in=scope.works).values_list("number", flat=True))
     if missing := sorted(set(scope.works) - found):
         sentence = _("%(owner)s has no work %(number)s.") % {"owner": owner.name, "number": missing[0]}
         raise WrongUseError(sentence, hint=_("The number of a work stands on its page."))
@@ -88,7 +88,7 @@ def cases_in(owner: Owner, scope: ReportScope, zone: str) -> QuerySet[Case]:
 
 def cases_whatever_decided(owner: Owner, scope: ReportScope, zone: str) -> QuerySet[Case]:
     """The same, with those of every decision."""
-    rows = owned.cases(owner)
+    rows = scoped.cases(owner)
     if scope.works:
         rows = rows.filter(work__number__in=scope.works)
     seen = Q()
@@ -103,7 +103,7 @@ def cases_whatever_decided(owner: Owner, scope: ReportScope, zone: str) -> Query
 
 def crawls_in(owner: Owner, scope: ReportScope, zone: str) -> QuerySet[Crawl]:
     """The crawls whose coverage a report states, oldest first."""
-    rows = owned.crawls(owner).order_by("started_at", "pk")
+    rows = scoped.crawls(owner).order_by("started_at", "pk")
     if scope.watch:
         rows = rows.filter(watch__name=scope.watch)
     if scope.first:
@@ -121,22 +121,22 @@ def period_of(scope: ReportScope, zone: str) -> tuple[datetime | None, datetime 
 
 def works_in(owner: Owner, scope: ReportScope) -> int:
     """How many works a report is about."""
-    return len(scope.works) or owned.works(owner).count()
+    return len(scope.works) or scoped.works(owner).count()
 
 
 def numbers_of(text: str) -> tuple[int, ...]:
     """The numbers that somebody typed, such as ``3, 7-9``, ascending.
 
     Raises:
-        WrongUseError: it isn't numbers, or more than :data:`MOST_WORKS`.
+        WrongUseError: it isn't numbers, or more than :data:`MAX_WORKS`.
     """
     found: set[int] = set()
     for part in filter(None, (one.strip() for one in text.replace("、", ",").replace("，", ",").split(","))):
         first, dash, last = (one.strip() for one in part.replace("–", "-").partition("-"))
-        if not first.isdecimal() or (dash and not last.isdecimal()) or max(len(first), len(last)) > LONGEST_NUMBER:
+        if not first.isdecimal() or (dash and not last.isdecimal()) or max(len(first), len(last)) > MAX_NUMBER:
             sentence = _("“%(text)s” is no number of a work.") % {"text": part[:40]}
             raise WrongUseError(sentence, hint=_("Write them like this: 3, 7-9."))
-        if int(last or first) - int(first) >= MOST_WORKS:
+        if int(last or first) - int(first) >= MAX_WORKS:
             raise _too_many_works()
         found.update(range(int(first), int(last or first) + 1))
     return tuple(sorted(found))
@@ -159,5 +159,5 @@ def _end_of(day: str, zone: str) -> datetime:
 
 
 def _too_many_works() -> WrongUseError:
-    sentence = _("A report names %(most)s works at most.") % {"most": MOST_WORKS}
+    sentence = _("A report names %(most)s works at most.") % {"most": MAX_WORKS}
     return WrongUseError(sentence, hint=_("Leave the works empty for all of them."))

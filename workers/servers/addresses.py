@@ -21,13 +21,13 @@ REDIS_SECONDS = 5
 """For so long Redis is waited for; for messages by the site and the command line alone, by workers without an end."""
 
 # sun_path holds 108 bytes with the zero at the end; the longest name in the folder is PostgreSQL's ``.s.PGSQL.5432``
-_LONGEST_SOCKET_FOLDER = 107 - len("/.s.PGSQL.5432")
+_MAX_SOCKET_FOLDER = 107 - len("/.s.PGSQL.5432")
 
 
 def socket_folder(config: Config) -> Path:
     """The folder of the embedded servers' sockets: in the data folder, or elsewhere when that path is too long."""
     usual = config.data_dir / "run"
-    if len(os.fsencode(usual)) <= _LONGEST_SOCKET_FOLDER:
+    if len(os.fsencode(usual)) <= _MAX_SOCKET_FOLDER:
         return usual
     mark = hashlib.sha256(os.fsencode(config.data_dir)).hexdigest()[:16]
     base = Path("/run") if os.geteuid() == 0 and Path("/run").is_dir() else Path("/tmp")  # noqa: S108 - checked before use

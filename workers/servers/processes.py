@@ -19,7 +19,7 @@ from exhibit.machine import stat_fields
 
 _LOG_BYTES = 10 * 1024**2
 _SECONDS_OF_CALM = 60.0
-_LONGEST_PAUSE = 30.0
+_MAX_PAUSE = 30.0
 _NUMBERS = range(60_706, 61_184)
 """Numbers of users that neither distributions nor systemd give to anybody."""
 
@@ -182,7 +182,7 @@ class Restarts:
         """It has just been found dead, or couldn't be started."""
         calm = time.monotonic() - self._begun > _SECONDS_OF_CALM
         self._deaths = 1 if calm else self._deaths + 1
-        self.again_at = time.monotonic() + min(_LONGEST_PAUSE, 2.0 ** min(self._deaths - 1, 10) - 1.0)
+        self.again_at = time.monotonic() + min(_MAX_PAUSE, 2.0 ** min(self._deaths - 1, 10) - 1.0)
 
     def is_due(self) -> bool:
         """Whether it is dead and to be started now."""

@@ -24,14 +24,14 @@ from registry.vectors.fingerprints import Change, Collection
 from workers.servers.locks import FileLock
 
 PAGE = 20_000
-LONGEST_TAIL = 20_000
+MAX_TAIL = 20_000
 """Changes that each process keeps in memory of its own before they become a segment that all map."""
 VOTES_PAGE, VOTES_LONGEST_TAIL = 500, 2_000
 """The same of local features, of which a work has 25 KB."""
-MOST_NEAR = 50
+MAX_NEAR = 50
 MADE_AT_ONCE, VOTES_MADE_AT_ONCE = 200_000, 20_000
 """Changes up to which who notices damage makes an index again; a larger one takes longer than a task of a step may."""
-LONGEST_MENDING, SOON_MENDED = 3600.0, 60.0
+MAX_MENDING, SOON_MENDED = 3600.0, 60.0
 """Seconds for which a mending by another process is waited for, by the task that may take hours and by all others."""
 MADE_AGAIN = "An index is damaged, and is being made again."
 FLUSH_AGAIN_SECONDS = 60.0
@@ -86,7 +86,7 @@ class Indexes:
         """Take in everything that has been committed until now; a long tail is written down for all processes."""
         self._forget_other_networks()
         for space in self.spaces:
-            self._replay(self.of(collection, space), collection, space, _apply, PAGE, LONGEST_TAIL)
+            self._replay(self.of(collection, space), collection, space, _apply, PAGE, MAX_TAIL)
         if collection == Collection.WORKS:
             self._replay(self.votes, collection, ROOTSIFT, _apply_votes, VOTES_PAGE, VOTES_LONGEST_TAIL)
 
@@ -144,7 +144,7 @@ class Indexes:
 
     def near(self, collection: Collection, hashes: NDArray[np.uint8], *, within: int) -> set[int]:
         """Pictures (primary keys) that have a hash within so many bits of one of these, shape (n, 32)."""
-        hits = self.of(collection, PHASH).search(hashes, k=MOST_NEAR, within=within)
+        hits = self.of(collection, PHASH).search(hashes, k=MAX_NEAR, within=within)
         numbers = {hit.number for row in hits for hit in row}
         return set(vectors.pictures_of(collection, PHASH, numbers).values())
 
@@ -173,7 +173,7 @@ def mend_index(root: Path, collection: Collection, space: Space, *, patient: boo
     if not folder.exists() or not _damage(folder, space):
         return []
     lock = FileLock(folder / ".mending")
-    if not lock.take(within=LONGEST_MENDING if patient else SOON_MENDED):
+    if not lock.take(within=MAX_MENDING if patient else SOON_MENDED):
         raise ServiceMissingError(MADE_AGAIN)
     try:
         if found := _damage(folder, space):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from workers.services.descriptors import Descriptors
     from workers.services.indexes import Indexes
 
-Hint = Callable[[str, Sequence[int]], None]
+Enqueue = Callable[[str, Sequence[int]], None]
 """Says that rows wait for a step, by the step's name. Only a hint: the tick finds them anyway."""
 
 
@@ -27,7 +27,7 @@ Queued = Callable[[str], int]
 """How many messages wait in the queue of a step, so that the tick doesn't say again what is still to be heard."""
 
 
-def no_hint(step: str, ids: Sequence[int]) -> None:
+def leave_to_the_tick(step: str, ids: Sequence[int]) -> None:
     """For processes that leave everything to the tick."""
 
 
@@ -36,12 +36,12 @@ def nothing_queued(step: str) -> int:  # noqa: ARG001 - a step has a queue elsew
     return 0
 
 
-class House:
+class Services:
     """All ports of one process, each made when it is first needed."""
 
-    def __init__(self, config: Config, hint: Hint = no_hint, queued: Queued = nothing_queued) -> None:
+    def __init__(self, config: Config, enqueue: Enqueue = leave_to_the_tick, queued: Queued = nothing_queued) -> None:
         self.config = config
-        self.hint = hint
+        self.enqueue = enqueue
         self.queued = queued
         self._features: dict[str, FeatureCache] = {}
 
@@ -154,13 +154,13 @@ def contact_fields(contact: str) -> dict[str, str]:
 
 
 @cache
-def house() -> House:
-    """The ports of this process, with hints sent through the broker: when the transaction, if any, has ended."""
+def services() -> Services:
+    """The ports of this process, with messages sent through the broker: when the transaction, if any, has ended."""
     from django.db import transaction  # noqa: PLC0415
 
     from workers.pipeline.celery import queued, send  # noqa: PLC0415 - commands that send nothing do without Celery
 
-    def hint(step: str, ids: Sequence[int]) -> None:
+    def enqueue(step: str, ids: Sequence[int]) -> None:
         transaction.on_commit(partial(send, step, list(ids)))
 
-    return House(load_config(), hint, queued)
+    return Services(load_config(), enqueue, queued)

@@ -11,7 +11,7 @@ from exhibit.logs import logged_as
 from workers.pipeline.meter import metered
 from workers.pipeline.steps import STEPS
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
+FIRST_PAUSE, MAX_PAUSE = 0.5, 10.0
 """Seconds between two tries to reach a database that has gone."""
 
 _LOG = logging.getLogger("exhibit.task")
@@ -62,4 +62,4 @@ class StepTask(Task):  # type: ignore[type-arg] # generic in the stubs only
                 return steps.break_off(step.rows, args[0], exc)
             except Error:
                 time.sleep(pause)
-                pause = min(2 * pause, LONGEST_PAUSE)
+                pause = min(2 * pause, MAX_PAUSE)

@@ -8,16 +8,16 @@ from exhibit.config.config import Config
 from registry.db import steps
 from workers.pipeline.meter import metered
 from workers.pipeline.steps import STEPS
-from workers.services.wiring import House
+from workers.services.wiring import Services
 from workers.tasks import tick
 
 
-class Inline:
-    """A house whose hints are worked off one after the other, in this process."""
+class SyncRunner:
+    """An installation whose hints are worked off one after the other, in this process."""
 
     def __init__(self, config: Config) -> None:
         self._waiting: deque[tuple[str, list[int]]] = deque()
-        self.house = House(config, self._note)
+        self.services = Services(config, self._note)
 
     def _note(self, step: str, ids: Sequence[int]) -> None:
         step = step.removesuffix("_asked")  # the same step, in a queue of its own
@@ -31,7 +31,7 @@ class Inline:
             pause: seconds between two ticks that found nothing.
         """
         while not done():
-            tick.tick(self.house)
+            tick.tick(self.services)
             if not self._waiting:
                 time.sleep(pause)
             while self._waiting and not done():
@@ -39,16 +39,16 @@ class Inline:
 
     def run_until_idle(self) -> None:
         """Work until a tick finds nothing that is due now."""
-        tick.tick(self.house)
+        tick.tick(self.services)
         while self._waiting:
             self._work(*self._waiting.popleft())
             if not self._waiting:
-                tick.tick(self.house)
+                tick.tick(self.services)
 
     def _work(self, step: str, ids: Sequence[int]) -> None:
         try:
             with metered(step):
-                STEPS[step].work(self.house, ids)
+                STEPS[step].work(self.services, ids)
         except BaseException as error:  # also Ctrl-C: nobody should have to wait until the claims are stale
             if STEPS[step].model:
                 steps.break_off(STEPS[step].rows, ids, error)

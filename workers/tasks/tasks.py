@@ -7,15 +7,14 @@ from functools import partial
 from typing import Any
 
 from registry.accounts import invitations, sessions
-from registry.db import idempotency as repeats
-from registry.db import running
+from registry.db import idempotency, running
 from registry.notifications import events
 from workers.evidence import links, packages
 from workers.matching import index_upkeep, votes_upkeep
-from workers.operations import retention as retain
+from workers.operations import retention
 from workers.pipeline.celery import LONG_SECONDS, app
 from workers.pipeline.steps import STEPS
-from workers.services.wiring import house
+from workers.services.wiring import services
 from workers.steps.cases import witness
 from workers.tasks import tick
 from workers.works import uploads
@@ -24,7 +23,7 @@ from workers.works import uploads
 def _task_of(name: str) -> Any:  # noqa: ANN401 - Celery's task
     @app.task(name=f"exhibit.{name}")
     def work(ids: list[int]) -> None:
-        STEPS[name.removesuffix("_asked")].work(house(), ids)
+        STEPS[name.removesuffix("_asked")].work(services(), ids)
 
     return work
 
@@ -52,9 +51,9 @@ def do_all(*jobs: Callable[[], object]) -> None:
 @app.task(name="exhibit.tick")
 def tick_once() -> None:
     """Look at the rows and send what waits; ticks that have piled up count as one."""
-    if time.monotonic() < _ticked.get("until", 0.0) + house().config.tick_seconds / 2:
+    if time.monotonic() < _ticked.get("until", 0.0) + services().config.tick_seconds / 2:
         return
-    tick.tick(house())
+    tick.tick(services())
     running.beat(running.TICK)
     _ticked["until"] = time.monotonic()
 
@@ -62,9 +61,15 @@ def tick_once() -> None:
 @app.task(name="exhibit.retain")
 def expire_bytes() -> None:
     """Remove bytes that have expired, what killed processes have left behind, and ways in that have ended."""
-    of_house = (retain.expire_bytes, retain.sweep, uploads.sweep, packages.expire_packages, witness.complete_stamps)
-    of_rows = (repeats.forget_old, events.forget_old, sessions.forget_ended, invitations.forget_ended)
-    do_all(*(partial(job, house()) for job in of_house), *of_rows, links.forget_ended)
+    of_house = (
+        retention.expire_bytes,
+        retention.sweep,
+        uploads.sweep,
+        packages.expire_packages,
+        witness.complete_stamps,
+    )
+    of_rows = (idempotency.forget_old, events.forget_old, sessions.forget_ended, invitations.forget_ended)
+    do_all(*(partial(job, services()) for job in of_house), *of_rows, links.forget_ended)
 
 
 @app.task(name="exhibit.votes", acks_late=False, time_limit=LONG_SECONDS)
@@ -74,5 +79,8 @@ def keep_up_votes() -> None:
     A message that was lost is made good by the next one.
     """
     do_all(
-        *(partial(job, house()) for job in (index_upkeep.mend_indexes, retain.look_for_damage, votes_upkeep.keep_up))
+        *(
+            partial(job, services())
+            for job in (index_upkeep.mend_indexes, retention.look_for_damage, votes_upkeep.keep_up)
+        )
     )

@@ -12,37 +12,37 @@ from registry.cases import recaptures
 from registry.crawls import canaries, crawling, due_times, revisits
 from registry.db import steps
 from registry.models import MailChoice
-from registry.notices import terms as notice_terms
+from registry.notices import terms
 from registry.notifications import mail_choices
 from workers.log.configuration import witness_configuration
 from workers.log.sequencer import checkpoint_due, sequence_log, sign_checkpoint
 from workers.pipeline.steps import MAX_MESSAGES, release_ended, with_rows
 from workers.servers.redis import forget_tries
-from workers.services.wiring import House
+from workers.services.wiring import Services
 from workers.steps.crawls.plan import plan_crawls, start_due_crawls
 
 _ahead: dict[str, float] = {}
 """By how many seconds the clock was ahead of the monotonic one when this process looked last."""
 
 
-def tick(house: House) -> None:
+def tick(services: Services) -> None:
     """One round: schedules, crawls, waiting rows of each step, and the log."""
-    _witness_configuration(house)
+    _witness_configuration(services)
     release_ended()
-    _bring_back(house, int(time.monotonic() // 60))
-    _forget_tries(house)
-    start_due_crawls(house)
-    plan_crawls(house, crawling.running_crawls())
+    _bring_back(services, int(time.monotonic() // 60))
+    _forget_tries(services)
+    start_due_crawls(services)
+    plan_crawls(services, crawling.running_crawls())
     revisits.conclude_ended()
     canaries.tell_missed()
-    notice_terms.tell_due()
-    recaptures.start_due(now(), house.config.recapture_days)
+    terms.tell_due()
+    recaptures.start_due(now(), services.config.recapture_days)
     mail_choices.make_missing()
-    _send_waiting(house)
-    sequence_log(house)
-    if checkpoint_due(house):
+    _send_waiting(services)
+    sequence_log(services)
+    if checkpoint_due(services):
         try:
-            sign_checkpoint(house)
+            sign_checkpoint(services)
         except BrokenHistoryError as error:  # everything else goes on; `exhibit status` says it too
             _tell_once(str(error))
         except (ExhibitError, OSError) as error:  # the head's file can't be written
@@ -51,35 +51,37 @@ def tick(house: House) -> None:
             _tell_once(machine_fault(error))
 
 
-def _send_waiting(house: House) -> None:
+def _send_waiting(services: Services) -> None:
     """Send what waits: no step has the queue that it shares with others to itself, no owner the step."""
-    free = [step for step in with_rows() if house.queued(step.name) < MAX_MESSAGES]  # all asked before anything is sent
+    free = [
+        step for step in with_rows() if services.queued(step.name) < MAX_MESSAGES
+    ]  # all asked before anything is sent
     for step in free:
         limit = step.batch * MAX_MESSAGES
         if step.rows is MailChoice:
-            house.hint(step.name, mail_choices.due(house.stale_after, limit))
+            services.enqueue(step.name, mail_choices.due(services.stale_after, limit))
         else:
-            house.hint(step.name, steps.due_ids(step.rows, house.stale_after, limit, step.owner))
+            services.enqueue(step.name, steps.due_ids(step.rows, services.stale_after, limit, step.owner))
 
 
 @lru_cache(maxsize=1)
-def _bring_back(house: House, minute: int) -> None:  # noqa: ARG001 - once in each
+def _bring_back(services: Services, minute: int) -> None:  # noqa: ARG001 - once in each
     """Bring back what a clock that was ahead has put off."""
-    due_times.bring_back(house.config.recapture_days)
+    due_times.bring_back(services.config.recapture_days)
 
 
-def _forget_tries(house: House) -> None:
+def _forget_tries(services: Services) -> None:
     """Once the clock has been set back, forget what the site has counted by it."""
     ahead = now().timestamp() - time.monotonic()
     if ahead < _ahead.get("of monotonic", ahead) - SLACK.total_seconds():
-        forget_tries(house.config)
+        forget_tries(services.config)
     _ahead["of monotonic"] = ahead
 
 
 @cache
-def _witness_configuration(house: House) -> None:
+def _witness_configuration(services: Services) -> None:
     """Once in a process: it keeps its configuration until it ends."""
-    witness_configuration(house)
+    witness_configuration(services)
 
 
 @cache

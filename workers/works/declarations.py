@@ -18,15 +18,15 @@ from registry.db.locks import Lock, hold
 from registry.log.audit_log import changed
 from registry.log.log import submit
 from registry.models import Owner, Work, WorkAttachment
-from workers.services.wiring import House
+from workers.services.wiring import Services
 from workers.works.ownership import add_change, note
 from workers.works.registration import registration_opening, room_left
 from workers.works.tables import checked_date
 
-MOST_ATTACHMENTS = 50
+MAX_ATTACHMENTS = 50
 """Of one work."""
 
-MOST_ATTACHMENT = 20 * 1024 * 1024
+MAX_ATTACHMENT = 20 * 1024 * 1024
 """Bytes of one attachment."""
 
 
@@ -96,30 +96,30 @@ def edit(work: Work, new: Declared, *, by: str, reason: str = "", version: int |
     return True
 
 
-def attach(house: House, work: Work, name: str, data: bytes, *, about: str, by: str) -> WorkAttachment:
+def attach(services: Services, work: Work, name: str, data: bytes, *, about: str, by: str) -> WorkAttachment:
     """Keep a document beside a work, byte for byte; its digest is in the log.
 
     Raises:
         RefusedError: it is empty, too large, blocked, or there is no room for it.
     """
     digest = Digest.of(data)
-    if not data or len(data) > MOST_ATTACHMENT:
+    if not data or len(data) > MAX_ATTACHMENT:
         raise RefusedError(
-            _("A document may have %(most)d MiB, and not be empty.") % {"most": MOST_ATTACHMENT // 2**20},
+            _("A document may have %(most)d MiB, and not be empty.") % {"most": MAX_ATTACHMENT // 2**20},
             reason="too-many-bytes",
         )
     if blocked([digest]):
         raise RefusedError(_("The operator doesn't allow these bytes here."), reason="blocked")
-    if len(data) > room_left(house, work.owner):
+    if len(data) > room_left(services, work.owner):
         raise RefusedError(_("There is no room left."), reason="quota", hint=_("Ask the operator for more."))
-    house.blobs.put(data)
+    services.blobs.put(data)
     with transaction.atomic():
         Owner.objects.select_for_update(no_key=True).get(pk=work.owner_id)
-        if work.attachments.filter(removed_at=None).count() >= MOST_ATTACHMENTS:
-            raise RefusedError(_("A work may have %(most)d documents.") % {"most": MOST_ATTACHMENTS}, reason="too-many")
+        if work.attachments.filter(removed_at=None).count() >= MAX_ATTACHMENTS:
+            raise RefusedError(_("A work may have %(most)d documents.") % {"most": MAX_ATTACHMENTS}, reason="too-many")
         hold(Lock.FILES)
-        if digest not in house.blobs:  # they were a report's, too, that somebody has removed meanwhile
-            house.blobs.put(data)
+        if digest not in services.blobs:  # they were a report's, too, that somebody has removed meanwhile
+            services.blobs.put(data)
         number = (work.attachments.aggregate(last=Max("number"))["last"] or 0) + 1
         made = WorkAttachment.objects.create(
             work=work, number=number, name=one_line(name)[-200:] or "document",

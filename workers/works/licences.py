@@ -7,7 +7,7 @@ from datetime import date
 from django.utils.translation import gettext as _
 
 from exhibit.errors import WrongUseError
-from registry.accounts import scoped as owned
+from registry.accounts import scoped
 from registry.models import Owner, Work
 from registry.works.licences import NewLicence, checked
 from workers.works.tables import DeclaredLicence, read_licences
@@ -60,7 +60,7 @@ class _Works:
     def __init__(self, owner: Owner, names: Iterable[str]) -> None:
         wanted = set(names)
         numbers = [int(one) for one in wanted if one.isdecimal() and len(one) < 10]
-        rows = owned.works(owner)
+        rows = scoped.works(owner)
         self._owner = owner
         self._by_name: dict[str, dict[int, Work]] = {}
         for work in (rows.filter(number__in=numbers) | rows.filter(source_name__in=wanted)) if wanted else ():

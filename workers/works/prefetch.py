@@ -15,7 +15,7 @@ from exhibit.config.config import Config
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
 from exhibit.pictures.decode import Limits
-from workers.services.wiring import House
+from workers.services.wiring import Services
 
 if TYPE_CHECKING:
     from indexer.picture.descriptor import Descriptor, DescriptorFile
@@ -26,7 +26,7 @@ WORTH_IT = 16
 AHEAD = 8
 """Pictures that each process may be ahead."""
 
-_LONGEST = 60.0
+_MAX_SECONDS = 60.0
 
 
 @contextmanager
@@ -41,21 +41,21 @@ def measured_ahead(config: Config, files: Sequence[Path]) -> Iterator[Callable[[
     if len(files) < WORTH_IT:
         yield lambda: None
         return
-    house = House(config)
-    network = house.descriptors.serving_file(config.data_dir)
+    services = Services(config)
+    network = services.descriptors.serving_file(config.data_dir)
     pool = ProcessPoolExecutor(config.workers, multiprocessing.get_context("spawn"), initializer=_leave_signals)
     rest = iter(files)
     under_way: deque[Future[None]] = deque()
 
     def refill() -> None:
         while len(under_way) < AHEAD * config.workers and (file := next(rest, None)) is not None:
-            under_way.append(pool.submit(_measure, config.data_dir, house.limits, network, file))
+            under_way.append(pool.submit(_measure, config.data_dir, services.limits, network, file))
 
     def wait() -> None:
         with suppress(BrokenProcessPool, TimeoutError):
             refill()
             if under_way:
-                under_way.popleft().result(_LONGEST)
+                under_way.popleft().result(_MAX_SECONDS)
 
     try:
         yield wait

@@ -33,7 +33,7 @@ from registry.models import (
 from registry.vectors import fingerprints as vectors
 from workers.matching.marks import Marks, captions_of, find_marks
 from workers.services.descriptors import SwitchedError
-from workers.services.wiring import House
+from workers.services.wiring import Services
 from workers.works.ownership import note, stated_by_file
 from workers.works.tables import checked_date
 
@@ -63,7 +63,7 @@ class NewWork:
 
 
 @dataclass(frozen=True, slots=True)
-class Registered:
+class RegistrationResult:
     """What came of a registration.
 
     Attributes:
@@ -80,12 +80,12 @@ class Registered:
 
 
 def register_work(
-    house: House, owner: Owner, data: bytes, declared: NewWork, with_it: Callable[[Work], None] = lambda _: None
-) -> Registered:
+    services: Services, owner: Owner, data: bytes, declared: NewWork, with_it: Callable[[Work], None] = lambda _: None
+) -> RegistrationResult:
     """Register one picture as a work.
 
     Args:
-        house: ports.
+        services: ports.
         owner: whose work it becomes.
         data: exact bytes of the picture.
         declared: what is said of it.
@@ -103,14 +103,14 @@ def register_work(
         raise RefusedError("The operator's blocklist names these bytes.", reason="blocked")
     if (earlier := work_of(owner, digest)) is not None:
         return _told(earlier, new=False)
-    _check_quota(house, owner, len(data))
-    house.descriptors.refresh()
+    _check_quota(services, owner, len(data))
+    services.descriptors.refresh()
     try:
-        registered = _registered(house, owner, data, declared, with_it)
+        registered = _registered(services, owner, data, declared, with_it)
     except SwitchedError:  # measured again with the network that serves now
-        registered = _registered(house, owner, data, declared, with_it)
+        registered = _registered(services, owner, data, declared, with_it)
     if registered.new:
-        house.hint("search", list(registered.work.work_pictures.values_list("pk", flat=True)))
+        services.enqueue("search", list(registered.work.work_pictures.values_list("pk", flat=True)))
     return registered
 
 
@@ -139,9 +139,9 @@ def work_of(owner: Owner, digest: Digest) -> Work | None:
     return Work.objects.filter(owner=owner, pictures__digest=digest, removed_at=None).order_by("number").first()
 
 
-def _told(work: Work, *, new: bool) -> Registered:
+def _told(work: Work, *, new: bool) -> RegistrationResult:
     first = work.conflicts.order_by("earlier_registered_at").first()
-    return Registered(
+    return RegistrationResult(
         work,
         new=new,
         low_information=tuple(work.low_information),
@@ -150,42 +150,42 @@ def _told(work: Work, *, new: bool) -> Registered:
 
 
 def _registered(
-    house: House, owner: Owner, data: bytes, declared: NewWork, with_it: Callable[[Work], None]
-) -> Registered:
+    services: Services, owner: Owner, data: bytes, declared: NewWork, with_it: Callable[[Work], None]
+) -> RegistrationResult:
     digest = Digest.of(data)
-    features = house.features.get(digest, lambda: data)
-    stated = stated_by_file(data, features.info.format, house.limits)
+    features = services.features.get(digest, lambda: data)
+    stated = stated_by_file(data, features.info.format, services.limits)
     declared = _completed(declared, stated)
-    house.blobs.put(data)
-    marks = find_marks(house, owner, features)
+    services.blobs.put(data)
+    marks = find_marks(services, owner, features)
     with transaction.atomic():
         picture = keep_pictures([(digest, len(data), now())])[digest]
-        house.descriptors.check_serving()
+        services.descriptors.check_serving()
         Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
         if (earlier := work_of(owner, digest)) is not None:  # registered meanwhile, by somebody else of the same owner
             return _told(earlier, new=False)
-        work, near = _keep(house, owner, picture, features, declared, stated)
+        work, near = _keep(services, owner, picture, features, declared, stated)
         _keep_marks(work, features, marks)
-        if digest not in house.blobs:  # retention may have removed them before their row was locked
-            house.blobs.put(data)
+        if digest not in services.blobs:  # retention may have removed them before their row was locked
+            services.blobs.put(data)
         _note_conflicts(work, features, near)
         note(work)
         with_it(work)
         return _told(work, new=True)
 
 
-def room_left(house: House, owner: Owner) -> int:
+def room_left(services: Services, owner: Owner) -> int:
     """Bytes that the owner's quota leaves for pictures and documents; below zero when more than that is used."""
     living = WorkPicture.objects.filter(work__owner=owner, work__removed_at=None).values("picture")
     pictures = Picture.objects.filter(pk__in=living).aggregate(sum=Sum("size"))["sum"] or 0
     documents = WorkAttachment.objects.filter(work__owner=owner).aggregate(sum=Sum("size"))["sum"] or 0
-    return (owner.quota_bytes or house.config.owner_quota_bytes) - pictures - documents
+    return (owner.quota_bytes or services.config.owner_quota_bytes) - pictures - documents
 
 
-def _check_quota(house: House, owner: Owner, size: int) -> None:
-    left = room_left(house, owner)
+def _check_quota(services: Services, owner: Owner, size: int) -> None:
+    left = room_left(services, owner)
     if size > left:
-        quota = owner.quota_bytes or house.config.owner_quota_bytes
+        quota = owner.quota_bytes or services.config.owner_quota_bytes
         raise RefusedError(
             f"{owner.name} has used {quota - left} of {quota} bytes.",
             reason="quota",
@@ -209,7 +209,7 @@ def _completed(declared: NewWork, stated: Mapping[str, Any]) -> NewWork:
 
 
 def _keep(
-    house: House, owner: Owner, picture: int, features: Features, declared: NewWork, stated: Mapping[str, Any]
+    services: Services, owner: Owner, picture: int, features: Features, declared: NewWork, stated: Mapping[str, Any]
 ) -> tuple[Work, set[int]]:
     """The rows of a new work, its fingerprints and index changes, and its log entry, in this transaction.
 
@@ -241,9 +241,9 @@ def _keep(
     work.registration = work.declaration = add_picture(work, picture, digest, moment)
     work.save(update_fields=["registration", "declaration"])
     stored = [*fingerprints(digest, features), local_fingerprint(digest, features)]
-    vectors.keep_fingerprints((*house.indexes.spaces, ROOTSIFT), [(picture, one) for one in stored])
+    vectors.keep_fingerprints((*services.indexes.spaces, ROOTSIFT), [(picture, one) for one in stored])
     hold(Lock.INDEX)  # before the index looks at the rows: afterwards it would take in what isn't committed
-    near = _near_same(house, features)
+    near = _near_same(services, features)
     vectors.add_to(vectors.Collection.WORKS, [picture], WORK_PARTS)
     return work, near
 
@@ -295,9 +295,9 @@ def _note_conflicts(work: Work, features: Features, near: Iterable[int]) -> None
         )
 
 
-def _near_same(house: House, features: Features) -> set[int]:
+def _near_same(services: Services, features: Features) -> set[int]:
     """Registered pictures that look the same; plain ones, which all look alike, are asked for none."""
     if features.low_information:
         return set()
-    house.indexes.refresh(vectors.Collection.WORKS)
-    return house.indexes.near(vectors.Collection.WORKS, features.hash_variants, within=NEAR_SAME)
+    services.indexes.refresh(vectors.Collection.WORKS)
+    return services.indexes.near(vectors.Collection.WORKS, features.hash_variants, within=NEAR_SAME)

@@ -10,7 +10,7 @@ from exhibit.entries import EntryType
 from exhibit.ports import Receipt
 from registry.models import LogCheckpoint, LogEntry, LogSubmission, Work
 from workers.log.proofs import best_covering, checkpoint_covering, log_proof, receipt_of, witness_facts
-from workers.services.wiring import House
+from workers.services.wiring import Services
 
 HOW_TO_CHECK = {
     "rfc3161": (
@@ -89,7 +89,7 @@ def registration_of(work: Work) -> Registration | None:
     )
 
 
-def proof_files(house: House, work: Work) -> dict[str, bytes]:
+def proof_files(services: Services, work: Work) -> dict[str, bytes]:
     """The log's files on a work's registration, by name; signs a checkpoint when none covers it yet.
 
     Empty for a work whose entry's opening has been erased, or that is older than the log.
@@ -97,8 +97,10 @@ def proof_files(house: House, work: Work) -> dict[str, bytes]:
     submission = first_submission_of(work)
     if submission is None:
         return {}
-    checkpoint = best_covering(submission.pk) or checkpoint_covering(house, [submission])
-    proof = log_proof(house, LogSubmission.objects.select_related("entry", "opening").get(pk=submission.pk), checkpoint)
+    checkpoint = best_covering(submission.pk) or checkpoint_covering(services, [submission])
+    proof = log_proof(
+        services, LogSubmission.objects.select_related("entry", "opening").get(pk=submission.pk), checkpoint
+    )
     if proof is None:
         return {}
     files = {PurePosixPath(path).name: data for path, data in log_files(proof).items()}

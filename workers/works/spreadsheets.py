@@ -22,17 +22,17 @@ from exhibit.plain import plain
 
 Row = TypeVar("Row")
 
-MOST_BYTES = 32 * 1024 * 1024
-MOST_LINES = 100_000
+MAX_BYTES = 32 * 1024 * 1024
+MAX_LINES = 100_000
 """Lines of a CSV table, without its first one and without empty ones."""
-MOST_SHEET_LINES = 20_000
+MAX_SHEET_LINES = 20_000
 """The same of a workbook, which takes ten times as long to read: whoever brings it waits."""
-MOST_ROWS = 1 << 20
+MAX_ROWS = 1 << 20
 """Rows of a sheet, empty ones too: as many as programs allow. A sheet may claim any number."""
-MOST_COLUMNS = 100
-MOST_SECONDS = 20.0
+MAX_COLUMNS = 100
+MAX_SECONDS = 20.0
 """Of the processor's time for one workbook: empty cells cost time too."""
-MOST_UNPACKED = 256 * 1024 * 1024
+MAX_UNPACKED = 256 * 1024 * 1024
 SHOWN = 5
 """Lines that can't be used of which a sentence says why."""
 
@@ -67,7 +67,7 @@ def read_lines(
     Raises:
         WrongUseError: names the lines that can't be used, and what is wrong with the first of them.
     """
-    if len(data) > MOST_BYTES:
+    if len(data) > MAX_BYTES:
         raise WrongUseError(_("%(name)s is too large for a table.") % {"name": name})
     packed = data.startswith(_PACKED)
     rows = _of_xlsx(name, data) if packed else _of_csv(name, data, columns, aliases)
@@ -80,8 +80,8 @@ def read_lines(
         if given is None:
             given = _heads(name, cells, columns, needed, aliases)
             continue
-        if len(made) + len(wrong) == (MOST_SHEET_LINES if packed else MOST_LINES):
-            raise _sheet_too_long(name) if packed else _too_long(name, MOST_LINES, _("Divide it."))
+        if len(made) + len(wrong) == (MAX_SHEET_LINES if packed else MAX_LINES):
+            raise _sheet_too_long(name) if packed else _too_long(name, MAX_LINES, _("Divide it."))
         try:
             made.append(read(line, _filled(cells, given, columns, needed)))
         except WrongUseError as error:
@@ -127,8 +127,8 @@ def _unusable(name: str, wrong: Sequence[tuple[int, WrongUseError]]) -> WrongUse
 
 
 def _sheet_too_long(name: str) -> WrongUseError:
-    hint = _("Save it as CSV UTF-8, which may have %(most)d, or divide it.") % {"most": MOST_LINES}
-    return _too_long(name, MOST_SHEET_LINES, hint)
+    hint = _("Save it as CSV UTF-8, which may have %(most)d, or divide it.") % {"most": MAX_LINES}
+    return _too_long(name, MAX_SHEET_LINES, hint)
 
 
 def _too_long(name: str, most: int, hint: str) -> WrongUseError:
@@ -259,7 +259,7 @@ class _Timed(io.BytesIO):
 
     def __init__(self, data: bytes, name: str) -> None:
         super().__init__(data)
-        self.name, self.until = name, thread_time() + MOST_SECONDS
+        self.name, self.until = name, thread_time() + MAX_SECONDS
 
     def read(self, size: int | None = -1, /) -> bytes:
         if thread_time() > self.until:
@@ -278,8 +278,8 @@ def _rows_of(name: str, data: bytes) -> Iterator[tuple[int, Sequence[Any]]]:
     def rows(*, computed: bool) -> Iterator[Sequence[Any]]:
         file = _Timed(data, name)
         book = load_workbook(file, read_only=True, data_only=computed, keep_links=False)
-        for line, values in enumerate(book.worksheets[0].iter_rows(values_only=True, max_col=MOST_COLUMNS), 1):
-            if line > MOST_ROWS or thread_time() > file.until:
+        for line, values in enumerate(book.worksheets[0].iter_rows(values_only=True, max_col=MAX_COLUMNS), 1):
+            if line > MAX_ROWS or thread_time() > file.until:
                 raise _sheet_too_long(name)
             yield values
 
@@ -312,7 +312,7 @@ def _check_package(name: str, data: bytes) -> None:
     if "xl/workbook.xml" not in names:
         text = _("%(name)s is neither a CSV table nor an Excel workbook.")
         raise WrongUseError(text % {"name": name}, hint=_("Save it as XLSX, or as CSV UTF-8."))
-    if unpacked > MOST_UNPACKED:
+    if unpacked > MAX_UNPACKED:
         raise WrongUseError(_("%(name)s is too large for a table.") % {"name": name})
 
 

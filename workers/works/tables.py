@@ -10,7 +10,7 @@ from pathlib import Path
 from django.utils.translation import gettext as _
 
 from exhibit.errors import WrongUseError
-from workers.works.spreadsheets import MOST_BYTES, read_lines
+from workers.works.spreadsheets import MAX_BYTES, read_lines
 
 WORK_COLUMNS = {
     "file": 300, "title": 500, "author": 300, "holder": 300, "credit": 300, "created": 40, "first_publication": 40,
@@ -86,7 +86,7 @@ def table_bytes(path: Path) -> bytes:
     """
     try:
         with path.open("rb") as file:
-            return file.read(MOST_BYTES + 1)
+            return file.read(MAX_BYTES + 1)
     except OSError as error:
         text = _("%(name)s can't be read: %(problem)s.")
         raise WrongUseError(text % {"name": path, "problem": error.strerror}) from error

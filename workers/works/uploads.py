@@ -23,19 +23,19 @@ from registry.db import steps
 from registry.models import Owner, StepState, Upload, UploadFile, UploadLine
 from workers.pipeline.steps import MAX_MESSAGES
 from workers.services.disk import disk_is_full
-from workers.services.wiring import House
+from workers.services.wiring import Services
 from workers.works.registration import room_left
 from workers.works.tables import DeclaredWork, plain_name, read_works
 
-MOST_FILES = 100_000
+MAX_FILES = 100_000
 """Files of one upload."""
 
-MOST_NAME = 300
+MAX_NAME = 300
 AGAIN = frozenset({"quota", "missing"})
 """Reasons that may have gone when the same file comes again."""
 
 IDLE_SECONDS = 3600.0
-MOST_HINTED = 64
+MAX_HINTED = 64
 _ENDED = (StepState.DONE, StepState.FAILED)
 _REFUSED = Q(outcome=UploadFile.Outcome.REFUSED) | Q(state=StepState.FAILED)
 
@@ -109,7 +109,7 @@ def begin(owner: Owner, declared: Declaration, *, by: str, table: tuple[str, byt
     Raises:
         WrongUseError: the table can't be used; nothing was begun.
     """
-    if announced > MOST_FILES:
+    if announced > MAX_FILES:
         raise _too_many()
     lines = read_works(*table) if table is not None else {}
     with transaction.atomic():
@@ -118,7 +118,7 @@ def begin(owner: Owner, declared: Declaration, *, by: str, table: tuple[str, byt
             owner=owner,
             number=(owner.uploads.aggregate(last=Max("number"))["last"] or 0) + 1,
             announced=announced,
-            table_name="" if table is None else table[0][:MOST_NAME],
+            table_name="" if table is None else table[0][:MAX_NAME],
             started_by=by,
             started_at=now(),
             **asdict(declared),
@@ -128,11 +128,13 @@ def begin(owner: Owner, declared: Declaration, *, by: str, table: tuple[str, byt
     return upload
 
 
-def receive(house: House, upload: Upload, files: Sequence[Sent], too_large: Sequence[tuple[str, int]] = ()) -> None:
+def receive(
+    services: Services, upload: Upload, files: Sequence[Sent], too_large: Sequence[tuple[str, int]] = ()
+) -> None:
     """Take a portion of files: what may be kept waits for its step, what may not is refused by name.
 
     Args:
-        house: ports.
+        services: ports.
         upload: which.
         files: that were sent.
         too_large: names and sizes of files that their sender left out because they are too large.
@@ -141,13 +143,13 @@ def receive(house: House, upload: Upload, files: Sequence[Sent], too_large: Sequ
         WrongUseError: the upload would have too many files.
         RefusedError: the disk is full; nothing was taken, and trying later helps.
     """
-    if upload.files.count() + len(files) + len(too_large) > MOST_FILES:
+    if upload.files.count() + len(files) + len(too_large) > MAX_FILES:
         raise _too_many()
-    check_disk(house)
-    most = house.limits.max_bytes
+    check_disk(services)
+    most = services.limits.max_bytes
     rows = [_refused(upload, name, size, None, "too-many-bytes") for name, size in too_large]
-    room = room_left(house, upload.owner) - _waiting_bytes(upload.owner)
-    folder = waiting_room(house, upload.pk)
+    room = room_left(services, upload.owner) - _waiting_bytes(upload.owner)
+    folder = waiting_room(services, upload.pk)
     for sent in files:
         if not sent.size or sent.size > most:
             rows.append(_refused(upload, sent.name, sent.size, None, "too-many-bytes" if sent.size else "empty"))
@@ -163,13 +165,15 @@ def receive(house: House, upload: Upload, files: Sequence[Sent], too_large: Sequ
             folder.put(data)
             rows.append(UploadFile(upload=upload, name=plain_name(sent.name), digest=digest, size=sent.size))
     waiting = _keep(upload, rows)
-    if house.queued("register") < MAX_MESSAGES:  # the tick hands out the rest: nobody waits behind all files of others
-        house.hint("register", waiting)
+    if (
+        services.queued("register") < MAX_MESSAGES
+    ):  # the tick hands out the rest: nobody waits behind all files of others
+        services.enqueue("register", waiting)
 
 
-def check_disk(house: House) -> None:
+def check_disk(services: Services) -> None:
     """Raise ``RefusedError`` where the disk has no room for what somebody brings; trying later helps."""
-    if disk_is_full(house):
+    if disk_is_full(services):
         hint = _("Ask the operator, and send the rest later.")
         raise RefusedError(_("There is no room left on the disk."), reason="disk", hint=hint)
 
@@ -179,10 +183,10 @@ def close(upload: Upload) -> None:
     Upload.objects.filter(pk=upload.pk, closed_at=None).update(closed_at=now())
 
 
-def try_again(house: House, upload: Upload) -> int:
+def try_again(services: Services, upload: Upload) -> int:
     """Let the step try once more what was given up; returns how many files that are."""
     ids = steps.try_again(UploadFile, upload.files.all())
-    house.hint("register", ids[:MOST_HINTED])
+    services.enqueue("register", ids[:MAX_HINTED])
     return len(ids)
 
 
@@ -225,14 +229,14 @@ def lines_of_several(upload: Upload) -> QuerySet[UploadFile, tuple[str, int]]:
     return rows.values_list("line__file").annotate(count=Count("pk")).filter(count__gt=1)
 
 
-def waiting_room(house: House, upload: int) -> FolderBlobStore:
+def waiting_room(services: Services, upload: int) -> FolderBlobStore:
     """Where the bytes of an upload wait, by its primary key."""
-    return FolderBlobStore(_rooms(house) / str(upload))
+    return FolderBlobStore(_rooms(services) / str(upload))
 
 
-def sweep(house: House) -> None:
+def sweep(services: Services) -> None:
     """Remove the folders of uploads of which nothing waits, and into which nothing came lately."""
-    rooms = {path: int(path.name) for path in _rooms(house).glob("[0-9]*")}
+    rooms = {path: int(path.name) for path in _rooms(services).glob("[0-9]*")}
     unfinished = UploadFile.objects.exclude(state__in=_ENDED).filter(upload__in=rooms.values())
     busy = set(unfinished.values_list("upload_id", flat=True).distinct())
     for path, pk in rooms.items():
@@ -240,15 +244,15 @@ def sweep(house: House) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def forget(house: House, digest: Digest) -> None:
+def forget(services: Services, digest: Digest) -> None:
     """Remove bytes that wait in any upload, for a purge."""
     for pk in UploadFile.objects.filter(digest=digest).values_list("upload_id", flat=True).distinct():
-        if (_rooms(house) / str(pk)).is_dir():
-            waiting_room(house, pk).remove(digest)
+        if (_rooms(services) / str(pk)).is_dir():
+            waiting_room(services, pk).remove(digest)
 
 
-def _rooms(house: House) -> Path:
-    return house.config.data_dir / "uploads"
+def _rooms(services: Services) -> Path:
+    return services.config.data_dir / "uploads"
 
 
 def _plain(one: DeclaredWork) -> dict[str, object]:
@@ -294,5 +298,5 @@ def _waiting_bytes(owner: Owner) -> int:
 
 
 def _too_many() -> WrongUseError:
-    text = _("An upload may have %(most)d files.") % {"most": MOST_FILES}
+    text = _("An upload may have %(most)d files.") % {"most": MAX_FILES}
     return WrongUseError(text, hint=_("Begin another one for the rest."))

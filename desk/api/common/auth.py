@@ -9,8 +9,7 @@ from ninja.utils import check_csrf
 from desk.api.common import limits
 from desk.api.common.problems import Problem, unauthorized
 from exhibit.errors import NotFoundError
-from registry.accounts import scoped as owned
-from registry.accounts import tokens
+from registry.accounts import scoped, tokens
 from registry.models import Owner, Scope, User
 
 BEARER = "bearer"
@@ -121,7 +120,7 @@ def _with_owner(actor: Actor, slug: str) -> Actor:
     if actor.reach is not None:
         owner, scopes = (actor.reach if actor.reach.slug == slug else None), actor.scopes
     else:
-        owner = owned.owners_of(actor.user).filter(slug=slug).first()
+        owner = scoped.owners_of(actor.user).filter(slug=slug).first()
         scopes = frozenset() if owner is None else tokens.permitted(owner, actor.user)
     if owner is None:
         raise NotFoundError("There is no such owner.")

@@ -15,7 +15,7 @@ from ninja.utils import contribute_operation_callback
 from desk.api.common.auth import Call
 from desk.api.common.problems import Problem
 from exhibit.digests import Digest
-from registry.db import idempotency as repeats
+from registry.db import idempotency
 
 HEADER = "Idempotency-Key"
 AGAIN = "Idempotency-Replayed"
@@ -48,13 +48,13 @@ def once(view: View[P]) -> View[P]:
         asked = digest_of(request)
         with transaction.atomic():
             try:
-                kept = repeats.begin(request.auth.ident, key, asked)
-            except repeats.UnderWayError as error:
+                kept = idempotency.begin(request.auth.ident, key, asked)
+            except idempotency.UnderWayError as error:
                 sentence = "A request with this key is being answered at this moment."
                 raise Problem(HTTPStatus.CONFLICT, sentence, {"Retry-After": "1"}) from error
             if kept is None:
                 answer = view(request, *args, **kwargs)
-                repeats.keep(request.auth.ident, key, answer.status_code, answer.content.decode())
+                idempotency.keep(request.auth.ident, key, answer.status_code, answer.content.decode())
                 return answer
         if kept.request != asked:
             raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "This key was used for another request. Use a new one.")

@@ -7,12 +7,12 @@ from django.db.models import Model, QuerySet
 from django.http import JsonResponse
 from ninja import Query
 
-MOST = 100
+MAX_ROWS = 100
 _WORD = "after-"
 Row = TypeVar("Row", bound=Model)
 Shape = Callable[[Sequence[Any]], list[dict[str, Any]]]
 
-Limit = Annotated[int, Query(ge=1, le=MOST, description="How many at most.")]
+Limit = Annotated[int, Query(ge=1, le=MAX_ROWS, description="How many at most.")]
 Cursor = Annotated[
     str,
     Query(

@@ -12,12 +12,12 @@ from desk.api.common.idempotency import once
 from desk.api.common.openapi import file_of
 from desk.api.common.paging import Cursor, Limit, each, page
 from desk.schemas import cases as schemas
-from desk.schemas import requests as given
+from desk.schemas import requests
 from desk.schemas.base import Piece
 from desk.texts.cases import why_not
 from exhibit.errors import ConflictError, NotFoundError
 from indexer.draw.draw import MEDIA_TYPE, View, draw
-from registry.accounts import scoped as owned
+from registry.accounts import scoped
 from registry.cases import queue
 from registry.log.audit_log import Evidence, Way, accessed
 from registry.models import Case, Match
@@ -32,14 +32,14 @@ router = Router(tags=["cases"])
 CASES, ONE = "/owners/{slug:owner}/cases", "/owners/{slug:owner}/cases/{int:number}"
 
 
-class Wanted(given.Given):
+class Wanted(requests.Given):
     """Which cases are listed."""
 
     state: queue.State = Field(queue.State.ALL, description="Those that wait for a person, for example.")
-    decision: given.DecisionKind | None = Field(None, description="Only those decided so.")
-    party: str = Field("", max_length=260, pattern=given.CLEAN, description="Only cases of this party.")
+    decision: requests.DecisionKind | None = Field(None, description="Only those decided so.")
+    party: str = Field("", max_length=260, pattern=requests.CLEAN, description="Only cases of this party.")
     work: int | None = Field(None, ge=1, le=2_147_483_647, description="Only cases of this work.")
-    q: str = Field("", max_length=200, pattern=given.CLEAN, description="In the party's name or the work's title.")
+    q: str = Field("", max_length=200, pattern=requests.CLEAN, description="In the party's name or the work's title.")
     sure: queue.Sure = Field(queue.Sure.ANY, description="How sure the comparison is.")
 
 
@@ -58,7 +58,7 @@ def list_cases(
 @router.get(ONE, response=schemas.FullCase, operation_id="get_case")
 def get_case(request: Call, owner: str, number: int) -> JsonResponse:
     """One case: where the work was seen, how alike it is, what was captured, its evidence and its history."""
-    row = schemas.with_uses(Case.objects.filter(pk=owned.case(of(request), number).pk)).select_related("work").get()
+    row = schemas.with_uses(Case.objects.filter(pk=scoped.case(of(request), number).pk)).select_related("work").get()
     accessed(Evidence.CASE, Way.SEEN, of(request), by=request.auth.by, case=number)
     return JsonResponse(schemas.full_case(row))
 
@@ -66,7 +66,7 @@ def get_case(request: Call, owner: str, number: int) -> JsonResponse:
 @router.get(ONE + "/licences", response=schemas.Fits, operation_id="list_licences_for_case")
 def list_licences_for(request: Call, owner: str, number: int) -> JsonResponse:
     """The licences that may permit what a case holds, the likeliest first, and what keeps each from it."""
-    fits = fitting(owned.case(of(request), number))
+    fits = fitting(scoped.case(of(request), number))
     told = [
         {"licence": one.licence.number, "covered": one.covered, "of": one.of, "why_not": why_not(one.obstacle)}
         for one in fits
@@ -77,30 +77,30 @@ def list_licences_for(request: Call, owner: str, number: int) -> JsonResponse:
 @router.get(ONE + "/comparisons/{int:comparison}/{view}", operation_id="get_drawing", openapi_extra=file_of(MEDIA_TYPE))
 def get_drawing(request: Call, owner: str, number: int, comparison: int, view: View) -> HttpResponse:
     """A drawing of a comparison in a case; the case names it with each of its uses."""
-    row = owned.case(of(request), number)
+    row = scoped.case(of(request), number)
     found = Match.objects.filter(pk=comparison, case_sightings__case=row).exclude(transform=None).first()
-    if found is None or not owned.may_see_picture(of(request), found.found):
+    if found is None or not scoped.may_see_picture(of(request), found.found):
         raise NotFoundError("There is no such drawing.")
     accessed(Evidence.CASE, Way.SEEN, of(request), by=request.auth.by, case=number)
-    return HttpResponse(draw(view, pair_of(wiring.house(), found)), content_type=MEDIA_TYPE)
+    return HttpResponse(draw(view, pair_of(wiring.services(), found)), content_type=MEDIA_TYPE)
 
 
 @router.post(ONE + "/decisions", auth=DECIDE, response={201: schemas.CaseLine}, operation_id="decide_case")
 @once
-def decide_case(request: Call, owner: str, number: int, new: given.NewDecision) -> HttpResponse:
+def decide_case(request: Call, owner: str, number: int, new: requests.NewDecision) -> HttpResponse:
     """Decide an open case, or open a decided one again. Confirming seals its evidence, some seconds later.
 
     A case that somebody else has decided meanwhile answers 409: look at it again.
     """
-    (outcome,) = decisions.decide_each(wiring.house(), of(request), [number], _wish(request, new))
+    (outcome,) = decisions.decide_each(wiring.services(), of(request), [number], _wish(request, new))
     return _decided(outcome)
 
 
 @router.post(CASES + "/decisions", auth=DECIDE, response=schemas.Decided, operation_id="decide_cases")
 @once
-def decide_cases(request: Call, owner: str, new: given.NewDecisions) -> HttpResponse:
+def decide_cases(request: Call, owner: str, new: requests.NewDecisions) -> HttpResponse:
     """Decide many cases alike. Those that aren't open, because somebody else was first, stay as they are."""
-    outcomes = decisions.decide_each(wiring.house(), of(request), sorted(new.cases), _wish(request, new))
+    outcomes = decisions.decide_each(wiring.services(), of(request), sorted(new.cases), _wish(request, new))
     told = [{"done": one.done, "case": schemas.case_line(one.case)} for one in outcomes]
     return JsonResponse({"left": queue.left(of(request)), "outcomes": told})
 
@@ -115,21 +115,21 @@ def undo_decision(request: Call, owner: str, number: int) -> HttpResponse:
 
 @router.post(ONE + "/notes", auth=DECIDE, response={201: schemas.CaseLine}, operation_id="add_note")
 @once
-def add_note(request: Call, owner: str, number: int, new: given.NewNote) -> HttpResponse:
+def add_note(request: Call, owner: str, number: int, new: requests.NewNote) -> HttpResponse:
     """Write a note for the other members; it stands in the history of the case."""
     return _done(request, number, lambda row: decisions.note(row, by=request.auth.by, words=new.words.strip()))
 
 
 @router.post(ONE + "/dispute", auth=DECIDE, response={201: schemas.CaseLine}, operation_id="dispute_decision")
 @once
-def dispute(request: Call, owner: str, number: int, new: given.Reason) -> HttpResponse:
+def dispute(request: Call, owner: str, number: int, new: requests.Reason) -> HttpResponse:
     """Say that a case was decided wrongly; the decision stays until somebody decides otherwise."""
     return _done(request, number, lambda row: decisions.dispute(row, by=request.auth.by, reason=new.reason.strip()))
 
 
 @router.post(ONE + "/settle", auth=DECIDE, response={201: schemas.CaseLine}, operation_id="settle_dispute")
 @once
-def settle(request: Call, owner: str, number: int, new: given.Reason) -> HttpResponse:
+def settle(request: Call, owner: str, number: int, new: requests.Reason) -> HttpResponse:
     """Let a disputed decision stand."""
     return _done(request, number, lambda row: decisions.settle(row, by=request.auth.by, reason=new.reason.strip()))
 
@@ -142,19 +142,21 @@ def take_out(request: Call, owner: str, number: int) -> HttpResponse:
 
 
 @router.post(ONE + "/report", auth=DECIDE, response={201: schemas.CaseLine}, operation_id="report_picture")
-def report(request: Call, owner: str, number: int, new: given.Reason) -> HttpResponse:
+def report(request: Call, owner: str, number: int, new: requests.Reason) -> HttpResponse:
     """Report the found picture as illegal content: no member sees it from then on, and it is removed for good.
 
     Where others have evidence of it, the operator decides, who may also let it stay. Asking twice is the same as asking
     once; so no key is taken.
     """
     by, reason = request.auth.by, new.reason.strip()
-    return _done(request, number, lambda row: report_picture(wiring.house(), row, by=by, reason=reason))
+    return _done(request, number, lambda row: report_picture(wiring.services(), row, by=by, reason=reason))
 
 
-def _wish(request: Call, new: given.NewDecision) -> Wish:
-    choice = Choice.COPIES if new.copies and new.decision == given.DecisionKind.CLEARED else Choice(new.decision.value)
-    licence = None if new.licence is None else owned.licence(of(request), new.licence)
+def _wish(request: Call, new: requests.NewDecision) -> Wish:
+    choice = (
+        Choice.COPIES if new.copies and new.decision == requests.DecisionKind.CLEARED else Choice(new.decision.value)
+    )
+    licence = None if new.licence is None else scoped.licence(of(request), new.licence)
     return Wish(choice, request.auth.by, new.reason, licence)
 
 
@@ -168,5 +170,5 @@ def _decided(outcome: Outcome) -> HttpResponse:
 
 
 def _done(request: Call, number: int, deed: Callable[[Case], None]) -> HttpResponse:
-    deed(owned.case(of(request), number))
-    return JsonResponse(schemas.case_line(owned.case(of(request), number)), status=HTTPStatus.CREATED)
+    deed(scoped.case(of(request), number))
+    return JsonResponse(schemas.case_line(scoped.case(of(request), number)), status=HTTPStatus.CREATED)

@@ -12,11 +12,11 @@ from desk.api.common.files import download, taken
 from desk.api.common.idempotency import once
 from desk.api.common.openapi import file_of
 from desk.api.common.paging import Cursor, Limit, each, page
-from desk.schemas import requests as given
+from desk.schemas import requests
 from desk.schemas import works as schemas
 from desk.schemas.base import Piece
 from exhibit.errors import NotFoundError, WrongUseError
-from registry.accounts import scoped as owned
+from registry.accounts import scoped
 from registry.log.audit_log import Evidence
 from registry.models import OwnershipRemark
 from workers.services import wiring
@@ -27,25 +27,25 @@ router = Router(tags=["works"])
 WORK = "/owners/{slug:owner}/works/{int:number}"
 
 
-class NewDocument(given.Given):
+class NewDocument(requests.Given):
     """What is said of a document."""
 
-    about: given.Short = Field("", examples=["Transfer of rights"])
+    about: requests.Short = Field("", examples=["Transfer of rights"])
 
 
 @router.get(WORK + "/changes", response=Piece[schemas.Change], operation_id="list_changes")
 def list_changes(request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
     """How the declaration was changed, by whom and why."""
-    return page(owned.work(of(request), number).changes.all(), each(schemas.change), cursor, limit)
+    return page(scoped.work(of(request), number).changes.all(), each(schemas.change), cursor, limit)
 
 
 @router.post(WORK + "/remarks/{kind}/answer", auth=WRITE, response={201: schemas.Remark}, operation_id="answer_remark")
 @once
 def answer_remark(
-    request: Call, owner: str, number: int, kind: OwnershipRemark.Kind, new: given.Reason
+    request: Call, owner: str, number: int, kind: OwnershipRemark.Kind, new: requests.Reason
 ) -> HttpResponse:
     """Say why something that speaks against the declaration doesn't stand; it is kept with the name and the time."""
-    row = owned.work(of(request), number).remarks.filter(kind=kind).select_related("work__owner").first()
+    row = scoped.work(of(request), number).remarks.filter(kind=kind).select_related("work__owner").first()
     if row is None:
         raise NotFoundError(f"There is no such remark on work {number}.")
     answer(row, by=request.auth.by, reason=new.reason)
@@ -57,10 +57,10 @@ def answer_remark(
 @once
 def attach(request: Call, owner: str, number: int, new: Form[NewDocument], file: File[UploadedFile]) -> HttpResponse:
     """Keep a document beside a work, byte for byte, such as one of its chain of title; its digest is in the log."""
-    row = owned.work(of(request), number)
-    if (file.size or 0) > declaring.MOST_ATTACHMENT:
+    row = scoped.work(of(request), number)
+    if (file.size or 0) > declaring.MAX_ATTACHMENT:
         raise WrongUseError("The document is too large.")
-    made = declaring.attach(wiring.house(), row, str(file.name), file.read(), about=new.about, by=request.auth.by)
+    made = declaring.attach(wiring.services(), row, str(file.name), file.read(), about=new.about, by=request.auth.by)
     return JsonResponse(schemas.document(made), status=HTTPStatus.CREATED)
 
 
@@ -71,15 +71,15 @@ def attach(request: Call, owner: str, number: int, new: Form[NewDocument], file:
 )
 def get_document_file(request: Call, owner: str, number: int, document: int) -> HttpResponseBase:
     """A document beside a work, as it came."""
-    row = owned.attachment(of(request), number, document)
-    if row.digest is None or row.digest not in wiring.house().blobs:
+    row = scoped.attachment(of(request), number, document)
+    if row.digest is None or row.digest not in wiring.services().blobs:
         raise NotFoundError("This document was removed for good.")
     taken(request, Evidence.ATTACHMENT, number=document, work=number)
-    return download(wiring.house().blobs.open(row.digest), row.name, "application/octet-stream")
+    return download(wiring.services().blobs.open(row.digest), row.name, "application/octet-stream")
 
 
 @router.delete(WORK + "/documents/{int:document}", auth=WRITE, response={204: None}, operation_id="detach_document")
 def detach(request: Call, owner: str, number: int, document: int) -> HttpResponse:
     """Take a document off a work. Its bytes stay, since the log names their digest."""
-    declaring.detach(owned.attachment(of(request), number, document), by=request.auth.by)
+    declaring.detach(scoped.attachment(of(request), number, document), by=request.auth.by)
     return HttpResponse(status=HTTPStatus.NO_CONTENT)

@@ -16,7 +16,7 @@ from desk.schemas.base import Piece
 from exhibit.clock import rfc3339
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError
-from registry.accounts import scoped as owned
+from registry.accounts import scoped
 from registry.log.audit_log import Evidence
 from registry.models import LogCheckpoint, LogEntry
 from workers.evidence.bundles import assemble, bundle_name, in_a_file
@@ -34,21 +34,21 @@ ONE = CASE + "/bundles/{int:bundle}"
 @router.get(CASE + "/bundles", response=Piece[schemas.BundleLine], operation_id="list_bundles")
 def list_bundles(request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
     """The bundles of a case."""
-    rows = owned.case(of(request), number).bundles.select_related("case")
+    rows = scoped.case(of(request), number).bundles.select_related("case")
     return page(rows, each(schemas.bundle_line), cursor, limit)
 
 
 @router.get(ONE, response=schemas.Bundle, operation_id="get_bundle")
 def get_bundle(request: Call, owner: str, number: int, bundle: int) -> JsonResponse:
     """A bundle, with what outside witnesses have answered."""
-    return JsonResponse(schemas.bundle(owned.bundle(of(request), number, bundle)))
+    return JsonResponse(schemas.bundle(scoped.bundle(of(request), number, bundle)))
 
 
 @router.get(ONE + "/file", operation_id="get_bundle_file", openapi_extra=file_of("application/zip"))
 def get_bundle_file(request: Call, owner: str, number: int, bundle: int) -> HttpResponseBase:
     """A sealed bundle with the receipts of this moment, as a ZIP that verifies offline."""
-    row = owned.bundle(of(request), number, bundle)
-    file = in_a_file(partial(assemble, wiring.house(), row))
+    row = scoped.bundle(of(request), number, bundle)
+    file = in_a_file(partial(assemble, wiring.services(), row))
     taken(request, Evidence.BUNDLE, bundle=bundle, case=number, seal=str(row.seal_digest))
     return download(file, bundle_name(row), "application/zip")
 
@@ -56,8 +56,8 @@ def get_bundle_file(request: Call, owner: str, number: int, bundle: int) -> Http
 @router.get(ONE + "/signed-sheet", operation_id="get_signed_sheet", openapi_extra=file_of("application/pdf"))
 def get_signed_sheet(request: Call, owner: str, number: int, bundle: int) -> HttpResponseBase:
     """The exhibit sheet of a bundle with a signature inside the PDF."""
-    row = owned.bundle(of(request), number, bundle)
-    data = signed_sheet(wiring.house(), row)
+    row = scoped.bundle(of(request), number, bundle)
+    data = signed_sheet(wiring.services(), row)
     taken(request, Evidence.SHEET, bundle=bundle, case=number)
     return download(data, signed_name(row), "application/pdf")
 
@@ -67,8 +67,8 @@ def get_paper(
     request: Call, owner: str, number: int, bundle: int, paper: Annotated[str, Path(pattern="^[a-z0-9-]{1,40}$")]
 ) -> HttpResponseBase:
     """A draft paper about a bundle: `us-902`, `cn-evidence-list`, `cn-environment` or `personal-data`."""
-    row = owned.bundle(of(request), number, bundle)
-    data = draft_paper(wiring.house(), row, paper)
+    row = scoped.bundle(of(request), number, bundle)
+    data = draft_paper(wiring.services(), row, paper)
     taken(request, Evidence.PAPER, bundle=bundle, case=number, paper=paper)
     return download(data, paper_name(row, paper), "application/pdf")
 
@@ -82,14 +82,14 @@ def get_capture_file(
     request: Call, owner: str, number: int, capture: int, name: Annotated[str, Path(max_length=200)]
 ) -> HttpResponseBase:
     """A file of a visit, named by its `id`, as it was kept; it may be a stranger's page, so treat it as such."""
-    row = owned.case(of(request), number).captures.select_related("sighting__picture").filter(pk=capture).first()
+    row = scoped.case(of(request), number).captures.select_related("sighting__picture").filter(pk=capture).first()
     file = next((one for one in row.files if one["name"] == name), None) if row else None
     digest = Digest.from_hex(file["digest"]) if file else None
     hidden = row is not None and is_hidden(of(request), row)
-    if digest is None or hidden or digest not in wiring.house().blobs:
+    if digest is None or hidden or digest not in wiring.services().blobs:
         raise NotFoundError("There is no such file.")
     taken(request, Evidence.CAPTURE, case=number, file=name)
-    return download(wiring.house().blobs.open(digest), name, "application/octet-stream")
+    return download(wiring.services().blobs.open(digest), name, "application/octet-stream")
 
 
 Size = Annotated[int | None, Query(ge=1, le=2**53, description="Under the signed head of so many entries; the newest.")]
@@ -118,7 +118,7 @@ def prove_inclusion(request: Call, sequence: int, size: Size = None) -> JsonResp
             "type": row.type,
             "time": rfc3339(row.time),
             "commitment": bytes(row.commitment).hex(),
-            "path": [one.hex() for one in wiring.house().log.inclusion(sequence, head.size)],
+            "path": [one.hex() for one in wiring.services().log.inclusion(sequence, head.size)],
         }
     )
 
@@ -129,12 +129,12 @@ def prove_consistency(request: Call, old: Annotated[int, Query(ge=1, le=2**53)],
     head = _head(new)
     if old > head.size:
         raise NotFoundError(f"The log of {head.size} entries doesn't continue one of {old}.")
-    path = [one.hex() for one in wiring.house().log.consistency(old, head.size)]
+    path = [one.hex() for one in wiring.services().log.consistency(old, head.size)]
     return JsonResponse({"old": old, "new": head.size, "path": path, "checkpoint": head.note})
 
 
 def _head(size: int | None) -> LogCheckpoint:
-    rows = LogCheckpoint.objects.filter(origin=wiring.house().log.origin).order_by("-size")
+    rows = LogCheckpoint.objects.filter(origin=wiring.services().log.origin).order_by("-size")
     found = rows.first() if size is None else rows.filter(size=size).first()
     if found is None:
         raise NotFoundError("No such head was signed.", hint="GET /log/head names the newest.")

@@ -10,9 +10,9 @@ from desk.api.common.auth import WRITE, Call, of
 from desk.api.common.idempotency import once
 from desk.api.common.paging import Cursor, Limit, each, page
 from desk.schemas import licences as schemas
-from desk.schemas import requests as given
+from desk.schemas import requests
 from desk.schemas.base import Piece
-from registry.accounts import scoped as owned
+from registry.accounts import scoped
 from registry.cases.licence_trial import NOTHING, ORDER, cases_of, try_licences
 from registry.models import Owner
 from registry.works.licences import NewLicence, change_licence, checked, end_licence, keep_licences, waiting_changes
@@ -27,7 +27,7 @@ MOMENT = 1.0
 @router.get(LICENCES, response=Piece[schemas.Licence], operation_id="list_licences")
 def list_licences(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
     """The permitted uses."""
-    return page(owned.licences(of(request)).prefetch_related("works"), each(schemas.licence), cursor, limit)
+    return page(scoped.licences(of(request)).prefetch_related("works"), each(schemas.licence), cursor, limit)
 
 
 EITHER = {200: schemas.Licence, 201: schemas.Licence}
@@ -35,50 +35,50 @@ EITHER = {200: schemas.Licence, 201: schemas.Licence}
 
 @router.post(LICENCES, auth=WRITE, response=EITHER, operation_id="add_licence")
 @once
-def add_licence(request: Call, owner: str, new: given.NewLicence) -> HttpResponse:
+def add_licence(request: Call, owner: str, new: requests.NewLicence) -> HttpResponse:
     """Add a permitted use; the cases are looked at in the background. One that is there word for word stays alone."""
     to = of(request)
     kept, added = keep_licences(to, [_meant(to, new)], by=request.auth.by)
-    wiring.house().hint("ledger", waiting_changes(to))
+    wiring.services().enqueue("ledger", waiting_changes(to))
     return JsonResponse(schemas.licence(kept[0]), status=HTTPStatus.CREATED if added else HTTPStatus.OK)
 
 
 @router.post(LICENCES + "/{int:number}/end", auth=WRITE, response=schemas.Licence, operation_id="end_licence")
 @once
-def end(request: Call, owner: str, number: int, last: given.LastDay) -> HttpResponse:
+def end(request: Call, owner: str, number: int, last: requests.LastDay) -> HttpResponse:
     """Let a licence end with a day. What it covered until then stays covered; later sightings don't."""
-    row = owned.licence(of(request), number)
+    row = scoped.licence(of(request), number)
     end_licence(row, last.day, by=request.auth.by, reason=last.reason)
-    wiring.house().hint("ledger", waiting_changes(of(request)))
-    return JsonResponse(schemas.licence(owned.licence(of(request), number)))
+    wiring.services().enqueue("ledger", waiting_changes(of(request)))
+    return JsonResponse(schemas.licence(scoped.licence(of(request), number)))
 
 
 @router.get(LICENCES + "/{int:number}", response=schemas.Licence, operation_id="get_licence")
 def get_licence(request: Call, owner: str, number: int) -> JsonResponse:
     """One permitted use."""
-    return JsonResponse(schemas.licence(owned.licence(of(request), number)))
+    return JsonResponse(schemas.licence(scoped.licence(of(request), number)))
 
 
 @router.put(LICENCES + "/{int:number}", auth=WRITE, response=schemas.Licence, operation_id="change_licence")
-def change(request: Call, owner: str, number: int, new: given.ChangedLicence) -> HttpResponse:
+def change(request: Call, owner: str, number: int, new: requests.ChangedLicence) -> HttpResponse:
     """Give a licence other words, all of them. The cases that it covered or may cover are looked at in the background.
 
     What the ledger had licensed by it and it covers no more is open again; what a person decided stays.
     """
-    row = owned.licence(of(request), number)
+    row = scoped.licence(of(request), number)
     change_licence(row, _meant(of(request), new), by=request.auth.by, reason=new.why)
-    wiring.house().hint("ledger", waiting_changes(of(request)))
-    return JsonResponse(schemas.licence(owned.licence(of(request), number)))
+    wiring.services().enqueue("ledger", waiting_changes(of(request)))
+    return JsonResponse(schemas.licence(scoped.licence(of(request), number)))
 
 
 @router.post(LICENCES + "/trials", response=schemas.TriedLicence, operation_id="try_licences")
-def try_some(request: Call, owner: str, trial: given.LicenceTrial) -> HttpResponse:
+def try_some(request: Call, owner: str, trial: requests.LicenceTrial) -> HttpResponse:
     """Try licences against the cases before they are added, or before one is changed. Nothing is changed by that.
 
     It looks at cases for a second or so: where there are more, ask again with `next` as `after`, and add the figures.
     """
     to = of(request)
-    row = None if trial.instead_of is None else owned.licence(to, trial.instead_of)
+    row = None if trial.instead_of is None else scoped.licence(to, trial.instead_of)
     new = [_meant(to, one) for one in trial.licences]
     begin = replace(NOTHING, after=trial.after)
     found = try_licences(to, new, instead_of=row, so_far=begin, seconds=MOMENT)
@@ -90,8 +90,8 @@ def try_some(request: Call, owner: str, trial: given.LicenceTrial) -> HttpRespon
     return JsonResponse({**counts, "looked_at": found.looked_at, "cases": cases, "next": found.after})
 
 
-def _meant(to: Owner, new: given.NewLicence) -> NewLicence:
+def _meant(to: Owner, new: requests.NewLicence) -> NewLicence:
     """The licence that a request describes, with the owner's works."""
-    works = tuple(owned.work(to, number) for number in dict.fromkeys(new.works))
+    works = tuple(scoped.work(to, number) for number in dict.fromkeys(new.works))
     said = new.model_dump(exclude={"why"})
     return checked(NewLicence(**{**said, "works": works, "territories": tuple(new.territories)}))

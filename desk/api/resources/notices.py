@@ -14,10 +14,10 @@ from desk.api.common.idempotency import once
 from desk.api.common.openapi import file_of as file_answer
 from desk.api.common.paging import Cursor, Limit, each, page
 from desk.schemas import notices as schemas
-from desk.schemas import requests as given
+from desk.schemas import requests
 from desk.schemas.base import Piece
 from exhibit.errors import NotFoundError
-from registry.accounts import scoped as owned
+from registry.accounts import scoped
 from registry.log.audit_log import Evidence
 from registry.notices import notices
 from workers.notices.signing import file_of
@@ -25,8 +25,8 @@ from workers.services import wiring
 
 router = Router(tags=["notices"])
 NOTICES, ONE = "/owners/{slug:owner}/notices", "/owners/{slug:owner}/notices/{int:number}"
-Party = Annotated[str, Query(max_length=260, pattern=given.CLEAN, description="Only notices about this party.")]
-Stands = Annotated[given.NoticeState | None, Query(description="Only those that stand so.")]
+Party = Annotated[str, Query(max_length=260, pattern=requests.CLEAN, description="Only notices about this party.")]
+Stands = Annotated[requests.NoticeState | None, Query(description="Only those that stand so.")]
 
 
 @router.get(NOTICES, response=Piece[schemas.NoticeLine], operation_id="list_notices")
@@ -48,20 +48,20 @@ def get_notice(request: Call, owner: str, number: int) -> JsonResponse:
 
 @router.post(NOTICES, auth=SEND, response={201: schemas.FullNotice}, operation_id="draft_notice")
 @once
-def draft_notice(request: Call, owner: str, new: given.NewNotice) -> HttpResponse:
+def draft_notice(request: Call, owner: str, new: requests.NewNotice) -> HttpResponse:
     """Draft a notice about confirmed cases of one party. Nothing leaves by that.
 
     What a member considers about fair use, the signature, and sending are for a person with a session of their own on
     the site: no token can do them, and there is no operation for them.
     """
     for number in set(new.cases):  # a letter about fewer cases than were named would surprise its sender
-        owned.case(of(request), number)
+        scoped.case(of(request), number)
     made = notices.draft(of(request), new.cases, new.kind.value, new.language.value, by=request.auth.by)
     return _told(request, made.number, HTTPStatus.CREATED)
 
 
 @router.patch(ONE, auth=SEND, response=schemas.FullNotice, operation_id="edit_notice")
-def edit_notice(request: Call, owner: str, number: int, fields: given.NoticeFields) -> HttpResponse:
+def edit_notice(request: Call, owner: str, number: int, fields: requests.NoticeFields) -> HttpResponse:
     """Change what a draft says of addressee and sender. What is signed answers 422: take the signature back first."""
     row = notices.notice(of(request), number)
     said = {name: str(value) for name, value in fields.model_dump(exclude_unset=True).items()}
@@ -78,7 +78,7 @@ def discard_notice(request: Call, owner: str, number: int) -> HttpResponse:
 
 @router.post(ONE + "/events", auth=SEND, response={201: schemas.FullNotice}, operation_id="track_notice")
 @once
-def track_notice(request: Call, owner: str, number: int, new: given.NewNoticeEvent) -> HttpResponse:
+def track_notice(request: Call, owner: str, number: int, new: requests.NewNoticeEvent) -> HttpResponse:
     """Say what became of a notice that was sent. A counter-notice pauses its cases until it is resolved."""
     row, day = notices.notice(of(request), number), new.day or timezone.localdate()
     notices.happened(row, new.what.value, day, new.words.strip(), by=request.auth.by)
@@ -93,7 +93,7 @@ def get_notice_file(
 ) -> HttpResponseBase:
     """Exact bytes of what was signed or sent."""
     row = notices.notice(of(request), number)
-    found = file_of(wiring.house(), row, name)
+    found = file_of(wiring.services(), row, name)
     if found is None:
         raise NotFoundError(f"Notice {number} has no such file.")
     taken(request, Evidence.PAPER, notice=number, file=name)
@@ -102,4 +102,4 @@ def get_notice_file(
 
 
 def _told(request: Call, number: int, status: HTTPStatus = HTTPStatus.OK) -> JsonResponse:
-    return JsonResponse(schemas.notice(wiring.house(), notices.notice(of(request), number)), status=status)
+    return JsonResponse(schemas.notice(wiring.services(), notices.notice(of(request), number)), status=status)

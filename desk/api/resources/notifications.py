@@ -10,9 +10,9 @@ from desk.api.common.auth import MANAGE, Call, of
 from desk.api.common.idempotency import once
 from desk.api.common.paging import Cursor, Limit, each, page
 from desk.schemas import notifications as schemas
-from desk.schemas import requests as given
+from desk.schemas import requests
 from desk.schemas.base import Piece
-from registry.accounts import scoped as owned
+from registry.accounts import scoped
 from registry.notifications import events
 from workers.notify import webhooks
 from workers.services import wiring
@@ -30,26 +30,26 @@ def list_events(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 5
 @router.get(WEBHOOKS, auth=MANAGE, response=Piece[schemas.Webhook], operation_id="list_webhooks")
 def list_webhooks(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
     """The webhooks."""
-    return page(owned.webhooks(of(request)), each(schemas.webhook), cursor, limit)
+    return page(scoped.webhooks(of(request)), each(schemas.webhook), cursor, limit)
 
 
 @router.post(WEBHOOKS, auth=MANAGE, response={201: schemas.WebhookWithSecret}, operation_id="add_webhook")
-def add_webhook(request: Call, owner: str, new: given.NewWebhook) -> HttpResponse:
+def add_webhook(request: Call, owner: str, new: requests.NewWebhook) -> HttpResponse:
     """Add a webhook. Its secret is told this once, and kept with no answer: there is no key to send this again with."""
-    row, secret = webhooks.add_webhook(wiring.house(), of(request), new.url, new.kinds, by=request.auth.by)
+    row, secret = webhooks.add_webhook(wiring.services(), of(request), new.url, new.kinds, by=request.auth.by)
     return JsonResponse({**schemas.webhook(row), "secret": secret}, status=HTTPStatus.CREATED)
 
 
 @router.get(ONE, auth=MANAGE, response=schemas.Webhook, operation_id="get_webhook")
 def get_webhook(request: Call, owner: str, number: int) -> JsonResponse:
     """One webhook."""
-    return JsonResponse(schemas.webhook(owned.webhook(of(request), number)))
+    return JsonResponse(schemas.webhook(scoped.webhook(of(request), number)))
 
 
 @router.delete(ONE, auth=MANAGE, response={204: None}, operation_id="remove_webhook")
 def remove_webhook(request: Call, owner: str, number: int) -> HttpResponse:
     """Send nothing more there."""
-    webhooks.remove_webhook(owned.webhook(of(request), number), by=request.auth.by)
+    webhooks.remove_webhook(scoped.webhook(of(request), number), by=request.auth.by)
     return HttpResponse(status=HTTPStatus.NO_CONTENT)
 
 
@@ -57,8 +57,8 @@ def remove_webhook(request: Call, owner: str, number: int) -> HttpResponse:
 @once
 def test_webhook(request: Call, owner: str, number: int) -> HttpResponse:
     """Send a test; its delivery says what came of it."""
-    row = events.record_test(owned.webhook(of(request), number))
-    wiring.house().hint("deliver", [row.pk])
+    row = events.record_test(scoped.webhook(of(request), number))
+    wiring.services().enqueue("deliver", [row.pk])
     return JsonResponse(schemas.delivery(row), status=HTTPStatus.ACCEPTED)
 
 
@@ -66,22 +66,22 @@ def test_webhook(request: Call, owner: str, number: int) -> HttpResponse:
 @once
 def pause_webhook(request: Call, owner: str, number: int) -> HttpResponse:
     """Send nothing until it is resumed; what happens meanwhile waits."""
-    webhooks.pause(owned.webhook(of(request), number), webhooks.BY_A_PROGRAM, by=request.auth.by)
-    return JsonResponse(schemas.webhook(owned.webhook(of(request), number)))
+    webhooks.pause(scoped.webhook(of(request), number), webhooks.BY_A_PROGRAM, by=request.auth.by)
+    return JsonResponse(schemas.webhook(scoped.webhook(of(request), number)))
 
 
 @router.post(ONE + "/resume", auth=MANAGE, response=schemas.Webhook, operation_id="resume_webhook")
 @once
 def resume_webhook(request: Call, owner: str, number: int) -> HttpResponse:
     """Send again, what has waited first."""
-    webhooks.resume(wiring.house(), owned.webhook(of(request), number), by=request.auth.by)
-    return JsonResponse(schemas.webhook(owned.webhook(of(request), number)))
+    webhooks.resume(wiring.services(), scoped.webhook(of(request), number), by=request.auth.by)
+    return JsonResponse(schemas.webhook(scoped.webhook(of(request), number)))
 
 
 @router.get(ONE + "/deliveries", auth=MANAGE, response=Piece[schemas.Delivery], operation_id="list_deliveries")
 def list_deliveries(request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
     """The messages to a webhook, and what came of them."""
-    rows = owned.webhook(of(request), number).deliveries.select_related("event")
+    rows = scoped.webhook(of(request), number).deliveries.select_related("event")
     return page(rows, each(schemas.delivery), cursor, limit, key="pk")
 
 
@@ -93,6 +93,6 @@ def send_again(
     request: Call, owner: str, number: int, message: Annotated[str, Path(pattern="^evt_[0-9]{1,18}$")]
 ) -> HttpResponse:
     """Send a message once more, under its name; a receiver knows by it that it is the same."""
-    row = owned.message(owned.webhook(of(request), number), message)
-    webhooks.send_again(wiring.house(), row)
-    return JsonResponse(schemas.delivery(owned.message(row.webhook, message)), status=HTTPStatus.ACCEPTED)
+    row = scoped.message(scoped.webhook(of(request), number), message)
+    webhooks.send_again(wiring.services(), row)
+    return JsonResponse(schemas.delivery(scoped.message(row.webhook, message)), status=HTTPStatus.ACCEPTED)

@@ -13,11 +13,10 @@ from desk.api.common.auth import MANAGE, Call, of
 from desk.api.common.idempotency import once
 from desk.api.common.paging import Cursor, Limit, each, page
 from desk.schemas import owners as schemas
-from desk.schemas import requests as given
+from desk.schemas import requests
 from desk.schemas.base import Piece
 from exhibit.errors import ServiceMissingError
-from registry.accounts import invitations, members, tokens
-from registry.accounts import scoped as owned
+from registry.accounts import invitations, members, scoped, tokens
 from registry.models import Owner, Role
 from workers.notify.invitations import invite
 
@@ -29,7 +28,7 @@ member_router = Router(tags=["members"])
 def list_owners(request: Call, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
     """The owners whom the caller may act for: a token's one, or all of a signed-in member."""
     actor = request.auth
-    rows = owned.owners_of(actor.user) if actor.reach is None else Owner.objects.filter(pk=actor.reach.pk)
+    rows = scoped.owners_of(actor.user) if actor.reach is None else Owner.objects.filter(pk=actor.reach.pk)
     return page(rows, lambda found: [schemas.owner(row) for row in found], cursor, limit, key="pk")
 
 
@@ -43,16 +42,16 @@ OWNER = "/owners/{slug:owner}"
 INVITATIONS, PERSON = OWNER + "/invitations", OWNER + "/members/{int:person}"
 
 
-class NewInvitation(given.Given):
+class NewInvitation(requests.Given):
     """Somebody who is to be a member."""
 
-    email: Annotated[str, Field(min_length=3, max_length=254, pattern=given.IN_LINE_SOMETHING)] = Field(
+    email: Annotated[str, Field(min_length=3, max_length=254, pattern=requests.IN_LINE_SOMETHING)] = Field(
         examples=["bob@example.org"]
     )
     role: Role = Role.VIEWER
 
 
-class NewRole(given.Given):
+class NewRole(requests.Given):
     """Another role of a member."""
 
     role: Role

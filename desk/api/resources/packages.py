@@ -15,9 +15,9 @@ from desk.api.common.idempotency import once
 from desk.api.common.openapi import file_of
 from desk.api.common.paging import Cursor, Limit, each, page
 from desk.schemas import downloads as schemas
-from desk.schemas import requests as given
+from desk.schemas import requests
 from desk.schemas.base import Piece
-from registry.accounts import scoped as owned
+from registry.accounts import scoped
 from registry.log.audit_log import Evidence
 from registry.models import Package, Report
 from workers.evidence import links
@@ -30,20 +30,20 @@ link_router = Router(tags=["links"])
 PACKAGES, ONE = "/owners/{slug:owner}/packages", "/owners/{slug:owner}/packages/{int:number}"
 
 
-class NewPackage(given.Given):
+class NewPackage(requests.Given):
     """Confirmed cases whose newest bundles are to be one ZIP."""
 
-    cases: list[given.Number] = Field(min_length=1, max_length=packing.MOST_BUNDLES, examples=[[3]])
+    cases: list[requests.Number] = Field(min_length=1, max_length=packing.MAX_BUNDLES, examples=[[3]])
     recipient: Package.Recipient = Field(
         Package.Recipient.COURT, description="The copy for the other side withholds originals."
     )
-    reason: given.Long = Field("", description="Why originals are withheld; the copies say so.")
+    reason: requests.Long = Field("", description="Why originals are withheld; the copies say so.")
 
 
 @router.get(PACKAGES, response=Piece[schemas.Package], operation_id="list_packages")
 def list_packages(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
     """The packages."""
-    rows = owned.packages(of(request)).prefetch_related(schemas.CASES)
+    rows = scoped.packages(of(request)).prefetch_related(schemas.CASES)
     return page(rows, each(schemas.package), cursor, limit)
 
 
@@ -58,39 +58,39 @@ def ask_for_package(request: Call, owner: str, new: NewPackage) -> HttpResponse:
 @router.get(ONE, response=schemas.Package, operation_id="get_package")
 def get_package(request: Call, owner: str, number: int) -> JsonResponse:
     """One package."""
-    return JsonResponse(schemas.package(owned.package(of(request), number)))
+    return JsonResponse(schemas.package(scoped.package(of(request), number)))
 
 
 @router.post(ONE + "/again", auth=WRITE, response={202: schemas.Package}, operation_id="make_package_again")
 @once
 def again(request: Call, owner: str, number: int) -> HttpResponse:
     """The same cases with their newest bundles and receipts; one that failed is tried again under its number."""
-    return _begun(packing.ask_again(owned.package(of(request), number), by=request.auth.by))
+    return _begun(packing.ask_again(scoped.package(of(request), number), by=request.auth.by))
 
 
 @router.delete(ONE, auth=WRITE, response={204: None}, operation_id="remove_package")
 def remove(request: Call, owner: str, number: int) -> HttpResponse:
     """Remove a package with its ZIP; the bundles themselves stay."""
-    packing.remove_package(wiring.house(), owned.package(of(request), number), by=request.auth.by)
+    packing.remove_package(wiring.services(), scoped.package(of(request), number), by=request.auth.by)
     return HttpResponse(status=HTTPStatus.NO_CONTENT)
 
 
 @router.get(ONE + "/file", operation_id="get_package_file", openapi_extra=file_of("application/zip"))
 def get_package_file(request: Call, owner: str, number: int) -> HttpResponseBase:
     """The ZIP of a package, made while it is sent."""
-    row, house = owned.package(of(request), number), wiring.house()
-    chunks = packing.package_chunks(house, row)
+    row, services = scoped.package(of(request), number), wiring.services()
+    chunks = packing.package_chunks(services, row)
     seals = [str(seal) for seal in row.bundles.values_list("seal_digest", flat=True)]
     taken(request, Evidence.PACKAGE, package=number, recipient=row.recipient, seals=seals)
     headers = {
         "Content-Disposition": f'attachment; filename="{packing.package_name(row)}"',
-        "Content-Length": str(packing.package_size(house, row)),
+        "Content-Length": str(packing.package_size(services, row)),
     }
     return StreamingHttpResponse(chunks, content_type="application/zip", headers=headers)
 
 
 def _begun(row: Package) -> JsonResponse:
-    wiring.house().hint("package", [row.pk])
+    wiring.services().enqueue("package", [row.pk])
     return JsonResponse(schemas.package(row), status=HTTPStatus.ACCEPTED)
 
 
@@ -98,12 +98,14 @@ OWNER = "/owners/{slug:owner}"
 MADE = {201: schemas.LinkWithAddress}
 
 
-class NewLink(given.Given):
+class NewLink(requests.Given):
     """A link for somebody outside."""
 
-    days: int = Field(7, ge=1, le=links.MOST_DAYS, description="For which it holds.")
-    note: Annotated[str, Field(max_length=200, pattern=given.IN_LINE)] = Field("", examples=["For the court clerk"])
-    password: Annotated[str, Field(max_length=200, pattern=given.CLEAN)] = Field("", description="Asked for besides.")
+    days: int = Field(7, ge=1, le=links.MAX_DAYS, description="For which it holds.")
+    note: Annotated[str, Field(max_length=200, pattern=requests.IN_LINE)] = Field("", examples=["For the court clerk"])
+    password: Annotated[str, Field(max_length=200, pattern=requests.CLEAN)] = Field(
+        "", description="Asked for besides."
+    )
 
 
 @link_router.get(OWNER + "/links", response=Piece[schemas.Link], operation_id="list_links")
@@ -115,13 +117,13 @@ def list_links(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50
 @link_router.post(OWNER + "/reports/{int:number}/links", auth=SEND, response=MADE, operation_id="link_report")
 def link_report(request: Call, owner: str, number: int, new: NewLink) -> HttpResponse:
     """Make a link to a report that is there. Its address is told this once, and kept with no answer."""
-    return _made(request, owned.report(of(request), number), new)
+    return _made(request, scoped.report(of(request), number), new)
 
 
 @link_router.post(OWNER + "/packages/{int:number}/links", auth=SEND, response=MADE, operation_id="link_package")
 def link_package(request: Call, owner: str, number: int, new: NewLink) -> HttpResponse:
     """Make a link to a package that is there. Its address is told this once, and kept with no answer."""
-    return _made(request, owned.package(of(request), number), new)
+    return _made(request, scoped.package(of(request), number), new)
 
 
 @link_router.delete(OWNER + "/links/{int:number}", auth=SEND, response={204: None}, operation_id="revoke_link")
@@ -133,5 +135,5 @@ def revoke_link(request: Call, owner: str, number: int) -> HttpResponse:
 
 def _made(request: Call, to: Package | Report, new: NewLink) -> JsonResponse:
     made = links.make_link(of(request), to, days=new.days, by=request.auth.by, note=new.note, password=new.password)
-    address = absolute(wiring.house().config, reverse("link", args=[made.token]))
+    address = absolute(wiring.services().config, reverse("link", args=[made.token]))
     return JsonResponse({**schemas.link(made.link), "address": address}, status=HTTPStatus.CREATED)

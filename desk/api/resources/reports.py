@@ -16,16 +16,16 @@ from desk.api.common.idempotency import once
 from desk.api.common.openapi import file_of
 from desk.api.common.paging import Cursor, Limit, each, page
 from desk.schemas import downloads as schemas
-from desk.schemas import requests as given
+from desk.schemas import requests
 from desk.schemas.base import Piece
 from evidence.documents import ReportScope
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError
-from registry.accounts import scoped as owned
+from registry.accounts import scoped
 from registry.log.audit_log import Evidence
 from registry.models import Report
 from workers.reports.requests import ask_again, remove_report, request_report
-from workers.reports.scope import MOST_WORKS, Wanted
+from workers.reports.scope import MAX_WORKS, Wanted
 from workers.services import wiring
 
 router = Router(tags=["reports"])
@@ -41,14 +41,14 @@ class Format(StrEnum):
     JSON = "json"
 
 
-class NewReport(given.Given):
+class NewReport(requests.Given):
     """What a report is limited to; what is left out has no limit."""
 
-    title: Annotated[str, Field(max_length=200, pattern=given.IN_LINE)] = Field("", examples=["November"])
-    watch: Annotated[str, Field(max_length=200, pattern=given.IN_LINE)] = Field("", description="The name of one.")
-    works: list[given.Number] = Field([], max_length=MOST_WORKS, description="Their numbers; all when empty.")
-    decisions: list[given.DecisionKind] = Field(
-        [given.DecisionKind.OPEN, given.DecisionKind.CONFIRMED, given.DecisionKind.LICENSED],
+    title: Annotated[str, Field(max_length=200, pattern=requests.IN_LINE)] = Field("", examples=["November"])
+    watch: Annotated[str, Field(max_length=200, pattern=requests.IN_LINE)] = Field("", description="The name of one.")
+    works: list[requests.Number] = Field([], max_length=MAX_WORKS, description="Their numbers; all when empty.")
+    decisions: list[requests.DecisionKind] = Field(
+        [requests.DecisionKind.OPEN, requests.DecisionKind.CONFIRMED, requests.DecisionKind.LICENSED],
         min_length=1,
         max_length=4,
         description="Cases with one of these are listed.",
@@ -56,13 +56,15 @@ class NewReport(given.Given):
     first: date | None = Field(None, examples=["2026-11-01"])
     last: date | None = Field(None, examples=["2026-11-30"])
     formats: list[Format] = Field(list(Format), min_length=1, max_length=4)
-    languages: list[given.Language] = Field([], max_length=2, description="Of the PDFs; the installation's when empty.")
+    languages: list[requests.Language] = Field(
+        [], max_length=2, description="Of the PDFs; the installation's when empty."
+    )
 
 
 @router.get(REPORTS, response=Piece[schemas.Report], operation_id="list_reports")
 def list_reports(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
     """The reports."""
-    return page(owned.reports(of(request)), each(schemas.report), cursor, limit)
+    return page(scoped.reports(of(request)), each(schemas.report), cursor, limit)
 
 
 @router.post(REPORTS, auth=WRITE, response={202: schemas.Report}, operation_id="request_report")
@@ -84,20 +86,20 @@ def ask_for_report(request: Call, owner: str, new: NewReport) -> HttpResponse:
 @router.get(ONE, response=schemas.Report, operation_id="get_report")
 def get_report(request: Call, owner: str, number: int) -> JsonResponse:
     """One report."""
-    return JsonResponse(schemas.report(owned.report(of(request), number)))
+    return JsonResponse(schemas.report(scoped.report(of(request), number)))
 
 
 @router.post(ONE + "/again", auth=WRITE, response={202: schemas.Report}, operation_id="make_report_again")
 @once
 def again(request: Call, owner: str, number: int) -> HttpResponse:
     """Ask for the same report anew; one that failed is tried again under its number."""
-    return _begun(ask_again(owned.report(of(request), number), by=request.auth.by))
+    return _begun(ask_again(scoped.report(of(request), number), by=request.auth.by))
 
 
 @router.delete(ONE, auth=WRITE, response={204: None}, operation_id="remove_report")
 def remove(request: Call, owner: str, number: int) -> HttpResponse:
     """Remove a report with its files; its number isn't given again."""
-    remove_report(wiring.house(), owned.report(of(request), number), by=request.auth.by)
+    remove_report(wiring.services(), scoped.report(of(request), number), by=request.auth.by)
     return HttpResponse(status=HTTPStatus.NO_CONTENT)
 
 
@@ -106,15 +108,15 @@ def get_report_file(
     request: Call, owner: str, number: int, name: Annotated[str, Path(max_length=200)]
 ) -> HttpResponseBase:
     """One file of a report."""
-    row = owned.report(of(request), number)
+    row = scoped.report(of(request), number)
     file = next((one for one in row.files if one["name"] == name), None)
     if file is None:
         raise NotFoundError(f"Report {number} has no such file.")
-    stream = wiring.house().blobs.open(Digest.from_hex(file["digest"]))
+    stream = wiring.services().blobs.open(Digest.from_hex(file["digest"]))
     taken(request, Evidence.REPORT, report=number, file=name)
     return download(stream, name, file["media_type"])
 
 
 def _begun(row: Report) -> JsonResponse:
-    wiring.house().hint("report", [row.pk])
+    wiring.services().enqueue("report", [row.pk])
     return JsonResponse(schemas.report(row), status=HTTPStatus.ACCEPTED)

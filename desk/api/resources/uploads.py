@@ -13,11 +13,11 @@ from desk.api.common.auth import WRITE, Call, of
 from desk.api.common.idempotency import once
 from desk.api.common.paging import Cursor, Limit, each, page
 from desk.api.common.problems import Problem
-from desk.schemas import requests as given
+from desk.schemas import requests
 from desk.schemas import works as schemas
 from desk.schemas.base import Piece
 from desk.schemas.rows import Plain
-from registry.accounts import scoped as owned
+from registry.accounts import scoped
 from registry.models import Upload, UploadFile
 from workers.services import wiring
 from workers.works import uploads as uploading
@@ -26,19 +26,19 @@ router = Router(tags=["uploads"])
 UPLOADS, ONE = "/owners/{slug:owner}/uploads", "/owners/{slug:owner}/uploads/{int:number}"
 
 
-class NewUpload(given.Given):
+class NewUpload(requests.Given):
     """What is declared of all files that neither the table nor, if wished, the file itself names."""
 
-    author: given.Short = Field("", examples=["A. Example"])
-    rights: given.Long = ""
+    author: requests.Short = Field("", examples=["A. Example"])
+    rights: requests.Long = ""
     reads_metadata: bool = Field(default=True, description="What is left out is taken from the files.")
-    announced: int = Field(0, ge=0, le=uploading.MOST_FILES, description="How many files are to come.", examples=[2])
+    announced: int = Field(0, ge=0, le=uploading.MAX_FILES, description="How many files are to come.", examples=[2])
 
 
-class Names(given.Given):
+class Names(requests.Given):
     """The names of the files of a portion."""
 
-    names: list[given.Short] = Field(
+    names: list[requests.Short] = Field(
         [], max_length=1_000, description="With their folders, in the order of the files; as sent with them otherwise."
     )
 
@@ -60,7 +60,7 @@ def list_uploads(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 
         far = uploading.progress_of(rows)
         return [schemas.upload(row, far[row.pk]) for row in rows]
 
-    return page(owned.uploads(of(request)), shape, cursor, limit)
+    return page(scoped.uploads(of(request)), shape, cursor, limit)
 
 
 @router.post(UPLOADS, auth=WRITE, response={201: schemas.Upload}, operation_id="begin_upload")
@@ -87,7 +87,7 @@ def begin_upload(
 @router.get(ONE, response=schemas.Upload, operation_id="get_upload")
 def get_upload(request: Call, owner: str, number: int) -> HttpResponse:
     """One upload, and how far it is."""
-    return _told(owned.upload(of(request), number))
+    return _told(scoped.upload(of(request), number))
 
 
 @router.post(ONE + "/files", auth=WRITE, response={202: schemas.Upload}, operation_id="send_files")
@@ -104,8 +104,8 @@ def send_files(
     if len(names) != len(files):
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"There are {len(files)} files and {len(names)} names.")
     sent = [uploading.Sent(name, file.size or 0, file.read) for name, file in zip(names, files, strict=True)]
-    row = owned.upload(of(request), number)
-    uploading.receive(wiring.house(), row, sent)
+    row = scoped.upload(of(request), number)
+    uploading.receive(wiring.services(), row, sent)
     return _told(row, HTTPStatus.ACCEPTED)
 
 
@@ -113,16 +113,16 @@ def send_files(
 @once
 def close_upload(request: Call, owner: str, number: int) -> HttpResponse:
     """Say that all files have been sent; more may come nevertheless."""
-    uploading.close(owned.upload(of(request), number))
-    return _told(owned.upload(of(request), number))
+    uploading.close(scoped.upload(of(request), number))
+    return _told(scoped.upload(of(request), number))
 
 
 @router.post(ONE + "/again", auth=WRITE, response={202: schemas.Upload}, operation_id="try_upload_again")
 @once
 def try_again(request: Call, owner: str, number: int) -> HttpResponse:
     """Try once more what was given up."""
-    row = owned.upload(of(request), number)
-    uploading.try_again(wiring.house(), row)
+    row = scoped.upload(of(request), number)
+    uploading.try_again(wiring.services(), row)
     return _told(row, HTTPStatus.ACCEPTED)
 
 
@@ -136,7 +136,7 @@ def list_files(
     limit: Limit = 50,
 ) -> JsonResponse:
     """The files that came, and what came of each: the work, or why there is none and what helps."""
-    upload = owned.upload(of(request), number)
+    upload = scoped.upload(of(request), number)
     if only is Result.REFUSED:
         rows = uploading.problems(upload)
     elif only is Result.WAITING:
@@ -149,7 +149,7 @@ def list_files(
 @router.get(ONE + "/lines", response=Piece[schemas.UploadLine], operation_id="list_lines_without_files")
 def list_lines(request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
     """Lines of the table that are about no file that came."""
-    rows = uploading.lines_without_files(owned.upload(of(request), number))
+    rows = uploading.lines_without_files(scoped.upload(of(request), number))
     return page(rows, each(lambda row: {"file": row.file, "declared": row.declared}), cursor, limit, key="pk")
 
 

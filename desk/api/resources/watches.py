@@ -11,14 +11,13 @@ from ninja import Router
 from desk.api.common.auth import MANAGE, WRITE, Call, of
 from desk.api.common.idempotency import once
 from desk.api.common.paging import Cursor, Limit, each, page
-from desk.schemas import requests as given
+from desk.schemas import requests
 from desk.schemas import watches as schemas
 from desk.schemas.base import Piece
 from exhibit.clock import now
 from exhibit.errors import WrongUseError
-from registry.accounts import scoped as owned
-from registry.crawls import canaries, crawling, watching
-from registry.crawls import inquiries as searching
+from registry.accounts import scoped
+from registry.crawls import canaries, crawling, inquiries, watching
 from registry.models import Refusal
 from workers.crawls.search_keys import keep_key
 from workers.crawls.search_services import service_for, service_of, services
@@ -33,19 +32,19 @@ WATCHES, ONE = "/owners/{slug:owner}/watches", "/owners/{slug:owner}/watches/{in
 @router.get(WATCHES, response=Piece[schemas.Watch], operation_id="list_watches")
 def list_watches(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
     """The watches, each with its last crawl."""
-    return page(owned.watches(of(request)), schemas.watches, cursor, limit)
+    return page(scoped.watches(of(request)), schemas.watches, cursor, limit)
 
 
 @router.post(WATCHES, auth=WRITE, response={201: schemas.Watch}, operation_id="add_watch")
 @once
-def add_watch(request: Call, owner: str, new: given.NewWatch) -> HttpResponse:
+def add_watch(request: Call, owner: str, new: requests.NewWatch) -> HttpResponse:
     """Arrange a watch over sites, sitemaps, feeds or single pages, or one that asks a search with your key."""
     if (new.search is None) == (not new.sources):
         raise WrongUseError("A watch has either sources or a search.", hint="Name one of the two.")
     sources = _places(new.sources) if new.search is None else [(crawling.SEARCH, new.search)]
-    usual = {"depth": 0} if any(one.kind == given.SourceKind.LIST for one in new.sources) else {}
+    usual = {"depth": 0} if any(one.kind == requests.SourceKind.LIST for one in new.sources) else {}
     if new.search is not None:
-        usual = {"searches": service_for(wiring.house().config, new.search, new.words).pace.searches}
+        usual = {"searches": service_for(wiring.services().config, new.search, new.words).pace.searches}
     row = watching.add_watch(
         of(request),
         new.name.strip(),
@@ -59,23 +58,23 @@ def add_watch(request: Call, owner: str, new: given.NewWatch) -> HttpResponse:
     return JsonResponse(schemas.watch(row), status=HTTPStatus.CREATED)
 
 
-def _places(sources: Iterable[given.NewSource]) -> list[tuple[str, str]]:
+def _places(sources: Iterable[requests.NewSource]) -> list[tuple[str, str]]:
     """Kinds and addresses that may be visited; raises ``RefusedError``."""
     found = [(one.kind.value, one.url) for one in sources]
-    check_addresses(wiring.house(), [url for _kind, url in found])
+    check_addresses(wiring.services(), [url for _kind, url in found])
     return found
 
 
 @router.get(ONE, response=schemas.Watch, operation_id="get_watch")
 def get_watch(request: Call, owner: str, number: int) -> JsonResponse:
     """One watch with its last crawl."""
-    return JsonResponse(schemas.watch(owned.watch_numbered(of(request), number)))
+    return JsonResponse(schemas.watch(scoped.watch_numbered(of(request), number)))
 
 
 @router.patch(ONE, auth=WRITE, response=schemas.Watch, operation_id="change_watch")
-def change_watch(request: Call, owner: str, number: int, new: given.WatchChange) -> JsonResponse:
+def change_watch(request: Call, owner: str, number: int, new: requests.WatchChange) -> JsonResponse:
     """Change a watch; what isn't said stays as it is, and so does what it has seen."""
-    row = owned.watch_numbered(of(request), number)
+    row = scoped.watch_numbered(of(request), number)
     every = None if new.every_seconds is None else timedelta(seconds=new.every_seconds)
     interval = timedelta(seconds=row.interval_seconds)
     after = None if new.sources is None else _places(new.sources)
@@ -94,13 +93,13 @@ def change_watch(request: Call, owner: str, number: int, new: given.WatchChange)
             watching.change_sources(row, add=after, remove=gone, by=request.auth.by)
         if new.words is not None:
             watching.change_words(row, new.words, by=request.auth.by)
-    return JsonResponse(schemas.watch(owned.watch_numbered(of(request), number)))
+    return JsonResponse(schemas.watch(scoped.watch_numbered(of(request), number)))
 
 
 @router.delete(ONE, auth=WRITE, response={204: None}, operation_id="remove_watch")
 def remove_watch(request: Call, owner: str, number: int) -> HttpResponse:
     """Run it no more, for good; a crawl under way is stopped. What it has seen stays."""
-    watching.remove_watch(owned.watch_numbered(of(request), number), by=request.auth.by)
+    watching.remove_watch(scoped.watch_numbered(of(request), number), by=request.auth.by)
     return HttpResponse(status=HTTPStatus.NO_CONTENT)
 
 
@@ -108,46 +107,46 @@ def remove_watch(request: Call, owner: str, number: int) -> HttpResponse:
 @once
 def pause_watch(request: Call, owner: str, number: int) -> HttpResponse:
     """Start no more crawls; one that is under way goes on."""
-    watching.pause(owned.watch_numbered(of(request), number), by=request.auth.by)
-    return JsonResponse(schemas.watch(owned.watch_numbered(of(request), number)))
+    watching.pause(scoped.watch_numbered(of(request), number), by=request.auth.by)
+    return JsonResponse(schemas.watch(scoped.watch_numbered(of(request), number)))
 
 
 @router.post(ONE + "/resume", auth=WRITE, response=schemas.Watch, operation_id="resume_watch")
 @once
 def resume_watch(request: Call, owner: str, number: int) -> HttpResponse:
     """Start crawls again at the usual times."""
-    watching.resume(owned.watch_numbered(of(request), number), by=request.auth.by)
-    return JsonResponse(schemas.watch(owned.watch_numbered(of(request), number)))
+    watching.resume(scoped.watch_numbered(of(request), number), by=request.auth.by)
+    return JsonResponse(schemas.watch(scoped.watch_numbered(of(request), number)))
 
 
 @router.post(ONE + "/run", auth=WRITE, response={202: schemas.Crawl}, operation_id="run_watch")
 @once
 def run_watch(request: Call, owner: str, number: int) -> HttpResponse:
     """Start the next crawl now; one that is under way already is that."""
-    crawl = start_now(wiring.house(), owned.watch_numbered(of(request), number))
+    crawl = start_now(wiring.services(), scoped.watch_numbered(of(request), number))
     return JsonResponse(schemas.crawl(crawl), status=HTTPStatus.ACCEPTED)
 
 
 @router.get(ONE + "/crawls", response=Piece[schemas.Crawl], operation_id="list_crawls")
 def list_crawls(request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
     """The crawls of a watch."""
-    rows = owned.watch_numbered(of(request), number).crawls.select_related("watch")
+    rows = scoped.watch_numbered(of(request), number).crawls.select_related("watch")
     return page(rows, schemas.crawls, cursor, limit)
 
 
 @router.get(ONE + "/crawls/{int:crawl}", response=schemas.FullCrawl, operation_id="get_crawl")
 def get_crawl(request: Call, owner: str, number: int, crawl: int) -> JsonResponse:
     """One crawl, with how much it refused and why."""
-    row = owned.crawl(of(request), number, crawl)
-    return JsonResponse({**schemas.crawl(row), "refused": owned.refusal_counts(row)})
+    row = scoped.crawl(of(request), number, crawl)
+    return JsonResponse({**schemas.crawl(row), "refused": scoped.refusal_counts(row)})
 
 
 @router.post(ONE + "/crawls/{int:crawl}/stop", auth=WRITE, response=schemas.Crawl, operation_id="stop_crawl")
 @once
 def stop_crawl(request: Call, owner: str, number: int, crawl: int) -> HttpResponse:
     """Let a crawl end with what it has, within some seconds; one that has ended stays as it is."""
-    watching.stop(owned.crawl(of(request), number, crawl), by=request.auth.by)
-    return JsonResponse(schemas.crawl(owned.crawl(of(request), number, crawl)))
+    watching.stop(scoped.crawl(of(request), number, crawl), by=request.auth.by)
+    return JsonResponse(schemas.crawl(scoped.crawl(of(request), number, crawl)))
 
 
 @router.get(ONE + "/crawls/{int:crawl}/refusals", response=Piece[schemas.Refusal], operation_id="list_refusals")
@@ -155,7 +154,7 @@ def list_refusals(
     request: Call, owner: str, number: int, crawl: int, cursor: Cursor = "", limit: Limit = 50
 ) -> JsonResponse:
     """What a crawl didn't fetch or keep, and why."""
-    rows = Refusal.objects.filter(crawl=owned.crawl(of(request), number, crawl))
+    rows = Refusal.objects.filter(crawl=scoped.crawl(of(request), number, crawl))
     return page(rows, each(schemas.refusal), cursor, limit, key="pk")
 
 
@@ -167,9 +166,9 @@ def list_canaries(request: Call, owner: str, cursor: Cursor = "", limit: Limit =
 
 @router.post(ONE + "/canaries", auth=WRITE, response={201: schemas.Canary}, operation_id="plant_canary")
 @once
-def plant_canary(request: Call, owner: str, number: int, new: given.NewCanary) -> HttpResponse:
+def plant_canary(request: Call, owner: str, number: int, new: requests.NewCanary) -> HttpResponse:
     """Say that a page of yours shows a known copy, which the watch has to find from its next crawl on."""
-    watch, work = owned.watch_numbered(of(request), number), owned.work(of(request), new.work)
+    watch, work = scoped.watch_numbered(of(request), number), scoped.work(of(request), new.work)
     row = canaries.plant(work, watch, new.url, by=request.auth.by)
     return JsonResponse(schemas.canary(row), status=HTTPStatus.CREATED)
 
@@ -179,7 +178,7 @@ def plant_canary(request: Call, owner: str, number: int, new: given.NewCanary) -
 )
 def withdraw_canary(request: Call, owner: str, number: int) -> HttpResponse:
     """Expect a canary no longer."""
-    canaries.withdraw(owned.canary(of(request), number), by=request.auth.by)
+    canaries.withdraw(scoped.canary(of(request), number), by=request.auth.by)
     return HttpResponse(status=HTTPStatus.NO_CONTENT)
 
 
@@ -190,21 +189,21 @@ KEY = SEARCHES + "/{slug:service}/key"
 @router.get(SEARCHES, response=schemas.Searches, operation_id="list_searches")
 def list_searches(request: Call, owner: str) -> JsonResponse:
     """The searches that a watch can ask, all at once, and for which of them there is a key; never the key itself."""
-    found = schemas.searches(services(wiring.house().config), of(request))
+    found = schemas.searches(services(wiring.services().config), of(request))
     return JsonResponse({"items": found})
 
 
 @router.put(KEY, auth=MANAGE, response=schemas.Search, operation_id="keep_search_key")
-def keep_search_key(request: Call, owner: str, service: str, new: given.NewSearchKey) -> JsonResponse:
+def keep_search_key(request: Call, owner: str, service: str, new: requests.NewSearchKey) -> JsonResponse:
     """Keep a key for a search, encrypted, in place of an earlier one. It is never shown again."""
-    house = wiring.house()
-    keep_key(house, of(request), service, new.key, by=request.auth.by)
-    (kept,) = schemas.searches({service: service_of(house.config, service)}, of(request))
+    services = wiring.services()
+    keep_key(services, of(request), service, new.key, by=request.auth.by)
+    (kept,) = schemas.searches({service: service_of(services.config, service)}, of(request))
     return JsonResponse(kept)
 
 
 @router.delete(KEY, auth=MANAGE, response={204: None}, operation_id="forget_search_key")
 def forget_search_key(request: Call, owner: str, service: str) -> HttpResponse:
     """Forget the key for a search; a watch that asks it says so from its next run on."""
-    searching.drop_key(of(request), service, by=request.auth.by)
+    inquiries.drop_key(of(request), service, by=request.auth.by)
     return HttpResponse(status=HTTPStatus.NO_CONTENT)

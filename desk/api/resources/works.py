@@ -17,11 +17,11 @@ from desk.api.common.files import download, picture_in, taken
 from desk.api.common.idempotency import once
 from desk.api.common.openapi import file_of
 from desk.api.common.paging import Cursor, Limit, each, page
-from desk.schemas import requests as given
+from desk.schemas import requests
 from desk.schemas import works as schemas
 from desk.schemas.base import Piece
 from exhibit.digests import Digest
-from registry.accounts import scoped as owned
+from registry.accounts import scoped
 from registry.log.audit_log import Evidence
 from registry.models import Deposit, Work
 from registry.works import works as searching
@@ -38,7 +38,7 @@ from workers.works.uploads import check_disk
 router = Router(tags=["works"])
 WORKS, ONE = "/owners/{slug:owner}/works", "/owners/{slug:owner}/works/{int:number}"
 DEPOSIT = ONE + "/deposits/{int:deposit}"
-Query = Annotated[str, Field(max_length=200, pattern=given.CLEAN)]
+Query = Annotated[str, Field(max_length=200, pattern=requests.CLEAN)]
 EITHER = {200: schemas.RegisteredWork, 201: schemas.RegisteredWork}
 
 
@@ -49,30 +49,30 @@ class Size(IntEnum):
     LARGE = LARGE
 
 
-class Declared(given.Given):
+class Declared(requests.Given):
     """What is declared of a work."""
 
-    title: given.Title = Field(examples=["Harbour at dawn"])
-    author: given.Short = ""
-    rights: given.Long = ""
-    first_publication: given.Day = Field("", description="As much of the day as is known.")
+    title: requests.Title = Field(examples=["Harbour at dawn"])
+    author: requests.Short = ""
+    rights: requests.Long = ""
+    first_publication: requests.Day = Field("", description="As much of the day as is known.")
 
 
-class Changes(given.Given):
+class Changes(requests.Given):
     """What is to be declared from now on; what is left out stays as it is."""
 
-    title: given.Title | None = Field(None, examples=["Harbour at dawn"])
-    author: given.Short | None = Field(None, examples=["A. Example"])
+    title: requests.Title | None = Field(None, examples=["Harbour at dawn"])
+    author: requests.Short | None = Field(None, examples=["A. Example"])
     author_kind: Work.AuthorKind | None = None
     author_died: Annotated[int, Field(ge=0, le=9_999)] | None = Field(None, description="The year; 0 for none.")
-    holder: given.Short | None = None
-    credit: given.Short | None = None
-    rights: given.Long | None = None
-    created: given.Day | None = Field(None, examples=["2024-05"])
-    first_publication: given.Day | None = None
+    holder: requests.Short | None = None
+    credit: requests.Short | None = None
+    rights: requests.Long | None = None
+    created: requests.Day | None = Field(None, examples=["2024-05"])
+    first_publication: requests.Day | None = None
     medium: Work.Medium | None = None
-    registrations: Annotated[list[given.OfficialRegistration], Field(max_length=50)] | None = None
-    reason: given.Long = Field("", examples=["The name was misspelt."])
+    registrations: Annotated[list[requests.OfficialRegistration], Field(max_length=50)] | None = None
+    reason: requests.Long = Field("", examples=["The name was misspelt."])
     version: Annotated[int, Field(ge=0, le=2_147_483_647)] | None = Field(
         None, description="That you have seen; when somebody has changed the work since, the answer is 409."
     )
@@ -97,9 +97,9 @@ def list_works(
 @once
 def add_work(request: Call, owner: str, declared: Form[Declared], file: File[UploadedFile]) -> HttpResponse:
     """Register a picture as a work. A picture that is registered already stays the same work."""
-    house = wiring.house()
-    check_disk(house)
-    data = picture_in(file, house.limits)
+    services = wiring.services()
+    check_disk(services)
+    data = picture_in(file, services.limits)
     new = NewWork(
         declared.title.strip(),
         author=declared.author,
@@ -107,7 +107,7 @@ def add_work(request: Call, owner: str, declared: Form[Declared], file: File[Upl
         first_publication=declared.first_publication,
         source_name=plain_name(str(file.name)),
     )
-    made = register_work(house, of(request), data, new)
+    made = register_work(services, of(request), data, new)
     row = schemas.with_pictures(Work.objects.filter(pk=made.work.pk)).get()
     return JsonResponse({**schemas.work(row), "new": made.new}, status=201 if made.new else 200)
 
@@ -115,18 +115,18 @@ def add_work(request: Call, owner: str, declared: Form[Declared], file: File[Upl
 @router.get(ONE, response=schemas.FullWork, operation_id="get_work")
 def get_work(request: Call, owner: str, number: int) -> JsonResponse:
     """One work with its cases, and how far the search of what was seen before is."""
-    return JsonResponse(schemas.full_work(owned.work(of(request), number)))
+    return JsonResponse(schemas.full_work(scoped.work(of(request), number)))
 
 
 @router.patch(ONE, auth=WRITE, response=schemas.FullWork, operation_id="change_work")
 def change_work(request: Call, owner: str, number: int, new: Changes) -> JsonResponse:
     """Change what is declared of a work. What was declared before stays in its history and in the log."""
-    row = owned.work(of(request), number)
+    row = scoped.work(of(request), number)
     version = row.changes.count() if new.version is None else new.version
     row.refresh_from_db()  # behind the count: whatever somebody changes from now on conflicts, and isn't lost
     declared = replace(declaring.declared_of(row), **_anew(new))
     declaring.edit(row, declared, by=request.auth.by, reason=new.reason, version=version)
-    return JsonResponse(schemas.full_work(owned.work(of(request), number)))
+    return JsonResponse(schemas.full_work(scoped.work(of(request), number)))
 
 
 def _anew(new: Changes) -> dict[str, Any]:
@@ -146,14 +146,14 @@ def _anew(new: Changes) -> dict[str, Any]:
 @router.delete(ONE, auth=WRITE, response={204: None}, operation_id="remove_work")
 def remove(request: Call, owner: str, number: int) -> HttpResponse:
     """Stop looking for copies of a work. Its cases, its evidence and its place in the log stay."""
-    remove_work(owned.work(of(request), number), by=request.auth.by)
+    remove_work(scoped.work(of(request), number), by=request.auth.by)
     return HttpResponse(status=204)
 
 
 @router.get(ONE + "/deposits", response=Piece[schemas.Deposit], operation_id="list_deposits")
 def list_deposits(request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
     """The deposit records of a work."""
-    rows = owned.work(of(request), number).deposits.select_related("work")
+    rows = scoped.work(of(request), number).deposits.select_related("work")
     return page(rows, each(schemas.deposit), cursor, limit)
 
 
@@ -161,15 +161,15 @@ def list_deposits(request: Call, owner: str, number: int, cursor: Cursor = "", l
 @once
 def make_deposit(request: Call, owner: str, number: int) -> HttpResponse:
     """Make a deposit record of what is declared now; where nothing has changed, it is the newest one."""
-    row = deposits.make_deposit(wiring.house(), owned.work(of(request), number), by=request.auth.by)
+    row = deposits.make_deposit(wiring.services(), scoped.work(of(request), number), by=request.auth.by)
     return JsonResponse(schemas.deposit(row), status=201)
 
 
 @router.get(DEPOSIT + "/file", operation_id="get_deposit_file", openapi_extra=file_of("application/zip"))
 def get_deposit(request: Call, owner: str, number: int, deposit: int) -> HttpResponseBase:
     """A deposit record with the receipts of this moment, as a ZIP that `exhibit verify` checks."""
-    row: Deposit = owned.deposit(of(request), number, deposit)
-    file = in_a_file(partial(deposits.assemble_deposit, wiring.house(), row))
+    row: Deposit = scoped.deposit(of(request), number, deposit)
+    file = in_a_file(partial(deposits.assemble_deposit, wiring.services(), row))
     taken(request, Evidence.DEPOSIT, number=deposit, work=number)
     return download(file, f"{deposits.deposit_name(row)}.zip", "application/zip")
 
@@ -177,7 +177,7 @@ def get_deposit(request: Call, owner: str, number: int, deposit: int) -> HttpRes
 @router.get(DEPOSIT + "/record", operation_id="get_deposit_record", openapi_extra=file_of("application/pdf"))
 def get_deposit_record(request: Call, owner: str, number: int, deposit: int) -> HttpResponseBase:
     """The page of a deposit record that people read, in the installation's first language."""
-    files = deposits.record_files(wiring.house(), owned.deposit(of(request), number, deposit))
+    files = deposits.record_files(wiring.services(), scoped.deposit(of(request), number, deposit))
     taken(request, Evidence.DEPOSIT, number=deposit, work=number)
     name, data = min(files.items(), key=lambda one: len(one[0]))
     return download(data, name, "application/pdf")
@@ -191,16 +191,16 @@ def get_picture(
     size: Annotated[Size, QueryValue(description="Pixels of the longer side.")] = Size.SMALL,
 ) -> HttpResponse:
     """A small JPEG made of a picture of a work or of a case; what was found on the web never comes as it is."""
-    row = owned.picture(of(request), Digest.from_hex(digest))
-    return HttpResponse(shown(wiring.house(), row, int(size)), content_type="image/jpeg")
+    row = scoped.picture(of(request), Digest.from_hex(digest))
+    return HttpResponse(shown(wiring.services(), row, int(size)), content_type="image/jpeg")
 
 
 @router.post("/owners/{slug:owner}/identify", response=schemas.Identified, operation_id="identify")
 def identify(request: Call, owner: str, file: File[UploadedFile]) -> JsonResponse:
     """Say which of the owner's works a picture shows, whole or in part. Nothing of it is stored."""
-    house = wiring.house()
-    data = picture_in(file, house.limits)
+    services = wiring.services()
+    data = picture_in(file, services.limits)
     with limits.one_search(request.auth.user.pk):
-        found = search(house, of(request), data)
+        found = search(services, of(request), data)
     works = [schemas.found_work(one) for one in found.works]
     return JsonResponse({"digest": found.features.digest.hex, "too_plain": list(found.too_plain), "works": works})

@@ -16,7 +16,7 @@ from exhibit.errors import ExitCode, NotFoundError, WrongUseError
 
 if TYPE_CHECKING:
     from registry.models import Owner
-    from workers.services.wiring import House
+    from workers.services.wiring import Services
 
 owner_option = click.option("--owner", metavar="OWNER", help="Whose; the only owner there is, if not named.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
@@ -40,16 +40,16 @@ class Desk:
         return workers_run(self.config)
 
     @cached_property
-    def house(self) -> "House":
+    def services(self) -> "Services":
         """The ports. Hints go to the workers; where none run, rows wait for whoever looks at them next."""
-        from workers.services.wiring import House, no_hint
+        from workers.services.wiring import Services, leave_to_the_tick
 
         if not self.workers_run:
-            return House(self.config, no_hint)
+            return Services(self.config, leave_to_the_tick)
         from workers.pipeline.celery import give_up_soon, send
 
         give_up_soon()
-        return House(self.config, send)
+        return Services(self.config, send)
 
     def owner(self, named: str | None) -> "Owner":
         """The owner with this short name or name; the only one, if nobody is named.
@@ -58,11 +58,11 @@ class Desk:
             NotFoundError: there is no such owner, or none at all.
             WrongUseError: there are several and nobody is named.
         """
-        from registry.accounts import scoped as owned
+        from registry.accounts import scoped
         from registry.models import Owner
 
         if named is not None:
-            return Owner.objects.filter(name=named).order_by("pk").first() or owned.owner(named)
+            return Owner.objects.filter(name=named).order_by("pk").first() or scoped.owner(named)
         found = list(Owner.objects.order_by("slug")[:20])
         if not found:
             raise NotFoundError("There is no owner yet.", hint='Add one: exhibit owner add "NAME"')

@@ -21,7 +21,7 @@ PAUSE = 0.3
 ASK_AGAIN = 5.0
 """Seconds after which workers are looked for again, which may have been stopped meanwhile."""
 
-LONGEST_RESTART = 120.0
+MAX_RESTART = 120.0
 """Seconds for which a database is waited for that has gone away meanwhile."""
 
 T = TypeVar("T")
@@ -41,9 +41,9 @@ def work_until(desk: Desk, done: Callable[[], bool], *, label: str, counted: Cou
             return through_a_restart(once)
 
         if not (desk.workers_run and _done_by_workers(desk, look)) and not look():
-            from workers.tasks.sync_runner import Inline
+            from workers.tasks.sync_runner import SyncRunner
 
-            Inline(desk.config).run_until(look)
+            SyncRunner(desk.config).run_until(look)
 
 
 def work_until_made(desk: Desk, row: "Report | Package", *, label: str, counted: Counted, again: str) -> None:
@@ -97,7 +97,7 @@ def through_a_restart(look: Callable[[], T]) -> T:
     """Look at the rows, again and again for two minutes while the database is away, as when its server restarts."""
     from django.db import InterfaceError, OperationalError, connection
 
-    until = time.monotonic() + LONGEST_RESTART
+    until = time.monotonic() + MAX_RESTART
     while True:
         try:
             return look()

@@ -53,5 +53,5 @@ def export_decisions(*, file: Path) -> None:
     from workers.log.accuracy import export_accuracy
 
     with written_whole(file) as out:
-        size = export_accuracy(desk.house, out)
+        size = export_accuracy(desk.services, out)
     say(f"Written to {file}: {counted(size, 'entry', 'entries')} of the log.")

@@ -58,19 +58,19 @@ def get_bundles(
     """
     folder = made_folder(out)
     desk = open_desk()
-    from registry.accounts import scoped as owned
+    from registry.accounts import scoped
 
     of = desk.owner(owner)
-    rows = [owned.bundle(of, case, number) for case in dict.fromkeys(cases)]
+    rows = [scoped.bundle(of, case, number) for case in dict.fromkeys(cases)]
     if any(row.seal_digest is None for row in rows):
         wait_for_seals(desk, [row.case for row in rows])
     from workers.evidence.bundles import assemble, assemble_without_originals
 
     def write(row: "Bundle", file: BinaryIO) -> None:
         if withhold is None:
-            assemble(desk.house, row, file)
+            assemble(desk.services, row, file)
         else:
-            assemble_without_originals(desk.house, row, reason, file)
+            assemble_without_originals(desk.services, row, reason, file)
 
     ending = "" if withhold is None else f"-without-{withhold}"
     for row in rows:
@@ -87,12 +87,12 @@ def get_bundles(
 
 def _written(row: "Bundle", folder: Path, ending: str, write: "Callable[[Bundle, BinaryIO], None]") -> str:
     """Write one bundle, under its name only when it is whole."""
-    from registry.log import audit_log as trail
+    from registry.log import audit_log
     from workers.evidence.bundles import bundle_name
 
     name = Path(bundle_name(row))
     path = folder / f"{name.stem}{ending}{name.suffix}"
-    trail.bundle_taken(row, by=person())
+    audit_log.bundle_taken(row, by=person())
     with written_whole(path) as file:
         write(row, file)
     return str(path)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from indexer.picture.features import Features
 
 
-MOST_BYTES = 1 << 30
+MAX_BYTES = 1 << 30
 F = TypeVar("F", bound=Callable[..., None])
 SAID = {
     Decision.CERTAIN: "certain: they agree as a copy and its original do.",
@@ -86,7 +86,7 @@ def _measured(path: Path) -> tuple[bytes, "Features"]:
     from indexer.picture.features import extract
 
     try:
-        data = read_picture(path, MOST_BYTES)
+        data = read_picture(path, MAX_BYTES)
         return data, extract(data)
     except RefusedError as error:
         raise RefusedError(f"{path}: {error.message}", reason=error.reason, hint=error.hint) from error

@@ -24,14 +24,14 @@ number_option = click.option(
 def to_sign(*, case: int, owner: str | None, out: Path, number: int | None, as_json: bool) -> None:
     """Write the manifest of a bundle of CASE into a folder, to be signed on the owner's own device."""
     desk = open_desk()
-    from registry.accounts import scoped as owned
-    from registry.log import audit_log as trail
+    from registry.accounts import scoped
+    from registry.log import audit_log
     from workers.evidence.bundles import bundle_name, sealed_case
 
-    row = owned.bundle(desk.owner(owner), case, number)
-    sealed = sealed_case(desk.house, row)
+    row = scoped.bundle(desk.owner(owner), case, number)
+    sealed = sealed_case(desk.services, row)
     about = {"bundle": row.number, "case": case, "seal": sealed.seal.hex}
-    trail.accessed(trail.Evidence.MANIFEST, trail.Way.TAKEN, row.case.owner, by=person(), **about)
+    audit_log.accessed(audit_log.Evidence.MANIFEST, audit_log.Way.TAKEN, row.case.owner, by=person(), **about)
     path = made_folder(out) / f"{Path(bundle_name(row)).stem}.manifest.json"
     write_file(path, sealed.manifest.to_json())
     if as_json:
@@ -51,15 +51,15 @@ def to_sign(*, case: int, owner: str | None, out: Path, number: int | None, as_j
 def countersign(*, case: int, file: Path, owner: str | None, number: int | None) -> None:
     """File the signature in FILE, made on the owner's own device, with a bundle of CASE."""
     desk = open_desk()
-    from registry.accounts import scoped as owned
+    from registry.accounts import scoped
     from workers.evidence.bundles import file_countersignature
 
-    row = owned.bundle(desk.owner(owner), case, number)
+    row = scoped.bundle(desk.owner(owner), case, number)
     try:
         signature = file.read_bytes() if file.stat().st_size == SIGNATURE_BYTES else b""
     except OSError as error:
         raise NotFoundError(f"{file} can't be read: {error.strerror}.") from error
     if not signature:
         raise WrongUseError(f"{file} isn't an Ed25519 signature: it hasn't {SIGNATURE_BYTES} bytes.")
-    kept = file_countersignature(desk.house, row, signature)
+    kept = file_countersignature(desk.services, row, signature)
     say(f"Bundle {row.number} of case {case} is counter-signed by {kept.key.name}; the signature travels with it.")

@@ -19,7 +19,7 @@ AFTERWARDS = {
     "documents": "The next signed PDF makes a new key. Tell readers of PDFs who have its certificate: no list does.",
     "device": "No signature of it is filed any more. Those who check need to know: exhibit key export FILE",
 }
-MOST_BYTES = 1 << 16
+MAX_BYTES = 1 << 16
 use_option = click.option("--use", type=click.Choice(USES), default="sealing", show_default=True, help="Which key.")
 
 
@@ -58,7 +58,7 @@ def rotate_key(*, owner: str | None, use: str, reason: str) -> None:
     from registry.log.keys import Use
     from workers.evidence.keys import rotate
 
-    key = rotate(desk.house, desk.owner(owner), Use(use), by=person(), reason=reason)
+    key = rotate(desk.services, desk.owner(owner), Use(use), by=person(), reason=reason)
     say(f"From now on {bytes(key.public_key).hex()[:16]} is used.")
     say("Those who check need the new public key: exhibit key export FILE")
 
@@ -93,7 +93,7 @@ def add_key(*, name: str, file: Path, owner: str | None) -> None:
     from evidence.keys.ed25519 import read_public_key
     from registry.log.keys import add_device_key
 
-    if file.stat().st_size > MOST_BYTES:
+    if file.stat().st_size > MAX_BYTES:
         raise WrongUseError(f"{file} is too large for a key.")
     row = add_device_key(desk.owner(owner), name, read_public_key(file.read_bytes()), by=person())
     say(f"Noted the device key {bytes(row.public_key).hex()[:16]} of {row.owner.name}.")
@@ -111,7 +111,7 @@ def export_keys(*, file: Any, owner: str | None, label: str) -> None:  # noqa: A
     from desk.cli.evidence.trust import trials_label, trusted_keys
     from evidence.formats.codec import to_plain
 
-    trials = trials_label(desk.house)
+    trials = trials_label(desk.services)
     of = None if owner is None else desk.owner(owner)
     keys = trusted_keys(of, label or trials, development=bool(trials))
     file.write(json.dumps({"keys": to_plain(keys)}, indent=2, ensure_ascii=False) + "\n")
@@ -153,7 +153,7 @@ def change_master(*, reason: str) -> None:
     desk = open_desk()
     from workers.evidence.keys import change_master_key
 
-    made = change_master_key(desk.house, by=person(), reason=reason)
+    made = change_master_key(desk.services, by=person(), reason=reason)
     say(f"{counted(made.keys, 'key')} under the new master key. Back up the folder secrets now.")
     if made.lost:
         named = ", ".join(one.hex()[:16] for one in made.lost)

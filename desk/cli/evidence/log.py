@@ -35,7 +35,7 @@ def log_status(*, as_json: bool) -> None:
     from registry.log.log import PostgresLogStore
     from registry.models import LogCheckpoint, LogWaiting
 
-    log = desk.house.log
+    log = desk.services.log
     newest = LogCheckpoint.objects.filter(origin=log.origin).order_by("-size").first()
     stopped = log.stopped()
     told = {
@@ -116,7 +116,7 @@ def verify_log(*, as_json: bool) -> None:
     desk = open_desk()
     from workers.log.replay import replay
 
-    found = replay(desk.house)
+    found = replay(desk.services)
     if as_json:
         echo_json(plain_of(found, "entries checkpoints openings erased waiting problems"))
     else:
@@ -150,7 +150,7 @@ def prove_entry(*, sequence: int, size: int | None) -> None:
     row = LogEntry.objects.select_related("submission__opening").filter(sequence=sequence).first()
     if row is None:
         raise NotFoundError(f"The log has no entry {sequence}.")
-    path = desk.house.log.inclusion(sequence, head.size)
+    path = desk.services.log.inclusion(sequence, head.size)
     shown = {name: value for name, value in _entry(row).items() if name != "details"}  # names nobody that it needn't
     echo_json({**shown, "size": head.size, "path": [one.hex() for one in path], "checkpoint": head.note})
 
@@ -162,14 +162,14 @@ def prove_consistency(*, old: int, new: int | None) -> None:
     """Print the proof (RFC 9162) that the log of NEW entries continues that of OLD, as JSON with the signed head."""
     desk = open_desk()
     head = _checkpoint(desk, new)
-    path = desk.house.log.consistency(old, head.size)
+    path = desk.services.log.consistency(old, head.size)
     echo_json({"old": old, "new": head.size, "path": [one.hex() for one in path], "checkpoint": head.note})
 
 
 def _checkpoint(desk: Desk, size: int | None) -> "LogCheckpoint":
     from registry.models import LogCheckpoint
 
-    rows = LogCheckpoint.objects.filter(origin=desk.house.log.origin).order_by("-size")
+    rows = LogCheckpoint.objects.filter(origin=desk.services.log.origin).order_by("-size")
     found = rows.first() if size is None else rows.filter(size=size).first()
     if found is None:
         what = "No head was signed yet." if size is None else f"No head of {size} entries was signed."
@@ -191,7 +191,7 @@ def check_log_against(*, files: tuple[Path, ...], as_json: bool) -> None:
     from workers.log.history import Compared, check_against
 
     try:
-        found = check_against(desk.house, files)
+        found = check_against(desk.services, files)
     except IntegrityError as error:  # of a file, and nothing about the log
         raise WrongUseError(error.message, hint=error.hint) from error
     broken = any(one.outcome is Compared.BROKEN for one in found)
@@ -214,7 +214,7 @@ def accept_log_head(*, reason: str) -> None:
     desk = open_desk()
     from workers.log.history import accept_head
 
-    head = accept_head(desk.house, by=person(), reason=reason)
+    head = accept_head(desk.services, by=person(), reason=reason)
     say(f"Signing goes on after the head of {counted(head.size, 'entry', 'entries')}.")
 
 
@@ -229,7 +229,7 @@ def begin_new_origin(*, reason: str, name: str) -> None:
     desk = open_desk()
     from workers.log.history import new_origin
 
-    say(f"The log is named {new_origin(desk.house, by=person(), reason=reason, name=name)} from now on.")
+    say(f"The log is named {new_origin(desk.services, by=person(), reason=reason, name=name)} from now on.")
     say("Hand out its public key: exhibit trust FILE")
 
 

@@ -63,7 +63,7 @@ def make_package(
     from workers.evidence.packages import request_package
 
     row = request_package(of, _cases(of, cases, party), recipient, by=person(), reason=reason)
-    desk.house.hint("package", [row.pk])
+    desk.services.enqueue("package", [row.pk])
     _written(desk, row, folder, as_json=as_json)
 
 
@@ -99,14 +99,14 @@ def get_package(*, number: int, owner: str | None, out: Path, as_json: bool) -> 
     """
     folder = made_folder(out)
     desk = open_desk()
-    from registry.accounts import scoped as owned
+    from registry.accounts import scoped
 
-    _written(desk, owned.package(desk.owner(owner), number), folder, as_json=as_json)
+    _written(desk, scoped.package(desk.owner(owner), number), folder, as_json=as_json)
 
 
 def _written(desk: Desk, row: "Package", folder: Path, *, as_json: bool) -> None:
     """Write a package's ZIP once it is made, and say where it is."""
-    from registry.log import audit_log as trail
+    from registry.log import audit_log
     from workers.evidence.packages import package_chunks, package_name
 
     def counted() -> tuple[int, int]:
@@ -114,11 +114,11 @@ def _written(desk: Desk, row: "Package", folder: Path, *, as_json: bool) -> None
 
     if row.made_at is None:
         work_until_made(desk, row, label="Writing the bundles", counted=counted, again="exhibit package make")
-    chunks = package_chunks(desk.house, row)
+    chunks = package_chunks(desk.services, row)
     path = folder / package_name(row)
     seals = [str(seal) for seal in row.bundles.values_list("seal_digest", flat=True)]
     about = {"package": row.number, "recipient": row.recipient, "seals": seals}
-    trail.accessed(trail.Evidence.PACKAGE, trail.Way.TAKEN, row.owner, by=person(), **about)
+    audit_log.accessed(audit_log.Evidence.PACKAGE, audit_log.Way.TAKEN, row.owner, by=person(), **about)
     with written_whole(path) as file:
         file.writelines(chunks)
     if as_json:
@@ -134,9 +134,9 @@ def list_packages(*, owner: str | None, as_json: bool) -> None:
     """List the packages, newest first. Their files are kept for some weeks; `exhibit package make` makes another."""
     desk = open_desk()
     from desk.schemas.downloads import CASES
-    from registry.accounts import scoped as owned
+    from registry.accounts import scoped
 
-    rows = list(owned.packages(desk.owner(owner)).prefetch_related(CASES))
+    rows = list(scoped.packages(desk.owner(owner)).prefetch_related(CASES))
     if as_json:
         echo_json({"packages": [_plain(row) for row in rows]})
     elif not rows:

@@ -72,21 +72,21 @@ def make_report(*, owner: str | None, out: Path, title: str, as_json: bool, **li
     """Make a report, over all cases that weren't cleared if nothing limits it, and write its files into a folder."""
     folder = made_folder(out)
     desk = open_desk()
-    from registry.log import audit_log as trail
+    from registry.log import audit_log
     from workers.reports.requests import request_report
 
     report = request_report(desk.owner(owner), preparer=person(), title=title, wanted=_wanted(limits))
-    desk.house.hint("report", [report.pk])
+    desk.services.enqueue("report", [report.pk])
 
     def counted() -> tuple[int, int]:
         return report.progress.get("begun", 0), report.progress.get("volumes", 1)
 
     work_until_made(desk, report, label="Writing the report", counted=counted, again="exhibit report make")
-    trail.accessed(trail.Evidence.REPORT, trail.Way.TAKEN, report.owner, by=person(), report=report.number)
+    audit_log.accessed(audit_log.Evidence.REPORT, audit_log.Way.TAKEN, report.owner, by=person(), report=report.number)
     files = []
     for one in report.files:
         path = folder / one["name"]
-        with desk.house.blobs.open(Digest.from_hex(one["digest"])) as kept, written_whole(path) as file:
+        with desk.services.blobs.open(Digest.from_hex(one["digest"])) as kept, written_whole(path) as file:
             shutil.copyfileobj(kept, file)
         files.append(str(path))
     if as_json:
@@ -116,9 +116,9 @@ def list_reports(*, owner: str | None, as_json: bool) -> None:
     """List the reports, newest first."""
     desk = open_desk()
     from desk.schemas import downloads as schemas
-    from registry.accounts import scoped as owned
+    from registry.accounts import scoped
 
-    found = [schemas.report(row) for row in owned.reports(desk.owner(owner))]
+    found = [schemas.report(row) for row in scoped.reports(desk.owner(owner))]
 
     def line(one: Mapping[str, Any]) -> Sequence[object]:
         return one["number"], moment(parse_rfc3339(one["created_at"]), desk.zone), short(one["title"]), one["state"]

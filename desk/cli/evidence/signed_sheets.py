@@ -23,14 +23,14 @@ def sign(*, case: int, owner: str | None, out: Path, number: int | None, as_json
     """
     folder = made_folder(out)
     desk = open_desk()
-    from registry.accounts import scoped as owned
-    from registry.log import audit_log as trail
+    from registry.accounts import scoped
+    from registry.log import audit_log
     from workers.evidence.signed import signed_name, signed_sheet
 
-    row = owned.bundle(desk.owner(owner), case, number)
-    data = signed_sheet(desk.house, row)
+    row = scoped.bundle(desk.owner(owner), case, number)
+    data = signed_sheet(desk.services, row)
     about = {"bundle": row.number, "case": case}
-    trail.accessed(trail.Evidence.SHEET, trail.Way.TAKEN, row.case.owner, by=person(), **about)
+    audit_log.accessed(audit_log.Evidence.SHEET, audit_log.Way.TAKEN, row.case.owner, by=person(), **about)
     path = folder / signed_name(row)
     with written_whole(path) as file:
         file.write(data)

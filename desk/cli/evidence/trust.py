@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from evidence.verdict.trust import Trust, TrustedChain, TrustedKey, TrustedLedger
     from registry.models import AnchorReceipt, Owner
-    from workers.services.wiring import House
+    from workers.services.wiring import Services
 
 
 TRIALS = "started for trials, without legal weight"
@@ -51,7 +51,7 @@ def trust_command(*, file: Path, label: str, witnesses: int, asks: tuple[str, ..
     from evidence.verdict.trust import Requirements, Trust
 
     requires = {"witnesses": witnesses} | ({"grades": [one for one in asks if one != "none"]} if asks else {})
-    trust = replace(own_trust(open_desk().house, label), requires=from_plain(Requirements, requires, where="--asks"))
+    trust = replace(own_trust(open_desk().services, label), requires=from_plain(Requirements, requires, where="--asks"))
     try:
         written = Trust.from_json(trust.to_json(), what="The list").to_json()
     except FormatError as error:
@@ -60,17 +60,17 @@ def trust_command(*, file: Path, label: str, witnesses: int, asks: tuple[str, ..
     say(f"Written to {file}. Pass it on by another way than the bundles.")
 
 
-def own_trust(house: "House", label: str) -> "Trust":
+def own_trust(services: "Services", label: str) -> "Trust":
     """The keys and roots that this installation vouches for; raises ``WrongUseError`` when roots can't be read."""
     from evidence.verdict.trust import Trust, TrustedAuthority, TrustedLog, load_trust
     from exhibit.clock import now
 
-    development = bool(trials_label(house))
+    development = bool(trials_label(services))
     note = f"{label}. {NOTE}" if label else NOTE
-    label = label or trials_label(house)
+    label = label or trials_label(services)
     authorities = tuple(
         TrustedAuthority(one.name, _certificates(one.name, one.roots), one.development, label)
-        for one in house.config.anchors
+        for one in services.config.anchors
         if one.kind == "rfc3161" and one.roots is not None
     )
     return Trust(
@@ -78,7 +78,7 @@ def own_trust(house: "House", label: str) -> "Trust":
         note=note,
         authorities=authorities,
         chains=(*load_trust().chains, *_trial_chains(label)),  # blocks of Bitcoin's main chain count by their work
-        logs=tuple(TrustedLog(vkey, development, label) for vkey in house.log.vkeys()),
+        logs=tuple(TrustedLog(vkey, development, label) for vkey in services.log.vkeys()),
         keys=trusted_keys(None, label, development=development),
         ledgers=_ledgers(label),
     )
@@ -141,9 +141,9 @@ def _certificates(authority: str, roots: Path) -> tuple[str, ...]:
     return tuple(DER_cert_to_PEM_cert(one.der) for one in found)
 
 
-def trials_label(house: "House") -> str:
+def trials_label(services: "Services") -> str:
     """The words that stand beside the keys of an installation with witnesses for trials, or nothing."""
-    return TRIALS if any(one.development for one in house.config.anchors) else ""
+    return TRIALS if any(one.development for one in services.config.anchors) else ""
 
 
 def trusted_keys(owner: "Owner | None", label: str, *, development: bool) -> "tuple[TrustedKey, ...]":

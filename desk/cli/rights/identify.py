@@ -94,7 +94,7 @@ def _identified(desk: Desk, of: "Owner", image: str, out: Path | None) -> _Resul
 
     try:
         data = _read(desk, image)
-        answer = identify(desk.house, of, data)
+        answer = identify(desk.services, of, data)
         digest, works = answer.features.digest.hex, []
         for one in answer.works:
             folder = (out or Path()) / f"{_stem(image)}-{digest[:8]}-work-{one.work.number}"
@@ -107,11 +107,11 @@ def _identified(desk: Desk, of: "Owner", image: str, out: Path | None) -> _Resul
 
 
 def _read(desk: Desk, image: str) -> bytes:
-    most = desk.house.limits.max_bytes
+    most = desk.services.limits.max_bytes
     if image.lower().startswith(("http://", "https://")):
         from workers.matching.identify import fetch
 
-        return fetch(desk.house, image)
+        return fetch(desk.services, image)
     if image != STANDARD_INPUT:
         return read_picture(Path(image), most)
     data = sys.stdin.buffer.read(most + 1)
@@ -132,9 +132,9 @@ def _written(desk: Desk, found: "FoundWork", data: bytes, folder: Path) -> tuple
     from workers.matching.identify import pair_of
     from workers.works.registrations import proof_files
 
-    pair = pair_of(desk.house, found, data)
+    pair = pair_of(desk.services, found, data)
     files = {} if pair is None else {view.file_name: draw(view, pair) for view in View}
-    files |= {f"registration/{name}": one for name, one in proof_files(desk.house, found.work).items()}
+    files |= {f"registration/{name}": one for name, one in proof_files(desk.services, found.work).items()}
     try:
         for name, content in files.items():
             path = folder / name

@@ -37,7 +37,7 @@ def import_licences(*, file: Path, owner: str | None, as_json: bool) -> None:
     of = desk.owner(owner)
     kept, new = keep_licences(of, licences_in_table(of, file.name, table_bytes(file)), by=person())
     waiting = waiting_changes(of)
-    look_at_ledger(desk.house, waiting)
+    look_at_ledger(desk.services, waiting)
     licensed = LedgerEffect.objects.filter(change__in=waiting, what=LedgerEffect.What.LICENSED)
     decided = sorted(set(licensed.values_list("case__number", flat=True)))
     if as_json:
@@ -57,9 +57,9 @@ def list_licences(*, owner: str | None, as_json: bool) -> None:
     """List the permitted uses."""
     desk = open_desk()
     from desk.schemas import licences as schemas
-    from registry.accounts import scoped as owned
+    from registry.accounts import scoped
 
-    rows = owned.licences(desk.owner(owner)).prefetch_related("works")
+    rows = scoped.licences(desk.owner(owner)).prefetch_related("works")
     found = [schemas.licence(row) for row in rows]
     columns = ("licence", "licensee", "works", "where", "from", "until", "reason")
     nothing = "There is no licence yet. Import some: exhibit licence import FILE"

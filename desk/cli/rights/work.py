@@ -15,7 +15,7 @@ from exhibit.errors import ExitCode, RefusedError, WrongUseError
 
 if TYPE_CHECKING:
     from registry.models import Owner, Work
-    from workers.works.registration import NewWork, Registered
+    from workers.works.registration import NewWork, RegistrationResult
     from workers.works.tables import DeclaredWork
 
 
@@ -65,7 +65,7 @@ def add_works(
 
     declared = read_works(csv_file.name, table_bytes(csv_file)) if csv_file else {}
     of = desk.owner(owner)
-    registered: list[tuple[str, Registered]] = []
+    registered: list[tuple[str, RegistrationResult]] = []
     failed: list[dict[str, Any]] = []
     for name, result in _registered(desk, of, files, declared, metadata=metadata):
         if isinstance(result, RefusedError):
@@ -85,7 +85,7 @@ def add_works(
 
 def _registered(
     desk: Desk, of: "Owner", files: Sequence[Given], declared: "Mapping[str, DeclaredWork]", *, metadata: bool
-) -> Iterator[tuple[str, "Registered | RefusedError"]]:
+) -> Iterator[tuple[str, "RegistrationResult | RefusedError"]]:
     """Register one file after the other; yields the name of each with its work or why there is none."""
     from workers.works.prefetch import measured_ahead
     from workers.works.registration import register_work
@@ -94,13 +94,13 @@ def _registered(
         for one in tracked(files, "Registering"):
             wait()
             try:
-                data = read_picture(one.path, desk.house.limits.max_bytes)
-                yield one.name, register_work(desk.house, of, data, _new_work(one, declared, metadata=metadata))
+                data = read_picture(one.path, desk.services.limits.max_bytes)
+                yield one.name, register_work(desk.services, of, data, _new_work(one, declared, metadata=metadata))
             except RefusedError as error:
                 yield one.name, error
 
 
-def _shapes(registered: "Sequence[tuple[str, Registered]]") -> list[dict[str, Any]]:
+def _shapes(registered: "Sequence[tuple[str, RegistrationResult]]") -> list[dict[str, Any]]:
     """The works as they are now: a mark is found only when several works with it are registered."""
     from desk.schemas import works as schemas
     from registry.models import Work
@@ -152,9 +152,9 @@ def list_works(*, owner: str | None, as_json: bool) -> None:
     """List the registered works."""
     desk = open_desk()
     from desk.schemas import works as schemas
-    from registry.accounts import scoped as owned
+    from registry.accounts import scoped
 
-    rows = schemas.with_pictures(owned.works(desk.owner(owner))).prefetch_related("remarks")
+    rows = schemas.with_pictures(scoped.works(desk.owner(owner))).prefetch_related("remarks")
     found = [{**schemas.work(row), "remarks": [schemas.remark(one) for one in row.remarks.all()]} for row in rows]
     columns = ("work", "title", "file", "registered", "remarks")
     nothing = "There is no work yet. Register some: exhibit work add PATHS"
@@ -177,9 +177,9 @@ def show_work(*, number: int, owner: str | None, as_json: bool) -> None:
     """Show work NUMBER with its pictures and cases."""
     desk = open_desk()
     from desk.schemas import works as schemas
-    from registry.accounts import scoped as owned
+    from registry.accounts import scoped
 
-    row = owned.work(desk.owner(owner), number)
+    row = scoped.work(desk.owner(owner), number)
     one = schemas.full_work(row)
     if as_json:
         echo_json(one)
@@ -237,10 +237,10 @@ def write_deposits(*, numbers: tuple[int, ...], owner: str | None, out: Path, as
     """
     folder = made_folder(out)
     desk = open_desk()
-    from registry.accounts import scoped as owned
+    from registry.accounts import scoped
 
     of = desk.owner(owner)
-    rows = [owned.work(of, number) for number in dict.fromkeys(numbers)]
+    rows = [scoped.work(of, number) for number in dict.fromkeys(numbers)]
     warned = {row.number: _warnings(row) for row in rows}
     for number, said in warned.items():
         for one in said:
@@ -261,17 +261,17 @@ def _warnings(row: "Work") -> list[str]:
 
 
 def _deposit_files(desk: Desk, row: "Work", folder: Path) -> Iterator[str]:
-    from registry.log import audit_log as trail
+    from registry.log import audit_log
     from workers.evidence.deposits import assemble_deposit, deposit_name, make_deposit, record_files
 
-    deposit = make_deposit(desk.house, row, by=person())
+    deposit = make_deposit(desk.services, row, by=person())
     about = {"number": deposit.number, "work": row.number}
-    trail.accessed(trail.Evidence.DEPOSIT, trail.Way.TAKEN, row.owner, by=person(), **about)
+    audit_log.accessed(audit_log.Evidence.DEPOSIT, audit_log.Way.TAKEN, row.owner, by=person(), **about)
     path = folder / f"{deposit_name(deposit)}.zip"
     with written_whole(path) as file:
-        assemble_deposit(desk.house, deposit, file)
+        assemble_deposit(desk.services, deposit, file)
     yield str(path)
-    for name, data in record_files(desk.house, deposit).items():
+    for name, data in record_files(desk.services, deposit).items():
         with written_whole(folder / name) as file:
             file.write(data)
         yield str(folder / name)
@@ -283,10 +283,10 @@ def _deposit_files(desk: Desk, row: "Work", folder: Path) -> Iterator[str]:
 def remove_works(*, numbers: tuple[int, ...], owner: str | None) -> None:
     """Stop looking for copies of the works NUMBERS. Their cases and their evidence stay."""
     desk = open_desk()
-    from registry.accounts import scoped as owned
+    from registry.accounts import scoped
     from workers.works.registration import remove_work
 
     of = desk.owner(owner)
-    for row in [owned.work(of, number) for number in numbers]:
+    for row in [scoped.work(of, number) for number in numbers]:
         remove_work(row, by=person())
     say(f"Removed: {', '.join(map(str, numbers))}.")

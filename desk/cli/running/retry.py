@@ -30,7 +30,7 @@ def retry_command(*, steps: tuple[str, ...], leave: bool, as_json: bool) -> None
             say(f"{step}: {counted(count, 'row is left as it is', 'rows are left as they are')}.")
         return
     if steps:
-        again = {step: try_again(desk.house.hint, step) for step in steps}
+        again = {step: try_again(desk.services.enqueue, step) for step in steps}
         if as_json:
             echo_json({"again": again})
         for step, count in again.items() if not as_json else ():

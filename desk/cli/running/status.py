@@ -64,8 +64,8 @@ def _work() -> dict[str, Any]:
     return {
         "waiting": backlog(),
         "held_up": held_up(),
-        "background": [asdict(one) for one in going_on(desk.house)],
-        "log_stopped": desk.house.log.stopped(),
+        "background": [asdict(one) for one in going_on(desk.services)],
+        "log_stopped": desk.services.log.stopped(),
     }
 
 

@@ -13,7 +13,7 @@ def allow_command(*, host: str) -> None:
     """Take back that HOST isn't visited."""
     name = host_meant(host)
     open_desk()
-    from registry.crawls import denylists as rules
+    from registry.crawls import denylists
 
-    rules.allow(name, by=person())
+    denylists.allow(name, by=person())
     say(f"{name} may be visited again.")

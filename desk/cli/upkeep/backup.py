@@ -21,7 +21,7 @@ def backup_command(*, place: Path, without_keys: bool, as_json: bool) -> None:
     desk = open_desk()
     from workers.database.backup import back_up
 
-    made = back_up(desk.house, place, keys=not without_keys, tell=note)
+    made = back_up(desk.services, place, keys=not without_keys, tell=note)
     if as_json:
         log = {"origin": made.log.origin, "entries": made.log.entries, "root": made.log.root}
         kept = [part.name for part in made.files]

@@ -19,11 +19,11 @@ def block_command(*, what: str | None, reason: str, as_json: bool) -> None:
     digest = None if what is None else digest_meant(what)
     need_reason(what, reason)
     desk = open_desk()
-    from registry.crawls import denylists as rules
+    from registry.crawls import denylists
     from registry.models import BlockedDigest
 
     if digest is not None:
-        new = rules.block(digest, by=person(), reason=reason)
+        new = denylists.block(digest, by=person(), reason=reason)
         say(f"{digest} is {'blocked' if new else 'blocked already'}.")
         return
     rows = BlockedDigest.objects.order_by("created_at")

@@ -75,7 +75,7 @@ def calibrate_command(
     name = folder.resolve().name
     described = f"The folder {name[:80]} of this installation"
     order = Order(folder, scratch, f"{name[:40]}-{now():%Y-%m}", described, Plan(edited), groups, jobs)
-    order = replace(order, network=desk.house.descriptors.serving_file(desk.config.data_dir))
+    order = replace(order, network=desk.services.descriptors.serving_file(desk.config.data_dir))
     outcome = calibrate(order, _meter())
     from registry.vectors import calibrations
 
@@ -85,12 +85,12 @@ def calibrate_command(
 
 
 def _refuse_too_few(folder: Path) -> None:
-    from indexer.calibration.probability import LEAST_PHOTOGRAPHS
+    from indexer.calibration.probability import MIN_PHOTOGRAPHS
     from indexer.search.folders import files_below
 
-    if (found := len(files_below(folder))) < LEAST_PHOTOGRAPHS:
+    if (found := len(files_below(folder))) < MIN_PHOTOGRAPHS:
         raise WrongUseError(
-            f"{counted(found, 'file is', 'files are')} too few: at least {LEAST_PHOTOGRAPHS} photographs are needed.",
+            f"{counted(found, 'file is', 'files are')} too few: at least {MIN_PHOTOGRAPHS} photographs are needed.",
             hint="Some thousand make a useful calibration.",
         )
 

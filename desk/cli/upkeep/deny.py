@@ -16,11 +16,11 @@ def deny_command(*, host: str | None, reason: str, as_json: bool) -> None:
     need_reason(host, reason)
     name = None if host is None else host_meant(host)
     desk = open_desk()
-    from registry.crawls import denylists as rules
+    from registry.crawls import denylists
     from registry.models import HostDenial
 
     if name is not None:
-        rules.deny(name, by=person(), reason=reason)
+        denylists.deny(name, by=person(), reason=reason)
         say(f"{name} and the hosts below it aren't visited any more.")
         return
     rows = HostDenial.objects.order_by("host")

@@ -30,8 +30,8 @@ def show_stats(*, as_json: bool) -> None:
     desk = open_desk()
     from workers.matching.index_upkeep import index_states, work_size
 
-    states = index_states(desk.house)
-    each = work_size(desk.house, states)
+    states = index_states(desk.services)
+    each = work_size(desk.services, states)
     if as_json:
         echo_json({"indexes": [asdict(state) for state in states], "each_work": asdict(each)})
         return
@@ -49,7 +49,7 @@ def check_indexes(*, as_json: bool) -> None:
     desk = open_desk()
     from workers.matching import index_upkeep
 
-    states = index_upkeep.check_indexes(desk.house)
+    states = index_upkeep.check_indexes(desk.services)
     if as_json:
         echo_json({"indexes": [asdict(state) for state in states]})
     else:
@@ -69,7 +69,7 @@ def rebuild_indexes() -> None:
     desk = open_desk()
     from workers.matching import index_upkeep
 
-    for collection, space in index_upkeep.rebuild_indexes(desk.house):
+    for collection, space in index_upkeep.rebuild_indexes(desk.services):
         say(f"Made {collection} in {space}.")
 
 

@@ -52,7 +52,7 @@ def add_model(*, file: Path, card: Path, as_json: bool) -> None:
     desk = open_desk()
     from workers.matching import descriptor_models
 
-    row = descriptor_models.add_model(desk.house, file, card, by=person())
+    row = descriptor_models.add_model(desk.services, file, card, by=person())
     if as_json:
         echo_json({"name": row.name, "version": row.version, "sha256": row.digest.hex, "bytes": row.size})
         return
@@ -77,13 +77,13 @@ def measure_model(*, name: str, photos: Path | None, works: int, as_json: bool) 
     desk = open_desk()
     from workers.matching import descriptor_models
 
-    descriptor_models.model_named(desk.house, name)
+    descriptor_models.model_named(desk.services, name)
     with click.progressbar(length=100, label="Measuring", file=sys.stderr) as bar:
 
         def progress(done: int, total: int) -> None:
             bar.update(100 * done // total - bar.pos)
 
-        found = descriptor_models.measure_model(desk.house, name, photos, works, progress)
+        found = descriptor_models.measure_model(desk.services, name, photos, works, progress)
     if as_json:
         from indexer.calibration.recall import as_plain
 
@@ -101,7 +101,7 @@ def list_models(*, as_json: bool) -> None:
     desk = open_desk()
     from workers.matching.descriptor_models import model_states
 
-    states = model_states(desk.house)
+    states = model_states(desk.services)
     if as_json:
         echo_json({"models": [_plain(state) for state in states]})
         return
@@ -127,8 +127,8 @@ def use_model(*, name: str) -> None:
     desk = open_desk()
     from workers.matching import descriptor_models
 
-    row = descriptor_models.use_model(desk.house, name, by=person())
-    states = descriptor_models.model_states(desk.house)
+    row = descriptor_models.use_model(desk.services, name, by=person())
+    states = descriptor_models.model_states(desk.services)
     state = next(one for one in states if (one.name, one.version) == (row.name, row.version))
     if state.state == "serving":
         say(f"{row} stays in use.")
@@ -147,7 +147,7 @@ def drop_model(*, name: str) -> None:
     desk = open_desk()
     from workers.matching import descriptor_models
 
-    say(f"Removed {descriptor_models.drop_model(desk.house, name, by=person())}.")
+    say(f"Removed {descriptor_models.drop_model(desk.services, name, by=person())}.")
 
 
 def _plain(state: "ModelState") -> dict[str, Any]:

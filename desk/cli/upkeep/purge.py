@@ -25,10 +25,10 @@ def purge_command(*, what: str, reason: str, yes: bool) -> None:
     from workers.cases.purge import purge, touched
 
     for kept, words in ((False, "removed with it"), (True, "withheld from view, and kept")):
-        of = Counter((one.owner or "no owner", one.what) for one in touched(desk.house, digest) if one.kept is kept)
+        of = Counter((one.owner or "no owner", one.what) for one in touched(desk.services, digest) if one.kept is kept)
         for (owner, of_what), files in sorted(of.items()):
             say(f"{owner}, {of_what}: {counted(files, 'file', 'files')} {words}")
     if not yes:
         ask(f"Remove {digest} everywhere? This can't be undone.")
-    there = purge(desk.house, digest, by=person(), reason=reason)
+    there = purge(desk.services, digest, by=person(), reason=reason)
     say(f"{digest} is {'removed' if there else 'not here'}, and blocked from now on.")

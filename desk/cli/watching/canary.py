@@ -31,11 +31,11 @@ def add_canary(*, owner: str | None, work: int, url: str, watch_name: str, as_js
     """
     desk = open_desk()
     from desk.schemas import watches as schemas
-    from registry.accounts import scoped as owned
+    from registry.accounts import scoped
     from registry.crawls import canaries
 
     of = desk.owner(owner)
-    row = canaries.plant(owned.work(of, work), owned.watch(of, watch_name), url, by=person())
+    row = canaries.plant(scoped.work(of, work), scoped.watch(of, watch_name), url, by=person())
     if as_json:
         echo_json(schemas.canary(row))
     else:
@@ -69,10 +69,10 @@ def list_canaries(*, owner: str | None, as_json: bool) -> None:
 def remove_canaries(*, numbers: tuple[int, ...], owner: str | None) -> None:
     """Expect the canaries NUMBERS no longer. What earlier runs made of them stays."""
     desk = open_desk()
-    from registry.accounts import scoped as owned
+    from registry.accounts import scoped
     from registry.crawls import canaries
 
     of = desk.owner(owner)
-    for row in [owned.canary(of, number) for number in numbers]:
+    for row in [scoped.canary(of, number) for number in numbers]:
         canaries.withdraw(row, by=person())
     say(f"Removed: {', '.join(map(str, numbers))}.")

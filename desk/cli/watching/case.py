@@ -37,9 +37,9 @@ def list_cases(*, owner: str | None, decision: str | None, as_json: bool) -> Non
     """List the cases."""
     desk = open_desk()
     from desk.schemas import cases as schemas
-    from registry.accounts import scoped as owned
+    from registry.accounts import scoped
 
-    rows = owned.cases(desk.owner(owner))
+    rows = scoped.cases(desk.owner(owner))
     chosen = rows if decision is None else rows.filter(decision=decision)
     found = [schemas.case(row) for row in schemas.with_uses(chosen)]
     if as_json:
@@ -79,12 +79,12 @@ def show_case(*, number: int, owner: str | None, as_json: bool) -> None:
     """Show case NUMBER: where the work was seen, how alike it is, what was captured, and its history."""
     desk = open_desk()
     from desk.schemas import cases as schemas
-    from registry.accounts import scoped as owned
-    from registry.log import audit_log as trail
+    from registry.accounts import scoped
+    from registry.log import audit_log
 
     of = desk.owner(owner)
-    row = owned.case(of, number)
-    trail.accessed(trail.Evidence.CASE, trail.Way.SEEN, of, by=person(), case=number)
+    row = scoped.case(of, number)
+    audit_log.accessed(audit_log.Evidence.CASE, audit_log.Way.SEEN, of, by=person(), case=number)
     one = schemas.full_case(row)
     if as_json:
         echo_json(one)
@@ -173,7 +173,7 @@ def confirm_cases(
     confirmed = []
 
     def confirm(row: "Case") -> None:
-        if decide.confirm(desk.house, row, by=who, reason=reason, demonstration=demonstration):
+        if decide.confirm(desk.services, row, by=who, reason=reason, demonstration=demonstration):
             confirmed.append(row.number)
 
     decide_each(rows, confirm)
@@ -216,10 +216,10 @@ def clear_cases(*, numbers: tuple[int, ...], owner: str | None, reason: str, by:
 def license_cases(*, numbers: tuple[int, ...], owner: str | None, licence: int, reason: str, by: str | None) -> None:
     """Record that a licence permits the uses of cases NUMBERS."""
     desk = open_desk()
-    from registry.accounts import scoped as owned
+    from registry.accounts import scoped
     from workers.cases import decide
 
-    granted = owned.licence(desk.owner(owner), licence)
+    granted = scoped.licence(desk.owner(owner), licence)
     decide_each(
         _chosen(desk, owner, numbers), lambda row: decide.license_use(row, granted, by=by or person(), reason=reason)
     )
@@ -253,10 +253,10 @@ def decide_each(rows: "Sequence[Case]", decide: "Callable[[Case], object]") -> N
 
 def _chosen(desk: Desk, owner: str | None, numbers: Sequence[int]) -> "list[Case]":
     """The cases with these numbers, each once; all have to be there before any is decided."""
-    from registry.accounts import scoped as owned
+    from registry.accounts import scoped
 
     of = desk.owner(owner)
-    return [owned.case(of, number) for number in dict.fromkeys(numbers)]
+    return [scoped.case(of, number) for number in dict.fromkeys(numbers)]
 
 
 def _listed(numbers: Sequence[int]) -> str:

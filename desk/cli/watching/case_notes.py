@@ -17,10 +17,10 @@ by_option = click.option("--by", metavar="NAME", help="Who decides, as the recor
 def write_note(*, number: int, owner: str | None, words: str, by: str | None) -> None:
     """Write a note on case NUMBER, for the other members; its history keeps it."""
     desk = open_desk()
-    from registry.accounts import scoped as owned
+    from registry.accounts import scoped
     from workers.cases import decisions
 
-    decisions.note(owned.case(desk.owner(owner), number), by=by or person(), words=words.strip())
+    decisions.note(scoped.case(desk.owner(owner), number), by=by or person(), words=words.strip())
     say(f"Noted on case {number}.")
 
 
@@ -32,10 +32,10 @@ def write_note(*, number: int, owner: str | None, words: str, by: str | None) ->
 def dispute_case(*, number: int, owner: str | None, reason: str, by: str | None) -> None:
     """Say that case NUMBER was decided wrongly. The decision stays until somebody settles it or reopens the case."""
     desk = open_desk()
-    from registry.accounts import scoped as owned
+    from registry.accounts import scoped
     from workers.cases import decisions
 
-    decisions.dispute(owned.case(desk.owner(owner), number), by=by or person(), reason=reason.strip())
+    decisions.dispute(scoped.case(desk.owner(owner), number), by=by or person(), reason=reason.strip())
     say(f"Disputed: the decision of case {number}.")
 
 
@@ -47,8 +47,8 @@ def dispute_case(*, number: int, owner: str | None, reason: str, by: str | None)
 def settle_case(*, number: int, owner: str | None, reason: str, by: str | None) -> None:
     """Let the disputed decision of case NUMBER stand; to change it, use `exhibit case reopen`."""
     desk = open_desk()
-    from registry.accounts import scoped as owned
+    from registry.accounts import scoped
     from workers.cases import decisions
 
-    decisions.settle(owned.case(desk.owner(owner), number), by=by or person(), reason=reason.strip())
+    decisions.settle(scoped.case(desk.owner(owner), number), by=by or person(), reason=reason.strip())
     say(f"The decision of case {number} stands.")

@@ -31,22 +31,22 @@ def write_papers(
     """
     folder = made_folder(out)
     desk = open_desk()
-    from registry.accounts import scoped as owned
-    from registry.log import audit_log as trail
+    from registry.accounts import scoped
+    from registry.log import audit_log
     from workers.evidence.papers import draft_paper, paper_name
 
-    bundle = owned.bundle(desk.owner(owner), number)
+    bundle = scoped.bundle(desk.owner(owner), number)
     files, missing = [], []
     for kind in dict.fromkeys(kinds or KINDS):
         try:
-            data = draft_paper(desk.house, bundle, kind, language or "")
+            data = draft_paper(desk.services, bundle, kind, language or "")
         except ServiceMissingError as error:
             if kinds:
                 raise
             missing.append({"paper": kind, "sentence": str(error)})
             continue
         about = {"bundle": bundle.number, "case": number, "paper": kind}
-        trail.accessed(trail.Evidence.PAPER, trail.Way.TAKEN, bundle.case.owner, by=person(), **about)
+        audit_log.accessed(audit_log.Evidence.PAPER, audit_log.Way.TAKEN, bundle.case.owner, by=person(), **about)
         path = folder / paper_name(bundle, kind, language or "")
         with written_whole(path) as file:
             file.write(data)

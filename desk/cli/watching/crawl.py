@@ -28,10 +28,10 @@ def list_crawls(*, name: str | None, owner: str | None, as_json: bool) -> None:
     """List the crawls of all watches, or of the watch NAME, newest first."""
     desk = open_desk()
     from desk.schemas import watches as schemas
-    from registry.accounts import scoped as owned
+    from registry.accounts import scoped
 
     of = desk.owner(owner)
-    rows = owned.crawls(of) if name is None else owned.crawls(of).filter(watch=owned.watch(of, name))
+    rows = scoped.crawls(of) if name is None else scoped.crawls(of).filter(watch=scoped.watch(of, name))
     found = [schemas.crawl(row) for row in rows]
     columns = ("watch", "crawl", "started", "pages", "pictures", "sightings", "ended")
     nothing = "Nothing has been crawled yet. Run a watch: exhibit watch run NAME --wait"
@@ -53,11 +53,11 @@ def show_crawl(*, name: str, number: int | None, owner: str | None, as_json: boo
     """Show crawl NUMBER of the watch NAME, the newest by default, and all it refused."""
     desk = open_desk()
     from desk.schemas import watches as schemas
-    from registry.accounts import scoped as owned
+    from registry.accounts import scoped
 
     of = desk.owner(owner)
-    watch = owned.watch(of, name)
-    row = owned.crawls(of).filter(watch=watch).first() if number is None else owned.crawl(of, watch.number, number)
+    watch = scoped.watch(of, name)
+    row = scoped.crawls(of).filter(watch=watch).first() if number is None else scoped.crawl(of, watch.number, number)
     if row is None:
         raise NotFoundError(f"{watch.name} hasn't run yet.", hint=f"exhibit watch run {watch.name} --wait")
     one = {**schemas.crawl(row), "refusals": schemas.refusals(row)}

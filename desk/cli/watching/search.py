@@ -45,7 +45,7 @@ def keep_key(*, search: str, owner: str | None) -> None:
     The key is asked for, or read from the standard input; an argument would stand in the list of processes.
     """
     desk = open_desk()
-    from workers.crawls.search_keys import LONGEST_KEY
+    from workers.crawls.search_keys import MAX_KEY
     from workers.crawls.search_keys import keep_key as keep
     from workers.crawls.search_services import service_of
 
@@ -54,8 +54,8 @@ def keep_key(*, search: str, owner: str | None) -> None:
     if sys.stdin.isatty():
         key = click.prompt(f"Key for {service.name}", hide_input=True)
     else:
-        key = sys.stdin.read(LONGEST_KEY + 2)
-    keep(desk.house, of, search, key, by=person())
+        key = sys.stdin.read(MAX_KEY + 2)
+    keep(desk.services, of, search, key, by=person())
     say(f"The key for {service.name} is kept, encrypted.")
     say(f"Ask with it: exhibit watch add NAME --search {search}")
 
@@ -66,10 +66,10 @@ def keep_key(*, search: str, owner: str | None) -> None:
 def forget_key(*, search: str, owner: str | None) -> None:
     """Forget the key for SEARCH."""
     desk = open_desk()
-    from registry.crawls import inquiries as searching
+    from registry.crawls import inquiries
     from workers.crawls.search_services import service_of
 
     of = desk.owner(owner)
-    if not (there := searching.drop_key(of, search, by=person())):
+    if not (there := inquiries.drop_key(of, search, by=person())):
         service_of(desk.config, search)
     say(f"The key for {search} is removed." if there else f"There is no key for {search}.")

@@ -118,13 +118,13 @@ def edit_watch(**given: Any) -> None:  # noqa: ANN401 - many options, each check
 
     from desk.schemas import watches as schemas
     from exhibit.clock import now
-    from registry.accounts import scoped as owned
+    from registry.accounts import scoped
     from registry.crawls import watching
     from workers.crawls.search_services import service_for
 
     options.check_sources(desk, add)
     of = desk.owner(given["owner"])
-    watch = owned.watch(of, given["name"])
+    watch = scoped.watch(of, given["name"])
     every: timedelta | None = given["every"]
     with transaction.atomic():
         watching.change_watch(
@@ -141,7 +141,7 @@ def edit_watch(**given: Any) -> None:  # noqa: ANN401 - many options, each check
             for _kind, search in (one for one in watching.places(watch) if one[0] == SEARCH):
                 service_for(desk.config, search, words)
             watching.change_words(watch, words, by=person())
-    watch = owned.watch_numbered(of, watch.number)
+    watch = scoped.watch_numbered(of, watch.number)
     if given["as_json"]:
         echo_json(schemas.watch(watch))
     else:
@@ -169,9 +169,9 @@ def list_watches(*, owner: str | None, as_json: bool) -> None:
     """List the watches."""
     desk = open_desk()
     from desk.schemas import watches as schemas
-    from registry.accounts import scoped as owned
+    from registry.accounts import scoped
 
-    found = [schemas.watch(row) for row in owned.watches(desk.owner(owner))]
+    found = [schemas.watch(row) for row in scoped.watches(desk.owner(owner))]
     columns = ("watch", "name", "source", "every", "next run", "last crawl")
     nothing = "There is no watch yet. Add one: exhibit watch add NAME --site URL"
     listed("watches", found, columns, lambda one: _line(desk, one), nothing=nothing, as_json=as_json)
@@ -203,26 +203,26 @@ def run_watch(*, name: str, owner: str | None, wait: bool, as_json: bool) -> Non
     Workers do it if they run (exhibit up); else this command does it itself, with --wait.
     """
     desk = open_desk()
-    from registry.accounts import scoped as owned
+    from registry.accounts import scoped
     from registry.crawls import revisits, watching
     from workers.steps.crawls.plan import start_now
 
     of = desk.owner(owner)
-    watch = owned.watch(of, name)
+    watch = scoped.watch(of, name)
     if watch.paused and not revisits.is_past(watch):
         raise WrongUseError(f"The watch {name} is paused.", hint=f"Resume it first: exhibit watch resume {name}")
     under_way = watching.crawl_under_way(watch)
-    crawl = start_now(desk.house, watch)
+    crawl = start_now(desk.services, watch)
     if joined := under_way == crawl:
         note(f"Crawl {crawl.number} of {name} is under way already; no other one is begun.")
     if wait:
         _wait_for(desk, crawl)
         crawl.refresh_from_db()
-    cases = owned.cases(of).filter(case_sightings__sighting__crawl=crawl).distinct().count()
+    cases = scoped.cases(of).filter(case_sightings__sighting__crawl=crawl).distinct().count()
     from desk.schemas import watches as schemas
 
     if as_json:
-        echo_json({**schemas.crawl(crawl), "refused": owned.refusal_counts(crawl), "cases": cases})
+        echo_json({**schemas.crawl(crawl), "refused": scoped.refusal_counts(crawl), "cases": cases})
     elif wait:
         one = schemas.crawl(crawl)
         found = f"{counted(one['pages'], 'page')}, {counted(one['pictures'], 'picture')}, {counted(cases, 'case')}"
@@ -245,7 +245,7 @@ def _note_missing_keys(desk: Desk, watch: "Watch") -> None:
     from workers.crawls.search_keys import key_of
 
     for kind, service in watching.places(watch):
-        if kind == SEARCH and key_of(desk.house, watch.owner, service) is None:
+        if kind == SEARCH and key_of(desk.services, watch.owner, service) is None:
             note(f"There is no key for {service}, so it isn't asked: exhibit search key {service}")
 
 
@@ -307,10 +307,10 @@ def _wait_for(desk: Desk, crawl: "Crawl") -> None:
 def pause_watch(*, name: str, owner: str | None) -> None:
     """Start no more crawls of the watch NAME."""
     desk = open_desk()
-    from registry.accounts import scoped as owned
+    from registry.accounts import scoped
     from registry.crawls import watching
 
-    watching.pause(owned.watch(desk.owner(owner), name), by=person())
+    watching.pause(scoped.watch(desk.owner(owner), name), by=person())
     say(f"{name} is paused. Go on: exhibit watch resume {name}")
 
 
@@ -320,10 +320,10 @@ def pause_watch(*, name: str, owner: str | None) -> None:
 def resume_watch(*, name: str, owner: str | None) -> None:
     """Start crawls of the watch NAME again."""
     desk = open_desk()
-    from registry.accounts import scoped as owned
+    from registry.accounts import scoped
     from registry.crawls import watching
 
-    watching.resume(owned.watch(desk.owner(owner), name), by=person())
+    watching.resume(scoped.watch(desk.owner(owner), name), by=person())
     say(f"{name} runs again at its usual times.")
 
 
@@ -333,16 +333,16 @@ def resume_watch(*, name: str, owner: str | None) -> None:
 def stop_watch(*, name: str, owner: str | None) -> None:
     """Let the run of the watch NAME that is under way end with what it has. Its schedule stays."""
     desk = open_desk()
-    from registry.accounts import scoped as owned
+    from registry.accounts import scoped
     from registry.crawls import watching
     from workers.steps.crawls.plan import plan_crawls
 
-    crawl = watching.crawl_under_way(owned.watch(desk.owner(owner), name))
+    crawl = watching.crawl_under_way(scoped.watch(desk.owner(owner), name))
     if crawl is None:
         say(f"{name} isn't running.")
         return
     stopped = watching.stop(crawl, by=person())
-    plan_crawls(desk.house, [crawl.pk])
+    plan_crawls(desk.services, [crawl.pk])
     say(f"Run {crawl.number} of {name} " + ("ends with what it has." if stopped else "is ending already."))
     if not desk.workers_run:
         note("No worker runs: it ends when they do (exhibit up).")
@@ -355,14 +355,14 @@ def stop_watch(*, name: str, owner: str | None) -> None:
 def delete_watch(*, name: str, owner: str | None, yes: bool) -> None:
     """Run the watch NAME no more, for good. Cases, evidence and what its runs saw stay; pausing can be undone."""
     desk = open_desk()
-    from registry.accounts import scoped as owned
+    from registry.accounts import scoped
     from registry.crawls import watching
     from workers.steps.crawls.plan import plan_crawls
 
-    watch = owned.watch(desk.owner(owner), name)
+    watch = scoped.watch(desk.owner(owner), name)
     if not yes:
         ask(f"Delete the watch {watch.name}? This can't be undone; pausing can.")
     crawl = watching.crawl_under_way(watch)
     watching.remove_watch(watch, by=person())
-    plan_crawls(desk.house, [] if crawl is None else [crawl.pk])
+    plan_crawls(desk.services, [] if crawl is None else [crawl.pk])
     say(f"{watch.name} is deleted. What it saw stays.")

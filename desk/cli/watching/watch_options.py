@@ -11,7 +11,7 @@ from exhibit.errors import WrongUseError
 
 Command = Callable[..., None]
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-MOST_LISTED = 100_000
+MAX_LISTED = 100_000
 
 
 def source_options(command: Command) -> Command:
@@ -80,8 +80,8 @@ def _lines(file: Path) -> list[str]:
         lines = file.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise WrongUseError(f"{file.name} can't be read as a list: it isn't text in UTF-8.") from error
-    if len(lines) > MOST_LISTED:
-        raise WrongUseError(f"{file.name} has more than {MOST_LISTED:,} lines.", hint="Make several watches of it.")
+    if len(lines) > MAX_LISTED:
+        raise WrongUseError(f"{file.name} has more than {MAX_LISTED:,} lines.", hint="Make several watches of it.")
     return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
 
 
@@ -90,7 +90,7 @@ def check_sources(desk: Desk, sources: Sequence[tuple[str, str]]) -> None:
     from registry.crawls import watching
     from workers.crawls.site_probe import check_addresses
 
-    check_addresses(desk.house, [address for kind, address in sources if kind not in watching.FILE_KINDS])
+    check_addresses(desk.services, [address for kind, address in sources if kind not in watching.FILE_KINDS])
 
 
 def words(given: Mapping[str, Any]) -> list[str]:

@@ -1,4 +1,4 @@
-"""How allauth's accounts fit the house: names, mail, who may sign up, and secrets of authenticators at rest."""
+"""How allauth's accounts fit the installation: names, mail, who may sign up, and secrets of authenticators at rest."""
 
 import base64
 import logging
@@ -44,7 +44,7 @@ class Accounts(DefaultAccountAdapter):
         invitation = invited(self.request)
         if invitation is not None and email.lower() != invitation.email.lower():
             raise ValidationError(_("The invitation is for %(email)s."), params={"email": invitation.email})
-        if len(email) > invitations.LONGEST_EMAIL:
+        if len(email) > invitations.MAX_EMAIL:
             raise ValidationError(_("This address is too long."))
         return email
 

@@ -33,7 +33,7 @@ class Beginning(forms.Form):
 
     email = forms.EmailField(
         label=gettext_lazy("E-mail address"),
-        max_length=invitations.LONGEST_EMAIL,
+        max_length=invitations.MAX_EMAIL,
         widget=forms.EmailInput(attrs={"autocomplete": "username"}),
     )
     password = forms.CharField(
@@ -45,7 +45,7 @@ class Beginning(forms.Form):
     )
     owner = forms.CharField(
         label=gettext_lazy("Name of the rights holder"),
-        max_length=people.MOST_NAME,
+        max_length=people.MAX_NAME,
         required=False,
         help_text=gettext_lazy("Yours or your organisation's, as documents show it. It may wait."),
     )

@@ -19,7 +19,7 @@ from desk.texts.sentences import in_words
 from desk.web.common.access import may_decide, number_in, said
 from desk.web.common.pages import decider_post, member_page, show
 from exhibit.errors import ExhibitError, WrongUseError
-from registry.accounts import scoped as owned
+from registry.accounts import scoped
 from registry.cases import queue, recaptures
 from registry.cases.queue import Group, Listed, Sort, State, Sure, Wanted
 from registry.cases.recaptures import Standing, Visited
@@ -122,7 +122,7 @@ def decide_cases(request: HttpRequest, owner: Owner) -> HttpResponseBase:
 @member_page
 def licences_for(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """The licences that may permit what a case holds, the likeliest first; for these cases, this one among them."""
-    case = owned.case(owner, number)
+    case = scoped.case(owner, number)
     numbers = [one for one in map(number_in, request.GET.get("cases", "").split()) if one] or [number]
     values = {"case": case, "fits": fitting(case), "numbers": " ".join(map(str, numbers))}
     return show(request, owner, "web/cases-licences.html", values)
@@ -139,9 +139,9 @@ def _decided(request: HttpRequest, owner: Owner) -> tuple[str, list[Outcome]]:
         return word, decisions.undo_each(owner, numbers, by=by)
     if word not in set(Choice):
         raise WrongUseError(f"{word!r} is no decision.")
-    granted = owned.licence(owner, number_in(licence) or 0) if word == Choice.LICENSE else None
+    granted = scoped.licence(owner, number_in(licence) or 0) if word == Choice.LICENSE else None
     wish = Wish(Choice(word), by, said(request.POST.get("reason", "")), granted)
-    return word, decisions.decide_each(wiring.house(), owner, numbers, wish)
+    return word, decisions.decide_each(wiring.services(), owner, numbers, wish)
 
 
 def _tell(request: HttpRequest, choice: str, outcomes: Sequence[Outcome]) -> None:
@@ -167,7 +167,7 @@ def _groups(owner: Owner, found: Sequence[Listed], wanted: Wanted) -> list[dict[
     """The rows of a page, group by group, with the words of each."""
     cases = [one.case for one in found]
     times, visited = queue.seen_between(cases), recaptures.visited(cases)
-    hidden = owned.hidden_among(owner, [row.shown.match.found for row in cases if row.shown is not None])
+    hidden = scoped.hidden_among(owner, [row.shown.match.found for row in cases if row.shown is not None])
     made = []
     by_party = wanted.group is Group.PARTY
     for __, rows in groupby(found, key=lambda one: one.case.party if by_party else one.case.work_id):

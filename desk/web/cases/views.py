@@ -10,7 +10,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import cache_control
 
-from desk.texts import cases as case_words
+from desk.texts import cases
 from desk.texts.evidence import chain
 from desk.texts.remarks import further_in_words, remarks_of
 from desk.web.common.access import may_decide, number_in, said, sees
@@ -18,7 +18,7 @@ from desk.web.common.pages import Telling, decider_post, member_page, page_of, s
 from evidence.facts.case import WitnessFacts
 from exhibit.errors import ExhibitError
 from indexer.draw.draw import MEDIA_TYPE, View, draw
-from registry.accounts import scoped as owned
+from registry.accounts import scoped
 from registry.cases import history, queue, recaptures
 from registry.cases.triage import likelihood
 from registry.models import UNFINISHED, Bundle, Case, Match, Owner
@@ -65,7 +65,7 @@ EVENTS, VISITS = 100, 50
 @member_page
 def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """One case: the sentence, both pictures, the decision, the evidence, the history."""
-    row = owned.case(owner, number)
+    row = scoped.case(owner, number)
     sees(request, owner, number)
     found = row.case_sightings.select_related("match__registered", "match__found", "sighting", "licence")
     newest = list(found.order_by("-sighting__last_seen", "pk")[: ROWS + 1])
@@ -80,20 +80,20 @@ def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     events = page_of(request, row.events.all(), "history", EVENTS)
     values = {
         "case": row,
-        "state": case_words.state_of(row),
+        "state": cases.state_of(row),
         "words": _words(row, matches, places),
         "best": matches[0] if matches else None,
-        "hidden": bool(owned.hidden_among(owner, [match.found for match in matches])),
+        "hidden": bool(scoped.hidden_among(owner, [match.found for match in matches])),
         "more_places": len(newest) > ROWS,
         "places": [
             (place, licences[place.first.pk], standings.get(recaptures.place_of(place.first))) for place in places
         ],
         "matches": [
-            (match, case_words.figures(match), further_in_words(len(match.further)), remarks_of(match.reasons))
+            (match, cases.figures(match), further_in_words(len(match.further)), remarks_of(match.reasons))
             for match in matches
         ],
-        "fits": [(fit, case_words.why_not(fit.obstacle)) for fit in fitting(row, 8)],
-        "sealed": case_words.what_is_sealed(len(places), matches, captures) if decides and row.waits else (),
+        "fits": [(fit, cases.why_not(fit.obstacle)) for fit in fitting(row, 8)],
+        "sealed": cases.what_is_sealed(len(places), matches, captures) if decides and row.waits else (),
         "captures": Paginator(captures[::-1], VISITS).get_page(request.GET.get("visits")),
         "visiting": any(one.state in UNFINISHED for one in captures),
         "bundles": bundles,
@@ -101,7 +101,7 @@ def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "chain": chain(row, places, captures, bundles[0] if bundles else None),
         "papers": PAPERS if any(bundle.seal_digest for bundle, *_rest in bundles) else (),
         "history": events,
-        "events": [(one, case_words.line(one)) for one in events],
+        "events": [(one, cases.line(one)) for one in events],
         "others": _others(row),
         "next": queue.following(row),
         "may_decide": decides,
@@ -114,7 +114,7 @@ def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
 def _along(row: Case) -> list[str]:
     """What goes with the picture of a case when it is removed, a line for each thing that it belongs to."""
     told = []
-    for what, kept, files in goes_along(wiring.house(), row):
+    for what, kept, files in goes_along(wiring.services(), row):
         kind, _space, number = what.partition(" ")
         removed = ngettext("%(what)s: %(count)d file is removed", "%(what)s: %(count)d files are removed", files)
         hidden = ngettext("%(what)s: %(count)d file is set aside", "%(what)s: %(count)d files are set aside", files)
@@ -134,21 +134,21 @@ def _words(row: Case, matches: list[Match], places: list[Place]) -> dict[str, st
     if not matches or not places:
         return {}
     return {
-        "where": case_words.where(row.shown.sighting.page_url if row.shown else places[0].first.page_url),
-        "seen": case_words.seen(row, min(place.first_seen for place in places)),
-        "how_much": case_words.how_much(matches[0]),
-        "how_sure": case_words.how_sure(matches[0]),
-        "false_alarms": case_words.false_alarms(matches[0]),
+        "where": cases.where(row.shown.sighting.page_url if row.shown else places[0].first.page_url),
+        "seen": cases.seen(row, min(place.first_seen for place in places)),
+        "how_much": cases.how_much(matches[0]),
+        "how_sure": cases.how_sure(matches[0]),
+        "false_alarms": cases.false_alarms(matches[0]),
     }
 
 
 def _others(row: Case) -> list[Case]:
     """Cases that resemble this one: of the same party, or of the same work."""
-    alike = owned.cases(row.owner).filter(Q(party=row.party) | Q(work=row.work)).exclude(pk=row.pk)
+    alike = scoped.cases(row.owner).filter(Q(party=row.party) | Q(work=row.work)).exclude(pk=row.pk)
     ordered = ("-waits", "-likelihood", "number")
     # a party may have thousands: their order is found without their works
     return list(
-        owned.cases(row.owner)
+        scoped.cases(row.owner)
         .filter(pk__in=list(alike.order_by(*ordered).values_list("pk", flat=True)[:12]))
         .order_by(*ordered)
     )
@@ -175,22 +175,22 @@ def decide(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         if choice == "undo":
             (outcome,) = decisions.undo_each(owner, [number], by=by)
         elif choice in set(Choice):
-            granted = owned.licence(owner, licence) if licence is not None else None
+            granted = scoped.licence(owner, licence) if licence is not None else None
             wish = Wish(Choice(choice), by, reason, granted)
-            (outcome,) = decisions.decide_each(wiring.house(), owner, [number], wish)
+            (outcome,) = decisions.decide_each(wiring.services(), owner, [number], wish)
         else:
             return redirect("case", slug=owner.slug, number=number)
         if outcome.done:
             messages.success(request, _decided_in_words(outcome.case))
         else:
-            messages.error(request, case_words.taken(outcome.case))
+            messages.error(request, cases.taken(outcome.case))
     return redirect("case", slug=owner.slug, number=number)
 
 
 def _decided_in_words(row: Case) -> str:
     if row.decision == Case.Decision.OPEN:
         return gettext("Case %(n)s is open again.") % {"n": row.number}
-    told = gettext("Case %(n)s is decided: %(what)s.") % {"n": row.number, "what": case_words.state_of(row)}
+    told = gettext("Case %(n)s is decided: %(what)s.") % {"n": row.number, "what": cases.state_of(row)}
     if row.decision != Case.Decision.CONFIRMED:
         return told
     later = gettext("It is sealed after %(n)s seconds; until then you can undo it.")
@@ -200,7 +200,7 @@ def _decided_in_words(row: Case) -> str:
 @decider_post
 def deed(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """What members do with a case besides deciding it: a note, a dispute and its end, out of the drawer."""
-    row = owned.case(owner, number)
+    row = scoped.case(owner, number)
     by, words = request.user.get_username(), said(request.POST.get("words", ""))
     wanted = request.POST.get("deed", "")
     with Telling(request):
@@ -213,7 +213,7 @@ def deed(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         elif wanted == "take-out":
             decisions.take_out(row, by=by)
         elif wanted == "report":
-            report_picture(wiring.house(), row, by=by, reason=words)
+            report_picture(wiring.services(), row, by=by, reason=words)
         if wanted in DEEDS:
             messages.success(request, str(DEEDS[wanted]))
     return redirect("case", slug=owner.slug, number=number)
@@ -223,13 +223,13 @@ def deed(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
 @cache_control(private=True, max_age=3600)
 def drawing(request: HttpRequest, owner: Owner, number: int, match: int, drawing: str) -> HttpResponse:
     """One view of the comparison in one of the case's matches."""
-    row = owned.case(owner, number)
+    row = scoped.case(owner, number)
     found = Match.objects.filter(pk=match, case_sightings__case=row).exclude(transform=None).first()
     view = {one.file_name: one for one in View}.get(drawing)
-    if found is None or view is None or owned.hidden_among(owner, [found.found]):
+    if found is None or view is None or scoped.hidden_among(owner, [found.found]):
         raise Http404
     sees(request, owner, number)
     try:
-        return HttpResponse(draw(view, pair_of(wiring.house(), found)), content_type=MEDIA_TYPE)
+        return HttpResponse(draw(view, pair_of(wiring.services(), found)), content_type=MEDIA_TYPE)
     except ExhibitError as error:
         raise Http404 from error

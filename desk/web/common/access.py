@@ -13,15 +13,15 @@ from django.views.decorators.cache import never_cache
 from exhibit.clock import now
 from exhibit.errors import NotFoundError
 from exhibit.plain import plain
-from registry.accounts import scoped as owned
+from registry.accounts import scoped
 from registry.accounts.people import is_operator
 from registry.log.audit_log import Evidence, Way, accessed
 from registry.models import Owner, Role, User
 
-LONGEST = 1_000
+MAX_FIELD = 1_000
 """Characters that a person may type into a field."""
 
-MOST_DIGITS = 9
+MAX_DIGITS = 9
 """Digits of a number that an address or a form may name: rows can hold it."""
 
 SEEN = "cases-seen"
@@ -39,7 +39,7 @@ def member_view(view: OwnedView[P]) -> View:
     @login_required
     def checked(request: HttpRequest, slug: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         assert isinstance(request.user, User)
-        owner = owned.owners_of(request.user).filter(slug=slug).first()
+        owner = scoped.owners_of(request.user).filter(slug=slug).first()
         if owner is None:
             raise Http404
         try:
@@ -124,12 +124,12 @@ def sees(request: HttpRequest, owner: Owner, case: int) -> None:
 
 def said(text: str) -> str:
     """What a person has typed, as rows can hold it: nothing that acts, not endless, no blanks around it."""
-    return plain(text).strip()[:LONGEST]
+    return plain(text).strip()[:MAX_FIELD]
 
 
 def number_in(text: str | None) -> int | None:
     """A number that an address or a form names; none if it isn't one, or is larger than any that is given."""
-    return int(text) if text and text.isdecimal() and len(text) <= MOST_DIGITS else None
+    return int(text) if text and text.isdecimal() and len(text) <= MAX_DIGITS else None
 
 
 def forbidden(request: HttpRequest) -> HttpResponse:

@@ -21,7 +21,7 @@ from desk.web.middleware.requests import whole_address
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
-from registry.accounts import scoped as owned
+from registry.accounts import scoped
 from registry.models import DownloadLink, Owner, Package, Report
 from workers.evidence import links as outside_links
 from workers.evidence import packages as packing
@@ -76,7 +76,7 @@ def _files(link: DownloadLink) -> list[tuple[str, int]]:
     if link.package is not None:
         if not link.package.files:
             return []
-        return [(packing.package_name(link.package), packing.package_size(wiring.house(), link.package))]
+        return [(packing.package_name(link.package), packing.package_size(wiring.services(), link.package))]
     assert link.report is not None
     return [(one["name"], one["size"]) for one in link.report.files]
 
@@ -104,7 +104,7 @@ def _file(link: DownloadLink, name: str) -> HttpResponseBase:
         return zip_answer(link.package)
     assert link.report is not None
     file = next(one for one in link.report.files if one["name"] == name)
-    stream = wiring.house().blobs.open(Digest.from_hex(file["digest"]))
+    stream = wiring.services().blobs.open(Digest.from_hex(file["digest"]))
     return FileResponse(stream, as_attachment=True, filename=name, content_type=file["media_type"])
 
 
@@ -119,13 +119,13 @@ def links(request: HttpRequest, owner: Owner) -> HttpResponse:
 @decider_post
 def link_package(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Make a link to a package."""
-    return _made(request, owner, owned.package(owner, number), reverse("package", args=[owner.slug, number]))
+    return _made(request, owner, scoped.package(owner, number), reverse("package", args=[owner.slug, number]))
 
 
 @decider_post
 def link_report(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Make a link to a report."""
-    return _made(request, owner, owned.report(owner, number), reverse("downloads", args=[owner.slug]))
+    return _made(request, owner, scoped.report(owner, number), reverse("downloads", args=[owner.slug]))
 
 
 def _made(request: HttpRequest, owner: Owner, to: Package | Report, back: str) -> HttpResponse:

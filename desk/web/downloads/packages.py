@@ -17,7 +17,7 @@ from desk.web.common.pages import Telling, decider_post, member_page, page_of, s
 from desk.web.downloads.witnesses import said_by
 from exhibit.clock import now
 from exhibit.errors import NotFoundError
-from registry.accounts import scoped as owned
+from registry.accounts import scoped
 from registry.log.audit_log import Evidence
 from registry.models import Bundle, Owner, Package
 from workers.evidence import packages as packing
@@ -67,7 +67,7 @@ def bundles(request: HttpRequest, owner: Owner) -> HttpResponse:
         "party": party,
         "chosen": chosen,
         "left_out": _(", ").join(map(str, left_out)),
-        "most": packing.MOST_BUNDLES,
+        "most": packing.MAX_BUNDLES,
     }
     return show(request, owner, "web/bundles.html", values)
 
@@ -89,7 +89,7 @@ def request_package(request: HttpRequest, owner: Owner) -> HttpResponse:
     recipient, reason = request.POST.get("recipient", ""), said(request.POST.get("reason", ""))
     with Telling(request):
         row = packing.request_package(owner, numbers, recipient, by=request.user.get_username(), reason=reason)
-        wiring.house().hint("package", [row.pk])
+        wiring.services().enqueue("package", [row.pk])
         return redirect("package", slug=owner.slug, number=row.number)
     return redirect("bundles", slug=owner.slug)
 
@@ -97,13 +97,13 @@ def request_package(request: HttpRequest, owner: Owner) -> HttpResponse:
 @member_page
 def package(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """One package: how far it is, what is in it, which witnesses have answered; prints as one sheet."""
-    return show(request, owner, "web/package.html", _values(request, owner, owned.package(owner, number)))
+    return show(request, owner, "web/package.html", _values(request, owner, scoped.package(owner, number)))
 
 
 @member_page
 def package_state(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """The changing part of its page; the answer asks for itself again until the ZIP is there."""
-    return show(request, owner, "web/package-state.html", _values(request, owner, owned.package(owner, number)))
+    return show(request, owner, "web/package-state.html", _values(request, owner, scoped.package(owner, number)))
 
 
 def _values(request: HttpRequest, owner: Owner, row: Package) -> dict[str, object]:
@@ -116,24 +116,24 @@ def _values(request: HttpRequest, owner: Owner, row: Package) -> dict[str, objec
         "parties": sorted({line.bundle.case.party for line in lines}),
         "ready": sum(line.file is not None for line in lines),
         "made": made,
-        "size": packing.package_size(wiring.house(), row) if made else 0,
+        "size": packing.package_size(wiring.services(), row) if made else 0,
     }
 
 
 @decider_post
 def package_again(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Ask for the same cases again, with the receipts of now."""
-    row = owned.package(owner, number)
+    row = scoped.package(owner, number)
     with Telling(request):
         row = packing.ask_again(row, by=request.user.get_username())
-        wiring.house().hint("package", [row.pk])
+        wiring.services().enqueue("package", [row.pk])
     return redirect("package", slug=owner.slug, number=row.number)
 
 
 @decider_post
 def remove_package(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Remove a package with its files."""
-    packing.remove_package(wiring.house(), owned.package(owner, number), by=request.user.get_username())
+    packing.remove_package(wiring.services(), scoped.package(owner, number), by=request.user.get_username())
     messages.success(request, _("Removed. The bundles themselves stay, and can be put together again."))
     return redirect("downloads", slug=owner.slug)
 
@@ -141,7 +141,7 @@ def remove_package(request: HttpRequest, owner: Owner, number: int) -> HttpRespo
 @member_page
 def package_file(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
     """The one ZIP, made while it is sent."""
-    row = owned.package(owner, number)
+    row = scoped.package(owner, number)
     try:
         answer = zip_answer(row)
     except NotFoundError as error:
@@ -154,8 +154,8 @@ def package_file(request: HttpRequest, owner: Owner, number: int) -> HttpRespons
 
 def zip_answer(row: Package) -> StreamingHttpResponse:
     """A package's ZIP as an answer; raises ``NotFoundError`` when it can't be had any more."""
-    answer = StreamingHttpResponse(packing.package_chunks(wiring.house(), row), content_type="application/zip")
-    answer.headers["Content-Length"] = str(packing.package_size(wiring.house(), row))
+    answer = StreamingHttpResponse(packing.package_chunks(wiring.services(), row), content_type="application/zip")
+    answer.headers["Content-Length"] = str(packing.package_size(wiring.services(), row))
     header = content_disposition_header(as_attachment=True, filename=packing.package_name(row))
     answer.headers["Content-Disposition"] = header or "attachment"
     return answer

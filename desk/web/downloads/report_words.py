@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from registry.models import Report
-from workers.reports import titles as report_titles
+from workers.reports import titles
 from workers.reports.scope import EVERYTHING, wanted_of
 
 DECISIONS = {
@@ -27,13 +27,13 @@ FORMATS = {
 }
 LANGUAGES = {"en": gettext_lazy("English"), "zh-Hans": gettext_lazy("Chinese")}
 
-MOST_SHOWN = 8
+MAX_SHOWN = 8
 """Numbers of works that are shown of a report's limits."""
 
 
 def title_of(report: Report) -> str:
     """Its title; one that nobody gave in the reader's language."""
-    return report_titles.in_words(report.parameters["title"], report.number, report.owner.name)
+    return titles.in_words(report.parameters["title"], report.number, report.owner.name)
 
 
 def limits_of(report: Report) -> Iterator[str]:
@@ -42,7 +42,7 @@ def limits_of(report: Report) -> Iterator[str]:
     if scope.watch:
         yield _("watch “%(name)s”") % {"name": scope.watch}
     if scope.works:
-        shown = ", ".join(map(str, scope.works[:MOST_SHOWN])) + (" …" if len(scope.works) > MOST_SHOWN else "")
+        shown = ", ".join(map(str, scope.works[:MAX_SHOWN])) + (" …" if len(scope.works) > MAX_SHOWN else "")
         yield ngettext("work %(numbers)s", "works %(numbers)s", len(scope.works)) % {"numbers": shown}
     if scope.first:
         yield _("seen on %(day)s or later") % {"day": day_in_words(scope.first)}

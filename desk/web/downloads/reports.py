@@ -14,7 +14,7 @@ from desk.web.downloads.report_words import DECISIONS, FORMATS, LANGUAGES
 from evidence.documents import ReportScope
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError, NotFoundError
-from registry.accounts import scoped as owned
+from registry.accounts import scoped
 from registry.log.audit_log import Evidence
 from registry.models import Owner
 from workers.evidence.documents import languages_of
@@ -22,7 +22,7 @@ from workers.reports import requests as making
 from workers.reports.scope import Wanted, numbers_of
 from workers.services import wiring
 
-MOST_WATCHES = 500
+MAX_WATCHES = 500
 """Watches that the form offers; a page weighs little."""
 
 
@@ -33,7 +33,7 @@ def report_form(request: HttpRequest, owner: Owner) -> HttpResponse:
     asked = QueryDict(mutable=True)
     asked.setlist("decision", list(ReportScope().decisions))
     asked.setlist("format", list(FORMATS))
-    asked.setlist("language", languages_of(wiring.house()))
+    asked.setlist("language", languages_of(wiring.services()))
     asked.update({name: request.GET[name] for name in ("watch", "works") if name in request.GET})
     return _form(request, owner, asked)
 
@@ -47,7 +47,7 @@ def request_report(request: HttpRequest, owner: Owner) -> HttpResponse:
         report = making.request_report(owner, preparer=request.user.get_username(), title=title, wanted=wanted)
     except ExhibitError as error:
         return _form(request, owner, request.POST, in_words(error))
-    wiring.house().hint("report", [report.pk])
+    wiring.services().enqueue("report", [report.pk])
     return redirect("downloads", slug=owner.slug)
 
 
@@ -55,7 +55,7 @@ def _form(request: HttpRequest, owner: Owner, asked: QueryDict, error: str = "")
     values = {
         "error": error,
         "asked": asked,
-        "watches": list(owned.watches(owner).values_list("name", flat=True)[:MOST_WATCHES]),
+        "watches": list(scoped.watches(owner).values_list("name", flat=True)[:MAX_WATCHES]),
         "decisions": [(name, words, name in asked.getlist("decision")) for name, words in DECISIONS.items()],
         "formats": [(name, words, name in asked.getlist("format")) for name, words in FORMATS.items()],
         "pdf_languages": [(name, words, name in asked.getlist("language")) for name, words in LANGUAGES.items()],
@@ -79,35 +79,35 @@ def _wanted(asked: QueryDict) -> Wanted:
 @member_page
 def report_state(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """How far a report is; the answer asks for itself again until the report is there."""
-    values = {"report": owned.report(owner, number)}
+    values = {"report": scoped.report(owner, number)}
     return show(request, owner, "web/report-state.html", values)
 
 
 @decider_post
 def report_again(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Ask for the same report again."""
-    report = owned.report(owner, number)
+    report = scoped.report(owner, number)
     with Telling(request):
-        wiring.house().hint("report", [making.ask_again(report, by=request.user.get_username()).pk])
+        wiring.services().enqueue("report", [making.ask_again(report, by=request.user.get_username()).pk])
     return redirect("downloads", slug=owner.slug)
 
 
 @decider_post
 def remove_report(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Remove a report with its files."""
-    making.remove_report(wiring.house(), owned.report(owner, number), by=request.user.get_username())
+    making.remove_report(wiring.services(), scoped.report(owner, number), by=request.user.get_username())
     return redirect("downloads", slug=owner.slug)
 
 
 @member_page
 def report_file(request: HttpRequest, owner: Owner, number: int, name: str) -> HttpResponseBase:
     """One file of a report."""
-    report = owned.report(owner, number)
+    report = scoped.report(owner, number)
     file = next((one for one in report.files if one["name"] == name), None)
     if file is None:
         raise Http404
     try:
-        stream = wiring.house().blobs.open(Digest.from_hex(file["digest"]))
+        stream = wiring.services().blobs.open(Digest.from_hex(file["digest"]))
     except NotFoundError:
         said = _("%(name)s showed a picture that was removed for good. Ask for another report.") % {"name": name}
         messages.error(request, said)

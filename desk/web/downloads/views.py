@@ -12,7 +12,7 @@ from desk.web.common.access import sees, takes
 from desk.web.common.pages import Telling, attached, member_page, page_of, show
 from evidence.documents.papers.rendering import PAPERS
 from exhibit.digests import Digest
-from registry.accounts import scoped as owned
+from registry.accounts import scoped
 from registry.log.audit_log import Evidence
 from registry.models import Owner
 from workers.evidence.bundles import assemble, bundle_name, in_a_file
@@ -28,14 +28,14 @@ LISTED = 10
 @member_page
 def downloads(request: HttpRequest, owner: Owner) -> HttpResponse:
     """What was put together for a court or for the other side, and reports."""
-    packed = owned.packages(owner).annotate(
+    packed = scoped.packages(owner).annotate(
         cases=Count("bundles"), parties=ArrayAgg("bundles__case__party", distinct=True, default=Value([]))
     )
     packages = page_of(request, packed, "packages", LISTED)
     values = {
         "packages": packages,
         "listed": [(one, sum(file["size"] for file in one.files)) for one in packages],
-        "reports": page_of(request, owned.reports(owner), "reports", LISTED),
+        "reports": page_of(request, scoped.reports(owner), "reports", LISTED),
     }
     return show(request, owner, "web/downloads.html", values)
 
@@ -43,19 +43,19 @@ def downloads(request: HttpRequest, owner: Owner) -> HttpResponse:
 @member_page
 def captured(request: HttpRequest, owner: Owner, number: int, capture: int, name: str) -> HttpResponseBase:
     """One file of a visit; screenshots are shown, everything else of a stranger's page is only handed out."""
-    row = owned.case(owner, number).captures.select_related("sighting__picture").filter(pk=capture).first()
+    row = scoped.case(owner, number).captures.select_related("sighting__picture").filter(pk=capture).first()
     file = next((one for one in row.files if one["name"] == name), None) if row else None
     if row is None or file is None or is_hidden(owner, row):
         raise Http404
     digest = Digest.from_hex(file["digest"])
-    if digest not in wiring.house().blobs:
+    if digest not in wiring.services().blobs:
         raise Http404
     shown = file["role"] in {"screenshot", "screenshot-boxed"} and file["media_type"] == "image/png"
     if shown:
         sees(request, owner, number)
     else:
         takes(request, Evidence.CAPTURE, owner, case=number, file=name)
-    stream = wiring.house().blobs.open(digest)
+    stream = wiring.services().blobs.open(digest)
     media_type = file["media_type"] if shown else "application/octet-stream"
     return FileResponse(stream, as_attachment=not shown, filename=name, content_type=media_type)
 
@@ -65,11 +65,11 @@ def paper(request: HttpRequest, owner: Owner, number: int, paper: str) -> HttpRe
     """A draft paper about a case's newest bundle."""
     if paper not in PAPERS:
         raise Http404
-    row = owned.bundle(owner, number)
+    row = scoped.bundle(owner, number)
     if row.seal_digest is None:
         raise Http404
     with Telling(request):
-        data = draft_paper(wiring.house(), row, paper)
+        data = draft_paper(wiring.services(), row, paper)
         takes(request, Evidence.PAPER, owner, bundle=row.number, case=number, paper=paper)
         return attached(data, paper_name(row, paper), "application/pdf")
     return redirect("case", slug=owner.slug, number=number)
@@ -78,11 +78,11 @@ def paper(request: HttpRequest, owner: Owner, number: int, paper: str) -> HttpRe
 @member_page
 def signed(request: HttpRequest, owner: Owner, case: int, number: int) -> HttpResponse:
     """The exhibit sheet of a bundle with a signature inside the PDF."""
-    row = owned.bundle(owner, case, number)
+    row = scoped.bundle(owner, case, number)
     if row.seal_digest is None:
         raise Http404
     with Telling(request):
-        data = signed_sheet(wiring.house(), row)
+        data = signed_sheet(wiring.services(), row)
         takes(request, Evidence.SHEET, owner, bundle=number, case=case)
         return attached(data, signed_name(row), "application/pdf")
     return redirect("case", slug=owner.slug, number=case)
@@ -91,7 +91,7 @@ def signed(request: HttpRequest, owner: Owner, case: int, number: int) -> HttpRe
 @member_page
 def bundle(request: HttpRequest, owner: Owner, case: int, number: int) -> HttpResponseBase:
     """A bundle with the receipts of this moment."""
-    row = owned.bundle(owner, case, number)
-    file = in_a_file(partial(assemble, wiring.house(), row))
+    row = scoped.bundle(owner, case, number)
+    file = in_a_file(partial(assemble, wiring.services(), row))
     takes(request, Evidence.BUNDLE, owner, bundle=number, case=case, seal=str(row.seal_digest))
     return FileResponse(file, as_attachment=True, filename=bundle_name(row), content_type="application/zip")

@@ -10,9 +10,9 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from desk.schemas.rows import fields
-from desk.web.common.access import LONGEST
+from desk.web.common.access import MAX_FIELD
 from exhibit.errors import WrongUseError
-from registry.accounts import scoped as owned
+from registry.accounts import scoped
 from registry.cases.licence_trial import NOTHING, Trial
 from registry.models import Licence, Owner
 from registry.works.licences import NewLicence, checked, words_of
@@ -22,7 +22,7 @@ FIELDS = (
     "licensee", "works", "domain", "url_pattern", "account", "territories", "valid_from", "valid_until", "reason",
 )  # fmt: skip
 HOUR = 3600
-MOST_OF_WORKS = 80_000
+MAX_OF_WORKS = 80_000
 """Characters of the names of works: some ten thousand numbers."""
 
 
@@ -37,7 +37,7 @@ def from_fields(owner: Owner, values: Mapping[str, str]) -> NewLicence:
     Raises:
         WrongUseError: one of them can't be meant.
     """
-    if len(values["works"]) > MOST_OF_WORKS or any(len(values[name]) > LONGEST for name in FIELDS if name != "works"):
+    if len(values["works"]) > MAX_OF_WORKS or any(len(values[name]) > MAX_FIELD for name in FIELDS if name != "works"):
         raise WrongUseError(_("A field is too long."), hint=_("Nothing is cut off, so write less."))
     return checked(
         NewLicence(
@@ -98,7 +98,7 @@ def unpacked(owner: Owner, text: str) -> list[NewLicence]:
     if of != owner.pk:
         raise signing.BadSignature
     numbers = {number for one in plain for number in one["works"]}
-    works = {work.number: work for work in owned.works(owner).filter(number__in=numbers)}
+    works = {work.number: work for work in scoped.works(owner).filter(number__in=numbers)}
     return [
         NewLicence(
             **one

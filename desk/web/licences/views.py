@@ -12,11 +12,11 @@ from django.views.decorators.http import require_http_methods
 
 from desk.texts.numbers import grouped
 from desk.texts.sentences import in_words
-from desk.web.common.access import LONGEST, decider_view, said
+from desk.web.common.access import MAX_FIELD, decider_view, said
 from desk.web.common.pages import member_page, page_of, show
 from desk.web.licences.forms import (
     FIELDS,
-    MOST_OF_WORKS,
+    MAX_OF_WORKS,
     from_fields,
     on_its_way,
     packed,
@@ -27,7 +27,7 @@ from desk.web.licences.forms import (
     values_of,
 )
 from exhibit.errors import WrongUseError
-from registry.accounts import scoped as owned
+from registry.accounts import scoped
 from registry.cases.ledger import effects_of
 from registry.cases.licence_trial import NOTHING, cases_of, try_licences
 from registry.models import Case, CaseSighting, LedgerChange, Licence, Owner
@@ -35,7 +35,7 @@ from registry.works.licences import NewLicence, change_licence, end_licence, kee
 from workers.services import wiring
 from workers.works.licences import day, licences_in_table
 
-MOST_TABLE = 2 * 1024 * 1024
+MAX_TABLE = 2 * 1024 * 1024
 """Bytes of a table that the page takes; larger ones are for the command line."""
 
 MOMENT = 0.15
@@ -49,7 +49,7 @@ def licences(request: HttpRequest, owner: Owner) -> HttpResponse:
     """The owner's licences: those that are in force, those that are over, or all; found by words."""
     words, standing = said(request.GET.get("q", "")), request.GET.get("standing", "now")
     over = Q(valid_until__lt=timezone.localdate())
-    rows = owned.licences(owner).prefetch_related("works").order_by("-number")
+    rows = scoped.licences(owner).prefetch_related("works").order_by("-number")
     if standing in ("now", "over"):
         rows = rows.filter(over) if standing == "over" else rows.exclude(over)
     if words:
@@ -64,7 +64,7 @@ def licences(request: HttpRequest, owner: Owner) -> HttpResponse:
         "q": words,
         "standing": standing if standing in STANDING else "all",
         "today": timezone.localdate(),
-        "any": bool(page.object_list) or owned.licences(owner).exists(),
+        "any": bool(page.object_list) or scoped.licences(owner).exists(),
     }
     return show(request, owner, "web/licences.html", values)
 
@@ -72,8 +72,8 @@ def licences(request: HttpRequest, owner: Owner) -> HttpResponse:
 @member_page
 def licence(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """One licence: its words, what became of it, and the cases that it covers."""
-    row = owned.licence(owner, number)
-    cases = owned.cases(owner).filter(case_sightings__licence=row).distinct().order_by("-number")
+    row = scoped.licence(owner, number)
+    cases = scoped.cases(owner).filter(case_sightings__licence=row).distinct().order_by("-number")
     history = page_of(request, LedgerChange.objects.filter(licences=row).order_by("-pk"), "history")
     effects = effects_of(list(history))
     values = {
@@ -98,12 +98,12 @@ def new_licence(request: HttpRequest, owner: Owner) -> HttpResponse:
 @decider_view
 def edit_licence(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Give a licence other words: tried first, then saved with the reason."""
-    return _written(request, owner, owned.licence(owner, number))
+    return _written(request, owner, scoped.licence(owner, number))
 
 
 def _written(request: HttpRequest, owner: Owner, row: Licence | None) -> HttpResponse:
     values = typed(request)
-    context: dict[str, object] = {"licence": row, "longest": LONGEST, "most_of_works": MOST_OF_WORKS}
+    context: dict[str, object] = {"licence": row, "longest": MAX_FIELD, "most_of_works": MAX_OF_WORKS}
     if request.method == "GET":
         values = values_of(row) if row else {name: said(request.GET.get(name, "")) for name in FIELDS}
         return show(request, owner, "web/licence-form.html", {**context, "values": values})
@@ -131,7 +131,7 @@ def _written(request: HttpRequest, owner: Owner, row: Licence | None) -> HttpRes
 @decider_view
 def end(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Let a licence end with a day, with the reason."""
-    row = owned.licence(owner, number)
+    row = scoped.licence(owner, number)
     context = {"licence": row, "day": timezone.localdate().isoformat()}
     if request.method == "GET":
         return show(request, owner, "web/licence-end.html", context)
@@ -187,7 +187,7 @@ def _page(request: HttpRequest, whole: str) -> str:
 
 def _table(request: HttpRequest, owner: Owner) -> list[NewLicence]:
     file = request.FILES.get("file")
-    if file is None or file.size is None or file.size > MOST_TABLE:
+    if file is None or file.size is None or file.size > MAX_TABLE:
         problem = _("No table came, or it is too large.")
         raise WrongUseError(problem, hint=_("`exhibit licence import FILE` takes larger ones."))
     return licences_in_table(owner, file.name or "", file.read())
@@ -203,4 +203,4 @@ def _save_table(request: HttpRequest, owner: Owner) -> HttpResponse:
 
 
 def _look(owner: Owner) -> None:
-    wiring.house().hint("ledger", waiting_changes(owner))
+    wiring.services().enqueue("ledger", waiting_changes(owner))

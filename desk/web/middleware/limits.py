@@ -7,9 +7,9 @@ from django.shortcuts import render
 
 from registry.accounts import tokens
 
-MOST_REQUEST = 128 * 1024 * 1024
+MAX_REQUEST = 128 * 1024 * 1024
 """Bytes of a request, its files included."""
-MOST_OF_NOBODY = 1024 * 1024
+MAX_OF_NOBODY = 1024 * 1024
 """Bytes of a request of somebody who isn't signed in and shows no valid token."""
 
 
@@ -19,7 +19,7 @@ def request_limit(answer: Callable[[HttpRequest], HttpResponseBase]) -> Callable
     def answered(request: HttpRequest) -> HttpResponseBase:
         told = request.META.get("CONTENT_LENGTH") or "0"
         size = int(told) if told.isdecimal() else 0
-        if size > MOST_OF_NOBODY and size > (most := _most(request)):
+        if size > MAX_OF_NOBODY and size > (most := _most(request)):
             return render(request, "413.html", {"most": most}, status=413)
         return answer(request)
 
@@ -29,4 +29,4 @@ def request_limit(answer: Callable[[HttpRequest], HttpResponseBase]) -> Callable
 def _most(request: HttpRequest) -> int:
     _kind, _, shown = request.headers.get("Authorization", "").partition(" ")
     known = request.user.is_authenticated or tokens.find(shown.strip()) is not None
-    return MOST_REQUEST if known else MOST_OF_NOBODY
+    return MAX_REQUEST if known else MAX_OF_NOBODY

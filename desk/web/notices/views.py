@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from desk.texts import ownership as ownership_words
+from desk.texts import ownership
 from desk.texts.sentences import in_words
 from desk.web.common.access import decider_view, number_in, said, takes
 from desk.web.common.pages import Telling, attached, decider_post, member_page, page_of, show
@@ -21,7 +21,7 @@ from registry.models import Case, Notice, Owner, User
 from registry.notices import notices
 from registry.notices.mail import may_have_left
 from workers.notices.addressees import addressee_of, proposals
-from workers.notices.contents import FIELDS, MOST_PLACES, QUESTIONS, gaps, items_of, letter, parts_of, us_unregistered
+from workers.notices.contents import FIELDS, MAX_PLACES, QUESTIONS, gaps, items_of, letter, parts_of, us_unregistered
 from workers.notices.signing import TEXT_NAME, file_of, read_mark, send_by_mail, sign
 from workers.services import wiring
 from workers.works.licences import day
@@ -39,7 +39,7 @@ CASES_AT_ONCE = 20
 PARTIES = 50
 """Parties that a new notice offers: those with the most confirmed cases."""
 
-MOST_GAPS = 10
+MAX_GAPS = 10
 """Things that are missing which a page names; the others are counted."""
 
 
@@ -102,7 +102,7 @@ def new_notice(request: HttpRequest, owner: Owner) -> HttpResponse:
 def _choice(owner: Owner, party: str, numbers: list[int]) -> dict[str, object]:
     """The cases of a party to choose from: ticked are those that were named, or those that no notice is about."""
     rows = notices.may_be_noticed(owner, party, numbers)
-    cases = [(one, getattr(one, "noticed", None)) for one in rows[: notices.MOST_CASES]]
+    cases = [(one, getattr(one, "noticed", None)) for one in rows[: notices.MAX_CASES]]
     shown = [(one, notice, one.number in numbers if numbers else notice is None) for one, notice in cases]
     left_out = sorted(set(numbers).difference(one.number for one, __ in cases))
     return {"cases": shown, "more": rows.count() - len(shown), "left_out": _(", ").join(map(str, left_out))}
@@ -134,9 +134,9 @@ def edit_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse
         "fields": {"sender_name": request.user.get_full_name(), "sender_email": request.user.email} | row.fields,
         "page": Paginator(items, CASES_AT_ONCE).get_page(request.GET.get("page")),
         "asked": words.QUESTIONS if row.kind == Notice.Kind.DMCA else (),
-        "proposals": proposals(wiring.house(), row),
-        "gaps": missing[:MOST_GAPS],
-        "more_gaps": len(missing[MOST_GAPS:]),
+        "proposals": proposals(wiring.services(), row),
+        "gaps": missing[:MAX_GAPS],
+        "more_gaps": len(missing[MAX_GAPS:]),
     }
     return show(request, owner, "web/notice-edit.html", values)
 
@@ -145,7 +145,7 @@ def _keep(request: HttpRequest, row: Notice) -> None:
     """Keep what was filled in; of a case, only what its own part of the form says."""
     given = {name: said(request.POST.get(name, "")) for name in FIELDS if name in request.POST}
     if (use := request.POST.get("use", "")).isdecimal() and len(use) < 3:
-        found = proposals(wiring.house(), row)
+        found = proposals(wiring.services(), row)
         given |= addressee_of(found[int(use)]) if int(use) < len(found) else {}
     notices.fill(row, given, list(given))
     for number in row.notice_cases.values_list("case__number", flat=True):
@@ -160,7 +160,7 @@ def notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     row = notices.notice(owner, number)
     items = items_of(row)
     made = letter(row, items) if row.state == Notice.State.DRAFT else None
-    signed = None if made else file_of(wiring.house(), row, TEXT_NAME)
+    signed = None if made else file_of(wiring.services(), row, TEXT_NAME)
     missing = gaps(row, items) if made else []
     text = made.whole if made else signed[0].decode() if signed else ""
     mail = getattr(row, "mail", None)
@@ -172,16 +172,16 @@ def notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "overdue": row.due_on is not None and row.due_on < timezone.localdate(),
         "page": Paginator(parts_of(text), 1).get_page(request.GET.get("page")),
         "read": read_mark(made) if made else "",
-        "warned": [(number, ownership_words.warnings(one)) for number, one in made.warned.items()] if made else [],
-        "gaps": missing[:MOST_GAPS],
-        "more_gaps": len(missing[MOST_GAPS:]),
+        "warned": [(number, ownership.warnings(one)) for number, one in made.warned.items()] if made else [],
+        "gaps": missing[:MAX_GAPS],
+        "more_gaps": len(missing[MAX_GAPS:]),
         "unregistered": us_unregistered(items) if row.kind == Notice.Kind.DMCA else [],
-        "items": [(one, *words.standings(one), max(0, len(one.there) - MOST_PLACES)) for one in items],
+        "items": [(one, *words.standings(one), max(0, len(one.there) - MAX_PLACES)) for one in items],
         "events": [(one, words.EVENTS.get(one.kind, one.kind), words.WAYS.get(one.words)) for one in row.events.all()],
         "happened": [(str(what), text) for what, text in words.HAPPENED.items()],
         "mail": mail,
         "maybe": mail is not None and may_have_left(mail),
-        "can_mail": bool(wiring.house().config.mail_url and row.fields.get("addressee_email")),
+        "can_mail": bool(wiring.services().config.mail_url and row.fields.get("addressee_email")),
         "today": timezone.localdate().isoformat(),
     }
     return show(request, owner, "web/notice.html", values)
@@ -197,7 +197,7 @@ def sign_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse
         if letter(row).warned and not request.POST.get("have-seen"):
             raise WrongUseError(_("Confirm that you have seen the warnings."))
         typed, mark = said(request.POST.get("name", "")), request.POST.get("read", "")
-        sign(wiring.house(), row, typed=typed, read=mark, by=request.user.get_username())
+        sign(wiring.services(), row, typed=typed, read=mark, by=request.user.get_username())
         messages.success(request, _("Signed. Nothing has been sent yet."))
     return redirect("notice", slug=owner.slug, number=number)
 
@@ -209,7 +209,7 @@ def send_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse
     how = request.POST.get("how", "")
     with Telling(request):
         if how == "mail":
-            send_by_mail(wiring.house(), row, by=by)
+            send_by_mail(wiring.services(), row, by=by)
             messages.success(request, _("It is on its way."))
         elif how == "hand":
             notices.sent_by_hand(row, by=by)
@@ -241,7 +241,7 @@ def track_notice(request: HttpRequest, owner: Owner, number: int) -> HttpRespons
 def notice_file(request: HttpRequest, owner: Owner, number: int, name: str) -> HttpResponse:
     """The signed bytes of a notice, to take away."""
     row = notices.notice(owner, number)
-    found = file_of(wiring.house(), row, name)
+    found = file_of(wiring.services(), row, name)
     if found is None:
         raise Http404
     takes(request, Evidence.PAPER, owner, notice=number, file=name)

@@ -12,15 +12,14 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from desk.texts.cases import decision_in_words
 from desk.texts.numbers import grouped
-from registry.accounts import feeds
-from registry.accounts import scoped as owned
+from registry.accounts import feeds, scoped
 from registry.models import MailChoice
 from registry.notifications import mail_choices
 from workers.notify.digests import SALT
 from workers.notify.mail import absolute
 from workers.services import wiring
 
-MOST = 50
+MAX_CASES = 50
 """Cases of a feed: the newest."""
 
 
@@ -30,7 +29,7 @@ def feed(request: HttpRequest, secret: str) -> HttpResponse:
     row = feeds.find(secret)
     if row is None:
         raise Http404
-    config = wiring.house().config
+    config = wiring.services().config
     start = f"/o/{row.owner.slug}/cases/"
     with translation.override(row.user.reads or translation.get_language()):
         made = Atom1Feed(
@@ -40,7 +39,7 @@ def feed(request: HttpRequest, secret: str) -> HttpResponse:
             language=translation.get_language(),
             feed_guid=f"tag:{config.log_origin},2026:{row.owner.slug}/cases",
         )
-        for case in owned.cases(row.owner).order_by("-opened_at", "-pk")[:MOST]:
+        for case in scoped.cases(row.owner).order_by("-opened_at", "-pk")[:MAX_CASES]:
             words = ngettext(
                 "%(party)s shows what may be a copy of “%(title)s” at %(number)s place.",
                 "%(party)s shows what may be a copy of “%(title)s” at %(number)s places.",

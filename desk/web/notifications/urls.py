@@ -2,16 +2,15 @@
 
 from django.urls import path
 
-from desk.web.notifications import feeds as feed_pages
-from desk.web.notifications import views as told_pages
+from desk.web.notifications import feeds, views
 
 told_patterns = [
-    path("o/<slug:slug>/told/", told_pages.told, name="told"),
-    path("o/<slug:slug>/told/mail", told_pages.choose_mail, name="choose-mail"),
-    path("o/<slug:slug>/told/feed", told_pages.change_feed, name="change-feed"),
-    path("feeds/<str:secret>/cases.atom", feed_pages.feed, name="feed"),
-    path("mail/unsubscribe/<str:token>", feed_pages.unsubscribe, name="unsubscribe"),
-    path("o/<slug:slug>/told/webhooks", told_pages.add_webhook, name="add-webhook"),
-    path("o/<slug:slug>/told/webhooks/<int:number>/", told_pages.webhook, name="webhook"),
-    path("o/<slug:slug>/told/webhooks/<int:number>/change", told_pages.change_webhook, name="change-webhook"),
+    path("o/<slug:slug>/told/", views.told, name="told"),
+    path("o/<slug:slug>/told/mail", views.choose_mail, name="choose-mail"),
+    path("o/<slug:slug>/told/feed", views.change_feed, name="change-feed"),
+    path("feeds/<str:secret>/cases.atom", feeds.feed, name="feed"),
+    path("mail/unsubscribe/<str:token>", feeds.unsubscribe, name="unsubscribe"),
+    path("o/<slug:slug>/told/webhooks", views.add_webhook, name="add-webhook"),
+    path("o/<slug:slug>/told/webhooks/<int:number>/", views.webhook, name="webhook"),
+    path("o/<slug:slug>/told/webhooks/<int:number>/change", views.change_webhook, name="change-webhook"),
 ]

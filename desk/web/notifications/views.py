@@ -11,8 +11,7 @@ from desk.texts.sentences import in_words
 from desk.web.common.access import manages, member_view, member_view_of, shows_secret
 from desk.web.common.pages import manager_post, member_page, page_of, show
 from exhibit.errors import ExhibitError
-from registry.accounts import feeds
-from registry.accounts import scoped as owned
+from registry.accounts import feeds, scoped
 from registry.models import Feed, MailChoice, Owner, Role, User
 from registry.notifications import events, mail_choices
 from workers.notify import webhooks
@@ -32,7 +31,7 @@ def _values(request: HttpRequest, owner: Owner) -> dict[str, object]:
         "choice": mail_choices.choice(owner, request.user),
         "choices": MailChoice.HowOften.choices,
         "feed": Feed.objects.filter(owner=owner, user=request.user).first(),
-        "webhooks": owned.webhooks(owner),
+        "webhooks": scoped.webhooks(owner),
         "kinds": [(kind.value, kind.label) for kind in webhooks.OFFERED],
         "may_manage": manages(request, owner),
     }
@@ -66,7 +65,7 @@ def change_feed(request: HttpRequest, owner: Owner) -> HttpResponseBase:
 def _make_feed(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     assert isinstance(request.user, User)
     secret = feeds.make(owner, request.user, by=request.user.get_username())
-    address = absolute(wiring.house().config, reverse("feed", kwargs={"secret": secret}))
+    address = absolute(wiring.services().config, reverse("feed", kwargs={"secret": secret}))
     return show(request, owner, "web/told.html", _values(request, owner) | {"feed_address": address})
 
 
@@ -77,7 +76,7 @@ def add_webhook(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     url = request.POST.get("url", "").strip()
     by = request.user.get_username()
     try:
-        row, secret = webhooks.add_webhook(wiring.house(), owner, url, request.POST.getlist("kind"), by=by)
+        row, secret = webhooks.add_webhook(wiring.services(), owner, url, request.POST.getlist("kind"), by=by)
     except ExhibitError as error:
         values = {"error": in_words(error), "url": url[:200], "chosen": request.POST.getlist("kind")}
         return show(request, owner, "web/told.html", _values(request, owner) | values, status=422)
@@ -88,7 +87,7 @@ def add_webhook(request: HttpRequest, owner: Owner) -> HttpResponseBase:
 @member_view_of(Role.OWNER)
 def webhook(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """One webhook, and what came of each message."""
-    row = owned.webhook(owner, number)
+    row = scoped.webhook(owner, number)
     deliveries = row.deliveries.select_related("event").order_by("-pk")
     return show(request, owner, "web/webhook.html", {"webhook": row, "page": page_of(request, deliveries)})
 
@@ -96,7 +95,7 @@ def webhook(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
 @manager_post
 def change_webhook(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Pause it, resume it, test it, remove it, or send one message again."""
-    row, by = owned.webhook(owner, number), request.user.get_username()
+    row, by = scoped.webhook(owner, number), request.user.get_username()
     do = request.POST.get("do", "")
     if do == "remove":
         webhooks.remove_webhook(row, by=by)
@@ -105,10 +104,10 @@ def change_webhook(request: HttpRequest, owner: Owner, number: int) -> HttpRespo
     if do == "pause":
         webhooks.pause(row, webhooks.BY_A_MEMBER, by=by)
     elif do == "resume":
-        webhooks.resume(wiring.house(), row, by=by)
+        webhooks.resume(wiring.services(), row, by=by)
     elif do == "test":
-        wiring.house().hint("deliver", [events.record_test(row).pk])
+        wiring.services().enqueue("deliver", [events.record_test(row).pk])
         messages.success(request, _("A test is on its way; what comes of it stands below within some seconds."))
     elif do == "again":
-        webhooks.send_again(wiring.house(), owned.message(row, request.POST.get("delivery", "")))
+        webhooks.send_again(wiring.services(), scoped.message(row, request.POST.get("delivery", "")))
     return redirect("webhook", slug=owner.slug, number=number)

@@ -16,7 +16,7 @@ from registry.db.running import SILENT
 from workers.operations import health
 from workers.operations.backlog import dismiss, try_again
 from workers.operations.cost import costs_of
-from workers.operations.status import COST_DAYS, figures
+from workers.operations.status import COST_DAYS, status_of
 from workers.pipeline.steps import step_in_words
 from workers.services import wiring
 
@@ -24,10 +24,10 @@ from workers.services import wiring
 @require_safe
 @operator_view
 def operator(request: HttpRequest) -> HttpResponse:
-    """How the house is: what is amiss first, then the figures."""
-    found = figures(wiring.house())
-    checks = health.checks(found, wiring.house().config, in_words)
-    costs = costs_of(found.taken, wiring.house().config.processor_hour_price)
+    """How the installation is: what is amiss first, then the figures."""
+    found = status_of(wiring.services())
+    checks = health.checks(found, wiring.services().config, in_words)
+    costs = costs_of(found.taken, wiring.services().config.processor_hour_price)
     values = {
         "found": found,
         "amiss": [one for one in checks if not one.ok],
@@ -54,7 +54,7 @@ def retry(request: HttpRequest) -> HttpResponse:
     """Let what was given up be tried again: rows of a step, those with one reason or all."""
     step, error = _given_up(request)
     try:
-        count = try_again(wiring.house().hint, step, error)
+        count = try_again(wiring.services().enqueue, step, error)
     except WrongUseError as wrong:
         messages.error(request, in_words(wrong))
         return redirect("operator")

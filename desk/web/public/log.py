@@ -45,7 +45,7 @@ def entries(request: HttpRequest, path: str) -> HttpResponse:
 
 
 def _newest() -> LogCheckpoint | None:
-    return LogCheckpoint.objects.filter(origin=wiring.house().log.origin).order_by("-size").first()
+    return LogCheckpoint.objects.filter(origin=wiring.services().log.origin).order_by("-size").first()
 
 
 def _tile(path: str, level: int) -> Tile:

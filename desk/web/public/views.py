@@ -17,7 +17,7 @@ from desk.web.middleware.failures import each_within
 from evidence.accuracy.error_rates import CLASSES
 from exhibit.config.config import Config
 from exhibit.machine import DATABASE_SILENT
-from registry.accounts import scoped as owned
+from registry.accounts import scoped
 from registry.models import User
 from workers.log.accuracy import present_accuracy
 from workers.operations.checks import disk_check
@@ -33,7 +33,7 @@ SECONDS_FOR_HEALTH = 1.5
 def home(request: HttpRequest) -> HttpResponse:
     """The cases of the one owner that the person is a member of; where there are more or none, the list of owners."""
     assert isinstance(request.user, User)
-    owners = owned.owners_of(request.user)
+    owners = scoped.owners_of(request.user)
     if len(owners) == 1:
         return redirect("cases", slug=owners[0].slug)
     return redirect("owners")
@@ -62,11 +62,11 @@ def _database_answers() -> bool:
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
     """Figures for Prometheus, for whoever shows the token and asks from a network that is set; else 404."""
-    if not _may_measure(request, wiring.house().config):
+    if not _may_measure(request, wiring.services().config):
         raise Http404
     if not each_within(SECONDS_FOR_HEALTH, database=_database_answers)["database"]:
         return HttpResponse(DATABASE_SILENT, status=503, content_type="text/plain")
-    return HttpResponse(house_metrics(wiring.house()), content_type=CONTENT_TYPE_LATEST)
+    return HttpResponse(house_metrics(wiring.services()), content_type=CONTENT_TYPE_LATEST)
 
 
 def _may_measure(request: HttpRequest, config: Config) -> bool:

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from desk.web.common.access import number_in, said
 from desk.web.common.pages import decider_post
 from exhibit.errors import NotFoundError, RefusedError, WrongUseError
-from registry.accounts import scoped as owned
+from registry.accounts import scoped
 from registry.crawls import canaries
 from registry.models import Owner
 from workers.services import wiring
@@ -17,11 +17,11 @@ from workers.services import wiring
 @decider_post
 def plant(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Say that a page of the owner's shows a known copy of a work."""
-    watch = owned.watch_numbered(owner, number)
+    watch = scoped.watch_numbered(owner, number)
     url, work = said(request.POST.get("url", "")), said(request.POST.get("work", ""))
     try:
-        wiring.house().guard.check_url(url)
-        shown = owned.work(owner, number_in(work) or 0)
+        wiring.services().guard.check_url(url)
+        shown = scoped.work(owner, number_in(work) or 0)
         canaries.plant(shown, watch, url, by=request.user.get_username())
     except NotFoundError:
         messages.error(request, _("There is no work with this number."))
@@ -37,7 +37,7 @@ def plant(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
 @decider_post
 def withdraw(request: HttpRequest, owner: Owner, number: int, canary: int) -> HttpResponse:
     """Expect a known copy no longer."""
-    row = owned.canary(owner, canary)
+    row = scoped.canary(owner, canary)
     canaries.withdraw(row, by=request.user.get_username())
     messages.success(request, _("It is no longer expected. What earlier runs made of it stays."))
     return redirect("watch", slug=owner.slug, number=number)

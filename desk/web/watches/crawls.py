@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from desk.texts.refusals import end_in_words, inquiry_in_words, refusal_in_words
 from desk.web.common.pages import decider_post, member_page, page_of, show
-from registry.accounts import scoped as owned
+from registry.accounts import scoped
 from registry.crawls import watching
 from registry.models import UNFINISHED, CaseSighting, Crawl, FrontierUrl, Inquiry, Owner, Picture
 
@@ -69,8 +69,8 @@ def progress_of(crawl: Crawl) -> Progress:
 @member_page
 def crawl(request: HttpRequest, owner: Owner, watch_number: int, number: int) -> HttpResponse:
     """One crawl: what it visited, what it saw, what it refused and why."""
-    row = owned.crawl(owner, watch_number, number)
-    counts = owned.refusal_counts(row)
+    row = scoped.crawl(owner, watch_number, number)
+    counts = scoped.refusal_counts(row)
     reason = request.GET.get("reason", "")
     rows = row.refusals.filter(reason=reason) if reason in counts else row.refusals
     page = page_of(request, rows.order_by("reason", "pk"))
@@ -89,7 +89,7 @@ def crawl(request: HttpRequest, owner: Owner, watch_number: int, number: int) ->
 @member_page
 def progress(request: HttpRequest, owner: Owner, watch_number: int, number: int) -> HttpResponse:
     """The part of a page that says how far a crawl is; it asks for itself again until the crawl has ended."""
-    row = owned.crawl(owner, watch_number, number)
+    row = scoped.crawl(owner, watch_number, number)
     values = {"crawl": row, "watch": row.watch, "progress": progress_of(row)}
     return show(request, owner, "web/crawl-progress.html", values)
 
@@ -97,7 +97,7 @@ def progress(request: HttpRequest, owner: Owner, watch_number: int, number: int)
 @decider_post
 def stop(request: HttpRequest, owner: Owner, watch_number: int, number: int) -> HttpResponse:
     """Let a crawl end with what it has."""
-    row = owned.crawl(owner, watch_number, number)
+    row = scoped.crawl(owner, watch_number, number)
     if watching.stop(row, by=request.user.get_username()):
         messages.success(request, _("The run ends with what it has."))
     return redirect("crawl", slug=owner.slug, watch_number=watch_number, number=number)

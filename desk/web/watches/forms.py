@@ -18,7 +18,7 @@ from registry.models import Watch
 
 MEGABYTE = 1_000_000
 HOUR = timedelta(hours=1)
-LEAST_DELAY = 0.5
+MIN_DELAY = 0.5
 """Seconds between two requests to a host that anybody may set on the site."""
 
 PERIODS = (
@@ -68,7 +68,7 @@ class WatchForm(forms.Form):
     )
     delay = forms.FloatField(
         label=_("Seconds between two requests to a host"),
-        min_value=LEAST_DELAY,
+        min_value=MIN_DELAY,
         max_value=60,
         widget=forms.NumberInput(attrs={"step": "any"}),
         help_text=_("At least half a second. Where robots.txt asks for more, we wait longer."),

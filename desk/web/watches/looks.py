@@ -4,7 +4,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from crawler.formats.job import SourceKind
-from crawler.site_probe import LONGEST, Look, Proposal, Robots
+from crawler.site_probe import MAX_ADDRESS, Look, Proposal, Robots
 from desk.texts.refusals import refusal_in_words
 from desk.web.common.access import said
 from exhibit.errors import RefusedError
@@ -13,7 +13,7 @@ from workers.services import wiring
 
 PASSING = ("unreachable", "too-slow", "http-403", "http-429", "http-5")
 """Beginnings of reasons why a look fails that may be gone when the watch runs."""
-MOST_SOURCES = 50
+MAX_SOURCES = 50
 KINDS = (SourceKind.SITE, SourceKind.SITEMAP, SourceKind.FEED, SourceKind.LIST)
 
 
@@ -24,7 +24,7 @@ def looked_at(request: HttpRequest) -> dict[str, object]:
     """
     address = said(request.POST.get("address", ""))
     try:
-        look = look_at_site(wiring.house(), address)
+        look = look_at_site(wiring.services(), address)
     except RefusedError as error:
         problem: dict[str, object] = {"address": address, "problem": refusal_in_words(error.reason, error.message)}
         if not error.reason.startswith(PASSING):
@@ -66,7 +66,7 @@ def choice(one: Proposal, *, chosen: bool) -> dict[str, object]:
 def places(given: list[str]) -> list[Proposal]:
     """Places as a form sends them, kind and address; what isn't one is left out."""
     found = []
-    for kind, _blank, url in (one.partition(" ") for one in given[:MOST_SOURCES]):
-        if kind in KINDS and 0 < len(url) <= LONGEST:
+    for kind, _blank, url in (one.partition(" ") for one in given[:MAX_SOURCES]):
+        if kind in KINDS and 0 < len(url) <= MAX_ADDRESS:
             found.append(Proposal(SourceKind(kind), url))
     return found

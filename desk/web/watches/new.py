@@ -54,6 +54,6 @@ def make(request: HttpRequest, owner: Owner) -> HttpResponse:
 
 
 def _made(owner: Owner, form: WatchForm, chosen: list[Proposal], by: str) -> Watch:
-    check_addresses(wiring.house(), [one.url for one in chosen])
+    check_addresses(wiring.services(), [one.url for one in chosen])
     given = form.settings()
     return watching.add_watch(owner, given.pop("name"), [(str(one.kind), one.url) for one in chosen], **given, by=by)

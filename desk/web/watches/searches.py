@@ -11,8 +11,7 @@ from desk.web.common.pages import decider_form, manager_post, member_page, show
 from desk.web.watches.forms import SearchWatchForm
 from desk.web.watches.views import run_at_once
 from exhibit.errors import ExhibitError, WrongUseError
-from registry.crawls import crawling, watching
-from registry.crawls import inquiries as searching
+from registry.crawls import crawling, inquiries, watching
 from registry.models import Owner
 from workers.crawls.search_keys import keep_key
 from workers.crawls.search_services import service_of, services, words_of
@@ -24,7 +23,7 @@ def searches(request: HttpRequest, owner: Owner) -> HttpResponse:
     """The searches that can be asked, and for which of them the owner has a key; never the key itself."""
     keys = {row.service: row for row in owner.search_keys.defer("encrypted")}
     values = {
-        "services": [(name, one, keys.get(name)) for name, one in sorted(services(wiring.house().config).items())],
+        "services": [(name, one, keys.get(name)) for name, one in sorted(services(wiring.services().config).items())],
         "may_keep": manages(request, owner),
     }
     return show(request, owner, "web/searches.html", values)
@@ -34,7 +33,7 @@ def searches(request: HttpRequest, owner: Owner) -> HttpResponse:
 def keep(request: HttpRequest, owner: Owner, service: str) -> HttpResponse:
     """Keep the owner's key for a search."""
     try:
-        keep_key(wiring.house(), owner, service, request.POST.get("key", ""), by=request.user.get_username())
+        keep_key(wiring.services(), owner, service, request.POST.get("key", ""), by=request.user.get_username())
     except WrongUseError:
         messages.error(request, _("This can't be a key. Paste it as the service shows it, in one line."))
     else:
@@ -45,7 +44,7 @@ def keep(request: HttpRequest, owner: Owner, service: str) -> HttpResponse:
 @manager_post
 def drop(request: HttpRequest, owner: Owner, service: str) -> HttpResponse:
     """Forget the owner's key for a search."""
-    searching.drop_key(owner, service, by=request.user.get_username())
+    inquiries.drop_key(owner, service, by=request.user.get_username())
     messages.success(request, _("The key is removed."))
     return redirect("searches", slug=owner.slug)
 
@@ -53,7 +52,7 @@ def drop(request: HttpRequest, owner: Owner, service: str) -> HttpResponse:
 @decider_form
 def new(request: HttpRequest, owner: Owner, service: str) -> HttpResponse:
     """A watch that asks a search with the owner's key."""
-    found = service_of(wiring.house().config, service)
+    found = service_of(wiring.services().config, service)
     form = SearchWatchForm(
         request.POST if request.method == "POST" else None,
         name=watching.free_name(owner, found.name),

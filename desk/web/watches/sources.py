@@ -11,7 +11,7 @@ from desk.texts.sentences import in_words
 from desk.web.common.pages import Telling, decider_form, decider_post, show
 from desk.web.watches.looks import looked_at, places
 from exhibit.errors import ExhibitError, RefusedError
-from registry.accounts import scoped as owned
+from registry.accounts import scoped
 from registry.crawls import watching
 from registry.models import Owner, Watch
 from workers.crawls.site_probe import check_addresses
@@ -42,7 +42,7 @@ def add(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     row = _watch_of_sites(owner, number)
     chosen = [(str(one.kind), one.url) for one in places(request.POST.getlist("source"))]
     try:
-        check_addresses(wiring.house(), [url for _kind, url in chosen])
+        check_addresses(wiring.services(), [url for _kind, url in chosen])
         watching.change_sources(row, add=chosen, by=request.user.get_username())
     except ExhibitError as error:
         messages.error(request, refusal_in_words(error.reason) if isinstance(error, RefusedError) else in_words(error))
@@ -67,7 +67,7 @@ def remove(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
 
 def _watch_of_sites(owner: Owner, number: int) -> Watch:
     """A watch over the web: files are chosen on the server, and a search has no places."""
-    row = owned.watch_numbered(owner, number)
+    row = scoped.watch_numbered(owner, number)
     if not watching.visits_sites(row):
         raise Http404
     return row

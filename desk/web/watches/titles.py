@@ -10,7 +10,7 @@ from workers.services import wiring
 
 def search_title(service: str) -> str:
     """What people call a search; its short name where the operator no longer offers it."""
-    found = services(wiring.house().config).get(service)
+    found = services(wiring.services().config).get(service)
     return service if found is None else found.name
 
 

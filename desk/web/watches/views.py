@@ -14,7 +14,7 @@ from desk.web.common.pages import Telling, decider_form, decider_post, member_pa
 from desk.web.watches.crawls import progress_of
 from desk.web.watches.forms import WatchForm, reads_files
 from exhibit.errors import ExhibitError
-from registry.accounts import scoped as owned
+from registry.accounts import scoped
 from registry.crawls import canaries, watching
 from registry.crawls.revisits import is_past
 from registry.models import Crawl, Owner, Watch
@@ -26,8 +26,8 @@ from workers.steps.crawls.plan import start_now
 @member_page
 def watches(request: HttpRequest, owner: Owner) -> HttpResponse:
     """The owner's watches with their last crawls."""
-    page = page_of(request, owned.watches(owner))
-    last = owned.last_crawls(page)
+    page = page_of(request, scoped.watches(owner))
+    last = scoped.last_crawls(page)
     values = {"page": page, "rows": [_row(row, last.get(row.pk)) for row in page]}
     return show(request, owner, "web/watches.html", values)
 
@@ -40,7 +40,7 @@ def _row(watch: Watch, last: Crawl | None) -> dict[str, object]:
 @member_page
 def watch(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """One watch: its sources, its schedule, what it may spend, its crawls."""
-    row = owned.watch_numbered(owner, number)
+    row = scoped.watch_numbered(owner, number)
     page = page_of(request, row.crawls.order_by("-number"))
     under_way = watching.crawl_under_way(row)
     values = {
@@ -61,7 +61,7 @@ def watch(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
 @decider_form
 def edit(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Set name, schedule, budget and politeness of a watch."""
-    row = owned.watch_numbered(owner, number)
+    row = scoped.watch_numbered(owner, number)
     form = WatchForm(request.POST if request.method == "POST" else None, watch=row)
     if form.is_valid():
         try:
@@ -85,13 +85,13 @@ def _change(row: Watch, form: WatchForm, by: str) -> None:
 @decider_post
 def run(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Start the watch now, beside its times."""
-    return run_at_once(request, owned.watch_numbered(owner, number))
+    return run_at_once(request, scoped.watch_numbered(owner, number))
 
 
 def run_at_once(request: HttpRequest, row: Watch) -> HttpResponse:
     """Start a watch and lead to its run; or to the watch, with a sentence why it doesn't start."""
     with Telling(request):
-        started = start_now(wiring.house(), row)
+        started = start_now(wiring.services(), row)
         return redirect("crawl", slug=row.owner.slug, watch_number=row.number, number=started.number)
     return redirect("watch", slug=row.owner.slug, number=row.number)
 
@@ -99,7 +99,7 @@ def run_at_once(request: HttpRequest, row: Watch) -> HttpResponse:
 @decider_post
 def pause(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Start no more crawls of the watch, or start them again."""
-    row = owned.watch_numbered(owner, number)
+    row = scoped.watch_numbered(owner, number)
     with Telling(request):
         if request.POST.get("to") == "resume":
             watching.resume(row, by=request.user.get_username())
@@ -111,7 +111,7 @@ def pause(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
 @decider_form
 def remove(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Ask whether the watch may go, and let it go."""
-    row = owned.watch_numbered(owner, number)
+    row = scoped.watch_numbered(owner, number)
     if request.method != "POST":
         return show(request, owner, "web/watch-remove.html", {"watch": row})
     with Telling(request):

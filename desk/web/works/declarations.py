@@ -8,12 +8,12 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
-from desk.texts import ownership as ownership_words
+from desk.texts import ownership
 from desk.texts.sentences import in_words
 from desk.web.common.access import number_in, said, takes
 from desk.web.common.pages import Telling, decider_form, decider_post, member_page, show
 from exhibit.errors import ExhibitError, NotFoundError, WrongUseError
-from registry.accounts import scoped as owned
+from registry.accounts import scoped
 from registry.log.audit_log import Evidence
 from registry.models import Owner, Work
 from workers.services import wiring
@@ -36,7 +36,7 @@ FROM_FILE = {
 @decider_form
 def edit(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
     """Change what is declared; gaps may be filled with what the file states."""
-    row = owned.work(owner, number)
+    row = scoped.work(owner, number)
     error = ""
     if request.method == "POST":
         try:
@@ -58,8 +58,8 @@ def edit(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
         "values": _typed(request) if error else _present(row, fill="fill" in request.GET),
         "stated": {name: row.metadata.get(key, "") for name, key in FROM_FILE.items()},
         "gaps": any(row.metadata.get(key) and not getattr(row, name) for name, key in FROM_FILE.items()),
-        "author_kinds": ownership_words.AUTHOR_KINDS.items(),
-        "mediums": ownership_words.MEDIUMS.items(),
+        "author_kinds": ownership.AUTHOR_KINDS.items(),
+        "mediums": ownership.MEDIUMS.items(),
         "version": row.changes.count(),
     }
     return show(request, owner, "web/edit-work.html", values, status=400 if error else 200)
@@ -68,7 +68,7 @@ def edit(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
 @decider_post
 def answer(request: HttpRequest, owner: Owner, number: int, remark: int) -> HttpResponseBase:
     """Record why a doubt doesn't stand against the work."""
-    row = owned.work(owner, number).remarks.filter(pk=remark).select_related("work__owner").first()
+    row = scoped.work(owner, number).remarks.filter(pk=remark).select_related("work__owner").first()
     if row is None:
         raise Http404
     with Telling(request):
@@ -80,15 +80,15 @@ def answer(request: HttpRequest, owner: Owner, number: int, remark: int) -> Http
 @decider_post
 def attach(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
     """Keep a document beside a work."""
-    row = owned.work(owner, number)
+    row = scoped.work(owner, number)
     file = request.FILES.get("file")
     with Telling(request):
         if file is None:
             raise WrongUseError(_("Choose a file."))
-        if (file.size or 0) > declaring.MOST_ATTACHMENT:
+        if (file.size or 0) > declaring.MAX_ATTACHMENT:
             raise WrongUseError(_("The document is too large."))
         about, by = said(request.POST.get("about", "")), request.user.get_username()
-        declaring.attach(wiring.house(), row, str(file.name), file.read(), about=about, by=by)
+        declaring.attach(wiring.services(), row, str(file.name), file.read(), about=about, by=by)
         messages.success(request, _("The document is kept byte for byte; its digest is in the log."))
     return redirect("work", slug=owner.slug, number=number)
 
@@ -96,10 +96,10 @@ def attach(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
 @member_page
 def attachment(request: HttpRequest, owner: Owner, number: int, attachment: int) -> HttpResponseBase:
     """A document beside a work, as it came."""
-    row = owned.attachment(owner, number, attachment)
+    row = scoped.attachment(owner, number, attachment)
     assert row.digest is not None
     try:
-        stream = wiring.house().blobs.open(row.digest)
+        stream = wiring.services().blobs.open(row.digest)
     except NotFoundError:
         messages.error(request, _("This document was removed for good."))
         return redirect("work", slug=owner.slug, number=number)
@@ -110,14 +110,14 @@ def attachment(request: HttpRequest, owner: Owner, number: int, attachment: int)
 @decider_post
 def detach(request: HttpRequest, owner: Owner, number: int, attachment: int) -> HttpResponseBase:
     """Take a document off a work."""
-    declaring.detach(owned.attachment(owner, number, attachment), by=request.user.get_username())
+    declaring.detach(scoped.attachment(owner, number, attachment), by=request.user.get_username())
     return redirect("work", slug=owner.slug, number=number)
 
 
 @decider_post
 def remove(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
     """Stop looking for copies of a work."""
-    row = owned.work(owner, number)
+    row = scoped.work(owner, number)
     remove_work(row, by=request.user.get_username())
     text = _("Copies of “%(title)s” are searched for no more. Its cases and evidence stay.")
     messages.success(request, text % {"title": row.title})

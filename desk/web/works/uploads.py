@@ -17,14 +17,14 @@ from desk.texts import uploads as upload_words
 from desk.texts.sentences import in_words
 from desk.web.common.access import number_in, said
 from desk.web.common.pages import decider_form, decider_post, member_page, page_of, show
-from desk.web.middleware.limits import MOST_REQUEST
+from desk.web.middleware.limits import MAX_REQUEST
 from exhibit.errors import ExhibitError, RefusedError
-from registry.accounts import scoped as owned
+from registry.accounts import scoped
 from registry.models import Owner, Upload, UploadLine
 from workers.services import wiring
 from workers.works import uploads as uploading
 
-MOST_LEFT_OUT = 1_000
+MAX_LEFT_OUT = 1_000
 """Files that one portion may name as too large."""
 
 LINES_SHOWN = 100
@@ -51,7 +51,7 @@ def add(request: HttpRequest, owner: Owner) -> HttpResponseBase:
             announced=number_in(request.POST.get("announced")) or len(files),
         )
         if files:
-            uploading.receive(wiring.house(), upload, _sent(request))
+            uploading.receive(wiring.services(), upload, _sent(request))
             uploading.close(upload)
     except ExhibitError as error:
         return _told(request, error, reverse("add-works", args=[owner.slug]))
@@ -61,7 +61,7 @@ def add(request: HttpRequest, owner: Owner) -> HttpResponseBase:
 @member_page
 def uploads(request: HttpRequest, owner: Owner) -> HttpResponse:
     """What was brought, newest first."""
-    page = page_of(request, owned.uploads(owner))
+    page = page_of(request, scoped.uploads(owner))
     far = uploading.progress_of(page.object_list)
     rows = [(one, far[one.pk]) for one in page]
     values = {"page": page, "rows": rows}
@@ -71,7 +71,7 @@ def uploads(request: HttpRequest, owner: Owner) -> HttpResponse:
 @member_page
 def upload(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """One upload: how far it is, what couldn't be registered, and a way to send what is missing."""
-    row = owned.upload(owner, number)
+    row = scoped.upload(owner, number)
     problems = page_of(request, uploading.problems(row))
     lines = uploading.lines_without_files(row)
     values = {
@@ -91,7 +91,7 @@ def upload(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
 @member_page
 def progress(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """How far an upload is, as a part of its page."""
-    row = owned.upload(owner, number)
+    row = scoped.upload(owner, number)
     far = uploading.progress_of([row])[row.pk]
     answer = show(request, owner, "web/upload-progress.html", {"upload": row, "progress": far})
     if far.done and request.headers.get("HX-Request"):
@@ -102,9 +102,9 @@ def progress(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
 @decider_post
 def files(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
     """Take a portion of files."""
-    row = owned.upload(owner, number)
+    row = scoped.upload(owner, number)
     try:
-        uploading.receive(wiring.house(), row, _sent(request), _left_out(request))
+        uploading.receive(wiring.services(), row, _sent(request), _left_out(request))
     except ExhibitError as error:
         return _told(request, error, reverse("upload", args=[owner.slug, number]))
     return _gone_on(request, row)
@@ -113,14 +113,14 @@ def files(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
 @member_page
 def received(request: HttpRequest, owner: Owner, number: int) -> JsonResponse:
     """Names and sizes of the files that are here, so that nobody sends them twice."""
-    row = owned.upload(owner, number)
+    row = scoped.upload(owner, number)
     return JsonResponse({"files": list(uploading.received(row).values_list("name", "size"))})
 
 
 @decider_post
 def close(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
     """Note that all files have been sent."""
-    row = owned.upload(owner, number)
+    row = scoped.upload(owner, number)
     uploading.close(row)
     return _gone_on(request, row)
 
@@ -128,15 +128,15 @@ def close(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
 @decider_post
 def again(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
     """Try once more what was given up."""
-    row = owned.upload(owner, number)
-    uploading.try_again(wiring.house(), row)
+    row = scoped.upload(owner, number)
+    uploading.try_again(wiring.services(), row)
     return redirect("upload", slug=owner.slug, number=number)
 
 
 @member_page
 def results(request: HttpRequest, owner: Owner, number: int) -> StreamingHttpResponse:
     """What came of each file, as CSV."""
-    row = owned.upload(owner, number)
+    row = scoped.upload(owner, number)
     name = f"{owner.slug}-upload-{number}-results.csv"
     answer = StreamingHttpResponse(_lines(row), content_type="text/csv; charset=utf-8")
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
@@ -172,9 +172,9 @@ def _plain(text: str) -> str:
 
 def _limits() -> dict[str, int]:
     return {
-        "most_bytes": wiring.house().limits.max_bytes,
-        "most_request": MOST_REQUEST,
-        "most_files": uploading.MOST_FILES,
+        "most_bytes": wiring.services().limits.max_bytes,
+        "most_request": MAX_REQUEST,
+        "most_files": uploading.MAX_FILES,
     }
 
 
@@ -195,7 +195,7 @@ def _left_out(request: HttpRequest) -> list[tuple[str, int]]:
     """What the browser didn't send because it is too large."""
     try:
         given = json.loads(request.POST.get("left_out", "[]"))
-        return [(str(name), int(size)) for name, size in given][:MOST_LEFT_OUT]
+        return [(str(name), int(size)) for name, size in given][:MAX_LEFT_OUT]
     except (ValueError, TypeError, RecursionError):
         return []
 

@@ -11,14 +11,14 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import cache_control
 
 from desk.schemas import works as schemas
-from desk.texts import ownership as ownership_words
+from desk.texts import ownership
 from desk.texts.masks import masks
 from desk.texts.past import search_in_words
 from desk.web.common.access import number_in, said, takes
 from desk.web.common.pages import Telling, attached, decider_post, member_page, page_of, show
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
-from registry.accounts import scoped as owned
+from registry.accounts import scoped
 from registry.log.audit_log import Evidence
 from registry.models import Owner, OwnershipRemark
 from registry.works import works as searching
@@ -62,8 +62,8 @@ def works(request: HttpRequest, owner: Owner) -> HttpResponse:
 @member_page
 def work(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """One work: what was declared, what speaks against it, its proofs, where it was seen, and its history."""
-    row = owned.work(owner, number)
-    found = searching.seen_in(owned.cases(owner).filter(work=row))
+    row = scoped.work(owner, number)
+    found = searching.seen_in(scoped.cases(owner).filter(work=row))
     past = schemas.past(row)
     searches = [search_in_words(one) for one in past["search"]]
     history = page_of(request, row.changes.all(), "history")
@@ -72,19 +72,17 @@ def work(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "pictures": [one.picture for one in row.work_pictures.select_related("picture").order_by("pk")],
         "masked": [one["sentence"] for picture in row.work_pictures.all() for one in masks(picture)],
         "conflict": row.conflicts.order_by("earlier_registered_at").first(),
-        "remarks": [ownership_words.said_of(one) for one in row.remarks.order_by("answered_at", "pk")],
-        "terms": ownership_words.term_rows(terms(row)),
-        "stated": ownership_words.stated_rows(row.metadata),
-        "kind": ownership_words.plain("author_kind", row.author_kind),
-        "medium": ownership_words.plain("medium", row.medium) if row.medium else "",
+        "remarks": [ownership.said_of(one) for one in row.remarks.order_by("answered_at", "pk")],
+        "terms": ownership.term_rows(terms(row)),
+        "stated": ownership.stated_rows(row.metadata),
+        "kind": ownership.plain("author_kind", row.author_kind),
+        "medium": ownership.plain("medium", row.medium) if row.medium else "",
         "registration": registration_of(row),
         "attachments": row.attachments.filter(removed_at=None),
         "page": page_of(request, found),
         "deposits": row.deposits.all(),
         "history": history,
-        "changes": [
-            (one, ownership_words.KINDS.get(one.kind, one.kind), ownership_words.change_rows(one)) for one in history
-        ],
+        "changes": [(one, ownership.KINDS.get(one.kind, one.kind), ownership.change_rows(one)) for one in history],
         "searches": searches,
         "seen_before": past["seen_before"],
     }
@@ -94,9 +92,9 @@ def work(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
 @decider_post
 def make_deposit(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Make a deposit record of what is declared now."""
-    row = owned.work(owner, number)
+    row = scoped.work(owner, number)
     with Telling(request):
-        made = deposits.make_deposit(wiring.house(), row, by=request.user.get_username())
+        made = deposits.make_deposit(wiring.services(), row, by=request.user.get_username())
         messages.success(request, _("Deposit record %(number)d is ready.") % {"number": made.number})
     return redirect("work", slug=owner.slug, number=number)
 
@@ -104,9 +102,9 @@ def make_deposit(request: HttpRequest, owner: Owner, number: int) -> HttpRespons
 @member_page
 def deposit(request: HttpRequest, owner: Owner, number: int, deposit: int) -> HttpResponseBase:
     """A deposit record with the receipts of this moment."""
-    row = owned.deposit(owner, number, deposit)
+    row = scoped.deposit(owner, number, deposit)
     with Telling(request):
-        file = in_a_file(partial(deposits.assemble_deposit, wiring.house(), row))
+        file = in_a_file(partial(deposits.assemble_deposit, wiring.services(), row))
         takes(request, Evidence.DEPOSIT, owner, number=deposit, work=number)
         name = f"{deposits.deposit_name(row)}.zip"
         return FileResponse(file, as_attachment=True, filename=name, content_type="application/zip")
@@ -116,9 +114,9 @@ def deposit(request: HttpRequest, owner: Owner, number: int, deposit: int) -> Ht
 @member_page
 def record(request: HttpRequest, owner: Owner, number: int, deposit: int) -> HttpResponse:
     """The record itself, in the installation's first language."""
-    row = owned.deposit(owner, number, deposit)
+    row = scoped.deposit(owner, number, deposit)
     with Telling(request):
-        files = deposits.record_files(wiring.house(), row)
+        files = deposits.record_files(wiring.services(), row)
         takes(request, Evidence.DEPOSIT, owner, number=deposit, work=number)
         name, data = min(files.items(), key=lambda one: len(one[0]))
         return attached(data, name, "application/pdf")
@@ -135,6 +133,6 @@ def picture(request: HttpRequest, owner: Owner, digest: str) -> HttpResponse:
         raise Http404 from error
     side = LARGE if request.GET.get("size") == "large" else SMALL
     try:
-        return HttpResponse(shown(wiring.house(), owned.picture(owner, named), side), content_type="image/jpeg")
+        return HttpResponse(shown(wiring.services(), scoped.picture(owner, named), side), content_type="image/jpeg")
     except ExhibitError as error:
         raise Http404 from error

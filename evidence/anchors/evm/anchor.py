@@ -30,7 +30,7 @@ SEARCHED_BLOCKS = 200
 GAS = 46_000
 """Units of gas for a checkpoint, rounded up."""
 
-MOST_GAS = 4 * GAS
+MAX_GAS = 4 * GAS
 """What no transaction for a checkpoint may use, whatever the node says."""
 
 FEW = 10
@@ -179,7 +179,7 @@ class EvmAnchor:
         if self._node.call("eth_getTransactionByHash", _hash_of(pending.transaction)) is not None:
             fate = self._node.fate_of(_hash_of(pending.transaction))
             if fate is not None and fate.failed:
-                if 2 * sent.gas > MOST_GAS:
+                if 2 * sent.gas > MAX_GAS:
                     raise ServiceMissingError("The chain included the transaction, and it failed.")
                 return self._renewed(pending, gas=2 * sent.gas)
             return self._at_todays_price(pending, sent) if fate is None else pending
@@ -223,8 +223,8 @@ class EvmAnchor:
     def _signed(self, digest: Digest, *, nonce: int | None = None, gas: int = 0) -> bytes:
         data = keccak256(b"anchor(bytes32)")[:4] + digest.raw
         needed = self._needed(self._contract, data)
-        if needed > MOST_GAS:
-            raise ServiceMissingError(f"The node says that a checkpoint needs {needed:,} gas, more than {MOST_GAS:,}.")
+        if needed > MAX_GAS:
+            raise ServiceMissingError(f"The node says that a checkpoint needs {needed:,} gas, more than {MAX_GAS:,}.")
         return self._transaction(self._contract, data, max(needed, gas), nonce)
 
     def _needed(self, to: bytes, data: bytes) -> int:

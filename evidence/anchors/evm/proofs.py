@@ -27,7 +27,7 @@ MAX_PROOF = 1 << 17
 EVENT = keccak256(b"Anchored(bytes32,uint256)")
 
 _RECEIPTS_ROOT, _NUMBER, _TIME = 5, 8, 11
-_LEAST_FIELDS = 15
+_MIN_FIELDS = 15
 _LATEST = 253_402_300_799  # the end of the year 9999
 T = TypeVar("T")
 
@@ -130,7 +130,7 @@ def read_header(chain: int, header: bytes) -> tuple[EvmBlock, bytes]:
         header: RLP; fields that later forks have added behind the first 15 are allowed.
     """
     fields = rlp.as_list(rlp.decode(header))
-    if len(fields) < _LEAST_FIELDS:
+    if len(fields) < _MIN_FIELDS:
         raise IntegrityError("The block header lacks fields.")
     root, seconds = rlp.as_bytes(fields[_RECEIPTS_ROOT]), rlp.as_number(fields[_TIME])
     if len(root) != 32 or seconds > _LATEST:

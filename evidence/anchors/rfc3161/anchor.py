@@ -32,7 +32,7 @@ MAX_REVOCATION_LIST = 700_000
 KEPT_FOR = 600.0
 """Seconds for which a fetched revocation list serves further stamps, and one that can't be had isn't asked for."""
 
-MOST_LISTS = 8
+MAX_LISTS = 8
 """Revocation lists that are asked for with one stamp."""
 
 _HEADERS = {"Content-Type": "application/timestamp-query", "Accept": "application/timestamp-reply"}
@@ -149,7 +149,7 @@ class Rfc3161Anchor:
 
     def _list_urls(self, stamp: Stamp) -> list[str]:
         named = dict.fromkeys(url for certificate in self._chain(stamp) for url in _revocation_urls(certificate))
-        return list(named)[:MOST_LISTS]
+        return list(named)[:MAX_LISTS]
 
     def _lists(self, stamp: Stamp) -> Iterator[tuple[str, bytes]]:
         for url in self._list_urls(stamp):

@@ -12,7 +12,7 @@ from evidence.capture.boxes import Place
 if TYPE_CHECKING:
     from playwright.async_api import ElementHandle, Frame, Page
 
-MOST_PLACES = 20
+MAX_PLACES = 20
 HOWS = ("shown", "background", "offered", "linked")
 """How a page uses an image: shows its bytes, has it as a background, offers it beside others of another size
 (``srcset``), or links to it around a smaller one. The first that is found counts."""
@@ -103,7 +103,7 @@ async def measure(elements: Sequence[tuple[str, "ElementHandle"]], width: int) -
     """
     places: list[Place] = []
     for how, element in elements:
-        if len(places) >= MOST_PLACES or (places and places[0].how != how):
+        if len(places) >= MAX_PLACES or (places and places[0].how != how):
             break
         try:
             box = await element.bounding_box()

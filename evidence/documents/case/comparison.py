@@ -13,7 +13,7 @@ from exhibit.types import Decision, Verification
 NOT_COMPARED = 256
 TEXT_WIDTH, GUTTER, INSET = 166, 4, 2
 """Millimetres, as the template has them: of the lines, between the pictures of a row, within their frames."""
-LEAST_HEIGHT = 20
+MIN_HEIGHT = 20
 """Millimetres of a frame without a picture."""
 
 
@@ -91,7 +91,7 @@ def plates_height(plates: tuple[Plate, ...], album: Album, most: int) -> int:
     """Millimetres of height at which the tallest of the pictures in a row is as wide as its column, if not too many."""
     column = (TEXT_WIDTH - (len(plates) - 1) * GUTTER) / len(plates) - 2 * INSET
     shapes = [album.size(plate.path) for plate in plates if plate.path is not None]
-    return min(most, ceil(max((column * height / width for width, height in shapes), default=LEAST_HEIGHT) + 2 * INSET))
+    return min(most, ceil(max((column * height / width for width, height in shapes), default=MIN_HEIGHT) + 2 * INSET))
 
 
 def plate(path: str, role: str, pictures: Pictures, album: Album, wording: Wording, across: int) -> Plate:

@@ -15,8 +15,8 @@ from evidence.documents.typeset.blocks import Callout, Cell, Line, Section, Styl
 from evidence.documents.typeset.fonts import FontSet
 from evidence.facts.case import SightingFacts
 
-LONGEST_TITLE = 160
-LONGEST_ADDRESS = 2000
+MAX_TITLE = 160
+MAX_ADDRESS = 2000
 """Characters: more would not stay on a page."""
 
 
@@ -46,7 +46,7 @@ def evidence_list(case: SealedFacts, wording: Wording, fonts: FontSet) -> bytes:
 def _cells(number: int, item: _Item, wording: Wording) -> tuple[Cell, ...]:
     first, *rest = item.files
     files = wording.say("cnlist.many", path=first, n=len(rest)) if rest else first
-    address = (Line(wording.clipped(item.address, LONGEST_ADDRESS), Style.MONO),) if item.address else ()
+    address = (Line(wording.clipped(item.address, MAX_ADDRESS), Style.MONO),) if item.address else ()
     return (
         Cell((Line(str(number)),)),
         Cell((Line(item.words), *address, Line(files, Style.MONO))),
@@ -58,11 +58,11 @@ def _cells(number: int, item: _Item, wording: Wording) -> tuple[Cell, ...]:
 def _items(case: SealedFacts, wording: Wording) -> Iterator[_Item]:
     facts, say = case.facts, wording.say
     for picture in facts.work.pictures:
-        title = wording.clipped(facts.work.title, LONGEST_TITLE)
+        title = wording.clipped(facts.work.title, MAX_TITLE)
         words = say("cnlist.work", title=title, width=picture.width, height=picture.height)
         yield _Item(words, say("cnlist.work_source", day=wording.day(facts.work.registered_at)), (picture.file,))
     for document in facts.work.attachments:
-        title = wording.clipped(document.title, LONGEST_TITLE)
+        title = wording.clipped(document.title, MAX_TITLE)
         yield _Item(say("cnlist.document", title=title), say("cnlist.document_source"), (document.file,))
     if facts.work.registration is not None:
         yield _Item(say("cnlist.registration"), say("cnlist.proofs_source"), ("data/work/registration.json",))

@@ -11,7 +11,7 @@ from evidence.documents.typeset.blocks import Line, Row, Setting, Speaker, Style
 from exhibit.errors import WrongUseError
 from exhibit.types import Verification
 
-LONGEST_TEXT = 600
+MAX_TEXT = 600
 """Characters of one value that are shown; the attached data holds the rest."""
 
 
@@ -78,7 +78,7 @@ class Wording:
         """The date in the local zone, or in UTC without one."""
         return moment.astimezone(self.zone or UTC).strftime("%Y-%m-%d")
 
-    def clipped(self, text: str, limit: int = LONGEST_TEXT) -> str:
+    def clipped(self, text: str, limit: int = MAX_TEXT) -> str:
         """The text, cut after ``limit`` characters with a note of how many follow."""
         if len(text) <= limit:
             return text

@@ -13,8 +13,8 @@ from evidence.facts.case import CaseFacts, MatchFacts, SightingFacts, WitnessFac
 from exhibit.types import Decision
 
 DRAWN = ("side-by-side", "overlay")
-LONGEST_ADDRESS = 150
-LONGEST_NAME = 60
+MAX_ADDRESS = 150
+MAX_NAME = 60
 ACROSS = 1
 
 
@@ -29,8 +29,8 @@ def case_card(case: ReportCase, label: str, pictures: Pictures, album: Album, wo
         wording: the document's language.
     """
     facts = case.facts
-    title = wording.clipped(facts.work.title or wording.say("document.unknown"), LONGEST_NAME)
-    party = wording.clipped(facts.party.name, LONGEST_NAME)
+    title = wording.clipped(facts.work.title or wording.say("document.unknown"), MAX_NAME)
+    party = wording.clipped(facts.party.name, MAX_NAME)
     return Card(
         title=wording.say("report.case_heading", case=facts.number, title=title, party=party),
         label=label,
@@ -85,13 +85,13 @@ def _seen(facts: CaseFacts, first: SightingFacts, wording: Wording) -> list[Row]
     """The first place, and how many more there are."""
     last = max(one.last_seen for one in facts.sightings)
     start = min(one.first_seen for one in facts.sightings)
-    pages = [wording.clipped(first.page_url or first.image_url, LONGEST_ADDRESS)]
+    pages = [wording.clipped(first.page_url or first.image_url, MAX_ADDRESS)]
     rows = [wording.row("page_url", Speaker.RECORDED, *pages, style=Style.MONO)]
     if len(facts.sightings) > 1:
         more = wording.say("card.more_places", n=len(facts.sightings) - 1)
         rows[0] = Row(rows[0].label, (*rows[0].lines, Line(more, Style.QUIET)), rows[0].speaker)
     if first.page_url:
-        image = wording.clipped(first.image_url, LONGEST_ADDRESS)
+        image = wording.clipped(first.image_url, MAX_ADDRESS)
         rows.append(wording.row("image_url", Speaker.RECORDED, image, style=Style.MONO))
     seen = wording.say("card.seen", first=wording.time(start), last=wording.time(last))
     return [*rows, wording.row("seen", Speaker.RECORDED, seen)]
@@ -145,4 +145,4 @@ def _witnessed(witnesses: tuple[WitnessFacts, ...], wording: Wording) -> str:
     if earliest is None or earliest.time is None:
         return wording.say("witness.none")
     key = "card.witnessed_development" if earliest.development else "card.witnessed"
-    return wording.say(key, time=wording.time(earliest.time), name=wording.clipped(earliest.name, LONGEST_NAME))
+    return wording.say(key, time=wording.time(earliest.time), name=wording.clipped(earliest.name, MAX_NAME))

@@ -9,7 +9,7 @@ from evidence.documents.typeset.blocks import Block, Cell, Line, Section, Style,
 
 SHOWN_CRAWLS = 60
 SHOWN_SOURCES = 4
-LONGEST_SOURCE = 160
+MAX_SOURCE = 160
 
 
 def coverage_section(report: ReportFacts, wording: Wording) -> Section:
@@ -76,7 +76,7 @@ def _crawl_cells(crawl: CrawlCoverage, wording: Wording) -> tuple[Cell, ...]:
 
 def _sources(crawl: CrawlCoverage, wording: Wording) -> tuple[Line, ...]:
     every = (crawl.source, *crawl.further)
-    shown = tuple(Line(wording.clipped(one, LONGEST_SOURCE), Style.MONO) for one in every[:SHOWN_SOURCES])
+    shown = tuple(Line(wording.clipped(one, MAX_SOURCE), Style.MONO) for one in every[:SHOWN_SOURCES])
     left = len(every) - len(shown)
     return (*shown, Line(wording.say("card.more_places", n=left), Style.QUIET)) if left else shown
 

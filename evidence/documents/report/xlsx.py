@@ -17,9 +17,9 @@ from evidence.documents.report.facts import ReportCase
 from evidence.documents.report.rows import COLUMNS, Column, Value, case_rows
 from evidence.documents.typeset.compiler import showable
 
-MOST_ROWS = 1_048_576
+MAX_ROWS = 1_048_576
 """Rows of one sheet, as the format has it; further ones stand on another."""
-MOST_CHARACTERS = 32_767
+MAX_CHARACTERS = 32_767
 """Characters of one cell."""
 EPOCH = datetime(1899, 12, 30, tzinfo=UTC)
 """Day 0 of the serial dates (ECMA-376 part 1, 18.17.4.1, for dates from 1900-03-01 on)."""
@@ -55,7 +55,7 @@ def xlsx_rows(cases: Iterable[ReportCase]) -> XlsxRows:
     return XlsxRows("".join(rows).encode(), len(rows))
 
 
-def write_xlsx(out: BinaryIO, parts: Iterable[XlsxRows], most_rows: int = MOST_ROWS) -> None:
+def write_xlsx(out: BinaryIO, parts: Iterable[XlsxRows], most_rows: int = MAX_ROWS) -> None:
     """Write the workbook, part by part; starts another sheet where one is full.
 
     Args:
@@ -130,7 +130,7 @@ def _cell(value: Value, column: Column) -> str:
 
 
 def _text(value: str, style: int) -> str:
-    shown = _NOT_XML.sub("\ufffd", showable(value, frozenset()))[:MOST_CHARACTERS]
+    shown = _NOT_XML.sub("\ufffd", showable(value, frozenset()))[:MAX_CHARACTERS]
     shown = _ESCAPE.sub("_x005F_", shown)
     styled = f' s="{style}"' if style else ""
     return f'<c t="inlineStr"{styled}><is><t xml:space="preserve">{escape(shown)}</t></is></c>'

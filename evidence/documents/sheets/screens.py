@@ -10,7 +10,7 @@ from evidence.documents.typeset.pictures import Album, Pictures
 from evidence.facts.case import CaseFacts, SightingFacts
 from exhibit.errors import UnreadablePictureError
 
-MOST, HEIGHT = 6, 190
+MAX_SCREENS, HEIGHT = 6, 190
 """Screenshots of a sheet, and most millimetres of each."""
 NAME = "/screenshot-boxed.png"
 RECORD = "/network.json"
@@ -23,14 +23,14 @@ def screens_sections(
     blocks: list[Block] = []
     last = [(one.number, *_last(one, wording)) for one in facts.sightings]
     there = [one for one in last if one[1]]
-    for number, path, time in there[:MOST]:
+    for number, path, time in there[:MAX_SCREENS]:
         blocks.append(Text(wording.say("capture.screen", n=number, time=time, path=path)))
         data = pictures.get(path)
         found = {} if data is None else {path: _cut(data, first_place(pictures, path))}
         shown = plate(path, "screenshot-boxed", found, album, wording, 1)
         blocks.append(Plates((shown,), plates_height((shown,), album, HEIGHT)))
-    if len(there) > MOST:
-        words = wording.say("capture.more_screens", shown=MOST, all=len(there), path=there[-1][1])
+    if len(there) > MAX_SCREENS:
+        words = wording.say("capture.more_screens", shown=MAX_SCREENS, all=len(there), path=there[-1][1])
         blocks.append(Quiet(words))
     return (Section(wording.say("heading.screens"), tuple(blocks), level),) if blocks else ()
 

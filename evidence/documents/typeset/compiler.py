@@ -30,7 +30,7 @@ KEPT_FOR = 12
 
 _MISSING_GLYPH = re.compile(r'the text `"(.+?)"` could not be displayed', re.DOTALL)
 _ESCAPED = re.compile(r"\\u\{([0-9a-fA-F]+)\}")
-MOST_MARKS = 8
+MAX_MARKS = 8
 """Marks in a row that any language may need on one letter; more of them would pile up over other lines."""
 _KEPT_INVISIBLE = "\u200c\u200d"
 """Joiners, which some scripts can't be read without."""
@@ -87,7 +87,7 @@ def showable(value: Any, hidden: frozenset[str]) -> Any:  # noqa: ANN401 - any J
     """A copy of JSON data in which each character that can't be shown stands as its code point.
 
     Controls, invisible formatting (direction overrides among them), private and unassigned characters count as such:
-    a reader must see what is there. So do marks on one letter beyond :data:`MOST_MARKS`. Line breaks and tabs become
+    a reader must see what is there. So do marks on one letter beyond :data:`MAX_MARKS`. Line breaks and tabs become
     spaces.
     """
     if isinstance(value, str):
@@ -111,7 +111,7 @@ def _shown_text(text: str, hidden: frozenset[str]) -> str:
     shown, marks = [], 0
     for sign in text:
         marks = marks + 1 if unicodedata.category(sign) in {"Mn", "Me"} else 0
-        shown.append(_code_point(sign) if marks > MOST_MARKS else _shown(sign, hidden))
+        shown.append(_code_point(sign) if marks > MAX_MARKS else _shown(sign, hidden))
     return "".join(shown)
 
 

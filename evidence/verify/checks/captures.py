@@ -23,10 +23,10 @@ from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, UnreadablePictureError
 from exhibit.pictures.decode import Limits, inspect
 
-MOST_CAPTURES = 400
+MAX_CAPTURES = 400
 """So many captures are looked at; a bundle could list so many that a verifier would never end."""
 MAX_WARC = 256 << 20
-MOST_UNPACKED = 512 << 20
+MAX_UNPACKED = 512 << 20
 """Bytes that packed bodies of a record give, in all layers."""
 APART = timedelta(seconds=2)
 """By how much two clocks of one visit may differ: one is set right now and then, the other isn't."""
@@ -118,8 +118,8 @@ def _each(inspection: Inspection, facts: CaseFacts) -> Iterator[tuple[SightingFa
     every = [(one, number, of) for one in facts.sightings for number, of in enumerate(one.captures, 1)]
     for place, (sighting, number, stated) in enumerate(every):
         name = f"{sighting.number:02d}-{number}"
-        if place >= MOST_CAPTURES:
-            yield sighting, not_checked(f"capture:{name}", f"Only the first {MOST_CAPTURES} captures are looked at.")
+        if place >= MAX_CAPTURES:
+            yield sighting, not_checked(f"capture:{name}", f"Only the first {MAX_CAPTURES} captures are looked at.")
         elif not stated.files and stated.image is None:
             yield sighting, not_checked(f"capture:{name}", "Nothing was kept of this visit.")
         elif not stated.files:
@@ -198,7 +198,7 @@ def _agrees(capture: _Capture) -> str:
 
 
 def _answers(data: bytes, what: str) -> list[_Answer]:
-    answers, room = [], Room(MOST_UNPACKED)
+    answers, room = [], Room(MAX_UNPACKED)
     for record in read_warc(data, what):
         if record.kind != "response":
             continue
@@ -207,7 +207,7 @@ def _answers(data: bytes, what: str) -> list[_Answer]:
             body = None if _leads_on(response) else response.body(room)
         except FormatError:
             body = None
-        _expect(room.left >= 0, f"{what} unpacks to more than {MOST_UNPACKED} bytes.")
+        _expect(room.left >= 0, f"{what} unpacks to more than {MAX_UNPACKED} bytes.")
         digest = None if body is None else Digest.of(body)
         answers.append(_Answer(record, plain_url(record.url), response, digest))
     return answers

@@ -39,7 +39,7 @@ AREA_TOLERANCE = 0.01
 WORK_ALONE = "none"
 """The kind of party in the record of a work that is about no use of it."""
 STOOD_IN = " A reduced picture stood in for a withheld one; that it shows the same is the sealer's word."
-MOST_COMPUTED = 200
+MAX_COMPUTED = 200
 """So many matches are computed anew; a bundle could list so many that a verifier would never end."""
 SHOWN = {
     "screenshot": "what screenshots show",
@@ -87,7 +87,7 @@ def check_case(inspection: Inspection, facts: CaseFacts, makers: Makers | None) 
     for place, match in enumerate(facts.matches):
         pictures = (seen[match.picture], registered[match.work_picture])
         said = _turn_problem(match, pictures) if facts.made_with is not None else ""
-        computed = decoded if place < MOST_COMPUTED else None
+        computed = decoded if place < MAX_COMPUTED else None
         name = f"match:{match.number:02d}"
         yield failed(name, said) if said else _check_match(inspection, match, pictures, computed)
         if match.verification.probability is not None:
@@ -214,7 +214,7 @@ def _check_match(
     if match.verification.transform is None:
         return not_checked(name, "No alignment was sealed, so there is nothing to compute anew.")
     if decoded is None:
-        return not_checked(name, f"Only the first {MOST_COMPUTED} matches are computed anew.")
+        return not_checked(name, f"Only the first {MAX_COMPUTED} matches are computed anew.")
     try:
         files = [_shown(inspection, picture) for picture in pictures]
         return _recomputed(match, pictures, files, [decoded(file) for file in files])

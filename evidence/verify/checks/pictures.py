@@ -15,7 +15,7 @@ JPEG = {"MPO": "JPEG"}
 """A JPEG of several pictures is one for readers of the first."""
 SMALL = 64
 """Pixels of a side below which a picture and its reduced one aren't compared: each pixel weighs too much there."""
-MOST_REDUCED = 200
+MAX_REDUCED = 200
 """So many reduced pictures are decoded and held against what they stand for."""
 CELLS, UNLIKE, AT_LEAST = 8, 16.0, 512
 """Rows and columns of fields whose mean colours are compared, of a picture and its reduced one; levels that may be
@@ -25,7 +25,7 @@ between them; and pixels of the longer side that are left when both are decoded:
 def check_pictures(inspection: Inspection, facts: CaseFacts) -> Check:
     """``pictures``: each has the format and the size that the facts state, and is what its reduced one shows."""
     every = dict.fromkeys((*facts.work.pictures, *(sighting.picture for sighting in facts.sightings)))
-    unread, left = "", MOST_REDUCED
+    unread, left = "", MAX_REDUCED
     for stated in every:
         file = stated.file
         try:
@@ -36,7 +36,7 @@ def check_pictures(inspection: Inspection, facts: CaseFacts) -> Check:
             stand_in = _stand_in(inspection, stated)
             left -= bool(stand_in)
             if left < 0:
-                unread = f"Only the first {MOST_REDUCED} reduced pictures are held against what they stand for."
+                unread = f"Only the first {MAX_REDUCED} reduced pictures are held against what they stand for."
             elif stand_in:
                 whole, file = _fields(inspection, file), stand_in
                 if np.abs(whole - _fields(inspection, file)).max() > UNLIKE:

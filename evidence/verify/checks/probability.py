@@ -14,7 +14,7 @@ from exhibit.types import LATER, Count
 
 TOLERANCE = 0.0002
 """Most by which sealed and recomputed probability differ: the last of four decimals may be rounded otherwise."""
-MOST_CALIBRATIONS = 16
+MAX_CALIBRATIONS = 16
 """So many calibrations are read; the facts of the product name one or a few."""
 
 
@@ -54,9 +54,9 @@ def read_calibrations(inspection: Inspection, facts: CaseFacts) -> Calibrations:
     first = {stated.digest: stated for stated in reversed(facts.calibrations)}
     wanted = {match.verification.calibration for match in facts.matches}
     used = [digest for digest in first if digest in wanted]
-    more = not_checked("probability", f"Only {MOST_CALIBRATIONS} calibrations are read.")
+    more = not_checked("probability", f"Only {MAX_CALIBRATIONS} calibrations are read.")
     found: dict[Digest | None, Calibration | Check] = dict.fromkeys(used, more)
-    found.update({digest: _read(inspection, first[digest]) for digest in used[:MOST_CALIBRATIONS]})
+    found.update({digest: _read(inspection, first[digest]) for digest in used[:MAX_CALIBRATIONS]})
     return found
 
 

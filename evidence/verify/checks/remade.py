@@ -22,7 +22,7 @@ from exhibit.errors import ExhibitError
 from exhibit.pictures.decode import decode
 from exhibit.types import Matrix, Verification
 
-MOST_DRAWN = 60
+MAX_DRAWN = 60
 """So many matches are drawn once more."""
 BLOCK, UNLIKE = 16, 6.0
 """Side of the squares in which drawings are compared, and the mean difference in levels that may be in each."""
@@ -80,7 +80,7 @@ def _check_drawings(
     registered = {picture.digest: picture.file for picture in facts.work.pictures}
     seen = {sighting.picture.digest: sighting.picture.file for sighting in facts.sightings}
     count, others = 0, []
-    for match in drawn[:MOST_DRAWN]:
+    for match in drawn[:MAX_DRAWN]:
         transform = match.verification.transform
         if transform is None:
             return failed("drawings", f"Match {match.number} has drawings, and no alignment to draw them by.")
@@ -100,8 +100,8 @@ def _check_drawings(
             others.append(path)
     if others:
         return not_checked("drawings", f"{others[0]} is drawn otherwise here. {_other_tools(tools)}")
-    if len(drawn) > MOST_DRAWN:
-        words = f"The drawings of the first {MOST_DRAWN} matches are what their pictures give; the others weren't made."
+    if len(drawn) > MAX_DRAWN:
+        words = f"The drawings of the first {MAX_DRAWN} matches are what their pictures give; the others weren't made."
         return not_checked("drawings", words)
     return passed("drawings", f"{count} drawings, made again from the pictures and their alignments, look the same.")
 

@@ -16,7 +16,7 @@ from evidence.verify.checks.inspection import Inspection
 from evidence.verify.checks.proofs import UNKNOWN
 from exhibit.errors import ExhibitError, IntegrityError
 
-MOST = 64
+MAX_KEYS = 64
 _NAME = re.compile(r"([0-9a-f]{16})\.(?:pem|sig)")
 MAX_PEM = 4096
 
@@ -37,8 +37,8 @@ def check_countersignatures(inspection: Inspection) -> Iterator[Check]:
     """One ``countersignature:`` for each that the bundle holds."""
     names = [name for name in inspection.contents.names if name.startswith(COUNTERSIGNATURES)]
     stems = {match[1] for name in names if (match := _NAME.fullmatch(name.removeprefix(COUNTERSIGNATURES)))}
-    if len(stems) > MOST or any(not _NAME.fullmatch(name.removeprefix(COUNTERSIGNATURES)) for name in names):
-        yield failed("countersignatures", f"{COUNTERSIGNATURES} holds other files, or more than {MOST} signatures.")
+    if len(stems) > MAX_KEYS or any(not _NAME.fullmatch(name.removeprefix(COUNTERSIGNATURES)) for name in names):
+        yield failed("countersignatures", f"{COUNTERSIGNATURES} holds other files, or more than {MAX_KEYS} signatures.")
         return
     for stem in sorted(stems):
         yield _check_countersignature(inspection, stem)

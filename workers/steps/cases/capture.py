@@ -14,36 +14,36 @@ from registry.cases.history import Said
 from registry.crawls.crawling import denials
 from registry.crawls.sightings import blocked
 from registry.db import steps
-from registry.log import audit_log as trail
+from registry.log import audit_log
 from registry.models import Bundle, Capture, Case, Sighting, StepState
 from workers.services.disk import NEARLY_FULL, disk_is_full
-from workers.services.wiring import House
+from workers.services.wiring import Services
 from workers.steps.cases.seal import WAIT_FOR_CAPTURES
 
 
-def capture_sightings(house: House, ids: Sequence[int]) -> None:
+def capture_sightings(services: Services, ids: Sequence[int]) -> None:
     """Visit each place once and record what came of it; a page that has gone is an outcome like any other."""
-    claimed = steps.claim(Capture, ids, house.stale_after)
-    if disk_is_full(house, share=0.5):
+    claimed = steps.claim(Capture, ids, services.stale_after)
+    if disk_is_full(services, share=0.5):
         steps.hold_up(Capture, claimed, NEARLY_FULL)
         return
     for pk in claimed:
         with steps.ending(Capture, [pk]):
-            _capture(house, pk)
+            _capture(services, pk)
 
 
-def _capture(house: House, pk: int) -> None:
+def _capture(services: Services, pk: int) -> None:
     row = Capture.objects.select_related("sighting__picture", "case").get(pk=pk)
     sighting = row.sighting
     captured = _unvisited(sighting) or _allowed(
-        house.capturer.capture(sighting.page_url, sighting.image_url, sighting.picture.digest, denials())
+        services.capturer.capture(sighting.page_url, sighting.image_url, sighting.picture.digest, denials())
     )
     files = [
         {
             "role": file.role,
             "name": file.name,
             "media_type": file.media_type,
-            "digest": house.blobs.put(file.data).hex,
+            "digest": services.blobs.put(file.data).hex,
             "size": len(file.data),
         }
         for file in captured.files
@@ -62,16 +62,16 @@ def _capture(house: House, pk: int) -> None:
             finished_at=captured.finished,
             files=files,
             digests=sorted(one.hex for one in captured.digests),
-            next_at=recaptures.next_visit(outcomes, captured.finished, house.config.recapture_days),
+            next_at=recaptures.next_visit(outcomes, captured.finished, services.config.recapture_days),
         )
         again: list[Said] = [(f"again-{standing}", {})] if row.number > 1 else []
         history.record(row.case, "captured", "", *again, words=captured.sentence)
-        trail.captured(row.case, captured.outcome, files)
+        audit_log.captured(row.case, captured.outcome, files)
         steps.finish(Capture, [pk])
         recaptures.look_after(case)
     waiting = Bundle.objects.filter(case=row.case, state="todo")
     waiting.filter(not_before__lte=now() + WAIT_FOR_CAPTURES).update(not_before=None)  # not what can still be undone
-    house.hint("seal", list(waiting.values_list("pk", flat=True)))
+    services.enqueue("seal", list(waiting.values_list("pk", flat=True)))
 
 
 def _unvisited(sighting: Sighting) -> Captured | None:

@@ -6,17 +6,17 @@ from exhibit.clock import now
 from registry.cases.ledger import look_at_cases
 from registry.db import steps
 from registry.models import LedgerChange
-from workers.services.wiring import House
+from workers.services.wiring import Services
 
 WORK_SECONDS = 240.0
 """After so long a change is put off where it is, well before the time limit of its task."""
 
 
-def look_at_ledger(house: House, ids: Sequence[int]) -> None:
+def look_at_ledger(services: Services, ids: Sequence[int]) -> None:
     """Look at the cases that each change concerns; one that takes long is gone on with in another message."""
-    for pk in steps.claim(LedgerChange, ids, house.stale_after):
+    for pk in steps.claim(LedgerChange, ids, services.stale_after):
         if look_at_cases(LedgerChange.objects.get(pk=pk), WORK_SECONDS):
             steps.finish(LedgerChange, [pk])
         else:
             steps.wait(LedgerChange, pk, now())
-            house.hint("ledger", [pk])
+            services.enqueue("ledger", [pk])

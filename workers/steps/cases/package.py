@@ -22,7 +22,7 @@ from workers.evidence.package_contents import contents_files
 from workers.evidence.packages import File, Recipient, _members
 from workers.pictures.kept_files import all_kept, remove_unused
 from workers.services.disk import NEARLY_FULL, disk_is_full
-from workers.services.wiring import House
+from workers.services.wiring import Services
 
 WORK_SECONDS = 240.0
 """After so long a package is put off after the bundle at hand, well before the time limit of its task."""
@@ -30,31 +30,31 @@ WORK_SECONDS = 240.0
 WAIT_FOR_SEAL = timedelta(seconds=5)
 
 
-def make_packages(house: House, ids: Sequence[int]) -> None:
+def make_packages(services: Services, ids: Sequence[int]) -> None:
     """Make each package that waits, bundle by bundle; one that takes long is gone on with in another message."""
-    for pk in steps.claim(Package, ids, house.stale_after):
+    for pk in steps.claim(Package, ids, services.stale_after):
         package = Package.objects.select_related("owner").get(pk=pk)
-        if disk_is_full(house):
+        if disk_is_full(services):
             steps.hold_up(Package, [pk], NEARLY_FULL)
             continue
         with steps.ending(Package, [pk]):
             try:
-                if _make(house, package):
+                if _make(services, package):
                     steps.wait(Package, pk, now() + WAIT_FOR_SEAL)
-                elif not _finish(house, package):
-                    _put_off(house, package)
+                elif not _finish(services, package):
+                    _put_off(services, package)
             except InterruptedError:  # the time is over, or it was removed or begun again meanwhile
-                _put_off(house, package)
+                _put_off(services, package)
 
 
-def _put_off(house: House, package: Package) -> None:
+def _put_off(services: Services, package: Package) -> None:
     """Go on in another message, unless the package is another process's by now."""
     mine = Package.objects.filter(pk=package.pk, state=StepState.DOING, claimed_at=package.claimed_at)
     if mine.update(state=StepState.TODO, not_before=None, held_since=None, attempts=0):
-        house.hint("package", [package.pk])
+        services.enqueue("package", [package.pk])
 
 
-def _make(house: House, package: Package) -> int:
+def _make(services: Services, package: Package) -> int:
     """Make the bundles that are still to be made; returns how many aren't sealed yet.
 
     Raises:
@@ -62,7 +62,7 @@ def _make(house: House, package: Package) -> int:
         ExhibitError: a bundle can't be had.
     """
     bundles = list(package.bundles.select_related("case__owner", "case__work").order_by("case__number"))
-    package.files = [one for one in package.files if Digest.from_hex(one["digest"]) in house.blobs]
+    package.files = [one for one in package.files if Digest.from_hex(one["digest"]) in services.blobs]
     if "of" not in package.progress:
         Package.objects.filter(pk=package.pk, state=StepState.DOING).update(progress={"of": len(bundles)})
     made = {one.get("bundle") for one in package.files}
@@ -77,7 +77,7 @@ def _make(house: House, package: Package) -> int:
             unsealed += 1
             _check_goes_on(bundle)
         else:
-            _add(house, package, _bundle_file(house, package, bundle))
+            _add(services, package, _bundle_file(services, package, bundle))
     return unsealed
 
 
@@ -88,40 +88,40 @@ def _check_goes_on(bundle: Bundle) -> None:
         raise WrongUseError(sentence, hint="Decide the case again, and ask for the ZIP anew.")
 
 
-def _bundle_file(house: House, package: Package, bundle: Bundle) -> File:
+def _bundle_file(services: Services, package: Package, bundle: Bundle) -> File:
     """Write one bundle with the receipts of now, in pieces, and keep it."""
-    folder = house.config.data_dir / "packages" / str(package.pk)
+    folder = services.config.data_dir / "packages" / str(package.pk)
     folder.mkdir(parents=True, exist_ok=True)
     ending = "" if package.recipient == Recipient.COURT else "-without-originals"
     name = Path(bundle_name(bundle))
     with tempfile.NamedTemporaryFile(dir=folder) as temporary:
         out = cast("BinaryIO", temporary)
         if package.recipient == Recipient.COURT:
-            assemble(house, bundle, out)
+            assemble(services, bundle, out)
         else:
-            assemble_without_originals(house, bundle, package.reason, out)
+            assemble_without_originals(services, bundle, package.reason, out)
         out.flush()
-        return _kept(house, Path(out.name), f"{name.stem}{ending}{name.suffix}") | {"bundle": bundle.pk}
+        return _kept(services, Path(out.name), f"{name.stem}{ending}{name.suffix}") | {"bundle": bundle.pk}
 
 
-def _kept(house: House, path: Path, name: str) -> File:
+def _kept(services: Services, path: Path, name: str) -> File:
     crc = 0
     with path.open("rb") as file:
         while piece := file.read(CHUNK):
             crc = zlib.crc32(piece, crc)
-    return {"name": name, "digest": house.blobs.put_file(path).hex, "size": path.stat().st_size, "crc": crc}
+    return {"name": name, "digest": services.blobs.put_file(path).hex, "size": path.stat().st_size, "crc": crc}
 
 
-def _add(house: House, package: Package, file: File) -> None:
+def _add(services: Services, package: Package, file: File) -> None:
     """Record a file of a package that is still this process's."""
-    if zip_size(_members(house, [*package.files, file])) > MAX_ZIP_BYTES:
-        remove_unused(house, [file])
+    if zip_size(_members(services, [*package.files, file])) > MAX_ZIP_BYTES:
+        remove_unused(services, [file])
         raise WrongUseError("Together the bundles are larger than 4 GiB.", hint="Ask for fewer cases at a time.")
     package.files = [*package.files, file]
     with transaction.atomic():
-        recorded = all_kept(house, [file]) and _tell(package)
+        recorded = all_kept(services, [file]) and _tell(package)
     if not recorded:
-        remove_unused(house, [file])
+        remove_unused(services, [file])
         raise InterruptedError
 
 
@@ -138,23 +138,23 @@ def _tell(package: Package) -> bool:
     return True
 
 
-def _finish(house: House, package: Package) -> bool:
+def _finish(services: Services, package: Package) -> bool:
     """Add the list of contents and mark the package as made; false if it was removed or begun again meanwhile."""
     moment = now()
-    folder = house.config.data_dir / "packages" / str(package.pk)
+    folder = services.config.data_dir / "packages" / str(package.pk)
     files = list(package.files)
-    for name, data in contents_files(house, package, moment):
-        digest = house.blobs.put(data)
+    for name, data in contents_files(services, package, moment):
+        digest = services.blobs.put(data)
         files.append({"name": name, "digest": digest.hex, "size": len(data), "crc": zlib.crc32(data)})
     with transaction.atomic():
         mine = Package.objects.select_for_update(no_key=True).filter(pk=package.pk, progress__has_key="of")
-        done = mine.filter(state=StepState.DOING, claimed_at=package.claimed_at).exists() and all_kept(house, files)
+        done = mine.filter(state=StepState.DOING, claimed_at=package.claimed_at).exists() and all_kept(services, files)
         if done:
-            until = moment + timedelta(days=house.config.package_days)
+            until = moment + timedelta(days=services.config.package_days)
             mine.update(files=files, made_at=moment, expires_at=until)
             steps.finish(Package, [package.pk])
     if done:
         shutil.rmtree(folder, ignore_errors=True)
     else:
-        remove_unused(house, files)
+        remove_unused(services, files)
     return done

@@ -12,7 +12,7 @@ from evidence.documents.report.facts import IN_A_VOLUME, Volume
 from evidence.documents.report.volumes import MadeFile, ReportFolder, volumes_of
 from evidence.facts.case import OwnerFacts
 from exhibit.clock import now
-from registry.accounts import scoped as owned
+from registry.accounts import scoped
 from registry.db import steps
 from registry.models import EventKind, Owner, Report, Sighting, StepState
 from registry.notifications import events
@@ -31,64 +31,64 @@ from workers.reports.scope import (
     wanted_of,
     works_in,
 )
-from workers.services.wiring import House
+from workers.services.wiring import Services
 from workers.texts.sentences import not_checked
 
 WORK_SECONDS = 240.0
 """After so long a report is put off after the volume at hand, well before the time limit of its task."""
 
 
-def make_reports(house: House, ids: Sequence[int]) -> None:
+def make_reports(services: Services, ids: Sequence[int]) -> None:
     """Make each report that waits, volume by volume; one that takes long is gone on with in another message."""
-    for pk in steps.claim(Report, ids, house.stale_after):
+    for pk in steps.claim(Report, ids, services.stale_after):
         report = Report.objects.select_related("owner").get(pk=pk)
         with steps.ending(Report, [pk]):
             try:
-                files = _make(house, report)
+                files = _make(services, report)
             except FileNotFoundError:
                 if _is_being_made(pk):
                     raise
                 files = None  # a purge has removed what was made until now
             if files is not None:
-                if _finish(house, report, files):
-                    clear_folder(house, report)
+                if _finish(services, report, files):
+                    clear_folder(services, report)
                     continue
-                remove_unused(house, files)
+                remove_unused(services, files)
             steps.wait(Report, pk, now())
-            house.hint("report", [pk])
+            services.enqueue("report", [pk])
 
 
-def _make(house: House, report: Report) -> list[dict[str, object]] | None:
+def _make(services: Services, report: Report) -> list[dict[str, object]] | None:
     """Make what is still to be made.
 
     Returns:
         The report's files in the blob store; ``None`` when the time is over before everything is made.
     """
-    numbers = _begun(house, report)
+    numbers = _begun(services, report)
     volumes = volumes_of(len(numbers))
     over = time.monotonic() + WORK_SECONDS
     wanted = wanted_of(report.parameters)
-    languages = wanted.languages or tuple(languages_of(house))
-    with ReportFolder(_folder(house, report), languages if "pdf" in wanted.formats else ()) as folder:
-        head = folder.head(lambda: _head(house, report, wanted.scope, languages[0]))
+    languages = wanted.languages or tuple(languages_of(services))
+    with ReportFolder(_folder(services, report), languages if "pdf" in wanted.formats else ()) as folder:
+        head = folder.head(lambda: _head(services, report, wanted.scope, languages[0]))
         missing = [volume for volume in volumes if not folder.is_made(volume)]
         for volume in missing:
             if (time.monotonic() > over and volume is not missing[0]) or not _tell(report, volume):
                 folder.wait()
                 return None
-            cases = _volume(house, report.owner, numbers, volume, languages[0])
+            cases = _volume(services, report.owner, numbers, volume, languages[0])
             whole = replace(head, cases=tuple(one.case for one in cases))
             folder.add(volume, whole, {one.case.facts.number: one.pictures for one in cases})
         stem = f"{report.owner.slug}-report-{report.number}"
         files = folder.put_together(head, volumes, stem, wanted.formats)
-        return [_kept(house, file) for file in files]
+        return [_kept(services, file) for file in files]
 
 
-def _begun(house: House, report: Report) -> list[int]:
+def _begun(services: Services, report: Report) -> list[int]:
     """The numbers of its cases, written down when it is begun, so that all its volumes are of one piece."""
     if "cases" not in report.progress:
-        clear_folder(house, report)
-        shown = cases_in(report.owner, wanted_of(report.parameters).scope, house.config.time_zone)
+        clear_folder(services, report)
+        shown = cases_in(report.owner, wanted_of(report.parameters).scope, services.config.time_zone)
         numbers = list(shown.values_list("number", flat=True))
         report.progress = {"cases": numbers, "volumes": len(volumes_of(len(numbers))), "begun": 0}
         report.save(update_fields=["progress"])
@@ -115,11 +115,11 @@ def _is_being_made(pk: int) -> bool:
     return Report.objects.filter(pk=pk, progress__has_key="cases").exists()
 
 
-def _finish(house: House, report: Report, files: list[dict[str, object]]) -> bool:
+def _finish(services: Services, report: Report, files: list[dict[str, object]]) -> bool:
     """Record the files; returns whether they count, which they don't if a purge came meanwhile."""
     with transaction.atomic():
         Report.objects.select_for_update(no_key=True).get(pk=report.pk)
-        if not _is_being_made(report.pk) or not all_kept(house, files):
+        if not _is_being_made(report.pk) or not all_kept(services, files):
             return False
         Report.objects.filter(pk=report.pk).update(files=files)
         steps.finish(Report, [report.pk])
@@ -129,15 +129,15 @@ def _finish(house: House, report: Report, files: list[dict[str, object]]) -> boo
         return True
 
 
-def _volume(house: House, owner: Owner, numbers: Sequence[int], volume: Volume, language: str) -> list[ShownCase]:
+def _volume(services: Services, owner: Owner, numbers: Sequence[int], volume: Volume, language: str) -> list[ShownCase]:
     first = volume.first - 1
-    rows = owned.cases(owner).filter(number__in=numbers[first : first + IN_A_VOLUME])
-    return [shown_case(house, case, language) for case in rows]
+    rows = scoped.cases(owner).filter(number__in=numbers[first : first + IN_A_VOLUME])
+    return [shown_case(services, case, language) for case in rows]
 
 
-def _head(house: House, report: Report, scope: ReportScope, language: str) -> ReportFacts:
+def _head(services: Services, report: Report, scope: ReportScope, language: str) -> ReportFacts:
     """Everything that a report says apart from its cases."""
-    owner, zone = report.owner, house.config.time_zone
+    owner, zone = report.owner, services.config.time_zone
     crawls = list(crawls_in(owner, scope, zone))
     moment = now()
     cases = cases_whatever_decided(owner, scope, zone).order_by()
@@ -161,7 +161,7 @@ def _head(house: House, report: Report, scope: ReportScope, language: str) -> Re
         period_start=first or min((crawl.started_at for crawl in crawls), default=moment),
         period_end=moment if last is None else min(last, moment),
         generated_at=moment,
-        time_zone=house.config.time_zone,
+        time_zone=services.config.time_zone,
         software=software(),
         summary=summary,
         coverage=coverage_of(crawls),
@@ -171,6 +171,6 @@ def _head(house: House, report: Report, scope: ReportScope, language: str) -> Re
     )
 
 
-def _kept(house: House, file: MadeFile) -> dict[str, object]:
-    digest = house.blobs.put_file(file.path)
+def _kept(services: Services, file: MadeFile) -> dict[str, object]:
+    digest = services.blobs.put_file(file.path)
     return {"name": file.name, "media_type": file.media_type, "digest": digest.hex, "size": file.path.stat().st_size}

@@ -36,15 +36,15 @@ from workers.evidence.facts import Gathered, gather
 from workers.evidence.keys import HOLDER, sealing_key, signer_of, still_counts
 from workers.pictures.lazy_pictures import LazyPictures
 from workers.pipeline.steps import OPENED_AGAIN
-from workers.services.wiring import House
+from workers.services.wiring import Services
 
 WAIT_FOR_CAPTURES = timedelta(seconds=2)
 WAIT_FOR_LOG = timedelta(minutes=1)
 
 
-def seal_bundles(house: House, ids: Sequence[int]) -> None:
+def seal_bundles(services: Services, ids: Sequence[int]) -> None:
     """Seal each bundle whose captures have ended, and the slices that saw it first; the others wait."""
-    for pk in steps.claim(Bundle, ids, house.stale_after):
+    for pk in steps.claim(Bundle, ids, services.stale_after):
         bundle = Bundle.objects.select_related("case__owner", "case__work").get(pk=pk)
         if bundle.case.decision != Case.Decision.CONFIRMED:
             steps.fail(Bundle, pk, OPENED_AGAIN, retry=False)
@@ -54,7 +54,7 @@ def seal_bundles(house: House, ids: Sequence[int]) -> None:
             continue
         with steps.ending(Bundle, [pk]):
             try:
-                _seal(house, bundle)
+                _seal(services, bundle)
             except BrokenHistoryError as error:  # until the operator has decided; nothing is wrong with the bundle
                 steps.wait(Bundle, pk, now() + WAIT_FOR_LOG, str(error))
 
@@ -66,18 +66,20 @@ def _is_under_way(case: Case) -> bool:
     return captures.exists() or slices.exists()
 
 
-def _seal(house: House, bundle: Bundle) -> None:
+def _seal(services: Services, bundle: Bundle) -> None:
     """1. Gather facts. 2. Draw and typeset. 3. Seal and sign. 4. Rows, and an entry of the log, in one transaction."""
     case = bundle.case
-    language = languages_of(house)[0]
-    gathered = gather(house, case, bundle=bundle.number, language=language, sealed=True)
-    files = [*gathered.files, *_drawings(house, gathered)]
-    files += _sheets(house, gathered, files)
-    files += [stand_in(one.file, house.blobs.get(one.digest), house.blobs) for one in gathered.facts.work.pictures]
-    key = sealing_key(house, case.owner)
-    signer = signer_of(house, key)
+    language = languages_of(services)[0]
+    gathered = gather(services, case, bundle=bundle.number, language=language, sealed=True)
+    files = [*gathered.files, *_drawings(services, gathered)]
+    files += _sheets(services, gathered, files)
+    files += [
+        stand_in(one.file, services.blobs.get(one.digest), services.blobs) for one in gathered.facts.work.pictures
+    ]
+    key = sealing_key(services, case.owner)
+    signer = signer_of(services, key)
     contents = SealInput(gathered.facts, tuple(files))
-    sealed = seal(contents, signer, holder=HOLDER, sealed_at=now(), blobs=house.blobs)
+    sealed = seal(contents, signer, holder=HOLDER, sealed_at=now(), blobs=services.blobs)
     with transaction.atomic():
         present = Case.objects.select_for_update(no_key=True).get(pk=case.pk)
         if Bundle.objects.select_for_update(no_key=True).get(pk=bundle.pk).state != StepState.DOING:
@@ -86,10 +88,10 @@ def _seal(house: House, bundle: Bundle) -> None:
             steps.fail(Bundle, bundle.pk, OPENED_AGAIN, retry=False)
             return
         still_counts(key)
-        _record(house, bundle, sealed, key)
+        _record(services, bundle, sealed, key)
 
 
-def _record(house: House, bundle: Bundle, sealed: SealedCase, key: SealingKey) -> None:
+def _record(services: Services, bundle: Bundle, sealed: SealedCase, key: SealingKey) -> None:
     submission = submit(EntryType.SEAL, seal_opening(sealed), bundle.case.owner)
     Bundle.objects.filter(pk=bundle.pk).update(
         seal_digest=sealed.seal,
@@ -104,14 +106,14 @@ def _record(house: House, bundle: Bundle, sealed: SealedCase, key: SealingKey) -
     history.record(bundle.case, "sealed", "", ("sealed", {"number": bundle.number}))
     told = {"bundle": bundle.number, "case": bundle.case.number, "seal": sealed.seal.hex}
     events.record(bundle.case.owner, EventKind.BUNDLE_SEALED, told, name=sealed.seal.hex)
-    _stamp_directly(house, bundle, sealed.seal)
+    _stamp_directly(services, bundle, sealed.seal)
 
 
-def _stamp_directly(house: House, bundle: Bundle, seal_digest: Digest) -> None:
+def _stamp_directly(services: Services, bundle: Bundle, seal_digest: Digest) -> None:
     """Have the time-stamping authorities asked about the seal digest itself, so many times a day as is set."""
-    if witnesses.stamped_directly_since(now() - witnesses.DAY) >= house.config.direct_stamps_a_day:
+    if witnesses.stamped_directly_since(now() - witnesses.DAY) >= services.config.direct_stamps_a_day:
         return
-    for anchor in house.anchors:
+    for anchor in services.anchors:
         if anchor.kind == "rfc3161":
             AnchorReceipt.objects.get_or_create(
                 kind=anchor.kind,
@@ -121,26 +123,26 @@ def _stamp_directly(house: House, bundle: Bundle, seal_digest: Digest) -> None:
             )
 
 
-def _drawings(house: House, gathered: Gathered) -> list[ContentFile]:
+def _drawings(services: Services, gathered: Gathered) -> list[ContentFile]:
     """The pictures of each match that the facts name."""
     files = []
     for facts, row in zip(gathered.facts.matches, gathered.matches, strict=True):
         if facts.drawings:
-            pair = pair_of(house, row)
+            pair = pair_of(services, row)
             for role, path in facts.drawings.items():
-                files.append(ContentFile(path, role, MEDIA_TYPE, house.blobs.put(draw(View(role), pair))))
+                files.append(ContentFile(path, role, MEDIA_TYPE, services.blobs.put(draw(View(role), pair))))
     return files
 
 
-def _sheets(house: House, gathered: Gathered, files: Sequence[ContentFile]) -> list[ContentFile]:
+def _sheets(services: Services, gathered: Gathered, files: Sequence[ContentFile]) -> list[ContentFile]:
     """The exhibit sheet in each of the installation's languages; one whose font is missing is left out."""
     facts = gathered.facts
     shown = {file.path: file.digest for file in files if file.media_type.startswith("image/") or file.role == "network"}
     shown |= {one.file: one.digest for one in facts.work.pictures}
     shown |= {one.picture.file: one.picture.digest for one in facts.sightings}
-    pictures = LazyPictures({path: partial(house.blobs.get, digest) for path, digest in shown.items()})
+    pictures = LazyPictures({path: partial(services.blobs.get, digest) for path, digest in shown.items()})
 
     def render(language: str) -> bytes:
-        return render_exhibit_sheet(facts, pictures, language, time_zone=house.config.time_zone)
+        return render_exhibit_sheet(facts, pictures, language, time_zone=services.config.time_zone)
 
-    return in_each_language(house, render, "data/exhibit.pdf", "exhibit-sheet")
+    return in_each_language(services, render, "data/exhibit.pdf", "exhibit-sheet")

@@ -18,7 +18,7 @@ from registry.log import witnesses
 from registry.models import AnchorReceipt, StepState, WitnessState
 from workers.log.proofs import receipt_of
 from workers.log.witnessed import tell_witnessed
-from workers.services.wiring import House
+from workers.services.wiring import Services
 
 ASK_DEVELOPMENT_AGAIN = timedelta(seconds=1)
 RETRY_WRONG = timedelta(minutes=5)
@@ -41,17 +41,17 @@ _BEGINNING = datetime.min.replace(tzinfo=UTC)
 Question = WitnessState.Question
 
 
-def ask_witnesses(house: House, ids: Sequence[int]) -> None:
+def ask_witnesses(services: Services, ids: Sequence[int]) -> None:
     """Submit what is new, upgrade what is pending. A silent witness is asked again later; nothing waits for it.
 
     Submitting goes first, and a witness that doesn't answer the one question may still answer the other: digests are
     given to calendars while the source of blocks is away.
     """
-    anchors = {(anchor.kind, anchor.name): anchor for anchor in house.anchors}
+    anchors = {(anchor.kind, anchor.name): anchor for anchor in services.anchors}
     silent: dict[tuple[Anchor, Question], tuple[datetime, str]] = {}
     witnesses.forgive(ids)
     until = time.monotonic() + TASK_SECONDS
-    for row in _in_turn(AnchorReceipt.objects.filter(pk__in=steps.claim(AnchorReceipt, ids, house.stale_after))):
+    for row in _in_turn(AnchorReceipt.objects.filter(pk__in=steps.claim(AnchorReceipt, ids, services.stale_after))):
         if not _is_mine(row):
             continue  # this batch took so long that somebody else has it now
         anchor = anchors.get((row.kind, row.witness))
@@ -64,21 +64,21 @@ def ask_witnesses(house: House, ids: Sequence[int]) -> None:
         asked = (anchor, question_of(row))
         silence = silent.get(asked) or witnesses.silence_of(anchor.kind, anchor.name, question_of(row))
         if silence is None:
-            silence = _ask(row, anchor, house.config.witnesses_needed)
+            silence = _ask(row, anchor, services.config.witnesses_needed)
         else:  # each further question would wait as long, and others wait behind them
             _put_off(row, silence[1], silence[0])
         if silence is not None:
             silent[asked] = silence
 
 
-def complete_stamps(house: House) -> int:
+def complete_stamps(services: Services) -> int:
     """Ask for revocation lists that couldn't be had when young stamps were made; returns how many stamps have more.
 
     A list that holds at the time of a stamp is replaced by a later one within days or months.
     """
     grown = 0
     young = AnchorReceipt.objects.filter(kind="rfc3161", state=StepState.DONE, grown_at__gte=now() - LISTS_FOR)
-    for anchor in house.anchors:
+    for anchor in services.anchors:
         for row in young.filter(kind=anchor.kind, witness=anchor.name).iterator(chunk_size=100):
             receipt = receipt_of(row)
             with contextlib.suppress(ExhibitError):  # it is asked for again with the next round
@@ -117,7 +117,7 @@ def _ask(row: AnchorReceipt, anchor: Anchor, needed: int) -> tuple[datetime, str
     except ServiceMissingError as error:
         if machine_fault(error):
             raise
-        longest = ASK_DEVELOPMENT_AGAIN if anchor.development else witnesses.LONGEST_PAUSE
+        longest = ASK_DEVELOPMENT_AGAIN if anchor.development else witnesses.MAX_PAUSE
         until = witnesses.note_silence(*who, str(error), longest)
         _put_off(row, str(error), until + (until - now()))  # the others go first, in case it's only this one's
         return until, str(error)

@@ -8,7 +8,7 @@ from crawler.search_client import Asked, Found, SearchRefusedError, Service, ask
 from exhibit.clock import now
 from exhibit.errors import ExhibitError, NotFoundError, RefusedError
 from exhibit.machine import machine_fault
-from registry.crawls import inquiries as searching
+from registry.crawls import inquiries
 from registry.crawls.crawling import NewUrl
 from registry.crawls.inquiries import Subject
 from registry.db import steps
@@ -16,7 +16,7 @@ from registry.models import BytesState, Inquiry
 from workers.crawls.search_keys import key_of
 from workers.crawls.search_services import service_of
 from workers.pictures.previews import preview
-from workers.services.wiring import House
+from workers.services.wiring import Services
 
 WORK_SECONDS = 120.0
 """After so long an inquiry is put off after the request at hand, well before the time limit of its task."""
@@ -27,54 +27,54 @@ PASSING = frozenset({"too-many-bytes", "too-slow", "unresolvable"})
 """Refusals of an answer that may be another one next time; the others say that the service may not be reached."""
 
 
-def inquire(house: House, ids: Sequence[int]) -> None:
+def query_search(services: Services, ids: Sequence[int]) -> None:
     """Ask searches, each from where it was left."""
-    for pk in steps.claim(Inquiry, ids, house.stale_after):
+    for pk in steps.claim(Inquiry, ids, services.stale_after):
         row = Inquiry.objects.select_related("crawl__watch__owner").get(pk=pk)
         with steps.ending(Inquiry, [pk]):
-            _ask_on(house, row)
-        house.hint("plan", [row.crawl_id])
+            _ask_on(services, row)
+        services.enqueue("plan", [row.crawl_id])
 
 
-def _ask_on(house: House, row: Inquiry) -> None:
+def _ask_on(services: Services, row: Inquiry) -> None:
     """Ask for one subject after the other until there is none, the service refuses, or time is over."""
     owner = row.crawl.watch.owner
     try:
-        service = service_of(house.config, row.service)
+        service = service_of(services.config, row.service)
     except NotFoundError:
-        searching.end(row.pk, "no-service")
+        inquiries.end(row.pk, "no-service")
         return
-    key = key_of(house, owner, row.service)
+    key = key_of(services, owner, row.service)
     if key is None:
-        searching.end(row.pk, "no-key")
+        inquiries.end(row.pk, "no-key")
         return
-    until, rest = time.monotonic() + WORK_SECONDS, searching.subjects(row)
+    until, rest = time.monotonic() + WORK_SECONDS, inquiries.subjects(row)
     while True:
         row.refresh_from_db()
         row.crawl.refresh_from_db()
-        subject = searching.next_subject(row) if rest > 0 and not row.crawl.reason else None
+        subject = inquiries.next_subject(row) if rest > 0 and not row.crawl.reason else None
         if subject is None:
-            searching.end(row.pk, row.crawl.reason)
+            inquiries.end(row.pk, row.crawl.reason)
             return
         if time.monotonic() > until:
             steps.wait(Inquiry, row.pk, now())
             return
-        if not _ask_for(house, row, service, key, subject):
+        if not _ask_for(services, row, service, key, subject):
             return
         row.refresh_from_db(fields=["pages"])
         rest -= row.pages == 0
         time.sleep(service.pace.seconds)
 
 
-def _ask_for(house: House, row: Inquiry, service: Service, key: str, subject: Subject) -> bool:
+def _ask_for(services: Services, row: Inquiry, service: Service, key: str, subject: Subject) -> bool:
     """Ask for one page of a subject's answer; says whether to go on."""
-    asked = _asked(house, row, service, subject)
+    asked = _asked(services, row, service, subject)
     if asked is None:
-        searching.refuse(row, subject, "The picture can't be sent.")
-        searching.done_with(row.pk, subject)
+        inquiries.refuse(row, subject, "The picture can't be sent.")
+        inquiries.done_with(row.pk, subject)
         return True
     try:
-        found = ask(service, key, asked, house.guard)
+        found = ask(service, key, asked, services.guard)
     except SearchRefusedError as error:
         return _refused(row, subject, error)
     except RefusedError as error:
@@ -83,7 +83,7 @@ def _ask_for(house: House, row: Inquiry, service: Service, key: str, subject: Su
     return _kept(row, service, subject, found)
 
 
-def _asked(house: House, row: Inquiry, service: Service, subject: Subject) -> Asked | None:
+def _asked(services: Services, row: Inquiry, service: Service, subject: Subject) -> Asked | None:
     """What is sent: words, or a smaller copy of the picture; ``None`` when there is none to send."""
     offset = row.pages * service.pace.size
     if subject.picture is None:
@@ -92,7 +92,7 @@ def _asked(house: House, row: Inquiry, service: Service, subject: Subject) -> As
     if not service.takes_pictures or picture.digest is None or picture.bytes_state != BytesState.STORED:
         return None
     try:
-        data = preview(house.blobs.get(picture.digest), house.limits, LEFT_SIDE)
+        data = preview(services.blobs.get(picture.digest), services.limits, LEFT_SIDE)
     except ExhibitError as error:
         if error.retry or machine_fault(error):
             raise
@@ -103,18 +103,18 @@ def _asked(house: House, row: Inquiry, service: Service, subject: Subject) -> As
 def _kept(row: Inquiry, service: Service, subject: Subject, found: Found) -> bool:
     urls = [NewUrl(one.image, "image", 1, one.page, one.title) for one in found.places]
     goes_on = found.more and row.pages + 1 < service.pace.pages
-    if not searching.keep_answer(row.pk, urls, page=found.next_page if goes_on else "", pages=row.pages + 1):
+    if not inquiries.keep_answer(row.pk, urls, page=found.next_page if goes_on else "", pages=row.pages + 1):
         return False
     if not goes_on:
-        searching.done_with(row.pk, subject)
+        inquiries.done_with(row.pk, subject)
     return True
 
 
 def _refused(row: Inquiry, subject: Subject, error: SearchRefusedError) -> bool:
     """What becomes of an inquiry whose request had no answer."""
     if error.reason == "unsearchable":
-        searching.refuse(row, subject, error.message)
-        searching.done_with(row.pk, subject)
+        inquiries.refuse(row, subject, error.message)
+        inquiries.done_with(row.pk, subject)
         return True
     if error.reason == "busy":
         pause = timedelta(seconds=error.wait) if error.wait is not None else BUSY
@@ -122,5 +122,5 @@ def _refused(row: Inquiry, subject: Subject, error: SearchRefusedError) -> bool:
     elif error.reason == "failed":
         steps.fail(Inquiry, row.pk, error.message, retry=True)
     else:
-        searching.end(row.pk, error.reason)
+        inquiries.end(row.pk, error.reason)
     return False

@@ -6,47 +6,47 @@ from exhibit.errors import ServiceMissingError
 from registry.crawls import crawling, schedules, watching
 from registry.models import Crawl, Watch
 from workers.services.disk import disk_is_full
-from workers.services.wiring import House
+from workers.services.wiring import Services
 
 URLS_A_SLICE = 200
 HOSTS_A_SLICE = 20
 
 
-def start_due_crawls(house: House) -> None:
+def start_due_crawls(services: Services) -> None:
     """Start the crawls of watches whose time has come, unless the disk is nearly full."""
     schedules.pass_over()
     due = schedules.due_watches()
-    if not due or disk_is_full(house):
+    if not due or disk_is_full(services):
         return
     for watch_id in due:
         crawl = schedules.start_crawl(watch_id)
         if crawl is not None:
-            plan_crawls(house, [crawl.pk])
+            plan_crawls(services, [crawl.pk])
 
 
-def start_now(house: House, watch: Watch) -> Crawl:
+def start_now(services: Services, watch: Watch) -> Crawl:
     """Start a crawl of the watch at once, beside its schedule; one that is under way already counts as that.
 
     Raises:
         WrongUseError: the watch is paused, or only asks for pictures seen before.
         ServiceMissingError: the disk is nearly full, and crawling has stopped.
     """
-    if disk_is_full(house):
+    if disk_is_full(services):
         raise ServiceMissingError("The disk is nearly full, and crawling has stopped.", hint="Ask the operator.")
     crawl = watching.start_now(watch)
-    plan_crawls(house, [crawl.pk])
+    plan_crawls(services, [crawl.pk])
     return crawl
 
 
-def plan_crawls(house: House, crawl_ids: Sequence[int]) -> None:
+def plan_crawls(services: Services, crawl_ids: Sequence[int]) -> None:
     """Lease waiting URLs to new slices, unless the disk is nearly full, and end the crawls that are worked off."""
-    full = disk_is_full(house)
+    full = disk_is_full(services)
     for crawl_id in crawl_ids:
         if not full:
-            _plan(house, crawl_id)
+            _plan(services, crawl_id)
         crawling.end_crawl_if_worked_off(crawl_id)
 
 
-def _plan(house: House, crawl_id: int) -> None:
+def _plan(services: Services, crawl_id: int) -> None:
     while (planned := crawling.plan_slice(crawl_id, most_urls=URLS_A_SLICE, most_hosts=HOSTS_A_SLICE)) is not None:
-        house.hint("slice", [planned.pk])
+        services.enqueue("slice", [planned.pk])

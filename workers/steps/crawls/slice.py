@@ -25,7 +25,7 @@ from workers.crawls.child import crawl_child
 from workers.crawls.slice_records import record_of
 from workers.matching.search_version import search_mark
 from workers.services.disk import disk_is_full
-from workers.services.wiring import House, contact_fields
+from workers.services.wiring import Services, contact_fields
 
 SLICE_SECONDS = 240.0
 SECONDS_OVER = 60.0
@@ -33,7 +33,7 @@ SECONDS_OVER = 60.0
 
 BATCH_PAGES = 20
 BATCH_SECONDS = 1.0
-MOST_CLAIMS = 3
+MAX_CLAIMS = 3
 """So often begun without an end, a slice is given up: its URLs go back to the frontier."""
 
 FILE_KINDS = ("folder", "warc")
@@ -73,13 +73,13 @@ class Batch:
             self.refused.append(line)
 
 
-def crawl_slices(house: House, ids: Sequence[int]) -> None:
+def crawl_slices(services: Services, ids: Sequence[int]) -> None:
     """Crawl slices, one after the other."""
     for pk in ids:
-        crawl_slice(house, pk)
+        crawl_slice(services, pk)
 
 
-def crawl_slice(house: House, slice_id: int) -> None:
+def crawl_slice(services: Services, slice_id: int) -> None:
     """Work a slice off.
 
     1. Claim it under a new epoch, which fences an earlier claimer off; not while the disk is nearly full.
@@ -87,46 +87,46 @@ def crawl_slice(house: House, slice_id: int) -> None:
     3. Bring its pages home while it runs, a batch in a transaction; each page is in the rows as a whole or not at all.
     4. End the slice: one log entry, leases free, unfinished URLs back in the frontier.
     """
-    if disk_is_full(house):
+    if disk_is_full(services):
         return
-    epoch = crawling.claim_slice(slice_id, house.stale_after)
+    epoch = crawling.claim_slice(slice_id, services.stale_after)
     if epoch is None:
         return
     with steps.ending(CrawlSlice, [slice_id]):
         try:
-            _work_off(house, slice_id, epoch)
+            _work_off(services, slice_id, epoch)
         except ServiceMissingError as error:  # the child can't write, which is no address's fault
             steps.hold_up(CrawlSlice, [slice_id], str(error))
 
 
-def _work_off(house: House, slice_id: int, epoch: int) -> None:
+def _work_off(services: Services, slice_id: int, epoch: int) -> None:
     row = CrawlSlice.objects.select_related("crawl__watch__owner").get(pk=slice_id)
-    remove_spools(house, slice_id)
-    spool = house.config.data_dir / "spool" / f"slice-{slice_id}-{epoch}"
+    remove_spools(services, slice_id)
+    spool = services.config.data_dir / "spool" / f"slice-{slice_id}-{epoch}"
     counts: dict[str, object] = {"reason": "broke off again and again"}
-    if row.attempts <= MOST_CLAIMS:
-        counts = run_child(house, row, epoch, spool)
+    if row.attempts <= MAX_CLAIMS:
+        counts = run_child(services, row, epoch, spool)
     shutil.rmtree(spool, ignore_errors=True)
     suspect = counts["reason"] not in PLAIN_ENDS
     if crawling.finish_slice(slice_id, epoch, counts=counts, suspect=suspect, opening=opening):
-        house.hint("plan", [row.crawl_id])
+        services.enqueue("plan", [row.crawl_id])
 
 
-def remove_spools(house: House, slice_id: int) -> None:
+def remove_spools(services: Services, slice_id: int) -> None:
     """Remove what earlier claimers of a slice have left behind."""
-    for folder in (house.config.data_dir / "spool").glob(f"slice-{slice_id}-*"):
+    for folder in (services.config.data_dir / "spool").glob(f"slice-{slice_id}-*"):
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def run_child(house: House, row: CrawlSlice, epoch: int, spool: Path) -> dict[str, object]:
+def run_child(services: Services, row: CrawlSlice, epoch: int, spool: Path) -> dict[str, object]:
     """Start the child and bring home what it finds; returns what was counted, and why it ended."""
     urls = crawling.leased_urls(row.pk)
     if not urls or row.crawl.reason:
         return {"reason": row.crawl.reason or "finished"}
     file = next((one for one in urls if one.kind in FILE_KINDS), None)
-    job = job_of(house, row, spool, urls, file)
-    with crawl_child(job, spool, pause=min(BATCH_SECONDS, house.stale_after.total_seconds() / 4)) as lines:
-        counts = bring_home(house, row.pk, epoch, lines, spool, file=None if file is None else file.key)
+    job = job_of(services, row, spool, urls, file)
+    with crawl_child(job, spool, pause=min(BATCH_SECONDS, services.stale_after.total_seconds() / 4)) as lines:
+        counts = store_results(services, row.pk, epoch, lines, spool, file=None if file is None else file.key)
     if file is not None and _was_read(str(counts["reason"])):
         with transaction.atomic():  # its lines name pictures, not itself
             held = crawling.hold_slice(row.pk, epoch)
@@ -141,10 +141,10 @@ def _was_read(reason: str) -> bool:
 
 
 def job_of(
-    house: House, row: CrawlSlice, spool: Path, urls: Sequence[crawling.NewUrl], file: crawling.NewUrl | None
+    services: Services, row: CrawlSlice, spool: Path, urls: Sequence[crawling.NewUrl], file: crawling.NewUrl | None
 ) -> Job:
     """The child's job: one folder or WARC file, or exactly the slice's URLs; the frontier stays here."""
-    watch, config = row.crawl.watch, house.config
+    watch, config = row.crawl.watch, services.config
     sources: tuple[Source, ...] = ()
     if file is not None:
         sources = (Source(kind=SourceKind(file.kind), path=Path(file.url), after=file.position),)
@@ -167,7 +167,7 @@ def job_of(
         sources=sources,
         urls=() if sources else targets,
         follow=False,
-        limits=_limits(house, row, files=len(sources)),
+        limits=_limits(services, row, files=len(sources)),
         politeness=Politeness(**watch.politeness),
         user_agent=UserAgent(**contact_fields(config.contact)),
         allowed_networks=config.allowed_networks,
@@ -177,7 +177,7 @@ def job_of(
     )
 
 
-def _limits(house: House, row: CrawlSlice, *, files: int) -> Limits:
+def _limits(services: Services, row: CrawlSlice, *, files: int) -> Limits:
     """What this slice may spend: what is left for the crawl, and some minutes. Its pages were counted out before."""
     may, usual, budget = left(row.crawl), Limits(), row.crawl.watch.budget
     return Limits(
@@ -186,7 +186,7 @@ def _limits(house: House, row: CrawlSlice, *, files: int) -> Limits:
         bytes=max(1, may.bytes if files or "bytes" in budget else usual.bytes),
         seconds=min(max(may.seconds, 0.1), SLICE_SECONDS),
         depth=int(budget.get("depth", usual.depth)),
-        max_picture_bytes=house.config.max_picture_bytes,
+        max_picture_bytes=services.config.max_picture_bytes,
     )
 
 
@@ -208,13 +208,13 @@ def _scope(sources: Sequence[Mapping[str, str]]) -> Scope:
     return Scope(domains=tuple(dict.fromkeys(registrable_domain(host) for host in hosts)))
 
 
-def bring_home(
-    house: House, slice_id: int, epoch: int, lines: Iterator[bytes | None], spool: Path, *, file: bytes | None
+def store_results(
+    services: Services, slice_id: int, epoch: int, lines: Iterator[bytes | None], spool: Path, *, file: bytes | None
 ) -> dict[str, object]:
     """Put the child's lines into rows, batch by batch, and stay the slice's holder while the child is silent.
 
     Args:
-        house: adapters and configuration.
+        services: adapters and configuration.
         slice_id: the slice.
         epoch: under which the caller claimed it.
         lines: as the child writes them; ``None`` for each pause.
@@ -230,7 +230,7 @@ def bring_home(
         line = None if text is None else from_json(text)
         if isinstance(line, EndLine):
             batch.position = line.position
-            keep_batch(house, slice_id, epoch, batch, spool)
+            keep_batch(services, slice_id, epoch, batch, spool)
             if line.reason == "error":
                 continue  # how the child ends says which
             return {**json.loads(text or b"")["counts"], "reason": line.reason}
@@ -240,15 +240,15 @@ def bring_home(
         if len(batch) < BATCH_PAGES and time.monotonic() - kept < BATCH_SECONDS and line is not None:
             continue
         kept = time.monotonic()
-        if not keep_batch(house, slice_id, epoch, batch, spool):
+        if not keep_batch(services, slice_id, epoch, batch, spool):
             return {**counted, "reason": "taken over"}
-        if disk_is_full(house):
+        if disk_is_full(services):
             return {**counted, "reason": "disk-full"}
         if crawling.is_stopped(slice_id):
             return {**counted, "reason": crawling.STOPPED}
         if kept - since > SLICE_SECONDS + SECONDS_OVER:
             return {**counted, "reason": "child hung"}
-    keep_batch(house, slice_id, epoch, batch, spool)
+    keep_batch(services, slice_id, epoch, batch, spool)
     return {**counted, "reason": "child died"}
 
 
@@ -259,7 +259,7 @@ def _count(line: PageLine | RefusalLine, counted: dict[str, int]) -> None:
         counted["bytes"] += sum(one.size for one in line.sightings)
 
 
-def keep_batch(house: House, slice_id: int, epoch: int, batch: Batch, spool: Path) -> bool:
+def keep_batch(services: Services, slice_id: int, epoch: int, batch: Batch, spool: Path) -> bool:
     """Record pages with all that was found on them, in one transaction; empties the batch.
 
     Returns:
@@ -270,14 +270,14 @@ def keep_batch(house: House, slice_id: int, epoch: int, batch: Batch, spool: Pat
     """
     reasons = {one.reason for one in batch.refused} | {one.reason for page in batch.pages for one in page.refusals}
     if reasons & UNREACHED:
-        house.guard.check_network()
+        services.guard.check_network()
     if not len(batch) and not batch.position:
         return crawling.still_holds(slice_id, epoch)
     seen = [(page, one) for page in batch.pages for one in page.sightings]
     blocked = sightings.blocked({one.digest for _, one in seen})
     came = {one.digest for _, one in seen if not one.not_modified} - blocked
     for digest in came:
-        house.blobs.put_file(spool / "bytes" / digest.hex)
+        services.blobs.put_file(spool / "bytes" / digest.hex)
     new = [_new_sighting(page, one) for page, one in seen if one.digest not in blocked]
     refused = [*_refusals(batch), *(_blocked(page, one) for page, one in seen if one.digest in blocked)]
     with transaction.atomic():
@@ -288,14 +288,14 @@ def keep_batch(house: House, slice_id: int, epoch: int, batch: Batch, spool: Pat
         canaries.note_redirects(row.crawl.watch, [(page.url, page.final_url) for page in batch.pages])
         waiting = sightings.keep_sightings(row, new, search_mark())
         for digest in came:  # retention may have removed them before their rows were locked
-            if digest not in house.blobs:
-                house.blobs.put_file(spool / "bytes" / digest.hex)
+            if digest not in services.blobs:
+                services.blobs.put_file(spool / "bytes" / digest.hex)
         _keep_refusals(row, refused)
         _mark(row, batch)
         if batch.file is not None and batch.position:
             crawling.keep_position(row, batch.file, batch.position)
         if waiting:
-            transaction.on_commit(lambda: house.hint("match", waiting))
+            transaction.on_commit(lambda: services.enqueue("match", waiting))
     batch.pages.clear()
     batch.refused.clear()
     batch.position = ""

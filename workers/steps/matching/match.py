@@ -21,7 +21,7 @@ from registry.vectors import fingerprints as vectors
 from workers.matching.registered_works import RegisteredWorks
 from workers.matching.search_version import search_mark
 from workers.services.descriptors import SwitchedError
-from workers.services.wiring import House
+from workers.services.wiring import Services
 
 Collection = vectors.Collection
 
@@ -34,7 +34,7 @@ class Measured:
     features: Features
 
 
-def match_pictures(house: House, ids: Sequence[int]) -> None:
+def match_pictures(services: Services, ids: Sequence[int]) -> None:
     """Match a batch of pictures against all works.
 
     0. Those that need no other search than they had only need cases for what was seen of them since: works that came
@@ -46,33 +46,33 @@ def match_pictures(house: House, ids: Sequence[int]) -> None:
 
     Damage in a picture is that picture's matter. Damage in what all of them need holds them up until it is mended.
     """
-    claimed = steps.claim(Picture, ids, house.stale_after)
+    claimed = steps.claim(Picture, ids, services.stale_after)
     if not claimed:
         return
     with steps.ending(Picture, claimed):
         try:
-            _match(house, claimed)
+            _match(services, claimed)
         except SwitchedError:
             steps.give_back(Picture, claimed)
         except ExhibitError as error:  # an index or the network, which all of them need
             steps.hold_up(Picture, claimed, machine_fault(error) or str(error))
 
 
-def _match(house: House, claimed: Sequence[int]) -> None:
-    house.descriptors.refresh()
+def _match(services: Services, claimed: Sequence[int]) -> None:
+    services.descriptors.refresh()
     mark = search_mark()
     known = set(Picture.objects.filter(pk__in=claimed, searched=mark).values_list("pk", flat=True))
-    _finish(house, sorted(known), [], mark)
-    house.descriptors.serving.open()
-    measured = _measure(house, [pk for pk in claimed if pk not in known])
-    _keep_fingerprints(house, measured)
-    house.indexes.refresh(Collection.WORKS)
-    compared, partly, rows = _compared(house, measured)
-    _finish(house, compared, rows, mark, partly)
+    _finish(services, sorted(known), [], mark)
+    services.descriptors.serving.open()
+    measured = _measure(services, [pk for pk in claimed if pk not in known])
+    _keep_fingerprints(services, measured)
+    services.indexes.refresh(Collection.WORKS)
+    compared, partly, rows = _compared(services, measured)
+    _finish(services, compared, rows, mark, partly)
 
 
 def _finish(
-    house: House,
+    services: Services,
     pictures: Sequence[int],
     rows: Sequence[tuple[int, int, Verification]],
     mark: str,
@@ -89,33 +89,33 @@ def _finish(
         Picture.objects.filter(pk__in=pictures).update(searched=mark)
         Picture.objects.filter(pk__in=partly).update(searched="")
         steps.finish(Picture, pictures)
-    house.hint("capture", captures)
+    services.enqueue("capture", captures)
 
 
-def _measure(house: House, ids: Iterable[int]) -> list[Measured]:
+def _measure(services: Services, ids: Iterable[int]) -> list[Measured]:
     measured = []
     for row in Picture.objects.filter(pk__in=list(ids)).order_by("pk"):
         with steps.ending(Picture, [row.pk]):
             try:
-                measured.append(Measured(row, _features(house, row)))
+                measured.append(Measured(row, _features(services, row)))
             except UnreadablePictureError as refused:
                 Picture.objects.filter(pk=row.pk).update(refusal=refused.reason)
                 steps.finish(Picture, [row.pk])
     return measured
 
 
-def _features(house: House, row: Picture) -> Features:
+def _features(services: Services, row: Picture) -> Features:
     if row.work_pictures.exists():
-        return house.features.get(row.digest, lambda: house.blobs.get(row.digest))
-    return extract(house.blobs.get(row.digest), house.limits, descriptor=house.descriptors.serving)
+        return services.features.get(row.digest, lambda: services.blobs.get(row.digest))
+    return extract(services.blobs.get(row.digest), services.limits, descriptor=services.descriptors.serving)
 
 
-def _keep_fingerprints(house: House, measured: Sequence[Measured]) -> None:
+def _keep_fingerprints(services: Services, measured: Sequence[Measured]) -> None:
     rows = [(one.row.pk, vector) for one in measured for vector in fingerprints(one.row.digest, one.features)]
     with transaction.atomic():
         matching.lock_pictures(one.row.pk for one in measured)
-        house.descriptors.check_serving()
-        vectors.keep_fingerprints(house.indexes.spaces, rows)
+        services.descriptors.check_serving()
+        vectors.keep_fingerprints(services.indexes.spaces, rows)
         for one in measured:
             info = one.features.info
             one.row.format, one.row.width, one.row.height = info.format, info.width, info.height
@@ -124,7 +124,7 @@ def _keep_fingerprints(house: House, measured: Sequence[Measured]) -> None:
 
 
 def _compared(
-    house: House, measured: Sequence[Measured]
+    services: Services, measured: Sequence[Measured]
 ) -> tuple[list[int], list[int], list[tuple[int, int, Verification]]]:
     """Compare with the works; damage in one registered picture or in one found picture stops nobody else.
 
@@ -132,13 +132,13 @@ def _compared(
         The pictures that were compared, those of them for which a registered picture couldn't be had, and what came of
         it: (registered, found, verification).
     """
-    hashed = hash_candidates([one.features for one in measured], RegisteredWorks(house).hashes)
+    hashed = hash_candidates([one.features for one in measured], RegisteredWorks(services).hashes)
     compared, partly = [], []
     rows: list[tuple[int, int, Verification]] = []
     for one, candidates in zip(measured, hashed, strict=True):
-        works = RegisteredWorks(house)
+        works = RegisteredWorks(services)
         try:
-            rows += _verified(house, one, works, candidates)
+            rows += _verified(services, one, works, candidates)
         except ExhibitError as error:
             if machine_fault(error):
                 raise
@@ -152,10 +152,10 @@ def _compared(
 
 
 def _verified(
-    house: House, one: Measured, works: "RegisteredWorks", hashed: Sequence[Candidate]
+    services: Services, one: Measured, works: "RegisteredWorks", hashed: Sequence[Candidate]
 ) -> list[tuple[int, int, Verification]]:
     """(registered, found, verification) for each candidate."""
-    compared = find_works(one.features, lambda: house.blobs.get(one.row.digest), works, house.limits, hashed)
+    compared = find_works(one.features, lambda: services.blobs.get(one.row.digest), works, services.limits, hashed)
     return [(work, one.row.pk, verification) for work, verification in compared]
 
 

@@ -19,7 +19,7 @@ from registry.db.locks import Lock, hold
 from registry.models import DescriptorModel, Picture
 from registry.vectors import descriptors
 from registry.vectors import fingerprints as vectors
-from workers.services.wiring import House
+from workers.services.wiring import Services
 
 Collection = vectors.Collection
 BATCH = 16
@@ -27,43 +27,43 @@ SECONDS = 20.0
 """How long a step goes on before other work has its turn."""
 
 
-def describe_anew(house: House, ids: Sequence[int]) -> None:
+def describe_anew(services: Services, ids: Sequence[int]) -> None:
     """Go on describing pictures with a network that is to come into use: works first, then whatever bytes are there.
 
     What is described is kept batch by batch, so a run that breaks off costs one batch. When nothing is missing any
     more, one row changes, and the network serves.
     """
-    for pk in steps.claim(DescriptorModel, ids, house.stale_after):
+    for pk in steps.claim(DescriptorModel, ids, services.stale_after):
         with steps.ending(DescriptorModel, [pk]):
-            _go_on(house, DescriptorModel.objects.select_related("space").get(pk=pk))
+            _go_on(services, DescriptorModel.objects.select_related("space").get(pk=pk))
 
 
-def _go_on(house: House, row: DescriptorModel) -> None:
-    house.descriptors.refresh()
-    descriptor, until = house.descriptors.of(row), time.monotonic() + SECONDS
+def _go_on(services: Services, row: DescriptorModel) -> None:
+    services.descriptors.refresh()
+    descriptor, until = services.descriptors.of(row), time.monotonic() + SECONDS
     descriptor.vectors([np.zeros((64, 64, 3), np.uint8)])  # a damaged file is no picture's fault
     while time.monotonic() < until:
         batch, cursor = descriptors.undescribed(row, BATCH)
         if batch:
-            going_on = _describe(house, row, batch, cursor)
+            going_on = _describe(services, row, batch, cursor)
         else:
             going_on = not descriptors.switch_to(row) and descriptors.is_built(row.pk)
         if not going_on:
             steps.finish(DescriptorModel, [row.pk])
-            house.descriptors.refresh()
+            services.descriptors.refresh()
             return
     steps.wait(DescriptorModel, row.pk, now())
-    house.hint("refingerprint", [row.pk])
+    services.enqueue("refingerprint", [row.pk])
 
 
-def _describe(house: House, row: DescriptorModel, batch: Sequence[int], cursor: int) -> bool:
+def _describe(services: Services, row: DescriptorModel, batch: Sequence[int], cursor: int) -> bool:
     """Describe some pictures; false when the network isn't to come into use any more."""
-    descriptor = house.descriptors.of(row)
+    descriptor = services.descriptors.of(row)
     made: list[tuple[int, Fingerprint]] = []
     gaps = []
     for picture in Picture.objects.filter(pk__in=batch).order_by("pk"):
         try:
-            found = _vectors(house, picture, descriptor)
+            found = _vectors(services, picture, descriptor)
             made += [(picture.pk, one) for one in found]
             gaps += [] if found else [(picture.pk, descriptors.NOTHING_TO_DESCRIBE)]
         except ExhibitError as error:
@@ -83,12 +83,12 @@ def _describe(house: House, row: DescriptorModel, batch: Sequence[int], cursor: 
     return True
 
 
-def _vectors(house: House, picture: Picture, descriptor: Descriptor) -> list[Fingerprint]:
+def _vectors(services: Services, picture: Picture, descriptor: Descriptor) -> list[Fingerprint]:
     def load() -> bytes:
-        return house.blobs.get(picture.digest)
+        return services.blobs.get(picture.digest)
 
     if picture.work_pictures.exists():
-        features = house.features_in(descriptor).get(picture.digest, load)
+        features = services.features_in(descriptor).get(picture.digest, load)
     else:
-        features = extract(load(), house.limits, descriptor=descriptor)
+        features = extract(load(), services.limits, descriptor=descriptor)
     return [one for one in fingerprints(picture.digest, features) if one.space == descriptor.space.id]

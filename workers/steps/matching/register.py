@@ -9,19 +9,19 @@ from exhibit.errors import NotFoundError, RefusedError, ServiceMissingError
 from exhibit.machine import machine_fault
 from registry.db import steps
 from registry.models import StepState, UploadFile, Work
-from workers.services.wiring import House
+from workers.services.wiring import Services
 from workers.works import uploads
 from workers.works.registration import NewWork, register_work, work_of
 from workers.works.tables import DeclaredWork
 
 
-def take_in(house: House, ids: Sequence[int]) -> None:
+def import_uploads(services: Services, ids: Sequence[int]) -> None:
     """Register files that wait. What can't be registered ends with its reason; the others aren't held up by it."""
-    for pk in steps.claim(UploadFile, ids, house.stale_after):
+    for pk in steps.claim(UploadFile, ids, services.stale_after):
         row = UploadFile.objects.select_related("upload__owner", "line").get(pk=pk)
         with steps.ending(UploadFile, [pk]):
             try:
-                _take_in(house, row)
+                _take_in(services, row)
             except RefusedError as error:
                 if machine_fault(error):
                     raise
@@ -29,7 +29,7 @@ def take_in(house: House, ids: Sequence[int]) -> None:
             except ServiceMissingError as error:  # such as an index that is being made again
                 steps.hold_up(UploadFile, [pk], machine_fault(error) or str(error))
                 continue
-            _let_go(house, row)
+            _let_go(services, row)
 
 
 def new_work(line: DeclaredWork | None, *, source_name: str, reads_metadata: bool) -> NewWork:
@@ -50,21 +50,21 @@ def new_work(line: DeclaredWork | None, *, source_name: str, reads_metadata: boo
     )
 
 
-def _take_in(house: House, row: UploadFile) -> None:
+def _take_in(services: Services, row: UploadFile) -> None:
     assert row.digest is not None
     owner = row.upload.owner
     if (known := work_of(owner, row.digest)) is not None:
         _end(row, UploadFile.Outcome.KNOWN, known)
         return
     try:
-        data = uploads.waiting_room(house, row.upload_id).get(row.digest)
+        data = uploads.waiting_room(services, row.upload_id).get(row.digest)
     except NotFoundError as error:
         raise RefusedError("Its bytes aren't here any more.", reason="missing", hint="Send it again.") from error
 
     def with_it(work: Work) -> None:  # in the transaction that registers: a killed worker leaves both or neither
         _end(row, UploadFile.Outcome.REGISTERED, work)
 
-    registered = register_work(house, owner, data, _declared(row), with_it)
+    registered = register_work(services, owner, data, _declared(row), with_it)
     if not registered.new:
         _end(row, UploadFile.Outcome.KNOWN, registered.work)
 
@@ -87,8 +87,8 @@ def _end(
             UploadFile.objects.filter(pk=row.pk).update(error=sentence)
 
 
-def _let_go(house: House, row: UploadFile) -> None:
+def _let_go(services: Services, row: UploadFile) -> None:
     """Remove the waiting bytes, unless another file of the upload with the same bytes still waits."""
     others = UploadFile.objects.filter(upload=row.upload_id, digest=row.digest).exclude(state=StepState.DONE)
     if row.digest is not None and not others.exists():
-        uploads.waiting_room(house, row.upload_id).remove(row.digest)
+        uploads.waiting_room(services, row.upload_id).remove(row.digest)

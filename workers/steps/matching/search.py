@@ -22,14 +22,14 @@ from registry.db import steps
 from registry.models import BytesState, Picture, WorkPicture
 from registry.vectors import fingerprints as vectors
 from workers.matching.registered_works import compared, registered_features
-from workers.services.wiring import House
+from workers.services.wiring import Services
 
 Collection = vectors.Collection
-MOST = 2000
+MAX_PICTURES = 2000
 """Pictures that are verified for one new work."""
-MOST_AGAIN = 100
+MAX_AGAIN = 100
 """Pictures without bytes that are asked for again for one new work, the most promising ones."""
-MOST_SMALL = 500
+MAX_SMALL = 500
 """Pictures without bytes whose small copies are looked at for one new work."""
 KEPT_TOGETHER = 50
 """Comparisons that are recorded together: what one break-off costs at most."""
@@ -57,7 +57,7 @@ class Sought:
     left_out: set[int] = field(default_factory=set)
 
 
-def search_pictures(house: House, ids: Sequence[int]) -> None:
+def search_pictures(services: Services, ids: Sequence[int]) -> None:
     """Search the pictures already seen for each new picture of a work, and open the cases that follow.
 
     1. Claim; measure the works; search both indexes for all of them at once.
@@ -72,18 +72,18 @@ def search_pictures(house: House, ids: Sequence[int]) -> None:
     The work's own fingerprints were committed before; with the pictures' commit-before-search in
     :mod:`workers.steps.matching.match`, whichever of the two came later sees the other.
     """
-    claimed = steps.claim(WorkPicture, ids, house.stale_after)
+    claimed = steps.claim(WorkPicture, ids, services.stale_after)
     if not claimed:
         return
     until = time.monotonic() + SECONDS
     sought: list[Sought] = []
     with steps.ending(WorkPicture, claimed):
         try:
-            house.descriptors.refresh()
-            house.descriptors.serving.open()
-            house.indexes.refresh(Collection.PICTURES)
-            found = list(_sought(house, claimed))
-            _resembling(house, found)
+            services.descriptors.refresh()
+            services.descriptors.serving.open()
+            services.indexes.refresh(Collection.PICTURES)
+            found = list(_sought(services, claimed))
+            _resembling(services, found)
             sought = found
         except ExhibitError as error:  # an index or the network, which all of them need
             steps.hold_up(WorkPicture, claimed, machine_fault(error) or str(error))
@@ -92,27 +92,29 @@ def search_pictures(house: House, ids: Sequence[int]) -> None:
             if place and time.monotonic() > until:
                 steps.wait(WorkPicture, one.row.pk, now())
             else:
-                _search(house, one, until)
+                _search(services, one, until)
 
 
-def _sought(house: House, ids: Iterable[int]) -> Iterator[Sought]:
+def _sought(services: Services, ids: Iterable[int]) -> Iterator[Sought]:
     """What each registered picture searches with; damage in one stops nobody else."""
     for row in WorkPicture.objects.select_related("picture", "work").filter(pk__in=list(ids)).order_by("pk"):
         with steps.ending(WorkPicture, [row.pk]):
-            features = registered_features(house, row.picture.digest)
-            data, descriptor = house.blobs.get(row.picture.digest), house.descriptors.serving
-            yield Sought(row, features, work_queries(data, features, descriptor, house.limits))
+            features = registered_features(services, row.picture.digest)
+            data, descriptor = services.blobs.get(row.picture.digest), services.descriptors.serving
+            yield Sought(row, features, work_queries(data, features, descriptor, services.limits))
 
 
-def _resembling(house: House, sought: Sequence[Sought]) -> None:
+def _resembling(services: Services, sought: Sequence[Sought]) -> None:
     """Fill in what resembles each registered picture, in one pass over the indexes."""
-    hashes = house.indexes.of(Collection.PICTURES, PHASH)
-    descriptors = house.indexes.of(Collection.PICTURES, house.descriptors.serving.space)
+    hashes = services.indexes.of(Collection.PICTURES, PHASH)
+    descriptors = services.indexes.of(Collection.PICTURES, services.descriptors.serving.space)
     for one, candidates in zip(sought, search_past([one.queries for one in sought], hashes, descriptors), strict=True):
-        pictures = house.indexes.pictures(Collection.PICTURES, candidates)
+        pictures = services.indexes.pictures(Collection.PICTURES, candidates)
         bits = {pictures.get(_key(hit)): round(hit.distance) for hit in reversed(candidates) if hit.space == PHASH.id}
         named = {hit: pictures.get(_key(hit)) for hit in candidates}
-        one.distances = {picture: bits.get(picture, NOT_NEAR) for picture in distinct(candidates, named.get, MOST)}
+        one.distances = {
+            picture: bits.get(picture, NOT_NEAR) for picture in distinct(candidates, named.get, MAX_PICTURES)
+        }
         one.left_out = {picture for picture in named.values() if picture is not None} - one.distances.keys()
         _tell(one, vectors=len(hashes), alike=len(one.distances))
 
@@ -121,14 +123,14 @@ def _key(candidate: Candidate) -> tuple[str, int]:
     return candidate.space, candidate.number
 
 
-def _search(house: House, one: Sought, until: float) -> None:
+def _search(services: Services, one: Sought, until: float) -> None:
     known = {found for _, found in matching.known_pairs(PIPELINE, one.distances, [one.row.picture_id])}
     wanted = [picture for picture in one.distances if picture not in known]
     rows = Picture.objects.in_bulk(wanted)
     stored = [rows[pk] for pk in wanted if pk in rows and rows[pk].bytes_state == BytesState.STORED]
     for start in range(0, len(stored), KEPT_TOGETHER):
         some = stored[start : start + KEPT_TOGETHER]
-        _compare(house, one, some)
+        _compare(services, one, some)
         _tell(one, compared=len(known) + start + len(some))
         if time.monotonic() > until:
             steps.wait(WorkPicture, one.row.pk, now())
@@ -136,7 +138,7 @@ def _search(house: House, one: Sought, until: float) -> None:
     gone = [pk for pk in wanted if pk in rows and rows[pk].bytes_state == BytesState.EXPIRED]
     seen = revisits.seen_by(one.row.work.owner_id, gone)
     expired = [rows[pk] for pk in gone if pk in seen]
-    again = list(_worth_asking(house, one, expired))
+    again = list(_worth_asking(services, one, expired))
     with transaction.atomic():
         matching.lock_pictures({*one.distances, *one.left_out})
         Picture.objects.filter(pk__in=one.left_out).update(searched="")
@@ -144,16 +146,16 @@ def _search(house: House, one: Sought, until: float) -> None:
         revisits.ask_again(one.row.work.owner_id, one.row.picture_id, again)
         _tell(one, expired=len(expired), asked_again=len(again))
         steps.finish(WorkPicture, [one.row.pk])
-    house.hint("capture", captures)
+    services.enqueue("capture", captures)
 
 
-def _compare(house: House, one: Sought, pictures: Sequence[Picture]) -> None:
+def _compare(services: Services, one: Sought, pictures: Sequence[Picture]) -> None:
     """Compare with some pictures and keep what came of it, in a transaction of its own."""
     rows = []
     for found in pictures:
         try:
-            seen = extract(house.blobs.get(found.digest), house.limits)
-            rows.append((one.row.picture_id, found.pk, compared(house, seen, one.features)))
+            seen = extract(services.blobs.get(found.digest), services.limits)
+            rows.append((one.row.picture_id, found.pk, compared(services, seen, one.features)))
         except ExhibitError as error:  # expired a moment ago, or damaged since it was measured
             if machine_fault(error):
                 raise
@@ -162,15 +164,15 @@ def _compare(house: House, one: Sought, pictures: Sequence[Picture]) -> None:
         matching.keep_matches(rows)
 
 
-def _worth_asking(house: House, one: Sought, expired: Sequence[Picture]) -> Iterator[Resembling]:
+def _worth_asking(services: Services, one: Sought, expired: Sequence[Picture]) -> Iterator[Resembling]:
     """Those whose small copy resembles the work too, or that have none; the most promising first."""
     asked = 0
-    for place, picture in enumerate(expired[:MOST_SMALL]):
-        if asked == MOST_AGAIN:
+    for place, picture in enumerate(expired[:MAX_SMALL]):
+        if asked == MAX_AGAIN:
             return
         if place % KEPT_TOGETHER == 0:
             _tell(one)
-        small = _small_copy(house, one, picture)
+        small = _small_copy(services, one, picture)
         if small is not None and small.decision is Decision.NONE:
             continue
         asked += 1
@@ -178,12 +180,12 @@ def _worth_asking(house: House, one: Sought, expired: Sequence[Picture]) -> Iter
         yield Resembling(picture.pk, one.distances[picture.pk], *figures)
 
 
-def _small_copy(house: House, one: Sought, picture: Picture) -> Verification | None:
+def _small_copy(services: Services, one: Sought, picture: Picture) -> Verification | None:
     """What comparing the small copy that stayed says, or ``None`` when there is none that can be read."""
     if picture.thumbnail is None:
         return None
     with suppress(ExhibitError):
-        return compared(house, extract(house.blobs.get(picture.thumbnail), house.limits), one.features)
+        return compared(services, extract(services.blobs.get(picture.thumbnail), services.limits), one.features)
     return None
 
 

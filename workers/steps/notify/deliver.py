@@ -14,7 +14,7 @@ from registry.db import steps
 from registry.models import Delivery, EventKind, StepState, Webhook
 from registry.notifications import events
 from workers.notify.webhooks import Message, Reply, message_of, pause, send
-from workers.services.wiring import House
+from workers.services.wiring import Services
 
 PAUSES = tuple(
     timedelta(seconds=seconds) for seconds in (5, 60, 5 * 60, 30 * 60, 2 * 3_600, 5 * 3_600, 10 * 3_600, 12 * 3_600)
@@ -35,15 +35,15 @@ REMEMBERED = 10
 ALONE = "The webhook is paused."
 
 
-def deliver(house: House, ids: Sequence[int]) -> None:
+def deliver(services: Services, ids: Sequence[int]) -> None:
     """Send each message that is due. One webhook's silence holds up nothing but its own messages."""
-    claimed = steps.claim(Delivery, ids, house.stale_after)
+    claimed = steps.claim(Delivery, ids, services.stale_after)
     rows = Delivery.objects.filter(pk__in=claimed).select_related("webhook__owner", "event__owner").order_by("pk")
-    queues = _queues(house, rows)
+    queues = _queues(services, rows)
     if not queues:
         return
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        asked = {pool.submit(_in_turn, house, [one for _, one in queue]): queue for queue in queues}
+        asked = {pool.submit(_in_turn, services, [one for _, one in queue]): queue for queue in queues}
         for future, queue in asked.items():
             replies, error = future.result()
             for (row, _), reply in zip(queue, replies, strict=False):
@@ -58,7 +58,7 @@ def deliver(house: House, ids: Sequence[int]) -> None:
                 steps.wait(Delivery, row.pk, row.webhook.ask_after or now(), replies[-1].sentence)
 
 
-def _queues(house: House, rows: Iterable[Delivery]) -> list[list[tuple[Delivery, Message]]]:
+def _queues(services: Services, rows: Iterable[Delivery]) -> list[list[tuple[Delivery, Message]]]:
     """The messages that can go now, by webhook; the others are put off."""
     queues: dict[int, list[tuple[Delivery, Message]]] = defaultdict(list)
     for row in rows:
@@ -73,18 +73,18 @@ def _queues(house: House, rows: Iterable[Delivery]) -> list[list[tuple[Delivery,
             steps.wait(Delivery, row.pk, now())
         else:
             try:
-                queues[hook.pk].append((row, message_of(house, hook, row.event)))
+                queues[hook.pk].append((row, message_of(services, hook, row.event)))
             except IntegrityError as error:
                 steps.fail(Delivery, row.pk, str(error), retry=False)
     return [queue for queue in queues.values() if queue]
 
 
-def _in_turn(house: House, messages: Sequence[Message]) -> tuple[list[Reply], Exception | None]:
+def _in_turn(services: Services, messages: Sequence[Message]) -> tuple[list[Reply], Exception | None]:
     """Send messages to one webhook until it doesn't take one or sending fails; in a thread, without the database."""
     replies: list[Reply] = []
     for message in messages:
         try:
-            replies.append(send(house, message))
+            replies.append(send(services, message))
         except Exception as error:  # noqa: BLE001 - it is told behind the replies, which are kept
             return replies, error
         if not replies[-1].taken:

@@ -14,7 +14,7 @@ from registry.models import MailChoice
 from registry.notifications import events, mail_choices
 from workers.notify.digests import digest_mail
 from workers.notify.mail import REFUSALS, is_final, words_of
-from workers.services.wiring import House
+from workers.services.wiring import Services
 
 log = logging.getLogger(__name__)
 NOT_TAKEN = "The mail server didn't take it."
@@ -23,13 +23,13 @@ AGAIN, MUCH_LATER = timedelta(minutes=10), timedelta(days=1)
 """Until a server that didn't take a mail is asked again: for now, and after it has refused one for good."""
 
 
-def send_digests(house: House, ids: Sequence[int]) -> None:
+def send_digests(services: Services, ids: Sequence[int]) -> None:
     """Send each mail that is due; a server that isn't there is asked once, not for each.
 
     One that a server has taken may come twice, when this process dies at that moment; both have the same Message-ID.
     """
     down = False
-    for pk in steps.claim(MailChoice, ids, house.stale_after):
+    for pk in steps.claim(MailChoice, ids, services.stale_after):
         row = MailChoice.objects.select_related("user", "owner").get(pk=pk)
         if not row.user.is_active or not row.owner.memberships.filter(user=row.user).exists():
             row.delete()
@@ -38,13 +38,13 @@ def send_digests(house: House, ids: Sequence[int]) -> None:
         elif down:
             steps.wait(MailChoice, pk, now() + AGAIN, NOT_TAKEN)
         else:
-            down = not _send(house, row)
+            down = not _send(services, row)
 
 
-def _send(house: House, row: MailChoice) -> bool:
+def _send(services: Services, row: MailChoice) -> bool:
     """Send one mail, if there is something to tell; returns whether the server was there."""
     told = events.after(row.owner, row.told_until, mail_choices.TOLD)
-    mail = digest_mail(house, row, told) if told else None
+    mail = digest_mail(services, row, told) if told else None
     try:
         if mail is not None:
             mail.send()

@@ -12,11 +12,10 @@ from django.db import transaction
 from exhibit.errors import ExhibitError
 from registry.db import steps
 from registry.models import Notice, NoticeMail
-from registry.notices import mail as notice_mail
-from registry.notices import notices
+from registry.notices import mail, notices
 from workers.notices.signing import PDF_NAME, TEXT_NAME, file_of, keep_mail
 from workers.notify.mail import REFUSALS, is_final, sender, words_of
-from workers.services.wiring import House
+from workers.services.wiring import Services
 
 
 class OneMail(EmailMessage):
@@ -35,33 +34,33 @@ class OneMail(EmailMessage):
         return bytes(self._made.as_bytes(linesep="\r\n"))
 
 
-def send_notices(house: House, ids: Sequence[int]) -> None:
+def send_notices(services: Services, ids: Sequence[int]) -> None:
     """Send each mail that waits, at most once; a server that doesn't take it for now is asked again later."""
-    for pk in steps.claim(NoticeMail, ids, house.stale_after):
-        _send(house, NoticeMail.objects.select_related("notice__owner").get(pk=pk))
+    for pk in steps.claim(NoticeMail, ids, services.stale_after):
+        _send(services, NoticeMail.objects.select_related("notice__owner").get(pk=pk))
 
 
-def _send(house: House, row: NoticeMail) -> None:
+def _send(services: Services, row: NoticeMail) -> None:
     if row.begun_at is not None:  # whoever sent it ended before it could say what came of it
-        notice_mail.unknown(row.pk)
+        mail.unknown(row.pk)
         return
     if row.notice.state != Notice.State.SIGNED:
         steps.finish(NoticeMail, [row.pk])
         return
     try:
-        message = _message(house, row)
+        message = _message(services, row)
     except ExhibitError as error:  # what it shows was reported or removed since it was signed
-        notice_mail.not_taken(row.pk, str(error), for_good=True)
+        mail.not_taken(row.pk, str(error), for_good=True)
         return
     server = get_connection()
     try:
         server.open()
     except (OSError, smtplib.SMTPException) as error:
-        notice_mail.not_taken(row.pk, words_of(error), for_good=False)
+        mail.not_taken(row.pk, words_of(error), for_good=False)
         return
     try:
         with steps.ending(NoticeMail, [row.pk]):
-            _hand_over(row, server, message, keep_mail(house, message.sent_bytes()))
+            _hand_over(row, server, message, keep_mail(services, message.sent_bytes()))
     finally:
         with contextlib.suppress(OSError, smtplib.SMTPException):
             server.close()
@@ -70,27 +69,27 @@ def _send(house: House, row: NoticeMail) -> None:
 def _hand_over(row: NoticeMail, server: Any, message: OneMail, kept: dict[str, Any]) -> None:  # noqa: ANN401 - a backend
     """Give a mail to a server, at most once."""
     try:
-        if notice_mail.begin(row.pk, kept):
+        if mail.begin(row.pk, kept):
             server.send_messages([message])
             with transaction.atomic():
                 notices.keep_sent(row.notice, "mail", by=row.by, files=[kept])
                 steps.finish(NoticeMail, [row.pk])
     except REFUSALS as error:
-        notice_mail.refused(row.pk, words_of(error), for_good=is_final(error))
+        mail.refused(row.pk, words_of(error), for_good=is_final(error))
     except (OSError, smtplib.SMTPException):
-        notice_mail.unknown(row.pk)
+        mail.unknown(row.pk)
 
 
-def _message(house: House, row: NoticeMail) -> OneMail:
+def _message(services: Services, row: NoticeMail) -> OneMail:
     notice = row.notice
-    text, pdf = file_of(house, notice, TEXT_NAME), file_of(house, notice, PDF_NAME)
+    text, pdf = file_of(services, notice, TEXT_NAME), file_of(services, notice, PDF_NAME)
     assert text is not None
     assert pdf is not None
     subject, _, body = text[0].decode().partition("\n\n")
     message = OneMail(
         subject=subject,
         body=body,
-        from_email=sender(house.config),
+        from_email=sender(services.config),
         to=[row.to],
         reply_to=[str(notice.fields["sender_email"])],
         headers={"Message-ID": row.message_id},
