@@ -1,1 +1,34 @@
-"""A job goes in, sightings and exact bytes come out."""
+"""A job goes in, sightings and exact bytes come out.
+
+For others: ``from crawler import Job, Source, SourceKind, run``. docs/stand-alone.md shows them; everything else is
+this project's own.
+"""
+
+from typing import TYPE_CHECKING
+
+from exhibit.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from crawler.crawling.run import run
+    from crawler.formats.job import Job, Limits, Politeness, Source, SourceKind, UserAgent
+    from crawler.formats.lines import EndLine, PageLine, RefusalLine
+
+__all__ = [
+    "EndLine",
+    "Job",
+    "Limits",
+    "PageLine",
+    "Politeness",
+    "RefusalLine",
+    "Source",
+    "SourceKind",
+    "UserAgent",
+    "run",
+]
+
+__getattr__ = lazy_names(
+    __name__,
+    dict.fromkeys(("Job", "Limits", "Politeness", "Source", "SourceKind", "UserAgent"), "formats.job")
+    | dict.fromkeys(("EndLine", "PageLine", "RefusalLine"), "formats.lines")
+    | {"run": "crawling.run"},
+)

@@ -1,1 +1,23 @@
-"""Facts become a sealed bundle; a bundle becomes a verdict."""
+"""Facts become a sealed bundle; a bundle becomes a verdict.
+
+For others: ``from evidence import Verifier``. docs/stand-alone.md shows it; everything else is this project's own.
+"""
+
+from typing import TYPE_CHECKING
+
+from exhibit.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from evidence.formats.container import NoBundleError
+    from evidence.verdict.result import Check, State, Verdict
+    from evidence.verdict.trust import Trust, load_trust
+    from evidence.verify.verifier import Verifier
+
+__all__ = ["Check", "NoBundleError", "State", "Trust", "Verdict", "Verifier", "load_trust"]
+
+__getattr__ = lazy_names(
+    __name__,
+    dict.fromkeys(("Check", "State", "Verdict"), "verdict.result")
+    | dict.fromkeys(("Trust", "load_trust"), "verdict.trust")
+    | {"NoBundleError": "formats.container", "Verifier": "verify.verifier"},
+)

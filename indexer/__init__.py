@@ -2,9 +2,30 @@
 
 Parallel work comes from processes, so the libraries below get one thread each. Linear algebra reads how many from the
 environment when NumPy is loaded: import this package before it, or set the variables yourself.
+
+For others: ``from indexer import compare_pictures, match_folders``. docs/stand-alone.md shows them; everything else is
+this project's own.
 """
 
 import os
+from typing import TYPE_CHECKING
+
+from exhibit.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from indexer.compare.wording import in_words
+    from indexer.picture.features import Features, extract
+    from indexer.search.folders import Match, Skipped, match_folders
+    from indexer.search.search import compare_pictures
+
+__all__ = ["Features", "Match", "Skipped", "compare_pictures", "extract", "in_words", "match_folders"]
 
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
+
+__getattr__ = lazy_names(
+    __name__,
+    dict.fromkeys(("Features", "extract"), "picture.features")
+    | dict.fromkeys(("Match", "Skipped", "match_folders"), "search.folders")
+    | {"compare_pictures": "search.search", "in_words": "compare.wording"},
+)

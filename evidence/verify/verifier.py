@@ -5,6 +5,7 @@ Works on the ZIP or on the unpacked folder. Bad input gives a failed check or ``
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from evidence.formats.codec import FormatError
@@ -22,29 +23,43 @@ from evidence.verify.checks.remade import Makers
 from evidence.verify.checks.signers import check_countersignatures, check_revocation
 from evidence.verify.split_views import View, split_views, views_of
 
-__all__ = ["Check", "NoBundleError", "State", "Verdict", "require", "verify"]
+__all__ = ["Check", "NoBundleError", "State", "Verdict", "Verifier", "require", "verify"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verifier:
+    """Checks bundles, one after the other, by the same trust.
+
+    Args:
+        trust: whose word counts; the list shipped with this program when absent.
+        makers: how drawings and sentences are made again; without them they and the sheet aren't checked.
+    """
+
+    trust: Trust = field(default_factory=load_trust)
+    makers: Makers | None = None
+
+    def verify(self, path: Path) -> Verdict:
+        """Check a bundle.
+
+        Args:
+            path: the ZIP, or the folder it was unpacked into.
+
+        Returns:
+            Every check by name; see :mod:`evidence.verdict.result` for what follows from them.
+
+        Raises:
+            NoBundleError: there is nothing at the path, or it is neither a ZIP nor a folder with ``bagit.txt``.
+        """
+        try:
+            with opened(path) as contents:
+                return _check_all(path.name, contents, self.trust, self.makers)
+        except FormatError as error:
+            return Verdict(path.name, None, self.trust.dated, (failed("container", error.message),))
 
 
 def verify(path: Path, trust: Trust | None = None, makers: Makers | None = None) -> Verdict:
-    """Check a bundle.
-
-    Args:
-        path: the ZIP, or the folder it was unpacked into.
-        trust: whose word counts; the list shipped with this program when absent.
-        makers: how drawings and sentences are made again; without them they and the sheet aren't checked.
-
-    Returns:
-        Every check by name; see :mod:`evidence.verdict.result` for what follows from them.
-
-    Raises:
-        NoBundleError: there is nothing at the path, or it is neither a ZIP nor a folder with ``bagit.txt``.
-    """
-    pinned = load_trust() if trust is None else trust
-    try:
-        with opened(path) as contents:
-            return _check_all(path.name, contents, pinned, makers)
-    except FormatError as error:
-        return Verdict(path.name, None, pinned.dated, (failed("container", error.message),))
+    """The same for one bundle."""
+    return (Verifier(makers=makers) if trust is None else Verifier(trust, makers)).verify(path)
 
 
 def _check_all(name: str, contents: Contents, trust: Trust, makers: Makers | None) -> Verdict:

@@ -141,6 +141,15 @@ def compare(
     return _with_all_features(found, load, registered, limits)
 
 
+def compare_pictures(registered: bytes, found: bytes, limits: Limits = DEFAULT_LIMITS) -> Verification:
+    """Whether one picture shows another, by their exact bytes; without a probability, which a calibration gives.
+
+    Raises:
+        UnreadablePictureError: one of them isn't a picture within the limits.
+    """
+    return compare(extract(found, limits), lambda: found, extract(registered, limits), limits)
+
+
 def _with_all_features(
     found: Features, load: Callable[[], bytes], registered: Features, limits: Limits
 ) -> Verification:

@@ -1,0 +1,21 @@
+"""What a package offers to others, loaded when it is first asked for (PEP 562): importing the package stays cheap."""
+
+import importlib
+from collections.abc import Callable, Mapping
+
+
+def lazy_names(package: str, modules: Mapping[str, str]) -> Callable[[str], object]:
+    """A ``__getattr__`` for a package.
+
+    Args:
+        package: its ``__name__``.
+        modules: each public name with the module that has it, below the package.
+    """
+
+    def load(name: str) -> object:
+        if name not in modules:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        found: object = getattr(importlib.import_module(f"{package}.{modules[name]}"), name)
+        return found
+
+    return load
