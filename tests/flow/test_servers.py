@@ -56,12 +56,6 @@ def test_data_outlives_a_clean_stop(own: Config) -> None:
         assert remembered(own) == (["a"], ["a"])
 
 
-def test_the_wheel_brings_pgvector(own: Config) -> None:
-    with EmbeddedServers(own), psycopg.connect(addresses.database_url(own)) as connection:
-        connection.execute("CREATE EXTENSION vector")
-        assert connection.execute("SELECT '[1,2]'::vector <-> '[1,4]'").fetchone() == (2.0,)
-
-
 def test_nothing_listens_beyond_this_user(own: Config) -> None:
     with EmbeddedServers(own) as servers:
         for number in servers.processes.values():

@@ -9,7 +9,7 @@ from exhibit.errors import ServiceMissingError
 
 
 def postgres_programs() -> Path:
-    """The folder with ``initdb`` and ``postgres``, version 18 with pgvector.
+    """The folder with ``initdb`` and ``postgres``, version 18.
 
     Raises:
         ServiceMissingError: this platform has no wheel with them.
@@ -21,7 +21,7 @@ def postgres_programs() -> Path:
             return folder
     raise ServiceMissingError(
         "There is no embedded PostgreSQL for this platform.",
-        hint="Run `make setup` again, or set DATABASE_URL to a PostgreSQL of your own with pgvector.",
+        hint="Run `make setup` again, or set DATABASE_URL to a PostgreSQL of your own.",
         retry=False,
     )
 
