@@ -92,8 +92,7 @@ def load_config(environ: Mapping[str, str] = os.environ) -> Config:
                 checked[one.name] = one.metadata["check"](value)
             except ValueError as error:
                 raise ConfigError(f"{where} can't be used: {error}.", hint="See docs/configuration.md.") from None
-    config = Config(data_dir=data_dir, **checked)
-    return _with_anchor_files(config)
+    return _with_anchor_files(Config(data_dir=data_dir, **checked))
 
 
 def made_data_dir(config: Config) -> Path:
@@ -136,30 +135,25 @@ def _from_file(path: Path) -> dict[str, tuple[str, object]]:
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path} can't be read: {error}.") from error
-    known = [one.name for one in fields(Config) if one.name != "data_dir"]
-    for name in table:
-        if name not in known:
-            raise _unknown(f"{name} in {path}", name, known)
-    return {name: (f"{name} in {path}", value) for name, value in table.items()}
+    names = {one.name: one.name for one in fields(Config) if one.name != "data_dir"}
+    return _by_field(table, names, f" in {path}")
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[str, object]]:
     # tables have no form as one text: they stand in the file only
-    by_name = {environment_name(one.name): one.name for one in fields(Config) if one.name != "anchors"}
-    for name in environ:
-        if name.startswith(_PREFIX) and name not in by_name:
-            raise _unknown(name, name, list(by_name))
-    return {
-        by_name[name]: (name, value)
-        for name, value in environ.items()
-        if name in by_name and name != "EXHIBIT_DATA" and value
-    }
+    names = {environment_name(one.name): one.name for one in fields(Config) if one.name != "anchors"}
+    given = {name: value for name, value in environ.items() if name in names or name.startswith(_PREFIX)}
+    return {name: found for name, found in _by_field(given, names, "").items() if found[1] and name != "data_dir"}
 
 
-def _unknown(shown: str, name: str, known: list[str]) -> ConfigError:
-    close = difflib.get_close_matches(name, known, n=1)
-    hint = f"Did you mean {close[0]}?" if close else "docs/configuration.md lists all settings."
-    return ConfigError(f"{shown} isn't a setting.", hint=hint)
+def _by_field(given: Mapping[str, object], names: dict[str, str], where: str) -> dict[str, tuple[str, object]]:
+    """What is given by the names of fields, each with what it is called in a sentence and its value."""
+    for name in given:
+        if name not in names:
+            close = difflib.get_close_matches(name, names, n=1)
+            hint = f"Did you mean {close[0]}?" if close else "docs/configuration.md lists all settings."
+            raise ConfigError(f"{name}{where} isn't a setting.", hint=hint)
+    return {names[name]: (name + where, value) for name, value in given.items()}
 
 
 def _with_anchor_files(config: Config) -> Config:

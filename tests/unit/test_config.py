@@ -103,9 +103,21 @@ def test_the_largest_numbers_that_are_accepted_can_be_logged(tmp_path: Path) -> 
     assert b"9007199254740991" in canonical(plain_configuration(config))
 
 
-def test_a_password_in_a_wrong_url_is_not_repeated(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError) as caught:
-        loaded(tmp_path, DATABASE_URL="mysql://u:hunter2@db/x")
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATABASE_URL", "mysql://u:hunter2@db/x"),
+        ("DATABASE_URL", "postgresql://u:hunter2@db/x\ny"),
+        ("EXHIBIT_MAIL_URL", "smtps://u:hunter2@:25"),
+        ("EXHIBIT_MAIL_URL", "smtps://u:hunter2@mail.example:many"),
+        ("EXHIBIT_PUBLIC_URL", "https://u:hunter2@site.example:many"),
+        ("EXHIBIT_METRICS_TOKEN", "hunter2"),
+        ("EXHIBIT_METRICS_TOKEN", "hunter2hunter2hunter2\nhunter2"),
+    ],
+)
+def test_a_secret_in_a_wrong_value_is_not_repeated(tmp_path: Path, name: str, value: str) -> None:
+    with pytest.raises(ConfigError, match=name) as caught:
+        loaded(tmp_path, **{name: value})
     assert "hunter2" not in str(caught.value)
 
 
