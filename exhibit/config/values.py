@@ -161,10 +161,3 @@ def day(value: object) -> str:
     """A date, as TOML's own kind or as text; of a moment, its day."""
     given = value if isinstance(value, date) else text(value) and date.fromisoformat(text(value))
     return date.isoformat(given) if given else ""
-
-
-def address(value: object) -> bytes:
-    """An address of an EVM chain, such as ``0x`` and 40 hexadecimal digits; an empty text stays empty."""
-    return bytes.fromhex(
-        matching(r"(0x[0-9a-fA-F]{40})?", "{} isn't an address of 0x and 40 hexadecimal digits")(value)[2:]
-    )

@@ -8,10 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from evidence.anchors.evm.kind import EvmConfig
+from evidence.anchors.opentimestamps.kind import OpenTimestampsConfig
+from evidence.anchors.rfc3161.kind import Rfc3161Config
 from exhibit.config import secrets
-from exhibit.config.config import AnchorConfig, Config, environment_name, load_config
+from exhibit.config.config import Config, environment_name
 from exhibit.entries import canonical
 from exhibit.errors import ConfigError, ExitCode
+from workers.configuration import load_config
 from workers.log.configuration import plain_configuration
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
@@ -154,14 +158,14 @@ bitcoin_source = "http://127.0.0.1:8332"
 def test_anchors_are_tables_of_the_file(tmp_path: Path) -> None:
     (tmp_path / "roots.pem").write_text("-")
     assert loaded(tmp_path, ANCHORS).anchors == (
-        AnchorConfig(
+        Rfc3161Config(
             kind="rfc3161",
             name="local-tsa",
             urls=("http://127.0.0.1:9/tsr",),
             roots=tmp_path / "roots.pem",
             development=True,
         ),
-        AnchorConfig(
+        OpenTimestampsConfig(
             kind="opentimestamps",
             name="bitcoin",
             urls=("https://a.example", "https://b.example"),
@@ -174,6 +178,7 @@ def test_anchors_are_tables_of_the_file(tmp_path: Path) -> None:
 def test_the_day_of_the_operators_list_is_a_day_however_it_is_written(tmp_path: Path, day: str) -> None:
     (tmp_path / "roots.pem").write_text("-")
     [stamping, _] = loaded(tmp_path, ANCHORS.replace("development = true", f"qualified = {day}")).anchors
+    assert isinstance(stamping, Rfc3161Config)
     assert stamping.qualified == "2026-11-01"
 
 
@@ -220,6 +225,7 @@ gas_price = 0
 
 def test_a_chain_is_configured_with_files_that_lie_in_the_data_folder(tmp_path: Path) -> None:
     [chain] = loaded(tmp_path, CHAIN).anchors
+    assert isinstance(chain, EvmConfig)
     assert chain.contract.hex() == "5fbdb2315678afecb367f032d93f642f64180aa3"
     assert (chain.chain_id, chain.confirmations, chain.gas_price) == (20261, 64, 0)
     assert chain.files == {
