@@ -3,34 +3,17 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from exhibit.config.anchors import AnchorConfig
 from exhibit.digests import Digest
+from exhibit.ports import Anchor, Receipt
 
 if TYPE_CHECKING:
     import requests
 
-    from exhibit.ports import Anchor, Receipt
-
 gettext_noop = str
 """Marks words that the site translates."""
-
-
-class Pin(Protocol):
-    """An entry of the trust list that receipts lead to."""
-
-    @property
-    def name(self) -> str:
-        """How results name it."""
-
-    @property
-    def development(self) -> bool:
-        """Whether it was started for trials."""
-
-    @property
-    def label(self) -> str:
-        """The words that results on it show, when it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +23,14 @@ class Attested:
     Attributes:
         sentence: in words.
         time: by when what was given to the witness existed.
-        by: the entry that the receipt leads to.
+        by: the name of the trust list's entry that the receipt leads to.
+        label: the words that results show when that was started for trials, or nothing.
     """
 
     sentence: str
     time: datetime
-    by: Pin
+    by: str
+    label: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +64,7 @@ class AnchorKind:
     build: "Callable[[Any, requests.Session], Anchor]"
     pins: str
     verify: Callable[[Digest, bytes, Mapping[str, bytes], Any, str], Attested]
-    vouch: "Callable[[Sequence[Any], Iterable[tuple[Digest, Receipt]], str, str], tuple[Any, ...]]"
+    vouch: Callable[[Sequence[Any], Iterable[tuple[Digest, Receipt]], str, str], tuple[Any, ...]]
     suffix: str
     prefix: str = ""
     formats: Callable[[], Mapping[str, tuple[type, str]]] = dict

@@ -6,11 +6,10 @@ What isn't pinned here is reported as "not checked: unknown witness", however we
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from evidence.anchors import KINDS
 from evidence.anchors.evm.kind import TrustedLedger
-from evidence.anchors.kind import Pin
 from evidence.anchors.opentimestamps.kind import TrustedChain
 from evidence.anchors.rfc3161.kind import TrustedAuthority
 from evidence.formats.codec import Bytes32, Canonical, FormatError, from_plain, parse_json
@@ -111,9 +110,8 @@ class Trust(Canonical):
         trust = from_plain(cls, parse_json(data, what=what, limit=MAX_TRUST_BYTES), where=what)
         if trust.format != TRUST_FORMAT:
             raise FormatError(f"{what} isn't in the format {TRUST_FORMAT}.")
-        witnesses: list[Pin] = [pin for kind in KINDS.values() for pin in getattr(trust, kind.pins)]
-        entries: list[Pin | TrustedLog | TrustedKey] = [*witnesses, *trust.logs, *trust.keys]
-        for entry in entries:
+        witnesses: list[Any] = [pin for kind in KINDS.values() for pin in getattr(trust, kind.pins)]
+        for entry in (*witnesses, *trust.logs, *trust.keys):
             if entry.development and not entry.label:
                 raise FormatError(f"{what} has an entry for development without a label.")
         pinned = {entry.name for entry in witnesses}

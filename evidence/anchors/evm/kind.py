@@ -11,13 +11,13 @@ from evidence.formats.errors import UnknownWitnessError
 from exhibit.config import values
 from exhibit.config.anchors import AnchorConfig
 from exhibit.digests import Digest
+from exhibit.ports import Receipt
 
 if TYPE_CHECKING:
     import requests
 
     from evidence.anchors.evm.account import EvmAccount
     from evidence.anchors.evm.anchor import EvmAnchor
-    from exhibit.ports import Receipt
 
 
 def _contract(value: object) -> bytes:
@@ -109,7 +109,7 @@ def verify(
     for ledger in ledgers:
         if ledger.chain == block.chain and block.hash in ledger.blocks:
             sentence = f"Block {block.number} of {ledger.name}, dated {shown(block.time)}, holds a log of the {what}."
-            return Attested(sentence, block.time, ledger)
+            return Attested(sentence, block.time, ledger.name, ledger.label if ledger.development else "")
     raise UnknownWitnessError(
         f"the proof holds and leads to block {block.number} of the chain {block.chain}, 0x{block.hash.hex}, dated "
         f"{shown(block.time)}, which isn't pinned. Compare the hash with a node or an explorer of that chain."
@@ -117,7 +117,7 @@ def verify(
 
 
 def vouch(
-    _configured: object, receipts: "Iterable[tuple[Digest, Receipt]]", label: str, trials: str
+    _configured: object, receipts: Iterable[tuple[Digest, Receipt]], label: str, trials: str
 ) -> tuple[TrustedLedger, ...]:
     """The blocks that hold receipts, as the nodes gave them, by witness and chain."""
     from evidence.anchors.evm.proofs import verify_proof  # noqa: PLC0415 - as above

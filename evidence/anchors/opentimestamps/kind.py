@@ -12,13 +12,13 @@ from exhibit.config import values
 from exhibit.config.anchors import AnchorConfig
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError
+from exhibit.ports import Receipt
 
 if TYPE_CHECKING:
     import requests
 
     from evidence.anchors.opentimestamps.anchor import OpenTimestampsAnchor
     from evidence.anchors.opentimestamps.blocks import BlockSource
-    from exhibit.ports import Receipt
 
 CLOCKS = timedelta(hours=2)
 """By so much the time in a Bitcoin block's header may be too early: miners set it within rules that are that wide."""
@@ -108,7 +108,7 @@ def verify(
         also = f" The proof also names {', '.join(others)[:200]}, which isn't needed." if others else ""
         by = f"no later than {shown(time + CLOCKS)}"
         sentence = f"Block {height} of {chain.name}, {dated}, attests the {what}: it existed {by}.{also}"
-        return Attested(sentence, time + CLOCKS, chain)
+        return Attested(sentence, time + CLOCKS, chain.name, chain.label if chain.development else "")
     raise UnknownWitnessError(f"block {height} meets the rule of no pinned chain.")
 
 
@@ -121,7 +121,7 @@ def _is_pinned(chain: TrustedChain, header: bytes) -> bool:
 
 
 def vouch(
-    _configured: object, receipts: "Iterable[tuple[Digest, Receipt]]", _label: str, trials: str
+    _configured: object, receipts: Iterable[tuple[Digest, Receipt]], _label: str, trials: str
 ) -> tuple[TrustedChain, ...]:
     """The blocks of chains for trials that attest receipts: made at will, they count only by their hash."""
     from evidence.anchors.opentimestamps.headers import parse_header  # noqa: PLC0415 - as above

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
-from ssl import DER_cert_to_PEM_cert
 from typing import TYPE_CHECKING
 
 from evidence.anchors.kind import AnchorKind, Attested, gettext_noop, shown
@@ -93,7 +92,7 @@ def verify(
             continue
         sentence = f"{authority.name} (RFC 3161) stamped the {what} at {shown(stamped.time)}"
         sentence += f": it existed no later than {shown(time)}." if time > stamped.time else "."
-        return Attested(sentence, time, authority)
+        return Attested(sentence, time, authority.name, authority.label if authority.development else "")
     if broken is not None:
         raise broken
     check_stamp(stamped, digest, (), helpers)
@@ -113,6 +112,8 @@ def vouch(
 
 def _certificates(authority: str, roots: Path) -> tuple[str, ...]:
     """The root certificates in a file, as PEM and without what else stands in it."""
+    from ssl import DER_cert_to_PEM_cert  # noqa: PLC0415 - as above
+
     from evidence.anchors.rfc3161.certificates import load_certificates  # noqa: PLC0415 - as above
 
     try:

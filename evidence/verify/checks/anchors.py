@@ -110,8 +110,7 @@ def _check_anchor(inspection: Inspection, record: AnchorRecord, subjects: dict[D
     except (FormatError, IntegrityError) as error:
         return failed(name, error.message)
     called = "" if record.witness in found.sentence else f" The bundle calls this witness {record.witness[:60]!a}."
-    label = found.by.label if found.by.development else ""
-    return Check(name, State.PASSED, found.sentence + called, found.time, label, found.by.name)
+    return Check(name, State.PASSED, found.sentence + called, found.time, found.label, found.by)
 
 
 def _material(inspection: Inspection, record: AnchorRecord) -> dict[str, bytes]:
