@@ -23,7 +23,7 @@ class Product:
     def __enter__(self) -> Self:
         import django
 
-        from exhibit.config.config import load_config
+        from workers.configuration import load_config
         from workers.servers.embedded import EmbeddedServers
 
         self._opened = ExitStack()
@@ -204,7 +204,7 @@ def _house() -> "Services":
     import django
 
     django.setup()
-    from exhibit.config.config import load_config
+    from workers.configuration import load_config
     from workers.services.wiring import Services
 
     return Services(load_config())

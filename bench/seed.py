@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.seeded_rows import Seed, Sizes
 from exhibit.clock import now
-from exhibit.config.config import load_config
+from workers.configuration import load_config
 
 if TYPE_CHECKING:
     from django.db.models import Model

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from bench.desk import percentile
-from exhibit.config.config import load_config
+from workers.configuration import load_config
 
 if TYPE_CHECKING:
     from django.test import Client

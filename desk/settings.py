@@ -3,9 +3,9 @@
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from exhibit.config.config import load_config
 from exhibit.config.secrets import secret_key
 from exhibit.files.private import keep_private
+from workers.configuration import load_config
 from workers.notify.mail import django_mail
 from workers.servers.addresses import REDIS_SECONDS, django_database, redis_url
 

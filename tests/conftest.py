@@ -13,7 +13,8 @@ from django.conf import settings
 from django.db import connection
 from pytest_django import DjangoDbBlocker
 
-from exhibit.config.config import Config, load_config
+from exhibit.config.config import Config
+from workers.configuration import load_config
 from workers.servers import addresses
 from workers.servers.embedded import EmbeddedServers
 

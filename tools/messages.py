@@ -17,7 +17,7 @@ from django.conf import settings
 from django.utils.translation.template import templatize
 
 ROOT = Path(__file__).resolve().parents[1]
-SOURCES = ("desk", "workers", "registry")
+SOURCES = ("desk", "workers", "registry", "evidence")
 LOCALE = ROOT / "desk" / "locale"
 ACCOUNTS = ROOT / "desk" / "locale_of_accounts"
 """Our words for what allauth and Django say on pages of accounts; written by hand, compiled here."""

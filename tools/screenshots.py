@@ -103,7 +103,7 @@ def _running(data: Path) -> Iterator[tuple[str, dict[str, str], dict[str, object
 
 def _prepared(given: dict[str, str]) -> tuple[dict[str, str], dict[str, object]]:
     """Let a person be signed in, and some cases wait for her."""
-    from exhibit.config.config import load_config  # noqa: PLC0415 - after the data folder is known
+    from workers.configuration import load_config  # noqa: PLC0415 - after the data folder is known
     from workers.servers import addresses  # noqa: PLC0415
 
     config = load_config(given)

@@ -4,8 +4,8 @@ import os
 import sys
 from typing import NoReturn
 
-from exhibit.config.config import load_config
 from exhibit.errors import ExhibitError, ExitCode
+from workers.configuration import load_config
 from workers.servers.processes import Child
 from workers.servers.product import services
 

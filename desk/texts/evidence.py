@@ -2,24 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from desk.texts.sentences import in_words
+from evidence.anchors import KINDS
 from evidence.facts.case import WitnessFacts
 from registry.models import Bundle, Capture, Case, LogEntry, StepState
 from workers.evidence.facts import Place
 from workers.log.witnessed import Witnessed
 
-KINDS: dict[str, Promise] = {
-    "opentimestamps": gettext_lazy("OpenTimestamps (Bitcoin)"),
-    "rfc3161": gettext_lazy("timestamp authority (RFC 3161)"),
-    "evm": gettext_lazy("blockchain (EVM)"),
-}
-"""What a witness is."""
 SUBJECTS: dict[str, Promise] = {
     "manifest": gettext_lazy("for the bundle itself"),
     "checkpoint": gettext_lazy("for the log's head above it"),
@@ -81,12 +76,12 @@ def chain(case: Case, places: Sequence[Place], captures: Sequence[Capture], newe
 
 def witness_name(one: WitnessFacts) -> str:
     """How people call a witness: the chain of OpenTimestamps is better known than its calendars."""
-    return "Bitcoin" if one.kind == "opentimestamps" and not one.development else one.name
+    return (not one.development and KINDS[one.kind].public_name) or one.name
 
 
 def witness_kind(kind: str) -> str:
     """What a witness is."""
-    return str(KINDS.get(kind, kind))
+    return _(KINDS[kind].words)
 
 
 def witness_subject(subject: str) -> str:
@@ -132,7 +127,7 @@ def _witness(one: WitnessFacts) -> Step:
     name = _("Witnessed by %(name)s") % {"name": witness_name(one)}
     if one.time is not None:
         words, done = _("existed no later than this"), True
-    elif one.kind == "opentimestamps":
+    elif KINDS[one.kind].usual > timedelta(hours=1):
         words, done = _("The answer takes some hours: expected within a day. It is asked for again by itself."), False
     else:
         words, done = _("Hasn't answered completely yet; it is asked again by itself."), False

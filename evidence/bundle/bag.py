@@ -15,6 +15,7 @@ from typing import BinaryIO
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from evidence.anchors import KINDS
 from evidence.bundle.manifest import FACTS_PATH, MANIFEST_PATH, Manifest
 from evidence.bundle.sealing import SealedCase
 from evidence.formats.codec import Bytes32, to_plain
@@ -41,8 +42,6 @@ COUNTERSIGNATURES = "proofs/countersignatures/"
 WITHHELD_PATH = "proofs/withheld.json"
 TOOLS = ("VERIFY.md", "verify.py")
 TAG_MANIFEST = "tagmanifest-sha256.txt"
-SUFFIXES = {"rfc3161": ".tsr", "opentimestamps": ".ots", "evm": ".json"}
-PREFIXES = {"evm": "evm-"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,9 +245,10 @@ def _anchor_files(sealed: SealedCase, proofs: Proofs) -> dict[str, bytes]:
     records = []
     for anchor in _that_fit_together(proofs.anchors):
         receipt = anchor.receipt
-        subject = PREFIXES.get(receipt.kind, "") + _subject(anchor.digest, sealed, proofs)
+        of_kind = KINDS[receipt.kind]
+        subject = of_kind.prefix + _subject(anchor.digest, sealed, proofs)
         stem = _free_stem(f"{subject}-{_plain_name(receipt.witness)}", files)
-        path = f"proofs/anchors/{stem}{SUFFIXES[receipt.kind]}"
+        path = f"proofs/anchors/{stem}{of_kind.suffix}"
         material = {f"proofs/material/{name}": data for name, data in receipt.material}
         files.update({path: receipt.proof, **material})
         kind = (receipt.kind, receipt.witness, receipt.development)

@@ -11,8 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from evidence.anchors.evm.proofs import FORMAT as EVM_FORMAT
-from evidence.anchors.evm.proofs import PENDING_FORMAT, EvmPending, EvmProof
+from evidence.anchors import KINDS
 from evidence.bundle.bag import AnchorRecord, ConsistencyProof, Withheld
 from evidence.bundle.manifest import MANIFEST_FORMAT, Manifest
 from evidence.facts.case import FACTS_FORMATS, CaseFacts
@@ -59,8 +58,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "withheld": schema_of(Withheld),
         "slice": schema_of(SliceProof),
         "registration": schema_of(LogProof),
-        "evm": schema_of(EvmProof, (EVM_FORMAT,)),
-        "evm-pending": schema_of(EvmPending, (PENDING_FORMAT,)),
+        **{name: schema_of(one, (of,)) for kind in KINDS.values() for name, (one, of) in kind.formats().items()},
         "trust": schema_of(Trust, (TRUST_FORMAT,)),
     }
 

@@ -5,84 +5,22 @@ What isn't pinned here is reported as "not checked: unknown witness", however we
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from evidence.anchors.rfc3161.certificates import Certificate, load_certificates
+from evidence.anchors import KINDS
+from evidence.anchors.evm.kind import TrustedLedger
+from evidence.anchors.opentimestamps.kind import TrustedChain
+from evidence.anchors.rfc3161.kind import TrustedAuthority
 from evidence.formats.codec import Bytes32, Canonical, FormatError, from_plain, parse_json
 from evidence.keys.ed25519 import is_sound_point
 from evidence.log.notes import parse_verifier_key
-from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, WrongUseError
 from exhibit.types import LATER
 
 TRUST_FORMAT = "exhibit-trust/1"
 DEFAULT = Path(__file__).parent / "pins" / "default.json"
 MAX_TRUST_BYTES = 1 << 20
-
-
-@dataclass(frozen=True)
-class TrustedAuthority:
-    """Root certificates of a time-stamping authority (RFC 3161).
-
-    Attributes:
-        name: how results name it.
-        certificates: PEM texts of roots.
-        development: true when it was started for trials; results that rest on it say so.
-        label: the words that results then show.
-    """
-
-    name: str
-    certificates: tuple[str, ...]
-    development: bool
-    label: str
-
-    @cached_property
-    def roots(self) -> tuple[Certificate, ...]:
-        """The certificates, read; raises ``IntegrityError``."""
-        return load_certificates(text.encode() for text in self.certificates)
-
-
-@dataclass(frozen=True, slots=True)
-class TrustedChain:
-    """A chain of blocks with proof of work.
-
-    Attributes:
-        name: how results name it.
-        network: ``main`` or ``regtest``; blocks of the latter are made at will and count only by their hash.
-        minimum_difficulty: a header counts when the work that its hash shows is at least this, relative to the easiest
-            target of the main network; making such a header costs what mining a block costs.
-        blocks: when not empty, only headers with these hashes (as usually written) count.
-        development: true for a chain started for trials.
-        label: the words that results then show.
-    """
-
-    name: str
-    network: Literal["main", "regtest"]
-    minimum_difficulty: float
-    blocks: tuple[Digest, ...]
-    development: bool
-    label: str
-
-
-@dataclass(frozen=True, slots=True)
-class TrustedLedger:
-    """Blocks of an EVM chain that somebody has compared with the chain.
-
-    Attributes:
-        name: how results name it.
-        chain: the chain's id (EIP-155).
-        blocks: hashes of blocks; only these count, since a header by itself shows no work.
-        development: true for a chain started for trials.
-        label: the words that results then show.
-    """
-
-    name: str
-    chain: int
-    blocks: tuple[Digest, ...]
-    development: bool
-    label: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,13 +110,10 @@ class Trust(Canonical):
         trust = from_plain(cls, parse_json(data, what=what, limit=MAX_TRUST_BYTES), where=what)
         if trust.format != TRUST_FORMAT:
             raise FormatError(f"{what} isn't in the format {TRUST_FORMAT}.")
-        entries: list[TrustedAuthority | TrustedChain | TrustedLedger | TrustedLog | TrustedKey]
-        entries = [*trust.authorities, *trust.chains, *trust.ledgers, *trust.logs, *trust.keys]
-        for entry in entries:
+        witnesses: list[Any] = [pin for kind in KINDS.values() for pin in getattr(trust, kind.pins)]
+        for entry in (*witnesses, *trust.logs, *trust.keys):
             if entry.development and not entry.label:
                 raise FormatError(f"{what} has an entry for development without a label.")
-        witnesses: list[TrustedAuthority | TrustedChain | TrustedLedger]
-        witnesses = [*trust.authorities, *trust.chains, *trust.ledgers]
         pinned = {entry.name for entry in witnesses}
         if not 1 <= trust.witnesses_asked <= max(len(pinned), 1):
             raise FormatError(f"{what} asks for {trust.witnesses_asked} witnesses and pins {len(pinned)}.")

@@ -8,16 +8,17 @@ import difflib
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from exhibit.config import values
-from exhibit.config.anchors import AnchorConfig, anchors
+from exhibit.config.anchors import AnchorConfig, Kinds, read_anchors
 from exhibit.config.values import setting
 from exhibit.errors import ConfigError
 
-__all__ = ["FILE_NAME", "AnchorConfig", "Config", "environment_name", "load_config", "made_data_dir"]
+__all__ = ["FILE_NAME", "AnchorConfig", "Config", "environment_name", "made_data_dir", "read_config"]
 
 FILE_NAME = "exhibit.toml"
 
@@ -58,7 +59,7 @@ class Config:
     max_picture_pixels: int = setting(120_000_000, values.whole_number(1))
     capture_browser: str = setting("", values.text)
     recapture_days: int = setting(7, values.whole_number(0, 3_650))
-    anchors: tuple[AnchorConfig, ...] = setting((), anchors)
+    anchors: tuple[AnchorConfig, ...] = ()
     witnesses_needed: int = setting(1, values.whole_number(1, 64))
     direct_stamps_a_day: int = setting(100, values.whole_number(0))
     languages: tuple[str, ...] = setting(("en", "zh-hans"), values.languages)
@@ -76,24 +77,27 @@ class Config:
     debug: bool = setting(default=False, check=values.truth)
 
 
-def load_config(environ: Mapping[str, str] = os.environ) -> Config:
+def read_config(environ: Mapping[str, str], kinds: Kinds) -> Config:
     """The configuration of this process; the environment wins over ``exhibit.toml`` in the data folder.
+
+    Args:
+        environ: the environment's variables.
+        kinds: the settings of each kind of anchor.
 
     Raises:
         ConfigError: a name is unknown or a value can't be used; the message names the setting.
     """
     data_dir = _data_dir(environ)
     given = _from_file(data_dir / FILE_NAME) | _from_environment(environ)
+    checks = {one.name: one.metadata["check"] for one in fields(Config) if one.metadata}
+    checks["anchors"] = partial(read_anchors, kinds=kinds, folder=data_dir)
     checked: dict[str, Any] = {}
-    for one in fields(Config):
-        if one.name in given:
-            where, value = given[one.name]
-            try:
-                checked[one.name] = one.metadata["check"](value)
-            except ValueError as error:
-                raise ConfigError(f"{where} can't be used: {error}.", hint="See docs/configuration.md.") from None
-    config = Config(data_dir=data_dir, **checked)
-    return _with_anchor_files(config)
+    for name, (where, value) in given.items():
+        try:
+            checked[name] = checks[name](value)
+        except ValueError as error:
+            raise ConfigError(f"{where} can't be used: {error}.", hint="See docs/configuration.md.") from None
+    return Config(data_dir=data_dir, **checked)
 
 
 def made_data_dir(config: Config) -> Path:
@@ -136,36 +140,22 @@ def _from_file(path: Path) -> dict[str, tuple[str, object]]:
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path} can't be read: {error}.") from error
-    known = [one.name for one in fields(Config) if one.name != "data_dir"]
-    for name in table:
-        if name not in known:
-            raise _unknown(f"{name} in {path}", name, known)
-    return {name: (f"{name} in {path}", value) for name, value in table.items()}
+    names = {one.name: one.name for one in fields(Config) if one.name != "data_dir"}
+    return _by_field(table, names, f" in {path}")
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[str, object]]:
     # tables have no form as one text: they stand in the file only
-    by_name = {environment_name(one.name): one.name for one in fields(Config) if one.name != "anchors"}
-    for name in environ:
-        if name.startswith(_PREFIX) and name not in by_name:
-            raise _unknown(name, name, list(by_name))
-    return {
-        by_name[name]: (name, value)
-        for name, value in environ.items()
-        if name in by_name and name != "EXHIBIT_DATA" and value
-    }
+    names = {environment_name(one.name): one.name for one in fields(Config) if one.name != "anchors"}
+    given = {name: value for name, value in environ.items() if name in names or name.startswith(_PREFIX)}
+    return {name: found for name, found in _by_field(given, names, "").items() if found[1] and name != "data_dir"}
 
 
-def _unknown(shown: str, name: str, known: list[str]) -> ConfigError:
-    close = difflib.get_close_matches(name, known, n=1)
-    hint = f"Did you mean {close[0]}?" if close else "docs/configuration.md lists all settings."
-    return ConfigError(f"{shown} isn't a setting.", hint=hint)
-
-
-def _with_anchor_files(config: Config) -> Config:
-    """Files are given relative to the folder of ``exhibit.toml``; here absolute; roots must be there."""
-    resting = tuple(anchor.resting_on(config.data_dir) for anchor in config.anchors)
-    for anchor in resting:
-        if anchor.roots is not None and not anchor.roots.is_file():
-            raise ConfigError(f"anchors: {anchor.name}: roots: there is no file {anchor.roots}.")
-    return replace(config, anchors=resting)
+def _by_field(given: Mapping[str, object], names: dict[str, str], where: str) -> dict[str, tuple[str, object]]:
+    """What is given by the names of fields, each with what it is called in a sentence and its value."""
+    for name in given:
+        if name not in names:
+            close = difflib.get_close_matches(name, names, n=1)
+            hint = f"Did you mean {close[0]}?" if close else "docs/configuration.md lists all settings."
+            raise ConfigError(f"{name}{where} isn't a setting.", hint=hint)
+    return {names[name]: (name + where, value) for name, value in given.items()}

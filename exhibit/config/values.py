@@ -5,6 +5,8 @@ import re
 import zoneinfo
 from collections.abc import Callable
 from dataclasses import field
+from datetime import date
+from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -22,7 +24,7 @@ def setting(default: T, check: Callable[[object], T]) -> T:
 def text(value: object) -> str:
     """A text without line breaks, blanks at its ends removed."""
     if not isinstance(value, str) or any(sign in value for sign in "\r\n\0"):
-        raise ValueError(f"{value!r} isn't a text of one line")
+        raise ValueError("it isn't a text of one line")  # which isn't repeated: it may be a secret
     return value.strip()
 
 
@@ -31,12 +33,12 @@ def texts(value: object) -> tuple[str, ...]:
     parts = value.split(",") if isinstance(value, str) else value
     if not isinstance(parts, list):
         raise ValueError(f"{value!r} isn't a list of texts")  # noqa: TRY004 - a wrong value, whatever its type
-    return tuple(part for part in map(text, parts) if part)
+    return tuple(filter(None, map(text, parts)))
 
 
 def truth(value: object) -> bool:
     """True or false."""
-    known = value if isinstance(value, bool) else _TRUTHS.get(value.strip().lower()) if isinstance(value, str) else None
+    known = _TRUTHS.get(str(value).strip().lower())
     if known is None:
         raise ValueError(f"{value!r} is neither true nor false")
     return known
@@ -59,18 +61,6 @@ def whole_number(lowest: int, highest: int = 2**53 - 1) -> Callable[[object], in
     return check
 
 
-def one_of(*known: str) -> Callable[[object], str]:
-    """A check for one of some words."""
-
-    def check(value: object) -> str:
-        given = text(value).lower()
-        if given not in known:
-            raise ValueError(f"{given!r} isn't {' or '.join(known)}")
-        return given
-
-    return check
-
-
 def matching(pattern: str, fault: str) -> Callable[[object], str]:
     """A check for texts of a pattern; the fault, behind what was given where it holds ``{}``, says what they lack."""
 
@@ -83,28 +73,50 @@ def matching(pattern: str, fault: str) -> Callable[[object], str]:
     return check
 
 
+def one_of(*known: str) -> Callable[[object], str]:
+    """A check for one of some words."""
+    check = matching(f"(?i:{'|'.join(known)})", f"{{}} isn't {' or '.join(known)}")
+    return lambda value: check(value).lower()
+
+
 token = matching(r"([!-~]{16,200})?", "it must have 16 to 200 visible characters without spaces")  # it isn't repeated
-price = matching(r"(\d{1,6}(\.\d{1,6})? [A-Z]{3})?", "{} isn't a price such as 0.02 EUR")
-"""With its currency (ISO 4217)."""
+price = matching(r"(\d{1,6}(\.\d{1,6})? [A-Z]{3})?", "{} isn't a price such as 0.02 EUR")  # with its currency, ISO 4217
 mail_address = matching(
     r"([^\s@<>]+@[^\s@<>]+|[^<>@]+<[^\s@<>]+@[^\s@<>]+>)?", "{} isn't an address such as Exhibit <exhibit@example.org>"
 )
 contact = matching(
     r"(https?://[^\s/]+\S*|[^\s@<>]+@[^\s@<>]+\.[^\s@<>]+)?", "{} is neither an e-mail address nor a web address"
 )
-"""Where the owner of a crawled site can complain."""
 log_name = matching(r"[!-*,-~]{1,200}", "{} isn't a name such as example.org/log, without spaces and plus signs")
-"""The first line of a log's heads."""
 
 
 def url(*schemes: str) -> Callable[[object], str]:
-    """A check for URLs of the given schemes; an empty text stays empty."""
+    """A check for URLs of the given schemes; an empty text stays empty. None is repeated: it may hold a password."""
 
     def check(value: object) -> str:
         given = text(value)
         if given and urlsplit(given).scheme not in schemes:
-            # the value isn't repeated: it may hold a password
             raise ValueError(f"it must be a URL that begins with {' or '.join(f'{scheme}:' for scheme in schemes)}")
+        return given
+
+    return check
+
+
+def server_url(*schemes: str) -> Callable[[object], str]:
+    """A check for URLs of servers, whose host is named, without a slash at their ends; an empty text stays empty."""
+    checked = url(*schemes)
+
+    def check(value: object) -> str:
+        given = checked(value).rstrip("/")
+        parts = urlsplit(given)
+        if given and not parts.hostname:
+            raise ValueError(f"it names no host; it looks like {schemes[-1]}://example.org")
+        try:
+            _ = parts.port
+        except ValueError:
+            raise ValueError(f"{parts.netloc.rpartition('@')[2]!r} names a port that can't be") from None
+        if parts.scheme == "smtp" and parts.password and parts.hostname not in {"localhost", "127.0.0.1", "::1"}:
+            raise ValueError("a password would travel in the clear; begin it with smtp+tls: or smtps:")
         return given
 
     return check
@@ -112,34 +124,8 @@ def url(*schemes: str) -> Callable[[object], str]:
 
 database_url = url("postgresql", "postgres")
 redis_url = url("redis", "rediss", "redis+socket")
-
-
-def web_url(value: object) -> str:
-    """An address of a site, without a slash at its end; an empty text stays empty."""
-    given = url("http", "https")(value).rstrip("/")
-    parts = urlsplit(given)
-    if given and not parts.hostname:
-        raise ValueError(f"{given!r} names no host")
-    try:
-        _ = parts.port
-    except ValueError:
-        raise ValueError(f"{parts.netloc.rpartition('@')[2]!r} names a port that can't be") from None
-    return given
-
-
-def mail_url(value: object) -> str:
-    """How mail leaves: ``smtp:``, ``smtp+tls:`` (STARTTLS) or ``smtps:`` (TLS from the beginning); may be empty."""
-    given = url("smtp", "smtp+tls", "smtps")(value)
-    parts = urlsplit(given)
-    if given and not parts.hostname:
-        raise ValueError("it names no host; it looks like smtp+tls://user:password@mail.example.org:587")
-    try:
-        _ = parts.port
-    except ValueError:
-        raise ValueError("it names a port that can't be") from None
-    if parts.scheme == "smtp" and parts.password and parts.hostname not in {"localhost", "127.0.0.1", "::1"}:
-        raise ValueError("a password would travel in the clear; begin it with smtp+tls: or smtps:")
-    return given
+web_url = server_url("http", "https")
+mail_url = server_url("smtp", "smtp+tls", "smtps")  # smtp+tls is STARTTLS, smtps TLS from the beginning
 
 
 def networks(value: object) -> tuple[str, ...]:
@@ -163,3 +149,15 @@ def time_zone(value: object) -> str:
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError(f"{given!r} isn't a time zone such as Asia/Shanghai") from None
     return given
+
+
+def path(value: object) -> Path | None:
+    """Where a file lies; nothing for an empty text."""
+    given = text(value)
+    return Path(given) if given else None
+
+
+def day(value: object) -> str:
+    """A date, as TOML's own kind or as text; of a moment, its day."""
+    given = value if isinstance(value, date) else text(value) and date.fromisoformat(text(value))
+    return date.isoformat(given) if given else ""

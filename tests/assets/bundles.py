@@ -9,6 +9,8 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from PIL import Image
 
+from evidence.anchors.opentimestamps.kind import TrustedChain
+from evidence.anchors.rfc3161.kind import TrustedAuthority
 from evidence.bundle.bag import ConsistencyProof, Proofs, checkpoint_digest, write_bundle
 from evidence.bundle.sealing import (
     TITLE_DOCUMENT,
@@ -48,7 +50,7 @@ from evidence.facts.case import (
 from evidence.keys.ed25519 import KeySigner
 from evidence.log.append_only import Log
 from evidence.log.slices import SliceTree, record_leaf
-from evidence.verdict.trust import Trust, TrustedAuthority, TrustedChain, TrustedKey, TrustedLog
+from evidence.verdict.trust import Trust, TrustedKey, TrustedLog
 from evidence.verify.checks.probability import calibration_facts
 from exhibit.clock import now, rfc3339
 from exhibit.comparison.calibration import Bound, Calibration, calibrated

@@ -6,8 +6,9 @@ import sys
 from functools import cache
 from pathlib import Path
 
-from exhibit.config.config import load_config, made_data_dir
+from exhibit.config.config import made_data_dir
 from tests.assets.command_line import CHECKOUT
+from workers.configuration import load_config
 from workers.servers.embedded import EmbeddedServers
 
 LASTING = ("postgres", "blobs")

@@ -6,9 +6,9 @@ def main() -> None:
     import django
 
     django.setup()
-    from exhibit.config.config import load_config
     from registry.db import steps
     from registry.models import NoticeMail
+    from workers.configuration import load_config
     from workers.services.wiring import Services
     from workers.steps.notify.notice import send_notices
 

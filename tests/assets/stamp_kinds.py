@@ -15,10 +15,13 @@ from functools import cache
 from typing import Any
 
 from evidence.anchors.evm.keccak import keccak256
+from evidence.anchors.evm.kind import TrustedLedger
 from evidence.anchors.opentimestamps.headers import parse_header
+from evidence.anchors.opentimestamps.kind import TrustedChain
+from evidence.anchors.rfc3161.kind import TrustedAuthority
 from evidence.bundle.bag import AnchorRecord
 from evidence.formats.codec import to_plain
-from evidence.verdict.trust import Trust, TrustedAuthority, TrustedChain, TrustedLedger
+from evidence.verdict.trust import Trust
 from exhibit.digests import Digest
 from exhibit.entries import canonical
 from tests.assets.broken_vectors import BASE, FOLDER

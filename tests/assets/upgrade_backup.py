@@ -106,7 +106,7 @@ def main(to: Path) -> None:
         data = Path(name) / "data"
         os.environ |= {"EXHIBIT_DATA": str(data), "EXHIBIT_CAPTURE_BROWSER": "none", "EXHIBIT_LANGUAGES": "en"}
         os.environ |= {"DJANGO_SETTINGS_MODULE": "desk.settings"}
-        from exhibit.config.config import load_config
+        from workers.configuration import load_config
         from workers.servers.embedded import EmbeddedServers
 
         config = load_config()

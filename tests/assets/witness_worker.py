@@ -11,9 +11,9 @@ def main(folder: str) -> None:
     import django
 
     django.setup()
-    from exhibit.config.config import load_config
     from registry.db import steps
     from registry.models import AnchorReceipt
+    from workers.configuration import load_config
     from workers.services.wiring import Services
     from workers.steps.cases.witness import ask_witnesses
 

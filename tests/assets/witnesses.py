@@ -4,6 +4,7 @@ from pathlib import Path
 
 from evidence.anchors.evm.account import EvmAccount
 from evidence.anchors.evm.anchor import EvmAnchor
+from evidence.anchors.evm.kind import TrustedLedger
 from evidence.anchors.evm.proofs import verify_proof as verify_evm_proof
 from evidence.anchors.opentimestamps.anchor import OpenTimestampsAnchor
 from evidence.anchors.opentimestamps.blocks import JsonRpcBlocks
@@ -13,7 +14,6 @@ from evidence.anchors.rfc3161.anchor import Rfc3161Anchor
 from evidence.bundle.bag import AnchorProof
 from evidence.development.authority import running_authority
 from evidence.development.chain import running_chain
-from evidence.verdict.trust import TrustedLedger
 from exhibit.digests import Digest
 from exhibit.network.guard import Guard
 from exhibit.network.http import guarded_session

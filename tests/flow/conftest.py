@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from exhibit.config.config import Config, load_config
+from exhibit.config.config import Config
 from registry.models import Owner
 from registry.vectors import fingerprints
 from tests.assets.bundles import Scene, make_scene
@@ -16,6 +16,7 @@ from tests.assets.installed import install
 from tests.assets.site import Site
 from tests.flow.rows import copy_of, owner, photograph, register
 from tests.flow.shop import COPY, LOOPBACK, OTHER, Shop, settle, watch
+from workers.configuration import load_config
 from workers.servers.embedded import EmbeddedServers
 from workers.tasks.sync_runner import SyncRunner
 

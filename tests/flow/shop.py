@@ -7,11 +7,13 @@ from hashlib import sha256
 from pathlib import Path
 
 from desk.cli.evidence.trust import own_trust
+from evidence.anchors.opentimestamps.kind import OpenTimestampsConfig, TrustedChain
+from evidence.anchors.rfc3161.kind import Rfc3161Config, TrustedAuthority
 from evidence.development.authority import running_authority
 from evidence.development.chain import running_chain
-from evidence.verdict.trust import Trust, TrustedAuthority, TrustedChain
+from evidence.verdict.trust import Trust
 from exhibit.clock import now
-from exhibit.config.config import AnchorConfig, Config
+from exhibit.config.config import Config
 from exhibit.digests import Digest
 from registry.models import Owner, Watch
 from tests.assets.site import Answer, Route, Seen, Site
@@ -99,8 +101,8 @@ def witnessed(config: Config, folder: Path) -> Iterator[tuple[Config, Trust]]:
         roots = folder / "root.pem"
         roots.write_bytes(authority.root_pem)
         anchors = (
-            AnchorConfig(kind="rfc3161", name="authority", urls=(authority.url,), roots=roots, development=True),
-            AnchorConfig(
+            Rfc3161Config(kind="rfc3161", name="authority", urls=(authority.url,), roots=roots, development=True),
+            OpenTimestampsConfig(
                 kind="opentimestamps",
                 name="calendar",
                 urls=(chain.url,),

@@ -14,12 +14,13 @@ from typing import TypeVar
 import psutil
 from django.db import InterfaceError, OperationalError, connections
 
-from exhibit.config.config import Config, load_config
+from exhibit.config.config import Config
 from registry.models import Bundle, Report
 from registry.vectors import fingerprints
 from tests.assets.installed import install
 from tests.flow.shop import LOOPBACK
 from tests.processes import free_port, processes_of, wait_until
+from workers.configuration import load_config
 from workers.servers.addresses import django_database
 from workers.servers.embedded import lock_folder
 from workers.servers.locks import holder

@@ -17,7 +17,7 @@ from pytest_django import DjangoDbBlocker
 
 from evidence.log.append_only import BrokenHistoryError
 from exhibit.clock import now
-from exhibit.config.config import Config, load_config
+from exhibit.config.config import Config
 from exhibit.entries import EntryType
 from exhibit.errors import IntegrityError, WrongUseError
 from registry.log.log import submit
@@ -28,6 +28,7 @@ from tests.flow.rows import owner
 from tests.flow.sealed import sealed_bundle
 from tests.flow.stack import connected_to
 from tests.processes import processes_of, wait_until
+from workers.configuration import load_config
 from workers.database.backup import back_up, log_state
 from workers.database.backup_format import DESCRIPTION, Description, members, parse_description, verify_backup
 from workers.database.restore import put_back

@@ -20,7 +20,6 @@ import pytest
 import requests
 from pytest_django import DjangoDbBlocker
 
-from exhibit.config.config import load_config
 from registry.models import Crawl, CrawlSlice, StepState
 from tests.assets.installed import install
 from tests.assets.site import Answer, Seen, Site
@@ -28,6 +27,7 @@ from tests.flow.rows import owner
 from tests.flow.shop import LOOPBACK, watch
 from tests.flow.stack import QUICK, Stack, connected_to, patiently
 from tests.processes import free_port, processes_of, wait_until
+from workers.configuration import load_config
 from workers.servers import addresses
 from workers.servers.embedded import lock_folder
 from workers.servers.locks import holder

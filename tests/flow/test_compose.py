@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from exhibit.config.config import environment_name, load_config
+from exhibit.config.config import environment_name
 from tests.processes import processes_of, wait_until
+from workers.configuration import load_config
 from workers.servers import addresses
 from workers.servers.embedded import EmbeddedServers
 

@@ -14,12 +14,12 @@ from eth_keyfile import create_keyfile_json
 
 from desk.cli.evidence.anchor import anchor_command
 from evidence.anchors.evm.account import EvmAccount, account_from_environment, account_from_file, checksummed
-from exhibit.config.config import load_config
 from exhibit.digests import Digest
 from exhibit.errors import ConfigError, NotFoundError, ServiceMissingError
 from exhibit.ports import ReceiptState
 from tests.assets.evm_chain import EvmChain, running_evm_chain
 from tests.assets.evm_ledger import ACCOUNT, KEY, Ledger, running_ledger
+from workers.configuration import load_config
 from workers.services.wiring import Services
 
 DIGEST = Digest.of(b"checkpoint")

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from evidence.anchors.rfc3161.kind import TrustedAuthority
 from evidence.bundle.bag import checkpoint_digest
 from evidence.facts.case import CaseFacts, LogProof, OwnerFacts, PictureFacts
 from evidence.keys.ed25519 import KeySigner
 from evidence.log.append_only import Log
 from evidence.verdict.result import Verdict
-from evidence.verdict.trust import TrustedAuthority, TrustedKey
+from evidence.verdict.trust import TrustedKey
 from evidence.verify.verifier import verify
 from exhibit.clock import now, rfc3339
 from exhibit.digests import Digest

@@ -13,7 +13,6 @@ import pytest
 from PIL import Image, ImageOps
 
 from evidence.formats.codec import parse_json
-from exhibit.config.config import load_config
 from exhibit.digests import Digest
 from exhibit.errors import RefusedError, ServiceMissingError, UnreadablePictureError
 from exhibit.types import Decision, Verification
@@ -26,6 +25,7 @@ from tests.assets.site import Answer, Site
 from tests.assets.textured import encoded, page_with, text_page, textured
 from tests.flow.rows import owner, register
 from tests.flow.shop import LOOPBACK
+from workers.configuration import load_config
 from workers.matching.identify import fetch, identify
 from workers.servers.embedded import EmbeddedServers
 from workers.tasks.sync_runner import SyncRunner

@@ -7,13 +7,13 @@ import pytest
 from django.db import connection
 
 from desk.cli.evidence.trust import own_trust
+from evidence.anchors.rfc3161.kind import Rfc3161Config
 from evidence.log.append_only import BrokenHistoryError
 from evidence.log.notes import parse_verifier_key, verify_note
 from evidence.verdict.result import State
 from evidence.verdict.trust import load_trust
 from evidence.verify.checkpoints import checkpoints_in
 from evidence.verify.verifier import verify
-from exhibit.config.config import AnchorConfig
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import WrongUseError
@@ -83,7 +83,7 @@ def test_roots_are_written_without_what_else_their_file_says_and_named_when_they
     [known, *_] = load_trust().authorities
     roots = tmp_path / "roots.pem"
     roots.write_text(f"# 根证书 of {known.name}\n{known.certificates[0]}", "utf-8")
-    authority = AnchorConfig(kind="rfc3161", name="ours", urls=("https://tsa.example/",), roots=roots)
+    authority = Rfc3161Config(kind="rfc3161", name="ours", urls=("https://tsa.example/",), roots=roots)
     inline.services.config = replace(inline.services.config, anchors=(authority,))
     [written] = own_trust(inline.services, "").authorities
     assert written.roots == known.roots[:1]

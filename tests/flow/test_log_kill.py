@@ -14,13 +14,14 @@ from random import Random
 import pytest
 from pytest_django import DjangoDbBlocker
 
-from exhibit.config.config import Config, load_config
+from exhibit.config.config import Config
 from exhibit.entries import EntryType
 from registry.log.keys import Use
 from registry.models import DocumentKey, LogCheckpoint, LogOpening, LogSubmission, Owner, SealingKey
 from tests.assets.command_line import CHECKOUT
 from tests.assets.installed import install
 from tests.flow.stack import connected_to
+from workers.configuration import load_config
 from workers.evidence.keys import change_master_key, document_key, rotate, signer_of
 from workers.log.replay import replay
 from workers.log.sequencer import sequence_log, sign_checkpoint
@@ -37,7 +38,7 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "desk.settings"
 import django
 django.setup()
 from django.db import transaction
-from exhibit.config.config import load_config
+from workers.configuration import load_config
 from exhibit.entries import EntryType
 from registry.log.keys import Use
 from registry.log.log import submit

@@ -14,7 +14,6 @@ from pytest_django import DjangoDbBlocker
 from evidence.keys.at_rest import SEALING, decrypt
 from evidence.log.notes import verify_note
 from evidence.verdict.trust import load_trust
-from exhibit.config.config import load_config
 from exhibit.config.secrets import master_key
 from exhibit.entries import EntryType
 from exhibit.errors import ExhibitError
@@ -24,6 +23,7 @@ from tests.assets.command_line import CHECKOUT, CommandLine, forking
 from tests.assets.installed import install
 from tests.flow.stack import connected_to
 from tests.processes import wait_until
+from workers.configuration import load_config
 from workers.database.schema import migrate
 from workers.evidence.keys import document_key, sealing_key
 from workers.log.sequencer import sequence_log, sign_checkpoint

@@ -14,9 +14,10 @@ import psycopg
 import pytest
 import redis
 
-from exhibit.config.config import Config, load_config
+from exhibit.config.config import Config
 from exhibit.errors import ConfigError, ServiceMissingError
 from tests.processes import processes_of, wait_until
+from workers.configuration import load_config
 from workers.servers import addresses
 from workers.servers.embedded import EmbeddedServers, ServersBusyError, servers_answer
 from workers.servers.keeper import ensure_servers
@@ -196,7 +197,7 @@ def test_servers_of_a_moved_folder_write_nothing_to_the_one_that_takes_its_place
 def run_by_another(config: Config) -> Iterator["subprocess.Popen[bytes]"]:
     """The servers, run by a process of their own."""
     program = (
-        "import signal\nfrom exhibit.config.config import load_config\n"
+        "import signal\nfrom workers.configuration import load_config\n"
         "from workers.servers.embedded import EmbeddedServers\n"
         "with EmbeddedServers(load_config()):\n    print('up', flush=True)\n    signal.pause()\n"
     )
@@ -315,7 +316,7 @@ def test_overlapping_users_share_servers_that_end_with_the_last_of_them(own: Con
 
 
 def test_many_users_at_the_same_moment_get_one_keeper(own: Config) -> None:
-    program = "from exhibit.config.config import load_config\nfrom workers.servers.keeper import ensure_servers\n"
+    program = "from workers.configuration import load_config\nfrom workers.servers.keeper import ensure_servers\n"
     program += "with ensure_servers(load_config()):\n    print('up')\n"
     environ = {**os.environ, "EXHIBIT_DATA": str(own.data_dir), "DATABASE_URL": "", "REDIS_URL": ""}
 

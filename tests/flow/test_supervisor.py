@@ -17,10 +17,11 @@ import pytest
 import redis
 import requests
 
-from exhibit.config.config import Config, load_config
+from exhibit.config.config import Config
 from exhibit.errors import ExitCode
 from tests.assets.installed import install
 from tests.processes import free_port, processes_of, wait_until
+from workers.configuration import load_config
 from workers.pipeline.celery import make_app, restore_unacknowledged
 from workers.servers import addresses
 from workers.servers.embedded import EmbeddedServers, lock_folder, servers_answer
@@ -189,7 +190,7 @@ def test_a_taken_port_is_named(open_folder: Path) -> None:
 def test_messages_that_a_dead_worker_had_taken_come_back(open_folder: Path) -> None:
     config = load_config({"EXHIBIT_DATA": str(open_folder / "data")})
     taker = (
-        "import os\nfrom exhibit.config.config import load_config\nfrom workers.pipeline.celery import make_app\n"
+        "import os\nfrom workers.configuration import load_config\nfrom workers.pipeline.celery import make_app\n"
         "with make_app(load_config()).connection_for_read() as connection:\n"
         "    connection.SimpleQueue('match').get(timeout=10)\n    os._exit(0)\n"
     )

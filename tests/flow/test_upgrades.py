@@ -11,11 +11,11 @@ from pytest_django import DjangoDbBlocker
 
 from evidence.verdict.result import State
 from evidence.verify.verifier import verify
-from exhibit.config.config import load_config
 from registry.models import Bundle, Canary, Case, Licence, Membership, Notice, Watch, Work
 from tests.assets.command_line import CHECKOUT, CommandLine
 from tests.flow.stack import connected_to
 from tests.processes import wait_until
+from workers.configuration import load_config
 from workers.evidence.bundles import assemble
 from workers.log.replay import replay
 from workers.servers.embedded import EmbeddedServers

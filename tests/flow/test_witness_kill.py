@@ -15,16 +15,18 @@ import pytest
 from django.db import connection
 
 from evidence.anchors.evm.account import EvmAccount
+from evidence.anchors.evm.kind import EvmConfig, build
 from evidence.anchors.evm.proofs import verify_proof
 from evidence.development.authority import running_authority
 from evidence.development.chain import Chain, running_chain
 from exhibit.clock import now
-from exhibit.config.config import Config, load_config
+from exhibit.config.config import Config
 from registry.models import AnchorReceipt, WitnessState
 from tests.assets.evm_chain import EvmChain, deployed, running_evm_chain
 from tests.flow.rows import asked_for
+from workers.configuration import load_config
 from workers.log.proofs import receipt_of
-from workers.services.anchors import evm_anchor, session_for
+from workers.services.anchors import session_for
 from workers.services.wiring import Services
 from workers.steps.cases.witness import ask_witnesses
 
@@ -69,7 +71,9 @@ def three_witnesses(folder: Path) -> Iterator[tuple[Config, Chain, EvmChain]]:
             return load_config({"EXHIBIT_DATA": str(folder)})
 
         config = loaded("")
-        maker = evm_anchor(config.anchors[2], session_for(config.anchors[2], (), "tests"))
+        given = config.anchors[2]
+        assert isinstance(given, EvmConfig)
+        maker = build(given, session_for(given, (), "tests"))
         yield loaded("0x" + deployed(ledger, maker).hex()), chain, ledger
 
 

@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 
 from desk.cli.evidence.anchor import _told
+from evidence.anchors.rfc3161.kind import Rfc3161Config
 from evidence.facts.case import WitnessFacts
 from exhibit.clock import now
-from exhibit.config.config import AnchorConfig
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import IntegrityError, ServiceMissingError
@@ -239,7 +239,7 @@ def test_a_task_ends_before_sealing_has_to_wait_for_long(
 def test_a_witness_that_cannot_be_used_stops_neither_the_log_nor_the_others(
     inline: SyncRunner, moody: MoodyAnchor
 ) -> None:
-    given = AnchorConfig(kind="rfc3161", name="broken", urls=("http://127.0.0.1:9",))
+    given = Rfc3161Config(kind="rfc3161", name="broken", urls=("http://127.0.0.1:9",))
     inline.services.__dict__["anchors"] = (anchor_of(given, (), "tests"), moody)
     submit(EntryType.CASE, {"number": 1})
     sequence_log(inline.services)

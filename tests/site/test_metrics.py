@@ -9,12 +9,12 @@ from django.test import Client, override_settings
 from prometheus_client.parser import text_string_to_metric_families
 
 from exhibit.clock import now
-from exhibit.config.config import load_config
 from exhibit.errors import ConfigError
 from registry.db import running
 from registry.models import LogSubmission, Picture
 from tests.site.browser import use_house
 from tests.site.test_operator import make_well
+from workers.configuration import load_config
 from workers.log.configuration import plain_configuration
 from workers.services.wiring import Services
 from workers.tasks.sync_runner import SyncRunner

@@ -10,8 +10,8 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from evidence.anchors.opentimestamps.kind import OpenTimestampsConfig
 from exhibit.clock import now
-from exhibit.config.config import AnchorConfig
 from registry.crawls import canaries
 from registry.db import running
 from registry.models import (
@@ -64,7 +64,7 @@ def make_well() -> None:
 @pytest.fixture
 def own(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Services:
     """An installation with a witness, whose page the client sees."""
-    given = AnchorConfig(kind="opentimestamps", name="bitcoin", urls=("http://127.0.0.1:9",), development=True)
+    given = OpenTimestampsConfig(kind="opentimestamps", name="bitcoin", urls=("http://127.0.0.1:9",), development=True)
     inline.services.config = replace(inline.services.config, anchors=(given,))
     use_house(monkeypatch, inline.services)
     return inline.services

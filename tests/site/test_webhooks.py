@@ -16,9 +16,10 @@ import standardwebhooks
 from django.db import connection, transaction
 from django.test import Client
 
+from evidence.anchors.rfc3161.kind import Rfc3161Config
 from evidence.development.authority import running_authority
 from exhibit.clock import now
-from exhibit.config.config import AnchorConfig, Config
+from exhibit.config.config import Config
 from exhibit.digests import Digest
 from exhibit.errors import RefusedError
 from exhibit.machine import blame_machine
@@ -261,7 +262,7 @@ def test_evidence_that_enough_witnesses_have_answered_for_is_told_once(
     with running_authority(tmp_path / "authority") as authority:
         roots = tmp_path / "root.pem"
         roots.write_bytes(authority.root_pem)
-        anchor = AnchorConfig(kind="rfc3161", name="a", urls=(authority.url,), roots=roots, development=True)
+        anchor = Rfc3161Config(kind="rfc3161", name="a", urls=(authority.url,), roots=roots, development=True)
         own = replace(
             services.services.config, anchors=(anchor,), witnesses_needed=1, checkpoint_seconds=1, languages=("en",)
         )

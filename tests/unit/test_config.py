@@ -8,10 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from evidence.anchors.evm.kind import EvmConfig
+from evidence.anchors.opentimestamps.kind import OpenTimestampsConfig
+from evidence.anchors.rfc3161.kind import Rfc3161Config
 from exhibit.config import secrets
-from exhibit.config.config import AnchorConfig, Config, environment_name, load_config
+from exhibit.config.config import Config, environment_name
 from exhibit.entries import canonical
 from exhibit.errors import ConfigError, ExitCode
+from workers.configuration import load_config
 from workers.log.configuration import plain_configuration
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
@@ -103,9 +107,21 @@ def test_the_largest_numbers_that_are_accepted_can_be_logged(tmp_path: Path) -> 
     assert b"9007199254740991" in canonical(plain_configuration(config))
 
 
-def test_a_password_in_a_wrong_url_is_not_repeated(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError) as caught:
-        loaded(tmp_path, DATABASE_URL="mysql://u:hunter2@db/x")
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATABASE_URL", "mysql://u:hunter2@db/x"),
+        ("DATABASE_URL", "postgresql://u:hunter2@db/x\ny"),
+        ("EXHIBIT_MAIL_URL", "smtps://u:hunter2@:25"),
+        ("EXHIBIT_MAIL_URL", "smtps://u:hunter2@mail.example:many"),
+        ("EXHIBIT_PUBLIC_URL", "https://u:hunter2@site.example:many"),
+        ("EXHIBIT_METRICS_TOKEN", "hunter2"),
+        ("EXHIBIT_METRICS_TOKEN", "hunter2hunter2hunter2\nhunter2"),
+    ],
+)
+def test_a_secret_in_a_wrong_value_is_not_repeated(tmp_path: Path, name: str, value: str) -> None:
+    with pytest.raises(ConfigError, match=name) as caught:
+        loaded(tmp_path, **{name: value})
     assert "hunter2" not in str(caught.value)
 
 
@@ -142,14 +158,14 @@ bitcoin_source = "http://127.0.0.1:8332"
 def test_anchors_are_tables_of_the_file(tmp_path: Path) -> None:
     (tmp_path / "roots.pem").write_text("-")
     assert loaded(tmp_path, ANCHORS).anchors == (
-        AnchorConfig(
+        Rfc3161Config(
             kind="rfc3161",
             name="local-tsa",
             urls=("http://127.0.0.1:9/tsr",),
             roots=tmp_path / "roots.pem",
             development=True,
         ),
-        AnchorConfig(
+        OpenTimestampsConfig(
             kind="opentimestamps",
             name="bitcoin",
             urls=("https://a.example", "https://b.example"),
@@ -162,6 +178,7 @@ def test_anchors_are_tables_of_the_file(tmp_path: Path) -> None:
 def test_the_day_of_the_operators_list_is_a_day_however_it_is_written(tmp_path: Path, day: str) -> None:
     (tmp_path / "roots.pem").write_text("-")
     [stamping, _] = loaded(tmp_path, ANCHORS.replace("development = true", f"qualified = {day}")).anchors
+    assert isinstance(stamping, Rfc3161Config)
     assert stamping.qualified == "2026-11-01"
 
 
@@ -208,6 +225,7 @@ gas_price = 0
 
 def test_a_chain_is_configured_with_files_that_lie_in_the_data_folder(tmp_path: Path) -> None:
     [chain] = loaded(tmp_path, CHAIN).anchors
+    assert isinstance(chain, EvmConfig)
     assert chain.contract.hex() == "5fbdb2315678afecb367f032d93f642f64180aa3"
     assert (chain.chain_id, chain.confirmations, chain.gas_price) == (20261, 64, 0)
     assert chain.files == {

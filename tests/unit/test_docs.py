@@ -19,9 +19,9 @@ import exhibit
 from crawler.formats.job import Job, Limits, Politeness, UserAgent
 from crawler.formats.lines import PageLine, Sighting
 from exhibit import ports
-from exhibit.config.config import load_config
 from exhibit.types import Decision, Verification
 from tests.unit.test_documents_wording import FORBIDDEN
+from workers.configuration import load_config
 from workers.servers.product import services
 
 ROOT = Path(__file__).parents[2]

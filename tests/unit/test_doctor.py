@@ -5,9 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from evidence.anchors.evm.kind import EvmConfig
+from evidence.anchors.opentimestamps.kind import OpenTimestampsConfig
+from evidence.anchors.rfc3161.kind import Rfc3161Config
 from evidence.development.authority import running_authority
 from evidence.development.chain import running_chain
-from exhibit.config.config import AnchorConfig, Config, load_config
+from exhibit.config.config import Config
+from workers.configuration import load_config
 from workers.operations import doctor
 from workers.operations.checks import DAMAGED, Check
 from workers.operations.doctor import examine, examine_all
@@ -82,10 +86,10 @@ def test_each_witness_is_asked_how_it_is_and_one_that_is_silent_is_no_hindrance(
         gone = "http://127.0.0.1:9"
         calendars = (chain.url, gone)
         given = (
-            AnchorConfig(kind="rfc3161", name="authority", urls=(authority.url,), roots=tmp_path / "root.pem"),
-            AnchorConfig(kind="opentimestamps", name="blind", urls=calendars, development=True),
-            AnchorConfig(kind="opentimestamps", name="bitcoin", urls=(gone,), bitcoin_source=chain.url),
-            AnchorConfig(kind="evm", name="chain", urls=(gone,), chain_id=1, contract=bytes(20), key_variable="NO_KEY"),
+            Rfc3161Config(kind="rfc3161", name="authority", urls=(authority.url,), roots=tmp_path / "root.pem"),
+            OpenTimestampsConfig(kind="opentimestamps", name="blind", urls=calendars, development=True),
+            OpenTimestampsConfig(kind="opentimestamps", name="bitcoin", urls=(gone,), bitcoin_source=chain.url),
+            EvmConfig(kind="evm", name="chain", urls=(gone,), chain_id=1, contract=bytes(20), key_variable="NO_KEY"),
         )
         checks = found(replace(fresh, anchors=given))
     assert checks["witness authority"].ok
@@ -97,7 +101,7 @@ def test_each_witness_is_asked_how_it_is_and_one_that_is_silent_is_no_hindrance(
 
 
 def test_one_witness_isnt_said_to_answer_and_not_to(fresh: Config, monkeypatch: pytest.MonkeyPatch) -> None:
-    gone = AnchorConfig(kind="opentimestamps", name="calendar", urls=("http://127.0.0.1:9",), development=True)
+    gone = OpenTimestampsConfig(kind="opentimestamps", name="calendar", urls=("http://127.0.0.1:9",), development=True)
     earlier = Check("witnesses", ok=True, sentence="1 outside witness answers.", needed=False)
     monkeypatch.setattr(doctor, "database_answers", lambda _config: True)
     monkeypatch.setattr(doctor, "examine_house", lambda _config: (earlier,))
@@ -107,7 +111,7 @@ def test_one_witness_isnt_said_to_answer_and_not_to(fresh: Config, monkeypatch: 
 
 
 def test_a_witness_that_answers_now_isnt_said_to_be_silent(fresh: Config, monkeypatch: pytest.MonkeyPatch) -> None:
-    given = AnchorConfig(kind="opentimestamps", name="calendar", urls=("http://127.0.0.1:9",), development=True)
+    given = OpenTimestampsConfig(kind="opentimestamps", name="calendar", urls=("http://127.0.0.1:9",), development=True)
     rows = (
         Check("witness calendar", ok=False, sentence="It has been silent for 1 day.", needed=False),
         Check("receipts of calendar", ok=False, sentence="It answered, and it was of no use.", needed=False),

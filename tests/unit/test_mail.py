@@ -6,7 +6,8 @@ import pytest
 from django.core.mail import EmailMessage
 from django.test import override_settings
 
-from exhibit.config.config import Config, load_config
+from exhibit.config.config import Config
+from workers.configuration import load_config
 from workers.notify.mail import absolute, django_mail, message_id, sender
 from workers.notify.mail_files import MailFiles
 from workers.operations.doctor import examine

@@ -1,5 +1,5 @@
 from exhibit.clock import SLACK
-from exhibit.config.config import load_config
+from workers.configuration import load_config
 from workers.pipeline.celery import TASK_SECONDS, make_app
 from workers.tasks import tasks
 

@@ -4,10 +4,12 @@ import pytest
 
 from evidence.anchors.opentimestamps.anchor import OpenTimestampsAnchor
 from evidence.anchors.opentimestamps.blocks import EsploraBlocks, JsonRpcBlocks
-from exhibit.config.config import AnchorConfig, Config, load_config
+from evidence.anchors.opentimestamps.kind import OpenTimestampsConfig
+from exhibit.config.config import Config
 from exhibit.digests import Digest
 from exhibit.errors import ConfigError, ExhibitError, RefusedError
 from exhibit.network.guard import Guard
+from workers.configuration import load_config
 from workers.services.anchors import BrokenAnchor, anchor_of, named_addresses, named_ports
 from workers.services.wiring import Services
 
@@ -18,7 +20,7 @@ def configured(folder: Path, toml: str) -> Config:
 
 
 def calendar(**settings: object) -> OpenTimestampsAnchor:
-    given = AnchorConfig(kind="opentimestamps", name="bitcoin", urls=("https://calendar.example",), **settings)  # type: ignore[arg-type]
+    given = OpenTimestampsConfig(kind="opentimestamps", name="bitcoin", urls=("https://calendar.example",), **settings)  # type: ignore[arg-type]
     anchor = anchor_of(given, (), "Exhibit")
     assert isinstance(anchor, OpenTimestampsAnchor)
     return anchor
@@ -39,7 +41,7 @@ def test_files_of_anchors_lie_relative_to_the_data_folder(tmp_path: Path) -> Non
         '[[anchors]]\nkind = "opentimestamps"\nname = "b"\nurls = "https://a.example"\n'
         'bitcoin_source = "http://127.0.0.1:8332"\nbitcoin_credentials = "secrets/node"\n',
     )
-    assert config.anchors[0].bitcoin_credentials == tmp_path / "secrets" / "node"
+    assert config.anchors[0].files == {"bitcoin_credentials": tmp_path / "secrets" / "node"}
     assert [anchor.name for anchor in Services(config).anchors] == ["b"]
 
 
@@ -84,6 +86,6 @@ def test_a_witness_that_cannot_be_used_says_so_and_leaves_the_others_alone(tmp_p
             act()
     (tmp_path / "roots.pem").unlink()
     assert isinstance(anchor_of(config.anchors[0], (), "tests"), BrokenAnchor)
-    wrong = AnchorConfig(kind="opentimestamps", name="typo", urls=("http://10.0.0.1:85450",))
+    wrong = OpenTimestampsConfig(kind="opentimestamps", name="typo", urls=("http://10.0.0.1:85450",))
     with pytest.raises(ConfigError, match="Port out of range"):
         anchor_of(wrong, (), "tests").submit(Digest(bytes(32)))

@@ -11,10 +11,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from exhibit.config.config import Config, load_config, made_data_dir
+from exhibit.config.config import Config, made_data_dir
 from exhibit.digests import Digest
 from exhibit.errors import ConfigError, ExhibitError, IntegrityError, WrongUseError
 from exhibit.files.blobs import blob_store
+from workers.configuration import load_config
 from workers.database.backup_format import BLOBS, Description, LogState, bytes_of, inside, members, verify_backup
 from workers.database.dumping import is_empty, migrations_in, restore_rows
 from workers.servers.embedded import lock_folder

@@ -9,10 +9,10 @@ from django.core.management import call_command
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
-from exhibit.config.config import load_config
 from exhibit.errors import ServiceMissingError
 from indexer.calibration.shipped import shipped_calibration
 from indexer.picture.spaces import DESCRIPTOR
+from workers.configuration import load_config
 from workers.database.restore import take_up
 from workers.services.wiring import Services
 

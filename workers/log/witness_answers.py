@@ -8,13 +8,11 @@ from statistics import median
 
 from django.db.models import Count, OuterRef, Q, Subquery
 
+from evidence.anchors import KINDS
 from evidence.facts.case import WitnessFacts
 from registry.log import witnesses
 from registry.models import AnchorReceipt, Bundle, LogCheckpoint, LogEntry, StepState
 from workers.log.proofs import NEAREST, witness_facts
-
-USUAL = {"rfc3161": timedelta(minutes=1), "evm": timedelta(minutes=10), "opentimestamps": timedelta(hours=12)}
-"""How long a witness of a kind takes that hasn't answered anything yet."""
 
 LAST = 200
 """Answers whose time tells how long the next ones take."""
@@ -92,7 +90,7 @@ def _answer(
     if row.state == StepState.DONE:
         return Answer(facts)
     since = row.checkpoint.made_at if row.checkpoint is not None else row.bundle and row.bundle.sealed_at
-    wait = usual.get((row.kind, row.witness), USUAL.get(row.kind, timedelta(hours=1)))
+    wait = usual.get((row.kind, row.witness), KINDS[row.kind].usual)
     state = health.get((row.kind, row.witness))
     silent = (state.silent_since, state.ask_after) if state is not None else (None, None)
     return Answer(facts, since + wait if since else None, *silent)

@@ -10,9 +10,10 @@ from kombu.exceptions import ChannelError, OperationalError
 from redis.exceptions import RedisError
 
 from exhibit.clock import SLACK
-from exhibit.config.config import Config, load_config
+from exhibit.config.config import Config
 from exhibit.files.private import keep_private
 from exhibit.logs import about
+from workers.configuration import load_config
 from workers.pipeline.steps import DEFAULT, QUEUES, STEPS
 from workers.servers.addresses import REDIS_SECONDS, broker_url
 

@@ -12,9 +12,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from exhibit.config.config import Config, load_config
+from exhibit.config.config import Config
 from exhibit.errors import ExhibitError, ServiceMissingError
 from exhibit.files.private import keep_private
+from workers.configuration import load_config
 from workers.servers.embedded import EmbeddedServers, ServersBusyError, lock_folder, servers_answer
 from workers.servers.locks import FileLock, holder, shared
 from workers.servers.processes import last_lines, open_log

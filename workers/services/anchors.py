@@ -1,15 +1,13 @@
 """The outside witnesses that the configuration names, each as its adapter."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from ipaddress import ip_network
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import requests
 
-from evidence.anchors.opentimestamps.blocks import BlockSource, EsploraBlocks, JsonRpcBlocks
-from evidence.anchors.opentimestamps.headers import Network
+from evidence.anchors import KINDS
 from exhibit.config.config import AnchorConfig
 from exhibit.digests import Digest
 from exhibit.errors import ConfigError
@@ -17,10 +15,6 @@ from exhibit.network.guard import DEFAULT_PORTS, Guard
 from exhibit.network.http import guarded_session
 from exhibit.network.urls import host_of
 from exhibit.ports import Anchor, Receipt
-
-if TYPE_CHECKING:
-    from evidence.anchors.evm.account import EvmAccount
-    from evidence.anchors.evm.anchor import EvmAnchor
 
 
 def anchor_of(given: AnchorConfig, allowed_networks: Sequence[str], user_agent: str) -> Anchor:
@@ -35,7 +29,7 @@ def anchor_of(given: AnchorConfig, allowed_networks: Sequence[str], user_agent: 
     sealing.
     """
     try:
-        return ADAPTERS[given.kind](given, session_for(given, allowed_networks, user_agent))
+        return KINDS[given.kind].build(given, session_for(given, allowed_networks, user_agent))
     except (ConfigError, OSError, ValueError) as error:
         return BrokenAnchor(given, error if isinstance(error, ConfigError) else ConfigError(f"{error}."))
 
@@ -94,65 +88,3 @@ def named_ports(urls: Iterable[str]) -> tuple[int, ...]:
     """The ports that the operator wrote into these URLs."""
     parts = [urlsplit(url) for url in urls]
     return tuple(part.port or DEFAULT_PORTS[part.scheme] for part in parts)
-
-
-def _rfc3161(given: AnchorConfig, session: requests.Session) -> Anchor:
-    from evidence.anchors.rfc3161.anchor import Rfc3161Anchor  # noqa: PLC0415 - a witness that isn't used isn't loaded
-
-    roots = [] if given.roots is None else [given.roots.read_bytes()]
-    return Rfc3161Anchor(
-        given.name, given.urls[0], roots, development=given.development, session=session, qualified=given.qualified
-    )
-
-
-def _opentimestamps(given: AnchorConfig, session: requests.Session) -> Anchor:
-    from evidence.anchors.opentimestamps.anchor import OpenTimestampsAnchor  # noqa: PLC0415
-
-    blocks = _blocks(given, session)
-    return OpenTimestampsAnchor(given.name, given.urls, blocks, development=given.development, session=session)
-
-
-def _blocks(given: AnchorConfig, session: requests.Session) -> BlockSource | None:
-    if given.bitcoin_explorer:
-        return EsploraBlocks(given.bitcoin_explorer, session)
-    if given.bitcoin_source:
-        network: Network = "regtest" if given.development else "main"
-        return JsonRpcBlocks(given.bitcoin_source, session, network, given.bitcoin_credentials)
-    return None
-
-
-def _evm(given: AnchorConfig, session: requests.Session) -> Anchor:
-    return evm_anchor(given, session)
-
-
-def evm_anchor(given: AnchorConfig, session: requests.Session) -> "EvmAnchor":
-    """The adapter of an EVM chain; without a contract it can only make one."""
-    from evidence.anchors.evm.anchor import EvmAnchor  # noqa: PLC0415
-
-    return EvmAnchor(
-        given.name,
-        given.urls[0],
-        chain=given.chain_id,
-        contract=given.contract,
-        unlock=lambda: _account(given),
-        confirmations=given.confirmations,
-        gas_price=given.gas_price,
-        max_gas_price=given.max_gas_price,
-        development=given.development,
-        session=session,
-    )
-
-
-def _account(given: AnchorConfig) -> "EvmAccount":
-    from evidence.anchors.evm.account import account_from_environment, account_from_file  # noqa: PLC0415
-
-    if given.key_file is not None:
-        return account_from_file(given.key_file, given.password_file)
-    return account_from_environment(given.key_variable)
-
-
-ADAPTERS: dict[str, Callable[[AnchorConfig, requests.Session], Anchor]] = {
-    "rfc3161": _rfc3161,
-    "opentimestamps": _opentimestamps,
-    "evm": _evm,
-}

@@ -5,12 +5,13 @@ from datetime import timedelta
 from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING
 
-from exhibit.config.config import AnchorConfig, Config, load_config
+from exhibit.config.config import AnchorConfig, Config
 from exhibit.files.blobs import blob_store
 from exhibit.network.guard import Guard
 from exhibit.pictures.decode import Limits
 from exhibit.ports import Anchor, BlobStore, Capturer, Signer
 from exhibit.types import Space
+from workers.configuration import load_config
 
 if TYPE_CHECKING:
     from evidence.log.append_only import Log

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from exhibit.clock import now, rfc3339
-from exhibit.config.config import Config, load_config
+from exhibit.config.config import Config
 from exhibit.errors import ConfigError, ExhibitError, ServiceMissingError, WrongUseError
 from exhibit.files.private import closed, keep_private
+from workers.configuration import load_config
 from workers.servers.addresses import local_site
 from workers.servers.embedded import lock_folder
 from workers.servers.keeper import are_kept, ensure_servers, start_keeper

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from evidence.bundle.bag import SUFFIXES, log_files
+from evidence.anchors import KINDS
+from evidence.bundle.bag import log_files
 from evidence.facts.case import WitnessFacts
 from exhibit.clock import rfc3339
 from exhibit.entries import EntryType
@@ -11,16 +12,6 @@ from exhibit.ports import Receipt
 from registry.models import LogCheckpoint, LogEntry, LogSubmission, Work
 from workers.log.proofs import best_covering, checkpoint_covering, log_proof, receipt_of, witness_facts
 from workers.services.wiring import Services
-
-HOW_TO_CHECK = {
-    "rfc3161": (
-        "openssl ts -verify -data checkpoint -in {name} -CAfile ROOT.pem",
-        "(ROOT.pem is the authority's root certificate: get it from the authority)",
-    ),
-    "opentimestamps": ("ots verify {name} -f checkpoint",),
-    "evm": ("{name} is checked as docs/bundle-format.md says, against a block that you have from the chain",),
-}
-"""By kind of receipt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +98,10 @@ def proof_files(services: Services, work: Work) -> dict[str, bytes]:
     lines, checks = [], ["", "Each receipt is about the SHA-256 of the file checkpoint:", "  sha256sum checkpoint"]
     for number, row in enumerate(checkpoint.receipts.exclude(proof=None).order_by("witness"), 1):
         receipt = receipt_of(row)
-        name = f"receipt-{number}{SUFFIXES[receipt.kind]}"
+        name = f"receipt-{number}{KINDS[receipt.kind].suffix}"
         files.update({name: receipt.proof, **dict(receipt.material)})
         lines.append(_witnessed(name, receipt))
-        checks += [f"  {line.format(name=name)}" for line in HOW_TO_CHECK[receipt.kind]]
+        checks += [f"  {line.format(name=name)}" for line in KINDS[receipt.kind].how_to_check]
     nobody = "- No outside witness has answered for this checkpoint yet: ask again later."
     witnessed = [*lines, *checks] if lines else [nobody]
     return {**files, "READ-ME.txt": _explained(work, proof.sequence, proof.size, witnessed).encode()}

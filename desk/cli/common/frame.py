@@ -11,8 +11,9 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from exhibit.config.config import Config, load_config
+from exhibit.config.config import Config
 from exhibit.errors import ExitCode, NotFoundError, WrongUseError
+from workers.configuration import load_config
 
 if TYPE_CHECKING:
     from registry.models import Owner

@@ -9,8 +9,9 @@ from desk.cli.common.frame import Desk, examples, json_option, open_desk
 from desk.cli.common.show import echo_json, moment, note, say, table
 from desk.schemas.rows import fields
 from exhibit.clock import parse_rfc3339
-from exhibit.config.config import AnchorConfig, load_config
+from exhibit.config.config import AnchorConfig
 from exhibit.errors import NotFoundError, ServiceMissingError
+from workers.configuration import load_config
 
 if TYPE_CHECKING:
     from evidence.anchors.evm.anchor import EvmAnchor
@@ -96,10 +97,11 @@ def deploy_contract(*, name: str, transaction: str | None) -> None:
 
 
 def _evm_anchor(name: str) -> "EvmAnchor":
-    from workers.services.anchors import evm_anchor, session_for
+    from evidence.anchors.evm.kind import EvmConfig, build
+    from workers.services.anchors import session_for
 
     config = load_config()
-    found: list[AnchorConfig] = [one for one in config.anchors if (one.kind, one.name) == ("evm", name)]
+    found = [one for one in config.anchors if isinstance(one, EvmConfig) and one.name == name]
     if not found:
         raise NotFoundError(f"There is no anchor of the kind evm named {name}.", hint="Add it to exhibit.toml first.")
-    return evm_anchor(found[0], session_for(found[0], config.allowed_networks, "Exhibit"))
+    return build(found[0], session_for(found[0], config.allowed_networks, "Exhibit"))

@@ -10,13 +10,14 @@ from desk.cli.common.frame import examples, open_desk
 from desk.cli.common.output import write_file
 from desk.cli.common.show import say
 from exhibit.digests import Digest
-from exhibit.errors import IntegrityError, WrongUseError
+from exhibit.errors import WrongUseError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterator
 
-    from evidence.verdict.trust import Trust, TrustedChain, TrustedKey, TrustedLedger
-    from registry.models import AnchorReceipt, Owner
+    from evidence.verdict.trust import Trust, TrustedKey
+    from exhibit.ports import Receipt
+    from registry.models import Owner
     from workers.services.wiring import Services
 
 
@@ -62,83 +63,37 @@ def trust_command(*, file: Path, label: str, witnesses: int, asks: tuple[str, ..
 
 def own_trust(services: "Services", label: str) -> "Trust":
     """The keys and roots that this installation vouches for; raises ``WrongUseError`` when roots can't be read."""
-    from evidence.verdict.trust import Trust, TrustedAuthority, TrustedLog, load_trust
+    from evidence.anchors import KINDS
+    from evidence.verdict.trust import Trust, TrustedLog, load_trust
     from exhibit.clock import now
 
     development = bool(trials_label(services))
     note = f"{label}. {NOTE}" if label else NOTE
     label = label or trials_label(services)
-    authorities = tuple(
-        TrustedAuthority(one.name, _certificates(one.name, one.roots), one.development, label)
-        for one in services.config.anchors
-        if one.kind == "rfc3161" and one.roots is not None
-    )
+    pins = {}
+    for name, kind in KINDS.items():
+        configured = [one for one in services.config.anchors if one.kind == name]
+        pins[kind.pins] = kind.vouch(configured, _complete(name), label, label or TRIALS)
     return Trust(
         dated=now().date().isoformat(),
         note=note,
-        authorities=authorities,
-        chains=(*load_trust().chains, *_trial_chains(label)),  # blocks of Bitcoin's main chain count by their work
+        authorities=pins["authorities"],
+        chains=(*load_trust().chains, *pins["chains"]),  # blocks of Bitcoin's main chain count by their work
         logs=tuple(TrustedLog(vkey, development, label) for vkey in services.log.vkeys()),
         keys=trusted_keys(None, label, development=development),
-        ledgers=_ledgers(label),
+        ledgers=pins["ledgers"],
     )
 
 
-def _ledgers(label: str) -> "tuple[TrustedLedger, ...]":
-    """The blocks of EVM chains that hold receipts, as the nodes gave them, by witness and chain."""
-    from evidence.anchors.evm.proofs import verify_proof
-    from evidence.verdict.trust import TrustedLedger
-
-    found: dict[tuple[str, bool, int], dict[Digest, None]] = {}
-    for row in _complete("evm"):
-        block = verify_proof(bytes(row.proof or b""), row.digest)
-        found.setdefault((row.witness, row.development, block.chain), {})[block.hash] = None
-    return tuple(
-        TrustedLedger(_as_told(witness), chain, tuple(blocks), development, label or TRIALS if development else label)
-        for (witness, development, chain), blocks in found.items()
-    )
-
-
-def _trial_chains(label: str) -> "tuple[TrustedChain, ...]":
-    """The blocks of chains for trials that attest receipts: made at will, they count only by their hash."""
-    from evidence.anchors.opentimestamps.headers import parse_header
-    from evidence.anchors.opentimestamps.proofs import headers_in
-    from evidence.verdict.trust import TrustedChain
+def _complete(kind: str) -> "Iterator[tuple[Digest, Receipt]]":
+    """The newest complete receipts of a kind, of witnesses for trials and of others."""
+    from registry.models import AnchorReceipt, StepState
     from workers.log.proofs import receipt_of
 
-    found: dict[str, dict[Digest, None]] = {}
-    for row in _complete("opentimestamps", development=True):
-        for data in headers_in(receipt_of(row).material).values():
-            found.setdefault(row.witness, {})[Digest.from_hex(parse_header(data).text)] = None
-    return tuple(
-        TrustedChain(_as_told(witness), "regtest", 0.0, tuple(blocks), development=True, label=label or TRIALS)
-        for witness, blocks in found.items()
-    )
-
-
-def _complete(kind: str, **of: bool) -> "Iterable[AnchorReceipt]":
-    from registry.models import AnchorReceipt, StepState
-
-    return AnchorReceipt.objects.filter(kind=kind, state=StepState.DONE, **of).order_by("-pk")[:MAX_BLOCKS]
-
-
-def _as_told(witness: str) -> str:
-    return f"{witness} (block as the operator's node gave it)"
-
-
-def _certificates(authority: str, roots: Path) -> tuple[str, ...]:
-    """The root certificates in a file, as PEM and without what else stands in it."""
-    from ssl import DER_cert_to_PEM_cert
-
-    from evidence.anchors.rfc3161.certificates import load_certificates
-
-    try:
-        found = load_certificates([roots.read_bytes()])
-    except OSError as error:
-        raise WrongUseError(f"The roots of {authority}, {roots}, can't be read: {error.strerror}.") from error
-    except IntegrityError as error:
-        raise WrongUseError(f"{roots} holds no root certificates of {authority} that can be read.") from error
-    return tuple(DER_cert_to_PEM_cert(one.der) for one in found)
+    for development in (True, False):
+        rows = AnchorReceipt.objects.filter(kind=kind, state=StepState.DONE, development=development)
+        for row in rows.order_by("-pk")[:MAX_BLOCKS]:
+            yield row.digest, receipt_of(row)
 
 
 def trials_label(services: "Services") -> str:

@@ -5,8 +5,8 @@ import click
 from desk.cli.common.frame import examples, finish, json_option
 from desk.cli.common.show import clean, echo_json
 from desk.schemas.rows import fields as plain_of
-from exhibit.config.config import load_config
 from exhibit.errors import ExitCode
+from workers.configuration import load_config
 
 
 @click.command("doctor", epilog=examples("exhibit doctor"))

@@ -4,8 +4,8 @@ import click
 
 from desk.cli.common.frame import examples, finish
 from desk.cli.common.show import note, say
-from exhibit.config.config import load_config
 from exhibit.errors import ExitCode
+from workers.configuration import load_config
 
 
 @click.command("down", epilog=examples("exhibit down"))

@@ -9,8 +9,8 @@ import click
 from desk.cli.common.frame import examples, finish, json_option, open_desk
 from desk.cli.common.show import echo_json, fields, moment, say, table
 from exhibit.clock import parse_rfc3339
-from exhibit.config.config import load_config
 from exhibit.errors import ExitCode
+from workers.configuration import load_config
 
 
 @click.command("status", epilog=examples("exhibit status", "exhibit status --json"))

@@ -10,10 +10,11 @@ import click
 
 from desk.cli.common.frame import examples
 from desk.cli.common.show import note, say
-from exhibit.config.config import Config, load_config
+from exhibit.config.config import Config
 from exhibit.errors import ServiceMissingError
 from exhibit.machine import machine_fault
 from exhibit.plain import one_line
+from workers.configuration import load_config
 
 if TYPE_CHECKING:
     from workers.tasks.supervisor import Status

@@ -6,7 +6,7 @@ import click
 
 from desk.cli.common.frame import examples, json_option
 from desk.cli.common.show import counted, echo_json, note, say
-from exhibit.config.config import load_config
+from workers.configuration import load_config
 
 AFTER = """\
 The log goes on, but it signs nothing yet. A backup is older than what outside witnesses may have seen since, and the

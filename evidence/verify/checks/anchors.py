@@ -1,21 +1,16 @@
 """Checks of outside witnesses: each receipt by its own rules and the pinned roots, and the time for the whole."""
 
 import re
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import PurePosixPath
 
-from evidence.anchors.evm.proofs import verify_proof as verify_evm_proof
-from evidence.anchors.opentimestamps.headers import parse_header
-from evidence.anchors.opentimestamps.proofs import headers_in, leads_of, verify_proof
-from evidence.anchors.rfc3161.certificates import load_certificates
-from evidence.anchors.rfc3161.stamps import check_stamp, read_reply
+from evidence.anchors import KINDS
 from evidence.bundle.bag import ANCHORS_PATH, CHECKPOINT_PATH, AnchorRecord, checkpoint_digest
 from evidence.facts.case import CaseFacts
 from evidence.formats.codec import FormatError
 from evidence.formats.errors import PendingProofError, UnknownWitnessError
 from evidence.verdict.result import Check, State, failed, not_checked
-from evidence.verdict.trust import TrustedChain
 from evidence.verify.checks.contents import check_unread
 from evidence.verify.checks.inspection import Inspection, log_proofs
 from evidence.verify.checks.proofs import UNKNOWN, read_checkpoint, renewed
@@ -25,8 +20,6 @@ from exhibit.errors import IntegrityError
 NO_RECEIPT = "no receipt of this seal is there"
 MAX_RECEIPT = 1 << 20
 MAX_ANCHORS = MAX_MATERIAL = 64
-CLOCKS = timedelta(hours=2)
-"""By so much the time in a Bitcoin block's header may be too early: miners set it within rules that are that wide."""
 _NAMED_BY_DIGEST = re.compile(r"(?:certificate|crl)-([0-9a-f]{16})\.pem")
 
 
@@ -104,22 +97,20 @@ def _check_anchor(inspection: Inspection, record: AnchorRecord, subjects: dict[D
     try:
         proof = inspection.read(record.file, MAX_RECEIPT)
         material = _material(inspection, record)
-        if record.kind == "rfc3161":
-            check = _check_reply(inspection, name, record, proof, material, subjects[record.digest])
-        elif record.kind == "opentimestamps":
-            check = _check_blocks(inspection, name, record, proof, material, subjects[record.digest])
-        elif record.kind == "evm":
-            check = _check_ledger(inspection, name, record, proof, subjects[record.digest])
-        else:
+        kind = KINDS.get(record.kind)
+        if kind is None:
             return not_checked(name, f"This verifier doesn't know receipts of the kind {record.kind[:40]!a}.")
+        found = kind.verify(
+            record.digest, proof, material, getattr(inspection.trust, kind.pins), subjects[record.digest]
+        )
     except PendingProofError as error:
         return not_checked(name, f"pending: {error.message}")
     except UnknownWitnessError as error:
         return not_checked(name, f"{UNKNOWN}: {error.message}")
     except (FormatError, IntegrityError) as error:
         return failed(name, error.message)
-    called = "" if record.witness in check.sentence else f" The bundle calls this witness {record.witness[:60]!a}."
-    return replace(check, sentence=check.sentence + called)
+    called = "" if record.witness in found.sentence else f" The bundle calls this witness {record.witness[:60]!a}."
+    return Check(name, State.PASSED, found.sentence + called, found.time, found.label, found.by)
 
 
 def _material(inspection: Inspection, record: AnchorRecord) -> dict[str, bytes]:
@@ -130,76 +121,6 @@ def _material(inspection: Inspection, record: AnchorRecord) -> dict[str, bytes]:
         if named is not None and not Digest.of(data).hex.startswith(named[1]):
             raise FormatError(f"{name} was changed: its name states another SHA-256.")
     return files
-
-
-def _check_reply(
-    inspection: Inspection, name: str, record: AnchorRecord, proof: bytes, material: dict[str, bytes], what: str
-) -> Check:
-    """RFC 3161: one pinned authority whose roots the reply leads to."""
-    helpers = load_certificates(data for file, data in material.items() if file.startswith("certificate-"))
-    stamped, broken = read_reply(proof), None
-    for authority in inspection.trust.authorities:
-        try:
-            time = check_stamp(stamped, record.digest, authority.roots, helpers)
-        except UnknownWitnessError:
-            continue
-        except IntegrityError as error:  # by another pinned authority's roots it may hold
-            broken = broken or error
-            continue
-        sentence = f"{authority.name} (RFC 3161) stamped the {what} at {_shown(stamped.time)}"
-        sentence += f": it existed no later than {_shown(time)}." if time > stamped.time else "."
-        label = authority.label if authority.development else ""
-        return Check(name, State.PASSED, sentence, time, label, authority.name)
-    if broken is not None:
-        raise broken
-    check_stamp(stamped, record.digest, (), helpers)
-    raise UnknownWitnessError("No authority is pinned.")
-
-
-def _check_blocks(
-    inspection: Inspection, name: str, record: AnchorRecord, proof: bytes, material: dict[str, bytes], what: str
-) -> Check:
-    """OpenTimestamps: one pinned chain whose rule the attesting block meets."""
-    headers = headers_in(material.items())
-    height, _ = verify_proof(proof, record.digest, headers, "regtest")
-    for chain in inspection.trust.chains:
-        known = {number: data for number, data in headers.items() if _is_pinned(chain, data)}
-        try:
-            height, time = verify_proof(proof, record.digest, known, chain.network, chain.minimum_difficulty)
-        except IntegrityError:  # of what is pinned; as a whole it holds
-            continue
-        dated = f"dated {_shown(time)} (the clocks of blocks are right within some two hours)"
-        others = leads_of(proof).others
-        also = f" The proof also names {', '.join(others)[:200]}, which isn't needed." if others else ""
-        by = f"no later than {_shown(time + CLOCKS)}"
-        sentence = f"Block {height} of {chain.name}, {dated}, attests the {what}: it existed {by}.{also}"
-        return Check(name, State.PASSED, sentence, time + CLOCKS, chain.label if chain.development else "", chain.name)
-    raise UnknownWitnessError(f"block {height} meets the rule of no pinned chain.")
-
-
-def _check_ledger(inspection: Inspection, name: str, record: AnchorRecord, proof: bytes, what: str) -> Check:
-    """An EVM chain: a block that is pinned for the chain holds a log of the digest."""
-    block = verify_evm_proof(proof, record.digest)
-    for ledger in inspection.trust.ledgers:
-        if ledger.chain == block.chain and block.hash in ledger.blocks:
-            sentence = f"Block {block.number} of {ledger.name}, dated {_shown(block.time)}, holds a log of the {what}."
-            return Check(
-                name, State.PASSED, sentence, block.time, ledger.label if ledger.development else "", ledger.name
-            )
-    raise UnknownWitnessError(
-        f"the proof holds and leads to block {block.number} of the chain {block.chain}, 0x{block.hash.hex}, dated "
-        f"{_shown(block.time)}, which isn't pinned. Compare the hash with a node or an explorer of that chain."
-    )
-
-
-def _shown(time: datetime) -> str:
-    return f"{time:%Y-%m-%d %H:%M:%S} UTC"
-
-
-def _is_pinned(chain: TrustedChain, header: bytes) -> bool:
-    if not chain.blocks:
-        return chain.network == "main"
-    return Digest.from_hex(parse_header(header).text) in chain.blocks
 
 
 def _check_time(checks: list[Check], asked: int = 1) -> Check:

@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+from evidence.anchors.rfc3161.kind import TrustedAuthority
 from evidence.bundle.bag import AnchorRecord, key_files
 from evidence.bundle.manifest import Manifest
 from evidence.formats.codec import FormatError, to_plain
 from evidence.log.notes import parse_note
-from evidence.verdict.trust import Trust, TrustedAuthority
+from evidence.verdict.trust import Trust
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.entries import EntryType, canonical

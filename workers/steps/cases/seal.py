@@ -6,6 +6,7 @@ from functools import partial
 
 from django.db import transaction
 
+from evidence.anchors import KINDS
 from evidence.bundle.sealing import ContentFile, SealedCase, SealInput, seal, seal_opening
 from evidence.bundle.stand_ins import stand_in
 from evidence.documents import render_exhibit_sheet
@@ -114,7 +115,7 @@ def _stamp_directly(services: Services, bundle: Bundle, seal_digest: Digest) -> 
     if witnesses.stamped_directly_since(now() - witnesses.DAY) >= services.config.direct_stamps_a_day:
         return
     for anchor in services.anchors:
-        if anchor.kind == "rfc3161":
+        if KINDS[anchor.kind].is_direct:
             AnchorReceipt.objects.get_or_create(
                 kind=anchor.kind,
                 witness=anchor.name,

@@ -1,0 +1,154 @@
+"""Chains with Ethereum's interface, as the rest of the product knows them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evidence.anchors.kind import AnchorKind, Attested, as_told, gettext_noop, shown
+from evidence.formats.errors import UnknownWitnessError
+from exhibit.config import values
+from exhibit.config.anchors import AnchorConfig
+from exhibit.digests import Digest
+from exhibit.ports import Receipt
+
+if TYPE_CHECKING:
+    import requests
+
+    from evidence.anchors.evm.account import EvmAccount
+    from evidence.anchors.evm.anchor import EvmAnchor
+
+
+def _contract(value: object) -> bytes:
+    fault = "{} isn't an address of 0x and 40 hexadecimal digits"
+    return bytes.fromhex(values.matching(r"(0x[0-9a-fA-F]{40})?", fault)(value)[2:])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvmConfig(AnchorConfig):
+    """The settings of a chain and of the account that pays.
+
+    ``contract`` has 20 bytes, or none before it has been made. Prices of gas are in wei.
+    """
+
+    chain_id: int = values.setting(0, values.whole_number(0))
+    contract: bytes = values.setting(b"", _contract)
+    key_file: Path | None = values.setting(None, values.path)
+    password_file: Path | None = values.setting(None, values.path)
+    key_variable: str = values.setting("", values.text)
+    confirmations: int = values.setting(64, values.whole_number(1, 100_000))
+    gas_price: int | None = values.setting(None, values.whole_number(0))
+    max_gas_price: int | None = values.setting(None, values.whole_number(1))
+
+    @property
+    def faults(self) -> dict[str, object]:
+        """What is wrong with it, each with whether it is so."""
+        is_one = bool(self.key_file) != bool(self.key_variable)
+        return {
+            "urls names more than one; give each a table of its own": self.urls[1:],
+            "chain_id is missing": not self.chain_id,
+            "one of key_file and key_variable has to name the account's key": not is_one,
+            "password_file is for a key_file": self.password_file and not self.key_file,
+            "gas_price and max_gas_price exclude each other": None not in {self.gas_price, self.max_gas_price},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class TrustedLedger:
+    """Blocks of an EVM chain that somebody has compared with the chain.
+
+    Attributes:
+        name: how results name it.
+        chain: the chain's id (EIP-155).
+        blocks: hashes of blocks; only these count, since a header by itself shows no work.
+        development: true for a chain started for trials.
+        label: the words that results then show.
+    """
+
+    name: str
+    chain: int
+    blocks: tuple[Digest, ...]
+    development: bool
+    label: str
+
+
+def build(given: EvmConfig, session: "requests.Session") -> "EvmAnchor":
+    """The adapter of a chain; without a contract it can only make one."""
+    from evidence.anchors.evm.anchor import EvmAnchor  # noqa: PLC0415 - a witness that isn't used isn't loaded
+
+    return EvmAnchor(
+        given.name,
+        given.urls[0],
+        chain=given.chain_id,
+        contract=given.contract,
+        unlock=lambda: _account(given),
+        confirmations=given.confirmations,
+        gas_price=given.gas_price,
+        max_gas_price=given.max_gas_price,
+        development=given.development,
+        session=session,
+    )
+
+
+def _account(given: EvmConfig) -> "EvmAccount":
+    from evidence.anchors.evm.account import account_from_environment, account_from_file  # noqa: PLC0415 - as above
+
+    if given.key_file is not None:
+        return account_from_file(given.key_file, given.password_file)
+    return account_from_environment(given.key_variable)
+
+
+def verify(
+    digest: Digest, proof: bytes, _material: Mapping[str, bytes], ledgers: Sequence[TrustedLedger], what: str
+) -> Attested:
+    """A block that is pinned for the chain holds a log of the digest."""
+    from evidence.anchors.evm.proofs import verify_proof  # noqa: PLC0415 - as above
+
+    block = verify_proof(proof, digest)
+    for ledger in ledgers:
+        if ledger.chain == block.chain and block.hash in ledger.blocks:
+            sentence = f"Block {block.number} of {ledger.name}, dated {shown(block.time)}, holds a log of the {what}."
+            return Attested(sentence, block.time, ledger.name, ledger.label if ledger.development else "")
+    raise UnknownWitnessError(
+        f"the proof holds and leads to block {block.number} of the chain {block.chain}, 0x{block.hash.hex}, dated "
+        f"{shown(block.time)}, which isn't pinned. Compare the hash with a node or an explorer of that chain."
+    )
+
+
+def vouch(
+    _configured: object, receipts: Iterable[tuple[Digest, Receipt]], label: str, trials: str
+) -> tuple[TrustedLedger, ...]:
+    """The blocks that hold receipts, as the nodes gave them, by witness and chain."""
+    from evidence.anchors.evm.proofs import verify_proof  # noqa: PLC0415 - as above
+
+    found: dict[tuple[str, bool, int], dict[Digest, None]] = {}
+    for digest, receipt in receipts:
+        block = verify_proof(receipt.proof, digest)
+        found.setdefault((receipt.witness, receipt.development, block.chain), {})[block.hash] = None
+    return tuple(
+        TrustedLedger(as_told(witness), chain, tuple(blocks), development, trials if development else label)
+        for (witness, development, chain), blocks in found.items()
+    )
+
+
+def _formats() -> dict[str, tuple[type, str]]:
+    from evidence.anchors.evm.proofs import FORMAT, PENDING_FORMAT, EvmPending, EvmProof  # noqa: PLC0415 - as above
+
+    return {"evm": (EvmProof, FORMAT), "evm-pending": (EvmPending, PENDING_FORMAT)}
+
+
+KIND = AnchorKind(
+    name="evm",
+    words=gettext_noop("blockchain (EVM)"),
+    config=EvmConfig,
+    build=build,
+    pins="ledgers",
+    verify=verify,
+    vouch=vouch,
+    suffix=".json",
+    prefix="evm-",
+    formats=_formats,
+    how_to_check=("{name} is checked as docs/bundle-format.md says, against a block that you have from the chain",),
+    usual=timedelta(minutes=10),
+)

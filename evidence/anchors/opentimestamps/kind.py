@@ -1,0 +1,152 @@
+"""OpenTimestamps, as the rest of the product knows it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from evidence.anchors.kind import AnchorKind, Attested, as_told, gettext_noop, shown
+from evidence.formats.errors import UnknownWitnessError
+from exhibit.config import values
+from exhibit.config.anchors import AnchorConfig
+from exhibit.digests import Digest
+from exhibit.errors import IntegrityError
+from exhibit.ports import Receipt
+
+if TYPE_CHECKING:
+    import requests
+
+    from evidence.anchors.opentimestamps.anchor import OpenTimestampsAnchor
+    from evidence.anchors.opentimestamps.blocks import BlockSource
+
+CLOCKS = timedelta(hours=2)
+"""By so much the time in a Bitcoin block's header may be too early: miners set it within rules that are that wide."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenTimestampsConfig(AnchorConfig):
+    """The settings of calendars, and of where Bitcoin's blocks come from."""
+
+    bitcoin_source: str = values.setting("", values.web_url)
+    bitcoin_credentials: Path | None = values.setting(None, values.path)
+    bitcoin_explorer: str = values.setting("", values.web_url)
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Every URL that the operator wrote."""
+        return tuple(filter(None, (*self.urls, self.bitcoin_source, self.bitcoin_explorer)))
+
+    @property
+    def faults(self) -> dict[str, object]:
+        """What is wrong with it, each with whether it is so."""
+        return {
+            "bitcoin_source and bitcoin_explorer exclude each other": self.bitcoin_source and self.bitcoin_explorer,
+            "bitcoin_credentials is for a bitcoin_source": self.bitcoin_credentials and not self.bitcoin_source,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class TrustedChain:
+    """A chain of blocks with proof of work.
+
+    Attributes:
+        name: how results name it.
+        network: ``main`` or ``regtest``; blocks of the latter are made at will and count only by their hash.
+        minimum_difficulty: a header counts when the work that its hash shows is at least this, relative to the easiest
+            target of the main network; making such a header costs what mining a block costs.
+        blocks: when not empty, only headers with these hashes (as usually written) count.
+        development: true for a chain started for trials.
+        label: the words that results then show.
+    """
+
+    name: str
+    network: Literal["main", "regtest"]
+    minimum_difficulty: float
+    blocks: tuple[Digest, ...]
+    development: bool
+    label: str
+
+
+def build(given: OpenTimestampsConfig, session: "requests.Session") -> "OpenTimestampsAnchor":
+    """The adapter of calendars."""
+    from evidence.anchors.opentimestamps.anchor import (  # noqa: PLC0415 - a witness that isn't used isn't loaded
+        OpenTimestampsAnchor,
+    )
+
+    blocks = _blocks(given, session)
+    return OpenTimestampsAnchor(given.name, given.urls, blocks, development=given.development, session=session)
+
+
+def _blocks(given: OpenTimestampsConfig, session: "requests.Session") -> "BlockSource | None":
+    from evidence.anchors.opentimestamps.blocks import EsploraBlocks, JsonRpcBlocks  # noqa: PLC0415 - as above
+
+    if given.bitcoin_explorer:
+        return EsploraBlocks(given.bitcoin_explorer, session)
+    if given.bitcoin_source:
+        network: Literal["main", "regtest"] = "regtest" if given.development else "main"
+        return JsonRpcBlocks(given.bitcoin_source, session, network, given.bitcoin_credentials)
+    return None
+
+
+def verify(
+    digest: Digest, proof: bytes, material: Mapping[str, bytes], chains: Sequence[TrustedChain], what: str
+) -> Attested:
+    """One pinned chain whose rule the attesting block meets."""
+    from evidence.anchors.opentimestamps.proofs import headers_in, leads_of, verify_proof  # noqa: PLC0415 - as above
+
+    headers = headers_in(material.items())
+    height, _ = verify_proof(proof, digest, headers, "regtest")
+    for chain in chains:
+        known = {number: data for number, data in headers.items() if _is_pinned(chain, data)}
+        try:
+            height, time = verify_proof(proof, digest, known, chain.network, chain.minimum_difficulty)
+        except IntegrityError:  # of what is pinned; as a whole it holds
+            continue
+        dated = f"dated {shown(time)} (the clocks of blocks are right within some two hours)"
+        others = leads_of(proof).others
+        also = f" The proof also names {', '.join(others)[:200]}, which isn't needed." if others else ""
+        by = f"no later than {shown(time + CLOCKS)}"
+        sentence = f"Block {height} of {chain.name}, {dated}, attests the {what}: it existed {by}.{also}"
+        return Attested(sentence, time + CLOCKS, chain.name, chain.label if chain.development else "")
+    raise UnknownWitnessError(f"block {height} meets the rule of no pinned chain.")
+
+
+def _is_pinned(chain: TrustedChain, header: bytes) -> bool:
+    from evidence.anchors.opentimestamps.headers import parse_header  # noqa: PLC0415 - as above
+
+    if not chain.blocks:
+        return chain.network == "main"
+    return Digest.from_hex(parse_header(header).text) in chain.blocks
+
+
+def vouch(
+    _configured: object, receipts: Iterable[tuple[Digest, Receipt]], _label: str, trials: str
+) -> tuple[TrustedChain, ...]:
+    """The blocks of chains for trials that attest receipts: made at will, they count only by their hash."""
+    from evidence.anchors.opentimestamps.headers import parse_header  # noqa: PLC0415 - as above
+    from evidence.anchors.opentimestamps.proofs import headers_in  # noqa: PLC0415
+
+    found: dict[str, dict[Digest, None]] = {}
+    for receipt in (receipt for _, receipt in receipts if receipt.development):
+        for data in headers_in(receipt.material).values():
+            found.setdefault(receipt.witness, {})[Digest.from_hex(parse_header(data).text)] = None
+    return tuple(
+        TrustedChain(as_told(witness), "regtest", 0.0, tuple(blocks), development=True, label=trials)
+        for witness, blocks in found.items()
+    )
+
+
+KIND = AnchorKind(
+    name="opentimestamps",
+    words=gettext_noop("OpenTimestamps (Bitcoin)"),
+    config=OpenTimestampsConfig,
+    build=build,
+    pins="chains",
+    verify=verify,
+    vouch=vouch,
+    suffix=".ots",
+    how_to_check=("ots verify {name} -f checkpoint",),
+    usual=timedelta(hours=12),
+    public_name="Bitcoin",
+)

@@ -1,0 +1,143 @@
+"""Time-stamping authorities, as the rest of the product knows them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evidence.anchors.kind import AnchorKind, Attested, gettext_noop, shown
+from evidence.formats.errors import UnknownWitnessError
+from exhibit.config import values
+from exhibit.config.anchors import AnchorConfig
+from exhibit.digests import Digest
+from exhibit.errors import IntegrityError, WrongUseError
+
+if TYPE_CHECKING:
+    import requests
+
+    from evidence.anchors.rfc3161.anchor import Rfc3161Anchor
+    from evidence.anchors.rfc3161.certificates import Certificate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rfc3161Config(AnchorConfig):
+    """The settings of an authority; ``qualified`` is an ISO 8601 date or empty."""
+
+    roots: Path | None = values.setting(None, values.path)
+    qualified: str = values.setting("", values.day)
+
+    @property
+    def faults(self) -> dict[str, object]:
+        """What is wrong with it, each with whether it is so."""
+        return {
+            "roots, a PEM file with the roots you trust, is missing": self.roots is None,
+            f"roots: there is no file {self.roots}": self.roots and not self.roots.is_file(),
+            "urls names more than one; give each a table of its own": self.urls[1:],
+            "a witness for trials isn't qualified": self.qualified and self.development,
+        }
+
+
+@dataclass(frozen=True)
+class TrustedAuthority:
+    """Root certificates of a time-stamping authority (RFC 3161).
+
+    Attributes:
+        name: how results name it.
+        certificates: PEM texts of roots.
+        development: true when it was started for trials; results that rest on it say so.
+        label: the words that results then show.
+    """
+
+    name: str
+    certificates: tuple[str, ...]
+    development: bool
+    label: str
+
+    @cached_property
+    def roots(self) -> "tuple[Certificate, ...]":
+        """The certificates, read; raises ``IntegrityError``."""
+        from evidence.anchors.rfc3161.certificates import load_certificates  # noqa: PLC0415 - as below
+
+        return load_certificates(text.encode() for text in self.certificates)
+
+
+def build(given: Rfc3161Config, session: "requests.Session") -> "Rfc3161Anchor":
+    """The adapter of an authority."""
+    from evidence.anchors.rfc3161.anchor import Rfc3161Anchor  # noqa: PLC0415 - a witness that isn't used isn't loaded
+
+    roots = [] if given.roots is None else [given.roots.read_bytes()]
+    return Rfc3161Anchor(
+        given.name, given.urls[0], roots, development=given.development, session=session, qualified=given.qualified
+    )
+
+
+def verify(
+    digest: Digest, proof: bytes, material: Mapping[str, bytes], authorities: Sequence[TrustedAuthority], what: str
+) -> Attested:
+    """One pinned authority whose roots the reply leads to."""
+    from evidence.anchors.rfc3161.certificates import load_certificates  # noqa: PLC0415 - as above
+    from evidence.anchors.rfc3161.stamps import check_stamp, read_reply  # noqa: PLC0415
+
+    helpers = load_certificates(data for file, data in material.items() if file.startswith("certificate-"))
+    stamped, broken = read_reply(proof), None
+    for authority in authorities:
+        try:
+            time = check_stamp(stamped, digest, authority.roots, helpers)
+        except UnknownWitnessError:
+            continue
+        except IntegrityError as error:  # by another pinned authority's roots it may hold
+            broken = broken or error
+            continue
+        sentence = f"{authority.name} (RFC 3161) stamped the {what} at {shown(stamped.time)}"
+        sentence += f": it existed no later than {shown(time)}." if time > stamped.time else "."
+        return Attested(sentence, time, authority.name, authority.label if authority.development else "")
+    if broken is not None:
+        raise broken
+    check_stamp(stamped, digest, (), helpers)
+    raise UnknownWitnessError("No authority is pinned.")
+
+
+def vouch(
+    configured: Sequence[Rfc3161Config], _receipts: object, label: str, _trials: str
+) -> tuple[TrustedAuthority, ...]:
+    """The authorities with the roots that the operator trusts."""
+    return tuple(
+        TrustedAuthority(one.name, _certificates(one.name, one.roots), one.development, label)
+        for one in configured
+        if one.roots is not None
+    )
+
+
+def _certificates(authority: str, roots: Path) -> tuple[str, ...]:
+    """The root certificates in a file, as PEM and without what else stands in it."""
+    from ssl import DER_cert_to_PEM_cert  # noqa: PLC0415 - as above
+
+    from evidence.anchors.rfc3161.certificates import load_certificates  # noqa: PLC0415 - as above
+
+    try:
+        found = load_certificates([roots.read_bytes()])
+    except OSError as error:
+        raise WrongUseError(f"The roots of {authority}, {roots}, can't be read: {error.strerror}.") from error
+    except IntegrityError as error:
+        raise WrongUseError(f"{roots} holds no root certificates of {authority} that can be read.") from error
+    return tuple(DER_cert_to_PEM_cert(one.der) for one in found)
+
+
+KIND = AnchorKind(
+    name="rfc3161",
+    words=gettext_noop("timestamp authority (RFC 3161)"),
+    config=Rfc3161Config,
+    build=build,
+    pins="authorities",
+    verify=verify,
+    vouch=vouch,
+    suffix=".tsr",
+    how_to_check=(
+        "openssl ts -verify -data checkpoint -in {name} -CAfile ROOT.pem",
+        "(ROOT.pem is the authority's root certificate: get it from the authority)",
+    ),
+    usual=timedelta(minutes=1),
+    is_direct=True,
+)
