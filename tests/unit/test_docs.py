@@ -16,10 +16,10 @@ import pytest
 
 import exhibit
 from crawler.formats.job import Job, Limits, Politeness, UserAgent
-from crawler.formats.lines import PageLine, Sighting
+from crawler.formats.lines import PageLine
 from exhibit import ports
 from exhibit.config.config import load_config
-from exhibit.types import Decision, Verification
+from exhibit.types import Decision, Sighting, Verification
 from tests.unit.test_documents_wording import FORBIDDEN
 from workers.servers.product import services
 
