@@ -97,7 +97,7 @@ def named_ports(urls: Iterable[str]) -> tuple[int, ...]:
 
 
 def _rfc3161(given: AnchorConfig, session: requests.Session) -> Anchor:
-    from evidence.anchors.rfc3161.anchor import Rfc3161Anchor  # noqa: PLC0415 - a witness that isn't used isn't loaded
+    from evidence.anchors.rfc3161.anchor import Rfc3161Anchor  # a witness that isn't used isn't loaded
 
     roots = [] if given.roots is None else [given.roots.read_bytes()]
     return Rfc3161Anchor(
@@ -106,7 +106,7 @@ def _rfc3161(given: AnchorConfig, session: requests.Session) -> Anchor:
 
 
 def _opentimestamps(given: AnchorConfig, session: requests.Session) -> Anchor:
-    from evidence.anchors.opentimestamps.anchor import OpenTimestampsAnchor  # noqa: PLC0415
+    from evidence.anchors.opentimestamps.anchor import OpenTimestampsAnchor
 
     blocks = _blocks(given, session)
     return OpenTimestampsAnchor(given.name, given.urls, blocks, development=given.development, session=session)
@@ -127,7 +127,7 @@ def _evm(given: AnchorConfig, session: requests.Session) -> Anchor:
 
 def evm_anchor(given: AnchorConfig, session: requests.Session) -> "EvmAnchor":
     """The adapter of an EVM chain; without a contract it can only make one."""
-    from evidence.anchors.evm.anchor import EvmAnchor  # noqa: PLC0415
+    from evidence.anchors.evm.anchor import EvmAnchor
 
     return EvmAnchor(
         given.name,
@@ -144,7 +144,7 @@ def evm_anchor(given: AnchorConfig, session: requests.Session) -> "EvmAnchor":
 
 
 def _account(given: AnchorConfig) -> "EvmAccount":
-    from evidence.anchors.evm.account import account_from_environment, account_from_file  # noqa: PLC0415
+    from evidence.anchors.evm.account import account_from_environment, account_from_file
 
     if given.key_file is not None:
         return account_from_file(given.key_file, given.password_file)
