@@ -58,11 +58,13 @@ class Product:
 
     def register_files(self, paths: Sequence[Path]) -> list[int]:
         """Register files as works; returns the rows of their pictures, which wait for their search of the past."""
+        from exhibit.types import DeclaredWork
         from registry.models import WorkPicture
         from workers.works.registration import NewWork, register_work
 
         works = [
-            register_work(self.services, self._owner, path.read_bytes(), NewWork(path.stem)).work for path in paths
+            register_work(self.services, self._owner, path.read_bytes(), NewWork(DeclaredWork(title=path.stem))).work
+            for path in paths
         ]
         return list(WorkPicture.objects.filter(work__in=works).values_list("pk", flat=True))
 
@@ -93,9 +95,10 @@ class Product:
 
     def add(self, data: bytes) -> None:
         """Register one picture."""
+        from exhibit.types import DeclaredWork
         from workers.works.registration import NewWork, register_work
 
-        register_work(self.services, self._owner, data, NewWork("new"))
+        register_work(self.services, self._owner, data, NewWork(DeclaredWork(title="new")))
 
     def match_one(self, picture: int) -> int:
         """Match one picture; returns how many works it shows."""
@@ -190,12 +193,13 @@ def _match(services: "Services", waiting: Sequence[int]) -> None:
 
 
 def _register(services: "Services", paths: Sequence[Path]) -> None:
+    from exhibit.types import DeclaredWork
     from registry.models import Owner
     from workers.works.registration import NewWork, register_work
 
     owner = Owner.objects.get(slug=OWNER)
     for path in paths:
-        register_work(services, owner, path.read_bytes(), NewWork(path.stem))
+        register_work(services, owner, path.read_bytes(), NewWork(DeclaredWork(title=path.stem)))
 
 
 @cache

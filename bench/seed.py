@@ -66,7 +66,7 @@ def _copy(model: "type[Model]", rows: Iterable[Mapping[str, Any]]) -> int:
     from django.db import connection
     from django.db.models import NOT_PROVIDED
 
-    fields = [one for one in model._meta.concrete_fields if not one.generated]  # noqa: SLF001 - Django's public name
+    fields = [one for one in model._meta.concrete_fields if not one.generated]
     count = 0
     with connection.cursor() as cursor:
         first = next(iter(rows := iter(rows)))
@@ -75,13 +75,13 @@ def _copy(model: "type[Model]", rows: Iterable[Mapping[str, Any]]) -> int:
         usual = {one.attname: one.get_db_prep_save(one.pre_save(fresh, add=True), connection) for one in unnamed}
         prepared = {one.attname: one.get_db_prep_save for one in given}
         names = ", ".join(f'"{one.column}"' for one in given)
-        with cursor.copy(f"COPY {model._meta.db_table} ({names}) FROM STDIN") as copy:  # noqa: SLF001 - as above
+        with cursor.copy(f"COPY {model._meta.db_table} ({names}) FROM STDIN") as copy:
             for row in itertools.chain([first], rows):
                 made = {name: prepared[name](value, connection) for name, value in row.items()}
                 copy.write_row([made[one.attname] if one.attname in made else usual[one.attname] for one in given])
                 count += 1
         sequence = "SELECT setval(pg_get_serial_sequence(%s, 'id'), %s)"
-        cursor.execute(sequence, [model._meta.db_table, count])  # noqa: SLF001 - as above
+        cursor.execute(sequence, [model._meta.db_table, count])
     return count
 
 

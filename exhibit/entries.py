@@ -16,6 +16,7 @@ from typing import Any
 import rfc8785
 
 from exhibit.clock import rfc3339
+from exhibit.types import Json
 
 SALT_BYTES = 32
 DECISION_VERSION = 2
@@ -62,7 +63,7 @@ class Entry:
         return hashlib.sha256(b"\x00" + self.leaf_bytes).digest()
 
 
-def canonical(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
+def canonical(value: Json) -> bytes:
     """Canonical JSON (RFC 8785) of plain data; raises ``ValueError`` when it can't be written exactly."""
     return rfc8785.dumps(value)
 

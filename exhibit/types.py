@@ -1,10 +1,11 @@
 """Values that travel between the rooms. All are frozen; none of them knows a database or a library of pictures."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Annotated
+from typing import Annotated, Any, TypeAlias
 
 from exhibit.digests import Digest
 
@@ -22,6 +23,13 @@ Matrix = tuple[
 LATER: Mapping[str, bool] = MappingProxyType({"later": True})
 """Metadata of a field that was added after records of its class had been sealed. What is sealed leaves such a field out
 while it has its default, and may lack it: so earlier records are read, and written again, byte for byte."""
+
+Json: TypeAlias = Any
+"""Anything that JSON can hold."""
+Untyped: TypeAlias = Any
+"""A value of a library that states no types."""
+Headers: TypeAlias = tuple[tuple[str, str], ...]
+"""Fields of HTTP in their order, several of one name apart."""
 
 
 class Metric(StrEnum):
@@ -158,3 +166,91 @@ class Hit:
 
     number: int
     distance: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """An image that was kept or is known: everything of a sighting that doesn't depend on the page.
+
+    Attributes:
+        final_url: after redirects.
+        digest: SHA-256 of the bytes, which lie in the job's folder under this name; with ``not_modified`` the one that
+            was known, and no bytes came.
+        size: bytes; 0 with ``not_modified``.
+        media_type: as the server declared it, without parameters.
+        status: of the HTTP response, or 0 where there was none.
+        request_headers: as sent, in order.
+        response_headers: as received; several fields of one name stay apart.
+        peer: address and port of the server, or empty.
+        fetched_at: when the response had come.
+        not_modified: whether the server said that nothing has changed since the known visit.
+    """
+
+    final_url: str
+    digest: Digest
+    size: int
+    media_type: str
+    status: int
+    request_headers: Headers
+    response_headers: Headers
+    peer: str
+    fetched_at: datetime
+    not_modified: bool = False
+
+    def at(self, page_url: str, image_url: str, found_in: str, context: str) -> "Sighting":
+        """The sighting of this image at one place of one page."""
+        same = {one.name: getattr(self, one.name) for one in fields(self)}
+        return Sighting(**same, page_url=page_url, image_url=image_url, found_in=found_in, context=context)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting(Fetched):
+    """An image that was seen.
+
+    Attributes:
+        page_url: the page that shows it, after redirects; a file's URI in an import.
+        image_url: as found, made absolute. A ``data:`` image has ``data:TYPE;sha-256=HEX`` instead of its bytes.
+        found_in: where on the page: ``img``, ``srcset``, ``picture``, ``lazy``, ``css``, ``style``, ``og:image``,
+            ``json-ld``, ``link``, ``a``, ``data-uri``, ``poster``, ``sitemap``, ``feed``, ``list``, ``file``, ``warc``.
+        context: words: description, title, caption, and what stands around it; at most 500 characters.
+    """
+
+    page_url: str
+    image_url: str
+    found_in: str
+    context: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclaredWork:
+    """All that an owner declares of a work; empty where nothing is said.
+
+    Attributes:
+        title: of the work.
+        author: the name.
+        author_kind: ``person``, ``anonymous`` or ``organisation``.
+        author_died: the year, or ``None``.
+        holder: who has the rights, if it isn't the owner.
+        credit: how the work is to be credited.
+        rights_statement: in the owner's words.
+        created: when it was made, an ISO 8601 date or as much of one as is known.
+        first_publication: when that was, likewise.
+        medium: ``photograph``, ``other`` or empty.
+        registrations: official ones, each with office, number and date.
+    """
+
+    title: str = ""
+    author: str = ""
+    author_kind: str = "person"
+    author_died: int | None = None
+    holder: str = ""
+    credit: str = ""
+    rights_statement: str = ""
+    created: str = ""
+    first_publication: str = ""
+    medium: str = ""
+    registrations: tuple[dict[str, str], ...] = ()
+
+    def columns(self) -> dict[str, Any]:
+        """The same as a row keeps it, and JSON."""
+        return {**asdict(self), "registrations": list(self.registrations)}

@@ -13,13 +13,14 @@ from typing import Any, BinaryIO, TypeAlias
 from warcio.archiveiterator import ArchiveIterator
 
 from crawler.formats.job import Kind, SourceKind
-from crawler.formats.lines import EndLine, Headers, PageLine, RefusalLine, Sighting
+from crawler.formats.lines import EndLine, PageLine, RefusalLine
 from crawler.reading.found import plain
 from crawler.reading.sniff import Content, sniff
 from crawler.state.crawl import Crawl
 from exhibit.clock import now, parse_rfc3339
 from exhibit.errors import ExhibitError, ExitCode, WrongUseError
 from exhibit.machine import blame_machine
+from exhibit.types import Headers, Sighting
 
 Record: TypeAlias = Any
 """A record of warcio, which has no types."""

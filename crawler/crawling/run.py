@@ -21,6 +21,7 @@ from crawler.formats.lines import EndLine, Line
 from crawler.reading.helper import helper
 from crawler.state.crawl import Crawl
 from exhibit.errors import ExhibitError, ExitCode
+from exhibit.types import Untyped
 
 _CHECK_SECONDS = 0.5
 _GRACE_SECONDS = 1.0
@@ -101,7 +102,7 @@ class _Run:
             helper.process.kill()  # what it reads isn't wanted any more
         self._reactor.callFromThread(self._stop, "stopped")
 
-    def _failed(self, failure: Any) -> None:  # noqa: ANN401 - Twisted's failure
+    def _failed(self, failure: Untyped) -> None:
         """An error of ours in a callback, such as a full disk, ends the job; all others end one visit."""
         if isinstance(failure.value, ExhibitError):
             self._error = failure.value

@@ -22,6 +22,7 @@ from crawler.state.pace import Pace
 from crawler.state.visit import Visit
 from exhibit.errors import ExhibitError, RefusedError
 from exhibit.network.urls import host_of
+from exhibit.types import Untyped
 
 Crawler: TypeAlias = Any
 """Scrapy's crawler object."""
@@ -58,7 +59,7 @@ class CrawlSpider(Spider):
         self._sitemaps_told: set[str] = set()
 
     @classmethod
-    def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> "CrawlSpider":  # noqa: ANN401 - Scrapy's call
+    def from_crawler(cls, crawler: Crawler, *args: Untyped, **kwargs: Untyped) -> "CrawlSpider":
         """Scrapy's way of making a spider."""
         spider = cls(*args, **kwargs)
         spider._set_crawler(crawler)

@@ -13,12 +13,13 @@ from scrapy.exceptions import (
     ResponseDataLossError,
 )
 
-from crawler.formats.lines import Fetched, Headers, Refusal
+from crawler.formats.lines import Refusal
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import RefusedError
 from exhibit.network.guard import DEFAULT_PORTS
 from exhibit.network.urls import host_of
+from exhibit.types import Fetched, Headers, Untyped
 
 Response: TypeAlias = Any
 """A Scrapy response; Scrapy's types are not complete enough to be checked."""
@@ -62,7 +63,7 @@ def media_type(response: Response) -> str:
     return header(response, "Content-Type").partition(";")[0].strip().lower()
 
 
-def pairs(headers: Any) -> Headers:  # noqa: ANN401 - Scrapy's headers
+def pairs(headers: Untyped) -> Headers:
     """Headers as pairs of text; several fields of one name stay apart."""
     return tuple(
         (name.decode("latin-1"), value.decode("latin-1").replace("\0", ""))

@@ -11,12 +11,13 @@ from scrapy import Request
 from twisted.python.failure import Failure
 
 from crawler.fetching.answers import Response, failure_refusal, fetched, header, status_refusal
-from crawler.formats.lines import Fetched, Refusal
+from crawler.formats.lines import Refusal
 from crawler.reading.found import FoundImage
 from crawler.reading.sniff import Content, has_vector_suffix, sniff
 from crawler.state.crawl import Crawl
 from crawler.state.visit import Visit
 from exhibit.clock import now
+from exhibit.types import Fetched
 
 ACCEPT = "image/avif,image/webp,image/png,image/jpeg,image/*;q=0.8,*/*;q=0.5"
 IMAGE = "exhibit_image"

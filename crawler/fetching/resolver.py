@@ -1,7 +1,6 @@
 """Names become addresses here, and only checked addresses leave: what is checked is what is connected to."""
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
 
 from scrapy.resolver import HostResolution
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -12,11 +11,9 @@ from exhibit.errors import RefusedError
 from exhibit.network.guard import Guard
 from exhibit.network.hosts import is_localhost
 from exhibit.network.urls import host_of
+from exhibit.types import Untyped
 
 _MAX_NAMES = 10_000
-
-Untyped: TypeAlias = Any
-"""Objects of Twisted and Scrapy, which are typed by interfaces that mypy doesn't read."""
 
 
 def resolver_for(guard: Guard, refused: dict[str, RefusedError]) -> type:
@@ -48,13 +45,13 @@ class _Resolver:
     def install_on_reactor(self) -> None:
         self._reactor.installNameResolver(self)
 
-    def resolveHostName(  # noqa: N802 - the interface's name and arguments
+    def resolveHostName(
         self,
-        resolutionReceiver: Untyped,  # noqa: N803
-        hostName: str,  # noqa: N803
-        portNumber: int = 0,  # noqa: N803
-        addressTypes: Sequence[type] | None = None,  # noqa: N803
-        transportSemantics: str = "TCP",  # noqa: N803
+        resolutionReceiver: Untyped,
+        hostName: str,
+        portNumber: int = 0,
+        addressTypes: Sequence[type] | None = None,
+        transportSemantics: str = "TCP",
     ) -> Untyped:
         resolution = HostResolution(hostName)
         resolutionReceiver.resolutionBegan(resolution)
@@ -92,13 +89,13 @@ class _Collector:
         self._done = done
         self._found: dict[str, None] = {}
 
-    def resolutionBegan(self, resolution: Untyped) -> None:  # noqa: N802 - the interface's name
+    def resolutionBegan(self, resolution: Untyped) -> None:
         """Nothing to do: the outer resolution has begun."""
 
-    def addressResolved(self, address: Untyped) -> None:  # noqa: N802 - the interface's name
+    def addressResolved(self, address: Untyped) -> None:
         """Keep an address."""
         self._found[address.host] = None
 
-    def resolutionComplete(self) -> None:  # noqa: N802 - the interface's name
+    def resolutionComplete(self) -> None:
         """Hand over what was found."""
         self._done(list(self._found))

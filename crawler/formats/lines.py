@@ -1,69 +1,14 @@
 """What comes out: lines of JSON. A page line is the unit: it is written once all images of its page are done with."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias
 
 from crawler.formats.job import Kind, Link
 from crawler.formats.strict import parse, read, write
-from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
-
-Headers: TypeAlias = tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fetched:
-    """An image that was kept or is known: everything of a sighting that doesn't depend on the page.
-
-    Attributes:
-        final_url: after redirects.
-        digest: SHA-256 of the bytes, which lie in the job's folder under this name; with ``not_modified`` the one that
-            was known, and no bytes came.
-        size: bytes; 0 with ``not_modified``.
-        media_type: as the server declared it, without parameters.
-        status: of the HTTP response, or 0 where there was none.
-        request_headers: as sent, in order.
-        response_headers: as received; several fields of one name stay apart.
-        peer: address and port of the server, or empty.
-        fetched_at: when the response had come.
-        not_modified: whether the server said that nothing has changed since the known visit.
-    """
-
-    final_url: str
-    digest: Digest
-    size: int
-    media_type: str
-    status: int
-    request_headers: Headers
-    response_headers: Headers
-    peer: str
-    fetched_at: datetime
-    not_modified: bool = False
-
-    def at(self, page_url: str, image_url: str, found_in: str, context: str) -> "Sighting":
-        """The sighting of this image at one place of one page."""
-        same = {one.name: getattr(self, one.name) for one in fields(self)}
-        return Sighting(**same, page_url=page_url, image_url=image_url, found_in=found_in, context=context)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sighting(Fetched):
-    """An image that was seen.
-
-    Attributes:
-        page_url: the page that shows it, after redirects; a file's URI in an import.
-        image_url: as found, made absolute. A ``data:`` image has ``data:TYPE;sha-256=HEX`` instead of its bytes.
-        found_in: where on the page: ``img``, ``srcset``, ``picture``, ``lazy``, ``css``, ``style``, ``og:image``,
-            ``json-ld``, ``link``, ``a``, ``data-uri``, ``poster``, ``sitemap``, ``feed``, ``list``, ``file``, ``warc``.
-        context: words: description, title, caption, and what stands around it; at most 500 characters.
-    """
-
-    page_url: str
-    image_url: str
-    found_in: str
-    context: str = ""
+from exhibit.types import Sighting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

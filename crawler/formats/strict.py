@@ -14,6 +14,7 @@ from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hin
 from exhibit.clock import parse_rfc3339, rfc3339
 from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
+from exhibit.types import Json
 
 T = TypeVar("T")
 
@@ -77,7 +78,7 @@ def _names(cls: type[Any]) -> tuple[str, ...]:
     return tuple(one.name for one in dataclasses.fields(cls))
 
 
-def _as(hint: Any, value: object, where: str) -> Any:  # noqa: ANN401 - whatever the annotation says
+def _as(hint: object, value: object, where: str) -> Json:
     origin = get_origin(hint)
     if origin in (Union, types.UnionType):
         return _as_optional(hint, value, where)
@@ -92,7 +93,7 @@ def _as(hint: Any, value: object, where: str) -> Any:  # noqa: ANN401 - whatever
     return _as_plain(hint, value, where)
 
 
-def _as_optional(hint: Any, value: object, where: str) -> Any:  # noqa: ANN401 - whatever the annotation says
+def _as_optional(hint: object, value: object, where: str) -> Json:
     if value is None:
         return None
     return _as(next(one for one in get_args(hint) if one is not type(None)), value, where)
@@ -110,7 +111,7 @@ def _as_tuple(hints: tuple[Any, ...], value: object, where: str) -> tuple[Any, .
     )
 
 
-def _as_mapping(hint: Any, value: object, where: str) -> dict[str, Any]:  # noqa: ANN401 - whatever the annotation says
+def _as_mapping(hint: object, value: object, where: str) -> dict[str, Any]:
     if not isinstance(value, Mapping):
         raise _wrong(where, "an object", value)
     return {str(name): _as(hint, one, f"{where}[{str(name)!r}]") for name, one in value.items()}
@@ -123,7 +124,7 @@ def _as_choice(hint: type[StrEnum], value: object, where: str) -> StrEnum:
     return hint(value)
 
 
-def _as_plain(hint: Any, value: object, where: str) -> Any:  # noqa: ANN401 - whatever the annotation says
+def _as_plain(hint: object, value: object, where: str) -> Json:
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if hint in (bool, int, float, str):

@@ -12,6 +12,7 @@ from crawler.formats.job import Kind
 from crawler.reading.found import Document, FoundImage, FoundLink, Room, absolute, is_visitable, plain
 from crawler.reading.webpage import read_page
 from exhibit.errors import RefusedError
+from exhibit.types import Untyped
 
 _GZIP = b"\x1f\x8b"
 _CAPTIONS = ("title", "caption", "geo_location")
@@ -86,7 +87,7 @@ def read_feed(data: bytes, url: str, content_type: str = "") -> Document:
     )
 
 
-def _entry_images(entry: Any, page: str) -> Iterator[FoundImage]:  # noqa: ANN401 - feedparser has no types
+def _entry_images(entry: Untyped, page: str) -> Iterator[FoundImage]:
     title = str(entry.get("title") or "")
     words = plain(f"{title} {entry.get('media_description') or ''} {entry.get('media_credit') or ''}")
     named = [(one, one.get("type") or "", one.get("medium") or "") for one in _parts(entry, "media_content")]
@@ -103,13 +104,13 @@ def _entry_images(entry: Any, page: str) -> Iterator[FoundImage]:  # noqa: ANN40
                 yield FoundImage(image.url, "feed", plain(f"{title} {image.context}"), page)
 
 
-def _parts(entry: Any, name: str) -> list[dict[str, Any]]:  # noqa: ANN401 - feedparser has no types
+def _parts(entry: Untyped, name: str) -> list[dict[str, Any]]:
     """The parts of an entry; an element of this very name stands there as text."""
     found = entry.get(name)
     return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
 
 
-def _images(entry: Any, page: str) -> Iterator[FoundImage]:  # noqa: ANN401 - an lxml element
+def _images(entry: Untyped, page: str) -> Iterator[FoundImage]:
     for image in entry:
         if _name(image) != "image":
             continue
@@ -135,7 +136,7 @@ def _links(links: dict[str, Kind]) -> tuple[FoundLink, ...]:
     return tuple(FoundLink(url, kind) for url, kind in links.items())
 
 
-def _name(element: Any) -> str:  # noqa: ANN401 - an lxml element
+def _name(element: Untyped) -> str:
     """The name of an element without its namespace, which many sitemaps get wrong."""
     return element.tag.rpartition("}")[2].lower() if isinstance(element.tag, str) else ""
 

@@ -4,13 +4,15 @@ from typing import Any
 
 from lxml.etree import LxmlError
 
+from exhibit.types import Json, Untyped
+
 _IMAGE_KEYS = frozenset({"image", "images", "photo", "photos", "thumbnail", "thumbnailUrl", "primaryImageOfPage"})
 _ADDRESS_KEYS = ("url", "contentUrl", "@id", "thumbnailUrl")
 _IMAGE_TYPES = ("ImageObject", "Photograph", "http://schema.org/ImageObject", "https://schema.org/ImageObject")
 _MAX_NODES = 20_000
 
 
-def images_of(root: Any) -> list[tuple[str, str]]:  # noqa: ANN401 - an lxml element
+def images_of(root: Untyped) -> list[tuple[str, str]]:
     """Addresses and captions of images in the JSON-LD scripts of a parsed page, as written.
 
     A script that can't be read is left out: pages are full of broken ones.
@@ -55,7 +57,7 @@ def _is_image(node: dict[str, Any]) -> bool:
     return any(kind in _IMAGE_TYPES for kind in (kinds if isinstance(kinds, list) else [kinds]))
 
 
-def _addresses(value: Any) -> list[tuple[str, str]]:  # noqa: ANN401 - any JSON value
+def _addresses(value: Json) -> list[tuple[str, str]]:
     if isinstance(value, str):
         return [(value, "")]
     if isinstance(value, list):

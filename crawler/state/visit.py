@@ -6,9 +6,10 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 
 from crawler.formats.job import Kind, Link, Target
-from crawler.formats.lines import Fetched, PageLine, Refusal, Sighting, Signals
+from crawler.formats.lines import PageLine, Refusal, Signals
 from crawler.reading.found import Document, FoundImage
 from exhibit.clock import now
+from exhibit.types import Fetched, Sighting
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from desk.api.resources import (
     watches,
     works,
 )
+from exhibit.types import Untyped
 
 WORDS = """What the site of this installation does, for programs. Every address of an owner begins with its short name;
 what belongs to somebody else isn't there. Times are RFC 3339 in UTC. Lists come in pieces: ask again with `cursor`."""
@@ -59,7 +60,7 @@ class Api(NinjaAPI):
         paths: dict[str, dict[str, Any]] = self.get_openapi_schema()["paths"]
         return paths
 
-    def get_openapi_schema(self, **how: Any) -> Any:  # noqa: ANN401 - ninja's types
+    def get_openapi_schema(self, **how: Untyped) -> Untyped:
         """The OpenAPI document."""
         return described(super().get_openapi_schema(**how))
 

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from exhibit.clock import parse_rfc3339
+from exhibit.types import Json
 from registry.models import OwnershipRemark, Work, WorkChange
 from workers.works.copyright_terms import By, Finding, Standing
 from workers.works.ownership import EARLIER, Warnings
@@ -153,7 +154,7 @@ def change_rows(change: WorkChange) -> list[tuple[str, str, str]]:
     return [("", "", str(change.details.get("name", "")))] if "name" in change.details else []
 
 
-def plain(name: str, value: Any) -> str:  # noqa: ANN401 - a value of any field
+def plain(name: str, value: Json) -> str:
     """A declared value in words."""
     if name == "author_kind":
         return str(AUTHOR_KINDS.get(value, value))

@@ -24,7 +24,7 @@ from evidence.verify.checks.proofs import check_note
 from exhibit.clock import now, rfc3339
 from exhibit.entries import Entry, EntryType, canonical, commit
 from exhibit.errors import ExitCode, IntegrityError, WrongUseError
-from exhibit.types import LATER
+from exhibit.types import LATER, Json
 
 ACCURACY_FORMAT = "exhibit-accuracy/1"
 MAX_LINE = 1 << 16
@@ -194,7 +194,7 @@ def _lines(file: BinaryIO, name: str) -> Iterator[Any]:
         yield parse_json(line, what=f"{name}, line {number}", limit=MAX_LINE)
 
 
-def _entry(plain: Any, where: str) -> LoggedEntry:  # noqa: ANN401 - any JSON value
+def _entry(plain: Json, where: str) -> LoggedEntry:
     salt = opening = None
     if isinstance(plain, dict) and {"salt", "opening"} & set(plain):
         salt, opening = plain.pop("salt", None), plain.pop("opening", None)

@@ -1,9 +1,8 @@
 """Lines around the places of an image on a screenshot, and the part of a long screenshot in which the first one is."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from io import BytesIO
-from typing import Any
 
 from PIL import Image, ImageDraw
 
@@ -32,10 +31,6 @@ class Place:
     y: float
     width: float
     height: float
-
-    def plain(self) -> dict[str, Any]:
-        """For a record."""
-        return asdict(self)
 
 
 def boxed(screenshot: bytes, places: Sequence[Place], top: int = 0) -> bytes:

@@ -7,7 +7,7 @@ bytes are the beginning of the signed ones. Needs the optional part ``pades``.
 import io
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import requests
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -16,6 +16,7 @@ from evidence.anchors.fetch import ask
 from evidence.anchors.rfc3161.stamps import read_reply, refusal
 from evidence.keys.documents import DocumentKey
 from exhibit.errors import ExhibitError, IntegrityError, ServiceMissingError
+from exhibit.types import Untyped
 
 if TYPE_CHECKING:
     from pyhanko.sign.timestamps import TimeStamper
@@ -59,10 +60,10 @@ def sign_pdf(pdf: bytes, key: DocumentKey, *, name: str, reason: str, authority:
             hint="Install it: python3 tools/bootstrap.py runtime pades",
             retry=False,
         )
-    from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter  # noqa: PLC0415 - optional
-    from pyhanko.pdf_utils.misc import PdfError  # noqa: PLC0415 - optional
-    from pyhanko.sign import fields, signers  # noqa: PLC0415 - optional
-    from pyhanko.sign.timestamps import TimestampRequestError  # noqa: PLC0415 - optional
+    from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+    from pyhanko.pdf_utils.misc import PdfError
+    from pyhanko.sign import fields, signers
+    from pyhanko.sign.timestamps import TimestampRequestError
 
     metadata = signers.PdfSignatureMetadata(
         field_name=FIELD, md_algorithm=DIGEST, subfilter=fields.SigSeedSubFilter.PADES, name=name, reason=reason
@@ -79,10 +80,10 @@ def sign_pdf(pdf: bytes, key: DocumentKey, *, name: str, reason: str, authority:
     return signed
 
 
-def _signer(key: DocumentKey) -> Any:  # noqa: ANN401 - pyhanko's, optional
-    from asn1crypto import keys, x509  # noqa: PLC0415 - with the rest
-    from pyhanko.sign import signers  # noqa: PLC0415 - optional
-    from pyhanko_certvalidator.registry import SimpleCertificateStore  # noqa: PLC0415 - optional
+def _signer(key: DocumentKey) -> Untyped:
+    from asn1crypto import keys, x509
+    from pyhanko.sign import signers
+    from pyhanko_certvalidator.registry import SimpleCertificateStore
 
     certificate = x509.Certificate.load(key.certificate.public_bytes(Encoding.DER))
     private = key.private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
@@ -103,8 +104,8 @@ def _check_reply(body: bytes, nonce: int, hint: str) -> None:
 
 
 def _stamper(authority: Authority) -> "TimeStamper":
-    from asn1crypto import tsp  # noqa: PLC0415 - with the rest
-    from pyhanko.sign.timestamps import TimeStamper  # noqa: PLC0415 - optional
+    from asn1crypto import tsp
+    from pyhanko.sign.timestamps import TimeStamper
 
     class Guarded(TimeStamper):  # type: ignore[misc,unused-ignore]  # the optional part has no types where it is absent
         """Asks over the guarded session, once for each signature and once for the size of an answer."""

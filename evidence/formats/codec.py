@@ -20,7 +20,7 @@ from exhibit.clock import parse_rfc3339, rfc3339
 from exhibit.digests import Digest
 from exhibit.entries import canonical
 from exhibit.errors import ExhibitError
-from exhibit.types import Count, Number
+from exhibit.types import Count, Json, Number, Untyped
 
 T = TypeVar("T")
 _STRING_OR_BRACKET = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.DOTALL)
@@ -46,7 +46,7 @@ class Canonical:
         return canonical(to_plain(self))
 
 
-def parse_json(data: bytes, *, what: str, limit: int = MAX_JSON_BYTES) -> Any:  # noqa: ANN401 - any JSON value
+def parse_json(data: bytes, *, what: str, limit: int = MAX_JSON_BYTES) -> Json:
     """Parse UTF-8 JSON strictly.
 
     Args:
@@ -73,7 +73,7 @@ def parse_json(data: bytes, *, what: str, limit: int = MAX_JSON_BYTES) -> Any:  
     return value
 
 
-def parse_canonical(data: bytes, *, what: str) -> Any:  # noqa: ANN401 - any JSON value
+def parse_canonical(data: bytes, *, what: str) -> Json:
     """Parse JSON that has to be in its one canonical form (RFC 8785); raises ``FormatError``."""
     plain = parse_json(data, what=what)
     try:
@@ -85,7 +85,7 @@ def parse_canonical(data: bytes, *, what: str) -> Any:  # noqa: ANN401 - any JSO
     return plain
 
 
-def to_plain(value: Any) -> Any:  # noqa: ANN401 - any value of a format
+def to_plain(value: object) -> Json:
     """Plain JSON data of a frozen dataclass and everything in it.
 
     Raises:
@@ -101,16 +101,16 @@ def to_plain(value: Any) -> Any:  # noqa: ANN401 - any value of a format
     return _scalar_to_plain(value)
 
 
-def may_lack(kind: Any) -> frozenset[str]:  # noqa: ANN401 - any dataclass
+def may_lack(kind: Untyped) -> frozenset[str]:
     """The names of a dataclass's fields that its plain form may lack."""
     return frozenset(field.name for field in dataclasses.fields(kind) if field.metadata.get("later"))
 
 
-def _is_left_out(field: "dataclasses.Field[Any]", value: Any) -> bool:  # noqa: ANN401 - any value of a format
+def _is_left_out(field: "dataclasses.Field[Any]", value: object) -> bool:
     return bool(field.metadata.get("later")) and value == field.default
 
 
-def _scalar_to_plain(value: Any) -> Any:  # noqa: ANN401 - any scalar of a format
+def _scalar_to_plain(value: object) -> Json:
     if isinstance(value, StrEnum):
         return str(value)
     if value is None or isinstance(value, (str, bool, int, float)):
@@ -124,7 +124,7 @@ def _scalar_to_plain(value: Any) -> Any:  # noqa: ANN401 - any scalar of a forma
     raise TypeError(f"{type(value).__name__} has no plain form")
 
 
-def from_plain(kind: type[T], plain: Any, *, where: str) -> T:  # noqa: ANN401 - any JSON value
+def from_plain(kind: type[T], plain: Json, *, where: str) -> T:
     """Build a dataclass from plain JSON data.
 
     Args:
@@ -138,7 +138,7 @@ def from_plain(kind: type[T], plain: Any, *, where: str) -> T:  # noqa: ANN401 -
     return typing.cast("T", _read(kind, plain, where))
 
 
-def _read(kind: Any, plain: Any, where: str) -> Any:  # noqa: ANN401 - annotations and JSON values are of any kind
+def _read(kind: object, plain: Json, where: str) -> Json:
     origin = typing.get_origin(kind)
     if origin in {typing.Union, types.UnionType}:
         inner = [option for option in typing.get_args(kind) if option is not type(None)]
@@ -154,7 +154,7 @@ def _read(kind: Any, plain: Any, where: str) -> Any:  # noqa: ANN401 - annotatio
     return _read_scalar(kind, plain, where)
 
 
-def _read_dataclass(kind: Any, plain: Any, where: str) -> Any:  # noqa: ANN401 - any dataclass
+def _read_dataclass(kind: Untyped, plain: Json, where: str) -> Json:
     _expect(isinstance(plain, dict), plain, where, "an object")
     hints = _hints(kind)
     for name in plain:
@@ -169,7 +169,7 @@ def _read_dataclass(kind: Any, plain: Any, where: str) -> Any:  # noqa: ANN401 -
         raise FormatError(f"{where}: {_short(error)}.") from error
 
 
-def _read_tuple(arguments: tuple[Any, ...], plain: Any, where: str) -> tuple[Any, ...]:  # noqa: ANN401 - any JSON value
+def _read_tuple(arguments: tuple[Any, ...], plain: Json, where: str) -> tuple[Any, ...]:
     _expect(isinstance(plain, list), plain, where, "an array")
     if len(arguments) == 2 and arguments[1] is Ellipsis:
         return tuple(_read(arguments[0], item, f"{where}[{index}]") for index, item in enumerate(plain))
@@ -178,7 +178,7 @@ def _read_tuple(arguments: tuple[Any, ...], plain: Any, where: str) -> tuple[Any
     return tuple(_read(hint, item, f"{where}[{index}]") for index, (hint, item) in enumerate(pairs))
 
 
-def _read_scalar(kind: Any, plain: Any, where: str) -> Any:  # noqa: ANN401 - any scalar
+def _read_scalar(kind: Untyped, plain: Json, where: str) -> Json:
     if kind in _NUMBERS:
         allowed, wanted = _NUMBERS[kind]
         _expect(type(plain) in allowed and plain >= _MINIMUM.get(kind, plain), plain, where, wanted)
@@ -205,19 +205,19 @@ _TEXTS: dict[Any, Callable[[str], Any]] = {
 }
 
 
-def _convert(function: Any, plain: Any, where: str) -> Any:  # noqa: ANN401 - any converter
+def _convert(function: Callable[[Json], Json], plain: Json, where: str) -> Json:
     try:
         return function(plain)
     except (ValueError, OverflowError) as error:
         raise FormatError(f"{where}: {_short(repr(plain))} can't be read.") from error
 
 
-def _canonical_text(value: Any, plain: str, where: str) -> Any:  # noqa: ANN401 - any scalar
+def _canonical_text(value: Json, plain: str, where: str) -> Json:
     _expect(_scalar_to_plain(value) == plain, plain, where, "written in its one form")
     return value
 
 
-def _expect(holds: bool, plain: Any, where: str, wanted: str) -> Any:  # noqa: ANN401, FBT001 - a check of any value
+def _expect(holds: bool, plain: Json, where: str, wanted: str) -> Json:  # noqa: FBT001 - a check of any value
     if not holds:
         raise FormatError(f"{where} must be {wanted}, not {_short(repr(plain))}.")
     return plain
@@ -259,7 +259,7 @@ def _check_depth(text: str) -> None:
             depth -= 1
 
 
-def _check_plain(value: Any) -> None:  # noqa: ANN401 - any JSON value
+def _check_plain(value: Json) -> None:
     """Refuse half a surrogate pair, which has no bytes in UTF-8."""
     if isinstance(value, str):
         value.encode("utf-8")

@@ -9,12 +9,12 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from importlib.resources import files
-from typing import Any
 
 from evidence.schemas import schemas
 from evidence.standalone import KNOWN_TOOLS
 from evidence.verdict.grades import ALWAYS, BY_NAME, GRADES
 from evidence.verdict.trust import Trust, load_trust
+from exhibit.types import Json
 
 VERSION = 5
 """Of what the page checks; counts up when a check changes."""
@@ -74,7 +74,7 @@ def _filled(template: str, pieces: _Pieces) -> str:
     return "".join(filled)
 
 
-def _embedded(value: Any) -> str:  # noqa: ANN401 - any JSON value
+def _embedded(value: Json) -> str:
     """JSON that can stand inside a script element."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
 

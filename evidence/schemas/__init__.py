@@ -24,7 +24,7 @@ from evidence.verify.checks.probability import CalibrationFile
 from evidence.verify.checks.proofs import EntryFile, InclusionFile
 from exhibit.comparison.calibration import CALIBRATION_FORMAT
 from exhibit.digests import Digest
-from exhibit.types import Count, Number
+from exhibit.types import Count, Number, Untyped
 
 FOLDER = Path(__file__).parent
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -91,7 +91,7 @@ def array_schema_of(kind: type) -> dict[str, Any]:
     }
 
 
-def _schema(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401 - annotations are of any kind
+def _schema(kind: object, definitions: dict[str, Any]) -> dict[str, Any]:
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in {typing.Union, types.UnionType}:
         inner = next(option for option in arguments if option is not type(None))
@@ -102,8 +102,6 @@ def _schema(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:  # noqa: 
         return {"enum": list(arguments)} if origin is typing.Literal else {"type": "object"}
     if kind in _SCALARS:
         return _SCALARS[kind]
-    if issubclass(kind, StrEnum):
-        return {"enum": [str(member) for member in kind]}
     return _object(kind, definitions)
 
 
@@ -114,7 +112,9 @@ def _array(arguments: tuple[Any, ...], definitions: dict[str, Any]) -> dict[str,
     return {"type": "array", "prefixItems": items, "minItems": len(items), "maxItems": len(items)}
 
 
-def _object(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401 - any dataclass
+def _object(kind: Untyped, definitions: dict[str, Any]) -> dict[str, Any]:
+    if issubclass(kind, StrEnum):
+        return {"enum": [str(member) for member in kind]}
     name = kind.__name__
     if name not in definitions:
         definitions[name] = {}

@@ -29,6 +29,7 @@ from exhibit import __version__
 from exhibit.errors import RefusedError, WrongUseError
 from exhibit.machine import blame_machine
 from exhibit.network.guard import Guard
+from exhibit.types import Untyped
 
 MAX_REDIRECTS = 10
 USER_AGENT = f"Exhibit/{__version__}"
@@ -167,14 +168,14 @@ class _GuardedSession(requests.Session):
         for scheme in ("http://", "https://"):
             self.mount(scheme, _GuardedAdapter(guard, timeout))
 
-    def get_adapter(self, url: str | bytes) -> Any:  # noqa: ANN401 - the types of requests say a private class
+    def get_adapter(self, url: str | bytes) -> Untyped:
         """Every request passes here, redirected ones too."""
         text = url if isinstance(url, str) else url.decode("utf-8", "replace")
         self.guard.check_url(text)
         self.check(text)
         return super().get_adapter(url)  # type: ignore[arg-type]  # bytes are what requests may pass on
 
-    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:  # noqa: ANN401
+    def send(self, request: requests.PreparedRequest, **kwargs: Untyped) -> requests.Response:
         """Send without reading the body."""
         try:
             return super().send(request, **(kwargs | {"stream": True}))
@@ -190,7 +191,7 @@ class _GuardedAdapter(HTTPAdapter):
         self._timeout = timeout
         super().__init__(max_retries=0)
 
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+    def init_poolmanager(self, *args: Untyped, **kwargs: Untyped) -> None:
         """Let the pools make guarded connections."""
         super().init_poolmanager(*args, **kwargs)
         members = {"guard": self._guard}
@@ -201,11 +202,11 @@ class _GuardedAdapter(HTTPAdapter):
             "https": type("GuardedHTTPSPool", (HTTPSConnectionPool,), {"ConnectionCls": secure}),
         }
 
-    def proxy_manager_for(self, proxy: Any, **_kwargs: Any) -> Any:  # noqa: ANN401
+    def proxy_manager_for(self, proxy: Untyped, **_kwargs: Untyped) -> Untyped:
         """A proxy would connect to addresses that nobody has checked."""
         raise WrongUseError(f"A guarded session doesn't go through the proxy {proxy}.")
 
-    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:  # noqa: ANN401
+    def send(self, request: requests.PreparedRequest, *args: Untyped, **kwargs: Untyped) -> requests.Response:
         """Send with the session's time limit; the body of a redirect is read here, within limits."""
         if kwargs.get("timeout") is None:
             kwargs["timeout"] = self._timeout

@@ -16,6 +16,7 @@ from PIL.ImageFile import ImageFile
 from exhibit.errors import UnreadablePictureError
 from exhibit.pictures.decode import Limits, asked
 from exhibit.pictures.picture_file import opened
+from exhibit.types import Json
 
 MAX_TEXT = 300
 MAX_XMP = 1 << 20
@@ -108,7 +109,7 @@ def _properties(packet: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         yield from _mapping(one).items()
 
 
-def _plain(value: Any, depth: int = 0) -> str:  # noqa: ANN401 - a parsed document
+def _plain(value: Json, depth: int = 0) -> str:
     """The text of a property: of a list all entries, of alternatives the first."""
     if depth > 6:
         return ""

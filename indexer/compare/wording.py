@@ -2,9 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Any
 
-from exhibit.types import Decision, Verification
+from exhibit.types import Decision, Json, Verification
 from indexer.compare.change import MARGIN, SAME_SIZE, STRETCH, Change, Place, change_of
 from indexer.layout.information import COMPOSED
 
@@ -64,6 +63,12 @@ SLANT = 15
 Size = tuple[int, int]
 
 
+_TOLD = (
+    "decision", "probability", "calibration", "hamming", "inliers", "dense", "in_place", "drift", "transform",
+    "further", "mirrored", "rotation", "overlap_work", "overlap_picture", "reasons", "pipeline",
+)  # fmt: skip
+
+
 def in_words(verification: Verification, found_size: Size | None = None, registered_size: Size | None = None) -> str:
     """Some lines for a reader; with the pictures' sizes also what was done to the copy."""
     one = verification
@@ -103,27 +108,11 @@ def change_in_words(change: Change, phrases: Mapping[str, str] = ENGLISH) -> str
     return phrases["join"].join(told)
 
 
-def as_plain(verification: Verification) -> dict[str, Any]:
+def as_plain(verification: Verification) -> dict[str, Json]:
     """Plain JSON data: the decision and each figure."""
-    one = verification
-    return {
-        "decision": str(one.decision),
-        "probability": one.probability,
-        "calibration": None if one.calibration is None else one.calibration.hex,
-        "hamming": one.hamming,
-        "inliers": one.inliers,
-        "dense": one.dense,
-        "in_place": one.in_place,
-        "drift": one.drift,
-        "transform": None if one.transform is None else [list(row) for row in one.transform],
-        "further": [[list(row) for row in transform] for transform in one.further],
-        "mirrored": one.mirrored,
-        "rotation": one.rotation,
-        "overlap_work": one.overlap_work,
-        "overlap_picture": one.overlap_picture,
-        "reasons": list(one.reasons),
-        "pipeline": one.pipeline,
-    }
+    calibration = verification.calibration
+    told = {name: getattr(verification, name) for name in _TOLD}
+    return told | {"calibration": None if calibration is None else calibration.hex}
 
 
 def held_back_in_words(reasons: Iterable[str]) -> str:

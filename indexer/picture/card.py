@@ -100,20 +100,15 @@ def read_card(text: str) -> Card:
     return card
 
 
-def plain_card(card: Card) -> dict[str, Any]:
-    """A card as JSON keeps it."""
-    return asdict(card)
-
-
 def card_of(plain: Mapping[str, Any]) -> Card:
-    """What :func:`plain_card` made."""
+    """The card whose ``asdict`` is kept as JSON."""
     mean, deviation = tuple(plain["mean"]), tuple(plain["deviation"])
     return Card(**{**plain, "resize": Resize(plain["resize"]), "mean": mean, "deviation": deviation})
 
 
 def space_of(card: Card, digest: Digest) -> Space:
     """The space that a network's vectors live in: everything that they depend on is in its parameters."""
-    told = plain_card(card)
+    told = asdict(card)
     kept = ("channels", "deviation", "input_height", "input_width", "mean", "output", "resize", "shorter", "take")
     parameters = [("decoding", "reduced to a long side of at least 512"), ("sha256", digest.hex)]
     parameters += [(name, str(told[name])) for name in kept]

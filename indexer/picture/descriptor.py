@@ -4,14 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, ServiceMissingError, WrongUseError
-from exhibit.types import Space
+from exhibit.types import Space, Untyped
 from indexer.layout.single_thread import cv2
 from indexer.picture.card import Card, Resize, space_of
 from indexer.picture.onnx_file import keeps_data_elsewhere
@@ -78,7 +77,7 @@ class Descriptor:
         return self.card.output or str(self._session.get_outputs()[0].name)
 
     @cached_property
-    def _session(self) -> Any:  # noqa: ANN401 - the runtime has no types
+    def _session(self) -> Untyped:
         data = self._load()
         try:
             return opened(data)
@@ -132,7 +131,7 @@ def prepared(pixels: NDArray[np.uint8], card: Card) -> NDArray[np.float32]:
     return scaled
 
 
-def opened(data: bytes) -> Any:  # noqa: ANN401 - the runtime has no types
+def opened(data: bytes) -> Untyped:
     """A network ready to run, with one thread, on the CPU."""
     import onnxruntime  # noqa: PLC0415 - its threads must not exist before a fork
 
@@ -165,7 +164,7 @@ def examined(card: Card, data: bytes) -> Descriptor:
     return _tried(Descriptor(card, space_of(card, Digest.of(data)), lambda: data))
 
 
-def _check_input(card: Card, session: Any) -> None:  # noqa: ANN401 - the runtime has no types
+def _check_input(card: Card, session: Untyped) -> None:
     inputs = session.get_inputs()
     if len(inputs) != 1:
         raise WrongUseError(f"The network has {len(inputs)} inputs; it takes one, the picture.")
@@ -181,7 +180,7 @@ def _check_input(card: Card, session: Any) -> None:  # noqa: ANN401 - the runtim
         raise WrongUseError(f"The network's input is {has}; by its card it is {needs}.", hint="Correct [input].")
 
 
-def _check_output(card: Card, session: Any) -> None:  # noqa: ANN401 - the runtime has no types
+def _check_output(card: Card, session: Untyped) -> None:
     names = [one.name for one in session.get_outputs()]
     if card.output and card.output not in names:
         raise WrongUseError(f"The network has no output {card.output}.", hint=f"It has {', '.join(names)}.")

@@ -7,7 +7,7 @@ import faiss as library
 import numpy as np
 from numpy.typing import NDArray
 
-from exhibit.types import Hit, Metric, Space
+from exhibit.types import Hit, Metric, Space, Untyped
 from indexer.vectors.brute import cosine_distances, empty_vectors
 
 faiss: Any = library
@@ -27,7 +27,7 @@ class FlatRows:
         index: flat FAISS index, its rows in the order of ``numbers``.
     """
 
-    def __init__(self, space: Space, numbers: NDArray[np.int64], index: Any) -> None:  # noqa: ANN401 - FAISS has no types
+    def __init__(self, space: Space, numbers: NDArray[np.int64], index: Untyped) -> None:
         self.space = space
         self.numbers = numbers
         self.index = index
@@ -82,7 +82,7 @@ class FlatRows:
                 return [hits[:wanted] for hits in found]
             asked = min(len(self), 4 * asked)
 
-    def _selection(self, selector: Any) -> Any:  # noqa: ANN401 - FAISS has no types
+    def _selection(self, selector: Untyped) -> Untyped:
         """FAISS's parameters for a search among those that a selector selects."""
         return faiss.SearchParameters(sel=selector)
 
@@ -128,12 +128,12 @@ def nearness(hit: Hit) -> tuple[float, int]:
     return hit.distance, hit.number
 
 
-def write_index(index: Any, space: Space, path: Path) -> None:  # noqa: ANN401 - FAISS has no types
+def write_index(index: Untyped, space: Space, path: Path) -> None:
     """Write a flat index in FAISS's own format."""
     (faiss.write_index_binary if space.metric is Metric.HAMMING else faiss.write_index)(index, str(path))
 
 
-def map_index(space: Space, path: Path) -> Any:  # noqa: ANN401 - FAISS has no types
+def map_index(space: Space, path: Path) -> Untyped:
     """Map a flat index, shared by all processes that do; raises ``RuntimeError`` when it isn't one."""
     read = faiss.read_index_binary if space.metric is Metric.HAMMING else faiss.read_index
     return read(str(path), faiss.IO_FLAG_MMAP_IFC)

@@ -13,7 +13,7 @@ import faiss as library
 import numpy as np
 from numpy.typing import NDArray
 
-from exhibit.types import Hit, Metric, Space
+from exhibit.types import Hit, Metric, Space, Untyped
 from indexer.vectors.flat import FlatRows
 from indexer.vectors.robust_bits import MAX_BITS, keys, likeliest_flips
 
@@ -73,7 +73,7 @@ class ListedRows(FlatRows):
         self,
         space: Space,
         numbers: NDArray[np.int64],
-        index: Any,  # noqa: ANN401 - FAISS has no types
+        index: Untyped,
         order: NDArray[np.uint32],
         borders: NDArray[np.int64],
     ) -> None:

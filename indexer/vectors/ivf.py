@@ -11,7 +11,7 @@ import faiss as library
 import numpy as np
 from numpy.typing import NDArray
 
-from exhibit.types import Hit, Metric, Space
+from exhibit.types import Hit, Metric, Space, Untyped
 from indexer.vectors.flat import FlatRows
 from indexer.vectors.inverted_lists import READ_ALL_FROM
 
@@ -34,7 +34,7 @@ def cell_count(space: Space, rows: int) -> int:
     return int(np.clip(1 << round(np.log2(2 * np.sqrt(rows))), FEWEST, MOST))
 
 
-def in_cells(space: Space, vectors: NDArray[np.float32], cells: int) -> Any:  # noqa: ANN401 - FAISS has no types
+def in_cells(space: Space, vectors: NDArray[np.float32], cells: int) -> Untyped:
     """A FAISS index with these rows in cells, numbered in their order; equal rows give an equal index."""
     nearest = faiss.IndexFlatIP(space.width)
     index = faiss.IndexIVFScalarQuantizer(
@@ -49,7 +49,7 @@ def in_cells(space: Space, vectors: NDArray[np.float32], cells: int) -> Any:  # 
 class CellRows(FlatRows):
     """Numbered descriptors in cells, at one byte a component."""
 
-    def __init__(self, space: Space, numbers: NDArray[np.int64], index: Any) -> None:  # noqa: ANN401 - FAISS has no types
+    def __init__(self, space: Space, numbers: NDArray[np.int64], index: Untyped) -> None:
         super().__init__(space, numbers, index)
         self.told_exactly = True  # as far as a byte a component tells it, whatever else is there
 
@@ -67,5 +67,5 @@ class CellRows(FlatRows):
         self.index.nprobe = LOOKED_INTO if k < READ_ALL_FROM else LOOKED_INTO_BY_NEW_WORKS
         return super().search(queries, k, within)
 
-    def _selection(self, selector: Any) -> Any:  # noqa: ANN401 - FAISS has no types
+    def _selection(self, selector: Untyped) -> Untyped:
         return faiss.SearchParametersIVF(nprobe=self.index.nprobe, sel=selector)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from exhibit.digests import Digest
 from exhibit.errors import ServiceMissingError, WrongUseError
+from exhibit.types import Untyped
 from indexer.picture.local_features import WIDTH
 
 faiss: Any = library
@@ -39,7 +40,7 @@ def lists_for(works: int) -> int:
     return next((lists for most, lists in LISTS if works <= most), MAX_LISTS)
 
 
-def train_codec(descriptors: NDArray[np.uint8], lists: int, seed: int = 0) -> Any:  # noqa: ANN401 - FAISS has no types
+def train_codec(descriptors: NDArray[np.uint8], lists: int, seed: int = 0) -> Untyped:
     """A codec from a sample of descriptors.
 
     Args:
@@ -66,14 +67,14 @@ def train_codec(descriptors: NDArray[np.uint8], lists: int, seed: int = 0) -> An
 
 
 @cache
-def shipped_codec() -> Any:  # noqa: ANN401 - FAISS has no types
+def shipped_codec() -> Untyped:
     """The codec that comes with the product, as an empty index: copy it with :func:`empty_like`."""
     if not SHIPPED.is_file():
         raise ServiceMissingError(f"The model {SHIPPED.name} isn't there.", hint="Restore indexer/models.", retry=False)
     return faiss.read_index(str(SHIPPED))
 
 
-def empty_like(index: Any) -> Any:  # noqa: ANN401 - FAISS has no types
+def empty_like(index: Untyped) -> Untyped:
     """An index in memory with the same codec and nothing in it."""
     centres = faiss.clone_index(faiss.downcast_index(index.quantizer))
     copy = faiss.IndexIVFPQ(centres, WIDTH, index.nlist, CODE_BYTES, 8)
@@ -81,7 +82,7 @@ def empty_like(index: Any) -> Any:  # noqa: ANN401 - FAISS has no types
     return _owned(copy, centres)
 
 
-def codec_digest(index: Any) -> Digest:  # noqa: ANN401 - FAISS has no types
+def codec_digest(index: Untyped) -> Digest:
     """What identifies the codec of an index: the digest of its centres and its code book."""
     centres = index.quantizer.reconstruct_n(0, index.nlist)
     return Digest.of(centres.tobytes() + faiss.vector_to_array(index.pq.centroids).tobytes())
@@ -93,7 +94,7 @@ def units(descriptors: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.asarray(rows / (np.linalg.norm(rows, axis=1, keepdims=True) + 1e-9), np.float32)
 
 
-def _owned(codec: Any, centres: Any) -> Any:  # noqa: ANN401 - FAISS has no types
+def _owned(codec: Untyped, centres: Untyped) -> Untyped:
     """The codec, with the centres handed over to it, so that they live as long as it does."""
     centres.this.disown()
     codec.own_fields = True

@@ -8,12 +8,13 @@ import copy
 from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from exhibit.errors import IntegrityError, WrongUseError
+from exhibit.types import Untyped
 from indexer.picture.local_features import MIRROR, WIDTH
 from indexer.picture.spaces import ROOTSIFT
 from indexer.vectors.faiss_index import kept, opened_whole
@@ -59,7 +60,7 @@ class VoteIndex:
         return self._manifest.sequence
 
     @property
-    def codec(self) -> Any:  # noqa: ANN401 - FAISS has no types
+    def codec(self) -> Untyped:
         """The codec of its segments, or the one that comes with the product."""
         return self._segments[0].index if self._segments else shipped_codec()
 
@@ -191,7 +192,7 @@ def checked(descriptors: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return descriptors
 
 
-def rebuild_votes(folder: Path, works: Iterable[Works], sequence: int, codec: Any = None) -> None:  # noqa: ANN401 - FAISS has no types
+def rebuild_votes(folder: Path, works: Iterable[Works], sequence: int, codec: Untyped = None) -> None:
     """Replace whatever lies in a folder by these works; readers go on with the old files until they reopen.
 
     Args:

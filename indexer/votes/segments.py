@@ -8,13 +8,14 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError
+from exhibit.types import Untyped
 from indexer.picture.spaces import ROOTSIFT
 from indexer.vectors.manifest import Manifest, SegmentEntry
 from indexer.vectors.segments import HINT, checksum_problems
@@ -60,7 +61,7 @@ class VoteRows:
         index: FAISS inverted file whose ids are those numbers.
     """
 
-    def __init__(self, numbers: NDArray[np.int64], index: Any) -> None:  # noqa: ANN401 - FAISS has no types
+    def __init__(self, numbers: NDArray[np.int64], index: Untyped) -> None:
         self.numbers = numbers
         self.index = index
         self.gone = np.zeros(len(numbers), np.bool_)
@@ -118,7 +119,7 @@ class VoteRows:
             self.gone = np.zeros(len(self.numbers), np.bool_)
 
 
-def no_rows(codec: Any) -> VoteRows:  # noqa: ANN401 - FAISS has no types
+def no_rows(codec: Untyped) -> VoteRows:
     """Rows in memory, none yet."""
     return VoteRows(np.zeros(0, np.int64), empty_like(codec))
 
@@ -135,7 +136,7 @@ def write_segment(folder: Path, name: str, rows: VoteRows) -> None:
     stem.with_suffix(HEADER).write_text(json.dumps(asdict(header)))
 
 
-def write_segments(folder: Path, generation: int, codec: Any, batches: Iterable[Works]) -> list[SegmentEntry]:  # noqa: ANN401 - FAISS has no types
+def write_segments(folder: Path, generation: int, codec: Untyped, batches: Iterable[Works]) -> list[SegmentEntry]:
     """Write works, numbers ascending over all batches, in as many segments as they need."""
     entries = []
     for place, rows in enumerate(_pieces(codec, batches)):
@@ -223,7 +224,7 @@ def _marked(folder: Path, entry: SegmentEntry, *, mapped: bool) -> VoteRows:
     return rows
 
 
-def _pieces(codec: Any, batches: Iterable[Works]) -> Iterator[VoteRows]:  # noqa: ANN401 - FAISS has no types
+def _pieces(codec: Untyped, batches: Iterable[Works]) -> Iterator[VoteRows]:
     """Rows of at most a segment's size; nothing without works."""
     rows = no_rows(codec)
     for batch in batches:

@@ -4,11 +4,10 @@ from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from functools import cache
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection
 from django.db.models import Max, QuerySet
-from psycopg.types.json import Jsonb
 
 from exhibit.clock import now
 from exhibit.comparison.calibration import calibrated
@@ -48,30 +47,12 @@ def keep_matches(rows: Iterable[tuple[int, int, Verification]]) -> None:
     A pair that is there stays as it is, unless nothing was found of it before and a closer look found something.
     Inside a transaction.
     """
-    columns = (
-        "registered_id", "found_id", "pipeline", "decision", "hamming", "inliers", "dense", "transform", "mirrored",
-        "rotation", "overlap_work", "overlap_picture", "probability", "calibration", "reasons", "in_place",
-        "drift", "further", "made_at",
-    )  # fmt: skip
-    moment, active = now(), cache(calibrations.active)
-    measured = [(registered, found, calibrated(one, active(one.pipeline))) for registered, found, one in rows]
+    active = cache(calibrations.active)
     copy_into(
-        "registry_match",
-        columns,
-        [
-            (
-                registered, found, one.pipeline, str(one.decision), one.hamming, one.inliers, one.dense,
-                None if one.transform is None else Jsonb([list(row) for row in one.transform]), one.mirrored,
-                one.rotation, one.overlap_work, one.overlap_picture, one.probability,
-                None if one.calibration is None else one.calibration.raw, Jsonb(list(one.reasons)), one.in_place,
-                one.drift, Jsonb([[list(row) for row in transform] for transform in one.further]), moment,
-            )
-            for registered, found, one in measured
-        ],
+        [Match.of(registered, found, calibrated(one, active(one.pipeline))) for registered, found, one in rows],
         conflict=("registered_id", "found_id", "pipeline"),
-        update=columns[3:],
-        where="registry_match.decision = 'none' AND EXCLUDED.decision <> 'none'",
-    )  # fmt: skip
+        overwrite="registry_match.decision = 'none' AND EXCLUDED.decision <> 'none'",
+    )
 
 
 def lock_pictures(pictures: Iterable[int]) -> list[Picture]:
@@ -92,15 +73,24 @@ def open_cases(*, found: Sequence[int] = (), registered: Sequence[int] = ()) -> 
         Captures that wait, because a match is likely and nobody has visited the place again.
     """
     waiting: list[int] = []
-    key = lambda row: row[:3]  # noqa: E731 - the identity of a case
-    for (owner_id, work_id, party), rows in groupby(sorted(_matters(found, registered), key=key), key=key):
-        case = _case(owner_id, work_id, party)
-        waiting += _extend(case, [(match, sighting, decision) for *_, match, sighting, decision in rows])
+    for (owner_id, work_id, party), matters in groupby(sorted(_matters(found, registered)), lambda one: one[:3]):
+        waiting += _extend(_case(owner_id, work_id, party), list(matters))
     return waiting
 
 
-def _matters(found: Sequence[int], registered: Sequence[int]) -> list[tuple[int, int, str, int, int, str]]:
-    """(owner, work, party, match, sighting, decision) of what these pictures' matches concern, new to its case.
+class _Matter(NamedTuple):
+    """A sighting whose match concerns a work, new to its case; the first three are what makes the case."""
+
+    owner: int
+    work: int
+    party: str
+    match: int
+    sighting: int
+    decision: str
+
+
+def _matters(found: Sequence[int], registered: Sequence[int]) -> list[_Matter]:
+    """What these pictures' matches concern.
 
     Of a pair that several versions of the comparison found alike, the newest match counts.
     """
@@ -121,11 +111,10 @@ def _matters(found: Sequence[int], registered: Sequence[int]) -> list[tuple[int,
               AND NOT EXISTS (
                 SELECT 1 FROM registry_casesighting cs JOIN registry_case c ON c.id = cs.case_id
                 WHERE cs.match_id = m.id AND cs.sighting_id = s.id AND c.work_id = w.id)
-            ORDER BY w.owner_id, w.id, s.party, m.id, s.id
             """,
             [list(found), list(registered)],
         )
-        return [(int(o), int(w), str(p), int(m), int(s), str(d)) for o, w, p, m, s, d in cursor.fetchall()]
+        return [_Matter(*row) for row in cursor.fetchall()]
 
 
 def _case(owner_id: int, work_id: int, party: str) -> Case:
@@ -141,24 +130,24 @@ def _case(owner_id: int, work_id: int, party: str) -> Case:
     return case
 
 
-def _extend(case: Case, rows: Sequence[tuple[int, int, str]]) -> list[int]:
-    sightings = Sighting.objects.select_related("picture").in_bulk([sighting for _, sighting, _ in rows])
+def _extend(case: Case, matters: Sequence[_Matter]) -> list[int]:
+    sightings = Sighting.objects.select_related("picture").in_bulk([one.sighting for one in matters])
     moment = now()
     gained: list[CaseSighting] = []
     likely: list[tuple[int, Sighting]] = []
-    for match, sighting_id, decision in rows:
-        sighting = sightings[sighting_id]
-        row = _of_earlier_version(case, match, sighting) or CaseSighting(
+    for one in matters:
+        sighting = sightings[one.sighting]
+        row = _of_earlier_version(case, one.match, sighting) or CaseSighting(
             case=case,
             sighting=sighting,
             licence=covering_licence(case.work, sighting) or _given(case, sighting),
             licences_searched_at=moment,
         )
-        row.match_id = match
+        row.match_id = one.match
         row.save()
         gained.append(row)
-        if row.licence_id is None and decision == Decision.CERTAIN:
-            likely.append((match, sighting))
+        if row.licence_id is None and one.decision == Decision.CERTAIN:
+            likely.append((one.match, sighting))
     audit_log.extended(case, gained)
     apply_ledger(case)
     if by_person(case) and any(row.licence_id is None for row in gained):

@@ -1,7 +1,7 @@
 """Crawls in rows: schedule, frontier, host leases, and what slices bring home."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 
 from django.db import connection, transaction
@@ -96,23 +96,11 @@ def add_urls(crawl_id: int, urls: Iterable[NewUrl]) -> int:
     What names a host longer than any name may be (RFC 1035, 2.3.4) is left out: nobody could visit it.
     """
     rows = {
-        new.key: (
-            crawl_id,
-            new.key,
-            new.url,
-            host_of(new.url),
-            new.kind,
-            new.depth,
-            new.page_url,
-            new.context,
-            "pending",
-            0,
-        )
+        new.key: FrontierUrl(crawl_id=crawl_id, key=new.key, host=host_of(new.url), **asdict(new))
         for new in urls
         if len(host_of(new.url)) <= MAX_HOST
     }
-    columns = ("crawl_id", "key", "url", "host", "kind", "depth", "page_url", "context", "state", "attempts")
-    return copy_into("registry_frontierurl", columns, rows.values(), conflict=("crawl_id", "key"))
+    return copy_into(rows.values(), conflict=("crawl_id", "key"))
 
 
 def plan_slice(crawl_id: int, *, most_urls: int, most_hosts: int) -> CrawlSlice | None:

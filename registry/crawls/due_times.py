@@ -81,10 +81,10 @@ def bring_back(recapture_days: int) -> int:
     moment, count = now(), 0
     for one in due_times(recapture_days):
         ahead = {f"{one.column}__gt": moment + one.longest + SLACK}
-        rows = one.model._default_manager.filter(one.only, **ahead)  # noqa: SLF001 - Django's public name
+        rows = one.model._default_manager.filter(one.only, **ahead)
         count += rows.update(**{one.column: moment if one.model is not Session else moment + one.longest})
     for model, made in ((Invitation, "made_at"), (ApiToken, "made_at"), (DownloadLink, "created_at")):
-        early = model._default_manager.filter(**{f"{made}__gt": moment + SLACK})  # noqa: SLF001 - as above
+        early = model._default_manager.filter(**{f"{made}__gt": moment + SLACK})
         count += early.update(**{"expires_at": moment + (F("expires_at") - F(made)), made: moment})
     return count + _watches(moment)
 

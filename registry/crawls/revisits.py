@@ -58,14 +58,13 @@ def ask_again(owner_id: int, registered: int, wanted: Sequence[Resembling]) -> N
     add_urls(crawl.pk, [NewUrl(image, "image", 0, page) for page, image in addresses])
     moment = now()
     rows = [
-        (owner_id, registered, one.found, crawl.pk, one.hamming, one.inliers, one.dense, "waiting", "", moment)
+        Revisit(
+            owner_id=owner_id, registered_id=registered, found_id=one.found, crawl=crawl, hamming=one.hamming,
+            inliers=one.inliers, dense=one.dense, asked_at=moment,
+        )
         for one in new
-    ]
-    columns = (
-        "owner_id", "registered_id", "found_id", "crawl_id", "hamming", "inliers", "dense", "outcome", "sentence",
-        "asked_at",
-    )  # fmt: skip
-    copy_into("registry_revisit", columns, rows, conflict=("owner_id", "registered_id", "found_id"))
+    ]  # fmt: skip
+    copy_into(rows, conflict=("owner_id", "registered_id", "found_id"))
 
 
 def places(found: int, owner_id: int) -> list[tuple[str, str]]:

@@ -1,41 +1,22 @@
 """Sightings and the pictures they show: what a page of a crawl brings home, in one transaction."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeAlias
 
 from django.db.models import Min, Q
-from psycopg.types.json import Jsonb
 
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.network.urls import host_of, registrable_domain, url_key
+from exhibit.types import Headers, Sighting
 from registry.db.bulk import copy_into, storable
 from registry.db.steps import MAX_ATTEMPTS
-from registry.models import BlockedDigest, BytesState, CrawlSlice, Match, Picture, Sighting, StepState, WorkPicture
+from registry.models import BlockedDigest, BytesState, CrawlSlice, Match, Picture, StepState, WorkPicture
+from registry.models import Sighting as SightingRow
 
-Headers = Sequence[tuple[str, str]]
-
-
-@dataclass(frozen=True, slots=True)
-class NewSighting:
-    """One picture seen at an image URL on a page."""
-
-    page_url: str
-    image_url: str
-    final_url: str
-    digest: Digest
-    size: int
-    media_type: str
-    status: int
-    request_headers: Headers
-    response_headers: Headers
-    peer: str
-    fetched_at: datetime
-    bytes_came: bool
-    found_in: str
-    context: str
-    page_title: str
+Place: TypeAlias = tuple[bytes, bytes, int]
+"""Keys of the page and the image, and the picture: what a crawl sees once."""
 
 
 def blocked(digests: Iterable[Digest]) -> set[Digest]:
@@ -53,18 +34,13 @@ def keep_pictures(pictures: Iterable[tuple[Digest, int, datetime]]) -> dict[Dige
     Returns:
         Primary keys by digest. Must run inside a transaction; rows are locked in the order of their digests.
     """
-    given = {digest: (digest.raw, size, seen) for digest, size, seen in pictures}
-    rows = [(*given[digest], "todo", 0, "", "", "", Jsonb([]), "stored", "") for digest in sorted(given)]
-    columns = (
-        "digest", "size", "first_seen", "state", "attempts", "error", "format", "refusal", "low_information",
-        "bytes_state", "searched",
-    )  # fmt: skip
-    copy_into("registry_picture", columns, rows, conflict=("digest",))
+    given = {digest: Picture(digest=digest, size=size, first_seen=seen) for digest, size, seen in pictures}
+    copy_into(given.values(), conflict=("digest",))
     locked = Picture.objects.select_for_update(no_key=True).filter(digest__in=list(given)).order_by("digest")
     return {digest: pk for digest, pk in locked.values_list("digest", "pk") if digest is not None}
 
 
-def keep_sightings(of: CrawlSlice, sightings: Sequence[NewSighting], mark: str) -> list[int]:
+def keep_sightings(of: CrawlSlice, seen: Sequence[tuple[Sighting, str]], mark: str) -> list[int]:
     """Keep sightings of a slice; one that its crawl has already stays as it is. Must run inside a transaction.
 
     Pictures that were matched before, and whose match makes this sighting a matter, are put to work again, and so are
@@ -72,45 +48,61 @@ def keep_sightings(of: CrawlSlice, sightings: Sequence[NewSighting], mark: str) 
 
     Args:
         of: the slice.
-        sightings: what it saw.
+        seen: what it saw, each with the title of its page.
         mark: of a search as it is now (:func:`workers.matching.search_version.search_mark`).
 
     Returns:
         Primary keys of the pictures that now wait for their step.
     """
-    pictures = keep_pictures([(one.digest, one.size, one.fetched_at) for one in sightings])
-    private_to = of.crawl.watch.owner_id if of.crawl.watch.private else None
+    pictures = keep_pictures([(one.digest, one.size, one.fetched_at) for one, _ in seen])
     earlier = _earlier_first_seen(of.crawl.watch_id, pictures.values())
     rows = {}
-    for one in sightings:
-        picture = pictures[one.digest]
-        keys = (url_key(one.page_url), url_key(one.image_url))
-        first = earlier.get((*keys, picture), one.fetched_at) if not one.bytes_came else one.fetched_at
-        host = host_of(one.page_url)[:260]  # of a page that a sitemap names and nobody has visited
-        rows[*keys, picture] = (
-            of.crawl_id, of.pk, picture, *keys, one.page_url, one.image_url, one.final_url, host,
-            registrable_domain(host)[:260], one.found_in, one.context, one.page_title, one.media_type[:100],
-            one.status, _json(one.request_headers), _json(one.response_headers), one.peer[:60], first,
-            one.fetched_at, one.bytes_came, private_to,
-        )  # fmt: skip
-    columns = (
-        "crawl_id", "slice_id", "picture_id", "page_key", "image_key", "page_url", "image_url", "final_url", "host",
-        "party", "found_in", "context", "page_title", "media_type", "status", "request_headers", "response_headers",
-        "peer", "first_seen", "last_seen", "bytes_came", "private_to_id",
-    )  # fmt: skip
-    key = ("crawl_id", "page_key", "image_key", "picture_id")
-    copy_into("registry_sighting", columns, rows.values(), conflict=key)
-    _take_back([pictures[one.digest] for one in sightings if one.bytes_came])
+    for one, title in seen:
+        place = (url_key(one.page_url), url_key(one.image_url), pictures[one.digest])
+        first = earlier.get(place, one.fetched_at) if one.not_modified else one.fetched_at
+        rows[place] = _row(of, one, title, place, first)
+    copy_into(rows.values(), conflict=("crawl_id", "page_key", "image_key", "picture_id"))
+    _take_back([pictures[one.digest] for one, _ in seen if not one.not_modified])
     return _put_to_work(list(pictures.values()), mark)
 
 
-def _json(headers: Headers) -> Jsonb:
-    return Jsonb([[storable(name), storable(value)] for name, value in headers])
+def _row(of: CrawlSlice, seen: Sighting, page_title: str, place: Place, first_seen: datetime) -> SightingRow:
+    host = host_of(seen.page_url)[:260]  # of a page that a sitemap names and nobody has visited
+    page_key, image_key, picture = place
+    watch = of.crawl.watch
+    return SightingRow(
+        crawl_id=of.crawl_id,
+        slice=of,
+        picture_id=picture,
+        page_key=page_key,
+        image_key=image_key,
+        page_url=seen.page_url,
+        image_url=seen.image_url,
+        final_url=seen.final_url,
+        host=host,
+        party=registrable_domain(host)[:260],
+        found_in=seen.found_in,
+        context=seen.context,
+        page_title=page_title,
+        media_type=seen.media_type[:100],
+        status=seen.status,
+        request_headers=_storable(seen.request_headers),
+        response_headers=_storable(seen.response_headers),
+        peer=seen.peer[:60],
+        first_seen=first_seen,
+        last_seen=seen.fetched_at,
+        bytes_came=not seen.not_modified,
+        private_to_id=watch.owner_id if watch.private else None,
+    )
 
 
-def _earlier_first_seen(watch_id: int, pictures: Iterable[int]) -> dict[tuple[bytes, bytes, int], datetime]:
+def _storable(headers: Headers) -> list[list[str]]:
+    return [[storable(name), storable(value)] for name, value in headers]
+
+
+def _earlier_first_seen(watch_id: int, pictures: Iterable[int]) -> dict[Place, datetime]:
     """When each (page, image, picture) of the watch was first seen, in any crawl."""
-    rows = Sighting.objects.filter(crawl__watch_id=watch_id, picture_id__in=list(pictures))
+    rows = SightingRow.objects.filter(crawl__watch_id=watch_id, picture_id__in=list(pictures))
     places = rows.values_list("page_key", "image_key", "picture_id").annotate(first=Min("first_seen"))
     return {(bytes(page), bytes(image), picture): first for page, image, picture, first in places}
 
@@ -138,7 +130,7 @@ def _put_to_work(pictures: Sequence[int], mark: str) -> list[int]:
     return sorted(waiting.values_list("pk", flat=True))
 
 
-def of_slice(slice_id: int) -> list[Sighting]:
+def of_slice(slice_id: int) -> list[SightingRow]:
     """The sightings of a slice in the order that its log entry commits to: by page key, image key and digest."""
-    rows = Sighting.objects.filter(slice_id=slice_id).select_related("picture")
+    rows = SightingRow.objects.filter(slice_id=slice_id).select_related("picture")
     return list(rows.order_by("page_key", "image_key", "picture__digest"))

@@ -3,46 +3,46 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from django.db import connection
+from django.db import connection, models
+from django.db.models.expressions import DatabaseDefault
 from psycopg import sql
 
+_CREATE = "CREATE TEMPORARY TABLE {temporary} ON COMMIT DROP AS SELECT {names} FROM {table} WITH NO DATA"
+_COPY = "COPY {temporary} ({names}) FROM STDIN"
+_INSERT = "INSERT INTO {table} ({names}) SELECT {names} FROM {temporary} ORDER BY {key} ON CONFLICT ({key}) DO {action}"
 
-def copy_into(
-    table: str,
-    columns: Sequence[str],
-    rows: Iterable[Sequence[Any]],
-    *,
-    conflict: Sequence[str],
-    update: Sequence[str] = (),
-    where: str = "",
-) -> int:
+
+def copy_into(rows: Iterable[models.Model], *, conflict: Sequence[str], overwrite: str = "") -> int:
     """Insert many rows; must run inside a transaction.
 
     Args:
-        table: the table's name.
-        columns: the columns that are given.
-        rows: one value a column; JSON goes in as :class:`psycopg.types.json.Jsonb`.
-        conflict: the unique key; a row that is there stays, but for the columns of ``update``.
-        update: columns that a later row overwrites.
-        where: SQL that says of which rows, by ``EXCLUDED`` and the table's name; all without it.
+        rows: of one model, not kept yet; a column that has its default in the database is left to that.
+        conflict: the columns of the unique key; a row that is there stays.
+        overwrite: SQL that says which rows take all later values instead, by ``EXCLUDED`` and the table's name.
 
     Returns:
-        How many rows were inserted or updated.
+        How many rows were inserted or overwritten.
     """
-    names = sql.SQL(", ").join(map(sql.Identifier, columns))
-    temporary = sql.Identifier(f"copy_{table}")
+    given = list(rows)
+    if not given:
+        return 0
+    fields, table = _fields(given[0]), given[0]._meta.db_table
+    columns = [str(field.column) for field in fields]
+    named: dict[str, sql.Composable] = {
+        "table": sql.Identifier(table),
+        "temporary": sql.Identifier(f"copy_{table}"),
+        "names": _listed(columns),
+        "key": _listed(conflict),
+        "action": _action([name for name in columns if name not in conflict], overwrite),
+    }
     with connection.cursor() as cursor:
-        cursor.execute(
-            sql.SQL(
-                "CREATE TEMPORARY TABLE {temporary} ON COMMIT DROP AS SELECT {names} FROM {table} WITH NO DATA"
-            ).format(temporary=temporary, names=names, table=sql.Identifier(table))
-        )
-        with cursor.copy(sql.SQL("COPY {} ({}) FROM STDIN").format(temporary, names)) as copy:
-            for row in rows:
-                copy.write_row([storable(value) if isinstance(value, str) else value for value in row])
-        cursor.execute(_insert(table, names, temporary, conflict, update, where))
+        cursor.execute(sql.SQL(_CREATE).format(**named))
+        with cursor.copy(sql.SQL(_COPY).format(**named)) as copy:
+            for row in given:
+                copy.write_row([_value(row, field) for field in fields])
+        cursor.execute(sql.SQL(_INSERT).format(**named))
         count: int = cursor.rowcount
-        cursor.execute(sql.SQL("DROP TABLE {}").format(temporary))
+        cursor.execute(sql.SQL("DROP TABLE {temporary}").format(**named))
     return count
 
 
@@ -51,26 +51,22 @@ def storable(text: str, most: int | None = None) -> str:
     return text[:most].replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
 
 
-def _insert(
-    table: str,
-    names: sql.Composed,
-    temporary: sql.Identifier,
-    conflict: Sequence[str],
-    update: Sequence[str],
-    where: str,
-) -> sql.Composed:
-    action: sql.Composable = sql.SQL("NOTHING")
-    if update:
-        overwrite = (sql.SQL("{c} = EXCLUDED.{c}").format(c=sql.Identifier(name)) for name in update)
-        action = sql.SQL("UPDATE SET {}").format(sql.SQL(", ").join(overwrite))
-        if where:
-            action = sql.SQL("{} WHERE {}").format(action, sql.SQL(where))
-    return sql.SQL(
-        "INSERT INTO {table} ({names}) SELECT {names} FROM {temporary} ORDER BY {key} ON CONFLICT ({key}) DO {action}"
-    ).format(
-        table=sql.Identifier(table),
-        names=names,
-        temporary=temporary,
-        key=sql.SQL(", ").join(map(sql.Identifier, conflict)),
-        action=action,
-    )
+def _fields(row: models.Model) -> list["models.Field[Any, Any]"]:
+    left = [one for one in row._meta.concrete_fields if not (one.primary_key or one.generated)]
+    return [one for one in left if not isinstance(getattr(row, one.attname), DatabaseDefault)]
+
+
+def _value(row: models.Model, field: "models.Field[Any, Any]") -> object:
+    value = field.get_db_prep_save(field.pre_save(row, add=True), connection)
+    return storable(value) if isinstance(value, str) else value
+
+
+def _listed(names: Iterable[str]) -> sql.Composed:
+    return sql.SQL(", ").join(map(sql.Identifier, names))
+
+
+def _action(columns: Sequence[str], overwrite: str) -> sql.Composable:
+    if not overwrite:
+        return sql.SQL("NOTHING")
+    taken = sql.SQL(", ").join(sql.SQL("{c} = EXCLUDED.{c}").format(c=sql.Identifier(name)) for name in columns)
+    return sql.SQL("UPDATE SET {} WHERE {}").format(taken, sql.SQL(overwrite))

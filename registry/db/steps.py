@@ -46,7 +46,7 @@ def due_ids(model: type[Claimable], stale_after: timedelta, limit: int, owner: s
         limit: so many at most.
         owner: the way from a row to its owner; of each owner the first row, then of each the second, and so on.
     """
-    rows = model._default_manager.filter(due(stale_after)).order_by("pk")  # noqa: SLF001 - Django's public name
+    rows = model._default_manager.filter(due(stale_after)).order_by("pk")
     if owner:
         turn = Window(RowNumber(), partition_by=F(owner), order_by="pk")
         rows = rows.annotate(turn=turn).order_by("turn", "pk")
@@ -59,7 +59,7 @@ def claim(model: type[Claimable], ids: Iterable[int], stale_after: timedelta) ->
     Returns:
         The ids that are now this caller's, ascending. Rows that another transaction holds are left to it.
     """
-    manager = model._default_manager  # noqa: SLF001 - Django's public name
+    manager = model._default_manager
     with transaction.atomic():
         free = manager.select_for_update(skip_locked=True, no_key=True).filter(due(stale_after), pk__in=list(ids))
         attempts = dict(free.order_by("pk").values_list("pk", "attempts"))
@@ -78,7 +78,7 @@ def claim(model: type[Claimable], ids: Iterable[int], stale_after: timedelta) ->
 def finish(model: type[Claimable], ids: Iterable[int]) -> None:
     """Mark rows as done; to be called in the transaction that records their results."""
     rows = list(ids)
-    model._default_manager.filter(pk__in=rows).update(state=StepState.DONE, not_before=None, held_since=None, error="")  # noqa: SLF001 - Django's public name
+    model._default_manager.filter(pk__in=rows).update(state=StepState.DONE, not_before=None, held_since=None, error="")
     if (ended := _ended.get()) is not None:
         ended += rows
 
@@ -96,7 +96,7 @@ def counted() -> Iterator[list[int]]:
 
 def wait(model: type[Claimable], pk: int, until: datetime, sentence: str = "") -> None:
     """Put a claimed row off for a reason that is no failure, told in a sentence: it counts as no attempt."""
-    claimed = model._default_manager.filter(pk=pk, state=StepState.DOING)  # noqa: SLF001 - Django's public name
+    claimed = model._default_manager.filter(pk=pk, state=StepState.DOING)
     claimed.update(state=StepState.TODO, not_before=until, held_since=None, attempts=0, error=sentence)
 
 
@@ -113,7 +113,7 @@ def hold_up(model: type[Claimable], ids: Iterable[int], sentence: str, *, suspec
     """
     moment = now()
     attempts = Least(F("attempts"), SUSPECT_FROM) if suspect else Greatest(F("attempts") - 1, 0)
-    claimed = model._default_manager.filter(pk__in=list(ids), state=StepState.DOING)  # noqa: SLF001 - Django's public name
+    claimed = model._default_manager.filter(pk__in=list(ids), state=StepState.DOING)
     for pk, since in claimed.values_list("pk", "held_since"):
         pause = min(max(moment - (since or moment), FIRST_PAUSE), MAX_HOLD)
         claimed.filter(pk=pk).update(
@@ -142,7 +142,7 @@ def ending(model: type[Claimable], ids: Sequence[int]) -> Iterator[None]:
 
 def break_off(model: type[Claimable], ids: Iterable[int], error: BaseException) -> None:
     """Let go of rows of this process after an error that no step expects, such as a lost connection."""
-    mine = model._default_manager.filter(pk__in=list(ids), state=StepState.DOING, claimed_by=this_process())  # noqa: SLF001 - Django's public name
+    mine = model._default_manager.filter(pk__in=list(ids), state=StepState.DOING, claimed_by=this_process())
     if fault := machine_fault(error):
         hold_up(model, mine.values_list("pk", flat=True), fault, suspect=isinstance(error, MemoryError))
     elif isinstance(error, Exception):
@@ -166,7 +166,7 @@ def release_ended(models: Iterable[type[Claimable]], silent_hosts: Iterable[str]
     """
     gone, freed = set(silent_hosts) - {host_of_process(this_process())}, 0
     for model in models:
-        claimed = model._default_manager.filter(state=StepState.DOING).exclude(claimed_by="")  # noqa: SLF001 - Django's public name
+        claimed = model._default_manager.filter(state=StepState.DOING).exclude(claimed_by="")
         names = set(claimed.order_by().values_list("claimed_by", flat=True).distinct())
         ended = [name for name in names if has_ended(name) or host_of_process(name) in gone]
         rows = claimed.filter(claimed_by__in=ended)
@@ -190,7 +190,7 @@ def fail(model: type[Claimable], pk: int, sentence: str, *, retry: bool) -> None
         sentence: what happened, for the operator.
         retry: whether trying again can help.
     """
-    claimed = model._default_manager.filter(pk=pk, state=StepState.DOING)  # noqa: SLF001 - Django's public name
+    claimed = model._default_manager.filter(pk=pk, state=StepState.DOING)
     attempts = claimed.values_list("attempts", flat=True).first() or 0
     again = retry and attempts < MAX_ATTEMPTS
     claimed.update(
@@ -217,11 +217,11 @@ def try_again(model: type[Claimable], rows: QuerySet[Claimable]) -> list[int]:
             "error": "",
             "waits_since": now(),
         }
-        model._default_manager.filter(pk__in=again).update(state=StepState.TODO, **fresh)  # noqa: SLF001 - Django's public name
+        model._default_manager.filter(pk__in=again).update(state=StepState.TODO, **fresh)
     return again
 
 
 def give_back(model: type[Claimable], ids: Iterable[int]) -> None:
     """Let go of those of the rows that this process has claimed, for whoever comes next."""
-    rows = model._default_manager.filter(pk__in=list(ids), state=StepState.DOING, claimed_by=this_process())  # noqa: SLF001 - Django's public name
+    rows = model._default_manager.filter(pk__in=list(ids), state=StepState.DOING, claimed_by=this_process())
     rows.update(state=StepState.TODO, not_before=None)

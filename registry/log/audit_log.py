@@ -8,8 +8,10 @@ from enum import StrEnum
 from typing import Any
 
 from exhibit.entries import EntryType
+from exhibit.types import Json
 from registry.log.log import submit
 from registry.models import Bundle, Case, CaseSighting, Owner
+from registry.models.fields import KeptFile
 
 
 class Evidence(StrEnum):
@@ -34,7 +36,7 @@ class Way(StrEnum):
     SEEN = "looked at"
 
 
-def accessed(what: Evidence, way: Way, owner: Owner, *, by: str, **about: Any) -> None:  # noqa: ANN401 - JSON values
+def accessed(what: Evidence, way: Way, owner: Owner, *, by: str, **about: Json) -> None:
     """Put an access into the log, before what was asked for is handed out.
 
     Args:
@@ -86,7 +88,7 @@ def extended(case: Case, rows: Iterable[CaseSighting]) -> None:
         _of_case(case, "extended", {"sightings": told})
 
 
-def captured(case: Case, outcome: str, files: Iterable[Mapping[str, Any]]) -> None:
+def captured(case: Case, outcome: str, files: Iterable[KeptFile]) -> None:
     """Put a visit for a case into the log, with the digests of what it kept: nobody exchanges it before the seal."""
     kept = [{"digest": one["digest"], "role": one["role"]} for one in files]
     _of_case(case, "captured", {"files": kept, "outcome": outcome})
@@ -103,7 +105,7 @@ def noted(case: Case, what: str, *, by: str) -> None:
     _of_case(case, what, {"by": by})
 
 
-def noticed(case: Case, what: str, number: int, *, by: str, **about: Any) -> None:  # noqa: ANN401 - JSON values
+def noticed(case: Case, what: str, number: int, *, by: str, **about: Json) -> None:
     """Put into the log that a notice about a case was signed, was sent, or what became of it."""
     _of_case(case, what, {"by": by, "notice": number, **about})
 

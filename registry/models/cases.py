@@ -4,6 +4,7 @@ from django.db import models
 
 from registry.models.accounts import Owner, User
 from registry.models.crawls import Sighting
+from registry.models.fields import KeptFiles
 from registry.models.matching import Match
 from registry.models.pictures import Picture
 from registry.models.steps import Claimable
@@ -125,7 +126,9 @@ class Capture(Claimable):
     sentence = models.TextField(blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
-    files = models.JSONField(default=list, blank=True, help_text="list of {role, name, media_type, digest, size}")
+    files: KeptFiles = models.JSONField(
+        default=list, blank=True, help_text="list of {role, name, media_type, digest, size}"
+    )
     digests = models.JSONField(default=list, blank=True, help_text="of everything that the files carry or show, in hex")
     next_at = models.DateTimeField(null=True, blank=True, help_text="when the place is to be visited again")
 

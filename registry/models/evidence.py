@@ -4,7 +4,7 @@ from django.db import models
 
 from registry.models.accounts import Owner
 from registry.models.cases import Case
-from registry.models.fields import DigestField
+from registry.models.fields import DigestField, KeptFiles
 from registry.models.log import LogCheckpoint, LogSubmission, SealingKey
 from registry.models.steps import Claimable
 from registry.models.works import Work
@@ -89,7 +89,7 @@ class Report(Claimable):
     parameters = models.JSONField(default=dict, blank=True)
     progress = models.JSONField(default=dict, blank=True, help_text="numbers of its cases, volumes, the one begun last")
     created_at = models.DateTimeField(auto_now_add=True)
-    files = models.JSONField(default=list, blank=True, help_text="list of {name, media_type, digest, size}")
+    files: KeptFiles = models.JSONField(default=list, blank=True, help_text="list of {name, media_type, digest, size}")
     removed_at = models.DateTimeField(null=True, blank=True, help_text="its files are gone, its number stays taken")
 
     class Meta:
@@ -118,7 +118,7 @@ class Package(Claimable):
     bundles: "models.ManyToManyField[Bundle, models.Model]" = models.ManyToManyField(Bundle, related_name="packages")
     created_at = models.DateTimeField(auto_now_add=True)
     progress = models.JSONField(default=dict, blank=True, help_text="{of}: how many bundles, once it is begun")
-    files = models.JSONField(
+    files: KeptFiles = models.JSONField(
         default=list, blank=True, help_text="list of {name, digest, size, crc}, with bundle where it is one"
     )
     made_at = models.DateTimeField(null=True, blank=True)

@@ -1,10 +1,29 @@
 """Column types of the installation."""
 
-from typing import Any
+from typing import NotRequired, TypeAlias, TypedDict
 
 from django.db import models
 
 from exhibit.digests import Digest
+from exhibit.types import Untyped
+
+
+class KeptFile(TypedDict):
+    """A file whose bytes are among the blobs, as the JSON of a row lists it.
+
+    ``digest`` is hexadecimal, ``role`` what a capture's file is, ``crc`` the checksum of a ZIP's, ``bundle`` its row.
+    """
+
+    name: str
+    digest: str
+    size: int
+    media_type: NotRequired[str]
+    role: NotRequired[str]
+    crc: NotRequired[int]
+    bundle: NotRequired[int]
+
+
+KeptFiles: TypeAlias = "models.JSONField[list[KeptFile], list[KeptFile]]"
 
 
 class DigestField(models.BinaryField):  # type: ignore[type-arg]  # the stubs' parameters don't exist at run time
@@ -18,18 +37,18 @@ class DigestField(models.BinaryField):  # type: ignore[type-arg]  # the stubs' p
         """Turn the column's bytes into a digest."""
         return None if value is None else Digest(bytes(value))
 
-    def to_python(self, value: Any) -> Digest | None:  # noqa: ANN401 - Django's signature
+    def to_python(self, value: Untyped) -> Digest | None:
         """Accept a digest, 32 bytes or 64 hexadecimal digits."""
         if value is None or isinstance(value, Digest):
             return value
         return Digest.from_hex(value) if isinstance(value, str) else Digest(bytes(value))
 
-    def get_prep_value(self, value: Any) -> bytes | None:  # noqa: ANN401 - Django's signature
+    def get_prep_value(self, value: Untyped) -> bytes | None:
         """Turn a digest into the column's bytes."""
         digest = self.to_python(value)
         return None if digest is None else digest.raw
 
-    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:  # noqa: ANN401, FBT001, FBT002 - Django's signature
+    def get_db_prep_value(self, value: Untyped, connection: Untyped, prepared: bool = False) -> Untyped:  # noqa: FBT001, FBT002 - Django's signature
         """Turn a digest into the driver's binary value."""
         raw = value if prepared and isinstance(value, bytes) else self.get_prep_value(value)
         return super().get_db_prep_value(raw, connection, prepared)

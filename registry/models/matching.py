@@ -1,10 +1,16 @@
 """Spaces, fingerprints, the change list that every index is a cache of, verified matches, calibrations, networks."""
 
+from collections.abc import Sequence
+from dataclasses import fields
+
 from django.db import models
 
+from exhibit.types import Decision, Matrix, Verification
 from registry.models.fields import DigestField
 from registry.models.pictures import Picture
 from registry.models.steps import Claimable
+
+_MEASURED = tuple(one.name for one in fields(Verification))
 
 
 class SpaceRow(models.Model):
@@ -92,6 +98,30 @@ class Match(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["registered", "found", "pipeline"], name="match_identity")]
         indexes = [models.Index(fields=["found"], name="match_of_found", condition=~models.Q(decision="none"))]
+
+    @classmethod
+    def of(cls, registered: int, found: int, verification: Verification) -> "Match":
+        """The row, not kept yet, of what was measured of two pictures, given by their primary keys."""
+        return cls(
+            registered_id=registered, found_id=found, **{name: getattr(verification, name) for name in _MEASURED}
+        )
+
+    @property
+    def verification(self) -> Verification:
+        """What was measured."""
+        kept = {name: getattr(self, name) for name in _MEASURED}
+        read = {
+            "decision": Decision(self.decision),
+            "transform": None if self.transform is None else _matrix(self.transform),
+            "reasons": tuple(self.reasons),
+            "further": tuple(_matrix(rows) for rows in self.further),
+        }
+        return Verification(**kept | read)
+
+
+def _matrix(rows: Sequence[Sequence[float]]) -> Matrix:
+    first, second, third = ((float(row[0]), float(row[1]), float(row[2])) for row in rows)
+    return first, second, third
 
 
 class CalibrationRow(models.Model):

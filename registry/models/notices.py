@@ -4,7 +4,7 @@ from django.db import models
 
 from registry.models.accounts import Owner
 from registry.models.cases import Case
-from registry.models.fields import DigestField
+from registry.models.fields import DigestField, KeptFiles
 from registry.models.steps import Claimable
 
 
@@ -44,7 +44,7 @@ class Notice(models.Model):
     signed_at = models.DateTimeField(null=True, blank=True)
     signed_by = models.CharField(max_length=300, blank=True)
     sent_at = models.DateTimeField(null=True, blank=True)
-    files = models.JSONField(
+    files: KeptFiles = models.JSONField(
         default=list, blank=True, help_text="what was signed and sent: {name, media_type, digest, size}"
     )
     text = DigestField(null=True, blank=True, help_text="of the signed text, UTF-8")

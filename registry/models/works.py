@@ -1,8 +1,11 @@
 """What is registered, what is permitted, what stands beside a declaration, and files that people bring."""
 
+from dataclasses import fields
+
 from django.db import models
 from django.db.models.functions import Concat, Lower
 
+from exhibit.types import DeclaredWork
 from registry.models.accounts import Owner
 from registry.models.fields import DigestField
 from registry.models.pictures import Picture
@@ -86,6 +89,12 @@ class Work(models.Model):
 
     def __str__(self) -> str:
         return f"{self.number}: {self.title}"
+
+    @property
+    def declared(self) -> DeclaredWork:
+        """What is declared of it now."""
+        said = {one.name: getattr(self, one.name) for one in fields(DeclaredWork)}
+        return DeclaredWork(**{**said, "registrations": tuple(self.registrations)})
 
 
 class WorkPicture(Claimable):

@@ -16,6 +16,7 @@ from exhibit.errors import NotFoundError, WrongUseError
 from registry.cases import history
 from registry.log import audit_log
 from registry.models import Case, Notice, NoticeCase, NoticeEvent, Owner
+from registry.models.fields import KeptFile
 from registry.notices import mail
 from registry.notices.terms import Due, due_after, reply_days
 
@@ -173,7 +174,7 @@ def held_draft(row: Notice) -> Iterator[Notice]:
 
 
 def keep_signed(
-    held: Notice, files: list[dict[str, Any]], text: Digest, warned: Mapping[str, Mapping[str, Any]], *, by: str
+    held: Notice, files: list[KeptFile], text: Digest, warned: Mapping[str, Mapping[str, Any]], *, by: str
 ) -> None:
     """Record that a person has signed a draft that the caller holds.
 
@@ -254,7 +255,7 @@ def has_left(row: Notice, *, by: str) -> None:
         keep_sent(held, "mail", by=by, files=[file] if file else [])
 
 
-def keep_sent(row: Notice, how: str, *, by: str, files: Sequence[Mapping[str, Any]] = ()) -> None:
+def keep_sent(row: Notice, how: str, *, by: str, files: Sequence[KeptFile] = ()) -> None:
     """Record that a signed notice has left; twice is once.
 
     Args:
@@ -329,5 +330,5 @@ def _event(row: Notice, kind: str, *, by: str, day: date | None = None, words: s
     NoticeEvent.objects.create(notice=row, at=now(), kind=kind, by=by, day=day, words=words)
 
 
-def _digests(files: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _digests(files: Iterable[KeptFile]) -> list[dict[str, str]]:
     return [{"digest": one["digest"], "name": one["name"]} for one in files]

@@ -64,9 +64,10 @@ def keep_fingerprints(spaces: Sequence[Space], rows: Iterable[tuple[int, Fingerp
     """Keep fingerprints of pictures by primary key; what is there stays. Must run inside a transaction."""
     ids = {space.id: space_id(space) for space in spaces}
     copy_into(
-        "registry_fingerprintrow",
-        ("picture_id", "space_id", "part", "vector"),
-        [(picture, ids[one.space], one.part, one.vector) for picture, one in rows],
+        [
+            FingerprintRow(picture_id=picture, space_id=ids[one.space], part=one.part, vector=one.vector)
+            for picture, one in rows
+        ],
         conflict=("picture_id", "space_id", "part"),
     )
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from crawler.formats.lines import EndLine, Line, PageLine, RefusalLine, Sighting, read_lines
+from crawler.formats.lines import EndLine, Line, PageLine, RefusalLine, read_lines
 from exhibit.digests import Digest
+from exhibit.types import Sighting
 
 Value: TypeAlias = Any
 """Any JSON value."""

@@ -5,6 +5,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
@@ -203,7 +204,7 @@ def rendered(facts: Facts, files: Files) -> None:
         resources.append({**known, **connection, **digest})
     shown: dict[str, Any] = {
         "address": "https://copies.example/", "title": "A field", "window": [1280, 900], "height": 900,
-        "screenshot_is_cut": False, "image_places": [place.plain()], "boxed_screenshot_from": 0, "asks_for": [],
+        "screenshot_is_cut": False, "image_places": [asdict(place)], "boxed_screenshot_from": 0, "asks_for": [],
         "nothing_shown": "", "not_made": {},
     }  # fmt: skip
     certificates = record["exchanges"][0]["tls"]["chain"]

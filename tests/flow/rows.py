@@ -9,8 +9,9 @@ from PIL import Image
 from demo.pictures import textured
 from exhibit.clock import now
 from exhibit.digests import Digest
+from exhibit.types import DeclaredWork, Sighting
 from registry.crawls import crawling, schedules
-from registry.crawls.sightings import NewSighting, keep_sightings
+from registry.crawls.sightings import keep_sightings
 from registry.models import AnchorReceipt, Case, CrawlSlice, Owner, Watch
 from workers.matching.search_version import search_mark
 from workers.services.wiring import Services
@@ -42,7 +43,7 @@ def owner(slug: str) -> Owner:
 
 def register(services: Services, of: Owner, data: bytes, title: str = "A work") -> RegistrationResult:
     """Register a picture for an owner."""
-    return register_work(services, of, data, NewWork(title))
+    return register_work(services, of, data, NewWork(DeclaredWork(title=title)))
 
 
 def claimed_slice(of: Owner, name: str = "watch", *, private: bool = False) -> tuple[CrawlSlice, int]:
@@ -73,22 +74,23 @@ def bring(
 ) -> list[int]:
     """Record that a slice saw these pictures, each on a page of its own; returns the pictures that now wait."""
     seen = [
-        NewSighting(
-            page_url=f"http://{host}/page-{place}",
-            image_url=f"http://{host}/image-{place}.jpg",
-            final_url=f"http://{host}/image-{place}.jpg",
-            digest=services.blobs.put(data),
-            size=len(data),
-            media_type="image/jpeg",
-            status=200,
-            request_headers=(),
-            response_headers=(("Content-Type", "image/jpeg"),),
-            peer="192.0.2.1:80",
-            fetched_at=now(),
-            bytes_came=True,
-            found_in="img",
-            context="A picture",
-            page_title="A page",
+        (
+            Sighting(
+                page_url=f"http://{host}/page-{place}",
+                image_url=f"http://{host}/image-{place}.jpg",
+                final_url=f"http://{host}/image-{place}.jpg",
+                digest=services.blobs.put(data),
+                size=len(data),
+                media_type="image/jpeg",
+                status=200,
+                request_headers=(),
+                response_headers=(("Content-Type", "image/jpeg"),),
+                peer="192.0.2.1:80",
+                fetched_at=now(),
+                found_in="img",
+                context="A picture",
+            ),
+            "A page",
         )
         for place, data in enumerate(pictures)
     ]

@@ -25,7 +25,7 @@ from workers.evidence.remaking import MAKERS
 from workers.log import proofs
 from workers.log.sequencer import sequence_log, sign_checkpoint
 from workers.tasks.sync_runner import SyncRunner
-from workers.works.declarations import declared_of, edit
+from workers.works.declarations import edit
 from workers.works.registration import add_picture
 
 PICTURE = photograph(1)
@@ -70,7 +70,7 @@ def test_a_picture_that_was_added_has_an_entry_of_its_own_and_without_one_it_is_
     more = [register(inline.services, owner(f"other-{seed}"), photograph(seed)).work.pictures.get() for seed in (2, 3)]
     add_picture(work, more[0].pk, more[0].digest, now())
     work.work_pictures.create(picture=more[1])  # past everything that writes to the log
-    edit(work, replace(declared_of(work), title="Autumn hills, later"), by="Ann")
+    edit(work, replace(work.declared, title="Autumn hills, later"), by="Ann")
     path = assembled(inline, make_deposit(inline.services, work, by="Ann"), tmp_path)
     verdict = verify(path, own_trust(inline.services, ""))
     states = {check.name: str(check.state) for check in verdict.checks if check.name.startswith("registration")}

@@ -1,7 +1,7 @@
 """Another network comes into use while the present one serves, and everything is found as before."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
 from unittest.mock import Mock
@@ -13,7 +13,7 @@ from django.db.models import F
 from demo.pictures import textured
 from exhibit.entries import EntryType
 from exhibit.errors import NotFoundError, WrongUseError
-from indexer.picture.card import plain_card, read_card, space_of
+from indexer.picture.card import read_card, space_of
 from indexer.picture.descriptor import BUILT_IN
 from indexer.picture.spaces import PIPELINE
 from registry.log import audit_log
@@ -244,7 +244,7 @@ def test_a_newer_network_of_the_software_takes_the_place_of_an_older_one(inline:
     services = inline.services
     card = replace(read_card(CARD), name=BUILT_IN.card.name, version="0")
     older = DescriptorModel(
-        name=card.name, version="0", digest=services.blobs.put(network()), size=1, card=plain_card(card), shipped=True
+        name=card.name, version="0", digest=services.blobs.put(network()), size=1, card=asdict(card), shipped=True
     )
     kept = keep_model(older, space_of(card, older.digest))
     DescriptorChoice.objects.create(serving=kept)

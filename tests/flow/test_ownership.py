@@ -8,6 +8,7 @@ from PIL import Image
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import ConflictError, RefusedError, WrongUseError
+from exhibit.types import DeclaredWork
 from registry.models import BlockedDigest, LogOpening, LogSubmission, Owner, OwnershipRemark, Picture, Work
 from tests.flow.rows import owner, photograph, register
 from tests.unit.test_metadata import exif
@@ -17,7 +18,7 @@ from workers.notices.stops import stopping
 from workers.operations.retention import expire_bytes
 from workers.tasks.sync_runner import SyncRunner
 from workers.works import declarations
-from workers.works.declarations import Declared, attach, declared_of, detach, edit
+from workers.works.declarations import attach, detach, edit
 from workers.works.ownership import answer, names_one_of, terms
 from workers.works.registration import NewWork, register_work
 from workers.works.registrations import registration_of
@@ -40,9 +41,9 @@ def kinds(work: Work) -> set[str]:
 
 def test_what_the_file_states_fills_gaps_only_if_its_owner_wishes(inline: SyncRunner, studio: Owner) -> None:
     tags = {"Artist": "Ann Lee", "Copyright": "Copyright Ann Lee", "DateTimeOriginal": "2020:05:31 10:00:00"}
-    first = register_work(inline.services, studio, signed(1, **tags), NewWork("", source_name="x/a.jpg")).work
+    first = register_work(inline.services, studio, signed(1, **tags), NewWork(source_name="x/a.jpg")).work
     second = register_work(
-        inline.services, studio, signed(2, **tags), NewWork("", rights_statement="Ours", reads_metadata=True)
+        inline.services, studio, signed(2, **tags), NewWork(DeclaredWork(rights_statement="Ours"), reads_metadata=True)
     ).work
     assert (first.title, first.author, first.metadata["author"]) == ("a", "", "Ann Lee")
     assert (second.author, second.created, second.rights_statement) == ("Ann Lee", "2020-05-31", "Ours")
@@ -50,7 +51,7 @@ def test_what_the_file_states_fills_gaps_only_if_its_owner_wishes(inline: SyncRu
 
 def test_a_credit_for_somebody_else_is_said_and_recorded_and_decides_nothing(inline: SyncRunner, studio: Owner) -> None:
     data = signed(1, Artist="Bo Chan", Copyright="(c) 2020 Bo Chan. All rights reserved")
-    work = register_work(inline.services, studio, data, NewWork("A", author="Ann Lee")).work
+    work = register_work(inline.services, studio, data, NewWork(DeclaredWork(title="A", author="Ann Lee"))).work
     remark = work.remarks.get()
     assert remark.details == {"stated": {"author": "Bo Chan", "rights": "(c) 2020 Bo Chan. All rights reserved"}}
     told = LogOpening.objects.filter(content__what="ownership check").get()
@@ -58,17 +59,17 @@ def test_a_credit_for_somebody_else_is_said_and_recorded_and_decides_nothing(inl
     with pytest.raises(WrongUseError, match="reason"):
         answer(remark, by="ann", reason="")
     answer(remark, by="ann", reason="We bought the rights in 2021.")
-    edit(work, Declared(title="A", author="Ann Lee", credit="Ann"), by="ann")
+    edit(work, DeclaredWork(title="A", author="Ann Lee", credit="Ann"), by="ann")
     remark.refresh_from_db()
     assert (remark.reason, remark.answered_by) == ("We bought the rights in 2021.", "ann")
 
 
 def test_a_remark_goes_with_its_cause_and_returns_with_it(inline: SyncRunner, studio: Owner) -> None:
-    work = register_work(inline.services, studio, signed(1, Artist="Bo Chan"), NewWork("A")).work
+    work = register_work(inline.services, studio, signed(1, Artist="Bo Chan"), NewWork(DeclaredWork(title="A"))).work
     assert kinds(work) == {"credit"}
-    edit(work, Declared(title="A", author="Bo Chan"), by="ann")
+    edit(work, DeclaredWork(title="A", author="Bo Chan"), by="ann")
     assert kinds(work) == set()
-    edit(work, Declared(title="A", author="Ann Lee"), by="ann")
+    edit(work, DeclaredWork(title="A", author="Ann Lee"), by="ann")
     assert kinds(work) == {"credit"}
 
 
@@ -93,7 +94,7 @@ def test_names_are_compared_as_people_write_them(text: str, names: list[str], sa
 def test_likely_public_domain_stops_notices_until_a_person_gives_a_reason(inline: SyncRunner, studio: Owner) -> None:
     work = register(inline.services, studio, photograph(1)).work
     assert stopping(work) == []
-    edit(work, Declared(title="A", author="Monet", author_died=1926, rights_statement="Public domain"), by="ann")
+    edit(work, DeclaredWork(title="A", author="Monet", author_died=1926, rights_statement="Public domain"), by="ann")
     assert stopping(Work.objects.get()) == ["term", "dedication"]
     countries = work.remarks.get(kind="term").details["countries"]
     assert "EU" in countries
@@ -101,7 +102,7 @@ def test_likely_public_domain_stops_notices_until_a_person_gives_a_reason(inline
     for one in work.remarks.filter(kind__in=["term", "dedication"]):
         answer(one, by="ann", reason="Our own photograph of it; see the contract.")
     assert stopping(Work.objects.get()) == []
-    edit(work, Declared(title="A", author="Monet", author_died=1926, first_publication="1900"), by="ann")
+    edit(work, DeclaredWork(title="A", author="Monet", author_died=1926, first_publication="1900"), by="ann")
     assert stopping(Work.objects.get()) == ["term"]  # now over in the United States, too
     assert {one.standing for one in terms(Work.objects.get())} == {"over"}
 
@@ -110,7 +111,7 @@ def test_a_change_is_kept_with_what_was_before_and_is_an_entry_of_the_log(inline
     work = register(inline.services, studio, photograph(1)).work
     before = registration_of(work)
     registration = {"office": "USCO", "number": "VA 1", "date": ""}
-    new = Declared(title="Two parrots", author="Ann Lee", registrations=(registration,))
+    new = DeclaredWork(title="Two parrots", author="Ann Lee", registrations=(registration,))
     assert edit(work, new, by="ann", reason="Typing error.", version=0)
     assert not edit(work, new, by="ann")
     change = work.changes.get()
@@ -129,8 +130,8 @@ def test_a_change_is_kept_with_what_was_before_and_is_an_entry_of_the_log(inline
     assert after is not None
     assert after.submission == before.submission  # since when it is registered doesn't change
     with pytest.raises(ConflictError, match="Somebody else has changed"):
-        edit(work, Declared(title="B"), by="bob", version=0)
-    assert declared_of(Work.objects.get()).title == "Two parrots"
+        edit(work, DeclaredWork(title="B"), by="bob", version=0)
+    assert Work.objects.get().declared.title == "Two parrots"
 
 
 @pytest.mark.parametrize(
@@ -139,7 +140,7 @@ def test_a_change_is_kept_with_what_was_before_and_is_an_entry_of_the_log(inline
 def test_what_cannot_be_declared_is_refused(inline: SyncRunner, studio: Owner, wrong: dict[str, object]) -> None:
     work = register(inline.services, studio, photograph(1)).work
     with pytest.raises(WrongUseError):
-        edit(work, Declared(**({"title": "A"} | wrong)), by="ann")  # type: ignore[arg-type]
+        edit(work, DeclaredWork(**({"title": "A"} | wrong)), by="ann")  # type: ignore[arg-type]
     assert not work.changes.exists()
 
 
@@ -148,7 +149,9 @@ def test_a_deposit_record_after_a_change_rests_on_the_entry_of_the_change(inline
 
     work = register(inline.services, studio, photograph(1)).work
     make_deposit(inline.services, work, by="ann")
-    edit(work, Declared(title="Two parrots", created="2020", holder="Heirs of Ann", credit="Ann / Studio"), by="ann")
+    edit(
+        work, DeclaredWork(title="Two parrots", created="2020", holder="Heirs of Ann", credit="Ann / Studio"), by="ann"
+    )
     second = make_deposit(inline.services, Work.objects.get(), by="ann")
     facts = sealed_facts(inline.services, sealed_deposit(inline.services, second))
     assert (second.number, facts.work.title) == (2, "Two parrots")

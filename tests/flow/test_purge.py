@@ -335,7 +335,7 @@ def test_what_lies_aside_and_holds_bytes_that_are_purged_later_is_removed(servic
     beside = services.services.blobs.put(photograph(50))
     visit = Capture.objects.get()
     picture_of_page = services.services.blobs.put(b"a screenshot with " + photograph(50))
-    visit.files = [*visit.files, {"role": "screenshot", "digest": picture_of_page.hex}]
+    visit.files = [*visit.files, {"role": "screenshot", "name": "", "digest": picture_of_page.hex, "size": 1}]
     visit.digests = [*visit.digests, beside.hex]
     visit.save()
     purge(services.services, found, by="Olga", reason="An order of a court.")

@@ -12,6 +12,7 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from registry.db.steps import MAX_ATTEMPTS
 from registry.models import Case, Owner, Report
+from registry.models.fields import KeptFile
 from tests.flow.rows import owner, photograph, register
 from workers.reports.requests import request_report
 from workers.services.wiring import Services
@@ -80,7 +81,7 @@ def test_a_purge_has_a_report_begun_again(inline: SyncRunner, studio: Owner, mon
     report = request_report(studio, preparer="Ann")
     kept = step._kept
 
-    def purged_at_the_end(services: Services, file: MadeFile) -> dict[str, object]:
+    def purged_at_the_end(services: Services, file: MadeFile) -> KeptFile:
         monkeypatch.setattr(step, "_kept", kept)
         Report.objects.filter(pk=report.pk).update(progress={})  # as a purge does
         return kept(services, file)

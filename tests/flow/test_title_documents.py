@@ -10,6 +10,7 @@ from evidence.verdict.result import State
 from evidence.verdict.trust import load_trust
 from evidence.verify.verifier import verify
 from exhibit.digests import Digest
+from exhibit.types import DeclaredWork
 from registry.models import Bundle, Work
 from tests.assets.tampering import files_of, packed, rebagged
 from tests.flow.sealed import asked_bundle
@@ -20,7 +21,7 @@ from workers.evidence.packages import request_package
 from workers.steps.cases.package import make_packages
 from workers.steps.cases.seal import seal_bundles
 from workers.tasks.sync_runner import SyncRunner
-from workers.works.declarations import Declared, attach, detach, edit
+from workers.works.declarations import attach, detach, edit
 
 CONTRACT, SCAN = b"%PDF-1.7 the assignment", b"a scan of the certificate"
 FIRST, SECOND = "data/work/documents/01.pdf", "data/work/documents/03.bin"
@@ -32,7 +33,7 @@ def bundle(inline: SyncRunner) -> Bundle:
     row = asked_bundle(inline)
     work = Work.objects.get()
     registration = {"office": "USCO", "number": "VA 1", "date": "2021-05-31"}
-    declared = Declared(title="Harbour", first_publication="2019-04", registrations=(registration,))
+    declared = DeclaredWork(title="Harbour", first_publication="2019-04", registrations=(registration,))
     edit(work, declared, by="Ann")
     attach(inline.services, work, "Vertrag ü.PDF", CONTRACT, about="Assignment of 2021", by="Ann")
     detach(attach(inline.services, work, "wrong.pdf", b"the wrong one", about="", by="Ann"), by="Ann")

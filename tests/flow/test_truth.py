@@ -13,10 +13,11 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import ServiceMissingError, WrongUseError
 from exhibit.ports import Receipt
+from exhibit.types import Sighting as Seen
 from indexer.picture.spaces import PHASH
 from registry.accounts import scoped
 from registry.crawls import crawling
-from registry.crawls.sightings import NewSighting, keep_sightings
+from registry.crawls.sightings import keep_sightings
 from registry.models import (
     AnchorReceipt,
     Bundle,
@@ -175,7 +176,7 @@ def test_a_picture_that_was_given_up_gets_one_more_try_when_it_is_seen_again(inl
 
 def test_a_sitemap_and_an_import_may_name_what_no_row_can_hold(inline: SyncRunner) -> None:
     planned, epoch = claimed_slice(owner("studio"))
-    odd = NewSighting(
+    odd = Seen(
         page_url=f"http://{'x' * 400}.example/",
         image_url="http://shop.example/a.jpg",
         final_url="",
@@ -187,15 +188,12 @@ def test_a_sitemap_and_an_import_may_name_what_no_row_can_hold(inline: SyncRunne
         response_headers=(("X-Odd", "a\0b\ud800"),),
         peer="y" * 100,
         fetched_at=now(),
-        bytes_came=True,
         found_in="warc",
-        context="",
-        page_title="",
     )
     with transaction.atomic():
         row = crawling.hold_slice(planned.pk, epoch)
         assert row is not None
-        keep_sightings(row, [odd], "")
+        keep_sightings(row, [(odd, "")], "")
     assert Sighting.objects.get().response_headers == [["X-Odd", "a\ufffdb?"]]
 
 

@@ -31,6 +31,7 @@ from registry.models import (
     Watch,
     Webhook,
 )
+from registry.models.fields import KeptFile
 from registry.notifications import mail_choices
 from registry.works.licences import NewLicence, keep_licences
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
@@ -57,9 +58,10 @@ class Scene:
         match_pictures(inline.services, bring(inline.services, planned, epoch, [copy_of(data)]))
         self.case = self.studio.cases.get()
         self.bundle = self.case.bundles.create(number=1)
-        file = {"name": "a.csv", "media_type": "text/csv", "digest": inline.services.blobs.put(b"a").hex, "size": 1}
+        digest = inline.services.blobs.put(b"a").hex
+        file: KeptFile = {"name": "a.csv", "media_type": "text/csv", "digest": digest, "size": 1}
         self.capture = self.case.captures.get()
-        self.capture.files = [file | {"role": "screenshot-boxed"}]
+        self.capture.files = [{**file, "role": "screenshot-boxed"}]
         self.capture.method, self.capture.outcome, self.capture.state = "browser", "captured", "done"
         self.capture.started_at = self.capture.finished_at = now()
         self.capture.save()

@@ -16,7 +16,7 @@ from tests.flow.rows import copy_of, owner, photograph, register
 from tests.site.programs import ROOT, Program, alice, file_of, studio
 from workers.matching import identify as identifying
 from workers.tasks.sync_runner import SyncRunner
-from workers.works.declarations import declared_of, edit
+from workers.works.declarations import edit
 
 __all__ = ["alice", "studio"]
 
@@ -131,7 +131,7 @@ def test_what_somebody_else_declares_at_the_same_moment_stays(
     def meanwhile(execute: Callable[..., Any], sql: str, *how: Any) -> Any:  # noqa: ANN401 - Django's call
         if "COUNT" in sql and "registry_workchange" in sql and not asked:
             asked.append(sql)
-            edit(work, replace(declared_of(work), author="Ann"), by="Ann")
+            edit(work, replace(work.declared, author="Ann"), by="Ann")
         return execute(sql, *how)
 
     with connection.execute_wrapper(meanwhile):

@@ -13,6 +13,7 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from registry.models import Case, LogSubmission, Membership, Owner, Report, Role, Sighting, User
+from registry.models.fields import KeptFile
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.site.browser import PHONE, Site, use_house
 from workers.services.wiring import Services
@@ -201,7 +202,7 @@ def test_a_report_that_is_removed_while_it_is_made_leaves_nothing(desk: Desk, mo
     put = step._kept
     made: list[Digest] = []
 
-    def removed_meanwhile(services: Services, file: MadeFile) -> dict[str, object]:
+    def removed_meanwhile(services: Services, file: MadeFile) -> KeptFile:
         kept = put(services, file)
         made.append(Digest.from_hex(str(kept["digest"])))
         desk.client.post("/o/studio/downloads/reports/1/remove")
@@ -217,9 +218,9 @@ def test_a_report_that_is_removed_while_it_is_made_leaves_nothing(desk: Desk, mo
 
 def test_bytes_that_went_before_they_were_recorded_are_put_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     put = step._kept
-    times: list[dict[str, object]] = []
+    times: list[KeptFile] = []
 
-    def gone_once(services: Services, file: MadeFile) -> dict[str, object]:
+    def gone_once(services: Services, file: MadeFile) -> KeptFile:
         kept = put(services, file)
         if not times:
             services.blobs.remove(Digest.from_hex(str(kept["digest"])))

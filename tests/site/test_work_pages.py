@@ -8,6 +8,7 @@ from django.utils import translation
 
 from desk.texts.cases import decision_in_words
 from exhibit.clock import now
+from exhibit.types import DeclaredWork
 from registry.models import Owner, OwnershipRemark, Work, WorkChange, WorkPicture
 from registry.works import works as searching
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
@@ -24,7 +25,9 @@ __all__ = ["ann", "chromium", "site", "studio"]
 def credited(inline: SyncRunner, of: Owner) -> Work:
     """A work whose file names somebody else."""
     data = signed(1, Artist="Bo Chan", DateTimeOriginal="2020:05:31 10:00:00")
-    return register_work(inline.services, of, data, NewWork("Two parrots", source_name="shoot/parrots.jpg")).work
+    return register_work(
+        inline.services, of, data, NewWork(DeclaredWork(title="Two parrots"), "shoot/parrots.jpg")
+    ).work
 
 
 def typed(**more: str) -> dict[str, str]:
@@ -110,8 +113,10 @@ def test_a_work_that_is_removed_leaves_the_list(ann: Client, inline: SyncRunner,
 
 def test_works_are_found_by_parts_of_words_in_any_language_and_by_number(inline: SyncRunner, studio: Owner) -> None:
     services = inline.services
-    register_work(services, studio, photograph(1), NewWork("Two Parrots", author="Ann Lee", source_name="x/a.jpg"))
-    register_work(services, studio, photograph(2), NewWork("两只鹦鹉", author="陈明"))
+    register_work(
+        services, studio, photograph(1), NewWork(DeclaredWork(title="Two Parrots", author="Ann Lee"), "x/a.jpg")
+    )
+    register_work(services, studio, photograph(2), NewWork(DeclaredWork(title="两只鹦鹉", author="陈明")))
     register(services, owner("agency"), photograph(3), "Two parrots")
 
     def found(words: str, only: str = "") -> list[int]:

@@ -12,7 +12,6 @@ from crawler.formats.lines import (
     PageLine,
     Refusal,
     RefusalLine,
-    Sighting,
     Signals,
     from_json,
     read_lines,
@@ -21,6 +20,7 @@ from crawler.formats.lines import (
 from exhibit.clock import parse_rfc3339
 from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
+from exhibit.types import Sighting
 
 WHEN = parse_rfc3339("2026-01-02T03:04:05.678901Z")
 SIGHTING = Sighting(

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from textwrap import dedent
@@ -12,7 +13,7 @@ import pytest
 from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
 from indexer.calibration.recall import as_plain, measure, recall_of
-from indexer.picture.card import Card, Resize, card_of, plain_card, read_card, space_of
+from indexer.picture.card import Card, Resize, card_of, read_card, space_of
 from indexer.picture.descriptor import BUILT_IN, MODEL, examined, prepared
 from indexer.picture.features import extract, fingerprints
 from indexer.picture.features_file import from_bytes, to_bytes
@@ -108,7 +109,7 @@ def test_a_wrong_card_is_refused_with_a_sentence(wrong: str, sentence: str) -> N
 
 def test_a_card_survives_being_kept_and_names_its_space() -> None:
     card = read_card(CARD)
-    assert card_of(plain_card(card)) == card
+    assert card_of(asdict(card)) == card
     other = space_of(read_card(CARD.replace("[64, 64, 64]", "[64, 64, 65]")), Digest.of(b"x"))
     assert space_of(card, Digest.of(b"x")).parameters != other.parameters
 

@@ -17,9 +17,9 @@ import pytest
 
 import exhibit
 from crawler.formats.job import Job, Limits, Politeness, UserAgent
-from crawler.formats.lines import PageLine, Sighting
+from crawler.formats.lines import PageLine
 from exhibit import ports
-from exhibit.types import Decision, Verification
+from exhibit.types import Decision, Sighting, Verification
 from tests.unit.test_documents_wording import FORBIDDEN
 from workers.configuration import load_config
 from workers.servers.product import services

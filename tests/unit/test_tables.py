@@ -8,11 +8,11 @@ import pytest
 from openpyxl import Workbook
 
 from exhibit.errors import WrongUseError
+from exhibit.types import DeclaredWork
 from workers.works import spreadsheets
 from workers.works.spreadsheets import MAX_BYTES, MAX_UNPACKED
 from workers.works.tables import (
-    DeclaredLicence,
-    DeclaredWork,
+    LicenceLine,
     as_date,
     plain_name,
     read_licences,
@@ -25,7 +25,7 @@ def works(text: str | bytes) -> dict[str, DeclaredWork]:
     return read_works("table.csv", text if isinstance(text, bytes) else text.encode())
 
 
-def licences(text: str) -> list[DeclaredLicence]:
+def licences(text: str) -> list[LicenceLine]:
     return read_licences("table.csv", text.encode())
 
 
@@ -41,8 +41,8 @@ def test_works_are_read_by_file_with_a_byte_order_mark_and_quotes() -> None:
     text = (
         '\ufefffile, title,first_publication,registrations\na.jpg,"One, ""and""\ntwo",1870,USCO|VA 1|2024-05-31;CN|7\n'
     )
-    (one,) = works(text).values()
-    assert (one.file, one.title, one.author, one.first_publication) == ("a.jpg", 'One, "and"\ntwo', "", "1870")
+    ((file, one),) = works(text).items()
+    assert (file, one.title, one.author, one.first_publication) == ("a.jpg", 'One, "and"\ntwo', "", "1870")
     assert one.registrations == (
         {"office": "USCO", "number": "VA 1", "date": "2024-05-31"},
         {"office": "CN", "number": "7", "date": ""},
@@ -88,8 +88,9 @@ def test_a_table_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
 def test_licences_are_read_with_their_works_and_days() -> None:
     text = "works,licensee,domain,valid_from,valid_until,reason\na.jpg; 7 ;,Shop,Shop.Example,2024-01-01,2024-12-31,x\n"
     (one,) = licences(text)
-    assert (one.line, one.works, one.licensee, one.domain) == (2, ("a.jpg", "7"), "Shop", "shop.example")
-    assert (one.valid_from, one.valid_until, one.url_pattern) == (date(2024, 1, 1), date(2024, 12, 31), "")
+    new = one.licence
+    assert (one.line, one.works, new.licensee, new.domain) == (2, ("a.jpg", "7"), "Shop", "shop.example")
+    assert (new.valid_from, new.valid_until, new.url_pattern) == (date(2024, 1, 1), date(2024, 12, 31), "")
 
 
 @pytest.mark.parametrize(
@@ -117,7 +118,7 @@ def test_a_table_is_read_in_whatever_encoding_and_with_whatever_separator_it_was
     encoding: str, separator: str
 ) -> None:
     read = works(LINES.replace(";", separator).replace("\n", "\r\n").encode(encoding))
-    assert [(one.file, one.title, one.author) for one in read.values()] == [
+    assert [(file, one.title, one.author) for file, one in read.items()] == [
         ("鸟.jpg", "两只鹦鹉", "陈明"),
         ("海.jpg", "灯塔，夜晚", "李华"),
     ]
@@ -140,8 +141,8 @@ def test_an_encoding_that_could_be_another_is_refused_and_no_name_is_changed(tex
 
 
 def test_columns_may_have_chinese_names_and_excels_first_line_counts_for_nothing() -> None:
-    (one,) = works("sep=;\n文件名;作品名称;首次发表日期\na.jpg;鸟;2020-05\n".encode()).values()
-    assert (one.file, one.title, one.first_publication) == ("a.jpg", "鸟", "2020-05")
+    ((file, one),) = works("sep=;\n文件名;作品名称;首次发表日期\na.jpg;鸟;2020-05\n".encode()).items()
+    assert (file, one.title, one.first_publication) == ("a.jpg", "鸟", "2020-05")
 
 
 def test_a_workbook_is_read_with_its_days_and_numbers() -> None:
@@ -152,10 +153,12 @@ def test_a_workbook_is_read_with_its_days_and_numbers() -> None:
         ("b.jpg", None, 1999, None),
         ("c.jpg", None, datetime(2020, 5, 31, 10, 20), None),  # noqa: DTZ001
     )
-    first, second, third = works(data).values()
+    read = works(data)
+    first, second, third = read.values()
+    assert list(read)[:2] == ["a.jpg", "b.jpg"]
     assert third.first_publication == "2020-05-31"
-    assert (first.file, first.title, first.first_publication) == ("a.jpg", "12", "2020-05-31")
-    assert (second.file, second.title, second.first_publication) == ("b.jpg", "", "1999")
+    assert (first.title, first.first_publication) == ("12", "2020-05-31")
+    assert (second.title, second.first_publication) == ("", "1999")
 
 
 def test_holder_credit_and_creation_are_declared_too() -> None:
@@ -209,8 +212,8 @@ def test_names_are_compared_as_files_are_named() -> None:
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
 def test_an_utf_16_table_without_a_mark_may_begin_with_chinese_words(encoding: str) -> None:
-    (one,) = works("文件名,作品名称\n鸟.jpg,两只鹦鹉\n".encode(encoding)).values()
-    assert (one.file, one.title) == ("鸟.jpg", "两只鹦鹉")
+    ((file, one),) = works("文件名,作品名称\n鸟.jpg,两只鹦鹉\n".encode(encoding)).items()
+    assert (file, one.title) == ("鸟.jpg", "两只鹦鹉")
 
 
 def test_a_table_may_have_its_most_lines_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,8 +10,9 @@ from exhibit.errors import NotFoundError, WrongUseError
 from registry.cases import history
 from registry.log import audit_log
 from registry.models import BytesState, Case, Owner, Package, Picture, PictureReport, Report, StepState, WorkPicture
+from registry.models.fields import KeptFile
 from workers.cases.purge import purge, touched
-from workers.pictures.kept_files import File, remove_unused
+from workers.pictures.kept_files import remove_unused
 from workers.pictures.picture_usage import bundles_with, cases_with
 from workers.reports.requests import clear_folder
 from workers.services.wiring import Services
@@ -110,6 +111,6 @@ def _let_go_of_copies(services: Services, of: Owner, digest: Digest) -> None:
     remove_unused(services, [file for row in reports for file in row.files if _is_pdf(file)])
 
 
-def _is_pdf(file: File) -> bool:
+def _is_pdf(file: KeptFile) -> bool:
     """Whether a report's file shows pictures."""
     return bool(file["media_type"] == "application/pdf")

@@ -236,8 +236,8 @@ def _read(path: Path) -> str:
 
 def _settle_rows() -> None:
     """What holds for rows that come from elsewhere."""
-    from registry.models import Heartbeat  # noqa: PLC0415
-    from registry.notices import mail  # noqa: PLC0415 - needs Django set up
+    from registry.models import Heartbeat
+    from registry.notices import mail
 
     Heartbeat.objects.all().delete()  # of workers elsewhere
     mail.doubt_waiting()
@@ -245,12 +245,12 @@ def _settle_rows() -> None:
 
 def _begin(config: Config, description: Description) -> tuple[LogState, str]:
     """Bring the schema up to date, and see whether the log is that of the backup."""
-    from workers.database.schema import migrate  # noqa: PLC0415 - sets Django up
+    from workers.database.schema import migrate
 
     migrate()
-    from workers.database.backup import log_state  # noqa: PLC0415
-    from workers.matching.index_upkeep import rebuild_indexes  # noqa: PLC0415
-    from workers.services.wiring import Services  # noqa: PLC0415
+    from workers.database.backup import log_state
+    from workers.matching.index_upkeep import rebuild_indexes
+    from workers.services.wiring import Services
 
     _settle_rows()
     services = Services(config)

@@ -43,13 +43,13 @@ def migrate() -> bool:
 
 def _keep_shipped() -> None:
     """Have the calibration and the network of this version among the rows."""
-    from registry.models import DescriptorModel  # noqa: PLC0415
-    from registry.vectors import calibrations  # noqa: PLC0415 - needs Django set up
+    from registry.models import DescriptorModel
+    from registry.vectors import calibrations
 
     if (shipped := shipped_calibration()) is not None:
         calibrations.keep_shipped(shipped)
     if not DescriptorModel.objects.filter(name=DESCRIPTOR.name, version=DESCRIPTOR.version).exists():
-        from workers.services.descriptors import start_shipped  # noqa: PLC0415 - loads OpenCV, once for each version
+        from workers.services.descriptors import start_shipped  # loads OpenCV, once for each version
 
         start_shipped(Services(load_config()).blobs)
 

@@ -3,7 +3,6 @@
 from exhibit.errors import NotFoundError
 from indexer.draw.pair import Pair
 from registry.models import Match
-from workers.evidence.facts import verification_of
 from workers.services.wiring import Services
 
 
@@ -14,7 +13,7 @@ def pair_of(services: Services, match: Match) -> Pair:
         NotFoundError: it has none, or the bytes of one of them aren't stored any more.
         UnreadablePictureError: one of them can't be decoded within the limits.
     """
-    verification = verification_of(match)
+    verification = match.verification
     if verification.transform is None:
         raise NotFoundError("The two pictures can't be laid on each other.")
     transforms = [verification.transform, *verification.further]

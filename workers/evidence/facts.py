@@ -1,7 +1,7 @@
 """The plain facts of a case, from its rows: what is sealed, and what reports show."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from evidence.bundle.sealing import (
@@ -41,7 +41,6 @@ from evidence.verify.checks.probability import calibration_facts
 from exhibit import __version__
 from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.types import Decision, Matrix, Verification
 from indexer.draw.draw import View
 from indexer.picture.spaces import DESCRIPTOR, PIPELINE
 from registry.crawls import sightings as seen
@@ -300,23 +299,6 @@ def _capture(row: Capture, files: Sequence[ContentFile]) -> CaptureFacts:
     )
 
 
-def verification_of(match: Match) -> Verification:
-    """A match's row as the value that was measured."""
-    kept = {one.name: getattr(match, one.name) for one in fields(Verification)}
-    read = {
-        "decision": Decision(match.decision),
-        "transform": None if match.transform is None else _matrix(match.transform),
-        "reasons": tuple(match.reasons),
-        "further": tuple(_matrix(rows) for rows in match.further),
-    }
-    return Verification(**kept | read)
-
-
-def _matrix(rows: Sequence[Sequence[float]]) -> Matrix:
-    first, second, third = ((float(row[0]), float(row[1]), float(row[2])) for row in rows)
-    return first, second, third
-
-
 def words_of_match(match: Match) -> tuple[str, ...]:
     """A match's row in English sentences."""
     return tuple(sentence % values for sentence, values in said_of_match(match))
@@ -325,11 +307,11 @@ def words_of_match(match: Match) -> tuple[str, ...]:
 def said_of_match(match: Match) -> tuple[Said, ...]:
     """A match's row sentence by sentence, for whichever language."""
     digest = match.calibration
-    return said_of(verification_of(match), None if digest is None else calibrations.named(digest))
+    return said_of(match.verification, None if digest is None else calibrations.named(digest))
 
 
 def _match(match: Match, number: int, places: Sequence[Place]) -> MatchFacts:
-    verification = verification_of(match)
+    verification = match.verification
     aligned = verification.transform is not None
     closely = aligned and number <= ROOM.matches
 

@@ -160,11 +160,11 @@ def _encrypt_secrets(old: bytes, new: bytes) -> int:
     """The same for owners' keys for searches and the secrets of webhooks; what neither opens is as if it weren't."""
     changed = 0
     for model, column in ((SearchKey, "encrypted"), (Webhook, "encrypted_secret")):
-        for pk, present in model._default_manager.order_by("pk").values_list("pk", column):  # noqa: SLF001 - Django's public name
+        for pk, present in model._default_manager.order_by("pk").values_list("pk", column):
             with contextlib.suppress(IntegrityError):
                 again = encrypt_again(bytes(present), old, new)
                 if again != bytes(present):
-                    changed += model._default_manager.filter(pk=pk).update(**{column: again})  # noqa: SLF001 - the same
+                    changed += model._default_manager.filter(pk=pk).update(**{column: again})
     return changed
 
 

@@ -7,6 +7,7 @@ from evidence.documents.phrases import load_phrases
 from evidence.documents.phrases.wording import Wording, zone_named
 from evidence.facts.case import WitnessFacts
 from registry.models import Bundle, Package
+from registry.models.fields import KeptFile
 from workers.evidence.documents import languages_of
 from workers.log.witness_answers import answers_of
 from workers.services.wiring import Services
@@ -39,9 +40,7 @@ def _head(package: Package, made_at: datetime, wording: Wording) -> Iterator[str
         yield wording.say(f"package.{said}", reason=_line(package.reason))
 
 
-def _bundle(
-    bundle: Bundle, file: dict[str, object], witnesses: Sequence[WitnessFacts], wording: Wording
-) -> Iterator[str]:
+def _bundle(bundle: Bundle, file: KeptFile, witnesses: Sequence[WitnessFacts], wording: Wording) -> Iterator[str]:
     case = bundle.case
     assert bundle.seal_digest is not None
     assert bundle.sealed_at is not None

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 from django.db import transaction
 from django.db.models import Exists, Max, OuterRef, QuerySet
@@ -16,6 +15,7 @@ from exhibit.errors import NotFoundError, WrongUseError
 from registry.db import steps
 from registry.log.audit_log import changed
 from registry.models import Bundle, Case, Owner, Package, StepState
+from registry.models.fields import KeptFile
 from workers.pictures.kept_files import remove_unused
 from workers.services.wiring import Services
 
@@ -27,9 +27,6 @@ _UNNAMED = re.compile("[^a-z0-9.]+")
 
 
 Recipient = Package.Recipient
-
-
-File = dict[str, Any]
 
 
 def request_package(owner: Owner, cases: Sequence[int], recipient: str, *, by: str, reason: str = "") -> Package:
@@ -143,7 +140,7 @@ def package_chunks(services: Services, package: Package) -> Iterator[bytes]:
     return zip_chunks(_members(services, package.files))
 
 
-def _members(services: Services, files: Sequence[File]) -> list[Member]:
+def _members(services: Services, files: Sequence[KeptFile]) -> list[Member]:
     return [Member(one["name"], one["size"], one["crc"], _chunks_of(services, one["digest"])) for one in files]
 
 

@@ -10,6 +10,7 @@ from evidence.formats.codec import to_plain
 from exhibit.config.config import Config
 from exhibit.digests import Digest
 from exhibit.entries import EntryType, canonical
+from exhibit.types import Json
 from registry.db.locks import Lock, hold
 from registry.log import audit_log
 from registry.models import LogOpening
@@ -52,7 +53,7 @@ def plain_configuration(config: Config) -> dict[str, Any]:
     return told
 
 
-def _anchor(anchor: Any) -> dict[str, Any]:  # noqa: ANN401 - one of the configuration's tables
+def _anchor(anchor: Json) -> dict[str, Any]:
     """A witness by kind, name and hosts; its addresses may hold a key."""
     hosts = [urlsplit(url).hostname or "" for url in anchor.urls]
     return {"development": anchor.development, "hosts": hosts, "kind": anchor.kind, "name": anchor.name}

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from exhibit.clock import now, rfc3339
 from exhibit.errors import NotFoundError, WrongUseError
 from indexer.calibration.recall import Progress, Recall, as_plain, measure, recall_of
 from indexer.edits import EDITS
-from indexer.picture.card import plain_card, read_card
+from indexer.picture.card import read_card
 from indexer.picture.descriptor import MAX_BYTES, examined
 from indexer.search.folders import files_below
 from registry.log import audit_log
@@ -88,7 +88,7 @@ def add_model(services: Services, file: Path, card: Path, *, by: str = "") -> De
     services.descriptors.refresh()
     digest = services.blobs.put(data)
     new = DescriptorModel(
-        name=told.name, version=told.version, digest=digest, size=len(data), card=plain_card(told)
+        name=told.name, version=told.version, digest=digest, size=len(data), card=asdict(told)
     )  # fmt: skip
     with transaction.atomic():
         kept = descriptors.keep_model(new, found.space)

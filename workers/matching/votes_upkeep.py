@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from exhibit.errors import ExhibitError
+from exhibit.types import Untyped
 from indexer.picture.features import local_fingerprint
 from indexer.picture.local_features import WIDTH
 from indexer.picture.spaces import LOCAL, ROOTSIFT, WORK_PARTS
@@ -134,7 +135,7 @@ def _rows(upto: int) -> Iterator[Works]:
     return (sets_of(batch) for batch in vectors.living(Collection.WORKS, ROOTSIFT, upto, VOTES_PAGE))
 
 
-def _suitable_codec(services: Services, upto: int) -> Any:  # noqa: ANN401 - FAISS has no types
+def _suitable_codec(services: Services, upto: int) -> Untyped:
     """The present codec where it suits the number of works, or one that is trained on a sample of them."""
     works = sum(len(batch) for batch in vectors.living(Collection.WORKS, ROOTSIFT, upto, VOTES_PAGE))
     lists = lists_for(works)

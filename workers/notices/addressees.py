@@ -15,6 +15,7 @@ from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
 from exhibit.network.urls import registrable_domain
 from registry.models import Capture, Crawl, FrontierUrl, Notice, StepState
+from registry.models.fields import KeptFile
 from workers.notices.contents import is_address
 from workers.services.wiring import Services
 
@@ -125,7 +126,7 @@ def _of_captures(services: Services, notice: Notice) -> list[Proposal]:
     return sorted(found.values(), key=lambda one: (not _telling(one.email), not _own(one.email, notice.party)))[:5]
 
 
-def _page(services: Services, files: Sequence[dict[str, str]]) -> str:
+def _page(services: Services, files: Sequence[KeptFile]) -> str:
     digest = next((one["digest"] for one in files if one["role"] == "page"), None)
     if digest is None:
         return ""

@@ -1,7 +1,6 @@
 """Signing a notice, and having it leave: only what a person has read, and exactly that."""
 
 from dataclasses import replace
-from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -12,6 +11,7 @@ from exhibit.entries import canonical
 from exhibit.errors import NotFoundError, WrongUseError
 from registry.accounts import scoped
 from registry.models import Notice, NoticeMail
+from registry.models.fields import KeptFile
 from registry.notices import mail, notices
 from workers.notices.contents import Letter, gaps, items_of, letter
 from workers.notices.paper import notice_pdf
@@ -100,10 +100,10 @@ def _shows_reported(notice: Notice) -> bool:
     return any(cases_with(digest).filter(notice_cases__notice=notice).exists() for digest in reported)
 
 
-def _kept(services: Services, name: str, media_type: str, data: bytes) -> dict[str, Any]:
+def _kept(services: Services, name: str, media_type: str, data: bytes) -> KeptFile:
     return {"name": name, "media_type": media_type, "digest": services.blobs.put(data).hex, "size": len(data)}
 
 
-def keep_mail(services: Services, data: bytes) -> dict[str, Any]:
+def keep_mail(services: Services, data: bytes) -> KeptFile:
     """Keep the exact bytes of a mail that leaves."""
     return _kept(services, MAIL_NAME, "message/rfc822", data)

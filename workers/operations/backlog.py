@@ -59,7 +59,7 @@ def settled(step: Step) -> Q:
 def _counted(step: Step) -> QuerySet[Any, Any]:
     due = Q(state=StepState.TODO) & (Q(not_before=None) | Q(not_before__lte=now()))
     failed = Q(state=StepState.FAILED) & ~settled(step) & ~Q(_dismissed(step.name))
-    rows = step.rows._default_manager.filter(state__in=OPEN).order_by()  # noqa: SLF001 - Django's public name
+    rows = step.rows._default_manager.filter(state__in=OPEN).order_by()
     if step.rows is MailChoice:  # each member has one, whose time may have come long before there was something to tell
         rows, due = rows.filter(Q(state=StepState.FAILED) | mail_choices.with_news()), Q(pk=None)
     return rows.values(step=Value(step.name, CharField())).annotate(
@@ -84,7 +84,7 @@ def held_up() -> dict[str, str]:
 
 
 def _held_up(step: Step) -> QuerySet[Any, Any]:
-    rows = step.rows._default_manager.filter(state=StepState.TODO, held_since__isnull=False)  # noqa: SLF001 - as above
+    rows = step.rows._default_manager.filter(state=StepState.TODO, held_since__isnull=False)
     return rows.order_by().values("error", step=Value(step.name, CharField())).annotate(last=Max("not_before"))
 
 
@@ -130,7 +130,7 @@ def _reasons(step: Step) -> QuerySet[Any, Any]:
 
 
 def _given_up(step: Step) -> QuerySet[Claimable]:
-    return step.rows._default_manager.filter(state=StepState.FAILED).exclude(settled(step))  # noqa: SLF001 - as above
+    return step.rows._default_manager.filter(state=StepState.FAILED).exclude(settled(step))
 
 
 def _dismissed(step: str) -> Exists:

@@ -63,17 +63,17 @@ def _silent_database(config: Config) -> Check:
 def examine_house(config: Config) -> tuple[Check, ...]:
     """What the operator's page says, in English; changes nothing."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
-    import django  # noqa: PLC0415 - a machine without servers is examined without it
-    from django.utils import translation  # noqa: PLC0415
+    import django
+    from django.utils import translation
 
     django.setup()
-    from workers.database.schema import is_behind  # noqa: PLC0415
+    from workers.database.schema import is_behind
 
     if is_behind():
         sentence = "The database is of an earlier version."
         return (Check("schema", ok=False, sentence=sentence, remedy="Bring it up to date: exhibit up"),)
-    from workers.operations import health, status  # noqa: PLC0415
-    from workers.services import wiring  # noqa: PLC0415
+    from workers.operations import health, status
+    from workers.services import wiring
 
     with translation.override(None):
         return tuple(health.checks(status.status_of(wiring.Services(config)), config))
@@ -124,7 +124,7 @@ def _program(name: str, find: Callable[[], Path]) -> Check:
 
 
 def _chinese_font(_config: Config) -> Check:
-    from evidence.documents.typeset.fonts import installed_fonts  # noqa: PLC0415 - typst is loaded where it is needed
+    from evidence.documents.typeset.fonts import installed_fonts  # typst is loaded where it is needed
 
     if installed_fonts().chinese:
         return Check("Chinese font", ok=True, sentence="There is a font with Chinese characters.", needed=False)
@@ -134,7 +134,7 @@ def _chinese_font(_config: Config) -> Check:
 
 
 def _browser(config: Config) -> Check:
-    from evidence.capture.browser.program import OFF, find_browser  # noqa: PLC0415 - the evidence room is loaded where needed
+    from evidence.capture.browser.program import OFF, find_browser
 
     found = find_browser(config.capture_browser)
     well = found.path is not None or config.capture_browser == OFF
@@ -143,8 +143,8 @@ def _browser(config: Config) -> Check:
 
 def _browser_limits(config: Config) -> Check:
     """What holds the browser of captures within its bounds on this machine, and what can't."""
-    from evidence.capture.browser.limits import BrowserLimits  # noqa: PLC0415 - the evidence room is loaded where needed
-    from evidence.capture.browser.program import find_browser  # noqa: PLC0415
+    from evidence.capture.browser.limits import BrowserLimits
+    from evidence.capture.browser.program import find_browser
 
     name = "browser limits"
     if find_browser(config.capture_browser).path is None:
@@ -197,7 +197,7 @@ def _witnesses(config: Config) -> Check:
 
 def _witness(config: Config, given: AnchorConfig) -> Check:
     """Whether an outside witness answers; nothing is stamped and nothing is sent."""
-    from workers.services.anchors import anchor_of  # noqa: PLC0415 - loads the evidence room where it is needed
+    from workers.services.anchors import anchor_of
 
     name = f"witness {given.name}"
     try:

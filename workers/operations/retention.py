@@ -122,7 +122,7 @@ def sweep(services: Services) -> None:
 
 def _remove_ended(model: type[Claimable], folders: Mapping[Path, int]) -> None:
     """Remove the folders whose rows, by primary key, have ended."""
-    rows = model._default_manager.filter(pk__in=folders.values())  # noqa: SLF001 - Django's public name
+    rows = model._default_manager.filter(pk__in=folders.values())
     ended = set(rows.filter(state__in=[StepState.DONE, StepState.FAILED]).values_list("pk", flat=True))
     for path, pk in folders.items():
         if pk in ended:

@@ -2,8 +2,7 @@
 
 import errno
 import logging
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from django.db import transaction
 
@@ -12,21 +11,20 @@ from exhibit.errors import NotFoundError
 from exhibit.files.blobs import FolderBlobStore, blob_store
 from registry.db.locks import Lock, hold
 from registry.models import Package, Report, WithheldFile, WorkAttachment
+from registry.models.fields import KeptFile
 from workers.services.wiring import Services
 
 ASIDE = "withheld"
 """The folder below the data folder where files lie that a purge has set aside: kept, and handed to nobody."""
-File = Mapping[str, Any]
-"""One entry of a row's ``files``: ``digest`` in hexadecimal, among others."""
 
 
-def all_kept(services: Services, files: Sequence[File]) -> bool:
+def all_kept(services: Services, files: Sequence[KeptFile]) -> bool:
     """Whether all bytes are here, held until the end of the transaction that records the files."""
     hold(Lock.FILES)
     return all(Digest.from_hex(one["digest"]) in services.blobs for one in files)
 
 
-def remove_unused(services: Services, files: Sequence[File]) -> None:
+def remove_unused(services: Services, files: Sequence[KeptFile]) -> None:
     """Remove bytes that no row names any more.
 
     Two reports may have the same table, two packages the same bundle, and somebody may have put a report beside a work.

@@ -5,11 +5,13 @@ from typing import Any
 
 from celery.beat import Scheduler
 
+from exhibit.types import Untyped
+
 
 class Rhythm(Scheduler):
     """Sends each entry of the schedule once in its seconds, the first time at once; keeps nothing on the disk."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - Celery's call
+    def __init__(self, *args: Untyped, **kwargs: Untyped) -> None:
         self._next: dict[str, float] = {}
         super().__init__(*args, **kwargs)
 

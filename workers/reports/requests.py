@@ -6,13 +6,14 @@ from pathlib import Path
 from django.db import transaction
 from django.db.models import Max
 
+from evidence.formats.codec import to_plain
 from exhibit.clock import now
 from registry.db import steps
 from registry.log.audit_log import changed
 from registry.models import Owner, Report, StepState
 from workers.pictures.kept_files import remove_unused
 from workers.reports import titles
-from workers.reports.scope import Wanted, check, parameters_of, wanted_of
+from workers.reports.scope import Wanted, check, wanted_of
 from workers.services.wiring import Services
 
 WANTED = Wanted()
@@ -36,7 +37,7 @@ def request_report(owner: Owner, *, preparer: str, title: str = "", wanted: Want
         Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
         number = (owner.reports.aggregate(last=Max("number"))["last"] or 0) + 1
         named = {"preparer": preparer, "title": title or titles.numbered(number, owner.name)}
-        return Report.objects.create(owner=owner, number=number, parameters=named | parameters_of(wanted))
+        return Report.objects.create(owner=owner, number=number, parameters=named | to_plain(wanted))
 
 
 def ask_again(report: Report, *, by: str) -> Report:

@@ -62,16 +62,10 @@ def check(owner: Owner, wanted: Wanted) -> None:
         raise WrongUseError(sentence, hint=_("The number of a work stands on its page."))
 
 
-def parameters_of(wanted: Wanted) -> dict[str, Any]:
-    """What somebody wants, as a report's row keeps it."""
-    plain: dict[str, Any] = to_plain(wanted)
-    return plain
-
-
 def wanted_of(parameters: Mapping[str, Any]) -> Wanted:
     """What a report's row says that somebody wants."""
     kept = {name: parameters[name] for name in ("scope", "formats", "languages") if name in parameters}
-    return from_plain(Wanted, parameters_of(Wanted()) | kept, where="a report's parameters")
+    return from_plain(Wanted, to_plain(Wanted()) | kept, where="a report's parameters")
 
 
 def cases_in(owner: Owner, scope: ReportScope, zone: str) -> QuerySet[Case]:

@@ -1,5 +1,6 @@
 """The networks of one process: which serves, which is being brought into use, by the rows as last looked at."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 from django.db import transaction
@@ -8,7 +9,7 @@ from exhibit.errors import ExhibitError
 from exhibit.files.blobs import blob_store
 from exhibit.ports import BlobStore
 from exhibit.types import Space
-from indexer.picture.card import card_of, plain_card, space_of
+from indexer.picture.card import card_of, space_of
 from indexer.picture.descriptor import BUILT_IN, MODEL, Descriptor, DescriptorFile
 from registry.models import DescriptorChoice, DescriptorModel
 from registry.vectors import descriptors
@@ -114,7 +115,7 @@ def start_shipped(blobs: BlobStore) -> None:
     digest, size = blobs.put_file(MODEL), MODEL.stat().st_size
     with transaction.atomic():
         new = DescriptorModel(
-            name=card.name, version=card.version, digest=digest, size=size, card=plain_card(card), shipped=True
+            name=card.name, version=card.version, digest=digest, size=size, card=asdict(card), shipped=True
         )
         shipped = descriptors.keep_model(new, BUILT_IN.space)
         choice = descriptors.choice_with(shipped)

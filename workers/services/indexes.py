@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from exhibit.errors import ExhibitError, IntegrityError, ServiceMissingError
 from exhibit.machine import machine_fault, tell_once
-from exhibit.types import Metric, Space
+from exhibit.types import Metric, Space, Untyped
 from indexer.picture.local_features import WIDTH
 from indexer.picture.spaces import PHASH, ROOTSIFT
 from indexer.search.candidates import Candidate
@@ -191,7 +191,7 @@ def _damage(folder: Path, space: Space) -> list[str]:
     return check_votes(folder) if space == ROOTSIFT else check_index(space, folder)
 
 
-def make_index(folder: Path, collection: Collection, space: Space, codec: Any = None) -> None:  # noqa: ANN401 - FAISS has no types
+def make_index(folder: Path, collection: Collection, space: Space, codec: Untyped = None) -> None:
     """Make an index from the rows, whatever its folder holds; those who search notice it by themselves."""
     last = vectors.last_change(collection, space)
     if space == ROOTSIFT:

@@ -69,7 +69,7 @@ class Services:
     @cached_property
     def descriptors(self) -> "Descriptors":
         """The networks that describe pictures."""
-        from workers.services.descriptors import Descriptors  # noqa: PLC0415 - loads OpenCV, after the fork
+        from workers.services.descriptors import Descriptors  # loads OpenCV, after the fork
 
         return Descriptors(self.blobs)
 
@@ -80,7 +80,7 @@ class Services:
 
     def features_in(self, descriptor: "Descriptor") -> "FeatureCache":
         """What was measured of registered pictures with a network."""
-        from indexer.search.cache import FeatureCache  # noqa: PLC0415 - loads OpenCV and ONNX Runtime, after the fork
+        from indexer.search.cache import FeatureCache  # loads OpenCV and ONNX Runtime, after the fork
 
         space, folder = descriptor.space.id, self.config.data_dir / "features"
         if space not in self._features:
@@ -90,7 +90,7 @@ class Services:
     @cached_property
     def indexes(self) -> "Indexes":
         """What is searched."""
-        from workers.services.indexes import Indexes  # noqa: PLC0415 - loads FAISS, after the fork
+        from workers.services.indexes import Indexes  # loads FAISS, after the fork
 
         def serving() -> tuple[Space, int]:
             return self.descriptors.serving.space, self.descriptors.serving_row.pk
@@ -100,8 +100,8 @@ class Services:
     @property
     def log(self) -> "Log":
         """The append-only log with its own key, under its present name, which another process may have changed."""
-        from evidence.log.append_only import Log  # noqa: PLC0415 - not every process signs
-        from registry.log.log import PostgresLogStore, origins  # noqa: PLC0415
+        from evidence.log.append_only import Log  # not every process signs
+        from registry.log.log import PostgresLogStore, origins
 
         names = origins() or {self.config.log_origin: None}
         *left, origin = names
@@ -111,7 +111,7 @@ class Services:
 
     @cached_property
     def _log_signer(self) -> Signer:
-        from evidence.log.append_only import log_key  # noqa: PLC0415
+        from evidence.log.append_only import log_key
 
         folder = self.config.data_dir
         return log_key(folder / "secrets" / "log.key", folder / "log.head", self.config.log_origin)
@@ -122,27 +122,27 @@ class Services:
         return tuple(self._anchor(one) for one in self.config.anchors)
 
     def _anchor(self, given: AnchorConfig) -> Anchor:
-        from workers.services.anchors import anchor_of  # noqa: PLC0415 - not every process asks witnesses
+        from workers.services.anchors import anchor_of  # not every process asks witnesses
 
         return anchor_of(given, self.config.allowed_networks, self.user_agent)
 
     @cached_property
     def capturer(self) -> Capturer:
         """Visits pages and keeps what was served."""
-        from evidence.capture.browser.program import find_browser  # noqa: PLC0415
-        from evidence.capture.plain import HttpCapturer  # noqa: PLC0415
+        from evidence.capture.browser.program import find_browser
+        from evidence.capture.plain import HttpCapturer
 
         program = find_browser(self.config.capture_browser).path
         if program is None:
             return HttpCapturer(self.guard, self.user_agent)
-        from evidence.capture.browser.capturer import BrowserCapturer  # noqa: PLC0415 - an optional part
+        from evidence.capture.browser.capturer import BrowserCapturer
 
         return BrowserCapturer(program, self.guard, self.user_agent)
 
     @property
     def user_agent(self) -> str:
         """Who visits, with a contact."""
-        from crawler.formats.job import UserAgent  # noqa: PLC0415
+        from crawler.formats.job import UserAgent
 
         return UserAgent(**contact_fields(self.config.contact)).header()
 
@@ -157,9 +157,9 @@ def contact_fields(contact: str) -> dict[str, str]:
 @cache
 def services() -> Services:
     """The ports of this process, with messages sent through the broker: when the transaction, if any, has ended."""
-    from django.db import transaction  # noqa: PLC0415
+    from django.db import transaction
 
-    from workers.pipeline.celery import queued, send  # noqa: PLC0415 - commands that send nothing do without Celery
+    from workers.pipeline.celery import queued, send  # commands that send nothing do without Celery
 
     def enqueue(step: str, ids: Sequence[int]) -> None:
         transaction.on_commit(partial(send, step, list(ids)))

@@ -1,10 +1,10 @@
 """The workers log as all do, and say that they live: each by a row that its main process renews, whatever it does."""
 
 import contextlib
-from typing import Any
 
 from celery.signals import setup_logging, worker_ready, worker_shutdown
 
+from exhibit.types import Untyped
 from workers.pipeline.steps import release_ended
 
 RELEASE_SECONDS = 5.0
@@ -17,7 +17,7 @@ def _leave_logs(**_: object) -> None:
 
 
 @worker_ready.connect
-def _begin(sender: Any, **_: object) -> None:  # noqa: ANN401 - Celery's consumer
+def _begin(sender: Untyped, **_: object) -> None:
     from registry.db import running  # noqa: PLC0415 - Django is set up by now
 
     name = str(sender.hostname)
@@ -28,13 +28,13 @@ def _begin(sender: Any, **_: object) -> None:  # noqa: ANN401 - Celery's consume
 
 
 @worker_shutdown.connect
-def _end(sender: Any, **_: object) -> None:  # noqa: ANN401 - Celery's worker
+def _end(sender: Untyped, **_: object) -> None:
     from registry.db import running  # noqa: PLC0415
 
     _told(running.ends, str(sender.hostname))
 
 
-def _told(tell: Any, *what: str) -> None:  # noqa: ANN401 - one of the functions above
+def _told(tell: Untyped, *what: str) -> None:
     """Write a row over a connection of its own: the processes that are forked from this one must inherit none."""
     from django.db import Error, connection  # noqa: PLC0415
 

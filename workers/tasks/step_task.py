@@ -8,6 +8,7 @@ from typing import Any
 from celery import Task
 
 from exhibit.logs import logged_as
+from exhibit.types import Untyped
 from workers.pipeline.meter import metered
 from workers.pipeline.steps import STEPS
 
@@ -25,7 +26,7 @@ class StepTask(Task):  # type: ignore[type-arg] # generic in the stubs only
         """The step whose rows it takes, whichever queue its message came through."""
         return str(self.name).rpartition(".")[2].removesuffix("_asked")
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - Celery's call
+    def __call__(self, *args: Untyped, **kwargs: Untyped) -> Untyped:
         """Run it, measured, with log lines that name it and the request that caused it, if one did."""
         step, begun = self._step, time.monotonic()
         request_id = str(self.request.get("request_id") or "")

@@ -4,8 +4,8 @@ import logging
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
+from exhibit.types import Untyped
 from registry.accounts import invitations, sessions
 from registry.db import idempotency, running
 from registry.notifications import events
@@ -20,7 +20,7 @@ from workers.tasks import tick
 from workers.works import uploads
 
 
-def _task_of(name: str) -> Any:  # noqa: ANN401 - Celery's task
+def _task_of(name: str) -> Untyped:
     @app.task(name=f"exhibit.{name}")
     def work(ids: list[int]) -> None:
         STEPS[name.removesuffix("_asked")].work(services(), ids)

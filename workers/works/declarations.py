@@ -1,8 +1,6 @@
 """Changing what is declared of a work, and the documents beside it: each change is in its history and in the log."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from dataclasses import replace
 
 from django.db import transaction
 from django.db.models import Max
@@ -13,6 +11,7 @@ from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import ConflictError, RefusedError, WrongUseError
 from exhibit.plain import one_line, plain
+from exhibit.types import DeclaredWork
 from registry.crawls.sightings import blocked
 from registry.db.locks import Lock, hold
 from registry.log.audit_log import changed
@@ -30,30 +29,7 @@ MAX_ATTACHMENT = 20 * 1024 * 1024
 """Bytes of one attachment."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Declared:
-    """All that an owner declares of a work."""
-
-    title: str
-    author: str = ""
-    author_kind: str = Work.AuthorKind.PERSON
-    author_died: int | None = None
-    holder: str = ""
-    credit: str = ""
-    rights_statement: str = ""
-    created: str = ""
-    first_publication: str = ""
-    medium: str = ""
-    registrations: tuple[dict[str, str], ...] = ()
-
-
-def declared_of(work: Work) -> Declared:
-    """What is declared of a work now."""
-    plain = {one.name: getattr(work, one.name) for one in fields(Declared)}
-    return Declared(**{**plain, "registrations": tuple(work.registrations)})
-
-
-def edit(work: Work, new: Declared, *, by: str, reason: str = "", version: int | None = None) -> bool:
+def edit(work: Work, new: DeclaredWork, *, by: str, reason: str = "", version: int | None = None) -> bool:
     """Change what is declared of a work.
 
     Args:
@@ -79,7 +55,7 @@ def edit(work: Work, new: Declared, *, by: str, reason: str = "", version: int |
                 _("Somebody else has changed this work meanwhile; nothing was saved."),
                 hint=_("Look at it, and change it again."),
             )
-        before, after = _plain(declared_of(row)), _plain(new)
+        before, after = row.declared.columns(), new.columns()
         different = {
             name: {"before": before[name], "after": after[name]} for name in after if before[name] != after[name]
         }
@@ -145,7 +121,7 @@ def detach(attachment: WorkAttachment, *, by: str) -> None:
             changed("work attachment removed", by=by, owner=work.owner, about=about)
 
 
-def _checked(new: Declared) -> Declared:
+def _checked(new: DeclaredWork) -> DeclaredWork:
     """The same with its dates as ISO 8601, and lines that are lines."""
     new = replace(
         new,
@@ -163,11 +139,6 @@ def _checked(new: Declared) -> Declared:
     if new.author_kind not in Work.AuthorKind.values or new.medium not in Work.Medium.values:
         raise WrongUseError(_("That can't be chosen."))
     return replace(new, created=created, first_publication=published)
-
-
-def _plain(declared: Declared) -> dict[str, Any]:
-    said: Mapping[str, Any] = asdict(declared)
-    return {**said, "registrations": list(declared.registrations)}
 
 
 def _first_picture(work: Work) -> Digest:

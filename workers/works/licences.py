@@ -1,7 +1,7 @@
 """Licences as people write them, in a table or in fields, made into what the ledger keeps."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import fields
+from dataclasses import replace
 from datetime import date
 
 from django.utils.translation import gettext as _
@@ -10,7 +10,7 @@ from exhibit.errors import WrongUseError
 from registry.accounts import scoped
 from registry.models import Owner, Work
 from registry.works.licences import NewLicence, checked
-from workers.works.tables import DeclaredLicence, read_licences
+from workers.works.tables import LicenceLine, read_licences
 
 
 def licences_in_table(owner: Owner, name: str, data: bytes) -> list[NewLicence]:
@@ -84,10 +84,9 @@ class _Works:
         return tuple(found)
 
 
-def _of_line(name: str, line: DeclaredLicence, works: _Works) -> NewLicence:
+def _of_line(name: str, line: LicenceLine, works: _Works) -> NewLicence:
     try:
-        said = {one.name: getattr(line, one.name) for one in fields(NewLicence)}
-        return checked(NewLicence(**{**said, "works": works.named(line.works)}))
+        return checked(replace(line.licence, works=works.named(line.works)))
     except WrongUseError as error:
         told = _("%(name)s, line %(line)d: %(problem)s") % {"name": name, "line": line.line, "problem": error.message}
         raise WrongUseError(told, hint=error.hint) from None

@@ -1,7 +1,7 @@
 """Registering a work: its picture is read, measured and kept, and an entry of the log witnesses it."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
@@ -14,6 +14,7 @@ from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import RefusedError
 from exhibit.plain import one_line, plain
+from exhibit.types import DeclaredWork
 from indexer.picture.features import Features, fingerprints, local_fingerprint
 from indexer.picture.spaces import ROOTSIFT, WORK_PARTS
 from registry.crawls.sightings import blocked, keep_pictures
@@ -43,22 +44,16 @@ NEAR_SAME = 10
 
 @dataclass(frozen=True, slots=True)
 class NewWork:
-    """What an owner declares of a work. All may be empty; a work without a title has the name of its file.
+    """A work that is to be registered.
 
-    ``first_publication`` is an ISO 8601 date or as much of it as is known; ``registrations`` are official ones, each
-    with office, number and date. With ``reads_metadata`` the owner declares what the file states wherever nothing else
-    is said.
+    Attributes:
+        declared: of it; without a title it has the name of its file.
+        source_name: of its file.
+        reads_metadata: whether the owner declares what the file states, wherever nothing else is said.
     """
 
-    title: str
-    author: str = ""
-    rights_statement: str = ""
-    first_publication: str = ""
-    registrations: tuple[dict[str, str], ...] = ()
+    declared: DeclaredWork = field(default_factory=DeclaredWork)
     source_name: str = ""
-    created: str = ""
-    credit: str = ""
-    holder: str = ""
     reads_metadata: bool = False
 
 
@@ -80,7 +75,7 @@ class RegistrationResult:
 
 
 def register_work(
-    services: Services, owner: Owner, data: bytes, declared: NewWork, with_it: Callable[[Work], None] = lambda _: None
+    services: Services, owner: Owner, data: bytes, new: NewWork, with_it: Callable[[Work], None] = lambda _: None
 ) -> RegistrationResult:
     """Register one picture as a work.
 
@@ -88,7 +83,7 @@ def register_work(
         services: ports.
         owner: whose work it becomes.
         data: exact bytes of the picture.
-        declared: what is said of it.
+        new: what is said of it.
         with_it: called in the transaction that makes a new work.
 
     Raises:
@@ -96,8 +91,8 @@ def register_work(
         RefusedError: the blocklist names them, or the owner's quota is used up.
         WrongUseError: a date that is declared isn't one.
     """
-    created, published = checked_date(declared.created), checked_date(declared.first_publication)
-    declared = replace(declared, created=created, first_publication=published)
+    created, published = checked_date(new.declared.created), checked_date(new.declared.first_publication)
+    new = replace(new, declared=replace(new.declared, created=created, first_publication=published))
     digest = Digest.of(data)
     if blocked([digest]):
         raise RefusedError("The operator's blocklist names these bytes.", reason="blocked")
@@ -106,9 +101,9 @@ def register_work(
     _check_quota(services, owner, len(data))
     services.descriptors.refresh()
     try:
-        registered = _registered(services, owner, data, declared, with_it)
+        registered = _registered(services, owner, data, new, with_it)
     except SwitchedError:  # measured again with the network that serves now
-        registered = _registered(services, owner, data, declared, with_it)
+        registered = _registered(services, owner, data, new, with_it)
     if registered.new:
         services.enqueue("search", list(registered.work.work_pictures.values_list("pk", flat=True)))
     return registered
@@ -150,12 +145,12 @@ def _told(work: Work, *, new: bool) -> RegistrationResult:
 
 
 def _registered(
-    services: Services, owner: Owner, data: bytes, declared: NewWork, with_it: Callable[[Work], None]
+    services: Services, owner: Owner, data: bytes, new: NewWork, with_it: Callable[[Work], None]
 ) -> RegistrationResult:
     digest = Digest.of(data)
     features = services.features.get(digest, lambda: data)
     stated = stated_by_file(data, features.info.format, services.limits)
-    declared = _completed(declared, stated)
+    new = replace(new, declared=_completed(new, stated))
     services.blobs.put(data)
     marks = find_marks(services, owner, features)
     with transaction.atomic():
@@ -164,7 +159,7 @@ def _registered(
         Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
         if (earlier := work_of(owner, digest)) is not None:  # registered meanwhile, by somebody else of the same owner
             return _told(earlier, new=False)
-        work, near = _keep(services, owner, picture, features, declared, stated)
+        work, near = _keep(services, owner, picture, features, new, stated)
         _keep_marks(work, features, marks)
         if digest not in services.blobs:  # retention may have removed them before their row was locked
             services.blobs.put(data)
@@ -193,10 +188,10 @@ def _check_quota(services: Services, owner: Owner, size: int) -> None:
         )
 
 
-def _completed(declared: NewWork, stated: Mapping[str, Any]) -> NewWork:
+def _completed(new: NewWork, stated: Mapping[str, Any]) -> DeclaredWork:
     """What is declared, with what the file states in the gaps if the owner wishes so."""
-    said = stated if declared.reads_metadata else {}
-    name = PurePosixPath(declared.source_name)
+    said, declared = stated if new.reads_metadata else {}, new.declared
+    name = PurePosixPath(new.source_name)
     return replace(
         declared,
         title=one_line(declared.title or said.get("title") or name.stem) or "–",
@@ -209,7 +204,7 @@ def _completed(declared: NewWork, stated: Mapping[str, Any]) -> NewWork:
 
 
 def _keep(
-    services: Services, owner: Owner, picture: int, features: Features, declared: NewWork, stated: Mapping[str, Any]
+    services: Services, owner: Owner, picture: int, features: Features, new: NewWork, stated: Mapping[str, Any]
 ) -> tuple[Work, set[int]]:
     """The rows of a new work, its fingerprints and index changes, and its log entry, in this transaction.
 
@@ -219,8 +214,6 @@ def _keep(
     digest = features.digest
     moment = now()  # behind the locks: of two who register the same picture, the first has the earlier time
     number = (owner.works.aggregate(last=Max("number"))["last"] or 0) + 1
-    said = {**asdict(declared), "registrations": list(declared.registrations)}
-    del said["reads_metadata"]
     Picture.objects.filter(pk=picture).update(
         format=features.info.format,
         width=features.info.width,
@@ -236,7 +229,8 @@ def _keep(
         registered_at=moment,
         low_information=list(features.low_information),
         metadata=dict(stated),
-        **said,
+        source_name=new.source_name,
+        **new.declared.columns(),
     )
     work.registration = work.declaration = add_picture(work, picture, digest, moment)
     work.save(update_fields=["registration", "declaration"])

@@ -6,10 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from django.utils.translation import gettext as _
 
 from exhibit.errors import WrongUseError
+from exhibit.types import DeclaredWork
+from registry.works.licences import NewLicence
 from workers.works.spreadsheets import MAX_BYTES, read_lines
 
 WORK_COLUMNS = {
@@ -17,6 +20,8 @@ WORK_COLUMNS = {
     "rights": 10_000, "registrations": 10_000,
 }  # fmt: skip
 """Columns, and how many characters a field may have."""
+_DECLARED = {**{column: column for column in WORK_COLUMNS if column != "file"}, "rights": "rights_statement"}
+"""The columns, and what each is of a declared work."""
 LICENCE_COLUMNS = {
     "works": 10_000, "licensee": 300, "domain": 253, "url_pattern": 1_000, "account": 200, "territories": 1_000,
     "valid_from": 40, "valid_until": 40, "reason": 10_000,
@@ -48,34 +53,18 @@ _CLOCK = re.compile(r"[ T]\d{1,2}:\d{2}(:\d{2})?$")
 
 
 @dataclass(frozen=True, slots=True)
-class DeclaredWork:
-    """One line about a file: what its owner declares. Empty where nothing is said."""
+class LicenceLine:
+    """One permitted use as a table describes it.
 
-    file: str
-    title: str
-    author: str
-    first_publication: str
-    rights: str
-    registrations: tuple[dict[str, str], ...]
-    holder: str = ""
-    credit: str = ""
-    created: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class DeclaredLicence:
-    """One permitted use; ``works`` holds file names or numbers and is empty for all works."""
+    Attributes:
+        line: its number in the file.
+        works: names of files or numbers; empty for all works.
+        licence: all else that is said.
+    """
 
     line: int
     works: tuple[str, ...]
-    licensee: str
-    domain: str
-    url_pattern: str
-    valid_from: date | None
-    valid_until: date | None
-    reason: str
-    account: str
-    territories: tuple[str, ...]
+    licence: NewLicence
 
 
 def table_bytes(path: Path) -> bytes:
@@ -100,27 +89,29 @@ def read_works(name: str, data: bytes) -> dict[str, DeclaredWork]:
     """
     lines: dict[str, int] = {}
 
-    def read(line: int, row: Mapping[str, str]) -> DeclaredWork:
+    def read(line: int, row: Mapping[str, str]) -> tuple[str, DeclaredWork]:
         file = plain_name(row["file"])
         if (earlier := lines.setdefault(file, line)) != line:
             raise WrongUseError(_("%(file)s stands in line %(line)d already.") % {"file": file, "line": earlier})
-        return DeclaredWork(
-            file=file,
-            title=row["title"],
-            author=row["author"],
-            first_publication=checked_date(row["first_publication"]),
-            rights=row["rights"],
-            registrations=tuple(_registrations(row["registrations"])),
-            holder=row["holder"],
-            credit=row["credit"],
-            created=checked_date(row["created"]),
-        )
+        dates = {column: checked_date(row[column]) for column in ("first_publication", "created")}
+        return file, declared_in({**row, **dates, "registrations": _registrations(row["registrations"])})
 
-    read_so_far = read_lines(name, data, WORK_COLUMNS, needed="file", aliases=WORK_ALIASES, read=read)
-    return {one.file: one for one in read_so_far}
+    return dict(read_lines(name, data, WORK_COLUMNS, needed="file", aliases=WORK_ALIASES, read=read))
 
 
-def read_licences(name: str, data: bytes) -> list[DeclaredLicence]:
+def declared_in(line: Mapping[str, Any]) -> DeclaredWork:
+    """What a line declares, by the names of the columns."""
+    said = {name: line[column] for column, name in _DECLARED.items() if column in line}
+    return DeclaredWork(**{**said, "registrations": tuple(line["registrations"])})
+
+
+def line_of(file: str, declared: DeclaredWork) -> dict[str, Any]:
+    """The line that declares it of a file, as plain data; :func:`declared_in` reads it."""
+    said = declared.columns()
+    return {"file": file, **{column: said[name] for column, name in _DECLARED.items()}}
+
+
+def read_licences(name: str, data: bytes) -> list[LicenceLine]:
     """Read a table of licences, CSV or XLSX.
 
     Raises:
@@ -176,16 +167,14 @@ def checked_date(text: str) -> str:
     return read
 
 
-def _licence(line: int, row: Mapping[str, str]) -> DeclaredLicence:
+def _licence(line: int, row: Mapping[str, str]) -> LicenceLine:
     if not (row["domain"] or row["url_pattern"]):
         text = _("neither a domain nor a url_pattern is given.")
         raise WrongUseError(text, hint=_("A licence names where the use is permitted."))
     first, last = (_day(row[column]) for column in ("valid_from", "valid_until"))
     if first and last and last < first:
         raise WrongUseError(_("valid_until is before valid_from."))
-    return DeclaredLicence(
-        line=line,
-        works=tuple(filter(None, (one.strip() for one in row["works"].split(";")))),
+    licence = NewLicence(
         licensee=row["licensee"],
         domain=row["domain"].lower(),
         url_pattern=row["url_pattern"],
@@ -193,13 +182,19 @@ def _licence(line: int, row: Mapping[str, str]) -> DeclaredLicence:
         valid_until=last,
         reason=row["reason"],
         account=row["account"],
-        territories=tuple(filter(None, (one.strip() for one in row["territories"].split(";")))),
+        territories=_parts(row["territories"]),
     )
+    return LicenceLine(line, _parts(row["works"]), licence)
+
+
+def _parts(text: str) -> tuple[str, ...]:
+    """What stands between semicolons."""
+    return tuple(filter(None, (one.strip() for one in text.split(";"))))
 
 
 def _registrations(text: str) -> Iterator[dict[str, str]]:
     """Official registrations, several with ``;`` between."""
-    for part in filter(None, (piece.strip() for piece in text.split(";"))):
+    for part in _parts(text):
         found = registration(part)
         if found is None:
             said = _("“%(given)s” isn't a registration.") % {"given": part[:100]}

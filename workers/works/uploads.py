@@ -25,7 +25,7 @@ from workers.pipeline.steps import MAX_MESSAGES
 from workers.services.disk import disk_is_full
 from workers.services.wiring import Services
 from workers.works.registration import room_left
-from workers.works.tables import DeclaredWork, plain_name, read_works
+from workers.works.tables import line_of, plain_name, read_works
 
 MAX_FILES = 100_000
 """Files of one upload."""
@@ -123,7 +123,7 @@ def begin(owner: Owner, declared: Declaration, *, by: str, table: tuple[str, byt
             started_at=now(),
             **asdict(declared),
         )
-        rows = (UploadLine(upload=upload, file=one.file, declared=_plain(one)) for one in lines.values())
+        rows = (UploadLine(upload=upload, file=file, declared=line_of(file, one)) for file, one in lines.items())
         UploadLine.objects.bulk_create(rows, batch_size=1000)
     return upload
 
@@ -253,10 +253,6 @@ def forget(services: Services, digest: Digest) -> None:
 
 def _rooms(services: Services) -> Path:
     return services.config.data_dir / "uploads"
-
-
-def _plain(one: DeclaredWork) -> dict[str, object]:
-    return {**asdict(one), "registrations": list(one.registrations)}
 
 
 def _refused(upload: Upload, name: str, size: int, digest: Digest | None, reason: str) -> UploadFile:

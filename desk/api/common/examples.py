@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from exhibit.types import Json
+
 DAY = "2026-11-20"
 FORMATS = {"date": DAY, "date-time": f"{DAY}T12:00:00.000000Z"}
 PLAIN: dict[str, Any] = {"string": "", "integer": 0, "number": 0.0, "boolean": False, "null": None}
@@ -45,7 +47,7 @@ USUAL: dict[str, Any] = {
 Schema = Mapping[str, Any]
 
 
-def example_of(schema: Schema, named: Mapping[str, Schema], field: str = "") -> Any:  # noqa: ANN401 - JSON
+def example_of(schema: Schema, named: Mapping[str, Schema], field: str = "") -> Json:
     """An example of what a schema describes: its own, its default, its first choice, or one of its parts.
 
     Args:
@@ -60,7 +62,7 @@ def example_of(schema: Schema, named: Mapping[str, Schema], field: str = "") -> 
     return said[0] if said else _made(schema, named, field)
 
 
-def _made(schema: Schema, named: Mapping[str, Schema], field: str) -> Any:  # noqa: ANN401 - JSON
+def _made(schema: Schema, named: Mapping[str, Schema], field: str) -> Json:
     if "anyOf" in schema:
         return None if {"type": "null"} in schema["anyOf"] else example_of(schema["anyOf"][0], named, field)
     if schema["type"] == "object":

@@ -1,6 +1,6 @@
 """Files that come and go: each that is taken away is an entry of the log first."""
 
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from django.http import FileResponse, HttpResponse
 from django.http.response import HttpResponseBase
@@ -9,6 +9,7 @@ from ninja import UploadedFile
 from desk.api.common.auth import Call, of
 from exhibit.errors import RefusedError
 from exhibit.pictures.decode import Limits
+from exhibit.types import Json
 from registry.log.audit_log import Evidence, Way, accessed
 
 SANDBOX = "default-src 'none'; sandbox"
@@ -27,7 +28,7 @@ def picture_in(file: UploadedFile, limits: Limits) -> bytes:
     return data
 
 
-def taken(request: Call, what: Evidence, **about: Any) -> None:  # noqa: ANN401 - JSON values
+def taken(request: Call, what: Evidence, **about: Json) -> None:
     """Put into the log that the caller takes evidence away."""
     accessed(what, Way.TAKEN, of(request), by=request.auth.by, **about)
 

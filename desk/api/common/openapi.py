@@ -7,6 +7,7 @@ from typing import Any
 from desk.api.common.examples import example_of
 from desk.api.common.problems import MEDIA_TYPE
 from desk.schemas.base import Problem
+from exhibit.types import Untyped
 
 FOR_ALL = (
     HTTPStatus.BAD_REQUEST,
@@ -39,7 +40,7 @@ def is_file(field: Mapping[str, Any]) -> bool:
     return "binary" in (field.get("format"), field.get("items", {}).get("format"))
 
 
-def described(document: Any) -> Any:  # noqa: ANN401 - ninja's document is a dict of anything
+def described(document: Untyped) -> Untyped:
     """Complete the document."""
     schemas = document["components"].setdefault("schemas", {})
     problem = Problem.model_json_schema(ref_template=TEMPLATE)

@@ -14,6 +14,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from exhibit.errors import ConflictError, ExhibitError, NotFoundError, RefusedError, ServiceMissingError, WrongUseError
 from exhibit.plain import plain
+from exhibit.types import Json, Untyped
 
 MEDIA_TYPE = "application/problem+json"
 ROOT = "/api/"
@@ -40,12 +41,12 @@ class Problem(Exception):  # noqa: N818 - the name of the standard
         more: further members of the document, JSON values.
     """
 
-    def __init__(self, status: int, detail: str, headers: dict[str, str] | None = None, **more: Any) -> None:  # noqa: ANN401 - JSON
+    def __init__(self, status: int, detail: str, headers: dict[str, str] | None = None, **more: Json) -> None:
         super().__init__(detail)
         self.status, self.detail, self.headers, self.more = status, detail, headers or {}, more
 
 
-def problem(status: int, detail: str = "", headers: dict[str, str] | None = None, **more: Any) -> HttpResponse:  # noqa: ANN401 - JSON
+def problem(status: int, detail: str = "", headers: dict[str, str] | None = None, **more: Json) -> HttpResponse:
     """The answer that states a problem."""
     document = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}
     document |= {"detail": detail or _DETAILS.get(status, "")}
@@ -91,7 +92,7 @@ def tell_problems(api: NinjaAPI) -> None:
         api.add_exception_handler(kind, partial(_answered, answer))
 
 
-def _answered(answer: Callable[[Any], HttpResponse], _: HttpRequest, error: Any) -> HttpResponse:  # noqa: ANN401 - ninja's call
+def _answered(answer: Callable[[Any], HttpResponse], _: HttpRequest, error: Untyped) -> HttpResponse:
     return answer(error)
 
 

@@ -21,6 +21,7 @@ from desk.schemas import requests
 from desk.schemas import works as schemas
 from desk.schemas.base import Piece
 from exhibit.digests import Digest
+from exhibit.types import DeclaredWork
 from registry.accounts import scoped
 from registry.log.audit_log import Evidence
 from registry.models import Deposit, Work
@@ -100,14 +101,13 @@ def add_work(request: Call, owner: str, declared: Form[Declared], file: File[Upl
     services = wiring.services()
     check_disk(services)
     data = picture_in(file, services.limits)
-    new = NewWork(
-        declared.title.strip(),
+    said = DeclaredWork(
+        title=declared.title.strip(),
         author=declared.author,
         rights_statement=declared.rights,
         first_publication=declared.first_publication,
-        source_name=plain_name(str(file.name)),
     )
-    made = register_work(services, of(request), data, new)
+    made = register_work(services, of(request), data, NewWork(said, plain_name(str(file.name))))
     row = schemas.with_pictures(Work.objects.filter(pk=made.work.pk)).get()
     return JsonResponse({**schemas.work(row), "new": made.new}, status=201 if made.new else 200)
 
@@ -124,7 +124,7 @@ def change_work(request: Call, owner: str, number: int, new: Changes) -> JsonRes
     row = scoped.work(of(request), number)
     version = row.changes.count() if new.version is None else new.version
     row.refresh_from_db()  # behind the count: whatever somebody changes from now on conflicts, and isn't lost
-    declared = replace(declaring.declared_of(row), **_anew(new))
+    declared = replace(row.declared, **_anew(new))
     declaring.edit(row, declared, by=request.auth.by, reason=new.reason, version=version)
     return JsonResponse(schemas.full_work(scoped.work(of(request), number)))
 

@@ -9,6 +9,7 @@ from desk.cli.common.frame import examples, json_option, open_desk, owner_option
 from desk.cli.common.show import counted, listed, moment, say
 from desk.schemas.rows import fields
 from exhibit.errors import NotFoundError, WrongUseError
+from exhibit.types import Untyped
 
 if TYPE_CHECKING:
     from registry.log.keys import AnyKey
@@ -103,7 +104,7 @@ def add_key(*, name: str, file: Path, owner: str | None) -> None:
 @click.argument("file", type=click.File("w", encoding="utf-8"))
 @click.option("--owner", metavar="OWNER", help="Only those of this owner.")
 @click.option("--label", default="", metavar="TEXT", help="Words that results then show beside these keys.")
-def export_keys(*, file: Any, owner: str | None, label: str) -> None:  # noqa: ANN401 - click's lazy file
+def export_keys(*, file: Untyped, owner: str | None, label: str) -> None:
     """Write the public keys into FILE (- for standard output), as the field `keys` of a trust list takes them."""
     desk = open_desk()
     import json
@@ -118,7 +119,7 @@ def export_keys(*, file: Any, owner: str | None, label: str) -> None:  # noqa: A
     _tell_written(file)
 
 
-def _tell_written(file: Any) -> None:  # noqa: ANN401 - click's lazy file
+def _tell_written(file: Untyped) -> None:
     if file.name not in {"-", "<stdout>"}:
         say(f"Written to {file.name}.")
 
@@ -126,7 +127,7 @@ def _tell_written(file: Any) -> None:  # noqa: ANN401 - click's lazy file
 @key_command.command("certificate", epilog=examples("exhibit key certificate studio.pem --owner studio-example"))
 @click.argument("file", type=click.File("wb"))
 @owner_option
-def write_certificate(*, file: Any, owner: str | None) -> None:  # noqa: ANN401 - click's lazy file
+def write_certificate(*, file: Untyped, owner: str | None) -> None:
     """Write the certificate of an owner's key for PDF signatures into FILE as PEM, for readers that are to trust it."""
     desk = open_desk()
     from cryptography.hazmat.primitives.serialization import Encoding

@@ -13,6 +13,7 @@ from desk.cli.common.show import echo_json, listed, moment, say, short
 from desk.cli.common.wait import work_until_made
 from exhibit.clock import parse_rfc3339
 from exhibit.digests import Digest
+from exhibit.types import Untyped
 
 if TYPE_CHECKING:
     from workers.reports.scope import Wanted
@@ -68,7 +69,7 @@ def report_command() -> None:
     help="Of the PDF; those of the installation by default.",
 )
 @json_option
-def make_report(*, owner: str | None, out: Path, title: str, as_json: bool, **limits: Any) -> None:  # noqa: ANN401
+def make_report(*, owner: str | None, out: Path, title: str, as_json: bool, **limits: Untyped) -> None:
     """Make a report, over all cases that weren't cleared if nothing limits it, and write its files into a folder."""
     folder = made_folder(out)
     desk = open_desk()

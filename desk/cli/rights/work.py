@@ -12,11 +12,11 @@ from desk.cli.common.output import made_folder, out_option, written_whole
 from desk.cli.common.show import counted, echo_json, fields, listed, moment, note, say, short, size, tracked
 from exhibit.clock import parse_rfc3339
 from exhibit.errors import ExitCode, RefusedError, WrongUseError
+from exhibit.types import DeclaredWork
 
 if TYPE_CHECKING:
     from registry.models import Owner, Work
     from workers.works.registration import NewWork, RegistrationResult
-    from workers.works.tables import DeclaredWork
 
 
 LINES_SHOWN = 20
@@ -114,12 +114,12 @@ def _shapes(registered: "Sequence[tuple[str, RegistrationResult]]") -> list[dict
 
 
 def _new_work(one: Given, declared: "Mapping[str, DeclaredWork]", *, metadata: bool) -> "NewWork":
-    from workers.steps.matching.register import new_work
+    from workers.works.registration import NewWork
     from workers.works.tables import plain_name
 
     name = plain_name(one.name)
     line = declared.get(name) or declared.get(plain_name(one.path.name))
-    return new_work(line, source_name=name, reads_metadata=metadata)
+    return NewWork(line or DeclaredWork(), name, metadata)
 
 
 def _tell(works: Sequence[Mapping[str, Any]], failed: Sequence[Mapping[str, Any]], without_file: Sequence[str]) -> None:

@@ -15,6 +15,7 @@ from desk.cli.watching import watch_options as options
 from desk.cli.watching.periods import period, shown
 from exhibit.clock import parse_rfc3339
 from exhibit.errors import ExitCode, WrongUseError
+from exhibit.types import Json
 
 if TYPE_CHECKING:
     from registry.models import Crawl, Watch
@@ -45,7 +46,7 @@ def watch_command() -> None:
 )
 @options.limit_options
 @json_option
-def add_watch(**given: Any) -> None:  # noqa: ANN401 - many options, each checked above
+def add_watch(**given: Json) -> None:
     """Add the watch NAME over one or more sources. Its first run comes after one period, or by exhibit watch run.
 
     Only pages of the given sites are followed; pictures may lie anywhere. Pages of a list are visited alone, unless
@@ -104,7 +105,7 @@ def add_watch(**given: Any) -> None:  # noqa: ANN401 - many options, each checke
 @click.option("--every", type=period, metavar="PERIOD", help="How often it runs: 30m, 24h, 7d.")
 @options.limit_options
 @json_option
-def edit_watch(**given: Any) -> None:  # noqa: ANN401 - many options, each checked above
+def edit_watch(**given: Json) -> None:
     """Change the watch NAME; what isn't named stays as it is, and so does what it has seen.
 
     Places are added and, with --remove, taken off; a run that is under way ends when one is taken off.

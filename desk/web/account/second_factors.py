@@ -1,7 +1,5 @@
 """allauth's forms of second factors: labels in the reader's language, and codes that are good once."""
 
-from typing import Any
-
 from allauth.core.internal.cryptokit import normalize_user_code
 from allauth.mfa import app_settings
 from allauth.mfa.adapter import get_adapter
@@ -12,6 +10,7 @@ from django.core.cache import cache
 from django.forms import Form
 from django.utils.translation import gettext_lazy as _
 
+from exhibit.types import Untyped
 from registry.models import User
 
 
@@ -41,7 +40,7 @@ class CodeAgain(_Once, ReauthenticateForm):
 
 
 class _Named(Form):
-    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - allauth's
+    def __init__(self, *args: Untyped, **kwargs: Untyped) -> None:
         super().__init__(*args, **kwargs)
         self.fields["name"].label = _("Name, by which you know it")
 

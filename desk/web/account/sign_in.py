@@ -22,6 +22,7 @@ from django.utils.translation import gettext as _
 
 from desk.web.middleware.requests import whole_address
 from exhibit.errors import IntegrityError
+from exhibit.types import Untyped
 from registry.accounts import invitations
 from registry.models import Invitation, User
 
@@ -57,7 +58,7 @@ class Accounts(DefaultAccountAdapter):
         made = urlsplit(super().get_reset_password_from_key_url(key))
         return whole_address(self.request, made.path)
 
-    def get_email_confirmation_url(self, request: HttpRequest, emailconfirmation: Any) -> str:  # noqa: ANN401 - allauth's
+    def get_email_confirmation_url(self, request: HttpRequest, emailconfirmation: Untyped) -> str:
         """The link in a mail, as above."""
         return whole_address(request, reverse("account_confirm_email", args=[emailconfirmation.key]))
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec
+from typing import Concatenate, ParamSpec
 
 from allauth.account.decorators import reauthentication_required
 from django.contrib.auth.decorators import login_required
@@ -13,6 +13,7 @@ from django.views.decorators.cache import never_cache
 from exhibit.clock import now
 from exhibit.errors import NotFoundError
 from exhibit.plain import plain
+from exhibit.types import Json
 from registry.accounts import scoped
 from registry.accounts.people import is_operator
 from registry.log.audit_log import Evidence, Way, accessed
@@ -105,7 +106,7 @@ def manages(request: HttpRequest, owner: Owner) -> bool:
     return request.user.memberships.filter(owner=owner, role=Role.OWNER).exists()
 
 
-def takes(request: HttpRequest, what: Evidence, owner: Owner, **about: Any) -> None:  # noqa: ANN401 - JSON values
+def takes(request: HttpRequest, what: Evidence, owner: Owner, **about: Json) -> None:
     """Put into the log that the person takes evidence away; asking for its headers alone takes nothing."""
     if request.method == "GET":
         accessed(what, Way.TAKEN, owner, by=request.user.get_username(), **about)

@@ -20,6 +20,7 @@ from exhibit.errors import NotFoundError
 from registry.accounts import scoped
 from registry.log.audit_log import Evidence
 from registry.models import Bundle, Owner, Package
+from registry.models.fields import KeptFile
 from workers.evidence import packages as packing
 from workers.log.witness_answers import Answer, answers_of
 from workers.log.witnessed import Witnessed, witnessed
@@ -40,7 +41,7 @@ class Line:
     bundle: Bundle
     said: tuple[str, ...]
     counted: Witnessed
-    file: dict[str, object] | None = None
+    file: KeptFile | None = None
 
 
 @member_page
@@ -72,12 +73,12 @@ def bundles(request: HttpRequest, owner: Owner) -> HttpResponse:
     return show(request, owner, "web/bundles.html", values)
 
 
-def _lines(rows: list[Bundle], files: dict[object, dict[str, object]] | None = None) -> list[Line]:
+def _lines(rows: list[Bundle], files: dict[int, KeptFile] | None = None) -> list[Line]:
     answers, moment = answers_of(rows), now()
     return [_line(row, answers[row.pk], moment, (files or {}).get(row.pk)) for row in rows]
 
 
-def _line(row: Bundle, answers: tuple[Answer, ...], moment: datetime, file: dict[str, object] | None) -> Line:
+def _line(row: Bundle, answers: tuple[Answer, ...], moment: datetime, file: KeptFile | None) -> Line:
     counted = witnessed([one.facts for one in answers], settings.CONFIG.witnesses_needed)
     return Line(row, tuple(said_by(one, moment) for one in answers), counted, file)
 

@@ -15,6 +15,7 @@ from psycopg import errors
 
 from desk.texts.sentences import in_words
 from exhibit.machine import DATABASE_SILENT, machine_fault
+from exhibit.types import Untyped
 
 SECONDS_FOR_STATEMENT = 15.0
 """For so long a page waits for one answer of the database; none takes so long unless the database is frozen."""
@@ -36,12 +37,14 @@ def limit_statements() -> None:
     connection_created.connect(_limit, dispatch_uid="desk.web.middleware.failures")
 
 
-def _limit(*, connection: Any, **_: object) -> None:  # noqa: ANN401 - Django's signal
+def _limit(*, connection: Untyped, **_: object) -> None:
     raw: psycopg.Connection[Any] = connection.connection
     raw.wait = partial(_waited, raw, raw.wait)  # type: ignore[method-assign]  # psycopg has no setting for it
 
 
-def _waited(raw: "psycopg.Connection[Any]", usual: Callable[..., Any], generator: Any, interval: float = 0.1) -> Any:  # noqa: ANN401 - psycopg's call
+def _waited(
+    raw: "psycopg.Connection[Any]", usual: Callable[..., Any], generator: Untyped, interval: float = 0.1
+) -> Untyped:
     try:
         return usual(generator, interval=interval, timeout=SECONDS_FOR_STATEMENT)
     except errors._WaitTimeout as error:  # noqa: SLF001 - the only name it has

@@ -13,6 +13,7 @@ from desk.texts.sentences import in_words
 from desk.web.common.access import number_in, said, takes
 from desk.web.common.pages import Telling, decider_form, decider_post, member_page, show
 from exhibit.errors import ExhibitError, NotFoundError, WrongUseError
+from exhibit.types import DeclaredWork
 from registry.accounts import scoped
 from registry.log.audit_log import Evidence
 from registry.models import Owner, Work
@@ -125,7 +126,7 @@ def remove(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
 
 
 def _present(row: Work, *, fill: bool) -> dict[str, Any]:
-    declared = declaring.declared_of(row)
+    declared = row.declared
     shown: dict[str, Any] = {name: getattr(declared, name) for name in declared.__dataclass_fields__}
     shown["author_died"] = declared.author_died or ""
     shown["registrations"] = "\n".join(
@@ -139,10 +140,10 @@ def _present(row: Work, *, fill: bool) -> dict[str, Any]:
 
 
 def _typed(request: HttpRequest) -> dict[str, Any]:
-    return {name: request.POST.get(name, "") for name in declaring.Declared.__dataclass_fields__}
+    return {name: request.POST.get(name, "") for name in DeclaredWork.__dataclass_fields__}
 
 
-def _declared(request: HttpRequest) -> declaring.Declared:
+def _declared(request: HttpRequest) -> DeclaredWork:
     typed = {name: said(text) for name, text in _typed(request).items()}
     died = typed["author_died"]
     if died and not (died.isascii() and died.isdecimal() and len(died) <= 4):
@@ -153,7 +154,7 @@ def _declared(request: HttpRequest) -> declaring.Declared:
     if wrong is not None:
         text = _("“%(given)s” isn't a registration. Write office | number | date, the date may be left out.")
         raise WrongUseError(text % {"given": wrong[:100]})
-    return declaring.Declared(
+    return DeclaredWork(
         title=typed["title"][:500],
         author=typed["author"][:300],
         author_kind=typed["author_kind"] or Work.AuthorKind.PERSON,

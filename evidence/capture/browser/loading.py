@@ -10,6 +10,7 @@ from playwright.async_api import Error
 
 from evidence.capture.browser.limits import BrowserLimits
 from evidence.capture.browser.traffic import Traffic
+from exhibit.types import Untyped
 
 if TYPE_CHECKING:
     from playwright.async_api import Page
@@ -91,7 +92,7 @@ async def wall_signs(page: "Page") -> list[str]:
     return [sign for sign in SIGNS if sign in said] if isinstance(said, list) else []
 
 
-async def _asked(question: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401 - whatever a page's script says
+async def _asked(question: Coroutine[Any, Any, Any]) -> Untyped:
     """The answer of the page, or ``None`` when it gives none in time."""
     try:
         return await asyncio.wait_for(question, ANSWER_SECONDS)

@@ -1,6 +1,6 @@
 """What came of a visit with a browser, as the outcome, a sentence, and plain data for the record."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from evidence.capture.browser.shots import Shots
@@ -96,7 +96,7 @@ def rendered(seen: Seen) -> dict[str, Any]:
         "window": [WIDTH, HEIGHT],
         "height": shots.height,
         "screenshot_is_cut": shots.cut,
-        "image_places": [one.plain() for one in shots.places],
+        "image_places": [asdict(one) for one in shots.places],
         "boxed_screenshot_from": shots.boxed_from,
         "asks_for": seen.signs,
         "nothing_shown": seen.nothing,

@@ -27,6 +27,7 @@ from evidence.capture.visitor import Recorded, Visitor
 from evidence.capture.visits import GET, Question, Step, Visit
 from exhibit.digests import Digest
 from exhibit.errors import ServiceMissingError
+from exhibit.types import Untyped
 
 if TYPE_CHECKING:
     from playwright.async_api import Page, Request, Route
@@ -312,7 +313,7 @@ def _cookies(url: str, header: str) -> RequestsCookieJar:
     return jar
 
 
-def _handed_on(one: Cookie) -> Any:  # noqa: ANN401 - Playwright's own dictionary
+def _handed_on(one: Cookie) -> Untyped:
     """A cookie that a server set in a redirect, which the browser hasn't seen, in Playwright's form."""
     cookie: dict[str, Any] = {"name": one.name, "value": one.value or "", "domain": one.domain, "path": one.path}
     cookie["secure"] = one.secure or one.name.startswith(("__Host-", "__Secure-"))

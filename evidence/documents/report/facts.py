@@ -2,10 +2,8 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from evidence.facts.case import CaseFacts, OwnerFacts, SoftwareFacts, WitnessFacts
-from evidence.formats.codec import to_plain
 from exhibit.digests import Digest
 from exhibit.types import LATER
 
@@ -236,8 +234,3 @@ class ReportFacts:
     def at_length(self) -> bool:
         """Whether each case has pages of its own."""
         return (len(self.cases) if self.volume is None else self.volume.cases) <= AT_LENGTH
-
-    def to_plain(self) -> dict[str, Any]:
-        """Plain JSON data: times RFC 3339 in UTC, digests lower-case hexadecimal."""
-        plain: dict[str, Any] = to_plain(self)
-        return plain

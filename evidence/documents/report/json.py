@@ -17,7 +17,7 @@ def render_report_json(report: ReportFacts) -> bytes:
     Each field is one of ``facts.ReportFacts`` under its own name. Times are RFC 3339 in UTC,
     digests lower-case hexadecimal, shares numbers from 0 to 1. ``format`` changes when a field changes its meaning.
     """
-    return canonical(report.to_plain())
+    return canonical(to_plain(report))
 
 
 def json_cases(cases: Iterable[ReportCase]) -> bytes:
@@ -33,7 +33,7 @@ def write_report_json(out: BinaryIO, report: ReportFacts, parts: Iterable[bytes]
         report: everything but the cases.
         parts: what :func:`json_cases` gave for each volume.
     """
-    rest = canonical(replace(report, cases=()).to_plain())
+    rest = canonical(to_plain(replace(report, cases=())))
     assert rest.startswith(_NO_CASES)  # the first of the sorted keys
     out.write(_NO_CASES[:-2])
     out.writelines(b"," * (number > 0) + part for number, part in enumerate(parts))

@@ -22,7 +22,7 @@ from evidence.documents.typeset.compiler import forget
 from evidence.documents.typeset.fonts import FontSet, installed_fonts
 from evidence.documents.typeset.pdf import Unset
 from evidence.documents.typeset.pictures import Pictures
-from evidence.formats.codec import from_plain, parse_json
+from evidence.formats.codec import from_plain, parse_json, to_plain
 from exhibit.errors import ServiceMissingError
 
 PDF, CSV, JSON = "application/pdf", "text/csv", "application/json"
@@ -85,7 +85,7 @@ class ReportFolder:
         """Everything but the cases, as it was when the report was begun; asked of ``made`` at the beginning."""
         path = self.folder / HEAD_FILE
         if not path.exists():
-            data = json.dumps(replace(made(), cases=()).to_plain()).encode()
+            data = json.dumps(to_plain(replace(made(), cases=()))).encode()
             self._keep(HEAD_FILE, data)
         return from_plain(
             ReportFacts, parse_json(path.read_bytes(), what=HEAD_FILE, limit=LARGEST_HEAD), where=HEAD_FILE

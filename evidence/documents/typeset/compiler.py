@@ -19,6 +19,7 @@ import typst
 
 from evidence.documents.typeset.fonts import FontSet
 from exhibit.errors import ExhibitError
+from exhibit.types import Json
 
 TEMPLATE = Path(__file__).parent / "templates" / "document.typ"
 STANDARD: Final = "a-3b"
@@ -83,7 +84,7 @@ def forget(fonts: FontSet) -> None:
         typst.compile(b"", font_paths=fonts.handle, format="pdf")
 
 
-def showable(value: Any, hidden: frozenset[str]) -> Any:  # noqa: ANN401 - any JSON value
+def showable(value: Json, hidden: frozenset[str]) -> Json:
     """A copy of JSON data in which each character that can't be shown stands as its code point.
 
     Controls, invisible formatting (direction overrides among them), private and unassigned characters count as such:

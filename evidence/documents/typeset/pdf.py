@@ -3,11 +3,11 @@
 import dataclasses
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from evidence.documents.typeset.blocks import Document
 from evidence.documents.typeset.compiler import TypesetFile, typeset
 from evidence.documents.typeset.fonts import FontSet
+from exhibit.types import Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ def document_pdf(
     return typeset({**template_data(document), "fonts": fonts.for_language(language)}, files, fonts, made_at)
 
 
-def template_data(value: Any) -> Any:  # noqa: ANN401 - blocks of any kind
+def template_data(value: Json) -> Json:
     """Plain JSON data of a document; each block says its kind."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         plain = {field.name: template_data(getattr(value, field.name)) for field in dataclasses.fields(value)}

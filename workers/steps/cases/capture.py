@@ -16,6 +16,7 @@ from registry.crawls.sightings import blocked
 from registry.db import steps
 from registry.log import audit_log
 from registry.models import Bundle, Capture, Case, Sighting, StepState
+from registry.models.fields import KeptFile
 from workers.services.disk import NEARLY_FULL, disk_is_full
 from workers.services.wiring import Services
 from workers.steps.cases.seal import WAIT_FOR_CAPTURES
@@ -38,7 +39,7 @@ def _capture(services: Services, pk: int) -> None:
     captured = _unvisited(sighting) or _allowed(
         services.capturer.capture(sighting.page_url, sighting.image_url, sighting.picture.digest, denials())
     )
-    files = [
+    files: list[KeptFile] = [
         {
             "role": file.role,
             "name": file.name,

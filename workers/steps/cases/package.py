@@ -17,9 +17,10 @@ from exhibit.digests import CHUNK, Digest
 from exhibit.errors import WrongUseError
 from registry.db import steps
 from registry.models import Bundle, Package, StepState
+from registry.models.fields import KeptFile
 from workers.evidence.bundles import assemble, assemble_without_originals, bundle_name
 from workers.evidence.package_contents import contents_files
-from workers.evidence.packages import File, Recipient, _members
+from workers.evidence.packages import Recipient, _members
 from workers.pictures.kept_files import all_kept, remove_unused
 from workers.services.disk import NEARLY_FULL, disk_is_full
 from workers.services.wiring import Services
@@ -88,7 +89,7 @@ def _check_goes_on(bundle: Bundle) -> None:
         raise WrongUseError(sentence, hint="Decide the case again, and ask for the ZIP anew.")
 
 
-def _bundle_file(services: Services, package: Package, bundle: Bundle) -> File:
+def _bundle_file(services: Services, package: Package, bundle: Bundle) -> KeptFile:
     """Write one bundle with the receipts of now, in pieces, and keep it."""
     folder = services.config.data_dir / "packages" / str(package.pk)
     folder.mkdir(parents=True, exist_ok=True)
@@ -104,7 +105,7 @@ def _bundle_file(services: Services, package: Package, bundle: Bundle) -> File:
         return _kept(services, Path(out.name), f"{name.stem}{ending}{name.suffix}") | {"bundle": bundle.pk}
 
 
-def _kept(services: Services, path: Path, name: str) -> File:
+def _kept(services: Services, path: Path, name: str) -> KeptFile:
     crc = 0
     with path.open("rb") as file:
         while piece := file.read(CHUNK):
@@ -112,7 +113,7 @@ def _kept(services: Services, path: Path, name: str) -> File:
     return {"name": name, "digest": services.blobs.put_file(path).hex, "size": path.stat().st_size, "crc": crc}
 
 
-def _add(services: Services, package: Package, file: File) -> None:
+def _add(services: Services, package: Package, file: KeptFile) -> None:
     """Record a file of a package that is still this process's."""
     if zip_size(_members(services, [*package.files, file])) > MAX_ZIP_BYTES:
         remove_unused(services, [file])

@@ -15,6 +15,7 @@ from exhibit.clock import now
 from registry.accounts import scoped
 from registry.db import steps
 from registry.models import EventKind, Owner, Report, Sighting, StepState
+from registry.models.fields import KeptFile
 from registry.notifications import events
 from workers.evidence.documents import languages_of
 from workers.evidence.facts import software
@@ -58,7 +59,7 @@ def make_reports(services: Services, ids: Sequence[int]) -> None:
             services.enqueue("report", [pk])
 
 
-def _make(services: Services, report: Report) -> list[dict[str, object]] | None:
+def _make(services: Services, report: Report) -> list[KeptFile] | None:
     """Make what is still to be made.
 
     Returns:
@@ -115,7 +116,7 @@ def _is_being_made(pk: int) -> bool:
     return Report.objects.filter(pk=pk, progress__has_key="cases").exists()
 
 
-def _finish(services: Services, report: Report, files: list[dict[str, object]]) -> bool:
+def _finish(services: Services, report: Report, files: list[KeptFile]) -> bool:
     """Record the files; returns whether they count, which they don't if a purge came meanwhile."""
     with transaction.atomic():
         Report.objects.select_for_update(no_key=True).get(pk=report.pk)
@@ -171,6 +172,6 @@ def _head(services: Services, report: Report, scope: ReportScope, language: str)
     )
 
 
-def _kept(services: Services, file: MadeFile) -> dict[str, object]:
+def _kept(services: Services, file: MadeFile) -> KeptFile:
     digest = services.blobs.put_file(file.path)
     return {"name": file.name, "media_type": file.media_type, "digest": digest.hex, "size": file.path.stat().st_size}

@@ -4,17 +4,18 @@ import json
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from django.db import transaction
 
 from crawler.formats.job import Job, Kind, Known, Limits, Politeness, Scope, Source, SourceKind, Target, UserAgent
-from crawler.formats.lines import EndLine, PageLine, RefusalLine, Sighting, from_json
+from crawler.formats.lines import EndLine, PageLine, RefusalLine, from_json
 from evidence.log.slices import SliceTree, record_leaf
 from exhibit.clock import now
 from exhibit.errors import ServiceMissingError
 from exhibit.network.urls import host_of, registrable_domain, url_key
+from exhibit.types import Sighting
 from registry.crawls import canaries, crawling, sightings, watching
 from registry.crawls.budgets import left
 from registry.crawls.revisits import is_past
@@ -278,7 +279,7 @@ def keep_batch(services: Services, slice_id: int, epoch: int, batch: Batch, spoo
     came = {one.digest for _, one in seen if not one.not_modified} - blocked
     for digest in came:
         services.blobs.put_file(spool / "bytes" / digest.hex)
-    new = [_new_sighting(page, one) for page, one in seen if one.digest not in blocked]
+    new = [(one, page.title) for page, one in seen if one.digest not in blocked]
     refused = [*_refusals(batch), *(_blocked(page, one) for page, one in seen if one.digest in blocked)]
     with transaction.atomic():
         row = crawling.hold_slice(slice_id, epoch)
@@ -309,7 +310,7 @@ def _mark(row: CrawlSlice, batch: Batch) -> None:
     passing = [line for line in batch.refused if line.reason in PASSING]
     crawling.mark_urls(row, [_refused_key(line) for line in final], FrontierUrl.State.REFUSED)
     given_up = crawling.put_off(row, [_refused_key(line) for line in passing])
-    _keep_refusals(row, [_refusal(line) for line in passing if _refused_key(line) in given_up])
+    _keep_refusals(row, [line for line in passing if _refused_key(line) in given_up])
 
 
 def _refused_key(line: RefusalLine) -> bytes:
@@ -322,21 +323,18 @@ def _key(page: PageLine) -> bytes:
     return crawling.NewUrl(page.url, str(page.kind), 0, "" if shown_by == page.url else shown_by).key
 
 
-def _refusals(batch: Batch) -> Iterator[tuple[str, str, str, str]]:
-    """(URL, page, reason, sentence) of what the child refused for good."""
-    yield from (_refusal(line) for line in batch.refused if line.reason not in PASSING)
+def _refusals(batch: Batch) -> Iterator[RefusalLine]:
+    """What the child refused for good, images of pages too."""
+    yield from (line for line in batch.refused if line.reason not in PASSING)
     for page in batch.pages:
         for one in page.refusals:
             if one.reason not in PASSING:
-                yield one.url, page.url, one.reason, one.sentence
+                yield RefusalLine(url=one.url, page_url=page.url, reason=one.reason, sentence=one.sentence)
 
 
-def _refusal(line: RefusalLine) -> tuple[str, str, str, str]:
-    return line.url, line.page_url, line.reason, line.sentence
-
-
-def _blocked(page: PageLine, one: Sighting) -> tuple[str, str, str, str]:
-    return one.image_url, page.url, "blocked", "The operator's blocklist names these bytes."
+def _blocked(page: PageLine, one: Sighting) -> RefusalLine:
+    sentence = "The operator's blocklist names these bytes."
+    return RefusalLine(url=one.image_url, page_url=page.url, reason="blocked", sentence=sentence)
 
 
 def _links(pages: Sequence[PageLine]) -> Iterator[crawling.NewUrl]:
@@ -349,23 +347,18 @@ def _links(pages: Sequence[PageLine]) -> Iterator[crawling.NewUrl]:
                 yield crawling.NewUrl(image.url, "image", page.depth, page.final_url)
 
 
-def _new_sighting(page: PageLine, one: Sighting) -> sightings.NewSighting:
-    same = {it.name: getattr(one, it.name) for it in fields(one) if it.name != "not_modified"}
-    return sightings.NewSighting(**same, bytes_came=not one.not_modified, page_title=page.title)
-
-
-def _keep_refusals(row: CrawlSlice, refused: Iterable[tuple[str, str, str, str]]) -> None:
+def _keep_refusals(row: CrawlSlice, refused: Iterable[RefusalLine]) -> None:
     rows = [
         Refusal(
             crawl_id=row.crawl_id,
-            key=url_key(url),
-            url=storable(url),
-            page_url=storable(page),
-            reason=reason[:40],
-            sentence=storable(sentence),
+            key=url_key(line.url),
+            url=storable(line.url),
+            page_url=storable(line.page_url),
+            reason=line.reason[:40],
+            sentence=storable(line.sentence),
             at=now(),
         )
-        for url, page, reason, sentence in refused
+        for line in refused
     ]
     Refusal.objects.bulk_create(rows, ignore_conflicts=True)
 

@@ -7,12 +7,13 @@ from django.db import transaction
 
 from exhibit.errors import NotFoundError, RefusedError, ServiceMissingError
 from exhibit.machine import machine_fault
+from exhibit.types import DeclaredWork
 from registry.db import steps
 from registry.models import StepState, UploadFile, Work
 from workers.services.wiring import Services
 from workers.works import uploads
 from workers.works.registration import NewWork, register_work, work_of
-from workers.works.tables import DeclaredWork
+from workers.works.tables import declared_in
 
 
 def import_uploads(services: Services, ids: Sequence[int]) -> None:
@@ -32,24 +33,6 @@ def import_uploads(services: Services, ids: Sequence[int]) -> None:
             _let_go(services, row)
 
 
-def new_work(line: DeclaredWork | None, *, source_name: str, reads_metadata: bool) -> NewWork:
-    """What a line of a table declares of the work in a file; nothing without a line."""
-    if line is None:
-        return NewWork("", source_name=source_name, reads_metadata=reads_metadata)
-    return NewWork(
-        title=line.title,
-        author=line.author,
-        rights_statement=line.rights,
-        first_publication=line.first_publication,
-        registrations=tuple(line.registrations),
-        holder=line.holder,
-        credit=line.credit,
-        created=line.created,
-        source_name=source_name,
-        reads_metadata=reads_metadata,
-    )
-
-
 def _take_in(services: Services, row: UploadFile) -> None:
     assert row.digest is not None
     owner = row.upload.owner
@@ -64,17 +47,16 @@ def _take_in(services: Services, row: UploadFile) -> None:
     def with_it(work: Work) -> None:  # in the transaction that registers: a killed worker leaves both or neither
         _end(row, UploadFile.Outcome.REGISTERED, work)
 
-    registered = register_work(services, owner, data, _declared(row), with_it)
+    registered = register_work(services, owner, data, _new_work(row), with_it)
     if not registered.new:
         _end(row, UploadFile.Outcome.KNOWN, registered.work)
 
 
-def _declared(row: UploadFile) -> NewWork:
+def _new_work(row: UploadFile) -> NewWork:
     """What is declared: by the table, else for all files of the upload."""
-    line = None if row.line is None else DeclaredWork(**row.line.declared)
-    new = new_work(line, source_name=row.name, reads_metadata=row.upload.reads_metadata)
-    author, rights = new.author or row.upload.author, new.rights_statement or row.upload.rights_statement
-    return replace(new, author=author, rights_statement=rights)
+    upload, declared = row.upload, DeclaredWork() if row.line is None else declared_in(row.line.declared)
+    author, rights = declared.author or upload.author, declared.rights_statement or upload.rights_statement
+    return NewWork(replace(declared, author=author, rights_statement=rights), row.name, upload.reads_metadata)
 
 
 def _end(

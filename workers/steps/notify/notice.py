@@ -4,14 +4,15 @@ import contextlib
 import smtplib
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
 
 from django.core.mail import EmailMessage, get_connection
 from django.db import transaction
 
 from exhibit.errors import ExhibitError
+from exhibit.types import Untyped
 from registry.db import steps
 from registry.models import Notice, NoticeMail
+from registry.models.fields import KeptFile
 from registry.notices import mail, notices
 from workers.notices.signing import PDF_NAME, TEXT_NAME, file_of, keep_mail
 from workers.notify.mail import REFUSALS, is_final, sender, words_of
@@ -22,10 +23,10 @@ class OneMail(EmailMessage):
     """A mail whose bytes are made once: those that are kept are those that leave."""
 
     @cached_property
-    def _made(self) -> Any:  # noqa: ANN401 - Django's types of mails
+    def _made(self) -> Untyped:
         return super().message()
 
-    def message(self, **_: Any) -> Any:  # noqa: ANN401 - as above
+    def message(self, **_: Untyped) -> Untyped:
         """The mail as Django's backends send it."""
         return self._made
 
@@ -66,7 +67,7 @@ def _send(services: Services, row: NoticeMail) -> None:
             server.close()
 
 
-def _hand_over(row: NoticeMail, server: Any, message: OneMail, kept: dict[str, Any]) -> None:  # noqa: ANN401 - a backend
+def _hand_over(row: NoticeMail, server: Untyped, message: OneMail, kept: KeptFile) -> None:
     """Give a mail to a server, at most once."""
     try:
         if mail.begin(row.pk, kept):
