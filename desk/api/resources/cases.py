@@ -10,7 +10,7 @@ from pydantic import Field
 from desk.api.common.auth import DECIDE, Call, of
 from desk.api.common.idempotency import once
 from desk.api.common.openapi import file_of
-from desk.api.common.paging import Cursor, Limit, each, page
+from desk.api.common.paging import Cursor, Limit, each, plain_page
 from desk.schemas import cases as schemas
 from desk.schemas import requests
 from desk.schemas.base import Piece
@@ -52,7 +52,7 @@ def list_cases(
     if wanted.decision is not None:
         rows = rows.filter(decision=wanted.decision.value)
     rows = rows.filter(party=wanted.party) if wanted.party else rows
-    return page(rows, each(schemas.case_line), cursor, limit)
+    return plain_page(rows, each(schemas.case_line), cursor, limit)
 
 
 @router.get(ONE, response=schemas.FullCase, operation_id="get_case")

@@ -11,7 +11,7 @@ from desk.api.common.auth import WRITE, Call, of
 from desk.api.common.files import download, taken
 from desk.api.common.idempotency import once
 from desk.api.common.openapi import file_of
-from desk.api.common.paging import Cursor, Limit, each, page
+from desk.api.common.paging import Cursor, Limit, each, plain_page
 from desk.schemas import requests
 from desk.schemas import works as schemas
 from desk.schemas.base import Piece
@@ -36,7 +36,7 @@ class NewDocument(requests.Given):
 @router.get(WORK + "/changes", response=Piece[schemas.Change], operation_id="list_changes")
 def list_changes(request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
     """How the declaration was changed, by whom and why."""
-    return page(scoped.work(of(request), number).changes.all(), each(schemas.change), cursor, limit)
+    return plain_page(scoped.work(of(request), number).changes.all(), each(schemas.change), cursor, limit)
 
 
 @router.post(WORK + "/remarks/{kind}/answer", auth=WRITE, response={201: schemas.Remark}, operation_id="answer_remark")

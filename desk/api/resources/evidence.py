@@ -10,7 +10,7 @@ from ninja import Path, Query, Router
 from desk.api.common.auth import Call, of
 from desk.api.common.files import download, taken
 from desk.api.common.openapi import file_of
-from desk.api.common.paging import Cursor, Limit, each, page
+from desk.api.common.paging import Cursor, Limit, each, plain_page
 from desk.schemas import evidence as schemas
 from desk.schemas.base import Piece
 from exhibit.clock import rfc3339
@@ -35,7 +35,7 @@ ONE = CASE + "/bundles/{int:bundle}"
 def list_bundles(request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
     """The bundles of a case."""
     rows = scoped.case(of(request), number).bundles.select_related("case")
-    return page(rows, each(schemas.bundle_line), cursor, limit)
+    return plain_page(rows, each(schemas.bundle_line), cursor, limit)
 
 
 @router.get(ONE, response=schemas.Bundle, operation_id="get_bundle")

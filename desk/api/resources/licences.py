@@ -8,7 +8,7 @@ from ninja import Router
 
 from desk.api.common.auth import WRITE, Call, of
 from desk.api.common.idempotency import once
-from desk.api.common.paging import Cursor, Limit, each, page
+from desk.api.common.paging import Cursor, Limit, each, plain_page
 from desk.schemas import licences as schemas
 from desk.schemas import requests
 from desk.schemas.base import Piece
@@ -27,7 +27,7 @@ MOMENT = 1.0
 @router.get(LICENCES, response=Piece[schemas.Licence], operation_id="list_licences")
 def list_licences(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
     """The permitted uses."""
-    return page(scoped.licences(of(request)).prefetch_related("works"), each(schemas.licence), cursor, limit)
+    return plain_page(scoped.licences(of(request)).prefetch_related("works"), each(schemas.licence), cursor, limit)
 
 
 EITHER = {200: schemas.Licence, 201: schemas.Licence}

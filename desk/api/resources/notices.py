@@ -12,7 +12,7 @@ from desk.api.common.auth import SEND, Call, of
 from desk.api.common.files import download, taken
 from desk.api.common.idempotency import once
 from desk.api.common.openapi import file_of as file_answer
-from desk.api.common.paging import Cursor, Limit, each, page
+from desk.api.common.paging import Cursor, Limit, each, plain_page
 from desk.schemas import notices as schemas
 from desk.schemas import requests
 from desk.schemas.base import Piece
@@ -37,7 +37,7 @@ def list_notices(
     rows = notices.notices(of(request))
     wanted = {"party": party, "state": state}
     rows = rows.filter(**{name: value for name, value in wanted.items() if value})
-    return page(rows, each(schemas.notice_line), cursor, limit)
+    return plain_page(rows, each(schemas.notice_line), cursor, limit)
 
 
 @router.get(ONE, response=schemas.FullNotice, operation_id="get_notice")

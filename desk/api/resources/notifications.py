@@ -8,7 +8,7 @@ from ninja import Path, Router
 
 from desk.api.common.auth import MANAGE, Call, of
 from desk.api.common.idempotency import once
-from desk.api.common.paging import Cursor, Limit, each, page
+from desk.api.common.paging import Cursor, Limit, each, plain_page
 from desk.schemas import notifications as schemas
 from desk.schemas import requests
 from desk.schemas.base import Piece
@@ -24,13 +24,13 @@ WEBHOOKS, ONE = "/owners/{slug:owner}/webhooks", "/owners/{slug:owner}/webhooks/
 @router.get("/owners/{slug:owner}/events", response=Piece[schemas.Event], operation_id="list_events")
 def list_events(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
     """What happened, of the last months, a minute later. Keep `last`, and ask again with it for what is new."""
-    return page(events.settled(of(request)), each(schemas.event), cursor, limit, key="pk")
+    return plain_page(events.settled(of(request)), each(schemas.event), cursor, limit, key="pk")
 
 
 @router.get(WEBHOOKS, auth=MANAGE, response=Piece[schemas.Webhook], operation_id="list_webhooks")
 def list_webhooks(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
     """The webhooks."""
-    return page(scoped.webhooks(of(request)), each(schemas.webhook), cursor, limit)
+    return plain_page(scoped.webhooks(of(request)), each(schemas.webhook), cursor, limit)
 
 
 @router.post(WEBHOOKS, auth=MANAGE, response={201: schemas.WebhookWithSecret}, operation_id="add_webhook")
@@ -82,7 +82,7 @@ def resume_webhook(request: Call, owner: str, number: int) -> HttpResponse:
 def list_deliveries(request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
     """The messages to a webhook, and what came of them."""
     rows = scoped.webhook(of(request), number).deliveries.select_related("event")
-    return page(rows, each(schemas.delivery), cursor, limit, key="pk")
+    return plain_page(rows, each(schemas.delivery), cursor, limit, key="pk")
 
 
 @router.post(

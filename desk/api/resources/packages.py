@@ -13,7 +13,7 @@ from desk.api.common.auth import SEND, WRITE, Call, of
 from desk.api.common.files import taken
 from desk.api.common.idempotency import once
 from desk.api.common.openapi import file_of
-from desk.api.common.paging import Cursor, Limit, each, page
+from desk.api.common.paging import Cursor, Limit, each, plain_page
 from desk.schemas import downloads as schemas
 from desk.schemas import requests
 from desk.schemas.base import Piece
@@ -44,7 +44,7 @@ class NewPackage(requests.Given):
 def list_packages(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
     """The packages."""
     rows = scoped.packages(of(request)).prefetch_related(schemas.CASES)
-    return page(rows, each(schemas.package), cursor, limit)
+    return plain_page(rows, each(schemas.package), cursor, limit)
 
 
 @router.post(PACKAGES, auth=WRITE, response={202: schemas.Package}, operation_id="request_package")
@@ -111,7 +111,7 @@ class NewLink(requests.Given):
 @link_router.get(OWNER + "/links", response=Piece[schemas.Link], operation_id="list_links")
 def list_links(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
     """The links, with their ends and how often each was used."""
-    return page(links.links_of(of(request)), each(schemas.link), cursor, limit)
+    return plain_page(links.links_of(of(request)), each(schemas.link), cursor, limit)
 
 
 @link_router.post(OWNER + "/reports/{int:number}/links", auth=SEND, response=MADE, operation_id="link_report")

@@ -14,7 +14,7 @@ from desk.api.common.auth import WRITE, Call, of
 from desk.api.common.files import download, taken
 from desk.api.common.idempotency import once
 from desk.api.common.openapi import file_of
-from desk.api.common.paging import Cursor, Limit, each, page
+from desk.api.common.paging import Cursor, Limit, each, plain_page
 from desk.schemas import downloads as schemas
 from desk.schemas import requests
 from desk.schemas.base import Piece
@@ -64,7 +64,7 @@ class NewReport(requests.Given):
 @router.get(REPORTS, response=Piece[schemas.Report], operation_id="list_reports")
 def list_reports(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
     """The reports."""
-    return page(scoped.reports(of(request)), each(schemas.report), cursor, limit)
+    return plain_page(scoped.reports(of(request)), each(schemas.report), cursor, limit)
 
 
 @router.post(REPORTS, auth=WRITE, response={202: schemas.Report}, operation_id="request_report")

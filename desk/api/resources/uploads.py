@@ -11,7 +11,7 @@ from pydantic import Field
 
 from desk.api.common.auth import WRITE, Call, of
 from desk.api.common.idempotency import once
-from desk.api.common.paging import Cursor, Limit, each, page
+from desk.api.common.paging import Cursor, Limit, each, plain_page
 from desk.api.common.problems import Problem
 from desk.schemas import requests
 from desk.schemas import works as schemas
@@ -60,7 +60,7 @@ def list_uploads(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 
         far = uploading.progress_of(rows)
         return [schemas.upload(row, far[row.pk]) for row in rows]
 
-    return page(scoped.uploads(of(request)), shape, cursor, limit)
+    return plain_page(scoped.uploads(of(request)), shape, cursor, limit)
 
 
 @router.post(UPLOADS, auth=WRITE, response={201: schemas.Upload}, operation_id="begin_upload")
@@ -143,14 +143,14 @@ def list_files(
         rows = upload.files.filter(outcome="").exclude(state="failed")
     else:
         rows = upload.files.all() if only is None else upload.files.filter(outcome=UploadFile.Outcome(only.value))
-    return page(rows.select_related("work"), each(schemas.upload_file), cursor, limit, key="pk")
+    return plain_page(rows.select_related("work"), each(schemas.upload_file), cursor, limit, key="pk")
 
 
 @router.get(ONE + "/lines", response=Piece[schemas.UploadLine], operation_id="list_lines_without_files")
 def list_lines(request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
     """Lines of the table that are about no file that came."""
     rows = uploading.lines_without_files(scoped.upload(of(request), number))
-    return page(rows, each(lambda row: {"file": row.file, "declared": row.declared}), cursor, limit, key="pk")
+    return plain_page(rows, each(lambda row: {"file": row.file, "declared": row.declared}), cursor, limit, key="pk")
 
 
 def _told(row: Upload, status: int = HTTPStatus.OK) -> JsonResponse:

@@ -10,7 +10,7 @@ from ninja import Router
 
 from desk.api.common.auth import MANAGE, WRITE, Call, of
 from desk.api.common.idempotency import once
-from desk.api.common.paging import Cursor, Limit, each, page
+from desk.api.common.paging import Cursor, Limit, each, plain_page
 from desk.schemas import requests
 from desk.schemas import watches as schemas
 from desk.schemas.base import Piece
@@ -32,7 +32,7 @@ WATCHES, ONE = "/owners/{slug:owner}/watches", "/owners/{slug:owner}/watches/{in
 @router.get(WATCHES, response=Piece[schemas.Watch], operation_id="list_watches")
 def list_watches(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
     """The watches, each with its last crawl."""
-    return page(scoped.watches(of(request)), schemas.watches, cursor, limit)
+    return plain_page(scoped.watches(of(request)), schemas.watches, cursor, limit)
 
 
 @router.post(WATCHES, auth=WRITE, response={201: schemas.Watch}, operation_id="add_watch")
@@ -131,7 +131,7 @@ def run_watch(request: Call, owner: str, number: int) -> HttpResponse:
 def list_crawls(request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
     """The crawls of a watch."""
     rows = scoped.watch_numbered(of(request), number).crawls.select_related("watch")
-    return page(rows, schemas.crawls, cursor, limit)
+    return plain_page(rows, schemas.crawls, cursor, limit)
 
 
 @router.get(ONE + "/crawls/{int:crawl}", response=schemas.FullCrawl, operation_id="get_crawl")
@@ -155,13 +155,13 @@ def list_refusals(
 ) -> JsonResponse:
     """What a crawl didn't fetch or keep, and why."""
     rows = Refusal.objects.filter(crawl=scoped.crawl(of(request), number, crawl))
-    return page(rows, each(schemas.refusal), cursor, limit, key="pk")
+    return plain_page(rows, each(schemas.refusal), cursor, limit, key="pk")
 
 
 @router.get("/owners/{slug:owner}/canaries", response=Piece[schemas.Canary], operation_id="list_canaries")
 def list_canaries(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
     """The known copies that are expected now, with what the last run made of each."""
-    return page(canaries.active(of(request)), schemas.canaries_of, cursor, limit)
+    return plain_page(canaries.active(of(request)), schemas.canaries_of, cursor, limit)
 
 
 @router.post(ONE + "/canaries", auth=WRITE, response={201: schemas.Canary}, operation_id="plant_canary")

@@ -16,7 +16,7 @@ from desk.api.common.auth import WRITE, Call, of
 from desk.api.common.files import download, picture_in, taken
 from desk.api.common.idempotency import once
 from desk.api.common.openapi import file_of
-from desk.api.common.paging import Cursor, Limit, each, page
+from desk.api.common.paging import Cursor, Limit, each, plain_page
 from desk.schemas import requests
 from desk.schemas import works as schemas
 from desk.schemas.base import Piece
@@ -90,7 +90,7 @@ def list_works(
 ) -> JsonResponse:
     """The registered works; `q` finds parts of title, author, holder and file, and numbers."""
     rows = searching.search(of(request), q, only or "", upload)
-    return page(schemas.with_pictures(rows), each(schemas.work), cursor, limit)
+    return plain_page(schemas.with_pictures(rows), each(schemas.work), cursor, limit)
 
 
 @router.post(WORKS, auth=WRITE, response=EITHER, operation_id="register_work")
@@ -154,7 +154,7 @@ def remove(request: Call, owner: str, number: int) -> HttpResponse:
 def list_deposits(request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
     """The deposit records of a work."""
     rows = scoped.work(of(request), number).deposits.select_related("work")
-    return page(rows, each(schemas.deposit), cursor, limit)
+    return plain_page(rows, each(schemas.deposit), cursor, limit)
 
 
 @router.post(ONE + "/deposits", auth=WRITE, response={201: schemas.Deposit}, operation_id="make_deposit")

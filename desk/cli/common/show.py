@@ -5,9 +5,12 @@ import sys
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from desk.schemas.base import Answer
 
 GAP = "  "
 KIB = 1024
@@ -15,9 +18,13 @@ FEW = 2
 T = TypeVar("T")
 
 
-def echo_json(answer: Mapping[str, Any]) -> None:
-    """Print an answer as JSON."""
-    click.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+def echo_json(answer: "Answer | Mapping[str, Any]") -> None:
+    """Print an answer as JSON, or plain data in which answers stand."""
+    click.echo(json.dumps(answer, indent=2, ensure_ascii=False, default=_plain))
+
+
+def _plain(answer: "Answer") -> object:
+    return answer.model_dump(mode="json")
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -39,7 +46,7 @@ def listed(
     nothing: str,
     as_json: bool,
 ) -> None:
-    """Print a list: plain data as JSON under a name, else a line for each, or a sentence where there is nothing."""
+    """Print a list: answers as JSON under a name, else a line for each, or a sentence where there is nothing."""
     if as_json:
         echo_json({name: rows})
     elif rows:
