@@ -15,6 +15,7 @@ from desk.cli.common.show import counted, echo_json, fields, moment, note, say, 
 from exhibit.errors import ExhibitError, ExitCode, RefusedError, WrongUseError
 
 if TYPE_CHECKING:
+    from desk.schemas.works import ProvenWork
     from registry.models import Owner
     from workers.matching.identify import FoundWork
     from workers.works.registrations import Registration
@@ -153,22 +154,22 @@ def _plain(one: _Result) -> dict[str, Any]:
         "image": one.image,
         "digest": one.digest,
         "too_plain": list(one.too_plain),
-        "works": [_plain_work(found) for found in one.works],
+        "works": [_told(found) for found in one.works],
     }
 
 
-def _plain_work(one: _Found) -> dict[str, Any]:
-    from desk.schemas.evidence import receipt
-    from desk.schemas.works import found_work
+def _told(one: _Found) -> "ProvenWork":
+    from desk.schemas.evidence import Receipt
+    from desk.schemas.works import ProvenWork
 
     registration = one.registration
-    return {
-        **found_work(one.found),
-        "entry": None if registration is None else registration.entry,
-        "checkpoint": None if registration is None or registration.checkpoint is None else registration.checkpoint.size,
-        "receipts": [receipt(witness) for witness in (registration.witnesses if registration else ())],
-        "files": list(one.files),
-    }
+    return ProvenWork.from_row(
+        one.found,
+        entry=None if registration is None else registration.entry,
+        checkpoint=None if registration is None or registration.checkpoint is None else registration.checkpoint.size,
+        receipts=Receipt.from_rows(registration.witnesses if registration else ()),
+        files=list(one.files),
+    )
 
 
 def _tell(desk: Desk, results: Sequence[_Result]) -> None:
