@@ -64,9 +64,6 @@ def once(view: View[P, R]) -> View[P, R]:
                 raise Problem(HTTPStatus.CONFLICT, sentence, {"Retry-After": "1"}) from error
             if kept is None:
                 answer = view(request, *args, **kwargs)
-                if isinstance(answer, HttpResponse):
-                    idempotency.keep(request.auth.ident, key, answer.status_code, answer.content.decode())
-                    return answer
                 status, told = (answer.status_code, answer.value) if isinstance(answer, Status) else (usual, answer)
                 text = Renderer().render(request, told, response_status=status)
                 idempotency.keep(request.auth.ident, key, status, text)
