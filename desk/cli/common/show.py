@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from exhibit.clock import rfc3339
+
 if TYPE_CHECKING:
     from desk.schemas.base import Answer
 
@@ -19,12 +21,12 @@ T = TypeVar("T")
 
 
 def echo_json(answer: "Answer | Mapping[str, Any]") -> None:
-    """Print an answer as JSON, or plain data in which answers stand."""
+    """Print an answer as JSON, or plain data in which answers and times stand."""
     click.echo(json.dumps(answer, indent=2, ensure_ascii=False, default=_plain))
 
 
-def _plain(answer: "Answer") -> object:
-    return answer.model_dump(mode="json")
+def _plain(value: "Answer | datetime") -> object:
+    return rfc3339(value) if isinstance(value, datetime) else value.model_dump(mode="json")
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

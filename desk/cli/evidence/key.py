@@ -7,7 +7,6 @@ import click
 
 from desk.cli.common.frame import examples, json_option, open_desk, owner_option, person, reason_option
 from desk.cli.common.show import counted, listed, moment, say
-from desk.schemas.rows import fields
 from exhibit.errors import NotFoundError, WrongUseError
 
 if TYPE_CHECKING:
@@ -171,5 +170,8 @@ def _plain(key: "AnyKey") -> dict[str, Any]:
         "holder": "owner" if use is Use.DEVICE else "operator",
         "name": getattr(key, "name", ""),
         "state": "revoked" if key.revoked_at else "retired" if key.retired_at else "in use",
-        **fields(key, "created_at retired_at revoked_at revoked_reason"),
+        "created_at": key.created_at,
+        "retired_at": key.retired_at,
+        "revoked_at": key.revoked_at,
+        "revoked_reason": key.revoked_reason,
     }

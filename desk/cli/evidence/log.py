@@ -1,5 +1,6 @@
 """The append-only log: what it holds, proofs of it, whether it is whole, and what to do after a restore."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -7,7 +8,6 @@ import click
 
 from desk.cli.common.frame import Desk, examples, finish, json_option, open_desk, person, reason_option
 from desk.cli.common.show import counted, echo_json, fields, moment, say, table
-from desk.schemas.rows import fields as plain_of
 from exhibit.errors import ExitCode, IntegrityError, NotFoundError, WrongUseError
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def log_status(*, as_json: bool) -> None:
 
 
 def _head(row: "LogCheckpoint") -> dict[str, Any]:
-    return {**plain_of(row, "origin size made_at"), "root": bytes(row.root).hex()}
+    return {"origin": row.origin, "size": row.size, "made_at": row.made_at, "root": bytes(row.root).hex()}
 
 
 @log_command.command("list", epilog=examples("exhibit log list", "exhibit log list --type access --last 100"))
@@ -80,9 +80,7 @@ def list_entries(*, kind: str | None, last: int, as_json: bool) -> None:
     elif not found:
         say("There is no such entry yet.")
     else:
-        from exhibit.clock import parse_rfc3339
-
-        lines = [[o["sequence"], moment(parse_rfc3339(o["time"]), desk.zone), o["type"], _words(o)] for o in found]
+        lines = [[o["sequence"], moment(o["time"], desk.zone), o["type"], _words(o)] for o in found]
         table(("entry", "time", "type", "says"), lines)
 
 
@@ -98,7 +96,9 @@ def _words(one: dict[str, Any]) -> str:
 def _entry(row: "LogEntry") -> dict[str, Any]:
     opening = getattr(row.submission, "opening", None)
     return {
-        **plain_of(row, "sequence type time"),
+        "sequence": row.sequence,
+        "type": row.type,
+        "time": row.time,
         "commitment": bytes(row.commitment).hex(),
         "salt": None if opening is None else bytes(opening.salt).hex(),
         "opening": None if opening is None else opening.content,
@@ -118,7 +118,7 @@ def verify_log(*, as_json: bool) -> None:
 
     found = replay(desk.services)
     if as_json:
-        echo_json(plain_of(found, "entries checkpoints openings erased waiting problems"))
+        echo_json(asdict(found))
     else:
         heads, openings = counted(found.checkpoints, "signed head"), counted(found.openings, "opening")
         say(f"{counted(found.entries, 'entry', 'entries')}, {heads}, {openings} read; {found.erased} erased.")
@@ -196,7 +196,7 @@ def check_log_against(*, files: tuple[Path, ...], as_json: bool) -> None:
         raise WrongUseError(error.message, hint=error.hint) from error
     broken = any(one.outcome is Compared.BROKEN for one in found)
     if as_json:
-        echo_json({"checkpoints": [plain_of(one, "origin size outcome sentence") for one in found]})
+        echo_json({"checkpoints": [asdict(one) for one in found]})
     elif not found:
         say("They hold no checkpoint.")
     else:

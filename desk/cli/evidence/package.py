@@ -10,7 +10,6 @@ from desk.cli.common.frame import Desk, examples, json_option, open_desk, owner_
 from desk.cli.common.output import made_folder, out_option, written_whole
 from desk.cli.common.show import echo_json, moment, say, size, table
 from desk.cli.common.wait import work_until_made
-from desk.schemas.rows import fields
 from exhibit.errors import NotFoundError, WrongUseError
 
 if TYPE_CHECKING:
@@ -147,7 +146,12 @@ def list_packages(*, owner: str | None, as_json: bool) -> None:
 
 def _plain(row: "Package") -> dict[str, object]:
     return {
-        **fields(row, "number recipient created_at expires_at state error"),
+        "number": row.number,
+        "recipient": row.recipient,
+        "created_at": row.created_at,
+        "expires_at": row.expires_at,
+        "state": row.state,
+        "error": row.error,
         "cases": sorted(one.case.number for one in row.bundles.all()),
         "files": [one["name"] for one in row.files],
     }
