@@ -56,6 +56,25 @@ CASES = Prefetch("bundles", models.Bundle.objects.select_related("case").only("c
 """What a list of packages is asked with: of their bundles only the numbers of the cases."""
 
 
+class ListedPackage(Answer):
+    """A package in a list of the command line, with the names of its files."""
+
+    number: int
+    recipient: str
+    created_at: Moment
+    expires_at: Moment | None
+    state: str
+    error: str
+    cases: list[int]
+    files: list[str]
+
+    @classmethod
+    def from_row(cls, row: models.Package, **told: object) -> Self:
+        """With the numbers of its cases."""
+        cases = sorted(one.case.number for one in row.bundles.all())
+        return super().from_row(row, cases=cases, files=[one["name"] for one in row.files], **told)
+
+
 class Package(Answer):
     """Bundles of several cases that are handed over together, as one ZIP."""
 

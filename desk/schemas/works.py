@@ -334,6 +334,24 @@ class Identified(Answer):
     works: list[FoundWork]
 
 
+class IdentifiedFile(Answer):
+    """What came of one picture that a command was given."""
+
+    image: str
+    digest: str
+    too_plain: list[str]
+    works: list[ProvenWork]
+
+
+class UnreadFile(Answer):
+    """Why nothing came of a picture that a command was given."""
+
+    image: str
+    reason: str
+    sentence: str
+    works: list[ProvenWork] = []
+
+
 def with_pictures(works: QuerySet[models.Work]) -> QuerySet[models.Work]:
     """Works with all that :class:`Work` reads, in few queries."""
     return works.prefetch_related("conflicts", "work_pictures__picture")
