@@ -50,7 +50,6 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "desk.web.middleware.limits.request_limit",
     "desk.web.middleware.requests.plain_words",
-    "desk.api.common.problems.as_plain",
     "allauth.account.middleware.AccountMiddleware",
     "desk.web.middleware.reader.reader",
     "django.contrib.messages.middleware.MessageMiddleware",

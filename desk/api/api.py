@@ -10,8 +10,9 @@ from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 
 from desk.api.common.auth import READ
-from desk.api.common.openapi import FORM, described, is_file
+from desk.api.common.openapi import FORM, JSON, described, is_file
 from desk.api.common.problems import Problem, tell_problems
+from desk.api.common.rendering import Renderer
 from desk.api.resources import (
     cases,
     declarations,
@@ -60,6 +61,10 @@ class Api(NinjaAPI):
         paths: dict[str, dict[str, Any]] = self.get_openapi_schema()["paths"]
         return paths
 
+    def get_content_type(self) -> str:
+        """Of answers: JSON has no parameter that says how it is encoded (RFC 8259, 11)."""
+        return JSON
+
     def get_openapi_schema(self, **how: Untyped) -> Untyped:
         """The OpenAPI document."""
         return described(super().get_openapi_schema(**how))
@@ -81,7 +86,9 @@ def _check_form(request: HttpRequest, fields: Mapping[str, Any]) -> None:
             raise Problem(HTTPStatus.BAD_REQUEST, f"Send the form's {name!r} as {kind}.")
 
 
-api = Api(title="Exhibit", version="1", description=WORDS, docs_url=None, auth=READ, urls_namespace="api")
+api = Api(
+    title="Exhibit", version="1", description=WORDS, docs_url=None, auth=READ, urls_namespace="api", renderer=Renderer()
+)
 tell_problems(api)
 for resource in (owners, works, declarations, uploads, watches, licences, cases, evidence, notices, reports, packages):
     api.add_router("", resource.router)

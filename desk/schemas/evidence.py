@@ -1,13 +1,11 @@
 """Bundles, their witnesses, and proofs of the log, as programs are told of them."""
 
-from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from django.conf import settings
 from pydantic import Field
 
-from desk.schemas.base import NOON, Answer, Hex
-from desk.schemas.rows import Plain, fields
+from desk.schemas.base import NOON, Answer, Hex, Moment
 from registry import models
 
 if TYPE_CHECKING:
@@ -18,23 +16,28 @@ class Receipt(Answer):
     """What an outside witness has answered."""
 
     kind: str = Field(examples=["rfc3161"])
-    witness: str
+    witness: str = Field(alias="name")
     development: bool = Field(description="A witness made for trials, without legal weight.")
     state: str = Field(examples=["complete"])
     subject: str = Field(description="What was witnessed: the `manifest` or the `checkpoint` that covers it.")
-    time: datetime | None
+    time: Moment | None
     qualified_as_of: str | None
+
+    @classmethod
+    def from_row(cls, row: "WitnessFacts", **told: object) -> Self:
+        """With the day as of which its witness was named as qualified, if it was."""
+        return super().from_row(row, qualified_as_of=row.qualified or None, **told)
 
 
 class BundleLine(Answer):
     """A bundle in a list."""
 
-    case: int
+    case: int = Field(alias="case.number")
     number: int
     state: str = Field(examples=["done"])
     error: str
-    seal: Hex | None
-    sealed_at: datetime | None
+    seal: Hex | None = Field(alias="seal_digest")
+    sealed_at: Moment | None
 
 
 class Counted(Answer):
@@ -52,13 +55,26 @@ class Bundle(BundleLine):
     witnesses: Counted
     receipts: list[Receipt]
 
+    @classmethod
+    def from_row(cls, row: models.Bundle, **told: object) -> Self:
+        """With what outside witnesses have answered."""
+        from workers.log.proofs import witnesses_of  # noqa: PLC0415 - loads the evidence room
+        from workers.log.witnessed import witnessed  # noqa: PLC0415
+
+        witnesses = witnesses_of(row) if row.seal_digest is not None else ()
+        counted = witnessed(witnesses, settings.CONFIG.witnesses_needed)
+        receipts = Receipt.from_rows(witnesses)
+        return super().from_row(
+            row, witnessed=counted.enough, witnesses=Counted.from_row(counted), receipts=receipts, **told
+        )
+
 
 class LogHead(Answer):
     """A signed head of the log."""
 
     origin: str = Field(examples=["exhibit.example/log"])
     size: int
-    checkpoint: str = Field(description="A C2SP signed note.")
+    checkpoint: str = Field(alias="note", description="A C2SP signed note.")
 
 
 class Inclusion(LogHead):
@@ -66,7 +82,7 @@ class Inclusion(LogHead):
 
     sequence: int
     type: str
-    time: datetime = Field(examples=[NOON])
+    time: Moment = Field(examples=[NOON])
     commitment: Hex
     path: list[Hex]
 
@@ -78,33 +94,3 @@ class Consistency(Answer):
     new: int
     path: list[Hex]
     checkpoint: str
-
-
-def bundle_line(row: models.Bundle) -> Plain:
-    """A bundle in a list; what witnesses say of it stands in :func:`bundle`."""
-    seal = None if row.seal_digest is None else row.seal_digest.hex
-    return {"case": row.case.number, **fields(row, "number state error sealed_at"), "seal": seal}
-
-
-def bundle(row: models.Bundle) -> Plain:
-    """A bundle with what outside witnesses have answered. ``state`` of a receipt: ``asked``, ``pending``, ``complete``.
-
-    ``subject`` is what was witnessed: the ``manifest`` itself, or the ``checkpoint`` of the log that covers it.
-    """
-    from workers.log.proofs import witnesses_of  # noqa: PLC0415 - loads the evidence room
-    from workers.log.witnessed import witnessed  # noqa: PLC0415
-
-    witnesses = witnesses_of(row) if row.seal_digest is not None else ()
-    counted = witnessed(witnesses, settings.CONFIG.witnesses_needed)
-    return {
-        **bundle_line(row),
-        "witnessed": counted.enough,
-        "witnesses": fields(counted, "complete asked needed"),
-        "receipts": [receipt(one) for one in witnesses],
-    }
-
-
-def receipt(one: "WitnessFacts") -> Plain:
-    """What a witness has answered."""
-    told = fields(one, "kind development state subject time")
-    return {**told, "witness": one.name, "qualified_as_of": one.qualified or None}

@@ -1,12 +1,11 @@
 """Licences, and what trying them would change, as programs are told of them."""
 
 from datetime import date
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import Field
 
 from desk.schemas.base import Answer
-from desk.schemas.rows import Plain, fields
 from registry import models
 
 Effect = Literal["reopened", "licensed", "decided", "partly"]
@@ -25,6 +24,11 @@ class Licence(Answer):
     valid_from: date | None
     valid_until: date | None
     reason: str
+
+    @classmethod
+    def from_row(cls, row: models.Licence, **told: object) -> Self:
+        """With the numbers of its works."""
+        return super().from_row(row, works=sorted(one.number for one in row.works.all()), **told)
 
 
 class TriedCase(Answer):
@@ -45,10 +49,6 @@ class TriedLicence(Answer):
     reopened: int = Field(description="Cases that the ledger licensed and that would be open again.")
     looked_at: int = Field(description="Cases that these figures are of.", examples=[20_000])
     cases: list[TriedCase] = Field(description="The first of these cases, what matters most first.")
-    next: int | None = Field(description="Send it as `after` for the next cases; null when all were looked at.")
-
-
-def licence(row: models.Licence) -> Plain:
-    """A permitted use; ``works`` is empty when it is for all of them."""
-    told = fields(row, "number licensee domain url_pattern account territories valid_from valid_until reason")
-    return {**told, "works": sorted(one.number for one in row.works.all())}
+    next: int | None = Field(
+        alias="after", description="Send it as `after` for the next cases; null when all were looked at."
+    )

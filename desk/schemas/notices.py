@@ -1,11 +1,11 @@
 """Notices, as programs are told of them."""
 
-from datetime import date, datetime
+from datetime import date
+from typing import Self
 
 from pydantic import Field
 
-from desk.schemas.base import NOON, Answer, Hex
-from desk.schemas.rows import Plain, fields
+from desk.schemas.base import NOON, Answer, Hex, Moment
 from desk.texts.ownership import warnings
 from registry import models
 from registry.notices.mail import may_have_left
@@ -22,11 +22,11 @@ class NoticeLine(Answer):
     language: str = Field(examples=["en"])
     party: str = Field(examples=["shop.example"])
     state: str = Field(description="What has happened last.", examples=["draft"])
-    created_at: datetime = Field(examples=[NOON])
+    created_at: Moment = Field(examples=[NOON])
     created_by: str
-    signed_at: datetime | None
+    signed_at: Moment | None
     signed_by: str
-    sent_at: datetime | None
+    sent_at: Moment | None
     due_on: date | None = Field(description="By when somebody has to look at it again.")
     due_what: str = Field(
         description="Why: `dmca-counter`, `prc-statement` and `dsa-complaint` are terms of law, `reminder` is ours.",
@@ -37,10 +37,10 @@ class NoticeLine(Answer):
 class NoticedCase(Answer):
     """A case in a notice."""
 
-    number: int
+    number: int = Field(alias="row.case.number")
     places: int = Field(description="Places that the letter is about.")
-    answers: dict[str, str] = Field(description="What the signer considered about fair use.")
-    term_reason: str
+    answers: dict[str, str] = Field(alias="row.answers", description="What the signer considered about fair use.")
+    term_reason: str = Field(alias="row.term_reason")
 
 
 class NoticeFile(Answer):
@@ -55,7 +55,7 @@ class NoticeFile(Answer):
 class NoticeEvent(Answer):
     """One line of a notice's history."""
 
-    at: datetime = Field(examples=[NOON])
+    at: Moment = Field(examples=[NOON])
     kind: str = Field(examples=["drafted"])
     day: date | None
     by: str
@@ -70,6 +70,11 @@ class NoticeMail(Answer):
     error: str
     may_have_left: bool = Field(description="Nobody heard the mail server's answer; a member says on the site.")
 
+    @classmethod
+    def from_row(cls, row: models.NoticeMail, **told: object) -> Self:
+        """With whether it may have left."""
+        return super().from_row(row, may_have_left=may_have_left(row), **told)
+
 
 class FullNotice(NoticeLine):
     """A notice with its letter: as it would be sent now, or as it was signed."""
@@ -83,39 +88,23 @@ class FullNotice(NoticeLine):
     events: list[NoticeEvent]
     mail: NoticeMail | None
 
-
-def notice_line(row: models.Notice) -> Plain:
-    """A notice in a list."""
-    signing = fields(row, "created_at created_by signed_at signed_by sent_at due_on due_what")
-    return {**fields(row, "number kind language party state"), **signing}
-
-
-def notice(services: Services, row: models.Notice) -> Plain:
-    """A notice with its letter and all that is known of it."""
-    items, is_draft = items_of(row), row.state == models.Notice.State.DRAFT
-    made = letter(row, items) if is_draft else None
-    return {
-        **notice_line(row),
-        "fields": row.fields,
-        "text": _text(services, row) if made is None else made.whole,
-        "warnings": [] if made is None else [one for found in made.warned.values() for one in warnings(found)],
-        "missing": gaps(row, items) if is_draft else [],
-        "cases": [
-            {"number": one.row.case.number, "places": len(one.there), **fields(one.row, "answers term_reason")}
-            for one in items
-        ],
-        "files": row.files,
-        "events": [fields(one, "at kind day by words") for one in reversed(row.events.all())],
-        "mail": _mail(getattr(row, "mail", None)),
-    }
+    @classmethod
+    def of(cls, services: Services, row: models.Notice) -> Self:
+        """A notice with its letter and all that is known of it."""
+        items, is_draft = items_of(row), row.state == models.Notice.State.DRAFT
+        made = letter(row, items) if is_draft else None
+        mail = getattr(row, "mail", None)
+        return cls.from_row(
+            row,
+            text=_text(services, row) if made is None else made.whole,
+            warnings=[] if made is None else [one for found in made.warned.values() for one in warnings(found)],
+            missing=gaps(row, items) if is_draft else [],
+            cases=[NoticedCase.from_row(one, places=len(one.there)) for one in items],
+            events=NoticeEvent.from_rows(reversed(row.events.all())),
+            mail=None if mail is None else NoticeMail.from_row(mail),
+        )
 
 
 def _text(services: Services, row: models.Notice) -> str:
     kept = file_of(services, row, TEXT_NAME)
     return "" if kept is None else kept[0].decode()
-
-
-def _mail(row: models.NoticeMail | None) -> Plain | None:
-    if row is None:
-        return None
-    return {**fields(row, "to state error"), "may_have_left": may_have_left(row)}

@@ -1,13 +1,14 @@
 """Works, what is brought to become one, and what was found in a picture, as programs are told of them."""
 
-from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from typing import TYPE_CHECKING, Any, Self
 
 from django.db.models import QuerySet
 from pydantic import ConfigDict, Field
 
-from desk.schemas.base import NOON, Answer, Hex
-from desk.schemas.rows import Plain, fields
+from desk.schemas.base import NOON, Answer, Hex, Moment
+from desk.schemas.evidence import Receipt
 from desk.texts import ownership
 from desk.texts import uploads as upload_words
 from desk.texts.masks import masks
@@ -17,7 +18,6 @@ from workers.works.ownership import terms
 
 if TYPE_CHECKING:
     from workers.matching import identify
-    from workers.works import uploads
 
 
 class Mask(Answer):
@@ -32,12 +32,17 @@ class Mask(Answer):
 class Picture(Answer):
     """A picture of a work."""
 
-    digest: Hex
-    format: str = Field(examples=["jpeg"])
-    width: int | None
-    height: int | None
-    bytes: int
+    digest: Hex = Field(alias="picture.digest")
+    format: str = Field(alias="picture.format", examples=["jpeg"])
+    width: int | None = Field(alias="picture.width")
+    height: int | None = Field(alias="picture.height")
+    bytes: int = Field(alias="picture.size")
     masked: list[Mask]
+
+    @classmethod
+    def from_row(cls, row: models.WorkPicture, **told: object) -> Self:
+        """With what of it isn't compared."""
+        return super().from_row(row, masked=[Mask.from_row(one, share=one.share) for one in masks(row)], **told)
 
 
 class Conflict(Answer):
@@ -46,6 +51,15 @@ class Conflict(Answer):
     sentence: str
     date: date
 
+    @classmethod
+    def of(cls, row: models.Work) -> list[Self]:
+        """That an earlier registration by somebody else exists, and its date; nothing more may be told."""
+        dates = [one.earlier_registered_at for one in row.conflicts.all()]
+        if not dates:
+            return []
+        day = min(dates).date()
+        return [cls(sentence=f"An earlier registration of this or a near-same picture exists, of {day}.", date=day)]
+
 
 class Work(Answer):
     """A registered work."""
@@ -53,14 +67,22 @@ class Work(Answer):
     number: int = Field(examples=[12])
     title: str = Field(examples=["Harbour at dawn"])
     author: str
-    file: str = Field(description="The name of the file that was registered.", examples=["harbour.jpg"])
-    rights: str
+    file: str = Field(
+        alias="source_name", description="The name of the file that was registered.", examples=["harbour.jpg"]
+    )
+    rights: str = Field(alias="rights_statement")
     first_publication: str = Field(examples=["2024-05-31"])
     registrations: list[dict[str, str]]
-    registered_at: datetime = Field(examples=[NOON])
-    flags: list[str] = Field(description="Why it can't be matched safely; empty when it can.")
+    registered_at: Moment = Field(examples=[NOON])
+    flags: list[str] = Field(alias="low_information", description="Why it can't be matched safely; empty when it can.")
     conflicts: list[Conflict]
     pictures: list[Picture]
+
+    @classmethod
+    def from_row(cls, row: models.Work, **told: object) -> Self:
+        """With its pictures, and with what was registered before it."""
+        pictures = Picture.from_rows(row.work_pictures.all())
+        return super().from_row(row, conflicts=Conflict.of(row), pictures=pictures, **told)
 
 
 class WorkCase(Answer):
@@ -84,10 +106,17 @@ class Remark(Answer):
     kind: str = Field(examples=["credit"])
     sentence: str = Field(examples=["The file names somebody else than you declare."])
     stated: list[Stated]
-    noted_at: datetime = Field(examples=[NOON])
-    answered_at: datetime | None
+    noted_at: Moment = Field(examples=[NOON])
+    answered_at: Moment | None
     answered_by: str
     reason: str
+
+    @classmethod
+    def from_row(cls, row: models.OwnershipRemark, **told: object) -> Self:
+        """In words."""
+        said = ownership.said_of(row)
+        stated = [Stated(field=field, text=text) for field, text in said.stated]
+        return super().from_row(row, sentence=said.sentence, stated=stated, **told)
 
 
 class Term(Answer):
@@ -105,16 +134,16 @@ class Document(Answer):
     name: str = Field(examples=["contract.pdf"])
     about: str = Field(examples=["Transfer of rights"])
     digest: Hex | None
-    bytes: int = Field(examples=[48213])
+    bytes: int = Field(alias="size", examples=[48213])
     added_by: str
-    added_at: datetime = Field(examples=[NOON])
+    added_at: Moment = Field(examples=[NOON])
 
 
 class Change(Answer):
     """One line of a work's history."""
 
     number: int = Field(examples=[1])
-    at: datetime = Field(examples=[NOON])
+    at: Moment = Field(examples=[NOON])
     by: str = Field(examples=["ann@example.org"])
     kind: str = Field(examples=["edited"])
     details: dict[str, Any] = Field(
@@ -134,7 +163,9 @@ class FullWork(Work):
     created: str = Field(examples=["2024-05"])
     medium: str = Field(examples=["photograph"])
     version: int = Field(description="How often it was changed.", examples=[2])
-    stated: dict[str, Any] = Field(description="What the file states of itself.", examples=[{"author": "A. Example"}])
+    stated: dict[str, Any] = Field(
+        alias="metadata", description="What the file states of itself.", examples=[{"author": "A. Example"}]
+    )
     remarks: list[Remark]
     terms: list[Term]
     documents: list[Document]
@@ -143,6 +174,21 @@ class FullWork(Work):
     search: list[dict[str, Any]]
     seen_before: list[dict[str, Any]]
 
+    @classmethod
+    def from_row(cls, row: models.Work, **told: object) -> Self:
+        """With all that stands behind its registration."""
+        return super().from_row(
+            row,
+            version=row.changes.count(),
+            remarks=Remark.from_rows(row.remarks.order_by("kind")),
+            terms=Term.from_rows(terms(row)),
+            documents=Document.from_rows(row.attachments.filter(removed_at=None)),
+            cases=WorkCase.from_rows(scoped.cases(row.owner).filter(work=row)),
+            search=searches_of(row),
+            seen_before=seen_before(row),
+            **told,
+        )
+
 
 class RegisteredWork(Work):
     """A work as it was registered; ``new`` is false when the same picture was registered before."""
@@ -150,13 +196,23 @@ class RegisteredWork(Work):
     new: bool
 
 
+class ListedWork(Work):
+    """A work in a list of the command line, with what speaks against it."""
+
+    remarks: list[Remark]
+
+
+class AddedWork(RegisteredWork, ListedWork):
+    """A work as a command registered it, with what speaks against it."""
+
+
 class Deposit(Answer):
     """A deposit record: what was declared of a work, sealed and logged. It creates no right."""
 
-    work: int
+    work: int = Field(alias="work.number")
     number: int
-    seal: Hex
-    sealed_at: datetime = Field(examples=[NOON])
+    seal: Hex = Field(alias="seal_digest")
+    sealed_at: Moment = Field(examples=[NOON])
     made_by: str
 
 
@@ -165,12 +221,14 @@ class Upload(Answer):
 
     number: int = Field(examples=[1])
     author: str = Field(description="Declared of all files that nothing else names.")
-    rights: str
+    rights: str = Field(alias="rights_statement")
     reads_metadata: bool
-    table: str = Field(description="The name of the table that declares the files.", examples=["works.csv"])
+    table: str = Field(
+        alias="table_name", description="The name of the table that declares the files.", examples=["works.csv"]
+    )
     started_by: str
-    started_at: datetime = Field(examples=[NOON])
-    closed_at: datetime | None
+    started_at: Moment = Field(examples=[NOON])
+    closed_at: Moment | None
     announced: int
     arrived: int
     waiting: int
@@ -179,12 +237,27 @@ class Upload(Answer):
     refused: int
     done: bool = Field(description="Nothing more is going to happen.")
 
+    @classmethod
+    def from_row(cls, row: models.Upload, **told: object) -> Self:
+        """With how far it is."""
+        return super().from_row(row, **told) if told else cls.from_rows([row])[0]
+
+    @classmethod
+    def from_rows(cls, rows: Iterable[models.Upload]) -> list[Self]:
+        """The same of many, in few queries."""
+        from workers.works.uploads import progress_of  # noqa: PLC0415 - loads what reads tables
+
+        rows = list(rows)
+        counts = ("announced", "arrived", "waiting", "registered", "known", "refused", "done")
+        far = progress_of(rows)
+        return [cls.from_row(row, **{name: getattr(far[row.pk], name) for name in counts}) for row in rows]
+
 
 class UploadFile(Answer):
     """A file of an upload, and what came of it."""
 
     name: str = Field(examples=["2024/harbour.jpg"])
-    bytes: int
+    bytes: int = Field(alias="size")
     digest: Hex | None
     state: str = Field(examples=["done"])
     outcome: str = Field(
@@ -193,7 +266,12 @@ class UploadFile(Answer):
     reason: str = Field(description="Why it was refused, a stable word.")
     why: str
     what_to_do: str
-    work: int | None = Field(examples=[12])
+    work: int | None = Field(alias="work.number", examples=[12])
+
+    @classmethod
+    def from_row(cls, row: models.UploadFile, **told: object) -> Self:
+        """With why it isn't registered, and what helps."""
+        return super().from_row(row, why=upload_words.why(row), what_to_do=upload_words.what_to_do(row), **told)
 
 
 class UploadLine(Answer):
@@ -206,10 +284,10 @@ class UploadLine(Answer):
 class FoundWork(Answer):
     """A work that a picture shows, with the figures of the comparison, which docs/stand-alone.md explains."""
 
-    number: int = Field(examples=[12])
-    title: str = Field(examples=["Harbour at dawn"])
-    file: str
-    picture: Hex
+    number: int = Field(alias="work.number", examples=[12])
+    title: str = Field(alias="work.title", examples=["Harbour at dawn"])
+    file: str = Field(alias="work.source_name")
+    picture: Hex = Field(alias="picture.digest")
     decision: str = Field(description="`certain` or `review`.", examples=["certain"])
     probability: float | None
     calibration: Hex | None
@@ -227,134 +305,69 @@ class FoundWork(Answer):
     reasons: list[str]
     pipeline: str
     sentences: list[str]
-    registered_at: datetime = Field(examples=[NOON])
+    registered_at: Moment = Field(alias="work.registered_at", examples=[NOON])
+
+    @classmethod
+    def from_row(cls, row: "identify.FoundWork", **told: object) -> Self:
+        """With the figures of its comparison."""
+        from indexer.compare.wording import as_plain  # noqa: PLC0415 - loads what measures pictures
+        from workers.texts.sentences import words_of  # noqa: PLC0415
+
+        sentences = list(words_of(row.verification, row.calibration))
+        return super().from_row(row, **as_plain(row.verification), sentences=sentences, **told)
+
+
+class ProvenWork(FoundWork):
+    """A work that a picture shows, with the proofs of its registration."""
+
+    entry: int | None
+    checkpoint: int | None
+    receipts: list[Receipt]
+    files: list[str] = Field(description="That were written.")
 
 
 class Identified(Answer):
     """What came of one picture: the surest work first."""
 
-    digest: Hex
+    digest: Hex = Field(alias="features.digest")
     too_plain: list[str] = Field(description="Why it can't be told apart from others; empty when it can.")
     works: list[FoundWork]
 
 
+class IdentifiedFile(Answer):
+    """What came of one picture that a command was given."""
+
+    image: str
+    digest: str
+    too_plain: list[str]
+    works: list[ProvenWork]
+
+
+class UnreadFile(Answer):
+    """Why nothing came of a picture that a command was given."""
+
+    image: str
+    reason: str
+    sentence: str
+    works: list[ProvenWork] = []
+
+
 def with_pictures(works: QuerySet[models.Work]) -> QuerySet[models.Work]:
-    """Works with all that :func:`work` reads, in few queries."""
+    """Works with all that :class:`Work` reads, in few queries."""
     return works.prefetch_related("conflicts", "work_pictures__picture")
 
 
-def work(row: models.Work) -> Plain:
-    """A registered work. ``flags`` says why it can't be matched safely."""
-    return {
-        **fields(row, "number title author first_publication registrations registered_at"),
-        "file": row.source_name,
-        "rights": row.rights_statement,
-        "flags": row.low_information,
-        "conflicts": conflicts(row),
-        "pictures": [
-            {**fields(one.picture, "digest format width height"), "bytes": one.picture.size, "masked": masks(one)}
-            for one in row.work_pictures.all()
-        ],
-    }
-
-
-def full_work(row: models.Work) -> Plain:
-    """A work with all that is declared of it, what speaks against that, its cases, and how far its search is."""
-    cases = scoped.cases(row.owner).filter(work=row)
-    return {
-        **work(row),
-        **fields(row, "author_kind author_died holder credit created medium"),
-        "version": row.changes.count(),
-        "stated": row.metadata,
-        "remarks": [remark(one) for one in row.remarks.order_by("kind")],
-        "terms": [{"country": one.country, "standing": str(one.standing), "source": one.source} for one in terms(row)],
-        "documents": [document(one) for one in row.attachments.filter(removed_at=None)],
-        "cases": [fields(one, "number party decision") for one in cases],
-        **past(row),
-    }
-
-
-def deposit(row: models.Deposit) -> Plain:
-    """A deposit record of a work."""
-    return {"work": row.work.number, **fields(row, "number sealed_at made_by"), "seal": row.seal_digest.hex}
-
-
-def past(row: models.Work) -> Plain:
-    """How far the search of what was seen before is, for each picture, and what had expired by then."""
-    pictures = list(row.work_pictures.order_by("pk"))
-    seen = models.Revisit.objects.filter(owner=row.owner_id, registered__in=[one.picture_id for one in pictures])
-    return {
-        "search": [{"state": one.state, **one.progress} for one in pictures],
-        "seen_before": [
-            fields(one, "outcome hamming inliers dense sentence") for one in seen.order_by("hamming", "pk")
-        ],
-    }
-
-
-def conflicts(row: models.Work) -> list[Plain]:
-    """That an earlier registration by somebody else exists, and its date; nothing more may be told."""
-    dates = [one.earlier_registered_at for one in row.conflicts.all()]
-    if not dates:
-        return []
-    day = min(dates).date().isoformat()
-    return [{"sentence": f"An earlier registration of this or a near-same picture exists, of {day}.", "date": day}]
-
-
-def remark(row: models.OwnershipRemark) -> Plain:
-    """Something that a person should look at before a work is relied on."""
-    said = ownership.said_of(row)
-    return {
-        **fields(row, "kind noted_at answered_at answered_by reason"),
-        "sentence": said.sentence,
-        "stated": [{"field": field, "text": text} for field, text in said.stated],
-    }
-
-
-def open_remarks(row: models.Work) -> list[Plain]:
+def open_remarks(row: models.Work) -> list[Remark]:
     """What speaks against a work, and nobody has answered."""
-    return [remark(one) for one in row.remarks.filter(answered_at=None).order_by("kind")]
+    return Remark.from_rows(row.remarks.filter(answered_at=None).order_by("kind"))
 
 
-def document(row: models.WorkAttachment) -> Plain:
-    """A document beside a work."""
-    return {**fields(row, "number name about digest added_by added_at"), "bytes": row.size}
+def searches_of(row: models.Work) -> Sequence[Mapping[str, Any]]:
+    """How far the search of what was seen before is, for each picture."""
+    return [{"state": one.state, **one.progress} for one in row.work_pictures.order_by("pk")]
 
 
-def change(row: models.WorkChange) -> Plain:
-    """One line of a work's history."""
-    return fields(row, "number at by kind details reason")
-
-
-def upload(row: models.Upload, far: "uploads.Progress") -> Plain:
-    """Files that somebody brings, and how far they are."""
-    return {
-        **fields(row, "number author reads_metadata started_by started_at closed_at"),
-        "rights": row.rights_statement,
-        "table": row.table_name,
-        **fields(far, "announced arrived waiting registered known refused done"),
-    }
-
-
-def upload_file(row: models.UploadFile) -> Plain:
-    """One file of an upload, and what came of it."""
-    return {
-        **fields(row, "name digest state outcome reason"),
-        "bytes": row.size,
-        "why": upload_words.why(row),
-        "what_to_do": upload_words.what_to_do(row),
-        "work": None if row.work is None else row.work.number,
-    }
-
-
-def found_work(found: "identify.FoundWork") -> Plain:
-    """A work that a picture shows, with the figures of the comparison."""
-    from indexer.compare.wording import as_plain  # noqa: PLC0415 - loads what measures pictures
-    from workers.texts.sentences import words_of  # noqa: PLC0415
-
-    return {
-        **fields(found.work, "number title registered_at"),
-        "file": found.work.source_name,
-        "picture": found.picture.digest.hex,
-        **as_plain(found.verification),
-        "sentences": list(words_of(found.verification, found.calibration)),
-    }
+def seen_before(row: models.Work) -> Sequence[Mapping[str, Any]]:
+    """What resembled a work before it was registered, and had expired by then."""
+    seen = models.Revisit.objects.filter(owner=row.owner_id, registered__in=row.work_pictures.values("picture"))
+    return list(seen.order_by("hamming", "pk").values("outcome", "hamming", "inliers", "dense", "sentence"))

@@ -1,8 +1,5 @@
 """What became of a canary, in words."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -19,20 +16,17 @@ WORDS: dict[str, Promise] = {
 }
 
 
-def last_run(one: Mapping[str, Any]) -> str:
-    """What the last run made of a canary in the shape of :func:`desk.schemas.watches.canary`."""
-    last = one["last_run"]
-    return _("none yet") if last is None else _in_words(last["outcome"], last["reason"])
+def last_run(outcome: str = "", reason: str = "") -> str:
+    """What the last run made of a canary; without an outcome there was none."""
+    if not outcome:
+        return _("none yet")
+    word = str(WORDS[outcome])
+    return _("%(word)s (%(why)s)") % {"word": word, "why": refusal_in_words(reason)} if reason else word
 
 
 def last_runs(watch: Watch) -> list[tuple[Canary, str]]:
     """The canaries that a watch has to find now, each with what its newest run made of it."""
     newest = watch.crawls.order_by("-number").first()
     results = canaries.results([newest]).get(newest.pk, []) if newest is not None else []
-    made = {one.canary.pk: _in_words(str(one.outcome), one.reason) for one in results}
-    return [(one, made.get(one.pk, _("none yet"))) for one in canaries.active(watch.owner).filter(watch=watch)]
-
-
-def _in_words(outcome: str, reason: str) -> str:
-    word = str(WORDS[outcome])
-    return _("%(word)s (%(why)s)") % {"word": word, "why": refusal_in_words(reason)} if reason else word
+    made = {one.canary.pk: last_run(str(one.outcome), one.reason) for one in results}
+    return [(one, made.get(one.pk, last_run())) for one in canaries.active(watch.owner).filter(watch=watch)]

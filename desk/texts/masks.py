@@ -1,7 +1,7 @@
 """What of a registered picture isn't compared, or isn't enough for a match, in sentences."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import NamedTuple
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -20,19 +20,23 @@ WHOLE = 0.99
 Edges = Sequence[float]
 
 
-def masks(picture: WorkPicture) -> list[dict[str, Any]]:
-    """The captions of a registered picture, and the mark that it shares with other works of its owner.
+class Masked(NamedTuple):
+    """A ``caption`` or a ``mark``, its share of the picture's area, 0 to 1, and a sentence."""
 
-    Returns:
-        Each as ``kind`` (``caption`` or ``mark``), ``share`` of the picture's area, 0 to 1, and a ``sentence``.
-    """
+    kind: str
+    share: float
+    sentence: str
+
+
+def masks(picture: WorkPicture) -> list[Masked]:
+    """The captions of a registered picture, and the mark that it shares with other works of its owner."""
     told = [_told("caption", [edges], CAPTIONS[_side(edges)]) for edges in picture.captions]
     return told + ([_told("mark", picture.marks, MARK)] if picture.marks else [])
 
 
-def _told(kind: str, boxes: Sequence[Edges], sentence: Promise) -> dict[str, Any]:
+def _told(kind: str, boxes: Sequence[Edges], sentence: Promise) -> Masked:
     share = sum((right - left) * (bottom - top) for left, top, right, bottom in boxes)
-    return {"kind": kind, "share": round(share, 4), "sentence": str(sentence) % {"share": f"{share:.0%}"}}
+    return Masked(kind, round(share, 4), str(sentence) % {"share": f"{share:.0%}"})
 
 
 def _side(edges: Edges) -> str:

@@ -10,7 +10,7 @@ from desk.texts.numbers import grouped
 
 
 def search_in_words(search: Mapping[str, Any]) -> str:
-    """One registered picture's search, as :func:`desk.schemas.works.past` tells it.
+    """One registered picture's search, as :func:`desk.schemas.works.searches_of` tells it.
 
     Args:
         search: ``state``, and as far as it is known ``alike``, ``compared``, ``expired`` and ``asked_again``.

@@ -82,10 +82,9 @@ def bundle(data: bytes) -> None:
 
 def api(data: bytes) -> None:
     """A body of each request of the API, whole and by its fields, and a text in an answer."""
-    from django.http import JsonResponse
     from django.test import RequestFactory
 
-    from desk.api.common import problems
+    from desk.api.common.rendering import Renderer
     from desk.schemas import requests
 
     lines = [_read_line(line) for line in data.split(b"\n")]
@@ -96,8 +95,7 @@ def api(data: bytes) -> None:
             with suppress(ValidationError):
                 one.model_validate(dict(zip(one.model_fields, lines, strict=False)))
     text = data.decode("utf-8", "replace")
-    answer = problems.as_plain(lambda _: JsonResponse({text: lines}))(RequestFactory().get("/api/v1/works"))
-    told = json.loads(answer.content)  # type: ignore[attr-defined] # it has one
+    told = json.loads(Renderer().render(RequestFactory().get("/api/v1/works"), {text: lines}, response_status=200))
     assert list(told) == [plain(text)]
 
 

@@ -162,10 +162,13 @@ def test_a_body_that_is_too_large_or_no_json_is_a_problem(studio: Owner, alice: 
 def test_shapes_are_as_the_document_says(scene_of_programs: Scene) -> None:
     studio = scene_of_programs.studio
     case = cases.with_uses(Case.objects.filter(owner=studio)).get()
-    cases.FullCase.model_validate(cases.full_case(case))
-    owners.Owner.model_validate(owners.owner(studio))
-    works.FullWork.model_validate(works.full_work(scene_of_programs.work))
-    watches.Watch.model_validate(watches.watch(studio.watches.get()))
-    downloads.Report.model_validate(downloads.report(studio.reports.get()))
-    for licence in studio.licences.all():
-        licences.Licence.model_validate(licences.licence(licence))
+    told = [
+        cases.FullCase.from_row(case),
+        owners.Owner.from_row(studio),
+        works.FullWork.from_row(scene_of_programs.work),
+        watches.Watch.from_row(studio.watches.get()),
+        downloads.Report.from_row(studio.reports.get()),
+        *licences.Licence.from_rows(studio.licences.all()),
+    ]
+    for one in told:
+        assert type(one).model_validate_json(one.model_dump_json()) == one

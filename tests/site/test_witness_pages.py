@@ -49,7 +49,7 @@ def test_fewer_witnesses_than_the_operator_wants_are_not_enough(
 ) -> None:
     monkeypatch.setattr(settings, "CONFIG", replace(settings.CONFIG, witnesses_needed=2))
     assert "Not witnessed yet: 1 of 3 witnesses have answered in full, 2 needed." in shown(bundle)
-    told = evidence.bundle(bundle)
+    told = evidence.Bundle.from_row(bundle).model_dump(mode="json")
     assert told["witnessed"] is False
     assert told["witnesses"] == {"complete": 1, "asked": 3, "needed": 2}
     assert [one["qualified_as_of"] for one in told["receipts"]] == ["2026-11-01", None, None]

@@ -5,15 +5,18 @@ import re
 from collections.abc import Callable
 from functools import wraps
 from http import HTTPStatus
-from typing import Any, Concatenate, ParamSpec, cast
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from django.db import transaction
 from django.http import HttpResponse
+from ninja import Status
 from ninja.operation import Operation
 from ninja.utils import contribute_operation_callback
 
 from desk.api.common.auth import Call
+from desk.api.common.openapi import JSON
 from desk.api.common.problems import Problem
+from desk.api.common.rendering import Renderer
 from exhibit.digests import Digest
 from registry.db import idempotency
 
@@ -32,14 +35,21 @@ _PARAMETER: dict[str, Any] = {
 }
 
 P = ParamSpec("P")
-View = Callable[Concatenate[Call, P], HttpResponse]
+R = TypeVar("R")
+View = Callable[Concatenate[Call, P], R]
 
 
-def once(view: View[P]) -> View[P]:
+def once(view: View[P, R]) -> View[P, R]:
     """A view whose deed and answer are kept together, in one transaction, when the request brings a key."""
+    usual: int = HTTPStatus.OK
+
+    def described(operation: Operation) -> None:
+        nonlocal usual
+        usual = next(iter(operation.response_models))
+        operation.openapi_extra = {**(operation.openapi_extra or {}), "parameters": [_PARAMETER]}
 
     @wraps(view)
-    def answered(request: Call, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def answered(request: Call, *args: P.args, **kwargs: P.kwargs) -> Any:  # noqa: ANN401 - as the view, or its JSON
         key = request.headers.get(HEADER)
         if key is None:
             return view(request, *args, **kwargs)
@@ -54,18 +64,16 @@ def once(view: View[P]) -> View[P]:
                 raise Problem(HTTPStatus.CONFLICT, sentence, {"Retry-After": "1"}) from error
             if kept is None:
                 answer = view(request, *args, **kwargs)
-                idempotency.keep(request.auth.ident, key, answer.status_code, answer.content.decode())
-                return answer
+                status, told = (answer.status_code, answer.value) if isinstance(answer, Status) else (usual, answer)
+                text = Renderer().render(request, told, response_status=status)
+                idempotency.keep(request.auth.ident, key, status, text)
+                return HttpResponse(text, status=status, content_type=JSON)
         if kept.request != asked:
             raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "This key was used for another request. Use a new one.")
-        return HttpResponse(kept.body, status=kept.status, content_type="application/json", headers={AGAIN: "true"})
+        return HttpResponse(kept.body, status=kept.status, content_type=JSON, headers={AGAIN: "true"})
 
-    contribute_operation_callback(answered, _described)
-    return cast("View[P]", answered)
-
-
-def _described(operation: Operation) -> None:
-    operation.openapi_extra = {**(operation.openapi_extra or {}), "parameters": [_PARAMETER]}
+    contribute_operation_callback(answered, described)
+    return cast("View[P, R]", answered)
 
 
 def digest_of(request: Call) -> Digest:

@@ -1,16 +1,16 @@
 """Long lists in pieces. A cursor names the last row that was seen, so that rows that come meanwhile move nothing."""
 
-from collections.abc import Callable, Sequence
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 from django.db.models import Model, QuerySet
-from django.http import JsonResponse
 from ninja import Query
+
+from desk.schemas.base import Answer, Piece
 
 MAX_ROWS = 100
 _WORD = "after-"
 Row = TypeVar("Row", bound=Model)
-Shape = Callable[[Sequence[Any]], list[dict[str, Any]]]
+A = TypeVar("A", bound=Answer)
 
 Limit = Annotated[int, Query(ge=1, le=MAX_ROWS, description="How many at most.")]
 Cursor = Annotated[
@@ -21,12 +21,12 @@ Cursor = Annotated[
 ]
 
 
-def page(rows: QuerySet[Row], shape: Shape, cursor: str, limit: int, *, key: str = "number") -> JsonResponse:
+def page(rows: QuerySet[Row], kind: type[A], cursor: str, limit: int, *, key: str = "number") -> Piece[A]:
     """One piece of a list, oldest first.
 
     Args:
         rows: of one owner.
-        shape: makes plain data of the rows of a piece.
+        kind: as which a row is told.
         cursor: where the piece before it ended; empty for the first.
         limit: how many rows at most.
         key: the field that names a row for good, and by which the list is sorted.
@@ -37,9 +37,4 @@ def page(rows: QuerySet[Row], shape: Shape, cursor: str, limit: int, *, key: str
     more = len(found) > limit
     found = found[:limit]
     last = f"{_WORD}{getattr(found[-1], key)}" if found else cursor
-    return JsonResponse({"items": shape(found), "next": last if more else None, "last": last})
-
-
-def each(shape: Callable[[Any], dict[str, Any]]) -> Shape:
-    """The shape of each row by itself."""
-    return lambda rows: [shape(row) for row in rows]
+    return Piece[kind](items=kind.from_rows(found), next=last if more else None, last=last)  # type: ignore[valid-type] # made as it runs

@@ -1,26 +1,22 @@
 """Every error of the API is a problem document (RFC 9457), whoever raises it."""
 
 import json
-import re
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from exhibit.errors import ConflictError, ExhibitError, NotFoundError, RefusedError, ServiceMissingError, WrongUseError
-from exhibit.plain import plain
 from exhibit.types import Json, Untyped
 
 MEDIA_TYPE = "application/problem+json"
 ROOT = "/api/"
 RETRY_SECONDS = "5"
-_ESCAPED = re.compile(rb"\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}|\\u[0-9a-f]{4}|\\.")
-"""Every character that Django's JSON doesn't write as itself, one that a terminal would act on among them."""
 
 _DETAILS: dict[int, str] = {
     HTTPStatus.NOT_FOUND: "There is nothing here.",
@@ -112,23 +108,6 @@ def as_problems(answer: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[
         return response
 
     return answered
-
-
-def as_plain(answer: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Middleware: of what was kept before texts were cleaned as they came in, no control character leaves the API."""
-
-    def answered(request: HttpRequest) -> HttpResponseBase:
-        response = answer(request)
-        if isinstance(response, JsonResponse) and request.path.startswith(ROOT):
-            response.content = _ESCAPED.sub(lambda found: _cleaned(found[0]), response.content)
-        return response
-
-    return answered
-
-
-@lru_cache(maxsize=4096)
-def _cleaned(escaped: bytes) -> bytes:
-    return escaped if plain(json.loads(b'"%s"' % escaped)) else b""
 
 
 def _too_much(_: Exception) -> HttpResponse:

@@ -1,16 +1,15 @@
 """Cases and their decisions."""
 
 from collections.abc import Callable
-from http import HTTPStatus
 
-from django.http import HttpResponse, JsonResponse
+from django.http import HttpResponse
 from ninja import Query, Router
 from pydantic import Field
 
 from desk.api.common.auth import DECIDE, Call, of
 from desk.api.common.idempotency import once
 from desk.api.common.openapi import file_of
-from desk.api.common.paging import Cursor, Limit, each, page
+from desk.api.common.paging import Cursor, Limit, page
 from desk.schemas import cases as schemas
 from desk.schemas import requests
 from desk.schemas.base import Piece
@@ -46,32 +45,28 @@ class Wanted(requests.Given):
 @router.get(CASES, response=Piece[schemas.CaseLine], operation_id="list_cases")
 def list_cases(
     request: Call, owner: str, wanted: Query[Wanted], cursor: Cursor = "", limit: Limit = 50
-) -> JsonResponse:
+) -> Piece[schemas.CaseLine]:
     """The cases: each is one work shown by one party."""
     rows = queue.chosen(of(request), queue.Wanted(wanted.state, wanted.q, wanted.sure, wanted.work))
     if wanted.decision is not None:
         rows = rows.filter(decision=wanted.decision.value)
     rows = rows.filter(party=wanted.party) if wanted.party else rows
-    return page(rows, each(schemas.case_line), cursor, limit)
+    return page(rows, schemas.CaseLine, cursor, limit)
 
 
 @router.get(ONE, response=schemas.FullCase, operation_id="get_case")
-def get_case(request: Call, owner: str, number: int) -> JsonResponse:
+def get_case(request: Call, owner: str, number: int) -> schemas.FullCase:
     """One case: where the work was seen, how alike it is, what was captured, its evidence and its history."""
     row = schemas.with_uses(Case.objects.filter(pk=scoped.case(of(request), number).pk)).select_related("work").get()
     accessed(Evidence.CASE, Way.SEEN, of(request), by=request.auth.by, case=number)
-    return JsonResponse(schemas.full_case(row))
+    return schemas.FullCase.from_row(row)
 
 
 @router.get(ONE + "/licences", response=schemas.Fits, operation_id="list_licences_for_case")
-def list_licences_for(request: Call, owner: str, number: int) -> JsonResponse:
+def list_licences_for(request: Call, owner: str, number: int) -> schemas.Fits:
     """The licences that may permit what a case holds, the likeliest first, and what keeps each from it."""
     fits = fitting(scoped.case(of(request), number))
-    told = [
-        {"licence": one.licence.number, "covered": one.covered, "of": one.of, "why_not": why_not(one.obstacle)}
-        for one in fits
-    ]
-    return JsonResponse({"licences": told})
+    return schemas.Fits(licences=[schemas.Fit.from_row(one, why_not=why_not(one.obstacle)) for one in fits])
 
 
 @router.get(ONE + "/comparisons/{int:comparison}/{view}", operation_id="get_drawing", openapi_extra=file_of(MEDIA_TYPE))
@@ -87,7 +82,7 @@ def get_drawing(request: Call, owner: str, number: int, comparison: int, view: V
 
 @router.post(ONE + "/decisions", auth=DECIDE, response={201: schemas.CaseLine}, operation_id="decide_case")
 @once
-def decide_case(request: Call, owner: str, number: int, new: requests.NewDecision) -> HttpResponse:
+def decide_case(request: Call, owner: str, number: int, new: requests.NewDecision) -> schemas.CaseLine:
     """Decide an open case, or open a decided one again. Confirming seals its evidence, some seconds later.
 
     A case that somebody else has decided meanwhile answers 409: look at it again.
@@ -98,16 +93,16 @@ def decide_case(request: Call, owner: str, number: int, new: requests.NewDecisio
 
 @router.post(CASES + "/decisions", auth=DECIDE, response=schemas.Decided, operation_id="decide_cases")
 @once
-def decide_cases(request: Call, owner: str, new: requests.NewDecisions) -> HttpResponse:
+def decide_cases(request: Call, owner: str, new: requests.NewDecisions) -> schemas.Decided:
     """Decide many cases alike. Those that aren't open, because somebody else was first, stay as they are."""
     outcomes = decisions.decide_each(wiring.services(), of(request), sorted(new.cases), _wish(request, new))
-    told = [{"done": one.done, "case": schemas.case_line(one.case)} for one in outcomes]
-    return JsonResponse({"left": queue.left(of(request)), "outcomes": told})
+    told = [schemas.Outcome(done=one.done, case=schemas.CaseLine.from_row(one.case)) for one in outcomes]
+    return schemas.Decided(left=queue.left(of(request)), outcomes=told)
 
 
 @router.post(ONE + "/undo", auth=DECIDE, response={201: schemas.CaseLine}, operation_id="undo_decision")
 @once
-def undo_decision(request: Call, owner: str, number: int) -> HttpResponse:
+def undo_decision(request: Call, owner: str, number: int) -> schemas.CaseLine:
     """Take back what this caller decided; what somebody else decided answers 409."""
     (outcome,) = decisions.undo_each(of(request), [number], by=request.auth.by)
     return _decided(outcome)
@@ -115,34 +110,34 @@ def undo_decision(request: Call, owner: str, number: int) -> HttpResponse:
 
 @router.post(ONE + "/notes", auth=DECIDE, response={201: schemas.CaseLine}, operation_id="add_note")
 @once
-def add_note(request: Call, owner: str, number: int, new: requests.NewNote) -> HttpResponse:
+def add_note(request: Call, owner: str, number: int, new: requests.NewNote) -> schemas.CaseLine:
     """Write a note for the other members; it stands in the history of the case."""
     return _done(request, number, lambda row: decisions.note(row, by=request.auth.by, words=new.words.strip()))
 
 
 @router.post(ONE + "/dispute", auth=DECIDE, response={201: schemas.CaseLine}, operation_id="dispute_decision")
 @once
-def dispute(request: Call, owner: str, number: int, new: requests.Reason) -> HttpResponse:
+def dispute(request: Call, owner: str, number: int, new: requests.Reason) -> schemas.CaseLine:
     """Say that a case was decided wrongly; the decision stays until somebody decides otherwise."""
     return _done(request, number, lambda row: decisions.dispute(row, by=request.auth.by, reason=new.reason.strip()))
 
 
 @router.post(ONE + "/settle", auth=DECIDE, response={201: schemas.CaseLine}, operation_id="settle_dispute")
 @once
-def settle(request: Call, owner: str, number: int, new: requests.Reason) -> HttpResponse:
+def settle(request: Call, owner: str, number: int, new: requests.Reason) -> schemas.CaseLine:
     """Let a disputed decision stand."""
     return _done(request, number, lambda row: decisions.settle(row, by=request.auth.by, reason=new.reason.strip()))
 
 
 @router.post(ONE + "/take-out", auth=DECIDE, response={201: schemas.CaseLine}, operation_id="take_out_case")
 @once
-def take_out(request: Call, owner: str, number: int) -> HttpResponse:
+def take_out(request: Call, owner: str, number: int) -> schemas.CaseLine:
     """Take a case out of the look-alikes: it waits for a person again."""
     return _done(request, number, lambda row: decisions.take_out(row, by=request.auth.by))
 
 
 @router.post(ONE + "/report", auth=DECIDE, response={201: schemas.CaseLine}, operation_id="report_picture")
-def report(request: Call, owner: str, number: int, new: requests.Reason) -> HttpResponse:
+def report(request: Call, owner: str, number: int, new: requests.Reason) -> schemas.CaseLine:
     """Report the found picture as illegal content: no member sees it from then on, and it is removed for good.
 
     Where others have evidence of it, the operator decides, who may also let it stay. Asking twice is the same as asking
@@ -160,15 +155,15 @@ def _wish(request: Call, new: requests.NewDecision) -> Wish:
     return Wish(choice, request.auth.by, new.reason, licence)
 
 
-def _decided(outcome: Outcome) -> HttpResponse:
+def _decided(outcome: Outcome) -> schemas.CaseLine:
     row = outcome.case
     if not outcome.done:
         by = f" by {row.decided_by}" if row.decided_by else ""
         hint = "Look at it again. Reopen it first, with a reason, if that was wrong."
         raise ConflictError(f"Case {row.number} is {row.decision}{by}.", hint=hint)
-    return JsonResponse(schemas.case_line(row), status=HTTPStatus.CREATED)
+    return schemas.CaseLine.from_row(row)
 
 
-def _done(request: Call, number: int, deed: Callable[[Case], None]) -> HttpResponse:
+def _done(request: Call, number: int, deed: Callable[[Case], None]) -> schemas.CaseLine:
     deed(scoped.case(of(request), number))
-    return JsonResponse(schemas.case_line(scoped.case(of(request), number)), status=HTTPStatus.CREATED)
+    return schemas.CaseLine.from_row(scoped.case(of(request), number))

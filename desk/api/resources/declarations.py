@@ -2,7 +2,7 @@
 
 from http import HTTPStatus
 
-from django.http import HttpResponse, JsonResponse
+from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from ninja import File, Form, Router, UploadedFile
 from pydantic import Field
@@ -11,7 +11,7 @@ from desk.api.common.auth import WRITE, Call, of
 from desk.api.common.files import download, taken
 from desk.api.common.idempotency import once
 from desk.api.common.openapi import file_of
-from desk.api.common.paging import Cursor, Limit, each, page
+from desk.api.common.paging import Cursor, Limit, page
 from desk.schemas import requests
 from desk.schemas import works as schemas
 from desk.schemas.base import Piece
@@ -34,34 +34,38 @@ class NewDocument(requests.Given):
 
 
 @router.get(WORK + "/changes", response=Piece[schemas.Change], operation_id="list_changes")
-def list_changes(request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
+def list_changes(
+    request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50
+) -> Piece[schemas.Change]:
     """How the declaration was changed, by whom and why."""
-    return page(scoped.work(of(request), number).changes.all(), each(schemas.change), cursor, limit)
+    return page(scoped.work(of(request), number).changes.all(), schemas.Change, cursor, limit)
 
 
 @router.post(WORK + "/remarks/{kind}/answer", auth=WRITE, response={201: schemas.Remark}, operation_id="answer_remark")
 @once
 def answer_remark(
     request: Call, owner: str, number: int, kind: OwnershipRemark.Kind, new: requests.Reason
-) -> HttpResponse:
+) -> schemas.Remark:
     """Say why something that speaks against the declaration doesn't stand; it is kept with the name and the time."""
     row = scoped.work(of(request), number).remarks.filter(kind=kind).select_related("work__owner").first()
     if row is None:
         raise NotFoundError(f"There is no such remark on work {number}.")
     answer(row, by=request.auth.by, reason=new.reason)
     row.refresh_from_db()
-    return JsonResponse(schemas.remark(row), status=HTTPStatus.CREATED)
+    return schemas.Remark.from_row(row)
 
 
 @router.post(WORK + "/documents", auth=WRITE, response={201: schemas.Document}, operation_id="attach_document")
 @once
-def attach(request: Call, owner: str, number: int, new: Form[NewDocument], file: File[UploadedFile]) -> HttpResponse:
+def attach(
+    request: Call, owner: str, number: int, new: Form[NewDocument], file: File[UploadedFile]
+) -> schemas.Document:
     """Keep a document beside a work, byte for byte, such as one of its chain of title; its digest is in the log."""
     row = scoped.work(of(request), number)
     if (file.size or 0) > declaring.MAX_ATTACHMENT:
         raise WrongUseError("The document is too large.")
     made = declaring.attach(wiring.services(), row, str(file.name), file.read(), about=new.about, by=request.auth.by)
-    return JsonResponse(schemas.document(made), status=HTTPStatus.CREATED)
+    return schemas.Document.from_row(made)
 
 
 @router.get(

@@ -3,17 +3,15 @@
 from functools import partial
 from typing import Annotated
 
-from django.http import JsonResponse
 from django.http.response import HttpResponseBase
 from ninja import Path, Query, Router
 
 from desk.api.common.auth import Call, of
 from desk.api.common.files import download, taken
 from desk.api.common.openapi import file_of
-from desk.api.common.paging import Cursor, Limit, each, page
+from desk.api.common.paging import Cursor, Limit, page
 from desk.schemas import evidence as schemas
 from desk.schemas.base import Piece
-from exhibit.clock import rfc3339
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError
 from registry.accounts import scoped
@@ -32,16 +30,18 @@ ONE = CASE + "/bundles/{int:bundle}"
 
 
 @router.get(CASE + "/bundles", response=Piece[schemas.BundleLine], operation_id="list_bundles")
-def list_bundles(request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
+def list_bundles(
+    request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50
+) -> Piece[schemas.BundleLine]:
     """The bundles of a case."""
     rows = scoped.case(of(request), number).bundles.select_related("case")
-    return page(rows, each(schemas.bundle_line), cursor, limit)
+    return page(rows, schemas.BundleLine, cursor, limit)
 
 
 @router.get(ONE, response=schemas.Bundle, operation_id="get_bundle")
-def get_bundle(request: Call, owner: str, number: int, bundle: int) -> JsonResponse:
+def get_bundle(request: Call, owner: str, number: int, bundle: int) -> schemas.Bundle:
     """A bundle, with what outside witnesses have answered."""
-    return JsonResponse(schemas.bundle(scoped.bundle(of(request), number, bundle)))
+    return schemas.Bundle.from_row(scoped.bundle(of(request), number, bundle))
 
 
 @router.get(ONE + "/file", operation_id="get_bundle_file", openapi_extra=file_of("application/zip"))
@@ -96,41 +96,38 @@ Size = Annotated[int | None, Query(ge=1, le=2**53, description="Under the signed
 
 
 @log_router.get("/log/head", response=schemas.LogHead, operation_id="get_log_head")
-def get_head(request: Call) -> JsonResponse:
+def get_head(request: Call) -> schemas.LogHead:
     """The head of the log that was signed last."""
-    row = _head(None)
-    return JsonResponse({"origin": row.origin, "size": row.size, "checkpoint": row.note})
+    return schemas.LogHead.from_row(_head(None))
 
 
 @log_router.get("/log/entries/{int:sequence}/proof", response=schemas.Inclusion, operation_id="prove_inclusion")
-def prove_inclusion(request: Call, sequence: int, size: Size = None) -> JsonResponse:
+def prove_inclusion(request: Call, sequence: int, size: Size = None) -> schemas.Inclusion:
     """That an entry is in the log, under a signed head."""
     head = _head(size)
     row = LogEntry.objects.filter(sequence=sequence, sequence__lt=head.size).first()
     if row is None:
         raise NotFoundError(f"No signed head covers an entry {sequence}.")
-    return JsonResponse(
-        {
-            "origin": head.origin,
-            "size": head.size,
-            "checkpoint": head.note,
-            "sequence": row.sequence,
-            "type": row.type,
-            "time": rfc3339(row.time),
-            "commitment": bytes(row.commitment).hex(),
-            "path": [one.hex() for one in wiring.services().log.inclusion(sequence, head.size)],
-        }
+    return schemas.Inclusion.from_row(
+        head,
+        sequence=row.sequence,
+        type=row.type,
+        time=row.time,
+        commitment=bytes(row.commitment).hex(),
+        path=[one.hex() for one in wiring.services().log.inclusion(sequence, head.size)],
     )
 
 
 @log_router.get("/log/consistency", response=schemas.Consistency, operation_id="prove_consistency")
-def prove_consistency(request: Call, old: Annotated[int, Query(ge=1, le=2**53)], new: Size = None) -> JsonResponse:
+def prove_consistency(
+    request: Call, old: Annotated[int, Query(ge=1, le=2**53)], new: Size = None
+) -> schemas.Consistency:
     """That the log of `new` entries continues that of `old`."""
     head = _head(new)
     if old > head.size:
         raise NotFoundError(f"The log of {head.size} entries doesn't continue one of {old}.")
     path = [one.hex() for one in wiring.services().log.consistency(old, head.size)]
-    return JsonResponse({"old": old, "new": head.size, "path": path, "checkpoint": head.note})
+    return schemas.Consistency(old=old, new=head.size, path=path, checkpoint=head.note)
 
 
 def _head(size: int | None) -> LogCheckpoint:

@@ -3,12 +3,11 @@
 from dataclasses import replace
 from http import HTTPStatus
 
-from django.http import HttpResponse, JsonResponse
-from ninja import Router
+from ninja import Router, Status
 
 from desk.api.common.auth import WRITE, Call, of
 from desk.api.common.idempotency import once
-from desk.api.common.paging import Cursor, Limit, each, page
+from desk.api.common.paging import Cursor, Limit, page
 from desk.schemas import licences as schemas
 from desk.schemas import requests
 from desk.schemas.base import Piece
@@ -25,9 +24,9 @@ MOMENT = 1.0
 
 
 @router.get(LICENCES, response=Piece[schemas.Licence], operation_id="list_licences")
-def list_licences(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
+def list_licences(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Licence]:
     """The permitted uses."""
-    return page(scoped.licences(of(request)).prefetch_related("works"), each(schemas.licence), cursor, limit)
+    return page(scoped.licences(of(request)).prefetch_related("works"), schemas.Licence, cursor, limit)
 
 
 EITHER = {200: schemas.Licence, 201: schemas.Licence}
@@ -35,32 +34,32 @@ EITHER = {200: schemas.Licence, 201: schemas.Licence}
 
 @router.post(LICENCES, auth=WRITE, response=EITHER, operation_id="add_licence")
 @once
-def add_licence(request: Call, owner: str, new: requests.NewLicence) -> HttpResponse:
+def add_licence(request: Call, owner: str, new: requests.NewLicence) -> Status[schemas.Licence]:
     """Add a permitted use; the cases are looked at in the background. One that is there word for word stays alone."""
     to = of(request)
     kept, added = keep_licences(to, [_meant(to, new)], by=request.auth.by)
     wiring.services().enqueue("ledger", waiting_changes(to))
-    return JsonResponse(schemas.licence(kept[0]), status=HTTPStatus.CREATED if added else HTTPStatus.OK)
+    return Status(HTTPStatus.CREATED if added else HTTPStatus.OK, schemas.Licence.from_row(kept[0]))
 
 
 @router.post(LICENCES + "/{int:number}/end", auth=WRITE, response=schemas.Licence, operation_id="end_licence")
 @once
-def end(request: Call, owner: str, number: int, last: requests.LastDay) -> HttpResponse:
+def end(request: Call, owner: str, number: int, last: requests.LastDay) -> schemas.Licence:
     """Let a licence end with a day. What it covered until then stays covered; later sightings don't."""
     row = scoped.licence(of(request), number)
     end_licence(row, last.day, by=request.auth.by, reason=last.reason)
     wiring.services().enqueue("ledger", waiting_changes(of(request)))
-    return JsonResponse(schemas.licence(scoped.licence(of(request), number)))
+    return schemas.Licence.from_row(scoped.licence(of(request), number))
 
 
 @router.get(LICENCES + "/{int:number}", response=schemas.Licence, operation_id="get_licence")
-def get_licence(request: Call, owner: str, number: int) -> JsonResponse:
+def get_licence(request: Call, owner: str, number: int) -> schemas.Licence:
     """One permitted use."""
-    return JsonResponse(schemas.licence(scoped.licence(of(request), number)))
+    return schemas.Licence.from_row(scoped.licence(of(request), number))
 
 
 @router.put(LICENCES + "/{int:number}", auth=WRITE, response=schemas.Licence, operation_id="change_licence")
-def change(request: Call, owner: str, number: int, new: requests.ChangedLicence) -> HttpResponse:
+def change(request: Call, owner: str, number: int, new: requests.ChangedLicence) -> schemas.Licence:
     """Give a licence other words, all of them. The cases that it covered or may cover are looked at in the background.
 
     What the ledger had licensed by it and it covers no more is open again; what a person decided stays.
@@ -68,11 +67,11 @@ def change(request: Call, owner: str, number: int, new: requests.ChangedLicence)
     row = scoped.licence(of(request), number)
     change_licence(row, _meant(of(request), new), by=request.auth.by, reason=new.why)
     wiring.services().enqueue("ledger", waiting_changes(of(request)))
-    return JsonResponse(schemas.licence(scoped.licence(of(request), number)))
+    return schemas.Licence.from_row(scoped.licence(of(request), number))
 
 
 @router.post(LICENCES + "/trials", response=schemas.TriedLicence, operation_id="try_licences")
-def try_some(request: Call, owner: str, trial: requests.LicenceTrial) -> HttpResponse:
+def try_some(request: Call, owner: str, trial: requests.LicenceTrial) -> schemas.TriedLicence:
     """Try licences against the cases before they are added, or before one is changed. Nothing is changed by that.
 
     It looks at cases for a second or so: where there are more, ask again with `next` as `after`, and add the figures.
@@ -82,12 +81,8 @@ def try_some(request: Call, owner: str, trial: requests.LicenceTrial) -> HttpRes
     new = [_meant(to, one) for one in trial.licences]
     begin = replace(NOTHING, after=trial.after)
     found = try_licences(to, new, instead_of=row, so_far=begin, seconds=MOMENT)
-    cases = [
-        {"number": case.number, "party": case.party, "decision": case.decision, "effect": effect}
-        for case, effect in cases_of(to, found)
-    ]
-    counts = {effect: found.counts.get(effect, 0) for effect in ORDER}
-    return JsonResponse({**counts, "looked_at": found.looked_at, "cases": cases, "next": found.after})
+    cases = [schemas.TriedCase.from_row(case, effect=effect) for case, effect in cases_of(to, found)]
+    return schemas.TriedLicence.from_row(found, cases=cases, **{one: found.counts.get(one, 0) for one in ORDER})
 
 
 def _meant(to: Owner, new: requests.NewLicence) -> NewLicence:

@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from django.http import HttpResponse, JsonResponse
+from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 from ninja import Path, Query, Router
@@ -12,7 +12,7 @@ from desk.api.common.auth import SEND, Call, of
 from desk.api.common.files import download, taken
 from desk.api.common.idempotency import once
 from desk.api.common.openapi import file_of as file_answer
-from desk.api.common.paging import Cursor, Limit, each, page
+from desk.api.common.paging import Cursor, Limit, page
 from desk.schemas import notices as schemas
 from desk.schemas import requests
 from desk.schemas.base import Piece
@@ -32,23 +32,23 @@ Stands = Annotated[requests.NoticeState | None, Query(description="Only those th
 @router.get(NOTICES, response=Piece[schemas.NoticeLine], operation_id="list_notices")
 def list_notices(
     request: Call, owner: str, party: Party = "", state: Stands = None, cursor: Cursor = "", limit: Limit = 50
-) -> JsonResponse:
+) -> Piece[schemas.NoticeLine]:
     """The notices, without the discarded ones."""
     rows = notices.notices(of(request))
     wanted = {"party": party, "state": state}
     rows = rows.filter(**{name: value for name, value in wanted.items() if value})
-    return page(rows, each(schemas.notice_line), cursor, limit)
+    return page(rows, schemas.NoticeLine, cursor, limit)
 
 
 @router.get(ONE, response=schemas.FullNotice, operation_id="get_notice")
-def get_notice(request: Call, owner: str, number: int) -> JsonResponse:
+def get_notice(request: Call, owner: str, number: int) -> schemas.FullNotice:
     """One notice with its letter: a draft as it would be sent now, with what it lacks; else as it was signed."""
     return _told(request, number)
 
 
 @router.post(NOTICES, auth=SEND, response={201: schemas.FullNotice}, operation_id="draft_notice")
 @once
-def draft_notice(request: Call, owner: str, new: requests.NewNotice) -> HttpResponse:
+def draft_notice(request: Call, owner: str, new: requests.NewNotice) -> schemas.FullNotice:
     """Draft a notice about confirmed cases of one party. Nothing leaves by that.
 
     What a member considers about fair use, the signature, and sending are for a person with a session of their own on
@@ -57,11 +57,11 @@ def draft_notice(request: Call, owner: str, new: requests.NewNotice) -> HttpResp
     for number in set(new.cases):  # a letter about fewer cases than were named would surprise its sender
         scoped.case(of(request), number)
     made = notices.draft(of(request), new.cases, new.kind.value, new.language.value, by=request.auth.by)
-    return _told(request, made.number, HTTPStatus.CREATED)
+    return _told(request, made.number)
 
 
 @router.patch(ONE, auth=SEND, response=schemas.FullNotice, operation_id="edit_notice")
-def edit_notice(request: Call, owner: str, number: int, fields: requests.NoticeFields) -> HttpResponse:
+def edit_notice(request: Call, owner: str, number: int, fields: requests.NoticeFields) -> schemas.FullNotice:
     """Change what a draft says of addressee and sender. What is signed answers 422: take the signature back first."""
     row = notices.notice(of(request), number)
     said = {name: str(value) for name, value in fields.model_dump(exclude_unset=True).items()}
@@ -78,11 +78,11 @@ def discard_notice(request: Call, owner: str, number: int) -> HttpResponse:
 
 @router.post(ONE + "/events", auth=SEND, response={201: schemas.FullNotice}, operation_id="track_notice")
 @once
-def track_notice(request: Call, owner: str, number: int, new: requests.NewNoticeEvent) -> HttpResponse:
+def track_notice(request: Call, owner: str, number: int, new: requests.NewNoticeEvent) -> schemas.FullNotice:
     """Say what became of a notice that was sent. A counter-notice pauses its cases until it is resolved."""
     row, day = notices.notice(of(request), number), new.day or timezone.localdate()
     notices.happened(row, new.what.value, day, new.words.strip(), by=request.auth.by)
-    return _told(request, number, HTTPStatus.CREATED)
+    return _told(request, number)
 
 
 @router.get(
@@ -101,5 +101,5 @@ def get_notice_file(
     return download(content, f"{of(request).slug}-notice-{number}.{name.rsplit('.', 1)[-1]}", media_type)
 
 
-def _told(request: Call, number: int, status: HTTPStatus = HTTPStatus.OK) -> JsonResponse:
-    return JsonResponse(schemas.notice(wiring.services(), notices.notice(of(request), number)), status=status)
+def _told(request: Call, number: int) -> schemas.FullNotice:
+    return schemas.FullNotice.of(wiring.services(), notices.notice(of(request), number))

@@ -5,13 +5,13 @@ from smtplib import SMTPException
 from typing import Annotated
 
 from django.conf import settings
-from django.http import HttpResponse, JsonResponse
+from django.http import HttpResponse
 from ninja import Router
 from pydantic import Field
 
 from desk.api.common.auth import MANAGE, Call, of
 from desk.api.common.idempotency import once
-from desk.api.common.paging import Cursor, Limit, each, page
+from desk.api.common.paging import Cursor, Limit, page
 from desk.schemas import owners as schemas
 from desk.schemas import requests
 from desk.schemas.base import Piece
@@ -25,17 +25,17 @@ member_router = Router(tags=["members"])
 
 
 @router.get("/owners", response=Piece[schemas.Owner], operation_id="list_owners")
-def list_owners(request: Call, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
+def list_owners(request: Call, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Owner]:
     """The owners whom the caller may act for: a token's one, or all of a signed-in member."""
     actor = request.auth
     rows = scoped.owners_of(actor.user) if actor.reach is None else Owner.objects.filter(pk=actor.reach.pk)
-    return page(rows, lambda found: [schemas.owner(row) for row in found], cursor, limit, key="pk")
+    return page(rows, schemas.Owner, cursor, limit, key="pk")
 
 
 @router.get("/owners/{slug:owner}", response=schemas.Owner, operation_id="get_owner")
-def get_owner(request: Call, owner: str) -> JsonResponse:
+def get_owner(request: Call, owner: str) -> schemas.Owner:
     """One owner."""
-    return JsonResponse(schemas.owner(of(request)))
+    return schemas.Owner.from_row(of(request))
 
 
 OWNER = "/owners/{slug:owner}"
@@ -58,17 +58,17 @@ class NewRole(requests.Given):
 
 
 @member_router.get(OWNER + "/members", response=Piece[schemas.Member], operation_id="list_members")
-def list_members(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
+def list_members(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Member]:
     """Who acts for the owner, and in which role."""
-    return page(members.members(of(request)), each(schemas.member), cursor, limit, key="pk")
+    return page(members.members(of(request)), schemas.Member, cursor, limit, key="pk")
 
 
 @member_router.post(PERSON + "/role", auth=MANAGE, response=schemas.Member, operation_id="change_role")
 @once
-def change_role(request: Call, owner: str, person: int, new: NewRole) -> HttpResponse:
+def change_role(request: Call, owner: str, person: int, new: NewRole) -> schemas.Member:
     """Give a member another role. Somebody is always left in the role of owner."""
     row = members.change_role(of(request), person, new.role, by=request.auth.by)
-    return JsonResponse(schemas.member(row))
+    return schemas.Member.from_row(row)
 
 
 @member_router.delete(PERSON, auth=MANAGE, response={204: None}, operation_id="remove_member")
@@ -79,13 +79,13 @@ def remove_member(request: Call, owner: str, person: int) -> HttpResponse:
 
 
 @member_router.get(INVITATIONS, auth=MANAGE, response=Piece[schemas.Invitation], operation_id="list_invitations")
-def list_invitations(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
+def list_invitations(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Invitation]:
     """The invitations that can still be accepted."""
-    return page(invitations.open_ones(of(request)), each(schemas.invitation), cursor, limit, key="pk")
+    return page(invitations.open_ones(of(request)), schemas.Invitation, cursor, limit, key="pk")
 
 
 @member_router.post(INVITATIONS, auth=MANAGE, response={201: schemas.InvitationWithLink}, operation_id="invite_member")
-def invite_member(request: Call, owner: str, new: NewInvitation) -> HttpResponse:
+def invite_member(request: Call, owner: str, new: NewInvitation) -> schemas.InvitationWithLink:
     """Invite a person by mail. Without a mail server the link is told instead, this once, and kept with no answer."""
     to, by = of(request), request.auth.by
     try:
@@ -95,7 +95,7 @@ def invite_member(request: Call, owner: str, new: NewInvitation) -> HttpResponse
             "The mail couldn't be sent, so nobody was invited.", hint="Ask the operator."
         ) from error
     row = invitations.open_ones(to).get(email=new.email.strip().lower())
-    return JsonResponse({**schemas.invitation(row), "link": link}, status=HTTPStatus.CREATED)
+    return schemas.InvitationWithLink.from_row(row, link=link)
 
 
 @member_router.delete(
@@ -108,9 +108,9 @@ def revoke_invitation(request: Call, owner: str, invitation: int) -> HttpRespons
 
 
 @member_router.get(OWNER + "/tokens", auth=MANAGE, response=Piece[schemas.Token], operation_id="list_tokens")
-def list_tokens(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
+def list_tokens(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Token]:
     """The tokens of the members; a person makes them on the page of the account."""
-    return page(tokens.tokens_of(of(request)), each(schemas.token), cursor, limit, key="pk")
+    return page(tokens.tokens_of(of(request)), schemas.Token, cursor, limit, key="pk")
 
 
 @member_router.delete(OWNER + "/tokens/{int:token}", auth=MANAGE, response={204: None}, operation_id="revoke_token")

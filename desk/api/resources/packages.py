@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from django.http import HttpResponse, JsonResponse, StreamingHttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 from ninja import Router
@@ -13,7 +13,7 @@ from desk.api.common.auth import SEND, WRITE, Call, of
 from desk.api.common.files import taken
 from desk.api.common.idempotency import once
 from desk.api.common.openapi import file_of
-from desk.api.common.paging import Cursor, Limit, each, page
+from desk.api.common.paging import Cursor, Limit, page
 from desk.schemas import downloads as schemas
 from desk.schemas import requests
 from desk.schemas.base import Piece
@@ -41,29 +41,29 @@ class NewPackage(requests.Given):
 
 
 @router.get(PACKAGES, response=Piece[schemas.Package], operation_id="list_packages")
-def list_packages(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
+def list_packages(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Package]:
     """The packages."""
     rows = scoped.packages(of(request)).prefetch_related(schemas.CASES)
-    return page(rows, each(schemas.package), cursor, limit)
+    return page(rows, schemas.Package, cursor, limit)
 
 
 @router.post(PACKAGES, auth=WRITE, response={202: schemas.Package}, operation_id="request_package")
 @once
-def ask_for_package(request: Call, owner: str, new: NewPackage) -> HttpResponse:
+def ask_for_package(request: Call, owner: str, new: NewPackage) -> schemas.Package:
     """Ask for the newest bundles of confirmed cases as one ZIP; it is there when `kept` is true."""
     by = request.auth.by
     return _begun(packing.request_package(of(request), new.cases, new.recipient, by=by, reason=new.reason))
 
 
 @router.get(ONE, response=schemas.Package, operation_id="get_package")
-def get_package(request: Call, owner: str, number: int) -> JsonResponse:
+def get_package(request: Call, owner: str, number: int) -> schemas.Package:
     """One package."""
-    return JsonResponse(schemas.package(scoped.package(of(request), number)))
+    return schemas.Package.from_row(scoped.package(of(request), number))
 
 
 @router.post(ONE + "/again", auth=WRITE, response={202: schemas.Package}, operation_id="make_package_again")
 @once
-def again(request: Call, owner: str, number: int) -> HttpResponse:
+def again(request: Call, owner: str, number: int) -> schemas.Package:
     """The same cases with their newest bundles and receipts; one that failed is tried again under its number."""
     return _begun(packing.ask_again(scoped.package(of(request), number), by=request.auth.by))
 
@@ -89,9 +89,9 @@ def get_package_file(request: Call, owner: str, number: int) -> HttpResponseBase
     return StreamingHttpResponse(chunks, content_type="application/zip", headers=headers)
 
 
-def _begun(row: Package) -> JsonResponse:
+def _begun(row: Package) -> schemas.Package:
     wiring.services().enqueue("package", [row.pk])
-    return JsonResponse(schemas.package(row), status=HTTPStatus.ACCEPTED)
+    return schemas.Package.from_row(row)
 
 
 OWNER = "/owners/{slug:owner}"
@@ -109,19 +109,19 @@ class NewLink(requests.Given):
 
 
 @link_router.get(OWNER + "/links", response=Piece[schemas.Link], operation_id="list_links")
-def list_links(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
+def list_links(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Link]:
     """The links, with their ends and how often each was used."""
-    return page(links.links_of(of(request)), each(schemas.link), cursor, limit)
+    return page(links.links_of(of(request)), schemas.Link, cursor, limit)
 
 
 @link_router.post(OWNER + "/reports/{int:number}/links", auth=SEND, response=MADE, operation_id="link_report")
-def link_report(request: Call, owner: str, number: int, new: NewLink) -> HttpResponse:
+def link_report(request: Call, owner: str, number: int, new: NewLink) -> schemas.LinkWithAddress:
     """Make a link to a report that is there. Its address is told this once, and kept with no answer."""
     return _made(request, scoped.report(of(request), number), new)
 
 
 @link_router.post(OWNER + "/packages/{int:number}/links", auth=SEND, response=MADE, operation_id="link_package")
-def link_package(request: Call, owner: str, number: int, new: NewLink) -> HttpResponse:
+def link_package(request: Call, owner: str, number: int, new: NewLink) -> schemas.LinkWithAddress:
     """Make a link to a package that is there. Its address is told this once, and kept with no answer."""
     return _made(request, scoped.package(of(request), number), new)
 
@@ -133,7 +133,7 @@ def revoke_link(request: Call, owner: str, number: int) -> HttpResponse:
     return HttpResponse(status=HTTPStatus.NO_CONTENT)
 
 
-def _made(request: Call, to: Package | Report, new: NewLink) -> JsonResponse:
+def _made(request: Call, to: Package | Report, new: NewLink) -> schemas.LinkWithAddress:
     made = links.make_link(of(request), to, days=new.days, by=request.auth.by, note=new.note, password=new.password)
     address = absolute(wiring.services().config, reverse("link", args=[made.token]))
-    return JsonResponse({**schemas.link(made.link), "address": address}, status=HTTPStatus.CREATED)
+    return schemas.LinkWithAddress.from_row(made.link, address=address)

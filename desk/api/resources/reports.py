@@ -5,7 +5,7 @@ from enum import StrEnum
 from http import HTTPStatus
 from typing import Annotated
 
-from django.http import HttpResponse, JsonResponse
+from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from ninja import Path, Router
 from pydantic import Field
@@ -14,7 +14,7 @@ from desk.api.common.auth import WRITE, Call, of
 from desk.api.common.files import download, taken
 from desk.api.common.idempotency import once
 from desk.api.common.openapi import file_of
-from desk.api.common.paging import Cursor, Limit, each, page
+from desk.api.common.paging import Cursor, Limit, page
 from desk.schemas import downloads as schemas
 from desk.schemas import requests
 from desk.schemas.base import Piece
@@ -62,14 +62,14 @@ class NewReport(requests.Given):
 
 
 @router.get(REPORTS, response=Piece[schemas.Report], operation_id="list_reports")
-def list_reports(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
+def list_reports(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Report]:
     """The reports."""
-    return page(scoped.reports(of(request)), each(schemas.report), cursor, limit)
+    return page(scoped.reports(of(request)), schemas.Report, cursor, limit)
 
 
 @router.post(REPORTS, auth=WRITE, response={202: schemas.Report}, operation_id="request_report")
 @once
-def ask_for_report(request: Call, owner: str, new: NewReport) -> HttpResponse:
+def ask_for_report(request: Call, owner: str, new: NewReport) -> schemas.Report:
     """Ask for a report; it is made in the background, and is there when its `state` is `done`."""
     scope = ReportScope(
         watch=new.watch,
@@ -84,14 +84,14 @@ def ask_for_report(request: Call, owner: str, new: NewReport) -> HttpResponse:
 
 
 @router.get(ONE, response=schemas.Report, operation_id="get_report")
-def get_report(request: Call, owner: str, number: int) -> JsonResponse:
+def get_report(request: Call, owner: str, number: int) -> schemas.Report:
     """One report."""
-    return JsonResponse(schemas.report(scoped.report(of(request), number)))
+    return schemas.Report.from_row(scoped.report(of(request), number))
 
 
 @router.post(ONE + "/again", auth=WRITE, response={202: schemas.Report}, operation_id="make_report_again")
 @once
-def again(request: Call, owner: str, number: int) -> HttpResponse:
+def again(request: Call, owner: str, number: int) -> schemas.Report:
     """Ask for the same report anew; one that failed is tried again under its number."""
     return _begun(ask_again(scoped.report(of(request), number), by=request.auth.by))
 
@@ -117,6 +117,6 @@ def get_report_file(
     return download(stream, name, file["media_type"])
 
 
-def _begun(row: Report) -> JsonResponse:
+def _begun(row: Report) -> schemas.Report:
     wiring.services().enqueue("report", [row.pk])
-    return JsonResponse(schemas.report(row), status=HTTPStatus.ACCEPTED)
+    return schemas.Report.from_row(row)

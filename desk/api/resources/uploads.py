@@ -1,24 +1,21 @@
 """Bringing many works: files in portions, a table that declares them, and what came of each."""
 
-from collections.abc import Sequence
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Annotated
 
-from django.http import HttpResponse, JsonResponse
 from ninja import File, Form, Query, Router, UploadedFile
 from pydantic import Field
 
 from desk.api.common.auth import WRITE, Call, of
 from desk.api.common.idempotency import once
-from desk.api.common.paging import Cursor, Limit, each, page
+from desk.api.common.paging import Cursor, Limit, page
 from desk.api.common.problems import Problem
 from desk.schemas import requests
 from desk.schemas import works as schemas
 from desk.schemas.base import Piece
-from desk.schemas.rows import Plain
 from registry.accounts import scoped
-from registry.models import Upload, UploadFile
+from registry.models import UploadFile
 from workers.services import wiring
 from workers.works import uploads as uploading
 
@@ -53,14 +50,9 @@ class Result(StrEnum):
 
 
 @router.get(UPLOADS, response=Piece[schemas.Upload], operation_id="list_uploads")
-def list_uploads(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
+def list_uploads(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Upload]:
     """What was brought, each with how far it is."""
-
-    def shape(rows: Sequence[Upload]) -> list[Plain]:
-        far = uploading.progress_of(rows)
-        return [schemas.upload(row, far[row.pk]) for row in rows]
-
-    return page(scoped.uploads(of(request)), shape, cursor, limit)
+    return page(scoped.uploads(of(request)), schemas.Upload, cursor, limit)
 
 
 @router.post(UPLOADS, auth=WRITE, response={201: schemas.Upload}, operation_id="begin_upload")
@@ -72,7 +64,7 @@ def begin_upload(
     table: Annotated[
         UploadedFile | None, File(description="CSV or XLSX: a line declares the file that it names.")
     ] = None,
-) -> HttpResponse:
+) -> schemas.Upload:
     """Begin to bring works. Send their files in portions, then say that all are there."""
     row = uploading.begin(
         of(request),
@@ -81,13 +73,13 @@ def begin_upload(
         table=None if table is None else (str(table.name), table.read()),
         announced=declared.announced,
     )
-    return _told(row, HTTPStatus.CREATED)
+    return schemas.Upload.from_row(row)
 
 
 @router.get(ONE, response=schemas.Upload, operation_id="get_upload")
-def get_upload(request: Call, owner: str, number: int) -> HttpResponse:
+def get_upload(request: Call, owner: str, number: int) -> schemas.Upload:
     """One upload, and how far it is."""
-    return _told(scoped.upload(of(request), number))
+    return schemas.Upload.from_row(scoped.upload(of(request), number))
 
 
 @router.post(ONE + "/files", auth=WRITE, response={202: schemas.Upload}, operation_id="send_files")
@@ -98,7 +90,7 @@ def send_files(
     number: int,
     files: Annotated[list[UploadedFile], File(min_length=1, description="A portion of at most 128 MiB.")],
     named: Form[Names],
-) -> HttpResponse:
+) -> schemas.Upload:
     """Send a portion of files; they are registered in the background. A file that came before is taken once."""
     names = named.names or [str(file.name) for file in files]
     if len(names) != len(files):
@@ -106,24 +98,24 @@ def send_files(
     sent = [uploading.Sent(name, file.size or 0, file.read) for name, file in zip(names, files, strict=True)]
     row = scoped.upload(of(request), number)
     uploading.receive(wiring.services(), row, sent)
-    return _told(row, HTTPStatus.ACCEPTED)
+    return schemas.Upload.from_row(row)
 
 
 @router.post(ONE + "/close", auth=WRITE, response=schemas.Upload, operation_id="close_upload")
 @once
-def close_upload(request: Call, owner: str, number: int) -> HttpResponse:
+def close_upload(request: Call, owner: str, number: int) -> schemas.Upload:
     """Say that all files have been sent; more may come nevertheless."""
     uploading.close(scoped.upload(of(request), number))
-    return _told(scoped.upload(of(request), number))
+    return schemas.Upload.from_row(scoped.upload(of(request), number))
 
 
 @router.post(ONE + "/again", auth=WRITE, response={202: schemas.Upload}, operation_id="try_upload_again")
 @once
-def try_again(request: Call, owner: str, number: int) -> HttpResponse:
+def try_again(request: Call, owner: str, number: int) -> schemas.Upload:
     """Try once more what was given up."""
     row = scoped.upload(of(request), number)
     uploading.try_again(wiring.services(), row)
-    return _told(row, HTTPStatus.ACCEPTED)
+    return schemas.Upload.from_row(row)
 
 
 @router.get(ONE + "/files", response=Piece[schemas.UploadFile], operation_id="list_upload_files")
@@ -134,7 +126,7 @@ def list_files(
     only: Annotated[Result | None, Query(description="With this result only.")] = None,
     cursor: Cursor = "",
     limit: Limit = 50,
-) -> JsonResponse:
+) -> Piece[schemas.UploadFile]:
     """The files that came, and what came of each: the work, or why there is none and what helps."""
     upload = scoped.upload(of(request), number)
     if only is Result.REFUSED:
@@ -143,15 +135,13 @@ def list_files(
         rows = upload.files.filter(outcome="").exclude(state="failed")
     else:
         rows = upload.files.all() if only is None else upload.files.filter(outcome=UploadFile.Outcome(only.value))
-    return page(rows.select_related("work"), each(schemas.upload_file), cursor, limit, key="pk")
+    return page(rows.select_related("work"), schemas.UploadFile, cursor, limit, key="pk")
 
 
 @router.get(ONE + "/lines", response=Piece[schemas.UploadLine], operation_id="list_lines_without_files")
-def list_lines(request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
+def list_lines(
+    request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50
+) -> Piece[schemas.UploadLine]:
     """Lines of the table that are about no file that came."""
     rows = uploading.lines_without_files(scoped.upload(of(request), number))
-    return page(rows, each(lambda row: {"file": row.file, "declared": row.declared}), cursor, limit, key="pk")
-
-
-def _told(row: Upload, status: int = HTTPStatus.OK) -> JsonResponse:
-    return JsonResponse(schemas.upload(row, uploading.progress_of([row])[row.pk]), status=status)
+    return page(rows, schemas.UploadLine, cursor, limit, key="pk")

@@ -5,12 +5,12 @@ from datetime import timedelta
 from http import HTTPStatus
 
 from django.db import transaction
-from django.http import HttpResponse, JsonResponse
+from django.http import HttpResponse
 from ninja import Router
 
 from desk.api.common.auth import MANAGE, WRITE, Call, of
 from desk.api.common.idempotency import once
-from desk.api.common.paging import Cursor, Limit, each, page
+from desk.api.common.paging import Cursor, Limit, page
 from desk.schemas import requests
 from desk.schemas import watches as schemas
 from desk.schemas.base import Piece
@@ -30,14 +30,14 @@ WATCHES, ONE = "/owners/{slug:owner}/watches", "/owners/{slug:owner}/watches/{in
 
 
 @router.get(WATCHES, response=Piece[schemas.Watch], operation_id="list_watches")
-def list_watches(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
+def list_watches(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Watch]:
     """The watches, each with its last crawl."""
-    return page(scoped.watches(of(request)), schemas.watches, cursor, limit)
+    return page(scoped.watches(of(request)), schemas.Watch, cursor, limit)
 
 
 @router.post(WATCHES, auth=WRITE, response={201: schemas.Watch}, operation_id="add_watch")
 @once
-def add_watch(request: Call, owner: str, new: requests.NewWatch) -> HttpResponse:
+def add_watch(request: Call, owner: str, new: requests.NewWatch) -> schemas.Watch:
     """Arrange a watch over sites, sitemaps, feeds or single pages, or one that asks a search with your key."""
     if (new.search is None) == (not new.sources):
         raise WrongUseError("A watch has either sources or a search.", hint="Name one of the two.")
@@ -55,7 +55,7 @@ def add_watch(request: Call, owner: str, new: requests.NewWatch) -> HttpResponse
         by=request.auth.by,
         words=new.words,
     )
-    return JsonResponse(schemas.watch(row), status=HTTPStatus.CREATED)
+    return schemas.Watch.from_row(row)
 
 
 def _places(sources: Iterable[requests.NewSource]) -> list[tuple[str, str]]:
@@ -66,13 +66,13 @@ def _places(sources: Iterable[requests.NewSource]) -> list[tuple[str, str]]:
 
 
 @router.get(ONE, response=schemas.Watch, operation_id="get_watch")
-def get_watch(request: Call, owner: str, number: int) -> JsonResponse:
+def get_watch(request: Call, owner: str, number: int) -> schemas.Watch:
     """One watch with its last crawl."""
-    return JsonResponse(schemas.watch(scoped.watch_numbered(of(request), number)))
+    return schemas.Watch.from_row(scoped.watch_numbered(of(request), number))
 
 
 @router.patch(ONE, auth=WRITE, response=schemas.Watch, operation_id="change_watch")
-def change_watch(request: Call, owner: str, number: int, new: requests.WatchChange) -> JsonResponse:
+def change_watch(request: Call, owner: str, number: int, new: requests.WatchChange) -> schemas.Watch:
     """Change a watch; what isn't said stays as it is, and so does what it has seen."""
     row = scoped.watch_numbered(of(request), number)
     every = None if new.every_seconds is None else timedelta(seconds=new.every_seconds)
@@ -93,7 +93,7 @@ def change_watch(request: Call, owner: str, number: int, new: requests.WatchChan
             watching.change_sources(row, add=after, remove=gone, by=request.auth.by)
         if new.words is not None:
             watching.change_words(row, new.words, by=request.auth.by)
-    return JsonResponse(schemas.watch(scoped.watch_numbered(of(request), number)))
+    return schemas.Watch.from_row(scoped.watch_numbered(of(request), number))
 
 
 @router.delete(ONE, auth=WRITE, response={204: None}, operation_id="remove_watch")
@@ -105,72 +105,72 @@ def remove_watch(request: Call, owner: str, number: int) -> HttpResponse:
 
 @router.post(ONE + "/pause", auth=WRITE, response=schemas.Watch, operation_id="pause_watch")
 @once
-def pause_watch(request: Call, owner: str, number: int) -> HttpResponse:
+def pause_watch(request: Call, owner: str, number: int) -> schemas.Watch:
     """Start no more crawls; one that is under way goes on."""
     watching.pause(scoped.watch_numbered(of(request), number), by=request.auth.by)
-    return JsonResponse(schemas.watch(scoped.watch_numbered(of(request), number)))
+    return schemas.Watch.from_row(scoped.watch_numbered(of(request), number))
 
 
 @router.post(ONE + "/resume", auth=WRITE, response=schemas.Watch, operation_id="resume_watch")
 @once
-def resume_watch(request: Call, owner: str, number: int) -> HttpResponse:
+def resume_watch(request: Call, owner: str, number: int) -> schemas.Watch:
     """Start crawls again at the usual times."""
     watching.resume(scoped.watch_numbered(of(request), number), by=request.auth.by)
-    return JsonResponse(schemas.watch(scoped.watch_numbered(of(request), number)))
+    return schemas.Watch.from_row(scoped.watch_numbered(of(request), number))
 
 
 @router.post(ONE + "/run", auth=WRITE, response={202: schemas.Crawl}, operation_id="run_watch")
 @once
-def run_watch(request: Call, owner: str, number: int) -> HttpResponse:
+def run_watch(request: Call, owner: str, number: int) -> schemas.Crawl:
     """Start the next crawl now; one that is under way already is that."""
     crawl = start_now(wiring.services(), scoped.watch_numbered(of(request), number))
-    return JsonResponse(schemas.crawl(crawl), status=HTTPStatus.ACCEPTED)
+    return schemas.Crawl.from_row(crawl)
 
 
 @router.get(ONE + "/crawls", response=Piece[schemas.Crawl], operation_id="list_crawls")
-def list_crawls(request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
+def list_crawls(request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Crawl]:
     """The crawls of a watch."""
     rows = scoped.watch_numbered(of(request), number).crawls.select_related("watch")
-    return page(rows, schemas.crawls, cursor, limit)
+    return page(rows, schemas.Crawl, cursor, limit)
 
 
 @router.get(ONE + "/crawls/{int:crawl}", response=schemas.FullCrawl, operation_id="get_crawl")
-def get_crawl(request: Call, owner: str, number: int, crawl: int) -> JsonResponse:
+def get_crawl(request: Call, owner: str, number: int, crawl: int) -> schemas.FullCrawl:
     """One crawl, with how much it refused and why."""
     row = scoped.crawl(of(request), number, crawl)
-    return JsonResponse({**schemas.crawl(row), "refused": scoped.refusal_counts(row)})
+    return schemas.FullCrawl.from_row(row, refused=scoped.refusal_counts(row))
 
 
 @router.post(ONE + "/crawls/{int:crawl}/stop", auth=WRITE, response=schemas.Crawl, operation_id="stop_crawl")
 @once
-def stop_crawl(request: Call, owner: str, number: int, crawl: int) -> HttpResponse:
+def stop_crawl(request: Call, owner: str, number: int, crawl: int) -> schemas.Crawl:
     """Let a crawl end with what it has, within some seconds; one that has ended stays as it is."""
     watching.stop(scoped.crawl(of(request), number, crawl), by=request.auth.by)
-    return JsonResponse(schemas.crawl(scoped.crawl(of(request), number, crawl)))
+    return schemas.Crawl.from_row(scoped.crawl(of(request), number, crawl))
 
 
 @router.get(ONE + "/crawls/{int:crawl}/refusals", response=Piece[schemas.Refusal], operation_id="list_refusals")
 def list_refusals(
     request: Call, owner: str, number: int, crawl: int, cursor: Cursor = "", limit: Limit = 50
-) -> JsonResponse:
+) -> Piece[schemas.Refusal]:
     """What a crawl didn't fetch or keep, and why."""
     rows = Refusal.objects.filter(crawl=scoped.crawl(of(request), number, crawl))
-    return page(rows, each(schemas.refusal), cursor, limit, key="pk")
+    return page(rows, schemas.Refusal, cursor, limit, key="pk")
 
 
 @router.get("/owners/{slug:owner}/canaries", response=Piece[schemas.Canary], operation_id="list_canaries")
-def list_canaries(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
+def list_canaries(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Canary]:
     """The known copies that are expected now, with what the last run made of each."""
-    return page(canaries.active(of(request)), schemas.canaries_of, cursor, limit)
+    return page(canaries.active(of(request)), schemas.Canary, cursor, limit)
 
 
 @router.post(ONE + "/canaries", auth=WRITE, response={201: schemas.Canary}, operation_id="plant_canary")
 @once
-def plant_canary(request: Call, owner: str, number: int, new: requests.NewCanary) -> HttpResponse:
+def plant_canary(request: Call, owner: str, number: int, new: requests.NewCanary) -> schemas.Canary:
     """Say that a page of yours shows a known copy, which the watch has to find from its next crawl on."""
     watch, work = scoped.watch_numbered(of(request), number), scoped.work(of(request), new.work)
     row = canaries.plant(work, watch, new.url, by=request.auth.by)
-    return JsonResponse(schemas.canary(row), status=HTTPStatus.CREATED)
+    return schemas.Canary.from_row(row)
 
 
 @router.delete(
@@ -187,19 +187,18 @@ KEY = SEARCHES + "/{slug:service}/key"
 
 
 @router.get(SEARCHES, response=schemas.Searches, operation_id="list_searches")
-def list_searches(request: Call, owner: str) -> JsonResponse:
+def list_searches(request: Call, owner: str) -> schemas.Searches:
     """The searches that a watch can ask, all at once, and for which of them there is a key; never the key itself."""
-    found = schemas.searches(services(wiring.services().config), of(request))
-    return JsonResponse({"items": found})
+    return schemas.Searches(items=schemas.Search.of(services(wiring.services().config), of(request)))
 
 
 @router.put(KEY, auth=MANAGE, response=schemas.Search, operation_id="keep_search_key")
-def keep_search_key(request: Call, owner: str, service: str, new: requests.NewSearchKey) -> JsonResponse:
+def keep_search_key(request: Call, owner: str, service: str, new: requests.NewSearchKey) -> schemas.Search:
     """Keep a key for a search, encrypted, in place of an earlier one. It is never shown again."""
     services = wiring.services()
     keep_key(services, of(request), service, new.key, by=request.auth.by)
-    (kept,) = schemas.searches({service: service_of(services.config, service)}, of(request))
-    return JsonResponse(kept)
+    (kept,) = schemas.Search.of({service: service_of(services.config, service)}, of(request))
+    return kept
 
 
 @router.delete(KEY, auth=MANAGE, response={204: None}, operation_id="forget_search_key")

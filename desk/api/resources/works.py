@@ -5,9 +5,9 @@ from enum import IntEnum
 from functools import partial
 from typing import Annotated, Any
 
-from django.http import HttpResponse, JsonResponse
+from django.http import HttpResponse
 from django.http.response import HttpResponseBase
-from ninja import File, Form, Path, Router, UploadedFile
+from ninja import File, Form, Path, Router, Status, UploadedFile
 from ninja import Query as QueryValue
 from pydantic import Field
 
@@ -16,7 +16,7 @@ from desk.api.common.auth import WRITE, Call, of
 from desk.api.common.files import download, picture_in, taken
 from desk.api.common.idempotency import once
 from desk.api.common.openapi import file_of
-from desk.api.common.paging import Cursor, Limit, each, page
+from desk.api.common.paging import Cursor, Limit, page
 from desk.schemas import requests
 from desk.schemas import works as schemas
 from desk.schemas.base import Piece
@@ -88,15 +88,17 @@ def list_works(
     upload: Annotated[int | None, QueryValue(ge=1, le=2_147_483_647, description="Only those it brought.")] = None,
     cursor: Cursor = "",
     limit: Limit = 50,
-) -> JsonResponse:
+) -> Piece[schemas.Work]:
     """The registered works; `q` finds parts of title, author, holder and file, and numbers."""
     rows = searching.search(of(request), q, only or "", upload)
-    return page(schemas.with_pictures(rows), each(schemas.work), cursor, limit)
+    return page(schemas.with_pictures(rows), schemas.Work, cursor, limit)
 
 
 @router.post(WORKS, auth=WRITE, response=EITHER, operation_id="register_work")
 @once
-def add_work(request: Call, owner: str, declared: Form[Declared], file: File[UploadedFile]) -> HttpResponse:
+def add_work(
+    request: Call, owner: str, declared: Form[Declared], file: File[UploadedFile]
+) -> Status[schemas.RegisteredWork]:
     """Register a picture as a work. A picture that is registered already stays the same work."""
     services = wiring.services()
     check_disk(services)
@@ -109,24 +111,24 @@ def add_work(request: Call, owner: str, declared: Form[Declared], file: File[Upl
     )
     made = register_work(services, of(request), data, NewWork(said, plain_name(str(file.name))))
     row = schemas.with_pictures(Work.objects.filter(pk=made.work.pk)).get()
-    return JsonResponse({**schemas.work(row), "new": made.new}, status=201 if made.new else 200)
+    return Status(201 if made.new else 200, schemas.RegisteredWork.from_row(row, new=made.new))
 
 
 @router.get(ONE, response=schemas.FullWork, operation_id="get_work")
-def get_work(request: Call, owner: str, number: int) -> JsonResponse:
+def get_work(request: Call, owner: str, number: int) -> schemas.FullWork:
     """One work with its cases, and how far the search of what was seen before is."""
-    return JsonResponse(schemas.full_work(scoped.work(of(request), number)))
+    return schemas.FullWork.from_row(scoped.work(of(request), number))
 
 
 @router.patch(ONE, auth=WRITE, response=schemas.FullWork, operation_id="change_work")
-def change_work(request: Call, owner: str, number: int, new: Changes) -> JsonResponse:
+def change_work(request: Call, owner: str, number: int, new: Changes) -> schemas.FullWork:
     """Change what is declared of a work. What was declared before stays in its history and in the log."""
     row = scoped.work(of(request), number)
     version = row.changes.count() if new.version is None else new.version
     row.refresh_from_db()  # behind the count: whatever somebody changes from now on conflicts, and isn't lost
     declared = replace(row.declared, **_anew(new))
     declaring.edit(row, declared, by=request.auth.by, reason=new.reason, version=version)
-    return JsonResponse(schemas.full_work(scoped.work(of(request), number)))
+    return schemas.FullWork.from_row(scoped.work(of(request), number))
 
 
 def _anew(new: Changes) -> dict[str, Any]:
@@ -151,18 +153,20 @@ def remove(request: Call, owner: str, number: int) -> HttpResponse:
 
 
 @router.get(ONE + "/deposits", response=Piece[schemas.Deposit], operation_id="list_deposits")
-def list_deposits(request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
+def list_deposits(
+    request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50
+) -> Piece[schemas.Deposit]:
     """The deposit records of a work."""
     rows = scoped.work(of(request), number).deposits.select_related("work")
-    return page(rows, each(schemas.deposit), cursor, limit)
+    return page(rows, schemas.Deposit, cursor, limit)
 
 
 @router.post(ONE + "/deposits", auth=WRITE, response={201: schemas.Deposit}, operation_id="make_deposit")
 @once
-def make_deposit(request: Call, owner: str, number: int) -> HttpResponse:
+def make_deposit(request: Call, owner: str, number: int) -> schemas.Deposit:
     """Make a deposit record of what is declared now; where nothing has changed, it is the newest one."""
     row = deposits.make_deposit(wiring.services(), scoped.work(of(request), number), by=request.auth.by)
-    return JsonResponse(schemas.deposit(row), status=201)
+    return schemas.Deposit.from_row(row)
 
 
 @router.get(DEPOSIT + "/file", operation_id="get_deposit_file", openapi_extra=file_of("application/zip"))
@@ -196,11 +200,10 @@ def get_picture(
 
 
 @router.post("/owners/{slug:owner}/identify", response=schemas.Identified, operation_id="identify")
-def identify(request: Call, owner: str, file: File[UploadedFile]) -> JsonResponse:
+def identify(request: Call, owner: str, file: File[UploadedFile]) -> schemas.Identified:
     """Say which of the owner's works a picture shows, whole or in part. Nothing of it is stored."""
     services = wiring.services()
     data = picture_in(file, services.limits)
     with limits.one_search(request.auth.user.pk):
         found = search(services, of(request), data)
-    works = [schemas.found_work(one) for one in found.works]
-    return JsonResponse({"digest": found.features.digest.hex, "too_plain": list(found.too_plain), "works": works})
+    return schemas.Identified.from_row(found, works=schemas.FoundWork.from_rows(found.works))

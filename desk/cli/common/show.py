@@ -5,9 +5,14 @@ import sys
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from exhibit.clock import rfc3339
+
+if TYPE_CHECKING:
+    from desk.schemas.base import Answer
 
 GAP = "  "
 KIB = 1024
@@ -15,9 +20,13 @@ FEW = 2
 T = TypeVar("T")
 
 
-def echo_json(answer: Mapping[str, Any]) -> None:
-    """Print an answer as JSON."""
-    click.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+def echo_json(answer: "Answer | Mapping[str, Any]") -> None:
+    """Print an answer as JSON, or plain data in which answers and times stand."""
+    click.echo(json.dumps(answer, indent=2, ensure_ascii=False, default=_plain))
+
+
+def _plain(value: "Answer | datetime") -> object:
+    return rfc3339(value) if isinstance(value, datetime) else value.model_dump(mode="json")
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -39,7 +48,7 @@ def listed(
     nothing: str,
     as_json: bool,
 ) -> None:
-    """Print a list: plain data as JSON under a name, else a line for each, or a sentence where there is nothing."""
+    """Print a list: answers as JSON under a name, else a line for each, or a sentence where there is nothing."""
     if as_json:
         echo_json({name: rows})
     elif rows:

@@ -1,19 +1,18 @@
 """Outside witnesses: how they have answered lately, and making the contract that a chain's anchor needs."""
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from desk.cli.common.frame import Desk, examples, json_option, open_desk
 from desk.cli.common.show import echo_json, moment, note, say, table
-from desk.schemas.rows import fields
-from exhibit.clock import parse_rfc3339
 from exhibit.config.config import AnchorConfig
 from exhibit.errors import NotFoundError, ServiceMissingError
 from workers.configuration import load_config
 
 if TYPE_CHECKING:
+    from desk.schemas.log import Witness
     from evidence.anchors.evm.anchor import EvmAnchor
     from registry.log.witnesses import Health
 
@@ -47,26 +46,26 @@ def list_anchors(*, as_json: bool) -> None:
         table(("witness", "kind", "answered", "owes", "state"), [_line(desk, one) for one in rows])
 
 
-def _told(key: tuple[str, str], configured: AnchorConfig | None, known: "Health | None") -> dict[str, Any]:
-    told: dict[str, Any] = {
-        "kind": key[0],
-        "name": key[1],
-        "development": configured is not None and configured.development,
-        "configured": configured is not None,
-    }
-    if known is None:
-        return {**told, "answered_at": None, "silent_since": None, "ask_after": None, "error": "", "owed": 0}
-    return {**told, **fields(known, "answered_at silent_since ask_after error owed")}
+def _told(key: tuple[str, str], configured: AnchorConfig | None, known: "Health | None") -> "Witness":
+    from desk.schemas.log import Witness
+
+    nothing = {"error": "", "owed": 0} if known is None else {}
+    return Witness.from_row(
+        known,
+        kind=key[0],
+        name=key[1],
+        development=configured is not None and configured.development,
+        configured=configured is not None,
+        **nothing,
+    )
 
 
-def _line(desk: Desk, one: dict[str, Any]) -> tuple[object, ...]:
-    answered = moment(parse_rfc3339(one["answered_at"]), desk.zone) if one["answered_at"] else "never"
-    state = "" if one["configured"] else "not configured any more"
-    if one["error"]:
-        state = one["error"]
-    if one["silent_since"]:
-        state = f"silent since {moment(parse_rfc3339(one['silent_since']), desk.zone)}: {one['error']}"
-    return one["name"], one["kind"], answered, one["owed"], state
+def _line(desk: Desk, one: "Witness") -> tuple[object, ...]:
+    answered = moment(one.answered_at, desk.zone) if one.answered_at else "never"
+    state = one.error or ("" if one.configured else "not configured any more")
+    if one.silent_since:
+        state = f"silent since {moment(one.silent_since, desk.zone)}: {one.error}"
+    return one.name, one.kind, answered, one.owed, state
 
 
 @anchor_command.command(

@@ -1,8 +1,8 @@
 """Bundles to take away."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
@@ -12,9 +12,9 @@ from desk.cli.common.show import echo_json, listed, moment, say, tracked
 from desk.cli.common.wait import end_where_unsealed, wait_for_seals
 from desk.cli.evidence.countersigning import countersign, number_option, to_sign
 from desk.cli.evidence.signed_sheets import sign
-from exhibit.clock import parse_rfc3339
 
 if TYPE_CHECKING:
+    from desk.schemas.evidence import Bundle as ToldBundle
     from registry.models import Bundle
 
 
@@ -108,17 +108,17 @@ def list_bundles(*, owner: str | None, as_json: bool) -> None:
     from registry.models import Bundle
 
     rows = Bundle.objects.filter(case__owner=desk.owner(owner)).select_related("case__owner", "submission")
-    found = [schemas.bundle(row) for row in rows.order_by("case__number", "number")]
+    found = schemas.Bundle.from_rows(rows.order_by("case__number", "number"))
     columns = ("case", "bundle", "sealed", "witnesses", "seal")
     nothing = "There is no bundle yet. Confirming a case makes one: exhibit case confirm N"
     listed("bundles", found, columns, lambda one: _line(desk, one), nothing=nothing, as_json=as_json)
 
 
-def _line(desk: Desk, one: Mapping[str, Any]) -> list[object]:
-    sealed = moment(parse_rfc3339(one["sealed_at"]), desk.zone) if one["sealed_at"] else one["state"]
-    of = one["witnesses"]
-    witnesses = f"{of['complete']} of {of['asked']} answered, {of['needed']} needed" if one["receipts"] else ""
-    return [one["case"], one["number"], sealed, witnesses, one["seal"]]
+def _line(desk: Desk, one: "ToldBundle") -> list[object]:
+    sealed = moment(one.sealed_at, desk.zone) if one.sealed_at else one.state
+    of = one.witnesses
+    witnesses = f"{of.complete} of {of.asked} answered, {of.needed} needed" if one.receipts else ""
+    return [one.case, one.number, sealed, witnesses, one.seal]
 
 
 bundle_command.add_command(to_sign)

@@ -1,18 +1,13 @@
 """Owners' keys: which there are, new ones in their place, trust taken back, and what others have to know of them."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
 from desk.cli.common.frame import examples, json_option, open_desk, owner_option, person, reason_option
 from desk.cli.common.show import counted, listed, moment, say
-from desk.schemas.rows import fields
 from exhibit.errors import NotFoundError, WrongUseError
 from exhibit.types import Untyped
-
-if TYPE_CHECKING:
-    from registry.log.keys import AnyKey
 
 USES = ("sealing", "documents")
 AFTERWARDS = {
@@ -35,11 +30,12 @@ def key_command() -> None:
 def list_keys(*, owner: str | None, as_json: bool) -> None:
     """List all keys, those too that are used no more."""
     desk = open_desk()
+    from desk.schemas.log import Key
     from registry.log.keys import keys_of
 
-    found = [_plain(key) for key in keys_of(None if owner is None else desk.owner(owner))]
+    found = Key.from_rows(keys_of(None if owner is None else desk.owner(owner)))
     columns = ("owner", "use", "public key", "held by", "state")
-    line = lambda one: [one["owner"], one["use"], one["public"][:16], one["holder"], one["state"]]  # noqa: E731
+    line = lambda one: [one.owner, one.use, one.public[:16], one.holder, one.state]  # noqa: E731
     nothing = "There is no key yet. An owner's sealing key is made at the first seal."
     listed("keys", found, columns, line, nothing=nothing, as_json=as_json)
 
@@ -159,18 +155,3 @@ def change_master(*, reason: str) -> None:
     if made.lost:
         named = ", ".join(one.hex()[:16] for one in made.lost)
         say(f"Left as they were, because no master key opens them and they are used no more: {named}")
-
-
-def _plain(key: "AnyKey") -> dict[str, Any]:
-    from registry.log.keys import Use, use_of
-
-    use = use_of(key)
-    return {
-        "owner": key.owner.slug,
-        "use": str(use),
-        "public": bytes(key.public_key).hex(),
-        "holder": "owner" if use is Use.DEVICE else "operator",
-        "name": getattr(key, "name", ""),
-        "state": "revoked" if key.revoked_at else "retired" if key.retired_at else "in use",
-        **fields(key, "created_at retired_at revoked_at revoked_reason"),
-    }

@@ -1,17 +1,18 @@
 """The append-only log: what it holds, proofs of it, whether it is whole, and what to do after a restore."""
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from desk.cli.common.frame import Desk, examples, finish, json_option, open_desk, person, reason_option
 from desk.cli.common.show import counted, echo_json, fields, moment, say, table
-from desk.schemas.rows import fields as plain_of
 from exhibit.errors import ExitCode, IntegrityError, NotFoundError, WrongUseError
 
 if TYPE_CHECKING:
-    from registry.models import LogCheckpoint, LogEntry
+    from desk.schemas.log import Entry
+    from registry.models import LogCheckpoint
 
 sequence_argument = click.argument("sequence", type=click.IntRange(min=0))
 size_option = click.option(
@@ -32,6 +33,7 @@ def log_status(*, as_json: bool) -> None:
     Ends with 1 when nothing more is signed until you have decided about a break.
     """
     desk = open_desk()
+    from desk.schemas.log import Head
     from registry.log.log import PostgresLogStore
     from registry.models import LogCheckpoint, LogWaiting
 
@@ -42,7 +44,7 @@ def log_status(*, as_json: bool) -> None:
         "origin": log.origin,
         "entries": PostgresLogStore().size(),
         "waiting": LogWaiting.objects.count(),
-        "head": None if newest is None else _head(newest),
+        "head": None if newest is None else Head.from_row(newest),
         "public_keys": log.vkeys(),
         "stopped": stopped,
     }
@@ -57,10 +59,6 @@ def log_status(*, as_json: bool) -> None:
     finish(ExitCode.CHECK_FAILED if stopped else ExitCode.DONE)
 
 
-def _head(row: "LogCheckpoint") -> dict[str, Any]:
-    return {**plain_of(row, "origin size made_at"), "root": bytes(row.root).hex()}
-
-
 @log_command.command("list", epilog=examples("exhibit log list", "exhibit log list --type access --last 100"))
 @click.option("--type", "kind", metavar="TYPE", help="Only those of one type, such as decision, key or access.")
 @click.option("--last", type=click.IntRange(1, 100_000), default=20, show_default=True, metavar="N", help="How many.")
@@ -68,42 +66,30 @@ def _head(row: "LogCheckpoint") -> dict[str, Any]:
 def list_entries(*, kind: str | None, last: int, as_json: bool) -> None:
     """List the newest entries with what they open to, as far as that is kept."""
     desk = open_desk()
+    from desk.schemas.log import Entry
     from exhibit.entries import EntryType
     from registry.models import LogEntry
 
     if kind is not None and kind not in {*EntryType}:
         raise WrongUseError(f"There is no type {kind!r} of entries.", hint=f"There are: {', '.join(EntryType)}.")
     rows = LogEntry.objects.select_related("submission__opening").order_by("-sequence")
-    found = [_entry(row) for row in (rows if kind is None else rows.filter(type=kind))[:last]][::-1]
+    found = Entry.from_rows((rows if kind is None else rows.filter(type=kind))[:last])[::-1]
     if as_json:
         echo_json({"entries": found})
     elif not found:
         say("There is no such entry yet.")
     else:
-        from exhibit.clock import parse_rfc3339
-
-        lines = [[o["sequence"], moment(parse_rfc3339(o["time"]), desk.zone), o["type"], _words(o)] for o in found]
+        lines = [[o.sequence, moment(o.time, desk.zone), o.type, _words(o)] for o in found]
         table(("entry", "time", "type", "says"), lines)
 
 
-def _words(one: dict[str, Any]) -> str:
+def _words(one: "Entry") -> str:
     """What an entry opens to in one line; nested values and digests are left to --json."""
-    if one["opening"] is None:
+    if one.opening is None:
         return "(erased)"
-    told = {**one["opening"], **(one["details"] or {})}
+    told = {**one.opening, **(one.details or {})}
     short = {name: value for name, value in told.items() if isinstance(value, (str, int)) and name != "salt"}
     return ", ".join(f"{name}: {value}" for name, value in short.items() if len(str(value)) < 60 and value != "")
-
-
-def _entry(row: "LogEntry") -> dict[str, Any]:
-    opening = getattr(row.submission, "opening", None)
-    return {
-        **plain_of(row, "sequence type time"),
-        "commitment": bytes(row.commitment).hex(),
-        "salt": None if opening is None else bytes(opening.salt).hex(),
-        "opening": None if opening is None else opening.content,
-        "details": None if opening is None else opening.details,
-    }
 
 
 @log_command.command("verify", epilog=examples("exhibit log verify", "exhibit log verify --json"))
@@ -118,7 +104,7 @@ def verify_log(*, as_json: bool) -> None:
 
     found = replay(desk.services)
     if as_json:
-        echo_json(plain_of(found, "entries checkpoints openings erased waiting problems"))
+        echo_json(asdict(found))
     else:
         heads, openings = counted(found.checkpoints, "signed head"), counted(found.openings, "opening")
         say(f"{counted(found.entries, 'entry', 'entries')}, {heads}, {openings} read; {found.erased} erased.")
@@ -144,6 +130,7 @@ def prove_entry(*, sequence: int, size: int | None) -> None:
     Details of an opening, such as names and reasons, aren't part of it; exhibit log list --json has them.
     """
     desk = open_desk()
+    from desk.schemas.log import Entry
     from registry.models import LogEntry
 
     head = _checkpoint(desk, size)
@@ -151,7 +138,7 @@ def prove_entry(*, sequence: int, size: int | None) -> None:
     if row is None:
         raise NotFoundError(f"The log has no entry {sequence}.")
     path = desk.services.log.inclusion(sequence, head.size)
-    shown = {name: value for name, value in _entry(row).items() if name != "details"}  # names nobody that it needn't
+    shown = Entry.from_row(row).model_dump(mode="json", exclude={"details"})  # names nobody that it needn't
     echo_json({**shown, "size": head.size, "path": [one.hex() for one in path], "checkpoint": head.note})
 
 
@@ -196,7 +183,7 @@ def check_log_against(*, files: tuple[Path, ...], as_json: bool) -> None:
         raise WrongUseError(error.message, hint=error.hint) from error
     broken = any(one.outcome is Compared.BROKEN for one in found)
     if as_json:
-        echo_json({"checkpoints": [plain_of(one, "origin size outcome sentence") for one in found]})
+        echo_json({"checkpoints": [asdict(one) for one in found]})
     elif not found:
         say("They hold no checkpoint.")
     else:

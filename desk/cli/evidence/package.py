@@ -10,7 +10,6 @@ from desk.cli.common.frame import Desk, examples, json_option, open_desk, owner_
 from desk.cli.common.output import made_folder, out_option, written_whole
 from desk.cli.common.show import echo_json, moment, say, size, table
 from desk.cli.common.wait import work_until_made
-from desk.schemas.rows import fields
 from exhibit.errors import NotFoundError, WrongUseError
 
 if TYPE_CHECKING:
@@ -133,24 +132,16 @@ def _written(desk: Desk, row: "Package", folder: Path, *, as_json: bool) -> None
 def list_packages(*, owner: str | None, as_json: bool) -> None:
     """List the packages, newest first. Their files are kept for some weeks; `exhibit package make` makes another."""
     desk = open_desk()
-    from desk.schemas.downloads import CASES
+    from desk.schemas.downloads import CASES, ListedPackage
     from registry.accounts import scoped
 
     rows = list(scoped.packages(desk.owner(owner)).prefetch_related(CASES))
     if as_json:
-        echo_json({"packages": [_plain(row) for row in rows]})
+        echo_json({"packages": ListedPackage.from_rows(rows)})
     elif not rows:
         say("There is no package yet. Make one: exhibit package make CASES --for court --out DIR")
     else:
         table(("package", "for", "asked for", "cases", "size", "state"), [_line(desk, row) for row in rows])
-
-
-def _plain(row: "Package") -> dict[str, object]:
-    return {
-        **fields(row, "number recipient created_at expires_at state error"),
-        "cases": sorted(one.case.number for one in row.bundles.all()),
-        "files": [one["name"] for one in row.files],
-    }
 
 
 def _line(desk: Desk, row: "Package") -> list[object]:

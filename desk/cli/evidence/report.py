@@ -11,7 +11,6 @@ from desk.cli.common.frame import examples, json_option, open_desk, owner_option
 from desk.cli.common.output import made_folder, out_option, written_whole
 from desk.cli.common.show import echo_json, listed, moment, say, short
 from desk.cli.common.wait import work_until_made
-from exhibit.clock import parse_rfc3339
 from exhibit.digests import Digest
 from exhibit.types import Untyped
 
@@ -119,10 +118,10 @@ def list_reports(*, owner: str | None, as_json: bool) -> None:
     from desk.schemas import downloads as schemas
     from registry.accounts import scoped
 
-    found = [schemas.report(row) for row in scoped.reports(desk.owner(owner))]
+    found = schemas.Report.from_rows(scoped.reports(desk.owner(owner)))
 
-    def line(one: Mapping[str, Any]) -> Sequence[object]:
-        return one["number"], moment(parse_rfc3339(one["created_at"]), desk.zone), short(one["title"]), one["state"]
+    def line(one: schemas.Report) -> Sequence[object]:
+        return one.number, moment(one.created_at, desk.zone), short(one.title), one.state
 
     nothing = "There is no report yet. Make one: exhibit report make --out DIR"
     listed("reports", found, ("report", "asked for", "title", "state"), line, nothing=nothing, as_json=as_json)

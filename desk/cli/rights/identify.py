@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,6 +15,7 @@ from desk.cli.common.show import counted, echo_json, fields, moment, note, say, 
 from exhibit.errors import ExhibitError, ExitCode, RefusedError, WrongUseError
 
 if TYPE_CHECKING:
+    from desk.schemas.works import IdentifiedFile, ProvenWork, UnreadFile
     from registry.models import Owner
     from workers.matching.identify import FoundWork
     from workers.works.registrations import Registration
@@ -145,30 +146,27 @@ def _written(desk: Desk, found: "FoundWork", data: bytes, folder: Path) -> tuple
     return tuple(str(folder / name) for name in files)
 
 
-def _plain(one: _Result) -> dict[str, Any]:
+def _plain(one: _Result) -> "IdentifiedFile | UnreadFile":
+    from desk.schemas.works import IdentifiedFile, UnreadFile
+
     if one.error is not None:
         reason = one.error.reason if isinstance(one.error, RefusedError) else "failed"
-        return {"image": one.image, "reason": reason, "sentence": str(one.error), "works": []}
-    return {
-        "image": one.image,
-        "digest": one.digest,
-        "too_plain": list(one.too_plain),
-        "works": [_plain_work(found) for found in one.works],
-    }
+        return UnreadFile(image=one.image, reason=reason, sentence=str(one.error))
+    return IdentifiedFile.from_row(one, works=[_told(found) for found in one.works])
 
 
-def _plain_work(one: _Found) -> dict[str, Any]:
-    from desk.schemas.evidence import receipt
-    from desk.schemas.works import found_work
+def _told(one: _Found) -> "ProvenWork":
+    from desk.schemas.evidence import Receipt
+    from desk.schemas.works import ProvenWork
 
     registration = one.registration
-    return {
-        **found_work(one.found),
-        "entry": None if registration is None else registration.entry,
-        "checkpoint": None if registration is None or registration.checkpoint is None else registration.checkpoint.size,
-        "receipts": [receipt(witness) for witness in (registration.witnesses if registration else ())],
-        "files": list(one.files),
-    }
+    return ProvenWork.from_row(
+        one.found,
+        entry=None if registration is None else registration.entry,
+        checkpoint=None if registration is None or registration.checkpoint is None else registration.checkpoint.size,
+        receipts=Receipt.from_rows(registration.witnesses if registration else ()),
+        files=list(one.files),
+    )
 
 
 def _tell(desk: Desk, results: Sequence[_Result]) -> None:

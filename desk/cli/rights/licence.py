@@ -1,13 +1,15 @@
 """Permitted uses."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from desk.cli.common.frame import examples, json_option, open_desk, owner_option, person
 from desk.cli.common.show import counted, echo_json, listed, say, short
+
+if TYPE_CHECKING:
+    from desk.schemas.licences import Licence
 
 
 @click.group("licence")
@@ -41,7 +43,7 @@ def import_licences(*, file: Path, owner: str | None, as_json: bool) -> None:
     licensed = LedgerEffect.objects.filter(change__in=waiting, what=LedgerEffect.What.LICENSED)
     decided = sorted(set(licensed.values_list("case__number", flat=True)))
     if as_json:
-        licences = [schemas.licence(row) for row in kept]
+        licences = schemas.Licence.from_rows(kept)
         echo_json({"licences": licences, "new": new, "cases_licensed": decided})
         return
     known = f"; {len(kept) - new:,} were there already" if new < len(kept) else ""
@@ -59,15 +61,13 @@ def list_licences(*, owner: str | None, as_json: bool) -> None:
     from desk.schemas import licences as schemas
     from registry.accounts import scoped
 
-    rows = scoped.licences(desk.owner(owner)).prefetch_related("works")
-    found = [schemas.licence(row) for row in rows]
+    found = schemas.Licence.from_rows(scoped.licences(desk.owner(owner)).prefetch_related("works"))
     columns = ("licence", "licensee", "works", "where", "from", "until", "reason")
     nothing = "There is no licence yet. Import some: exhibit licence import FILE"
     listed("licences", found, columns, _line, nothing=nothing, as_json=as_json)
 
 
-def _line(one: Mapping[str, Any]) -> list[object]:
-    works = ", ".join(map(str, one["works"])) or "all"
-    where = " ".join(filter(None, (one["domain"], one["account"], one["url_pattern"])))
-    days = (one["valid_from"], one["valid_until"])
-    return [one["number"], short(one["licensee"]), works, where, *days, short(one["reason"])]
+def _line(one: "Licence") -> list[object]:
+    works = ", ".join(map(str, one.works)) or "all"
+    where = " ".join(filter(None, (one.domain, one.account, one.url_pattern)))
+    return [one.number, short(one.licensee), works, where, one.valid_from, one.valid_until, short(one.reason)]

@@ -1,6 +1,6 @@
 """Rights holders."""
 
-from operator import itemgetter
+from operator import attrgetter
 
 import click
 
@@ -27,7 +27,7 @@ def add_owner(*, name: str, slug: str, contact: str, as_json: bool) -> None:
 
     owner = people.add_owner(name, slug=slug, contact=contact, by=by_person())
     if as_json:
-        echo_json(schemas.owner(owner))
+        echo_json(schemas.Owner.from_row(owner))
     else:
         say(f"Added {owner.name}; commands take it as --owner {owner.slug}.")
 
@@ -40,8 +40,8 @@ def list_owners(*, as_json: bool) -> None:
     from desk.schemas import owners as schemas
     from registry.models import Owner
 
-    found = [schemas.owner(owner) for owner in Owner.objects.order_by("slug")]
+    found = schemas.Owner.from_rows(Owner.objects.order_by("slug"))
     columns = ("owner", "name", "works", "watches", "open cases", "members")
-    line = itemgetter("owner", "name", "works", "watches", "open_cases", "members")
+    line = attrgetter("owner", "name", "works", "watches", "open_cases", "members")
     nothing = 'There is no owner yet. Add one: exhibit owner add "NAME"'
     listed("owners", found, columns, line, nothing=nothing, as_json=as_json)

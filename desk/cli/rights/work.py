@@ -10,11 +10,12 @@ from desk.cli.common.files import Given, pictures_in, read_picture
 from desk.cli.common.frame import Desk, examples, finish, json_option, open_desk, owner_option, person
 from desk.cli.common.output import made_folder, out_option, written_whole
 from desk.cli.common.show import counted, echo_json, fields, listed, moment, note, say, short, size, tracked
-from exhibit.clock import parse_rfc3339
 from exhibit.errors import ExitCode, RefusedError, WrongUseError
 from exhibit.types import DeclaredWork
 
 if TYPE_CHECKING:
+    from desk.schemas.works import AddedWork, ListedWork, Picture, Remark
+    from desk.schemas.works import Work as ToldWork
     from registry.models import Owner, Work
     from workers.works.registration import NewWork, RegistrationResult
 
@@ -100,14 +101,14 @@ def _registered(
                 yield one.name, error
 
 
-def _shapes(registered: "Sequence[tuple[str, RegistrationResult]]") -> list[dict[str, Any]]:
+def _shapes(registered: "Sequence[tuple[str, RegistrationResult]]") -> "list[AddedWork]":
     """The works as they are now: a mark is found only when several works with it are registered."""
     from desk.schemas import works as schemas
     from registry.models import Work
 
     rows = schemas.with_pictures(Work.objects.all()).in_bulk([one.work.pk for _, one in registered])
     return [
-        {**schemas.work(row), "remarks": schemas.open_remarks(row), "file": name, "new": one.new}
+        schemas.AddedWork.from_row(row, remarks=schemas.open_remarks(row), file=name, new=one.new)
         for name, one in registered
         for row in (rows[one.work.pk],)
     ]
@@ -122,23 +123,21 @@ def _new_work(one: Given, declared: "Mapping[str, DeclaredWork]", *, metadata: b
     return NewWork(line or DeclaredWork(), name, metadata)
 
 
-def _tell(works: Sequence[Mapping[str, Any]], failed: Sequence[Mapping[str, Any]], without_file: Sequence[str]) -> None:
+def _tell(works: "Sequence[AddedWork]", failed: Sequence[Mapping[str, Any]], without_file: Sequence[str]) -> None:
     from indexer.compare.wording import held_back_in_words
 
-    new = sum(one["new"] for one in works)
+    new = sum(one.new for one in works)
     known = f"; {len(works) - new:,} were registered already" if new < len(works) else ""
     say(f"{counted(new, 'work')} registered{known}.")
     for one in works:
-        if one["flags"]:
-            say(f"  {one['file']} {held_back_in_words(one['flags'])}.")
-        for sentence in _masked(one):
-            say(f"  {one['file']}: {sentence}")
-        for warning in (*one["conflicts"], *one["remarks"]):
-            say(f"  {one['file']}: {warning['sentence']}")
-    if any(one["remarks"] for one in works):
+        if one.flags:
+            say(f"  {one.file} {held_back_in_words(one.flags)}.")
+        for sentence in (*_masked(one), *_warned(one, one.remarks)):
+            say(f"  {one.file}: {sentence}")
+    if any(one.remarks for one in works):
         say("  Answer that on the page of the work before you rely on it.")
-    for one in failed:
-        note(f"  {one['file']}: not registered ({one['reason']}). {one['sentence']}")
+    for other in failed:
+        note(f"  {other['file']}: not registered ({other['reason']}). {other['sentence']}")
     for file in without_file[:LINES_SHOWN]:
         note(f"  {file}: stands in the table, and no such file was named.")
     if len(without_file) > LINES_SHOWN:
@@ -155,18 +154,17 @@ def list_works(*, owner: str | None, as_json: bool) -> None:
     from registry.accounts import scoped
 
     rows = schemas.with_pictures(scoped.works(desk.owner(owner))).prefetch_related("remarks")
-    found = [{**schemas.work(row), "remarks": [schemas.remark(one) for one in row.remarks.all()]} for row in rows]
+    found = [schemas.ListedWork.from_row(row, remarks=schemas.Remark.from_rows(row.remarks.all())) for row in rows]
     columns = ("work", "title", "file", "registered", "remarks")
     nothing = "There is no work yet. Register some: exhibit work add PATHS"
     listed("works", found, columns, lambda one: _line(desk, one), nothing=nothing, as_json=as_json)
 
 
-def _line(desk: Desk, one: Mapping[str, Any]) -> list[object]:
-    masked = sorted({mask["kind"] for picture in one["pictures"] for mask in picture["masked"]})
-    doubts = [remark["kind"] for remark in one["remarks"] if not remark["answered_at"]]
-    remarks = [*one["flags"], *masked, *(["earlier registration"] if one["conflicts"] else []), *doubts]
-    registered = moment(parse_rfc3339(one["registered_at"]), desk.zone)
-    return [one["number"], short(one["title"]), short(one["file"]), registered, ", ".join(remarks)]
+def _line(desk: Desk, one: "ListedWork") -> list[object]:
+    masked = sorted({mask.kind for picture in one.pictures for mask in picture.masked})
+    doubts = [remark.kind for remark in one.remarks if not remark.answered_at]
+    remarks = [*one.flags, *masked, *(["earlier registration"] if one.conflicts else []), *doubts]
+    return [one.number, short(one.title), short(one.file), moment(one.registered_at, desk.zone), ", ".join(remarks)]
 
 
 @work_command.command("show", epilog=examples("exhibit work show 12"))
@@ -180,7 +178,7 @@ def show_work(*, number: int, owner: str | None, as_json: bool) -> None:
     from registry.accounts import scoped
 
     row = scoped.work(desk.owner(owner), number)
-    one = schemas.full_work(row)
+    one = schemas.FullWork.from_row(row)
     if as_json:
         echo_json(one)
         return
@@ -204,21 +202,25 @@ def show_work(*, number: int, owner: str | None, as_json: bool) -> None:
             ("registered", moment(row.registered_at, desk.zone)),
             ("remark", held_back),
             *(("remark", sentence) for sentence in _masked(one)),
-            *(("remark", warning["sentence"]) for warning in (*one["conflicts"], *schemas.open_remarks(row))),
-            *(("picture", _picture(picture)) for picture in one["pictures"]),
-            *(("case", f"{case['number']}: {case['party']}, {case['decision']}") for case in one["cases"]),
-            *(("search of the past", search_in_words(search)) for search in one["search"]),
-            *(("seen before", seen["sentence"] or "Is asked for again.") for seen in one["seen_before"]),
+            *(("remark", sentence) for sentence in _warned(one, schemas.open_remarks(row))),
+            *(("picture", _picture(picture)) for picture in one.pictures),
+            *(("case", f"{case.number}: {case.party}, {case.decision}") for case in one.cases),
+            *(("search of the past", search_in_words(search)) for search in one.search),
+            *(("seen before", seen["sentence"] or "Is asked for again.") for seen in one.seen_before),
         ]
     )
 
 
-def _masked(one: Mapping[str, Any]) -> list[str]:
-    return [mask["sentence"] for picture in one["pictures"] for mask in picture["masked"]]
+def _masked(one: "ToldWork") -> list[str]:
+    return [mask.sentence for picture in one.pictures for mask in picture.masked]
 
 
-def _picture(picture: Mapping[str, Any]) -> str:
-    return f"{picture['format']} {picture['width']}×{picture['height']}, {size(picture['bytes'])}, {picture['digest']}"
+def _warned(one: "ToldWork", remarks: "Sequence[Remark]") -> list[str]:
+    return [conflict.sentence for conflict in one.conflicts] + [remark.sentence for remark in remarks]
+
+
+def _picture(picture: "Picture") -> str:
+    return f"{picture.format} {picture.width}×{picture.height}, {size(picture.bytes)}, {picture.digest}"
 
 
 @work_command.command(

@@ -1,10 +1,11 @@
 """What this machine has and lacks."""
 
+from dataclasses import asdict
+
 import click
 
 from desk.cli.common.frame import examples, finish, json_option
 from desk.cli.common.show import clean, echo_json
-from desk.schemas.rows import fields as plain_of
 from exhibit.errors import ExitCode
 from workers.configuration import load_config
 
@@ -20,7 +21,7 @@ def doctor_command(*, as_json: bool) -> None:
 
     checks = examine_all(load_config())
     if as_json:
-        echo_json({"checks": [plain_of(check, "name ok needed sentence remedy") for check in checks]})
+        echo_json({"checks": [asdict(check) for check in checks]})
     else:
         for check in checks:
             mark = "ok     " if check.ok else "MISSING" if check.needed else "without"

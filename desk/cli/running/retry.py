@@ -4,7 +4,6 @@ import click
 
 from desk.cli.common.frame import examples, json_option, open_desk, person
 from desk.cli.common.show import counted, echo_json, say, table
-from desk.schemas.rows import fields
 from exhibit.errors import WrongUseError
 
 
@@ -38,7 +37,8 @@ def retry_command(*, steps: tuple[str, ...], leave: bool, as_json: bool) -> None
         return
     found = failures()
     if as_json:
-        shown = [{**fields(one, "step error count since"), "left": one.dismissed} for one in found]
+        told = ("step", "error", "count", "since")
+        shown = [{name: getattr(one, name) for name in told} | {"left": one.dismissed} for one in found]
         echo_json({"given_up": shown})
     elif found:
         lines = [[one.step, one.count, f"{one.error} (left as it is)" if one.dismissed else one.error] for one in found]

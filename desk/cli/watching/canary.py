@@ -1,13 +1,11 @@
 """Known copies that the watches have to find."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import click
 
 from desk.cli.common.frame import examples, json_option, open_desk, owner_option, person
 from desk.cli.common.show import echo_json, listed, moment, say
-from exhibit.clock import parse_rfc3339
 
 
 @click.group("canary")
@@ -37,7 +35,7 @@ def add_canary(*, owner: str | None, work: int, url: str, watch_name: str, as_js
     of = desk.owner(owner)
     row = canaries.plant(scoped.work(of, work), scoped.watch(of, watch_name), url, by=person())
     if as_json:
-        echo_json(schemas.canary(row))
+        echo_json(schemas.Canary.from_row(row))
     else:
         say(f"Canary {row.number}: from its next run on, {row.watch.name} has to find work {work} at {row.url}")
 
@@ -52,11 +50,11 @@ def list_canaries(*, owner: str | None, as_json: bool) -> None:
     from desk.texts.canaries import last_run
     from registry.crawls import canaries
 
-    found = [schemas.canary(row) for row in canaries.active(desk.owner(owner))]
+    found = schemas.Canary.from_rows(canaries.active(desk.owner(owner)))
 
-    def line(one: Mapping[str, Any]) -> Sequence[object]:
-        planted = moment(parse_rfc3339(one["added_at"]), desk.zone)
-        return one["number"], one["work"], one["url"], one["watch"], planted, last_run(one)
+    def line(one: schemas.Canary) -> Sequence[object]:
+        last = last_run(one.last_run.outcome, one.last_run.reason) if one.last_run else last_run()
+        return one.number, one.work, one.url, one.watch, moment(one.added_at, desk.zone), last
 
     columns = ("canary", "work", "page", "watch", "planted", "last run")
     nothing = "There is no canary yet. Plant one: exhibit canary add --work N --url URL --watch NAME"

@@ -41,7 +41,7 @@ def list_cases(*, owner: str | None, decision: str | None, as_json: bool) -> Non
 
     rows = scoped.cases(desk.owner(owner))
     chosen = rows if decision is None else rows.filter(decision=decision)
-    found = [schemas.case(row) for row in schemas.with_uses(chosen)]
+    found = [one.model_dump(mode="json") for one in schemas.Case.from_rows(schemas.with_uses(chosen))]
     if as_json:
         echo_json({"cases": found})
     elif not found:
@@ -85,7 +85,7 @@ def show_case(*, number: int, owner: str | None, as_json: bool) -> None:
     of = desk.owner(owner)
     row = scoped.case(of, number)
     audit_log.accessed(audit_log.Evidence.CASE, audit_log.Way.SEEN, of, by=person(), case=number)
-    one = schemas.full_case(row)
+    one = schemas.FullCase.from_row(row).model_dump(mode="json")
     if as_json:
         echo_json(one)
         return

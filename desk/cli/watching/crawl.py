@@ -1,16 +1,18 @@
 """What the runs of a watch saw and refused."""
 
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from desk.cli.common.frame import Desk, examples, json_option, open_desk, owner_option
 from desk.cli.common.show import echo_json, fields, listed, moment, say, table
 from desk.cli.watching.watch import tell_searches
-from exhibit.clock import parse_rfc3339
 from exhibit.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from desk.schemas.watches import Crawl, Refusal
 
 SHOWN = 20
 
@@ -32,16 +34,15 @@ def list_crawls(*, name: str | None, owner: str | None, as_json: bool) -> None:
 
     of = desk.owner(owner)
     rows = scoped.crawls(of) if name is None else scoped.crawls(of).filter(watch=scoped.watch(of, name))
-    found = [schemas.crawl(row) for row in rows]
+    found = schemas.Crawl.from_rows(rows)
     columns = ("watch", "crawl", "started", "pages", "pictures", "sightings", "ended")
     nothing = "Nothing has been crawled yet. Run a watch: exhibit watch run NAME --wait"
     listed("crawls", found, columns, lambda one: _line(desk, one), nothing=nothing, as_json=as_json)
 
 
-def _line(desk: Desk, one: Mapping[str, Any]) -> list[object]:
-    started = moment(parse_rfc3339(one["started_at"]), desk.zone)
-    counts = [one["pages"], one["pictures"], one["sightings"]]
-    return [one["watch"], one["number"], started, *counts, one["reason"] or "under way"]
+def _line(desk: Desk, one: "Crawl") -> list[object]:
+    counts = [one.pages, one.pictures, one.sightings]
+    return [one.watch, one.number, moment(one.started_at, desk.zone), *counts, one.reason or "under way"]
 
 
 @crawl_command.command("show", epilog=examples("exhibit crawl show shop", "exhibit crawl show shop 3 --json"))
@@ -60,33 +61,33 @@ def show_crawl(*, name: str, number: int | None, owner: str | None, as_json: boo
     row = scoped.crawls(of).filter(watch=watch).first() if number is None else scoped.crawl(of, watch.number, number)
     if row is None:
         raise NotFoundError(f"{watch.name} hasn't run yet.", hint=f"exhibit watch run {watch.name} --wait")
-    one = {**schemas.crawl(row), "refusals": schemas.refusals(row)}
+    one = schemas.ShownCrawl.from_row(row, refusals=schemas.Refusal.of(row))
     if as_json:
         echo_json(one)
         return
     fields(
         [
-            ("crawl", f"{one['number']} of {one['watch']}"),
+            ("crawl", f"{one.number} of {one.watch}"),
             ("started", moment(row.started_at, desk.zone)),
             ("ended", f"{moment(row.finished_at, desk.zone)} ({row.reason})" if row.finished_at else "under way"),
-            ("pages", f"{one['pages']:,}"),
-            ("pictures", f"{one['pictures']:,} at {one['sightings']:,} places"),
-            ("not yet matched", f"{one['waiting']:,}" if one["waiting"] else ""),
+            ("pages", f"{one.pages:,}"),
+            ("pictures", f"{one.pictures:,} at {one.sightings:,} places"),
+            ("not yet matched", f"{one.waiting:,}" if one.waiting else ""),
         ]
     )
     tell_searches(row)
-    _show_refusals(one["refusals"])
+    _show_refusals(one.refusals)
 
 
-def _show_refusals(refusals: list[dict[str, Any]]) -> None:
+def _show_refusals(refusals: "Sequence[Refusal]") -> None:
     if not refusals:
         say("Nothing was refused.")
         return
     click.echo()
-    counts = Counter(one["reason"] for one in refusals)
+    counts = Counter(one.reason for one in refusals)
     table(("refused", "how often"), sorted(counts.items()))
     click.echo()
     for one in refusals[:SHOWN]:
-        say(f"{one['reason']}: {one['url']}")
+        say(f"{one.reason}: {one.url}")
     if len(refusals) > SHOWN:
         say(f"… and {len(refusals) - SHOWN:,} more; --json lists them all with sentences.")

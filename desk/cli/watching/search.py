@@ -6,7 +6,6 @@ import click
 
 from desk.cli.common.frame import examples, json_option, open_desk, owner_option, person
 from desk.cli.common.show import echo_json, moment, say, table
-from exhibit.clock import parse_rfc3339
 
 
 @click.group("search")
@@ -23,14 +22,12 @@ def list_searches(*, owner: str | None, as_json: bool) -> None:
     from desk.schemas import watches as schemas
     from workers.crawls.search_services import services
 
-    found = schemas.searches(services(desk.config), desk.owner(owner))
+    found = schemas.Search.of(services(desk.config), desk.owner(owner))
     if as_json:
         echo_json({"searches": found})
         return
     lines = [
-        (one["search"], one["name"], one["takes"], moment(parse_rfc3339(one["key_added_at"]), desk.zone))
-        if one["key_added_at"]
-        else (one["search"], one["name"], one["takes"], "none")
+        (one.search, one.name, one.takes, moment(one.key_added_at, desk.zone) if one.key_added_at else "none")
         for one in found
     ]
     table(("search", "name", "is asked for", "key since"), lines)

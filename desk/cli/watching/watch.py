@@ -1,10 +1,10 @@
 """Watches: arranging them and running them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,11 +13,11 @@ from desk.cli.common.show import counted, echo_json, listed, moment, note, say
 from desk.cli.common.wait import work_until
 from desk.cli.watching import watch_options as options
 from desk.cli.watching.periods import period, shown
-from exhibit.clock import parse_rfc3339
 from exhibit.errors import ExitCode, WrongUseError
 from exhibit.types import Json
 
 if TYPE_CHECKING:
+    from desk.schemas.watches import Watch as ToldWatch
     from registry.models import Crawl, Watch
 
 SEARCH = "search"
@@ -79,7 +79,7 @@ def add_watch(**given: Json) -> None:
         words=words,
     )
     if given["as_json"]:
-        echo_json(schemas.watch(watch))
+        echo_json(schemas.Watch.from_row(watch))
         return
     first = moment(watch.next_run_at, desk.zone)
     say(f"Added watch {watch.number}, {watch.name}. Its first run: {first}.")
@@ -144,7 +144,7 @@ def edit_watch(**given: Json) -> None:
             watching.change_words(watch, words, by=person())
     watch = scoped.watch_numbered(of, watch.number)
     if given["as_json"]:
-        echo_json(schemas.watch(watch))
+        echo_json(schemas.Watch.from_row(watch))
     else:
         say(f"Changed watch {watch.number}, {watch.name}. Its next run: {moment(watch.next_run_at, desk.zone)}.")
 
@@ -172,25 +172,23 @@ def list_watches(*, owner: str | None, as_json: bool) -> None:
     from desk.schemas import watches as schemas
     from registry.accounts import scoped
 
-    found = [schemas.watch(row) for row in scoped.watches(desk.owner(owner))]
+    found = schemas.Watch.from_rows(scoped.watches(desk.owner(owner)))
     columns = ("watch", "name", "source", "every", "next run", "last crawl")
     nothing = "There is no watch yet. Add one: exhibit watch add NAME --site URL"
     listed("watches", found, columns, lambda one: _line(desk, one), nothing=nothing, as_json=as_json)
 
 
-def _line(desk: Desk, one: Mapping[str, Any]) -> list[object]:
-    first, *more = one["sources"]
-    source = f"{first['kind']} {first['url']}" + (f" and {len(more)} more" if more else "")
-    if first["kind"] == "past":
+def _line(desk: Desk, one: "ToldWatch") -> list[object]:
+    first, *more = one.sources
+    source = f"{first.kind} {first.url}" + (f" and {len(more)} more" if more else "")
+    if first.kind == "past":
         source, following, every = "pictures seen before", "for a new work", ""
     else:
-        every = shown(one["every_seconds"])
-        following = "paused" if one["paused"] else moment(parse_rfc3339(one["next_run_at"]), desk.zone)
-    last = one["last_crawl"]
-    told = (
-        "" if last is None else f"{last['number']}: {counted(last['pages'], 'page')}, {last['reason'] or 'under way'}"
-    )
-    return [one["number"], one["name"], source, every, following, told]
+        every = shown(one.every_seconds)
+        following = "paused" if one.paused else moment(one.next_run_at, desk.zone)
+    last = one.last_crawl
+    told = "" if last is None else f"{last.number}: {counted(last.pages, 'page')}, {last.reason or 'under way'}"
+    return [one.number, one.name, source, every, following, told]
 
 
 @watch_command.command("run", epilog=examples("exhibit watch run shop", "exhibit watch run shop --wait"))
@@ -223,10 +221,10 @@ def run_watch(*, name: str, owner: str | None, wait: bool, as_json: bool) -> Non
     from desk.schemas import watches as schemas
 
     if as_json:
-        echo_json({**schemas.crawl(crawl), "refused": scoped.refusal_counts(crawl), "cases": cases})
+        echo_json(schemas.RunCrawl.from_row(crawl, refused=scoped.refusal_counts(crawl), cases=cases))
     elif wait:
-        one = schemas.crawl(crawl)
-        found = f"{counted(one['pages'], 'page')}, {counted(one['pictures'], 'picture')}, {counted(cases, 'case')}"
+        one = schemas.Crawl.from_row(crawl)
+        found = f"{counted(one.pages, 'page')}, {counted(one.pictures, 'picture')}, {counted(cases, 'case')}"
         say(f"Crawl {crawl.number} of {name}: {found}.")
         tell_searches(crawl)
         say("Look at them: exhibit case list" if cases else f"What it refused: exhibit crawl show {name}")

@@ -9,7 +9,6 @@ from django.core import signing
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
-from desk.schemas.rows import fields
 from desk.web.common.access import MAX_FIELD
 from exhibit.errors import WrongUseError
 from registry.accounts import scoped
@@ -83,8 +82,11 @@ def so_far(text: str, mark: str) -> Trial:
 
 def packed(owner: Owner, given: Sequence[NewLicence]) -> str:
     """Licences that were read from a table, signed, as the page carries them until they are saved."""
-    names = " ".join(FIELDS)
-    plain = [{**fields(new, names), "works": [work.number for work in new.works]} for new in given]
+    plain = [
+        {name: str(getattr(new, name) or "") for name in FIELDS}
+        | {"works": [work.number for work in new.works], "territories": new.territories}
+        for new in given
+    ]
     return signing.dumps([owner.pk, plain], salt="licences", compress=True)
 
 

@@ -10,7 +10,7 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import cache_control
 
-from desk.schemas import works as schemas
+from desk.schemas.works import searches_of, seen_before
 from desk.texts import ownership
 from desk.texts.masks import masks
 from desk.texts.past import search_in_words
@@ -64,13 +64,11 @@ def work(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """One work: what was declared, what speaks against it, its proofs, where it was seen, and its history."""
     row = scoped.work(owner, number)
     found = searching.seen_in(scoped.cases(owner).filter(work=row))
-    past = schemas.past(row)
-    searches = [search_in_words(one) for one in past["search"]]
     history = page_of(request, row.changes.all(), "history")
     values = {
         "work": row,
         "pictures": [one.picture for one in row.work_pictures.select_related("picture").order_by("pk")],
-        "masked": [one["sentence"] for picture in row.work_pictures.all() for one in masks(picture)],
+        "masked": [one.sentence for picture in row.work_pictures.all() for one in masks(picture)],
         "conflict": row.conflicts.order_by("earlier_registered_at").first(),
         "remarks": [ownership.said_of(one) for one in row.remarks.order_by("answered_at", "pk")],
         "terms": ownership.term_rows(terms(row)),
@@ -83,8 +81,8 @@ def work(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "deposits": row.deposits.all(),
         "history": history,
         "changes": [(one, ownership.KINDS.get(one.kind, one.kind), ownership.change_rows(one)) for one in history],
-        "searches": searches,
-        "seen_before": past["seen_before"],
+        "searches": [search_in_words(one) for one in searches_of(row)],
+        "seen_before": seen_before(row),
     }
     return show(request, owner, "web/work.html", values)
 
