@@ -13,7 +13,7 @@ from psycopg.types.json import Jsonb
 from exhibit.clock import now
 from exhibit.comparison.calibration import calibrated
 from exhibit.entries import DECISION_VERSION, EntryType
-from exhibit.types import Decision, Verification
+from exhibit.types import CaseDecision, Decision, Verification
 from registry.cases import history, look_alikes, triage
 from registry.cases.history import Said
 from registry.db.bulk import copy_into
@@ -235,7 +235,7 @@ def _search(case: Case, rows: QuerySet[CaseSighting]) -> None:
 
 def decide(
     case: Case,
-    decision: Case.Decision,
+    decision: CaseDecision,
     *,
     by: str,
     reason: str = "",

@@ -16,6 +16,7 @@ from desk.schemas import requests
 from desk.schemas.base import Piece
 from desk.texts.cases import why_not
 from exhibit.errors import ConflictError, NotFoundError
+from exhibit.types import CaseDecision
 from indexer.draw.draw import MEDIA_TYPE, View, draw
 from registry.accounts import scoped
 from registry.cases import queue
@@ -36,7 +37,7 @@ class Wanted(requests.Given):
     """Which cases are listed."""
 
     state: queue.State = Field(queue.State.ALL, description="Those that wait for a person, for example.")
-    decision: requests.DecisionKind | None = Field(None, description="Only those decided so.")
+    decision: CaseDecision | None = Field(None, description="Only those decided so.")
     party: str = Field("", max_length=260, pattern=requests.CLEAN, description="Only cases of this party.")
     work: int | None = Field(None, ge=1, le=2_147_483_647, description="Only cases of this work.")
     q: str = Field("", max_length=200, pattern=requests.CLEAN, description="In the party's name or the work's title.")
@@ -109,7 +110,7 @@ def decide_cases(request: Call, owner: str, new: requests.NewDecisions) -> HttpR
 @once
 def undo_decision(request: Call, owner: str, number: int) -> HttpResponse:
     """Take back what this caller decided; what somebody else decided answers 409."""
-    (outcome,) = decisions.undo_each(of(request), [number], by=request.auth.by)
+    (outcome,) = decisions.decide_each(wiring.services(), of(request), [number], Wish(Choice.UNDO, request.auth.by))
     return _decided(outcome)
 
 
@@ -117,21 +118,21 @@ def undo_decision(request: Call, owner: str, number: int) -> HttpResponse:
 @once
 def add_note(request: Call, owner: str, number: int, new: requests.NewNote) -> HttpResponse:
     """Write a note for the other members; it stands in the history of the case."""
-    return _done(request, number, lambda row: decisions.note(row, by=request.auth.by, words=new.words.strip()))
+    return _done(request, number, lambda row: decisions.note(row, by=request.auth.by, words=new.words))
 
 
 @router.post(ONE + "/dispute", auth=DECIDE, response={201: schemas.CaseLine}, operation_id="dispute_decision")
 @once
 def dispute(request: Call, owner: str, number: int, new: requests.Reason) -> HttpResponse:
     """Say that a case was decided wrongly; the decision stays until somebody decides otherwise."""
-    return _done(request, number, lambda row: decisions.dispute(row, by=request.auth.by, reason=new.reason.strip()))
+    return _done(request, number, lambda row: decisions.dispute(row, by=request.auth.by, reason=new.reason))
 
 
 @router.post(ONE + "/settle", auth=DECIDE, response={201: schemas.CaseLine}, operation_id="settle_dispute")
 @once
 def settle(request: Call, owner: str, number: int, new: requests.Reason) -> HttpResponse:
     """Let a disputed decision stand."""
-    return _done(request, number, lambda row: decisions.settle(row, by=request.auth.by, reason=new.reason.strip()))
+    return _done(request, number, lambda row: decisions.settle(row, by=request.auth.by, reason=new.reason))
 
 
 @router.post(ONE + "/take-out", auth=DECIDE, response={201: schemas.CaseLine}, operation_id="take_out_case")
@@ -153,9 +154,7 @@ def report(request: Call, owner: str, number: int, new: requests.Reason) -> Http
 
 
 def _wish(request: Call, new: requests.NewDecision) -> Wish:
-    choice = (
-        Choice.COPIES if new.copies and new.decision == requests.DecisionKind.CLEARED else Choice(new.decision.value)
-    )
+    choice = Choice.COPIES if new.copies and new.decision == CaseDecision.CLEARED else Choice(new.decision.value)
     licence = None if new.licence is None else scoped.licence(of(request), new.licence)
     return Wish(choice, request.auth.by, new.reason, licence)
 
