@@ -112,6 +112,15 @@ class Decision(StrEnum):
     NONE = "none"
 
 
+class CaseDecision(StrEnum):
+    """What was decided of a case: it can be opened again, disputed and undone, with its reason each time."""
+
+    OPEN = "open"
+    CONFIRMED = "confirmed"
+    LICENSED = "licensed"
+    CLEARED = "cleared"
+
+
 @dataclass(frozen=True, slots=True)
 class Verification:
     """The measured comparison of a picture with a registered picture.

@@ -128,11 +128,11 @@ def _prepared(given: dict[str, str]) -> tuple[dict[str, str], dict[str, object]]
 
 def _reopened(owner: "Owner") -> int:
     """Open decided cases again; returns the number of one."""
-    from workers.cases import decide  # noqa: PLC0415
+    from workers.cases import decisions  # noqa: PLC0415
 
     chosen = list(owner.cases.filter(decision="confirmed").order_by("number")[:UNDECIDED])
     for case in chosen:
-        decide.reopen(case, by=PERSON, reason="Shown undecided in the documentation.")
+        decisions.reopen(case, by=PERSON, reason="Shown undecided in the documentation.")
     return chosen[0].number
 
 

@@ -40,7 +40,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "search": "Image searches and marketplaces: list, key, forget.",
         "canary": "Known copies that the watches have to find: add, list, remove.",
         "crawl": "What the runs of a watch saw and refused: list, show.",
-        "case": "Found uses: list, show, papers, confirm, clear, license, reopen, note, dispute, settle.",
+        "case": "Found uses: list, show, papers, confirm, clear, license, reopen, undo, note, dispute, settle.",
     },
     "Evidence": {
         "report": "Accounts of cases: make, list.",

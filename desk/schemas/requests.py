@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 from ninja import Schema
 from pydantic import ConfigDict, Field
 
-from registry.models import Case, EventKind, Notice
+from exhibit.types import CaseDecision
+from registry.models import EventKind, Notice
 from workers.cases.decisions import MAX_CASES
 
 ACTING = "\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069\\ufffe\\uffff"
@@ -191,19 +192,10 @@ class NewWebhook(Given):
     kinds: list[OfferedKind] = Field([], max_length=20, description="Of what; of everything when empty.")
 
 
-class DecisionKind(StrEnum):
-    """What can be decided of an open case; ``open`` opens a decided one again."""
-
-    CONFIRMED = Case.Decision.CONFIRMED.value
-    LICENSED = Case.Decision.LICENSED.value
-    CLEARED = Case.Decision.CLEARED.value
-    OPEN = Case.Decision.OPEN.value
-
-
 class NewDecision(Given):
     """A person's decision, made through a program."""
 
-    decision: DecisionKind = Field(examples=["confirmed"])
+    decision: CaseDecision = Field(examples=["confirmed"], description="`open` opens a decided case again.")
     reason: Long = Field("", examples=["No permission was given."])
     licence: Number | None = Field(None, description="The licence that permits it, when `licensed`.")
     copies: bool = Field(default=False, description="When `cleared`: they are copies, and nothing is wrong with them.")

@@ -13,22 +13,30 @@ from desk.texts.numbers import grouped
 from desk.texts.sentences import in_words
 from exhibit.comparison.calibration import Bound
 from exhibit.digests import Digest
-from exhibit.types import Decision
+from exhibit.types import CaseDecision, Decision
 from registry.cases import history, matching
 from registry.cases.recaptures import Standing, Visited
 from registry.models import Capture, Case, CaseEvent, Match, StepState
 from registry.vectors import calibrations
 from registry.works.licence_check import Gap, Obstacle
-from workers.cases.decide import DEMONSTRATION
+from workers.cases.decisions import DEMONSTRATION
 from workers.evidence.facts import said_of_match
 
 DECISIONS = {
-    Case.Decision.OPEN: pgettext_lazy("decision", "open"),
-    Case.Decision.CONFIRMED: pgettext_lazy("decision", "not licensed"),
-    Case.Decision.LICENSED: pgettext_lazy("decision", "licensed"),
-    Case.Decision.CLEARED: pgettext_lazy("decision", "cleared"),
+    CaseDecision.OPEN: pgettext_lazy("decision", "open"),
+    CaseDecision.CONFIRMED: pgettext_lazy("decision", "not licensed"),
+    CaseDecision.LICENSED: pgettext_lazy("decision", "licensed"),
+    CaseDecision.CLEARED: pgettext_lazy("decision", "cleared"),
 }
 """A decision in a word."""
+
+OFFERED = {
+    CaseDecision.OPEN: gettext_lazy("Not decided yet"),
+    CaseDecision.CONFIRMED: gettext_lazy("Not licensed"),
+    CaseDecision.LICENSED: gettext_lazy("Licensed"),
+    CaseDecision.CLEARED: gettext_lazy("Cleared"),
+}
+"""Decisions as forms and lists offer them."""
 
 STANDINGS = {
     Standing.ONLINE: gettext_lazy("still online"),
@@ -162,7 +170,7 @@ def state_of(case: Case) -> str:
 
 def decision_in_words(decision: str) -> str:
     """A decision in a word."""
-    return str(DECISIONS[Case.Decision(decision)])
+    return str(DECISIONS[CaseDecision(decision)])
 
 
 def visited(found: Visited) -> str:

@@ -20,12 +20,11 @@ from typing import Any
 
 from exhibit.comparison.confidence import interval_at_any_time
 from exhibit.entries import DECISION_VERSION
-from exhibit.types import Decision
+from exhibit.types import CaseDecision, Decision
 
 CLASSES = (Decision.CERTAIN, Decision.REVIEW)
 SLIP = timedelta(seconds=60)
 """A decision that the same person takes back within so long was a slip."""
-_DECISIONS = ("open", "confirmed", "licensed", "cleared")
 _DECIDERS = ("person", "ledger", "demonstration")
 
 
@@ -181,7 +180,7 @@ def _rate(judged: list[_Judgement], unknown: int) -> Rate:
 def _judgement(opening: Mapping[str, Any]) -> _Judgement | str | None:
     """A person's judgement, or what stands there instead of one; ``None`` when it can't be read."""
     who, decision, machine = opening.get("who"), opening.get("decision"), opening.get("machine")
-    if opening.get("version") != DECISION_VERSION or who not in _DECIDERS or decision not in _DECISIONS:
+    if opening.get("version") != DECISION_VERSION or who not in _DECIDERS or decision not in [*CaseDecision]:
         return None
     if who != "person" or decision == "open":
         return str(who)

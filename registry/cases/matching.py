@@ -12,7 +12,7 @@ from django.db.models import Max, QuerySet
 from exhibit.clock import now
 from exhibit.comparison.calibration import calibrated
 from exhibit.entries import DECISION_VERSION, EntryType
-from exhibit.types import Decision, Verification
+from exhibit.types import CaseDecision, Decision, Verification
 from registry.cases import history, look_alikes, triage
 from registry.cases.history import Said
 from registry.db.bulk import copy_into
@@ -224,7 +224,7 @@ def _search(case: Case, rows: QuerySet[CaseSighting]) -> None:
 
 def decide(
     case: Case,
-    decision: Case.Decision,
+    decision: CaseDecision,
     *,
     by: str,
     reason: str = "",

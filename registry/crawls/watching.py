@@ -103,7 +103,7 @@ def change_watch(
         budget: what is set anew of the limits of each crawl; the others stay.
         politeness: what is set anew of how hosts are treated; the rest stays.
         by: who sets it, for the log.
-        first: when it runs next; as it is, if absent.
+        first: when it runs next; if absent, after one period where that has changed, else as it is.
 
     Raises:
         NotFoundError: somebody has removed it meanwhile.
@@ -119,6 +119,8 @@ def change_watch(
         _check_budget(_one_group(kind for kind, _url in places(row)), budget)
         if name != row.name:
             _refuse_known(watch.owner, name)
+        if first is None and int(every.total_seconds()) != row.interval_seconds:
+            first = now() + every
         row.name, row.interval_seconds = name, int(every.total_seconds())
         row.next_run_at = first or row.next_run_at
         row.budget, row.politeness = {**row.budget, **budget}, {**row.politeness, **politeness}

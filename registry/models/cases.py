@@ -2,6 +2,7 @@
 
 from django.db import models
 
+from exhibit.types import CaseDecision
 from registry.models.accounts import Owner, User
 from registry.models.crawls import Sighting
 from registry.models.fields import KeptFiles
@@ -14,19 +15,15 @@ from registry.models.works import Licence, Work
 class Case(models.Model):
     """One owner's matter about one work and one party."""
 
-    class Decision(models.TextChoices):
-        """What was decided; it can be reopened, disputed and undone, with its reason each time."""
-
-        OPEN = "open"
-        CONFIRMED = "confirmed"
-        LICENSED = "licensed"
-        CLEARED = "cleared"
+    Decision = CaseDecision
 
     owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="cases")
     number = models.PositiveIntegerField()
     work = models.ForeignKey(Work, on_delete=models.PROTECT, related_name="cases")
     party = models.CharField(max_length=260)
-    decision = models.CharField(max_length=9, choices=Decision.choices, default=Decision.OPEN)
+    decision = models.CharField(
+        max_length=9, choices=[(one.value, one.name.capitalize()) for one in CaseDecision], default=Decision.OPEN
+    )
     decided_at = models.DateTimeField(null=True, blank=True)
     decided_by = models.CharField(max_length=300, blank=True, help_text="a person's name, or 'licence ledger'")
     reason = models.TextField(blank=True)

@@ -45,7 +45,7 @@ def fill(inline: Any) -> None:  # noqa: ANN401 - Django isn't set up yet when th
     from registry.works import licences
     from tests.flow.rows import bring, claimed_slice, copy_of, register
     from tests.flow.sealed import sealed
-    from workers.cases.decide import clear, confirm
+    from workers.cases.decisions import clear, confirm
     from workers.log.sequencer import sequence_log, sign_checkpoint
     from workers.steps.matching.match import match_pictures
 

@@ -7,7 +7,7 @@ import pytest
 from registry.models import Case, Notice, Owner
 from registry.notices import notices
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
-from workers.cases.decide import confirm
+from workers.cases.decisions import confirm
 from workers.notices.contents import letter
 from workers.notices.signing import read_mark, sign
 from workers.steps.matching.match import match_pictures

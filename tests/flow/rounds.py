@@ -30,7 +30,7 @@ from tests.flow.shop import Shop, watch
 from tests.flow.stack import Stack, patiently
 from tests.flow.test_race import check_contiguous
 from tests.processes import wait_until
-from workers.cases.decide import confirm
+from workers.cases.decisions import confirm
 from workers.reports.requests import request_report
 
 LONGEST = 240.0

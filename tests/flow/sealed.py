@@ -5,7 +5,7 @@ from dataclasses import replace
 from registry.crawls import crawling
 from registry.models import Bundle, Capture, Case, CrawlSlice, Owner
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
-from workers.cases.decide import confirm
+from workers.cases.decisions import confirm
 from workers.steps.crawls.slice import opening
 from workers.steps.matching.match import match_pictures
 from workers.tasks.sync_runner import SyncRunner

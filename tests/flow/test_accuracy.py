@@ -19,7 +19,7 @@ from registry.models import CalibrationRow, Case, DescriptorModel, LogOpening, M
 from registry.vectors import calibrations
 from tests.assets.bundles import CALIBRATION
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
-from workers.cases import decide
+from workers.cases import decisions
 from workers.evidence.facts import gather
 from workers.log.accuracy import export_accuracy, present_accuracy
 from workers.log.sequencer import sequence_log
@@ -47,20 +47,20 @@ def trust(inline: SyncRunner) -> Trust:
 
 
 def decided(inline: SyncRunner, cases: list[Case]) -> None:
-    decide.confirm(inline.services, cases[0], by="Ann", reason="ours")
-    decide.clear(cases[1], by="Ann", reason="another picture")
-    decide.reopen(cases[1], by="Ann", reason="looked again")
-    decide.confirm(inline.services, cases[1], by="Ann", reason="ours after all")
-    decide.clear(cases[2], by="Ann", reason="a quotation", copies=True)
+    decisions.confirm(inline.services, cases[0], by="Ann", reason="ours")
+    decisions.clear(cases[1], by="Ann", reason="another picture")
+    decisions.reopen(cases[1], by="Ann", reason="looked again")
+    decisions.confirm(inline.services, cases[1], by="Ann", reason="ours after all")
+    decisions.clear(cases[2], by="Ann", reason="a quotation", copies=True)
     sequence_log(inline.services)
 
 
 def test_a_slip_of_a_real_hand_counts_for_nobody(inline: SyncRunner, cases: list[Case]) -> None:
-    decide.clear(cases[0], by="Ann", reason="slipped")
-    decide.undo(cases[0], by="Ann")
+    decisions.clear(cases[0], by="Ann", reason="slipped")
+    decisions.undo(cases[0], by="Ann")
     sequence_log(inline.services)
     assert (present_accuracy().certain, present_accuracy().slips) == (Rate(0, 0, 0), 1)
-    decide.confirm(inline.services, cases[0], by="Ann", reason="ours")
+    decisions.confirm(inline.services, cases[0], by="Ann", reason="ours")
     sequence_log(inline.services)
     assert (present_accuracy().certain, present_accuracy().changed) == (Rate(1, 0, 0), 0)
 
@@ -161,7 +161,7 @@ def test_a_decision_of_the_first_version_leaves_the_house_without_the_names_in_i
 
 
 def test_the_switch_for_demonstrations_judges_nothing(inline: SyncRunner, cases: list[Case]) -> None:
-    decide.confirm(inline.services, cases[0], by="demonstration switch", reason="", demonstration=True)
+    decisions.confirm(inline.services, cases[0], by=decisions.DEMONSTRATION, reason="")
     sequence_log(inline.services)
     counted = present_accuracy()
     assert (counted.certain, counted.other) == (Rate(0, 0, 0), 1)

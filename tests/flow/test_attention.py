@@ -8,8 +8,7 @@ from PIL import Image
 from registry.models import Case, LookAlike, Owner
 from tests.flow.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register
 from workers.cases import decisions
-from workers.cases.decide import clear, confirm, license_use, reopen
-from workers.cases.decisions import Choice, Wish
+from workers.cases.decisions import Choice, Wish, clear, confirm, license_use, reopen
 from workers.steps.matching.match import match_pictures
 from workers.tasks.sync_runner import SyncRunner
 

@@ -24,7 +24,7 @@ from registry.vectors import fingerprints
 from tests.assets.site import Answer, Site
 from tests.flow.rows import copy_of, owner, photograph, register
 from tests.flow.shop import LOOPBACK, watch, with_own_keys, witnessed
-from workers.cases.decide import confirm
+from workers.cases.decisions import confirm
 from workers.evidence.bundles import assemble
 from workers.evidence.remaking import MAKERS
 from workers.tasks.sync_runner import SyncRunner

@@ -1,7 +1,12 @@
 """What members do with cases: many at once, two people at once, undone, disputed."""
 
-import pytest
+from collections.abc import Callable
 
+import pytest
+from click.testing import CliRunner, Result
+
+from desk.cli.common.frame import Desk
+from desk.cli.watching import case as terminal
 from exhibit.clock import now
 from exhibit.entries import EntryType
 from exhibit.errors import ConflictError, NotFoundError, WrongUseError
@@ -37,7 +42,7 @@ def test_many_are_decided_at_once_and_undone_at_once(inline: SyncRunner) -> None
     assert Capture.objects.filter(state="done").count() == 3
     still = now() + decisions.UNDO_FOR / 2
     assert Bundle.objects.filter(state="todo", not_before__gt=still).count() == 3  # a capture hurries none of them
-    undone = decisions.undo_each(studio, [1, 2, 3], by="Ann")
+    undone = decisions.decide_each(inline.services, studio, [1, 2, 3], Wish(Choice.UNDO, "Ann"))
     assert all(one.done for one in undone)
     assert [decision for decision, _ in decided(studio)] == ["open"] * 3
 
@@ -49,7 +54,7 @@ def test_whoever_comes_second_is_told_and_changes_nothing(inline: SyncRunner) ->
     assert [(one.done, one.case.decided_by) for one in made] == [(False, "Ann"), (True, "Ben")]
     same = decisions.decide_each(inline.services, studio, [1], Wish(Choice.CONFIRM, "Ben"))
     assert [(one.done, one.case.decided_by) for one in same] == [(False, "Ann")]
-    assert not decisions.undo_each(studio, [1], by="Ben")[0].done
+    assert not decisions.decide_each(inline.services, studio, [1], Wish(Choice.UNDO, "Ben"))[0].done
     assert decided(studio)[0] == ("confirmed", "Ann")
 
 
@@ -100,3 +105,50 @@ def test_a_note_is_an_entry_of_the_log_and_names_nobody_there(inline: SyncRunner
     last = entries.last()
     assert last is not None
     assert "Ann" not in str(last.opening.content)
+
+
+@pytest.fixture
+def in_a_terminal(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """Gives a command about cases, as Ann."""
+    desk = Desk(inline.services.config)
+    desk.__dict__["services"] = inline.services
+    monkeypatch.setattr(terminal, "open_desk", lambda: desk)
+    return lambda *words: CliRunner().invoke(terminal.case_command, [*words, "--by", "Ann"])
+
+
+def test_a_slip_in_a_terminal_is_undone_by_whoever_made_it(
+    inline: SyncRunner, in_a_terminal: Callable[..., Result]
+) -> None:
+    studio = three_cases(inline)
+    assert in_a_terminal("confirm", "2", "1").stdout == "Confirmed: 2, 1.\n"
+    assert Bundle.objects.filter(not_before__gt=now()).count() == 2
+    decisions.decide_each(inline.services, studio, [3], Wish(Choice.CLEAR, "Ben"))
+    undone = in_a_terminal("undo", "3", "1")
+    assert (undone.stdout, type(undone.exception)) == ("Undone: 1.\n", ConflictError)
+    assert decided(studio) == [("open", "Ann"), ("confirmed", "Ann"), ("cleared", "Ben")]
+
+
+def test_a_terminal_says_of_each_case_whether_it_was_decided(
+    inline: SyncRunner, in_a_terminal: Callable[..., Result]
+) -> None:
+    studio = three_cases(inline)
+    decisions.decide_each(inline.services, studio, [1, 2], Wish(Choice.CONFIRM, "Ben"))
+    cleared = in_a_terminal("clear", "1", "2", "3", "--reason", "Ours.")
+    hint = "Reopen it first, with a reason, if that was wrong."
+    assert (cleared.stdout, str(cleared.exception)) == ("Cleared: 3.\n", f"Case 1 is decided: not licensed. {hint}")
+    assert cleared.stderr == "Case 2 is decided: not licensed.\n"
+    again = in_a_terminal("clear", "3", "--reason", "Ours.")
+    assert (again.stdout, str(again.exception)) == ("", f"Case 3 is decided: cleared. {hint}")
+    assert in_a_terminal("confirm", "2").stderr.startswith("Confirmed already, and left as it was: 2.\n")
+    assert decided(studio) == [("confirmed", "Ben"), ("confirmed", "Ben"), ("cleared", "Ann")]
+
+
+def test_a_case_that_has_grown_is_decided_in_a_terminal_as_on_the_site(
+    inline: SyncRunner, in_a_terminal: Callable[..., Result]
+) -> None:
+    studio = three_cases(inline)
+    decisions.decide_each(inline.services, studio, [1], Wish(Choice.CLEAR, "Ben"))
+    studio.cases.filter(number=1).update(waits=True)
+    assert in_a_terminal("confirm", "1").stdout == "Confirmed: 1.\n"
+    [_confirmed, grown, *_earlier] = studio.cases.get(number=1).events.all()
+    assert in_english(grown.said) == "Open. Something new was seen since the decision."

@@ -27,7 +27,7 @@ from registry.log.keys import Use, add_device_key, key_named, keys_of, retire, r
 from registry.models import LogOpening, Owner, SealingKey
 from tests.flow.rows import owner
 from tests.flow.sealed import sealed, sealed_bundle
-from workers.cases.decide import confirm, reopen
+from workers.cases.decisions import confirm, reopen
 from workers.evidence import keys
 from workers.evidence.bundles import assemble
 from workers.evidence.keys import MasterKeyChange, change_master_key, document_key, rotate, sealing_key, signer_of

@@ -17,7 +17,7 @@ from registry.crawls import watching
 from registry.models import Case, IndexChange, LedgerChange, LogSubmission, Owner, Sighting
 from registry.works.licences import NewLicence, change_licence, checked, end_licence, keep_licences, waiting_changes
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
-from workers.cases.decide import confirm, license_use
+from workers.cases.decisions import confirm, license_use
 from workers.steps.cases.ledger import look_at_ledger
 from workers.steps.matching.match import match_pictures
 from workers.tasks.sync_runner import SyncRunner

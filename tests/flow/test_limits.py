@@ -35,7 +35,7 @@ from tests.assets.command_line import CommandLine
 from tests.assets.site import Answer, Site
 from tests.flow.rows import copy_of, owner, photograph, register
 from tests.flow.shop import COPY, OTHER, Shop, run_now, settle, stored, watch
-from workers.cases.decide import confirm
+from workers.cases.decisions import confirm
 from workers.crawls.child import crawl_child
 from workers.operations.retention import expire_bytes, sweep
 from workers.reports.requests import request_report

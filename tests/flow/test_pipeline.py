@@ -32,7 +32,7 @@ from registry.vectors import fingerprints
 from tests.assets.site import Answer, Site
 from tests.flow.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register
 from tests.flow.shop import LOOPBACK, Shop, run_now, watch, with_own_keys, witnessed
-from workers.cases.decide import confirm
+from workers.cases.decisions import confirm
 from workers.evidence.bundles import assemble
 from workers.steps.crawls.slice import opening
 from workers.steps.matching.match import match_pictures

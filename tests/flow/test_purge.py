@@ -29,7 +29,7 @@ from registry.models import (
 )
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.flow.shop import COPY, OTHER, Shop, run_now, stored, watch
-from workers.cases.decide import confirm
+from workers.cases.decisions import confirm
 from workers.cases.purge import purge, touched
 from workers.cases.reported import goes_along, report_picture, waiting_reports
 from workers.evidence.bundles import assemble, purged, sealed_case

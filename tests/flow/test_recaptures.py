@@ -15,7 +15,7 @@ from registry.models import Capture, Case
 from registry.vectors import fingerprints
 from tests.assets.site import Answer, Site
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
-from workers.cases.decide import clear, confirm
+from workers.cases.decisions import clear, confirm
 from workers.steps.cases.capture import capture_sightings
 from workers.steps.matching.match import match_pictures
 from workers.tasks.sync_runner import SyncRunner
@@ -160,7 +160,7 @@ def test_a_case_that_is_cleared_is_not_followed_and_one_that_is_confirmed_is(inl
     confirm(inline.services, case, by="ann", reason="")
     assert len(visit_again(inline)) == 1
     case.refresh_from_db()
-    from workers.cases.decide import reopen
+    from workers.cases.decisions import reopen
 
     reopen(case, by="ann", reason="")
     case.refresh_from_db()

@@ -7,7 +7,7 @@ from indexer.draw.draw import View, draw
 from indexer.draw.pair import Pair
 from registry.models import Capture, Case, Report
 from tests.flow.sealed import asked_bundle
-from workers.cases.decide import confirm, reopen
+from workers.cases.decisions import confirm, reopen
 from workers.reports.cases import shown_case
 from workers.reports.requests import request_report
 from workers.steps.cases.report import make_reports

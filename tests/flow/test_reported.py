@@ -16,7 +16,7 @@ from registry.models import Bundle, Case, Membership, Owner, Package, Picture, P
 from tests.assets.tampering import files_of
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.flow.sealed import WORK, asked_bundle
-from workers.cases.decide import reopen
+from workers.cases.decisions import reopen
 from workers.cases.reported import let_stay, report_picture, waiting_reports
 from workers.evidence.bundles import assemble
 from workers.evidence.packages import package_chunks, request_package

@@ -11,7 +11,7 @@ from desk.cli.watching import case as cases
 from evidence.bundle.bag import checkpoint_digest
 from registry.models import AnchorReceipt, Case
 from tests.flow.sealed import asked_bundle
-from workers.cases.decide import confirm, reopen
+from workers.cases.decisions import confirm, reopen
 from workers.evidence.bundles import sealed_case, sealed_facts
 from workers.evidence.facts import Gathered, gather
 from workers.log.sequencer import sequence_log, sign_checkpoint

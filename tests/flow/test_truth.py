@@ -37,7 +37,7 @@ from registry.models import (
 from registry.vectors.fingerprints import forget_cached_spaces, space_id
 from registry.works.licences import NewLicence, keep_licences
 from tests.flow.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register
-from workers.cases.decide import clear, confirm, license_use, reopen
+from workers.cases.decisions import clear, confirm, license_use, reopen
 from workers.evidence.facts import gather
 from workers.reports.requests import request_report
 from workers.steps.cases.capture import capture_sightings

@@ -59,10 +59,12 @@ def test_a_case_that_has_grown_is_decided_by_one_of_two(inline: SyncRunner, stud
     assert (told.done, told.case.decision, told.case.decided_by) == (False, "confirmed", "Ann")
 
 
-def test_undo_takes_back_nothing_that_somebody_else_decided_meanwhile(studio: Owner) -> None:
+def test_undo_takes_back_nothing_that_somebody_else_decided_meanwhile(inline: SyncRunner, studio: Owner) -> None:
     def by_ann(case: Case) -> None:
         matching.decide(case, Case.Decision.OPEN, by="Ann", reason="It is ours.")
         matching.decide(case, Case.Decision.CONFIRMED, by="Ann", reason="")
 
-    told = while_another_decides(lambda: decisions.undo_each(studio, [1], by="Ben"), by_ann)
+    told = while_another_decides(
+        lambda: decisions.decide_each(inline.services, studio, [1], Wish(Choice.UNDO, "Ben")), by_ann
+    )
     assert (told.done, told.case.decision, told.case.decided_by) == (False, "confirmed", "Ann")

@@ -11,6 +11,7 @@ from exhibit.errors import ConflictError, NotFoundError, ServiceMissingError, Wr
 from registry.crawls import canaries, crawling, schedules, watching
 from registry.models import Crawl, FrontierUrl, LogOpening, Owner, Sighting, Watch
 from tests.flow.rows import bring, claim, owner, photograph, register
+from workers.crawls.watches import change
 from workers.reports.coverage import coverage_of
 from workers.steps.crawls.plan import plan_crawls, start_due_crawls, start_now
 from workers.tasks.sync_runner import SyncRunner
@@ -162,6 +163,15 @@ def test_a_setting_leaves_the_time_that_a_run_has_moved_meanwhile(inline: SyncRu
     shop.refresh_from_db()
     assert shop.next_run_at is not None
     assert (shop.budget["pages"], shop.next_run_at > now()) == (7, True)
+
+
+def test_another_period_counts_from_now_on_and_the_same_one_moves_nothing(inline: SyncRunner, shop: Watch) -> None:
+    Watch.objects.update(next_run_at=now() + timedelta(minutes=7))
+    for every, least, most in ((HOUR, timedelta(0), timedelta(minutes=7)), (DAY, 23 * HOUR, DAY)):
+        change(inline.services, shop, every=every, budget={}, politeness={}, by="Ann")
+        shop.refresh_from_db()
+        assert shop.next_run_at is not None
+        assert least < shop.next_run_at - now() <= most
 
 
 def test_a_place_is_added_and_looked_at_from_the_next_run_on(shop: Watch) -> None:

@@ -6,7 +6,7 @@ from django.test import Client
 
 from registry.models import User
 from tests.flow.rows import found_case, owner
-from workers.cases import decide
+from workers.cases import decisions
 from workers.log.sequencer import sequence_log
 from workers.tasks.sync_runner import SyncRunner
 
@@ -20,7 +20,7 @@ def signed_in() -> Client:
 def test_whoever_is_signed_in_sees_the_rate_of_the_installation(inline: SyncRunner) -> None:
     client = signed_in()
     assert b"nothing decided yet" in client.get("/accuracy/").content
-    decide.clear(found_case(inline.services, owner("studio")), by="Ann", reason="Not ours.")
+    decisions.clear(found_case(inline.services, owner("studio")), by="Ann", reason="Not ours.")
     sequence_log(inline.services)
     answer = client.get("/accuracy/")
     assert answer.status_code == 200

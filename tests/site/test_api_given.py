@@ -15,7 +15,7 @@ from desk.schemas import requests
 from evidence.documents.report.volumes import FORMATS
 from evidence.facts.case import LANGUAGES
 from exhibit.plain import plain
-from registry.models import Case, Notice
+from registry.models import Notice
 from registry.notices.notices import HAPPENED
 from tests.flow.rows import photograph
 from tests.site.programs import file_of, program, scene_of_programs
@@ -87,7 +87,6 @@ def test_the_forms_are_those_that_bring_files() -> None:
 
 
 def test_a_program_may_choose_among_as_much_as_a_person() -> None:
-    assert set(requests.DecisionKind) == set(Case.Decision.values)
     assert set(requests.NoticeKind) == set(Notice.Kind.values)
     assert set(requests.NoticeState) == set(Notice.State.values) - {Notice.State.DISCARDED}
     assert set(get_args(requests.Happened)) == set(HAPPENED)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from exhibit.clock import now
 from registry.crawls import denylists
 from registry.crawls.watching import change_watch
 from registry.models import LogOpening, Owner, Scope, Watch
@@ -31,6 +32,9 @@ def test_a_watch_reaches_no_private_address_and_no_file(studio: Owner, alice: Pr
     new = {"name": "shop", "sources": [{"url": "https://shop.example/"}], "pages": 50}
     status, made = alice.post("/watches", new)
     assert (status, made["budget"]["pages"]) == (201, 50)
+    studio.works.create(number=1, title="One", registered_at=now())
+    status, told = alice.post("/watches/1/canaries", {"work": 1, "url": "http://10.0.0.1/"})
+    assert (status, told["reason"], studio.canaries.count()) == (422, "private-address", 0)
 
 
 def test_a_watch_is_changed_stopped_and_deleted(alice: Program) -> None:

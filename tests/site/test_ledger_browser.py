@@ -10,7 +10,7 @@ from registry.notices.notices import draft
 from registry.works.licences import NewLicence, keep_licences
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.site.browser import PHONE, Site
-from workers.cases.decide import confirm
+from workers.cases.decisions import confirm
 from workers.steps.matching.match import match_pictures
 
 SENDER = {

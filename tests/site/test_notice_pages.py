@@ -11,7 +11,7 @@ from registry.models import Case, LogSubmission, Notice, NoticeMail, Owner, Role
 from registry.notices import notices
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.site.browser import use_house
-from workers.cases.decide import confirm
+from workers.cases.decisions import confirm
 from workers.notices import wording
 from workers.steps.matching.match import match_pictures
 from workers.tasks.sync_runner import SyncRunner

@@ -196,10 +196,12 @@ def test_the_progress_asks_for_itself_until_the_run_has_ended_and_all_is_compare
 
 def test_a_run_that_is_stopped_begins_no_slice_and_ends(inline: SyncRunner, ann: Client, shop: Watch) -> None:
     crawl = watching.start_now(shop)
+    assert crawling.plan_slice(crawl.pk, most_urls=10, most_hosts=5) is not None
     said = ann.post(f"{ADDRESS}crawls/1/stop", follow=True).content.decode()
     assert '<p class="message success" role="status">The run ends with what it has.</p>' in said
     assert crawling.plan_slice(crawl.pk, most_urls=10, most_hosts=5) is None
     assert "Being stopped" in ann.get(f"{ADDRESS}crawls/1/").content.decode()
+    crawl.slices.update(state="done")
     inline.run_until_idle()
     crawl.refresh_from_db()
     assert (crawl.state, crawl.reason) == ("done", "stopped")

@@ -44,7 +44,7 @@ from registry.notifications import events
 from tests.assets.webhook_receiver import Receiver, receiver, verified
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.flow.sealed import sealed_bundle
-from workers.cases import decide
+from workers.cases import decisions
 from workers.evidence.keys import change_master_key
 from workers.log.witnessed import tell_witnessed
 from workers.notify import webhooks
@@ -84,7 +84,7 @@ def test_what_happens_to_a_case_is_sent_signed(services: SyncRunner, receiver: R
     row, secret = hooked(services, studio, receiver.url)
     register(services.services, studio, data)
     match_pictures(services.services, bring(services.services, *claimed_slice(studio), [copy_of(data)]))
-    decide.clear(studio.cases.get(), by="Ann", reason="Ours")
+    decisions.clear(studio.cases.get(), by="Ann", reason="Ours")
     work_off(services)
     opened, decided = [verified(got, secret) for got in receiver.got]
     assert opened["type"] == "case.opened"

@@ -14,10 +14,8 @@ import pytest
 from desk.cli.common import show
 from desk.cli.common.files import pictures_in, read_picture
 from desk.cli.main import SECTIONS, main
-from desk.cli.watching.case import decide_each
 from desk.cli.watching.periods import period, shown
-from exhibit.errors import ExhibitError, ExitCode, RefusedError, WrongUseError
-from registry.models import Case
+from exhibit.errors import ExhibitError, ExitCode, RefusedError
 
 
 @pytest.fixture
@@ -152,13 +150,3 @@ def test_a_file_is_refused_before_it_is_read_when_it_is_too_large_or_no_file(tmp
         with pytest.raises(RefusedError) as raised:
             read_picture(path, most)
         assert raised.value.reason == reason
-
-
-def test_what_was_decided_before_a_refusal_is_said(capsys: pytest.CaptureFixture[str]) -> None:
-    def decide(case: Case) -> None:
-        if case.number == 5:
-            raise WrongUseError("Case 5 is confirmed.")
-
-    with pytest.raises(WrongUseError, match="Case 5"):
-        decide_each([Case(number=number) for number in (3, 4, 5, 6)], decide)
-    assert capsys.readouterr().err == "Decided before that: 3, 4.\n"

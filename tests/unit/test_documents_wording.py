@@ -12,6 +12,7 @@ import pytest
 
 import crawler
 import evidence.documents
+from desk.texts.remarks import REASONS as ON_PAGES
 from evidence.documents import (
     render_exhibit_sheet,
     render_report_json,
@@ -344,7 +345,7 @@ def test_a_report_tells_every_source_why_a_crawl_ended_and_what_did_not_come_who
 @pytest.mark.parametrize("language", languages())
 def test_every_remark_of_a_comparison_has_its_words(language: str) -> None:
     known = load_phrases(language).sentences
-    assert {key.removeprefix("remark.") for key in known if key.startswith("remark.")} == set(REMARKS)
+    assert {key.removeprefix("remark.") for key in known if key.startswith("remark.")} == set(REMARKS) == set(ON_PAGES)
 
 
 def test_remarks_stand_in_words_and_are_no_reason_to_hold_anything_back() -> None:

@@ -32,7 +32,6 @@ REACH_PAGES = (
     "workers/evidence/bundles.py",
     "workers/cases/decisions.py",
     "workers/cases/reported.py",
-    "workers/cases/decide.py",
     "workers/steps/notify/notice.py",
     "workers/steps/cases/package.py",
     "workers/steps/cases/seal.py",

@@ -13,28 +13,34 @@ from django.db import transaction
 
 from exhibit.clock import now
 from exhibit.errors import ConflictError, NotFoundError, WrongUseError
+from exhibit.types import CaseDecision
 from registry.accounts import scoped
-from registry.cases import history, triage
+from registry.cases import history, look_alikes, matching, triage
+from registry.cases.history import Said
 from registry.log import audit_log
-from registry.models import Case, Licence, Owner
-from workers.cases import decide as deciding
+from registry.models import Bundle, Case, Licence, Owner
+from workers.evidence.bundles import request_bundle
 from workers.services.wiring import Services
 
-UNDO_FOR = timedelta(seconds=20)
-"""So long after a case is confirmed nothing is sealed."""
+DEMONSTRATION = "demonstration switch"
+"""Stands where a person's name would stand; shown in every document."""
+
+UNDO_FOR, AT_ONCE = timedelta(seconds=20), timedelta(0)
+"""So long after a case is confirmed nothing is sealed; nothing is waited for."""
 
 MAX_CASES = 200
 """Cases in one go."""
 
 
 class Choice(StrEnum):
-    """What a member may decide."""
+    """What a member may decide; ``UNDO`` takes back what the same member decided."""
 
-    CONFIRM = "confirmed"
-    CLEAR = "cleared"
+    CONFIRM = CaseDecision.CONFIRMED.value
+    CLEAR = CaseDecision.CLEARED.value
     COPIES = "copies"
-    LICENSE = "licensed"
-    REOPEN = "open"
+    LICENSE = CaseDecision.LICENSED.value
+    REOPEN = CaseDecision.OPEN.value
+    UNDO = "undo"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,29 +49,36 @@ class Wish:
 
     Attributes:
         choice: what.
-        by: who.
+        by: who; :data:`DEMONSTRATION` where nobody looked.
         reason: why; may be empty.
         licence: which permits it, for ``LICENSE``.
+        undo_for: for ``CONFIRM``, so long nothing is sealed, for a hand that slipped.
     """
 
     choice: Choice
     by: str
     reason: str = ""
     licence: Licence | None = None
+    undo_for: timedelta = UNDO_FOR
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of it for one case: done, or left as somebody else had decided it."""
+    """What came of it for one case: done, or left as somebody else had decided it, with the sentence that says so."""
 
     case: Case
-    done: bool
+    refusal: ConflictError | None
+
+    @property
+    def done(self) -> bool:
+        """Whether it was decided as wished."""
+        return self.refusal is None
 
 
 def decide_each(services: Services, owner: Owner, numbers: Sequence[int], wish: Wish) -> list[Outcome]:
-    """Decide cases of an owner, at most :data:`MOST`, each by itself; those that aren't open stay as they are.
+    """Decide cases of an owner, at most :data:`MAX_CASES`, each by itself; those that aren't open stay as they are.
 
-    A case that gained something after its decision is opened again first.
+    A case that gained something after its decision is opened again first. What somebody else decided isn't undone.
 
     Raises:
         NotFoundError: the owner has no such case; then none is decided.
@@ -73,12 +86,70 @@ def decide_each(services: Services, owner: Owner, numbers: Sequence[int], wish: 
     """
     if wish.choice is Choice.LICENSE and wish.licence is None:
         raise WrongUseError("No licence is named.", hint="Choose the licence that permits the use.")
-    return [_outcome(case, lambda case: _decide(services, case, wish)) for case in _chosen(owner, numbers)]
+    return [_outcome(services, case, wish) for case in _chosen(owner, numbers)]
 
 
-def undo_each(owner: Owner, numbers: Sequence[int], *, by: str) -> list[Outcome]:
-    """Take back what this member decided; what somebody else decided meanwhile stays. Raises as :func:`decide_each`."""
-    return [_outcome(case, lambda case: deciding.undo(case, by=by)) for case in _chosen(owner, numbers)]
+def confirm(services: Services, case: Case, *, by: str, reason: str, undo_for: timedelta = AT_ONCE) -> None:
+    """Confirm an open case and ask for its first bundle, which isn't sealed for a while.
+
+    Raises:
+        ConflictError: the case was decided, and has to be reopened first; so do :func:`clear`, :func:`license_use`.
+    """
+    with transaction.atomic():
+        case = _open(case)
+        who = matching.Decider.DEMONSTRATION if by == DEMONSTRATION else matching.Decider.PERSON
+        matching.decide(case, Case.Decision.CONFIRMED, by=by, reason=reason, who=who)
+        bundle = request_bundle(case)
+        if undo_for:
+            Bundle.objects.filter(pk=bundle.pk).update(not_before=now() + undo_for)
+    services.enqueue("capture_asked", list(case.captures.filter(state="todo").values_list("pk", flat=True)))
+    services.enqueue("seal", [bundle.pk])
+
+
+def clear(case: Case, *, by: str, reason: str, copies: bool = False) -> None:
+    """Record that the found pictures aren't copies or, with ``copies``, that they are and nothing is wrong with it.
+
+    Pictures that aren't copies are learned: the owner's other cases that hold nothing else are put aside.
+    """
+    with transaction.atomic():
+        case = _open(case)
+        matching.decide(case, Case.Decision.CLEARED, by=by, reason=reason, copies=copies)
+        if not copies:
+            look_alikes.learn(case, by)
+    if not copies:
+        triage.set_aside(case)
+
+
+def license_use(case: Case, licence: Licence, *, by: str, reason: str) -> None:
+    """Record that a licence permits the use, at every sighting of the case."""
+    with transaction.atomic():
+        case = _open(case)
+        case.case_sightings.update(licence=licence)
+        matching.decide(
+            case, Case.Decision.LICENSED, by=by, reason=reason, why=[("by-licence", {"number": licence.number})]
+        )
+
+
+def reopen(case: Case, *, by: str, reason: str) -> None:
+    """Open a decided case again; its history and its bundles stay. What it gave or taught is taken back.
+
+    That is a licence that a person gave to it, and look-alikes that were learned from it.
+
+    Raises:
+        ConflictError: it is open.
+    """
+    if not _open_again(case, lambda _case: True, by=by, reason=reason):
+        raise ConflictError(f"Case {case.number} is open.")
+
+
+def undo(case: Case, *, by: str) -> None:
+    """Take back what this person decided, as :func:`reopen`.
+
+    Raises:
+        ConflictError: it is open, or somebody else has decided it meanwhile.
+    """
+    if not _open_again(case, lambda present: present.decided_by == by, by=by, why=[("undone", {})]):
+        raise ConflictError(f"Case {case.number} is open, or was decided by somebody else.")
 
 
 def dispute(case: Case, *, by: str, reason: str) -> None:
@@ -88,9 +159,9 @@ def dispute(case: Case, *, by: str, reason: str) -> None:
         ConflictError: it is open.
         WrongUseError: no reason is given.
     """
-    _check_words(reason, "Say what is wrong with the decision.")
+    reason = _written(reason, "Say what is wrong with the decision.")
     with transaction.atomic():
-        row = Case.objects.select_for_update(no_key=True).get(pk=case.pk)
+        row = _locked(case)
         if row.decision == Case.Decision.OPEN:
             raise ConflictError(f"Case {row.number} is open: decide it instead.")
         Case.objects.filter(pk=row.pk).update(disputed_at=now())
@@ -105,9 +176,9 @@ def settle(case: Case, *, by: str, reason: str) -> None:
         ConflictError: it isn't disputed.
         WrongUseError: no reason is given.
     """
-    _check_words(reason, "Say why the decision stands.")
+    reason = _written(reason, "Say why the decision stands.")
     with transaction.atomic():
-        row = Case.objects.select_for_update(no_key=True).get(pk=case.pk)
+        row = _locked(case)
         if row.disputed_at is None:
             raise ConflictError(f"The decision of case {row.number} isn't disputed.")
         Case.objects.filter(pk=row.pk).update(disputed_at=None)
@@ -117,7 +188,7 @@ def settle(case: Case, *, by: str, reason: str) -> None:
 
 def note(case: Case, *, by: str, words: str) -> None:
     """Write a note on a case, for the other members; raises ``WrongUseError`` when it is empty."""
-    _check_words(words, "Write something.")
+    words = _written(words, "Write something.")
     with transaction.atomic():
         history.record(case, "note", by, words=words)
         audit_log.noted(case, "noted", by=by)
@@ -142,32 +213,63 @@ def _chosen(owner: Owner, numbers: Sequence[int]) -> list[Case]:
     return [rows[number] for number in wanted]
 
 
-def _decide(services: Services, case: Case, wish: Wish) -> None:
-    by, reason = wish.by, wish.reason
-    if wish.choice is Choice.REOPEN:
-        deciding.reopen(case, by=by, reason=reason)
-        return
-    deciding.reopen_grown(case, by=by)
-    if wish.choice is Choice.CONFIRM:
-        if not deciding.confirm(services, case, by=by, reason=reason, undo_for=UNDO_FOR):
-            raise ConflictError(f"Case {case.number} is decided: not licensed.")
-    elif wish.choice is Choice.LICENSE:
-        assert wish.licence is not None
-        deciding.license_use(case, wish.licence, by=by, reason=reason)
-    else:
-        deciding.clear(case, by=by, reason=reason, copies=wish.choice is Choice.COPIES)
-
-
-def _outcome(case: Case, deed: Callable[[Case], None]) -> Outcome:
+def _outcome(services: Services, case: Case, wish: Wish) -> Outcome:
+    refusal = None
     try:
-        deed(case)
-        done = True
-    except ConflictError:
-        done = False
+        _decide(services, case, wish)
+    except ConflictError as error:
+        refusal = error
     case.refresh_from_db()
-    return Outcome(case, done)
+    return Outcome(case, refusal)
 
 
-def _check_words(words: str, hint: str) -> None:
-    if not words:
+def _decide(services: Services, case: Case, wish: Wish) -> None:
+    choice, by, reason = wish.choice, wish.by, wish.reason
+    if choice not in (Choice.REOPEN, Choice.UNDO):
+        _open_again(case, lambda present: present.waits, by=by, why=[("grown", {})])
+    if choice is Choice.REOPEN:
+        reopen(case, by=by, reason=reason)
+    elif choice is Choice.UNDO:
+        undo(case, by=by)
+    elif choice is Choice.CONFIRM:
+        confirm(services, case, by=by, reason=reason, undo_for=wish.undo_for)
+    elif choice is Choice.LICENSE and wish.licence is not None:
+        license_use(case, wish.licence, by=by, reason=reason)
+    else:
+        clear(case, by=by, reason=reason, copies=choice is Choice.COPIES)
+
+
+def _open_again(
+    case: Case, may: Callable[[Case], bool], *, by: str, reason: str = "", why: Sequence[Said] = ()
+) -> bool:
+    """Open a decided case again, if it may be as it is once nobody else can change it; returns whether it was."""
+    with transaction.atomic():
+        case = _locked(case)
+        if case.decision == Case.Decision.OPEN or not may(case):
+            return False
+        matching.search_again(case)
+        matching.decide(case, Case.Decision.OPEN, by=by, reason=reason, why=why)
+        forgotten = look_alikes.forget(case)
+    if forgotten:
+        triage.set_aside(case)
+    return True
+
+
+def _written(words: str, hint: str) -> str:
+    if not words.strip():
         raise WrongUseError("There are no words.", hint=hint)
+    return words.strip()
+
+
+def _locked(case: Case) -> Case:
+    return Case.objects.select_for_update(no_key=True).get(pk=case.pk)
+
+
+def _open(case: Case) -> Case:
+    """The case, locked for this transaction; raises ``ConflictError`` where it is decided."""
+    case = _locked(case)
+    if case.decision != Case.Decision.OPEN:
+        decided = "not licensed" if case.decision == Case.Decision.CONFIRMED else case.decision
+        sentence = f"Case {case.number} is decided: {decided}."
+        raise ConflictError(sentence, hint="Reopen it first, with a reason, if that was wrong.")
+    return case

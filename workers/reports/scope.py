@@ -14,6 +14,7 @@ from evidence.documents.report.volumes import FORMATS
 from evidence.facts.case import LANGUAGES
 from evidence.formats.codec import from_plain, to_plain
 from exhibit.errors import WrongUseError
+from exhibit.types import CaseDecision
 from registry.accounts import scoped
 from registry.models import Case, CaseSighting, Crawl, Owner
 
@@ -43,7 +44,7 @@ class Wanted:
 def check(owner: Owner, wanted: Wanted) -> None:
     """Raise ``WrongUseError`` or ``NotFoundError`` for what can't be asked for, or isn't the owner's."""
     scope = wanted.scope
-    if not scope.decisions or not set(scope.decisions) <= set(Case.Decision.values):
+    if not scope.decisions or not set(scope.decisions) <= set(CaseDecision):
         raise WrongUseError(_("A report needs a decision whose cases it lists."), hint=_("Choose one at least."))
     if not wanted.formats or not set(wanted.formats) <= set(FORMATS):
         raise WrongUseError(_("A report needs a format."), hint=_("Choose one at least."))

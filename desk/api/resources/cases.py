@@ -15,6 +15,7 @@ from desk.schemas import requests
 from desk.schemas.base import Piece
 from desk.texts.cases import why_not
 from exhibit.errors import ConflictError, NotFoundError
+from exhibit.types import CaseDecision
 from indexer.draw.draw import MEDIA_TYPE, View, draw
 from registry.accounts import scoped
 from registry.cases import queue
@@ -35,7 +36,7 @@ class Wanted(requests.Given):
     """Which cases are listed."""
 
     state: queue.State = Field(queue.State.ALL, description="Those that wait for a person, for example.")
-    decision: requests.DecisionKind | None = Field(None, description="Only those decided so.")
+    decision: CaseDecision | None = Field(None, description="Only those decided so.")
     party: str = Field("", max_length=260, pattern=requests.CLEAN, description="Only cases of this party.")
     work: int | None = Field(None, ge=1, le=2_147_483_647, description="Only cases of this work.")
     q: str = Field("", max_length=200, pattern=requests.CLEAN, description="In the party's name or the work's title.")
@@ -104,7 +105,7 @@ def decide_cases(request: Call, owner: str, new: requests.NewDecisions) -> schem
 @once
 def undo_decision(request: Call, owner: str, number: int) -> schemas.CaseLine:
     """Take back what this caller decided; what somebody else decided answers 409."""
-    (outcome,) = decisions.undo_each(of(request), [number], by=request.auth.by)
+    (outcome,) = decisions.decide_each(wiring.services(), of(request), [number], Wish(Choice.UNDO, request.auth.by))
     return _decided(outcome)
 
 
@@ -112,21 +113,21 @@ def undo_decision(request: Call, owner: str, number: int) -> schemas.CaseLine:
 @once
 def add_note(request: Call, owner: str, number: int, new: requests.NewNote) -> schemas.CaseLine:
     """Write a note for the other members; it stands in the history of the case."""
-    return _done(request, number, lambda row: decisions.note(row, by=request.auth.by, words=new.words.strip()))
+    return _done(request, number, lambda row: decisions.note(row, by=request.auth.by, words=new.words))
 
 
 @router.post(ONE + "/dispute", auth=DECIDE, response={201: schemas.CaseLine}, operation_id="dispute_decision")
 @once
 def dispute(request: Call, owner: str, number: int, new: requests.Reason) -> schemas.CaseLine:
     """Say that a case was decided wrongly; the decision stays until somebody decides otherwise."""
-    return _done(request, number, lambda row: decisions.dispute(row, by=request.auth.by, reason=new.reason.strip()))
+    return _done(request, number, lambda row: decisions.dispute(row, by=request.auth.by, reason=new.reason))
 
 
 @router.post(ONE + "/settle", auth=DECIDE, response={201: schemas.CaseLine}, operation_id="settle_dispute")
 @once
 def settle(request: Call, owner: str, number: int, new: requests.Reason) -> schemas.CaseLine:
     """Let a disputed decision stand."""
-    return _done(request, number, lambda row: decisions.settle(row, by=request.auth.by, reason=new.reason.strip()))
+    return _done(request, number, lambda row: decisions.settle(row, by=request.auth.by, reason=new.reason))
 
 
 @router.post(ONE + "/take-out", auth=DECIDE, response={201: schemas.CaseLine}, operation_id="take_out_case")
@@ -148,9 +149,7 @@ def report(request: Call, owner: str, number: int, new: requests.Reason) -> sche
 
 
 def _wish(request: Call, new: requests.NewDecision) -> Wish:
-    choice = (
-        Choice.COPIES if new.copies and new.decision == requests.DecisionKind.CLEARED else Choice(new.decision.value)
-    )
+    choice = Choice.COPIES if new.copies and new.decision == CaseDecision.CLEARED else Choice(new.decision.value)
     licence = None if new.licence is None else scoped.licence(of(request), new.licence)
     return Wish(choice, request.auth.by, new.reason, licence)
 

@@ -21,6 +21,7 @@ from desk.schemas.base import Piece
 from evidence.documents import ReportScope
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError
+from exhibit.types import CaseDecision
 from registry.accounts import scoped
 from registry.log.audit_log import Evidence
 from registry.models import Report
@@ -47,8 +48,8 @@ class NewReport(requests.Given):
     title: Annotated[str, Field(max_length=200, pattern=requests.IN_LINE)] = Field("", examples=["November"])
     watch: Annotated[str, Field(max_length=200, pattern=requests.IN_LINE)] = Field("", description="The name of one.")
     works: list[requests.Number] = Field([], max_length=MAX_WORKS, description="Their numbers; all when empty.")
-    decisions: list[requests.DecisionKind] = Field(
-        [requests.DecisionKind.OPEN, requests.DecisionKind.CONFIRMED, requests.DecisionKind.LICENSED],
+    decisions: list[CaseDecision] = Field(
+        [CaseDecision.OPEN, CaseDecision.CONFIRMED, CaseDecision.LICENSED],
         min_length=1,
         max_length=4,
         description="Cases with one of these are listed.",

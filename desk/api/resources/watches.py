@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from datetime import timedelta
 from http import HTTPStatus
 
-from django.db import transaction
 from django.http import HttpResponse
 from ninja import Router
 
@@ -14,16 +13,15 @@ from desk.api.common.paging import Cursor, Limit, page
 from desk.schemas import requests
 from desk.schemas import watches as schemas
 from desk.schemas.base import Piece
-from exhibit.clock import now
 from exhibit.errors import WrongUseError
 from registry.accounts import scoped
 from registry.crawls import canaries, crawling, inquiries, watching
 from registry.models import Refusal
 from workers.crawls.search_keys import keep_key
-from workers.crawls.search_services import service_for, service_of, services
-from workers.crawls.site_probe import check_addresses
+from workers.crawls.search_services import service_of, services
+from workers.crawls.watches import arrange, change, plant
 from workers.services import wiring
-from workers.steps.crawls.plan import start_now
+from workers.steps.crawls import plan
 
 router = Router(tags=["watches"])
 WATCHES, ONE = "/owners/{slug:owner}/watches", "/owners/{slug:owner}/watches/{int:number}"
@@ -41,16 +39,13 @@ def add_watch(request: Call, owner: str, new: requests.NewWatch) -> schemas.Watc
     """Arrange a watch over sites, sitemaps, feeds or single pages, or one that asks a search with your key."""
     if (new.search is None) == (not new.sources):
         raise WrongUseError("A watch has either sources or a search.", hint="Name one of the two.")
-    sources = _places(new.sources) if new.search is None else [(crawling.SEARCH, new.search)]
-    usual = {"depth": 0} if any(one.kind == requests.SourceKind.LIST for one in new.sources) else {}
-    if new.search is not None:
-        usual = {"searches": service_for(wiring.services().config, new.search, new.words).pace.searches}
-    row = watching.add_watch(
+    row = arrange(
+        wiring.services(),
         of(request),
         new.name.strip(),
-        sources,
+        _places(new.sources) if new.search is None else [(crawling.SEARCH, new.search)],
         every=timedelta(seconds=new.every_seconds),
-        budget=usual | new.budget,
+        budget=new.budget,
         politeness=new.politeness,
         by=request.auth.by,
         words=new.words,
@@ -59,10 +54,7 @@ def add_watch(request: Call, owner: str, new: requests.NewWatch) -> schemas.Watc
 
 
 def _places(sources: Iterable[requests.NewSource]) -> list[tuple[str, str]]:
-    """Kinds and addresses that may be visited; raises ``RefusedError``."""
-    found = [(one.kind.value, one.url) for one in sources]
-    check_addresses(wiring.services(), [url for _kind, url in found])
-    return found
+    return [(one.kind.value, one.url) for one in sources]
 
 
 @router.get(ONE, response=schemas.Watch, operation_id="get_watch")
@@ -75,31 +67,27 @@ def get_watch(request: Call, owner: str, number: int) -> schemas.Watch:
 def change_watch(request: Call, owner: str, number: int, new: requests.WatchChange) -> schemas.Watch:
     """Change a watch; what isn't said stays as it is, and so does what it has seen."""
     row = scoped.watch_numbered(of(request), number)
-    every = None if new.every_seconds is None else timedelta(seconds=new.every_seconds)
-    interval = timedelta(seconds=row.interval_seconds)
-    after = None if new.sources is None else _places(new.sources)
-    with transaction.atomic():
-        watching.change_watch(
-            row,
-            name=None if new.name is None else new.name.strip(),
-            every=every,
-            first=None if every is None or every == interval else now() + every,
-            budget=new.budget,
-            politeness=new.politeness,
-            by=request.auth.by,
-        )
-        if after is not None:
-            gone = [one for one in watching.places(row) if one not in after]
-            watching.change_sources(row, add=after, remove=gone, by=request.auth.by)
-        if new.words is not None:
-            watching.change_words(row, new.words, by=request.auth.by)
+    before = watching.places(row)
+    after = before if new.sources is None else _places(new.sources)
+    change(
+        wiring.services(),
+        row,
+        name=None if new.name is None else new.name.strip(),
+        every=None if new.every_seconds is None else timedelta(seconds=new.every_seconds),
+        budget=new.budget,
+        politeness=new.politeness,
+        by=request.auth.by,
+        add=[one for one in after if one not in before],
+        remove=[one for one in before if one not in after],
+        words=new.words,
+    )
     return schemas.Watch.from_row(scoped.watch_numbered(of(request), number))
 
 
 @router.delete(ONE, auth=WRITE, response={204: None}, operation_id="remove_watch")
 def remove_watch(request: Call, owner: str, number: int) -> HttpResponse:
     """Run it no more, for good; a crawl under way is stopped. What it has seen stays."""
-    watching.remove_watch(scoped.watch_numbered(of(request), number), by=request.auth.by)
+    plan.remove_watch(wiring.services(), scoped.watch_numbered(of(request), number), by=request.auth.by)
     return HttpResponse(status=HTTPStatus.NO_CONTENT)
 
 
@@ -123,7 +111,7 @@ def resume_watch(request: Call, owner: str, number: int) -> schemas.Watch:
 @once
 def run_watch(request: Call, owner: str, number: int) -> schemas.Crawl:
     """Start the next crawl now; one that is under way already is that."""
-    crawl = start_now(wiring.services(), scoped.watch_numbered(of(request), number))
+    crawl = plan.start_now(wiring.services(), scoped.watch_numbered(of(request), number))
     return schemas.Crawl.from_row(crawl)
 
 
@@ -145,7 +133,7 @@ def get_crawl(request: Call, owner: str, number: int, crawl: int) -> schemas.Ful
 @once
 def stop_crawl(request: Call, owner: str, number: int, crawl: int) -> schemas.Crawl:
     """Let a crawl end with what it has, within some seconds; one that has ended stays as it is."""
-    watching.stop(scoped.crawl(of(request), number, crawl), by=request.auth.by)
+    plan.stop(wiring.services(), scoped.crawl(of(request), number, crawl), by=request.auth.by)
     return schemas.Crawl.from_row(scoped.crawl(of(request), number, crawl))
 
 
@@ -169,7 +157,7 @@ def list_canaries(request: Call, owner: str, cursor: Cursor = "", limit: Limit =
 def plant_canary(request: Call, owner: str, number: int, new: requests.NewCanary) -> schemas.Canary:
     """Say that a page of yours shows a known copy, which the watch has to find from its next crawl on."""
     watch, work = scoped.watch_numbered(of(request), number), scoped.work(of(request), new.work)
-    row = canaries.plant(work, watch, new.url, by=request.auth.by)
+    row = plant(wiring.services(), work, watch, new.url, by=request.auth.by)
     return schemas.Canary.from_row(row)
 
 

@@ -13,12 +13,14 @@ import click
 
 from exhibit.config.config import Config
 from exhibit.errors import ExitCode, NotFoundError, WrongUseError
+from exhibit.types import CaseDecision
 from workers.configuration import load_config
 
 if TYPE_CHECKING:
     from registry.models import Owner
     from workers.services.wiring import Services
 
+DECISIONS = tuple(one.value for one in CaseDecision)
 owner_option = click.option("--owner", metavar="OWNER", help="Whose; the only owner there is, if not named.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 reason_option = click.option("--reason", required=True, metavar="TEXT", help="Why; kept in the record.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from desk.cli.common.frame import examples, json_option, open_desk, owner_option, person
+from desk.cli.common.frame import DECISIONS, examples, json_option, open_desk, owner_option, person
 from desk.cli.common.output import made_folder, out_option, written_whole
 from desk.cli.common.show import echo_json, listed, moment, say, short
 from desk.cli.common.wait import work_until_made
@@ -17,7 +17,6 @@ from exhibit.types import Untyped
 if TYPE_CHECKING:
     from workers.reports.scope import Wanted
 
-DECISIONS = ("open", "confirmed", "licensed", "cleared")
 FORMATS = ("pdf", "xlsx", "csv", "json")
 DAY = click.DateTime(["%Y-%m-%d"])
 

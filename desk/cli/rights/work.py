@@ -63,7 +63,9 @@ def add_works(
         raise WrongUseError("There are no pictures there.", hint="Name files, or folders that hold pictures.")
     desk = open_desk()
     from workers.works.tables import plain_name, read_works, table_bytes
+    from workers.works.uploads import check_disk
 
+    check_disk(desk.services)
     declared = read_works(csv_file.name, table_bytes(csv_file)) if csv_file else {}
     of = desk.owner(owner)
     registered: list[tuple[str, RegistrationResult]] = []

@@ -30,10 +30,10 @@ def add_canary(*, owner: str | None, work: int, url: str, watch_name: str, as_js
     desk = open_desk()
     from desk.schemas import watches as schemas
     from registry.accounts import scoped
-    from registry.crawls import canaries
+    from workers.crawls.watches import plant
 
     of = desk.owner(owner)
-    row = canaries.plant(scoped.work(of, work), scoped.watch(of, watch_name), url, by=person())
+    row = plant(desk.services, scoped.work(of, work), scoped.watch(of, watch_name), url, by=person())
     if as_json:
         echo_json(schemas.Canary.from_row(row))
     else:

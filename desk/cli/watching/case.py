@@ -1,22 +1,21 @@
 """Found uses and what was decided about them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from desk.cli.common.frame import Desk, examples, json_option, open_desk, owner_option, person, reason_option
+from desk.cli.common.frame import DECISIONS, Desk, examples, json_option, open_desk, owner_option, person, reason_option
 from desk.cli.common.show import counted, echo_json, fields, moment, note, say, short, table
 from desk.cli.common.wait import end_where_unsealed, wait_for_seals
 from desk.cli.watching.case_notes import by_option, dispute_case, number_argument, settle_case, write_note
 from desk.cli.watching.case_papers import write_papers
 from exhibit.clock import parse_rfc3339
-from exhibit.errors import ExhibitError
 
 if TYPE_CHECKING:
-    from registry.models import Case, Owner
+    from registry.models import Owner
+    from workers.cases.decisions import Outcome, Wish
 
-DECISIONS = ("open", "confirmed", "licensed", "cleared")
 numbers_argument = click.argument("numbers", nargs=-1, required=True, type=click.IntRange(min=1))
 
 
@@ -166,23 +165,17 @@ def confirm_cases(
     """Confirm that cases NUMBERS are uses without permission; their evidence is captured and sealed."""
     desk = open_desk()
     from registry.models import Bundle
-    from workers.cases import decide
+    from workers.cases import decisions
 
-    who = decide.DEMONSTRATION if demonstration else by or person()
-    rows = _chosen(desk, owner, numbers)
-    confirmed = []
-
-    def confirm(row: "Case") -> None:
-        if decide.confirm(desk.services, row, by=who, reason=reason, demonstration=demonstration):
-            confirmed.append(row.number)
-
-    decide_each(rows, confirm)
-    if confirmed:
-        say(f"Confirmed: {_listed(confirmed)}.")
-    if before := [row.number for row in rows if row.number not in confirmed]:
+    who = decisions.DEMONSTRATION if demonstration else by or person()
+    undo_for = decisions.AT_ONCE if wait else decisions.UNDO_FOR
+    wish = decisions.Wish(decisions.Choice.CONFIRM, who, reason.strip(), undo_for=undo_for)
+    outcomes = _decide(desk, owner, numbers, wish, "Confirmed")
+    if before := [one.case.number for one in outcomes if not one.done]:
         kept = " Its first reason stays; add to it: exhibit case note" if reason else ""
         note(f"Confirmed already, and left as it was: {_listed(before)}.{kept}")
     if wait:
+        rows = [one.case for one in outcomes]
         wait_for_seals(desk, rows)
         newest = Bundle.objects.filter(case__in=rows).order_by("case_id", "-number").distinct("case_id")
         end_where_unsealed(newest.select_related("case"))
@@ -199,12 +192,10 @@ def confirm_cases(
 def clear_cases(*, numbers: tuple[int, ...], owner: str | None, reason: str, by: str | None, copies: bool) -> None:
     """Record that cases NUMBERS aren't copies, or that nothing is wrong with them."""
     desk = open_desk()
-    from workers.cases import decide
+    from workers.cases.decisions import Choice, Wish
 
-    decide_each(
-        _chosen(desk, owner, numbers), lambda row: decide.clear(row, by=by or person(), reason=reason, copies=copies)
-    )
-    say(f"Cleared: {_listed(numbers)}.")
+    choice = Choice.COPIES if copies else Choice.CLEAR
+    _decide(desk, owner, numbers, Wish(choice, by or person(), reason.strip()), "Cleared")
 
 
 @case_command.command("license", epilog=examples('exhibit case license 6 --licence 2 --reason "Agreed by mail."'))
@@ -217,13 +208,10 @@ def license_cases(*, numbers: tuple[int, ...], owner: str | None, licence: int, 
     """Record that a licence permits the uses of cases NUMBERS."""
     desk = open_desk()
     from registry.accounts import scoped
-    from workers.cases import decide
+    from workers.cases.decisions import Choice, Wish
 
     granted = scoped.licence(desk.owner(owner), licence)
-    decide_each(
-        _chosen(desk, owner, numbers), lambda row: decide.license_use(row, granted, by=by or person(), reason=reason)
-    )
-    say(f"Licensed: {_listed(numbers)}.")
+    _decide(desk, owner, numbers, Wish(Choice.LICENSE, by or person(), reason.strip(), granted), "Licensed")
 
 
 @case_command.command("reopen", epilog=examples('exhibit case reopen 5 --reason "It is our picture after all."'))
@@ -234,30 +222,45 @@ def license_cases(*, numbers: tuple[int, ...], owner: str | None, licence: int, 
 def reopen_cases(*, numbers: tuple[int, ...], owner: str | None, reason: str, by: str | None) -> None:
     """Open the decided cases NUMBERS again; their history and their bundles stay."""
     desk = open_desk()
-    from workers.cases import decide
+    from workers.cases.decisions import Choice, Wish
 
-    decide_each(_chosen(desk, owner, numbers), lambda row: decide.reopen(row, by=by or person(), reason=reason))
-    say(f"Open again: {_listed(numbers)}.")
-
-
-def decide_each(rows: "Sequence[Case]", decide: "Callable[[Case], object]") -> None:
-    """Decide cases one after the other; where one is refused, say which were decided before it."""
-    for place, row in enumerate(rows):
-        try:
-            decide(row)
-        except ExhibitError:
-            if place:
-                note(f"Decided before that: {_listed([one.number for one in rows[:place]])}.")
-            raise
+    _decide(desk, owner, numbers, Wish(Choice.REOPEN, by or person(), reason.strip()), "Open again")
 
 
-def _chosen(desk: Desk, owner: str | None, numbers: Sequence[int]) -> "list[Case]":
-    """The cases with these numbers, each once; all have to be there before any is decided."""
-    from registry.accounts import scoped
+@case_command.command("undo", epilog=examples("exhibit case undo 5"))
+@numbers_argument
+@owner_option
+@by_option
+def undo_cases(*, numbers: tuple[int, ...], owner: str | None, by: str | None) -> None:
+    """Take back what you decided of cases NUMBERS: they are open again. What somebody else decided stays.
 
-    of = desk.owner(owner)
-    return [scoped.case(of, number) for number in dict.fromkeys(numbers)]
+    Evidence isn't sealed within 20 seconds after a case is confirmed, unless --wait was said.
+    """
+    desk = open_desk()
+    from workers.cases.decisions import Choice, Wish
+
+    _decide(desk, owner, numbers, Wish(Choice.UNDO, by or person()), "Undone")
+
+
+def _decide(desk: Desk, owner: str | None, numbers: Sequence[int], wish: "Wish", word: str) -> "list[Outcome]":
+    """Decide cases and say of which it is so now; to confirm what is confirmed already is no mistake.
+
+    Raises:
+        ConflictError: at least one was decided otherwise; which others were is said on standard error.
+    """
+    from workers.cases.decisions import Choice, decide_each
+
+    outcomes = decide_each(desk.services, desk.owner(owner), numbers, wish)
+    if done := [one.case.number for one in outcomes if one.done]:
+        say(f"{word}: {_listed(done)}.")
+    so_already = [one for one in outcomes if wish.choice is Choice.CONFIRM and one.case.decision == wish.choice]
+    refused = [one.refusal for one in outcomes if one.refusal is not None and one not in so_already]
+    for refusal in refused[1:]:
+        note(refusal.message)
+    if refused:
+        raise refused[0]
+    return outcomes
 
 
 def _listed(numbers: Sequence[int]) -> str:
-    return ", ".join(map(str, dict.fromkeys(numbers)))
+    return ", ".join(map(str, numbers))

@@ -20,7 +20,7 @@ def write_note(*, number: int, owner: str | None, words: str, by: str | None) ->
     from registry.accounts import scoped
     from workers.cases import decisions
 
-    decisions.note(scoped.case(desk.owner(owner), number), by=by or person(), words=words.strip())
+    decisions.note(scoped.case(desk.owner(owner), number), by=by or person(), words=words)
     say(f"Noted on case {number}.")
 
 
@@ -35,7 +35,7 @@ def dispute_case(*, number: int, owner: str | None, reason: str, by: str | None)
     from registry.accounts import scoped
     from workers.cases import decisions
 
-    decisions.dispute(scoped.case(desk.owner(owner), number), by=by or person(), reason=reason.strip())
+    decisions.dispute(scoped.case(desk.owner(owner), number), by=by or person(), reason=reason)
     say(f"Disputed: the decision of case {number}.")
 
 
@@ -50,5 +50,5 @@ def settle_case(*, number: int, owner: str | None, reason: str, by: str | None) 
     from registry.accounts import scoped
     from workers.cases import decisions
 
-    decisions.settle(scoped.case(desk.owner(owner), number), by=by or person(), reason=reason.strip())
+    decisions.settle(scoped.case(desk.owner(owner), number), by=by or person(), reason=reason)
     say(f"The decision of case {number} stands.")

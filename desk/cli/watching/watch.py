@@ -1,7 +1,6 @@
 """Watches: arranging them and running them."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
@@ -59,24 +58,20 @@ def add_watch(**given: Json) -> None:
         )
     desk = open_desk()
     from desk.schemas import watches as schemas
-    from registry.crawls import watching
-    from workers.crawls.search_services import service_for
+    from workers.crawls.watches import arrange
 
-    options.check_sources(desk, sources)
-    words = options.words(given)
-    usual = {"depth": 0} if given["lists"] else {}
     if given["search"] is not None:
         sources.append((SEARCH, given["search"]))
-        usual |= {"searches": service_for(desk.config, given["search"], words).pace.searches}
-    watch = watching.add_watch(
+    watch = arrange(
+        desk.services,
         desk.owner(given["owner"]),
         given["name"],
         sources,
         every=given["every"],
-        budget=usual | options.budget(given),
+        budget=options.budget(given),
         politeness=options.politeness(given),
         by=person(),
-        words=words,
+        words=options.words(given),
     )
     if given["as_json"]:
         echo_json(schemas.Watch.from_row(watch))
@@ -115,33 +110,24 @@ def edit_watch(**given: Json) -> None:
     if all(value in (None, ()) for name, value in given.items() if name not in {"name", "owner", "as_json"}):
         raise WrongUseError("Nothing to change is named.", hint="exhibit watch edit --help says what can be changed.")
     desk = open_desk()
-    from django.db import transaction
-
     from desk.schemas import watches as schemas
-    from exhibit.clock import now
     from registry.accounts import scoped
-    from registry.crawls import watching
-    from workers.crawls.search_services import service_for
+    from workers.crawls.watches import change
 
-    options.check_sources(desk, add)
     of = desk.owner(given["owner"])
     watch = scoped.watch(of, given["name"])
-    every: timedelta | None = given["every"]
-    with transaction.atomic():
-        watching.change_watch(
-            watch,
-            name=given["new_name"],
-            every=every,
-            first=None if every is None else now() + every,
-            budget=options.budget(given),
-            politeness=options.politeness(given),
-            by=person(),
-        )
-        watching.change_sources(watch, add=add, remove=_removed(watch, given["remove"]), by=person())
-        if words is not None:
-            for _kind, search in (one for one in watching.places(watch) if one[0] == SEARCH):
-                service_for(desk.config, search, words)
-            watching.change_words(watch, words, by=person())
+    change(
+        desk.services,
+        watch,
+        name=given["new_name"],
+        every=given["every"],
+        budget=options.budget(given),
+        politeness=options.politeness(given),
+        by=person(),
+        add=add,
+        remove=_removed(watch, given["remove"]),
+        words=words,
+    )
     watch = scoped.watch_numbered(of, watch.number)
     if given["as_json"]:
         echo_json(schemas.Watch.from_row(watch))
@@ -334,14 +320,13 @@ def stop_watch(*, name: str, owner: str | None) -> None:
     desk = open_desk()
     from registry.accounts import scoped
     from registry.crawls import watching
-    from workers.steps.crawls.plan import plan_crawls
+    from workers.steps.crawls.plan import stop
 
     crawl = watching.crawl_under_way(scoped.watch(desk.owner(owner), name))
     if crawl is None:
         say(f"{name} isn't running.")
         return
-    stopped = watching.stop(crawl, by=person())
-    plan_crawls(desk.services, [crawl.pk])
+    stopped = stop(desk.services, crawl, by=person())
     say(f"Run {crawl.number} of {name} " + ("ends with what it has." if stopped else "is ending already."))
     if not desk.workers_run:
         note("No worker runs: it ends when they do (exhibit up).")
@@ -355,13 +340,10 @@ def delete_watch(*, name: str, owner: str | None, yes: bool) -> None:
     """Run the watch NAME no more, for good. Cases, evidence and what its runs saw stay; pausing can be undone."""
     desk = open_desk()
     from registry.accounts import scoped
-    from registry.crawls import watching
-    from workers.steps.crawls.plan import plan_crawls
+    from workers.steps.crawls.plan import remove_watch
 
     watch = scoped.watch(desk.owner(owner), name)
     if not yes:
         ask(f"Delete the watch {watch.name}? This can't be undone; pausing can.")
-    crawl = watching.crawl_under_way(watch)
-    watching.remove_watch(watch, by=person())
-    plan_crawls(desk.services, [] if crawl is None else [crawl.pk])
+    remove_watch(desk.services, watch, by=person())
     say(f"{watch.name} is deleted. What it saw stays.")

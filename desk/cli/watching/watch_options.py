@@ -1,12 +1,11 @@
 """What is said of a watch on the command line: what it looks at, and what a run may spend."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
-from desk.cli.common.frame import Desk
 from exhibit.errors import WrongUseError
 
 Command = Callable[..., None]
@@ -83,14 +82,6 @@ def _lines(file: Path) -> list[str]:
     if len(lines) > MAX_LISTED:
         raise WrongUseError(f"{file.name} has more than {MAX_LISTED:,} lines.", hint="Make several watches of it.")
     return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
-
-
-def check_sources(desk: Desk, sources: Sequence[tuple[str, str]]) -> None:
-    """Refuse addresses that may not be visited; raises ``RefusedError``."""
-    from registry.crawls import watching
-    from workers.crawls.site_probe import check_addresses
-
-    check_addresses(desk.services, [address for kind, address in sources if kind not in watching.FILE_KINDS])
 
 
 def words(given: Mapping[str, Any]) -> list[str]:

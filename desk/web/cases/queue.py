@@ -19,6 +19,7 @@ from desk.texts.sentences import in_words
 from desk.web.common.access import may_decide, number_in, said
 from desk.web.common.pages import decider_post, member_page, show
 from exhibit.errors import ExhibitError, WrongUseError
+from exhibit.types import CaseDecision
 from registry.accounts import scoped
 from registry.cases import queue, recaptures
 from registry.cases.queue import Group, Listed, Sort, State, Sure, Wanted
@@ -35,9 +36,9 @@ LAST = "decided-last"
 
 STATES = (
     (State.WAITING, gettext_lazy("To decide")),
-    (State.CONFIRMED, gettext_lazy("Not licensed")),
-    (State.LICENSED, gettext_lazy("Licensed")),
-    (State.CLEARED, gettext_lazy("Cleared")),
+    (State.CONFIRMED, case_words.OFFERED[CaseDecision.CONFIRMED]),
+    (State.LICENSED, case_words.OFFERED[CaseDecision.LICENSED]),
+    (State.CLEARED, case_words.OFFERED[CaseDecision.CLEARED]),
     (State.DISPUTED, gettext_lazy("Disputed")),
     (State.LOOK_ALIKES, gettext_lazy("Look-alikes")),
     (State.ALL, gettext_lazy("All")),
@@ -102,7 +103,7 @@ def decide_cases(request: HttpRequest, owner: Owner) -> HttpResponseBase:
         return _back(request, owner)
     done = [one.case.number for one in outcomes if one.done]
     last = request.session.get(LAST, {})
-    request.session[LAST] = {**last, owner.slug: [] if choice == "undo" else done}
+    request.session[LAST] = {**last, owner.slug: [] if choice == Choice.UNDO else done}
     if not script:
         _tell(request, choice, outcomes)
         return _back(request, owner)
@@ -134,19 +135,16 @@ def _decided(request: HttpRequest, owner: Owner) -> tuple[str, list[Outcome]]:
     numbers = [one for one in map(number_in, named) if one]
     if not numbers or len(numbers) != len(named):
         raise WrongUseError(gettext("No case is named."))
-    by = request.user.get_username()
-    if word == "undo":
-        return word, decisions.undo_each(owner, numbers, by=by)
     if word not in set(Choice):
         raise WrongUseError(f"{word!r} is no decision.")
     granted = scoped.licence(owner, number_in(licence) or 0) if word == Choice.LICENSE else None
-    wish = Wish(Choice(word), by, said(request.POST.get("reason", "")), granted)
+    wish = Wish(Choice(word), request.user.get_username(), said(request.POST.get("reason", "")), granted)
     return word, decisions.decide_each(wiring.services(), owner, numbers, wish)
 
 
 def _tell(request: HttpRequest, choice: str, outcomes: Sequence[Outcome]) -> None:
     done = sum(1 for one in outcomes if one.done)
-    if done and choice == "undo":
+    if done and choice == Choice.UNDO:
         words = ngettext("%(n)s case is open again.", "%(n)s cases are open again.", done)
         messages.success(request, words % {"n": grouped(done)})
     elif done:

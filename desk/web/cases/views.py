@@ -172,14 +172,11 @@ def decide(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     by, reason = request.user.get_username(), said(request.POST.get("reason", ""))
     choice, licence = request.POST.get("decision", ""), number_in(request.POST.get("licence"))
     with Telling(request):
-        if choice == "undo":
-            (outcome,) = decisions.undo_each(owner, [number], by=by)
-        elif choice in set(Choice):
-            granted = scoped.licence(owner, licence) if licence is not None else None
-            wish = Wish(Choice(choice), by, reason, granted)
-            (outcome,) = decisions.decide_each(wiring.services(), owner, [number], wish)
-        else:
+        if choice not in set(Choice):
             return redirect("case", slug=owner.slug, number=number)
+        granted = scoped.licence(owner, licence) if licence is not None else None
+        wish = Wish(Choice(choice), by, reason, granted)
+        (outcome,) = decisions.decide_each(wiring.services(), owner, [number], wish)
         if outcome.done:
             messages.success(request, _decided_in_words(outcome.case))
         else:

@@ -7,17 +7,11 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from desk.texts.cases import OFFERED
+from exhibit.types import CaseDecision
 from registry.models import Report
 from workers.reports import titles
 from workers.reports.scope import EVERYTHING, wanted_of
-
-DECISIONS = {
-    "open": gettext_lazy("Not decided yet"),
-    "confirmed": gettext_lazy("Not licensed"),
-    "licensed": gettext_lazy("Licensed"),
-    "cleared": gettext_lazy("Cleared"),
-}
-"""Decisions of cases as a form offers them."""
 
 FORMATS = {
     "pdf": gettext_lazy("PDF, to read and to print"),
@@ -49,7 +43,7 @@ def limits_of(report: Report) -> Iterator[str]:
     if scope.last:
         yield _("first seen on %(day)s or earlier") % {"day": day_in_words(scope.last)}
     if scope.decisions != EVERYTHING.decisions:
-        yield ", ".join(str(DECISIONS[one]) for one in scope.decisions)
+        yield ", ".join(str(OFFERED[CaseDecision(one)]) for one in scope.decisions)
 
 
 def day_in_words(text: str) -> str:

@@ -7,10 +7,11 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from desk.texts.cases import OFFERED
 from desk.texts.sentences import in_words
 from desk.web.common.access import decider_view, said, takes
 from desk.web.common.pages import Telling, decider_post, member_page, show
-from desk.web.downloads.report_words import DECISIONS, FORMATS, LANGUAGES
+from desk.web.downloads.report_words import FORMATS, LANGUAGES
 from evidence.documents import ReportScope
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError, NotFoundError
@@ -56,7 +57,7 @@ def _form(request: HttpRequest, owner: Owner, asked: QueryDict, error: str = "")
         "error": error,
         "asked": asked,
         "watches": list(scoped.watches(owner).values_list("name", flat=True)[:MAX_WATCHES]),
-        "decisions": [(name, words, name in asked.getlist("decision")) for name, words in DECISIONS.items()],
+        "decisions": [(name, words, name in asked.getlist("decision")) for name, words in OFFERED.items()],
         "formats": [(name, words, name in asked.getlist("format")) for name, words in FORMATS.items()],
         "pdf_languages": [(name, words, name in asked.getlist("language")) for name, words in LANGUAGES.items()],
     }
@@ -68,7 +69,7 @@ def _wanted(asked: QueryDict) -> Wanted:
     scope = ReportScope(
         watch=said(asked.get("watch", "")),
         works=numbers_of(said(asked.get("works", ""))),
-        decisions=tuple(one for one in DECISIONS if one in asked.getlist("decision")),
+        decisions=tuple(one.value for one in OFFERED if one in asked.getlist("decision")),
         first=said(asked.get("first", "")),
         last=said(asked.get("last", "")),
     )

@@ -11,6 +11,7 @@ from exhibit.errors import NotFoundError, RefusedError, WrongUseError
 from registry.accounts import scoped
 from registry.crawls import canaries
 from registry.models import Owner
+from workers.crawls import watches
 from workers.services import wiring
 
 
@@ -20,9 +21,8 @@ def plant(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     watch = scoped.watch_numbered(owner, number)
     url, work = said(request.POST.get("url", "")), said(request.POST.get("work", ""))
     try:
-        wiring.services().guard.check_url(url)
         shown = scoped.work(owner, number_in(work) or 0)
-        canaries.plant(shown, watch, url, by=request.user.get_username())
+        watches.plant(wiring.services(), shown, watch, url, by=request.user.get_username())
     except NotFoundError:
         messages.error(request, _("There is no work with this number."))
     except RefusedError:

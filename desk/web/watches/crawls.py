@@ -11,8 +11,9 @@ from django.utils.translation import gettext as _
 from desk.texts.refusals import end_in_words, inquiry_in_words, refusal_in_words
 from desk.web.common.pages import decider_post, member_page, page_of, show
 from registry.accounts import scoped
-from registry.crawls import watching
 from registry.models import UNFINISHED, CaseSighting, Crawl, FrontierUrl, Inquiry, Owner, Picture
+from workers.services import wiring
+from workers.steps.crawls import plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,6 @@ def progress(request: HttpRequest, owner: Owner, watch_number: int, number: int)
 def stop(request: HttpRequest, owner: Owner, watch_number: int, number: int) -> HttpResponse:
     """Let a crawl end with what it has."""
     row = scoped.crawl(owner, watch_number, number)
-    if watching.stop(row, by=request.user.get_username()):
+    if plan.stop(wiring.services(), row, by=request.user.get_username()):
         messages.success(request, _("The run ends with what it has."))
     return redirect("crawl", slug=owner.slug, watch_number=watch_number, number=number)

@@ -89,7 +89,7 @@ class WatchForm(forms.Form):
         every.choices = choices
 
     def settings(self) -> dict[str, Any]:
-        """What was set, as :func:`registry.crawls.watching.change_watch` and ``add_watch`` take it."""
+        """What was set, as :func:`workers.crawls.watches.arrange` and ``change`` take it."""
         given = self.cleaned_data
         budget: dict[str, int] = {}
         politeness: dict[str, float] = {}

@@ -16,7 +16,7 @@ from exhibit.errors import ExhibitError, RefusedError
 from exhibit.network.urls import host_of
 from registry.crawls import watching
 from registry.models import Owner, Watch
-from workers.crawls.site_probe import check_addresses
+from workers.crawls.watches import arrange
 from workers.services import wiring
 
 
@@ -54,6 +54,5 @@ def make(request: HttpRequest, owner: Owner) -> HttpResponse:
 
 
 def _made(owner: Owner, form: WatchForm, chosen: list[Proposal], by: str) -> Watch:
-    check_addresses(wiring.services(), [one.url for one in chosen])
-    given = form.settings()
-    return watching.add_watch(owner, given.pop("name"), [(str(one.kind), one.url) for one in chosen], **given, by=by)
+    given, sources = form.settings(), [(str(one.kind), one.url) for one in chosen]
+    return arrange(wiring.services(), owner, given.pop("name"), sources, **given, by=by)

@@ -15,6 +15,7 @@ from registry.crawls import crawling, inquiries, watching
 from registry.models import Owner
 from workers.crawls.search_keys import keep_key
 from workers.crawls.search_services import service_of, services, words_of
+from workers.crawls.watches import arrange
 from workers.services import wiring
 
 
@@ -61,11 +62,9 @@ def new(request: HttpRequest, owner: Owner, service: str) -> HttpResponse:
     )
     if form.is_valid():
         given, words = form.settings(), words_of(form.cleaned_data.get("words", ""))
-        source = [(crawling.SEARCH, service)]
+        given |= {"sources": [(crawling.SEARCH, service)], "by": request.user.get_username()}
         try:
-            watch = watching.add_watch(
-                owner, given.pop("name"), source, **given, by=request.user.get_username(), words=words
-            )
+            watch = arrange(wiring.services(), owner, words=words, **given)
         except ExhibitError as error:
             form.add_error(None, in_words(error))
         else:

@@ -1,7 +1,6 @@
 """Watches: the list, the page of one, and what is set of it."""
 
 from django.contrib import messages
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
@@ -19,8 +18,9 @@ from registry.crawls import canaries, watching
 from registry.crawls.revisits import is_past
 from registry.models import Crawl, Owner, Watch
 from workers.crawls.search_services import words_of
+from workers.crawls.watches import change
 from workers.services import wiring
-from workers.steps.crawls.plan import start_now
+from workers.steps.crawls import plan
 
 
 @member_page
@@ -76,10 +76,8 @@ def edit(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
 
 
 def _change(row: Watch, form: WatchForm, by: str) -> None:
-    with transaction.atomic():
-        watching.change_watch(row, **form.settings(), by=by)
-        if "words" in form.cleaned_data:
-            watching.change_words(row, words_of(form.cleaned_data["words"]), by=by)
+    words = words_of(form.cleaned_data["words"]) if "words" in form.cleaned_data else None
+    change(wiring.services(), row, **form.settings(), words=words, by=by)
 
 
 @decider_post
@@ -91,7 +89,7 @@ def run(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
 def run_at_once(request: HttpRequest, row: Watch) -> HttpResponse:
     """Start a watch and lead to its run; or to the watch, with a sentence why it doesn't start."""
     with Telling(request):
-        started = start_now(wiring.services(), row)
+        started = plan.start_now(wiring.services(), row)
         return redirect("crawl", slug=row.owner.slug, watch_number=row.number, number=started.number)
     return redirect("watch", slug=row.owner.slug, number=row.number)
 
@@ -115,7 +113,7 @@ def remove(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     if request.method != "POST":
         return show(request, owner, "web/watch-remove.html", {"watch": row})
     with Telling(request):
-        watching.remove_watch(row, by=request.user.get_username())
+        plan.remove_watch(wiring.services(), row, by=request.user.get_username())
         messages.success(request, _("%(watch)s is deleted. What it saw stays.") % {"watch": row.name})
         return redirect("watches", slug=owner.slug)
     return redirect("watch", slug=owner.slug, number=number)

@@ -38,6 +38,20 @@ def start_now(services: Services, watch: Watch) -> Crawl:
     return crawl
 
 
+def stop(services: Services, crawl: Crawl, *, by: str) -> bool:
+    """Let a crawl end with what it has, within some seconds; says whether it was under way."""
+    stopped = watching.stop(crawl, by=by)
+    plan_crawls(services, [crawl.pk])
+    return stopped
+
+
+def remove_watch(services: Services, watch: Watch, *, by: str) -> None:
+    """Run a watch no more, and end its crawl that is under way, as :func:`registry.crawls.watching.remove_watch`."""
+    crawl = watching.crawl_under_way(watch)
+    watching.remove_watch(watch, by=by)
+    plan_crawls(services, [] if crawl is None else [crawl.pk])
+
+
 def plan_crawls(services: Services, crawl_ids: Sequence[int]) -> None:
     """Lease waiting URLs to new slices, unless the disk is nearly full, and end the crawls that are worked off."""
     full = disk_is_full(services)

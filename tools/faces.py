@@ -1,0 +1,105 @@
+"""Write docs/faces.md anew: what terminal, API and site can do, from the commands, operations and pages that there are.
+
+    python -m tools.faces
+
+Which of them do the same thing is written on the page itself, and stays as it stands there. What is gone is left out;
+what stands in no row yet gets one below the heading ``?``, which the tests refuse: move it to where it belongs.
+"""
+
+import inspect
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import django
+from django.urls import URLPattern, URLResolver, get_resolver
+
+PAGE = Path(__file__).parents[1] / "docs" / "faces.md"
+HEAD = """# What terminal, API and site can do
+
+Made from the code (`python -m tools.faces`), but for what stands in one row: that is written here. A test compares.
+A row is one deed; where a cell is empty, that face doesn't have it. Commands are described in
+[The command line](cli.md), operations in [The API](api.md) and in its OpenAPI document. Addresses of the API stand
+below `/api/v1/owners/…/`, those of the site below `/o/…/`, unless they begin with a stroke; behind a colon stands what
+is chosen in a form. Signing in, second factors and sessions are on the site alone.
+"""
+COLUMNS = "| what | terminal | API | site |\n|---|---|---|---|\n"
+SIGNING_IN = ("account_", "mfa_", "usersessions_")
+Face = dict[str, tuple[str, str]]
+"""Where each thing is that a face has, and its words, by its name."""
+
+
+def faces() -> tuple[Face, Face, Face]:
+    """The commands of the terminal, the operations of the API, and the pages and forms of the site."""
+    from desk.api.api import api  # noqa: PLC0415 - Django has to be set up first
+    from desk.cli.main import COMMANDS, exhibit  # noqa: PLC0415
+
+    terminal: Face = {}
+    for name in COMMANDS:
+        found = exhibit.get_command(click.Context(exhibit), name)
+        inner = found.commands if isinstance(found, click.Group) else {}
+        if found is not None and (not isinstance(found, click.Group) or found.invoke_without_command):
+            terminal[name] = ("", found.help or "")
+        terminal |= {f"{name} {below}": ("", one.help or "") for below, one in inner.items()}
+    paths = api.get_openapi_schema()["paths"].items()
+    every = ((f"{method.upper()} {path}", one) for path, of in paths for method, one in of.items())
+    operations = {one["operationId"]: (path, one["description"]) for path, one in every}
+    site = {str(one.name): (path, inspect.getdoc(one.callback) or "") for path, one in _patterns(get_resolver(), "/")}
+    return terminal, operations, {name: page for name, page in site.items() if not name.startswith(SIGNING_IN)}
+
+
+def _patterns(resolver: URLResolver, before: str) -> Iterator[tuple[str, URLPattern]]:
+    for one in resolver.url_patterns:
+        if isinstance(one, URLPattern):
+            yield before + str(one.pattern), one
+        elif one.namespace is None:
+            yield from _patterns(one, before + str(one.pattern))
+
+
+def rows() -> Iterator[tuple[str, list[list[str]]]]:
+    """The rows as the page has them: the heading, and the names of each face."""
+    for section in PAGE.read_text("utf-8").split("\n## ")[1:]:
+        heading, _, table = section.partition("\n")
+        for line in re.findall(r"^\| .*$", table, re.MULTILINE)[1:]:
+            yield heading, [re.findall(r"`([^`]+)`", cell) for cell in line.split(" | ")[1:]]
+
+
+def page() -> str:
+    """The page's text."""
+    known = faces()
+    kept = [(heading, [_there(*both) for both in zip(row, known, strict=True)]) for heading, row in rows()]
+    for place, face in enumerate(known):
+        told = {_base(name) for _heading, row in kept for name in row[place]}
+        kept += [("?", [[name] if one is face else [] for one in known]) for name in face if name not in told]
+    text, last = HEAD, ""
+    for heading, row in kept:
+        if any(row):
+            text += (
+                "" if heading == last else f"\n## {heading}\n\n| what | terminal | API | site |\n|---|---|---|---|\n"
+            )
+            words = next(face[_base(names[0])][1] for names, face in zip(row, known, strict=True) if names)
+            cells = (", ".join(_cell(name, face) for name in names) for names, face in zip(row, known, strict=True))
+            text += f"| {words.partition(chr(10))[0]} | {' | '.join(cells)} |\n"
+            last = heading
+    return text
+
+
+def _there(names: list[str], face: Face) -> list[str]:
+    return [name for name in names if _base(name) in face]
+
+
+def _base(name: str) -> str:
+    return name.partition(":")[0]
+
+
+def _cell(name: str, face: Face) -> str:
+    address = re.sub(r"<[^>]+>|\{[^}]+\}", "…", face[_base(name)][0])
+    return f"`{name}` {re.sub('(/api/v1/owners|/o)/…/', '', address)}".strip()
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
+    django.setup()
+    PAGE.write_text(page(), encoding="utf-8")

@@ -1,0 +1,86 @@
+"""Watches as members arrange and change them: where they look and what they ask is checked first."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from registry.crawls import canaries, watching
+from registry.crawls.crawling import SEARCH
+from registry.models import Canary, Owner, Watch, Work
+from workers.crawls.search_services import service_for
+from workers.crawls.site_probe import check_addresses
+from workers.services.wiring import Services
+
+Place = tuple[str, str]
+"""Kind and address of a source."""
+
+
+def arrange(  # noqa: PLR0913 - as registry.crawls.watching.add_watch, which says what each is
+    services: Services,
+    owner: Owner,
+    name: str,
+    sources: Sequence[Place],
+    *,
+    every: timedelta,
+    budget: Mapping[str, int],
+    politeness: Mapping[str, float],
+    by: str,
+    first: datetime | None = None,
+    words: Sequence[str] = (),
+) -> Watch:
+    """Arrange a watch. A run asks a search as often as its mapping says, and visits pages of a list alone, by default.
+
+    Raises:
+        NotFoundError: there is no such search.
+        RefusedError: an address may not be visited.
+        WrongUseError: it can't be arranged like this.
+    """
+    _check(services, sources)
+    usual = {"depth": 0} if any(kind == "list" for kind, _url in sources) else {}
+    for search in _searches(sources):
+        usual["searches"] = service_for(services.config, search, words).pace.searches
+    budget = {**usual, **budget}
+    return watching.add_watch(
+        owner, name, sources, every=every, budget=budget, politeness=politeness, by=by, first=first, words=words
+    )
+
+
+def change(  # noqa: PLR0913 - as registry.crawls.watching.change_watch and change_sources, which say what each is
+    services: Services,
+    watch: Watch,
+    *,
+    budget: Mapping[str, int],
+    politeness: Mapping[str, float],
+    by: str,
+    name: str | None = None,
+    every: timedelta | None = None,
+    first: datetime | None = None,
+    add: Sequence[Place] = (),
+    remove: Collection[Place] = (),
+    words: Sequence[str] | None = None,
+) -> None:
+    """Set a watch anew, all or nothing; what isn't said stays. Raises as :func:`arrange`."""
+    _check(services, add)
+    with transaction.atomic():
+        watching.change_watch(watch, name=name, every=every, first=first, budget=budget, politeness=politeness, by=by)
+        watching.change_sources(watch, add=add, remove=remove, by=by)
+        if words is not None:
+            for search in _searches(watching.places(watch)):
+                service_for(services.config, search, words)
+            watching.change_words(watch, words, by=by)
+
+
+def plant(services: Services, work: Work, watch: Watch, url: str, *, by: str) -> Canary:
+    """Let a watch find a known copy, as :func:`registry.crawls.canaries.plant`; raises ``RefusedError``, too."""
+    services.guard.check_url(url)
+    return canaries.plant(work, watch, url, by=by)
+
+
+def _check(services: Services, sources: Sequence[Place]) -> None:
+    unvisited = (*watching.FILE_KINDS, SEARCH)
+    check_addresses(services, [address for kind, address in sources if kind not in unvisited])
+
+
+def _searches(sources: Sequence[Place]) -> list[str]:
+    return [address for kind, address in sources if kind == SEARCH]
