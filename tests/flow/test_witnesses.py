@@ -340,6 +340,6 @@ def test_the_command_says_how_each_witness_has_answered(inline: SyncRunner) -> N
     witnesses.note_silence("evm", "ill", Question.UPGRADE, "The node doesn't answer.")
     asked_for(b"1", b"2", witness="ill", kind="evm")
     [ill, well] = [_told(key, None, one) for key, one in witnesses.health().items()]
-    assert (ill["name"], ill["owed"], ill["error"], ill["configured"]) == ("ill", 2, "The node doesn't answer.", False)
-    assert (well["owed"], well["silent_since"]) == (0, None)
-    assert well["answered_at"] is not None
+    assert (ill.name, ill.owed, ill.error, ill.configured) == ("ill", 2, "The node doesn't answer.", False)
+    assert (well.owed, well.silent_since) == (0, None)
+    assert well.answered_at is not None
