@@ -73,9 +73,8 @@ def digest_mail(services: Services, choice: MailChoice, told: Sequence[Event]) -
             "settings": absolute(services.config, f"/o/{owner.slug}/told/"),
             "unsubscribe": unsubscribe,
         }
-        mail = EmailMultiAlternatives(
-            _subject(owner, len(waiting), others), render_to_string("mail/digest.txt", values), to=[user.email]
-        )
+        words = render_to_string("mail/digest.txt", values).lstrip()
+        mail = EmailMultiAlternatives(_subject(owner, len(waiting), others), words, to=[user.email])
         mail.attach_alternative(render_to_string("mail/digest.html", values), "text/html")
     mail.extra_headers = {
         "List-Unsubscribe": f"<{unsubscribe}>",
