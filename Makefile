@@ -32,6 +32,7 @@ check: setup ## lint, types and imports only
 	$(VENV)/ruff format --check .
 	$(CHECK_ENV) $(VENV)/mypy $(wildcard $(CODE))
 	$(CHECK_ENV) $(VENV)/lint-imports
+	$(VENV)/djhtml --check --tabwidth 2 desk/web/templates
 	$(VENV)/hadolint Dockerfile
 	$(VENV)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 

@@ -9,6 +9,7 @@ ROOT = Path(exhibit.__file__).parents[1]
 ROOMS = ("exhibit", "registry", "crawler", "indexer", "evidence", "workers", "desk")
 MAX_MODULES = 12
 MAX_LINES = 400
+MAX_COLUMNS = 120
 ONE_FILE_BY_PURPOSE = {"evidence/standalone/verify.py"}
 
 
@@ -26,3 +27,14 @@ def test_no_package_has_more_modules_than_one_overlooks() -> None:
 def test_no_module_is_longer_than_one_reads_in_one_go() -> None:
     long = {path.as_posix() for path in modules() if len((ROOT / path).read_text("utf-8").splitlines()) > MAX_LINES}
     assert long == ONE_FILE_BY_PURPOSE
+
+
+def test_no_line_of_a_template_is_wider_than_those_of_the_code() -> None:
+    templates = [path for path in (ROOT / "desk").rglob("templates/**/*") if path.is_file()]
+    assert len(templates) > 100
+    wide = {path.relative_to(ROOT).as_posix() for path in templates if widest(path) > MAX_COLUMNS}
+    assert wide == set()
+
+
+def widest(path: Path) -> int:
+    return max(map(len, path.read_text("utf-8").splitlines()), default=0)
