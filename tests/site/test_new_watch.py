@@ -14,6 +14,7 @@ from registry.models import Owner, User, Watch
 from tests.assets.site import Answer, Site
 from tests.flow.rows import owner
 from tests.site.browser import use_house
+from tests.site.source import flat
 from tests.site.test_watch_pages import fields
 from workers.services.wiring import Services
 from workers.tasks.sync_runner import SyncRunner
@@ -44,7 +45,7 @@ def shop() -> Iterator[Site]:
 
 
 def offered(page: str) -> list[str]:
-    return [html.unescape(one) for one in re.findall(r'name="source" value="([^"]*)" checked', page)]
+    return [html.unescape(one) for one in re.findall(r'name="source" value="([^"]*)" checked', flat(page))]
 
 
 def test_a_pasted_address_becomes_a_watch_that_runs(ann: Client, shop: Site) -> None:

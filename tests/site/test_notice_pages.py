@@ -11,6 +11,7 @@ from registry.models import Case, LogSubmission, Notice, NoticeMail, Owner, Role
 from registry.notices import notices
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.site.browser import use_house
+from tests.site.source import flat
 from workers.cases.decisions import confirm
 from workers.notices import wording
 from workers.steps.matching.match import match_pictures
@@ -166,15 +167,15 @@ def test_a_party_with_many_cases_is_written_to_in_portions(ann: Client, studio: 
     told = {"owner": studio, "party": like.party, "decision": "confirmed", "opened_at": like.opened_at}
     Case.objects.bulk_create(Case(number=work.number, work=work, **told) for work in works)
     ann.post(f"{PAGE}new", {"party": "shop.example", "case": ["1"], "kind": "offer.en"})
-    page = ann.get(f"{PAGE}new", {"party": "shop.example"}).content.decode()
+    page = flat(ann.get(f"{PAGE}new", {"party": "shop.example"}).content.decode())
     assert page.count('name="case"') == page.count(" checked>") == 100
     assert "5 more cases are for another notice." in page
-    page = ann.get(f"{PAGE}new", {"case": ["1", "105"]}).content.decode()
+    page = flat(ann.get(f"{PAGE}new", {"case": ["1", "105"]}).content.decode())
     assert re.findall(r'name="case" value="(\d+)" checked', page) == ["1", "105"]
     assert "in notice 1" in page
     many = [str(n) for n in range(2, 102)]
     address = ann.post(f"{PAGE}new", {"party": "shop.example", "case": many, "kind": "dmca.en"}).headers["Location"]
-    first, last = (ann.get(address, {"page": n}).content.decode() for n in (1, 5))
+    first, last = (flat(ann.get(address, {"page": n}).content.decode()) for n in (1, 5))
     assert 'name="purpose-2"' in first
     assert 'name="purpose-101"' in last
     assert 'name="purpose-2"' not in last

@@ -13,6 +13,7 @@ from tests.assets.searches import KEY, put_market
 from tests.assets.site import Site
 from tests.flow.rows import owner
 from tests.site.browser import use_house
+from tests.site.source import flat
 from tests.site.test_watch_pages import fields
 from workers.crawls.search_keys import key_of
 from workers.services.wiring import Services
@@ -109,7 +110,7 @@ def test_the_run_says_what_the_search_said(ann: Client, studio: Owner) -> None:
     watching.start_now(watch)
     address = "/o/studio/watches/1/crawls/1/progress"
     Inquiry.objects.update(asked=3, found=12, not_before=now(), error="TinEye asks to be asked later.")
-    page = ann.get(address).content.decode()
+    page = flat(ann.get(address).content.decode())
     assert "TinEye · 3 answers · 12 addresses of pictures" in page
     assert "asked again by itself" in page
     Inquiry.objects.update(state="done", outcome="quota")

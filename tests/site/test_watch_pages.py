@@ -15,6 +15,7 @@ from registry.crawls import crawling, schedules, watching
 from registry.models import Crawl, LogOpening, Owner, Refusal, User, Watch
 from tests.flow.rows import bring, claim, owner, photograph, register
 from tests.site.browser import use_house
+from tests.site.source import flat
 from workers.tasks.sync_runner import SyncRunner
 
 DAY = timedelta(days=1)
@@ -44,6 +45,7 @@ def ann(studio: Owner) -> Client:
 
 def fields(page: str) -> dict[str, str]:
     """What a form on a page would send as it stands."""
+    page = flat(page)
     given = dict(re.findall(r'<input type="(?:text|number|time)" name="([a-z]+)" value="([^"]*)"', page))
     chosen = re.findall(r'<select name="([a-z]+)".*?<option value="([^"]*)" selected', page, re.DOTALL)
     return given | dict(chosen)

@@ -10,6 +10,7 @@ from desk.schemas import evidence
 from exhibit.clock import now
 from exhibit.digests import Digest
 from registry.models import AnchorReceipt, Bundle, Case, Owner
+from tests.site.source import flat
 from tests.site.test_past_pages import page, studio
 from workers.tasks.sync_runner import SyncRunner
 
@@ -28,7 +29,7 @@ def bundle(inline: SyncRunner, studio: Owner) -> Bundle:
 
 
 def shown(of: Bundle) -> str:
-    return page(of.case.owner, f"cases/{of.case.number}/")
+    return flat(page(of.case.owner, f"cases/{of.case.number}/"))
 
 
 def test_a_case_tells_how_many_witnesses_have_answered_and_which_are_qualified_by_whose_word(bundle: Bundle) -> None:

@@ -14,6 +14,7 @@ from registry.works import works as searching
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.flow.test_ownership import signed
 from tests.site.browser import PHONE, Site, chromium, site
+from tests.site.source import flat
 from tests.site.test_works import ann, at, file, studio
 from workers.steps.matching.match import match_pictures
 from workers.tasks.sync_runner import SyncRunner
@@ -42,7 +43,7 @@ def test_a_declaration_is_changed_and_both_are_shown(ann: Client, inline: SyncRu
     given = typed(author="Bo Chan", created="2020-05-31", registrations="USCO | VA 1 | 2021-01-02\nCN | 7")
     answer = ann.post(at("edit-work", 1), {**given, "reason": "As the file says."})
     assert answer.headers["Location"] == at("work", 1)
-    page = ann.get(at("work", 1)).content.decode()
+    page = flat(ann.get(at("work", 1)).content.decode())
     assert "Author: – → Bo Chan" in page
     assert "“As the file says.”" in page
     assert "USCO VA 1, 2021-01-02" in page
