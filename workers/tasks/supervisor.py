@@ -16,6 +16,7 @@ from exhibit.clock import now, rfc3339
 from exhibit.config.config import Config
 from exhibit.errors import ConfigError, ExhibitError, ServiceMissingError, WrongUseError
 from exhibit.files.private import closed, keep_private
+from exhibit.machine import stat_fields
 from workers.configuration import load_config
 from workers.servers.addresses import local_site
 from workers.servers.embedded import lock_folder
@@ -74,6 +75,7 @@ def run_supervisor(config: Config, *, ready: Callable[[Status], None] | None = N
         raise AlreadyRunningError("Exhibit runs already for this data folder.", hint="Stop it with `exhibit down`.")
     _status_path(config).unlink(missing_ok=True)  # of one that was killed
     lock.sign()
+    keeper = None
     try:
         if mended := closed(config.data_dir):
             _say(f"Closed to others: {mended} files and folders in {config.data_dir}.")
@@ -81,10 +83,11 @@ def run_supervisor(config: Config, *, ready: Callable[[Status], None] | None = N
             try:
                 with ensure_servers(config, lambda: asked):
                     _Supervisor(config, asked, lock).run(ready or (lambda _: None))
+                    keeper = holder(lock_folder(config) / "servers.lock")
             except ServiceMissingError:
                 if not asked:
                     raise
-        _wait_for_keeper(config)
+        _wait_for_keeper(config, keeper)
     finally:
         _status_path(config).unlink(missing_ok=True)
         lock.release()
@@ -317,13 +320,22 @@ def _kill_session(process: "subprocess.Popen[bytes]") -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def _wait_for_keeper(config: Config) -> None:
-    """Wait until our servers have stopped too, unless another command still uses them."""
+def _wait_for_keeper(config: Config, keeper: int | None) -> None:
+    """Wait until our servers have stopped too and their keeper has ended, unless another command still uses them."""
     if config.database_url and config.redis_url:
         return
     until = time.monotonic() + _SECONDS_FOR_SERVERS
-    while are_kept(config) and not is_shared(lock_folder(config) / "users.lock") and time.monotonic() < until:
+    while are_kept(config) or _runs(keeper):  # it lets go of its lock a moment before it ends
+        if is_shared(lock_folder(config) / "users.lock") or time.monotonic() > until:
+            return
         time.sleep(0.05)
+
+
+def _runs(number: int | None) -> bool:
+    try:
+        return number is not None and stat_fields(number)[0] != "Z"
+    except OSError:
+        return False
 
 
 def _status_path(config: Config) -> Path:
