@@ -76,9 +76,7 @@ def page() -> str:
     text, last = HEAD, ""
     for heading, row in kept:
         if any(row):
-            text += (
-                "" if heading == last else f"\n## {heading}\n\n| what | terminal | API | site |\n|---|---|---|---|\n"
-            )
+            text += "" if heading == last else f"\n## {heading}\n\n{COLUMNS}"
             words = next(face[_base(names[0])][1] for names, face in zip(row, known, strict=True) if names)
             cells = (", ".join(_cell(name, face) for name in names) for names, face in zip(row, known, strict=True))
             text += f"| {words.partition(chr(10))[0]} | {' | '.join(cells)} |\n"
