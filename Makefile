@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 VENV := .venv/bin
-# two processes, each with servers of its own, take file after file, the long ones first; TESTS="tests/unit -q" runs a part
+# two processes, each with servers of its own, take file after file, the long ones first; TESTS="tests/exhibit -q" runs a part
 TESTS ?= -n 2 --dist loadfile --no-loadscope-reorder
 CODE := exhibit registry crawler indexer evidence workers desk demo bench training tests tools
 # checks read Django's settings, which make their secrets on first use: in a folder of their own
@@ -12,7 +12,7 @@ CHECK_ENV := EXHIBIT_DATA=$(CURDIR)/var/check
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check up bench bench-matching bench-evidence bench-desk fuzz chaos soak verify-outside messages screenshots verify-page lock audit sbom release clean
+.PHONY: help setup demo test test-long check up bench bench-matching bench-evidence bench-desk fuzz chaos soak verify-outside messages screenshots verify-page lock audit sbom release clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,8 +24,11 @@ setup: ## makes .venv with everything, from the package index alone
 demo: setup ## the whole way once, into ./demo-out; PHOTOS=DIR takes your own pictures
 	@$(VENV)/python -m demo --out demo-out $(if $(PHOTOS),--photos "$(PHOTOS)")
 
-test: check ## lint, types, imports and all tests
+test: check ## lint, types, imports and all tests but the long ones
 	$(VENV)/python -m pytest $(TESTS)
+
+test-long: setup ## the long tests: more rounds of kills and races, every forgery in the browser, whole days at the desk
+	$(VENV)/python -m pytest -m long $(TESTS)
 
 check: setup ## lint, types and imports only
 	$(VENV)/ruff check .

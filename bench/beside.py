@@ -13,7 +13,7 @@ from bench.seed import OWNER
 from demo.pictures import textured
 from demo.product import CommandError, Product
 from exhibit.clock import now
-from tests.processes import free_port
+from tests.assets.processes import free_port
 
 if TYPE_CHECKING:
     from multiprocessing.sharedctypes import Synchronized

@@ -1,4 +1,4 @@
-"""The ports: what a room asks of the outside. A contract test in ``tests/contract`` holds for every adapter of each."""
+"""The ports: what a room asks of the outside. Tests hold every adapter of one to the same contract."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager

@@ -18,6 +18,8 @@ from workers.configuration import load_config
 from workers.servers import addresses
 from workers.servers.embedded import EmbeddedServers
 
+pytest_plugins = ["tests.assets.fixtures", "tests.assets.site_browser"]
+
 # pytest's own temporary folders are closed to the servers' user when root runs the tests
 _FOLDER = Path(tempfile.mkdtemp(prefix="exhibit-tests-"))
 

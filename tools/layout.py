@@ -4,6 +4,7 @@ import ast
 import re
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 ROOMS = ("exhibit", "registry", "crawler", "indexer", "evidence", "workers", "desk")
@@ -42,6 +43,7 @@ def figures(root: Path) -> dict[str, str]:
         "functions that return dict[str, Any]": str(sum(map(_returns_dict, texts.values()))),
         "noqa": str(sum(text.count("# noqa") for text in texts.values())),
         "modules with a test of their name": f"{sum(_has_test(path, tests) for path in named) / len(named):.0%}",
+        "modules with a test of their name in their package": f"{sum(map(_is_mirrored(root), named)) / len(named):.0%}",
         "lines of templates over 120 characters": str(sum(map(_long, templates))),
     }
 
@@ -62,6 +64,10 @@ def _returns_dict(text: str) -> int:
 
 def _has_test(path: Path, tests: set[str]) -> bool:
     return any(name in tests for name in (f"test_{path.stem}", f"test_{path.parent.name}_{path.stem}"))
+
+
+def _is_mirrored(root: Path) -> Callable[[Path], bool]:
+    return lambda path: (root / "tests" / path.relative_to(root)).with_name(f"test_{path.stem}.py").is_file()
 
 
 def _long(path: Path) -> int:

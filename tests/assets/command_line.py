@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-CHECKOUT = Path(__file__).parents[2]
+from tests import CHECKOUT
+
 LONGEST = 240
 FORKING = """
 import json, os, sys

@@ -1,9 +1,10 @@
 """The JSON keys that docs/cli.md promises."""
 
 import re
-from pathlib import Path
 
-PAGE = (Path(__file__).parents[2] / "docs" / "cli.md").read_text("utf-8")
+from tests import CHECKOUT
+
+PAGE = (CHECKOUT / "docs" / "cli.md").read_text("utf-8")
 
 
 def json_keys(of: str) -> set[str]:

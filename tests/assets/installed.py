@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from exhibit.config.config import made_data_dir
-from tests.assets.command_line import CHECKOUT
+from tests import CHECKOUT
 from workers.configuration import load_config
 from workers.servers.embedded import EmbeddedServers
 

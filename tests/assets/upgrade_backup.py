@@ -23,7 +23,7 @@ def picture(seed: int) -> bytes:
 
     from PIL import Image, ImageDraw
 
-    from tests.flow.rows import jpeg
+    from tests.assets.rows import jpeg
 
     random, image = Random(seed), Image.new("RGB", (120, 90), "white")
     draw = ImageDraw.Draw(image)
@@ -43,8 +43,8 @@ def fill(inline: Any) -> None:  # noqa: ANN401 - Django isn't set up yet when th
     from registry.crawls import canaries, denylists, watching
     from registry.models import Case, Notice, NoticeMail, User
     from registry.works import licences
-    from tests.flow.rows import bring, claimed_slice, copy_of, register
-    from tests.flow.sealed import sealed
+    from tests.assets.rows import bring, claimed_slice, copy_of, register
+    from tests.assets.sealed import sealed
     from workers.cases.decisions import clear, confirm
     from workers.log.sequencer import sequence_log, sign_checkpoint
     from workers.steps.matching.match import match_pictures

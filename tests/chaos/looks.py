@@ -10,8 +10,8 @@ import redis
 from django.db import connection
 
 from registry.models import Heartbeat, HostLease, StepTime, WitnessState
-from tests.flow.stack import Stack
-from tests.processes import processes_of
+from tests.assets.processes import processes_of
+from tests.assets.stack import Stack
 from workers.servers import addresses
 
 Look = dict[str, float]

@@ -17,12 +17,12 @@ from typing import Any
 
 from evidence.capture.browser.program import find_browser
 from registry.models import Capture
-from tests.flow.mishaps import MISHAPS, exposed
-from tests.flow.remains import Rows
-from tests.flow.rounds import Run, Trouble, check_run, check_stack, play
-from tests.flow.small_disk import small_disk
-from tests.flow.stack import Stack, running_stack
-from tests.flow.turns import Turns
+from tests.assets.mishaps import MISHAPS, exposed
+from tests.assets.remains import Rows
+from tests.assets.rounds import Run, Trouble, check_run, check_stack, play
+from tests.assets.small_disk import small_disk
+from tests.assets.stack import Stack, running_stack
+from tests.assets.turns import Turns
 from workers.servers.product import CHECKOUT
 
 ROOMS = ("exhibit", "registry", "crawler", "indexer", "evidence", "workers", "desk")

@@ -13,11 +13,11 @@ from statistics import fmean
 import requests
 
 from registry.models import Owner
+from tests.assets.rounds import Trouble, play, small_site
+from tests.assets.shop import run_now, watch
+from tests.assets.stack import Stack, running_stack
 from tests.chaos.looks import Look, look_at
 from tests.chaos.many_rounds import say
-from tests.flow.rounds import Trouble, play, small_site
-from tests.flow.shop import run_now, watch
-from tests.flow.stack import Stack, running_stack
 
 WARM_UP = 0.1
 """The share of the time after which looks count: every process has done each kind of work once."""

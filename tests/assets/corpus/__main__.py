@@ -18,7 +18,7 @@ from tests.assets.corpus.inventions import FAMILIES
 from tests.assets.resealing import sealed_lie
 from tests.assets.stamp_kinds import bundle_of
 from tests.assets.tampering import files_of, packed_bytes
-from tests.flow.test_forgeries import FORGERIES
+from tests.evidence.verify.test_forgeries import FORGERIES
 
 Made = tuple[str, bytes | Files, Trust]
 

@@ -1,0 +1,60 @@
+"""Notices to start from: an owner with two confirmed cases of one party, a filled-in draft, a signed one."""
+
+from dataclasses import replace
+
+import pytest
+
+from registry.models import Case, Notice, Owner
+from registry.notices import notices
+from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
+from workers.cases.decisions import confirm
+from workers.notices.contents import letter
+from workers.notices.signing import read_mark, sign
+from workers.steps.matching.match import match_pictures
+from workers.tasks.sync_runner import SyncRunner
+
+SENDER = {
+    "addressee_name": "Copyright Agent",
+    "addressee_email": "agent@shop.example",
+    "sender_name": "Ann Example",
+    "sender_capacity": "owner",
+    "sender_address": "1 Harbour Road, Kiel",
+    "sender_telephone": "+49 431 0000",
+    "sender_email": "ann@example.org",
+}
+ANSWERS = {"purpose": "commercial", "nature": "creative", "amount": "whole", "market": "replaces", "words": ""}
+
+
+@pytest.fixture
+def studio(inline: SyncRunner) -> Owner:
+    """An owner with two works, each with a confirmed case of shop.example."""
+    mail_by(inline, "smtp://localhost")
+    made = owner("studio")
+    for seed, title in ((1, "Two parrots"), (2, "A harbour")):
+        register(inline.services, made, photograph(seed), title)
+    planned, epoch = claimed_slice(made)
+    copies = [copy_of(photograph(1)), copy_of(photograph(2))]
+    match_pictures(inline.services, bring(inline.services, planned, epoch, copies))
+    for case in Case.objects.all():
+        confirm(inline.services, case, by="Ann", reason="No order.")
+    return made
+
+
+def mail_by(inline: SyncRunner, url: str) -> None:
+    """Name the server through which mails leave; empty for none."""
+    inline.services.config = replace(inline.services.config, mail_url=url)
+
+
+def begun(of: Owner, kind: str = "dmca", language: str = "en", *cases: int) -> Notice:
+    """A draft in which everything is filled in, about these cases or both."""
+    row = notices.draft(of, cases or (1, 2), kind, language, by="ann@example.org")
+    notices.fill(row, SENDER, SENDER)
+    for case in cases or (1, 2):
+        notices.consider(row, case, ANSWERS, "")
+    return notices.notice(of, row.number)
+
+
+def signed(inline: SyncRunner, row: Notice) -> Notice:
+    """The notice after Ann has read and signed it."""
+    sign(inline.services, row, typed="ann  example", read=read_mark(letter(row)), by="ann@example.org")
+    return notices.notice(row.owner, row.number)

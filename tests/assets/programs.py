@@ -1,0 +1,84 @@
+"""Programs that use the API in tests, each with a token of one of the people of a studio."""
+
+import io
+import json
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from registry.accounts import tokens
+from registry.models import Membership, Owner, Role, Scope, User
+from tests.assets.rows import owner
+from tests.desk.web.common.test_access import Scene, scene
+from workers.services import wiring
+from workers.tasks.sync_runner import SyncRunner
+
+__all__ = ["scene"]
+ROOT = "/api/v1/owners/studio"
+PROBLEM = "application/problem+json"
+
+
+class Program:
+    """A program with a token; its requests send JSON and get it."""
+
+    def __init__(self, secret: str) -> None:
+        self.client = Client(headers={"Authorization": f"Bearer {secret}"})
+
+    def get(self, path: str) -> tuple[int, Any]:
+        answer = self.client.get(ROOT + path)
+        return answer.status_code, answer.json()
+
+    def send(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
+        answer = self.client.generic(method, ROOT + path, json.dumps(body), content_type="application/json")
+        return answer.status_code, answer.json() if answer.content else None
+
+    def post(self, path: str, body: object, key: str = "") -> tuple[int, Any]:
+        headers = {"Idempotency-Key": key} if key else {}
+        answer = self.client.post(ROOT + path, json.dumps(body), content_type="application/json", headers=headers)
+        return answer.status_code, answer.json()
+
+    def form(self, path: str, fields: dict[str, Any]) -> tuple[int, Any]:
+        answer = self.client.post(ROOT + path, fields)
+        return answer.status_code, answer.json()
+
+
+def file_of(name: str, data: bytes) -> io.BytesIO:
+    """A file as a form sends it."""
+    made = io.BytesIO(data)
+    made.name = name
+    return made
+
+
+@pytest.fixture
+def studio(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Owner:
+    """An owner with two members, and nothing else."""
+    monkeypatch.setattr(wiring, "services", lambda: inline.services)
+    made = owner("studio")
+    for name, role in (("alice", Role.OWNER), ("bob", Role.VIEWER)):
+        address = f"{name}@example.org"
+        user = User.objects.create_user(username=address, email=address, password="not used")
+        Membership.objects.create(user=user, owner=made, role=role)
+    return made
+
+
+@pytest.fixture
+def alice(studio: Owner) -> Program:
+    return program(studio, "alice")
+
+
+@pytest.fixture
+def scene_of_programs(scene: Scene, inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    monkeypatch.setattr(wiring, "services", lambda: inline.services)
+    return scene
+
+
+@pytest.fixture
+def decider(scene_of_programs: Scene) -> Program:
+    return program(scene_of_programs.studio, "alice")
+
+
+def program(of: Owner, name: str, *scopes: Scope) -> Program:
+    user = User.objects.get(username=f"{name}@example.org")
+    given = scopes or tuple(tokens.permitted(of, user))
+    return Program(tokens.make(of, user, name="program", scopes=given, days=1)[1])

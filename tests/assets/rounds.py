@@ -1,0 +1,214 @@
+"""A round: what a stack is given to do, while mishaps befall it, and what has to remain of that."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from random import Random
+
+import requests
+from django.db import transaction
+
+from registry.models import (
+    Bundle,
+    Capture,
+    Case,
+    Crawl,
+    LogCheckpoint,
+    LogSubmission,
+    Owner,
+    Picture,
+    Watch,
+    WorkPicture,
+)
+from registry.models.steps import UNFINISHED
+from tests.assets.mishaps import Mishap
+from tests.assets.processes import wait_until
+from tests.assets.remains import STEPS, Rows, check_log, check_nothing_is_left, rows_of
+from tests.assets.rows import copy_of, photograph, register
+from tests.assets.shop import Shop, watch
+from tests.assets.site import Answer, Site
+from tests.assets.stack import Stack, patiently
+from tests.product.test_race import check_contiguous
+from workers.cases.decisions import confirm
+from workers.reports.requests import request_report
+
+LONGEST = 240.0
+PAUSE = 0.08
+LOOKS = 3
+"""Looks for the moment of a mishap between two looks at the rows, which take time from the others."""
+
+WORKS = 2
+MAX_INTERVAL = 600 * 86400
+"""Seconds until a watch is due again: a clock that is ahead by less begins no second crawl."""
+
+
+@dataclass
+class Trouble:
+    """The mishaps of a run, each at a moment in seconds since its beginning, or as soon after as there is occasion.
+
+    Attributes:
+        random: what is left to chance.
+        waiting: what is still to come.
+        done: what has come, by name, with its moment.
+    """
+
+    random: Random
+    waiting: list[tuple[float, Mishap]]
+    done: list[tuple[float, str]] = field(default_factory=list)
+
+    def look(self, stack: Stack, passed: float) -> None:
+        """Have one mishap come if it is time."""
+        for entry in self.waiting:
+            moment, mishap = entry
+            if passed >= moment and mishap.act(stack, self.random):
+                self.waiting.remove(entry)
+                self.done.append((passed, mishap.name))
+                return
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run has left for one owner: its rows, and the mishaps that came before its end."""
+
+    rows: Rows
+    mishaps: list[str]
+
+
+def play(stack: Stack, numbers: Sequence[int], trouble: Trouble) -> list[Run]:
+    """Runs beside one another from registrations to reports, with what befalls them; returns what each leaves."""
+    with ExitStack() as sites:
+        shops = [sites.enter_context(small_site(number)) for number in numbers]
+        owners = {
+            number: patiently(lambda number=number, shop=shop: arrange(stack, number, shop))  # type: ignore[misc]
+            for number, shop in zip(numbers, shops, strict=True)
+        }
+        begun = time.monotonic()
+        ends: dict[int, float] = {}
+        while len(ends) < len(owners):
+            for number in owners.keys() - ends.keys():
+                if patiently(lambda owner=owners[number]: is_over(stack, owner)):  # type: ignore[misc]
+                    ends[number] = time.monotonic() - begun
+            late = sorted(owners.keys() - ends.keys())
+            assert time.monotonic() < begun + LONGEST, f"the runs {late} don't end: {patiently(unfinished)}"
+            for _ in range(LOOKS):
+                trouble.look(stack, time.monotonic() - begun)
+                time.sleep(0.1)
+        return [
+            Run(patiently(lambda owner=owner: rows_of(owner)), [n for at, n in trouble.done if at < ends[number]])  # type: ignore[misc]
+            for number, owner in owners.items()
+        ]
+
+
+@contextmanager
+def small_site(number: int) -> Iterator[Shop]:
+    """Six pages with ten pictures, served slowly: copies of the round's works and others."""
+    with Site(host=_host(number)) as site:
+        shop = Shop(site, pause=lambda: time.sleep(PAUSE))
+        for place in range(WORKS):
+            shop.image(f"/copy-{place}.jpg", copy_of(photograph(_seed(number, place))))
+        for place in range(WORKS, 9):
+            shop.image(f"/other-{place}.jpg", photograph(_seed(number, place)))
+        shop.image("/broken.jpg", b"\xff\xd8\xff\xe0 no picture")
+        site.routes["/robots.txt"] = Answer(b"User-agent: *\nDisallow: /members/\n", "text/plain")
+        shop.page("/", "/copy-0.jpg", "/other-3.jpg")
+        shop.page("/1", "/copy-1.jpg", "/other-4.jpg", "/broken.jpg")
+        shop.page("/2", "/other-2.jpg", "/copy-0.jpg")
+        shop.page("/3", "/other-5.jpg", "/other-6.jpg", "/members/x.jpg")
+        shop.page("/4", "/other-7.jpg", "/gone.jpg")
+        shop.page("/5", "/other-8.jpg", "/copy-1.jpg")
+        yield shop
+
+
+def _host(number: int) -> str:
+    return f"127.0.{1 + number // 250}.{1 + number % 250}"
+
+
+def _seed(number: int, place: int) -> int:
+    return 1000 + 100 * number + place
+
+
+def arrange(stack: Stack, number: int, shop: Shop) -> Owner:
+    """An owner with works and a watch that is due; a second time nothing is new."""
+    owner, _ = Owner.objects.get_or_create(slug=f"owner-{number}", defaults={"name": f"Owner {number}"})
+    for place in range(WORKS):
+        register(stack.services, owner, photograph(_seed(number, place)), f"Work {place}")
+    if not owner.watches.exists():
+        pages = shop.pages if number % 2 else ["/"]  # the first page leads to all others: a second slice visits them
+        sources = [{"kind": "list", "url": shop.url(page)} for page in pages]
+        with transaction.atomic():
+            made = watch(owner, shop.url())
+            Watch.objects.filter(pk=made.pk).update(sources=sources, interval_seconds=MAX_INTERVAL)
+    return owner
+
+
+def is_over(stack: Stack, owner: Owner) -> bool:
+    """Whether the run has ended; confirms cases once everything has been matched, then asks for a report on them."""
+    crawl = Crawl.objects.filter(watch__owner=owner).first()
+    if crawl is None or crawl.state != "done":
+        return False
+    if Picture.objects.exclude(state__in=["done", "failed"]).exists():
+        return False
+    if WorkPicture.objects.exclude(state__in=["done", "failed"]).exists():
+        return False
+    for case in Case.objects.filter(owner=owner, decision="open"):
+        confirm(stack.services, case, by="Ann", reason="A copy without a licence.")
+    unfinished = {"state__in": UNFINISHED, "case__owner": owner}
+    if Capture.objects.filter(**unfinished).exists() or Bundle.objects.filter(**unfinished).exists():
+        return False
+    if not owner.reports.exists():
+        request_report(owner, preparer="Ann")
+    return not owner.reports.filter(state__in=UNFINISHED).exists()
+
+
+def unfinished() -> list[tuple[object, ...]]:
+    """What still waits or is under way, and why."""
+    told = ("pk", "state", "attempts", "not_before", "claimed_at", "claimed_by", "error")
+    rows = [
+        (model.__name__, *map(str, row))
+        for model in STEPS
+        for row in model._default_manager.filter(state__in=UNFINISHED).values_list(*told)
+    ]
+    crawls = Crawl.objects.exclude(state="done").values_list("pk", "state", "reason")
+    return [*rows, *crawls, *Watch.objects.values_list("pk", "next_run_at")]
+
+
+def check_run(rows: Rows, number: int) -> None:
+    """An undisturbed run has found what there is to find; else equal rows would mean little."""
+    assert len(rows["sightings"]) == 12
+    assert {reason for _, reason in rows["refusals"]} == {"robots", "http-404"}
+    assert [(work, party, decision) for work, party, decision, *_ in rows["cases"]] == [
+        (place + 1, _host(number), "confirmed") for place in range(WORKS)
+    ]
+    assert len(rows["case_sightings"]) == len(rows["captures"]) == 4
+    assert {capture[-1] for capture in rows["captures"]} == {"captured"}
+    assert [(work, bundle, state) for work, bundle, state, _ in rows["bundles"]] == [
+        (place + 1, 1, "done") for place in range(WORKS)
+    ]
+    [(_, state, files)] = rows["reports"]
+    assert state == "done"
+    assert "application/pdf" in {media_type for _, media_type in files}
+
+
+def check_stack(stack: Stack) -> None:
+    """Nothing is left over, every entry of the log counts once and is signed, and the site says that all is well."""
+    patiently(check_nothing_is_left)
+    wait_until(lambda: patiently(_log_is_signed))
+    patiently(lambda: check_log(stack.services.log))
+    patiently(check_contiguous)
+    spool = stack.config.data_dir / "spool"
+    wait_until(lambda: list(spool.iterdir()) == [], 20)
+    wait_until(lambda: _is_well(stack))
+
+
+def _log_is_signed() -> bool:
+    """Whether the head that was signed last covers everything that was submitted."""
+    last = LogCheckpoint.objects.order_by("-size").first()
+    return last is not None and last.size == LogSubmission.objects.count()
+
+
+def _is_well(stack: Stack) -> bool:
+    try:
+        return requests.get(f"http://127.0.0.1:{stack.config.web_port}/healthz", timeout=10).status_code == 200
+    except requests.RequestException:
+        return False

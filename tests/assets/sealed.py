@@ -1,0 +1,53 @@
+"""A case that was found, confirmed and sealed, for tests of what comes afterwards."""
+
+from dataclasses import replace
+
+from registry.crawls import crawling
+from registry.models import Bundle, Capture, Case, CrawlSlice, Owner
+from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
+from workers.cases.decisions import confirm
+from workers.steps.crawls.slice import opening
+from workers.steps.matching.match import match_pictures
+from workers.tasks.sync_runner import SyncRunner
+
+WORK = photograph(1)
+
+
+def asked_bundle(inline: SyncRunner, *found: bytes) -> Bundle:
+    """The bundle that was asked for when a case about copies of :data:`WORK` was confirmed: it can be sealed now."""
+    inline.services.config = replace(inline.services.config, anchors=(), languages=("en",))
+    studio = owner("studio")
+    register(inline.services, studio, WORK)
+    planned, epoch = claimed_slice(studio)
+    match_pictures(inline.services, bring(inline.services, planned, epoch, found or [copy_of(WORK)]))
+    Capture.objects.update(state="failed")  # nobody answers at this address
+    part = CrawlSlice.objects.get()
+    assert crawling.finish_slice(part.pk, part.epoch, counts={"reason": "finished"}, suspect=False, opening=opening)
+    confirm(inline.services, Case.objects.get(), by="Ann", reason="A copy.")
+    return Bundle.objects.get()
+
+
+def sealed_bundle(inline: SyncRunner, of: Owner | None = None, seed: int = 1) -> Bundle:
+    """Register a picture, see a copy on a page that can't be reached any more, confirm the case, and seal it."""
+    of = owner("studio") if of is None else of
+    data = photograph(seed)
+    work = register(inline.services, of, data, f"Work {seed}").work
+    planned, epoch = claimed_slice(of, f"watch-{seed}")
+    match_pictures(inline.services, bring(inline.services, planned, epoch, [copy_of(data)], host="shop.invalid"))
+    planned.state = "done"
+    planned.save(update_fields=["state"])
+    case = of.cases.get(work=work)
+    confirm(inline.services, case, by="Ann", reason="A copy of my work.")
+    return sealed(inline, case.bundles.get())
+
+
+def sealed(inline: SyncRunner, bundle: Bundle) -> Bundle:
+    """Work until a bundle is sealed."""
+
+    def done() -> bool:
+        bundle.refresh_from_db()
+        return bundle.seal_digest is not None or bool(bundle.error)
+
+    inline.run_until(done, pause=0.05)
+    assert not bundle.error
+    return bundle

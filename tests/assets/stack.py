@@ -1,0 +1,231 @@
+"""The whole product as processes of its own, its rows as this process sees them, and the means to kill parts of it."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import TypeVar
+
+import psutil
+from django.db import InterfaceError, OperationalError, connections
+
+from exhibit.config.config import Config
+from registry.models import Bundle, Report
+from registry.vectors import fingerprints
+from tests.assets.installed import install
+from tests.assets.processes import free_port, processes_of, wait_until
+from tests.assets.shop import LOOPBACK
+from workers.configuration import load_config
+from workers.servers.addresses import django_database
+from workers.servers.embedded import lock_folder
+from workers.servers.locks import holder
+from workers.servers.product import CHECKOUT
+from workers.services.wiring import Services
+from workers.tasks.supervisor import running_status
+
+T = TypeVar("T")
+
+QUICK = {"EXHIBIT_STEP_TIMEOUT_SECONDS": "3", "EXHIBIT_TICK_SECONDS": "1", "EXHIBIT_CHECKPOINT_SECONDS": "1"}
+
+
+@dataclass
+class Stack:
+    """A running product.
+
+    Attributes:
+        config: its configuration.
+        services: ports on its data folder, for this process.
+        process: the supervisor.
+        environ: what the supervisor was started with.
+    """
+
+    config: Config
+    services: Services
+    process: "subprocess.Popen[str]"
+    environ: Mapping[str, str] = field(default_factory=dict)
+
+    def workers(self) -> list[psutil.Process]:
+        """The main processes of the workers."""
+        status = running_status(self.config)
+        named = {} if status is None else status.processes
+        return _alive(number for name, number in named.items() if name.startswith("worker"))
+
+    def postmaster(self) -> list[psutil.Process]:
+        """PostgreSQL's first process."""
+        try:
+            text = (self.config.data_dir / "postgres" / "postmaster.pid").read_text()
+        except OSError:
+            return []
+        return _alive([int(text.split("\n")[0])])
+
+    def redis(self) -> list[psutil.Process]:
+        """Redis."""
+        try:
+            return _alive([int((self.config.data_dir / "redis" / "redis.pid").read_text())])
+        except (OSError, ValueError):
+            return []
+
+    def backends(self) -> list[psutil.Process]:
+        """PostgreSQL's processes that serve somebody."""
+        return [one for first in self.postmaster() for one in _children(first) if "exhibit" in _line(one)]
+
+    def pool(self) -> list[psutil.Process]:
+        """The processes in which the workers' tasks run."""
+        children = [one for main in self.workers() for one in _children(main)]
+        return [one for one in children if "celery" in _line(one)]
+
+    def crawlers(self) -> list[psutil.Process]:
+        """The crawl children."""
+        below = [one for main in self.workers() for one in _children(main, recursive=True)]
+        return [one for one in below if "-m crawler " in _line(one)]
+
+    def browsers(self) -> list[psutil.Process]:
+        """The browsers that captures are made with, each by its first process."""
+        below = [one for main in self.workers() for one in _children(main, recursive=True)]
+        return [one for one in below if "--remote-debugging-pipe" in _line(one) and "--type=" not in _line(one)]
+
+    def browser_parts(self) -> list[psutil.Process]:
+        """What browsers have started for themselves: processes that draw, ask the network and so on."""
+        return [part for one in self.browsers() for part in _children(one, recursive=True) if "--type=" in _line(part)]
+
+    def helpers(self) -> list[psutil.Process]:
+        """The processes that read strangers' pictures and pages for others."""
+        below = [one for main in self.workers() for one in _children(main, recursive=True)]
+        return [one for one in below if "_helper " in _line(one)]
+
+    def typesetters(self) -> list[psutil.Process]:
+        """The processes of the pools that make a report or seal a bundle at this moment."""
+        try:
+            names = [
+                name
+                for model in (Bundle, Report)
+                for name in model.objects.filter(state="doing")
+                .exclude(claimed_by="")
+                .values_list("claimed_by", flat=True)
+            ]
+        except (OperationalError, InterfaceError):
+            connections["default"].close()
+            return []
+        claimers = {int(name.split("|")[2]) for name in names}
+        return [one for one in self.pool() if one.pid in claimers]
+
+    def web(self) -> list[psutil.Process]:
+        """The site's processes."""
+        return [one for main in self._named("web") for one in [main, *_children(main, recursive=True)]]
+
+    def beat(self) -> list[psutil.Process]:
+        """The process that gives the rhythm."""
+        return self._named("beat")
+
+    def keeper(self) -> list[psutil.Process]:
+        """The process that keeps the servers."""
+        number = holder(lock_folder(self.config) / "servers.lock")
+        return [] if number is None else _alive([number])
+
+    def supervisor(self) -> list[psutil.Process]:
+        """The process that keeps all others."""
+        return _alive([self.process.pid])
+
+    def _named(self, name: str) -> list[psutil.Process]:
+        status = running_status(self.config)
+        return [] if status is None or name not in status.processes else _alive([status.processes[name]])
+
+    def revive(self, seconds: float = 180) -> None:
+        """Start a supervisor that has died again, as the machine's own would, until one stays."""
+        until = time.monotonic() + seconds
+        while True:
+            self.process.wait(60)
+            assert self.process.stdout is not None
+            self.process.stdout.close()
+            self.process = _supervisor(self.environ)
+            assert self.process.stdout is not None
+            if self.process.stdout.readline().startswith("Ready: "):
+                return
+            assert time.monotonic() < until, "the supervisor can't be started again"
+            time.sleep(0.5)
+
+
+@contextmanager
+def running_stack(folder: Path, settings: Mapping[str, str] = MappingProxyType({})) -> Iterator[Stack]:
+    """The product in a folder of its own, to which this process's Django is connected for the length of the block."""
+    own = {
+        **QUICK,
+        "EXHIBIT_DATA": str(folder / "data"),
+        "EXHIBIT_WEB_PORT": str(free_port()),
+        "EXHIBIT_WORKERS": "1",
+        "EXHIBIT_CAPTURE_BROWSER": "none",
+        "EXHIBIT_ALLOWED_NETWORKS": LOOPBACK,
+        "EXHIBIT_LANGUAGES": "en",
+        **settings,
+    }
+    environ = {**os.environ, **own, "DATABASE_URL": "", "REDIS_URL": ""}
+    config = load_config(own)
+    install(config.data_dir)
+    stack = Stack(config, Services(config), _supervisor(environ), environ)
+    try:
+        assert stack.process.stdout is not None
+        assert stack.process.stdout.readline().startswith("Ready: ")
+        with connected_to(config):
+            yield stack
+    finally:
+        stack.process.terminate()
+        stack.process.wait(120)
+        if stack.process.stdout is not None:
+            stack.process.stdout.close()
+    wait_until(lambda: not processes_of(folder))
+
+
+def _supervisor(environ: Mapping[str, str]) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "workers.tasks.supervisor"]
+    return subprocess.Popen(command, env=environ, cwd=CHECKOUT, text=True, stdout=subprocess.PIPE)
+
+
+@contextmanager
+def connected_to(config: Config) -> Iterator[None]:
+    """This process's Django reads the rows of another installation for the length of the block."""
+    own = connections["default"]
+    other = own.copy()
+    other.settings_dict.update(django_database(config))
+    fingerprints.forget_cached_spaces()
+    connections["default"] = other
+    try:
+        yield
+    finally:
+        other.close()
+        connections["default"] = own
+        fingerprints.forget_cached_spaces()
+
+
+def patiently(act: Callable[[], T], seconds: float = 180) -> T:
+    """Do something with the rows, again as long as the database is away."""
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            return act()
+        except (OperationalError, InterfaceError):
+            connections["default"].close()
+            assert time.monotonic() < until, "the database stays away"
+            time.sleep(0.05)
+
+
+def _alive(numbers: "Iterator[int] | list[int]") -> list[psutil.Process]:
+    return [psutil.Process(number) for number in numbers if psutil.pid_exists(number)]
+
+
+def _children(of: psutil.Process, *, recursive: bool = False) -> list[psutil.Process]:
+    try:
+        return of.children(recursive=recursive)
+    except psutil.Error:
+        return []
+
+
+def _line(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""

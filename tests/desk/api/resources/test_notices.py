@@ -1,0 +1,102 @@
+"""Notices and trials of licences through the API: programs draft and follow; signing and sending stay with a person."""
+
+import pytest
+
+from desk.api.api import api
+from exhibit.clock import now
+from registry.accounts import tokens
+from registry.models import LogSubmission, Membership, Notice, Owner, Role, Scope, User
+from registry.notices import notices
+from tests.assets.noticed import SENDER, begun, signed, studio
+from tests.assets.programs import ROOT, Program
+from workers.services import wiring
+from workers.tasks.sync_runner import SyncRunner
+
+__all__ = ["studio"]
+
+
+@pytest.fixture
+def program(studio: Owner, inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Program:
+    """A program of a member who may do everything."""
+    monkeypatch.setattr(wiring, "services", lambda: inline.services)
+    user = User.objects.create_user(username="alice@example.org", email="alice@example.org", password="not used")
+    Membership.objects.create(user=user, owner=studio, role=Role.OWNER)
+    return Program(tokens.make(studio, user, name="program", scopes=list(Scope), days=1)[1])
+
+
+def test_a_program_drafts_edits_reads_and_discards(program: Program, studio: Owner) -> None:
+    assert program.post("/notices", {"kind": "prc", "cases": [1]})[0] == 422  # there is none in English
+    assert program.post("/notices", {"kind": "dmca", "cases": [1, 99]})[0] == 404
+    status, made = program.post("/notices", {"kind": "dmca", "cases": [1, 2]})
+    assert (status, made["number"], made["state"], made["created_by"]) == (
+        201,
+        1,
+        "draft",
+        "alice@example.org (token program)",
+    )
+    assert "Name the addressee." in made["missing"]
+    status, changed = program.send("PATCH", "/notices/1", SENDER)
+    assert status == 200
+    assert "Copyright Agent" in changed["text"]
+    assert changed["missing"] == [f"Case {n}: answer all four questions about fair use." for n in (1, 2)]
+    assert program.send("PATCH", "/notices/1", {"sender_name": "Ann\nBcc: all@example.org"})[0] == 400
+    assert [one["number"] for one in program.get("/notices?state=draft")[1]["items"]] == [1]
+    assert program.get("/notices?party=other.example")[1]["items"] == []
+    assert program.send("DELETE", "/notices/1") == (204, None)
+    assert program.get("/notices")[1]["items"] == []
+
+
+def test_no_operation_signs_sends_or_answers_for_the_signer(program: Program, studio: Owner) -> None:
+    paths = {path for path in api.get_openapi_schema()["paths"] if "/notices" in path}
+    assert {path.rsplit("/notices", 1)[1] for path in paths} == {
+        "",
+        "/{number}",
+        "/{number}/events",
+        "/{number}/files/{name}",
+    }
+    program.post("/notices", {"kind": "dmca", "cases": [1]})
+    assert program.send("PATCH", "/notices/1", {"purpose": "commercial"})[0] == 400
+
+
+def test_what_became_of_a_notice_is_written_down(program: Program, studio: Owner, inline: SyncRunner) -> None:
+    row = signed(inline, begun(studio))
+    assert program.send("PATCH", "/notices/1", {"fee": "1"})[0] == 422
+    assert program.post("/notices/1/events", {"what": "removed"})[0] == 422
+    notices.sent_by_hand(row, by="Ann")
+    status, told = program.post("/notices/1/events", {"what": "countered", "day": now().date().isoformat()})
+    assert (status, told["state"], told["due_what"]) == (201, "countered", "dmca-counter")
+    assert told["events"][-1]["by"] == "alice@example.org (token program)"
+    assert "/s/ Ann Example" in told["text"]
+    before = LogSubmission.objects.filter(type="access").count()
+    answer = program.client.get(f"{ROOT}/notices/1/files/notice.txt")
+    assert answer.content.decode() == told["text"]
+    assert LogSubmission.objects.filter(type="access").count() == before + 1
+    assert program.get("/notices/1/files/nothing.txt")[0] == 404
+
+
+def test_a_token_that_may_not_send_reads_only(program: Program, studio: Owner) -> None:
+    user = User.objects.get(username="alice@example.org")
+    reads = Program(tokens.make(studio, user, name="reads", scopes=[Scope.READ, Scope.WRITE], days=1)[1])
+    assert reads.post("/notices", {"kind": "dmca", "cases": [1]})[0] == 403
+    assert reads.get("/notices")[0] == 200
+    assert not Notice.objects.exists()
+
+
+def test_a_licence_is_tried_added_and_changed(program: Program, studio: Owner) -> None:
+    new = {"licensee": "The shop", "domain": "shop.example"}
+    status, trial = program.post("/licences/trials", {"licences": [new]})
+    assert (status, trial["decided"], trial["looked_at"], trial["next"]) == (200, 2, 2, None)
+    assert trial["cases"][0] == {
+        "number": 1,
+        "party": "shop.example",
+        "decision": "confirmed",
+        "effect": "decided",
+    }
+    assert program.post("/licences/trials", {"licences": [new], "after": 2})[1]["looked_at"] == 0
+    assert program.post("/licences/trials", {"licences": [new], "instead_of": 7})[0] == 404
+    assert not studio.licences.exists()
+    assert program.post("/licences", new)[0] == 201
+    status, changed = program.send("PUT", "/licences/1", {**new, "domain": "other.example", "why": "Moved."})
+    assert (status, changed["domain"]) == (200, "other.example")
+    assert studio.ledger_changes.filter(kind="changed", reason="Moved.").exists()
+    assert program.send("PUT", "/licences/1", {"licensee": "The shop"})[0] == 422

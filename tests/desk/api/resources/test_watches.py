@@ -1,0 +1,126 @@
+"""Watches through the API, and the keys with which they ask searches."""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from exhibit.clock import now
+from registry.crawls import denylists
+from registry.crawls.watching import change_watch
+from registry.models import LogOpening, Owner, Scope, Watch
+from tests.assets.programs import Program, alice, program, studio
+from tests.assets.searches import put_market
+from tests.assets.site import Site
+from workers.crawls.search_keys import key_of
+from workers.tasks.sync_runner import SyncRunner
+
+__all__ = ["alice", "studio"]
+
+
+SHOP = {"kind": "site", "url": "https://shop.example/"}
+NEWS = {"kind": "feed", "url": "https://news.example/feed.xml"}
+
+
+def test_a_watch_reaches_no_private_address_and_no_file(studio: Owner, alice: Program) -> None:
+    for url in ("http://127.0.0.1/", "http://169.254.169.254/latest/"):
+        assert alice.post("/watches", {"name": "w", "sources": [{"url": url}]})[0] == 422
+    assert alice.post("/watches", {"name": "w", "sources": [{"kind": "folder", "url": "/etc"}]})[0] == 400
+    new = {"name": "shop", "sources": [{"url": "https://shop.example/"}], "pages": 50}
+    status, made = alice.post("/watches", new)
+    assert (status, made["budget"]["pages"]) == (201, 50)
+    studio.works.create(number=1, title="One", registered_at=now())
+    status, told = alice.post("/watches/1/canaries", {"work": 1, "url": "http://10.0.0.1/"})
+    assert (status, told["reason"], studio.canaries.count()) == (422, "private-address", 0)
+
+
+def test_a_watch_is_changed_stopped_and_deleted(alice: Program) -> None:
+    alice.post("/watches", {"name": "shop", "sources": [SHOP]})
+    status, run = alice.post("/watches/1/run", {})
+    assert (status, run["reason"]) == (202, "")
+    change = {"name": "The shop", "every_seconds": 3600, "pages": 7, "seconds": 600, "sources": [SHOP, NEWS]}
+    status, changed = alice.send("PATCH", "/watches/1", change)
+    assert (status, changed["name"], changed["every_seconds"]) == (200, "The shop", 3600)
+    assert (changed["budget"]["pages"], changed["budget"]["seconds"], changed["budget"]["images"]) == (7, 600, 20_000)
+    assert (changed["sources"], changed["last_crawl"]["reason"]) == ([SHOP, NEWS], "")
+    assert alice.send("PATCH", "/watches/1", {"sources": [NEWS]})[1]["last_crawl"]["reason"] == "stopped"
+    assert alice.send("PATCH", "/watches/1", {"paused": True})[0] == 400
+    assert alice.post("/watches/1/crawls/1/stop", {})[1]["reason"] == "stopped"
+    assert alice.send("DELETE", "/watches/1")[0] == 204
+    assert alice.get("/watches/1")[0] == 404
+
+
+def test_what_somebody_else_changes_at_the_same_moment_stays(studio: Owner, alice: Program) -> None:
+    alice.post("/watches", {"name": "shop", "sources": [SHOP]})
+    asked: list[str] = []
+
+    def meanwhile(execute: Callable[..., Any], sql: str, *how: Any) -> Any:  # noqa: ANN401 - Django's call
+        if "FOR NO KEY UPDATE" in sql and not asked:
+            asked.append(sql)
+            hour = timedelta(hours=1)
+            change_watch(studio.watches.get(), name="The shop", every=hour, budget={}, politeness={}, by="Ann")
+        return execute(sql, *how)
+
+    with connection.execute_wrapper(meanwhile):
+        status, told = alice.send("PATCH", "/watches/1", {"pages": 9})
+    assert asked
+    assert (status, told["name"], told["every_seconds"], told["budget"]["pages"]) == (200, "The shop", 3600, 9)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "status", "reason"),
+    [
+        ({"sources": [{"url": "http://10.0.0.1/"}]}, 422, "private-address"),
+        ({"sources": [{"url": "https://denied.example/"}]}, 422, "denied-host"),
+        ({"sources": [{"kind": "folder", "url": "https://shop.example/"}]}, 400, None),
+        ({"sources": []}, 400, None),
+        ({"delay": 0}, 400, None),
+        ({"searches": 5}, 422, None),
+        ({"words": ["wave"]}, 422, None),
+        ({"name": "7"}, 422, None),
+    ],
+)
+def test_a_watch_that_cant_be_stays_as_it_is(
+    alice: Program, wrong: dict[str, object], status: int, reason: str | None
+) -> None:
+    denylists.deny("denied.example", by="Ann", reason="asked")
+    before = alice.post("/watches", {"name": "shop", "sources": [SHOP]})[1]
+    got, told = alice.send("PATCH", "/watches/1", {"pages": 9, **wrong})
+    assert (got, told.get("reason")) == (status, reason)
+    assert alice.get("/watches/1")[1] == before
+    new = {"name": "other", "sources": [SHOP], **wrong}
+    assert alice.post("/watches", new)[0] == (422 if wrong == {"sources": []} else status)
+    assert Watch.objects.count() == 1
+
+
+def test_a_key_for_a_search_is_kept_by_owners_alone_and_stands_nowhere(
+    studio: Owner, alice: Program, inline: SyncRunner, caplog: pytest.LogCaptureFixture
+) -> None:
+    key = "secret-of-the-studio"
+    reviewer = program(studio, "alice", Scope.READ, Scope.WRITE)
+    assert reviewer.send("PUT", "/searches/tineye/key", {"key": key})[0] == 403
+    assert alice.send("PUT", "/searches/nothing/key", {"key": key})[0] == 404
+    for wrong in ("", "two\nlines", key * 1_000):
+        status, told = alice.send("PUT", "/searches/tineye/key", {"key": wrong})
+        assert status == 400
+        assert key not in json.dumps(told)
+    status, kept = alice.send("PUT", "/searches/tineye/key", {"key": key})
+    assert (status, kept["search"], kept["takes"], kept["key_added_at"] is None) == (200, "tineye", "pictures", False)
+    assert key_of(inline.services, studio, "tineye") == key
+    status, listed = reviewer.get("/searches")
+    assert listed == {"items": [kept]}
+    watch = {"name": "copies", "search": "tineye", "searches": 20}
+    assert alice.post("/watches", watch)[1]["sources"] == [{"kind": "search", "url": "tineye"}]
+    assert alice.post("/watches", watch | {"name": "b", "words": ["wave"]})[0] == 422
+    assert alice.post("/watches", watch | {"name": "b", "sources": [SHOP]})[0] == 422
+    with Site() as site:
+        put_market(inline.services.config.data_dir, site)
+    market = {"name": "offers", "search": "market", "words": ["wave"]}
+    assert alice.post("/watches", market)[1]["budget"]["searches"] == 10
+    assert alice.send("DELETE", "/searches/tineye/key")[0] == 204
+    assert key_of(inline.services, studio, "tineye") is None
+    assert key not in caplog.text
+    assert not any(key in str((one.content, one.details)) for one in LogOpening.objects.all())

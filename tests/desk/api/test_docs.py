@@ -1,0 +1,162 @@
+"""The lines of docs/api.md do what the page says, against a server that runs."""
+
+import json
+import os
+import re
+import subprocess
+import zipfile
+from collections import defaultdict
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+from ninja.openapi.schema import OpenAPISchema
+from ninja.responses import NinjaJSONEncoder
+from pytest_django.live_server_helper import LiveServer
+
+from desk.api.api import api
+from desk.api.common.idempotency import HEADER
+from desk.api.common.problems import MEDIA_TYPE
+from desk.schemas.requests import OfferedKind
+from registry.accounts import tokens
+from registry.models import Bundle, Capture, Membership, Owner, Role, Scope, User
+from registry.notices import notices
+from tests import CHECKOUT
+from tests.assets.noticed import ANSWERS, SENDER, signed
+from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph
+from tests.desk.api.test_schema import OPERATIONS
+from workers.log.sequencer import sequence_log, sign_checkpoint
+from workers.notify.webhooks import OFFERED
+from workers.services import wiring
+from workers.steps.cases.report import make_reports
+from workers.steps.cases.seal import seal_bundles
+from workers.steps.matching.match import match_pictures
+from workers.tasks.sync_runner import SyncRunner
+
+PAGE = CHECKOUT / "docs" / "api.md"
+
+
+def test_the_lines_of_the_manual_work(
+    live_server: LiveServer, inline: SyncRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    inline.services.config = replace(inline.services.config, anchors=(), languages=("en",))
+    monkeypatch.setattr(wiring, "services", lambda: inline.services)
+    studio = owner("studio-example")
+    user = User.objects.create_user(username="ann@example.org", email="ann@example.org", password="not used")
+    Membership.objects.create(user=user, owner=studio, role=Role.OWNER)
+    token = tokens.make(studio, user, name="manual", scopes=list(Scope), days=1)[1]
+    for name, data in (("harbour", photograph(1)), ("bridge", photograph(2)), ("found", copy_of(photograph(1)))):
+        (tmp_path / f"{name}.jpg").write_bytes(data)
+    (tmp_path / "contract.pdf").write_bytes(b"%PDF")
+    (tmp_path / "works.csv").write_text("file,title\nbridge.jpg,Bridge\n", "utf-8")
+    environment = {**os.environ, "EXHIBIT": f"{live_server.url}/api/v1", "TOKEN": token, "OWNER": studio.slug}
+    asked = 0
+    for block in re.findall(r"^```sh\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
+        for words, happen in MEANWHILE.items():
+            if words in block:
+                happen(inline, studio)
+        for line in re.sub(r"\\\n", " ", block).splitlines():
+            if not line.startswith("curl"):
+                continue
+            run = subprocess.run(
+                ["bash", "-c", line], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+            )
+            assert run.returncode == 0, f"{line}\n{run.stderr}"
+            assert run.stdout.startswith("{") or "-o bundle.zip" in line, line
+            asked += 1
+    assert asked == PAGE.read_text(encoding="utf-8").count("\ncurl ")
+    assert studio.cases.get().decision == "confirmed"
+    assert zipfile.is_zipfile(tmp_path / "bundle.zip")
+    assert studio.notices.get().state == "removed"
+
+
+def see(inline: SyncRunner, studio: Owner) -> None:
+    """What a crawl brings: a case, and a signed head."""
+    planned, epoch = claimed_slice(studio, "earlier")
+    match_pictures(inline.services, bring(inline.services, planned, epoch, [copy_of(photograph(1))], "other.example"))
+    planned.state = "done"
+    planned.save(update_fields=["state"])
+    sequence_log(inline.services)
+    sign_checkpoint(inline.services)
+
+
+def seal(inline: SyncRunner, studio: Owner) -> None:
+    """What is done with a confirmed case in the background, of a page that nobody reaches."""
+    Capture.objects.update(state="failed")
+    Bundle.objects.update(not_before=None)  # it may be taken back no more
+    bundle = studio.cases.get().bundles.get()
+    seal_bundles(inline.services, [bundle.pk])
+    bundle.refresh_from_db()
+    assert bundle.seal_digest is not None, bundle.error
+
+
+def sign_and_send(inline: SyncRunner, studio: Owner) -> None:
+    """What a person does on the site."""
+    row = notices.notice(studio, 1)
+    notices.fill(row, SENDER, SENDER)
+    notices.consider(row, 1, ANSWERS, "")
+    notices.sent_by_hand(signed(inline, row), by="Ann")
+
+
+def make_report(inline: SyncRunner, studio: Owner) -> None:
+    """What is done in the background."""
+    make_reports(inline.services, [studio.reports.get().pk])
+
+
+MEANWHILE = {
+    "registrations": see,
+    "bundle.zip": seal,
+    "notices/1/events": sign_and_send,
+    "reports/1/links": make_report,
+}
+"""What happens before the lines that name this."""
+
+
+def test_each_request_and_each_answer_has_an_example_that_fits() -> None:
+    document = json.loads(json.dumps(api.get_openapi_schema(), cls=NinjaJSONEncoder))
+    seen = 0
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            for one in (operation.get("requestBody", {}), *operation["responses"].values()):
+                for kind, content in one.get("content", {}).items():
+                    if kind in ("application/json", MEDIA_TYPE):
+                        schema = {**content["schema"], "components": document["components"]}
+                        Draft202012Validator(schema).validate(content["example"])
+                        seen += 1
+    assert seen > 500
+
+
+def test_a_request_may_carry_a_key_unless_a_secret_is_told_or_nothing_is_done_twice() -> None:
+    without = set()
+    for operations in api.get_openapi_schema()["paths"].values():
+        if "post" in operations and not any(one["name"] == HEADER for one in operations["post"]["parameters"]):
+            without.add(operations["post"]["operationId"])
+    secrets = {"add_webhook", "link_report", "link_package", "invite_member"}
+    assert without == secrets | {"identify", "try_licences", "report_picture"}
+
+
+def test_a_program_may_ask_for_each_event_that_webhooks_are_told_of() -> None:
+    assert [kind.value for kind in OfferedKind] == [kind.value for kind in OFFERED]
+    assert set(re.findall(r"^\| `([a-z]+\.[a-z-]+)` \|", PAGE.read_text("utf-8"), re.MULTILINE)) == set(OFFERED)
+
+
+def test_no_two_shapes_have_one_name_in_the_document(monkeypatch: pytest.MonkeyPatch) -> None:
+    shapes: dict[str, list[object]] = defaultdict(list)
+
+    def keep(document: OpenAPISchema, definitions: dict[str, object]) -> None:
+        document.schemas.update(definitions)
+        for name, shape in definitions.items():
+            if shape not in shapes[name]:
+                shapes[name].append(shape)
+
+    monkeypatch.setattr(OpenAPISchema, "add_schema_definitions", keep)  # which lets the last one win, silently
+    api.get_openapi_schema()
+    assert len(shapes) > 50
+    assert [name for name, found in shapes.items() if len(found) > 1] == []
+
+
+def test_the_manual_says_where_the_document_is() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    assert "/api/v1/openapi.json" in text
+    assert len(OPERATIONS) > 90

@@ -1,0 +1,156 @@
+"""What an intruder tries with sign-ins, sessions and links in mails, one attempt a test; as ``test_attempts.py``."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from allauth.account.models import EmailAddress
+from django.conf import settings
+from django.contrib.auth import hashers
+from django.core.cache import cache
+from django.test import Client, override_settings
+
+from registry.models import Owner, User
+from tests.assets.programs import studio
+from workers.servers.addresses import REDIS_SECONDS
+
+__all__ = ["studio"]
+PASSWORD = "a long one of words"
+
+
+@pytest.fixture(autouse=True)
+def no_count_of_tries() -> Iterator[None]:
+    """Tries of other tests don't count."""
+    cache.clear()
+    yield
+    cache.clear()
+
+
+@pytest.fixture
+def ann(studio: Owner) -> User:
+    """A member with a password."""
+    user = User.objects.get(username="alice@example.org")
+    user.set_password(PASSWORD)
+    user.save()
+    EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+    return user
+
+
+def sign_in(client: Client, ann: User, password: str = PASSWORD, **more: str) -> int:
+    return client.post("/sign-in/", {"login": ann.email, "password": password, **more}).status_code
+
+
+@pytest.mark.parametrize("frozen", [True, False], ids=["it is frozen", "it is gone"])
+def test_a_page_that_needs_redis_says_that_it_fails(ann: User, open_folder: Path, *, frozen: bool) -> None:
+    """A frozen server's socket takes connections and answers nothing."""
+    place = str(open_folder / "redis.sock")
+    default: dict[str, Any] = dict(settings.CACHES["default"])
+    assert default["OPTIONS"]["socket_timeout"] == REDIS_SECONDS
+    short = {"socket_timeout": 0.1, "socket_connect_timeout": 0.1}
+    caches = {"default": {**default, "LOCATION": f"unix://{place}", "OPTIONS": short}}
+    browser = Client(raise_request_exception=False)
+    with closing(socket.socket(socket.AF_UNIX)) as silent, override_settings(CACHES=caches):
+        if frozen:
+            silent.bind(place)
+            silent.listen()
+        answer = browser.post("/sign-in/", {"login": ann.email, "password": PASSWORD})
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "10")
+    assert "Redis doesn&#x27;t answer" in answer.content.decode()
+
+
+def test_a_session_that_was_planted_is_not_the_one_after_signing_in(ann: User) -> None:
+    victim = Client()
+    victim.cookies[settings.SESSION_COOKIE_NAME] = "planted0planted0planted0planted0"
+    victim.get("/sign-in/")
+    before = victim.cookies[settings.SESSION_COOKIE_NAME].value
+    assert sign_in(victim, ann) == 302
+    assert victim.cookies[settings.SESSION_COOKIE_NAME].value != before
+    intruder = Client()
+    intruder.cookies[settings.SESSION_COOKIE_NAME] = before
+    assert intruder.get("/o/studio/cases/").status_code == 302
+
+
+def test_a_session_is_of_no_use_after_signing_out_or_a_new_password(ann: User) -> None:
+    first, second = Client(), Client()
+    for client in (first, second):
+        assert sign_in(client, ann) == 302
+        assert client.get("/o/studio/cases/").status_code == 200
+    kept = first.cookies[settings.SESSION_COOKIE_NAME].value
+    first.post("/sign-out/")
+    thief = Client()
+    thief.cookies[settings.SESSION_COOKIE_NAME] = kept
+    assert thief.get("/o/studio/cases/").status_code == 302
+    ann.set_password("another long one of words")
+    ann.save()
+    assert second.get("/o/studio/cases/").status_code == 302
+
+
+@pytest.mark.parametrize("next_", ["//evil.example", "https://evil.example/", "/\\evil.example", "javascript:alert(1)"])
+def test_nobody_is_led_elsewhere_after_signing_in(ann: User, next_: str) -> None:
+    client = Client()
+    answer = client.post("/sign-in/", {"login": ann.email, "password": PASSWORD, "next": next_})
+    assert answer.headers["Location"] == "/"
+
+
+@pytest.mark.parametrize("where", ["//evil.example/x", "https://evil.example/o/", "http://testserver@evil.example/"])
+def test_choosing_a_language_leads_nowhere_else(db: None, where: str) -> None:
+    answer = Client().post("/language", {"language": "en"}, headers={"Referer": where})
+    assert answer.headers["Location"] == "/"
+
+
+def test_another_address_in_a_header_does_not_make_tries_uncounted(ann: User) -> None:
+    """Guessing a password behind ever new X-Forwarded-For."""
+    for number in range(40):
+        answer = Client(headers={"X-Forwarded-For": f"203.0.113.{number}"}).post(
+            "/sign-in/", {"login": ann.email, "password": f"wrong {number}"}
+        )
+    assert answer.status_code == 429 or "Too many" in answer.content.decode()
+    assert sign_in(Client(headers={"X-Forwarded-For": "198.51.100.1"}), ann) != 302
+
+
+def test_who_has_an_account_is_told_by_no_page(ann: User, mailoutbox: list[object]) -> None:
+    """Enumeration: reset, sign-in and sign-up answer alike."""
+    with override_settings(CONFIG=replace(settings.CONFIG, sign_up="open")):
+        for path, fields in (
+            ("/account/password/reset/", {}),
+            ("/sign-in/", {"password": "wrong wrong wrong"}),
+            ("/sign-up/", {"password1": "seventeen horses run"}),
+        ):
+            told = []
+            for email in (ann.email, "stranger@example.org"):
+                cache.clear()
+                answer = Client().post(path, {"email": email, "login": email, **fields}, follow=True)
+                told.append((answer.status_code, answer.redirect_chain, answer.content.decode().replace(email, "")))
+            assert told[0][:2] == told[1][:2], path
+
+
+def test_a_password_of_nobody_is_checked_as_long_as_one_of_somebody(ann: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Timing: as many hashes are computed."""
+    counts: list[int] = []
+    made = hashers.MD5PasswordHasher.encode
+
+    def counted(self: hashers.MD5PasswordHasher, password: str, salt: str) -> str:
+        counts.append(1)
+        return made(self, password, salt)
+
+    monkeypatch.setattr(hashers.MD5PasswordHasher, "encode", counted)
+    computed = []
+    for email in (ann.email, "stranger@example.org"):
+        counts.clear()
+        Client().post("/sign-in/", {"login": email, "password": "wrong wrong wrong"})
+        computed.append(len(counts))
+    assert computed[0] == computed[1] > 0
+
+
+@pytest.mark.parametrize("header", ["Host", "X-Forwarded-Host", "Forwarded"])
+def test_links_in_mails_follow_no_header(
+    ann: User, header: str, mailoutbox: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Poisoned password resets and caches."""
+    answer = Client().post("/account/password/reset/", {"email": ann.email}, headers={header: "evil.example"})
+    assert answer.status_code == (400 if header == "Host" else 302)
+    assert "evil.example" not in str([getattr(one, "body", "") for one in mailoutbox])

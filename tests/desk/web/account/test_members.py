@@ -1,0 +1,334 @@
+"""Members of an owner: invited, given roles, removed; and the operator's first link."""
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+from allauth.account.models import EmailAddress
+from django.core.cache import cache
+from django.core.mail import EmailMessage
+from django.core.mail.backends.locmem import EmailBackend
+from django.db import connection
+from django.test import Client, override_settings
+
+from exhibit import clock
+from exhibit.config.config import Config
+from exhibit.entries import EntryType
+from exhibit.errors import ExhibitError, WrongUseError
+from registry.accounts import invitations, members, people, tokens
+from registry.models import Invitation, LogOpening, Membership, Owner, Role, User
+from tests.assets.rows import owner
+from workers.notify.invitations import operator_link
+from workers.servers.embedded import EmbeddedServers
+
+PASSWORD = "correct horse battery staple"
+MEMBERS = "/o/studio/members/"
+
+
+class People:
+    """An owner with ann, who runs it, and bob, who looks."""
+
+    def __init__(self) -> None:
+        self.studio = owner("studio")
+        self.ann, self.bob = self.add("ann", "owner"), self.add("bob", "viewer")
+
+    def add(self, name: str, role: str) -> User:
+        """Somebody who is a member from now on."""
+        return people.add_member(self.studio, f"{name}@example.org", role, PASSWORD, by="test").user
+
+
+@pytest.fixture(autouse=True)
+def nothing_counted_yet(servers: EmbeddedServers) -> None:
+    """Throttles count the openings of links by address: not those of the test before."""
+    cache.clear()
+
+
+@pytest.fixture
+def studio(db: None) -> People:
+    return People()
+
+
+@pytest.fixture
+def mailing(config: Config) -> Config:
+    return replace(config, mail_url="smtp://localhost", public_url="https://exhibit.example")
+
+
+def browser(person: User | None = None) -> Client:
+    client = Client(REMOTE_ADDR="2001:db8::7")
+    if person is not None:
+        client.force_login(person)
+    return client
+
+
+def invite(person: User, email: str, role: str = "viewer") -> tuple[Client, str]:
+    """Fill in the form that invites somebody; returns the browser and where it asks for the password again."""
+    client = browser(person)
+    asked = client.post(f"{MEMBERS}invite", {"email": email, "role": role})
+    assert asked.headers["Location"].startswith("/account/reauthenticate/")
+    assert not Invitation.objects.exists()
+    return client, asked.headers["Location"]
+
+
+def invited(studio: People, email: str = "dora@example.org", role: str = "reviewer") -> str:
+    """The path of an invitation's link."""
+    return f"/invitations/{invitations.invite(studio.studio, email, role, by=studio.ann.email)[1]}/"
+
+
+def role_of(email: str) -> str | None:
+    return Membership.objects.filter(user__email=email).values_list("role", flat=True).first()
+
+
+def logged() -> list[str]:
+    rows = LogOpening.objects.filter(submission__type=EntryType.SETTING).order_by("submission_id")
+    return [row.content["what"] for row in rows]
+
+
+def test_an_invitation_by_mail_makes_an_account_and_a_member(
+    studio: People, mailing: Config, mailoutbox: list[EmailMessage]
+) -> None:
+    with override_settings(CONFIG=mailing):
+        ann, again = invite(studio.ann, "Dora@example.org", "reviewer")
+        answer = ann.post(again, {"password": PASSWORD})
+    [mail] = mailoutbox
+    [secret] = re.findall(r"https://exhibit\.example/invitations/(\S+)/", str(mail.body))
+    assert (mail.to, answer.status_code) == (["dora@example.org"], 302)
+    assert secret not in answer.content.decode()
+    dora = browser()
+    assert "ann@example.org invites dora@example.org" in dora.get(f"/invitations/{secret}/").content.decode()
+    assert not User.objects.filter(email="dora@example.org").exists()
+    other = dora.post("/sign-up/", {"email": "eve@example.org", "password1": PASSWORD})
+    assert "The invitation is for dora@example.org." in other.content.decode()
+    dora.post("/sign-up/", {"email": "dora@example.org", "password1": PASSWORD})
+    assert role_of("dora@example.org") == "reviewer"
+    assert EmailAddress.objects.get(email="dora@example.org").verified
+    assert dora.get("/o/studio/cases/").status_code == 200
+    assert browser().get(f"/invitations/{secret}/").status_code == 404
+    assert logged()[-2:] == ["member invited", "member joined"]
+    assert "dora" not in str(list(LogOpening.objects.values_list("content", flat=True)))
+
+
+def test_where_no_mail_is_sent_the_link_is_shown_once(studio: People) -> None:
+    ann, again = invite(studio.ann, "dora@example.org")
+    shown = ann.post(again, {"password": PASSWORD})
+    assert "no-store" in shown.headers["Cache-Control"]
+    [secret] = re.findall(r"/invitations/(\S+)/<", shown.content.decode())
+    assert "no-store" in browser().get(f"/invitations/{secret}/").headers["Cache-Control"]
+    assert invitations.find(secret) is not None
+    assert secret not in ann.get(MEMBERS).content.decode()
+
+
+def test_when_the_mail_cannot_be_sent_nobody_is_invited(
+    studio: People, mailing: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> int:
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(EmailBackend, "send_messages", refused)
+    with override_settings(CONFIG=mailing):
+        ann, again = invite(studio.ann, "d@example.org")
+        ann.post(again, {"password": PASSWORD})
+    assert "nobody was invited" in ann.get(MEMBERS).content.decode().replace("&#x27;", "'")
+    assert not Invitation.objects.exists()
+
+
+def test_an_invitation_is_for_its_address_alone_and_waits_for_a_yes(studio: People) -> None:
+    link = invited(studio)
+    people.add_member(owner("agency"), "eve@example.org", "owner", PASSWORD, by="test")
+    people.add_member(owner("house"), "dora@example.org", "owner", PASSWORD, by="test")
+    eve, dora = (browser(User.objects.get(email=f"{name}@example.org")) for name in ("eve", "dora"))
+    assert "for somebody else" in eve.get(link).content.decode()
+    eve.post(link)
+    assert not Membership.objects.filter(owner=studio.studio, user__email="eve@example.org").exists()
+    dora.get(link)
+    assert not Membership.objects.filter(owner=studio.studio, user__email="dora@example.org").exists()
+    assert dora.post(link).headers["Location"] == "/o/studio/cases/"
+    assert Membership.objects.filter(owner=studio.studio, user__email="dora@example.org", role="reviewer").exists()
+
+
+def test_an_owner_has_so_many_open_invitations_and_none_for_a_member(
+    studio: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(invitations, "MAX_OPEN", 2)
+    for name in ("dora", "emma"):
+        invited(studio, f"{name}@example.org")
+    invited(studio, "emma@example.org")  # in the place of the one before
+    with pytest.raises(ExhibitError, match="Too many"):
+        invited(studio, "finn@example.org")
+    with pytest.raises(ExhibitError, match="member already"):
+        invited(studio, "Bob@example.org")
+    with pytest.raises(ExhibitError, match="too long"):
+        invited(studio, f"{'x' * 60}@{'y' * 60}.{'z' * 60}.example")
+
+
+def test_a_later_invitation_and_taking_back_and_time_end_a_link(
+    studio: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = invited(studio), invited(studio, role="viewer")
+    assert browser().get(first).status_code == 404
+    assert browser().get(second).status_code == 200
+    [row] = invitations.open_ones(studio.studio)
+    browser(studio.ann).post(f"/o/studio/invitations/{row.pk}/revoke")
+    assert browser().get(second).status_code == 404
+    third = invited(studio)
+
+    def later() -> datetime:
+        return clock.now() + timedelta(days=14, seconds=1)
+
+    monkeypatch.setattr(invitations, "now", later)
+    assert browser().get(third).status_code == 404
+    assert browser().get(invited(studio)).status_code == 200
+
+
+def test_invitations_that_ended_are_forgotten(studio: People) -> None:
+    used, still = (invitations.invite(studio.studio, f"{n}@example.org", "viewer", by="test") for n in ("dora", "emma"))
+    taken_back, _ = invitations.invite(studio.studio, "finn@example.org", "viewer", by="test")
+    over, _ = invitations.invite(studio.studio, "gabe@example.org", "viewer", by="test")
+    dora = User.objects.create_user("dora@example.org", "dora@example.org", PASSWORD)
+    invitations.accept(used[0], dora)
+    invitations.revoke(studio.studio, taken_back.pk, by="test")
+    Invitation.objects.filter(pk=over.pk).update(expires_at=clock.now())
+    assert invitations.forget_ended() == 3
+    assert browser().get(f"/invitations/{still[1]}/").status_code == 200
+    assert browser().get(f"/invitations/{used[1]}/").status_code == 404
+
+
+def test_roles_are_given_and_members_removed_and_their_tokens_end(studio: People) -> None:
+    ann = browser(studio.ann)
+    _, secret = tokens.make(studio.studio, studio.bob, name="Nightly", scopes=["read"], days=1)
+    ann.post(f"{MEMBERS}{studio.bob.pk}/role", {"role": "reviewer"})
+    assert role_of("bob@example.org") == "reviewer"
+    assert b"Choose a role" in ann.post(f"{MEMBERS}{studio.bob.pk}/role", {"role": "king"}, follow=True).content
+    ann.post(f"{MEMBERS}{studio.bob.pk}/remove")
+    assert role_of("bob@example.org") is None
+    assert tokens.find(secret) is None
+    assert not tokens.tokens_of(studio.studio).exists()
+    assert browser(studio.bob).get(MEMBERS).status_code == 404
+    assert logged()[-3:] == ["role given", "token revoked", "member removed"]
+
+
+def test_the_last_owner_stays_one(studio: People) -> None:
+    ann = browser(studio.ann)
+    for address, values in (
+        (f"{MEMBERS}leave", {"sure": "on"}),
+        (f"{MEMBERS}{studio.ann.pk}/role", {"role": "viewer"}),
+        (f"{MEMBERS}{studio.ann.pk}/remove", {}),
+    ):
+        assert b"left in the role of owner" in ann.post(address, values, follow=True).content
+        assert role_of("ann@example.org") == "owner"
+    with pytest.raises(ExhibitError, match="left in the role of owner"):
+        people.add_member(studio.studio, "Ann@example.org", "viewer", None)
+    ann.post(f"{MEMBERS}{studio.bob.pk}/role", {"role": "owner"})
+    User.objects.filter(pk=studio.bob.pk).update(is_active=False)
+    assert b"left in the role of owner" in ann.post(f"{MEMBERS}leave", {"sure": "on"}, follow=True).content
+    User.objects.filter(pk=studio.bob.pk).update(is_active=True)
+    ann.post(f"{MEMBERS}leave")
+    assert role_of("ann@example.org") == "owner"  # who isn't sure stays
+    assert ann.post(f"{MEMBERS}leave", {"sure": "on"}).headers["Location"] == "/owners/"
+    assert role_of("ann@example.org") is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_owners_who_remove_each_other_at_the_same_moment_leave_one() -> None:
+    studio = People()
+    dora = studio.add("dora", "owner")
+
+    def removed(person: User) -> str:
+        try:
+            members.remove(studio.studio, person.pk, by="test")
+        except ExhibitError as error:
+            return error.message
+        finally:
+            connection.close()
+        return ""
+
+    with ThreadPoolExecutor(2) as pool:
+        said = list(pool.map(removed, (studio.ann, dora)))
+    assert sorted(map(bool, said)) == [False, True]
+    assert Membership.objects.filter(owner=studio.studio, role=Role.OWNER).count() == 1
+
+
+def test_a_form_makes_an_owner_where_that_is_permitted(studio: People, config: Config) -> None:
+    ann = browser(studio.ann)
+    ann.post("/owners/", {"name": "Second"})
+    assert Owner.objects.count() == 1
+    User.objects.filter(pk=studio.ann.pk).update(is_staff=True)
+    ann.post("/owners/", {"name": "Studio"})
+    assert [(row.slug, row.name) for row in Owner.objects.order_by("pk")] == [("studio", "Studio")]
+    for name in ("Studio.", "工作室", "Studio!"):
+        ann.post("/owners/", {"name": name})
+    assert sorted(Owner.objects.values_list("slug", flat=True)) == ["owner", "studio", "studio-2", "studio-3"]
+    page = ann.get("/", follow=True).content.decode()
+    assert all(f"/o/{slug}/cases/" in page for slug in ("owner", "studio", "studio-2", "studio-3"))
+
+
+def test_nobody_takes_the_name_of_another_owner_and_hears_whose_it_is(studio: People, config: Config) -> None:
+    dora = browser(people.add_member(owner("agency"), "dora@example.org", "owner", PASSWORD, by="test").user)
+    with override_settings(CONFIG=replace(config, sign_up="open")):
+        for name in ("Studio", "studio", " STUDIO\u00a0"):
+            taken = dora.post("/owners/", {"name": name}).content.decode()
+            assert "This name can&#x27;t be used here." in taken
+            assert "already" not in taken
+        dora.post("/owners/", {"name": "Pictures"})
+        twice = dora.post("/owners/", {"name": "Pictures"}).content.decode()
+        endless = dora.post("/owners/", {"name": "x" * 201}).content.decode()
+    assert Owner.objects.get(name__iexact="studio").slug == "studio"
+    assert "named “Pictures” already" in twice
+    assert "at most 200 characters" in endless
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("names", "slugs"), [(("Pictures", "Pictures!"), ["pictures", "pictures-2"]), (("Pictures",) * 2, ["", "pictures"])]
+)
+def test_owners_who_are_added_at_the_same_moment_are_told_apart(names: tuple[str, str], slugs: list[str]) -> None:
+    studio = People()
+
+    def added(person: User, name: str) -> str:
+        try:
+            return people.add_owner_of(person, name).slug
+        except WrongUseError:
+            return ""
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(added, (studio.ann, studio.bob), names)) == slugs
+
+
+def test_the_first_link_makes_the_operator_and_works_once(db: None, config: Config) -> None:
+    early, link = (operator_link(config, by="test").removeprefix("http://127.0.0.1:8080") for _ in range(2))
+    assert browser().get(early).status_code == 404
+    client = browser()
+    weak = client.post(link, {"email": "ann@example.org", "password": "short", "owner": "Studio"})
+    assert "too short" in weak.content.decode()
+    assert not User.objects.exists()
+    answer = client.post(link, {"email": "Ann@example.org", "password": PASSWORD, "owner": "Studio"})
+    assert answer.headers["Location"] == "/o/studio/works/"
+    ann = User.objects.get()
+    assert (ann.email, people.is_operator(ann), role_of(ann.email)) == ("ann@example.org", True, "owner")
+    assert client.get("/o/studio/works/").status_code == 200
+    assert "Successfully signed in" not in client.get("/account/sessions/").content.decode()
+    assert b"2001:db8::7" in client.get("/account/sessions/").content
+    assert browser().get(link).status_code == 404
+    assert invitations.has_operator()
+    assert "operator added" in logged()
+
+
+def test_somebody_with_an_account_becomes_the_operator_only_by_saying_so(studio: People, config: Config) -> None:
+    link = operator_link(config, by="test").removeprefix("http://127.0.0.1:8080")
+    taken = browser().post(link, {"email": "ann@example.org", "password": PASSWORD})
+    assert "signs in with this address already" in taken.content.decode()
+    ann = browser(studio.ann)
+    ann.get(link)
+    assert not invitations.has_operator()
+    ann.post(link)
+    studio.ann.refresh_from_db()
+    assert people.is_operator(studio.ann)
+    assert not people.is_operator(studio.bob)
+
+
+def test_guessing_links_is_throttled(db: None) -> None:
+    client = Client(REMOTE_ADDR="2001:db8:7:7::1")
+    assert [client.get("/invitations/guess/").status_code for _ in range(21)] == [404] * 20 + [429]

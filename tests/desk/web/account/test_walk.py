@@ -1,0 +1,242 @@
+"""Everything that a person does with an account, from the first page to a changed role, in a real browser."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from django.core.cache import cache
+from django.core.mail import EmailMessage
+from django.test import override_settings
+from playwright.sync_api import Page
+
+from registry.accounts import people
+from registry.models import Membership, Role, User
+from tests.assets.rows import owner
+from tests.assets.site_browser import DESKTOP, PHONE, Look, Site, Visitor
+from tests.desk.web.account.test_sign_in import code_of
+
+EMAIL = "dora@example.org"
+PASSWORD = "correct horse battery staple"
+BOTH = pytest.mark.parametrize(
+    ("language", "size", "scheme"), [("zh-CN", PHONE, "light"), ("en", DESKTOP, "dark")], ids=["zh", "en"]
+)
+OTHERS_WORDS = {
+    "zh-hans": re.compile(
+        "登出|注销|[Pp]asskey|Email|帐|账号|恢复代码|双因素|认证器|token|APP|你的|Name|Passwordless"
+        "|[\u4e00-\u9fff] ?[,.:!?;]"
+    ),
+    "en": re.compile(r"\b[Ee]mail\b|[Tt]wo-[Ff]actor|Security Key"),
+}
+"""What isn't our term on a page of a language, or isn't of that language."""
+
+
+@pytest.fixture
+def open_site(site: Site) -> Iterator[Site]:
+    """A site on which everybody may sign up, and whose mail a server takes."""
+    cache.clear()  # within minutes an address gets one mail to verify it
+    config = replace(site.services.config, sign_up="open", mail_url="smtp://localhost")
+    with override_settings(CONFIG=config):
+        yield site
+
+
+def with_a_device(visitor: Visitor) -> None:
+    """Give the browser a passkey device with somebody present."""
+    device = visitor.page.context.new_cdp_session(visitor.page)
+    device.send("WebAuthn.enable")
+    kind = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True}
+    present = {"isUserVerified": True, "automaticPresenceSimulation": True}
+    device.send("WebAuthn.addVirtualAuthenticator", {"options": {**kind, **present}})
+
+
+def send(page: Page, field: str, text: str) -> None:
+    """Type into a field by its name, and send its form."""
+    page.locator(f"[name={field}]").fill(text)
+    page.locator(f"form:has([name={field}]) button").first.click()
+
+
+def look(visitor: Visitor) -> None:
+    """Look at a page: what holds for every page, and one term for each thing."""
+    visitor.check()
+    others = OTHERS_WORDS[visitor.page.evaluate("document.documentElement.lang")]
+    found = others.findall(visitor.page.locator("main").inner_text())
+    assert found == [], (visitor.page.url, found)
+
+
+def sign_out(page: Page) -> None:
+    page.locator("details.account summary").click()
+    page.locator("details.account form[action*='sign-out'] button").click()
+    page.wait_for_url("**/sign-in/**")
+
+
+def confirm(visitor: Visitor, password: str = PASSWORD) -> None:
+    """Show again who is there."""
+    visitor.page.wait_for_url("**/reauthenticate/**")
+    look(visitor)
+    send(visitor.page, "password", password)
+
+
+@BOTH
+def test_from_signing_up_to_a_passkey(
+    open_site: Site, mailoutbox: list[EmailMessage], language: str, size: tuple[int, int], scheme: str
+) -> None:
+    """An address that is verified, an app's codes, a recovery code instead of them, a passkey that is enough."""
+    dora = open_site.nobody(size=size, language=language, scheme=scheme)
+    with_a_device(dora)
+    sign_up(dora, mailoutbox)
+    codes = add_an_app(dora)
+    sign_out(dora.page)
+    sign_in_with(dora, codes[0])
+    add_a_passkey(dora)
+    sign_out(dora.page)
+    dora.page.locator("#passkey_login").click()
+    dora.page.wait_for_url("**/owners/")
+    for page in ("sessions/", "email/", "password/change/", "password/reset/"):
+        dora.open(f"/account/{page}")
+        look(dora)
+    dora.open("/account/2fa/totp/deactivate/")
+    look(dora)
+    assert "/reauthenticate/" in dora.page.url  # a passkey at the door isn't enough for taking a factor away
+
+
+def sign_up(dora: Visitor, mailoutbox: list[EmailMessage]) -> None:
+    page = dora.page
+    dora.open("/sign-in/")
+    look(dora)
+    page.locator("a[href*='sign-up']").first.click()
+    page.wait_for_url("**/sign-up/**")
+    look(dora)
+    page.locator("[name=email]").fill(EMAIL)
+    send(page, "password1", PASSWORD)
+    page.wait_for_url("**/confirm-email/")
+    look(dora)
+    mail = f"{mailoutbox[-1].subject}\n{mailoutbox[-1].body}"
+    [link] = re.findall(r"https?://\S+", mail)
+    language = page.evaluate("document.documentElement.lang")
+    assert OTHERS_WORDS[language].findall(mail.replace(link, "")) == []
+    dora.open(re.sub("^https?://[^/]+", "", link))
+    look(dora)
+    page.locator("main form button").first.click()
+    page.wait_for_url("**/sign-in/**")
+    look(dora)
+    assert EmailAddress.objects.get().verified
+    page.locator("[name=login]").fill(EMAIL)
+    send(page, "password", PASSWORD)
+    page.wait_for_url("**/owners/")
+    look(dora)
+
+
+def add_an_app(dora: Visitor) -> list[str]:
+    """An app of codes; returns the recovery codes that come with it."""
+    page = dora.page
+    dora.open("/account/")
+    look(dora)
+    page.locator("dl a[href*='2fa']").click()
+    page.wait_for_url("**/2fa/")
+    look(dora)
+    page.locator("a[href*='totp/activate']").click()
+    confirm(dora)
+    page.wait_for_url("**/totp/activate/")
+    look(dora)
+    secret = page.locator("#authenticator_secret").input_value()
+    send(page, "code", code_of(secret))
+    page.wait_for_url("**/recovery-codes/**")
+    look(dora)
+    codes: list[str] = page.locator("#recovery_codes").input_value().split()
+    kept = Authenticator.objects.get(type=Authenticator.Type.RECOVERY_CODES).wrap()
+    assert codes == kept.get_unused_codes()
+    return codes
+
+
+def sign_in_with(dora: Visitor, code: str) -> None:
+    """Sign in with a recovery code, after a wrong one."""
+    page = dora.page
+    page.locator("[name=login]").fill(EMAIL)
+    send(page, "password", PASSWORD)
+    page.wait_for_url("**/2fa/authenticate/")
+    look(dora)
+    send(page, "code", "000000")
+    page.wait_for_selector(".errorlist, [role=alert]")
+    look(dora)
+    send(page, "code", code)
+    page.wait_for_url("**/owners/")
+
+
+def add_a_passkey(dora: Visitor) -> None:
+    page = dora.page
+    dora.open("/account/2fa/webauthn/")
+    look(dora)
+    page.locator("a[href*='webauthn/add']").click()
+    confirm(dora)
+    page.wait_for_url("**/webauthn/add/")
+    look(dora)
+    page.locator("#id_passwordless").check()
+    page.locator("#mfa_webauthn_add").click()
+    page.wait_for_url("**/2fa/")
+    look(dora)
+    dora.open("/account/2fa/webauthn/")
+    look(dora)
+
+
+@BOTH
+def test_from_an_invitation_to_a_changed_role(site: Site, language: str, size: tuple[int, int], scheme: str) -> None:
+    """The owner invites, the team-mate joins and gets another role; a stranger and nobody see nothing of it."""
+    studio, how = owner("studio"), Look(size=size, language=language, scheme=scheme)
+    ann, charlie = site.member(studio, **how), site.member(owner("agency"), name="charlie", **how)
+    ann.open("/o/studio/members/")
+    look(ann)
+    send(ann.page, "email", "dora@example.org")
+    confirm(ann, "not used at all")
+    ann.page.wait_for_selector("main code")
+    look(ann)
+    link = re.sub("^https?://[^/]+", "", ann.page.locator("main code").inner_text())
+
+    charlie.open(link)
+    look(charlie)
+    assert charlie.page.locator("main form[method=post]:not([action])").count() == 0
+    dora = site.nobody(**how)
+    dora.open(link)
+    look(dora)
+    dora.page.locator("main a[href*='sign-up']").click()
+    dora.page.locator("[name=email]").fill("dora@example.org")
+    send(dora.page, "password1", PASSWORD)
+    dora.page.wait_for_url("**/o/studio/cases/")
+    look(dora)
+    dora.open("/o/studio/members/")
+    look(dora)
+    assert dora.page.locator("select[name=role]").count() == 0  # a reviewer changes no roles
+
+    ann.open("/o/studio/members/")
+    person = User.objects.get(email="dora@example.org")
+    ann.page.locator(f"#role-{person.pk}").select_option("viewer")
+    ann.page.locator(f"form:has(#role-{person.pk}) button").click()
+    ann.page.wait_for_selector("[role=status]")
+    look(ann)
+    assert Membership.objects.get(user=person).role == Role.VIEWER
+    for somebody, seen in ((charlie, 404), (site.nobody(**how), 200)):
+        answer = somebody.page.goto(site.base + "/o/studio/members/")
+        assert answer is not None
+        assert answer.status == seen
+        somebody.errors.clear()  # the browser says 404 in the console too
+        look(somebody)
+        assert "dora" not in somebody.page.content()
+    answer = dora.page.goto(site.base + link)
+    assert answer is not None
+    assert answer.status == 404
+    dora.errors.clear()
+    look(dora)
+
+
+@BOTH
+def test_a_token_is_made_after_the_password(site: Site, language: str, size: tuple[int, int], scheme: str) -> None:
+    people.add_member(owner("studio"), "ann@example.org", "owner", PASSWORD, by="test")
+    ann = site.signed_in(User.objects.get(), size=size, language=language, scheme=scheme)
+    ann.open("/o/studio/tokens/")
+    look(ann)
+    send(ann.page, "name", "Nightly")
+    confirm(ann)
+    ann.page.wait_for_selector("main code")
+    look(ann)
+    assert ann.page.locator("main code").first.inner_text().startswith("exh_")

@@ -1,0 +1,162 @@
+"""The lawyer's way: from a party's name to bundles for a court or for the other side."""
+
+import io
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import pypdf
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from exhibit.entries import EntryType
+from registry.models import Case, LogSubmission, Owner, Package, Role, User
+from tests.assets.rows import owner
+from tests.assets.sealed import sealed_bundle
+from tests.assets.site_browser import PHONE, Site, Visitor, use_house
+from workers.steps.cases.package import make_packages
+from workers.tasks.sync_runner import SyncRunner
+
+
+@pytest.fixture
+def studio(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Owner:
+    """An owner with three sealed cases: two of shop.invalid, one of another party."""
+    use_house(monkeypatch, inline.services)
+    inline.services.config = replace(inline.services.config, anchors=(), languages=("en",))
+    made = owner("studio")
+    for seed in (1, 2, 3):
+        sealed_bundle(inline, made, seed)
+    Case.objects.filter(number=3).update(party="gallery.example")
+    return made
+
+
+def signed_in(of: Owner, role: str = Role.REVIEWER) -> Client:
+    user = User.objects.create_user(f"{role}@example.org", f"{role}@example.org", "not used at all")
+    user.memberships.create(owner=of, role=role)
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def test_cases_are_found_by_the_name_of_the_party_and_ticked_by_it(studio: Owner) -> None:
+    lawyer, address = signed_in(studio), reverse("bundles", args=["studio"])
+    everything = lawyer.get(address).content.decode()
+    assert everything.count('name="case"') == 3
+    assert " checked>" not in everything
+    found = lawyer.get(address, {"q": "SHOP"}).content.decode()
+    assert found.count('name="case"') == 2
+    assert "gallery.example" not in found
+    ticked = lawyer.get(address, {"party": "shop.invalid"}).content.decode()
+    assert ticked.count(" checked>") == 2
+    assert "No sealed case" in lawyer.get(address, {"q": "nobody"}).content.decode()
+    Case.objects.filter(number=1).update(decision="open")
+    assert lawyer.get(address, {"q": "shop"}).content.decode().count('name="case"') == 1
+
+
+def test_the_zip_is_asked_for_made_taken_and_witnessed(studio: Owner, inline: SyncRunner) -> None:
+    lawyer = signed_in(studio)
+    asked = {"case": ["1", "2"], "recipient": "other-side", "reason": "For the court."}
+    answer = lawyer.post(reverse("request-package", args=["studio"]), asked)
+    page = reverse("package", args=["studio", 1])
+    assert answer.headers["Location"] == page
+    waiting = lawyer.get(reverse("package-state", args=["studio", 1])).content.decode()
+    assert "0 of 2 are ready." in waiting
+    assert "hx-trigger" in waiting
+    make_packages(inline.services, [Package.objects.get().pk])
+    there = lawyer.get(reverse("package-state", args=["studio", 1])).content.decode()
+    assert "hx-trigger" not in there
+    assert "Download the ZIP" in there
+    assert "For the court." in lawyer.get(page).content.decode()
+    file = lawyer.get(reverse("package-file", args=["studio", 1]))
+    data = file.getvalue()
+    assert len(data) == int(file.headers["Content-Length"])
+    assert "studio-shop.invalid-other-side-2-cases-" in file.headers["Content-Disposition"]
+    assert len(zipfile.ZipFile(io.BytesIO(data)).namelist()) == 3
+    taken = LogSubmission.objects.filter(type=EntryType.ACCESS, opening__content__what="package of bundles")
+    assert taken.count() == 1
+
+
+def test_what_is_kept_is_listed_with_what_it_is_and_can_be_removed(studio: Owner, inline: SyncRunner) -> None:
+    lawyer = signed_in(studio)
+    lawyer.post(reverse("request-package", args=["studio"]), {"case": ["3"], "recipient": "court"})
+    make_packages(inline.services, [Package.objects.get().pk])
+    listed = lawyer.get(reverse("downloads", args=["studio"])).content.decode()
+    assert "For the court: gallery.example" in listed
+    assert "kept until" in listed
+    lawyer.post(reverse("remove-package", args=["studio", 1]))
+    assert "gallery.example" not in lawyer.get(reverse("downloads", args=["studio"])).content.decode()
+    assert lawyer.get(reverse("package", args=["studio", 1])).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "asked", [{}, {"case": ["x"], "recipient": "court"}, {"case": ["9" * 99], "recipient": "court"}]
+)
+def test_nothing_chosen_is_said(studio: Owner, asked: dict[str, object]) -> None:
+    answer = signed_in(studio).post(reverse("request-package", args=["studio"]), asked, follow=True)
+    assert b"Whom are the bundles for?" in answer.content or b"No case was chosen." in answer.content
+    assert not Package.objects.exists()
+
+
+def test_a_viewer_takes_what_is_there_and_asks_for_nothing(studio: Owner, inline: SyncRunner) -> None:
+    lawyer, viewer = signed_in(studio), signed_in(studio, Role.VIEWER)
+    lawyer.post(reverse("request-package", args=["studio"]), {"case": ["1"], "recipient": "court"})
+    make_packages(inline.services, [Package.objects.get().pk])
+    assert b"Bundle for the court</button>" not in viewer.get(reverse("bundles", args=["studio"])).content
+    assert viewer.get(reverse("package-file", args=["studio", 1])).getvalue()
+    for name in ("request-package", "package-again", "remove-package"):
+        args: list[object] = ["studio"] if name == "request-package" else ["studio", 1]
+        assert viewer.post(reverse(name, args=args), {"case": ["1"], "recipient": "court"}).status_code == 403
+
+
+class Clicks:
+    """A person who counts."""
+
+    def __init__(self, visitor: Visitor) -> None:
+        self.page = visitor.page
+        self.count = 0
+
+    def on(self, role: str, name: str) -> None:
+        """Press what has this role and name."""
+        self.count += 1
+        self.page.get_by_role(role, name=name, exact=True).first.click()  # type: ignore[arg-type]
+
+
+def test_a_court_bundle_is_at_most_four_clicks_from_the_partys_name(studio: Owner, site: Site, tmp_path: Path) -> None:
+    ann = site.member(studio)
+    page = ann.open(reverse("downloads", args=["studio"]))
+    page.get_by_label("Party").fill("shop")
+    page.keyboard.press("Enter")
+    page.get_by_role("link", name="shop.invalid").wait_for()
+    ann.check()
+    clicks = Clicks(ann)
+    clicks.on("link", "shop.invalid")
+    page.get_by_role("heading", name="shop.invalid").wait_for()
+    ann.check()
+    clicks.on("button", "Bundle for the court")
+    page.get_by_text("0 of 2 are ready.").wait_for()
+    make_packages(site.services, [Package.objects.get().pk])
+    page.get_by_role("link", name="Download the ZIP").wait_for()  # by itself
+    ann.check()
+    with page.expect_download() as download:
+        clicks.on("link", "Download the ZIP")
+    assert zipfile.is_zipfile(download.value.path())
+    assert clicks.count <= 4
+    sheet = tmp_path / "sheet.pdf"
+    page.emulate_media(media="print")
+    page.pdf(path=sheet, format="A4")
+    text = pypdf.PdfReader(sheet)
+    assert len(text.pages) == 1
+    assert "Case" in text.pages[0].extract_text()
+    seals = [str(one.bundles.get().seal_digest) for one in studio.cases.filter(party="shop.invalid")]
+    assert all(seal in "".join(text.pages[0].extract_text().split()) for seal in seals)
+
+
+def test_the_way_fits_a_phone(studio: Owner, site: Site) -> None:
+    ann = site.member(studio, size=PHONE, scheme="dark")
+    page = ann.open(reverse("bundles", args=["studio"]))
+    ann.check()
+    page.get_by_label("Case 1: Work 1").check()
+    page.get_by_role("button", name="Bundle for the other side").click()
+    page.get_by_text("0 of 1 are ready.").wait_for()
+    ann.check()

@@ -1,0 +1,251 @@
+"""Reports on the site: what they are limited to, how far they are, asking again, removing."""
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from evidence.documents.report.volumes import MadeFile
+from exhibit.clock import now
+from exhibit.digests import Digest
+from exhibit.entries import EntryType
+from registry.models import Case, LogSubmission, Membership, Owner, Report, Role, Sighting, User
+from registry.models.fields import KeptFile
+from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
+from tests.assets.site_browser import PHONE, Site, use_house
+from workers.services.wiring import Services
+from workers.steps.cases import report as step
+from workers.steps.cases.report import make_reports
+from workers.steps.matching.match import match_pictures
+from workers.tasks.sync_runner import SyncRunner
+
+ASKED = {"decision": ["open", "confirmed", "licensed"], "format": ["json"], "language": ["en"]}
+
+
+class Desk:
+    """A studio with two cases of two watches, and its owner at the site."""
+
+    def __init__(self, inline: SyncRunner) -> None:
+        inline.services.config = replace(inline.services.config, anchors=(), languages=("en",))
+        self.inline = inline
+        self.studio = owner("studio")
+        for number in (1, 2):
+            data = photograph(number)
+            register(inline.services, self.studio, data, f"Work {number}")
+            planned, epoch = claimed_slice(self.studio, f"watch-{number}")
+            match_pictures(
+                inline.services, bring(inline.services, planned, epoch, [copy_of(data)], host=f"shop-{number}.example")
+            )
+        self.client = member(self.studio, Role.REVIEWER)
+
+    def ask(self, **asked: str | list[str]) -> Report:
+        """Ask for a report as the form does, and make it."""
+        answer = self.client.post("/o/studio/downloads/report", ASKED | asked)
+        assert answer.status_code == 302, answer.content.decode()
+        report = Report.objects.order_by("number").last()
+        assert report is not None
+        make_reports(self.inline.services, [report.pk])
+        report.refresh_from_db()
+        return report
+
+    def listed(self, **asked: str | list[str]) -> list[str]:
+        """The numbers of the cases in such a report."""
+        return [case["facts"]["number"] for case in self.plain(self.ask(**asked))["cases"]]
+
+    def plain(self, report: Report) -> dict[str, Any]:
+        """What a report holds."""
+        assert (report.state, report.error) == ("done", "")
+        (file,) = [one for one in report.files if one["name"].endswith(".json")]
+        plain: dict[str, Any] = json.loads(self.inline.services.blobs.get(Digest.from_hex(file["digest"])))
+        return plain
+
+
+def member(of: Owner, role: Role) -> Client:
+    user = User.objects.create_user(username=f"{role}@example.org", email=f"{role}@example.org", password="not used")
+    Membership.objects.create(user=user, owner=of, role=role)
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def desk(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    use_house(monkeypatch, inline.services)
+    return Desk(inline)
+
+
+def test_a_report_has_what_was_asked_for_and_nothing_else(desk: Desk) -> None:
+    assert desk.listed() == ["1", "2"]
+    assert desk.listed(watch="watch-2") == ["2"]
+    assert desk.listed(works="1") == ["1"]
+    assert desk.listed(works="1-2") == ["1", "2"]
+    Case.objects.filter(number=1).update(decision=Case.Decision.CLEARED)
+    assert desk.listed() == ["2"]
+    assert desk.listed(decision=["cleared"]) == ["1"]
+
+
+def test_days_limit_a_report_to_what_was_seen_then(desk: Desk) -> None:
+    early = now() - timedelta(days=10)
+    Sighting.objects.filter(host="shop-1.example").update(first_seen=early, last_seen=early)
+    day = early.date().isoformat()
+    assert desk.listed(last=day) == ["1"]
+    assert desk.listed(first=day, last=day) == ["1"]
+    assert desk.listed(first=(early + timedelta(days=1)).date().isoformat()) == ["2"]
+
+
+def test_the_report_says_what_it_was_limited_to(desk: Desk) -> None:
+    report = desk.ask(watch="watch-2", works="2", first="2026-01-01")
+    plain = desk.plain(report)
+    assert plain["scope"] == {
+        "decisions": ["open", "confirmed", "licensed"],
+        "first": "2026-01-01",
+        "last": "",
+        "watch": "watch-2",
+        "works": [2],
+    }
+    assert plain["summary"]["works"] == 1
+    assert [one["source"] for one in plain["coverage"]] == ["http://watch-2.example/"]
+    page = desk.client.get("/o/studio/downloads/").content.decode()
+    assert "watch “watch-2”" in page
+    assert "work 2" in page
+    assert "scope" not in desk.plain(desk.ask())
+
+
+def test_only_the_formats_and_languages_that_were_asked_for_are_made(desk: Desk) -> None:
+    assert [one["name"] for one in desk.ask(format=["csv", "pdf"]).files] == [
+        "studio-report-1.csv",
+        "studio-report-1.pdf",
+    ]
+    chinese = desk.ask(format=["pdf"], language=["en", "zh-Hans"])
+    assert chinese.files[0]["name"] == "studio-report-2.pdf"
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"works": "three"}, "is no number of a work"),
+        ({"works": "99"}, "has no work 99"),
+        ({"works": "1-99999999"}, "1000 works at most"),
+        ({"first": "yesterday"}, "is no day"),
+        ({"first": "2026-02-02", "last": "2026-02-01"}, "before the first one"),
+        ({"watch": "another"}, "has no watch"),
+        ({"decision": []}, "needs a decision"),
+        ({"format": ["exe"]}, "needs a format"),
+    ],
+)
+def test_what_cant_be_asked_for_is_said_and_what_was_typed_stays(desk: Desk, asked: dict[str, Any], said: str) -> None:
+    answer = desk.client.post("/o/studio/downloads/report", ASKED | {"title": "My title"} | asked)
+    assert answer.status_code == 422
+    page = answer.content.decode()
+    assert said in page
+    assert 'value="My title"' in page
+    assert not Report.objects.exists()
+
+
+def test_how_far_a_report_is_is_asked_for_until_it_is_there(desk: Desk) -> None:
+    desk.client.post("/o/studio/downloads/report", ASKED)
+    waiting = desk.client.get("/o/studio/downloads/reports/1/state").content.decode()
+    assert "It waits to be made." in waiting
+    assert "hx-trigger" in waiting
+    make_reports(desk.inline.services, [Report.objects.get().pk])
+    there = desk.client.get("/o/studio/downloads/reports/1/state").content.decode()
+    assert "studio-report-1.json" in there
+    assert "hx-trigger" not in there
+
+
+def test_a_report_that_failed_is_made_when_it_is_asked_for_again(desk: Desk) -> None:
+    desk.client.post("/o/studio/downloads/report", ASKED)
+    Report.objects.update(state="failed", error="The disk was full.", attempts=5)
+    page = desk.client.get("/o/studio/downloads/reports/1/state").content.decode()
+    assert "The disk was full." in page
+    assert "Ask again" in page
+    desk.client.post("/o/studio/downloads/reports/1/again")
+    report = Report.objects.get()
+    assert report.state == "todo"
+    make_reports(desk.inline.services, [report.pk])
+    report.refresh_from_db()
+    assert (report.state, report.error) == ("done", "")
+
+
+def test_a_report_that_is_there_is_asked_for_again_as_another_one(desk: Desk) -> None:
+    desk.ask(watch="watch-2")
+    desk.client.post("/o/studio/downloads/reports/1/again")
+    first, second = Report.objects.order_by("number")
+    assert second.parameters["scope"] == first.parameters["scope"]
+    assert second.parameters["title"] == "Report 2 for Studio"
+    User.objects.update(language="zh-hans")
+    page = desk.client.get("/o/studio/downloads/").content.decode()
+    assert "Studio 的第 2 号报告" in page
+    assert "Report 2 for Studio" not in page
+
+
+def test_a_removed_report_is_gone_with_its_files_and_its_number_stays_taken(desk: Desk) -> None:
+    one, two = (desk.ask(format=["csv", "json"], decision=["licensed"]) for _ in range(2))
+    digests = {file["name"]: Digest.from_hex(file["digest"]) for report in (one, two) for file in report.files}
+    assert digests["studio-report-1.csv"] == digests["studio-report-2.csv"]  # no case, nothing but the names of columns
+    desk.client.post("/o/studio/downloads/reports/2/remove")
+    assert desk.client.get("/o/studio/downloads/reports/2/files/studio-report-2.csv").status_code == 404
+    assert "studio-report-2" not in desk.client.get("/o/studio/downloads/").content.decode()
+    assert digests["studio-report-2.json"] not in desk.inline.services.blobs
+    assert digests["studio-report-1.csv"] in desk.inline.services.blobs
+    desk.client.post("/o/studio/downloads/reports/1/remove")
+    assert digests["studio-report-1.csv"] not in desk.inline.services.blobs
+    assert desk.ask().number == 3
+    removed = LogSubmission.objects.filter(type=EntryType.SETTING, opening__content__what="report removed")
+    assert removed.count() == 2
+
+
+def test_a_report_that_is_removed_while_it_is_made_leaves_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    put = step._kept
+    made: list[Digest] = []
+
+    def removed_meanwhile(services: Services, file: MadeFile) -> KeptFile:
+        kept = put(services, file)
+        made.append(Digest.from_hex(str(kept["digest"])))
+        desk.client.post("/o/studio/downloads/reports/1/remove")
+        return kept
+
+    monkeypatch.setattr(step, "_kept", removed_meanwhile)
+    desk.client.post("/o/studio/downloads/report", ASKED)
+    make_reports(desk.inline.services, [Report.objects.get().pk])
+    assert made
+    assert not any(digest in desk.inline.services.blobs for digest in made)
+    assert Report.objects.get().files == []
+
+
+def test_bytes_that_went_before_they_were_recorded_are_put_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    put = step._kept
+    times: list[KeptFile] = []
+
+    def gone_once(services: Services, file: MadeFile) -> KeptFile:
+        kept = put(services, file)
+        if not times:
+            services.blobs.remove(Digest.from_hex(str(kept["digest"])))
+        times.append(kept)
+        return kept
+
+    monkeypatch.setattr(step, "_kept", gone_once)
+    report = desk.ask()
+    assert (report.state, report.files) == ("todo", [])
+    Report.objects.update(not_before=None)
+    make_reports(desk.inline.services, [report.pk])
+    report.refresh_from_db()
+    assert desk.plain(report)["format"] == "exhibit-report/1"
+
+
+def test_a_report_can_be_asked_for_and_read_by_everybody(site: Site) -> None:
+    register(site.services, owner("studio"), photograph(1))
+    ann = site.member(Owner.objects.get(), size=PHONE, scheme="dark")
+    page = ann.open("/o/studio/downloads/")
+    page.get_by_role("link", name="New report").click()
+    ann.check()
+    page.get_by_role("button", name="Make the report").click()
+    page.get_by_text("It waits to be made.").wait_for()
+    Report.objects.update(
+        state="done", files=[{"name": "a.csv", "digest": "00", "size": 2048, "media_type": "text/csv"}]
+    )
+    page.get_by_role("link", name="a.csv").wait_for()  # without another click
+    ann.check()

@@ -1,0 +1,97 @@
+"""What a witness has said, in words that a reader understands without a manual."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.utils import timezone
+
+from desk.web.downloads.witnesses import said_by
+from evidence.facts.case import WitnessFacts
+from exhibit.clock import now
+from exhibit.digests import Digest
+from registry.models import AnchorReceipt, Bundle, LogCheckpoint, WitnessState
+from tests.assets.rows import owner
+from tests.assets.sealed import sealed_bundle
+from workers.log.proofs import witnesses_of
+from workers.log.witness_answers import Answer, answers_of
+from workers.tasks.sync_runner import SyncRunner
+
+BITCOIN = WitnessFacts(
+    "opentimestamps", "calendars", development=False, state="pending", subject="checkpoint", time=None
+)
+AFTERNOON = datetime(2026, 11, 20, 15, 45, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("hours", "words"),
+    [
+        (0.1, "Bitcoin: expected within minutes"),
+        (1, "Bitcoin: expected today"),
+        (4, "Bitcoin: expected tonight"),
+        (11, "Bitcoin: expected tonight"),
+        (20, "Bitcoin: expected tomorrow"),
+        (60, "Bitcoin: expected on 23 Nov 2026"),
+        (-1, "Bitcoin: was expected by 20 Nov 2026, 15:45; it is asked again"),
+    ],
+)
+def test_when_a_witness_is_expected_is_said_in_the_readers_day(hours: float, words: str) -> None:
+    with timezone.override("Europe/Berlin"):
+        assert said_by(Answer(BITCOIN, AFTERNOON + timedelta(hours=hours)), AFTERNOON) == words
+
+
+def test_a_witness_that_is_silent_is_said_to_be() -> None:
+    silent = Answer(BITCOIN, AFTERNOON, AFTERNOON - timedelta(days=1), AFTERNOON + timedelta(hours=1))
+    with timezone.override("UTC"):
+        sentence = "Bitcoin: hasn't answered since 19 Nov 2026, 15:45; asked again 20 Nov 2026, 16:45"
+        assert said_by(silent, AFTERNOON) == sentence
+
+
+def answered(of: LogCheckpoint, took: timedelta | None, witness: str = "calendars") -> None:
+    AnchorReceipt.objects.create(
+        kind="opentimestamps",
+        witness=witness,
+        checkpoint=of,
+        digest=Digest.of(f"{of.pk} {witness}".encode()),
+        state="todo" if took is None else "done",
+        time=of.made_at,
+        grown_at=None if took is None else of.made_at + took,
+    )
+
+
+def test_answers_for_many_bundles_are_those_for_each_and_cost_the_same(
+    inline: SyncRunner, django_assert_num_queries: object, django_assert_max_num_queries: object
+) -> None:
+    inline.services.config = inline.services.config
+    studio = owner("studio")
+    bundles = [sealed_bundle(inline, studio, seed) for seed in (1, 2)]
+    inline.run_until_idle()
+    for place, checkpoint in enumerate(LogCheckpoint.objects.order_by("size")):
+        answered(checkpoint, None if place == 0 else timedelta(hours=5))
+        answered(checkpoint, timedelta(hours=1), "another")
+    found = answers_of(bundles)
+    for bundle in bundles:
+        assert [one.facts for one in found[bundle.pk]] == list(witnesses_of(bundle))
+    rows = list(Bundle.objects.filter(pk__in=[one.pk for one in bundles]))
+    with django_assert_num_queries(5):  # type: ignore[operator]
+        answers_of(rows[:1])
+    with django_assert_num_queries(5):  # type: ignore[operator]
+        answers_of(rows)
+
+
+def test_a_witness_is_expected_when_it_took_that_long_lately(inline: SyncRunner) -> None:
+    bundle = sealed_bundle(inline)
+    inline.run_until_idle()
+    checkpoints = list(LogCheckpoint.objects.order_by("-size"))
+    AnchorReceipt.objects.all().delete()
+    for checkpoint in checkpoints:
+        answered(checkpoint, None)
+    [before] = answers_of([bundle])[bundle.pk]
+    other = LogCheckpoint.objects.create(origin="another/log", size=1, root=b"", note="")
+    answered(other, timedelta(hours=3))
+    [after] = answers_of([bundle])[bundle.pk]
+    assert before.expected_at is not None
+    assert after.expected_at is not None
+    assert before.expected_at - after.expected_at == timedelta(hours=9)  # 12 for want of experience, then 3
+    WitnessState.objects.create(kind="opentimestamps", witness="calendars", silent_since=now(), ask_after=now())
+    [silent] = answers_of([bundle])[bundle.pk]
+    assert silent.silent_since is not None

@@ -1,0 +1,320 @@
+"""What an intruder tries on the site and the API, one attempt a test; ``docs/security.md`` lists what held."""
+
+import json
+import time
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+from django.core.cache import cache
+from django.db import transaction
+from django.test import Client
+from django.urls import reverse
+
+from exhibit.errors import RefusedError, WrongUseError
+from registry.accounts import invitations, tokens
+from registry.models import ApiToken, Membership, Owner, Role, Scope, User, Webhook, Work
+from registry.works.licence_check import Place, _matches
+from registry.works.licences import NewLicence, keep_licences
+from tests.assets.programs import ROOT, Program, alice, decider, program, scene_of_programs, studio
+from tests.desk.web.common.test_access import POSTED, Scene, scene
+from workers.notices import wording
+from workers.notify import webhooks
+from workers.services.wiring import Services
+
+__all__ = ["alice", "decider", "scene", "scene_of_programs", "studio"]
+XSS = '"><script>alert(1)</script><img src=x onerror=alert(1)>'
+
+
+@pytest.fixture(autouse=True)
+def no_count_of_tries() -> Iterator[None]:
+    """Tries of other tests don't count."""
+    cache.clear()
+    yield
+    cache.clear()
+
+
+def test_a_form_from_another_site_changes_nothing(scene: Scene) -> None:
+    """CSRF, on every address that takes a form."""
+    browser = Client(enforce_csrf_checks=True)
+    browser.force_login(scene.ann)
+    for name, address in scene.addresses().items():
+        answer = browser.post(address, {"sure": "on"}, headers={"Origin": "https://evil.example"})
+        assert answer.status_code in (403, 405), name
+        assert answer.status_code == 403 or name not in POSTED, name
+
+
+def test_no_other_origin_may_read_anything(scene: Scene) -> None:
+    """CORS and embedding."""
+    for address in ("/", "/api/v1/owners", f"/d/{scene.link.token}", scene.addresses()["case"]):
+        answer = scene.alice.get(address, headers={"Origin": "https://evil.example"})
+        assert not [name for name in answer.headers if name.lower().startswith("access-control")]
+        assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+        assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_what_depends_on_a_person_is_kept_by_no_shared_cache(scene: Scene) -> None:
+    for name, address in scene.addresses().items():
+        answer = scene.alice.get(address)
+        assert answer.getvalue() is not None
+        if answer.status_code == 200:
+            kept = answer.headers.get("Cache-Control", "")
+            assert "private" in kept or "no-store" in kept, (name, kept)
+    for address in ("/api/v1/owners/studio/cases", "/api/v1/owners"):
+        assert scene.alice.get(address).headers["Cache-Control"] == "no-store"
+
+
+PATHS = (
+    "/d/{token}/..%2f..%2fsecrets%2fsecret_key", "/d/{token}/../../exhibit.toml", "/d/{token}/%2e%2e%2fa.zip",
+    "/log/tile/entries/..%2f..%2fsecrets", "/log/tile/0/../../../secrets/secret_key", "/log/tile/0/x001/../001",
+    "/o/studio/notices/1/files/..%2fa.csv", "/o/studio/downloads/reports/1/files/%2e%2e%2f%2e%2e%2fexhibit.toml",
+    "/o/studio/cases/1/papers/..%2f..%2fetc", "/o/studio/notices/wording/..%2fdmca.en/", "/static/../settings.py",
+    "/static/..%2f..%2fsettings.py", "/api/v1/owners/studio/reports/1/files/..%2f..%2fexhibit.toml",
+    "/o/studio/cases/1/captures/1/..%2f..%2fblobs", "/d/{token}/%00", "/d/{token}/a.csv%00.zip",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_no_path_leads_out_of_its_folder(scene: Scene, path: str) -> None:
+    for client in (scene.alice, Client()):
+        answer = client.get(path.replace("{token}", scene.link.token))
+        assert answer.status_code in (302, 400, 404), path
+        assert scene.link.token not in answer.headers.get("Location", "") or answer.status_code == 302
+
+
+def test_a_title_is_a_text_on_every_page(scene: Scene) -> None:
+    """Stored XSS: titles, names, parties, file names."""
+    Work.objects.update(title=XSS, author=XSS, source_name=XSS, holder=XSS, rights_statement=XSS, credit=XSS)
+    Owner.objects.filter(slug="studio").update(name=XSS, contact="a@example.org")
+    scene.studio.cases.update(party=XSS)
+    addresses = scene.addresses()
+    shown = 0
+    for address in (*addresses.values(), f"/d/{scene.link.token}", "/owners/"):
+        answer = scene.alice.get(address)
+        assert answer.getvalue() is not None
+        if answer.headers.get("Content-Type", "").startswith("text/html"):
+            page = answer.content.decode()
+            assert XSS[2:27] not in page, address
+            assert "<img src=x" not in page, address
+            shown += "&lt;script&gt;alert(1)" in page
+    assert shown > 10
+
+
+def test_a_name_of_a_file_stays_in_its_header(scene: Scene) -> None:
+    """Header injection through Content-Disposition, and a type that a browser would run."""
+    evil = 'a".html\r\nSet-Cookie: x=1\r\n\r\n<script>'
+    row = scene.work.attachments.get()
+    type(row).objects.filter(pk=row.pk).update(name=evil)
+    answer = scene.alice.get(scene.addresses()["attachment"])
+    assert answer.getvalue() == b"%PDF"
+    assert "x" not in answer.cookies
+    told = answer.headers["Content-Disposition"]
+    assert told.startswith("attachment")
+    assert "\n" not in told
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert "text/html" not in answer.headers["Content-Type"] or "sandbox" in answer.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t", "\r"])
+def test_no_cell_of_a_list_is_computed(scene: Scene, sign: str) -> None:
+    """Formula injection through names of files."""
+    scene.studio.uploads.get().files.update(name=f"{sign}HYPERLINK(1)", outcome="refused", reason="empty")
+    text = b"".join(scene.alice.get(scene.addresses()["upload-results"])).decode("utf-8-sig")
+    assert f"\n{sign}HYPER" not in text.replace("\r\n", "\n")
+    assert f'\n"{sign}HYPER' not in text.replace("\r\n", "\n")
+
+
+URLS = (
+    "http://127.0.0.1:6379/", "http://[::1]/", "http://169.254.169.254/latest/", "http://0x7f000001/", "http://10.0.0.1/",
+    "http://localhost/", "ftp://example.org/", "file:///etc/passwd", "gopher://example.org/", "http://a:b@example.org/",
+    "http://example.org:22/", "http://①②⑦.0.0.1/", "https://[::ffff:10.0.0.1]/",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("url", URLS)
+def test_no_address_that_a_program_names_leads_inwards(scene_of_programs: Scene, decider: Program, url: str) -> None:
+    """SSRF through webhooks and the places of watches."""
+    services = replace_guard(scene_of_programs)
+    with pytest.raises(RefusedError):
+        webhooks.add_webhook(services, scene_of_programs.studio, url, [], by="Ann")
+    assert decider.post("/webhooks", {"url": url, "kinds": []})[0] in (400, 422)
+    for kind in ("site", "sitemap", "feed", "list"):
+        assert decider.post("/watches", {"name": "x", "sources": [{"kind": kind, "url": url}]})[0] in (400, 422), kind
+
+
+def replace_guard(scene: Scene) -> Services:
+    """The installation as it is: without networks that an operator has opened."""
+    assert not scene.inline.services.config.allowed_networks
+    return scene.inline.services
+
+
+def test_a_role_is_not_raised_by_its_holder(scene: Scene) -> None:
+    """Viewer to owner, reviewer to owner, owner to operator."""
+    rita = scene.person("rita", scene.studio, Role.REVIEWER)
+    for name, client in (("bob", scene.bob), ("rita", rita)):
+        who = User.objects.get(username=f"{name}@example.org")
+        before = who.memberships.get().role
+        for fields in ({"role": "owner"}, {"role": "owner", "is_staff": "on", "sure": "on"}):
+            address = reverse("member-role", args=["studio", who.pk])
+            assert client.post(address, fields).status_code == 403
+            assert client.post(
+                reverse("make-token", args=["studio"]), {"name": "x", "scopes": ["manage"], "days": "9"}
+            ).status_code in (200, 302, 400)
+        assert who.memberships.get().role == before
+    assert not ApiToken.objects.filter(scopes__contains=["manage"]).exists()
+    for address in ("/operator/", "/operator/retry", "/operator/leave"):
+        assert scene.alice.get(address).status_code in (403, 404, 405)
+        assert scene.alice.post(address).status_code in (403, 404, 405)
+    assert not User.objects.filter(is_staff=True).exists()
+
+
+def test_a_program_can_not_give_itself_more(scene_of_programs: Scene, decider: Program) -> None:
+    """Mass assignment: fields that rows have and requests don't."""
+    for body in ({"owner": 2}, {"number": 7}, {"registered_at": "2001-01-01T00:00:00Z"}, {"holder": "x", "pk": 9}):
+        assert decider.send("patch", "/works/1", body)[0] == 400, body
+    body = {"decision": "cleared", "reason": "x", "decided_by": "somebody else"}
+    assert decider.post("/cases/1/decisions", body)[0] == 400
+
+
+def test_what_one_program_was_answered_is_not_told_to_another(scene_of_programs: Scene, decider: Program) -> None:
+    """A guessed key of a repeated request."""
+    made = decider.post("/reports", {"title": "Secret title", "formats": ["csv"]}, key="k1")
+    assert made[0] in (201, 202)
+    charlie = program(Owner.objects.get(slug="agency"), "charlie")
+    asked = charlie.client.post(
+        ROOT + "/reports", json.dumps({"title": "Secret title", "formats": ["csv"]}), content_type="application/json",
+        headers={"Idempotency-Key": "k1"},
+    )  # fmt: skip
+    assert asked.status_code == 404
+    assert "Secret" not in asked.content.decode()
+
+
+@pytest.mark.parametrize("cursor", ["1 OR 1=1", "'; --", "%00", "AAAA", "-1", "9" * 400, "eyJhIjoxfQ=="])
+def test_a_made_up_cursor_is_refused(scene_of_programs: Scene, decider: Program, cursor: str) -> None:
+    for path in ("/cases", "/works", "/uploads"):
+        assert decider.client.get(ROOT + path, {"cursor": cursor}).status_code in (200, 400), path
+
+
+@pytest.mark.parametrize("words", ["' OR 1=1 --", "%", "_", "\\", "a" * 200, "(((((", "*" * 100, "{{7*7}}", "${7*7}"])
+def test_a_search_finds_words_and_runs_nothing(scene: Scene, words: str) -> None:
+    """Injection into SQL and templates through what is searched for."""
+    for address in (scene.addresses()["works"], scene.addresses()["cases"]):
+        answer = scene.alice.get(address, {"q": words})
+        assert answer.status_code == 200
+        assert "49" not in answer.content.decode().split("</form>")[-1] or "7*7" not in words
+
+
+@pytest.mark.parametrize("text", ["{party.__class__}", "{0}", "{party!r}", "{party[0]}", "{settings}", "{}"])
+def test_a_wording_fills_in_names_and_nothing_else(text: str) -> None:
+    """Template injection through letters."""
+    base = wording.shipped("dmca", "en")
+    with pytest.raises(WrongUseError):
+        wording.check("dmca", "en", base.subject, base.body + text, base.item)
+
+
+def test_a_pattern_of_stars_takes_no_time(studio: Owner) -> None:
+    """ReDoS through licences."""
+    begun = time.process_time()
+    pattern = "https://" + "*a" * 450 + "*b"
+    url = "https://" + "a" * 8_000
+    assert not _matches(cast("Place", SimpleNamespace(page_url=url, image_url=url)), pattern)
+    assert time.process_time() - begun < 2
+    keep_licences(studio, [NewLicence("A", domain="a.example", url_pattern=pattern)])
+
+
+def test_what_is_made_without_end_is_refused_at_some_number(studio: Owner, alice: Program) -> None:
+    """Tokens, webhooks and invitations by the thousand."""
+    person = User.objects.get(username="alice@example.org")
+    for number in range(tokens.MAX_TOKENS - tokens.tokens_of(studio).count()):
+        tokens.make(studio, person, name=f"t{number}", scopes=[Scope.READ], days=1)
+    with pytest.raises(WrongUseError):
+        tokens.make(studio, person, name="one more", scopes=[Scope.READ], days=1)
+    for number in range(invitations.MAX_OPEN):
+        invitations.invite(studio, f"a{number}@example.org", "viewer", by="Ann")
+    with pytest.raises(WrongUseError):
+        invitations.invite(studio, "one-more@example.org", "viewer", by="Ann")
+    for number in range(1, webhooks.MAX_WEBHOOKS + 1):
+        Webhook.objects.create(
+            owner=studio,
+            number=number,
+            url="https://example.org/",
+            kinds=[],
+            made_at=person.date_joined,
+            encrypted_secret=b"",
+        )
+    assert alice.post("/webhooks", {"url": "https://example.org/", "kinds": []})[0] == 422
+
+
+def test_an_invitation_lets_one_person_in_once(scene: Scene) -> None:
+    row, secret = invitations.invite(scene.studio, "charlie@example.org", "viewer", by="Ann")
+    for client in (scene.bob, Client()):
+        client.post(f"/invitations/{secret}/")
+    assert Membership.objects.filter(owner=scene.studio).count() == 2
+    scene.charlie.post(f"/invitations/{secret}/")
+    assert Membership.objects.filter(owner=scene.studio).count() == 3
+    Membership.objects.filter(owner=scene.studio, user__username="charlie@example.org").delete()
+    assert scene.charlie.post(f"/invitations/{secret}/").status_code == 404
+    assert not Membership.objects.filter(owner=scene.studio, user__username="charlie@example.org").exists()
+    assert row.digest.raw not in secret.encode()
+
+
+def test_an_invitation_with_lines_in_its_address_is_refused(scene: Scene, mailoutbox: list[object]) -> None:
+    """Header injection into mails."""
+    for email in ("a@example.org\r\nBcc: b@example.org", "a@example.org%0aBcc: b", "a@example.org,b@example.org"):
+        scene.alice.post(reverse("invite", args=["studio"]), {"email": email, "role": "viewer"})
+    for one in mailoutbox:
+        assert "Bcc" not in str(getattr(one, "extra_headers", "")) + str(getattr(one, "subject", ""))
+        assert len(getattr(one, "to", [])) == 1
+
+
+@pytest.mark.parametrize("method", ["TRACE", "CONNECT", "PROPFIND", "DEBUG"])
+def test_methods_that_nobody_needs_do_nothing(scene: Scene, method: str) -> None:
+    for name in ("case", "works", "tokens"):
+        answer = scene.alice.generic(method, scene.addresses()[name])
+        assert answer.status_code in (403, 405), name
+
+
+def test_another_method_in_a_header_is_not_taken(scene: Scene) -> None:
+    answer = scene.bob.post(
+        reverse("member-role", args=["studio", scene.ann.pk]), {"_method": "GET", "role": "viewer"},
+        headers={"X-HTTP-Method-Override": "GET"},
+    )  # fmt: skip
+    assert answer.status_code == 403
+    assert Membership.objects.get(user=scene.ann).role == Role.OWNER
+
+
+def test_the_last_owner_stays(scene: Scene) -> None:
+    scene.alice.post(reverse("leave", args=["studio"]), {"sure": "on"})
+    scene.alice.post(reverse("member-role", args=["studio", scene.ann.pk]), {"role": "viewer"})
+    assert Membership.objects.get(user=scene.ann).role == Role.OWNER
+
+
+def test_many_accept_one_invitation_and_one_comes_in(scene: Scene) -> None:
+    """The same link twice in the same moment: the second finds it used."""
+    row, _ = invitations.invite(scene.studio, "charlie@example.org", "viewer", by="Ann")
+    charlie = User.objects.get(username="charlie@example.org")
+    with transaction.atomic():
+        assert invitations.accept(row, charlie) is not None
+    with pytest.raises(Exception, match="isn't open any more"):
+        invitations.accept(row, charlie)
+
+
+def test_a_cookie_is_for_this_host_and_tls_alone_behind_tls() -> None:
+    """Cookies under ``https``: read from the settings in a process of its own."""
+    import os
+    import subprocess
+    import sys
+    import tempfile
+
+    names = ("SESSION_COOKIE", "CSRF_COOKIE", "LANGUAGE_COOKIE")
+    wanted = [*(f"s.{name}_NAME" for name in names), *(f"s.{name}_SECURE" for name in names)]
+    wanted += ["s.SESSION_COOKIE_HTTPONLY", "s.CSRF_COOKIE_HTTPONLY"]
+    program = f"from desk import settings as s; print({', '.join(wanted)})"
+    with tempfile.TemporaryDirectory() as folder:
+        environ = {**os.environ, "EXHIBIT_DATA": folder, "EXHIBIT_PUBLIC_URL": "https://exhibit.example"}
+        said = subprocess.run([sys.executable, "-c", program], env=environ, capture_output=True, text=True, check=True)
+    told, flags = said.stdout.split()[:3], said.stdout.split()[3:]
+    assert all(name.startswith("__Host-") for name in told)
+    assert set(flags) == {"True"}

@@ -1,0 +1,340 @@
+"""Mails about what happened, the feed, and how a member ends them."""
+
+import re
+from datetime import timedelta
+from email.message import EmailMessage
+from typing import Any
+
+import feedparser
+import pytest
+from django.core import mail
+from django.test import Client, override_settings
+from django.utils import timezone
+from pytest_django import Settings
+
+from exhibit.clock import now
+from registry.accounts import feeds
+from registry.db import steps
+from registry.models import (
+    Case,
+    Event,
+    EventKind,
+    LogSubmission,
+    MailChoice,
+    Membership,
+    Owner,
+    PictureReport,
+    Role,
+    User,
+)
+from registry.notifications import events, mail_choices
+from tests.assets.mail_server import mail_server
+from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
+from tests.assets.source import flat
+from workers.cases.purge import purge
+from workers.notify.mail import mail_folder
+from workers.operations.backlog import backlog, failures, try_again
+from workers.operations.retention import sweep
+from workers.services import wiring
+from workers.steps.matching.match import match_pictures
+from workers.steps.notify.mail import send_digests
+from workers.tasks.sync_runner import SyncRunner
+from workers.tasks.tick import tick
+
+HowOften = MailChoice.HowOften
+
+
+@pytest.fixture
+def studio(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Owner:
+    monkeypatch.setattr(wiring, "services", lambda: inline.services)
+    return owner("studio")
+
+
+def member(of: Owner, name: str) -> User:
+    user = User.objects.create_user(username=f"{name}@example.org", email=f"{name}@example.org", password="not used")
+    Membership.objects.create(user=user, owner=of, role=Role.REVIEWER)
+    return user
+
+
+def opened(inline: SyncRunner, of: Owner, pictures: int) -> None:
+    """Open a case for each of so many works, and let their events settle."""
+    data = [photograph(seed) for seed in range(1, pictures + 1)]
+    for number, one in enumerate(data):
+        register(inline.services, of, one, f"Work {number + 1}")
+    match_pictures(inline.services, bring(inline.services, *claimed_slice(of), [copy_of(one) for one in data]))
+    settle()
+
+
+def settle() -> None:
+    Event.objects.update(at=now() - events.SETTLING - timedelta(seconds=1))
+
+
+def send_due(inline: SyncRunner) -> list[Any]:
+    before = len(mail.outbox)
+    send_digests(inline.services, mail_choices.due(inline.services.stale_after, 100))
+    return mail.outbox[before:]
+
+
+def test_a_mail_has_the_picture_and_one_link_to_each_case(inline: SyncRunner, studio: Owner) -> None:
+    ann = member(studio, "ann")
+    mail_choices.choose(studio, ann, HowOften.AT_ONCE, by="Ann")
+    opened(inline, studio, 2)
+    (sent,) = send_due(inline)
+    assert sent.to == ["ann@example.org"]
+    assert sent.subject == "Studio: 2 likely copies"
+    whole: EmailMessage = sent.message()
+    html = sent.alternatives[0].content
+    for number in (1, 2):
+        assert len(re.findall(f'href="http://127.0.0.1:8080/o/studio/cases/{number}/"', html)) == 1
+        assert f"http://127.0.0.1:8080/o/studio/cases/{number}/" in sent.body
+    images = {part["Content-ID"]: part for part in whole.walk() if part.get_content_type() == "image/jpeg"}
+    assert {f"<{name}>" for name in re.findall(r'src="cid:([^"]+)"', html)} == set(images)
+    assert len(images) == 2
+    assert all(len(part.get_payload(decode=True)) < 60_000 for part in images.values())
+    assert "may be a copy" in html
+    assert "http" not in re.sub(r"http://127\.0\.0\.1:8080[^\"\s]*", "", html)  # nothing is loaded from anywhere
+    assert whole["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert send_due(inline) == []
+
+
+def test_a_notice_that_is_due_is_told_with_its_day_in_the_readers_form(inline: SyncRunner, studio: Owner) -> None:
+    ann = member(studio, "ann")
+    mail_choices.choose(studio, ann, HowOften.AT_ONCE, by="Ann")
+    User.objects.filter(pk=ann.pk).update(language="zh-hans")
+    about = {"notice": 4, "party": "shop.example", "due": "2026-12-04", "what": "dmca-counter"}
+    events.record(studio, EventKind.NOTICE_DUE, about)
+    settle()
+    (sent,) = send_due(inline)
+    assert sent.subject == "Studio: 关于 shop.example 的通知书 4：请在 2026年12月4日 前再查看。"
+    assert "http://127.0.0.1:8080/o/studio/notices/4/" in sent.body
+
+
+def test_who_works_in_a_chinese_browser_gets_chinese_mail_and_who_has_chosen_what_was_chosen(
+    inline: SyncRunner, studio: Owner
+) -> None:
+    ann = member(studio, "ann")
+    mail_choices.choose(studio, ann, HowOften.AT_ONCE, by="Ann")
+    browser = Client(headers={"Accept-Language": "zh-CN,zh;q=0.9"})
+    browser.force_login(ann)
+    assert browser.get("/o/studio/told/").status_code == 200
+    opened(inline, studio, 1)
+    (sent,) = send_due(inline)
+    assert sent.subject == "Studio: 1 件疑似复制"
+    browser.post("/language", {"language": "en"})
+    ann.refresh_from_db()
+    assert (ann.reads, ann.browser_language) == ("en", "zh-hans")
+
+
+def test_what_was_decided_meanwhile_is_no_mail(inline: SyncRunner, studio: Owner) -> None:
+    mail_choices.choose(studio, member(studio, "ann"), HowOften.AT_ONCE, by="Ann")
+    opened(inline, studio, 1)
+    Case.objects.update(decision="cleared", waits=False)
+    assert send_due(inline) == []
+
+
+def test_pictures_stay_out_of_the_mail_of_whoever_blurs_them(inline: SyncRunner, studio: Owner) -> None:
+    ann = member(studio, "ann")
+    User.objects.filter(pk=ann.pk).update(blurs=True)
+    mail_choices.choose(studio, ann, HowOften.AT_ONCE, by="Ann")
+    opened(inline, studio, 1)
+    (sent,) = send_due(inline)
+    assert "cid:" not in sent.alternatives[0].content
+
+
+def test_a_picture_that_was_reported_is_not_in_the_mail(inline: SyncRunner, studio: Owner) -> None:
+    mail_choices.choose(studio, member(studio, "ann"), HowOften.AT_ONCE, by="Ann")
+    opened(inline, studio, 2)
+    case = studio.cases.get(number=1)
+    assert case.shown is not None
+    told = {"picture": case.shown.match.found, "case": case, "reported_by": "Ann", "reason": "x"}
+    PictureReport.objects.create(owner=studio, reported_at=now(), **told)
+    (sent,) = send_due(inline)
+    (named,) = re.findall(r'src="cid:([^"]+)"', sent.alternatives[0].content)
+    assert named.startswith("case-2-")
+
+
+def test_a_mail_that_lies_here_as_a_file_goes_with_a_picture_that_is_removed(inline: SyncRunner, studio: Owner) -> None:
+    ann, bob = member(studio, "ann"), member(studio, "bob")
+    User.objects.filter(pk=bob.pk).update(blurs=True)
+    for person in (ann, bob):
+        mail_choices.choose(studio, person, HowOften.AT_ONCE, by="Ann")
+    opened(inline, studio, 2)
+    folder = mail_folder(inline.services.config)
+    with override_settings(EMAIL_BACKEND="workers.notify.mail_files.MailFiles", CONFIG=inline.services.config):
+        send_digests(inline.services, mail_choices.due(inline.services.stale_after, 100))
+    mails = {path: path.read_bytes() for path in folder.glob("*.eml")}
+    assert len(mails) == 2
+    case = studio.cases.get(number=1)
+    assert case.shown is not None
+    purge(inline.services, case.shown.match.found.digest, by="Ann", reason="An order of a court.")
+    left = [path for path, data in mails.items() if b"bob@example.org" in data]
+    assert [*folder.glob("*.eml")] == left
+    for path, data in mails.items():  # written while the purge went on
+        path.write_bytes(data)
+    sweep(inline.services)
+    assert [*folder.glob("*.eml")] == left
+
+
+def test_mails_that_were_given_up_are_told_to_the_operator_and_tried_again(inline: SyncRunner, studio: Owner) -> None:
+    ann, bob = member(studio, "ann"), member(studio, "bob")
+    for person in (ann, bob):
+        mail_choices.choose(studio, person, HowOften.AT_ONCE, by="Ann")
+    assert backlog()["mail"] == {"waiting": 0, "under_way": 0, "given_up": 0}
+    events.record(studio, EventKind.REPORT_READY, {"report": 1, "title": "November"})
+    settle()
+    assert backlog()["mail"]["waiting"] == 2
+    MailChoice.objects.update(state="failed", attempts=steps.MAX_ATTEMPTS, error="The step broke off: KeyError.")
+    assert send_due(inline) == []
+    (told,) = failures()
+    assert (told.step, told.error, told.count) == ("mail", "The step broke off: KeyError.", 2)
+    mail_choices.choose(studio, bob, HowOften.DAILY, by="Bob")
+    MailChoice.objects.filter(user=bob).update(not_before=None)
+    assert [one.to for one in send_due(inline)] == [["bob@example.org"]]
+    hinted: list[int] = []
+    assert try_again(lambda _step, ids: hinted.extend(ids), "mail") == 1
+    assert hinted == list(MailChoice.objects.filter(user=ann).values_list("pk", flat=True))
+    assert [one.to for one in send_due(inline)] == [["ann@example.org"]]
+
+
+def test_each_member_is_told_as_often_as_chosen(inline: SyncRunner, studio: Owner) -> None:
+    people = {how: member(studio, how.value) for how in HowOften}
+    for how, person in people.items():
+        mail_choices.choose(studio, person, how, by="Ann")
+    assert mail_choices.choice(studio, member(studio, "new")).how_often == HowOften.DAILY
+    events.record(studio, EventKind.REPORT_READY, {"report": 1, "title": "November"})
+    settle()
+    assert [one.to for one in send_due(inline)] == [["at-once@example.org"]]
+    MailChoice.objects.filter(how_often=HowOften.DAILY).update(not_before=now())
+    assert {one.to[0] for one in send_due(inline)} == {"daily@example.org", "new@example.org"}
+    rows = {row.how_often: row for row in MailChoice.objects.exclude(user__username="new@example.org")}
+    weekly = rows[HowOften.WEEKLY].not_before
+    assert weekly is not None
+    assert (weekly.weekday(), weekly.hour) == (0, 7)
+    daily = rows[HowOften.DAILY].not_before
+    assert daily is not None
+    assert now() < daily <= now() + timedelta(days=1)
+
+
+def test_the_morning_is_the_members_own_or_the_installations(studio: Owner, settings: Settings) -> None:
+    ann = member(studio, "ann")
+    settings.TIME_ZONE = "Asia/Tokyo"
+    for zone, minutes in (("", 540), ("Asia/Shanghai", 480)):
+        ann.time_zone = zone
+        moment = mail_choices.next_mail(ann, HowOften.DAILY)
+        assert moment.astimezone(timezone.get_fixed_timezone(minutes)).hour == 7
+
+
+def test_who_left_gets_no_mail(inline: SyncRunner, studio: Owner) -> None:
+    ann = member(studio, "ann")
+    mail_choices.choose(studio, ann, HowOften.AT_ONCE, by="Ann")
+    events.record(studio, EventKind.REPORT_READY, {"report": 1, "title": "November"})
+    settle()
+    ann.memberships.all().delete()
+    assert send_due(inline) == []
+    assert not MailChoice.objects.exists()
+
+
+def test_a_mail_that_no_server_took_is_sent_later(inline: SyncRunner, studio: Owner) -> None:
+    mail_choices.choose(studio, member(studio, "ann"), HowOften.AT_ONCE, by="Ann")
+    events.record(studio, EventKind.REPORT_READY, {"report": 1, "title": "November"})
+    settle()
+    smtp = "django.core.mail.backends.smtp.EmailBackend"
+    with override_settings(EMAIL_BACKEND=smtp, EMAIL_HOST="127.0.0.1", EMAIL_PORT=1):
+        assert send_due(inline) == []
+    row = MailChoice.objects.get()
+    assert (row.state, row.sent_at, bool(row.error)) == ("todo", None, True)
+    MailChoice.objects.update(not_before=now())
+    assert len(send_due(inline)) == 1
+
+
+def test_one_click_ends_the_mails_and_looking_at_the_page_does_not(inline: SyncRunner, studio: Owner) -> None:
+    ann = member(studio, "ann")
+    mail_choices.choose(studio, ann, HowOften.AT_ONCE, by="Ann")
+    events.record(studio, EventKind.REPORT_READY, {"report": 1, "title": "November"})
+    settle()
+    (sent,) = send_due(inline)
+    address = sent.message()["List-Unsubscribe"].strip("<>").replace("http://127.0.0.1:8080", "")
+    client = Client(enforce_csrf_checks=True)
+    assert client.get(address).status_code == 200
+    assert MailChoice.objects.get().how_often == HowOften.AT_ONCE
+    done = client.post(address, "List-Unsubscribe=One-Click", content_type="application/x-www-form-urlencoded")
+    assert done.status_code == 200
+    assert MailChoice.objects.get().how_often == HowOften.NEVER
+    assert LogSubmission.objects.filter(opening__content__what="mail choice").count() == 2
+    assert client.post(address[:-2] + "AA").status_code == 404
+
+
+def test_a_server_that_says_nothing_is_asked_once_and_an_address_that_it_refuses_holds_up_nobody(
+    inline: SyncRunner, studio: Owner
+) -> None:
+    for name in ("ann", "bob", "carol"):
+        mail_choices.choose(studio, member(studio, name), HowOften.AT_ONCE, by=name)
+    events.record(studio, EventKind.REPORT_READY, {"report": 1, "title": "November"})
+    settle()
+    rows = MailChoice.objects.order_by("pk")
+    smtp = {"EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend", "EMAIL_HOST": "127.0.0.1"}
+    with mail_server(greets=False) as server:
+        with override_settings(**smtp, EMAIL_PORT=server.port, EMAIL_TIMEOUT=0.5):
+            send_due(inline)
+        assert server.asked == 1
+    assert {(one.state, one.error) for one in rows} == {("todo", "The mail server didn't take it.")}
+    assert {one.not_before - now() > timedelta(minutes=9) for one in rows if one.not_before} == {True}
+    rows.update(not_before=None)
+    with mail_server(to_recipient={"BOB": "550 5.1.1 Nobody of that name"}) as server:
+        with override_settings(**smtp, EMAIL_PORT=server.port, EMAIL_TIMEOUT=5):
+            send_due(inline)
+        assert len(server.mails) == 2
+    assert [one.sent_at is None for one in rows] == [False, True, False]
+    refused = rows[1].not_before
+    assert refused is not None
+    assert refused - now() > timedelta(hours=23)
+
+
+def test_the_tick_sends_what_is_due(inline: SyncRunner, studio: Owner) -> None:
+    mail_choices.choose(studio, member(studio, "ann"), HowOften.AT_ONCE, by="Ann")
+    member(studio, "bob")
+    events.record(studio, EventKind.REPORT_READY, {"report": 1, "title": "November"})
+    settle()
+    hinted: dict[str, list[int]] = {}
+    inline.services.enqueue = lambda step, ids: hinted.setdefault(step, []).extend(ids)
+    tick(inline.services)
+    assert hinted["mail"] == [MailChoice.objects.get(user__username="ann@example.org").pk]
+    assert MailChoice.objects.get(user__username="bob@example.org").how_often == HowOften.DAILY
+
+
+def test_a_feed_has_the_cases_for_whoever_has_the_address(inline: SyncRunner, studio: Owner) -> None:
+    ann = member(studio, "ann")
+    opened(inline, studio, 1)
+    client = Client()
+    client.force_login(ann)
+    asked = client.post("/o/studio/told/feed", {"do": "make"})
+    page = client.post(asked.headers["Location"], {"password": "not used"}).content.decode()
+    found = re.search(r"/feeds/([\w-]+)/cases\.atom", page)
+    assert found is not None
+    assert found[1] not in flat(client.get("/o/studio/told/").content.decode())
+    answer = Client().get(found[0])
+    assert answer.headers["Content-Type"].startswith("application/atom+xml")
+    (entry,) = feedparser.parse(answer.content).entries
+    assert "shop.example" in entry.title
+    assert entry.link.endswith("/o/studio/cases/1/")
+    feeds.make(studio, ann, by="Ann")
+    assert Client().get(found[0]).status_code == 404
+
+
+def test_a_feed_ends_with_the_membership_or_when_it_is_revoked(inline: SyncRunner, studio: Owner) -> None:
+    ann, bob = member(studio, "ann"), member(studio, "bob")
+    of_ann, of_bob = (f"/feeds/{feeds.make(studio, one, by='x')}/cases.atom" for one in (ann, bob))
+    assert Client().get(of_ann).status_code == 200
+    feeds.revoke(studio, ann, by="Ann")
+    bob.memberships.all().delete()
+    assert {Client().get(one).status_code for one in (of_ann, of_bob, "/feeds/x/cases.atom")} == {404}
+
+
+def test_a_member_chooses_on_the_page(studio: Owner) -> None:
+    ann = member(studio, "ann")
+    client = Client()
+    client.force_login(ann)
+    client.post("/o/studio/told/mail", {"how-often": "weekly"})
+    assert 'value="weekly" checked' in flat(client.get("/o/studio/told/").content.decode())
+    client.post("/o/studio/told/mail", {"how-often": "hourly"})
+    assert MailChoice.objects.get().how_often == HowOften.WEEKLY

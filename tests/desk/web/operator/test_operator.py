@@ -1,0 +1,317 @@
+"""The operator's page: all is well or one sentence each, what was given up is tried again, and nobody else sees it."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from evidence.anchors.opentimestamps.kind import OpenTimestampsConfig
+from exhibit.clock import now
+from registry.crawls import canaries
+from registry.db import running
+from registry.models import (
+    Bundle,
+    Case,
+    Crawl,
+    Heartbeat,
+    Membership,
+    Picture,
+    Role,
+    StepTime,
+    User,
+    Watch,
+    WitnessState,
+    WorkPicture,
+)
+from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
+from tests.assets.site_browser import PHONE, Site, use_house
+from workers.log.sequencer import sequence_log, sign_checkpoint
+from workers.matching.index_upkeep import IndexState
+from workers.operations import health
+from workers.operations.backlog import failures, try_again
+from workers.operations.cost import costs_of
+from workers.operations.status import status_of
+from workers.pipeline.celery import all_queues
+from workers.pipeline.steps import OPENED_AGAIN
+from workers.services.wiring import Services
+from workers.tasks.sync_runner import SyncRunner
+
+GONE = "The stored bytes have changed."
+
+
+def person(*, staff: bool) -> Client:
+    name = "operator" if staff else "alice"
+    user = User.objects.create_user(username=f"{name}@example.org", email=f"{name}@example.org", is_staff=staff)
+    if not staff:
+        Membership.objects.create(user=user, owner=owner("studio"), role=Role.OWNER)
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def make_well() -> None:
+    """What a running product says of itself."""
+    for name, queues in (("worker-default@here", "default"), ("worker@here", ",".join(all_queues() - {"default"}))):
+        running.beat(name, queues)
+    running.beat(running.TICK)
+
+
+@pytest.fixture
+def own(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Services:
+    """An installation with a witness, whose page the client sees."""
+    given = OpenTimestampsConfig(kind="opentimestamps", name="bitcoin", urls=("http://127.0.0.1:9",), development=True)
+    inline.services.config = replace(inline.services.config, anchors=(given,))
+    use_house(monkeypatch, inline.services)
+    return inline.services
+
+
+def amiss(services: Services) -> list[str]:
+    return [one.sentence for one in health.checks(status_of(services), services.config) if not one.ok]
+
+
+def test_nobody_but_the_operator_sees_it(own: Services) -> None:
+    for address in ("/operator/", "/operator/retry", "/operator/leave"):
+        assert Client().get(address).status_code in (302, 405)
+        assert Client().post(address).status_code in (302, 405)
+        stranger = Client()
+        stranger.force_login(User.objects.get_or_create(username="eve", email="eve@example.org")[0])
+        assert stranger.get(address).status_code in (404, 405)
+        assert stranger.post(address).status_code in (404, 405)
+    assert person(staff=False).get("/operator/").status_code == 404
+    assert b"/operator/" not in person_page(staff=False)
+    assert b"/operator/" in person_page(staff=True)
+
+
+def person_page(*, staff: bool) -> bytes:
+    client = Client()
+    user = User.objects.filter(is_staff=staff).first() or User.objects.create_user(
+        "op", "op@example.org", is_staff=staff
+    )
+    client.force_login(user)
+    return client.get("/accuracy/").content
+
+
+def test_when_all_is_well_the_page_says_so(own: Services) -> None:
+    make_well()
+    client = person(staff=True)
+    answer = client.get("/operator/").content.decode()
+    assert "All is well." in answer
+    assert amiss(own) == []
+
+
+def test_without_workers_it_says_what_to_do(own: Services) -> None:
+    assert amiss(own) == ["No worker runs: nothing is crawled, compared or sealed."]
+    make_well()
+    Heartbeat.objects.filter(name="worker@here").delete()
+    assert amiss(own) == ["No worker takes the queue: asked, crawl, evidence, match."]
+    make_well()
+    Heartbeat.objects.filter(name="worker@here").update(seen_at=now() - timedelta(minutes=5))
+    assert amiss(own) == [
+        "No worker takes the queue: asked, crawl, evidence, match.",
+        "The worker worker@here was last heard of 5\xa0minutes ago and didn't end cleanly.",
+    ]
+    make_well()
+    Heartbeat.objects.filter(name=running.TICK).update(seen_at=now() - timedelta(minutes=5))
+    assert amiss(own) == ["The tick doesn't come: schedules and waiting work aren't looked at."]
+
+
+def test_each_thing_that_is_amiss_is_one_sentence(own: Services) -> None:
+    make_well()
+    studio = owner("studio")
+    work = register(own, studio, photograph(1)).work
+    planned, epoch = claimed_slice(studio)
+    bring(own, planned, epoch, [copy_of(photograph(1))])
+    Picture.objects.filter(state="todo").update(waits_since=now() - timedelta(hours=3))
+    WorkPicture.objects.update(state="failed", error=GONE)
+    canary = canaries.plant(work, planned.crawl.watch, "http://watch.example/", by="Ann")
+    canary.added_at = now() - timedelta(days=1)
+    canary.save()
+    Crawl.objects.update(finished_at=now(), state="done")
+    Watch.objects.update(next_run_at=now() - timedelta(hours=1))
+    moment = now() - timedelta(days=1)
+    WitnessState.objects.create(kind="opentimestamps", witness="bitcoin", silent_since=moment, error="No route.")
+    own.config = replace(own.config, disk_floor_bytes=2**62, witnesses_needed=2)
+    (own.config.data_dir / "log.head").write_bytes(b"\xff")
+    told = amiss(own)
+    watch = planned.crawl.watch.name
+    assert f"See what it refused: exhibit crawl show {watch} --owner studio" in [
+        one.remedy for one in health.checks(status_of(own), own.config)
+    ]
+    for words in (
+        "crawling stops below",
+        "Waiting for 3\xa0hours: pictures found",
+        "Given up: 1 (new works",
+        "1 watch should have run",
+        "has missed its canary 1",
+        "isn't signed any more",
+        "Outside witnesses: 2 needed, 1 configured",
+        "The witness bitcoin has been silent for 1\xa0day: No route.",
+    ):
+        assert [words in one for one in told].count(True) == 1, (words, told)
+    assert len(told) == 8
+
+
+def test_how_far_indexes_are_behind_is_said(own: Services) -> None:
+    found = status_of(own)
+    behind = replace(found, indexes=[IndexState("works", "sscd", 10, 4_321, 0, 0)])
+    (said,) = [one.sentence for one in health.checks(behind, own.config) if one.name == "indexes"]
+    assert said == "All indexes are whole. Changes not yet in an index: 4,321 at most."
+
+
+def test_only_a_witness_that_has_answered_is_said_to_answer(own: Services) -> None:
+    def said() -> str:
+        return next(one.sentence for one in health.checks(status_of(own), own.config) if one.name == "witnesses")
+
+    assert said() == "0 of 1 outside witness has answered, when it was asked last."
+    state = WitnessState.objects.create(kind="opentimestamps", witness="bitcoin", answered_at=now())
+    assert said() == "1 of 1 outside witness has answered, when it was asked last."
+    WitnessState.objects.filter(pk=state.pk).update(silent_since=now())
+    assert said() == "0 of 1 outside witness has answered, when it was asked last."
+
+
+def test_a_case_that_was_opened_again_and_expired_pictures_are_nobodys_worry(own: Services) -> None:
+    make_well()
+    studio = owner("studio")
+    case = Case.objects.create(
+        owner=studio, number=1, work=register(own, studio, photograph(1)).work, party="a", opened_at=now()
+    )
+    Bundle.objects.create(case=case, number=1, state="failed", error=OPENED_AGAIN)
+    Picture.objects.create(digest=own.blobs.put(b"a"), size=1, first_seen=now(), state="failed", bytes_state="expired")
+    assert amiss(own) == []
+    assert try_again(own.enqueue, "seal") == try_again(own.enqueue, "match") == 0
+
+
+def test_what_was_given_up_is_tried_again_by_reason(own: Services) -> None:
+    client, told = person(staff=True), []
+    own.enqueue = lambda step, ids: told.append((step, list(ids)))
+    rows = [
+        Picture.objects.create(
+            digest=own.blobs.put(bytes([place])), size=1, first_seen=now(), state="failed", error=why, attempts=5
+        ).pk
+        for place, why in enumerate([GONE, GONE, "<b>Other</b>"])
+    ]
+    page = client.get("/operator/").content.decode()
+    assert "&lt;b&gt;Other&lt;/b&gt;" in page
+    answer = client.post("/operator/retry", {"step": "match", "error": GONE}, follow=True)
+    assert "2 are tried again." in answer.content.decode()
+    assert told == [("match", rows[:2])]
+    again = Picture.objects.get(pk=rows[0])
+    assert (again.state, again.attempts, again.error) == ("todo", 0, "")
+    assert Picture.objects.get(pk=rows[2]).state == "failed"
+    answer = client.post("/operator/retry", {"step": "match", "error": GONE}, follow=True)
+    assert "Nothing was left to try again." in answer.content.decode()
+    assert "There is no step" in client.post("/operator/retry", {"step": "x"}, follow=True).content.decode()
+
+
+def test_what_nobody_can_mend_is_left_as_it_is_and_told_no_more(own: Services) -> None:
+    make_well()
+    client = person(staff=True)
+    lost, other = (
+        Picture.objects.create(
+            digest=own.blobs.put(data), size=1, first_seen=now(), state="failed", error=why, attempts=5
+        )
+        for data, why in ((b"1", "Line one.\nLine two."), (b"2", "Other."))
+    )
+    sent = {"step": "match", "error": "Line one.\r\nLine two."}
+    assert "1 is left as it is." in client.post("/operator/leave", sent, follow=True).content.decode()
+    assert [one for one in amiss(own) if "Given up" in one] == [
+        "Given up: 1 (pictures found, to be compared with the works)."
+    ]
+    lost.refresh_from_db()
+    assert (lost.state, lost.error) == ("failed", "Line one.\nLine two.")
+    Picture.objects.filter(pk=lost.pk).update(error="Another reason.")
+    assert [one.error for one in failures() if not one.dismissed] == ["Another reason.", "Other."]
+    Picture.objects.filter(pk=lost.pk).update(error="Line one.\nLine two.")
+    assert "1 is tried again." in client.post("/operator/retry", sent, follow=True).content.decode()
+    Picture.objects.filter(pk=lost.pk).update(state="failed", error="Line one.\nLine two.")
+    assert [one.dismissed for one in failures()] == [False, False]
+    assert "There is no step" in client.post("/operator/leave", {"step": "x"}, follow=True).content.decode()
+    other.refresh_from_db()
+    assert (other.state, other.error) == ("failed", "Other.")
+
+
+def test_the_page_asks_few_questions(
+    own: Services, django_capture_on_commit_callbacks: Callable[..., AbstractContextManager[list[object]]]
+) -> None:
+    client = person(staff=True)
+    with django_capture_on_commit_callbacks(execute=True):  # what a process looks up once
+        client.get("/operator/")
+    studio = owner("shop")
+    for place in range(5):
+        work = register(own, studio, photograph(place)).work
+        planned, epoch = claimed_slice(studio, f"watch{place}")
+        bring(own, planned, epoch, [photograph(10 + place)])
+        canaries.plant(work, planned.crawl.watch, f"http://watch{place}.example/", by="Ann")
+    Crawl.objects.update(finished_at=now(), state="done")
+    WorkPicture.objects.update(state="failed", error=GONE)
+    sequence_log(own)
+    assert sign_checkpoint(own) is not None
+    with CaptureQueriesContext(connection) as asked:
+        client.get("/operator/")
+    assert len(asked) <= 30, "\n".join(one["sql"][:100] for one in asked)
+
+
+def test_cost_is_measured_seconds_times_the_price(own: Services) -> None:
+    running.add_time("match", rows=200, seconds=100, processor_seconds=50)
+    running.add_time("slice", rows=0, seconds=900, processor_seconds=30)
+    taken = running.taken_since(now())
+    costs = costs_of(taken, "0.36 EUR")
+    assert costs.total is not None
+    assert costs.pictures == 200
+    assert costs.total.hours == pytest.approx(1_000_000 * 80 / 200 / 3600)
+    assert [(one.step, str(one.money)) for one in costs.steps] == [("match", "25.00"), ("slice", "15.00")]
+    assert str(costs.total.money) == "40.00"
+    own.config = replace(own.config, processor_hour_price="0.36 EUR")
+    assert "40.00 EUR" in person(staff=True).get("/operator/").content.decode()
+    StepTime.objects.filter(step="match").update(rows=99)
+    assert costs_of(running.taken_since(now()), "").total is None
+
+
+def test_the_operator_looks_at_it_on_a_phone_and_tries_again(site: Site) -> None:
+    Picture.objects.create(
+        digest=site.services.blobs.put(b"a"), size=1, first_seen=now(), state="failed", error=GONE + " word" * 60
+    )
+    make_well()
+    running.add_time("match", rows=200, seconds=100, processor_seconds=50)
+    boss = User.objects.create_user("boss@example.org", "boss@example.org", is_staff=True)
+    ann = site.signed_in(boss, size=PHONE)
+    ann.open("/operator/")
+    ann.check()
+    ann.page.get_by_role("button", name="Try again").click()
+    assert "1 is tried again." in ann.page.content()
+    ann.check()
+    Picture.objects.update(state="failed", error=GONE)
+    ann.open("/operator/")
+    ann.page.get_by_role("button", name="Leave it as it is").click()
+    ann.page.get_by_text("Given up and left as it is").click()
+    ann.check()
+
+
+def test_reasons_are_said_in_the_operators_language(own: Services) -> None:
+    make_well()
+    moment = now() - timedelta(days=1)
+    why = "No calendar of bitcoin took the digest: https://a.example doesn't answer. https://b.example doesn't answer."
+    WitnessState.objects.create(kind="opentimestamps", witness="bitcoin", silent_since=moment, error=why)
+    (own.config.data_dir / "log.head").write_bytes(b"\xff")
+    client = person(staff=True)
+    assert "https://b.example doesn&#x27;t answer." in client.get("/operator/").content.decode()
+    chinese = client.get("/operator/", headers={"Accept-Language": "zh-CN"}).content.decode()
+    assert "https://b.example 没有答复。" in chinese
+    assert "最后签名的内容无法确定。" in chinese
+    for english in ("took the digest", "answer.", "signed last", "opentimestamps"):
+        assert english not in chinese, english
+
+
+def test_large_numbers_have_their_thousands_apart(own: Services) -> None:
+    studio = owner("studio")
+    claimed_slice(studio)
+    Crawl.objects.update(pages=20_000)
+    client = person(staff=True)
+    for language in ("en", "zh-CN"):
+        page = client.get("/operator/", headers={"Accept-Language": language}).content.decode()
+        assert ">20,000</td>" in page

@@ -1,0 +1,111 @@
+"""Whatever is brought to a door of the site or the API: an answer that says so, and never a failure of ours."""
+
+import io
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from django.conf import settings
+from django.db import transaction
+from django.test import Client, override_settings
+
+from desk.api.api import api
+from tests.assets.broken_files import broken_bodies, broken_files
+from tests.assets.programs import program, scene_of_programs
+from tests.desk.web.common.test_access import Scene, scene
+
+__all__ = ["scene", "scene_of_programs"]
+BROKEN, BODIES = broken_files(), broken_bodies()
+
+
+@pytest.fixture(autouse=True)
+def as_often_as_wished() -> Iterator[None]:
+    """A program that asks too often would be refused before anything is read."""
+    often = replace(settings.CONFIG, api_requests_a_minute=1_000_000, identifications_a_minute=1_000_000)
+    with override_settings(CONFIG=often):
+        yield
+
+
+def doors_of_files(scene: Scene) -> Iterator[tuple[str, Client, str, str]]:
+    """Every field of a form that takes a file: what it is called, who may use it, its address and its name."""
+    of_site = scene.addresses()
+    for name, field in (
+        ("add-works", "table"), ("add-works", "files"), ("upload-files", "files"), ("attach", "file"),
+        ("import-licences", "file"),
+    ):  # fmt: skip
+        yield f"{name} {field}", scene.alice, of_site[name], field
+    client = program(scene.studio, "alice").client
+    for path, operations in api.get_openapi_schema()["paths"].items():
+        for operation in operations.values():
+            form = operation.get("requestBody", {}).get("content", {}).get("multipart/form-data")
+            for field, schema in form["schema"]["properties"].items() if form else ():
+                if "binary" in str(schema):
+                    address = path.replace("{owner}", "studio").replace("{number}", "1")
+                    yield f"{operation['operationId']} {field}", client, address, field
+
+
+def test_no_file_makes_a_door_fail(scene_of_programs: Scene) -> None:
+    assert len(BROKEN) >= 50
+    doors = list(doors_of_files(scene_of_programs))
+    assert len(doors) >= 9
+    failed = []
+    for door, client, address, field in doors:
+        client.raise_request_exception = False
+        for what, data in BROKEN.items():
+            file = io.BytesIO(data)
+            file.name = "a.xlsx"
+            other = {"title": "A"} if door.startswith("add_work ") else {}
+            with transaction.atomic():
+                answer = client.post(address, {field: file, **other})
+                transaction.set_rollback(True)
+            if not 200 <= answer.status_code < 429:
+                failed.append((door, what, answer.status_code))
+    assert failed == []
+
+
+def test_no_body_makes_an_operation_of_the_api_fail(scene_of_programs: Scene) -> None:
+    client = program(scene_of_programs.studio, "alice").client
+    client.raise_request_exception = False
+    operations = [
+        (method, path.replace("{owner}", "studio").replace("{service}", "tineye"))
+        for path, known in api.get_openapi_schema()["paths"].items()
+        for method, operation in known.items()
+        if "requestBody" in operation
+    ]
+    assert len(operations) > 30
+    failed = []
+    for method, path in operations:
+        address = path
+        while "{" in address:
+            start, _, rest = address.partition("{")
+            address = f"{start}1{rest.partition('}')[2]}"
+        for number, (what, (kind, body)) in enumerate(BODIES.items()):
+            if (number + len(address)) % (2 if kind == "application/json" else 4):
+                continue  # each door meets a part of them, each of them a part of the doors
+            with transaction.atomic():
+                answer = client.generic(method.upper(), address, body, content_type=kind)
+                transaction.set_rollback(True)
+            if not 200 <= answer.status_code < 429:
+                failed.append((method, path, what, answer.status_code))
+            assert "X-Evil" not in answer.headers
+    assert failed == []
+
+
+def test_no_body_makes_a_page_of_the_site_fail(scene: Scene) -> None:
+    assert len(BODIES) >= 35
+    addresses = list(scene.addresses().values())
+    addresses += [f"/d/{scene.link.token}", f"/d/{scene.link.token}/a.zip", "/sign-in/", "/sign-up/", "/language"]
+    addresses += ["/account/password/reset/", "/account/2fa/totp/activate/", "/account/2fa/webauthn/login/", "/owners/"]
+    assert len(addresses) > 70
+    scene.alice.raise_request_exception = False
+    failed = []
+    for place, address in enumerate(addresses):
+        for number, (what, (kind, body)) in enumerate(BODIES.items()):
+            if (number + place) % 4:
+                continue  # each door meets a quarter of them, each of them a quarter of the doors
+            with transaction.atomic():
+                answer = scene.alice.generic("POST", address, body, content_type=kind)
+                transaction.set_rollback(True)
+            if answer.status_code >= 500:
+                failed.append((address, what, answer.status_code))
+    assert failed == []

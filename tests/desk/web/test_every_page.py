@@ -1,0 +1,85 @@
+"""Every page there is, in a real browser: on a phone by night in Chinese, and at a desk by day in English."""
+
+import re
+
+import pytest
+from django.test import Client
+from django.urls import NoReverseMatch, reverse
+
+from registry.models import User
+from tests.assets.site_browser import DESKTOP, PHONE, TABLET, Site
+from tests.desk.web.common.test_access import Scene, patterns
+
+LOOKS = [(PHONE, "dark", "zh-CN"), (DESKTOP, "light", "en")]
+LEFT_IN_ENGLISH = """() => {
+  const left = [], walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+    const within = node.parentElement
+    const quoted = within.closest('code, kbd, pre:not([lang]), textarea')
+    if (quoted || !within.closest('[lang]').lang.startsWith('zh')) continue
+    if (/[a-z]{2,}( [a-z]{2,}){2,}/i.test(node.data)) left.push(node.data.trim().slice(0, 120))
+  }
+  return left
+}"""
+"""What people read in English sentences where the page says that it speaks Chinese."""
+NO_VALUE = re.compile(r"(^|[:：·] ?)(None|nan|NaN|undefined)( ?·|$)|\[object |\{\{|%\(", re.MULTILINE)
+"""What stands where a value should."""
+
+
+@pytest.mark.parametrize(("size", "scheme", "language"), LOOKS)
+def test_every_page_can_be_used_and_read(site: Site, size: tuple[int, int], scheme: str, language: str) -> None:
+    scene = Scene(site.inline)
+    alice = site.signed_in(scene.ann, size=size, scheme=scheme, language=language)
+    wrong = []
+    for address in pages(scene.alice, [*general(), *scene.addresses().values()]):
+        page = alice.open(address)
+        alice.check()
+        for narrower in (TABLET, PHONE) if size == DESKTOP else ():
+            alice.resize(narrower)
+            alice.fits()
+        alice.resize(size)
+        wrong += [(address, found.group()) for found in NO_VALUE.finditer(page.inner_text("body"))]
+        if language == "zh-CN":
+            wrong += [(address, words) for words in page.evaluate(LEFT_IN_ENGLISH)]
+    assert not wrong, "\n".join(map(str, wrong))
+
+
+@pytest.mark.parametrize(("size", "scheme", "language"), LOOKS)
+def test_what_nobody_and_a_stranger_see_can_be_used_and_read(
+    site: Site, size: tuple[int, int], scheme: str, language: str
+) -> None:
+    scene = Scene(site.inline)
+    nobody = site.nobody(size=size, scheme=scheme, language=language)
+    seen = pages(Client(), general())
+    for address in [*seen, reverse("link", args=["no-such-link"])]:
+        nobody.page.goto(nobody.base + address)
+        nobody.errors.clear()  # a link that isn't there has status 404
+        nobody.check()
+    person = User.objects.get(username="charlie@example.org")
+    charlie = site.signed_in(person, size=size, scheme=scheme, language=language)
+    charlie.page.goto(charlie.base + scene.addresses()["case"])  # test_access.py asks for every address
+    assert charlie.errors.pop().startswith("Failed to load resource: the server responded with a status of 404")
+    assert "studio" not in charlie.page.content().lower()
+    charlie.check()
+
+
+def pages(client: Client, addresses: list[str]) -> list[str]:
+    """Those of the addresses at which somebody sees a whole page."""
+    found = []
+    for address in addresses:
+        answer = client.get(address)
+        if answer.status_code == 200 and b"<!doctype html>" in b"".join(answer).lower():
+            found.append(address)
+    assert len(found) >= 3
+    return found
+
+
+def general() -> list[str]:
+    """The addresses that belong to no owner."""
+    found = []
+    for pattern in patterns():
+        try:
+            found.append(reverse(pattern.name or ""))
+        except NoReverseMatch:
+            continue
+    return found

@@ -1,0 +1,213 @@
+"""How heavy pages are: with hundreds of works and cases none asks the database often, and none is large."""
+
+import gzip
+import logging
+import re
+from datetime import timedelta
+from secrets import token_bytes
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from exhibit.clock import now
+from exhibit.digests import Digest
+from registry.models import (
+    Bundle,
+    Case,
+    CaseEvent,
+    CaseSighting,
+    Crawl,
+    Licence,
+    LogSubmission,
+    Match,
+    Notice,
+    Package,
+    Picture,
+    Refusal,
+    Report,
+    Sighting,
+    Watch,
+    Work,
+    WorkPicture,
+)
+from tests.assets.site_browser import use_house
+from tests.desk.web.common.test_access import POSTED, Scene
+from tests.desk.web.middleware.test_assets import GZIP, styled
+from workers.evidence.links import make_link
+from workers.tasks.sync_runner import SyncRunner
+
+MAX_QUERIES = 30
+MAX_BYTES = 100_000
+"""Of the page itself before it is compressed; and of what a first visit brings, with its style and scripts, as it is
+sent. Pictures aren't counted."""
+
+MANY = 300
+log = logging.getLogger(__name__)  # `--log-cli-level INFO` shows every page
+
+
+def random_digests(count: int) -> list[Digest]:
+    return [Digest(token_bytes(32)) for _ in range(count)]
+
+
+def _works(scene: Scene) -> list[Work]:
+    pictures = Picture.objects.bulk_create(
+        Picture(digest=one, size=100_000, format="JPEG", width=1200, height=800, first_seen=now(), state="done")
+        for one in random_digests(MANY)
+    )
+    works = Work.objects.bulk_create(
+        Work(owner=scene.studio, number=number, title=f"A work with a longer title {number}", registered_at=now())
+        for number in range(2, MANY + 2)
+    )
+    WorkPicture.objects.bulk_create(
+        WorkPicture(work=work, picture=picture, state="done") for work, picture in zip(works, pictures, strict=True)
+    )
+    return works
+
+
+def _sightings(scene: Scene, count: int) -> list[Sighting]:
+    like = Sighting.objects.get()
+    rows = []
+    for number in range(count):
+        address = f"http://shop-{number % 20}.example/catalogue/page-{number}"
+        rows.append(
+            Sighting(
+                crawl=like.crawl,
+                slice=like.slice,
+                picture=like.picture,
+                page_key=token_bytes(16),
+                image_key=token_bytes(16),
+                page_url=address,
+                image_url=f"{address}/image.jpg",
+                host=f"shop-{number % 20}.example",
+                party=f"shop-{number % 20}.example",
+                context="Words beside the picture " * 5,
+                page_title=f"Page {number} of the catalogue",
+                first_seen=now() - timedelta(days=number % 30),
+                last_seen=now(),
+            )
+        )
+    return Sighting.objects.bulk_create(rows)
+
+
+def _cases(scene: Scene, works: list[Work]) -> list[Case]:
+    like = Match.objects.exclude(transform=None).get()
+    cases = Case.objects.bulk_create(
+        Case(
+            owner=scene.studio,
+            number=number,
+            work=work,
+            party=f"shop-{number % 20}.example",
+            decision="confirmed" if number % 2 else "open",
+            waits=not number % 2,
+            likelihood=0.9,
+            places=1,
+            opened_at=now(),
+        )
+        for number, work in enumerate(works, start=2)
+    )
+    fields = {one.attname: getattr(like, one.attname) for one in Match._meta.concrete_fields if one.name != "id"}
+    owned_pictures = dict(WorkPicture.objects.values_list("work", "picture"))
+    matches = Match.objects.bulk_create(
+        Match(**fields | {"registered_id": owned_pictures[case.work_id]}) for case in cases
+    )
+    sightings = _sightings(scene, len(cases) + 60)
+    rows = [CaseSighting(case=c, match=m, sighting=s) for c, m, s in zip(cases, matches, sightings, strict=False)]
+    rows += [CaseSighting(case=scene.case, match=like, sighting=one) for one in sightings[len(cases) :]]
+    CaseSighting.objects.bulk_create(rows)
+    CaseEvent.objects.bulk_create(
+        CaseEvent(case=scene.case, at=now(), kind="captured", sentence="Visited again, still online.")
+        for _ in range(60)
+    )
+    return cases
+
+
+def _evidence(scene: Scene, cases: list[Case]) -> None:
+    scene.case.decision = "confirmed"
+    scene.case.save(update_fields=["decision"])
+    confirmed = [case for case in cases if case.decision == "confirmed"]
+    bundles = Bundle.objects.bulk_create(
+        Bundle(case=case, number=1, seal_digest=seal, sealed_at=now(), state="done")
+        for case, seal in zip(confirmed, random_digests(len(confirmed)), strict=True)
+    )
+    for number in range(2, 60):
+        Package.objects.create(owner=scene.studio, number=number, recipient="court", asked_by="Ann", state="done")
+    for package in Package.objects.order_by("number"):
+        package.bundles.set(bundles[: 100 if package.number == 1 else 5])
+    file = {"name": "report.pdf", "digest": "00", "size": 1_000_000, "media_type": "application/pdf"}
+    for number in range(2, 60):
+        asked = {"title": f"Report {number}", "preparer": "Ann"}
+        Report.objects.create(owner=scene.studio, number=number, parameters=asked, files=[file] * 5, state="done")
+        make_link(scene.studio, Package.objects.get(number=1), days=3, by="Ann")
+
+
+def _lists(scene: Scene) -> None:
+    watch = Watch.objects.get(number=1)
+    sources = [{"kind": "site", "url": "http://a-long-address.example/catalogue/"}] * 3
+    watches = Watch.objects.bulk_create(
+        Watch(owner=scene.studio, number=number, name=f"Watch {number}", sources=sources) for number in range(2, 80)
+    )
+    Crawl.objects.bulk_create(
+        Crawl(watch=one, number=number, started_at=now(), finished_at=now(), state="done", reason="finished")
+        for one in [watch, *watches]
+        for number in range(2, 62 if one == watch else 4)
+    )
+    crawl = Crawl.objects.get(watch=watch, number=1)
+    Refusal.objects.bulk_create(
+        Refusal(
+            crawl=crawl, key=token_bytes(16), url=f"http://shop.example/{n}", reason=f"http-{400 + n % 9}", at=now()
+        )
+        for n in range(MANY)
+    )
+    Licence.objects.bulk_create(
+        Licence(owner=scene.studio, number=number, licensee=f"Licensee {number}", domain=f"l-{number}.example")
+        for number in range(2, MANY)
+    )
+    about = {"kind": "dmca", "language": "en", "party": "shop.example", "created_by": "Ann"}
+    Notice.objects.bulk_create(
+        Notice(owner=scene.studio, number=number, created_at=now(), **about) for number in range(2, 80)
+    )
+
+
+@pytest.fixture
+def busy(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> tuple[Scene, dict[str, str]]:
+    """The scene of the access tests, whose owner has been at it for years, and its addresses."""
+    use_house(monkeypatch, inline.services)
+    scene = Scene(inline)
+    addresses = {name: address for name, address in scene.addresses().items() if name not in POSTED}
+    _evidence(scene, _cases(scene, _works(scene)))
+    _lists(scene)
+    assert LogSubmission.objects.exists()
+    return scene, addresses
+
+
+def test_no_page_is_heavy_however_much_an_owner_has(busy: tuple[Scene, dict[str, str]]) -> None:
+    heavy, seen = [], 0
+    alice = busy[0].alice
+    for name, address in sorted(busy[1].items()):
+        alice.get(address).getvalue()  # what a first look notes down doesn't count
+        with CaptureQueriesContext(connection) as asked:
+            answer = alice.get(address, headers=GZIP)
+        queries = [one["sql"] for one in asked.captured_queries]  # the next request forgets them
+        if answer.status_code != 200 or not answer.headers["Content-Type"].startswith("text/html"):
+            if answer.streaming:
+                answer.getvalue()
+            continue
+        seen += 1
+        page = gzip.decompress(answer.content) if "Content-Encoding" in answer.headers else answer.content
+        sent = len(answer.content) + sum(len(alice.get(one, headers=GZIP).content) for one in styled(page.decode()))
+        log.info("%-20s %3d queries %7d bytes, %7d sent", name, len(queries), len(page), sent)
+        assert queries, name
+        if len(queries) > MAX_QUERIES or len(page) > MAX_BYTES or sent > MAX_BYTES:
+            often = _most_frequent(queries)
+            told = f"{len(queries)} queries, {len(page):,} bytes, {sent:,} sent; asked most often: {often}"
+            heavy.append(f"{name}: {told}")
+    assert seen > 20
+    assert not heavy, "\n".join(heavy)
+
+
+def _most_frequent(queries: list[str]) -> str:
+    """The query that was asked most often, apart from its values."""
+    shapes = [re.sub(r"\d+|'[^']*'|'\\x[0-9a-f]+'", "?", one) for one in queries]
+    shape = max(set(shapes), key=shapes.count)
+    return f"{shapes.count(shape)} × {shape[:200]}"

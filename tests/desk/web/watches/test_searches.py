@@ -1,0 +1,127 @@
+"""Image searches on the site: keys that are kept and never shown, and watches that ask with them."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from django.test import Client
+
+from exhibit.clock import now
+from registry.crawls import watching
+from registry.models import Inquiry, Owner, Role, SearchKey, User, Watch
+from tests.assets.rows import owner
+from tests.assets.searches import KEY, put_market
+from tests.assets.site import Site
+from tests.assets.site_browser import use_house
+from tests.assets.source import flat
+from tests.desk.web.watches.test_watch_pages import fields
+from workers.crawls.search_keys import key_of
+from workers.services.wiring import Services
+from workers.tasks.sync_runner import SyncRunner
+
+PAGE = "/o/studio/watches/searches/"
+
+
+@pytest.fixture
+def services(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
+    made = Services(replace(inline.services.config, allowed_networks=("127.0.0.0/8",)))
+    use_house(monkeypatch, made)
+    with Site() as site:
+        put_market(made.config.data_dir, site)
+        yield made
+
+
+def member(of: Owner, role: Role, name: str) -> Client:
+    client, user = Client(), User.objects.create_user(username=name, email=name, password="not used")
+    of.memberships.create(user=user, role=role)
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def studio(services: Services) -> Owner:
+    return owner("studio")
+
+
+@pytest.fixture
+def ann(studio: Owner) -> Client:
+    return member(studio, Role.OWNER, "ann@example.org")
+
+
+def test_a_key_is_kept_said_to_be_there_and_never_shown(ann: Client, studio: Owner, services: Services) -> None:
+    page = ann.get(PAGE).content.decode()
+    assert "TinEye" in page
+    assert "No key yet." in page
+    answer = ann.post(f"{PAGE}tineye/key", {"key": f" {KEY} "}, follow=True)
+    assert KEY not in answer.content.decode()
+    assert "A key is kept" in answer.content.decode()
+    assert key_of(services, studio, "tineye") == KEY
+    ann.post(f"{PAGE}tineye/key", {"key": "another"})
+    assert key_of(services, studio, "tineye") == "another"
+    ann.post(f"{PAGE}tineye/drop")
+    assert not SearchKey.objects.exists()
+
+
+@pytest.mark.parametrize("key", ["", "two\nlines", "钥匙", "x" * 5_000])
+def test_what_cant_be_a_key_is_told_and_not_repeated(ann: Client, key: str) -> None:
+    page = ann.post(f"{PAGE}tineye/key", {"key": key}, follow=True).content.decode()
+    assert "be a key" in page
+    assert not key or key not in page
+    assert not SearchKey.objects.exists()
+
+
+def test_an_unknown_search_is_not_there(ann: Client) -> None:
+    assert ann.post(f"{PAGE}nothing/key", {"key": KEY}).status_code == 404
+    assert ann.get(f"{PAGE}nothing/watch").status_code == 404
+
+
+def test_a_watch_of_pictures_is_made_with_as_many_searches_as_wished(ann: Client, studio: Owner) -> None:
+    ann.post(f"{PAGE}tineye/key", {"key": KEY})
+    given = fields(ann.get(f"{PAGE}tineye/watch").content.decode())
+    assert (given["name"], given["searches"]) == ("TinEye", "50")
+    ann.post(f"{PAGE}tineye/watch", given | {"searches": "7", "now": "yes"})
+    watch = Watch.objects.get()
+    assert (watch.private, watch.budget["searches"], watch.crawls.count()) == (True, 7, 1)
+    page = ann.get("/o/studio/watches/1/").content.decode()
+    assert "At most 7 searches" in page
+    assert "visible to you alone" in page
+    assert 'name="searches"' in ann.get("/o/studio/watches/1/edit").content.decode()
+
+
+def test_a_watch_of_words_keeps_each_line_once(ann: Client) -> None:
+    given = fields(ann.get(f"{PAGE}market/watch").content.decode())
+    assert ann.post(f"{PAGE}market/watch", given | {"words": " "}).status_code == 422
+    ann.post(f"{PAGE}market/watch", given | {"words": "wave\n\n fuji \nwave"})
+    assert Watch.objects.get().sources == [{"kind": "search", "url": "market", "words": ["wave", "fuji"]}]
+    for address in ("/o/studio/watches/", "/o/studio/watches/1/"):
+        assert '<span class="url">The market</span>' in ann.get(address).content.decode()
+    edit = "/o/studio/watches/1/edit"
+    page = ann.get(edit).content.decode()
+    assert "wave\nfuji" in page
+    ann.post(edit, fields(page) | {"words": "fuji\nhokusai\n", "searches": "5"})
+    watch = Watch.objects.get()
+    assert (watch.sources[0]["words"], watch.budget["searches"]) == (["fuji", "hokusai"], 5)
+    assert ann.post(edit, fields(page) | {"words": " "}).status_code == 422
+
+
+def test_the_run_says_what_the_search_said(ann: Client, studio: Owner) -> None:
+    source = [("search", "tineye")]
+    watch = watching.add_watch(studio, "t", source, every=watching.MAX_INTERVAL, budget={}, politeness={})
+    watching.start_now(watch)
+    address = "/o/studio/watches/1/crawls/1/progress"
+    Inquiry.objects.update(asked=3, found=12, not_before=now(), error="TinEye asks to be asked later.")
+    page = flat(ann.get(address).content.decode())
+    assert "TinEye · 3 answers · 12 addresses of pictures" in page
+    assert "asked again by itself" in page
+    Inquiry.objects.update(state="done", outcome="quota")
+    assert "are used up" in ann.get(address).content.decode()
+
+
+def test_only_owners_keep_keys_and_viewers_make_no_watch(studio: Owner, services: Services) -> None:
+    reviewer, viewer = member(studio, Role.REVIEWER, "bea@example.org"), member(studio, Role.VIEWER, "cem@example.org")
+    for one in (reviewer, viewer):
+        assert one.post(f"{PAGE}tineye/key", {"key": KEY}).status_code == 403
+        assert one.post(f"{PAGE}tineye/drop").status_code == 403
+        assert 'name="key"' not in one.get(PAGE).content.decode()
+    assert reviewer.get(f"{PAGE}tineye/watch").status_code == 200
+    assert viewer.get(f"{PAGE}tineye/watch").status_code == 403

@@ -1,0 +1,192 @@
+"""Bringing works on the site: many files in portions, with and without a script, and what came of each."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.urls import reverse
+from playwright.sync_api import expect
+
+from desk.web.middleware.limits import MAX_REQUEST
+from registry.models import Membership, Owner, Role, Upload, User, Work
+from tests.assets.rows import owner, photograph
+from tests.assets.site_browser import PHONE, Site, chromium, site, use_house
+from workers.tasks.sync_runner import SyncRunner
+
+__all__ = ["chromium", "site"]
+
+
+@pytest.fixture
+def studio(db: None) -> Owner:
+    return owner("studio")
+
+
+@pytest.fixture
+def ann(inline: SyncRunner, studio: Owner, monkeypatch: pytest.MonkeyPatch) -> Client:
+    use_house(monkeypatch, inline.services)
+    user = User.objects.create_user("ann@example.org", "ann@example.org", "not used")
+    Membership.objects.create(user=user, owner=studio, role=Role.REVIEWER)
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def file(name: str, data: bytes) -> SimpleUploadedFile:
+    return SimpleUploadedFile(name, data)
+
+
+def at(name: str, *args: object) -> str:
+    return reverse(name, args=["studio", *args])
+
+
+def test_a_form_without_a_script_brings_files_and_their_table(ann: Client, inline: SyncRunner) -> None:
+    table = "file,title\na.jpg,Two parrots\nb.jpg,Nobody sent it\n".encode("utf-16")
+    given = {"files": [file("a.jpg", photograph(1)), file("c.txt", b"no picture")], "table": file("works.csv", table)}
+    answer = ann.post(at("add-works"), {**given, "author": "Ann Lee", "reads_metadata": "1"})
+    assert answer.headers["Location"] == at("upload", 1)
+    inline.run_until_idle()
+    page = ann.get(at("upload", 1)).content.decode()
+    assert "All files are worked off." in page
+    assert "haven&#x27;t arrived" not in page
+    assert "c.txt" in page
+    assert "isn&#x27;t a picture" in page
+    assert '<li class="url">b.jpg</li>' in page
+    work = Work.objects.get()
+    assert (work.title, work.author) == ("Two parrots", "Ann Lee")
+    results = ann.get(at("upload-results", 1)).getvalue().decode("utf-8-sig")
+    registered, refused, missing = csv.reader(results.splitlines()[1:])
+    assert registered == ["a.jpg", "registered", "1", "", ""]
+    assert refused[:2] == ["c.txt", "not registered"]
+    assert refused[4].startswith("Export it as JPEG")
+    assert missing[:4] == ["b.jpg", "stands in the table only", "", "No such file came."]
+
+
+def test_a_line_that_was_taken_for_files_of_several_folders_is_named(ann: Client, inline: SyncRunner) -> None:
+    script = {"Accept": "application/json"}
+    to = ann.post(at("add-works"), {"table": file("works.csv", b"file,title\na.jpg,Harbour\n")}, headers=script).json()
+    given = {"files": [file("x", photograph(1)), file("x", photograph(2))], "names": '["one/a.jpg", "two/a.jpg"]'}
+    ann.post(to["files"], given, headers=script)
+    inline.run_until_idle()
+    page = ann.get(at("upload", 1)).content.decode()
+    assert "One line for several files" in page
+    assert '<li class="url">a.jpg (2)</li>' in page
+
+
+def test_a_table_that_cannot_be_used_is_explained_and_begins_nothing(ann: Client) -> None:
+    given = {"files": file("a.jpg", photograph(1)), "table": file("works.csv", b"file,titel\n")}
+    page = ann.post(at("add-works"), given, follow=True).content.decode()
+    assert "has a column “titel” that isn&#x27;t known" in page
+    assert not Upload.objects.exists()
+
+
+def test_a_script_sends_portions_and_learns_what_is_here(ann: Client, inline: SyncRunner) -> None:
+    script = {"Accept": "application/json"}
+    to = ann.post(at("add-works"), {"announced": "3"}, headers=script).json()
+    names = json.dumps(["shoot/a.jpg", "shoot/b.jpg"])
+    given = {"files": [file("x", photograph(1)), file("x", photograph(2))], "names": names}
+    assert ann.post(to["files"], given, headers=script).status_code == 200
+    ann.post(to["files"], {"left_out": json.dumps([["huge.tif", 10**9]])}, headers=script)
+    ann.post(to["files"], {"names": "[" * 9000, "left_out": "nonsense"}, headers=script)
+    ann.post(to["close"], headers=script)
+    here = ann.get(to["received"]).json()["files"]
+    assert sorted(here) == [["shoot/a.jpg", len(photograph(1))], ["shoot/b.jpg", len(photograph(2))]]
+    inline.run_until_idle()
+    part = ann.get(at("upload-progress", 1), headers={"HX-Request": "true"})
+    assert part.headers["HX-Refresh"] == "true"
+    assert "every 2s" not in part.content.decode()
+    assert set(Work.objects.values_list("source_name", flat=True)) == {"shoot/a.jpg", "shoot/b.jpg"}
+
+
+def test_a_request_that_is_too_large_is_refused_before_it_is_read(ann: Client) -> None:
+    answer = ann.post(at("add-works"), CONTENT_LENGTH=str(MAX_REQUEST + 1))
+    assert answer.status_code == 413
+    assert "Send it in parts." in answer.content.decode()
+
+
+def test_names_are_shown_as_they_are_and_computed_by_no_spreadsheet(ann: Client, inline: SyncRunner) -> None:
+    names = json.dumps(["=HYPERLINK(1)", "<b>x</b>\0.jpg"])
+    given = {"files": [file("x", b"a"), file("x", b"b")], "names": names}
+    ann.post(at("add-works"), given)
+    inline.run_until_idle()
+    page = ann.get(at("upload", 1)).content.decode()
+    assert "&lt;b&gt;x&lt;/b&gt;.jpg" in page
+    assert "\r\n'=HYPERLINK(1)," in ann.get(at("upload-results", 1)).getvalue().decode()
+
+
+def test_what_a_browser_cannot_send_stops_nothing_and_is_sent_by_pressing_again(
+    site: Site, studio: Owner, tmp_path: Path
+) -> None:
+    for number in range(3):
+        (tmp_path / f"{number}.jpg").write_bytes(photograph(number))
+    ann = site.member(studio)
+    page = ann.open(at("add-works"))
+    page.get_by_label("Pictures", exact=True).set_input_files(sorted(tmp_path.glob("*.jpg")))
+    (tmp_path / "1.jpg").unlink()  # moved away before it was sent
+    refused = {"sentence": "There is no room left on the disk."}
+    page.route("**/files", lambda route: route.fulfill(status=507, json=refused))
+    page.get_by_role("button", name="Upload").click()
+    expect(page.get_by_role("status")).to_contain_text("There is no room left on the disk.")
+    assert page.url.endswith(at("upload", 1))  # loading it again finds what has begun
+    assert ["status of 507" in one for one in ann.errors] == [True]
+    ann.errors.clear()
+    page.unroute("**/files")
+    page.get_by_role("button", name="Upload").click()
+    expect(page.get_by_text("1 file hasn't arrived.")).to_be_visible()
+    assert Upload.objects.count() == 1
+    site.inline.run_until_idle()
+    assert Work.objects.count() == 2
+
+
+def test_a_folder_that_is_dropped_is_read_with_its_table(site: Site, studio: Owner, tmp_path: Path) -> None:
+    (tmp_path / "shoot" / "day 1").mkdir(parents=True)
+    for number in range(130):  # a browser gives a folder in pieces of a hundred
+        (tmp_path / "shoot" / "day 1" / f"{number}.jpg").write_bytes(b"%d" % number)
+    (tmp_path / "shoot" / "works.csv").write_text("file,title\n7.jpg,Seven\n")
+    ann = site.member(studio)
+    page = ann.open(at("add-works"))
+    box = page.locator("[data-drop]").bounding_box()
+    assert box is not None
+    where = {"x": box["x"] + 20, "y": box["y"] + 20}
+    data = {"items": [], "files": [str(tmp_path / "shoot")], "dragOperationsMask": 1}
+    devtools = page.context.new_cdp_session(page)
+    for kind in ("dragEnter", "dragOver", "drop"):
+        devtools.send("Input.dispatchDragEvent", {"type": kind, **where, "data": data})
+    expect(page.get_by_role("status")).to_contain_text("Chosen: 130 pictures. Table: works.csv.")
+    page.get_by_role("button", name="Upload").click()
+    expect(page.get_by_text("130 files are still to be registered")).to_be_visible(timeout=60_000)
+    upload = Upload.objects.get()
+    assert (upload.files.count(), upload.table_name) == (130, "works.csv")
+    assert upload.files.get(line__file="7.jpg").name == "shoot/day 1/7.jpg"
+
+
+def test_a_folder_is_sent_and_goes_on_after_an_interruption(site: Site, studio: Owner, tmp_path: Path) -> None:
+    folder = tmp_path / "shoot"
+    folder.mkdir()
+    for number in range(5):
+        (folder / f"{number}.jpg").write_bytes(photograph(number))
+    (folder / "cut.jpg").write_bytes(photograph(9)[:1500])
+    (folder / "notes.txt").write_text("left out")
+    ann = site.member(studio, size=PHONE)
+    page = ann.open(at("add-works"))
+    ann.check()
+    page.get_by_label("or a folder").set_input_files(folder)
+    expect(page.get_by_role("status")).to_contain_text("Chosen: 6 pictures.")
+    page.get_by_role("button", name="Upload").click()
+    page.wait_for_url("**" + at("upload", 1))
+    expect(page.get_by_text("6 files are still to be registered")).to_be_visible()
+    ann.check()
+    (folder / "5.jpg").write_bytes(photograph(5))
+    page.get_by_label("or a folder").set_input_files(folder)
+    with page.expect_request(lambda one: one.url.endswith("/files")) as sent:
+        page.get_by_role("button", name="Send").click()
+    size = int(sent.value.header_value("content-length") or 0)
+    assert len(photograph(5)) < size < 2 * len(photograph(5))  # what is here isn't sent twice
+    page.wait_for_url("**" + at("upload", 1))
+    site.inline.run_until_idle()
+    expect(page.get_by_text("All files are worked off.")).to_be_visible()
+    expect(page.get_by_role("cell", name="shoot/cut.jpg")).to_be_visible()
+    ann.check()
+    assert Work.objects.count() == 6

@@ -1,0 +1,140 @@
+"""Calendars that are silent, that talk too much, or that lie: none of them ruins what another one gave."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from opentimestamps.core.notary import BitcoinBlockHeaderAttestation, PendingAttestation
+from opentimestamps.core.op import OpAppend
+from opentimestamps.core.timestamp import Timestamp
+
+from evidence.anchors import fetch
+from evidence.anchors.opentimestamps import anchor as opentimestamps
+from evidence.anchors.opentimestamps import proofs
+from evidence.anchors.opentimestamps.anchor import OpenTimestampsAnchor
+from evidence.development.chain import Chain, running_chain
+from evidence.development.server import Answer, LoopbackServer, Question
+from exhibit.errors import ServiceMissingError
+from exhibit.ports import ReceiptState
+from tests.evidence.anchors.opentimestamps.test_anchor import DIGEST, SESSION, anchor_to
+
+
+@pytest.fixture
+def chain(tmp_path: Path) -> Iterator[Chain]:
+    with running_chain(tmp_path / "chain") as running:
+        yield running
+
+
+@contextmanager
+def calendar(answer: Callable[[bytes], Timestamp], asked: list[str] | None = None) -> Iterator[str]:
+    """A calendar that answers each commitment as it is told to; gives its address."""
+
+    def serve(question: Question) -> Answer:
+        if asked is not None:
+            asked.append(question.path)
+        posted = question.method == "POST"
+        return Answer(proofs.write_stamp(answer(question.body if posted else bytes.fromhex(question.path[11:]))))
+
+    server = LoopbackServer()
+    with server.running(serve):
+        yield server.url
+
+
+def attested(message: bytes, height: int) -> Timestamp:
+    stamp = Timestamp(message)
+    stamp.attestations.add(BitcoinBlockHeaderAttestation(height))
+    return stamp
+
+
+def deep(message: bytes) -> Timestamp:
+    stamp = tip = Timestamp(message)
+    for _ in range(254):
+        tip = tip.ops.add(OpAppend(b"x"))
+    tip.attestations.add(PendingAttestation("https://a.example"))
+    return stamp
+
+
+def long(message: bytes) -> Timestamp:
+    stamp = Timestamp(message)
+    for number in range(10):
+        tip = stamp.ops.add(OpAppend(bytes([number]) * 1500))
+        tip.attestations.add(PendingAttestation("https://a.example"))
+    return stamp
+
+
+@pytest.mark.parametrize("answer", [deep, long, lambda message: attested(message, 1)])
+def test_what_one_calendar_answers_ruins_nothing_of_another(chain: Chain, answer: Callable[[bytes], Timestamp]) -> None:
+    with calendar(answer) as url:
+        for calendars in ((url, chain.url), (chain.url, url)):
+            anchor = anchor_to(chain, *calendars)
+            receipt = anchor.submit(DIGEST)
+            chain.mine()
+            complete = anchor.upgrade(DIGEST, receipt)
+            assert complete.state is ReceiptState.COMPLETE
+            assert anchor.verify(DIGEST, complete) == complete.time
+
+
+@pytest.mark.parametrize(("answer", "words"), [(deep, "can't be read"), (long, "doesn't answer")])
+def test_an_answer_that_is_too_long_or_makes_the_proof_too_deep_is_left_out(
+    chain: Chain, answer: Callable[[bytes], Timestamp], words: str
+) -> None:
+    with calendar(answer) as url:
+        pending = anchor_to(chain, url, chain.url).submit(DIGEST)
+        assert proofs.leads_of(pending.proof).others == (chain.url,)
+        with pytest.raises(ServiceMissingError, match=words):
+            anchor_to(chain, url).submit(DIGEST)
+
+
+def test_a_wrong_path_to_the_same_block_hides_no_good_one(chain: Chain) -> None:
+    height = chain.blocks.tip + 1
+    with calendar(lambda message: attested(message, height)) as url:
+        anchor = anchor_to(chain, url, chain.url)
+        receipt = anchor.submit(DIGEST)
+        assert chain.mine() == height
+        complete = anchor.upgrade(DIGEST, receipt)
+    found = [at for at, _ in proofs.block_attestations(proofs.read_proof(complete.proof))]
+    assert found == [height, height]
+    assert anchor.verify(DIGEST, complete) == complete.time
+
+
+def test_a_silent_calendar_is_not_waited_for_again_at_once(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    real = fetch.ask
+
+    def watched(session: object, url: str, *given: object, **named: object) -> tuple[int, bytes]:
+        asked.append(url)
+        return real(session, url, *given, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(opentimestamps, "ask", watched)
+    gone = LoopbackServer()
+    gone.close()
+    anchor = anchor_to(chain, gone.url, chain.url)
+    for _ in range(3):
+        anchor.submit(DIGEST)
+    assert sum(url.startswith(gone.url) for url in asked) == 1
+    monkeypatch.setattr(opentimestamps, "SILENT_FOR", 0.0)
+    anchor = anchor_to(chain, gone.url, chain.url)
+    for _ in range(2):
+        anchor.submit(DIGEST)
+    assert sum(url.startswith(gone.url) for url in asked) == 3
+
+
+def test_a_part_whose_block_is_known_is_not_asked_for_again(chain: Chain) -> None:
+    asked: list[str] = []
+
+    def watch(question: Question) -> Answer:
+        asked.append(question.method)
+        return chain.answer(question)
+
+    server = LoopbackServer()
+    with server.running(watch):
+        chain.url, own = server.url, chain.url
+        anchor = OpenTimestampsAnchor("local", [server.url], None, development=True, session=SESSION)
+        receipt = anchor.submit(DIGEST)
+        chain.mine()
+        grown = anchor.upgrade(DIGEST, receipt)
+        for _ in range(3):
+            assert anchor.upgrade(DIGEST, grown) is grown
+        chain.url = own
+    assert asked == ["POST", "GET"]

@@ -1,0 +1,89 @@
+"""A kind of witness is one declaration: what it says is all that the product knows of it."""
+
+import re
+import subprocess
+import sys
+from dataclasses import dataclass, fields, replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from evidence.anchors import KINDS
+from evidence.anchors.kind import AnchorKind
+from evidence.verdict.trust import Trust
+from exhibit.config import values
+from exhibit.config.anchors import AnchorConfig
+from exhibit.errors import ConfigError
+from tests import CHECKOUT
+from workers.configuration import load_config
+from workers.services.anchors import BrokenAnchor, anchor_of
+
+PAGE = CHECKOUT / "docs" / "configuration.md"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotaryConfig(AnchorConfig):
+    seal: Path | None = values.setting(None, values.path)
+
+    @property
+    def faults(self) -> dict[str, object]:
+        return {"seal is missing": self.seal is None}
+
+
+@pytest.fixture
+def notary(monkeypatch: pytest.MonkeyPatch) -> AnchorKind:
+    kind = replace(
+        KINDS["rfc3161"],
+        name="notary",
+        config=NotaryConfig,
+        build=lambda given, _session: BrokenAnchor(given, ConfigError("asked")),
+        usual=timedelta(days=1),
+    )
+    monkeypatch.setitem(KINDS, "notary", kind)
+    return kind
+
+
+def configured(folder: Path, more: str) -> tuple[AnchorConfig, ...]:
+    table = f'[[anchors]]\nkind = "notary"\nname = "ann"\nurls = "https://a.example"\n{more}'
+    (folder / "exhibit.toml").write_text(table, encoding="utf-8")
+    return load_config({"EXHIBIT_DATA": str(folder)}).anchors
+
+
+def test_a_kind_that_is_declared_has_its_settings_and_its_adapter(notary: AnchorKind, tmp_path: Path) -> None:
+    [given] = configured(tmp_path, 'seal = "secrets/seal"')
+    assert given.files == {"seal": tmp_path / "secrets" / "seal"}
+    anchor = anchor_of(given, (), "tests")
+    assert (anchor.kind, anchor.name) == ("notary", "ann")
+    with pytest.raises(ConfigError, match="asked"):
+        anchor.examine()
+
+
+@pytest.mark.parametrize(("more", "said"), [("", "ann: seal is missing"), ('roots = "r"', "roots isn't a setting of")])
+def test_the_settings_of_a_declared_kind_are_checked(notary: AnchorKind, tmp_path: Path, more: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        configured(tmp_path, more)
+
+
+def test_the_documented_settings_of_anchors_are_those_of_their_kinds() -> None:
+    section = PAGE.read_text("utf-8").partition("## Anchors")[2].partition("## Secrets")[0]
+    documented = re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
+    assert set(documented) == {one.name for kind in KINDS.values() for one in fields(kind.config)}
+    for name in KINDS:
+        assert f"`{name}`" in section
+
+
+def test_kinds_are_told_apart_by_their_files_and_lead_to_the_trust_list() -> None:
+    assert len({(kind.prefix, kind.suffix) for kind in KINDS.values()}) == len(KINDS)
+    assert {kind.pins for kind in KINDS.values()} <= {one.name for one in fields(Trust)}
+    assert [name for name, kind in KINDS.items() if kind.name != name] == []
+
+
+def test_the_configuration_loads_no_library_of_a_witness() -> None:
+    program = (
+        "import sys, workers.configuration\n"
+        "heavy = {'cryptography', 'requests', 'asn1crypto', 'opentimestamps', 'numpy', 'Cryptodome', 'django'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"

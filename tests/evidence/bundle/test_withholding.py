@@ -1,0 +1,26 @@
+"""The product seals reduced pictures, and writes a copy without originals for the other side."""
+
+from pathlib import Path
+
+from evidence.verdict.result import State
+from evidence.verdict.trust import load_trust
+from evidence.verify.verifier import verify
+from tests.assets.sealed import sealed_bundle
+from tests.assets.tampering import files_of
+from workers.evidence.bundles import assemble_without_originals
+from workers.tasks.sync_runner import SyncRunner
+
+
+def test_a_copy_for_the_other_side_lacks_the_original_and_still_compares(inline: SyncRunner, tmp_path: Path) -> None:
+    bundle = sealed_bundle(inline)
+    path = tmp_path / "copy.zip"
+    with path.open("wb") as out:
+        assemble_without_originals(inline.services, bundle, "The original is for the court.", out)
+    files = files_of(path)
+    checks = {one.name: one for one in verify(path, load_trust()).checks}
+    [withheld] = [name for name, one in checks.items() if "stands in for it" in one.sentence]
+    assert withheld.removeprefix("file:") not in files
+    assert "data/work/01-reduced.jpg" in files
+    assert b"The original is for the court." in files["proofs/withheld.json"]
+    assert {one.state for name, one in checks.items() if name.startswith("match:")} == {State.PASSED}
+    assert not [name for name, one in checks.items() if one.state is State.FAILED]

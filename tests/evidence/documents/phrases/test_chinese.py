@@ -1,0 +1,161 @@
+"""Chinese papers are Chinese throughout: what the software wrote down in English is said in Chinese, too."""
+
+import ast
+import io
+import re
+from dataclasses import replace
+
+import pypdf
+import pytest
+
+from desk.texts.sentences import VISITS
+from evidence.capture.browser.capturer import METHOD as BROWSER_METHOD
+from evidence.capture.browser.seen import USED, USES
+from evidence.capture.plain import METHOD
+from evidence.capture.visits import WALLS
+from evidence.documents import render_exhibit_sheet
+from evidence.documents.papers.rendering import PAPERS, render_paper
+from evidence.documents.phrases import load_phrases
+from evidence.documents.phrases.spoken import told
+from evidence.documents.typeset.fonts import installed_fonts
+from evidence.facts.case import CaseFacts
+from registry.works.licence_check import Gap, Obstacle
+from tests import CHECKOUT
+from tests.assets.documents_sample import sample_case, sample_pictures, sample_report
+from tests.assets.papers_sample import NETWORK, sample_sealed
+from tests.assets.reports import render_report_pdf
+from tests.evidence.documents.test_calibration import with_probability
+
+CHINESE = load_phrases("zh-Hans")
+pytestmark = pytest.mark.skipif(not installed_fonts().chinese, reason="no Chinese font here")
+REASONS = tuple(
+    f"Licence 3 (某公司): {words}."
+    for words in (
+        *(Obstacle(gap, "1").words for gap in Gap),
+        "it covers the use",
+        "it covers 2 of 3 sightings",
+    )
+)
+SEEN = (
+    "The page is there. The image was served with exactly the bytes that were seen before. "
+    "The rendered page shows it at 2 places."
+)
+NAMES = {
+    "CN", "C2PA", "CA", "CSV", "DNS", "Ed25519", "EVM", "FIPS", "FRE", "GDPR", "GMT", "HTTP", "HTTPS", "IANA",
+    "ID", "PA", "Ed", "JPEG", "JSON", "KB", "PDF", "PIPL", "RFC", "SHA", "TLS", "UTC",
+    "URL", "VERIFY", "WARC", "WEBP", "XLSX", "ZIP",
+    "Asia", "Bitcoin", "Exhibit", "Executed", "Lund", "MD", "OpenTimestamps", "Shanghai", "U", "S", "eIDAS", "md",
+    "on", "at", "HTML", "WebSocket", "Service", "Worker", "proofs",
+}  # fmt: skip
+"""Names, abbreviations and units that stand in Chinese text as they are."""
+
+
+def text_of(pdf: bytes) -> str:
+    return "\n".join(page.extract_text() for page in pypdf.PdfReader(io.BytesIO(pdf)).pages)
+
+
+def chinese(case: CaseFacts) -> CaseFacts:
+    """The sample with all that persons and strangers said in Chinese, so that what is left is the software's."""
+    work = replace(
+        case.work,
+        title="秋山",
+        author="林氏",
+        rights_statement="保留所有权利",
+        first_publication="2024-10-02",
+        registrations=(),
+        attachments=(),
+    )
+    capture = replace(case.sightings[0].captures[0], sentence=SEEN)
+    sighting = replace(case.sightings[0], context="帆布画", captures=(capture,))
+    return replace(
+        case,
+        work=work,
+        owner=replace(case.owner, name="林氏图片社", identity="某市"),
+        sightings=(sighting,),
+        licence_check=replace(case.licence_check, reasons=REASONS),
+        decision=replace(case.decision, by="王某", reason="Licence 3."),
+        calibrations=tuple(
+            replace(one, name="1", data="照片: 4,653 photographs searched for, 200 of them edited, 2026-11-20.")
+            for one in case.calibrations
+        ),
+        not_checked=(),
+    )
+
+
+def english_in(text: str) -> list[str]:
+    """Words of Latin letters that are neither names nor parts of addresses, paths, digests and versions."""
+    plain = re.sub(r"\S*(?:://|[/_.@=\-])\S*", " ", text)
+    plain = re.sub(r"\b(?=[0-9a-f]*\d)[0-9a-f]{3,}\b|\b[0-9a-f]{16,}\b", " ", plain)
+    return [word for word in re.findall(r"[A-Za-z][A-Za-z]+", plain) if word not in NAMES]
+
+
+def test_no_english_of_the_softwares_stands_in_a_chinese_sheet() -> None:
+    case = chinese(with_probability(sample_case()))
+    text = text_of(render_exhibit_sheet(case, sample_pictures(), "zh-Hans"))
+    assert "许可 3（某公司）：针对账号 1。" in "".join(text.split("\n"))
+    assert "呈现的页面在 2 处展示了它。" in "".join(text.split("\n"))
+    assert set(english_in(text)) == set()
+
+
+def test_no_english_of_the_softwares_stands_in_a_chinese_report() -> None:
+    report, pictures = sample_report(1)
+    facts = chinese(with_probability(report.cases[0].facts))
+    shown = replace(report.cases[0], facts=facts, witnesses=())
+    crawls = tuple(replace(one, kind=kind) for one, kind in zip(report.coverage, ("sitemap", "past"), strict=True))
+    report = replace(
+        report, title="报告", owner=facts.owner, preparer="王某", cases=(shown,), coverage=crawls, not_checked=()
+    )
+    assert set(english_in(text_of(render_report_pdf(report, pictures, "zh-Hans")))) == set()
+
+
+@pytest.mark.parametrize("kind", PAPERS)
+def test_no_english_of_the_softwares_stands_in_a_chinese_paper(kind: str) -> None:
+    sealed = sample_sealed(
+        {**NETWORK, "method": METHOD, "software": {}, "certificate_authorities": {}, "exchanges": []}
+    )
+    case = chinese(sealed.facts)
+    pdf = render_paper(kind, replace(sealed, facts=case, witnesses=()), language="zh-Hans")
+    text = " ".join(text_of(pdf).split())
+    for form in ("within", "without"):  # what the statute prescribes stands in its own words, too
+        text = text.replace(re.findall(r"I declare.*", CHINESE.say(f"us902.{form}"))[0], "")
+    assert set(english_in(text)) <= {"http", "proxy", "etc", "hosts", "txt"}
+
+
+@pytest.mark.parametrize("sentence", [*VISITS, METHOD, BROWSER_METHOD, *WALLS.values(), *REASONS])
+def test_every_sentence_that_is_sealed_in_english_has_a_chinese_one(sentence: str) -> None:
+    filled = re.sub(r"%\(\w+\)s", "7", sentence)
+    assert not english_in(told(filled, CHINESE)), told(filled, CHINESE)
+
+
+@pytest.mark.parametrize("use", [*USES.values(), USED])
+def test_what_a_rendered_page_does_with_a_picture_is_said_in_chinese(use: str) -> None:
+    for where in ("one place", "3 places"):
+        assert not english_in(told(f"The page is there. The rendered page {use} at {where}.", CHINESE))
+
+
+def test_what_an_address_serves_instead_of_an_image_is_said_in_chinese() -> None:
+    source = (CHECKOUT / "exhibit/pictures/sniff.py").read_text(encoding="utf-8")
+    strings = [node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)]
+    kinds = {one for one in strings if isinstance(one, str) and re.fullmatch(r"an? [\w ]+", one)}
+    assert len(kinds) > 10
+    for kind in kinds:
+        words = told(f"The image's address now serves {kind} instead of an image.", CHINESE)
+        assert kind not in words, words
+
+
+def test_a_persons_own_words_stay_as_they_are() -> None:
+    for words in ("No order, no licence.", "Licence to print, says Bob", "他说：no licence"):
+        assert told(words, CHINESE) == words
+    assert told("The page is there. Bob says otherwise.", CHINESE) == "页面存在。 Bob says otherwise."
+
+
+def test_a_sheet_with_no_licences_never_says_that_they_cover_no_such_use() -> None:
+    case = sample_case()
+    case = replace(case, licence_check=replace(case.licence_check, searched=0))
+    for language, never, says in (
+        ("en", "cover no such use", "Not checked: no licence of this work had been entered at 2026-11-20 11:00:00 UTC"),
+        ("zh-Hans", "没有涵盖此项使用", "该作品未录入任何许可"),
+    ):
+        text = " ".join(text_of(render_exhibit_sheet(case, sample_pictures(), language)).split())
+        assert never not in text
+        assert says in text

@@ -1,0 +1,153 @@
+"""Reports in volumes: what is made of them one by one is what would be made at once, and nothing is made twice."""
+
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pypdf
+import pytest
+
+from evidence.documents import ReportFacts, render_report_json
+from evidence.documents.report.facts import AT_LENGTH, IN_A_VOLUME, PlaceStanding, Volume
+from evidence.documents.report.volumes import MadeFile, ReportFolder, volumes_of
+from evidence.documents.typeset.fonts import embedded_fonts
+from exhibit.errors import ServiceMissingError
+from tests.assets.documents_sample import sample_report
+from tests.assets.reports import render_report_csv, render_report_pdf, render_report_xlsx
+
+HALVES = (Volume(1, 2, 1, 4), Volume(2, 2, 3, 4))
+
+
+def text_of(pdf: bytes) -> str:
+    return " ".join(" ".join(page.extract_text().split()) for page in pypdf.PdfReader(io.BytesIO(pdf)).pages)
+
+
+def test_volumes_follow_one_another_and_there_is_always_one() -> None:
+    assert volumes_of(0) == (Volume(1, 1, 1, 0),)
+    assert volumes_of(IN_A_VOLUME) == (Volume(1, 1, 1, IN_A_VOLUME),)
+    assert [one.first for one in volumes_of(2 * IN_A_VOLUME + 1)] == [1, IN_A_VOLUME + 1, 2 * IN_A_VOLUME + 1]
+
+
+@pytest.fixture
+def whole() -> ReportFacts:
+    return sample_report(4)[0]
+
+
+def made(folder: ReportFolder, whole: ReportFacts, volumes: Sequence[Volume] = HALVES) -> list[MadeFile]:
+    pictures = sample_report(4)[1]
+    with folder:
+        head = folder.head(lambda: whole)
+        for volume in volumes:
+            cases = whole.cases[volume.first - 1 : volume.first + 1] if volume.of > 1 else whole.cases
+            folder.add(volume, replace(head, cases=cases), pictures)
+        return folder.put_together(head, volumes, "report")
+
+
+def test_the_parts_put_together_are_the_whole(tmp_path: Path, whole: ReportFacts) -> None:
+    files = {file.name: file.path.read_bytes() for file in made(ReportFolder(tmp_path, ["en"]), whole)}
+    assert list(files) == [
+        "report.json",
+        "report.csv",
+        "report.xlsx",
+        "report-volume-1.pdf",
+        "report-volume-2.pdf",
+    ]
+    assert files["report.json"] == render_report_json(whole)
+    assert files["report.csv"] == render_report_csv(whole)
+    assert files["report.xlsx"] == render_report_xlsx(whole)
+
+
+def test_a_volume_says_which_it_is_and_carries_its_own_data(tmp_path: Path, whole: ReportFacts) -> None:
+    files = {file.name: file.path.read_bytes() for file in made(ReportFolder(tmp_path, ["en"]), whole)}
+    second = files["report-volume-2.pdf"]
+    assert "Volume 2 of 2: places 3 to 4 among the 4 cases of the report" in text_of(second)
+    attached = pypdf.PdfReader(io.BytesIO(second)).attachments["report.json"][0]
+    expected = replace(whole, cases=whole.cases[2:], volume=HALVES[1])
+    assert attached == render_report_json(expected)
+
+
+def test_a_report_of_one_volume_is_the_report_itself(tmp_path: Path, whole: ReportFacts) -> None:
+    (pdf,) = [one for one in made(ReportFolder(tmp_path, ["en"]), whole, volumes_of(4)) if one.name.endswith(".pdf")]
+    assert pdf.name == "report.pdf"
+    assert pdf.path.read_bytes() == render_report_pdf(whole, sample_report(4)[1], "en")
+
+
+def test_whoever_goes_on_finds_what_was_made_and_how_it_was_begun(tmp_path: Path, whole: ReportFacts) -> None:
+    facts, pictures = sample_report(4)
+    with ReportFolder(tmp_path, ["en"]) as first:
+        head = first.head(lambda: whole)
+        assert head == replace(whole, cases=())
+        first.add(HALVES[0], replace(head, cases=facts.cases[:2]), pictures)
+        first.wait()
+    with ReportFolder(tmp_path, ["en"]) as second:
+        assert second.head(lambda: replace(whole, title="another")).title == whole.title
+        assert [second.is_made(volume) for volume in HALVES] == [True, False]
+        second.add(HALVES[1], replace(head, cases=facts.cases[2:]), pictures)
+        files = second.put_together(head, HALVES, "report")
+    assert files[0].path.read_bytes() == render_report_json(whole)
+
+
+def test_a_volume_whose_pdf_is_missing_counts_as_not_made(tmp_path: Path) -> None:
+    with ReportFolder(tmp_path, ["en"]) as folder:
+        assert not folder.is_made(HALVES[0])
+        (tmp_path / "volume-1.cases").write_bytes(b"")
+        assert not folder.is_made(HALVES[0])
+
+
+def test_a_language_without_a_font_is_left_out_unless_it_is_the_first(tmp_path: Path, whole: ReportFacts) -> None:
+    files = made(ReportFolder(tmp_path, ["en", "zh-Hans"], embedded_fonts()), whole, volumes_of(4))
+    assert [file.name for file in files if file.name.endswith(".pdf")] == ["report.pdf"]
+    with pytest.raises(ServiceMissingError):
+        ReportFolder(tmp_path, ["zh-Hans", "en"], embedded_fonts())
+
+
+@pytest.fixture(scope="module")
+def cards() -> str:
+    facts, pictures = sample_report(AT_LENGTH + 1)
+    return text_of(render_report_pdf(facts, pictures, "en"))
+
+
+def test_many_cases_stand_on_cards_three_to_a_page() -> None:
+    facts, pictures = sample_report(AT_LENGTH + 1)
+    pages = pypdf.PdfReader(io.BytesIO(render_report_pdf(facts, pictures, "en"))).pages
+    assert len(pages) < AT_LENGTH / 3 + 6
+
+
+def test_a_card_says_who_decided_where_it_was_seen_and_who_witnessed_it(cards: str) -> None:
+    assert "Not licensed: believed to be used without permission declared" in cards
+    assert "existed no later than 2026-11-20 12:00:00 UTC, stated by Example Time Authority" in cards
+    assert "Searched at 2026-11-20 11:00:00 UTC: none covers such a use" in cards
+
+
+def test_the_list_of_cases_tells_the_page_of_each(cards: str) -> None:
+    listed = re.findall(r"Not licensed: believed to be used without permission 1 (\d+)", cards)
+    assert len(listed) == AT_LENGTH + 1
+    assert listed == sorted(listed, key=int)
+    assert len(set(listed)) > AT_LENGTH / 3
+
+
+def test_a_digest_on_a_card_is_broken_instead_of_cut(cards: str) -> None:
+    digest = sample_report(1)[0].cases[0].seal
+    assert digest is not None
+    assert digest.hex not in cards
+    assert digest.hex in cards.replace(" ", "")
+
+
+def test_a_report_ends_with_what_its_words_mean(cards: str) -> None:
+    assert "Words and figures in this document" in cards
+    assert "Nobody looked. It doesn't mean that there is nothing." in cards
+
+
+@pytest.mark.parametrize("cases", [1, AT_LENGTH + 1])
+def test_a_report_says_under_which_decision_was_sealed_and_how_the_places_stand(cases: int) -> None:
+    facts, pictures = sample_report(cases)
+    place = PlaceStanding("https://shop.example/", "https://shop.example/a.jpg", "removed", facts.generated_at)
+    told = replace(facts, cases=tuple(replace(one, earlier=True, standings=(place,)) for one in facts.cases))
+    text = text_of(render_report_pdf(told, pictures, "en"))
+    assert text.count("under an earlier decision; what stands here is as of now") == cases
+    assert text.count("the picture or the page had gone") == cases
+    plain = text_of(render_report_pdf(facts, pictures, "en"))
+    assert "earlier decision" not in plain
+    assert "Last visit" not in plain

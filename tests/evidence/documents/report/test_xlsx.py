@@ -1,0 +1,132 @@
+"""The report as XLSX, read by another program: real numbers and times, and nothing that is ever computed."""
+
+import csv
+import io
+import zipfile
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+import openpyxl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from openpyxl.cell.cell import MergedCell
+from openpyxl.worksheet.worksheet import Worksheet
+
+from evidence.documents import ReportFacts
+from evidence.documents.report.rows import COLUMNS
+from evidence.documents.report.xlsx import XlsxRows, write_xlsx, xlsx_rows
+from tests.assets.documents_sample import sample_report
+from tests.assets.reports import render_report_csv, render_report_xlsx
+
+NAMES = [column.name for column in COLUMNS]
+
+
+def opened(data: bytes) -> Worksheet:
+    sheet = openpyxl.load_workbook(io.BytesIO(data)).worksheets[0]
+    assert isinstance(sheet, Worksheet)
+    return sheet
+
+
+def with_context(context: str) -> ReportFacts:
+    report, _ = sample_report(1)
+    case = report.cases[0]
+    sighting = replace(case.facts.sightings[0], context=context)
+    return replace(report, cases=(replace(case, facts=replace(case.facts, sightings=(sighting,))),))
+
+
+def column(sheet: Worksheet, name: str) -> Sequence[object]:
+    place = NAMES.index(name) + 1
+    return [sheet.cell(row, place).value for row in range(2, sheet.max_row + 1)]
+
+
+def test_it_holds_the_columns_and_the_lines_of_the_csv() -> None:
+    report, _ = sample_report(3)
+    sheet = opened(render_report_xlsx(report))
+    assert [cell.value for cell in sheet[1]] == NAMES
+    assert sheet.max_row == 4
+    assert column(sheet, "party") == ["prints-and-more.example"] * 3
+
+
+def test_times_are_times_and_numbers_are_numbers() -> None:
+    report, _ = sample_report(2)
+    sheet = opened(render_report_xlsx(report))
+    assert column(sheet, "first_seen_utc")[0] == datetime(2026, 11, 18, 11, 46, 55)  # noqa: DTZ001 - a cell has no zone
+    assert column(sheet, "case") == [1, 2]
+    assert column(sheet, "aligned_share_of_registered")[0] == pytest.approx(0.9421)
+    assert column(sheet, "work_number")[0] == "2026-014"
+    shown = sheet.cell(2, NAMES.index("first_seen_utc") + 1)
+    assert not isinstance(shown, MergedCell)
+    assert shown.is_date
+    assert shown.number_format == "yyyy-mm-dd hh:mm:ss"
+
+
+def test_an_empty_value_is_an_empty_cell() -> None:
+    report, _ = sample_report(1)
+    case = replace(report.cases[0], seal=None)
+    assert column(opened(render_report_xlsx(replace(report, cases=(case,)))), "seal_sha256") == [None]
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", '=HYPERLINK("http://x","y")', "＝1+1", "\t=1"])
+def test_what_looks_like_a_formula_stays_the_text_that_it_is(text: str) -> None:
+    data = render_report_xlsx(with_context(text))
+    cell = opened(data).cell(2, NAMES.index("context") + 1)
+    assert cell.value == text.replace("\t", " ")
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        assert b"<f" not in archive.read("xl/worksheets/sheet1.xml")
+
+
+@given(st.text(max_size=80))
+def test_no_text_breaks_the_file(text: str) -> None:
+    shown = column(opened(render_report_xlsx(with_context(text))), "context")[0]
+    assert isinstance(shown, str) or not text
+
+
+def test_a_very_long_text_is_cut_to_what_a_cell_holds() -> None:
+    (shown,) = column(opened(render_report_xlsx(with_context("x" * 40_000))), "context")
+    assert len(str(shown)) == 32_767
+
+
+def test_rows_that_no_longer_fit_stand_on_another_sheet() -> None:
+    report, _ = sample_report(3)
+    parts = [xlsx_rows(report.cases), xlsx_rows(report.cases[:2])]
+    out = io.BytesIO()
+    write_xlsx(out, parts, most_rows=4)
+    book = openpyxl.load_workbook(io.BytesIO(out.getvalue()))
+    assert [sheet.title for sheet in book] == ["sightings", "sightings 2"]
+    assert [sheet.max_row for sheet in book] == [4, 3]
+
+
+def test_a_report_without_cases_is_a_sheet_with_its_head() -> None:
+    out = io.BytesIO()
+    write_xlsx(out, [XlsxRows(b"", 0)])
+    assert opened(out.getvalue()).max_row == 1
+
+
+def test_what_looks_like_a_code_of_a_character_stays_as_it_is() -> None:
+    with zipfile.ZipFile(io.BytesIO(render_report_xlsx(with_context("img_x202E_gpj.exe and _x_")))) as archive:
+        sheet = archive.read("xl/worksheets/sheet1.xml").decode()
+    assert "img_x005F_x202E_gpj.exe and _x_" in sheet
+    assert "\u202e" not in str(column(opened(render_report_xlsx(with_context("img_x202E_gpj.exe"))), "context"))
+
+
+def test_no_number_is_rounded_up() -> None:
+    report, _ = sample_report(1)
+    [case] = report.cases
+    [match] = case.facts.matches
+    measured = replace(match.verification, dense=0.29, overlap_work=0.99999, probability=0.9999999)
+    facts = replace(case.facts, matches=(replace(match, verification=measured),))
+    told = replace(report, cases=(replace(case, facts=facts),))
+    sheet = opened(render_report_xlsx(told))
+    assert [column(sheet, name)[0] for name in ("dense_share", "aligned_share_of_registered", "probability")] == [
+        0.29,
+        0.9999,
+        0.999999,
+    ]
+    [line] = csv.DictReader(render_report_csv(told).decode("utf-8-sig").splitlines())
+    assert (line["dense_share"], line["aligned_share_of_registered"], line["probability"]) == (
+        "0.2900",
+        "0.9999",
+        "0.999999",
+    )

@@ -1,0 +1,131 @@
+"""Hostile texts in every document: a file comes of each, nothing is hidden, and nothing runs off the paper."""
+
+import io
+import unicodedata
+from dataclasses import replace
+
+import pypdf
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from evidence.documents import (
+    DEPOSIT_PARTY,
+    ReportFacts,
+    render_deposit_record,
+    render_exhibit_sheet,
+)
+from evidence.documents.papers.rendering import PAPERS, render_paper
+from evidence.documents.report.facts import AT_LENGTH
+from evidence.documents.typeset.fonts import embedded_fonts
+from evidence.facts.case import CaseFacts, PartyFacts
+from tests.assets.documents_sample import sample_case, sample_pictures, sample_report
+from tests.assets.papers_sample import sample_sealed
+from tests.assets.reports import render_report_pdf
+
+HOSTILE = {
+    "a word without an end": "Donaudampfschiff" * 60,
+    "digits without an end": "0123456789abcdef" * 40,
+    "an Arabic word without an end": "مرحبابالعالم" * 30,
+    "an override of direction": "invoice\u202egpj.exe\u202c \u2066hidden\u2069 \u200fmark",
+    "controls": "".join(map(chr, range(32))) + "\x7f\x85\u2028\u2029",
+    "marks on one letter": "Z" + "\u0301\u0316\u035c" * 150,
+    "emoji with joiners": "👩\u200d👩\u200d👧\u200d👦 🏳\ufe0f\u200d🌈 🇸🇪 1\ufe0f\u20e3",
+    "rare and private characters": "\U00020000\U0002a6d6 \U00012000 \ue000 \U000f0000 \ufdd0 \uffff",
+    "mixed scripts": "Привет שלום こんにちは 안녕하세요 नमस्ते สวัสดี",
+    "markup": '#panic[x] $x$ <label> @ref \\ ]#eval("1")[ "); #image("/etc/passwd") //',
+    "nothing but spaces": " \u00a0\u2003\u3000\t\n",
+}
+PAGE_WIDTH = 595.3
+RIGHT_EDGE = PAGE_WIDTH - 56
+"""Points: the right margin is 22 mm, and a piece of text may begin a little before it."""
+
+
+def hostile_case(text: str) -> CaseFacts:
+    """The sample case with the text wherever a stranger's or an owner's words stand."""
+    case = sample_case()
+    sighting = replace(case.sightings[0], context=text, page_url=f"https://x.example/{text}", peer=text[:60])
+    decision = replace(case.decision, by=text[:300], reason=text)
+    work = replace(case.work, title=text, author=text, rights_statement=text)
+    return replace(
+        case, work=work, sightings=(sighting,), decision=decision, party=PartyFacts("domain", text), not_checked=(text,)
+    )
+
+
+def hostile_report(text: str, cases: int) -> ReportFacts:
+    report, _ = sample_report(cases)
+    shown = tuple(replace(one, facts=replace(hostile_case(text), number=one.facts.number)) for one in report.cases)
+    owner = replace(report.owner, name=text, identity=text)
+    return replace(report, title=text, owner=owner, preparer=text, cases=shown, not_checked=(text,))
+
+
+def starts_of_text(pdf: bytes) -> list[float]:
+    """Where on the page each piece of text begins, in points from the left."""
+    starts: list[float] = []
+
+    def visit(text: str, cm: list[float], tm: list[float], *_: object) -> None:
+        if text.strip():
+            starts.append(tm[4] * cm[0] + cm[4])
+
+    for page in pypdf.PdfReader(io.BytesIO(pdf)).pages:
+        page.extract_text(visitor_text=visit)
+    return starts
+
+
+def text_of(pdf: bytes) -> str:
+    return " ".join(page.extract_text() for page in pypdf.PdfReader(io.BytesIO(pdf)).pages)
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
+def test_a_sheet_comes_of_it_and_stays_on_the_paper(text: str) -> None:
+    pdf = render_exhibit_sheet(hostile_case(text), sample_pictures(), "en")
+    starts = starts_of_text(pdf)
+    assert starts
+    assert max(starts) < RIGHT_EDGE
+    assert min(starts) >= 0
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
+def test_a_report_comes_of_it_and_stays_on_the_paper(text: str) -> None:
+    _, pictures = sample_report(1)
+    assert max(starts_of_text(render_report_pdf(hostile_report(text, 1), pictures, "en"))) < RIGHT_EDGE
+
+
+def test_cards_of_hostile_cases_stay_on_the_paper() -> None:
+    report, pictures = sample_report(AT_LENGTH + 1)
+    texts = list(HOSTILE.values())
+    cases = tuple(
+        replace(one, facts=replace(hostile_case(texts[place % len(texts)]), number=one.facts.number))
+        for place, one in enumerate(report.cases)
+    )
+    assert max(starts_of_text(render_report_pdf(replace(report, cases=cases), pictures, "en"))) < RIGHT_EDGE
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
+def test_deposit_records_and_papers_come_of_it(text: str) -> None:
+    case = hostile_case(text)
+    record = replace(case, sightings=(), matches=(), party=PartyFacts(DEPOSIT_PARTY, ""))
+    assert max(starts_of_text(render_deposit_record(record, sample_pictures(), "en"))) < RIGHT_EDGE
+    sealed = replace(sample_sealed(), facts=case)
+    for kind in PAPERS:
+        assert max(starts_of_text(render_paper(kind, sealed, language="en"))) < RIGHT_EDGE, kind
+
+
+def test_what_cannot_be_seen_is_shown_as_its_code_point() -> None:
+    text = text_of(render_exhibit_sheet(hostile_case(HOSTILE["an override of direction"]), sample_pictures(), "en"))
+    for sign in "\u202e\u202c\u2066\u2069\u200f":
+        assert sign not in text
+        assert f"[U+{ord(sign):04X}]" in "".join(text.split())
+
+
+def test_a_machine_without_fonts_shows_code_points_and_makes_every_document() -> None:
+    for text in HOSTILE.values():
+        assert render_exhibit_sheet(hostile_case(text), sample_pictures(), "en", fonts=embedded_fonts())
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.text(max_size=120))
+def test_any_text_at_all_gives_a_sheet(text: str) -> None:
+    pdf = render_exhibit_sheet(hostile_case(text), {}, "en", fonts=embedded_fonts())
+    shown = text_of(pdf)
+    assert not [sign for sign in shown if unicodedata.category(sign) in {"Cs", "Co"}]

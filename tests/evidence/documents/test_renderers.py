@@ -1,0 +1,44 @@
+"""What every format of a report keeps to."""
+
+from collections.abc import Callable
+
+import pytest
+
+from evidence.documents import ReportFacts, render_report_json
+from evidence.documents.report.volumes import FORMATS
+from evidence.documents.typeset.pictures import Pictures
+from tests.assets.documents_sample import sample_report
+from tests.assets.reports import render_report_csv, render_report_pdf, render_report_xlsx
+
+Render = Callable[[ReportFacts, dict[str, Pictures]], bytes]
+RENDERERS: dict[str, Render] = {
+    "pdf": lambda report, pictures: render_report_pdf(report, pictures, "en"),
+    "csv": lambda report, _: render_report_csv(report),
+    "xlsx": lambda report, _: render_report_xlsx(report),
+    "json": lambda report, _: render_report_json(report),
+}
+ALL = pytest.mark.parametrize("render", RENDERERS.values(), ids=RENDERERS)
+
+
+@ALL
+def test_the_same_facts_give_the_same_bytes(render: Render) -> None:
+    facts, pictures = sample_report(2)
+    assert render(facts, dict(pictures)) == render(facts, dict(pictures))
+
+
+@ALL
+def test_other_facts_give_other_bytes(render: Render) -> None:
+    one, pictures = sample_report(1)
+    two, more = sample_report(2)
+    assert render(one, dict(pictures)) != render(two, dict(more))
+
+
+@ALL
+def test_a_report_without_cases_is_a_file_too(render: Render) -> None:
+    facts, _ = sample_report(0)
+    assert render(facts, {})
+
+
+def test_each_format_is_held_and_has_its_own_media_type() -> None:
+    assert sorted(FORMATS) == sorted(RENDERERS)
+    assert len(set(FORMATS.values())) == len(FORMATS)

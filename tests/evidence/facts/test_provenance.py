@@ -1,0 +1,90 @@
+"""Manifests inside pictures (C2PA): read offline, checked against the bytes, and told as a third party's statement."""
+
+import io
+import json
+from dataclasses import replace
+
+import pypdf
+import pytest
+
+pytest.importorskip("c2pa", reason="the optional part c2pa isn't installed")
+
+from evidence.bundle.sealing import named_files
+from evidence.documents import render_exhibit_sheet
+from evidence.facts.case import CaseFacts, ProvenanceFacts
+from evidence.facts.provenance import Standing, read_provenance
+from tests.assets.c2pa_signed import SIGNER, TITLE, with_manifest
+from tests.assets.documents_sample import encoded, landscape, sample_case, sample_pictures
+
+
+@pytest.fixture(scope="module")
+def signed() -> bytes:
+    return with_manifest(encoded(landscape(4)))
+
+
+def test_a_signed_manifest_is_read_and_fits_its_bytes(signed: bytes) -> None:
+    found = read_provenance(signed, "JPEG")
+    assert found is not None
+    assert (found.standing, found.problems) == (Standing.VALID, ())
+    assert (found.signer, found.title) == (SIGNER, TITLE)
+    assert found.generator.startswith("sample-camera")
+    assert json.loads(found.manifest)["validation_state"] == "Valid"
+
+
+def test_changed_pixels_are_seen(signed: bytes) -> None:
+    changed = bytearray(signed)
+    changed[-200] ^= 1
+    found = read_provenance(bytes(changed), "JPEG")
+    assert found is not None
+    assert found.standing is Standing.INVALID
+    assert "assertion.dataHash.mismatch" in found.problems
+
+
+def test_a_picture_without_a_manifest_has_none() -> None:
+    found = read_provenance(encoded(landscape(4)), "JPEG")
+    assert found is not None
+    assert found.standing is Standing.NONE
+    assert found.manifest == b""
+
+
+@pytest.mark.parametrize("data", [b"", b"xx", b"\xff\xd8\xff\xeb\x00\x10JP\x00\x01\x00\x00\x00\x01"])
+def test_what_cannot_be_read_is_no_error(data: bytes) -> None:
+    found = read_provenance(data, "JPEG")
+    assert found is None or found.standing in (Standing.NONE, Standing.UNREADABLE)
+
+
+def test_a_cut_manifest_is_not_taken_for_one_that_holds(signed: bytes) -> None:
+    for end in range(200, len(signed), len(signed) // 12):
+        found = read_provenance(signed[:end], "JPEG")
+        assert found is not None
+        assert found.standing is not Standing.VALID
+
+
+def test_a_format_that_holds_none_was_not_looked_at(signed: bytes) -> None:
+    assert read_provenance(signed, "BMP") is None
+
+
+def case_with(provenance: ProvenanceFacts | None) -> CaseFacts:
+    case = sample_case()
+    return replace(case, sightings=(replace(case.sightings[0], provenance=provenance),))
+
+
+def sheet(case: CaseFacts) -> str:
+    pages = pypdf.PdfReader(io.BytesIO(render_exhibit_sheet(case, sample_pictures(), "en"))).pages
+    return " ".join(" ".join(page.extract_text().split()) for page in pages)
+
+
+def test_the_sheet_tells_who_says_what() -> None:
+    path = "data/sightings/01/c2pa.json"
+    case = case_with(ProvenanceFacts("valid", SIGNER, "2026-11-01T10:00:00Z", "sample-camera 1", TITLE, (), path))
+    text = sheet(case)
+    assert "signature and digests fit these bytes; who signed was checked against no list recorded" in text
+    assert f"It states signed by {SIGNER} signed at 2026-11-01T10:00:00Z made with sample-camera 1" in text
+    assert f"title: {TITLE} stated" in text
+    assert (path, None) in named_files(case)
+    assert CaseFacts.from_json(case.to_json()) == case
+
+
+def test_a_sheet_of_a_case_where_nobody_looked_says_so() -> None:
+    assert "Manifest (C2PA) not checked" in sheet(case_with(None))
+    assert "provenance" not in json.loads(case_with(None).to_json())["sightings"][0]

@@ -1,0 +1,77 @@
+import json
+import re
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from evidence.formats.codec import to_plain
+from evidence.schemas import FOLDER, schemas
+from evidence.verdict.trust import DEFAULT
+from tests import ASSETS
+from tests.assets.bundles import make_scene
+from tests.assets.tampering import files_of
+from tools import bundle_fields
+
+VECTOR = ASSETS / "vectors" / "bundle-facts-2.zip"
+FILES = {
+    "manifest": "data/manifest.json",
+    "facts": "data/facts.json",
+    "calibration": "data/calibrations/01.json",
+    "slice": "data/sightings/01/slice.json",
+    "registration": "data/work/registration.json",
+    "entry": "proofs/log/entry.json",
+    "inclusion": "proofs/log/inclusion.json",
+    "consistency": "proofs/log/consistency.json",
+    "anchors": "proofs/anchors/index.json",
+}
+
+
+def shipped(name: str) -> dict[str, object]:
+    schema: dict[str, object] = json.loads((FOLDER / f"{name}.json").read_text("utf-8"))
+    return schema
+
+
+@pytest.mark.parametrize("name", sorted(schemas()))
+def test_the_shipped_schema_is_the_one_that_the_code_gives(name: str) -> None:
+    assert shipped(name) == schemas()[name], "run python -m evidence.schemas"
+    jsonschema.Draft202012Validator.check_schema(shipped(name))
+
+
+def test_no_schema_is_shipped_that_the_code_does_not_give() -> None:
+    assert {path.stem for path in FOLDER.glob("*.json")} == set(schemas())
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_the_files_of_a_bundle_are_valid_by_their_schemas(name: str) -> None:
+    plain = json.loads(files_of(VECTOR)[FILES[name]])
+    validator = jsonschema.Draft202012Validator(shipped(name))
+    assert list(validator.iter_errors(plain)) == []
+    one = plain[0] if isinstance(plain, list) else plain
+    changed = {**one, "surprise": 1}
+    assert list(validator.iter_errors([changed] if isinstance(plain, list) else changed)) != []
+
+
+def test_the_shipped_trust_list_is_valid_by_its_schema() -> None:
+    validator = jsonschema.Draft202012Validator(shipped("trust"))
+    assert list(validator.iter_errors(json.loads(DEFAULT.read_text("utf-8")))) == []
+
+
+def test_sealed_files_are_valid_by_their_schemas_and_changed_ones_are_not(tmp_path: Path) -> None:
+    scene = make_scene(tmp_path)
+    documents = {"facts": to_plain(scene.facts), "manifest": to_plain(scene.sealed.manifest)}
+    for name, plain in documents.items():
+        validator = jsonschema.Draft202012Validator(shipped(name))
+        assert list(validator.iter_errors(plain)) == []
+        assert list(validator.iter_errors({**plain, "surprise": 1})) != []
+        assert list(validator.iter_errors({**plain, "format": "another"})) != []
+
+
+def test_the_page_of_fields_is_the_one_that_the_code_gives_and_describes_each() -> None:
+    text = bundle_fields.PAGE.read_text("utf-8")
+    assert text == bundle_fields.page(), "run python -m tools.bundle_fields"
+    assert "| ?" not in text, "say on the page what the field is"
+    for name, schema in schemas().items():
+        for one in schema["$defs"].values():
+            for field in one["properties"]:
+                assert re.search(rf"^\| `{field}` \| [^|]+ \| [^|]*\w[^|]*\|$", text, re.MULTILINE), (name, field)

@@ -1,0 +1,82 @@
+"""A large file is written, verified and unpacked in pieces: memory doesn't grow with it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests import CHECKOUT
+
+MEGABYTES = 256
+PROGRAM = """
+import json, sys, time
+from pathlib import Path
+from evidence.bundle.bag import Proofs
+from evidence.bundle.sealing import ContentFile, SealInput, seal, seal_opening
+from evidence.verify.verifier import verify
+from exhibit.clock import now
+from exhibit.entries import EntryType
+from tests.assets.bundles import FROM_FACTS, logged, make_scene
+
+def peak():
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) // 1024
+
+folder, megabytes = Path(sys.argv[1]), int(sys.argv[2])
+scene = make_scene(folder)
+verify(scene.write(folder / "small.zip"), scene.trust)
+told = {"before": peak()}
+large = folder / "large.bin"
+with large.open("wb") as file:
+    for number in range(megabytes):
+        file.write(bytes([number % 251]) * (1 << 20))
+digest = scene.blobs.put_file(large)
+large.unlink()
+files = [ContentFile(one.path, one.role, one.media_type, one.sha256) for one in scene.sealed.manifest.files
+         if one.role not in FROM_FACTS]
+files.append(ContentFile("data/sightings/01/large.bin", "recording", "application/octet-stream", digest))
+begun = time.monotonic()
+contents = SealInput(scene.facts, tuple(files))
+sealed = seal(contents, scene.owner_key, holder="operator", sealed_at=now(), blobs=scene.blobs)
+entry = logged(scene.log, EntryType.SEAL, seal_opening(sealed))
+told["seal"], told["seal seconds"] = peak(), time.monotonic() - begun
+from dataclasses import replace
+begun = time.monotonic()
+path = replace(scene, sealed=sealed, proofs=Proofs(entry)).write(folder / "large.zip")
+told["write"], told["write seconds"] = peak(), time.monotonic() - begun
+begun = time.monotonic()
+verdict = verify(path, scene.trust)
+told["verify"], told["verify seconds"] = peak(), time.monotonic() - begun
+told["failures"] = [check.name for check in verdict.failures]
+print(json.dumps(told))
+"""
+ALONE = """
+import runpy, sys
+sys.argv = sys.argv[1:]
+try:
+    runpy.run_path(sys.argv[0], run_name="__main__")
+except SystemExit as end:
+    assert end.code == 0, end.code
+lines = open("/proc/self/status").read().splitlines()
+print(next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) // 1024)
+"""
+
+
+def measured(folder: Path, megabytes: int) -> dict[str, Any]:
+    """Peaks of resident memory in MiB, and seconds, of a process that seals a file of this size."""
+    line = [sys.executable, "-c", PROGRAM, str(folder), str(megabytes)]
+    done = subprocess.run(line, cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
+
+
+def test_memory_does_not_grow_with_the_size_of_a_file(tmp_path: Path) -> None:
+    told = measured(tmp_path, MEGABYTES)
+    assert told["failures"] == []
+    assert told["verify"] - told["before"] < 48
+    verifier = CHECKOUT / "evidence" / "standalone" / "verify.py"
+    line = [sys.executable, "-I", "-c", ALONE, str(verifier), str(tmp_path / "large.zip")]
+    inside = subprocess.run(line, capture_output=True, text=True, check=True)
+    assert int(inside.stdout.splitlines()[-1]) < 64

@@ -1,0 +1,41 @@
+"""Lies that an owner seals with a key of his own: found by each verifier, in words and never by a trace."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import evidence.standalone
+from evidence.verdict.trust import load_trust
+from evidence.verify.verifier import verify
+from tests import ASSETS
+from tests.assets.resealing import LIES, sealed_lie, signed
+from tests.assets.tampering import files_of, packed
+
+VECTORS = ASSETS / "vectors"
+WHOLE = files_of(VECTORS / "bundle-owner.zip")
+TRUST = load_trust(VECTORS / "bundle-owner.trust.json")
+VERIFIER = Path(evidence.standalone.__file__).parent / "verify.py"
+ALSO_INSIDE = ("manifest", "files", "file:", "bag", "key", "probability", "registration")
+BEYOND_IT = {"a bound that is too small", "a field too many", "the first network by its name"}
+"""What verify.py says of itself that it doesn't compute, or that it doesn't read."""
+
+
+@pytest.mark.parametrize("name", LIES)
+def test_a_lie_is_told_and_the_verifier_inside_says_the_same_of_what_it_checks(tmp_path: Path, name: str) -> None:
+    lie, expected = LIES[name]
+    path = packed(tmp_path / "lie.zip", sealed_lie(WHOLE, lie))
+    states = {check.name: str(check.state) for check in verify(path, TRUST).checks}
+    assert {check: states.get(check) for check in expected} == expected
+    assert {states[check] for check in ("signature", "manifest", "files", "bag")} == {"passed"}
+    done = subprocess.run([sys.executable, "-I", str(VERIFIER), str(path)], capture_output=True, text=True, check=False)
+    failed = any(state == "failed" for check, state in states.items() if check.startswith(ALSO_INSIDE))
+    if name not in BEYOND_IT and "facts" not in expected:
+        assert (done.returncode == 1) == failed, done.stdout
+    assert done.stderr == ""
+
+
+def test_a_stand_in_without_a_name_makes_no_manifest(tmp_path: Path) -> None:
+    path = packed(tmp_path / "b.zip", signed(WHOLE, lambda manifest: manifest["files"][0].update(stand_in="")))
+    assert {check.name for check in verify(path, TRUST).failures} == {"manifest"}

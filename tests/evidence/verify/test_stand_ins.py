@@ -1,0 +1,111 @@
+"""Copies for the other side: originals stay away, sealed reduced pictures stand in, and matches still compute."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from evidence.bundle.bag import Proofs, Withheld
+from evidence.bundle.sealing import ContentFile, SealInput, reduced_path, seal, seal_opening
+from evidence.bundle.stand_ins import LONG_SIDE, stand_in
+from evidence.verdict.result import Check, State
+from evidence.verify.verifier import verify
+from exhibit.clock import now
+from exhibit.entries import EntryType
+from exhibit.errors import ExitCode
+from exhibit.pictures.decode import decode
+from tests.assets.browser import CHROMIUM, Chromium
+from tests.assets.bundles import FROM_FACTS, Scene, encoded, logged, make_scene, registered_bytes, textured
+from tests.assets.corpus.deceit import forged
+from tests.assets.corpus.inventing import kept
+from tests.assets.tampering import files_of, packed, rebagged
+from tests.evidence.page.test_whole_page import Page, by_python, differences
+
+ORIGINAL = "data/work/01.jpg"
+WITHHELD = Withheld((ORIGINAL,), "The original is for the court.")
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
+    """A case that was sealed with a reduced picture."""
+    made = make_scene(tmp_path_factory.mktemp("scene"))
+    files = [
+        ContentFile(file.path, file.role, file.media_type, file.sha256)
+        for file in made.sealed.manifest.files
+        if file.role not in FROM_FACTS
+    ]
+    files.append(stand_in(ORIGINAL, registered_bytes(1), made.blobs))
+    contents = SealInput(made.facts, tuple(files))
+    sealed = seal(contents, made.owner_key, holder="operator", sealed_at=now(), blobs=made.blobs)
+    entry = logged(made.log, EntryType.SEAL, seal_opening(sealed))
+    return replace(made, sealed=sealed, proofs=Proofs(entry))
+
+
+def copy_for_the_other_side(scene: Scene, path: Path) -> Path:
+    return scene.write(path, replace(scene.proofs, withheld=WITHHELD))
+
+
+def check(scene: Scene, path: Path, name: str) -> Check:
+    return next(one for one in verify(path, scene.trust).checks if one.name == name)
+
+
+def test_the_manifest_says_which_picture_stands_in_for_which(scene: Scene) -> None:
+    file = scene.sealed.manifest.file(ORIGINAL)
+    assert file is not None
+    assert file.stand_in == reduced_path(ORIGINAL) == "data/work/01-reduced.jpg"
+    assert scene.sealed.manifest.file(file.stand_in) is not None
+
+
+def test_the_comparison_is_computed_on_the_reduced_picture_and_says_so(scene: Scene, tmp_path: Path) -> None:
+    path = copy_for_the_other_side(scene, tmp_path / "copy.zip")
+    assert ORIGINAL not in files_of(path)
+    found = check(scene, path, "match:01")
+    assert found.state is State.PASSED
+    assert "A reduced picture stood in" in found.sentence
+    assert "stands in for it" in check(scene, path, f"file:{ORIGINAL}").sentence
+    assert verify(path, scene.trust).outcome is not ExitCode.CHECK_FAILED
+
+
+def test_a_reduced_picture_of_something_else_is_found_out(scene: Scene, tmp_path: Path) -> None:
+    files = files_of(copy_for_the_other_side(scene, tmp_path / "copy.zip"))
+    files[reduced_path(ORIGINAL)] = encoded(textured(9), "JPEG")
+    path = packed(tmp_path / "lie.zip", rebagged(files))
+    failed = {one.name for one in verify(path, scene.trust).failures}
+    assert f"file:{reduced_path(ORIGINAL)}" in failed
+
+
+def test_a_large_picture_is_reduced_and_compares_as_before(scene: Scene, tmp_path: Path) -> None:
+    file = stand_in("data/work/02.png", encoded(textured(3, (1600, 1200)), "PNG"), scene.blobs)
+    info = decode(scene.blobs.get(file.digest)).info
+    assert max(info.width, info.height) == LONG_SIDE
+    assert file.path == "data/work/02-reduced.jpg"
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="Chromium isn't installed")
+def test_the_page_says_the_same(scene: Scene, tmp_path: Path) -> None:
+    path = copy_for_the_other_side(scene, tmp_path / "copy.zip")
+    with Chromium(tmp_path / "profile") as browser:
+        page = Page(browser.tab(), scene.trust, tmp_path)
+        assert differences(page.check(path), by_python(path, scene.trust)) == {}
+        assert "A reduced picture stood in" in page.tab.ask("document.getElementById('result').textContent")
+
+
+BROKEN = {
+    "junk": (b"junk", "failed"),
+    "a picture that breaks off": (encoded(textured(1, (160, 120)), "JPEG")[:300], "not checked"),
+    "another picture": (encoded(textured(9, (160, 120)), "JPEG"), "failed"),
+}
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="Chromium isn't installed")
+def test_a_reduced_picture_that_is_broken_or_another_reads_alike(scene: Scene, tmp_path: Path) -> None:
+    whole = files_of(scene.write(tmp_path / "whole.zip"))
+    with Chromium(tmp_path / "profile") as browser:
+        page = Page(browser.tab(), scene.trust, tmp_path)
+        for name, (data, state) in BROKEN.items():
+            files, trust = forged(scene, whole, kept(reduced_path(ORIGINAL), data))
+            page.pin(trust)
+            path = packed(tmp_path / "b.zip", files)
+            told = by_python(path, trust)
+            assert told[1]["pictures"] == state, name
+            assert differences(page.check(path), told) == {}, name

@@ -1,0 +1,292 @@
+import json
+import shutil
+import subprocess
+import sys
+import zipfile
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from evidence.__main__ import main
+from evidence.bundle.bag import CHECKPOINT_PATH, Proofs, Withheld
+from evidence.verdict.result import State, Verdict
+from evidence.verdict.trust import load_trust
+from evidence.verify.verifier import require, verify
+from exhibit.clock import now
+from exhibit.errors import ExitCode, WrongUseError
+from tests import CHECKOUT
+from tests.assets.bundles import Scene
+from tests.assets.judged import NOT_MADE
+from tests.assets.tampering import files_of, zipped
+from workers.evidence.remaking import MAKERS
+
+DOCUMENTED = CHECKOUT / "docs" / "bundle-format.md"
+
+
+@pytest.fixture
+def unpacked(bundle: Path, tmp_path: Path) -> Path:
+    with zipfile.ZipFile(bundle) as packed:
+        packed.extractall(tmp_path / "bag")
+    return tmp_path / "bag"
+
+
+def states(verdict: Verdict) -> dict[str, State]:
+    return {check.name: check.state for check in verdict.checks}
+
+
+def test_a_whole_bundle_is_complete_and_every_check_passes(scene: Scene, bundle: Path) -> None:
+    verdict = verify(bundle, scene.trust, MAKERS)
+    assert {name for name, state in states(verdict).items() if state is not State.PASSED} == {"rest"}
+    assert verdict.outcome is ExitCode.DONE
+    assert verdict.seal == scene.sealed.seal
+    assert verdict.existed_by is not None
+    assert now() - verdict.existed_by < timedelta(hours=1)
+    require(verdict)
+
+
+def test_what_rests_on_witnesses_for_development_says_so(scene: Scene, bundle: Path) -> None:
+    verdict = verify(bundle, scene.trust)
+    assert verdict.development == ("started for tests, without legal weight",)
+    assert "no legal weight" in verdict.sentence
+
+
+def test_the_same_input_gives_the_same_bytes(scene: Scene, bundle: Path, tmp_path: Path) -> None:
+    assert scene.write(tmp_path / "again.zip").read_bytes() == bundle.read_bytes()
+
+
+def test_proofs_grow_around_sealed_files_that_stay(scene: Scene, bundle: Path, tmp_path: Path) -> None:
+    young = scene.write(tmp_path / "young.zip", Proofs())
+    verdict = verify(young, scene.trust)
+    assert verdict.outcome is ExitCode.INCOMPLETE
+    assert {name for name, state in states(verdict).items() if state is State.NOT_CHECKED} == {
+        "entry",
+        "inclusion",
+        "checkpoint",
+        "consistency",
+        "time",
+        *NOT_MADE,
+    }
+    sealed, grown = files_of(young), files_of(bundle)
+    assert {n: d for n, d in sealed.items() if n[:5] == "data/"} == {n: d for n, d in grown.items() if n[:5] == "data/"}
+
+
+def test_without_pinned_trust_nobody_is_believed(bundle: Path) -> None:
+    verdict = verify(bundle, load_trust())
+    unknown = {check.name for check in verdict.checks if check.sentence.startswith("unknown witness")}
+    assert unknown == {
+        "key",
+        "checkpoint",
+        "time",
+        "registration",
+        "registration:01",
+        "slice:01",
+        *(name for name in states(verdict) if name.startswith("anchor:")),
+    }
+    assert verdict.outcome is ExitCode.INCOMPLETE
+
+
+def test_the_unpacked_folder_verifies_too(scene: Scene, unpacked: Path) -> None:
+    verdict = verify(unpacked, scene.trust)
+    assert verdict.outcome is ExitCode.DONE
+    assert states(verdict)["container"] is State.NOT_CHECKED
+
+
+@pytest.mark.parametrize("folder", ["", "case-7/"])
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_a_bundle_zipped_anew_reads_container_changed_evidence_intact(
+    scene: Scene, bundle: Path, tmp_path: Path, compression: int, folder: str
+) -> None:
+    files = {**files_of(bundle), "__MACOSX/._data": b"left behind"} if folder else files_of(bundle)
+    anew = tmp_path / "anew.zip"
+    anew.write_bytes(zipped(files, compression=compression, folder=folder))
+    verdict = verify(anew, scene.trust)
+    assert verdict.outcome is ExitCode.DONE
+    assert "Container changed, evidence intact." in verdict.sentence
+
+
+def test_bytes_around_the_zip_are_refused_since_programs_read_them_differently(
+    scene: Scene, bundle: Path, tmp_path: Path
+) -> None:
+    for name, data in (("before", b"MZ" * 50 + bundle.read_bytes()), ("after", bundle.read_bytes() + b"tail")):
+        path = tmp_path / f"{name}.zip"
+        path.write_bytes(data)
+        verdict = verify(path, scene.trust)
+        assert verdict.outcome is ExitCode.CHECK_FAILED, name
+        assert [check.name for check in verdict.checks] == ["container"], name
+
+
+def test_a_copy_may_withhold_a_file_and_says_which(scene: Scene, tmp_path: Path) -> None:
+    withheld = Withheld(("data/work/01.jpg",), "The original is for the court.")
+    proofs = Proofs(scene.proofs.entry, scene.proofs.consistency, scene.proofs.anchors, withheld)
+    verdict = verify(scene.write(tmp_path / "copy.zip", proofs), scene.trust)
+    assert verdict.outcome is ExitCode.INCOMPLETE  # there is no reduced picture, so nothing shows the match
+    assert states(verdict)["file:data/work/01.jpg"] is State.NOT_CHECKED
+    assert states(verdict)["match:01"] is State.NOT_CHECKED
+    assert "data/work/01.jpg" in next(check.sentence for check in verdict.checks if check.name == "files")
+    assert "1 sealed file is withheld from this copy." in verdict.sentence
+    assert verdict.to_plain()["withheld"] == ["data/work/01.jpg"]
+
+
+def test_a_trial_chain_that_was_begun_anew_stops_no_download(scene: Scene, tmp_path: Path) -> None:
+    [blocks] = [one for one in scene.proofs.anchors if one.receipt.kind == "opentimestamps"]
+    assert blocks.receipt.time is not None
+    [(name, header)] = blocks.receipt.material
+    younger = replace(
+        blocks.receipt, witness="anew", material=((name, header[::-1]),), time=blocks.receipt.time + timedelta(days=1)
+    )
+    proofs = replace(scene.proofs, anchors=(replace(blocks, receipt=younger), *scene.proofs.anchors))
+    verdict = verify(scene.write(tmp_path / "anew.zip", proofs), scene.trust)
+    assert not verdict.failures
+    names = {check.name for check in verdict.checks}
+    assert "anchor:checkpoint-test-chain.ots" in names
+    assert "anchor:checkpoint-anew.ots" not in names
+
+
+def test_the_facts_cannot_be_withheld(scene: Scene, tmp_path: Path) -> None:
+    with pytest.raises(WrongUseError, match="facts"):
+        scene.write(tmp_path / "copy.zip", Proofs(withheld=Withheld(("data/facts.json",), "")))
+
+
+def test_every_name_of_a_check_is_documented(scene: Scene, bundle: Path) -> None:
+    text = DOCUMENTED.read_text("utf-8")
+    for name in states(verify(bundle, scene.trust)):
+        assert f"`{name.partition(':')[0]}" in text, name
+
+
+class TestByOtherPrograms:
+    def test_sha256sum_and_sha512sum_agree(self, unpacked: Path) -> None:
+        for program, name in (
+            ("sha256sum", "manifest-sha256.txt"),
+            ("sha256sum", "tagmanifest-sha256.txt"),
+            ("sha512sum", "manifest-sha512.txt"),
+        ):
+            subprocess.run([program, "--check", "--strict", "--quiet", name], cwd=unpacked, check=True)
+
+    def test_bagit_says_it_is_a_valid_bag(self, unpacked: Path) -> None:
+        program = Path(sys.executable).with_name("bagit.py")
+        done = subprocess.run(
+            [sys.executable, program, "--validate", "."], cwd=unpacked, capture_output=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+
+    @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl isn't installed")
+    def test_the_lines_that_the_bundle_prints_for_openssl_pass(self, scene: Scene, unpacked: Path) -> None:
+        (unpacked / "ROOT.pem").write_bytes(scene.root_pem)
+        done = subprocess.run(
+            [sys.executable, "-I", "verify.py"], cwd=unpacked, capture_output=True, text=True, check=False
+        )
+        lines = [line.strip() for line in done.stdout.splitlines() if line.startswith("    ")]
+        wanted = [line for line in lines if line.startswith(("printf", "openssl", "cat", "sha256sum", "sha512sum"))]
+        assert len([line for line in wanted if line.startswith("openssl ts")]) == 2
+        assert "proofs/key.pem" not in done.stdout
+        for line in wanted:
+            program = subprocess.run(["sh", "-c", line], cwd=unpacked, capture_output=True, text=True, check=False)
+            assert program.returncode == 0, line + program.stderr
+
+    @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl isn't installed")
+    def test_openssl_refuses_a_changed_manifest(self, scene: Scene, unpacked: Path) -> None:
+        (unpacked / "root.pem").write_bytes(scene.root_pem)
+        manifest = unpacked / "data/manifest.json"
+        line = ["-in", "proofs/anchors/manifest-test-authority.tsr", "-CAfile", "root.pem"]
+        for change, code in ((b"", 0), (b" ", 1)):
+            manifest.write_bytes(manifest.read_bytes() + change)
+            command = ["openssl", "ts", "-verify", "-data", "data/manifest.json", *line]
+            assert subprocess.run(command, cwd=unpacked, capture_output=True, check=False).returncode == code
+
+
+class TestTheVerifierInside:
+    def run(self, *arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-I", "-S", "verify.py", *map(str, arguments)]
+        return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+
+    def test_it_passes_with_the_standard_library_alone(self, scene: Scene, unpacked: Path, bundle: Path) -> None:
+        for arguments in ((), (bundle,)):
+            done = self.run(*arguments, cwd=unpacked)
+            assert done.returncode == 0, done.stdout + done.stderr
+            assert done.stdout.count("passed ") == 7
+            assert scene.sealed.seal.hex in done.stdout
+
+    @pytest.mark.parametrize(
+        ("name", "check"),
+        [
+            ("data/facts.json", "manifest"),
+            ("data/sightings/01/image.jpg", "bag"),
+            ("proofs/signature", "entry"),
+            ("proofs/log/inclusion.json", "inclusion"),
+            ("proofs/log/checkpoint", "bag"),
+            ("VERIFY.md", "bag"),
+        ],
+    )
+    def test_it_names_what_is_wrong(self, unpacked: Path, name: str, check: str) -> None:
+        path = unpacked / name
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2] ^= 1
+        path.write_bytes(bytes(data))
+        done = self.run(cwd=unpacked)
+        assert done.returncode == 1
+        assert f"FAILED       {check}" in done.stdout
+        assert "Traceback" not in done.stdout + done.stderr
+
+    def test_it_refuses_what_is_no_bundle_in_words(self, unpacked: Path, tmp_path: Path) -> None:
+        (tmp_path / "text.zip").write_text("no")
+        assert self.run(tmp_path / "text.zip", cwd=unpacked).returncode == 2
+        assert self.run(tmp_path / "nowhere", cwd=unpacked).returncode == 2
+        (tmp_path / "empty").mkdir()
+        done = self.run(tmp_path / "empty", cwd=unpacked)
+        assert (done.returncode, done.stderr) == (2, "")
+
+
+class TestTheCommand:
+    def trust(self, scene: Scene, folder: Path) -> str:
+        path = folder / "trust.json"
+        path.write_bytes(scene.trust.to_json())
+        return str(path)
+
+    def test_it_prints_a_table_and_returns_0(
+        self, scene: Scene, bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["verify", str(bundle), "--trust", self.trust(scene, tmp_path)]) == 0
+        out = capsys.readouterr().out
+        assert "match:01" in out
+        assert "existed no later than" in out
+
+    def test_json_tells_the_same_to_programs(
+        self, scene: Scene, bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["verify", str(bundle), "--json", "--trust", self.trust(scene, tmp_path)]) == 0
+        plain = json.loads(capsys.readouterr().out)
+        assert (plain["outcome"], plain["exit_code"], plain["seal"]) == ("complete", 0, scene.sealed.seal.hex)
+        assert {check["name"] for check in plain["checks"] if check["state"] != "passed"} == NOT_MADE
+        grades = {grade["name"]: (grade["state"], grade["by"]) for grade in plain["grades"]}
+        assert list(grades) == ["bytes", "owner", "capture", "match", "log", "time", "sheet"]
+        assert [grade["required"] for grade in plain["grades"]] == [True] * 6 + [False]
+        assert grades["owner"] == ("passed", "the pinned key of Ann's Pictures")
+        assert grades["time"][0] == "passed"
+        assert set(grades["time"][1].split(", ")) == {"Test authority", "Test chain", "Test ledger"}
+        assert {one["rests_on"] for one in plain["times"]} >= {"log", "operator's clock", "Test authority"}
+
+    def test_it_returns_4_when_the_minimum_is_missing(self, bundle: Path) -> None:
+        assert main(["verify", str(bundle)]) == 4
+
+    @pytest.mark.parametrize("content", [b"", b"plain text", b"PK", b"%PDF-1.7"])
+    def test_it_returns_2_for_what_is_no_bundle(
+        self, tmp_path: Path, content: bytes, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        path = tmp_path / "file"
+        path.write_bytes(content)
+        assert main(["verify", str(path)]) == 2
+        assert main(["verify", str(tmp_path / "nowhere")]) == 2
+        assert main(["verify", str(tmp_path)]) == 2
+        assert capsys.readouterr().err.count("error: ") == 3
+
+    def test_it_returns_2_for_a_trust_list_that_is_none(self, bundle: Path, tmp_path: Path) -> None:
+        path = tmp_path / "trust.json"
+        path.write_text('{"format": "exhibit-trust/1"}')
+        assert main(["verify", str(bundle), "--trust", str(path)]) == 2
+
+
+def test_the_checkpoint_is_in_the_bundle_as_the_log_signed_it(scene: Scene, bundle: Path) -> None:
+    assert scene.proofs.entry is not None
+    assert files_of(bundle)[CHECKPOINT_PATH].decode() == scene.proofs.entry.checkpoint

@@ -1,0 +1,239 @@
+"""What every blob store keeps to."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exhibit.digests import Digest
+from exhibit.errors import IntegrityError, NotFoundError
+from exhibit.files.blobs import FolderBlobStore, blob_store
+from exhibit.machine import machine_fault
+from exhibit.ports import BlobStore
+from tests import CHECKOUT
+
+BYTES = bytes(range(256)) * 9
+ABSENT = Digest.of(b"nobody has put this")
+
+
+@pytest.fixture(params=["folder"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
+    makers: dict[str, Callable[[], BlobStore]] = {"folder": lambda: FolderBlobStore(tmp_path / "blobs")}
+    return makers[request.param]()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> FolderBlobStore:
+    return FolderBlobStore(tmp_path / "blobs")
+
+
+def test_bytes_come_back_by_their_digest(store: BlobStore) -> None:
+    digest = store.put(BYTES)
+    assert digest == Digest.of(BYTES)
+    assert store.get(digest) == BYTES
+    assert store.size(digest) == len(BYTES)
+    assert digest in store
+    with store.open(digest) as stream:
+        assert stream.read(10) == BYTES[:10]
+
+
+def test_no_bytes_at_all_are_bytes_too(store: BlobStore) -> None:
+    assert store.get(store.put(b"")) == b""
+
+
+def test_a_file_is_kept_and_may_go_afterwards(store: BlobStore, tmp_path: Path) -> None:
+    source = tmp_path / "picture"
+    source.write_bytes(BYTES)
+    digest = store.put_file(source)
+    source.write_bytes(b"changed")
+    source.unlink()
+    assert store.get(digest) == BYTES
+
+
+def test_putting_twice_changes_nothing(store: BlobStore, tmp_path: Path) -> None:
+    source = tmp_path / "picture"
+    source.write_bytes(BYTES)
+    assert store.put(BYTES) == store.put(BYTES) == store.put_file(source)
+    assert list(store) == [Digest.of(BYTES)]
+
+
+@pytest.mark.parametrize("as_file", [False, True])
+def test_putting_the_intact_bytes_heals_damaged_ones(folder: FolderBlobStore, tmp_path: Path, *, as_file: bool) -> None:
+    digest = folder.put(BYTES)
+    path = folder.path(digest)
+    path.chmod(0o644)
+    path.write_bytes(BYTES[:-1] + b"x")
+    assert not folder.is_whole(digest)
+    source = tmp_path / "picture"
+    source.write_bytes(BYTES)
+    assert (folder.put_file(source) if as_file else folder.put(BYTES)) == digest
+    assert folder.get(digest) == BYTES
+    assert folder.is_whole(digest)
+
+
+def test_what_is_absent_is_not_found(store: BlobStore) -> None:
+    assert ABSENT not in store
+    assert store.remove(ABSENT) is False
+    for ask in (store.get, store.open, store.size):
+        with pytest.raises(NotFoundError):
+            ask(ABSENT)
+
+
+def test_removing_removes_and_putting_brings_back(store: BlobStore) -> None:
+    digest = store.put(BYTES)
+    assert store.remove(digest) is True
+    assert digest not in store
+    assert list(store) == []
+    assert store.put(BYTES) == digest
+    assert store.get(digest) == BYTES
+
+
+def test_all_digests_are_listed(store: BlobStore) -> None:
+    digests = {store.put(bytes([number])) for number in range(50)}
+    assert set(store) == digests
+
+
+def test_many_writers_of_the_same_and_of_other_bytes(store: BlobStore) -> None:
+    contents = [bytes([number % 5]) * 50_000 for number in range(40)]
+    failed: list[Exception] = []
+
+    def write(data: bytes) -> None:
+        try:
+            assert store.get(store.put(data)) == data
+        except Exception as error:  # noqa: BLE001 - reported by the assertion below
+            failed.append(error)
+
+    threads = [threading.Thread(target=write, args=(data,)) for data in contents]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    assert len(list(store)) == 5
+
+
+def test_changed_bytes_are_noticed(folder: FolderBlobStore) -> None:
+    digest = folder.put(BYTES)
+    path = folder.path(digest)
+    path.chmod(0o644)
+    path.write_bytes(BYTES[:-1] + b"x")
+    with pytest.raises(IntegrityError, match=digest.hex):
+        folder.get(digest)
+
+
+def test_a_blob_that_was_cut_short_is_written_again(folder: FolderBlobStore) -> None:
+    digest = folder.put(BYTES)
+    path = folder.path(digest)
+    path.chmod(0o644)
+    path.write_bytes(BYTES[:7])
+    folder.put(BYTES)
+    assert folder.get(digest) == BYTES
+
+
+def test_a_blob_lies_fanned_out_and_read_only(folder: FolderBlobStore) -> None:
+    digest = folder.put(BYTES)
+    path = folder.root / digest.hex[:2] / digest.hex[2:4] / digest.hex
+    assert path.read_bytes() == BYTES
+    assert path.stat().st_mode & 0o777 == 0o400
+    assert list((folder.root / "incoming").iterdir()) == []
+
+
+def test_a_failed_copy_leaves_nothing(folder: FolderBlobStore, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        folder.put_file(tmp_path / "absent")
+    assert list((folder.root / "incoming").iterdir()) == []
+    assert list(folder) == []
+
+
+_ENDLESS_WRITER = """
+import itertools, sys
+from pathlib import Path
+from exhibit.files.blobs import FolderBlobStore
+store = FolderBlobStore(Path(sys.argv[1]))
+for number in itertools.count():
+    store.put(number.to_bytes(4, "big") * 200_000)
+    print(number, flush=True)
+"""
+
+
+def test_a_killed_writer_leaves_only_whole_blobs_and_what_sweeping_removes(folder: FolderBlobStore) -> None:
+    writer = subprocess.Popen(
+        [sys.executable, "-c", _ENDLESS_WRITER, str(folder.root)],
+        stdout=subprocess.PIPE,
+        cwd=CHECKOUT,
+        env=os.environ | {"PYTHONPATH": "."},
+    )
+    assert writer.stdout is not None
+    with writer.stdout as lines:
+        for _ in range(10):
+            assert lines.readline()
+        writer.send_signal(signal.SIGKILL)
+        writer.wait()
+    digests = list(folder)
+    assert len(digests) >= 10
+    for digest in digests:
+        assert len(folder.get(digest)) == 800_000
+    (folder.root / "incoming" / "1-left").write_bytes(b"half")
+    left = len(list((folder.root / "incoming").iterdir()))
+    assert folder.sweep() == 0
+    assert folder.sweep(older_than=0) == left
+    assert list((folder.root / "incoming").iterdir()) == []
+    assert set(folder) == set(digests)
+
+
+def test_a_folder_that_is_gone_is_the_machines_fault_and_is_not_made_again(tmp_path: Path) -> None:
+    """As a disk that isn't mounted any more leaves the empty folder under it."""
+    store = blob_store(tmp_path)
+    digest = store.put(BYTES)
+    store.root.rename(tmp_path / "unmounted")
+    store.root.mkdir()
+    again = blob_store(tmp_path)
+    for one in (store, again):
+        asked: list[Callable[[], object]] = [
+            partial(one.get, digest),
+            partial(one.size, digest),
+            partial(one.put, b"other"),
+            partial(one.remove, digest),
+            partial(list, one),
+        ]
+        for ask in asked:
+            with pytest.raises(OSError, match="file handle") as gone:
+                ask()
+            assert machine_fault(gone.value) == "The disk can't be read or written."
+    assert list(store.root.iterdir()) == []
+    store.root.rmdir()
+    (tmp_path / "unmounted").rename(store.root)
+    assert again.get(digest) == store.get(digest) == BYTES
+
+
+def test_a_copy_without_its_empty_folders_is_used(tmp_path: Path) -> None:
+    store = blob_store(tmp_path)
+    digest = store.put(BYTES)
+    (store.root / "incoming").rmdir()
+    assert digest in list(blob_store(tmp_path))
+
+
+def test_a_foreign_file_is_not_listed(folder: FolderBlobStore) -> None:
+    digest = folder.put(BYTES)
+    (folder.path(digest).parent / "notes.txt").write_text("mine", encoding="utf-8")
+    assert list(folder) == [digest]
+
+
+@given(st.binary(max_size=2000))
+def test_any_bytes_come_back(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
+    store = FolderBlobStore(tmp_path_factory.getbasetemp() / "any")
+    assert store.get(store.put(data)) == data
+
+
+def test_the_folder_is_closed_to_others(tmp_path: Path) -> None:
+    folder = tmp_path / "made" / "blobs"
+    FolderBlobStore(folder)
+    assert folder.stat().st_mode & 0o077 == 0

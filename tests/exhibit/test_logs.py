@@ -1,0 +1,115 @@
+"""Log lines: what they belong to, and that none of them holds a secret."""
+
+import json
+import logging
+import logging.config
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.test import Client
+from django.urls import reverse
+
+from exhibit.logs import JsonLines, TextLines, about, logged_as, redacted
+from tests.desk.web.common.test_access import patterns
+
+
+def test_a_line_says_what_it_belongs_to_and_stays_one_line() -> None:
+    record = logging.makeLogRecord({"name": "a", "levelname": "ERROR", "msg": "two\nlines of %s", "args": ("x",)})
+    record.status = 404
+    with logged_as(request_id="r", task_id=""), logged_as(task="exhibit.match"):
+        told = JsonLines().format(record)
+        assert about() == {"request_id": "r", "task": "exhibit.match"}
+    assert "\n" not in told
+    assert {"message": "two\nlines of x", "level": "error", "status": 404, "request_id": "r"}.items() <= json.loads(
+        told
+    ).items()
+    assert "request_id" not in json.loads(JsonLines().format(record))
+    try:
+        _ = 1 // 0
+    except ZeroDivisionError:
+        import sys
+
+        record.exc_info = sys.exc_info()
+    assert "ZeroDivisionError" in json.loads(JsonLines().format(record))["trace"]
+
+
+SECRET = "kq-gf7lzhLrplHp6k5-GCPzuPMHXVhM3VuvyfETim2k"
+NAMES = {"secret", "token", "key", "uidb36"}
+"""What converters of routes are called whose values let their holders in."""
+
+
+def addresses_with_secrets() -> list[str]:
+    """Every address of the site in which a secret stands, found among all routes."""
+    found = [(str(one.name), set(one.pattern.regex.groupindex)) for one in patterns()]
+    values = {"uidb36": "1", "name": "a.zip", **dict.fromkeys(NAMES - {"uidb36"}, SECRET)}
+    return [
+        reverse(name, kwargs={each: values[each] for each in groups})
+        for name, groups in found
+        if groups & NAMES and "slug" not in groups
+    ]
+
+
+@pytest.mark.parametrize("formatter", [TextLines("%(message)s"), JsonLines()], ids=["text", "json"])
+def test_no_line_about_an_address_with_a_secret_holds_it(
+    formatter: logging.Formatter, db: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    addresses = addresses_with_secrets()
+    assert {one.split("/")[1] for one in addresses} >= {"d", "feeds", "invitations", "mail", "account"}
+    addresses += [f"/no/such?key={SECRET}", f"/api/v1/log?q={SECRET}"]
+    client = Client(raise_request_exception=False, headers={"Authorization": f"Bearer exh_{SECRET}"})
+    with caplog.at_level("DEBUG"):
+        for address in addresses:
+            for ask in (client.get, client.post, client.put):
+                ask(address)
+    lines = [formatter.format(one) for one in caplog.records if one.name.startswith(("django.request", "exhibit"))]
+    assert len(lines) > 2 * len(addresses)
+    assert any(SECRET in record.getMessage() for record in caplog.records)  # Django would have told it
+    assert not [line for line in lines if SECRET in line]
+    if isinstance(formatter, JsonLines):
+        assert all(json.loads(line) for line in lines)
+
+
+TOLD = (
+    f"HTTPSConnectionPool(host='search.example', port=443): Max retries exceeded with url: /v1?api_key={SECRET}&q=a",
+    f"postgresql://exhibit:{SECRET}@db.example/exhibit doesn't answer",
+    f"redis://:{SECRET}@cache.example:6379/0",
+    f"'Authorization': 'Bearer {SECRET}'",
+    f"authorization: basic {SECRET}",
+    f"a token exh_{SECRET[:30]}- was shown",
+    f"whsec_{SECRET[:30]}+/= signs",
+    f"https://hooks.example/services/{SECRET}",
+    f"Not Found: /mail/unsubscribe/NA:1abcde:{SECRET[:20]}",
+    f"Forbidden (CSRF token missing.): /account/password/reset/key/5-d0ab1c-{SECRET[:20]}/",
+)
+
+
+@pytest.mark.parametrize("line", TOLD)
+def test_secrets_of_others_stand_in_no_line_either(line: str) -> None:
+    assert SECRET[:20] not in redacted(line)
+    told = (ValueError, ValueError(line), None)
+    for formatter in (TextLines("%(message)s"), JsonLines()):
+        record = logging.makeLogRecord({"msg": "It broke off", "exc_info": told, "about": line})
+        assert SECRET[:20] not in formatter.format(record)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Not Found: /o/studio/cases/12/",
+        "The bytes of 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08 aren't here.",
+        "workers.steps.matching.match: A registered picture can't be compared with what is found",
+        '  File "/usr/lib/python3.11/site-packages/django/core/handlers/exception.py", line 55, in inner',
+    ],
+)
+def test_what_helps_stays(line: str) -> None:
+    assert redacted(line) == line
+
+
+def test_every_handler_of_the_product_redacts() -> None:
+    configured = logging.config.DictConfigurator({"version": 1})
+    logs: Any = settings.LOGGING
+    for name, told in logs["formatters"].items():
+        made = configured.configure_formatter(dict(told))
+        assert SECRET not in made.format(logging.makeLogRecord({"msg": f"Not Found: /d/{SECRET}"})), name
+    assert {one["formatter"] for one in logs["handlers"].values()} <= set(logs["formatters"])

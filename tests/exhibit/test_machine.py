@@ -1,0 +1,332 @@
+"""What fails for want of the machine: rows wait with the reason, use up no try, and go on by themselves."""
+
+import errno
+import os
+import resource
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import BinaryIO
+
+import psycopg
+import pytest
+import redis
+from django.db import InternalError, OperationalError
+
+from exhibit.clock import now
+from exhibit.digests import Digest
+from exhibit.errors import ServiceMissingError
+from exhibit.files.blobs import FolderBlobStore
+from exhibit.machine import has_ended, machine_fault, stat_fields, this_process
+from exhibit.network.guard import Guard
+from registry.db import running, steps
+from registry.models import Case, Crawl, CrawlSlice, Heartbeat, Picture, Refusal, WorkPicture
+from registry.models.steps import Claimable
+from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
+from tests.assets.shop import LOOPBACK, Shop, settle, watch
+from workers.operations import health, status
+from workers.operations.backlog import failures, held_up
+from workers.pipeline.steps import STEPS, release_ended, with_rows
+from workers.services.wiring import Services
+from workers.tasks.sync_runner import SyncRunner
+
+FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO, errno.EMFILE, errno.ENOMEM)
+
+
+@pytest.fixture
+def studio_pictures(inline: SyncRunner) -> list[int]:
+    """Pictures that wait to be matched."""
+    studio = owner("studio")
+    register(inline.services, studio, photograph(1))
+    return bring(inline.services, *claimed_slice(studio), [copy_of(photograph(1)), photograph(2)])
+
+
+class FailingDisk(FolderBlobStore):
+    """A blob store on a disk that can't be read."""
+
+    error = errno.ENOSPC
+
+    def open(self, digest: Digest) -> BinaryIO:
+        raise OSError(self.error, os.strerror(self.error), str(self.path(digest)))
+
+
+@pytest.fixture
+def failing(inline: SyncRunner) -> Callable[[int], Services]:
+    """An installation whose disk fails."""
+
+    def made(error: int) -> Services:
+        services = Services(inline.services.config)
+        services.blobs = disk = FailingDisk(inline.services.config.data_dir / "blobs")
+        disk.error = error
+        return services
+
+    return made
+
+
+def test_a_disk_that_fails_holds_rows_up_and_gives_none_up(
+    inline: SyncRunner, studio_pictures: list[int], failing: Callable[[int], Services]
+) -> None:
+    work = list(WorkPicture.objects.values_list("pk", flat=True))
+    for error in FAULTS:
+        services = failing(error)
+        Picture.objects.update(not_before=None)
+        WorkPicture.objects.update(not_before=None)
+        STEPS["match"].work(services, studio_pictures)
+        STEPS["search"].work(services, work)
+        said = machine_fault(OSError(error, "", "blob"))
+        assert said
+        assert held_up() == {"match": said, "search": said}
+    checks = health.checks(status.status_of(inline.services), inline.services.config)
+    assert [said in one.sentence for one in checks if one.name == "held up"] == [True, True]
+    for rows in (Picture.objects.filter(pk__in=studio_pictures), WorkPicture.objects.all()):
+        assert set(rows.values_list("state", "attempts")) == {("todo", 0)}
+        rows.update(not_before=None)
+    inline.run_until_idle()
+    assert (held_up(), failures(), Case.objects.count()) == ({}, [], 1)
+    assert set(Picture.objects.values_list("state", "held_since")) == {("done", None)}
+
+
+def test_pauses_of_what_is_held_up_grow_and_are_bounded(studio_pictures: list[int]) -> None:
+    pauses = []
+    waiting = Picture.objects.filter(pk__in=studio_pictures)
+    for ago in (None, timedelta(seconds=40), timedelta(days=2)):
+        steps.claim(Picture, studio_pictures, timedelta(minutes=10))
+        waiting.update(held_since=None if ago is None else now() - ago)
+        steps.hold_up(Picture, studio_pictures, "The disk is full.")
+        (until,) = set(waiting.values_list("not_before", flat=True))
+        assert until is not None
+        pauses.append((until - now()).total_seconds())
+        waiting.update(not_before=None)
+    assert pauses == pytest.approx([5, 40, 300], abs=2)
+
+
+def test_every_step_holds_its_rows_up_when_the_database_breaks_off(
+    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the step: the one way out of it that no step expects tells the machine's faults from ours."""
+
+    def gone(*_: object) -> None:
+        raise OperationalError from psycopg.OperationalError("server closed the connection")
+
+    for step in with_rows():
+        seen: list[tuple[type[Claimable], object]] = []
+        monkeypatch.setattr(step.run, gone)
+        monkeypatch.setattr(steps, "hold_up", lambda model, _, said, seen=seen, **__: seen.append((model, said)))
+        with pytest.raises(OperationalError):
+            inline._work(step.name, [1])
+        assert seen == [(step.rows, "The database doesn't answer.")]
+
+
+def test_a_crawl_whose_spool_cannot_be_written_waits_and_blames_no_address(
+    inline: SyncRunner, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle(inline, allowed_networks=(LOOPBACK,))
+    started = watch(owner("studio"), shop.url())
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "spool")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("workers.steps.crawls.slice.crawl_child", full)
+        for _ in range(5):
+            CrawlSlice.objects.update(not_before=None)
+            inline.run_until_idle()
+    assert [(one.state, one.attempts) for one in CrawlSlice.objects.all()] == [("todo", 0)]
+    assert held_up() == {"slice": "The disk is full."}
+    CrawlSlice.objects.update(not_before=None)
+    inline.run_until_idle()
+    assert [crawl.reason for crawl in Crawl.objects.filter(watch=started)] == ["finished"]
+    assert held_up() == {}
+
+
+def test_the_crawlers_own_full_disk_is_told_by_the_child(inline: SyncRunner, shop: Shop) -> None:
+    """A real child under a real limit of file sizes: it says so, and the slice waits."""
+    settle(inline, allowed_networks=(LOOPBACK,))
+    watch(owner("studio"), shop.url())
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    try:
+        inline.run_until_idle()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [(one.state, one.attempts) for one in CrawlSlice.objects.all()] == [("todo", 0)]
+    assert "can't be written" in held_up()["slice"]
+    CrawlSlice.objects.update(not_before=None)
+    inline.run_until_idle()
+    assert [crawl.reason for crawl in Crawl.objects.all()] == ["finished"]
+
+
+def test_a_crawl_without_a_network_waits_and_refuses_no_address(
+    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_AGAIN, "no name server answers")
+
+    watch(owner("studio"), "http://nowhere.invalid/")
+    with monkeypatch.context() as patch:
+        patch.setattr("exhibit.network.guard.socket.getaddrinfo", away)
+        inline.run_until_idle()
+    assert [(one.state, one.attempts) for one in CrawlSlice.objects.all()] == [("todo", 0)]
+    assert (held_up(), Refusal.objects.count()) == ({"slice": "This machine reaches no network."}, 0)
+    CrawlSlice.objects.update(not_before=None)
+    monkeypatch.setattr(Guard, "check_network", lambda _: None)
+    inline.run_until_idle()
+    assert [crawl.reason for crawl in Crawl.objects.all()] == ["finished"]
+    assert Refusal.objects.get().reason == "unresolvable"
+
+
+def test_what_is_no_fault_of_the_machine_is_told_apart() -> None:
+    assert machine_fault(ValueError()) == ""
+    assert machine_fault(FileNotFoundError(errno.ENOENT, "", "x")) == ""
+    assert machine_fault(ConnectionRefusedError(errno.ECONNREFUSED, "")) == ""
+    assert machine_fault(PermissionError(errno.EACCES, "a firewall's")) == ""
+    assert machine_fault(psycopg.errors.DeadlockDetected()) == ""
+    assert machine_fault(psycopg.errors.DiskFull()) == "The database can't write: its disk is full or fails."
+    wrapped = ServiceMissingError("The index can't be written.")
+    wrapped.__cause__ = OSError(errno.EROFS, "", "manifest")
+    assert machine_fault(wrapped) == "The disk is read-only."
+
+
+def _by_django(error: Exception) -> Exception:
+    wrapped = InternalError(str(error))
+    wrapped.__cause__ = error
+    return wrapped
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (MemoryError(), "memory"),
+        (BlockingIOError(errno.EAGAIN, ""), "processes"),
+        (RuntimeError("can't start new thread"), "processes"),
+        (OSError(errno.EUCLEAN, "", "blob"), "disk"),
+        (OSError(errno.ENXIO, "", "blob"), "disk"),
+        (OSError(errno.ENOTCONN, "", "blob"), "disk"),
+        (_by_django(psycopg.errors.ReadOnlySqlTransaction()), "database can't write"),
+        (_by_django(psycopg.errors.DataCorrupted()), "database can't write"),
+        (_by_django(psycopg.errors.IndexCorrupted()), "database can't write"),
+        (psycopg.errors.IdleSessionTimeout(), "database doesn't answer"),
+        (psycopg.errors.OutOfMemory(), "database doesn't answer"),
+        (redis.exceptions.ConnectionError("refused"), "Redis"),
+        (redis.exceptions.TimeoutError("frozen"), "Redis"),
+        (redis.exceptions.OutOfMemoryError("used memory > 'maxmemory'"), "Redis"),
+        (redis.exceptions.ResponseError("MISCONF Redis is configured to save RDB snapshots"), "Redis"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_whatever_the_machine_lacks_is_told_as_such(error: Exception, said: str) -> None:
+    assert said in machine_fault(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOTCONN, "a connection's"),
+        socket.gaierror(errno.EIO, "a number of its own"),
+        RuntimeError("ours"),
+        _by_django(psycopg.errors.UniqueViolation()),
+        psycopg.DataError("NUL"),
+        redis.exceptions.ResponseError("WRONGTYPE Operation against a key"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_the_machine_is_not_to_blame_for_is_not_told_as_its_fault(error: Exception) -> None:
+    assert machine_fault(error) == ""
+
+
+@contextmanager
+def claimed_by_another(ids: list[int]) -> Iterator[subprocess.Popen[bytes]]:
+    """Rows that a process has claimed that still runs."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+        own = this_process().rsplit("|", 2)[0]
+        started = stat_fields(other.pid)[19]
+        steps.claim(Picture, ids, timedelta(minutes=10))
+        Picture.objects.filter(pk__in=ids).update(claimed_by=f"{own}|{other.pid}|{started}")
+        try:
+            yield other
+        finally:
+            other.kill()
+
+
+def test_rows_of_a_killed_process_are_free_at_once_and_those_of_a_living_one_are_not(
+    studio_pictures: list[int],
+) -> None:
+    rows = Picture.objects.filter(pk__in=studio_pictures)
+    with claimed_by_another(studio_pictures) as other:
+        release_ended()
+        assert set(rows.values_list("state", flat=True)) == {"doing"}
+        other.kill()
+        os.waitid(os.P_PID, other.pid, os.WEXITED | os.WNOWAIT)  # a zombie from now on
+        release_ended()
+        assert set(rows.values_list("state", "attempts", "not_before")) == {("todo", 1, None)}
+
+
+def test_a_number_that_another_process_has_now_is_not_the_claimers() -> None:
+    place, number, started = this_process().rsplit("|", 2)
+    assert not has_ended(this_process())
+    assert has_ended(f"{place}|{number}|{int(started) + 1}")
+    assert not has_ended(f"elsewhere|pid:[1]|{number}|{int(started) + 1}")  # nobody here can know
+
+
+def test_a_row_on_which_workers_die_again_and_again_waits_longer_each_time(studio_pictures: list[int]) -> None:
+    pauses = []
+    rows = Picture.objects.filter(pk__in=studio_pictures)
+    for _ in range(3):
+        rows.update(not_before=None)
+        for pk in studio_pictures:  # suspects are claimed alone
+            steps.claim(Picture, [pk], timedelta(minutes=10))
+        rows.update(claimed_by=this_process() + "0")
+        release_ended()
+        until = rows.values_list("not_before", flat=True).first()
+        pauses.append(0.0 if until is None else (until - now()).total_seconds())
+    assert pauses == pytest.approx([0, 20, 80], abs=2)
+
+
+def test_a_claim_of_a_living_process_stays_when_no_file_can_be_opened() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+        place = this_process().rsplit("|", 2)[0]
+        name = f"{place}|{other.pid}|{stat_fields(other.pid)[19]}"
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+        try:
+            assert not has_ended(name)
+            own = this_process()
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert own == this_process()
+        other.kill()
+    assert has_ended(name)
+
+
+def test_a_row_that_asks_too_much_of_the_machine_is_soon_tried_alone(studio_pictures: list[int]) -> None:
+    for _ in range(2):
+        Picture.objects.update(not_before=None)
+        assert steps.claim(Picture, studio_pictures, timedelta(minutes=10)) == studio_pictures
+        steps.break_off(Picture, studio_pictures, MemoryError())
+    for _ in range(steps.MAX_ATTEMPTS):
+        Picture.objects.update(not_before=None)
+        assert steps.claim(Picture, studio_pictures, timedelta(minutes=10)) == studio_pictures[:1]
+        steps.break_off(Picture, studio_pictures[:1], MemoryError())
+
+
+def test_rows_of_a_machine_that_is_gone_are_free_when_it_is_silent(
+    studio_pictures: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = Picture.objects.filter(pk__in=studio_pictures)
+    steps.claim(Picture, studio_pictures, timedelta(minutes=10))
+    rows.update(claimed_by="elsewhere|pid:[1]|7|7")
+    running.beat("worker-match@elsewhere")
+    Heartbeat.objects.update(seen_at=now() - timedelta(days=1))  # by a clock that nobody else has
+    moment = time.monotonic()
+    monkeypatch.setattr(running, "time", SimpleNamespace(monotonic=lambda: moment))
+    states: list[str] = []
+    for pause in (0, 30, 30, 300, 30, 30, 30, 2):  # the long one is a pause of whoever listens
+        moment += pause
+        release_ended()
+        states += rows.values_list("state", flat=True).distinct()
+    assert states == [*["doing"] * 7, "todo"]

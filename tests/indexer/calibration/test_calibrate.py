@@ -1,0 +1,204 @@
+"""Calibrating on a folder of photographs: measured once, gone on with, refused when it can't be used."""
+
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from demo.pictures import textured
+from exhibit.comparison.calibration import FIRST_NETWORK, Bound, Calibration, calibrated
+from exhibit.digests import Digest
+from exhibit.errors import IntegrityError, WrongUseError
+from exhibit.types import Decision
+from indexer import edits
+from indexer.__main__ import main
+from indexer.calibration import calibrate as calibrating
+from indexer.calibration.calibrate import Order, Outcome, calibrate, foretold, read_groups, told
+from indexer.calibration.measure import NEAREST, OVERLAY, Bench, Plan, Scene, read_photographs
+from indexer.calibration.probability import MIN_PHOTOGRAPHS, Sample
+from indexer.picture.card import read_card
+from indexer.picture.descriptor import BUILT_IN, DescriptorFile
+from indexer.picture.spaces import PIPELINE
+from tests.assets.networks import CARD, network
+from tests.assets.rows import jpeg
+
+COUNT = MIN_PHOTOGRAPHS + 1
+PLAN = Plan(edited=5, edits_each=2)
+
+
+def quiet(stage: str, done: int, total: int) -> None:
+    """Tell nobody."""
+
+
+def features_alone(scratch: Path, folder: Path) -> Path:
+    """The folder, with the features that another run has read and nothing that it has measured."""
+    shutil.copytree(scratch, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("measured-*"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Different photographs, one of them a second time under another name, and something else."""
+    folder = tmp_path_factory.mktemp("archive")
+    for seed in range(COUNT):
+        (folder / f"{seed:02}.jpg").write_bytes(jpeg(textured(seed, (160, 120))))
+    (folder / "again.jpg").write_bytes((folder / "00.jpg").read_bytes())
+    (folder / "other.jpg").write_bytes(jpeg(textured(3, (160, 120)), quality=60))
+    (folder / "notes.txt").write_text("no picture")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def order(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Order:
+    same = (("03.jpg", "other.jpg"),)
+    return Order(archive, tmp_path_factory.mktemp("scratch"), "tests-2026-11", "Drawn for a test", PLAN, same)
+
+
+@pytest.fixture(scope="module")
+def outcome(order: Order) -> Outcome:
+    return calibrate(order, quiet)
+
+
+def test_each_photograph_counts_once_however_many_files_show_it(outcome: Outcome) -> None:
+    assert len(outcome.photographs) == COUNT + 1
+    assert outcome.calibration.certain == Bound(COUNT, 0)
+    assert [one.path for one in outcome.skipped] == ["notes.txt"]
+    assert f"{COUNT} photographs searched for, 5 of them edited" in outcome.calibration.data
+
+
+def test_copies_and_strangers_are_measured_as_the_product_measures_them(outcome: Outcome) -> None:
+    copies = [one for one in outcome.samples if one.copy]
+    assert len(copies) == PLAN.edited * PLAN.edits_each
+    assert sum(one.verification.decision is Decision.CERTAIN for one in copies) > len(copies) / 3
+    assert any(one.kind.startswith(OVERLAY) for one in outcome.samples)
+    strangers = [one for one in outcome.samples if one.kind == NEAREST]
+    assert all(one.files[0] != one.files[1] and set(one.files) != {"03.jpg", "other.jpg"} for one in strangers)
+
+
+def test_files_of_the_same_picture_take_no_strangers_place(archive: Path, tmp_path: Path) -> None:
+    photographs, _ = read_photographs(archive, tmp_path, [], BUILT_IN, quiet)
+    group = photographs[0].group
+    shown_often = [replace(one, group=group) if one.path < "10" else one for one in photographs]
+    shown_once = [shown_often[0], *(one for one in shown_often if one.group != group)]
+    found = [Bench(Scene(archive, tmp_path, tuple(each), PLAN)).measure(0) for each in (shown_often, shown_once)]
+    often, once = ({one.files: one.verification for one in samples if one.kind == NEAREST} for samples in found)
+    assert often == once
+    assert len(often) >= 3
+
+
+def test_what_was_measured_with_other_edits_is_measured_again(
+    order: Order, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = Scene(order.folder, order.scratch, (), PLAN)
+    before = scene.identity
+    installed = shutil.copytree(Path(edits.__file__).parent, tmp_path / "edits")
+    monkeypatch.setattr(edits, "__file__", str(installed / "__init__.py"))
+    assert scene.identity == before
+    with (installed / "saving.py").open("a") as file:
+        file.write("QUALITY = 30\n")
+    assert scene.identity != before
+
+
+def test_the_calibration_is_for_the_present_figures_and_tells_copies_from_strangers(outcome: Outcome) -> None:
+    certain = next(one for one in outcome.samples if one.copy and one.verification.decision is Decision.CERTAIN)
+    found = calibrated(certain.verification, outcome.calibration)
+    stranger = next(one for one in outcome.samples if one.kind == NEAREST)
+    assert outcome.calibration.pipeline == PIPELINE
+    assert found.probability is not None
+    assert found.probability > 0.6 > (outcome.calibration.probability(stranger.verification) or 0)
+
+
+def test_a_second_run_measures_nothing_and_gives_the_same(
+    order: Order, outcome: Outcome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left: list[Sequence[int]] = []
+
+    def none(_: object, numbers: Sequence[int]) -> Iterator[tuple[int, list[Sample]]]:
+        left.append(numbers)
+        yield from ()
+
+    monkeypatch.setattr(calibrating, "one_by_one", none)
+    assert calibrate(order, quiet).calibration.digest == outcome.calibration.digest
+    assert left == [[]]
+
+
+def test_an_interrupted_run_goes_on_where_it_was(order: Order, outcome: Outcome, tmp_path: Path) -> None:
+    again = replace(order, scratch=features_alone(order.scratch, tmp_path))
+
+    def interrupt(stage: str, done: int, total: int) -> None:
+        if (stage, done) == ("measuring", 5):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        calibrate(again, interrupt)
+    (kept,) = tmp_path.glob("measured-*.jsonl")
+    kept.write_bytes(kept.read_bytes()[:-20])
+    resumed: list[tuple[str, int]] = []
+    finished = calibrate(again, lambda *told: resumed.append(told[:2]))
+    assert next(done for stage, done in resumed if stage == "measuring") == 4
+    assert finished.calibration.digest == outcome.calibration.digest
+
+
+def test_several_processes_give_the_same(order: Order, outcome: Outcome, tmp_path: Path) -> None:
+    again = replace(order, scratch=features_alone(order.scratch, tmp_path), jobs=2)
+    assert calibrate(again, quiet).calibration.digest == outcome.calibration.digest
+
+
+def test_another_network_that_serves_is_what_is_measured_and_named(order: Order, tmp_path: Path) -> None:
+    (tmp_path / "net.onnx").write_bytes(network())
+    (tmp_path / "net.toml").write_text(CARD)
+    file = DescriptorFile(read_card(CARD), Digest.of(network()), tmp_path / "net.onnx")
+    found = calibrate(replace(order, scratch=tmp_path / "scratch", network=file), quiet).calibration
+    assert found.network == "colours@1"
+    assert Calibration.from_json(found.to_json()) == found
+    assert b"network" not in replace(found, network=FIRST_NETWORK).to_json()
+    measured = {path.parent.parent.name for path in (tmp_path / "scratch").rglob("*.npz")}
+    assert measured == {f"{PIPELINE}-colours@1"}
+    (tmp_path / "net.onnx").write_bytes(network()[:-1])
+    with pytest.raises(IntegrityError, match="has changed"):
+        file.descriptor().open()
+
+
+def test_a_folder_that_is_too_small_is_refused_in_words(order: Order, tmp_path: Path) -> None:
+    for seed in range(3):
+        (tmp_path / f"{seed}.jpg").write_bytes(jpeg(textured(seed, (160, 120))))
+    with pytest.raises(WrongUseError, match="holds 3 different photographs"):
+        calibrate(Order(tmp_path, order.scratch, "small", "Small", PLAN), quiet)
+    with pytest.raises(WrongUseError, match="isn't a folder"):
+        calibrate(Order(tmp_path / "nowhere", order.scratch, "small", "Small", PLAN), quiet)
+
+
+def test_groups_are_read_and_checked(order: Order, tmp_path: Path) -> None:
+    path = tmp_path / "same.txt"
+    path.write_text("a.jpg; b.jpg\n\nc.jpg\td.jpg\n", "utf-8")
+    assert read_groups(path) == (("a.jpg", "b.jpg"), ("c.jpg", "d.jpg"))
+    path.write_text("a.jpg;b.jpg\na.jpg;c.jpg\n", "utf-8")
+    with pytest.raises(WrongUseError, match=r"a\.jpg twice"):
+        read_groups(path)
+    with pytest.raises(WrongUseError, match="can't be read"):
+        read_groups(tmp_path / "nowhere")
+    with pytest.raises(WrongUseError, match=r"gone\.jpg isn't a file"):
+        calibrate(replace(order, same=(("gone.jpg", "00.jpg"),)), quiet)
+
+
+def test_what_would_be_measured_can_be_asked_first(order: Order) -> None:
+    assert "24 files would be read" in foretold(order)
+    assert "Nothing was measured" in foretold(order)
+
+
+def test_the_outcome_states_both_bounds_as_they_are(outcome: Outcome) -> None:
+    shown = dict(told(outcome))
+    assert shown["certain"].startswith("at most 132,9")
+    assert "false alarms in a million pictures, 95%, from 21 photographs, each searched for" in shown["certain"]
+    assert "among the other 20, with 0 false alarms" in shown["certain"]
+    assert json.loads(outcome.calibration.to_json())["bounds"]["certain"]["failed"] == 0
+
+
+def test_the_command_alone_refuses_what_is_too_small(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "one.jpg").write_bytes(jpeg(textured(1, (160, 120))))
+    assert main(["calibrate", str(tmp_path), "--out", str(tmp_path / "calibration.json")]) == 2
+    assert "holds 1 different photographs. At least 20 are needed" in capsys.readouterr().err
+    assert not (tmp_path / "calibration.json").exists()

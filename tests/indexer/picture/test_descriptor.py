@@ -1,0 +1,172 @@
+"""Networks of one's own: what their cards say, what is refused, and what they find."""
+
+import hashlib
+import re
+from dataclasses import asdict
+from functools import partial
+from textwrap import dedent
+
+import numpy as np
+import pytest
+
+from exhibit.digests import Digest
+from exhibit.errors import WrongUseError
+from indexer.calibration.recall import as_plain, measure, recall_of
+from indexer.picture.card import Card, Resize, card_of, read_card, space_of
+from indexer.picture.descriptor import BUILT_IN, MODEL, examined, prepared
+from indexer.picture.features import extract, fingerprints
+from indexer.picture.features_file import from_bytes, to_bytes
+from indexer.picture.spaces import DESCRIPTOR
+from tests import CHECKOUT
+from tests.assets.networks import CARD, GRID, SIDE, WIDTH, network
+from tests.assets.textured import encoded, textured
+
+PICTURE = textured(1, (300, 200))
+
+
+def refused(text: str, data: bytes) -> str:
+    with pytest.raises(WrongUseError) as error:
+        examined(read_card(text), data)
+    return str(error.value)
+
+
+def test_the_file_that_comes_along_is_the_one_that_its_space_names() -> None:
+    assert hashlib.sha256(MODEL.read_bytes()).hexdigest() == dict(DESCRIPTOR.parameters)["sha256"]
+    assert BUILT_IN.space == DESCRIPTOR
+
+
+def test_the_pictures_that_it_was_trained_on_can_be_left_out_of_a_benchmark() -> None:
+    listed = (MODEL.parent / "descriptor.training.txt").read_text().split()
+    assert listed == sorted(set(listed))
+    assert all(re.fullmatch("[0-9a-f]{16}", one) for one in listed)
+    assert f"all {len(listed):,}" in (MODEL.parent / "MODEL_CARD.md").read_text("utf-8")
+
+
+def test_a_network_of_another_size_and_width_describes_pictures() -> None:
+    network_of_mine = examined(read_card(CARD), network())
+    vectors = network_of_mine.vectors([np.asarray(PICTURE), np.asarray(textured(2))])
+    assert vectors.shape == (2, WIDTH)
+    assert vectors.dtype == np.float32
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx([1, 1])
+    assert vectors[0] @ vectors[1] < 0.9
+    features = extract(encoded(PICTURE), descriptor=network_of_mine)
+    stored = [one for one in fingerprints(features.digest, features) if one.space == "colours@1"]
+    assert {"whole", "centre"} <= {one.part for one in stored}
+    assert {len(one.vector) for one in stored} == {WIDTH * 4}
+    again = from_bytes(to_bytes(features), network_of_mine.space)
+    assert (again.embeddings["whole"] == features.embeddings["whole"]).all()
+
+
+def test_a_picture_without_any_direction_is_near_to_nothing() -> None:
+    flat = np.full((80, 80, 3), 128, np.uint8)
+    assert not examined(read_card(CARD), network()).vectors([flat]).any()
+
+
+@pytest.mark.parametrize("take", ["first", "mean"])
+def test_of_an_output_with_rows_the_first_or_their_mean_is_taken(take: str) -> None:
+    text = CARD.replace(f"width = {WIDTH}", f'width = {GRID * GRID}\ntake = "{take}"')
+    vector = examined(read_card(text), network(rows=True)).vectors([np.asarray(PICTURE)])[0]
+    plane = prepared(np.asarray(PICTURE), read_card(CARD))[0].reshape(3, GRID, SIDE // GRID, GRID, SIDE // GRID)
+    cells = plane.mean((2, 4)).reshape(3, -1)
+    expected = cells[0] if take == "first" else cells.mean(0)
+    assert vector == pytest.approx(expected / np.linalg.norm(expected), abs=1e-5)
+
+
+def test_what_cannot_be_used_is_refused_with_a_sentence() -> None:
+    whole = network()
+    assert "48 where its card says 64" in refused(CARD.replace(f"width = {WIDTH}", "width = 64"), whole)
+    assert "3x16 where its card says 48" in refused(CARD, network(rows=True))
+    assert "by its card it is 1x3x64x32" in refused(CARD.replace("width = 64", "width = 32", 1), whole)
+    assert "no output tokens" in refused(CARD + 'name = "tokens"', whole)
+    assert "weights in other files" in refused(CARD, network(elsewhere=True))
+    assert "float32 is needed" in refused(CARD, network(kind=10))
+    assert "isn't an ONNX file" in refused(CARD, b"<html>not found</html>")
+    assert "isn't an ONNX file" in refused(CARD, whole[:-7])
+    assert "can't open the file" in refused(CARD, b"")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ("name = [", "isn't TOML"),
+        (CARD.replace('licence = "CC0-1.0"', ""), "licence"),
+        (CARD.replace('"colours"', '"../colours"'), "can't be used"),
+        (CARD.replace('"colours"', '"descriptor"'), "Exhibit's own"),
+        (CARD.replace('version = "1"', 'version = "1/2"'), "can't be used"),
+        (CARD.replace("mean = [128, 128, 128]", "mean = [128]"), "three numbers"),
+        (CARD.replace("deviation = [64, 64, 64]", "deviation = [64, 0, 64]"), "more than 0"),
+        (CARD.replace("width = 64", "width = true", 1), "whole number"),
+        (CARD.replace("width = 64", "width = 4096", 1), "between 16 and 1024"),
+        (CARD.replace("[output]", 'resize = "cut"\n[output]'), "one of squash, crop, pad"),
+        (CARD + "colour = 3", "means nothing here"),
+        ("input = 3", "is a table"),
+    ],
+)
+def test_a_wrong_card_is_refused_with_a_sentence(wrong: str, sentence: str) -> None:
+    with pytest.raises(WrongUseError, match=sentence):
+        read_card(wrong)
+
+
+def test_a_card_survives_being_kept_and_names_its_space() -> None:
+    card = read_card(CARD)
+    assert card_of(asdict(card)) == card
+    other = space_of(read_card(CARD.replace("[64, 64, 64]", "[64, 64, 65]")), Digest.of(b"x"))
+    assert space_of(card, Digest.of(b"x")).parameters != other.parameters
+
+
+def test_the_cards_that_the_documentation_shows_can_be_read() -> None:
+    page = (CHECKOUT / "docs" / "operator.md").read_text("utf-8")
+    shown = [block for block in re.findall(r"(?:^    .*\n)+", page, re.MULTILINE) if "[input]" in block]
+    assert [read_card(dedent(block)).name for block in shown] == ["sscd", "dinov2-small"]
+
+
+def test_the_picture_is_put_before_the_network_as_the_card_says() -> None:
+    red = np.zeros((40, 80, 3), np.uint8)
+    red[..., 0] = 255
+    red[:, :10] = 0
+
+    def input_of(**told: object) -> np.ndarray:
+        given = {"mean": (0.0, 0.0, 0.0), "deviation": (1.0, 1.0, 1.0), **told}
+        return prepared(red, Card("n", "1", "l", "s", 20, 20, 8, **given))  # type: ignore[arg-type]
+
+    assert input_of().shape == (1, 3, 20, 20)
+    assert input_of(layout="nhwc").shape == (1, 20, 20, 3)
+    assert input_of(channels="bgr")[0, 2, 10, 10] == 255
+    assert (input_of()[0, 0, :, :2] == 0).all()
+    assert (input_of(resize=Resize.CROP)[0, 0] == 255).all()
+    assert (input_of(resize=Resize.CROP, shorter=40)[0, 0] == 255).all()
+    padded = input_of(resize=Resize.PAD, mean=(9.0, 9.0, 9.0))[0, 0]
+    assert (padded[:5] == 0).all()
+    assert (padded[5:15, 5:] == 246).all()
+
+
+def test_recall_tells_a_network_that_finds_crops_from_one_that_does_not() -> None:
+    photos = [partial(encoded, textured(seed, (240, 180)), "JPEG") for seed in range(22)]
+    mine = examined(read_card(CARD), network())
+    edits = ("jpeg70", "crop50", "mirror")
+    ours, other = measure([BUILT_IN, mine], photos, most=4, edits=edits)
+    assert ours.by_edit["jpeg70"].first == other.by_edit["jpeg70"].first == 1
+    assert ours.overall.first > other.overall.first
+    assert (ours.photos, ours.references, ours.pairs) == (4, 14, 4 * 13 * len(edits))
+    assert other.overall.never <= other.overall.rare <= other.overall.few
+    assert recall_of(as_plain(ours)) == ours
+
+
+def test_pictures_that_are_nearly_the_same_are_no_negatives() -> None:
+    twice = [
+        partial(encoded, textured(seed // 2, (240, 180)), "JPEG", quality) for seed in range(44) for quality in (80,)
+    ]
+    found = measure([BUILT_IN], twice, most=3, edits=("jpeg70",))[0]
+    assert found.overall.first == 1
+    assert found.pairs < 3 * (found.references - 1)
+
+
+def test_photographs_of_one_picture_are_refused() -> None:
+    same = [partial(encoded, PICTURE, "JPEG", quality) for quality in range(60, 82)]
+    with pytest.raises(WrongUseError, match="the same picture"):
+        measure([BUILT_IN], same, most=3, edits=("jpeg70",))
+
+
+def test_too_few_photographs_are_refused() -> None:
+    with pytest.raises(WrongUseError, match="at least 20"):
+        measure([BUILT_IN], [partial(encoded, PICTURE)] * 5, most=3, edits=("jpeg70",))

@@ -1,0 +1,59 @@
+"""What a new work searches the past with, and in which order it looks at what it finds."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from demo.pictures import textured
+from exhibit.pictures.decode import Limits
+from exhibit.types import Metric, Space
+from indexer.layout.orientation import ORIENTATIONS
+from indexer.picture.descriptor import BUILT_IN
+from indexer.picture.features import extract
+from indexer.picture.hashes import orientation_hashes, shrink
+from indexer.picture.spaces import PHASH
+from indexer.search.past import WorkQueries, oriented, search_past, work_queries
+from indexer.vectors.brute import BruteForceIndex
+from tests.assets.rows import jpeg
+
+UNITS = Space("units", "1", Metric.COSINE, 4)
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+def test_a_picture_is_turned_as_its_hashes_are(orientation: int) -> None:
+    picture = textured(3, (300, 200))
+    turned = Image.fromarray(oriented(np.asarray(picture), orientation)).convert("L")
+    hashes = orientation_hashes(shrink(picture.convert("L")))
+    distances = np.bitwise_count(hashes ^ orientation_hashes(shrink(turned))[0]).sum(1)
+    assert distances.argmin() == orientation
+    assert distances.min() <= 8
+
+
+def test_a_work_searches_with_its_parts_in_all_orientations() -> None:
+    data = jpeg(textured(4, (320, 240)))
+    features = extract(data)
+    queries = work_queries(data, features, BUILT_IN, Limits())
+    assert np.array_equal(queries.whole, features.hash_variants)
+    assert queries.parts.shape == (7 * 8, 32)
+    assert len(queries.descriptors) == len(features.embeddings) + len(features.tiles) + 2 * 7
+    assert np.linalg.norm(queries.descriptors, axis=1) == pytest.approx(1, abs=1e-4)
+
+
+def row(*bits: int) -> np.ndarray:
+    """One hash with these bits set."""
+    square = np.zeros(256, np.uint8)
+    square[list(bits)] = 1
+    return np.packbits(square)[None]
+
+
+def test_several_works_share_a_pass_and_each_has_its_own_candidates_in_turns() -> None:
+    hashes, descriptors = BruteForceIndex(PHASH), BruteForceIndex(UNITS)
+    hashes.upsert(np.array([1, 2, 3]), np.concatenate([row(), row(0, 1), row(*range(100, 230))]))
+    descriptors.upsert(np.array([7, 8]), np.array([[1, 0, 0, 0], [0, 0, 0, 1]], np.float32))
+    nothing = np.zeros((0, 32), np.uint8)
+    one = WorkQueries(row(0), row(0, 1), np.array([[0.97, 0.1, 0, 0.2]], np.float32))
+    other = WorkQueries(row(*range(100, 228)), nothing, np.array([[0, 0, 1, 0]], np.float32))
+    first, second = search_past([one, other], hashes, descriptors)
+    assert [(hit.space, hit.number) for hit in first] == [(PHASH.id, 2), (UNITS.id, 7), (PHASH.id, 1)]
+    assert [(hit.number, hit.distance) for hit in second] == [(3, 2)]
+    assert search_past([], hashes, descriptors) == []

@@ -1,0 +1,181 @@
+"""The indexer's command line, run as a user runs it: in a process of its own, without any server."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image, ImageOps
+
+from indexer.search.folders import Match, match_folders
+from tests import CHECKOUT
+from tests.assets.textured import collage_with, encoded, text_page, textured
+
+SIZE = (360, 270)
+
+
+def indexer(*arguments: object, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "indexer", *map(str, arguments)]
+    here = CHECKOUT
+    return subprocess.run(command, capture_output=True, text=True, timeout=240, cwd=folder or here, check=False)
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    root = tmp_path_factory.mktemp("folders")
+    works, pictures = root / "works", root / "pictures"
+    for folder in (works / "series", pictures / "a" / "b", pictures / ".hidden"):
+        folder.mkdir(parents=True)
+    (works / "one.png").write_bytes(encoded(textured(1, SIZE)))
+    (works / "series" / "two.png").write_bytes(encoded(textured(2, SIZE)))
+    (works / "page.png").write_bytes(encoded(text_page(1)))
+    (works / "notes.txt").write_text("not a picture")
+    (pictures / "same.png").write_bytes(encoded(textured(1, SIZE)))
+    (pictures / "same again.png").write_bytes(encoded(textured(1, SIZE)))
+    (pictures / "a" / "mirrored.jpg").write_bytes(encoded(ImageOps.mirror(textured(2, SIZE)), "JPEG"))
+    (pictures / "a" / "b" / "collage.webp").write_bytes(encoded(collage_with(textured(1, SIZE)), "WEBP"))
+    (pictures / "a" / "page.jpg").write_bytes(encoded(text_page(1), "JPEG", 90))
+    (pictures / "broken.jpg").write_bytes(b"\xff\xd8\xff broken")
+    (pictures / ".hidden" / "same.png").write_bytes(encoded(textured(1, SIZE)))
+    for seed in range(20, 32):
+        (pictures / f"other-{seed}.jpg").write_bytes(encoded(textured(seed, SIZE), "JPEG"))
+    return works, pictures
+
+
+@pytest.fixture(scope="module", params=[1, 2], ids=["one process", "two processes"])
+def run(
+    request: pytest.FixtureRequest, folders: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[subprocess.CompletedProcess[str], Path]:
+    out = tmp_path_factory.mktemp("out") / "matches.jsonl"
+    return indexer("match", *folders, "--out", out, "--jobs", request.param), out
+
+
+def matches(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_match_writes_one_line_for_each_copy(run: tuple[subprocess.CompletedProcess[str], Path]) -> None:
+    done, out = run
+    assert done.returncode == 0, done.stderr
+    lines = matches(out)
+    assert [(line["work"], line["picture"], line["decision"]) for line in lines] == [
+        ("one.png", "a/b/collage.webp", "certain"),
+        ("series/two.png", "a/mirrored.jpg", "certain"),
+        ("page.png", "a/page.jpg", "review"),
+        ("one.png", "same again.png", "certain"),
+        ("one.png", "same.png", "certain"),
+    ]
+    assert [line["mirrored"] for line in lines] == [False, True, False, False, False]
+    for line in lines:
+        measurable = line["work"] != "page.png"
+        assert (line["probability"] is not None, line["calibration"] is not None) == (measurable, measurable)
+        assert {"hamming", "inliers", "dense", "transform", "reasons", "pipeline"} <= line.keys()
+        assert [len(row) for row in line["transform"]] == [3, 3, 3]
+
+
+def test_a_folder_of_icons_alone_is_matched_by_their_hashes(tmp_path: Path) -> None:
+    works, pictures = tmp_path / "works", tmp_path / "pictures"
+    for folder in (works, pictures):
+        folder.mkdir()
+        (folder / "icon.png").write_bytes(encoded(textured(1, (36, 32))))
+    found = list(match_folders(works, pictures, tmp_path / "scratch", 1, lambda *_: None))
+    assert [(one.work, one.picture) for one in found if isinstance(one, Match)] == [("icon.png", "icon.png")]
+
+
+def test_match_says_what_it_skipped_and_what_cannot_be_matched_safely(
+    run: tuple[subprocess.CompletedProcess[str], Path],
+) -> None:
+    done, _ = run
+    assert "skipped notes.txt: " in done.stderr
+    assert "skipped broken.jpg: " in done.stderr
+    assert "page.png can't be matched safely (two-tone)" in done.stderr
+    assert "5 matches" in done.stderr
+    assert "2 files skipped" in done.stderr
+    assert "pictures 18 of 18" in done.stderr
+    assert done.stdout == ""
+
+
+def test_match_uses_what_an_earlier_run_has_measured(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    works, pictures = folders
+    arguments = ["match", works, pictures / "a", "--jobs", 1, "--cache", tmp_path / "cache", "--out"]
+    assert indexer(*arguments, tmp_path / "first.jsonl").returncode == 0
+    stored = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.npz")}
+    assert len(stored) == 3
+    assert indexer(*arguments, tmp_path / "second.jsonl").returncode == 0
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.npz")} == stored
+    assert (tmp_path / "first.jsonl").read_bytes() == (tmp_path / "second.jsonl").read_bytes()
+
+
+def test_match_leaves_no_half_written_file(tmp_path: Path) -> None:
+    (tmp_path / "works").mkdir()
+    (tmp_path / "works" / "notes.txt").write_text("not a picture")
+    done = indexer("match", tmp_path / "works", tmp_path / "works", "--out", tmp_path / "matches.jsonl")
+    assert done.returncode == 2
+    assert "No picture in" in done.stderr
+    assert not list(tmp_path.glob("*matches*"))
+
+
+def test_compare_tells_in_words_and_draws_every_view(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    works, pictures = folders
+    pair = works / "series" / "two.png", pictures / "a" / "mirrored.jpg"
+    files = {view: tmp_path / f"{view}.jpg" for view in ("side-by-side", "overlay", "difference")}
+    drawings = [text for view, file in files.items() for text in (f"--{view}", file)]
+    done = indexer("compare", *pair, *drawings, "--points", tmp_path / "points.png")
+    assert done.returncode == 0, done.stderr
+    assert "The second picture shows the first one." in done.stdout
+    assert "Mirrored           yes" in done.stdout
+    for file, kind in [*((file, "JPEG") for file in files.values()), (tmp_path / "points.png", "PNG")]:
+        with Image.open(file) as picture:
+            assert (picture.format, max(picture.size) <= 1600) == (kind, True)
+
+
+def test_compare_tells_of_a_pair_what_match_told(
+    run: tuple[subprocess.CompletedProcess[str], Path], folders: tuple[Path, Path]
+) -> None:
+    line = next(line for line in matches(run[1]) if line["picture"] == "a/mirrored.jpg")
+    works, pictures = folders
+    told = json.loads(indexer("compare", works / line["work"], pictures / line["picture"], "--json").stdout)
+    assert told == {name: line[name] for name in told}
+
+
+def test_compare_tells_in_json_too(folders: tuple[Path, Path]) -> None:
+    works, pictures = folders
+    review = indexer("compare", works / "page.png", pictures / "a" / "page.jpg", "--json")
+    assert review.returncode == 0
+    assert json.loads(review.stdout)["decision"] == "review"
+    nothing = indexer("compare", works / "one.png", works / "series" / "two.png", "--json")
+    assert nothing.returncode == 1
+    assert json.loads(nothing.stdout)["decision"] == "none"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["match", "nowhere", "works", "--out", "x.jsonl"],
+        ["match", "works", "pictures", "--out", "no/such/folder/x.jsonl"],
+        ["match", "works", "pictures"],
+        ["match", "works", "pictures", "--out", "x.jsonl", "--jobs", "0"],
+        ["compare", "works/one.png", "works/absent.png"],
+        ["compare", "works/one.png", "pictures/broken.jpg"],
+        ["compare", "works/one.png"],
+        ["compare", "works/one.png", "works/series/two.png", "--overlay", "overlay.gif"],
+        ["watch"],
+        [],
+    ],
+    ids=" ".join,
+)
+def test_wrong_use_ends_with_2_and_a_sentence(folders: tuple[Path, Path], arguments: list[str]) -> None:
+    root = folders[0].parent
+    placed = [str(root / one) if "/" in one or (root / one).exists() else one for one in arguments]
+    done = indexer(*placed)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert done.stderr.strip()
+
+
+def test_help_shows_examples() -> None:
+    done = indexer("--help")
+    assert done.returncode == 0
+    assert "python -m indexer match works/ pictures/ --out matches.jsonl" in done.stdout

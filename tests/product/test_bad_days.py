@@ -1,0 +1,239 @@
+"""The whole product on a bad day: it says what is wrong, ends by nothing of it, and goes on by itself.
+
+Where this process may mount, its data folder is a small disk of its own, which a test fills.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg
+import pytest
+import requests
+from pytest_django import DjangoDbBlocker
+
+from registry.models import Crawl, CrawlSlice, StepState
+from tests.assets.installed import install
+from tests.assets.processes import free_port, processes_of, wait_until
+from tests.assets.rows import owner
+from tests.assets.shop import LOOPBACK, watch
+from tests.assets.site import Answer, Seen, Site
+from tests.assets.stack import QUICK, Stack, connected_to, patiently
+from workers.configuration import load_config
+from workers.servers import addresses
+from workers.servers.embedded import lock_folder
+from workers.servers.locks import holder
+from workers.servers.product import CHECKOUT, services
+from workers.services.wiring import Services
+from workers.tasks.supervisor import running_status
+
+DISK = "260m"
+_ON_A_DISK = (
+    'mount -t tmpfs -o mode=755,size=$3 none "$0" && cp -a "$1"/. "$0" && exec "$2" -m workers.tasks.supervisor'
+)
+
+
+def can_mount() -> bool:
+    """Whether this process may have a small disk of its own."""
+    trial = ["unshare", "--mount", "mount", "-t", "tmpfs", "none", "/mnt"]
+    try:
+        return os.geteuid() == 0 and subprocess.run(trial, capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        return False
+
+
+@pytest.fixture(scope="module")
+def stack(django_db_blocker: DjangoDbBlocker) -> Iterator[Stack]:
+    """The product; whoever wrote to its standard output and error is gone, and its claims would last for an hour."""
+    with tempfile.TemporaryDirectory(prefix="exhibit-bad-") as name, django_db_blocker.unblock():
+        Path(name).chmod(0o755)
+        data, staged = Path(name) / "data", Path(name) / "staged"
+        own = {
+            **QUICK,
+            "EXHIBIT_STEP_TIMEOUT_SECONDS": "3600",
+            "EXHIBIT_DATA": str(data),
+            "EXHIBIT_WEB_PORT": str(free_port()),
+            "EXHIBIT_WORKERS": "1",
+            "EXHIBIT_CAPTURE_BROWSER": "none",
+            "EXHIBIT_ALLOWED_NETWORKS": LOOPBACK,
+            "EXHIBIT_DISK_FLOOR_BYTES": "4000000",
+        }
+        install(staged)
+        data.mkdir()
+        data.chmod(0o755)
+        if can_mount():
+            command = ["unshare", "--mount", "sh", "-c", _ON_A_DISK, str(data), str(staged), sys.executable, DISK]
+        else:
+            staged.rename(data)
+            command = [sys.executable, "-m", "workers.tasks.supervisor"]
+        environ = {**os.environ, **own, "DATABASE_URL": "", "REDIS_URL": ""}
+        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        with subprocess.Popen(command, env=environ, cwd=CHECKOUT, text=True, **pipes) as process:
+            try:
+                assert process.stdout is not None
+                assert process.stderr is not None
+                assert process.stdout.readline().startswith("Ready: "), process.stderr.read()
+                process.stdout.close()
+                process.stderr.close()
+                seen_from_here = f"/proc/{process.pid}/root{data}" if can_mount() else str(data)
+                config = load_config({**own, "EXHIBIT_DATA": seen_from_here})
+                with connected_to(config):
+                    yield Stack(config, Services(config), process)
+            finally:
+                process.terminate()
+                process.wait(120)
+        wait_until(lambda: not processes_of(Path(name)))
+
+
+def health(stack: Stack) -> tuple[int, dict[str, bool]]:
+    answer = requests.get(f"http://127.0.0.1:{stack.config.web_port}/healthz", timeout=30)
+    return answer.status_code, answer.json()
+
+
+def is_well(stack: Stack) -> bool:
+    try:
+        return health(stack)[0] == 200
+    except (requests.RequestException, ValueError):
+        return False
+
+
+def told(stack: Stack, command: str) -> str:
+    environ = {**os.environ, "EXHIBIT_DATA": str(stack.config.data_dir), "DATABASE_URL": "", "REDIS_URL": ""}
+    line = [sys.executable, "-m", "desk", command]
+    return subprocess.run(line, env=environ, cwd=CHECKOUT, capture_output=True, text=True, check=False).stdout
+
+
+def test_what_dies_comes_back_although_nobody_reads_what_the_supervisor_says(stack: Stack) -> None:
+    before = running_status(stack.config)
+    assert before is not None
+    os.kill(before.processes["beat"], signal.SIGKILL)
+
+    def is_back() -> bool:
+        status = running_status(stack.config)
+        return status is not None and status.processes["beat"] != before.processes["beat"]
+
+    wait_until(is_back)
+    assert stack.process.poll() is None
+
+
+def test_a_status_that_cannot_be_read_hides_nothing_from_down(stack: Stack) -> None:
+    path = lock_folder(stack.config) / "supervisor.json"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:20])
+    assert running_status(stack.config) is None
+    assert holder(lock_folder(stack.config) / "supervisor.lock") == stack.process.pid
+    path.write_bytes(whole)
+
+
+def test_rows_of_a_killed_pool_process_are_another_ones_within_15_seconds(stack: Stack) -> None:
+    with Site(host="127.0.0.9") as site:
+        calls: list[float] = []
+
+        def slow(_: Seen) -> Answer:
+            calls.append(time.monotonic())
+            if len(calls) == 1:
+                time.sleep(3)
+            return Answer(b"<html><body>nothing</body></html>")
+
+        site.routes["/"] = slow
+        started = watch(owner("killed"), site.url("/"))
+        wait_until(lambda: calls)
+        claimed = CrawlSlice.objects.get(crawl__watch=started, state=StepState.DOING)
+        os.kill(int(claimed.claimed_by.split("|")[2]), signal.SIGKILL)
+        killed = time.monotonic()
+        wait_until(lambda: CrawlSlice.objects.get(pk=claimed.pk).attempts == 2)
+        assert time.monotonic() - killed <= 15
+        wait_until(lambda: Crawl.objects.get(watch=started).state == StepState.DONE)
+
+
+def test_a_frozen_database_is_told_within_seconds_and_thaws(stack: Stack) -> None:
+    assert is_well(stack)
+    frozen = [*stack.postmaster()[0].children(), *stack.postmaster()]
+    for one in frozen:
+        one.suspend()
+    try:
+        begun = time.monotonic()
+        status, found = health(stack)
+        assert time.monotonic() - begun < 3.5  # on a busy machine
+        assert (status, found["database"], found["broker"]) == (503, False, True)
+        assert "The database doesn't answer" in told(stack, "status")
+        assert "doesn't answer" in told(stack, "doctor")
+        begun = time.monotonic()
+        page = requests.get(f"http://127.0.0.1:{stack.config.web_port}/log/checkpoint", timeout=60)
+        assert (page.status_code, time.monotonic() - begun < 20) == (503, True)
+    finally:
+        for one in reversed(frozen):
+            one.resume()
+    wait_until(lambda: is_well(stack))
+
+
+def test_a_frozen_redis_is_told_within_seconds_and_its_workers_go_on_when_it_thaws(stack: Stack) -> None:
+    wait_until(lambda: is_well(stack))
+    place = f"http://127.0.0.1:{stack.config.web_port}/sign-in/"
+    (frozen,) = stack.redis()
+    frozen.suspend()
+    try:
+        assert health(stack) == (503, {"database": True, "broker": False, "disk": True})
+        with requests.Session() as browser:
+            token = {"csrfmiddlewaretoken": browser.get(place, timeout=60).cookies["csrftoken"]}
+            page = browser.post(place, {"login": "ann@example.org", "password": "x", **token}, timeout=60)
+        assert page.status_code == 503
+    finally:
+        frozen.resume()
+    wait_until(lambda: is_well(stack))
+    with Site(host="127.0.0.11") as site:
+        site.page("/", "<html><body>nothing</body></html>")
+        started = watch(owner("frozen"), site.url("/"))
+        wait_until(lambda: Crawl.objects.filter(watch=started, state=StepState.DONE).exists(), 120)
+
+
+def test_a_full_disk_is_told_ends_nothing_and_is_gone_on_from_when_there_is_room(stack: Stack) -> None:
+    if not can_mount():
+        pytest.skip("this process may not mount a disk of its own")
+    ballast = stack.config.data_dir / "ballast"
+    with ballast.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(1 << 16))
+    _fill_the_write_ahead_log(stack)
+    for one in [*stack.workers(), *stack.redis(), *stack.postmaster()]:
+        one.kill()
+    wait_until(lambda: _healthy_part(stack).get("disk") is False)
+    assert stack.process.poll() is None
+    ballast.unlink()
+    wait_until(lambda: is_well(stack), 120)
+    assert health(stack) == (200, {"database": True, "broker": True, "disk": True})
+    with Site(host="127.0.0.10") as site:
+        site.page("/", "<html><body>nothing</body></html>")
+        started = patiently(lambda: watch(owner("full"), site.url("/")))
+        wait_until(lambda: patiently(lambda: Crawl.objects.filter(watch=started, state=StepState.DONE).exists()), 120)
+
+
+def _healthy_part(stack: Stack) -> dict[str, bool]:
+    try:
+        return health(stack)[1]
+    except (requests.RequestException, ValueError):
+        return {}
+
+
+def _fill_the_write_ahead_log(stack: Stack) -> None:
+    """Have the database write more than there is room for, until it refuses or ends."""
+    try:
+        with psycopg.connect(addresses.database_url(stack.config), autocommit=True) as connection:
+            connection.execute("CREATE TABLE filler AS SELECT repeat('x', 2000) FROM generate_series(1, 400000)")
+    except psycopg.OperationalError:
+        return
+    raise AssertionError("the disk wasn't full")
+
+
+def test_it_all_still_runs(stack: Stack) -> None:
+    assert psutil.Process(stack.process.pid).is_running()
+    wanted = sum(one.name.startswith("worker") for one in services(stack.config))
+    wait_until(lambda: len(stack.workers()) == wanted)

@@ -1,0 +1,58 @@
+"""Files that are broken, hostile or odd go through registration and matching: no crash, a reason for each refusal."""
+
+import time
+from collections.abc import Iterable
+
+import pytest
+
+from exhibit.errors import RefusedError
+from registry.models import Picture, Work
+from tests.assets.badfiles import BAD_FILES
+from tests.assets.processes import forget_peak_memory, peak_memory
+from tests.assets.rows import bring, claimed_slice, owner, register
+from tests.assets.shared import shared_data
+from workers.steps.matching.match import match_pictures
+from workers.tasks.sync_runner import SyncRunner
+
+SECONDS, MEBIBYTES = 10.0, 1024
+
+
+def go_through(inline: SyncRunner, files: Iterable[tuple[str, bytes]]) -> None:
+    """Register each file, and match it as one that a crawl saw."""
+    studio = owner("studio")
+    planned, epoch = claimed_slice(studio)
+    resident = forget_peak_memory()
+    for name, data in files:
+        started = time.monotonic()
+        reason = ""
+        try:
+            register(inline.services, studio, data, name)
+        except RefusedError as refused:
+            reason = refused.reason
+        if data:
+            match_pictures(inline.services, bring(inline.services, planned, epoch, [data]))
+            picture = Picture.objects.get(digest=inline.services.blobs.put(data))
+            assert picture.state == "done", name
+            assert (picture.refusal == "") == (reason in {"", "quota"}), name
+        assert time.monotonic() - started < 2 * SECONDS, name
+    assert peak_memory() - resident < MEBIBYTES * 2**20
+
+
+def test_generated_bad_files_are_refused_with_a_reason_or_read(inline: SyncRunner) -> None:
+    files = [(file.name, file.make()) for file in BAD_FILES]
+    go_through(inline, files)
+    assert 0 < Work.objects.count() < len(files)
+
+
+@pytest.mark.shared_data
+def test_every_bad_file_of_the_collection_is_refused_with_a_reason_or_read(inline: SyncRunner) -> None:
+    folder = shared_data("badfiles")
+    go_through(
+        inline,
+        [
+            (path.name, path.read_bytes())
+            for path in sorted(folder.rglob("*"))
+            if path.is_file() and path.suffix != ".csv"
+        ],
+    )
+    assert Work.objects.exists()

@@ -1,0 +1,95 @@
+"""From a copy on a page to a sealed bundle, the page captured with a browser: what lies in it, and that it verifies."""
+
+import json
+import zipfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from evidence.capture.browser.program import find_browser
+
+pytest.importorskip("playwright", reason="the optional part capture isn't installed")
+if find_browser("").path is None:
+    pytest.skip(find_browser("").sentence, allow_module_level=True)
+
+from evidence.capture.browser.capturer import BrowserCapturer
+from evidence.verdict.trust import Trust
+from evidence.verify.verifier import verify
+from exhibit.config.config import Config
+from exhibit.errors import ExitCode
+from registry.models import AnchorReceipt
+from registry.vectors import fingerprints
+from tests.assets.rows import copy_of, owner, photograph, register
+from tests.assets.shop import LOOPBACK, watch, with_own_keys, witnessed
+from tests.assets.site import Answer, Site
+from workers.cases.decisions import confirm
+from workers.evidence.bundles import assemble
+from workers.evidence.remaking import MAKERS
+from workers.tasks.sync_runner import SyncRunner
+
+KEPT = {
+    "exchange.warc",
+    "network.json",
+    "page.html",
+    "image.jpg",
+    "screenshot.png",
+    "screenshot-boxed.png",
+    "page.pdf",
+    "page.mhtml",
+    "dom.html",
+    "capture.wacz",
+}
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with Site() as running:
+        yield running
+
+
+@pytest.fixture
+def world(db: None, config: Config, tmp_path: Path) -> Iterator[tuple[SyncRunner, Trust]]:
+    """An installation with a browser and with witnesses, and whom to trust then."""
+    fingerprints.forget_cached_spaces()
+    own = replace(config, data_dir=tmp_path, allowed_networks=(LOOPBACK,), checkpoint_seconds=1, capture_browser="")
+    with witnessed(own, tmp_path / "witnesses") as (complete, trust):
+        made = SyncRunner(complete)
+        yield made, trust
+        assert isinstance(made.services.capturer, BrowserCapturer)
+        made.services.capturer.close()
+    fingerprints.forget_cached_spaces()
+
+
+def test_a_bundle_holds_how_the_page_looked_and_verifies(
+    world: tuple[SyncRunner, Trust], site: Site, tmp_path: Path
+) -> None:
+    inline, trust = world
+    studio = owner("studio")
+    register(inline.services, studio, photograph(1))
+    site.page("/", '<!doctype html><title>A shop</title><h1>Prints</h1><img src="copy.jpg">')
+    site.routes["/copy.jpg"] = Answer(copy_of(photograph(1)), media_type="image/jpeg")
+    watch(studio, site.url("/"))
+    inline.run_until_idle()
+    case = studio.cases.get()
+    confirm(inline.services, case, by="ann", reason="")
+    inline.run_until(
+        lambda: not AnchorReceipt.objects.exclude(state="done").exists() and case.bundles.get().state == "done"
+    )
+    (capture,) = case.captures.all()
+    assert (capture.method, capture.outcome) == ("browser", "captured")
+    path = tmp_path / "bundle.zip"
+    with path.open("wb") as out:
+        assemble(inline.services, case.bundles.get(), out)
+    with zipfile.ZipFile(path) as bundle:
+        names = {name.removeprefix("data/sightings/01/capture-1/") for name in bundle.namelist()}
+        facts = json.loads(bundle.read("data/facts.json"))
+        roles = {one["role"] for one in json.loads(bundle.read("data/manifest.json"))["files"]}
+    assert names >= KEPT
+    assert roles >= {"screenshot", "screenshot-boxed", "wacz", "mhtml", "page-pdf", "dom"}
+    assert facts["sightings"][0]["captures"][0]["method"] == "browser"
+    verdict = verify(path, with_own_keys(inline.services, trust), MAKERS)
+    assert verdict.outcome is ExitCode.DONE, [one for one in verdict.checks if one.state != "passed"]
+    states = {one.name: str(one.state) for one in verdict.checks}
+    assert {states[name] for name in ("capture:01-1", "wacz:01-1", "drawings", "sheet", "words")} == {"passed"}

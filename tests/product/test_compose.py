@@ -1,0 +1,134 @@
+"""No container engine is needed: every service of ours runs as a process, with its command, against real servers."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from exhibit.config.config import environment_name
+from tests import CHECKOUT
+from tests.assets.processes import processes_of, wait_until
+from workers.configuration import load_config
+from workers.servers import addresses
+from workers.servers.embedded import EmbeddedServers
+
+COMPOSE: dict[str, Any] = YAML(typ="safe").load(CHECKOUT / "docker-compose.yml")
+OURS = {name: service for name, service in COMPOSE["services"].items() if service["image"] == "exhibit-a"}
+
+
+@pytest.fixture(scope="module")
+def environ(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """What the services get as environment: compose's own, with the addresses of servers that run here."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="exhibit-compose-") as name, socket.socket() as probe:
+        folder = Path(name)
+        folder.chmod(0o755)
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+        probe.close()
+        config = load_config({"EXHIBIT_DATA": str(folder / "servers")})
+        given = {name: substituted(value) for name, value in OURS["web"]["environment"].items()}
+        with EmbeddedServers(config):
+            made = {
+                **{name: value for name, value in os.environ.items() if not name.startswith("EXHIBIT_")},
+                **given,
+                "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+                "EXHIBIT_DATA": str(folder / "data"),
+                "EXHIBIT_WEB_HOST": "127.0.0.1",
+                "EXHIBIT_WEB_PORT": port,
+                "DATABASE_URL": addresses.database_url(config),
+                "REDIS_URL": addresses.broker_url(config),
+            }
+            subprocess.run(OURS["migrate"]["command"], env=made, cwd=CHECKOUT, check=True)
+            yield made
+        assert not processes_of(folder)
+
+
+def substituted(value: str) -> str:
+    """A value as compose makes it where no variable is set but the password."""
+    return re.sub(r"\$\{(\w+)(?::[-?]([^}]*))?\}", lambda found: "x" if "?" in found[0] else found[2] or "", value)
+
+
+def healthy(service: dict[str, Any], environ: dict[str, str]) -> bool:
+    command = [word.replace("8080", environ["EXHIBIT_WEB_PORT"]) for word in service["healthcheck"]["test"][1:]]
+    return not subprocess.run(command, env=environ, cwd=CHECKOUT, capture_output=True, check=False).returncode
+
+
+@pytest.mark.parametrize("name", sorted(set(OURS) - {"migrate", "beat"}))
+def test_a_service_comes_up_by_its_own_health_check_and_stops_when_told(name: str, environ: dict[str, str]) -> None:
+    service = OURS[name]
+    assert not healthy(service, environ)
+    with subprocess.Popen(service["command"], env=environ, cwd=CHECKOUT, start_new_session=True) as process:
+        try:
+            wait_until(lambda: process.poll() is not None or healthy(service, environ), 90)
+            assert process.poll() is None
+        finally:
+            process.terminate()
+            try:
+                process.wait(60)
+            finally:
+                kill_rest(process.pid)
+
+
+def test_beat_ticks(environ: dict[str, str]) -> None:
+    import redis
+
+    with (
+        redis.Redis.from_url(environ["REDIS_URL"].replace("redis+socket", "unix").split("?")[0]) as client,
+        subprocess.Popen(OURS["beat"]["command"], env=environ, cwd=CHECKOUT, start_new_session=True) as process,
+    ):
+        wait_until(lambda: process.poll() is not None or client.llen("default"))
+        process.terminate()
+        assert process.wait(30) == 0
+
+
+def kill_rest(number: int) -> None:
+    try:
+        os.killpg(number, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+    raise AssertionError("something of it was left running")
+
+
+def test_settings_of_the_services_are_settings_that_exist() -> None:
+    known = {environment_name(name) for name in load_config({"EXHIBIT_DATA": "/absent"}).__slots__}
+    for service in OURS.values():
+        assert set(service["environment"]) <= known
+
+
+def test_every_other_service_waits_until_the_database_is_migrated() -> None:
+    for name, service in OURS.items():
+        waits_for = "postgres" if name == "migrate" else "migrate"
+        assert waits_for in service["depends_on"]
+
+
+def test_all_processes_of_the_product_have_a_service() -> None:
+    from workers.servers.product import services
+
+    started = {child.name for child in services(load_config({"EXHIBIT_DATA": "/absent"}))}
+    assert {service["command"][-1] for name, service in OURS.items() if name != "migrate"} == started
+
+
+def test_the_image_starts_a_command_that_exists() -> None:
+    start = json.loads(
+        re.findall(r"^CMD (.*)$", (CHECKOUT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)[-1]
+    )
+    command = [sys.executable, *start[1:], "--help"]
+    assert subprocess.run(command, cwd=CHECKOUT, capture_output=True, check=False).returncode == 0
+
+
+def test_an_unknown_process_is_refused_with_the_names_of_the_known() -> None:
+    command = [sys.executable, "-m", "workers.run", "everything"]
+    run = subprocess.run(command, cwd=CHECKOUT, text=True, capture_output=True, check=False)
+    assert run.returncode == 2
+    assert "worker-match" in run.stderr

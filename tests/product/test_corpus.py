@@ -1,0 +1,292 @@
+"""The corpus: every verifier answers every good and forged bundle alike."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from evidence.formats.names import is_left_over
+from evidence.verdict.trust import load_trust
+from evidence.verify.verifier import verify
+from exhibit.entries import canonical
+from exhibit.errors import ExhibitError, ExitCode, WrongUseError
+from tests import CHECKOUT
+from tests.assets.browser import CHROMIUM, running_tab
+from tests.assets.changes import Files
+from tests.assets.corpus import TRUST, base, cases, laid
+from tests.assets.corpus.json_texts import TEXTS
+from tests.assets.corpus.pictures import UNREAD, showing
+from tests.assets.tampering import packed
+from tests.evidence.page.test_whole_page import Page
+from tools.verify_outside import check
+
+pytestmark = pytest.mark.timeout(300)
+CASES = cases()
+BYTES = "Every byte, and the bag"
+LIGHT = CHECKOUT / "evidence" / "standalone" / "verify.py"
+WORDS = {ExitCode.DONE: "complete", ExitCode.CHECK_FAILED: "failed", ExitCode.INCOMPLETE: "incomplete"}
+EITHER = {(0, False), (1, True)}
+LIGHT_CHECKS = ("container", "manifest", "files", "file:", "bag", "entry", "inclusion", "anchors", "probability:")
+"""What verify.py checks too, by the first letters of the checks' names."""
+EACH = """
+import contextlib, io, json, runpy, sys
+main = runpy.run_path(sys.argv[1], run_name="light")["main"]
+for path in sys.stdin.read().splitlines():
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        code = main([path])
+    print(json.dumps([path, code, said.getvalue()]))
+"""
+UNPACK: dict[str, list[str]] = {
+    "unzip": ["unzip", "-qq", "-o", "{path}", "-d", "{to}"],
+    "7z": ["7z", "x", "-bd", "-y", "-o{to}", "{path}"],
+    "bsdtar": ["bsdtar", "-xf", "{path}", "-C", "{to}"],
+    "bsdtar from a pipe": ["bsdtar", "-xf", "-", "-C", "{to}"],
+}
+
+Told = tuple[str, dict[str, str]]
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Every case where it lies."""
+    folder = tmp_path_factory.mktemp("corpus")
+    return {
+        name: laid(case.make(base()), folder / f"{number:04d}") for number, (name, case) in enumerate(CASES.items())
+    }
+
+
+@pytest.fixture(scope="module")
+def told(places: dict[str, Path]) -> dict[str, Told]:
+    """What the Python verifier says of every case."""
+    trust = load_trust(TRUST)
+    return {name: _by_python(path, trust) for name, path in places.items()}
+
+
+def _by_python(path: Path, trust: object) -> Told:
+    try:
+        verdict = verify(path, trust)  # type: ignore[arg-type]
+    except ExhibitError:
+        return "no-bundle", {}
+    states = {check.name: str(check.state) for check in verdict.checks}
+    states["said"] = " ".join(check.sentence for check in verdict.checks)
+    return WORDS[verdict.outcome], states
+
+
+def failed(told: Told) -> set[str]:
+    return {name for name, state in told[1].items() if state == "failed"}
+
+
+def test_the_python_verifier_names_what_is_wrong_with_each(told: dict[str, Told]) -> None:
+    wrong = {name: failed(told[name]) for name, case in CASES.items() if failed(told[name]) != case.fails}
+    assert wrong == {}
+    silent = [name for name, case in CASES.items() if case.says not in told[name][1]["said"]]
+    assert silent == []
+    assert len(CASES) >= 300
+
+
+def test_no_bundle_with_a_file_beside_it_is_said_to_have_none(told: dict[str, Told], places: dict[str, Path]) -> None:
+    for name, path in places.items():
+        here = zipfile.ZipFile(path).namelist() if path.is_file() and not CASES[name].fails else []
+        here = [str(one) for one in path.rglob("*")] if path.is_dir() else here
+        if any(is_left_over(one) for one in here):
+            assert "no other" not in told[name][1]["said"], name
+
+
+def test_verify_py_alone_answers_alike(told: dict[str, Told], places: dict[str, Path]) -> None:
+    line = [sys.executable, "-I", "-c", EACH, str(LIGHT)]
+    asked = "\n".join(map(str, places.values()))
+    done = subprocess.run(line, input=asked, capture_output=True, text=True, check=True)
+    answers = {path: (code, said) for path, code, said in map(json.loads, done.stdout.splitlines())}
+    wrong = {}
+    for name, path in places.items():
+        code, said = answers[str(path)]
+        fails = CASES[name].fails
+        answer = (
+            {(0, False)} if not fails else {(1, True)} if any(one.startswith(LIGHT_CHECKS) for one in fails) else EITHER
+        )
+        if (code, "FAILED" in said) not in answer:
+            wrong[name] = (code, sorted(CASES[name].fails), [line for line in said.splitlines() if "FAILED" in line])
+    assert wrong == {}
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="Chromium isn't installed")
+def test_the_page_in_a_browser_answers_alike(told: dict[str, Told], places: dict[str, Path], tmp_path: Path) -> None:
+    wrong = {}
+    with running_tab(tmp_path / "profile") as tab:
+        page = Page(tab, load_trust(TRUST), tmp_path)
+        for name, path in places.items():
+            outcome, states = page.check(path)
+            expected = {one: state for one, state in told[name][1].items() if one != "said"}
+            if (outcome, states) != (told[name][0], expected):
+                wrong[name] = sorted({(told[name][0], outcome), *_difference(expected, states)})
+    assert wrong == {}
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="Chromium isn't installed")
+def test_the_page_passes_no_picture_that_browsers_do_not_read(tmp_path: Path) -> None:
+    with running_tab(tmp_path / "profile") as tab:
+        page = Page(tab, load_trust(TRUST), tmp_path)
+        for name, make in UNREAD.items():
+            path = packed(tmp_path / "b.zip", showing(make)(base()))
+            _, states = page.check(path)
+            assert states["match:01"] == "not checked", name
+            assert (states["pictures"] == "passed") is name.startswith(("JPEG", "PNG")), name
+            assert "read" in page.tab.ask("document.querySelector('[data-check=\"match:01\"]').textContent"), name
+
+
+def _difference(one: dict[str, str], other: dict[str, str]) -> Iterator[tuple[str, str]]:
+    for name in one | other:
+        if one.get(name) != other.get(name):
+            yield f"{name}: {one.get(name)}", str(other.get(name))
+
+
+def unpacked(folder: Path) -> Files:
+    """The files of an unpacked ZIP, without a folder around them and without left-overs."""
+    files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    files = {name: data for name, data in files.items() if not is_left_over(name)}
+    tops = {name.partition("/")[0] for name in files}
+    inner = f"{min(tops)}/" if len(tops) == 1 else ""
+    return {name.removeprefix(inner): data for name, data in files.items()}
+
+
+def unpackings(path: Path, to: Path) -> Iterator[tuple[str, Files]]:
+    """What each program that is here gets out of a ZIP."""
+    for number, (program, line) in enumerate(UNPACK.items()):
+        if shutil.which(line[0]):
+            folder = to / str(number)
+            folder.mkdir(parents=True)
+            with path.open("rb") as stream:
+                words = [word.format(path=path, to=folder) for word in line]
+                subprocess.run(words, stdin=stream, capture_output=True, check=False, timeout=60)
+            yield program, unpacked(folder)
+    with zipfile.ZipFile(path) as archive:
+        archive.extractall(to / "zipfile")
+    yield "zipfile", unpacked(to / "zipfile")
+
+
+def test_every_program_unpacks_what_was_verified(
+    told: dict[str, Told], places: dict[str, Path], tmp_path: Path
+) -> None:
+    wrong = []
+    for number, (name, path) in enumerate(places.items()):
+        if told[name][0] == "failed" or path.is_dir() or not name.startswith(("zips", "left over")):
+            continue
+        wrong += [(name, program) for program, files in unpackings(path, tmp_path / str(number)) if files != base()]
+    assert wrong == []
+
+
+def pipe(line: list[str], folder: Path, path: Path) -> None:
+    with path.open("wb") as out:
+        subprocess.run(line, cwd=folder, stdout=out, stderr=subprocess.DEVNULL, check=True)
+
+
+def made_by_zipfile(folder: Path, path: Path) -> None:
+    shutil.make_archive(str(path.with_suffix("")), "zip", folder.parent, folder.name)
+
+
+def packing(*line: str, around: bool = False) -> Callable[[Path, Path], None]:
+    """A program called inside the folder, or beside it to pack it as a whole."""
+
+    def pack(folder: Path, path: Path) -> None:
+        words = [word.format(path=path) for word in line]
+        pipe(words, folder.parent if around else folder, path if "-" in words else path.with_suffix(".log"))
+
+    return pack
+
+
+REAL: dict[str, Callable[[Path, Path], None]] = {
+    "zip": packing("zip", "-q", "-r", "{path}", "."),
+    "zip around a folder": packing("zip", "-q", "-9", "-r", "{path}", "bag", around=True),
+    "zip without times": packing("zip", "-q", "-X", "-r", "{path}", "."),
+    "zip into a pipe": packing("zip", "-q", "-r", "-", "."),
+    "7z": packing("7z", "a", "-bd", "{path}", "."),
+    "7z around a folder": packing("7z", "a", "-bd", "{path}", "bag", around=True),
+    "bsdtar": packing("bsdtar", "-a", "-cf", "{path}", "bag", around=True),
+    "shutil": made_by_zipfile,
+}
+
+
+@pytest.mark.parametrize("program", REAL)
+def test_what_real_programs_pack_anew_is_intact_in_all_verifiers(program: str, tmp_path: Path) -> None:
+    if program != "shutil" and shutil.which(program.split(maxsplit=1)[0]) is None:
+        pytest.skip(f"{program.split(maxsplit=1)[0]} isn't installed")
+    folder = laid({**base(), ".DS_Store": b"x"}, tmp_path / "bag")
+    path = tmp_path / "anew.zip"
+    REAL[program](folder, path)
+    verdict = verify(path, load_trust(TRUST))
+    assert verdict.outcome is ExitCode.DONE, verdict.failures
+    assert "Container changed, evidence intact." in verdict.sentence
+    light = subprocess.run([sys.executable, "-I", LIGHT, path], capture_output=True, text=True, check=False)
+    assert light.returncode == 0, light.stdout
+    for which, files in unpackings(path, tmp_path / "unpacked"):
+        assert files == base(), which
+
+
+def by_hand() -> list[str]:
+    """Folders, of which the page by hand says something."""
+    return [name for name in CASES if name.startswith("left over") and "in a folder" in name]
+
+
+def test_the_lines_by_hand_answer_alike(places: dict[str, Path], tmp_path: Path) -> None:
+    wrong = {}
+    for name in by_hand():
+        [state] = [one.state for one in check(places[name], {**os.environ, "WORK": str(tmp_path)}, {}, BYTES)]
+        foreign = [one for one in _foreign(places[name]) if one.startswith("data/") and not is_left_over(one)]
+        if (state == "FAILED") != bool(foreign):
+            wrong[name] = state
+    assert wrong == {}
+
+
+def _foreign(folder: Path) -> list[str]:
+    here = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    return sorted(here - set(base()))
+
+
+def trust_lists() -> dict[str, bytes]:
+    """Trust lists, of which some are written as no other program would read them."""
+    text = canonical(json.loads(TRUST.read_bytes())).decode()
+    odd = {what: change(text).encode() for what, change in TEXTS.items() if what != "only an array"}
+    loose = {
+        "indented": json.dumps(json.loads(text), indent=2),
+        "another order": json.dumps(dict(reversed(json.loads(text).items()))),
+        "revoked on 30 February": text.replace('"owner":', '"revoked":"2026-02-30T10:00:00.000000Z","owner":', 1),
+        "revoked on a day": text.replace('"owner":', '"revoked":"2026-02-20T10:00:00.000000Z","owner":', 1),
+        "revoked by null": text.replace('"owner":', '"revoked":null,"owner":', 1),
+        "ledgers of null": text.replace('"ledgers":[', '"ledgers":null,"x":[', 1),
+        "a ledger by 1.0": text.replace('"ledgers":[', f'"ledgers":[{LEDGER.replace("1,", "1.0,")},', 1),
+        "a ledger by 1.5": text.replace('"ledgers":[', f'"ledgers":[{LEDGER.replace("1,", "1.5,")},', 1),
+    }
+    return odd | {what: one.encode() for what, one in loose.items()}
+
+
+LEDGER = '{"blocks":[],"chain":1,"development":false,"label":"","name":"x"}'
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="Chromium isn't installed")
+def test_trust_lists_are_taken_or_refused_alike(tmp_path: Path) -> None:
+    wrong, taken = {}, set()
+    with running_tab(tmp_path / "profile") as tab:
+        Page(tab, load_trust(TRUST), tmp_path)
+        for number, (what, data) in enumerate(trust_lists().items()):
+            path = tmp_path / f"{number}.json"
+            path.write_bytes(data)
+            tab.ask("document.getElementById('status').textContent = ''")
+            tab.choose("#list", [path])
+            tab.wait("document.getElementById('status').textContent !== ''")
+            by_page = tab.ask("document.getElementById('status').textContent.includes('from now on')")
+            try:
+                load_trust(path)
+                taken.add(what)
+            except WrongUseError:
+                pass
+            if by_page != (what in taken):
+                wrong[what] = by_page
+    assert wrong == {}
+    assert taken >= {"indented", "another order", "a ledger by 1.0", "revoked on a day"}
+    assert not taken & {"a name twice", "a byte order mark", "65 brackets", "ledgers of null", "a ledger by 1.5"}

@@ -1,0 +1,211 @@
+"""The days of three people in a real browser, in both languages, on a phone and at a desk; and who else may look on.
+
+What they press and read is looked up in the catalogue: a word that isn't translated isn't found on the Chinese page.
+"""
+
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pypdf
+import pytest
+from django.core import mail
+from django.urls import reverse
+from django.utils import translation
+from playwright.sync_api import Locator, Page, expect
+
+from exhibit.clock import now
+from registry.models import Bundle, Capture, Case, CrawlSlice, Event, MailChoice, Owner, Package, Role, User
+from registry.notifications import events, mail_choices
+from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
+from tests.assets.sealed import sealed, sealed_bundle
+from tests.assets.site_browser import DESKTOP, PHONE, Look, Site, Visitor
+from workers.steps.cases.package import make_packages
+from workers.steps.matching.match import match_pictures
+from workers.steps.notify.mail import send_digests
+
+
+@dataclass(frozen=True)
+class Ways:
+    """How somebody looks at the site: with which screen and in which language."""
+
+    look: Look
+
+    def word(self, words: str, context: str = "", **values: object) -> str:
+        """Words of the site as this person reads them."""
+        with translation.override("zh-hans" if self.look["language"] == "zh-CN" else "en"):
+            said = translation.pgettext(context, words) if context else translation.gettext(words)
+        return said % values if values else said
+
+    def press(self, what: Locator) -> None:
+        """Tap on a phone, click at a desk."""
+        (what.first.tap if self.look["size"] == PHONE else what.first.click)()
+
+
+@pytest.fixture(
+    params=[
+        pytest.param(Look(size=PHONE, scheme="light", language="en"), id="phone-en"),
+        pytest.param(Look(size=PHONE, scheme="dark", language="zh-CN"), id="phone-zh"),
+        pytest.param(Look(size=DESKTOP, scheme="light", language="zh-CN"), id="desk-zh"),
+        pytest.param(Look(size=DESKTOP, scheme="dark", language="en"), id="desk-en"),
+    ]
+)
+def ways(request: pytest.FixtureRequest) -> Ways:
+    return Ways(request.param)
+
+
+@pytest.fixture
+def studio(site: Site) -> Owner:
+    site.services.config = replace(site.services.config, anchors=(), languages=("en",))
+    return owner("studio")
+
+
+def found(site: Site, of: Owner, seeds: range, host: str = "shop.invalid") -> None:
+    """A case for each of so many works, whose copies stand at one place."""
+    for seed in seeds:
+        register(site.services, of, photograph(seed), f"Work {seed}")
+    planned, epoch = claimed_slice(of, host)
+    match_pictures(
+        site.services, bring(site.services, planned, epoch, [copy_of(photograph(seed)) for seed in seeds], host=host)
+    )
+    CrawlSlice.objects.filter(pk=planned.pk).update(state="done")
+    Capture.objects.update(state="failed")  # nobody answers there
+
+
+def look_on(site: Site, of: Owner, ways: Ways, address: str, decided_by: str) -> None:
+    """A team-mate sees the page without what decides; somebody elsewhere, and nobody, don't learn that it is there."""
+    viewer = site.member(of, Role.VIEWER, name="vera", **ways.look)
+    viewer.open(address)
+    expect(viewer.page.locator(decided_by)).to_have_count(0)
+    viewer.check()
+    elsewhere = site.member(owner("elsewhere"), name="eve", **ways.look)
+    elsewhere.page.goto(site.base + address)
+    expect(elsewhere.page.locator("h1")).to_have_text(ways.word("There is nothing here"))
+    assert of.name not in elsewhere.page.content()
+    elsewhere.errors.clear()  # the console tells the status 404
+    elsewhere.check()
+    nobody = site.nobody(**ways.look)
+    nobody.page.goto(site.base + address)
+    expect(nobody.page.locator("input[type=password]")).to_have_count(1)
+    assert of.name not in nobody.page.inner_text("main")
+    nobody.check()
+
+
+def test_the_photographer_opens_the_case_from_a_mail_and_has_it_sealed(site: Site, studio: Owner, ways: Ways) -> None:
+    ann = site.member(studio, **ways.look)
+    mail_choices.choose(studio, User.objects.get(), MailChoice.HowOften.AT_ONCE, by="Ann")
+    found(site, studio, range(1, 2))
+    Event.objects.update(at=now() - 2 * events.SETTLING)
+    send_digests(site.services, mail_choices.due(site.services.stale_after, 100))
+    (link,) = {word for word in mail.outbox[-1].body.split() if word.endswith("/cases/1/")}
+    address = reverse("case", args=["studio", 1])
+    assert link.endswith(address)
+    page = ann.open(address)
+    expect(page.locator("main")).to_contain_text("shop.invalid")
+    expect(page.locator("main")).to_contain_text(ways.word("Very likely a copy"))
+    expect(page.locator("#decision strong").first).to_have_text(ways.word("open", "decision"))
+    ann.check()
+    page.locator("input[type=range]").press("ArrowRight")
+    ways.press(page.locator("details.confirm summary"))
+    expect(page.locator("details.confirm")).to_contain_text(ways.word("This is sealed:"))
+    ann.check()
+    ways.press(page.get_by_role("button", name=ways.word("Not licensed: seal it")))
+    expect(page.locator("#decision strong").first).to_have_text(ways.word("not licensed", "decision"))
+    Bundle.objects.update(not_before=now())  # twenty seconds for a hand that slipped
+    sealed(site.inline, Bundle.objects.get())
+    ann.open(address)
+    with page.expect_download() as download:
+        ways.press(page.locator(f"a[href='{reverse('bundle', args=['studio', 1, 1])}']"))
+    assert zipfile.is_zipfile(download.value.path())
+    ann.check()
+    look_on(site, studio, ways, address, "form.decide")
+
+
+def test_the_clerk_empties_the_queue(site: Site, studio: Owner, ways: Ways) -> None:
+    found(site, studio, range(1, 4))
+    found(site, studio, range(4, 6), "gallery.invalid")
+    studio.licences.create(number=1, licensee="Gallery", domain="gallery.invalid")
+    ann = site.member(studio, Role.REVIEWER, **ways.look)
+    page = ann.open(reverse("cases", args=["studio"]))
+    left(page, 5)
+    ann.check()
+    decide = page.keyboard.press if ways.look["size"] == DESKTOP else by_taps(page, ways)
+    decide("c")
+    decide("x")
+    left(page, 3)
+    ann.check()
+    decide("u")
+    left(page, 4)
+    decide("x")
+    decide("c")
+    left(page, 2)
+    decide("l")
+    first = page.locator(".licences button").first
+    expect(first).to_contain_text("Gallery")
+    ann.check()
+    ways.press(first)
+    left(page, 1)
+    decide("c")
+    left(page, 0)
+    counts = [Case.objects.filter(decision=one).count() for one in ("confirmed", "cleared", "licensed", "open")]
+    assert counts == [3, 1, 1, 0]
+    ann.open(reverse("cases", args=["studio"]))
+    ann.check()
+    look_on(site, studio, ways, reverse("cases", args=["studio"]) + "?state=all", "#decide")
+
+
+def by_taps(page: Page, ways: Ways) -> Callable[[str], None]:
+    """What a key does, by the button that says so."""
+    return lambda key: ways.press(
+        page.locator("#undo" if key == "u" else f".item:not([data-decided]) .buttons [data-key={key}]")
+    )
+
+
+def left(page: Page, count: int) -> None:
+    expect(page.locator("#left strong")).to_have_text(str(count))
+
+
+def test_the_lawyer_leaves_with_one_zip_and_one_sheet(site: Site, studio: Owner, ways: Ways, tmp_path: Path) -> None:
+    for seed in (1, 2):
+        sealed_bundle(site.inline, studio, seed)
+    ann = site.member(studio, Role.REVIEWER, **ways.look)
+    page = ann.open(reverse("downloads", args=["studio"]))
+    page.locator("#q").fill("shop")
+    page.keyboard.press("Enter")
+    ways.press(page.get_by_role("link", name="shop.invalid"))
+    expect(page.locator("[name=case]:checked")).to_have_count(2)
+    ann.check()
+    ways.press(page.get_by_role("button", name=ways.word("Bundle for the court"), exact=True))
+    page.locator("[hx-trigger]").wait_for()
+    make_packages(site.services, [Package.objects.get().pk])
+    there = page.get_by_role("link", name=ways.word("Download the ZIP"))
+    there.wait_for()  # by itself
+    with page.expect_download() as download:
+        ways.press(there)
+    assert zipfile.is_zipfile(download.value.path())
+    ann.check()
+    address = reverse("package", args=["studio", 1])
+    if ways.look["size"] == DESKTOP:
+        page.emulate_media(media="print")
+        page.pdf(path=tmp_path / "sheet.pdf", format="A4")
+        assert len(pypdf.PdfReader(tmp_path / "sheet.pdf").pages) == 1
+        page.emulate_media(media="screen")
+    link = page.locator("details", has_text=ways.word("Link for somebody outside"))
+    ways.press(link.locator("summary"))
+    ways.press(link.get_by_role("button", name=ways.word("Make the link")))
+    given = urlsplit(page.locator("#address").input_value()).path
+    ann.check()
+    outside = site.nobody(**ways.look)
+    outside.open(given)
+    outside.check()
+    look_on(site, studio, ways, address, f"form[action='{reverse('remove-package', args=['studio', 1])}']")
+
+
+def test_the_operator_reads_what_to_do_and_does_it(site: Site, ways: Ways) -> None:
+    boss = User.objects.create_user("boss@example.org", "boss@example.org", is_staff=True)
+    one: Visitor = site.signed_in(boss, **ways.look)
+    page = one.open("/operator/")
+    expect(page.locator("main")).to_contain_text(ways.word("No worker runs: nothing is crawled, compared or sealed."))
+    one.check()

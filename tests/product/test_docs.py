@@ -1,0 +1,319 @@
+"""What the documentation says is there: pages, links, commands with their options, fields, numbers."""
+
+import argparse
+import importlib
+import importlib.util
+import json
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import click
+import pytest
+
+import exhibit
+from crawler.formats.job import Job, Limits, Politeness, UserAgent
+from crawler.formats.lines import PageLine
+from exhibit import ports
+from exhibit.types import Decision, Sighting, Verification
+from tests import CHECKOUT
+from tests.evidence.documents.phrases.test_wording import FORBIDDEN
+from workers.configuration import load_config
+from workers.servers.product import services
+
+PAGES = sorted([*CHECKOUT.glob("*.md"), *CHECKOUT.glob("docs/*.md")])
+FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
+SPAN = re.compile(r"`([^`\n]+)`")
+PROGRAMS = {"exhibit", "python", "make"}
+OURS = re.compile(r"(\w+=\S+ )*(docker compose exec \w+ )?(bin/|\.venv/bin/)?(exhibit|python|make)\b(?![-./:,])")
+AFTER = re.compile(r"\s(?:[|><]|&&|\|\|)\s?|\s<<")
+NUMBER = re.compile(r"^\|.*\| (-?[\d.]+) \| `([\w.]+)` \|$", re.MULTILINE)
+FOR_READERS = ("README.md", "SECURITY.md", "CHANGELOG.md", "docs/user.md", "docs/index.md", "docs/evidence.md")
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command as a page names it."""
+
+    page: str
+    words: tuple[str, ...]
+    is_example: bool
+
+    def __str__(self) -> str:
+        return f"{self.page}: {' '.join(self.words)}"
+
+
+def text_of(page: Path) -> str:
+    return page.read_text(encoding="utf-8")
+
+
+def name_of(page: Path) -> str:
+    return str(page.relative_to(CHECKOUT))
+
+
+def prose_of(page: Path) -> str:
+    return FENCE.sub("", text_of(page))
+
+
+def blocks_of(page: Path, language: str) -> list[str]:
+    return [found[3] for found in FENCE.finditer(text_of(page)) if found[2] == language]
+
+
+def links_of(page: Path) -> Iterator[tuple[Path, str]]:
+    for found in LINK.finditer(prose_of(page)):
+        target, _, anchor = found[1].partition("#")
+        if not re.match(r"[a-z]+:", target):
+            yield ((page.parent / target).resolve() if target else page), anchor
+
+
+def anchors_of(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", prose_of(page), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+
+
+def commands_of(page: Path) -> Iterator[Command]:
+    """Commands in blocks, which must be complete, and in code spans, which may be a part of one."""
+    blocks = [found[3] for found in FENCE.finditer(text_of(page)) if found[2] in {"", "sh", "console"}]
+    for line in "".join(blocks).splitlines():
+        if words := cut(line):
+            yield Command(name_of(page), words, is_example=True)
+    for span in SPAN.findall(prose_of(page)):
+        if words := cut(span):
+            yield Command(name_of(page), words, is_example=False)
+
+
+def cut(line: str) -> tuple[str, ...]:
+    """The words of one of our commands, its program first; nothing for any other line."""
+    line = line.strip().removeprefix("$ ")
+    if not OURS.match(line):
+        return ()
+    words = shlex.split(AFTER.split(line)[0].replace("[", " ").replace("]", " "), comments=True)
+    while "=" in words[0] or words[:2] == ["docker", "compose"]:
+        words = words[4:] if words[0] == "docker" else words[1:]
+    words[0] = words[0].rpartition("/")[2]
+    if len(words) == 1:
+        return ()
+    if words[0] == "python" and words[1:3] == ["-m", "desk"]:
+        words = ["exhibit", *words[3:]]
+    return tuple(words)
+
+
+COMMANDS = [command for page in PAGES for command in commands_of(page)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for target, anchor in links_of(page):
+        assert target.exists(), f"{target} isn't there"
+        assert target.is_relative_to(CHECKOUT)
+        assert not anchor or anchor in anchors_of(target), f"{target.name} has no heading {anchor}"
+
+
+def test_every_page_is_reached_from_the_index() -> None:
+    reached, waiting = set(), [CHECKOUT / "docs" / "index.md"]
+    while waiting:
+        page = waiting.pop()
+        if page not in reached and page.exists():
+            reached.add(page)
+            waiting += [target for target, _ in links_of(page) if target.suffix == ".md"]
+    assert not set(PAGES) - reached
+
+
+def test_the_readme_is_short_and_leads_to_the_index() -> None:
+    readme = CHECKOUT / "README.md"
+    assert len(text_of(readme).splitlines()) <= 150
+    assert CHECKOUT / "docs" / "index.md" in {target for target, _ in links_of(readme)}
+
+
+def test_commands_are_found_in_the_pages() -> None:
+    programs = [command.words[0] for command in COMMANDS]
+    assert all(programs.count(program) >= 10 for program in PROGRAMS)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=str)
+def test_every_command_exists_with_its_options(command: Command) -> None:
+    checks = {"exhibit": check_exhibit, "python": check_module, "make": check_make}
+    checks[command.words[0]](command)
+
+
+def check_exhibit(named: Command) -> None:
+    words = list(named.words[1:])
+    from desk.cli.main import exhibit as root
+
+    command: click.Command = root
+    while isinstance(command, click.Group) and words and not words[0].startswith("-"):
+        name, *words = words
+        found = command.get_command(click.Context(command), name)
+        assert found is not None, f"there is no command {name}"
+        command = found
+    known = {option for parameter in command.params for option in parameter.opts} | {"--help", "-h", "--version"}
+    assert {word.partition("=")[0] for word in words if word.startswith("-")} <= known
+    if named.is_example and not isinstance(command, click.Group) and "…" not in words and "..." not in words:
+        parse_as_click_does(command, words)
+
+
+def parse_as_click_does(command: click.Command, words: list[str]) -> None:
+    context = click.Context(command, info_name=command.name)
+    values, left, _ = command.make_parser(context).parse_args(list(words))
+    assert not left, f"too many words: {left}"
+    for parameter in command.params:
+        given = values.get(parameter.name or "")
+        if parameter.required:
+            assert given not in (None, ()), f"{parameter.name} is missing"
+        if isinstance(parameter.type, click.Choice) and isinstance(given, str):
+            assert given in parameter.type.choices
+
+
+def check_module(named: Command) -> None:
+    words = list(named.words[1:])
+    if words[0] == "-m":
+        _, module, *words = words
+        assert importlib.util.find_spec(module) is not None, f"there is no module {module}"
+        if module == "workers.run":
+            assert words[0] in {child.name for child in services(load_config())}
+        elif named.is_example and module not in {"pytest", "workers.servers.keeper"} and "…" not in words:
+            parse_as_argparse_does(module, words)
+    elif words[0].endswith(".py"):
+        assert any((CHECKOUT / folder / words[0]).exists() for folder in (".", "evidence/standalone"))
+    else:
+        assert words[0] in {"-", "-c"}
+
+
+def parse_as_argparse_does(module: str, words: list[str]) -> None:
+    """Modules that take arguments have a parser of this name."""
+    program = f"{module}.__main__" if find(f"{module}.__main__") else module
+    make = getattr(importlib.import_module(program), "_parser", None)
+    if make is None:
+        assert not words, f"{module} takes no arguments"
+        return
+    parser: argparse.ArgumentParser = make()
+    parser.parse_args(words)
+
+
+def check_make(named: Command) -> None:
+    targets = re.findall(r"^([\w-]+):", (CHECKOUT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    assert {word for word in named.words[1:] if "=" not in word} <= set(targets)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_file_that_a_page_names_is_there(page: Path) -> None:
+    tops = {path.name for path in CHECKOUT.iterdir() if path.is_dir() and (path / "__init__.py").exists()} | {
+        "docs",
+        "tools",
+    }
+    for span in SPAN.findall(prose_of(page)):
+        top, slash, rest = span.partition("/")
+        if slash and top in tops and re.fullmatch(r"[\w./*-]*", rest):
+            assert list(CHECKOUT.glob(span.rstrip("/"))), f"{span} isn't there"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_name_of_code_that_a_page_names_is_there(page: Path) -> None:
+    for span in SPAN.findall(prose_of(page)):
+        if re.fullmatch(r"(exhibit|registry|crawler|indexer|evidence|workers)(\.[A-Za-z_]\w*)+", span):
+            assert is_there(span) or (CHECKOUT / span).exists() or span == "exhibit.toml", f"there is no {span}"
+
+
+def is_there(dotted: str) -> bool:
+    parts = dotted.split(".")
+    for length in range(len(parts), 0, -1):
+        name = ".".join(parts[:length])
+        if importlib.util.find_spec(parts[0]) and find(name):
+            found: object = importlib.import_module(name)
+            for part in parts[length:]:
+                if not hasattr(found, part):
+                    return False
+                found = getattr(found, part)
+            return True
+    return False
+
+
+def find(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def test_every_port_is_described_with_its_name() -> None:
+    named = set(SPAN.findall(prose_of(CHECKOUT / "docs" / "architecture.md")))
+    own = {name for name, value in vars(ports).items() if getattr(value, "__module__", "") == ports.__name__}
+    assert own - {"ReportT_contra"} <= named
+
+
+def test_the_numbers_of_matching_are_those_of_the_code() -> None:
+    rows = NUMBER.findall(text_of(CHECKOUT / "docs" / "how-matching-works.md"))
+    assert len(rows) >= 10
+    for number, name in rows:
+        module, _, constant = name.rpartition(".")
+        assert float(number) == getattr(importlib.import_module(module), constant), name
+
+
+def test_every_reason_that_holds_a_decision_back_is_explained() -> None:
+    from indexer.compare.wording import REASONS
+
+    page = text_of(CHECKOUT / "docs" / "how-matching-works.md")
+    assert {f"`{reason}`" for reason in REASONS if reason != "same-bytes"} <= set(re.findall(r"`[\w-]+`", page))
+
+
+def test_every_field_of_a_job_of_a_line_and_of_a_match_is_described() -> None:
+    from indexer.compare.wording import as_plain
+
+    named = set(SPAN.findall(prose_of(CHECKOUT / "docs" / "stand-alone.md")))
+    match = as_plain(Verification(Decision.NONE, 256, 0, 0.0, None, False, 0, 0.0, 0.0, None, ""))  # noqa: FBT003 - in order
+    for cls in (Job, Limits, Politeness, UserAgent):
+        assert {field.name for field in fields(cls)} <= named, cls.__name__
+    assert set(match) <= named
+    sighting, page = ({field.name for field in fields(cls)} for cls in (Sighting, PageLine))
+    assert {"page_url", "image_url", "digest", "found_in", "context"} <= sighting & named
+    assert {"sightings", "refusals", "links", "signals"} <= page & named
+
+
+def test_the_documented_job_is_one() -> None:
+    (block,) = blocks_of(CHECKOUT / "docs" / "stand-alone.md", "json")
+    job = Job.from_json(block)
+    assert set(json.loads(block)) <= {field.name for field in fields(job)}
+
+
+def test_documented_settings_are_accepted(tmp_path: Path) -> None:
+    blocks = [block for page in PAGES if page.name != "configuration.md" for block in blocks_of(page, "toml")]
+    assert blocks
+    for block in blocks:
+        for roots in re.findall(r'roots = "(.*)"', block):
+            (tmp_path / roots).parent.mkdir(exist_ok=True)
+            (tmp_path / roots).write_text("-")
+        (tmp_path / "exhibit.toml").write_text(block, encoding="utf-8")
+        load_config({"EXHIBIT_DATA": str(tmp_path)})
+
+
+def test_documented_variables_are_settings() -> None:
+    page = CHECKOUT / "docs" / "configuration.md"
+    known = set(re.findall(r"`(EXHIBIT_\w+)`", text_of(page))) | {"EXHIBIT_DB_PASSWORD"}
+    named = {name for page in PAGES for name in re.findall(r"EXHIBIT_[A-Z_]+", text_of(page))}
+    assert named <= known
+
+
+def test_the_change_log_knows_this_version() -> None:
+    assert re.search(rf"^## \[{re.escape(exhibit.__version__)}\]", text_of(CHECKOUT / "CHANGELOG.md"), re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", FOR_READERS)
+def test_pages_for_readers_judge_nobody(name: str) -> None:
+    assert not FORBIDDEN.findall(text_of(CHECKOUT / name))
+
+
+def test_pages_hold_no_addresses_of_a_machine() -> None:
+    for page in PAGES:
+        assert not re.search(r"(?<![\w.])/(work|root|home/\w+)/", text_of(page)), page
+
+
+def test_the_examples_of_the_rooms_by_themselves_do_what_they_say() -> None:
+    """In a process of their own: a crawl runs once in a process."""
+    command = [sys.executable, "-m", "doctest", "docs/stand-alone.md"]
+    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

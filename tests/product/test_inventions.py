@@ -1,0 +1,122 @@
+"""What a deceiver with pinned keys of his own may think of: every verifier names it, or all of them say nothing."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from evidence.verdict.trust import Trust
+from evidence.verify.verifier import verify
+from tests import CHECKOUT
+from tests.assets.browser import CHROMIUM, running_tab
+from tests.assets.bundles import Scene
+from tests.assets.corpus import kinds
+from tests.assets.corpus.deceit import Invention, forged
+from tests.assets.corpus.inventing import relogged
+from tests.assets.corpus.inventions import FAMILIES
+from tests.assets.tampering import files_of, packed
+from tests.evidence.page.test_whole_page import Page, Told, by_python, differences
+from tests.product.test_corpus import EACH, EITHER, LIGHT, LIGHT_CHECKS
+from workers.evidence.remaking import MAKERS
+
+pytestmark = pytest.mark.timeout(600)
+KINDS: dict[str, tuple[Invention, str]] = {name: kind for family in FAMILIES.values() for name, kind in family.items()}
+BEYOND_IT = {
+    "a checkpoint that isn't signed", "a checkpoint with a byte behind", "a renewal that is no list",
+    "a renewal listed twice", "material twice",
+}  # fmt: skip
+"""What verify.py lets pass: it reads no log's signature and no renewal."""
+ONE_IN = int(os.environ.get("INVENTIONS_ONE_IN", "6"))
+"""The page is given one kind in so many, since each costs it half a second; 1 for all."""
+Made = dict[str, tuple[Path, Trust, Told]]
+
+
+def named(name: str) -> set[str]:
+    """The checks that name a kind; one with a question mark is made by the command alone."""
+    return {check for check in KINDS[name][1].split() if not check.endswith("?")}
+
+
+def failed(told: Told) -> set[str]:
+    return {check for check, state in told[1].items() if state == "failed"}
+
+
+@pytest.fixture(scope="module")
+def made(scene: Scene, bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """Every kind where it lies, the list that trusts the deceiver, and what the Python verifier says."""
+    folder, whole, found = tmp_path_factory.mktemp("inventions"), files_of(bundle), {}
+    for number, (name, (invention, _)) in enumerate(KINDS.items()):
+        files, trust = forged(scene, whole, invention)
+        path = packed(folder / f"{number}.zip", files)
+        found[name] = (path, trust, by_python(path, trust))
+    return found
+
+
+def test_there_are_many_and_each_has_a_name_of_its_own() -> None:
+    assert len(KINDS) == sum(map(len, FAMILIES.values())) >= 350
+
+
+def test_each_that_is_named_is_of_one_kind_and_the_new_ones_are_told() -> None:
+    assert {name: kinds.kinds_of(name) for name in kinds.named() if len(kinds.kinds_of(name)) != 1} == {}
+    assert "\n".join(kinds.table()) in (CHECKOUT / "docs/benchmarks.md").read_text("utf-8")
+    assert len(kinds.NEW) >= 50
+
+
+def test_what_a_deceiver_leaves_alone_is_complete(scene: Scene, bundle: Path, tmp_path: Path) -> None:
+    files, trust = forged(scene, files_of(bundle), Invention())
+    assert by_python(packed(tmp_path / "b.zip", files), trust)[0] == "complete"
+
+
+def test_python_names_each_by_the_checks_of_the_table(made: Made) -> None:
+    assert {name: failed(told) for name, (_, _, told) in made.items() if failed(told) != named(name)} == {}
+
+
+def test_the_command_names_what_has_to_be_made_again(made: Made) -> None:
+    wrong = {}
+    for name in (name for name, (_, checks) in KINDS.items() if "?" in checks):
+        path, trust, _ = made[name]
+        states = {one.name for one in verify(path, trust, MAKERS).checks if one.state == "failed"}
+        if not {check.rstrip("?") for check in KINDS[name][1].split()} <= states:
+            wrong[name] = states
+    assert wrong == {}
+
+
+def test_verify_py_alone_answers_alike(made: Made) -> None:
+    paths = {str(path): name for name, (path, _, _) in made.items()}
+    line = [sys.executable, "-I", "-c", EACH, str(LIGHT)]
+    done = subprocess.run(line, input="\n".join(paths), capture_output=True, text=True, check=True)
+    wrong = {}
+    for path, code, said in map(json.loads, done.stdout.splitlines()):
+        fails = named(paths[path])
+        light = {check for check in fails if check.startswith(LIGHT_CHECKS) and paths[path] not in BEYOND_IT}
+        answers = {(1, True)} if light else EITHER if fails else {(0, False)}
+        if (code, "FAILED" in said) not in answers:
+            wrong[paths[path]] = (code, fails, [line for line in said.splitlines() if "FAILED" in line])
+    assert wrong == {}
+
+
+def test_what_an_entry_without_an_owner_declares_and_the_facts_leave_out_fails_in_no_verifier(
+    scene: Scene, bundle: Path, tmp_path: Path
+) -> None:
+    lie = relogged("work.registration", "owner_name", ..., "created", "2019", "holder", "Ann")
+    files, trust = forged(scene, files_of(bundle), lie)
+    path = packed(tmp_path / "b.zip", files)
+    assert failed(by_python(path, trust)) == set()
+    done = subprocess.run([sys.executable, "-I", LIGHT, path], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="Chromium isn't installed")
+def test_the_page_in_a_browser_answers_alike(made: Made, tmp_path: Path) -> None:
+    wrong, pinned = {}, None
+    with running_tab(tmp_path / "profile") as tab:
+        page = Page(tab, next(iter(made.values()))[1], tmp_path)
+        for name, (path, trust, told) in list(made.items())[::ONE_IN]:
+            if trust != pinned:
+                page.pin(trust)
+                pinned = trust
+            if different := differences(page.check(path), told):
+                wrong[name] = different
+    assert wrong == {}

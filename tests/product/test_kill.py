@@ -1,0 +1,57 @@
+"""Mishaps at random moments of a run: the rows that remain are those of an undisturbed run.
+
+Each round is a run of its own over a small slow site: an owner, works, a watch, cases, bundles, a report. Five of them
+go beside one another, and meanwhile mishaps come, each kind in its turn. The environment sets how many rounds there
+are (``KILL_ROUNDS``) and what is left to chance (``KILL_SEED``). ``make chaos`` plays many more, with browsers.
+"""
+
+import os
+import time
+from collections import Counter
+from pathlib import Path
+from random import Random
+
+import pytest
+from pytest_django import DjangoDbBlocker
+
+from tests.assets.mishaps import exposed
+from tests.assets.rounds import Trouble, check_run, check_stack, play
+from tests.assets.small_disk import small_disk
+from tests.assets.stack import running_stack
+from tests.assets.turns import Turns
+
+ROUNDS = int(os.environ.get("KILL_ROUNDS", "20"))
+SEED = int(os.environ.get("KILL_SEED", "1"))
+ROUNDS_A_STACK = 10
+BESIDE = 5
+MISHAPS_A_PLAY = 8
+
+
+@pytest.mark.timeout(40 * ROUNDS + 300)
+def test_what_remains_after_mishaps_is_what_an_undisturbed_run_leaves(
+    open_folder: Path, django_db_blocker: DjangoDbBlocker
+) -> None:
+    random = Random(SEED)
+    turns = Turns(random, Counter())
+    groups = [range(first, first + BESIDE) for first in range(0, min(ROUNDS, ROUNDS_A_STACK), BESIDE)]
+    settings = exposed(open_folder)
+    with django_db_blocker.unblock():
+        with running_stack(open_folder / "undisturbed", settings) as stack:
+            begun = time.monotonic()
+            expected = [one.rows for numbers in groups for one in play(stack, numbers, Trouble(random, []))]
+            usual = (time.monotonic() - begun) / len(groups)
+        for number, rows in enumerate(expected):
+            check_run(rows, number)
+        for first in range(0, ROUNDS, ROUNDS_A_STACK):
+            folder = open_folder / f"disturbed-{first}"
+            with small_disk(folder), running_stack(folder, settings) as stack:
+                for numbers in groups[: (ROUNDS - first + BESIDE - 1) // BESIDE]:
+                    trouble = turns.next(stack, MISHAPS_A_PLAY, usual)
+                    runs = play(stack, numbers, trouble)
+                    turns.count(trouble)
+                    for number, run in zip(numbers, runs, strict=True):
+                        for kind, remaining in run.rows.items():
+                            assert remaining == expected[number][kind], (kind, SEED, first + number, trouble.done)
+                check_stack(stack)
+    assert turns.counts.total() >= ROUNDS, turns.counts
+    assert len(turns.counts) >= min(ROUNDS, 10), turns.counts

@@ -1,0 +1,320 @@
+"""What is kept and for how long, and where crawling stops."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from itertools import chain, islice, repeat
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db.models import F
+from PIL import Image
+
+from crawler.formats.job import Job
+from exhibit.clock import now
+from exhibit.digests import Digest
+from exhibit.errors import RefusedError
+from exhibit.files.blobs import FolderBlobStore, blob_store
+from exhibit.pictures.decode import helper
+from registry.crawls.budgets import left
+from registry.models import (
+    Bundle,
+    Case,
+    Crawl,
+    CrawlSlice,
+    Owner,
+    Picture,
+    Report,
+    Sighting,
+    StepState,
+    Watch,
+)
+from tests.assets.command_line import CommandLine
+from tests.assets.rows import copy_of, owner, photograph, register
+from tests.assets.shop import COPY, OTHER, Shop, run_now, settle, stored, watch
+from tests.assets.site import Answer, Site
+from workers.cases.decisions import confirm
+from workers.crawls.child import crawl_child
+from workers.operations.retention import expire_bytes, sweep
+from workers.reports.requests import request_report
+from workers.services.disk import disk_is_full
+from workers.steps.crawls import plan
+from workers.steps.crawls import slice as crawl
+from workers.tasks.sync_runner import SyncRunner
+from workers.works.registration import remove_work
+
+MONTHS = timedelta(days=90)
+
+
+def grow_old() -> None:
+    """Let everything that was seen have been seen months ago."""
+    Picture.objects.update(first_seen=F("first_seen") - MONTHS)
+    Sighting.objects.update(first_seen=F("first_seen") - MONTHS, last_seen=F("last_seen") - MONTHS)
+
+
+def test_bytes_that_matched_nothing_expire_and_what_matched_stays(services: SyncRunner, crawled: Owner) -> None:
+    assert expire_bytes(services.services) == 0
+    grow_old()
+    assert expire_bytes(services.services) == 1
+    assert not stored(services, photograph(50))
+    assert stored(services, photograph(1))
+    assert stored(services, copy_of(photograph(1)))
+    row = Picture.objects.get(digest=Digest.of(photograph(50)))
+    assert row.bytes_state == "expired"
+    assert row.thumbnail is not None
+    assert row.thumbnail in services.services.blobs
+    assert row.fingerprints.exists()
+    assert expire_bytes(services.services) == 0
+
+
+def test_what_the_machine_keeps_from_expiring_stays_and_keeps_nothing_else(
+    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    blobs = blob_store(inline.services.config.data_dir)
+    digests = [blobs.put(photograph(seed)) for seed in (50, 51, 52)]
+    for one in digests:
+        Picture.objects.create(digest=one, size=1, first_seen=now(), state=StepState.DONE)
+    grow_old()
+    unreadable = blobs.path(digests[0])
+    unreadable.unlink()
+    unreadable.mkdir()
+    with monkeypatch.context() as patched:
+        helper.close()
+        patched.setattr("exhibit.helper.sys.executable", "/nowhere")
+        assert expire_bytes(inline.services) == 0
+    assert "3 pictures" in caplog.text
+    assert stored(inline, photograph(51))
+    assert expire_bytes(inline.services) == 2
+    unreadable.rmdir()
+    blobs.put(photograph(50))
+    assert expire_bytes(inline.services) == 1
+    assert set(Picture.objects.values_list("bytes_state", flat=True)) == {"expired"}
+    assert all(one.thumbnail in blobs for one in Picture.objects.all())
+
+
+def test_the_room_left_is_told_without_making_a_data_folder_that_was_moved_away(inline: SyncRunner) -> None:
+    inline.services.config.data_dir.rename(inline.services.config.data_dir.with_name("moved"))
+    assert not disk_is_full(inline.services)
+    assert not inline.services.config.data_dir.exists()
+
+
+def test_expired_bytes_come_again_and_meet_the_works_registered_since(
+    services: SyncRunner, crawled: Owner, shop: Shop
+) -> None:
+    grow_old()
+    expire_bytes(services.services)
+    register(services.services, crawled, copy_of(photograph(50)), "A later work")
+    services.run_until_idle()
+    run_now(crawled.watches.get(name="shop"))
+    services.run_until_idle()
+    again = Sighting.objects.filter(image_url=shop.url(OTHER)).order_by("pk")
+    assert [(one.found_in, one.bytes_came) for one in again] == [("img", True), ("seen-before", True), ("img", False)]
+    assert Case.objects.filter(work__title="A later work").exists()
+    assert expire_bytes(services.services) == 0
+    assert stored(services, photograph(50))
+
+
+def test_a_picture_that_still_comes_is_not_expired_by_its_first_day(services: SyncRunner, crawled: Owner) -> None:
+    Picture.objects.update(first_seen=F("first_seen") - MONTHS)
+    assert expire_bytes(services.services) == 0
+
+
+def test_what_killed_processes_leave_is_swept_and_what_lives_is_left(services: SyncRunner, crawled: Owner) -> None:
+    over, under_way = CrawlSlice.objects.get(), 10**6
+    spool = services.services.config.data_dir / "spool"
+    for name in (f"slice-{over.pk}-1", f"slice-{under_way}-1"):
+        (spool / name / "bytes").mkdir(parents=True)
+    blobs = services.services.blobs
+    assert isinstance(blobs, FolderBlobStore)
+    old, young = (blobs.root / "incoming" / name for name in ("old", "young"))
+    reports = services.services.config.data_dir / "reports"
+    asked, failed = (request_report(Owner.objects.get(), preparer="Ann") for _ in range(2))
+    Report.objects.filter(pk=failed.pk).update(state="failed")
+    for report in (asked, failed):
+        (reports / str(report.pk)).mkdir(parents=True)
+    for path in (old, young):
+        path.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    sweep(services.services)
+    assert [path.name for path in spool.iterdir()] == [f"slice-{under_way}-1"]
+    assert (old.exists(), young.exists()) == (False, True)
+    assert [path.name for path in reports.iterdir()] == [str(asked.pk)]
+
+
+def test_a_nearly_full_disk_stops_crawling_and_nothing_else(services: SyncRunner, crawled: Owner, shop: Shop) -> None:
+    settle(services, disk_floor_bytes=2**52)
+    asked = len(shop.site.seen)
+    run_now(crawled.watches.get())
+    register(services.services, crawled, photograph(3))
+    confirm(services.services, Case.objects.get(), by="Ann", reason="A copy.")
+    services.run_until_idle()
+    assert Crawl.objects.count() == 1
+    assert len(shop.site.seen) == asked
+    assert Bundle.objects.get().state == "done"
+    settle(services, disk_floor_bytes=0)
+    services.run_until_idle()
+    assert Crawl.objects.get(number=2).reason == "finished"
+
+
+def test_status_says_that_a_nearly_full_disk_has_stopped_crawling(tmp_path: Path) -> None:
+    alone = CommandLine(tmp_path / "data")
+    full = alone.run("status", code=3, EXHIBIT_DISK_FLOOR_BYTES=str(2**52)).out
+    assert "Crawling has stopped: the disk is nearly full." in full
+    assert not alone.run("status", "--json", code=3).answer["disk"]["crawling_stopped"]
+
+
+def test_a_disk_that_fills_up_ends_a_slice_and_its_pages_are_visited_later(services: SyncRunner, shop: Shop) -> None:
+    for number in range(30):
+        shop.page(f"/{number}", OTHER)
+    watch(owner("studio"), shop.url())
+    services.run_until(lambda: CrawlSlice.objects.filter(number=2).exists())
+    requests = 0
+
+    def fill_up() -> None:
+        nonlocal requests
+        requests += 1
+        if requests == 5:
+            settle(services, disk_floor_bytes=2**52)
+        if requests > 5:
+            shop.site.routes["/robots.txt"] = Answer(b"", "text/plain")
+
+    shop.pause = fill_up
+    services.run_until_idle()
+    ended = CrawlSlice.objects.get(number=2)
+    assert (ended.state, ended.counts["reason"]) == ("done", "disk-full")
+    assert Crawl.objects.get().state == "doing"
+    settle(services, disk_floor_bytes=0)
+    services.run_until_idle()
+    assert (Crawl.objects.get().reason, Crawl.objects.get().pages) == ("finished", 31)
+
+
+@pytest.fixture
+def folder(services: SyncRunner, tmp_path: Path) -> Path:
+    """Sixty small pictures that a watch of a folder is about to import."""
+    made = tmp_path / "pictures"
+    made.mkdir()
+    for number in range(60):
+        Image.new("RGB", (8, 8), (number, 0, 0)).save(made / f"{number:02d}.png")
+    waits = watch(owner("studio"), "unused")
+    Watch.objects.filter(pk=waits.pk).update(sources=[{"kind": "folder", "url": str(made)}])
+    return made
+
+
+def crawl_only(services: SyncRunner) -> list[dict[str, Any]]:
+    """Crawl without matching what comes; returns what each slice counted."""
+    plan.start_due_crawls(services.services)
+    while Crawl.objects.get().state != StepState.DONE:
+        for made in CrawlSlice.objects.filter(state=StepState.TODO):
+            crawl.crawl_slice(services.services, made.pk)
+        plan.plan_crawls(services.services, [Crawl.objects.get().pk])
+    return list(CrawlSlice.objects.order_by("number").values_list("counts", flat=True))
+
+
+def test_a_folder_of_any_size_is_imported_slice_by_slice(
+    services: SyncRunner, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = (folder / "00.png").read_bytes()
+    for number in range(60, 400):
+        (folder / f"{number}.png").write_bytes(data + b"%d" % number)
+    Watch.objects.update(budget={"seconds": 3600})
+    monkeypatch.setattr(crawl, "SLICE_SECONDS", 0.1)
+    counts = crawl_only(services)
+    assert len(counts) > 1
+    assert {one["reason"] for one in counts[:-1]} == {"budget-seconds"}
+    assert sum(one["images"] for one in counts) == Sighting.objects.count() == 400
+    assert Crawl.objects.get().reason == "finished"
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_folder_whose_reader_dies_again_and_again_is_read_on_from_where_it_came_to(
+    services: SyncRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def dying(job: Job, spool: Path, *, pause: float) -> Iterator[Iterator[bytes | None]]:
+        with crawl_child(job, spool, pause=pause) as lines:
+            yield islice((line for line in lines if line is not None), 8)
+
+    monkeypatch.setattr(crawl, "crawl_child", dying)
+    counts = crawl_only(services)
+    assert [one["images"] for one in counts] == [8] * 7 + [4]
+    assert (Crawl.objects.get().reason, Sighting.objects.count()) == ("finished", 60)
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_folder_that_a_full_disk_held_back_is_imported_later(
+    services: SyncRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = chain([False, True], repeat(object=False))
+    monkeypatch.setattr(crawl, "disk_is_full", lambda _: next(full))
+    services.run_until_idle()
+    assert CrawlSlice.objects.get(number=1).counts["reason"] == "disk-full"
+    assert (Crawl.objects.get().reason, Sighting.objects.count()) == ("finished", 60)
+
+
+def test_without_a_budget_a_crawl_keeps_as_many_bytes_as_come(services: SyncRunner, shop: Shop) -> None:
+    watch(owner("studio"), shop.url())
+    services.run_until(Crawl.objects.exists)
+    assert left(Crawl.objects.get()).bytes > 2**40
+
+
+def test_an_owner_whose_quota_is_used_up_registers_nothing_more(services: SyncRunner) -> None:
+    studio, agency = owner("studio"), owner("agency")
+    Owner.objects.filter(pk=studio.pk).update(quota_bytes=len(photograph(1)) + 10)
+    studio.refresh_from_db()
+    register(services.services, studio, photograph(1))
+    with pytest.raises(RefusedError, match="Studio has used") as refused:
+        register(services.services, studio, photograph(2))
+    assert refused.value.reason == "quota"
+    assert studio.works.count() == 1
+    assert not stored(services, photograph(2))
+    remove_work(studio.works.get(), by="Ann")
+    assert register(services.services, studio, photograph(2)).new
+    register(services.services, agency, photograph(2))
+
+
+@pytest.mark.parametrize("pages", [1, 2, 5])
+def test_a_budget_of_pages_is_respected_exactly_over_slices(services: SyncRunner, shop: Shop, pages: int) -> None:
+    for number in range(9):
+        shop.page(f"/{number}", OTHER)
+    watch(owner("studio"), shop.url(), pages=pages)
+    services.run_until_idle()
+    crawl = Crawl.objects.get()
+    visited = [path for path in shop.site.paths() if path == "/" or path[1:].isdecimal()]
+    assert len(visited) == len(set(visited)) == crawl.pages == pages
+    assert crawl.reason == "budget-pages"
+    assert crawl.slices.count() == min(pages, 2)
+
+
+def test_two_hosts_of_one_watch_share_its_budget_of_pages(services: SyncRunner, shop: Shop) -> None:
+    with Site(host="127.0.0.8") as site:
+        other = Shop(site)
+        for number in range(4):
+            shop.page(f"/{number}", OTHER)
+            other.page(f"/{number}")
+        made = watch(owner("studio"), shop.url(), pages=5)
+        made.sources = [*made.sources, {"kind": "site", "url": other.url("/0")}]
+        made.save()
+        services.run_until_idle()
+    assert (Crawl.objects.get().pages, Crawl.objects.get().reason) == (5, "budget-pages")
+
+
+@pytest.mark.parametrize(("budget", "reason"), [({"images": 1}, "budget-images"), ({"bytes": 3000}, "budget-bytes")])
+def test_budgets_of_images_and_bytes_end_a_crawl(
+    services: SyncRunner, shop: Shop, budget: dict[str, float], reason: str
+) -> None:
+    shop.page("/next", COPY)
+    watch(owner("studio"), shop.url(), "shop", **budget)
+    services.run_until_idle()
+    assert Crawl.objects.get().reason == reason
+    assert Sighting.objects.count() <= 1
+
+
+def test_a_crawl_whose_time_is_up_ends_with_what_it_has(services: SyncRunner, shop: Shop) -> None:
+    made = watch(owner("studio"), shop.url(), seconds=3600)
+    shop.page("/next", COPY)
+    services.run_until(lambda: Crawl.objects.filter(pages=1).exists())
+    Crawl.objects.update(started_at=now() - timedelta(hours=2))
+    services.run_until_idle()
+    assert [crawl.reason for crawl in made.crawls.all()] == ["budget-seconds"]

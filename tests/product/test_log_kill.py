@@ -1,0 +1,113 @@
+"""SIGKILL at random moments of what log and keys do: numbering, signing heads, changing keys and the master key.
+
+One process after the other works on one installation as hard as it can and is killed; after each, the log is replayed
+as a whole and every key opens. ``KILL_ROUNDS`` and ``KILL_SEED`` are as in ``test_kill.py``.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from random import Random
+
+import pytest
+from pytest_django import DjangoDbBlocker
+
+from exhibit.config.config import Config
+from exhibit.entries import EntryType
+from registry.log.keys import Use
+from registry.models import DocumentKey, LogCheckpoint, LogOpening, LogSubmission, Owner, SealingKey
+from tests import CHECKOUT
+from tests.assets.installed import install
+from tests.assets.stack import connected_to
+from workers.configuration import load_config
+from workers.evidence.keys import change_master_key, document_key, rotate, signer_of
+from workers.log.replay import replay
+from workers.log.sequencer import sequence_log, sign_checkpoint
+from workers.servers.embedded import EmbeddedServers
+from workers.services.wiring import Services
+
+ROUNDS = int(os.environ.get("KILL_ROUNDS", "8"))
+SEED = int(os.environ.get("KILL_SEED", "1"))
+LONGEST = 0.6
+"""Seconds after which a worker is killed at the latest."""
+BUSY = """
+import itertools, os
+os.environ["DJANGO_SETTINGS_MODULE"] = "desk.settings"
+import django
+django.setup()
+from django.db import transaction
+from workers.configuration import load_config
+from exhibit.entries import EntryType
+from registry.log.keys import Use
+from registry.log.log import submit
+from registry.models import Owner
+from workers.evidence.keys import change_master_key, document_key, rotate, sealing_key
+from workers.log.sequencer import sequence_log, sign_checkpoint
+from workers.services.wiring import Services
+services = Services(load_config())
+owner, _ = Owner.objects.get_or_create(slug="studio", defaults={"name": "Studio"})
+sealing_key(services, owner), document_key(services, owner)
+print("busy", flush=True)
+for number in itertools.count():
+    for each in range(40):
+        submit(EntryType.CASE, {"number": number, "each": each}, owner)
+    sequence_log(services)
+    sign_checkpoint(services)
+    rotate(services, owner, Use.SEALING if number % 2 else Use.DOCUMENTS, by="Ann", reason="a test")
+    change_master_key(services, by="Ann", reason="a test")
+"""
+
+
+def work_and_die(config: Config, after: float) -> None:
+    """Let one process work, and kill it so many seconds after it has begun."""
+    environ = {**os.environ, "EXHIBIT_DATA": str(config.data_dir), "DATABASE_URL": "", "REDIS_URL": ""}
+    command = [sys.executable, "-c", BUSY]
+    with subprocess.Popen(command, cwd=CHECKOUT, env=environ, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "busy\n"
+        time.sleep(after)  # the moment is what the test is about
+        assert process.poll() is None
+        process.kill()
+
+
+def check_keys(services: Services) -> None:
+    """Every key opens, and each owner has one of each kind in use."""
+    for owner in Owner.objects.all():
+        for key in SealingKey.objects.filter(owner=owner):
+            assert signer_of(services, key).public_key == bytes(key.public_key)
+        assert SealingKey.objects.filter(owner=owner, retired_at=None).count() == 1
+        assert DocumentKey.objects.filter(owner=owner, retired_at=None).count() == 1
+        document_key(services, owner)
+    made = LogOpening.objects.filter(submission__type=EntryType.KEY, content__what="created")
+    assert made.count() == SealingKey.objects.count() + DocumentKey.objects.count()
+
+
+@pytest.mark.timeout(30 * ROUNDS + 120)
+def test_after_sudden_deaths_the_log_is_whole_and_every_key_opens(
+    open_folder: Path, django_db_blocker: DjangoDbBlocker
+) -> None:
+    random = Random(SEED)
+    config = load_config({"EXHIBIT_DATA": str(open_folder / "data")})
+    install(config.data_dir)
+    with EmbeddedServers(config), connected_to(config), django_db_blocker.unblock():
+        for _ in range(ROUNDS):
+            work_and_die(config, random.uniform(0, LONGEST))
+            services = Services(config)
+            assert replay(services).problems == []
+            check_keys(services)
+        services = Services(config)
+        sequence_log(services)
+        sign_checkpoint(services)
+        owner = Owner.objects.get()
+        change_master_key(services, by="Ann", reason="the last")
+        assert not (config.data_dir / "secrets" / "master_key.next").exists()
+        rotate(services, owner, Use.SEALING, by="Ann", reason="the last")
+        sequence_log(services)
+        sign_checkpoint(services)
+        found = replay(services)
+        assert (found.problems, found.waiting) == ([], 0)
+        assert found.entries == LogSubmission.objects.count()
+        assert LogCheckpoint.objects.count() > 1
+        check_keys(services)

@@ -1,0 +1,264 @@
+"""An old backup is put back after further heads were signed and seen: no second history is signed under one name."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from django.db import Error, connections
+from pytest_django import DjangoDbBlocker
+
+from evidence.keys.at_rest import SEALING, decrypt
+from evidence.log.notes import verify_note
+from evidence.verdict.trust import load_trust
+from exhibit.config.secrets import master_key
+from exhibit.entries import EntryType
+from exhibit.errors import ExhibitError
+from registry.log.log import submit
+from registry.models import Owner
+from tests import CHECKOUT
+from tests.assets.command_line import CommandLine, forking
+from tests.assets.installed import install
+from tests.assets.processes import wait_until
+from tests.assets.stack import connected_to
+from workers.configuration import load_config
+from workers.database.schema import migrate
+from workers.evidence.keys import document_key, sealing_key
+from workers.log.sequencer import sequence_log, sign_checkpoint
+from workers.servers.addresses import database_url
+from workers.servers.embedded import EmbeddedServers
+from workers.servers.keeper import are_kept
+from workers.servers.programs import postgres_programs
+from workers.services.wiring import Services
+
+
+class Installation:
+    """An installation in a folder of its own, whose servers run only while something is done with it."""
+
+    def __init__(self, cli: CommandLine) -> None:
+        self.data, self.cli = cli.data, cli
+        self._programs = postgres_programs()
+
+    @contextmanager
+    def up(self) -> Iterator[None]:
+        with EmbeddedServers(load_config({"EXHIBIT_DATA": str(self.data)})):
+            yield
+
+    def log(self, count: int) -> tuple[str, str]:
+        """Put entries into the log and sign its head; returns the signed note, or why there is none."""
+        config = load_config({"EXHIBIT_DATA": str(self.data)})
+        with connected_to(config):
+            migrate()
+            services = Services(config)
+            for number in range(count):
+                submit(EntryType.CASE, {"number": number})
+            sequence_log(services)
+            try:
+                head = sign_checkpoint(services)
+            except ExhibitError as error:
+                return "", str(error)
+            assert head is not None
+            return head.note, ""
+
+    def dump(self, to: Path, form: str = "custom") -> None:
+        self._postgres("pg_dump", "--format", form, "--file", str(to))
+
+    def restore(self, dump: Path) -> None:
+        self._postgres("pg_restore", "--clean", "--if-exists", "--single-transaction", str(dump))
+
+    def _postgres(self, program: str, *words: str) -> None:
+        url = database_url(load_config({"EXHIBIT_DATA": str(self.data)}))
+        subprocess.run([self._programs / program, "--dbname", url, *words], check=True, capture_output=True)
+
+
+@pytest.fixture
+def installation(open_folder: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[Installation]:
+    install(open_folder / "data")
+    with django_db_blocker.unblock(), forking(CommandLine(open_folder / "data")) as cli:
+        yield Installation(cli)
+
+
+def test_a_dump_that_is_restored_after_more_was_signed(installation: Installation, open_folder: Path) -> None:
+    cli, seen, dump = installation.cli, open_folder / "seen.txt", open_folder / "exhibit.dump"
+    with installation.up():
+        installation.log(5)
+        installation.dump(dump)
+        note, _ = installation.log(4)
+        seen.write_text(note, "utf-8")  # as an outside witness has it
+        installation.restore(dump)
+
+        assert "shorter than the 9 entries" in installation.log(2)[1]
+        assert "aren't those it has signed" in installation.log(3)[1]
+        assert "aren't those it has signed" in cli.ask("log", "status", code=1)["stopped"]
+        assert cli.ask("log", "verify", code=1)["problems"] == [
+            "The first 9 entries of the log aren't those it has signed."
+        ]
+        assert cli.ask("log", "check-against", seen, code=1)["checkpoints"][0]["outcome"] == "not continued"
+        cli.run("log", "accept-head", "--reason", "wishful", code=1)
+
+        cli.run("log", "new-origin", "--reason", "Monday's backup was restored", "--name", "example.org/second")
+        later, error = installation.log(1)
+        assert error == ""
+        assert cli.ask("log", "verify")["problems"] == []
+        assert cli.ask("log", "check-against", seen)["checkpoints"][0]["outcome"] == "of an earlier name"
+        [entry] = cli.ask("log", "list", "--type", "origin")["entries"]
+        assert (entry["opening"]["shared"]["size"], entry["opening"]["seen"]["size"]) == (5, 9)
+        assert entry["details"]["reason"] == "Monday's backup was restored"
+
+        cli.run("trust", open_folder / "trust.json")
+        old, new = load_trust(open_folder / "trust.json").logs
+        assert verify_note(note, old.vkey).size == 9
+        assert verify_note(later, new.vkey).origin == "example.org/second"
+        _check_proofs(cli, entry["sequence"])
+
+        installation.restore(dump)  # once more, and the new name is lost with it
+        assert "which this log doesn't know" in installation.log(20)[1]
+
+
+def _check_proofs(cli: CommandLine, sequence: int) -> None:
+    """The entry that records the break is proven, and the new name continues what both share."""
+    from evidence.log import merkle
+    from evidence.log.notes import parse_note
+    from exhibit.clock import parse_rfc3339
+    from exhibit.entries import Entry, EntryType
+
+    proof = json.loads(cli.run("log", "prove", sequence).out)
+    leaf = Entry(EntryType(proof["type"]), parse_rfc3339(proof["time"]), bytes.fromhex(proof["commitment"])).leaf_hash
+    head = parse_note(proof["checkpoint"])
+    path = [bytes.fromhex(one) for one in proof["path"]]
+    assert merkle.verify_inclusion(leaf, sequence, head.size, path, head.root)
+    shared = proof["opening"]["shared"]
+    proof = json.loads(cli.run("log", "consistency", shared["size"]).out)
+    path, root = [bytes.fromhex(one) for one in proof["path"]], bytes.fromhex(shared["root"])
+    assert merkle.verify_consistency(shared["size"], head.size, root, head.root, path)
+
+
+def test_a_copied_data_folder_that_is_put_back_after_more_was_signed(
+    installation: Installation, open_folder: Path
+) -> None:
+    cli, seen, backup = installation.cli, open_folder / "seen.txt", open_folder / "backup"
+    with installation.up():
+        installation.log(5)
+    subprocess.run(["cp", "--archive", installation.data, backup], check=True)
+    with installation.up():
+        note, _ = installation.log(4)
+        seen.write_text(note, "utf-8")
+    subprocess.run(["rm", "-r", "--", installation.data], check=True)
+    subprocess.run(["cp", "--archive", backup, installation.data], check=True)
+    with installation.up():
+        assert "was copied here" in installation.log(7)[1]
+        assert cli.ask("log", "check-against", seen, code=1)["checkpoints"][0]["outcome"] == "not continued"
+        assert "aren't those it has signed" in installation.log(1)[1]
+        cli.run("log", "new-origin", "--reason", "The disk was lost.")
+        assert installation.log(1)[1] == ""
+        assert cli.ask("log", "verify")["problems"] == []
+
+
+def test_the_database_as_it_is_shipped_refuses_every_change_and_a_dump_holds_no_private_key(
+    installation: Installation, open_folder: Path
+) -> None:
+    config = load_config({"EXHIBIT_DATA": str(installation.data)})
+    with installation.up():
+        installation.log(3)
+        with connected_to(config):
+            _check_refusals()
+            secrets = _private_keys(Services(config))
+            connections["default"].close()
+        installation.dump(open_folder / "exhibit.dump", "plain")
+        dumped = (open_folder / "exhibit.dump").read_bytes()
+        assert b"registry_sealingkey" in dumped
+        for secret in secrets:
+            assert secret.hex().encode() not in dumped
+        logs = b"".join(path.read_bytes() for path in (installation.data / "log").rglob("*") if path.is_file())
+        assert not any(secret.hex().encode() in logs or secret in logs for secret in secrets)
+
+
+def _check_refusals() -> None:
+    """Every table of the log, every way to change it, with triggers and all."""
+    columns = {"logentry": "type", "lognode": "hash", "logsubmission": "type", "logcheckpoint": "note"}
+    for table, column in {**columns, "logorigin": "name"}.items():
+        for act in ("TRUNCATE registry_{} CASCADE", "DELETE FROM registry_{}", "UPDATE registry_{} SET {} = {}"):
+            with pytest.raises(Error, match="append-only"), connections["default"].cursor() as cursor:
+                cursor.execute(act.format(table, column, column))
+
+
+def _private_keys(services: Services) -> list[bytes]:
+    """The private halves of an owner's keys that are made now, and the master key."""
+    studio = Owner.objects.create(slug="studio", name="Studio")
+    key, master = sealing_key(services, studio), master_key(services.config)
+    scalar = document_key(services, studio).private.private_numbers().private_value.to_bytes(32, "big")
+    return [decrypt(SEALING, bytes(key.encrypted_private_key), master), scalar, master]
+
+
+def test_a_data_folder_that_was_moved_goes_on_when_the_operator_says_so(
+    installation: Installation, open_folder: Path
+) -> None:
+    with installation.up():
+        note, _ = installation.log(5)
+    (open_folder / "seen.txt").write_text(note, "utf-8")
+    subprocess.run(["cp", "--archive", installation.data, open_folder / "elsewhere"], check=True)
+    subprocess.run(["rm", "-r", "--", installation.data], check=True)
+    (open_folder / "elsewhere").rename(installation.data)
+    with installation.up():
+        cli = installation.cli
+        assert "was copied here" in installation.log(1)[1]
+        assert cli.ask("log", "check-against", open_folder / "seen.txt")["checkpoints"][0]["outcome"] == "continued"
+        cli.run("log", "accept-head", "--reason", "moved to a new disk")
+        assert installation.log(1)[1] == ""
+        assert cli.ask("log", "status")["stopped"] == ""
+
+
+def test_a_restore_into_an_empty_folder_signs_no_second_history(installation: Installation, open_folder: Path) -> None:
+    seen, dump, data = open_folder / "seen.txt", open_folder / "exhibit.dump", installation.data
+    with installation.up():
+        installation.log(5)
+        installation.dump(dump)
+        note, _ = installation.log(4)
+        seen.write_text(note, "utf-8")
+    secrets = open_folder / "secrets"
+    (data / "secrets").rename(secrets)
+
+    def begin_anew() -> None:
+        subprocess.run(["rm", "-r", "--", data], check=True)
+        data.mkdir(mode=0o711)
+        subprocess.run(["cp", "--recursive", "--preserve=mode", secrets, data / "secrets"], check=True)
+
+    begin_anew()
+    with installation.up():  # workers before the rows
+        assert "is missing. 0 entries" in installation.log(3)[1]
+        assert "is missing" in installation.cli.ask("log", "status", code=1)["stopped"]
+
+    begin_anew()  # as docs/operator.md says
+    words = ["--dbname", database_url(load_config({"EXHIBIT_DATA": str(data)})), "--clean", "--if-exists"]
+    restore = [str(postgres_programs() / "pg_restore"), *words, "--single-transaction", str(dump)]
+    command = [sys.executable, "-m", "workers.servers.keeper", *restore]
+    subprocess.run(command, cwd=CHECKOUT, env=installation.cli.environ, check=True, timeout=120)
+    wait_until(lambda: not are_kept(load_config({"EXHIBIT_DATA": str(data)})))
+    with installation.up():
+        cli = installation.cli
+        assert "is missing. 5 entries" in installation.log(7)[1]
+        assert cli.ask("log", "check-against", seen, code=1)["checkpoints"][0]["outcome"] == "not continued"
+        assert "aren't those it has signed" in installation.log(1)[1]
+        cli.run("log", "new-origin", "--reason", "The disk was lost.")
+        assert installation.log(1)[1] == ""
+        assert cli.ask("log", "verify")["problems"] == []
+
+
+def test_a_key_without_head_and_rows_signs_when_the_operator_says_that_nothing_was_signed(
+    installation: Installation,
+) -> None:
+    cli = installation.cli
+    with installation.up():
+        cli.run("log", "status")
+        (installation.data / "log.head").unlink()
+        assert "is missing" in installation.log(1)[1]
+        cli.run("log", "accept-head", "--reason", "Nothing was ever signed.")
+        assert installation.log(1)[1] == ""
+        assert cli.ask("log", "verify")["problems"] == []
+        (installation.data / "log.head").write_bytes(b"\xff")
+        assert "can't be read" in installation.log(1)[1]
+        cli.run("log", "accept-head", "--reason", "A disk with errors.")
+        assert installation.log(1)[1] == ""

@@ -1,0 +1,233 @@
+"""The whole way in one process: a real site, a real crawl child, real witnesses, and a bundle that verifies."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+from demo.pictures import textured
+from evidence.verdict.result import State, Verdict
+from evidence.verdict.trust import Trust
+from evidence.verify.verifier import verify
+from exhibit.clock import now
+from exhibit.config.config import Config
+from exhibit.errors import ExitCode
+from registry.crawls import crawling
+from registry.models import (
+    AnchorReceipt,
+    Bundle,
+    Capture,
+    Case,
+    Crawl,
+    LogEntry,
+    LogOpening,
+    Owner,
+    Picture,
+    Refusal,
+    Sighting,
+)
+from registry.vectors import fingerprints
+from tests.assets.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register
+from tests.assets.shop import LOOPBACK, Shop, run_now, watch, with_own_keys, witnessed
+from tests.assets.site import Answer, Site
+from workers.cases.decisions import confirm
+from workers.evidence.bundles import assemble
+from workers.steps.crawls.slice import opening
+from workers.steps.matching.match import match_pictures
+from workers.tasks.sync_runner import SyncRunner
+
+COPIES = 3
+
+
+@pytest.fixture
+def shop() -> Iterator[Shop]:
+    """Three copies of works, an unrelated picture, a broken one, a forbidden folder, a way into a private network."""
+    with Site(host="127.0.0.5") as site:
+        made = Shop(site)
+        for number in range(COPIES):
+            made.image(f"/copy-{number}.jpg", copy_of(photograph(number)))
+        made.image("/other.jpg", photograph(50))
+        made.image("/broken.jpg", photograph(51)[:2000] + b"\0" * 500)
+        made.image("/members/copy.jpg", copy_of(photograph(0)))
+        site.routes["/robots.txt"] = Answer(b"User-agent: *\nDisallow: /members/\n", "text/plain")
+        site.routes["/away.jpg"] = Answer(b"", status=302, headers=(("Location", "http://10.0.0.1/x.jpg"),))
+        made.page("/", "/copy-0.jpg", "/other.jpg")
+        made.page("/second", "/copy-1.jpg", "/broken.jpg", "/away.jpg")
+        made.page("/third", "/copy-2.jpg", "/copy-0.jpg", "/members/copy.jpg")
+        made.page("/members/list", "/copy-2.jpg")
+        yield made
+
+
+@pytest.fixture
+def world(db: None, config: Config, tmp_path: Path) -> Iterator[tuple[SyncRunner, Trust]]:
+    """An installation that may visit loopback and has witnesses, and whom to trust then."""
+    fingerprints.forget_cached_spaces()
+    own = replace(config, data_dir=tmp_path, allowed_networks=(LOOPBACK,), checkpoint_seconds=1)
+    with witnessed(own, tmp_path / "witnesses") as (complete, trust):
+        yield SyncRunner(complete), trust
+    fingerprints.forget_cached_spaces()
+
+
+def registered_works(inline: SyncRunner, count: int = COPIES) -> Owner:
+    studio = owner("studio")
+    for number in range(count):
+        register(inline.services, studio, photograph(number), f"Work {number}")
+    return studio
+
+
+def confirm_all(inline: SyncRunner) -> None:
+    for case in Case.objects.filter(decision="open"):
+        confirm(inline.services, case, by="Ann", reason="A copy without a licence.")
+
+
+def sealed_and_witnessed() -> bool:
+    """Whether every bundle is sealed and every receipt that rests on it complete."""
+    waiting = Bundle.objects.exclude(state="done").exists() or AnchorReceipt.objects.exclude(state="done").exists()
+    return not waiting and {"rfc3161", "opentimestamps"} <= set(AnchorReceipt.objects.values_list("kind", flat=True))
+
+
+def verdict_of(inline: SyncRunner, bundle: Bundle, trust: Trust, folder: Path) -> Verdict:
+    out = BytesIO()
+    assemble(inline.services, bundle, out)
+    path = folder / f"bundle-{bundle.pk}.zip"
+    path.write_bytes(out.getvalue())
+    return verify(path, with_own_keys(inline.services, trust))
+
+
+def test_from_a_site_to_bundles_that_verify(world: tuple[SyncRunner, Trust], shop: Shop, tmp_path: Path) -> None:
+    inline, trust = world
+    studio = registered_works(inline)
+    watch(studio, shop.url())
+    inline.run_until_idle()
+
+    assert Crawl.objects.get().reason == "finished"
+    seen = {(one.page_url, one.image_url) for one in Sighting.objects.all()}
+    assert (shop.url("/third"), shop.url("/copy-0.jpg")) in seen
+    assert len(seen) == 6
+    refused = {row.url: row.reason for row in Refusal.objects.all()}
+    assert refused == {
+        shop.url("/away.jpg"): "private-address",
+        shop.url("/members/copy.jpg"): "robots",
+        shop.url("/members/list"): "robots",
+    }
+    assert not [path for path in shop.site.paths() if path.startswith("/members/")]
+    assert Picture.objects.exclude(refusal="").count() <= 1  # the broken one may be readable in part
+
+    cases = Case.objects.order_by("work__number")
+    assert [(case.work.title, case.party, case.decision) for case in cases] == [
+        (f"Work {number}", "127.0.0.5", "open") for number in range(COPIES)
+    ]
+    assert [case.case_sightings.count() for case in cases] == [2, 1, 1]
+    assert set(Capture.objects.values_list("outcome", flat=True)) == {"captured"}
+
+    confirm_all(inline)
+    inline.run_until(sealed_and_witnessed)
+    inline.run_until_idle()
+    assert Bundle.objects.count() == COPIES
+    for bundle in Bundle.objects.all():
+        verdict = verdict_of(inline, bundle, trust, tmp_path)
+        assert [check for check in verdict.checks if check.state is State.FAILED] == []
+        assert verdict.outcome is ExitCode.DONE, verdict.sentence
+        assert "no legal weight" in verdict.sentence
+    types = list(LogEntry.objects.order_by("sequence").values_list("type", flat=True))
+    told = [one.content["what"] for one in LogOpening.objects.filter(submission__type="case")]
+    assert (told.count("opened"), told.count("captured")) == (COPIES, Capture.objects.count())
+    assert {kind: types.count(kind) for kind in types} == {
+        "registration": COPIES,
+        "slice": 2,
+        "setting": 1,  # the configuration
+        "case": len(told),  # among them what each case gained, in one entry or several
+        "decision": COPIES,
+        "key": 1,
+        "seal": COPIES,
+    }
+
+
+def test_without_the_setting_nothing_on_loopback_is_fetched(inline: SyncRunner, shop: Shop) -> None:
+    watch(registered_works(inline, 1), shop.url())
+    inline.run_until_idle()
+    assert shop.site.seen == []
+    refusal = Refusal.objects.get()
+    assert (refusal.url, refusal.reason) == (shop.url(), "private-address")
+    assert "127.0.0.5" in refusal.sentence
+    assert Crawl.objects.get().reason == "finished"
+
+
+def test_a_second_crawl_of_an_unchanged_site_brings_no_bytes_and_no_second_case(
+    world: tuple[SyncRunner, Trust], shop: Shop, tmp_path: Path
+) -> None:
+    inline, _ = world
+    studio = registered_works(inline)
+    made = watch(studio, shop.url())
+    inline.run_until_idle()
+    confirm_all(inline)
+    inline.run_until_idle()
+    first = {(row.page_url, row.image_url): row.first_seen for row in Sighting.objects.all()}
+    captures, bundles = Capture.objects.count(), Bundle.objects.count()
+    fetched = len(shop.site.seen)
+
+    run_now(made)
+    inline.run_until_idle()
+
+    assert [crawl.reason for crawl in made.crawls.all()] == ["finished", "finished"]
+    images = [one for one in shop.site.seen[fetched:] if one.path.endswith(".jpg") and one.path != "/away.jpg"]
+    assert images
+    assert all("if-none-match" in one.headers for one in images)
+    again = Sighting.objects.filter(crawl__number=2)
+    assert {(row.page_url, row.image_url): row.first_seen for row in again} == first
+    assert {(row.status, row.bytes_came) for row in again} == {(304, False)}
+    assert (Case.objects.count(), Capture.objects.count(), Bundle.objects.count()) == (COPIES, captures, bundles)
+    assert Case.objects.get(work__title="Work 1").case_sightings.count() == 2
+
+
+def test_a_page_that_has_gone_is_said_and_the_bundle_is_sealed_all_the_same(
+    world: tuple[SyncRunner, Trust], shop: Shop, tmp_path: Path
+) -> None:
+    inline, trust = world
+    shop.page("/alone", "/copy-2.jpg")
+    shop.site.routes = {path: shop.site.routes[path] for path in ("/alone", "/copy-2.jpg")}
+    watch(registered_works(inline), shop.url("/alone"))
+    inline.run_until(Case.objects.exists)
+    shop.site.routes = {}
+    confirm_all(inline)
+    inline.run_until(sealed_and_witnessed)
+    capture = Capture.objects.get()
+    assert capture.outcome == "page-gone"
+    assert capture.sentence.startswith("The page's address answered with status 404: not there any more.")
+    bundle = Bundle.objects.get()
+    verdict = verdict_of(inline, bundle, trust, tmp_path)
+    assert verdict.outcome is ExitCode.DONE, verdict.sentence
+    assert any(one["path"].endswith("exchange.warc") for one in bundle.contents)
+
+
+def test_a_picture_that_only_looks_alike_opens_no_case(inline: SyncRunner) -> None:
+    inline.services.config = replace(inline.services.config, allowed_networks=(LOOPBACK,))
+    with Site(host="127.0.0.6") as site:
+        made = Shop(site)
+        made.image("/a.jpg", jpeg(textured(50, (320, 240)).point(lambda value: min(255, value + 20))))
+        made.page("/", "/a.jpg")
+        watch(registered_works(inline), made.url())
+        inline.run_until_idle()
+    assert Sighting.objects.count() == 1
+    assert not Case.objects.exists()
+
+
+def test_a_bundle_waits_for_the_slice_that_saw_it_first(inline: SyncRunner) -> None:
+    studio = owner("studio")
+    register(inline.services, studio, photograph(1))
+    planned, epoch = claimed_slice(studio)
+    match_pictures(inline.services, bring(inline.services, planned, epoch, [copy_of(photograph(1))]))
+    confirm(inline.services, Case.objects.get(), by="Ann", reason="A copy.")
+    Capture.objects.update(state="done", outcome="unreachable", started_at=now(), finished_at=now())
+    inline.run_until_idle()
+    bundle = Bundle.objects.get()
+    assert bundle.state == "todo"
+
+    assert crawling.finish_slice(planned.pk, epoch, counts={}, suspect=False, opening=opening)
+    Bundle.objects.update(not_before=None)
+    inline.run_until_idle()
+    bundle.refresh_from_db()
+    assert (bundle.state, bundle.error) == ("done", "")
+    assert "data/sightings/01/slice.json" in {file["path"] for file in bundle.contents}

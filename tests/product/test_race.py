@@ -1,0 +1,59 @@
+"""A work and a picture that arrive at the same moment still meet, whichever of the two commits first."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from django.db import connection
+
+from exhibit.config.config import Config
+from registry.models import Case, IndexChange, WorkPicture
+from registry.vectors import fingerprints
+from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
+from workers.steps.matching.match import match_pictures
+from workers.steps.matching.search import search_pictures
+from workers.tasks.sync_runner import SyncRunner
+
+ROUNDS = 100
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.django_db(transaction=True)
+def test_a_work_and_a_picture_that_arrive_together_are_matched(config: Config, tmp_path: Path) -> None:
+    fingerprints.forget_cached_spaces()
+    studio = owner("studio")
+    # two houses, as two processes would have them: each with indexes of its own over the same rows and bytes
+    one, other = (SyncRunner(replace(config, data_dir=tmp_path)).services for _ in range(2))
+    planned, epoch = claimed_slice(studio)
+    with ThreadPoolExecutor(2) as pool:
+        for number in range(ROUNDS):
+            data = photograph(number)
+            waiting = bring(one, planned, epoch, [copy_of(data)], host=f"site-{number}.example")
+            start = threading.Barrier(2)
+
+            def arrive_as_work(data: bytes = data, start: threading.Barrier = start) -> None:
+                start.wait(30)
+                work = register(one, studio, data).work
+                search_pictures(one, list(WorkPicture.objects.filter(work=work).values_list("pk", flat=True)))
+                connection.close()
+
+            def arrive_as_picture(waiting: list[int] = waiting, start: threading.Barrier = start) -> None:
+                start.wait(30)
+                match_pictures(other, waiting)
+                connection.close()
+
+            for done in [pool.submit(arrive_as_work), pool.submit(arrive_as_picture)]:
+                done.result()
+            assert Case.objects.filter(party=f"site-{number}.example").count() == 1, f"round {number}"
+    check_contiguous()
+
+
+def check_contiguous() -> None:
+    """No number of the change list is missing or twice."""
+    for collection in IndexChange.Collection:
+        for space in IndexChange.objects.values_list("space", flat=True).distinct():
+            rows = IndexChange.objects.filter(collection=collection, space=space).order_by("number")
+            numbers = list(rows.values_list("number", flat=True))
+            assert numbers == list(range(1, len(numbers) + 1))

@@ -1,0 +1,50 @@
+"""The commands under "Use it" in the README, one after another as they stand there, on places of a test's own."""
+
+import re
+import shlex
+from pathlib import Path
+
+from tests import CHECKOUT
+from tests.assets.command_line import CommandLine
+from tests.assets.processes import free_port, processes_of, wait_until
+from tests.assets.rows import copy_of, photograph
+from tests.assets.shop import LOOPBACK, Shop
+
+ENDS = {"verify": 4}
+"""Exit codes that aren't 0: no outside witness is configured, and the README says what follows from that."""
+
+
+def lines_of_the_readme() -> list[list[str]]:
+    """The words of each command, without the comments."""
+    text = (CHECKOUT / "README.md").read_text("utf-8").partition("\n## Use it\n")[2]
+    block = re.search(r"```\n(.*?)```", text, re.DOTALL)
+    assert block is not None
+    return [shlex.split(line, comments=True) for line in block[1].splitlines()]
+
+
+def test_the_readmes_commands_lead_from_an_owner_to_a_verified_bundle(open_folder: Path, shop: Shop) -> None:
+    settings = {"EXHIBIT_ALLOWED_NETWORKS": LOOPBACK, "EXHIBIT_WEB_PORT": str(free_port()), "EXHIBIT_WORKERS": "1"}
+    cli = CommandLine(open_folder / "data", {**settings, "EXHIBIT_CAPTURE_BROWSER": "none"})
+    (open_folder / "portfolio").mkdir()
+    (open_folder / "portfolio" / "one.jpg").write_bytes(photograph(1))
+    (open_folder / "found.jpg").write_bytes(copy_of(photograph(1)))
+    own = {"~/Pictures/portfolio": open_folder / "portfolio", "https://shop.example/": shop.url()}
+    (up, *lines), told = lines_of_the_readme(), {}
+    assert up == ["make", "up"]
+    try:
+        cli.run("up", "--detach")
+        for program, *words in lines:
+            assert program == "bin/exhibit"
+            here = {one: open_folder / one for one in words if "/" in one or re.search(r"\.(jpg|json)$", one)}
+            given = [{**here, **own}.get(word, word) for word in words]
+            if words[:2] == ["user", "add"]:
+                given.append("--generate")  # nobody sits at a terminal and types a password
+            told[" ".join(words[:2])] = cli.run(*given, code=ENDS.get(words[0], 0)).out
+    finally:
+        cli.run("down", code=None)
+    assert "1 case." in told["watch run"]
+    assert Path(told["bundle get"].strip()).name == "studio-example-case-1-bundle-1.zip"
+    [verdict] = [text for line, text in told.items() if line.startswith("verify ")]
+    assert "not shown: time" in verdict
+    assert "work 1, one" in told["identify found.jpg"]
+    wait_until(lambda: not processes_of(open_folder))

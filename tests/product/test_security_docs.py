@@ -1,0 +1,35 @@
+"""What ``docs/security.md`` says is shown by tests that are there, chapter by chapter."""
+
+import re
+
+from tests import CHECKOUT
+
+PAGE = (CHECKOUT / "docs" / "security.md").read_text(encoding="utf-8")
+NOT_APPLICABLE = {10, 17}
+
+
+def test_every_test_that_it_names_is_there() -> None:
+    named = set(re.findall(r"`(tests/[\w/]+\.py)`", PAGE))
+    assert len(named) >= 50
+    assert [one for one in sorted(named) if not (CHECKOUT / one).is_file()] == []
+
+
+def test_every_chapter_of_the_standard_has_a_state_for_each_group() -> None:
+    chapters = re.split(r"^### V(\d+) ", PAGE.split("## What was tried")[0], flags=re.MULTILINE)[1:]
+    found = {int(number): text for number, text in zip(chapters[::2], chapters[1::2], strict=True)}
+    assert list(found) == list(range(1, 18))
+    for number, text in found.items():
+        rows = [line for line in text.splitlines() if line.startswith(f"| {number}.")]
+        assert bool(rows) != (number in NOT_APPLICABLE), number
+        for row in rows:
+            _, groups, state, shown, _ = row.split("|")
+            assert re.match(r" (holds|gap|not applicable|the operator's)", state), row
+            assert "holds" not in state or "holds by" in state or "`tests/" in shown, row
+            assert ("gap" in state) == ("*Gap" in shown) or number == 7, row
+            assert groups.strip(), row
+
+
+def test_what_was_tried_names_its_test() -> None:
+    rows = [line for line in PAGE.split("## What was tried")[1].splitlines() if line.startswith("| ")][1:]
+    assert len(rows) >= 30
+    assert not [row for row in rows if "`tests/" not in row.rsplit("|", 2)[1]]

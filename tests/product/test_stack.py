@@ -1,0 +1,143 @@
+"""The running product: its workers say that they live, and log lines carry the id of the request behind them."""
+
+import json
+import os
+import secrets
+import signal
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from http.cookiejar import CookieJar
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.parse import urlencode
+from urllib.request import HTTPCookieProcessor, Request, build_opener
+
+import psutil
+import pytest
+from django.conf import settings
+from django.test import Client, override_settings
+from pytest_django import DjangoDbBlocker
+
+from exhibit.config.secrets import secret_key
+from registry.db import running
+from registry.models import Heartbeat, Membership, User
+from tests.assets.processes import wait_until
+from tests.assets.rows import owner
+from tests.assets.stack import Stack, patiently, running_stack
+
+ASKED = {"title": "A", "decision": "open", "format": "csv", "language": "en"}
+NAMES = {"worker-default", "worker-crawl", "worker-match", "worker-asked", running.TICK}
+
+
+def lines(path: Path) -> list[dict[str, object]]:
+    found = [line for line in path.read_text().splitlines() if line.startswith("{")] if path.exists() else []
+    return [json.loads(line) for line in found]
+
+
+@pytest.fixture(scope="module")
+def stack(django_db_blocker: DjangoDbBlocker) -> Iterator[Stack]:
+    """The product in a folder of its own; what a test kills of it comes back."""
+    with tempfile.TemporaryDirectory(prefix="exhibit-running-") as name, django_db_blocker.unblock():
+        Path(name).chmod(0o755)
+        with running_stack(Path(name), {"EXHIBIT_LOG_FORMAT": "json"}) as made:
+            yield made
+
+
+@contextmanager
+def held(stack: Stack, name: str) -> Iterator[None]:
+    """A worker that is busy for the length of the block."""
+    main = next(one for one in stack.workers() if any(name in word for word in one.cmdline()))
+    everything = [main, *main.children(recursive=True)]
+    for process in everything:
+        process.suspend()
+    try:
+        yield
+    finally:
+        for process in everything:
+            process.resume()
+
+
+def test_a_report_that_a_person_asks_for_waits_for_no_crawl_and_carries_the_id_of_the_request(stack: Stack) -> None:
+    studio = owner("studio")
+    person = User.objects.create_user("ann@example.org", "ann@example.org", "not used")
+    Membership.objects.create(user=person, owner=studio, role="owner")
+    client = Client()
+    with override_settings(SECRET_KEY=secret_key(stack.config)):  # the site's own
+        client.force_login(person)
+    session = client.cookies[settings.SESSION_COOKIE_NAME].value
+    site = f"http://127.0.0.1:{stack.config.web_port}"
+    jar = CookieJar()
+    opener = build_opener(HTTPCookieProcessor(jar))
+    page = Request(f"{site}/o/studio/downloads/", headers={"Cookie": f"sessionid={session}"})  # noqa: S310
+    with opener.open(page) as answer:
+        text = answer.read().decode()
+    token = text.split('"X-CSRFToken": "')[1].split('"')[0]
+    cookie = next(one.value for one in jar if one.name == "csrftoken")
+    headers = {"Cookie": f"sessionid={session}; csrftoken={cookie}", "X-CSRFToken": token}
+    sent = Request(f"{site}/o/studio/downloads/report", urlencode(ASKED).encode(), headers)  # noqa: S310
+    logs = stack.config.data_dir / "log"
+
+    def request() -> list[dict[str, object]]:
+        return [one for one in lines(logs / "web.log") if one.get("method") == "POST"]
+
+    def task() -> list[dict[str, object]]:
+        found = lines(logs / "worker-asked.log")
+        return [one for one in found if one.get("request_id") == request()[0]["request_id"]]
+
+    with held(stack, "worker-match"):
+        with build_opener(HTTPCookieProcessor(CookieJar())).open(sent):
+            pass
+        wait_until(lambda: bool(request()))
+        wait_until(lambda: bool(task()))
+    [told] = request()
+    assert told["message"] == "/o/<slug:slug>/downloads/report"
+    assert told["status"] == 302
+    assert task()[0]["task"] == "exhibit.report"
+    assert task()[0]["task_id"]
+
+
+def test_workers_say_that_they_live_until_they_end(stack: Stack) -> None:
+    def told() -> dict[str, str]:
+        rows = patiently(lambda: list(Heartbeat.objects.values_list("name", "queues")))
+        return {name.partition("@")[0]: queues for name, queues in rows}
+
+    wait_until(lambda: set(told()) == NAMES)
+    assert told()["worker-match"] == "evidence,match"
+    began = Heartbeat.objects.get(name__startswith="worker-crawl").started_at
+    crawl = next(one for one in stack.workers() if any("worker-crawl" in word for word in one.cmdline()))
+    os.kill(crawl.pid, signal.SIGKILL)
+    wait_until(lambda: Heartbeat.objects.filter(name__startswith="worker-crawl", started_at__gt=began).exists())
+    default = next(one for one in stack.workers() if any("worker-default" in word for word in one.cmdline()))
+    os.kill(stack.process.pid, signal.SIGSTOP)  # nothing is started again meanwhile
+    try:
+        os.kill(default.pid, signal.SIGTERM)
+        wait_until(lambda: "worker-default" not in told())
+    finally:
+        os.kill(stack.process.pid, signal.SIGCONT)
+
+
+def test_nothing_that_runs_or_is_written_is_open_to_others_of_this_machine(stack: Stack) -> None:
+    """Its own user's files alone: what is asked with a secret stands in no log, no secret in the list of processes."""
+    secret, folder = secrets.token_urlsafe(32), stack.config.data_dir
+    site = f"http://127.0.0.1:{stack.config.web_port}"
+    for path in (f"/d/{secret}", f"/feeds/{secret}/cases.atom", f"/invitations/{secret}/", f"/api/v1/log?key={secret}"):
+        with pytest.raises(HTTPError):
+            build_opener().open(Request(f"{site}{path}", headers={"Authorization": f"Bearer exh_{secret}"}))  # noqa: S310
+    logs = folder / "log"
+    wait_until(lambda: "/feeds/…" in (logs / "web.log").read_text())
+    kept = [path.read_text().strip() for path in (folder / "secrets").iterdir()]
+    for log in logs.iterdir():
+        text = log.read_text(errors="replace")
+        assert not [one for one in (secret, *kept) if one in text], log
+    for process in psutil.Process(stack.process.pid).children(recursive=True):
+        with suppress(psutil.Error):
+            line = " ".join(process.cmdline())
+            assert not [one for one in kept if one in line], line
+    open_ones = {
+        str(path.relative_to(folder)): oct(path.lstat().st_mode)
+        for path in folder.rglob("*")
+        if path.lstat().st_mode & 0o077 and not path.is_symlink()
+    }
+    assert open_ones == {}
+    assert folder.stat().st_mode & 0o067 == 0  # its servers' group alone may pass

@@ -1,0 +1,70 @@
+"""Two people decide one case at the same moment: the second is told, and nothing is written over unseen."""
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import pytest
+from django.db import connection, transaction
+
+from registry.cases import matching
+from registry.models import Case, Owner
+from tests.assets.rows import found_case, owner
+from workers.cases import decisions
+from workers.cases.decisions import Choice, Outcome, Wish
+from workers.tasks.sync_runner import SyncRunner
+
+pytestmark = [pytest.mark.timeout(120), pytest.mark.django_db(transaction=True)]
+BLOCKED = "SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+"""Whether another connection waits for this one."""
+
+
+@pytest.fixture
+def studio(inline: SyncRunner) -> Owner:
+    """An owner whose one case Ben has cleared."""
+    case = found_case(inline.services, owner("studio"))
+    decisions.decide_each(inline.services, case.owner, [1], Wish(Choice.CLEAR, "Ben"))
+    return case.owner
+
+
+def while_another_decides(second: Callable[[], list[Outcome]], first: Callable[[Case], None]) -> Outcome:
+    """What comes of the second deed, which begins before the first one is committed and ends after it."""
+
+    def in_its_thread() -> list[Outcome]:
+        try:
+            return second()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            case = Case.objects.select_for_update(no_key=True).get()
+            done: Future[list[Outcome]] = pool.submit(in_its_thread)
+            with connection.cursor() as cursor:
+                cursor.execute(BLOCKED)
+                while cursor.fetchone() is None and not done.done():
+                    cursor.execute(BLOCKED)
+            first(case)
+        return done.result(30)[0]
+
+
+def test_a_case_that_has_grown_is_decided_by_one_of_two(inline: SyncRunner, studio: Owner) -> None:
+    Case.objects.update(waits=True)
+
+    def by_ann(case: Case) -> None:
+        matching.decide(case, Case.Decision.CONFIRMED, by="Ann", reason="")
+
+    told = while_another_decides(
+        lambda: decisions.decide_each(inline.services, studio, [1], Wish(Choice.CLEAR, "Cleo")), by_ann
+    )
+    assert (told.done, told.case.decision, told.case.decided_by) == (False, "confirmed", "Ann")
+
+
+def test_undo_takes_back_nothing_that_somebody_else_decided_meanwhile(inline: SyncRunner, studio: Owner) -> None:
+    def by_ann(case: Case) -> None:
+        matching.decide(case, Case.Decision.OPEN, by="Ann", reason="It is ours.")
+        matching.decide(case, Case.Decision.CONFIRMED, by="Ann", reason="")
+
+    told = while_another_decides(
+        lambda: decisions.decide_each(inline.services, studio, [1], Wish(Choice.UNDO, "Ben")), by_ann
+    )
+    assert (told.done, told.case.decision, told.case.decided_by) == (False, "confirmed", "Ann")

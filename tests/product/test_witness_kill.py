@@ -1,0 +1,124 @@
+"""Killing whoever asks witnesses, at any moment: nothing is stamped twice, and nothing is lost."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.db import connection
+
+from evidence.anchors.evm.account import EvmAccount
+from evidence.anchors.evm.kind import EvmConfig, build
+from evidence.anchors.evm.proofs import verify_proof
+from evidence.development.authority import running_authority
+from evidence.development.chain import Chain, running_chain
+from exhibit.clock import now
+from exhibit.config.config import Config
+from registry.models import AnchorReceipt, WitnessState
+from tests.assets.evm_chain import EvmChain, deployed, running_evm_chain
+from tests.assets.rows import asked_for
+from workers.configuration import load_config
+from workers.log.proofs import receipt_of
+from workers.services.anchors import session_for
+from workers.services.wiring import Services
+from workers.steps.cases.witness import ask_witnesses
+
+KEY = b"\x07" * 32
+
+
+KILLS = int(os.environ.get("KILL_ROUNDS", "6"))
+
+
+@contextmanager
+def three_witnesses(folder: Path) -> Iterator[tuple[Config, Chain, EvmChain]]:
+    """A configuration with an authority, a calendar and a chain that run for the block."""
+    account = EvmAccount(KEY)
+    ledger = EvmChain([account.address])
+    with ExitStack() as stack:
+        authority = stack.enter_context(running_authority(folder / "authority"))
+        chain = stack.enter_context(running_chain(folder / "chain"))
+        url = stack.enter_context(running_evm_chain(ledger))
+        (folder / "root.pem").write_bytes(authority.root_pem)
+        (folder / "key").write_text(KEY.hex())
+        (folder / "key").chmod(0o600)
+
+        def settings(contract: str) -> str:
+            tables = {
+                "authority": {"kind": "rfc3161", "urls": authority.url, "roots": "root.pem"},
+                "calendar": {"kind": "opentimestamps", "urls": chain.url, "bitcoin_source": chain.url},
+                "ledger": {
+                    "kind": "evm",
+                    "urls": url,
+                    "key_file": "key",
+                    **({"contract": contract} if contract else {}),
+                },
+            }
+            lines = []
+            for name, table in tables.items():
+                lines += ["[[anchors]]", f'name = "{name}"', "development = true"]
+                lines += [f'{key} = "{value}"' for key, value in table.items()]
+            return "\n".join([*lines, f"chain_id = {ledger.chain_id}", "confirmations = 1", ""])
+
+        def loaded(contract: str) -> Config:
+            (folder / "exhibit.toml").write_text(settings(contract))
+            return load_config({"EXHIBIT_DATA": str(folder)})
+
+        config = loaded("")
+        given = config.anchors[2]
+        assert isinstance(given, EvmConfig)
+        maker = build(given, session_for(given, (), "tests"))
+        yield loaded("0x" + deployed(ledger, maker).hex()), chain, ledger
+
+
+def own_database() -> str:
+    values = connection.settings_dict
+    return f"postgresql://{values['USER']}@/{values['NAME']}?host={values['HOST']}&port={values['PORT'] or 5432}"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_death_at_any_moment_of_stamp_and_upgrade_doubles_and_loses_nothing(open_folder: Path) -> None:
+    chance = random.Random(20261120)
+    digests = [bytes([number]) for number in range(4)]
+    with three_witnesses(open_folder) as (config, chain, ledger):
+        for one in config.anchors:
+            asked_for(*digests, witness=one.name, kind=one.kind)
+        environ = {**os.environ, "DATABASE_URL": own_database()}
+        command = [sys.executable, "-m", "tests.assets.witness_worker", str(open_folder)]
+        killed = 0
+        for _ in range(KILLS):
+            with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as process:
+                assert process.stdout is not None
+                assert process.stdout.readline() == "begins\n"
+                time.sleep(chance.uniform(0, 0.4))  # the moment of the death is what is left to chance
+                process.send_signal(signal.SIGKILL)
+            killed += process.returncode == -signal.SIGKILL
+            chain.mine()
+            ledger.mine()
+            AnchorReceipt.objects.filter(state="doing").update(claimed_at=now() - timedelta(hours=1))
+            AnchorReceipt.objects.update(not_before=None)
+        services = Services(config)
+        for _ in range(40):
+            waiting = list(AnchorReceipt.objects.exclude(state="done").values_list("pk", flat=True))
+            if not waiting:
+                break
+            ask_witnesses(services, waiting)
+            chain.mine()
+            ledger.mine()
+            AnchorReceipt.objects.update(not_before=None)
+            WitnessState.objects.update(ask_after=None)
+        anchors = {anchor.name: anchor for anchor in services.anchors}
+        rows = list(AnchorReceipt.objects.all())
+        assert killed == KILLS
+        assert [row.state for row in rows] == ["done"] * 3 * len(digests)
+        assert all(anchors[row.witness].verify(row.digest, receipt_of(row)) == row.time for row in rows)
+        blocks = [verify_proof(bytes(row.proof or b""), row.digest) for row in rows if row.kind == "evm"]
+        assert len(blocks) == len(digests)
+        sent = ledger.chain.get_vm().state.get_nonce(EvmAccount(KEY).address)
+        assert sent == 1 + len(digests)  # the contract's own, and one for each digest

@@ -1,0 +1,53 @@
+"""The case after a case, as the queue lists them."""
+
+import random
+from itertools import product
+
+from exhibit.clock import now
+from registry.cases import queue
+from registry.cases.queue import Wanted
+from registry.models import Case, Owner
+from tests.assets.rows import owner, photograph, register
+from workers.tasks.sync_runner import SyncRunner
+
+
+def cases(inline: SyncRunner, studio: Owner, count: int) -> None:
+    """Waiting cases of a few parties, many of them equally likely and at as many places."""
+    chance = random.Random(3)
+    works = [register(inline.services, studio, photograph(seed)).work for seed in range(1, 6)]
+    places = list(product(works, [f"{letter}.example" for letter in "abcdefgh"]))
+    chance.shuffle(places)
+    Case.objects.bulk_create(
+        Case(
+            owner=studio,
+            work=work,
+            number=number,
+            party=party,
+            opened_at=now(),
+            waits=True,
+            likelihood=chance.choice((0.5, 0.75)),
+            places=chance.randint(1, 2),
+        )
+        for number, (work, party) in enumerate(places[:count], 1)
+    )
+
+
+def test_the_next_case_is_the_one_that_the_queue_lists_next(inline: SyncRunner) -> None:
+    studio = owner("studio")
+    cases(inline, studio, 40)
+    listed = [one.case for one in queue.in_groups(studio, Wanted(), 0, 100)]
+    assert len(listed) == 40
+    numbers = [case.number for case in listed]
+    assert [queue.following(case) for case in listed] == [*numbers[1:], None]
+
+
+def test_after_a_decided_case_comes_the_first_that_waits(inline: SyncRunner) -> None:
+    studio = owner("studio")
+    cases(inline, studio, 3)
+    first, second, third = [one.case for one in queue.in_groups(studio, Wanted(), 0, 100)]
+    Case.objects.filter(pk=first.pk).update(waits=False)
+    first.refresh_from_db()
+    assert queue.following(first) == second.number
+    Case.objects.filter(owner=studio).update(waits=False)
+    third.refresh_from_db()
+    assert queue.following(third) is None

@@ -1,0 +1,189 @@
+"""Visiting the places of a case again: how long the pauses are, when they end, and what is recorded."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from exhibit.clock import now
+from exhibit.config.config import Config
+from registry.cases import history, recaptures
+from registry.cases.recaptures import Standing, next_visit
+from registry.models import Capture, Case
+from registry.vectors import fingerprints
+from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
+from tests.assets.site import Answer, Site
+from workers.cases.decisions import clear, confirm
+from workers.steps.cases.capture import capture_sightings
+from workers.steps.matching.match import match_pictures
+from workers.tasks.sync_runner import SyncRunner
+
+DAYS = 7
+THEN = datetime(2026, 11, 20, tzinfo=UTC)
+
+
+def days(*outcomes: str, first: int = 7) -> int | None:
+    """Days until the next visit, after visits with these outcomes, the last one first."""
+    moment = next_visit(outcomes, THEN, first)
+    return None if moment is None else (moment - THEN).days
+
+
+def test_pauses_double_while_nothing_changes_and_are_short_again_when_something_has() -> None:
+    online = [days(*["captured"] * times) for times in range(1, 7)]
+    assert online == [7, 14, 28, 56, 56, 56]
+    assert days("page-gone", "captured", "captured", "captured") == 7
+    assert days("captured", "page-gone") == 7
+    assert days("image-changed", "image-changed") == 14
+
+
+def test_a_place_that_stays_away_is_left_alone() -> None:
+    assert days("page-gone") == 7
+    assert days("image-gone", "page-gone") == 14
+    assert days("page-gone", "image-gone", "page-gone") is None
+    assert days(*["unreachable"] * 4) == 56
+    assert days(*["unreachable"] * 5) is None
+
+
+def test_a_page_that_dropped_the_picture_while_its_file_stays_is_a_standing_of_its_own() -> None:
+    assert recaptures.standing_of("not-shown") == "hidden"
+    assert days("not-shown", "captured", "captured") == 7
+    assert all(f"again-{standing}" in history.PHRASES for standing in Standing)
+
+
+def test_no_pause_means_no_further_visit() -> None:
+    assert days("captured", first=0) is None
+    assert days("captured", first=1) == 1
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with Site() as running:
+        yield running
+
+
+@pytest.fixture
+def inline(db: None, config: Config, tmp_path: Path) -> Iterator[SyncRunner]:
+    fingerprints.forget_cached_spaces()
+    yield SyncRunner(replace(config, data_dir=tmp_path, allowed_networks=("127.0.0.1/32",)))
+    fingerprints.forget_cached_spaces()
+
+
+@pytest.fixture
+def case(inline: SyncRunner, site: Site) -> Case:
+    """A case whose one place is on the site, visited once."""
+    studio = owner("studio")
+    data = photograph(1)
+    register(inline.services, studio, data)
+    copied = copy_of(data)
+    site.page("/page-0", '<img src="image-0.jpg">')
+    site.routes["/image-0.jpg"] = Answer(copied, media_type="image/jpeg")
+    planned, epoch = claimed_slice(studio)
+    match_pictures(inline.services, bring(inline.services, planned, epoch, [copied], host=f"127.0.0.1:{site.port}"))
+    found = studio.cases.get()
+    capture_sightings(inline.services, list(found.captures.values_list("pk", flat=True)))
+    return found
+
+
+def visit_again(inline: SyncRunner) -> list[int]:
+    """Let the time of the next visits come, and make them."""
+    Capture.objects.exclude(next_at=None).update(next_at=now() - timedelta(seconds=1))
+    waiting = recaptures.start_due(now(), DAYS)
+    capture_sightings(inline.services, waiting)
+    return waiting
+
+
+def standing_of(case: Case) -> Standing:
+    ((standing, _),) = recaptures.standings(case).values()
+    case.refresh_from_db()
+    assert case.standing == standing
+    return standing
+
+
+def test_a_case_counts_as_removed_when_all_of_its_places_are(inline: SyncRunner, case: Case) -> None:
+    first = case.captures.get()
+    other = {"page_key": first.page_key, "image_key": b"other", "sighting": first.sighting, "finished_at": now()}
+    case.captures.create(state="done", outcome="image-gone", **other)
+    recaptures.look_after(case)
+    assert case.standing == "online"
+    assert recaptures.visited([case])[case.pk].places == {Standing.ONLINE: 1, Standing.REMOVED: 1}
+    case.captures.create(state="done", outcome="unreachable", number=2, **other)
+    case.captures.filter(pk=first.pk).update(outcome="page-gone")
+    recaptures.look_after(case)
+    assert case.standing == "unseen"
+    case.captures.filter(number=2).update(outcome="page-gone")
+    recaptures.look_after(case)
+    assert case.standing == "removed"
+
+
+def test_a_place_is_visited_again_and_each_visit_is_a_row_of_its_own(
+    inline: SyncRunner, case: Case, site: Site
+) -> None:
+    first = case.captures.get()
+    assert first.next_at is not None
+    assert first.finished_at is not None
+    assert first.next_at - first.finished_at == timedelta(days=7)
+    assert recaptures.start_due(now(), DAYS) == []
+    visit_again(inline)
+    assert standing_of(case) == "online"
+    site.routes["/image-0.jpg"] = Answer(photograph(5), media_type="image/jpeg")
+    visit_again(inline)
+    assert standing_of(case) == "changed"
+    del site.routes["/page-0"]
+    visit_again(inline)
+    assert standing_of(case) == "removed"
+    outcomes = list(case.captures.order_by("number").values_list("number", "outcome"))
+    assert outcomes == [(1, "captured"), (2, "captured"), (3, "image-changed"), (4, "page-gone")]
+    rows = case.events.filter(kind="captured").order_by("pk")
+    told = [history.in_english(one.said, one.sentence) for one in rows]
+    words = ["The page is there", "Visited again, still online", "Visited again, changed", "Visited again, removed"]
+    assert [sentence.startswith(word) for sentence, word in zip(told, words, strict=True)] == [True] * 4
+    assert Capture.objects.exclude(next_at=None).count() == 1
+
+
+def test_a_place_whose_picture_stays_away_is_not_visited_for_ever(inline: SyncRunner, case: Case, site: Site) -> None:
+    site.routes.clear()
+    assert [len(visit_again(inline)) for _ in range(4)] == [1, 1, 1, 0]
+    assert case.captures.count() == 4
+
+
+def test_asking_twice_gives_the_same_rows(inline: SyncRunner, case: Case) -> None:
+    Capture.objects.update(next_at=now() - timedelta(seconds=1))
+    first = recaptures.start_due(now(), DAYS)
+    Capture.objects.filter(number=1).update(next_at=now() - timedelta(seconds=1))  # as a restored row would have it
+    assert recaptures.start_due(now(), DAYS) == first
+    assert case.captures.count() == 2
+
+
+def test_a_case_that_is_cleared_is_not_followed_and_one_that_is_confirmed_is(inline: SyncRunner, case: Case) -> None:
+    confirm(inline.services, case, by="ann", reason="")
+    assert len(visit_again(inline)) == 1
+    case.refresh_from_db()
+    from workers.cases.decisions import reopen
+
+    reopen(case, by="ann", reason="")
+    case.refresh_from_db()
+    clear(case, by="ann", reason="", copies=False)
+    assert visit_again(inline) == []
+    case.refresh_from_db()
+    reopen(case, by="ann", reason="A mistake.")
+    assert len(visit_again(inline)) == 1
+
+
+def test_a_visit_that_failed_is_made_again_after_the_first_pause(inline: SyncRunner, case: Case) -> None:
+    Capture.objects.update(state="failed", next_at=None, claimed_at=now() - timedelta(days=DAYS - 1))
+    assert recaptures.start_due(now(), DAYS) == []
+    Capture.objects.update(claimed_at=now() - timedelta(days=DAYS + 1))
+    assert recaptures.start_due(now(), 0) == []
+    made = recaptures.start_due(now(), DAYS)
+    assert recaptures.start_due(now(), DAYS) == []
+    capture_sightings(inline.services, made)
+    assert list(case.captures.order_by("number").values_list("number", "state")) == [(1, "failed"), (2, "done")]
+    assert Capture.objects.exclude(next_at=None).count() == 1
+
+
+def test_the_tick_starts_what_is_due(inline: SyncRunner, case: Case) -> None:
+    Capture.objects.update(next_at=now() - timedelta(seconds=1))
+    inline.run_until_idle()
+    assert list(case.captures.order_by("number").values_list("number", "state")) == [(1, "done"), (2, "done")]

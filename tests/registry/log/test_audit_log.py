@@ -1,0 +1,262 @@
+"""What else is in the log: who took or saw evidence, what became of a case, who changed what is set."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from django.test import Client
+
+from desk.cli.common.frame import Desk
+from desk.cli.evidence import bundle as bundles
+from desk.cli.evidence import countersigning
+from desk.cli.watching import case as cases
+from exhibit.digests import Digest
+from exhibit.entries import EntryType
+from exhibit.errors import NotFoundError
+from registry.accounts import people
+from registry.cases.matching import search_again
+from registry.crawls import canaries, denylists, watching
+from registry.models import (
+    Bundle,
+    Canary,
+    HostDenial,
+    LedgerChange,
+    Licence,
+    LogOpening,
+    LogSubmission,
+    Membership,
+    Owner,
+    Role,
+    User,
+)
+from registry.vectors import calibrations
+from registry.works import licences
+from tests.assets.bundles import CALIBRATION
+from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
+from tests.assets.sealed import sealed_bundle
+from workers.cases.purge import purge
+from workers.log.configuration import plain_configuration, witness_configuration
+from workers.log.replay import replay
+from workers.log.sequencer import sequence_log, sign_checkpoint
+from workers.services import wiring
+from workers.steps.cases.ledger import look_at_ledger
+from workers.steps.matching.match import match_pictures
+from workers.tasks.sync_runner import SyncRunner
+from workers.works.registration import remove_work
+
+
+def told(kind: EntryType) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Openings and details of all entries of a type, oldest first."""
+    rows = LogOpening.objects.filter(submission__type=kind).order_by("submission_id")
+    return [(row.content, row.details or {}) for row in rows]
+
+
+@pytest.fixture
+def bundle(inline: SyncRunner) -> Bundle:
+    return sealed_bundle(inline)
+
+
+@pytest.fixture
+def ann(bundle: Bundle, inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Client:
+    user = User.objects.create_user(username="ann@example.org", email="ann@example.org", password="not used")
+    Membership.objects.create(user=user, owner=bundle.case.owner, role=Role.VIEWER)
+    monkeypatch.setattr(wiring, "services", lambda: inline.services)
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def test_a_bundle_taken_from_the_site_is_an_entry_with_who_took_it_apart(ann: Client, bundle: Bundle) -> None:
+    address = "/o/studio/downloads/bundles/1/1"
+    assert ann.get(address).getvalue()
+    [(opening, details)] = told(EntryType.ACCESS)
+    assert (opening["what"], opening["way"]) == ("bundle", "taken away")
+    assert (details["by"], details["seal"]) == ("ann@example.org", str(bundle.seal_digest))
+    assert "ann" not in str(opening)
+    assert Client().get(address).status_code == 302
+    assert len(told(EntryType.ACCESS)) == 1
+
+
+def test_a_case_that_is_looked_at_is_one_entry_a_day_and_session(ann: Client) -> None:
+    for _ in range(3):
+        assert ann.get("/o/studio/cases/1/").status_code == 200
+    [(opening, details)] = told(EntryType.ACCESS)
+    assert (opening["what"], opening["way"], details["case"]) == ("case", "looked at", 1)
+    session = ann.session
+    session["cases-seen"] = {"day": "2026-01-01", "cases": session["cases-seen"]["cases"]}
+    session.save()
+    ann.get("/o/studio/cases/1/")
+    assert len(told(EntryType.ACCESS)) == 2
+
+
+def test_what_is_taken_or_shown_on_the_command_line_is_an_entry(
+    inline: SyncRunner, bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = Desk(inline.services.config)
+    desk.__dict__["services"] = inline.services
+    for module in (bundles, cases, countersigning):
+        monkeypatch.setattr(module, "open_desk", lambda: desk)
+    run = CliRunner().invoke
+    assert run(bundles.bundle_command, ["get", "1", "--out", str(tmp_path)]).exit_code == 0
+    assert run(bundles.bundle_command, ["to-sign", "1", "--out", str(tmp_path)]).exit_code == 0
+    assert run(cases.case_command, ["show", "1"]).exit_code == 0
+    kinds = [opening["what"] for opening, _ in told(EntryType.ACCESS)]
+    assert kinds == ["bundle", "manifest", "case"]
+    assert all(details["by"].endswith("(command line)") for _, details in told(EntryType.ACCESS))
+
+
+def test_opening_and_visiting_a_case_are_entries(bundle: Bundle) -> None:
+    found = told(EntryType.CASE)
+    assert [opening["what"] for opening, _ in found] == ["opened", "extended", "captured"]
+    assert found[0][1]["party"] == bundle.case.party
+    assert bundle.case.party not in str(found[0][0])
+    row = bundle.case.case_sightings.get()
+    picture = row.sighting.picture.digest.hex
+    [gained] = found[1][1]["sightings"]
+    assert gained == {"licence": None, "match": row.match_id, "picture": picture, "sighting": row.sighting_id}
+    capture = bundle.case.captures.get()
+    assert found[2][1]["files"] == [{"digest": one["digest"], "role": one["role"]} for one in capture.files]
+    assert len(capture.files) > 0
+
+
+def test_a_licence_that_comes_or_goes_is_an_entry_of_its_case(inline: SyncRunner) -> None:
+    studio = owner("studio")
+    register(inline.services, studio, photograph(1))
+    planned, epoch = claimed_slice(studio)
+    match_pictures(inline.services, bring(inline.services, planned, epoch, [copy_of(photograph(1))]))
+    case = studio.cases.get()
+    licences.keep_licences(studio, [licences.NewLicence("A", domain="shop.example")])
+    for _ in range(2):
+        LedgerChange.objects.update(state="todo", looked_until=0)
+        look_at_ledger(inline.services, licences.waiting_changes(studio))
+    studio.licences.update(domain="other.example")
+    for _ in range(2):
+        search_again(case)
+    found = [details["sightings"] for opening, details in told(EntryType.CASE) if opening["what"] == "extended"]
+    assert [[one["licence"] for one in rows] for rows in found] == [[None], [1], [None]]
+    assert case.case_sightings.get().licence is None
+
+
+def test_openings_of_purges_and_removals_name_nobody(inline: SyncRunner) -> None:
+    work = register(inline.services, owner("studio"), photograph(1)).work
+    remove_work(work, by="Ann Example")
+    digest = work.pictures.get().digest
+    purge(inline.services, digest, by="Bob Example", reason="Asked by Carol Example")
+    sequence_log(inline.services)
+    assert log_openings_naming("Example") == []
+    assert told(EntryType.REGISTRATION)[-1][1]["by"] == "Ann Example"
+    assert told(EntryType.PURGE)[-1][1]["by"] == "Bob Example"
+
+
+def log_openings_naming(name: str) -> list[dict[str, Any]]:
+    return [row.content for row in LogOpening.objects.all() if name in str(row.content)]
+
+
+def test_every_change_of_what_is_set_is_an_entry_with_who_made_it(inline: SyncRunner) -> None:
+    studio = people.add_owner("Studio", by="Ann")
+    people.add_member(studio, "bob@example.org", "viewer", "a long and good password", by="Ann")
+    people.change_password(people.user("bob@example.org"), "another good password", by="Ann")
+    source = [("site", "http://shop.example/")]
+    watch = watching.add_watch(studio, "shop", source, every=timedelta(days=1), budget={}, politeness={}, by="Ann")
+    watching.pause(watch, by="Ann")
+    watching.pause(watch, by="Ann")  # it is paused already
+    watching.resume(watch, by="Ann")
+    denylists.deny("shop.example", by="Ann", reason="asked")
+    denylists.allow("shop.example", by="Ann")
+    with pytest.raises(NotFoundError):
+        denylists.allow("shop.example", by="Ann")
+    denylists.block(Digest.of(b"x"), by="Ann", reason="asked")
+    denylists.block(Digest.of(b"x"), by="Ann", reason="asked")
+    for _ in range(2):
+        licences.keep_licences(studio, [licences.NewLicence("A shop", domain="shop.example")], by="Ann")
+    calibrations.use(CALIBRATION, by="Ann")
+    calibrations.use_shipped(by="Ann")
+    found = told(EntryType.SETTING)
+    assert [opening["what"] for opening, _ in found] == [
+        "owner added",
+        "role given",
+        "password changed",
+        "watch added",
+        "watch paused",
+        "watch resumed",
+        "host denied",
+        "host allowed",
+        "bytes blocked",
+        "licences added",
+        "calibration used",
+        "calibration reset",
+    ]
+    assert {details["by"] for _, details in found} == {"Ann"}
+    assert "password" not in str([details for _, details in found])
+    assert "bob" not in str([opening for opening, _ in found])
+    sequence_log(inline.services)
+    sign_checkpoint(inline.services)
+    assert replay(inline.services).problems == []
+
+
+def test_another_configuration_is_an_entry_and_the_same_one_is_not(inline: SyncRunner) -> None:
+    assert witness_configuration(inline.services)
+    assert not witness_configuration(inline.services)
+    inline.services.config = replace(inline.services.config, retention_days=31)
+    assert witness_configuration(inline.services)
+    [_, (opening, details)] = told(EntryType.SETTING)
+    assert opening["what"] == "configuration"
+    assert details["settings"]["retention_days"] == 31
+
+
+def test_the_logged_configuration_holds_no_password(inline: SyncRunner) -> None:
+    config = replace(
+        inline.services.config,
+        database_url="postgresql://exhibit:secret@db.example/exhibit",
+        redis_url="redis://:secret@redis.example/0",
+        mail_url="smtps://ann:secret@mail.example",
+    )
+    told = plain_configuration(config)
+    assert (told["database_url"], told["redis_url"]) == ("db.example", "redis.example")
+    assert "secret" not in str(told)
+
+
+def test_an_entry_is_written_with_its_opening_or_not_at_all(
+    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studio: Owner = owner("studio")
+
+    work = register(inline.services, studio, photograph(1)).work
+    source = [("site", "http://shop.example/")]
+    watch = watching.add_watch(studio, "shop", source, every=timedelta(days=1), budget={}, politeness={}, by="Ann")
+    canary = canaries.plant(work, watch, "http://shop.example/planted", by="Ann")
+    before = LogSubmission.objects.count()
+    deeds: list[Callable[[], object]] = [
+        lambda: denylists.deny("shop.example", by="Ann", reason="asked"),
+        lambda: canaries.plant(work, watch, "http://shop.example/other", by="Ann"),
+        lambda: canaries.withdraw(canary, by="Ann"),
+    ]
+
+    def broken(**_: object) -> None:
+        raise KeyboardInterrupt
+
+    def rows() -> list[object]:
+        return [list(table._default_manager.order_by("pk").values()) for table in (HostDenial, Canary, Licence)]
+
+    stood = rows()
+    with monkeypatch.context() as patched:
+        patched.setattr(LogOpening.objects, "create", broken)
+        for deed in deeds:
+            with pytest.raises(KeyboardInterrupt):
+                deed()
+            assert rows() == stood
+    assert LogSubmission.objects.count() == before
+    canaries.withdraw(canary, by="Ann")
+    canaries.withdraw(canary, by="Ann")
+    found = told(EntryType.SETTING)
+    assert [opening["what"] for opening, _ in found] == [
+        "watch added",
+        "licences added",
+        "canary planted",
+        "canary withdrawn",
+    ]
+    assert {details["by"] for _, details in found} == {"Ann"}

@@ -1,0 +1,358 @@
+"""Notices from a draft to a signature: what each must hold, what stops it, and who signed what."""
+
+import io
+import re
+from datetime import timedelta
+
+import pytest
+from pypdf import PdfReader
+
+from desk.texts.ownership import warnings
+from exhibit.clock import now
+from exhibit.digests import Digest
+from exhibit.entries import EntryType
+from exhibit.errors import WrongUseError
+from registry.models import (
+    Capture,
+    Case,
+    Licence,
+    LogOpening,
+    Notice,
+    Owner,
+    Picture,
+    PictureReport,
+    RegistrationConflict,
+    Sighting,
+    Work,
+)
+from registry.notices import notices
+from registry.works.licences import NewLicence, keep_licences
+from tests.assets.noticed import ANSWERS, begun, signed, studio
+from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
+from workers.notices import addressees, wording
+from workers.notices.contents import QUESTIONS, gaps, items_of, letter, parts_of, us_unregistered
+from workers.notices.signing import file_of, read_mark, sign
+from workers.steps.matching.match import match_pictures
+from workers.tasks.sync_runner import SyncRunner
+from workers.works.ownership import answer, note
+
+__all__ = ["studio"]
+
+
+def test_a_dmca_notice_holds_all_six_elements_for_each_case(studio: Owner) -> None:
+    text = letter(begun(studio)).text
+    for element in (
+        "____________________ (not signed)",
+        "Ann Example, ",
+        "Work: Two parrots",
+        "Work: A harbour",
+        "Page: http://shop.example/page-0",
+        "Picture: http://shop.example/image-1.jpg",
+        "Address: 1 Harbour Road, Kiel",
+        "Telephone: +49 431 0000",
+        "Email: ann@example.org",
+        "not authorized by the copyright owner, its agent, or the law",
+        "Under penalty of perjury",
+        "Copyright Agent",
+    ):
+        assert element in text
+    assert "{" not in text
+    for never in ("infringes", "stolen", "certified", "proves", "admissible"):
+        assert never not in text
+
+
+@pytest.mark.parametrize(
+    ("kind", "language", "element"),
+    [
+        ("dsa", "en", "bona fide belief that the information and allegations"),
+        ("dsa", "en", "No licence of this work had been entered on"),
+        ("prc", "zh-Hans", "第一千一百九十五条"),
+        ("prc", "zh-Hans", "初步证据"),
+        ("prc", "zh-Hans", "联系电话：+49 431 0000"),
+        ("offer", "en", "we offer a licence for the uses listed: EUR 200"),
+        ("offer", "zh-Hans", "EUR 200"),
+    ],
+)
+def test_each_kind_says_what_it_must(studio: Owner, kind: str, language: str, element: str) -> None:
+    row = begun(studio, kind, language)
+    notices.fill(row, {"fee": "EUR 200"}, ["fee"])
+    text = letter(notices.notice(studio, row.number)).text
+    assert element in text
+    assert "{" not in text
+    assert "侵权成立" not in text
+
+
+def test_what_is_missing_is_said_and_nothing_is_signed_before_it_is_there(studio: Owner, inline: SyncRunner) -> None:
+    row = notices.draft(studio, (1, 2), "dmca", "en", by="ann@example.org")
+    missing = gaps(row, items_of(row))
+    assert "Name the addressee." in missing
+    assert "Case 2: answer all four questions about fair use." in missing
+    with pytest.raises(WrongUseError, match="Name the addressee"):
+        sign(inline.services, row, typed="Ann Example", read=read_mark(letter(row)), by="ann@example.org")
+    row = begun(studio)
+    for name in QUESTIONS:
+        notices.consider(row, 1, {**ANSWERS, name: ""}, "")
+        assert gaps(row, items_of(row)) == ["Case 1: answer all four questions about fair use."]
+    notices.consider(row, 1, {**ANSWERS, "purpose": "comment"}, "")
+    assert "may speak for fair use" in gaps(row, items_of(row))[0]
+    notices.consider(row, 1, {**ANSWERS, "purpose": "comment", "words": "An advertisement, no review."}, "")
+    assert gaps(row, items_of(row)) == []
+
+
+def test_a_draft_shows_an_empty_line_and_only_what_was_signed_a_signature(studio: Owner, inline: SyncRunner) -> None:
+    row = begun(studio)
+    draft = letter(row)
+    assert "/s/" not in draft.whole
+    row = signed(inline, row)
+    found = file_of(inline.services, row, "notice.txt")
+    assert found is not None
+    assert "/s/ Ann Example\nAnn Example, owner\nSigned electronically on " in found[0].decode()
+    assert "not signed" not in found[0].decode()
+    kept, read = found[0].decode(), draft.whole
+    assert kept.split("/s/")[0] == read.split("____")[0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "language"), [("dsa", "en"), ("offer", "en"), ("prc", "zh-Hans"), ("offer", "zh-Hans")]
+)
+def test_no_kind_of_draft_looks_signed(studio: Owner, kind: str, language: str) -> None:
+    text = letter(begun(studio, kind, language)).whole
+    assert "____________________" in text
+    assert not any(words in text for words in ("Signed electronically", "电子签署", "/s/"))
+
+
+def test_where_no_licence_was_entered_a_notice_says_that_none_was_searched(studio: Owner) -> None:
+    row = begun(studio, "dsa")
+    text = letter(row).text
+    assert "cover no such use" not in text
+    assert text.count("No licence of this work had been entered on ") == 2
+    harbour = Case.objects.get(number=2).work
+    Licence.objects.create(owner=studio, number=1, licensee="Acme", domain="other.example").works.set([harbour])
+    text = letter(notices.notice(studio, row.number)).text
+    assert (text.count("cover no such use"), text.count("No licence of this work had been entered on ")) == (1, 1)
+
+
+def test_what_speaks_against_a_work_is_shown_before_a_notice_is_signed_and_recorded_with_it(
+    studio: Owner, inline: SyncRunner
+) -> None:
+    row = begun(studio)
+    read = read_mark(letter(row))
+    work = Case.objects.get(number=1).work
+    type(work).objects.filter(pk=work.pk).update(metadata={"author": "Somebody Else"}, author="Ann Example")
+    other = owner("agency")
+    earlier = register(inline.services, other, photograph(7)).work
+    RegistrationConflict.objects.create(work=work, earlier=earlier, kind="same", earlier_registered_at=now())
+    with pytest.raises(WrongUseError, match="has changed since"):
+        sign(inline.services, row, typed="Ann Example", read=read, by="ann@example.org")
+    warned = letter(notices.notice(studio, row.number)).warned
+    assert (set(warned), set(warned["1"])) == ({"1"}, {"credit", "earlier"})
+    assert [one[:40] for one in warnings(warned["1"])] == [
+        "The file names somebody else than you de",
+        "Somebody else registered the same pictur",
+    ]
+    signed(inline, row)
+    details = LogOpening.objects.filter(details__notice=row.number, details__case=1).get().details
+    assert details is not None
+    assert details["warned"] == warned["1"]
+    (remark,) = note(type(work).objects.get(pk=work.pk))
+    answer(remark, by="Ann", reason="A mix-up of names.")
+    assert set(letter(begun(studio)).warned["1"]) == {"earlier"}
+
+
+def test_only_what_was_read_is_signed_with_the_name_that_stands_in_it(studio: Owner, inline: SyncRunner) -> None:
+    row = begun(studio)
+    read = read_mark(letter(row))
+    notices.fill(row, {"further": "One more thing."}, ["further"])
+    row = notices.notice(studio, row.number)
+    with pytest.raises(WrongUseError, match="has changed since"):
+        sign(inline.services, row, typed="Ann Example", read=read, by="ann@example.org")
+    with pytest.raises(WrongUseError, match="typed name"):
+        sign(inline.services, row, typed="Bob", read=read_mark(letter(row)), by="ann@example.org")
+    assert row.files == []
+    row = signed(inline, row)
+    with pytest.raises(WrongUseError, match="can't be changed"):
+        notices.fill(row, {"further": "x"}, ["further"])
+
+
+def test_what_is_signed_is_kept_byte_by_byte_and_logged_for_each_case(studio: Owner, inline: SyncRunner) -> None:
+    row = signed(inline, begun(studio))
+    text, pdf = file_of(inline.services, row, "notice.txt"), file_of(inline.services, row, "notice.pdf")
+    assert text is not None
+    assert pdf is not None
+    assert "One more" not in text[0].decode()
+    assert Digest.of(text[0]) == row.text
+    shown = "".join(page.extract_text() for page in PdfReader(io.BytesIO(pdf[0])).pages)
+    assert "penalty of perjury" in shown
+    told = [one for one in LogOpening.objects.all() if one.content.get("what") == "notice signed"]
+    assert len(told) == 2
+    for one in told:
+        assert one.details is not None
+        assert one.details["files"] == [{"digest": each["digest"], "name": each["name"]} for each in row.files]
+        assert one.details["considered"]["market"] == "replaces"
+        assert "ann" not in str(one.content)
+    assert Case.objects.get(number=1).events.filter(kind="notice").count() == 1
+    assert told[0].submission.type == EntryType.CASE
+
+
+def test_a_notice_takes_confirmed_cases_of_one_party_only(studio: Owner, inline: SyncRunner) -> None:
+    Case.objects.filter(number=2).update(party="other.example")
+    with pytest.raises(WrongUseError, match="one party"):
+        notices.draft(studio, (1, 2), "dmca", "en", by="Ann")
+    Case.objects.filter(number=1).update(decision="open")
+    with pytest.raises(WrongUseError, match="isn't decided: not licensed"):
+        notices.draft(studio, (1,), "dmca", "en", by="Ann")
+    with pytest.raises(WrongUseError, match="No case"):
+        notices.draft(owner("agency"), (2,), "dmca", "en", by="Ann")
+
+
+def test_a_place_that_was_found_gone_is_not_listed(studio: Owner) -> None:
+    row = begun(studio, "offer", "en", 1)
+    Capture.objects.filter(case__number=1).update(state="done", outcome="page-gone", finished_at=now())
+    assert "Page:" not in letter(row).text
+    assert gaps(row, items_of(row)) == ["Case 1: the last visits found the picture gone at every place."]
+
+
+def test_a_work_whose_term_is_over_stops_a_notice_until_somebody_says_why(studio: Owner) -> None:
+    work = Case.objects.get(number=1).work
+    work.author_died, work.first_publication = 1900, "1890"
+    work.save()
+    row = begun(studio)
+    assert gaps(row, items_of(row)) == [
+        "Case 1: the work's term may be over on the dates entered. Write why the notice is sent."
+    ]
+    notices.consider(row, 1, ANSWERS, "The dates are those of another artist of this name.")
+    assert gaps(row, items_of(row)) == []
+
+
+def test_a_place_that_a_licence_covers_today_is_not_listed(studio: Owner) -> None:
+    row = begun(studio, "dsa")
+    keep_licences(studio, [NewLicence("The shop", domain="shop.example", url_pattern="*/page-0")])
+    text = letter(row).text
+    assert "page-1" in text
+    assert "page-0" not in text
+    assert f"searched on {now().date().isoformat()}, cover no such use" in text
+    assert gaps(row, items_of(row)) == ["Case 1: licence 1 covers what is left of it. Look at the case again."]
+
+
+def test_a_place_counts_by_its_last_sighting_which_a_licence_that_is_over_covers_no_more(
+    studio: Owner, inline: SyncRunner
+) -> None:
+    today = now().date()
+    keep_licences(studio, [NewLicence("The shop", domain="shop.example", valid_until=today)])
+    row = begun(studio, "dsa", "en", 1)
+    assert "page-0" not in letter(row).text
+    planned, epoch = claimed_slice(studio, "later")
+    match_pictures(inline.services, bring(inline.services, planned, epoch, [copy_of(photograph(1))]))
+    first, later = Sighting.objects.filter(page_url="http://shop.example/page-0").order_by("pk")
+    Sighting.objects.filter(pk=first.pk).update(first_seen=now() - timedelta(days=9))
+    Sighting.objects.filter(pk=later.pk).update(last_seen=now() + timedelta(days=2))
+    text = letter(row).text
+    assert text.count("Page: http://shop.example/page-0") == 1
+    seen = f"first on {today - timedelta(days=9)} \\d\\d:\\d\\d and last on {today + timedelta(days=2)}"
+    assert re.search(seen, text)
+
+
+def test_the_letter_says_only_of_pictures_that_are_there_that_they_are_shown(studio: Owner) -> None:
+    row = begun(studio, "dsa")
+    assert "Both pictures of each work are shown side by side" in letter(row).text
+    seen = Case.objects.get(number=1).case_sightings.get()
+    Picture.objects.filter(pk=seen.match.found_id).update(bytes_state="purged")
+    assert "For 1 of the 2 works both pictures are shown" in letter(row).text
+    PictureReport.objects.create(
+        owner=studio,
+        picture=Case.objects.get(number=2).case_sightings.get().match.found,
+        case=Case.objects.get(number=2),
+        reported_by="Ann",
+        reason="x",
+        reported_at=now(),
+    )
+    assert "side by side" not in letter(row).text
+
+
+def test_somebody_else_who_holds_the_rights_is_named(studio: Owner) -> None:
+    Work.objects.filter(number=1).update(holder="Bea Holder")
+    assert "著作权人（权利人声明）：Bea Holder" in letter(begun(studio, "prc", "zh-Hans")).text
+    text = letter(begun(studio, "dsa")).text
+    assert text.count("Rights holder, as the owner declares: Bea Holder") == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"sender_email": "ann@example.org\nBcc: all@example.org"}, "isn't an e-mail address"),
+        ({"addressee_email": "agent at shop.example"}, "“agent at shop.example” isn't an e-mail address"),
+    ],
+)
+def test_an_address_to_which_no_mail_can_go_is_not_signed(studio: Owner, given: dict[str, str], said: str) -> None:
+    row = begun(studio)
+    notices.fill(row, given, given)
+    (missing,) = gaps(row, items_of(row))
+    assert said in missing
+
+
+def test_two_who_sign_and_change_at_once_come_one_after_the_other(studio: Owner, inline: SyncRunner) -> None:
+    row = begun(studio)
+    read = read_mark(letter(row))
+    notices.fill(notices.notice(studio, row.number), {"addressee_email": "other@shop.example"}, ["addressee_email"])
+    with pytest.raises(WrongUseError, match="has changed since"):  # though this row was read before
+        sign(inline.services, row, typed="Ann Example", read=read, by="ann@example.org")
+
+
+def test_a_long_letter_comes_in_parts_that_are_the_letter() -> None:
+    text = "\n\n".join(f"{n}. " + "a line\n" * 400 for n in range(40))
+    parts = parts_of(text)
+    assert len(parts) > 2
+    assert max(map(len, parts)) <= 30_000
+    assert "".join(parts) == text
+    assert parts_of("one\n\ntwo") == ["one\n\ntwo"]
+
+
+def test_works_without_a_registration_in_the_united_states_are_named(studio: Owner) -> None:
+    work = Case.objects.get(number=1).work
+    for office, unregistered in (("U.S. Copyright Office", [2]), ("United Kingdom IPO", [1, 2])):
+        work.registrations = [{"office": office, "number": "VA 1", "date": ""}]
+        work.save()
+        assert us_unregistered(items_of(begun(studio))) == unregistered
+
+
+def test_an_own_wording_is_used_and_a_broken_one_is_refused(studio: Owner) -> None:
+    base = wording.shipped("dmca", "en")
+    texts = {"subject": base.subject, "body": base.body, "item": base.item}
+    for changed, said in (
+        ({"body": base.body.replace("{good_faith}", "")}, "{good_faith} is missing"),
+        ({"body": base.body + "{ownr}"}, "Did you mean {owner}"),
+        ({"body": base.body + " } "}, "has no partner"),
+        ({"item": "{title}"}, "{places} is missing"),
+        ({"subject": "a\nb"}, "more than one line"),
+        ({"body": base.body + "{owner.pk}"}, "There is no {owner.pk}"),
+    ):
+        with pytest.raises(WrongUseError) as caught:
+            wording.keep(studio, "dmca", "en", {**texts, **changed}, by="Ann")
+        assert said in str(caught.value)
+    wording.keep(studio, "dmca", "en", {**texts, "body": "Hello {party},\r\n\r\n" + base.body}, by="Ann")
+    assert letter(begun(studio)).text.startswith("Hello shop.example,\n")
+    wording.restore(studio, "dmca", "en", by="Ann")
+    assert letter(begun(studio)).text.startswith("To: Copyright Agent")
+
+
+def test_addressees_are_proposed_from_captured_pages_and_from_the_table(studio: Owner, inline: SyncRunner) -> None:
+    page = b'<a href="mailto:info@agency.example">x</a> <a href="mailto:copyright@shop.example?subject=a">y</a> a@b.png'
+    file = {
+        "role": "page",
+        "name": "page.html",
+        "media_type": "text/html",
+        "digest": inline.services.blobs.put(page).hex,
+    }
+    Capture.objects.update(state="done", files=[{**file, "size": len(page)}], finished_at=now())
+    row = begun(studio)
+    found = addressees.proposals(inline.services, row)
+    assert [(one.kind, one.email) for one in found] == [
+        ("page", "copyright@shop.example"),
+        ("page", "info@agency.example"),
+        ("office", ""),
+    ]
+    assert found[0].source.startswith("http://shop.example/page-")
+    Notice.objects.update(party="taobao.com", kind="prc")
+    (known, *_) = addressees.proposals(inline.services, notices.notice(studio, row.number))
+    assert (known.kind, known.email, known.first_hand) == ("table", "ipr@alibaba-inc.com", True)
+    assert known.day is not None

@@ -1,0 +1,129 @@
+"""Which licence covers what was seen, and which may be meant."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+
+from registry.models import Case, Licence, Sighting
+from registry.works.licence_check import Gap, Ledger, country_of, fitting, ledger_of, obstacle
+from registry.works.licences import NewLicence, keep_licences
+from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
+from workers.steps.matching.match import match_pictures
+from workers.tasks.sync_runner import SyncRunner
+
+SEEN = datetime(2026, 11, 3, 12, tzinfo=UTC)
+
+
+def place(page: str, host: str = "", party: str = "") -> Sighting:
+    named = host or page.split("/")[2]
+    return Sighting(page_url=page, image_url=f"{page}.jpg", host=named, party=party or named, last_seen=SEEN)
+
+
+@pytest.mark.parametrize(
+    ("licence", "page", "gap"),
+    [
+        (Licence(domain="shop.example"), "https://cdn.shop.example/a", None),
+        (Licence(domain="shop.example"), "https://workshop.example/a", Gap.DOMAIN),
+        (Licence(url_pattern="https://shop.example/press/*"), "https://shop.example/press/a", None),
+        (Licence(url_pattern="https://shop.example/press/*"), "https://shop.example/a", Gap.PATTERN),
+        (Licence(domain="prints.example", account="Harbour"), "https://prints.example/@harbour/7", None),
+        (Licence(domain="prints.example", account="harbour"), "https://prints.example/shop/harbour", None),
+        (Licence(domain="prints.example", account="harbour"), "https://prints.example/a/b/harbour", Gap.ACCOUNT),
+        (Licence(domain="prints.example", account="harbour"), "https://prints.example/harbours", Gap.ACCOUNT),
+        (Licence(account="harbour"), "https://prints.example/harbour", Gap.ACCOUNT),
+        (Licence(domain="shop.de", territories=["DE"]), "https://shop.de/a", None),
+        (Licence(url_pattern="*/a", territories=["DE"]), "https://shop.fr/a", Gap.TERRITORY),
+        (Licence(url_pattern="*/a", territories=["DE"]), "https://shop.example/a", Gap.UNKNOWN_TERRITORY),
+        (Licence(domain="shop.de", valid_until=date(2026, 11, 3)), "https://shop.de/a", None),
+        (Licence(domain="shop.de", valid_until=date(2026, 11, 2)), "https://shop.de/a", Gap.OVER),
+        (Licence(domain="shop.de", valid_from=date(2026, 11, 4)), "https://shop.de/a", Gap.NOT_YET),
+        (Licence(), "https://shop.de/a", Gap.NO_PLACE),
+    ],
+)
+def test_a_licence_covers_what_its_words_say_and_nothing_else(licence: Licence, page: str, gap: Gap | None) -> None:
+    found = obstacle(licence, place(page))
+    assert (None if found is None else found.gap) == gap
+
+
+def test_an_ending_that_is_sold_to_everybody_names_no_country() -> None:
+    assert [country_of(one) for one in ("a.de", "a.co.uk", "a.io", "a.com", "192.0.2.1", "localhost")] == [
+        "DE",
+        "GB",
+        "",
+        "",
+        "",
+        "",
+    ]
+
+
+def test_the_likeliest_licence_is_proposed_first(inline: SyncRunner) -> None:
+    studio = owner("studio")
+    first, other = (register(inline.services, studio, photograph(seed)).work for seed in (1, 2))
+    planned, epoch = claimed_slice(studio)
+    match_pictures(inline.services, bring(inline.services, planned, epoch, [copy_of(photograph(1)), photograph(1)]))
+    keep_licences(
+        studio,
+        [
+            NewLicence("Elsewhere", domain="other.example"),
+            NewLicence("Of another work", (other,), "shop.example"),
+            NewLicence("Over", domain="shop.example", valid_until=date(2020, 1, 1)),
+            NewLicence("One page", (first,), url_pattern="*/page-0"),
+            NewLicence("All of it", domain="shop.example"),
+        ],
+    )
+    fits = fitting(Case.objects.get())
+    assert [one.licence.licensee for one in fits] == ["All of it", "One page", "Over", "Elsewhere"]
+    assert [(one.covered, one.of) for one in fits] == [(2, 2), (1, 2), (0, 2), (0, 2)]
+    assert fits[0].obstacle is None
+    assert fits[2].obstacle is not None
+    assert fits[2].obstacle.words == "it ended on 2020-01-01"
+
+
+def test_a_loaded_ledger_answers_as_the_rows_do(inline: SyncRunner) -> None:
+    studio = owner("studio")
+    first, other = (register(inline.services, studio, photograph(seed)).work for seed in (1, 2))
+    planned, epoch = claimed_slice(studio)
+    match_pictures(
+        inline.services, bring(inline.services, planned, epoch, [copy_of(photograph(1))], host="a.shop.example")
+    )
+    keep_licences(
+        studio,
+        [
+            NewLicence("Of another work", (other,), "shop.example"),
+            NewLicence("Elsewhere", domain="b.shop.example"),
+            NewLicence("By pattern", url_pattern="*/page-0"),
+            NewLicence("By domain", (first,), "shop.example"),
+        ],
+    )
+    seen = Sighting.objects.get()
+    found = ledger_of(studio.pk).covering(first.pk, seen)
+    assert found is not None
+    assert found.licensee == "By pattern"
+    left = ledger_of(studio.pk, without=frozenset({found.pk})).covering(first.pk, seen)
+    assert left is not None
+    assert left.licensee == "By domain"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "covers"),
+    [
+        ("http://shop.example/page-*", True),
+        ("Shop.example/page-*", False),
+        ("shop.example/page-*", True),
+        ("http://shop.example:80/page-*", False),
+        ("images.example/*", True),
+        ("http://*.example/a.jpg", True),
+        ("example/page-*", False),
+    ],
+)
+def test_a_pattern_is_found_in_a_loaded_ledger_wherever_the_rule_lets_it_cover(pattern: str, covers: bool) -> None:  # noqa: FBT001
+    seen = Sighting(
+        page_url="http://shop.example/page-7",
+        image_url="http://images.example/a.jpg",
+        host="shop.example",
+        party="shop.example",
+        last_seen=SEEN,
+    )
+    licence = Licence(number=1, url_pattern=pattern)
+    assert (obstacle(licence, seen) is None) == covers
+    assert (Ledger([(licence, frozenset())]).covering(1, seen) is not None) == covers

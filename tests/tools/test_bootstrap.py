@@ -1,0 +1,151 @@
+import base64
+import hashlib
+import io
+import platform
+import re
+import subprocess
+import sys
+import threading
+import tomllib
+import zipfile
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from tests import CHECKOUT
+from tools import bootstrap
+
+NAME = f"uv-{bootstrap.UV_VERSION}-py3-none-any.whl"
+
+
+def wheel() -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr(f"uv-{bootstrap.UV_VERSION}.data/scripts/uv", f"#!/bin/sh\necho uv {bootstrap.UV_VERSION}\n")
+    return made.getvalue()
+
+
+class Index(BaseHTTPRequestHandler):
+    """A package index with one page and one file, which asks for a user and a password below /private."""
+
+    def do_GET(self) -> None:
+        allowed = "Basic " + base64.b64encode(b"ann:p@ss").decode()
+        if self.path.startswith("/private/") and self.headers["Authorization"] != allowed:
+            self.send_error(401)
+        elif self.path.endswith("/uv/"):
+            self.answer(f'<a href="../files/other.whl">x</a><a href="../files/{NAME}#sha256=00">{NAME}</a>'.encode())
+        elif self.path.endswith(NAME):
+            self.answer(wheel())
+        else:
+            self.send_error(404)
+
+    def answer(self, body: bytes) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def index(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
+    """An index on this machine, the only one that is asked; what is fetched goes into a folder of the test."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Index)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    address = f"127.0.0.1:{server.server_address[1]}"
+    for name in ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("UV_DEFAULT_INDEX", f"http://{address}/simple/")
+    monkeypatch.setattr(bootstrap, "ROOT", tmp_path)
+    pin = ("any", hashlib.sha256(wheel()).hexdigest())
+    monkeypatch.setattr(bootstrap, "UV_WHEELS", {(platform.system(), platform.machine()): pin})
+    yield address
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_uv_is_fetched_checked_and_kept(index: str, tmp_path: Path) -> None:
+    uv = bootstrap.fetch_uv()
+    assert uv == str(tmp_path / ".uv" / f"uv-{bootstrap.UV_VERSION}")
+    assert bootstrap.is_new_enough(uv)
+    assert [path.name for path in (tmp_path / ".uv").iterdir()] == [Path(uv).name]
+
+
+def test_a_wheel_with_another_hash_is_refused_and_not_kept(
+    index: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = next(iter(bootstrap.UV_WHEELS))
+    monkeypatch.setitem(bootstrap.UV_WHEELS, key, ("any", "0" * 64))
+    with pytest.raises(bootstrap.BootstrapError, match="SHA-256"):
+        bootstrap.fetch_uv()
+    assert list((tmp_path / ".uv").iterdir()) == []
+
+
+def test_an_index_with_a_password_is_asked_with_it(index: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UV_DEFAULT_INDEX", f"http://ann:p%40ss@{index}/private/simple")
+    assert bootstrap.is_new_enough(bootstrap.fetch_uv())
+
+
+def test_an_index_without_the_wheel_is_named_as_the_problem(index: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bootstrap, "UV_VERSION", "0.0.0")
+    with pytest.raises(bootstrap.BootstrapError, match=r"has no uv-0\.0\.0"):
+        bootstrap.fetch_uv()
+
+
+def test_an_index_that_can_not_be_reached_is_named_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UV_DEFAULT_INDEX", "http://ann:secret@127.0.0.1:9/simple")
+    with pytest.raises(bootstrap.BootstrapError, match=r"127\.0\.0\.1 can't be reached.*UV_DEFAULT_INDEX") as caught:
+        bootstrap.wheel_address(NAME)
+    assert "secret" not in str(caught.value)
+
+
+def test_pips_index_counts_where_uv_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL"):
+        monkeypatch.delenv(name, raising=False)
+    assert bootstrap.index() == "https://pypi.org/simple"
+    monkeypatch.setenv("PIP_INDEX_URL", "https://pip.example/simple/")
+    assert bootstrap.index() == "https://pip.example/simple"
+    monkeypatch.setenv("UV_DEFAULT_INDEX", "https://uv.example/simple")
+    assert bootstrap.index() == "https://uv.example/simple"
+
+
+def test_an_unknown_platform_is_told_to_bring_uv(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bootstrap, "UV_WHEELS", {})
+    with pytest.raises(bootstrap.BootstrapError, match="Install uv yourself"):
+        bootstrap.fetch_uv()
+
+
+def test_wrong_use_shows_the_usage() -> None:
+    command = [sys.executable, "tools/bootstrap.py", "everything"]
+    run = subprocess.run(command, cwd=CHECKOUT, text=True, capture_output=True, check=False)
+    assert run.returncode == 2
+    assert "bootstrap.py lock" in run.stdout
+
+
+@pytest.mark.parametrize("name", ["runtime", "dev", "redis", *(f"extra-{name}" for name in sorted(bootstrap.extras()))])
+def test_requirement_files_hold_a_hash_for_everything_and_no_address(name: str) -> None:
+    text = (CHECKOUT / "requirements" / f"{name}.txt").read_text(encoding="utf-8")
+    assert "://" not in text
+    entries = re.findall(r"^[A-Za-z0-9][^\n]*(?:\n[ ]+--hash[^\n]*)*", text, re.MULTILINE)
+    assert entries
+    assert [entry for entry in entries if "==" not in entry or "--hash=sha256:" not in entry] == []
+
+
+def test_requirement_files_name_everything_that_the_project_asks_for() -> None:
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))
+    extras = project["project"]["optional-dependencies"]
+    asked = [
+        *project["project"]["dependencies"],
+        *project["dependency-groups"]["dev"],
+        *(one for extra in extras.values() for one in extra),
+    ]
+    text = (CHECKOUT / "requirements" / "dev.txt").read_text(encoding="utf-8")
+    locked = set(re.findall(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==", text, re.MULTILINE))
+    assert {re.split(r"[\[~=<>; ]", one, maxsplit=1)[0].lower() for one in asked} <= locked
+    assert set(extras) == bootstrap.extras()

@@ -1,0 +1,85 @@
+"""A release is the same bytes whoever makes it, and says what it is made of."""
+
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+import tarfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests import CHECKOUT
+from tools import bootstrap, release
+
+WHEN = datetime(2026, 1, 2, tzinfo=UTC)
+
+
+def names_of(*files: str) -> set[str]:
+    text = "\n".join((CHECKOUT / "requirements" / name).read_text() for name in files)
+    return {re.sub(r"[-_.]+", "-", name).lower() for name in re.findall(r"^([A-Za-z0-9._-]+)==", text, re.MULTILINE)}
+
+
+def test_every_pinned_package_is_listed_with_its_hashes_and_its_licence() -> None:
+    listed = json.loads(release.sbom(WHEN))
+    assert (listed["bomFormat"], listed["specVersion"]) == ("CycloneDX", "1.6")
+    components = listed["components"]
+    extras = [path.name for path in (CHECKOUT / "requirements").glob("extra-*.txt")]
+    assert {one["name"] for one in components} == names_of("runtime.txt", "redis.txt", *extras)
+    assert len({one["bom-ref"] for one in components}) == len(components)
+    assert listed["dependencies"][0]["dependsOn"] == [one["bom-ref"] for one in components]
+    for one in components:
+        assert one["purl"] == f"pkg:pypi/{one['name']}@{one['version']}"
+        hashes = one["externalReferences"][0]["hashes"]
+        assert hashes, one["name"]
+        assert all(re.fullmatch("[0-9a-f]{64}", each["content"]) for each in hashes)
+    licensed = [one for one in components if one.get("licenses")]
+    assert len(licensed) > 0.9 * len(components)
+    [django] = [one for one in components if one["name"] == "django"]
+    assert "BSD" in json.dumps(django["licenses"])
+
+
+@pytest.mark.skipif(not (CHECKOUT / ".git").exists(), reason="this isn't a checkout of git")
+def test_a_release_is_the_same_bytes_twice_and_its_sums_hold(tmp_path: Path) -> None:
+    made = []
+    for folder, zone, mask in (("a", "UTC", 0o022), ("b", "Asia/Shanghai", 0o077)):
+        program = f"import os, pathlib; os.umask({mask}); from tools import release; "
+        program += f"release.release(pathlib.Path({str(tmp_path / folder)!r}))"
+        environ = {**os.environ, "TZ": zone, "LC_ALL": "C"}
+        subprocess.run([sys.executable, "-c", program], cwd=CHECKOUT, env=environ, check=True)
+        made.append({path.name: path.read_bytes() for path in (tmp_path / folder).iterdir()})
+    assert made[0] == made[1]
+    held = subprocess.run(
+        ["sha256sum", "--check", "--strict", "SHA256SUMS"],
+        cwd=tmp_path / "a",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (held.returncode, held.stdout.count(": OK")) == (0, 3)
+    [packed] = [data for name, data in made[0].items() if name.endswith(".tar.gz")]
+    with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
+        files = archive.getmembers()
+    tracked = subprocess.run(
+        ["git", "ls-tree", "-r", "--name-only", "HEAD"], cwd=CHECKOUT, capture_output=True, check=True
+    )
+    assert sum(one.isfile() or one.issym() for one in files) == len(tracked.stdout.split(b"\n")) - 1
+    assert {one.name.split("/")[0] for one in files} == {f"exhibit-{release.version()}"}
+    assert len({(one.mtime, one.uid, one.uname) for one in files}) == 1
+    assert b"<title>" in made[0]["verify.html"]
+
+
+@pytest.mark.parametrize("arguments", [["audit"], ["audit", "--dry-run"]])
+def test_an_audit_asks_about_every_pinned_package(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(bootstrap, "find_uv", lambda: "uv")
+    monkeypatch.setattr(bootstrap, "call", lambda *words: asked.extend(words))
+    assert bootstrap.main(arguments) == 0
+    files = [Path(one).name for one in asked if one.endswith(".txt")]
+    every = {path.name for path in (CHECKOUT / "requirements").glob("*.txt")}
+    assert names_of(*files) == names_of(*every)
+    assert {"--require-hashes", "--disable-pip"} <= set(asked)
+    assert ("--dry-run" in asked) == ("--dry-run" in arguments)

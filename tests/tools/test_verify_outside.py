@@ -1,0 +1,208 @@
+"""docs/verify-by-hand.md, run as it stands: other people's programs check a bundle, and find what was changed."""
+
+import re
+import shutil
+import struct
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from evidence.bundle.bag import Withheld
+from exhibit.entries import canonical
+from tests import CHECKOUT
+from tests.assets.bundles import RECORDS, Scene, make_scene
+from tests.assets.changes import Change, Files, flipped, without
+from tests.assets.tampering import files_of, rebagged, zipped
+from tools import verify_outside
+from tools.verify_outside import Outcome, outcomes, sections
+
+BYTES, BAG, SIGNATURE = (
+    "Every byte, and the bag",
+    "The bag, by the Library of Congress's program",
+    "The owner's signature",
+)
+STAMPS, BLOCKS = "Stamps of time-stamping authorities", "Bitcoin blocks"
+LOG, LEDGERS = "The place in the log, by sigstore's verifier", "Receipts of EVM chains"
+WEB, HELD = "Records of the web", "What captures hold"
+
+
+@pytest.fixture(scope="module")
+def roots(scene: Scene) -> Path:
+    path = scene.folder / "roots.pem"
+    path.write_bytes(scene.root_pem)
+    return path
+
+
+def found(folder: Path, roots: Path | None) -> dict[str, Outcome]:
+    return {one.title: one for one in outcomes(folder, roots, "", regtest=True)}
+
+
+def written(files: Files, folder: Path) -> Path:
+    for name, data in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole(scene: Scene) -> Files:
+    return files_of(scene.write(scene.folder / "bundle.zip"))
+
+
+def test_every_program_that_is_here_passes_a_whole_bundle(scene: Scene, roots: Path) -> None:
+    states = found(scene.write(scene.folder / "again.zip"), roots)
+    assert {one.title: one.words for one in states.values() if one.state == "FAILED"} == {}
+    always = [BYTES, BAG, BLOCKS, LEDGERS, WEB, HELD, *([SIGNATURE, STAMPS] if shutil.which("openssl") else [])]
+    assert {states[title].state for title in always} == {"passed"}
+    assert all(one.words for one in states.values() if one.state == "not run")
+
+
+CHANGES: dict[str, tuple[Change, set[str]]] = {
+    "a manifest": (flipped("data/manifest.json"), {SIGNATURE, STAMPS}),
+    "a signature": (flipped("proofs/signature"), {SIGNATURE}),
+    "a stamp": (flipped("proofs/anchors/manifest-test-authority.tsr", lambda data: len(data) - 3), {STAMPS}),
+    "a checkpoint": (
+        flipped("proofs/log/checkpoint", lambda data: data.index(b"\n", 25) + 4),
+        {STAMPS, BLOCKS, LEDGERS},
+    ),
+    "a record": (flipped(RECORDS[0]), {WEB, BYTES}),
+    "a sealed picture": (flipped("data/work/01.jpg"), {BYTES}),
+    "a picture withheld in silence": (without("data/work/01.jpg"), {BYTES}),
+    "a file too many": (lambda files: {**files, "data/work/02.jpg": b"x"}, {BYTES}),
+    "a block": (flipped("proofs/material/block-1.header", lambda _: 40), {BLOCKS}),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl isn't installed")
+def test_a_change_is_found_although_the_bag_was_made_to_fit(
+    whole: Files, roots: Path, tmp_path: Path, what: str
+) -> None:
+    change, expected = CHANGES[what]
+    states = found(written(rebagged(change(whole)), tmp_path), roots)
+    failed = {title for title, one in states.items() if one.state == "FAILED"}
+    assert failed >= expected
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl isn't installed")
+def test_a_copy_that_withholds_a_sealed_file_passes_and_one_that_withholds_the_facts_does_not(
+    scene: Scene, roots: Path, tmp_path: Path
+) -> None:
+    proofs = replace(scene.proofs, withheld=Withheld(("data/work/01.jpg",), "for the court"))
+    copy = files_of(scene.write(tmp_path / "copy.zip", proofs))
+    assert "data/work/01.jpg" not in copy
+    assert found(written(copy, tmp_path / "copy"), roots)[BYTES].state == "passed"
+    listed = {**without("data/facts.json")(copy), "proofs/withheld.json": canonical({"files": ["data/facts.json"]})}
+    assert found(written(rebagged(listed), tmp_path / "listed"), roots)[BYTES].state == "FAILED"
+
+
+def test_no_file_of_a_bundle_is_ever_run(whole: Files, roots: Path, tmp_path: Path) -> None:
+    mark = f"open({str(tmp_path / 'mark')!r}, 'w').close()\n".encode()
+    names = ("json", "hashlib", "base64", "glob", "rlp", "trie", "sigstore", "warcio", "sitecustomize", "__future__")
+    folder = written({**whole, **{f"{name}.py": mark for name in names}}, tmp_path / "bag")
+    found(folder, roots)
+    subprocess.run([sys.executable, "-I", "verify.py"], cwd=folder, capture_output=True, check=False)
+    assert not (tmp_path / "mark").exists()
+
+
+@pytest.mark.parametrize("name", ["docs/verify-by-hand.md", "evidence/standalone/VERIFY.md"])
+def test_the_pages_call_python_only_apart_from_the_folder(name: str) -> None:
+    calls = re.findall(r"python3 +(-\S*|verify\.py)", (CHECKOUT / name).read_text("utf-8"))
+    assert set(calls) == {"-I"}
+
+
+def made_up_header(bits: int) -> bytes:
+    """A header that has the work it states, as far as a few tries give it."""
+    for nonce in range(1 << 16):
+        header = struct.pack("<I32s32sIII", 4, bytes(32), bytes(32), 1, bits, nonce)
+        if verify_outside.difficulty(header):
+            return header
+    return header
+
+
+def test_without_a_node_only_headers_with_the_work_of_the_main_chain_are_believed(
+    whole: Files, roots: Path, tmp_path: Path
+) -> None:
+    folder = written(whole, tmp_path / "bag")
+    one = next(one for one in outcomes(folder, roots, "", regtest=False) if one.title == BLOCKS)
+    assert one.state == "FAILED"
+    one = found(folder, roots)[BLOCKS]
+    assert one.state == "passed"
+    assert "block 1, " in one.words
+    assert "nothing shows that a block belongs to the chain" in one.words
+
+
+def test_the_difficulty_of_a_header_is_that_of_its_work() -> None:
+    assert verify_outside.difficulty(made_up_header(0x207FFFFF)) == pytest.approx(4.66e-10, rel=0.01)
+    assert verify_outside.difficulty(made_up_header(0x1D00FFFF)) == 0
+    assert verify_outside.difficulty(made_up_header(0x20FFFFFF)) == 0
+
+
+def test_receipts_that_are_about_nothing_here_do_not_pass(whole: Files, roots: Path, tmp_path: Path) -> None:
+    earlier = {name.replace("/checkpoint-test-", "/earlier-00-test-"): data for name, data in whole.items()}
+    assert found(written(earlier, tmp_path), roots)[BLOCKS].state == "FAILED"
+
+
+@pytest.mark.parametrize("data", [b"", b"no zip", b"PK\x05\x06" + bytes(18)])
+def test_what_is_no_bundle_is_refused_in_words(
+    tmp_path: Path, data: bytes, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "bundle.zip").write_bytes(data)
+    monkeypatch.setattr(sys, "argv", ["verify_outside.py", str(tmp_path / "bundle.zip")])
+    assert verify_outside.main() == 2
+    assert "error: " in capsys.readouterr().err
+
+
+def test_a_bomb_is_not_unpacked_and_a_folder_around_everything_is_entered(whole: Files, tmp_path: Path) -> None:
+    (tmp_path / "bomb.zip").write_bytes(zipped({"bagit.txt": bytes(80 << 20)}))
+    with pytest.raises(verify_outside.NoBundleError, match="more than any bundle"):
+        outcomes(tmp_path / "bomb.zip", None, "", regtest=True)
+    (tmp_path / "around.zip").write_bytes(zipped({**whole, "proofs/material/block-x.header": b""}, folder="case 7/"))
+    assert found(tmp_path / "around.zip", None)[BAG].state == "passed"
+
+
+def test_a_changed_byte_alone_is_found_by_the_digests(whole: Files, roots: Path, tmp_path: Path) -> None:
+    states = found(written(flipped("data/work/01.jpg")(whole), tmp_path), roots)
+    assert {states[BYTES].state, states[BAG].state} == {"FAILED"}
+    assert "data/work/01.jpg" in states[BYTES].words
+
+
+def test_what_is_not_given_or_not_installed_is_named(
+    whole: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    states = found(written(whole, tmp_path), None)
+    assert (states[STAMPS].state, states[STAMPS].words) == ("not run", "ROOTS isn't given")
+    assert "the bundle holds no" in states["Web archives"].words
+    nothing = verify_outside.Section("x", ("no-such-program", "python3:no_such_library"), "true")
+    monkeypatch.setattr(verify_outside, "sections", lambda _: [nothing])
+    [one] = outcomes(tmp_path, None, "", regtest=True)
+    assert one.words == "no-such-program isn't installed; the Python library no_such_library isn't installed"
+
+
+def test_a_stranger_s_authority_fails(whole: Files, tmp_path: Path) -> None:
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl isn't installed")
+    (tmp_path / "other").mkdir()
+    stranger = make_scene(tmp_path / "other", seed=2)
+    (tmp_path / "roots.pem").write_bytes(stranger.root_pem)
+    assert found(written(whole, tmp_path / "bag"), tmp_path / "roots.pem")[STAMPS].state == "FAILED"
+
+
+def test_the_page_names_a_program_for_every_section() -> None:
+    named = sections((CHECKOUT / "docs" / "verify-by-hand.md").read_text("utf-8"))
+    assert len(named) >= 11
+    assert all(one.needs for one in named)
+
+
+def test_the_command_ends_with_1_when_something_failed(
+    whole: Files, roots: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = written(flipped("data/work/01.jpg")(whole), tmp_path)
+    monkeypatch.setattr(sys, "argv", ["verify_outside.py", str(folder), "--roots", str(roots), "--regtest"])
+    assert verify_outside.main() == 1
+    assert "FAILED    Every byte" in capsys.readouterr().out
+    monkeypatch.setattr(sys, "argv", ["verify_outside.py", str(tmp_path / "nowhere")])
+    assert verify_outside.main() == 2

@@ -1,0 +1,61 @@
+"""Backups that earlier versions have made: this version restores them, and all that they hold is as it was."""
+
+import lzma
+import subprocess
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from django.db import connections
+from pytest_django import DjangoDbBlocker
+
+from evidence.verdict.result import State
+from evidence.verify.verifier import verify
+from registry.models import Bundle, Canary, Case, Licence, Membership, Notice, Watch, Work
+from tests import CHECKOUT
+from tests.assets.command_line import CommandLine
+from tests.assets.processes import wait_until
+from tests.assets.stack import connected_to
+from workers.configuration import load_config
+from workers.evidence.bundles import assemble
+from workers.log.replay import replay
+from workers.servers.embedded import EmbeddedServers
+from workers.servers.keeper import are_kept
+from workers.services.wiring import Services
+
+KEPT = CHECKOUT / "tests" / "assets" / "upgrades"
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("kept", sorted(KEPT.glob("*.tar.xz")), ids=lambda path: path.name.removesuffix(".tar.xz"))
+def test_a_backup_of_an_earlier_version_is_restored_whole(
+    kept: Path, open_folder: Path, django_db_blocker: DjangoDbBlocker
+) -> None:
+    tar = open_folder / "backup.tar"
+    tar.write_bytes(lzma.decompress(kept.read_bytes()))
+    cli = CommandLine(open_folder / "data", {"EXHIBIT_CAPTURE_BROWSER": "none", "EXHIBIT_LANGUAGES": "en"})
+    cli.run("restore", tar)
+    config = load_config({"EXHIBIT_DATA": str(cli.data)})
+    wait_until(lambda: not are_kept(config))
+    with django_db_blocker.unblock(), EmbeddedServers(config), connected_to(config):
+        services = Services(config)
+        assert list(Work.objects.order_by("pk").values_list("title", flat=True)) == ["Work first", "Work second"]
+        assert list(Case.objects.order_by("pk").values_list("decision", flat=True)) == ["confirmed", "cleared"]
+        for model in (Licence, Membership, Notice, Canary, Watch):
+            assert model._default_manager.exists(), model.__name__
+        out = BytesIO()
+        assemble(services, Bundle.objects.get(), out)
+        (open_folder / "bundle.zip").write_bytes(out.getvalue())
+        wrong = [one for one in verify(open_folder / "bundle.zip").checks if one.state is State.FAILED]
+        assert wrong == []
+        assert ["file of the log's head is missing" in one for one in replay(services).problems] == [True]
+        connections["default"].close()
+
+
+def test_every_tagged_version_has_left_a_backup() -> None:
+    try:
+        told = subprocess.run(["git", "tag", "--list", "v*"], cwd=CHECKOUT, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("this checkout has no history")
+    versions = {tag.removeprefix("v") for tag in told.stdout.split()}
+    assert versions <= {path.name.removesuffix(".tar.xz") for path in KEPT.iterdir()}

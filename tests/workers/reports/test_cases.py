@@ -1,0 +1,75 @@
+"""A case in a report: what it shows of what can't be had any more."""
+
+import pytest
+
+from exhibit.clock import now
+from indexer.draw.draw import View, draw
+from indexer.draw.pair import Pair
+from registry.models import Capture, Case, Report
+from tests.assets.sealed import asked_bundle
+from workers.cases.decisions import confirm, reopen
+from workers.reports.cases import shown_case
+from workers.reports.requests import request_report
+from workers.steps.cases.report import make_reports
+from workers.steps.cases.seal import seal_bundles
+from workers.tasks.sync_runner import SyncRunner
+
+
+def test_a_picture_that_was_damaged_on_the_disk_is_missing_and_fails_no_report(inline: SyncRunner) -> None:
+    bundle = asked_bundle(inline)
+    case = Case.objects.get()
+    registered = case.work.pictures.get()
+    path = inline.services.blobs.path(registered.digest)  # type: ignore[attr-defined]  # a folder's
+    path.chmod(0o600)
+    path.write_bytes(b"damaged")
+    bundle.delete()
+    pictures = shown_case(inline.services, case, "en").pictures
+    assert set(pictures) >= {"data/work/01.jpg", "data/matches/01/overlay.jpg"}
+    assert pictures.get("data/work/01.jpg") is None
+    assert pictures.get("data/matches/01/overlay.jpg") is None
+    assert pictures.get("data/sightings/01/image.jpg") is not None
+    report = request_report(case.owner, preparer="Ann")
+    make_reports(inline.services, [report.pk])
+    assert Report.objects.values_list("state", "error").get() == ("done", "")
+
+
+def test_a_case_without_a_seal_is_drawn_once_for_all_languages(
+    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked_bundle(inline).delete()
+    drawn: list[View] = []
+
+    def counted(view: View, pair: Pair) -> bytes:
+        drawn.append(view)
+        return draw(view, pair)
+
+    monkeypatch.setattr("workers.reports.cases.draw", counted)
+    pictures = shown_case(inline.services, Case.objects.get(), "en").pictures
+    assert pictures["data/matches/01/overlay.jpg"] is pictures["data/matches/01/overlay.jpg"]
+    assert drawn == [View.OVERLAY]
+
+
+def test_a_case_that_was_sealed_and_opened_again_keeps_its_seal_in_the_report(inline: SyncRunner) -> None:
+    bundle = asked_bundle(inline)
+    seal_bundles(inline.services, [bundle.pk])
+    bundle.refresh_from_db()
+    case = Case.objects.get()
+    shown = shown_case(inline.services, case, "en").case
+    assert (shown.seal, shown.earlier, shown.facts.bundle) == (bundle.seal_digest, False, 1)
+    reopen(case, by="Ann", reason="A mistake.")
+    case.refresh_from_db()
+    again = shown_case(inline.services, case, "en").case
+    assert (again.seal, again.earlier, again.facts.decision.decision) == (bundle.seal_digest, True, "open")
+    confirm(inline.services, case, by="Bob", reason="No mistake.")
+    case.refresh_from_db()
+    third = shown_case(inline.services, case, "en").case
+    assert (third.earlier, third.facts.decision.by) == (True, "Bob")
+
+
+def test_a_sealed_case_says_how_its_place_stands_since(inline: SyncRunner) -> None:
+    bundle = asked_bundle(inline)
+    seal_bundles(inline.services, [bundle.pk])
+    moment = now()
+    Capture.objects.update(state="done", outcome="page-gone", started_at=moment, finished_at=moment)
+    [place] = shown_case(inline.services, Case.objects.get(), "en").case.standings
+    assert (place.standing, place.at, place.page_url) == ("removed", moment, "http://shop.example/page-0")

@@ -1,0 +1,161 @@
+import errno
+import os
+import select
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import psutil
+import pytest
+
+from tests.assets.processes import wait_until
+from workers.servers import processes
+from workers.servers.locks import FileLock, holder
+from workers.servers.processes import Child, Progress, Restarts, last_lines, open_log, trim_logs
+
+
+def test_a_long_log_is_put_aside_while_its_process_goes_on_writing(tmp_path: Path) -> None:
+    with open_log(tmp_path, "worker") as log:
+        log.write(b"x" * (11 * 1024**2))
+        trim_logs(tmp_path)
+        log.write(b"after")
+    assert (tmp_path / "worker.log").read_bytes() == b"after"
+    assert (tmp_path / "worker.log.1").stat().st_size == 11 * 1024**2
+
+
+def test_a_short_log_stays(tmp_path: Path) -> None:
+    with open_log(tmp_path, "worker") as log:
+        log.write(b"one\ntwo\nthree\nfour\n")
+    trim_logs(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["worker.log"]
+    assert last_lines(tmp_path, "worker") == "two / three / four"
+    assert last_lines(tmp_path, "absent") == ""
+
+
+@pytest.mark.parametrize("path", [os.defpath, "/nowhere"], ids=["with setpriv", "without it"])
+def test_a_child_ends_when_its_parent_is_killed(path: str) -> None:
+    parent = (
+        "import os, signal\nfrom workers.servers.processes import Child\n"
+        "child = Child(name='x', command=('/bin/sleep', '600'), orphaned=signal.SIGTERM)\n"
+        "with open(os.devnull, 'ab') as log: started = child.start(log)\n"
+        "print(started.pid, flush=True)\nsignal.pause()\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", parent], env={"PATH": path}, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        child = os.pidfd_open(int(process.stdout.readline()))
+        process.kill()
+    try:
+        # the file of a process becomes readable when it has ended
+        assert select.select([child], [], [], 20)[0]
+    finally:
+        os.close(child)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives rights up")
+@pytest.mark.parametrize("path", [os.defpath, "/nowhere"], ids=["with setpriv", "without it"])
+def test_a_child_of_root_has_no_rights_of_root(path: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", path)
+    user = processes.service_user(tmp_path)
+    child = Child(name="x", command=("/bin/sh", "-c", "/usr/bin/id -u; /bin/grep CapEff /proc/self/status"), user=user)
+    with open_log(tmp_path, "x") as log:
+        assert child.start(log).wait(20) == 0
+    assert user is not None
+    said = (tmp_path / "x.log").read_text().split()
+    assert said == [str(user.user), "CapEff:", "0" * 16]
+
+
+def test_a_child_that_does_not_stop_is_killed_with_what_it_started(tmp_path: Path) -> None:
+    command = (
+        sys.executable,
+        "-c",
+        "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up'); signal.pause()",
+    )
+    with open_log(tmp_path, "x") as log:
+        process = Child(name="x", command=command, environ={"PYTHONUNBUFFERED": "1"}).start(log)
+    while not last_lines(tmp_path, "x"):
+        assert process.poll() is None
+    process.terminate()
+    processes.end([process], seconds=0.2)
+    assert process.returncode == -signal.SIGKILL
+
+
+def test_a_log_that_no_disk_takes_is_dropped_and_its_process_runs(tmp_path: Path) -> None:
+    (tmp_path / "log").write_bytes(b"")  # no folder can be made here, even by root
+    with open_log(tmp_path / "log", "web") as log:
+        assert log.write(b"a line\n") == 7
+    with open_log(tmp_path / "deleted", "web") as log:
+        assert log.write(b"a line\n") == 7
+    assert (tmp_path / "deleted" / "web.log").read_bytes() == b"a line\n"
+
+
+def test_a_log_is_emptied_even_when_the_disk_has_no_room_for_what_it_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("workers.servers.processes.shutil.copyfile", full)
+    (tmp_path / "web.log").write_bytes(bytes(11 * 1024**2))
+    trim_logs(tmp_path)
+    assert (tmp_path / "web.log").stat().st_size == 0
+
+
+def test_what_dies_again_and_again_is_started_after_longer_and_longer_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workers.servers.processes.time", SimpleNamespace(monotonic=lambda: 1000.0))
+    restarts = Restarts()
+    pauses = []
+    for _ in range(7):
+        restarts.died()
+        assert restarts.again_at is not None
+        pauses.append(restarts.again_at - 1000.0)
+        restarts.started()
+    assert pauses == [0, 1, 3, 7, 15, 30, 30]
+
+
+BUSY = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'while True: pass'])"
+
+
+@pytest.mark.parametrize(("code", "stalls"), [(BUSY, False), ("import time; time.sleep(600)", True)])
+def test_a_process_gets_on_as_long_as_anything_below_it_works(
+    monkeypatch: pytest.MonkeyPatch, code: str, *, stalls: bool
+) -> None:
+    moment = [0.0]
+    monkeypatch.setattr("workers.servers.processes.time", SimpleNamespace(monotonic=lambda: moment[0]))
+    with subprocess.Popen([sys.executable, "-c", code], start_new_session=True) as process:
+        try:
+            below = psutil.Process(process.pid)
+            wait_until(lambda: below.children() or stalls)
+            progress = Progress(process.pid, patience=30)
+            for _ in range(3):
+                moment[0] += 20
+                before = sum(one.cpu_times().user for one in below.children())
+                wait_until(lambda so_far=before: stalls or below.children()[0].cpu_times().user > so_far + 0.05)  # type: ignore[misc]
+                found = progress.has_stalled()
+            assert found == stalls
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def test_a_lock_names_its_holder_on_a_full_disk_too_and_nobody_when_it_is_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, write = tmp_path / "lock", os.pwrite
+
+    def full(handle: int, data: bytes, offset: int) -> int:
+        if offset + len(data) > os.fstat(handle).st_size:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(handle, data, offset)
+
+    lock = FileLock(path)
+    assert lock.take()
+    lock.sign()
+    monkeypatch.setattr("os.pwrite", full)
+    lock.release()
+    assert lock.take()
+    assert holder(path) is None  # taken, and not signed yet
+    lock.sign()
+    assert holder(path) == os.getpid()
+    lock.release()
+    assert holder(path) is None

@@ -1,0 +1,207 @@
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+import redis
+import requests
+
+from exhibit.config.config import Config
+from exhibit.errors import ExitCode
+from tests import CHECKOUT
+from tests.assets.installed import install
+from tests.assets.processes import free_port, processes_of, wait_until
+from workers.configuration import load_config
+from workers.pipeline.celery import make_app, restore_unacknowledged
+from workers.servers import addresses
+from workers.servers.embedded import EmbeddedServers, lock_folder, servers_answer
+from workers.tasks.supervisor import Status, running_status, stop_running
+
+
+@dataclass
+class Product:
+    """The product as a process of its own, in a data folder of its own."""
+
+    config: Config
+    environ: dict[str, str]
+    process: "subprocess.Popen[str]"
+
+    @property
+    def status(self) -> Status:
+        status = running_status(self.config)
+        assert status is not None
+        return status
+
+    def answers(self) -> bool:
+        try:
+            return requests.get(self.status.address, timeout=60).status_code > 0
+        except requests.ConnectionError:
+            return False
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Product]:
+    own = {"EXHIBIT_DATA": str(folder / "data"), "EXHIBIT_WEB_PORT": str(free_port()), "EXHIBIT_WORKERS": "1"}
+    environ = {**os.environ, **own, "DATABASE_URL": "", "REDIS_URL": ""}
+    command = [sys.executable, "-m", "workers.tasks.supervisor"]
+    install(folder / "data")
+    with (
+        (folder / "said").open("w") as said,
+        subprocess.Popen(command, env=environ, cwd=CHECKOUT, text=True, stdout=subprocess.PIPE, stderr=said) as process,
+    ):
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline().startswith("Ready: http://127.0.0.1:")
+            yield Product(load_config(own), environ, process)
+        finally:
+            process.terminate()
+            process.wait(120)
+    wait_until(lambda: not processes_of(folder))
+
+
+@pytest.fixture
+def product(open_folder: Path) -> Iterator[Product]:
+    """One that the test may end."""
+    with running(open_folder) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def lasting() -> Iterator[Product]:
+    """One that goes on running whatever a test does to parts of it."""
+    with tempfile.TemporaryDirectory(prefix="exhibit-lasting-") as name:
+        Path(name).chmod(0o755)
+        with running(Path(name)) as made:
+            yield made
+
+
+def test_it_comes_up_says_what_runs_and_stops_in_time_with_nothing_left(product: Product, open_folder: Path) -> None:
+    status = product.status
+    assert product.answers()
+    assert status.pid == product.process.pid
+    assert {"worker-default", "worker-crawl", "worker-match", "worker-asked", "beat", "web"} == set(status.processes)
+    begun = time.monotonic()
+    assert stop_running(product.config)
+    assert time.monotonic() - begun < 10
+    assert product.process.wait(5) == 0
+    assert processes_of(open_folder) == []
+    assert running_status(product.config) is None
+    assert not stop_running(product.config)
+
+
+def test_a_second_start_is_refused_with_a_sentence(lasting: Product) -> None:
+    command = [sys.executable, "-m", "workers.tasks.supervisor"]
+    second = subprocess.run(command, env=lasting.environ, cwd=CHECKOUT, text=True, capture_output=True, check=False)
+    assert second.returncode == ExitCode.WRONG_USE
+    assert second.stderr.startswith("Exhibit runs already for this data folder.")
+    assert lasting.answers()
+
+
+def test_what_is_killed_comes_back(lasting: Product) -> None:
+    before = lasting.status.processes
+    keeper = next(
+        process
+        for process in psutil.Process(lasting.process.pid).children()
+        if "workers.servers.keeper" in process.cmdline()
+    )
+    database = next(process for process in keeper.children() if process.name() == "postgres")
+    for number in (*before.values(), database.pid):
+        os.kill(number, signal.SIGKILL)
+    wait_until(lambda: not set(before.values()) & set(lasting.status.processes.values()))
+    wait_until(lambda: lasting.answers() and servers_answer(lasting.config))
+    with psycopg.connect(addresses.database_url(lasting.config)) as connection:
+        assert connection.execute("SELECT count(*) > 0 FROM django_migrations").fetchone() == (True,)
+
+
+def test_a_killed_keeper_comes_back_with_its_servers(lasting: Product) -> None:
+    keeper = next(
+        process
+        for process in psutil.Process(lasting.process.pid).children()
+        if "workers.servers.keeper" in process.cmdline()
+    )
+    keeper.kill()
+    keeper.wait(10)
+    wait_until(
+        lambda: any("workers.servers.keeper" in one.cmdline() for one in psutil.Process(lasting.process.pid).children())
+    )
+    wait_until(lasting.answers)
+
+
+def test_a_data_folder_that_is_moved_is_waited_for_and_no_empty_one_is_made(lasting: Product) -> None:
+    data = lasting.config.data_dir
+    keeper = next(
+        process
+        for process in psutil.Process(lasting.process.pid).children()
+        if "workers.servers.keeper" in process.cmdline()
+    )
+    aside = data.rename(data.with_name("aside"))
+    keeper.kill()
+    wait_until(lambda: f"{data} has gone" in (data.parent / "said").read_text())
+    assert not data.exists()
+    aside.rename(data)
+    wait_until(lambda: servers_answer(lasting.config) and lasting.answers())
+
+
+def test_kill_9_of_the_supervisor_leaves_nothing_behind(product: Product, open_folder: Path) -> None:
+    product.process.kill()
+    product.process.wait(10)
+    wait_until(lambda: not processes_of(open_folder))
+    assert running_status(product.config) is None
+
+
+def test_down_stops_what_is_just_starting(open_folder: Path) -> None:
+    own = {"EXHIBIT_DATA": str(open_folder / "data"), "EXHIBIT_WEB_PORT": str(free_port())}
+    environ = {**os.environ, **own, "DATABASE_URL": "", "REDIS_URL": ""}
+    config = load_config(own)
+    killed = Status(1, "", "http://127.0.0.1:1/", {})
+    (lock_folder(config) / "supervisor.json").write_text(json.dumps(asdict(killed)))  # what kill -9 leaves
+    with subprocess.Popen([sys.executable, "-m", "workers.tasks.supervisor"], env=environ, cwd=CHECKOUT) as process:
+        wait_until((open_folder / "data" / "postgres").exists)  # its first start, which takes long
+        assert running_status(config) is None
+        assert stop_running(config)
+        assert process.wait(120) == 0
+    wait_until(lambda: not processes_of(open_folder))
+
+
+def test_a_taken_port_is_named(open_folder: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        own = {"EXHIBIT_DATA": str(open_folder / "data"), "EXHIBIT_WEB_PORT": str(port)}
+        environ = {**os.environ, **own, "DATABASE_URL": "", "REDIS_URL": ""}
+        command = [sys.executable, "-m", "workers.tasks.supervisor"]
+        run = subprocess.run(command, env=environ, cwd=CHECKOUT, text=True, capture_output=True, check=False)
+    assert run.returncode == ExitCode.WRONG_USE
+    assert f"port {port}" in run.stderr
+    wait_until(lambda: not processes_of(open_folder))
+
+
+def test_messages_that_a_dead_worker_had_taken_come_back(open_folder: Path) -> None:
+    config = load_config({"EXHIBIT_DATA": str(open_folder / "data")})
+    taker = (
+        "import os\nfrom workers.configuration import load_config\nfrom workers.pipeline.celery import make_app\n"
+        "with make_app(load_config()).connection_for_read() as connection:\n"
+        "    connection.SimpleQueue('match').get(timeout=10)\n    os._exit(0)\n"
+    )
+    environ = {**os.environ, "EXHIBIT_DATA": str(config.data_dir), "DATABASE_URL": "", "REDIS_URL": ""}
+    with EmbeddedServers(config), redis.Redis.from_url(addresses.redis_url(config)) as client:
+        make_app(config).send_task("exhibit.match", [[1, 2]])
+        subprocess.run([sys.executable, "-c", taker], env=environ, cwd=CHECKOUT, check=True)
+        assert (client.llen("match"), client.hlen("unacked")) == (0, 1)
+        assert restore_unacknowledged(config) == 1
+        assert (client.llen("match"), client.hlen("unacked")) == (1, 0)
+        assert json.loads(client.lindex("match", 0))["headers"]["task"] == "exhibit.match"
+
+
+def test_without_redis_nothing_is_restored_and_nothing_raised(open_folder: Path) -> None:
+    assert restore_unacknowledged(load_config({"EXHIBIT_DATA": str(open_folder / "data")})) == 0

@@ -1,0 +1,135 @@
+"""What the tick hands out: no owner waits behind all files of another, no step behind all rows of another."""
+
+import errno
+import resource
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+import pytest
+
+from exhibit.clock import now
+from exhibit.digests import Digest
+from exhibit.files.blobs import blob_store
+from registry.models import AnchorReceipt, LedgerChange, LogCheckpoint, Owner, Upload, UploadFile
+from tests.assets.rows import asked_for, owner, photograph, register
+from workers.operations.checks import DAMAGED, damaged
+from workers.operations.retention import look_for_damage
+from workers.pipeline.steps import MAX_MESSAGES, STEPS
+from workers.services.wiring import Services
+from workers.tasks.sync_runner import SyncRunner
+from workers.tasks.tasks import do_all
+from workers.tasks.tick import tick
+
+
+class Told(Services):
+    """An installation that remembers its hints, with one queue for all steps."""
+
+    def __init__(self, inline: SyncRunner) -> None:
+        self.rows: dict[str, list[int]] = {}
+        self._messages = 0
+        super().__init__(inline.services.config, self._remember, lambda _step: self._messages)
+
+    def _remember(self, step: str, ids: Sequence[int]) -> None:
+        if ids:
+            self.rows.setdefault(step, []).extend(ids)
+            self._messages += -(-len(ids) // STEPS[step].batch)
+
+
+@pytest.fixture
+def told(inline: SyncRunner) -> Told:
+    return Told(inline)
+
+
+def files(of: Owner, count: int) -> list[int]:
+    """Files of an upload that wait to be registered."""
+    upload = Upload.objects.create(owner=of, number=1, started_by="Ann", started_at=now())
+    rows = [UploadFile(upload=upload, name=f"{n}.jpg", digest=Digest.of(b"%d" % n), size=1) for n in range(count)]
+    return [row.pk for row in UploadFile.objects.bulk_create(rows)]
+
+
+def test_a_small_upload_does_not_wait_behind_anothers_large_one(told: Told) -> None:
+    most = STEPS["register"].batch * MAX_MESSAGES
+    large, small = files(owner("agency"), most * 2), files(owner("studio"), 3)
+    tick(told)
+    assert told.rows["register"] == [
+        large[0], small[0], large[1], small[1], large[2], small[2], *large[3 : most - 3]
+    ]  # fmt: skip
+
+
+@contextmanager
+def no_file_may_grow() -> Iterator[None]:
+    """As on a full disk, for this process."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_head_that_cannot_be_written_ends_no_tick(inline: SyncRunner, caplog: pytest.LogCaptureFixture) -> None:
+    services = Services(replace(inline.services.config, checkpoint_seconds=0))
+    register(services, owner("studio"), photograph(1))
+    tick(services)
+    signed = LogCheckpoint.objects.count()
+    register(services, owner("agency"), photograph(2))
+    with no_file_may_grow():
+        tick(services)
+    assert (LogCheckpoint.objects.count(), signed) == (1, 1)
+    assert "A limit of this process forbids files of this size." in caplog.text
+    tick(services)
+    assert LogCheckpoint.objects.count() == 2
+
+
+def test_upkeep_goes_on_behind_a_part_that_fails() -> None:
+    done: list[int] = []
+
+    def fail() -> None:
+        raise OSError(errno.EROFS, "")
+
+    with pytest.raises(OSError, match="Errno"):
+        do_all(fail, lambda: done.append(1), fail, lambda: done.append(2))
+    assert done == [1, 2]
+
+
+def test_a_list_of_changed_bytes_outlives_a_full_disk(inline: SyncRunner) -> None:
+    config = inline.services.config
+    digest = inline.services.blobs.put(b"bytes")
+    path = blob_store(config.data_dir).path(digest)
+    path.chmod(0o600)
+    path.write_bytes(b"other")
+    (config.data_dir / DAMAGED).write_text(f"{digest.hex}\n", encoding="ascii")
+    with no_file_may_grow(), pytest.raises(OSError, match="large"):
+        look_for_damage(inline.services)
+    assert damaged(config) == [digest]
+    look_for_damage(inline.services)
+    assert damaged(config) == [digest]
+
+
+def test_all_bytes_are_read_again_whenever_the_worker_runs(inline: SyncRunner) -> None:
+    blobs = blob_store(inline.services.config.data_dir)
+    changed = sorted(blobs.put(data) for data in (b"one", b"two"))
+    for digest in changed:
+        blobs.path(digest).chmod(0o600)
+        blobs.path(digest).write_bytes(b"other")
+    for _ in range(256):  # within one hour
+        look_for_damage(inline.services)
+    assert sorted(damaged(inline.services.config)) == changed
+
+
+def test_one_owner_alone_has_every_place(told: Told) -> None:
+    large = files(owner("agency"), STEPS["register"].batch * MAX_MESSAGES * 2)
+    tick(told)
+    assert told.rows["register"] == large[: STEPS["register"].batch * MAX_MESSAGES]
+
+
+def test_a_step_with_much_to_do_leaves_its_queue_to_the_others_too(told: Told) -> None:
+    receipts = asked_for(*(b"%d" % n for n in range(STEPS["witness"].batch * MAX_MESSAGES)))
+    change = LedgerChange.objects.create(owner=owner("studio"), kind="added", at=now())
+    tick(told)
+    assert (told.rows["witness"], told.rows["ledger"]) == (receipts, [change.pk])
+    tick(told)  # nothing is heard of so far: nothing is said again
+    assert Counter(told.rows["witness"]) == Counter(receipts)
+    assert AnchorReceipt.objects.count() == len(receipts)

@@ -1,0 +1,161 @@
+"""Two who do something about the same picture at the same moment, one of them stopped in the middle of it."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+
+from exhibit.config.config import Config
+from indexer.picture.features import extract
+from registry.models import Case, DescriptorChoice, DescriptorModel, Picture, Work
+from registry.vectors import fingerprints
+from registry.vectors.descriptors import members, start_building
+from registry.vectors.fingerprints import Collection
+from tests.assets.networks import CARD, network
+from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
+from workers.matching.descriptor_models import add_model, drop_model
+from workers.services.wiring import Services
+from workers.steps.matching.match import match_pictures
+from workers.tasks.sync_runner import SyncRunner
+from workers.works.registration import remove_work
+
+PATIENCE = 30.0
+
+
+@pytest.fixture
+def houses(transactional_db: None, config: Config, tmp_path: Path) -> Iterator[list[Services]]:
+    """Two houses, as two processes would have them."""
+    fingerprints.forget_cached_spaces()
+    yield [SyncRunner(replace(config, data_dir=tmp_path)).services for _ in range(2)]
+    fingerprints.forget_cached_spaces()
+
+
+class Stop:
+    """Somebody who stops where a function is called, until told to go on; whoever comes second passes."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, place: str, function: Callable[..., Any]) -> None:
+        self.reached, self.may_go_on = threading.Event(), threading.Event()
+        self._function = function
+        monkeypatch.setattr(place, self)
+
+    def __call__(self, *given: object, **named: object) -> object:
+        if not self.reached.is_set():
+            self.reached.set()
+            assert self.may_go_on.wait(PATIENCE)
+        return self._function(*given, **named)
+
+
+def together(stop: Stop, first: Callable[[], object], second: Callable[[], object]) -> None:
+    """Let the first begin, and the second once the first has stopped; the first goes on when the second waits for it.
+
+    That is so when its connection waits for a lock, or when it has ended without waiting.
+    """
+
+    def closing(does: Callable[[], object]) -> None:
+        try:
+            does()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        one = pool.submit(closing, first)
+        assert stop.reached.wait(PATIENCE)
+        other = pool.submit(closing, second)
+        try:
+            until_waiting(other)
+        finally:
+            stop.may_go_on.set()
+        one.result(PATIENCE)
+        other.result(PATIENCE)
+
+
+def until_waiting(other: Future[None]) -> None:
+    until = time.monotonic() + PATIENCE
+    while not other.done() and not somebody_waits():
+        assert time.monotonic() < until
+
+
+def somebody_waits() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        (count,) = cursor.fetchone()
+    return bool(count)
+
+
+def test_a_work_that_is_registered_while_another_owner_removes_the_same_picture_stays_in_the_search(
+    houses: list[Services], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = houses
+    first = register(one, owner("studio"), photograph(1)).work
+    rival = owner("rival")
+    stop = Stop(monkeypatch, "workers.works.registration.vectors.remove_from", fingerprints.remove_from)
+    together(stop, lambda: remove_work(first, by="Ann"), lambda: register(other, rival, photograph(1)))
+    assert members(Collection.WORKS, Picture.objects.values_list("pk", flat=True))
+
+
+def test_a_work_whose_registration_ends_while_another_owner_removes_the_same_picture_stays_in_the_search(
+    houses: list[Services], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = houses
+    first = register(one, owner("studio"), photograph(1)).work
+    rival = owner("rival")
+    from workers.works import registration as step
+
+    stop = Stop(monkeypatch, "workers.works.registration._note_conflicts", step._note_conflicts)
+    together(stop, lambda: register(other, rival, photograph(1)), lambda: remove_work(first, by="Ann"))
+    assert members(Collection.WORKS, Picture.objects.values_list("pk", flat=True))
+
+
+def test_one_picture_that_is_registered_twice_at_once_is_one_work(
+    houses: list[Services], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = houses
+    studio, told = owner("studio"), []
+    from workers.works import registration as step
+
+    stop = Stop(monkeypatch, "workers.works.registration._note_conflicts", step._note_conflicts)
+    together(
+        stop,
+        lambda: told.append(register(one, studio, photograph(1))),
+        lambda: told.append(register(other, studio, photograph(1))),
+    )
+    assert Work.objects.count() == 1
+    assert sorted(registered.new for registered in told) == [False, True]
+    assert {registered.work.pk for registered in told} == {Work.objects.get().pk}
+
+
+def test_a_network_is_dropped_while_pictures_are_matched(
+    houses: list[Services], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    one, other = houses
+    studio = owner("studio")
+    register(one, studio, photograph(1))
+    waiting = bring(one, *claimed_slice(studio), [copy_of(photograph(1))])
+    (tmp_path / "net.onnx").write_bytes(network())
+    (tmp_path / "net.toml").write_text(CARD)
+    start_building(add_model(other, tmp_path / "net.onnx", tmp_path / "net.toml"))
+    stop = Stop(monkeypatch, "workers.steps.matching.match.vectors.keep_fingerprints", fingerprints.keep_fingerprints)
+    together(stop, lambda: match_pictures(one, waiting), lambda: drop_model(other, "colours"))
+    assert (Case.objects.count(), DescriptorModel.objects.count()) == (1, 1)
+    assert DescriptorChoice.objects.get().building is None
+
+
+@pytest.mark.django_db
+def test_a_registration_that_came_to_nothing_leaves_nothing_in_the_index(inline: SyncRunner) -> None:
+    services, studio = inline.services, owner("studio")
+    with suppress(InterruptedError), transaction.atomic():
+        register(services, studio, photograph(1))
+        raise InterruptedError
+    picture = register(services, studio, photograph(2)).work.pictures.get()
+    services.indexes.refresh(Collection.WORKS)
+    assert services.indexes.near(Collection.WORKS, extract(photograph(2)).hash_variants, within=10) == {picture.pk}
+    assert services.indexes.near(Collection.WORKS, extract(photograph(1)).hash_variants, within=10) == set()
