@@ -152,6 +152,8 @@ def test_undo_takes_back_a_decision_that_is_still_on_its_way(site: Site) -> None
     ann.page.keyboard.press("c")
     expect(ann.page.locator(".item[data-decided]")).to_have_count(1)
     ann.page.keyboard.press("u")
+    while not held:
+        ann.page.wait_for_timeout(10)
     held[0].continue_()
     expect(ann.page.locator(".outcome").filter(has_text="Open again.")).to_have_count(1)
     settled(ann, 2)
