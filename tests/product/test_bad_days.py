@@ -154,6 +154,7 @@ def test_rows_of_a_killed_pool_process_are_another_ones_within_15_seconds(stack:
         wait_until(lambda: Crawl.objects.get(watch=started).state == StepState.DONE)
 
 
+@pytest.mark.long
 def test_a_frozen_database_is_told_within_seconds_and_thaws(stack: Stack) -> None:
     assert is_well(stack)
     frozen = [*stack.postmaster()[0].children(), *stack.postmaster()]

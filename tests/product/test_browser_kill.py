@@ -26,6 +26,7 @@ MAX_ROUND = 200.0
 SETTINGS = {"EXHIBIT_CAPTURE_BROWSER": "", "EXHIBIT_STEP_TIMEOUT_SECONDS": "25"}
 
 
+@pytest.mark.long
 @pytest.mark.timeout(MAX_ROUND * (ROUNDS + 1))
 def test_a_capture_survives_the_death_of_its_browser_and_of_its_worker(
     open_folder: Path, django_db_blocker: DjangoDbBlocker

@@ -64,7 +64,13 @@ def healthy(service: dict[str, Any], environ: dict[str, str]) -> bool:
     return not subprocess.run(command, env=environ, cwd=CHECKOUT, capture_output=True, check=False).returncode
 
 
-@pytest.mark.parametrize("name", sorted(set(OURS) - {"migrate", "beat"}))
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name in {"web", "worker-match"} else pytest.mark.long)
+        for name in sorted(set(OURS) - {"migrate", "beat"})
+    ],
+)
 def test_a_service_comes_up_by_its_own_health_check_and_stops_when_told(name: str, environ: dict[str, str]) -> None:
     service = OURS[name]
     assert not healthy(service, environ)

@@ -44,16 +44,18 @@ class Ways:
         (what.first.tap if self.look["size"] == PHONE else what.first.click)()
 
 
-@pytest.fixture(
-    params=[
-        pytest.param(Look(size=PHONE, scheme="light", language="en"), id="phone-en"),
-        pytest.param(Look(size=PHONE, scheme="dark", language="zh-CN"), id="phone-zh"),
-        pytest.param(Look(size=DESKTOP, scheme="light", language="zh-CN"), id="desk-zh"),
-        pytest.param(Look(size=DESKTOP, scheme="dark", language="en"), id="desk-en"),
-    ]
-)
-def ways(request: pytest.FixtureRequest) -> Ways:
-    return Ways(request.param)
+LOOKS = {
+    "phone-en": Look(size=PHONE, scheme="light", language="en"),
+    "phone-zh": Look(size=PHONE, scheme="dark", language="zh-CN"),
+    "desk-zh": Look(size=DESKTOP, scheme="light", language="zh-CN"),
+    "desk-en": Look(size=DESKTOP, scheme="dark", language="en"),
+}
+
+
+def on_all_ways(first: str) -> pytest.MarkDecorator:
+    """One way in each run of the tests, the others in the long one."""
+    marks = {name: () if name == first else pytest.mark.long for name in LOOKS}
+    return pytest.mark.parametrize("ways", [pytest.param(Ways(LOOKS[n]), id=n, marks=marks[n]) for n in LOOKS])
 
 
 @pytest.fixture
@@ -93,6 +95,7 @@ def look_on(site: Site, of: Owner, ways: Ways, address: str, decided_by: str) ->
     nobody.check()
 
 
+@on_all_ways("phone-zh")
 def test_the_photographer_opens_the_case_from_a_mail_and_has_it_sealed(site: Site, studio: Owner, ways: Ways) -> None:
     ann = site.member(studio, **ways.look)
     mail_choices.choose(studio, User.objects.get(), MailChoice.HowOften.AT_ONCE, by="Ann")
@@ -123,6 +126,7 @@ def test_the_photographer_opens_the_case_from_a_mail_and_has_it_sealed(site: Sit
     look_on(site, studio, ways, address, "form.decide")
 
 
+@on_all_ways("desk-en")
 def test_the_clerk_empties_the_queue(site: Site, studio: Owner, ways: Ways) -> None:
     found(site, studio, range(1, 4))
     found(site, studio, range(4, 6), "gallery.invalid")
@@ -167,6 +171,7 @@ def left(page: Page, count: int) -> None:
     expect(page.locator("#left strong")).to_have_text(str(count))
 
 
+@on_all_ways("desk-zh")
 def test_the_lawyer_leaves_with_one_zip_and_one_sheet(site: Site, studio: Owner, ways: Ways, tmp_path: Path) -> None:
     for seed in (1, 2):
         sealed_bundle(site.inline, studio, seed)
@@ -203,6 +208,7 @@ def test_the_lawyer_leaves_with_one_zip_and_one_sheet(site: Site, studio: Owner,
     look_on(site, studio, ways, address, f"form[action='{reverse('remove-package', args=['studio', 1])}']")
 
 
+@on_all_ways("phone-en")
 def test_the_operator_reads_what_to_do_and_does_it(site: Site, ways: Ways) -> None:
     boss = User.objects.create_user("boss@example.org", "boss@example.org", is_staff=True)
     one: Visitor = site.signed_in(boss, **ways.look)

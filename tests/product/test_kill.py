@@ -1,8 +1,9 @@
 """Mishaps at random moments of a run: the rows that remain are those of an undisturbed run.
 
 Each round is a run of its own over a small slow site: an owner, works, a watch, cases, bundles, a report. Five of them
-go beside one another, and meanwhile mishaps come, each kind in its turn. The environment sets how many rounds there
-are (``KILL_ROUNDS``) and what is left to chance (``KILL_SEED``). ``make chaos`` plays many more, with browsers.
+go beside one another, and meanwhile mishaps come, each kind in its turn. The environment sets how many rounds the
+long test has (``KILL_ROUNDS``) and what is left to chance (``KILL_SEED``). ``make chaos`` plays many more, with
+browsers.
 """
 
 import os
@@ -28,12 +29,13 @@ MISHAPS_A_PLAY = 8
 
 
 @pytest.mark.timeout(40 * ROUNDS + 300)
+@pytest.mark.parametrize("rounds", [3, pytest.param(ROUNDS, marks=pytest.mark.long)])
 def test_what_remains_after_mishaps_is_what_an_undisturbed_run_leaves(
-    open_folder: Path, django_db_blocker: DjangoDbBlocker
+    rounds: int, open_folder: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
     random = Random(SEED)
     turns = Turns(random, Counter())
-    groups = [range(first, first + BESIDE) for first in range(0, min(ROUNDS, ROUNDS_A_STACK), BESIDE)]
+    groups = [range(first, min(first + BESIDE, rounds)) for first in range(0, min(rounds, ROUNDS_A_STACK), BESIDE)]
     settings = exposed(open_folder)
     with django_db_blocker.unblock():
         with running_stack(open_folder / "undisturbed", settings) as stack:
@@ -42,10 +44,10 @@ def test_what_remains_after_mishaps_is_what_an_undisturbed_run_leaves(
             usual = (time.monotonic() - begun) / len(groups)
         for number, rows in enumerate(expected):
             check_run(rows, number)
-        for first in range(0, ROUNDS, ROUNDS_A_STACK):
+        for first in range(0, rounds, ROUNDS_A_STACK):
             folder = open_folder / f"disturbed-{first}"
             with small_disk(folder), running_stack(folder, settings) as stack:
-                for numbers in groups[: (ROUNDS - first + BESIDE - 1) // BESIDE]:
+                for numbers in groups[: (rounds - first + BESIDE - 1) // BESIDE]:
                     trouble = turns.next(stack, MISHAPS_A_PLAY, usual)
                     runs = play(stack, numbers, trouble)
                     turns.count(trouble)
@@ -53,5 +55,5 @@ def test_what_remains_after_mishaps_is_what_an_undisturbed_run_leaves(
                         for kind, remaining in run.rows.items():
                             assert remaining == expected[number][kind], (kind, SEED, first + number, trouble.done)
                 check_stack(stack)
-    assert turns.counts.total() >= ROUNDS, turns.counts
-    assert len(turns.counts) >= min(ROUNDS, 10), turns.counts
+    assert turns.counts.total() >= rounds, turns.counts
+    assert len(turns.counts) >= min(rounds, 10), turns.counts

@@ -136,6 +136,7 @@ def _check_proofs(cli: CommandLine, sequence: int) -> None:
     assert merkle.verify_consistency(shared["size"], head.size, root, head.root, path)
 
 
+@pytest.mark.long
 def test_a_copied_data_folder_that_is_put_back_after_more_was_signed(
     installation: Installation, open_folder: Path
 ) -> None:
@@ -193,6 +194,7 @@ def _private_keys(services: Services) -> list[bytes]:
     return [decrypt(SEALING, bytes(key.encrypted_private_key), master), scalar, master]
 
 
+@pytest.mark.long
 def test_a_data_folder_that_was_moved_goes_on_when_the_operator_says_so(
     installation: Installation, open_folder: Path
 ) -> None:
@@ -211,6 +213,7 @@ def test_a_data_folder_that_was_moved_goes_on_when_the_operator_says_so(
         assert cli.ask("log", "status")["stopped"] == ""
 
 
+@pytest.mark.long
 def test_a_restore_into_an_empty_folder_signs_no_second_history(installation: Installation, open_folder: Path) -> None:
     seen, dump, data = open_folder / "seen.txt", open_folder / "exhibit.dump", installation.data
     with installation.up():

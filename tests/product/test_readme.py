@@ -4,6 +4,8 @@ import re
 import shlex
 from pathlib import Path
 
+import pytest
+
 from tests import CHECKOUT
 from tests.assets.command_line import CommandLine
 from tests.assets.processes import free_port, processes_of, wait_until
@@ -22,6 +24,7 @@ def lines_of_the_readme() -> list[list[str]]:
     return [shlex.split(line, comments=True) for line in block[1].splitlines()]
 
 
+@pytest.mark.long
 def test_the_readmes_commands_lead_from_an_owner_to_a_verified_bundle(open_folder: Path, shop: Shop) -> None:
     settings = {"EXHIBIT_ALLOWED_NETWORKS": LOOPBACK, "EXHIBIT_WEB_PORT": str(free_port()), "EXHIBIT_WORKERS": "1"}
     cli = CommandLine(open_folder / "data", {**settings, "EXHIBIT_CAPTURE_BROWSER": "none"})
