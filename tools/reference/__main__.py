@@ -1,0 +1,13 @@
+"""Write every page of docs/reference anew: ``python -m tools.reference``."""
+
+import os
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
+django.setup()
+
+from tools.reference import api, bundle_fields, commands, faces, settings  # noqa: E402 - Django has to be set up first
+
+for module in (commands, settings, api, faces, bundle_fields):
+    module.PAGE.write_text(module.page(), encoding="utf-8")
