@@ -33,6 +33,10 @@ PROGRAMS = {"exhibit", "python", "make"}
 OURS = re.compile(r"(\w+=\S+ )*(docker compose exec \w+ )?(bin/|\.venv/bin/)?(exhibit|python|make)\b(?![-./:,])")
 AFTER = re.compile(r"\s(?:[|><]|&&|\|\|)\s?|\s<<")
 NUMBER = re.compile(r"^\|.*\| (-?[\d.]+) \| `([\w.]+)` \|$", re.MULTILINE)
+ROOMS = "exhibit|registry|crawler|indexer|evidence|workers|desk|demo|bench|training|tools|tests"
+OWN_PATH = re.compile(rf"(?<![\w/.@-])((?:{ROOMS}|docs)/[\w/.-]*\w)(?![\w*<{{])")
+OWN_NAME = re.compile(rf"`~?((?:{ROOMS})(?:\.[A-Za-z_]\w*)+)(?:\(\))?`")
+WRITTEN = {".py", ".js", ".html", ".css", ".toml", ".md", ".yml", ".vy", ".txt"}
 FOR_READERS = ("README.md", "SECURITY.md", "CHANGELOG.md", "docs/user.md", "docs/index.md", "docs/evidence.md")
 
 
@@ -217,6 +221,29 @@ def test_every_name_of_code_that_a_page_names_is_there(page: Path) -> None:
     for span in SPAN.findall(prose_of(page)):
         if re.fullmatch(r"(exhibit|registry|crawler|indexer|evidence|workers)(\.[A-Za-z_]\w*)+", span):
             assert is_there(span) or (CHECKOUT / span).exists() or span == "exhibit.toml", f"there is no {span}"
+
+
+def test_every_path_of_ours_that_the_code_names_is_there() -> None:
+    """In comments, messages, templates and settings alike; what isn't there yet is named in capitals or as made."""
+    gone = []
+    for path in sources():
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+            gone += [f"{name_of(path)}:{number}: {found}" for found in OWN_PATH.findall(line) if not is_made(found)]
+            dotted = (one for one in OWN_NAME.findall(line) if not one.endswith((".toml", ".txt")))
+            gone += [f"{name_of(path)}:{number}: {found}" for found in dotted if not is_there(found)]
+    assert gone == []
+
+
+def sources() -> Iterator[Path]:
+    """The files of the repository in which people write, but for the change log, which tells of earlier versions."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=CHECKOUT, capture_output=True, text=True, check=True).stdout
+    for path in (CHECKOUT / name for name in listed.split("\0") if name):
+        if path.is_file() and path.suffix in WRITTEN and path.name != "CHANGELOG.md":
+            yield path
+
+
+def is_made(path: str) -> bool:
+    return (CHECKOUT / path).exists() or path.endswith(".zip") or "VERSION" in path
 
 
 def is_there(dotted: str) -> bool:
