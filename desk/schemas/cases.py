@@ -37,9 +37,7 @@ class CaseLine(Answer):
     waits: bool = Field(description="Whether it waits for a person.")
     opened_at: Moment = Field(examples=[NOON])
     disputed_at: Moment | None = Field(description="Since when a member says that it was decided wrongly.")
-    standing: str = Field(
-        description="Of its places at their last visits: `online`, `removed` when all of them are, …; empty before one."
-    )
+    standing: str = Field(description="Of its places: `online`, `hidden`, `changed`, `unseen`; `removed` when all are.")
 
     @classmethod
     def from_row(cls, row: models.Case, **told: object) -> Self:

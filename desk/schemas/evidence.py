@@ -18,10 +18,10 @@ class Receipt(Answer):
     kind: str = Field(examples=["rfc3161"])
     witness: str = Field(alias="name")
     development: bool = Field(description="A witness made for trials, without legal weight.")
-    state: str = Field(examples=["complete"])
+    state: str = Field(description="`asked`, `pending` or `complete`.", examples=["complete"])
     subject: str = Field(description="What was witnessed: the `manifest` or the `checkpoint` that covers it.")
     time: Moment | None
-    qualified_as_of: str | None
+    qualified_as_of: str | None = Field(description="A day of the operator's list.")
 
     @classmethod
     def from_row(cls, row: "WitnessFacts", **told: object) -> Self:
@@ -41,7 +41,7 @@ class BundleLine(Answer):
 
 
 class Counted(Answer):
-    """How many witnesses have answered."""
+    """How many different witnesses have answered in full, were asked, and are needed."""
 
     complete: int
     asked: int
@@ -51,7 +51,7 @@ class Counted(Answer):
 class Bundle(BundleLine):
     """Sealed evidence, with what witnesses have answered."""
 
-    witnessed: bool
+    witnessed: bool = Field(description="Whether as many witnesses as are needed have answered in full.")
     witnesses: Counted
     receipts: list[Receipt]
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Mask(Answer):
-    """A part of a picture that isn't compared."""
+    """A part of a picture that isn't compared: a `caption` or a `mark`, with its ``share`` of the area."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -74,7 +74,9 @@ class Work(Answer):
     first_publication: str = Field(examples=["2024-05-31"])
     registrations: list[dict[str, str]]
     registered_at: Moment = Field(examples=[NOON])
-    flags: list[str] = Field(alias="low_information", description="Why it can't be matched safely; empty when it can.")
+    flags: list[str] = Field(
+        alias="low_information", description="Why it can't be matched safely, or never for certain."
+    )
     conflicts: list[Conflict]
     pictures: list[Picture]
 

@@ -19,7 +19,17 @@ def _urls(value: object) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnchorConfig:
-    """The settings that every outside witness has; each kind adds its own. ``docs/configuration.md`` explains each."""
+    """The settings that every outside witness has; each kind adds its own.
+
+    Attributes:
+        kind: What it is, one of the kinds below.
+        name: A short name: small letters, digits, dots, hyphens.
+        urls: Needed: the authority; the calendars, each of which is asked; or the JSON-RPC address of one node.
+        networks: Private networks that this witness may be reached in, such as `["10.1.0.0/16"]`. Needed when a name
+            in the other settings leads there; an address written as a number, or `localhost`, is allowed as it
+            stands.
+        development: `true` marks a witness made for trials; it has no legal weight, and every document says so.
+    """
 
     kind: str
     name: str

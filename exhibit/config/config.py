@@ -30,10 +30,81 @@ _OTHER_NAMES = {"data_dir": "EXHIBIT_DATA", "database_url": "DATABASE_URL", "red
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """All settings of one installation; ``docs/configuration.md`` explains each.
+    """All settings of one installation.
 
-    ``data_dir`` is absolute and may not exist yet. ``database_url`` and ``redis_url`` are empty where embedded servers
-    are used. Sizes are in bytes.
+    ``data_dir`` is absolute and may not exist yet.
+
+    Attributes:
+        data_dir: The data folder: pictures, evidence, indexes, secrets, logs, the embedded servers' data,
+            `exhibit.toml`. With root, every folder above it must be open to all users (0755), since the embedded
+            servers run as an unprivileged user.
+        database_url: A PostgreSQL of your own, such as `postgresql://exhibit:secret@db/exhibit`. Empty: an embedded
+            PostgreSQL.
+        redis_url: A Redis or Valkey of your own, such as `redis://cache:6379/0`. Empty: an embedded Redis.
+        web_host: The address on which the site listens. Put a proxy with TLS before it when others are to reach it.
+        web_port: Its port.
+        public_url: The address under which people reach the site; links in mails and documents begin with it.
+        allowed_hosts: Further host names under which the site answers; the host of `public_url`, `web_host` and
+            localhost always count.
+        proxies: How many proxies of your own stand before the site, one behind another. So many of the last addresses
+            in `X-Forwarded-For` are believed when visitors are told apart, for the limits of sign-ins and links and
+            for `metrics_networks`; with 0 all visitors behind a proxy count as one.
+        sign_up: Who can have an account: `invitation`, whom a member or the operator invites; `open`, whoever
+            verifies an e-mail address, and may then add an owner of their own. `open` needs a `mail_url`.
+        mail_url: The server that takes our mail: `smtp+tls://user:password@mail.example.org:587` (STARTTLS),
+            `smtps://…:465` (TLS from the beginning), or `smtp://localhost` for a relay of your own without TLS, which
+            takes no password over a network. Signs such as `@` and `/` in user or password are percent-encoded.
+            Empty: **nothing is sent**; each mail is a file in `mail/` of the data folder, and `exhibit doctor` says
+            so.
+        mail_from: The sender, such as `Exhibit <exhibit@example.org>`. Empty: `exhibit@` and the host of
+            `public_url`.
+        workers: Processes for crawling, and as many again for matching and evidence; one more does what is short.
+            Each uses one core and up to 1 GB.
+        contact: E-mail address or web page in the crawler's user agent, where a site's owner can complain or opt out.
+            Set it before crawling the public web.
+        operator_name: Who runs this installation; shown in documents as the one who sealed.
+        allowed_networks: Private networks that crawler and capture may reach all the same, such as `10.1.0.0/16`.
+            Without it every private, loopback and link-local address is refused.
+        retention_days: Days for which the bytes of pictures that matched nothing are kept.
+        owner_quota_bytes: Bytes of registered pictures, and documents beside them, that one owner may keep.
+        package_days: Days for which bundles that were put together for a download are kept; the bundles themselves
+            stay, and can be put together again.
+        disk_floor_bytes: With less free space than this in the data folder, crawling stops and says so, and works
+            that are sent to the site or the API are refused.
+        max_picture_bytes: Larger pictures are refused.
+        max_picture_pixels: Pictures with more pixels are refused before they are decoded.
+        capture_browser: The browser that captures are made with: a path or the name of a program. Empty: the first of
+            `chromium`, `chromium-browser`, `google-chrome-stable`, `google-chrome`, `microsoft-edge-stable` on the
+            PATH. `none`: no browser; pages are captured as they are served. Each worker has one of its own, some 500
+            MB.
+        recapture_days: Days until the places of open and confirmed cases are visited again; the pauses double while
+            nothing changes, up to eight times this. 0: places are visited once.
+        anchors: The outside witnesses, a table `[[anchors]]` for each; see below.
+        witnesses_needed: How many different witnesses have to have answered in full for a bundle to be called
+            witnessed, on the site and the command line. It stops nothing.
+        direct_stamps_a_day: So many bundles in 24 hours have their seal digest stamped directly by each time-stamping
+            authority too, so that `openssl` alone checks `data/manifest.json`. All others rest on the checkpoint
+            alone, one stamp for all. 0: never.
+        languages: Languages of the site, the default first.
+        time_zone: The zone in which schedules and pages show times; stored and sealed times are UTC.
+        log_origin: The name of this installation's log, the first line of each checkpoint: a host name of yours and a
+            path, at most 200 visible ASCII characters without a plus sign, chosen before the first head is signed.
+            Later only `exhibit log new-origin` changes it.
+        checkpoint_seconds: How often the log's head is signed and witnessed while entries come; a new seal is
+            witnessed at once.
+        step_timeout_seconds: After so long without a sign of life, another worker takes a step over.
+        processor_hour_price: What an hour of one processor core costs you, with its currency, such as `0.02 EUR`. The
+            operator's page then says what a million pictures cost; without it, how many hours.
+        log_format: `json` writes each line of the logs as one JSON object, with `request_id`, `task_id` and `task`,
+            and a line for the end of each request and task.
+        metrics_token: A secret of 16 to 200 characters that Prometheus shows for `/metrics` (`Authorization: Bearer
+            …`).
+        metrics_networks: Networks that may read `/metrics`, such as `10.1.0.0/16`. Behind a proxy set `proxies`, or
+            use the token. Each of the two that is set has to be met; with neither, `/metrics` answers 404.
+        tick_seconds: How often schedules and waiting work are looked at.
+        api_requests_a_minute: How many requests of the API each token may send in a minute.
+        identifications_a_minute: How many of them, of all tokens of a member together, may be `identify`.
+        debug: Shows errors in the browser. Never on a machine that others reach.
     """
 
     data_dir: Path
@@ -96,7 +167,7 @@ def read_config(environ: Mapping[str, str], kinds: Kinds) -> Config:
         try:
             checked[name] = checks[name](value)
         except ValueError as error:
-            raise ConfigError(f"{where} can't be used: {error}.", hint="See docs/configuration.md.") from None
+            raise ConfigError(f"{where} can't be used: {error}.", hint="See docs/reference/settings.md.") from None
     return Config(data_dir=data_dir, **checked)
 
 
@@ -156,6 +227,6 @@ def _by_field(given: Mapping[str, object], names: dict[str, str], where: str) ->
     for name in given:
         if name not in names:
             close = difflib.get_close_matches(name, names, n=1)
-            hint = f"Did you mean {close[0]}?" if close else "docs/configuration.md lists all settings."
+            hint = f"Did you mean {close[0]}?" if close else "docs/reference/settings.md lists all settings."
             raise ConfigError(f"{name}{where} isn't a setting.", hint=hint)
     return {names[name]: (name + where, value) for name, value in given.items()}

@@ -1,20 +1,22 @@
-"""The JSON keys that docs/cli.md promises."""
+"""The JSON keys that docs/reference/commands.md promises."""
 
 import re
 
-from tests import CHECKOUT
-
-PAGE = (CHECKOUT / "docs" / "cli.md").read_text("utf-8")
+from tools.reference.commands import JSON, PAGE
 
 
 def json_keys(of: str) -> set[str]:
-    """The keys in a row of the page, without those of what lies within (in brackets).
+    """The keys of a thing that is told as JSON, or of a command's answer, without those within brackets.
 
     Args:
-        of: how the row begins: a thing that is told as JSON, or a command with its backticks.
+        of: the thing, as it stands in the table; or the command with its backticks.
     """
-    (row,) = [line for line in PAGE.splitlines() if line.startswith(f"| {of} |")]
-    keys = row.rsplit("`--json`:" if "`--json`:" in row else f"| {of} |", 1)[1]
+    text = PAGE.read_text("utf-8")
+    if of.startswith("`"):
+        keys = text.partition(f"### {of.strip('`')}\n")[2].partition("\n###")[0].partition(JSON)[2].partition("\n")[0]
+    else:
+        keys = text.partition(f"\n| {of} |")[2].partition("\n")[0]
+    assert keys, of
     while keys != (outer := re.sub(r"\([^()]*\)", "", keys)):
         keys = outer
     return set(re.findall(r"`(\w+)`", keys))

@@ -79,7 +79,7 @@ def deploy_contract(*, name: str, transaction: str | None) -> None:
     """Make the contract of the anchor NAME on its chain, paid by the account in the settings, once.
 
     Write the address that is printed into exhibit.toml. Several installations may share a contract: it belongs to
-    nobody, and anybody may use it.
+    nobody, and anybody may use it. Ends with 3 when the node refuses or no block comes.
     """
     anchor = _evm_anchor(name)
     sent = transaction or anchor.deploy()

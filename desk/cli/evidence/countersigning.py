@@ -49,7 +49,10 @@ def to_sign(*, case: int, owner: str | None, out: Path, number: int | None, as_j
 @owner_option
 @number_option
 def countersign(*, case: int, file: Path, owner: str | None, number: int | None) -> None:
-    """File the signature in FILE, made on the owner's own device, with a bundle of CASE."""
+    """File the signature in FILE, made on the owner's own device, with a bundle of CASE: it travels there from now on.
+
+    Ends with 2 when it is by no device key of the owner.
+    """
     desk = open_desk()
     from registry.accounts import scoped
     from workers.evidence.bundles import file_countersignature

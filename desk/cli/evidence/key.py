@@ -65,7 +65,7 @@ def rotate_key(*, owner: str | None, use: str, reason: str) -> None:
 @owner_option
 @reason_option
 def revoke_key(*, key: str, owner: str | None, reason: str) -> None:
-    """Take back the trust in KEY (the first digits of its public half): what it signs from now on is refused.
+    """Take back the trust in KEY (8 or more digits of its public half): what it signs from now on is refused.
 
     What it signed stands where a witness saw it before. The time is in the log and in `exhibit key export`.
     """

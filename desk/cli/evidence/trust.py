@@ -38,7 +38,7 @@ NOTE = (
     "--asks",
     type=click.Choice(["bytes", "owner", "capture", "match", "log", "time", "sheet", "none"]),
     multiple=True,
-    help="A grade that is asked for besides bytes, owner, log and time; without any, all but sheet that a bundle has.",
+    help="A grade that is asked for besides bytes, owner, log and time; by default all but sheet; none: no other.",
 )
 def trust_command(*, file: Path, label: str, witnesses: int, asks: tuple[str, ...]) -> None:
     """Write keys of the log and of all owners, roots of the configured authorities, and blocks of chains into FILE.

@@ -70,8 +70,10 @@ class _Result:
 def identify_command(*, images: tuple[str, ...], owner: str | None, out: Path | None, as_json: bool) -> None:
     """Say which of the owner's works each of IMAGES shows, whole or in part.
 
-    An image is a file, - for standard input, or an http(s) address, which is fetched. Nothing of it is stored. Ends
-    with 0 when a work was found, 1 when none was, 2 when an image can't be read; the others are answered all the same.
+    An image is a file, - for standard input, or an http(s) address, which is fetched if the operator's rules permit
+    it. Nothing of it is stored. Ends
+    with 0 when a work was found, 1 when none was, 2 when an image can't be read, 3 when a server can't
+    be reached; the others are answered all the same.
     """
     if images.count(STANDARD_INPUT) > 1:
         raise WrongUseError("Standard input can be read once only.")

@@ -57,6 +57,9 @@ def add_works(
 
     A file that can't be registered is named with the reason, the others are registered, and the command ends with 4.
     A picture that is registered already stays the same work.
+
+    Columns of the table: file (needed), title, author, holder, credit, created, first_publication, rights,
+    registrations (office|number|date, several with ; between).
     """
     files = pictures_in(paths)
     if not files:
@@ -150,7 +153,7 @@ def _tell(works: "Sequence[AddedWork]", failed: Sequence[Mapping[str, Any]], wit
 @owner_option
 @json_option
 def list_works(*, owner: str | None, as_json: bool) -> None:
-    """List the registered works."""
+    """List the registered works, with a word for each remark on one; `exhibit work show` has the sentences."""
     desk = open_desk()
     from desk.schemas import works as schemas
     from registry.accounts import scoped
@@ -174,7 +177,7 @@ def _line(desk: Desk, one: "ListedWork") -> list[object]:
 @owner_option
 @json_option
 def show_work(*, number: int, owner: str | None, as_json: bool) -> None:
-    """Show work NUMBER with its pictures and cases."""
+    """Show work NUMBER with its pictures and cases, and how far the search of what was seen before is."""
     desk = open_desk()
     from desk.schemas import works as schemas
     from registry.accounts import scoped

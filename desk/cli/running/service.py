@@ -70,7 +70,8 @@ run_as_option = click.option(
 def install_command(run_as: str | None) -> None:
     """Start Exhibit now, and again after each reboot.
 
-    Root makes a service of the system, an ordinary user one of their own.
+    Root makes a service of the system, an ordinary user one of their own. Ends with 2 when Exhibit runs already or a
+    setting stands in the environment that belongs into exhibit.toml, with 3 where there is no systemd.
     """
     path = _unit_path()
     if shutil.which("systemctl") is None:

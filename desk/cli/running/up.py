@@ -28,7 +28,10 @@ PAUSE = 0.1
 @click.command("up", epilog=examples("exhibit up", "exhibit up --detach"))
 @click.option("--detach", is_flag=True, help="Return when the site answers; `exhibit down` stops it.")
 def up_command(*, detach: bool) -> None:
-    """Start the servers, the workers, the tick and the site, and keep them running until Ctrl-C."""
+    """Start the servers, the workers, the tick and the site, and keep them running until Ctrl-C.
+
+    Ends with 2 when Exhibit runs already, with --detach with 0.
+    """
     config = load_config()
     if detach:
         _detach(config)

@@ -54,8 +54,8 @@ def calibrate_command(
     """Measure how often the comparison is right on an archive of your own, and use that from now on.
 
     Photographs are edited, and searched for among one another; from what is found follow the probabilities of new
-    matches and the bound on false alarms. Earlier matches keep theirs. At least 20 photographs are needed; the bound
-    is some 3 in N, so more allow to claim more. After an interruption the same command goes on.
+    matches and the bound on false alarms. Earlier matches keep theirs. The bound is some 3 in N, so more photographs
+    allow to claim more; with fewer than 20 it ends with 2. After an interruption the same command goes on.
     """
     if context.invoked_subcommand is not None:
         return

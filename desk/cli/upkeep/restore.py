@@ -27,7 +27,7 @@ docs/log.md says why. The installation that the backup is of must not run any mo
 def restore_command(*, place: Path, as_json: bool) -> None:
     """Put the backup PLACE back into an empty data folder, and say what the log needs to know.
 
-    Refused where there are rows. After an interruption the same command goes on.
+    Ends with 2 where there are rows, with 1 when the backup is damaged. After an interruption the same command goes on.
     """
     from workers.database.restore import put_back
 

@@ -162,7 +162,10 @@ def _show_evidence(desk: Desk, one: Mapping[str, Any]) -> None:
 def confirm_cases(
     *, numbers: tuple[int, ...], owner: str | None, reason: str, by: str | None, demonstration: bool, wait: bool
 ) -> None:
-    """Confirm that cases NUMBERS are uses without permission; their evidence is captured and sealed."""
+    """Confirm that cases NUMBERS are uses without permission; their evidence is captured and sealed.
+
+    The site and all documents say *Not licensed*. One that is confirmed already keeps its first reason.
+    """
     desk = open_desk()
     from registry.models import Bundle
     from workers.cases import decisions
@@ -188,7 +191,9 @@ def confirm_cases(
 @owner_option
 @reason_option
 @by_option
-@click.option("--copies", is_flag=True, help="They are copies, and nothing is wrong with them.")
+@click.option(
+    "--copies", is_flag=True, help="They are copies, and nothing is wrong with them: no error of the comparison."
+)
 def clear_cases(*, numbers: tuple[int, ...], owner: str | None, reason: str, by: str | None, copies: bool) -> None:
     """Record that cases NUMBERS aren't copies, or that nothing is wrong with them."""
     desk = open_desk()
@@ -234,7 +239,8 @@ def reopen_cases(*, numbers: tuple[int, ...], owner: str | None, reason: str, by
 def undo_cases(*, numbers: tuple[int, ...], owner: str | None, by: str | None) -> None:
     """Take back what you decided of cases NUMBERS: they are open again. What somebody else decided stays.
 
-    Evidence isn't sealed within 20 seconds after a case is confirmed, unless --wait was said.
+    Evidence isn't sealed within 20 seconds after a case is confirmed, unless --wait was said. Ends with 2 when somebody
+    else has decided a case meanwhile.
     """
     desk = open_desk()
     from workers.cases.decisions import Choice, Wish

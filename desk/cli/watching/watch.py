@@ -49,7 +49,7 @@ def add_watch(**given: Json) -> None:
     """Add the watch NAME over one or more sources. Its first run comes after one period, or by exhibit watch run.
 
     Only pages of the given sites are followed; pictures may lie anywhere. Pages of a list are visited alone, unless
-    --depth says otherwise. A run over the web visits 1,000 pages at most, unless --pages says otherwise.
+    --depth says otherwise. Addresses on the web, files and a search can't be in one watch.
     """
     sources = list(options.sources(given))
     if not sources and given["search"] is None:
@@ -185,7 +185,8 @@ def _line(desk: Desk, one: "ToldWatch") -> list[object]:
 def run_watch(*, name: str, owner: str | None, wait: bool, as_json: bool) -> None:
     """Run the watch NAME now, once, beside its schedule.
 
-    Workers do it if they run (exhibit up); else this command does it itself, with --wait.
+    Workers do it if they run (exhibit up); else this command does it itself, with --wait. A crawl that is under way
+    isn't begun twice. With --wait it ends with 4 when a search has no key, or doesn't accept it.
     """
     desk = open_desk()
     from registry.accounts import scoped
@@ -303,7 +304,7 @@ def pause_watch(*, name: str, owner: str | None) -> None:
 @click.argument("name")
 @owner_option
 def resume_watch(*, name: str, owner: str | None) -> None:
-    """Start crawls of the watch NAME again."""
+    """Start crawls of the watch NAME again, at the next of its usual times."""
     desk = open_desk()
     from registry.accounts import scoped
     from registry.crawls import watching

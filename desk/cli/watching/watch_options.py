@@ -36,11 +36,14 @@ def limit_options(command: Command) -> Command:
     """The options that say what a run may spend."""
     count = click.IntRange(min=1)
     options = (
-        click.option("--pages", type=count, metavar="N", help="Pages that a run visits at most."),
+        click.option("--pages", type=count, metavar="N", help="Pages that a run visits at most; 1,000 at first."),
         click.option(
-            "--depth", type=click.IntRange(min=0), metavar="N", help="Links that are followed from the source."
+            "--depth",
+            type=click.IntRange(min=0),
+            metavar="N",
+            help="Links that are followed; 3 at first, 0 with a list.",
         ),
-        click.option("--searches", type=count, metavar="N", help="Searches that a run makes at most."),
+        click.option("--searches", type=count, metavar="N", help="Searches of a run; 50 unless its mapping says so."),
         click.option(
             "--delay", type=click.FloatRange(min=0), metavar="S", help="Least seconds between requests to a host."
         ),

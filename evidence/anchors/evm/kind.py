@@ -27,9 +27,20 @@ def _contract(value: object) -> bytes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvmConfig(AnchorConfig):
-    """The settings of a chain and of the account that pays.
+    """The settings of a chain and of the account that pays; they need the optional part `evm`.
 
-    ``contract`` has 20 bytes, or none before it has been made. Prices of gas are in wei.
+    Attributes:
+        chain_id: Needed: the chain's number (EIP-155), such as 1 for Ethereum. A node of another chain is refused.
+        contract: The address of the contract, which `exhibit anchor deploy` makes; empty before.
+        key_file: The key of the account that pays, as a file: Web3 Secret Storage (encrypted JSON), or hexadecimal
+            digits in a file that only its user may read.
+        password_file: For an encrypted `key_file`: a file with its password.
+        key_variable: In place of a file: the name of an environment variable that holds the key in hexadecimal
+            digits.
+        confirmations: How many blocks, the transaction's own among them, make its word count: 64 if not set, which
+            suits Ethereum; 1 for chains whose blocks are final at once.
+        gas_price: Wei for a unit of gas, such as 0 on chains that cost nothing; what the node suggests if not set.
+        max_gas_price: Without `gas_price`: wei for a unit of gas above which nothing is signed; no limit if not set.
     """
 
     chain_id: int = values.setting(0, values.whole_number(0))

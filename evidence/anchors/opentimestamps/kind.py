@@ -26,7 +26,16 @@ CLOCKS = timedelta(hours=2)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenTimestampsConfig(AnchorConfig):
-    """The settings of calendars, and of where Bitcoin's blocks come from."""
+    """The settings of calendars, and of where Bitcoin's blocks come from.
+
+    Attributes:
+        bitcoin_source: JSON-RPC address of a Bitcoin node that gives block headers.
+        bitcoin_credentials: For a `bitcoin_source`: a file with `user:password` in one line. Bitcoin Core's own
+            `.cookie` is one; it is read for each call.
+        bitcoin_explorer: In place of a node: an explorer with Esplora's interface, such as
+            `https://blockstream.info/api`. With neither, proofs name their block and stay pending until somebody
+            checks them with a node.
+    """
 
     bitcoin_source: str = values.setting("", values.web_url)
     bitcoin_credentials: Path | None = values.setting(None, values.path)

@@ -23,7 +23,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rfc3161Config(AnchorConfig):
-    """The settings of an authority; ``qualified`` is an ISO 8601 date or empty."""
+    """The settings of an authority.
+
+    Attributes:
+        roots: Needed: a PEM file with the root certificates that you trust, got from the authority by another way than
+            its stamps.
+        qualified: The day on which you found the authority on a trusted list as one whose timestamps are qualified
+            (eIDAS), such as `2026-11-01`. Nothing checks it: documents name the authority as qualified *according to
+            the operator's list as of* that day.
+    """
 
     roots: Path | None = values.setting(None, values.path)
     qualified: str = values.setting("", values.day)

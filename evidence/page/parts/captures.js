@@ -1,5 +1,5 @@
 /* Checks of captures: what was served and how it looked, against the recorded exchanges (WARC 1.1), the surroundings and
-   the facts; and what no check examines. The definitions are those of evidence/records.py and evidence/checks/captures.py. */
+   the facts; and what no check examines. The definitions are those of evidence/formats/records.py and evidence/verify/checks/captures.py. */
 
 const MOST_CAPTURES = 400;
 const MAX_RECORDS = 5000;

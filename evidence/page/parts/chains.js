@@ -1,4 +1,4 @@
-/* Certificates (RFC 5280), and the profile by which a chain of them counts, as evidence/anchors/chains.py has it. */
+/* Certificates (RFC 5280), and the profile by which a chain of them counts, as evidence/anchors/rfc3161/certificates.py has it. */
 
 const MAX_POOL = 16;
 const [MIN_RSA_BITS, MAX_RSA_BITS, MAX_EXPONENT] = [2048, 4096, 2 ** 32 - 1];

@@ -1,4 +1,4 @@
-/* DER (X.690), read strictly, as evidence/anchors/der.py reads it: what has two forms, or goes on behind its end, isn't read at all. */
+/* DER (X.690), read strictly, as evidence/anchors/rfc3161/der.py reads it: what has two forms, or goes on behind its end, isn't read at all. */
 
 const [MAX_DER_DEPTH, MAX_ELEMENTS] = [24, 20000];
 const unreadable = () => new Broken("It isn't DER that can be read.");

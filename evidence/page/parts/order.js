@@ -84,7 +84,7 @@ function inSequence(proofs) {
   return pairs;
 }
 
-/** The hashes that a proof gives, by range of leaves: `begin-end`; see evidence/merkle.py. */
+/** The hashes that a proof gives, by range of leaves: `begin-end`; see evidence/log/merkle.py. */
 async function provenRanges(index, size, path, value, whole) {
   if (!(index >= 0 && index < size)) return new Map();
   const siblings = [];
@@ -107,7 +107,7 @@ async function provenRanges(index, size, path, value, whole) {
   return shown;
 }
 
-/** Every head that a bundle holds, with what its proofs show; see evidence/splits.py. */
+/** Every head that a bundle holds, with what its proofs show; see evidence/verify/split_views.py. */
 async function viewsOf(inspection, facts, seal) {
   const proofs = [...(facts ? proofsInFacts(facts).map(([, proof]) => proof) : []), ...(seal ? [seal] : [])];
   const told = [];

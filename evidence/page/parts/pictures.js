@@ -1,5 +1,5 @@
 /* Pictures: decoding within limits, warping one onto the other by the sealed transform, and how alike they are then.
-   The definitions are those of exhibit/warp.py and exhibit/similarity.py. */
+   The definitions are those of exhibit/comparison/warp.py and exhibit/comparison/similarity.py. */
 
 const MAX_PIXELS = 60e6;
 const WORKING_SIDE = 2048;

@@ -1,6 +1,6 @@
 /* All checks of a bundle in their order, and what follows from them. */
 
-/** Grade by grade `{needed, beside, by}`, from evidence/grades.py; those that always count, and those that count where a list names them. */
+/** Grade by grade `{needed, beside, by}`, from evidence/verdict/grades.py; those that always count, and those that count where a list names them. */
 const { grades: GRADES, always: ALWAYS_ASKED, named: BY_NAME } = JSON.parse(document.getElementById("grades").textContent);
 const OUTCOMES = { complete: 0, failed: 1, incomplete: 4 };
 

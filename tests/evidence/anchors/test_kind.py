@@ -1,6 +1,5 @@
 """A kind of witness is one declaration: what it says is all that the product knows of it."""
 
-import re
 import subprocess
 import sys
 from dataclasses import dataclass, fields, replace
@@ -15,11 +14,8 @@ from evidence.verdict.trust import Trust
 from exhibit.config import values
 from exhibit.config.anchors import AnchorConfig
 from exhibit.errors import ConfigError
-from tests import CHECKOUT
 from workers.configuration import load_config
 from workers.services.anchors import BrokenAnchor, anchor_of
-
-PAGE = CHECKOUT / "docs" / "configuration.md"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,14 +59,6 @@ def test_a_kind_that_is_declared_has_its_settings_and_its_adapter(notary: Anchor
 def test_the_settings_of_a_declared_kind_are_checked(notary: AnchorKind, tmp_path: Path, more: str, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         configured(tmp_path, more)
-
-
-def test_the_documented_settings_of_anchors_are_those_of_their_kinds() -> None:
-    section = PAGE.read_text("utf-8").partition("## Anchors")[2].partition("## Secrets")[0]
-    documented = re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
-    assert set(documented) == {one.name for kind in KINDS.values() for one in fields(kind.config)}
-    for name in KINDS:
-        assert f"`{name}`" in section
 
 
 def test_kinds_are_told_apart_by_their_files_and_lead_to_the_trust_list() -> None:

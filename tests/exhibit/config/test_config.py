@@ -1,9 +1,7 @@
-import re
 import stat
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -12,14 +10,11 @@ from evidence.anchors.evm.kind import EvmConfig
 from evidence.anchors.opentimestamps.kind import OpenTimestampsConfig
 from evidence.anchors.rfc3161.kind import Rfc3161Config
 from exhibit.config import secrets
-from exhibit.config.config import Config, environment_name
+from exhibit.config.config import Config
 from exhibit.entries import canonical
 from exhibit.errors import ConfigError, ExitCode
-from tests import CHECKOUT
 from workers.configuration import load_config
 from workers.log.configuration import plain_configuration
-
-PAGE = CHECKOUT / "docs" / "configuration.md"
 
 
 def loaded(folder: Path, toml: str = "", **environ: str) -> Config:
@@ -254,39 +249,6 @@ def test_a_chain_that_cannot_be_used_stops_with_what_is_wrong(
 ) -> None:
     with pytest.raises(ConfigError, match=rf"anchors.*chain: .*{said}"):
         loaded(tmp_path, CHAIN.replace(before, after))
-
-
-def test_every_setting_is_documented_and_no_other() -> None:
-    rows = re.findall(
-        r"^\| (?:`(\w+)`|–) \| (?:`(\w+)`|–) \| (.*?) \| ", PAGE.read_text(encoding="utf-8"), re.MULTILINE
-    )
-    documented = {(in_file or "data_dir", variable) for in_file, variable, _ in rows}
-    known = {(one.name, "" if one.name == "anchors" else environment_name(one.name)) for one in fields(Config)}
-    assert documented == known
-
-
-def test_the_documented_defaults_are_the_defaults() -> None:
-    config = load_config({"EXHIBIT_DATA": "/absent"})
-    rows = re.findall(r"^\| `(\w+)` \| (?:`\w+`|–) \| (.*?) \| ", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
-    for name, shown in rows:
-        value = getattr(config, name)
-        text = (
-            ",".join(value)
-            if isinstance(value, tuple)
-            else str(value).lower()
-            if isinstance(value, bool)
-            else str(value)
-        )
-        assert shown.split(" (")[0].strip("`") == (text or "empty"), name
-
-
-def test_the_documented_examples_are_accepted(tmp_path: Path) -> None:
-    (tmp_path / "roots").mkdir()
-    (tmp_path / "roots" / "freetsa.pem").write_text("-")
-    blocks = re.findall(r"```toml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    config = loaded(tmp_path, "\n".join(blocks))
-    assert [one.kind for one in config.anchors] == ["rfc3161", "opentimestamps", "evm"]
-    assert config.retention_days == 60
 
 
 def test_secrets_are_made_once_and_private(tmp_path: Path) -> None:

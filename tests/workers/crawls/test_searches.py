@@ -19,7 +19,7 @@ from tests.assets.rows import copy_of, owner, photograph, register
 from tests.assets.searches import KEY, answer, put_market, put_tineye, query, tineye_answer, tineye_error
 from tests.assets.site import Answer, Seen, Site
 from workers.crawls.search_keys import keep_key, key_of
-from workers.crawls.search_services import broken, services
+from workers.crawls.search_services import SHIPPED, broken, services
 from workers.evidence.keys import change_master_key
 from workers.operations.checks import search_check
 from workers.tasks.sync_runner import SyncRunner
@@ -263,7 +263,7 @@ def test_a_mapping_that_cant_be_read_is_told_to_the_operator(inline: SyncRunner,
     folder = inline.services.config.data_dir / "searches"
     (folder / "wrong.toml").write_text("name = 7", encoding="utf-8")
     (folder / "市场.toml").write_text((folder / "market.toml").read_text(encoding="utf-8"), encoding="utf-8")
-    assert set(services(inline.services.config)) == {"tineye", "market"}
+    assert set(services(inline.services.config)) == {*(path.stem for path in SHIPPED.glob("*.toml")), "market"}
     assert set(broken(inline.services.config)) == {"wrong.toml", "市场.toml"}
     check = search_check(inline.services.config)
     assert not check.ok

@@ -11,7 +11,7 @@ from django.urls.resolvers import URLPattern
 from desk.api.api import api
 from tests import CHECKOUT
 from tests.desk.web.common.test_access import patterns
-from tools import faces
+from tools.reference import faces
 
 TEMPLATES = CHECKOUT / "desk" / "web" / "templates"
 FORM = re.compile(r"<form\b(.*?)</form>", re.DOTALL)
@@ -72,17 +72,12 @@ def taking() -> Iterator[str]:
             yield name
 
 
-def test_the_page_of_the_three_faces_is_the_one_that_the_code_gives() -> None:
-    assert faces.PAGE.read_text("utf-8") == faces.page(), "run python -m tools.faces"
-    assert "## ?" not in faces.page(), "say in docs/faces.md with what this stands in a row"
-
-
 def test_each_page_and_each_form_has_its_counterpart_or_a_reason() -> None:
     chosen = {f"{name}:{deed}" for name in taking() for deed in deeds()[name]}
     named = set(site()) - {one.partition(":")[0] for one in chosen} | chosen
     beside = {name for name, operations in counterparts().items() if operations}
     assert len(named) > 100
-    assert named - beside - set(WITHOUT) == set(), "say in docs/faces.md which operation does this"
+    assert named - beside - set(WITHOUT) == set(), "say in docs/reference/faces.md which operation does this"
     assert (set(counterparts()) | set(WITHOUT)) - named - set(site()) == set(), "these pages and forms are gone"
     assert beside & set(WITHOUT) == set()
 

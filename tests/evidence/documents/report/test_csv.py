@@ -108,5 +108,5 @@ def test_no_text_breaks_the_file_or_starts_a_formula(text: str) -> None:
 
 
 def test_every_column_is_documented() -> None:
-    page = (CHECKOUT / "docs" / "reports.md").read_text(encoding="utf-8")
+    page = (CHECKOUT / "docs" / "documents.md").read_text(encoding="utf-8")
     assert [column.name for column in COLUMNS if f"`{column.name}`" not in page] == []

@@ -1,30 +1,19 @@
-"""Write docs/faces.md anew: what terminal, API and site can do, from the commands, operations and pages that there are.
-
-    python -m tools.faces
+"""The page of the three faces: what terminal, API and site can do, from the commands, operations and pages.
 
 Which of them do the same thing is written on the page itself, and stays as it stands there. What is gone is left out;
 what stands in no row yet gets one below the heading ``?``, which the tests refuse: move it to where it belongs.
 """
 
 import inspect
-import os
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
-import click
-import django
 from django.urls import URLPattern, URLResolver, get_resolver
 
-PAGE = Path(__file__).parents[1] / "docs" / "faces.md"
-HEAD = """# What terminal, API and site can do
+from tools.reference import FOLDER, head
+from tools.reference.commands import all_commands
 
-Made from the code (`python -m tools.faces`), but for what stands in one row: that is written here. A test compares.
-A row is one deed; where a cell is empty, that face doesn't have it. Commands are described in
-[The command line](cli.md), operations in [The API](api.md) and in its OpenAPI document. Addresses of the API stand
-below `/api/v1/owners/…/`, those of the site below `/o/…/`, unless they begin with a stroke; behind a colon stands what
-is chosen in a form. Signing in, second factors and sessions are on the site alone.
-"""
+PAGE = FOLDER / "faces.md"
 COLUMNS = "| what | terminal | API | site |\n|---|---|---|---|\n"
 SIGNING_IN = ("account_", "mfa_", "usersessions_")
 Face = dict[str, tuple[str, str]]
@@ -34,15 +23,8 @@ Face = dict[str, tuple[str, str]]
 def faces() -> tuple[Face, Face, Face]:
     """The commands of the terminal, the operations of the API, and the pages and forms of the site."""
     from desk.api.api import api  # noqa: PLC0415 - Django has to be set up first
-    from desk.cli.main import COMMANDS, exhibit  # noqa: PLC0415
 
-    terminal: Face = {}
-    for name in COMMANDS:
-        found = exhibit.get_command(click.Context(exhibit), name)
-        inner = found.commands if isinstance(found, click.Group) else {}
-        if found is not None and (not isinstance(found, click.Group) or found.invoke_without_command):
-            terminal[name] = ("", found.help or "")
-        terminal |= {f"{name} {below}": ("", one.help or "") for below, one in inner.items()}
+    terminal: Face = {name: ("", one.help or "") for _section, name, one in all_commands()}
     paths = api.get_openapi_schema()["paths"].items()
     every = ((f"{method.upper()} {path}", one) for path, of in paths for method, one in of.items())
     operations = {one["operationId"]: (path, one["description"]) for path, one in every}
@@ -73,7 +55,7 @@ def page() -> str:
     for place, face in enumerate(known):
         told = {_base(name) for _heading, row in kept for name in row[place]}
         kept += [("?", [[name] if one is face else [] for one in known]) for name in face if name not in told]
-    text, last = HEAD, ""
+    text, last = head(PAGE), ""
     for heading, row in kept:
         if any(row):
             text += "" if heading == last else f"\n## {heading}\n\n{COLUMNS}"
@@ -95,9 +77,3 @@ def _base(name: str) -> str:
 def _cell(name: str, face: Face) -> str:
     address = re.sub(r"<[^>]+>|\{[^}]+\}", "…", face[_base(name)][0])
     return f"`{name}` {re.sub('(/api/v1/owners|/o)/…/', '', address)}".strip()
-
-
-if __name__ == "__main__":
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
-    django.setup()
-    PAGE.write_text(page(), encoding="utf-8")

@@ -1,6 +1,4 @@
-"""Write docs/bundle-fields.md anew: every field of every format of a bundle, from the code that reads it.
-
-    python -m tools.bundle_fields
+"""The page of a bundle's fields: every field of every format of a bundle, from the code that reads it.
 
 What docstrings don't say of a field is written on the page itself, and stays as it stands there; a new field without
 words gets ``?``, which the tests refuse.
@@ -10,7 +8,6 @@ import dataclasses
 import inspect
 import re
 import typing
-from pathlib import Path
 from typing import Any
 
 from evidence.anchors.evm.proofs import EvmPending, EvmProof
@@ -24,8 +21,9 @@ from evidence.schemas import schemas
 from evidence.verdict.trust import Trust
 from evidence.verify.checks.probability import CalibrationFile
 from evidence.verify.checks.proofs import EntryFile, InclusionFile
+from tools.reference import FOLDER, head
 
-PAGE = Path(__file__).parents[1] / "docs" / "bundle-fields.md"
+PAGE = FOLDER / "bundle-fields.md"
 WHOLE: dict[str, tuple[str, type]] = {
     "manifest": ("data/manifest.json", Manifest),
     "facts": ("data/facts.json", CaseFacts),
@@ -43,13 +41,6 @@ WHOLE: dict[str, tuple[str, type]] = {
     "evm-pending": ("proofs/anchors/evm-*.json, before the chain has spoken", EvmPending),
     "trust": ("the trust list", Trust),
 }
-HEAD = """# The fields of a bundle's JSON
-
-Made from the code that reads the formats (`python -m tools.bundle_fields`), but for the words on fields of which that
-says nothing: they are written here. A test compares. The rules for all JSON are in [The bundle](bundle-format.md#json).
-*May be absent*: left out where it says nothing. A digest, a hash, a key or a salt is 64 lower-case hexadecimal digits;
-a time is written as [Times](bundle-format.md#times) says.
-"""
 
 
 def written() -> dict[tuple[str, str], str]:
@@ -102,7 +93,7 @@ def shape(schema: dict[str, Any]) -> str:
 
 def page() -> str:
     """The page's text."""
-    lines, told, before = [HEAD], set[str](), written()
+    lines, told, before = [head(PAGE)], set[str](), written()
     for name, (path, kind) in WHOLE.items():
         schema = schemas()[name]
         lines.append(f"\n## {path}\n\nSchema: `evidence/schemas/{name}.json`; {kind.__name__}\n")
@@ -120,7 +111,3 @@ def page() -> str:
                 lines.append(f"| `{field}` | {shape(inner)} | {what}{absent} |")
             lines.append("")
     return re.sub(r":\w+:`~?([\w.]+\.)?(\w+)`", r"`\2`", "\n".join(lines)).rstrip() + "\n"
-
-
-if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")

@@ -1,0 +1,76 @@
+"""The page of all commands: from their help, options and examples.
+
+The keys of JSON answers are written on the page itself, behind ``--json`` and in its last section; a new command that
+prints JSON gets ``?`` for them.
+"""
+
+import re
+from collections.abc import Iterator
+
+import click
+
+from tools.reference import FOLDER, head
+
+PAGE = FOLDER / "commands.md"
+JSON = "- `--json`: Print JSON instead of a table: "
+THINGS = "## What is told as JSON"
+
+
+def all_commands() -> Iterator[tuple[str, str, click.Command]]:
+    """Every command that does something: its section, its whole name and itself."""
+    from desk.cli.main import SECTIONS, exhibit  # noqa: PLC0415 - its modules are loaded one by one
+
+    for section, names in SECTIONS.items():
+        for name in names:
+            found = exhibit.get_command(click.Context(exhibit), name)
+            assert found is not None
+            if not isinstance(found, click.Group) or found.invoke_without_command:
+                yield section, name, found
+            if isinstance(found, click.Group):
+                yield from ((section, f"{name} {below}", one) for below, one in found.commands.items())
+
+
+def page() -> str:
+    """The page's text."""
+    kept, _, things = PAGE.read_text("utf-8").partition(THINGS)
+    keys = dict(re.findall(rf"^### exhibit (.+)$(?:(?!^###)[^\0])*?^{re.escape(JSON)}(.*)$", kept, re.MULTILINE))
+    parts, last = [head(PAGE)], ""
+    for section, name, command in all_commands():
+        if section != last:
+            parts.append(f"## {section}\n")
+        parts.append(_described(name, command, keys.get(name, "?")))
+        last = section
+    return "\n".join([*parts, THINGS + things])
+
+
+def _described(name: str, command: click.Command, keys: str) -> str:
+    arguments = "".join(f" {one.make_metavar(click.Context(command))}" for one in _of(command, click.Argument))
+    options = "".join(_option(one, keys) for one in _of(command, click.Option))
+    text = f"### exhibit {name}\n\n`exhibit {name}{arguments.replace('...', '…')}`\n\n{_paragraphs(command.help)}\n"
+    more, _, examples = (command.epilog or "").replace("\b\n", "").partition("Examples:\n")
+    more = f"\n```text\n{more.strip()}\n```\n" if more.strip() else ""
+    lines = "\n".join(line.removeprefix("  ") for line in examples.splitlines()).strip()
+    return f"{text}{options and chr(10)}{options}{more}\n```\n{lines}\n```\n"
+
+
+def _of(command: click.Command, kind: type[click.Parameter]) -> Iterator[click.Parameter]:
+    return (one for one in command.params if isinstance(one, kind))
+
+
+def _paragraphs(text: str | None) -> str:
+    """The paragraphs of a help, each in one line."""
+    return "\n\n".join(" ".join(one.split()) for one in (text or "").replace("\b\n", "").split("\n\n")).strip()
+
+
+def _option(one: click.Parameter, keys: str) -> str:
+    assert isinstance(one, click.Option)
+    if one.opts == ["--json"]:
+        return f"{JSON}{keys}\n"
+    is_choice = isinstance(one.type, click.Choice)
+    value = "" if one.is_flag or is_choice else f" {one.make_metavar(click.Context(click.Command('')))}"
+    shown = one.default if isinstance(one.default, list | tuple) else [one.default]
+    default = ", ".join(str(each) for each in shown if isinstance(each, str | int) and not one.is_flag and each != "")
+    notes = [*(["needed"] if one.required else []), *([f"{default} by default"] if default else [])]
+    notes += ["any number of times"] if one.multiple and "several times" not in (one.help or "") else []
+    choices = f" One of `{'`, `'.join(one.type.choices)}`." if isinstance(one.type, click.Choice) else ""
+    return f"- `{one.opts[0]}{value}`{' (' * bool(notes)}{'; '.join(notes)}{')' * bool(notes)}: {one.help}{choices}\n"
