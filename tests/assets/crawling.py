@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 from crawler.formats.lines import EndLine, Line, PageLine, RefusalLine, read_lines
 from exhibit.digests import Digest
 from exhibit.types import Sighting
+from tests.assets.site import Site
 
 Value: TypeAlias = Any
 """Any JSON value."""
@@ -86,3 +87,19 @@ def start(folder: Path, out: Path, **job: Value) -> subprocess.Popen[bytes]:
     path = folder / "job.json"
     path.write_bytes(whole_job(folder, **job))
     return subprocess.Popen([sys.executable, "-m", "crawler", str(path), "--out", str(out)], cwd=ROOT)
+
+
+def large_site(site: Site, pages: int, images: int) -> None:
+    """Pages in a row, each with images of its own and a link to the next two."""
+    for page in range(pages):
+        names = [f"/i/{page}-{n}.jpg" for n in range(images)]
+        links = "".join(f'<a href="/{page + step}">next</a>' for step in (1, 2) if page + step < pages)
+        site.page(f"/{page}", links + "".join(f'<img src="{name}">' for name in names))
+        for n, name in enumerate(names):
+            site.image(name, page * images + n)
+
+
+def kept(site: Site, delay: float) -> bool:
+    """Whether requests came so far apart; a busy machine may notice one of them late by half of it."""
+    times = [one.at for one in site.seen if not one.path.startswith(("/robots", "/.well-known"))]
+    return len(times) > 1 and times[-1] - times[0] >= delay * (len(times) - 1.5)
