@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from PIL import Image, ImageOps
 
-from indexer.search.folders import Match, match_folders
 from tests import CHECKOUT
 from tests.assets.textured import collage_with, encoded, text_page, textured
 
@@ -73,15 +72,6 @@ def test_match_writes_one_line_for_each_copy(run: tuple[subprocess.CompletedProc
         assert (line["probability"] is not None, line["calibration"] is not None) == (measurable, measurable)
         assert {"hamming", "inliers", "dense", "transform", "reasons", "pipeline"} <= line.keys()
         assert [len(row) for row in line["transform"]] == [3, 3, 3]
-
-
-def test_a_folder_of_icons_alone_is_matched_by_their_hashes(tmp_path: Path) -> None:
-    works, pictures = tmp_path / "works", tmp_path / "pictures"
-    for folder in (works, pictures):
-        folder.mkdir()
-        (folder / "icon.png").write_bytes(encoded(textured(1, (36, 32))))
-    found = list(match_folders(works, pictures, tmp_path / "scratch", 1, lambda *_: None))
-    assert [(one.work, one.picture) for one in found if isinstance(one, Match)] == [("icon.png", "icon.png")]
 
 
 def test_match_says_what_it_skipped_and_what_cannot_be_matched_safely(
