@@ -1,9 +1,11 @@
 """Running the crawler as its users do: a job in, a child process, lines and bytes out."""
 
+import atexit
 import json
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -17,6 +19,25 @@ Value: TypeAlias = Any
 
 ROOT = Path(__file__).resolve().parents[2]
 LOOPBACK = ["127.0.0.0/8"]
+_FORKING = """
+import json, os, signal, sys
+import crawler.crawling.run
+from crawler.__main__ import main
+from crawler.reading import helper
+for line in sys.stdin:
+    asked = json.loads(line)
+    child = os.fork()
+    if not child:
+        ways = (os.O_RDONLY, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        for number, (path, how) in enumerate(zip(asked["files"], ways)):
+            os.dup2(os.open(path, how, 0o600), number)
+        sys.stdin = open(0)
+        helper.SECONDS = asked["seconds"]
+        signal.alarm(120)
+        sys.exit(main(["-"]))
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+"""Runs each job in a process of its own that begins with what every job loads first."""
 FAST = {"delay": 0, "concurrency_per_host": 4, "autothrottle": False}
 
 
@@ -57,22 +78,43 @@ class Crawled:
         return (self.folder / sighting.digest.hex).read_bytes()
 
 
-def crawl(folder: Path, **job: Value) -> Crawled:
-    """Run a job to its end; loopback is allowed and nobody is spared, unless the job says otherwise."""
-    done = subprocess.run(
-        [sys.executable, "-W", "error::DeprecationWarning:crawler", "-m", "crawler", "-"],
-        input=whole_job(folder, **job),
-        capture_output=True,
-        cwd=ROOT,
-        timeout=120,
-        check=False,
-    )
-    errors = done.stderr.decode()
+def crawl(folder: Path, *, read_seconds: float = 8.0, **job: Value) -> Crawled:
+    """Run a job to its end; loopback is allowed and nobody is spared, unless the job says otherwise.
+
+    Args:
+        folder: receives the bytes.
+        read_seconds: of processor time that the reader of documents has for each.
+        **job: what the job says otherwise.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    given, lines, told = (folder / name for name in ("job", "lines", "errors"))
+    given.write_bytes(whole_job(folder, **job))
+    asked = {"files": [str(given), str(lines), str(told)], "seconds": read_seconds}
+    code = _forked(json.dumps(asked))
+    errors = told.read_text("utf-8")
     assert "Traceback" not in errors, errors
     kept = folder / "bytes"
     for path in kept.iterdir() if kept.exists() else ():
         assert Digest.of_file(path).hex == path.name
-    return Crawled(tuple(read_lines(done.stdout.splitlines(keepends=True))), done.returncode, kept, errors)
+    return Crawled(tuple(read_lines(lines.read_bytes().splitlines(keepends=True))), code, kept, errors)
+
+
+def _forked(asked: str) -> int:
+    """Run a job in a child of the process that has loaded Scrapy; its exit code."""
+    pipes = _forking()
+    assert pipes.stdin is not None
+    assert pipes.stdout is not None
+    print(asked, file=pipes.stdin, flush=True)
+    return int(pipes.stdout.readline())
+
+
+@cache
+def _forking() -> "subprocess.Popen[str]":
+    """Started by the first crawl; it ends with this process, whose end of the pipe it reads."""
+    command = [sys.executable, "-W", "error::DeprecationWarning:crawler", "-c", _FORKING]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    atexit.register(process.communicate)
+    return process
 
 
 def whole_job(folder: Path, **job: Value) -> bytes:

@@ -71,7 +71,7 @@ def test_many_captions_of_one_figure_are_for_the_pictures_before_the_first() -> 
 @pytest.mark.parametrize("element", ["<a href=p{}>x</a>", "<img src=p{}.jpg>", "<link rel=stylesheet href=p{}.css>"])
 def test_a_long_base_address_is_not_repeated_without_end(element: str) -> None:
     base = "http://example.org/" + "y" * (MAX_ADDRESS - 100)
-    page = f"<base href='{base}/'>" + "".join(element.format(number) for number in range(50_000))
+    page = f"<base href='{base}/'>" + "".join(element.format(number) for number in range(6_000))
     document = read_page(page, HERE)
     addresses = [*(one.url for one in document.links), *(one.url for one in document.images), *document.sheets]
     assert 1_000 < len(addresses) < 5_000

@@ -12,6 +12,7 @@ WIDTH, HEIGHT = SIZE
 def test_a_crop_keeps_its_share_of_the_area_and_lies_in_the_picture(area: float) -> None:
     made = framing.cropped(area)(scene())
     assert made.width * made.height / (WIDTH * HEIGHT) == pytest.approx(area, rel=0.1)
+    assert made.width / made.height == pytest.approx(WIDTH / HEIGHT, rel=0.3)
     places = [
         (left, top)
         for top in range(HEIGHT - made.height + 1)
