@@ -87,6 +87,7 @@ def test_a_second_run_measures_nothing_and_gives_the_same(
     assert left == [[]]
 
 
+@pytest.mark.long
 def test_an_interrupted_run_goes_on_where_it_was(order: Order, outcome: Outcome, tmp_path: Path) -> None:
     again = replace(order, scratch=features_alone(order.scratch, tmp_path))
 
@@ -104,11 +105,13 @@ def test_an_interrupted_run_goes_on_where_it_was(order: Order, outcome: Outcome,
     assert finished.calibration.digest == outcome.calibration.digest
 
 
+@pytest.mark.long
 def test_several_processes_give_the_same(order: Order, outcome: Outcome, tmp_path: Path) -> None:
     again = replace(order, scratch=features_alone(order.scratch, tmp_path), jobs=2)
     assert calibrate(again, quiet).calibration.digest == outcome.calibration.digest
 
 
+@pytest.mark.long
 def test_another_network_that_serves_is_what_is_measured_and_named(order: Order, tmp_path: Path) -> None:
     (tmp_path / "net.onnx").write_bytes(network())
     (tmp_path / "net.toml").write_text(CARD)
