@@ -78,7 +78,7 @@ class Crawled:
         return (self.folder / sighting.digest.hex).read_bytes()
 
 
-def crawl(folder: Path, *, read_seconds: float = 8.0, **job: Value) -> Crawled:
+def crawl(folder: Path, *, read_seconds: Value = 8.0, **job: Value) -> Crawled:
     """Run a job to its end; loopback is allowed and nobody is spared, unless the job says otherwise.
 
     Args:

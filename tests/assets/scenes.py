@@ -22,7 +22,7 @@ def likeness(one: Image.Image, other: Image.Image) -> float:
     """Correlation of two pictures in grey, both made small: 1 for the same, whatever was done to finer detail."""
     small = (each.convert("L").resize((60, 45), Image.Resampling.BOX) for each in (one, other))
     values = [np.asarray(each, np.float64).ravel() for each in small]
-    return float(np.corrcoef(values)[0, 1])
+    return float(np.asarray(np.corrcoef(values))[0, 1])
 
 
 def quarters() -> Image.Image:

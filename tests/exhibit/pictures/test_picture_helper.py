@@ -29,7 +29,8 @@ def test_many_threads_decode_the_same() -> None:
     data = saved(photo(), "PNG")
     results: list[bool] = []
     threads = [
-        threading.Thread(target=lambda: results.append(np.array_equal(decode(data).pixels, photo()))) for _ in range(8)
+        threading.Thread(target=lambda: results.append(np.array_equal(decode(data).pixels, np.asarray(photo()))))
+        for _ in range(8)
     ]
     for thread in threads:
         thread.start()

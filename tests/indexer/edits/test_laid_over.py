@@ -12,7 +12,7 @@ WIDTH, HEIGHT = SIZE
 
 def changed(made: Image.Image) -> NDArray[np.bool_]:
     """Which pixels aren't those of the picture."""
-    return (np.asarray(made) != np.asarray(PICTURE)).any(axis=2)
+    return np.asarray((np.asarray(made) != np.asarray(PICTURE)).any(axis=2))
 
 
 @pytest.mark.parametrize(

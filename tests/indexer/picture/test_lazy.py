@@ -5,7 +5,12 @@ from indexer.picture.lazy import Lazy
 
 def test_a_value_is_made_when_it_is_asked_for_and_once() -> None:
     made: list[int] = []
-    lazy = Lazy(lambda: made.append(len(made)) or made)
+
+    def make() -> list[int]:
+        made.append(len(made))
+        return made
+
+    lazy = Lazy(make)
     assert made == []
     assert lazy.value is lazy.value
     assert made == [0]
