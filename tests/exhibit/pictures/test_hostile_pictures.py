@@ -31,7 +31,6 @@ TELLING = (
     "second_frame_65535.png",
     "canvas_16383.webp",
     "raw_tile.tif",
-    "million_strips.tif",
     "exif_loop.jpg",
     "entities.jpg",
     "many_profiles.jpg",
