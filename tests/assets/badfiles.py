@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from io import BytesIO
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 ORIENTATION = 0x0112
@@ -43,6 +44,12 @@ def saved(picture: Image.Image, kind: str, **options: object) -> bytes:
     out = BytesIO()
     picture.save(out, kind, **options)
     return out.getvalue()
+
+
+def difference(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
+    """The mean difference of pixels of one shape, 0 to 255."""
+    assert first.shape == second.shape
+    return float(np.abs(first.astype(int) - second.astype(int)).mean())
 
 
 def png(*chunks: tuple[bytes, bytes]) -> bytes:

@@ -1,21 +1,43 @@
 """Running the crawler as its users do: a job in, a child process, lines and bytes out."""
 
+import atexit
 import json
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from crawler.formats.lines import EndLine, Line, PageLine, RefusalLine, read_lines
 from exhibit.digests import Digest
 from exhibit.types import Sighting
+from tests.assets.site import Site
 
 Value: TypeAlias = Any
 """Any JSON value."""
 
 ROOT = Path(__file__).resolve().parents[2]
 LOOPBACK = ["127.0.0.0/8"]
+_FORKING = """
+import json, os, signal, sys
+import crawler.crawling.run
+from crawler.__main__ import main
+from crawler.reading import helper
+for line in sys.stdin:
+    asked = json.loads(line)
+    child = os.fork()
+    if not child:
+        ways = (os.O_RDONLY, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        for number, (path, how) in enumerate(zip(asked["files"], ways)):
+            os.dup2(os.open(path, how, 0o600), number)
+        sys.stdin = open(0)
+        helper.SECONDS = asked["seconds"]
+        signal.alarm(120)
+        sys.exit(main(["-"]))
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+"""Runs each job in a process of its own that begins with what every job loads first."""
 FAST = {"delay": 0, "concurrency_per_host": 4, "autothrottle": False}
 
 
@@ -56,22 +78,43 @@ class Crawled:
         return (self.folder / sighting.digest.hex).read_bytes()
 
 
-def crawl(folder: Path, **job: Value) -> Crawled:
-    """Run a job to its end; loopback is allowed and nobody is spared, unless the job says otherwise."""
-    done = subprocess.run(
-        [sys.executable, "-W", "error::DeprecationWarning:crawler", "-m", "crawler", "-"],
-        input=whole_job(folder, **job),
-        capture_output=True,
-        cwd=ROOT,
-        timeout=120,
-        check=False,
-    )
-    errors = done.stderr.decode()
+def crawl(folder: Path, *, read_seconds: Value = 8.0, **job: Value) -> Crawled:
+    """Run a job to its end; loopback is allowed and nobody is spared, unless the job says otherwise.
+
+    Args:
+        folder: receives the bytes.
+        read_seconds: of processor time that the reader of documents has for each.
+        **job: what the job says otherwise.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    given, lines, told = (folder / name for name in ("job", "lines", "errors"))
+    given.write_bytes(whole_job(folder, **job))
+    asked = {"files": [str(given), str(lines), str(told)], "seconds": read_seconds}
+    code = _forked(json.dumps(asked))
+    errors = told.read_text("utf-8")
     assert "Traceback" not in errors, errors
     kept = folder / "bytes"
     for path in kept.iterdir() if kept.exists() else ():
         assert Digest.of_file(path).hex == path.name
-    return Crawled(tuple(read_lines(done.stdout.splitlines(keepends=True))), done.returncode, kept, errors)
+    return Crawled(tuple(read_lines(lines.read_bytes().splitlines(keepends=True))), code, kept, errors)
+
+
+def _forked(asked: str) -> int:
+    """Run a job in a child of the process that has loaded Scrapy; its exit code."""
+    pipes = _forking()
+    assert pipes.stdin is not None
+    assert pipes.stdout is not None
+    print(asked, file=pipes.stdin, flush=True)
+    return int(pipes.stdout.readline())
+
+
+@cache
+def _forking() -> "subprocess.Popen[str]":
+    """Started by the first crawl; it ends with this process, whose end of the pipe it reads."""
+    command = [sys.executable, "-W", "error::DeprecationWarning:crawler", "-c", _FORKING]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    atexit.register(process.communicate)
+    return process
 
 
 def whole_job(folder: Path, **job: Value) -> bytes:
@@ -86,3 +129,19 @@ def start(folder: Path, out: Path, **job: Value) -> subprocess.Popen[bytes]:
     path = folder / "job.json"
     path.write_bytes(whole_job(folder, **job))
     return subprocess.Popen([sys.executable, "-m", "crawler", str(path), "--out", str(out)], cwd=ROOT)
+
+
+def large_site(site: Site, pages: int, images: int) -> None:
+    """Pages in a row, each with images of its own and a link to the next two."""
+    for page in range(pages):
+        names = [f"/i/{page}-{n}.jpg" for n in range(images)]
+        links = "".join(f'<a href="/{page + step}">next</a>' for step in (1, 2) if page + step < pages)
+        site.page(f"/{page}", links + "".join(f'<img src="{name}">' for name in names))
+        for n, name in enumerate(names):
+            site.image(name, page * images + n)
+
+
+def kept(site: Site, delay: float) -> bool:
+    """Whether requests came so far apart; a busy machine may notice one of them late by half of it."""
+    times = [one.at for one in site.seen if not one.path.startswith(("/robots", "/.well-known"))]
+    return len(times) > 1 and times[-1] - times[0] >= delay * (len(times) - 1.5)

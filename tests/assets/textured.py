@@ -2,13 +2,19 @@
 
 import io
 import random
+from functools import lru_cache
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageOps
 
 
 def textured(seed: int, size: tuple[int, int] = (480, 360)) -> Image.Image:
-    """Soft noise of four octaves under shapes of many sizes."""
+    """Soft noise of four octaves under shapes of many sizes; a picture of one's own."""
+    return _textured(seed, size).copy()
+
+
+@lru_cache(maxsize=256)
+def _textured(seed: int, size: tuple[int, int]) -> Image.Image:
     noise = np.random.default_rng(seed)
     values = np.zeros((size[1], size[0], 3))
     for octave in (4, 12, 40, 120):
@@ -62,3 +68,18 @@ def text_page(seed: int) -> Image.Image:
         text = "".join(letters.choice("abcdefghij   ") for _ in range(60))
         draw.text((20, 20 + 20 * line), text, fill="black", font_size=13)
     return page
+
+
+SMALL = textured(5, (300, 225))
+
+
+PLACE = (560, 40)
+
+
+def with_inset(seed: int, shown: Image.Image = SMALL, colour: str = "white") -> Image.Image:
+    """Another picture with a small one in its corner, inside a thin edge."""
+    edge, picture = 4, textured(seed, (900, 675))
+    framed = Image.new("RGB", (shown.width + 2 * edge, shown.height + 2 * edge), colour)
+    framed.paste(shown, (edge, edge))
+    picture.paste(framed, (PLACE[0] - edge, PLACE[1] - edge))
+    return picture

@@ -10,12 +10,10 @@ from bench.deceivers import KINDS, made_world
 from bench.tampering import NOTHING, Finding, find, judged
 from evidence.verify.verifier import verify
 
-CHANGES = 150
 
-
-@pytest.fixture(scope="module")
-def findings() -> list[Finding]:
-    return list(find(CHANGES, seed=20261120))
+@pytest.fixture(scope="module", params=[30, pytest.param(150, marks=pytest.mark.long)])
+def findings(request: pytest.FixtureRequest) -> list[Finding]:
+    return list(find(request.param, seed=20261120))
 
 
 def test_every_change_is_found_and_named(findings: list[Finding]) -> None:

@@ -47,6 +47,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Plan]:
     return root, build(folders_in(root), choose_works(ASSETS / "works"), BASES)
 
 
+@pytest.mark.long
 def test_the_same_works_and_seed_give_the_same_bytes_and_the_same_plan(
     built: tuple[Path, Plan], tmp_path: Path
 ) -> None:

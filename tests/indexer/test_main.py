@@ -1,25 +1,45 @@
-"""The indexer's command line, run as a user runs it: in a process of its own, without any server."""
+"""The indexer's command line, without any server: once as a user runs it, else within this process."""
 
+import io
 import json
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from PIL import Image, ImageOps
 
-from indexer.search.folders import Match, match_folders
+from indexer.__main__ import main
 from tests import CHECKOUT
 from tests.assets.textured import collage_with, encoded, text_page, textured
 
 SIZE = (360, 270)
 
 
-def indexer(*arguments: object, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+class Ran(NamedTuple):
+    """How a command ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def indexer(*arguments: object) -> Ran:
+    out, told = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(told):
+        try:
+            code = main([*map(str, arguments)])
+        except SystemExit as error:  # as argparse ends
+            code = int(error.code or 0)
+    return Ran(code, out.getvalue(), told.getvalue())
+
+
+def process(*arguments: object) -> Ran:
     command = [sys.executable, "-m", "indexer", *map(str, arguments)]
-    here = CHECKOUT
-    return subprocess.run(command, capture_output=True, text=True, timeout=240, cwd=folder or here, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, cwd=CHECKOUT, check=False)
+    return Ran(done.returncode, done.stdout, done.stderr)
 
 
 @pytest.fixture(scope="module")
@@ -47,16 +67,17 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 @pytest.fixture(scope="module", params=[1, 2], ids=["one process", "two processes"])
 def run(
     request: pytest.FixtureRequest, folders: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
-) -> tuple[subprocess.CompletedProcess[str], Path]:
+) -> tuple[Ran, Path]:
     out = tmp_path_factory.mktemp("out") / "matches.jsonl"
-    return indexer("match", *folders, "--out", out, "--jobs", request.param), out
+    run = indexer if request.param == 1 else process
+    return run("match", *folders, "--out", out, "--jobs", request.param), out
 
 
 def matches(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def test_match_writes_one_line_for_each_copy(run: tuple[subprocess.CompletedProcess[str], Path]) -> None:
+def test_match_writes_one_line_for_each_copy(run: tuple[Ran, Path]) -> None:
     done, out = run
     assert done.returncode == 0, done.stderr
     lines = matches(out)
@@ -75,17 +96,8 @@ def test_match_writes_one_line_for_each_copy(run: tuple[subprocess.CompletedProc
         assert [len(row) for row in line["transform"]] == [3, 3, 3]
 
 
-def test_a_folder_of_icons_alone_is_matched_by_their_hashes(tmp_path: Path) -> None:
-    works, pictures = tmp_path / "works", tmp_path / "pictures"
-    for folder in (works, pictures):
-        folder.mkdir()
-        (folder / "icon.png").write_bytes(encoded(textured(1, (36, 32))))
-    found = list(match_folders(works, pictures, tmp_path / "scratch", 1, lambda *_: None))
-    assert [(one.work, one.picture) for one in found if isinstance(one, Match)] == [("icon.png", "icon.png")]
-
-
 def test_match_says_what_it_skipped_and_what_cannot_be_matched_safely(
-    run: tuple[subprocess.CompletedProcess[str], Path],
+    run: tuple[Ran, Path],
 ) -> None:
     done, _ = run
     assert "skipped notes.txt: " in done.stderr
@@ -131,9 +143,7 @@ def test_compare_tells_in_words_and_draws_every_view(folders: tuple[Path, Path],
             assert (picture.format, max(picture.size) <= 1600) == (kind, True)
 
 
-def test_compare_tells_of_a_pair_what_match_told(
-    run: tuple[subprocess.CompletedProcess[str], Path], folders: tuple[Path, Path]
-) -> None:
+def test_compare_tells_of_a_pair_what_match_told(run: tuple[Ran, Path], folders: tuple[Path, Path]) -> None:
     line = next(line for line in matches(run[1]) if line["picture"] == "a/mirrored.jpg")
     works, pictures = folders
     told = json.loads(indexer("compare", works / line["work"], pictures / line["picture"], "--json").stdout)

@@ -59,11 +59,11 @@ def test_whoever_looks_after_every_trial_is_misled_no_more_often_than_stated(rat
 
 def test_a_bound_for_a_fixed_number_misleads_whoever_looks_after_every_trial() -> None:
     random = np.random.default_rng(7)
-    failed = (random.random((300, 400)) < 0.2).cumsum(axis=1)
-    looks = range(20, 401, 20)
+    failed = (random.random((200, 300)) < 0.2).cumsum(axis=1)
+    looks = range(25, 301, 25)
     bounds = {(k, n): upper_bound(k, n) for n in looks for k in set(failed[:, n - 1].tolist())}
     misled = sum(any(bounds[int(run[n - 1]), n] < 0.2 for n in looks) for run in failed)
-    assert misled / 300 > ALPHA
+    assert misled / 200 > ALPHA
 
 
 def _left_standing(rate: float, length: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

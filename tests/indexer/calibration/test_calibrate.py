@@ -13,24 +13,17 @@ from exhibit.comparison.calibration import FIRST_NETWORK, Bound, Calibration, ca
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, WrongUseError
 from exhibit.types import Decision
-from indexer import edits
 from indexer.__main__ import main
 from indexer.calibration import calibrate as calibrating
 from indexer.calibration.calibrate import Order, Outcome, calibrate, foretold, read_groups, told
-from indexer.calibration.measure import NEAREST, OVERLAY, Bench, Plan, Scene, read_photographs
-from indexer.calibration.probability import MIN_PHOTOGRAPHS, Sample
+from indexer.calibration.measure import NEAREST, OVERLAY
+from indexer.calibration.probability import Sample
 from indexer.picture.card import read_card
-from indexer.picture.descriptor import BUILT_IN, DescriptorFile
+from indexer.picture.descriptor import DescriptorFile
 from indexer.picture.spaces import PIPELINE
+from tests.assets.archive import COUNT, PLAN, archive_in, quiet
 from tests.assets.networks import CARD, network
 from tests.assets.rows import jpeg
-
-COUNT = MIN_PHOTOGRAPHS + 1
-PLAN = Plan(edited=5, edits_each=2)
-
-
-def quiet(stage: str, done: int, total: int) -> None:
-    """Tell nobody."""
 
 
 def features_alone(scratch: Path, folder: Path) -> Path:
@@ -41,14 +34,7 @@ def features_alone(scratch: Path, folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Different photographs, one of them a second time under another name, and something else."""
-    folder = tmp_path_factory.mktemp("archive")
-    for seed in range(COUNT):
-        (folder / f"{seed:02}.jpg").write_bytes(jpeg(textured(seed, (160, 120))))
-    (folder / "again.jpg").write_bytes((folder / "00.jpg").read_bytes())
-    (folder / "other.jpg").write_bytes(jpeg(textured(3, (160, 120)), quality=60))
-    (folder / "notes.txt").write_text("no picture")
-    return folder
+    return archive_in(tmp_path_factory.mktemp("archive"))
 
 
 @pytest.fixture(scope="module")
@@ -78,30 +64,6 @@ def test_copies_and_strangers_are_measured_as_the_product_measures_them(outcome:
     assert all(one.files[0] != one.files[1] and set(one.files) != {"03.jpg", "other.jpg"} for one in strangers)
 
 
-def test_files_of_the_same_picture_take_no_strangers_place(archive: Path, tmp_path: Path) -> None:
-    photographs, _ = read_photographs(archive, tmp_path, [], BUILT_IN, quiet)
-    group = photographs[0].group
-    shown_often = [replace(one, group=group) if one.path < "10" else one for one in photographs]
-    shown_once = [shown_often[0], *(one for one in shown_often if one.group != group)]
-    found = [Bench(Scene(archive, tmp_path, tuple(each), PLAN)).measure(0) for each in (shown_often, shown_once)]
-    often, once = ({one.files: one.verification for one in samples if one.kind == NEAREST} for samples in found)
-    assert often == once
-    assert len(often) >= 3
-
-
-def test_what_was_measured_with_other_edits_is_measured_again(
-    order: Order, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    scene = Scene(order.folder, order.scratch, (), PLAN)
-    before = scene.identity
-    installed = shutil.copytree(Path(edits.__file__).parent, tmp_path / "edits")
-    monkeypatch.setattr(edits, "__file__", str(installed / "__init__.py"))
-    assert scene.identity == before
-    with (installed / "saving.py").open("a") as file:
-        file.write("QUALITY = 30\n")
-    assert scene.identity != before
-
-
 def test_the_calibration_is_for_the_present_figures_and_tells_copies_from_strangers(outcome: Outcome) -> None:
     certain = next(one for one in outcome.samples if one.copy and one.verification.decision is Decision.CERTAIN)
     found = calibrated(certain.verification, outcome.calibration)
@@ -125,6 +87,7 @@ def test_a_second_run_measures_nothing_and_gives_the_same(
     assert left == [[]]
 
 
+@pytest.mark.long
 def test_an_interrupted_run_goes_on_where_it_was(order: Order, outcome: Outcome, tmp_path: Path) -> None:
     again = replace(order, scratch=features_alone(order.scratch, tmp_path))
 
@@ -142,11 +105,13 @@ def test_an_interrupted_run_goes_on_where_it_was(order: Order, outcome: Outcome,
     assert finished.calibration.digest == outcome.calibration.digest
 
 
+@pytest.mark.long
 def test_several_processes_give_the_same(order: Order, outcome: Outcome, tmp_path: Path) -> None:
     again = replace(order, scratch=features_alone(order.scratch, tmp_path), jobs=2)
     assert calibrate(again, quiet).calibration.digest == outcome.calibration.digest
 
 
+@pytest.mark.long
 def test_another_network_that_serves_is_what_is_measured_and_named(order: Order, tmp_path: Path) -> None:
     (tmp_path / "net.onnx").write_bytes(network())
     (tmp_path / "net.toml").write_text(CARD)

@@ -1,15 +1,13 @@
-import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy import optimize
 
-from exhibit.comparison.calibration import FIGURES, HELD, Bound, Calibration, between, calibrated, figures
-from exhibit.errors import IntegrityError, WrongUseError
+from exhibit.comparison.calibration import Bound, Calibration
+from exhibit.errors import WrongUseError
 from exhibit.types import Decision, Verification
 from indexer.calibration.probability import Sample, false_alarms, fit, logistic
-from indexer.calibration.shipped import shipped_calibration
 from indexer.picture.spaces import PIPELINE
 
 BOUNDS = (Bound(200, 0), Bound(200, 3))
@@ -99,58 +97,3 @@ def test_a_photograph_with_several_false_alarms_counts_once() -> None:
     right = [Sample("b", True, "edit", measured(9, 0.4))]  # noqa: FBT003
     assert false_alarms([*wrong, *right], Decision.REVIEW, 100) == Bound(100, 1)
     assert false_alarms([*wrong, *right], Decision.CERTAIN, 100) == Bound(100, 0)
-
-
-def test_nothing_found_and_figures_of_another_version_have_no_probability(calibration: Calibration) -> None:
-    one = measured(30, 0.8)
-    found = calibrated(one, calibration)
-    assert (found.probability, found.calibration) == (calibration.probability(one), calibration.digest)
-    held = [replace(one, reasons=(word,)) for word in HELD]
-    for other in (replace(one, decision=Decision.NONE), replace(one, pipeline="another"), *held):
-        assert calibrated(other, calibration) == other
-    assert calibrated(found, None) == one
-
-
-def test_between_knots_lies_a_straight_line() -> None:
-    knots = ((0.0, 0.1), (1.0, 0.1), (3.0, 0.9))
-    assert [between(score, knots) for score in (-5, 0.5, 2, 3, 9)] == pytest.approx([0.1, 0.1, 0.5, 0.9, 0.9])
-
-
-def test_the_figures_are_plain_functions_of_what_is_sealed() -> None:
-    one = replace(measured(0, 0.25), hamming=64, reasons=("imprecise",))
-    named = dict(zip(FIGURES, figures(one), strict=True))
-    assert (named["log-inliers"], named["dense"], named["hash"]) == (0.0, 0.25, 0.5)
-    assert (named["imprecise"], named["shared-overlay"]) == (1.0, 0.0)
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"prior": 2},
-        {"weights": [1.0]},
-        {"figures": ["unknown"], "weights": [1.0]},
-        {"knots": []},
-        {"knots": [[1, 0.9], [2, 0.1]]},
-        {"surprise": 1},
-        {"format": "exhibit-calibration/9"},
-        {"name": 7},
-        {"bounds": {"certain": {"photographs": 10, "failed": 0, "at_most_in_a_million": 1}}},
-    ],
-)
-def test_what_is_no_calibration_is_refused(calibration: Calibration, change: dict[str, object]) -> None:
-    plain = {**json.loads(calibration.to_json()), **change}
-    with pytest.raises(IntegrityError):
-        Calibration.from_json(json.dumps(plain, sort_keys=True, separators=(",", ":")).encode())
-
-
-def test_a_bound_that_was_made_smaller_is_refused(calibration: Calibration) -> None:
-    changed = calibration.to_json().replace(b'"at_most_in_a_million":', b'"at_most_in_a_million":1')
-    with pytest.raises(IntegrityError):
-        Calibration.from_json(changed)
-
-
-def test_the_shipped_calibration_is_for_this_version_of_the_comparison() -> None:
-    made = shipped_calibration()
-    assert made is not None
-    assert made.pipeline == PIPELINE, "fit it anew: docs/stand-alone.md says how"
-    assert made.photographs >= 100

@@ -63,14 +63,6 @@ def test_a_turn_has_its_side(degrees: int) -> None:
     assert (change.rotation, round(change.share, 2)) == (degrees, 1)
 
 
-def test_pictures_that_share_no_pixel_have_no_change() -> None:
-    assert change_of(moved(500, 0), WORK, WORK) is None
-
-
-def test_a_transform_says_the_same_whatever_the_sign_of_its_matrix() -> None:
-    assert change_of(-HALF, (200, 100), WORK) == change_of(HALF, (200, 100), WORK)
-
-
 def test_another_language_needs_phrases_only() -> None:
     change = change_of(MIRROR, WORK, WORK)
     assert change is not None

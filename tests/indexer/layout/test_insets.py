@@ -8,23 +8,10 @@ from indexer.compare.verify import nearest_hash
 from indexer.layout.insets import inset
 from indexer.layout.orientation import Box
 from indexer.picture.features import Features, extract
-from indexer.picture.features_file import from_bytes, to_bytes
 from indexer.picture.spaces import CENTRE, INSET, PHASH, PICTURE_PARTS, WHOLE, WORK_PARTS
 from indexer.search.candidates import hash_candidates
 from indexer.vectors.brute import BruteForceIndex
-from tests.assets.textured import collage_with, encoded, textured
-
-SMALL = textured(5, (300, 225))
-PLACE = (560, 40)
-
-
-def with_inset(seed: int, shown: Image.Image = SMALL, colour: str = "white") -> Image.Image:
-    """Another picture with a small one in its corner, inside a thin edge."""
-    edge, picture = 4, textured(seed, (900, 675))
-    framed = Image.new("RGB", (shown.width + 2 * edge, shown.height + 2 * edge), colour)
-    framed.paste(shown, (edge, edge))
-    picture.paste(framed, (PLACE[0] - edge, PLACE[1] - edge))
-    return picture
+from tests.assets.textured import PLACE, SMALL, collage_with, encoded, textured, with_inset
 
 
 def found(picture: Image.Image) -> Box | None:
@@ -68,10 +55,6 @@ def test_an_inset_has_a_descriptor_and_a_hash_by_which_its_work_is_found(page: F
     index.upsert(np.arange(2), np.stack([work.hash_variants[0] for work in works]))
     small = extract(encoded(with_inset(900, textured(5, (640, 480)).resize((300, 225), Image.Resampling.LANCZOS))))
     assert hash_candidates([small], index)[0][0].number == 0
-
-
-def test_an_inset_survives_being_written(page: Features) -> None:
-    assert from_bytes(to_bytes(page)).inset == page.inset
 
 
 def test_insets_are_kept_of_pictures_seen_not_of_works() -> None:

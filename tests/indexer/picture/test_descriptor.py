@@ -2,22 +2,16 @@
 
 import hashlib
 import re
-from dataclasses import asdict
-from functools import partial
-from textwrap import dedent
 
 import numpy as np
 import pytest
 
-from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
-from indexer.calibration.recall import as_plain, measure, recall_of
-from indexer.picture.card import Card, Resize, card_of, read_card, space_of
+from indexer.picture.card import Card, Resize, read_card
 from indexer.picture.descriptor import BUILT_IN, MODEL, examined, prepared
 from indexer.picture.features import extract, fingerprints
 from indexer.picture.features_file import from_bytes, to_bytes
 from indexer.picture.spaces import DESCRIPTOR
-from tests import CHECKOUT
 from tests.assets.networks import CARD, GRID, SIDE, WIDTH, network
 from tests.assets.textured import encoded, textured
 
@@ -85,41 +79,6 @@ def test_what_cannot_be_used_is_refused_with_a_sentence() -> None:
     assert "can't open the file" in refused(CARD, b"")
 
 
-@pytest.mark.parametrize(
-    ("wrong", "sentence"),
-    [
-        ("name = [", "isn't TOML"),
-        (CARD.replace('licence = "CC0-1.0"', ""), "licence"),
-        (CARD.replace('"colours"', '"../colours"'), "can't be used"),
-        (CARD.replace('"colours"', '"descriptor"'), "Exhibit's own"),
-        (CARD.replace('version = "1"', 'version = "1/2"'), "can't be used"),
-        (CARD.replace("mean = [128, 128, 128]", "mean = [128]"), "three numbers"),
-        (CARD.replace("deviation = [64, 64, 64]", "deviation = [64, 0, 64]"), "more than 0"),
-        (CARD.replace("width = 64", "width = true", 1), "whole number"),
-        (CARD.replace("width = 64", "width = 4096", 1), "between 16 and 1024"),
-        (CARD.replace("[output]", 'resize = "cut"\n[output]'), "one of squash, crop, pad"),
-        (CARD + "colour = 3", "means nothing here"),
-        ("input = 3", "is a table"),
-    ],
-)
-def test_a_wrong_card_is_refused_with_a_sentence(wrong: str, sentence: str) -> None:
-    with pytest.raises(WrongUseError, match=sentence):
-        read_card(wrong)
-
-
-def test_a_card_survives_being_kept_and_names_its_space() -> None:
-    card = read_card(CARD)
-    assert card_of(asdict(card)) == card
-    other = space_of(read_card(CARD.replace("[64, 64, 64]", "[64, 64, 65]")), Digest.of(b"x"))
-    assert space_of(card, Digest.of(b"x")).parameters != other.parameters
-
-
-def test_the_cards_that_the_documentation_shows_can_be_read() -> None:
-    page = (CHECKOUT / "docs" / "operator.md").read_text("utf-8")
-    shown = [block for block in re.findall(r"(?:^    .*\n)+", page, re.MULTILINE) if "[input]" in block]
-    assert [read_card(dedent(block)).name for block in shown] == ["sscd", "dinov2-small"]
-
-
 def test_the_picture_is_put_before_the_network_as_the_card_says() -> None:
     red = np.zeros((40, 80, 3), np.uint8)
     red[..., 0] = 255
@@ -138,35 +97,3 @@ def test_the_picture_is_put_before_the_network_as_the_card_says() -> None:
     padded = input_of(resize=Resize.PAD, mean=(9.0, 9.0, 9.0))[0, 0]
     assert (padded[:5] == 0).all()
     assert (padded[5:15, 5:] == 246).all()
-
-
-def test_recall_tells_a_network_that_finds_crops_from_one_that_does_not() -> None:
-    photos = [partial(encoded, textured(seed, (240, 180)), "JPEG") for seed in range(22)]
-    mine = examined(read_card(CARD), network())
-    edits = ("jpeg70", "crop50", "mirror")
-    ours, other = measure([BUILT_IN, mine], photos, most=4, edits=edits)
-    assert ours.by_edit["jpeg70"].first == other.by_edit["jpeg70"].first == 1
-    assert ours.overall.first > other.overall.first
-    assert (ours.photos, ours.references, ours.pairs) == (4, 14, 4 * 13 * len(edits))
-    assert other.overall.never <= other.overall.rare <= other.overall.few
-    assert recall_of(as_plain(ours)) == ours
-
-
-def test_pictures_that_are_nearly_the_same_are_no_negatives() -> None:
-    twice = [
-        partial(encoded, textured(seed // 2, (240, 180)), "JPEG", quality) for seed in range(44) for quality in (80,)
-    ]
-    found = measure([BUILT_IN], twice, most=3, edits=("jpeg70",))[0]
-    assert found.overall.first == 1
-    assert found.pairs < 3 * (found.references - 1)
-
-
-def test_photographs_of_one_picture_are_refused() -> None:
-    same = [partial(encoded, PICTURE, "JPEG", quality) for quality in range(60, 82)]
-    with pytest.raises(WrongUseError, match="the same picture"):
-        measure([BUILT_IN], same, most=3, edits=("jpeg70",))
-
-
-def test_too_few_photographs_are_refused() -> None:
-    with pytest.raises(WrongUseError, match="at least 20"):
-        measure([BUILT_IN], [partial(encoded, PICTURE)] * 5, most=3, edits=("jpeg70",))

@@ -1,27 +1,13 @@
-from collections.abc import Callable
-from io import BytesIO
-
 import imagehash
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
-from indexer.layout.borders import content_box
-from indexer.layout.orientation import ORIENTATIONS, Box, alignment
+from indexer.layout.orientation import ORIENTATIONS
 from indexer.picture.hashes import orientation_hashes, quality, shrink
-from tests.assets.textured import encoded, textured
-
-TURNED: list[Callable[[Image.Image], Image.Image]] = [
-    lambda picture: picture,
-    ImageOps.mirror,
-    ImageOps.flip,
-    lambda picture: ImageOps.flip(ImageOps.mirror(picture)),
-    lambda picture: picture.transpose(Image.Transpose.TRANSPOSE),
-    lambda picture: ImageOps.mirror(picture.transpose(Image.Transpose.TRANSPOSE)),
-    lambda picture: ImageOps.flip(picture.transpose(Image.Transpose.TRANSPOSE)),
-    lambda picture: ImageOps.flip(ImageOps.mirror(picture.transpose(Image.Transpose.TRANSPOSE))),
-]
+from tests.assets.edited import TURNED
+from tests.assets.textured import textured
 
 
 def bits(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> int:
@@ -51,33 +37,6 @@ def test_different_pictures_are_far_apart() -> None:
     assert min(bits(row, other[0]) for k, one in enumerate(hashes) for row in one for other in hashes[k + 1 :]) > 70
 
 
-@pytest.mark.parametrize("orientation", ORIENTATIONS)
-def test_the_alignment_of_an_orientation_maps_pixels_to_where_they_went(orientation: int) -> None:
-    pixels = np.arange(5 * 7, dtype=np.uint8).reshape(5, 7)
-    turned = np.asarray(TURNED[orientation](Image.fromarray(pixels)))
-    transform = alignment(orientation, Box(0, 0, 7, 5), Box(0, 0, turned.shape[1], turned.shape[0]))
-    for y in range(5):
-        for x in range(7):
-            moved = transform @ (x, y, 1)
-            assert turned[round(moved[1]), round(moved[0])] == pixels[y, x]
-
-
 def test_a_flat_picture_has_no_quality_and_a_textured_one_has() -> None:
     assert quality(shrink(Image.new("L", (300, 200), 90))) == 0
     assert quality(shrink(textured(1).convert("L"))) == 100
-
-
-def test_what_lies_inside_nested_borders_is_found() -> None:
-    framed = ImageOps.expand(ImageOps.expand(textured(2), 20, "red"), (10, 15), "white")
-    jpeg = Image.open(BytesIO(encoded(framed, "JPEG", 60))).convert("L")
-    box = content_box(np.asarray(jpeg))
-    assert box is not None
-    assert (box.left, box.top, box.right, box.bottom) == pytest.approx((30, 35, 510, 395), abs=3)
-
-
-def test_a_picture_without_borders_has_no_content_box() -> None:
-    assert content_box(np.asarray(textured(2).convert("L"))) is None
-
-
-def test_a_picture_that_is_all_border_has_no_content_box() -> None:
-    assert content_box(np.full((100, 120), 200, np.uint8)) is None

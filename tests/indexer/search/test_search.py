@@ -139,6 +139,7 @@ def test_works_that_overlap_in_another_picture_are_found_beyond_the_first(shelf:
     assert shown(shelf, other) == {2, 9}
 
 
+@pytest.mark.long
 def test_searching_twice_says_the_same(shelf: Shelf) -> None:
     data = encoded(collage_with(textured(5, SIZE), 2))
     first, second = (find_works(extract(data), lambda: data, shelf) for _ in range(2))

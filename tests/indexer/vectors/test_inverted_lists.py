@@ -15,7 +15,7 @@ from indexer.vectors.brute import BruteForceIndex
 from indexer.vectors.faiss_index import FaissIndex
 from indexer.vectors.index import check_index, open_index, rebuild_index
 from indexer.vectors.inverted_lists import READ_ALL_FROM, list_bits
-from indexer.vectors.robust_bits import MAX_BITS, ROBUST, keys, likeliest_flips
+from indexer.vectors.robust_bits import MAX_BITS, ROBUST
 
 ROWS = 3_000
 
@@ -106,16 +106,6 @@ def test_small_segments_and_other_spaces_have_no_lists() -> None:
     assert list_bits(PHASH, 999) == 0
     assert list_bits(DESCRIPTOR, 1 << 30) == 0
     assert list_bits(PHASH, 1 << 30) == MAX_BITS
-
-
-def test_keys_are_the_robust_bits_and_no_flip_is_the_likeliest() -> None:
-    square = np.zeros((16, 16), np.uint8)
-    for place, _ in ROBUST[:3]:
-        square[place] = 1
-    packed = np.packbits(square.reshape(1, 256), axis=1)
-    assert keys(packed, MAX_BITS).tolist() == [0b111]
-    assert likeliest_flips(10, 1).tolist() == [0]
-    assert sorted(likeliest_flips(5, 32).tolist()) == list(range(32))
 
 
 def _header(change: Callable[[dict[str, Any]], None]) -> Callable[[Path], None]:

@@ -14,24 +14,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from exhibit.errors import ExhibitError, IntegrityError, WrongUseError
+from exhibit.errors import ExhibitError, WrongUseError
 from indexer.picture.local_features import MIRROR
 from indexer.picture.spaces import ROOTSIFT
 from indexer.vectors.manifest import read_manifest
-from indexer.votes.codec import codec_digest, empty_like, lists_for, shipped_codec, train_codec, units
+from indexer.votes.codec import codec_digest, empty_like, shipped_codec, train_codec, units
 from indexer.votes.index import VoteIndex, check_votes, rebuild_votes
 from indexer.votes.votes import NEIGHBOURS, Vote, count_votes
+from tests.assets.voters import descriptors, filled, numbers
 
 EVERY_LIST = 1024
-
-
-def descriptors(seed: int, count: int = 30) -> NDArray[np.uint8]:
-    """Descriptors as sparse as real ones; equal seeds give equal ones."""
-    return np.minimum(255, np.random.default_rng(seed).gamma(0.6, 40, (count, 128))).astype(np.uint8)
-
-
-def numbers(*values: int) -> NDArray[np.int64]:
-    return np.array(values, np.int64)
 
 
 def by_hand(works: dict[int, int], query: NDArray[np.uint8]) -> dict[int, float]:
@@ -61,13 +53,6 @@ def weights(votes: list[Vote]) -> dict[int, float]:
 def full(_: int) -> None:
     """As a disk that has no room left."""
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
-def filled(folder: Path, *seeds: int) -> VoteIndex:
-    index = VoteIndex(folder)
-    index.upsert([(seed, descriptors(seed)) for seed in seeds])
-    index.flush(max(seeds))
-    return index
 
 
 OPERATIONS = st.one_of(
@@ -123,13 +108,6 @@ def test_without_some_works_it_says_what_it_says_once_they_are_removed(tmp_path:
     assert index.remove(numbers(2, 4)) == 2
     assert index.votes(asked) == hidden
     assert hidden != before
-
-
-def test_each_descriptor_votes_once_for_a_work() -> None:
-    distances = np.array([[0.0, 0.01, 0.04, 0.16]], np.float32)
-    (vote,) = count_votes(distances, numbers(5, 5, 5, 8)[None])
-    assert (vote.number, vote.voters) == (5, 1)
-    assert vote.weight == pytest.approx(0.4)
 
 
 def test_a_work_without_descriptors_counts_and_harms_nobody(tmp_path: Path) -> None:
@@ -240,17 +218,6 @@ def test_it_can_be_made_again_with_a_codec_of_its_own(
     assert again.votes(descriptors(9))[0].number == 9
 
 
-def test_a_codec_needs_more_descriptors_than_lists() -> None:
-    with pytest.raises(WrongUseError):
-        train_codec(descriptors(1, 10), 16)
-    assert [lists_for(works) for works in (1, 2_000, 2_001, 10**6)] == [1024, 1024, 4096, 65536]
-
-
-def test_equal_samples_give_equal_codecs() -> None:
-    sample = np.concatenate([descriptors(seed, 200) for seed in range(3)])
-    assert codec_digest(train_codec(sample, 8)) == codec_digest(train_codec(sample, 8))
-
-
 @pytest.mark.parametrize(
     ("pattern", "change"),
     [
@@ -276,28 +243,3 @@ def test_check_finds_each_damage_and_a_rebuild_mends_it(
     rebuild_votes(tmp_path, [[(seed, descriptors(seed)) for seed in (1, 2, 3)]], 9)
     index = VoteIndex(tmp_path)
     assert (check_votes(tmp_path), len(index), index.sequence) == ([], 3, 9)
-
-
-def test_a_damaged_segment_says_what_to_do(tmp_path: Path) -> None:
-    filled(tmp_path, 1)
-    (path,) = tmp_path.glob("segment-*.faiss")
-    path.write_bytes(path.read_bytes()[:60])
-    with pytest.raises(IntegrityError, match=r"damaged\. Run the rebuild"):
-        VoteIndex(tmp_path)
-    path.unlink()
-    with pytest.raises(IntegrityError, match="has gone"):
-        VoteIndex(tmp_path)
-
-
-def test_segments_with_different_codecs_are_refused(tmp_path: Path) -> None:
-    codec = train_codec(np.concatenate([descriptors(seed, 200) for seed in range(4)]), 16)
-    rebuild_votes(tmp_path, [[(seed, descriptors(seed)) for seed in range(1, 40)]], 39, codec)
-    other = tmp_path / "other"
-    filled(other, 1)
-    manifest = json.loads((tmp_path / "manifest.json").read_text())
-    for path in other.glob("segment-*"):
-        path.rename(tmp_path / path.name.replace("00000001", "00000002"))
-    manifest["segments"].append({"name": "segment-00000002-0000", "gone": None})
-    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
-    with pytest.raises(IntegrityError, match="different codecs"):
-        VoteIndex(tmp_path)

@@ -1,15 +1,8 @@
 """What a crawl doesn't do: private addresses, robots.txt, reservations, denied hosts, haste."""
 
-import gzip
-import socket
-import time
-from ipaddress import ip_address
 from pathlib import Path
 
-import pytest
-
-from crawler.formats.job import Kind
-from tests.assets.crawling import crawl
+from tests.assets.crawling import crawl, kept
 from tests.assets.site import Answer, Seen, Site
 
 ROBOTS = """User-agent: *
@@ -40,27 +33,6 @@ def test_without_leave_nothing_of_a_private_network_is_visited(tmp_path: Path) -
         done = crawl(tmp_path, urls=[{"url": url} for url in urls], follow=False, allowed_networks=[])
         assert site.seen == []
     assert [done.refusals[url] for url in urls] == ["private-address"] * len(urls)
-
-
-def test_a_name_that_leads_to_a_private_address_is_refused_when_it_is_resolved(tmp_path: Path) -> None:
-    with Site() as site:
-        site.page("/", "<p>private")
-        names = [name for name in ("ip6-localhost", "ip6-loopback", socket.gethostname()) if _is_private(name)]
-        if not names:
-            pytest.skip("this machine has no name of its own")
-        urls = [f"http://{name}:{site.port}/" for name in names]
-        # one network is allowed, so that an unusual port is no reason to refuse the name itself
-        done = crawl(tmp_path, urls=[{"url": url} for url in urls], follow=False, allowed_networks=["192.0.2.0/24"])
-        assert site.seen == []
-    assert [done.refusals[url] for url in urls] == ["private-address"] * len(urls)
-
-
-def _is_private(name: str) -> bool:
-    try:
-        answers = socket.getaddrinfo(name, 80, type=socket.SOCK_STREAM)
-    except OSError:
-        return False
-    return not any(ip_address(str(answer[4][0]).partition("%")[0]).is_global for answer in answers)
 
 
 def test_each_hop_of_a_redirect_is_checked(tmp_path: Path) -> None:
@@ -161,14 +133,6 @@ def test_reservations_and_signals_are_recorded_and_followed(tmp_path: Path) -> N
     assert len(free.sightings) == 2
 
 
-def test_links_of_a_page_that_asks_for_it_are_not_followed(tmp_path: Path) -> None:
-    with Site() as site:
-        site.page("/", '<meta name="ExhibitBot" content="nofollow"><a href="/next">next</a>')
-        done = crawl(tmp_path, sources=[{"kind": "site", "url": site.url()}])
-    assert done.pages[0].links == ()
-    assert site.times("/next") == 0
-
-
 def test_denied_hosts_are_refused_with_the_reason_that_was_given(tmp_path: Path) -> None:
     with Site() as site, Site(host="127.0.0.2") as other:
         other.image("/i.jpg")
@@ -181,15 +145,6 @@ def test_denied_hosts_are_refused_with_the_reason_that_was_given(tmp_path: Path)
     assert "its operator asked us" in refusal.sentence
 
 
-def test_the_least_delay_lies_between_two_requests_to_a_host(tmp_path: Path) -> None:
-    with Site() as site:
-        site.page("/", "".join(f'<img src="/{n}.jpg">' for n in range(4)))
-        for n in range(4):
-            site.image(f"/{n}.jpg")
-        crawl(tmp_path, urls=[{"url": site.url()}], follow=False, politeness={"delay": 0.2})
-    assert _kept(site, 0.2)
-
-
 def test_a_crawl_delay_is_kept_and_one_that_is_too_long_refuses_the_host(tmp_path: Path) -> None:
     with Site() as site, Site(host="127.0.0.2") as slow:
         site.routes["/robots.txt"] = text("User-agent: *\nCrawl-delay: 0.3\n")
@@ -198,14 +153,8 @@ def test_a_crawl_delay_is_kept_and_one_that_is_too_long_refuses_the_host(tmp_pat
         site.image("/b.jpg")
         slow.routes["/robots.txt"] = text("User-agent: *\nCrawl-delay: 1000\n")
         done = crawl(tmp_path, urls=[{"url": site.url()}, {"url": slow.url()}], follow=False)
-    assert _kept(site, 0.3)
+    assert kept(site, 0.3)
     assert done.refusals == {slow.url(): "crawl-delay"}
-
-
-def _kept(site: Site, delay: float) -> bool:
-    """Whether requests came so far apart; a busy machine may notice one of them late by half of it."""
-    times = [one.at for one in site.seen if not one.path.startswith(("/robots", "/.well-known"))]
-    return len(times) > 1 and times[-1] - times[0] >= delay * (len(times) - 1.5)
 
 
 def test_a_server_that_is_busy_is_asked_again_after_the_time_it_says(tmp_path: Path) -> None:
@@ -229,45 +178,3 @@ def test_a_server_that_is_busy_is_asked_again_after_the_time_it_says(tmp_path: P
 
 def _after(answer: Answer, seconds: str) -> Answer:
     return Answer(answer.body, answer.media_type, answer.status, (("Retry-After", seconds),))
-
-
-def test_slow_and_huge_answers_are_broken_off(tmp_path: Path) -> None:
-    with Site() as site:
-        site.page("/", "".join(f'<img src="/{name}.jpg">' for name in ("slow", "claims", "huge", "cut", "bomb", "ok")))
-        site.routes["/slow.jpg"] = Answer(b"\xff\xd8\xff", "image/jpeg", length=10_000, pieces=50, pause=0.2)
-        site.routes["/claims.jpg"] = Answer(b"\xff\xd8\xff", "image/jpeg", length=10**12)
-        site.routes["/huge.jpg"] = Answer(b"\xff\xd8\xff" + b"\0" * 200_000, "image/jpeg", length=-1)
-        site.routes["/cut.jpg"] = Answer(b"\xff\xd8\xff", "image/jpeg", length=5_000)
-        bomb = gzip.compress(b"\xff\xd8\xff" + b"\0" * 5_000_000)
-        site.routes["/bomb.jpg"] = Answer(bomb, "image/jpeg", headers=(("Content-Encoding", "gzip"),))
-        site.image("/ok.jpg")
-        limits = {"max_picture_bytes": 100_000, "request_seconds": 2}
-        begun = time.monotonic()
-        done = crawl(tmp_path, urls=[{"url": site.url()}], follow=False, limits=limits)
-        assert time.monotonic() - begun < 60
-    assert done.refusals == {
-        site.url("/slow.jpg"): "timeout",
-        site.url("/claims.jpg"): "too-large",
-        site.url("/huge.jpg"): "too-large",
-        site.url("/bomb.jpg"): "too-large",
-        site.url("/cut.jpg"): "incomplete",
-    }
-    assert [one.image_url for one in done.sightings] == [site.url("/ok.jpg")]
-
-
-def test_a_host_that_is_not_there_is_unreachable_and_the_crawl_goes_on(tmp_path: Path) -> None:
-    with Site() as site:
-        site.page("/", "<p>here")
-        closed = f"http://127.0.0.1:{_closed_port()}/"
-        urls = [{"url": closed}, {"url": "http://nowhere.invalid/"}, {"url": "no address"}, {"url": site.url()}]
-        done = crawl(tmp_path, urls=urls, follow=False)
-    assert done.refusals[closed] == "unreachable"
-    assert done.refusals["http://nowhere.invalid/"] == "unresolvable"
-    assert done.refusals["no address"] == "bad-url"
-    assert [(page.url, page.kind) for page in done.pages] == [(site.url(), Kind.PAGE)]
-
-
-def _closed_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])

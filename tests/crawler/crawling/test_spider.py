@@ -2,7 +2,6 @@
 
 import base64
 import gzip
-import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 from crawler.formats.job import Kind
 from exhibit.digests import Digest
 from tests.assets.crawling import Crawled, Value, crawl
-from tests.assets.site import Answer, Seen, Site, picture
+from tests.assets.site import Answer, Site, picture
 
 PLACES = {
     "img.jpg": "img",
@@ -205,72 +204,6 @@ def test_a_slice_works_off_exactly_its_addresses_and_reports_links(tmp_path: Pat
     assert (alone.page_url, alone.context) == (site.url("/p"), "words")
     assert done.refusals == {site.url("/gone"): "http-404"}
     assert done.sighting(site.url("/looks-like-a-page")).found_in == "page"
-
-
-def test_what_has_not_changed_comes_without_bytes(tmp_path: Path) -> None:
-    known = picture(5)
-
-    def image(seen: Seen) -> Answer:
-        if seen.headers.get("if-none-match") == '"v1"':
-            return Answer(b"", media_type="", status=304, length=-1, headers=(("ETag", '"v1"'),))
-        return Answer(known, media_type="image/jpeg", headers=(("ETag", '"v1"'),))
-
-    with Site() as site:
-        site.page("/", '<img src="/i.jpg">')
-        site.page("/same", "", status=304)
-        site.routes["/i.jpg"] = image
-        first = crawl(tmp_path / "1", sources=[{"kind": "site", "url": site.url()}])
-        etag = dict(first.sightings[0].response_headers)["Etag"]
-        digest = first.sightings[0].digest.hex
-        earlier = {site.url("/i.jpg"): {"etag": etag, "digest": digest}, site.url("/same"): {"etag": '"p"'}}
-        urls = [{"url": site.url()}, {"url": site.url("/same")}]
-        again = crawl(tmp_path / "2", urls=urls, follow=False, known=earlier)
-    (sighting,) = again.sightings
-    assert sighting.not_modified
-    assert (sighting.digest.hex, sighting.size, sighting.status) == (digest, 0, 304)
-    assert not list(again.folder.iterdir())
-    assert {page.url: page.not_modified for page in again.pages} == {site.url(): False, site.url("/same"): True}
-
-
-def test_bytes_stay_exact_and_a_wrapped_image_is_unwrapped(tmp_path: Path) -> None:
-    plain, odd = picture(7), picture(8) + b"\0trailing bytes\xff"
-    with Site() as site:
-        site.page("/", '<img src="/wrapped.jpg"><img src="/odd.jpg"><img src="/broken.jpg"><img src="/moved.jpg">')
-        wrapped = gzip.compress(plain)
-        encoding = (("Content-Encoding", "gzip"),)
-        site.routes["/wrapped.jpg"] = Answer(wrapped, media_type="image/jpeg", headers=encoding)
-        site.routes["/odd.jpg"] = Answer(odd, media_type="application/octet-stream")
-        site.routes["/broken.jpg"] = Answer(b"\x1f\x8bnonsense", media_type="image/jpeg", headers=encoding)
-        site.routes["/moved.jpg"] = Answer(status=301, headers=(("Location", "/odd.jpg"),))
-        done = crawl(tmp_path, sources=[{"kind": "list", "urls": [site.url()]}], limits={"depth": 0})
-    assert done.bytes_of(done.sighting(site.url("/wrapped.jpg"))) == plain
-    assert dict(done.sighting(site.url("/wrapped.jpg")).response_headers)["Content-Encoding"] == "gzip"
-    assert done.bytes_of(done.sighting(site.url("/odd.jpg"))) == odd
-    assert done.sighting(site.url("/moved.jpg")).final_url == site.url("/odd.jpg")
-    assert done.refusals == {site.url("/broken.jpg"): "bad-encoding"}
-
-
-def test_pages_in_other_encodings_and_broken_ones_are_read(tmp_path: Path) -> None:
-    with Site() as site:
-        chinese = '<meta charset="gb2312"><title>图片</title><img src="/i.jpg" alt="山水">'.encode("gb2312")
-        site.routes["/gb"] = Answer(chinese, media_type="text/html")
-        site.routes["/nul"] = Answer(b"<title>a\0b</title><p <img src=/i.jpg <<div></p></html><img src='/i.jpg' <p>")
-        site.routes["/bytes"] = Answer(b"<title>\xff\xfe\xed\xa0\x80</title><img src='/i.jpg'>")
-        site.routes["/deep"] = Answer(b"<div>" * 1_500 + b"<img src='/i.jpg'>", "text/html")
-        site.page("/deeper", "<div>" * 20_000)
-        site.routes["/nothing"] = Answer(b"", "text/html")
-        site.routes["/unknown"] = Answer(b"<img src='/i.jpg'>", media_type="")
-        site.routes["/json"] = Answer(json.dumps({"a": 1}).encode(), media_type="application/json")
-        site.image("/i.jpg")
-        names = ["gb", "nul", "bytes", "deep", "deeper", "nothing", "unknown", "json"]
-        done = crawl(tmp_path, urls=[{"url": site.url(f"/{name}")} for name in names], follow=False)
-    by_url = {page.url: page for page in done.pages}
-    assert by_url[site.url("/gb")].title == "图片"
-    assert "山水" in by_url[site.url("/gb")].sightings[0].context
-    for name in ("nul", "bytes", "deep", "unknown"):
-        assert [one.image_url for one in by_url[site.url(f"/{name}")].sightings] == [site.url("/i.jpg")], name
-    assert by_url[site.url("/nothing")].sightings == by_url[site.url("/deeper")].sightings == ()
-    assert done.refusals == {site.url("/json"): "not-a-page"}
 
 
 def test_a_page_with_two_hundred_images_is_one_line(tmp_path: Path) -> None:

@@ -1,0 +1,26 @@
+"""A folder of photographs as few as suffice for a calibration."""
+
+from pathlib import Path
+
+from demo.pictures import textured
+from indexer.calibration.measure import Plan
+from indexer.calibration.probability import MIN_PHOTOGRAPHS
+from tests.assets.rows import jpeg
+
+COUNT = MIN_PHOTOGRAPHS + 1
+PLAN = Plan(edited=5, edits_each=2)
+
+
+def quiet(stage: str, done: int, total: int) -> None:
+    """Tell nobody how far it is."""
+
+
+def archive_in(folder: Path) -> Path:
+    """Different photographs, one of them a second time under another name, and something else."""
+    folder.mkdir(exist_ok=True)
+    for seed in range(COUNT):
+        (folder / f"{seed:02}.jpg").write_bytes(jpeg(textured(seed, (160, 120))))
+    (folder / "again.jpg").write_bytes((folder / "00.jpg").read_bytes())
+    (folder / "other.jpg").write_bytes(jpeg(textured(3, (160, 120)), quality=60))
+    (folder / "notes.txt").write_text("no picture")
+    return folder

@@ -1,0 +1,42 @@
+"""Pairs of a made picture and something found, and what is seen on a drawing of them."""
+
+from collections.abc import Sequence
+from io import BytesIO
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image
+
+from indexer.draw.draw import View, draw_png
+from indexer.draw.pair import Pair
+from tests.assets.textured import encoded, textured
+
+PICTURE = textured(1)
+DATA = encoded(PICTURE)
+IDENTITY = np.eye(3)
+CROP = (100, 60, 300, 210)
+CROPPED = np.array([[1.0, 0, 100], [0, 1, 60], [0, 0, 1]])
+MIRRORED = np.array([[-1.0, 0, 479], [0, 1, 0], [0, 0, 1]])
+
+
+def pair(found: Image.Image | bytes, *transforms: ArrayLike) -> Pair:
+    """Something found beside the made picture, whose copies it shows."""
+    return Pair.of(found if isinstance(found, bytes) else encoded(found), DATA, transforms)
+
+
+def drawn(view: View, one: Pair) -> NDArray[np.uint8]:
+    """The pixels of a drawing."""
+    return np.asarray(Image.open(BytesIO(draw_png(view, one))))
+
+
+def places(pixels: NDArray[np.uint8], colour: Sequence[int]) -> NDArray[np.float64]:
+    """Columns and rows of the pixels of a colour."""
+    rows, columns = np.nonzero((pixels == colour).all(axis=2))
+    return np.stack([columns, rows], axis=1).astype(np.float64)
+
+
+def around(points: NDArray[np.float64]) -> tuple[float, float, float, float]:
+    """Left, top, right and bottom of places."""
+    left, top = points.min(axis=0)
+    right, bottom = points.max(axis=0)
+    return float(left), float(top), float(right), float(bottom)

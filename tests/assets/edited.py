@@ -1,0 +1,76 @@
+"""A made picture, copies of it as they are found, and what is measured of pictures: each is made once in a process."""
+
+from collections.abc import Callable
+from functools import cache, lru_cache
+
+from PIL import Image, ImageDraw, ImageOps
+
+from indexer.picture.features import Features, extract
+from tests.assets.textured import collage_with, encoded, page_with, textured
+
+PICTURE = textured(1)
+
+
+def watermarked(picture: Image.Image) -> Image.Image:
+    """The picture under a line of words again and again."""
+    layer = Image.new("RGBA", picture.size, (0, 0, 0, 0))
+    draw = ImageDraw.Draw(layer)
+    for place in range(0, picture.height, 60):
+        draw.text((20 + place % 120, place), "SAMPLE  SAMPLE  SAMPLE", fill=(255, 255, 255, 120), font_size=26)
+    return Image.alpha_composite(picture.convert("RGBA"), layer).convert("RGB")
+
+
+def captioned(picture: Image.Image) -> Image.Image:
+    """The picture with a line of words below it."""
+    higher = ImageOps.expand(picture, (0, 0, 0, 70), "white")
+    ImageDraw.Draw(higher).text((10, picture.height + 15), "what a day it was", fill="black", font_size=36)
+    return higher
+
+
+def webp(picture: Image.Image) -> bytes:
+    """Its file, badly saved."""
+    return encoded(picture, "WEBP", 45)
+
+
+def jpeg(picture: Image.Image) -> bytes:
+    """Its file, as sites save it."""
+    return encoded(picture, "JPEG", 80)
+
+
+EDITS: dict[str, Callable[[Image.Image], bytes]] = {
+    "recompressed": lambda picture: encoded(picture, "JPEG", 35),
+    "resized": lambda picture: jpeg(picture.resize((216, 162), Image.Resampling.LANCZOS)),
+    "webp": webp,
+    "mirrored": lambda picture: jpeg(ImageOps.mirror(picture)),
+    "turned": lambda picture: jpeg(picture.transpose(Image.Transpose.ROTATE_90)),
+    "cropped": lambda picture: jpeg(picture.crop((90, 40, 430, 295))),
+    "captioned": lambda picture: jpeg(captioned(picture)),
+    "bordered": lambda picture: jpeg(ImageOps.expand(picture, 30, "teal")),
+    "watermarked": lambda picture: jpeg(watermarked(picture)),
+    "grey": lambda picture: jpeg(ImageOps.grayscale(picture)),
+    "page": lambda picture: jpeg(page_with(picture)),
+    "collage": lambda picture: jpeg(collage_with(picture)),
+}
+TURNED: list[Callable[[Image.Image], Image.Image]] = [
+    lambda picture: picture,
+    ImageOps.mirror,
+    ImageOps.flip,
+    lambda picture: ImageOps.flip(ImageOps.mirror(picture)),
+    lambda picture: picture.transpose(Image.Transpose.TRANSPOSE),
+    lambda picture: ImageOps.mirror(picture.transpose(Image.Transpose.TRANSPOSE)),
+    lambda picture: ImageOps.flip(picture.transpose(Image.Transpose.TRANSPOSE)),
+    lambda picture: ImageOps.flip(ImageOps.mirror(picture.transpose(Image.Transpose.TRANSPOSE))),
+]
+"""How a picture comes to each of the eight orientations."""
+
+
+@cache
+def edited(name: str) -> bytes:
+    """The picture's copy after one of the edits."""
+    return EDITS[name](PICTURE)
+
+
+@lru_cache(maxsize=200)
+def measured(data: bytes) -> Features:
+    """The features of a picture's bytes, which nobody changes."""
+    return extract(data)

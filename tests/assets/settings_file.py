@@ -1,0 +1,12 @@
+"""A configuration as an operator writes it: a file, and variables of the environment."""
+
+from pathlib import Path
+
+from exhibit.config.config import Config
+from workers.configuration import load_config
+
+
+def loaded(folder: Path, toml: str = "", **environ: str) -> Config:
+    """The configuration of a data folder with this file, under these variables alone."""
+    (folder / "exhibit.toml").write_text(toml, encoding="utf-8")
+    return load_config({"EXHIBIT_DATA": str(folder), **environ})

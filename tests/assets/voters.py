@@ -1,0 +1,26 @@
+"""Local features of made-up works, and an index of them."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.votes.index import VoteIndex
+
+
+def descriptors(seed: int, count: int = 30) -> NDArray[np.uint8]:
+    """Descriptors as sparse as real ones; equal seeds give equal ones."""
+    return np.minimum(255, np.random.default_rng(seed).gamma(0.6, 40, (count, 128))).astype(np.uint8)
+
+
+def numbers(*values: int) -> NDArray[np.int64]:
+    """Index sequence numbers."""
+    return np.array(values, np.int64)
+
+
+def filled(folder: Path, *seeds: int) -> VoteIndex:
+    """A durable index of works, each with the descriptors of its own number."""
+    index = VoteIndex(folder)
+    index.upsert([(seed, descriptors(seed)) for seed in seeds])
+    index.flush(max(seeds))
+    return index

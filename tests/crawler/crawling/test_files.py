@@ -1,0 +1,149 @@
+"""The sources that are files: folders and archives, and where a job goes on reading them."""
+
+import errno
+import gzip
+import io
+import json
+import os
+from pathlib import Path
+from typing import IO, Any
+
+import pytest
+
+from crawler.crawling.files import read_files
+from crawler.formats.job import Job, Limits, Source, SourceKind
+from crawler.formats.lines import EndLine, Line
+from crawler.state.budget import Budget
+from crawler.state.crawl import Crawl
+from exhibit.errors import ServiceMissingError, WrongUseError
+from tests.assets.crawling import crawl
+from tests.assets.site import picture
+
+
+@pytest.mark.parametrize("after", ["x", "12", "-1 a.warc", "1.5 a.warc", "99999999999999999999999 a.warc", " a.warc"])
+def test_a_position_that_is_none_gives_a_sentence(tmp_path: Path, after: str) -> None:
+    archive = tmp_path / "a.warc"
+    archive.write_bytes(b"")
+    source = Source(kind=SourceKind.WARC, path=archive, after=after)
+    with pytest.raises(WrongUseError, match="is no place in a WARC file"):
+        read_files(Crawl.of(Job(bytes_dir=tmp_path / "bytes", sources=(source,)), lambda _line: None))
+
+
+@pytest.mark.parametrize(
+    ("error", "ends"),
+    [(OSError(errno.EIO, os.strerror(errno.EIO)), ServiceMissingError), (MemoryError(), MemoryError)],
+)
+def test_what_the_machine_cannot_read_makes_no_archive_unreadable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, ends: type[Exception]
+) -> None:
+    archive = tmp_path / "a.warc"
+    archive.write_bytes(b"WARC/1.0\r\n")
+    opened = Path.open
+
+    class Failing(io.BytesIO):
+        def read(self, _size: int | None = -1) -> bytes:
+            raise error
+
+    def failing(path: Path, *given: Any, **named: Any) -> IO[Any]:  # noqa: ANN401 - as the one that it stands for
+        return Failing() if path == archive else opened(path, *given, **named)
+
+    monkeypatch.setattr(Path, "open", failing)
+    source = Source(kind=SourceKind.WARC, path=archive)
+    with pytest.raises(ends):
+        read_files(Crawl.of(Job(bytes_dir=tmp_path / "bytes", sources=(source,)), lambda _line: None))
+
+
+def test_a_folder_is_read_without_any_network(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    (photos / "deep").mkdir(parents=True)
+    (photos / "deep" / "my photo.jpg").write_bytes(picture(1))
+    (photos / "notes.txt").write_text("no picture")
+    (photos / "link.jpg").symlink_to(photos / "deep" / "my photo.jpg")
+    done = crawl(tmp_path, sources=[{"kind": "folder", "path": str(photos)}], allowed_networks=[])
+    (sighting,) = done.sightings
+    assert sighting.page_url == (photos / "deep" / "my photo.jpg").as_uri()
+    assert (sighting.found_in, sighting.context) == ("file", "my photo")
+    assert done.bytes_of(sighting) == picture(1)
+    assert done.refusals == {
+        (photos / "notes.txt").as_uri(): "not-an-image",
+        (photos / "link.jpg").as_uri(): "link",
+    }
+
+
+def in_short_jobs(tmp_path: Path, source: dict[str, str]) -> list[list[str]]:
+    """The addresses that jobs without any time bring, one after the other, each going on where the last one came to."""
+    read: list[list[str]] = []
+    after = ""
+    while True:
+        sources = [{**source, "after": after}]
+        made = Job.from_json(json.dumps({"bytes_dir": str(tmp_path / "bytes"), "sources": sources}))
+        lines: list[Line] = []
+        crawl_of = Crawl.of(made, lines.append)
+        crawl_of.budget = Budget(Limits(seconds=0.1))
+        crawl_of.budget._begun -= 0.1  # all of its time
+        read_files(crawl_of)
+        read.append([one.url for one in lines if not isinstance(one, EndLine)])
+        end = lines[-1]
+        assert isinstance(end, EndLine)
+        if end.reason == "finished":
+            return read
+        after = end.position
+
+
+def test_a_folder_is_read_in_as_many_jobs_as_it_takes(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    (photos / "b").mkdir(parents=True)
+    paths = [photos / name for name in ("b/1.jpg", "b/2.txt", "a.jpg", "c.jpg")]
+    for number, path in enumerate(paths):
+        path.write_bytes(picture(number))
+    read = in_short_jobs(tmp_path, {"kind": "folder", "path": str(photos)})
+    assert read == [[one.as_uri()] for one in sorted(paths)] + [[]]
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_archives_are_read_in_as_many_jobs_as_it_takes(tmp_path: Path, packed: bool) -> None:  # noqa: FBT001
+    suffix = ".warc.gz" if packed else ".warc"
+    for name in "ab":
+        records = [
+            warc_record(f"http://example.org/{name}1.jpg", "200 OK", "image/jpeg", picture(1)),
+            warc_record("http://example.org/", "200 OK", "text/html", b"<p>page"),
+            warc_record(f"http://example.org/{name}2.jpg", "200 OK", "image/jpeg", picture(2)),
+            *([b"\x1f\x8bcut off"] if packed else []),
+        ]
+        (tmp_path / f"{name}{suffix}").write_bytes(
+            b"".join(one if packed or not one.startswith(b"\x1f") else gzip.decompress(one) for one in records)
+        )
+    read = in_short_jobs(tmp_path, {"kind": "warc", "path": str(tmp_path)})
+    expected = []
+    for name in "ab":
+        expected += [[f"http://example.org/{name}1.jpg"], [], [f"http://example.org/{name}2.jpg"]]
+        expected += [[(tmp_path / f"{name}{suffix}").as_uri()]] if packed else []
+    assert read == [*expected, []]
+
+
+def warc_record(url: str, status: str, media_type: str, body: bytes) -> bytes:
+    """A response record (ISO 28500), gzipped by itself."""
+    http = f'HTTP/1.1 {status}\r\nContent-Type: {media_type}\r\nETag: "1"\r\n\r\n'.encode() + body
+    head = "WARC/1.1\r\nWARC-Type: response\r\nWARC-Date: 2020-01-02T03:04:05Z\r\nWARC-IP-Address: 192.0.2.7\r\n"
+    head += f"WARC-Target-URI: {url}\r\nWARC-Record-ID: <urn:uuid:00000000-0000-0000-0000-000000000001>\r\n"
+    head += f"Content-Type: application/http; msgtype=response\r\nContent-Length: {len(http)}\r\n\r\n"
+    return gzip.compress(head.encode() + http + b"\r\n\r\n")
+
+
+def test_images_of_a_warc_file_keep_their_address_headers_and_time(tmp_path: Path) -> None:
+    records = [
+        warc_record("http://example.org/a.jpg", "200 OK", "image/jpeg", picture(1)),
+        warc_record("http://example.org/", "200 OK", "text/html", b"<p>page"),
+        warc_record("http://example.org/b.jpg", "200 OK", "image/jpeg", b"<p>error"),
+        warc_record("http://example.org/c.jpg", "404 Not Found", "image/jpeg", picture(2)),
+        b"\x1f\x8bcut off",
+    ]
+    (tmp_path / "a.warc.gz").write_bytes(b"".join(records))
+    done = crawl(tmp_path, sources=[{"kind": "warc", "path": str(tmp_path / "a.warc.gz")}])
+    (sighting,) = done.sightings
+    assert (sighting.image_url, sighting.status, sighting.peer) == ("http://example.org/a.jpg", 200, "192.0.2.7")
+    assert dict(sighting.response_headers)["ETag"] == '"1"'
+    assert sighting.fetched_at.isoformat() == "2020-01-02T03:04:05+00:00"
+    assert done.bytes_of(sighting) == picture(1)
+    archive = (tmp_path / "a.warc.gz").as_uri()
+    assert done.refusals == {"http://example.org/b.jpg": "not-an-image", archive: "unreadable"}

@@ -1,0 +1,98 @@
+import gzip
+import socket
+import time
+import zlib
+from ipaddress import ip_address
+from pathlib import Path
+
+from scrapy import Request
+from scrapy.exceptions import CannotResolveHostError, DownloadTimeoutError, IgnoreRequest
+from scrapy.http import Response
+
+from crawler.fetching.answers import Refused, failure_refusal, fetched, peer, status_refusal
+from crawler.formats.job import Kind
+from exhibit.digests import Digest
+from exhibit.errors import RefusedError
+from tests.assets.crawling import crawl
+from tests.assets.site import Answer, Site
+
+
+def test_slow_and_huge_answers_are_broken_off(tmp_path: Path) -> None:
+    with Site() as site:
+        site.page("/", "".join(f'<img src="/{name}.jpg">' for name in ("slow", "claims", "huge", "cut", "bomb", "ok")))
+        site.routes["/slow.jpg"] = Answer(b"\xff\xd8\xff", "image/jpeg", length=10_000, pieces=50, pause=0.2)
+        site.routes["/claims.jpg"] = Answer(b"\xff\xd8\xff", "image/jpeg", length=10**12)
+        site.routes["/huge.jpg"] = Answer(b"\xff\xd8\xff" + b"\0" * 200_000, "image/jpeg", length=-1)
+        site.routes["/cut.jpg"] = Answer(b"\xff\xd8\xff", "image/jpeg", length=5_000)
+        bomb = gzip.compress(b"\xff\xd8\xff" + b"\0" * 5_000_000)
+        site.routes["/bomb.jpg"] = Answer(bomb, "image/jpeg", headers=(("Content-Encoding", "gzip"),))
+        site.image("/ok.jpg")
+        limits = {"max_picture_bytes": 100_000, "request_seconds": 2}
+        begun = time.monotonic()
+        done = crawl(tmp_path, urls=[{"url": site.url()}], follow=False, limits=limits)
+        assert time.monotonic() - begun < 60
+    assert done.refusals == {
+        site.url("/slow.jpg"): "timeout",
+        site.url("/claims.jpg"): "too-large",
+        site.url("/huge.jpg"): "too-large",
+        site.url("/bomb.jpg"): "too-large",
+        site.url("/cut.jpg"): "incomplete",
+    }
+    assert [one.image_url for one in done.sightings] == [site.url("/ok.jpg")]
+
+
+def test_a_host_that_is_not_there_is_unreachable_and_the_crawl_goes_on(tmp_path: Path) -> None:
+    with Site() as site:
+        site.page("/", "<p>here")
+        closed = f"http://127.0.0.1:{_closed_port()}/"
+        urls = [{"url": closed}, {"url": "http://nowhere.invalid/"}, {"url": "no address"}, {"url": site.url()}]
+        done = crawl(tmp_path, urls=urls, follow=False)
+    assert done.refusals[closed] == "unreachable"
+    assert done.refusals["http://nowhere.invalid/"] == "unresolvable"
+    assert done.refusals["no address"] == "bad-url"
+    assert [(page.url, page.kind) for page in done.pages] == [(site.url(), Kind.PAGE)]
+
+
+def _closed_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def answered(status: int = 200, address: str | None = "192.0.2.7", **headers: str) -> Response:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    request = Request("http://a.example/i", headers={"Accept": "image/*"})
+    at = None if address is None else ip_address(address)
+    return Response("http://a.example/i", status=status, headers=named, request=request, ip_address=at)
+
+
+def test_the_facts_of_a_response_are_those_that_were_sent_and_received() -> None:
+    facts = fetched(answered(Content_Type="Image/JPEG; q=1", Via="a\0b"), Digest.of(b"x"), size=1)
+    assert (facts.media_type, facts.status, facts.peer) == ("image/jpeg", 200, "192.0.2.7:80")
+    assert facts.request_headers == (("Host", "a.example"), ("Accept", "image/*"))
+    assert ("Via", "ab") in facts.response_headers
+    assert peer(answered(address="2001:db8::1")) == "[2001:db8::1]:80"
+    assert peer(answered(address=None)) == ""
+
+
+def test_each_failure_has_its_reason() -> None:
+    def reason(error: BaseException | None) -> str:
+        known = {"inner.example": RefusedError("It is private.", reason="private-address")}
+        return failure_refusal(error, "http://inner.example/", known).reason
+
+    assert reason(Refused("robots", "No.")) == "robots"
+    assert reason(CannotResolveHostError()) == "private-address"
+    assert failure_refusal(CannotResolveHostError(), "http://b.example/", {}).reason == "unresolvable"
+    assert reason(DownloadTimeoutError()) == "timeout"
+    assert reason(zlib.error()) == "bad-encoding"
+    assert reason(IgnoreRequest("max redirections reached")) == "redirects"
+    assert reason(IgnoreRequest("too many bytes")) == "too-large"
+    assert reason(OSError()) == reason(None) == "unreachable"
+
+
+def test_a_status_that_is_no_success_refuses() -> None:
+    assert status_refusal(answered(200), "u") is None
+    for status, location, reason in ((204, "", "http-204"), (302, "ftp://b/", "scheme"), (302, "/b", "http-302")):
+        refusal = status_refusal(answered(status, Location=location), "u")
+        assert refusal is not None
+        assert refusal.reason == reason

@@ -1,0 +1,79 @@
+import json
+from pathlib import Path
+
+import pytest
+from scrapy.http import Response
+
+from crawler.fetching.documents import facts_of, forbids_following, read_document
+from crawler.formats.job import Kind
+from crawler.formats.lines import Signals
+from crawler.reading.found import Document
+from crawler.reading.policy import Reservation, SitePolicy
+from exhibit.errors import RefusedError
+from tests.assets.crawling import crawl
+from tests.assets.site import Answer, Site
+
+
+def test_links_of_a_page_that_asks_for_it_are_not_followed(tmp_path: Path) -> None:
+    with Site() as site:
+        site.page("/", '<meta name="ExhibitBot" content="nofollow"><a href="/next">next</a>')
+        done = crawl(tmp_path, sources=[{"kind": "site", "url": site.url()}])
+    assert done.pages[0].links == ()
+    assert site.times("/next") == 0
+
+
+def test_pages_in_other_encodings_and_broken_ones_are_read(tmp_path: Path) -> None:
+    with Site() as site:
+        chinese = '<meta charset="gb2312"><title>图片</title><img src="/i.jpg" alt="山水">'.encode("gb2312")
+        site.routes["/gb"] = Answer(chinese, media_type="text/html")
+        site.routes["/nul"] = Answer(b"<title>a\0b</title><p <img src=/i.jpg <<div></p></html><img src='/i.jpg' <p>")
+        site.routes["/bytes"] = Answer(b"<title>\xff\xfe\xed\xa0\x80</title><img src='/i.jpg'>")
+        site.routes["/deep"] = Answer(b"<div>" * 1_500 + b"<img src='/i.jpg'>", "text/html")
+        site.page("/deeper", "<div>" * 20_000)
+        site.routes["/nothing"] = Answer(b"", "text/html")
+        site.routes["/unknown"] = Answer(b"<img src='/i.jpg'>", media_type="")
+        site.routes["/json"] = Answer(json.dumps({"a": 1}).encode(), media_type="application/json")
+        site.image("/i.jpg")
+        names = ["gb", "nul", "bytes", "deep", "deeper", "nothing", "unknown", "json"]
+        done = crawl(tmp_path, urls=[{"url": site.url(f"/{name}")} for name in names], follow=False)
+    by_url = {page.url: page for page in done.pages}
+    assert by_url[site.url("/gb")].title == "图片"
+    assert "山水" in by_url[site.url("/gb")].sightings[0].context
+    for name in ("nul", "bytes", "deep", "unknown"):
+        assert [one.image_url for one in by_url[site.url(f"/{name}")].sightings] == [site.url("/i.jpg")], name
+    assert by_url[site.url("/nothing")].sightings == by_url[site.url("/deeper")].sightings == ()
+    assert done.refusals == {site.url("/json"): "not-a-page"}
+
+
+def response(body: bytes, **headers: str) -> Response:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Response("http://a.example/page", body=body, headers=named)
+
+
+def test_a_feed_or_a_sitemap_behind_the_address_of_a_page_is_read_as_such() -> None:
+    feed = b"<rss version='2.0'><channel><title>News</title></channel></rss>"
+    sitemap = b"<?xml version='1.0'?><urlset><url><loc>http://a.example/1</loc></url></urlset>"
+    for body, kind in ((feed, Kind.FEED), (sitemap, Kind.SITEMAP), (b"<title>Page</title>", Kind.PAGE)):
+        assert read_document(response(body), Kind.PAGE, 10_000, "")[0] is kind
+    for kind_of_file in ("application/json", "video/mp4"):
+        with pytest.raises(RefusedError) as refused:
+            read_document(response(b"{}", Content_Type=kind_of_file), Kind.PAGE, 10_000, "")
+        assert refused.value.reason == "not-a-page"
+
+
+def test_the_facts_hold_what_was_said_to_machines_header_before_page_before_file() -> None:
+    policy = SitePolicy(reservations=(Reservation("/", reserved=True, policy="http://a.example/p"),), ai=("ai=n",))
+    page = Document(robots=("noai, follow",), tdm_reservation="0")
+    answer = response(b"", tdm_reservation="1", X_Robots_Tag="noml", ETag='"1"', Content_Usage="train=n")
+    facts = facts_of(answer, page, policy)
+    assert (facts.etag, facts.signals.tdm_reservation, facts.signals.tdm_policy) == ('"1"', "1", "http://a.example/p")
+    assert facts.signals.ai == ("noai", "noml", "train=n", "ai=n")
+    assert facts_of(response(b""), page, policy).signals.tdm_reservation == "0"
+    assert facts_of(response(b""), Document(), policy).signals.tdm_reservation == "1"
+    assert facts_of(response(b""), Document(), None).signals.tdm_reservation == ""
+
+
+def test_following_is_forbidden_by_word_not_by_part_of_one() -> None:
+    assert forbids_following(Signals(robots=("noindex,NOFOLLOW",)))
+    assert forbids_following(Signals(x_robots_tag=("none",)))
+    assert not forbids_following(Signals(robots=("nofollowing", "index, follow")))

@@ -1,0 +1,119 @@
+import base64
+import gzip
+from pathlib import Path
+
+from scrapy import Request
+from scrapy.http import Response
+
+from crawler.fetching.images import Images
+from crawler.formats.job import Job, Limits, Target
+from crawler.reading.found import FoundImage
+from crawler.state.crawl import Crawl
+from crawler.state.visit import Visit
+from exhibit.digests import Digest
+from tests.assets.crawling import crawl
+from tests.assets.site import Answer, Seen, Site, picture
+
+
+def test_what_has_not_changed_comes_without_bytes(tmp_path: Path) -> None:
+    known = picture(5)
+
+    def image(seen: Seen) -> Answer:
+        if seen.headers.get("if-none-match") == '"v1"':
+            return Answer(b"", media_type="", status=304, length=-1, headers=(("ETag", '"v1"'),))
+        return Answer(known, media_type="image/jpeg", headers=(("ETag", '"v1"'),))
+
+    with Site() as site:
+        site.page("/", '<img src="/i.jpg">')
+        site.page("/same", "", status=304)
+        site.routes["/i.jpg"] = image
+        first = crawl(tmp_path / "1", sources=[{"kind": "site", "url": site.url()}])
+        etag = dict(first.sightings[0].response_headers)["Etag"]
+        digest = first.sightings[0].digest.hex
+        earlier = {site.url("/i.jpg"): {"etag": etag, "digest": digest}, site.url("/same"): {"etag": '"p"'}}
+        urls = [{"url": site.url()}, {"url": site.url("/same")}]
+        again = crawl(tmp_path / "2", urls=urls, follow=False, known=earlier)
+    (sighting,) = again.sightings
+    assert sighting.not_modified
+    assert (sighting.digest.hex, sighting.size, sighting.status) == (digest, 0, 304)
+    assert not list(again.folder.iterdir())
+    assert {page.url: page.not_modified for page in again.pages} == {site.url(): False, site.url("/same"): True}
+
+
+def test_bytes_stay_exact_and_a_wrapped_image_is_unwrapped(tmp_path: Path) -> None:
+    plain, odd = picture(7), picture(8) + b"\0trailing bytes\xff"
+    with Site() as site:
+        site.page("/", '<img src="/wrapped.jpg"><img src="/odd.jpg"><img src="/broken.jpg"><img src="/moved.jpg">')
+        wrapped = gzip.compress(plain)
+        encoding = (("Content-Encoding", "gzip"),)
+        site.routes["/wrapped.jpg"] = Answer(wrapped, media_type="image/jpeg", headers=encoding)
+        site.routes["/odd.jpg"] = Answer(odd, media_type="application/octet-stream")
+        site.routes["/broken.jpg"] = Answer(b"\x1f\x8bnonsense", media_type="image/jpeg", headers=encoding)
+        site.routes["/moved.jpg"] = Answer(status=301, headers=(("Location", "/odd.jpg"),))
+        done = crawl(tmp_path, sources=[{"kind": "list", "urls": [site.url()]}], limits={"depth": 0})
+    assert done.bytes_of(done.sighting(site.url("/wrapped.jpg"))) == plain
+    assert dict(done.sighting(site.url("/wrapped.jpg")).response_headers)["Content-Encoding"] == "gzip"
+    assert done.bytes_of(done.sighting(site.url("/odd.jpg"))) == odd
+    assert done.sighting(site.url("/moved.jpg")).final_url == site.url("/odd.jpg")
+    assert done.refusals == {site.url("/broken.jpg"): "bad-encoding"}
+
+
+class Asked:
+    """Images that are asked for by visits of this test, whose requests nobody answers by itself."""
+
+    def __init__(self, folder: Path, **limits: int) -> None:
+        self.requests: list[Request] = []
+        self.done: list[Visit] = []
+        job = Job(bytes_dir=folder, urls=(Target(url=PAGE),), limits=Limits(**limits))
+        self.crawl = Crawl.of(job, lambda _line: None)
+        self.images = Images(self.crawl, self.requests.append)
+
+    def visit(self, *urls: str) -> Visit:
+        visit = Visit(Target(url=PAGE), self.done.append, begun=0.0)
+        for url in urls:
+            self.images.want(visit, FoundImage(url, "img"))
+        visit.release()
+        return visit
+
+    def answer(self, number: int, body: bytes, status: int = 200) -> None:
+        request = self.requests[number]
+        self.images.arrived(Response(request.url, status=status, body=body, request=request))
+
+
+PAGE, URL = "http://a.example/page", "http://a.example/i.jpg"
+
+
+def test_an_address_is_asked_for_once_whoever_shows_it(tmp_path: Path) -> None:
+    asked = Asked(tmp_path)
+    first, second = asked.visit(URL), asked.visit(URL, URL)
+    asked.answer(0, picture(1))
+    third = asked.visit(URL)
+    assert [one.url for one in asked.requests] == [URL]
+    assert asked.done == [first, second, third]
+    assert {one.sightings()[0].digest for one in asked.done} == {Digest.of(picture(1))}
+
+
+def test_what_is_inside_the_page_is_kept_decoded_and_refused_by_itself(tmp_path: Path) -> None:
+    asked, packed = Asked(tmp_path), base64.b64encode(picture(2)).decode()
+    visit = asked.visit(
+        f"data:image/jpeg;base64,{packed.rstrip('=')}",
+        "data:image/jpeg;base64,!!!",
+        "data:text/html,<p>",
+        "data:image/png,",
+        "data:nonsense",
+    )
+    assert asked.requests == []
+    (kept,) = visit.sightings()
+    assert (tmp_path / kept.digest.hex).read_bytes() == picture(2)
+    assert [one.reason for one in visit.refusals()] == ["bad-encoding", "not-an-image", "empty", "not-an-image"]
+
+
+def test_a_refusal_gives_its_place_in_the_budget_back(tmp_path: Path) -> None:
+    asked = Asked(tmp_path, images=1)
+    refused = asked.visit("http://a.example/1.jpg")
+    asked.answer(0, b"<p>sorry")
+    assert [one.reason for one in refused.refusals()] == ["not-an-image"]
+    visit = asked.visit(URL, "http://a.example/d.svg", "http://a.example/2.jpg")
+    asked.answer(1, picture(3))
+    assert [one.image_url for one in visit.sightings()] == [URL]
+    assert [one.reason for one in visit.refusals()] == ["vector-image", "budget"]

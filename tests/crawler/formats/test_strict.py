@@ -1,0 +1,93 @@
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+
+import pytest
+
+from crawler.formats.strict import parse, read, write
+from exhibit.clock import parse_rfc3339
+from exhibit.digests import Digest
+from exhibit.errors import WrongUseError
+
+
+class Colour(StrEnum):
+    RED = "red"
+    BLUE = "blue"
+
+
+@dataclass(frozen=True)
+class Inner:
+    size: int
+    name: str | None = None
+
+
+@dataclass(frozen=True)
+class Outer:
+    at: datetime
+    digest: Digest
+    path: Path
+    share: float
+    colour: Colour = Colour.RED
+    parts: tuple[Inner, ...] = ()
+    pair: tuple[str, int] = ("a", 1)
+    by_name: Mapping[str, Inner] = field(default_factory=dict)
+    is_good: bool = False
+
+
+NEEDED = {"at": "2026-01-02T03:04:05Z", "digest": "ab" * 32, "path": "/a", "share": 1}
+
+
+def test_what_is_written_is_read_as_it_was() -> None:
+    value = Outer(
+        at=parse_rfc3339("2026-01-02T03:04:05Z"),
+        digest=Digest.of(b"x"),
+        path=Path("/a/b"),
+        share=0.5,
+        colour=Colour.BLUE,
+        parts=(Inner(1), Inner(2, "“two”")),
+        pair=("b", 2),
+        by_name={"x": Inner(3)},
+        is_good=True,
+    )
+    text = write(value)
+    assert "\n" not in text
+    assert read(Outer, parse(text, "it"), "it") == value
+
+
+def test_what_is_left_out_has_its_default_and_a_whole_number_is_a_number() -> None:
+    made = read(Outer, NEEDED, "it")
+    assert (made.colour, made.parts, made.pair) == (Colour.RED, (), ("a", 1))
+    assert (made.share, type(made.share)) == (1.0, float)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"colour": "green"}, "it.colour must be one of red, blue, not 'green'"),
+        ({"parts": [{"size": 1}, {"size": True}]}, "it.parts[1].size must be a whole number, not True"),
+        ({"parts": {}}, "it.parts must be a list"),
+        ({"pair": ["a"]}, "it.pair must be a list of 2"),
+        ({"by_name": {"x": {"size": "1"}}}, "it.by_name['x'].size must be a whole number"),
+        ({"is_good": 1}, "it.is_good must be true or false"),
+        ({"at": "2026-01-02T03:04:05"}, "it.at must be a time with its zone"),
+        ({"digest": "ab"}, "it.digest must be 64 hexadecimal digits"),
+        ({"colours": "red"}, "it.colours isn't a field. Did you mean colour?"),
+        ({"share": "x" * 99}, "it.share must be a number, not 'xxx"),
+    ],
+)
+def test_a_refusal_names_the_field_and_what_it_should_be(change: dict[str, object], said: str) -> None:
+    with pytest.raises(WrongUseError) as caught:
+        read(Outer, NEEDED | change, "it")
+    assert said in str(caught.value)
+    assert len(caught.value.message) < 120
+
+
+def test_a_field_that_is_missing_is_named() -> None:
+    with pytest.raises(WrongUseError, match=r"it\.digest is missing"):
+        read(Outer, {name: value for name, value in NEEDED.items() if name != "digest"}, "it")
+    with pytest.raises(WrongUseError, match="it must be an object"):
+        read(Outer, [], "it")
+    with pytest.raises(WrongUseError, match="the job isn't JSON"):
+        parse("{", "the job")

@@ -1,0 +1,46 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crawler.reading import css
+
+LONG = 300_000
+"""So often that anything slower than linear would take an hour."""
+
+
+@pytest.mark.parametrize(
+    ("sheet", "found"),
+    [
+        ("a{background:url(b.jpg)}", ["b.jpg"]),
+        ("a{background:URL( 'b c.jpg' )}", ["b c.jpg"]),
+        ('a{background:url("b\\)c.jpg")}', ["b)c.jpg"]),
+        ("a{background:image-set('b.jpg' 1x, url(c.jpg) 2x)}", ["b.jpg", "c.jpg"]),
+        ("/* url(no.jpg) */ a{background:url(b.jpg), url(b.jpg)}", ["b.jpg"]),
+        ("@font-face{src:url(font)} a{background:url(b.jpg)}", ["b.jpg"]),
+        ("@media print{@font-face{src:url(font)} a{background:url(b.jpg)}}", ["b.jpg"]),
+        ("@import url(c.css); a{background:url(b.jpg)}", ["b.jpg"]),
+        ("a{src:url(f.woff2?x#y)}", []),
+        ("a{background:url(data:image/png;base64,AA==)}", ["data:image/png;base64,AA=="]),
+        ("a{content:'}';background:url(b.jpg)}", ["b.jpg"]),
+        ("background-image:url(b.jpg);color:red", ["b.jpg"]),
+        ("a{color:red}", []),
+    ],
+)
+def test_images_of_a_sheet_are_found_and_fonts_are_not(sheet: str, found: list[str]) -> None:
+    assert css.images_of(sheet) == found
+
+
+def test_imported_sheets_are_found() -> None:
+    sheet = "@import 'a.css'; @IMPORT url(b.css) screen; @import url(\"c.css\"); /* @import 'd.css'; */ a{}"
+    assert css.imports_of(sheet) == ["a.css", "b.css", "c.css"]
+
+
+@given(st.text(alphabet="url(')\"\\;{}@import/*: a", max_size=120))
+def test_any_sheet_can_be_read(text: str) -> None:
+    css.images_of(text)
+    css.imports_of(text)
+
+
+def test_comments_that_are_never_closed_are_stepped_over_once() -> None:
+    assert css.images_of("a{b:url(x.jpg)}" + "/* " * LONG) == ["x.jpg"]
+    assert css.imports_of('@import "a.css";' + "/* " * LONG) == ["a.css"]

@@ -1,0 +1,68 @@
+import gzip
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crawler.reading.feeds import read_feed, read_sitemap
+from exhibit.errors import RefusedError
+
+HERE = "http://example.org/a/b.html"
+
+
+def test_a_sitemap_may_be_gzipped_a_list_or_without_a_namespace() -> None:
+    xml = b"<urlset><url><loc> http://example.org/1 </loc></url><url><loc>mailto:x</loc></url></urlset>"
+    for data in (xml, gzip.compress(xml), b"\xef\xbb\xbf" + xml, b"http://example.org/1\n\nnonsense\n"):
+        assert [link.url for link in read_sitemap(data, HERE, 10_000).links] == ["http://example.org/1"]
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"<html><body>no</body></html>", "unreadable"),
+        (b"", "unreadable"),
+        (b"nonsense", "unreadable"),
+        (b"\x1f\x8bnonsense", "unreadable"),
+        (gzip.compress(b"<urlset>" + b" " * 100_000), "too-large"),
+        (b'<!DOCTYPE u [<!ENTITY a "http://example.org/">]><u>&a;</u>', "unreadable"),
+    ],
+)
+def test_what_is_no_sitemap_is_refused(data: bytes, reason: str) -> None:
+    with pytest.raises(RefusedError) as caught:
+        read_sitemap(data, HERE, 10_000)
+    assert caught.value.reason == reason
+
+
+def test_a_sitemap_names_no_file_through_an_entity() -> None:
+    data = b"""<!DOCTYPE urlset [<!ENTITY f SYSTEM "file:///etc/hostname">]>
+        <urlset><url><loc>http://example.org/&f;</loc></url></urlset>"""
+    assert [link.url for link in read_sitemap(data, HERE, 10_000).links] in ([], ["http://example.org/"])
+
+
+def test_atom_and_rss_are_feeds_and_a_page_is_not() -> None:
+    atom = b"""<feed xmlns="http://www.w3.org/2005/Atom"><title>T</title><entry><title>E</title><link href="/e"/>
+        <content type="html">&lt;img src="i.jpg" alt="words"&gt;</content></entry></feed>"""
+    document = read_feed(atom, HERE)
+    assert [(one.url, one.page_url) for one in document.images] == [
+        ("http://example.org/a/i.jpg", "http://example.org/e")
+    ]
+    assert document.images[0].context.startswith("E words")
+    with pytest.raises(RefusedError):
+        read_feed(b"<html><p>page</html>", HERE)
+    with pytest.raises(RefusedError):
+        read_feed(b"http://example.org/feed", HERE)
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_a_sitemap_a_feed_or_refused(data: bytes) -> None:
+    with suppress(RefusedError):
+        read_sitemap(data, HERE, 1_000)
+    with suppress(RefusedError):
+        read_feed(data, HERE)
+
+
+def test_a_sitemap_of_the_largest_size_is_read_whole() -> None:
+    entries = "".join(f"<url><loc>http://example.org/{number:0100}</loc></url>" for number in range(50_000))
+    document = read_sitemap(f"<urlset>{entries}</urlset>".encode(), "http://example.org/sitemap.xml", 1 << 25)
+    assert len(document.links) == 50_000

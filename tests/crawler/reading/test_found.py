@@ -1,0 +1,53 @@
+import pytest
+
+from crawler.reading.found import MAX_ADDRESS, absolute, plain
+
+HERE = "http://example.org/a/b.html"
+LONG = 300_000
+"""So often that anything slower than linear would take an hour."""
+
+
+@pytest.mark.parametrize(
+    ("address", "url"),
+    [
+        ("c.jpg", "http://example.org/a/c.jpg"),
+        ("/c.jpg#part", "http://example.org/c.jpg"),
+        ("//other.example/c.jpg", "http://other.example/c.jpg"),
+        (" c d.jpg\n", "http://example.org/a/c%20d.jpg"),
+        ("?q=1", "http://example.org/a/b.html?q=1"),
+        ("data:image/png;base64,AA==", "data:image/png;base64,AA=="),
+        ("file:///etc/passwd", "file:///etc/passwd"),
+        ("", ""),
+        ("#top", ""),
+        ("javascript:alert(1)", ""),
+        ("mailto:a@example.org", ""),
+        ("blob:http://example.org/1", ""),
+        ("http://[bad/", ""),
+    ],
+)
+def test_an_address_is_made_absolute_or_nothing(address: str, url: str) -> None:
+    assert absolute(HERE, address) == url
+
+
+def test_plain_words_have_no_control_characters() -> None:
+    assert plain(" a\0b \n\t c\x1b[1m ") == "ab c[1m"
+    assert len(plain("x" * 10_000)) == 500
+
+
+def test_an_address_longer_than_servers_take_is_none() -> None:
+    assert absolute(HERE, "x" * MAX_ADDRESS) == ""
+    assert absolute(HERE, "x" * 4_000) != ""
+    assert len(absolute(HERE, "data:image/png;base64," + "A" * LONG)) > LONG
+
+
+@pytest.mark.parametrize(
+    ("address", "url"),
+    [
+        ("/a\0b.jpg", "/a%00b.jpg"),
+        ("/a\x1f\x7f.jpg", "/a%1F%7F.jpg"),
+        ("/\ud800.jpg", "/\ufffd.jpg"),
+        ("/a b", "/a%20b"),
+    ],
+)
+def test_signs_that_no_row_can_hold_are_escaped_in_addresses(address: str, url: str) -> None:
+    assert absolute(HERE, address) == f"http://example.org{url}"

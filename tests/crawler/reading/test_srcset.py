@@ -1,0 +1,38 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crawler.reading.srcset import candidates_of, largest_of
+
+LONG = 300_000
+"""So often that anything slower than linear would take an hour."""
+
+
+@pytest.mark.parametrize(
+    ("srcset", "largest"),
+    [
+        ("a.jpg", "a.jpg"),
+        ("a.jpg 1x, b.jpg 2x", "b.jpg"),
+        ("a.jpg 300w, b.jpg 1200w, c.jpg 600w", "b.jpg"),
+        ("a.jpg,b.jpg 2x", "a.jpg,b.jpg"),
+        ("a.jpg, b.jpg 1.5x", "b.jpg"),
+        ("a,b.jpg 2x, c.jpg", "a,b.jpg"),
+        ("data:image/png;base64,AA== 1x, b.jpg 2x", "b.jpg"),
+        ("a.jpg 100w 50h (weird, thing), b.jpg 200w", "b.jpg"),
+        ("  ,, ", ""),
+        ("", ""),
+    ],
+)
+def test_the_largest_candidate_of_a_srcset_is_taken(srcset: str, largest: str) -> None:
+    assert largest_of(srcset) == largest
+
+
+@given(st.text(alphabet="a, 1wx.()\n\t", max_size=80))
+def test_any_srcset_can_be_read(text: str) -> None:
+    for url, size in candidates_of(text):
+        assert url
+        assert size >= 0
+
+
+def test_brackets_that_are_never_closed_end_a_srcset() -> None:
+    assert candidates_of("a.jpg 2x, b.jpg " + "(a " * LONG) == [("a.jpg", 2.0), ("b.jpg", 1.0)]

@@ -1,0 +1,78 @@
+"""Reading pages: every place that names an image, the words around it, the links."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crawler.formats.job import Kind
+from crawler.reading.found import MAX_ADDRESS
+from crawler.reading.webpage import read_page
+
+HERE = "http://example.org/a/b.html"
+
+
+def images(html: str) -> list[tuple[str, str]]:
+    return [(one.url, one.found_in) for one in read_page(html, HERE).images]
+
+
+def test_a_base_counts_for_every_address() -> None:
+    assert images('<base href="/c/"><img src="i.jpg">') == [("http://example.org/c/i.jpg", "img")]
+
+
+def test_an_image_that_is_named_twice_is_found_once_where_it_stands_first() -> None:
+    assert images('<a href="i.jpg"><img src="i.jpg" alt="x"></a>') == [("http://example.org/a/i.jpg", "a")]
+
+
+def test_lazy_images_are_found_whatever_their_attribute_is_called() -> None:
+    html = '<img data-strange="1.webp"><img data-src="2"><img data-srcset="3 1x, 4 2x"><div data-bg="url(5)"></div>'
+    assert [url.rpartition("/")[2] for url, _ in images(html)] == ["1.webp", "2", "4", "5"]
+
+
+def test_a_video_source_is_no_image_and_a_picture_source_is() -> None:
+    assert images('<video><source src="v.mp4"></video><picture><source srcset="p.webp"></picture>') == [
+        ("http://example.org/a/p.webp", "picture")
+    ]
+
+
+def test_what_stands_behind_the_end_of_the_page_is_read_too() -> None:
+    assert images("<html><body></body></html><img src='i.jpg'>") == [("http://example.org/a/i.jpg", "img")]
+
+
+def test_links_are_pages_feeds_and_sitemaps_and_files_are_not() -> None:
+    html = """<a href="p">p</a><a href="f.PDF?x">f</a><iframe src="frame"></iframe><a href="mailto:a@b">m</a>
+      <link rel="alternate" type="application/rss+xml" href="feed"><link rel="sitemap" href="map">
+      <meta http-equiv="refresh" content="0; url='moved'">"""
+    links = {one.url.rpartition("/")[2]: one.kind for one in read_page(html, HERE).links}
+    assert links == {"p": Kind.PAGE, "frame": Kind.PAGE, "feed": Kind.FEED, "map": Kind.SITEMAP, "moved": Kind.PAGE}
+
+
+def test_words_are_cut_and_scripts_say_nothing() -> None:
+    html = f"<script>var secret = 1</script><p>{'before ' * 200}</p><img src='i.jpg' alt='alt'><p>{'after ' * 200}</p>"
+    (image,) = read_page(html, HERE).images
+    assert len(image.context) <= 500
+    assert image.context.startswith("alt ")
+    assert "before" in image.context
+    assert "after" in image.context
+    assert "secret" not in image.context
+
+
+@given(st.text(max_size=200), st.sampled_from(["", "<figure><figcaption>", "<picture><source srcset=", "<img src="]))
+def test_any_page_can_be_read(text: str, start: str) -> None:
+    read_page(start + text, HERE)
+
+
+def test_many_captions_of_one_figure_are_for_the_pictures_before_the_first() -> None:
+    pictures = "".join(f"<img src={number}.jpg>" for number in range(20_000))
+    images = read_page(f"<figure>{pictures}{'<figcaption>Words</figcaption>' * 20_000}</figure>", HERE).images
+    assert len(images) == 20_000
+    assert all(image.context.startswith("Words") for image in images)
+
+
+@pytest.mark.parametrize("element", ["<a href=p{}>x</a>", "<img src=p{}.jpg>", "<link rel=stylesheet href=p{}.css>"])
+def test_a_long_base_address_is_not_repeated_without_end(element: str) -> None:
+    base = "http://example.org/" + "y" * (MAX_ADDRESS - 100)
+    page = f"<base href='{base}/'>" + "".join(element.format(number) for number in range(6_000))
+    document = read_page(page, HERE)
+    addresses = [*(one.url for one in document.links), *(one.url for one in document.images), *document.sheets]
+    assert 1_000 < len(addresses) < 5_000
+    assert addresses[0].startswith(base)

@@ -1,0 +1,47 @@
+from pathlib import Path
+
+import pytest
+
+from crawler.formats.job import Job, Known, Politeness, Target
+from crawler.state.crawl import Crawl
+from exhibit.digests import Digest
+
+DIGEST = Digest.of(b"x")
+
+
+@pytest.fixture
+def crawl(tmp_path: Path) -> Crawl:
+    known = {
+        "HTTP://A.example:80/i.jpg": Known(etag='"1"', digest=DIGEST),
+        "http://a.example/page": Known(last_modified="Fri, 20 Nov 2026 09:00:00 GMT"),
+    }
+    job = Job(
+        bytes_dir=tmp_path / "bytes",
+        urls=(Target(url="http://a.example/"),),
+        known=known,
+        denied_hosts={"Denied.example.": "it asked us", "deep.open.example": "it, too"},
+    )
+    return Crawl.of(job, lambda _line: None)
+
+
+def test_a_denied_domain_takes_its_hosts_with_it(crawl: Crawl) -> None:
+    assert crawl.denied("denied.example") == crawl.denied("www.denied.example") == "it asked us"
+    assert crawl.denied("deep.open.example") == "it, too"
+    assert crawl.denied("open.example") == crawl.denied("undenied.example") == ""
+
+
+def test_what_is_known_makes_a_request_conditional(crawl: Crawl) -> None:
+    assert crawl.conditions("http://a.example/i.jpg") == {"If-None-Match": '"1"'}
+    assert crawl.conditions("http://a.example/page") == {"If-Modified-Since": "Fri, 20 Nov 2026 09:00:00 GMT"}
+    assert crawl.conditions("http://a.example/other") == {}
+    image = crawl.known_image("http://a.example/i.jpg")
+    assert image is not None
+    assert image.digest == DIGEST
+    assert crawl.known_image("http://a.example/page") is None  # no bytes of it are known
+
+
+def test_sites_are_asked_for_rules_unless_nobody_obeys_them(tmp_path: Path, crawl: Crawl) -> None:
+    assert crawl.asks_policies
+    heedless = Politeness(obey_robots=False, obey_reservations=False)
+    job = Job(bytes_dir=tmp_path, urls=(Target(url="http://a.example/"),), politeness=heedless)
+    assert not Crawl.of(job, lambda _line: None).asks_policies

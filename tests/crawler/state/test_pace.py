@@ -1,0 +1,70 @@
+"""How fast a host is asked."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import pytest
+
+from crawler.formats.job import Politeness
+from crawler.state.pace import Pace
+from exhibit.clock import now
+
+
+@dataclass
+class Slot:
+    """What Scrapy's downloader keeps of a host."""
+
+    delay: float = 0.0
+    concurrency: int = 2
+    jitter: float = 0.5
+    lastseen: float = 0.0
+
+
+@dataclass
+class Slots:
+    """What a pace sets of Scrapy's downloader."""
+
+    slots: dict[str, Slot] = field(default_factory=lambda: {"h": Slot()})
+    per_slot_settings: dict[str, Any] = field(default_factory=dict)
+
+
+def test_a_crawl_delay_sets_one_request_at_a_time_and_stays_the_least() -> None:
+    slots = Slots()
+    pace = Pace(Politeness(delay=0.1), slots)
+    pace.obey("h", 3.0)
+    pace.answered("h", 0.01, success=True)
+    assert (slots.slots["h"].delay, slots.slots["h"].concurrency, slots.slots["h"].jitter) == (3.0, 1, 0)
+    assert slots.per_slot_settings["h"]["delay"] == 3.0
+    pace.obey("h", 1.0)
+    assert slots.slots["h"].delay == 3.0
+
+
+def test_a_slow_host_is_asked_more_slowly_and_a_failing_one_never_faster() -> None:
+    slots = Slots()
+    pace = Pace(Politeness(delay=0.1), slots)
+    pace.answered("h", 4.0, success=True)
+    assert slots.slots["h"].delay == 2.0
+    pace.answered("h", 0.0, success=False)
+    assert slots.slots["h"].delay == 2.0
+    pace.answered("h", 0.0, success=True)
+    assert slots.slots["h"].delay == 1.0
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "again"),
+    [("1", True), ("0", True), ("", True), ("nonsense", True), ("100000", False), ("-5", True), ("²", True)],
+)
+def test_a_host_rests_when_it_asks_for_too_long(retry_after: str, again: bool) -> None:  # noqa: FBT001 - a table
+    pace = Pace(Politeness(), Slots())
+    assert pace.pause("h", retry_after, tries=0, seconds_left=600) is again
+    assert pace.is_resting("h") is not again
+
+
+def test_a_date_to_wait_for_is_understood() -> None:
+    pace = Pace(Politeness(), Slots())
+    soon, late = (format_datetime(now() + timedelta(seconds=one), usegmt=True) for one in (5, 5_000))
+    assert pace.pause("h", soon, tries=0, seconds_left=600)
+    assert not pace.pause("h", soon, tries=0, seconds_left=1)
+    assert not Pace(Politeness(), Slots()).pause("h", late, tries=0, seconds_left=9_000)

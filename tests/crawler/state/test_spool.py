@@ -1,0 +1,23 @@
+from pathlib import Path
+
+import pytest
+
+from crawler.state.spool import Spool
+from exhibit.digests import Digest
+from exhibit.errors import ServiceMissingError
+
+
+def test_a_spool_writes_whole_files_under_their_digest(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "deep" / "spool")
+    assert spool.put(b"bytes") == spool.put(b"bytes") == Digest.of(b"bytes")
+    (file,) = (tmp_path / "deep" / "spool").iterdir()
+    assert (file.name, file.read_bytes()) == (Digest.of(b"bytes").hex, b"bytes")
+    file.unlink()
+    spool.put(b"bytes")
+    assert file.exists()
+
+
+def test_a_spool_that_can_not_be_written_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(ServiceMissingError, match="can't be written"):
+        Spool(tmp_path / "file")

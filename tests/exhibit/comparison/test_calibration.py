@@ -1,0 +1,103 @@
+import json
+from dataclasses import replace
+
+import pytest
+
+from exhibit.comparison.calibration import FIGURES, HELD, Bound, Calibration, between, calibrated, figures
+from exhibit.errors import IntegrityError
+from exhibit.types import Decision, Verification
+
+CALIBRATION = Calibration(
+    name="test",
+    made="2026-11-20",
+    pipeline="match-9",
+    data="made",
+    photographs=200,
+    prior=0.5,
+    figures=("dense", "imprecise"),
+    weights=(4.0, -1.0),
+    intercept=-2.0,
+    knots=((-2.0, 0.1), (2.0, 0.9)),
+    certain=Bound(200, 0),
+    review=Bound(200, 3),
+)
+
+
+def measured(inliers: int, dense: float) -> Verification:
+    return Verification(Decision.REVIEW, 256, inliers, dense, None, False, 0, dense, dense, None, "match-9")  # noqa: FBT003
+
+
+def test_a_probability_is_read_off_by_hand_from_what_the_file_says() -> None:
+    assert CALIBRATION.score(measured(0, 0.75)) == 1.0
+    assert CALIBRATION.probability(measured(0, 0.75)) == 0.7
+    assert CALIBRATION.probability(replace(measured(0, 0.75), reasons=("imprecise",))) == 0.5
+    again = Calibration.from_json(CALIBRATION.to_json())
+    assert (again, again.digest) == (CALIBRATION, CALIBRATION.digest)
+    assert b"network" not in CALIBRATION.to_json()
+    assert replace(CALIBRATION, network="other@2").digest != CALIBRATION.digest
+
+
+def test_a_likelihood_ratio_says_no_more_than_the_photographs_support() -> None:
+    even = CALIBRATION.ratio(0.75)
+    assert even.value == pytest.approx(3.0)
+    assert not even.limited
+    high, low = CALIBRATION.ratio(0.9999), CALIBRATION.ratio(0.0001)
+    assert high.limited
+    assert low.limited
+    assert high.value == pytest.approx(1 / low.value)
+    assert 30 < high.value < 34  # 100 photographs without a failure: at most 3 in 100
+
+
+def test_a_bound_is_of_the_decision_that_was_made() -> None:
+    assert CALIBRATION.bound(Decision.CERTAIN).failed == 0
+    assert CALIBRATION.bound(Decision.REVIEW).failed == CALIBRATION.bound(Decision.NONE).failed == 3
+    assert "with 3 false alarms" in Bound(200, 3).in_words
+    assert Bound(200, 0).per_million < Bound(200, 3).per_million
+
+
+def test_nothing_found_and_figures_of_another_version_have_no_probability() -> None:
+    one = measured(30, 0.8)
+    found = calibrated(one, CALIBRATION)
+    assert (found.probability, found.calibration) == (CALIBRATION.probability(one), CALIBRATION.digest)
+    held = [replace(one, reasons=(word,)) for word in HELD]
+    for other in (replace(one, decision=Decision.NONE), replace(one, pipeline="another"), *held):
+        assert calibrated(other, CALIBRATION) == other
+    assert calibrated(found, None) == one
+
+
+def test_between_knots_lies_a_straight_line() -> None:
+    knots = ((0.0, 0.1), (1.0, 0.1), (3.0, 0.9))
+    assert [between(score, knots) for score in (-5, 0.5, 2, 3, 9)] == pytest.approx([0.1, 0.1, 0.5, 0.9, 0.9])
+
+
+def test_the_figures_are_plain_functions_of_what_is_sealed() -> None:
+    one = replace(measured(0, 0.25), hamming=64, reasons=("imprecise",))
+    named = dict(zip(FIGURES, figures(one), strict=True))
+    assert (named["log-inliers"], named["dense"], named["hash"]) == (0.0, 0.25, 0.5)
+    assert (named["imprecise"], named["shared-overlay"]) == (1.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"prior": 2},
+        {"weights": [1.0]},
+        {"figures": ["unknown"], "weights": [1.0]},
+        {"knots": []},
+        {"knots": [[1, 0.9], [2, 0.1]]},
+        {"surprise": 1},
+        {"format": "exhibit-calibration/9"},
+        {"name": 7},
+        {"bounds": {"certain": {"photographs": 10, "failed": 0, "at_most_in_a_million": 1}}},
+    ],
+)
+def test_what_is_no_calibration_is_refused(change: dict[str, object]) -> None:
+    plain = {**json.loads(CALIBRATION.to_json()), **change}
+    with pytest.raises(IntegrityError):
+        Calibration.from_json(json.dumps(plain, sort_keys=True, separators=(",", ":")).encode())
+
+
+def test_a_bound_that_was_made_smaller_is_refused() -> None:
+    changed = CALIBRATION.to_json().replace(b'"at_most_in_a_million":', b'"at_most_in_a_million":1')
+    with pytest.raises(IntegrityError):
+        Calibration.from_json(changed)

@@ -1,0 +1,48 @@
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from exhibit.config import secrets
+from exhibit.errors import ConfigError
+from tests.assets.settings_file import loaded
+
+
+def test_secrets_are_made_once_and_private(tmp_path: Path) -> None:
+    config = loaded(tmp_path)
+    assert len(secrets.master_key(config)) == 32
+    assert len(secrets.secret_key(config)) == 64
+    assert secrets.master_key(config) == secrets.master_key(config)
+    assert secrets.master_key(config).hex() != secrets.secret_key(config)
+    folder = tmp_path / "secrets"
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
+    assert {path.name for path in folder.iterdir()} == {"master_key", "secret_key"}
+
+
+def test_starts_at_the_same_moment_agree_on_the_secret(tmp_path: Path) -> None:
+    config = loaded(tmp_path)
+    with ThreadPoolExecutor(16) as pool:
+        assert len(set(pool.map(lambda _: secrets.master_key(config), range(64)))) == 1
+
+
+def test_a_damaged_secret_stops_and_is_not_replaced(tmp_path: Path) -> None:
+    config = loaded(tmp_path)
+    secrets.master_key(config)
+    path = tmp_path / "secrets" / "master_key"
+    path.write_text("abc")
+    with pytest.raises(ConfigError, match="damaged"):
+        secrets.master_key(config)
+    assert path.read_text() == "abc"
+
+
+def test_the_next_master_key_takes_the_place_of_the_present_one(tmp_path: Path) -> None:
+    config = loaded(tmp_path)
+    present = secrets.master_key(config)
+    assert secrets.master_keys(config) == (present,)
+    coming = secrets.next_master_key(config)
+    assert coming == secrets.next_master_key(config) != present
+    assert secrets.master_keys(config) == (present, coming)
+    secrets.adopt_next_master_key(config)
+    assert secrets.master_keys(config) == (coming,)

@@ -1,0 +1,99 @@
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from exhibit.config import values
+from exhibit.errors import ConfigError, ExitCode
+from tests.assets.settings_file import loaded
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATABASE_URL", "mysql://x"),
+        ("REDIS_URL", "http://x"),
+        ("EXHIBIT_WEB_PORT", "70000"),
+        ("EXHIBIT_WEB_PORT", "eighty"),
+        ("EXHIBIT_WORKERS", "0"),
+        ("EXHIBIT_WORKERS", "2.5"),
+        ("EXHIBIT_CONTACT", "me"),
+        ("EXHIBIT_ALLOWED_NETWORKS", "10.0.0.1/8"),
+        ("EXHIBIT_ALLOWED_NETWORKS", "everything"),
+        ("EXHIBIT_LANGUAGES", "en,fr"),
+        ("EXHIBIT_TIME_ZONE", "Mars/Olympus"),
+        ("EXHIBIT_TIME_ZONE", "../../etc/passwd"),
+        ("EXHIBIT_DEBUG", "maybe"),
+        ("EXHIBIT_MAIL_URL", "http://mail.example"),
+        ("EXHIBIT_MAIL_URL", "smtp://"),
+        ("EXHIBIT_MAIL_URL", "smtp://mail.example:many"),
+        ("EXHIBIT_MAIL_URL", "smtp://ann:secret@mail.example"),
+        ("EXHIBIT_MAIL_FROM", "us"),
+        ("EXHIBIT_MAIL_FROM", "a@example.org, b@example.org"),
+        ("EXHIBIT_PUBLIC_URL", "ftp://x"),
+        ("EXHIBIT_OPERATOR_NAME", "two\nlines"),
+        ("EXHIBIT_LOG_ORIGIN", "Our Log"),
+        ("EXHIBIT_LOG_ORIGIN", "example.org/log+1"),
+        ("EXHIBIT_LOG_ORIGIN", "example.org/\x7f"),
+        ("EXHIBIT_OWNER_QUOTA_BYTES", str(2**53)),
+    ],
+)
+def test_a_wrong_value_stops_with_the_name_of_its_setting(tmp_path: Path, name: str, value: str) -> None:
+    with pytest.raises(ConfigError, match=name) as caught:
+        loaded(tmp_path, **{name: value})
+    assert caught.value.exit_code is ExitCode.WRONG_USE
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATABASE_URL", "mysql://u:hunter2@db/x"),
+        ("DATABASE_URL", "postgresql://u:hunter2@db/x\ny"),
+        ("EXHIBIT_MAIL_URL", "smtps://u:hunter2@:25"),
+        ("EXHIBIT_MAIL_URL", "smtps://u:hunter2@mail.example:many"),
+        ("EXHIBIT_PUBLIC_URL", "https://u:hunter2@site.example:many"),
+        ("EXHIBIT_METRICS_TOKEN", "hunter2"),
+        ("EXHIBIT_METRICS_TOKEN", "hunter2hunter2hunter2\nhunter2"),
+    ],
+)
+def test_a_secret_in_a_wrong_value_is_not_repeated(tmp_path: Path, name: str, value: str) -> None:
+    with pytest.raises(ConfigError, match=name) as caught:
+        loaded(tmp_path, **{name: value})
+    assert "hunter2" not in str(caught.value)
+
+
+def test_values_of_files_and_of_the_environment_mean_the_same() -> None:
+    assert values.truth(value=True) == values.truth(" Yes ") == values.truth("1")
+    assert values.whole_number(1, 9)("7") == values.whole_number(1, 9)(7) == 7
+    assert values.texts("a, b,,c ") == values.texts(["a", "b", "", "c"]) == ("a", "b", "c")
+    assert values.day(date(2026, 11, 1)) == values.day("2026-11-01") == "2026-11-01"
+    assert values.networks("10.0.0.0/8,::1") == ("10.0.0.0/8", "::1/128")
+    assert values.one_of("always", "never")("NEVER") == "never"
+    assert (values.path(""), values.day(""), values.web_url("")) == (None, "", "")
+    assert values.web_url("https://a.example/") == "https://a.example"
+    assert values.mail_url("smtp://ann:secret@localhost") == "smtp://ann:secret@localhost"
+    assert values.mail_address("Exhibit <exhibit@example.org>") == "Exhibit <exhibit@example.org>"
+
+
+@pytest.mark.parametrize(
+    ("check", "value"),
+    [
+        (values.text, "two\nlines"),
+        (values.texts, 3),
+        (values.truth, "perhaps"),
+        (values.whole_number(1), "0"),
+        (values.whole_number(1), True),
+        (values.one_of("always", "never"), "sometimes"),
+        (values.price, "0.02 euro"),
+        (values.token, "too short"),
+        (values.web_url, "https://"),
+        (values.mail_url, "smtp://ann:secret@mail.example"),
+        (values.languages, "en,en"),
+        (values.time_zone, "Mars/Olympus"),
+        (values.day, "lately"),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused(check: Callable[[object], object], value: object) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        check(value)

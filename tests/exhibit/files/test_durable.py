@@ -1,0 +1,39 @@
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from exhibit.files.durable import settle, settle_path, write_once
+
+
+def test_of_many_writers_one_wins_and_leaves_a_whole_private_file(tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    texts = [bytes([number]) * 5_000 for number in range(24)]
+    with ThreadPoolExecutor(8) as pool:
+        won = list(pool.map(lambda text: write_once(path, text), texts))
+    assert won.count(True) == 1
+    assert path.read_bytes() == texts[won.index(True)]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert list(tmp_path.iterdir()) == [path]  # no draft is left
+
+
+def test_what_cannot_be_written_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        write_once(tmp_path / "secret", b"x")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_settling_asks_the_system_to_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settled: list[int] = []
+    monkeypatch.setattr("os.fsync", settled.append)
+    with (tmp_path / "file").open("wb") as file:
+        file.write(b"bytes")
+        settle(file)
+        assert (settled, (tmp_path / "file").read_bytes()) == ([file.fileno()], b"bytes")
+    settle_path(tmp_path)
+    assert len(settled) == 2

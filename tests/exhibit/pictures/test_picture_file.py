@@ -1,0 +1,103 @@
+import warnings
+from contextlib import suppress
+from io import BytesIO
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from exhibit.errors import UnreadablePictureError
+from exhibit.pictures import picture_file
+from exhibit.pictures.decode import Limits, decode, inspect
+from tests.assets.badfiles import (
+    BAD_FILES,
+    blank_then_photo,
+    difference,
+    photo,
+    png,
+    png_header,
+    saved,
+    with_orientation,
+)
+
+PHOTO = np.asarray(photo())
+
+
+def test_an_icon_is_refused_before_any_of_its_pixels_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    def decoded(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", decoded)
+    for name in ("pixel_bomb.ico", "large_pixel_bomb.ico", "bitmap_bomb.ico"):
+        with pytest.raises(UnreadablePictureError, match=r"pixels|side"):
+            picture_file.decode(next(bad for bad in BAD_FILES if bad.name == name).make(), Limits())
+
+
+@pytest.mark.parametrize(
+    ("orientation", "turned"),
+    [
+        (1, PHOTO), (2, PHOTO[:, ::-1]), (3, PHOTO[::-1, ::-1]), (4, PHOTO[::-1]),
+        (5, PHOTO.transpose(1, 0, 2)), (6, np.rot90(PHOTO, -1)), (7, PHOTO.transpose(1, 0, 2)[::-1, ::-1]),
+        (8, np.rot90(PHOTO, 1)),
+    ],
+)  # fmt: skip
+def test_the_orientation_is_applied(orientation: int, turned: NDArray[np.uint8]) -> None:
+    picture = decode(with_orientation(photo(), orientation))
+    assert (picture.info.height, picture.info.width) == turned.shape[:2]
+    assert difference(picture.pixels, turned) < 6
+
+
+def test_the_orientation_agrees_with_pillow() -> None:
+    from PIL import ImageOps
+
+    for orientation in range(1, 9):
+        data = with_orientation(photo(), orientation)
+        with Image.open(BytesIO(data)) as opened:
+            expected = np.asarray(ImageOps.exif_transpose(opened))
+        assert np.array_equal(decode(data).pixels, expected)
+
+
+def test_the_first_frame_with_content_is_taken() -> None:
+    picture = decode(blank_then_photo())
+    assert picture.info.frames == 2
+    assert difference(picture.pixels, PHOTO) < 20
+    assert len(np.unique(decode(blank_then_photo(), Limits(max_frames=1)).pixels)) == 1
+
+
+def test_damage_behind_a_good_frame_takes_nothing_from_it() -> None:
+    data = blank_then_photo()
+    assert decode(data[: len(data) // 2]).pixels.shape == (64, 96, 3)
+
+
+def test_formats_that_need_more_memory_may_have_fewer_pixels() -> None:
+    limits = Limits(max_pixels=10_000)
+    assert decode(saved(photo(100, 100), "JPEG"), limits).info.width == 100
+    for kind in ("WEBP", "GIF", "TIFF", "JPEG"):
+        with pytest.raises(UnreadablePictureError) as refused:
+            inspect(saved(photo(100, 100), kind, progressive=True), limits)
+        assert refused.value.reason == "too-many-pixels"
+
+
+def test_a_png_that_breaks_off_late_is_a_picture_and_early_is_none() -> None:
+    whole = saved(photo(), "PNG")
+    assert decode(whole[:-12]).pixels.shape == (64, 96, 3)
+    assert decode(whole[: len(whole) * 9 // 10]).pixels[:48].any()
+    with pytest.raises(UnreadablePictureError) as refused:
+        decode(whole[: len(whole) // 2])
+    assert refused.value.reason == "truncated"
+
+
+def test_decoding_leaves_no_warning_and_no_filter_behind() -> None:
+    pages = saved(photo(), "TIFF").replace(b"\x00\x01\x03\x00", b"\x00\x01\x0c\x00", 1)
+    huge = png(png_header(9500, 9500), (b"acTL", bytes(8)), (b"IDAT", b"\x00"), (b"IEND", b""))
+    before = list(warnings.filters)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for data in (pages, huge):
+            with suppress(UnreadablePictureError):
+                picture_file.decode(data, Limits())
+        assert caught == []
+        with pytest.warns(UserWarning, match="APNG"), Image.open(BytesIO(huge)):
+            pass
+    assert list(warnings.filters) == before

@@ -1,0 +1,51 @@
+import threading
+import time
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from exhibit.errors import UnreadablePictureError
+from exhibit.pictures.decode import Limits, decode
+from exhibit.pictures.picture_helper import answer
+from tests.assets.badfiles import (
+    photo,
+    saved,
+)
+
+
+def test_a_decoder_that_reads_on_and_on_is_ended() -> None:
+    whole = saved(Image.new("L", (6000, 6000), 90), "JPEG", progressive=True)
+    last_scan = whole[whole.rindex(b"\xff\xda") : -2]
+    begun = time.monotonic()
+    with pytest.raises(UnreadablePictureError) as refused:
+        decode(whole[:-2] + last_scan * (2_000_000 // len(last_scan)) + b"\xff\xd9", Limits(seconds=0.5))
+    assert refused.value.reason == "too-slow"
+    assert time.monotonic() - begun < 5
+
+
+def test_many_threads_decode_the_same() -> None:
+    data = saved(photo(), "PNG")
+    results: list[bool] = []
+    threads = [
+        threading.Thread(target=lambda: results.append(np.array_equal(decode(data).pixels, np.asarray(photo()))))
+        for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == [True] * 8
+
+
+def test_the_helper_answers_each_question_in_words_that_travel() -> None:
+    asked = {"limits": asdict(Limits()), "at_least": None}
+    data = saved(photo(), "PNG")
+    told, pixels = answer({**asked, "what": "decode"}, data)
+    assert (told["shape"], told["scale"], len(pixels)) == ((64, 96, 3), 1, 64 * 96 * 3)
+    assert answer({**asked, "what": "inspect"}, data) == ({"info": told["info"]}, b"")
+    assert answer({**asked, "what": "metadata"}, data)[0]["metadata"]["author"] == ""
+    refused, nothing = answer({**asked, "what": "decode"}, b"%PDF-1.7")
+    assert (refused["reason"], nothing) == ("not-a-picture", b"")
+    assert "PDF" in refused["sentence"]

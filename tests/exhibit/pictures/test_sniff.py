@@ -1,0 +1,29 @@
+import pytest
+
+from exhibit.errors import UnreadablePictureError
+from exhibit.pictures.decode import inspect
+from exhibit.pictures.sniff import kind_of
+from tests.assets.badfiles import (
+    BAD_FILES,
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [("error_page.jpg", "HTML"), ("drawing.svg", "SVG"), ("document.jpg", "PDF"), ("video.jpg", "video"),
+     ("answer.jpg", "JSON")],
+)  # fmt: skip
+def test_a_refusal_says_what_the_bytes_are(name: str, word: str) -> None:
+    data = next(bad for bad in BAD_FILES if bad.name == name).make()
+    with pytest.raises(UnreadablePictureError, match=word):
+        inspect(data)
+
+
+def test_bytes_of_no_picture_are_named_by_how_they_begin() -> None:
+    assert kind_of(b"\0\0\0\x18ftypheic") == "a HEIC picture"
+    assert kind_of(b"\0\0\0\x18ftypmp42") == "a video"
+    assert kind_of(b"\xef\xbb\xbf<?xml version='1.0'?><note/>") == "an XML document"
+    assert kind_of(b"<?xml version='1.0'?><svg xmlns=''>") == "an SVG drawing"
+    assert kind_of(b' {"a": 1}') == "JSON"
+    assert kind_of(b"{no JSON") is None
+    assert kind_of(b"") is None

@@ -1,0 +1,30 @@
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from exhibit.clock import SLACK, is_recent, now, parse_rfc3339, rfc3339
+
+NINE = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
+
+
+def test_a_time_has_one_text_whatever_zone_it_came_in() -> None:
+    assert rfc3339(NINE) == rfc3339(NINE.astimezone(timezone(timedelta(hours=8)))) == "2026-11-20T09:30:00.000000Z"
+    for text in ("2026-11-20T09:30:00.000000Z", "2026-11-20T17:30:00+08:00"):
+        assert parse_rfc3339(text) == NINE
+        assert parse_rfc3339(text).tzinfo is UTC
+    assert now().tzinfo is UTC
+
+
+def test_a_time_without_a_zone_is_neither_written_nor_read() -> None:
+    with pytest.raises(ValueError, match="without a zone"):
+        rfc3339(NINE.replace(tzinfo=None))
+    with pytest.raises(ValueError, match="has no zone"):
+        parse_rfc3339("2026-11-20T09:30:00")
+
+
+def test_what_a_clock_far_ahead_has_dated_is_not_recent() -> None:
+    within, moment = timedelta(minutes=10), now()
+    assert is_recent(moment - timedelta(minutes=9), within)
+    assert is_recent(moment + SLACK / 2, within)
+    assert not is_recent(moment - timedelta(minutes=11), within)
+    assert not is_recent(moment + 2 * SLACK, within)

@@ -1,0 +1,33 @@
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from indexer import edits
+from indexer.calibration.measure import NEAREST, Bench, Scene, read_photographs
+from indexer.picture.descriptor import BUILT_IN
+from tests.assets.archive import PLAN, archive_in, quiet
+
+
+def test_files_of_the_same_picture_take_no_strangers_place(tmp_path: Path) -> None:
+    archive = archive_in(tmp_path / "archive")
+    photographs, _ = read_photographs(archive, tmp_path, [], BUILT_IN, quiet)
+    group = photographs[0].group
+    shown_often = [replace(one, group=group) if one.path < "10" else one for one in photographs]
+    shown_once = [shown_often[0], *(one for one in shown_often if one.group != group)]
+    found = [Bench(Scene(archive, tmp_path, tuple(each), PLAN)).measure(0) for each in (shown_often, shown_once)]
+    often, once = ({one.files: one.verification for one in samples if one.kind == NEAREST} for samples in found)
+    assert often == once
+    assert len(often) >= 3
+
+
+def test_what_was_measured_with_other_edits_is_measured_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = Scene(tmp_path, tmp_path, (), PLAN)
+    before = scene.identity
+    installed = shutil.copytree(Path(edits.__file__).parent, tmp_path / "edits")
+    monkeypatch.setattr(edits, "__file__", str(installed / "__init__.py"))
+    assert scene.identity == before
+    with (installed / "saving.py").open("a") as file:
+        file.write("QUALITY = 30\n")
+    assert scene.identity != before

@@ -1,0 +1,44 @@
+from functools import partial
+
+import pytest
+
+from exhibit.errors import WrongUseError
+from indexer.calibration.recall import as_plain, measure, recall_of
+from indexer.picture.card import read_card
+from indexer.picture.descriptor import BUILT_IN, examined
+from tests.assets.networks import CARD, network
+from tests.assets.textured import encoded, textured
+
+PICTURE = textured(1, (300, 200))
+
+
+def test_recall_tells_a_network_that_finds_crops_from_one_that_does_not() -> None:
+    photos = [partial(encoded, textured(seed, (240, 180)), "JPEG") for seed in range(22)]
+    mine = examined(read_card(CARD), network())
+    edits = ("jpeg70", "crop50", "mirror")
+    ours, other = measure([BUILT_IN, mine], photos, most=4, edits=edits)
+    assert ours.by_edit["jpeg70"].first == other.by_edit["jpeg70"].first == 1
+    assert ours.overall.first > other.overall.first
+    assert (ours.photos, ours.references, ours.pairs) == (4, 14, 4 * 13 * len(edits))
+    assert other.overall.never <= other.overall.rare <= other.overall.few
+    assert recall_of(as_plain(ours)) == ours
+
+
+def test_pictures_that_are_nearly_the_same_are_no_negatives() -> None:
+    twice = [
+        partial(encoded, textured(seed // 2, (240, 180)), "JPEG", quality) for seed in range(44) for quality in (80,)
+    ]
+    found = measure([BUILT_IN], twice, most=3, edits=("jpeg70",))[0]
+    assert found.overall.first == 1
+    assert found.pairs < 3 * (found.references - 1)
+
+
+def test_photographs_of_one_picture_are_refused() -> None:
+    same = [partial(encoded, PICTURE, "JPEG", quality) for quality in range(60, 82)]
+    with pytest.raises(WrongUseError, match="the same picture"):
+        measure([BUILT_IN], same, most=3, edits=("jpeg70",))
+
+
+def test_too_few_photographs_are_refused() -> None:
+    with pytest.raises(WrongUseError, match="at least 20"):
+        measure([BUILT_IN], [partial(encoded, PICTURE)] * 5, most=3, edits=("jpeg70",))

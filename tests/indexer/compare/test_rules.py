@@ -1,0 +1,41 @@
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from exhibit.types import Decision
+from indexer.compare.rules import Measurements, decide
+
+COPY = Measurements(hamming=100, inliers=60, dense=0.9, patches=250, in_place=0.95, drift=0.1, excess=1.5)
+
+
+@pytest.mark.parametrize(
+    ("change", "decision", "reasons"),
+    [
+        ({}, Decision.CERTAIN, ()),
+        ({"inliers": 5}, Decision.CERTAIN, ()),
+        ({"inliers": 4}, Decision.CERTAIN, ()),
+        ({"inliers": 4, "in_place": 0.8}, Decision.REVIEW, ("few-inliers",)),
+        ({"inliers": 4, "in_place": 0.55}, Decision.NONE, ()),
+        ({"drift": 0.6}, Decision.REVIEW, ("imprecise",)),
+        ({"drift": 1.2, "excess": 4.6}, Decision.NONE, ()),
+        ({"drift": 1.2, "excess": 4.4}, Decision.REVIEW, ("imprecise",)),
+        ({"drift": 1.2, "excess": 4.1, "dense": 0.45}, Decision.NONE, ()),
+        ({"drift": 1.2, "excess": 3.9, "dense": 0.45}, Decision.REVIEW, ("weak-agreement", "imprecise")),
+        ({"drift": 1.2, "excess": 3.9, "inliers": 11}, Decision.NONE, ()),
+        ({"drift": 0.6, "in_place": 0.49, "excess": 5.1}, Decision.NONE, ()),
+        ({"drift": 0.6, "in_place": 0.49, "excess": 4.9}, Decision.REVIEW, ("imprecise",)),
+        ({"drift": 0.6, "excess": 5.1}, Decision.REVIEW, ("imprecise",)),
+        ({"in_place": 0.45}, Decision.REVIEW, ("shared-overlay",)),
+        ({"dense": 0.45}, Decision.REVIEW, ("weak-agreement",)),
+        ({"dense": 0.38, "in_place": 0.3}, Decision.NONE, ()),
+        ({"patches": 39}, Decision.REVIEW, ("few-inliers",)),
+        ({"hamming": 30, "in_place": 0.4, "inliers": 0}, Decision.CERTAIN, ()),
+        ({"hamming": 30, "dense": 0.2, "in_place": 0.9}, Decision.REVIEW, ("weak-agreement",)),
+        ({"hamming": 40, "inliers": 0, "drift": 2.0}, Decision.REVIEW, ("few-inliers", "imprecise")),
+        ({"hamming": 20, "inliers": 0, "dense": 0.95, "drift": 9.0, "patches": 0}, Decision.CERTAIN, ()),
+    ],
+    ids=str,
+)
+def test_the_rules(change: dict[str, Any], decision: Decision, reasons: tuple[str, ...]) -> None:
+    assert decide(replace(COPY, **change)) == (decision, reasons)

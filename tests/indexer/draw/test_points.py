@@ -1,0 +1,21 @@
+import numpy as np
+from PIL import Image, ImageOps
+
+from indexer.draw.draw import View
+from indexer.draw.points import MAX_POINTS, matched_details
+from tests.assets.drawn import IDENTITY, MIRRORED, PICTURE, drawn, pair
+
+
+def test_numbered_points_are_the_same_details_in_both() -> None:
+    found, registered = matched_details(pair(ImageOps.mirror(PICTURE), MIRRORED))
+    assert 10 <= len(found) <= MAX_POINTS
+    assert np.abs(np.stack([479 - found[:, 0], found[:, 1]], axis=1) - registered).max() < 4
+    apart = np.linalg.norm(registered[:, None] - registered[None], axis=2) + 1000 * np.eye(len(registered))
+    assert apart.min() > 30
+    spread = registered.max(axis=0) - registered.min(axis=0)
+    assert (spread > np.array([480, 360]) * 0.6).all()
+
+
+def test_points_of_pictures_without_common_details_are_just_the_pictures() -> None:
+    assert len(matched_details(pair(Image.new("RGB", (480, 360), "teal"), IDENTITY))[0]) == 0
+    assert drawn(View.POINTS, pair(Image.new("RGB", (480, 360), "teal"), IDENTITY)).shape == (620, 1600, 3)

@@ -1,0 +1,46 @@
+import re
+from dataclasses import asdict
+from textwrap import dedent
+
+import pytest
+
+from exhibit.digests import Digest
+from exhibit.errors import WrongUseError
+from indexer.picture.card import card_of, read_card, space_of
+from tests import CHECKOUT
+from tests.assets.networks import CARD
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ("name = [", "isn't TOML"),
+        (CARD.replace('licence = "CC0-1.0"', ""), "licence"),
+        (CARD.replace('"colours"', '"../colours"'), "can't be used"),
+        (CARD.replace('"colours"', '"descriptor"'), "Exhibit's own"),
+        (CARD.replace('version = "1"', 'version = "1/2"'), "can't be used"),
+        (CARD.replace("mean = [128, 128, 128]", "mean = [128]"), "three numbers"),
+        (CARD.replace("deviation = [64, 64, 64]", "deviation = [64, 0, 64]"), "more than 0"),
+        (CARD.replace("width = 64", "width = true", 1), "whole number"),
+        (CARD.replace("width = 64", "width = 4096", 1), "between 16 and 1024"),
+        (CARD.replace("[output]", 'resize = "cut"\n[output]'), "one of squash, crop, pad"),
+        (CARD + "colour = 3", "means nothing here"),
+        ("input = 3", "is a table"),
+    ],
+)
+def test_a_wrong_card_is_refused_with_a_sentence(wrong: str, sentence: str) -> None:
+    with pytest.raises(WrongUseError, match=sentence):
+        read_card(wrong)
+
+
+def test_a_card_survives_being_kept_and_names_its_space() -> None:
+    card = read_card(CARD)
+    assert card_of(asdict(card)) == card
+    other = space_of(read_card(CARD.replace("[64, 64, 64]", "[64, 64, 65]")), Digest.of(b"x"))
+    assert space_of(card, Digest.of(b"x")).parameters != other.parameters
+
+
+def test_the_cards_that_the_documentation_shows_can_be_read() -> None:
+    page = (CHECKOUT / "docs" / "operator.md").read_text("utf-8")
+    shown = [block for block in re.findall(r"(?:^    .*\n)+", page, re.MULTILINE) if "[input]" in block]
+    assert [read_card(dedent(block)).name for block in shown] == ["sscd", "dinov2-small"]

@@ -1,0 +1,48 @@
+import pytest
+
+from exhibit.errors import IntegrityError
+from indexer.picture.features import Features
+from indexer.picture.features_file import from_bytes, to_bytes
+from indexer.picture.spaces import (
+    PIPELINE,
+)
+from tests.assets.edited import PICTURE, measured
+from tests.assets.textured import encoded, with_inset
+
+
+@pytest.fixture(scope="module")
+def features() -> Features:
+    return measured(encoded(PICTURE))
+
+
+def test_features_survive_being_written(features: Features) -> None:
+    again = from_bytes(to_bytes(features))
+    assert (again.digest, again.info, again.quality, again.content) == (
+        features.digest,
+        features.info,
+        features.quality,
+        features.content,
+    )
+    assert again.hashes == features.hashes
+    assert (again.grey == features.grey).all()
+    assert (again.local.points == features.local.points).all()
+    assert (again.local.descriptors == features.local.descriptors).all()
+    assert (again.quick.points == features.quick.points).all()
+    assert (again.quick.descriptors == features.quick.descriptors).all()
+    assert (again.later_embeddings.value == features.later_embeddings.value).all()
+    assert (again.later_tiles.value == features.later_tiles.value).all()
+    assert again.panels == features.panels
+    assert again.low_information == features.low_information
+
+
+def test_damaged_or_foreign_bytes_are_not_features(features: Features) -> None:
+    data = to_bytes(features)
+    for damaged in (b"", data[:1000], data[:-40], data.replace(PIPELINE.encode(), b"match-0")):
+        with pytest.raises(IntegrityError):
+            from_bytes(damaged)
+
+
+def test_an_inset_survives_being_written() -> None:
+    page = measured(encoded(with_inset(8), "JPEG"))
+    assert page.inset is not None
+    assert from_bytes(to_bytes(page)).inset == page.inset

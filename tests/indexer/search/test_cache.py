@@ -1,0 +1,50 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from exhibit.digests import Digest
+from exhibit.errors import IntegrityError
+from indexer.picture.features_file import from_bytes
+from indexer.search.cache import FeatureCache
+from tests.assets.textured import encoded, textured
+
+DATA = encoded(textured(1))
+
+
+class TestFeatureCache:
+    def test_measures_once(self, tmp_path: Path) -> None:
+        loads: list[int] = []
+
+        def load() -> bytes:
+            loads.append(1)
+            return DATA
+
+        digest = Digest.of(DATA)
+        first = FeatureCache(tmp_path).get(digest, load)
+        second = FeatureCache(tmp_path).get(digest, load)
+        assert len(loads) == 1
+        assert first.hashes == second.hashes
+
+    @pytest.mark.parametrize("damage", [lambda data: data[:500], lambda _: b"", lambda data: b"x" * len(data)])
+    def test_measures_again_what_is_damaged(self, tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+        FeatureCache(tmp_path).get(Digest.of(DATA), lambda: DATA)
+        (stored,) = tmp_path.rglob("*.npz")
+        stored.write_bytes(damage(stored.read_bytes()))
+        assert FeatureCache(tmp_path).get(Digest.of(DATA), lambda: DATA).info.width == 480
+        assert from_bytes(stored.read_bytes()).digest == Digest.of(DATA)
+
+    def test_keeps_no_more_in_memory_than_it_may(self, tmp_path: Path) -> None:
+        cache = FeatureCache(tmp_path, capacity_in_memory=1)
+        one, other = (encoded(textured(seed, (160, 120))) for seed in (1, 2))
+        cache.get(Digest.of(one), lambda: one)
+        cache.get(Digest.of(other), lambda: other)
+        assert list(cache._recent) == [Digest.of(other)]
+
+    def test_refuses_bytes_of_another_picture(self, tmp_path: Path) -> None:
+        with pytest.raises(IntegrityError):
+            FeatureCache(tmp_path).get(Digest.of(b"another"), lambda: DATA)
+
+    def test_leaves_no_half_written_file(self, tmp_path: Path) -> None:
+        FeatureCache(tmp_path).get(Digest.of(DATA), lambda: DATA)
+        assert [path.suffix for path in tmp_path.rglob("*") if path.is_file()] == [".npz"]

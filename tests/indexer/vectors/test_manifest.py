@@ -1,0 +1,65 @@
+import json
+import threading
+from pathlib import Path
+
+import pytest
+
+from exhibit.errors import IntegrityError, ServiceMissingError
+from indexer.vectors.manifest import NAME, Manifest, SegmentEntry, manifest_to_replace, publish, read_manifest, writer
+
+
+def segment(folder: Path, name: str, gone: str | None = None) -> SegmentEntry:
+    """The files of a segment."""
+    for file in (f"{name}.faiss", f"{name}.json", *([gone] if gone else [])):
+        (folder / file).write_bytes(b"x")
+    return SegmentEntry(name, gone)
+
+
+def test_what_is_published_is_read_and_what_nobody_names_is_removed(tmp_path: Path) -> None:
+    old = Manifest("bits@1", 1, 5, (segment(tmp_path, "segment-1-0"),))
+    publish(tmp_path, old, set())
+    gone = "gone-2-segment-2-0.npy"
+    new = Manifest("bits@1", 2, 9, (segment(tmp_path, "segment-2-0", gone),))
+    publish(tmp_path, new, keep=old.files)
+    assert read_manifest(tmp_path, "bits@1") == new
+    assert {path.stem for path in tmp_path.glob("segment-*")} == {"segment-1-0", "segment-2-0"}  # for a slow reader
+    publish(tmp_path, new, keep=set())
+    left = {NAME, "segment-2-0.faiss", "segment-2-0.json", gone}
+    assert {path.name for path in tmp_path.iterdir()} == left
+
+
+def test_an_absent_manifest_is_empty_and_a_damaged_or_foreign_one_is_refused(tmp_path: Path) -> None:
+    assert read_manifest(tmp_path, "bits@1") == Manifest("bits@1")
+    publish(tmp_path, Manifest("bits@1", 1), set())
+    with pytest.raises(IntegrityError, match="not of other@1"):
+        read_manifest(tmp_path, "other@1")
+    whole = (tmp_path / NAME).read_text()
+    for text in (whole[:-9], "[]", json.dumps(json.loads(whole) | {"format": 99})):
+        (tmp_path / NAME).write_text(text)
+        with pytest.raises(IntegrityError):
+            read_manifest(tmp_path, "bits@1")
+
+
+def test_what_replaces_a_damaged_one_counts_on_behind_every_file(tmp_path: Path) -> None:
+    segment(tmp_path, "segment-00000007-0001")
+    segment(tmp_path, "segment-odd-0001")
+    (tmp_path / NAME).write_text("{")
+    assert manifest_to_replace(tmp_path, "bits@1") == Manifest("bits@1", generation=7)
+
+
+def test_one_writes_at_a_time_and_a_full_disk_is_said(tmp_path: Path) -> None:
+    order: list[str] = []
+
+    def second() -> None:
+        with writer(tmp_path):
+            order.append("second")
+
+    with writer(tmp_path / ""):
+        other = threading.Thread(target=second)
+        other.start()
+        other.join(0.05)
+        order.append("first")
+    other.join()
+    assert order == ["first", "second"]
+    with pytest.raises(ServiceMissingError, match=r"can't be written: .*No space"), writer(tmp_path):
+        raise OSError(28, "No space left on device")
