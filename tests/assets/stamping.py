@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from evidence.anchors.rfc3161.anchor import Rfc3161Anchor
 from evidence.development.authority import running_authority
+from exhibit.digests import Digest
 from exhibit.network.guard import Guard
 from exhibit.network.http import guarded_session
 from tests.assets.bundles import Scene
@@ -16,3 +17,16 @@ def stamping(scene: Scene) -> Iterator[Rfc3161Anchor]:
     session = guarded_session(Guard(("127.0.0.0/8",)))
     with running_authority(scene.folder / "authority") as authority:
         yield Rfc3161Anchor("Test authority", authority.url, [scene.root_pem], development=True, session=session)
+
+
+DATA = b'{"manifest": true}'
+
+
+DIGEST = Digest.of(DATA)
+
+
+OPEN = Guard(allowed_networks=("127.0.0.0/8",))
+
+
+def anchor_to(url: str, *roots: bytes, guard: Guard = OPEN) -> Rfc3161Anchor:
+    return Rfc3161Anchor("development", url, roots, development=True, session=guarded_session(guard, timeout=5))
