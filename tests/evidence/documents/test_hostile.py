@@ -21,6 +21,7 @@ from evidence.documents.typeset.fonts import embedded_fonts
 from evidence.facts.case import CaseFacts, PartyFacts
 from tests.assets.documents_sample import sample_case, sample_pictures, sample_report
 from tests.assets.papers_sample import sample_sealed
+from tests.assets.pdf_text import text_of
 from tests.assets.reports import render_report_pdf
 
 HOSTILE = {
@@ -70,10 +71,6 @@ def starts_of_text(pdf: bytes) -> list[float]:
     for page in pypdf.PdfReader(io.BytesIO(pdf)).pages:
         page.extract_text(visitor_text=visit)
     return starts
-
-
-def text_of(pdf: bytes) -> str:
-    return " ".join(page.extract_text() for page in pypdf.PdfReader(io.BytesIO(pdf)).pages)
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
