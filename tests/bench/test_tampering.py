@@ -10,7 +10,7 @@ from bench.deceivers import KINDS, made_world
 from bench.tampering import NOTHING, Finding, find, judged
 from evidence.verify.verifier import verify
 
-CHANGES = 150
+CHANGES = 100
 
 
 @pytest.fixture(scope="module")

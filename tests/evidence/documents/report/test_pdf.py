@@ -4,6 +4,7 @@ import io
 import time
 
 import pypdf
+import pytest
 
 from evidence.documents import render_report_json
 from tests.assets.documents_sample import (
@@ -47,6 +48,7 @@ def test_contents_stand_in_reports_of_more_than_three_cases() -> None:
     assert "Contents" in text_of(render_report_pdf(many, many_pictures, "en"))
 
 
+@pytest.mark.long
 def test_a_hundred_cases_take_seconds() -> None:
     facts, by_case = sample_report(100)
     started = time.perf_counter()
