@@ -1,4 +1,4 @@
-"""The authority of a scene, answering again."""
+"""Authorities on this machine, and anchors of them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +10,10 @@ from exhibit.network.guard import Guard
 from exhibit.network.http import guarded_session
 from tests.assets.bundles import Scene
 
+DATA = b'{"manifest": true}'
+DIGEST = Digest.of(DATA)
+OPEN = Guard(allowed_networks=("127.0.0.0/8",))
+
 
 @contextmanager
 def stamping(scene: Scene) -> Iterator[Rfc3161Anchor]:
@@ -19,14 +23,6 @@ def stamping(scene: Scene) -> Iterator[Rfc3161Anchor]:
         yield Rfc3161Anchor("Test authority", authority.url, [scene.root_pem], development=True, session=session)
 
 
-DATA = b'{"manifest": true}'
-
-
-DIGEST = Digest.of(DATA)
-
-
-OPEN = Guard(allowed_networks=("127.0.0.0/8",))
-
-
 def anchor_to(url: str, *roots: bytes, guard: Guard = OPEN) -> Rfc3161Anchor:
+    """An anchor of an authority on this machine."""
     return Rfc3161Anchor("development", url, roots, development=True, session=guarded_session(guard, timeout=5))

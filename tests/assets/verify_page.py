@@ -10,11 +10,9 @@ from tests.assets.browser import Tab
 
 WORDS = {ExitCode.DONE: "complete", ExitCode.CHECK_FAILED: "failed", ExitCode.INCOMPLETE: "incomplete"}
 
-
 ROWS = """Object.fromEntries(
   [...document.querySelectorAll('[data-check]')].map((row) => [row.dataset.check, row.dataset.state])
 )"""
-
 
 RESULT = "document.getElementById('result')"
 
@@ -51,6 +49,7 @@ class Page:
 
 
 def by_python(path: Path, trust: Trust) -> Told:
+    """What the Python verifier says."""
     try:
         verdict = verify(path, trust)
     except ExhibitError:

@@ -34,7 +34,8 @@ def test_blocks_come_by_themselves_when_asked_to(tmp_path: Path) -> None:
 
 def test_the_development_node_answers_odd_calls_with_an_error(tmp_path: Path) -> None:
     chain = Chain(tmp_path, "http://127.0.0.1:9")
-    for call in ({"method": "nothing"}, {"method": "getblockhash", "params": []}, [], {"params": 1}):
+    odd: list[object] = [{"method": "nothing"}, {"method": "getblockhash", "params": []}, [], {"params": 1}]
+    for call in odd:
         answer = chain.answer(Question("POST", "/", json.dumps(call).encode()))
         assert answer.status == 500
         assert json.loads(answer.body)["error"] is not None

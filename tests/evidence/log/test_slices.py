@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -41,7 +42,7 @@ def test_each_record_is_proven_at_its_own_place_only(count: int) -> None:
 
 def test_every_field_of_a_record_counts() -> None:
     record = RECORDS[0]
-    changes = [
+    changes: list[dict[str, Any]] = [
         {"page_url": ""},
         {"image_url": ""},
         {"final_url": ""},
