@@ -1,6 +1,7 @@
 """What stands in a PDF."""
 
 import io
+from functools import lru_cache
 from typing import Any
 
 import pypdf
@@ -21,6 +22,7 @@ def metadata_of(pdf: bytes) -> str:
     return str(root_of(pdf)["/Metadata"].get_data().decode())
 
 
+@lru_cache(100)
 def text_of(pdf: bytes) -> str:
-    """The text of all pages, with one space wherever there is any."""
+    """The text of all pages, with one space wherever there is any; the same files are asked for often."""
     return " ".join(" ".join(page.extract_text() for page in reader(pdf).pages).split())
