@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
@@ -163,18 +164,22 @@ def test_a_server_that_gives_a_browser_another_form_of_the_image_has_not_changed
     assert site.times("/photo.jpg") == 2
 
 
+again = partial(pytest.param, marks=pytest.mark.long)
+"""What a visit without a browser tells in the same way."""
+
+
 @pytest.mark.parametrize(
     ("page", "image", "outcome", "words"),
     [
         (Answer(b"<h1>gone</h1>", status=404), None, "page-gone", "status 404"),
-        (Answer(b"<img src=photo.jpg>"), Answer(b"", status=404), "image-gone", "status 404"),
+        again(Answer(b"<img src=photo.jpg>"), Answer(b"", status=404), "image-gone", "status 404"),
         (Answer(b"<img src=photo.jpg>"), Answer(picture(8), media_type="image/jpeg"), "image-changed", "other bytes"),
-        (Answer(b"<p>Sold out"), None, "not-shown", "doesn't show it"),
-        (Answer(b"<h1>no</h1>", status=403), None, "unreachable", "refuses this visit"),
+        again(Answer(b"<p>Sold out"), None, "not-shown", "doesn't show it"),
+        again(Answer(b"<h1>no</h1>", status=403), None, "unreachable", "refuses this visit"),
         (Answer(b"x", headers=(("cf-mitigated", "challenge"),)), None, "unreachable", "aren't programs"),
         (Answer(b"<form><input type=password></form>"), None, "unreachable", "a password field"),
-        (Answer(b"<div class=h-captcha>Are you a person?</div>"), None, "unreachable", "a check of visitors"),
-        (Answer(b"<script>location='/login'</script>"), None, "unreachable", "leads to a login"),
+        again(Answer(b"<div class=h-captcha>Are you a person?</div>"), None, "unreachable", "a check of visitors"),
+        again(Answer(b"<script>location='/login'</script>"), None, "unreachable", "leads to a login"),
         (Answer(b"<input type=password><img src=photo.jpg>"), None, "captured", "at one place"),
     ],
 )

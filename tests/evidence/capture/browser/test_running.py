@@ -86,6 +86,7 @@ def test_a_browser_that_is_killed_twice_in_the_middle_is_replaced_and_the_captur
     assert site.times("/") == TRIES == 3
 
 
+@pytest.mark.long  # as one that takes too much memory
 def test_a_browser_that_always_dies_leaves_a_capture_without_one(site: Site) -> None:
     ours = capturer_with(seconds=15)
 

@@ -6,7 +6,7 @@ import re
 import pypdf
 import pytest
 
-from evidence.documents.papers.rendering import PAPERS, render_paper
+from evidence.documents.papers.rendering import PAPERS
 from evidence.documents.phrases import load_phrases
 from tests.assets.papers_sample import sample_sealed
 from tests.evidence.documents.papers.test_rendering import paper, paper_bytes
@@ -18,7 +18,7 @@ FOLLOWS = {"Place", "Date", "Name", "Signature", "Not", "Case", "Executed", "Ann
 @pytest.mark.parametrize("kind", PAPERS)
 def test_the_sealed_manifest_is_attached(kind: str) -> None:
     case = sample_sealed()
-    attached = pypdf.PdfReader(io.BytesIO(render_paper(kind, case, language="en"))).attachments
+    attached = pypdf.PdfReader(io.BytesIO(paper_bytes(kind))).attachments
     assert attached["manifest.json"] == [case.manifest.to_json()]
 
 

@@ -2,6 +2,7 @@
 
 import io
 from dataclasses import replace
+from functools import cache
 
 import pypdf
 import pytest
@@ -19,6 +20,7 @@ from tests.evidence.documents.phrases.test_wording import FORBIDDEN
 SHOWN = list(LANGUAGES) if installed_fonts().chinese else ["en"]
 
 
+@cache
 def paper_bytes(kind: str, language: str = "en") -> bytes:
     return render_paper(kind, sample_sealed(), language=language)
 
@@ -34,7 +36,7 @@ def test_the_command_knows_every_paper() -> None:
 @pytest.mark.parametrize("language", SHOWN)
 @pytest.mark.parametrize("kind", PAPERS)
 def test_every_paper_is_a_draft_and_holds_no_forbidden_word(kind: str, language: str) -> None:
-    pdf = render_paper(kind, sample_sealed(), language=language)
+    pdf = paper_bytes(kind, language)
     text = text_of(pdf)
     assert load_phrases(language).say("paper.draft")[:20].replace(" ", "") in text.replace(" ", "")
     assert not FORBIDDEN.search(text)
@@ -45,7 +47,7 @@ def test_every_paper_is_a_draft_and_holds_no_forbidden_word(kind: str, language:
 
 @pytest.mark.parametrize("kind", PAPERS)
 def test_the_same_case_gives_the_same_bytes(kind: str) -> None:
-    assert render_paper(kind, sample_sealed(), language="en") == render_paper(kind, sample_sealed(), language="en")
+    assert render_paper(kind, sample_sealed(), language="en") == paper_bytes(kind)
 
 
 def test_a_paper_in_a_language_without_a_font_says_what_is_missing() -> None:
