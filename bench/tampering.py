@@ -47,19 +47,24 @@ def measure(changes: int, seed: int = 1) -> list[Row]:
 
 
 def find(changes: int, seed: int = 1) -> list[Finding]:
+    """What became of each change in a world of its own."""
+    with TemporaryDirectory() as name, made_world(Path(name)) as world:
+        return find_in(world, changes, seed)
+
+
+def find_in(world: World, changes: int, seed: int = 1) -> list[Finding]:
     """What became of each change; kinds come in their shares."""
     progress = Progress("changes", changes)
     kinds = [kind for kind, (share, _) in KINDS.items() for _ in range(share)]
     findings = []
-    with TemporaryDirectory() as name, made_world(Path(name)) as world:
-        original = verify(world.folder / "bundle.zip", world.scene.trust)
-        for number in range(changes):
-            kind = kinds[number * 37 % len(kinds)]
-            change = KINDS[kind][1](world, Random(f"{seed} {number}"))
-            verdict = verify(change.path, world.scene.trust)
-            findings.append(judged(kind, number, change, verdict, original))
-            progress(number + 1)
-            _tidy(world)
+    original = verify(world.folder / "bundle.zip", world.scene.trust)
+    for number in range(changes):
+        kind = kinds[number * 37 % len(kinds)]
+        change = KINDS[kind][1](world, Random(f"{seed} {number}"))
+        verdict = verify(change.path, world.scene.trust)
+        findings.append(judged(kind, number, change, verdict, original))
+        progress(number + 1)
+        _tidy(world)
     return findings
 
 

@@ -18,7 +18,7 @@ import tempfile
 import threading
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -71,11 +71,11 @@ def sections(page: str) -> list[Section]:
 
 
 def check(
-    folder: Path, environment: Mapping[str, str], remarks: Mapping[str, str], only: str = ""
+    folder: Path, environment: Mapping[str, str], remarks: Mapping[str, str], only: Collection[str] = ()
 ) -> Iterator[Outcome]:
-    """Run every section, or only one, in an unpacked bundle; a remark is added to one with this need."""
+    """Run every section, or only some titles, in an unpacked bundle; a remark is added to one with this need."""
     for section in sections(PAGE.read_text("utf-8")):
-        if only not in {"", section.title}:
+        if only and section.title not in only:
             continue
         lacking = [reason for need in section.needs if (reason := _lacks(need, folder, environment))]
         if lacking:
@@ -208,8 +208,10 @@ def _extract(bundle: Path, folder: Path) -> None:
         raise NoBundleError(f"{bundle} can't be unpacked as a ZIP: {error}") from error
 
 
-def outcomes(bundle: Path, roots: Path | None, node: str, *, regtest: bool) -> list[Outcome]:
-    """What became of every section; raises ``NoBundleError``."""
+def outcomes(
+    bundle: Path, roots: Path | None, node: str, *, regtest: bool, only: Collection[str] = ()
+) -> list[Outcome]:
+    """What became of every section, or of those of some titles; raises ``NoBundleError``."""
     with unpacked(bundle) as folder, tempfile.TemporaryDirectory() as work:
         brought = {height: (data, difficulty(data)) for height, data in headers_of(folder).items()}
         least = 0.0 if regtest else MINIMUM_DIFFICULTY
@@ -221,7 +223,7 @@ def outcomes(bundle: Path, roots: Path | None, node: str, *, regtest: bool) -> l
             told = [f"block {height}, {_name(data)}: difficulty {done:.3g}" for height, (data, done) in brought.items()]
             told.append("without NODE, nothing shows that a block belongs to the chain")
             remarks = {} if node else {"NODE": "\n".join(told)}
-            return list(check(folder, {**os.environ, **given, "PATH": path}, remarks))
+            return list(check(folder, {**os.environ, **given, "PATH": path}, remarks, only))
 
 
 def main() -> int:

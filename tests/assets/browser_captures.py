@@ -1,10 +1,7 @@
 """Captures with a browser of sites that tests make. To be imported where a browser and what steers it are there."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
-
-import pytest
 
 from evidence.capture.browser.capturer import BrowserCapturer
 from evidence.capture.browser.limits import BrowserLimits
@@ -12,7 +9,7 @@ from evidence.capture.browser.program import find_browser
 from exhibit.digests import Digest
 from exhibit.network.guard import Guard
 from exhibit.ports import Captured
-from tests.assets.site import Answer, Site, picture
+from tests.assets.site import Site, picture
 
 FOUND = find_browser("")
 OPEN = Guard(allowed_networks=("127.0.0.1/32",))
@@ -22,23 +19,7 @@ PICTURE = picture(3)
 
 def capturer_with(**limits: float) -> BrowserCapturer:
     assert FOUND.path is not None
-    return BrowserCapturer(FOUND.path, OPEN, AGENT, browser_limits=BrowserLimits(**limits))  # type: ignore[arg-type]
-
-
-@pytest.fixture(scope="module")
-def capturer() -> Iterator[BrowserCapturer]:
-    """One browser for all tests of this module, short of time."""
-    made = capturer_with(seconds=12, load_seconds=3, scroll_seconds=2, resource_seconds=3)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def site() -> Iterator[Site]:
-    """A site that serves the picture."""
-    with Site() as running:
-        running.routes["/photo.jpg"] = Answer(PICTURE, media_type="image/jpeg")
-        yield running
+    return BrowserCapturer(FOUND.path, OPEN, AGENT, browser_limits=BrowserLimits(**{"quiet_seconds": 0.1, **limits}))  # type: ignore[arg-type]
 
 
 def visit(capturer: BrowserCapturer, site: Site, path: str = "/", image: str = "/photo.jpg") -> Captured:

@@ -11,6 +11,7 @@ from exhibit.network.http import guarded_session
 from exhibit.ports import Receipt
 from tests.assets.evm_chain import EvmChain, deployed, running_evm_chain
 
+DIGEST = Digest.of(b"checkpoint")
 KEY = b"\x07" * 32
 ACCOUNT = EvmAccount(KEY)
 SESSION = guarded_session(Guard(allowed_networks=("127.0.0.0/8",)), timeout=5)

@@ -3,6 +3,7 @@
 import os
 import struct
 import zipfile
+from functools import cache
 from io import BytesIO
 
 HOSTILE = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
@@ -35,6 +36,7 @@ def with_packed(data: bytes, more: int) -> bytes:
     return before + bytes(directory) + end_of(1, len(directory), len(before))
 
 
+@cache
 def hostile_zips() -> dict[str, bytes]:
     """Each by what is wrong with it; none may be taken for a bundle."""
 

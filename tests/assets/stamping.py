@@ -1,13 +1,18 @@
-"""The authority of a scene, answering again."""
+"""Authorities on this machine, and anchors of them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from evidence.anchors.rfc3161.anchor import Rfc3161Anchor
 from evidence.development.authority import running_authority
+from exhibit.digests import Digest
 from exhibit.network.guard import Guard
 from exhibit.network.http import guarded_session
 from tests.assets.bundles import Scene
+
+DATA = b'{"manifest": true}'
+DIGEST = Digest.of(DATA)
+OPEN = Guard(allowed_networks=("127.0.0.0/8",))
 
 
 @contextmanager
@@ -16,3 +21,8 @@ def stamping(scene: Scene) -> Iterator[Rfc3161Anchor]:
     session = guarded_session(Guard(("127.0.0.0/8",)))
     with running_authority(scene.folder / "authority") as authority:
         yield Rfc3161Anchor("Test authority", authority.url, [scene.root_pem], development=True, session=session)
+
+
+def anchor_to(url: str, *roots: bytes, guard: Guard = OPEN) -> Rfc3161Anchor:
+    """An anchor of an authority on this machine."""
+    return Rfc3161Anchor("development", url, roots, development=True, session=guarded_session(guard, timeout=5))

@@ -1,19 +1,25 @@
 """A seeded sample of the ten thousand changes of the benchmark: each is found, and named by a check that it breaks."""
 
 from collections import Counter
-from pathlib import Path
+from collections.abc import Iterator
 from random import Random
 
 import pytest
 
-from bench.deceivers import KINDS, made_world
-from bench.tampering import NOTHING, Finding, find, judged
+from bench.deceivers import KINDS, World, made_world
+from bench.tampering import NOTHING, Finding, find_in, judged
 from evidence.verify.verifier import verify
 
 
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with made_world(tmp_path_factory.mktemp("world")) as made:
+        yield made
+
+
 @pytest.fixture(scope="module", params=[30, pytest.param(150, marks=pytest.mark.long)])
-def findings(request: pytest.FixtureRequest) -> list[Finding]:
-    return list(find(request.param, seed=20261120))
+def findings(world: World, request: pytest.FixtureRequest) -> list[Finding]:
+    return find_in(world, request.param, seed=20261120)
 
 
 def test_every_change_is_found_and_named(findings: list[Finding]) -> None:
@@ -26,10 +32,9 @@ def test_every_kind_of_change_was_among_them(findings: list[Finding]) -> None:
     assert set(counted) == set(KINDS)
 
 
-def test_an_unchanged_bundle_counts_as_unnoticed(tmp_path: Path) -> None:
-    with made_world(tmp_path) as world:
-        original = verify(world.folder / "bundle.zip", world.scene.trust)
-        change = world.write(dict(world.files))
-        assert judged("none", 0, change, verify(change.path, world.scene.trust), original).outcome == NOTHING
-        again = KINDS["a file changed, bag and ZIP made to fit"][1]
-        assert again(world, Random("1")).path.read_bytes() == again(world, Random("1")).path.read_bytes()
+def test_an_unchanged_bundle_counts_as_unnoticed(world: World) -> None:
+    original = verify(world.folder / "bundle.zip", world.scene.trust)
+    change = world.write(dict(world.files))
+    assert judged("none", 0, change, verify(change.path, world.scene.trust), original).outcome == NOTHING
+    again = KINDS["a file changed, bag and ZIP made to fit"][1]
+    assert again(world, Random("1")).path.read_bytes() == again(world, Random("1")).path.read_bytes()

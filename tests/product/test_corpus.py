@@ -23,7 +23,7 @@ from tests.assets.corpus import TRUST, base, cases, laid
 from tests.assets.corpus.json_texts import TEXTS
 from tests.assets.corpus.pictures import UNREAD, showing
 from tests.assets.tampering import packed
-from tests.evidence.page.test_whole_page import Page
+from tests.assets.verify_page import Page
 from tools.verify_outside import check
 
 pytestmark = pytest.mark.timeout(300)

@@ -17,7 +17,7 @@ from tests.assets.corpus.deceit import Invention, forged
 from tests.assets.corpus.inventing import relogged
 from tests.assets.corpus.inventions import FAMILIES
 from tests.assets.tampering import files_of, packed
-from tests.evidence.page.test_whole_page import Page, Told, by_python, differences
+from tests.assets.verify_page import Page, Told, by_python, differences
 from tests.product.test_corpus import EACH, EITHER, LIGHT, LIGHT_CHECKS
 from workers.evidence.remaking import MAKERS
 

@@ -13,6 +13,7 @@ class BrowserLimits:
         seconds: for everything together, besides fetching the image once more.
         load_seconds: until what is there counts as the page.
         scroll_seconds: for scrolling through it.
+        quiet_seconds: without a request, after which nothing more is expected.
         shot_seconds: kept for each picture and file of the page that is still to be made; one may take all that is left
             besides, so that a long page is photographed on a busy machine too.
         resource_seconds: for each thing that the page asks for.
@@ -27,6 +28,7 @@ class BrowserLimits:
     seconds: float = 90.0
     load_seconds: float = 15.0
     scroll_seconds: float = 6.0
+    quiet_seconds: float = 0.4
     shot_seconds: float = 10.0
     resource_seconds: float = 15.0
     resource_bytes: int = 30 * MIB

@@ -15,7 +15,6 @@ from exhibit.types import Untyped
 if TYPE_CHECKING:
     from playwright.async_api import Page
 
-QUIET_SECONDS = 0.4
 SETTLE_SECONDS = 3.0
 SCROLL_PAUSE = 0.12
 ANSWER_SECONDS = 5.0
@@ -51,14 +50,14 @@ async def load(page: "Page", url: str, traffic: Traffic, limits: BrowserLimits) 
     with suppress(Error):
         left = max(end - time.monotonic(), 0.001)
         await page.wait_for_load_state("load", timeout=left * 1000)
-    await settle(traffic, min(SETTLE_SECONDS, max(end - time.monotonic(), QUIET_SECONDS)))
+    await settle(traffic, limits, max(end - time.monotonic(), limits.quiet_seconds))
     return ""
 
 
-async def settle(traffic: Traffic, seconds: float) -> None:
+async def settle(traffic: Traffic, limits: BrowserLimits, seconds: float = SETTLE_SECONDS) -> None:
     """Wait until nothing has been asked for during a short while, at most some seconds."""
-    end = time.monotonic() + seconds
-    while traffic.quiet_for < QUIET_SECONDS and time.monotonic() < end:  # noqa: ASYNC110 - quiet is a span of time
+    end = time.monotonic() + min(seconds, SETTLE_SECONDS)
+    while traffic.quiet_for < limits.quiet_seconds and time.monotonic() < end:  # noqa: ASYNC110 - quiet is a span of time
         await asyncio.sleep(0.05)
 
 
@@ -71,7 +70,7 @@ async def scroll_through(page: "Page", traffic: Traffic, limits: BrowserLimits) 
         top += step
         await _asked(page.evaluate("(y) => window.scrollTo({top: y, behavior: 'instant'})", top))
         await asyncio.sleep(SCROLL_PAUSE)
-    await settle(traffic, SETTLE_SECONDS)
+    await settle(traffic, limits)
     await scroll_back(page)
 
 

@@ -22,8 +22,8 @@ from tests.assets.changes import Files
 from tests.assets.judged import ARCHIVE, CAPTURE, EXCHANGE, IMAGE, NETWORK, WACZ, answered, rendered
 from tests.assets.resealing import Facts, Lie, sealed_lie
 from tests.assets.tampering import files_of, packed
+from tests.assets.verify_page import Page, by_python, differences
 from tests.evidence.formats.test_inflating import page_parts
-from tests.evidence.page.test_whole_page import Page, by_python, differences
 
 pytestmark = [pytest.mark.skipif(CHROMIUM is None, reason="Chromium isn't installed"), pytest.mark.timeout(120)]
 READ = """(text) => {

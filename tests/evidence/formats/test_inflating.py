@@ -3,6 +3,7 @@
 import base64
 import json
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
@@ -11,7 +12,7 @@ import pytest
 import evidence.page
 from evidence.formats.codec import FormatError
 from evidence.formats.records import Response
-from tests.assets.browser import CHROMIUM, running_tab
+from tests.assets.browser import CHROMIUM, Tab, running_tab
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium isn't installed")
 PARTS = Path(evidence.page.__file__).parent / "parts"
@@ -62,26 +63,27 @@ def drawn(draw: Random) -> tuple[bytes, str]:
     return bytes(body), coding
 
 
-def test_the_page_unpacks_every_body_as_python_does(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
+    with running_tab(tmp_path_factory.mktemp("profile")) as running:
+        running.ask(script())
+        yield running
+
+
+def test_the_page_unpacks_every_body_as_python_does(tab: Tab) -> None:
     draw, wrong, refused = Random(20261122), [], 0
-    with running_tab(tmp_path / "profile") as tab:
-        tab.ask(script())
-        for number in range(CASES):
-            body, coding = drawn(draw)
-            asked = json.dumps([base64.b64encode(body).decode(), coding])
-            wanted = by_python(body, coding)
-            refused += wanted is None
-            if tab.ask(f"unpacked(...{asked})") != wanted:
-                wrong.append(number)
+    for number in range(CASES):
+        body, coding = drawn(draw)
+        asked = json.dumps([base64.b64encode(body).decode(), coding])
+        wanted = by_python(body, coding)
+        refused += wanted is None
+        if tab.ask(f"unpacked(...{asked})") != wanted:
+            wrong.append(number)
     assert wrong == []
     assert CASES / 10 < refused < CASES / 2
 
 
-@pytest.mark.parametrize(
-    "body", [b"\xfd\x00\x00", b"\x05\x1f\x00", b"\x05\x00\x00"], ids=["lengths", "distances", "none"]
-)
-def test_tables_of_too_many_codes_are_refused_before_they_break_off(tmp_path: Path, body: bytes) -> None:
-    with running_tab(tmp_path / "profile") as tab:
-        tab.ask(script())
+def test_tables_of_too_many_codes_are_refused_before_they_break_off(tab: Tab) -> None:
+    for body in (b"\xfd\x00\x00", b"\x05\x1f\x00", b"\x05\x00\x00"):  # of lengths, of distances, of none
         asked = json.dumps([base64.b64encode(body).decode(), "deflate"])
         assert tab.ask(f"unpacked(...{asked})") == by_python(body, "deflate")

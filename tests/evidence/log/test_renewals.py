@@ -7,28 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from evidence.bundle.bag import CHECKPOINT_PATH, Proofs
+from evidence.bundle.bag import Proofs
 from evidence.log.renewals import RENEWALS_PATH
 from evidence.verdict.result import Check, State, Verdict
-from evidence.verify.checkpoints import checkpoints_in
 from evidence.verify.checks.proofs import MAX_RENEWALS
 from evidence.verify.verifier import verify
 from exhibit.digests import Digest
 from exhibit.entries import EntryType, canonical
-from exhibit.errors import ExitCode, IntegrityError
+from exhibit.errors import ExitCode
 from registry.log.log import submit
 from registry.models import AnchorReceipt, LogCheckpoint
-from tests.assets.bundles import make_scene
-from tests.assets.renewals import Renewed, make_renewed
+from tests.assets.renewals import Renewed
 from tests.assets.tampering import files_of, packed, rebagged
 from workers.log import proofs
 from workers.log.sequencer import sequence_log, sign_checkpoint
 from workers.tasks.sync_runner import SyncRunner
-
-
-@pytest.fixture(scope="module")
-def renewed(tmp_path_factory: pytest.TempPathFactory) -> Renewed:
-    return make_renewed(make_scene(tmp_path_factory.mktemp("scene")))
 
 
 def found(verdict: Verdict, name: str) -> Check:
@@ -49,18 +42,6 @@ def test_a_later_checkpoint_that_continues_the_bundles_own_passes(renewed: Renew
     stamp = found(verdict, f"anchor:later-{renewed.size}-second-look.tsr")
     assert (stamp.state, stamp.time) == (State.PASSED, renewed.later.receipt.time)
     assert f"stamped the later checkpoint of {renewed.size} entries" in stamp.sentence
-
-
-def test_every_checkpoint_of_a_renewed_bundle_is_held_against_the_log(renewed: Renewed, tmp_path: Path) -> None:
-    seen = checkpoints_in(renewed.write(tmp_path / "renewed.zip"))
-    [renewal] = renewed.proofs.renewals
-    assert renewal.checkpoint in seen
-    assert len(set(seen)) == len(seen) >= 2
-    files = files_of(tmp_path / "renewed.zip")
-    for name in (CHECKPOINT_PATH, f"proofs/log/checkpoint-{renewed.size}"):
-        wrong = packed(tmp_path / "wrong.zip", files | {name: b"\xff"})
-        with pytest.raises(IntegrityError, match=f"{name} isn't a signed note"):
-            checkpoints_in(wrong)
 
 
 def test_the_oldest_good_witness_counts_and_a_younger_one_when_no_other_is_left(

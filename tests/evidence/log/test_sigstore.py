@@ -17,7 +17,7 @@ from evidence.keys.ed25519 import FileSigner
 from evidence.log.append_only import Log
 from evidence.log.notes import parse_verifier_key
 from tests.assets.folder_log import FolderLogStore
-from tests.evidence.log.test_log import entries
+from tests.evidence.log.test_append_only import entries
 
 PYTHON = os.environ.get("SIGSTORE_PYTHON", "")
 SIZES = (1, 2, 3, 7, 8, 64, 100, 257)

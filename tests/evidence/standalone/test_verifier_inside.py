@@ -12,6 +12,7 @@ from exhibit.entries import canonical
 from tests.assets.bundles import Scene
 from tests.assets.changes import Change, Files, edited, flipped, with_file, without
 from tests.assets.tampering import files_of, packed, rebagged, zipped
+from tests.assets.verifier_inside import told
 
 VERIFIER = Path(evidence.standalone.__file__).parent / "verify.py"
 ANCHORS = "proofs/anchors/index.json"
@@ -22,7 +23,8 @@ def whole(scene: Scene) -> Files:
     return files_of(scene.write(scene.folder / "bundle.zip"))
 
 
-def told(path: Path) -> tuple[int, str]:
+def started(path: Path) -> tuple[int, str]:
+    """As people do it, in a process of its own."""
     done = subprocess.run([sys.executable, "-I", str(VERIFIER), str(path)], capture_output=True, text=True, check=False)
     assert done.stderr == ""
     return done.returncode, done.stdout
@@ -49,7 +51,7 @@ def withheld(*names: str) -> Change:
 
 
 def test_a_whole_bundle_passes(whole: Files, tmp_path: Path) -> None:
-    code, text = told(packed(tmp_path / "b.zip", whole))
+    code, text = started(packed(tmp_path / "b.zip", whole))
     assert (code, "FAILED" in text) == (0, False)
     assert "openssl ts -verify -digest" in text
 
@@ -71,7 +73,7 @@ def test_nothing_unchecked_stands_in_a_command(whole: Files, tmp_path: Path, cha
 
 
 def test_what_a_terminal_would_obey_is_replaced(whole: Files, tmp_path: Path) -> None:
-    code, text = told(packed(tmp_path / "b.zip", rebagged(listed(witness="x\x1b[2J\u202ey\nrm -r")(whole))))
+    code, text = started(packed(tmp_path / "b.zip", rebagged(listed(witness="x\x1b[2J\u202ey\nrm -r")(whole))))
     assert code == 0
     assert not set(text) & {"\x1b", "\u202e"}
     assert not [line for line in text.splitlines() if line.startswith("rm")]

@@ -1,10 +1,13 @@
+import json
 from pathlib import Path
 
 import pytest
 
-from evidence.verdict.trust import DEFAULT, load_trust
+from evidence.formats.codec import FormatError
+from evidence.verdict.trust import DEFAULT, Trust, load_trust
 from exhibit.clock import now
 from exhibit.errors import WrongUseError
+from tests.assets.bundles import Scene
 
 
 def test_the_shipped_list_is_dated_and_holds_self_signed_roots_for_real_use_only() -> None:
@@ -55,3 +58,11 @@ def test_a_list_that_is_wrong_is_refused_with_the_place(tmp_path: Path, old: str
 def test_a_list_that_is_not_there_is_wrong_use(tmp_path: Path) -> None:
     with pytest.raises(WrongUseError, match="can't be read"):
         load_trust(tmp_path / "none.json")
+
+
+def test_a_trust_list_reads_back_and_names_what_is_wrong(scene: Scene) -> None:
+    assert Trust.from_json(scene.trust.to_json()) == scene.trust
+    plain = json.loads(scene.trust.to_json())
+    plain["authorities"][0]["label"] = ""
+    with pytest.raises(FormatError, match="label"):
+        Trust.from_json(json.dumps(plain).encode())

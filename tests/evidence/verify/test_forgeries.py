@@ -9,15 +9,13 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from evidence.anchors.rfc3161.kind import TrustedAuthority
-from evidence.bundle.bag import checkpoint_digest
 from evidence.facts.case import CaseFacts, LogProof, OwnerFacts, PictureFacts
 from evidence.keys.ed25519 import KeySigner
 from evidence.log.append_only import Log
 from evidence.verdict.result import Verdict
 from evidence.verdict.trust import TrustedKey
 from evidence.verify.verifier import verify
-from exhibit.clock import now, rfc3339
+from exhibit.clock import rfc3339
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import ExitCode
@@ -31,7 +29,7 @@ from tests.assets.bundles import (
     textured,
 )
 from tests.assets.folder_log import FolderLogStore
-from tests.assets.witnesses import LABEL, asked_witnesses
+from tests.assets.witnesses import LABEL
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 MALLORY = KeySigner(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
@@ -273,16 +271,3 @@ def test_a_log_that_colludes_may_say_2015_and_the_verdict_says_that_only_it_does
     [order] = [check for check in verdict.checks if check.name == "order"]
     assert order.state == "passed"
     assert "registration 201" in order.sentence
-
-
-@pytest.mark.parametrize("shift", [DAY, 2 * HOUR])
-def test_sealed_after_a_witness_has_seen_the_seal_is_named(scene: Scene, tmp_path: Path, shift: timedelta) -> None:
-    at = now() + shift
-    late = resealed(scene, scene.facts, sealed_at=at, entered_at=at)
-    assert late.proofs.entry is not None
-    anchors, root, _ = asked_witnesses(tmp_path, late.sealed.seal, checkpoint_digest(late.proofs.entry.checkpoint))
-    authority = TrustedAuthority("Another authority", (root.decode(),), development=True, label=LABEL)
-    trust = replace(scene.trust, authorities=(authority,))
-    path = replace(late, proofs=replace(late.proofs, anchors=anchors)).write(tmp_path / "b.zip")
-    found = states(verify(path, trust))
-    assert (found["time"], found["order"]) == ("passed", "failed")

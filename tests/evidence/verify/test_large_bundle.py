@@ -8,7 +8,7 @@ from typing import Any
 
 from tests import CHECKOUT
 
-MEGABYTES = 256
+MEGABYTES = 96
 PROGRAM = """
 import json, sys, time
 from pathlib import Path

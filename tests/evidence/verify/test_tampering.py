@@ -1,51 +1,32 @@
 """Every way of changing a bundle is answered with the name of the check that fails, or with "unknown witness"."""
 
-import json
 import random
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from evidence.anchors.evm.proofs import EvmPending
-from evidence.anchors.rfc3161.anchor import Rfc3161Anchor
-from evidence.bundle.bag import AnchorProof, ConsistencyProof, Proofs, checkpoint_digest
-from evidence.development.authority import running_authority
-from evidence.facts.case import CaseFacts
-from evidence.formats.codec import FormatError
-from evidence.keys.ed25519 import KeySigner
-from evidence.log.append_only import Log
-from evidence.verdict.result import CONTAINER_CHANGED, State, Verdict, require
-from evidence.verdict.trust import Requirements, Trust
+from evidence.verdict.result import CONTAINER_CHANGED, State, Verdict
+from evidence.verdict.trust import Requirements
 from evidence.verify.verifier import verify
-from exhibit.comparison.calibration import calibrated
-from exhibit.digests import Digest
-from exhibit.entries import EntryType
-from exhibit.errors import ExitCode, IntegrityError
-from exhibit.network.guard import Guard
-from exhibit.network.http import guarded_session
-from exhibit.ports import Receipt, ReceiptState
-from tests.assets.bundles import CALIBRATION, Scene, logged, make_scene, resealed
-from tests.assets.folder_log import FolderLogStore
+from exhibit.errors import ExitCode
+from tests.assets.bundles import Scene, make_scene, resealed
 from tests.assets.tampering import files_of, packed, rebagged
-
-FLIPS = 1000
 
 
 def failures(verdict: Verdict) -> set[str]:
     return {check.name for check in verdict.failures}
 
 
-def test_each_of_a_thousand_random_byte_flips_is_noticed_and_named(scene: Scene, bundle: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("flips", [80, pytest.param(1000, marks=pytest.mark.long)])
+def test_each_random_byte_flip_is_noticed_and_named(scene: Scene, bundle: Path, tmp_path: Path, flips: int) -> None:
     draw = random.Random(20261120)
     original = bundle.read_bytes()
     path = tmp_path / "flipped.zip"
     path.write_bytes(original)
     only_container = 0
     with path.open("r+b", buffering=0) as file:
-        for _ in range(FLIPS):
+        for _ in range(flips):
             place, bits = draw.randrange(len(original)), draw.randrange(1, 256)
             file.seek(place)
             file.write(bytes([original[place] ^ bits]))
@@ -55,7 +36,7 @@ def test_each_of_a_thousand_random_byte_flips_is_noticed_and_named(scene: Scene,
             only_container += changed
             file.seek(place)
             file.write(original[place : place + 1])
-    assert only_container < FLIPS / 2  # or none: bytes that stand for nothing are few, and the next test flips those
+    assert only_container < flips / 2  # or none: bytes that stand for nothing are few, and the next test flips those
     assert verify(path, scene.trust).checks[0].sentence.startswith("The ZIP is byte for byte")
 
 
@@ -115,66 +96,6 @@ def test_a_changed_file_is_named_although_bag_and_zip_were_made_to_fit(
     assert FITTED[name] in failures(verify(packed(tmp_path / "fitted.zip", rebagged(files)), scene.trust))
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "data/facts.json",
-        "proofs/signature",
-        "data/work/01.jpg",
-        "data/work/documents/01.pdf",
-        "bagit.txt",
-        "verify.py",
-    ],
-)
-def test_a_missing_file_is_named(scene: Scene, bundle: Path, tmp_path: Path, name: str) -> None:
-    files = files_of(bundle)
-    del files[name]
-    verdict = verify(packed(tmp_path / "less.zip", files), scene.trust)
-    assert any(name in check.sentence for check in verdict.failures if check.name == "files")
-
-
-@pytest.mark.parametrize("name", ["data/extra.txt", "data/work/02.jpg", "READ-ME-FIRST.exe"])
-def test_a_file_too_many_is_named(scene: Scene, bundle: Path, tmp_path: Path, name: str) -> None:
-    files = {**files_of(bundle), name: b"x"}
-    assert "files" in failures(verify(packed(tmp_path / "more.zip", rebagged(files)), scene.trust))
-
-
-def test_another_verifier_inside_is_not_vouched_for(scene: Scene, bundle: Path, tmp_path: Path) -> None:
-    files = {**files_of(bundle), "verify.py": b"print('all is well')\n"}
-    verdict = verify(packed(tmp_path / "other.zip", rebagged(files)), scene.trust)
-    [tools] = [check for check in verdict.checks if check.name == "tools"]
-    assert tools.state is State.NOT_CHECKED
-    assert "don't run it" in tools.sentence
-
-
-def test_a_block_of_a_ledger_counts_by_its_hash_for_its_chain_alone(scene: Scene, bundle: Path) -> None:
-    [ledger] = scene.trust.ledgers
-    name = "anchor:evm-checkpoint-test-ledger.json"
-    found = {check.name: check for check in verify(bundle, scene.trust).checks}
-    assert found[name].state is State.PASSED
-    assert found[name].sentence.startswith("Block 2 of Test ledger, dated ")
-    other = replace(ledger, blocks=(Digest.of(b"another block"),))
-    for pinned in ((), (other,), (replace(ledger, chain=1),)):
-        verdict = verify(bundle, replace(scene.trust, ledgers=pinned))
-        [check] = [check for check in verdict.checks if check.name == name]
-        assert check.state is State.NOT_CHECKED
-        assert f"block 2 of the chain 1337, 0x{ledger.blocks[0].hex}" in check.sentence
-        assert not verdict.failures
-
-
-def test_a_transaction_that_isnt_confirmed_yet_is_pending(scene: Scene, tmp_path: Path) -> None:
-    assert scene.proofs.entry is not None
-    digest = checkpoint_digest(scene.proofs.entry.checkpoint)
-    pending = EvmPending(1337, digest, b"signed").to_json()
-    receipt = Receipt("evm", "ledger", True, ReceiptState.PENDING, pending)  # noqa: FBT003 - a field
-    proofs = replace(scene.proofs, anchors=(AnchorProof(digest, receipt),))
-    verdict = verify(scene.write(tmp_path / "pending.zip", proofs), scene.trust)
-    [check] = [check for check in verdict.checks if check.name == "anchor:evm-checkpoint-ledger.json"]
-    assert check.state is State.NOT_CHECKED
-    assert check.sentence == "pending: The transaction isn't confirmed yet."
-    assert verdict.outcome is ExitCode.INCOMPLETE
-
-
 def test_a_bundle_forged_as_a_whole_meets_unknown_witnesses_only(scene: Scene, tmp_path: Path) -> None:
     """New keys, a new log, a new authority and a new chain: everything fits together, and nobody is known."""
     (tmp_path / "forger").mkdir()
@@ -190,138 +111,6 @@ def test_a_bundle_forged_as_a_whole_meets_unknown_witnesses_only(scene: Scene, t
     assert "no pinned log signed its checkpoint, nor the bundle's own, which continues it" in registration.sentence
 
 
-def test_receipts_and_log_of_another_bundle_do_not_help(scene: Scene, bundle: Path, tmp_path: Path) -> None:
-    (tmp_path / "other").mkdir()
-    other = make_scene(tmp_path / "other", seed=3)
-    mixed = {**files_of(other.write(tmp_path / "other.zip"))}
-    mixed.update({name: data for name, data in files_of(bundle).items() if name.startswith("proofs/")})
-    failed = failures(verify(packed(tmp_path / "mixed.zip", rebagged(mixed)), scene.trust))
-    assert failed >= {"signature", "key", "entry", "anchor:manifest-test-authority.tsr"}
-
-
-def test_a_signature_by_another_key_fails(scene: Scene, tmp_path: Path) -> None:
-    wrong = replace(scene, sealed=replace(scene.sealed, signature=bytes(64)))
-    assert failures(verify(wrong.write(tmp_path / "wrong.zip"), scene.trust)) >= {"signature", "entry"}
-
-
-def test_a_key_pinned_for_another_owner_fails(scene: Scene, bundle: Path) -> None:
-    [key] = scene.trust.keys
-    trust = replace(scene.trust, keys=(replace(key, owner="Somebody else"),))
-    assert failures(verify(bundle, trust)) == {"key"}
-
-
-def test_a_log_that_does_not_continue_fails(scene: Scene, tmp_path: Path) -> None:
-    wrong = tuple(ConsistencyProof(item.size, (bytes(32),) * 2) for item in scene.proofs.consistency)
-    proofs = replace(scene.proofs, consistency=wrong)
-    assert failures(verify(scene.write(tmp_path / "wrong.zip", proofs), scene.trust)) == {"consistency"}
-
-
-def _dense(facts: CaseFacts) -> CaseFacts:
-    [match] = facts.matches
-    lying = calibrated(replace(match.verification, dense=0.4), CALIBRATION)
-    return replace(facts, matches=(replace(match, verification=lying),))
-
-
-def _transform(facts: CaseFacts) -> CaseFacts:
-    [match] = facts.matches
-    straight = ((2.0, 0.0, 0.5), (0.0, 2.0, 0.5), (0.0, 0.0, 1.0))
-    return replace(facts, matches=(replace(match, verification=replace(match.verification, transform=straight)),))
-
-
-def _page(facts: CaseFacts) -> CaseFacts:
-    [sighting] = facts.sightings
-    return replace(facts, sightings=(replace(sighting, page_url="https://rival.example/"),))
-
-
-def _seen(facts: CaseFacts) -> CaseFacts:
-    [sighting] = facts.sightings
-    return replace(facts, sightings=(replace(sighting, first_seen=sighting.last_seen),))
-
-
-def _slice(facts: CaseFacts) -> CaseFacts:
-    [sighting] = facts.sightings
-    assert sighting.slice is not None
-    return replace(facts, sightings=(replace(sighting, slice=replace(sighting.slice, index=1)),))
-
-
-def _title(facts: CaseFacts) -> CaseFacts:
-    return replace(facts, work=replace(facts.work, title="Another field"))
-
-
-def _share(facts: CaseFacts) -> CaseFacts:
-    [match] = facts.matches
-    return replace(facts, matches=(replace(match, verification=replace(match.verification, overlap_work=0.9)),))
-
-
-def _size(facts: CaseFacts) -> CaseFacts:
-    [picture] = facts.work.pictures
-    return replace(facts, work=replace(facts.work, pictures=(replace(picture, width=picture.width + 1),)))
-
-
-def _opening(facts: CaseFacts) -> CaseFacts:
-    assert facts.work.registration is not None
-    registration = replace(facts.work.registration, opening={"picture": "another"})
-    return replace(facts, work=replace(facts.work, registration=registration))
-
-
-@pytest.mark.parametrize(
-    ("lie", "check"),
-    [
-        (_dense, "match:01"),
-        (_transform, "match:01"),
-        (_page, "slice:01"),
-        (_seen, "slice:01"),
-        (_slice, "slice:01"),
-        (_opening, "registration"),
-        (_title, "registration"),
-        (_share, "match:01"),
-        (_size, "pictures"),
-    ],
-)
-def test_an_owner_who_seals_an_untruth_is_found_out(
-    scene: Scene, tmp_path: Path, lie: Callable[[CaseFacts], CaseFacts], check: str
-) -> None:
-    verdict = verify(resealed(scene, lie(scene.facts)).write(tmp_path / "lie.zip"), scene.trust)
-    assert {check} <= failures(verdict) - {"registration:01"} <= {check, "capture:01-1"}  # a visit of that page, too
-    with pytest.raises(IntegrityError, match=check):
-        require(verdict)
-
-
-def test_the_registration_of_another_picture_is_found_out(scene: Scene, tmp_path: Path) -> None:
-    other = logged(scene.log, EntryType.REGISTRATION, {"picture": scene.sealed.seal.hex})
-    facts = replace(scene.facts, work=replace(scene.facts.work, registration=other))
-    assert failures(verify(resealed(scene, facts).write(tmp_path / "lie.zip"), scene.trust)) == {"registration"}
-
-
-def test_a_checkpoint_that_nobody_vouches_for_shows_no_registration(scene: Scene, tmp_path: Path) -> None:
-    log = Log(FolderLogStore(tmp_path / "log"), KeySigner(Ed25519PrivateKey.generate()), "log.made-up.example")
-    assert scene.facts.work.registration is not None
-    forged = logged(log, EntryType.REGISTRATION, scene.facts.work.registration.opening)
-    facts = replace(scene.facts, work=replace(scene.facts.work, registration=forged))
-    verdict = verify(resealed(scene, facts).write(tmp_path / "lie.zip"), scene.trust)
-    [check] = [check for check in verdict.checks if check.name == "registration"]
-    assert check.state is State.NOT_CHECKED
-    assert check.sentence.startswith("unknown witness")
-
-
-@pytest.mark.parametrize("numbers", [(1, 2), ()])
-def test_facts_that_point_nowhere_fail(scene: Scene, tmp_path: Path, numbers: tuple[int, ...]) -> None:
-    [match] = scene.facts.matches
-    facts = replace(scene.facts, matches=(replace(match, sightings=numbers),))
-    assert failures(verify(resealed(scene, facts).write(tmp_path / "lie.zip"), scene.trust)) == {"facts"}
-
-
-def test_a_chain_that_anybody_can_extend_counts_only_by_its_pinned_blocks(scene: Scene, bundle: Path) -> None:
-    [chain] = scene.trust.chains
-    for blocks in ((), (scene.sealed.seal,)):
-        trust = replace(scene.trust, chains=(replace(chain, blocks=blocks),))
-        [check] = [check for check in verify(bundle, trust).checks if check.name.endswith(".ots")]
-        assert (check.state, check.time) == (State.NOT_CHECKED, None)
-    easy = replace(chain, network="main", blocks=(), minimum_difficulty=5e13)
-    [check] = [c for c in verify(bundle, replace(scene.trust, chains=(easy,))).checks if c.name.endswith(".ots")]
-    assert check.sentence.startswith("unknown witness")
-
-
 def test_one_pinned_witness_of_time_is_enough_and_a_log_or_owner_that_nobody_pins_is_not(
     scene: Scene, bundle: Path
 ) -> None:
@@ -333,22 +122,6 @@ def test_one_pinned_witness_of_time_is_enough_and_a_log_or_owner_that_nobody_pin
             assert "Complete" not in verify(bundle, asked).sentence
 
 
-def test_so_many_different_witnesses_as_the_list_asks_for(scene: Scene, bundle: Path) -> None:
-    for asked in (1, 2, 3):
-        trust = replace(scene.trust, requires=Requirements(asked, ("match",)))
-        assert verify(bundle, trust).outcome is ExitCode.DONE
-
-
-def test_two_stamps_of_one_authority_are_one_witness(scene: Scene, tmp_path: Path) -> None:
-    stamps = tuple(one for one in scene.proofs.anchors if one.receipt.kind == "rfc3161")
-    assert len(stamps) == 2
-    path = scene.write(tmp_path / "b.zip", replace(scene.proofs, anchors=stamps))
-    assert verify(path, scene.trust).outcome is ExitCode.DONE
-    verdict = verify(path, replace(scene.trust, requires=Requirements(2, ("match",))))
-    assert verdict.outcome is ExitCode.INCOMPLETE
-    assert [check.state for check in verdict.checks if check.name == "time"] == [State.NOT_CHECKED]
-
-
 def test_what_a_list_does_not_ask_for_is_said_to_be_not_shown(scene: Scene, tmp_path: Path) -> None:
     facts = replace(scene.facts, work=replace(scene.facts.work, registration=None))
     sealed = resealed(scene, facts)
@@ -357,36 +130,3 @@ def test_what_a_list_does_not_ask_for_is_said_to_be_not_shown(scene: Scene, tmp_
     assert (grades["match"], grades["capture"]) == (State.NOT_CHECKED, State.PASSED)
     asked = verify(sealed.write(tmp_path / "b.zip"), replace(scene.trust, requires=Requirements(1, ("capture",))))
     assert [grade.name for grade in asked.grades if not grade.required] == ["match", "sheet"]
-
-
-def test_a_witness_of_an_earlier_checkpoint_says_nothing_of_the_whole(scene: Scene, tmp_path: Path) -> None:
-    [sighting] = scene.facts.sightings
-    assert sighting.slice is not None
-    early = checkpoint_digest(sighting.slice.log.checkpoint)
-    with running_authority(scene.folder / "authority") as authority:
-        session = guarded_session(Guard(("127.0.0.0/8",)))
-        anchor = Rfc3161Anchor("Early", authority.url, [scene.root_pem], development=True, session=session)
-        proofs = replace(scene.proofs, anchors=(AnchorProof(early, anchor.submit(early)),))
-    verdict = verify(scene.write(tmp_path / "early.zip", proofs), scene.trust)
-    [check] = [check for check in verdict.checks if check.name.startswith("anchor:")]
-    assert check.state is State.PASSED
-    assert "checkpoint of slice:01" in check.sentence
-    assert verdict.outcome is ExitCode.INCOMPLETE
-
-
-def test_a_pending_receipt_is_not_checked(scene: Scene, tmp_path: Path) -> None:
-    [ots] = [anchor for anchor in scene.proofs.anchors if anchor.receipt.kind == "opentimestamps"]
-    pending = replace(ots, receipt=replace(ots.receipt, material=()))
-    proofs = Proofs(scene.proofs.entry, scene.proofs.consistency, (pending,))
-    verdict = verify(scene.write(tmp_path / "young.zip", proofs), scene.trust)
-    [check] = [check for check in verdict.checks if check.name.endswith(".ots")]
-    assert check.sentence.startswith("pending")
-    assert verdict.outcome is ExitCode.INCOMPLETE
-
-
-def test_a_trust_list_reads_back_and_names_what_is_wrong(scene: Scene) -> None:
-    assert Trust.from_json(scene.trust.to_json()) == scene.trust
-    plain = json.loads(scene.trust.to_json())
-    plain["authorities"][0]["label"] = ""
-    with pytest.raises(FormatError, match="label"):
-        Trust.from_json(json.dumps(plain).encode())

@@ -3,7 +3,6 @@
 import json
 import stat
 import sys
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,21 +13,12 @@ from eth_keyfile import create_keyfile_json
 
 from desk.cli.evidence.anchor import anchor_command
 from evidence.anchors.evm.account import EvmAccount, account_from_environment, account_from_file, checksummed
-from exhibit.digests import Digest
 from exhibit.errors import ConfigError, NotFoundError, ServiceMissingError
 from exhibit.ports import ReceiptState
 from tests.assets.evm_chain import EvmChain, running_evm_chain
-from tests.assets.evm_ledger import ACCOUNT, KEY, Ledger, running_ledger
+from tests.assets.evm_ledger import ACCOUNT, DIGEST, KEY, Ledger
 from workers.configuration import load_config
 from workers.services.wiring import Services
-
-DIGEST = Digest.of(b"checkpoint")
-
-
-@pytest.fixture
-def running() -> Iterator[Ledger]:
-    with running_ledger() as ledger:
-        yield ledger
 
 
 def test_a_key_file_is_plain_and_private_or_encrypted(tmp_path: Path) -> None:

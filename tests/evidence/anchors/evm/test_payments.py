@@ -1,7 +1,6 @@
 """What an EVM chain's anchor signs and pays for: nothing twice, nothing without end, nothing for another contract."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
 from eth_utils import ValidationError
@@ -9,18 +8,9 @@ from eth_utils import ValidationError
 from evidence.anchors.evm.keccak import keccak256
 from evidence.anchors.evm.proofs import EvmPending, read_pending
 from evidence.development.server import Answer, LoopbackServer, Question
-from exhibit.digests import Digest
 from exhibit.errors import ExhibitError, ServiceMissingError
 from exhibit.ports import Receipt, ReceiptState
-from tests.assets.evm_ledger import ACCOUNT, Ledger, running_ledger
-
-DIGEST = Digest.of(b"checkpoint")
-
-
-@pytest.fixture
-def running() -> Iterator[Ledger]:
-    with running_ledger() as ledger:
-        yield ledger
+from tests.assets.evm_ledger import ACCOUNT, DIGEST, Ledger
 
 
 def signed_for(running: Ledger, *, to: bytes, data: bytes, gas: int, chain: int = 1337) -> Receipt:

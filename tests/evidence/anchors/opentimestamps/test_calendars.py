@@ -17,7 +17,7 @@ from evidence.development.chain import Chain, running_chain
 from evidence.development.server import Answer, LoopbackServer, Question
 from exhibit.errors import ServiceMissingError
 from exhibit.ports import ReceiptState
-from tests.evidence.anchors.opentimestamps.test_anchor import DIGEST, SESSION, anchor_to
+from tests.assets.ots import DIGEST, SESSION, anchor_to
 
 
 @pytest.fixture

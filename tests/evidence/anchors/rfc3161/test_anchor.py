@@ -5,58 +5,26 @@ import re
 import shutil
 import subprocess
 import zipfile
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import rfc3161_client
-from asn1crypto import cms
 from cryptography import x509
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from evidence.anchors.rfc3161 import anchor as rfc3161
 from evidence.anchors.rfc3161.anchor import Rfc3161Anchor
-from evidence.anchors.rfc3161.stamps import Response
-from evidence.development import certificates
-from evidence.development.authority import Authority, running_authority
+from evidence.development.authority import Authority
 from evidence.development.server import Answer, LoopbackServer, Question
-from evidence.formats.errors import UnknownWitnessError
 from exhibit.clock import now
-from exhibit.digests import Digest
 from exhibit.errors import ConfigError, IntegrityError, RefusedError, ServiceMissingError
 from exhibit.network.guard import Guard
-from exhibit.network.http import guarded_session
 from exhibit.ports import Receipt, ReceiptState
 from tests import CHECKOUT
 from tests.assets.bundles import make_scene
-
-DATA = b'{"manifest": true}'
-DIGEST = Digest.of(DATA)
-OPEN = Guard(allowed_networks=("127.0.0.0/8",))
+from tests.assets.stamping import DATA, DIGEST, anchor_to
 
 needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl isn't installed")
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("authority")
-
-
-@pytest.fixture(scope="module")
-def authority(folder: Path) -> Iterator[Authority]:
-    with running_authority(folder) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def receipt(authority: Authority) -> Receipt:
-    return anchor_to(authority.url, authority.root_pem).submit(DIGEST)
-
-
-def anchor_to(url: str, *roots: bytes, guard: Guard = OPEN) -> Rfc3161Anchor:
-    return Rfc3161Anchor("development", url, roots, development=True, session=guarded_session(guard, timeout=5))
 
 
 def test_a_stamp_is_complete_at_once_and_close_to_now(authority: Authority, receipt: Receipt) -> None:
@@ -74,11 +42,6 @@ def test_chain_and_revocation_lists_go_along(receipt: Receipt) -> None:
     assert sum(name.startswith("certificate-") for name in names) == 3
     assert sum(name.startswith("crl-") for name in names) == 2
     assert all(b"-----BEGIN" in data for _, data in receipt.material)
-
-
-def test_the_certificates_say_that_they_have_no_legal_weight(authority: Authority) -> None:
-    for holder in (authority.hierarchy.root, authority.hierarchy.issuing, authority.hierarchy.unit):
-        assert "no legal weight" in holder.certificate.subject.rfc4514_string()
 
 
 @needs_openssl
@@ -113,124 +76,6 @@ def test_a_second_library_accepts_the_reply(authority: Authority, receipt: Recei
     response = rfc3161_client.decode_timestamp_response(receipt.proof)
     verifier = rfc3161_client.VerifierBuilder().add_root_certificate(root).build()
     assert verifier.verify_message(response, DATA)
-
-
-@needs_openssl
-def test_a_reply_made_by_openssl_verifies(authority: Authority, folder: Path, tmp_path: Path) -> None:
-    (tmp_path / "data").write_bytes(DATA)
-    (tmp_path / "serial").write_text("01")
-    (tmp_path / "tsa.cnf").write_text(
-        f"[tsa]\ndefault_tsa = t\n[t]\nserial = serial\nsigner_cert = {folder}/unit.pem\ncerts = {folder}/issuing.pem\n"
-        f"signer_key = {folder}/unit.key\nsigner_digest = sha256\ndefault_policy = 1.2.3.4\ndigests = sha256\n"
-        "tsa_name = yes\ness_cert_id_chain = yes\ness_cert_id_alg = sha1\nclock_precision_digits = 3\n"
-    )
-    ask = ["openssl", "ts", "-query", "-data", "data", "-sha256", "-cert", "-out", "query"]
-    answer = ["openssl", "ts", "-reply", "-config", "tsa.cnf", "-queryfile", "query", "-out", "reply"]
-    for command in (ask, answer):
-        subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
-    time = rfc3161.verify_reply((tmp_path / "reply").read_bytes(), DIGEST, [authority.root_pem])
-    assert abs(now() - time) < timedelta(minutes=5)
-
-
-def test_a_reply_whose_certificates_are_out_of_order_verifies(authority: Authority, receipt: Receipt) -> None:
-    response = Response.load(receipt.proof)
-    signed = response["time_stamp_token"]["content"]
-    reordered = cms.CertificateSet()
-    for der in sorted((choice.dump() for choice in signed["certificates"]), reverse=True):
-        reordered.append(cms.CertificateChoices.load(der))
-    kept = receipt.proof
-    swapped = kept.replace(signed["certificates"].contents, b"".join(choice.dump() for choice in reordered))
-    assert len(swapped) == len(kept)
-    assert swapped != kept
-    with pytest.raises(ValueError, match="SetOrdering"):
-        rfc3161_client.decode_timestamp_response(swapped)
-    assert rfc3161.verify_reply(swapped, DIGEST, [authority.root_pem]) == receipt.time
-
-
-def test_a_changed_byte_in_any_certificate_of_the_reply_is_noticed(authority: Authority, receipt: Receipt) -> None:
-    anchor, reply = anchor_to(authority.url, authority.root_pem), receipt.proof
-    held = Response.load(reply)["time_stamp_token"]["content"]["certificates"].contents
-    start = reply.index(held)
-    unnoticed = []
-    for place in range(start, start + len(held), 7):
-        changed = dataclasses.replace(receipt, proof=reply[:place] + bytes([reply[place] ^ 1]) + reply[place + 1 :])
-        try:
-            anchor.verify(DIGEST, changed)
-        except IntegrityError:
-            continue
-        unnoticed.append(place - start)
-    assert unnoticed == []
-
-
-def test_another_digest_fails(authority: Authority, receipt: Receipt) -> None:
-    with pytest.raises(IntegrityError, match="another digest"):
-        rfc3161.verify_reply(receipt.proof, Digest.of(b"other"), [authority.root_pem])
-
-
-def test_an_authority_of_ones_own_making_is_an_unknown_witness(authority: Authority, tmp_path: Path) -> None:
-    forger = Authority(tmp_path, authority.url)
-    reply = forger.stamp(rfc3161._request(DIGEST, 1))
-    with pytest.raises(UnknownWitnessError, match="no pinned root"):
-        rfc3161.verify_reply(reply, DIGEST, [authority.root_pem])
-    with pytest.raises(UnknownWitnessError):
-        rfc3161.verify_reply(reply, DIGEST, [authority.root_pem], [forger.root_pem, forger.hierarchy.issuing.pem])
-    with pytest.raises(UnknownWitnessError):
-        rfc3161.verify_reply(reply, DIGEST, [])
-
-
-def test_a_broken_signature_is_broken_whoever_it_is_by(authority: Authority, tmp_path: Path) -> None:
-    reply = bytearray(Authority(tmp_path, authority.url).stamp(rfc3161._request(DIGEST, 1)))
-    signature = Response.load(bytes(reply))["time_stamp_token"]["content"]["signer_infos"][0]["signature"].native
-    reply[reply.index(signature) + len(signature) - 1] ^= 1
-    with pytest.raises(IntegrityError, match="signature doesn't hold") as raised:
-        rfc3161.verify_reply(bytes(reply), DIGEST, [authority.root_pem])
-    assert not isinstance(raised.value, UnknownWitnessError)
-
-
-def test_a_missing_intermediate_is_found_among_the_material(authority: Authority) -> None:
-    h = authority.hierarchy
-    alone = dataclasses.replace(h, issuing=h.unit)
-    lonely = object.__new__(Authority)
-    lonely.url, lonely.hierarchy = authority.url, alone
-    reply = lonely.stamp(rfc3161._request(DIGEST, 1))
-    with pytest.raises(UnknownWitnessError):
-        rfc3161.verify_reply(reply, DIGEST, [authority.root_pem])
-    rfc3161.verify_reply(reply, DIGEST, [authority.root_pem], [h.issuing.pem])
-
-
-def test_a_certificate_that_is_not_for_time_stamping_fails(authority: Authority) -> None:
-    h = authority.hierarchy
-    misused = object.__new__(Authority)
-    misused.url, misused.hierarchy = authority.url, dataclasses.replace(h, unit=h.issuing)
-    with pytest.raises(IntegrityError, match="chain of certificates"):
-        rfc3161.verify_reply(misused.stamp(rfc3161._request(DIGEST, 1)), DIGEST, [authority.root_pem])
-
-
-def test_a_certificate_that_had_expired_at_the_time_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(certificates, "LIFE", timedelta(hours=1))
-    late = Authority(tmp_path, "http://127.0.0.1:1")
-    with pytest.raises(IntegrityError, match="chain of certificates") as raised:
-        rfc3161.verify_reply(late.stamp(rfc3161._request(DIGEST, 1)), DIGEST, [late.root_pem])
-    assert not isinstance(raised.value, UnknownWitnessError)
-
-
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(data=st.data())
-def test_a_flipped_bit_never_makes_another_statement(
-    authority: Authority, receipt: Receipt, data: st.DataObject
-) -> None:
-    changed = bytearray(receipt.proof)
-    changed[data.draw(st.integers(0, len(changed) - 1))] ^= 1 << data.draw(st.integers(0, 7))
-    try:
-        assert rfc3161.verify_reply(bytes(changed), DIGEST, [authority.root_pem]) == receipt.time
-    except IntegrityError as error:
-        assert error.message.endswith(".")  # noqa: PT017 - most flips raise, those of unsigned fields don't
-
-
-@given(junk=st.binary(max_size=200))
-def test_bytes_that_are_no_reply_are_refused_with_a_sentence(authority: Authority, junk: bytes) -> None:
-    with pytest.raises(IntegrityError):
-        rfc3161.verify_reply(junk, DIGEST, [authority.root_pem])
 
 
 def test_an_authority_that_answers_with_an_old_reply_is_found_out(authority: Authority, receipt: Receipt) -> None:
@@ -337,24 +182,3 @@ def test_an_anchor_without_roots_does_not_start() -> None:
     for roots in ([], [b"not a certificate"]):
         with pytest.raises(ConfigError):
             anchor_to("http://127.0.0.1:9", *roots)
-
-
-def test_a_restarted_authority_keeps_its_root_and_points_to_its_new_address(tmp_path: Path) -> None:
-    with running_authority(tmp_path) as first:
-        root, old_url = first.root_pem, first.url
-        old = first.stamp(rfc3161._request(DIGEST, 1))
-    holding = LoopbackServer(int(old_url.rpartition(":")[2]))
-    with running_authority(tmp_path) as second:
-        assert second.root_pem == root
-        assert second.url != old_url
-        receipt = anchor_to(second.url, root).submit(DIGEST)
-    holding.close()
-    assert sum(name.startswith("crl-") for name, _ in receipt.material) == 2
-    assert rfc3161.verify_reply(old, DIGEST, [root]) < datetime.now(UTC) + timedelta(seconds=2)
-
-
-def test_a_damaged_folder_is_told_as_such(tmp_path: Path) -> None:
-    Authority(tmp_path, "http://127.0.0.1:9")
-    (tmp_path / "root.pem").write_bytes(b"damaged")
-    with pytest.raises(ConfigError, match="can't be read"):
-        Authority(tmp_path, "http://127.0.0.1:9")

@@ -7,11 +7,11 @@ import subprocess
 import sys
 import time
 import zipfile
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
 import pytest
-from PIL import Image
 from pypdf import PdfReader
 from warcio.archiveiterator import ArchiveIterator
 
@@ -25,11 +25,18 @@ from evidence.capture.browser.capturer import BrowserCapturer
 from evidence.capture.plain import HttpCapturer
 from exhibit.digests import Digest
 from exhibit.errors import ServiceMissingError
-from tests.assets.browser_captures import AGENT, EVERYTHING, OPEN, PICTURE, capturer, file, record, roles, site, visit
+from exhibit.network.guard import Guard
+from tests.assets.browser_captures import (
+    AGENT,
+    EVERYTHING,
+    OPEN,
+    PICTURE,
+    file,
+    record,
+    roles,
+    visit,
+)
 from tests.assets.site import Answer, Seen, Site, picture
-
-__all__ = ["capturer", "site"]
-RED = (214, 0, 42)
 
 
 def test_a_use_that_goes_on_is_captured_as_it_is_served_and_as_it_looks(capturer: BrowserCapturer, site: Site) -> None:
@@ -49,78 +56,6 @@ def test_a_use_that_goes_on_is_captured_as_it_is_served_and_as_it_looks(capturer
     assert {one["peer"] for one in found["resources"]} == {"127.0.0.1"}
     assert site.seen[0].headers["user-agent"].endswith(f"Safari/537.36 {AGENT}")
     assert site.times("/photo.jpg") == 1
-
-
-def test_the_place_of_the_image_is_boxed_and_nothing_else_is_changed(capturer: BrowserCapturer, site: Site) -> None:
-    site.page("/", '<!doctype html><body style="margin:0"><img src="photo.jpg" style="margin:40px 60px" width="480">')
-    captured = visit(capturer, site)
-    (place,) = record(captured)["rendered"]["image_places"]
-    assert place == {"how": "shown", "x": 60, "y": 40, "width": 480, "height": 320}
-    plain, boxed = (Image.open(BytesIO(file(captured, role))) for role in ("screenshot", "screenshot-boxed"))
-    assert plain.size == boxed.size == (1280, 900)
-    assert boxed.getpixel((53, 200)) == RED
-    inside = (60, 40, 540, 360)
-    assert plain.convert("RGB").crop(inside).tobytes() == boxed.crop(inside).tobytes()
-    beyond = (600, 0, 1280, 900)
-    assert plain.convert("RGB").crop(beyond).tobytes() == boxed.crop(beyond).tobytes()
-
-
-@pytest.mark.parametrize(
-    ("html", "how"),
-    [
-        ('<img srcset="photo.jpg 1x">', "shown"),
-        ('<div style="width:90px;height:60px;background:url(photo.jpg)"></div>', "background"),
-        (
-            '<style>p::before{content:"";display:block;width:9em;height:6em;background:url(photo.jpg)}</style><p>',
-            "background",
-        ),
-        ('<img src="small.jpg" srcset="small.jpg 1280w, photo.jpg 5000w" sizes="10px" width=90>', "offered"),
-        ('<a href="photo.jpg#full"><img src="small.jpg"></a>', "linked"),
-        ('<svg width=90 height=60><image href="photo.jpg" width=90 height=60 /></svg>', "shown"),
-        ('<iframe srcdoc="<img src=photo.jpg>"></iframe>', "shown"),
-        ('<iframe src="/frame"></iframe>', "shown"),
-        ('<p id=p></p><script>p.attachShadow({mode:"open"}).innerHTML="<img src=photo.jpg>"</script>', "shown"),
-        ('<div style="height:5000px"></div><img loading=lazy src="photo.jpg">', "shown"),
-        ('<img src="copy-of-it.jpg">', "shown"),
-    ],
-)
-def test_the_image_is_found_however_the_page_uses_it(
-    capturer: BrowserCapturer, site: Site, html: str, how: str
-) -> None:
-    site.page("/", f"<!doctype html>{html}")
-    site.routes["/frame"] = Answer(status=302, headers=(("Location", "/sub/frame"),))
-    site.page("/sub/frame", '<img src="../photo.jpg">')
-    site.image("/small.jpg", 7)
-    site.routes["/copy-of-it.jpg"] = Answer(PICTURE, media_type="image/jpeg")
-    captured = visit(capturer, site)
-    assert (captured.outcome, "screenshot-boxed" in roles(captured)) == ("captured", True)
-    assert [one["how"] for one in record(captured)["rendered"]["image_places"]] == [how]
-
-
-@pytest.mark.parametrize(
-    ("html", "words"),
-    [
-        (
-            '<img src="small.jpg" srcset="small.jpg 1280w, photo.jpg 5000w" sizes="10px" width=90>',
-            "offers it in another",
-        ),
-        ('<a href="photo.jpg"><img src="small.jpg"></a>', "links to it at one place"),
-        ('<img src="photo.jpg" style="visibility:hidden">', "doesn't show it"),
-        ('<div style="opacity:0"><img src="photo.jpg"></div>', "doesn't show it"),
-        ('<img src="photo.jpg" style="position:absolute;left:-9999px">', "doesn't show it"),
-        ('<img src="photo.jpg" style="position:absolute;left:1300px">', "doesn't show it"),
-        ('<img src="photo.jpg" style="opacity:0"><a href="photo.jpg"><img src="small.jpg"></a>', "links to it"),
-    ],
-)
-def test_no_more_is_said_than_can_be_seen(capturer: BrowserCapturer, site: Site, html: str, words: str) -> None:
-    site.page("/", f"<!doctype html>{html}")
-    site.image("/small.jpg", 7)
-    captured = visit(capturer, site)
-    hidden = words == "doesn't show it"
-    assert (captured.outcome, words in captured.sentence) == ("not-shown" if hidden else "captured", True), (
-        captured.sentence
-    )
-    assert ("screenshot-boxed" in roles(captured)) is not hidden
 
 
 def test_other_bytes_at_the_address_are_not_called_the_image(capturer: BrowserCapturer, site: Site) -> None:
@@ -161,16 +96,6 @@ def test_it_is_told_what_else_the_page_holds(capturer: BrowserCapturer, site: Si
     site.routes["/s.css"] = Answer(f"p{{background:url(data:image/jpeg;base64,{inside})}}".encode(), "text/css")
     other = site.image("/other.jpg", 9)
     assert visit(capturer, site).digests >= {Digest.of(one) for one in (PICTURE, other, picture(8))}
-
-
-def test_an_image_below_what_a_screenshot_holds_gets_one_of_its_own(capturer: BrowserCapturer, site: Site) -> None:
-    site.page("/", '<!doctype html><body style="margin:0"><div style="height:30000px"></div><img src="photo.jpg">')
-    captured = visit(capturer, site)
-    rendered = record(captured)["rendered"]
-    assert (rendered["screenshot_is_cut"], rendered["boxed_screenshot_from"]) == (True, 29600)
-    assert Image.open(BytesIO(file(captured, "screenshot"))).size == (1280, 15_000)
-    boxed = Image.open(BytesIO(file(captured, "screenshot-boxed")))
-    assert boxed.getpixel((40, 392)) == RED
 
 
 def test_everything_that_the_page_asked_for_is_in_the_web_archive(
@@ -239,18 +164,22 @@ def test_a_server_that_gives_a_browser_another_form_of_the_image_has_not_changed
     assert site.times("/photo.jpg") == 2
 
 
+again = partial(pytest.param, marks=pytest.mark.long)
+"""What a visit without a browser tells in the same way."""
+
+
 @pytest.mark.parametrize(
     ("page", "image", "outcome", "words"),
     [
         (Answer(b"<h1>gone</h1>", status=404), None, "page-gone", "status 404"),
-        (Answer(b"<img src=photo.jpg>"), Answer(b"", status=404), "image-gone", "status 404"),
+        again(Answer(b"<img src=photo.jpg>"), Answer(b"", status=404), "image-gone", "status 404"),
         (Answer(b"<img src=photo.jpg>"), Answer(picture(8), media_type="image/jpeg"), "image-changed", "other bytes"),
-        (Answer(b"<p>Sold out"), None, "not-shown", "doesn't show it"),
-        (Answer(b"<h1>no</h1>", status=403), None, "unreachable", "refuses this visit"),
+        again(Answer(b"<p>Sold out"), None, "not-shown", "doesn't show it"),
+        again(Answer(b"<h1>no</h1>", status=403), None, "unreachable", "refuses this visit"),
         (Answer(b"x", headers=(("cf-mitigated", "challenge"),)), None, "unreachable", "aren't programs"),
         (Answer(b"<form><input type=password></form>"), None, "unreachable", "a password field"),
-        (Answer(b"<div class=h-captcha>Are you a person?</div>"), None, "unreachable", "a check of visitors"),
-        (Answer(b"<script>location='/login'</script>"), None, "unreachable", "leads to a login"),
+        again(Answer(b"<div class=h-captcha>Are you a person?</div>"), None, "unreachable", "a check of visitors"),
+        again(Answer(b"<script>location='/login'</script>"), None, "unreachable", "leads to a login"),
         (Answer(b"<input type=password><img src=photo.jpg>"), None, "captured", "at one place"),
     ],
 )
@@ -293,3 +222,35 @@ def test_an_address_that_must_not_be_opened_never_reaches_the_browser(capturer: 
     ):
         captured = capturer.capture(address, site.url("/photo.jpg"), Digest.of(PICTURE))
         assert (captured.outcome, roles(captured) & {"dom", "screenshot"}) == ("unreachable", set()), address
+
+
+def test_a_page_at_which_this_program_fails_is_visited_without_a_browser(
+    capturer: BrowserCapturer, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise KeyError("0")
+
+    site.page("/", '<!doctype html><img src="photo.jpg">')
+    monkeypatch.setattr("evidence.capture.browser.capturer.judged", fail)
+    captured = visit(capturer, site)
+    assert (captured.outcome, captured.method) == ("captured", "http")
+    assert captured.sentence.endswith("Visited without a browser: this program failed at the page.")
+
+
+def _not_started() -> ServiceMissingError:
+    error = ServiceMissingError("The browser can't be started.")
+    error.__cause__ = OSError(errno.EMFILE, "")
+    return error
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "", "shot"), MemoryError(), _not_started()], ids=repr)
+def test_what_the_machine_lacks_is_no_reason_to_visit_without_a_browser_for_good(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: object) -> None:
+        raise error
+
+    capturer = BrowserCapturer(Path("browser"), Guard(allowed_networks=("127.0.0.0/8",)), "Exhibit")
+    monkeypatch.setattr(capturer.browser, "run", fail)
+    with pytest.raises(type(error)):
+        capturer.capture("http://127.0.0.1:9/", "http://127.0.0.1:9/a.jpg", Digest.of(b""))

@@ -24,7 +24,7 @@ from tests import CHECKOUT
 from tests.assets.documents_sample import sample_case, sample_pictures, sample_report
 from tests.assets.papers_sample import NETWORK, sample_sealed
 from tests.assets.reports import render_report_pdf
-from tests.evidence.documents.test_calibration import with_probability
+from tests.evidence.documents.case.test_comparison import with_probability
 
 CHINESE = load_phrases("zh-Hans")
 pytestmark = pytest.mark.skipif(not installed_fonts().chinese, reason="no Chinese font here")

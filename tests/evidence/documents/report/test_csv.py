@@ -5,13 +5,11 @@ import io
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evidence.documents import ReportFacts
 from evidence.documents.report.csv import FORMULA_SIGNS, safe_cell
-from evidence.documents.report.rows import COLUMNS
-from tests import CHECKOUT
 from tests.assets.documents_sample import sample_report
 from tests.assets.reports import render_report_csv
 
@@ -26,43 +24,6 @@ def with_context(context: str) -> ReportFacts:
     case = report.cases[0]
     sighting = replace(case.facts.sightings[0], context=context)
     return replace(report, cases=(replace(case, facts=replace(case.facts, sightings=(sighting,))),))
-
-
-def test_each_sighting_is_a_line_with_every_column() -> None:
-    report, _ = sample_report(3)
-    rows = rows_of(report)
-    assert [row["case"] for row in rows] == ["1", "2", "3"]
-    row = rows[0]
-    assert list(row) == [column.name for column in COLUMNS]
-    assert row["page_url"].startswith("https://www.prints-and-more.example/")
-    assert row["first_seen_utc"] == "2026-11-18T11:46:55.000000Z"
-    assert row["aligned_share_of_registered"] == "0.9421"
-    assert row["mirrored"] == "yes"
-    assert row["probability"] == "not calibrated"
-    assert row["licence_covers"] == "no"
-    assert row["found_sha256"] == report.cases[0].facts.sightings[0].picture.digest.hex
-
-
-def test_a_development_witness_is_labelled_in_its_cell() -> None:
-    report, _ = sample_report(1)
-    witnesses = rows_of(report)[0]["witnesses"].split("; ")
-    assert len(witnesses) == 3
-    assert [("development, without legal weight" in witness) for witness in witnesses] == [False, True, False]
-
-
-def test_a_demonstration_decision_has_its_own_column() -> None:
-    report, _ = sample_report(1, demonstration=True)
-    assert rows_of(report)[0]["decided_by_demonstration_switch"] == "yes"
-
-
-def test_a_case_without_sightings_or_matches_still_has_its_line() -> None:
-    report, _ = sample_report(1)
-    case = report.cases[0]
-    bare = replace(report, cases=(replace(case, facts=replace(case.facts, sightings=(), matches=())),))
-    (row,) = rows_of(bare)
-    assert row["case"] == "1"
-    assert row["page_url"] == ""
-    assert row["decision"] == "confirmed"
 
 
 def test_the_file_follows_rfc_4180_with_a_byte_order_mark() -> None:
@@ -96,6 +57,7 @@ def test_numbers_are_not_taken_for_formulas() -> None:
     assert rows_of(changed)[0]["rotation_degrees"] == "-90"
 
 
+@settings(max_examples=40)
 @given(st.text(max_size=60))
 def test_no_text_breaks_the_file_or_starts_a_formula(text: str) -> None:
     cell = safe_cell(text)
@@ -105,8 +67,3 @@ def test_no_text_breaks_the_file_or_starts_a_formula(text: str) -> None:
     assert not cell.startswith((*FORMULA_SIGNS, "\t", "\r", "\n"))
     assert "\x00" not in cell
     cell.encode()
-
-
-def test_every_column_is_documented() -> None:
-    page = (CHECKOUT / "docs" / "documents.md").read_text(encoding="utf-8")
-    assert [column.name for column in COLUMNS if f"`{column.name}`" not in page] == []

@@ -1,7 +1,6 @@
 """Reports in volumes: what is made of them one by one is what would be made at once, and nothing is made twice."""
 
 import io
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,18 +9,15 @@ import pypdf
 import pytest
 
 from evidence.documents import ReportFacts, render_report_json
-from evidence.documents.report.facts import AT_LENGTH, IN_A_VOLUME, PlaceStanding, Volume
+from evidence.documents.report.facts import IN_A_VOLUME, Volume
 from evidence.documents.report.volumes import MadeFile, ReportFolder, volumes_of
 from evidence.documents.typeset.fonts import embedded_fonts
 from exhibit.errors import ServiceMissingError
 from tests.assets.documents_sample import sample_report
+from tests.assets.pdf_text import text_of
 from tests.assets.reports import render_report_csv, render_report_pdf, render_report_xlsx
 
 HALVES = (Volume(1, 2, 1, 4), Volume(2, 2, 3, 4))
-
-
-def text_of(pdf: bytes) -> str:
-    return " ".join(" ".join(page.extract_text().split()) for page in pypdf.PdfReader(io.BytesIO(pdf)).pages)
 
 
 def test_volumes_follow_one_another_and_there_is_always_one() -> None:
@@ -101,53 +97,3 @@ def test_a_language_without_a_font_is_left_out_unless_it_is_the_first(tmp_path: 
     assert [file.name for file in files if file.name.endswith(".pdf")] == ["report.pdf"]
     with pytest.raises(ServiceMissingError):
         ReportFolder(tmp_path, ["zh-Hans", "en"], embedded_fonts())
-
-
-@pytest.fixture(scope="module")
-def cards() -> str:
-    facts, pictures = sample_report(AT_LENGTH + 1)
-    return text_of(render_report_pdf(facts, pictures, "en"))
-
-
-def test_many_cases_stand_on_cards_three_to_a_page() -> None:
-    facts, pictures = sample_report(AT_LENGTH + 1)
-    pages = pypdf.PdfReader(io.BytesIO(render_report_pdf(facts, pictures, "en"))).pages
-    assert len(pages) < AT_LENGTH / 3 + 6
-
-
-def test_a_card_says_who_decided_where_it_was_seen_and_who_witnessed_it(cards: str) -> None:
-    assert "Not licensed: believed to be used without permission declared" in cards
-    assert "existed no later than 2026-11-20 12:00:00 UTC, stated by Example Time Authority" in cards
-    assert "Searched at 2026-11-20 11:00:00 UTC: none covers such a use" in cards
-
-
-def test_the_list_of_cases_tells_the_page_of_each(cards: str) -> None:
-    listed = re.findall(r"Not licensed: believed to be used without permission 1 (\d+)", cards)
-    assert len(listed) == AT_LENGTH + 1
-    assert listed == sorted(listed, key=int)
-    assert len(set(listed)) > AT_LENGTH / 3
-
-
-def test_a_digest_on_a_card_is_broken_instead_of_cut(cards: str) -> None:
-    digest = sample_report(1)[0].cases[0].seal
-    assert digest is not None
-    assert digest.hex not in cards
-    assert digest.hex in cards.replace(" ", "")
-
-
-def test_a_report_ends_with_what_its_words_mean(cards: str) -> None:
-    assert "Words and figures in this document" in cards
-    assert "Nobody looked. It doesn't mean that there is nothing." in cards
-
-
-@pytest.mark.parametrize("cases", [1, AT_LENGTH + 1])
-def test_a_report_says_under_which_decision_was_sealed_and_how_the_places_stand(cases: int) -> None:
-    facts, pictures = sample_report(cases)
-    place = PlaceStanding("https://shop.example/", "https://shop.example/a.jpg", "removed", facts.generated_at)
-    told = replace(facts, cases=tuple(replace(one, earlier=True, standings=(place,)) for one in facts.cases))
-    text = text_of(render_report_pdf(told, pictures, "en"))
-    assert text.count("under an earlier decision; what stands here is as of now") == cases
-    assert text.count("the picture or the page had gone") == cases
-    plain = text_of(render_report_pdf(facts, pictures, "en"))
-    assert "earlier decision" not in plain
-    assert "Last visit" not in plain

@@ -1,42 +1,28 @@
 """A sealed probability follows from the sealed figures and the sealed calibration, and from nothing else."""
 
-import importlib.util
 import json
 import random
-import subprocess
-import sys
 import zipfile
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
-import evidence.standalone
 from evidence.bundle.bag import Proofs, Withheld
 from evidence.bundle.sealing import calibration_path
 from evidence.facts.case import CaseFacts
 from evidence.formats.codec import to_plain
+from evidence.standalone import verify as standalone
 from evidence.verdict.result import State, Verdict
 from evidence.verify.checks.probability import calibration_facts
 from evidence.verify.verifier import verify
 from exhibit.comparison.calibration import FIGURES, HELD, Calibration
 from exhibit.errors import IntegrityError
 from exhibit.types import Decision, Verification
+from tests.assets import verifier_inside
 from tests.assets.bundles import CALIBRATION, Scene, resealed
 
 NAME = "probability:01"
-
-
-@pytest.fixture(scope="module")
-def standalone() -> ModuleType:
-    path = Path(evidence.standalone.__file__).parent / "verify.py"
-    spec = importlib.util.spec_from_file_location("standalone_verify", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def verdict_of(scene: Scene, facts: CaseFacts, path: Path, proofs: Proofs | None = None) -> Verdict:
@@ -122,23 +108,15 @@ def test_a_withheld_calibration_is_said_not_to_be_checked(scene: Scene, tmp_path
 
 def test_the_verifier_inside_names_an_altered_probability(scene: Scene, tmp_path: Path) -> None:
     again = resealed(scene, with_verification(scene.facts, probability=0.9999))
-    code, told = told_by_the_verifier_inside(again.write(tmp_path / "bundle.zip"), tmp_path)
+    code, told = verifier_inside.told(again.write(tmp_path / "bundle.zip"))
     assert code == 1
     assert "FAILED       probability: match 1" in told
     assert "passed       manifest" in told
 
 
-def told_by_the_verifier_inside(bundle: Path, folder: Path) -> tuple[int, str]:
-    with zipfile.ZipFile(bundle) as packed:
-        packed.extractall(folder / "bag")
-    command = [sys.executable, "-I", "-S", "verify.py"]
-    done = subprocess.run(command, cwd=folder / "bag", capture_output=True, text=True, check=False)
-    return done.returncode, done.stdout
-
-
 def test_the_verifier_inside_misses_a_calibration_that_a_probability_needs(scene: Scene, tmp_path: Path) -> None:
     again = resealed(scene, replace(scene.facts, calibrations=()))
-    code, told = told_by_the_verifier_inside(again.write(tmp_path / "bundle.zip"), tmp_path)
+    code, told = verifier_inside.told(again.write(tmp_path / "bundle.zip"))
     assert (code, "FAILED       probability: match 1 has a probability without" in told) == (1, True)
 
 
@@ -146,27 +124,27 @@ def test_the_verifier_inside_compares_the_bounds_that_the_facts_state(scene: Sce
     stated = scene.facts.calibrations[0]
     smaller = replace(stated, certain=replace(stated.certain, at_most_in_a_million=1))
     again = resealed(scene, replace(scene.facts, calibrations=(smaller,)))
-    code, told = told_by_the_verifier_inside(again.write(tmp_path / "bundle.zip"), tmp_path)
+    code, told = verifier_inside.told(again.write(tmp_path / "bundle.zip"))
     assert (code, "FAILED       probability: the facts state another certain" in told) == (1, True)
 
 
 def test_the_verifier_inside_knows_which_figures_no_calibration_measures(scene: Scene, tmp_path: Path) -> None:
     again = resealed(scene, with_verification(scene.facts, reasons=("page",)))
-    code, told = told_by_the_verifier_inside(again.write(tmp_path / "bundle.zip"), tmp_path)
+    code, told = verifier_inside.told(again.write(tmp_path / "bundle.zip"))
     assert (code, "FAILED       probability: a calibration says nothing of such figures" in told) == (1, True)
 
 
 def test_the_verifier_inside_says_that_a_withheld_calibration_is_not_checked(scene: Scene, tmp_path: Path) -> None:
     proofs = replace(scene.proofs, withheld=Withheld(("data/calibrations/01.json",), "too long"))
-    code, told = told_by_the_verifier_inside(scene.write(tmp_path / "bundle.zip", proofs), tmp_path)
+    code, told = verifier_inside.told(scene.write(tmp_path / "bundle.zip", proofs))
     assert (code, "can't be checked: their calibration is withheld" in told) == (0, True)
 
 
-def test_the_verifier_inside_holds_back_the_same_reasons(standalone: ModuleType) -> None:
+def test_the_verifier_inside_holds_back_the_same_reasons() -> None:
     assert standalone.HELD == HELD
 
 
-def test_the_verifier_inside_computes_every_figure_as_we_do(standalone: ModuleType) -> None:
+def test_the_verifier_inside_computes_every_figure_as_we_do() -> None:
     draw = random.Random(4)
     weights = tuple(round(draw.uniform(-2, 3), 6) for _ in FIGURES)
     calibration = replace(CALIBRATION, figures=tuple(FIGURES), weights=weights)

@@ -1,14 +1,12 @@
 """A probability in documents: with what it rests on, in both languages, and never without it."""
 
-import csv
 import io
-import json
 from dataclasses import replace
 
 import pypdf
 import pytest
 
-from evidence.documents import render_exhibit_sheet, render_report_json
+from evidence.documents import render_exhibit_sheet
 from evidence.documents.phrases.wording import ratio_words
 from evidence.facts.case import CaseFacts
 from evidence.verify.checks.probability import calibration_facts
@@ -16,8 +14,12 @@ from exhibit.comparison.calibration import calibrated, likelihood_ratio
 from exhibit.comparison.confidence import upper_bound
 from exhibit.types import Decision
 from tests.assets.bundles import CALIBRATION
-from tests.assets.documents_sample import sample_case, sample_pictures, sample_report
-from tests.assets.reports import render_report_csv
+from tests.assets.documents_sample import (
+    sample_case,
+    sample_match,
+    sample_pictures,
+)
+from tests.assets.pdf_text import text_of
 from workers.texts.sentences import words_of
 
 FITTING = replace(CALIBRATION, pipeline="pipeline-1")
@@ -81,21 +83,6 @@ def test_what_is_put_up_for_review_has_its_own_bound() -> None:
     assert "Put up for review: at most 15,656 false alarms in a million pictures" in text
 
 
-def test_a_table_has_probability_calibration_and_bound_in_columns() -> None:
-    report, _ = sample_report(1)
-    case = replace(report.cases[0], facts=with_probability(report.cases[0].facts))
-    report = replace(report, cases=(case,))
-    (row,) = csv.DictReader(io.StringIO(render_report_csv(report).decode("utf-8-sig"), newline=""))
-    assert 0.5 < float(row["probability"]) < 1
-    assert float(row["likelihood_ratio"]) > 1
-    assert (row["prior"], row["likelihood_ratio_limited"]) == ("0.5000", "yes")
-    assert row["calibration"] == "tests-2026-11"
-    assert row["calibration_sha256"] == FITTING.digest.hex
-    assert row["false_alarms_in_a_million_at_most"] == "7462"
-    plain = json.loads(render_report_json(report))
-    assert plain["cases"][0]["facts"]["calibrations"][0]["certain"]["at_most_in_a_million"] == 7462
-
-
 @pytest.mark.parametrize(("decision", "most"), [(Decision.CERTAIN, "7,462"), (Decision.REVIEW, "15,656")])
 def test_sentences_state_it_with_the_bound_of_the_decision(decision: Decision, most: str) -> None:
     one = with_probability(sample_case(), decision).matches[0].verification
@@ -107,3 +94,22 @@ def test_without_its_calibration_no_probability_is_told() -> None:
     one = with_probability(sample_case()).matches[0].verification
     assert words_of(one)[-1] == "The likelihood ratio has not been calibrated."
     assert "Calibration" not in sheet(sample_case())
+
+
+def test_several_matches_are_numbered() -> None:
+    case = sample_case()
+    first = case.matches[0]
+    second = replace(sample_match(case.work.pictures[0], case.sightings[0].picture), number=2)
+    text = text_of(render_exhibit_sheet(replace(case, matches=(first, second)), sample_pictures(), "en"))
+    assert "Match 1 of 2" in text
+    assert "Match 2 of 2" in text
+
+
+def test_remarks_stand_in_words_and_are_no_reason_to_hold_anything_back() -> None:
+    case = sample_case()
+    [match] = case.matches
+    noted = replace(match, verification=replace(match.verification, reasons=("same-bytes", "mark")))
+    text = text_of(render_exhibit_sheet(replace(case, matches=(noted,)), sample_pictures(), "en"))
+    assert "Remarks the two files have the same bytes" in text
+    assert "same-bytes" not in text
+    assert "Held back" not in text

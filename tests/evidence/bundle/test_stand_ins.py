@@ -19,7 +19,7 @@ from tests.assets.bundles import FROM_FACTS, Scene, encoded, logged, make_scene,
 from tests.assets.corpus.deceit import forged
 from tests.assets.corpus.inventing import kept
 from tests.assets.tampering import files_of, packed, rebagged
-from tests.evidence.page.test_whole_page import Page, by_python, differences
+from tests.assets.verify_page import Page, by_python, differences
 
 ORIGINAL = "data/work/01.jpg"
 WITHHELD = Withheld((ORIGINAL,), "The original is for the court.")

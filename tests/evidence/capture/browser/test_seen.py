@@ -1,22 +1,15 @@
 """What is said of a visit with a browser, by which pictures of the page there are."""
 
-import errno
-from pathlib import Path
-
 import pytest
 
 pytest.importorskip("playwright", reason="the optional part capture isn't installed")
 
 from evidence.capture.boxes import Place
-from evidence.capture.browser.capturer import BrowserCapturer
-from evidence.capture.browser.limits import BrowserLimits
 from evidence.capture.browser.seen import Seen, judged
-from evidence.capture.browser.shots import Photographer, Shots
+from evidence.capture.browser.shots import Shots
 from evidence.capture.visits import Step, Visit
 from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.errors import ServiceMissingError
-from exhibit.network.guard import Guard
 from exhibit.network.http import ConnectionFacts
 from exhibit.ports import CapturedFile
 
@@ -54,31 +47,3 @@ def test_a_visit_says_which_pictures_of_the_page_there_are(made: tuple[str, ...]
     assert outcome == "captured"
     assert sentence.endswith(words)
     assert ("no picture" in sentence) == (not made)
-
-
-def test_a_long_page_may_take_all_that_the_steps_behind_it_do_not_need() -> None:
-    limits = BrowserLimits()
-    photographer = Photographer(None, limits, lambda: 63.0)  # type: ignore[arg-type]
-    assert photographer._seconds("screenshot") == 63 - 3 * limits.shot_seconds
-    assert photographer._seconds("page-pdf") == 63
-    late = Photographer(None, limits, lambda: 1.0)  # type: ignore[arg-type]
-    assert late._seconds("screenshot") == limits.shot_seconds
-
-
-def _not_started() -> ServiceMissingError:
-    error = ServiceMissingError("The browser can't be started.")
-    error.__cause__ = OSError(errno.EMFILE, "")
-    return error
-
-
-@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "", "shot"), MemoryError(), _not_started()], ids=repr)
-def test_what_the_machine_lacks_is_no_reason_to_visit_without_a_browser_for_good(
-    error: Exception, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(_: object) -> None:
-        raise error
-
-    capturer = BrowserCapturer(Path("browser"), Guard(allowed_networks=("127.0.0.0/8",)), "Exhibit")
-    monkeypatch.setattr(capturer.browser, "run", fail)
-    with pytest.raises(type(error)):
-        capturer.capture("http://127.0.0.1:9/", "http://127.0.0.1:9/a.jpg", Digest.of(b""))

@@ -1,0 +1,24 @@
+"""A chain with the contract, and a receipt of it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from exhibit.digests import Digest
+from exhibit.ports import Receipt
+from tests.assets.evm_ledger import DIGEST, Ledger, running_ledger
+
+
+@pytest.fixture
+def running() -> Iterator[Ledger]:
+    with running_ledger() as ledger:
+        yield ledger
+
+
+@pytest.fixture(scope="module")
+def kept() -> Receipt:
+    with running_ledger() as ledger:
+        for number in range(5):
+            other = Digest.of(bytes([number]))
+            ledger.anchor().upgrade(other, ledger.anchor().submit(other))
+        return ledger.complete(DIGEST)

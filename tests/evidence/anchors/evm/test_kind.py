@@ -1,0 +1,39 @@
+"""What the product knows of EVM chains: their settings, and which pinned block a proof leads to."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from evidence.anchors.evm.kind import EvmConfig, build, verify, vouch
+from evidence.formats.errors import UnknownWitnessError
+from exhibit.digests import Digest
+from exhibit.errors import ConfigError
+from exhibit.ports import Receipt
+from tests.assets.evm_ledger import DIGEST, SESSION
+
+CONFIG = EvmConfig(kind="evm", name="Chain", urls=("https://a.example",), chain_id=1, key_variable="NO_SUCH_KEY")
+
+
+def test_wrong_settings_are_named_and_the_key_is_read_when_it_is_needed() -> None:
+    assert not any(CONFIG.faults.values())
+    wrong = replace(CONFIG, chain_id=0, key_file=Path("key"), gas_price=1, max_gas_price=2)
+    assert [said for said, is_so in wrong.faults.items() if is_so] == [
+        "chain_id is missing",
+        "one of key_file and key_variable has to name the account's key",
+        "gas_price and max_gas_price exclude each other",
+    ]
+    anchor = build(CONFIG, SESSION)
+    assert anchor.name == "Chain"
+    with pytest.raises(ConfigError, match="NO_SUCH_KEY"):
+        anchor._unlock()
+
+
+def test_a_log_counts_in_a_pinned_block_only(kept: Receipt) -> None:
+    [ledger] = vouch((), [(DIGEST, kept)], "vouched for", "for trials")
+    attested = verify(DIGEST, kept.proof, {}, (ledger,), "checkpoint")
+    assert (attested.time, attested.label) == (kept.time, "for trials")
+    assert "holds a log of the checkpoint" in attested.sentence
+    for ledgers in ((), (replace(ledger, chain=5),), (replace(ledger, blocks=(Digest.of(b"x"),)),)):
+        with pytest.raises(UnknownWitnessError, match="isn't pinned"):
+            verify(DIGEST, kept.proof, {}, ledgers, "checkpoint")

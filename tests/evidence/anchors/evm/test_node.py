@@ -1,0 +1,109 @@
+"""Nodes of EVM chains: their blocks are written as the chain hashes them, and lies are found out."""
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import rlp as other_rlp
+
+from evidence.anchors.evm import node as evm_node
+from evidence.anchors.evm.keccak import keccak256
+from evidence.development.server import Answer, LoopbackServer, Question
+from exhibit.errors import ConfigError, ExhibitError, IntegrityError, ServiceMissingError
+from exhibit.ports import ReceiptState
+from tests.assets.evm_chain import EvmChain
+from tests.assets.evm_ledger import DIGEST, Ledger
+
+VANITY, VALIDATORS, SEALS = bytes(32), [b"\x01" * 20, b"\x02" * 20], [b"\x03" * 65, b"\x04" * 65]
+
+
+SEALED: dict[str, tuple[bytes, bytes]] = {
+    "clique": (VANITY + SEALS[0], VANITY + SEALS[0]),
+    "qbft": (
+        other_rlp.encode([VANITY, VALIDATORS, [], b"\x07", SEALS]),
+        other_rlp.encode([VANITY, VALIDATORS, [], b"", []]),
+    ),
+    "ibft-2": (
+        other_rlp.encode([VANITY, VALIDATORS, b"", b"\0\0\0\x07", SEALS]),
+        other_rlp.encode([VANITY, VALIDATORS, b""]),
+    ),
+    "ibft-of-quorum": (
+        VANITY + other_rlp.encode([VALIDATORS, SEALS[0], SEALS]),
+        VANITY + other_rlp.encode([VALIDATORS, SEALS[0], []]),
+    ),
+}
+"""Extra data as nodes tell it, and as the chain hashes it, by how its validators agree."""
+
+
+@pytest.mark.parametrize("agreement", SEALED)
+def test_a_header_is_written_as_its_chain_hashes_it(agreement: str) -> None:
+    told, hashed = SEALED[agreement]
+    fields = [bytes([number + 1]) * 32 for number in range(15)]
+    fields[12] = hashed
+    header = other_rlp.encode(fields)
+    block = dict(zip(evm_node._HEADER, ["0x" + field.hex() for field in fields], strict=True))
+    block |= {"extraData": "0x" + told.hex(), "hash": "0x" + keccak256(header).hex()}
+    assert evm_node.encode_header(block) == header
+    with pytest.raises(IntegrityError, match="headers of its own form"):
+        evm_node.encode_header({**block, "hash": "0x" + bytes(32).hex()})
+
+
+def test_an_older_node_that_gives_receipts_one_by_one_is_enough(running: Ledger) -> None:
+    running.chain.mutes.add("eth_getBlockReceipts")
+    assert running.complete(DIGEST).state is ReceiptState.COMPLETE
+
+
+def test_a_node_of_another_chain_is_refused(running: Ledger) -> None:
+    anchor = running.anchor()
+    anchor._chain = 1
+    with pytest.raises(ConfigError, match="of the chain 1337, not 1"):
+        anchor.submit(DIGEST)
+
+
+@contextlib.contextmanager
+def lying(chain: EvmChain, method: str, change: Callable[[Any], object]) -> Iterator[str]:
+    def answer(question: Question) -> Answer:
+        told = chain.answer(question)
+        plain = json.loads(told.body)
+        if json.loads(question.body)["method"] == method:
+            change(plain["result"])
+        return Answer(json.dumps(plain).encode(), "application/json")
+
+    server = LoopbackServer()
+    with server.running(answer):
+        yield server.url
+
+
+LIES: tuple[tuple[str, Callable[[Any], object], str], ...] = (
+    ("eth_getBlockByHash", lambda block: block.update(timestamp="0x1"), "headers of its own form"),
+    ("eth_getBlockByHash", lambda block: block.pop("hash"), "a form that is known"),
+    ("eth_getBlockReceipts", lambda found: found[0].update(cumulativeGasUsed="0x1"), "receipts of its own form"),
+)
+NONSENSE = ("[]", "null", "{}", "<html>", '{"error": 1}', '{"result": "0xzz"}', '{"result": 7}')
+
+
+def test_a_node_that_lies_or_has_blocks_of_another_form_is_found_out(running: Ledger) -> None:
+    receipt = running.anchor().submit(DIGEST)
+    running.anchor().upgrade(DIGEST, receipt)
+    running.chain.mine()
+    for method, change, words in LIES:
+        with lying(running.chain, method, change) as url, pytest.raises(ExhibitError, match=words):
+            running.anchor(url=url).upgrade(DIGEST, receipt)
+    assert running.anchor().upgrade(DIGEST, receipt).time is not None
+
+
+def test_a_node_that_talks_nonsense_is_a_missing_service(running: Ledger) -> None:
+    server, answers = LoopbackServer(), list(NONSENSE)
+    with server.running(lambda _: Answer(answers[0].encode())):
+        while answers:
+            with pytest.raises(ServiceMissingError):
+                running.anchor(url=server.url).submit(DIGEST)
+            answers.pop(0)
+
+
+def test_a_providers_key_in_the_address_is_never_shown(running: Ledger) -> None:
+    with pytest.raises(ServiceMissingError) as raised:
+        running.anchor(url="http://127.0.0.1:9/v3/secret-of-mine").submit(DIGEST)
+    assert "secret-of-mine" not in str(raised.value)

@@ -1,0 +1,34 @@
+"""A development calendar with its chain, and a complete receipt of it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from evidence.anchors.opentimestamps.anchor import OpenTimestampsAnchor
+from evidence.development.chain import Chain, running_chain
+from exhibit.digests import Digest
+from exhibit.ports import Receipt
+from tests.assets.ots import DIGEST, anchor_to
+
+
+@pytest.fixture
+def chain(tmp_path: Path) -> Iterator[Chain]:
+    with running_chain(tmp_path / "chain") as running:
+        yield running
+
+
+@pytest.fixture
+def anchor(chain: Chain) -> OpenTimestampsAnchor:
+    return anchor_to(chain)
+
+
+@pytest.fixture(scope="module")
+def complete(tmp_path_factory: pytest.TempPathFactory) -> Receipt:
+    with running_chain(tmp_path_factory.mktemp("chain")) as chain:
+        anchor = anchor_to(chain)
+        for other in range(4):
+            anchor.submit(Digest.of(bytes([other])))
+        receipt = anchor.submit(DIGEST)
+        chain.mine()
+        return anchor.upgrade(DIGEST, receipt)

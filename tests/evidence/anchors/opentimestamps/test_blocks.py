@@ -1,0 +1,102 @@
+"""Where blocks come from: a node or an explorer, each asked and believed within limits."""
+
+import base64
+from pathlib import Path
+
+import pytest
+
+from evidence.anchors.opentimestamps import anchor as opentimestamps
+from evidence.anchors.opentimestamps import proofs
+from evidence.anchors.opentimestamps.anchor import OpenTimestampsAnchor
+from evidence.anchors.opentimestamps.blocks import EsploraBlocks, JsonRpcBlocks
+from evidence.anchors.opentimestamps.headers import parse_header
+from evidence.development.chain import Chain
+from evidence.development.server import Answer, LoopbackServer, Question
+from exhibit.errors import ConfigError, ServiceMissingError
+from exhibit.ports import ReceiptState
+from tests.assets.ots import DIGEST, SESSION, anchor_to
+
+
+def test_blocks_that_anybody_can_make_count_in_development_only(chain: Chain) -> None:
+    blocks = JsonRpcBlocks(chain.url, SESSION, "regtest")
+    with pytest.raises(ConfigError, match="anybody can make"):
+        OpenTimestampsAnchor("local", [chain.url], blocks, development=False, session=SESSION)
+    with pytest.raises(ConfigError, match="no calendar"):
+        OpenTimestampsAnchor("local", [], blocks, development=True, session=SESSION)
+
+
+def test_the_main_chain_needs_six_confirmations(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(opentimestamps.CONFIRMATIONS, "regtest", 6)
+    anchor = anchor_to(chain)
+    receipt = anchor.submit(DIGEST)
+    chain.mine()
+    attested = anchor.upgrade(DIGEST, receipt)
+    assert attested.state is ReceiptState.PENDING
+    assert attested.proof != receipt.proof
+    for _ in range(5):
+        chain.mine()
+    assert anchor.upgrade(DIGEST, attested).state is ReceiptState.COMPLETE
+
+
+def test_headers_come_from_an_explorer_as_from_a_node(chain: Chain) -> None:
+    chain.mine()
+    node = JsonRpcBlocks(chain.url, SESSION, "regtest")
+    first = chain.blocks.header(1)
+    assert first is not None
+
+    def explorer(question: Question) -> Answer:
+        known = {
+            "/api/blocks/tip/height": "1",
+            "/api/block-height/1": parse_header(first).text,
+            f"/api/block/{parse_header(first).text}/header": first.hex(),
+        }
+        found = known.get(question.path)
+        return Answer((found or "Block not found").encode(), "text/plain", 200 if found else 404)
+
+    server = LoopbackServer()
+    with server.running(explorer):
+        esplora = EsploraBlocks(f"{server.url}/api/", SESSION)
+        assert (esplora.tip(), esplora.header(1)) == (node.tip(), node.header(1)) == (1, first)
+        for source in (esplora, node):
+            with pytest.raises(ServiceMissingError):
+                source.header(2)
+
+
+def test_a_node_is_asked_with_the_credentials_that_its_file_holds_at_that_moment(chain: Chain, tmp_path: Path) -> None:
+    cookie = tmp_path / ".cookie"
+    asked: list[str] = []
+
+    def strict(question: Question) -> Answer:
+        asked.append(question.headers.get("authorization", ""))
+        return chain.answer(question) if asked[-1] == wanted else Answer(b"", "text/plain", 401)
+
+    server = LoopbackServer()
+    with server.running(strict):
+        blocks = JsonRpcBlocks(server.url, SESSION, "regtest", cookie)
+        with pytest.raises(ServiceMissingError, match=r"cookie can't be read"):
+            blocks.tip()
+        for line in ("__cookie__:1a2b", "anna:with:colon"):
+            cookie.write_text(f"{line}\n")
+            wanted = "Basic " + base64.b64encode(line.encode()).decode()
+            assert blocks.tip() == chain.blocks.tip
+        cookie.write_text("anna:guessed")
+        with pytest.raises(ServiceMissingError, match="other credentials") as raised:
+            blocks.tip()
+    assert "guessed" not in str(raised.value)
+
+
+def test_without_a_source_of_blocks_a_proof_names_its_block_and_stays_pending(chain: Chain) -> None:
+    alone = OpenTimestampsAnchor("local", [chain.url], None, development=True, session=SESSION)
+    pending = alone.submit(DIGEST)
+    chain.mine()
+    grown = alone.upgrade(DIGEST, pending)
+    assert proofs.block_attestations(proofs.read_proof(grown.proof))
+    assert alone.upgrade(DIGEST, grown) is grown
+    assert grown.state is ReceiptState.PENDING
+
+
+@pytest.mark.parametrize("answer", ["[]", "null", "{}", '{"error": null, "result": "00"}', "<html>", '{"error": 1}'])
+def test_a_node_that_talks_nonsense_is_a_missing_service(answer: str) -> None:
+    server = LoopbackServer()
+    with server.running(lambda _: Answer(answer.encode())), pytest.raises(ServiceMissingError):
+        JsonRpcBlocks(server.url, SESSION, "regtest").header(1)

@@ -1,0 +1,40 @@
+"""What the product knows of OpenTimestamps: its settings, and which pinned chain a proof leads to."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from evidence.anchors.opentimestamps.blocks import EsploraBlocks, JsonRpcBlocks
+from evidence.anchors.opentimestamps.kind import CLOCKS, OpenTimestampsConfig, TrustedChain, build, verify, vouch
+from evidence.formats.errors import UnknownWitnessError
+from exhibit.digests import Digest
+from exhibit.ports import Receipt
+from tests.assets.ots import DIGEST, SESSION
+
+CONFIG = OpenTimestampsConfig(kind="opentimestamps", name="Bit", urls=("https://a.example",))
+
+
+def test_blocks_come_from_a_node_or_an_explorer_and_not_from_both() -> None:
+    node = replace(CONFIG, bitcoin_source="https://node.example")
+    explorer = replace(CONFIG, bitcoin_explorer="https://explorer.example")
+    assert explorer.addresses == ("https://a.example", "https://explorer.example")
+    kinds = [type(build(one, SESSION)._blocks) for one in (CONFIG, node, explorer)]
+    assert kinds == [type(None), JsonRpcBlocks, EsploraBlocks]
+    assert not any(node.faults.values())
+    assert any(replace(node, bitcoin_explorer="https://b.example").faults.values())
+
+
+def test_a_block_for_trials_counts_by_its_hash_and_two_hours_later(complete: Receipt) -> None:
+    material = dict(complete.material)
+    [chain] = vouch((), [(DIGEST, complete)], "", "made at will")
+    attested = verify(DIGEST, complete.proof, material, (chain,), "seal")
+    assert complete.time is not None
+    assert attested.time == complete.time + CLOCKS
+    assert timedelta(hours=2) == CLOCKS
+    assert attested.label == "made at will"
+    main = TrustedChain("Bitcoin", "main", 1.0, (), development=False, label="")
+    for chains in ((), (main,), (replace(chain, blocks=(Digest.of(b"another"),)),), (replace(chain, blocks=()),)):
+        with pytest.raises(UnknownWitnessError, match="no pinned chain"):
+            verify(DIGEST, complete.proof, material, chains, "seal")
+    assert vouch((), [(DIGEST, replace(complete, development=False))], "", "") == ()

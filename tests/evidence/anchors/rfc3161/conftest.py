@@ -1,0 +1,26 @@
+"""A development authority, and a stamp of it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from evidence.development.authority import Authority, running_authority
+from exhibit.ports import Receipt
+from tests.assets.stamping import DIGEST, anchor_to
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("authority")
+
+
+@pytest.fixture(scope="module")
+def authority(folder: Path) -> Iterator[Authority]:
+    with running_authority(folder) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def receipt(authority: Authority) -> Receipt:
+    return anchor_to(authority.url, authority.root_pem).submit(DIGEST)

@@ -1,0 +1,86 @@
+"""Chains of certificates: found among what came along, and good for stamps at their time only."""
+
+import dataclasses
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import rfc3161_client
+from asn1crypto import cms
+
+from evidence.anchors.rfc3161 import anchor as rfc3161
+from evidence.anchors.rfc3161.stamps import Response
+from evidence.development import certificates
+from evidence.development.authority import Authority
+from evidence.formats.errors import UnknownWitnessError
+from exhibit.errors import IntegrityError
+from exhibit.ports import Receipt
+from tests.assets.stamping import DIGEST, anchor_to
+
+
+def test_a_reply_whose_certificates_are_out_of_order_verifies(authority: Authority, receipt: Receipt) -> None:
+    response = Response.load(receipt.proof)
+    signed = response["time_stamp_token"]["content"]
+    reordered = cms.CertificateSet()
+    for der in sorted((choice.dump() for choice in signed["certificates"]), reverse=True):
+        reordered.append(cms.CertificateChoices.load(der))
+    kept = receipt.proof
+    swapped = kept.replace(signed["certificates"].contents, b"".join(choice.dump() for choice in reordered))
+    assert len(swapped) == len(kept)
+    assert swapped != kept
+    with pytest.raises(ValueError, match="SetOrdering"):
+        rfc3161_client.decode_timestamp_response(swapped)
+    assert rfc3161.verify_reply(swapped, DIGEST, [authority.root_pem]) == receipt.time
+
+
+def test_a_changed_byte_in_any_certificate_of_the_reply_is_noticed(authority: Authority, receipt: Receipt) -> None:
+    anchor, reply = anchor_to(authority.url, authority.root_pem), receipt.proof
+    held = Response.load(reply)["time_stamp_token"]["content"]["certificates"].contents
+    start = reply.index(held)
+    unnoticed = []
+    for place in range(start, start + len(held), 7):
+        changed = dataclasses.replace(receipt, proof=reply[:place] + bytes([reply[place] ^ 1]) + reply[place + 1 :])
+        try:
+            anchor.verify(DIGEST, changed)
+        except IntegrityError:
+            continue
+        unnoticed.append(place - start)
+    assert unnoticed == []
+
+
+def test_an_authority_of_ones_own_making_is_an_unknown_witness(authority: Authority, tmp_path: Path) -> None:
+    forger = Authority(tmp_path, authority.url)
+    reply = forger.stamp(rfc3161._request(DIGEST, 1))
+    with pytest.raises(UnknownWitnessError, match="no pinned root"):
+        rfc3161.verify_reply(reply, DIGEST, [authority.root_pem])
+    with pytest.raises(UnknownWitnessError):
+        rfc3161.verify_reply(reply, DIGEST, [authority.root_pem], [forger.root_pem, forger.hierarchy.issuing.pem])
+    with pytest.raises(UnknownWitnessError):
+        rfc3161.verify_reply(reply, DIGEST, [])
+
+
+def test_a_missing_intermediate_is_found_among_the_material(authority: Authority) -> None:
+    h = authority.hierarchy
+    alone = dataclasses.replace(h, issuing=h.unit)
+    lonely = object.__new__(Authority)
+    lonely.url, lonely.hierarchy = authority.url, alone
+    reply = lonely.stamp(rfc3161._request(DIGEST, 1))
+    with pytest.raises(UnknownWitnessError):
+        rfc3161.verify_reply(reply, DIGEST, [authority.root_pem])
+    rfc3161.verify_reply(reply, DIGEST, [authority.root_pem], [h.issuing.pem])
+
+
+def test_a_certificate_that_is_not_for_time_stamping_fails(authority: Authority) -> None:
+    h = authority.hierarchy
+    misused = object.__new__(Authority)
+    misused.url, misused.hierarchy = authority.url, dataclasses.replace(h, unit=h.issuing)
+    with pytest.raises(IntegrityError, match="chain of certificates"):
+        rfc3161.verify_reply(misused.stamp(rfc3161._request(DIGEST, 1)), DIGEST, [authority.root_pem])
+
+
+def test_a_certificate_that_had_expired_at_the_time_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(certificates, "LIFE", timedelta(hours=1))
+    late = Authority(tmp_path, "http://127.0.0.1:1")
+    with pytest.raises(IntegrityError, match="chain of certificates") as raised:
+        rfc3161.verify_reply(late.stamp(rfc3161._request(DIGEST, 1)), DIGEST, [late.root_pem])
+    assert not isinstance(raised.value, UnknownWitnessError)

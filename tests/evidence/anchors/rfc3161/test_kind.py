@@ -1,0 +1,54 @@
+"""What the product knows of timestamp authorities: their settings, and which pinned one a stamp leads to."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from evidence.anchors.rfc3161.kind import Rfc3161Config, TrustedAuthority, build, verify, vouch
+from evidence.development.authority import Authority
+from evidence.formats.errors import UnknownWitnessError
+from exhibit.digests import Digest
+from exhibit.errors import IntegrityError, WrongUseError
+from exhibit.ports import Receipt
+from tests.assets.ots import SESSION
+from tests.assets.stamping import DIGEST
+
+
+@pytest.fixture
+def config(folder: Path, authority: Authority) -> Rfc3161Config:
+    path = folder / "roots.pem"
+    path.write_bytes(authority.root_pem)
+    return Rfc3161Config(kind="rfc3161", name="Ann", urls=(authority.url,), development=True, roots=path)
+
+
+def test_wrong_settings_are_named(config: Rfc3161Config) -> None:
+    assert not any(config.faults.values())
+    wrong = replace(config, roots=Path("/no/roots"), urls=("http://a", "http://b"), qualified="2024-01-01")
+    assert [said for said, is_so in wrong.faults.items() if is_so] == [
+        "roots: there is no file /no/roots",
+        "urls names more than one; give each a table of its own",
+        "a witness for trials isn't qualified",
+    ]
+
+
+def test_a_stamp_leads_to_the_authority_that_is_vouched_for(config: Rfc3161Config, receipt: Receipt) -> None:
+    anchor = build(config, SESSION)
+    assert (anchor.name, anchor.verify(DIGEST, receipt)) == ("Ann", receipt.time)
+    [ours] = vouch((config, replace(config, roots=None)), (), "for trials", "")
+    stranger = TrustedAuthority("Bob", (), development=False, label="")
+    attested = verify(DIGEST, receipt.proof, dict(receipt.material), (stranger, ours), "seal")
+    assert (attested.time, attested.by, attested.label) == (receipt.time, "Ann", "for trials")
+    assert attested.sentence.startswith("Ann (RFC 3161) stamped the seal at ")
+    with pytest.raises(UnknownWitnessError):
+        verify(DIGEST, receipt.proof, dict(receipt.material), (stranger,), "seal")
+    with pytest.raises(IntegrityError, match="digest"):
+        verify(Digest.of(b"other"), receipt.proof, dict(receipt.material), (ours,), "seal")
+
+
+def test_roots_that_are_none_are_named(config: Rfc3161Config, tmp_path: Path) -> None:
+    with pytest.raises(WrongUseError, match="can't be read"):
+        vouch((replace(config, roots=tmp_path / "absent"),), (), "", "")
+    (tmp_path / "junk").write_bytes(b"junk")
+    with pytest.raises(WrongUseError, match="no root certificates of Ann"):
+        vouch((replace(config, roots=tmp_path / "junk"),), (), "", "")

@@ -1,0 +1,71 @@
+"""Stamps as bytes: what is changed, of another digest or no stamp is refused in words."""
+
+import subprocess
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from evidence.anchors.rfc3161 import anchor as rfc3161
+from evidence.anchors.rfc3161.stamps import Response
+from evidence.development.authority import Authority
+from evidence.formats.errors import UnknownWitnessError
+from exhibit.clock import now
+from exhibit.digests import Digest
+from exhibit.errors import IntegrityError
+from exhibit.ports import Receipt
+from tests.assets.stamping import DATA, DIGEST
+from tests.evidence.anchors.rfc3161.test_anchor import needs_openssl
+
+
+@needs_openssl
+def test_a_reply_made_by_openssl_verifies(authority: Authority, folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "data").write_bytes(DATA)
+    (tmp_path / "serial").write_text("01")
+    (tmp_path / "tsa.cnf").write_text(
+        f"[tsa]\ndefault_tsa = t\n[t]\nserial = serial\nsigner_cert = {folder}/unit.pem\ncerts = {folder}/issuing.pem\n"
+        f"signer_key = {folder}/unit.key\nsigner_digest = sha256\ndefault_policy = 1.2.3.4\ndigests = sha256\n"
+        "tsa_name = yes\ness_cert_id_chain = yes\ness_cert_id_alg = sha1\nclock_precision_digits = 3\n"
+    )
+    ask = ["openssl", "ts", "-query", "-data", "data", "-sha256", "-cert", "-out", "query"]
+    answer = ["openssl", "ts", "-reply", "-config", "tsa.cnf", "-queryfile", "query", "-out", "reply"]
+    for command in (ask, answer):
+        subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    time = rfc3161.verify_reply((tmp_path / "reply").read_bytes(), DIGEST, [authority.root_pem])
+    assert abs(now() - time) < timedelta(minutes=5)
+
+
+def test_another_digest_fails(authority: Authority, receipt: Receipt) -> None:
+    with pytest.raises(IntegrityError, match="another digest"):
+        rfc3161.verify_reply(receipt.proof, Digest.of(b"other"), [authority.root_pem])
+
+
+def test_a_broken_signature_is_broken_whoever_it_is_by(authority: Authority, tmp_path: Path) -> None:
+    reply = bytearray(Authority(tmp_path, authority.url).stamp(rfc3161._request(DIGEST, 1)))
+    signature = Response.load(bytes(reply))["time_stamp_token"]["content"]["signer_infos"][0]["signature"].native
+    reply[reply.index(signature) + len(signature) - 1] ^= 1
+    with pytest.raises(IntegrityError, match="signature doesn't hold") as raised:
+        rfc3161.verify_reply(bytes(reply), DIGEST, [authority.root_pem])
+    assert not isinstance(raised.value, UnknownWitnessError)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(data=st.data())
+def test_a_flipped_bit_never_makes_another_statement(
+    authority: Authority, receipt: Receipt, data: st.DataObject
+) -> None:
+    changed = bytearray(receipt.proof)
+    changed[data.draw(st.integers(0, len(changed) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    try:
+        assert rfc3161.verify_reply(bytes(changed), DIGEST, [authority.root_pem]) == receipt.time
+    except IntegrityError as error:
+        assert error.message.endswith(".")  # noqa: PT017 - most flips raise, those of unsigned fields don't
+
+
+@settings(max_examples=40)
+@given(junk=st.binary(max_size=200))
+def test_bytes_that_are_no_reply_are_refused_with_a_sentence(authority: Authority, junk: bytes) -> None:
+    with pytest.raises(IntegrityError):
+        rfc3161.verify_reply(junk, DIGEST, [authority.root_pem])

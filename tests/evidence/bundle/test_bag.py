@@ -1,0 +1,56 @@
+"""A bundle as it is written: the same bytes each time, and proofs around sealed files that stay."""
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from evidence.bundle.bag import Proofs, Withheld
+from evidence.verdict.result import State
+from evidence.verify.verifier import verify
+from exhibit.errors import ExitCode, WrongUseError
+from tests.assets.bundles import Scene
+from tests.assets.judged import NOT_MADE
+from tests.assets.tampering import files_of
+from tests.evidence.verify.test_verifier import states
+
+
+def test_the_same_input_gives_the_same_bytes(scene: Scene, bundle: Path, tmp_path: Path) -> None:
+    assert scene.write(tmp_path / "again.zip").read_bytes() == bundle.read_bytes()
+
+
+def test_proofs_grow_around_sealed_files_that_stay(scene: Scene, bundle: Path, tmp_path: Path) -> None:
+    young = scene.write(tmp_path / "young.zip", Proofs())
+    verdict = verify(young, scene.trust)
+    assert verdict.outcome is ExitCode.INCOMPLETE
+    assert {name for name, state in states(verdict).items() if state is State.NOT_CHECKED} == {
+        "entry",
+        "inclusion",
+        "checkpoint",
+        "consistency",
+        "time",
+        *NOT_MADE,
+    }
+    sealed, grown = files_of(young), files_of(bundle)
+    assert {n: d for n, d in sealed.items() if n[:5] == "data/"} == {n: d for n, d in grown.items() if n[:5] == "data/"}
+
+
+def test_a_trial_chain_that_was_begun_anew_stops_no_download(scene: Scene, tmp_path: Path) -> None:
+    [blocks] = [one for one in scene.proofs.anchors if one.receipt.kind == "opentimestamps"]
+    assert blocks.receipt.time is not None
+    [(name, header)] = blocks.receipt.material
+    younger = replace(
+        blocks.receipt, witness="anew", material=((name, header[::-1]),), time=blocks.receipt.time + timedelta(days=1)
+    )
+    proofs = replace(scene.proofs, anchors=(replace(blocks, receipt=younger), *scene.proofs.anchors))
+    verdict = verify(scene.write(tmp_path / "anew.zip", proofs), scene.trust)
+    assert not verdict.failures
+    names = {check.name for check in verdict.checks}
+    assert "anchor:checkpoint-test-chain.ots" in names
+    assert "anchor:checkpoint-anew.ots" not in names
+
+
+def test_the_facts_cannot_be_withheld(scene: Scene, tmp_path: Path) -> None:
+    with pytest.raises(WrongUseError, match="facts"):
+        scene.write(tmp_path / "copy.zip", Proofs(withheld=Withheld(("data/facts.json",), "")))

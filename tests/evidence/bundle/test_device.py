@@ -1,0 +1,37 @@
+"""Counter-signing on an owner's own device: a key is never overwritten, and only a manifest is signed."""
+
+from pathlib import Path
+
+import pytest
+
+from evidence.bundle.bag import public_pem
+from evidence.bundle.device import counter_sign, make_key
+from evidence.formats.codec import FormatError
+from evidence.keys.ed25519 import holds, read_public_key
+from exhibit.errors import WrongUseError
+from tests.assets.bundles import Scene
+
+
+def test_a_manifest_is_signed_as_it_stands(scene: Scene, tmp_path: Path) -> None:
+    public = make_key(tmp_path / "key")
+    assert (tmp_path / "key.pub").read_bytes() == public_pem(public)
+    assert read_public_key((tmp_path / "key.pub").read_bytes()) == public
+    data = scene.sealed.manifest.to_json()
+    (tmp_path / "manifest.json").write_bytes(data)
+    read, digest, by = counter_sign(tmp_path / "key", tmp_path / "manifest.json", tmp_path / "signature")
+    assert (read, digest, by) == (scene.sealed.manifest, scene.sealed.seal, public)
+    assert holds(public, (tmp_path / "signature").read_bytes(), data)
+
+
+def test_what_cannot_be_signed_leaves_no_signature(tmp_path: Path) -> None:
+    make_key(tmp_path / "key")
+    with pytest.raises(WrongUseError, match="already"):
+        make_key(tmp_path / "key")
+    with pytest.raises(WrongUseError, match="can't be written"):
+        make_key(tmp_path / "key" / "below")
+    (tmp_path / "note").write_bytes(b"pay Bob")
+    with pytest.raises(FormatError):
+        counter_sign(tmp_path / "key", tmp_path / "note", tmp_path / "out")
+    with pytest.raises(WrongUseError, match="absent can't be used"):
+        counter_sign(tmp_path / "key", tmp_path / "absent", tmp_path / "out")
+    assert not (tmp_path / "out").exists()

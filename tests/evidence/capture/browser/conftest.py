@@ -1,0 +1,27 @@
+"""One browser for the tests of this folder, short of time, and a site that serves the picture."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.assets.site import Answer, Site, picture
+
+if TYPE_CHECKING:
+    from evidence.capture.browser.capturer import BrowserCapturer
+
+
+@pytest.fixture(scope="session")
+def capturer() -> "Iterator[BrowserCapturer]":
+    from tests.assets.browser_captures import capturer_with
+
+    made = capturer_with(seconds=12, load_seconds=3, scroll_seconds=2, resource_seconds=3)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with Site() as running:
+        running.routes["/photo.jpg"] = Answer(picture(3), media_type="image/jpeg")
+        yield running

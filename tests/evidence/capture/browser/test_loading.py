@@ -1,0 +1,25 @@
+"""A page is loaded as far as it comes in its time."""
+
+import pytest
+
+from evidence.capture.browser.program import find_browser
+
+pytest.importorskip("playwright", reason="the optional part capture isn't installed")
+if find_browser("").path is None:
+    pytest.skip(find_browser("").sentence, allow_module_level=True)
+from tests.assets.browser_captures import (
+    capturer_with,
+    record,
+    visit,
+)
+from tests.assets.site import Answer, Site
+
+
+def test_a_page_that_gives_no_whole_answer_is_said_to_be_slow(site: Site) -> None:
+    site.routes["/"] = Answer(b"<p>", length=1000, pieces=60, pause=0.1)
+    slow = capturer_with(seconds=8, load_seconds=1, resource_seconds=20)
+    captured = visit(slow, site)
+    slow.close()
+    assert captured.outcome == "unreachable"
+    assert "The server gave no whole answer in time." in captured.sentence
+    assert [one["reason"] for one in record(captured)["failures"]] == ["too-slow"]

@@ -1,0 +1,120 @@
+"""Where a rendered page shows the image: found however it is used, and only what can be seen."""
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from evidence.capture.browser.program import find_browser
+
+pytest.importorskip("playwright", reason="the optional part capture isn't installed")
+if find_browser("").path is None:
+    pytest.skip(find_browser("").sentence, allow_module_level=True)
+
+from evidence.capture.boxes import Place
+from evidence.capture.browser.capturer import BrowserCapturer
+from evidence.capture.browser.places import find_elements, measure
+from tests.assets.browser_captures import PICTURE, record, roles, visit
+from tests.assets.site import Answer, Site, picture
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser, Route
+
+HOST, WIDTH = "http://shop.example", 1280
+
+
+def places(capturer: BrowserCapturer, html: str) -> list[Place]:
+    """Where a page that is handed to the browser shows the picture."""
+    served = {
+        "/": f"<!doctype html>{html}".encode(),
+        "/sub/frame": b'<!doctype html><img src="../photo.jpg">',
+        "/photo.jpg": PICTURE,
+        "/small.jpg": picture(7),
+    }
+
+    async def answer(route: "Route") -> None:
+        path = route.request.url.removeprefix(HOST)
+        kind = "image/jpeg" if path.endswith("jpg") else "text/html"
+        await route.fulfill(status=200, content_type=kind, body=served[path])
+
+    async def look(browser: "Browser") -> list[Place]:
+        page = await browser.new_page(viewport={"width": WIDTH, "height": 900})
+        await page.route(f"{HOST}/**", answer)
+        await page.goto(f"{HOST}/", wait_until="load")
+        found = await measure(await find_elements(page, [f"{HOST}/photo.jpg"]), WIDTH)
+        await page.close()
+        return found
+
+    return capturer.browser.run(look)
+
+
+@pytest.mark.parametrize(
+    ("html", "how"),
+    [
+        ('<img srcset="photo.jpg 1x">', "shown"),
+        ('<div style="width:90px;height:60px;background:url(photo.jpg)"></div>', "background"),
+        (
+            '<style>p::before{content:"";display:block;width:9em;height:6em;background:url(photo.jpg)}</style><p>',
+            "background",
+        ),
+        ('<img src="small.jpg" srcset="small.jpg 1280w, photo.jpg 5000w" sizes="10px" width=90>', "offered"),
+        ('<a href="photo.jpg#full"><img src="small.jpg"></a>', "linked"),
+        ('<svg width=90 height=60><image href="photo.jpg" width=90 height=60 /></svg>', "shown"),
+        ('<iframe srcdoc="<img src=photo.jpg>"></iframe>', "shown"),
+        ('<iframe src="/sub/frame"></iframe>', "shown"),
+        ('<p id=p></p><script>p.attachShadow({mode:"open"}).innerHTML="<img src=photo.jpg>"</script>', "shown"),
+        ('<img src="photo.jpg" style="opacity:0"><a href="photo.jpg"><img src="small.jpg"></a>', "linked"),
+    ],
+)
+def test_the_image_is_found_however_the_page_uses_it(capturer: BrowserCapturer, html: str, how: str) -> None:
+    assert [one.how for one in places(capturer, html)] == [how]
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        '<img src="photo.jpg" style="visibility:hidden">',
+        '<div style="opacity:0"><img src="photo.jpg"></div>',
+        '<img src="photo.jpg" style="position:absolute;left:-9999px">',
+        '<img src="photo.jpg" style="position:absolute;left:1300px">',
+        '<img src="small.jpg">',
+    ],
+)
+def test_what_cannot_be_seen_is_no_place(capturer: BrowserCapturer, html: str) -> None:
+    assert places(capturer, html) == []
+
+
+def test_a_capture_finds_what_is_loaded_late_led_on_or_served_elsewhere(capturer: BrowserCapturer, site: Site) -> None:
+    site.routes["/frame"] = Answer(status=302, headers=(("Location", "/sub/frame"),))
+    site.page("/sub/frame", '<img src="../photo.jpg">')
+    site.routes["/copy-of-it.jpg"] = Answer(PICTURE, media_type="image/jpeg")
+    for html in (
+        '<div style="height:5000px"></div><img loading=lazy src="photo.jpg">',
+        '<iframe src="/frame"></iframe>',
+        '<img src="copy-of-it.jpg">',
+    ):
+        site.page("/", f"<!doctype html>{html}")
+        captured = visit(capturer, site)
+        assert (captured.outcome, "screenshot-boxed" in roles(captured)) == ("captured", True), html
+        assert [one["how"] for one in record(captured)["rendered"]["image_places"]] == ["shown"], html
+
+
+@pytest.mark.parametrize(
+    ("html", "words"),
+    [
+        (
+            '<img src="small.jpg" srcset="small.jpg 1280w, photo.jpg 5000w" sizes="10px" width=90>',
+            "offers it in another",
+        ),
+        ('<a href="photo.jpg"><img src="small.jpg"></a>', "links to it at one place"),
+        ('<img src="photo.jpg" style="visibility:hidden">', "doesn't show it"),
+    ],
+)
+def test_no_more_is_said_than_can_be_seen(capturer: BrowserCapturer, site: Site, html: str, words: str) -> None:
+    site.page("/", f"<!doctype html>{html}")
+    site.image("/small.jpg", 7)
+    captured = visit(capturer, site)
+    hidden = words == "doesn't show it"
+    assert (captured.outcome, words in captured.sentence) == ("not-shown" if hidden else "captured", True), (
+        captured.sentence
+    )
+    assert ("screenshot-boxed" in roles(captured)) is not hidden

@@ -1,0 +1,47 @@
+"""Which browser captures are made with: the operator's, or one under a usual name, and what to do without."""
+
+from pathlib import Path
+
+import pytest
+
+from evidence.capture.browser import program
+from evidence.capture.browser.program import find_browser
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine with the package that steers browsers, and with nothing on its path."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(program, "find_spec", lambda name: name)
+    return tmp_path
+
+
+def installed(folder: Path, name: str) -> Path:
+    path = folder / name
+    path.write_text("#!/bin/sh\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_the_operators_browser_goes_before_those_of_usual_names(machine: Path) -> None:
+    assert find_browser("").path is None
+    chrome = installed(machine, "google-chrome")
+    chromium = installed(machine, "chromium")
+    own = installed(machine, "own")
+    assert find_browser("").path == chromium
+    assert find_browser("own").path == find_browser(str(own)).path == own
+    chromium.unlink()
+    found = find_browser("")
+    assert (found.path, found.remedy) == (chrome, "")
+
+
+def test_what_is_missing_is_named_with_what_to_do(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    installed(machine, "chromium")
+    assert find_browser("none").path is None
+    assert find_browser("none").remedy == ""
+    absent = find_browser("brave")
+    assert (absent.path, "There is no program brave" in absent.sentence) == (None, True)
+    assert "EXHIBIT_CAPTURE_BROWSER" in absent.remedy
+    monkeypatch.setattr(program, "find_spec", lambda _: None)
+    assert find_browser("").path is None
+    assert "runtime capture" in find_browser("").remedy

@@ -1,0 +1,156 @@
+"""One browser for many captures, without a network: replaced when it dies, and gone with its worker."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from evidence.capture.browser.program import find_browser
+
+pytest.importorskip("playwright", reason="the optional part capture isn't installed")
+if find_browser("").path is None:
+    pytest.skip(find_browser("").sentence, allow_module_level=True)
+from playwright.async_api import Browser, Error
+
+from evidence.capture.browser.capturer import TRIES, BrowserCapturer
+from evidence.capture.browser.running import memory_of
+from tests.assets.browser_captures import (
+    AGENT,
+    EVERYTHING,
+    OPEN,
+    capturer_with,
+    roles,
+    visit,
+)
+from tests.assets.processes import wait_until
+from tests.assets.site import Answer, Seen, Site
+
+
+def test_the_browser_alone_reaches_nothing(capturer: BrowserCapturer, site: Site) -> None:
+    """Without the recorder between, not even the address that the guard allows."""
+
+    async def go(browser: Browser) -> list[str]:
+        page = await browser.new_page()
+        said = []
+        for address in (site.url("/"), site.url("/").replace("127.0.0.1", "localhost"), "http://1.1.1.1/"):
+            try:
+                await page.goto(address, timeout=5000)
+            except Error as error:
+                said.append(str(error).partition("net::")[2].split()[0])
+        await page.close()
+        return said
+
+    assert capturer.browser.run(go) == ["ERR_PROXY_CONNECTION_FAILED"] * 3
+    assert site.seen == []
+
+
+def test_one_browser_serves_many_captures_and_a_killed_one_is_replaced(site: Site) -> None:
+    site.page("/", '<!doctype html><img src="photo.jpg">')
+    ours = capturer_with(seconds=15)
+    assert (visit(ours, site).method, visit(ours, site).method) == ("browser", "browser")
+    first = ours.browser.pid
+    os.kill(first, signal.SIGKILL)
+    assert visit(ours, site).method == "browser"
+    second = ours.browser.pid
+    assert second != first
+    driver = next(one for one in psutil.Process(second).parents() if "node" in one.name())
+    driver.kill()
+    assert visit(ours, site).method == "browser"
+    third = ours.browser.pid
+    ours.close()
+    wait_until(lambda: not any(map(_lives, (first, second, third))))
+
+
+def _lives(pid: int) -> bool:
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+
+
+def test_a_browser_that_is_killed_twice_in_the_middle_is_replaced_and_the_capture_made_again(site: Site) -> None:
+    ours = capturer_with(seconds=15)
+
+    def kill(_: Seen) -> Answer:
+        if site.times("/kill.css") < TRIES:
+            os.kill(ours.browser.pid, signal.SIGKILL)
+        return Answer(b"", media_type="text/css")
+
+    site.page("/", '<!doctype html><link rel=stylesheet href=kill.css><img src="photo.jpg">')
+    site.routes["/kill.css"] = kill
+    captured = visit(ours, site)
+    ours.close()
+    assert (captured.outcome, captured.method) == ("captured", "browser")
+    assert roles(captured) == EVERYTHING
+    assert site.times("/") == TRIES == 3
+
+
+@pytest.mark.long  # as one that takes too much memory
+def test_a_browser_that_always_dies_leaves_a_capture_without_one(site: Site) -> None:
+    ours = capturer_with(seconds=15)
+
+    def kill(_: Seen) -> Answer:
+        os.kill(ours.browser.pid, signal.SIGKILL)
+        return Answer(b"", media_type="text/css")
+
+    site.page("/", '<!doctype html><link rel=stylesheet href=kill.css><img src="photo.jpg">')
+    site.routes["/kill.css"] = kill
+    captured = visit(ours, site)
+    ours.close()
+    assert (captured.outcome, captured.method) == ("captured", "http")
+    assert captured.sentence.endswith("Visited without a browser: The browser ended.")
+
+
+def test_a_page_that_takes_too_much_memory_costs_the_browser_its_life(site: Site) -> None:
+    ours = capturer_with(seconds=15, memory_bytes=1)
+    site.page("/", '<!doctype html><img src="photo.jpg">')
+    captured = visit(ours, site)
+    ours.close()
+    assert captured.sentence.endswith("Visited without a browser: The page took too much memory.")
+    assert memory_of(os.getpid()) > 1 << 20
+
+
+def test_a_program_that_is_no_browser_leaves_a_capture_without_one(site: Site, tmp_path: Path) -> None:
+    program = tmp_path / "chromium"
+    program.write_text("#!/bin/sh\nexit 1\n")
+    program.chmod(0o755)
+    site.page("/", '<!doctype html><img src="photo.jpg">')
+    ours = BrowserCapturer(program, OPEN, AGENT)
+    captured = visit(ours, site)
+    ours.close()
+    assert (captured.outcome, captured.method) == ("captured", "http")
+    assert f"The browser {program} can't be started" in captured.sentence
+
+
+def test_a_browser_that_does_not_start_is_not_tried_with_every_capture(site: Site, tmp_path: Path) -> None:
+    program = tmp_path / "chromium"
+    program.write_text('#!/bin/sh\necho x >> "$0.log"; exit 1\n')
+    program.chmod(0o755)
+    site.page("/", '<!doctype html><img src="photo.jpg">')
+    ours = BrowserCapturer(program, OPEN, AGENT)
+    sentences = {visit(ours, site).sentence for _ in range(3)}
+    ours.close()
+    assert len(sentences) == 1
+    assert (tmp_path / "chromium.log").read_text() == "x\nx\n"
+
+
+ORPHAN = """
+import sys
+from tests.assets.browser_captures import capturer_with
+ours = capturer_with(seconds=15)
+async def name(browser): return browser.version
+ours.browser.run(name)
+print(ours.browser.pid, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_browser_ends_with_its_worker_however_suddenly_that_is(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", ORPHAN]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as worker:
+        assert worker.stdout is not None
+        browser = psutil.Process(int(worker.stdout.readline()))
+        family = [browser, *browser.children(recursive=True), *browser.parents()[:1]]
+        worker.kill()
+    wait_until(lambda: not any(one.is_running() and one.status() != "zombie" for one in family))

@@ -1,0 +1,58 @@
+"""Files that the browser makes of a page, each within its time."""
+
+from io import BytesIO
+
+import pytest
+from PIL import Image
+
+from evidence.capture.browser.program import find_browser
+
+pytest.importorskip("playwright", reason="the optional part capture isn't installed")
+if find_browser("").path is None:
+    pytest.skip(find_browser("").sentence, allow_module_level=True)
+
+from evidence.capture.browser.capturer import BrowserCapturer
+from evidence.capture.browser.limits import BrowserLimits
+from evidence.capture.browser.shots import Photographer
+from tests.assets.browser_captures import (
+    file,
+    record,
+    visit,
+)
+from tests.assets.site import Site
+
+
+def test_a_long_page_may_take_all_that_the_steps_behind_it_do_not_need() -> None:
+    limits = BrowserLimits()
+    photographer = Photographer(None, limits, lambda: 63.0)  # type: ignore[arg-type]
+    assert photographer._seconds("screenshot") == 63 - 3 * limits.shot_seconds
+    assert photographer._seconds("page-pdf") == 63
+    late = Photographer(None, limits, lambda: 1.0)  # type: ignore[arg-type]
+    assert late._seconds("screenshot") == limits.shot_seconds
+
+
+RED = (214, 0, 42)
+
+
+def test_the_place_of_the_image_is_boxed_and_nothing_else_is_changed(capturer: BrowserCapturer, site: Site) -> None:
+    site.page("/", '<!doctype html><body style="margin:0"><img src="photo.jpg" style="margin:40px 60px" width="480">')
+    captured = visit(capturer, site)
+    (place,) = record(captured)["rendered"]["image_places"]
+    assert place == {"how": "shown", "x": 60, "y": 40, "width": 480, "height": 320}
+    plain, boxed = (Image.open(BytesIO(file(captured, role))) for role in ("screenshot", "screenshot-boxed"))
+    assert plain.size == boxed.size == (1280, 900)
+    assert boxed.getpixel((53, 200)) == RED
+    inside = (60, 40, 540, 360)
+    assert plain.convert("RGB").crop(inside).tobytes() == boxed.crop(inside).tobytes()
+    beyond = (600, 0, 1280, 900)
+    assert plain.convert("RGB").crop(beyond).tobytes() == boxed.crop(beyond).tobytes()
+
+
+def test_an_image_below_what_a_screenshot_holds_gets_one_of_its_own(capturer: BrowserCapturer, site: Site) -> None:
+    site.page("/", '<!doctype html><body style="margin:0"><div style="height:30000px"></div><img src="photo.jpg">')
+    captured = visit(capturer, site)
+    rendered = record(captured)["rendered"]
+    assert (rendered["screenshot_is_cut"], rendered["boxed_screenshot_from"]) == (True, 29600)
+    assert Image.open(BytesIO(file(captured, "screenshot"))).size == (1280, 15_000)
+    boxed = Image.open(BytesIO(file(captured, "screenshot-boxed")))
+    assert boxed.getpixel((40, 392)) == RED

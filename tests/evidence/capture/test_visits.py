@@ -1,0 +1,39 @@
+"""One address visited: each redirect is a step of its own, and what keeps a visitor out is told."""
+
+from evidence.capture.plain import CaptureLimits
+from tests.assets.exact_site import PAGE, Site, answer, capture, file, network
+
+
+def test_redirects_are_followed_and_written_down_one_by_one(site: Site) -> None:
+    site.answers["/old"] = answer(b"moved", "301 Moved", "Location: /shop#top\r\n")
+    captured = capture(site, page="/old")
+    assert captured.outcome == "captured"
+    exchanges = network(captured)["exchanges"]
+    assert [(each["url"], each["status"]) for each in exchanges[:2]] == [
+        (f"{site.url}/old", 301),
+        (f"{site.url}/shop", 200),
+    ]
+    assert site.answers["/old"] in file(captured, "exchange")
+
+
+def test_a_redirect_to_a_login_is_an_obstacle_but_one_to_an_author_is_not(site: Site) -> None:
+    site.answers["/members"] = answer(b"", "302 Found", "Location: /login?next=/members\r\n")
+    site.answers["/login?next=/members"] = answer(PAGE)
+    captured = capture(site, page="/members")
+    assert (captured.outcome, "leads to a login" in captured.sentence) == ("unreachable", True)
+    site.answers["/a"] = answer(b"", "302 Found", "Location: /authors/blogin\r\n")
+    site.answers["/authors/blogin"] = answer(PAGE)
+    assert capture(site, page="/a").outcome == "captured"
+
+
+def test_redirects_without_end_are_unreachable(site: Site) -> None:
+    site.answers["/round"] = answer(b"", "302 Found", "Location: /round\r\n")
+    captured = capture(site, page="/round")
+    assert (captured.outcome, "redirects too often" in captured.sentence) == ("unreachable", True)
+
+
+def test_time_runs_out_for_everything_together(site: Site) -> None:
+    captured = capture(site, limits=CaptureLimits(seconds=0))
+    assert captured.outcome == "unreachable"
+    assert "time for this visit was over" in captured.sentence
+    assert site.asked == []

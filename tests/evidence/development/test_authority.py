@@ -1,0 +1,33 @@
+"""The development authority keeps its root, and says what is wrong with its folder."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from evidence.anchors.rfc3161 import anchor as rfc3161
+from evidence.development.authority import Authority, running_authority
+from evidence.development.server import LoopbackServer
+from exhibit.errors import ConfigError
+from tests.assets.stamping import DIGEST, anchor_to
+
+
+def test_a_restarted_authority_keeps_its_root_and_points_to_its_new_address(tmp_path: Path) -> None:
+    with running_authority(tmp_path) as first:
+        root, old_url = first.root_pem, first.url
+        old = first.stamp(rfc3161._request(DIGEST, 1))
+    holding = LoopbackServer(int(old_url.rpartition(":")[2]))
+    with running_authority(tmp_path) as second:
+        assert second.root_pem == root
+        assert second.url != old_url
+        receipt = anchor_to(second.url, root).submit(DIGEST)
+    holding.close()
+    assert sum(name.startswith("crl-") for name, _ in receipt.material) == 2
+    assert rfc3161.verify_reply(old, DIGEST, [root]) < datetime.now(UTC) + timedelta(seconds=2)
+
+
+def test_a_damaged_folder_is_told_as_such(tmp_path: Path) -> None:
+    Authority(tmp_path, "http://127.0.0.1:9")
+    (tmp_path / "root.pem").write_bytes(b"damaged")
+    with pytest.raises(ConfigError, match="can't be read"):
+        Authority(tmp_path, "http://127.0.0.1:9")

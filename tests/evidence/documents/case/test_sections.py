@@ -1,0 +1,96 @@
+"""The sections of a case: who decided, what licences cover, what visits met, and what is missing."""
+
+import csv
+import io
+from dataclasses import replace
+
+import pypdf
+import pytest
+
+from evidence.documents import (
+    render_exhibit_sheet,
+)
+from evidence.documents.phrases import load_phrases
+from tests.assets.documents_sample import (
+    sample_case,
+    sample_pictures,
+    sample_report,
+    sample_sighting,
+)
+from tests.assets.pdf_text import text_of
+from tests.assets.reports import render_report_csv, render_report_pdf
+from tests.evidence.documents.phrases.test_wording import shown_languages
+
+
+def test_a_demonstration_decision_is_named_as_such_in_plain_sight() -> None:
+    facts, pictures = sample_report(1, demonstration=True)
+    pages = pypdf.PdfReader(io.BytesIO(render_report_pdf(facts, pictures, "en"))).pages
+    assert "No person examined this case." in pages[0].extract_text()
+    assert "Decided by a demonstration switch" in pages[1].extract_text()
+    whole = text_of(render_report_pdf(facts, pictures, "en"))
+    assert "believed unauthorised" not in whole
+
+
+def test_an_open_case_says_that_nobody_has_decided() -> None:
+    case = sample_case()
+    undecided = replace(case, decision=replace(case.decision, decision="open", at=None, by="", reason=""))
+    assert "Open: no person has decided" in text_of(render_exhibit_sheet(undecided, sample_pictures(), "en"))
+
+
+@pytest.mark.parametrize(
+    ("language", "covers", "words"),
+    [
+        ("en", "yes", "cover this use."),
+        ("en", "some", "cover some of these sightings, not all."),
+        ("en", "no", "cover no such use."),
+        ("zh-Hans", "yes", "其中有许可涵盖此项使用"),
+        ("zh-Hans", "some", "涵盖部分发现，并非全部"),
+    ],
+)
+def test_the_licences_are_said_to_cover_all_some_or_none_of_it(language: str, covers: str, words: str) -> None:
+    if language not in shown_languages():
+        pytest.skip("no font for it is here")
+    case = sample_case()
+    reasons = ("Licence 7 (Prints): it covers 1 of 2 sightings.",)
+    check = replace(case.licence_check, covered=covers == "yes", partly=covers == "some")
+    check = replace(check, result="As it is sealed.", reasons=reasons)
+    text = text_of(render_exhibit_sheet(replace(case, licence_check=check), sample_pictures(), language))
+    assert words.replace(" ", "") in text.replace(" ", "")
+    assert "As it is sealed" not in text  # the sheet says it in its own language, once
+    assert load_phrases(language).say("label.licence_notes").replace(" ", "") in text.replace(" ", "")
+    report, _ = sample_report(1)
+    told = replace(report, cases=(replace(report.cases[0], facts=replace(case, licence_check=check)),))
+    [line] = csv.DictReader(render_report_csv(told).decode("utf-8-sig").splitlines())
+    assert line["licence_covers"] == covers
+
+
+def test_what_is_missing_reads_not_stated_and_not_recorded() -> None:
+    case = sample_case()
+    work = replace(case.work, author="", registrations=(), registration=None)
+    sighting = replace(case.sightings[0], captures=(), slice=None)
+    text = text_of(render_exhibit_sheet(replace(case, work=work, sightings=(sighting,)), {}, "en"))
+    assert "Author not stated" in text
+    assert "not checked: no capture was made" in text
+    assert "This picture is not part of this document." in text
+
+
+def test_a_long_list_says_how_much_of_it_is_shown() -> None:
+    case = sample_case()
+    many = tuple(replace(sample_sighting(case.sightings[0].picture), number=n) for n in range(1, 51))
+    text = text_of(render_exhibit_sheet(replace(case, sightings=many), sample_pictures(), "en"))
+    assert "The first 40 of 50 are listed here; the attached data holds all." in text
+
+
+def test_a_case_without_a_bundle_is_not_said_to_be_sealed() -> None:
+    sealed = "sealed in the bundle. From them anyone can compute again"
+    assert sealed in text_of(render_exhibit_sheet(sample_case(), sample_pictures(), "en"))
+    assert sealed not in text_of(render_exhibit_sheet(replace(sample_case(), bundle=0), sample_pictures(), "en"))
+
+
+def test_what_a_visit_met_is_told_in_the_words_of_its_record() -> None:
+    case = sample_case()
+    [sighting] = case.sightings
+    sentence = "The site asks for a login (status 403), so the page wasn't seen; it may be there for others."
+    wall = replace(sighting.captures[0], outcome="unreachable", sentence=sentence)
+    shown = replace(case, sightings=(replace(sighting, captures=(wall,)),))
+    assert sentence in text_of(render_exhibit_sheet(shown, sample_pictures(), "en")).replace("’", "'")

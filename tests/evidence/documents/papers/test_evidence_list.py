@@ -1,0 +1,38 @@
+"""The list of evidence: every item with its source, and its purpose left open."""
+
+import re
+from dataclasses import replace
+
+from evidence.documents.papers.rendering import render_paper
+from tests.assets.papers_sample import sample_sealed
+from tests.assets.pdf_text import text_of
+from tests.evidence.documents.papers.test_rendering import paper
+
+
+def test_the_list_numbers_every_item_with_its_source_and_leaves_its_purpose_open() -> None:
+    text = paper("cn-evidence-list")
+    assert "received by the software from 203.0.113.9" in text
+    begins = "Registered|Document of|Log entry of|Picture found|The crawl|Visit|Comparison"
+    numbers = re.findall(rf"(\d+) (?:{begins})", text)
+    assert numbers[:4] == ["1", "2", "3", "4"]
+    assert text.count("to be filled in") >= 8
+
+
+def test_the_list_counts_each_outside_witness_that_has_answered_once_and_trials_apart() -> None:
+    case = sample_sealed()
+    outside, trial, pending = case.witnesses
+    twice = replace(case, witnesses=(outside, replace(outside, subject="checkpoint"), trial, pending))
+    text = text_of(render_paper("cn-evidence-list", twice, language="en"))
+    assert "outside witnesses that have answered in full: 1; witnesses for development, without legal weight: 1" in text
+
+
+def test_the_list_shows_addresses_whole_and_names_no_attached_data_for_what_it_cuts() -> None:
+    case = sample_sealed()
+    [sighting] = case.facts.sightings
+    address = "https://shop.example/" + "a-long-way/" * 30 + "end"
+    work = replace(case.facts.work, title="Long " * 100)
+    facts = replace(case.facts, work=work, sightings=(replace(sighting, page_url=address),))
+    text = text_of(render_paper("cn-evidence-list", replace(case, facts=facts), language="en"))
+    assert address in text.replace(" ", "")
+    assert "more characters in the bundle)" in text
+    assert "attached data" not in text

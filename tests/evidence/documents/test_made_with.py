@@ -1,0 +1,14 @@
+"""With what documents were made: enough to tell whether they would come out the same."""
+
+import re
+
+from evidence.documents.made_with import LIBRARIES, made_with
+
+
+def test_zone_versions_and_one_digest_of_sources_and_fonts_are_named() -> None:
+    made = made_with("Asia/Shanghai")
+    assert made == made_with("Asia/Shanghai") != made_with("UTC")
+    assert made.time_zone == "Asia/Shanghai"
+    versions = dict(made.versions)
+    assert set(versions) == {*LIBRARIES, "jpeg"}
+    assert all(re.match(r"\d+", version) for version in versions.values())

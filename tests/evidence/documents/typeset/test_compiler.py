@@ -1,0 +1,43 @@
+"""Characters without a glyph, and such as nobody sees, stand as code points."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from evidence.documents import render_exhibit_sheet
+from evidence.documents.typeset.compiler import missing_glyphs, showable
+from evidence.documents.typeset.fonts import embedded_fonts, installed_fonts
+from tests.assets.pdf_text import metadata_of, text_of
+from tests.evidence.documents.typeset.test_blocks import titled
+
+
+def test_characters_without_a_glyph_stand_as_code_points(pictures: Mapping[str, bytes]) -> None:
+    case = titled("Sunset \U0001f600 by \U00012000", not_checked=("odd: \U0001f47d",))
+    pdf = render_exhibit_sheet(case, pictures, "en", fonts=embedded_fonts())
+    text = text_of(pdf)
+    assert "[U+1F600]" in text
+    assert "[U+12000]" in text
+    assert "[U+1F47D]" in text
+    assert "<pdfaid:part>3" in metadata_of(pdf)
+
+
+@pytest.mark.parametrize(
+    "title", ["مرحبا بالعالم", "שלום", "नमस्ते", "𠀀𠀁 秋山", "é\u0301\u0302", "👩\u200d👧", "ﷺ", "\ufdd0\ufffe"]
+)
+def test_any_script_gives_a_document(title: str, pictures: Mapping[str, bytes]) -> None:
+    for fonts in (installed_fonts(), embedded_fonts()):
+        assert "<pdfaid:part>3" in metadata_of(render_exhibit_sheet(titled(title), pictures, "en", fonts=fonts))
+
+
+def test_invisible_characters_become_visible() -> None:
+    assert showable("a\u202eb\u0000c\u00add", frozenset()) == "a[U+202E]b[U+0000]c[U+00AD]d"
+    assert showable("line\nbreak\ttab", frozenset()) == "line break tab"
+    assert showable("\ud800", frozenset()) == "[U+D800]"
+    assert showable({"k": ["\u2028", 3, None]}, frozenset("3")) == {"k": ["[U+2028]", 3, None]}
+
+
+def test_missing_glyphs_are_read_from_all_lines_of_a_report() -> None:
+    line = 'error: PDF/A-3b error: the text `"{}"` could not be displayed with font `"X"`\n'
+    report = line.format("\U0001f600") + line.format("\\u{e000}") + line.format("ab")
+    assert missing_glyphs(report) == frozenset("\U0001f600\ue000ab")
+    assert missing_glyphs("error: something else") == frozenset()

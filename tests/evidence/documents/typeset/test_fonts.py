@@ -1,0 +1,28 @@
+"""Fonts: those of the machine, and what is said where one is missing."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from evidence.documents import render_exhibit_sheet
+from evidence.documents.typeset.fonts import embedded_fonts, installed_fonts
+from exhibit.errors import ServiceMissingError
+from tests.assets.documents_sample import sample_case, sample_report
+from tests.assets.pdf_text import text_of
+from tests.assets.reports import render_report_pdf
+
+
+def test_chinese_without_a_font_is_refused_with_the_way_to_get_one(pictures: Mapping[str, bytes]) -> None:
+    with pytest.raises(ServiceMissingError, match="apt-get install fonts-noto-cjk"):
+        render_exhibit_sheet(sample_case(), pictures, "zh-Hans", fonts=embedded_fonts())
+
+
+@pytest.mark.skipif(not installed_fonts().chinese, reason="no font with Chinese characters is installed")
+def test_the_chinese_documents_speak_chinese(pictures: Mapping[str, bytes]) -> None:
+    facts, by_case = sample_report(1)
+    sheet = text_of(render_exhibit_sheet(sample_case(), pictures, "zh-Hans"))
+    report = text_of(render_report_pdf(facts, by_case, "zh-Hans"))
+    assert "未核查的事项" in sheet
+    assert "未获许可：认为未经许可使用" in sheet
+    assert "开发用，不具法律效力" in "".join(report.split())
+    assert "[U+" not in sheet + report

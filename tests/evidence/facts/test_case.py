@@ -1,0 +1,49 @@
+"""The facts of a case read back as they were written, and say what licences cover and what came of a visit."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from evidence.facts.case import CaseFacts
+from evidence.formats.codec import FormatError
+from exhibit.entries import canonical
+from tests.assets.documents_sample import sample_case
+
+
+def test_facts_read_back_as_they_were_written() -> None:
+    case = sample_case()
+    assert CaseFacts.from_json(case.to_json()) == case
+    assert case.to_json() == canonical(json.loads(case.to_json()))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"format": "exhibit-facts/0"}, "format"),
+        ({"colour": "red"}, "colour"),
+        ({"number": 12}, "number"),
+        ({"opened_at": "yesterday"}, "opened_at"),
+        ({"sightings": [{}]}, r"sightings"),
+    ],
+)
+def test_facts_of_another_form_are_refused_with_the_place(change: dict[str, object], words: str) -> None:
+    plain = {**json.loads(sample_case().to_json()), **change}
+    with pytest.raises(FormatError, match=words):
+        CaseFacts.from_json(canonical(plain))
+
+
+def test_what_a_later_version_added_is_written_only_where_it_says_something() -> None:
+    case = sample_case()
+    assert "holder" not in json.loads(case.to_json())["work"]
+    held = replace(case, work=replace(case.work, holder="Heirs of Mara Lindqvist"))
+    assert json.loads(held.to_json())["work"]["holder"] == "Heirs of Mara Lindqvist"
+    assert CaseFacts.from_json(held.to_json()) == held
+
+
+def test_licences_cover_all_some_or_none_or_were_not_searched() -> None:
+    check = sample_case().licence_check
+    assert replace(check, covered=True).extent == "all"
+    assert replace(check, covered=False, partly=True).extent == "some"
+    none = replace(check, covered=False)
+    assert (none.extent, none.outcome, replace(none, searched=0).outcome) == ("none", "none", "unsearched")

@@ -1,0 +1,45 @@
+"""The record of a capture's surroundings reads as the form that it states."""
+
+import json
+from typing import Any
+
+import pytest
+
+from evidence.facts.network import NetworkRecord
+from evidence.formats.codec import FormatError, from_plain
+from exhibit.clock import now
+from tests.assets.bundles import captured_page
+
+
+@pytest.fixture(scope="module")
+def record() -> dict[str, Any]:
+    files = captured_page(now(), b"the image")
+    [data] = [data for name, data in files.items() if name.endswith("network.json")]
+    plain: dict[str, Any] = json.loads(data)
+    return plain
+
+
+def test_what_is_written_of_a_visit_reads_back(record: dict[str, Any]) -> None:
+    read = from_plain(NetworkRecord, record, where="network.json")
+    assert [one.url for one in read.exchanges] == ["https://copies.example/", "https://copies.example/field.jpg"]
+    assert {(one.peer.address, one.peer.port, one.dns_answers) for one in read.exchanges} == {
+        ("203.0.113.9", 443, ("203.0.113.9",))
+    }
+    [certificate] = read.exchanges[0].tls.chain if read.exchanges[0].tls else ()
+    assert certificate.unreadable
+    assert read.rendered is None
+    assert read.proxy.used is False
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        ({"exchanges": [{}]}, "exchanges"),
+        ({"clock": None}, "clock"),
+        ({"weather": "fine"}, "weather"),
+        ({"page_names_image": "yes"}, "page_names_image"),
+    ],
+)
+def test_another_form_is_refused_with_the_place(record: dict[str, Any], change: dict[str, Any], where: str) -> None:
+    with pytest.raises(FormatError, match=where):
+        from_plain(NetworkRecord, {**record, **change}, where="network.json")

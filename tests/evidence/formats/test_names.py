@@ -1,0 +1,54 @@
+"""Names of files in a bundle: plain, alike on every system, and never a way out."""
+
+from pathlib import Path
+
+import pytest
+
+from evidence.formats.codec import FormatError
+from evidence.formats.names import MAX_NAME, check_names, check_places, is_left_over, is_name
+from tests.evidence.formats.test_container import refused, written
+from tests.evidence.formats.test_zipread import their_zip
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../outside.txt",
+        "/etc/passwd",
+        "C:/windows.txt",
+        "data\\a.txt",
+        "data//a.txt",
+        "data/./a.txt",
+        "data/e\u0301.txt",
+        "data/\u00e9.txt",
+        "data/nul",
+        "data/.hidden",
+        "data/" + "x" * 300,
+        "data/a b.txt",
+        "data/a\x1b[2J.txt",
+        "data/a.txt\n",
+    ],
+)
+def test_names_that_lead_elsewhere_are_refused(tmp_path: Path, name: str) -> None:
+    assert "name" in refused(written(tmp_path, their_zip(("bagit.txt", b""), (name, b"x"))))
+
+
+def test_a_file_that_is_also_a_folder_is_refused(tmp_path: Path) -> None:
+    assert "folder" in refused(written(tmp_path, their_zip(("data", b"one"), ("data/a.txt", b"two"))))
+
+
+def test_names_and_what_file_managers_leave_are_told_apart() -> None:
+    for name in ("data/work/01.jpg", "a", "a-b_c.D", "x" * MAX_NAME, "console/nullable.txt"):
+        assert is_name(name), name
+    for name in ("", "a/", ".a", "a.", "-a", "x" * (MAX_NAME + 1), "data/CON.txt", "lpt1/a", "a/../b", "ä"):
+        assert not is_name(name), name
+    left = ["._a", "data/.DS_Store", "THUMBS.DB", "a/desktop.ini", "a/._b"]
+    assert [name for name in (*left, "data/a.jpg", "thumbs.db/a") if is_left_over(name)] == left
+
+
+def test_names_that_are_one_place_on_some_systems_cannot_lie_side_by_side() -> None:
+    check_names(["a/b", "a/c", "d"], what="The bag")
+    for names, words in ((["a/b", "A/B"], "twice"), (["a", "a/b"], "as a file and as a folder"), (["a b"], "can't")):
+        with pytest.raises(FormatError, match=rf"The bag has .*{words}"):
+            check_names(names, what="The bag")
+    check_places(["a/", "a/b c"], what="The ZIP")

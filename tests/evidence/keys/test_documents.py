@@ -1,0 +1,51 @@
+"""An owner's key for PDF signatures: locked under the master key, and of one piece with its certificate."""
+
+import copy
+import pickle
+from datetime import UTC, datetime
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509.oid import NameOID
+
+from evidence.keys.documents import DOCUMENT_SIGNING, VALID_FOR, generate_document_key, unlock_document_key
+from exhibit.errors import IntegrityError
+
+MASTER, MADE = bytes(range(32)), datetime(2026, 11, 20, tzinfo=UTC)
+KEY = generate_document_key("Ann's Pictures " * 9, "operator", MASTER, MADE)
+
+
+def test_the_certificate_says_whose_key_it_is_who_holds_it_and_what_for() -> None:
+    unlocked = unlock_document_key(KEY.encrypted, KEY.certificate, MASTER)
+    certificate = unlocked.certificate
+    certificate.verify_directly_issued_by(certificate)
+    point = certificate.public_key().public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
+    assert point == KEY.public_key
+    said = {one.oid: one.value for one in certificate.subject}
+    assert said[NameOID.COMMON_NAME] == ("Ann's Pictures " * 9)[:64]
+    assert said[NameOID.ORGANIZATIONAL_UNIT_NAME] == "Key held by the operator"
+    assert (certificate.not_valid_before_utc, certificate.not_valid_after_utc) == (MADE, MADE + VALID_FOR)
+    usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
+    assert (usage.content_commitment, usage.key_cert_sign) == (True, False)
+    assert DOCUMENT_SIGNING in certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+
+
+def test_what_does_not_fit_together_is_refused() -> None:
+    other = generate_document_key("Bob", "owner", MASTER, MADE)
+    for encrypted, certificate, master, words in (
+        (KEY.encrypted, KEY.certificate, bytes(32), "can't be unlocked"),
+        (KEY.encrypted[:-1], KEY.certificate, MASTER, "can't be unlocked"),
+        (KEY.encrypted, b"junk", MASTER, "can't be read"),
+        (KEY.encrypted, other.certificate, MASTER, "of another key"),
+    ):
+        with pytest.raises(IntegrityError, match=words):
+            unlock_document_key(encrypted, certificate, master)
+
+
+def test_it_is_never_printed_copied_or_pickled() -> None:
+    unlocked = unlock_document_key(KEY.encrypted, KEY.certificate, MASTER)
+    assert f"{unlocked.private.private_numbers().private_value:x}" not in repr(unlocked) + str(unlocked)
+    for carry in (pickle.dumps, copy.copy, copy.deepcopy):
+        with pytest.raises(TypeError, match="isn't pickled"):
+            carry(unlocked)

@@ -1,0 +1,20 @@
+"""A browser, and the page in it with the trust list of the scene."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.assets.browser import Chromium
+from tests.assets.bundles import Scene
+from tests.assets.verify_page import Page
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
+    with Chromium(tmp_path_factory.mktemp("profile")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def page(browser: Chromium, scene: Scene, tmp_path_factory: pytest.TempPathFactory) -> Page:
+    return Page(browser.tab(), scene.trust, tmp_path_factory.mktemp("page"))

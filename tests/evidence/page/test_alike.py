@@ -1,0 +1,173 @@
+"""The page says of every change, lie and forgery, check by check, what the Python verifier says."""
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from evidence.bundle.bag import CounterSignature
+from evidence.keys.ed25519 import KeySigner
+from evidence.verdict.trust import load_trust
+from exhibit.clock import now
+from exhibit.entries import canonical
+from exhibit.errors import ExitCode
+from tests.assets.broken_vectors import BASE, FOLDER, joined, with_keys
+from tests.assets.browser import CHROMIUM, Chromium
+from tests.assets.bundles import Scene, make_scene
+from tests.assets.changes import CHANGES
+from tests.assets.hostile_zips import hostile_zips
+from tests.assets.judged import FORGED, NOT_ON_THE_PAGE
+from tests.assets.renewals import make_renewed
+from tests.assets.resealing import LIES, sealed_lie, signed
+from tests.assets.tampering import files_of, packed, rebagged
+from tests.assets.verify_page import WORDS, Page, by_python, differences
+from tests.evidence.verify.test_forgeries import FORGERIES
+
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="Chromium isn't installed"),
+    pytest.mark.timeout(600),
+]
+shares = pytest.mark.parametrize("one_in", [8, pytest.param(1, marks=pytest.mark.long)])
+"""One in eight, and for whoever has minutes each of them."""
+
+
+@shares
+def test_each_change_is_named_by_the_same_checks(
+    scene: Scene, bundle: Path, page: Page, tmp_path: Path, one_in: int
+) -> None:
+    whole = files_of(bundle)
+    for number, (what, change) in enumerate([*CHANGES.items()][::one_in]):
+        for fit in (lambda files: files, rebagged):
+            if fit is rebagged and "data/manifest.json" not in change(whole):
+                continue
+            path = packed(tmp_path / f"{number}.zip", fit(change(whole)))
+            assert differences(page.check(path), by_python(path, scene.trust)) == {}, what
+            path.unlink()
+
+
+@shares
+def test_forgeries_read_as_with_python(scene: Scene, page: Page, tmp_path: Path, one_in: int) -> None:
+    for number, (name, (forge, _)) in enumerate([*FORGERIES.items()][::one_in]):
+        other = forge(scene)
+        path = other.write(tmp_path / f"{number}.zip")
+        page.pin(other.trust)  # the forger's key, too
+        assert differences(page.check(path), by_python(path, other.trust)) == {}, name
+    page.pin(scene.trust)
+
+
+@shares
+def test_hostile_files_are_refused_in_words(scene: Scene, page: Page, tmp_path: Path, one_in: int) -> None:
+    for what, data in [*hostile_zips().items()][::one_in]:
+        path = tmp_path / "hostile.zip"
+        path.write_bytes(data)
+        outcome, states = page.check(path)
+        expected, _ = by_python(path, scene.trust)
+        assert outcome == expected, what
+        assert outcome in {"failed", "no-bundle"}, what
+        assert set(states.values()) <= {"failed"}, what
+        assert page.tab.ask("document.title") == "Check an Exhibit bundle"
+
+
+def test_counter_signatures_and_revoked_keys_read_alike(
+    browser: Chromium, scene: Scene, bundle: Path, tmp_path: Path
+) -> None:
+    device = KeySigner(Ed25519PrivateKey.generate())
+    [key] = scene.trust.keys
+    of_device = replace(key, public=device.public_key, use="device")
+    past, later = (now() + timedelta(days=days) for days in (-1, 1))
+    for number, keys in enumerate(
+        (
+            (key, of_device),
+            (replace(key, revoked=past), replace(of_device, revoked=past)),
+            (replace(key, revoked=later), replace(of_device, owner="Bob's Pictures")),
+            (key,),
+        )
+    ):
+        trust = replace(scene.trust, keys=keys)
+        (tmp_path / str(number)).mkdir()
+        page = Page(browser.tab(), trust, tmp_path / str(number))
+        for place, signature in enumerate((device.sign(scene.sealed.manifest.to_json()), bytes(64))):
+            proofs = replace(scene.proofs, countersignatures=(CounterSignature(device.public_key, signature),))
+            path = scene.write(tmp_path / str(number) / f"{place}.zip", proofs)
+            assert differences(page.check(path), by_python(path, trust)) == {}
+
+
+def test_a_later_checkpoint_renews_in_the_page_as_by_python(
+    browser: Chromium, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    renewed = make_renewed(make_scene(tmp_path_factory.mktemp("renewed")))
+    page = Page(browser.tab(), renewed.scene.trust, tmp_path)
+    [renewal] = renewed.proofs.renewals
+    alone = replace(renewed.proofs, anchors=(renewed.later,))
+    wrong = replace(renewed.proofs, renewals=(replace(renewal, path=renewal.path[:-1]),))
+    for number, proofs in enumerate((renewed.proofs, alone, wrong)):
+        path = renewed.write(tmp_path / f"{number}.zip", proofs)
+        told = page.check(path)
+        assert told == by_python(path, renewed.scene.trust)
+        assert f"renewal:{renewed.size}" in told[1]
+    assert told[0] == "failed"
+
+
+@shares
+def test_lies_that_a_stranger_sealed_read_alike(browser: Chromium, tmp_path: Path, one_in: int) -> None:
+    trust = load_trust(FOLDER / f"{BASE}.trust.json")
+    page = Page(browser.tab(), trust, tmp_path)
+    whole = files_of(FOLDER / f"{BASE}.zip")
+    lies = {name: sealed_lie(whole, lie) for name, (lie, _) in [*LIES.items()][::one_in]}
+    lies["a stand-in without a name"] = signed(whole, lambda manifest: manifest["files"][0].update(stand_in=""))
+    for name, files in lies.items():
+        path = packed(tmp_path / "lie.zip", files)
+        assert differences(page.check(path), by_python(path, trust)) == {}, name
+
+
+@shares
+def test_forged_captures_are_named_by_the_same_checks(
+    scene: Scene, bundle: Path, page: Page, tmp_path: Path, one_in: int
+) -> None:
+    whole = files_of(bundle)
+    for name, (lie, _) in [*FORGED.items()][::one_in]:
+        path = packed(tmp_path / "forged.zip", sealed_lie(whole, lie))
+        of_page, (_, states) = page.check(path), by_python(path, scene.trust)
+        told = {check: state for check, state in of_page[1].items() if check not in NOT_ON_THE_PAGE}
+        assert told == {check: state for check, state in states.items() if check not in NOT_ON_THE_PAGE}, name
+        assert {of_page[1][check] for check in NOT_ON_THE_PAGE & set(states)} <= {"not checked"}
+
+
+def test_a_checkpoint_without_this_seal_and_names_that_are_none_read_alike(
+    scene: Scene, bundle: Path, page: Page, tmp_path: Path
+) -> None:
+    whole = files_of(bundle)
+    alone = {name: data for name, data in whole.items() if name != "proofs/log/entry.json"}
+    records = json.loads(alone["proofs/anchors/index.json"])
+    alone["proofs/anchors/index.json"] = canonical([one for one in records if "manifest" not in one["file"]])
+    many = canonical([{**records[0], "material": [f"proofs/material/{number}" for number in range(65)]}])
+    for number, files in enumerate((
+        alone,
+        {**whole, "proofs/countersignatures/x/0000000000000000.sig": bytes(64)},
+        {**whole, "proofs/anchors/index.json": many},
+        {**whole, "proofs/anchors/index.json": json.dumps(records).encode()},
+    )):  # fmt: skip
+        path = packed(tmp_path / f"{number}.zip", rebagged(files))
+        assert differences(page.check(path), by_python(path, scene.trust)) == {}, number
+
+
+@shares
+def test_broken_bundles_for_other_verifiers_read_alike(browser: Chromium, tmp_path: Path, one_in: int) -> None:
+    trust = load_trust(FOLDER / f"{BASE}.trust.json")
+    page = Page(browser.tab(), trust, tmp_path)
+    base = (FOLDER / f"{BASE}.zip").read_bytes()
+    for vector in json.loads((FOLDER / "variants.json").read_text("utf-8"))[::one_in]:
+        (tmp_path / "variant.zip").write_bytes(joined(base, vector["pieces"]))
+        told, states = Page(page.tab, with_keys(trust, vector["keys"]), tmp_path).check(tmp_path / "variant.zip")
+        assert {name: state for name, state in states.items() if state != "passed"} == vector["not_passed"]
+        assert told == WORDS[ExitCode(vector["exit_code"])], vector["name"]
+    page = Page(page.tab, trust, tmp_path)
+    for vector in json.loads((FOLDER / "broken.json").read_text("utf-8"))[::one_in]:
+        path = tmp_path / "broken.zip"
+        path.write_bytes(joined(base, vector["pieces"]))
+        outcome, states = page.check(path)
+        assert {name: state for name, state in states.items() if state != "passed"} == vector["not_passed"]
+        assert outcome == WORDS[ExitCode(vector["exit_code"])], vector["name"]

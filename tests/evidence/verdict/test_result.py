@@ -1,0 +1,99 @@
+"""What follows from all checks: the outcome, the sentence, and the gravest of several."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from evidence.verdict.result import (
+    CONTAINER_CHANGED,
+    Check,
+    State,
+    Time,
+    Verdict,
+    failed,
+    gravest,
+    not_checked,
+    passed,
+    require,
+    worst,
+)
+from exhibit.digests import Digest
+from exhibit.errors import ExitCode, IntegrityError
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+CHECKS = (
+    *(passed(name, "") for name in ("manifest", "files", "facts", "signature", "entry", "inclusion", "order")),
+    passed("key", "", "Ann"),
+    passed("checkpoint", "", "the log"),
+    Check("time", State.PASSED, "", NOON, by="an authority"),
+)
+WHOLE = Verdict("b.zip", Digest.of(b""), "2026-11-20", CHECKS)
+
+
+def test_a_whole_bundle_is_complete_by_the_word_of_its_earliest_witness() -> None:
+    assert WHOLE.outcome is ExitCode.DONE
+    assert WHOLE.sentence == (
+        "Complete: nothing failed, and all of it existed no later than 2026-11-20 12:00:00 UTC"
+        " by the word of an authority."
+    )
+    require(WHOLE)
+    plain = WHOLE.to_plain()
+    assert (plain["outcome"], plain["exit_code"], plain["seal"]) == ("complete", 0, Digest.of(b"").hex)
+    assert plain["existed_no_later_than"] == "2026-11-20T12:00:00.000000Z"
+    assert plain["checks"][-1] == {
+        "name": "time",
+        "state": "passed",
+        "sentence": "",
+        "time": "2026-11-20T12:00:00.000000Z",
+        "by": "an authority",
+    }
+
+
+def test_one_failure_is_told_first_and_more_are_counted() -> None:
+    wrong = replace(WHOLE, checks=(*CHECKS, *(failed(f"file:{number}", "Other bytes.") for number in range(7))))
+    assert wrong.outcome is ExitCode.CHECK_FAILED
+    assert wrong.sentence == "Failed: file:0, file:1, file:2, file:3, file:4 and 2 more."
+    with pytest.raises(IntegrityError, match="file:0: Other bytes"):
+        require(wrong)
+
+
+def test_what_lacks_makes_it_incomplete_where_it_is_asked_for() -> None:
+    unmatched = replace(WHOLE, checks=(*CHECKS, not_checked("registration", "")))
+    assert unmatched.outcome is ExitCode.INCOMPLETE
+    assert unmatched.sentence == "Incomplete: nothing failed; not shown: match."
+    unasked = replace(unmatched, asked=())
+    assert unasked.outcome is ExitCode.DONE
+    assert "Not shown, and not asked for: match." in unasked.sentence
+
+
+def test_notes_stand_behind_the_result() -> None:
+    noted = replace(
+        WHOLE,
+        checks=(
+            *CHECKS,
+            passed("container", f"{CONTAINER_CHANGED}: packed anew."),
+            Check("anchor:a", State.PASSED, "", NOON, "for trials"),
+        ),
+        withheld=("data/a", "data/b"),
+        times=(Time("sealed", NOON, "operator's clock"),),
+    )
+    for words in (
+        "Earlier times in it rest on the log and the operator's clock alone.",
+        "2 sealed files are withheld from this copy.",
+        "Container changed, evidence intact.",
+        "It rests on witnesses for development, which have no legal weight: for trials.",
+    ):
+        assert words in noted.sentence, words
+    assert noted.times[0].words == "sealed 2026-11-20 12:00:00 UTC by the operator's clock"
+
+
+def test_of_several_the_gravest_counts() -> None:
+    done, incomplete, wrong = ExitCode.DONE, ExitCode.INCOMPLETE, ExitCode.CHECK_FAILED
+    assert gravest([done, incomplete]) is incomplete
+    assert gravest([incomplete, ExitCode.WRONG_USE, done]) is ExitCode.WRONG_USE
+    assert gravest([ExitCode.WRONG_USE, wrong]) is wrong
+    assert gravest([]) is done
+    assert worst([State.PASSED, State.NOT_CHECKED]) is State.NOT_CHECKED
+    assert worst([State.FAILED, State.NOT_CHECKED]) is State.FAILED
+    assert worst([]) is State.NOT_CHECKED

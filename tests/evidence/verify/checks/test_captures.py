@@ -1,0 +1,25 @@
+"""What a capture holds is held against its record: who forges either is found out by the check of that visit."""
+
+from pathlib import Path
+
+import pytest
+
+from evidence.verify.verifier import verify
+from tests.assets.bundles import Scene
+from tests.assets.judged import FORGED
+from tests.assets.resealing import sealed_lie
+from tests.assets.tampering import files_of, packed
+
+CAPTURE = "capture:01-1"
+NAMES = [name for name, (_, wanted) in FORGED.items() if CAPTURE in wanted]
+
+
+@pytest.mark.parametrize("one_in", [5, pytest.param(1, marks=pytest.mark.long)])
+def test_each_forgery_is_found_out(scene: Scene, bundle: Path, tmp_path: Path, one_in: int) -> None:
+    whole = files_of(bundle)
+    told = {}
+    for name in NAMES[::one_in]:
+        path = packed(tmp_path / "forged.zip", sealed_lie(whole, FORGED[name][0]))
+        told[name] = next(str(check.state) for check in verify(path, scene.trust).checks if check.name == CAPTURE)
+    assert told == {name: FORGED[name][1][CAPTURE] for name in told}
+    assert {"passed", "failed"} <= set(told.values())

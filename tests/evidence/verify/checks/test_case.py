@@ -1,0 +1,93 @@
+"""An owner who seals an untruth about a case is found out by the check that it breaks."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from evidence.facts.case import CaseFacts
+from evidence.verdict.result import require
+from evidence.verify.verifier import verify
+from exhibit.comparison.calibration import calibrated
+from exhibit.errors import IntegrityError
+from tests.assets.bundles import CALIBRATION, Scene, resealed
+from tests.evidence.verify.test_tampering import failures
+
+
+def _dense(facts: CaseFacts) -> CaseFacts:
+    [match] = facts.matches
+    lying = calibrated(replace(match.verification, dense=0.4), CALIBRATION)
+    return replace(facts, matches=(replace(match, verification=lying),))
+
+
+def _transform(facts: CaseFacts) -> CaseFacts:
+    [match] = facts.matches
+    straight = ((2.0, 0.0, 0.5), (0.0, 2.0, 0.5), (0.0, 0.0, 1.0))
+    return replace(facts, matches=(replace(match, verification=replace(match.verification, transform=straight)),))
+
+
+def _page(facts: CaseFacts) -> CaseFacts:
+    [sighting] = facts.sightings
+    return replace(facts, sightings=(replace(sighting, page_url="https://rival.example/"),))
+
+
+def _seen(facts: CaseFacts) -> CaseFacts:
+    [sighting] = facts.sightings
+    return replace(facts, sightings=(replace(sighting, first_seen=sighting.last_seen),))
+
+
+def _slice(facts: CaseFacts) -> CaseFacts:
+    [sighting] = facts.sightings
+    assert sighting.slice is not None
+    return replace(facts, sightings=(replace(sighting, slice=replace(sighting.slice, index=1)),))
+
+
+def _title(facts: CaseFacts) -> CaseFacts:
+    return replace(facts, work=replace(facts.work, title="Another field"))
+
+
+def _share(facts: CaseFacts) -> CaseFacts:
+    [match] = facts.matches
+    return replace(facts, matches=(replace(match, verification=replace(match.verification, overlap_work=0.9)),))
+
+
+def _size(facts: CaseFacts) -> CaseFacts:
+    [picture] = facts.work.pictures
+    return replace(facts, work=replace(facts.work, pictures=(replace(picture, width=picture.width + 1),)))
+
+
+def _opening(facts: CaseFacts) -> CaseFacts:
+    assert facts.work.registration is not None
+    registration = replace(facts.work.registration, opening={"picture": "another"})
+    return replace(facts, work=replace(facts.work, registration=registration))
+
+
+@pytest.mark.parametrize(
+    ("lie", "check"),
+    [
+        (_dense, "match:01"),
+        (_transform, "match:01"),
+        (_page, "slice:01"),
+        (_seen, "slice:01"),
+        (_slice, "slice:01"),
+        (_opening, "registration"),
+        (_title, "registration"),
+        (_share, "match:01"),
+        (_size, "pictures"),
+    ],
+)
+def test_an_owner_who_seals_an_untruth_is_found_out(
+    scene: Scene, tmp_path: Path, lie: Callable[[CaseFacts], CaseFacts], check: str
+) -> None:
+    verdict = verify(resealed(scene, lie(scene.facts)).write(tmp_path / "lie.zip"), scene.trust)
+    assert {check} <= failures(verdict) - {"registration:01"} <= {check, "capture:01-1"}  # a visit of that page, too
+    with pytest.raises(IntegrityError, match=check):
+        require(verdict)
+
+
+@pytest.mark.parametrize("numbers", [(1, 2), ()])
+def test_facts_that_point_nowhere_fail(scene: Scene, tmp_path: Path, numbers: tuple[int, ...]) -> None:
+    [match] = scene.facts.matches
+    facts = replace(scene.facts, matches=(replace(match, sightings=numbers),))
+    assert failures(verify(resealed(scene, facts).write(tmp_path / "lie.zip"), scene.trust)) == {"facts"}

@@ -1,0 +1,43 @@
+"""The files of a bundle are those that were sealed: none less, none more, none another."""
+
+from pathlib import Path
+
+import pytest
+
+from evidence.verdict.result import State
+from evidence.verify.verifier import verify
+from tests.assets.bundles import Scene
+from tests.assets.tampering import files_of, packed, rebagged
+from tests.evidence.verify.test_tampering import failures
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "data/facts.json",
+        "proofs/signature",
+        "data/work/01.jpg",
+        "data/work/documents/01.pdf",
+        "bagit.txt",
+        "verify.py",
+    ],
+)
+def test_a_missing_file_is_named(scene: Scene, bundle: Path, tmp_path: Path, name: str) -> None:
+    files = files_of(bundle)
+    del files[name]
+    verdict = verify(packed(tmp_path / "less.zip", files), scene.trust)
+    assert any(name in check.sentence for check in verdict.failures if check.name == "files")
+
+
+@pytest.mark.parametrize("name", ["data/extra.txt", "data/work/02.jpg", "READ-ME-FIRST.exe"])
+def test_a_file_too_many_is_named(scene: Scene, bundle: Path, tmp_path: Path, name: str) -> None:
+    files = {**files_of(bundle), name: b"x"}
+    assert "files" in failures(verify(packed(tmp_path / "more.zip", rebagged(files)), scene.trust))
+
+
+def test_another_verifier_inside_is_not_vouched_for(scene: Scene, bundle: Path, tmp_path: Path) -> None:
+    files = {**files_of(bundle), "verify.py": b"print('all is well')\n"}
+    verdict = verify(packed(tmp_path / "other.zip", rebagged(files)), scene.trust)
+    [tools] = [check for check in verdict.checks if check.name == "tools"]
+    assert tools.state is State.NOT_CHECKED
+    assert "don't run it" in tools.sentence

@@ -1,0 +1,35 @@
+"""Pictures have the format and the size that the facts state, and what isn't so is named."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evidence.facts.case import CaseFacts
+from evidence.verdict.result import Check
+from evidence.verify.verifier import verify
+from tests.assets.bundles import Scene, resealed
+
+
+def checked(bundle: Path, scene: Scene) -> Check:
+    [check] = [one for one in verify(bundle, scene.trust).checks if one.name == "pictures"]
+    return check
+
+
+def told_otherwise(facts: CaseFacts, **changes: Any) -> CaseFacts:  # noqa: ANN401 - fields of a picture
+    [picture] = facts.work.pictures
+    return replace(facts, work=replace(facts.work, pictures=(replace(picture, **changes),)))
+
+
+@pytest.mark.parametrize("changes", [{"format": "PNG"}, {"width": 161}, {"width": 120, "height": 160}])
+def test_a_picture_that_is_stated_otherwise_is_named(scene: Scene, tmp_path: Path, changes: dict[str, Any]) -> None:
+    lie = resealed(scene, told_otherwise(scene.facts, **changes))
+    check = checked(lie.write(tmp_path / "lie.zip"), scene)
+    assert str(check.state) == "failed"
+    assert check.sentence == "data/work/01.jpg is a JPEG of 160×120, not as stated."
+
+
+def test_pictures_as_they_are_stated_pass(scene: Scene, bundle: Path) -> None:
+    check = checked(bundle, scene)
+    assert (str(check.state), check.sentence[:10]) == ("passed", "2 pictures")
