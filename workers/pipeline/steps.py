@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from exhibit.errors import WrongUseError
+from exhibit.sentences import Sentence
 from workers.texts.words import gettext, gettext_noop
 
 if TYPE_CHECKING:
     from registry.models import Claimable
 
-OPENED_AGAIN = "The case was opened again before the bundle was sealed. Deciding it again asks for another."
+OPENED_AGAIN = Sentence("The case was opened again before the bundle was sealed. Deciding it again asks for another.")
 """Why a bundle isn't sealed that nobody wants any more."""
 ASKED = "asked"
 """The queue of what a person waits for: it never stands behind what a crawl brings."""
