@@ -18,6 +18,7 @@ import pytest
 import exhibit
 from crawler.formats.job import Job, Limits, Politeness, UserAgent
 from crawler.formats.lines import PageLine
+from evidence.documents.phrases import load_phrases
 from exhibit import ports
 from exhibit.types import Decision, Sighting, Verification
 from tests import CHECKOUT
@@ -255,10 +256,9 @@ def test_the_numbers_of_matching_are_those_of_the_code() -> None:
 
 
 def test_every_reason_that_holds_a_decision_back_is_explained() -> None:
-    from indexer.compare.wording import REASONS
-
+    reasons = {key.removeprefix("remark.") for key in load_phrases("en").sentences if key.startswith("remark.")}
     page = text_of(CHECKOUT / "docs" / "how-matching-works.md")
-    assert {f"`{reason}`" for reason in REASONS if reason != "same-bytes"} <= set(re.findall(r"`[\w-]+`", page))
+    assert {f"`{reason}`" for reason in reasons if reason != "same-bytes"} <= set(re.findall(r"`[\w-]+`", page))
 
 
 def test_every_field_of_a_job_of_a_line_and_of_a_match_is_described() -> None:

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pypdf
 import pytest
+from django.utils import translation
 
 import crawler
 import evidence.documents
-from desk.texts.remarks import REASONS as ON_PAGES
+from desk.texts.remarks import remarks_of
 from evidence.documents import (
     render_exhibit_sheet,
     render_report_json,
@@ -25,7 +26,6 @@ from evidence.documents.typeset.fonts import installed_fonts
 from evidence.facts.case import LANGUAGES
 from exhibit.errors import WrongUseError
 from exhibit.types import Verification
-from indexer.compare.wording import REASONS as REMARKS
 from tests.assets.documents_sample import (
     NOON,
     sample_case,
@@ -317,7 +317,7 @@ def test_standing_sentences_stand_once_and_in_the_language_of_the_document() -> 
 
 REASONS = re.compile(
     r'reason="([a-z-]+)"|Refused\("([a-z-]+)"|_refusal\([^,]+, "([a-z-]+)"|return "([a-z-]+)", f?"'
-    r'|\), "([a-z-]+)", "|\("([a-z-]+)", "The job'
+    r'|\), "([a-z-]+)", (?:Sentence\()?"|\("([a-z-]+)", "The job'
 )
 """How the crawler and what it stands on name the reason of a refusal."""
 
@@ -343,9 +343,14 @@ def test_a_report_tells_every_source_why_a_crawl_ended_and_what_did_not_come_who
 
 
 @pytest.mark.parametrize("language", languages())
-def test_every_remark_of_a_comparison_has_its_words(language: str) -> None:
+def test_every_remark_of_a_comparison_has_its_words_in_documents_and_on_pages(language: str) -> None:
     known = load_phrases(language).sentences
-    assert {key.removeprefix("remark.") for key in known if key.startswith("remark.")} == set(REMARKS) == set(ON_PAGES)
+    named = {key: text for key, text in known.items() if key.startswith("remark.")}
+    assert set(named) == {key for key in load_phrases("en").sentences if key.startswith("remark.")}
+    with translation.override(language.lower()):
+        on_pages = remarks_of(key.removeprefix("remark.") for key in named)
+    assert [one[1:-1] for one in on_pages] == [one[1:] for one in named.values()]
+    assert {one[-1] for one in on_pages} <= {".", "。"}
 
 
 def test_remarks_stand_in_words_and_are_no_reason_to_hold_anything_back() -> None:
