@@ -316,7 +316,7 @@ def test_standing_sentences_stand_once_and_in_the_language_of_the_document() -> 
 
 
 REASONS = re.compile(
-    r'reason="([a-z-]+)"|Refused\("([a-z-]+)"|_refusal\([^,]+, "([a-z-]+)"|return "([a-z-]+)", f?"'
+    r'reason="([a-z-]+)"|Refused\("([a-z-]+)"|_refusal\([^,]+, "([a-z-]+)"|return "([a-z-]+)", (?:f|Sentence\()?"'
     r'|\), "([a-z-]+)", (?:Sentence\()?"|\("([a-z-]+)", "The job'
 )
 """How the crawler and what it stands on name the reason of a refusal."""
