@@ -14,7 +14,7 @@ from evidence.bundle.bag import CounterSignature, Proofs, Withheld
 from evidence.keys.ed25519 import KeySigner
 from evidence.page import page as verify_html
 from evidence.verdict.trust import Requirements, Trust, load_trust
-from evidence.verify.verifier import verify
+from evidence.verify.verifier import Verifier
 from exhibit.clock import now
 from exhibit.entries import canonical
 from exhibit.errors import ExhibitError, ExitCode
@@ -97,7 +97,7 @@ def page(browser: Chromium, scene: Scene, tmp_path_factory: pytest.TempPathFacto
 
 def by_python(path: Path, trust: Trust) -> Told:
     try:
-        verdict = verify(path, trust)
+        verdict = Verifier(trust).verify(path)
     except ExhibitError:
         return "no-bundle", {}
     return WORDS[verdict.outcome], {check.name: str(check.state) for check in verdict.checks}
@@ -132,7 +132,7 @@ def test_the_page_shows_the_time_and_the_seal_digest(scene: Scene, bundle: Path,
     page.check(bundle)
     text = page.tab.ask(f"{RESULT}.textContent")
     assert scene.sealed.seal.hex in text
-    existed = verify(bundle, scene.trust).existed_by
+    existed = Verifier(scene.trust).verify(bundle).existed_by
     assert existed is not None
     assert f"existed no later than {existed:%Y-%m-%d %H:%M:%S} UTC" in text
 
@@ -211,7 +211,7 @@ def test_forgeries_read_as_with_python(scene: Scene, page: Page, browser: Chromi
 
 def test_grades_and_the_words_of_the_verdict_are_those_of_python(scene: Scene, bundle: Path, page: Page) -> None:
     page.check(bundle)
-    verdict = verify(bundle, scene.trust)
+    verdict = Verifier(scene.trust).verify(bundle)
     shown = page.tab.ask(
         f"[...{RESULT}.querySelectorAll('[data-grade]')].map((row) => [row.dataset.grade, row.dataset.state, "
         "row.lastChild.textContent])"
