@@ -33,8 +33,8 @@ Face = dict[str, tuple[str, str]]
 
 def faces() -> tuple[Face, Face, Face]:
     """The commands of the terminal, the operations of the API, and the pages and forms of the site."""
-    from desk.api.api import api  # noqa: PLC0415 - Django has to be set up first
-    from desk.cli.main import COMMANDS, exhibit  # noqa: PLC0415
+    from desk.api.api import api
+    from desk.cli.main import COMMANDS, exhibit
 
     terminal: Face = {}
     for name in COMMANDS:

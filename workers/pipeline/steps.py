@@ -59,7 +59,7 @@ class Step:
     @property
     def rows(self) -> "type[Claimable]":
         """The model of its rows."""
-        from registry import models  # noqa: PLC0415 - Django has to be set up
+        from registry import models
 
         found: type[Claimable] = getattr(models, self.model)
         return found
@@ -260,6 +260,6 @@ def step_in_words(name: str) -> str:
 
 def release_ended() -> None:
     """Free the rows of processes that were killed, on this machine and on those that are gone."""
-    from registry.db import running, steps  # noqa: PLC0415 - Django has to be set up
+    from registry.db import running, steps
 
     steps.release_ended([step.rows for step in with_rows()], running.silent_hosts())
