@@ -20,7 +20,7 @@ from bench.table import Row, Titled
 from evidence.bundle.bag import AnchorProof, Proofs, checkpoint_digest, write_bundle
 from evidence.bundle.sealing import ContentFile, SealedCase, SealInput, seal, seal_opening
 from evidence.log.proofs import LogProof
-from evidence.verify.verifier import verify
+from evidence.verify.verifier import Verifier
 from exhibit.clock import now
 from exhibit.entries import Entry, EntryType, commit
 from exhibit.ports import Receipt
@@ -68,7 +68,7 @@ def sealed(scene: Scene, count: int) -> tuple[list[Path], Row]:
 
 def verified(scene: Scene, paths: list[Path]) -> Iterator[Row]:
     """Milliseconds to verify a bundle, by us and by others; the others check a part of it only."""
-    yield _timed("Exhibit, every check, in one process", paths, lambda path: verify(path, scene.trust))
+    yield _timed("Exhibit, every check, in one process", paths, lambda path: Verifier(scene.trust).verify(path))
     [folder, *_] = _unpacked(paths[:1])
     root = scene.folder / "root.pem"
     root.write_bytes(scene.root_pem)

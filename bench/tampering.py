@@ -12,7 +12,7 @@ from bench.deceivers import KINDS, Change, World, made_world
 from bench.progress import Progress
 from bench.table import Row
 from evidence.verdict.result import CONTAINER_CHANGED, Verdict
-from evidence.verify.verifier import verify
+from evidence.verify.verifier import Verifier
 
 FAILED = "a check fails"
 UNKNOWN = "a check says unknown or not checked"
@@ -57,11 +57,11 @@ def find_in(world: World, changes: int, seed: int = 1) -> list[Finding]:
     progress = Progress("changes", changes)
     kinds = [kind for kind, (share, _) in KINDS.items() for _ in range(share)]
     findings = []
-    original = verify(world.folder / "bundle.zip", world.scene.trust)
+    original = Verifier(world.scene.trust).verify(world.folder / "bundle.zip")
     for number in range(changes):
         kind = kinds[number * 37 % len(kinds)]
         change = KINDS[kind][1](world, Random(f"{seed} {number}"))
-        verdict = verify(change.path, world.scene.trust)
+        verdict = Verifier(world.scene.trust).verify(change.path)
         findings.append(judged(kind, number, change, verdict, original))
         progress(number + 1)
         _tidy(world)

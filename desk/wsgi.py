@@ -7,10 +7,10 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
 application = get_wsgi_application()
 
-from django.urls import resolve  # noqa: E402 - needs Django set up
+from django.urls import resolve
 
-from desk.web.middleware.failures import limit_statements  # noqa: E402
-from workers.pipeline.celery import give_up_soon  # noqa: E402
+from desk.web.middleware.failures import limit_statements
+from workers.pipeline.celery import give_up_soon
 
 limit_statements()
 give_up_soon()

@@ -16,7 +16,7 @@ from evidence.page import page
 from evidence.verdict.result import State, Verdict, gravest
 from evidence.verdict.trust import DEFAULT, load_trust
 from evidence.verify.split_views import SplitView, split_views
-from evidence.verify.verifier import verify
+from evidence.verify.verifier import Verifier
 from exhibit.errors import ExhibitError, ExitCode
 
 EXAMPLES = """examples:
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _verify(options: argparse.Namespace) -> ExitCode:
     trust = load_trust(options.trust)
-    verdicts = [verify(bundle, trust) for bundle in options.bundles]
+    verdicts = [Verifier(trust).verify(bundle) for bundle in options.bundles]
     splits = split_views(view for verdict in verdicts for view in verdict.views)
     plain: dict[str, Any] = verdicts[0].to_plain()
     if len(verdicts) > 1:

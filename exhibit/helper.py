@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exhibit.errors import ServiceMissingError
+from exhibit.sentences import Sentence
 
 Answer = tuple[Mapping[str, Any], bytes | memoryview]
 _HEADER = struct.Struct("<IQ")  # bytes of the JSON that follows, and of what lies in the shared memory
@@ -99,8 +100,8 @@ class Helper:
                     if ended.status in {-signal.SIGXCPU, _STALLED}:
                         raise HelperDiedError("time") from ended
                     if fresh and ended.status == -signal.SIGKILL:  # nothing in a file does that
-                        message = "The process that reads files of others was killed."
-                        raise ServiceMissingError(message, hint="Is memory short?") from ended
+                        message = Sentence("The process that reads files of others was killed.")
+                        raise ServiceMissingError(message, hint=Sentence("Is memory short?")) from ended
                     if fresh:
                         raise HelperDiedError("memory" if ended.status == _OUT_OF_MEMORY else "crash") from ended
 
@@ -153,7 +154,7 @@ class Helper:
             _received(ours, 1)
         except (OSError, EOFError) as error:
             self.close(kill=True)
-            raise ServiceMissingError("The process that reads files of others can't be started.") from error
+            raise ServiceMissingError(Sentence("The process that reads files of others can't be started.")) from error
         return ours, memory
 
     def close(self, *, kill: bool = False) -> int:
@@ -222,7 +223,7 @@ def _shared_memory() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise ServiceMissingError("The process that reads files of others has no room.") from error
+        raise ServiceMissingError(Sentence("The process that reads files of others has no room.")) from error
 
 
 def _limit(kind: int, most: int) -> None:

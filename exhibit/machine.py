@@ -13,36 +13,37 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exhibit.errors import ServiceMissingError
+from exhibit.sentences import Sentence
 
 if TYPE_CHECKING:
     import psycopg
 
 SENTENCES = {
-    errno.ENOSPC: "The disk is full.",
-    errno.EDQUOT: "The disk quota is used up.",
-    errno.EFBIG: "A limit of this process forbids files of this size.",
-    errno.EROFS: "The disk is read-only.",
-    errno.EACCES: "A file of the data folder may not be read or written.",
-    errno.EPERM: "A file of the data folder may not be read or written.",
-    errno.EIO: "The disk can't be read or written.",
-    errno.ESTALE: "The disk can't be read or written.",
-    errno.ENODEV: "The disk can't be read or written.",
-    errno.ENXIO: "The disk can't be read or written.",
-    errno.ENOTCONN: "The disk can't be read or written.",
-    getattr(errno, "EUCLEAN", errno.EIO): "The disk can't be read or written.",
-    errno.EMFILE: "Too many files are open.",
-    errno.ENFILE: "Too many files are open.",
-    errno.ENOMEM: "There is not enough memory.",
-    errno.EAGAIN: "No more processes can be started.",
-    errno.ENETDOWN: "This machine reaches no network.",
+    errno.ENOSPC: Sentence("The disk is full."),
+    errno.EDQUOT: Sentence("The disk quota is used up."),
+    errno.EFBIG: Sentence("A limit of this process forbids files of this size."),
+    errno.EROFS: Sentence("The disk is read-only."),
+    errno.EACCES: Sentence("A file of the data folder may not be read or written."),
+    errno.EPERM: Sentence("A file of the data folder may not be read or written."),
+    errno.EIO: Sentence("The disk can't be read or written."),
+    errno.ESTALE: Sentence("The disk can't be read or written."),
+    errno.ENODEV: Sentence("The disk can't be read or written."),
+    errno.ENXIO: Sentence("The disk can't be read or written."),
+    errno.ENOTCONN: Sentence("The disk can't be read or written."),
+    getattr(errno, "EUCLEAN", errno.EIO): Sentence("The disk can't be read or written."),
+    errno.EMFILE: Sentence("Too many files are open."),
+    errno.ENFILE: Sentence("Too many files are open."),
+    errno.ENOMEM: Sentence("There is not enough memory."),
+    errno.EAGAIN: Sentence("No more processes can be started."),
+    errno.ENETDOWN: Sentence("This machine reaches no network."),
 }
 CACHE_RESERVE = 64 * 1024**2
 """Bytes that caches leave free for what can't be made again."""
 _OF_FILES = (errno.EACCES, errno.EPERM, errno.ENXIO, errno.ENOTCONN)
 """What a firewall or a connection says, too, but never with a file's name."""
-DATABASE_SILENT = "The database doesn't answer."
-DATABASE_FULL = "The database can't write: its disk is full or fails."
-REDIS_FAILS = "Redis doesn't answer, or its disk or memory is full."
+DATABASE_SILENT = Sentence("The database doesn't answer.")
+DATABASE_FULL = Sentence("The database can't write: its disk is full or fails.")
+REDIS_FAILS = Sentence("Redis doesn't answer, or its disk or memory is full.")
 _DATABASE_DOWN = ("08", "53", "57P")
 _DATABASE_DISK = ("53100", "25006", "58", "XX001", "XX002")
 """No room left; a server that only reads, as a standby or after a failure; pages that are damaged."""

@@ -17,7 +17,7 @@ from django.conf import settings
 from django.utils.translation.template import templatize
 
 ROOT = Path(__file__).resolve().parents[1]
-SOURCES = ("desk", "workers", "registry", "evidence")
+SOURCES = ("desk", "workers", "registry", "evidence", "indexer", "crawler", "exhibit")
 LOCALE = ROOT / "desk" / "locale"
 ACCOUNTS = ROOT / "desk" / "locale_of_accounts"
 """Our words for what allauth and Django say on pages of accounts; written by hand, compiled here."""
@@ -30,6 +30,8 @@ KEYWORDS = {
     **dict.fromkeys(("pgettext", "pgettext_lazy"), ((1, "c"), 2)),
     **dict.fromkeys(("npgettext", "npgettext_lazy"), ((1, "c"), 2, 3)),
 }
+CONTEXT = "sentence"
+"""As ``exhibit.sentences`` has it."""
 Identity = tuple[str | None, str, str]
 """Context, words, and words for several: empty where there is no number."""
 
@@ -57,6 +59,10 @@ def _marked(path: Path) -> Iterator[Identity]:
         single, several = (given[0], given[1]) if isinstance(given, tuple) else (given, "")
         if single:
             yield context, single, several
+    file.seek(0)
+    for _line, given, *_more in extract("python", file, keywords={"Sentence": (1,)}, options={"encoding": "utf-8"}):
+        if isinstance(given, str) and given:
+            yield CONTEXT, given, ""
 
 
 def catalogue(language: str, folder: Path = LOCALE) -> Path:

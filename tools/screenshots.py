@@ -51,7 +51,7 @@ QUALITY = 80
 
 def main(arguments: list[str] | None = None) -> int:
     """Take the pictures and return an exit code."""
-    from evidence.capture.browser.program import find_browser  # noqa: PLC0415 - found from the checkout
+    from evidence.capture.browser.program import find_browser
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--demo", type=Path, default=ROOT / "demo-out", help="what `make demo` has left")
@@ -103,19 +103,19 @@ def _running(data: Path) -> Iterator[tuple[str, dict[str, str], dict[str, object
 
 def _prepared(given: dict[str, str]) -> tuple[dict[str, str], dict[str, object]]:
     """Let a person be signed in, and some cases wait for her."""
-    from workers.configuration import load_config  # noqa: PLC0415 - after the data folder is known
-    from workers.servers import addresses  # noqa: PLC0415
+    from workers.configuration import load_config
+    from workers.servers import addresses
 
     config = load_config(given)
     servers = {"DATABASE_URL": addresses.database_url(config), "REDIS_URL": addresses.broker_url(config)}
     os.environ.update(given | servers, DJANGO_SETTINGS_MODULE="desk.settings")
-    import django  # noqa: PLC0415
+    import django
 
     django.setup()
-    from django.conf import settings  # noqa: PLC0415
-    from django.test import Client  # noqa: PLC0415
+    from django.conf import settings
+    from django.test import Client
 
-    from registry.models import Membership, Owner, User  # noqa: PLC0415
+    from registry.models import Membership, Owner, User
 
     owner = Owner.objects.order_by("pk")[0]
     person = User.objects.create_superuser(PERSON, PERSON)
@@ -128,7 +128,7 @@ def _prepared(given: dict[str, str]) -> tuple[dict[str, str], dict[str, object]]
 
 def _reopened(owner: "Owner") -> int:
     """Open decided cases again; returns the number of one."""
-    from workers.cases import decisions  # noqa: PLC0415
+    from workers.cases import decisions
 
     chosen = list(owner.cases.filter(decision="confirmed").order_by("number")[:UNDECIDED])
     for case in chosen:

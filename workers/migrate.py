@@ -9,5 +9,5 @@ if __name__ == "__main__":
     try:
         migrate()
     except ServiceMissingError as problem:
-        print(problem, file=sys.stderr)  # noqa: T201 - a command's message
+        print(problem, file=sys.stderr)
         sys.exit(int(problem.exit_code))

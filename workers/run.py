@@ -15,10 +15,10 @@ def main(arguments: list[str]) -> int:
     try:
         known = {child.name: child for child in services(load_config())}
     except ExhibitError as error:
-        print(error, file=sys.stderr)  # noqa: T201 - a command
+        print(error, file=sys.stderr)
         return int(error.exit_code)
     if len(arguments) != 1 or arguments[0] not in known:
-        print(f"Name one of: {', '.join(known)}.", file=sys.stderr)  # noqa: T201 - a command
+        print(f"Name one of: {', '.join(known)}.", file=sys.stderr)
         return int(ExitCode.WRONG_USE)
     return become(known[arguments[0]])
 

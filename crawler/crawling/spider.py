@@ -22,6 +22,7 @@ from crawler.state.pace import Pace
 from crawler.state.visit import Visit
 from exhibit.errors import ExhibitError, RefusedError
 from exhibit.network.urls import host_of
+from exhibit.sentences import Sentence
 from exhibit.types import Untyped
 
 Crawler: TypeAlias = Any
@@ -137,7 +138,7 @@ class CrawlSpider(Spider):
                 target.url, callback=self.arrived, errback=self.failed, headers=headers, meta=meta, dont_filter=True
             )
         except ValueError:
-            self._refuse(visit, _refusal(target, "bad-url", "The URL can't be read."))
+            self._refuse(visit, _refusal(target, "bad-url", Sentence("The URL can't be read.")))
             return
         self._send(request)
 

@@ -19,6 +19,7 @@ from exhibit.digests import Digest
 from exhibit.errors import RefusedError
 from exhibit.network.guard import DEFAULT_PORTS
 from exhibit.network.urls import host_of
+from exhibit.sentences import Sentence
 from exhibit.types import Fetched, Headers, Untyped
 
 Response: TypeAlias = Any
@@ -115,7 +116,11 @@ def _failure(error: BaseException | None, host: str, refused: dict[str, RefusedE
         return error.reason, error.message
     if isinstance(error, CannotResolveHostError):
         known = refused.get(host)
-        return (known.reason, known.message) if known else ("unresolvable", f"The host {host} has no address.")
+        return (
+            (known.reason, known.message)
+            if known
+            else ("unresolvable", Sentence("The host %(host)s has no address.", host=host))
+        )
     for kinds, reason, sentence in _FAILURES:
         if isinstance(error, kinds):
             return reason, sentence
@@ -135,7 +140,7 @@ _FAILURES: tuple[tuple[tuple[type[BaseException], ...], str, str], ...] = (
 def _ignored(message: str) -> tuple[str, str]:
     """What Scrapy's own middlewares say only in words."""
     if "redirect" in message:
-        return "redirects", "The server redirects too often."
+        return "redirects", Sentence("The server redirects too often.")
     return "too-large", "The server sent more bytes than are taken once unpacked."
 
 

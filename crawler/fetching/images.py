@@ -17,6 +17,7 @@ from crawler.reading.sniff import Content, has_vector_suffix, sniff
 from crawler.state.crawl import Crawl
 from crawler.state.visit import Visit
 from exhibit.clock import now
+from exhibit.sentences import Sentence
 from exhibit.types import Fetched
 
 ACCEPT = "image/avif,image/webp,image/png,image/jpeg,image/*;q=0.8,*/*;q=0.5"
@@ -82,7 +83,7 @@ class Images:
             )
         except ValueError:
             self._crawl.budget.drop_image()
-            return _refusal(url, "bad-url", "The URL can't be read.")
+            return _refusal(url, "bad-url", Sentence("The URL can't be read."))
         self._send(request)
         return None
 

@@ -14,14 +14,15 @@ from crawler.reading import css
 from crawler.reading.found import Document
 from exhibit.errors import RefusedError
 from exhibit.helper import Answer, Helper, HelperDiedError, serve
+from exhibit.sentences import Sentence
 
 helper = Helper("crawler.reading.helper")
 SECONDS = 8.0
 MEMORY = 768 * 1024 * 1024
 _DEATHS = {
-    "time": "The page takes too long to read.",
-    "memory": "The page takes too much memory to read.",
-    "crash": "The page can't be read.",
+    "time": Sentence("The page takes too long to read."),
+    "memory": Sentence("The page takes too much memory to read."),
+    "crash": Sentence("The page can't be read."),
 }
 
 

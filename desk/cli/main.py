@@ -85,11 +85,11 @@ Exit codes: 0 done, 1 a check failed, 2 wrong use, 3 a service is missing,
 class LazyGroup(click.Group):
     """Loads the module of a command when it is used; the overview loads none."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+    def list_commands(self, ctx: click.Context) -> list[str]:
         """The names, in the order of the overview."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - as above
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Load a command."""
         section = next((title for title, commands in SECTIONS.items() if cmd_name in commands), None)
         if section is None:
@@ -98,7 +98,7 @@ class LazyGroup(click.Group):
         found: click.Command = getattr(module, f"{cmd_name}_command")
         return found
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - as above
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the overview by section."""
         for title, commands in SECTIONS.items():
             with formatter.section(title):

@@ -2,28 +2,18 @@
 
 from collections.abc import Iterable
 
-from django.utils.functional import Promise
-from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
+from django.utils.translation import get_language, ngettext
 
-REASONS: dict[str, Promise] = {
-    "same-bytes": _("The two files have the same bytes."),
-    "low-information": _("The registered picture is plain: many others look like it."),
-    "few-inliers": _("Few details were found again."),
-    "weak-agreement": _("The pixels agree only in part."),
-    "shared-overlay": _("What agrees is little: the two may share only a mark, a frame or a page."),
-    "imprecise": _("They don't lie on each other to the pixel: perhaps two photographs of one thing."),
-    "negative": _("They agree only when the tones of the found picture are inverted."),
-    "lens": _("They agree only when the found picture is straightened, as if a wide lens had bent it."),
-    "collage": _("The registered picture was taken for a collage: strangers may use the same neighbours."),
-    "mark": _("What agrees is mostly a mark that other works of the owner carry, too."),
-    "page": _("The registered picture was taken for a page with words: strangers may use the same page."),
-}
+from evidence.documents.phrases import load_phrases
+from workers.evidence.documents import DOCUMENT_LANGUAGES
 
 
 def remarks_of(reasons: Iterable[str]) -> list[str]:
-    """What a person should know of a match that isn't certain."""
-    return [str(REASONS.get(reason, reason)) for reason in reasons]
+    """What a person should know of a match that isn't certain, as documents say it; an unknown reason as it is."""
+    phrases = load_phrases(DOCUMENT_LANGUAGES.get(get_language() or "", "en"))
+    known = {reason: phrases.word("remark", reason) for reason in reasons}
+    end = "." if phrases.language == "en" else "。"
+    return [reason if text == reason else f"{text[0].upper()}{text[1:]}{end}" for reason, text in known.items()]
 
 
 def further_in_words(number: int) -> str:

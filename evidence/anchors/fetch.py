@@ -7,8 +7,15 @@ import requests
 
 from exhibit.errors import RefusedError, ServiceMissingError
 from exhibit.network.http import read_limited
+from exhibit.sentences import Sentence
 
 MAX_ANSWER = 1 << 20
+_SILENT = {
+    "https.": Sentence("https://%(place)s doesn't answer."),
+    "https:": Sentence("https://%(place)s doesn't answer:"),
+    "http.": Sentence("http://%(place)s doesn't answer."),
+    "http:": Sentence("http://%(place)s doesn't answer:"),
+}
 
 
 def ask(
@@ -41,14 +48,15 @@ def ask(
         response = session.request(method, url, data=body, headers=dict(headers or {}), auth=auth, stream=True)
         return response.status_code, read_limited(response, limit)
     except requests.RequestException as error:
-        raise ServiceMissingError(f"{_place(url)} doesn't answer.") from error
+        raise ServiceMissingError(_silent(url, ".")) from error
     except RefusedError as error:
         if error.reason in {"too-slow", "too-many-bytes", "unresolvable"}:
-            raise ServiceMissingError(f"{_place(url)} doesn't answer: {error.message}") from error
+            raise ServiceMissingError(f"{_silent(url, ':')} {error.message}") from error
         raise
 
 
-def _place(url: str) -> str:
-    """Scheme and host of a URL: its path may hold a key that the operator got from a provider."""
+def _silent(url: str, end: str) -> Sentence:
+    """Scheme and host of a URL, without its path, which may hold a key that the operator got from a provider."""
     parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
+    scheme = "https" if parts.scheme == "https" else "http"
+    return Sentence(_SILENT[f"{scheme}{end}"], place=parts.netloc)

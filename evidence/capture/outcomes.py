@@ -9,8 +9,13 @@ from exhibit.digests import Digest
 from exhibit.errors import UnreadablePictureError
 from exhibit.pictures.decode import inspect
 from exhibit.pictures.sniff import kind_of
+from exhibit.sentences import Sentence
 
 _SUFFIXES = {"JPEG": ("jpg", "image/jpeg"), "TIFF": ("tif", "image/tiff"), "MPO": ("jpg", "image/jpeg")}
+_THERE = Sentence("The page is there.")
+_UNSEEN = Sentence("The page is there, but the image wasn't seen.")
+_UNVISITED = Sentence("The page couldn't be visited:")
+_UNFETCHED = Sentence("The image couldn't be fetched:")
 
 
 def judge(page: Visit, image: Visit, expected: Digest) -> tuple[str, str]:
@@ -21,17 +26,24 @@ def judge(page: Visit, image: Visit, expected: Digest) -> tuple[str, str]:
     """
     also = _about_image(image, expected)
     if page.gone:
-        return "page-gone", f"The page's address answered with status {page.status}: not there any more. {also}"
+        told = Sentence("The page's address answered with status %(status)s: not there any more.", status=page.status)
+        return "page-gone", f"{told} {also}"
     if page.obstacle:
-        told = f"The site {page.obstacle} (status {page.status}), so the page wasn't seen; it may be there for others."
+        told = Sentence(
+            "The site %(obstacle)s (status %(status)s), so the page wasn't seen; it may be there for others.",
+            obstacle=page.obstacle,
+            status=page.status,
+        )
         return "unreachable", f"{told} {also}"
     if not page.served:
-        return "unreachable", f"The page couldn't be visited: {_trouble(page)} {also}"
+        return "unreachable", f"{_UNVISITED} {_trouble(page)} {also}"
     if image.gone:
-        return "image-gone", f"The page is there, but the image's address answered with status {image.status}."
+        return "image-gone", Sentence(
+            "The page is there, but the image's address answered with status %(status)s.", status=image.status
+        )
     if image.served and not image.obstacle:
-        return _compare(image, expected), f"The page is there. {also}"
-    return "unreachable", f"The page is there, but the image wasn't seen. {also}"
+        return _compare(image, expected), f"{_THERE} {also}"
+    return "unreachable", f"{_UNSEEN} {also}"
 
 
 def _compare(image: Visit, expected: Digest) -> str:
@@ -42,21 +54,27 @@ def _compare(image: Visit, expected: Digest) -> str:
 
 def _about_image(image: Visit, expected: Digest) -> str:
     if image.gone:
-        return f"The image's address answered with status {image.status}: not there any more."
+        return Sentence("The image's address answered with status %(status)s: not there any more.", status=image.status)
     if image.obstacle:
-        return f"At the image's address the site {image.obstacle} (status {image.status})."
+        return Sentence(
+            "At the image's address the site %(obstacle)s (status %(status)s).",
+            obstacle=image.obstacle,
+            status=image.status,
+        )
     if not image.served:
-        return f"The image couldn't be fetched: {_trouble(image)}"
+        return f"{_UNFETCHED} {_trouble(image)}"
     outcome = _compare(image, expected)
     if outcome == "image-gone":
-        return f"The image's address now serves {kind_of(image.body or b'') or 'nothing'} instead of an image."
+        return Sentence(
+            "The image's address now serves %(kind)s instead of an image.", kind=kind_of(image.body or b"") or "nothing"
+        )
     if outcome == "captured":
-        return "The image was served with exactly the bytes that were seen before."
-    return "The image's address now serves other bytes than were seen before."
+        return Sentence("The image was served with exactly the bytes that were seen before.")
+    return Sentence("The image's address now serves other bytes than were seen before.")
 
 
 def _trouble(one: Visit) -> str:
-    return one.failure or f"its address answered with status {one.status}."
+    return one.failure or Sentence("its address answered with status %(status)s.", status=one.status)
 
 
 def _is_document(image: Visit) -> bool:
@@ -87,7 +105,9 @@ def inline_image(page: Visit, image_url: str, expected: Digest) -> Visit:
     for _, body in inline_bodies(page.body or b""):
         if Digest.of(body) == expected:
             return Visit(image_url, page.steps[-1:], body)
-    return Visit(image_url, failure="It isn't inside the page's HTML, where it had been seen.", reason="not-inline")
+    return Visit(
+        image_url, failure=Sentence("It isn't inside the page's HTML, where it had been seen."), reason="not-inline"
+    )
 
 
 def referrer(page_url: str, image_url: str) -> dict[str, str]:

@@ -19,11 +19,13 @@ from exhibit.clock import now, rfc3339
 from exhibit.digests import Digest
 from exhibit.network.guard import Guard
 from exhibit.ports import Captured, CapturedFile
+from exhibit.sentences import Sentence
 
 PAGE_ACCEPT = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 IMAGE_ACCEPT = "image/avif,image/webp,image/png,image/jpeg,image/*;q=0.8,*/*;q=0.5"
 MIB = 1 << 20
 METHOD = "Requested over HTTP by this program, without a browser: no scripts were run, no picture was rendered."
+_UNNAMED = Sentence("The page's HTML doesn't name the image's address; scripts weren't run.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ class HttpCapturer:
         outcome, sentence = judge(page, image, expected)
         named = names_image(page, image_url)
         if named is False and outcome in {"captured", "image-changed"}:
-            sentence += " The page's HTML doesn't name the image's address; scripts weren't run."
+            sentence = f"{sentence} {_UNNAMED}"
         facts = {
             "outcome": outcome,
             "started": rfc3339(started),

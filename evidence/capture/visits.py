@@ -13,17 +13,18 @@ from exhibit.clock import now
 from exhibit.errors import RefusedError
 from exhibit.network.http import ConnectionFacts, connection_facts, read_limited
 from exhibit.network.urls import host_of
+from exhibit.sentences import Sentence
 
 MAX_STEPS = 6
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 GONE = frozenset({404, 410})
 WALLS = {
-    401: "asks for a login",
-    403: "refuses this visit",
-    407: "asks for a login",
-    429: "refuses so many visits",
-    451: "refuses this visit for legal reasons",
-    503: "doesn't serve this visit now",
+    401: Sentence("asks for a login"),
+    403: Sentence("refuses this visit"),
+    407: Sentence("asks for a login"),
+    429: Sentence("refuses so many visits"),
+    451: Sentence("refuses this visit for legal reasons"),
+    503: Sentence("doesn't serve this visit now"),
 }
 _LOGIN = re.compile(r"(?<![a-z])(log[-_]?in|sign[-_]?in|passport|captcha|challenge)(?![a-z])", re.IGNORECASE)
 
@@ -123,9 +124,9 @@ class Visit:
         if not self.steps or self.failure:
             return ""
         if self.steps[-1].header("cf-mitigated"):
-            return "asks visitors to show that they aren't programs"
+            return Sentence("asks visitors to show that they aren't programs")
         if self.served and len(self.steps) > 1 and _asks_for_login(self.steps[-1].url, self.url):
-            return "leads to a login or a check of visitors"
+            return Sentence("leads to a login or a check of visitors")
         return WALLS.get(self.status, "")
 
 
@@ -176,26 +177,26 @@ def visit(
         failure, reason = error.message, error.reason
     except requests.exceptions.SSLError:
         failure, reason = (
-            "The server's certificate couldn't be verified, or the encrypted connection failed.",
+            Sentence("The server's certificate couldn't be verified, or the encrypted connection failed."),
             "certificate",
         )
     except (requests.RequestException, ValueError):
-        failure, reason = "The server gave no whole answer.", "no-answer"
+        failure, reason = Sentence("The server gave no whole answer."), "no-answer"
     else:
-        failure, reason = "The server redirects too often.", "too-many-redirects"
+        failure, reason = Sentence("The server redirects too often."), "too-many-redirects"
     return Visit(url, tuple(steps), None, failure, reason, asked)
 
 
 def _check(host: str, denied: Callable[[str], bool]) -> None:
     if denied(host):
-        raise RefusedError(f"The operator's rules name {host}.", reason="denied-host")
+        raise RefusedError(Sentence("The operator's rules name %(host)s.", host=host), reason="denied-host")
 
 
 def _ask(
     session: requests.Session, url: str, headers: Mapping[str, str], seconds: float, question: Question
 ) -> tuple[Step, requests.Response]:
     if seconds <= 0:
-        raise RefusedError("The time for this visit was over.", reason="too-slow")
+        raise RefusedError(Sentence("The time for this visit was over."), reason="too-slow")
     session.close()  # a connection for each request: one that the server dropped meanwhile would look like no answer
     sent = now()
     began = time.monotonic()

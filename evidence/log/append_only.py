@@ -10,17 +10,18 @@ from evidence.log.notes import Note, check_name, parse_note, sign_note, verifier
 from exhibit.entries import Entry
 from exhibit.errors import IntegrityError, WrongUseError
 from exhibit.ports import LogStore, SignedCheckpoint, Signer
+from exhibit.sentences import Sentence
 
 __all__ = ["BrokenHistoryError", "Log", "Note", "parse_note", "verify_note"]
 
-_BREAK = "Begin a new origin, which records the break: exhibit log new-origin --reason TEXT"
-_UNSURE = (
+_BREAK = Sentence("Begin a new origin, which records the break: exhibit log new-origin --reason TEXT")
+_UNSURE = Sentence(
     "Hold the newest bundle or checkpoint that was handed out against it: exhibit log check-against FILE. "
     "Then exhibit log accept-head if nothing is missing, exhibit log new-origin if something is, or can't be known."
 )
 
 
-_LOST_KEY = (
+_LOST_KEY = Sentence(
     "Put secrets/log.key back from your backup. If it is lost, begin a new name: exhibit log new-origin --reason TEXT"
 )
 
@@ -138,19 +139,26 @@ class Log:
         try:
             head = self._head.read()
         except IntegrityError as error:
-            raise BrokenHistoryError(f"{error.message} What was signed last can't be told.", hint=_UNSURE) from error
+            unknown = Sentence("What was signed last can't be told.")
+            raise BrokenHistoryError(f"{error.message} {unknown}", hint=_UNSURE) from error
         if head is None:  # a key that was made here came with one
             size = 0 if latest is None else latest.size
             raise BrokenHistoryError(
-                f"The file of the log's head is missing. {size} entries are known to have been signed; "
-                "whether more were can't be told.",
+                Sentence(
+                    "The file of the log's head is missing. %(size)s entries are known to have been signed; "
+                    "whether more were can't be told.",
+                    size=size,
+                ),
                 hint=_UNSURE,
             )
         self.check_known(head.checkpoint)
         if head.moved:
             raise BrokenHistoryError(
-                f"The file of the log's head ({head.checkpoint.size} entries) was copied here, as when a folder is put "
-                "back from a backup. Whether more were signed since can't be told.",
+                Sentence(
+                    "The file of the log's head (%(size)s entries) was copied here, as when a folder is put back from "
+                    "a backup. Whether more were signed since can't be told.",
+                    size=head.checkpoint.size,
+                ),
                 hint=_UNSURE,
             )
 
@@ -174,12 +182,17 @@ class Log:
         try:
             verify_note(seen.note, verifier_key(seen.origin, self._signer.public_key))
         except IntegrityError as error:
-            raise BrokenHistoryError("The log's key isn't the one that signed before.", hint=_LOST_KEY) from error
+            raise BrokenHistoryError(
+                Sentence("The log's key isn't the one that signed before."), hint=_LOST_KEY
+            ) from error
         if seen.size == 0:
             return  # nothing was signed yet, whatever the name was to be
         if seen.origin != self.origin:
             raise BrokenHistoryError(
-                f"A head was signed under the name {seen.origin}, which this log doesn't know: it is older.",
+                Sentence(
+                    "A head was signed under the name %(name)s, which this log doesn't know: it is older.",
+                    name=seen.origin,
+                ),
                 hint=_BREAK,
             )
         self.check_continues(seen)
@@ -207,10 +220,13 @@ class Log:
             BrokenHistoryError: leaves are missing or differ; the log needs a new origin then, and the break a record.
         """
         if seen.size > self._store.size():
-            raise BrokenHistoryError(f"The log is shorter than the {seen.size} entries it has signed.", hint=_BREAK)
+            raise BrokenHistoryError(
+                Sentence("The log is shorter than the %(size)s entries it has signed.", size=seen.size), hint=_BREAK
+            )
         if self.root(seen.size) != seen.root:
             raise BrokenHistoryError(
-                f"The first {seen.size} entries of the log aren't those it has signed.", hint=_BREAK
+                Sentence("The first %(size)s entries of the log aren't those it has signed.", size=seen.size),
+                hint=_BREAK,
             )
 
     def root(self, size: int) -> bytes:

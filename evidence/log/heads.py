@@ -16,6 +16,7 @@ from evidence.log.notes import parse_note
 from exhibit.errors import IntegrityError, ServiceMissingError
 from exhibit.files.durable import settle, settle_path
 from exhibit.ports import SignedCheckpoint
+from exhibit.sentences import Sentence
 
 BIRTH_PARTS = 3
 
@@ -57,7 +58,9 @@ class HeadFile:
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError, IntegrityError) as error:
-            raise IntegrityError(f"The file of the log's head, {self._path}, can't be read.") from error
+            raise IntegrityError(
+                Sentence("The file of the log's head, %(path)s, can't be read.", path=self._path)
+            ) from error
         return Head(SignedCheckpoint(note.origin, note.size, note.root, kept["note"]), moved)
 
     def _text_and_place(self) -> tuple[str, str]:

@@ -23,7 +23,7 @@ from evidence.verify.checks.remade import Makers
 from evidence.verify.checks.signers import check_countersignatures, check_revocation
 from evidence.verify.split_views import View, split_views, views_of
 
-__all__ = ["Check", "NoBundleError", "State", "Verdict", "Verifier", "require", "verify"]
+__all__ = ["Check", "NoBundleError", "State", "Verdict", "Verifier", "require"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +55,6 @@ class Verifier:
                 return _check_all(path.name, contents, self.trust, self.makers)
         except FormatError as error:
             return Verdict(path.name, None, self.trust.dated, (failed("container", error.message),))
-
-
-def verify(path: Path, trust: Trust | None = None, makers: Makers | None = None) -> Verdict:
-    """The same for one bundle."""
-    return (Verifier(makers=makers) if trust is None else Verifier(trust, makers)).verify(path)
 
 
 def _check_all(name: str, contents: Contents, trust: Trust, makers: Makers | None) -> Verdict:
@@ -105,7 +100,7 @@ def _container(contents: Contents, others: State, inspection: Inspection | None 
 
 @contextmanager
 def opened(path: Path) -> Iterator[Contents]:
-    """The files of a bundle, while the block lasts; raises ``NoBundleError`` as :func:`verify` does."""
+    """The files of a bundle, while the block lasts; raises ``NoBundleError`` as :meth:`Verifier.verify` does."""
     contents = _open(path)
     try:
         yield contents

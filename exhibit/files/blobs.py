@@ -18,6 +18,7 @@ from typing import BinaryIO
 from exhibit.digests import CHUNK, Digest
 from exhibit.errors import IntegrityError, NotFoundError
 from exhibit.files.durable import settle, settle_path
+from exhibit.sentences import Sentence
 
 _NAME = re.compile(r"[0-9a-f]{64}")
 _READ_ONLY = 0o400
@@ -78,7 +79,8 @@ class FolderBlobStore:
             data = file.read()
         if Digest.of(data) != digest:
             raise IntegrityError(
-                f"The stored bytes of {digest} have changed.", hint="Restore this file from a backup, or remove it."
+                Sentence("The stored bytes of %(digest)s have changed.", digest=digest),
+                hint=Sentence("Restore this file from a backup, or remove it."),
             )
         return data
 
@@ -163,7 +165,7 @@ class FolderBlobStore:
 
     def _absent(self, digest: Digest) -> NotFoundError:
         self._check()
-        return NotFoundError(f"The bytes of {digest} aren't here.")
+        return NotFoundError(Sentence("The bytes of %(digest)s aren't here.", digest=digest))
 
     def _temporary(self) -> Path:
         self._check()

@@ -20,6 +20,7 @@ from urllib.parse import SplitResult, urlsplit
 from exhibit.errors import ConfigError, RefusedError
 from exhibit.machine import blame_machine
 from exhibit.network.hosts import Address, embedded_ipv4, is_localhost, literal_address, plain_host
+from exhibit.sentences import Sentence
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -111,7 +112,9 @@ class Guard:
         try:
             parsed = ipaddress.ip_address(address.partition("%")[0])
         except ValueError as error:
-            raise RefusedError(f"{address!r} isn't an address.", reason="bad-url") from error
+            raise RefusedError(
+                Sentence("%(address)s isn't an address.", address=f"{address!r}"), reason="bad-url"
+            ) from error
         inner = embedded_ipv4(parsed)
         if self._is_allowed(parsed) or (inner is not None and self._is_allowed(inner)):
             return
@@ -148,10 +151,12 @@ class Guard:
             blame_machine(error)
             if isinstance(error, OSError) and error.errno == socket.EAI_AGAIN:
                 self.check_network()
-            raise RefusedError(f"The host {host} has no address.", reason="unresolvable") from error
+            raise RefusedError(
+                Sentence("The host %(host)s has no address.", host=host), reason="unresolvable"
+            ) from error
         addresses = list(dict.fromkeys(str(answer[4][0]) for answer in answers))
         if not addresses:
-            raise RefusedError(f"The host {host} has no address.", reason="unresolvable")
+            raise RefusedError(Sentence("The host %(host)s has no address.", host=host), reason="unresolvable")
         self.check_answers(host, addresses, port)
         return addresses
 
@@ -192,7 +197,7 @@ class Guard:
 
     def _check_port(self, port: int) -> None:
         if port not in self.allowed_ports:
-            raise RefusedError(f"The port {port} isn't visited.", reason="port")
+            raise RefusedError(Sentence("The port %(port)s isn't visited.", port=port), reason="port")
 
 
 def _a_name_server_answers() -> bool:
@@ -226,22 +231,22 @@ def _network(text: str) -> IPv4Network | IPv6Network:
 def _split(url: str) -> SplitResult:
     """The parts of an absolute URL that all parsers read alike; anything that they may read differently is refused."""
     if any(character <= " " or character == "\\" or "\x7f" <= character <= "\xa0" for character in url):
-        raise RefusedError("The URL contains a space, a backslash or a control character.", reason="bad-url")
+        raise RefusedError(Sentence("The URL contains a space, a backslash or a control character."), reason="bad-url")
     try:
         parts = urlsplit(url)
     except ValueError as error:
-        raise RefusedError("The URL can't be read.", reason="bad-url") from error
+        raise RefusedError(Sentence("The URL can't be read."), reason="bad-url") from error
     if parts.scheme not in DEFAULT_PORTS:
         raise RefusedError(
-            f"Only http and https are visited, not {parts.scheme!r}."
+            Sentence("Only http and https are visited, not %(scheme)s.", scheme=f"{parts.scheme!r}")
             if parts.scheme
-            else "The URL begins neither with http:// nor with https://.",
+            else Sentence("The URL begins neither with http:// nor with https://."),
             reason="scheme",
         )
     if "@" in parts.netloc:
-        raise RefusedError("The URL carries a user name or a password.", reason="credentials")
+        raise RefusedError(Sentence("The URL carries a user name or a password."), reason="credentials")
     if not parts.hostname or ("[" in parts.netloc and ":" not in parts.hostname):
-        raise RefusedError("The URL has no host that can be read.", reason="bad-url")
+        raise RefusedError(Sentence("The URL has no host that can be read."), reason="bad-url")
     return parts
 
 
@@ -249,9 +254,9 @@ def _port(parts: SplitResult) -> int:
     try:
         port = parts.port
     except ValueError as error:
-        raise RefusedError("The URL's port isn't a number from 1 to 65535.", reason="bad-url") from error
+        raise RefusedError(Sentence("The URL's port isn't a number from 1 to 65535."), reason="bad-url") from error
     if port == 0:
-        raise RefusedError("The URL's port isn't a number from 1 to 65535.", reason="bad-url")
+        raise RefusedError(Sentence("The URL's port isn't a number from 1 to 65535."), reason="bad-url")
     return DEFAULT_PORTS[parts.scheme] if port is None else port
 
 
@@ -263,7 +268,7 @@ def _is_public(address: IPv4Address | IPv6Address) -> bool:
 
 def _private(shown: str) -> RefusedError:
     return RefusedError(
-        f"The address {shown} isn't on the public internet.",
+        Sentence("The address %(address)s isn't on the public internet.", address=shown),
         reason="private-address",
-        hint="An operator can open a network of their own by a setting.",
+        hint=Sentence("An operator can open a network of their own by a setting."),
     )

@@ -11,6 +11,7 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network
 import idna
 
 from exhibit.errors import RefusedError
+from exhibit.sentences import Sentence
 
 Address = IPv4Address | IPv6Address
 
@@ -54,9 +55,9 @@ def literal_address(host: str) -> Address | None:
         address = _loose_ipv4(host)
         reason = "bad-url" if address is None or address.is_global else "private-address"
         raise RefusedError(
-            f"{host!r} is an unusual way to write an address.",
+            Sentence("%(host)s is an unusual way to write an address.", host=f"{host!r}"),
             reason=reason,
-            hint="Write an address as four decimal numbers without leading zeros.",
+            hint=Sentence("Write an address as four decimal numbers without leading zeros."),
         ) from error
 
 
@@ -114,4 +115,4 @@ def _loose_number(text: str) -> int:
 
 
 def _bad(host: str) -> RefusedError:
-    return RefusedError(f"{host!r} isn't a host.", reason="bad-url")
+    return RefusedError(Sentence("%(host)s isn't a host.", host=f"{host!r}"), reason="bad-url")

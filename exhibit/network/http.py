@@ -29,6 +29,7 @@ from exhibit import __version__
 from exhibit.errors import RefusedError, WrongUseError
 from exhibit.machine import blame_machine
 from exhibit.network.guard import Guard
+from exhibit.sentences import Sentence
 from exhibit.types import Untyped
 
 MAX_REDIRECTS = 10
@@ -96,7 +97,9 @@ def read_limited(response: requests.Response, max_bytes: int, seconds: float = 6
         RefusedError: with reason ``too-many-bytes`` or ``too-slow``.
         requests.RequestException: the connection broke.
     """
-    too_large = RefusedError(f"The answer has more than {max_bytes:,} bytes.", reason="too-many-bytes")
+    too_large = RefusedError(
+        Sentence("The answer has more than %(bytes)s bytes.", bytes=f"{max_bytes:,}"), reason="too-many-bytes"
+    )
     declared = response.headers.get("Content-Length", "")
     if declared.isdecimal() and int(declared) > max_bytes:
         response.close()
@@ -181,7 +184,8 @@ class _GuardedSession(requests.Session):
             return super().send(request, **(kwargs | {"stream": True}))
         except requests.TooManyRedirects as error:
             raise RefusedError(
-                f"The server redirects more than {MAX_REDIRECTS} times.", reason="too-many-redirects"
+                Sentence("The server redirects more than %(times)s times.", times=MAX_REDIRECTS),
+                reason="too-many-redirects",
             ) from error
 
 
@@ -316,4 +320,4 @@ def _deadline(live: socket.socket, seconds: float | None) -> Iterator[threading.
 
 
 def _too_slow() -> RefusedError:
-    return RefusedError("The server answers too slowly.", reason="too-slow")
+    return RefusedError(Sentence("The server answers too slowly."), reason="too-slow")

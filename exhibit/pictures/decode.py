@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from exhibit.errors import UnreadablePictureError
 from exhibit.helper import Helper, HelperDiedError
+from exhibit.sentences import Sentence
 from exhibit.types import PictureInfo
 
 helper = Helper("exhibit.pictures.picture_helper")
@@ -20,8 +21,8 @@ _SLACK = 96 * 1024 * 1024
 _BYTES_A_PIXEL = 8.5
 _DEATHS = {
     "time": ("too-slow", "The picture takes longer than {seconds:g} s to decode."),
-    "memory": ("too-many-pixels", "The picture has too many pixels."),
-    "crash": ("broken", "The picture is damaged."),
+    "memory": ("too-many-pixels", Sentence("The picture has too many pixels.")),
+    "crash": ("broken", Sentence("The picture is damaged.")),
 }
 
 
@@ -92,9 +93,11 @@ def decode(data: bytes, limits: Limits = Limits(), at_least: int | None = None) 
 def asked(what: str, data: bytes, limits: Limits, **more: object) -> tuple[dict[str, Any], NDArray[np.uint8]]:
     """What the child says of a picture, and the pixels that come with it."""
     if not data:
-        raise UnreadablePictureError("The file is empty.", reason="empty")
+        raise UnreadablePictureError(Sentence("The file is empty."), reason="empty")
     if len(data) > limits.max_bytes:
-        raise UnreadablePictureError(f"The file has more than {limits.max_bytes:,} bytes.", reason="too-many-bytes")
+        raise UnreadablePictureError(
+            Sentence("The file has more than %(bytes)s bytes.", bytes=f"{limits.max_bytes:,}"), reason="too-many-bytes"
+        )
     question = {"what": what, "limits": asdict(limits), **more}
     memory = _SLACK + 2 * limits.max_bytes + int(_BYTES_A_PIXEL * limits.max_pixels)
     try:

@@ -30,6 +30,7 @@ from exhibit.errors import UnreadablePictureError
 from exhibit.pictures.decode import DecodedPicture, Limits
 from exhibit.pictures.pixels import is_blank, rgb_pixels
 from exhibit.pictures.sniff import PICTURE_MAGICS, kind_of
+from exhibit.sentences import Sentence
 from exhibit.types import PictureInfo
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "ICO", *(("AVIF",) if features.check("avif") else ()))
@@ -87,7 +88,8 @@ class _TimedBytes(BytesIO):
         """Raises ``UnreadablePictureError`` once the time is over."""
         if time.process_time() > self.end:
             raise UnreadablePictureError(
-                f"The picture takes longer than {self.seconds:g} s to decode.", reason="too-slow"
+                Sentence("The picture takes longer than %(seconds)s s to decode.", seconds=f"{self.seconds:g}"),
+                reason="too-slow",
             )
 
 
@@ -138,11 +140,11 @@ def _check_icon(stream: _TimedBytes, limits: Limits) -> None:
 def _check_size(picture: Image.Image, limits: Limits) -> None:
     width, height = picture.size
     if width < 1 or height < 1:
-        raise UnreadablePictureError("The picture has no pixels.", reason="broken")
+        raise UnreadablePictureError(Sentence("The picture has no pixels."), reason="broken")
     if max(width, height) > limits.max_side:
-        raise UnreadablePictureError(
-            f"The picture is {width}×{height}; no side may be longer than {limits.max_side}.", reason="too-long-side"
-        )
+        size, most = f"{width}×{height}", limits.max_side
+        sentence = Sentence("The picture is %(size)s; no side may be longer than %(most)s.", size=size, most=most)
+        raise UnreadablePictureError(sentence, reason="too-long-side")
     cost = _PROGRESSIVE_COST if picture.info.get("progressive") else _COST.get(picture.format or "", 1.0)
     tile = _tile_size(picture)
     if max(width * height, tile[0] * tile[1]) * cost > limits.max_pixels:
@@ -271,21 +273,27 @@ def _turned(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
 
 
 def _too_many_pixels() -> UnreadablePictureError:
-    return UnreadablePictureError("The picture has too many pixels.", reason="too-many-pixels")
+    return UnreadablePictureError(Sentence("The picture has too many pixels."), reason="too-many-pixels")
 
 
 def _not_a_picture(data: bytes) -> UnreadablePictureError:
     if data.startswith(PICTURE_MAGICS):
-        return UnreadablePictureError("The picture is damaged, or of a kind that can't be read.", reason="broken")
+        return UnreadablePictureError(
+            Sentence("The picture is damaged, or of a kind that can't be read."), reason="broken"
+        )
     kind = kind_of(data)
-    sentence = "These bytes aren't a picture that can be read." if kind is None else f"This is {kind}."
-    return UnreadablePictureError(sentence, reason="not-a-picture", hint=f"Pictures are {', '.join(FORMATS)}.")
+    sentence = Sentence("These bytes aren't a picture that can be read.") if kind is None else f"This is {kind}."
+    return UnreadablePictureError(
+        sentence, reason="not-a-picture", hint=Sentence("Pictures are %(formats)s.", formats=", ".join(FORMATS))
+    )
 
 
 def _broken(error: Exception) -> UnreadablePictureError:
     text = str(error)
     if "truncated" in text.lower():
-        return UnreadablePictureError("The picture breaks off.", reason="truncated")
+        return UnreadablePictureError(Sentence("The picture breaks off."), reason="truncated")
     if "too large" in text or "Too much memory" in text:
-        return UnreadablePictureError("The picture carries texts that unpack to too much.", reason="text-bomb")
-    return UnreadablePictureError("The picture is damaged.", reason="broken")
+        return UnreadablePictureError(
+            Sentence("The picture carries texts that unpack to too much."), reason="text-bomb"
+        )
+    return UnreadablePictureError(Sentence("The picture is damaged."), reason="broken")

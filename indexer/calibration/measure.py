@@ -210,7 +210,7 @@ class Bench:
         photograph = self.scene.photographs[number]
         found = find_works(self.features(number), lambda: self.data(number), Others(self, photograph.group))
         samples = [
-            Sample(photograph.group, False, NEAREST, one, (photograph.path, self.scene.photographs[other].path))  # noqa: FBT003 - a field
+            Sample(photograph.group, False, NEAREST, one, (photograph.path, self.scene.photographs[other].path))
             for other, one in found
         ]
         if number not in self.chosen:
@@ -225,7 +225,7 @@ class Bench:
             name = names[(turn * plan.edits_each + place) % len(names)]
             data = edits.apply(name, self._picture(number), self._neighbours(number), plan.seed + turn).data
             found = compare(extract(data), lambda data=data: data, self.features(number))  # type: ignore[misc]
-            yield Sample(group, True, name, found, (self.scene.photographs[number].path,))  # noqa: FBT003 - a field
+            yield Sample(group, True, name, found, (self.scene.photographs[number].path,))
 
     def _overlaid(self, number: int, nearest: Sequence[int]) -> Iterator[Sample]:
         """The photograph and the one nearest to it, under the same words or marks."""
@@ -239,7 +239,7 @@ class Bench:
             for each in (number, nearest[0])
         )
         files = (self.scene.photographs[number].path, self.scene.photographs[nearest[0]].path)
-        yield Sample(group, False, f"{OVERLAY} {name}", compare(extract(one), lambda: one, extract(other)), files)  # noqa: FBT003 - a field
+        yield Sample(group, False, f"{OVERLAY} {name}", compare(extract(one), lambda: one, extract(other)), files)
 
     def _picture(self, number: int) -> Image.Image:
         return Image.fromarray(decode(self.data(number), at_least=SIDE).pixels)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exhibit.comparison.similarity import scale_at_centre
+from indexer.compare.thresholds import THRESHOLDS
 from indexer.layout.masks import without
 from indexer.layout.orientation import Box
 from indexer.layout.single_thread import cv2
@@ -30,8 +31,6 @@ TEXTURED = 2.5
 """Deviation of grey levels from which a patch shows something."""
 AGREES = 0.6
 """Correlation of two patches from which one is found again in the other."""
-IN_PLACE = 0.5
-"""Pixels by which a patch that is in place may be displaced."""
 MIN_NOISE = 0.05
 """Pixels by which the place of a patch is uncertain at least."""
 MIN_PATCHES = 12
@@ -270,7 +269,7 @@ def _change(source: Points, target: Points) -> NDArray[np.float64] | None:
 
 
 def _share_in_place(patches: _Patches) -> float:
-    return float((patches.held & (patches.lengths < IN_PLACE)).mean())
+    return float((patches.held & (patches.lengths < THRESHOLDS.patch_in_place)).mean())
 
 
 def _excess(patches: _Patches) -> float:

@@ -14,6 +14,7 @@ from indexer.compare.geometry import Alignment, align, correspondences, support
 from indexer.compare.lens import bend_of, flat, straightened
 from indexer.compare.negative import negative
 from indexer.compare.rules import Measurements, decide
+from indexer.compare.thresholds import THRESHOLDS
 from indexer.layout.information import COMPOSED
 from indexer.layout.masks import outside
 from indexer.layout.orientation import Box, alignment
@@ -23,23 +24,8 @@ from indexer.picture.lazy import Lazy
 from indexer.picture.local_features import LocalFeatures
 from indexer.picture.spaces import INSET, PIPELINE
 
-HASH_REACH = 90
-"""Bits within which two hashes are worth laying the pictures onto each other as the hash says."""
-NEAR_EXACT = 10
-NEAR_EXACT_LEVELS = 6.0
-PROMISING_DENSE = 0.25
-"""Share of windows that agree from which the fit is measured: it costs ten times as much."""
-MIN_TEXTURED = 100
-"""With fewer textured windows than these in the overlap, their agreement says nothing."""
 NOT_COMPARED = 256
 LOW_INFORMATION, NEGATIVE, LENS, MARK = "low-information", "negative", "lens", "mark"
-SAME_PANEL = 0.4
-"""Share of windows in one panel of the registered picture that agree at least, for certain. Of five sheets in which one
-panel showed another picture and the rest the same, it was at most .3 there."""
-BESIDE_MARKS, UNLIKE_BESIDE = 0.75, 0.45
-"""Shares of windows that agree beside the marks of a registered picture: at least, for certain, and below which nothing
-is shown. Of marked copies it was .98 and more, of copies without the mark .51 and more and mostly .9; of 28 strangers
-under the same mark that seemed certain it was .53 at most."""
 MAX_COPIES = 8
 MAX_COVERED = 0.7
 """Share of the found picture that one copy covers, from which no further one is looked for."""
@@ -116,7 +102,9 @@ def _same_bytes(registered: Features) -> _Finding:
 
 def _low_information(found: Features, registered: Features, nearest: HashMatch) -> _Finding:
     """Flat pictures and pages of text look alike to every measure: only near-exact copies are shown, to a person."""
-    if nearest.hamming > NEAR_EXACT or mean_difference(found, registered, nearest.transform) > NEAR_EXACT_LEVELS:
+    if nearest.hamming > THRESHOLDS.near_exact:
+        return NOTHING
+    if mean_difference(found, registered, nearest.transform) > THRESHOLDS.near_exact_levels:
         return NOTHING
     dense = dense_agreement(found, registered, nearest.transform).share
     return _Finding(Decision.REVIEW, 0, dense, nearest.transform, _held(registered))
@@ -143,7 +131,7 @@ def _seen(found: Features, registered: Features, nearest: HashMatch) -> _Finding
         return _bent(found, registered, plain)
     inverted = negative(found)
     nearest = nearest_hash(inverted, registered)
-    if nearest.hamming > HASH_REACH:
+    if nearest.hamming > THRESHOLDS.hash_reach:
         return plain
     finding = _compare(inverted, registered, nearest)
     if finding.decision is Decision.NONE or finding.transform is None:
@@ -177,7 +165,7 @@ def _compare(found: Features, registered: Features, nearest: HashMatch) -> _Find
     findings = [NOTHING if geometric is None else _judged(found, registered, geometric, nearest.hamming)]
     if geometric is not None and geometric.stiff is not None and findings[0].decision is not Decision.CERTAIN:
         findings.append(_judged(found, registered, geometric.stiff, nearest.hamming))
-    if nearest.hamming <= HASH_REACH and all(one.decision is not Decision.CERTAIN for one in findings):
+    if nearest.hamming <= THRESHOLDS.hash_reach and all(one.decision is not Decision.CERTAIN for one in findings):
         by_hash = support(found, registered, nearest.transform)
         findings.append(_judged(found, registered, by_hash, nearest.hamming))
     order = [Decision.NONE, Decision.REVIEW, Decision.CERTAIN]
@@ -187,7 +175,7 @@ def _compare(found: Features, registered: Features, nearest: HashMatch) -> _Find
 def _judged(found: Features, registered: Features, laid: Alignment, hamming: int) -> _Finding:
     """Decide by what lies outside the work's mask; what is stated of the pixels is of all of them."""
     dense = _dense(found, registered, laid.transform, registered.masked)
-    if dense < PROMISING_DENSE:
+    if dense < THRESHOLDS.promising_dense:
         return _Finding(Decision.NONE, laid.inliers, dense, laid.transform)
     fit = measure_fit(found, registered, laid.transform)
     dense = _dense(found, registered, fit.transform, registered.masked)
@@ -206,10 +194,10 @@ def _beside_marks(
 ) -> tuple[Decision, tuple[str, ...]]:
     """What is left of a decision when marks that the owner's works share say nothing."""
     beside = dense_agreement(found, registered, transform, registered.masked, registered.marked)
-    enough = beside.textured >= MIN_TEXTURED
-    if enough and beside.share >= BESIDE_MARKS:
+    enough = beside.textured >= THRESHOLDS.min_textured
+    if enough and beside.share >= THRESHOLDS.beside_marks:
         return decision, reasons
-    if enough and beside.share < UNLIKE_BESIDE:
+    if enough and beside.share < THRESHOLDS.unlike_beside:
         return Decision.NONE, ()
     return Decision.REVIEW, (*reasons, MARK)
 
@@ -220,12 +208,12 @@ def _shows_another_panel(found: Features, registered: Features, transform: NDArr
         return False
     size = registered.info.width, registered.info.height
     there = [dense_agreement(found, registered, transform, outside(panel, size)) for panel in registered.panels]
-    return any(one.textured >= MIN_TEXTURED and one.share < SAME_PANEL for one in there)
+    return any(one.textured >= THRESHOLDS.min_textured and one.share < THRESHOLDS.same_panel for one in there)
 
 
 def _dense(found: Features, registered: Features, transform: NDArray[np.float64], masked: Sequence[Box]) -> float:
     agreement = dense_agreement(found, registered, transform, masked)
-    return agreement.share if agreement.textured >= MIN_TEXTURED else 0.0
+    return agreement.share if agreement.textured >= THRESHOLDS.min_textured else 0.0
 
 
 def _further(found: Features, registered: Features, first: _Finding) -> tuple[NDArray[np.float64], ...]:

@@ -2,48 +2,48 @@
 
 from collections.abc import Iterable, Mapping
 
-from django.utils.translation import gettext
-from django.utils.translation import gettext_noop as _
+from django.utils.translation import pgettext
 
 from exhibit.clock import now
+from exhibit.sentences import CONTEXT, Sentence
 from registry.models import Case, CaseEvent
 
 PHRASES: Mapping[str, str] = {
-    "opened": _("Opened: %(party)s shows what may be a copy of work %(work)s."),
-    "open": _("Open."),
-    "confirmed": _("Not licensed."),
-    "confirmed-demonstration": _("Not licensed (by the switch meant for demonstrations)."),
-    "licensed": _("Licensed."),
-    "cleared": _("Cleared."),
-    "covered": _("Covered by licence %(numbers)s."),
-    "by-licence": _("Licence %(number)s."),
-    "licence-added": _("Licence %(numbers)s was added."),
-    "licence-changed": _("Licence %(numbers)s was changed."),
-    "licence-ended": _("Licence %(numbers)s was ended."),
-    "stays": _("The decision stays as a person made it."),
-    "uncovered": _("A sighting came that no licence covers."),
-    "after-licence": _("A sighting came after the time of the licence that a person had named."),
-    "undone": _("Undone."),
-    "grown": _("Something new was seen since the decision."),
-    "disputed": _("Disputed."),
-    "settled": _("The decision stands."),
-    "taken-out": _("Taken out of the look-alikes."),
-    "reported": _("The found picture was reported as illegal."),
-    "stays-shown": _("The operator found that the reported picture may stay."),
-    "sealed": _("Bundle %(number)s was sealed."),
-    "countersigned": _("Bundle %(number)s was counter-signed: %(name)s."),
-    "again-online": _("Visited again, still online:"),
-    "again-hidden": _("Visited again, the file is still there, the page doesn't show it:"),
-    "again-changed": _("Visited again, changed:"),
-    "again-unseen": _("Visited again, not seen:"),
-    "again-removed": _("Visited again, removed:"),
-    "notice-signed": _("Notice %(number)s signed."),
-    "notice-sent": _("Notice %(number)s sent."),
-    "notice-answered": _("Notice %(number)s: answered."),
-    "notice-countered": _("Notice %(number)s: a counter-notice came; the case is paused."),
-    "notice-removed": _("Notice %(number)s: removed, a person says."),
-    "notice-online": _("Notice %(number)s: still online, a person says."),
-    "notice-resolved": _("Notice %(number)s: resolved."),
+    "opened": Sentence("Opened: %(party)s shows what may be a copy of work %(work)s."),
+    "open": Sentence("Open."),
+    "confirmed": Sentence("Not licensed."),
+    "confirmed-demonstration": Sentence("Not licensed (by the switch meant for demonstrations)."),
+    "licensed": Sentence("Licensed."),
+    "cleared": Sentence("Cleared."),
+    "covered": Sentence("Covered by licence %(numbers)s."),
+    "by-licence": Sentence("Licence %(number)s."),
+    "licence-added": Sentence("Licence %(numbers)s was added."),
+    "licence-changed": Sentence("Licence %(numbers)s was changed."),
+    "licence-ended": Sentence("Licence %(numbers)s was ended."),
+    "stays": Sentence("The decision stays as a person made it."),
+    "uncovered": Sentence("A sighting came that no licence covers."),
+    "after-licence": Sentence("A sighting came after the time of the licence that a person had named."),
+    "undone": Sentence("Undone."),
+    "grown": Sentence("Something new was seen since the decision."),
+    "disputed": Sentence("Disputed."),
+    "settled": Sentence("The decision stands."),
+    "taken-out": Sentence("Taken out of the look-alikes."),
+    "reported": Sentence("The found picture was reported as illegal."),
+    "stays-shown": Sentence("The operator found that the reported picture may stay."),
+    "sealed": Sentence("Bundle %(number)s was sealed."),
+    "countersigned": Sentence("Bundle %(number)s was counter-signed: %(name)s."),
+    "again-online": Sentence("Visited again, still online:"),
+    "again-hidden": Sentence("Visited again, the file is still there, the page doesn't show it:"),
+    "again-changed": Sentence("Visited again, changed:"),
+    "again-unseen": Sentence("Visited again, not seen:"),
+    "again-removed": Sentence("Visited again, removed:"),
+    "notice-signed": Sentence("Notice %(number)s signed."),
+    "notice-sent": Sentence("Notice %(number)s sent."),
+    "notice-answered": Sentence("Notice %(number)s: answered."),
+    "notice-countered": Sentence("Notice %(number)s: a counter-notice came; the case is paused."),
+    "notice-removed": Sentence("Notice %(number)s: removed, a person says."),
+    "notice-online": Sentence("Notice %(number)s: still online, a person says."),
+    "notice-resolved": Sentence("Notice %(number)s: resolved."),
 }
 """What can happen, by the name that rows keep: a name stays, its words may change."""
 
@@ -69,7 +69,7 @@ def record(case: Case, kind: str, actor: str, *said: Said, words: str = "") -> N
 
 def in_words(said: Iterable[Said]) -> str:
     """Phrases in the language of the moment."""
-    return joined(gettext(PHRASES[name]) % values for name, values in said)
+    return joined(pgettext(CONTEXT, PHRASES[name]) % values for name, values in said)
 
 
 def in_english(said: Iterable[Said], words: str = "") -> str:

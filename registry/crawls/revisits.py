@@ -12,6 +12,7 @@ from django.db.models import Max, Q, QuerySet
 
 from exhibit.clock import now
 from exhibit.network.urls import host_of, url_key
+from exhibit.sentences import Sentence
 from registry.crawls.crawling import PAST, NewUrl, add_urls, denied
 from registry.db.bulk import copy_into
 from registry.models import Crawl, FrontierUrl, Owner, Refusal, Revisit, Sighting, StepState, Watch
@@ -21,6 +22,26 @@ NAME = "Pictures seen before"
 MAX_PLACES = 2
 """Addresses of one picture that are asked, the latest first."""
 NO_LONGER_THERE = frozenset({"http-404", "http-410"})
+_NO_ADDRESS = Sentence("A picture seen before resembles this work. No address of it is known any more.")
+_RESEMBLED = {
+    (True, False): Sentence(
+        "A picture seen on %(day)s at %(url)s resembled this work (hash distance %(bits)s of 256 bits)."
+    ),
+    (True, True): Sentence(
+        "A picture seen on %(day)s at %(url)s resembled this work (hash distance %(bits)s of 256 bits, in a small copy "
+        "%(details)s details in place and %(share)s of the pixels alike)."
+    ),
+    (False, False): Sentence("A picture seen on %(day)s at %(url)s resembled this work (by its descriptor)."),
+    (False, True): Sentence(
+        "A picture seen on %(day)s at %(url)s resembled this work (by its descriptor, in a small copy %(details)s "
+        "details in place and %(share)s of the pixels alike)."
+    ),
+}
+"""By whether hashes are near each other, and whether small copies were compared."""
+_SAME = Sentence("The same bytes came again.")
+_CHANGED = Sentence("Its bytes had expired, and other bytes are served there now.")
+_GONE = Sentence("Its bytes had expired, and the address no longer serves it:")
+_UNREACHED = Sentence("Its bytes had expired, and they couldn't be asked for again:")
 SOURCE = {"kind": PAST, "url": "where pictures were seen before"}
 
 
@@ -131,33 +152,32 @@ def _outcome(row: Revisit, *, came: bool) -> tuple[Outcome, str]:
     )
     last = seen.last()
     if last is None:
-        return Outcome.UNREACHED, "A picture seen before resembles this work. No address of it is known any more."
-    before = (
-        f"A picture seen on {last.last_seen.date().isoformat()} at {last.image_url} resembled this work{_how(row)}."
-    )
+        return Outcome.UNREACHED, _NO_ADDRESS
+    before = _before(row, day=last.last_seen.date().isoformat(), url=last.image_url)
     if came:
-        return Outcome.CAME, f"{before} The same bytes came again."
+        return Outcome.CAME, f"{before} {_SAME}"
     images = [image for _, image in places(row.found_id, row.owner_id)]
     keys = [url_key(image) for image in images]
     if Sighting.objects.filter(crawl=row.crawl, image_key__in=keys).exists():
-        return Outcome.CHANGED, f"{before} Its bytes had expired, and other bytes are served there now."
+        return Outcome.CHANGED, f"{before} {_CHANGED}"
     refused = Refusal.objects.filter(crawl=row.crawl, key__in=keys).order_by("pk").first()
     if refused is not None and refused.reason in NO_LONGER_THERE:
-        return Outcome.GONE, f"{before} Its bytes had expired, and the address no longer serves it: {refused.sentence}"
+        return Outcome.GONE, f"{before} {_GONE} {refused.sentence}"
     why = _why(row.crawl, images) if refused is None else refused.sentence
-    return Outcome.UNREACHED, f"{before} Its bytes had expired, and they couldn't be asked for again: {why}"
+    return Outcome.UNREACHED, f"{before} {_UNREACHED} {why}"
 
 
-def _how(row: Revisit) -> str:
-    """The figures of the resemblance, in brackets."""
-    figures = [f"hash distance {row.hamming} of 256 bits"] if row.hamming < 256 else ["by its descriptor"]
-    if row.inliers is not None and row.dense is not None:
-        figures.append(f"in a small copy {row.inliers} details in place and {row.dense:.0%} of the pixels alike")
-    return f" ({', '.join(figures)})"
+def _before(row: Revisit, **seen: str) -> str:
+    """What was seen when and where, with the figures of the resemblance."""
+    hashed, compared = row.hamming < 256, row.inliers is not None and row.dense is not None
+    figures: dict[str, object] = {"bits": row.hamming} if hashed else {}
+    if compared:
+        figures |= {"details": row.inliers, "share": f"{row.dense:.0%}"}
+    return _RESEMBLED[hashed, compared] % {**seen, **figures}
 
 
 def _why(crawl: Crawl, images: Iterable[str]) -> str:
     if not images:
-        return "it came from a file, or from a host that isn't visited."
+        return Sentence("it came from a file, or from a host that isn't visited.")
     waiting = crawl.frontier.filter(url__in=list(images), state=FrontierUrl.State.PENDING)
-    return "the crawl ended before." if waiting.exists() else "nothing came."
+    return Sentence("the crawl ended before.") if waiting.exists() else Sentence("nothing came.")

@@ -9,6 +9,7 @@ from django.db.models import Max
 
 from exhibit.clock import now
 from exhibit.errors import ConflictError, NotFoundError, WrongUseError
+from exhibit.sentences import Sentence
 from registry.accounts import scoped
 from registry.crawls import canaries, crawling, revisits, schedules
 from registry.log import audit_log
@@ -63,7 +64,7 @@ def add_watch(  # noqa: PLR0913 - each is named at the call, and a watch is no l
     _check(name, every)
     _check_budget(group, budget)
     if words and group != SEARCHES:
-        raise WrongUseError("Only a watch that asks a search has words to search for.")
+        raise WrongUseError(Sentence("Only a watch that asks a search has words to search for."))
     with transaction.atomic():
         Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
         _refuse_known(owner, name)
@@ -153,7 +154,7 @@ def change_sources(
         if after == before:
             return
         if searches(row) or _one_group(kind for kind, _url in after) != _one_group(kind for kind, _url in before):
-            raise WrongUseError("A watch can't mix files, searches and addresses on the web.")
+            raise WrongUseError(Sentence("A watch can't mix files, searches and addresses on the web."))
         row.sources = [{"kind": kind, "url": url} for kind, url in after]
         row.save(update_fields=["sources"])
         if set(before) - set(after):
@@ -176,9 +177,9 @@ def change_words(watch: Watch, words: Sequence[str], *, by: str) -> None:
     with transaction.atomic():
         row = _held(watch)
         if not searches(row):
-            raise WrongUseError("Only a watch that asks a search has words to search for.")
+            raise WrongUseError(Sentence("Only a watch that asks a search has words to search for."))
         if not words or not searched_words(row):
-            raise WrongUseError("Say what to search for.")
+            raise WrongUseError(Sentence("Say what to search for."))
         before, row.sources = row.sources, [{**source, "words": list(words)} for source in row.sources]
         if row.sources == before:
             return
@@ -207,16 +208,16 @@ def _held(watch: Watch) -> Watch:
     Owner.objects.select_for_update(no_key=True).get(pk=watch.owner_id)
     row = Watch.objects.select_for_update(no_key=True).filter(pk=watch.pk, removed_at=None).first()
     if row is None:
-        raise NotFoundError("This watch was deleted meanwhile.")
+        raise NotFoundError(Sentence("This watch was deleted meanwhile."))
     return row
 
 
 def _one_group(kinds: Iterable[str]) -> str:
     groups = {_group(kind) for kind in kinds}
     if not groups:
-        raise WrongUseError("A watch needs at least one place to look at.")
+        raise WrongUseError(Sentence("A watch needs at least one place to look at."))
     if len(groups) > 1:
-        raise WrongUseError("A watch can't mix files, searches and addresses on the web.")
+        raise WrongUseError(Sentence("A watch can't mix files, searches and addresses on the web."))
     return groups.pop()
 
 
@@ -245,19 +246,25 @@ def _settings(watch: Watch) -> dict[str, Any]:
 
 def _check(name: str, every: timedelta) -> None:
     if not MIN_INTERVAL <= every <= MAX_INTERVAL:
-        raise WrongUseError("A watch runs at most once a minute and at least once in ten years.")
+        raise WrongUseError(Sentence("A watch runs at most once a minute and at least once in ten years."))
     if not name or name.isdecimal():
-        raise WrongUseError(f"{name!r} can't name a watch.", hint="Give it a name with a letter in it.")
+        raise WrongUseError(
+            Sentence("%(name)s can't name a watch.", name=f"{name!r}"),
+            hint=Sentence("Give it a name with a letter in it."),
+        )
 
 
 def _check_budget(group: str, budget: Mapping[str, float]) -> None:
     if "searches" in budget and group != SEARCHES:
-        raise WrongUseError("Only a watch that asks a search has a number of searches.")
+        raise WrongUseError(Sentence("Only a watch that asks a search has a number of searches."))
 
 
 def _refuse_known(owner: Owner, name: str) -> None:
     if scoped.watches(owner).filter(name=name).exists():
-        raise WrongUseError(f"{owner.name} has a watch {name!r} already.", hint="Choose another name.")
+        raise WrongUseError(
+            Sentence("%(owner)s has a watch %(name)s already.", owner=owner.name, name=f"{name!r}"),
+            hint=Sentence("Choose another name."),
+        )
 
 
 def free_name(owner: Owner, wanted: str) -> str:
@@ -361,8 +368,10 @@ def start_now(watch: Watch) -> Crawl:
     if started is not None:
         return started
     if Watch.objects.filter(pk=watch.pk, paused=True).exists():
-        raise WrongUseError(f"The watch {watch.name} is paused.", hint="Resume it first.")
+        raise WrongUseError(
+            Sentence("The watch %(name)s is paused.", name=watch.name), hint=Sentence("Resume it first.")
+        )
     under_way = crawl_under_way(watch)
     if under_way is None or under_way.reason:
-        raise ConflictError("A run is just ending.", hint="Try again in a moment.")
+        raise ConflictError(Sentence("A run is just ending."), hint=Sentence("Try again in a moment."))
     return under_way

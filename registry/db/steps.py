@@ -16,6 +16,7 @@ from django.db.models.functions import Coalesce, Greatest, Least, RowNumber
 from exhibit.clock import now
 from exhibit.errors import ExhibitError
 from exhibit.machine import has_ended, host_of_process, machine_fault, this_process
+from exhibit.sentences import Sentence
 from registry.models.steps import Claimable, StepState
 
 MAX_ATTEMPTS = 5
@@ -24,8 +25,8 @@ SUSPECT_FROM = 2
 
 FIRST_PAUSE = timedelta(seconds=5)
 MAX_HOLD = timedelta(minutes=5)
-DIED = "The worker died on this row."
-BROKE_OFF = "The step broke off:"
+DIED = Sentence("The worker died on this row.")
+BROKE_OFF = Sentence("The step broke off:")
 
 _ended: ContextVar[list[int] | None] = ContextVar("ended", default=None)
 
@@ -64,7 +65,7 @@ def claim(model: type[Claimable], ids: Iterable[int], stale_after: timedelta) ->
         free = manager.select_for_update(skip_locked=True, no_key=True).filter(due(stale_after), pk__in=list(ids))
         attempts = dict(free.order_by("pk").values_list("pk", "attempts"))
         worn = [pk for pk, count in attempts.items() if count >= MAX_ATTEMPTS]
-        died = Value(f"The worker died {MAX_ATTEMPTS} times on this row.")
+        died = Value(str(Sentence("The worker died %(count)s times on this row.", count=MAX_ATTEMPTS)))
         cause = Case(When(error__startswith=BROKE_OFF, then=F("error")), default=died, output_field=TextField())
         manager.filter(pk__in=worn).update(state=StepState.FAILED, error=cause)
         suspect = [pk for pk, count in attempts.items() if SUSPECT_FROM <= count < MAX_ATTEMPTS]

@@ -33,15 +33,15 @@ class Place(Protocol):
     """Where and when something was seen; a sighting is one."""
 
     @property
-    def host(self) -> str: ...  # noqa: D102
+    def host(self) -> str: ...
     @property
-    def party(self) -> str: ...  # noqa: D102
+    def party(self) -> str: ...
     @property
-    def page_url(self) -> str: ...  # noqa: D102
+    def page_url(self) -> str: ...
     @property
-    def image_url(self) -> str: ...  # noqa: D102
+    def image_url(self) -> str: ...
     @property
-    def last_seen(self) -> datetime: ...  # noqa: D102
+    def last_seen(self) -> datetime: ...
 
 
 class Gap(StrEnum):

@@ -21,7 +21,7 @@ from evidence.log.notes import sign_note, verifier_key
 from evidence.log.renewals import Renewal, renewal_files
 from evidence.log.slices import SliceTree
 from evidence.verdict.trust import Trust, load_trust
-from evidence.verify.verifier import verify
+from evidence.verify.verifier import Verifier
 from exhibit.clock import parse_rfc3339
 from exhibit.entries import canonical, commit
 from tests.assets.changes import Change, Files, flipped, without
@@ -160,7 +160,7 @@ def _vector(folder: Path, name: str, change: Change, trust: Trust) -> dict[str, 
     files = rebagged(change(files_of(base)))
     data = b"".join(zip_chunks(member_of(path, content) for path, content in files.items()))
     (folder / "bundle.zip").write_bytes(data)
-    verdict = verify(folder / "bundle.zip", trust)
+    verdict = Verifier(trust).verify(folder / "bundle.zip")
     return {
         "name": name,
         "base": base.name,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from evidence.page import page as verify_html
 from evidence.verdict.trust import Trust
-from evidence.verify.verifier import verify
+from evidence.verify.verifier import Verifier
 from exhibit.errors import ExhibitError, ExitCode
 from tests.assets.browser import Tab
 
@@ -51,7 +51,7 @@ class Page:
 def by_python(path: Path, trust: Trust) -> Told:
     """What the Python verifier says."""
     try:
-        verdict = verify(path, trust)
+        verdict = Verifier(trust).verify(path)
     except ExhibitError:
         return "no-bundle", {}
     return WORDS[verdict.outcome], {check.name: str(check.state) for check in verdict.checks}

@@ -8,7 +8,7 @@ import pytest
 
 from bench.deceivers import KINDS, World, made_world
 from bench.tampering import NOTHING, Finding, find_in, judged
-from evidence.verify.verifier import verify
+from evidence.verify.verifier import Verifier
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +33,8 @@ def test_every_kind_of_change_was_among_them(findings: list[Finding]) -> None:
 
 
 def test_an_unchanged_bundle_counts_as_unnoticed(world: World) -> None:
-    original = verify(world.folder / "bundle.zip", world.scene.trust)
+    original = Verifier(world.scene.trust).verify(world.folder / "bundle.zip")
     change = world.write(dict(world.files))
-    assert judged("none", 0, change, verify(change.path, world.scene.trust), original).outcome == NOTHING
+    assert judged("none", 0, change, Verifier(world.scene.trust).verify(change.path), original).outcome == NOTHING
     again = KINDS["a file changed, bag and ZIP made to fit"][1]
     assert again(world, Random("1")).path.read_bytes() == again(world, Random("1")).path.read_bytes()

@@ -16,7 +16,7 @@ from crawler.formats.job import Job, Source, SourceKind
 from crawler.reading import css, feeds
 from crawler.reading.webpage import read_page
 from crawler.state.crawl import Crawl
-from evidence.verify.verifier import verify
+from evidence.verify.verifier import Verifier
 from exhibit.errors import ExhibitError
 from exhibit.pictures import metadata, picture_file
 from exhibit.pictures.decode import Limits
@@ -77,7 +77,7 @@ def bundle(data: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "a.zip")
         path.write_bytes(data)
-        verify(path)
+        Verifier().verify(path)
 
 
 def api(data: bytes) -> None:

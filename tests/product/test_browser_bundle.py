@@ -16,7 +16,7 @@ if find_browser("").path is None:
 
 from evidence.capture.browser.capturer import BrowserCapturer
 from evidence.verdict.trust import Trust
-from evidence.verify.verifier import verify
+from evidence.verify.verifier import Verifier
 from exhibit.config.config import Config
 from exhibit.errors import ExitCode
 from registry.models import AnchorReceipt
@@ -89,7 +89,7 @@ def test_a_bundle_holds_how_the_page_looked_and_verifies(
     assert names >= KEPT
     assert roles >= {"screenshot", "screenshot-boxed", "wacz", "mhtml", "page-pdf", "dom"}
     assert facts["sightings"][0]["captures"][0]["method"] == "browser"
-    verdict = verify(path, with_own_keys(inline.services, trust), MAKERS)
+    verdict = Verifier(with_own_keys(inline.services, trust), MAKERS).verify(path)
     assert verdict.outcome is ExitCode.DONE, [one for one in verdict.checks if one.state != "passed"]
     states = {one.name: str(one.state) for one in verdict.checks}
     assert {states[name] for name in ("capture:01-1", "wacz:01-1", "drawings", "sheet", "words")} == {"passed"}

@@ -13,7 +13,7 @@ import pytest
 
 from evidence.formats.names import is_left_over
 from evidence.verdict.trust import load_trust
-from evidence.verify.verifier import verify
+from evidence.verify.verifier import Verifier
 from exhibit.entries import canonical
 from exhibit.errors import ExhibitError, ExitCode, WrongUseError
 from tests import CHECKOUT
@@ -70,7 +70,7 @@ def told(places: dict[str, Path]) -> dict[str, Told]:
 
 def _by_python(path: Path, trust: object) -> Told:
     try:
-        verdict = verify(path, trust)  # type: ignore[arg-type]
+        verdict = Verifier(trust).verify(path)  # type: ignore[arg-type]
     except ExhibitError:
         return "no-bundle", {}
     states = {check.name: str(check.state) for check in verdict.checks}
@@ -222,7 +222,7 @@ def test_what_real_programs_pack_anew_is_intact_in_all_verifiers(program: str, t
     folder = laid({**base(), ".DS_Store": b"x"}, tmp_path / "bag")
     path = tmp_path / "anew.zip"
     REAL[program](folder, path)
-    verdict = verify(path, load_trust(TRUST))
+    verdict = Verifier(load_trust(TRUST)).verify(path)
     assert verdict.outcome is ExitCode.DONE, verdict.failures
     assert "Container changed, evidence intact." in verdict.sentence
     light = subprocess.run([sys.executable, "-I", LIGHT, path], capture_output=True, text=True, check=False)

@@ -7,7 +7,7 @@ import pytest
 from evidence.facts.case import CaseFacts
 from evidence.verdict.result import State
 from evidence.verdict.trust import Requirements, load_trust
-from evidence.verify.verifier import verify
+from evidence.verify.verifier import Verifier
 from exhibit.errors import ExitCode
 from tests import ASSETS
 from tests.assets.judged import NOT_MADE
@@ -25,16 +25,16 @@ def test_a_bundle_of_an_earlier_version_passes_but_for_what_it_did_not_say_yet(n
     trust = load_trust(VECTORS / f"{name}.trust.json")
     lacking = {"registration", "registration:01"} if name in NAMES_NO_OWNER else set()
     for makers in (None, MAKERS):
-        verdict = verify(VECTORS / f"{name}.zip", trust, makers)
+        verdict = Verifier(trust, makers).verify(VECTORS / f"{name}.zip")
         left = {check.name for check in verdict.checks if check.state is not State.PASSED}
         assert left == {"capture:01-1", *NOT_MADE, *lacking}
         assert verdict.outcome is (ExitCode.INCOMPLETE if lacking else ExitCode.DONE)
         assert "captures, drawings and the sheet weren't made to be held against the rest" in verdict.sentence
-    unasked = verify(VECTORS / f"{name}.zip", replace(trust, requires=Requirements(1, ("capture",))))
+    unasked = Verifier(replace(trust, requires=Requirements(1, ("capture",)))).verify(VECTORS / f"{name}.zip")
     assert unasked.outcome is ExitCode.DONE
     assert ("not asked for: match" in unasked.sentence) is bool(lacking)
     assert "not asked for: " in unasked.sentence
-    looked_at = verify(VECTORS / f"{name}.zip", replace(trust, requires=Requirements(1, ("sheet",))), MAKERS)
+    looked_at = Verifier(replace(trust, requires=Requirements(1, ("sheet",))), MAKERS).verify(VECTORS / f"{name}.zip")
     assert looked_at.outcome is ExitCode.INCOMPLETE
     assert looked_at.sentence.startswith("Incomplete: nothing failed; not shown: sheet.")
 
@@ -43,7 +43,7 @@ def test_a_bundle_passes_for_an_earlier_version_only_where_a_witness_shows_that_
     trust = load_trust(VECTORS / "bundle-owner.trust.json")
     without = replace(trust, authorities=(), ledgers=())  # leaves a block, whose time may be two hours later
     for left in (without, replace(without, chains=())):
-        verdict = verify(VECTORS / "bundle-owner.zip", left)
+        verdict = Verifier(left).verify(VECTORS / "bundle-owner.zip")
         assert {check.name: check.state for check in verdict.checks}["version"] is State.NOT_CHECKED
         assert verdict.outcome is ExitCode.INCOMPLETE
         assert "not shown: time" in verdict.sentence

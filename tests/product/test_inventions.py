@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from evidence.verdict.trust import Trust
-from evidence.verify.verifier import verify
+from evidence.verify.verifier import Verifier
 from tests import CHECKOUT
 from tests.assets.browser import CHROMIUM, running_tab
 from tests.assets.bundles import Scene
@@ -74,7 +74,7 @@ def test_the_command_names_what_has_to_be_made_again(made: Made) -> None:
     wrong = {}
     for name in (name for name, (_, checks) in KINDS.items() if "?" in checks):
         path, trust, _ = made[name]
-        states = {one.name for one in verify(path, trust, MAKERS).checks if one.state == "failed"}
+        states = {one.name for one in Verifier(trust, MAKERS).verify(path).checks if one.state == "failed"}
         if not {check.rstrip("?") for check in KINDS[name][1].split()} <= states:
             wrong[name] = states
     assert wrong == {}

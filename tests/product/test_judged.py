@@ -10,7 +10,7 @@ import pytest
 from evidence.verdict.result import State
 from evidence.verdict.trust import Requirements
 from evidence.verify.checks import pictures
-from evidence.verify.verifier import verify
+from evidence.verify.verifier import Verifier
 from exhibit.errors import ExitCode
 from tests.assets.bundles import Scene, encoded, textured
 from tests.assets.changes import Files
@@ -25,11 +25,11 @@ from workers.evidence.remaking import MAKERS
 def test_what_is_forged_is_named_and_nothing_else(scene: Scene, bundle: Path, tmp_path: Path, name: str) -> None:
     lie, expected = FORGED[name]
     path = packed(tmp_path / "forged.zip", sealed_lie(files_of(bundle), lie))
-    checks = {check.name: check for check in verify(path, scene.trust, MAKERS).checks}
+    checks = {check.name: check for check in Verifier(scene.trust, MAKERS).verify(path).checks}
     states = {one: str(check.state) for one, check in checks.items()}
     assert {one: states[one] for one in expected} == expected, [checks[one].sentence for one in expected]
     assert {states[one] for one in ("signature", "manifest", "files", "bag", "facts")} == {"passed"}
-    plain = {check.name: str(check.state) for check in verify(path, scene.trust).checks}
+    plain = {check.name: str(check.state) for check in Verifier(scene.trust).verify(path).checks}
     assert {one for one in states if states[one] != plain[one]} <= BY_COMMAND
     assert {plain[one] for one in BY_COMMAND & set(plain)} == {"not checked"}
 
@@ -40,12 +40,15 @@ def test_a_sheet_that_others_are_said_to_have_made_is_no_sheet_for_a_list_that_a
     invention = Invention(facts=_as_invented("a sheet of other tools"))
     files, trust = forged(scene, files_of(bundle), invention)
     path = packed(tmp_path / "forged.zip", files)
-    verdict = verify(path, trust, MAKERS)
+    verdict = Verifier(trust, MAKERS).verify(path)
     assert verdict.outcome is ExitCode.DONE
     assert "Not shown, and not asked for: sheet." in verdict.sentence
     asking = replace(trust, requires=Requirements(1, ("sheet",)))
-    assert verify(path, asking, MAKERS).outcome is ExitCode.INCOMPLETE
-    assert verify(bundle, replace(scene.trust, requires=Requirements(1, ("sheet",))), MAKERS).outcome is ExitCode.DONE
+    assert Verifier(asking, MAKERS).verify(path).outcome is ExitCode.INCOMPLETE
+    assert (
+        Verifier(replace(scene.trust, requires=Requirements(1, ("sheet",))), MAKERS).verify(bundle).outcome
+        is ExitCode.DONE
+    )
 
 
 @pytest.mark.parametrize("lie", ["a record that wasn't kept", "no capture"])
@@ -54,7 +57,7 @@ def test_a_sighting_without_a_capture_that_agrees_is_not_shown(
 ) -> None:
     dropped = {"no capture": lambda facts, *_: facts["sightings"][0].update(captures=[])}
     files, trust = forged(scene, files_of(bundle), Invention(facts=dropped.get(lie) or _as_invented(lie)))
-    verdict = verify(packed(tmp_path / "forged.zip", files), trust, MAKERS)
+    verdict = Verifier(trust, MAKERS).verify(packed(tmp_path / "forged.zip", files))
     assert {one.name for one in verdict.grades if one.state is State.NOT_CHECKED} >= {"capture"}
     assert verdict.outcome is not ExitCode.DONE
 
@@ -66,7 +69,7 @@ def test_a_stand_in_that_shows_another_picture_is_named_where_both_are_there(
         files["data/work/01-reduced.jpg"] = encoded(textured(9, (640, 480)), "JPEG")
 
     files, trust = forged(scene, files_of(bundle), Invention(facts=lie, manifest=_stands_in))
-    failures = [check.name for check in verify(packed(tmp_path / "forged.zip", files), trust, MAKERS).failures]
+    failures = [check.name for check in Verifier(trust, MAKERS).verify(packed(tmp_path / "forged.zip", files)).failures]
     assert failures == ["pictures"]
 
 
@@ -79,7 +82,7 @@ def test_a_reduced_picture_that_is_broken_hides_no_other_size(
         facts["work"]["pictures"][0].update(width=161)
 
     files, trust = forged(scene, files_of(bundle), Invention(facts=lie, manifest=_stands_in))
-    failures = {check.name: check for check in verify(packed(tmp_path / "forged.zip", files), trust).failures}
+    failures = {check.name: check for check in Verifier(trust).verify(packed(tmp_path / "forged.zip", files)).failures}
     assert "not as stated" in failures["pictures"].sentence
 
 
@@ -91,7 +94,7 @@ def test_of_reduced_pictures_a_bounded_number_is_decoded(
 
     monkeypatch.setattr(pictures, "MAX_REDUCED", 0)
     files, trust = forged(scene, files_of(bundle), Invention(facts=lie, manifest=_stands_in))
-    checks = {check.name: check for check in verify(packed(tmp_path / "forged.zip", files), trust).checks}
+    checks = {check.name: check for check in Verifier(trust).verify(packed(tmp_path / "forged.zip", files)).checks}
     assert checks["pictures"].state is State.NOT_CHECKED
     assert "Only the first 0" in checks["pictures"].sentence
 

@@ -10,7 +10,7 @@ import pytest
 from demo.pictures import textured
 from evidence.verdict.result import State, Verdict
 from evidence.verdict.trust import Trust
-from evidence.verify.verifier import verify
+from evidence.verify.verifier import Verifier
 from exhibit.clock import now
 from exhibit.config.config import Config
 from exhibit.errors import ExitCode
@@ -93,7 +93,7 @@ def verdict_of(inline: SyncRunner, bundle: Bundle, trust: Trust, folder: Path) -
     assemble(inline.services, bundle, out)
     path = folder / f"bundle-{bundle.pk}.zip"
     path.write_bytes(out.getvalue())
-    return verify(path, with_own_keys(inline.services, trust))
+    return Verifier(with_own_keys(inline.services, trust)).verify(path)
 
 
 def test_from_a_site_to_bundles_that_verify(world: tuple[SyncRunner, Trust], shop: Shop, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from evidence.verdict.result import State
 from evidence.verdict.trust import load_trust
-from evidence.verify.verifier import verify
+from evidence.verify.verifier import Verifier
 from tests.assets.sealed import sealed_bundle
 from tests.assets.tampering import files_of
 from workers.evidence.bundles import assemble_without_originals
@@ -17,7 +17,7 @@ def test_a_copy_for_the_other_side_lacks_the_original_and_still_compares(inline:
     with path.open("wb") as out:
         assemble_without_originals(inline.services, bundle, "The original is for the court.", out)
     files = files_of(path)
-    checks = {one.name: one for one in verify(path, load_trust()).checks}
+    checks = {one.name: one for one in Verifier(load_trust()).verify(path).checks}
     [withheld] = [name for name, one in checks.items() if "stands in for it" in one.sentence]
     assert withheld.removeprefix("file:") not in files
     assert "data/work/01-reduced.jpg" in files

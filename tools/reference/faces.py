@@ -22,7 +22,7 @@ Face = dict[str, tuple[str, str]]
 
 def faces() -> tuple[Face, Face, Face]:
     """The commands of the terminal, the operations of the API, and the pages and forms of the site."""
-    from desk.api.api import api  # noqa: PLC0415 - Django has to be set up first
+    from desk.api.api import api
 
     terminal: Face = {name: ("", one.help or "") for _section, name, one in all_commands()}
     paths = api.get_openapi_schema()["paths"].items()

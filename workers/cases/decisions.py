@@ -13,6 +13,7 @@ from django.db import transaction
 
 from exhibit.clock import now
 from exhibit.errors import ConflictError, NotFoundError, WrongUseError
+from exhibit.sentences import Sentence
 from exhibit.types import CaseDecision
 from registry.accounts import scoped
 from registry.cases import history, look_alikes, matching, triage
@@ -30,6 +31,12 @@ UNDO_FOR, AT_ONCE = timedelta(seconds=20), timedelta(0)
 
 MAX_CASES = 200
 """Cases in one go."""
+
+_DECIDED = {
+    Case.Decision.CONFIRMED: Sentence("not licensed"),
+    Case.Decision.LICENSED: Sentence("licensed"),
+    Case.Decision.CLEARED: Sentence("cleared"),
+}
 
 
 class Choice(StrEnum):
@@ -85,7 +92,7 @@ def decide_each(services: Services, owner: Owner, numbers: Sequence[int], wish: 
         WrongUseError: too many, or no licence is named.
     """
     if wish.choice is Choice.LICENSE and wish.licence is None:
-        raise WrongUseError("No licence is named.", hint="Choose the licence that permits the use.")
+        raise WrongUseError(Sentence("No licence is named."), hint=Sentence("Choose the licence that permits the use."))
     return [_outcome(services, case, wish) for case in _chosen(owner, numbers)]
 
 
@@ -139,7 +146,7 @@ def reopen(case: Case, *, by: str, reason: str) -> None:
         ConflictError: it is open.
     """
     if not _open_again(case, lambda _case: True, by=by, reason=reason):
-        raise ConflictError(f"Case {case.number} is open.")
+        raise ConflictError(Sentence("Case %(number)s is open.", number=case.number))
 
 
 def undo(case: Case, *, by: str) -> None:
@@ -159,11 +166,11 @@ def dispute(case: Case, *, by: str, reason: str) -> None:
         ConflictError: it is open.
         WrongUseError: no reason is given.
     """
-    reason = _written(reason, "Say what is wrong with the decision.")
+    reason = _written(reason, Sentence("Say what is wrong with the decision."))
     with transaction.atomic():
         row = _locked(case)
         if row.decision == Case.Decision.OPEN:
-            raise ConflictError(f"Case {row.number} is open: decide it instead.")
+            raise ConflictError(Sentence("Case %(number)s is open: decide it instead.", number=row.number))
         Case.objects.filter(pk=row.pk).update(disputed_at=now())
         history.record(row, "disputed", by, ("disputed", {}), words=reason)
         audit_log.noted(row, "disputed", by=by)
@@ -176,11 +183,11 @@ def settle(case: Case, *, by: str, reason: str) -> None:
         ConflictError: it isn't disputed.
         WrongUseError: no reason is given.
     """
-    reason = _written(reason, "Say why the decision stands.")
+    reason = _written(reason, Sentence("Say why the decision stands."))
     with transaction.atomic():
         row = _locked(case)
         if row.disputed_at is None:
-            raise ConflictError(f"The decision of case {row.number} isn't disputed.")
+            raise ConflictError(Sentence("The decision of case %(number)s isn't disputed.", number=row.number))
         Case.objects.filter(pk=row.pk).update(disputed_at=None)
         history.record(row, "settled", by, ("settled", {}), words=reason)
         audit_log.noted(row, "settled", by=by)
@@ -188,7 +195,7 @@ def settle(case: Case, *, by: str, reason: str) -> None:
 
 def note(case: Case, *, by: str, words: str) -> None:
     """Write a note on a case, for the other members; raises ``WrongUseError`` when it is empty."""
-    words = _written(words, "Write something.")
+    words = _written(words, Sentence("Write something."))
     with transaction.atomic():
         history.record(case, "note", by, words=words)
         audit_log.noted(case, "noted", by=by)
@@ -205,7 +212,10 @@ def take_out(case: Case, *, by: str) -> None:
 def _chosen(owner: Owner, numbers: Sequence[int]) -> list[Case]:
     wanted = list(dict.fromkeys(numbers))
     if len(wanted) > MAX_CASES:
-        raise WrongUseError(f"These are {len(wanted)} cases.", hint=f"Decide at most {MAX_CASES} at once.")
+        raise WrongUseError(
+            Sentence("These are %(count)s cases.", count=len(wanted)),
+            hint=Sentence("Decide at most %(most)s at once.", most=MAX_CASES),
+        )
     rows = {row.number: row for row in scoped.cases(owner).filter(number__in=wanted)}
     missing = [number for number in wanted if number not in rows]
     if missing:
@@ -257,7 +267,7 @@ def _open_again(
 
 def _written(words: str, hint: str) -> str:
     if not words.strip():
-        raise WrongUseError("There are no words.", hint=hint)
+        raise WrongUseError(Sentence("There are no words."), hint=hint)
     return words.strip()
 
 
@@ -269,7 +279,7 @@ def _open(case: Case) -> Case:
     """The case, locked for this transaction; raises ``ConflictError`` where it is decided."""
     case = _locked(case)
     if case.decision != Case.Decision.OPEN:
-        decided = "not licensed" if case.decision == Case.Decision.CONFIRMED else case.decision
-        sentence = f"Case {case.number} is decided: {decided}."
-        raise ConflictError(sentence, hint="Reopen it first, with a reason, if that was wrong.")
+        decided = _DECIDED[Case.Decision(case.decision)]
+        sentence = Sentence("Case %(number)s is decided: %(decision)s.", number=case.number, decision=decided)
+        raise ConflictError(sentence, hint=Sentence("Reopen it first, with a reason, if that was wrong."))
     return case

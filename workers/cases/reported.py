@@ -7,6 +7,7 @@ from django.db import transaction
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, WrongUseError
+from exhibit.sentences import Sentence
 from registry.cases import history
 from registry.log import audit_log
 from registry.models import BytesState, Case, Owner, Package, Picture, PictureReport, Report, StepState, WorkPicture
@@ -32,9 +33,12 @@ def report_picture(services: Services, case: Case, *, by: str, reason: str) -> N
         WrongUseError: no reason is given, or the case shows no picture.
     """
     if not reason:
-        raise WrongUseError("There are no words.", hint="Say what the picture shows, without describing it in detail.")
+        raise WrongUseError(
+            Sentence("There are no words."),
+            hint=Sentence("Say what the picture shows, without describing it in detail."),
+        )
     if case.shown is None:
-        raise WrongUseError(f"Case {case.number} shows no picture.")
+        raise WrongUseError(Sentence("Case %(number)s shows no picture.", number=case.number))
     picture = case.shown.match.found
     made = {"case": case, "reported_by": by, "reason": reason, "reported_at": now()}
     with transaction.atomic():

@@ -8,6 +8,7 @@ from django.db import transaction
 from evidence.keys.at_rest import SECRET, decrypt, encrypt
 from exhibit.config.secrets import master_key, master_keys
 from exhibit.errors import IntegrityError, WrongUseError
+from exhibit.sentences import Sentence
 from registry.crawls import inquiries
 from registry.db.locks import Lock, hold
 from registry.models import Owner, SearchKey
@@ -27,7 +28,9 @@ def keep_key(services: Services, owner: Owner, service: str, key: str, *, by: st
     service_of(services.config, service)
     text = key.strip()
     if not text or len(text) > MAX_KEY or not text.isascii() or not text.isprintable():
-        raise WrongUseError("This can't be a key.", hint="Paste it as the service shows it, in one line.")
+        raise WrongUseError(
+            Sentence("This can't be a key."), hint=Sentence("Paste it as the service shows it, in one line.")
+        )
     with transaction.atomic():
         hold(Lock.KEYS)  # never between the two halves of a change of the master key
         encrypted = encrypt(SECRET, _bound_to(owner, service), text.encode("ascii"), master_key(services.config))

@@ -10,6 +10,7 @@ import crawler
 from crawler.search_client import Service, read_service
 from exhibit.config.config import Config
 from exhibit.errors import NotFoundError, WrongUseError
+from exhibit.sentences import Sentence
 
 SHIPPED = Path(crawler.__file__).with_name("services")
 FOLDER = "searches"
@@ -42,7 +43,10 @@ def service_of(config: Config, name: str) -> Service:
     """One search; raises ``NotFoundError``."""
     found = services(config).get(name)
     if found is None:
-        raise NotFoundError(f"There is no search {name!r}.", hint="Your operator says which there are.")
+        raise NotFoundError(
+            Sentence("There is no search %(name)s.", name=f"{name!r}"),
+            hint=Sentence("Your operator says which there are."),
+        )
     return found
 
 

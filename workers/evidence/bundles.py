@@ -16,6 +16,7 @@ from evidence.keys.ed25519 import holds
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import NotFoundError, WrongUseError
+from exhibit.sentences import Sentence
 from registry.cases import history, matching
 from registry.log.log import submit
 from registry.models import (
@@ -41,7 +42,10 @@ def sealed_case(services: Services, bundle: Bundle) -> SealedCase:
     """
     if bundle.manifest is None or bundle.signature is None:
         raise NotFoundError(
-            f"Bundle {bundle.number} of case {bundle.case.number} isn't sealed yet.", hint="Try again in a moment."
+            Sentence(
+                "Bundle %(bundle)s of case %(case)s isn't sealed yet.", bundle=bundle.number, case=bundle.case.number
+            ),
+            hint=Sentence("Try again in a moment."),
         )
     return SealedCase(Manifest.from_json(services.blobs.get(bundle.manifest)), bytes(bundle.signature))
 
@@ -97,8 +101,12 @@ def assemble_without_originals(services: Services, bundle: Bundle, reason: str, 
     originals = [file.path for file in files if file.stand_in is not None]
     if not originals:
         raise WrongUseError(
-            f"Bundle {bundle.number} of case {bundle.case.number} was sealed without reduced pictures.",
-            hint="Decide the case again: a new bundle has them.",
+            Sentence(
+                "Bundle %(bundle)s of case %(case)s was sealed without reduced pictures.",
+                bundle=bundle.number,
+                case=bundle.case.number,
+            ),
+            hint=Sentence("Decide the case again: a new bundle has them."),
         )
     gone = _withheld(services, bundle, sealed)
     documents = [file.path for file in files if file.role == TITLE_DOCUMENT]

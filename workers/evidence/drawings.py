@@ -1,6 +1,7 @@
 """A match's two pictures, ready to be drawn."""
 
 from exhibit.errors import NotFoundError
+from exhibit.sentences import Sentence
 from indexer.draw.pair import Pair
 from registry.models import Match
 from workers.services.wiring import Services
@@ -15,7 +16,7 @@ def pair_of(services: Services, match: Match) -> Pair:
     """
     verification = match.verification
     if verification.transform is None:
-        raise NotFoundError("The two pictures can't be laid on each other.")
+        raise NotFoundError(Sentence("The two pictures can't be laid on each other."))
     transforms = [verification.transform, *verification.further]
     found, registered = services.blobs.get(match.found.digest), services.blobs.get(match.registered.digest)
     return Pair.of(found, registered, transforms, services.limits)

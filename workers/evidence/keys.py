@@ -17,6 +17,7 @@ from exhibit.clock import now
 from exhibit.config.secrets import adopt_next_master_key, master_key, master_keys, next_master_key
 from exhibit.entries import EntryType
 from exhibit.errors import IntegrityError
+from exhibit.sentences import Sentence
 from registry.db.locks import Lock, hold
 from registry.log.keys import AnyKey, Use, retire, witness
 from registry.log.log import submit
@@ -69,7 +70,7 @@ def still_counts(key: SealingKey) -> None:
         IntegrityError: the key was revoked since the seal was made.
     """
     if SealingKey.objects.select_for_update(no_key=True).get(pk=key.pk).revoked_at is not None:
-        raise IntegrityError("The sealing key was revoked meanwhile; another one seals.", retry=True)
+        raise IntegrityError(Sentence("The sealing key was revoked meanwhile; another one seals."), retry=True)
 
 
 def rotate(services: Services, owner: Owner, use: Use, *, by: str, reason: str) -> AnyKey:

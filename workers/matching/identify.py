@@ -16,6 +16,7 @@ from exhibit.errors import RefusedError, ServiceMissingError
 from exhibit.network.http import guarded_session, read_limited
 from exhibit.network.urls import host_of
 from exhibit.ports import VectorIndex
+from exhibit.sentences import Sentence
 from exhibit.types import Decision, Hit, Verification
 from indexer.draw.pair import Pair
 from indexer.layout.pages import COLLAGE, PAGE
@@ -128,7 +129,7 @@ def fetch(services: Services, url: str) -> bytes:
 
 def _not_denied(url: str) -> None:
     if denied(host := host_of(url)):
-        raise RefusedError(f"The operator's rules name {host}.", reason="denied-host")
+        raise RefusedError(Sentence("The operator's rules name %(host)s.", host=host), reason="denied-host")
 
 
 class _WorksOf(RegisteredWorks):

@@ -9,6 +9,7 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.entries import canonical
 from exhibit.errors import NotFoundError, WrongUseError
+from exhibit.sentences import Sentence
 from registry.accounts import scoped
 from registry.models import Notice, NoticeMail
 from registry.models.fields import KeptFile
@@ -88,8 +89,10 @@ def file_of(services: Services, notice: Notice, name: str) -> tuple[bytes, str] 
     """
     if name != TEXT_NAME and _shows_reported(notice):
         raise NotFoundError(
-            "It may show a picture that was reported as illegal.",
-            hint="As long as it hasn't been sent: take the signature back, and sign the notice without the picture.",
+            Sentence("It may show a picture that was reported as illegal."),
+            hint=Sentence(
+                "As long as it hasn't been sent: take the signature back, and sign the notice without the picture."
+            ),
         )
     found = next((one for one in notice.files if one["name"] == name), None)
     return None if found is None else (services.blobs.get(Digest.from_hex(found["digest"])), found["media_type"])

@@ -23,6 +23,7 @@ from exhibit.config.secrets import master_key, master_keys
 from exhibit.errors import IntegrityError, RefusedError, WrongUseError
 from exhibit.machine import machine_fault
 from exhibit.network.http import guarded_session
+from exhibit.sentences import Sentence
 from registry.db.locks import Lock, hold
 from registry.log import audit_log
 from registry.models import Delivery, Event, EventKind, Owner, StepState, Webhook
@@ -39,7 +40,7 @@ MAX_WEBHOOKS = 20
 AT_FIRST = 50
 """Messages that go at once when a webhook is resumed; the tick sends the others."""
 
-BY_A_MEMBER, BY_A_PROGRAM = "A member paused it.", "A program paused it."
+BY_A_MEMBER, BY_A_PROGRAM = Sentence("A member paused it."), Sentence("A program paused it.")
 """Why a webhook is paused that somebody paused, as rows say it."""
 
 MAX_URL = 2_000
@@ -197,15 +198,15 @@ def send(services: Services, message: Message) -> Reply:
             answer.close()
         status, after = answer.status_code, _retry_after(answer.headers.get("Retry-After", ""), begun)
         if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-            sentence = f"It answered with status {status}."
+            sentence = Sentence("It answered with status %(status)s.", status=status)
     except RefusedError as error:
         sentence = error.message
     except requests.Timeout:
-        sentence = "It didn't answer in time."
+        sentence = Sentence("It didn't answer in time.")
     except (requests.RequestException, HTTPError, OSError, UnicodeError) as error:
         if machine_fault(error):
             raise
-        sentence = "It can't be reached."
+        sentence = Sentence("It can't be reached.")
     return Reply(begun, status, int((time.monotonic() - clock) * 1000), sentence, after)
 
 
@@ -225,4 +226,4 @@ def _secret(services: Services, row: Webhook) -> str:
             return PREFIX + base64.b64encode(decrypt(SECRET, bytes(row.encrypted_secret), master)).decode()
         except IntegrityError as error:
             failure = error
-    raise failure or IntegrityError("The secret of the webhook can't be unlocked.")
+    raise failure or IntegrityError(Sentence("The secret of the webhook can't be unlocked."))

@@ -13,9 +13,9 @@ def metered(step: str) -> Iterator[None]:
 
     Costs one small UPDATE. What a browser takes isn't in it: it goes on living behind its capture.
     """
-    from django.db import Error  # noqa: PLC0415 - tasks are also sent by processes without Django
+    from django.db import Error
 
-    from registry.db import running, steps  # noqa: PLC0415
+    from registry.db import running, steps
 
     begun, used = time.monotonic(), _processor_seconds()
     with steps.counted() as ended:

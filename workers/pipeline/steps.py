@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from exhibit.errors import WrongUseError
+from exhibit.sentences import Sentence
 from workers.texts.words import gettext, gettext_noop
 
 if TYPE_CHECKING:
     from registry.models import Claimable
 
-OPENED_AGAIN = "The case was opened again before the bundle was sealed. Deciding it again asks for another."
+OPENED_AGAIN = Sentence("The case was opened again before the bundle was sealed. Deciding it again asks for another.")
 """Why a bundle isn't sealed that nobody wants any more."""
 ASKED = "asked"
 """The queue of what a person waits for: it never stands behind what a crawl brings."""
@@ -58,7 +59,7 @@ class Step:
     @property
     def rows(self) -> "type[Claimable]":
         """The model of its rows."""
-        from registry import models  # noqa: PLC0415 - Django has to be set up
+        from registry import models
 
         found: type[Claimable] = getattr(models, self.model)
         return found
@@ -259,6 +260,6 @@ def step_in_words(name: str) -> str:
 
 def release_ended() -> None:
     """Free the rows of processes that were killed, on this machine and on those that are gone."""
-    from registry.db import running, steps  # noqa: PLC0415 - Django has to be set up
+    from registry.db import running, steps
 
     steps.release_ended([step.rows for step in with_rows()], running.silent_hosts())

@@ -114,7 +114,7 @@ def main() -> int:
     except ServersBusyError:
         return 0
     except ExhibitError as error:
-        print(error, file=sys.stderr)  # noqa: T201 - its standard error is its log
+        print(error, file=sys.stderr)
         return int(error.exit_code)
     return 0
 

@@ -50,15 +50,15 @@ class BrokenAnchor:
         """Raise what is wrong."""
         raise self._error
 
-    def submit(self, digest: Digest) -> Receipt:  # noqa: ARG002 - the port's
+    def submit(self, digest: Digest) -> Receipt:
         """Raise what is wrong."""
         raise self._error
 
-    def upgrade(self, digest: Digest, receipt: Receipt) -> Receipt:  # noqa: ARG002 - the port's
+    def upgrade(self, digest: Digest, receipt: Receipt) -> Receipt:
         """Raise what is wrong."""
         raise self._error
 
-    def verify(self, digest: Digest, receipt: Receipt) -> datetime:  # noqa: ARG002 - the port's
+    def verify(self, digest: Digest, receipt: Receipt) -> datetime:
         """Raise what is wrong."""
         raise self._error
 

@@ -2,9 +2,10 @@
 
 import shutil
 
+from exhibit.sentences import Sentence
 from workers.services.wiring import Services
 
-NEARLY_FULL = "The disk is nearly full. It goes on when there is room."
+NEARLY_FULL = Sentence("The disk is nearly full. It goes on when there is room.")
 
 
 def disk_is_full(services: Services, *, share: float = 1.0) -> bool:

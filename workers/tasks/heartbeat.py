@@ -18,7 +18,7 @@ def _leave_logs(**_: object) -> None:
 
 @worker_ready.connect
 def _begin(sender: Untyped, **_: object) -> None:
-    from registry.db import running  # noqa: PLC0415 - Django is set up by now
+    from registry.db import running
 
     name = str(sender.hostname)
     queues = ",".join(sorted(queue.name for queue in sender.task_consumer.queues))
@@ -29,14 +29,14 @@ def _begin(sender: Untyped, **_: object) -> None:
 
 @worker_shutdown.connect
 def _end(sender: Untyped, **_: object) -> None:
-    from registry.db import running  # noqa: PLC0415
+    from registry.db import running
 
     _told(running.ends, str(sender.hostname))
 
 
 def _told(tell: Untyped, *what: str) -> None:
     """Write a row over a connection of its own: the processes that are forked from this one must inherit none."""
-    from django.db import Error, connection  # noqa: PLC0415
+    from django.db import Error, connection
 
     with contextlib.suppress(Error):  # the next beat says it again
         tell(*what)

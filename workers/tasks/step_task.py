@@ -39,19 +39,19 @@ class StepTask(Task):  # type: ignore[type-arg] # generic in the stubs only
     def on_failure(
         self,
         exc: BaseException,
-        task_id: str,  # noqa: ARG002 - Celery's call
+        task_id: str,
         args: Sequence[Any],
-        kwargs: dict[str, Any],  # noqa: ARG002
-        einfo: object,  # noqa: ARG002
+        kwargs: dict[str, Any],
+        einfo: object,
     ) -> None:
         """Give the rows back after an error that no step expects, such as a lost connection; Celery logs the error.
 
         Whatever this process did next would need the database too, so it waits until that takes what it has to say, or
         until the time limit of the task ends it: then its rows are free all the same.
         """
-        from django.db import Error, connection  # noqa: PLC0415 - tasks are also sent by processes without Django
+        from django.db import Error, connection
 
-        from registry.db import steps  # noqa: PLC0415
+        from registry.db import steps
 
         step = STEPS.get(self._step)
         if step is None or not step.model or not args:

@@ -305,11 +305,11 @@ def _migrate(config: Config, asked: Sequence[int]) -> None:
 def _say(sentence: str) -> None:
     """A line for the log; one that the disk doesn't take, or that nobody reads any more, is dropped."""
     with contextlib.suppress(OSError):
-        print(sentence, file=sys.stderr, flush=True)  # noqa: T201 - its standard error is its log
+        print(sentence, file=sys.stderr, flush=True)
 
 
 def _restore_messages(config: Config) -> None:
-    from workers.pipeline.celery import restore_unacknowledged  # noqa: PLC0415 - `exhibit status` does without Celery
+    from workers.pipeline.celery import restore_unacknowledged
 
     restore_unacknowledged(config)
 
@@ -346,9 +346,9 @@ def main() -> int:
     """Run the product of this process's configuration."""
     keep_private()
     try:
-        run_supervisor(load_config(), ready=lambda status: print(f"Ready: {status.address}", flush=True))  # noqa: T201 - a command
+        run_supervisor(load_config(), ready=lambda status: print(f"Ready: {status.address}", flush=True))
     except ExhibitError as error:
-        print(error, file=sys.stderr)  # noqa: T201 - a command
+        print(error, file=sys.stderr)
         return int(error.exit_code)
     return 0
 

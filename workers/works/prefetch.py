@@ -69,7 +69,7 @@ def _leave_signals() -> None:
 
 
 def _measure(data_dir: Path, limits: Limits, network: "DescriptorFile | None", file: Path) -> None:
-    from indexer.search.cache import FeatureCache  # noqa: PLC0415 - loads OpenCV and ONNX Runtime, in this process only
+    from indexer.search.cache import FeatureCache
 
     with suppress(ExhibitError, OSError):
         if file.stat().st_size <= limits.max_bytes:
@@ -80,6 +80,6 @@ def _measure(data_dir: Path, limits: Limits, network: "DescriptorFile | None", f
 
 @cache
 def _descriptor(network: "DescriptorFile | None") -> "Descriptor":
-    from indexer.picture.descriptor import BUILT_IN  # noqa: PLC0415 - as above
+    from indexer.picture.descriptor import BUILT_IN
 
     return BUILT_IN if network is None else network.descriptor()

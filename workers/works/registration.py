@@ -14,6 +14,7 @@ from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import RefusedError
 from exhibit.plain import one_line, plain
+from exhibit.sentences import Sentence
 from exhibit.types import DeclaredWork
 from indexer.picture.features import Features, fingerprints, local_fingerprint
 from indexer.picture.spaces import ROOTSIFT, WORK_PARTS
@@ -95,7 +96,7 @@ def register_work(
     new = replace(new, declared=replace(new.declared, created=created, first_publication=published))
     digest = Digest.of(data)
     if blocked([digest]):
-        raise RefusedError("The operator's blocklist names these bytes.", reason="blocked")
+        raise RefusedError(Sentence("The operator's blocklist names these bytes."), reason="blocked")
     if (earlier := work_of(owner, digest)) is not None:
         return _told(earlier, new=False)
     _check_quota(services, owner, len(data))

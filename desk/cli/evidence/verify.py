@@ -80,11 +80,11 @@ def _write_page(path: Path, trust: "Trust") -> None:
 
 
 def _verified(path: Path, trust: "Trust") -> "Verdict | ExhibitError":
-    from evidence.verify.verifier import verify
+    from evidence.verify.verifier import Verifier
     from workers.evidence.remaking import MAKERS
 
     try:
-        return verify(path, trust, MAKERS)
+        return Verifier(trust, MAKERS).verify(path)
     except ExhibitError as error:
         return error
 

@@ -21,6 +21,7 @@ from evidence.anchors.evm.proofs import EvmPending, EvmProof, read_pending, veri
 from exhibit.digests import Digest
 from exhibit.errors import ConfigError, IntegrityError, ServiceMissingError
 from exhibit.ports import Receipt, ReceiptState
+from exhibit.sentences import Sentence
 
 KIND = "evm"
 CONTRACT = Path(__file__).parent / "contract" / "anchor.json"
@@ -113,7 +114,7 @@ class EvmAnchor:
             return receipt
         pending = read_pending(receipt.proof)
         if pending.digest != digest:
-            raise IntegrityError("The receipt is about another digest.")
+            raise IntegrityError(Sentence("The receipt is about another digest."))
         self._check_contract()
         time = self._node.anchored_at(self._contract, digest)
         if not time:
@@ -147,8 +148,11 @@ class EvmAnchor:
             return f"The contract is there, and transactions of {who} cost nothing."
         left = self._node.number("eth_getBalance", "0x" + self.account.address.hex(), "latest") // (GAS * price)
         if left < FEW:
-            hint = "Send it what the chain asks for gas."
-            raise ServiceMissingError(f"The account {who} can pay for {left} more checkpoints.", hint=hint)
+            hint = Sentence("Send it what the chain asks for gas.")
+            raise ServiceMissingError(
+                Sentence("The account %(account)s can pay for %(count)s more checkpoints.", account=who, count=left),
+                hint=hint,
+            )
         return f"The contract is there; {who} can pay for some {left:,} checkpoints at today's price."
 
     def deploy(self) -> str:
@@ -251,7 +255,14 @@ class EvmAnchor:
         suggested = self._suggested()
         if self._is_too_dear(suggested):
             limit = f"max_gas_price is {self._max_gas_price:,}"
-            raise ServiceMissingError(f"{self.name} waits: a unit of gas costs {suggested:,} wei, and {limit}.")
+            raise ServiceMissingError(
+                Sentence(
+                    "%(name)s waits: a unit of gas costs %(price)s wei, and %(limit)s.",
+                    name=self.name,
+                    price=f"{suggested:,}",
+                    limit=limit,
+                )
+            )
         return suggested
 
     def _suggested(self) -> int:
@@ -274,7 +285,14 @@ class EvmAnchor:
     def _check_chain(self) -> None:
         found = self._node.number("eth_chainId")
         if found != self._chain:
-            raise ConfigError(f"The node of {self.name} is of the chain {found}, not {self._chain}.")
+            raise ConfigError(
+                Sentence(
+                    "The node of %(name)s is of the chain %(found)s, not %(chain)s.",
+                    name=self.name,
+                    found=found,
+                    chain=self._chain,
+                )
+            )
 
 
 @cache

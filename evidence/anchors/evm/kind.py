@@ -86,7 +86,7 @@ class TrustedLedger:
 
 def build(given: EvmConfig, session: "requests.Session") -> "EvmAnchor":
     """The adapter of a chain; without a contract it can only make one."""
-    from evidence.anchors.evm.anchor import EvmAnchor  # noqa: PLC0415 - a witness that isn't used isn't loaded
+    from evidence.anchors.evm.anchor import EvmAnchor
 
     return EvmAnchor(
         given.name,
@@ -103,7 +103,7 @@ def build(given: EvmConfig, session: "requests.Session") -> "EvmAnchor":
 
 
 def _account(given: EvmConfig) -> "EvmAccount":
-    from evidence.anchors.evm.account import account_from_environment, account_from_file  # noqa: PLC0415 - as above
+    from evidence.anchors.evm.account import account_from_environment, account_from_file
 
     if given.key_file is not None:
         return account_from_file(given.key_file, given.password_file)
@@ -114,7 +114,7 @@ def verify(
     digest: Digest, proof: bytes, _material: Mapping[str, bytes], ledgers: Sequence[TrustedLedger], what: str
 ) -> Attested:
     """A block that is pinned for the chain holds a log of the digest."""
-    from evidence.anchors.evm.proofs import verify_proof  # noqa: PLC0415 - as above
+    from evidence.anchors.evm.proofs import verify_proof
 
     block = verify_proof(proof, digest)
     for ledger in ledgers:
@@ -131,7 +131,7 @@ def vouch(
     _configured: object, receipts: Iterable[tuple[Digest, Receipt]], label: str, trials: str
 ) -> tuple[TrustedLedger, ...]:
     """The blocks that hold receipts, as the nodes gave them, by witness and chain."""
-    from evidence.anchors.evm.proofs import verify_proof  # noqa: PLC0415 - as above
+    from evidence.anchors.evm.proofs import verify_proof
 
     found: dict[tuple[str, bool, int], dict[Digest, None]] = {}
     for digest, receipt in receipts:
@@ -144,7 +144,7 @@ def vouch(
 
 
 def _formats() -> dict[str, tuple[type, str]]:
-    from evidence.anchors.evm.proofs import FORMAT, PENDING_FORMAT, EvmPending, EvmProof  # noqa: PLC0415 - as above
+    from evidence.anchors.evm.proofs import FORMAT, PENDING_FORMAT, EvmPending, EvmProof
 
     return {"evm": (EvmProof, FORMAT), "evm-pending": (EvmPending, PENDING_FORMAT)}
 

@@ -16,6 +16,7 @@ from evidence.anchors.evm.rlp import Item
 from evidence.anchors.fetch import MAX_ANSWER, ask
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, ServiceMissingError
+from exhibit.sentences import Sentence
 
 MAX_RECEIPTS = 64 << 20
 """Bytes of an answer with receipts, such as all of a block."""
@@ -104,10 +105,20 @@ class EvmNode:
         try:
             answer = json.loads(body)
             if answer.get("error") is not None:
-                raise RefusedCallError(f"The node refused {method}: {str(answer['error'].get('message'))[:200]}.")
+                raise RefusedCallError(
+                    Sentence(
+                        "The node refused %(method)s: %(why)s.",
+                        method=method,
+                        why=str(answer["error"].get("message"))[:200],
+                    )
+                )
             return answer["result"]
         except _UNREADABLE as error:
-            raise ServiceMissingError(f"The node answered {method} with status {status}, not as a node.") from error
+            raise ServiceMissingError(
+                Sentence(
+                    "The node answered %(method)s with status %(status)s, not as a node.", method=method, status=status
+                )
+            ) from error
 
     def number(self, method: str, *parameters: object) -> int:
         """A call that is answered by a number; raises ``ServiceMissingError``."""

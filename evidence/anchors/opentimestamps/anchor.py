@@ -30,6 +30,7 @@ from evidence.anchors.opentimestamps.proofs import (
 from exhibit.digests import Digest
 from exhibit.errors import ConfigError, ExhibitError, IntegrityError, ServiceMissingError
 from exhibit.ports import Receipt, ReceiptState
+from exhibit.sentences import Sentence
 
 KIND = "opentimestamps"
 NONCE_BYTES = 16
@@ -101,7 +102,8 @@ class OpenTimestampsAnchor:
             except ExhibitError as error:
                 failures.append(error.message)
         if not proof:
-            raise ServiceMissingError(f"No calendar of {self.name} took the digest: {' '.join(failures)}")
+            silent = Sentence("No calendar of %(name)s took the digest:", name=self.name)
+            raise ServiceMissingError(f"{silent} {' '.join(failures)}")
         return Receipt(KIND, self.name, self.development, ReceiptState.PENDING, proof)
 
     def upgrade(self, digest: Digest, receipt: Receipt) -> Receipt:
@@ -117,7 +119,7 @@ class OpenTimestampsAnchor:
             return receipt
         stamp = read_proof(receipt.proof)
         if stamp.msg != digest.raw:
-            raise IntegrityError("The receipt is about another digest.")
+            raise IntegrityError(Sentence("The receipt is about another digest."))
         grown = receipt.proof
         for part, calendar in pending_stamps(stamp):
             if self._is_known(calendar) and not block_attestations(part):
@@ -187,14 +189,16 @@ class OpenTimestampsAnchor:
     def _from_calendar(self, url: str, commitment: bytes, posted: bytes | None = None) -> Timestamp:
         calendar = urlsplit(url).netloc
         if time.monotonic() < self._silent_until.get(calendar, 0.0):
-            raise ServiceMissingError(f"{calendar} didn't answer a moment ago.")
+            raise ServiceMissingError(Sentence("%(place)s didn't answer a moment ago.", place=calendar))
         try:
             status, answer = ask(self._session, url, posted, _HEADERS, limit=MAX_ANSWER)
         except ServiceMissingError:
             self._silent_until[calendar] = time.monotonic() + SILENT_FOR
             raise
         if status != 200:
-            raise ServiceMissingError(f"{calendar} answered with status {status}.")
+            raise ServiceMissingError(
+                Sentence("%(place)s answered with status %(status)s.", place=calendar, status=status)
+            )
         return read_stamp(answer, commitment)
 
     def _is_known(self, calendar: str) -> bool:

@@ -79,7 +79,7 @@ class TrustedChain:
 
 def build(given: OpenTimestampsConfig, session: "requests.Session") -> "OpenTimestampsAnchor":
     """The adapter of calendars."""
-    from evidence.anchors.opentimestamps.anchor import (  # noqa: PLC0415 - a witness that isn't used isn't loaded
+    from evidence.anchors.opentimestamps.anchor import (
         OpenTimestampsAnchor,
     )
 
@@ -88,7 +88,7 @@ def build(given: OpenTimestampsConfig, session: "requests.Session") -> "OpenTime
 
 
 def _blocks(given: OpenTimestampsConfig, session: "requests.Session") -> "BlockSource | None":
-    from evidence.anchors.opentimestamps.blocks import EsploraBlocks, JsonRpcBlocks  # noqa: PLC0415 - as above
+    from evidence.anchors.opentimestamps.blocks import EsploraBlocks, JsonRpcBlocks
 
     if given.bitcoin_explorer:
         return EsploraBlocks(given.bitcoin_explorer, session)
@@ -102,7 +102,7 @@ def verify(
     digest: Digest, proof: bytes, material: Mapping[str, bytes], chains: Sequence[TrustedChain], what: str
 ) -> Attested:
     """One pinned chain whose rule the attesting block meets."""
-    from evidence.anchors.opentimestamps.proofs import headers_in, leads_of, verify_proof  # noqa: PLC0415 - as above
+    from evidence.anchors.opentimestamps.proofs import headers_in, leads_of, verify_proof
 
     headers = headers_in(material.items())
     height, _ = verify_proof(proof, digest, headers, "regtest")
@@ -122,7 +122,7 @@ def verify(
 
 
 def _is_pinned(chain: TrustedChain, header: bytes) -> bool:
-    from evidence.anchors.opentimestamps.headers import parse_header  # noqa: PLC0415 - as above
+    from evidence.anchors.opentimestamps.headers import parse_header
 
     if not chain.blocks:
         return chain.network == "main"
@@ -133,8 +133,8 @@ def vouch(
     _configured: object, receipts: Iterable[tuple[Digest, Receipt]], _label: str, trials: str
 ) -> tuple[TrustedChain, ...]:
     """The blocks of chains for trials that attest receipts: made at will, they count only by their hash."""
-    from evidence.anchors.opentimestamps.headers import parse_header  # noqa: PLC0415 - as above
-    from evidence.anchors.opentimestamps.proofs import headers_in  # noqa: PLC0415
+    from evidence.anchors.opentimestamps.headers import parse_header
+    from evidence.anchors.opentimestamps.proofs import headers_in
 
     found: dict[str, dict[Digest, None]] = {}
     for receipt in (receipt for _, receipt in receipts if receipt.development):

@@ -104,14 +104,14 @@ def leads_of(proof: bytes) -> Leads:
     return Leads(digest, tuple(sorted(reader.blocks)), tuple(sorted(reader.others)))
 
 
-def read_proof(proof: bytes) -> Any:  # noqa: ANN401 - the library has no types
+def read_proof(proof: bytes) -> Any:
     """The library's ``Timestamp`` of a SHA-256 digest; raises ``IntegrityError`` when the file holds none."""
     leads_of(proof)
     with _readable("The OpenTimestamps proof can't be read."):
         return DetachedTimestampFile.deserialize(BytesDeserializationContext(proof)).timestamp
 
 
-def write_proof(stamp: Any) -> bytes:  # noqa: ANN401 - the library has no types
+def write_proof(stamp: Any) -> bytes:
     """The ``.ots`` file of a timestamp of a SHA-256 digest; raises ``IntegrityError``."""
     context = BytesSerializationContext()
     with _readable("The OpenTimestamps proof can't be written."):
@@ -120,7 +120,7 @@ def write_proof(stamp: Any) -> bytes:  # noqa: ANN401 - the library has no types
     return written
 
 
-def merged(stamp: Any, answer: Any) -> bytes:  # noqa: ANN401 - the library has no types
+def merged(stamp: Any, answer: Any) -> bytes:
     """The ``.ots`` file of a timestamp, grown by what a calendar answered about one of its parts.
 
     Raises:
@@ -135,14 +135,14 @@ def merged(stamp: Any, answer: Any) -> bytes:  # noqa: ANN401 - the library has 
     return grown
 
 
-def read_stamp(data: bytes, commitment: bytes) -> Any:  # noqa: ANN401 - the library has no types
+def read_stamp(data: bytes, commitment: bytes) -> Any:
     """A calendar's answer about a commitment; raises ``IntegrityError`` when it can't be read."""
     _Reader(data, 0).stamp(commitment)
     with _readable("The calendar's answer can't be read."):
         return Timestamp.deserialize(BytesDeserializationContext(data), commitment)
 
 
-def write_stamp(stamp: Any) -> bytes:  # noqa: ANN401 - the library has no types
+def write_stamp(stamp: Any) -> bytes:
     """A calendar's answer."""
     context = BytesSerializationContext()
     stamp.serialize(context)
@@ -150,7 +150,7 @@ def write_stamp(stamp: Any) -> bytes:  # noqa: ANN401 - the library has no types
     return written
 
 
-def block_attestations(stamp: Any) -> list[tuple[int, bytes]]:  # noqa: ANN401 - the library has no types
+def block_attestations(stamp: Any) -> list[tuple[int, bytes]]:
     """Height and Merkle root of each Bitcoin block that a timestamp names, lowest first."""
     return sorted(
         (attestation.height, commitment)
@@ -159,7 +159,7 @@ def block_attestations(stamp: Any) -> list[tuple[int, bytes]]:  # noqa: ANN401 -
     )
 
 
-def pending_stamps(stamp: Any) -> Iterator[tuple[Any, str]]:  # noqa: ANN401 - the library has no types
+def pending_stamps(stamp: Any) -> Iterator[tuple[Any, str]]:
     """Each part of a timestamp that waits for a calendar, with the calendar's URL."""
     for part in _parts(stamp):
         for attestation in part.attestations:
@@ -177,7 +177,7 @@ def headers_in(material: Iterable[tuple[str, bytes]]) -> dict[int, bytes]:
     return found
 
 
-def _parts(stamp: Any) -> Iterator[Any]:  # noqa: ANN401 - the library has no types
+def _parts(stamp: Any) -> Iterator[Any]:
     yield stamp
     for below in stamp.ops.values():
         yield from _parts(below)

@@ -22,6 +22,7 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import ConfigError, ExhibitError, IntegrityError, ServiceMissingError
 from exhibit.ports import Receipt, ReceiptState
+from exhibit.sentences import Sentence
 
 __all__ = ["Rfc3161Anchor", "read_reply", "verify_reply"]
 
@@ -93,13 +94,19 @@ class Rfc3161Anchor:
         nonce = secrets.randbits(64)
         status, reply = ask(self._session, self._url, _request(digest, nonce), _HEADERS)
         if status != 200:
-            raise ServiceMissingError(f"The timestamp authority {self.name} answered with status {status}.")
+            raise ServiceMissingError(
+                Sentence(
+                    "The timestamp authority %(name)s answered with status %(status)s.", name=self.name, status=status
+                )
+            )
         reason = refusal(reply)
         if reason is not None:
-            raise ServiceMissingError(f"The timestamp authority {self.name} refused: {reason}.")
+            raise ServiceMissingError(
+                Sentence("The timestamp authority %(name)s refused: %(why)s.", name=self.name, why=reason)
+            )
         stamp = read_reply(reply)
         if stamp.nonce != nonce:
-            raise IntegrityError(f"The timestamp authority {self.name} answered another request.")
+            raise IntegrityError(Sentence("The timestamp authority %(name)s answered another request.", name=self.name))
         stamped = verify_reply(reply, digest, self._roots_pem)
         material = tuple(self._material(stamp))
         return Receipt(KIND, self.name, self.development, ReceiptState.COMPLETE, reply, material, stamped)

@@ -66,14 +66,14 @@ class TrustedAuthority:
     @cached_property
     def roots(self) -> "tuple[Certificate, ...]":
         """The certificates, read; raises ``IntegrityError``."""
-        from evidence.anchors.rfc3161.certificates import load_certificates  # noqa: PLC0415 - as below
+        from evidence.anchors.rfc3161.certificates import load_certificates
 
         return load_certificates(text.encode() for text in self.certificates)
 
 
 def build(given: Rfc3161Config, session: "requests.Session") -> "Rfc3161Anchor":
     """The adapter of an authority."""
-    from evidence.anchors.rfc3161.anchor import Rfc3161Anchor  # noqa: PLC0415 - a witness that isn't used isn't loaded
+    from evidence.anchors.rfc3161.anchor import Rfc3161Anchor
 
     roots = [] if given.roots is None else [given.roots.read_bytes()]
     return Rfc3161Anchor(
@@ -85,8 +85,8 @@ def verify(
     digest: Digest, proof: bytes, material: Mapping[str, bytes], authorities: Sequence[TrustedAuthority], what: str
 ) -> Attested:
     """One pinned authority whose roots the reply leads to."""
-    from evidence.anchors.rfc3161.certificates import load_certificates  # noqa: PLC0415 - as above
-    from evidence.anchors.rfc3161.stamps import check_stamp, read_reply  # noqa: PLC0415
+    from evidence.anchors.rfc3161.certificates import load_certificates
+    from evidence.anchors.rfc3161.stamps import check_stamp, read_reply
 
     helpers = load_certificates(data for file, data in material.items() if file.startswith("certificate-"))
     stamped, broken = read_reply(proof), None
@@ -120,9 +120,9 @@ def vouch(
 
 def _certificates(authority: str, roots: Path) -> tuple[str, ...]:
     """The root certificates in a file, as PEM and without what else stands in it."""
-    from ssl import DER_cert_to_PEM_cert  # noqa: PLC0415 - as above
+    from ssl import DER_cert_to_PEM_cert
 
-    from evidence.anchors.rfc3161.certificates import load_certificates  # noqa: PLC0415 - as above
+    from evidence.anchors.rfc3161.certificates import load_certificates
 
     try:
         found = load_certificates([roots.read_bytes()])

@@ -33,6 +33,7 @@ from evidence.anchors.rfc3161.der import Element, fields, number, oid, read, tim
 from evidence.formats.errors import UnknownWitnessError
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError
+from exhibit.sentences import Sentence
 
 MAX_REPLY = 1 << 20
 MAX_ACCURACY = 3600
@@ -120,7 +121,7 @@ def read_reply(reply: bytes) -> Stamp:
     try:
         return _read(reply)
     except UNREADABLE as error:
-        raise IntegrityError("The timestamp reply can't be read.") from error
+        raise IntegrityError(Sentence("The timestamp reply can't be read.")) from error
 
 
 def refusal(reply: bytes) -> str | None:
@@ -147,7 +148,9 @@ def _check_chain(stamp: Stamp, roots: Sequence[Certificate], pool: Sequence[Cert
         return found
 
     if faults[0] or find_root(stamp.signer, roots, pool, fault) is None:
-        raise IntegrityError(f"The timestamp's chain of certificates doesn't hold: {next(filter(None, faults))}.")
+        raise IntegrityError(
+            Sentence("The timestamp's chain of certificates doesn't hold: %(why)s.", why=next(filter(None, faults)))
+        )
 
 
 def _read(reply: bytes) -> Stamp:
@@ -212,7 +215,7 @@ def _check_signer(signer: Element, known: Sequence[Certificate], content: bytes,
     if version.content != b"\x01" or identity.content != named.issuer + named.serial:
         raise IntegrityError("The timestamp names two certificates as the signer's.")
     if not signature_holds(named.key, algorithm, signature.content, b"\x31" + attributes.encoded[1:], digest):
-        raise IntegrityError("The timestamp's signature doesn't hold, or is of a kind that isn't accepted.")
+        raise IntegrityError(Sentence("The timestamp's signature doesn't hold, or is of a kind that isn't accepted."))
     return named
 
 

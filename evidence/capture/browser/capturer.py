@@ -44,6 +44,7 @@ from exhibit.errors import RefusedError, ServiceMissingError
 from exhibit.machine import machine_fault
 from exhibit.network.guard import Guard
 from exhibit.ports import Captured, CapturedFile
+from exhibit.sentences import Sentence
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Dialog, Download, Page, WebSocket
@@ -53,6 +54,7 @@ METHOD = (
     " as it was on the wire, and handed to the browser. Web sockets, event streams, films and service workers were left"
     " out. The connection's TLS is this program's, not the browser's."
 )
+_WITHOUT = Sentence("Visited without a browser:")
 THREADS = 6
 IMAGE_SECONDS = 20.0
 TRIES = 3
@@ -127,10 +129,10 @@ class BrowserCapturer:
                 if machine_fault(error):
                     raise
                 LOGGER.exception("The capture of %s with a browser failed.", page_url)
-                trouble = "this program failed at the page."
+                trouble = Sentence("this program failed at the page.")
                 break
         captured = self._plain.capture(page_url, image_url, expected, denied)
-        return replace(captured, sentence=f"{captured.sentence} Visited without a browser: {trouble}")
+        return replace(captured, sentence=f"{captured.sentence} {_WITHOUT} {trouble}")
 
     async def _see(
         self, browser: "Browser", page_url: str, image_url: str, expected: Digest, denied: Callable[[str], bool]
@@ -158,7 +160,7 @@ class BrowserCapturer:
                 async with asyncio.timeout(self._browser_limits.seconds):
                     await self._look(page, photographer, seen, page_url, image_url, expected)
             except TimeoutError:
-                seen.shots.missing["rest"] = "The time for this visit was over."
+                seen.shots.missing["rest"] = Sentence("The time for this visit was over.")
             if traffic.lack is not None:
                 raise traffic.lack
             seen.page = traffic.page_visit(page_url)

@@ -10,6 +10,7 @@ from playwright.async_api import Error
 
 from evidence.capture.browser.limits import BrowserLimits
 from evidence.capture.browser.traffic import Traffic
+from exhibit.sentences import Sentence
 from exhibit.types import Untyped
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ ANSWER_SECONDS = 5.0
 """How long a page's scripts may keep a question to the page waiting."""
 
 HEIGHT = "Math.max(document.documentElement.scrollHeight, document.body ? document.body.scrollHeight : 0)"
-SIGNS = ("a password field", "a check of visitors")
+SIGNS = (Sentence("a password field"), Sentence("a check of visitors"))
+BOTH_SIGNS = Sentence("a password field and a check of visitors")
 WALLS = """
 () => {
   const seen = (e) => { const b = e.getBoundingClientRect(); return b.width > 1 && b.height > 1 };

@@ -23,6 +23,7 @@ from evidence.capture.browser.limits import BrowserLimits
 from evidence.capture.browser.places import ENGINE, ENGINE_NAME
 from exhibit.errors import ServiceMissingError
 from exhibit.machine import machine_fault
+from exhibit.sentences import Sentence
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Playwright
@@ -104,7 +105,7 @@ class RunningBrowser:
             except TimeoutError as error:
                 future.cancel()
                 self._kill()
-                raise BrowserLostError("The browser didn't come to an end.") from error
+                raise BrowserLostError(Sentence("The browser didn't come to an end.")) from error
 
     def close(self) -> None:
         """End browser, driver and thread."""
@@ -149,7 +150,7 @@ class RunningBrowser:
                 await _pid_of(browser)
         except TimeoutError as error:
             await self._stop()
-            raise BrowserLostError("The browser didn't come to an end.") from error
+            raise BrowserLostError(Sentence("The browser didn't come to an end.")) from error
         except Error as error:
             await self._stop()
             raise BrowserLostError(_end(watch)) from error

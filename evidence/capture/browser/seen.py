@@ -3,31 +3,37 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from evidence.capture.browser.loading import BOTH_SIGNS
 from evidence.capture.browser.shots import Shots
 from evidence.capture.browser.traffic import Resource, Traffic
 from evidence.capture.outcomes import judge, names_image
 from evidence.capture.visits import Visit
 from exhibit.digests import Digest
+from exhibit.sentences import Sentence
 
 USES = {
-    "shown": "shows it",
-    "background": "shows it",
-    "offered": "offers it in another size",
-    "linked": "links to it",
+    "shown": Sentence("shows it"),
+    "background": Sentence("shows it"),
+    "offered": Sentence("offers it in another size"),
+    "linked": Sentence("links to it"),
 }
 """What a page does with the image, by how it uses its address."""
-USED = "uses its address"
+USED = Sentence("uses its address")
 """What is said where the browser was given other bytes there."""
 
 BOXED, PDF = "screenshot-boxed", "page-pdf"
 INSTEAD = {
-    frozenset({BOXED}): "There is no screenshot of the whole page, but one of the part around the image:",
-    frozenset({PDF}): "There is no screenshot of the whole page, but the page as PDF:",
+    frozenset({BOXED}): Sentence("There is no screenshot of the whole page, but one of the part around the image:"),
+    frozenset({PDF}): Sentence("There is no screenshot of the whole page, but the page as PDF:"),
     frozenset({BOXED, PDF}): (
-        "There is no screenshot of the whole page, but one of the part around the image, and the page as PDF:"
+        Sentence("There is no screenshot of the whole page, but one of the part around the image, and the page as PDF:")
     ),
 }
 """What is said of what shows the page where the screenshot of the whole of it is missing."""
+
+NO_PICTURE = Sentence("The browser shows no picture of the page:")
+UNKNOWN = Sentence("Whether the rendered page shows it couldn't be found out.")
+NOT_SHOWN = Sentence("The rendered page doesn't show it.")
 
 WIDTH, HEIGHT = 1280, 900
 """Of the window, pixels."""
@@ -70,21 +76,27 @@ def judged(seen: Seen, image: Visit, image_url: str, expected: Digest) -> tuple[
         why = seen.nothing or seen.shots.missing.get("screenshot") or seen.shots.missing.get("rest", "")
         there = INSTEAD.get(frozenset(made & {BOXED, PDF}))
         if there is None:
-            return outcome, f"{sentence} The browser shows no picture of the page: {why}"
+            return outcome, f"{sentence} {NO_PICTURE} {why}"
         sentence = f"{sentence} {there} {why}"
     if seen.shots.places:
         times = len(seen.shots.places)
-        where = f"at {'one place' if times == 1 else f'{times} places'}"
         is_it = outcome == "captured" or seen.traffic.gave(expected)
-        return outcome, f"{sentence} The rendered page {USES[seen.shots.places[0].how] if is_it else USED} {where}."
+        does = USES[seen.shots.places[0].how] if is_it else USED
+        told = Sentence("The rendered page %(does)s at %(times)s places.", does=does, times=times)
+        if times == 1:
+            told = Sentence("The rendered page %(does)s at one place.", does=does)
+        return outcome, f"{sentence} {told}"
     if "place" in seen.shots.missing:
-        return outcome, f"{sentence} Whether the rendered page shows it couldn't be found out."
+        return outcome, f"{sentence} {UNKNOWN}"
     named = names_image(seen.page, image_url)
     if seen.signs and not named:
-        not_seen = "neither names nor shows" if named is False else "doesn't show"
-        told = f"The page shows {' and '.join(seen.signs)}, and {not_seen} the image"
-        return "unreachable", f"{told}; others may see another page. {sentence}"
-    return "not-shown" if outcome == "captured" else outcome, f"{sentence} The rendered page doesn't show it."
+        told = Sentence(
+            "The page shows %(signs)s, and %(does)s the image; others may see another page.",
+            signs=seen.signs[0] if len(seen.signs) == 1 else BOTH_SIGNS,
+            does=Sentence("neither names nor shows") if named is False else Sentence("doesn't show"),
+        )
+        return "unreachable", f"{told} {sentence}"
+    return "not-shown" if outcome == "captured" else outcome, f"{sentence} {NOT_SHOWN}"
 
 
 def rendered(seen: Seen) -> dict[str, Any]:

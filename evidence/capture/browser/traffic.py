@@ -27,6 +27,7 @@ from evidence.capture.visitor import Recorded, Visitor
 from evidence.capture.visits import GET, Question, Step, Visit
 from exhibit.digests import Digest
 from exhibit.errors import ServiceMissingError
+from exhibit.sentences import Sentence
 from exhibit.types import Untyped
 
 if TYPE_CHECKING:
@@ -268,7 +269,9 @@ class Traffic:
             return replace(failed, url=page_url)
         if self._asked_for_page:
             return Visit(page_url, failure=TOO_SLOW, reason="too-slow", failed_at=page_url)
-        return Visit(page_url, failure="The page couldn't be asked for.", reason="not-asked", failed_at=page_url)
+        return Visit(
+            page_url, failure=Sentence("The page couldn't be asked for."), reason="not-asked", failed_at=page_url
+        )
 
 
 def _size(recorded: Recorded) -> int:

@@ -11,6 +11,7 @@ from typing import Any
 import typst
 
 from exhibit.errors import ServiceMissingError
+from exhibit.sentences import Sentence
 
 TEXT = "Libertinus Serif"
 MONO = "DejaVu Sans Mono"
@@ -87,8 +88,10 @@ class FontSet:
             return {"text": [TEXT, *rest], "mono": [MONO, *rest]}
         if not self.chinese:
             raise ServiceMissingError(
-                "No font with Chinese characters was found, so the document can't be made in Chinese.",
-                hint="Install one, for example with `apt-get install fonts-noto-cjk`, or ask for the English document.",
+                Sentence("No font with Chinese characters was found, so the document can't be made in Chinese."),
+                hint=Sentence(
+                    "Install one, for example with `apt-get install fonts-noto-cjk`, or ask for the English document."
+                ),
                 retry=False,
             )
         latin = {"name": TEXT, "covers": "latin-in-cjk"}

@@ -144,7 +144,7 @@ class _Sealed(Mapping[str, bytes]):
 def _check_sheets(inspection: Inspection, facts: CaseFacts, sheets: Sequence[str], tools: MadeWithFacts) -> Check:
     if find_spec("typst") is None:
         return not_checked("sheet", "It couldn't be typeset again: typst isn't installed.")
-    from evidence.documents import DEPOSIT_PARTY, render_deposit_record, render_exhibit_sheet  # noqa: PLC0415 - as above
+    from evidence.documents import DEPOSIT_PARTY, render_deposit_record, render_exhibit_sheet
 
     of_work = facts.party.kind == DEPOSIT_PARTY
     render, stem = (render_deposit_record, "deposit-record") if of_work else (render_exhibit_sheet, "exhibit")
@@ -167,7 +167,7 @@ def _endings(first: str) -> Iterator[tuple[str, str]]:
 
 
 def _same_tools(tools: MadeWithFacts) -> bool:
-    from evidence.documents.made_with import made_with  # noqa: PLC0415 - loads typst
+    from evidence.documents.made_with import made_with
 
     return tools == made_with(tools.time_zone)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from evidence.verdict.trust import Trust, load_trust
-from evidence.verify.verifier import verify
+from evidence.verify.verifier import Verifier
 from exhibit.digests import Digest
 from tests.assets import judged, receipt_kinds, stamp_table
 from tests.assets.bundles import make_scene
@@ -52,7 +52,7 @@ def main(folder: Path) -> None:
             path = laid(made, folder / f"{number:04d}")
             list_path = folder / f"trust-{Digest.of(trust.to_json()).hex[:16]}.json"
             list_path.write_bytes(trust.to_json())
-            verdict = verify(path, trust)
+            verdict = Verifier(trust).verify(path)
             states = {check.name: str(check.state) for check in verdict.checks if check.state != "passed"}
             one = {"name": name, "trust": list_path.name, "exit_code": int(verdict.outcome), "not_passed": states}
             told[path.name] = one

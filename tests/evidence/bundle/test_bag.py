@@ -8,7 +8,7 @@ import pytest
 
 from evidence.bundle.bag import Proofs, Withheld
 from evidence.verdict.result import State
-from evidence.verify.verifier import verify
+from evidence.verify.verifier import Verifier
 from exhibit.errors import ExitCode, WrongUseError
 from tests.assets.bundles import Scene
 from tests.assets.judged import NOT_MADE
@@ -22,7 +22,7 @@ def test_the_same_input_gives_the_same_bytes(scene: Scene, bundle: Path, tmp_pat
 
 def test_proofs_grow_around_sealed_files_that_stay(scene: Scene, bundle: Path, tmp_path: Path) -> None:
     young = scene.write(tmp_path / "young.zip", Proofs())
-    verdict = verify(young, scene.trust)
+    verdict = Verifier(scene.trust).verify(young)
     assert verdict.outcome is ExitCode.INCOMPLETE
     assert {name for name, state in states(verdict).items() if state is State.NOT_CHECKED} == {
         "entry",
@@ -44,7 +44,7 @@ def test_a_trial_chain_that_was_begun_anew_stops_no_download(scene: Scene, tmp_p
         blocks.receipt, witness="anew", material=((name, header[::-1]),), time=blocks.receipt.time + timedelta(days=1)
     )
     proofs = replace(scene.proofs, anchors=(replace(blocks, receipt=younger), *scene.proofs.anchors))
-    verdict = verify(scene.write(tmp_path / "anew.zip", proofs), scene.trust)
+    verdict = Verifier(scene.trust).verify(scene.write(tmp_path / "anew.zip", proofs))
     assert not verdict.failures
     names = {check.name for check in verdict.checks}
     assert "anchor:checkpoint-test-chain.ots" in names

@@ -9,7 +9,7 @@ from evidence.bundle.bag import Proofs, Withheld
 from evidence.bundle.sealing import ContentFile, SealInput, reduced_path, seal, seal_opening
 from evidence.bundle.stand_ins import LONG_SIDE, stand_in
 from evidence.verdict.result import Check, State
-from evidence.verify.verifier import verify
+from evidence.verify.verifier import Verifier
 from exhibit.clock import now
 from exhibit.entries import EntryType
 from exhibit.errors import ExitCode
@@ -46,7 +46,7 @@ def copy_for_the_other_side(scene: Scene, path: Path) -> Path:
 
 
 def check(scene: Scene, path: Path, name: str) -> Check:
-    return next(one for one in verify(path, scene.trust).checks if one.name == name)
+    return next(one for one in Verifier(scene.trust).verify(path).checks if one.name == name)
 
 
 def test_the_manifest_says_which_picture_stands_in_for_which(scene: Scene) -> None:
@@ -63,14 +63,14 @@ def test_the_comparison_is_computed_on_the_reduced_picture_and_says_so(scene: Sc
     assert found.state is State.PASSED
     assert "A reduced picture stood in" in found.sentence
     assert "stands in for it" in check(scene, path, f"file:{ORIGINAL}").sentence
-    assert verify(path, scene.trust).outcome is not ExitCode.CHECK_FAILED
+    assert Verifier(scene.trust).verify(path).outcome is not ExitCode.CHECK_FAILED
 
 
 def test_a_reduced_picture_of_something_else_is_found_out(scene: Scene, tmp_path: Path) -> None:
     files = files_of(copy_for_the_other_side(scene, tmp_path / "copy.zip"))
     files[reduced_path(ORIGINAL)] = encoded(textured(9), "JPEG")
     path = packed(tmp_path / "lie.zip", rebagged(files))
-    failed = {one.name for one in verify(path, scene.trust).failures}
+    failed = {one.name for one in Verifier(scene.trust).verify(path).failures}
     assert f"file:{reduced_path(ORIGINAL)}" in failed
 
 

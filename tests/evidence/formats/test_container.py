@@ -13,7 +13,7 @@ from evidence.formats.codec import FormatError
 from evidence.formats.container import FolderContents, NoBundleError, member_of, read_all, zip_chunks
 from evidence.formats.zipread import ZipContents
 from evidence.verdict.trust import load_trust
-from evidence.verify.verifier import verify
+from evidence.verify.verifier import Verifier
 from exhibit.errors import ExitCode
 from tests.assets.hostile_zips import hostile_zips
 
@@ -32,7 +32,7 @@ def written(folder: Path, data: bytes) -> Path:
 
 def refused(path: Path) -> str:
     """The sentence with which a hostile ZIP is refused, by the reader and by the whole verifier."""
-    verdict = verify(path, load_trust())
+    verdict = Verifier(load_trust()).verify(path)
     assert verdict.outcome is ExitCode.CHECK_FAILED
     assert verdict.checks[0].name == "container"
     return verdict.checks[0].sentence
@@ -63,7 +63,7 @@ def test_random_bytes_are_refused_in_words(
     path = tmp_path_factory.getbasetemp() / "random.zip"
     path.write_bytes(data + mark + rest if rest else mark + data)
     try:
-        assert verify(path, load_trust()).outcome is ExitCode.CHECK_FAILED
+        assert Verifier(load_trust()).verify(path).outcome is ExitCode.CHECK_FAILED
     except NoBundleError as error:
         assert error.message  # noqa: PT017 - either answer is right
 
@@ -77,7 +77,7 @@ def test_any_damage_to_a_zip_is_survived(tmp_path_factory: pytest.TempPathFactor
     path = tmp_path_factory.getbasetemp() / "damaged.zip"
     path.write_bytes(raw[: data.draw(st.integers(1, len(raw)))])
     try:
-        assert verify(path, load_trust()).outcome is ExitCode.CHECK_FAILED
+        assert Verifier(load_trust()).verify(path).outcome is ExitCode.CHECK_FAILED
     except NoBundleError as error:
         assert error.message  # noqa: PT017 - either answer is right
 
@@ -128,6 +128,6 @@ def test_a_hostile_zip_is_refused_in_words(tmp_path: Path, what: str) -> None:
     path.write_bytes(hostile_zips()[what])
     if what in {"text", "nothing"}:
         with pytest.raises(NoBundleError):
-            verify(path, load_trust())
+            Verifier(load_trust()).verify(path)
     else:
-        assert verify(path, load_trust()).outcome is ExitCode.CHECK_FAILED
+        assert Verifier(load_trust()).verify(path).outcome is ExitCode.CHECK_FAILED

@@ -11,7 +11,7 @@ from evidence.bundle.bag import Proofs
 from evidence.log.renewals import RENEWALS_PATH
 from evidence.verdict.result import Check, State, Verdict
 from evidence.verify.checks.proofs import MAX_RENEWALS
-from evidence.verify.verifier import verify
+from evidence.verify.verifier import Verifier
 from exhibit.digests import Digest
 from exhibit.entries import EntryType, canonical
 from exhibit.errors import ExitCode
@@ -36,7 +36,7 @@ def first_time(proofs: Proofs) -> datetime:
 
 
 def test_a_later_checkpoint_that_continues_the_bundles_own_passes(renewed: Renewed, tmp_path: Path) -> None:
-    verdict = verify(renewed.write(tmp_path / "renewed.zip"), renewed.scene.trust)
+    verdict = Verifier(renewed.scene.trust).verify(renewed.write(tmp_path / "renewed.zip"))
     assert verdict.outcome is ExitCode.DONE
     assert found(verdict, f"renewal:{renewed.size}").state is State.PASSED
     stamp = found(verdict, f"anchor:later-{renewed.size}-second-look.tsr")
@@ -47,10 +47,10 @@ def test_a_later_checkpoint_that_continues_the_bundles_own_passes(renewed: Renew
 def test_the_oldest_good_witness_counts_and_a_younger_one_when_no_other_is_left(
     renewed: Renewed, tmp_path: Path
 ) -> None:
-    verdict = verify(renewed.write(tmp_path / "both.zip"), renewed.scene.trust)
+    verdict = Verifier(renewed.scene.trust).verify(renewed.write(tmp_path / "both.zip"))
     assert found(verdict, "time").time == first_time(renewed.scene.proofs)
     alone = replace(renewed.proofs, anchors=(renewed.later,))
-    verdict = verify(renewed.write(tmp_path / "alone.zip", alone), renewed.scene.trust)
+    verdict = Verifier(renewed.scene.trust).verify(renewed.write(tmp_path / "alone.zip", alone))
     assert verdict.outcome is ExitCode.DONE
     assert found(verdict, "time").time == renewed.later.receipt.time
     assert found(verdict, "time").sentence.endswith(f"(later-{renewed.size}-second-look.tsr).")
@@ -62,7 +62,7 @@ def test_a_later_checkpoint_that_continues_nothing_fails_and_its_receipt_with_it
     [renewal] = renewed.proofs.renewals
     for path in ((), tuple(reversed(renewal.path)), renewal.path[:-1]):
         wrong = replace(renewed.proofs, renewals=(replace(renewal, path=path),), anchors=(renewed.later,))
-        verdict = verify(renewed.write(tmp_path / "wrong.zip", wrong), renewed.scene.trust)
+        verdict = Verifier(renewed.scene.trust).verify(renewed.write(tmp_path / "wrong.zip", wrong))
         assert {check.name for check in verdict.failures} == {
             f"renewal:{renewed.size}",
             f"anchor:later-{renewed.size}-second-look.tsr",
@@ -82,7 +82,7 @@ def test_a_list_of_renewals_that_cannot_be_is_named(renewed: Renewed, tmp_path: 
         "missing": canonical([{**record, "file": "proofs/log/checkpoint-1"}]),
     }
     files[RENEWALS_PATH] = lists[what]
-    verdict = verify(packed(tmp_path / "wrong.zip", rebagged(files)), renewed.scene.trust)
+    verdict = Verifier(renewed.scene.trust).verify(packed(tmp_path / "wrong.zip", rebagged(files)))
     assert {check.name.partition(":")[0] for check in verdict.failures} & {"renewals", "renewal"}
 
 

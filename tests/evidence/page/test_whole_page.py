@@ -9,7 +9,7 @@ import pytest
 
 from evidence.bundle.bag import Proofs, Withheld
 from evidence.verdict.trust import Requirements, load_trust
-from evidence.verify.verifier import verify
+from evidence.verify.verifier import Verifier
 from exhibit.entries import canonical
 from tests.assets.browser import CHROMIUM, Chromium
 from tests.assets.bundles import Scene, make_scene, resealed
@@ -48,7 +48,7 @@ def test_the_page_shows_the_time_and_the_seal_digest(scene: Scene, bundle: Path,
     page.check(bundle)
     text = page.tab.ask(f"{RESULT}.textContent")
     assert scene.sealed.seal.hex in text
-    existed = verify(bundle, scene.trust).existed_by
+    existed = Verifier(scene.trust).verify(bundle).existed_by
     assert existed is not None
     assert f"existed no later than {existed:%Y-%m-%d %H:%M:%S} UTC" in text
 
@@ -118,7 +118,7 @@ def test_several_bundles_are_checked_and_their_heads_compared(scene: Scene, page
 
 def test_grades_and_the_words_of_the_verdict_are_those_of_python(scene: Scene, bundle: Path, page: Page) -> None:
     page.check(bundle)
-    verdict = verify(bundle, scene.trust)
+    verdict = Verifier(scene.trust).verify(bundle)
     shown = page.tab.ask(
         f"[...{RESULT}.querySelectorAll('[data-grade]')].map((row) => [row.dataset.grade, row.dataset.state, "
         "row.lastChild.textContent])"

@@ -14,7 +14,7 @@ from evidence.keys.ed25519 import KeySigner
 from evidence.log.append_only import Log
 from evidence.verdict.result import Verdict
 from evidence.verdict.trust import TrustedKey
-from evidence.verify.verifier import verify
+from evidence.verify.verifier import Verifier
 from exhibit.clock import rfc3339
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
@@ -246,14 +246,14 @@ def states(verdict: Verdict) -> dict[str, str]:
 def test_each_is_named(scene: Scene, tmp_path: Path, name: str) -> None:
     forge, expected = FORGERIES[name]
     other = forge(scene)
-    verdict = verify(other.write(tmp_path / "forged.zip"), other.trust)
+    verdict = Verifier(other.trust).verify(other.write(tmp_path / "forged.zip"))
     found = states(verdict)
     assert {check: found.get(check) for check in expected} == expected
     assert verdict.outcome is (ExitCode.CHECK_FAILED if "failed" in expected.values() else ExitCode.INCOMPLETE)
 
 
 def test_a_picture_added_with_its_own_entry_is_registered_and_says_when(scene: Scene, tmp_path: Path) -> None:
-    verdict = verify(added()(scene).write(tmp_path / "b.zip"), scene.trust)
+    verdict = Verifier(scene.trust).verify(added()(scene).write(tmp_path / "b.zip"))
     [check] = [one for one in verdict.checks if one.name == "registration:02"]
     assert check.state == "passed"
     assert "A copy had been seen before" in check.sentence
@@ -262,10 +262,12 @@ def test_a_picture_added_with_its_own_entry_is_registered_and_says_when(scene: S
 def test_a_log_that_colludes_may_say_2015_and_the_verdict_says_that_only_it_does(scene: Scene, tmp_path: Path) -> None:
     log = Log(FolderLogStore(tmp_path / "log"), scene.log_key, scene.log.origin)
     other = registered_at(-3650 * DAY)(slice_dated(HOUR)(replace(scene, log=log)))
-    assert states(verify(other.write(tmp_path / "late.zip"), scene.trust))["order"] == "failed"  # it was logged later
+    assert (
+        states(Verifier(scene.trust).verify(other.write(tmp_path / "late.zip")))["order"] == "failed"
+    )  # it was logged later
     log = Log(FolderLogStore(tmp_path / "first"), scene.log_key, scene.log.origin)
     other = slice_dated(HOUR)(registered_at(-3650 * DAY)(replace(scene, log=log)))
-    verdict = verify(other.write(tmp_path / "b.zip"), scene.trust)
+    verdict = Verifier(scene.trust).verify(other.write(tmp_path / "b.zip"))
     [time] = [one for one in verdict.to_plain()["times"] if one["of"] == "registration"]
     assert (time["rests_on"], time["time"][:3]) == ("log", "201")
     [order] = [check for check in verdict.checks if check.name == "order"]

@@ -14,7 +14,7 @@ import json, sys, time
 from pathlib import Path
 from evidence.bundle.bag import Proofs
 from evidence.bundle.sealing import ContentFile, SealInput, seal, seal_opening
-from evidence.verify.verifier import verify
+from evidence.verify.verifier import Verifier
 from exhibit.clock import now
 from exhibit.entries import EntryType
 from tests.assets.bundles import FROM_FACTS, logged, make_scene

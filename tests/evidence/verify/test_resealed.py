@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from evidence.verdict.trust import load_trust
-from evidence.verify.verifier import verify
+from evidence.verify.verifier import Verifier
 from tests import ASSETS
 from tests.assets.resealing import LIES, sealed_lie, signed
 from tests.assets.tampering import files_of, packed
@@ -23,7 +23,7 @@ BEYOND_IT = {"a bound that is too small", "a field too many", "the first network
 def test_a_lie_is_told_and_the_verifier_inside_says_the_same_of_what_it_checks(tmp_path: Path, name: str) -> None:
     lie, expected = LIES[name]
     path = packed(tmp_path / "lie.zip", sealed_lie(WHOLE, lie))
-    states = {check.name: str(check.state) for check in verify(path, TRUST).checks}
+    states = {check.name: str(check.state) for check in Verifier(TRUST).verify(path).checks}
     assert {check: states.get(check) for check in expected} == expected
     assert {states[check] for check in ("signature", "manifest", "files", "bag")} == {"passed"}
     code, text = told(path)
@@ -34,4 +34,4 @@ def test_a_lie_is_told_and_the_verifier_inside_says_the_same_of_what_it_checks(t
 
 def test_a_stand_in_without_a_name_makes_no_manifest(tmp_path: Path) -> None:
     path = packed(tmp_path / "b.zip", signed(WHOLE, lambda manifest: manifest["files"][0].update(stand_in="")))
-    assert {check.name for check in verify(path, TRUST).failures} == {"manifest"}
+    assert {check.name for check in Verifier(TRUST).verify(path).failures} == {"manifest"}

@@ -13,7 +13,7 @@ from evidence.log import merkle
 from evidence.log.append_only import Log
 from evidence.verdict.result import Verdict
 from evidence.verify.split_views import split_views
-from evidence.verify.verifier import verify
+from evidence.verify.verifier import Verifier
 from exhibit.clock import now
 from exhibit.entries import Entry, EntryType
 from exhibit.errors import ExitCode
@@ -31,7 +31,7 @@ def another_story(scene: Scene, folder: Path, first: bytes, entries: int, name: 
 
 def both(scene: Scene, other: Scene, folder: Path) -> tuple[Verdict, ...]:
     paths = [scene.write(folder / "A.zip"), other.write(folder / "B.zip")]
-    return tuple(verify(path, scene.trust) for path in paths)
+    return tuple(Verifier(scene.trust).verify(path) for path in paths)
 
 
 @pytest.mark.parametrize("entries", [2, 1, 3])
@@ -83,7 +83,7 @@ def test_another_log_and_a_forged_head_contradict_nothing(scene: Scene, tmp_path
 
 def test_two_stories_within_one_bundle_fail(scene: Scene, tmp_path: Path) -> None:
     other = another_story(scene, tmp_path, b"x" * 32, 3)  # the facts hold checkpoints of the first story
-    verdict = verify(other.write(tmp_path / "one.zip"), scene.trust)
+    verdict = Verifier(scene.trust).verify(other.write(tmp_path / "one.zip"))
     assert "heads" in {check.name for check in verdict.failures}
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from evidence.verdict.result import CONTAINER_CHANGED, State, Verdict
 from evidence.verdict.trust import Requirements
-from evidence.verify.verifier import verify
+from evidence.verify.verifier import Verifier
 from exhibit.errors import ExitCode
 from tests.assets.bundles import Scene, make_scene, resealed
 from tests.assets.tampering import files_of, packed, rebagged
@@ -30,14 +30,14 @@ def test_each_random_byte_flip_is_noticed_and_named(scene: Scene, bundle: Path, 
             place, bits = draw.randrange(len(original)), draw.randrange(1, 256)
             file.seek(place)
             file.write(bytes([original[place] ^ bits]))
-            verdict = verify(path, scene.trust)
+            verdict = Verifier(scene.trust).verify(path)
             changed = verdict.checks[0].sentence.startswith(CONTAINER_CHANGED)
             assert failures(verdict) or (changed and verdict.outcome is ExitCode.DONE), (place, bits)
             only_container += changed
             file.seek(place)
             file.write(original[place : place + 1])
     assert only_container < flips / 2  # or none: bytes that stand for nothing are few, and the next test flips those
-    assert verify(path, scene.trust).checks[0].sentence.startswith("The ZIP is byte for byte")
+    assert Verifier(scene.trust).verify(path).checks[0].sentence.startswith("The ZIP is byte for byte")
 
 
 def test_a_flip_in_the_zips_own_fields_is_noticed_or_leaves_the_evidence_intact(
@@ -50,7 +50,7 @@ def test_a_flip_in_the_zips_own_fields_is_noticed_or_leaves_the_evidence_intact(
     for name, place in {**fields, **harmless}.items():
         path = tmp_path / "flipped.zip"
         path.write_bytes(original[:place] + bytes([original[place] ^ 1]) + original[place + 1 :])
-        verdict = verify(path, scene.trust)
+        verdict = Verifier(scene.trust).verify(path)
         assert verdict.outcome is (ExitCode.CHECK_FAILED if name in fields else ExitCode.DONE), name
         assert ("Container changed, evidence intact." in verdict.sentence) == (name in harmless), name
 
@@ -93,14 +93,14 @@ def test_a_changed_file_is_named_although_bag_and_zip_were_made_to_fit(
     data = bytearray(files[name])
     data[place_in(scene, name, files[name])] ^= 1
     files[name] = bytes(data)
-    assert FITTED[name] in failures(verify(packed(tmp_path / "fitted.zip", rebagged(files)), scene.trust))
+    assert FITTED[name] in failures(Verifier(scene.trust).verify(packed(tmp_path / "fitted.zip", rebagged(files))))
 
 
 def test_a_bundle_forged_as_a_whole_meets_unknown_witnesses_only(scene: Scene, tmp_path: Path) -> None:
     """New keys, a new log, a new authority and a new chain: everything fits together, and nobody is known."""
     (tmp_path / "forger").mkdir()
     forged = make_scene(tmp_path / "forger", seed=2)
-    verdict = verify(forged.write(tmp_path / "forged.zip"), scene.trust)
+    verdict = Verifier(scene.trust).verify(forged.write(tmp_path / "forged.zip"))
     unknown = {check.name for check in verdict.checks if check.sentence.startswith("unknown witness")}
     assert not verdict.failures
     assert verdict.outcome is ExitCode.INCOMPLETE
@@ -115,18 +115,20 @@ def test_one_pinned_witness_of_time_is_enough_and_a_log_or_owner_that_nobody_pin
     scene: Scene, bundle: Path
 ) -> None:
     for trust in (replace(scene.trust, chains=()), replace(scene.trust, authorities=())):
-        assert verify(bundle, trust).outcome is ExitCode.DONE
+        assert Verifier(trust).verify(bundle).outcome is ExitCode.DONE
         for lacking in (replace(trust, logs=()), replace(trust, keys=())):
             asked = replace(lacking, requires=Requirements(1, ("bytes", "time")))
-            assert verify(bundle, asked).outcome is ExitCode.INCOMPLETE
-            assert "Complete" not in verify(bundle, asked).sentence
+            assert Verifier(asked).verify(bundle).outcome is ExitCode.INCOMPLETE
+            assert "Complete" not in Verifier(asked).verify(bundle).sentence
 
 
 def test_what_a_list_does_not_ask_for_is_said_to_be_not_shown(scene: Scene, tmp_path: Path) -> None:
     facts = replace(scene.facts, work=replace(scene.facts.work, registration=None))
     sealed = resealed(scene, facts)
-    verdict = verify(sealed.write(tmp_path / "b.zip"), scene.trust)
+    verdict = Verifier(scene.trust).verify(sealed.write(tmp_path / "b.zip"))
     grades = {grade.name: grade.state for grade in verdict.grades}
     assert (grades["match"], grades["capture"]) == (State.NOT_CHECKED, State.PASSED)
-    asked = verify(sealed.write(tmp_path / "b.zip"), replace(scene.trust, requires=Requirements(1, ("capture",))))
+    asked = Verifier(replace(scene.trust, requires=Requirements(1, ("capture",)))).verify(
+        sealed.write(tmp_path / "b.zip")
+    )
     assert [grade.name for grade in asked.grades if not grade.required] == ["match", "sheet"]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from evidence.verdict.trust import load_trust
-from evidence.verify.verifier import verify
+from evidence.verify.verifier import Verifier
 from tests.assets.broken_vectors import FOLDER, joined, primitives, with_keys
 from tests.assets.judged import NOT_MADE
 
@@ -23,7 +23,7 @@ def test_a_broken_bundle_is_told_as_the_vector_says(vector: dict[str, object], t
     assert hashlib.sha256(data).hexdigest() == vector["sha256"]
     path = tmp_path / "broken.zip"
     path.write_bytes(data)
-    verdict = verify(path, load_trust(base.with_suffix(".trust.json")))
+    verdict = Verifier(load_trust(base.with_suffix(".trust.json"))).verify(path)
     assert int(verdict.outcome) == vector["exit_code"]
     assert {one.name: str(one.state) for one in verdict.checks if one.state != "passed"} == vector["not_passed"]
     assert vector["not_passed"]
@@ -35,7 +35,7 @@ def test_an_unusual_bundle_is_told_as_the_vector_says(vector: dict[str, Any], tm
     assert hashlib.sha256(data).hexdigest() == vector["sha256"]
     (tmp_path / "bundle.zip").write_bytes(data)
     trust = load_trust((FOLDER / vector["base"]).with_suffix(".trust.json"))
-    verdict = verify(tmp_path / "bundle.zip", with_keys(trust, vector["keys"]))
+    verdict = Verifier(with_keys(trust, vector["keys"])).verify(tmp_path / "bundle.zip")
     assert int(verdict.outcome) == vector["exit_code"]
     assert {one.name: str(one.state) for one in verdict.checks if one.state != "passed"} == vector["not_passed"]
 

@@ -12,7 +12,7 @@ from evidence.__main__ import main
 from evidence.bundle.bag import CHECKPOINT_PATH, Proofs, Withheld
 from evidence.verdict.result import State, Verdict
 from evidence.verdict.trust import load_trust
-from evidence.verify.verifier import require, verify
+from evidence.verify.verifier import Verifier, require
 from exhibit.clock import now
 from exhibit.errors import ExitCode
 from tests import CHECKOUT
@@ -36,7 +36,7 @@ def states(verdict: Verdict) -> dict[str, State]:
 
 
 def test_a_whole_bundle_is_complete_and_every_check_passes(scene: Scene, bundle: Path) -> None:
-    verdict = verify(bundle, scene.trust, MAKERS)
+    verdict = Verifier(scene.trust, MAKERS).verify(bundle)
     assert {name for name, state in states(verdict).items() if state is not State.PASSED} == {"rest"}
     assert verdict.outcome is ExitCode.DONE
     assert verdict.seal == scene.sealed.seal
@@ -46,13 +46,13 @@ def test_a_whole_bundle_is_complete_and_every_check_passes(scene: Scene, bundle:
 
 
 def test_what_rests_on_witnesses_for_development_says_so(scene: Scene, bundle: Path) -> None:
-    verdict = verify(bundle, scene.trust)
+    verdict = Verifier(scene.trust).verify(bundle)
     assert verdict.development == ("started for tests, without legal weight",)
     assert "no legal weight" in verdict.sentence
 
 
 def test_without_pinned_trust_nobody_is_believed(bundle: Path) -> None:
-    verdict = verify(bundle, load_trust())
+    verdict = Verifier(load_trust()).verify(bundle)
     unknown = {check.name for check in verdict.checks if check.sentence.startswith("unknown witness")}
     assert unknown == {
         "key",
@@ -67,7 +67,7 @@ def test_without_pinned_trust_nobody_is_believed(bundle: Path) -> None:
 
 
 def test_the_unpacked_folder_verifies_too(scene: Scene, unpacked: Path) -> None:
-    verdict = verify(unpacked, scene.trust)
+    verdict = Verifier(scene.trust).verify(unpacked)
     assert verdict.outcome is ExitCode.DONE
     assert states(verdict)["container"] is State.NOT_CHECKED
 
@@ -80,7 +80,7 @@ def test_a_bundle_zipped_anew_reads_container_changed_evidence_intact(
     files = {**files_of(bundle), "__MACOSX/._data": b"left behind"} if folder else files_of(bundle)
     anew = tmp_path / "anew.zip"
     anew.write_bytes(zipped(files, compression=compression, folder=folder))
-    verdict = verify(anew, scene.trust)
+    verdict = Verifier(scene.trust).verify(anew)
     assert verdict.outcome is ExitCode.DONE
     assert "Container changed, evidence intact." in verdict.sentence
 
@@ -91,7 +91,7 @@ def test_bytes_around_the_zip_are_refused_since_programs_read_them_differently(
     for name, data in (("before", b"MZ" * 50 + bundle.read_bytes()), ("after", bundle.read_bytes() + b"tail")):
         path = tmp_path / f"{name}.zip"
         path.write_bytes(data)
-        verdict = verify(path, scene.trust)
+        verdict = Verifier(scene.trust).verify(path)
         assert verdict.outcome is ExitCode.CHECK_FAILED, name
         assert [check.name for check in verdict.checks] == ["container"], name
 
@@ -99,7 +99,7 @@ def test_bytes_around_the_zip_are_refused_since_programs_read_them_differently(
 def test_a_copy_may_withhold_a_file_and_says_which(scene: Scene, tmp_path: Path) -> None:
     withheld = Withheld(("data/work/01.jpg",), "The original is for the court.")
     proofs = Proofs(scene.proofs.entry, scene.proofs.consistency, scene.proofs.anchors, withheld)
-    verdict = verify(scene.write(tmp_path / "copy.zip", proofs), scene.trust)
+    verdict = Verifier(scene.trust).verify(scene.write(tmp_path / "copy.zip", proofs))
     assert verdict.outcome is ExitCode.INCOMPLETE  # there is no reduced picture, so nothing shows the match
     assert states(verdict)["file:data/work/01.jpg"] is State.NOT_CHECKED
     assert states(verdict)["match:01"] is State.NOT_CHECKED
@@ -110,7 +110,7 @@ def test_a_copy_may_withhold_a_file_and_says_which(scene: Scene, tmp_path: Path)
 
 def test_every_name_of_a_check_is_documented(scene: Scene, bundle: Path) -> None:
     text = DOCUMENTED.read_text("utf-8")
-    for name in states(verify(bundle, scene.trust)):
+    for name in states(Verifier(scene.trust).verify(bundle)):
         assert f"`{name.partition(':')[0]}" in text, name
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from evidence.capture.wire import Exchange, write_warc
 from evidence.verdict.result import Verdict
-from evidence.verify.verifier import verify
+from evidence.verify.verifier import Verifier
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, RefusedError
 from exhibit.files.blobs import FolderBlobStore
@@ -127,7 +127,7 @@ def verified(inline: SyncRunner, bundle: Bundle, folder: Path) -> Verdict:
     assemble(inline.services, bundle, out)
     path = folder / "bundle.zip"
     path.write_bytes(out.getvalue())
-    return verify(path)
+    return Verifier().verify(path)
 
 
 def test_a_capture_that_finds_blocked_bytes_keeps_none_of_them(services: SyncRunner, shop: Shop) -> None:

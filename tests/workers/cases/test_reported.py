@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from evidence.verify.verifier import verify
+from evidence.verify.verifier import Verifier
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, WrongUseError
 from registry.accounts import scoped
@@ -139,7 +139,7 @@ def test_a_bundle_leaves_out_what_shows_a_reported_picture_for_that_owner_alone(
     left = written(inline, bundle, tmp_path)
     assert not SHOWING & set(files_of(left))
     assert "data/work/01.jpg" in files_of(left)
-    verdict = verify(left)
+    verdict = Verifier().verify(left)
     withheld = {one.name for one in verdict.checks if one.sentence.startswith("Withheld from this copy")}
     assert withheld >= {f"file:{path}" for path in SHOWING}
     assert not verdict.failures

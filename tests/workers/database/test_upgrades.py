@@ -10,7 +10,7 @@ from django.db import connections
 from pytest_django import DjangoDbBlocker
 
 from evidence.verdict.result import State
-from evidence.verify.verifier import verify
+from evidence.verify.verifier import Verifier
 from registry.models import Bundle, Canary, Case, Licence, Membership, Notice, Watch, Work
 from tests import CHECKOUT
 from tests.assets.command_line import CommandLine
@@ -46,7 +46,7 @@ def test_a_backup_of_an_earlier_version_is_restored_whole(
         out = BytesIO()
         assemble(services, Bundle.objects.get(), out)
         (open_folder / "bundle.zip").write_bytes(out.getvalue())
-        wrong = [one for one in verify(open_folder / "bundle.zip").checks if one.state is State.FAILED]
+        wrong = [one for one in Verifier().verify(open_folder / "bundle.zip").checks if one.state is State.FAILED]
         assert wrong == []
         assert ["file of the log's head is missing" in one for one in replay(services).problems] == [True]
         connections["default"].close()

@@ -11,7 +11,7 @@ from evidence.__main__ import main
 from evidence.keys.ed25519 import read_public_key
 from evidence.verdict.result import State
 from evidence.verdict.trust import TrustedKey, load_trust
-from evidence.verify.verifier import verify
+from evidence.verify.verifier import Verifier
 from exhibit.errors import ExitCode, WrongUseError
 from registry.log.keys import add_device_key, revoke
 from registry.models import Bundle, DeviceKey, LogOpening
@@ -61,7 +61,7 @@ def test_a_counter_signature_comes_back_and_is_checked_in_the_bundle(
         assemble(inline.services, bundle, out)
     public = bytes(device.public_key)
     pinned = TrustedKey("Studio", public, development=False, label="", use="device")
-    checks = {one.name: one for one in verify(path, replace(load_trust(), keys=(pinned,))).checks}
+    checks = {one.name: one for one in Verifier(replace(load_trust(), keys=(pinned,))).verify(path).checks}
     assert checks[f"countersignature:{public.hex()[:16]}"].state is State.PASSED
 
 

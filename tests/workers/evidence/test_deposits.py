@@ -14,7 +14,7 @@ from evidence.bundle.bag import checkpoint_digest
 from evidence.bundle.manifest import FACTS_PATH
 from evidence.facts.case import CaseFacts
 from evidence.verdict.result import State
-from evidence.verify.verifier import verify
+from evidence.verify.verifier import Verifier
 from exhibit.clock import now
 from exhibit.errors import NotFoundError
 from registry.models import AnchorReceipt, BytesState, Deposit, LogCheckpoint, LogOpening, Work
@@ -48,7 +48,7 @@ def test_a_record_stands_every_check_of_a_bundle_but_those_that_need_trust(
     inline: SyncRunner, work: Work, tmp_path: Path
 ) -> None:
     path = assembled(inline, make_deposit(inline.services, work, by="Ann"), tmp_path)
-    verdict = verify(path, makers=MAKERS)
+    verdict = Verifier(makers=MAKERS).verify(path)
     assert [check for check in verdict.checks if check.state is State.FAILED] == []
     passed = {check.name for check in verdict.checks if check.state is State.PASSED}
     assert {
@@ -72,7 +72,7 @@ def test_a_picture_that_was_added_has_an_entry_of_its_own_and_without_one_it_is_
     work.work_pictures.create(picture=more[1])  # past everything that writes to the log
     edit(work, replace(work.declared, title="Autumn hills, later"), by="Ann")
     path = assembled(inline, make_deposit(inline.services, work, by="Ann"), tmp_path)
-    verdict = verify(path, own_trust(inline.services, ""))
+    verdict = Verifier(own_trust(inline.services, "")).verify(path)
     states = {check.name: str(check.state) for check in verdict.checks if check.name.startswith("registration")}
     assert states == {
         "registration": "passed",
@@ -118,7 +118,7 @@ def test_a_record_whose_picture_was_purged_keeps_its_proofs_and_says_what_is_gon
 ) -> None:
     deposit = make_deposit(inline.services, work, by="Ann")
     purge(inline.services, work.pictures.get().digest, by="Ann", reason="An order of a court.")
-    verdict = verify(assembled(inline, deposit, tmp_path))
+    verdict = Verifier().verify(assembled(inline, deposit, tmp_path))
     withheld = {one.name for one in verdict.checks if one.sentence.startswith("Withheld from this copy")}
     assert withheld == {"file:data/work/01.jpg", "file:data/deposit-record.pdf"}
     assert not verdict.failures

@@ -15,7 +15,7 @@ from desk.cli.evidence import package as packages
 from evidence.formats.container import MAX_ZIP_BYTES
 from evidence.verdict.result import State
 from evidence.verdict.trust import load_trust
-from evidence.verify.verifier import verify
+from evidence.verify.verifier import Verifier
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, WrongUseError
@@ -86,7 +86,7 @@ def test_each_bundle_in_the_zip_can_be_checked_by_itself(
     contents, *bundles = unpacked(inline, package, tmp_path)
     assert [one.name for one in bundles] == ["studio-case-1-bundle-1.zip", "studio-case-2-bundle-1.zip"]
     for path, bundle in zip(bundles, sealed, strict=True):
-        checks = verify(path, load_trust()).checks
+        checks = Verifier(load_trust()).verify(path).checks
         assert not [one for one in checks if one.state is State.FAILED]
         assert "data/work/01.jpg" in files_of(path)
         assert bundle.seal_digest is not None

@@ -13,7 +13,7 @@ from evidence.log.notes import parse_verifier_key, verify_note
 from evidence.verdict.result import State
 from evidence.verdict.trust import load_trust
 from evidence.verify.checkpoints import checkpoints_in
-from evidence.verify.verifier import verify
+from evidence.verify.verifier import Verifier
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import WrongUseError
@@ -44,7 +44,7 @@ def broken(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
 
 
 def test_the_new_name_continues_what_the_old_one_had_and_the_verdict_says_so(inline: SyncRunner, broken: Path) -> None:
-    checks = {check.name: check for check in verify(broken, own_trust(inline.services, "")).checks}
+    checks = {check.name: check for check in Verifier(own_trust(inline.services, "")).verify(broken).checks}
     assert checks["checkpoint"].state is State.PASSED
     assert "example.org/second" in checks["checkpoint"].sentence
     assert checks["consistency"].state is State.PASSED
@@ -54,9 +54,9 @@ def test_the_new_name_continues_what_the_old_one_had_and_the_verdict_says_so(inl
 
 def test_who_pins_the_new_name_alone_still_sees_the_registration_proven(inline: SyncRunner, broken: Path) -> None:
     trust = own_trust(inline.services, "")
-    checks = {check.name: check for check in verify(broken, replace(trust, logs=trust.logs[-1:])).checks}
+    checks = {check.name: check for check in Verifier(replace(trust, logs=trust.logs[-1:])).verify(broken).checks}
     assert checks["registration"].state is State.PASSED
-    checks = {check.name: check for check in verify(broken, replace(trust, logs=())).checks}
+    checks = {check.name: check for check in Verifier(replace(trust, logs=())).verify(broken).checks}
     assert checks["checkpoint"].state is State.NOT_CHECKED
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from evidence.verdict.result import State
 from evidence.verdict.trust import load_trust
-from evidence.verify.verifier import verify
+from evidence.verify.verifier import Verifier
 from exhibit.digests import Digest
 from exhibit.types import DeclaredWork
 from registry.models import Bundle, Work
@@ -51,7 +51,7 @@ def written(inline: SyncRunner, bundle: Bundle, path: Path) -> Path:
 
 
 def states(path: Path) -> dict[str, State]:
-    return {one.name: one.state for one in verify(path, load_trust()).checks}
+    return {one.name: one.state for one in Verifier(load_trust()).verify(path).checks}
 
 
 def by_the_verifier_inside(path: Path, folder: Path) -> subprocess.CompletedProcess[str]:

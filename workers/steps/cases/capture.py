@@ -9,6 +9,7 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.network.urls import host_of
 from exhibit.ports import Captured
+from exhibit.sentences import Sentence
 from registry.cases import history, recaptures
 from registry.cases.history import Said
 from registry.crawls.crawling import denials
@@ -81,7 +82,7 @@ def _unvisited(sighting: Sighting) -> Captured | None:
     for host in (host_of(sighting.page_url), host_of(sighting.image_url)):
         if denied(host):
             moment = now()
-            sentence = f"Not visited: the operator's rules name {host}."
+            sentence = Sentence("Not visited: the operator's rules name %(host)s.", host=host)
             return Captured("unreachable", sentence, moment, moment, None, ())
     return None
 
@@ -90,8 +91,6 @@ def _allowed(captured: Captured) -> Captured:
     """The capture without what shows or carries bytes that may not be stored."""
     if not blocked([*captured.digests, *(Digest.of(file.data) for file in captured.files)]):
         return captured
-    sentence = (
-        f"{captured.sentence} The operator's blocklist names bytes of this page; what carries or shows it wasn't kept."
-    )
+    why = Sentence("The operator's blocklist names bytes of this page; what carries or shows it wasn't kept.")
     kept = tuple(file for file in captured.files if file.role == "network")
-    return replace(captured, sentence=sentence, image=None, files=kept, digests=frozenset())
+    return replace(captured, sentence=f"{captured.sentence} {why}", image=None, files=kept, digests=frozenset())

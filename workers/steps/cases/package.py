@@ -15,6 +15,7 @@ from evidence.formats.container import MAX_ZIP_BYTES, zip_size
 from exhibit.clock import now
 from exhibit.digests import CHUNK, Digest
 from exhibit.errors import WrongUseError
+from exhibit.sentences import Sentence
 from registry.db import steps
 from registry.models import Bundle, Package, StepState
 from registry.models.fields import KeptFile
@@ -85,8 +86,10 @@ def _make(services: Services, package: Package) -> int:
 def _check_goes_on(bundle: Bundle) -> None:
     """Raise ``WrongUseError`` for a bundle that will never be sealed."""
     if bundle.state == StepState.FAILED:
-        sentence = f"Case {bundle.case.number} wasn't sealed. {bundle.error}"
-        raise WrongUseError(sentence, hint="Decide the case again, and ask for the ZIP anew.")
+        unsealed = Sentence("Case %(number)s wasn't sealed.", number=bundle.case.number)
+        raise WrongUseError(
+            f"{unsealed} {bundle.error}", hint=Sentence("Decide the case again, and ask for the ZIP anew.")
+        )
 
 
 def _bundle_file(services: Services, package: Package, bundle: Bundle) -> KeptFile:
@@ -117,7 +120,9 @@ def _add(services: Services, package: Package, file: KeptFile) -> None:
     """Record a file of a package that is still this process's."""
     if zip_size(_members(services, [*package.files, file])) > MAX_ZIP_BYTES:
         remove_unused(services, [file])
-        raise WrongUseError("Together the bundles are larger than 4 GiB.", hint="Ask for fewer cases at a time.")
+        raise WrongUseError(
+            Sentence("Together the bundles are larger than 4 GiB."), hint=Sentence("Ask for fewer cases at a time.")
+        )
     package.files = [*package.files, file]
     with transaction.atomic():
         recorded = all_kept(services, [file]) and _tell(package)

@@ -13,6 +13,7 @@ from exhibit.clock import now
 from exhibit.errors import ExhibitError, ServiceMissingError
 from exhibit.machine import machine_fault
 from exhibit.ports import Anchor, Receipt, ReceiptState
+from exhibit.sentences import Sentence
 from registry.db import steps
 from registry.log import witnesses
 from registry.models import AnchorReceipt, StepState, WitnessState
@@ -129,7 +130,7 @@ def _ask(row: AnchorReceipt, anchor: Anchor, needed: int) -> tuple[datetime, str
         if machine_fault(error):
             raise
         logging.getLogger(__name__).exception("Asking %s for receipt %s broke off.", anchor.name, row.pk)
-        sentence = f"Asking broke off: {type(error).__name__}."
+        sentence = Sentence("Asking broke off: %(what)s.", what=type(error).__name__)
         witnesses.note_error(*who, sentence)
         _put_off(row, sentence, now() + _pause(row, anchor, RETRY_WRONG))
         return None

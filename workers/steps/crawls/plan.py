@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from exhibit.errors import ServiceMissingError
+from exhibit.sentences import Sentence
 from registry.crawls import crawling, schedules, watching
 from registry.models import Crawl, Watch
 from workers.services.disk import disk_is_full
@@ -32,7 +33,9 @@ def start_now(services: Services, watch: Watch) -> Crawl:
         ServiceMissingError: the disk is nearly full, and crawling has stopped.
     """
     if disk_is_full(services):
-        raise ServiceMissingError("The disk is nearly full, and crawling has stopped.", hint="Ask the operator.")
+        raise ServiceMissingError(
+            Sentence("The disk is nearly full, and crawling has stopped."), hint=Sentence("Ask the operator.")
+        )
     crawl = watching.start_now(watch)
     plan_crawls(services, [crawl.pk])
     return crawl

@@ -15,6 +15,7 @@ from evidence.log.slices import SliceTree, record_leaf
 from exhibit.clock import now
 from exhibit.errors import ServiceMissingError
 from exhibit.network.urls import host_of, registrable_domain, url_key
+from exhibit.sentences import Sentence
 from exhibit.types import Sighting
 from registry.crawls import canaries, crawling, sightings, watching
 from registry.crawls.budgets import left
@@ -333,7 +334,7 @@ def _refusals(batch: Batch) -> Iterator[RefusalLine]:
 
 
 def _blocked(page: PageLine, one: Sighting) -> RefusalLine:
-    sentence = "The operator's blocklist names these bytes."
+    sentence = Sentence("The operator's blocklist names these bytes.")
     return RefusalLine(url=one.image_url, page_url=page.url, reason="blocked", sentence=sentence)
 
 

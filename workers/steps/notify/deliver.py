@@ -10,6 +10,7 @@ from django.db import transaction
 
 from exhibit.clock import now, rfc3339
 from exhibit.errors import IntegrityError
+from exhibit.sentences import Sentence
 from registry.db import steps
 from registry.models import Delivery, EventKind, StepState, Webhook
 from registry.notifications import events
@@ -32,7 +33,7 @@ IN_TURN = 10
 
 LOGGER = logging.getLogger(__name__)
 REMEMBERED = 10
-ALONE = "The webhook is paused."
+ALONE = Sentence("The webhook is paused.")
 
 
 def deliver(services: Services, ids: Sequence[int]) -> None:

@@ -9,6 +9,7 @@ from django.db import transaction
 
 from exhibit.clock import now
 from exhibit.machine import machine_fault
+from exhibit.sentences import Sentence
 from registry.db import steps
 from registry.models import MailChoice
 from registry.notifications import events, mail_choices
@@ -17,7 +18,7 @@ from workers.notify.mail import REFUSALS, is_final, words_of
 from workers.services.wiring import Services
 
 log = logging.getLogger(__name__)
-NOT_TAKEN = "The mail server didn't take it."
+NOT_TAKEN = Sentence("The mail server didn't take it.")
 
 AGAIN, MUCH_LATER = timedelta(minutes=10), timedelta(days=1)
 """Until a server that didn't take a mail is asked again: for now, and after it has refused one for good."""

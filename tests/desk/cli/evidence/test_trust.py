@@ -11,7 +11,7 @@ from desk.cli.evidence import trust as cli_trust
 from desk.cli.evidence.trust import own_trust
 from evidence.verdict.result import State
 from evidence.verdict.trust import Trust
-from evidence.verify.verifier import verify
+from evidence.verify.verifier import Verifier
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
@@ -48,7 +48,9 @@ def test_receipts_of_chains_count_by_the_list_that_the_installation_writes(
     before = own_trust(inline.services, "")
     received(kind)
     after = Trust.from_json(own_trust(inline.services, "").to_json())
-    told = [{check.name: check for check in verify(path, trust).checks}[kind.check] for trust in (before, after)]
+    told = [
+        {check.name: check for check in Verifier(trust).verify(path).checks}[kind.check] for trust in (before, after)
+    ]
     assert [check.state for check in told] == [State.NOT_CHECKED, State.PASSED]
     assert "ours (block as the operator's node gave it)" in told[1].sentence
     assert told[1].development

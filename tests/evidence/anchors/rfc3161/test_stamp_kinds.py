@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from evidence.verdict.trust import Trust
-from evidence.verify.verifier import verify
+from evidence.verify.verifier import Verifier
 from tests.assets import receipt_kinds, stamp_table
 from tests.assets.browser import CHROMIUM, Chromium
 from tests.assets.stamp_forge import MOMENT
@@ -40,7 +40,7 @@ def test_each_kind_has_a_name_of_its_own_and_there_are_many(made: list[StampKind
 def test_python_answers_as_the_profile_says(made: list[StampKind], tmp_path: Path) -> None:
     told, by = {}, {}
     for path, trust in bundles(made, tmp_path):
-        for check in verify(path, trust).checks:
+        for check in Verifier(trust).verify(path).checks:
             told[check.name] = str(check.state)
             by[check.name] = "" if check.time is None else f"{check.time:%Y-%m-%dT%H:%M:%SZ}"
     assert {kind.name: told[kind.check] for kind in made} == {kind.name: kind.state for kind in made}

@@ -6,9 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from django.utils import translation
 
 import evidence.documents
-from desk.texts.remarks import REASONS as ON_PAGES
+from desk.texts.remarks import remarks_of
 from evidence.documents import (
     render_exhibit_sheet,
     render_report_json,
@@ -19,7 +20,6 @@ from evidence.documents.typeset.fonts import installed_fonts
 from evidence.facts.case import LANGUAGES
 from exhibit.errors import WrongUseError
 from exhibit.types import Verification
-from indexer.compare.wording import REASONS as REMARKS
 from tests.assets.documents_sample import (
     NOON,
     sample_case,
@@ -133,6 +133,11 @@ def test_local_times_are_left_out_without_a_zone() -> None:
 
 
 @pytest.mark.parametrize("language", languages())
-def test_every_remark_of_a_comparison_has_its_words(language: str) -> None:
+def test_every_remark_of_a_comparison_has_its_words_in_documents_and_on_pages(language: str) -> None:
     known = load_phrases(language).sentences
-    assert {key.removeprefix("remark.") for key in known if key.startswith("remark.")} == set(REMARKS) == set(ON_PAGES)
+    named = {key: text for key, text in known.items() if key.startswith("remark.")}
+    assert set(named) == {key for key in load_phrases("en").sentences if key.startswith("remark.")}
+    with translation.override(language.lower()):
+        on_pages = remarks_of(key.removeprefix("remark.") for key in named)
+    assert [one[1:-1] for one in on_pages] == [one[1:] for one in named.values()]
+    assert {one[-1] for one in on_pages} <= {".", "。"}

@@ -14,8 +14,8 @@ def test_a_report_tells_what_was_refused_in_words(report: str) -> None:
 
 
 REASONS = re.compile(
-    r'reason="([a-z-]+)"|Refused\("([a-z-]+)"|_refusal\([^,]+, "([a-z-]+)"|return "([a-z-]+)", f?"'
-    r'|\), "([a-z-]+)", "|\("([a-z-]+)", "The job'
+    r'reason="([a-z-]+)"|Refused\("([a-z-]+)"|_refusal\([^,]+, "([a-z-]+)"|return "([a-z-]+)", (?:f|Sentence\()?"'
+    r'|\), "([a-z-]+)", (?:Sentence\()?"|\("([a-z-]+)", "The job'
 )
 """How the crawler and what it stands on name the reason of a refusal."""
 

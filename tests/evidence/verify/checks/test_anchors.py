@@ -9,7 +9,7 @@ from evidence.bundle.bag import AnchorProof, Proofs, checkpoint_digest
 from evidence.development.authority import running_authority
 from evidence.verdict.result import State
 from evidence.verdict.trust import Requirements
-from evidence.verify.verifier import verify
+from evidence.verify.verifier import Verifier
 from exhibit.digests import Digest
 from exhibit.errors import ExitCode
 from exhibit.network.guard import Guard
@@ -21,12 +21,12 @@ from tests.assets.bundles import Scene
 def test_a_block_of_a_ledger_counts_by_its_hash_for_its_chain_alone(scene: Scene, bundle: Path) -> None:
     [ledger] = scene.trust.ledgers
     name = "anchor:evm-checkpoint-test-ledger.json"
-    found = {check.name: check for check in verify(bundle, scene.trust).checks}
+    found = {check.name: check for check in Verifier(scene.trust).verify(bundle).checks}
     assert found[name].state is State.PASSED
     assert found[name].sentence.startswith("Block 2 of Test ledger, dated ")
     other = replace(ledger, blocks=(Digest.of(b"another block"),))
     for pinned in ((), (other,), (replace(ledger, chain=1),)):
-        verdict = verify(bundle, replace(scene.trust, ledgers=pinned))
+        verdict = Verifier(replace(scene.trust, ledgers=pinned)).verify(bundle)
         [check] = [check for check in verdict.checks if check.name == name]
         assert check.state is State.NOT_CHECKED
         assert f"block 2 of the chain 1337, 0x{ledger.blocks[0].hex}" in check.sentence
@@ -39,7 +39,7 @@ def test_a_transaction_that_isnt_confirmed_yet_is_pending(scene: Scene, tmp_path
     pending = EvmPending(1337, digest, b"signed").to_json()
     receipt = Receipt("evm", "ledger", True, ReceiptState.PENDING, pending)  # noqa: FBT003 - a field
     proofs = replace(scene.proofs, anchors=(AnchorProof(digest, receipt),))
-    verdict = verify(scene.write(tmp_path / "pending.zip", proofs), scene.trust)
+    verdict = Verifier(scene.trust).verify(scene.write(tmp_path / "pending.zip", proofs))
     [check] = [check for check in verdict.checks if check.name == "anchor:evm-checkpoint-ledger.json"]
     assert check.state is State.NOT_CHECKED
     assert check.sentence == "pending: The transaction isn't confirmed yet."
@@ -50,25 +50,26 @@ def test_a_chain_that_anybody_can_extend_counts_only_by_its_pinned_blocks(scene:
     [chain] = scene.trust.chains
     for blocks in ((), (scene.sealed.seal,)):
         trust = replace(scene.trust, chains=(replace(chain, blocks=blocks),))
-        [check] = [check for check in verify(bundle, trust).checks if check.name.endswith(".ots")]
+        [check] = [check for check in Verifier(trust).verify(bundle).checks if check.name.endswith(".ots")]
         assert (check.state, check.time) == (State.NOT_CHECKED, None)
     easy = replace(chain, network="main", blocks=(), minimum_difficulty=5e13)
-    [check] = [c for c in verify(bundle, replace(scene.trust, chains=(easy,))).checks if c.name.endswith(".ots")]
+    verdict = Verifier(replace(scene.trust, chains=(easy,))).verify(bundle)
+    [check] = [check for check in verdict.checks if check.name.endswith(".ots")]
     assert check.sentence.startswith("unknown witness")
 
 
 def test_so_many_different_witnesses_as_the_list_asks_for(scene: Scene, bundle: Path) -> None:
     for asked in (1, 2, 3):
         trust = replace(scene.trust, requires=Requirements(asked, ("match",)))
-        assert verify(bundle, trust).outcome is ExitCode.DONE
+        assert Verifier(trust).verify(bundle).outcome is ExitCode.DONE
 
 
 def test_two_stamps_of_one_authority_are_one_witness(scene: Scene, tmp_path: Path) -> None:
     stamps = tuple(one for one in scene.proofs.anchors if one.receipt.kind == "rfc3161")
     assert len(stamps) == 2
     path = scene.write(tmp_path / "b.zip", replace(scene.proofs, anchors=stamps))
-    assert verify(path, scene.trust).outcome is ExitCode.DONE
-    verdict = verify(path, replace(scene.trust, requires=Requirements(2, ("match",))))
+    assert Verifier(scene.trust).verify(path).outcome is ExitCode.DONE
+    verdict = Verifier(replace(scene.trust, requires=Requirements(2, ("match",)))).verify(path)
     assert verdict.outcome is ExitCode.INCOMPLETE
     assert [check.state for check in verdict.checks if check.name == "time"] == [State.NOT_CHECKED]
 
@@ -81,7 +82,7 @@ def test_a_witness_of_an_earlier_checkpoint_says_nothing_of_the_whole(scene: Sce
         session = guarded_session(Guard(("127.0.0.0/8",)))
         anchor = Rfc3161Anchor("Early", authority.url, [scene.root_pem], development=True, session=session)
         proofs = replace(scene.proofs, anchors=(AnchorProof(early, anchor.submit(early)),))
-    verdict = verify(scene.write(tmp_path / "early.zip", proofs), scene.trust)
+    verdict = Verifier(scene.trust).verify(scene.write(tmp_path / "early.zip", proofs))
     [check] = [check for check in verdict.checks if check.name.startswith("anchor:")]
     assert check.state is State.PASSED
     assert "checkpoint of slice:01" in check.sentence
@@ -92,7 +93,7 @@ def test_a_pending_receipt_is_not_checked(scene: Scene, tmp_path: Path) -> None:
     [ots] = [anchor for anchor in scene.proofs.anchors if anchor.receipt.kind == "opentimestamps"]
     pending = replace(ots, receipt=replace(ots.receipt, material=()))
     proofs = Proofs(scene.proofs.entry, scene.proofs.consistency, (pending,))
-    verdict = verify(scene.write(tmp_path / "young.zip", proofs), scene.trust)
+    verdict = Verifier(scene.trust).verify(scene.write(tmp_path / "young.zip", proofs))
     [check] = [check for check in verdict.checks if check.name.endswith(".ots")]
     assert check.sentence.startswith("pending")
     assert verdict.outcome is ExitCode.INCOMPLETE

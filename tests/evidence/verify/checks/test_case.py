@@ -8,7 +8,7 @@ import pytest
 
 from evidence.facts.case import CaseFacts
 from evidence.verdict.result import require
-from evidence.verify.verifier import verify
+from evidence.verify.verifier import Verifier
 from exhibit.comparison.calibration import calibrated
 from exhibit.errors import IntegrityError
 from tests.assets.bundles import CALIBRATION, Scene, resealed
@@ -80,7 +80,7 @@ def _opening(facts: CaseFacts) -> CaseFacts:
 def test_an_owner_who_seals_an_untruth_is_found_out(
     scene: Scene, tmp_path: Path, lie: Callable[[CaseFacts], CaseFacts], check: str
 ) -> None:
-    verdict = verify(resealed(scene, lie(scene.facts)).write(tmp_path / "lie.zip"), scene.trust)
+    verdict = Verifier(scene.trust).verify(resealed(scene, lie(scene.facts)).write(tmp_path / "lie.zip"))
     assert {check} <= failures(verdict) - {"registration:01"} <= {check, "capture:01-1"}  # a visit of that page, too
     with pytest.raises(IntegrityError, match=check):
         require(verdict)
@@ -90,4 +90,4 @@ def test_an_owner_who_seals_an_untruth_is_found_out(
 def test_facts_that_point_nowhere_fail(scene: Scene, tmp_path: Path, numbers: tuple[int, ...]) -> None:
     [match] = scene.facts.matches
     facts = replace(scene.facts, matches=(replace(match, sightings=numbers),))
-    assert failures(verify(resealed(scene, facts).write(tmp_path / "lie.zip"), scene.trust)) == {"facts"}
+    assert failures(Verifier(scene.trust).verify(resealed(scene, facts).write(tmp_path / "lie.zip"))) == {"facts"}

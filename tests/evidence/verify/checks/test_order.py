@@ -8,7 +8,7 @@ import pytest
 
 from evidence.anchors.rfc3161.kind import TrustedAuthority
 from evidence.bundle.bag import checkpoint_digest
-from evidence.verify.verifier import verify
+from evidence.verify.verifier import Verifier
 from exhibit.clock import now
 from tests.assets.bundles import (
     Scene,
@@ -27,5 +27,5 @@ def test_sealed_after_a_witness_has_seen_the_seal_is_named(scene: Scene, tmp_pat
     authority = TrustedAuthority("Another authority", (root.decode(),), development=True, label=LABEL)
     trust = replace(scene.trust, authorities=(authority,))
     path = replace(late, proofs=replace(late.proofs, anchors=anchors)).write(tmp_path / "b.zip")
-    found = states(verify(path, trust))
+    found = states(Verifier(trust).verify(path))
     assert (found["time"], found["order"]) == ("passed", "failed")

@@ -8,12 +8,12 @@ import pytest
 
 from evidence.facts.case import CaseFacts
 from evidence.verdict.result import Check
-from evidence.verify.verifier import verify
+from evidence.verify.verifier import Verifier
 from tests.assets.bundles import Scene, resealed
 
 
 def checked(bundle: Path, scene: Scene) -> Check:
-    [check] = [one for one in verify(bundle, scene.trust).checks if one.name == "pictures"]
+    [check] = [one for one in Verifier(scene.trust).verify(bundle).checks if one.name == "pictures"]
     return check
 
 

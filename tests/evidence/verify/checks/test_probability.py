@@ -15,7 +15,7 @@ from evidence.formats.codec import to_plain
 from evidence.standalone import verify as standalone
 from evidence.verdict.result import State, Verdict
 from evidence.verify.checks.probability import calibration_facts
-from evidence.verify.verifier import verify
+from evidence.verify.verifier import Verifier
 from exhibit.comparison.calibration import FIGURES, HELD, Calibration
 from exhibit.errors import IntegrityError
 from exhibit.types import Decision, Verification
@@ -28,7 +28,7 @@ NAME = "probability:01"
 def verdict_of(scene: Scene, facts: CaseFacts, path: Path, proofs: Proofs | None = None) -> Verdict:
     """The verdict on a bundle in which the owner has sealed these facts."""
     again = resealed(scene, facts)
-    return verify(again.write(path, proofs), scene.trust)
+    return Verifier(scene.trust).verify(again.write(path, proofs))
 
 
 def state(verdict: Verdict, name: str = NAME) -> State | None:
@@ -44,7 +44,7 @@ def with_verification(facts: CaseFacts, **changes: object) -> CaseFacts:
 def test_the_calibration_is_a_file_of_the_bundle_with_its_digest(scene: Scene, tmp_path: Path) -> None:
     with zipfile.ZipFile(scene.write(tmp_path / "bundle.zip")) as packed:
         assert Calibration.from_json(packed.read("data/calibrations/01.json")) == CALIBRATION
-    verdict = verify(tmp_path / "bundle.zip", scene.trust)
+    verdict = Verifier(scene.trust).verify(tmp_path / "bundle.zip")
     assert state(verdict) is State.PASSED
     assert verdict.outcome == 0
 
@@ -103,7 +103,7 @@ def test_without_a_probability_nothing_is_claimed_and_nothing_checked(scene: Sce
 
 def test_a_withheld_calibration_is_said_not_to_be_checked(scene: Scene, tmp_path: Path) -> None:
     proofs = replace(scene.proofs, withheld=Withheld(("data/calibrations/01.json",), "too long"))
-    assert state(verify(scene.write(tmp_path / "bundle.zip", proofs), scene.trust)) is State.NOT_CHECKED
+    assert state(Verifier(scene.trust).verify(scene.write(tmp_path / "bundle.zip", proofs))) is State.NOT_CHECKED
 
 
 def test_the_verifier_inside_names_an_altered_probability(scene: Scene, tmp_path: Path) -> None:

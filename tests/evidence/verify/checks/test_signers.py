@@ -11,7 +11,7 @@ from evidence.bundle.bag import CounterSignature, Proofs
 from evidence.keys.ed25519 import KeySigner
 from evidence.verdict.result import Check, State
 from evidence.verdict.trust import Trust, TrustedKey
-from evidence.verify.verifier import verify
+from evidence.verify.verifier import Verifier
 from exhibit.clock import now
 from tests.assets.bundles import OWNER, Scene
 from tests.assets.tampering import files_of, packed, rebagged, zipped
@@ -37,7 +37,7 @@ def with_device(scene: Scene, owner: str = OWNER, since: datetime | None = None)
 
 
 def check(path: Path, trust: Trust, name: str) -> Check | None:
-    return next((one for one in verify(path, trust).checks if one.name == name), None)
+    return next((one for one in Verifier(trust).verify(path).checks if one.name == name), None)
 
 
 def test_a_seal_that_was_witnessed_before_its_key_was_revoked_stands(scene: Scene, tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_a_seal_that_was_witnessed_before_its_key_was_revoked_stands(scene: Scen
     assert found is not None
     assert found.state is State.PASSED
     assert "saw the log with the signature before" in found.sentence
-    assert not verify(path, later).failures
+    assert not Verifier(later).verify(path).failures
 
 
 def test_a_seal_whose_earliest_witness_came_after_the_revocation_fails(scene: Scene, tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_a_counter_signature_of_a_pinned_device_passes(scene: Scene, tmp_path: P
     assert found.state is State.PASSED
     assert "the owner alone holds" in found.sentence
     assert found.development == LABEL
-    assert not verify(path, with_device(scene)).failures
+    assert not Verifier(with_device(scene)).verify(path).failures
 
 
 def test_a_counter_signature_of_a_device_that_is_not_pinned_is_not_checked(scene: Scene, tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_a_witness_of_the_manifest_does_not_show_that_a_revoked_key_had_signed(s
     stamp = tuple(anchor for anchor in scene.proofs.anchors if anchor.digest == scene.sealed.seal)
     path = scene.write(tmp_path / "b.zip", replace(scene.proofs, anchors=stamp))
     trust = revoked(scene, now() + timedelta(hours=3))
-    states = {one.name: one.state for one in verify(path, trust).checks}
+    states = {one.name: one.state for one in Verifier(trust).verify(path).checks}
     assert (states["time"], states["revoked"]) == (State.PASSED, State.FAILED)
 
 
@@ -134,7 +134,7 @@ def test_a_checkpoint_without_this_seal_shows_neither_time_nor_that_it_was_signe
     for name in ("entry", "inclusion"):
         del files[f"proofs/log/{name}.json"]
     trust = revoked(scene, now() + timedelta(hours=3))
-    checks = {one.name: one for one in verify(packed(tmp_path / "c.zip", rebagged(files)), trust).checks}
+    checks = {one.name: one for one in Verifier(trust).verify(packed(tmp_path / "c.zip", rebagged(files))).checks}
     assert (checks["time"].state, checks["revoked"].state) == (State.NOT_CHECKED, State.FAILED)
     assert "the unrelated checkpoint" in checks["anchor:checkpoint-test-authority.tsr"].sentence
 
@@ -156,7 +156,7 @@ def test_broken_counter_signatures_are_named_and_never_a_trace(
     files = files_of(scene.write(tmp_path / "b.zip", counter_signed(scene)))
     path = tmp_path / "changed.zip"
     path.write_bytes(zipped({**files, name: data}))
-    failed = [one.name for one in verify(path, with_device(scene)).failures]
+    failed = [one.name for one in Verifier(with_device(scene)).verify(path).failures]
     assert any(one.startswith("countersignature") for one in failed)
 
 
