@@ -1,20 +1,12 @@
 """Canaries on a real local site: found, missed for each reason there is, counted in reports, and never a case."""
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from datetime import timedelta
-from io import BytesIO
-from pathlib import Path
 
 import pytest
-from django.core import mail
-from pypdf import PdfReader
 
 from exhibit.clock import now
-from exhibit.config.config import Config
-from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
 from registry.crawls import canaries
 from registry.crawls.canaries import Outcome
@@ -23,67 +15,23 @@ from registry.models import (
     Case,
     Crawl,
     Event,
-    EventKind,
-    MailChoice,
-    Membership,
-    Owner,
-    Report,
-    User,
     Watch,
     Work,
 )
-from registry.notifications import events, mail_choices
-from registry.vectors import fingerprints
-from tests.assets.rows import copy_of, owner, photograph, register
-from tests.assets.shop import LOOPBACK, Shop, run_now, watch
+from tests.assets.planted import inline, planted, shop, work
+from tests.assets.rows import copy_of, photograph
+from tests.assets.shop import Shop, run_now, watch
 from tests.assets.site import Answer, Site
-from tests.assets.webhook_receiver import Receiver, receiver, verified
-from workers.notify import webhooks
+from tests.assets.webhook_receiver import receiver
 from workers.reports.coverage import coverage_of
-from workers.reports.requests import request_report
-from workers.services import wiring
-from workers.steps.cases.report import make_reports
 from workers.tasks.sync_runner import SyncRunner
 
-__all__ = ["receiver"]
-
-
-@pytest.fixture
-def inline(db: None, config: Config, tmp_path: Path) -> Iterator[SyncRunner]:
-    fingerprints.forget_cached_spaces()
-    yield SyncRunner(replace(config, data_dir=tmp_path, allowed_networks=(LOOPBACK,), languages=("en",), anchors=()))
-    fingerprints.forget_cached_spaces()
-
-
-@pytest.fixture
-def shop() -> Iterator[Shop]:
-    with Site(host="127.0.0.5") as site:
-        made = Shop(site)
-        made.image("/copy.jpg", copy_of(photograph(0)))
-        made.image("/other.jpg", photograph(50))
-        site.routes["/robots.txt"] = Answer(b"User-agent: *\nDisallow: /closed/\n", "text/plain")
-        made.page("/", "/other.jpg")
-        made.page("/planted", "/copy.jpg")
-        made.page("/empty", "/other.jpg")
-        made.page("/closed/planted", "/copy.jpg")
-        yield made
-
-
-@pytest.fixture
-def work(inline: SyncRunner) -> Work:
-    return register(inline.services, owner("studio"), photograph(0), "Hills").work
+__all__ = ["inline", "receiver", "shop", "work"]
 
 
 def outcomes(crawl: Crawl) -> dict[str, tuple[Outcome, str]]:
     found = canaries.results([crawl]).get(crawl.pk, [])
     return {one.canary.url.partition("127.0.0.5")[2].partition("/")[2]: (one.outcome, one.reason) for one in found}
-
-
-def planted(work: Work, shop: Shop, *paths: str) -> Watch:
-    made = watch(work.owner, shop.url())
-    for path in paths:
-        canaries.plant(work, made, shop.url(path), by="Ann")
-    return made
 
 
 def test_a_crawl_finds_a_canary_or_misses_it_for_a_reason(inline: SyncRunner, work: Work, shop: Shop) -> None:
@@ -210,65 +158,6 @@ def test_a_run_that_a_person_stopped_and_a_canary_that_was_withdrawn_are_no_news
     canaries.tell_missed()
     assert not Event.objects.exists()
     assert canaries.missed_lately() == []
-
-
-def test_a_miss_reaches_the_webhook_and_the_mail_of_a_member(
-    inline: SyncRunner, work: Work, shop: Shop, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(wiring, "services", lambda: inline.services)
-    ann = User.objects.create_user("ann@example.org", "ann@example.org", "not used")
-    Membership.objects.create(user=ann, owner=work.owner)
-    mail_choices.choose(work.owner, ann, MailChoice.HowOften.AT_ONCE, by="Ann")
-    kinds = [EventKind.CANARY_MISSED]
-    _hook, secret = webhooks.add_webhook(inline.services, work.owner, receiver.url, kinds, by="Ann")
-    planted(work, shop, "/planted", "/empty")
-    inline.run_until_idle()
-    (got,) = receiver.got
-    told = verified(got, secret)
-    assert told["type"] == "watch.missed-canary"
-    assert (told["data"]["canary"], told["data"]["page"]) == (2, shop.url("/empty"))
-    Event.objects.update(at=now() - events.SETTLING - timedelta(seconds=1))
-    inline.run_until_idle()
-    (sent,) = mail.outbox
-    assert sent.subject.startswith("Studio: The watch shop missed a known copy")
-    assert shop.url("/empty") in sent.body
-    assert len(receiver.got) == 1
-
-
-def report_over(inline: SyncRunner, studio: Owner) -> Report:
-    report = request_report(studio, preparer="Ann")
-    make_reports(inline.services, [report.pk])
-    report.refresh_from_db()
-    assert report.error == ""
-    return report
-
-
-def data_of(inline: SyncRunner, report: Report, suffix: str) -> bytes:
-    (file,) = [one for one in report.files if one["name"].endswith(suffix)]
-    return inline.services.blobs.get(Digest.from_hex(file["digest"]))
-
-
-def test_a_report_states_what_was_crawled_refused_failed_and_found(inline: SyncRunner, work: Work, shop: Shop) -> None:
-    shop.site.routes["/gone.jpg"] = Answer(b"", status=404)
-    shop.page("/broken", "/gone.jpg")
-    planted(work, shop, "/planted", "/empty", "/closed/planted")
-    inline.run_until_idle()
-    report = report_over(inline, work.owner)
-    (crawl,) = json.loads(data_of(inline, report, ".json"))["coverage"]
-    assert (crawl["canaries"], crawl["canaries_found"]) == (3, 1)
-    pages = PdfReader(BytesIO(data_of(inline, report, ".pdf"))).pages
-    text = " ".join(" ".join(page.extract_text().split()) for page in pages)
-    assert "1 of 3 were found, over 1 crawls" in text
-    assert "forbidden by robots.txt" in text
-    assert "answered with an error (404)" in text
-
-
-def test_a_report_without_canaries_says_that_nobody_checked_so(inline: SyncRunner, work: Work, shop: Shop) -> None:
-    watch(work.owner, shop.url())
-    inline.run_until_idle()
-    pages = PdfReader(BytesIO(data_of(inline, report_over(inline, work.owner), ".pdf"))).pages
-    text = " ".join(" ".join(page.extract_text().split()) for page in pages)
-    assert "Not checked: no known copies were planted" in text
 
 
 def test_only_the_address_of_a_page_can_be_planted(work: Work, shop: Shop) -> None:

@@ -14,7 +14,6 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
-import redis
 import requests
 
 from exhibit.config.config import Config
@@ -23,9 +22,8 @@ from tests import CHECKOUT
 from tests.assets.installed import install
 from tests.assets.processes import free_port, processes_of, wait_until
 from workers.configuration import load_config
-from workers.pipeline.celery import make_app, restore_unacknowledged
 from workers.servers import addresses
-from workers.servers.embedded import EmbeddedServers, lock_folder, servers_answer
+from workers.servers.embedded import lock_folder, servers_answer
 from workers.tasks.supervisor import Status, running_status, stop_running
 
 
@@ -184,24 +182,3 @@ def test_a_taken_port_is_named(open_folder: Path) -> None:
     assert run.returncode == ExitCode.WRONG_USE
     assert f"port {port}" in run.stderr
     wait_until(lambda: not processes_of(open_folder))
-
-
-def test_messages_that_a_dead_worker_had_taken_come_back(open_folder: Path) -> None:
-    config = load_config({"EXHIBIT_DATA": str(open_folder / "data")})
-    taker = (
-        "import os\nfrom workers.configuration import load_config\nfrom workers.pipeline.celery import make_app\n"
-        "with make_app(load_config()).connection_for_read() as connection:\n"
-        "    connection.SimpleQueue('match').get(timeout=10)\n    os._exit(0)\n"
-    )
-    environ = {**os.environ, "EXHIBIT_DATA": str(config.data_dir), "DATABASE_URL": "", "REDIS_URL": ""}
-    with EmbeddedServers(config), redis.Redis.from_url(addresses.redis_url(config)) as client:
-        make_app(config).send_task("exhibit.match", [[1, 2]])
-        subprocess.run([sys.executable, "-c", taker], env=environ, cwd=CHECKOUT, check=True)
-        assert (client.llen("match"), client.hlen("unacked")) == (0, 1)
-        assert restore_unacknowledged(config) == 1
-        assert (client.llen("match"), client.hlen("unacked")) == (1, 0)
-        assert json.loads(client.lindex("match", 0))["headers"]["task"] == "exhibit.match"
-
-
-def test_without_redis_nothing_is_restored_and_nothing_raised(open_folder: Path) -> None:
-    assert restore_unacknowledged(load_config({"EXHIBIT_DATA": str(open_folder / "data")})) == 0

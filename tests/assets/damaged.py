@@ -1,0 +1,35 @@
+"""Pictures that wait for works to be compared with, while what a search needs is damaged."""
+
+from pathlib import Path
+
+import pytest
+
+from registry.db import steps
+from registry.models import Picture
+from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
+from workers.services.wiring import Services
+from workers.steps.matching.match import match_pictures
+from workers.tasks.sync_runner import SyncRunner
+
+WORKS = 3
+
+
+@pytest.fixture
+def waiting(inline: SyncRunner) -> list[int]:
+    """Pictures that wait to be matched with works."""
+    studio = owner("studio")
+    for seed in range(WORKS):
+        register(inline.services, studio, photograph(seed))
+    return bring(inline.services, *claimed_slice(studio), [copy_of(photograph(seed)) for seed in range(WORKS)])
+
+
+def damage(folder: Path, pattern: str) -> None:
+    for path in folder.glob(pattern):
+        path.write_bytes(path.read_bytes()[:40])
+
+
+def matched_again_and_again(services: Services, waiting: list[int]) -> None:
+    """Match more often than a picture is tried."""
+    for _ in range(steps.MAX_ATTEMPTS + 2):
+        Picture.objects.update(not_before=None)
+        match_pictures(services, waiting)
