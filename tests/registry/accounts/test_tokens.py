@@ -55,7 +55,15 @@ def test_a_token_that_is_unknown_over_or_revoked_opens_nothing(studio: Owner, an
 
 
 @pytest.mark.parametrize(
-    ("name", "scopes", "days"), [(" ", ["read"], 1), ("a", [], 1), ("a", ["manage"], 1), ("a", ["x"], 1), ("a", ["read"], 0), ("a", ["read"], 367)]  # fmt: skip
+    ("name", "scopes", "days"),
+    [
+        (" ", ["read"], 1),
+        ("a", [], 1),
+        ("a", ["manage"], 1),
+        ("a", ["x"], 1),
+        ("a", ["read"], 0),
+        ("a", ["read"], 367),
+    ],
 )
 def test_what_cannot_be_a_token_is_refused(studio: Owner, ann: User, name: str, scopes: list[str], days: int) -> None:
     with pytest.raises(WrongUseError):
