@@ -1,8 +1,8 @@
 """An installation with a sealed case, and a backup of it."""
 
 import io
-import tempfile
-from collections.abc import Iterator
+import os
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -12,13 +12,13 @@ from exhibit.clock import now
 from exhibit.config.config import Config
 from registry.models import Bundle, Case, Notice, NoticeMail, Work
 from tests.assets.command_line import CommandLine
+from tests.assets.installed import install
 from tests.assets.rows import owner
 from tests.assets.sealed import sealed_bundle
 from tests.assets.stack import connected_to
 from workers.configuration import load_config
 from workers.database.backup import back_up, log_state
 from workers.database.backup_format import Description
-from workers.database.schema import migrate
 from workers.evidence.bundles import assemble
 from workers.log.sequencer import sequence_log, sign_checkpoint
 from workers.servers.embedded import EmbeddedServers
@@ -57,7 +57,6 @@ class Made:
         (config.data_dir / "searches" / "market.toml").write_text(MAPPING)
         inline = SyncRunner(config)
         self.services = inline.services
-        migrate()
         sealed_bundle(inline, owner("studio"))
         sequence_log(self.services)
         sign_checkpoint(self.services)
@@ -73,9 +72,18 @@ class Made:
 
 
 @pytest.fixture(scope="module")
-def made(django_db_blocker: DjangoDbBlocker) -> Iterator[Made]:
-    with tempfile.TemporaryDirectory(prefix="exhibit-backup-") as name:
-        Path(name).chmod(0o755)
-        config = load_config({"EXHIBIT_DATA": str(Path(name) / "data")})
-        with django_db_blocker.unblock(), EmbeddedServers(config), connected_to(config):
-            yield Made(Path(name), config)
+def made(django_db_blocker: DjangoDbBlocker) -> Made:
+    """One for this whole process, whose servers don't run."""
+    with django_db_blocker.unblock():
+        return _made_once()
+
+
+@cache
+def _made_once() -> Made:
+    """It lies in the folder of this test process and ends with it."""
+    folder = Path(os.environ["EXHIBIT_DATA"]) / "backed-up"
+    folder.mkdir(mode=0o755)
+    install(folder / "data")
+    config = load_config({"EXHIBIT_DATA": str(folder / "data"), "EXHIBIT_CAPTURE_BROWSER": "none"})
+    with EmbeddedServers(config), connected_to(config):
+        return Made(folder, config)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import psycopg
@@ -16,13 +17,27 @@ from tests import CHECKOUT
 from tests.assets.processes import processes_of
 from workers.configuration import load_config
 from workers.servers import addresses
+from workers.servers.embedded import EmbeddedServers
 
 
 @pytest.fixture
 def own(open_folder: Path) -> Iterator[Config]:
-    """A configuration with a data folder of its own, in which nothing runs when the test is over."""
+    """A configuration with a data folder of its own, in which nothing runs when the test is over.
+
+    Servers were started there once, and stopped: making their files is a matter of the first start alone.
+    """
+    subprocess.run(["cp", "--archive", _started_once(), open_folder / "data"], check=True)
     yield load_config({"EXHIBIT_DATA": str(open_folder / "data")})
     assert not processes_of(open_folder)
+
+
+@cache
+def _started_once() -> Path:
+    """The folder that is copied; it lies in that of this test process and ends with it."""
+    data = Path(os.environ["EXHIBIT_DATA"]) / "started-once"
+    with EmbeddedServers(load_config({"EXHIBIT_DATA": str(data)})):
+        pass
+    return data
 
 
 def remember(config: Config, value: str) -> None:

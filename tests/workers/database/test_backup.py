@@ -1,15 +1,27 @@
 """A backup that is made while things go on, and put back elsewhere: the same log and answers, no second history."""
 
+from collections.abc import Iterator
+
 import pytest
+from pytest_django import DjangoDbBlocker
 
 from exhibit.errors import WrongUseError
 from tests.assets.backed_up import SETTINGS, Made, made, nothing
+from tests.assets.stack import connected_to
 from workers.database.backup import back_up
 from workers.database.backup_format import members, verify_backup
+from workers.servers.embedded import EmbeddedServers
 
 __all__ = ["made"]
 
 pytestmark = pytest.mark.timeout(900)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _running(made: Made, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """What is backed up runs, and this process's Django reads its rows."""
+    with django_db_blocker.unblock(), EmbeddedServers(made.config), connected_to(made.config):
+        yield
 
 
 def test_a_folder_is_kept_up_and_the_earlier_backup_stays_whole_until_the_new_one_is(

@@ -13,17 +13,18 @@ from pathlib import Path
 
 import pytest
 from django.db import connections
+from pytest_django import DjangoDbBlocker
 
 from evidence.log.append_only import BrokenHistoryError
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
-from exhibit.errors import WrongUseError
+from exhibit.errors import ExhibitError, WrongUseError
 from registry.log.log import submit
 from registry.models import NoticeMail
 from registry.notices import mail as notice_mail
 from tests import ASSETS
 from tests.assets.backed_up import MAPPING, SETTINGS, Made, answers, made, nothing
-from tests.assets.command_line import CommandLine
+from tests.assets.command_line import CommandLine, forking
 from tests.assets.processes import processes_of, wait_until
 from tests.assets.stack import connected_to
 from workers.configuration import load_config
@@ -109,27 +110,35 @@ def test_after_whatever_refusal_and_a_sudden_end_a_start_a_backup_and_the_restor
     open_folder: Path, members: Members
 ) -> None:
     cli = CommandLine(open_folder / "data", {"EXHIBIT_LANGUAGES": "en"})
+    config = load_config({"EXHIBIT_DATA": str(cli.data)})
     for spoil, words in REFUSALS:
-        assert words in cli.run("restore", spoil(members, open_folder / "spoiled.tar"), code=1).err, spoil
+        with pytest.raises(ExhibitError, match=words):
+            put_back(config, spoil(members, open_folder / "spoiled.tar"), nothing)
         assert left(cli) <= {"locks"}, spoil
+    assert words in cli.run("restore", open_folder / "spoiled.tar", code=1).err
     whole = tar_of(members, open_folder / "whole.tar")
     with cli.started("restore", whole) as victim:
         wait_until(lambda: (cli.data / "restoring").exists() or victim.poll() is not None)
         os.killpg(victim.pid, signal.SIGKILL)
     wait_until(lambda: not processes_of(cli.data))
     # other commands come between, and make secrets of their own
+    with forking(cli) as quick, EmbeddedServers(config):
+        work_goes_on(quick, members, open_folder)
+
+
+def work_goes_on(cli: CommandLine, members: Members, folder: Path) -> None:
     assert cli.ask("owner", "list")["owners"] == []
     assert not (cli.data / "restoring").exists()
-    cli.run("backup", open_folder / "empty.tar")
+    cli.run("backup", folder / "empty.tar")
     settings = "[[anchors]]\nkind = 'rfc3161'\nname = 'a'\nurls = ['https://a.example']\nroots = '/gone.pem'\n"
-    told = cli.ask("restore", with_settings(members, open_folder / "with.tar", settings))
+    told = cli.ask("restore", with_settings(members, folder / "with.tar", settings))
     assert told["settings_aside"] is True
     assert (cli.data / "exhibit.toml.restored").read_text() == settings
     [problem] = cli.ask("log", "verify", code=1)["problems"]
     assert "file of the log's head is missing" in problem
     assert len(cli.ask("work", "list")["works"]) == 2
-    cli.run("backup", open_folder / "again.tar")
-    assert "There are rows" in cli.run("restore", whole, code=2).err
+    cli.run("backup", folder / "again.tar")
+    assert "There are rows" in cli.run("restore", folder / "whole.tar", code=2).err
     assert not (cli.data / "restoring").exists()
 
 
@@ -138,14 +147,16 @@ def left(cli: CommandLine) -> set[str]:
 
 
 @pytest.mark.parametrize("place", ["backup", "all.tar"])
-def test_elsewhere_it_has_the_same_log_and_gives_the_same_answers(made: Made, place: str) -> None:
+def test_elsewhere_it_has_the_same_log_and_gives_the_same_answers(
+    made: Made, place: str, django_db_blocker: DjangoDbBlocker
+) -> None:
     cli = CommandLine(made.folder / f"from-{place}")
     said = cli.run("restore", made.folder / place).out
     assert "exhibit log new-origin" in said
     assert "exhibit log check-against" in said
     config = load_config({"EXHIBIT_DATA": str(cli.data)})
     wait_until(lambda: not are_kept(config))
-    with EmbeddedServers(config), connected_to(config):
+    with django_db_blocker.unblock(), EmbeddedServers(config), connected_to(config):
         services = Services(config)
         assert answers(services) == made.answers
         assert ["file of the log's head is missing" in one for one in replay(services).problems] == [True]

@@ -4,6 +4,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import psutil
 import pytest
@@ -12,13 +13,15 @@ import redis
 from exhibit.config.config import Config
 from tests.assets.own_servers import own, remember, remembered, run_by_another
 from tests.assets.processes import processes_of, wait_until
+from workers.configuration import load_config
 from workers.servers import addresses
 from workers.servers.embedded import EmbeddedServers, ServersBusyError, servers_answer
 
 __all__ = ["own"]
 
 
-def test_data_outlives_a_clean_stop(own: Config) -> None:
+def test_data_of_the_first_start_outlives_a_clean_stop(open_folder: Path) -> None:
+    own = load_config({"EXHIBIT_DATA": str(open_folder / "data")})
     with EmbeddedServers(own):
         remember(own, "a")
     assert not servers_answer(own)

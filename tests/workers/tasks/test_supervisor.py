@@ -77,25 +77,18 @@ def product(open_folder: Path) -> Iterator[Product]:
 
 @pytest.fixture(scope="module")
 def lasting() -> Iterator[Product]:
-    """One that goes on running whatever a test does to parts of it."""
+    """One that goes on running whatever a test does to parts of it, until the last stops it."""
     with tempfile.TemporaryDirectory(prefix="exhibit-lasting-") as name:
         Path(name).chmod(0o755)
         with running(Path(name)) as made:
             yield made
 
 
-def test_it_comes_up_says_what_runs_and_stops_in_time_with_nothing_left(product: Product, open_folder: Path) -> None:
-    status = product.status
-    assert product.answers()
-    assert status.pid == product.process.pid
+def test_it_comes_up_and_says_what_runs(lasting: Product) -> None:
+    status = lasting.status
+    assert lasting.answers()
+    assert status.pid == lasting.process.pid
     assert {"worker-default", "worker-crawl", "worker-match", "worker-asked", "beat", "web"} == set(status.processes)
-    begun = time.monotonic()
-    assert stop_running(product.config)
-    assert time.monotonic() - begun < 10
-    assert product.process.wait(5) == 0
-    assert processes_of(open_folder) == []
-    assert running_status(product.config) is None
-    assert not stop_running(product.config)
 
 
 def test_a_second_start_is_refused_with_a_sentence(lasting: Product) -> None:
@@ -149,6 +142,16 @@ def test_a_data_folder_that_is_moved_is_waited_for_and_no_empty_one_is_made(last
     assert not data.exists()
     aside.rename(data)
     wait_until(lambda: servers_answer(lasting.config) and lasting.answers())
+
+
+def test_it_stops_in_time_with_nothing_left(lasting: Product) -> None:
+    begun = time.monotonic()
+    assert stop_running(lasting.config)
+    assert time.monotonic() - begun < 10
+    assert lasting.process.wait(5) == 0
+    assert processes_of(lasting.config.data_dir) == []
+    assert running_status(lasting.config) is None
+    assert not stop_running(lasting.config)
 
 
 def test_kill_9_of_the_supervisor_leaves_nothing_behind(product: Product, open_folder: Path) -> None:

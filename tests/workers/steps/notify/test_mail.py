@@ -7,11 +7,13 @@ from django.core import mail
 
 from exhibit.clock import now
 from registry.models import (
+    Crawl,
     Event,
     EventKind,
     MailChoice,
     Membership,
     User,
+    Watch,
     Work,
 )
 from registry.notifications import events, mail_choices
@@ -34,12 +36,14 @@ def test_a_miss_reaches_the_webhook_and_the_mail_of_a_member(
     mail_choices.choose(work.owner, ann, MailChoice.HowOften.AT_ONCE, by="Ann")
     kinds = [EventKind.CANARY_MISSED]
     _hook, secret = webhooks.add_webhook(inline.services, work.owner, receiver.url, kinds, by="Ann")
-    planted(work, shop, "/planted", "/empty")
+    made = planted(work, shop, "/empty")
+    Watch.objects.update(paused=True)
+    Crawl.objects.create(watch=made, number=1, started_at=now(), finished_at=now(), state="done", reason="finished")
     inline.run_until_idle()
     (got,) = receiver.got
     told = verified(got, secret)
     assert told["type"] == "watch.missed-canary"
-    assert (told["data"]["canary"], told["data"]["page"]) == (2, shop.url("/empty"))
+    assert (told["data"]["canary"], told["data"]["page"]) == (1, shop.url("/empty"))
     Event.objects.update(at=now() - events.SETTLING - timedelta(seconds=1))
     inline.run_until_idle()
     (sent,) = mail.outbox
