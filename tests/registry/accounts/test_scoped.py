@@ -40,7 +40,7 @@ def test_what_one_owner_has_another_has_not(inline: SyncRunner) -> None:
     with pytest.raises(NotFoundError):
         scoped.picture(agency, picture.digest)
     for listed in (scoped.works, scoped.watches, scoped.crawls, scoped.cases, scoped.licences, scoped.reports):
-        assert (len(listed(studio)), len(listed(agency))) == (1, 0)  # type: ignore[arg-type]
+        assert (len(listed(studio)), len(listed(agency))) == (1, 0)
 
 
 def test_what_was_removed_is_not_there_any_more(inline: SyncRunner) -> None:

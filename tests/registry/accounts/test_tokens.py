@@ -30,11 +30,11 @@ def test_a_token_permits_what_its_members_role_permits_at_this_moment(studio: Ow
     assert secret not in str(ApiToken.objects.values())
     found = tokens.find(secret)
     assert found is not None
-    assert found == (row, {Scope.READ, Scope.WRITE})
+    assert found == (row, frozenset({Scope.READ, Scope.WRITE}))
     Membership.objects.update(role=Role.VIEWER)
     found = tokens.find(secret)
     assert found is not None
-    assert found[1] == {Scope.READ}
+    assert found[1] == frozenset({Scope.READ})
     Membership.objects.all().delete()
     assert tokens.find(secret) is None
     assert tokens.permitted(studio, ann) == frozenset()

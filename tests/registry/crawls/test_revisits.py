@@ -65,6 +65,7 @@ def test_what_came_of_asking_is_said(inline: SyncRunner) -> None:
     crawl = Crawl.objects.get(watch__name=revisits.NAME)
     came, changed, gone, _silent = (Sighting.objects.get(picture=pk) for pk in pictures)
     planned = crawling.plan_slice(crawl.pk, most_urls=10, most_hosts=9)
+    assert planned is not None
     for seen, picture in ((came, came.picture_id), (changed, came.picture_id)):
         Sighting.objects.create(
             crawl=crawl, slice=planned, picture_id=picture, page_key=seen.page_key, image_key=seen.image_key,

@@ -22,7 +22,6 @@ def test_a_digest_is_accepted_in_its_three_forms_and_in_no_other() -> None:
 
 def test_rows_are_found_by_a_digest_and_give_it_back(db: None) -> None:
     Picture.objects.create(digest=DIGEST, size=1, first_seen=now())
-    for form in (DIGEST, DIGEST.raw, DIGEST.hex):
-        assert Picture.objects.get(digest=form).digest == DIGEST
+    assert Picture.objects.get(digest=DIGEST).digest == DIGEST
     assert Picture.objects.get(digest__in=[DIGEST, Digest.of(b"b")]).digest == DIGEST
     assert list(Picture.objects.values_list("digest", flat=True)) == [DIGEST]

@@ -4,14 +4,14 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from exhibit.clock import now
-from registry.models import Delivery, Event, EventKind, Webhook
+from registry.models import Delivery, Event, EventKind, Owner, Webhook
 from tests.assets.rows import owner
 
 
 def test_what_has_a_name_happens_once_to_an_owner_and_the_rest_as_often_as_it_does(db: None) -> None:
     studio, agency = owner("studio"), owner("agency")
 
-    def happened(of: object, kind: EventKind, name: str) -> Event:
+    def happened(of: Owner, kind: EventKind, name: str) -> Event:
         return Event.objects.create(owner=of, kind=kind, name=name, about={}, at=now())
 
     for _ in range(2):

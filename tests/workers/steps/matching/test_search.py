@@ -1,5 +1,6 @@
 """A new work searches what was seen before it."""
 
+from exhibit.digests import Digest
 from registry.models import Case, Match, Picture, Revisit, WorkPicture
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from workers.steps.matching.match import match_pictures
@@ -39,7 +40,7 @@ def test_what_has_expired_is_asked_for_again_and_decides_nothing(inline: SyncRun
 def test_a_damaged_picture_stops_nothing_and_is_compared_when_it_is_seen_again(inline: SyncRunner) -> None:
     damaged, whole = copy_of(photograph(1)), photograph(1)
     row = registered_after(inline, damaged, whole)
-    found = Picture.objects.filter(sightings__isnull=False).order_by("pk")[0]
+    found = Picture.objects.get(digest=Digest.of(damaged))
     inline.services.blobs.remove(found.digest)
     Picture.objects.filter(pk=found.pk).update(searched="before")
     search_pictures(inline.services, [row.pk])
