@@ -52,5 +52,5 @@ def test_works_say_how_many_cases_they_have_and_when_they_were_seen(inline: Sync
     first = made.works.get(number=1)
     assert works.case_counts(made.works.all()) == {first.pk: 1}
     assert list(works.search(made, only="seen")) == [first]
-    [case] = works.seen_in(made.cases.all()).values()
-    assert case["first_seen"] <= case["last_seen"]
+    seen = vars(works.seen_in(made.cases.all()).get())
+    assert seen["first_seen"] <= seen["last_seen"]
