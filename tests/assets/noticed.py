@@ -29,6 +29,11 @@ ANSWERS = {"purpose": "commercial", "nature": "creative", "amount": "whole", "ma
 def studio(inline: SyncRunner) -> Owner:
     """An owner with two works, each with a confirmed case of shop.example."""
     mail_by(inline, "smtp://localhost")
+    return confirmed(inline)
+
+
+def confirmed(inline: SyncRunner) -> Owner:
+    """The same, without a mail server."""
     made = owner("studio")
     for seed, title in ((1, "Two parrots"), (2, "A harbour")):
         register(inline.services, made, photograph(seed), title)

@@ -1,77 +1,32 @@
 """Canaries on a real local site: found, missed for each reason there is, counted in reports, and never a case."""
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from datetime import timedelta
-from io import BytesIO
-from pathlib import Path
 
 import pytest
-from django.core import mail
-from pypdf import PdfReader
 
 from exhibit.clock import now
-from exhibit.config.config import Config
-from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
-from registry.crawls import canaries
+from registry.crawls import canaries, crawling, watching
 from registry.crawls.canaries import Outcome
 from registry.models import (
     Canary,
     Case,
     Crawl,
     Event,
-    EventKind,
-    MailChoice,
-    Membership,
-    Owner,
-    Report,
-    User,
     Watch,
     Work,
 )
-from registry.notifications import events, mail_choices
-from registry.vectors import fingerprints
-from tests.assets.rows import copy_of, owner, photograph, register
-from tests.assets.shop import LOOPBACK, Shop, run_now, watch
+from tests.assets.planted import inline, planted, shop, work
+from tests.assets.rows import bring, claim, copy_of, photograph
+from tests.assets.shop import Shop, watch
 from tests.assets.site import Answer, Site
-from tests.assets.webhook_receiver import Receiver, receiver, verified
-from workers.notify import webhooks
 from workers.reports.coverage import coverage_of
-from workers.reports.requests import request_report
-from workers.services import wiring
-from workers.steps.cases.report import make_reports
+from workers.steps.matching.match import match_pictures
 from workers.tasks.sync_runner import SyncRunner
 
-__all__ = ["receiver"]
-
-
-@pytest.fixture
-def inline(db: None, config: Config, tmp_path: Path) -> Iterator[SyncRunner]:
-    fingerprints.forget_cached_spaces()
-    yield SyncRunner(replace(config, data_dir=tmp_path, allowed_networks=(LOOPBACK,), languages=("en",), anchors=()))
-    fingerprints.forget_cached_spaces()
-
-
-@pytest.fixture
-def shop() -> Iterator[Shop]:
-    with Site(host="127.0.0.5") as site:
-        made = Shop(site)
-        made.image("/copy.jpg", copy_of(photograph(0)))
-        made.image("/other.jpg", photograph(50))
-        site.routes["/robots.txt"] = Answer(b"User-agent: *\nDisallow: /closed/\n", "text/plain")
-        made.page("/", "/other.jpg")
-        made.page("/planted", "/copy.jpg")
-        made.page("/empty", "/other.jpg")
-        made.page("/closed/planted", "/copy.jpg")
-        yield made
-
-
-@pytest.fixture
-def work(inline: SyncRunner) -> Work:
-    return register(inline.services, owner("studio"), photograph(0), "Hills").work
+__all__ = ["inline", "shop", "work"]
 
 
 def outcomes(crawl: Crawl) -> dict[str, tuple[Outcome, str]]:
@@ -79,40 +34,29 @@ def outcomes(crawl: Crawl) -> dict[str, tuple[Outcome, str]]:
     return {one.canary.url.partition("127.0.0.5")[2].partition("/")[2]: (one.outcome, one.reason) for one in found}
 
 
-def planted(work: Work, shop: Shop, *paths: str) -> Watch:
-    made = watch(work.owner, shop.url())
-    for path in paths:
-        canaries.plant(work, made, shop.url(path), by="Ann")
-    return made
-
-
-def test_a_crawl_finds_a_canary_or_misses_it_for_a_reason(inline: SyncRunner, work: Work, shop: Shop) -> None:
-    planted(work, shop, "/planted", "/empty", "/closed/planted", "/nowhere")
+def test_a_crawl_finds_a_canary_where_its_page_leads_or_misses_it_for_a_reason_and_opens_no_question(
+    inline: SyncRunner, work: Work, shop: Shop
+) -> None:
+    shop.page("/moved")
+    shop.page("/away/planted", "/copy.jpg")
+    shop.page("/", "/other.jpg")
+    shop.site.routes["/gone.jpg"] = Answer(b"", status=404)
+    shop.page("/broken", "/gone.jpg")
+    shop.site.routes["/moved"] = Answer(status=301, headers=(("Location", "/away/planted"),))
+    planted(work, shop, "/planted", "/empty", "/closed/planted", "/nowhere", "/moved", "/broken")
     inline.run_until_idle()
     assert outcomes(Crawl.objects.get()) == {
         "planted": (Outcome.FOUND, ""),
         "empty": (Outcome.NOT_FOUND, ""),
         "closed/planted": (Outcome.NOT_VISITED, "robots"),
         "nowhere": (Outcome.NOT_FOUND, ""),
+        "moved": (Outcome.FOUND, ""),
+        "broken": (Outcome.NOT_FOUND, ""),  # its page was visited, whatever its image answered
     }
     missed = [result.canary.url for _, result in canaries.missed_lately(work.owner)]
-    assert missed == [shop.url("/empty"), shop.url("/closed/planted"), shop.url("/nowhere")]
-
-
-def test_a_canary_is_found_where_its_page_leads_and_opens_no_question_there(
-    inline: SyncRunner, work: Work, shop: Shop
-) -> None:
-    shop.page("/moved")
-    shop.page("/away/planted", "/copy.jpg")
-    shop.page("/", "/other.jpg")
-    shop.site.routes["/moved"] = Answer(status=301, headers=(("Location", "/away/planted"),))
-    shop.site.routes["/planted"] = Answer(b"")
-    planted(work, shop, "/moved")
-    inline.run_until_idle()
-    assert outcomes(Crawl.objects.get()) == {"moved": (Outcome.FOUND, "")}
-    assert Canary.objects.get().leads_to == shop.url("/away/planted")
-    licensed = Case.objects.filter(case_sightings__sighting__page_url=shop.url("/away/planted"))
-    assert set(licensed.values_list("decision", flat=True)) == {"licensed"}
+    assert missed == [shop.url(path) for path in ("/empty", "/closed/planted", "/nowhere", "/broken")]
+    assert Canary.objects.get(url=shop.url("/moved")).leads_to == shop.url("/away/planted")
+    assert list(Case.objects.values_list("decision", flat=True)) == ["licensed"]
 
 
 def test_what_another_domain_shows_where_a_canary_leads_is_missed_and_is_a_case(
@@ -135,16 +79,6 @@ def test_what_another_domain_shows_where_a_canary_leads_is_missed_and_is_a_case(
     assert Case.objects.get(party="127.0.0.6").decision == "open"
 
 
-def test_a_page_that_was_visited_is_not_called_unvisited_for_an_image_that_was_refused(
-    inline: SyncRunner, work: Work, shop: Shop
-) -> None:
-    shop.site.routes["/gone.jpg"] = Answer(b"", status=404)
-    shop.page("/broken", "/gone.jpg")
-    planted(work, shop, "/broken")
-    inline.run_until_idle()
-    assert outcomes(Crawl.objects.get()) == {"broken": (Outcome.NOT_FOUND, "")}
-
-
 def test_many_canaries_are_asked_for_as_often_as_one(
     work: Work, shop: Shop, django_assert_max_num_queries: Callable[[int], AbstractContextManager[None]]
 ) -> None:
@@ -158,25 +92,29 @@ def test_many_canaries_are_asked_for_as_often_as_one(
     assert [one.canaries for one in coverage_of(begun)] == [0] * 5
 
 
-def test_a_canary_opens_no_question(inline: SyncRunner, work: Work, shop: Shop) -> None:
-    planted(work, shop, "/planted")
-    inline.run_until_idle()
-    assert list(Case.objects.values_list("decision", flat=True)) == ["licensed"]
+def test_a_canary_counts_from_the_next_crawl_until_it_is_withdrawn(inline: SyncRunner, work: Work) -> None:
+    made = watch(work.owner, "http://shop.example/")
 
+    def run() -> dict[str, Outcome]:
+        """What is said of a crawl that sees the copy."""
+        crawl = watching.start_now(made)
+        planned = crawling.plan_slice(crawl.pk, most_urls=10, most_hosts=5)
+        assert planned is not None
+        epoch = claim(planned)
+        match_pictures(inline.services, bring(inline.services, planned, epoch, [copy_of(photograph(0))]))
+        crawling.finish_slice(planned.pk, epoch, counts={}, suspect=False, opening=lambda _row: {})
+        crawling.stop(crawl.pk)
+        assert crawling.end_crawl_if_worked_off(crawl.pk)
+        crawl.refresh_from_db()
+        return {one.canary.url: one.outcome for one in canaries.results([crawl]).get(crawl.pk, [])}
 
-def test_a_canary_counts_from_the_next_crawl_until_it_is_withdrawn(inline: SyncRunner, work: Work, shop: Shop) -> None:
-    made = watch(work.owner, shop.url())
-    inline.run_until_idle()
-    canary = canaries.plant(work, made, shop.url("/planted"), by="Ann")
-    assert canaries.plant(work, made, shop.url("/planted#top"), by="Bob") == canary
-    run_now(made)
-    inline.run_until_idle()
+    page = "http://shop.example/page-0"
+    before = run()
+    canary = canaries.plant(work, made, page, by="Ann")
+    assert canaries.plant(work, made, f"{page}#top", by="Bob") == canary
+    between = run()
     canaries.withdraw(canary, by="Ann")
-    run_now(made)
-    inline.run_until_idle()
-    first, second, third = Crawl.objects.order_by("number")
-    assert (outcomes(first), outcomes(third)) == ({}, {})
-    assert outcomes(second) == {"planted": (Outcome.FOUND, "")}
+    assert (before, between, run()) == ({}, {page: Outcome.FOUND}, {})
     assert canaries.missed_lately(work.owner) == []
 
 
@@ -210,65 +148,6 @@ def test_a_run_that_a_person_stopped_and_a_canary_that_was_withdrawn_are_no_news
     canaries.tell_missed()
     assert not Event.objects.exists()
     assert canaries.missed_lately() == []
-
-
-def test_a_miss_reaches_the_webhook_and_the_mail_of_a_member(
-    inline: SyncRunner, work: Work, shop: Shop, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(wiring, "services", lambda: inline.services)
-    ann = User.objects.create_user("ann@example.org", "ann@example.org", "not used")
-    Membership.objects.create(user=ann, owner=work.owner)
-    mail_choices.choose(work.owner, ann, MailChoice.HowOften.AT_ONCE, by="Ann")
-    kinds = [EventKind.CANARY_MISSED]
-    _hook, secret = webhooks.add_webhook(inline.services, work.owner, receiver.url, kinds, by="Ann")
-    planted(work, shop, "/planted", "/empty")
-    inline.run_until_idle()
-    (got,) = receiver.got
-    told = verified(got, secret)
-    assert told["type"] == "watch.missed-canary"
-    assert (told["data"]["canary"], told["data"]["page"]) == (2, shop.url("/empty"))
-    Event.objects.update(at=now() - events.SETTLING - timedelta(seconds=1))
-    inline.run_until_idle()
-    (sent,) = mail.outbox
-    assert sent.subject.startswith("Studio: The watch shop missed a known copy")
-    assert shop.url("/empty") in sent.body
-    assert len(receiver.got) == 1
-
-
-def report_over(inline: SyncRunner, studio: Owner) -> Report:
-    report = request_report(studio, preparer="Ann")
-    make_reports(inline.services, [report.pk])
-    report.refresh_from_db()
-    assert report.error == ""
-    return report
-
-
-def data_of(inline: SyncRunner, report: Report, suffix: str) -> bytes:
-    (file,) = [one for one in report.files if one["name"].endswith(suffix)]
-    return inline.services.blobs.get(Digest.from_hex(file["digest"]))
-
-
-def test_a_report_states_what_was_crawled_refused_failed_and_found(inline: SyncRunner, work: Work, shop: Shop) -> None:
-    shop.site.routes["/gone.jpg"] = Answer(b"", status=404)
-    shop.page("/broken", "/gone.jpg")
-    planted(work, shop, "/planted", "/empty", "/closed/planted")
-    inline.run_until_idle()
-    report = report_over(inline, work.owner)
-    (crawl,) = json.loads(data_of(inline, report, ".json"))["coverage"]
-    assert (crawl["canaries"], crawl["canaries_found"]) == (3, 1)
-    pages = PdfReader(BytesIO(data_of(inline, report, ".pdf"))).pages
-    text = " ".join(" ".join(page.extract_text().split()) for page in pages)
-    assert "1 of 3 were found, over 1 crawls" in text
-    assert "forbidden by robots.txt" in text
-    assert "answered with an error (404)" in text
-
-
-def test_a_report_without_canaries_says_that_nobody_checked_so(inline: SyncRunner, work: Work, shop: Shop) -> None:
-    watch(work.owner, shop.url())
-    inline.run_until_idle()
-    pages = PdfReader(BytesIO(data_of(inline, report_over(inline, work.owner), ".pdf"))).pages
-    text = " ".join(" ".join(page.extract_text().split()) for page in pages)
-    assert "Not checked: no known copies were planted" in text
 
 
 def test_only_the_address_of_a_page_can_be_planted(work: Work, shop: Shop) -> None:

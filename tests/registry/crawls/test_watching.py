@@ -1,87 +1,22 @@
 """Watches while they run: their times, pauses, deletions and places, and two people at once."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from django.db.models import F
 
 from exhibit.clock import now
-from exhibit.errors import ConflictError, NotFoundError, ServiceMissingError, WrongUseError
+from exhibit.errors import ConflictError, NotFoundError, WrongUseError
+from registry.accounts import scoped
 from registry.crawls import canaries, crawling, schedules, watching
-from registry.models import Crawl, FrontierUrl, LogOpening, Owner, Sighting, Watch
-from tests.assets.rows import bring, claim, owner, photograph, register
+from registry.models import Crawl, FrontierUrl, Owner, Watch
+from tests.assets.rows import owner, photograph, register
+from tests.assets.watched import DAY, HOUR, NEWS, SHOP, due, ended, logged, shop, studio
 from workers.crawls.watches import change
 from workers.reports.coverage import coverage_of
-from workers.steps.crawls.plan import plan_crawls, start_due_crawls, start_now
+from workers.steps.crawls.plan import start_due_crawls
 from workers.tasks.sync_runner import SyncRunner
 
-DAY, HOUR = timedelta(days=1), timedelta(hours=1)
-SHOP, NEWS = ("site", "http://shop.example/"), ("feed", "http://news.example/feed.xml")
-
-
-@pytest.fixture
-def studio(db: None) -> Owner:
-    return owner("studio")
-
-
-@pytest.fixture
-def shop(studio: Owner) -> Watch:
-    return watching.add_watch(studio, "shop", [SHOP], every=HOUR, budget={}, politeness={}, by="Ann")
-
-
-def due(watch: Watch) -> None:
-    """As after two hours, of which the watch was due in the first."""
-    watch.crawls.update(started_at=F("started_at") - 2 * HOUR)
-    Watch.objects.filter(pk=watch.pk).update(next_run_at=now() - timedelta(minutes=90))
-
-
-def ended(crawl: Crawl) -> Crawl:
-    crawling.stop(crawl.pk)
-    assert crawling.end_crawl_if_worked_off(crawl.pk)
-    crawl.refresh_from_db()
-    return crawl
-
-
-def logged(what: str) -> list[dict[str, object]]:
-    return [dict(row.details or {}) for row in LogOpening.objects.filter(content__what=what)]
-
-
-def test_a_time_that_falls_into_a_run_is_passed_over_and_the_next_one_counts(inline: SyncRunner, shop: Watch) -> None:
-    crawl = watching.start_now(shop)
-    due(shop)
-    start_due_crawls(inline.services)
-    shop.refresh_from_db()
-    assert shop.next_run_at is not None
-    assert now() < shop.next_run_at <= now() + HOUR
-    ended(crawl)
-    start_due_crawls(inline.services)
-    assert Crawl.objects.count() == 1
-    due(shop)
-    start_due_crawls(inline.services)
-    assert Crawl.objects.count() == 2
-
-
-def test_a_time_that_came_while_nothing_ran_is_made_up_for_once(inline: SyncRunner, shop: Watch) -> None:
-    ended(watching.start_now(shop))
-    due(shop)
-    for _round in range(2):
-        start_due_crawls(inline.services)
-    assert Crawl.objects.count() == 2
-
-
-def test_a_watch_goes_on_at_its_usual_times_after_a_pause_and_makes_up_for_none(
-    inline: SyncRunner, shop: Watch
-) -> None:
-    watching.pause(shop, by="Ann")
-    due(shop)
-    start_due_crawls(inline.services)
-    watching.resume(shop, by="Ann")
-    start_due_crawls(inline.services)
-    shop.refresh_from_db()
-    assert not Crawl.objects.exists()
-    assert shop.next_run_at is not None
-    assert shop.next_run_at > now()
+__all__ = ["shop", "studio"]
 
 
 def test_a_pause_lets_a_run_go_on_and_starts_no_other(inline: SyncRunner, shop: Watch) -> None:
@@ -106,20 +41,6 @@ def test_a_run_that_is_being_stopped_isnt_taken_for_a_new_one(inline: SyncRunner
     assert watching.start_now(shop).number == 2
 
 
-def test_a_full_disk_starts_nothing_and_still_lets_a_run_be_stopped(inline: SyncRunner, shop: Watch) -> None:
-    crawl = watching.start_now(shop)
-    inline.services.config = replace(inline.services.config, disk_floor_bytes=2**62)
-    with pytest.raises(ServiceMissingError, match="disk is nearly full"):
-        start_now(inline.services, shop)
-    plan_crawls(inline.services, [crawl.pk])
-    crawl.refresh_from_db()
-    assert (crawl.state, crawl.slices.count()) == ("doing", 0)
-    watching.stop(crawl, by="Ann")
-    plan_crawls(inline.services, [crawl.pk])
-    crawl.refresh_from_db()
-    assert (crawl.state, crawl.reason) == ("done", "stopped")
-
-
 def test_what_somebody_deletes_nobody_else_sets_going_again(inline: SyncRunner, studio: Owner, shop: Watch) -> None:
     work = register(inline.services, studio, photograph(1)).work
     seen_before = Watch.objects.get(pk=shop.pk)
@@ -138,21 +59,6 @@ def test_what_somebody_deletes_nobody_else_sets_going_again(inline: SyncRunner, 
     start_due_crawls(inline.services)
     assert not Crawl.objects.exists()
     assert not canaries.active(studio).exists()
-
-
-def test_what_is_deleted_while_it_runs_ends_and_what_it_saw_stays(inline: SyncRunner, shop: Watch) -> None:
-    crawl = watching.start_now(shop)
-    planned = crawling.plan_slice(crawl.pk, most_urls=10, most_hosts=5)
-    assert planned is not None
-    epoch = claim(planned)
-    bring(inline.services, planned, epoch, [photograph(1)])
-    watching.remove_watch(shop, by="Ann")
-    assert crawling.is_stopped(planned.pk)
-    crawling.finish_slice(planned.pk, epoch, counts={}, suspect=False, opening=lambda _row: {})
-    plan_crawls(inline.services, [crawl.pk])
-    crawl.refresh_from_db()
-    assert (crawl.state, crawl.reason, crawl.pictures) == ("done", "stopped", 1)
-    assert Sighting.objects.count() == 1
 
 
 def test_a_setting_leaves_the_time_that_a_run_has_moved_meanwhile(inline: SyncRunner, shop: Watch) -> None:
@@ -190,22 +96,6 @@ def test_a_place_is_added_and_looked_at_from_the_next_run_on(shop: Watch) -> Non
     assert (entry["by"], entry["added"], entry["removed"]) == ("Ann", [list(NEWS)], [])
 
 
-def test_a_place_that_is_removed_is_visited_no_more_and_what_was_seen_there_stays(
-    inline: SyncRunner, shop: Watch
-) -> None:
-    watching.change_sources(shop, add=[NEWS], by="Ann")
-    crawl = watching.start_now(shop)
-    planned = crawling.plan_slice(crawl.pk, most_urls=1, most_hosts=1)
-    assert planned is not None
-    bring(inline.services, planned, claim(planned), [photograph(1)])
-    watching.change_sources(shop, remove=[SHOP], by="Ann")
-    assert crawling.plan_slice(crawl.pk, most_urls=10, most_hosts=5) is None
-    assert crawling.is_stopped(planned.pk)
-    assert Sighting.objects.count() == 1
-    shop.refresh_from_db()
-    assert [one["url"] for one in shop.sources] == [NEWS[1]]
-
-
 @pytest.mark.parametrize(
     ("add", "remove", "said"),
     [
@@ -236,3 +126,40 @@ def test_other_words_are_searched_for_from_the_next_run_on(studio: Owner) -> Non
     with pytest.raises(WrongUseError, match="can't mix"):
         watching.change_sources(made, add=[("search", "tineye")], by="Ann")
     assert schedules.due_watches() == []
+
+
+def test_watches_have_names_sources_and_periods_that_make_sense(db: None) -> None:
+    studio = owner("studio")
+    site = ("site", "https://shop.example/")
+
+    def add(name: str, *sources: tuple[str, str], every: timedelta = DAY) -> None:
+        watching.add_watch(studio, name, sources, every=every, budget={}, politeness={})
+
+    add("shop", site)
+    for name, sources, every in (
+        ("shop", (site,), DAY),
+        ("7", (site,), DAY),
+        ("", (site,), DAY),
+        ("none", (), DAY),
+        ("mixed", (site, ("folder", "/pictures")), DAY),
+        ("often", (site,), timedelta(seconds=30)),
+        ("never", (site,), 4000 * DAY),
+    ):
+        with pytest.raises(WrongUseError):
+            add(name, *sources, every=every)
+    assert [watch.name for watch in scoped.watches(studio)] == ["shop"]
+
+
+def test_a_watch_starts_by_hand_once_and_not_while_it_is_paused(db: None) -> None:
+    studio = owner("studio")
+    source = [("site", "https://shop.example/")]
+    watch = watching.add_watch(studio, "shop", source, every=DAY, budget={}, politeness={})
+    crawl = watching.start_now(watch)
+    assert watching.start_now(watch) == crawl
+    watching.pause(watch)
+    watch.refresh_from_db()
+    with pytest.raises(WrongUseError, match="is paused"):
+        watching.start_now(watch)
+    watching.resume(watch)
+    watch.refresh_from_db()
+    assert watching.start_now(watch) == crawl

@@ -1,26 +1,20 @@
 """Rows that are claimed, and claimers that die, come late or break off: nobody else's work suffers."""
 
-import os
-import signal
-from collections.abc import Iterator
-from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
-import psutil
 import pytest
 from django.db.models import F
 
 from exhibit.clock import now
-from exhibit.files.blobs import FolderBlobStore
-from registry.crawls import crawling, schedules
+from registry.crawls.due_times import bring_back
 from registry.db import steps
-from registry.models import Crawl, CrawlSlice, FrontierUrl, HostLease, Picture, Refusal, Sighting
-from tests.assets.rows import bring, claim, claimed_slice, owner, photograph
-from tests.assets.shop import LOOPBACK, Shop, watch
-from tests.assets.site import Answer, Seen, Site
-from workers.services.wiring import services
+from registry.models import Picture
+from tests.assets.clocks import YEAR, set_clock
+from tests.assets.rows import bring, claimed_slice, owner, photograph
 from workers.tasks.sync_runner import SyncRunner
-from workers.tasks.tasks import TASKS
+
+__all__ = ["set_clock"]
 
 LIFE = timedelta(minutes=10)
 
@@ -70,73 +64,14 @@ def test_a_late_claimer_can_neither_fail_nor_put_off_what_another_has_done(waiti
     assert set(Picture.objects.values_list("state", "error")) == {("done", "")}
 
 
-@pytest.mark.django_db(transaction=True)  # Celery closes connections between tasks
-def test_a_task_that_breaks_off_lets_go_of_its_rows(waiting: list[int]) -> None:
-    blobs = services().blobs
-    assert isinstance(blobs, FolderBlobStore)
-    blobs.path(Picture.objects.get(pk=waiting[0]).digest).mkdir(parents=True)  # an error that no step expects
-    result = TASKS["match"].apply((waiting,))
-    assert isinstance(result.result, IsADirectoryError)
-    for row in Picture.objects.all():
-        assert (row.state, row.attempts, row.error) == ("todo", 1, "The step broke off: IsADirectoryError.")
-        assert row.not_before is not None
-        assert row.not_before > now()
-
-
-@pytest.fixture
-def shop(inline: SyncRunner) -> Iterator[Shop]:
-    inline.services.config = replace(inline.services.config, allowed_networks=(LOOPBACK,))
-    with Site(host="127.0.0.10") as site:
-        shop = Shop(site)
-        for number in range(6):
-            shop.image(f"/{number}.jpg", photograph(number))
-            shop.page(f"/{number}", f"/{number}.jpg")
-        yield shop
-
-
-def kill_the_crawler(_: Seen) -> Answer:
-    """A page that the crawler doesn't survive."""
-    for process in psutil.Process().children():
-        if "crawler" in process.cmdline():
-            os.kill(process.pid, signal.SIGKILL)
-    return Answer(b"")
-
-
-def test_a_page_that_kills_the_crawler_is_given_up_and_no_other_is_lost(inline: SyncRunner, shop: Shop) -> None:
-    shop.site.routes["/3"] = kill_the_crawler
-    watch(owner("studio"), shop.url("/0"))
-    inline.run_until_idle()
-    assert Crawl.objects.get().reason == "finished"
-    refusal = Refusal.objects.get()
-    assert (refusal.url, refusal.reason) == (shop.url("/3"), "broke-off")
-    assert FrontierUrl.objects.get(state="refused").url == shop.url("/3")
-    seen = set(Sighting.objects.values_list("image_url", flat=True))
-    assert seen == {shop.url(f"/{number}.jpg") for number in (0, 1, 2, 4, 5)}
-    assert not HostLease.objects.exclude(slice=None).exists()
-
-
-def test_an_overtaken_claimer_writes_nothing_more(inline: SyncRunner, shop: Shop) -> None:
-    studio = owner("studio")
-    planned, epoch = claimed_slice(studio)
-    assert crawling.still_holds(planned.pk, epoch)
-    CrawlSlice.objects.update(claimed_at=F("claimed_at") - 2 * LIFE)
-    later = claim(planned)
-    assert later == epoch + 1
-    assert not crawling.still_holds(planned.pk, epoch)
-    with pytest.raises(AssertionError):
-        bring(inline.services, planned, epoch, [photograph(1)])
-    assert bring(inline.services, planned, later, [photograph(1)])
-
-
-def test_a_host_is_leased_to_one_open_slice_however_long_it_waits(inline: SyncRunner, shop: Shop) -> None:
-    one, other = owner("one"), owner("other")
-    first, second = watch(one, shop.url("/0")), watch(other, shop.url("/1"))
-    crawls = [schedules.start_crawl(made.pk) for made in (first, second)]
-    assert crawls[0] is not None
-    assert crawls[1] is not None
-    planned = crawling.plan_slice(crawls[0].pk, most_urls=10, most_hosts=10)
-    assert planned is not None
-    HostLease.objects.update(expires_at=now() - timedelta(days=1))
-    assert crawling.plan_slice(crawls[1].pk, most_urls=10, most_hosts=10) is None
-    inline.run_until_idle()
-    assert [crawl.reason for crawl in Crawl.objects.all()] == ["finished", "finished"]
+def test_a_living_claimer_keeps_its_rows_when_the_clock_is_set_back(inline: SyncRunner, set_clock: Any) -> None:  # noqa: ANN401
+    pictures = bring(inline.services, *claimed_slice(owner("studio")), [photograph(1)])
+    set_clock(YEAR)
+    assert steps.claim(Picture, pictures, timedelta(minutes=10)) == pictures
+    set_clock(timedelta(0))
+    bring_back(7)
+    assert steps.claim(Picture, pictures, timedelta(minutes=10)) == []
+    Picture.objects.update(claimed_by="")  # by a program that didn't say who it was
+    bring_back(7)
+    Picture.objects.update(claimed_at=F("claimed_at") - timedelta(minutes=11))
+    assert steps.claim(Picture, pictures, timedelta(minutes=10)) == pictures

@@ -1,14 +1,24 @@
 """The log in PostgreSQL: append-only by itself, and whole after an erasure."""
 
-import pytest
-from django.db import Error, connection, transaction
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
 
 from evidence.log import merkle
 from exhibit.entries import EntryType
 from registry.log.log import PostgresLogStore, submit, unsequenced
-from registry.models import LogEntry, LogOpening, LogSubmission, LogWaiting
+from registry.models import (
+    LogEntry,
+    LogOpening,
+    LogSubmission,
+    LogWaiting,
+)
+from tests.assets.clocks import set_clock
 from workers.log.sequencer import sequence_log, sign_checkpoint
 from workers.tasks.sync_runner import SyncRunner
+
+__all__ = ["set_clock"]
 
 
 def logged(inline: SyncRunner, count: int) -> None:
@@ -25,23 +35,6 @@ def test_submissions_get_contiguous_numbers_in_their_order(inline: SyncRunner) -
     assert [row.submission_id for row in rows] == list(
         LogSubmission.objects.order_by("pk").values_list("pk", flat=True)
     )
-
-
-@pytest.mark.parametrize("table", ["logentry", "lognode", "logsubmission", "logcheckpoint"])
-@pytest.mark.parametrize("act", ["DELETE FROM registry_{}", "UPDATE registry_{} SET {} = {}"])
-def test_the_database_refuses_to_change_or_delete_what_was_logged(inline: SyncRunner, table: str, act: str) -> None:
-    logged(inline, 2)
-    sign_checkpoint(inline.services)
-    column = {"lognode": "hash", "logcheckpoint": "note"}.get(table, "commitment")
-    with pytest.raises(Error, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(act.format(table, column, column))
-
-
-def test_the_database_refuses_a_gap(inline: SyncRunner) -> None:
-    logged(inline, 2)
-    row = LogEntry.objects.get(sequence=1)
-    with pytest.raises(Error, match="no gaps"), transaction.atomic():
-        LogEntry.objects.create(sequence=3, type=row.type, time=row.time, commitment=b"x" * 32)
 
 
 def test_erasing_an_opening_leaves_the_proofs_whole(inline: SyncRunner) -> None:
@@ -75,3 +68,12 @@ def test_only_what_waits_is_looked_at_and_nothing_else_waits(inline: SyncRunner)
     assert LogWaiting.objects.count() == 2
     assert sequence_log(inline.services) == 2
     assert not LogWaiting.objects.exists()
+
+
+def test_the_times_of_the_log_stand_still_rather_than_run_backwards(inline: SyncRunner, set_clock: Any) -> None:  # noqa: ANN401
+    for minutes in (0, -30, -20, 10):
+        set_clock(timedelta(minutes=minutes))
+        submit(EntryType.SETTING, {"minutes": minutes})
+    sequence_log(inline.services)
+    times = list(LogEntry.objects.order_by("sequence").values_list("time", flat=True))
+    assert times == sorted(times)

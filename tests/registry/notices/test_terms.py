@@ -9,11 +9,12 @@ from exhibit.errors import WrongUseError
 from registry.models import Event, Notice, Owner
 from registry.notices import notices, terms
 from registry.notices.terms import business_day, due_after, months_later
-from tests.assets.noticed import begun, signed, studio
+from tests.assets.noticed import begun, signed
+from tests.assets.noticed_once import inline, studio, two_cases
 from workers.notices.contents import letter
 from workers.tasks.sync_runner import SyncRunner
 
-__all__ = ["studio"]
+__all__ = ["inline", "studio", "two_cases"]
 
 
 def test_a_counter_notice_pauses_the_cases_until_it_is_resolved(studio: Owner, inline: SyncRunner) -> None:

@@ -1,13 +1,16 @@
 """Which licence covers what was seen, and which may be meant."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from registry.models import Case, Licence, Sighting
+from exhibit.clock import now
+from registry.models import Case, CaseSighting, Licence, Sighting
+from registry.works import licence_check
 from registry.works.licence_check import Gap, Ledger, country_of, fitting, ledger_of, obstacle
 from registry.works.licences import NewLicence, keep_licences
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
+from tests.workers.steps.matching.test_match import see
 from workers.steps.matching.match import match_pictures
 from workers.tasks.sync_runner import SyncRunner
 
@@ -127,3 +130,23 @@ def test_a_pattern_is_found_in_a_loaded_ledger_wherever_the_rule_lets_it_cover(p
     licence = Licence(number=1, url_pattern=pattern)
     assert (obstacle(licence, seen) is None) == covers
     assert (Ledger([(licence, frozenset())]).covering(1, seen) is not None) == covers
+
+
+def test_a_licence_covers_its_domain_its_time_and_nothing_without_a_place(inline: SyncRunner) -> None:
+    studio = owner("studio")
+    data = photograph(1)
+    register(inline.services, studio, data)
+    match_pictures(inline.services, see(inline, studio, copy_of(data)))
+    sighting = CaseSighting.objects.get().sighting
+    today, day = now().date(), timedelta(days=1)
+    assert licence_check.why_not(Licence(domain="shop.example"), sighting) == ""
+    assert licence_check.why_not(Licence(domain="op.example"), sighting) == "it is for op.example"
+    assert licence_check.why_not(Licence(domain="shop.example", valid_from=today + day), sighting).startswith(
+        "it begins"
+    )
+    assert licence_check.why_not(Licence(domain="shop.example", valid_until=today - day), sighting).startswith(
+        "it ended"
+    )
+    assert licence_check.why_not(Licence(url_pattern="shop.example/page-*"), sighting) == ""
+    assert licence_check.why_not(Licence(url_pattern="shop.example/other-*"), sighting) != ""
+    assert licence_check.why_not(Licence(), sighting) != ""

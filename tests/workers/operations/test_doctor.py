@@ -13,7 +13,7 @@ from evidence.development.chain import running_chain
 from exhibit.config.config import Config
 from workers.configuration import load_config
 from workers.operations import doctor
-from workers.operations.checks import DAMAGED, Check
+from workers.operations.checks import Check
 from workers.operations.doctor import examine, examine_all
 
 
@@ -45,21 +45,6 @@ def test_a_nearly_full_disk_is_said(fresh: Config) -> None:
     disk = found(replace(fresh, disk_floor_bytes=2**62))["disk"]
     assert not disk.ok
     assert "EXHIBIT_DISK_FLOOR_BYTES" in disk.remedy
-
-
-def test_stored_bytes_that_have_changed_are_said_until_they_are_whole_again(fresh: Config) -> None:
-    assert found(fresh)["stored bytes"].ok
-    fresh.data_dir.mkdir()
-    (fresh.data_dir / DAMAGED).write_text("ab" * 32 + "\n")
-    check = found(fresh)["stored bytes"]
-    assert (check.ok, "ab" * 32 in check.sentence, "backup" in check.remedy) == (False, True, True)
-
-
-def test_a_list_of_changed_bytes_that_cannot_be_read_is_not_called_empty(fresh: Config) -> None:
-    fresh.data_dir.mkdir()
-    (fresh.data_dir / DAMAGED).write_text("ab" * 32 + "\nab")
-    check = found(fresh)["stored bytes"]
-    assert (check.ok, "can't be read" in check.sentence) == (False, True)
 
 
 def test_what_bounds_the_browser_and_what_cannot_is_said(fresh: Config, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,6 @@ import pytest
 
 from tests.assets.processes import wait_until
 from workers.servers import processes
-from workers.servers.locks import FileLock, holder
 from workers.servers.processes import Child, Progress, Restarts, last_lines, open_log, trim_logs
 
 
@@ -51,19 +50,6 @@ def test_a_child_ends_when_its_parent_is_killed(path: str) -> None:
         assert select.select([child], [], [], 20)[0]
     finally:
         os.close(child)
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives rights up")
-@pytest.mark.parametrize("path", [os.defpath, "/nowhere"], ids=["with setpriv", "without it"])
-def test_a_child_of_root_has_no_rights_of_root(path: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("PATH", path)
-    user = processes.service_user(tmp_path)
-    child = Child(name="x", command=("/bin/sh", "-c", "/usr/bin/id -u; /bin/grep CapEff /proc/self/status"), user=user)
-    with open_log(tmp_path, "x") as log:
-        assert child.start(log).wait(20) == 0
-    assert user is not None
-    said = (tmp_path / "x.log").read_text().split()
-    assert said == [str(user.user), "CapEff:", "0" * 16]
 
 
 def test_a_child_that_does_not_stop_is_killed_with_what_it_started(tmp_path: Path) -> None:
@@ -136,26 +122,3 @@ def test_a_process_gets_on_as_long_as_anything_below_it_works(
             assert found == stalls
         finally:
             os.killpg(process.pid, signal.SIGKILL)
-
-
-def test_a_lock_names_its_holder_on_a_full_disk_too_and_nobody_when_it_is_free(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path, write = tmp_path / "lock", os.pwrite
-
-    def full(handle: int, data: bytes, offset: int) -> int:
-        if offset + len(data) > os.fstat(handle).st_size:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return write(handle, data, offset)
-
-    lock = FileLock(path)
-    assert lock.take()
-    lock.sign()
-    monkeypatch.setattr("os.pwrite", full)
-    lock.release()
-    assert lock.take()
-    assert holder(path) is None  # taken, and not signed yet
-    lock.sign()
-    assert holder(path) == os.getpid()
-    lock.release()
-    assert holder(path) is None

@@ -14,7 +14,6 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
-import redis
 import requests
 
 from exhibit.config.config import Config
@@ -23,9 +22,8 @@ from tests import CHECKOUT
 from tests.assets.installed import install
 from tests.assets.processes import free_port, processes_of, wait_until
 from workers.configuration import load_config
-from workers.pipeline.celery import make_app, restore_unacknowledged
 from workers.servers import addresses
-from workers.servers.embedded import EmbeddedServers, lock_folder, servers_answer
+from workers.servers.embedded import lock_folder, servers_answer
 from workers.tasks.supervisor import Status, running_status, stop_running
 
 
@@ -79,25 +77,18 @@ def product(open_folder: Path) -> Iterator[Product]:
 
 @pytest.fixture(scope="module")
 def lasting() -> Iterator[Product]:
-    """One that goes on running whatever a test does to parts of it."""
+    """One that goes on running whatever a test does to parts of it, until the last stops it."""
     with tempfile.TemporaryDirectory(prefix="exhibit-lasting-") as name:
         Path(name).chmod(0o755)
         with running(Path(name)) as made:
             yield made
 
 
-def test_it_comes_up_says_what_runs_and_stops_in_time_with_nothing_left(product: Product, open_folder: Path) -> None:
-    status = product.status
-    assert product.answers()
-    assert status.pid == product.process.pid
+def test_it_comes_up_and_says_what_runs(lasting: Product) -> None:
+    status = lasting.status
+    assert lasting.answers()
+    assert status.pid == lasting.process.pid
     assert {"worker-default", "worker-crawl", "worker-match", "worker-asked", "beat", "web"} == set(status.processes)
-    begun = time.monotonic()
-    assert stop_running(product.config)
-    assert time.monotonic() - begun < 10
-    assert product.process.wait(5) == 0
-    assert processes_of(open_folder) == []
-    assert running_status(product.config) is None
-    assert not stop_running(product.config)
 
 
 def test_a_second_start_is_refused_with_a_sentence(lasting: Product) -> None:
@@ -153,6 +144,16 @@ def test_a_data_folder_that_is_moved_is_waited_for_and_no_empty_one_is_made(last
     wait_until(lambda: servers_answer(lasting.config) and lasting.answers())
 
 
+def test_it_stops_in_time_with_nothing_left(lasting: Product) -> None:
+    begun = time.monotonic()
+    assert stop_running(lasting.config)
+    assert time.monotonic() - begun < 10
+    assert lasting.process.wait(5) == 0
+    assert processes_of(lasting.config.data_dir) == []
+    assert running_status(lasting.config) is None
+    assert not stop_running(lasting.config)
+
+
 def test_kill_9_of_the_supervisor_leaves_nothing_behind(product: Product, open_folder: Path) -> None:
     product.process.kill()
     product.process.wait(10)
@@ -184,24 +185,3 @@ def test_a_taken_port_is_named(open_folder: Path) -> None:
     assert run.returncode == ExitCode.WRONG_USE
     assert f"port {port}" in run.stderr
     wait_until(lambda: not processes_of(open_folder))
-
-
-def test_messages_that_a_dead_worker_had_taken_come_back(open_folder: Path) -> None:
-    config = load_config({"EXHIBIT_DATA": str(open_folder / "data")})
-    taker = (
-        "import os\nfrom workers.configuration import load_config\nfrom workers.pipeline.celery import make_app\n"
-        "with make_app(load_config()).connection_for_read() as connection:\n"
-        "    connection.SimpleQueue('match').get(timeout=10)\n    os._exit(0)\n"
-    )
-    environ = {**os.environ, "EXHIBIT_DATA": str(config.data_dir), "DATABASE_URL": "", "REDIS_URL": ""}
-    with EmbeddedServers(config), redis.Redis.from_url(addresses.redis_url(config)) as client:
-        make_app(config).send_task("exhibit.match", [[1, 2]])
-        subprocess.run([sys.executable, "-c", taker], env=environ, cwd=CHECKOUT, check=True)
-        assert (client.llen("match"), client.hlen("unacked")) == (0, 1)
-        assert restore_unacknowledged(config) == 1
-        assert (client.llen("match"), client.hlen("unacked")) == (1, 0)
-        assert json.loads(client.lindex("match", 0))["headers"]["task"] == "exhibit.match"
-
-
-def test_without_redis_nothing_is_restored_and_nothing_raised(open_folder: Path) -> None:
-    assert restore_unacknowledged(load_config({"EXHIBIT_DATA": str(open_folder / "data")})) == 0

@@ -1,26 +1,29 @@
 """What the tick hands out: no owner waits behind all files of another, no step behind all rows of another."""
 
-import errno
 import resource
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
 import pytest
+from django.core.cache import cache
+from redis import Redis
 
 from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.files.blobs import blob_store
 from registry.models import AnchorReceipt, LedgerChange, LogCheckpoint, Owner, Upload, UploadFile
+from tests.assets.clocks import YEAR, set_clock
 from tests.assets.rows import asked_for, owner, photograph, register
-from workers.operations.checks import DAMAGED, damaged
-from workers.operations.retention import look_for_damage
 from workers.pipeline.steps import MAX_MESSAGES, STEPS
+from workers.servers.addresses import redis_url
 from workers.services.wiring import Services
 from workers.tasks.sync_runner import SyncRunner
-from workers.tasks.tasks import do_all
 from workers.tasks.tick import tick
+
+__all__ = ["set_clock"]
 
 
 class Told(Services):
@@ -83,42 +86,6 @@ def test_a_head_that_cannot_be_written_ends_no_tick(inline: SyncRunner, caplog: 
     assert LogCheckpoint.objects.count() == 2
 
 
-def test_upkeep_goes_on_behind_a_part_that_fails() -> None:
-    done: list[int] = []
-
-    def fail() -> None:
-        raise OSError(errno.EROFS, "")
-
-    with pytest.raises(OSError, match="Errno"):
-        do_all(fail, lambda: done.append(1), fail, lambda: done.append(2))
-    assert done == [1, 2]
-
-
-def test_a_list_of_changed_bytes_outlives_a_full_disk(inline: SyncRunner) -> None:
-    config = inline.services.config
-    digest = inline.services.blobs.put(b"bytes")
-    path = blob_store(config.data_dir).path(digest)
-    path.chmod(0o600)
-    path.write_bytes(b"other")
-    (config.data_dir / DAMAGED).write_text(f"{digest.hex}\n", encoding="ascii")
-    with no_file_may_grow(), pytest.raises(OSError, match="large"):
-        look_for_damage(inline.services)
-    assert damaged(config) == [digest]
-    look_for_damage(inline.services)
-    assert damaged(config) == [digest]
-
-
-def test_all_bytes_are_read_again_whenever_the_worker_runs(inline: SyncRunner) -> None:
-    blobs = blob_store(inline.services.config.data_dir)
-    changed = sorted(blobs.put(data) for data in (b"one", b"two"))
-    for digest in changed:
-        blobs.path(digest).chmod(0o600)
-        blobs.path(digest).write_bytes(b"other")
-    for _ in range(256):  # within one hour
-        look_for_damage(inline.services)
-    assert sorted(damaged(inline.services.config)) == changed
-
-
 def test_one_owner_alone_has_every_place(told: Told) -> None:
     large = files(owner("agency"), STEPS["register"].batch * MAX_MESSAGES * 2)
     tick(told)
@@ -133,3 +100,22 @@ def test_a_step_with_much_to_do_leaves_its_queue_to_the_others_too(told: Told) -
     tick(told)  # nothing is heard of so far: nothing is said again
     assert Counter(told.rows["witness"]) == Counter(receipts)
     assert AnchorReceipt.objects.count() == len(receipts)
+
+
+def test_tries_that_a_clock_that_was_ahead_has_counted_lock_nobody_out(
+    inline: SyncRunner,
+    set_clock: Any,  # noqa: ANN401
+) -> None:
+    cache.set("tries", [1.0], timeout=366 * 24 * 3600)
+    queue = Redis.from_url(redis_url(inline.services.config))
+    queue.set("a-queue", "waits")
+    tick(inline.services)
+    assert cache.get("tries") == [1.0]
+    set_clock(YEAR)
+    tick(inline.services)
+    assert cache.get("tries") == [1.0]
+    set_clock(timedelta(0))
+    tick(Services(inline.services.config))
+    assert cache.get("tries") is None
+    assert queue.getdel("a-queue") == b"waits"
+    queue.close()

@@ -1,5 +1,7 @@
 """What is sealed of a case, from its rows."""
 
+from dataclasses import replace
+from datetime import timedelta
 from io import BytesIO
 
 import pytest
@@ -9,15 +11,22 @@ from pypdf import PdfReader
 from desk.cli.common.frame import Desk
 from desk.cli.watching import case as cases
 from evidence.bundle.bag import checkpoint_digest
-from registry.models import AnchorReceipt, Case
+from exhibit.clock import now
+from exhibit.digests import Digest
+from registry.models import AnchorReceipt, Bundle, Case
+from tests.assets.moody import MoodyAnchor, moody
 from tests.assets.sealed import asked_bundle
+from tests.workers.steps.cases.test_witness import sealed_bundle
 from workers.cases.decisions import confirm, reopen
 from workers.evidence.bundles import sealed_case, sealed_facts
 from workers.evidence.facts import Gathered, gather
 from workers.log.sequencer import sequence_log, sign_checkpoint
 from workers.pipeline.steps import OPENED_AGAIN
 from workers.steps.cases import seal
+from workers.steps.cases.seal import _stamp_directly
 from workers.tasks.sync_runner import SyncRunner
+
+__all__ = ["moody"]
 
 
 def test_a_case_that_is_opened_again_while_it_is_sealed_is_not_sealed_as_confirmed(
@@ -73,3 +82,16 @@ def test_the_sheet_names_the_witnesses_of_the_checkpoint_over_the_crawl(inline: 
     assert "What this checkpoint covers existed no later than" in text
     assert "The sealed bytes existed" not in text
     assert "no witness had answered" not in text
+
+
+def test_so_many_bundles_a_day_are_stamped_directly_as_is_set(inline: SyncRunner, moody: MoodyAnchor) -> None:
+    limited = SyncRunner(replace(inline.services.config, direct_stamps_a_day=2)).services
+    limited.__dict__["anchors"] = (moody,)
+    for number in range(4):
+        digest = Digest.of(bytes([number]))
+        bundle = sealed_bundle(bytes([number]), number + 1)
+        _stamp_directly(limited, bundle, digest)
+    assert AnchorReceipt.objects.filter(bundle__isnull=False).count() == 2
+    Bundle.objects.update(sealed_at=now() - timedelta(days=2))
+    _stamp_directly(limited, bundle, digest)
+    assert AnchorReceipt.objects.filter(bundle=bundle).count() == 1

@@ -1,0 +1,89 @@
+"""An installation with a sealed case, and a backup of it."""
+
+import io
+import os
+from functools import cache
+from pathlib import Path
+
+import pytest
+from pytest_django import DjangoDbBlocker
+
+from exhibit.clock import now
+from exhibit.config.config import Config
+from registry.models import Bundle, Case, Notice, NoticeMail, Work
+from tests.assets.command_line import CommandLine
+from tests.assets.installed import install
+from tests.assets.rows import owner
+from tests.assets.sealed import sealed_bundle
+from tests.assets.stack import connected_to
+from workers.configuration import load_config
+from workers.database.backup import back_up, log_state
+from workers.database.backup_format import Description
+from workers.evidence.bundles import assemble
+from workers.log.sequencer import sequence_log, sign_checkpoint
+from workers.servers.embedded import EmbeddedServers
+from workers.services.wiring import Services
+from workers.tasks.sync_runner import SyncRunner
+
+MAPPING = 'name = "Market"\n'
+SETTINGS = 'operator_name = "Studio"\nretention_days = 60\n'
+
+
+def nothing(_: str) -> None:
+    """Told what is done."""
+
+
+def answers(services: Services) -> dict[str, object]:
+    """What an installation says of what it holds."""
+    bundle = Bundle.objects.get()
+    out = io.BytesIO()
+    assemble(services, bundle, out)
+    return {
+        "works": list(Work.objects.order_by("number").values_list("number", "title", "pictures__digest")),
+        "cases": list(Case.objects.values_list("number", "party", "decision")),
+        "seal": bundle.seal_digest,
+        "bytes": sorted(one.hex for one in services.blobs),
+        "log": log_state(services),
+    }
+
+
+class Made:
+    """An installation with a sealed case, and a backup of it in both forms."""
+
+    def __init__(self, folder: Path, config: Config) -> None:
+        self.folder, self.config, self.cli = folder, config, CommandLine(folder / "data")
+        (config.data_dir / "exhibit.toml").write_text(SETTINGS)
+        (config.data_dir / "searches").mkdir()
+        (config.data_dir / "searches" / "market.toml").write_text(MAPPING)
+        inline = SyncRunner(config)
+        self.services = inline.services
+        sealed_bundle(inline, owner("studio"))
+        sequence_log(self.services)
+        sign_checkpoint(self.services)
+        about = {"kind": "dmca", "language": "en", "party": "shop.example", "created_by": "Ann", "created_at": now()}
+        notice = Notice.objects.create(owner=Case.objects.get().owner, number=1, **about)
+        NoticeMail.objects.create(notice=notice, to="host@example.org", by="Ann", message_id="<1@example.org>")
+        self.told = self.back_up("backup")
+        self.back_up("all.tar")
+        self.answers = answers(self.services)
+
+    def back_up(self, name: str, *, keys: bool = True) -> Description:
+        return back_up(self.services, self.folder / name, keys=keys, tell=nothing)
+
+
+@pytest.fixture(scope="module")
+def made(django_db_blocker: DjangoDbBlocker) -> Made:
+    """One for this whole process, whose servers don't run."""
+    with django_db_blocker.unblock():
+        return _made_once()
+
+
+@cache
+def _made_once() -> Made:
+    """It lies in the folder of this test process and ends with it."""
+    folder = Path(os.environ["EXHIBIT_DATA"]) / "backed-up"
+    folder.mkdir(mode=0o755)
+    install(folder / "data")
+    config = load_config({"EXHIBIT_DATA": str(folder / "data"), "EXHIBIT_CAPTURE_BROWSER": "none"})
+    with EmbeddedServers(config), connected_to(config):
+        return Made(folder, config)

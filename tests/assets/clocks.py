@@ -1,0 +1,26 @@
+"""Setting the clock that everything of the product asks."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from exhibit import clock
+
+YEAR = timedelta(days=365)
+
+
+@pytest.fixture
+def set_clock(monkeypatch: pytest.MonkeyPatch) -> Any:  # noqa: ANN401 - a function of one argument
+    """Sets the clock of everything that asks ours, by so much off the true time."""
+    true = datetime
+
+    def set_by(off: timedelta) -> None:
+        class Off(datetime):
+            @classmethod
+            def now(cls, tz: Any = None) -> Any:  # noqa: ANN401
+                return true.now(tz) + off
+
+        monkeypatch.setattr(clock, "datetime", Off)
+
+    return set_by

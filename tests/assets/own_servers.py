@@ -1,0 +1,71 @@
+"""Servers in a folder of a test's own, and something that they remember."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+import psycopg
+import pytest
+import redis
+
+from exhibit.config.config import Config
+from tests import CHECKOUT
+from tests.assets.processes import processes_of
+from workers.configuration import load_config
+from workers.servers import addresses
+from workers.servers.embedded import EmbeddedServers
+
+
+@pytest.fixture
+def own(open_folder: Path) -> Iterator[Config]:
+    """A configuration with a data folder of its own, in which nothing runs when the test is over.
+
+    Servers were started there once, and stopped: making their files is a matter of the first start alone.
+    """
+    subprocess.run(["cp", "--archive", _started_once(), open_folder / "data"], check=True)
+    yield load_config({"EXHIBIT_DATA": str(open_folder / "data")})
+    assert not processes_of(open_folder)
+
+
+@cache
+def _started_once() -> Path:
+    """The folder that is copied; it lies in that of this test process and ends with it."""
+    data = Path(os.environ["EXHIBIT_DATA"]) / "started-once"
+    with EmbeddedServers(load_config({"EXHIBIT_DATA": str(data)})):
+        pass
+    return data
+
+
+def remember(config: Config, value: str) -> None:
+    with psycopg.connect(addresses.database_url(config)) as connection:
+        connection.execute("CREATE TABLE IF NOT EXISTS kept (value text)")
+        connection.execute("INSERT INTO kept VALUES (%s)", [value])
+    with redis.Redis.from_url(addresses.redis_url(config)) as client:
+        client.rpush("kept", value)
+
+
+def remembered(config: Config) -> tuple[list[str], list[str]]:
+    with psycopg.connect(addresses.database_url(config)) as connection:
+        rows = [str(value) for (value,) in connection.execute("SELECT value FROM kept ORDER BY value")]
+    with redis.Redis.from_url(addresses.redis_url(config)) as client:
+        return rows, [item.decode() for item in client.lrange("kept", 0, -1)]
+
+
+@contextmanager
+def run_by_another(config: Config) -> Iterator["subprocess.Popen[bytes]"]:
+    """The servers, run by a process of their own."""
+    program = (
+        "import signal\nfrom workers.configuration import load_config\n"
+        "from workers.servers.embedded import EmbeddedServers\n"
+        "with EmbeddedServers(load_config()):\n    print('up', flush=True)\n    signal.pause()\n"
+    )
+    environ = {**os.environ, "EXHIBIT_DATA": str(config.data_dir), "DATABASE_URL": "", "REDIS_URL": ""}
+    with subprocess.Popen([sys.executable, "-c", program], env=environ, cwd=CHECKOUT, stdout=subprocess.PIPE) as runner:
+        assert runner.stdout is not None
+        assert runner.stdout.readline() == b"up\n"
+        yield runner
+        runner.kill()

@@ -1,0 +1,41 @@
+"""A watch of a shop that nobody visits, and what may become of it."""
+
+from datetime import timedelta
+
+import pytest
+from django.db.models import F
+
+from exhibit.clock import now
+from registry.crawls import crawling, watching
+from registry.models import Crawl, LogOpening, Owner, Watch
+from tests.assets.rows import owner
+
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+SHOP, NEWS = ("site", "http://shop.example/"), ("feed", "http://news.example/feed.xml")
+
+
+@pytest.fixture
+def studio(db: None) -> Owner:
+    return owner("studio")
+
+
+@pytest.fixture
+def shop(studio: Owner) -> Watch:
+    return watching.add_watch(studio, "shop", [SHOP], every=HOUR, budget={}, politeness={}, by="Ann")
+
+
+def due(watch: Watch) -> None:
+    """As after two hours, of which the watch was due in the first."""
+    watch.crawls.update(started_at=F("started_at") - 2 * HOUR)
+    Watch.objects.filter(pk=watch.pk).update(next_run_at=now() - timedelta(minutes=90))
+
+
+def ended(crawl: Crawl) -> Crawl:
+    crawling.stop(crawl.pk)
+    assert crawling.end_crawl_if_worked_off(crawl.pk)
+    crawl.refresh_from_db()
+    return crawl
+
+
+def logged(what: str) -> list[dict[str, object]]:
+    return [dict(row.details or {}) for row in LogOpening.objects.filter(content__what=what)]

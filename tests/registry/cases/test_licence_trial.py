@@ -1,0 +1,50 @@
+"""What licences would do to the cases of an owner, before they are kept."""
+
+import pytest
+
+from exhibit.clock import now
+from registry.cases import licence_trial
+from registry.cases.licence_trial import try_licences
+from registry.models import LogSubmission
+from registry.works.licences import NewLicence, checked, keep_licences
+from tests.assets.rows import owner, photograph, register
+from tests.registry.cases.test_ledger import DAY, case_at, looked_at
+from workers.cases.decisions import confirm
+from workers.tasks.sync_runner import SyncRunner
+
+
+def test_a_trial_says_what_would_become_of_which_case_and_changes_nothing(inline: SyncRunner) -> None:
+    studio = owner("studio")
+    register(inline.services, studio, photograph(1))
+    wide, narrow, other = (
+        case_at(inline, studio, host, name)
+        for host, name in (("a.shop.example", "a"), ("print.example", "b"), ("elsewhere.example", "c"))
+    )
+    confirm(inline.services, narrow, by="Ann", reason="")
+    before = LogSubmission.objects.count()
+    trial = try_licences(studio, [NewLicence("A", domain="shop.example"), NewLicence("B", url_pattern="*print*")])
+    assert trial.counts == {"reopened": 0, "licensed": 1, "decided": 1, "partly": 0}
+    assert trial.effects == {wide.number: "licensed", narrow.number: "decided"}
+    assert try_licences(studio, [NewLicence("A", domain="shop.example", valid_until=now().date() - DAY)]).effects == {}
+    assert LogSubmission.objects.count() == before
+    many = [NewLicence(f"L {n}", domain="elsewhere.example") for n in range(30)]
+    assert try_licences(studio, many).effects == {other.number: "licensed"}
+
+
+def test_a_trial_in_pieces_says_what_one_in_one_go_says(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    studio = owner("studio")
+    register(inline.services, studio, photograph(1))
+    for name in ("a", "b", "c"):
+        case_at(inline, studio, f"{name}.example", name)
+    (licence,), _ = keep_licences(studio, [NewLicence("A", domain="a.example")])
+    looked_at(inline, studio)
+    new = checked(NewLicence("A", url_pattern="*c.example/*"))
+    whole = try_licences(studio, [new], instead_of=licence)
+    assert whole.counts == {"reopened": 1, "licensed": 1, "decided": 0, "partly": 0}
+    assert whole.effects == {1: "reopened", 3: "licensed"}
+    monkeypatch.setattr(licence_trial, "CASES_AT_ONCE", 1)
+    pieces, found = 0, licence_trial.NOTHING
+    while found.after is not None:
+        found = try_licences(studio, [new], instead_of=licence, so_far=found, seconds=0)
+        pieces += 1
+    assert (found, pieces) == (whole, 4)

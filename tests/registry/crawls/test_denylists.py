@@ -1,0 +1,27 @@
+"""The operator's rules hold at once, and taking one back that isn't there is said."""
+
+import pytest
+
+from exhibit.digests import Digest
+from exhibit.errors import NotFoundError
+from registry.crawls import crawling, denylists
+from registry.crawls.sightings import blocked
+
+
+def test_a_denied_host_is_denied_with_those_below_it_until_it_is_allowed(db: None) -> None:
+    denylists.deny("shop.example", by="Ann", reason="asked")
+    denylists.deny("shop.example", by="Ann", reason="asked again")
+    asked = ("shop.example", "www.shop.example", "workshop.example", "example")
+    assert [crawling.denied(host) for host in asked] == [True, True, False, False]
+    denied = crawling.denials()
+    assert [denied(host) for host in asked] == [True, True, False, False]
+    denylists.allow("shop.example", by="Ann")
+    assert not crawling.denied("shop.example")
+    with pytest.raises(NotFoundError, match=r"shop\.example isn't denied"):
+        denylists.allow("shop.example", by="Ann")
+
+
+def test_bytes_are_blocked_once(db: None) -> None:
+    one, other = Digest.of(b"1"), Digest.of(b"2")
+    assert [denylists.block(one, by="Ann", reason="asked") for _ in range(2)] == [True, False]
+    assert blocked([one, other]) == {one}

@@ -1,0 +1,105 @@
+"""Clocks that were ahead or are set back: nothing is silenced or doubles, and the log's times don't run backwards."""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+from django.apps import apps
+from django.contrib.sessions.models import Session
+from django.db.models import DateTimeField, Model
+
+from exhibit.clock import now
+from exhibit.entries import EntryType
+from registry.crawls import due_times, schedules
+from registry.crawls.due_times import bring_back
+from registry.db import steps
+from registry.log.log import submit
+from registry.models import Picture, Watch, WitnessState
+from tests.assets.clocks import YEAR, set_clock
+from tests.assets.rows import bring, claimed_slice, owner, photograph
+from tests.assets.shop import watch
+from workers.log.sequencer import checkpoint_due, sequence_log, sign_checkpoint
+from workers.servers.product import CHECKOUT
+from workers.tasks.sync_runner import SyncRunner
+
+__all__ = ["set_clock"]
+
+RECORDED = frozenset(
+    """
+    accepted_at added_at answered_at asked_at at began_at begun_at changed_at cleared_at closed_at created_at
+    date_joined decided_at delivered_at disputed_at earlier_registered_at ended_at finished_at first_seen grown_at
+    last_at last_login last_seen last_used_at licences_searched_at made_at measured_at noted_at opened_at paused_at
+    registered_at removed_at reported_at retired_at revoked_at sealed_at sent_at signed_at started_at time used_at
+    used_from witnessed_at
+    """.split()  # noqa: SIM905 - names to read
+)
+"""Columns that say when something happened. Where it is asked how long ago, one ahead of now counts as long ago."""
+EXPLAINED = {
+    "HostLease.expires_at": "told to people only: a lease ends with its slice",
+    "Package.expires_at": "its files are kept for longer, which harms nothing, and a link may ask for that",
+    "Watch.next_run_at": "brought back to its own schedule by schedules.bring_back",
+    "Invitation.expires_at": "brought back with made_at, to its own length",
+    "ApiToken.expires_at": "brought back with made_at, to its own length",
+    "DownloadLink.expires_at": "brought back with created_at, to its own length",
+}
+
+
+def test_every_column_of_time_is_brought_back_or_explained(db: None) -> None:
+    listed = {f"{one.model.__name__}.{one.column}" for one in due_times.due_times(7)}
+    models: list[type[Model]] = [*apps.get_app_config("registry").get_models(), Session]
+    columns = {
+        f"{model.__name__}.{field.name}"
+        for model in models
+        for field in model._meta.get_fields()
+        if isinstance(field, DateTimeField)
+    }
+    assert {one for one in columns if one.split(".")[1] not in RECORDED} == listed | EXPLAINED.keys()
+
+
+def test_no_column_that_is_recorded_lies_ahead_in_a_question(db: None) -> None:
+    """What a query compares as *not yet come* is a time that something waits for, and is listed."""
+    waits = re.compile(r"\b(\w+)__(?:lte|gt)=(?:now\(\)|moment)\b")
+    rooms = [path for room in ("registry", "workers", "desk") for path in (CHECKOUT / room).rglob("*.py")]
+    asked = {name for path in rooms for name in waits.findall(path.read_text(encoding="utf-8"))}
+    listed = {one.column for one in due_times.due_times(7)} | {one.split(".")[1] for one in EXPLAINED}
+    assert asked
+    assert asked <= listed, asked - listed
+
+
+def test_a_clock_that_was_a_year_ahead_silences_nothing(inline: SyncRunner, set_clock: Any) -> None:  # noqa: ANN401
+    studio = owner("studio")
+    pictures = bring(inline.services, *claimed_slice(studio), [photograph(1)])
+    set_clock(YEAR)
+    made = watch(studio, "http://127.0.0.7/")
+    schedules.start_crawl(made.pk)
+    steps.claim(Picture, pictures, timedelta(minutes=10))
+    steps.hold_up(Picture, pictures, "The disk is full.")
+    WitnessState.objects.create(kind="evm", witness="w", question="submit", ask_after=now() + timedelta(hours=1))
+    sequence_log(inline.services)
+    sign_checkpoint(inline.services)
+    set_clock(timedelta(0))
+    assert not steps.due_ids(Picture, timedelta(minutes=10), 9)
+    assert bring_back(7) >= 3
+    assert steps.due_ids(Picture, timedelta(minutes=10), 9) == pictures
+    assert not WitnessState.objects.filter(ask_after__gt=now()).exists()
+    made.refresh_from_db()
+    assert made.next_run_at is not None
+    assert now() < made.next_run_at <= now() + timedelta(seconds=made.interval_seconds)
+    submit(EntryType.SETTING, {"a": 1})
+    sequence_log(inline.services)
+    assert checkpoint_due(inline.services)
+    assert bring_back(7) == 0
+
+
+def test_what_is_within_its_interval_stays(inline: SyncRunner) -> None:
+    studio = owner("studio")
+    pictures = bring(inline.services, *claimed_slice(studio), [photograph(1)])
+    made = watch(studio, "http://127.0.0.7/")
+    Watch.objects.update(next_run_at=now() + timedelta(days=6))
+    Picture.objects.update(not_before=now() + timedelta(minutes=30))
+    assert bring_back(7) == 0
+    made.refresh_from_db()
+    assert made.next_run_at is not None
+    assert made.next_run_at > now() + timedelta(days=5)
+    assert not steps.due_ids(Picture, timedelta(minutes=10), 9)
+    assert pictures

@@ -1,0 +1,34 @@
+"""Many rows at once: those that are there stay, or take later values where that is said."""
+
+from django.db import transaction
+
+from exhibit.clock import now
+from exhibit.digests import Digest
+from registry.db.bulk import copy_into, storable
+from registry.models import Picture
+
+
+def picture(name: bytes, size: int) -> Picture:
+    return Picture(digest=Digest.of(name), size=size, first_seen=now())
+
+
+def sizes() -> dict[object, int]:
+    return dict(Picture.objects.values_list("digest", "size"))
+
+
+def test_rows_that_are_there_stay_or_take_later_values(db: None) -> None:
+    a, b = Digest.of(b"a"), Digest.of(b"b")
+    with transaction.atomic():
+        assert copy_into([], conflict=("digest",)) == 0
+        assert copy_into([picture(b"a", 1)], conflict=("digest",)) == 1
+        assert copy_into([picture(b"a", 2), picture(b"b", 2)], conflict=("digest",)) == 1
+        assert sizes() == {a: 1, b: 2}
+        later = "registry_picture.size < EXCLUDED.size"
+        assert copy_into([picture(b"a", 3), picture(b"b", 1)], conflict=("digest",), overwrite=later) == 1
+    assert sizes() == {a: 3, b: 2}
+    assert Picture.objects.get(digest=a).waits_since is not None  # its default is the database's
+
+
+def test_a_strangers_text_is_made_storable() -> None:
+    assert storable("a\0b\ud800c", 4) == "a\ufffdb?"
+    assert storable("日本", 1) == "日"

@@ -1,0 +1,40 @@
+"""Evidence as rows: nothing that is sealed or witnessed goes with something else, and a link leads to one thing."""
+
+import pytest
+from django.db import IntegrityError, transaction
+from django.db.models import ProtectedError
+
+from exhibit.clock import now
+from exhibit.digests import Digest
+from registry.models import AnchorReceipt, Bundle, DownloadLink, Package, Report
+from tests.assets.rows import found_case, owner
+from workers.tasks.sync_runner import SyncRunner
+
+
+def test_a_link_leads_to_one_package_or_one_report(db: None) -> None:
+    studio = owner("studio")
+    report = Report.objects.create(owner=studio, number=1)
+    package = Package.objects.create(owner=studio, number=1, recipient="court", asked_by="Ann")
+    for number, leads in enumerate(({}, {"report": report, "package": package})):
+        with pytest.raises(IntegrityError, match="download_link_to_one_thing"), transaction.atomic():
+            DownloadLink.objects.create(
+                owner=studio, number=number, token_digest=Digest.of(b"a"), expires_at=now(), **leads
+            )
+    DownloadLink.objects.create(owner=studio, number=1, token_digest=Digest.of(b"a"), expires_at=now(), report=report)
+    with pytest.raises(ProtectedError), transaction.atomic():
+        report.delete()
+
+
+def test_what_is_sealed_holds_its_case_and_two_seals_are_never_the_same(inline: SyncRunner) -> None:
+    case = found_case(inline.services, owner("studio"))
+    seal = Digest.of(b"seal")
+    bundle = Bundle.objects.create(case=case, number=1, seal_digest=seal)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Bundle.objects.create(case=case, number=2, seal_digest=seal)
+    Bundle.objects.create(case=case, number=2)
+    AnchorReceipt.objects.create(kind="evm", witness="w", digest=seal, bundle=bundle)
+    with pytest.raises(IntegrityError, match="anchor_receipt_identity"), transaction.atomic():
+        AnchorReceipt.objects.create(kind="evm", witness="w", digest=seal)
+    for held in (bundle, case):
+        with pytest.raises(ProtectedError), transaction.atomic():
+            held.delete()

@@ -1,0 +1,37 @@
+"""Events and whom they are told, as rows."""
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from exhibit.clock import now
+from registry.models import Delivery, Event, EventKind, Owner, Webhook
+from tests.assets.rows import owner
+
+
+def test_what_has_a_name_happens_once_to_an_owner_and_the_rest_as_often_as_it_does(db: None) -> None:
+    studio, agency = owner("studio"), owner("agency")
+
+    def happened(of: Owner, kind: EventKind, name: str) -> Event:
+        return Event.objects.create(owner=of, kind=kind, name=name, about={}, at=now())
+
+    for _ in range(2):
+        happened(studio, EventKind.REPORT_READY, "")
+    happened(studio, EventKind.CANARY_MISSED, "7/1")
+    happened(agency, EventKind.CANARY_MISSED, "7/1")
+    happened(studio, EventKind.NOTICE_DUE, "7/1")
+    with pytest.raises(IntegrityError, match="event_once"), transaction.atomic():
+        happened(studio, EventKind.CANARY_MISSED, "7/1")
+
+
+def test_a_webhook_is_told_of_an_event_once_and_has_an_identity_of_its_own(db: None) -> None:
+    studio = owner("studio")
+    about = {"url": "https://a.example/", "kinds": [], "encrypted_secret": b"x", "made_by": "Ann", "made_at": now()}
+    first, second = (Webhook.objects.create(owner=studio, number=number, **about) for number in (1, 2))
+    assert first.identity != second.identity
+    event = Event.objects.create(owner=studio, kind=EventKind.TEST, about={}, at=now())
+    for hook in (first, second):
+        Delivery.objects.create(webhook=hook, event=event)
+    with pytest.raises(IntegrityError, match="delivery_identity"), transaction.atomic():
+        Delivery.objects.create(webhook=first, event=event)
+    first.delete()
+    assert event.deliveries.get().webhook == second

@@ -1,0 +1,39 @@
+"""Works as rows: what is searched of them, what is declared, and files that came twice."""
+
+from dataclasses import asdict
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from exhibit.clock import now
+from exhibit.types import DeclaredWork
+from registry.models import Upload, UploadFile, Work
+from tests.assets.rows import owner
+
+
+def test_the_words_of_a_work_follow_what_is_declared(db: None) -> None:
+    made = Work.objects.create(owner=owner("studio"), number=1, title="Two PARROTS", author="Ann", registered_at=now())
+    made.source_name = "IMG_7.JPG"
+    made.holder = "Bea"
+    made.save()
+    made.refresh_from_db()
+    assert made.words == "two parrots ann bea img_7.jpg"
+    assert str(made) == "1: Two PARROTS"
+
+
+def test_what_is_declared_is_read_from_the_row() -> None:
+    registration = {"office": "USCO", "number": "VA 1", "date": ""}
+    row = Work(number=1, title="A", author="Ann", author_died=1900, registrations=[registration], medium="photograph")
+    declared = row.declared
+    assert (declared.title, declared.author, declared.author_died, declared.medium) == ("A", "Ann", 1900, "photograph")
+    assert declared.registrations == (registration,)
+    said = DeclaredWork(title="A", holder="Bea", credit="© Ann", created="1999", medium="other")
+    assert Work(**asdict(said)).declared == said
+
+
+def test_the_same_file_is_one_row_of_an_upload_even_without_bytes(db: None) -> None:
+    upload = Upload.objects.create(owner=owner("studio"), number=1, started_by="Ann", started_at=now())
+    UploadFile.objects.create(upload=upload, name="large.jpg", size=9)
+    with pytest.raises(IntegrityError, match="upload_file_identity"), transaction.atomic():
+        UploadFile.objects.create(upload=upload, name="large.jpg", size=9)
+    UploadFile.objects.create(upload=upload, name="other.jpg", size=9)

@@ -1,0 +1,40 @@
+"""A backup is verified from itself: whatever is damaged or missing is named."""
+
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from exhibit.errors import IntegrityError
+from tests.assets.backed_up import Made, made
+from workers.database.backup_format import parse_description, verify_backup
+
+__all__ = ["made"]
+
+pytestmark = pytest.mark.timeout(900)
+
+
+@pytest.mark.parametrize("what", ["blobs/*/*/*", "database-*.dump", "files/secrets/log.key", "backup.json", "blobs-*"])
+@pytest.mark.parametrize("change", ["damaged", "missing"])
+def test_whatever_is_damaged_or_missing_is_named(made: Made, what: str, change: str) -> None:
+    place = Path(tempfile.mkdtemp(dir=made.folder)) / "backup"
+    subprocess.run(["cp", "--archive", made.folder / "backup", place], check=True)
+    victim = next(place.glob(what))
+    data = victim.read_bytes()
+    victim.unlink()
+    if change == "damaged":
+        victim.write_bytes(bytes([data[0] ^ 1]) + data[1:])
+    with pytest.raises(IntegrityError, match=victim.name):
+        verify_backup(place)
+
+
+def test_what_is_no_backup_is_said(tmp_path: Path) -> None:
+    with pytest.raises(IntegrityError, match="isn't a whole backup"):
+        verify_backup(tmp_path)
+    (tmp_path / "a.tar").write_bytes(b"no archive at all")
+    with pytest.raises(IntegrityError, match="no whole TAR"):
+        verify_backup(tmp_path / "a.tar")
+    for data in (b"[]", b"{}", b'{"format": "exhibit-backup/9"}', b"\xff"):
+        with pytest.raises(IntegrityError):
+            parse_description(data)

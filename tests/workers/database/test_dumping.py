@@ -1,0 +1,58 @@
+"""The rows as a whole, written down and put back."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import psycopg
+import pytest
+from django.db import connection
+
+from exhibit.clock import now
+from exhibit.config.config import Config
+from exhibit.digests import Digest
+from exhibit.errors import ServiceMissingError, WrongUseError
+from registry.models import Owner, Picture
+from workers.database.dumping import dump_rows, is_empty, migrations_in, restore_rows
+from workers.servers.addresses import database_url
+
+
+@pytest.fixture
+def there(config: Config, transactional_db: None) -> Config:
+    """The configuration of this test's database."""
+    assert config.database_url
+    name = str(connection.settings_dict["NAME"])
+    return replace(config, database_url=psycopg.conninfo.make_conninfo(database_url(config), dbname=name))
+
+
+def test_rows_are_written_down_as_one_transaction_sees_them_and_only_put_back_where_there_are_none(
+    there: Config, tmp_path: Path
+) -> None:
+    assert is_empty(there)
+    Owner.objects.create(slug="studio", name="Studio")
+    Picture.objects.create(digest=Digest.of(b"a"), size=1, first_seen=now())
+    dump = tmp_path / "rows.dump"
+    with psycopg.connect(there.database_url) as other:
+        other.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        [snapshot] = other.execute("SELECT pg_export_snapshot()").fetchone() or [""]
+        Owner.objects.create(slug="later", name="Later")
+        dump_rows(there, str(snapshot), dump)
+    assert "0001_initial" in migrations_in(dump, "registry")
+    assert migrations_in(dump, "nothing") == set()
+    assert not is_empty(there)
+    with pytest.raises(WrongUseError, match="There are rows"):
+        restore_rows(there, dump)
+    elsewhere = empty_database(there)
+    restore_rows(elsewhere, dump)
+    with psycopg.connect(elsewhere.database_url) as restored:
+        assert restored.execute("SELECT slug FROM registry_owner").fetchall() == [("studio",)]
+    dump.write_bytes(b"no dump")
+    with pytest.raises(ServiceMissingError, match="pg_restore failed"):
+        migrations_in(dump, "registry")
+
+
+def empty_database(config: Config) -> Config:
+    """Another database of the same server, which ends with it."""
+    with psycopg.connect(config.database_url, autocommit=True) as made:
+        made.execute("DROP DATABASE IF EXISTS elsewhere")
+        made.execute("CREATE DATABASE elsewhere TEMPLATE template0")
+    return replace(config, database_url=psycopg.conninfo.make_conninfo(config.database_url, dbname="elsewhere"))

@@ -1,0 +1,30 @@
+"""Bringing the database up to date."""
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+
+from exhibit.errors import ServiceMissingError
+from registry.models import CalibrationRow, DescriptorModel
+from workers.database import schema
+
+
+def test_what_comes_along_is_among_the_rows_and_a_second_time_changes_nothing(db: None) -> None:
+    assert not schema.is_behind()
+    for _ in range(2):
+        assert schema.migrate() is False
+        assert (DescriptorModel.objects.filter(shipped=True).count(), CalibrationRow.objects.count()) == (1, 1)
+
+
+def test_a_database_that_lacks_a_migration_is_behind(db: None) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM django_migrations WHERE app = 'registry' AND name >= '0002'")
+    assert schema.is_behind()
+
+
+def test_a_database_that_refuses_is_said_in_a_sentence(db: None) -> None:
+    with transaction.atomic():
+        with pytest.raises(DatabaseError), connection.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM nothing")
+        with pytest.raises(ServiceMissingError, match="can't be brought up to date: current transaction is aborted"):
+            schema.migrate()
+        transaction.set_rollback(True)

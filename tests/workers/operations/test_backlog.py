@@ -1,0 +1,82 @@
+"""What holds work up, and what is said of it."""
+
+import errno
+import os
+import shutil
+
+import pytest
+
+from exhibit.errors import ServiceMissingError
+from exhibit.machine import tell_once
+from registry.db import steps
+from registry.models import AnchorReceipt, Case, Picture, UploadFile
+from tests.assets.damaged import WORKS, damage, inline, matched_again_and_again, waiting, works_and_pictures
+from tests.assets.moody import MoodyAnchor, moody
+from tests.assets.rows import asked_for, owner, photograph
+from workers.matching.index_upkeep import mend_indexes, rebuild_indexes
+from workers.operations.backlog import held_up
+from workers.pictures.previews import kept_preview
+from workers.services.indexes import MADE_AGAIN
+from workers.services.wiring import Services
+from workers.steps.cases.witness import ask_witnesses
+from workers.steps.matching.match import match_pictures
+from workers.steps.matching.register import import_uploads
+from workers.tasks.sync_runner import SyncRunner
+from workers.works import uploads
+
+__all__ = ["inline", "moody", "waiting", "works_and_pictures"]
+
+
+def test_a_silence_is_no_fault_of_the_machine_that_there_was_before(inline: SyncRunner, moody: MoodyAnchor) -> None:
+    moody.mood = OSError(errno.ENETDOWN, os.strerror(errno.ENETDOWN))
+    rows = asked_for(b"1")
+    with pytest.raises(OSError, match="down") as down:
+        ask_witnesses(inline.services, rows)
+    steps.break_off(AnchorReceipt, rows, down.value)
+    assert held_up() == {"witness": "This machine reaches no network."}
+    moody.mood = ServiceMissingError("Nobody is there.")
+    AnchorReceipt.objects.update(not_before=None)
+    ask_witnesses(inline.services, rows)
+    assert held_up() == {}
+
+
+def test_a_large_index_is_made_again_by_the_task_that_has_the_time_and_holds_up_what_needs_it(
+    inline: SyncRunner, waiting: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.services.indexes.MADE_AT_ONCE", 0)
+    list(rebuild_indexes(inline.services))
+    damage(inline.services.config.data_dir / "indexes", "works-phash256-*/*.faiss")
+    services = Services(inline.services.config)
+    matched_again_and_again(services, waiting)
+    upload = uploads.begin(owner("agency"), uploads.Declaration(), by="ann", table=None, announced=1)
+    uploads.receive(services, upload, [uploads.Sent("a.jpg", len(photograph(70)), lambda: photograph(70))])
+    files = list(UploadFile.objects.values_list("pk", flat=True))
+    for _ in range(steps.MAX_ATTEMPTS + 2):
+        UploadFile.objects.update(not_before=None)
+        import_uploads(services, files)
+    assert held_up() == {"match": MADE_AGAIN, "register": MADE_AGAIN}
+    mend_indexes(services)
+    Picture.objects.update(not_before=None)
+    UploadFile.objects.update(not_before=None)
+    match_pictures(services, waiting)
+    import_uploads(services, files)
+    assert (Case.objects.count(), held_up()) == (WORKS, {})
+    assert UploadFile.objects.get().outcome == "registered"
+
+
+def test_without_room_for_caches_work_goes_on_and_it_is_said_once(
+    inline: SyncRunner, waiting: list[int], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("exhibit.machine.CACHE_RESERVE", 2**62)
+    tell_once.cache_clear()
+    for folder in ("features", "previews"):
+        shutil.rmtree(inline.services.config.data_dir / folder, ignore_errors=True)
+    services = Services(inline.services.config)
+    match_pictures(services, waiting)
+    assert (Case.objects.count(), held_up()) == (WORKS, {})
+    for picture in Picture.objects.filter(pk__in=waiting):
+        assert kept_preview(services, picture.digest)
+    assert not [
+        path for folder in ("features", "previews") for path in (services.config.data_dir / folder).rglob("*.*")
+    ]
+    assert len([one for one in caplog.messages if "without the cache" in one]) == 2

@@ -1,0 +1,77 @@
+"""One sentence for each thing that is amiss, and what to do about it."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from registry.db import running
+from registry.log.witnesses import Health
+from registry.models import Heartbeat
+from workers.operations.checks import Check
+from workers.operations.health import LONG, SILENT_WITNESS, checks
+from workers.operations.status import Status, Witness, status_of
+from workers.pipeline.celery import all_queues
+from workers.tasks.sync_runner import SyncRunner
+
+
+@pytest.fixture
+def well(inline: SyncRunner) -> Status:
+    """An installation in which nothing is amiss."""
+    running.beat("worker@here", ",".join(sorted(all_queues())))
+    running.beat(running.TICK)
+    return status_of(inline.services)
+
+
+def amiss(found: Status, inline: SyncRunner, **settings: object) -> Mapping[str, Check]:
+    config = replace(inline.services.config, witnesses_needed=0, disk_floor_bytes=1, **settings)  # type: ignore[arg-type]
+    return {one.name: one for one in checks(found, config) if not one.ok}
+
+
+def test_where_nothing_is_amiss_nothing_is_said(inline: SyncRunner, well: Status) -> None:
+    assert amiss(well, inline) == {}
+
+
+def test_workers_that_are_missing_silent_or_take_no_queue_are_named(inline: SyncRunner, well: Status) -> None:
+    assert "No worker runs" in amiss(replace(well, heartbeats=[]), inline)["workers"].sentence
+    Heartbeat.objects.filter(name="worker@here").update(queues="match", seen_at=well.at)
+    half = amiss(replace(well, heartbeats=running.heartbeats()), inline)
+    assert "crawl" in half["workers"].sentence
+    Heartbeat.objects.filter(name=running.TICK).delete()
+    assert "tick" in amiss(replace(well, heartbeats=running.heartbeats()), inline)
+    Heartbeat.objects.update(seen_at=well.at - timedelta(hours=2))
+    running.beat("other@here", ",".join(all_queues()))
+    silent = amiss(replace(well, heartbeats=running.heartbeats()), inline)["worker"]
+    assert "worker@here was last heard of 2" in silent.sentence
+
+
+def test_what_waits_for_long_was_given_up_or_is_held_up_says_what_to_do(inline: SyncRunner, well: Status) -> None:
+    rows = [
+        replace(one, waiting=1200, oldest=well.at - 3 * LONG, failed=2) if one.step == "match" else one
+        for one in well.steps
+    ]
+    told = amiss(replace(well, steps=rows, held_up={"seal": "The disk is full."}), inline)
+    assert "(1,200 in all)" in told["late"].sentence
+    assert told["given up"].remedy.endswith("exhibit retry match")
+    assert told["held up"].sentence == "Held up: bundles to be sealed. The disk is full."
+    assert not told["late"].needed
+    slow = [replace(one, waiting=1, oldest=well.at - 3 * LONG) for one in well.steps if one.step == "refingerprint"]
+    assert amiss(replace(well, steps=slow), inline) == {}
+
+
+def test_a_log_that_stopped_and_a_witness_that_is_silent_are_said(inline: SyncRunner, well: Status) -> None:
+    told = amiss(replace(well, log=replace(well.log, stopped="Two histories.")), inline)
+    assert told["log"].sentence == "The log's head isn't signed any more. Two histories."
+    since = well.at - 2 * SILENT_WITNESS
+    silent = Health(owed=3, error="Nobody.", silent_since=since, answered_at=None, ask_after=None)
+    named = {since: {"witness w"}, well.at: set(), None: {"receipts of w"}}
+    for moment, names in named.items():
+        health = replace(silent, silent_since=moment)
+        found = replace(well, witnesses=[Witness("evm", "w", False, health, None)])  # noqa: FBT003 - a field
+        assert set(amiss(found, inline)) == names
+
+
+def test_little_room_is_said_first(inline: SyncRunner, well: Status) -> None:
+    first, *_ = checks(replace(well, disk=replace(well.disk, free=1, floor=2)), inline.services.config)
+    assert (first.name, first.ok) == ("disk", False)

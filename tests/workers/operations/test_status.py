@@ -1,0 +1,59 @@
+"""The figures of the installation, from rows and the disk, and what is read from them: checks and metrics."""
+
+from datetime import timedelta
+
+import pytest
+
+from exhibit.clock import now
+from exhibit.entries import EntryType
+from registry.db import running
+from registry.log.log import submit
+from registry.models import Crawl, LogCheckpoint, Owner, Picture, StepState
+from tests.assets.rows import bring, claimed_slice, owner, photograph
+from tests.assets.shop import watch
+from workers.log.sequencer import sequence_log, sign_checkpoint
+from workers.operations.status import LATE, status_of
+from workers.tasks.sync_runner import SyncRunner
+
+
+@pytest.fixture
+def studio(inline: SyncRunner) -> Owner:
+    """An owner who has a crawl under way and a picture that was given up."""
+    made = owner("studio")
+    [pk] = bring(inline.services, *claimed_slice(made), [photograph(1)])
+    Picture.objects.filter(pk=pk).update(state="failed", error="The worker died 5 times on this row.")
+    return made
+
+
+def test_what_waits_is_under_way_was_given_up_and_is_late_is_counted(inline: SyncRunner, studio: Owner) -> None:
+    late = watch(studio, "http://shop.example/")
+    late.next_run_at = now() - LATE - timedelta(minutes=1)
+    late.save()
+    Crawl.objects.create(
+        watch=late, number=1, state=StepState.DONE, reason="finished", started_at=now(), finished_at=now()
+    )
+    running.beat("worker-match@here", "match,evidence")
+    running.add_time("match", rows=3, seconds=1, processor_seconds=2)
+    found = status_of(inline.services)
+    match = next(one for one in found.steps if one.step == "match")
+    assert (match.waiting, match.failed) == (0, 1)
+    assert next(one for one in found.steps if one.step == "slice").under_way == 1
+    assert [one.error for one in found.failures] == ["The worker died 5 times on this row."]
+    assert [one.watch.owner for one in found.crawls.under_way] == [studio]
+    assert (found.crawls.ended, found.crawls.late) == ({"finished": 1}, 1)
+    assert [one.queues for one in found.heartbeats] == ["match,evidence"]
+    assert found.taken["match"].rows == 3
+    assert 0 < found.disk.free < found.disk.total
+    assert found.disk.database > 0
+
+
+def test_the_log_says_what_is_signed_and_what_waits(inline: SyncRunner, studio: Owner) -> None:
+    submit(EntryType.CASE, {"number": 1})
+    waiting = status_of(inline.services).log
+    assert waiting.waiting > 0
+    assert (waiting.size, waiting.signed_at, waiting.stopped) == (0, None, "")
+    sequence_log(inline.services)
+    sign_checkpoint(inline.services)
+    signed = LogCheckpoint.objects.latest("pk")
+    found = status_of(inline.services).log
+    assert (found.waiting, found.size, found.signed_at) == (0, signed.size, signed.made_at)

@@ -1,0 +1,37 @@
+"""What is measured of each batch of a step."""
+
+from datetime import timedelta
+
+import pytest
+
+from exhibit.clock import now
+from registry.db import running
+from registry.models import Picture, StepTime
+from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
+from workers.pipeline.meter import metered
+from workers.tasks.sync_runner import SyncRunner
+
+
+def test_what_a_step_takes_is_added_up_day_by_day(inline: SyncRunner) -> None:
+    studio = owner("studio")
+    register(inline.services, studio, photograph(1))
+    bring(inline.services, *claimed_slice(studio), [copy_of(photograph(1)), photograph(2)])
+    inline.run_until_idle()
+    row = StepTime.objects.get(step="match")
+    assert row.rows == Picture.objects.filter(state="done", sightings__isnull=False).count() == 2
+    assert row.processor_seconds > 0
+    assert row.seconds > 0
+    running.add_time("match", rows=3, seconds=1, processor_seconds=2)
+    later = StepTime.objects.get(step="match")
+    assert (later.runs, later.rows) == (row.runs + 1, 5)
+    assert later.processor_seconds == pytest.approx(row.processor_seconds + 2)
+    StepTime.objects.create(step="seal", day=now().date() - timedelta(days=40), rows=1, last_at=now())
+    assert set(running.taken_since(now() - timedelta(days=30))) == set(
+        StepTime.objects.exclude(step="seal").values_list("step", flat=True)
+    )
+
+
+def test_a_batch_that_breaks_off_is_measured_too(inline: SyncRunner) -> None:
+    with pytest.raises(ZeroDivisionError), metered("report"):
+        _ = 1 // 0
+    assert StepTime.objects.get().step == "report"

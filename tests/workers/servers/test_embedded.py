@@ -1,0 +1,149 @@
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+import redis
+
+from exhibit.config.config import Config
+from tests.assets.own_servers import own, remember, remembered, run_by_another
+from tests.assets.processes import processes_of, wait_until
+from workers.configuration import load_config
+from workers.servers import addresses
+from workers.servers.embedded import EmbeddedServers, ServersBusyError, servers_answer
+
+__all__ = ["own"]
+
+
+def test_data_of_the_first_start_outlives_a_clean_stop(open_folder: Path) -> None:
+    own = load_config({"EXHIBIT_DATA": str(open_folder / "data")})
+    with EmbeddedServers(own):
+        remember(own, "a")
+    assert not servers_answer(own)
+    with EmbeddedServers(own):
+        assert remembered(own) == (["a"], ["a"])
+
+
+def test_nothing_listens_beyond_this_user(own: Config) -> None:
+    with EmbeddedServers(own) as servers:
+        for number in servers.processes.values():
+            process = psutil.Process(number)
+            assert not process.net_connections("inet")
+            if os.geteuid() == 0:
+                assert 0 not in process.uids()
+        assert addresses.socket_folder(own).stat().st_mode & 0o077 == 0
+
+
+ASKED_BY_ANOTHER = """
+import socket, sys
+connection = socket.socket(socket.AF_UNIX)
+try:
+    connection.connect(sys.argv[1])
+    connection.sendall(b"PING\\r\\n")
+    print("answered", connection.recv(100).decode())
+except PermissionError:
+    print("refused")
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+def test_no_other_local_user_gets_anything_from_the_servers(own: Config) -> None:
+    nobody = pwd.getpwnam("nobody").pw_uid
+    with EmbeddedServers(own) as servers:
+        folder = addresses.socket_folder(own)
+        users = {psutil.Process(number).uids().real for number in servers.processes.values()}
+        assert not users & {0, nobody}
+        for user in (nobody, 12_345):
+            who = {"user": user, "group": user, "extra_groups": []}
+            for name in (".s.PGSQL.5432", "redis.sock"):
+                command = ["/usr/bin/python3", "-I", "-c", ASKED_BY_ANOTHER, str(folder / name)]
+                said = subprocess.run(command, cwd="/", text=True, capture_output=True, check=True, **who)  # type: ignore[call-overload]
+                assert said.stdout == "refused\n", (user, name)
+
+
+def test_who_reaches_the_sockets_is_still_nobody_without_a_password_or_being_this_user(own: Config) -> None:
+    with EmbeddedServers(own):
+        stranger = redis.Redis(unix_socket_path=str(addresses.redis_socket(own)))
+        with stranger, pytest.raises(redis.AuthenticationError):
+            stranger.ping()
+        rules = (own.data_dir / "postgres" / "pg_hba.conf").read_text().splitlines()
+        assert {rule.split()[3] for rule in rules if rule and not rule.startswith("#")} == {"peer"}
+        if os.geteuid() == 0:  # the doors are opened on purpose: the servers themselves ask who comes
+            for place in (own.data_dir, addresses.socket_folder(own)):
+                place.chmod(0o755)
+            for path in addresses.socket_folder(own).iterdir():
+                path.chmod(0o777)
+            program = f"import psycopg; psycopg.connect({addresses.database_url(own)!r}, dbname='postgres')"
+            command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=+dac_read_search"]
+            command += ["--securebits=+no_setuid_fixup", "--ambient-caps=+dac_read_search"]  # it may read this checkout
+            said = subprocess.run(
+                [*command, sys.executable, "-c", program], text=True, capture_output=True, check=False
+            )
+            assert "Peer authentication failed" in said.stderr
+
+
+def test_after_kill_9_of_both_the_next_start_recovers(own: Config) -> None:
+    with EmbeddedServers(own) as servers:
+        remember(own, "a")
+        for number in servers.processes.values():
+            os.kill(number, signal.SIGKILL)
+        revived: set[str] = set()
+        while revived != {"postgres", "redis"}:  # the test's own time limit ends what never comes
+            revived |= set(servers.revive())
+        wait_until(lambda: servers_answer(own))
+        assert remembered(own)[0] == ["a"]
+
+
+def test_servers_whose_sockets_somebody_removes_are_reached_again(own: Config) -> None:
+    with EmbeddedServers(own) as servers:
+        remember(own, "a")
+        assert servers.revive() == []
+        shutil.rmtree(addresses.socket_folder(own))
+        revived: set[str] = set()
+        while revived != {"postgres", "redis"}:  # the test's own time limit ends what never comes
+            revived |= set(servers.revive())
+        wait_until(lambda: servers_answer(own))
+        assert remembered(own)[0] == ["a"]
+
+
+def test_servers_of_a_moved_folder_write_nothing_to_the_one_that_takes_its_place(own: Config) -> None:
+    control = own.data_dir / "postgres" / "global" / "pg_control"
+    with EmbeddedServers(own):
+        remember(own, "a")
+    first = own.data_dir.rename(own.data_dir.with_name("first"))
+    with EmbeddedServers(own) as second:
+        assert second.has_folder()
+        own.data_dir.rename(own.data_dir.with_name("second"))
+        first.rename(own.data_dir)
+        before = control.read_bytes()
+        assert not second.has_folder()
+    assert control.read_bytes() == before
+    wait_until(lambda: not processes_of(own.data_dir.parent))
+    with EmbeddedServers(own):
+        assert remembered(own)[0] == ["a"]
+
+
+def test_after_kill_9_of_the_one_who_runs_them_the_next_start_recovers_at_once(own: Config) -> None:
+    with run_by_another(own):
+        remember(own, "a")
+    with EmbeddedServers(own):  # while the orphans may still be ending
+        assert remembered(own)[0] == ["a"]
+
+
+def test_kill_9_of_the_one_who_runs_them_ends_them(own: Config) -> None:
+    with run_by_another(own):
+        assert processes_of(own.data_dir)
+    wait_until(lambda: not processes_of(own.data_dir), 20)
+
+
+def test_two_do_not_run_the_same_servers(own: Config) -> None:
+    with EmbeddedServers(own) as first:
+        with pytest.raises(ServersBusyError):
+            EmbeddedServers(own).start()
+        assert first.revive() == []
+        assert servers_answer(own)

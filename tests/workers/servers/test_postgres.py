@@ -1,0 +1,67 @@
+"""The embedded PostgreSQL: what is found of it in the folder is mended or said."""
+
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from exhibit.config.config import Config
+from exhibit.errors import ServiceMissingError
+from tests.assets.own_servers import own, remember, remembered
+from workers.servers.embedded import EmbeddedServers, servers_answer
+from workers.servers.processes import service_user
+
+__all__ = ["own"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user's servers were always its own")
+def test_servers_that_trusted_everybody_as_nobody_are_mended_at_their_next_start(own: Config) -> None:
+    with EmbeddedServers(own):
+        remember(own, "a")
+    (own.data_dir / "postgres" / "pg_hba.conf").write_text("local all all trust\n")
+    own.data_dir.chmod(0o755)
+    for name in ("postgres", "redis", "run"):
+        for path in (own.data_dir / name, *(own.data_dir / name).rglob("*")):
+            os.chown(path, 65_534, 65_534)
+    with EmbeddedServers(own):
+        assert remembered(own) == (["a"], ["a"])
+        user = service_user(own.data_dir)
+        assert user is not None
+        assert {path.stat().st_uid for path in (own.data_dir / "postgres").rglob("*")} == {user.user}
+        assert "trust" not in (own.data_dir / "postgres" / "pg_hba.conf").read_text()
+
+
+def test_a_stale_pid_file_with_the_number_of_another_process_does_not_hinder(own: Config) -> None:
+    with EmbeddedServers(own):
+        pass
+    user = service_user(own.data_dir)
+    same_user = {"user": user.user, "group": user.group, "extra_groups": []} if user else {}
+    with subprocess.Popen(["/bin/sleep", "600"], **same_user) as other:  # type: ignore[call-overload]
+        lines = [str(other.pid), str(own.data_dir / "postgres"), "1700000000", "5432", "/nowhere", "", "1 2", "ready"]
+        (own.data_dir / "postgres" / "postmaster.pid").write_text("\n".join(lines) + "\n")
+        (own.data_dir / "redis" / "redis.pid").write_text(f"{other.pid}\n")
+        try:
+            with EmbeddedServers(own):
+                assert servers_answer(own)
+                assert other.poll() is None
+        finally:
+            other.kill()
+
+
+def test_a_first_start_that_was_cut_off_is_made_good(own: Config) -> None:
+    with EmbeddedServers(own):
+        pass
+    shutil.move(own.data_dir / "postgres", own.data_dir / "postgres.new")
+    (own.data_dir / "postgres.new" / "PG_VERSION").unlink()
+    with EmbeddedServers(own):
+        remember(own, "a")
+
+
+def test_a_server_that_can_not_start_says_why(own: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    with EmbeddedServers(own):
+        pass
+    (own.data_dir / "postgres" / "postgresql.conf").write_text("no_such_setting = 1\n")
+    monkeypatch.setattr("workers.servers.embedded._SECONDS_OF_RETRIES", 0.0)
+    with pytest.raises(ServiceMissingError, match=r"postgres doesn't start.*no_such_setting"):
+        EmbeddedServers(own).start()

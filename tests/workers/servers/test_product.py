@@ -1,0 +1,33 @@
+"""The processes of the product as data."""
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+from workers.configuration import load_config
+from workers.servers.product import ONE_THREAD, environment, services, start_detached
+
+
+def test_each_process_finds_this_configuration_and_a_worker_keeps_to_one_thread(tmp_path: Path) -> None:
+    given = {"EXHIBIT_DATA": str(tmp_path), "DATABASE_URL": "postgresql://db/x", "REDIS_URL": "redis://r/0"}
+    config = load_config(given | {"EXHIBIT_WORKERS": "3", "EXHIBIT_WEB_PORT": "8123"})
+    children = {child.name: child for child in services(config)}
+    for child in children.values():
+        assert child.environ is not None
+        assert given.items() <= child.environ.items()
+        assert load_config(child.environ).data_dir == tmp_path
+    assert next(iter(children)) == "web"
+    assert "8123" in children["web"].command
+    for name in ("worker-crawl", "worker-match"):
+        words = " ".join(children[name].command)
+        assert "-c 3" in words
+        assert ONE_THREAD.items() <= (children[name].environ or {}).items()
+    assert environment(replace(config, database_url=""))["DATABASE_URL"] == ""
+
+
+def test_a_detached_process_has_a_session_of_its_own(tmp_path: Path) -> None:
+    config = load_config({"EXHIBIT_DATA": str(tmp_path)})
+    with (tmp_path / "log").open("wb") as log:
+        process: subprocess.Popen[bytes] = start_detached(config, "this", log)
+        assert process.wait(20) == 0
+    assert "Beautiful is better" in (tmp_path / "log").read_text()

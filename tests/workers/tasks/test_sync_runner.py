@@ -1,0 +1,32 @@
+"""Working everything off in this process."""
+
+import pytest
+
+from exhibit.files.blobs import FolderBlobStore
+from registry.models import Picture
+from tests.assets.rows import bring, claimed_slice, owner, photograph
+from workers.tasks.sync_runner import SyncRunner
+
+
+@pytest.fixture
+def waiting(inline: SyncRunner) -> list[int]:
+    return bring(inline.services, *claimed_slice(owner("studio")), [photograph(seed) for seed in (1, 2)])
+
+
+def test_it_works_until_something_is_so_or_nothing_is_due(inline: SyncRunner, waiting: list[int]) -> None:
+    inline.run_until(lambda: Picture.objects.filter(state="done").exists())
+    assert set(Picture.objects.values_list("state", flat=True)) == {"done"}
+    Picture.objects.update(state="todo")
+    inline.run_until_idle()
+    assert set(Picture.objects.values_list("state", flat=True)) == {"done"}
+
+
+def test_rows_of_a_step_that_breaks_off_wait_again(inline: SyncRunner, waiting: list[int]) -> None:
+    blobs = inline.services.blobs
+    assert isinstance(blobs, FolderBlobStore)
+    path = blobs.path(Picture.objects.get(pk=waiting[0]).digest)
+    path.unlink()
+    path.mkdir()  # an error that no step expects
+    with pytest.raises(IsADirectoryError):
+        inline.run_until_idle()
+    assert set(Picture.objects.values_list("state", "error")) == {("todo", "The step broke off: IsADirectoryError.")}

@@ -1,0 +1,27 @@
+from collections.abc import Sequence
+
+import pytest
+
+from exhibit.errors import ExitCode
+from workers import run
+
+
+def test_it_becomes_the_process_of_that_name_and_says_which_there_are(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    became: list[str] = []
+
+    class EndedHereError(Exception):
+        """What comes after it has become another process."""
+
+    def become(program: str, words: Sequence[str], _environ: object) -> None:
+        became.append(" ".join(words))
+        raise EndedHereError(program)
+
+    monkeypatch.setattr("os.execvpe", become)
+    for wrong in ([], ["nothing"], ["web", "beat"]):
+        assert run.main(wrong) == ExitCode.WRONG_USE
+    assert "worker-match" in capsys.readouterr().err
+    with pytest.raises(EndedHereError):
+        run.main(["worker-match"])
+    assert "-Q match,evidence" in became[0]
