@@ -1,7 +1,8 @@
-"""An owner counter-signs on a device: the manifest goes out, the signature comes back and travels in the bundle."""
+"""Bundles as they are handed out: with documents of the work and counter-signatures, or without what stays here."""
 
 import shutil
 import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,17 +13,55 @@ from evidence.keys.ed25519 import read_public_key
 from evidence.verdict.result import State
 from evidence.verdict.trust import TrustedKey, load_trust
 from evidence.verify.verifier import verify
+from exhibit.digests import Digest
 from exhibit.errors import ExitCode, WrongUseError
+from exhibit.types import DeclaredWork
 from registry.log.keys import add_device_key, revoke
-from registry.models import Bundle, DeviceKey, LogOpening
-from tests.assets.sealed import sealed_bundle
-from workers.evidence.bundles import assemble, file_countersignature, sealed_case
+from registry.models import Bundle, DeviceKey, LogOpening, Work
+from tests.assets.sealed import asked_bundle
+from tests.assets.stage import inline, stage
+from tests.assets.tampering import files_of, packed, rebagged
+from workers.cases.purge import purge
+from workers.evidence.bundles import (
+    assemble,
+    assemble_without_originals,
+    file_countersignature,
+    sealed_case,
+    sealed_facts,
+)
+from workers.evidence.deposits import assemble_deposit, make_deposit
+from workers.evidence.packages import request_package
+from workers.steps.cases.package import make_packages
+from workers.steps.cases.seal import seal_bundles
 from workers.tasks.sync_runner import SyncRunner
+from workers.works.declarations import attach, detach, edit
+
+__all__ = ["inline", "stage"]
+
+
+CONTRACT, SCAN = b"%PDF-1.7 the assignment", b"a scan of the certificate"
+FIRST, SECOND = "data/work/documents/01.pdf", "data/work/documents/03.bin"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def scene(stage: SyncRunner) -> None:
+    """A sealed bundle about a work with two documents beside it; a third one was taken off before."""
+    row = asked_bundle(stage)
+    work = Work.objects.get()
+    registration = {"office": "USCO", "number": "VA 1", "date": "2021-05-31"}
+    declared = DeclaredWork(title="Harbour", first_publication="2019-04", registrations=(registration,))
+    edit(work, declared, by="Ann")
+    attach(stage.services, work, "Vertrag ü.PDF", CONTRACT, about="Assignment of 2021", by="Ann")
+    detach(attach(stage.services, work, "wrong.pdf", b"the wrong one", about="", by="Ann"), by="Ann")
+    attach(stage.services, work, "scan.with space", SCAN, about="", by="Ann")
+    seal_bundles(stage.services, [row.pk])
+    row.refresh_from_db()
+    assert row.seal_digest is not None, row.error
 
 
 @pytest.fixture
 def bundle(inline: SyncRunner) -> Bundle:
-    return sealed_bundle(inline)
+    return Bundle.objects.get()
 
 
 @pytest.fixture
@@ -105,3 +144,88 @@ def test_a_key_file_is_never_overwritten_and_never_read_when_others_may(
 def test_a_private_key_is_refused_where_a_public_one_is_asked_for(device: DeviceKey, tmp_path: Path) -> None:
     with pytest.raises(WrongUseError, match="public key"):
         read_public_key((tmp_path / "device.key").read_bytes())
+
+
+def written(inline: SyncRunner, bundle: Bundle, path: Path) -> Path:
+    with path.open("wb") as out:
+        assemble(inline.services, bundle, out)
+    return path
+
+
+def states(path: Path) -> dict[str, State]:
+    return {one.name: one.state for one in verify(path, load_trust()).checks}
+
+
+def by_the_verifier_inside(path: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    """What the bundle's own ``verify.py`` says."""
+    program = folder / "verify.py"
+    program.write_bytes(files_of(path)["verify.py"])
+    return subprocess.run([sys.executable, str(program), str(path)], capture_output=True, text=True, check=False)
+
+
+def test_documents_are_sealed_as_files_of_their_own_beside_what_is_declared(
+    inline: SyncRunner, bundle: Bundle, tmp_path: Path
+) -> None:
+    sealed = sealed_case(inline.services, bundle)
+    documents = {one.path: one for one in sealed.manifest.files if one.role == "title-document"}
+    assert {path: (one.sha256, one.media_type) for path, one in documents.items()} == {
+        FIRST: (Digest.of(CONTRACT), "application/pdf"),
+        SECOND: (Digest.of(SCAN), "application/octet-stream"),
+    }
+    work = sealed_facts(inline.services, sealed).work
+    assert [one.title for one in work.attachments] == ["Assignment of 2021 (Vertrag ü.PDF)", "scan.with space"]
+    assert (work.first_publication, work.registrations[0].number) == ("2019-04", "VA 1")
+    path = written(inline, bundle, tmp_path / "whole.zip")
+    assert files_of(path)[FIRST] == CONTRACT
+    assert b'"first_publication":"2019-04"' in files_of(path)["data/work/registration.json"]
+    told = states(path)
+    assert (told[f"file:{FIRST}"], told[f"file:{SECOND}"]) == (State.PASSED, State.PASSED)
+    assert State.FAILED not in told.values()
+
+
+def test_a_changed_document_is_named_by_the_verifier_and_by_the_one_inside(
+    inline: SyncRunner, bundle: Bundle, tmp_path: Path
+) -> None:
+    whole = written(inline, bundle, tmp_path / "whole.zip")
+    assert "isn't the file that was sealed" not in by_the_verifier_inside(whole, tmp_path).stdout
+    changed = packed(tmp_path / "changed.zip", rebagged({**files_of(whole), FIRST: CONTRACT + b" of 2022"}))
+    assert states(changed)[f"file:{FIRST}"] is State.FAILED
+    inside = by_the_verifier_inside(changed, tmp_path)
+    assert inside.returncode == 1
+    assert f"{FIRST} isn't the file that was sealed" in inside.stdout + inside.stderr
+
+
+def test_the_other_side_gets_digests_of_documents_and_not_the_documents(
+    inline: SyncRunner, bundle: Bundle, tmp_path: Path
+) -> None:
+    path = tmp_path / "copy.zip"
+    with path.open("wb") as out:
+        assemble_without_originals(inline.services, bundle, "", out)
+    files = files_of(path)
+    assert not {FIRST, SECOND} & set(files)
+    assert not any(CONTRACT in data or SCAN in data for data in files.values())
+    assert Digest.of(CONTRACT).hex.encode() in files["data/manifest.json"]
+    told = states(path)
+    assert told[f"file:{FIRST}"] is State.NOT_CHECKED
+    assert State.FAILED not in told.values()
+    assert by_the_verifier_inside(path, tmp_path).returncode != 1
+
+
+def test_a_purged_document_leaves_bundles_and_packages_and_later_seals(
+    inline: SyncRunner, bundle: Bundle, tmp_path: Path
+) -> None:
+    package = request_package(bundle.case.owner, [bundle.case.number], "court", by="Ann", reason="")
+    make_packages(inline.services, [package.pk])
+    package.refresh_from_db()
+    [packaged] = [Digest.from_hex(one["digest"]) for one in package.files if "bundle" in one]
+    purge(inline.services, Digest.of(CONTRACT), by="op", reason="An order.")
+    assert packaged not in inline.services.blobs
+    path = written(inline, bundle, tmp_path / "after.zip")
+    assert b"An order." in files_of(path)["proofs/withheld.json"]
+    assert FIRST not in files_of(path)
+    assert State.FAILED not in states(path).values()
+    deposit = tmp_path / "deposit.zip"
+    with deposit.open("wb") as out:
+        assemble_deposit(inline.services, make_deposit(inline.services, Work.objects.get(), by="Ann"), out)
+    assert FIRST not in files_of(deposit)
+    assert files_of(deposit)[SECOND] == SCAN

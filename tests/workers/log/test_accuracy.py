@@ -19,6 +19,7 @@ from registry.models import CalibrationRow, Case, DescriptorModel, LogOpening, M
 from registry.vectors import calibrations
 from tests.assets.bundles import CALIBRATION
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
+from tests.assets.stage import inline, stage
 from workers.cases import decisions
 from workers.evidence.facts import gather
 from workers.log.accuracy import export_accuracy, present_accuracy
@@ -26,19 +27,25 @@ from workers.log.sequencer import sequence_log
 from workers.steps.matching.match import match_pictures
 from workers.tasks.sync_runner import SyncRunner
 
+__all__ = ["inline", "stage"]
+
 OWN = Calibration.from_json(CALIBRATION.to_json().replace(b'"pipeline":"tests"', f'"pipeline":"{PIPELINE}"'.encode()))
 
 
-@pytest.fixture
-def cases(inline: SyncRunner) -> list[Case]:
+@pytest.fixture(scope="module", autouse=True)
+def scene(stage: SyncRunner) -> None:
     """Three cases of certain matches, under a calibration of this installation."""
     calibrations.use(OWN)
     studio = owner("studio")
     for seed in (1, 2, 3):
         data = photograph(seed)
-        register(inline.services, studio, data)
+        register(stage.services, studio, data)
         planned, epoch = claimed_slice(studio, f"watch-{seed}")
-        match_pictures(inline.services, bring(inline.services, planned, epoch, [copy_of(data)]))
+        match_pictures(stage.services, bring(stage.services, planned, epoch, [copy_of(data)]))
+
+
+@pytest.fixture
+def cases(inline: SyncRunner) -> list[Case]:
     return list(Case.objects.order_by("pk"))
 
 

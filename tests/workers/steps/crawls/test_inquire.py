@@ -11,7 +11,7 @@ from django.db import connection
 
 from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.errors import NotFoundError, ServiceMissingError, WrongUseError
+from exhibit.errors import ServiceMissingError
 from registry.accounts import scoped
 from registry.crawls import inquiries, watching
 from registry.models import Case, Crawl, FrontierUrl, Inquiry, LogOpening, Owner, Refusal, SearchKey, Sighting, Watch
@@ -19,9 +19,6 @@ from tests.assets.rows import copy_of, owner, photograph, register
 from tests.assets.searches import KEY, answer, put_market, put_tineye, query, tineye_answer, tineye_error
 from tests.assets.site import Answer, Seen, Site
 from workers.crawls.search_keys import keep_key, key_of
-from workers.crawls.search_services import broken, services
-from workers.evidence.keys import change_master_key
-from workers.operations.checks import search_check
 from workers.tasks.sync_runner import SyncRunner
 
 DAY = timedelta(days=1)
@@ -99,21 +96,6 @@ def test_the_key_lies_encrypted_and_stands_nowhere_else(
     for file in Path(inline.services.config.data_dir).rglob("*"):
         assert not file.is_file() or KEY.encode() not in file.read_bytes(), file
     assert {one.content["what"] for one in LogOpening.objects.filter(content__what__startswith="search key")}
-
-
-def test_a_key_opens_for_its_owner_and_search_alone_and_after_a_new_master_key(
-    inline: SyncRunner, studio: Owner, site: Site
-) -> None:
-    keep_key(inline.services, studio, "tineye", KEY, by="Ann")
-    other = owner("other")
-    SearchKey.objects.create(
-        owner=other, service="tineye", encrypted=SearchKey.objects.get().encrypted, added_by="", added_at=now()
-    )
-    assert key_of(inline.services, other, "tineye") is None
-    change_master_key(inline.services, by="Ann", reason="yearly")
-    assert key_of(inline.services, studio, "tineye") == KEY
-    inquiries.drop_key(studio, "tineye", by="Ann")
-    assert key_of(inline.services, studio, "tineye") is None
 
 
 def test_each_run_goes_on_with_the_works_that_come_next(inline: SyncRunner, studio: Owner, site: Site) -> None:
@@ -246,29 +228,3 @@ def test_without_a_key_nothing_is_asked(inline: SyncRunner, studio: Owner, site:
     _crawl, inquiry = run(inline, watch)
     assert inquiry.outcome == "no-key"
     assert not [one for one in site.seen if one.path == SEARCH]
-
-
-def test_what_a_key_names_isnt_mixed_with_what_anybody_may_see(inline: SyncRunner, studio: Owner) -> None:
-    mixed = [("search", "tineye"), ("site", "https://shop.example/")]
-    with pytest.raises(WrongUseError):
-        watching.add_watch(studio, "mixed", mixed, every=DAY, budget={}, politeness={})
-    with pytest.raises(NotFoundError):
-        keep_key(inline.services, studio, "nothing", KEY, by="Ann")
-    for text in ("", "two\nlines", "é"):
-        with pytest.raises(WrongUseError):
-            keep_key(inline.services, studio, "tineye", text, by="Ann")
-
-
-def test_a_mapping_that_cant_be_read_is_told_to_the_operator(inline: SyncRunner, site: Site) -> None:
-    folder = inline.services.config.data_dir / "searches"
-    (folder / "wrong.toml").write_text("name = 7", encoding="utf-8")
-    (folder / "市场.toml").write_text((folder / "market.toml").read_text(encoding="utf-8"), encoding="utf-8")
-    assert set(services(inline.services.config)) == {"tineye", "market"}
-    assert set(broken(inline.services.config)) == {"wrong.toml", "市场.toml"}
-    check = search_check(inline.services.config)
-    assert not check.ok
-    assert "wrong.toml" in check.sentence
-    assert "市场.toml" in check.sentence
-    for name in ("wrong.toml", "市场.toml"):
-        (folder / name).unlink()
-    assert search_check(inline.services.config).ok
