@@ -15,7 +15,6 @@ from tests.assets.rows import jpeg, photograph
 from workers.matching.registered_works import RegisteredWorks
 from workers.services.wiring import Services
 
-
 _measured = cache(extract)
 
 

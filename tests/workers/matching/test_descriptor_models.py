@@ -29,7 +29,7 @@ from registry.models import (
 from registry.vectors import descriptors
 from registry.vectors.descriptors import keep_model
 from registry.vectors.fingerprints import Collection
-from tests.assets.networks import CARD, network
+from tests.assets.networks import CARD, network, network_files
 from tests.assets.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register
 from workers.matching.descriptor_models import add_model, drop_model, measure_model, model_states, use_model
 from workers.services.descriptors import SwitchedError, start_shipped
@@ -47,10 +47,7 @@ def quiet(done: int, total: int) -> None:
 
 @pytest.fixture
 def files(tmp_path: Path) -> tuple[Path, Path]:
-    """A network and its card."""
-    (tmp_path / "net.onnx").write_bytes(network())
-    (tmp_path / "net.toml").write_text(CARD)
-    return tmp_path / "net.onnx", tmp_path / "net.toml"
+    return network_files(tmp_path)
 
 
 @pytest.fixture
@@ -188,7 +185,7 @@ def test_a_network_that_is_dropped_and_added_again_is_searched_by_what_it_descri
 
 
 def test_a_run_that_broke_off_goes_on_and_a_damaged_picture_holds_up_nobody(
-    inline: SyncRunner, files: tuple[Path, Path]
+    inline: SyncRunner, files: tuple[Path, Path], photos: Path
 ) -> None:
     services = inline.services
     studio = owner("studio")
@@ -197,7 +194,7 @@ def test_a_run_that_broke_off_goes_on_and_a_damaged_picture_holds_up_nobody(
     bring(services, planned, epoch, [jpeg(textured(9, (40, 40)))])  # an icon, of which there is nothing to describe
     inline.run_until_idle()
     add_model(services, *files)
-    measured()
+    measure_model(services, "colours", photos, 1, quiet, FEW_EDITS[:1])
     row = use_model(services, "colours")
     services.blobs.remove(works[1].digest)
     DescriptorModel.objects.filter(pk=row.pk).update(state="doing", claimed_at=F("added_at") - timedelta(days=1))

@@ -8,7 +8,7 @@ import pytest
 from exhibit.config.config import Config
 from indexer.picture.spaces import PIPELINE
 from registry.models import DescriptorModel
-from tests.assets.networks import CARD, network
+from tests.assets.networks import network_files
 from tests.assets.rows import photograph
 from workers.matching.descriptor_models import add_model, use_model
 from workers.tasks.sync_runner import SyncRunner
@@ -18,10 +18,7 @@ from workers.works.prefetch import measured_ahead
 
 @pytest.fixture
 def files(tmp_path: Path) -> tuple[Path, Path]:
-    """A network and its card."""
-    (tmp_path / "net.onnx").write_bytes(network())
-    (tmp_path / "net.toml").write_text(CARD)
-    return tmp_path / "net.onnx", tmp_path / "net.toml"
+    return network_files(tmp_path)
 
 
 def test_many_works_are_measured_ahead_with_the_network_that_serves(

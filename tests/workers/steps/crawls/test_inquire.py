@@ -74,6 +74,7 @@ def test_a_copy_that_a_search_names_becomes_a_private_sighting_and_a_case(
 
 
 def test_the_search_is_sent_a_small_copy_and_the_key(inline: SyncRunner, studio: Owner, site: Site) -> None:
+    site.routes[SEARCH] = tineye_answer([])
     run(inline, asking(inline, studio))
     [sent] = [one for one in site.seen if one.path == SEARCH]
     assert sent.headers["x-api-key"] == KEY
@@ -99,6 +100,7 @@ def test_the_key_lies_encrypted_and_stands_nowhere_else(
 
 
 def test_each_run_goes_on_with_the_works_that_come_next(inline: SyncRunner, studio: Owner, site: Site) -> None:
+    site.routes[SEARCH] = tineye_answer([])
     for seed in (2, 3):
         register(inline.services, studio, photograph(seed))
     watch = asking(inline, studio, searches=2)
@@ -151,6 +153,7 @@ def test_a_picture_that_cant_be_searched_for_is_left_out_and_told(
 def test_a_picture_whose_bytes_are_lost_is_told_and_the_next_one_is_asked_for(
     inline: SyncRunner, studio: Owner, site: Site
 ) -> None:
+    site.routes[SEARCH] = tineye_answer([])
     register(inline.services, studio, photograph(2))
     inline.services.blobs.remove(Digest.of(photograph(1)))
     crawl, inquiry = run(inline, asking(inline, studio))
@@ -165,6 +168,7 @@ def test_a_machine_that_fails_leaves_no_picture_out(
     def full(*_: object) -> bytes:
         raise ServiceMissingError("There is no helper.") from OSError(errno.EMFILE, "")
 
+    site.routes[SEARCH] = tineye_answer([])
     watch = asking(inline, studio)
     with monkeypatch.context() as patch:
         patch.setattr("workers.steps.crawls.inquire.preview", full)
