@@ -13,7 +13,7 @@ def test_lines_come_home_whole_and_the_bytes_lie_where_they_were_asked_for(tmp_p
     folder = tmp_path / "pictures"
     folder.mkdir()
     (folder / "one.jpg").write_bytes(photograph(1))
-    job = Job(bytes_dir=tmp_path / "bytes", sources=(Source(kind=SourceKind.FOLDER, path=str(folder)),))
+    job = Job(bytes_dir=tmp_path / "bytes", sources=(Source(kind=SourceKind.FOLDER, path=folder),))
     with crawl_child(job, tmp_path / "spool", pause=0.05) as lines:
         told = [json.loads(line) for line in lines if line is not None]
     digest = Digest.of(photograph(1))

@@ -1,6 +1,5 @@
 """Decisions of persons become an error rate, of which each carries what the machine had said."""
 
-import io
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from evidence.verdict.trust import Trust, TrustedLog
 from exhibit.comparison.calibration import Calibration
 from exhibit.digests import Digest
 from exhibit.entries import EntryType, canonical
-from exhibit.errors import ExitCode, NotFoundError
+from exhibit.errors import ExitCode
 from indexer.picture.spaces import PIPELINE
 from registry.log.log import submit
 from registry.models import CalibrationRow, Case, DescriptorModel, LogOpening, Match
@@ -172,9 +171,3 @@ def test_the_switch_for_demonstrations_judges_nothing(inline: SyncRunner, cases:
     sequence_log(inline.services)
     counted = present_accuracy()
     assert (counted.certain, counted.other) == (Rate(0, 0, 0), 1)
-
-
-def test_an_empty_log_has_nothing_to_export(inline: SyncRunner) -> None:
-    assert present_accuracy().decisions == 0
-    with pytest.raises(NotFoundError):
-        export_accuracy(inline.services, io.BytesIO())

@@ -1,5 +1,6 @@
 """The log replayed as a whole: it says that it is whole, and names each thing that isn't."""
 
+import io
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -17,6 +18,7 @@ from registry.log.log import erase_openings, submit
 from registry.models import LogEntry, LogOpening
 from tests.assets.grown import grow, grown
 from workers.log import replay as log_replay
+from workers.log.accuracy import export_accuracy, present_accuracy
 from workers.log.replay import replay
 from workers.log.sequencer import sequence_log, sign_checkpoint
 from workers.tasks.sync_runner import SyncRunner
@@ -128,3 +130,9 @@ def in_another_session(act: Callable[[], None]) -> None:
 def test_a_submission_that_never_got_an_entry_is_named(grown: SyncRunner) -> None:
     submit(EntryType.CASE, {"number": "forgotten"}, time=now() - timedelta(hours=2))
     assert any("was left out of the log" in one for one in replay(grown.services).problems)
+
+
+def test_an_empty_log_has_nothing_to_export(inline: SyncRunner) -> None:
+    assert present_accuracy().decisions == 0
+    with pytest.raises(NotFoundError):
+        export_accuracy(inline.services, io.BytesIO())

@@ -1,7 +1,6 @@
 """What a notice says of its cases, and what a draft lacks before it can be signed."""
 
-from exhibit.clock import now
-from registry.models import Owner, OwnershipRemark
+from registry.models import Owner
 from registry.notices import notices
 from tests.assets.noticed import begun, studio
 from workers.notices.contents import gaps, is_address, items_of, letter, parts_of, us_unregistered
@@ -29,9 +28,7 @@ def test_what_a_draft_lacks_is_told_case_by_case(studio: Owner) -> None:
     row = begun(studio)
     notices.fill(row, {"sender_telephone": "", "sender_email": "nowhere"}, ["sender_telephone", "sender_email"])
     notices.consider(row, 2, {"purpose": "comment", "nature": "creative", "amount": "whole", "market": "unclear"}, "")
-    OwnershipRemark.objects.create(
-        work=studio.works.get(number=1), kind=OwnershipRemark.Kind.DEDICATION, noted_at=now()
-    )
+    studio.works.filter(number=1).update(rights_statement="Public domain")
     row = notices.notice(studio, row.number)
     told = gaps(row, items_of(row))
     assert [one for one in told if "telephone" in one]

@@ -24,7 +24,7 @@ def test_a_mail_shows_what_waits_and_is_not_sent_for_what_was_decided_meanwhile(
     assert case.shown is not None
     (picture,) = mail.attachments
     digest = case.shown.sighting.picture.digest
-    assert digest.hex in picture["Content-ID"]  # type: ignore[index]
+    assert digest.hex in picture["Content-ID"]
     folder = inline.services.config.data_dir / "mail"
     folder.mkdir()
     (folder / "one.eml").write_bytes(mail.message().as_bytes())

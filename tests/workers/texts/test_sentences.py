@@ -25,7 +25,7 @@ def test_only_what_was_measured_is_said() -> None:
 def test_a_ratio_comes_with_what_it_rests_on() -> None:
     *_, (stated, values), (rests_on, about) = said_of(replace(FOUND, probability=0.9), CALIBRATION)
     assert stated.startswith("Likelihood ratio of a copy")
-    assert values["ratio"] in stated % values
+    assert str(values["ratio"]) in stated % values
     assert (about["name"], about["photographs"], about["others"]) == (CALIBRATION.name, "400", "399")
     assert "supposed, not measured" in rests_on % about
 

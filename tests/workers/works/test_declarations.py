@@ -54,7 +54,7 @@ def test_what_cannot_be_declared_is_refused(inline: SyncRunner, studio: Owner) -
     work = register(inline.services, studio, photograph(1)).work
     for wrong in ({"title": ""}, {"created": "May"}, {"author_died": 9999}, {"author_kind": "cat"}, {"medium": "song"}):
         with pytest.raises(WrongUseError):
-            edit(work, DeclaredWork(**({"title": "A"} | wrong)), by="ann")  # type: ignore[arg-type]
+            edit(work, DeclaredWork(**({"title": "A"} | wrong)), by="ann")
     assert not work.changes.exists()
 
 
