@@ -1,6 +1,7 @@
 """Small ONNX networks, written byte by byte: mean colours over a grid, which is enough of a description for tests."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 SIDE, GRID = 64, 4
 WIDTH = 3 * GRID * GRID
@@ -87,3 +88,10 @@ def _varint(value: int) -> bytes:
         out.append(value & 0x7F | 0x80)
         value >>= 7
     return bytes([*out, value])
+
+
+def network_files(folder: Path) -> tuple[Path, Path]:
+    """A network and its card, as files in a folder."""
+    (folder / "net.onnx").write_bytes(network())
+    (folder / "net.toml").write_text(CARD)
+    return folder / "net.onnx", folder / "net.toml"

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Sequence
+from functools import cache
 
 from django.db import transaction
 from PIL import Image
@@ -26,11 +27,13 @@ def jpeg(picture: Image.Image, quality: int = 90) -> bytes:
     return out.getvalue()
 
 
+@cache
 def photograph(seed: int) -> bytes:
     """A small textured picture of its own, as JPEG bytes."""
     return jpeg(textured(seed, (320, 240)))
 
 
+@cache
 def copy_of(data: bytes) -> bytes:
     """The same picture, compressed again."""
     return jpeg(Image.open(io.BytesIO(data)), quality=60)

@@ -1,11 +1,16 @@
 """A case that was found, confirmed and sealed, for tests of what comes afterwards."""
 
 from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
 
+from evidence.verdict.result import Verdict
+from evidence.verify.verifier import Verifier
 from registry.crawls import crawling
 from registry.models import Bundle, Capture, Case, CrawlSlice, Owner
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from workers.cases.decisions import confirm
+from workers.evidence.bundles import assemble
 from workers.steps.crawls.slice import opening
 from workers.steps.matching.match import match_pictures
 from workers.tasks.sync_runner import SyncRunner
@@ -51,3 +56,12 @@ def sealed(inline: SyncRunner, bundle: Bundle) -> Bundle:
     inline.run_until(done, pause=0.05)
     assert not bundle.error
     return bundle
+
+
+def verified(inline: SyncRunner, bundle: Bundle, folder: Path) -> Verdict:
+    """What the verifier says of a bundle as it is handed out now."""
+    out = BytesIO()
+    assemble(inline.services, bundle, out)
+    path = folder / "bundle.zip"
+    path.write_bytes(out.getvalue())
+    return Verifier().verify(path)

@@ -1,5 +1,6 @@
 """A small web site on loopback that shows copies of works beside much that is none, and a watch over it."""
 
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,7 @@ from exhibit.clock import now
 from exhibit.config.config import Config
 from exhibit.digests import Digest
 from registry.models import Owner, Watch
+from tests.assets.rows import photograph
 from tests.assets.site import Answer, Route, Seen, Site
 from workers.services.wiring import Services
 from workers.tasks.sync_runner import SyncRunner
@@ -140,3 +142,20 @@ def with_own_keys(services: Services, trust: Trust) -> Trust:
     """The list with the keys of the installation's log and owners, as who checks has learned them by another way."""
     own = own_trust(services, "")
     return replace(trust, logs=own.logs, keys=own.keys)
+
+
+def holding(services: SyncRunner, data: bytes) -> list[Path]:
+    """The files that hold the bytes, as they are or as they stand in a page."""
+    forms = (data, b64encode(data))
+    every = (path for path in services.services.config.data_dir.rglob("*") if path.is_file())
+    return [path for path in every if any(form in path.read_bytes() for form in forms)]
+
+
+ANOTHER = photograph(60)
+"""A picture that a page holds inside of itself."""
+
+
+def page_with_another_inside(shop: Shop) -> None:
+    """A page with the copy and, inside of itself, another picture."""
+    code = b64encode(ANOTHER).decode()
+    shop.serve("/", f'<img src="{COPY}"><img src="data:image/jpeg;base64,{code}">'.encode(), "text/html")

@@ -27,10 +27,10 @@ from registry.models import (
     PictureReport,
     Sighting,
     StepState,
+    Work,
 )
 from registry.notices.terms import reply_days
 from registry.works.licence_check import Ledger, ledger_of
-from workers.notices.stops import stopping
 from workers.notices.wording import Wording, filled, wording
 from workers.works.ownership import Warnings, warnings_of
 
@@ -51,6 +51,9 @@ QUESTIONS = {
 
 SPEAK_FOR_FAIR_USE = {("purpose", "comment"), ("nature", "factual"), ("amount", "little"), ("market", "none")}
 """Answers after which a notice needs words of the signer's."""
+
+STOPPING = (OwnershipRemark.Kind.TERM, OwnershipRemark.Kind.DEDICATION)
+"""What stops a notice until a person gives a reason."""
 
 MAX_PLACES = 300
 """Addresses of one case that a letter lists."""
@@ -347,6 +350,12 @@ def is_address(text: str) -> bool:
     except ValidationError:
         return False
     return True
+
+
+def stopping(work: Work) -> list[str]:
+    """Why protection of the work may be over, by the kinds of remarks that a person hasn't answered at the work."""
+    found = warnings_of(work)  # asked anew each time, since terms end with time
+    return [str(kind) for kind in STOPPING if kind in found]
 
 
 def _stop(kind: str) -> str:

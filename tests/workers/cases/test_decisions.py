@@ -13,28 +13,36 @@ from exhibit.errors import ConflictError, NotFoundError, WrongUseError
 from registry.cases.history import in_english
 from registry.models import Bundle, Capture, LogSubmission, Owner
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
+from tests.assets.stage import inline, stage
 from workers.cases import decisions
 from workers.cases.decisions import Choice, Wish
 from workers.pipeline.steps import STEPS
 from workers.steps.matching.match import match_pictures
 from workers.tasks.sync_runner import SyncRunner
 
+__all__ = ["inline", "stage"]
 
-def three_cases(inline: SyncRunner) -> Owner:
-    studio, data = owner("studio"), photograph(1)
-    register(inline.services, studio, data)
+
+@pytest.fixture(scope="module", autouse=True)
+def scene(stage: SyncRunner) -> None:
+    """An owner with three cases."""
+    made, data = owner("studio"), photograph(1)
+    register(stage.services, made, data)
     for host in ("a.example", "b.example", "c.example"):
-        planned, epoch = claimed_slice(studio, host)
-        match_pictures(inline.services, bring(inline.services, planned, epoch, [copy_of(data)], host=host))
-    return studio
+        planned, epoch = claimed_slice(made, host)
+        match_pictures(stage.services, bring(stage.services, planned, epoch, [copy_of(data)], host=host))
+
+
+@pytest.fixture
+def studio(inline: SyncRunner) -> Owner:
+    return Owner.objects.get()
 
 
 def decided(of: Owner) -> list[tuple[str, str]]:
     return list(of.cases.order_by("number").values_list("decision", "decided_by"))
 
 
-def test_many_are_decided_at_once_and_undone_at_once(inline: SyncRunner) -> None:
-    studio = three_cases(inline)
+def test_many_are_decided_at_once_and_undone_at_once(inline: SyncRunner, studio: Owner) -> None:
     made = decisions.decide_each(inline.services, studio, [1, 2, 3], Wish(Choice.CONFIRM, "Ann", "No permission."))
     assert all(one.done for one in made)
     assert {case.reason for case in studio.cases.all()} == {"No permission."}
@@ -47,8 +55,7 @@ def test_many_are_decided_at_once_and_undone_at_once(inline: SyncRunner) -> None
     assert [decision for decision, _ in decided(studio)] == ["open"] * 3
 
 
-def test_whoever_comes_second_is_told_and_changes_nothing(inline: SyncRunner) -> None:
-    studio = three_cases(inline)
+def test_whoever_comes_second_is_told_and_changes_nothing(inline: SyncRunner, studio: Owner) -> None:
     decisions.decide_each(inline.services, studio, [1], Wish(Choice.CONFIRM, "Ann"))
     made = decisions.decide_each(inline.services, studio, [1, 2], Wish(Choice.CLEAR, "Ben", "Not ours."))
     assert [(one.done, one.case.decided_by) for one in made] == [(False, "Ann"), (True, "Ben")]
@@ -58,8 +65,7 @@ def test_whoever_comes_second_is_told_and_changes_nothing(inline: SyncRunner) ->
     assert decided(studio)[0] == ("confirmed", "Ann")
 
 
-def test_nothing_is_decided_when_a_case_is_not_the_owners(inline: SyncRunner) -> None:
-    studio = three_cases(inline)
+def test_nothing_is_decided_when_a_case_is_not_the_owners(inline: SyncRunner, studio: Owner) -> None:
     with pytest.raises(NotFoundError):
         decisions.decide_each(inline.services, studio, [1, 99], Wish(Choice.CONFIRM, "Ann"))
     with pytest.raises(WrongUseError):
@@ -69,8 +75,7 @@ def test_nothing_is_decided_when_a_case_is_not_the_owners(inline: SyncRunner) ->
     assert [decision for decision, _ in decided(studio)] == ["open"] * 3
 
 
-def test_a_dispute_is_kept_with_its_reason_until_somebody_settles_it(inline: SyncRunner) -> None:
-    studio = three_cases(inline)
+def test_a_dispute_is_kept_with_its_reason_until_somebody_settles_it(inline: SyncRunner, studio: Owner) -> None:
     case = studio.cases.get(number=1)
     with pytest.raises(ConflictError):
         decisions.dispute(case, by="Ben", reason="It is ours.")
@@ -88,16 +93,14 @@ def test_a_dispute_is_kept_with_its_reason_until_somebody_settles_it(inline: Syn
     ]
 
 
-def test_deciding_anew_ends_a_dispute(inline: SyncRunner) -> None:
-    studio = three_cases(inline)
+def test_deciding_anew_ends_a_dispute(inline: SyncRunner, studio: Owner) -> None:
     decisions.decide_each(inline.services, studio, [1], Wish(Choice.CLEAR, "Ann"))
     decisions.dispute(studio.cases.get(number=1), by="Ben", reason="It is ours.")
     decisions.decide_each(inline.services, studio, [1], Wish(Choice.REOPEN, "Ann", "He is right."))
     assert studio.cases.get(number=1).disputed_at is None
 
 
-def test_a_note_is_an_entry_of_the_log_and_names_nobody_there(inline: SyncRunner) -> None:
-    studio = three_cases(inline)
+def test_a_note_is_an_entry_of_the_log_and_names_nobody_there(inline: SyncRunner, studio: Owner) -> None:
     before = LogSubmission.objects.filter(type=EntryType.CASE).count()
     decisions.note(studio.cases.get(number=1), by="Ann", words="Ask the gallery first.")
     entries = LogSubmission.objects.filter(type=EntryType.CASE).order_by("pk")
@@ -117,9 +120,8 @@ def in_a_terminal(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Callab
 
 
 def test_a_slip_in_a_terminal_is_undone_by_whoever_made_it(
-    inline: SyncRunner, in_a_terminal: Callable[..., Result]
+    inline: SyncRunner, studio: Owner, in_a_terminal: Callable[..., Result]
 ) -> None:
-    studio = three_cases(inline)
     assert in_a_terminal("confirm", "2", "1").stdout == "Confirmed: 2, 1.\n"
     assert Bundle.objects.filter(not_before__gt=now()).count() == 2
     decisions.decide_each(inline.services, studio, [3], Wish(Choice.CLEAR, "Ben"))
@@ -129,9 +131,8 @@ def test_a_slip_in_a_terminal_is_undone_by_whoever_made_it(
 
 
 def test_a_terminal_says_of_each_case_whether_it_was_decided(
-    inline: SyncRunner, in_a_terminal: Callable[..., Result]
+    inline: SyncRunner, studio: Owner, in_a_terminal: Callable[..., Result]
 ) -> None:
-    studio = three_cases(inline)
     decisions.decide_each(inline.services, studio, [1, 2], Wish(Choice.CONFIRM, "Ben"))
     cleared = in_a_terminal("clear", "1", "2", "3", "--reason", "Ours.")
     hint = "Reopen it first, with a reason, if that was wrong."
@@ -144,9 +145,8 @@ def test_a_terminal_says_of_each_case_whether_it_was_decided(
 
 
 def test_a_case_that_has_grown_is_decided_in_a_terminal_as_on_the_site(
-    inline: SyncRunner, in_a_terminal: Callable[..., Result]
+    inline: SyncRunner, studio: Owner, in_a_terminal: Callable[..., Result]
 ) -> None:
-    studio = three_cases(inline)
     decisions.decide_each(inline.services, studio, [1], Wish(Choice.CLEAR, "Ben"))
     studio.cases.filter(number=1).update(waits=True)
     assert in_a_terminal("confirm", "1").stdout == "Confirmed: 1.\n"

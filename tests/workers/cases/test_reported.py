@@ -12,7 +12,18 @@ from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, WrongUseError
 from registry.accounts import scoped
 from registry.cases.history import in_english
-from registry.models import Bundle, Case, Membership, Owner, Package, Picture, PictureReport, Report, Role, User
+from registry.models import (
+    Bundle,
+    Case,
+    Membership,
+    Owner,
+    Package,
+    Picture,
+    PictureReport,
+    Report,
+    Role,
+    User,
+)
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.assets.sealed import WORK, asked_bundle
 from tests.assets.tampering import files_of
@@ -200,3 +211,17 @@ def test_another_visit_that_met_the_picture_is_handed_out_no_more_either(inline:
     assert not is_hidden(studio, visit)
     report_picture(inline.services, studio.cases.get(), by="Ann", reason="It may not be kept.")
     assert is_hidden(studio, visit)
+
+
+def test_a_member_cannot_purge_by_a_report_what_another_owners_visit_met(inline: SyncRunner) -> None:
+    studio, agency = owner("studio"), owner("agency")
+    for one, seed in ((studio, 1), (agency, 2)):
+        register(inline.services, one, photograph(seed))
+        planned, epoch = claimed_slice(one, f"watch of {one.slug}")
+        match_pictures(inline.services, bring(inline.services, planned, epoch, [copy_of(photograph(seed))]))
+    found = studio.cases.get().shown
+    assert found is not None
+    agency.cases.get().captures.update(digests=[found.match.found.digest.hex])
+    report_picture(inline.services, studio.cases.get(), by="Ann", reason="It may not be kept.")
+    assert found.match.found.digest in inline.services.blobs
+    assert waiting_reports() == [found.match.found.digest.hex]

@@ -2,9 +2,7 @@
 
 from io import BytesIO
 
-import pytest
 from PIL import Image, ImageOps
-from pypdf import PdfReader
 
 from exhibit.digests import Digest
 from indexer.draw.draw import View
@@ -12,7 +10,6 @@ from registry.models import Bundle, Case
 from tests.assets.rows import jpeg
 from tests.assets.sealed import WORK, asked_bundle
 from workers.evidence.bundles import sealed_case, sealed_facts
-from workers.evidence.papers import draft_paper, paper_name
 from workers.reports.requests import request_report
 from workers.steps.cases.report import make_reports
 from workers.steps.cases.seal import seal_bundles
@@ -51,34 +48,3 @@ def test_a_report_shows_a_case_that_is_not_sealed_with_drawings_too(inline: Sync
     assert (report.state, report.error) == ("done", "")
     pdf = next(one for one in report.files if one["name"].endswith(".pdf"))
     assert inline.services.blobs.get(Digest.from_hex(pdf["digest"])).count(b"/DCTDecode") == 3
-
-
-def test_papers_are_drafted_from_a_sealed_bundle_with_what_its_captures_wrote(inline: SyncRunner) -> None:
-    bundle = sealed(inline)
-    text = pdf_text(draft_paper(inline.services, bundle, "us-902"))
-    assert bundle.seal_digest is not None
-    assert bundle.seal_digest.hex in text.replace(" ", "")
-    assert "data/facts.json" in text
-    assert "Not checked: the bundle holds no record of a capture." in pdf_text(
-        draft_paper(inline.services, bundle, "cn-environment", "en")
-    )
-    assert paper_name(bundle, "us-902") == "studio-case-1-bundle-1-us-902.draft.pdf"
-
-
-def test_the_manifest_that_a_found_picture_brings_is_sealed_with_it(inline: SyncRunner) -> None:
-    pytest.importorskip("c2pa", reason="the optional part c2pa isn't installed")
-    from tests.assets.c2pa_signed import SIGNER, with_manifest
-
-    case = sealed_case(inline.services, sealed(inline, with_manifest(jpeg(Image.open(BytesIO(WORK)), 70))))
-    provenance = sealed_facts(inline.services, case).sightings[0].provenance
-    assert provenance is not None
-    assert (provenance.standing, provenance.signer) == ("valid", SIGNER)
-    file = case.manifest.file(provenance.file)
-    assert file is not None
-    assert (file.path, file.role) == ("data/sightings/01/c2pa.json", "c2pa")
-    assert SIGNER.split(",", maxsplit=1)[0].encode() in inline.services.blobs.get(file.sha256)
-
-
-def pdf_text(pdf: bytes) -> str:
-    """The words of a PDF."""
-    return " ".join(" ".join(page.extract_text().split()) for page in PdfReader(BytesIO(pdf)).pages)

@@ -22,6 +22,7 @@ from exhibit.errors import NotFoundError, WrongUseError
 from registry.models import Bundle, Case, Package, Work
 from tests.assets.rows import owner
 from tests.assets.sealed import sealed_bundle
+from tests.assets.stage import inline, stage
 from tests.assets.tampering import files_of
 from workers.cases.purge import purge
 from workers.evidence.bundles import assemble
@@ -41,13 +42,21 @@ from workers.steps.cases.package import make_packages
 from workers.tasks.sync_runner import SyncRunner
 from workers.works.declarations import attach
 
+__all__ = ["inline", "stage"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def scene(stage: SyncRunner) -> None:
+    """Two sealed bundles of one owner."""
+    stage.services.config = replace(stage.services.config, anchors=(), languages=("en",))
+    studio = owner("studio")
+    for seed in (1, 2):
+        sealed_bundle(stage, studio, seed)
+
 
 @pytest.fixture
 def sealed(inline: SyncRunner) -> list[Bundle]:
-    """Two sealed bundles of one owner."""
-    inline.services.config = replace(inline.services.config, anchors=(), languages=("en",))
-    studio = owner("studio")
-    return [sealed_bundle(inline, studio, seed) for seed in (1, 2)]
+    return list(Bundle.objects.order_by("pk"))
 
 
 def asked(sealed: list[Bundle], recipient: str = "court") -> Package:
@@ -263,7 +272,7 @@ def test_a_zip_is_made_while_it_is_sent_in_little_memory(inline: SyncRunner, tmp
     with path.open("wb") as out:
         out.truncate(size)
     kept = step._kept(inline.services, path, "large.zip")
-    package = Package(owner=owner("studio"), number=1, files=[kept], made_at=now())
+    package = Package(owner=owner("agency"), number=1, files=[kept], made_at=now())
     tracemalloc.start()
     try:
         sent = sum(len(piece) for piece in package_chunks(inline.services, package))

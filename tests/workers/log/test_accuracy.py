@@ -1,6 +1,5 @@
 """Decisions of persons become an error rate, of which each carries what the machine had said."""
 
-import io
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,13 +11,14 @@ from evidence.verdict.trust import Trust, TrustedLog
 from exhibit.comparison.calibration import Calibration
 from exhibit.digests import Digest
 from exhibit.entries import EntryType, canonical
-from exhibit.errors import ExitCode, NotFoundError
+from exhibit.errors import ExitCode
 from indexer.picture.spaces import PIPELINE
 from registry.log.log import submit
 from registry.models import CalibrationRow, Case, DescriptorModel, LogOpening, Match
 from registry.vectors import calibrations
 from tests.assets.bundles import CALIBRATION
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
+from tests.assets.stage import inline, stage
 from workers.cases import decisions
 from workers.evidence.facts import gather
 from workers.log.accuracy import export_accuracy, present_accuracy
@@ -26,19 +26,25 @@ from workers.log.sequencer import sequence_log
 from workers.steps.matching.match import match_pictures
 from workers.tasks.sync_runner import SyncRunner
 
+__all__ = ["inline", "stage"]
+
 OWN = Calibration.from_json(CALIBRATION.to_json().replace(b'"pipeline":"tests"', f'"pipeline":"{PIPELINE}"'.encode()))
 
 
-@pytest.fixture
-def cases(inline: SyncRunner) -> list[Case]:
+@pytest.fixture(scope="module", autouse=True)
+def scene(stage: SyncRunner) -> None:
     """Three cases of certain matches, under a calibration of this installation."""
     calibrations.use(OWN)
     studio = owner("studio")
     for seed in (1, 2, 3):
         data = photograph(seed)
-        register(inline.services, studio, data)
+        register(stage.services, studio, data)
         planned, epoch = claimed_slice(studio, f"watch-{seed}")
-        match_pictures(inline.services, bring(inline.services, planned, epoch, [copy_of(data)]))
+        match_pictures(stage.services, bring(stage.services, planned, epoch, [copy_of(data)]))
+
+
+@pytest.fixture
+def cases(inline: SyncRunner) -> list[Case]:
     return list(Case.objects.order_by("pk"))
 
 
@@ -165,9 +171,3 @@ def test_the_switch_for_demonstrations_judges_nothing(inline: SyncRunner, cases:
     sequence_log(inline.services)
     counted = present_accuracy()
     assert (counted.certain, counted.other) == (Rate(0, 0, 0), 1)
-
-
-def test_an_empty_log_has_nothing_to_export(inline: SyncRunner) -> None:
-    assert present_accuracy().decisions == 0
-    with pytest.raises(NotFoundError):
-        export_accuracy(inline.services, io.BytesIO())

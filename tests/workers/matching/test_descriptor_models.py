@@ -15,7 +15,6 @@ from exhibit.entries import EntryType
 from exhibit.errors import NotFoundError, WrongUseError
 from indexer.picture.card import read_card, space_of
 from indexer.picture.descriptor import BUILT_IN
-from indexer.picture.spaces import PIPELINE
 from registry.log import audit_log
 from registry.models import (
     BytesState,
@@ -30,14 +29,13 @@ from registry.models import (
 from registry.vectors import descriptors
 from registry.vectors.descriptors import keep_model
 from registry.vectors.fingerprints import Collection
-from tests.assets.networks import CARD, network
+from tests.assets.networks import CARD, network, network_files
 from tests.assets.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register
 from workers.matching.descriptor_models import add_model, drop_model, measure_model, model_states, use_model
 from workers.services.descriptors import SwitchedError, start_shipped
 from workers.services.wiring import Services
 from workers.steps.matching.refingerprint import describe_anew
 from workers.tasks.sync_runner import SyncRunner
-from workers.works.prefetch import WORTH_IT, measured_ahead
 from workers.works.registration import remove_work
 
 FEW_EDITS = ("jpeg70", "crop50")
@@ -49,10 +47,7 @@ def quiet(done: int, total: int) -> None:
 
 @pytest.fixture
 def files(tmp_path: Path) -> tuple[Path, Path]:
-    """A network and its card."""
-    (tmp_path / "net.onnx").write_bytes(network())
-    (tmp_path / "net.toml").write_text(CARD)
-    return tmp_path / "net.onnx", tmp_path / "net.toml"
+    return network_files(tmp_path)
 
 
 @pytest.fixture
@@ -63,6 +58,11 @@ def photos(tmp_path: Path) -> Path:
     for seed in range(20):
         (folder / f"{seed}.jpg").write_bytes(photograph(100 + seed))
     return folder
+
+
+def measured() -> None:
+    """As if each network had been measured."""
+    DescriptorModel.objects.update(measurement={})
 
 
 def states(inline: SyncRunner) -> dict[str, str]:
@@ -148,7 +148,7 @@ def test_what_becomes_of_a_network_has_its_entry_or_is_not_done(
 
     refused(lambda: add_model(services, *files))
     row = add_model(services, *files)
-    DescriptorModel.objects.update(measurement={})
+    measured()
     refused(lambda: use_model(services, "colours"))
     use_model(services, "colours")
     refused(lambda: use_model(services, "descriptor"))
@@ -157,7 +157,7 @@ def test_what_becomes_of_a_network_has_its_entry_or_is_not_done(
 
 
 def test_a_network_that_is_dropped_and_added_again_is_searched_by_what_it_describes_now(
-    inline: SyncRunner, files: tuple[Path, Path], photos: Path
+    inline: SyncRunner, files: tuple[Path, Path]
 ) -> None:
     services, other = inline.services, Services(inline.services.config)
     studio = owner("studio")
@@ -165,7 +165,7 @@ def test_a_network_that_is_dropped_and_added_again_is_searched_by_what_it_descri
     def bring_into_use(name: str) -> None:
         if name == "colours":
             add_model(services, *files)
-            measure_model(services, "colours", photos, 3, quiet, FEW_EDITS)
+            measured()
         use_model(services, name)
         inline.run_until_idle()
 
@@ -184,21 +184,6 @@ def test_a_network_that_is_dropped_and_added_again_is_searched_by_what_it_descri
     assert described() == before / 2
 
 
-def test_many_works_are_measured_ahead_with_the_network_that_serves(
-    inline: SyncRunner, files: tuple[Path, Path], photos: Path
-) -> None:
-    services, given = inline.services, sorted(photos.iterdir())[:WORTH_IT]
-    add_model(services, *files)
-    measure_model(services, "colours", photos, 3, quiet, FEW_EDITS)
-    use_model(services, "colours")
-    inline.run_until_idle()
-    with measured_ahead(services.config, given) as wait:
-        for _ in given:
-            wait()
-    measured = [path.parent.parent.name for path in (services.config.data_dir / "features").rglob("*.npz")]
-    assert measured == [f"{PIPELINE}-colours@1"] * len(given)
-
-
 def test_a_run_that_broke_off_goes_on_and_a_damaged_picture_holds_up_nobody(
     inline: SyncRunner, files: tuple[Path, Path], photos: Path
 ) -> None:
@@ -209,7 +194,7 @@ def test_a_run_that_broke_off_goes_on_and_a_damaged_picture_holds_up_nobody(
     bring(services, planned, epoch, [jpeg(textured(9, (40, 40)))])  # an icon, of which there is nothing to describe
     inline.run_until_idle()
     add_model(services, *files)
-    measure_model(services, "colours", photos, 3, quiet, FEW_EDITS)
+    measure_model(services, "colours", photos, 1, quiet, FEW_EDITS[:1])
     row = use_model(services, "colours")
     services.blobs.remove(works[1].digest)
     DescriptorModel.objects.filter(pk=row.pk).update(state="doing", claimed_at=F("added_at") - timedelta(days=1))
@@ -220,14 +205,12 @@ def test_a_run_that_broke_off_goes_on_and_a_damaged_picture_holds_up_nobody(
     assert vectors_in("colours", "works") == 2
 
 
-def test_what_was_measured_before_the_switch_is_not_kept_after_it(
-    inline: SyncRunner, files: tuple[Path, Path], photos: Path
-) -> None:
+def test_what_was_measured_before_the_switch_is_not_kept_after_it(inline: SyncRunner, files: tuple[Path, Path]) -> None:
     services = inline.services
     studio = owner("studio")
     register(services, studio, photograph(1))
     add_model(services, *files)
-    measure_model(services, "colours", photos, 3, quiet, FEW_EDITS)
+    measured()
     row = use_model(services, "colours")
     late = SyncRunner(services.config).services  # a process that looked at the rows before the switch
     assert late.descriptors.serving.space.name == "descriptor"

@@ -3,12 +3,10 @@
 from PIL import ImageDraw, ImageOps
 
 from desk.schemas import works as schemas
-from exhibit.digests import Digest
 from registry.models import Case, Match, WorkPicture
 from tests.assets.marked import thing, under_words
 from tests.assets.rows import bring, claimed_slice, copy_of, jpeg, owner, register
 from tests.assets.textured import textured
-from workers.matching.registered_works import registered_features
 from workers.steps.matching.match import match_pictures
 from workers.tasks.sync_runner import SyncRunner
 from workers.works.registration import remove_work
@@ -63,13 +61,3 @@ def test_a_stranger_under_the_mark_opens_no_case_and_a_copy_does(inline: SyncRun
     match_pictures(inline.services, bring(inline.services, planned, epoch, [marked(8), copy_of(marked(1))]))
     assert [case.work.number for case in Case.objects.all()] == [1]
     assert not Match.objects.filter(decision="certain").exclude(registered__work_pictures__work__number=1).exists()
-
-
-def test_whoever_registers_a_picture_later_takes_nothing_from_it(inline: SyncRunner) -> None:
-    data = marked(1)
-    register(inline.services, owner("studio"), data)
-    rival = owner("rival")
-    for one in (marked(2), marked(3), data):
-        register(inline.services, rival, one)
-    assert WorkPicture.objects.filter(picture__digest=Digest.of(data)).exclude(marks=[]).get().work.owner == rival
-    assert registered_features(inline.services, Digest.of(data)).marked == ()

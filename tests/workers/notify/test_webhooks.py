@@ -3,8 +3,6 @@
 import errno
 import json
 import os
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -13,21 +11,18 @@ from pathlib import Path
 
 import pytest
 import standardwebhooks
-from django.db import connection, transaction
+from django.db import transaction
 from django.test import Client
 
 from evidence.anchors.rfc3161.kind import Rfc3161Config
 from evidence.development.authority import running_authority
 from exhibit.clock import now
 from exhibit.config.config import Config
-from exhibit.digests import Digest
 from exhibit.errors import RefusedError
 from exhibit.machine import blame_machine
 from exhibit.network.guard import Guard
 from registry.cases import matching
 from registry.models import (
-    AnchorReceipt,
-    Bundle,
     Delivery,
     Event,
     EventKind,
@@ -38,7 +33,6 @@ from registry.models import (
     StepState,
     User,
     Webhook,
-    Work,
 )
 from registry.notifications import events
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
@@ -46,7 +40,6 @@ from tests.assets.sealed import sealed_bundle
 from tests.assets.webhook_receiver import Receiver, receiver, verified
 from workers.cases import decisions
 from workers.evidence.keys import change_master_key
-from workers.log.witnessed import tell_witnessed
 from workers.notify import webhooks
 from workers.services import wiring
 from workers.steps.matching.match import match_pictures
@@ -54,7 +47,6 @@ from workers.steps.notify.deliver import PATIENCE, deliver
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["receiver"]
-SEAL = Digest.of(b"seal")
 
 
 @pytest.fixture
@@ -278,32 +270,6 @@ def test_evidence_that_enough_witnesses_have_answered_for_is_told_once(
     assert told["data"]["seal"] == bundle.seal_digest.hex
     assert (told["data"]["case"], told["data"]["bundle"]) == (1, 1)
     assert bundle.witnessed_at is not None
-    assert Event.objects.filter(kind=EventKind.BUNDLE_WITNESSED).count() == 1
-
-
-@pytest.mark.django_db(transaction=True)
-def test_of_two_witnesses_that_answer_together_the_second_is_enough() -> None:
-    studio = owner("studio")
-    work = Work.objects.create(owner=studio, number=1, title="A", registered_at=now())
-    case = studio.cases.create(number=1, work=work, party="shop.example", opened_at=now())
-    bundle = Bundle.objects.create(case=case, number=1, sealed_at=now(), state=StepState.DONE, seal_digest=SEAL)
-    receipts = [
-        AnchorReceipt.objects.create(kind="rfc3161", witness=name, digest=SEAL, bundle=bundle) for name in ("a", "b")
-    ]
-    first, second = threading.Event(), threading.Event()
-
-    def answered(receipt: AnchorReceipt, mine: threading.Event, until: threading.Event) -> None:
-        with transaction.atomic():
-            AnchorReceipt.objects.filter(pk=receipt.pk).update(state=StepState.DONE)
-            mine.set()
-            until.wait(10)  # for the other's row to be written, too
-            tell_witnessed(receipt, needed=2)
-        connection.close()
-
-    with ThreadPoolExecutor(2) as pool:
-        done = [pool.submit(answered, receipts[0], first, second), pool.submit(answered, receipts[1], second, first)]
-        for one in done:
-            one.result()
     assert Event.objects.filter(kind=EventKind.BUNDLE_WITNESSED).count() == 1
 
 

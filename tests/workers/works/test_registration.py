@@ -18,7 +18,7 @@ from registry.models import Case, DescriptorChoice, DescriptorModel, Picture, Wo
 from registry.vectors import fingerprints
 from registry.vectors.descriptors import members, start_building
 from registry.vectors.fingerprints import Collection
-from tests.assets.networks import CARD, network
+from tests.assets.networks import network_files
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from workers.matching.descriptor_models import add_model, drop_model
 from workers.services.wiring import Services
@@ -140,9 +140,7 @@ def test_a_network_is_dropped_while_pictures_are_matched(
     studio = owner("studio")
     register(one, studio, photograph(1))
     waiting = bring(one, *claimed_slice(studio), [copy_of(photograph(1))])
-    (tmp_path / "net.onnx").write_bytes(network())
-    (tmp_path / "net.toml").write_text(CARD)
-    start_building(add_model(other, tmp_path / "net.onnx", tmp_path / "net.toml"))
+    start_building(add_model(other, *network_files(tmp_path)))
     stop = Stop(monkeypatch, "workers.steps.matching.match.vectors.keep_fingerprints", fingerprints.keep_fingerprints)
     together(stop, lambda: match_pictures(one, waiting), lambda: drop_model(other, "colours"))
     assert (Case.objects.count(), DescriptorModel.objects.count()) == (1, 1)

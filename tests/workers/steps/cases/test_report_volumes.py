@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from evidence.documents.report.facts import IN_A_VOLUME
+from evidence.documents.report import volumes
 from evidence.documents.report.volumes import MadeFile
 from exhibit.clock import now
 from exhibit.digests import Digest
@@ -20,12 +20,15 @@ from workers.steps.cases import report as step
 from workers.steps.cases.report import make_reports
 from workers.tasks.sync_runner import SyncRunner
 
+IN_A_VOLUME = 3
 CASES = IN_A_VOLUME + 2
 
 
 @pytest.fixture
-def studio(inline: SyncRunner) -> Owner:
-    """An owner with cases for two volumes."""
+def studio(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Owner:
+    """An owner with cases for two volumes, as large as they are here."""
+    for module in (volumes, step):
+        monkeypatch.setattr(module, "IN_A_VOLUME", IN_A_VOLUME)
     inline.services.config = replace(inline.services.config, anchors=(), languages=("en",))
     made = owner("studio")
     work = register(inline.services, made, photograph(1)).work

@@ -1,21 +1,34 @@
-"""Documents of a work's chain of title in its sealed bundles: for the court whole, for the other side as digests."""
+"""Bundles as they are handed out: with documents of the work and counter-signatures, or without what stays here."""
 
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from evidence.__main__ import main
+from evidence.keys.ed25519 import read_public_key
 from evidence.verdict.result import State
-from evidence.verdict.trust import load_trust
+from evidence.verdict.trust import TrustedKey, load_trust
 from evidence.verify.verifier import Verifier
 from exhibit.digests import Digest
+from exhibit.errors import ExitCode, WrongUseError
 from exhibit.types import DeclaredWork
-from registry.models import Bundle, Work
+from registry.log.keys import add_device_key, revoke
+from registry.models import Bundle, DeviceKey, LogOpening, Work
 from tests.assets.sealed import asked_bundle
+from tests.assets.stage import inline, stage
 from tests.assets.tampering import files_of, packed, rebagged
 from workers.cases.purge import purge
-from workers.evidence.bundles import assemble, assemble_without_originals, sealed_case, sealed_facts
+from workers.evidence.bundles import (
+    assemble,
+    assemble_without_originals,
+    file_countersignature,
+    sealed_case,
+    sealed_facts,
+)
 from workers.evidence.deposits import assemble_deposit, make_deposit
 from workers.evidence.packages import request_package
 from workers.steps.cases.package import make_packages
@@ -23,25 +36,114 @@ from workers.steps.cases.seal import seal_bundles
 from workers.tasks.sync_runner import SyncRunner
 from workers.works.declarations import attach, detach, edit
 
+__all__ = ["inline", "stage"]
+
+
 CONTRACT, SCAN = b"%PDF-1.7 the assignment", b"a scan of the certificate"
 FIRST, SECOND = "data/work/documents/01.pdf", "data/work/documents/03.bin"
 
 
-@pytest.fixture
-def bundle(inline: SyncRunner) -> Bundle:
+@pytest.fixture(scope="module", autouse=True)
+def scene(stage: SyncRunner) -> None:
     """A sealed bundle about a work with two documents beside it; a third one was taken off before."""
-    row = asked_bundle(inline)
+    row = asked_bundle(stage)
     work = Work.objects.get()
     registration = {"office": "USCO", "number": "VA 1", "date": "2021-05-31"}
     declared = DeclaredWork(title="Harbour", first_publication="2019-04", registrations=(registration,))
     edit(work, declared, by="Ann")
-    attach(inline.services, work, "Vertrag ü.PDF", CONTRACT, about="Assignment of 2021", by="Ann")
-    detach(attach(inline.services, work, "wrong.pdf", b"the wrong one", about="", by="Ann"), by="Ann")
-    attach(inline.services, work, "scan.with space", SCAN, about="", by="Ann")
-    seal_bundles(inline.services, [row.pk])
+    attach(stage.services, work, "Vertrag ü.PDF", CONTRACT, about="Assignment of 2021", by="Ann")
+    detach(attach(stage.services, work, "wrong.pdf", b"the wrong one", about="", by="Ann"), by="Ann")
+    attach(stage.services, work, "scan.with space", SCAN, about="", by="Ann")
+    seal_bundles(stage.services, [row.pk])
     row.refresh_from_db()
     assert row.seal_digest is not None, row.error
-    return row
+
+
+@pytest.fixture
+def bundle(inline: SyncRunner) -> Bundle:
+    return Bundle.objects.get()
+
+
+@pytest.fixture
+def device(bundle: Bundle, tmp_path: Path) -> DeviceKey:
+    assert main(["make-key", str(tmp_path / "device.key")]) == ExitCode.DONE
+    public = read_public_key((tmp_path / "device.key.pub").read_bytes())
+    return add_device_key(bundle.case.owner, "laptop", public, by="Ann")
+
+
+@pytest.fixture
+def manifest(inline: SyncRunner, bundle: Bundle, tmp_path: Path) -> Path:
+    path = tmp_path / "manifest.json"
+    path.write_bytes(sealed_case(inline.services, bundle).manifest.to_json())
+    return path
+
+
+def test_a_counter_signature_comes_back_and_is_checked_in_the_bundle(
+    inline: SyncRunner,
+    bundle: Bundle,
+    device: DeviceKey,
+    manifest: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["sign", "--key", str(tmp_path / "device.key"), str(manifest)]) == ExitCode.DONE
+    said = capsys.readouterr().out
+    assert str(bundle.seal_digest) in said
+    assert "case 1 of Studio" in said.replace("case C-1", "case 1")
+    signature = (tmp_path / "manifest.json.sig").read_bytes()
+    kept = file_countersignature(inline.services, bundle, signature)
+    assert file_countersignature(inline.services, bundle, signature) == kept
+    [opening] = LogOpening.objects.filter(content__what="countersignature")
+    assert opening.content["signature"] == signature.hex()
+    path = tmp_path / "bundle.zip"
+    with path.open("wb") as out:
+        assemble(inline.services, bundle, out)
+    public = bytes(device.public_key)
+    pinned = TrustedKey("Studio", public, development=False, label="", use="device")
+    checks = {one.name: one for one in Verifier(replace(load_trust(), keys=(pinned,))).verify(path).checks}
+    assert checks[f"countersignature:{public.hex()[:16]}"].state is State.PASSED
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl isn't installed")
+def test_openssl_alone_signs_and_checks_it_too(
+    inline: SyncRunner, bundle: Bundle, device: DeviceKey, manifest: Path, tmp_path: Path
+) -> None:
+    key, signature = str(tmp_path / "device.key"), tmp_path / "by-openssl.sig"
+    sign = ["openssl", "pkeyutl", "-sign", "-inkey", key, "-rawin", "-in", str(manifest), "-out", str(signature)]
+    subprocess.run(sign, check=True, capture_output=True)
+    assert file_countersignature(inline.services, bundle, signature.read_bytes()).key == device
+    public = ["-pubin", "-inkey", f"{key}.pub", "-rawin", "-in", str(manifest), "-sigfile", str(signature)]
+    subprocess.run(["openssl", "pkeyutl", "-verify", *public], check=True, capture_output=True)
+
+
+def test_a_signature_of_nobody_known_or_of_a_revoked_device_is_refused(
+    inline: SyncRunner, bundle: Bundle, device: DeviceKey, manifest: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(WrongUseError, match="by no device key"):
+        file_countersignature(inline.services, bundle, bytes(64))
+    main(["sign", "--key", str(tmp_path / "device.key"), str(manifest)])
+    revoke(device, by="Ann", reason="lost")
+    with pytest.raises(WrongUseError, match="by no device key"):
+        file_countersignature(inline.services, bundle, (tmp_path / "manifest.json.sig").read_bytes())
+
+
+def test_a_key_file_is_never_overwritten_and_never_read_when_others_may(
+    manifest: Path, device: DeviceKey, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = tmp_path / "device.key"
+    assert main(["make-key", str(key)]) == ExitCode.WRONG_USE
+    key.chmod(0o644)
+    assert main(["sign", "--key", str(key), str(manifest)]) == ExitCode.WRONG_USE
+    key.chmod(0o600)
+    manifest.write_bytes(b"{}")
+    assert main(["sign", "--key", str(key), str(manifest)]) == ExitCode.CHECK_FAILED
+    assert main(["sign", "--key", str(key), str(tmp_path / "none.json")]) == ExitCode.WRONG_USE
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_private_key_is_refused_where_a_public_one_is_asked_for(device: DeviceKey, tmp_path: Path) -> None:
+    with pytest.raises(WrongUseError, match="public key"):
+        read_public_key((tmp_path / "device.key").read_bytes())
 
 
 def written(inline: SyncRunner, bundle: Bundle, path: Path) -> Path:

@@ -1,0 +1,35 @@
+"""Which works a picture shows, and a picture that shows pieces of some."""
+
+import io
+from functools import cache
+
+from PIL import Image
+
+from demo.pictures import textured
+from exhibit.types import Decision
+from indexer.picture.features import extract
+from indexer.search.search import find_works
+from registry.models import Work
+from registry.vectors.fingerprints import Collection
+from tests.assets.rows import jpeg, photograph
+from workers.matching.registered_works import RegisteredWorks
+from workers.services.wiring import Services
+
+_measured = cache(extract)
+
+
+def sheet(*seeds: int) -> bytes:
+    """Pieces of photographs, mirrored, in a large picture that shows something else."""
+    sheet = textured(900, (1000, 700))
+    for place, seed in enumerate(seeds):
+        piece = Image.open(io.BytesIO(photograph(seed))).crop((20, 10, 300, 230))
+        sheet.paste(piece.transpose(Image.Transpose.FLIP_LEFT_RIGHT), (60 + 440 * place, 240))
+    return jpeg(sheet)
+
+
+def found_in(services: Services, data: bytes) -> set[str]:
+    """Titles of the works that a picture shows."""
+    services.indexes.refresh(Collection.WORKS)
+    compared = find_works(_measured(data), lambda: data, RegisteredWorks(services))
+    shown = [picture for picture, one in compared if one.decision is not Decision.NONE]
+    return set(Work.objects.filter(pictures__in=shown, removed_at=None).values_list("title", flat=True))

@@ -1,0 +1,26 @@
+"""A log with entries and signed heads."""
+
+import pytest
+
+from exhibit.entries import EntryType
+from registry.log.log import submit
+from workers.log import replay as log_replay
+from workers.log.sequencer import sequence_log, sign_checkpoint
+from workers.tasks.sync_runner import SyncRunner
+
+
+def grow(inline: SyncRunner, count: int) -> None:
+    """Put entries into the log, and sign its head."""
+    for number in range(count):
+        submit(EntryType.CASE, {"number": number}, details={"by": "Ann"})
+    sequence_log(inline.services)
+    sign_checkpoint(inline.services)
+
+
+@pytest.fixture
+def grown(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> SyncRunner:
+    """An installation whose log has 21 entries and two signed heads, read in pieces of 8."""
+    monkeypatch.setattr(log_replay, "CHUNK", 8)
+    grow(inline, 3)
+    grow(inline, 18)
+    return inline

@@ -1,0 +1,55 @@
+"""What the operator has blocked is neither crawled, registered nor kept by a capture, and is never handed out."""
+
+import pytest
+
+from exhibit.digests import Digest
+from exhibit.errors import RefusedError
+from registry.models import BlockedDigest, Capture, Picture, Refusal, Sighting
+from tests.assets.rows import owner, photograph, register
+from tests.assets.shop import ANOTHER, COPY, OTHER, Shop, holding, page_with_another_inside, stored, watch
+from workers.tasks.sync_runner import SyncRunner
+
+
+def test_a_capture_that_finds_blocked_bytes_keeps_none_of_them(services: SyncRunner, shop: Shop) -> None:
+    studio = owner("studio")
+    register(services.services, studio, photograph(1))
+    watch(studio, shop.url())
+    services.run_until(Capture.objects.exists)
+    bad = photograph(66)
+    BlockedDigest.objects.create(digest=Digest.of(bad), reason="Unlawful.")
+    shop.image(COPY, bad)
+    services.run_until_idle()
+    capture = Capture.objects.get()
+    assert capture.outcome == "image-changed"
+    assert capture.sentence.endswith(
+        "The operator's blocklist names bytes of this page; what carries or shows it wasn't kept."
+    )
+    assert [file["role"] for file in capture.files] == ["network"]
+    assert not any(bad in path.read_bytes() for path in services.services.config.data_dir.rglob("*") if path.is_file())
+
+
+def test_a_capture_keeps_nothing_of_a_page_with_another_picture_that_is_blocked(
+    services: SyncRunner, shop: Shop
+) -> None:
+    page_with_another_inside(shop)
+    BlockedDigest.objects.create(digest=Digest.of(ANOTHER), reason="Unlawful.")
+    studio = owner("studio")
+    register(services.services, studio, photograph(1))
+    watch(studio, shop.url())
+    services.run_until_idle()
+    assert [file["role"] for file in Capture.objects.get().files] == ["network"]
+    assert not holding(services, ANOTHER)
+
+
+def test_blocked_bytes_are_neither_crawled_nor_registered(services: SyncRunner, shop: Shop) -> None:
+    studio = owner("studio")
+    for data in (photograph(50), photograph(2)):
+        BlockedDigest.objects.create(digest=Digest.of(data), reason="Unlawful.")
+    with pytest.raises(RefusedError, match="blocklist"):
+        register(services.services, studio, photograph(2))
+    watch(studio, shop.url())
+    services.run_until_idle()
+    assert [one.image_url for one in Sighting.objects.all()] == [shop.url(COPY)]
+    assert [(one.url, one.reason) for one in Refusal.objects.all()] == [(shop.url(OTHER), "blocked")]
+    assert not stored(services, photograph(50))
+    assert not Picture.objects.filter(digest=Digest.of(photograph(50))).exists()

@@ -1,0 +1,29 @@
+"""Draft papers of a sealed case."""
+
+from io import BytesIO
+
+from pypdf import PdfReader
+
+from tests.assets.sealed import asked_bundle
+from workers.evidence.papers import draft_paper, paper_name
+from workers.steps.cases.seal import seal_bundles
+from workers.tasks.sync_runner import SyncRunner
+
+
+def pdf_text(pdf: bytes) -> str:
+    """The words of a PDF."""
+    return " ".join(" ".join(page.extract_text().split()) for page in PdfReader(BytesIO(pdf)).pages)
+
+
+def test_papers_are_drafted_from_a_sealed_bundle_with_what_its_captures_wrote(inline: SyncRunner) -> None:
+    bundle = asked_bundle(inline)
+    seal_bundles(inline.services, [bundle.pk])
+    bundle.refresh_from_db()
+    text = pdf_text(draft_paper(inline.services, bundle, "us-902"))
+    assert bundle.seal_digest is not None
+    assert bundle.seal_digest.hex in text.replace(" ", "")
+    assert "data/facts.json" in text
+    assert "Not checked: the bundle holds no record of a capture." in pdf_text(
+        draft_paper(inline.services, bundle, "cn-environment", "en")
+    )
+    assert paper_name(bundle, "us-902") == "studio-case-1-bundle-1-us-902.draft.pdf"

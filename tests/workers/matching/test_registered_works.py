@@ -1,0 +1,60 @@
+"""The registered works as a search goes through them: works come and go while others search."""
+
+import time
+
+import pytest
+
+from exhibit.digests import Digest
+from registry.models import Owner, WorkPicture
+from tests.assets.collection import found_in, sheet
+from tests.assets.marked import thing, under_words
+from tests.assets.rows import jpeg, owner, photograph, register
+from tests.assets.stage import inline, stage
+from workers.matching.registered_works import registered_features
+from workers.services.wiring import Services
+from workers.tasks.sync_runner import SyncRunner
+from workers.works.registration import remove_work
+
+__all__ = ["inline", "stage"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def scene(stage: SyncRunner) -> None:
+    """An owner with some works."""
+    made = owner("studio")
+    for number in (4, 9):
+        register(stage.services, made, photograph(number), f"Work {number}")
+
+
+@pytest.fixture
+def studio(inline: SyncRunner) -> Owner:
+    return Owner.objects.get()
+
+
+def test_every_work_of_which_a_picture_shows_a_piece_is_found(inline: SyncRunner, studio: Owner) -> None:
+    assert found_in(inline.services, sheet(4, 9)) == {"Work 4", "Work 9"}
+
+
+def test_a_work_that_is_added_is_found_at_once_by_another_process(inline: SyncRunner, studio: Owner) -> None:
+    other, asked = Services(inline.services.config), sheet(77)
+    assert found_in(other, asked) == set()
+    started = time.monotonic()
+    work = register(inline.services, studio, photograph(77), "New").work
+    assert found_in(other, asked) == {"New"}
+    assert time.monotonic() - started < 5
+    remove_work(work, by="Ann")
+    assert found_in(other, asked) == set()
+
+
+def marked(seed: int) -> bytes:
+    return jpeg(under_words(thing(seed)))
+
+
+def test_whoever_registers_a_picture_later_takes_nothing_from_it(inline: SyncRunner, studio: Owner) -> None:
+    data = marked(1)
+    register(inline.services, studio, data)
+    rival = owner("rival")
+    for one in (marked(2), marked(3), data):
+        register(inline.services, rival, one)
+    assert WorkPicture.objects.filter(picture__digest=Digest.of(data)).exclude(marks=[]).get().work.owner == rival
+    assert registered_features(inline.services, Digest.of(data)).marked == ()

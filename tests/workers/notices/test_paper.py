@@ -1,0 +1,28 @@
+"""A notice as a PDF: its words, and the pictures side by side, or why they aren't shown."""
+
+import io
+
+import pypdf
+
+from exhibit.clock import now
+from registry.models import Case, Owner
+from tests.assets.noticed import begun, studio
+from workers.notices.contents import items_of, letter
+from workers.notices.paper import notice_pdf
+from workers.tasks.sync_runner import SyncRunner
+
+__all__ = ["studio"]
+
+
+def test_it_has_the_letter_and_the_pictures_and_says_which_cannot_be_shown(studio: Owner, inline: SyncRunner) -> None:
+    row = begun(studio)
+    lost = Case.objects.get(number=2).shown
+    assert lost is not None
+    inline.services.blobs.remove(lost.match.found.digest)
+    pdf = notice_pdf(inline.services, row, letter(row), items_of(row), now())
+    text = " ".join(" ".join(page.extract_text().split()) for page in pypdf.PdfReader(io.BytesIO(pdf)).pages)
+    for words in ("Copyright Agent", "Ann Example", "1. Two parrots: the work, and what was recorded at", "not shown:"):
+        assert words in text
+    assert pdf.count(b"/DCTDecode") == 1
+    offer = begun(studio, "offer")
+    assert b"/DCTDecode" not in notice_pdf(inline.services, offer, letter(offer), items_of(offer), now())

@@ -1,0 +1,38 @@
+"""Only what a person has read is signed, in that person's name, and kept byte by byte."""
+
+import pytest
+
+from exhibit.digests import Digest
+from exhibit.errors import WrongUseError
+from registry.models import Owner
+from registry.notices import notices
+from tests.assets.noticed import begun, signed, studio
+from workers.notices.contents import letter
+from workers.notices.signing import file_of, read_mark, send_by_mail, sign
+from workers.tasks.sync_runner import SyncRunner
+
+__all__ = ["studio"]
+
+
+def test_another_letter_or_another_name_is_not_signed(studio: Owner, inline: SyncRunner) -> None:
+    row = begun(studio)
+    mark = read_mark(letter(row))
+    with pytest.raises(WrongUseError, match="isn't Ann Example"):
+        sign(inline.services, row, typed="Bob", read=mark, by="bob")
+    notices.fill(row, {"further": "One more word."}, ["further"])
+    with pytest.raises(WrongUseError, match="has changed since it was shown"):
+        sign(inline.services, row, typed="Ann Example", read=mark, by="ann")
+    assert notices.notice(studio, row.number).state == "draft"
+
+
+def test_what_was_signed_is_kept_with_its_digest_and_leaves_as_one_mail(studio: Owner, inline: SyncRunner) -> None:
+    row = signed(inline, begun(studio))
+    text, pdf = (file_of(inline.services, row, name) for name in ("notice.txt", "notice.pdf"))
+    assert text is not None
+    assert pdf is not None
+    assert row.text == Digest.of(text[0])
+    assert b"Ann Example" in text[0]
+    assert pdf[0].startswith(b"%PDF-")
+    assert file_of(inline.services, row, "mail.eml") is None
+    first = send_by_mail(inline.services, row, by="ann")
+    assert send_by_mail(inline.services, row, by="ann").message_id == first.message_id

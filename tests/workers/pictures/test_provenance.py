@@ -1,0 +1,26 @@
+"""What a found picture's manifest states goes along with it."""
+
+import pytest
+
+from tests.assets.rows import copy_of
+from tests.assets.sealed import WORK, asked_bundle
+from workers.evidence.bundles import sealed_case, sealed_facts
+from workers.steps.cases.seal import seal_bundles
+from workers.tasks.sync_runner import SyncRunner
+
+
+def test_the_manifest_that_a_found_picture_brings_is_sealed_with_it(inline: SyncRunner) -> None:
+    pytest.importorskip("c2pa", reason="the optional part c2pa isn't installed")
+    from tests.assets.c2pa_signed import SIGNER, with_manifest
+
+    bundle = asked_bundle(inline, with_manifest(copy_of(WORK)))
+    seal_bundles(inline.services, [bundle.pk])
+    bundle.refresh_from_db()
+    case = sealed_case(inline.services, bundle)
+    provenance = sealed_facts(inline.services, case).sightings[0].provenance
+    assert provenance is not None
+    assert (provenance.standing, provenance.signer) == ("valid", SIGNER)
+    file = case.manifest.file(provenance.file)
+    assert file is not None
+    assert (file.path, file.role) == ("data/sightings/01/c2pa.json", "c2pa")
+    assert SIGNER.split(",", maxsplit=1)[0].encode() in inline.services.blobs.get(file.sha256)
