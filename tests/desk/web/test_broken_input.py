@@ -11,8 +11,8 @@ from django.test import Client, override_settings
 
 from desk.api.api import api
 from tests.assets.broken_files import broken_bodies, broken_files
+from tests.assets.desk_scene import Scene, scene
 from tests.assets.programs import program, scene_of_programs
-from tests.desk.web.common.test_access import Scene, scene
 
 __all__ = ["scene", "scene_of_programs"]
 BROKEN, BODIES = broken_files(), broken_bodies()

@@ -7,8 +7,8 @@ from django.test import Client
 from django.urls import NoReverseMatch, reverse
 
 from registry.models import User
+from tests.assets.desk_scene import Scene, patterns
 from tests.assets.site_browser import DESKTOP, PHONE, TABLET, Site
-from tests.desk.web.common.test_access import Scene, patterns
 
 LOOKS = [(PHONE, "dark", "zh-CN"), (DESKTOP, "light", "en")]
 LEFT_IN_ENGLISH = """() => {

@@ -14,12 +14,11 @@ from playwright.sync_api import Page
 
 from registry.accounts import people
 from registry.models import Membership, Role, User
+from tests.assets.accounts import PASSWORD, code_of
 from tests.assets.rows import owner
 from tests.assets.site_browser import DESKTOP, PHONE, Look, Site, Visitor
-from tests.desk.web.account.test_sign_in import code_of
 
 EMAIL = "dora@example.org"
-PASSWORD = "correct horse battery staple"
 BOTH = pytest.mark.parametrize(
     ("language", "size", "scheme"), [("zh-CN", PHONE, "light"), ("en", DESKTOP, "dark")], ids=["zh", "en"]
 )
