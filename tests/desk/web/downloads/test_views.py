@@ -1,0 +1,67 @@
+"""What there is to take away: the list, files of a visit, bundles and what is made of them."""
+
+import io
+import zipfile
+from dataclasses import replace
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from registry.models import LogSubmission, User
+from tests.assets.desk_scene import Scene, scene
+from tests.assets.rows import owner
+from tests.assets.sealed import sealed_bundle
+from tests.assets.site_browser import use_house
+from workers.tasks.sync_runner import SyncRunner
+
+__all__ = ["scene"]
+
+
+def test_a_strangers_page_is_handed_out_as_bytes_and_a_screenshot_is_shown(scene: Scene) -> None:
+    kept = {"digest": scene.inline.services.blobs.put(b"<script>").hex, "size": 8}
+    scene.capture.files = [
+        {**kept, "name": "page.html", "role": "page", "media_type": "text/html"},
+        {**kept, "name": "page.png", "role": "screenshot", "media_type": "image/png"},
+        {**kept, "name": "evil.png", "role": "screenshot", "media_type": "text/html"},
+        {**kept, "name": "lost.png", "role": "screenshot", "media_type": "image/png", "digest": "00" * 32},
+    ]
+    scene.capture.save()
+    for name, kind, how in (
+        ("page.html", "application/octet-stream", "attachment"),
+        ("evil.png", "application/octet-stream", "attachment"),
+        ("page.png", "image/png", "inline"),
+    ):
+        answer = scene.alice.get(reverse("captured", args=["studio", 1, scene.capture.pk, name]))
+        assert answer.getvalue() == b"<script>"
+        assert (answer.headers["Content-Type"], answer.headers["Content-Disposition"].split(";")[0]) == (kind, how)
+    for name in ("lost.png", "other.html"):
+        assert scene.alice.get(reverse("captured", args=["studio", 1, scene.capture.pk, name])).status_code == 404
+
+
+def test_what_was_put_together_is_listed_and_nothing_is_made_of_what_is_not_sealed(scene: Scene) -> None:
+    page = scene.alice.get(reverse("downloads", args=["studio"])).content.decode()
+    assert "For the court" in page
+    assert reverse("package", args=["studio", 1]) in page
+    addresses = [reverse(name, args=["studio", 1, 1]) for name in ("bundle", "signed")]
+    addresses += [reverse("paper", args=["studio", 1, paper]) for paper in ("us-902", "no-paper")]
+    assert [scene.alice.get(one).status_code for one in addresses] == [404] * 4
+
+
+def test_a_sealed_bundle_is_taken_with_its_papers_and_each_is_an_entry_of_the_log(
+    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_house(monkeypatch, inline.services)
+    inline.services.config = replace(inline.services.config, anchors=(), languages=("en",))
+    studio = owner("studio")
+    sealed_bundle(inline, studio)
+    ann = Client()
+    ann.force_login(User.objects.create_user("ann", "ann@example.org", "not used"))
+    studio.memberships.create(user=User.objects.get(), role="viewer")
+    taken = LogSubmission.objects.filter(type="access")
+    whole = ann.get(reverse("bundle", args=["studio", 1, 1]))
+    assert zipfile.ZipFile(io.BytesIO(whole.getvalue())).testzip() is None
+    paper = ann.get(reverse("paper", args=["studio", 1, "us-902"]))
+    assert paper.content.startswith(b"%PDF")
+    assert {one.opening.content["what"] for one in taken} == {"bundle", "draft paper"}
+    assert taken.count() == 2
