@@ -1,15 +1,24 @@
 """An owner with something on every page, its people, and the addresses of the site."""
 
+import copy
+import os
+import shutil
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Self
 
 import pytest
+from django.db import transaction
+from django.db.models import Model
 from django.test import Client
 from django.urls import get_resolver, reverse
 from django.urls.converters import IntConverter
 from django.urls.resolvers import URLPattern, URLResolver
+from pytest_django import DjangoDbBlocker
 
 from exhibit.clock import now
+from exhibit.config.config import Config
 from registry.accounts import invitations, tokens
 from registry.models import (
     Membership,
@@ -23,6 +32,7 @@ from registry.models import (
     Webhook,
 )
 from registry.models.fields import KeptFile
+from registry.vectors import fingerprints
 from registry.works.licences import NewLicence, keep_licences
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.assets.site_browser import use_house
@@ -59,6 +69,7 @@ class Scene:
         about = {"kind": "dmca", "language": "en", "party": "shop.example", "files": [file], "created_at": now()}
         Notice.objects.create(owner=self.studio, number=1, created_by="Ann", **about)
         self.attachment = attach(inline.services, self.work, "a.pdf", b"%PDF", about="", by="Ann").number
+        self.deposit = make_deposit(inline.services, self.work, by="Ann").number
         self.remark = OwnershipRemark.objects.create(
             work=self.work, kind="term", details={"countries": ["EU"]}, noted_at=now()
         )
@@ -75,6 +86,18 @@ class Scene:
             self.person("bob", self.studio, Role.VIEWER),
         )
         self.charlie = self.person("charlie", agency, Role.OWNER)
+
+    def copied(self, inline: SyncRunner) -> Self:
+        """The same scene over an installation that has its files."""
+        made = copy.copy(self)
+        made.inline = inline
+        for name, value in vars(self).items():
+            if isinstance(value, Model):
+                setattr(made, name, copy.deepcopy(value))
+            elif isinstance(value, Client):
+                setattr(made, name, Client())
+                getattr(made, name).force_login(User.objects.get(username=f"{name}@example.org"))
+        return made
 
     def person(self, name: str, of: Owner, role: Role) -> Client:
         """Somebody with a role, signed in."""
@@ -98,7 +121,7 @@ class Scene:
             "number": 1,
             "case": 1,
             "watch_number": 1,
-            "deposit": make_deposit(self.inline.services, self.work, by="Ann").number,
+            "deposit": self.deposit,
             "match": self.case.case_sightings.get().match_id,
             "drawing": "overlay.jpg",
             "attachment": self.attachment,
@@ -133,10 +156,25 @@ def patterns(namespace: str | None = None) -> Iterator[URLPattern]:
             yield one
 
 
+@pytest.fixture(scope="module")
+def module_scene(
+    django_db_setup: None, django_db_blocker: DjangoDbBlocker, config: Config, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Scene]:
+    """A scene for the tests of a module that have no real transactions; its rows are gone after them."""
+    fingerprints.forget_cached_spaces()
+    folder = tmp_path_factory.mktemp("desk-scene")
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield Scene(SyncRunner(replace(config, data_dir=folder, retention_days=30)))
+        transaction.set_rollback(True)
+
+
 @pytest.fixture
-def scene(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Scene:
+def scene(module_scene: Scene, inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    """The module's scene, with rows, files and browsers that this test may change."""
     use_house(monkeypatch, inline.services)
-    return Scene(inline)
+    made, own = (one.services.config.data_dir for one in (module_scene.inline, inline))
+    shutil.copytree(made, own, copy_function=os.link, dirs_exist_ok=True)  # the log's head knows a copy of itself
+    return module_scene.copied(inline)
 
 
 VALUES: dict[str, object] = {

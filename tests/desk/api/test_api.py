@@ -21,20 +21,17 @@ from desk.schemas import cases, downloads, licences, owners, watches, works
 from desk.wsgi import application
 from registry.accounts import tokens
 from registry.models import Case, Scope, User
-from tests.assets.desk_scene import Scene, scene
+from tests.assets.desk_scene import Scene, module_scene, scene
 from tests.assets.programs import scene_of_programs, studio
 from workers.services import wiring
 from workers.tasks.sync_runner import SyncRunner
 
-__all__ = ["scene", "scene_of_programs", "studio"]
+__all__ = ["module_scene", "scene", "scene_of_programs", "studio"]
 
 
 OPERATIONS = [(path, method) for path, operations in api.get_openapi_schema()["paths"].items() for method in operations]
 load_all_checks()
 DOCUMENT = "/api/v1/openapi.json"
-
-
-EXAMPLES = 8
 
 
 WHATEVER = list(HealthCheck)
@@ -62,11 +59,13 @@ CONFIG = {"checks": {"positive_data_acceptance": {"expected-statuses": ["2xx", 4
 """400 is for what isn't as the document says; 422 for what is, and can't be done."""
 
 
-def _broken(operation: APIOperation[Any, Any, Any, Any], mode: GenerationMode, token: str) -> BaseException | None:
+def _broken(
+    operation: APIOperation[Any, Any, Any, Any], mode: GenerationMode, token: str, examples: int
+) -> BaseException | None:
     """What one operation doesn't keep; whatever it did is undone."""
 
     @given(case=operation.as_strategy(generation_mode=mode))
-    @settings(max_examples=EXAMPLES, derandomize=True, deadline=None, database=None, suppress_health_check=WHATEVER)
+    @settings(max_examples=examples, derandomize=True, deadline=None, database=None, suppress_health_check=WHATEVER)
     def keeps(case: Any) -> None:  # noqa: ANN401 - schemathesis' case of many parameters
         if "owner" in case.path_parameters:
             case.path_parameters["owner"] = "studio"
@@ -119,12 +118,13 @@ def test_shapes_are_as_the_document_says(scene_of_programs: Scene) -> None:
 
 
 @pytest.mark.usefixtures("connection_of_the_test")
+@pytest.mark.parametrize("examples", [1, pytest.param(8, marks=pytest.mark.long)])
 @pytest.mark.parametrize("mode", list(GenerationMode), ids=str)
-def test_every_operation_keeps_its_promises(mode: GenerationMode, token: str) -> None:
+def test_every_operation_keeps_its_promises(mode: GenerationMode, token: str, examples: int) -> None:
     config = SchemathesisConfig.from_dict(CONFIG)
     schema = schemathesis.openapi.from_wsgi(DOCUMENT, application, config=config)
     broken = []
     for path, method in OPERATIONS:
-        if (error := _broken(schema[path][method], mode, token)) is not None:
+        if (error := _broken(schema[path][method], mode, token, examples)) is not None:
             broken.append(error)
     assert not broken, "\n\n".join(map(str, broken))

@@ -6,10 +6,10 @@ from registry.models import (
     Membership,
     Role,
 )
-from tests.assets.desk_scene import Scene, scene
+from tests.assets.desk_scene import Scene, module_scene, scene
 from tests.assets.programs import ROOT, Program, decider, program, scene_of_programs
 
-__all__ = ["decider", "scene", "scene_of_programs"]
+__all__ = ["decider", "module_scene", "scene", "scene_of_programs"]
 
 
 def test_cases_are_decided_together_and_taken_back(scene_of_programs: Scene, decider: Program) -> None:

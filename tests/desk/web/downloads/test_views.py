@@ -9,13 +9,13 @@ from django.test import Client
 from django.urls import reverse
 
 from registry.models import LogSubmission, User
-from tests.assets.desk_scene import Scene, scene
+from tests.assets.desk_scene import Scene, module_scene, scene
 from tests.assets.rows import owner
 from tests.assets.sealed import sealed_bundle
 from tests.assets.site_browser import use_house
 from workers.tasks.sync_runner import SyncRunner
 
-__all__ = ["scene"]
+__all__ = ["module_scene", "scene"]
 
 
 def test_a_strangers_page_is_handed_out_as_bytes_and_a_screenshot_is_shown(scene: Scene) -> None:
@@ -53,15 +53,15 @@ def test_a_sealed_bundle_is_taken_with_its_papers_and_each_is_an_entry_of_the_lo
 ) -> None:
     use_house(monkeypatch, inline.services)
     inline.services.config = replace(inline.services.config, anchors=(), languages=("en",))
-    studio = owner("studio")
+    studio = owner("house")
     sealed_bundle(inline, studio)
     ann = Client()
     ann.force_login(User.objects.create_user("ann", "ann@example.org", "not used"))
-    studio.memberships.create(user=User.objects.get(), role="viewer")
+    studio.memberships.create(user=User.objects.get(username="ann"), role="viewer")
     taken = LogSubmission.objects.filter(type="access")
-    whole = ann.get(reverse("bundle", args=["studio", 1, 1]))
+    whole = ann.get(reverse("bundle", args=["house", 1, 1]))
     assert zipfile.ZipFile(io.BytesIO(whole.getvalue())).testzip() is None
-    paper = ann.get(reverse("paper", args=["studio", 1, "us-902"]))
+    paper = ann.get(reverse("paper", args=["house", 1, "us-902"]))
     assert paper.content.startswith(b"%PDF")
     assert {one.opening.content["what"] for one in taken} == {"bundle", "draft paper"}
     assert taken.count() == 2

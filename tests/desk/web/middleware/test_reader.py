@@ -4,9 +4,11 @@ from django.test import Client
 from django.urls import reverse
 
 from registry.models import User
-from tests.assets.rows import owner
+from tests.assets.accounts import ann
+from tests.assets.rows import found_case, owner
 from tests.assets.site_browser import Site
-from tests.desk.web.test_look import with_a_case
+
+__all__ = ["ann"]
 
 
 def test_who_chooses_a_language_is_led_back_to_our_own_pages_alone(db: None) -> None:
@@ -37,7 +39,9 @@ def test_the_browser_says_which_language_until_a_person_chooses(site: Site) -> N
 
 
 def test_times_are_in_the_readers_zone_with_utc_beside_them(site: Site) -> None:
-    ann = site.member(with_a_case(site), zone="Asia/Shanghai")
+    studio = owner("studio")
+    found_case(site.services, studio)
+    ann = site.member(studio, zone="Asia/Shanghai")
     ann.open(reverse("work", args=["studio", 1]))
     page = ann.open(reverse("work", args=["studio", 1]))
     shown = page.evaluate(
@@ -51,8 +55,11 @@ def test_times_are_in_the_readers_zone_with_utc_beside_them(site: Site) -> None:
     assert User.objects.get().time_zone == "Asia/Shanghai"
 
 
-def test_a_zone_that_is_none_is_left_alone(site: Site) -> None:
-    ann = site.member(owner("studio"), javascript=False)
-    ann.page.context.add_cookies([{"name": "zone", "value": "../../etc/passwd", "url": ann.base}])
-    ann.open(reverse("works", args=["studio"]))
-    assert User.objects.get().time_zone == ""
+def test_a_zone_that_is_none_is_left_alone(ann: User) -> None:
+    client = Client()
+    client.force_login(ann)
+    for zone, kept in (("../../etc/passwd", ""), ("Asia/Shanghai", "Asia/Shanghai"), ("Mars/Olympus", "Asia/Shanghai")):
+        client.cookies["zone"] = zone
+        client.get("/account/")
+        ann.refresh_from_db()
+        assert ann.time_zone == kept
