@@ -7,9 +7,9 @@ from django.test import Client, override_settings
 from exhibit.config.config import Config
 from registry.accounts import invitations, people
 from registry.models import Membership, Owner, User
+from tests.assets.accounts import PASSWORD
 from tests.assets.rows import owner
 from tests.desk.web.account.test_members import (
-    PASSWORD,
     People,
     browser,
     invited,

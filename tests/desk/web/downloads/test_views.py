@@ -9,6 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from registry.models import LogSubmission, User
+from registry.models.fields import KeptFile
 from tests.assets.desk_scene import Scene, module_scene, scene
 from tests.assets.rows import owner
 from tests.assets.sealed import sealed_bundle
@@ -19,12 +20,16 @@ __all__ = ["module_scene", "scene"]
 
 
 def test_a_strangers_page_is_handed_out_as_bytes_and_a_screenshot_is_shown(scene: Scene) -> None:
-    kept = {"digest": scene.inline.services.blobs.put(b"<script>").hex, "size": 8}
+    kept = scene.inline.services.blobs.put(b"<script>").hex
+
+    def file(name: str, role: str, media_type: str, digest: str = kept) -> KeptFile:
+        return {"name": name, "role": role, "media_type": media_type, "digest": digest, "size": 8}
+
     scene.capture.files = [
-        {**kept, "name": "page.html", "role": "page", "media_type": "text/html"},
-        {**kept, "name": "page.png", "role": "screenshot", "media_type": "image/png"},
-        {**kept, "name": "evil.png", "role": "screenshot", "media_type": "text/html"},
-        {**kept, "name": "lost.png", "role": "screenshot", "media_type": "image/png", "digest": "00" * 32},
+        file("page.html", "page", "text/html"),
+        file("page.png", "screenshot", "image/png"),
+        file("evil.png", "screenshot", "text/html"),
+        file("lost.png", "screenshot", "image/png", "00" * 32),
     ]
     scene.capture.save()
     for name, kind, how in (
@@ -54,7 +59,7 @@ def test_a_sealed_bundle_is_taken_with_its_papers_and_each_is_an_entry_of_the_lo
     use_house(monkeypatch, inline.services)
     inline.services.config = replace(inline.services.config, anchors=(), languages=("en",))
     studio = owner("house")
-    sealed_bundle(inline, studio)
+    sealed_bundle(inline, studio, 5)
     ann = Client()
     ann.force_login(User.objects.create_user("ann", "ann@example.org", "not used"))
     studio.memberships.create(user=User.objects.get(username="ann"), role="viewer")
