@@ -82,9 +82,7 @@ def test_notes_disputes_and_opening_again_are_kept_with_their_words(
     ann.post(deed, {"deed": "dispute", "words": "It is ours."})
     assert "disputed" in read(ann)
     assert Case.objects.get().disputed_at is not None
-    told = ann.post(
-        reverse("decide", args=["studio", 1]), {"decision": "reopen", "reason": "They say so."}, follow=True
-    )
+    told = ann.post(reverse("decide", args=["studio", 1]), {"decision": "open", "reason": "They say so."}, follow=True)
     assert "Case 1 is open again." in told.content.decode()
     case = Case.objects.get()
     assert (case.decision, case.disputed_at) == ("open", None)

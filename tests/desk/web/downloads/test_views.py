@@ -4,17 +4,12 @@ import io
 import zipfile
 from dataclasses import replace
 
-import pytest
-from django.test import Client
 from django.urls import reverse
 
-from registry.models import LogSubmission, User
+from registry.models import LogSubmission
 from registry.models.fields import KeptFile
 from tests.assets.desk_scene import Scene, module_scene, scene
-from tests.assets.rows import owner
 from tests.assets.sealed import sealed_bundle
-from tests.assets.site_browser import use_house
-from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["module_scene", "scene"]
 
@@ -53,20 +48,15 @@ def test_what_was_put_together_is_listed_and_nothing_is_made_of_what_is_not_seal
     assert [scene.alice.get(one).status_code for one in addresses] == [404] * 4
 
 
-def test_a_sealed_bundle_is_taken_with_its_papers_and_each_is_an_entry_of_the_log(
-    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    use_house(monkeypatch, inline.services)
-    inline.services.config = replace(inline.services.config, anchors=(), languages=("en",))
-    studio = owner("house")
-    sealed_bundle(inline, studio, 5)
-    ann = Client()
-    ann.force_login(User.objects.create_user("ann", "ann@example.org", "not used"))
-    studio.memberships.create(user=User.objects.get(username="ann"), role="viewer")
+def test_a_sealed_bundle_is_taken_with_its_papers_and_each_is_an_entry_of_the_log(scene: Scene) -> None:
+    services = scene.inline.services
+    services.config = replace(services.config, anchors=(), languages=("en",))
+    case = sealed_bundle(scene.inline, scene.studio, 5).case
     taken = LogSubmission.objects.filter(type="access")
-    whole = ann.get(reverse("bundle", args=["house", 1, 1]))
+    before = taken.count()
+    whole = scene.bob.get(reverse("bundle", args=["studio", case.number, 1]))
     assert zipfile.ZipFile(io.BytesIO(whole.getvalue())).testzip() is None
-    paper = ann.get(reverse("paper", args=["house", 1, "us-902"]))
+    paper = scene.bob.get(reverse("paper", args=["studio", case.number, "us-902"]))
     assert paper.content.startswith(b"%PDF")
     assert {one.opening.content["what"] for one in taken} == {"bundle", "draft paper"}
-    assert taken.count() == 2
+    assert taken.count() == before + 2
