@@ -1,42 +1,155 @@
-"""Addresses of the pages. Whatever belongs to an owner lies below ``o/<slug>/``."""
+"""Addresses of the pages, subject by subject. Whatever belongs to an owner lies below ``o/<slug>/``."""
 
-from django.urls import path
+from allauth.account import views as accounts
+from django.urls import URLPattern, URLResolver, include, path
 
-from desk.web.account.urls import account_patterns
-from desk.web.cases.urls import case_patterns
-from desk.web.downloads import views
-from desk.web.downloads.urls import download_patterns
-from desk.web.licences.urls import ledger_patterns
+from desk.web.account import members
+from desk.web.account import views as account
+from desk.web.cases import queue
+from desk.web.cases import views as cases
+from desk.web.downloads import links, packages, reports
+from desk.web.downloads import views as downloads
+from desk.web.licences import views as licences
 from desk.web.middleware import reader
-from desk.web.notices.urls import notice_patterns
-from desk.web.notifications.urls import told_patterns
-from desk.web.operator import views as operator_pages
+from desk.web.notices import views as notices
+from desk.web.notices import wordings
+from desk.web.notifications import feeds
+from desk.web.notifications import views as told
+from desk.web.operator import views as operator
 from desk.web.public import log
-from desk.web.public import views as general_pages
-from desk.web.watches.urls import watch_patterns
-from desk.web.works.urls import work_patterns
+from desk.web.public import views as public
+from desk.web.watches import canaries, crawls, new, searches, sources
+from desk.web.watches import views as watches
+from desk.web.works import declarations, uploads
+from desk.web.works import views as works
 
-urlpatterns = [
-    path("", general_pages.home, name="home"),
-    path("accuracy/", general_pages.accuracy, name="accuracy"),
-    path("healthz", general_pages.healthz, name="healthz"),
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", public.home, name="home"),
+    path("accuracy/", public.accuracy, name="accuracy"),
+    path("healthz", public.healthz, name="healthz"),
     path("blur", reader.choose_blur, name="blur"),
     path("language", reader.choose_language, name="language"),
     path("log/checkpoint", log.checkpoint, name="log-checkpoint"),
     path("log/tile/entries/<path:path>", log.entries, name="log-entries"),
     path("log/tile/<int:level>/<path:path>", log.hash_tile, name="log-tile"),
-    path("metrics", general_pages.metrics, name="metrics"),
-    path("operator/", operator_pages.operator, name="operator"),
-    path("operator/retry", operator_pages.retry, name="operator-retry"),
-    path("operator/leave", operator_pages.leave, name="operator-leave"),
-    path("o/<slug:slug>/cases/<int:number>/captures/<int:capture>/<str:name>", views.captured, name="captured"),
-    path("o/<slug:slug>/cases/<int:number>/papers/<str:paper>", views.paper, name="paper"),
-    *account_patterns,
-    *case_patterns,
-    *work_patterns,
-    *watch_patterns,
-    *ledger_patterns,
-    *notice_patterns,
-    *download_patterns,
-    *told_patterns,
+    path("metrics", public.metrics, name="metrics"),
+    path("operator/", operator.operator, name="operator"),
+    path("operator/retry", operator.retry, name="operator-retry"),
+    path("operator/leave", operator.leave, name="operator-leave"),
+    path("account/", account.account, name="account"),
+    path("account/", include("allauth.urls")),
+    path("sign-in/", accounts.login, name="account_login"),  # named last, so that links lead here
+    path("sign-out/", accounts.logout, name="account_logout"),
+    path("sign-up/", accounts.signup, name="account_signup"),
+    path("invitations/<str:secret>/", account.invitation, name="invitation"),
+    path("owners/", account.owners, name="owners"),
+    path("o/<slug:slug>/members/", members.list_members, name="members"),
+    path("o/<slug:slug>/members/invite", members.invite, name="invite"),
+    path("o/<slug:slug>/members/leave", members.leave, name="leave"),
+    path("o/<slug:slug>/members/<int:person>/role", members.change_role, name="member-role"),
+    path("o/<slug:slug>/members/<int:person>/remove", members.remove_member, name="remove-member"),
+    path("o/<slug:slug>/invitations/<int:invitation>/revoke", members.revoke_invitation, name="revoke-invitation"),
+    path("o/<slug:slug>/tokens/", members.list_tokens, name="tokens"),
+    path("o/<slug:slug>/tokens/make", members.make_token, name="make-token"),
+    path("o/<slug:slug>/tokens/<int:token>/revoke", members.revoke_token, name="revoke-token"),
+    path("o/<slug:slug>/cases/", queue.cases, name="cases"),
+    path("o/<slug:slug>/cases/decide", queue.decide_cases, name="decide-cases"),
+    path("o/<slug:slug>/cases/<int:number>/", cases.case, name="case"),
+    path("o/<slug:slug>/cases/<int:number>/licences", queue.licences_for, name="licences-for"),
+    path("o/<slug:slug>/cases/<int:number>/decide", cases.decide, name="decide"),
+    path("o/<slug:slug>/cases/<int:number>/deed", cases.deed, name="case-deed"),
+    path("o/<slug:slug>/cases/<int:number>/matches/<int:match>/<str:drawing>", cases.drawing, name="drawing"),
+    path("o/<slug:slug>/works/", works.works, name="works"),
+    path("o/<slug:slug>/works/add", uploads.add, name="add-works"),
+    path("o/<slug:slug>/works/uploads/", uploads.uploads, name="uploads"),
+    path("o/<slug:slug>/works/uploads/<int:number>/", uploads.upload, name="upload"),
+    path("o/<slug:slug>/works/uploads/<int:number>/progress", uploads.progress, name="upload-progress"),
+    path("o/<slug:slug>/works/uploads/<int:number>/files", uploads.files, name="upload-files"),
+    path("o/<slug:slug>/works/uploads/<int:number>/received", uploads.received, name="upload-received"),
+    path("o/<slug:slug>/works/uploads/<int:number>/close", uploads.close, name="close-upload"),
+    path("o/<slug:slug>/works/uploads/<int:number>/again", uploads.again, name="upload-again"),
+    path("o/<slug:slug>/works/uploads/<int:number>/results.csv", uploads.results, name="upload-results"),
+    path("o/<slug:slug>/works/<int:number>/", works.work, name="work"),
+    path("o/<slug:slug>/works/<int:number>/edit", declarations.edit, name="edit-work"),
+    path("o/<slug:slug>/works/<int:number>/remove", declarations.remove, name="remove-work"),
+    path("o/<slug:slug>/works/<int:number>/remarks/<int:remark>", declarations.answer, name="answer-remark"),
+    path("o/<slug:slug>/works/<int:number>/documents", declarations.attach, name="attach"),
+    path("o/<slug:slug>/works/<int:number>/documents/<int:attachment>", declarations.attachment, name="attachment"),
+    path("o/<slug:slug>/works/<int:number>/documents/<int:attachment>/remove", declarations.detach, name="detach"),
+    path("o/<slug:slug>/works/<int:number>/deposit", works.make_deposit, name="make-deposit"),
+    path("o/<slug:slug>/works/<int:number>/deposits/<int:deposit>", works.deposit, name="deposit"),
+    path("o/<slug:slug>/works/<int:number>/deposits/<int:deposit>/record", works.record, name="deposit-record"),
+    path("o/<slug:slug>/pictures/<str:digest>", works.picture, name="picture"),
+    path("o/<slug:slug>/watches/", watches.watches, name="watches"),
+    path("o/<slug:slug>/watches/new", new.new, name="new-watch"),
+    path("o/<slug:slug>/watches/make", new.make, name="make-watch"),
+    path("o/<slug:slug>/watches/searches/", searches.searches, name="searches"),
+    path("o/<slug:slug>/watches/searches/<slug:service>/key", searches.keep, name="keep-search-key"),
+    path("o/<slug:slug>/watches/searches/<slug:service>/drop", searches.drop, name="drop-search-key"),
+    path("o/<slug:slug>/watches/searches/<slug:service>/watch", searches.new, name="new-search-watch"),
+    path("o/<slug:slug>/watches/<int:number>/", watches.watch, name="watch"),
+    path("o/<slug:slug>/watches/<int:number>/edit", watches.edit, name="edit-watch"),
+    path("o/<slug:slug>/watches/<int:number>/run", watches.run, name="run-watch"),
+    path("o/<slug:slug>/watches/<int:number>/pause", watches.pause, name="pause-watch"),
+    path("o/<slug:slug>/watches/<int:number>/delete", watches.remove, name="remove-watch"),
+    path("o/<slug:slug>/watches/<int:number>/sources/", sources.sources, name="watch-sources"),
+    path("o/<slug:slug>/watches/<int:number>/sources/add", sources.add, name="add-sources"),
+    path("o/<slug:slug>/watches/<int:number>/sources/remove", sources.remove, name="remove-source"),
+    path("o/<slug:slug>/watches/<int:number>/canaries", canaries.plant, name="plant-canary"),
+    path(
+        "o/<slug:slug>/watches/<int:number>/canaries/<int:canary>/withdraw",
+        canaries.withdraw,
+        name="withdraw-canary",
+    ),
+    path("o/<slug:slug>/watches/<int:watch_number>/crawls/<int:number>/", crawls.crawl, name="crawl"),
+    path("o/<slug:slug>/watches/<int:watch_number>/crawls/<int:number>/progress", crawls.progress, name="progress"),
+    path("o/<slug:slug>/watches/<int:watch_number>/crawls/<int:number>/stop", crawls.stop, name="stop-crawl"),
+    path("o/<slug:slug>/licences/", licences.licences, name="licences"),
+    path("o/<slug:slug>/licences/new", licences.new_licence, name="new-licence"),
+    path("o/<slug:slug>/licences/import", licences.import_licences, name="import-licences"),
+    path("o/<slug:slug>/licences/<int:number>/", licences.licence, name="licence"),
+    path("o/<slug:slug>/licences/<int:number>/edit", licences.edit_licence, name="edit-licence"),
+    path("o/<slug:slug>/licences/<int:number>/end", licences.end, name="end-licence"),
+    path("o/<slug:slug>/notices/", notices.notice_list, name="notices"),
+    path("o/<slug:slug>/notices/new", notices.new_notice, name="new-notice"),
+    path("o/<slug:slug>/notices/wording/", wordings.wordings, name="wordings"),
+    path("o/<slug:slug>/notices/wording/<str:kind>.<str:language>", wordings.edit_wording, name="edit-wording"),
+    path("o/<slug:slug>/notices/<int:number>/", notices.notice, name="notice"),
+    path("o/<slug:slug>/notices/<int:number>/edit", notices.edit_notice, name="edit-notice"),
+    path("o/<slug:slug>/notices/<int:number>/sign", notices.sign_notice, name="sign-notice"),
+    path("o/<slug:slug>/notices/<int:number>/send", notices.send_notice, name="send-notice"),
+    path("o/<slug:slug>/notices/<int:number>/happened", notices.track_notice, name="track-notice"),
+    path("o/<slug:slug>/notices/<int:number>/files/<str:name>", notices.notice_file, name="notice-file"),
+    path("o/<slug:slug>/cases/<int:number>/captures/<int:capture>/<str:name>", downloads.captured, name="captured"),
+    path("o/<slug:slug>/cases/<int:number>/papers/<str:paper>", downloads.paper, name="paper"),
+    path("d/<str:token>", links.outside, name="link"),
+    path("d/<str:token>/<str:name>", links.outside_file, name="link-file"),
+    path("o/<slug:slug>/downloads/links/", links.links, name="links"),
+    path("o/<slug:slug>/downloads/links/<int:number>/revoke", links.revoke_link, name="revoke-link"),
+    path("o/<slug:slug>/downloads/packages/<int:number>/link", links.link_package, name="link-package"),
+    path("o/<slug:slug>/downloads/reports/<int:number>/link", links.link_report, name="link-report"),
+    path("o/<slug:slug>/downloads/", downloads.downloads, name="downloads"),
+    path("o/<slug:slug>/downloads/report", reports.request_report, name="request-report"),
+    path("o/<slug:slug>/downloads/new-report", reports.report_form, name="report-form"),
+    path("o/<slug:slug>/downloads/reports/<int:number>/state", reports.report_state, name="report-state"),
+    path("o/<slug:slug>/downloads/reports/<int:number>/again", reports.report_again, name="report-again"),
+    path("o/<slug:slug>/downloads/reports/<int:number>/remove", reports.remove_report, name="remove-report"),
+    path("o/<slug:slug>/downloads/reports/<int:number>/files/<str:name>", reports.report_file, name="report-file"),
+    path("o/<slug:slug>/downloads/bundles/", packages.bundles, name="bundles"),
+    path("o/<slug:slug>/downloads/packages", packages.request_package, name="request-package"),
+    path("o/<slug:slug>/downloads/packages/<int:number>/", packages.package, name="package"),
+    path("o/<slug:slug>/downloads/packages/<int:number>/state", packages.package_state, name="package-state"),
+    path("o/<slug:slug>/downloads/packages/<int:number>/zip", packages.package_file, name="package-file"),
+    path("o/<slug:slug>/downloads/packages/<int:number>/again", packages.package_again, name="package-again"),
+    path("o/<slug:slug>/downloads/packages/<int:number>/remove", packages.remove_package, name="remove-package"),
+    path("o/<slug:slug>/downloads/bundles/<int:case>/<int:number>", downloads.bundle, name="bundle"),
+    path("o/<slug:slug>/downloads/bundles/<int:case>/<int:number>/signed", downloads.signed, name="signed"),
+    path("o/<slug:slug>/told/", told.told, name="told"),
+    path("o/<slug:slug>/told/mail", told.choose_mail, name="choose-mail"),
+    path("o/<slug:slug>/told/feed", told.change_feed, name="change-feed"),
+    path("feeds/<str:secret>/cases.atom", feeds.feed, name="feed"),
+    path("mail/unsubscribe/<str:token>", feeds.unsubscribe, name="unsubscribe"),
+    path("o/<slug:slug>/told/webhooks", told.add_webhook, name="add-webhook"),
+    path("o/<slug:slug>/told/webhooks/<int:number>/", told.webhook, name="webhook"),
+    path("o/<slug:slug>/told/webhooks/<int:number>/change", told.change_webhook, name="change-webhook"),
 ]

@@ -9,8 +9,8 @@ from django.test import Client
 
 from registry.accounts import tokens
 from registry.models import Membership, Owner, Role, Scope, User
+from tests.assets.desk_scene import Scene, scene
 from tests.assets.rows import owner
-from tests.desk.web.common.test_access import Scene, scene
 from workers.services import wiring
 from workers.tasks.sync_runner import SyncRunner
 

@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from exhibit.logs import JsonLines, TextLines, about, logged_as, redacted
-from tests.desk.web.common.test_access import patterns
+from tests.assets.desk_scene import patterns
 
 
 def test_a_line_says_what_it_belongs_to_and_stays_one_line() -> None:

@@ -11,11 +11,13 @@ from django.test import Client, override_settings
 
 from desk.api.api import api
 from tests.assets.broken_files import broken_bodies, broken_files
+from tests.assets.desk_scene import Scene, module_scene, scene
 from tests.assets.programs import program, scene_of_programs
-from tests.desk.web.common.test_access import Scene, scene
 
-__all__ = ["scene", "scene_of_programs"]
+__all__ = ["module_scene", "scene", "scene_of_programs"]
 BROKEN, BODIES = broken_files(), broken_bodies()
+PARTS = pytest.mark.parametrize("parts", [20, pytest.param(4, marks=pytest.mark.long)])
+"""Each door meets one of so many parts of what is broken, each part the doors in turn."""
 
 
 @pytest.fixture(autouse=True)
@@ -44,14 +46,15 @@ def doors_of_files(scene: Scene) -> Iterator[tuple[str, Client, str, str]]:
                     yield f"{operation['operationId']} {field}", client, address, field
 
 
-def test_no_file_makes_a_door_fail(scene_of_programs: Scene) -> None:
+@pytest.mark.parametrize("parts", [5, pytest.param(1, marks=pytest.mark.long)])
+def test_no_file_makes_a_door_fail(scene_of_programs: Scene, parts: int) -> None:
     assert len(BROKEN) >= 50
     doors = list(doors_of_files(scene_of_programs))
     assert len(doors) >= 9
     failed = []
-    for door, client, address, field in doors:
+    for place, (door, client, address, field) in enumerate(doors):
         client.raise_request_exception = False
-        for what, data in BROKEN.items():
+        for what, data in list(BROKEN.items())[place % parts :: parts]:
             file = io.BytesIO(data)
             file.name = "a.xlsx"
             other = {"title": "A"} if door.startswith("add_work ") else {}
@@ -63,7 +66,8 @@ def test_no_file_makes_a_door_fail(scene_of_programs: Scene) -> None:
     assert failed == []
 
 
-def test_no_body_makes_an_operation_of_the_api_fail(scene_of_programs: Scene) -> None:
+@PARTS
+def test_no_body_makes_an_operation_of_the_api_fail(scene_of_programs: Scene, parts: int) -> None:
     client = program(scene_of_programs.studio, "alice").client
     client.raise_request_exception = False
     operations = [
@@ -74,14 +78,14 @@ def test_no_body_makes_an_operation_of_the_api_fail(scene_of_programs: Scene) ->
     ]
     assert len(operations) > 30
     failed = []
-    for method, path in operations:
+    for place, (method, path) in enumerate(operations):
         address = path
         while "{" in address:
             start, _, rest = address.partition("{")
             address = f"{start}1{rest.partition('}')[2]}"
         for number, (what, (kind, body)) in enumerate(BODIES.items()):
-            if (number + len(address)) % (2 if kind == "application/json" else 4):
-                continue  # each door meets a part of them, each of them a part of the doors
+            if (number + place) % (parts // 2 if kind == "application/json" else parts):
+                continue
             with transaction.atomic():
                 answer = client.generic(method.upper(), address, body, content_type=kind)
                 transaction.set_rollback(True)
@@ -91,7 +95,8 @@ def test_no_body_makes_an_operation_of_the_api_fail(scene_of_programs: Scene) ->
     assert failed == []
 
 
-def test_no_body_makes_a_page_of_the_site_fail(scene: Scene) -> None:
+@PARTS
+def test_no_body_makes_a_page_of_the_site_fail(scene: Scene, parts: int) -> None:
     assert len(BODIES) >= 35
     addresses = list(scene.addresses().values())
     addresses += [f"/d/{scene.link.token}", f"/d/{scene.link.token}/a.zip", "/sign-in/", "/sign-up/", "/language"]
@@ -101,8 +106,8 @@ def test_no_body_makes_a_page_of_the_site_fail(scene: Scene) -> None:
     failed = []
     for place, address in enumerate(addresses):
         for number, (what, (kind, body)) in enumerate(BODIES.items()):
-            if (number + place) % 4:
-                continue  # each door meets a quarter of them, each of them a quarter of the doors
+            if (number + place) % parts:
+                continue
             with transaction.atomic():
                 answer = scene.alice.generic("POST", address, body, content_type=kind)
                 transaction.set_rollback(True)

@@ -1,4 +1,4 @@
-"""Every page there is, in a real browser: on a phone by night in Chinese, and at a desk by day in English."""
+"""Every page there is, in a real browser: on phones, tablets and desks, by day and by night, in both languages."""
 
 import re
 
@@ -7,10 +7,14 @@ from django.test import Client
 from django.urls import NoReverseMatch, reverse
 
 from registry.models import User
+from tests.assets.desk_scene import Scene, patterns
 from tests.assets.site_browser import DESKTOP, PHONE, TABLET, Site
-from tests.desk.web.common.test_access import Scene, patterns
 
-LOOKS = [(PHONE, "dark", "zh-CN"), (DESKTOP, "light", "en")]
+OFTEN = [(PHONE, "dark", "zh-CN"), (DESKTOP, "light", "en")]
+RARELY = [(PHONE, "light", "en"), (TABLET, "dark", "en"), (DESKTOP, "dark", "zh-CN")]
+LOOK = ("size", "scheme", "language")
+SHARED = 7
+"""In `make test` each look sees one page of so many, and no two looks the same; in `make test-long` all."""
 LEFT_IN_ENGLISH = """() => {
   const left = [], walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
   for (let node = walker.nextNode(); node; node = walker.nextNode()) {
@@ -26,12 +30,25 @@ NO_VALUE = re.compile(r"(^|[:：·] ?)(None|nan|NaN|undefined)( ?·|$)|\[object 
 """What stands where a value should."""
 
 
-@pytest.mark.parametrize(("size", "scheme", "language"), LOOKS)
+@pytest.mark.parametrize(LOOK, OFTEN)
+def test_pages_of_every_subject_can_be_used_and_read(
+    site: Site, size: tuple[int, int], scheme: str, language: str
+) -> None:
+    look_at(site, size, scheme, language, OFTEN.index((size, scheme, language)), SHARED)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(LOOK, [*OFTEN, *RARELY])
 def test_every_page_can_be_used_and_read(site: Site, size: tuple[int, int], scheme: str, language: str) -> None:
+    look_at(site, size, scheme, language, 0, 1)
+
+
+def look_at(site: Site, size: tuple[int, int], scheme: str, language: str, first: int, step: int) -> None:
+    """Look at pages of a member: at the first, and at each so many pages later."""
     scene = Scene(site.inline)
     alice = site.signed_in(scene.ann, size=size, scheme=scheme, language=language)
     wrong = []
-    for address in pages(scene.alice, [*general(), *scene.addresses().values()]):
+    for address in pages(scene.alice, [*general(), *scene.addresses().values()][first::step]):
         page = alice.open(address)
         alice.check()
         for narrower in (TABLET, PHONE) if size == DESKTOP else ():
@@ -44,7 +61,7 @@ def test_every_page_can_be_used_and_read(site: Site, size: tuple[int, int], sche
     assert not wrong, "\n".join(map(str, wrong))
 
 
-@pytest.mark.parametrize(("size", "scheme", "language"), LOOKS)
+@pytest.mark.parametrize(LOOK, [OFTEN[0], *(pytest.param(*look, marks=pytest.mark.long) for look in OFTEN[1:])])
 def test_what_nobody_and_a_stranger_see_can_be_used_and_read(
     site: Site, size: tuple[int, int], scheme: str, language: str
 ) -> None:

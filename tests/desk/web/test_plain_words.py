@@ -11,12 +11,13 @@ from desk.cli.main import main
 from exhibit.errors import ExitCode
 from exhibit.plain import one_line, plain
 from registry.models import Owner, Work
-from tests.assets.programs import ROOT, Program, alice, decider, file_of, scene_of_programs, studio
+from tests.assets.programs import ROOT, Program, alice, file_of, studio
 from tests.assets.rows import photograph
-from tests.desk.web.common.test_access import Scene, scene
 from workers.works.tables import read_works
 
-__all__ = ["alice", "decider", "scene", "scene_of_programs", "studio"]
+__all__ = ["alice", "studio"]
+
+
 ACTING = ("\x1b[2J", "\x00", "\x07", "\x7f", "\x9b31m", "\u202e", "\u2066", "\u2028", "\ufffe")
 
 
@@ -77,32 +78,6 @@ def test_a_program_is_refused_with_what_acts_and_with_half_a_character(studio: O
     half = alice.client.patch(ROOT + "/works/1", b'{"title": "a\\ud800b"}', content_type="application/json")
     assert half.status_code == 400
     assert Work.objects.get().title == "Harbour"
-
-
-def test_what_was_kept_with_it_earlier_leaves_the_api_without_it(studio: Owner, alice: Program) -> None:
-    alice.form("/works", {"title": "Harbour", "file": file_of("a.jpg", photograph(1))})
-    kept = 'a\tb "c" \\u0007 \\\\ 港 \U0001f469 \n'
-    Work.objects.update(title=f"{kept}{''.join(ACTING).replace(chr(0), '')}\b\f", author="\x1b[2J")
-    answer = alice.client.get(ROOT + "/works/1")
-    assert answer.json()["title"] == plain(Work.objects.get().title)
-    assert answer.json()["title"].startswith(kept)
-    assert answer.json()["author"] == "[2J"
-    assert int(answer.headers["Content-Length"]) == len(answer.content)
-
-
-def test_what_is_pasted_into_the_site_is_kept_without_it(scene: Scene) -> None:
-    address = scene.addresses()["edit-work"]
-    given = {
-        "title": "Har\x1bbour\r\n at \u202edawn",
-        "author": "Ann\x00",
-        "rights_statement": "one\r\ntwo\x9b",
-        "reason": "w",
-    }
-    given |= {"author_kind": "person", "medium": ""}
-    assert scene.alice.post(address, given).status_code == 302
-    row = Work.objects.get()
-    assert (row.title, row.author) == ("Harbour at dawn", "Ann")
-    assert row.rights_statement.split() == ["one", "two"]
 
 
 def test_what_stands_in_a_table_is_read_without_it() -> None:

@@ -31,8 +31,9 @@ from registry.models import (
     Work,
     WorkPicture,
 )
+from tests.assets.desk_scene import Scene
 from tests.assets.site_browser import use_house
-from tests.desk.web.common.test_access import POSTED, Scene
+from tests.desk.web.common.test_access import POSTED
 from tests.desk.web.middleware.test_assets import GZIP, styled
 from workers.evidence.links import make_link
 from workers.tasks.sync_runner import SyncRunner

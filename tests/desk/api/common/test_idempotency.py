@@ -1,119 +1,76 @@
-"""What requests bring is as the OpenAPI document says, to the letter: the fields of forms, and white space."""
+"""A request that is sent again with its key is done once."""
 
-import re
-from collections.abc import Iterator
-from typing import Any, get_args
+import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
-from pydantic import TypeAdapter, ValidationError
+from django.db import connection
 
-from desk.api.api import api
-from desk.api.common.examples import example_of
-from desk.api.common.openapi import FORM, is_file
-from desk.api.resources.reports import Format
-from desk.schemas import requests
-from evidence.documents.report.volumes import FORMATS
-from evidence.facts.case import LANGUAGES
-from exhibit.plain import plain
-from registry.models import Notice
-from registry.notices.notices import HAPPENED
-from tests.assets.programs import file_of, program, scene_of_programs
-from tests.assets.rows import photograph
-from tests.desk.web.common.test_access import Scene, scene
+from exhibit.clock import now
+from exhibit.config.config import Config
+from registry.accounts import tokens
+from registry.db import idempotency
+from registry.models import KeptAnswer, Membership, Owner, Report, Role, Scope, User
+from tests.assets.programs import Program, alice, program, studio
+from tests.assets.rows import owner
+from workers.services import wiring
+from workers.tasks.sync_runner import SyncRunner
 
-__all__ = ["scene", "scene_of_programs"]
-FORMS = {
-    one["operationId"]: (path, one["requestBody"]["content"][FORM]["schema"])
-    for path, operations in api.get_openapi_schema()["paths"].items()
-    for one in operations.values()
-    if FORM in one.get("requestBody", {}).get("content", {})
-}
-Form = dict[str, Any]
-CHARACTERS = [chr(code) for code in range(0x3100)]
+__all__ = ["alice", "studio"]
 
 
-def whole(schema: Form) -> Form:
-    """A form as it should be, with all that may be in it."""
-    return {name: filled(field) for name, field in schema["properties"].items()}
+def test_a_repeated_request_is_done_once_and_answered_the_same(studio: Owner, alice: Program) -> None:
+    before = Report.objects.count()
+    first = alice.post("/reports", {"title": "November"}, key="one")
+    again = alice.post("/reports", {"title": "November"}, key="one")
+    assert first == again
+    assert first[0] == 202
+    assert Report.objects.count() == before + 1
+    assert alice.post("/reports", {"title": "December"}, key="one")[0] == 422
+    assert alice.post("/reports", {"title": "November"}, key="two")[1]["number"] == first[1]["number"] + 1
+    other = program(studio, "alice")
+    assert other.post("/reports", {"title": "November"}, key="one")[1]["number"] == first[1]["number"] + 2
 
 
-def filled(field: Form) -> object:
-    if is_file(field):
-        return file_of("harbour.jpg", photograph(1))
-    return ["harbour.jpg"] if field["type"] == "array" else str(example_of(field, {}))
+def test_a_request_that_failed_may_be_sent_again_with_its_key(studio: Owner, alice: Program) -> None:
+    assert alice.post("/licences", {"licensee": "Shop"}, key="k")[0] == 422
+    assert alice.post("/licences", {"licensee": "Shop"}, key="k")[0] == 422
+    assert not KeptAnswer.objects.exists()
+    assert alice.post("/licences", {"licensee": "Shop", "domain": "shop.example"}, key="k")[0] == 201
 
 
-def wrong_forms(schema: Form) -> Iterator[tuple[str, Form]]:
-    """Forms with one thing wrong each, and what that is."""
-    yield "a field that nobody knows", whole(schema) | {"colour": "red"}
-    for name in schema.get("required", ()):
-        yield f"no {name}", {key: value for key, value in whole(schema).items() if key != name}
-    for name, field in schema["properties"].items():
-        if is_file(field):
-            yield f"{name} as a text", whole(schema) | {name: "harbour.jpg"}
-            continue
-        yield f"{name} as a file", whole(schema) | {name: file_of("a.txt", b"1")}
-        for value in wrong_values(field.get("items", field)):
-            yield f"{name} as {value[:20]!r}", whole(schema) | {name: value}
+def test_kept_answers_are_forgotten_in_time(studio: Owner, alice: Program) -> None:
+    alice.post("/reports", {}, key="old")
+    assert idempotency.forget_old() == 0
+    KeptAnswer.objects.update(made_at=now() - 2 * idempotency.KEPT_FOR)
+    assert idempotency.forget_old() == 1
 
 
-def wrong_values(field: Form) -> Iterator[str]:
-    """Texts that a field can't have."""
-    if field["type"] == "boolean":
-        yield from ("", "perhaps")
-    elif field["type"] in ("integer", "number"):
-        yield from ("", "many", *(["1.5"] if field["type"] == "integer" else []))
-        yield from (str(field[bound] + far) for bound, far in (("minimum", -1), ("maximum", 1)) if bound in field)
-    else:
-        yield from ("a\0b", "x" * (field["maxLength"] + 1))
+@pytest.mark.django_db(transaction=True)
+def test_the_same_request_twice_at_once_is_done_once(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = SyncRunner(replace(config, data_dir=tmp_path)).services
+    monkeypatch.setattr(wiring, "services", lambda: services)
+    made = owner("studio")
+    user = User.objects.create_user(username="alice", email="alice@example.org", password="not used")
+    Membership.objects.create(user=user, owner=made, role=Role.OWNER)
+    secret = tokens.make(made, user, name="program", scopes=list(Scope), days=1)[1]
+    start = threading.Barrier(4)
 
+    def ask() -> tuple[int, Any]:
+        start.wait(30)
+        try:
+            return Program(secret).post("/reports", {"title": "November"}, key="one")
+        finally:
+            connection.close()
 
-@pytest.mark.parametrize("operation", FORMS)
-def test_a_form_with_one_thing_wrong_is_refused(operation: str, scene_of_programs: Scene) -> None:
-    path, schema = FORMS[operation]
-    client = program(scene_of_programs.studio, "alice").client
-    address = path.replace("{owner}", "studio").replace("{number}", "1")
-    assert client.post(address, whole(schema)).status_code in (200, 201, 202, 422)
-    taken = [what for what, form in wrong_forms(schema) if client.post(address, form).status_code != 400]
-    assert taken == []
-    for name in (name for name, field in schema["properties"].items() if is_file(field)):
-        empty = client.post(address, whole(schema) | {name: file_of("harbour.jpg", b"")})
-        assert empty.status_code in (202, 422), name
-
-
-def test_the_forms_are_those_that_bring_files() -> None:
-    assert set(FORMS) == {"register_work", "attach_document", "identify", "begin_upload", "send_files"}
-    assert all(any(map(is_file, schema["properties"].values())) for _path, schema in FORMS.values())
-
-
-def test_a_program_may_choose_among_as_much_as_a_person() -> None:
-    assert set(requests.NoticeKind) == set(Notice.Kind.values)
-    assert set(requests.NoticeState) == set(Notice.State.values) - {Notice.State.DISCARDED}
-    assert set(get_args(requests.Happened)) == set(HAPPENED)
-    assert set(requests.Language) == set(LANGUAGES)
-    assert set(Format) == set(FORMATS)
-
-
-def test_white_space_alone_says_nothing_to_any_reader_of_the_document() -> None:
-    name = TypeAdapter(requests.Name)
-    for one in CHARACTERS:
-        said = plain(one) == one and not one.isspace()
-        assert bool(re.search(requests.SOMETHING, one)) == said, repr(one)
-        if said:
-            name.validate_python(one)
-        else:
-            with pytest.raises(ValidationError):
-                name.validate_python(one)
-
-
-def test_a_domain_has_no_white_space() -> None:
-    for one in filter(str.isspace, CHARACTERS):
-        with pytest.raises(ValidationError):
-            requests.NewLicence.model_validate({"licensee": "A", "domain": f"shop{one}.example"})
-    assert requests.NewLicence.model_validate({"licensee": "A", "domain": "商店.example"}).domain == "商店.example"
-
-
-def test_patterns_name_no_class_that_readers_understand_differently() -> None:
-    patterns = set(re.findall(r"'pattern': '(.*?)'", str(api.get_openapi_schema())))
-    assert len(patterns) > 10
-    assert [one for one in patterns if re.search(r"\\[sSwWdDbB]", one)] == []
+    with ThreadPoolExecutor(4) as pool:
+        answers = [one.result() for one in [pool.submit(ask) for _ in range(4)]]
+    assert Report.objects.count() == 1
+    assert {status for status, _ in answers} == {202}
+    assert len({json.dumps(body, sort_keys=True) for _, body in answers}) == 1

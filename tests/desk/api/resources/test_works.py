@@ -1,22 +1,16 @@
 """Works through the API: registered one by one or in portions, declared anew, with documents, and looked for."""
 
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from django.conf import settings
-from django.db import connection
 
-from desk.api.common import limits
 from exhibit.errors import ServiceMissingError
-from registry.models import Owner, OwnershipRemark, Work
+from registry.models import Owner, Work
 from tests.assets.programs import ROOT, Program, alice, file_of, studio
 from tests.assets.rows import copy_of, owner, photograph, register
 from workers.matching import identify as identifying
 from workers.tasks.sync_runner import SyncRunner
-from workers.works.declarations import edit
 
 __all__ = ["alice", "studio"]
 
@@ -48,112 +42,11 @@ def test_what_is_no_picture_is_refused_with_its_reason(studio: Owner, alice: Pro
     assert answer.json()["reason"]
 
 
-def test_a_day_that_never_was_is_no_date_of_a_work(studio: Owner, alice: Program, inline: SyncRunner) -> None:
-    day = "2024-02-31"
-    new = {"title": "Harbour", "first_publication": day, "file": file_of("a.jpg", photograph(1))}
-    status, told = alice.form("/works", new)
-    assert (status, told["detail"]) == (422, "“2024-02-31” isn't a date.")
-    assert not Work.objects.exists()
-    register(inline.services, studio, photograph(1))
-    registered = {"office": "US Copyright Office", "number": "VA 1", "date": day}
-    for change in ({"created": day}, {"first_publication": day}, {"registrations": [registered]}):
-        assert alice.send("PATCH", "/works/1", change)[0] == 422
-    assert alice.get("/works/1/changes")[1]["items"] == []
-
-
 def test_a_disk_without_room_takes_no_work(studio: Owner, alice: Program, inline: SyncRunner) -> None:
     inline.services.config = replace(inline.services.config, disk_floor_bytes=2**62)
     status, told = alice.form("/works", {"title": "Harbour", "file": file_of("a.jpg", photograph(1))})
     assert (status, told["reason"]) == (507, "disk")
     assert not Work.objects.exists()
-
-
-def test_works_come_in_portions_with_a_table(studio: Owner, alice: Program, inline: SyncRunner) -> None:
-    table = b"file,title,author\na.jpg,Harbour,A. Example\nmissing.jpg,Nothing,\n"
-    status, upload = alice.form("/uploads", {"announced": "3", "rights": "Mine", "table": file_of("w.csv", table)})
-    assert (status, upload["announced"], upload["done"]) == (201, 3, False)
-    assert upload["started_by"] == "alice@example.org (token program)"
-    one = f"/uploads/{upload['number']}"
-    portion = [file_of("a.jpg", photograph(1)), file_of("b.jpg", b"not a picture")]
-    status, told = alice.form(f"{one}/files", {"files": portion, "names": ["x/a.jpg", "x/b.jpg"]})
-    assert (status, told["arrived"]) == (202, 2)
-    assert alice.form(f"{one}/files", {"files": portion, "names": ["x/a.jpg"]})[0] == 422
-    assert alice.form(f"{one}/files", {"files": [file_of("a.jpg", photograph(1))]})[0] == 202
-    assert alice.post(f"{one}/close", {})[0] == 200
-    inline.run_until_idle()
-    status, told = alice.get(one)
-    assert (told["registered"], told["known"], told["refused"], told["done"]) == (1, 1, 1, True)
-    files = {row["name"]: row for row in alice.get(f"{one}/files")[1]["items"]}
-    assert files["x/a.jpg"]["work"] == 1
-    assert files["x/b.jpg"]["reason"] == "not-a-picture"
-    assert files["x/b.jpg"]["what_to_do"]
-    assert [row["name"] for row in alice.get(f"{one}/files?only=refused")[1]["items"]] == ["x/b.jpg"]
-    assert [row["file"] for row in alice.get(f"{one}/lines")[1]["items"]] == ["missing.jpg"]
-    assert alice.get("/works?only=authorless")[1]["items"] == []
-    work = alice.get("/works/1")[1]
-    assert (work["title"], work["author"], work["rights"]) == ("Harbour", "A. Example", "Mine")
-
-
-def test_a_table_that_cannot_be_read_begins_nothing(studio: Owner, alice: Program) -> None:
-    status, told = alice.form("/uploads", {"table": file_of("w.csv", b"colour,size\nred,1\n")})
-    assert status == 422
-    assert told["hint"]
-    assert alice.get("/uploads")[1]["items"] == []
-
-
-def test_a_declaration_is_changed_unless_somebody_was_first(studio: Owner, alice: Program, inline: SyncRunner) -> None:
-    register(inline.services, studio, photograph(1))
-    new = {
-        "author": "B. Example",
-        "registrations": [{"office": "US", "number": "VA 1"}],
-        "version": 0,
-        "reason": "Typo",
-    }
-    status, told = alice.send("PATCH", "/works/1", new)
-    assert status == 200, told
-    assert (status, told["author"], told["title"], told["version"]) == (200, "B. Example", "A work", 1)
-    assert told["registrations"] == [{"office": "US", "number": "VA 1", "date": ""}]
-    assert alice.send("PATCH", "/works/1", {"author": "C. Example", "version": 0})[0] == 409
-    assert alice.send("PATCH", "/works/1", {"author_died": 1926})[1]["author_died"] == 1926
-    assert alice.send("PATCH", "/works/1", {"author_died": 0})[1]["author_died"] is None
-    assert alice.send("PATCH", "/works/1", {"autor": "C. Example"})[0] == 400
-    (first, *_rest) = alice.get("/works/1/changes")[1]["items"]
-    assert first["details"]["author"] == {"before": "", "after": "B. Example"}
-    assert first["reason"] == "Typo"
-
-
-def test_what_somebody_else_declares_at_the_same_moment_stays(
-    studio: Owner, alice: Program, inline: SyncRunner
-) -> None:
-    work = register(inline.services, studio, photograph(1)).work
-    asked: list[str] = []
-
-    def meanwhile(execute: Callable[..., Any], sql: str, *how: Any) -> Any:  # noqa: ANN401 - Django's call
-        if "COUNT" in sql and "registry_workchange" in sql and not asked:
-            asked.append(sql)
-            edit(work, replace(work.declared, author="Ann"), by="Ann")
-        return execute(sql, *how)
-
-    with connection.execute_wrapper(meanwhile):
-        status, told = alice.send("PATCH", "/works/1", {"title": " Harbour ", "rights": "Mine"})
-    assert asked
-    assert (status, told["author"], told["title"], told["rights"]) == (200, "Ann", "Harbour", "Mine")
-
-
-def test_documents_lie_beside_a_work_and_doubts_are_answered(studio: Owner, alice: Program, inline: SyncRunner) -> None:
-    work = register(inline.services, studio, photograph(1)).work
-    OwnershipRemark.objects.create(
-        work=work, kind="credit", details={"stated": {"author": "X"}}, noted_at=work.registered_at
-    )
-    status, told = alice.form("/works/1/documents", {"file": file_of("deed.pdf", b"%PDF"), "about": "Transfer"})
-    assert (status, told["bytes"], told["about"]) == (201, 4, "Transfer")
-    assert alice.client.get(f"{ROOT}/works/1/documents/1/file").getvalue() == b"%PDF"
-    assert alice.client.delete(f"{ROOT}/works/1/documents/1").status_code == 204
-    assert alice.get("/works/1/documents/1/file")[0] == 404
-    assert alice.post("/works/1/remarks/credit/answer", {"reason": " "})[0] == 400
-    status, told = alice.post("/works/1/remarks/credit/answer", {"reason": "A pseudonym of mine."})
-    assert (status, told["answered_by"]) == (201, "alice@example.org (token program)")
-    assert alice.post("/works/1/remarks/term/answer", {"reason": "None."})[0] == 404
 
 
 def test_a_picture_is_told_apart_and_nothing_of_it_stays(studio: Owner, alice: Program, inline: SyncRunner) -> None:
@@ -166,26 +59,6 @@ def test_a_picture_is_told_apart_and_nothing_of_it_stays(studio: Owner, alice: P
     assert alice.form("/identify", {"file": file_of("found.jpg", copy_of(photograph(2)))})[1]["works"] == []
     assert alice.form("/identify", {"file": file_of("a.jpg", b"no")})[0] == 422
     assert sum(1 for path in inline.services.config.data_dir.rglob("*") if path.is_file()) == before
-
-
-def test_pictures_are_identified_one_at_a_time_and_so_many_a_minute(
-    studio: Owner, alice: Program, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def asked() -> Any:  # noqa: ANN401 - Django's answer in tests
-        return alice.client.post(ROOT + "/identify", {"file": file_of("a.jpg", b"no picture")})
-
-    monkeypatch.setattr(limits, "PATIENCE", 0.01)
-    with limits.SEARCHING:
-        busy = asked()
-    assert (busy.status_code, busy.headers["Retry-After"]) == (429, "5")
-    assert asked().status_code == 422
-    monkeypatch.setattr(time, "time", lambda: 4_000_000_000.0 + studio.pk * 60)
-    few = replace(settings.CONFIG, identifications_a_minute=2)
-    monkeypatch.setattr(settings, "CONFIG", few)
-    answers = [asked() for _ in range(3)]
-    assert [one.status_code for one in answers] == [422, 422, 429]
-    assert "At most 2 pictures a minute" in answers[2].json()["detail"]
-    assert 0 < int(answers[2].headers["Retry-After"]) <= 60
 
 
 def test_a_search_that_takes_too_long_ends(studio: Owner, inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:

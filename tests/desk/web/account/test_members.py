@@ -18,12 +18,14 @@ from exhibit.config.config import Config
 from exhibit.entries import EntryType
 from exhibit.errors import ExhibitError, WrongUseError
 from registry.accounts import invitations, members, people, tokens
-from registry.models import Invitation, LogOpening, Membership, Owner, Role, User
+from registry.models import ApiToken, Invitation, LogOpening, Membership, Role, User
+from tests.assets.accounts import PASSWORD, ann
 from tests.assets.rows import owner
-from workers.notify.invitations import operator_link
 from workers.servers.embedded import EmbeddedServers
 
-PASSWORD = "correct horse battery staple"
+__all__ = ["ann"]
+
+
 MEMBERS = "/o/studio/members/"
 
 
@@ -133,20 +135,6 @@ def test_when_the_mail_cannot_be_sent_nobody_is_invited(
     assert not Invitation.objects.exists()
 
 
-def test_an_invitation_is_for_its_address_alone_and_waits_for_a_yes(studio: People) -> None:
-    link = invited(studio)
-    people.add_member(owner("agency"), "eve@example.org", "owner", PASSWORD, by="test")
-    people.add_member(owner("house"), "dora@example.org", "owner", PASSWORD, by="test")
-    eve, dora = (browser(User.objects.get(email=f"{name}@example.org")) for name in ("eve", "dora"))
-    assert "for somebody else" in eve.get(link).content.decode()
-    eve.post(link)
-    assert not Membership.objects.filter(owner=studio.studio, user__email="eve@example.org").exists()
-    dora.get(link)
-    assert not Membership.objects.filter(owner=studio.studio, user__email="dora@example.org").exists()
-    assert dora.post(link).headers["Location"] == "/o/studio/cases/"
-    assert Membership.objects.filter(owner=studio.studio, user__email="dora@example.org", role="reviewer").exists()
-
-
 def test_an_owner_has_so_many_open_invitations_and_none_for_a_member(
     studio: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -249,35 +237,6 @@ def test_two_owners_who_remove_each_other_at_the_same_moment_leave_one() -> None
     assert Membership.objects.filter(owner=studio.studio, role=Role.OWNER).count() == 1
 
 
-def test_a_form_makes_an_owner_where_that_is_permitted(studio: People, config: Config) -> None:
-    ann = browser(studio.ann)
-    ann.post("/owners/", {"name": "Second"})
-    assert Owner.objects.count() == 1
-    User.objects.filter(pk=studio.ann.pk).update(is_staff=True)
-    ann.post("/owners/", {"name": "Studio"})
-    assert [(row.slug, row.name) for row in Owner.objects.order_by("pk")] == [("studio", "Studio")]
-    for name in ("Studio.", "工作室", "Studio!"):
-        ann.post("/owners/", {"name": name})
-    assert sorted(Owner.objects.values_list("slug", flat=True)) == ["owner", "studio", "studio-2", "studio-3"]
-    page = ann.get("/", follow=True).content.decode()
-    assert all(f"/o/{slug}/cases/" in page for slug in ("owner", "studio", "studio-2", "studio-3"))
-
-
-def test_nobody_takes_the_name_of_another_owner_and_hears_whose_it_is(studio: People, config: Config) -> None:
-    dora = browser(people.add_member(owner("agency"), "dora@example.org", "owner", PASSWORD, by="test").user)
-    with override_settings(CONFIG=replace(config, sign_up="open")):
-        for name in ("Studio", "studio", " STUDIO\u00a0"):
-            taken = dora.post("/owners/", {"name": name}).content.decode()
-            assert "This name can&#x27;t be used here." in taken
-            assert "already" not in taken
-        dora.post("/owners/", {"name": "Pictures"})
-        twice = dora.post("/owners/", {"name": "Pictures"}).content.decode()
-        endless = dora.post("/owners/", {"name": "x" * 201}).content.decode()
-    assert Owner.objects.get(name__iexact="studio").slug == "studio"
-    assert "named “Pictures” already" in twice
-    assert "at most 200 characters" in endless
-
-
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
     ("names", "slugs"), [(("Pictures", "Pictures!"), ["pictures", "pictures-2"]), (("Pictures",) * 2, ["", "pictures"])]
@@ -297,38 +256,23 @@ def test_owners_who_are_added_at_the_same_moment_are_told_apart(names: tuple[str
         assert sorted(pool.map(added, (studio.ann, studio.bob), names)) == slugs
 
 
-def test_the_first_link_makes_the_operator_and_works_once(db: None, config: Config) -> None:
-    early, link = (operator_link(config, by="test").removeprefix("http://127.0.0.1:8080") for _ in range(2))
-    assert browser().get(early).status_code == 404
-    client = browser()
-    weak = client.post(link, {"email": "ann@example.org", "password": "short", "owner": "Studio"})
-    assert "too short" in weak.content.decode()
-    assert not User.objects.exists()
-    answer = client.post(link, {"email": "Ann@example.org", "password": PASSWORD, "owner": "Studio"})
-    assert answer.headers["Location"] == "/o/studio/works/"
-    ann = User.objects.get()
-    assert (ann.email, people.is_operator(ann), role_of(ann.email)) == ("ann@example.org", True, "owner")
-    assert client.get("/o/studio/works/").status_code == 200
-    assert "Successfully signed in" not in client.get("/account/sessions/").content.decode()
-    assert b"2001:db8::7" in client.get("/account/sessions/").content
-    assert browser().get(link).status_code == 404
-    assert invitations.has_operator()
-    assert "operator added" in logged()
-
-
-def test_somebody_with_an_account_becomes_the_operator_only_by_saying_so(studio: People, config: Config) -> None:
-    link = operator_link(config, by="test").removeprefix("http://127.0.0.1:8080")
-    taken = browser().post(link, {"email": "ann@example.org", "password": PASSWORD})
-    assert "signs in with this address already" in taken.content.decode()
-    ann = browser(studio.ann)
-    ann.get(link)
-    assert not invitations.has_operator()
-    ann.post(link)
-    studio.ann.refresh_from_db()
-    assert people.is_operator(studio.ann)
-    assert not people.is_operator(studio.bob)
-
-
-def test_guessing_links_is_throttled(db: None) -> None:
-    client = Client(REMOTE_ADDR="2001:db8:7:7::1")
-    assert [client.get("/invitations/guess/").status_code for _ in range(21)] == [404] * 20 + [429]
+def test_a_token_is_made_once_its_person_has_given_the_password_again_and_is_shown_once(ann: User) -> None:
+    client = Client(REMOTE_ADDR="2001:db8:5::1")
+    client.force_login(ann)
+    typed = {"name": "<b>Nightly</b>", "scopes": "read", "days": "7"}
+    asked = client.post("/o/studio/tokens/make", typed)
+    assert asked.headers["Location"].startswith("/account/reauthenticate/")
+    client.post(asked.headers["Location"], {"password": "wrong wrong wrong"})
+    assert not ApiToken.objects.exists()
+    made = client.post(asked.headers["Location"], {"password": PASSWORD})
+    assert "no-store" in made.headers["Cache-Control"]
+    page = made.content.decode()
+    assert "exh_" in page
+    assert "<b>" not in page
+    secret = page.split("<code>")[1].split("</code>")[0]
+    assert tokens.find(secret) is not None
+    assert secret not in client.get("/o/studio/tokens/").content.decode()
+    assert client.post("/o/studio/tokens/make", typed).status_code == 200  # within some minutes once is enough
+    with override_settings(ACCOUNT_REAUTHENTICATION_TIMEOUT=0):
+        assert client.post("/o/studio/tokens/make", typed).status_code == 302
+    assert ApiToken.objects.count() == 2

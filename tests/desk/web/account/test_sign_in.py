@@ -1,27 +1,19 @@
 """Signing in and up: who may, how often one may try, what cookies and mails are like."""
 
-import base64
-import hmac
 import html
-import json
 import re
 import secrets
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
 from allauth.account.models import EmailAddress
 from allauth.account.signals import email_changed
-from allauth.mfa.adapter import get_adapter
-from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.contrib.sessions.models import Session
-from django.core.cache import cache
 from django.core.mail import EmailMessage
 from django.core.mail.backends.locmem import EmailBackend
 from django.test import Client, override_settings
@@ -29,50 +21,18 @@ from django.urls import reverse
 
 from exhibit.clock import now
 from exhibit.config.config import Config
-from exhibit.errors import IntegrityError
-from exhibit.logs import JsonLines, TextLines
-from registry.accounts import people, sessions
+from registry.accounts import sessions
 from registry.models import User
 from tests import CHECKOUT
-from tests.assets.rows import owner
+from tests.assets.accounts import PASSWORD, SIGN_IN, ann, browser, link_of, signed_in, try_in
 
-PASSWORD = "correct horse battery staple"
-SIGN_IN = "/sign-in/"
-
-
-@pytest.fixture
-def browser() -> Callable[[], Client]:
-    """Browsers, each at an address of its own: what is throttled in one test isn't in another."""
-
-    def opened() -> Client:
-        return Client(REMOTE_ADDR=f"2001:db8:{secrets.token_hex(2)}:{secrets.token_hex(2)}::1")
-
-    return opened
-
-
-@pytest.fixture
-def ann(db: None) -> User:
-    people.add_member(owner("studio"), f"ann-{secrets.token_hex(4)}@example.org", "owner", PASSWORD, by="test")
-    return User.objects.get()
+__all__ = ["ann", "browser"]
 
 
 @pytest.fixture
 def in_the_open(config: Config) -> Iterator[None]:
     with override_settings(CONFIG=replace(config, sign_up="open")):
         yield
-
-
-def signed_in(client: Client) -> bool:
-    return client.get("/account/").status_code == 200
-
-
-def try_in(client: Client, email: str, password: str = PASSWORD) -> str:
-    return client.post(SIGN_IN, {"login": email, "password": password}, follow=True).content.decode()
-
-
-def link_of(mail: EmailMessage) -> str:
-    [found] = re.findall(r"https?://\S+", str(mail.body))
-    return str(found)
 
 
 def test_who_was_added_on_the_command_line_signs_in_at_once_whatever_the_case_of_the_address(
@@ -239,83 +199,6 @@ def test_a_host_that_is_none_of_ours_is_refused(db: None) -> None:
     assert Client().post("/account/password/reset/", headers={"Host": "evil.example"}).status_code == 400
 
 
-def test_a_second_factor_is_asked_for_and_its_secret_lies_encrypted(ann: User, browser: Callable[[], Client]) -> None:
-    client = browser()
-    try_in(client, ann.email)
-    page = client.get("/account/2fa/totp/activate/", follow=True)
-    if page.redirect_chain:
-        page = client.post(page.redirect_chain[-1][0], {"password": PASSWORD}, follow=True)
-    secret = str(client.session["mfa.totp.secret"])
-    assert secret in page.content.decode()
-    client.post("/account/2fa/totp/activate/", {"code": code_of(secret)})
-    row = Authenticator.objects.get(type=Authenticator.Type.TOTP)
-    assert secret not in str(row.data)
-    assert get_adapter().decrypt(row.data["secret"]) == secret
-    other = browser()
-    try_in(other, ann.email)
-    assert not signed_in(other)
-    other.post("/account/2fa/authenticate/", {"code": "000000"})
-    assert not signed_in(other)
-    codes = Authenticator.objects.get(type=Authenticator.Type.RECOVERY_CODES).wrap().get_unused_codes()
-    other.post("/account/2fa/authenticate/", {"code": codes[0]})
-    assert signed_in(other)
-    third = browser()
-    try_in(third, ann.email)
-    third.post("/account/2fa/authenticate/", {"code": codes[0]})
-    assert not signed_in(third)
-
-
-def test_who_comes_in_and_who_is_refused_is_logged_without_what_was_typed(
-    ann: User, browser: Callable[[], Client], caplog: pytest.LogCaptureFixture
-) -> None:
-    with caplog.at_level("INFO", "exhibit.account"):
-        for login, password in ((ann.email, "wrong"), ("stranger@example.org", PASSWORD), (ann.email, PASSWORD)):
-            browser().post("/sign-in/", {"login": login, "password": password})
-    records = [one for one in caplog.records if one.name == "exhibit.account"]
-    told = [JsonLines().format(one) for one in records]
-    assert [json.loads(line)["user"] for line in told] == [None, None, ann.pk]
-    addresses = [ip_address(json.loads(line)["address"]) for line in told]
-    refused, came = "sign-in refused: user unknown, address ", f"signed in: user {ann.pk}, address "
-    said = [f"{words}{place}" for words, place in zip((refused, refused, came), addresses, strict=True)]
-    assert [TextLines().format(one) for one in records] == said == [json.loads(line)["message"] for line in told]
-    assert not [line for line in told if PASSWORD in line or "example.org" in line]
-
-
-def test_a_code_is_good_once_the_one_that_added_the_authenticator_too(ann: User, browser: Callable[[], Client]) -> None:
-    client = browser()
-    try_in(client, ann.email)
-    page = client.get("/account/2fa/totp/activate/", follow=True)
-    if page.redirect_chain:
-        client.post(page.redirect_chain[-1][0], {"password": PASSWORD}, follow=True)
-    secret = str(client.session["mfa.totp.secret"])
-    first, later = code_of(secret), code_of(secret, 1)
-    client.post("/account/2fa/totp/activate/", {"code": first})
-    assert Authenticator.objects.filter(type=Authenticator.Type.TOTP).exists()
-
-    def comes_in(code: str) -> bool:
-        other = browser()
-        try_in(other, ann.email)
-        other.post("/account/2fa/authenticate/", {"code": code})
-        return signed_in(other)
-
-    assert not comes_in(first)
-    assert comes_in(later)
-    # allauth forgets after 30 seconds what is right for 90
-    cache.delete(f"allauth.mfa.totp.used?user={ann.pk}&code={later}")
-    assert not comes_in(later)
-    assert not comes_in(f" {later[:3]} {later[3:]} ")
-
-
-def test_a_secret_that_another_key_encrypted_is_told_with_what_to_do() -> None:
-    kept = get_adapter().encrypt("JBSWY3DPEHPK3PXP")
-    with (
-        override_settings(SECRET_KEY="00" * 32),
-        pytest.raises(IntegrityError, match="can't be unlocked") as caught,
-    ):
-        get_adapter().decrypt(kept)
-    assert "secrets/secret_key" in caught.value.hint
-
-
 def test_a_mail_server_that_does_not_answer_is_told_on_the_page(
     ann: User, browser: Callable[[], Client], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -374,11 +257,3 @@ def test_a_changed_address_is_the_name_that_records_show(
     client.post(next(link_of(mail) for mail in mailoutbox if mail.to == ["new@example.org"]))
     ann.refresh_from_db()
     assert (ann.email, ann.username) == ("new@example.org", "new@example.org")
-
-
-def code_of(secret: str, later: int = 0) -> str:
-    """The six digits of this moment, or of half a minute later (RFC 6238, 4.2; RFC 4226, 5.3)."""
-    counter = int(time.time()) // 30 + later
-    mac = hmac.digest(base64.b32decode(secret), counter.to_bytes(8, "big"), "sha1")
-    start = mac[-1] & 15
-    return f"{(int.from_bytes(mac[start : start + 4], 'big') & 0x7FFFFFFF) % 10**6:06d}"

@@ -14,15 +14,13 @@ from playwright.sync_api import Page
 
 from registry.accounts import people
 from registry.models import Membership, Role, User
+from tests.assets.accounts import PASSWORD, code_of
 from tests.assets.rows import owner
 from tests.assets.site_browser import DESKTOP, PHONE, Look, Site, Visitor
-from tests.desk.web.account.test_sign_in import code_of
 
 EMAIL = "dora@example.org"
-PASSWORD = "correct horse battery staple"
-BOTH = pytest.mark.parametrize(
-    ("language", "size", "scheme"), [("zh-CN", PHONE, "light"), ("en", DESKTOP, "dark")], ids=["zh", "en"]
-)
+LOOK, LOOKS = ("language", "size", "scheme"), [("zh-CN", PHONE, "light"), ("en", DESKTOP, "dark")]
+BOTH = pytest.mark.parametrize(LOOK, LOOKS, ids=["zh", "en"])
 OTHERS_WORDS = {
     "zh-hans": re.compile(
         "登出|注销|[Pp]asskey|Email|帐|账号|恢复代码|双因素|认证器|token|APP|你的|Name|Passwordless"
@@ -78,6 +76,7 @@ def confirm(visitor: Visitor, password: str = PASSWORD) -> None:
     send(visitor.page, "password", password)
 
 
+@pytest.mark.long
 @BOTH
 def test_from_signing_up_to_a_passkey(
     open_site: Site, mailoutbox: list[EmailMessage], language: str, size: tuple[int, int], scheme: str
@@ -180,6 +179,7 @@ def add_a_passkey(dora: Visitor) -> None:
     look(dora)
 
 
+@pytest.mark.long
 @BOTH
 def test_from_an_invitation_to_a_changed_role(site: Site, language: str, size: tuple[int, int], scheme: str) -> None:
     """The owner invites, the team-mate joins and gets another role; a stranger and nobody see nothing of it."""
@@ -229,7 +229,7 @@ def test_from_an_invitation_to_a_changed_role(site: Site, language: str, size: t
     look(dora)
 
 
-@BOTH
+@pytest.mark.parametrize(LOOK, [LOOKS[0], pytest.param(*LOOKS[1], marks=pytest.mark.long)], ids=["zh", "en"])
 def test_a_token_is_made_after_the_password(site: Site, language: str, size: tuple[int, int], scheme: str) -> None:
     people.add_member(owner("studio"), "ann@example.org", "owner", PASSWORD, by="test")
     ann = site.signed_in(User.objects.get(), size=size, language=language, scheme=scheme)

@@ -1,32 +1,33 @@
 """The queue in a browser: by keys, by hand, by two people at once, and without JavaScript."""
 
+import re
 import time
 
 import pytest
+from django.test import Client
 from django.urls import reverse
 from playwright.sync_api import Route, expect
 
 from exhibit.clock import now
 from registry.cases import recaptures
-from registry.models import Case, CaseSighting, Owner
+from registry.models import Case, CaseSighting, Owner, User
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
-from tests.assets.site_browser import DESKTOP, PHONE, Site, Visitor
+from tests.assets.site_browser import DESKTOP, PHONE, Site, Visitor, use_house
 from workers.cases import decisions
 from workers.cases.decisions import Choice, Wish
 from workers.steps.matching.match import match_pictures
+from workers.tasks.sync_runner import SyncRunner
 
 
-def cases_of(site: Site, works: int, hosts: tuple[str, ...] = ("shop.example",)) -> Owner:
+def cases_of(at: Site | SyncRunner, works: int, hosts: tuple[str, ...] = ("shop.example",)) -> Owner:
     """An owner with a case for each work at each host."""
     studio = owner("studio")
     pictures = [photograph(seed) for seed in range(1, works + 1)]
     for number, data in enumerate(pictures, 1):
-        register(site.services, studio, data, f"Work {number}")
+        register(at.services, studio, data, f"Work {number}")
     for host in hosts:
         planned, epoch = claimed_slice(studio, host)
-        match_pictures(
-            site.services, bring(site.services, planned, epoch, [copy_of(one) for one in pictures], host=host)
-        )
+        match_pictures(at.services, bring(at.services, planned, epoch, [copy_of(one) for one in pictures], host=host))
     return studio
 
 
@@ -78,17 +79,6 @@ def test_keys_decide_undo_and_count(site: Site) -> None:
     expect(page.locator(".item.current")).to_have_attribute("data-number", str(order[0]))
 
 
-def test_back_after_a_decision_shows_the_queue_as_it_is(site: Site) -> None:
-    studio = cases_of(site, 3)
-    ann = queue(site.member(studio))
-    settled(ann, 3)
-    decisions.decide_each(site.services, studio, [1, 2], Wish(Choice.CLEAR, "ben@example.org", "Not ours."))
-    # what a browser says to a page that it kept while its reader was elsewhere; Playwright's browsers keep none
-    ann.page.evaluate("window.dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))")
-    settled(ann, 1)
-    assert ann.page.locator(".item").count() == 1
-
-
 def test_back_shows_other_pages_as_they_are_and_keeps_what_was_typed(site: Site) -> None:
     studio = cases_of(site, 1)
     page = site.member(studio).open("/o/studio/watches/")
@@ -116,23 +106,8 @@ def test_a_whole_group_is_decided_and_taken_back(site: Site) -> None:
     assert set(decided(studio).values()) == {"open"}
 
 
-def test_l_proposes_the_licence_that_fits_and_enter_takes_it(site: Site) -> None:
-    studio = cases_of(site, 1)
-    studio.licences.create(number=1, licensee="Elsewhere", domain="elsewhere.example")
-    studio.licences.create(number=2, licensee="Harbour Prints", domain="shop.example")
-    ann = queue(site.member(studio))
-    ann.page.keyboard.press("l")
-    first = ann.page.locator(".licences button").first
-    expect(first).to_be_focused()
-    expect(first).to_contain_text("Harbour Prints")
-    ann.check()
-    ann.page.keyboard.press("Enter")
-    settled(ann, 0)
-    assert (Case.objects.get().decision, Case.objects.get().reason) == ("licensed", "Licence 2.")
-
-
-def test_who_comes_second_is_told_on_the_spot(site: Site) -> None:
-    studio = cases_of(site, 2)
+def test_who_comes_second_is_told_on_the_spot_and_back_shows_the_queue_as_it_is(site: Site) -> None:
+    studio = cases_of(site, 4)
     ann = queue(site.member(studio))
     first = ann.page.locator(".item").first
     number = int(first.get_attribute("data-number") or 0)
@@ -141,11 +116,17 @@ def test_who_comes_second_is_told_on_the_spot(site: Site) -> None:
     expect(first.locator(".outcome")).to_contain_text("ben@example.org decided it before you")
     expect(first.locator(".outcome")).to_contain_text("Not ours.")
     assert decided(studio)[number] == "cleared"
+    settled(ann, 3)
+    others = [one for one in (1, 2, 3, 4) if one != number]
+    decisions.decide_each(site.services, studio, others[:2], Wish(Choice.CLEAR, "ben@example.org", "Not ours."))
+    # what a browser says to a page that it kept while its reader was elsewhere; Playwright's browsers keep none
+    ann.page.evaluate("window.dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))")
     settled(ann, 1)
+    assert ann.page.locator(".item").count() == 1
 
 
-def test_undo_takes_back_a_decision_that_is_still_on_its_way(site: Site) -> None:
-    studio = cases_of(site, 2)
+def test_what_does_not_arrive_at_once_is_undone_sent_again_or_told(site: Site) -> None:
+    studio = cases_of(site, 3)
     ann = queue(site.member(studio))
     held: list[Route] = []
     ann.page.route("**/cases/decide", lambda route: held.append(route) if not held else route.continue_())
@@ -156,26 +137,11 @@ def test_undo_takes_back_a_decision_that_is_still_on_its_way(site: Site) -> None
         ann.page.wait_for_timeout(10)
     held[0].continue_()
     expect(ann.page.locator(".outcome").filter(has_text="Open again.")).to_have_count(1)
-    settled(ann, 2)
+    settled(ann, 3)
     assert set(decided(studio).values()) == {"open"}
+    ann.page.unroute("**/cases/decide")
 
-
-def test_who_is_signed_out_meanwhile_is_told_and_nothing_looks_decided(site: Site) -> None:
-    studio = cases_of(site, 2)
-    ann = queue(site.member(studio))
-    cookies = ann.page.context.cookies()
-    ann.page.context.clear_cookies(name="sessionid")
-    ann.page.keyboard.press("c")
-    expect(ann.page.locator("#said")).to_contain_text("you are signed out")
-    expect(ann.page.locator(".item[data-decided]")).to_have_count(0)
-    ann.page.context.add_cookies([one for one in cookies if one["name"] == "sessionid"])  # type: ignore[misc]
-    ann.page.keyboard.press("c")
-    settled(ann, 1)
-
-
-def test_a_decision_that_could_not_be_sent_is_sent_again(site: Site) -> None:
-    studio = cases_of(site, 2)
-    ann = queue(site.member(studio))
+    queue(ann)
     refused: list[Route] = []
 
     def refuse_once(route: Route) -> None:
@@ -187,9 +153,71 @@ def test_a_decision_that_could_not_be_sent_is_sent_again(site: Site) -> None:
 
     ann.page.route("**/cases/decide", refuse_once)
     ann.page.keyboard.press("c")
-    settled(ann, 1)
-    assert sorted(decided(studio).values()) == ["confirmed", "open"]
+    settled(ann, 2)
+    assert sorted(decided(studio).values()) == ["confirmed", "open", "open"]
     ann.errors.clear()  # the console said that the first try failed
+    ann.page.unroute("**/cases/decide")
+
+    queue(ann)
+    cookies = ann.page.context.cookies()
+    ann.page.context.clear_cookies(name="sessionid")
+    ann.page.keyboard.press("c")
+    expect(ann.page.locator("#said")).to_contain_text("you are signed out")
+    expect(ann.page.locator(".item[data-decided]")).to_have_count(0)
+    ann.page.context.add_cookies([one for one in cookies if one["name"] == "sessionid"])  # type: ignore[misc]
+    ann.page.keyboard.press("c")
+    settled(ann, 1)
+
+
+def test_l_proposes_the_licence_that_fits_and_what_was_just_confirmed_can_be_ticked(site: Site) -> None:
+    studio = cases_of(site, 2)
+    studio.licences.create(number=1, licensee="Elsewhere", domain="elsewhere.example")
+    studio.licences.create(number=2, licensee="Harbour Prints", domain="shop.example")
+    ann = queue(site.member(studio))
+    ann.page.locator("details.account summary").click()
+    ann.page.get_by_role("button", name="Blur found pictures").click()
+    found = ann.page.locator(".found").first
+    assert "blur" in found.evaluate("(one) => getComputedStyle(one).filter")
+    ann.page.keyboard.press("v")
+    assert found.evaluate("(one) => getComputedStyle(one).filter") == "none"
+    ann.page.keyboard.press("l")
+    first = ann.page.locator(".licences button").first
+    expect(first).to_be_focused()
+    expect(first).to_contain_text("Harbour Prints")
+    ann.check()
+    ann.page.keyboard.press("Enter")
+    settled(ann, 1)
+    licensed = Case.objects.get(decision="licensed")
+    assert licensed.reason == "Licence 2."
+    expect(ann.page.locator(".pick").first).to_be_hidden()
+    ann.page.keyboard.press("c")
+    ann.page.locator(".pick:visible input").check()
+    expect(ann.page.locator("#take")).to_be_visible()
+    ann.page.keyboard.press("u")
+    settled(ann, 1)
+    expect(ann.page.locator("#take")).to_be_hidden()
+    expect(ann.page.locator(".pick input:checked")).to_have_count(0)
+
+
+def test_a_party_is_found_by_its_name_and_look_alikes_lie_in_a_drawer(
+    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_house(monkeypatch, inline.services)
+    studio = cases_of(inline, 1, ("alpha.example", "beta.example"))
+    client, user = Client(), User.objects.create_user("ann", "ann@example.org", "not used")
+    studio.memberships.create(user=user)
+    client.force_login(user)
+
+    def parties(query: dict[str, str]) -> list[str]:
+        page = client.get(reverse("cases", args=["studio"]), query).content.decode()
+        return [one for one in ("alpha.example", "beta.example") if one in re.sub('value="[^"]*"', "", page)]
+
+    assert parties({"q": "beta"}) == ["beta.example"]
+    decisions.decide_each(inline.services, studio, [1], Wish(Choice.CLEAR, "ann"))
+    [alike] = parties({"state": "look-alikes"})
+    assert parties({}) == []
+    client.post(reverse("case-deed", args=["studio", studio.cases.get(decision="open").number]), {"deed": "take-out"})
+    assert parties({}) == [alike]
 
 
 def test_without_javascript_the_same_buttons_decide_and_undo(site: Site) -> None:
@@ -202,36 +230,6 @@ def test_without_javascript_the_same_buttons_decide_and_undo(site: Site) -> None
     ann.page.get_by_role("button", name="Undo").click()
     expect(ann.page.locator(".message")).to_contain_text("1 case is open again.")
     assert set(decided(studio).values()) == {"open"}
-
-
-def test_found_pictures_are_blurred_until_asked_for(site: Site) -> None:
-    studio = cases_of(site, 1)
-    ann = site.member(studio)
-    ann.open(reverse("cases", args=["studio"]))
-    ann.page.locator("details.account summary").click()
-    ann.page.get_by_role("button", name="Blur found pictures").click()
-    found = ann.page.locator(".found")
-    assert "blur" in found.evaluate("(one) => getComputedStyle(one).filter")
-    ann.page.keyboard.press("v")
-    assert found.evaluate("(one) => getComputedStyle(one).filter") == "none"
-
-
-def test_a_party_is_found_by_its_name(site: Site) -> None:
-    ann = queue(site.member(cases_of(site, 1, ("alpha.example", "beta.example"))))
-    ann.page.get_by_label("Party or title").fill("beta")
-    ann.page.get_by_role("button", name="Show", exact=True).click()
-    expect(ann.page.locator(".item")).to_have_count(1)
-    expect(ann.page.locator(".group h2")).to_contain_text("beta.example")
-
-
-def test_look_alikes_lie_in_a_drawer_and_can_be_taken_out(site: Site) -> None:
-    studio = cases_of(site, 1, ("alpha.example", "beta.example"))
-    decisions.decide_each(site.services, studio, [1], Wish(Choice.CLEAR, "ann"))
-    ann = queue(site.member(studio), "?state=look-alikes")
-    expect(ann.page.locator(".item")).to_have_count(1)
-    ann.page.get_by_role("button", name="Take it out").click()
-    queue(ann)
-    expect(ann.page.locator(".item")).to_have_count(1)
 
 
 def test_confirmed_cases_are_ticked_and_carried_to_a_bundle_or_a_notice_by_keys(site: Site) -> None:
@@ -250,18 +248,6 @@ def test_confirmed_cases_are_ticked_and_carried_to_a_bundle_or_a_notice_by_keys(
         ann.page.keyboard.press(key)
     expect(ann.page.get_by_role("heading", name="A notice about a.example")).to_be_visible()
     expect(ann.page.locator("input[name=case]:checked")).to_have_count(2)
-
-
-def test_what_was_just_confirmed_can_be_ticked_until_it_is_undone(site: Site) -> None:
-    ann = queue(site.member(cases_of(site, 2)))
-    expect(ann.page.locator(".pick").first).to_be_hidden()
-    ann.page.keyboard.press("c")
-    ann.page.locator(".pick:visible input").check()
-    expect(ann.page.locator("#take")).to_be_visible()
-    ann.page.keyboard.press("u")
-    settled(ann, 2)
-    expect(ann.page.locator("#take")).to_be_hidden()
-    expect(ann.page.locator(".pick input:checked")).to_have_count(0)
 
 
 def test_ticked_cases_of_two_parties_are_carried_without_javascript_and_the_rest_is_named(site: Site) -> None:
@@ -291,15 +277,16 @@ def test_the_queue_says_what_the_last_visit_found_and_is_filtered_by_it(site: Si
     ann.check()
 
 
-def test_twenty_cases_take_no_more_than_twenty_five_keys_and_the_next_picture_is_there_at_once(site: Site) -> None:
-    studio = cases_of(site, 5, ("a.example", "b.example", "c.example", "d.example"))
+@pytest.mark.parametrize("works", [2, pytest.param(5, marks=pytest.mark.long)])
+def test_each_case_takes_one_key_and_the_next_picture_is_there_at_once(site: Site, works: int) -> None:
+    studio = cases_of(site, works, ("a.example", "b.example", "c.example", "d.example"))
     ann = queue(site.member(studio))
     page = ann.page
     page.wait_for_load_state("networkidle")
     seen: list[float] = []
     keys = 0
     begun = time.monotonic()
-    for _ in range(20):
+    for _ in range(4 * works):
         keys += 1
         page.evaluate(MEASURE)
         page.keyboard.press("c")
@@ -308,7 +295,7 @@ def test_twenty_cases_take_no_more_than_twenty_five_keys_and_the_next_picture_is
     took = time.monotonic() - begun
     assert set(decided(studio).values()) == {"confirmed"}
     print(f"{keys} keys, {took:.1f} s; ms until the next pictures: {sorted(map(round, seen))}")  # noqa: T201
-    assert keys <= 25
+    assert keys <= 5 * works
     assert sorted(seen)[-2] <= 100
 
 

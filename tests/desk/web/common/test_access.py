@@ -1,18 +1,12 @@
 """Every page and file of an owner: its members see it, a stranger gets 404, nobody is asked to sign in."""
 
-import zlib
-from collections.abc import Iterator
-
-import pytest
 from django.core import signing
 from django.db import transaction
 from django.test import Client
-from django.urls import get_resolver, reverse
-from django.urls.resolvers import URLPattern, URLResolver
+from django.urls import reverse
 
-from exhibit.clock import now
 from exhibit.entries import EntryType
-from registry.accounts import feeds, invitations, tokens
+from registry.accounts import feeds, invitations
 from registry.models import (
     ApiToken,
     Bundle,
@@ -20,135 +14,16 @@ from registry.models import (
     Invitation,
     LogSubmission,
     Membership,
-    Notice,
-    Owner,
-    OwnershipRemark,
-    Package,
-    Report,
     Role,
     Sighting,
-    User,
     Watch,
-    Webhook,
 )
-from registry.models.fields import KeptFile
 from registry.notifications import mail_choices
-from registry.works.licences import NewLicence, keep_licences
-from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
-from tests.assets.site_browser import use_house
-from workers.evidence.deposits import make_deposit
-from workers.evidence.links import make_link
+from tests.assets.desk_scene import Scene, module_scene, patterns, scene
 from workers.notify.digests import SALT
-from workers.steps.matching.match import match_pictures
-from workers.tasks.sync_runner import SyncRunner
-from workers.works import uploads
-from workers.works.declarations import attach
 from workers.works.registration import remove_work
 
-
-class Scene:
-    """An owner with something on every page, and three people: alice and her team-mate bob, and charlie elsewhere."""
-
-    def __init__(self, inline: SyncRunner) -> None:
-        self.inline = inline
-        self.studio, agency = owner("studio"), owner("agency")
-        data = photograph(1)
-        self.work = register(inline.services, self.studio, data).work
-        planned, epoch = claimed_slice(self.studio)
-        match_pictures(inline.services, bring(inline.services, planned, epoch, [copy_of(data)]))
-        self.case = self.studio.cases.get()
-        self.bundle = self.case.bundles.create(number=1)
-        digest = inline.services.blobs.put(b"a").hex
-        file: KeptFile = {"name": "a.csv", "media_type": "text/csv", "digest": digest, "size": 1}
-        self.capture = self.case.captures.get()
-        self.capture.files = [{**file, "role": "screenshot-boxed"}]
-        self.capture.method, self.capture.outcome, self.capture.state = "browser", "captured", "done"
-        self.capture.started_at = self.capture.finished_at = now()
-        self.capture.save()
-        keep_licences(self.studio, [NewLicence("A", domain="other.example")])
-        began = uploads.begin(self.studio, uploads.Declaration(), by="Ann", table=None, announced=1)
-        uploads.receive(inline.services, began, [uploads.Sent("a.jpg", len(data), lambda: data)])
-        about = {"kind": "dmca", "language": "en", "party": "shop.example", "files": [file], "created_at": now()}
-        Notice.objects.create(owner=self.studio, number=1, created_by="Ann", **about)
-        self.attachment = attach(inline.services, self.work, "a.pdf", b"%PDF", about="", by="Ann").number
-        self.remark = OwnershipRemark.objects.create(
-            work=self.work, kind="term", details={"countries": ["EU"]}, noted_at=now()
-        )
-        Report.objects.create(owner=self.studio, number=1, parameters={"title": "T"}, files=[file])
-        made = {"state": "done", "made_at": now(), "expires_at": now(), "files": [file | {"crc": zlib.crc32(b"a")}]}
-        package = Package.objects.create(owner=self.studio, number=1, recipient="court", asked_by="Ann", **made)
-        package.bundles.add(self.bundle)
-        self.link = make_link(self.studio, package, days=1, by="Ann")
-        Webhook.objects.create(
-            owner=self.studio, number=1, url="https://example.org/", kinds=[], encrypted_secret=b"", made_at=now()
-        )
-        self.alice, self.bob = (
-            self.person("alice", self.studio, Role.OWNER),
-            self.person("bob", self.studio, Role.VIEWER),
-        )
-        self.charlie = self.person("charlie", agency, Role.OWNER)
-
-    def person(self, name: str, of: Owner, role: Role) -> Client:
-        """Somebody with a role, signed in."""
-        user = User.objects.create_user(
-            username=f"{name}@example.org", email=f"{name}@example.org", password="not used"
-        )
-        Membership.objects.create(user=user, owner=of, role=role)
-        client = Client()
-        client.force_login(user)
-        return client
-
-    @property
-    def ann(self) -> User:
-        """The person that alice is."""
-        return User.objects.get(username="alice@example.org")
-
-    def addresses(self, slug: str = "studio") -> dict[str, str]:
-        """An address of each named page that exists for the studio, by the page's name; perhaps of another owner."""
-        values = {
-            "slug": slug,
-            "number": 1,
-            "case": 1,
-            "watch_number": 1,
-            "deposit": make_deposit(self.inline.services, self.work, by="Ann").number,
-            "match": self.case.case_sightings.get().match_id,
-            "drawing": "overlay.jpg",
-            "attachment": self.attachment,
-            "remark": self.remark.pk,
-            "capture": self.capture.pk,
-            "paper": "us-902",
-            "service": "tineye",
-            "canary": 1,
-            "digest": self.work.pictures.get().digest.hex,
-            "name": "a.csv",
-            "kind": "dmca",
-            "language": "en",
-            "person": User.objects.get(username="bob@example.org").pk,
-            "token": tokens.make(self.studio, self.ann, name="Nightly", scopes=["read"], days=1)[0].pk,
-            "invitation": invitations.invite(self.studio, "dora@example.org", "viewer", by="alice@example.org")[0].pk,
-        }
-        return {
-            pattern.name: reverse(pattern.name, kwargs={key: values[key] for key in pattern.pattern.converters})
-            for pattern in patterns()
-            if pattern.name is not None and "slug" in pattern.pattern.converters
-        }
-
-
-def patterns(namespace: str | None = None) -> Iterator[URLPattern]:
-    """The addresses of the site, or of what has a namespace of its own: the API."""
-    waiting: list[tuple[URLPattern | URLResolver, str | None]] = [(get_resolver(), None)]
-    while waiting:
-        one, within = waiting.pop()
-        if isinstance(one, URLResolver):
-            waiting += [(inner, one.namespace or within) for inner in one.url_patterns]
-        elif within == namespace:
-            yield one
-
-
-@pytest.fixture
-def scene(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Scene:
-    use_house(monkeypatch, inline.services)
-    return Scene(inline)
+__all__ = ["module_scene", "scene"]
 
 
 POSTED = {
@@ -175,12 +50,24 @@ POSTED = {
     "link-report",
     "revoke-link",
 }
+
+
 POSTED |= {"decide-cases", "case-deed"}  # of cases
+
+
 OWN = {"leave", "make-token", "choose-mail", "change-feed"}
 """What each member may do, whatever the role."""
+
+
 POSTED |= {"invite", "member-role", "remove-member", "revoke-invitation", "revoke-token", *OWN}
+
+
 POSTED |= {"pause-watch", "stop-crawl", "make-watch", "keep-search-key", "drop-search-key"}  # of watches
+
+
 POSTED |= {"add-webhook", "change-webhook"}  # of being told
+
+
 POSTED |= {"plant-canary", "withdraw-canary", "add-sources", "remove-source"}
 
 
@@ -239,6 +126,8 @@ def test_nobody_is_asked_to_sign_in_everywhere(scene: Scene) -> None:
 
 NOBODYS = {"edit-wording", "keep-search-key", "drop-search-key", "new-search-watch"}
 """What every owner has from the first day, by a name that is the same for all."""
+
+
 SAID = {"member-role", "remove-member"}
 """What says in a sentence that the person is no member, as it does when another tab was quicker."""
 
@@ -306,20 +195,6 @@ def test_what_is_told_by_an_address_of_its_own_is_told_to_whoever_has_it_and_to_
     assert not scene.studio.memberships.filter(user__username="charlie@example.org").exists()
 
 
-def test_every_address_without_an_owner_is_known_to_be_somebodys(scene: Scene) -> None:
-    """A new one has to be put where it belongs, and so into a test."""
-    without = {one.name for one in patterns() if one.name and "slug" not in one.pattern.converters}
-    own = {"home", "owners", "accuracy", "blur", "account", "usersessions_list"}
-    theirs = {name for name in without if name.startswith(("account_", "mfa_"))}
-    of_the_operator = {"operator", "operator-retry", "operator-leave"}
-    secret = {"link", "link-file", "feed", "invitation", "unsubscribe"}
-    public = {"healthz", "metrics", "language", "log-checkpoint", "log-tile", "log-entries"}
-    assert without == own | theirs | of_the_operator | secret | public
-    assert scene.charlie.get(reverse("operator")).status_code == 404
-    assert scene.charlie.post(reverse("operator-retry")).status_code == 404
-    assert scene.charlie.post(reverse("operator-leave")).status_code == 404
-
-
 def test_confirming_records_who_and_why_and_asks_for_a_bundle(scene: Scene) -> None:
     scene.bundle.delete()
     scene.alice.post(scene.addresses()["decide"], {"decision": "confirmed", "reason": "Not ours"})
@@ -376,9 +251,3 @@ def test_words_of_strangers_are_shown_and_never_done(scene: Scene) -> None:
     assert b"<script>" not in answer.content
     assert b'"javascript:' not in answer.content
     assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
-
-
-def test_health_is_told_without_signing_in(db: None) -> None:
-    answer = Client().get("/healthz")
-    assert answer.status_code == 200
-    assert answer.json() == {"database": True, "broker": True, "disk": True}

@@ -10,6 +10,8 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from exhibit.clock import now
+from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from registry.models import Case, LogSubmission, Owner, Package, Role, User
 from tests.assets.rows import owner
@@ -20,15 +22,20 @@ from workers.tasks.sync_runner import SyncRunner
 
 
 @pytest.fixture
-def studio(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Owner:
-    """An owner with three sealed cases: two of shop.invalid, one of another party."""
+def empty(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Owner:
+    """An owner with nothing."""
     use_house(monkeypatch, inline.services)
     inline.services.config = replace(inline.services.config, anchors=(), languages=("en",))
-    made = owner("studio")
+    return owner("studio")
+
+
+@pytest.fixture
+def studio(empty: Owner, inline: SyncRunner) -> Owner:
+    """An owner with three sealed cases: two of shop.invalid, one of another party."""
     for seed in (1, 2, 3):
-        sealed_bundle(inline, made, seed)
+        sealed_bundle(inline, empty, seed)
     Case.objects.filter(number=3).update(party="gallery.example")
-    return made
+    return empty
 
 
 def signed_in(of: Owner, role: str = Role.REVIEWER) -> Client:
@@ -39,8 +46,13 @@ def signed_in(of: Owner, role: str = Role.REVIEWER) -> Client:
     return client
 
 
-def test_cases_are_found_by_the_name_of_the_party_and_ticked_by_it(studio: Owner) -> None:
-    lawyer, address = signed_in(studio), reverse("bundles", args=["studio"])
+def test_cases_are_found_by_the_name_of_the_party_and_ticked_by_it(empty: Owner) -> None:
+    for number, party in enumerate(("shop.invalid", "shop.invalid", "gallery.example"), start=1):
+        work = empty.works.create(number=number, title=f"Work {number}", registered_at=now())
+        about = {"owner": empty, "work": work, "party": party, "opened_at": now(), "decision": "confirmed"}
+        seal = Digest.of(bytes([number]))
+        Case.objects.create(number=number, **about).bundles.create(number=1, state="done", seal_digest=seal)
+    lawyer, address = signed_in(empty), reverse("bundles", args=["studio"])
     everything = lawyer.get(address).content.decode()
     assert everything.count('name="case"') == 3
     assert " checked>" not in everything
@@ -54,8 +66,17 @@ def test_cases_are_found_by_the_name_of_the_party_and_ticked_by_it(studio: Owner
     assert lawyer.get(address, {"q": "shop"}).content.decode().count('name="case"') == 1
 
 
-def test_the_zip_is_asked_for_made_taken_and_witnessed(studio: Owner, inline: SyncRunner) -> None:
-    lawyer = signed_in(studio)
+@pytest.mark.parametrize(
+    "asked", [{}, {"case": ["x"], "recipient": "court"}, {"case": ["9" * 99], "recipient": "court"}]
+)
+def test_nothing_chosen_is_said(empty: Owner, asked: dict[str, object]) -> None:
+    answer = signed_in(empty).post(reverse("request-package", args=["studio"]), asked, follow=True)
+    assert b"Whom are the bundles for?" in answer.content or b"No case was chosen." in answer.content
+    assert not Package.objects.exists()
+
+
+def test_a_zip_is_asked_for_made_taken_and_witnessed_listed_and_removed(studio: Owner, inline: SyncRunner) -> None:
+    lawyer, viewer = signed_in(studio), signed_in(studio, Role.VIEWER)
     asked = {"case": ["1", "2"], "recipient": "other-side", "reason": "For the court."}
     answer = lawyer.post(reverse("request-package", args=["studio"]), asked)
     page = reverse("package", args=["studio", 1])
@@ -76,37 +97,22 @@ def test_the_zip_is_asked_for_made_taken_and_witnessed(studio: Owner, inline: Sy
     taken = LogSubmission.objects.filter(type=EntryType.ACCESS, opening__content__what="package of bundles")
     assert taken.count() == 1
 
-
-def test_what_is_kept_is_listed_with_what_it_is_and_can_be_removed(studio: Owner, inline: SyncRunner) -> None:
-    lawyer = signed_in(studio)
-    lawyer.post(reverse("request-package", args=["studio"]), {"case": ["3"], "recipient": "court"})
-    make_packages(inline.services, [Package.objects.get().pk])
-    listed = lawyer.get(reverse("downloads", args=["studio"])).content.decode()
-    assert "For the court: gallery.example" in listed
-    assert "kept until" in listed
-    lawyer.post(reverse("remove-package", args=["studio", 1]))
-    assert "gallery.example" not in lawyer.get(reverse("downloads", args=["studio"])).content.decode()
-    assert lawyer.get(reverse("package", args=["studio", 1])).status_code == 404
-
-
-@pytest.mark.parametrize(
-    "asked", [{}, {"case": ["x"], "recipient": "court"}, {"case": ["9" * 99], "recipient": "court"}]
-)
-def test_nothing_chosen_is_said(studio: Owner, asked: dict[str, object]) -> None:
-    answer = signed_in(studio).post(reverse("request-package", args=["studio"]), asked, follow=True)
-    assert b"Whom are the bundles for?" in answer.content or b"No case was chosen." in answer.content
-    assert not Package.objects.exists()
-
-
-def test_a_viewer_takes_what_is_there_and_asks_for_nothing(studio: Owner, inline: SyncRunner) -> None:
-    lawyer, viewer = signed_in(studio), signed_in(studio, Role.VIEWER)
-    lawyer.post(reverse("request-package", args=["studio"]), {"case": ["1"], "recipient": "court"})
-    make_packages(inline.services, [Package.objects.get().pk])
+    # a viewer takes what is there and asks for nothing
     assert b"Bundle for the court</button>" not in viewer.get(reverse("bundles", args=["studio"])).content
     assert viewer.get(reverse("package-file", args=["studio", 1])).getvalue()
     for name in ("request-package", "package-again", "remove-package"):
         args: list[object] = ["studio"] if name == "request-package" else ["studio", 1]
         assert viewer.post(reverse(name, args=args), {"case": ["1"], "recipient": "court"}).status_code == 403
+
+    # what is kept is listed with what it is, until it is removed
+    lawyer.post(reverse("request-package", args=["studio"]), {"case": ["3"], "recipient": "court"})
+    make_packages(inline.services, [Package.objects.get(number=2).pk])
+    listed = lawyer.get(reverse("downloads", args=["studio"])).content.decode()
+    assert "For the court: gallery.example" in listed
+    assert "kept until" in listed
+    lawyer.post(reverse("remove-package", args=["studio", 2]))
+    assert "gallery.example" not in lawyer.get(reverse("downloads", args=["studio"])).content.decode()
+    assert lawyer.get(reverse("package", args=["studio", 2])).status_code == 404
 
 
 class Clicks:
@@ -122,7 +128,9 @@ class Clicks:
         self.page.get_by_role(role, name=name, exact=True).first.click()  # type: ignore[arg-type]
 
 
-def test_a_court_bundle_is_at_most_four_clicks_from_the_partys_name(studio: Owner, site: Site, tmp_path: Path) -> None:
+def test_a_court_bundle_is_at_most_four_clicks_from_the_partys_name_and_fits_a_phone(
+    studio: Owner, site: Site, tmp_path: Path
+) -> None:
     ann = site.member(studio)
     page = ann.open(reverse("downloads", args=["studio"]))
     page.get_by_label("Party").fill("shop")
@@ -150,13 +158,11 @@ def test_a_court_bundle_is_at_most_four_clicks_from_the_partys_name(studio: Owne
     assert "Case" in text.pages[0].extract_text()
     seals = [str(one.bundles.get().seal_digest) for one in studio.cases.filter(party="shop.invalid")]
     assert all(seal in "".join(text.pages[0].extract_text().split()) for seal in seals)
-
-
-def test_the_way_fits_a_phone(studio: Owner, site: Site) -> None:
-    ann = site.member(studio, size=PHONE, scheme="dark")
-    page = ann.open(reverse("bundles", args=["studio"]))
+    page.emulate_media(media="screen", color_scheme="dark")
+    ann.resize(PHONE)
+    ann.open(reverse("bundles", args=["studio"]))
     ann.check()
-    page.get_by_label("Case 1: Work 1").check()
+    page.get_by_label("Case 3: Work 3").check()
     page.get_by_role("button", name="Bundle for the other side").click()
     page.get_by_text("0 of 1 are ready.").wait_for()
     ann.check()

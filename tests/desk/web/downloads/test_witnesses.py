@@ -1,25 +1,63 @@
 """What a witness has said, in words that a reader understands without a manual."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from html import unescape
 
 import pytest
+from django.conf import settings
 from django.utils import timezone
 
+from desk.schemas import evidence
 from desk.web.downloads.witnesses import said_by
 from evidence.facts.case import WitnessFacts
 from exhibit.clock import now
 from exhibit.digests import Digest
-from registry.models import AnchorReceipt, Bundle, LogCheckpoint, WitnessState
+from registry.models import AnchorReceipt, Bundle, Case, LogCheckpoint, Owner, WitnessState
 from tests.assets.rows import owner
 from tests.assets.sealed import sealed_bundle
+from tests.assets.source import flat
+from tests.desk.web.watches.test_past_pages import page, studio
 from workers.log.proofs import witnesses_of
 from workers.log.witness_answers import Answer, answers_of
 from workers.tasks.sync_runner import SyncRunner
 
+__all__ = ["studio"]
+
+
 BITCOIN = WitnessFacts(
     "opentimestamps", "calendars", development=False, state="pending", subject="checkpoint", time=None
 )
+
+
 AFTERNOON = datetime(2026, 11, 20, 15, 45, tzinfo=UTC)
+
+
+def answered(of: LogCheckpoint, took: timedelta | None, witness: str = "calendars") -> None:
+    AnchorReceipt.objects.create(
+        kind="opentimestamps",
+        witness=witness,
+        checkpoint=of,
+        digest=Digest.of(f"{of.pk} {witness}".encode()),
+        state="todo" if took is None else "done",
+        time=of.made_at,
+        grown_at=None if took is None else of.made_at + took,
+    )
+
+
+@pytest.fixture
+def bundle(inline: SyncRunner, studio: Owner) -> Bundle:
+    """A sealed bundle with an answer in full by a qualified authority, and two that are still to come."""
+    seal = Digest.of(b"seal")
+    made = Bundle.objects.create(case=Case.objects.get(), number=1, state="done", seal_digest=seal, sealed_at=now())
+    answered = {"state": "done", "proof": b"x", "time": now(), "qualified": "2026-11-01"}
+    for name, more in (("authority", answered), ("second", {"proof": b"x"}), ("third", {})):
+        AnchorReceipt.objects.create(kind="rfc3161", witness=name, bundle=made, digest=seal, **more)
+    return made
+
+
+def shown(of: Bundle) -> str:
+    return flat(page(of.case.owner, f"cases/{of.case.number}/"))
 
 
 @pytest.mark.parametrize(
@@ -44,18 +82,6 @@ def test_a_witness_that_is_silent_is_said_to_be() -> None:
     with timezone.override("UTC"):
         sentence = "Bitcoin: hasn't answered since 19 Nov 2026, 15:45; asked again 20 Nov 2026, 16:45"
         assert said_by(silent, AFTERNOON) == sentence
-
-
-def answered(of: LogCheckpoint, took: timedelta | None, witness: str = "calendars") -> None:
-    AnchorReceipt.objects.create(
-        kind="opentimestamps",
-        witness=witness,
-        checkpoint=of,
-        digest=Digest.of(f"{of.pk} {witness}".encode()),
-        state="todo" if took is None else "done",
-        time=of.made_at,
-        grown_at=None if took is None else of.made_at + took,
-    )
 
 
 def test_answers_for_many_bundles_are_those_for_each_and_cost_the_same(
@@ -95,3 +121,27 @@ def test_a_witness_is_expected_when_it_took_that_long_lately(inline: SyncRunner)
     WitnessState.objects.create(kind="opentimestamps", witness="calendars", silent_since=now(), ask_after=now())
     [silent] = answers_of([bundle])[bundle.pk]
     assert silent.silent_since is not None
+
+
+def test_a_case_tells_how_many_witnesses_have_answered_and_which_are_qualified_by_whose_word(bundle: Bundle) -> None:
+    text = shown(bundle)
+    assert "Witnessed: 1 of 3 witnesses have answered in full, 1 needed." in text
+    assert unescape(text).count("qualified according to the operator's list as of 1 Nov 2026") == 1
+    sealed = text.partition('<section id="bundles">')[2]
+    assert sealed.count("answered completely yet; it is asked again") == 2
+
+
+def test_what_a_witness_is_and_to_what_it_speaks_is_said_in_words(bundle: Bundle) -> None:
+    text = shown(bundle)
+    assert "authority · timestamp authority (RFC 3161) · for the bundle itself · existed no later than" in text
+
+
+def test_fewer_witnesses_than_the_operator_wants_are_not_enough(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "CONFIG", replace(settings.CONFIG, witnesses_needed=2))
+    assert "Not witnessed yet: 1 of 3 witnesses have answered in full, 2 needed." in shown(bundle)
+    told = evidence.Bundle.from_row(bundle).model_dump(mode="json")
+    assert told["witnessed"] is False
+    assert told["witnesses"] == {"complete": 1, "asked": 3, "needed": 2}
+    assert [one["qualified_as_of"] for one in told["receipts"]] == ["2026-11-01", None, None]

@@ -14,7 +14,7 @@ from tests.assets.searches import KEY, put_market
 from tests.assets.site import Site
 from tests.assets.site_browser import use_house
 from tests.assets.source import flat
-from tests.desk.web.watches.test_watch_pages import fields
+from tests.desk.web.watches.test_views import fields
 from workers.crawls.search_keys import key_of
 from workers.services.wiring import Services
 from workers.tasks.sync_runner import SyncRunner

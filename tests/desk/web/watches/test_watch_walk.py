@@ -24,7 +24,7 @@ def shop(site: Site) -> Iterator[Shop]:
         yield running
 
 
-@pytest.mark.parametrize(("size", "scheme"), [(PHONE, "dark"), (DESKTOP, "light")])
+@pytest.mark.parametrize(("size", "scheme"), [(PHONE, "dark"), pytest.param(DESKTOP, "light", marks=pytest.mark.long)])
 def test_a_pasted_address_becomes_a_watch_whose_run_is_followed(
     site: Site, shop: Shop, size: tuple[int, int], scheme: str
 ) -> None:

@@ -19,12 +19,6 @@ from tests.assets.rows import copy_of, owner, photograph, register
 from tests.assets.searches import KEY, answer, put_market, put_tineye, query, tineye_answer, tineye_error
 from tests.assets.site import Answer, Seen, Site
 from workers.crawls.search_keys import keep_key, key_of
-<<<<<<<< HEAD:tests/workers/crawls/test_searches.py
-from workers.crawls.search_services import SHIPPED, broken, services
-from workers.evidence.keys import change_master_key
-from workers.operations.checks import search_check
-========
->>>>>>>> w-t4:tests/workers/steps/crawls/test_inquire.py
 from workers.tasks.sync_runner import SyncRunner
 
 DAY = timedelta(days=1)
@@ -238,32 +232,3 @@ def test_without_a_key_nothing_is_asked(inline: SyncRunner, studio: Owner, site:
     _crawl, inquiry = run(inline, watch)
     assert inquiry.outcome == "no-key"
     assert not [one for one in site.seen if one.path == SEARCH]
-<<<<<<<< HEAD:tests/workers/crawls/test_searches.py
-
-
-def test_what_a_key_names_isnt_mixed_with_what_anybody_may_see(inline: SyncRunner, studio: Owner) -> None:
-    mixed = [("search", "tineye"), ("site", "https://shop.example/")]
-    with pytest.raises(WrongUseError):
-        watching.add_watch(studio, "mixed", mixed, every=DAY, budget={}, politeness={})
-    with pytest.raises(NotFoundError):
-        keep_key(inline.services, studio, "nothing", KEY, by="Ann")
-    for text in ("", "two\nlines", "é"):
-        with pytest.raises(WrongUseError):
-            keep_key(inline.services, studio, "tineye", text, by="Ann")
-
-
-def test_a_mapping_that_cant_be_read_is_told_to_the_operator(inline: SyncRunner, site: Site) -> None:
-    folder = inline.services.config.data_dir / "searches"
-    (folder / "wrong.toml").write_text("name = 7", encoding="utf-8")
-    (folder / "市场.toml").write_text((folder / "market.toml").read_text(encoding="utf-8"), encoding="utf-8")
-    assert set(services(inline.services.config)) == {*(path.stem for path in SHIPPED.glob("*.toml")), "market"}
-    assert set(broken(inline.services.config)) == {"wrong.toml", "市场.toml"}
-    check = search_check(inline.services.config)
-    assert not check.ok
-    assert "wrong.toml" in check.sentence
-    assert "市场.toml" in check.sentence
-    for name in ("wrong.toml", "市场.toml"):
-        (folder / name).unlink()
-    assert search_check(inline.services.config).ok
-========
->>>>>>>> w-t4:tests/workers/steps/crawls/test_inquire.py

@@ -1,0 +1,201 @@
+"""An owner with something on every page, its people, and the addresses of the site."""
+
+import copy
+import os
+import shutil
+import zlib
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Self
+
+import pytest
+from django.db import transaction
+from django.db.models import Model
+from django.test import Client
+from django.urls import get_resolver, reverse
+from django.urls.converters import IntConverter
+from django.urls.resolvers import URLPattern, URLResolver
+from pytest_django import DjangoDbBlocker
+
+from exhibit.clock import now
+from exhibit.config.config import Config
+from registry.accounts import invitations, tokens
+from registry.models import (
+    Membership,
+    Notice,
+    Owner,
+    OwnershipRemark,
+    Package,
+    Report,
+    Role,
+    User,
+    Webhook,
+)
+from registry.models.fields import KeptFile
+from registry.vectors import fingerprints
+from registry.works.licences import NewLicence, keep_licences
+from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
+from tests.assets.site_browser import use_house
+from workers.evidence.deposits import make_deposit
+from workers.evidence.links import make_link
+from workers.steps.matching.match import match_pictures
+from workers.tasks.sync_runner import SyncRunner
+from workers.works import uploads
+from workers.works.declarations import attach
+
+
+class Scene:
+    """An owner with something on every page, and three people: alice and her team-mate bob, and charlie elsewhere."""
+
+    def __init__(self, inline: SyncRunner) -> None:
+        self.inline = inline
+        self.studio, agency = owner("studio"), owner("agency")
+        data = photograph(1)
+        self.work = register(inline.services, self.studio, data).work
+        planned, epoch = claimed_slice(self.studio)
+        match_pictures(inline.services, bring(inline.services, planned, epoch, [copy_of(data)]))
+        self.case = self.studio.cases.get()
+        self.bundle = self.case.bundles.create(number=1)
+        digest = inline.services.blobs.put(b"a").hex
+        file: KeptFile = {"name": "a.csv", "media_type": "text/csv", "digest": digest, "size": 1}
+        self.capture = self.case.captures.get()
+        self.capture.files = [{**file, "role": "screenshot-boxed"}]
+        self.capture.method, self.capture.outcome, self.capture.state = "browser", "captured", "done"
+        self.capture.started_at = self.capture.finished_at = now()
+        self.capture.save()
+        keep_licences(self.studio, [NewLicence("A", domain="other.example")])
+        began = uploads.begin(self.studio, uploads.Declaration(), by="Ann", table=None, announced=1)
+        uploads.receive(inline.services, began, [uploads.Sent("a.jpg", len(data), lambda: data)])
+        about = {"kind": "dmca", "language": "en", "party": "shop.example", "files": [file], "created_at": now()}
+        Notice.objects.create(owner=self.studio, number=1, created_by="Ann", **about)
+        self.attachment = attach(inline.services, self.work, "a.pdf", b"%PDF", about="", by="Ann").number
+        self.deposit = make_deposit(inline.services, self.work, by="Ann").number
+        self.remark = OwnershipRemark.objects.create(
+            work=self.work, kind="term", details={"countries": ["EU"]}, noted_at=now()
+        )
+        Report.objects.create(owner=self.studio, number=1, parameters={"title": "T"}, files=[file])
+        made = {"state": "done", "made_at": now(), "expires_at": now(), "files": [file | {"crc": zlib.crc32(b"a")}]}
+        package = Package.objects.create(owner=self.studio, number=1, recipient="court", asked_by="Ann", **made)
+        package.bundles.add(self.bundle)
+        self.link = make_link(self.studio, package, days=1, by="Ann")
+        Webhook.objects.create(
+            owner=self.studio, number=1, url="https://example.org/", kinds=[], encrypted_secret=b"", made_at=now()
+        )
+        self.alice, self.bob = (
+            self.person("alice", self.studio, Role.OWNER),
+            self.person("bob", self.studio, Role.VIEWER),
+        )
+        self.charlie = self.person("charlie", agency, Role.OWNER)
+
+    def copied(self, inline: SyncRunner) -> Self:
+        """The same scene over an installation that has its files."""
+        made = copy.copy(self)
+        made.inline = inline
+        for name, value in vars(self).items():
+            if isinstance(value, Model):
+                setattr(made, name, copy.deepcopy(value))
+            elif isinstance(value, Client):
+                setattr(made, name, Client())
+                getattr(made, name).force_login(User.objects.get(username=f"{name}@example.org"))
+        return made
+
+    def person(self, name: str, of: Owner, role: Role) -> Client:
+        """Somebody with a role, signed in."""
+        user = User.objects.create_user(
+            username=f"{name}@example.org", email=f"{name}@example.org", password="not used"
+        )
+        Membership.objects.create(user=user, owner=of, role=role)
+        client = Client()
+        client.force_login(user)
+        return client
+
+    @property
+    def ann(self) -> User:
+        """The person that alice is."""
+        return User.objects.get(username="alice@example.org")
+
+    def addresses(self, slug: str = "studio") -> dict[str, str]:
+        """An address of each named page that exists for the studio, by the page's name; perhaps of another owner."""
+        values = {
+            "slug": slug,
+            "number": 1,
+            "case": 1,
+            "watch_number": 1,
+            "deposit": self.deposit,
+            "match": self.case.case_sightings.get().match_id,
+            "drawing": "overlay.jpg",
+            "attachment": self.attachment,
+            "remark": self.remark.pk,
+            "capture": self.capture.pk,
+            "paper": "us-902",
+            "service": "tineye",
+            "canary": 1,
+            "digest": self.work.pictures.get().digest.hex,
+            "name": "a.csv",
+            "kind": "dmca",
+            "language": "en",
+            "person": User.objects.get(username="bob@example.org").pk,
+            "token": tokens.make(self.studio, self.ann, name="Nightly", scopes=["read"], days=1)[0].pk,
+            "invitation": invitations.invite(self.studio, "dora@example.org", "viewer", by="alice@example.org")[0].pk,
+        }
+        return {
+            pattern.name: reverse(pattern.name, kwargs={key: values[key] for key in pattern.pattern.converters})
+            for pattern in patterns()
+            if pattern.name is not None and "slug" in pattern.pattern.converters
+        }
+
+
+def patterns(namespace: str | None = None) -> Iterator[URLPattern]:
+    """The addresses of the site, or of what has a namespace of its own: the API."""
+    waiting: list[tuple[URLPattern | URLResolver, str | None]] = [(get_resolver(), None)]
+    while waiting:
+        one, within = waiting.pop()
+        if isinstance(one, URLResolver):
+            waiting += [(inner, one.namespace or within) for inner in one.url_patterns]
+        elif within == namespace:
+            yield one
+
+
+@pytest.fixture(scope="module")
+def module_scene(
+    django_db_setup: None, django_db_blocker: DjangoDbBlocker, config: Config, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Scene]:
+    """A scene for the tests of a module that have no real transactions; its rows are gone after them."""
+    fingerprints.forget_cached_spaces()
+    folder = tmp_path_factory.mktemp("desk-scene")
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield Scene(SyncRunner(replace(config, data_dir=folder, retention_days=30)))
+        transaction.set_rollback(True)
+
+
+@pytest.fixture
+def scene(module_scene: Scene, inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    """The module's scene, with rows, files and browsers that this test may change."""
+    use_house(monkeypatch, inline.services)
+    made, own = (one.services.config.data_dir for one in (module_scene.inline, inline))
+    shutil.copytree(made, own, copy_function=os.link, dirs_exist_ok=True)  # the log's head knows a copy of itself
+    return module_scene.copied(inline)
+
+
+VALUES: dict[str, object] = {
+    "slug": "studio",
+    "key": "x",
+    "uidb36": "1",
+    "path": "000",
+    "drawing": "overlay.jpg",
+    "paper": "us-902",
+    "digest": "0" * 64,
+    "kind": "dmca",
+    "language": "en",
+}
+
+
+def addresses() -> dict[str, str]:
+    """An address of every pattern of the site, allauth's too, with numbers that may not exist."""
+    return {one.name: address_of(one.name) for one in patterns() if one.name is not None}
+
+
+def address_of(name: str) -> str:
+    [(_, keys), *_others], _pattern, _defaults, converters = get_resolver().reverse_dict.getlist(name)[0]
+    whole = {key for key, converter in converters.items() if isinstance(converter, IntConverter)}
+    return reverse(name, kwargs={key: 1 if key in whole else VALUES.get(key, "x") for key in keys})

@@ -1,0 +1,20 @@
+"""Files that programs take: each is an entry of the log first."""
+
+from exhibit.digests import Digest
+from registry.models import LogSubmission, Report
+from tests.assets.desk_scene import Scene, module_scene, scene
+from tests.assets.programs import ROOT, Program, decider, scene_of_programs
+
+__all__ = ["decider", "module_scene", "scene", "scene_of_programs"]
+
+
+def test_what_is_taken_is_an_entry_of_the_log(scene_of_programs: Scene, decider: Program) -> None:
+    taken = LogSubmission.objects.filter(type="access")
+    before = taken.count()
+    answer = decider.client.get(ROOT + "/reports/1/files/a.csv")
+    assert answer.getvalue() == b"a"
+    assert taken.count() == before + 1
+    details = taken.latest("pk").opening.details
+    assert details is not None
+    assert details["by"] == "alice@example.org (token program)"
+    assert Digest.from_hex(Report.objects.get().files[0]["digest"]) == Digest.of(b"a")

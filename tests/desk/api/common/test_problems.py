@@ -1,0 +1,39 @@
+"""Every error of the API is a problem document."""
+
+import json
+
+import pytest
+from django.http import HttpResponse
+from django.test import RequestFactory
+
+from desk.api.common.problems import as_problems
+from desk.schemas.base import Problem
+from registry.models import Owner
+from tests.assets.programs import PROBLEM, ROOT, Program, alice, studio
+
+__all__ = ["alice", "studio"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("get", "/nothing", 404), ("put", "/cases", 405), ("get", "/cases?desicion=open", 400)],
+)
+def test_every_error_is_a_problem(studio: Owner, alice: Program, method: str, path: str, status: int) -> None:
+    answer = getattr(alice.client, method)(ROOT + path)
+    assert answer.status_code == status
+    assert answer.headers["Content-Type"] == PROBLEM
+    assert Problem.model_validate_json(answer.content).status == status
+
+
+def test_a_service_that_is_missing_is_said_to_be() -> None:
+    answer = as_problems(lambda _: HttpResponse(status=503))(RequestFactory().get(ROOT + "/cases"))
+    assert json.loads(answer.content)["detail"] == "Something that is needed doesn't answer; try again."  # type: ignore[attr-defined]
+
+
+def test_a_body_that_is_too_large_or_no_json_is_a_problem(studio: Owner, alice: Program) -> None:
+    large = alice.client.post(ROOT + "/reports", b" " * 3_000_000, content_type="application/json")
+    assert (large.status_code, large.headers["Content-Type"]) == (413, PROBLEM)
+    broken = alice.client.post(ROOT + "/reports", b"{", content_type="application/json")
+    assert (broken.status_code, broken.headers["Content-Type"]) == (400, PROBLEM)
+    form = alice.client.post(ROOT + "/reports", b"title=x", content_type="application/x-www-form-urlencoded")
+    assert (form.status_code, form.headers["Content-Type"]) == (415, PROBLEM)

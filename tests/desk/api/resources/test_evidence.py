@@ -1,0 +1,56 @@
+"""Bundles and files of visits through the API, and proofs that the log holds what it held."""
+
+from evidence.log.merkle import leaf_hash, verify_consistency, verify_inclusion
+from evidence.log.notes import verify_note
+from exhibit.entries import Entry, EntryType
+from registry.models import LogEntry
+from tests.assets.desk_scene import Scene, module_scene, scene
+from tests.assets.programs import ROOT, Program, decider, scene_of_programs
+from workers.log.sequencer import sequence_log, sign_checkpoint
+
+__all__ = ["decider", "module_scene", "scene", "scene_of_programs"]
+
+
+def test_a_program_checks_the_log_by_its_proofs(scene_of_programs: Scene, decider: Program) -> None:
+    services = scene_of_programs.inline.services
+
+    def ask(path: str) -> dict[str, object]:
+        answer = decider.client.get(f"/api/v1/log/{path}")
+        assert answer.status_code == 200, answer.content
+        found: dict[str, object] = answer.json()
+        return found
+
+    heads = []
+    for _ in range(2):
+        decider.post("/cases/1/notes", {"words": "One more entry."})
+        decider.client.get(ROOT + "/reports/1/files/a.csv").getvalue()
+        sequence_log(services)
+        sign_checkpoint(services)
+        heads.append(verify_note(str(ask("head")["checkpoint"]), services.log.vkey()))
+    old, new = heads
+    assert 0 < old.size < new.size
+    row = LogEntry.objects.get(sequence=old.size)
+    proof = ask(f"entries/{old.size}/proof")
+    leaf = leaf_hash(Entry(EntryType(row.type), row.time, bytes.fromhex(str(proof["commitment"]))).leaf_bytes)
+    path = [bytes.fromhex(one) for one in proof["path"]]  # type: ignore[attr-defined]
+    assert verify_inclusion(leaf, old.size, new.size, path, new.root)
+    path = [bytes.fromhex(one) for one in ask(f"consistency?old={old.size}")["path"]]  # type: ignore[attr-defined]
+    assert verify_consistency(old.size, new.size, old.root, new.root, path)
+    for wrong in (f"entries/{old.size}/proof?size={old.size}", f"entries/{new.size}/proof", "consistency?old=999999"):
+        assert decider.client.get(f"/api/v1/log/{wrong}").status_code == 404
+
+
+def test_bundles_and_files_of_visits_are_those_of_the_case(scene_of_programs: Scene, decider: Program) -> None:
+    status, told = decider.get("/cases/1/bundles")
+    assert (status, [one["number"] for one in told["items"]]) == (200, [1])
+    assert decider.get("/cases/1/bundles/1")[1]["number"] == 1
+    assert decider.get("/cases/1/bundles/2")[0] == 404
+    file = f"{ROOT}/cases/1/captures/{scene_of_programs.capture.pk}/files/"
+    answer = decider.client.get(f"{file}a.csv")
+    assert answer.getvalue() == b"a"
+    assert answer.headers["Content-Type"] == "application/octet-stream"
+    assert answer.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
+    assert decider.client.get(f"{file}b.csv").status_code == 404
+    scene_of_programs.capture.files[0]["digest"] = "00" * 32
+    scene_of_programs.capture.save()
+    assert decider.client.get(f"{file}a.csv").status_code == 404  # its bytes are gone

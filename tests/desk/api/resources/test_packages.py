@@ -1,0 +1,33 @@
+"""Bundles of several cases through the API, as one ZIP."""
+
+from dataclasses import replace
+
+from registry.models import (
+    Bundle,
+    Owner,
+    Package,
+)
+from tests.assets.programs import ROOT, Program, alice, studio
+from tests.assets.sealed import sealed_bundle
+from workers.tasks.sync_runner import SyncRunner
+
+__all__ = ["alice", "studio"]
+
+
+def test_bundles_of_several_cases_are_one_zip(studio: Owner, alice: Program, inline: SyncRunner) -> None:
+    inline.services.config = replace(inline.services.config, anchors=(), languages=("en",))
+    sealed_bundle(inline, studio)
+    assert alice.post("/packages", {"cases": [2]})[0] == 422
+    status, told = alice.post("/packages", {"cases": [1], "recipient": "other-side", "reason": "Kept here."})
+    assert (status, told["cases"], told["kept"]) == (202, [1], False)
+    assert alice.get("/packages/1/file")[0] == 404
+    inline.run_until_idle()
+    assert alice.get("/packages/1")[1]["kept"]
+    answer = alice.client.get(ROOT + "/packages/1/file")
+    data = answer.getvalue()
+    assert data.startswith(b"PK")
+    assert int(answer.headers["Content-Length"]) == len(data)
+    assert alice.post("/packages/1/again", {})[1]["number"] == 2
+    assert alice.client.delete(ROOT + "/packages/1").status_code == 204
+    assert Bundle.objects.get().seal_digest is not None
+    assert Package.objects.get(number=1).removed_at is not None

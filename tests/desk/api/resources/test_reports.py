@@ -1,0 +1,50 @@
+"""Reports through the API, and links to them."""
+
+import json
+
+from django.test import Client
+
+from registry.models import (
+    DownloadLink,
+    KeptAnswer,
+    Report,
+    Scope,
+)
+from tests.assets.desk_scene import Scene, module_scene, scene
+from tests.assets.programs import ROOT, Program, decider, program, scene_of_programs
+
+__all__ = ["decider", "module_scene", "scene", "scene_of_programs"]
+
+
+def test_a_report_is_limited_made_again_linked_and_removed(scene_of_programs: Scene, decider: Program) -> None:
+    wanted = {
+        "title": "November", "works": [1], "decisions": ["confirmed"], "formats": ["csv"], "languages": ["en"],
+        "first": "2026-11-01", "last": "2026-11-30",
+    }  # fmt: skip
+    status, told = decider.post("/reports", wanted)
+    assert (status, told["formats"], told["languages"]) == (202, ["csv"], ["en"])
+    scope = {"watch": "", "works": [1], "decisions": ["confirmed"], "first": "2026-11-01", "last": "2026-11-30"}
+    assert told["scope"] == scope
+    assert decider.post("/reports", {"first": "2026-11-30", "last": "2026-11-01"})[0] == 422
+    again = decider.post(f"/reports/{told['number']}/again", {})[1]
+    assert (again["scope"], again["title"], again["number"]) == (scope, "November", told["number"] + 1)
+    assert decider.post(f"/reports/{told['number']}/links", {"days": 7})[0] == 422  # there is no file yet
+    Report.objects.filter(number=1).update(state="done")
+    status, link = decider.post("/reports/1/links", {"days": 7, "note": "Clerk", "password": "open sesame"})
+    assert (status, link["report"], link["has_password"]) == (201, 1, True)
+    assert "open sesame" not in json.dumps(link)
+    assert Client().get(link["address"].replace("http://127.0.0.1:8080", "")).status_code == 200
+    assert "address" not in decider.get("/links")[1]["items"][-1]
+    assert decider.client.delete(f"{ROOT}/links/{link['number']}").status_code == 204
+    assert not decider.get("/links")[1]["items"][-1]["holds"]
+    assert decider.client.delete(ROOT + "/reports/1").status_code == 204
+    assert decider.get("/reports/1")[0] == 404
+    assert not KeptAnswer.objects.exists()
+
+
+def test_only_who_may_send_makes_links(scene_of_programs: Scene) -> None:
+    writes = program(scene_of_programs.studio, "alice", Scope.READ, Scope.WRITE)
+    for path in ("/reports/1/links", "/packages/1/links"):
+        status, told = writes.post(path, {})
+        assert (status, told["scope"]) == (403, "send")
+    assert DownloadLink.objects.count() == 1  # the scene's

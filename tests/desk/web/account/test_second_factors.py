@@ -1,0 +1,149 @@
+"""Second factors: codes that are good once, keys, passkeys."""
+
+from collections.abc import Callable
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from allauth.mfa.adapter import get_adapter
+from allauth.mfa.models import Authenticator
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+from django.core.cache import cache
+from django.test import Client, override_settings
+
+from exhibit.errors import IntegrityError
+from registry.accounts import people
+from registry.models import User
+from tests.assets.accounts import PASSWORD, ann, browser, code_of, signed_in, try_in
+from tests.assets.rows import owner
+from tests.assets.site_browser import PHONE, Site
+
+__all__ = ["ann", "browser"]
+
+
+def test_a_second_factor_is_taken_away_once_its_person_has_shown_one_again(ann: User) -> None:
+    TOTP.activate(ann, generate_totp_secret())
+    codes = RecoveryCodes.activate(ann)
+    key = Authenticator.objects.create(user=ann, type="webauthn", data={"name": "Key"})
+    client = Client(REMOTE_ADDR="2001:db8:5::2")
+    client.force_login(ann)
+    removing = ["/account/2fa/totp/deactivate/", f"/account/2fa/webauthn/keys/{key.pk}/remove/"]
+    for address in [*removing, "/account/2fa/recovery-codes/generate/"]:
+        assert client.post(address).headers["Location"].startswith("/account/reauthenticate/"), address
+    assert client.get("/account/2fa/recovery-codes/").headers["Location"].startswith("/account/reauthenticate/")
+    assert Authenticator.objects.filter(user=ann).count() == 3
+    code = codes.get_unused_codes()[0]
+    client.post(f"/account/2fa/reauthenticate/?next={removing[0]}", {"code": code})
+    for address in removing:
+        client.post(address)
+    assert not Authenticator.objects.filter(user=ann, type__in=["totp", "webauthn"]).exists()
+
+
+def test_a_security_key_of_somebody_else_is_not_there(ann: User) -> None:
+    people.add_member(owner("agency"), "eve@example.org", "owner", PASSWORD, by="test")
+    key = Authenticator.objects.create(user=ann, type="webauthn", data={"name": "Key"})
+    eve = Client()
+    eve.force_login(User.objects.get(email="eve@example.org"))
+    for what in ("edit", "remove"):
+        answer = eve.get(f"/account/2fa/webauthn/keys/{key.pk}/{what}/")
+        assert answer.status_code in (302, 404)
+        assert b"Key" not in answer.content
+    assert Authenticator.objects.filter(pk=key.pk).exists()
+
+
+def test_a_second_factor_is_asked_for_and_its_secret_lies_encrypted(ann: User, browser: Callable[[], Client]) -> None:
+    client = browser()
+    try_in(client, ann.email)
+    page = client.get("/account/2fa/totp/activate/", follow=True)
+    if page.redirect_chain:
+        page = client.post(page.redirect_chain[-1][0], {"password": PASSWORD}, follow=True)
+    secret = str(client.session["mfa.totp.secret"])
+    assert secret in page.content.decode()
+    client.post("/account/2fa/totp/activate/", {"code": code_of(secret)})
+    row = Authenticator.objects.get(type=Authenticator.Type.TOTP)
+    assert secret not in str(row.data)
+    assert get_adapter().decrypt(row.data["secret"]) == secret
+    other = browser()
+    try_in(other, ann.email)
+    assert not signed_in(other)
+    other.post("/account/2fa/authenticate/", {"code": "000000"})
+    assert not signed_in(other)
+    codes = Authenticator.objects.get(type=Authenticator.Type.RECOVERY_CODES).wrap().get_unused_codes()
+    other.post("/account/2fa/authenticate/", {"code": codes[0]})
+    assert signed_in(other)
+    third = browser()
+    try_in(third, ann.email)
+    third.post("/account/2fa/authenticate/", {"code": codes[0]})
+    assert not signed_in(third)
+
+
+def test_a_code_is_good_once_the_one_that_added_the_authenticator_too(ann: User, browser: Callable[[], Client]) -> None:
+    client = browser()
+    try_in(client, ann.email)
+    page = client.get("/account/2fa/totp/activate/", follow=True)
+    if page.redirect_chain:
+        client.post(page.redirect_chain[-1][0], {"password": PASSWORD}, follow=True)
+    secret = str(client.session["mfa.totp.secret"])
+    first, later = code_of(secret), code_of(secret, 1)
+    client.post("/account/2fa/totp/activate/", {"code": first})
+    assert Authenticator.objects.filter(type=Authenticator.Type.TOTP).exists()
+
+    def comes_in(code: str) -> bool:
+        other = browser()
+        try_in(other, ann.email)
+        other.post("/account/2fa/authenticate/", {"code": code})
+        return signed_in(other)
+
+    assert not comes_in(first)
+    assert comes_in(later)
+    # allauth forgets after 30 seconds what is right for 90
+    cache.delete(f"allauth.mfa.totp.used?user={ann.pk}&code={later}")
+    assert not comes_in(later)
+    assert not comes_in(f" {later[:3]} {later[3:]} ")
+
+
+def test_a_secret_that_another_key_encrypted_is_told_with_what_to_do() -> None:
+    kept = get_adapter().encrypt("JBSWY3DPEHPK3PXP")
+    with (
+        override_settings(SECRET_KEY="00" * 32),
+        pytest.raises(IntegrityError, match="can't be unlocked") as caught,
+    ):
+        get_adapter().decrypt(kept)
+    assert "secrets/secret_key" in caught.value.hint
+
+
+def test_a_passkey_is_added_and_is_enough_to_sign_in(site: Site) -> None:
+    people.add_member(owner("studio"), "ann@example.org", "owner", PASSWORD, by="test")
+    ann = site.nobody(size=PHONE)
+    page = ann.page
+    device = page.context.new_cdp_session(page)
+    device.send("WebAuthn.enable")
+    kind = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True}
+    present = {"isUserVerified": True, "automaticPresenceSimulation": True}
+    device.send("WebAuthn.addVirtualAuthenticator", {"options": {**kind, **present}})
+    ann.open("/sign-in/")
+    page.get_by_label("E-mail address").fill("ann@example.org")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    page.wait_for_url("**/o/studio/cases/")
+    ann.open("/account/2fa/webauthn/add/")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Confirm").click()
+    page.wait_for_url("**/webauthn/add/")
+    page.locator("#id_passwordless").check()
+    page.get_by_role("button", name="Add").click()
+    page.wait_for_url("**/recovery-codes/**")
+    assert Authenticator.objects.filter(type="webauthn").count() == 1
+    page.locator("details.account summary").click()
+    page.get_by_role("button", name="Sign out").click()
+    page.wait_for_url("**/sign-in/")
+    with page.expect_request(lambda request: request.method == "POST" and "webauthn" in request.url) as asked:
+        page.get_by_role("button", name="Sign in with a passkey").click()
+    page.wait_for_url("**/o/studio/cases/")
+    sent = parse_qs(asked.value.post_data or "")
+    assert set(sent) >= {"credential"}
+    for _ in range(2):  # somebody who saw the answer has a session and a challenge of their own, or none
+        thief = Client()
+        said = thief.post(urlsplit(asked.value.url).path, {"credential": sent["credential"][0]})
+        assert "_auth_user_id" not in thief.session, said
+        thief.get(urlsplit(asked.value.url).path)

@@ -1,0 +1,277 @@
+"""The page of a case, by hand and in a browser: the light table, the decision, the evidence, notes and disputes."""
+
+import io
+import re
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from PIL import Image, ImageOps
+from playwright.sync_api import Page, expect
+
+from exhibit.clock import now
+from registry.cases import history
+from registry.models import Bundle, Capture, Case, Membership, Owner, User
+from tests.assets.rows import bring, claimed_slice, jpeg, owner, photograph, register
+from tests.assets.site_browser import DESKTOP, PHONE, Site, use_house
+from tests.assets.source import flat
+from workers.cases import decisions
+from workers.cases.decisions import Choice, Wish
+from workers.services.wiring import Services
+from workers.steps.matching.match import match_pictures
+from workers.tasks.sync_runner import SyncRunner
+
+
+def with_a_case(services: Services) -> Owner:
+    """A case whose found picture is the right upper part of the work, mirrored."""
+    studio, data = owner("studio"), photograph(1)
+    register(services, studio, data, "Under the wave")
+    picture = Image.open(io.BytesIO(data))
+    part = jpeg(ImageOps.mirror(picture.crop((60, 0, picture.width, 200))))
+    planned, epoch = claimed_slice(studio)
+    match_pictures(services, bring(services, planned, epoch, [part]))
+    return studio
+
+
+@pytest.fixture
+def studio(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Owner:
+    use_house(monkeypatch, inline.services)
+    return with_a_case(inline.services)
+
+
+@pytest.fixture
+def ann(studio: Owner) -> Client:
+    """An owner of the studio, in a browser that runs no script."""
+    client, user = Client(), User.objects.create_user("ann", "ann@example.org", "not used")
+    Membership.objects.create(user=user, owner=studio, role="owner")
+    client.force_login(user)
+    return client
+
+
+def read(client: Client, query: str = "") -> str:
+    """The page of the case, without breaks of lines."""
+    return flat(client.get(the_page() + query).content.decode())
+
+
+def the_page() -> str:
+    return reverse("case", args=["studio", 1])
+
+
+def test_the_page_says_what_where_since_when_how_much_and_how_sure_and_what_comes(
+    studio: Owner, ann: Client, inline: SyncRunner
+) -> None:
+    page = read(ann)
+    lead = re.search(r'<p class="lead">(.*?)</p>', page)
+    assert lead is not None
+    for words in ("shop.example", "Under the wave", "Seen on one page since", "of your picture, mirrored", "measured"):
+        assert words in lead[1]
+    assert "Nothing is sealed until a person decides: not licensed." in page
+    decisions.decide_each(inline.services, studio, [1], Wish(Choice.CONFIRM, "ann@example.org"))
+    assert "a moment to undo" in read(ann)
+
+
+def test_notes_disputes_and_opening_again_are_kept_with_their_words(
+    studio: Owner, ann: Client, inline: SyncRunner
+) -> None:
+    decisions.decide_each(inline.services, studio, [1], Wish(Choice.CLEAR, "ben@example.org"))
+    deed = reverse("case-deed", args=["studio", 1])
+    ann.post(deed, {"deed": "note", "words": "Ask <b>the gallery</b>."})
+    assert "Ask &lt;b&gt;the gallery&lt;/b&gt;." in read(ann)
+    ann.post(deed, {"deed": "dispute", "words": "It is ours."})
+    assert "disputed" in read(ann)
+    assert Case.objects.get().disputed_at is not None
+    told = ann.post(reverse("decide", args=["studio", 1]), {"decision": "open", "reason": "They say so."}, follow=True)
+    assert "Case 1 is open again." in told.content.decode()
+    case = Case.objects.get()
+    assert (case.decision, case.disputed_at) == ("open", None)
+
+
+def test_a_long_history_is_read_page_by_page(studio: Owner, ann: Client) -> None:
+    for number in range(101):
+        history.record(Case.objects.get(), "note", "ann", words=f"Note {number}.")
+    first, second = read(ann), read(ann, "?history=2")
+    assert "Pages of the history" in first
+    assert ("Note 100." in first, "Note 0." in first) == (True, False)
+    assert ("Note 100." in second, "Note 0." in second, "Opened" in second) == (False, True, True)
+
+
+def test_pages_of_cases_ask_few_questions_however_many_there_are(
+    studio: Owner, ann: Client, inline: SyncRunner
+) -> None:
+    for number in range(2, 12):
+        planned, epoch = claimed_slice(studio, f"watch {number}")
+        data = photograph(number)
+        register(inline.services, studio, data, f"Work {number}")
+        match_pictures(inline.services, bring(inline.services, planned, epoch, [data], host=f"shop-{number}.example"))
+    for address in (reverse("cases", args=["studio"]), the_page()):
+        ann.get(address)
+        with CaptureQueriesContext(connection) as asked:
+            answer = ann.get(address)
+        assert answer.status_code == 200
+        print(address, len(asked), "queries,", len(answer.content), "bytes")  # noqa: T201
+        assert len(asked) <= 30
+        assert len(answer.content) <= 100_000
+
+
+def test_what_goes_along_with_a_reported_picture_is_listed_and_not_asked_for_again_and_again(
+    studio: Owner, ann: Client, inline: SyncRunner
+) -> None:
+    files = [(role, inline.services.blobs.put(role.encode()).hex) for role in ("wacz", "screenshot", "page-pdf")]
+    kept = [{"role": role, "digest": digest, "name": role, "size": 1, "media_type": ""} for role, digest in files]
+    Capture.objects.update(files=kept)
+    page = read(ann, "?report&history=1")
+    assert "<li>Case 1: 1 file is removed</li>" in page
+    assert "<li>Case 1: 2 files are set aside</li>" in page
+    assert f'hx-get="{the_page()}?history=1"' in page
+
+
+def test_each_deed_is_said_to_have_worked(studio: Owner, ann: Client, inline: SyncRunner) -> None:
+    decisions.decide_each(inline.services, studio, [1], Wish(Choice.CLEAR, "ben@example.org"))
+
+    def did(name: str) -> str:
+        said = ann.post(reverse("case-deed", args=["studio", 1]), {"deed": name, "words": "Why."}, follow=True)
+        return " ".join(re.findall(r'<p class="message success" role="status">(.*?)</p>', said.content.decode()))
+
+    assert did("note") == "The note is kept."
+    assert did("dispute") == "The decision is disputed."
+    assert did("settle") == "The decision stands."
+    assert did("unknown") == ""
+    decisions.decide_each(inline.services, studio, [1], Wish(Choice.REOPEN, "ben@example.org"))
+    Case.objects.update(waits=False)
+    assert did("take-out") == "The case waits for a decision again."
+    said = ann.get(the_page()).content.decode()
+    assert "Where others have evidence of it, the operator decides, who may also let it stay." in said
+    assert did("report") == "The picture is reported, and shown to nobody here any more."
+
+
+@pytest.mark.parametrize(
+    ("size", "scheme", "language"),
+    [
+        (PHONE, "dark", "zh-CN"),
+        *(pytest.param(*look, marks=pytest.mark.long) for look in ((PHONE, "light", "en"), (DESKTOP, "dark", "zh-CN"))),
+        (DESKTOP, "dark", "en"),
+    ],
+)
+def test_a_case_can_be_read_by_everybody(site: Site, size: tuple[int, int], scheme: str, language: str) -> None:
+    ann = site.member(with_a_case(site.services), size=size, scheme=scheme, language=language)
+    ann.open(the_page())
+    ann.page.wait_for_load_state("networkidle")
+    for mode in ("slider", "blink", "side", "difference", "points"):
+        ann.page.locator(f"[data-mode={mode}]").click()
+    ann.page.wait_for_load_state("networkidle")
+    for summary in ann.page.locator("#decision summary").all():
+        summary.click()
+    ann.check()
+
+
+def test_the_found_picture_lies_where_it_was_taken_from(site: Site) -> None:
+    ann = site.member(with_a_case(site.services))
+    page = ann.open(the_page())
+    page.wait_for_load_state("networkidle")
+    edges = page.evaluate(EDGES)
+    assert edges == pytest.approx([60 / 320, 0, 1, 200 / 240], abs=0.02)
+    before = scale_of(page)
+    page.get_by_role("button", name="Larger").click()
+    assert scale_of(page) == pytest.approx(before * 1.25, rel=0.01)
+    assert page.evaluate(EDGES) == pytest.approx(edges, abs=0.01)
+    page.keyboard.press("s")
+    expect(page.locator(".pane.second")).to_be_visible()
+    page.keyboard.press("d")
+    expect(page.locator(".drawing")).to_have_attribute("src", ending("difference.jpg"))
+    page.keyboard.press("p")
+    expect(page.locator(".drawing")).to_have_attribute("src", ending("points.jpg"))
+
+
+def test_two_taps_on_a_phone_confirm_and_say_first_what_is_sealed(site: Site) -> None:
+    studio = with_a_case(site.services)
+    ann = site.member(studio, size=PHONE)
+    page = ann.open(the_page())
+    assert page.locator("kbd").count() > 0  # nobody on a phone is told of keys
+    assert [one.inner_text() for one in page.locator("kbd").all() if one.is_visible()] == []
+    page.locator("#decision summary").filter(has_text="Not licensed").tap()
+    expect(page.locator("details.confirm")).to_contain_text("2 pictures, byte for byte")
+    expect(page.locator("details.confirm")).to_contain_text("1 place with its times")
+    page.get_by_role("button", name="Not licensed: seal it").tap()
+    expect(page.locator("#decision strong").first).to_have_text("not licensed")
+    assert Case.objects.get().decision == "confirmed"
+    expect(page.locator(".message")).to_have_text(
+        "Case 1 is decided: not licensed. It is sealed after 20 seconds; until then you can undo it."
+    )
+    expect(page.locator("#history")).to_contain_text("Not licensed.")
+    page.get_by_role("button", name="Undo").tap()
+    expect(page.locator("#decision strong").first).to_have_text("open")
+    expect(page.locator(".message")).to_have_text("Case 1 is open again.")
+
+
+def test_illegal_content_is_reported_and_gone_from_every_page(site: Site) -> None:
+    studio = with_a_case(site.services)
+    ann = site.member(studio)
+    page = ann.open(the_page())
+    page.wait_for_load_state("networkidle")
+    page.get_by_text("Illegal content: report and remove").click()
+    page.get_by_role("link", name="What goes with it").click()
+    expect(page.locator("#reporting")).to_contain_text("Nothing else goes with it.")
+    page.locator("#report").fill("It may not be kept.")
+    page.get_by_role("button", name="Report and remove").click()
+    expect(page.locator(".light-table")).to_contain_text("reported or removed")
+    expect(page.locator(".found")).to_have_count(0)
+    ann.open(reverse("cases", args=["studio"]))
+    expect(ann.page.locator(".gone")).to_have_count(1)
+    ann.page.wait_for_load_state("networkidle")
+    ann.check_behaviour()
+
+
+def scale_of(page: Page) -> float:
+    return float(page.evaluate("document.querySelector('.under').getBoundingClientRect().width"))
+
+
+def ending(name: str) -> re.Pattern[str]:
+    return re.compile(f".*/{name}$")
+
+
+EDGES = """() => {
+  const sheet = document.querySelector(".under").getBoundingClientRect();
+  const laid = document.querySelector(".over .laid").getBoundingClientRect();
+  return [(laid.left - sheet.left) / sheet.width, (laid.top - sheet.top) / sheet.height,
+    (laid.right - sheet.left) / sheet.width, (laid.bottom - sheet.top) / sheet.height];
+}"""
+"""Where the found picture lies within the registered one, as shares of it: left, top, right, bottom."""
+
+
+def test_keys_decide_on_the_page_and_who_is_second_reads_who_was_first(site: Site) -> None:
+    studio = with_a_case(site.services)
+    page = site.member(studio).open(the_page())
+    assert page.locator("kbd").first.is_visible()
+    page.keyboard.press("x")
+    page.keyboard.press("x")
+    expect(page.locator("#decision strong").first).to_have_text("cleared")
+    decisions.decide_each(site.services, studio, [1], Wish(Choice.REOPEN, "ben@example.org"))
+    page.reload()
+    decisions.decide_each(site.services, studio, [1], Wish(Choice.CLEAR, "ben@example.org", "Not ours."))
+    page.keyboard.press("c")
+    page.keyboard.press("c")
+    expect(page.locator(".message")).to_contain_text("ben@example.org decided “cleared” before you")
+    assert Case.objects.get().decided_by == "ben@example.org"
+
+
+def test_what_is_being_sealed_is_shown_as_it_is_without_loading_again(site: Site) -> None:
+    studio = with_a_case(site.services)
+    page = site.member(studio).page
+    page.clock.install()
+    page.goto(site.base + the_page())
+    expect(page.locator("#bundles[hx-get]")).to_have_count(0)
+    decisions.decide_each(site.services, studio, [1], Wish(Choice.CONFIRM, "ann@example.org"))
+    page.reload()
+    expect(page.locator("#bundles")).to_contain_text("Being sealed.")
+    expect(page.locator("#visits")).to_contain_text("A visit is under way.")
+    page.evaluate("window.kept = true")
+    Capture.objects.update(state="done", finished_at=now(), sentence="The page is gone.")
+    Bundle.objects.update(state="failed", error="The key is gone.")
+    page.clock.fast_forward(10_000)
+    expect(page.locator("#bundles")).to_contain_text("Not sealed.")
+    expect(page.locator("#visits")).to_contain_text("The page is gone.")
+    expect(page.locator(".chain")).to_contain_text("1 visit")
+    expect(page.locator("#bundles[hx-get], #visits[hx-get]")).to_have_count(0)
+    assert page.evaluate("window.kept")

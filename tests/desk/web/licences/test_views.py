@@ -1,0 +1,198 @@
+"""The licence ledger on the site: tried before it is saved, with what becomes of cases said and recorded."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.urls import reverse
+
+from desk.web.licences import views
+from exhibit.clock import now
+from registry.cases import licence_trial
+from registry.models import Case, Licence, Owner, Role, User, Work
+from registry.works.licences import NewLicence, keep_licences, waiting_changes
+from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
+from tests.assets.site_browser import PHONE, Site, use_house
+from workers.cases.decisions import confirm
+from workers.steps.cases.ledger import look_at_ledger
+from workers.steps.matching.match import match_pictures
+from workers.tasks.sync_runner import SyncRunner
+
+LEDGER = "/o/studio/licences/"
+
+
+@pytest.fixture
+def studio(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Owner:
+    """An owner with a work and an open case at shop.example."""
+    use_house(monkeypatch, inline.services)
+    made = owner("studio")
+    register(inline.services, made, photograph(1))
+    planned, epoch = claimed_slice(made)
+    match_pictures(inline.services, bring(inline.services, planned, epoch, [copy_of(photograph(1))]))
+    return made
+
+
+@pytest.fixture
+def ann(studio: Owner) -> Client:
+    """A reviewer of the studio."""
+    client, user = Client(), User.objects.create_user(username="ann@example.org", password="not used")
+    studio.memberships.create(user=user, role=Role.REVIEWER)
+    client.force_login(user)
+    return client
+
+
+def field(page: str, name: str) -> str:
+    found = re.search(rf'name="{name}" value="([^"]*)"', page)
+    assert found is not None
+    return found[1]
+
+
+def test_a_licence_is_tried_then_saved_and_the_case_says_why(ann: Client, studio: Owner, inline: SyncRunner) -> None:
+    words = {"licensee": "Harbour Prints", "domain": "https://shop.example/about", "reason": "Order 7"}
+    page = ann.post(f"{LEDGER}new", words).content.decode()
+    assert "1 open case would be licensed." in page
+    assert not Licence.objects.exists()
+    answer = ann.post(f"{LEDGER}new", {**words, "save": "1", "tried": field(page, "tried")}, follow=True)
+    assert answer.redirect_chain == [(f"{LEDGER}1/", 302)]
+    assert "being looked at" in answer.content.decode()
+    look_at_ledger(inline.services, waiting_changes(studio))
+    page = ann.get(f"{LEDGER}1/").content.decode()
+    assert "1 case was licensed by it:" in page
+    assert Case.objects.get().reason == "Covered by licence 1."
+
+
+def test_words_that_were_changed_after_the_trial_are_tried_again(ann: Client) -> None:
+    words = {"licensee": "Harbour Prints", "domain": "other.example"}
+    mark = field(ann.post(f"{LEDGER}new", words).content.decode(), "tried")
+    changed = {**words, "domain": "shop.example", "save": "1", "tried": mark}
+    page = ann.post(f"{LEDGER}new", changed).content.decode()
+    assert "1 open case would be licensed." in page
+    assert not Licence.objects.exists()
+
+
+def test_a_trial_that_takes_long_shows_how_far_it_is_and_goes_on(
+    ann: Client, studio: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    like = Case.objects.get()
+    more = {"owner": studio, "work": like.work, "opened_at": like.opened_at}
+    Case.objects.bulk_create(Case(number=n, party=f"party-{n}.example", **more) for n in (2, 3))
+    monkeypatch.setattr(licence_trial, "CASES_AT_ONCE", 1)
+    monkeypatch.setattr(views, "MOMENT", 0)
+    words = {"licensee": "Harbour Prints", "domain": "shop.example"}
+    page = ann.post(f"{LEDGER}new", words).content.decode()
+    assert "Looked at 1 of 3 cases so far." in page
+    further = {**words, "further": "1", "so-far": field(page, "so-far")}
+    piece = ann.post(f"{LEDGER}new", further, headers={"HX-Request": "true"}).content.decode()
+    assert piece.lstrip().startswith("<section")
+    assert "Looked at 2 of 3 cases so far." in piece
+    assert "1 open case would be licensed." in piece
+    changed = {**further, "domain": "party-2.example", "so-far": field(piece, "so-far")}
+    assert "Looked at 1 of 3 cases so far." in ann.post(f"{LEDGER}new", changed).content.decode()
+    table = SimpleUploadedFile("licences.csv", b"licensee,domain\nA,shop.example\n")
+    page = ann.post(f"{LEDGER}import", {"file": table}).content.decode()
+    for _ in range(3):
+        sent = {"further": "1", "so-far": field(page, "so-far"), "table": field(page, "table")}
+        page = ann.post(f"{LEDGER}import", sent).content.decode()
+    assert "so far" not in page
+    assert "1 open case would be licensed." in page
+
+
+def test_fields_that_cannot_be_meant_are_explained_and_stay(ann: Client) -> None:
+    for words, said in (
+        ({"licensee": "A", "domain": "not a domain"}, "isn&#x27;t a domain"),
+        ({"licensee": "A<b>", "domain": "shop.example", "works": "77"}, "No work of Studio"),
+        ({"licensee": "A", "domain": "shop.example", "valid_from": "soon"}, "isn&#x27;t a day"),
+        ({"licensee": "A"}, "names no place"),
+        ({"licensee": "A", "url_pattern": "shop.example/" + "a" * 1000}, "too long"),
+    ):
+        page = ann.post(f"{LEDGER}new", words).content.decode()
+        assert said in page
+        assert f'value="{words["licensee"].replace("<b>", "&lt;b&gt;")}"' in page
+
+
+def test_a_licence_for_many_works_keeps_all_of_them_when_it_is_changed(ann: Client, studio: Owner) -> None:
+    works = Work.objects.bulk_create(
+        Work(owner=studio, number=n, title=f"Work {n}", registered_at=now()) for n in range(2, 402)
+    )
+    keep_licences(studio, [NewLicence("A", tuple(works), "shop.example")])
+    page = ann.get(f"{LEDGER}1/edit").content.decode()
+    words = {"licensee": "B", "domain": "shop.example", "works": field(page, "works")}
+    assert len(words["works"]) > 1_000
+    mark = field(ann.post(f"{LEDGER}1/edit", words).content.decode(), "tried")
+    ann.post(f"{LEDGER}1/edit", {**words, "save": "1", "tried": mark})
+    assert Licence.objects.get(licensee="B").works.count() == 400
+
+
+def test_a_licence_that_ends_lets_go_of_what_was_seen_later(ann: Client, studio: Owner, inline: SyncRunner) -> None:
+    keep_licences(studio, [NewLicence("A", domain="shop.example")])
+    look_at_ledger(inline.services, waiting_changes(studio))
+    day = (now() - timedelta(days=2)).date().isoformat()
+    assert "No reason is given" in ann.post(f"{LEDGER}1/end", {"day": day, "reason": " "}).content.decode()
+    ann.post(f"{LEDGER}1/end", {"day": day, "reason": "Terminated"})
+    look_at_ledger(inline.services, waiting_changes(studio))
+    page = ann.get(f"{LEDGER}1/").content.decode()
+    assert "1 case is open again:" in page
+    assert "Terminated" in page
+    assert Case.objects.get().decision == "open"
+    assert f'href="{LEDGER}1/"' not in ann.get(LEDGER).content.decode()
+    assert f'href="{LEDGER}1/"' in ann.get(LEDGER, {"standing": "over"}).content.decode()
+
+
+def test_a_table_is_tried_then_saved_as_a_whole(ann: Client, studio: Owner) -> None:
+    table = "被许可人,域名,地区\n海港印刷,shop.example,\nB,b.de,DE\n".encode("gbk")
+    file = SimpleUploadedFile("licences.csv", table)
+    page = ann.post(f"{LEDGER}import", {"file": file}).content.decode()
+    assert "2 licences were read." in page
+    assert "1 open case would be licensed." in page
+    assert not Licence.objects.exists()
+    signed = field(page, "table")
+    assert "has come back changed" in ann.post(f"{LEDGER}import", {"save": "1", "table": signed + "x"}).content.decode()
+    ann.post(f"{LEDGER}import", {"save": "1", "table": signed})
+    assert list(studio.licences.values_list("licensee", "territories")) == [("海港印刷", []), ("B", ["DE"])]
+    broken = SimpleUploadedFile("licences.csv", b"licensee,domain\nA,shop.example\nB,\n")
+    page = ann.post(f"{LEDGER}import", {"file": broken}).content.decode()
+    assert "line 3" in page
+    assert studio.licences.count() == 2
+
+
+def test_the_list_of_a_large_ledger_is_paged_found_by_words_and_cheap(
+    ann: Client, studio: Owner, django_assert_max_num_queries: pytest.FixtureRequest
+) -> None:
+    keep_licences(studio, [NewLicence(f"Shop {n}", domain=f"shop-{n}.example") for n in range(120)])
+    with django_assert_max_num_queries(15):  # type: ignore[operator]
+        page = ann.get(LEDGER).content.decode()
+    assert page.count('<a href="/o/studio/licences/1') > 0
+    assert "Page 1 of 3" in page
+    page = ann.get(LEDGER, {"q": "shop-77.ex"}).content.decode()
+    assert "Shop 77" in page
+    assert "Shop 78" not in page
+
+
+def test_a_trial_goes_on_by_itself_until_all_cases_are_looked_at_and_the_licence_is_saved(
+    site: Site, studio: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = photograph(2)
+    register(site.services, studio, data, "Work 2")
+    planned, epoch = claimed_slice(studio, "again")
+    match_pictures(site.services, bring(site.services, planned, epoch, [copy_of(data)]))
+    confirm(site.services, Case.objects.get(number=2), by="Ann", reason="No order.")
+    keep_licences(studio, [NewLicence("Harbour Prints", domain="other.example", territories=("DE", "AT"))])
+    monkeypatch.setattr(licence_trial, "CASES_AT_ONCE", 1)
+    monkeypatch.setattr(views, "MOMENT", 0)
+    ann = site.member(studio, size=PHONE)
+    page = ann.open(reverse("new-licence", args=["studio"]))
+    page.get_by_label("Who may use the works").fill("The shop")
+    page.get_by_label("Domain, with the hosts below it").fill("shop.example")
+    with page.expect_response(lambda answer: "so far" not in answer.text()):
+        page.get_by_role("button", name="Try it against the cases").click()
+    page.get_by_text("so far").wait_for(state="detached")
+    assert page.get_by_text("1 open case would be licensed.").is_visible()
+    ann.check()
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("Licence 2 is saved.").wait_for()
+    site.inline.run_until_idle()
+    page.reload()
+    assert page.get_by_text("1 case was licensed by it:").is_visible()
+    assert Case.objects.get(number=1).decision == "licensed"

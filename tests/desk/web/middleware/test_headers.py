@@ -1,0 +1,32 @@
+"""What every answer says to browsers and proxies."""
+
+from django.test import Client
+
+from registry.models import User
+from tests.assets.accounts import ann
+from tests.assets.desk_scene import addresses
+
+__all__ = ["ann"]
+
+
+def test_every_answer_forbids_what_does_not_belong_to_the_site(ann: User) -> None:
+    client = Client()
+    client.force_login(ann)
+    for name, address in addresses().items():
+        headers = client.get(address).headers
+        policy = set(headers["Content-Security-Policy"].split("; "))
+        assert {"default-src 'none'", "form-action 'self'", "frame-ancestors 'none'", "base-uri 'none'"} <= policy, name
+        assert "unsafe" not in headers["Content-Security-Policy"], name
+        assert headers["Cross-Origin-Resource-Policy"] == "same-origin", name
+        assert headers["Cross-Origin-Opener-Policy"] == "same-origin", name
+        assert headers["X-Content-Type-Options"] == "nosniff", name
+        assert headers["X-Frame-Options"] == "DENY", name
+        assert headers["Referrer-Policy"] == "same-origin", name
+        assert "camera=()" in headers["Permissions-Policy"], name
+
+
+def test_what_a_person_sees_is_kept_by_no_proxy(ann: User) -> None:
+    client = Client()
+    client.force_login(ann)
+    for address in ("/account/", "/o/studio/members/", "/o/studio/works/"):
+        assert "private" in client.get(address).headers["Cache-Control"]

@@ -1,0 +1,65 @@
+"""The reader's language and time zone: the browser's, until a person chooses."""
+
+from django.test import Client
+from django.urls import reverse
+
+from registry.models import User
+from tests.assets.accounts import ann
+from tests.assets.rows import found_case, owner
+from tests.assets.site_browser import Site
+
+__all__ = ["ann"]
+
+
+def test_who_chooses_a_language_is_led_back_to_our_own_pages_alone(db: None) -> None:
+    for came_from, back in (
+        ("http://testserver/sign-in/?next=/account/", "http://testserver/sign-in/?next=/account/"),
+        ("https://evil.example/", "/"),
+        ("//evil.example/", "/"),
+        ("javascript:alert(1)", "/"),
+        ("", "/"),
+    ):
+        answer = Client().post("/language", {"language": "zh-hans"}, headers={"Referer": came_from})
+        assert answer.headers["Location"] == back
+        assert answer.cookies["django_language"].value == "zh-hans"
+    assert not Client().post("/language", {"language": "../../x"}).cookies
+
+
+def test_the_browser_says_which_language_until_a_person_chooses(site: Site) -> None:
+    ann = site.member(owner("studio"), language="zh-CN")
+    page = ann.open(reverse("works", args=["studio"]))
+    assert page.locator("html").get_attribute("lang") == "zh-hans"
+    page.get_by_role("button", name="English").click()
+    page.wait_for_load_state()
+    assert page.url.endswith(reverse("works", args=["studio"]))
+    assert page.locator("html").get_attribute("lang") == "en"
+    assert User.objects.get().language == "en"
+    elsewhere = site.signed_in(User.objects.get(), language="zh-CN")
+    assert elsewhere.open(reverse("works", args=["studio"])).locator("html").get_attribute("lang") == "en"
+
+
+def test_times_are_in_the_readers_zone_with_utc_beside_them(site: Site) -> None:
+    studio = owner("studio")
+    found_case(site.services, studio)
+    ann = site.member(studio, zone="Asia/Shanghai")
+    ann.open(reverse("work", args=["studio", 1]))
+    page = ann.open(reverse("work", args=["studio", 1]))
+    shown = page.evaluate(
+        """() => [...document.querySelectorAll('time')].map((one) => [one.textContent, one.title,
+          new Intl.DateTimeFormat('en-GB', {timeZone: 'Asia/Shanghai', hour: '2-digit', minute: '2-digit'})
+            .format(new Date(one.dateTime)),
+          new Date(one.dateTime).toISOString().slice(0, 19).replace('T', ' ') + ' UTC'])"""
+    )
+    assert shown
+    assert all(text.endswith(local) and title == utc for text, title, local, utc in shown), shown
+    assert User.objects.get().time_zone == "Asia/Shanghai"
+
+
+def test_a_zone_that_is_none_is_left_alone(ann: User) -> None:
+    client = Client()
+    client.force_login(ann)
+    for zone, kept in (("../../etc/passwd", ""), ("Asia/Shanghai", "Asia/Shanghai"), ("Mars/Olympus", "Asia/Shanghai")):
+        client.cookies["zone"] = zone
+        client.get("/account/")
+        ann.refresh_from_db()
+        assert ann.time_zone == kept

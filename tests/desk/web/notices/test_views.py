@@ -1,0 +1,267 @@
+"""Notices on the site: drafted, read, signed by typing the name, sent by hand, and followed."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from exhibit.clock import now
+from registry.models import Case, Notice, NoticeMail, Owner, Role, User, Work
+from registry.notices import notices
+from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
+from tests.assets.site_browser import PHONE, Site, use_house
+from tests.assets.source import flat
+from workers.cases.decisions import confirm
+from workers.notices import wording
+from workers.steps.matching.match import match_pictures
+from workers.tasks.sync_runner import SyncRunner
+
+PAGE = "/o/studio/notices/"
+
+
+FIELDS = {
+    "addressee_name": "Copyright Agent",
+    "sender_name": "Ann Example",
+    "sender_capacity": "owner",
+    "sender_address": "1 Harbour Road, Kiel",
+    "sender_telephone": "+49 431 0000",
+    "sender_email": "ann@example.org",
+}
+
+
+ANSWERS = {"purpose": "commercial", "nature": "creative", "amount": "whole", "market": "replaces"}
+
+
+@pytest.fixture
+def studio(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Owner:
+    """An owner with two confirmed cases of shop.example."""
+    use_house(monkeypatch, inline.services)
+    made = owner("studio")
+    for seed in (1, 2):
+        register(inline.services, made, photograph(seed), f"Work {seed}")
+    planned, epoch = claimed_slice(made)
+    match_pictures(
+        inline.services, bring(inline.services, planned, epoch, [copy_of(photograph(seed)) for seed in (1, 2)])
+    )
+    for case in Case.objects.all():
+        confirm(inline.services, case, by="Ann", reason="No order.")
+    return made
+
+
+@pytest.fixture
+def ann(studio: Owner) -> Client:
+    return person(studio, "ann", Role.REVIEWER)
+
+
+def person(of: Owner, name: str, role: Role) -> Client:
+    client, email = Client(), f"{name}@example.org"
+    user = User.objects.create_user(username=email, email=email, password="not used")
+    of.memberships.create(user=user, role=role)
+    client.force_login(user)
+    return client
+
+
+def drafted(ann: Client) -> str:
+    """The page of a draft whose fields are filled in and whose uses are considered."""
+    answer = ann.post(f"{PAGE}new", {"party": "shop.example", "case": ["1", "2"], "kind": "dmca.en"})
+    considered = {f"{name}-{case}": text for case in (1, 2) for name, text in ANSWERS.items()}
+    ann.post(answer.headers["Location"], {**FIELDS, **considered, "case-1": "1", "case-2": "1"})
+    return f"{PAGE}1/"
+
+
+def mark(page: str) -> str:
+    found = re.search(r'name="read" value="([0-9a-f]{64})"', page)
+    assert found is not None
+    return found[1]
+
+
+SENDER = {
+    "Name": "Copyright Agent",
+    "Who signs": "Ann Example",
+    "In what capacity": "Owner",
+    "Address": "1 Harbour Road, Kiel",
+    "Telephone": "+49 431 0000",
+    "E-mail": "ann@example.org",
+}
+
+
+def test_a_notice_is_drafted_read_signed_sent_and_followed(ann: Client, studio: Owner) -> None:
+    address = drafted(ann)
+    page = ann.get(address).content.decode()
+    assert "Under penalty of perjury" in page
+    assert "For cases 1, 2 no registration with the US Copyright Office" in page
+    signing = {"read": mark(page), "name": "Ann Example"}
+    refused = ann.post(f"{address}sign", signing, follow=True).content.decode()
+    assert "Confirm that you have read it" in refused
+    wrong = {**signing, "name": "Bob", "have-read": "1", "authorised": "1"}
+    assert "typed name" in ann.post(f"{address}sign", wrong, follow=True).content.decode()
+    page = ann.post(f"{address}sign", {**wrong, "name": "Ann Example"}, follow=True).content.decode()
+    assert "Signed. Nothing has been sent yet." in page
+    taken = ann.get(f"{address}files/notice.txt")
+    assert b"/s/ Ann Example" in taken.content
+    assert taken.headers["Content-Disposition"] == 'attachment; filename="studio-notice-1.txt"'
+    page = ann.post(f"{address}send", {"how": "hand"}, follow=True).content.decode()
+    assert "by a person, outside of Exhibit" in page
+    day = notices.notice(studio, 1).sent_at
+    assert day is not None
+    told = {"what": "countered", "day": day.date().isoformat(), "words": "They object."}
+    page = ann.post(f"{address}happened", told, follow=True).content.decode()
+    assert "Its cases are paused" in page
+    assert "512(g)(2)(C)" in page
+    assert "counter-notice came, cases paused" in ann.get(PAGE).content.decode()
+    again = ann.post(f"{PAGE}new", {"party": "shop.example", "case": ["1"], "kind": "offer.en"}).content.decode()
+    assert "Case 1 is paused" in again
+
+
+def test_nothing_about_fair_use_is_chosen_before_the_signer_chooses(ann: Client) -> None:
+    answer = ann.post(f"{PAGE}new", {"party": "shop.example", "case": ["1", "2"], "kind": "dmca.en"}, follow=True)
+    page = answer.content.decode()
+    questions = page[page.index("What you considered") : page.index("<footer")]
+    assert questions.count('type="radio"') == 2 * 11
+    assert "checked" not in questions
+    assert "Case 2: answer all four questions about fair use." in page
+    assert 'class="sign"' not in ann.get(f"{PAGE}1/").content.decode()
+
+
+def test_a_text_that_changed_after_it_was_read_is_read_again(ann: Client, studio: Owner) -> None:
+    address = drafted(ann)
+    read = mark(ann.get(address).content.decode())
+    ann.post(f"{address}edit", {"further": "One more <b>word</b>."})
+    signing = {"read": read, "name": "Ann Example", "have-read": "1", "authorised": "1"}
+    page = ann.post(f"{address}sign", signing, follow=True).content.decode()
+    assert "has changed since it was shown" in page
+    assert "One more &lt;b&gt;word&lt;/b&gt;." in page
+    assert notices.notice(studio, 1).state == Notice.State.DRAFT
+
+
+def test_a_viewer_reads_and_does_nothing_and_wording_is_for_owners(ann: Client, studio: Owner) -> None:
+    drafted(ann)
+    bob = person(studio, "bob", Role.VIEWER)
+    assert bob.get(f"{PAGE}1/").status_code == 200
+    for address in (f"{PAGE}new", f"{PAGE}1/edit", f"{PAGE}wording/dmca.en"):
+        assert bob.get(address).status_code == 403
+    assert ann.get(f"{PAGE}wording/dmca.en").status_code == 403
+    assert "dmca.en" not in ann.get(f"{PAGE}wording/").content.decode()
+
+
+def test_the_pages_cost_the_same_for_many_cases(
+    ann: Client, django_assert_max_num_queries: pytest.FixtureRequest
+) -> None:
+    address = drafted(ann)
+    for page in (PAGE, f"{PAGE}new?case=1", address, f"{address}edit"):
+        with django_assert_max_num_queries(22):  # type: ignore[operator]
+            assert ann.get(page).status_code == 200
+
+
+def test_a_party_with_many_cases_is_written_to_in_portions(ann: Client, studio: Owner) -> None:
+    like = Case.objects.get(number=1)
+    works = Work.objects.bulk_create(
+        Work(owner=studio, number=n, title=f"Work {n}", registered_at=like.opened_at) for n in range(3, 106)
+    )
+    told = {"owner": studio, "party": like.party, "decision": "confirmed", "opened_at": like.opened_at}
+    Case.objects.bulk_create(Case(number=work.number, work=work, **told) for work in works)
+    ann.post(f"{PAGE}new", {"party": "shop.example", "case": ["1"], "kind": "offer.en"})
+    page = flat(ann.get(f"{PAGE}new", {"party": "shop.example"}).content.decode())
+    assert page.count('name="case"') == page.count(" checked>") == 100
+    assert "5 more cases are for another notice." in page
+    page = flat(ann.get(f"{PAGE}new", {"case": ["1", "105"]}).content.decode())
+    assert re.findall(r'name="case" value="(\d+)" checked', page) == ["1", "105"]
+    assert "in notice 1" in page
+    many = [str(n) for n in range(2, 102)]
+    address = ann.post(f"{PAGE}new", {"party": "shop.example", "case": many, "kind": "dmca.en"}).headers["Location"]
+    first, last = (flat(ann.get(address, {"page": n}).content.decode()) for n in (1, 5))
+    assert 'name="purpose-2"' in first
+    assert 'name="purpose-101"' in last
+    assert 'name="purpose-2"' not in last
+    assert "things more</li>" in first
+    answer = ann.post(f"{address}?page=1", {"case-2": "1", "purpose-2": "plain", "next": "2"})
+    assert answer.headers["Location"] == f"{address}?page=2#cases"
+    assert Notice.objects.get(number=2).notice_cases.get(case__number=2).answers["purpose"] == "plain"
+    for page in (first, last, ann.get(f"{PAGE}2/").content.decode()):
+        assert len(page.encode()) < 100_000
+
+
+def test_a_letter_in_parts_is_signed_below_its_last_part(ann: Client, studio: Owner) -> None:
+    Work.objects.filter(number=1).update(title="A long title. " * 35)
+    address = drafted(ann)
+    whole = {"body": "\n\n".join(["{items}"] * 40 + ["{contact}{good_faith}{accuracy}{signature}"])}
+    shipped = wording.shipped("dmca", "en")
+    wording.keep(studio, "dmca", "en", {"subject": shipped.subject, "item": shipped.item, **whole}, by="Ann")
+    first = ann.get(address).content.decode()
+    count = int(first.split("Part 1 of ")[1].split(" ")[0])
+    assert count > 1
+    assert 'name="read"' not in first
+    assert 'name="read"' in ann.get(address, {"page": count}).content.decode()
+
+
+def test_an_addressee_is_taken_from_what_is_proposed(ann: Client, studio: Owner) -> None:
+    Notice.objects.all().delete()
+    Case.objects.update(party="taobao.com")
+    ann.post(f"{PAGE}new", {"party": "taobao.com", "case": ["1"], "kind": "prc.zh-Hans"})
+    assert 'name="use" value="0"' in ann.get(f"{PAGE}1/edit").content.decode()
+    ann.post(f"{PAGE}1/edit", {"use": "0", "addressee_name": "", "addressee_email": "", "sender_name": "Ann"})
+    fields = notices.notice(studio, 1).fields
+    assert (fields["addressee_email"], fields["sender_name"]) == ("ipr@alibaba-inc.com", "Ann")
+    assert fields["addressee_source"].startswith("https://ipp.alibabagroup.com")
+
+
+def test_a_mail_that_may_have_left_is_said_and_resolved_on_the_page(ann: Client, studio: Owner) -> None:
+    address = drafted(ann)
+    told = {"read": mark(ann.get(address).content.decode()), "name": "Ann Example", "have-read": "1", "authorised": "1"}
+    ann.post(f"{address}sign", told)
+    mail = NoticeMail.objects.create(notice=Notice.objects.get(), to="a@b.example", by="Ann", message_id="<notice-1>")
+    for state, error, said in (
+        ("todo", "", "On its way by mail to a@b.example."),
+        ("todo", "451 Later", "451 Later"),
+        ("doing", "", "at this moment"),
+        ("failed", "550 Nobody", "hasn't left for a@b.example"),
+    ):
+        NoticeMail.objects.update(state=state, error=error, not_before=now())
+        assert said in ann.get(address).content.decode()
+    NoticeMail.objects.update(begun_at=now(), file={"name": "mail.eml", "digest": "00", "size": 1, "media_type": "x/y"})
+    page = ann.get(address).content.decode()
+    assert "It may have left by mail to a@b.example" in page
+    assert "&lt;notice-1&gt;" in page
+    assert "It may have left by mail." in ann.post(f"{address}send", {"how": "back"}, follow=True).content.decode()
+    page = ann.post(f"{address}send", {"how": "left"}, follow=True).content.decode()
+    assert "<strong>sent</strong>" in page
+    assert mail.notice.events.filter(kind="sent", by="ann@example.org").exists()
+
+
+def test_what_is_due_stands_on_the_first_page_that_a_member_sees(ann: Client, studio: Owner) -> None:
+    drafted(ann)
+    assert "to be looked at again" not in ann.get("/o/studio/cases/").content.decode()
+    Notice.objects.update(state="sent", due_on=now().date() - timedelta(days=2), due_what="reminder")
+    page = ann.get("/", follow=True).content.decode()
+    assert "Notices to be looked at again:" in page
+    assert "was due on" in page
+    assert "1 notice is due" in ann.get("/owners/").content.decode()
+    bob = person(owner("agency"), "bob", Role.OWNER)
+    assert "is due" not in bob.get("/owners/").content.decode()
+
+
+def test_a_notice_is_filled_in_read_and_signed(site: Site, studio: Owner) -> None:
+    notices.draft(studio, (2,), "dmca", "en", by="Ann")
+    ann = site.member(studio, size=PHONE)
+    page = ann.open(reverse("edit-notice", args=["studio", 1]))
+    ann.check()
+    for label, text in SENDER.items():
+        page.get_by_label(label, exact=True).fill(text)
+    for choice in ("To sell or to advertise", "Creative:", "All or nearly all", "in the place of a licence"):
+        page.get_by_label(choice).check()
+    page.get_by_role("button", name="Keep it and read it").click()
+    page.get_by_text("Under penalty of perjury, I state").wait_for()
+    ann.check()
+    page.get_by_label("I have read it").check()
+    page.get_by_label("I state under penalty of perjury").check()
+    page.get_by_label("Type the name of the signer").fill("Ann Example")
+    page.get_by_role("button", name="Sign", exact=True).click()
+    page.get_by_text("Signed. Nothing has been sent yet.").wait_for()
+    ann.check()
+    page.get_by_role("button", name="I have sent it myself").click()
+    page.get_by_label("What", exact=True).select_option("countered")
+    page.get_by_role("button", name="Write it down").click()
+    page.get_by_text("Its cases are paused").wait_for()
+    ann.check()

@@ -1,0 +1,91 @@
+"""The page on which a member chooses how to be told."""
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from exhibit.clock import now, rfc3339
+from registry.accounts import feeds
+from registry.models import (
+    Delivery,
+    EventKind,
+    Feed,
+    MailChoice,
+    Owner,
+    User,
+    Webhook,
+)
+from registry.notifications import events
+from tests.assets.accounts import PASSWORD, ann
+from tests.assets.rows import owner
+from tests.assets.site_browser import PHONE, Site
+from tests.assets.source import flat
+from tests.desk.web.notifications.test_being_told import HowOften, member, studio
+from workers.notify import webhooks
+
+__all__ = ["ann", "studio"]
+
+
+@pytest.mark.parametrize(
+    ("address", "typed"),
+    [("feed", {"do": "make"}), ("webhooks", {"url": "https://192.0.2.1/", "kind": "case.opened"})],
+)
+def test_secrets_of_feeds_and_webhooks_are_shown_to_who_has_given_the_password_again(
+    ann: User, address: str, typed: dict[str, str]
+) -> None:
+    client = Client(REMOTE_ADDR="2001:db8:5::3")
+    client.force_login(ann)
+    asked = client.post(f"/o/studio/told/{address}", typed)
+    assert asked.headers["Location"].startswith("/account/reauthenticate/")
+    client.post(asked.headers["Location"], {"password": "wrong wrong wrong"})
+    assert not Feed.objects.exists()
+    assert not Webhook.objects.exists()
+    made = client.post(asked.headers["Location"], {"password": PASSWORD})
+    assert "no-store" in made.headers["Cache-Control"]
+    assert Feed.objects.exists() or "192.0.2.1" in made.content.decode()  # which is refused: it isn't public
+
+
+def test_a_feed_is_revoked_without_a_password(ann: User) -> None:
+    feeds.make(Owner.objects.get(slug="studio"), ann, by="Ann")
+    client = Client()
+    client.force_login(ann)
+    client.post("/o/studio/told/feed", {"do": "revoke"})
+    assert not Feed.objects.exists()
+
+
+def test_a_member_chooses_on_the_page(studio: Owner) -> None:
+    ann = member(studio, "ann")
+    client = Client()
+    client.force_login(ann)
+    client.post("/o/studio/told/mail", {"how-often": "weekly"})
+    assert 'value="weekly" checked' in flat(client.get("/o/studio/told/").content.decode())
+    client.post("/o/studio/told/mail", {"how-often": "hourly"})
+    assert MailChoice.objects.get().how_often == HowOften.WEEKLY
+
+
+def test_the_pages_can_be_used_by_everybody(site: Site) -> None:
+    studio = owner("studio")
+    row, _ = webhooks.add_webhook(
+        site.services, studio, "https://example.org/hooks/exhibit", (EventKind.CASE_OPENED,), by="ann@example.org"
+    )
+    Webhook.objects.filter(pk=row.pk).update(failing_since=now(), ask_after=now())
+    for number in range(1, 4):
+        events.record(studio, EventKind.CASE_OPENED, {"case": number, "party": "shop.example", "work": 1})
+    told = {"at": rfc3339(now()), "status": 503, "milliseconds": 87, "sentence": "It answered with status 503."}
+    Delivery.objects.update(answers=[told, told], tries=2, not_before=now())
+    Delivery.objects.filter(pk=Delivery.objects.latest("pk").pk).update(state="done", delivered_at=now())
+    ann = site.member(studio, size=PHONE, scheme="dark")
+    ann.open(reverse("webhook", args=["studio", row.number]))
+    ann.check()
+    page = ann.open(reverse("told", args=["studio"]))
+    ann.check()
+    page.get_by_label("Address").fill("https://example.org/another")
+    page.get_by_role("button", name="Add it").click()
+    page.wait_for_url("**/reauthenticate/**")
+    ann.check()
+    page.get_by_label("Password").fill("not used at all")
+    page.get_by_role("button", name="Confirm").click()
+    assert page.locator("code.secret").inner_text().startswith("whsec_")
+    ann.check()
+    page.get_by_role("link", name="I have copied it").click()
+    assert "https://example.org/another" in page.inner_text("h1")

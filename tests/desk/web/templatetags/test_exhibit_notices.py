@@ -1,0 +1,57 @@
+"""What pages beside those of the notices say of them."""
+
+from datetime import timedelta
+
+import pytest
+from django.template import Context, Template
+from django.utils import timezone
+
+from desk.web.templatetags.exhibit_notices import with_due
+from exhibit.clock import now
+from registry.models import Case, Membership, Notice, Owner, User, Work
+from tests.assets.rows import owner
+from tests.assets.source import flat
+
+
+@pytest.fixture
+def studio(db: None) -> Owner:
+    """An owner with four notices that were sent, each to be looked at a day later than the one before."""
+    made, today = owner("studio"), timezone.localdate()
+    for number in range(1, 5):
+        about = {"kind": "dmca", "language": "en", "party": "shop.example", "created_by": "Ann", "created_at": now()}
+        due = today - timedelta(days=5 - number)
+        Notice.objects.create(owner=made, number=number, state="sent", due_on=due, due_what="reminder", **about)
+    return made
+
+
+def shown(tag: str, **values: object) -> str:
+    return flat(Template("{% load exhibit_notices %}{% " + tag + " %}").render(Context(values)))
+
+
+def test_the_most_urgent_notices_are_named_and_that_there_are_more(studio: Owner) -> None:
+    page = shown("notices_due owner", owner=studio)
+    assert [page.count(f"Notice {n} about shop.example") for n in (1, 2, 3, 4)] == [1, 1, 1, 0]
+    assert page.count("was due on") == 3
+    assert "All that wait for something" in page
+    assert shown("notices_due owner", owner=owner("agency")).strip() == ""
+
+
+def test_members_read_how_many_are_due_with_each_owner(studio: Owner) -> None:
+    ann = User.objects.create_user("ann", "ann@example.org", "not used")
+    for one in (studio, owner("agency")):
+        Membership.objects.create(user=ann, owner=one)
+    told = with_due(list(Membership.objects.order_by("owner__slug").select_related("owner")))
+    assert [(one.owner.slug, one.due) for one in told] == [("agency", 0), ("studio", 4)]  # type: ignore[attr-defined]
+
+
+def test_a_counter_notice_pauses_a_case(studio: Owner) -> None:
+    work = Work.objects.create(owner=studio, number=1, title="A", registered_at=now())
+    about = {"owner": studio, "work": work, "party": "shop.example", "opened_at": now(), "decision": "confirmed"}
+    case = Case.objects.create(number=1, **about)
+    assert "Write a notice" in shown("case_notices owner case may_decide=True", owner=studio, case=case)
+    assert "Notices" not in shown("case_notices owner case", owner=studio, case=case)
+    Notice.objects.get(number=1).notice_cases.create(case=case)
+    Notice.objects.filter(number=1).update(state="countered")
+    page = shown("case_notices owner case may_decide=True", owner=studio, case=case)
+    assert "Paused: a counter-notice came" in page
+    assert "Write a notice" not in page

@@ -1,0 +1,37 @@
+"""What pages ask of rows."""
+
+from django.core.paginator import Paginator
+from django.template import Context
+from django.test import RequestFactory
+from django.utils import translation
+
+from desk.web.templatetags.exhibit_rows import is_composed, kind_in_words, moment, paging_of
+from exhibit.clock import now, rfc3339
+from indexer.layout.information import COMPOSED
+from registry.crawls.watching import FILE_KINDS
+
+
+def test_each_list_of_a_page_has_a_way_of_its_own_through_it() -> None:
+    context = Context({"request": RequestFactory().get("/", {"visits": "2", "q": "a b"})})
+    pages = Paginator(range(10), 4)
+    middle = paging_of(context, pages.page(2), "history", "Pages of the history")
+    assert middle["before"] == "?visits=2&q=a+b&history=1#history"
+    assert middle["after"] == "?visits=2&q=a+b&history=3#history"
+    assert paging_of(context, pages.page(1), "history", "")["before"] == ""
+    assert paging_of(context, pages.page(3), "history", "")["after"] == ""
+
+
+def test_a_work_that_is_held_back_for_more_than_being_a_collage_is_not_only_composed() -> None:
+    reason = next(iter(COMPOSED))
+    assert is_composed([reason])
+    assert not is_composed([reason, "flat"])
+    assert not is_composed([])
+
+
+def test_sources_and_times_of_rows_are_read() -> None:
+    for kind in ("site", "sitemap", "feed", "list", "search", *FILE_KINDS):
+        with translation.override("zh-hans"):
+            assert kind_in_words(kind) not in (kind, ""), kind
+    assert kind_in_words("later") == "later"
+    now_ = now()
+    assert moment(rfc3339(now_)) == now_

@@ -1,0 +1,75 @@
+"""Every address of the site: whom it is open to, and that no form of another site reaches it."""
+
+from django.test import Client
+from django.urls import reverse
+
+from registry.models import User
+from tests.assets.accounts import ann
+from tests.assets.desk_scene import Scene, addresses, module_scene, patterns, scene
+
+__all__ = ["ann", "module_scene", "scene"]
+
+
+OPEN = {
+    "healthz",
+    "metrics",
+    "language",
+    "log-checkpoint",
+    "log-tile",
+    "log-entries",
+    "link",
+    "link-file",
+    "invitation",
+    "unsubscribe",
+    "feed",
+    "account_login",
+    "account_logout",
+    "account_signup",
+    "account_inactive",
+    "account_reset_password",
+    "account_reset_password_done",
+    "account_reset_password_from_key",
+    "account_reset_password_from_key_done",
+    "account_confirm_email",
+    "account_email_verification_sent",
+    "account_confirm_login_code",
+    "mfa_authenticate",
+    "mfa_login_webauthn",
+}
+"""What answers somebody who isn't signed in; all else asks to sign in."""
+
+
+def test_no_form_is_taken_from_another_site(ann: User) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(ann)
+    for name, address in addresses().items():
+        if name == "unsubscribe":  # programs of mail send it (RFC 8058); the signed token in it is what counts
+            continue
+        answer = client.post(address, {"decision": "confirmed"})
+        assert answer.status_code == 403, (name, answer.status_code)
+    page = answer.content.decode()
+    assert "This form wasn't sent" in page
+    assert "Sign out" in page  # it still knows who reads it
+
+
+def test_whoever_is_not_signed_in_is_asked_to_on_all_but_what_is_open(ann: User) -> None:
+    for name, address in addresses().items():
+        answer = Client().get(address)
+        if answer.status_code == 405:
+            answer = Client().post(address)
+        asked = answer.status_code == 302 and answer.headers["Location"].startswith("/sign-in/")
+        assert asked != (name in OPEN) or (name in OPEN and answer.status_code == 302), (name, answer.status_code)
+
+
+def test_every_address_without_an_owner_is_known_to_be_somebodys(scene: Scene) -> None:
+    """A new one has to be put where it belongs, and so into a test."""
+    without = {one.name for one in patterns() if one.name and "slug" not in one.pattern.converters}
+    own = {"home", "owners", "accuracy", "blur", "account", "usersessions_list"}
+    theirs = {name for name in without if name.startswith(("account_", "mfa_"))}
+    of_the_operator = {"operator", "operator-retry", "operator-leave"}
+    secret = {"link", "link-file", "feed", "invitation", "unsubscribe"}
+    public = {"healthz", "metrics", "language", "log-checkpoint", "log-tile", "log-entries"}
+    assert without == own | theirs | of_the_operator | secret | public
+    assert scene.charlie.get(reverse("operator")).status_code == 404
+    assert scene.charlie.post(reverse("operator-retry")).status_code == 404
+    assert scene.charlie.post(reverse("operator-leave")).status_code == 404

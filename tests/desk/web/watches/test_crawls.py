@@ -1,0 +1,66 @@
+"""Crawls: how far one is while it runs, and what it refused."""
+
+import re
+
+from django.test import Client
+
+from exhibit.clock import now
+from exhibit.network.urls import url_key
+from registry.crawls import crawling, watching
+from registry.models import Crawl, Refusal, Watch
+from tests.assets.rows import bring, claim, photograph
+from tests.desk.web.watches.test_views import ADDRESS, ann, shop, studio
+from workers.tasks.sync_runner import SyncRunner
+
+__all__ = ["ann", "shop", "studio"]
+
+
+def test_the_progress_asks_for_itself_until_the_run_has_ended_and_all_is_compared(
+    inline: SyncRunner, ann: Client, shop: Watch
+) -> None:
+    crawl = watching.start_now(shop)
+    planned = crawling.plan_slice(crawl.pk, most_urls=10, most_hosts=5)
+    assert planned is not None
+    epoch = claim(planned)
+    bring(inline.services, planned, epoch, [photograph(1), photograph(2)])
+    page = ann.get(f"{ADDRESS}crawls/1/progress").content.decode()
+    assert 'hx-trigger="every 2s"' in page
+    assert re.search(r"Different pictures</dt><dd>2<", page)
+    crawling.finish_slice(planned.pk, epoch, counts={}, suspect=False, opening=lambda _row: {})
+    crawling.stop(crawl.pk)
+    assert crawling.end_crawl_if_worked_off(crawl.pk)
+    page = ann.get(f"{ADDRESS}crawls/1/progress").content.decode()
+    assert "Stopped by a person." in page
+    assert re.search(r"still to be compared</dt><dd>2<", page)
+    assert 'hx-trigger="every 5s"' in page
+    inline.run_until_idle()
+    page = ann.get(f"{ADDRESS}crawls/1/progress").content.decode()
+    assert "still to be compared" not in page
+    assert "hx-get" not in page
+    assert Crawl.objects.get().pictures == 2
+
+
+def test_a_run_that_is_stopped_begins_no_slice_and_ends(inline: SyncRunner, ann: Client, shop: Watch) -> None:
+    crawl = watching.start_now(shop)
+    assert crawling.plan_slice(crawl.pk, most_urls=10, most_hosts=5) is not None
+    said = ann.post(f"{ADDRESS}crawls/1/stop", follow=True).content.decode()
+    assert '<p class="message success" role="status">The run ends with what it has.</p>' in said
+    assert crawling.plan_slice(crawl.pk, most_urls=10, most_hosts=5) is None
+    assert "Being stopped" in ann.get(f"{ADDRESS}crawls/1/").content.decode()
+    crawl.slices.update(state="done")
+    inline.run_until_idle()
+    crawl.refresh_from_db()
+    assert (crawl.state, crawl.reason) == ("done", "stopped")
+
+
+def test_what_was_refused_is_told_in_words_and_by_reason(ann: Client, shop: Watch) -> None:
+    crawl = watching.start_now(shop)
+    for number, reason in enumerate(("robots", "http-404", "http-404", "http-503")):
+        url = f"http://shop.example/{number}"
+        Refusal.objects.create(crawl=crawl, key=url_key(url), url=url, reason=reason, sentence="", at=now())
+    page = ann.get(f"{ADDRESS}crawls/1/").content.decode()
+    for said in ("robots.txt forbids it", "There is nothing at this address.", "had a fault (status 503)"):
+        assert said in page, said
+    only = ann.get(f"{ADDRESS}crawls/1/", {"reason": "http-404"}).content.decode()
+    assert "shop.example/1" in only
+    assert "shop.example/0" not in only

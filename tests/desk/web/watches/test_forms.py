@@ -1,0 +1,42 @@
+"""What may be set of a watch, and what is said of the rest."""
+
+import pytest
+from django.test import Client
+
+from registry.crawls import watching
+from registry.models import Owner, Watch
+from tests.desk.web.watches.test_views import ADDRESS, DAY, SHOP, ann, fields, logged, shop, studio
+
+__all__ = ["ann", "shop", "studio"]
+
+
+def test_a_new_watch_has_a_budget_and_one_over_files_has_none(studio: Owner, shop: Watch) -> None:
+    assert shop.budget["pages"] == 1_000
+    assert {"images", "bytes", "seconds", "depth"} <= set(shop.budget)
+    files = watching.add_watch(studio, "files", [("folder", "/pictures")], every=DAY, budget={}, politeness={})
+    assert files.budget == {}
+    own = watching.add_watch(studio, "own", SHOP, every=DAY, budget={"pages": 7}, politeness={})
+    assert (own.budget["pages"], own.budget["images"]) == (7, 20_000)
+
+
+def test_a_changed_budget_leaves_the_next_run_where_it_is(ann: Client, shop: Watch) -> None:
+    before = shop.next_run_at
+    ann.post(f"{ADDRESS}edit", fields(ann.get(f"{ADDRESS}edit").content.decode()) | {"pages": "50"})
+    shop.refresh_from_db()
+    assert (shop.budget["pages"], shop.next_run_at) == (50, before)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"pages": "0"}, {"pages": "many"}, {"delay": "0"}, {"at": "25:00"}, {"every": "1"}, {"name": "7"}, {"name": ""}],
+)
+def test_what_cant_be_set_is_said_beside_the_field_and_changes_nothing(
+    ann: Client, shop: Watch, wrong: dict[str, str]
+) -> None:
+    given = fields(ann.get(f"{ADDRESS}edit").content.decode()) | wrong
+    answer = ann.post(f"{ADDRESS}edit", given)
+    assert answer.status_code == 422
+    assert 'class="errorlist' in answer.content.decode()
+    assert Watch.objects.get() == shop
+    assert Watch.objects.get().budget == shop.budget
+    assert not logged("watch changed")

@@ -1,0 +1,83 @@
+"""A new watch on the site: an address is pasted, looked at, and becomes a watch."""
+
+import html
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from django.test import Client
+
+from registry.crawls import denylists
+from registry.models import Owner, User, Watch
+from tests.assets.rows import owner
+from tests.assets.site import Answer, Site
+from tests.assets.site_browser import use_house
+from tests.assets.source import flat
+from tests.desk.web.watches.test_views import fields
+from workers.services.wiring import Services
+from workers.tasks.sync_runner import SyncRunner
+
+NEW, MAKE = "/o/studio/watches/new", "/o/studio/watches/make"
+
+
+@pytest.fixture
+def studio(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Owner:
+    use_house(monkeypatch, Services(replace(inline.services.config, allowed_networks=("127.0.0.0/8",))))
+    return owner("studio")
+
+
+@pytest.fixture
+def ann(studio: Owner) -> Client:
+    client, user = Client(), User.objects.create_user(username="ann@example.org", password="not used")
+    studio.memberships.create(user=user)
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def shop() -> Iterator[Site]:
+    with Site() as site:
+        page = b'<title>The shop</title><link rel=alternate type="application/rss+xml" href="/feed.xml">'
+        site.routes = {"/": Answer(page), "/robots.txt": Answer(b"Crawl-delay: 2\nUser-agent: *\nDisallow: /cart\n")}
+        yield site
+
+
+def offered(page: str) -> list[str]:
+    return [html.unescape(one) for one in re.findall(r'name="source" value="([^"]*)" checked', flat(page))]
+
+
+def test_a_pasted_address_becomes_a_watch_that_runs(ann: Client, shop: Site) -> None:
+    assert "Address of the site" in ann.get(NEW).content.decode()
+    page = ann.post(NEW, {"address": f" {shop.url('/')} "}).content.decode()
+    assert "The shop" in page
+    assert "robots.txt allows it" in page
+    assert offered(page) == [f"site {shop.url('/')}", f"feed {shop.url('/feed.xml')}"]
+    given = fields(page) | {"source": offered(page), "offered": offered(page), "now": "yes"}
+    answer = ann.post(MAKE, given)
+    watch = Watch.objects.get()
+    assert answer.headers["Location"] == "/o/studio/watches/1/crawls/1/"
+    assert [one["kind"] for one in watch.sources] == ["site", "feed"]
+    assert (watch.name, watch.interval_seconds, watch.budget["pages"]) == ("127.0.0.1", 86_400, 1_000)
+    assert watch.crawls.get().state == "doing"
+
+
+def test_a_second_watch_of_a_site_gets_another_name(ann: Client, shop: Site) -> None:
+    for name in ("127.0.0.1", "127.0.0.1 (2)"):
+        page = ann.post(NEW, {"address": shop.url("/")}).content.decode()
+        assert fields(page)["name"] == name
+        ann.post(MAKE, fields(page) | {"source": offered(page), "offered": offered(page)})
+    assert Watch.objects.count() == 2
+    assert not Watch.objects.filter(crawls__isnull=False).exists()
+
+
+@pytest.mark.parametrize(
+    "source", ["site http://10.0.0.1/", "site https://denied.example/a", "folder /etc", "warc /etc/passwd", "site", ""]
+)
+def test_what_a_form_makes_up_is_no_source(ann: Client, shop: Site, source: str) -> None:
+    denylists.deny("denied.example", by="Ann", reason="asked")
+    given = fields(ann.post(NEW, {"address": shop.url("/")}).content.decode())
+    answer = ann.post(MAKE, given | {"source": [source], "offered": [source]})
+    assert answer.status_code == 422
+    assert 'class="errorlist' in answer.content.decode()
+    assert not Watch.objects.exists()

@@ -1,0 +1,62 @@
+"""The places that a watch looks at: more of them, or fewer."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+
+from registry.crawls import watching
+from registry.models import Owner, Watch
+from tests.assets.site import Site
+from tests.desk.web.watches.test_new import offered
+from tests.desk.web.watches.test_new import shop as site
+from tests.desk.web.watches.test_views import ADDRESS, DAY, SHOP, ann, shop, studio
+from workers.tasks.sync_runner import SyncRunner
+
+__all__ = ["ann", "shop", "site", "studio"]
+
+
+def test_a_pasted_address_is_added_to_a_watch(ann: Client, studio: Owner, inline: SyncRunner, site: Site) -> None:
+    inline.services.config = replace(inline.services.config, allowed_networks=("127.0.0.0/8",))
+    other = [("site", "http://other.example/")]
+    watching.add_watch(studio, "other", other, every=timedelta(days=1), budget={}, politeness={})
+    sources = "/o/studio/watches/1/sources/"
+    assert ann.post(sources, {"address": "not a url"}).status_code == 422
+    page = ann.post(sources, {"address": site.url("/")}).content.decode()
+    assert "robots.txt allows it" in page
+    feed = offered(page)[1]
+    assert "from the next run on" in ann.post(f"{sources}add", {"source": feed}, follow=True).content.decode()
+    assert [one["url"] for one in Watch.objects.get().sources] == ["http://other.example/", site.url("/feed.xml")]
+
+
+def test_a_place_is_removed_on_the_page_and_the_last_one_stays(ann: Client, shop: Watch) -> None:
+    news = ("feed", "http://news.example/feed.xml")
+    watching.change_sources(shop, add=[news], by="Ann")
+    assert "Add or remove places" in ann.get(ADDRESS).content.decode()
+    assert ann.get(f"{ADDRESS}sources/").content.decode().count('name="source"') == 2
+    page = ann.post(f"{ADDRESS}sources/remove", {"source": " ".join(SHOP[0])}, follow=True).content.decode()
+    assert "It is looked at no more." in page
+    assert 'name="source"' not in page
+    page = ann.post(f"{ADDRESS}sources/remove", {"source": " ".join(news)}, follow=True).content.decode()
+    assert "needs at least one place" in page
+    assert [one["url"] for one in Watch.objects.get().sources] == [news[1]]
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [("site http://10.0.0.1/", "isn&#x27;t on the public internet"), ("folder /etc", "Choose at least one place")],
+)
+def test_what_a_form_makes_up_is_no_place(ann: Client, shop: Watch, source: str, said: str) -> None:
+    page = ann.post(f"{ADDRESS}sources/add", {"source": source}, follow=True).content.decode()
+    assert said in page
+    assert Watch.objects.get().sources == shop.sources
+
+
+def test_only_a_watch_over_sites_has_places(ann: Client, studio: Owner, shop: Watch) -> None:
+    for number, source in enumerate((("folder", "/pictures"), ("search", "tineye")), start=2):
+        watching.add_watch(studio, f"watch {number}", [source], every=DAY, budget={}, politeness={})
+        assert ann.get(f"/o/studio/watches/{number}/sources/").status_code == 404
+        answer = ann.post(f"/o/studio/watches/{number}/sources/remove", {"source": " ".join(source)})
+        assert answer.status_code == 404
+        assert "Add or remove places" not in ann.get(f"/o/studio/watches/{number}/").content.decode()

@@ -1,0 +1,107 @@
+"""Works: how they are found, and where one was seen."""
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from PIL import Image, ImageDraw
+
+from exhibit.clock import now
+from exhibit.types import DeclaredWork
+from registry.models import Owner, OwnershipRemark, User, Work, WorkChange, WorkPicture
+from registry.works import works as searching
+from tests.assets.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register
+from tests.assets.site_browser import PHONE, Site, site
+from tests.assets.textured import textured
+from tests.desk.web.works.test_declarations import credited
+from tests.desk.web.works.test_uploads import ann, at, studio
+from workers.steps.matching.match import match_pictures
+from workers.tasks.sync_runner import SyncRunner
+from workers.works.registration import NewWork, register_work
+
+__all__ = ["ann", "site", "studio"]
+
+
+def test_works_are_found_by_parts_of_words_in_any_language_and_by_number(inline: SyncRunner, studio: Owner) -> None:
+    services = inline.services
+    register_work(
+        services, studio, photograph(1), NewWork(DeclaredWork(title="Two Parrots", author="Ann Lee"), "x/a.jpg")
+    )
+    register_work(services, studio, photograph(2), NewWork(DeclaredWork(title="两只鹦鹉", author="陈明")))
+    register(services, owner("agency"), photograph(3), "Two parrots")
+
+    def found(words: str, only: str = "") -> list[int]:
+        return [one.number for one in searching.search(studio, words, only)]
+
+    assert found("parr LEE") == found("a.jpg") == [1]
+    assert found("鹦鹉") == found("2") == [2]
+    assert found("100%") == found("Ann 陈明") == []
+    assert found("", "unsafe") == found("", "seen") == []
+    assert found("") == [2, 1]
+
+
+def test_a_work_tells_where_it_was_seen_in_few_queries_however_much_there_is(
+    ann: Client, inline: SyncRunner, studio: Owner
+) -> None:
+    data = photograph(1)
+    register(inline.services, studio, data)
+    planned, epoch = claimed_slice(studio)
+    match_pictures(inline.services, bring(inline.services, planned, epoch, [copy_of(data)]))
+    assert "shop.example" in ann.get(at("work", 1)).content.decode()
+    pictures = WorkPicture.objects.get().picture_id
+    many = [
+        Work(owner=studio, number=n, title=f"W{n}", registered_at=Work.objects.get().registered_at)
+        for n in range(2, 60)
+    ]
+    for row in Work.objects.bulk_create(many):
+        WorkPicture.objects.create(work=row, picture_id=pictures)
+        OwnershipRemark.objects.create(work=row, kind="term", details={"countries": ["EU"]}, noted_at=row.registered_at)
+    for address in (at("works"), at("work", 1), at("edit-work", 1), at("uploads")):
+        with CaptureQueriesContext(
+            connection,
+        ) as asked:
+            assert ann.get(address).status_code == 200
+        assert len(asked) <= 30, (address, len(asked))
+
+
+@pytest.mark.parametrize("look", [{"size": PHONE}, {"scheme": "dark"}])
+def test_the_pages_of_works_are_sound_in_a_browser(site: Site, studio: Owner, look: dict[str, object]) -> None:
+    credited(site.inline, studio)
+    visitor = site.member(studio, **look)  # type: ignore[arg-type]
+    for address in (at("works"), at("work", 1), at("edit-work", 1), at("uploads"), at("add-works")):
+        visitor.open(address)
+        visitor.check()
+    page = visitor.open(at("work", 1))
+    page.get_by_label("Why it doesn't stand").fill("He works for us.")
+    page.get_by_role("button", name="Keep this reason").click()
+    page.get_by_text("gave a reason").wait_for()
+    visitor.check()
+
+
+def test_a_long_history_is_read_page_by_page_to_the_registration(
+    ann: Client, inline: SyncRunner, studio: Owner
+) -> None:
+    row = register(inline.services, studio, photograph(1)).work
+    made = [WorkChange(work=row, number=n, at=now(), by="Ann", kind="edited", reason=f"Reason {n}.") for n in range(60)]
+    WorkChange.objects.bulk_create(made)
+    first, second = (ann.get(at("work", 1), {"history": n}).content.decode() for n in (1, 2))
+    assert "Reason 59." in first
+    assert "Reason 9." not in first
+    assert 'href="?history=2#history"' in first
+    assert "Reason 9." in second
+    assert ": Registered</li>" in second
+    assert ": Registered</li>" not in first
+
+
+def test_the_page_of_a_work_tells_of_its_caption_and_its_mark(inline: SyncRunner) -> None:
+    studio, captioned = owner("studio"), Image.new("RGB", (480, 410), "white")
+    captioned.paste(textured(51))
+    ImageDraw.Draw(captioned).text((20, 370), "Lumen Photo Agency", fill="black", font_size=24)
+    work = register(inline.services, studio, jpeg(captioned)).work
+    WorkPicture.objects.update(marks=[[0.7, 0.8, 0.9, 1.0]])
+    client, user = Client(), User.objects.create_user(username="ann@example.org", password="not used")
+    studio.memberships.create(user=user)
+    client.force_login(user)
+    shown = client.get(f"/o/studio/works/{work.number}/").content.decode()
+    assert "The lower 12% looks like a caption; it isn&#x27;t compared." in shown
+    assert "Other works of this owner share 4% of it" in shown
