@@ -116,6 +116,7 @@ def studio(cli: Terminal) -> str:
 @pytest.fixture
 def sealed_case(cli: Terminal, inline: SyncRunner) -> Bundle:
     """The sealed bundle of case 1 of the owner "studio", whose commands stand on the same rows."""
+    settle(inline, languages=("en",))
     bundle = sealed_bundle(inline)
     sequence_log(inline.services)
     sign_checkpoint(inline.services)

@@ -90,8 +90,7 @@ def workers_run(config: Config) -> bool:
 
 def open_desk() -> Desk:
     """Have servers for the rest of the command: those of its context, those that run, or our own for its length."""
-    context = click.get_current_context()
-    return context.find_object(Desk) or context.with_resource(_opened())
+    return (context := click.get_current_context()).find_object(Desk) or context.with_resource(_opened())
 
 
 @contextmanager

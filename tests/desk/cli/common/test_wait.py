@@ -14,7 +14,7 @@ from desk.cli.common.frame import Desk
 from desk.cli.common.wait import through_a_restart
 from exhibit.errors import ExitCode
 from registry.models import Owner, Report
-from tests.assets.command_line import CommandLine, forking
+from tests.assets.command_line import CommandLine, Terminal, forking
 from tests.assets.installed import install
 from tests.assets.rows import owner
 from tests.assets.shop import LOOPBACK, Shop
@@ -63,7 +63,29 @@ def test_a_command_looks_again_when_the_database_has_restarted() -> None:
     assert looks == [0, 1, 2]
 
 
-def test_ctrl_c_ends_a_wait_cleanly_and_the_next_run_goes_on_at_once(open_folder: Path, shop: Shop) -> None:
+def test_ctrl_c_ends_a_wait_cleanly_and_the_next_run_goes_on_at_once(cli: Terminal, studio: str, shop: Shop) -> None:
+    sent, go_on = threading.Event(), threading.Event()
+
+    def interrupt() -> None:
+        if not sent.is_set():
+            sent.set()
+            signal.pthread_kill(main_thread, signal.SIGINT)
+            go_on.wait(60)
+
+    main_thread = threading.main_thread().ident
+    assert main_thread is not None
+    shop.pause = interrupt
+    cli.run("watch", "add", "slow", "--site", shop.url(), "--delay", "0")
+    try:
+        ran = cli.run("watch", "run", "slow", "--wait", code=130)
+    finally:
+        go_on.set()
+    assert (ran.out, ran.err.splitlines()[-1]) == ("", "Interrupted.")
+    assert cli.ask("watch", "run", "slow", "--wait")["number"] == 1
+
+
+@pytest.mark.long  # the same with a process of its own, which begins with a Python and servers
+def test_a_process_of_its_own_ends_with_130_when_it_is_interrupted(open_folder: Path, shop: Shop) -> None:
     data, asked, go_on = open_folder / "data", threading.Event(), threading.Event()
     install(data)
     line = CommandLine(data, {"EXHIBIT_ALLOWED_NETWORKS": LOOPBACK, "EXHIBIT_CAPTURE_BROWSER": "none"})
@@ -87,5 +109,3 @@ def test_ctrl_c_ends_a_wait_cleanly_and_the_next_run_goes_on_at_once(open_folder
         assert (waiting.returncode, out) == (130, "")
         assert err.splitlines()[-1] == "Interrupted."
         assert "Traceback" not in err
-        shop.pause = None
-        assert cli.ask("watch", "run", "slow", "--wait")["number"] == 1

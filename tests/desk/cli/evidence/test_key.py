@@ -3,25 +3,24 @@
 import json
 from pathlib import Path
 
-from registry.models import Bundle
 from tests.assets.command_line import Terminal
 
 
-def test_files_are_named_that_were_written_or_could_not_be_read(
-    cli: Terminal, sealed_case: Bundle, folder: Path
-) -> None:
+def test_files_are_named_that_were_written_or_could_not_be_read(cli: Terminal, studio: str, folder: Path) -> None:
+    cli.run("key", "rotate", "--reason", "the first one")
     keys = folder / "keys.json"
     assert cli.run("key", "export", keys).out == f"Written to {keys}.\n"
     assert json.loads(cli.run("key", "export", "-").out) == json.loads(keys.read_text())
-    assert [one["owner"] for one in json.loads(keys.read_text())["keys"]] == ["Studio"]
+    assert [one["owner"] for one in json.loads(keys.read_text())["keys"]] == ["The Studio"]
     (folder / "large").write_bytes(bytes(70_000))
     assert "too large for a key" in cli.run("key", "add", "laptop", folder / "large", code=2).err
     assert "has no key for documents yet" in cli.run("key", "certificate", folder / "x.pem", code=2).err
 
 
-def test_a_key_is_followed_by_another_and_loses_trust(cli: Terminal, sealed_case: Bundle, folder: Path) -> None:
+def test_a_key_is_followed_by_another_and_loses_trust(cli: Terminal, studio: str, folder: Path) -> None:
+    cli.run("key", "rotate", "--reason", "the first one")
     (first,) = cli.ask("key", "list")["keys"]
-    assert (first["owner"], first["use"], first["state"]) == ("studio", "sealing", "in use")
+    assert (first["owner"], first["use"], first["state"]) == (studio, "sealing", "in use")
     assert "is used." in cli.run("key", "rotate", "--reason", "yearly").out
     revoked = cli.run("key", "revoke", first["public"][:8], "--reason", "the disk was stolen").out
     assert revoked.startswith("Revoked since ")

@@ -20,7 +20,7 @@ def test_a_package_is_made_taken_again_and_listed(cli: Terminal, sealed_case: Bu
     assert of_party["number"] == 2
 
 
-def test_cases_are_named_in_one_way_and_have_to_be_there(cli: Terminal, sealed_case: Bundle, folder: Path) -> None:
+def test_cases_are_named_in_one_way_and_have_to_be_there(cli: Terminal, studio: str, folder: Path) -> None:
     to = ("--for", "court", "--out", folder)
     for wrong in ((), ("1", "--party", "shop.invalid")):
         assert (
