@@ -10,11 +10,13 @@ from click.testing import CliRunner
 from desk.cli.common.frame import ask, examples, person
 from exhibit.errors import WrongUseError
 from tests.assets.command_line import CommandLine, Terminal
+from tests.assets.installed import install
 from tests.assets.processes import processes_of, wait_until
 
 
 def test_a_command_starts_servers_for_its_own_length_and_leaves_nothing_behind(open_folder: Path) -> None:
     alone = CommandLine(open_folder / "data")
+    install(alone.data)
     assert alone.run("owner", "list").out.startswith("There is no owner yet. Add one: exhibit owner add")
     wait_until(lambda: not processes_of(open_folder))
 

@@ -69,11 +69,10 @@ def test_ctrl_c_ends_a_wait_cleanly_and_the_next_run_goes_on_at_once(cli: Termin
     def interrupt() -> None:
         if not sent.is_set():
             sent.set()
-            signal.pthread_kill(main_thread, signal.SIGINT)
+            signal.pthread_kill(main_thread.ident or 0, signal.SIGINT)
             go_on.wait(60)
 
-    main_thread = threading.main_thread().ident
-    assert main_thread is not None
+    main_thread = threading.main_thread()
     shop.pause = interrupt
     cli.run("watch", "add", "slow", "--site", shop.url(), "--delay", "0")
     try:
