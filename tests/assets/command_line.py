@@ -1,4 +1,4 @@
-"""The command line as a process of its own, with a data folder of its own."""
+"""The command line: as a process of its own with a data folder of its own, or in the process of the tests."""
 
 import json
 import os
@@ -11,6 +11,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from click.testing import CliRunner
+
+from desk.cli.common.frame import Desk
+from desk.cli.main import main
 from tests import CHECKOUT
 
 LONGEST = 240
@@ -116,6 +120,36 @@ class CommandLine:
             print(json.dumps({"words": words, "files": list(map(str, files))}), file=self.forking.stdin, flush=True)
             code = int(self.forking.stdout.readline())
             return Ran(code, *(path.read_text("utf-8") for path in files[1:]))
+
+
+@dataclass(frozen=True, slots=True)
+class Terminal:
+    """`exhibit` in this process, over rows that are gone after the test; only the fixture ``cli`` makes it.
+
+    Attributes:
+        desk: what its commands stand on.
+    """
+
+    desk: Desk
+
+    @property
+    def data(self) -> Path:
+        """The data folder."""
+        return self.desk.config.data_dir
+
+    def run(self, *words: object, code: int | None = 0, told: str = "") -> Ran:
+        """Run `exhibit WORDS`, tell it something, and check its exit code."""
+        with CliRunner().isolation(input=told) as (out, err, _both):
+            ended = main([str(word) for word in words])
+            sys.stdout.flush()
+            ran = Ran(ended, out.getvalue().decode(), err.getvalue().decode())
+        assert code is None or ran.code == code, ran
+        assert "shouldn't have happened" not in ran.err
+        return ran
+
+    def ask(self, *words: object, code: int = 0) -> Any:  # noqa: ANN401 - any JSON
+        """Run `exhibit WORDS --json` and return what it says."""
+        return self.run(*words, "--json", code=code).answer
 
 
 @contextmanager

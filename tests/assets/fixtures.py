@@ -1,6 +1,5 @@
 """The fixtures that tests of several rooms share; ``tests/conftest.py`` names this module as a plugin."""
 
-import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -8,17 +7,20 @@ from pathlib import Path
 import pytest
 from django.utils import translation
 
+from desk.cli.common.frame import Desk
+from desk.cli.main import exhibit
 from exhibit.config.config import Config
-from registry.models import Owner
+from registry.models import Bundle, Owner
 from registry.vectors import fingerprints
 from tests.assets.bundles import Scene, make_scene
-from tests.assets.command_line import CommandLine, forking
-from tests.assets.installed import install
+from tests.assets.command_line import Terminal
 from tests.assets.rows import copy_of, owner, photograph, register
+from tests.assets.sealed import sealed_bundle
 from tests.assets.shop import COPY, LOOPBACK, OTHER, Shop, settle, watch
 from tests.assets.site import Site
 from workers.configuration import load_config
-from workers.servers.embedded import EmbeddedServers
+from workers.log.sequencer import sequence_log, sign_checkpoint
+from workers.servers.embedded import lock_folder
 from workers.tasks.sync_runner import SyncRunner
 
 
@@ -77,35 +79,45 @@ def crawled(services: SyncRunner, shop: Shop) -> Owner:
     return studio
 
 
-@pytest.fixture(scope="module")
-def folder() -> Iterator[Path]:
-    """A folder for this module that the servers' user can reach."""
-    with tempfile.TemporaryDirectory(prefix="exhibit-cli-") as name:
-        Path(name).chmod(0o755)
-        yield Path(name)
+@pytest.fixture
+def cli(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """The command line over an installation of this test's own, where no worker runs."""
+    settle(inline, database_url="", redis_url="", allowed_networks=(LOOPBACK,), contact="tests@example.org")
+    lock_folder(inline.services.config)
+    desk = Desk(inline.services.config)
+    desk.__dict__["services"] = inline.services
+    for name, value in (("EXHIBIT_DATA", str(desk.config.data_dir)), ("DATABASE_URL", ""), ("REDIS_URL", "")):
+        monkeypatch.setenv(name, value)
+    monkeypatch.setitem(exhibit.context_settings, "obj", desk)
+    return Terminal(desk)
 
 
-@pytest.fixture(scope="module")
-def cli(folder: Path) -> Iterator[CommandLine]:
-    """A command line whose servers run for the whole module."""
-    data = folder / "data"
-    install(data)
-    line = CommandLine(data, {"EXHIBIT_ALLOWED_NETWORKS": LOOPBACK, "EXHIBIT_CONTACT": "tests@example.org"})
-    with EmbeddedServers(load_config({"EXHIBIT_DATA": str(data)})), forking(line) as quick:
-        yield quick
+@pytest.fixture
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """The command line over a data folder that isn't there, for commands that need none: it would be made."""
+    for name, value in (("EXHIBIT_DATA", str(tmp_path / "nowhere")), ("DATABASE_URL", ""), ("REDIS_URL", "")):
+        monkeypatch.setenv(name, value)
+    return Terminal(Desk(load_config()))
 
 
-@pytest.fixture(scope="module")
-def studio(cli: CommandLine, folder: Path) -> str:
-    """An owner with three works, one of them flat."""
+@pytest.fixture
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder outside the installation's, for what commands are given and what they write."""
+    return tmp_path_factory.mktemp("given")
+
+
+@pytest.fixture
+def studio(cli: Terminal) -> str:
+    """The short name of an owner."""
     cli.run("owner", "add", "The Studio", "--contact", "rights@studio.example")
-    works = folder / "works"
-    (works / "below").mkdir(parents=True)
-    (works / "one.jpg").write_bytes(photograph(1))
-    (works / "below" / "two.jpg").write_bytes(photograph(2))
-    (works / "notes.txt").write_text("no picture")
-    (works / ".hidden.jpg").write_bytes(photograph(9))
-    table = folder / "works.csv"
-    table.write_text("file,title,author,registrations\none.jpg,The First,Ann,USCO|VA 1-234|2024-05-31\n", "utf-8")
-    cli.run("work", "add", works, "--owner", "The Studio", "--csv", table)
     return "the-studio"
+
+
+@pytest.fixture
+def sealed_case(cli: Terminal, inline: SyncRunner) -> Bundle:
+    """The sealed bundle of case 1 of the owner "studio", whose commands stand on the same rows."""
+    settle(inline, languages=("en",))
+    bundle = sealed_bundle(inline)
+    sequence_log(inline.services)
+    sign_checkpoint(inline.services)
+    return bundle

@@ -89,8 +89,8 @@ def workers_run(config: Config) -> bool:
 
 
 def open_desk() -> Desk:
-    """Have servers for the rest of the command: those that run, or our own, started for its length."""
-    return click.get_current_context().with_resource(_opened())
+    """Have servers for the rest of the command: those of its context, those that run, or our own for its length."""
+    return (context := click.get_current_context()).find_object(Desk) or context.with_resource(_opened())
 
 
 @contextmanager

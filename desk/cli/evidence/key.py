@@ -116,7 +116,7 @@ def export_keys(*, file: Untyped, owner: str | None, label: str) -> None:
 
 
 def _tell_written(file: Untyped) -> None:
-    if file.name not in {"-", "<stdout>"}:
+    if getattr(file, "name", "-") not in {"-", "<stdout>"}:
         say(f"Written to {file.name}.")
 
 

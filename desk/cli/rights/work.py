@@ -191,7 +191,7 @@ def show_work(*, number: int, owner: str | None, as_json: bool) -> None:
     from indexer.compare.wording import held_back_in_words
 
     held_back = held_back_in_words(row.low_information) if row.low_information else ""
-    registrations = [" ".join(filter(None, entry.values())) for entry in row.registrations]
+    registrations = [" ".join(filter(None, (one["office"], one["number"], one["date"]))) for one in row.registrations]
     fields(
         [
             ("work", str(row.number)),

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 import pytest
 from django.utils import translation
 
-from desk.texts.cases import line, reason_in_words
 from desk.texts.sentences import in_words
 from evidence.capture.browser.loading import SIGNS
 from evidence.capture.outcomes import judge
@@ -19,9 +18,8 @@ from exhibit.errors import WrongUseError
 from exhibit.network.http import ConnectionFacts
 from exhibit.sentences import Sentence
 from registry.cases import history
-from registry.cases.matching import LEDGER
 from registry.cases.recaptures import Standing
-from registry.models import Case, CaseEvent
+from registry.models import Case
 from tests import CHECKOUT
 
 REACH_PAGES = (
@@ -108,27 +106,6 @@ def test_what_a_person_wrote_stays_as_it_is() -> None:
     with translation.override("zh-hans"):
         assert in_words("Disputed. The picture isn't ours, I think.") == "已提出争议。The picture isn't ours, I think."
         assert in_words("Nothing of it is known.") == "Nothing of it is known."
-
-
-def test_the_reason_of_a_decision_is_translated_where_the_ledger_gave_it() -> None:
-    with translation.override("zh-hans"):
-        by_ledger = Case(reason="Bundle 2 was sealed.", decided_by=LEDGER)
-        assert reason_in_words(by_ledger) == in_words("Bundle 2 was sealed.") != "Bundle 2 was sealed."
-        assert reason_in_words(Case(reason="Undone.", decided_by="ann@example.org")) == "Undone."
-
-
-def test_lines_of_a_history_are_said_in_the_readers_language_and_a_persons_words_stay() -> None:
-    disputed = CaseEvent(kind="disputed", said=[["disputed", {}]], sentence="Licensed.")
-    again = CaseEvent(kind="captured", said=[["again-removed", {}]], sentence="The page is there.")
-    older = CaseEvent(kind="disputed", sentence="Disputed. The picture isn't ours.")
-    note = CaseEvent(kind="note", sentence="Undone.")
-    with translation.override("zh-hans"):
-        assert line(disputed) == "已提出争议。Licensed."
-        assert line(again) == "再次访问，已移除：页面存在。"
-        assert line(older) == "已提出争议。The picture isn't ours."
-        assert line(note) == "Undone."
-    with translation.override("en"):
-        assert line(disputed) == "Disputed. Licensed."
 
 
 def test_every_standing_and_decision_has_its_phrase() -> None:

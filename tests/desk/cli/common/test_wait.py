@@ -1,16 +1,25 @@
-"""Waiting for what workers make: what holds it up is said, and only what was given up ends the wait."""
+"""Waiting for what workers make: what holds it up is said, only what was given up ends it, or the person."""
 
+import signal
+import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import click
 import pytest
+from django.db import connection
 
 from desk.cli.common import wait
 from desk.cli.common.frame import Desk
-from desk.cli.watching.watch import _falls_short
+from desk.cli.common.wait import through_a_restart
 from exhibit.errors import ExitCode
-from registry.models import Inquiry, Picture, Report
-from tests.assets.rows import bring, claimed_slice, owner, photograph
+from registry.models import Owner, Report
+from tests.assets.command_line import CommandLine, Terminal, forking
+from tests.assets.installed import install
+from tests.assets.rows import owner
+from tests.assets.shop import LOOPBACK, Shop
+from workers.configuration import load_config
+from workers.servers.embedded import EmbeddedServers
 from workers.tasks.sync_runner import SyncRunner
 
 
@@ -39,23 +48,63 @@ def test_a_report_that_is_held_up_is_waited_for_and_one_that_is_given_up_ends_wi
     ]
 
 
-def test_a_run_falls_short_where_a_search_or_a_picture_was_given_up(
-    inline: SyncRunner, capsys: pytest.CaptureFixture[str]
-) -> None:
-    planned, epoch = claimed_slice(owner("studio"))
-    bring(inline.services, planned, epoch, [photograph(1)])
-    crawl = planned.crawl
-    assert not _falls_short(crawl)
-    asked = Inquiry.objects.create(crawl=crawl, service="tineye", left=1, state="done", outcome="quota")
-    assert _falls_short(crawl)
-    Inquiry.objects.filter(pk=asked.pk).update(state="failed", outcome="")
-    assert _falls_short(crawl)
-    asked.delete()
-    Picture.objects.update(state="failed", error="The step broke off.")
-    assert _falls_short(crawl)
-    assert capsys.readouterr().err == "Given up: 1 picture not compared. Try again: exhibit retry match\n"
-    Picture.objects.update(state="done")
-    crawl.state = "failed"
-    crawl.watch.name = "My shop"
-    assert _falls_short(crawl)
-    assert "The run was given up. What it refused: exhibit crawl show 'My shop'\n" in capsys.readouterr().err
+@pytest.mark.django_db(transaction=True)
+def test_a_command_looks_again_when_the_database_has_restarted() -> None:
+    looks: list[int] = []
+
+    def look() -> bool:
+        looks.append(len(looks))
+        if len(looks) < 3:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+        return not Owner.objects.exists()
+
+    assert through_a_restart(look)
+    assert looks == [0, 1, 2]
+
+
+def test_ctrl_c_ends_a_wait_cleanly_and_the_next_run_goes_on_at_once(cli: Terminal, studio: str, shop: Shop) -> None:
+    sent, go_on = threading.Event(), threading.Event()
+
+    def interrupt() -> None:
+        if not sent.is_set():
+            sent.set()
+            signal.pthread_kill(main_thread.ident or 0, signal.SIGINT)
+            go_on.wait(60)
+
+    main_thread = threading.main_thread()
+    shop.pause = interrupt
+    cli.run("watch", "add", "slow", "--site", shop.url(), "--delay", "0")
+    try:
+        ran = cli.run("watch", "run", "slow", "--wait", code=130)
+    finally:
+        go_on.set()
+    assert (ran.out, ran.err.splitlines()[-1]) == ("", "Interrupted.")
+    assert cli.ask("watch", "run", "slow", "--wait")["number"] == 1
+
+
+@pytest.mark.long  # the same with a process of its own, which begins with a Python and servers
+def test_a_process_of_its_own_ends_with_130_when_it_is_interrupted(open_folder: Path, shop: Shop) -> None:
+    data, asked, go_on = open_folder / "data", threading.Event(), threading.Event()
+    install(data)
+    line = CommandLine(data, {"EXHIBIT_ALLOWED_NETWORKS": LOOPBACK, "EXHIBIT_CAPTURE_BROWSER": "none"})
+
+    def hold() -> None:
+        asked.set()
+        go_on.wait(60)
+
+    shop.pause = hold
+    with EmbeddedServers(load_config({"EXHIBIT_DATA": str(data)})), forking(line) as cli:
+        cli.run("owner", "add", "Studio")
+        cli.run("watch", "add", "slow", "--site", shop.url(), "--delay", "0")
+        waiting = cli.started("watch", "run", "slow", "--wait")
+        try:
+            assert asked.wait(60)
+            waiting.send_signal(signal.SIGINT)
+            out, err = waiting.communicate(timeout=60)
+        finally:
+            waiting.kill()
+            go_on.set()
+        assert (waiting.returncode, out) == (130, "")
+        assert err.splitlines()[-1] == "Interrupted."
+        assert "Traceback" not in err

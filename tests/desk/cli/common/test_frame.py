@@ -1,0 +1,51 @@
+"""What a command stands on: servers for its length, whose things it is about, and who gives it."""
+
+import getpass
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from desk.cli.common.frame import ask, examples, person
+from exhibit.errors import WrongUseError
+from tests.assets.command_line import CommandLine, Terminal
+from tests.assets.installed import install
+from tests.assets.processes import processes_of, wait_until
+
+
+def test_a_command_starts_servers_for_its_own_length_and_leaves_nothing_behind(open_folder: Path) -> None:
+    alone = CommandLine(open_folder / "data")
+    install(alone.data)
+    assert alone.run("owner", "list").out.startswith("There is no owner yet. Add one: exhibit owner add")
+    wait_until(lambda: not processes_of(open_folder))
+
+
+def test_the_only_owner_there_is_need_not_be_named(cli: Terminal) -> None:
+    assert 'There is no owner yet.\nAdd one: exhibit owner add "NAME"' in cli.run("work", "list", code=2).err
+    cli.run("owner", "add", "The Studio")
+    for named in ((), ("--owner", "the-studio"), ("--owner", "The Studio")):
+        assert cli.ask("work", "list", *named) == {"works": []}
+    assert cli.run("work", "list", "--owner", "nobody", code=2).err.splitlines() == [
+        "There is no owner 'nobody'.",
+        "`exhibit owner list` shows them all.",
+    ]
+
+
+def test_where_nobody_can_be_asked_nothing_is_done() -> None:
+    with CliRunner().isolation(), pytest.raises(WrongUseError) as refused:
+        ask("Delete it?")
+    assert refused.value.hint == "Add --yes."
+
+
+def test_the_record_names_who_gave_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOGNAME", "ann")
+    assert person() == "ann (command line)"
+
+    def nobody() -> str:
+        raise KeyError
+
+    monkeypatch.setattr(getpass, "getuser", nobody)
+    assert person().startswith("user ")
+    shown = CliRunner().invoke(click.Command("x", epilog=examples("exhibit x 1", "exhibit x 2")), ["--help"]).output
+    assert "Examples:\n    exhibit x 1\n    exhibit x 2\n" in shown

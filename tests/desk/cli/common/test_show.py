@@ -1,0 +1,57 @@
+"""How answers look to people and to programs."""
+
+import json
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from desk.cli.common import show
+
+
+def test_tables_are_aligned_also_with_wide_characters(capsys: pytest.CaptureFixture[str]) -> None:
+    show.table(("work", "title", "size"), [(7, "灯塔", "a"), (1234, "Lighthouse", "b")])
+    assert capsys.readouterr().out.splitlines() == [
+        " work  title       size",
+        "    7  灯塔        a",
+        "1,234  Lighthouse  b",
+    ]
+
+
+def test_words_of_strangers_cannot_act_on_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    show.table(("title",), [("\x1b[2J\u202egpj\r\n",)])
+    show.say("a\x1b]0;title\x07b")
+    out = capsys.readouterr().out
+    assert not any(sign in out for sign in "\x1b\u202e\r\x07")
+    assert "�[2J" in out
+
+
+def test_fields_leave_out_what_is_empty(capsys: pytest.CaptureFixture[str]) -> None:
+    show.fields([("title", "A"), ("author", ""), ("first publication", "1870")])
+    assert capsys.readouterr().out.splitlines() == ["title              A", "first publication  1870"]
+
+
+def test_sizes_numbers_and_times_are_in_a_readers_form() -> None:
+    assert [show.size(count) for count in (0, 1023, 1024, 5 * 1024**2, 3 * 1024**4)] == [
+        "0 bytes",
+        "1023 bytes",
+        "1.0 KiB",
+        "5.0 MiB",
+        "3.0 TiB",
+    ]
+    assert [show.counted(count, "case") for count in (0, 1, 1200)] == ["0 cases", "1 case", "1,200 cases"]
+    noon = datetime(2026, 5, 1, 12, tzinfo=UTC)
+    assert show.moment(noon, ZoneInfo("Asia/Shanghai")) == "2026-05-01 20:00 CST"
+    assert show.moment(None, ZoneInfo("UTC")) == ""
+
+
+def test_a_list_is_a_table_json_or_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    def shown(*rows: str, as_json: bool = False) -> str:
+        show.listed("names", rows, ("name",), lambda one: [one], nothing="There is none.", as_json=as_json)
+        return capsys.readouterr().out
+
+    assert shown("Ann", "Bo") == "name\nAnn\nBo\n"
+    assert shown() == "There is none.\n"
+    assert json.loads(shown("Ann", as_json=True)) == {"names": ["Ann"]}
+    show.echo_json({"at": datetime(2026, 5, 1, 12, tzinfo=UTC)})
+    assert json.loads(capsys.readouterr().out) == {"at": "2026-05-01T12:00:00.000000Z"}

@@ -1,0 +1,40 @@
+"""`exhibit verify`: bundles checked without servers, network or a data folder."""
+
+from pathlib import Path
+
+from registry.models import Bundle
+from tests.assets.command_line import Terminal
+
+
+def test_verify_names_what_is_broken_and_needs_no_data_folder(alone: Terminal, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.zip"
+    broken.write_bytes(b"PK\x03\x04" + b"\0" * 100)
+    text = tmp_path / "text.zip"
+    text.write_text("no bundle")
+    missing = tmp_path / "missing.zip"
+    for path in (text, missing):
+        assert alone.ask("verify", path, code=2)["bundles"][0]["verdict"] == "no-bundle"
+    several = alone.ask("verify", broken, text, code=1)["bundles"]
+    assert [one["verdict"] for one in several] == ["failed", "no-bundle"]
+    assert "broken.zip" in alone.run("verify", broken, text, code=1).out
+    assert "missing.json" in alone.run("verify", broken, "--trust", tmp_path / "missing.json", code=2).err
+    assert not alone.data.exists()
+
+
+def test_a_bundle_of_an_installation_without_witnesses_is_incomplete_by_the_list_that_comes_along(
+    cli: Terminal, sealed_case: Bundle, folder: Path
+) -> None:
+    (bundle,) = cli.ask("bundle", "get", "1", "--out", folder)["files"]
+    assert "No bundle was named." in cli.run("verify", code=2).err
+    (verdict,) = cli.ask("verify", bundle, code=4)["bundles"]
+    assert (verdict["file"], verdict["verdict"]) == (bundle, "incomplete")
+    assert "name it by --trust FILE." in cli.run("verify", bundle, code=4).out.replace("\n", " ")
+    assert "knows no log" not in cli.run("verify", bundle, "--trust", _list(cli, folder), code=4).out
+    page = folder / "verify.html"
+    assert cli.run("verify", "--html", page).out == f"Written: {page}. Hand it out apart from bundles.\n"
+    assert page.read_bytes().startswith(b"<!doctype html>")
+
+
+def _list(cli: Terminal, folder: Path) -> Path:
+    cli.run("trust", folder / "list.json")
+    return folder / "list.json"

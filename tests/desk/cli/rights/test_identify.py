@@ -1,0 +1,39 @@
+"""`exhibit identify`: which work a picture shows, from a file or standard input."""
+
+from pathlib import Path
+
+from registry.models import Owner
+from tests.assets.command_line import Terminal
+from tests.assets.rows import copy_of, photograph, register
+
+
+def test_a_copy_is_told_with_its_figures_and_proofs_and_nothing_of_it_is_stored(
+    cli: Terminal, studio: str, folder: Path
+) -> None:
+    register(cli.desk.services, Owner.objects.get(), photograph(1), "The First")
+    (folder / "found.jpg").write_bytes(copy_of(photograph(1)))
+    (folder / "other.jpg").write_bytes(photograph(50))
+    found, other = cli.ask("identify", folder / "found.jpg", folder / "other.jpg", "--out", folder / "proofs")["images"]
+    assert other["works"] == []
+    [work] = found["works"]
+    assert (work["number"], work["title"], work["decision"]) == (1, "The First", "certain")
+    assert work["files"]
+    assert all(Path(name).stat().st_size for name in work["files"])
+    assert {Path(name).suffix for name in work["files"]} >= {".jpg", ".json"}
+    ran = cli.run("identify", folder / "found.jpg")
+    assert ran.out.startswith(f"{folder / 'found.jpg'}: work 1, The First\n  certain: They agree as a copy")
+    kept = [path.name for path in (cli.data / "blobs").rglob("*") if path.is_file()]
+    assert found["digest"] not in kept
+
+
+def test_what_shows_no_work_ends_with_1_and_what_cannot_be_read_with_2(
+    cli: Terminal, studio: str, folder: Path
+) -> None:
+    pictures = (folder / "missing.jpg", folder / "plain.jpg")
+    pictures[1].write_bytes(photograph(77))
+    ran = cli.run("identify", *pictures, "--owner", studio, code=2)
+    assert ran.out.startswith(f"{pictures[1]}: no registered work")
+    assert "missing.jpg: It isn't a file." in ran.err
+    assert cli.ask("identify", pictures[1], code=1)["images"][0]["works"] == []
+    assert cli.ask("identify", "-", code=2)["images"][0]["reason"] == "empty"
+    assert "Standard input can be read once only." in cli.run("identify", "-", "-", code=2).err

@@ -1,0 +1,21 @@
+"""`exhibit owner`: rights holders, and whom a command means."""
+
+from tests.assets.command_line import Terminal
+
+
+def test_with_several_owners_one_has_to_be_named(cli: Terminal, studio: str) -> None:
+    cli.run("owner", "add", "灯塔档案", "--slug", "lighthouse")
+    ran = cli.run("work", "list", code=2)
+    assert ran.err.splitlines()[0] == "There are several owners."
+    assert "lighthouse, the-studio" in ran.err
+    assert "灯塔档案" in cli.run("owner", "list").out
+
+
+def test_an_owner_is_told_with_its_counts_and_has_its_name_alone(cli: Terminal) -> None:
+    assert cli.run("owner", "list").out == 'There is no owner yet. Add one: exhibit owner add "NAME"\n'
+    told = cli.ask("owner", "add", "The Studio", "--contact", "rights@studio.example")
+    assert (told["owner"], told["contact"], told["works"], told["members"]) == (
+        "the-studio", "rights@studio.example", 0, 0,
+    )  # fmt: skip
+    assert cli.ask("owner", "list") == {"owners": [told]}
+    assert "There is an owner named" in cli.run("owner", "add", "the studio", code=2).err

@@ -1,0 +1,29 @@
+"""`exhibit status`: what runs and what waits."""
+
+import pytest
+
+from exhibit.config.config import Config
+from registry.models import Owner, Picture
+from tests.assets.command_line import Terminal
+from tests.assets.rows import found_case
+from workers.pipeline.steps import with_rows
+
+
+def test_without_anything_running_nothing_is_asked(cli: Terminal) -> None:
+    status = cli.ask("status", code=3)
+    assert (status["running"], status["site"], status["processes"], status["waiting"]) == (False, None, {}, {})
+    assert status["data"] == str(cli.data)
+    assert cli.run("status", code=3).out.startswith("Exhibit isn't running. Start it: exhibit up\n")
+
+
+def test_with_servers_of_ones_own_it_says_what_waits(
+    cli: Terminal, studio: str, monkeypatch: pytest.MonkeyPatch, config: Config
+) -> None:
+    found_case(cli.desk.services, Owner.objects.get())
+    Picture.objects.update(state="failed", error="The step broke off.")
+    monkeypatch.setenv("DATABASE_URL", config.database_url)
+    monkeypatch.setenv("REDIS_URL", config.redis_url)
+    ran = cli.run("status", code=3)
+    line = next(one for one in ran.out.splitlines() if one.startswith("match: "))
+    assert line.split()[-3:] == ["0", "0", "2"]
+    assert set(cli.ask("status", code=3)["waiting"]) == {step.name for step in with_rows()}

@@ -1,0 +1,27 @@
+"""`exhibit up`: the product starts; tests/product/test_readme.py has its workers do more."""
+
+from pathlib import Path
+
+from tests.assets.command_line import CommandLine, forking
+from tests.assets.installed import install
+from tests.assets.processes import free_port, processes_of, wait_until
+from workers.pipeline.steps import with_rows
+
+
+def test_it_starts_once_says_what_runs_and_makes_what_a_command_waits_for(open_folder: Path) -> None:
+    settings = {"EXHIBIT_WEB_PORT": str(free_port()), "EXHIBIT_WORKERS": "1"}
+    alone = CommandLine(open_folder / "data", settings)
+    install(alone.data)
+    try:
+        with forking(alone) as run:
+            assert "Exhibit runs: http://127.0.0.1:" in run.run("up", "--detach").out
+            assert "runs already" in run.run("up", "--detach").out
+            assert "Stop it with `exhibit down`." in run.run("up", code=2).err
+            status = run.ask("status")
+            assert (status["running"], set(status["waiting"])) == (True, {step.name for step in with_rows()})
+            run.run("owner", "add", "Studio")
+            assert len(run.ask("report", "make", "--out", open_folder / "out", "--format", "csv")["files"]) >= 1
+    finally:
+        stopped = alone.run("down", code=None)
+    assert (stopped.code, stopped.out) == (0, "Stopped.\n")
+    wait_until(lambda: not processes_of(open_folder))

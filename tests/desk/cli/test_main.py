@@ -1,0 +1,128 @@
+"""The command line as a whole: its overview, and how errors end."""
+
+import errno
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import click
+import pytest
+
+from desk.cli.main import COMMANDS, SECTIONS, exhibit, main
+from exhibit.errors import ExhibitError, ExitCode
+from tests import CHECKOUT
+from tests.assets.command_line import Terminal
+from tools.reference.commands import all_commands
+
+
+@pytest.fixture
+def failing(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """A command `fail` that raises what its module holds."""
+    module = ModuleType("desk.cli.running.fail")
+
+    @click.command("fail")
+    def fail() -> None:
+        raise module.error
+
+    module.__dict__["fail_command"] = fail
+    monkeypatch.setitem(sys.modules, "desk.cli.running.fail", module)
+    monkeypatch.setitem(SECTIONS["Running"], "fail", "Fail.")
+    monkeypatch.delenv("EXHIBIT_DEBUG", raising=False)
+    return module
+
+
+class OperationalError(Exception):
+    """Named and placed as the database driver's."""
+
+    __module__ = "django.db.utils"
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (ExhibitError("It can't be.", hint="Try that."), ExitCode.CHECK_FAILED, "It can't be.\nTry that.\n"),
+        (KeyboardInterrupt(), ExitCode.INTERRUPTED, "Interrupted.\n"),
+        (click.Abort(), ExitCode.INTERRUPTED, "Interrupted.\n"),
+        (OperationalError("no route\nmore"), ExitCode.SERVICE_MISSING, "The database doesn't answer: no route.\n"),
+        (OSError(errno.ENOSPC, "No space", "f"), ExitCode.SERVICE_MISSING, "The disk is full.\n"),
+        (OSError(errno.EROFS, "Read-only", "f"), ExitCode.SERVICE_MISSING, "The disk is read-only.\n"),
+        (
+            ZeroDivisionError("by zero"),
+            ExitCode.CHECK_FAILED,
+            "This shouldn't have happened: ZeroDivisionError: by zero.\nEXHIBIT_DEBUG=true shows where.\n",
+        ),
+    ],
+)
+def test_every_error_ends_with_a_sentence_and_its_code(
+    failing: ModuleType, capsys: pytest.CaptureFixture[str], error: BaseException, code: ExitCode, said: str
+) -> None:
+    failing.__dict__["error"] = error
+    assert main(["fail"]) == code
+    ended = capsys.readouterr()
+    assert (ended.out, ended.err.lstrip()) == ("", said)
+
+
+def test_with_debugging_the_trace_is_shown(failing: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EXHIBIT_DEBUG", "true")
+    failing.__dict__["error"] = ZeroDivisionError()
+    with pytest.raises(ZeroDivisionError):
+        main(["fail"])
+
+
+def test_wrong_use_ends_with_2_and_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    for words, said in (
+        (["wrok", "list"], "No such command"),
+        (["work", "list", "--jsno"], "No such option"),
+        (["work", "list", "--owner", "\x1b[2J"], "A control character or half a character stands in what was typed."),
+    ):
+        assert main(words) == ExitCode.WRONG_USE
+        ended = capsys.readouterr()
+        assert (ended.out, said in ended.err) == ("", True)
+
+
+def test_every_command_answers_what_it_does_not_know_and_a_cry_for_help(capsys: pytest.CaptureFixture[str]) -> None:
+    for _section, name, _command in all_commands():
+        assert main([*name.split(), "--no-such-option"]) == 2, name
+        refused = capsys.readouterr()
+        assert "No such option" in refused.err, name
+        assert "Traceback" not in refused.err + refused.out, name
+        assert main([*name.split(), "--help"]) == 0, name
+        assert f"  exhibit {name}" in capsys.readouterr().out
+
+
+def test_the_overview_names_what_each_group_holds() -> None:
+    context = click.Context(exhibit)
+    for name, text in COMMANDS.items():
+        command = exhibit.get_command(context, name)
+        if isinstance(command, click.Group):
+            assert set(command.commands) <= set(re.findall(r"[a-z-]+", text))
+
+
+def test_the_overview_comes_at_once_and_loads_neither_django_nor_pictures() -> None:
+    program = (
+        "import sys\nfrom desk.cli.main import main\ncode = main(['--help'])\n"
+        "heavy = {'django', 'celery', 'numpy', 'cv2', 'faiss', 'PIL', 'requests'} & set(sys.modules)\n"
+        "sys.exit(code or ' '.join(heavy) or 0)"
+    )
+    begun = time.monotonic()
+    run = subprocess.run([sys.executable, "-c", program], cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert time.monotonic() - begun < 5
+
+
+def test_a_setting_that_is_none_is_named(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EXHIBIT_WORKRES", "3")
+    assert main(["status"]) == ExitCode.WRONG_USE
+    assert "EXHIBIT_WORKRES isn't a setting" in capsys.readouterr().err
+
+
+def test_the_launcher_works_from_anywhere_and_through_a_link(alone: Terminal, tmp_path: Path) -> None:
+    link = tmp_path / "exhibit"
+    link.symlink_to(CHECKOUT / "bin" / "exhibit")
+    (tmp_path / "desk.py").write_text("raise SystemExit('loaded from the folder in which somebody stands')")
+    run = subprocess.run([str(link), "down"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stderr) == (ExitCode.SERVICE_MISSING, "Exhibit isn't running.\n")

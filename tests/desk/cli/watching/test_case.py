@@ -1,0 +1,70 @@
+"""`exhibit case`: found uses, and what was decided about them."""
+
+from pathlib import Path
+
+from exhibit.digests import Digest
+from registry.models import CrawlSlice, Owner
+from tests.assets.command_line import Terminal
+from tests.assets.rows import found_case, photograph
+
+
+def test_a_case_is_listed_and_shown_with_its_use(cli: Terminal, studio: str) -> None:
+    assert "There is no case. Run a watch" in cli.run("case", "list").out
+    found_case(cli.desk.services, Owner.objects.get())
+    (case,) = cli.ask("case", "list", "--decision", "open")["cases"]
+    assert (case["party"], case["decision"], case["bundles"]) == ("shop.example", "open", [])
+    (use,) = case["uses"]
+    assert (use["image_url"], use["match"], use["licence"]) == ("http://shop.example/image-0.jpg", "certain", None)
+    assert (
+        "There is no case that is cleared. exhibit case list shows all."
+        in cli.run("case", "list", "--decision", "cleared").out
+    )
+    line = " ".join(cli.run("case", "list").out.splitlines()[1].split())
+    assert line == "1 1: A work shop.example certain 1 open 0"
+    shown = cli.run("case", "show", "1").out
+    assert "work      1: A work" in shown
+    assert "Opened: shop.example shows what may be a copy of work 1." in shown
+    assert "has no case 9" in cli.run("case", "show", "9", code=2).err
+
+
+def test_decisions_are_made_refused_taken_back_and_made_anew(cli: Terminal, studio: str) -> None:
+    found_case(cli.desk.services, Owner.objects.get())
+    assert cli.run("case", "clear", "1", "--reason", "Not ours.").out == "Cleared: 1.\n"
+    assert "is decided: cleared" in cli.run("case", "confirm", "1", code=2).err
+    assert cli.run("case", "reopen", "1", "--reason", "Ours after all.").out == "Open again: 1.\n"
+    ran = cli.run("case", "confirm", "1", "--reason", "No order.", "--by", "Ann")
+    assert (ran.out, "start them with `exhibit up`, or add --wait" in ran.err) == ("Confirmed: 1.\n", True)
+    again = cli.run("case", "confirm", "1", "--reason", "Another.")
+    assert "Confirmed already, and left as it was: 1. Its first reason stays" in again.err
+    assert not again.out
+    assert "is decided: not licensed" in cli.run("case", "clear", "1", "--reason", "no", code=2).err
+    assert cli.run("case", "undo", "1", "--by", "Ann").out == "Undone: 1.\n"
+    assert "has no licence 1" in cli.run("case", "license", "1", "--licence", "1", "--reason", "x", code=2).err
+    shown = cli.ask("case", "show", "1")
+    assert shown["decision"] == "open"
+    assert [one["kind"] for one in shown["history"]] == ["opened", "cleared", "open", "confirmed", "open"]
+
+
+def test_a_confirmation_for_a_demonstration_is_sealed_and_says_so(cli: Terminal, studio: str) -> None:
+    found_case(cli.desk.services, Owner.objects.get())
+    CrawlSlice.objects.update(state="done")  # nothing more comes of it
+    cli.run("case", "confirm", "1", "--demonstration", "--wait")
+    (confirmed,) = cli.ask("case", "list")["cases"]
+    assert (confirmed["decision"], confirmed["demonstration"]) == ("confirmed", True)
+    assert confirmed["decided_by"] == "demonstration switch"
+    assert confirmed["bundles"][0]["seal"] is not None
+    assert "(a switch for demonstrations)" in cli.run("case", "show", "1").out
+
+
+def test_a_confirmation_whose_evidence_cannot_be_sealed_does_not_end_as_if_it_were(
+    cli: Terminal, studio: str, tmp_path: Path
+) -> None:
+    found_case(cli.desk.services, Owner.objects.get())
+    CrawlSlice.objects.update(state="done")  # nothing more comes of it
+    [blob] = (cli.data / "blobs").rglob(Digest.of(photograph(1)).hex)
+    blob.unlink()
+    ran = cli.run("case", "confirm", "1", "--wait", code=4)
+    assert "Bundle 1 of case 1 isn't sealed: " in ran.err
+    got = cli.run("bundle", "get", "1", "--out", tmp_path, code=4)
+    assert "Bundle 1 of case 1 isn't sealed: " in got.err
+    assert not got.out

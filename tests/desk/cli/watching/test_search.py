@@ -1,0 +1,45 @@
+"""`exhibit search`: an owner's keys for image searches, which are never shown."""
+
+from pathlib import Path
+
+from tests.assets.command_line import Terminal
+from workers.crawls.search_services import SHIPPED
+
+
+def test_a_key_for_a_search_is_read_and_never_shown(cli: Terminal, studio: str, folder: Path) -> None:
+    own, key = ("--owner", studio), "secret-of-the-studio"
+    assert "none" in cli.run("search", "list").out
+    ran = cli.run("search", "key", "tineye", *own, told=f" {key}\n")
+    assert "kept, encrypted" in ran.out
+    assert "can't be a key" in cli.run("search", "key", "tineye", *own, told="", code=2).err
+    assert "There is no search" in cli.run("search", "key", "nothing", *own, told=key, code=2).err
+    tineye = next(one for one in cli.ask("search", "list", *own)["searches"] if one["search"] == "tineye")
+    assert (tineye["search"], tineye["takes"], tineye["key_added_at"] is None) == ("tineye", "pictures", False)
+    shown = ran.out + ran.err + cli.run("search", "list", *own).out + cli.run("log", "list").out
+    assert key not in shown
+    assert not any(key.encode() in path.read_bytes() for path in cli.data.rglob("*") if path.is_file())
+    few = cli.run("watch", "add", "more", "--search", "tineye", *own)
+    assert "There is no key" not in few.err
+    copies = cli.ask("watch", "add", "copies", "--search", "tineye", "--searches", "20", *own)
+    assert (copies["sources"], copies["budget"]["searches"]) == ([{"kind": "search", "url": "tineye"}], 20)
+    assert copies["private"]
+    cli.run("search", "forget", "tineye", *own)
+    missing = "There is no key for tineye, so it isn't asked: exhibit search key tineye"
+    assert missing in cli.run("watch", "add", "keyless", "--search", "tineye", *own).err
+    assert missing in cli.run("watch", "run", "keyless", *own).err
+    for name in ("more", "keyless"):
+        cli.run("watch", "delete", name, "--yes", *own)
+    ran = cli.run("watch", "run", "copies", "--wait", *own, code=4)
+    assert "tineye: wasn't asked. There is no key for it. exhibit search key tineye" in ran.out
+    assert "There is no key for it." in cli.run("crawl", "show", "copies", *own).out
+    cli.run("search", "key", "tineye", *own, told=key)
+    mapping = cli.data / "searches" / "few.toml"
+    mapping.parent.mkdir()
+    mapping.write_text((SHIPPED / "tineye.toml").read_text("utf-8").replace("searches = 50", "searches = 7"), "utf-8")
+    assert cli.ask("watch", "add", "few", "--search", "few", *own)["budget"]["searches"] == 7
+    (folder / "words.txt").write_text("wave\n", "utf-8")
+    words = ("--words", folder / "words.txt")
+    assert "not for words" in cli.run("watch", "edit", "copies", *words, *own, code=2).err
+    assert "is removed" in cli.run("search", "forget", "tineye", *own).out
+    assert "There is no key" in cli.run("search", "forget", "tineye", *own).out
+    assert "There is no search 'nosuch'." in cli.run("search", "forget", "nosuch", *own, code=2).err

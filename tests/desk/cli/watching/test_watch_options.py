@@ -1,0 +1,41 @@
+"""What is said of a watch on the command line."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from desk.cli.watching import watch_options
+from exhibit.errors import WrongUseError
+
+
+def given(**named: Any) -> dict[str, Any]:  # noqa: ANN401 - as click gives it
+    nothing = dict.fromkeys(("site", "sitemap", "feed", "lists", "folder", "warc"), ())
+    return {**nothing, "words": None, "pages": None, "depth": None, "searches": None, "delay": None, **named}
+
+
+def test_places_come_from_options_lists_and_files(tmp_path: Path) -> None:
+    listed = tmp_path / "list.txt"
+    listed.write_text("\ufeff# shops\nhttp://a.example/1\n\n http://a.example/2 \n", "utf-8")
+    found = list(watch_options.sources(given(site=("http://b.example/",), lists=(listed,), folder=(tmp_path,))))
+    assert found == [
+        ("site", "http://b.example/"),
+        ("list", "http://a.example/1"),
+        ("list", "http://a.example/2"),
+        ("folder", str(tmp_path.resolve())),
+    ]
+    listed.write_text("# nothing\n", "utf-8")
+    with pytest.raises(WrongUseError, match="lists no address"):
+        list(watch_options.sources(given(lists=(listed,))))
+    listed.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(WrongUseError, match="isn't text in UTF-8"):
+        list(watch_options.sources(given(lists=(listed,))))
+
+
+def test_limits_and_words_are_those_that_were_named(tmp_path: Path) -> None:
+    assert watch_options.budget(given()) == watch_options.politeness(given()) == {}
+    assert watch_options.budget(given(pages=9, depth=0)) == {"pages": 9, "depth": 0}
+    assert watch_options.politeness(given(delay=0.0)) == {"delay": 0.0}
+    (tmp_path / "words.txt").write_text("wave\n# not this\nfuji\n", "utf-8")
+    assert watch_options.words(given(words=tmp_path / "words.txt")) == ["wave", "fuji"]
+    assert watch_options.words(given()) == []

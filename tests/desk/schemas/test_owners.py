@@ -1,0 +1,22 @@
+"""Owners and their members as programs are told of them."""
+
+from desk.schemas.owners import Member, Owner
+from registry.accounts import people
+from registry.models import Membership
+from tests.assets.rows import found_case, owner
+from workers.tasks.sync_runner import SyncRunner
+
+
+def test_an_owner_is_told_with_counts_of_its_own_alone(inline: SyncRunner) -> None:
+    studio, other = owner("studio"), owner("other")
+    case = found_case(inline.services, studio)
+    people.add_member(studio, "ann@example.org", "owner", "a long password", by="test")
+    told = Owner.from_row(studio)
+    assert (told.owner, told.works, told.watches, told.open_cases, told.members) == ("studio", 1, 1, 1, 1)
+    case.decision = "cleared"
+    case.save()
+    assert Owner.from_row(studio).open_cases == 0
+    alone = Owner.from_row(other)
+    assert (alone.works, alone.watches, alone.open_cases, alone.members) == (0, 0, 0, 0)
+    member = Member.from_row(Membership.objects.get())
+    assert (member.email, member.role) == ("ann@example.org", "owner")

@@ -1,0 +1,10 @@
+"""The addresses of the site and of its API."""
+
+from django.urls import get_resolver, resolve
+
+
+def test_site_and_api_stand_side_by_side_and_a_failure_has_a_page() -> None:
+    assert resolve("/healthz").func.__module__.startswith("desk.web.")
+    assert resolve("/api/v1/openapi.json").route.startswith("api/v1/")
+    failed = get_resolver().resolve_error_handler(500)
+    assert failed.__module__ == "desk.web.middleware.failures"

@@ -1,0 +1,27 @@
+"""What became of a canary, in words."""
+
+from desk.texts.canaries import last_run, last_runs
+from registry.crawls import canaries, schedules
+from tests.assets.rows import owner, photograph, register
+from tests.assets.shop import watch
+from workers.tasks.sync_runner import SyncRunner
+
+
+def test_the_outcome_of_the_last_run_is_a_word_with_its_reason() -> None:
+    assert last_run() == "none yet"
+    assert last_run("found") == "found"
+    assert last_run("not-visited", "robots") == (
+        "MISSED, page not visited (The site's robots.txt forbids it, or couldn't be read.)"
+    )
+
+
+def test_the_canaries_of_a_watch_stand_with_what_its_newest_run_made_of_them(inline: SyncRunner) -> None:
+    studio = owner("studio")
+    work = register(inline.services, studio, photograph(1)).work
+    shop = watch(studio, "http://shop.example/")
+    row = canaries.plant(work, shop, "http://shop.example/hidden", by="Ann")
+    assert last_runs(shop) == [(row, "none yet")]
+    schedules.start_crawl(shop.pk)
+    assert last_runs(shop) == [(row, "under way")]
+    canaries.withdraw(row, by="Ann")
+    assert last_runs(shop) == []

@@ -1,0 +1,50 @@
+"""The evidence of a case as a chain of steps."""
+
+from dataclasses import replace
+
+from desk.texts.evidence import chain, witness_kind, witness_name, witness_subject
+from evidence.facts.case import WitnessFacts
+from exhibit.clock import now
+from registry.models import Bundle, Capture, Case
+from tests.assets.sealed import sealed_bundle
+from workers.log.sequencer import sequence_log
+from workers.log.witnessed import Witnessed
+from workers.tasks.sync_runner import SyncRunner
+
+CALENDAR = WitnessFacts("opentimestamps", "alice", development=False, state="pending", subject="checkpoint", time=None)
+NOBODY = Witnessed(0, 0, 1)
+
+
+def test_before_a_decision_it_is_said_what_follows_from_one() -> None:
+    steps = chain(Case(), [], [], None)
+    assert [(one.name, one.done) for one in steps] == [("Seen", False), ("Captured", False), ("Sealed", False)]
+    assert steps[2].words == "Nothing is sealed until a person decides: not licensed."
+    failed = Bundle(number=1, state="failed", error="The disk is full.")
+    visits = [Capture(state="done", finished_at=now()), Capture(state="todo")]
+    told = chain(Case(decision="confirmed"), [], visits, (failed, (), NOBODY))
+    assert [(one.words, one.done) for one in told[1:]] == [("1 visit", True), ("Not sealed. The disk is full.", False)]
+    waits = chain(Case(decision="confirmed"), [], visits[1:], (Bundle(number=1), (), NOBODY))
+    assert [one.words for one in waits[1:]] == [
+        "A visit is under way.",
+        "Being sealed: visits and the log are waited for, and a moment to undo.",
+    ]
+
+
+def test_a_sealed_bundle_is_followed_by_its_entry_and_each_witness_once(inline: SyncRunner) -> None:
+    bundle = sealed_bundle(inline)
+    alone = chain(bundle.case, [], [], (bundle, (), NOBODY))
+    assert [(one.name, one.done) for one in alone[2:]] == [("Sealed", True), ("Logged", False), ("Witnessed", False)]
+    sequence_log(inline.services)
+    answered = replace(CALENDAR, state="complete", time=now())
+    steps = chain(bundle.case, [], [], (bundle, (CALENDAR, answered, replace(CALENDAR, name="bob")), NOBODY))
+    assert [(one.done, one.at) for one in steps[3:]] == [(True, None), (True, answered.time), (False, None)]
+    assert steps[3].words.startswith("entry ")
+    assert steps[5].words.startswith("The answer takes some hours")
+
+
+def test_witnesses_have_names_that_people_know() -> None:
+    assert witness_name(replace(CALENDAR, development=True)) == "alice"
+    assert witness_name(CALENDAR) != "alice"
+    assert witness_kind("rfc3161") != witness_kind("opentimestamps")
+    assert witness_subject("manifest") == "for the bundle itself"
+    assert witness_subject("newer") == "newer"

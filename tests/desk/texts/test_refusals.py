@@ -1,0 +1,23 @@
+"""Why a crawl refused an address, ended, or a search wasn't asked to the end."""
+
+from desk.texts.refusals import end_in_words, inquiry_in_words, refusal_in_words
+from exhibit.clock import now
+from registry.models import Inquiry
+
+
+def test_a_refusal_is_said_also_where_nobody_foresaw_it() -> None:
+    assert refusal_in_words("http-404") == "There is nothing at this address."
+    assert refusal_in_words("http-418") == "The server answered with status 418."
+    assert refusal_in_words("http-503") == "The server had a fault (status 503)."
+    assert refusal_in_words("newer", "It was something else.") == "It was something else."
+    assert refusal_in_words("newer") == "newer"
+
+
+def test_the_end_of_a_run_and_of_a_search_is_said() -> None:
+    assert end_in_words("") == "Under way"
+    assert end_in_words("stopped") == "Stopped by a person."
+    assert end_in_words("newer") == "newer"
+    assert inquiry_in_words(Inquiry(outcome="no-key")) == "There is no key for it."
+    assert inquiry_in_words(Inquiry(state="failed")) == "It didn't answer, again and again."
+    assert inquiry_in_words(Inquiry(not_before=now(), error="Status 503.")).startswith("It asks to be asked later")
+    assert inquiry_in_words(Inquiry()) == ""
