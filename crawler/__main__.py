@@ -94,7 +94,7 @@ def _source(options: argparse.Namespace) -> Source:
         kind = SourceKind(options.source)
         return Source(kind=kind, urls=(what,)) if kind is SourceKind.LIST else Source(kind=kind, url=what)
     path = Path(what)
-    names = [path.name] if path.is_file() else [one.name for one in path.iterdir()]
+    names = [path.name] if path.is_file() else [entry.name for entry in path.iterdir()]
     is_archive = any(name.endswith((".warc", ".warc.gz")) for name in names)
     return Source(kind=SourceKind.WARC if is_archive else SourceKind.FOLDER, path=path)
 

@@ -310,7 +310,7 @@ def _check(service: Service, response: requests.Response, value: object) -> None
 def _found(service: Service, value: object, asked: Asked) -> Found:
     answer, base = service.answer, service.request.url
     results = list(_at(value, answer.results))[:_MAX_RESULTS]
-    places = tuple(dict.fromkeys(place for one in results if (place := _place(answer, one, base)) is not None))
+    places = tuple(dict.fromkeys(place for result in results if (place := _place(answer, result, base)) is not None))
     following = next(iter(_at(value, answer.next)), "") if answer.next else ""
     next_page = str(following) if isinstance(following, str | int) and not isinstance(following, bool) else ""
     total = next(iter(_at(value, answer.total)), 0) if answer.total else 0

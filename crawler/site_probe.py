@@ -156,8 +156,8 @@ class _Visit:
 
     def _offered(self, url: str, policy: SitePolicy, document: Document) -> list[Proposal]:
         """The sitemaps and feeds of a page that may be visited; a sitemap in its usual place, if none is named."""
-        sitemaps = [*policy.sitemaps, *(one.url for one in document.links if one.kind is Kind.SITEMAP)]
-        feeds = [one.url for one in document.links if one.kind is Kind.FEED]
+        sitemaps = [*policy.sitemaps, *(link.url for link in document.links if link.kind is Kind.SITEMAP)]
+        feeds = [link.url for link in document.links if link.kind is Kind.FEED]
         if not sitemaps and self._is_sitemap(f"{_origin(url)}/sitemap.xml", policy):
             sitemaps = [f"{_origin(url)}/sitemap.xml"]
         found = [
@@ -166,7 +166,7 @@ class _Visit:
             for one in list(dict.fromkeys(addresses))[:MAX_PROPOSED]
             if same_domain(one, url) and (_origin(one) != _origin(url) or policy.allows(one))
         ]
-        return [one for one in found if len(one.url) <= MAX_ADDRESS and self._may_visit(one.url)]
+        return [place for place in found if len(place.url) <= MAX_ADDRESS and self._may_visit(place.url)]
 
     def _may_visit(self, url: str) -> bool:
         """Whether what a site names may be visited, as far as the text tells: else a watch of it would be refused."""

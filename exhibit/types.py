@@ -208,7 +208,7 @@ class Fetched:
 
     def at(self, page_url: str, image_url: str, found_in: str, context: str) -> "Sighting":
         """The sighting of this image at one place of one page."""
-        same = {one.name: getattr(self, one.name) for one in fields(self)}
+        same = {attribute.name: getattr(self, attribute.name) for attribute in fields(self)}
         return Sighting(**same, page_url=page_url, image_url=image_url, found_in=found_in, context=context)
 
 

@@ -90,7 +90,7 @@ def _compare(options: argparse.Namespace) -> ExitCode:
         for view, path in wanted.items():
             with _replacing(path) as file:
                 file.write(SUFFIXES[path.suffix.lower()](view, pair))
-    sizes = ((one.info.width, one.info.height) for one in (found, registered))
+    sizes = ((picture.info.width, picture.info.height) for picture in (found, registered))
     print(json.dumps(as_plain(verification), indent=1) if options.json else in_words(verification, *sizes))
     return ExitCode.CHECK_FAILED if verification.decision is Decision.NONE else ExitCode.DONE
 
@@ -107,7 +107,7 @@ def _calibrate(options: argparse.Namespace) -> ExitCode:
     for name, value in told(outcome):
         print(f"{name:<14}  {value}")
     for decision in (Decision.CERTAIN, Decision.REVIEW):
-        for files in sorted({one.files for one in outcome.alarms(decision)}):
+        for files in sorted({alarm.files for alarm in outcome.alarms(decision)}):
             print(f"{decision:<14}  {'  '.join(files)}")
     return ExitCode.DONE
 

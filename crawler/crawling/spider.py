@@ -237,9 +237,9 @@ class CrawlSpider(Spider):
             if link.depth <= job.limits.depth and link.kind in job.kinds and self.crawl.scope.contains(link.url)
         ]
         more = [
-            Link(url=one.url, kind=Kind.IMAGE, depth=depth + 1, page_url=one.page_url, context=one.context)
-            for one in images
-            if one.url[:5].lower() != "data:"
+            Link(url=image.url, kind=Kind.IMAGE, depth=depth + 1, page_url=image.page_url, context=image.context)
+            for image in images
+            if image.url[:5].lower() != "data:"
         ]
         return tuple(inside + more)
 

@@ -81,8 +81,8 @@ class Sheets:
         named, called = sheet_of(text)
         found = (absolute(response.url, address) for address in named)
         imported = (absolute(response.url, address) for address in called)
-        images = tuple(dict.fromkeys(one for one in found if one))
-        imports = tuple(dict.fromkeys(one for one in imported if is_visitable(one)))[:SHEETS_PER_PAGE]
+        images = tuple(dict.fromkeys(address for address in found if address))
+        imports = tuple(dict.fromkeys(address for address in imported if is_visitable(address)))[:SHEETS_PER_PAGE]
         self.settle(url, _Sheet(images, imports))
 
     def failed(self, failure: Failure) -> None:

@@ -293,7 +293,7 @@ class Job:
         if self.scope.hosts or self.scope.domains:
             hosts = tuple(host.lower() for host in self.scope.hosts)
             return Scope(hosts=hosts, domains=tuple(domain.lower() for domain in self.scope.domains))
-        return Scope(domains=tuple(dict.fromkeys(registrable_domain(host_of(one.url)) for one in self.targets())))
+        return Scope(domains=tuple(dict.fromkeys(registrable_domain(host_of(target.url)) for target in self.targets())))
 
     def to_json(self) -> str:
         """The job as JSON text."""

@@ -64,18 +64,20 @@ def write(value: object) -> str:
 @lru_cache(maxsize=64)
 def _hints(cls: type[Any]) -> dict[str, Any]:
     hints = get_type_hints(cls)
-    return {one.name: hints[one.name] for one in dataclasses.fields(cls) if one.init}
+    return {field.name: hints[field.name] for field in dataclasses.fields(cls) if field.init}
 
 
 @lru_cache(maxsize=64)
 def _required(cls: type[Any]) -> tuple[str, ...]:
     absent = dataclasses.MISSING
-    return tuple(one.name for one in dataclasses.fields(cls) if one.default is absent and one.default_factory is absent)
+    return tuple(
+        field.name for field in dataclasses.fields(cls) if field.default is absent and field.default_factory is absent
+    )
 
 
 @lru_cache(maxsize=64)
 def _names(cls: type[Any]) -> tuple[str, ...]:
-    return tuple(one.name for one in dataclasses.fields(cls))
+    return tuple(field.name for field in dataclasses.fields(cls))
 
 
 def _as(hint: object, value: object, where: str) -> Json:
@@ -96,7 +98,7 @@ def _as(hint: object, value: object, where: str) -> Json:
 def _as_optional(hint: object, value: object, where: str) -> Json:
     if value is None:
         return None
-    return _as(next(one for one in get_args(hint) if one is not type(None)), value, where)
+    return _as(next(argument for argument in get_args(hint) if argument is not type(None)), value, where)
 
 
 def _as_tuple(hints: tuple[Any, ...], value: object, where: str) -> tuple[Any, ...]:

@@ -42,7 +42,7 @@ def imports_of(text: str) -> list[str]:
         nodes = tinycss2.parse_component_value_list(match[0])
         strings = (node.value for node in nodes if node.type in ("string", "url"))
         called = _addresses(node for node in nodes if node.type == "function")
-        address = next((one for group in (strings, called) for one in group), "")
+        address = next((token for group in (strings, called) for token in group), "")
         if address:
             found.append(address)
     return found
@@ -61,9 +61,9 @@ def _addresses(nodes: Iterable[Node]) -> Iterator[str]:
             yield node.value
         elif node.type == "function":
             names_images = node.lower_name in ("url", "image-set", "-webkit-image-set")
-            waiting += [(one, names_images) for one in reversed(node.arguments)]
+            waiting += [(argument, names_images) for argument in reversed(node.arguments)]
         elif node.type in ("{} block", "() block", "[] block"):
-            waiting += [(one, in_set) for one in reversed(node.content)]
+            waiting += [(token, in_set) for token in reversed(node.content)]
 
 
 def _is_font(address: str) -> bool:

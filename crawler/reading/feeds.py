@@ -46,7 +46,7 @@ def read_sitemap(data: bytes, url: str, max_bytes: int) -> Document:
     images: dict[tuple[str, str], FoundImage] = {}
     room = Room()
     for entry in root:
-        location = absolute(url, next((one.text or "" for one in entry if _name(one) == "loc"), ""))
+        location = absolute(url, next((element.text or "" for element in entry if _name(element) == "loc"), ""))
         if not is_visitable(location) or not room.takes(location):
             continue
         links.setdefault(location, Kind.SITEMAP if _name(entry) == "sitemap" else Kind.PAGE)
@@ -90,14 +90,14 @@ def read_feed(data: bytes, url: str, content_type: str = "") -> Document:
 def _entry_images(entry: Untyped, page: str) -> Iterator[FoundImage]:
     title = str(entry.get("title") or "")
     words = plain(f"{title} {entry.get('media_description') or ''} {entry.get('media_credit') or ''}")
-    named = [(one, one.get("type") or "", one.get("medium") or "") for one in _parts(entry, "media_content")]
-    named += [(one, "image/", "") for one in _parts(entry, "media_thumbnail")]
-    named += [(one, one.get("type") or "", "") for one in _parts(entry, "links") if one.get("rel") == "enclosure"]
+    named = [(part, part.get("type") or "", part.get("medium") or "") for part in _parts(entry, "media_content")]
+    named += [(part, "image/", "") for part in _parts(entry, "media_thumbnail")]
+    named += [(part, part.get("type") or "", "") for part in _parts(entry, "links") if part.get("rel") == "enclosure"]
     for one, media_type, medium in named:
         address = absolute(page, str(one.get("url") or one.get("href") or ""))
         if address and (str(media_type).startswith("image/") or medium == "image" or not (media_type or medium)):
             yield FoundImage(address, "feed", words, page)
-    bodies = [str(one.get("value") or "") for one in _parts(entry, "content")]
+    bodies = [str(part.get("value") or "") for part in _parts(entry, "content")]
     for body in [*bodies, str(entry.get("summary") or "")]:
         if "<" in body:
             for image in read_page(body, page).images:
@@ -107,14 +107,14 @@ def _entry_images(entry: Untyped, page: str) -> Iterator[FoundImage]:
 def _parts(entry: Untyped, name: str) -> list[dict[str, Any]]:
     """The parts of an entry; an element of this very name stands there as text."""
     found = entry.get(name)
-    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+    return [image for image in found if isinstance(image, dict)] if isinstance(found, list) else []
 
 
 def _images(entry: Untyped, page: str) -> Iterator[FoundImage]:
     for image in entry:
         if _name(image) != "image":
             continue
-        texts = {_name(one): one.text or "" for one in image}
+        texts = {_name(element): element.text or "" for element in image}
         address = absolute(page, texts.get("loc", ""))
         if address:
             yield FoundImage(address, "sitemap", plain(" ".join(texts.get(name, "") for name in _CAPTIONS)), page)

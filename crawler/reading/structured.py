@@ -61,7 +61,7 @@ def _addresses(value: Json) -> list[tuple[str, str]]:
     if isinstance(value, str):
         return [(value, "")]
     if isinstance(value, list):
-        return [pair for one in value if isinstance(one, str | dict) for pair in _addresses(one)]
+        return [pair for item in value if isinstance(item, str | dict) for pair in _addresses(item)]
     if not isinstance(value, dict):
         return []
     words = next((value[key] for key in ("caption", "name", "description") if isinstance(value.get(key), str)), "")

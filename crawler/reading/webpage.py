@@ -190,7 +190,7 @@ class _Reader:
 
     def document(self, root: Element) -> Document:
         """Everything that was found."""
-        title = next((plain("".join(one.itertext()), _TITLE_LENGTH) for one in root.iter("title")), "")
+        title = next((plain("".join(title.itertext()), _TITLE_LENGTH) for title in root.iter("title")), "")
         return Document(
             images=tuple(
                 FoundImage(url, found_in, self._context(words, place))

@@ -94,11 +94,11 @@ class Visit:
 
     def sightings(self) -> tuple[Sighting, ...]:
         """The images that were kept, in the order of the document."""
-        return tuple(one for one in self._ordered() if isinstance(one, Sighting))
+        return tuple(sighting for sighting in self._ordered() if isinstance(sighting, Sighting))
 
     def refusals(self) -> tuple[Refusal, ...]:
         """The images that weren't."""
-        return tuple(one for one in self._ordered() if isinstance(one, Refusal))
+        return tuple(sighting for sighting in self._ordered() if isinstance(sighting, Refusal))
 
     def refused(self) -> Counter[str]:
         """Refusals by reason."""
@@ -115,7 +115,7 @@ class Visit:
             links=self.links,
             sightings=self.sightings(),
             refusals=self.refusals(),
-            **{one.name: getattr(self.facts, one.name) for one in fields(Facts)},
+            **{fact.name: getattr(self.facts, fact.name) for fact in fields(Facts)},
         )
 
     def image_line(self, sighting: Sighting) -> PageLine:

@@ -47,7 +47,7 @@ class Report(Answer):
             formats=list(wanted.formats),
             languages=list(wanted.languages),
             volumes=row.progress.get("volumes", 1),
-            files=[one["name"] for one in row.files],
+            files=[file["name"] for file in row.files],
             **told,
         )
 
@@ -71,8 +71,8 @@ class ListedPackage(Answer):
     @classmethod
     def from_row(cls, row: models.Package, **told: object) -> Self:
         """With the numbers of its cases."""
-        cases = sorted(one.case.number for one in row.bundles.all())
-        return super().from_row(row, cases=cases, files=[one["name"] for one in row.files], **told)
+        cases = sorted(bundle.case.number for bundle in row.bundles.all())
+        return super().from_row(row, cases=cases, files=[file["name"] for file in row.files], **told)
 
 
 class Package(Answer):
@@ -94,7 +94,7 @@ class Package(Answer):
     def from_row(cls, row: models.Package, **told: object) -> Self:
         """With the numbers of its cases."""
         prefetch_related_objects([row], CASES)  # where the rows of a list don't have them already
-        cases = sorted(one.case.number for one in row.bundles.all())
+        cases = sorted(bundle.case.number for bundle in row.bundles.all())
         return super().from_row(row, cases=cases, kept=bool(row.made_at and row.files), **told)
 
 

@@ -28,7 +28,7 @@ class Licence(Answer):
     @classmethod
     def from_row(cls, row: models.Licence, **told: object) -> Self:
         """With the numbers of its works."""
-        return super().from_row(row, works=sorted(one.number for one in row.works.all()), **told)
+        return super().from_row(row, works=sorted(work.number for work in row.works.all()), **told)
 
 
 class TriedCase(Answer):

@@ -97,9 +97,9 @@ class FullNotice(NoticeLine):
         return cls.from_row(
             row,
             text=_text(services, row) if made is None else made.whole,
-            warnings=[] if made is None else [one for found in made.warned.values() for one in warnings(found)],
+            warnings=[] if made is None else [warning for found in made.warned.values() for warning in warnings(found)],
             missing=gaps(row, items) if is_draft else [],
-            cases=[NoticedCase.from_row(one, places=len(one.there)) for one in items],
+            cases=[NoticedCase.from_row(item, places=len(item.there)) for item in items],
             events=NoticeEvent.from_rows(reversed(row.events.all())),
             mail=None if mail is None else NoticeMail.from_row(mail),
         )

@@ -131,7 +131,7 @@ class Watch(Answer):
         """The same of many, in few queries."""
         rows = list(rows)
         last = list(scoped.last_crawls(rows).values())
-        crawls = dict(zip([one.watch_id for one in last], Crawl.from_rows(last), strict=True))
+        crawls = dict(zip([crawl.watch_id for crawl in last], Crawl.from_rows(last), strict=True))
         return [cls.from_row(row, last_crawl=crawls.get(row.pk)) for row in rows]
 
 
@@ -196,9 +196,9 @@ class Canary(Answer):
         """The same of many; asks for the last runs of each watch once."""
         rows = list(rows)
         first = {
-            watch: min(one.added_at for one in rows if one.watch == watch) for watch in {one.watch for one in rows}
+            watch: min(row.added_at for row in rows if row.watch == watch) for watch in {row.watch for row in rows}
         }
         last = [watch.crawls.filter(started_at__gte=at).order_by("-number") for watch, at in first.items()]
         made = canaries.results([crawl for crawls in last for crawl in crawls[:1]])
-        runs = {one.canary.pk: CanaryRun.from_row(one) for found in made.values() for one in found}
+        runs = {row.canary.pk: CanaryRun.from_row(row) for found in made.values() for row in found}
         return [cls.from_row(row, last_run=runs.get(row.pk)) for row in rows]

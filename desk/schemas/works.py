@@ -42,7 +42,7 @@ class Picture(Answer):
     @classmethod
     def from_row(cls, row: models.WorkPicture, **told: object) -> Self:
         """With what of it isn't compared."""
-        return super().from_row(row, masked=[Mask.from_row(one, share=one.share) for one in masks(row)], **told)
+        return super().from_row(row, masked=[Mask.from_row(mask, share=mask.share) for mask in masks(row)], **told)
 
 
 class Conflict(Answer):
@@ -54,7 +54,7 @@ class Conflict(Answer):
     @classmethod
     def of(cls, row: models.Work) -> list[Self]:
         """That an earlier registration by somebody else exists, and its date; nothing more may be told."""
-        dates = [one.earlier_registered_at for one in row.conflicts.all()]
+        dates = [conflict.earlier_registered_at for conflict in row.conflicts.all()]
         if not dates:
             return []
         day = min(dates).date()
@@ -366,7 +366,7 @@ def open_remarks(row: models.Work) -> list[Remark]:
 
 def searches_of(row: models.Work) -> Sequence[Mapping[str, Any]]:
     """How far the search of what was seen before is, for each picture."""
-    return [{"state": one.state, **one.progress} for one in row.work_pictures.order_by("pk")]
+    return [{"state": picture.state, **picture.progress} for picture in row.work_pictures.order_by("pk")]
 
 
 def seen_before(row: models.Work) -> Sequence[Mapping[str, Any]]:

@@ -28,5 +28,5 @@ def last_runs(watch: Watch) -> list[tuple[Canary, str]]:
     """The canaries that a watch has to find now, each with what its newest run made of it."""
     newest = watch.crawls.order_by("-number").first()
     results = canaries.results([newest]).get(newest.pk, []) if newest is not None else []
-    made = {one.canary.pk: last_run(str(one.outcome), one.reason) for one in results}
-    return [(one, made.get(one.pk, last_run())) for one in canaries.active(watch.owner).filter(watch=watch)]
+    made = {result.canary.pk: last_run(str(result.outcome), result.reason) for result in results}
+    return [(canary, made.get(canary.pk, last_run())) for canary in canaries.active(watch.owner).filter(watch=watch)]

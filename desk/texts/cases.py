@@ -145,8 +145,8 @@ def why_not(found: Obstacle | None) -> str:
 
 def what_is_sealed(places: int, matches: Sequence[Match], captures: Sequence[Capture]) -> tuple[str, ...]:
     """What confirming a case seals, line by line."""
-    pictures = len({one.registered_id for one in matches} | {one.found_id for one in matches})
-    done = [one for one in captures if one.state == StepState.DONE]
+    pictures = len({match.registered_id for match in matches} | {match.found_id for match in matches})
+    done = [capture for capture in captures if capture.state == StepState.DONE]
     visits = len(done)
     lines = [
         ngettext("%(n)s picture, byte for byte", "%(n)s pictures, byte for byte", pictures) % {"n": grouped(pictures)},
@@ -181,9 +181,9 @@ def visited(found: Visited) -> str:
         return _("Visited on %(day)s: %(what)s") % {"day": day, "what": standing_in_words(only)}
     counted = [
         ngettext("%(what)s at %(n)s place", "%(what)s at %(n)s places", n)
-        % {"what": standing_in_words(one), "n": grouped(n)}
-        for one in Standing
-        if (n := found.places.get(one, 0))
+        % {"what": standing_in_words(standing), "n": grouped(n)}
+        for standing in Standing
+        if (n := found.places.get(standing, 0))
     ]
     return _("Visited, at last on %(day)s: %(what)s") % {"day": day, "what": _(", ").join(counted)}
 

@@ -90,7 +90,7 @@ def witness_subject(subject: str) -> str:
 
 
 def _captured(captures: Sequence[Capture]) -> Step:
-    ended = [one for one in captures if one.finished_at is not None and one.state == StepState.DONE]
+    ended = [capture for capture in captures if capture.finished_at is not None and capture.state == StepState.DONE]
     if not captures:
         return Step(_("Captured"), None, _("Visited once a person decides: not licensed."), done=False, target="visits")
     if not ended:
@@ -116,10 +116,10 @@ def _sealed(case: Case, bundle: Bundle) -> Step:
 def _each_once(witnesses: Sequence[WitnessFacts]) -> list[WitnessFacts]:
     """Each witness with its earliest complete answer, or one that is still awaited."""
     best: dict[tuple[str, str], WitnessFacts] = {}
-    for one in witnesses:
-        known = best.get((one.kind, one.name))
-        if known is None or (one.time is not None and (known.time is None or one.time < known.time)):
-            best[one.kind, one.name] = one
+    for witness in witnesses:
+        known = best.get((witness.kind, witness.name))
+        if known is None or (witness.time is not None and (known.time is None or witness.time < known.time)):
+            best[witness.kind, witness.name] = witness
     return list(best.values())
 
 

@@ -128,12 +128,12 @@ def term_rows(findings: tuple[Finding, ...]) -> list[tuple[str, str, str, str]]:
     """Country, what the dates say, by which rule, and where it stands."""
     return [
         (
-            str(COUNTRIES.get(one.country, one.country)),
-            str(STANDINGS[one.standing]),
-            str(BY[one.by]) % {"number": one.number},
-            one.source,
+            str(COUNTRIES.get(finding.country, finding.country)),
+            str(STANDINGS[finding.standing]),
+            str(BY[finding.by]) % {"number": finding.number},
+            finding.source,
         )
-        for one in findings
+        for finding in findings
     ]
 
 

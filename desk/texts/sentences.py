@@ -30,7 +30,8 @@ def in_words(said: object) -> str:
     text = said if isinstance(said, str) else str(said)
     parts = (said.message, said.hint) if isinstance(said, ExhibitError) else (text,)
     return joined(
-        _filled(one.template, one.values) if isinstance(one, Sentence) else _recognised(one, language) for one in parts
+        _filled(part.template, part.values) if isinstance(part, Sentence) else _recognised(part, language)
+        for part in parts
     )
 
 

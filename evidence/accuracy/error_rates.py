@@ -79,7 +79,7 @@ class Accuracy:
         """Plain JSON data."""
         return {
             "decisions": self.decisions,
-            **{str(one): _plain(self.rate(one)) for one in CLASSES},
+            **{str(kind): _plain(self.rate(kind)) for kind in CLASSES},
             "changed_later": self.changed,
             "no_judgement": self.other,
             "undone_at_once": self.slips,
@@ -120,7 +120,7 @@ def count(entries: Iterable[Decided]) -> Accuracy:
     judged = [[read for _, read in of_case] for of_case in by_case.values() if of_case]
     first = [of_case[0] for of_case in judged]
     changed = sum(any(read.copies != of_case[0].copies for read in of_case) for of_case in judged)
-    certain, review = (_rate([one for one in first if one.said is said], unknown) for said in CLASSES)
+    certain, review = (_rate([judgement for judgement in first if judgement.said is said], unknown) for said in CLASSES)
     return Accuracy(decisions, certain, review, changed, other, slips)
 
 
@@ -140,9 +140,9 @@ def in_words(accuracy: Accuracy) -> str:
     """Some lines for a reader."""
     heads = f"{'the machine said':<18}{'decided':>9}{'no copies':>11}{'unknown':>9}"
     lines = [f"{heads}   error rate (95%, valid at any moment)"]
-    for one in CLASSES:
-        rate = accuracy.rate(one)
-        lines.append(f"{one!s:<18}{rate.decided:>9,}{rate.wrong:>11,}{rate.unknown:>9,}   {_between(rate)}")
+    for kind in CLASSES:
+        rate = accuracy.rate(kind)
+        lines.append(f"{kind!s:<18}{rate.decided:>9,}{rate.wrong:>11,}{rate.unknown:>9,}   {_between(rate)}")
     lines.append("")
     lines.append("A person's first decision on each case counts; cases that nobody has decided aren't in it.")
     if accuracy.changed:
@@ -174,7 +174,7 @@ def _plain(rate: Rate) -> dict[str, Any]:
 
 
 def _rate(judged: list[_Judgement], unknown: int) -> Rate:
-    return Rate(len(judged), sum(not one.copies for one in judged), unknown)
+    return Rate(len(judged), sum(not judgement.copies for judgement in judged), unknown)
 
 
 def _judgement(opening: Mapping[str, Any]) -> _Judgement | str | None:

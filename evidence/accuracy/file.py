@@ -64,7 +64,7 @@ class AccuracyVerdict:
 
     def to_plain(self) -> dict[str, Any]:
         """Plain JSON data."""
-        checks = [{"name": one.name, "state": str(one.state), "sentence": one.sentence} for one in self.checks]
+        checks = [{"name": check.name, "state": str(check.state), "sentence": check.sentence} for check in self.checks]
         accuracy = None if self.accuracy is None else self.accuracy.to_plain()
         return {"exit_code": int(self.outcome), "entries": self.size, "checks": checks, "accuracy": accuracy}
 
@@ -131,10 +131,10 @@ def write_accuracy(out: BinaryIO, checkpoint: str, entries: Iterable[LoggedEntry
         "undone_within_seconds": SLIP_SECONDS,
     }
     out.write(canonical(head) + b"\n")
-    for one in entries:
-        line = json.loads(one.entry.leaf_bytes)
-        if one.salt is not None and one.opening is not None:
-            line |= {"salt": one.salt.hex(), "opening": to_plain(one.opening)}
+    for entry in entries:
+        line = json.loads(entry.entry.leaf_bytes)
+        if entry.salt is not None and entry.opening is not None:
+            line |= {"salt": entry.salt.hex(), "opening": to_plain(entry.opening)}
         out.write(canonical(line) + b"\n")
 
 

@@ -167,9 +167,9 @@ def proof_files(sealed: SealedCase, proofs: Proofs) -> dict[str, bytes]:
     if proofs.withheld is not None:
         _check_withheld(sealed.manifest, proofs.withheld)
         files[WITHHELD_PATH] = canonical(to_plain(proofs.withheld))
-    for one in proofs.countersignatures:
-        stem = f"{COUNTERSIGNATURES}{one.public.hex()[:16]}"
-        files.update({f"{stem}.pem": public_pem(one.public), f"{stem}.sig": one.signature})
+    for countersignature in proofs.countersignatures:
+        stem = f"{COUNTERSIGNATURES}{countersignature.public.hex()[:16]}"
+        files.update({f"{stem}.pem": public_pem(countersignature.public), f"{stem}.sig": countersignature.signature})
     files.update(_anchor_files(sealed, proofs))
     return files
 

@@ -83,6 +83,6 @@ def _png(image: Image.Image) -> bytes:
 def _inside(corners: tuple[float, float, float, float], size: tuple[int, int]) -> tuple[float, float, float, float]:
     """The rectangle as far as it lies on the picture, so that an edge beyond it still shows."""
     width, height = size
-    left, right = (min(max(one, 0.0), width - 1.0) for one in corners[0::2])
-    upper, lower = (min(max(one, 0.0), height - 1.0) for one in corners[1::2])
+    left, right = (min(max(corner, 0.0), width - 1.0) for corner in corners[0::2])
+    upper, lower = (min(max(corner, 0.0), height - 1.0) for corner in corners[1::2])
     return left, upper, right, lower

@@ -333,7 +333,7 @@ class CaseFacts:
     def calibration_of(self, match: MatchFacts) -> CalibrationFacts | None:
         """The calibration that gave a match its probability."""
         wanted = match.verification.calibration
-        return next((one for one in self.calibrations if one.digest == wanted), None)
+        return next((calibration for calibration in self.calibrations if calibration.digest == wanted), None)
 
     def to_json(self) -> bytes:
         """Canonical JSON (RFC 8785)."""

@@ -103,7 +103,7 @@ def _told(said: str) -> Provenance:
         return Provenance(Standing.UNREADABLE)
     active = _mapping(_mapping(plain.get("manifests")).get(str(plain.get("active_manifest"))))
     signature = _mapping(active.get("signature_info"))
-    failed = [_text(_mapping(one).get("code")) for one in _list(plain.get("validation_status"))]
+    failed = [_text(_mapping(status).get("code")) for status in _list(plain.get("validation_status"))]
     problems = tuple(dict.fromkeys(code for code in failed if code and code != UNTRUSTED))[:MAX_PROBLEMS]
     holds = plain.get("validation_state") in {"Valid", "Trusted"} and not problems
     names = (_text(signature.get("issuer")), _text(signature.get("common_name")))
@@ -126,8 +126,8 @@ def authors_of(found: Provenance) -> tuple[str, ...]:
         return ()
     active = _mapping(_mapping(plain.get("manifests")).get(str(plain.get("active_manifest"))))
     named: list[str] = []
-    for one in _list(active.get("assertions")):
-        said = _mapping(_mapping(one).get("data"))
+    for assertion in _list(active.get("assertions")):
+        said = _mapping(_mapping(assertion).get("data"))
         named += [_text(_mapping(author).get("name")) for author in _list(said.get("author"))]
         for name in ("dc:creator", "photoshop:Credit", "plus:ImageCreator"):
             value = said.get(name)
@@ -136,8 +136,8 @@ def authors_of(found: Provenance) -> tuple[str, ...]:
 
 
 def _generator(active: Mapping[str, Any]) -> str:
-    for one in _list(active.get("claim_generator_info")):
-        info = _mapping(one)
+    for generator in _list(active.get("claim_generator_info")):
+        info = _mapping(generator)
         return " ".join(part for part in (_text(info.get("name")), _text(info.get("version"))) if part)
     return _text(active.get("claim_generator"))
 

@@ -65,7 +65,7 @@ def member_of(name: str, data: bytes) -> Member:
 
 def zip_size(members: Iterable[Member]) -> int:
     """The bytes of the one ZIP of these members, before it is made."""
-    return END.size + sum(LOCAL.size + CENTRAL.size + 2 * len(one.name) + one.size for one in members)
+    return END.size + sum(LOCAL.size + CENTRAL.size + 2 * len(member.name) + member.size for member in members)
 
 
 def zip_chunks(members: Iterable[Member]) -> Iterator[bytes]:

@@ -103,7 +103,7 @@ def _pages(page: WaczPage, moment: str) -> bytes:
     head = {"format": "json-pages-1.0", "id": "pages", "title": "All Pages"}
     identity = hashlib.sha256(f"{page.url} {moment}".encode()).hexdigest()[:32]
     line = {"id": identity, "url": page.url, "ts": moment, "title": page.title}
-    return "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in (head, line)).encode("utf-8", "replace")
+    return "".join(json.dumps(part, ensure_ascii=False) + "\n" for part in (head, line)).encode("utf-8", "replace")
 
 
 def _json(value: Mapping[str, Any]) -> bytes:

@@ -171,7 +171,7 @@ def _read_directory(file: BinaryIO, length: int) -> list[ZipEntry]:
     start, count = _read_end(file, length)
     file.seek(start)
     raw = file.read(length - start)
-    if raw.count(b"PK\x01\x02") != count or [raw.count(one) for one in _SIGNATURES] != [1, 0, 0]:
+    if raw.count(b"PK\x01\x02") != count or [raw.count(signature) for signature in _SIGNATURES] != [1, 0, 0]:
         raise _differs("has a directory with other structures inside")
     entries: list[ZipEntry] = []
     position = 0

@@ -60,15 +60,15 @@ def grades_of(checks: Sequence[Any], asked: Iterable[str] | None) -> tuple[Grade
     """The grades of a bundle, given what the trust list asks for; ``None`` for all that the bundle has."""
     found = []
     for name, row in GRADES.items():
-        needed = [one for one in checks if _is_among(one.name, row.needed)]
+        needed = [check for check in checks if _is_among(check.name, row.needed)]
         if not needed and name not in ALWAYS.union(asked or ()):
             continue
-        mine = [*needed, *(one for one in checks if _is_among(one.name, row.beside))]
-        lacking = {one for one in row.needed if one[-1] not in ":?"} - {one.name for one in needed}
+        mine = [*needed, *(check for check in checks if _is_among(check.name, row.beside))]
+        lacking = {need for need in row.needed if need[-1] not in ":?"} - {need.name for need in needed}
         state = State.PASSED if needed and not lacking else State.NOT_CHECKED
-        state = State.NOT_CHECKED if any(one.state is State.NOT_CHECKED for one in needed) else state
-        state = State.FAILED if any(one.state is State.FAILED for one in mine) else state
-        by = row.by.format(", ".join(dict.fromkeys(one.by for one in mine if one.by)))
+        state = State.NOT_CHECKED if any(need.state is State.NOT_CHECKED for need in needed) else state
+        state = State.FAILED if any(check.state is State.FAILED for check in mine) else state
+        by = row.by.format(", ".join(dict.fromkeys(check.by for check in mine if check.by)))
         required = name not in BY_NAME if asked is None else name in ALWAYS.union(asked)
         found.append(Grade(name, state, by if state is State.PASSED else "", required))
     return tuple(found)

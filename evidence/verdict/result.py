@@ -178,10 +178,10 @@ class Verdict:
 
     def _lacking(self, *, required: bool) -> list[str]:
         """The grades that weren't reached, each with the checks that it lacks."""
-        return [one.name for one in self.grades if one.state is not State.PASSED and one.required is required]
+        return [grade.name for grade in self.grades if grade.state is not State.PASSED and grade.required is required]
 
     def _version_note(self) -> str:
-        passed_so = (one.sentence for one in self.checks if (one.name, one.state) == ("version", State.PASSED))
+        passed_so = (check.sentence for check in self.checks if (check.name, check.state) == ("version", State.PASSED))
         return next(passed_so, "")
 
     def _withheld_note(self) -> str:

@@ -64,14 +64,14 @@ def views_of(bundle: str, inspection: Inspection, facts: CaseFacts | None) -> tu
     with suppress(FormatError, IntegrityError):
         proofs.append(read_log_proof(inspection)[0])
     shown = [
-        (one.checkpoint, merkle.proven(one.sequence, one.size, one.path, one.entry.leaf_hash, whole=False))
-        for one in proofs
+        (proof.checkpoint, merkle.proven(proof.sequence, proof.size, proof.path, proof.entry.leaf_hash, whole=False))
+        for proof in proofs
     ]
     own = own_checkpoint(inspection)
     with suppress(FormatError, IntegrityError, UnicodeDecodeError):
         if own is not None:
             text, size = read_checkpoint(inspection), own.note.size
-            roots = {one.size: parse_note(one.checkpoint).root for one in proofs}
+            roots = {proof.size: parse_note(proof.checkpoint).root for proof in proofs}
             for old, path in own.paths.items():
                 shown.append((text, merkle.proven(old - 1, size, path, roots.get(old, b""), whole=True)))
             for record in renewal_records(inspection):

@@ -86,7 +86,7 @@ def _checks(
     if facts is not None and check.state is State.PASSED:
         checks += check_case(inspection, facts, makers)
     views = views_of(name, inspection, facts)
-    checks += [failed("heads", one.sentence) for one in split_views(views)[:1]]
+    checks += [failed("heads", view.sentence) for view in split_views(views)[:1]]
     return checks, times, views
 
 

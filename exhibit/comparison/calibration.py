@@ -250,8 +250,8 @@ def _fields(plain: dict[str, Any]) -> dict[str, Any]:
     if set(plain) != _FIELDS or plain.pop("format") != CALIBRATION_FORMAT:
         raise ValueError("other fields, or another format")
     bounds = plain.pop("bounds")
-    texts = (network, *(plain[one] for one in ("name", "made", "pipeline", "data")))
-    if any(type(one) is not str for one in texts) or type(plain["photographs"]) is not int:
+    texts = (network, *(plain[key] for key in ("name", "made", "pipeline", "data")))
+    if any(type(text) is not str for text in texts) or type(plain["photographs"]) is not int:
         raise ValueError("a field of another type")
     return {
         **plain,

@@ -40,7 +40,7 @@ class AnchorConfig:
     @property
     def files(self) -> dict[str, Path]:
         """The files that it names, by setting."""
-        named = {one.name: getattr(self, one.name) for one in fields(self)}
+        named = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: value for name, value in named.items() if isinstance(value, Path)}
 
     @property
@@ -78,7 +78,7 @@ def _read(table: dict[str, object], kinds: Kinds, folder: Path) -> AnchorConfig:
 def _of_kind(kind: str, table: dict[str, Any], kinds: Kinds, folder: Path) -> AnchorConfig:
     if kind not in kinds:
         raise ValueError(f"the kind {kind!r} isn't one of {', '.join(kinds)}")
-    checks = {one.name: one.metadata.get("check", values.text) for one in fields(kinds[kind])}
+    checks = {field.name: field.metadata.get("check", values.text) for field in fields(kinds[kind])}
     for key in table:
         if key not in checks:
             raise ValueError(f"{key} isn't a setting of an anchor of the kind {kind}")

@@ -160,7 +160,7 @@ def read_config(environ: Mapping[str, str], kinds: Kinds) -> Config:
     """
     data_dir = _data_dir(environ)
     given = _from_file(data_dir / FILE_NAME) | _from_environment(environ)
-    checks = {one.name: one.metadata["check"] for one in fields(Config) if one.metadata}
+    checks = {field.name: field.metadata["check"] for field in fields(Config) if field.metadata}
     checks["anchors"] = partial(read_anchors, kinds=kinds, folder=data_dir)
     checked: dict[str, Any] = {}
     for name, (where, value) in given.items():
@@ -211,13 +211,13 @@ def _from_file(path: Path) -> dict[str, tuple[str, object]]:
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path} can't be read: {error}.") from error
-    names = {one.name: one.name for one in fields(Config) if one.name != "data_dir"}
+    names = {field.name: field.name for field in fields(Config) if field.name != "data_dir"}
     return _by_field(table, names, f" in {path}")
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[str, object]]:
     # tables have no form as one text: they stand in the file only
-    names = {environment_name(one.name): one.name for one in fields(Config) if one.name != "anchors"}
+    names = {environment_name(field.name): field.name for field in fields(Config) if field.name != "anchors"}
     given = {name: value for name, value in environ.items() if name in names or name.startswith(_PREFIX)}
     return {name: found for name, found in _by_field(given, names, "").items() if found[1] and name != "data_dir"}
 

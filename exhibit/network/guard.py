@@ -168,7 +168,7 @@ class Guard:
         Raises:
             ServiceMissingError: no address of the internet has a route, or no name server answers.
         """
-        if not self._networks and not (_a_name_server_answers() and any(_has_route(*one) for one in _ROOT_SERVER)):
+        if not self._networks and not (_a_name_server_answers() and any(_has_route(*label) for label in _ROOT_SERVER)):
             blame_machine(OSError(errno.ENETDOWN, "no route, or no name server"))
 
     def check_answers(self, host: str, addresses: Iterable[str], port: int) -> None:

@@ -63,8 +63,8 @@ def read_here(data: bytes, limits: Limits) -> FileMetadata:
                 found.append(dict(read(picture)))
         except UnreadablePictureError:
             continue
-    names = [one.name for one in fields(FileMetadata)]
-    return FileMetadata(**{name: next((one[name] for one in found if one.get(name)), "") for name in names})
+    names = [field.name for field in fields(FileMetadata)]
+    return FileMetadata(**{name: next((packet[name] for packet in found if packet.get(name)), "") for name in names})
 
 
 def _exif(picture: Image.Image) -> Iterator[tuple[str, str]]:
@@ -105,8 +105,8 @@ def _xmp(picture: Image.Image) -> Iterator[tuple[str, str]]:
 
 def _properties(packet: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     described = _mapping(_mapping(packet.get("xmpmeta")).get("RDF")).get("Description")
-    for one in described if isinstance(described, list) else [described]:
-        yield from _mapping(one).items()
+    for description in described if isinstance(described, list) else [described]:
+        yield from _mapping(description).items()
 
 
 def _plain(value: Json, depth: int = 0) -> str:
@@ -137,7 +137,7 @@ def _text(value: object) -> str:
         text = _mended(value)
     else:
         return ""
-    return " ".join("".join(one if one.isprintable() else " " for one in text).split())[:MAX_TEXT]
+    return " ".join("".join(character if character.isprintable() else " " for character in text).split())[:MAX_TEXT]
 
 
 def _decoded(value: bytes) -> str:

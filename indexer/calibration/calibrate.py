@@ -73,7 +73,9 @@ class Outcome:
 
     def alarms(self, decision: Decision) -> list[Sample]:
         """Different photographs that were decided so when one was searched for."""
-        return [one for one in self.samples if one.kind == NEAREST and one.verification.decision is decision]
+        return [
+            sample for sample in self.samples if sample.kind == NEAREST and sample.verification.decision is decision
+        ]
 
 
 def calibrate(order: Order, progress: Progress) -> Outcome:
@@ -91,11 +93,11 @@ def calibrate(order: Order, progress: Progress) -> Outcome:
     photographs, skipped = read_photographs(order.folder, order.scratch, order.same, descriptor, progress)
     scene = Scene(order.folder, order.scratch, tuple(photographs), order.plan, order.network)
     samples = measure(scene, one_by_one if order.jobs == 1 else _in_processes(order.jobs), progress)
-    searched = len({one.group for one in photographs})
-    nearest = [one for one in samples if one.kind == NEAREST]
+    searched = len({photograph.group for photograph in photographs})
+    nearest = [sample for sample in samples if sample.kind == NEAREST]
     bounds = tuple(false_alarms(nearest, decision, searched) for decision in (Decision.CERTAIN, Decision.REVIEW))
     day = now().date().isoformat()
-    edited = len({one.photograph for one in samples if one.copy})
+    edited = len({sample.photograph for sample in samples if sample.copy})
     data = f"{order.data.rstrip('.')}: {searched:,} photographs searched for, {edited:,} of them edited, {day}."
     made = fit(samples, name=order.name, made=day, data=data, bounds=(bounds[0], bounds[1]))
     made = replace(made, network=descriptor.space.id)
@@ -133,8 +135,8 @@ def read_groups(path: Path) -> tuple[tuple[str, ...], ...]:
 
 def told(outcome: Outcome) -> list[tuple[str, str]]:
     """The outcome as names with values."""
-    copies = [one for one in outcome.samples if one.copy]
-    overlaid = [one for one in outcome.samples if one.kind.startswith(OVERLAY)]
+    copies = [sample for sample in outcome.samples if sample.copy]
+    overlaid = [sample for sample in outcome.samples if sample.kind.startswith(OVERLAY)]
     made = outcome.calibration
     searched = f"{made.certain.photographs:,}, each searched for among all the others"
     return [
@@ -148,7 +150,7 @@ def told(outcome: Outcome) -> list[tuple[str, str]]:
 
 
 def _shares(samples: Sequence[Sample]) -> str:
-    counted = Counter(one.verification.decision for one in samples)
+    counted = Counter(sample.verification.decision for sample in samples)
     words = {Decision.CERTAIN: "certain", Decision.REVIEW: "review", Decision.NONE: "nothing found"}
     shares = (f"{counted[one] / max(1, len(samples)):.1%} {word}" for one, word in words.items())
     return f"{len(samples):,} pairs: {', '.join(shares)}"

@@ -88,7 +88,7 @@ class Scene:
     @property
     def identity(self) -> str:
         """Changes with everything that the measurements depend on."""
-        listed = [[one.digest.hex, one.group] for one in self.photographs]
+        listed = [[photograph.digest.hex, photograph.group] for photograph in self.photographs]
         text = json.dumps([PIPELINE, self.descriptor.space.id, _sources().hex, dataclasses.asdict(self.plan), listed])
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
@@ -136,7 +136,7 @@ def read_photographs(
     for digest, path in read.items():
         group = digest.hex if path not in groups else first.setdefault(groups[path], digest.hex)
         photographs.append(Photograph(path, digest, group))
-    if (found := len({one.group for one in photographs})) < MIN_PHOTOGRAPHS:
+    if (found := len({photograph.group for photograph in photographs})) < MIN_PHOTOGRAPHS:
         raise WrongUseError(
             f"{folder} holds {found} different photographs.",
             hint=f"At least {MIN_PHOTOGRAPHS} are needed; some thousand make a useful calibration.",
@@ -181,10 +181,10 @@ class Bench:
         self.cache = FeatureCache(scene.scratch, 512, descriptor=scene.descriptor)
         self.chosen = scene.edited()
         rows = [
-            (number, one)
+            (number, fingerprint)
             for number, photograph in enumerate(scene.photographs)
-            for one in fingerprints(photograph.digest, self.features(number))
-            if one.part in WORK_PARTS
+            for fingerprint in fingerprints(photograph.digest, self.features(number))
+            if fingerprint.part in WORK_PARTS
         ]
         self.indexes, self.owners = {}, {}
         for space in (PHASH, self.space):
@@ -271,7 +271,10 @@ class Others:
 
     def owners(self, candidates: Iterable[Candidate]) -> Mapping[tuple[str, int], int]:
         """Whose vector each candidate is."""
-        return {(one.space, one.number): self._bench.owners[one.space][one.number] for one in candidates}
+        return {
+            (candidate.space, candidate.number): self._bench.owners[candidate.space][candidate.number]
+            for candidate in candidates
+        }
 
     def features(self, work: int) -> Features:
         """What was measured of a photograph."""
@@ -291,16 +294,16 @@ class _Kept:
         *lines, rest = self._path.read_bytes().split(b"\n")
         if rest:
             os.truncate(self._path, self._path.stat().st_size - len(rest))
-        return {number: [_sample(one) for one in samples] for number, samples in map(json.loads, lines)}
+        return {number: [_sample(sample) for sample in samples] for number, samples in map(json.loads, lines)}
 
     def add(self, number: int, samples: Sequence[Sample]) -> None:
         """Add a photograph."""
-        line = json.dumps([number, [_plain(one) for one in samples]]) + "\n"
+        line = json.dumps([number, [_plain(sample) for sample in samples]]) + "\n"
         with self._path.open("a", encoding="utf-8") as file:
             file.write(line)
 
 
-_MEASURED = {one.name for one in dataclasses.fields(Verification)} - {
+_MEASURED = {field.name for field in dataclasses.fields(Verification)} - {
     "transform",
     "further",
     "probability",

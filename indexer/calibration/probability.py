@@ -58,9 +58,9 @@ def fit(samples: Sequence[Sample], *, name: str, made: str, data: str, bounds: t
     Raises:
         WrongUseError: too few photographs, or the pairs are all of one kind.
     """
-    samples = [one for one in samples if is_measurable(one.verification)]
-    photographs = {one.photograph for one in samples}
-    halves = [[one for one in samples if _half(one.photograph) == half] for half in (0, 1)]
+    samples = [sample for sample in samples if is_measurable(sample.verification)]
+    photographs = {sample.photograph for sample in samples}
+    halves = [[sample for sample in samples if _half(sample.photograph) == half] for half in (0, 1)]
     if len(photographs) < MIN_PHOTOGRAPHS or any({one.copy for one in half} != {True, False} for half in halves):
         raise WrongUseError(
             f"{len(photographs)} photographs don't suffice for a calibration.",
@@ -88,7 +88,7 @@ def fit(samples: Sequence[Sample], *, name: str, made: str, data: str, bounds: t
 
 def false_alarms(samples: Sequence[Sample], decision: Decision, photographs: int) -> Bound:
     """In how many photographs some other picture was decided so."""
-    failed = {one.photograph for one in samples if not one.copy and one.verification.decision is decision}
+    failed = {sample.photograph for sample in samples if not sample.copy and sample.verification.decision is decision}
     return Bound(photographs, len(failed))
 
 
@@ -136,27 +136,30 @@ def _knots(scores: Floats, samples: Sequence[Sample]) -> tuple[tuple[float, floa
 
 def _extremes(samples: Sequence[Sample]) -> tuple[float, float]:
     """The least and the largest probability that so many photographs can show, by Laplace's rule of succession."""
-    copies = len({one.photograph for one in samples if one.copy})
-    others = len({one.photograph for one in samples if not one.copy})
+    copies = len({sample.photograph for sample in samples if sample.copy})
+    others = len({sample.photograph for sample in samples if not sample.copy})
     return 1 / (copies + 2), 1 - 1 / (others + 2)
 
 
 def _matrix(samples: Sequence[Sample], names: Sequence[str]) -> Floats:
-    return np.array([figures(one.verification, names) for one in samples], np.float64)
+    return np.array([figures(sample.verification, names) for sample in samples], np.float64)
 
 
 def _copies(samples: Sequence[Sample]) -> Floats:
-    return np.array([one.copy for one in samples], np.float64)
+    return np.array([sample.copy for sample in samples], np.float64)
 
 
 def _weights(samples: Sequence[Sample]) -> Floats:
     """Each photograph has the same weight among copies, and among others; together they weigh as many as there are."""
-    of_photograph = Counter((one.copy, one.photograph) for one in samples)
+    of_photograph = Counter((sample.copy, sample.photograph) for sample in samples)
     photographs = Counter(copy for copy, _ in of_photograph)
     share = {True: PRIOR, False: 1 - PRIOR}
-    total = len({one.photograph for one in samples})
+    total = len({sample.photograph for sample in samples})
     return np.array(
-        [total * share[one.copy] / photographs[one.copy] / of_photograph[one.copy, one.photograph] for one in samples]
+        [
+            total * share[sample.copy] / photographs[sample.copy] / of_photograph[sample.copy, sample.photograph]
+            for sample in samples
+        ]
     )
 
 

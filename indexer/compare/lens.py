@@ -109,4 +109,4 @@ def _unbent(grey: NDArray[np.uint8], bend: float) -> NDArray[np.uint8]:
     source = np.interp(distance, reached[rising], known[rising])
     factor = source / np.maximum(distance, 1e-9)
     maps = ((x - across) * factor + across, (y - down) * factor + down)
-    return np.asarray(cv2.remap(grey, *(one.astype(np.float32) for one in maps), cv2.INTER_LINEAR))
+    return np.asarray(cv2.remap(grey, *(grid.astype(np.float32) for grid in maps), cv2.INTER_LINEAR))

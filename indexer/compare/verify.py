@@ -165,7 +165,9 @@ def _compare(found: Features, registered: Features, nearest: HashMatch) -> _Find
     findings = [NOTHING if geometric is None else _judged(found, registered, geometric, nearest.hamming)]
     if geometric is not None and geometric.stiff is not None and findings[0].decision is not Decision.CERTAIN:
         findings.append(_judged(found, registered, geometric.stiff, nearest.hamming))
-    if nearest.hamming <= THRESHOLDS.hash_reach and all(one.decision is not Decision.CERTAIN for one in findings):
+    if nearest.hamming <= THRESHOLDS.hash_reach and all(
+        finding.decision is not Decision.CERTAIN for finding in findings
+    ):
         by_hash = support(found, registered, nearest.transform)
         findings.append(_judged(found, registered, by_hash, nearest.hamming))
     order = [Decision.NONE, Decision.REVIEW, Decision.CERTAIN]

@@ -153,7 +153,9 @@ class Pair:
             WrongUseError: a transform can't be inverted.
         """
         sources = Source(found, limits), Source(registered, limits)
-        copies = (_copy(np.asarray(one, np.float64), sources[0].size, sources[1].size) for one in transforms)
+        copies = (
+            _copy(np.asarray(transform, np.float64), sources[0].size, sources[1].size) for transform in transforms
+        )
         return cls(*sources, tuple(copies))
 
     @property

@@ -51,7 +51,7 @@ def _panels_at(side: int, grey: NDArray[np.uint8], size: tuple[int, int]) -> tup
     if not (_gutters(small, whole, 0).any() or _gutters(small, whole, 1).any()):
         return ()
     least = MIN_PIXELS * max(height, width) / max(size)
-    kept = [one for one in _cut(small, whole, DEPTH) if _is_picture(small, one, least)]
+    kept = [panel for panel in _cut(small, whole, DEPTH) if _is_picture(small, panel, least)]
     kept.sort(key=lambda one: (-_area(one), one))
     found = (Box(left, top, right, bottom) for top, bottom, left, right in kept[:MAX_PANELS])
     return tuple(box.scaled(size[0] / width, size[1] / height) for box in found)

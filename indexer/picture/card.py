@@ -155,9 +155,9 @@ def _typed(where: str, name: str, value: object) -> object:
     """
     if name in {"mean", "deviation"}:
         numbers = value if isinstance(value, list) else []
-        if len(numbers) != 3 or not all(isinstance(one, int | float) for one in numbers):
+        if len(numbers) != 3 or not all(isinstance(number, int | float) for number in numbers):
             raise WrongUseError(f"In the card, {where} is three numbers, one a channel.", hint=_HINT)
-        return tuple(float(one) for one in numbers)
+        return tuple(float(number) for number in numbers)
     if name in {"input_width", "input_height", "shorter", "width"}:
         if type(value) is not int:
             raise WrongUseError(f"In the card, {where} is a whole number.", hint=_HINT)

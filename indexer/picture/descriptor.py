@@ -175,13 +175,13 @@ def _check_input(card: Card, session: Untyped) -> None:
         not isinstance(has, int) or has == needs for has, needs in zip(shape, card.shape, strict=True)
     )
     if not fits:
-        has = "x".join(str(one) for one in shape)
-        needs = "x".join(str(one) for one in card.shape)
+        has = "x".join(str(side) for side in shape)
+        needs = "x".join(str(side) for side in card.shape)
         raise WrongUseError(f"The network's input is {has}; by its card it is {needs}.", hint="Correct [input].")
 
 
 def _check_output(card: Card, session: Untyped) -> None:
-    names = [one.name for one in session.get_outputs()]
+    names = [output.name for output in session.get_outputs()]
     if card.output and card.output not in names:
         raise WrongUseError(f"The network has no output {card.output}.", hint=f"It has {', '.join(names)}.")
 
@@ -194,7 +194,7 @@ def _tried(descriptor: Descriptor) -> Descriptor:
     """
     pictures = list(np.random.default_rng(0).integers(0, 256, (2, 300, 400, 3), np.uint8))
     try:
-        raw = [descriptor._raw(one) for one in pictures]  # noqa: SLF001 - of this module
+        raw = [descriptor._raw(picture) for picture in pictures]  # noqa: SLF001 - of this module
         again = descriptor._raw(pictures[0])  # noqa: SLF001
     except Exception as error:  # the runtime's own errors have no common root
         said = str(error).strip().splitlines() or [type(error).__name__]

@@ -254,7 +254,7 @@ def _parts(grey: NDArray[np.uint8], size: tuple[int, int]) -> tuple[Box | None, 
     """What lies inside borders, the panels that are something else, and the inset; in original pixels."""
     box = content_box(grey)
     content = None if box is None else box.scaled(size[0] / grey.shape[1], size[1] / grey.shape[0])
-    found = tuple(one for one in panels(grey, size) if content is None or one.likeness(content) < SAME_PART)
+    found = tuple(panel for panel in panels(grey, size) if content is None or panel.likeness(content) < SAME_PART)
     laid = None if found else inset(grey, size)
     return content, found, None if laid and content and laid.likeness(content) >= SAME_PART else laid
 

@@ -63,7 +63,7 @@ def asked(index: VectorIndex, rows: Sequence[NDArray[Any]], k: int, within: floa
 
 def hash_candidates(pictures: Sequence[Features], hashes: VectorIndex) -> list[list[Candidate]]:
     """For each picture the nearest hashes over all orientations, trims and panels, nearest first."""
-    found = asked(hashes, [one.hash_variants for one in pictures], HASH_NEAREST, HASH_WITHIN)
+    found = asked(hashes, [picture.hash_variants for picture in pictures], HASH_NEAREST, HASH_WITHIN)
     nearest = (sorted(chain.from_iterable(hits), key=lambda hit: (hit.distance, hit.number)) for hits in found)
     return [_once(hashes.space.id, hits) for hits in nearest]
 

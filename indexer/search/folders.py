@@ -112,11 +112,11 @@ def match_folders(
     """
     work_files, picture_files = files_below(works), files_below(pictures)
     registered = []
-    for one in _each(_measure_work, Place(works, scratch, works), work_files, jobs):
-        if isinstance(one, Skipped) or one.low_information:
-            yield one
-        if isinstance(one, RegisteredFile):
-            registered.append(one)
+    for measured in _each(_measure_work, Place(works, scratch, works), work_files, jobs):
+        if isinstance(measured, Skipped) or measured.low_information:
+            yield measured
+        if isinstance(measured, RegisteredFile):
+            registered.append(measured)
         progress("works", len(registered), len(work_files))
     if not registered:
         raise WrongUseError(f"No picture in {works} could be read.")
@@ -178,7 +178,10 @@ class _Worker:
 
     def owners(self, candidates: Iterable[Candidate]) -> Mapping[tuple[str, int], int]:
         """Whose vector each candidate is."""
-        return {(one.space, one.number): self._owners[one.space][one.number] for one in candidates}
+        return {
+            (candidate.space, candidate.number): self._owners[candidate.space][candidate.number]
+            for candidate in candidates
+        }
 
     def features(self, work: int) -> Features:
         """What was measured of a work."""
@@ -201,10 +204,10 @@ def _measure_work(worker: _Worker, path: str) -> RegisteredFile | Skipped:
         features = worker.cache.get(digest, lambda: data)
     except (ExhibitError, OSError) as error:
         return Skipped(path, str(error))
-    stored = [one for one in fingerprints(digest, features) if one.part in WORK_PARTS]
+    stored = [fingerprint for fingerprint in fingerprints(digest, features) if fingerprint.part in WORK_PARTS]
     local = local_fingerprint(digest, features).vector
     return RegisteredFile(
-        path, digest, tuple((one.space, one.vector) for one in stored), local, features.low_information
+        path, digest, tuple((row.space, row.vector) for row in stored), local, features.low_information
     )
 
 

@@ -66,7 +66,7 @@ def work_queries(data: bytes, features: Features, descriptor: Descriptor, limits
     boxes = [*(_middle(share) for share in CROPS), *_corners()]
     parts = [orientation_hashes(shrink(grey.crop(_pixels(box, grey.size)))) for box in boxes]
     middle = np.asarray(Image.fromarray(pixels).crop(_pixels(_middle(CENTRE_SHARE), grey.size)))
-    turned = [oriented(one, orientation) for one in (pixels, middle) for orientation in ORIENTATIONS if orientation]
+    turned = [oriented(size, orientation) for size in (pixels, middle) for orientation in ORIENTATIONS if orientation]
     upright = np.stack([*features.embeddings.values(), *features.tiles.values()])
     return WorkQueries(
         whole=features.hash_variants,

@@ -214,7 +214,7 @@ class _Search(Generic[Key]):
     @property
     def shown(self) -> bool:
         """Whether anything was found."""
-        return any(one.decision is not Decision.NONE for one in self.compared.values())
+        return any(found.decision is not Decision.NONE for found in self.compared.values())
 
     @property
     def settled(self) -> bool:
@@ -230,7 +230,7 @@ class _Search(Generic[Key]):
         def owner(candidate: Candidate) -> Key | None:
             return owners.get((candidate.space, candidate.number))
 
-        loud = {owner(one) for one in listed if one.space == ROOTSIFT.id and one.distance <= 1 / LOUD}
+        loud = {owner(hit) for hit in listed if hit.space == ROOTSIFT.id and hit.distance <= 1 / LOUD}
         for work in [one for one in distinct(listed, owner) if self._is_open(one, again=closer)]:
             registered = self._works.features(work)
             if registered is not None:

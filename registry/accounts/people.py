@@ -159,7 +159,7 @@ def _free_slug(name: str) -> str:
     """A short name that nobody has: made of the name, with a number behind it where that is taken."""
     start = slugify(name)[: MAX_SLUG - 6].strip("-") or "owner"
     taken = set(Owner.objects.filter(slug__startswith=start).values_list("slug", flat=True))
-    return next(one for one in (start, *(f"{start}-{n}" for n in range(2, len(taken) + 3))) if one not in taken)
+    return next(name for name in (start, *(f"{start}-{n}" for n in range(2, len(taken) + 3))) if name not in taken)
 
 
 def _new_user(email: str, password: str) -> User:

@@ -80,6 +80,6 @@ def in_english(said: Iterable[Said], words: str = "") -> str:
 def joined(sentences: Iterable[str]) -> str:
     """Sentences one after the other: with a space between them, unless the punctuation has its own."""
     text = ""
-    for one in filter(None, sentences):
-        text += one if not text or text.endswith(_FULL_WIDTH) else f" {one}"
+    for sentence in filter(None, sentences):
+        text += sentence if not text or text.endswith(_FULL_WIDTH) else f" {sentence}"
     return text

@@ -111,7 +111,7 @@ def effects_of(changes: Iterable[LedgerChange]) -> Mapping[int, Mapping[str, lis
     Asks the database once.
     """
     found: dict[int, dict[str, list[int]]] = defaultdict(dict)
-    rows = LedgerEffect.objects.filter(change__in=[one.pk for one in changes]).order_by("what", "case__number")
+    rows = LedgerEffect.objects.filter(change__in=[change.pk for change in changes]).order_by("what", "case__number")
     for change, what, number in rows.values_list("change", "what", "case__number"):
         found[change].setdefault(what, []).append(number)
     return found

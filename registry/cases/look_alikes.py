@@ -40,28 +40,28 @@ def forget(case: Case) -> int:
 def known_among(owner: int, matches: Sequence[Match]) -> set[int]:
     """Those of the matches (primary keys) whose pairs the owner's people cleared before, or nearly so."""
     learned: dict[int, set[int]] = defaultdict(set)
-    registered = {one.registered_id for one in matches}
+    registered = {match.registered_id for match in matches}
     rows = LookAlike.objects.filter(owner=owner, registered__in=registered).values_list("registered_id", "found_id")
     for one, two in rows:
         learned[one].add(two)
     if not learned:
         return set()
-    same = {one.pk for one in matches if one.found_id in learned[one.registered_id]}
-    return same | _near([one for one in matches if one.pk not in same], learned)
+    same = {match.pk for match in matches if match.found_id in learned[match.registered_id]}
+    return same | _near([match for match in matches if match.pk not in same], learned)
 
 
 def _near(matches: Sequence[Match], learned: Mapping[int, set[int]]) -> set[int]:
-    concerned = [one for one in matches if learned.get(one.registered_id)]
+    concerned = [match for match in matches if learned.get(match.registered_id)]
     if not concerned:
         return set()
-    cleared = set().union(*(learned[one.registered_id] for one in concerned))
-    hashes = _hashes({*cleared, *(one.found_id for one in concerned)})
+    cleared = set().union(*(learned[match.registered_id] for match in concerned))
+    hashes = _hashes({*cleared, *(match.found_id for match in concerned)})
     found = set()
-    for one in concerned:
-        code = hashes.get(one.found_id)
-        others = [hashes[other] for other in learned[one.registered_id] if other in hashes]
-        if code is not None and any((code ^ other).bit_count() <= min(NEAR, one.hamming - 1) for other in others):
-            found.add(one.pk)
+    for match in concerned:
+        code = hashes.get(match.found_id)
+        others = [hashes[other] for other in learned[match.registered_id] if other in hashes]
+        if code is not None and any((code ^ other).bit_count() <= min(NEAR, match.hamming - 1) for other in others):
+            found.add(match.pk)
     return found
 
 

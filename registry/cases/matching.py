@@ -131,23 +131,23 @@ def _case(owner_id: int, work_id: int, party: str) -> Case:
 
 
 def _extend(case: Case, matters: Sequence[_Matter]) -> list[int]:
-    sightings = Sighting.objects.select_related("picture").in_bulk([one.sighting for one in matters])
+    sightings = Sighting.objects.select_related("picture").in_bulk([matter.sighting for matter in matters])
     moment = now()
     gained: list[CaseSighting] = []
     likely: list[tuple[int, Sighting]] = []
-    for one in matters:
-        sighting = sightings[one.sighting]
-        row = _of_earlier_version(case, one.match, sighting) or CaseSighting(
+    for matter in matters:
+        sighting = sightings[matter.sighting]
+        row = _of_earlier_version(case, matter.match, sighting) or CaseSighting(
             case=case,
             sighting=sighting,
             licence=covering_licence(case.work, sighting) or _given(case, sighting),
             licences_searched_at=moment,
         )
-        row.match_id = one.match
+        row.match_id = matter.match
         row.save()
         gained.append(row)
-        if row.licence_id is None and one.decision == Decision.CERTAIN:
-            likely.append((one.match, sighting))
+        if row.licence_id is None and matter.decision == Decision.CERTAIN:
+            likely.append((matter.match, sighting))
     audit_log.extended(case, gained)
     apply_ledger(case)
     if by_person(case) and any(row.licence_id is None for row in gained):

@@ -64,7 +64,7 @@ def next_visit(outcomes: Iterable[str], finished: datetime, days: int) -> dateti
     Returns:
         The moment, or ``None`` when the place isn't visited any more.
     """
-    standings = [standing_of(one) for one in outcomes]
+    standings = [standing_of(outcome) for outcome in outcomes]
     alike = sum(1 for _ in takewhile(lambda one: one == standings[0], standings))
     if not days or not alike or alike >= ENOUGH.get(standings[0], alike + 1):
         return None
@@ -149,7 +149,7 @@ def visited(cases: Iterable[Case]) -> dict[int, Visited]:
 def look_after(case: Case) -> None:
     """Bring up to date how the places of a case stand altogether; inside a transaction that has locked it."""
     found = visited([case]).get(case.pk)
-    case.standing = "" if found is None else next(one for one in Standing if found.places[one])
+    case.standing = "" if found is None else next(standing for standing in Standing if found.places[standing])
     case.save(update_fields=["standing"])
 
 

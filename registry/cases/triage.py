@@ -73,12 +73,14 @@ def _waits(case: Case, matches: list[Match], gained: list[CaseSighting]) -> bool
         return False
     if case.decision == decision.OPEN:
         unlicensed = set(case.case_sightings.filter(licence=None).values_list("match_id", flat=True))
-        asked = [one for one in matches if one.pk in unlicensed]
+        asked = [match for match in matches if match.pk in unlicensed]
         return not asked or bool({one.pk for one in asked} - look_alikes.known_among(case.owner_id, asked))
     new = [row for row in gained if row.licence_id is None]
     if case.decision == decision.CLEARED:
         seen = set(case.case_sightings.exclude(pk__in=[row.pk for row in gained]).values_list("match_id", flat=True))
         new = [row for row in new if row.match_id not in seen]
-        known = look_alikes.known_among(case.owner_id, [one for one in matches if one.pk in {r.match_id for r in new}])
+        known = look_alikes.known_among(
+            case.owner_id, [match for match in matches if match.pk in {r.match_id for r in new}]
+        )
         new = [row for row in new if row.match_id not in known]
     return bool(new) or case.waits

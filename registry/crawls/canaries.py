@@ -154,12 +154,12 @@ def results(crawls: Sequence[Crawl]) -> dict[int, list[Result]]:
     planted: dict[int, list[Canary]] = defaultdict(list)
     for canary in Canary.objects.filter(watch__in=watches).select_related("work", "watch").order_by("number"):
         planted[canary.watch_id].append(canary)
-    expected = {crawl: [one for one in planted[crawl.watch_id] if _was_there(one, crawl)] for crawl in crawls}
+    expected = {crawl: [canary for canary in planted[crawl.watch_id] if _was_there(canary, crawl)] for crawl in crawls}
     expected = {crawl: canaries for crawl, canaries in expected.items() if canaries}
     if not expected:
         return {}
     facts = _facts(expected)
-    return {crawl.pk: [_result(crawl, one, facts) for one in canaries] for crawl, canaries in expected.items()}
+    return {crawl.pk: [_result(crawl, canary, facts) for canary in canaries] for crawl, canaries in expected.items()}
 
 
 def missed_lately(owner: Owner | None = None) -> list[tuple[Crawl, Result]]:
@@ -240,7 +240,7 @@ def _result(crawl: Crawl, canary: Canary, facts: _Facts) -> Result:
     keys = [(crawl.pk, key) for key in _keys(canary)]
     pictures = {picture: compared for key in keys for picture, compared in facts.seen.get(key, {}).items()}
     registered = facts.registered.get(canary.work_id, set())
-    if any(one in registered or any((own, one) in facts.matched for own in registered) for one in pictures):
+    if any(picture in registered or any((own, picture) in facts.matched for own in registered) for picture in pictures):
         return Result(canary, Outcome.FOUND)
     if crawl.finished_at is None or not all(pictures.values()):
         return Result(canary, Outcome.WAITING)

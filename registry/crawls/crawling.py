@@ -256,17 +256,17 @@ def _give_back(row: CrawlSlice, *, breaks: int) -> None:
     rows = [
         Refusal(
             crawl_id=row.crawl_id,
-            key=url_key(one.url),
-            url=one.url,
-            page_url=one.page_url,
+            key=url_key(refusal.url),
+            url=refusal.url,
+            page_url=refusal.page_url,
             reason="broke-off",
             sentence=sentence,
             at=now(),
         )
-        for one in given_up
+        for refusal in given_up
     ]
     Refusal.objects.bulk_create(rows, ignore_conflicts=True)
-    leased.filter(pk__in=[one.pk for one in given_up]).update(state=FrontierUrl.State.REFUSED)
+    leased.filter(pk__in=[refusal.pk for refusal in given_up]).update(state=FrontierUrl.State.REFUSED)
     leased.update(state=FrontierUrl.State.PENDING, slice=None)
 
 

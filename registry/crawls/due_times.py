@@ -79,10 +79,10 @@ def due_times(recapture_days: int) -> Iterator[DueTime]:
 def bring_back(recapture_days: int) -> int:
     """Bring back to now what waits for a time that no clock that was right can have set; returns how many rows."""
     moment, count = now(), 0
-    for one in due_times(recapture_days):
-        ahead = {f"{one.column}__gt": moment + one.longest + SLACK}
-        rows = one.model._default_manager.filter(one.only, **ahead)
-        count += rows.update(**{one.column: moment if one.model is not Session else moment + one.longest})
+    for time in due_times(recapture_days):
+        ahead = {f"{time.column}__gt": moment + time.longest + SLACK}
+        rows = time.model._default_manager.filter(time.only, **ahead)
+        count += rows.update(**{time.column: moment if time.model is not Session else moment + time.longest})
     for model, made in ((Invitation, "made_at"), (ApiToken, "made_at"), (DownloadLink, "created_at")):
         early = model._default_manager.filter(**{f"{made}__gt": moment + SLACK})
         count += early.update(**{"expires_at": moment + (F("expires_at") - F(made)), made: moment})

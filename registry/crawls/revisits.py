@@ -71,19 +71,19 @@ def ask_again(owner_id: int, registered: int, wanted: Sequence[Resembling]) -> N
         wanted: which.
     """
     asked = set(Revisit.objects.filter(owner=owner_id, registered=registered).values_list("found_id", flat=True))
-    new = [one for one in wanted if one.found not in asked]
+    new = [request for request in wanted if request.found not in asked]
     if not new:
         return
     crawl = _crawl(owner_id)
-    addresses = [place for one in new for place in places(one.found, owner_id)]
+    addresses = [place for request in new for place in places(request.found, owner_id)]
     add_urls(crawl.pk, [NewUrl(image, "image", 0, page) for page, image in addresses])
     moment = now()
     rows = [
         Revisit(
-            owner_id=owner_id, registered_id=registered, found_id=one.found, crawl=crawl, hamming=one.hamming,
-            inliers=one.inliers, dense=one.dense, asked_at=moment,
+            owner_id=owner_id, registered_id=registered, found_id=request.found, crawl=crawl, hamming=request.hamming,
+            inliers=request.inliers, dense=request.dense, asked_at=moment,
         )
-        for one in new
+        for request in new
     ]  # fmt: skip
     copy_into(rows, conflict=("owner_id", "registered_id", "found_id"))
 
@@ -111,7 +111,7 @@ def seen_by(owner_id: int, pictures: Iterable[int]) -> set[int]:
 def _crawl(owner_id: int) -> Crawl:
     """The owner's crawl of the past that is under way, or a new one."""
     owner = Owner.objects.select_for_update(no_key=True).get(pk=owner_id)
-    watch = next((one for one in owner.watches.filter(name=NAME) if is_past(one)), None) or _watch(owner)
+    watch = next((watch for watch in owner.watches.filter(name=NAME) if is_past(watch)), None) or _watch(owner)
     running = watch.crawls.filter(state=StepState.DOING, reason="").select_for_update(no_key=True).first()
     if running is not None:
         return running

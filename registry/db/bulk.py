@@ -52,8 +52,8 @@ def storable(text: str, most: int | None = None) -> str:
 
 
 def _fields(row: models.Model) -> list["models.Field[Any, Any]"]:
-    left = [one for one in row._meta.concrete_fields if not (one.primary_key or one.generated)]
-    return [one for one in left if not isinstance(getattr(row, one.attname), DatabaseDefault)]
+    left = [field for field in row._meta.concrete_fields if not (field.primary_key or field.generated)]
+    return [column for column in left if not isinstance(getattr(row, column.attname), DatabaseDefault)]
 
 
 def _value(row: models.Model, field: "models.Field[Any, Any]") -> object:

@@ -90,7 +90,7 @@ def extended(case: Case, rows: Iterable[CaseSighting]) -> None:
 
 def captured(case: Case, outcome: str, files: Iterable[KeptFile]) -> None:
     """Put a visit for a case into the log, with the digests of what it kept: nobody exchanges it before the seal."""
-    kept = [{"digest": one["digest"], "role": one["role"]} for one in files]
+    kept = [{"digest": file["digest"], "role": file["role"]} for file in files]
     _of_case(case, "captured", {"files": kept, "outcome": outcome})
 
 

@@ -69,7 +69,7 @@ def _with_digest(
 def unsequenced(limit: int) -> list[tuple[int, Entry]]:
     """Submissions without a sequence number, oldest first."""
     waiting = LogWaiting.objects.select_related("submission").order_by("submission_id")[:limit]
-    rows = [one.submission for one in waiting]
+    rows = [submission.submission for submission in waiting]
     return [(row.pk, Entry(EntryType(row.type), row.time, bytes(row.commitment))) for row in rows]
 
 

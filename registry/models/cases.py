@@ -22,7 +22,9 @@ class Case(models.Model):
     work = models.ForeignKey(Work, on_delete=models.PROTECT, related_name="cases")
     party = models.CharField(max_length=260)
     decision = models.CharField(
-        max_length=9, choices=[(one.value, one.name.capitalize()) for one in CaseDecision], default=Decision.OPEN
+        max_length=9,
+        choices=[(case_decision.value, case_decision.name.capitalize()) for case_decision in CaseDecision],
+        default=Decision.OPEN,
     )
     decided_at = models.DateTimeField(null=True, blank=True)
     decided_by = models.CharField(max_length=300, blank=True, help_text="a person's name, or 'licence ledger'")

@@ -10,7 +10,7 @@ from registry.models.fields import DigestField
 from registry.models.pictures import Picture
 from registry.models.steps import Claimable
 
-_MEASURED = tuple(one.name for one in fields(Verification))
+_MEASURED = tuple(field.name for field in fields(Verification))
 
 
 class SpaceRow(models.Model):

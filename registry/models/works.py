@@ -93,7 +93,7 @@ class Work(models.Model):
     @property
     def declared(self) -> DeclaredWork:
         """What is declared of it now."""
-        said = {one.name: getattr(self, one.name) for one in fields(DeclaredWork)}
+        said = {field.name: getattr(self, field.name) for field in fields(DeclaredWork)}
         return DeclaredWork(**{**said, "registrations": tuple(self.registrations)})
 
 

@@ -169,7 +169,7 @@ def held_draft(row: Notice) -> Iterator[Notice]:
     """
     with transaction.atomic():
         held = _hold_draft(row)
-        _check([one.case for one in held.notice_cases.select_related("case")])
+        _check([case.case for case in held.notice_cases.select_related("case")])
         yield held
 
 
@@ -188,11 +188,11 @@ def keep_signed(
     held.state, held.signed_at, held.signed_by, held.files, held.text = State.SIGNED, now(), by, files, text
     held.save(update_fields=["state", "signed_at", "signed_by", "files", "text"])
     _event(held, "signed", by=by)
-    for one in held.notice_cases.select_related("case__work", "case__owner"):
-        about = {"considered": one.answers, "files": _digests(files), "term_reason": one.term_reason}
-        about["warned"] = warned.get(str(one.case.number), {})
-        audit_log.noticed(one.case, "notice signed", held.number, by=by, **about)
-        history.record(one.case, "notice", by, ("notice-signed", {"number": held.number}))
+    for case in held.notice_cases.select_related("case__work", "case__owner"):
+        about = {"considered": case.answers, "files": _digests(files), "term_reason": case.term_reason}
+        about["warned"] = warned.get(str(case.case.number), {})
+        audit_log.noticed(case.case, "notice signed", held.number, by=by, **about)
+        history.record(case.case, "notice", by, ("notice-signed", {"number": held.number}))
 
 
 def take_back(row: Notice, *, by: str) -> None:
@@ -331,4 +331,4 @@ def _event(row: Notice, kind: str, *, by: str, day: date | None = None, words: s
 
 
 def _digests(files: Iterable[KeptFile]) -> list[dict[str, str]]:
-    return [{"digest": one["digest"], "name": one["name"]} for one in files]
+    return [{"digest": file["digest"], "name": file["name"]} for file in files]

@@ -48,7 +48,7 @@ def active(pipeline: str) -> Calibration | None:
     network = FIRST_NETWORK if choice is None else f"{choice.serving.name}@{choice.serving.version}"
     rows = CalibrationRow.objects.filter(pipeline=pipeline).exclude(used_from=None).order_by(*_FIRST)
     found = (_read(content) for content in rows.values_list("content", flat=True))
-    return next((one for one in found if one.network == network), None)
+    return next((calibration for calibration in found if calibration.network == network), None)
 
 
 def every() -> list[CalibrationRow]:

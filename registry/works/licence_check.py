@@ -176,7 +176,7 @@ def ledger_of(owner: int, *, without: frozenset[int] = frozenset()) -> Ledger:
 
 def covering_licence(work: Work, sighting: Sighting) -> Licence | None:
     """The first licence, by number, that covers this work at this place on the day it was seen."""
-    return next((one for one in licences_for(work) if obstacle(one, sighting) is None), None)
+    return next((licence for licence in licences_for(work) if obstacle(licence, sighting) is None), None)
 
 
 def licences_for(work: Work) -> list[Licence]:

@@ -155,7 +155,7 @@ def waiting_changes(owner: Owner) -> list[int]:
     return list(LedgerChange.objects.filter(owner=owner, state="todo").values_list("pk", flat=True))
 
 
-_WORDS = tuple(one.name for one in fields(NewLicence) if one.name != "works")
+_WORDS = tuple(field.name for field in fields(NewLicence) if field.name != "works")
 
 
 def _columns(new: NewLicence) -> dict[str, Any]:
@@ -211,10 +211,10 @@ def _is_address(name: str) -> bool:
 
 
 def _territories(given: Sequence[str]) -> tuple[str, ...]:
-    found = sorted({one.strip().upper() for one in given if one.strip()})
-    for one in found:
-        if not _COUNTRY.fullmatch(one):
-            said = _("“%(given)s” isn't a country.") % {"given": one[:40]}
+    found = sorted({word.strip().upper() for word in given if word.strip()})
+    for country in found:
+        if not _COUNTRY.fullmatch(country):
+            said = _("“%(given)s” isn't a country.") % {"given": country[:40]}
             raise WrongUseError(said, hint=_("Write two letters for each, such as DE, AT, CN."))
     return tuple(found)
 

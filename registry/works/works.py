@@ -47,7 +47,7 @@ def search(of: Owner, words: str = "", only: str = "", upload: int | None = None
 
 def case_counts(works: Iterable[Work]) -> dict[int, int]:
     """How many cases each of these works has, by primary key; those without any are left out."""
-    rows = Case.objects.filter(work__in=[one.pk for one in works]).order_by().values_list("work")
+    rows = Case.objects.filter(work__in=[work.pk for work in works]).order_by().values_list("work")
     return dict(rows.annotate(count=Count("pk")))
 
 

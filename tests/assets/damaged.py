@@ -1,49 +1,34 @@
 """Pictures that wait for works to be compared with, while what a search needs is damaged."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pytest_django import DjangoDbBlocker
 
-from exhibit.config.config import Config
 from registry.db import steps
 from registry.models import Picture
-from tests.assets.kept_rows import begun_with, kept_rows
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
+from tests.assets.stage import inline, stage
 from workers.services.wiring import Services
 from workers.steps.matching.match import match_pictures
 from workers.tasks.sync_runner import SyncRunner
 
+__all__ = ["inline", "stage"]
 WORKS = 3
 
 
-@pytest.fixture(scope="module")
-def works_and_pictures(
-    django_db_setup: None, django_db_blocker: DjangoDbBlocker, config: Config, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Path]:
-    """The data folder of an installation with works and pictures that wait, once for all tests of a module."""
-    folder = tmp_path_factory.mktemp("waiting")
-    with kept_rows(django_db_blocker, config, folder, _seen):
-        yield folder
-
-
-@pytest.fixture
-def inline(works_and_pictures: Path, db: None, config: Config, tmp_path: Path) -> SyncRunner:
-    return begun_with(works_and_pictures, config, tmp_path)
+@pytest.fixture(scope="module", autouse=True)
+def works_and_pictures(stage: SyncRunner) -> None:
+    """Works, and pictures that wait to be compared with them."""
+    studio = owner("studio")
+    for seed in range(WORKS):
+        register(stage.services, studio, photograph(seed))
+    bring(stage.services, *claimed_slice(studio), [copy_of(photograph(seed)) for seed in range(WORKS)])
 
 
 @pytest.fixture
 def waiting(inline: SyncRunner) -> list[int]:
     """Pictures that wait to be matched with works."""
     return list(Picture.objects.filter(sightings__isnull=False).order_by("pk").values_list("pk", flat=True))
-
-
-def _seen(inline: SyncRunner) -> None:
-    studio = owner("studio")
-    for seed in range(WORKS):
-        register(inline.services, studio, photograph(seed))
-    bring(inline.services, *claimed_slice(studio), [copy_of(photograph(seed)) for seed in range(WORKS)])
 
 
 def damage(folder: Path, pattern: str) -> None:

@@ -12,6 +12,7 @@ from tests.assets.site_browser import use_house
 from workers.tasks.sync_runner import SyncRunner
 
 
+@pytest.mark.long
 def test_every_main_page_opens_with_seeded_rows_and_asks_few_questions(
     inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -176,6 +176,7 @@ def test_a_frozen_database_is_told_within_seconds_and_thaws(stack: Stack) -> Non
     wait_until(lambda: is_well(stack))
 
 
+@pytest.mark.long
 def test_a_frozen_redis_is_told_within_seconds_and_its_workers_go_on_when_it_thaws(stack: Stack) -> None:
     wait_until(lambda: is_well(stack))
     place = f"http://127.0.0.1:{stack.config.web_port}/sign-in/"

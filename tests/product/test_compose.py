@@ -67,7 +67,7 @@ def healthy(service: dict[str, Any], environ: dict[str, str]) -> bool:
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(name, marks=() if name in {"web", "worker-match"} else pytest.mark.long)
+        pytest.param(name, marks=() if name == "web" else pytest.mark.long)
         for name in sorted(set(OURS) - {"migrate", "beat"})
     ],
 )

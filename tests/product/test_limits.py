@@ -274,7 +274,7 @@ def test_an_owner_whose_quota_is_used_up_registers_nothing_more(services: SyncRu
     register(services.services, agency, photograph(2))
 
 
-@pytest.mark.parametrize("pages", [1, 2, 5])
+@pytest.mark.parametrize("pages", [2, pytest.param(1, marks=pytest.mark.long), pytest.param(5, marks=pytest.mark.long)])
 def test_a_budget_of_pages_is_respected_exactly_over_slices(services: SyncRunner, shop: Shop, pages: int) -> None:
     for number in range(9):
         shop.page(f"/{number}", OTHER)

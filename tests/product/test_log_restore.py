@@ -81,6 +81,7 @@ def installation(open_folder: Path, django_db_blocker: DjangoDbBlocker) -> Itera
         yield Installation(cli)
 
 
+@pytest.mark.long
 def test_a_dump_that_is_restored_after_more_was_signed(installation: Installation, open_folder: Path) -> None:
     cli, seen, dump = installation.cli, open_folder / "seen.txt", open_folder / "exhibit.dump"
     with installation.up():

@@ -42,6 +42,7 @@ def test_every_pinned_package_is_listed_with_its_hashes_and_its_licence() -> Non
     assert "BSD" in json.dumps(django["licenses"])
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not (CHECKOUT / ".git").exists(), reason="this isn't a checkout of git")
 def test_a_release_is_the_same_bytes_twice_and_its_sums_hold(tmp_path: Path) -> None:
     made = []

@@ -77,7 +77,9 @@ CHANGES: dict[str, tuple[Change, set[str]]] = {
 }
 
 
-@pytest.mark.parametrize("what", CHANGES)
+@pytest.mark.parametrize(
+    "what", [pytest.param(what, marks=pytest.mark.long if number % 3 else ()) for number, what in enumerate(CHANGES)]
+)
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl isn't installed")
 def test_a_change_is_found_although_the_bag_was_made_to_fit(
     whole: Files, roots: Path, tmp_path: Path, what: str

@@ -69,11 +69,11 @@ def touched(services: Services, digest: Digest) -> list[Touched]:
     Files in which the very bytes stand are removed, for they can't be cut, and so are copies that are made anew when
     asked for. What shows the picture is set aside. Whatever else stood on a page with it isn't touched.
     """
-    found = {one.digest: one for one in _shown_by(services, digest) if one.digest != digest}
+    found = {visit.digest: visit for visit in _shown_by(services, digest) if visit.digest != digest}
     forms = _forms(services, digest)
     return [
-        Touched(one.digest, one.owner, one.what, one.kept and not _holds(services, one.digest, forms))
-        for one in found.values()
+        Touched(visit.digest, visit.owner, visit.what, visit.kept and not _holds(services, visit.digest, forms))
+        for visit in found.values()
     ]
 
 
@@ -103,7 +103,7 @@ def purge(services: Services, digest: Digest, *, by: str, reason: str) -> bool:
         uploads.forget(services, digest)
         BlockedDigest.objects.get_or_create(digest=digest, defaults={"reason": reason})
         rows = _withheld(along, digest, reason)
-        told = {kept: sorted(one.digest.hex for one in along if one.kept is kept) for kept in (True, False)}
+        told = {kept: sorted(row.digest.hex for row in along if row.kept is kept) for kept in (True, False)}
         about = {"by": by, "reason": reason, "removed": told[False], "withheld": told[True]}
         submit(EntryType.PURGE, {"digest": digest.hex, "what": "bytes"}, details=about)
     was_here = remove_everywhere(services, digest)
@@ -111,14 +111,14 @@ def purge(services: Services, digest: Digest, *, by: str, reason: str) -> bool:
     for report in begun_again:
         clear_folder(services, report)
     let_go(services, rows)
-    drop_mails(mail_folder(services.config), {digest, *(one.digest for one in along)})
+    drop_mails(mail_folder(services.config), {digest, *(row.digest for row in along)})
     return was_here
 
 
 def _withheld(along: list[Touched], because: Digest, reason: str) -> list[WithheldFile]:
     """Record what goes along. What was set aside earlier and holds these bytes is removed now, never the reverse."""
     told = {"because": because, "reason": reason}
-    rows = {one.digest: WithheldFile(digest=one.digest, kept=one.kept, **told) for one in along}
+    rows = {row.digest: WithheldFile(digest=row.digest, kept=row.kept, **told) for row in along}
     kept = [row for row in rows.values() if row.kept]
     removed = [row for row in rows.values() if not row.kept]
     WithheldFile.objects.bulk_create(kept, ignore_conflicts=True)
@@ -132,26 +132,26 @@ def _withheld(along: list[Touched], because: Digest, reason: str) -> list[Withhe
 def _begin_packages_again(digest: Digest) -> None:
     """Have packages that aren't finished begun again: their bundles up to now may hold the picture."""
     keys = {*bundles_with(digest).values_list("pk", flat=True)}
-    for one in Package.objects.filter(bundles__in=keys).exclude(state=StepState.DONE).distinct():
-        rest = [file for file in one.files if file.get("bundle") not in keys]
-        Package.objects.filter(pk=one.pk).exclude(state=StepState.DONE).update(progress={}, files=rest)
+    for package in Package.objects.filter(bundles__in=keys).exclude(state=StepState.DONE).distinct():
+        rest = [file for file in package.files if file.get("bundle") not in keys]
+        Package.objects.filter(pk=package.pk).exclude(state=StepState.DONE).update(progress={}, files=rest)
 
 
 def _packed(digest: Digest) -> Iterator[Touched]:
     """The bundles with the picture that lie in packages, as ZIPs of their own."""
     keys = {*bundles_with(digest).values_list("pk", flat=True)}
     for package in Package.objects.filter(bundles__in=keys).select_related("owner").distinct():
-        for one in package.files:
-            if one.get("bundle") in keys:
+        for file in package.files:
+            if file.get("bundle") in keys:
                 what = f"package {package.number}"
-                yield Touched(Digest.from_hex(one["digest"]), package.owner.slug, what, kept=False)
+                yield Touched(Digest.from_hex(file["digest"]), package.owner.slug, what, kept=False)
 
 
 def _begin_reports_again(digest: Digest) -> list[Report]:
     """Have reports that aren't finished begun again: their volumes up to now may show the picture."""
     about = Report.objects.filter(owner__cases__in=cases_showing(digest))
     reports = list(about.exclude(state=StepState.DONE).distinct())
-    Report.objects.filter(pk__in=[one.pk for one in reports]).exclude(state=StepState.DONE).update(progress={})
+    Report.objects.filter(pk__in=[report.pk for report in reports]).exclude(state=StepState.DONE).update(progress={})
     return reports
 
 
@@ -181,16 +181,16 @@ def _written(services: Services, digest: Digest) -> Iterator[Touched]:
             for one in (file for file in sealed_deposit(services, deposit).manifest.files if file.role == RECORD_ROLE):
                 yield Touched(one.sha256, deposit.work.owner.slug, what, kept=True)
     for report in Report.objects.filter(owner__cases__in=cases_showing(digest)).select_related("owner").distinct():
-        for pdf in (one for one in report.files if one["media_type"] == "application/pdf"):
+        for pdf in (file for file in report.files if file["media_type"] == "application/pdf"):
             yield Touched(Digest.from_hex(pdf["digest"]), report.owner.slug, f"report {report.number}", kept=False)
     for notice in Notice.objects.filter(notice_cases__case__in=cases_showing(digest)).distinct():
-        for made in (one for one in notice.files if one["media_type"] != "text/plain"):
+        for made in (file for file in notice.files if file["media_type"] != "text/plain"):
             what = f"notice {notice.number}"
             yield Touched(Digest.from_hex(made["digest"]), notice.owner.slug, what, kept=True)
 
 
 def _role(visit: Capture, file: Digest) -> str:
-    return next((str(one["role"]) for one in visit.files if one["digest"] == file.hex), "")
+    return next((str(kept["role"]) for kept in visit.files if kept["digest"] == file.hex), "")
 
 
 @contextmanager

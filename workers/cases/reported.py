@@ -56,7 +56,7 @@ def goes_along(services: Services, case: Case) -> list[tuple[str, bool, int]]:
     """What of the owner's goes when the picture that a case shows is purged: what it belongs to, kept or not, files."""
     digest = case.shown.match.found.digest if case.shown else None
     along = touched(services, digest) if digest else ()
-    of = Counter((one.what, one.kept) for one in along if one.owner == case.owner.slug)
+    of = Counter((row.what, row.kept) for row in along if row.owner == case.owner.slug)
     return [(what, kept, files) for (what, kept), files in sorted(of.items())]
 
 
@@ -78,10 +78,10 @@ def let_stay(digest: Digest, *, by: str, reason: str) -> int:
             raise NotFoundError(
                 "No member reported that picture, or it was removed.", hint="exhibit doctor lists them."
             )
-        for one in reports:
-            history.record(one.case, "reported", by, ("stays-shown", {}), words=reason)
-            audit_log.noted(one.case, "report dismissed", by=by)
-            one.delete()
+        for row in reports:
+            history.record(row.case, "reported", by, ("stays-shown", {}), words=reason)
+            audit_log.noted(row.case, "report dismissed", by=by)
+            row.delete()
     return len(reports)
 
 
@@ -89,7 +89,7 @@ def waiting_reports() -> list[str]:
     """Digests of pictures that were reported and are still here, the oldest first."""
     rows = PictureReport.objects.exclude(picture__bytes_state=BytesState.PURGED).order_by("reported_at", "pk")
     digests = rows.values_list("picture__digest", flat=True)[:MAX_REPORTED]
-    return list(dict.fromkeys(one.hex for one in digests if one is not None))
+    return list(dict.fromkeys(digest.hex for digest in digests if digest is not None))
 
 
 def _concerns_others(case: Case, picture: Picture) -> bool:
@@ -107,10 +107,10 @@ def _let_go_of_copies(services: Services, of: Owner, digest: Digest) -> None:
         reports = list(Report.objects.select_for_update(no_key=True).filter(owner=of).order_by("pk"))
         for one in reports:
             Report.objects.filter(pk=one.pk).update(files=[file for file in one.files if not _is_pdf(file)])
-        unfinished = [one for one in reports if one.state != StepState.DONE]
-        Report.objects.filter(pk__in=[one.pk for one in unfinished]).update(progress={})
-    for one in unfinished:
-        clear_folder(services, one)
+        unfinished = [row for row in reports if row.state != StepState.DONE]
+        Report.objects.filter(pk__in=[report.pk for report in unfinished]).update(progress={})
+    for report in unfinished:
+        clear_folder(services, report)
     remove_unused(services, [file for row in packages for file in row.files])
     remove_unused(services, [file for row in reports for file in row.files if _is_pdf(file)])
 

@@ -128,9 +128,11 @@ def log_state(services: Services) -> LogState:
 
 def _files(config: Config, *, keys: bool) -> tuple[list[Path], list[str]]:
     """Files of the data folder that can't be made again, and what the settings name and that lies elsewhere."""
-    named = [path for one in config.anchors for name in KEY_FILES if (path := getattr(one, name, None)) is not None]
+    named = [
+        path for anchor in config.anchors for name in KEY_FILES if (path := getattr(anchor, name, None)) is not None
+    ]
     secrets = sorted(
-        one for one in (config.data_dir / "secrets").rglob("*") if one.is_file() and one.name != REDIS_PASSWORD
+        path for path in (config.data_dir / "secrets").rglob("*") if path.is_file() and path.name != REDIS_PASSWORD
     )
     kept = [config.data_dir / FILE_NAME, *own_mappings(config), *(secrets if keys else []), *named]
     inside = [path for path in dict.fromkeys(kept) if path.is_relative_to(config.data_dir) and path.is_file()]

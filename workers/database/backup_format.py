@@ -107,7 +107,7 @@ def bytes_of(place: Path) -> int:
 def members(place: Path) -> Iterator[tuple[str, BinaryIO]]:
     """Every file of a backup by name, in no order, each to be read before the next one is asked for."""
     if place.is_dir():
-        for path in sorted(one for one in place.rglob("*") if one.is_file() and not one.is_symlink()):
+        for path in sorted(path for path in place.rglob("*") if path.is_file() and not path.is_symlink()):
             with path.open("rb") as file:
                 yield path.relative_to(place).as_posix(), file
         return

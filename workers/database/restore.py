@@ -198,7 +198,7 @@ def _files_back(folder: Path) -> bool:
     The rows are in, so their secrets count. Others, as a start without rows makes them, stay beside them.
     """
     aside, beside = False, folder / FOLDER / "files"
-    for staged in sorted(one for one in beside.rglob("*") if one.is_file()):
+    for staged in sorted(path for path in beside.rglob("*") if path.is_file()):
         path = folder / staged.relative_to(beside)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         other = path.exists() and Digest.of_file(path) != Digest.of_file(staged)

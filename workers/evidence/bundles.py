@@ -134,9 +134,9 @@ def purged(services: Services, sealed: SealedCase) -> Withheld | None:
     missing = {file.path: file.sha256 for file in sealed.manifest.files if file.sha256 not in services.blobs}
     blocked = BlockedDigest.objects.filter(digest__in=missing.values()).values_list("digest", "reason")
     said = {digest: f"Removed by the operator: {reason}" for digest, reason in blocked}
-    for one in WithheldFile.objects.filter(digest__in=missing.values()):
-        what = "Withheld from view by the operator" if one.kept else "Removed by the operator"
-        said.setdefault(one.digest, f"{what}: {one.reason}")
+    for withheld_file in WithheldFile.objects.filter(digest__in=missing.values()):
+        what = "Withheld from view by the operator" if withheld_file.kept else "Removed by the operator"
+        said.setdefault(withheld_file.digest, f"{what}: {withheld_file.reason}")
     gone = sorted(path for path, digest in missing.items() if digest in said)
     reasons = sorted({said[missing[path]] for path in gone})
     return Withheld(tuple(gone), " ".join(reasons)) if gone else None
@@ -157,7 +157,7 @@ def file_countersignature(services: Services, bundle: Bundle, signature: bytes) 
     manifest = sealed_case(services, bundle).manifest.to_json()
     with transaction.atomic():  # with the keys' rows held: a revocation comes before the entry or after it
         keys = bundle.case.owner.device_keys.select_for_update(no_key=True).filter(revoked_at=None).order_by("pk")
-        key = next((one for one in keys if holds(bytes(one.public_key), signature, manifest)), None)
+        key = next((key for key in keys if holds(bytes(key.public_key), signature, manifest)), None)
         if key is None:
             sentence = f"The signature is by no device key of {bundle.case.owner.name}, or over another manifest."
             hint = "`exhibit key list` shows the keys; `exhibit bundle to-sign` the manifest."

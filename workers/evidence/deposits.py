@@ -119,7 +119,7 @@ def _facts(services: Services, work: Work, number: int) -> CaseFacts:
     moment = now()
     submission, further = submission_of(work), further_submissions_of(work)
     checkpoint = _registered_under(services, submission, further)
-    proof, *others = [_proof(services, one, checkpoint) for one in (submission, *further)]
+    proof, *others = [_proof(services, submitted, checkpoint) for submitted in (submission, *further)]
     return CaseFacts(
         number=f"work {work.number}",
         bundle=number,
@@ -129,7 +129,7 @@ def _facts(services: Services, work: Work, number: int) -> CaseFacts:
         opened_at=work.registered_at,
         written_at=moment,
         software=software(),
-        work=_work(services, work, proof, tuple(one for one in others if one is not None)),
+        work=_work(services, work, proof, tuple(other for other in others if other is not None)),
         sightings=(),
         matches=(),
         licence_check=LicenceCheckFacts(moment, 0, covered=False, result=NOT_SEARCHED, reasons=()),
@@ -166,10 +166,12 @@ def _registered_under(
 
 def _records(services: Services, facts: CaseFacts) -> list[ContentFile]:
     """The record in each of the installation's languages; one whose font is missing is left out."""
-    if any(one.digest not in services.blobs for one in facts.work.pictures):
+    if any(picture.digest not in services.blobs for picture in facts.work.pictures):
         sentence = "The bytes of one of the work's pictures aren't stored any more, so no record of them can be made."
         raise NotFoundError(sentence, hint="Register the same file again.")
-    pictures = LazyPictures({one.file: partial(services.blobs.get, one.digest) for one in facts.work.pictures})
+    pictures = LazyPictures(
+        {picture.file: partial(services.blobs.get, picture.digest) for picture in facts.work.pictures}
+    )
 
     def render(language: str) -> bytes:
         return render_deposit_record(facts, pictures, language, time_zone=services.config.time_zone)

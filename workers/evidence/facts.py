@@ -191,8 +191,10 @@ def work_facts(
         rights_statement=work.rights_statement,
         first_publication=work.first_publication,
         registrations=tuple(
-            OfficialRegistration(one.get("office", ""), one.get("number", ""), one.get("date", ""))
-            for one in work.registrations
+            OfficialRegistration(
+                registration.get("office", ""), registration.get("number", ""), registration.get("date", "")
+            )
+            for registration in work.registrations
         ),
         registered_at=work.registered_at,
         registration=registration,
@@ -210,11 +212,13 @@ def work_facts(
 
 def _title_documents(services: Services, work: Work) -> Iterator[AttachmentFacts]:
     """The documents of a work's chain of title; one whose bytes were purged isn't there any more."""
-    for one in work.attachments.filter(removed_at=None).order_by("number"):
-        assert one.digest is not None
-        if one.digest in services.blobs:
-            title = f"{one.about} ({one.name})" if one.about else one.name
-            yield AttachmentFacts(title, TITLE_DOCUMENT, one.digest, title_document_path(one.number, one.name))
+    for attachment in work.attachments.filter(removed_at=None).order_by("number"):
+        assert attachment.digest is not None
+        if attachment.digest in services.blobs:
+            title = f"{attachment.about} ({attachment.name})" if attachment.about else attachment.name
+            yield AttachmentFacts(
+                title, TITLE_DOCUMENT, attachment.digest, title_document_path(attachment.number, attachment.name)
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +236,7 @@ class _Proofs:
         return log_proof(self.services, row, self.checkpoint)
 
     def entries(self, submissions: Sequence[LogSubmission]) -> tuple[LogProof, ...]:
-        return tuple(proof for one in submissions if (proof := self.entry(one)) is not None)
+        return tuple(proof for submission in submissions if (proof := self.entry(submission)) is not None)
 
     def slice(self, sighting: Sighting) -> SliceProof | None:
         log = self.entry(sighting.slice.submission)
@@ -276,8 +280,8 @@ def _captures(case: Case, place: Place, number: int) -> tuple[tuple[CaptureFacts
     for row in Capture.objects.filter(case=case, state="done", **keys).order_by("number"):
         folder = f"{sighting_folder(number)}/capture-{row.number}"
         of_row = [
-            ContentFile(f"{folder}/{one['name']}", one["role"], one["media_type"], Digest.from_hex(one["digest"]))
-            for one in row.files
+            ContentFile(f"{folder}/{file['name']}", file["role"], file["media_type"], Digest.from_hex(file["digest"]))
+            for file in row.files
         ]
         facts.append(_capture(row, of_row))
         files += of_row
@@ -285,7 +289,7 @@ def _captures(case: Case, place: Place, number: int) -> tuple[tuple[CaptureFacts
 
 
 def _capture(row: Capture, files: Sequence[ContentFile]) -> CaptureFacts:
-    image = next((one.digest for one in files if one.role == "captured-image"), None)
+    image = next((file.digest for file in files if file.role == "captured-image"), None)
     assert row.started_at is not None
     assert row.finished_at is not None
     return CaptureFacts(
@@ -295,7 +299,7 @@ def _capture(row: Capture, files: Sequence[ContentFile]) -> CaptureFacts:
         started=row.started_at,
         finished=row.finished_at,
         image=image,
-        files=tuple(one.path for one in files),
+        files=tuple(file.path for file in files),
     )
 
 
@@ -334,7 +338,7 @@ def _match(match: Match, number: int, places: Sequence[Place]) -> MatchFacts:
 
 def _calibrations(services: Services, matches: Sequence[MatchFacts], *, sealed: bool) -> tuple[CalibrationFacts, ...]:
     """What gave the matches their probabilities; what is sealed goes into the blob store."""
-    wanted = {one.verification.calibration for one in matches if one.verification.calibration is not None}
+    wanted = {match.verification.calibration for match in matches if match.verification.calibration is not None}
     found = [calibrations.named(digest) for digest in sorted(wanted, key=lambda one: one.hex)]
     if sealed:
         for one in found:

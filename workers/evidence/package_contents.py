@@ -18,8 +18,8 @@ NAME = "CONTENTS"
 def contents_files(services: Services, package: Package, made_at: datetime) -> Iterator[tuple[str, bytes]]:
     """Name and bytes of the list in each language of the installation; the first one's name bears no language."""
     bundles = list(package.bundles.select_related("case__work", "case__owner").order_by("case__number"))
-    answers = {pk: [one.facts for one in found] for pk, found in answers_of(bundles).items()}
-    files = {one["bundle"]: one for one in package.files if "bundle" in one}
+    answers = {pk: [bundle.facts for bundle in found] for pk, found in answers_of(bundles).items()}
+    files = {file["bundle"]: file for file in package.files if "bundle" in file}
     for place, language in enumerate(languages_of(services)):
         wording = Wording(load_phrases(language), zone_named(services.config.time_zone))
         lines = [*_head(package, made_at, wording)]
@@ -48,8 +48,8 @@ def _bundle(bundle: Bundle, file: KeptFile, witnesses: Sequence[WitnessFacts], w
     yield "  " + wording.say("package.file", name=file["name"], size=f"{file['size']:,}")
     yield "  " + wording.say("package.sha256", digest=file["digest"])
     yield "  " + wording.say("package.seal", digest=bundle.seal_digest.hex, time=wording.time(bundle.sealed_at))
-    for one in witnesses:
-        yield "  " + _witness(one, wording)
+    for witness in witnesses:
+        yield "  " + _witness(witness, wording)
     if not witnesses:
         yield "  " + wording.say("package.no_witness")
 

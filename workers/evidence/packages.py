@@ -117,7 +117,7 @@ def package_name(package: Package) -> str:
     day = (package.made_at or package.created_at).date().isoformat()
     parties = set(package.bundles.values_list("case__party", flat=True))
     party = _UNNAMED.sub("-", parties.pop().lower()).strip("-.")[:60] if len(parties) == 1 else ""
-    count = sum("bundle" in one for one in package.files)
+    count = sum("bundle" in file for file in package.files)
     cases = "1-case" if count == 1 else f"{count}-cases"
     return "-".join(filter(None, (package.owner.slug, party, package.recipient, cases, day))) + ".zip"
 
@@ -135,13 +135,13 @@ def package_chunks(services: Services, package: Package) -> Iterator[bytes]:
     """
     if not package.files or package.made_at is None:
         raise NotFoundError(_("This ZIP isn't kept any more."), hint=_("Ask for it again."))
-    if not all(Digest.from_hex(one["digest"]) in services.blobs for one in package.files):
+    if not all(Digest.from_hex(file["digest"]) in services.blobs for file in package.files):
         raise NotFoundError(_("The operator has removed a picture in this ZIP for good."), hint=_("Ask for it again."))
     return zip_chunks(_members(services, package.files))
 
 
 def _members(services: Services, files: Sequence[KeptFile]) -> list[Member]:
-    return [Member(one["name"], one["size"], one["crc"], _chunks_of(services, one["digest"])) for one in files]
+    return [Member(file["name"], file["size"], file["crc"], _chunks_of(services, file["digest"])) for file in files]
 
 
 def _chunks_of(services: Services, digest: str) -> Callable[[], Iterator[bytes]]:

@@ -48,7 +48,9 @@ def signed_name(bundle: Bundle) -> str:
 
 def _authority(services: Services) -> Authority | None:
     config = services.config
-    stamping = sorted((one for one in config.anchors if one.kind == "rfc3161"), key=lambda one: one.development)
+    stamping = sorted(
+        (anchor for anchor in config.anchors if anchor.kind == "rfc3161"), key=lambda one: one.development
+    )
     if not stamping:
         return None
     session = session_for(stamping[0], config.allowed_networks, services.user_agent)

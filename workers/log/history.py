@@ -147,9 +147,9 @@ def new_origin(services: Services, *, by: str, reason: str, name: str = "") -> s
         opening["shared"] = None if newest is None else _plain(newest)
         opening["seen"] = None if head is None else {**_plain(head.checkpoint), "note": head.checkpoint.note}
         submission = submit(EntryType.ORIGIN, opening, details={"by": by, "reason": reason})
-        for one in earlier:
-            if one not in origins():  # nothing was signed in this database yet, or a restore has lost the name
-                begin_origin(one, None)
+        for origin in earlier:
+            if origin not in origins():  # nothing was signed in this database yet, or a restore has lost the name
+                begin_origin(origin, None)
         begin_origin(new, log.public_key, submission)
     _settle(services, head.checkpoint if head is not None else newest or log.empty_head(), before=head)
     sequence_log(services)

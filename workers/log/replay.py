@@ -102,7 +102,10 @@ def _chunks() -> Iterator[list[LogEntry]]:
 def _openings(found: Replayed, rows: list[LogEntry]) -> dict[int, LogOpening]:
     """What entries open to, by submission."""
     try:
-        return {one.submission_id: one for one in LogOpening.objects.filter(submission__entry__in=rows)}
+        return {
+            log_opening.submission_id: log_opening
+            for log_opening in LogOpening.objects.filter(submission__entry__in=rows)
+        }
     except ValueError:  # one holds a number that Python doesn't read; which one is that?
         return dict(_opening_by_opening(found, rows))
 
@@ -110,7 +113,10 @@ def _openings(found: Replayed, rows: list[LogEntry]) -> dict[int, LogOpening]:
 def _opening_by_opening(found: Replayed, rows: list[LogEntry]) -> Iterator[tuple[int, LogOpening]]:
     for row in rows:
         try:
-            yield from ((one.submission_id, one) for one in LogOpening.objects.filter(submission__entry=row))
+            yield from (
+                (log_opening.submission_id, log_opening)
+                for log_opening in LogOpening.objects.filter(submission__entry=row)
+            )
         except ValueError:
             _say_unreadable(found, row)
 

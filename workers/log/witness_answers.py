@@ -40,7 +40,7 @@ def answers_of(bundles: Sequence[Bundle]) -> dict[int, tuple[Answer, ...]]:
 
     As in ``proofs.witnesses_of``: of the checkpoints that cover a seal, that which most have answered for.
     """
-    best = best_checkpoints([one.submission_id for one in bundles if one.submission_id is not None])
+    best = best_checkpoints([bundle.submission_id for bundle in bundles if bundle.submission_id is not None])
     of_checkpoint: dict[int, list[AnchorReceipt]] = defaultdict(list)
     of_bundle: dict[int, list[AnchorReceipt]] = defaultdict(list)
     asked = AnchorReceipt.objects.filter(Q(bundle__in=bundles) | Q(checkpoint__in=set(best.values())))

@@ -36,8 +36,8 @@ class Witnessed:
 
 def witnessed(witnesses: Sequence[WitnessFacts], needed: int) -> Witnessed:
     """Count the witnesses of a bundle, each once whatever it was asked."""
-    asked = {(one.kind, one.name) for one in witnesses}
-    complete = {(one.kind, one.name) for one in witnesses if one.state == "complete"}
+    asked = {(witness.kind, witness.name) for witness in witnesses}
+    complete = {(witness.kind, witness.name) for witness in witnesses if witness.state == "complete"}
     return Witnessed(len(complete), len(asked), needed)
 
 

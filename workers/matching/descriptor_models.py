@@ -123,7 +123,7 @@ def measure_model(
     serving = services.descriptors.serving_row
     rows = [row] if row.pk == serving.pk else [row, serving]
     found = measure(
-        [services.descriptors.of(one) for one in rows], given[:MAX_REFERENCES], most, progress=progress, edits=edits
+        [services.descriptors.of(row) for row in rows], given[:MAX_REFERENCES], most, progress=progress, edits=edits
     )
     moment = now()
     kept = {
@@ -210,7 +210,7 @@ def model_named(services: Services, named: str) -> DescriptorModel:
     if not found:
         raise NotFoundError(f"There is no model {named}.", hint="exhibit model list shows those there are.")
     if len(found) > 1:
-        listed = ", ".join(_id(one) for one in found)
+        listed = ", ".join(_id(problem) for problem in found)
         raise WrongUseError(f"There are several versions of {name}.", hint=f"Name one: {listed}")
     return found[0]
 

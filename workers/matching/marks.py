@@ -119,7 +119,7 @@ def _others(services: Services, owner: Owner, features: Features) -> dict[int, t
 
 
 def _shared(work: Features, others: Iterable[Features]) -> list[Shared]:
-    return [shared for one in others if (shared := shared_windows(work, one)) is not None]
+    return [shared for other in others if (shared := shared_windows(work, other)) is not None]
 
 
 def _plain(boxes: Iterable[Box]) -> list[Edges]:

@@ -109,9 +109,17 @@ def addressee_of(one: Proposal) -> dict[str, str]:
 
 def _of_table(notice: Notice) -> Iterable[Proposal]:
     domain = registrable_domain(notice.party.split("/")[0])
-    for one in platforms():
-        if notice.kind in one.kinds and any(f".{domain}".endswith(f".{each}") for each in one.domains):
-            yield Proposal("table", one.name, one.email, one.form, one.source, one.read, one.first_hand)
+    for platform in platforms():
+        if notice.kind in platform.kinds and any(f".{domain}".endswith(f".{each}") for each in platform.domains):
+            yield Proposal(
+                "table",
+                platform.name,
+                platform.email,
+                platform.form,
+                platform.source,
+                platform.read,
+                platform.first_hand,
+            )
 
 
 def _of_captures(services: Services, notice: Notice) -> list[Proposal]:
@@ -127,7 +135,7 @@ def _of_captures(services: Services, notice: Notice) -> list[Proposal]:
 
 
 def _page(services: Services, files: Sequence[KeptFile]) -> str:
-    digest = next((one["digest"] for one in files if one["role"] == "page"), None)
+    digest = next((file["digest"] for file in files if file["role"] == "page"), None)
     if digest is None:
         return ""
     try:
@@ -142,8 +150,8 @@ def _addresses(page: str) -> list[str]:
     links = (unquote(unescape(one[1])) for one in _MAILTO.finditer(page))
     words = (one[0] for one in _ADDRESS.finditer(page))
     told = [*islice(links, MAX_ADDRESSES), *islice(words, MAX_ADDRESSES)]
-    found = dict.fromkeys(one.strip().lower() for one in told)
-    return [one for one in found if is_address(one) and not one.endswith(_FILES)]
+    found = dict.fromkeys(address.strip().lower() for address in told)
+    return [address for address in found if is_address(address) and not address.endswith(_FILES)]
 
 
 def _telling(email: str) -> bool:

@@ -104,7 +104,7 @@ class NoticeItem:
     @property
     def licences(self) -> list[int]:
         """The licences that cover places of the case today."""
-        return sorted({one.licence for one in self.places if one.licence is not None})
+        return sorted({place.licence for place in self.places if place.licence is not None})
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,7 @@ def items_of(notice: Notice) -> list[NoticeItem]:
     reported = set(PictureReport.objects.filter(owner=notice.owner_id).values_list("picture", flat=True))
     licensed = set(Licence.objects.filter(owner=notice.owner_id).values_list("works", flat=True))
     items = [_item(row, uses[row.case_id], ledger, visits, reported) for row in rows]
-    return [replace(one, searched=not licensed.isdisjoint({None, one.row.case.work_id})) for one in items]
+    return [replace(item, searched=not licensed.isdisjoint({None, item.row.case.work_id})) for item in items]
 
 
 _NEEDED = (
@@ -173,13 +173,13 @@ def _item(
         seen[recaptures.place_of(one.sighting)].append(one.sighting)
     places = {key: _place(row.case, key, sightings, ledger, visits) for key, sightings in seen.items()}
     there = {key: one for key, one in places.items() if one.licence is None and one.standing is not Standing.REMOVED}
-    left = [one for one in uses if recaptures.place_of(one.sighting) in there]
-    drawn = [one for one in left if _is_drawn(one.match) and one.match.found_id not in reported]
+    left = [use for use in uses if recaptures.place_of(use.sighting) in there]
+    drawn = [use for use in left if _is_drawn(use.match) and use.match.found_id not in reported]
     return NoticeItem(
         row,
         tuple(places.values()),
         tuple(there.values()),
-        max((one.match.overlap_work for one in left), default=0.0),
+        max((use.match.overlap_work for use in left), default=0.0),
         max(drawn, key=lambda one: one.match.overlap_work, default=None),
         searched=False,
     )
@@ -194,7 +194,7 @@ def _place(case: Case, key: tuple[bytes, bytes], seen: Sequence[Sighting], ledge
     visit, licence = visits.get((case.pk, *key)), ledger.covering(case.work_id, last)
     standing = None if visit is None else recaptures.standing_of(visit.outcome)
     number = None if licence is None else licence.number
-    first = min(one.first_seen for one in seen)
+    first = min(use.first_seen for use in seen)
     return CasePlace(last, first, number, standing, None if visit is None else visit.finished_at)
 
 
@@ -222,7 +222,7 @@ def letter(notice: Notice, items: Sequence[NoticeItem] | None = None) -> Letter:
     everything = {**values, **statements}
     subject = " ".join(filled(words.subject, everything).split())
     draft = filled(words.body, {**everything, "signature": words.say("unsigned", **_signer(notice))})
-    found = {str(one.row.case.number): warnings_of(one.row.case.work) for one in items}
+    found = {str(item.row.case.number): warnings_of(item.row.case.work) for item in items}
     warned = {number: warnings for number, warnings in found.items() if warnings}
     return Letter(subject, draft, day, filled(words.body, everything), warned)
 
@@ -263,7 +263,7 @@ def _values(notice: Notice, items: Sequence[NoticeItem], words: Wording, day: da
 
 def _shown(items: Sequence[NoticeItem], words: Wording) -> str:
     """Of how many works the attached document shows both pictures, if the letter says that at all."""
-    count = sum(1 for one in items[:MAX_PICTURES] if one.shown is not None)
+    count = sum(1 for item in items[:MAX_PICTURES] if item.shown is not None)
     if "shown_all" not in words.words or not count:
         return ""
     return words.say("shown_all" if count == len(items) else "shown_some", n=count, count=len(items))
@@ -327,18 +327,18 @@ def gaps(notice: Notice, items: Sequence[NoticeItem]) -> list[str]:
     for name in ("addressee_email", "sender_email"):
         if (address := str(given.get(name, ""))) and not is_address(address):
             found.append(_("“%(given)s” isn't an e-mail address.") % {"given": address[:100]})
-    for one in items:
-        case = {"case": one.row.case.number}
+    for item in items:
+        case = {"case": item.row.case.number}
         if notice.kind == Notice.Kind.DMCA:
-            found += [sentence % case for sentence in _unconsidered(one.row)]
-        if not one.row.term_reason.strip():
-            found += [_stop(kind) % case for kind in stopping(one.row.case.work)]
-        if not one.there and one.licences:
-            case["licence"] = one.licences[0]
+            found += [sentence % case for sentence in _unconsidered(item.row)]
+        if not item.row.term_reason.strip():
+            found += [_stop(kind) % case for kind in stopping(item.row.case.work)]
+        if not item.there and item.licences:
+            case["licence"] = item.licences[0]
             found.append(
                 _("Case %(case)d: licence %(licence)d covers what is left of it. Look at the case again.") % case
             )
-        elif not one.there:
+        elif not item.there:
             found.append(_("Case %(case)d: the last visits found the picture gone at every place.") % case)
     return found
 
@@ -376,11 +376,12 @@ def _unconsidered(row: NoticeCase) -> list[str]:
 
 def us_unregistered(items: Sequence[NoticeItem]) -> list[int]:
     """Cases whose works show no registration with an office of the United States."""
-    return [one.row.case.number for one in items if not _registered_in_us(one.row.case.work.registrations)]
+    return [item.row.case.number for item in items if not _registered_in_us(item.row.case.work.registrations)]
 
 
 def _registered_in_us(registrations: Sequence[Mapping[str, str]]) -> bool:
     named = [
-        set(str(one.get("office", "")).upper().replace(".", "").replace(",", " ").split()) for one in registrations
+        set(str(registration.get("office", "")).upper().replace(".", "").replace(",", " ").split())
+        for registration in registrations
     ]
-    return any(one & {"US", "USA", "USCO", "LOC"} or {"UNITED", "STATES"} <= one for one in named)
+    return any(case & {"US", "USA", "USCO", "LOC"} or {"UNITED", "STATES"} <= case for case in named)

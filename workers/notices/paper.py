@@ -76,7 +76,7 @@ def _paragraph(lines: list[str]) -> Block:
 def _plates(services: Services, notice: Notice, items: Sequence[NoticeItem], files: list[TypesetFile]) -> list[Block]:
     made: list[Block] = []
     _, caption, missing = SHOWN[notice.language]
-    shown = [one.shown.match_id for one in items[:MAX_PICTURES] if one.shown is not None]
+    shown = [item.shown.match_id for item in items[:MAX_PICTURES] if item.shown is not None]
     matches = Match.objects.select_related("registered", "found").in_bulk(shown)
     for n, one in enumerate(items[:MAX_PICTURES], 1):
         if one.shown is None:

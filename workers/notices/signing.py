@@ -94,7 +94,7 @@ def file_of(services: Services, notice: Notice, name: str) -> tuple[bytes, str] 
                 "As long as it hasn't been sent: take the signature back, and sign the notice without the picture."
             ),
         )
-    found = next((one for one in notice.files if one["name"] == name), None)
+    found = next((file for file in notice.files if file["name"] == name), None)
     return None if found is None else (services.blobs.get(Digest.from_hex(found["digest"])), found["media_type"])
 
 

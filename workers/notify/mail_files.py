@@ -37,7 +37,7 @@ def drop_mails(folder: Path, digests: Collection[Digest]) -> None:
         folder: where mails lie.
         digests: of the files; a small copy has that of its original at the end of its name.
     """
-    named = {one.hex for one in digests}
+    named = {digest.hex for digest in digests}
     for path in folder.glob("*.eml"):
         try:
             mail = message_from_bytes(path.read_bytes())

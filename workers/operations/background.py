@@ -34,16 +34,16 @@ def going_on(services: Services) -> list[Progress]:
 def _searches() -> Iterator[Progress]:
     rows = WorkPicture.objects.exclude(state__in=_OVER).exclude(progress={})
     told = list(rows.values_list("progress", flat=True))
-    if alike := sum(one.get("alike", 0) for one in told):
-        compared = sum(one.get("compared", 0) for one in told)
+    if alike := sum(state.get("alike", 0) for state in told):
+        compared = sum(state.get("compared", 0) for state in told)
         yield Progress("pictures seen before compared with new works that they resemble", compared, alike)
 
 
 def _networks(services: Services) -> Iterator[Progress]:
-    for one in model_states(services):
-        if one.state in {"building", "failed"}:
-            what = f"pictures described by {one.name} {one.version}"
-            yield Progress(what, one.described, one.described + one.waiting)
+    for state in model_states(services):
+        if state.state in {"building", "failed"}:
+            what = f"pictures described by {state.name} {state.version}"
+            yield Progress(what, state.described, state.described + state.waiting)
 
 
 def _votes() -> Iterator[Progress]:

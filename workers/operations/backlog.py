@@ -73,7 +73,8 @@ def _counted(step: Step) -> QuerySet[Any, Any]:
 def backlog() -> dict[str, dict[str, int]]:
     """Rows by step: ``waiting``, ``under_way`` and ``given_up``."""
     return {
-        one.step: {"waiting": one.waiting, "under_way": one.under_way, "given_up": one.failed} for one in backlogs()
+        waiting.step: {"waiting": waiting.waiting, "under_way": waiting.under_way, "given_up": waiting.failed}
+        for waiting in backlogs()
     }
 
 

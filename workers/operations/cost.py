@@ -69,7 +69,7 @@ def costs_of(taken: Mapping[str, Taken], priced: str) -> Costs:
         return Costs(pictures, price, None, ())
     each = [_cost(step, one.processor_seconds / pictures, price) for step, one in taken.items()]
     each.sort(key=lambda one: (-one.hours, one.step))
-    seconds = sum(one.processor_seconds for one in taken.values())
+    seconds = sum(cost.processor_seconds for cost in taken.values())
     return Costs(pictures, price, _cost("", seconds / pictures, price), tuple(each))
 
 

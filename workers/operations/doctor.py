@@ -34,7 +34,7 @@ def examine(config: Config) -> tuple[Check, ...]:
         search_check,
         _witnesses,
     )
-    return (*(probe(config) for probe in probes), *(_witness(config, one) for one in config.anchors))
+    return (*(probe(config) for probe in probes), *(_witness(config, anchor) for anchor in config.anchors))
 
 
 def examine_all(config: Config) -> tuple[Check, ...]:

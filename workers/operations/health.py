@@ -51,10 +51,10 @@ def checks(found: Status, config: Config, said: Saying = str) -> list[Check]:
 
 
 def _workers(found: Status) -> Iterator[Check]:
-    living = [one for one in found.heartbeats if found.at - one.seen_at < SILENT]
-    taken = {queue for one in living for queue in one.queues.split(",")}
+    living = [process for process in found.heartbeats if found.at - process.seen_at < SILENT]
+    taken = {queue for process in living for queue in process.queues.split(",")}
     missing = sorted(all_queues() - taken)
-    processes = [one for one in living if one.name != TICK]
+    processes = [process for process in living if process.name != TICK]
     if not living:
         sentence = _("No worker runs: nothing is crawled, compared or sealed.")
         yield Check("workers", ok=False, sentence=sentence, remedy=_("Start them: exhibit up"))
@@ -63,12 +63,12 @@ def _workers(found: Status) -> Iterator[Check]:
         sentence = _("No worker takes the queue: %(queues)s.") % {"queues": ", ".join(missing)}
         remedy = _("Start one that does, as docs/operator.md says, and read its log to see why it ended.")
         yield Check("workers", ok=False, sentence=sentence, remedy=remedy)
-    if all(one.name != TICK for one in living):
+    if all(process.name != TICK for process in living):
         sentence = _("The tick doesn't come: schedules and waiting work aren't looked at.")
         yield Check("tick", ok=False, sentence=sentence, remedy=_("Start the process beat, exactly once."))
-    silent = [one for one in found.heartbeats if found.at - one.seen_at >= SILENT and one.name != TICK]
-    for one in silent:
-        values = {"name": one.name, "ago": _ago(one.seen_at, found.at)}
+    silent = [process for process in found.heartbeats if found.at - process.seen_at >= SILENT and process.name != TICK]
+    for process in silent:
+        values = {"name": process.name, "ago": _ago(process.seen_at, found.at)}
         sentence = _("The worker %(name)s was last heard of %(ago)s ago and didn't end cleanly.") % values
         remedy = _("Look at its machine. If it was taken away for good, it is forgotten after a day.")
         yield Check("worker", ok=False, sentence=sentence, remedy=remedy, needed=False)
@@ -97,13 +97,17 @@ def _held_up(found: Status, said: Saying) -> Iterator[Check]:
 
 def _late(found: Status) -> Iterator[Check]:
     late = [
-        one
-        for one in found.steps
-        if one.oldest is not None and found.at - one.oldest > LONG and not STEPS[one.step].slow
+        step
+        for step in found.steps
+        if step.oldest is not None and found.at - step.oldest > LONG and not STEPS[step.step].slow
     ]
-    for one in late:
-        assert one.oldest is not None
-        values = {"what": step_in_words(one.step), "age": _ago(one.oldest, found.at), "count": f"{one.waiting:,}"}
+    for waiting in late:
+        assert waiting.oldest is not None
+        values = {
+            "what": step_in_words(waiting.step),
+            "age": _ago(waiting.oldest, found.at),
+            "count": f"{waiting.waiting:,}",
+        }
         sentence = _("Waiting for %(age)s: %(what)s (%(count)s in all).") % values
         remedy = _("Raise EXHIBIT_WORKERS or add a machine, unless a worker is missing.")
         yield Check("late", ok=False, sentence=sentence, remedy=remedy, needed=False)
@@ -112,13 +116,13 @@ def _late(found: Status) -> Iterator[Check]:
 
 
 def _given_up(found: Status) -> Iterator[Check]:
-    for one in found.steps:
-        if one.failed:
-            values = {"what": step_in_words(one.step), "count": f"{one.failed:,}"}
+    for step in found.steps:
+        if step.failed:
+            values = {"what": step_in_words(step.step), "count": f"{step.failed:,}"}
             sentence = _("Given up: %(count)s (%(what)s).") % values
-            remedy = _("Read why, mend it, and try again: exhibit retry %(step)s") % {"step": one.step}
+            remedy = _("Read why, mend it, and try again: exhibit retry %(step)s") % {"step": step.step}
             yield Check("given up", ok=False, sentence=sentence, remedy=remedy, needed=False)
-    if not any(one.failed for one in found.steps):
+    if not any(step.failed for step in found.steps):
         yield Check("given up", ok=True, sentence=_("Nothing was given up."))
 
 
@@ -137,10 +141,10 @@ def _crawls(found: Status) -> Iterator[Check]:
 
 
 def _canaries(found: Status) -> Iterator[Check]:
-    for one in found.missed:
-        values = {"watch": one.watch.name, "owner": one.watch.owner.name, "number": one.number}
+    for canary in found.missed:
+        values = {"watch": canary.watch.name, "owner": canary.watch.owner.name, "number": canary.number}
         sentence = _("The watch %(watch)s of %(owner)s has missed its canary %(number)s.") % values
-        named = f"{quote(one.watch.name)} --owner {one.watch.owner.slug}"
+        named = f"{quote(canary.watch.name)} --owner {canary.watch.owner.slug}"
         remedy = _("See what it refused: exhibit crawl show %(watch)s") % {"watch": named}
         yield Check("canary", ok=False, sentence=sentence, remedy=remedy, needed=False)
     if not found.missed:
@@ -148,19 +152,19 @@ def _canaries(found: Status) -> Iterator[Check]:
 
 
 def _indexes(found: Status) -> Iterator[Check]:
-    for one in found.indexes:
-        values = {"index": f"{one.collection} {one.space}", "behind": f"{one.behind:,}"}
-        if one.problems:
+    for index in found.indexes:
+        values = {"index": f"{index.collection} {index.space}", "behind": f"{index.behind:,}"}
+        if index.problems:
             sentence = _("The index %(index)s is damaged.") % values
             yield Check("index", ok=False, sentence=sentence, remedy=_("Make it again: exhibit index rebuild"))
-        elif one.behind > 2 * MAX_TAIL:
+        elif index.behind > 2 * MAX_TAIL:
             sentence = (
                 _("The index %(index)s is %(behind)s changes behind: each process reads them by itself.") % values
             )
             remedy = _("Make it again: exhibit index rebuild")
             yield Check("index", ok=False, sentence=sentence, remedy=remedy, needed=False)
-    if not any(one.problems or one.behind > 2 * MAX_TAIL for one in found.indexes):
-        behind = f"{max((one.behind for one in found.indexes), default=0):,}"
+    if not any(index.problems or index.behind > 2 * MAX_TAIL for index in found.indexes):
+        behind = f"{max((index.behind for index in found.indexes), default=0):,}"
         sentence = _("All indexes are whole. Changes not yet in an index: %(behind)s at most.") % {"behind": behind}
         yield Check("indexes", ok=True, sentence=sentence)
 
@@ -185,10 +189,10 @@ def _witnesses(found: Status, config: Config, said: Saying) -> Iterator[Check]:
             remedy=_("docs/anchors.md says how to choose some; EXHIBIT_WITNESSES_NEEDED says how many."),
             needed=False,
         )
-    amiss = [check for one in found.witnesses for check in _witness(one, found.at, said)]
+    amiss = [check for witness in found.witnesses for check in _witness(witness, found.at, said)]
     yield from amiss
     if not amiss and there >= needed:
-        answer = sum(one.health is not None and not one.health.silent_since for one in found.witnesses)
+        answer = sum(witness.health is not None and not witness.health.silent_since for witness in found.witnesses)
         sentence = ngettext(
             "%(count)s of %(there)s outside witness has answered, when it was asked last.",
             "%(count)s of %(there)s outside witnesses have answered, when they were asked last.",

@@ -44,13 +44,13 @@ def _families(found: Status, config: Config) -> Iterator[Metric]:
         oldest.add_metric((step.step,), 0 if step.oldest is None else (found.at - step.oldest).total_seconds())
     yield from (rows, oldest)
     workers = GaugeMetricFamily("exhibit_workers", "Workers alive by queue.", labels=("queue",))
-    living = [one.queues.split(",") for one in found.heartbeats if found.at - one.seen_at < SILENT]
+    living = [process.queues.split(",") for process in found.heartbeats if found.at - process.seen_at < SILENT]
     for queue in sorted(all_queues()):
         workers.add_metric((queue,), sum(queue in queues for queues in living))
     yield workers
     yield from _indexes(found)
     yield from _witnesses(found)
-    amiss = [one for one in health.checks(found, config) if not one.ok]
+    amiss = [check for check in health.checks(found, config) if not check.ok]
     plain = {
         "disk_free_bytes": ("Room where the data folder lies.", found.disk.free),
         "disk_floor_bytes": ("Crawling stops below.", found.disk.floor),
@@ -70,9 +70,9 @@ def _indexes(found: Status) -> Iterator[Metric]:
     labels = ("collection", "space")
     vectors = GaugeMetricFamily("exhibit_index_vectors", "Vectors in an index's files.", labels=labels)
     behind = GaugeMetricFamily("exhibit_index_behind", "Changes newer than an index's files.", labels=labels)
-    for one in found.indexes:
-        vectors.add_metric((one.collection, one.space), one.vectors)
-        behind.add_metric((one.collection, one.space), one.behind)
+    for index in found.indexes:
+        vectors.add_metric((index.collection, index.space), index.vectors)
+        behind.add_metric((index.collection, index.space), index.behind)
     yield from (vectors, behind)
 
 
@@ -81,12 +81,12 @@ def _witnesses(found: Status) -> Iterator[Metric]:
     silent = GaugeMetricFamily("exhibit_witness_silent_seconds", "For how long it is silent.", labels=("witness",))
     text = "When it last stood for something in full, Unix time."
     last = GaugeMetricFamily("exhibit_witness_last_receipt_timestamp_seconds", text, labels=("witness",))
-    for one in found.witnesses:
-        since = None if one.health is None else one.health.silent_since
-        owed.add_metric((one.name,), 0 if one.health is None else one.health.owed)
-        silent.add_metric((one.name,), 0 if since is None else (found.at - since).total_seconds())
-        if one.last_receipt is not None:
-            last.add_metric((one.name,), one.last_receipt.timestamp())
+    for witness in found.witnesses:
+        since = None if witness.health is None else witness.health.silent_since
+        owed.add_metric((witness.name,), 0 if witness.health is None else witness.health.owed)
+        silent.add_metric((witness.name,), 0 if since is None else (found.at - since).total_seconds())
+        if witness.last_receipt is not None:
+            last.add_metric((witness.name,), witness.last_receipt.timestamp())
     yield from (owed, silent, last)
 
 

@@ -130,10 +130,16 @@ def _witnesses(services: Services) -> list[Witness]:
     anchors = services.config.anchors
     if not anchors:
         return []
-    health, last = witnesses.health(), _last_receipts([(one.kind, one.name) for one in anchors])
+    health, last = witnesses.health(), _last_receipts([(anchor.kind, anchor.name) for anchor in anchors])
     return [
-        Witness(one.kind, one.name, one.development, health.get((one.kind, one.name)), last.get((one.kind, one.name)))
-        for one in anchors
+        Witness(
+            anchor.kind,
+            anchor.name,
+            anchor.development,
+            health.get((anchor.kind, anchor.name)),
+            last.get((anchor.kind, anchor.name)),
+        )
+        for anchor in anchors
     ]
 
 

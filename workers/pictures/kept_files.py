@@ -21,7 +21,7 @@ ASIDE = "withheld"
 def all_kept(services: Services, files: Sequence[KeptFile]) -> bool:
     """Whether all bytes are here, held until the end of the transaction that records the files."""
     hold(Lock.FILES)
-    return all(Digest.from_hex(one["digest"]) in services.blobs for one in files)
+    return all(Digest.from_hex(file["digest"]) in services.blobs for file in files)
 
 
 def remove_unused(services: Services, files: Sequence[KeptFile]) -> None:
@@ -31,7 +31,7 @@ def remove_unused(services: Services, files: Sequence[KeptFile]) -> None:
     """
     with transaction.atomic():
         hold(Lock.FILES)
-        for digest in {Digest.from_hex(one["digest"]) for one in files}:
+        for digest in {Digest.from_hex(file["digest"]) for file in files}:
             if not _is_named(digest):
                 services.blobs.remove(digest)
 

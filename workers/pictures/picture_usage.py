@@ -49,7 +49,7 @@ def bundles_with(digest: Digest) -> QuerySet[Bundle]:
 def captured_files(services: Services, digest: Digest, visits: Iterable[Capture]) -> Iterator[Digest]:
     """The files that carry or show the picture, of visits that met it."""
     for row in visits:
-        for role, file in ((one["role"], Digest.from_hex(one["digest"])) for one in row.files):
+        for role, file in ((file["role"], Digest.from_hex(file["digest"])) for file in row.files):
             another = role == "captured-image" and file != digest
             if (role in SHOWING and not another) or (role in INSIDE and _holds(services, role, file, digest)):
                 yield file
@@ -63,9 +63,9 @@ def _holds(services: Services, role: str, file: Digest, digest: Digest) -> bool:
     if role == "exchange":
         try:
             answers = [read_response(one.block) for one in read_warc(texts[0], "") if one.kind == "response"]
-            if any(not UNDONE.issuperset(one.codings) for one in answers if one is not None):
+            if any(not UNDONE.issuperset(answer.codings) for answer in answers if answer is not None):
                 return True
-            texts = [one.body() for one in answers if one is not None]
+            texts = [answer.body() for answer in answers if answer is not None]
         except FormatError:
             return True  # who can't tell takes it along
     return any(Digest.of(body) == digest for text in texts for body in (text, *(one for _, one in inline_bodies(text))))
@@ -80,8 +80,8 @@ def documents(sealed: SealedCase, facts: CaseFacts, digest: Digest, captured: Co
         digest: of the picture.
         captured: as :func:`captured_files`.
     """
-    matches = [one for one in facts.matches if digest in (one.work_picture, one.picture)]
-    drawings = {path for one in matches for path in one.drawings.values()}
+    matches = [match for match in facts.matches if digest in (match.work_picture, match.picture)]
+    drawings = {path for match in matches for path in match.drawings.values()}
     files = sealed.manifest.files
     reduced = {file.stand_in for file in files if file.sha256 == digest}
     sheet = matches or any(file.sha256 in captured for file in files)

@@ -77,8 +77,10 @@ def _sequence(bundle: Bundle) -> int | None:
 
 
 def _originals(services: Services, facts: CaseFacts, hidden: Collection[Digest]) -> dict[str, Callable[[], bytes]]:
-    named: list[PictureFacts] = [*facts.work.pictures, *(one.picture for one in facts.sightings)]
-    return {one.file: partial(services.blobs.get, one.digest) for one in named if one.digest not in hidden}
+    named: list[PictureFacts] = [*facts.work.pictures, *(sighting.picture for sighting in facts.sightings)]
+    return {
+        picture.file: partial(services.blobs.get, picture.digest) for picture in named if picture.digest not in hidden
+    }
 
 
 def _drawn(services: Services, gathered: Gathered, hidden: Collection[Digest]) -> dict[str, Callable[[], bytes]]:

@@ -33,10 +33,10 @@ def coverage_of(crawls: Sequence[Crawl]) -> tuple[CrawlCoverage, ...]:
             pictures=pictures.get(crawl.pk, 0),
             bytes_received=received[crawl.pk],
             refused=tuple(refused[crawl.pk]),
-            canaries=sum(one.outcome is not canaries.Outcome.WAITING for one in planted.get(crawl.pk, ())),
+            canaries=sum(canary.outcome is not canaries.Outcome.WAITING for canary in planted.get(crawl.pk, ())),
             ended=crawl.reason,
-            further=tuple(one["url"] for one in crawl.sources[1:]),
-            canaries_found=sum(one.outcome is canaries.Outcome.FOUND for one in planted.get(crawl.pk, ())),
+            further=tuple(source["url"] for source in crawl.sources[1:]),
+            canaries_found=sum(canary.outcome is canaries.Outcome.FOUND for canary in planted.get(crawl.pk, ())),
         )
         for crawl in crawls
     )

@@ -67,7 +67,7 @@ def service_user(data_dir: Path) -> ServiceUser | None:
     taken = {entry.pw_uid for entry in pwd.getpwall()}
     begun = int.from_bytes(hashlib.sha256(os.fsencode(data_dir)).digest()[:4])
     free = (_NUMBERS[(begun + step) % len(_NUMBERS)] for step in range(len(_NUMBERS)))
-    number = next((one for one in free if one not in taken), None)
+    number = next((port for port in free if port not in taken), None)
     if number is None:
         raise ConfigError("There is no user for the servers.", hint="Add one: useradd --system exhibit")
     return ServiceUser(str(number), number, number)

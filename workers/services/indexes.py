@@ -137,7 +137,7 @@ class Indexes:
         wanted = list(candidates)
         found: dict[tuple[str, int], int] = {}
         for space in (*self.spaces, ROOTSIFT):
-            numbers = [one.number for one in wanted if one.space == space.id]
+            numbers = [fingerprint.number for fingerprint in wanted if fingerprint.space == space.id]
             rows = vectors.pictures_of(collection, space, numbers) if numbers else {}
             found.update({(space.id, number): picture for number, picture in rows.items()})
         return found

@@ -119,7 +119,7 @@ class Services:
     @cached_property
     def anchors(self) -> tuple[Anchor, ...]:
         """The outside witnesses that are configured."""
-        return tuple(self._anchor(one) for one in self.config.anchors)
+        return tuple(self._anchor(anchor) for anchor in self.config.anchors)
 
     def _anchor(self, given: AnchorConfig) -> Anchor:
         from workers.services.anchors import anchor_of  # not every process asks witnesses

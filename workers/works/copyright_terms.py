@@ -92,7 +92,7 @@ class Finding:
 @cache
 def rules() -> tuple[Rule, ...]:
     """The rules, one for each country."""
-    return tuple(Rule(**one) for one in tomllib.loads(RULES.read_text())["country"])
+    return tuple(Rule(**load) for load in tomllib.loads(RULES.read_text())["country"])
 
 
 def screen(dates: Dates, year: int) -> tuple[Finding, ...]:

@@ -25,7 +25,7 @@ def licences_in_table(owner: Owner, name: str, data: bytes) -> list[NewLicence]:
         WrongUseError: names the line and what is wrong with it.
     """
     lines = read_licences(name, data)
-    works = _Works(owner, {one for line in lines for one in line.works})
+    works = _Works(owner, {work for line in lines for work in line.works})
     return [_of_line(name, line, works) for line in lines]
 
 
@@ -37,7 +37,7 @@ def works_named(owner: Owner, text: str) -> tuple[Work, ...]:
     """
     for sign in ",;；，\n":
         text = text.replace(sign, ";")
-    names = [one.strip() for one in text.split(";") if one.strip()]
+    names = [part.strip() for part in text.split(";") if part.strip()]
     return _Works(owner, names).named(names)
 
 
@@ -59,7 +59,7 @@ class _Works:
 
     def __init__(self, owner: Owner, names: Iterable[str]) -> None:
         wanted = set(names)
-        numbers = [int(one) for one in wanted if one.isdecimal() and len(one) < 10]
+        numbers = [int(number) for number in wanted if number.isdecimal() and len(number) < 10]
         rows = scoped.works(owner)
         self._owner = owner
         self._by_name: dict[str, dict[int, Work]] = {}

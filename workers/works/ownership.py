@@ -54,7 +54,7 @@ def note(work: Work, *, by: str = "") -> list[OwnershipRemark]:
     another reason than the answered one is open again.
     """
     found = doubts(work)
-    remarks = {one.kind: one for one in work.remarks.all()}
+    remarks = {remark.kind: remark for remark in work.remarks.all()}
     for kind, remark in remarks.items():
         if kind not in found and remark.answered_at is None:
             remark.delete()
@@ -118,7 +118,7 @@ def doubts(work: Work) -> dict[str, dict[str, Any]]:
     named = [name for name in manifest.get("authors", []) if not names_one_of(name, declared)]
     if named:
         found[Kind.MANIFEST] = {"stated": named, "standing": manifest.get("standing", "")}
-    over = [one.country for one in terms(work) if one.standing == Standing.OVER]
+    over = [term.country for term in terms(work) if term.standing == Standing.OVER]
     if over:
         found[Kind.TERM] = {"countries": over}
     said = {
@@ -137,7 +137,7 @@ def warnings_of(work: Work) -> Warnings:
 
     Writes nothing; needs the work's owner, remarks and conflicts loaded.
     """
-    answered = {one.kind: one.details for one in work.remarks.all() if one.answered_at is not None}
+    answered = {remark.kind: remark.details for remark in work.remarks.all() if remark.answered_at is not None}
     found = {str(kind): details for kind, details in doubts(work).items() if answered.get(kind) != details}
     first = min(work.conflicts.all(), key=lambda one: one.earlier_registered_at, default=None)
     if first is not None:
@@ -157,7 +157,7 @@ def names_one_of(text: str, names: Iterable[str]) -> bool:
 
 def _words(text: str) -> set[str]:
     plain = unicodedata.normalize("NFKD", text).casefold()
-    plain = "".join(one for one in plain if not unicodedata.combining(one))
+    plain = "".join(character for character in plain if not unicodedata.combining(character))
     return {one for one in re.findall(r"[^\W\d_]+", plain) if one not in _NOISE}
 
 

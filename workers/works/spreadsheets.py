@@ -226,7 +226,7 @@ def _looks_like_gbk(data: bytes) -> bool:
         beyond = [one for one in data.decode("gb18030") if ord(one) > 0x7F]
     except UnicodeDecodeError:
         return False
-    codes = [one.encode("gb18030") for one in beyond]
+    codes = [cell.encode("gb18030") for cell in beyond]
     common = sum(len(code) == 2 and code[1] >= 0xA1 and (0xB0 <= code[0] <= 0xD7 or code[0] == 0xA3) for code in codes)
     marks = sum(len(code) == 2 and code[1] >= 0xA1 and code[0] in {0xA1, 0xA2} for code in codes)
     return bool(codes) and common > 0 and common + marks >= 0.8 * len(codes)
@@ -297,16 +297,16 @@ def _rows_of(name: str, data: bytes) -> Iterator[tuple[int, Sequence[Any]]]:
 def _has_formulas(data: bytes) -> bool:
     """Whether some sheet holds a formula; what it unpacks to has been limited before."""
     with zipfile.ZipFile(io.BytesIO(data)) as package:
-        sheets = [one for one in package.namelist() if one.startswith("xl/worksheets/")]
-        return any(_FORMULA.search(package.read(one)) for one in sheets)
+        sheets = [name for name in package.namelist() if name.startswith("xl/worksheets/")]
+        return any(_FORMULA.search(package.read(sheet)) for sheet in sheets)
 
 
 def _check_package(name: str, data: bytes) -> None:
     """What it unpacks to is limited before anything is unpacked."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as package:
-            unpacked = sum(one.file_size for one in package.infolist())
-            names = {one.filename for one in package.infolist()}
+            unpacked = sum(info.file_size for info in package.infolist())
+            names = {info.filename for info in package.infolist()}
     except (zipfile.BadZipFile, RuntimeError, OSError, ValueError) as error:  # RuntimeError: a later version
         raise WrongUseError(_("%(name)s is damaged.") % {"name": name}) from error
     if "xl/workbook.xml" not in names:

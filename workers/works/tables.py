@@ -123,7 +123,10 @@ def read_licences(name: str, data: bytes) -> list[LicenceLine]:
 def plain_name(name: str) -> str:
     """The name of a file as it is compared and kept: composed characters, slashes, no control characters; its end."""
     composed = unicodedata.normalize("NFC", name).replace("\\", "/")  # file systems of one maker decompose them
-    return "".join(one for one in composed if one.isprintable()).strip("/ ")[-WORK_COLUMNS["file"] :] or "?"
+    return (
+        "".join(character for character in composed if character.isprintable()).strip("/ ")[-WORK_COLUMNS["file"] :]
+        or "?"
+    )
 
 
 def registration(text: str) -> dict[str, str] | None:
@@ -189,7 +192,7 @@ def _licence(line: int, row: Mapping[str, str]) -> LicenceLine:
 
 def _parts(text: str) -> tuple[str, ...]:
     """What stands between semicolons."""
-    return tuple(filter(None, (one.strip() for one in text.split(";"))))
+    return tuple(filter(None, (part.strip() for part in text.split(";"))))
 
 
 def _registrations(text: str) -> Iterator[dict[str, str]]:

@@ -58,7 +58,7 @@ def example_of(schema: Schema, named: Mapping[str, Schema], field: str = "") -> 
     if "$ref" in schema:
         schema = {**named[schema["$ref"].rpartition("/")[2]], **schema}
     told = [*schema.get("examples", ()), schema.get("default"), *schema.get("enum", ())]
-    said = [one for one in told if one is not None]
+    said = [answer for answer in told if answer is not None]
     return said[0] if said else _made(schema, named, field)
 
 

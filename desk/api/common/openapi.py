@@ -31,7 +31,7 @@ TEMPLATE = "#/components/schemas/{model}"
 
 def file_of(*media_types: str) -> dict[str, Any]:
     """For an operation whose answer is a file."""
-    content = {one: {"schema": {"type": "string", "format": "binary"}} for one in media_types}
+    content = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in media_types}
     return {"responses": {200: {"description": "The file.", "content": content}}}
 
 
@@ -60,7 +60,7 @@ def described(document: Untyped) -> Untyped:
 
 def _in_a_form(field: Mapping[str, Any]) -> dict[str, Any]:
     """A field as a form has it, which can leave it out, and can't say null."""
-    (kind,) = [one for one in field.get("anyOf", [{}]) if one != {"type": "null"}]
+    (kind,) = [choice for choice in field.get("anyOf", [{}]) if choice != {"type": "null"}]
     return {name: value for name, value in {**field, **kind}.items() if name != "anyOf"}
 
 

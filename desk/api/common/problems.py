@@ -123,5 +123,7 @@ def _known(error: ExhibitError) -> HttpResponse:
 
 def _invalid(error: ValidationError) -> HttpResponse:
     """What was wrong with the request: where, and what; values aren't repeated."""
-    errors = [{"where": "/".join(str(part) for part in one["loc"]), "detail": one["msg"]} for one in error.errors]
+    errors = [
+        {"where": "/".join(str(part) for part in detail["loc"]), "detail": detail["msg"]} for detail in error.errors
+    ]
     return problem(HTTPStatus.BAD_REQUEST, "The request isn't what the OpenAPI document says.", errors=errors)

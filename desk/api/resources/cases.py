@@ -67,7 +67,7 @@ def get_case(request: Call, owner: str, number: int) -> schemas.FullCase:
 def list_licences_for(request: Call, owner: str, number: int) -> schemas.Fits:
     """The licences that may permit what a case holds, the likeliest first, and what keeps each from it."""
     fits = fitting(scoped.case(of(request), number))
-    return schemas.Fits(licences=[schemas.Fit.from_row(one, why_not=why_not(one.obstacle)) for one in fits])
+    return schemas.Fits(licences=[schemas.Fit.from_row(fit, why_not=why_not(fit.obstacle)) for fit in fits])
 
 
 @router.get(ONE + "/comparisons/{int:comparison}/{view}", operation_id="get_drawing", openapi_extra=file_of(MEDIA_TYPE))
@@ -97,7 +97,7 @@ def decide_case(request: Call, owner: str, number: int, new: requests.NewDecisio
 def decide_cases(request: Call, owner: str, new: requests.NewDecisions) -> schemas.Decided:
     """Decide many cases alike. Those that aren't open, because somebody else was first, stay as they are."""
     outcomes = decisions.decide_each(wiring.services(), of(request), sorted(new.cases), _wish(request, new))
-    told = [schemas.Outcome(done=one.done, case=schemas.CaseLine.from_row(one.case)) for one in outcomes]
+    told = [schemas.Outcome(done=outcome.done, case=schemas.CaseLine.from_row(outcome.case)) for outcome in outcomes]
     return schemas.Decided(left=queue.left(of(request)), outcomes=told)
 
 

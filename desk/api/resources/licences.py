@@ -78,7 +78,7 @@ def try_some(request: Call, owner: str, trial: requests.LicenceTrial) -> schemas
     """
     to = of(request)
     row = None if trial.instead_of is None else scoped.licence(to, trial.instead_of)
-    new = [_meant(to, one) for one in trial.licences]
+    new = [_meant(to, licence) for licence in trial.licences]
     begin = replace(NOTHING, after=trial.after)
     found = try_licences(to, new, instead_of=row, so_far=begin, seconds=MOMENT)
     cases = [schemas.TriedCase.from_row(case, effect=effect) for case, effect in cases_of(to, found)]

@@ -75,12 +75,12 @@ def ask_for_report(request: Call, owner: str, new: NewReport) -> schemas.Report:
     scope = ReportScope(
         watch=new.watch,
         works=tuple(sorted(set(new.works))),
-        decisions=tuple(dict.fromkeys(one.value for one in new.decisions)),
+        decisions=tuple(dict.fromkeys(decision.value for decision in new.decisions)),
         first="" if new.first is None else new.first.isoformat(),
         last="" if new.last is None else new.last.isoformat(),
     )
     formats = tuple(dict.fromkeys(one.value for one in new.formats))
-    wanted = Wanted(scope, formats, tuple(dict.fromkeys(one.value for one in new.languages)))
+    wanted = Wanted(scope, formats, tuple(dict.fromkeys(language.value for language in new.languages)))
     return _begun(request_report(of(request), preparer=request.auth.by, title=new.title.strip(), wanted=wanted))
 
 
@@ -110,7 +110,7 @@ def get_report_file(
 ) -> HttpResponseBase:
     """One file of a report."""
     row = scoped.report(of(request), number)
-    file = next((one for one in row.files if one["name"] == name), None)
+    file = next((file for file in row.files if file["name"] == name), None)
     if file is None:
         raise NotFoundError(f"Report {number} has no such file.")
     stream = wiring.services().blobs.open(Digest.from_hex(file["digest"]))

@@ -54,7 +54,7 @@ def add_watch(request: Call, owner: str, new: requests.NewWatch) -> schemas.Watc
 
 
 def _places(sources: Iterable[requests.NewSource]) -> list[tuple[str, str]]:
-    return [(one.kind.value, one.url) for one in sources]
+    return [(source.kind.value, source.url) for source in sources]
 
 
 @router.get(ONE, response=schemas.Watch, operation_id="get_watch")

@@ -24,8 +24,8 @@ def pictures_in(paths: Sequence[Path]) -> list[Given]:
     """Files in a stable order, each once: named ones whatever they are called, of folders those named like pictures."""
     found: dict[Path, Given] = {}
     for path in paths:
-        for one in _below(path) if path.is_dir() else [Given(path, path.name)]:
-            found.setdefault(one.path.resolve(), one)
+        for file in _below(path) if path.is_dir() else [Given(path, path.name)]:
+            found.setdefault(file.path.resolve(), file)
     return list(found.values())
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from registry.models import Owner
     from workers.services.wiring import Services
 
-DECISIONS = tuple(one.value for one in CaseDecision)
+DECISIONS = tuple(case_decision.value for case_decision in CaseDecision)
 owner_option = click.option("--owner", metavar="OWNER", help="Whose; the only owner there is, if not named.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 reason_option = click.option("--reason", required=True, metavar="TEXT", help="Why; kept in the record.")
@@ -70,7 +70,7 @@ class Desk:
         if not found:
             raise NotFoundError("There is no owner yet.", hint='Add one: exhibit owner add "NAME"')
         if len(found) > 1:
-            listed = ", ".join(one.slug for one in found)
+            listed = ", ".join(row.slug for row in found)
             raise WrongUseError("There are several owners.", hint=f"Name one with --owner: {listed}")
         return found[0]
 

@@ -52,7 +52,7 @@ def listed(
     if as_json:
         echo_json({name: rows})
     elif rows:
-        table(columns, [line(one) for one in rows])
+        table(columns, [line(row) for row in rows])
     else:
         say(nothing)
 

@@ -36,14 +36,14 @@ def list_anchors(*, as_json: bool) -> None:
     from registry.log.witnesses import health
 
     known = health()
-    configured = {(one.kind, one.name): one for one in desk.config.anchors}
+    configured = {(anchor.kind, anchor.name): anchor for anchor in desk.config.anchors}
     rows = [_told(key, configured.get(key), known.get(key)) for key in sorted({*configured, *known})]
     if as_json:
         echo_json({"witnesses": rows, "needed": desk.config.witnesses_needed})
     elif not rows:
         say("No outside witness is configured: only this installation's own log knows the time.")
     else:
-        table(("witness", "kind", "answered", "owes", "state"), [_line(desk, one) for one in rows])
+        table(("witness", "kind", "answered", "owes", "state"), [_line(desk, row) for row in rows])
 
 
 def _told(key: tuple[str, str], configured: AnchorConfig | None, known: "Health | None") -> "Witness":
@@ -100,7 +100,7 @@ def _evm_anchor(name: str) -> "EvmAnchor":
     from workers.services.anchors import session_for
 
     config = load_config()
-    found = [one for one in config.anchors if isinstance(one, EvmConfig) and one.name == name]
+    found = [anchor for anchor in config.anchors if isinstance(anchor, EvmConfig) and anchor.name == name]
     if not found:
         raise NotFoundError(f"There is no anchor of the kind evm named {name}.", hint="Add it to exhibit.toml first.")
     return build(found[0], session_for(found[0], config.allowed_networks, "Exhibit"))

@@ -153,5 +153,5 @@ def change_master(*, reason: str) -> None:
     made = change_master_key(desk.services, by=person(), reason=reason)
     say(f"{counted(made.keys, 'key')} under the new master key. Back up the folder secrets now.")
     if made.lost:
-        named = ", ".join(one.hex()[:16] for one in made.lost)
+        named = ", ".join(key.hex()[:16] for key in made.lost)
         say(f"Left as they were, because no master key opens them and they are used no more: {named}")

@@ -139,7 +139,7 @@ def prove_entry(*, sequence: int, size: int | None) -> None:
         raise NotFoundError(f"The log has no entry {sequence}.")
     path = desk.services.log.inclusion(sequence, head.size)
     shown = Entry.from_row(row).model_dump(mode="json", exclude={"details"})  # names nobody that it needn't
-    echo_json({**shown, "size": head.size, "path": [one.hex() for one in path], "checkpoint": head.note})
+    echo_json({**shown, "size": head.size, "path": [step.hex() for step in path], "checkpoint": head.note})
 
 
 @log_command.command("consistency", epilog=examples("exhibit log consistency 120", "exhibit log consistency 120 300"))
@@ -150,7 +150,7 @@ def prove_consistency(*, old: int, new: int | None) -> None:
     desk = open_desk()
     head = _checkpoint(desk, new)
     path = desk.services.log.consistency(old, head.size)
-    echo_json({"old": old, "new": head.size, "path": [one.hex() for one in path], "checkpoint": head.note})
+    echo_json({"old": old, "new": head.size, "path": [step.hex() for step in path], "checkpoint": head.note})
 
 
 def _checkpoint(desk: Desk, size: int | None) -> "LogCheckpoint":
@@ -181,9 +181,9 @@ def check_log_against(*, files: tuple[Path, ...], as_json: bool) -> None:
         found = check_against(desk.services, files)
     except IntegrityError as error:  # of a file, and nothing about the log
         raise WrongUseError(error.message, hint=error.hint) from error
-    broken = any(one.outcome is Compared.BROKEN for one in found)
+    broken = any(problem.outcome is Compared.BROKEN for problem in found)
     if as_json:
-        echo_json({"checkpoints": [asdict(one) for one in found]})
+        echo_json({"checkpoints": [asdict(problem) for problem in found]})
     elif not found:
         say("They hold no checkpoint.")
     else:

@@ -109,7 +109,7 @@ def _written(desk: Desk, row: "Package", folder: Path, *, as_json: bool) -> None
     from workers.evidence.packages import package_chunks, package_name
 
     def counted() -> tuple[int, int]:
-        return sum("bundle" in one for one in row.files), row.bundles.count()
+        return sum("bundle" in file for file in row.files), row.bundles.count()
 
     if row.made_at is None:
         work_until_made(desk, row, label="Writing the bundles", counted=counted, again="exhibit package make")
@@ -148,5 +148,5 @@ def _line(desk: Desk, row: "Package") -> list[object]:
     state = row.error or row.state
     if row.made_at and not row.files:
         state = "not kept any more"
-    kept = size(sum(one["size"] for one in row.files)) if row.files else "–"
+    kept = size(sum(file["size"] for file in row.files)) if row.files else "–"
     return [row.number, row.recipient, moment(row.created_at, desk.zone), row.bundles.count(), kept, state]

@@ -102,9 +102,9 @@ def _wanted(limits: Mapping[str, Any]) -> "Wanted":
     from workers.reports.scope import Wanted, numbers_of
 
     days = {name: "" if limits[name] is None else limits[name].date().isoformat() for name in ("first", "last")}
-    decisions = tuple(one for one in DECISIONS if one in limits["decisions"])
+    decisions = tuple(decision for decision in DECISIONS if decision in limits["decisions"])
     scope = ReportScope(watch=limits["watch"], works=numbers_of(limits["works"]), decisions=decisions, **days)
-    formats = tuple(one for one in FORMATS if one in limits["formats"])
+    formats = tuple(name for name in FORMATS if name in limits["formats"])
     return Wanted(scope, formats, tuple(dict.fromkeys(limits["languages"])))
 
 

@@ -51,7 +51,7 @@ def trust_command(*, file: Path, label: str, witnesses: int, asks: tuple[str, ..
     from evidence.formats.codec import FormatError, from_plain
     from evidence.verdict.trust import Requirements, Trust
 
-    requires = {"witnesses": witnesses} | ({"grades": [one for one in asks if one != "none"]} if asks else {})
+    requires = {"witnesses": witnesses} | ({"grades": [ask for ask in asks if ask != "none"]} if asks else {})
     trust = replace(own_trust(open_desk().services, label), requires=from_plain(Requirements, requires, where="--asks"))
     try:
         written = Trust.from_json(trust.to_json(), what="The list").to_json()
@@ -72,7 +72,7 @@ def own_trust(services: "Services", label: str) -> "Trust":
     label = label or trials_label(services)
     pins = {}
     for name, kind in KINDS.items():
-        configured = [one for one in services.config.anchors if one.kind == name]
+        configured = [anchor for anchor in services.config.anchors if anchor.kind == name]
         pins[kind.pins] = kind.vouch(configured, _complete(name), label, label or TRIALS)
     return Trust(
         dated=now().date().isoformat(),
@@ -98,7 +98,7 @@ def _complete(kind: str) -> "Iterator[tuple[Digest, Receipt]]":
 
 def trials_label(services: "Services") -> str:
     """The words that stand beside the keys of an installation with witnesses for trials, or nothing."""
-    return TRIALS if any(one.development for one in services.config.anchors) else ""
+    return TRIALS if any(anchor.development for anchor in services.config.anchors) else ""
 
 
 def trusted_keys(owner: "Owner | None", label: str, *, development: bool) -> "tuple[TrustedKey, ...]":

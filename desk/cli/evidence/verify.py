@@ -64,7 +64,7 @@ def verify_command(*, bundles: tuple[Path, ...], trust: Path | None, html: Path 
     splits = split_views(view for _, one in results if isinstance(one, Verdict) for view in one.views)
     if as_json:
         plain = [_plain(path, result) for path, result in results]
-        echo_json({"bundles": plain, "split_views": [one.to_plain() for one in splits]})
+        echo_json({"bundles": plain, "split_views": [split.to_plain() for split in splits]})
     else:
         _tell(results, splits)
         if trust is None and any(_outcome(result) is ExitCode.INCOMPLETE for _, result in results):

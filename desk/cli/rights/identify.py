@@ -81,12 +81,12 @@ def identify_command(*, images: tuple[str, ...], owner: str | None, out: Path | 
     of = desk.owner(owner)
     results = [_identified(desk, of, image, out) for image in tracked(images, "Identifying")]
     if as_json:
-        echo_json({"images": [_plain(one) for one in results]})
+        echo_json({"images": [_plain(answer) for answer in results]})
     else:
         _tell(desk, results)
-    if errors := [one.error for one in results if one.error is not None]:
-        finish(max(one.exit_code for one in errors))
-    if not any(one.works for one in results):
+    if errors := [answer.error for answer in results if answer.error is not None]:
+        finish(max(error.exit_code for error in errors))
+    if not any(answer.works for answer in results):
         finish(ExitCode.CHECK_FAILED)
 
 
@@ -99,11 +99,11 @@ def _identified(desk: Desk, of: "Owner", image: str, out: Path | None) -> _Resul
         data = _read(desk, image)
         answer = identify(desk.services, of, data)
         digest, works = answer.features.digest.hex, []
-        for one in answer.works:
-            folder = (out or Path()) / f"{_stem(image)}-{digest[:8]}-work-{one.work.number}"
-            files = () if out is None else _written(desk, one, data, folder)
-            sentences = words_of(one.verification, one.calibration)
-            works.append(_Found(one, sentences, registration_of(one.work), folder, files))
+        for work in answer.works:
+            folder = (out or Path()) / f"{_stem(image)}-{digest[:8]}-work-{work.work.number}"
+            files = () if out is None else _written(desk, work, data, folder)
+            sentences = words_of(work.verification, work.calibration)
+            works.append(_Found(work, sentences, registration_of(work.work), folder, files))
     except ExhibitError as error:
         return _Result(image, error=error)
     return _Result(image, digest, tuple(works), answer.too_plain)
@@ -175,7 +175,7 @@ def _tell(desk: Desk, results: Sequence[_Result]) -> None:
     for one in results:
         if one.error is not None:
             note(f"{one.image}: {one.error}")
-    for place, one in enumerate([one for one in results if one.error is None]):
+    for place, one in enumerate([answer for answer in results if answer.error is None]):
         if place:
             click.echo()
         if not one.works:

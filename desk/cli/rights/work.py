@@ -79,7 +79,7 @@ def add_works(
         else:
             registered.append((name, result))
     works = _shapes(registered)
-    came = {plain_name(name) for one in files for name in (one.name, one.path.name)}
+    came = {plain_name(name) for file in files for name in (file.name, file.path.name)}
     without_file = sorted(declared.keys() - came)
     if as_json:
         echo_json({"works": works, "failed": failed, "lines_without_file": without_file})
@@ -96,14 +96,14 @@ def _registered(
     from workers.works.prefetch import measured_ahead
     from workers.works.registration import register_work
 
-    with measured_ahead(desk.config, [one.path for one in files]) as wait:
-        for one in tracked(files, "Registering"):
+    with measured_ahead(desk.config, [file.path for file in files]) as wait:
+        for file in tracked(files, "Registering"):
             wait()
             try:
-                data = read_picture(one.path, desk.services.limits.max_bytes)
-                yield one.name, register_work(desk.services, of, data, _new_work(one, declared, metadata=metadata))
+                data = read_picture(file.path, desk.services.limits.max_bytes)
+                yield file.name, register_work(desk.services, of, data, _new_work(file, declared, metadata=metadata))
             except RefusedError as error:
-                yield one.name, error
+                yield file.name, error
 
 
 def _shapes(registered: "Sequence[tuple[str, RegistrationResult]]") -> "list[AddedWork]":
@@ -131,15 +131,15 @@ def _new_work(one: Given, declared: "Mapping[str, DeclaredWork]", *, metadata: b
 def _tell(works: "Sequence[AddedWork]", failed: Sequence[Mapping[str, Any]], without_file: Sequence[str]) -> None:
     from indexer.compare.wording import held_back_in_words
 
-    new = sum(one.new for one in works)
+    new = sum(work.new for work in works)
     known = f"; {len(works) - new:,} were registered already" if new < len(works) else ""
     say(f"{counted(new, 'work')} registered{known}.")
-    for one in works:
-        if one.flags:
-            say(f"  {one.file} {held_back_in_words(one.flags)}.")
-        for sentence in (*_masked(one), *_warned(one, one.remarks)):
-            say(f"  {one.file}: {sentence}")
-    if any(one.remarks for one in works):
+    for work in works:
+        if work.flags:
+            say(f"  {work.file} {held_back_in_words(work.flags)}.")
+        for sentence in (*_masked(work), *_warned(work, work.remarks)):
+            say(f"  {work.file}: {sentence}")
+    if any(work.remarks for work in works):
         say("  Answer that on the page of the work before you rely on it.")
     for other in failed:
         note(f"  {other['file']}: not registered ({other['reason']}). {other['sentence']}")
@@ -191,7 +191,10 @@ def show_work(*, number: int, owner: str | None, as_json: bool) -> None:
     from indexer.compare.wording import held_back_in_words
 
     held_back = held_back_in_words(row.low_information) if row.low_information else ""
-    registrations = [" ".join(filter(None, (one["office"], one["number"], one["date"]))) for one in row.registrations]
+    registrations = [
+        " ".join(filter(None, (registration["office"], registration["number"], registration["date"])))
+        for registration in row.registrations
+    ]
     fields(
         [
             ("work", str(row.number)),
@@ -250,8 +253,8 @@ def write_deposits(*, numbers: tuple[int, ...], owner: str | None, out: Path, as
     rows = [scoped.work(of, number) for number in dict.fromkeys(numbers)]
     warned = {row.number: _warnings(row) for row in rows}
     for number, said in warned.items():
-        for one in said:
-            note(f"Work {number}: {one}")
+        for remark in said:
+            note(f"Work {number}: {remark}")
     files = [name for row in tracked(rows, "Writing deposit records") for name in _deposit_files(desk, row, folder)]
     if as_json:
         echo_json({"files": files, "warnings": [{"work": number, "said": said} for number, said in warned.items()]})

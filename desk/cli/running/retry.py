@@ -38,10 +38,10 @@ def retry_command(*, steps: tuple[str, ...], leave: bool, as_json: bool) -> None
     found = failures()
     if as_json:
         told = ("step", "error", "count", "since")
-        shown = [{name: getattr(one, name) for name in told} | {"left": one.dismissed} for one in found]
+        shown = [{name: getattr(row, name) for name in told} | {"left": row.dismissed} for row in found]
         echo_json({"given_up": shown})
     elif found:
-        lines = [[one.step, one.count, f"{one.error} (left as it is)" if one.dismissed else one.error] for one in found]
+        lines = [[row.step, row.count, f"{row.error} (left as it is)" if row.dismissed else row.error] for row in found]
         table(("step", "rows", "why"), lines)
     else:
         say("Nothing was given up.")

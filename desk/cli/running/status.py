@@ -64,7 +64,7 @@ def _work() -> dict[str, Any]:
     return {
         "waiting": backlog(),
         "held_up": held_up(),
-        "background": [asdict(one) for one in going_on(desk.services)],
+        "background": [asdict(activity) for activity in going_on(desk.services)],
         "log_stopped": desk.services.log.stopped(),
     }
 
@@ -89,8 +89,8 @@ def _show_status(answer: dict[str, Any]) -> None:
         say("Nothing waits.")
     for step, sentence in answer["held_up"].items():
         say(f"Held up: {_named(step)}. {sentence}")
-    for one in answer["background"]:
-        say(f"In the background: {one['done']:,} of {one['total']:,} {one['what']}.")
+    for task in answer["background"]:
+        say(f"In the background: {task['done']:,} of {task['total']:,} {task['what']}.")
 
 
 def _named(step: str) -> str:

@@ -116,7 +116,7 @@ def _tell(outcome: "Outcome", *, as_json: bool) -> None:
         return
     fields(told(outcome))
     for decision in (Decision.CERTAIN, Decision.REVIEW):
-        pairs = sorted({one.files for one in outcome.alarms(decision)})
+        pairs = sorted({alarm.files for alarm in outcome.alarms(decision)})
         if pairs:
             say(f"\nDifferent photographs that were decided {decision}, {counted(len(pairs), 'pair')}:")
             for files in pairs[:LISTED]:
@@ -130,12 +130,12 @@ def _plain(outcome: "Outcome") -> dict[str, object]:
     return {
         "name": outcome.calibration.name,
         "photographs": outcome.calibration.certain.photographs,
-        "skipped": [{"file": one.path, "reason": one.reason} for one in outcome.skipped],
+        "skipped": [{"file": picture.path, "reason": picture.reason} for picture in outcome.skipped],
         **{
             str(decision): {
                 "failed": outcome.calibration.bound(decision).failed,
                 "at_most_in_a_million": outcome.calibration.bound(decision).per_million,
-                "pairs": sorted({one.files for one in outcome.alarms(decision)}),
+                "pairs": sorted({alarm.files for alarm in outcome.alarms(decision)}),
             }
             for decision in (Decision.CERTAIN, Decision.REVIEW)
         },
@@ -155,7 +155,7 @@ def show_calibrations(*, as_json: bool) -> None:
     rows = [(row, Calibration.from_json(row.content.encode())) for row in calibrations.every()]
     if as_json:
         echo_json(
-            {"in_use": None if active is None else active.digest.hex, "calibrations": [_row(*one) for one in rows]}
+            {"in_use": None if active is None else active.digest.hex, "calibrations": [_row(*row) for row in rows]}
         )
     elif rows:
         columns = ("name", "digest", "for", "photographs", "certain, in a million", "review, in a million", "in use")

@@ -59,7 +59,9 @@ def check_indexes(*, as_json: bool) -> None:
         note("Make them again: exhibit index rebuild")
         finish(ExitCode.CHECK_FAILED)
     if not as_json:
-        say(f"All is well. Changes not yet in an index: {max((one.behind for one in states), default=0):,} at most.")
+        say(
+            f"All is well. Changes not yet in an index: {max((state.behind for state in states), default=0):,} at most."
+        )
 
 
 @index_command.command(

@@ -129,7 +129,7 @@ def use_model(*, name: str) -> None:
 
     row = descriptor_models.use_model(desk.services, name, by=person())
     states = descriptor_models.model_states(desk.services)
-    state = next(one for one in states if (one.name, one.version) == (row.name, row.version))
+    state = next(state for state in states if (state.name, state.version) == (row.name, row.version))
     if state.state == "serving":
         say(f"{row} stays in use.")
         return

@@ -25,7 +25,7 @@ def purge_command(*, what: str, reason: str, yes: bool) -> None:
     from workers.cases.purge import purge, touched
 
     for kept, words in ((False, "removed with it"), (True, "withheld from view, and kept")):
-        of = Counter((one.owner or "no owner", one.what) for one in touched(desk.services, digest) if one.kept is kept)
+        of = Counter((row.owner or "no owner", row.what) for row in touched(desk.services, digest) if row.kept is kept)
         for (owner, of_what), files in sorted(of.items()):
             say(f"{owner}, {of_what}: {counted(files, 'file', 'files')} {words}")
     if not yes:

@@ -40,14 +40,14 @@ def list_cases(*, owner: str | None, decision: str | None, as_json: bool) -> Non
 
     rows = scoped.cases(desk.owner(owner))
     chosen = rows if decision is None else rows.filter(decision=decision)
-    found = [one.model_dump(mode="json") for one in schemas.Case.from_rows(schemas.with_uses(chosen))]
+    found = [row.model_dump(mode="json") for row in schemas.Case.from_rows(schemas.with_uses(chosen))]
     if as_json:
         echo_json({"cases": found})
     elif not found:
         hint = "Run a watch: exhibit watch run NAME --wait" if not rows.exists() else "exhibit case list shows all."
         say(f"There is no {'case' if decision is None else f'case that is {decision}'}. {hint}")
     else:
-        table(("case", "work", "party", "match", "places", "decision", "bundles"), [_line(one) for one in found])
+        table(("case", "work", "party", "match", "places", "decision", "bundles"), [_line(row) for row in found])
     if not as_json:
         _tell_missed(desk.owner(owner))
 
@@ -174,11 +174,11 @@ def confirm_cases(
     undo_for = decisions.AT_ONCE if wait else decisions.UNDO_FOR
     wish = decisions.Wish(decisions.Choice.CONFIRM, who, reason.strip(), undo_for=undo_for)
     outcomes = _decide(desk, owner, numbers, wish, "Confirmed")
-    if before := [one.case.number for one in outcomes if not one.done]:
+    if before := [outcome.case.number for outcome in outcomes if not outcome.done]:
         kept = " Its first reason stays; add to it: exhibit case note" if reason else ""
         note(f"Confirmed already, and left as it was: {_listed(before)}.{kept}")
     if wait:
-        rows = [one.case for one in outcomes]
+        rows = [outcome.case for outcome in outcomes]
         wait_for_seals(desk, rows)
         newest = Bundle.objects.filter(case__in=rows).order_by("case_id", "-number").distinct("case_id")
         end_where_unsealed(newest.select_related("case"))
@@ -257,10 +257,12 @@ def _decide(desk: Desk, owner: str | None, numbers: Sequence[int], wish: "Wish",
     from workers.cases.decisions import Choice, decide_each
 
     outcomes = decide_each(desk.services, desk.owner(owner), numbers, wish)
-    if done := [one.case.number for one in outcomes if one.done]:
+    if done := [outcome.case.number for outcome in outcomes if outcome.done]:
         say(f"{word}: {_listed(done)}.")
-    so_already = [one for one in outcomes if wish.choice is Choice.CONFIRM and one.case.decision == wish.choice]
-    refused = [one.refusal for one in outcomes if one.refusal is not None and one not in so_already]
+    so_already = [
+        outcome for outcome in outcomes if wish.choice is Choice.CONFIRM and outcome.case.decision == wish.choice
+    ]
+    refused = [outcome.refusal for outcome in outcomes if outcome.refusal is not None and outcome not in so_already]
     for refusal in refused[1:]:
         note(refusal.message)
     if refused:

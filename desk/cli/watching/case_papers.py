@@ -56,5 +56,5 @@ def write_papers(
         return
     for name in files:
         say(name)
-    for one in missing:
-        note(f"{one['paper']}: {one['sentence']}")
+    for lack in missing:
+        note(f"{lack['paper']}: {lack['sentence']}")

@@ -84,10 +84,10 @@ def _show_refusals(refusals: "Sequence[Refusal]") -> None:
         say("Nothing was refused.")
         return
     click.echo()
-    counts = Counter(one.reason for one in refusals)
+    counts = Counter(refusal.reason for refusal in refusals)
     table(("refused", "how often"), sorted(counts.items()))
     click.echo()
-    for one in refusals[:SHOWN]:
-        say(f"{one.reason}: {one.url}")
+    for refusal in refusals[:SHOWN]:
+        say(f"{refusal.reason}: {refusal.url}")
     if len(refusals) > SHOWN:
         say(f"… and {len(refusals) - SHOWN:,} more; --json lists them all with sentences.")

@@ -27,8 +27,8 @@ def list_searches(*, owner: str | None, as_json: bool) -> None:
         echo_json({"searches": found})
         return
     lines = [
-        (one.search, one.name, one.takes, moment(one.key_added_at, desk.zone) if one.key_added_at else "none")
-        for one in found
+        (row.search, row.name, row.takes, moment(row.key_added_at, desk.zone) if row.key_added_at else "none")
+        for row in found
     ]
     table(("search", "name", "is asked for", "key since"), lines)
 

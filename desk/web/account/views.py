@@ -92,7 +92,7 @@ def invitation(request: HttpRequest, secret: str) -> HttpResponseBase:
         return _accepted(request, found, person)
     values: dict[str, object] = {
         "invitation": found,
-        "role_means": next((one.means for one in ROLES if one.value == found.role), ""),
+        "role_means": next((role.means for role in ROLES if role.value == found.role), ""),
         "fits": person is not None and found.email in ("", person.email.lower()),
         "sign_in": f"{reverse('account_login')}?{urlencode({'next': request.path})}",
     }

@@ -101,7 +101,7 @@ def decide_cases(request: HttpRequest, owner: Owner) -> HttpResponseBase:
             return JsonResponse({"error": in_words(error)}, status=400)
         messages.error(request, in_words(error))
         return _back(request, owner)
-    done = [one.case.number for one in outcomes if one.done]
+    done = [outcome.case.number for outcome in outcomes if outcome.done]
     last = request.session.get(LAST, {})
     request.session[LAST] = {**last, owner.slug: [] if choice == Choice.UNDO else done}
     if not script:
@@ -109,13 +109,15 @@ def decide_cases(request: HttpRequest, owner: Owner) -> HttpResponseBase:
         return _back(request, owner)
     told = [
         {
-            "number": one.case.number,
-            "done": one.done,
-            "open": one.case.waits,
-            "decision": one.case.decision,
-            "html": render_to_string("web/cases-outcome.html", {"one": one, "word": case_words.state_of(one.case)}),
+            "number": outcome.case.number,
+            "done": outcome.done,
+            "open": outcome.case.waits,
+            "decision": outcome.case.decision,
+            "html": render_to_string(
+                "web/cases-outcome.html", {"one": outcome, "word": case_words.state_of(outcome.case)}
+            ),
         }
-        for one in outcomes
+        for outcome in outcomes
     ]
     return JsonResponse({"left": queue.left(owner), "cases": told})
 
@@ -124,7 +126,7 @@ def decide_cases(request: HttpRequest, owner: Owner) -> HttpResponseBase:
 def licences_for(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """The licences that may permit what a case holds, the likeliest first; for these cases, this one among them."""
     case = scoped.case(owner, number)
-    numbers = [one for one in map(number_in, request.GET.get("cases", "").split()) if one] or [number]
+    numbers = [number for number in map(number_in, request.GET.get("cases", "").split()) if number] or [number]
     values = {"case": case, "fits": fitting(case), "numbers": " ".join(map(str, numbers))}
     return show(request, owner, "web/cases-licences.html", values)
 
@@ -132,7 +134,7 @@ def licences_for(request: HttpRequest, owner: Owner, number: int) -> HttpRespons
 def _decided(request: HttpRequest, owner: Owner) -> tuple[str, list[Outcome]]:
     deed, *named = request.POST.get("decide", "").split() or [""]
     word, _colon, licence = deed.partition(":")
-    numbers = [one for one in map(number_in, named) if one]
+    numbers = [number for number in map(number_in, named) if number]
     if not numbers or len(numbers) != len(named):
         raise WrongUseError(gettext("No case is named."))
     if word not in set(Choice):
@@ -143,16 +145,16 @@ def _decided(request: HttpRequest, owner: Owner) -> tuple[str, list[Outcome]]:
 
 
 def _tell(request: HttpRequest, choice: str, outcomes: Sequence[Outcome]) -> None:
-    done = sum(1 for one in outcomes if one.done)
+    done = sum(1 for outcome in outcomes if outcome.done)
     if done and choice == Choice.UNDO:
         words = ngettext("%(n)s case is open again.", "%(n)s cases are open again.", done)
         messages.success(request, words % {"n": grouped(done)})
     elif done:
         words = ngettext("%(n)s case was decided.", "%(n)s cases were decided.", done)
         messages.success(request, words % {"n": grouped(done)})
-    for one in outcomes:
-        if not one.done:
-            messages.warning(request, case_words.taken(one.case))
+    for outcome in outcomes:
+        if not outcome.done:
+            messages.warning(request, case_words.taken(outcome.case))
 
 
 def _back(request: HttpRequest, owner: Owner) -> HttpResponse:
@@ -163,16 +165,16 @@ def _back(request: HttpRequest, owner: Owner) -> HttpResponse:
 
 def _groups(owner: Owner, found: Sequence[Listed], wanted: Wanted) -> list[dict[str, Any]]:
     """The rows of a page, group by group, with the words of each."""
-    cases = [one.case for one in found]
+    cases = [row.case for row in found]
     times, visited = queue.seen_between(cases), recaptures.visited(cases)
     hidden = scoped.hidden_among(owner, [row.shown.match.found for row in cases if row.shown is not None])
     made = []
     by_party = wanted.group is Group.PARTY
     for __, rows in groupby(found, key=lambda one: one.case.party if by_party else one.case.work_id):
         listed = list(rows)
-        items = [_item(one.case, times, hidden) | _now(visited.get(one.case.pk)) for one in listed]
+        items = [_item(row.case, times, hidden) | _now(visited.get(row.case.pk)) for row in listed]
         first = listed[0].case
-        waiting = [str(one["case"].number) for one in items if one["case"].waits]
+        waiting = [str(item["case"].number) for item in items if item["case"].waits]
         made.append({"first": first, "items": items, "waiting": " ".join(waiting), "size": listed[0].group_size})
     return made
 

@@ -70,12 +70,12 @@ def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     found = row.case_sightings.select_related("match__registered", "match__found", "sighting", "licence")
     newest = list(found.order_by("-sighting__last_seen", "pk")[: ROWS + 1])
     rows = newest[:ROWS]
-    licences = {one.sighting_id: one.licence for one in rows}
+    licences = {row.sighting_id: row.licence for row in rows}
     standings = recaptures.standings(row)
     bundles = [_with_witnesses(bundle) for bundle in row.bundles.order_by("-number")]
     captures = list(row.captures.order_by("pk"))
     places = places_of(rows)
-    matches = _matches(row, [one.match for one in rows])
+    matches = _matches(row, [row.match for row in rows])
     decides = may_decide(request, owner)
     events = page_of(request, row.events.all(), "history", EVENTS)
     values = {
@@ -95,13 +95,13 @@ def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "fits": [(fit, cases.why_not(fit.obstacle)) for fit in fitting(row, 8)],
         "sealed": cases.what_is_sealed(len(places), matches, captures) if decides and row.waits else (),
         "captures": Paginator(captures[::-1], VISITS).get_page(request.GET.get("visits")),
-        "visiting": any(one.state in UNFINISHED for one in captures),
+        "visiting": any(capture.state in UNFINISHED for capture in captures),
         "bundles": bundles,
         "awaited": _awaited(bundles),
         "chain": chain(row, places, captures, bundles[0] if bundles else None),
         "papers": PAPERS if any(bundle.seal_digest for bundle, *_rest in bundles) else (),
         "history": events,
-        "events": [(one, cases.line(one)) for one in events],
+        "events": [(event, cases.line(event)) for event in events],
         "others": _others(row),
         "next": queue.following(row),
         "may_decide": decides,
@@ -222,7 +222,7 @@ def drawing(request: HttpRequest, owner: Owner, number: int, match: int, drawing
     """One view of the comparison in one of the case's matches."""
     row = scoped.case(owner, number)
     found = Match.objects.filter(pk=match, case_sightings__case=row).exclude(transform=None).first()
-    view = {one.file_name: one for one in View}.get(drawing)
+    view = {view.file_name: view for view in View}.get(drawing)
     if found is None or view is None or scoped.hidden_among(owner, [found.found]):
         raise Http404
     sees(request, owner, number)

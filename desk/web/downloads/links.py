@@ -78,7 +78,7 @@ def _files(link: DownloadLink) -> list[tuple[str, int]]:
             return []
         return [(packing.package_name(link.package), packing.package_size(wiring.services(), link.package))]
     assert link.report is not None
-    return [(one["name"], one["size"]) for one in link.report.files]
+    return [(file["name"], file["size"]) for file in link.report.files]
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -103,7 +103,7 @@ def _file(link: DownloadLink, name: str) -> HttpResponseBase:
     if link.package is not None:
         return zip_answer(link.package)
     assert link.report is not None
-    file = next(one for one in link.report.files if one["name"] == name)
+    file = next(file for file in link.report.files if file["name"] == name)
     stream = wiring.services().blobs.open(Digest.from_hex(file["digest"]))
     return FileResponse(stream, as_attachment=True, filename=name, content_type=file["media_type"])
 

@@ -48,7 +48,7 @@ class Line:
 def bundles(request: HttpRequest, owner: Owner) -> HttpResponse:
     """The sealed cases of a party, to be ticked: found by its name. Cases may be named: ``?case=3&case=4``."""
     q, party = said(request.GET.get("q", "")), said(request.GET.get("party", ""))
-    chosen = {one for one in map(number_in, request.GET.getlist("case")) if one}
+    chosen = {number for number in map(number_in, request.GET.getlist("case")) if number}
     rows = packing.deliverable(owner)
     left_out: list[int] = []
     if chosen:
@@ -79,14 +79,14 @@ def _lines(rows: list[Bundle], files: dict[int, KeptFile] | None = None) -> list
 
 
 def _line(row: Bundle, answers: tuple[Answer, ...], moment: datetime, file: KeptFile | None) -> Line:
-    counted = witnessed([one.facts for one in answers], settings.CONFIG.witnesses_needed)
-    return Line(row, tuple(said_by(one, moment) for one in answers), counted, file)
+    counted = witnessed([answer.facts for answer in answers], settings.CONFIG.witnesses_needed)
+    return Line(row, tuple(said_by(answer, moment) for answer in answers), counted, file)
 
 
 @decider_post
 def request_package(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Ask for the ticked cases' bundles as one ZIP; it is made in the background."""
-    numbers = [one for one in map(number_in, request.POST.getlist("case")) if one]
+    numbers = [number for number in map(number_in, request.POST.getlist("case")) if number]
     recipient, reason = request.POST.get("recipient", ""), said(request.POST.get("reason", ""))
     with Telling(request):
         row = packing.request_package(owner, numbers, recipient, by=request.user.get_username(), reason=reason)
@@ -109,7 +109,7 @@ def package_state(request: HttpRequest, owner: Owner, number: int) -> HttpRespon
 
 def _values(request: HttpRequest, owner: Owner, row: Package) -> dict[str, object]:
     found = row.bundles.select_related("case__work", "case__owner").order_by("case__party", "case__number")
-    lines = _lines(list(found), {one["bundle"]: one for one in row.files if "bundle" in one})
+    lines = _lines(list(found), {file["bundle"]: file for file in row.files if "bundle" in file})
     made = bool(row.made_at and row.files)
     return {
         "package": row,

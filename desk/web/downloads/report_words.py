@@ -43,7 +43,7 @@ def limits_of(report: Report) -> Iterator[str]:
     if scope.last:
         yield _("first seen on %(day)s or earlier") % {"day": day_in_words(scope.last)}
     if scope.decisions != EVERYTHING.decisions:
-        yield ", ".join(str(OFFERED[CaseDecision(one)]) for one in scope.decisions)
+        yield ", ".join(str(OFFERED[CaseDecision(decision)]) for decision in scope.decisions)
 
 
 def day_in_words(text: str) -> str:

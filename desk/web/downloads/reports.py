@@ -69,12 +69,12 @@ def _wanted(asked: QueryDict) -> Wanted:
     scope = ReportScope(
         watch=said(asked.get("watch", "")),
         works=numbers_of(said(asked.get("works", ""))),
-        decisions=tuple(one.value for one in OFFERED if one in asked.getlist("decision")),
+        decisions=tuple(decision.value for decision in OFFERED if decision in asked.getlist("decision")),
         first=said(asked.get("first", "")),
         last=said(asked.get("last", "")),
     )
-    formats = tuple(one for one in FORMATS if one in asked.getlist("format"))
-    return Wanted(scope, formats, tuple(one for one in LANGUAGES if one in asked.getlist("language")))
+    formats = tuple(name for name in FORMATS if name in asked.getlist("format"))
+    return Wanted(scope, formats, tuple(language for language in LANGUAGES if language in asked.getlist("language")))
 
 
 @member_page
@@ -104,7 +104,7 @@ def remove_report(request: HttpRequest, owner: Owner, number: int) -> HttpRespon
 def report_file(request: HttpRequest, owner: Owner, number: int, name: str) -> HttpResponseBase:
     """One file of a report."""
     report = scoped.report(owner, number)
-    file = next((one for one in report.files if one["name"] == name), None)
+    file = next((file for file in report.files if file["name"] == name), None)
     if file is None:
         raise Http404
     try:

@@ -34,7 +34,7 @@ def downloads(request: HttpRequest, owner: Owner) -> HttpResponse:
     packages = page_of(request, packed, "packages", LISTED)
     values = {
         "packages": packages,
-        "listed": [(one, sum(file["size"] for file in one.files)) for one in packages],
+        "listed": [(package, sum(file["size"] for file in package.files)) for package in packages],
         "reports": page_of(request, scoped.reports(owner), "reports", LISTED),
     }
     return show(request, owner, "web/downloads.html", values)
@@ -44,7 +44,7 @@ def downloads(request: HttpRequest, owner: Owner) -> HttpResponse:
 def captured(request: HttpRequest, owner: Owner, number: int, capture: int, name: str) -> HttpResponseBase:
     """One file of a visit; screenshots are shown, everything else of a stranger's page is only handed out."""
     row = scoped.case(owner, number).captures.select_related("sighting__picture").filter(pk=capture).first()
-    file = next((one for one in row.files if one["name"] == name), None) if row else None
+    file = next((file for file in row.files if file["name"] == name), None) if row else None
     if row is None or file is None or is_hidden(owner, row):
         raise Http404
     digest = Digest.from_hex(file["digest"])

@@ -99,14 +99,14 @@ def unpacked(owner: Owner, text: str) -> list[NewLicence]:
     of, plain = signing.loads(text, salt="licences", max_age=HOUR)
     if of != owner.pk:
         raise signing.BadSignature
-    numbers = {number for one in plain for number in one["works"]}
+    numbers = {number for licence in plain for number in licence["works"]}
     works = {work.number: work for work in scoped.works(owner).filter(number__in=numbers)}
     return [
         NewLicence(
-            **one
-            | {"works": tuple(works[number] for number in one["works"] if number in works)}
-            | {name: day(one[name] or "") for name in ("valid_from", "valid_until")}
-            | {"territories": tuple(one["territories"])}
+            **licence
+            | {"works": tuple(works[number] for number in licence["works"] if number in works)}
+            | {name: day(licence[name] or "") for name in ("valid_from", "valid_until")}
+            | {"territories": tuple(licence["territories"])}
         )
-        for one in plain
+        for licence in plain
     ]

@@ -81,7 +81,7 @@ def licence(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "works": list(row.works.all()),
         "page": page_of(request, cases),
         "history": history,
-        "changes": [(one, list(effects.get(one.pk, {}).items())) for one in history],
+        "changes": [(entry, list(effects.get(entry.pk, {}).items())) for entry in history],
         "over": row.valid_until is not None and row.valid_until < timezone.localdate(),
     }
     return show(request, owner, "web/licence.html", values)

@@ -8,7 +8,8 @@ _SOURCES = "default-src 'none'; img-src 'self' data: blob:; style-src 'self'; sc
 POLICY = f"{_SOURCES}; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 
 PERMISSIONS = ", ".join(
-    f"{one}=()" for one in ("accelerometer", "camera", "geolocation", "gyroscope", "microphone", "payment", "usb")
+    f"{feature}=()"
+    for feature in ("accelerometer", "camera", "geolocation", "gyroscope", "microphone", "payment", "usb")
 )
 
 

@@ -69,7 +69,7 @@ def notice_list(request: HttpRequest, owner: Owner) -> HttpResponse:
 def new_notice(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Begin a notice: a party, its confirmed cases, a kind. Cases may be named in the address: ``?case=3&case=4``."""
     given = request.POST if request.method == "POST" else request.GET
-    numbers = [one for one in map(number_in, given.getlist("case")) if one]
+    numbers = [number for number in map(number_in, given.getlist("case")) if number]
     party, problem = said(given.get("party", "")), ""
     if not party and numbers:
         party = Case.objects.filter(owner=owner, number=numbers[0]).values_list("party", flat=True).first() or ""
@@ -102,7 +102,7 @@ def new_notice(request: HttpRequest, owner: Owner) -> HttpResponse:
 def _choice(owner: Owner, party: str, numbers: list[int]) -> dict[str, object]:
     """The cases of a party to choose from: ticked are those that were named, or those that no notice is about."""
     rows = notices.may_be_noticed(owner, party, numbers)
-    cases = [(one, getattr(one, "noticed", None)) for one in rows[: notices.MAX_CASES]]
+    cases = [(row, getattr(row, "noticed", None)) for row in rows[: notices.MAX_CASES]]
     shown = [(one, notice, one.number in numbers if numbers else notice is None) for one, notice in cases]
     left_out = sorted(set(numbers).difference(one.number for one, __ in cases))
     return {"cases": shown, "more": rows.count() - len(shown), "left_out": _(", ").join(map(str, left_out))}
@@ -176,8 +176,10 @@ def notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "gaps": missing[:MAX_GAPS],
         "more_gaps": len(missing[MAX_GAPS:]),
         "unregistered": us_unregistered(items) if row.kind == Notice.Kind.DMCA else [],
-        "items": [(one, *words.standings(one), max(0, len(one.there) - MAX_PLACES)) for one in items],
-        "events": [(one, words.EVENTS.get(one.kind, one.kind), words.WAYS.get(one.words)) for one in row.events.all()],
+        "items": [(item, *words.standings(item), max(0, len(item.there) - MAX_PLACES)) for item in items],
+        "events": [
+            (event, words.EVENTS.get(event.kind, event.kind), words.WAYS.get(event.words)) for event in row.events.all()
+        ],
         "happened": [(str(what), text) for what, text in words.HAPPENED.items()],
         "mail": mail,
         "maybe": mail is not None and may_have_left(mail),

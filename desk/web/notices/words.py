@@ -118,9 +118,9 @@ STANDINGS = {
 
 def standings(item: NoticeItem) -> tuple[list[str], datetime | None]:
     """How many places of a case stand how, as the last visits found them, and when the last of them was."""
-    counts = Counter(one.standing for one in item.places if one.licence is None)
+    counts = Counter(place.standing for place in item.places if place.licence is None)
     told = [words % {"n": grouped(counts[standing])} for standing, words in STANDINGS.items() if counts[standing]]
-    if licensed := sum(1 for one in item.places if one.licence is not None):
+    if licensed := sum(1 for place in item.places if place.licence is not None):
         covered = {"n": grouped(licensed), "numbers": ", ".join(map(str, item.licences))}
         told.append(_("%(n)s covered by licence %(numbers)s and not listed") % covered)
-    return told, max((one.visited for one in item.places if one.visited is not None), default=None)
+    return told, max((place.visited for place in item.places if place.visited is not None), default=None)

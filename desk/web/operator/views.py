@@ -30,18 +30,18 @@ def operator(request: HttpRequest) -> HttpResponse:
     costs = costs_of(found.taken, wiring.services().config.processor_hour_price)
     values = {
         "found": found,
-        "amiss": [one for one in checks if not one.ok],
-        "well": [one for one in checks if one.ok],
+        "amiss": [check for check in checks if not check.ok],
+        "well": [check for check in checks if check.ok],
         "steps": [
-            (step_in_words(one.step), one, found.taken.get(one.step))
-            for one in found.steps
-            if one.waiting or one.under_way or one.failed or one.step in found.taken
+            (step_in_words(step.step), step, found.taken.get(step.step))
+            for step in found.steps
+            if step.waiting or step.under_way or step.failed or step.step in found.taken
         ],
-        "failures": [(step_in_words(one.step), one) for one in found.failures if not one.dismissed],
-        "dismissed": [(step_in_words(one.step), one) for one in found.failures if one.dismissed],
+        "failures": [(step_in_words(failure.step), failure) for failure in found.failures if not failure.dismissed],
+        "dismissed": [(step_in_words(failure.step), failure) for failure in found.failures if failure.dismissed],
         "ended": [(end_in_words(reason), count) for reason, count in found.crawls.ended.items()],
         "costs": costs,
-        "cost_rows": [(step_in_words(one.step), one) for one in costs.steps],
+        "cost_rows": [(step_in_words(step.step), step) for step in costs.steps],
         "cost_days": COST_DAYS,
         "silent_before": found.at - SILENT,
     }

@@ -44,7 +44,7 @@ def home(request: HttpRequest) -> HttpResponse:
 def accuracy(request: HttpRequest) -> HttpResponse:
     """The error rate of the installation, as the log's decisions give it; it belongs to no owner."""
     found = present_accuracy()
-    rates = [(SURE[one], found.rate(one), *(f"{end:.2%}" for end in found.rate(one).interval)) for one in CLASSES]
+    rates = [(SURE[kind], found.rate(kind), *(f"{end:.2%}" for end in found.rate(kind).interval)) for kind in CLASSES]
     return render(request, "web/accuracy.html", {"accuracy": found, "rates": rates})
 
 
@@ -80,5 +80,5 @@ def _may_measure(request: HttpRequest, config: Config) -> bool:
             address = ipaddress.ip_address(get_adapter().get_client_ip(request))  # not that of our own proxy
         except (PermissionDenied, ValueError):
             return False
-        guards.append(any(address in ipaddress.ip_network(one) for one in config.metrics_networks))
+        guards.append(any(address in ipaddress.ip_network(network) for network in config.metrics_networks))
     return bool(guards) and all(guards)

@@ -36,7 +36,7 @@ def browser_name(told: str) -> str:
 @register.filter
 def role_name(role: str) -> str:
     """A role's name in the reader's language."""
-    return next((str(one.name) for one in ROLES if one.value == role), role)
+    return next((str(known.name) for known in ROLES if known.value == role), role)
 
 
 @register.filter

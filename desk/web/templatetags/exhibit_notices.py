@@ -43,8 +43,8 @@ def notices_due(owner: Owner) -> dict[str, Any]:
 def with_due(memberships: Sequence[Membership]) -> list[Membership]:
     """Memberships with ``due``, how many notices of each owner are due. One query."""
     found = list(memberships)
-    owners = Notice.objects.filter(due_soon(timezone.localdate()), owner__in=[one.owner_id for one in found])
+    owners = Notice.objects.filter(due_soon(timezone.localdate()), owner__in=[notice.owner_id for notice in found])
     counts = dict(owners.order_by().values_list("owner").annotate(n=Count("pk")))
-    for one in found:
-        one.due = counts.get(one.owner_id, 0)  # type: ignore[attr-defined] # for the template
+    for notice in found:
+        notice.due = counts.get(notice.owner_id, 0)  # type: ignore[attr-defined] # for the template
     return found

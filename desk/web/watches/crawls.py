@@ -63,7 +63,7 @@ def progress_of(crawl: Crawl) -> Progress:
         uncompared=uncompared,
         cases=seen_in.values("case").distinct().count(),
         end=end_in_words(crawl.reason),
-        inquiries=tuple((one, inquiry_in_words(one)) for one in crawl.inquiries.order_by("pk")),
+        inquiries=tuple((inquiry, inquiry_in_words(inquiry)) for inquiry in crawl.inquiries.order_by("pk")),
     )
 
 
@@ -82,7 +82,7 @@ def crawl(request: HttpRequest, owner: Owner, watch_number: int, number: int) ->
         "counts": sorted(((n, refusal_in_words(one), one) for one, n in counts.items()), reverse=True),
         "reason": reason if reason in counts else "",
         "page": page,
-        "refusals": [(one, refusal_in_words(one.reason, one.sentence)) for one in page],
+        "refusals": [(row, refusal_in_words(row.reason, row.sentence)) for row in page],
     }
     return show(request, owner, "web/crawl.html", values)
 

@@ -35,7 +35,7 @@ def looked_at(request: HttpRequest) -> dict[str, object]:
         "address": look.url,
         "look": look,
         "robots": _robots_in_words(look),
-        "offered": [choice(one, chosen=True) for one in look.proposals],
+        "offered": [choice(proposal, chosen=True) for proposal in look.proposals],
     }
 
 
@@ -66,7 +66,7 @@ def choice(one: Proposal, *, chosen: bool) -> dict[str, object]:
 def places(given: list[str]) -> list[Proposal]:
     """Places as a form sends them, kind and address; what isn't one is left out."""
     found = []
-    for kind, _blank, url in (one.partition(" ") for one in given[:MAX_SOURCES]):
+    for kind, _blank, url in (address.partition(" ") for address in given[:MAX_SOURCES]):
         if kind in KINDS and 0 < len(url) <= MAX_ADDRESS:
             found.append(Proposal(SourceKind(kind), url))
     return found

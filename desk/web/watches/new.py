@@ -48,11 +48,11 @@ def make(request: HttpRequest, owner: Owner) -> HttpResponse:
                 return run_at_once(request, watch)
             messages.success(request, _("Saved."))
             return redirect("watch", slug=owner.slug, number=watch.number)
-    shown = [choice(one, chosen=one in chosen) for one in offered]
+    shown = [choice(source, chosen=source in chosen) for source in offered]
     values = {"form": form, "offered": shown, "address": offered[0].url if offered else ""}
     return show(request, owner, "web/watch-new.html", values, status=422)
 
 
 def _made(owner: Owner, form: WatchForm, chosen: list[Proposal], by: str) -> Watch:
-    given, sources = form.settings(), [(str(one.kind), one.url) for one in chosen]
+    given, sources = form.settings(), [(str(source.kind), source.url) for source in chosen]
     return arrange(wiring.services(), owner, given.pop("name"), sources, **given, by=by)

@@ -40,7 +40,7 @@ def sources(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
 def add(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Let the watch look at what was chosen, too."""
     row = _watch_of_sites(owner, number)
-    chosen = [(str(one.kind), one.url) for one in places(request.POST.getlist("source"))]
+    chosen = [(str(place.kind), place.url) for place in places(request.POST.getlist("source"))]
     try:
         check_addresses(wiring.services(), [url for _kind, url in chosen])
         watching.change_sources(row, add=chosen, by=request.user.get_username())

@@ -51,7 +51,7 @@ def watch(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "canaries": [(one, last, canaries.is_in_reach(one)) for one, last in last_runs(row)],
         "visits_sites": watching.visits_sites(row),
         "page": page,
-        "crawls": [(one, end_in_words(one.reason)) for one in page],
+        "crawls": [(row, end_in_words(row.reason)) for row in page],
         "crawl": under_way,
         "progress": None if under_way is None else progress_of(under_way),
     }

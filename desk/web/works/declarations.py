@@ -130,7 +130,8 @@ def _present(row: Work, *, fill: bool) -> dict[str, Any]:
     shown: dict[str, Any] = {name: getattr(declared, name) for name in declared.__dataclass_fields__}
     shown["author_died"] = declared.author_died or ""
     shown["registrations"] = "\n".join(
-        " | ".join(filter(None, (one["office"], one["number"], one.get("date", "")))) for one in declared.registrations
+        " | ".join(filter(None, (entry["office"], entry["number"], entry.get("date", ""))))
+        for entry in declared.registrations
     )
     if fill:
         shown |= {

@@ -63,7 +63,7 @@ def uploads(request: HttpRequest, owner: Owner) -> HttpResponse:
     """What was brought, newest first."""
     page = page_of(request, scoped.uploads(owner))
     far = uploading.progress_of(page.object_list)
-    rows = [(one, far[one.pk]) for one in page]
+    rows = [(row, far[row.pk]) for row in page]
     values = {"page": page, "rows": rows}
     return show(request, owner, "web/uploads.html", values)
 
@@ -78,7 +78,7 @@ def upload(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "upload": row,
         "progress": uploading.progress_of([row])[row.pk],
         "page": problems,
-        "problems": [(one, upload_words.why(one), upload_words.what_to_do(one)) for one in problems],
+        "problems": [(problem, upload_words.why(problem), upload_words.what_to_do(problem)) for problem in problems],
         "given_up": row.files.filter(state="failed").exists(),
         "lines": lines[:LINES_SHOWN] if row.closed_at else (),
         "line_count": lines.count() if row.closed_at else 0,

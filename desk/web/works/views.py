@@ -68,9 +68,9 @@ def work(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     values = {
         "work": row,
         "pictures": [one.picture for one in row.work_pictures.select_related("picture").order_by("pk")],
-        "masked": [one.sentence for picture in row.work_pictures.all() for one in masks(picture)],
+        "masked": [mask.sentence for picture in row.work_pictures.all() for mask in masks(picture)],
         "conflict": row.conflicts.order_by("earlier_registered_at").first(),
-        "remarks": [ownership.said_of(one) for one in row.remarks.order_by("answered_at", "pk")],
+        "remarks": [ownership.said_of(remark) for remark in row.remarks.order_by("answered_at", "pk")],
         "terms": ownership.term_rows(terms(row)),
         "stated": ownership.stated_rows(row.metadata),
         "kind": ownership.plain("author_kind", row.author_kind),
@@ -80,8 +80,10 @@ def work(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "page": page_of(request, found),
         "deposits": row.deposits.all(),
         "history": history,
-        "changes": [(one, ownership.KINDS.get(one.kind, one.kind), ownership.change_rows(one)) for one in history],
-        "searches": [search_in_words(one) for one in searches_of(row)],
+        "changes": [
+            (entry, ownership.KINDS.get(entry.kind, entry.kind), ownership.change_rows(entry)) for entry in history
+        ],
+        "searches": [search_in_words(search) for search in searches_of(row)],
         "seen_before": seen_before(row),
     }
     return show(request, owner, "web/work.html", values)

@@ -94,7 +94,7 @@ def read_certificate(der: bytes) -> Certificate:
     if inner.encoded != algorithm.encoded or (version and number(fields(version, "02", 0xA0)[0].content, 2) == 0):
         raise unreadable()
     extensions = read_extensions(fields(held, "30", 0xA3)[0]) if held else {}
-    (begin, rest), (end, more) = (time_of(one) for one in fields(validity, "17|18 17|18"))
+    (begin, rest), (end, more) = (time_of(part) for part in fields(validity, "17|18 17|18"))
     if rest or more:
         raise unreadable()
     return Certificate(
@@ -106,8 +106,8 @@ def read_certificate(der: bytes) -> Certificate:
 def read_extensions(held: Element) -> dict[bytes, tuple[bool, Element]]:
     """Extensions by kind, whether each is critical, and its value as octets; raises ``IntegrityError``."""
     found = {}
-    for one in held.inside:
-        kind, critical, value = fields(one, "06 01? 04")
+    for extension in held.inside:
+        kind, critical, value = fields(extension, "06 01? 04")
         if kind.content in found:
             raise unreadable()
         found[kind.content] = (critical is not None and critical.content != b"\x00", value)
@@ -202,15 +202,15 @@ def check_pool(pool: Sequence[Certificate], roots: Sequence[Certificate]) -> Non
         IntegrityError: one was changed.
     """
     everyone = list(dict.fromkeys([*pool, *roots]))
-    by_signature = {one.signature: one for one in everyone}
-    for one in pool:
-        if by_signature[one.signature] != one:
-            raise IntegrityError(f"Two certificates carry one signature, so one was changed: {one.name}.")
-        if one in roots or not is_accepted(one.algorithm):
+    by_signature = {certificate.signature: certificate for certificate in everyone}
+    for certificate in pool:
+        if by_signature[certificate.signature] != certificate:
+            raise IntegrityError(f"Two certificates carry one signature, so one was changed: {certificate.name}.")
+        if certificate in roots or not is_accepted(certificate.algorithm):
             continue
-        named = [issuer for issuer in everyone if issuer.subject == one.issuer and _key_kind(issuer.key)]
-        if named and not any(is_issued(issuer, one) for issuer in named):
-            raise IntegrityError(f"A certificate that came with the timestamp was changed: {one.name}.")
+        named = [issuer for issuer in everyone if issuer.subject == certificate.issuer and _key_kind(issuer.key)]
+        if named and not any(is_issued(issuer, certificate) for issuer in named):
+            raise IntegrityError(f"A certificate that came with the timestamp was changed: {certificate.name}.")
 
 
 @lru_cache(4096)
@@ -282,7 +282,7 @@ def _scheme(
             return _RSA, announced, 0
         if kind != _PSS or parameters is None or announced is not None:  # openssl reads no stamp signed so
             return None
-        [[named], [mask], [salt]] = (one.inside for one in fields(parameters, "a0 a1 a2"))
+        [[named], [mask], [salt]] = (part.inside for part in fields(parameters, "a0 a1 a2"))
         (function, of), found = algorithm_of(mask), hash_of(named)
         if found is None or function != _MGF1 or of is None or hash_of(of) != found:
             return None
@@ -297,7 +297,7 @@ def _key_kind(key: Element) -> bytes:
         algorithm, held = fields(key, "30 03")
         (kind, parameters), data = algorithm_of(algorithm), bits(held)
         if kind == _RSA and parameters is not None and parameters.tag == 0x05:
-            modulus, exponent = (one.content for one in fields(read(data), "02 02"))
+            modulus, exponent = (part.content for part in fields(read(data), "02 02"))
             public = number(exponent, MAX_EXPONENT)
             fits = modulus[0] < 128 and int.from_bytes(modulus, "big").bit_length() in RSA_BITS
             return _RSA if fits and modulus[-1] & 1 and public & 1 and public > 1 else b""
@@ -319,9 +319,9 @@ def _fault(certificate: Certificate, moment: datetime) -> str:
 
 def _purposes(value: Element) -> list[bytes]:
     held = read(value.content)
-    if held.tag != 0x30 or any(one.tag != 0x06 for one in held.inside):
+    if held.tag != 0x30 or any(extension.tag != 0x06 for extension in held.inside):
         raise unreadable()
-    return [one.content for one in held.inside]
+    return [extension.content for extension in held.inside]
 
 
 def _usages(certificate: Certificate) -> int | None:

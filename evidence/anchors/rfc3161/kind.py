@@ -112,9 +112,9 @@ def vouch(
 ) -> tuple[TrustedAuthority, ...]:
     """The authorities with the roots that the operator trusts."""
     return tuple(
-        TrustedAuthority(one.name, _certificates(one.name, one.roots), one.development, label)
-        for one in configured
-        if one.roots is not None
+        TrustedAuthority(anchor.name, _certificates(anchor.name, anchor.roots), anchor.development, label)
+        for anchor in configured
+        if anchor.roots is not None
     )
 
 
@@ -130,7 +130,7 @@ def _certificates(authority: str, roots: Path) -> tuple[str, ...]:
         raise WrongUseError(f"The roots of {authority}, {roots}, can't be read: {error.strerror}.") from error
     except IntegrityError as error:
         raise WrongUseError(f"{roots} holds no root certificates of {authority} that can be read.") from error
-    return tuple(DER_cert_to_PEM_cert(one.der) for one in found)
+    return tuple(DER_cert_to_PEM_cert(anchor.der) for anchor in found)
 
 
 KIND = AnchorKind(

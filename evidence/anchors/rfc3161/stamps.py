@@ -165,7 +165,9 @@ def _read(reply: bytes) -> Stamp:
     [octets] = fields(held, "04", 0xA0)
     if content_type.content != _STAMP or len(signers.inside) != 1:
         raise IntegrityError("The timestamp reply holds no timestamp by exactly one signer.")
-    known = tuple(dict.fromkeys(read_certificate(one.encoded) for one in certificates.inside[: MAX_POOL + 1]))
+    known = tuple(
+        dict.fromkeys(read_certificate(certificate.encoded) for certificate in certificates.inside[: MAX_POOL + 1])
+    )
     if len(certificates.inside) > MAX_POOL:
         raise IntegrityError(f"More than {MAX_POOL} certificates came with the timestamp.")
     version, _, imprint, _, at, accuracy, _, nonce, _, further = fields(
@@ -198,9 +200,9 @@ def _times(at: Element, accuracy: Element | None) -> tuple[datetime, datetime]:
 def _check_signer(signer: Element, known: Sequence[Certificate], content: bytes, announced: Element) -> Certificate:
     """The certificate that the signature names (RFC 5816), once digest and signature have been found to hold."""
     version, identity, digested, attributes, algorithm, signature, _ = fields(signer, "02 30 30 a0 30 04 a1?")
-    parts = [fields(one, "06 31") for one in attributes.inside]
+    parts = [fields(attribute, "06 31") for attribute in attributes.inside]
     values = {kind.content: held.inside[0] for kind, held in parts}
-    order = [one.encoded for one in attributes.inside]
+    order = [attribute.encoded for attribute in attributes.inside]
     if len(values) != len(parts) or any(len(held.inside) != 1 for _, held in parts) or order != sorted(order):
         raise unreadable()
     digest = hash_of(digested)
@@ -209,7 +211,7 @@ def _check_signer(signer: Element, known: Sequence[Certificate], content: bytes,
     stated = values[_MESSAGE_DIGEST]
     if stated.tag != 0x04 or not hmac.compare_digest(hashlib.new(digest.name, content).digest(), stated.content):
         raise IntegrityError("The timestamp's content was changed after it was signed.")
-    named = next((one for one in known if _is_named(one, values)), None)
+    named = next((certificate for certificate in known if _is_named(certificate, values)), None)
     if named is None:
         raise IntegrityError("The certificate that the timestamp names isn't in the reply.")
     if version.content != b"\x01" or identity.content != named.issuer + named.serial:

@@ -197,9 +197,12 @@ class BrowserCapturer:
             "user_agent": seen.agent,
             "page_names_image": names_image(seen.page, image_url),
             "rendered": rendered(seen),
-            "resources": [resource(one) for one in seen.traffic.resources],
-            "not_loaded": [{"url": one.url, "kind": one.kind, "reason": one.reason} for one in seen.traffic.refusals],
-            "certificates": certificates_of([one.visit for one in seen.traffic.resources]),
+            "resources": [resource(loaded) for loaded in seen.traffic.resources],
+            "not_loaded": [
+                {"url": refusal.url, "kind": refusal.kind, "reason": refusal.reason}
+                for refusal in seen.traffic.refusals
+            ],
+            "certificates": certificates_of([loaded.visit for loaded in seen.traffic.resources]),
         }
         software = {"browser": seen.browser, "playwright": version("playwright")}
         record = describe([seen.page, image], METHOD, facts, self._ca_bundle, software)
@@ -210,7 +213,7 @@ class BrowserCapturer:
             *seen.shots.files,
         )
         digest = Digest.of(image.body) if image.served and image.body and not image.obstacle else None
-        digests = digests_in([*(one.visit.body for one in seen.traffic.resources), image.body, seen.dom])
+        digests = digests_in([*(loaded.visit.body for loaded in seen.traffic.resources), image.body, seen.dom])
         return Captured(outcome, sentence, started, finished, digest, files, method="browser", digests=digests)
 
     def _image(
@@ -225,7 +228,7 @@ class BrowserCapturer:
             served = inline_image(seen.page, image_url, expected)
             rendered_one = inline_image(replace(seen.page, body=seen.dom), image_url, expected)
             return (rendered_one if served.failure else served), ()
-        given = next((one for one in seen.traffic.resources if _is_image(one, image_url, expected)), None)
+        given = next((loaded for loaded in seen.traffic.resources if _is_image(loaded, image_url, expected)), None)
         if given is not None:
             return given.visit, given.recorded.exchanges
         headers = {"Accept": IMAGE_ACCEPT, **referrer(seen.page.url, image_url)}
@@ -238,8 +241,10 @@ class BrowserCapturer:
         self, seen: Seen, started: datetime, of_image: tuple[Exchange, ...]
     ) -> tuple[CapturedFile, CapturedFile]:
         """The exchanges of page and image, and in a web archive those of everything."""
-        of_page = [exchange for one in seen.traffic.resources if one.is_page for exchange in one.recorded.exchanges]
-        every = [exchange for one in seen.traffic.resources for exchange in one.recorded.exchanges]
+        of_page = [
+            exchange for loaded in seen.traffic.resources if loaded.is_page for exchange in loaded.recorded.exchanges
+        ]
+        every = [exchange for loaded in seen.traffic.resources for exchange in loaded.recorded.exchanges]
         information = warc_information(seen.agent, "A browser ran the scripts.")
         main = write_warc(_in_time([*of_page, *of_image]), information)
         whole = write_warc(_in_time([*every, *of_image]), information)
@@ -280,7 +285,9 @@ def _wanted(seen: Seen, image_url: str, expected: Digest) -> list[str]:
     """The addresses under which the page may show the image: those at which the browser was given its bytes, if any."""
     if image_url[:5].lower() != "data:":
         return seen.traffic.addresses_of({expected}) or [image_url]
-    styled = [one.visit.body or b"" for one in seen.traffic.resources if one.kind in {"document", "stylesheet"}]
+    styled = [
+        loaded.visit.body or b"" for loaded in seen.traffic.resources if loaded.kind in {"document", "stylesheet"}
+    ]
     texts = [seen.dom, *styled]
     inline = {address for text in texts for address, body in inline_bodies(text) if Digest.of(body) == expected}
     return [*sorted(inline), *seen.traffic.addresses_of({expected})]
@@ -292,7 +299,7 @@ def _is_image(one: Resource, image_url: str, expected: Digest) -> bool:
 
 
 def _in_time(exchanges: Sequence[Exchange]) -> list[Exchange]:
-    once = {id(one): one for one in exchanges}
+    once = {id(exchange): exchange for exchange in exchanges}
     return sorted(once.values(), key=lambda one: one.begun)
 
 

@@ -71,7 +71,7 @@ def judged(seen: Seen, image: Visit, image_url: str, expected: Digest) -> tuple[
     outcome, sentence = judge(seen.page, image, expected)
     if outcome in {"unreachable", "page-gone"}:
         return outcome, sentence
-    made = {one.role for one in seen.shots.files}
+    made = {file.role for file in seen.shots.files}
     if "screenshot" not in made:
         why = seen.nothing or seen.shots.missing.get("screenshot") or seen.shots.missing.get("rest", "")
         there = INSTEAD.get(frozenset(made & {BOXED, PDF}))
@@ -108,7 +108,7 @@ def rendered(seen: Seen) -> dict[str, Any]:
         "window": [WIDTH, HEIGHT],
         "height": shots.height,
         "screenshot_is_cut": shots.cut,
-        "image_places": [asdict(one) for one in shots.places],
+        "image_places": [asdict(place) for place in shots.places],
         "boxed_screenshot_from": shots.boxed_from,
         "asks_for": seen.signs,
         "nothing_shown": seen.nothing,

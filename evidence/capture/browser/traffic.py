@@ -228,10 +228,10 @@ class Traffic:
             return recorded
         self.resources.append(Resource(request.resource_type, recorded, _is_page(request)))
         if len(recorded.visit.steps) > 1:
-            for one in cookies:
-                if one not in before:
+            for cookie in cookies:
+                if cookie not in before:
                     with suppress(Error):  # one that the browser wouldn't take from the site either
-                        await request.frame.page.context.add_cookies([_handed_on(one)])
+                        await request.frame.page.context.add_cookies([_handed_on(cookie)])
         return recorded
 
     async def _lead_on(self, route: "Route", recorded: Recorded) -> None:
@@ -250,9 +250,9 @@ class Traffic:
     def addresses_of(self, digests: set[Digest]) -> list[str]:
         """The addresses under which the browser was given bytes with one of these digests."""
         return [
-            one.visit.url
-            for one in self.resources
-            if one.visit.served and one.visit.body and Digest.of(one.visit.body) in digests
+            resource.visit.url
+            for resource in self.resources
+            if resource.visit.served and resource.visit.body and Digest.of(resource.visit.body) in digests
         ]
 
     def gave(self, expected: Digest) -> bool:
@@ -262,7 +262,7 @@ class Traffic:
     def page_visit(self, page_url: str) -> Visit:
         """The page as one visit: every document that its frame asked for, the last one's body."""
         steps: list[Step] = [step for document in self.documents for step in document.steps]
-        failed = next((one.visit for one in reversed(self.resources) if one.is_page), None)
+        failed = next((resource.visit for resource in reversed(self.resources) if resource.is_page), None)
         if self.documents and self.documents[-1].body is not None:
             return Visit(page_url, tuple(steps), self.documents[-1].body)
         if failed is not None:
@@ -276,7 +276,7 @@ class Traffic:
 
 def _size(recorded: Recorded) -> int:
     """Bytes that came, also of answers that weren't taken to their end; or of the body, where it came packed."""
-    came = sum(len(one.response) for one in recorded.exchanges)
+    came = sum(len(exchange.response) for exchange in recorded.exchanges)
     return max(came, len(recorded.visit.body or b""))
 
 

@@ -111,11 +111,14 @@ def capture_lines(captures: Sequence[CaptureFacts], wording: Wording) -> list[st
     if not captures:
         return [wording.say("capture.none")]
     told = []
-    for one in captures:
-        outcome, method = wording.phrases.word("capture", one.outcome), wording.phrases.word("fetched", one.method)
-        told.append(wording.say("capture.line", outcome=outcome, time=wording.time(one.finished), method=method))
-        if one.sentence:
-            told.append(wording.told(one.sentence))
+    for capture in captures:
+        outcome, method = (
+            wording.phrases.word("capture", capture.outcome),
+            wording.phrases.word("fetched", capture.method),
+        )
+        told.append(wording.say("capture.line", outcome=outcome, time=wording.time(capture.finished), method=method))
+        if capture.sentence:
+            told.append(wording.told(capture.sentence))
     return told
 
 

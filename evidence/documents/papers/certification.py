@@ -43,7 +43,7 @@ def certification(case: SealedFacts, wording: Wording, fonts: FontSet) -> bytes:
         Section(say("us902.system"), (system_rows(case, wording),)),
         Section(say("us902.process"), (Bullets(process),)),
         Section(say("us902.accurate"), (Bullets(accurate), blanks(wording, "checks_made", lines=3))),
-        Section(say("us902.recorded"), tuple(_recorded(one, wording) for one in case.facts.sightings)),
+        Section(say("us902.recorded"), tuple(_recorded(sighting, wording) for sighting in case.facts.sightings)),
         Section(say("us902.copied"), (algorithm, Text(say("us902.in_annex")), compared)),
         Section(say("heading.proofs"), tuple(witness_blocks(case.witnesses, wording))),
         Section(say("us902.limits"), (Bullets(_limits(case, wording)),)),

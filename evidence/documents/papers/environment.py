@@ -52,10 +52,10 @@ def environment(case: SealedFacts, wording: Wording, fonts: FontSet) -> bytes:
 
 def _record(number: int, record: NetworkRecord, case: SealedFacts, wording: Wording) -> Section:
     plain = record.plain
-    exchanges = [one for one in _items(plain.get("exchanges")) if isinstance(one, Mapping)]
+    exchanges = [item for item in _items(plain.get("exchanges")) if isinstance(item, Mapping)]
     time = _time(exchanges[0].get("sent"), wording) if exchanges else wording.say("document.no_time")
     blocks: list[Block] = [Rows(tuple(_machine(record, wording)), together=False)]
-    blocks += [Rows(tuple(_exchange(one, wording))) for one in exchanges[:SHOWN_EXCHANGES]]
+    blocks += [Rows(tuple(_exchange(exchange, wording))) for exchange in exchanges[:SHOWN_EXCHANGES]]
     if len(exchanges) > SHOWN_EXCHANGES:
         counts = {"shown": SHOWN_EXCHANGES, "all": len(exchanges), "path": record.path}
         blocks.append(Quiet(wording.say("environment.more_exchanges", **counts)))
@@ -121,8 +121,8 @@ def _exchange(said: Mapping[str, Any], wording: Wording) -> list[Row]:
         plain_row(wording, "environment.peer", answered),
     ]
     if tls:
-        chain = [one for one in _items(tls.get("chain")) if isinstance(one, Mapping)]
-        named = [f"{one.get('subject', '')} ← {one.get('issuer', '')}" for one in chain[:1]]
+        chain = [item for item in _items(tls.get("chain")) if isinstance(item, Mapping)]
+        named = [f"{certificate.get('subject', '')} ← {certificate.get('issuer', '')}" for certificate in chain[:1]]
         cipher = f"{tls.get('version', '')} {tls.get('cipher', '')}"
         rows += [
             plain_row(wording, "environment.tls", cipher),

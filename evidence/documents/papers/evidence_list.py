@@ -81,9 +81,9 @@ def _items(case: SealedFacts, wording: Wording) -> Iterator[_Item]:
 
 def _witnesses(case: SealedFacts, wording: Wording) -> str:
     """How many witnesses have answered in full, each counted once; those for development apart."""
-    complete = [one for one in case.witnesses if one.state == "complete"]
-    outside = {(one.kind, one.name) for one in complete if not one.development}
-    trials = {(one.kind, one.name) for one in complete if one.development}
+    complete = [witness for witness in case.witnesses if witness.state == "complete"]
+    outside = {(proof.kind, proof.name) for proof in complete if not proof.development}
+    trials = {(proof.kind, proof.name) for proof in complete if proof.development}
     words = wording.say("cnlist.proofs", n=len(outside))
     return words + wording.say("cnlist.development", n=len(trials)) if trials else words
 

@@ -117,7 +117,7 @@ def system_rows(case: SealedFacts, wording: Wording) -> Rows:
     """Software, models, seal, key and log."""
     facts, key = case.facts, case.manifest.key
     software = facts.software
-    models = [f"{one.name} {one.version} {one.digest.hex if one.digest else ''}" for one in software.models]
+    models = [f"{model.name} {model.version} {model.digest.hex if model.digest else ''}" for model in software.models]
     sealed = f"{wording.time(case.manifest.sealed_at)}"
     entry = wording.say("document.no_time") if case.sequence is None else str(case.sequence)
     holder = wording.say(f"paper.holder_{key.holder}")
@@ -140,11 +140,11 @@ def file_table(case: SealedFacts, wording: Wording) -> list[Block]:
     head = (wording.say("paper.file"), wording.say("paper.size"), wording.say("label.digest"))
     rows = tuple(
         (
-            Cell((Line(one.path, Style.MONO),)),
-            Cell((Line(f"{one.size:,}"),)),
-            Cell((Line(one.sha256.hex, Style.MONO),)),
+            Cell((Line(file.path, Style.MONO),)),
+            Cell((Line(f"{file.size:,}"),)),
+            Cell((Line(file.sha256.hex, Style.MONO),)),
         )
-        for one in files[:SHOWN_FILES]
+        for file in files[:SHOWN_FILES]
     )
     blocks: list[Block] = [Table(head, rows, (3, 0, 4))]
     if len(files) > SHOWN_FILES:

@@ -9,7 +9,7 @@ from evidence.documents.typeset.fonts import FontSet
 def privacy_note(case: SealedFacts, wording: Wording, fonts: FontSet) -> bytes:
     """The note; the balancing of interests and every decision stay empty."""
     say = wording.say
-    places = sum(bool(one.context) for one in case.facts.sightings)
+    places = sum(bool(sighting.context) for sighting in case.facts.sightings)
     may_be = (
         say("privacy.words", n=places),
         *(say(f"privacy.{key}") for key in ("addresses", "servers", "people", "members", "redact")),

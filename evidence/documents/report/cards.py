@@ -46,8 +46,10 @@ def _plates(facts: CaseFacts, pictures: Pictures, album: Album, wording: Wording
         return ()
     drawn = {role: path for role, path in match.drawings.items() if role in DRAWN}
     if not drawn:
-        registered = next((one.file for one in facts.work.pictures if one.digest == match.work_picture), "")
-        found = next((one.picture.file for one in facts.sightings if one.picture.digest == match.picture), "")
+        registered = next((picture.file for picture in facts.work.pictures if picture.digest == match.work_picture), "")
+        found = next(
+            (sighting.picture.file for sighting in facts.sightings if sighting.picture.digest == match.picture), ""
+        )
         drawn = {"registered": registered, "found": found}
     shown = {role: plate(path, role, pictures, album, wording, ACROSS) for role, path in drawn.items()}
     return tuple(replace(one, caption=wording.say(f"card.{role.replace('-', '_')}")) for role, one in shown.items())
@@ -55,7 +57,7 @@ def _plates(facts: CaseFacts, pictures: Pictures, album: Album, wording: Wording
 
 def _shown(facts: CaseFacts) -> MatchFacts | None:
     """The match that covers most of a registered picture."""
-    aligned = [one for one in facts.matches if one.verification.transform is not None]
+    aligned = [match for match in facts.matches if match.verification.transform is not None]
     return max(aligned or facts.matches, key=lambda one: one.verification.overlap_work, default=None)
 
 
@@ -83,8 +85,8 @@ def _decider(facts: CaseFacts) -> Speaker:
 
 def _seen(facts: CaseFacts, first: SightingFacts, wording: Wording) -> list[Row]:
     """The first place, and how many more there are."""
-    last = max(one.last_seen for one in facts.sightings)
-    start = min(one.first_seen for one in facts.sightings)
+    last = max(sighting.last_seen for sighting in facts.sightings)
+    start = min(sighting.first_seen for sighting in facts.sightings)
     pages = [wording.clipped(first.page_url or first.image_url, MAX_ADDRESS)]
     rows = [wording.row("page_url", Speaker.RECORDED, *pages, style=Style.MONO)]
     if len(facts.sightings) > 1:
@@ -101,10 +103,10 @@ def _standing(case: ReportCase, wording: Wording) -> list[Row]:
     """How many places stood how when they were visited last, with the last of those visits."""
     if not case.standings:
         return []
-    counted = Counter(one.standing for one in case.standings)
+    counted = Counter(standing.standing for standing in case.standings)
     words = [f"{wording.phrases.word('standing', name)} ({count})" for name, count in sorted(counted.items())]
     told = wording.say("document.joined").join(words)
-    time = wording.time(max(one.at for one in case.standings))
+    time = wording.time(max(standing.at for standing in case.standings))
     return [wording.row("last_visit", Speaker.RECORDED, wording.say("standing.line", standing=told, time=time))]
 
 
@@ -139,8 +141,8 @@ def _sealed(case: ReportCase, wording: Wording) -> list[Row]:
 
 def _witnessed(witnesses: tuple[WitnessFacts, ...], wording: Wording) -> str:
     """The earliest time that a witness states; one for development only where there is no other, and named so."""
-    stated = [one for one in witnesses if one.time is not None]
-    outside = [one for one in stated if not one.development]
+    stated = [witness for witness in witnesses if witness.time is not None]
+    outside = [anchor for anchor in stated if not anchor.development]
     earliest = min(outside or stated, key=lambda one: (one.time, one.name), default=None)
     if earliest is None or earliest.time is None:
         return wording.say("witness.none")

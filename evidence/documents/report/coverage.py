@@ -27,8 +27,8 @@ def coverage_section(report: ReportFacts, wording: Wording) -> Section:
     if len(report.coverage) > SHOWN_CRAWLS:
         blocks.append(Text(wording.say("document.listed_of", shown=SHOWN_CRAWLS, all=len(report.coverage))))
     every = [refusal for crawl in report.coverage for refusal in crawl.refused]
-    blocks += _reasons("refused", (one for one in every if not one.is_failure), wording)
-    blocks += _reasons("failed", (one for one in every if one.is_failure), wording)
+    blocks += _reasons("refused", (refusal for refusal in every if not refusal.is_failure), wording)
+    blocks += _reasons("failed", (refusal for refusal in every if refusal.is_failure), wording)
     return Section(title, tuple(blocks), 1, running=running, new_page=True)
 
 
@@ -39,7 +39,7 @@ def report_running(report: ReportFacts, wording: Wording) -> str:
 
 def _canaries(coverage: Iterable[CrawlCoverage], wording: Wording) -> str:
     """How many of the planted copies were found; without any, that nobody checked so."""
-    counted = [(one.canaries, one.canaries_found) for one in coverage if one.canaries]
+    counted = [(run.canaries, run.canaries_found) for run in coverage if run.canaries]
     if not counted:
         return wording.say("coverage.no_canaries")
     planted, found = (sum(column) for column in zip(*counted, strict=True))
@@ -49,8 +49,8 @@ def _canaries(coverage: Iterable[CrawlCoverage], wording: Wording) -> str:
 def _reasons(kind: str, counts: Iterable[RefusalCount], wording: Wording) -> list[Block]:
     """A table of reasons, the most frequent first; nothing where there are none."""
     total: Counter[str] = Counter()
-    for one in counts:
-        total[one.reason] += one.count
+    for refused in counts:
+        total[refused.reason] += refused.count
     if not total:
         return []
     head = (wording.say(f"coverage.{kind}"), wording.say("column.count"))
@@ -76,7 +76,7 @@ def _crawl_cells(crawl: CrawlCoverage, wording: Wording) -> tuple[Cell, ...]:
 
 def _sources(crawl: CrawlCoverage, wording: Wording) -> tuple[Line, ...]:
     every = (crawl.source, *crawl.further)
-    shown = tuple(Line(wording.clipped(one, MAX_SOURCE), Style.MONO) for one in every[:SHOWN_SOURCES])
+    shown = tuple(Line(wording.clipped(refusal, MAX_SOURCE), Style.MONO) for refusal in every[:SHOWN_SOURCES])
     left = len(every) - len(shown)
     return (*shown, Line(wording.say("card.more_places", n=left), Style.QUIET)) if left else shown
 

@@ -85,12 +85,12 @@ class CrawlCoverage:
     @property
     def failed_count(self) -> int:
         """How often something was asked for and didn't come whole."""
-        return sum(one.count for one in self.refused if one.is_failure)
+        return sum(refusal.count for refusal in self.refused if refusal.is_failure)
 
     @property
     def refused_count(self) -> int:
         """How often something wasn't asked for or kept, by a rule."""
-        return sum(one.count for one in self.refused) - self.failed_count
+        return sum(refusal.count for refusal in self.refused) - self.failed_count
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,7 +123,9 @@ def _about(report: ReportFacts, wording: Wording) -> Section:
 
 def _limits_of(scope: ReportScope, wording: Wording) -> list[str]:
     """What the report was limited to, a sentence for each limit."""
-    decisions = wording.say("report.between").join(wording.phrases.word("decision", one) for one in scope.decisions)
+    decisions = wording.say("report.between").join(
+        wording.phrases.word("decision", decision) for decision in scope.decisions
+    )
     limits = [wording.say("report.scope_decisions", decisions=decisions)]
     if scope.watch:
         limits.append(wording.say("report.scope_watch", watch=scope.watch))

@@ -106,9 +106,9 @@ def _recorded(facts: CaseFacts, wording: Wording) -> Section:
 def _pictures(shown: Sequence[PictureFacts], pictures: Pictures, album: Album, wording: Wording) -> Section:
     """Each picture with its digest, on one page with it."""
     blocks: list[Block] = []
-    for one in shown[:SHOWN_PICTURES]:
-        plates = (plate(one.file, "registered", pictures, album, wording, 1),)
-        blocks += [Plates(plates, plates_height(plates, album, HEIGHT)), Rows(_picture_rows(one, wording))]
+    for picture in shown[:SHOWN_PICTURES]:
+        plates = (plate(picture.file, "registered", pictures, album, wording, 1),)
+        blocks += [Plates(plates, plates_height(plates, album, HEIGHT)), Rows(_picture_rows(picture, wording))]
     if len(shown) > SHOWN_PICTURES:
         blocks.append(Text(wording.say("document.listed_of", shown=SHOWN_PICTURES, all=len(shown))))
     return Section(wording.say("deposit.pictures"), tuple(blocks))

@@ -21,8 +21,8 @@ def screens_sections(
 ) -> tuple[Section, ...]:
     """A section with the screenshots, or none when no page was captured with a browser."""
     blocks: list[Block] = []
-    last = [(one.number, *_last(one, wording)) for one in facts.sightings]
-    there = [one for one in last if one[1]]
+    last = [(sighting.number, *_last(sighting, wording)) for sighting in facts.sightings]
+    there = [screen for screen in last if screen[1]]
     for number, path, time in there[:MAX_SCREENS]:
         blocks.append(Text(wording.say("capture.screen", n=number, time=time, path=path)))
         data = pictures.get(path)
@@ -38,7 +38,7 @@ def screens_sections(
 def _last(sighting: SightingFacts, wording: Wording) -> tuple[str, str]:
     """Path and time of the last screenshot of a page that used the picture's own bytes."""
     for capture in reversed(sighting.captures):
-        path = next((one for one in capture.files if one.endswith(NAME)), "")
+        path = next((file for file in capture.files if file.endswith(NAME)), "")
         if path and capture.outcome == "captured":
             return path, wording.time(capture.finished)
     return "", ""

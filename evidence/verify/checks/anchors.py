@@ -54,7 +54,7 @@ def check_witnesses(inspection: Inspection, facts: CaseFacts | None, *, is_logge
     except FormatError as error:
         return Witnessed((failed("anchors", error.message), not_checked("time", "The list of receipts can't be read.")))
     pairs = [(subjects.get(record.digest, ""), _check_anchor(inspection, record, subjects)) for record in records]
-    unread = check_unread(inspection, frozenset(path for one in records for path in (one.file, *one.material)))
+    unread = check_unread(inspection, frozenset(path for record in records for path in (record.file, *record.material)))
     logged = [check for subject, check in pairs if _is_of_the_log(subject)]
     whole = [check for subject, check in pairs if subject == "manifest" or _is_of_the_log(subject)]
     time = _check_time(whole, inspection.trust.witnesses_asked)
@@ -72,7 +72,9 @@ def _records(inspection: Inspection) -> tuple[AnchorRecord, ...]:
     records = inspection.read_as(tuple[AnchorRecord, ...], ANCHORS_PATH)
     if len(records) > MAX_ANCHORS or len({record.file for record in records}) != len(records):
         raise FormatError(f"{ANCHORS_PATH} lists a receipt twice, or more than {MAX_ANCHORS}.")
-    if any(len(one.material) > MAX_MATERIAL or len(set(one.material)) != len(one.material) for one in records):
+    if any(
+        len(record.material) > MAX_MATERIAL or len(set(record.material)) != len(record.material) for record in records
+    ):
         raise FormatError(f"{ANCHORS_PATH} lists material of a receipt twice, or more than {MAX_MATERIAL} of it.")
     return records
 

@@ -59,7 +59,7 @@ class _Answer:
     @property
     def coding(self) -> str:
         """What packed the body and isn't undone here, or an empty string."""
-        return next((one for one in self.response.codings if one not in UNDONE), "")
+        return next((coding_name for coding_name in self.response.codings if coding_name not in UNDONE), "")
 
     @property
     def served(self) -> bool:
@@ -102,7 +102,7 @@ def check_captures(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
         if check.name.startswith("capture:") and check.state is State.PASSED:
             shown.add(sighting.number)
         yield check
-    missing = [f"{one.number:02d}" for one in facts.sightings if one.number not in shown]
+    missing = [f"{sighting.number:02d}" for sighting in facts.sightings if sighting.number not in shown]
     if facts.made_with is None or not facts.sightings:
         return
     if missing:
@@ -115,7 +115,7 @@ def check_captures(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
 
 def _each(inspection: Inspection, facts: CaseFacts) -> Iterator[tuple[SightingFacts, Check]]:
     named: set[str] = set()
-    every = [(one, number, of) for one in facts.sightings for number, of in enumerate(one.captures, 1)]
+    every = [(sighting, number, of) for sighting in facts.sightings for number, of in enumerate(sighting.captures, 1)]
     for place, (sighting, number, stated) in enumerate(every):
         name = f"{sighting.number:02d}-{number}"
         if place >= MAX_CAPTURES:
@@ -219,7 +219,7 @@ def _leads_on(response: Response) -> bool:
 
 def _expect_served(holds: bool, answers: Iterable[_Answer], problem: str) -> None:  # noqa: FBT001 - as above
     """Expect something of what was served, unless it was packed in a way that isn't undone here."""
-    others = [one.coding for one in answers if one.coding]
+    others = [answer.coding for answer in answers if answer.coding]
     if not holds and others:
         raise NotFoundError(f"What was served is packed by {others[0][:40]}, which isn't undone here.")
     _expect(holds, problem)
@@ -238,9 +238,9 @@ def _check_step(step: NetworkExchange, answers: Sequence[_Answer], stated: Captu
     """That a stated exchange was recorded, at its time, by its peer, within the visit."""
     wanted = plain_url(step.url)
     inside = stated.started - APART <= step.sent <= step.answered <= stated.finished + APART
-    for one in answers:
-        when = step.sent - APART <= one.record.date <= step.answered + APART
-        of = (one.url, one.response.status, one.record.peer) == (wanted, step.status, step.peer.address)
+    for answer in answers:
+        when = step.sent - APART <= answer.record.date <= step.answered + APART
+        of = (answer.url, answer.response.status, answer.record.peer) == (wanted, step.status, step.peer.address)
         if when and of and inside:
             break
     else:
@@ -252,18 +252,18 @@ def _check_step(step: NetworkExchange, answers: Sequence[_Answer], stated: Captu
 def _check_named(network: NetworkRecord, answers: Sequence[_Answer]) -> None:
     """That the record holds no exchange of which the surroundings are silent."""
     named = {plain_url(step.url) for step in network.exchanges}
-    named |= {plain_url(url) for one in network.resources for url in (one.url, one.final_url)}
-    named |= {plain_url(url) for one in network.failures for url in (one.url, one.at)}
-    for one in answers:
-        known = one.url in named or one.response.status in REDIRECTS or not one.response.status
-        _expect(known, f"The surroundings say nothing of the recorded exchange with {one.url[:200]}.")
+    named |= {plain_url(url) for resource in network.resources for url in (resource.url, resource.final_url)}
+    named |= {plain_url(url) for failure in network.failures for url in (failure.url, failure.at)}
+    for answer in answers:
+        known = answer.url in named or answer.response.status in REDIRECTS or not answer.response.status
+        _expect(known, f"The surroundings say nothing of the recorded exchange with {answer.url[:200]}.")
 
 
 def _arrivals(answers: Sequence[_Answer], start: str) -> set[str]:
     """An address, and those to which the recorded redirects lead from it."""
     reached = {plain_url(start)}
     for _ in range(MAX_STEPS):
-        turned = [one for one in answers if one.url in reached and one.response.status in REDIRECTS]
+        turned = [answer for answer in answers if answer.url in reached and answer.response.status in REDIRECTS]
         for one in turned:
             with suppress(ValueError):  # what is no address leads nowhere
                 reached.add(plain_url(urljoin(one.record.url, one.response.header("location"))))
@@ -274,15 +274,15 @@ def _check_served(capture: _Capture, network: NetworkRecord, answers: Sequence[_
     """That page and image are what the recorded exchanges served, and the outcome what follows from that."""
     stated, sighting, image = capture.stated, capture.sighting, capture.stated.image
     at = _arrivals(answers, sighting.page_url) | ({plain_url(network.rendered.address)} if network.rendered else set())
-    pages = [one for one in answers if one.url in at]
-    came = [one for one in pages if one.served]
-    bodies = {one.digest for one in came} - {Digest.of(b"")}
+    pages = [answer for answer in answers if answer.url in at]
+    came = [page for page in pages if page.served]
+    bodies = {came_from.digest for came_from in came} - {Digest.of(b"")}
     page, shown = capture.digest("page"), stated.outcome in WITH_PAGE
     same = page in bodies if page or (shown and bodies) else True
     _expect_served(same, came, "The page isn't what the recorded exchange served.")
     _expect(bool(came) or not shown, "No recorded exchange served the page.")
     gone = stated.outcome == "page-gone"
-    _expect(not gone or any(one.response.status in GONE for one in pages), "The page isn't recorded as gone.")
+    _expect(not gone or any(page.response.status in GONE for page in pages), "The page isn't recorded as gone.")
     if image is None:
         return "The page's exchange is recorded; no image was kept."
     if sighting.image_url[:5].lower() == "data:":
@@ -290,8 +290,8 @@ def _check_served(capture: _Capture, network: NetworkRecord, answers: Sequence[_
         served, images = any(Digest.of(body) == image for text in texts for _, body in inline_bodies(text)), []
     else:
         there = _arrivals(answers, sighting.image_url)
-        images = [one for one in answers if one.served and one.url in there]
-        served = any(one.digest == image for one in images)
+        images = [answer for answer in answers if answer.served and answer.url in there]
+        served = any(picture.digest == image for picture in images)
     _expect_served(served, images, "The image isn't what the recorded exchange with its address served.")
     matches = image == sighting.picture.digest
     return "The recorded exchange served the image" + (" with the bytes seen before." if matches else ", other bytes.")
@@ -344,10 +344,14 @@ def _archived(capture: _Capture) -> str:
     of = attrgetter("record.url", "record.date", "record.block")
     main = _answers(capture.read("exchange"), capture.files["exchange"]) if "exchange" in capture.files else []
     _expect(set(map(of, main)) <= set(map(of, every)), f"{what} lacks an exchange of page or image.")
-    bodies = {(one.url, one.digest) for one in every}
-    loaded = [(plain_url(one.final_url), one.sha256) for one in network.resources if one.sha256 is not None]
+    bodies = {(exchange.url, exchange.digest) for exchange in every}
+    loaded = [
+        (plain_url(resource.final_url), resource.sha256)
+        for resource in network.resources
+        if resource.sha256 is not None
+    ]
     lacking = {url for url, _ in set(loaded) - bodies}
     problem = f"{what} holds other bytes than the surroundings state."
-    _expect(lacking <= {one.url for one in every if one.coding}, problem)
+    _expect(lacking <= {exchange.url for exchange in every if exchange.coding}, problem)
     _expect_served(not lacking, every, problem)
     return f"The archive follows from its {len(every)} exchanges, which served the {len(loaded)} files stated."

@@ -66,7 +66,9 @@ class Inspection:
     @property
     def left_out(self) -> tuple[str, ...]:
         """The sealed files that this copy withholds and doesn't hold."""
-        return tuple(one.path for one in self.manifest.files if one.path in self.withheld and not self.has(one.path))
+        return tuple(
+            file.path for file in self.manifest.files if file.path in self.withheld and not self.has(file.path)
+        )
 
     def has(self, name: str) -> bool:
         """Whether the bundle has a file of this name."""

@@ -28,7 +28,7 @@ def check_order(
     sealed = Time("sealed", inspection.manifest.sealed_at, CLOCK)
     inside = list(_inside(facts)) if facts is not None else []
     entry = [] if seal is None else [Time("entry", seal.time, LOG)]
-    pairs = [(one, sealed) for one in inside] + [(sealed, one) for one in entry]
+    pairs = [(held, sealed) for held in inside] + [(sealed, one) for one in entry]
     pairs += [(one, stated) for stated in given for one in _held(stated.of, inside, sealed, entry)]
     pairs += _steps(facts) if facts is not None else ()
     proofs = [proof for _, proof in log_proofs(facts)] if facts is not None else []
@@ -63,10 +63,10 @@ def _inside(facts: CaseFacts) -> Iterator[Time]:
     """Every time that the facts state, all of which lie before the seal."""
     yield Time("registered", facts.work.registered_at, CLOCK)
     yield from (Time(name, proof.time, LOG) for name, proof in log_proofs(facts))
-    for one in facts.sightings:
-        yield Time(f"first seen:{one.number:02d}", one.first_seen, CLOCK)
-        yield Time(f"last seen:{one.number:02d}", one.last_seen, CLOCK)
-        yield from (Time(f"captured:{one.number:02d}", capture.finished, CLOCK) for capture in one.captures)
+    for sighting in facts.sightings:
+        yield Time(f"first seen:{sighting.number:02d}", sighting.first_seen, CLOCK)
+        yield Time(f"last seen:{sighting.number:02d}", sighting.last_seen, CLOCK)
+        yield from (Time(f"captured:{sighting.number:02d}", capture.finished, CLOCK) for capture in sighting.captures)
     if facts.work.earlier_registration is not None:
         yield Time("registered by another", facts.work.earlier_registration, CLOCK)
     stated = {"opened": facts.opened_at, "decided": facts.decision.at, "licences": facts.licence_check.checked_at}
@@ -93,7 +93,7 @@ def _steps(facts: CaseFacts) -> Iterator[tuple[Time, Time]]:
 def _held(subject: str, inside: list[Time], sealed: Time, entry: list[Time]) -> list[Time]:
     """What has to be no later than a witness's time: what was given to it holds these."""
     if subject.startswith("checkpoint of "):
-        return [one for one in inside if one.of == subject.removeprefix("checkpoint of ")]
+        return [held for held in inside if held.of == subject.removeprefix("checkpoint of ")]
     if subject.startswith("unrelated"):
         return []
     return [*inside, sealed] if subject == "manifest" else [*inside, sealed, *entry]
@@ -102,7 +102,9 @@ def _held(subject: str, inside: list[Time], sealed: Time, entry: list[Time]) -> 
 def _sequence(proofs: list[LogProof]) -> Iterator[tuple[Time, Time]]:
     """Each log's entries by their numbers, with the latest before: its times don't run backwards."""
     latest: dict[str, Time] = {}
-    for log, number, time in sorted({(parse_note(one.checkpoint).origin, one.sequence, one.time) for one in proofs}):
+    for log, number, time in sorted(
+        {(parse_note(proof.checkpoint).origin, proof.sequence, proof.time) for proof in proofs}
+    ):
         entry = Time(f"entry {number}", time, LOG)
         if log in latest:
             yield latest[log], entry

@@ -30,7 +30,7 @@ def check_pictures(inspection: Inspection, facts: CaseFacts) -> Check:
         file = stated.file
         try:
             info = inspect(inspection.sealed_bytes(file, LIMITS.max_bytes), LIMITS)
-            found, told = ((JPEG.get(one.format, one.format), one.width, one.height) for one in (info, stated))
+            found, told = ((JPEG.get(form.format, form.format), form.width, form.height) for form in (info, stated))
             if found != told:
                 return failed("pictures", f"{file} is a {found[0]} of {found[1]}×{found[2]}, not as stated.")
             stand_in = _stand_in(inspection, stated)

@@ -77,4 +77,4 @@ def _first_seen(facts: CaseFacts, picture: object) -> datetime | None:
     """When a copy of a registered picture was seen first."""
     digest = Digest.from_hex(str(picture))
     shown = {number for match in facts.matches if match.work_picture == digest for number in match.sightings}
-    return min((one.first_seen for one in facts.sightings if one.number in shown), default=None)
+    return min((sighting.first_seen for sighting in facts.sightings if sighting.number in shown), default=None)

@@ -30,7 +30,7 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="Chromium isn't installed"),
     pytest.mark.timeout(600),
 ]
-shares = pytest.mark.parametrize("one_in", [8, pytest.param(1, marks=pytest.mark.long)])
+shares = pytest.mark.parametrize("one_in", [24, pytest.param(1, marks=pytest.mark.long)])
 """One in eight, and for whoever has minutes each of them."""
 
 

@@ -25,7 +25,7 @@ def peak():
 
 folder, megabytes = Path(sys.argv[1]), int(sys.argv[2])
 scene = make_scene(folder)
-verify(scene.write(folder / "small.zip"), scene.trust)
+Verifier(scene.trust).verify(scene.write(folder / "small.zip"))
 told = {"before": peak()}
 large = folder / "large.bin"
 with large.open("wb") as file:
@@ -46,7 +46,7 @@ begun = time.monotonic()
 path = replace(scene, sealed=sealed, proofs=Proofs(entry)).write(folder / "large.zip")
 told["write"], told["write seconds"] = peak(), time.monotonic() - begun
 begun = time.monotonic()
-verdict = verify(path, scene.trust)
+verdict = Verifier(scene.trust).verify(path)
 told["verify"], told["verify seconds"] = peak(), time.monotonic() - begun
 told["failures"] = [check.name for check in verdict.failures]
 print(json.dumps(told))

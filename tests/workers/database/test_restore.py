@@ -106,6 +106,7 @@ REFUSALS: list[tuple[Callable[[Members, Path], Path], str]] = [
 ]
 
 
+@pytest.mark.long
 def test_after_whatever_refusal_and_a_sudden_end_a_start_a_backup_and_the_restore_work(
     open_folder: Path, members: Members
 ) -> None:
@@ -146,7 +147,7 @@ def left(cli: CommandLine) -> set[str]:
     return {path.name for path in cli.data.iterdir()} if cli.data.exists() else set()
 
 
-@pytest.mark.parametrize("place", ["backup", "all.tar"])
+@pytest.mark.parametrize("place", ["backup", pytest.param("all.tar", marks=pytest.mark.long)])
 def test_elsewhere_it_has_the_same_log_and_gives_the_same_answers(
     made: Made, place: str, django_db_blocker: DjangoDbBlocker
 ) -> None:

@@ -10,7 +10,7 @@ from exhibit.errors import ServiceMissingError
 from exhibit.machine import tell_once
 from registry.db import steps
 from registry.models import AnchorReceipt, Case, Picture, UploadFile
-from tests.assets.damaged import WORKS, damage, inline, matched_again_and_again, waiting, works_and_pictures
+from tests.assets.damaged import WORKS, damage, inline, matched_again_and_again, stage, waiting, works_and_pictures
 from tests.assets.moody import MoodyAnchor, moody
 from tests.assets.rows import asked_for, owner, photograph
 from workers.matching.index_upkeep import mend_indexes, rebuild_indexes
@@ -24,7 +24,7 @@ from workers.steps.matching.register import import_uploads
 from workers.tasks.sync_runner import SyncRunner
 from workers.works import uploads
 
-__all__ = ["inline", "moody", "waiting", "works_and_pictures"]
+__all__ = ["inline", "moody", "stage", "waiting", "works_and_pictures"]
 
 
 def test_a_silence_is_no_fault_of_the_machine_that_there_was_before(inline: SyncRunner, moody: MoodyAnchor) -> None:

@@ -4,13 +4,13 @@ import pytest
 
 from indexer.picture.descriptor import BUILT_IN, Descriptor
 from registry.models import Picture, WorkPicture
-from tests.assets.damaged import inline, matched_again_and_again, waiting, works_and_pictures
+from tests.assets.damaged import inline, matched_again_and_again, stage, waiting, works_and_pictures
 from workers.operations.backlog import held_up
 from workers.services.wiring import Services
 from workers.steps.matching.search import search_pictures
 from workers.tasks.sync_runner import SyncRunner
 
-__all__ = ["inline", "waiting", "works_and_pictures"]
+__all__ = ["inline", "stage", "waiting", "works_and_pictures"]
 
 
 def test_a_damaged_network_is_no_pictures_fault(

@@ -7,7 +7,7 @@ import pytest
 
 from exhibit.machine import tell_once
 from registry.models import Case, Picture, WorkPicture
-from tests.assets.damaged import WORKS, damage, inline, waiting, works_and_pictures
+from tests.assets.damaged import WORKS, damage, inline, stage, waiting, works_and_pictures
 from workers.matching.index_upkeep import check_indexes, rebuild_indexes
 from workers.operations.backlog import held_up
 from workers.services.wiring import Services
@@ -15,7 +15,7 @@ from workers.steps.matching.match import match_pictures
 from workers.steps.matching.search import search_pictures
 from workers.tasks.sync_runner import SyncRunner
 
-__all__ = ["inline", "waiting", "works_and_pictures"]
+__all__ = ["inline", "stage", "waiting", "works_and_pictures"]
 
 
 @pytest.mark.parametrize("pattern", ["works-*/manifest.json", "works-phash256-*/*.faiss", "works-rootsift-*/*.faiss"])

@@ -63,7 +63,7 @@ def _capture(services: Services, pk: int) -> None:
             started_at=captured.started,
             finished_at=captured.finished,
             files=files,
-            digests=sorted(one.hex for one in captured.digests),
+            digests=sorted(digest.hex for digest in captured.digests),
             next_at=recaptures.next_visit(outcomes, captured.finished, services.config.recapture_days),
         )
         again: list[Said] = [(f"again-{standing}", {})] if row.number > 1 else []

@@ -64,10 +64,10 @@ def _make(services: Services, package: Package) -> int:
         ExhibitError: a bundle can't be had.
     """
     bundles = list(package.bundles.select_related("case__owner", "case__work").order_by("case__number"))
-    package.files = [one for one in package.files if Digest.from_hex(one["digest"]) in services.blobs]
+    package.files = [file for file in package.files if Digest.from_hex(file["digest"]) in services.blobs]
     if "of" not in package.progress:
         Package.objects.filter(pk=package.pk, state=StepState.DOING).update(progress={"of": len(bundles)})
-    made = {one.get("bundle") for one in package.files}
+    made = {file.get("bundle") for file in package.files}
     over = time.monotonic() + WORK_SECONDS
     unsealed = 0
     for bundle in bundles:

@@ -78,8 +78,8 @@ def _make(services: Services, report: Report) -> list[KeptFile] | None:
                 folder.wait()
                 return None
             cases = _volume(services, report.owner, numbers, volume, languages[0])
-            whole = replace(head, cases=tuple(one.case for one in cases))
-            folder.add(volume, whole, {one.case.facts.number: one.pictures for one in cases})
+            whole = replace(head, cases=tuple(case.case for case in cases))
+            folder.add(volume, whole, {case.case.facts.number: case.pictures for case in cases})
         stem = f"{report.owner.slug}-report-{report.number}"
         files = folder.put_together(head, volumes, stem, wanted.formats)
         return [_kept(services, file) for file in files]

@@ -75,7 +75,8 @@ def _seal(services: Services, bundle: Bundle) -> None:
     files = [*gathered.files, *_drawings(services, gathered)]
     files += _sheets(services, gathered, files)
     files += [
-        stand_in(one.file, services.blobs.get(one.digest), services.blobs) for one in gathered.facts.work.pictures
+        stand_in(picture.file, services.blobs.get(picture.digest), services.blobs)
+        for picture in gathered.facts.work.pictures
     ]
     key = sealing_key(services, case.owner)
     signer = signer_of(services, key)
@@ -139,8 +140,8 @@ def _sheets(services: Services, gathered: Gathered, files: Sequence[ContentFile]
     """The exhibit sheet in each of the installation's languages; one whose font is missing is left out."""
     facts = gathered.facts
     shown = {file.path: file.digest for file in files if file.media_type.startswith("image/") or file.role == "network"}
-    shown |= {one.file: one.digest for one in facts.work.pictures}
-    shown |= {one.picture.file: one.picture.digest for one in facts.sightings}
+    shown |= {picture.file: picture.digest for picture in facts.work.pictures}
+    shown |= {sighting.picture.file: sighting.picture.digest for sighting in facts.sightings}
     pictures = LazyPictures({path: partial(services.blobs.get, digest) for path, digest in shown.items()})
 
     def render(language: str) -> bytes:

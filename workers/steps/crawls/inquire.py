@@ -101,7 +101,7 @@ def _asked(services: Services, row: Inquiry, service: Service, subject: Subject)
 
 
 def _kept(row: Inquiry, service: Service, subject: Subject, found: Found) -> bool:
-    urls = [NewUrl(one.image, "image", 1, one.page, one.title) for one in found.places]
+    urls = [NewUrl(place.image, "image", 1, place.page, place.title) for place in found.places]
     goes_on = found.more and row.pages + 1 < service.pace.pages
     if not inquiries.keep_answer(row.pk, urls, page=found.next_page if goes_on else "", pages=row.pages + 1):
         return False

@@ -125,7 +125,7 @@ def run_child(services: Services, row: CrawlSlice, epoch: int, spool: Path) -> d
     urls = crawling.leased_urls(row.pk)
     if not urls or row.crawl.reason:
         return {"reason": row.crawl.reason or "finished"}
-    file = next((one for one in urls if one.kind in FILE_KINDS), None)
+    file = next((url for url in urls if url.kind in FILE_KINDS), None)
     job = job_of(services, row, spool, urls, file)
     with crawl_child(job, spool, pause=min(BATCH_SECONDS, services.stale_after.total_seconds() / 4)) as lines:
         counts = store_results(services, row.pk, epoch, lines, spool, file=None if file is None else file.key)
@@ -153,15 +153,15 @@ def job_of(
     found_in = BEFORE if is_past(watch) else crawling.SEARCH if watching.searches(watch) else ""
     targets = tuple(
         Target(
-            url=one.url,
-            kind=Kind(one.kind),
-            depth=one.depth,
-            page_url=one.page_url,
-            context=one.context,
+            url=url.url,
+            kind=Kind(url.kind),
+            depth=url.depth,
+            page_url=url.page_url,
+            context=url.context,
             found_in=found_in,
         )
-        for one in urls
-        if one.kind not in FILE_KINDS
+        for url in urls
+        if url.kind not in FILE_KINDS
     )
     denied = dict(HostDenial.objects.values_list("host", "reason"))
     return Job(
@@ -258,7 +258,7 @@ def _count(line: PageLine | RefusalLine, counted: dict[str, int]) -> None:
     if isinstance(line, PageLine):
         counted["pages"] += 1
         counted["images"] += len(line.sightings)
-        counted["bytes"] += sum(one.size for one in line.sightings)
+        counted["bytes"] += sum(sighting.size for sighting in line.sightings)
 
 
 def keep_batch(services: Services, slice_id: int, epoch: int, batch: Batch, spool: Path) -> bool:
@@ -270,12 +270,14 @@ def keep_batch(services: Services, slice_id: int, epoch: int, batch: Batch, spoo
     Raises:
         ServiceMissingError: an address couldn't be reached, and this machine reaches none.
     """
-    reasons = {one.reason for one in batch.refused} | {one.reason for page in batch.pages for one in page.refusals}
+    reasons = {one.reason for one in batch.refused} | {
+        refusal.reason for page in batch.pages for refusal in page.refusals
+    }
     if reasons & UNREACHED:
         services.guard.check_network()
     if not len(batch) and not batch.position:
         return crawling.still_holds(slice_id, epoch)
-    seen = [(page, one) for page in batch.pages for one in page.sightings]
+    seen = [(page, sighting) for page in batch.pages for sighting in page.sightings]
     blocked = sightings.blocked({one.digest for _, one in seen})
     came = {one.digest for _, one in seen if not one.not_modified} - blocked
     for digest in came:
@@ -328,9 +330,9 @@ def _refusals(batch: Batch) -> Iterator[RefusalLine]:
     """What the child refused for good, images of pages too."""
     yield from (line for line in batch.refused if line.reason not in PASSING)
     for page in batch.pages:
-        for one in page.refusals:
-            if one.reason not in PASSING:
-                yield RefusalLine(url=one.url, page_url=page.url, reason=one.reason, sentence=one.sentence)
+        for refusal in page.refusals:
+            if refusal.reason not in PASSING:
+                yield RefusalLine(url=refusal.url, page_url=page.url, reason=refusal.reason, sentence=refusal.sentence)
 
 
 def _blocked(page: PageLine, one: Sighting) -> RefusalLine:
@@ -370,5 +372,5 @@ def opening(row: CrawlSlice) -> dict[str, object]:
     The opening lies in the bundles of every owner whose work was seen: nothing in it says who watches.
     """
     facts = {"crawl": row.crawl_id, "slice": row.number}
-    leaves = [record_leaf(record_of(one)) for one in sightings.of_slice(row.pk)]
+    leaves = [record_leaf(record_of(sighting)) for sighting in sightings.of_slice(row.pk)]
     return SliceTree(leaves).opening(facts) if leaves else {**facts, "count": 0}

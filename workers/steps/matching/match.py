@@ -111,16 +111,20 @@ def _features(services: Services, row: Picture) -> Features:
 
 
 def _keep_fingerprints(services: Services, measured: Sequence[Measured]) -> None:
-    rows = [(one.row.pk, vector) for one in measured for vector in fingerprints(one.row.digest, one.features)]
+    rows = [
+        (picture.row.pk, vector)
+        for picture in measured
+        for vector in fingerprints(picture.row.digest, picture.features)
+    ]
     with transaction.atomic():
-        matching.lock_pictures(one.row.pk for one in measured)
+        matching.lock_pictures(picture.row.pk for picture in measured)
         services.descriptors.check_serving()
         vectors.keep_fingerprints(services.indexes.spaces, rows)
-        for one in measured:
-            info = one.features.info
-            one.row.format, one.row.width, one.row.height = info.format, info.width, info.height
-        Picture.objects.bulk_update([one.row for one in measured], ["format", "width", "height"])
-        vectors.add_to(Collection.PICTURES, [one.row.pk for one in measured], PICTURE_PARTS)
+        for picture in measured:
+            info = picture.features.info
+            picture.row.format, picture.row.width, picture.row.height = info.format, info.width, info.height
+        Picture.objects.bulk_update([picture.row for picture in measured], ["format", "width", "height"])
+        vectors.add_to(Collection.PICTURES, [picture.row.pk for picture in measured], PICTURE_PARTS)
 
 
 def _compared(
@@ -132,7 +136,7 @@ def _compared(
         The pictures that were compared, those of them for which a registered picture couldn't be had, and what came of
         it: (registered, found, verification).
     """
-    hashed = hash_candidates([one.features for one in measured], RegisteredWorks(services).hashes)
+    hashed = hash_candidates([picture.features for picture in measured], RegisteredWorks(services).hashes)
     compared, partly = [], []
     rows: list[tuple[int, int, Verification]] = []
     for one, candidates in zip(measured, hashed, strict=True):

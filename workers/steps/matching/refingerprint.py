@@ -64,7 +64,7 @@ def _describe(services: Services, row: DescriptorModel, batch: Sequence[int], cu
     for picture in Picture.objects.filter(pk__in=batch).order_by("pk"):
         try:
             found = _vectors(services, picture, descriptor)
-            made += [(picture.pk, one) for one in found]
+            made += [(picture.pk, row) for row in found]
             gaps += [] if found else [(picture.pk, descriptors.NOTHING_TO_DESCRIBE)]
         except ExhibitError as error:
             if error.retry or machine_fault(error):
@@ -91,4 +91,8 @@ def _vectors(services: Services, picture: Picture, descriptor: Descriptor) -> li
         features = services.features_in(descriptor).get(picture.digest, load)
     else:
         features = extract(load(), services.limits, descriptor=descriptor)
-    return [one for one in fingerprints(picture.digest, features) if one.space == descriptor.space.id]
+    return [
+        fingerprint
+        for fingerprint in fingerprints(picture.digest, features)
+        if fingerprint.space == descriptor.space.id
+    ]

@@ -108,7 +108,9 @@ def _resembling(services: Services, sought: Sequence[Sought]) -> None:
     """Fill in what resembles each registered picture, in one pass over the indexes."""
     hashes = services.indexes.of(Collection.PICTURES, PHASH)
     descriptors = services.indexes.of(Collection.PICTURES, services.descriptors.serving.space)
-    for one, candidates in zip(sought, search_past([one.queries for one in sought], hashes, descriptors), strict=True):
+    for one, candidates in zip(
+        sought, search_past([work_picture.queries for work_picture in sought], hashes, descriptors), strict=True
+    ):
         pictures = services.indexes.pictures(Collection.PICTURES, candidates)
         bits = {pictures.get(_key(hit)): round(hit.distance) for hit in reversed(candidates) if hit.space == PHASH.id}
         named = {hit: pictures.get(_key(hit)) for hit in candidates}

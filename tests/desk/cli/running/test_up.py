@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.assets.command_line import CommandLine, forking
 from tests.assets.installed import install
 from tests.assets.processes import free_port, processes_of, wait_until
 from workers.pipeline.steps import with_rows
 
 
+@pytest.mark.long
 def test_it_starts_once_says_what_runs_and_makes_what_a_command_waits_for(open_folder: Path) -> None:
     settings = {"EXHIBIT_WEB_PORT": str(free_port()), "EXHIBIT_WORKERS": "1"}
     alone = CommandLine(open_folder / "data", settings)

@@ -39,9 +39,9 @@ FEW = {
     "a loop": "<script>while(true){}</script>",
     "requests without end": "<script>setInterval(()=>fetch('/x?'+Math.random()),1)</script>",
     "ever longer": ENDLESS,
-    "elsewhere and elsewhere": "<script>location='/?'+Math.random()</script>",
 }
 MORE = {
+    "elsewhere and elsewhere": "<script>location='/?'+Math.random()</script>",
     "questions": "<script>while(true) alert(1)</script>",
     "reloads": "<script>onbeforeunload=()=>1; setInterval(()=>{location.reload()},1)</script>",
     "a slow script": "<script src='/slow.js'></script>",
