@@ -12,6 +12,19 @@ DECISIONS = {
     Decision.REVIEW: "The second picture may show the first one. A person has to look.",
     Decision.NONE: "No sign was found that the second picture shows the first one.",
 }
+REASONS = {
+    "same-bytes": "The two files have the same bytes.",
+    "low-information": "The first picture is flat, a pattern, or mostly text or lines: many others look like it.",
+    "few-inliers": "Few details were found again.",
+    "weak-agreement": "The pixels agree only in part.",
+    "shared-overlay": "What agrees is precise, but little: the two may share only an overlay, such as a watermark.",
+    "imprecise": "They don't lie on each other precisely, as another photograph of the same thing would not.",
+    "negative": "They agree when the tones of the second are inverted; its pixels were compared as they are.",
+    "lens": "They agree when the second is straightened, as if a wide lens had bent it.",
+    "collage": "The first picture is a collage: strangers may use the same neighbours.",
+    "mark": "What agrees is mostly a mark that other works of the owner carry, too.",
+    "page": "The first picture is a page with words around a picture: strangers may use the same page.",
+}
 ENGLISH: Mapping[str, str] = MappingProxyType(
     {
         "all": "all of the work",
@@ -59,9 +72,7 @@ _TOLD = (
 def in_words(verification: Verification, found_size: Size | None = None, registered_size: Size | None = None) -> str:
     """Some lines for a reader; with the pictures' sizes also what was done to the copy."""
     one = verification
-    lines = [DECISIONS[one.decision]]
-    if one.reasons:
-        lines.append(f"Remarks            {', '.join(one.reasons)}")
+    lines = [DECISIONS[one.decision], *(REASONS.get(reason, reason) for reason in one.reasons)]
     lines.append(f"Hash distance      {one.hamming} of 256 bits")
     lines.append(f"Details in place   {one.inliers}")
     lines.append(f"Pixels that agree  {one.dense:.0%} of the textured area that both show")
