@@ -171,6 +171,7 @@ def left(page: Page, count: int) -> None:
     expect(page.locator("#left strong")).to_have_text(str(count))
 
 
+@pytest.mark.long
 @on_all_ways("desk-zh")
 def test_the_lawyer_leaves_with_one_zip_and_one_sheet(site: Site, studio: Owner, ways: Ways, tmp_path: Path) -> None:
     for seed in (1, 2):
@@ -208,7 +209,7 @@ def test_the_lawyer_leaves_with_one_zip_and_one_sheet(site: Site, studio: Owner,
     look_on(site, studio, ways, address, f"form[action='{reverse('remove-package', args=['studio', 1])}']")
 
 
-@on_all_ways("phone-en")
+@on_all_ways("desk-zh")
 def test_the_operator_reads_what_to_do_and_does_it(site: Site, ways: Ways) -> None:
     boss = User.objects.create_user("boss@example.org", "boss@example.org", is_staff=True)
     one: Visitor = site.signed_in(boss, **ways.look)

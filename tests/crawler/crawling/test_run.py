@@ -93,7 +93,9 @@ def test_time_that_is_up_leaves_late_pages_to_the_next_slice(tmp_path: Path) -> 
     assert done.code == 0
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 4), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 4), pytest.param(signal.SIGINT, 130, marks=pytest.mark.long)]
+)
 def test_a_signal_ends_a_crawl_with_what_is_complete(tmp_path: Path, number: signal.Signals, code: int) -> None:
     out = tmp_path / "lines"
     with Site() as site:

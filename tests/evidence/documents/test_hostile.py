@@ -97,6 +97,7 @@ def test_a_report_comes_of_it_and_stays_on_the_paper(text: str) -> None:
     assert max(starts_of_text(render_report_pdf(hostile_report(HOSTILE[text], 1), pictures, "en"))) < RIGHT_EDGE
 
 
+@pytest.mark.long
 def test_cards_of_hostile_cases_stay_on_the_paper() -> None:
     report, pictures = sample_report(AT_LENGTH + 1)
     texts = list(HOSTILE.values())

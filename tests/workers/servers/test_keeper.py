@@ -44,6 +44,7 @@ def test_overlapping_users_share_servers_that_end_with_the_last_of_them(own: Con
     wait_until(lambda: not processes_of(own.data_dir))
 
 
+@pytest.mark.long
 def test_many_users_at_the_same_moment_get_one_keeper(own: Config) -> None:
     program = "from workers.configuration import load_config\nfrom workers.servers.keeper import ensure_servers\n"
     program += "with ensure_servers(load_config()):\n    print('up')\n"

@@ -44,7 +44,10 @@ def settled(of: Visitor, left: int) -> None:
     expect(of.page.locator("#left strong")).to_have_text(str(left), timeout=90_000)
 
 
-@pytest.mark.parametrize(("size", "scheme", "language"), [(PHONE, "dark", "zh-CN"), (DESKTOP, "light", "en")])
+@pytest.mark.parametrize(
+    ("size", "scheme", "language"),
+    [(PHONE, "dark", "zh-CN"), pytest.param(DESKTOP, "light", "en", marks=pytest.mark.long)],
+)
 def test_the_queue_can_be_read_by_everybody(site: Site, size: tuple[int, int], scheme: str, language: str) -> None:
     ann = site.member(cases_of(site, 2), size=size, scheme=scheme, language=language)
     for query in ("", "?state=look-alikes", "?state=all&group=work", "?q=nowhere"):
@@ -79,6 +82,7 @@ def test_keys_decide_undo_and_count(site: Site) -> None:
     expect(page.locator(".item.current")).to_have_attribute("data-number", str(order[0]))
 
 
+@pytest.mark.long
 def test_back_shows_other_pages_as_they_are_and_keeps_what_was_typed(site: Site) -> None:
     studio = cases_of(site, 1)
     page = site.member(studio).open("/o/studio/watches/")
@@ -94,6 +98,7 @@ def test_back_shows_other_pages_as_they_are_and_keeps_what_was_typed(site: Site)
     expect(page.locator("#title")).to_have_value("Half written")
 
 
+@pytest.mark.long
 def test_a_whole_group_is_decided_and_taken_back(site: Site) -> None:
     studio = cases_of(site, 3, ("a.example", "b.example"))
     ann = queue(site.member(studio))
@@ -232,6 +237,7 @@ def test_without_javascript_the_same_buttons_decide_and_undo(site: Site) -> None
     assert set(decided(studio).values()) == {"open"}
 
 
+@pytest.mark.long
 def test_confirmed_cases_are_ticked_and_carried_to_a_bundle_or_a_notice_by_keys(site: Site) -> None:
     studio = cases_of(site, 2, ("a.example", "b.example"))
     decisions.decide_each(site.services, studio, [1, 2, 3, 4], Wish(Choice.CONFIRM, "ben@example.org"))
@@ -250,6 +256,7 @@ def test_confirmed_cases_are_ticked_and_carried_to_a_bundle_or_a_notice_by_keys(
     expect(ann.page.locator("input[name=case]:checked")).to_have_count(2)
 
 
+@pytest.mark.long
 def test_ticked_cases_of_two_parties_are_carried_without_javascript_and_the_rest_is_named(site: Site) -> None:
     studio = cases_of(site, 1, ("a.example", "b.example"))
     decisions.decide_each(site.services, studio, [1, 2], Wish(Choice.CONFIRM, "ben@example.org"))
@@ -261,6 +268,7 @@ def test_ticked_cases_of_two_parties_are_carried_without_javascript_and_the_rest
     expect(page.locator("input[name=case]:checked")).to_have_count(1)
 
 
+@pytest.mark.long
 def test_the_queue_says_what_the_last_visit_found_and_is_filtered_by_it(site: Site) -> None:
     studio = cases_of(site, 2)
     for case, outcome in zip(studio.cases.order_by("number"), ("captured", "page-gone"), strict=True):
@@ -311,6 +319,7 @@ MEASURE = """() => {
 """Milliseconds from a key until the pictures of the case that is current then can be shown."""
 
 
+@pytest.mark.long
 def test_the_next_case_is_the_one_that_follows_in_the_queue(site: Site) -> None:
     studio = cases_of(site, 2, ("a.example", "b.example"))
     for number, likelihood in zip((1, 2, 3, 4), (0.9, 0.1, 0.6, 0.6), strict=True):
@@ -328,6 +337,7 @@ def test_the_next_case_is_the_one_that_follows_in_the_queue(site: Site) -> None:
     assert ann.page.locator("a.next").get_attribute("href") == reverse("case", args=["studio", first])
 
 
+@pytest.mark.long
 def test_a_case_without_a_picture_to_show_can_be_read_by_everybody(site: Site) -> None:
     ann = site.member(cases_of(site, 1))
     Case.objects.update(shown=None)

@@ -184,6 +184,7 @@ def test_the_found_picture_lies_where_it_was_taken_from(site: Site) -> None:
     expect(page.locator(".drawing")).to_have_attribute("src", ending("points.jpg"))
 
 
+@pytest.mark.long
 def test_two_taps_on_a_phone_confirm_and_say_first_what_is_sealed(site: Site) -> None:
     studio = with_a_case(site.services)
     ann = site.member(studio, size=PHONE)

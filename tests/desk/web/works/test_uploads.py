@@ -116,6 +116,7 @@ def test_names_are_shown_as_they_are_and_computed_by_no_spreadsheet(ann: Client,
     assert "\r\n'=HYPERLINK(1)," in ann.get(at("upload-results", 1)).getvalue().decode()
 
 
+@pytest.mark.long
 def test_what_a_browser_cannot_send_stops_nothing_and_is_sent_by_pressing_again(
     site: Site, studio: Owner, tmp_path: Path
 ) -> None:

@@ -69,6 +69,7 @@ def _lives(pid: int) -> bool:
     return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
 
+@pytest.mark.long
 def test_a_browser_that_is_killed_twice_in_the_middle_is_replaced_and_the_capture_made_again(site: Site) -> None:
     ours = capturer_with(seconds=15)
 
