@@ -2,8 +2,9 @@
 
 PYTHON ?= python3
 VENV := .venv/bin
-# two processes, each with servers of its own, take file after file, the long ones first; TESTS="tests/exhibit -q" runs a part
-TESTS ?= -n 2 --dist loadfile --no-loadscope-reorder
+# three processes, each with servers of its own, take file after file: two cores are busy while one waits for a browser or a crawl;
+# TESTS="tests/exhibit -q" runs a part
+TESTS ?= -n 3 --dist loadfile --no-loadscope-reorder
 CODE := exhibit registry crawler indexer evidence workers desk demo bench training tests tools
 # checks read Django's settings, which make their secrets on first use: in a folder of their own
 CHECK_ENV := EXHIBIT_DATA=$(CURDIR)/var/check

@@ -9,6 +9,7 @@ GNU gettext isn't needed: Django turns templates into Python, Babel reads Python
 import io
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import polib
@@ -36,6 +37,7 @@ Identity = tuple[str | None, str, str]
 """Context, words, and words for several: empty where there is no number."""
 
 
+@cache
 def words() -> dict[Identity, set[str]]:
     """Everything that is marked for translation, with the files in which it stands."""
     found: dict[Identity, set[str]] = {}
