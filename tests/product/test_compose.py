@@ -86,6 +86,7 @@ def test_a_service_comes_up_by_its_own_health_check_and_stops_when_told(name: st
                 kill_rest(process.pid)
 
 
+@pytest.mark.long
 def test_beat_ticks(environ: dict[str, str]) -> None:
     import redis
 

@@ -116,7 +116,7 @@ def test_verify_py_alone_answers_alike(told: dict[str, Told], places: dict[str, 
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium isn't installed")
-@pytest.mark.parametrize("one_in", [15, pytest.param(1, marks=pytest.mark.long)])
+@pytest.mark.parametrize("one_in", [40, pytest.param(1, marks=pytest.mark.long)])
 def test_the_page_in_a_browser_answers_alike(
     one_in: int, told: dict[str, Told], places: dict[str, Path], tmp_path: Path
 ) -> None:

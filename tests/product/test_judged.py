@@ -21,7 +21,9 @@ from tests.assets.tampering import files_of, packed
 from workers.evidence.remaking import MAKERS
 
 
-@pytest.mark.parametrize("name", FORGED)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.long if number % 3 else ()) for number, name in enumerate(FORGED)]
+)
 def test_what_is_forged_is_named_and_nothing_else(scene: Scene, bundle: Path, tmp_path: Path, name: str) -> None:
     lie, expected = FORGED[name]
     path = packed(tmp_path / "forged.zip", sealed_lie(files_of(bundle), lie))

@@ -37,3 +37,11 @@ def test_no_line_of_a_template_is_wider_than_those_of_the_code() -> None:
 
 def widest(path: Path) -> int:
     return max(map(len, path.read_text("utf-8").splitlines()), default=0)
+
+
+def test_nearly_every_module_has_a_test_of_its_name_in_the_same_place() -> None:
+    named = [path for path in modules() if path.stem not in {"__init__", "__main__"}]
+    without = [
+        path.as_posix() for path in named if not (CHECKOUT / "tests" / path.with_name(f"test_{path.name}")).is_file()
+    ]
+    assert len(without) <= len(named) * 0.05, without

@@ -128,6 +128,7 @@ class Clicks:
         self.page.get_by_role(role, name=name, exact=True).first.click()  # type: ignore[arg-type]
 
 
+@pytest.mark.long
 def test_a_court_bundle_is_at_most_four_clicks_from_the_partys_name_and_fits_a_phone(
     studio: Owner, site: Site, tmp_path: Path
 ) -> None:

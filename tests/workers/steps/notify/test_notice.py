@@ -1,16 +1,11 @@
 """How a signed notice leaves: by mail at most once, whatever a real mail server or a death does, or by hand."""
 
-import os
-import signal
 import smtplib
-import subprocess
-import sys
 from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 from django.core.mail import EmailMessage
-from django.db import connection
 from pytest_django import Settings
 
 from exhibit.clock import now
@@ -19,7 +14,8 @@ from registry.models import Notice, NoticeMail, Owner, PictureReport
 from registry.notices import mail as notice_mail
 from registry.notices import notices
 from tests.assets.mail_server import MailServer, mail_server
-from tests.assets.noticed import begun, mail_by, signed, studio
+from tests.assets.noticed import begun, mail_by, signed
+from tests.assets.noticed_once import inline, stage, studio, two_cases
 from workers.cases.purge import purge
 from workers.notices.signing import file_of, send_by_mail
 from workers.notify.mail import django_mail
@@ -27,7 +23,7 @@ from workers.operations.backlog import failures
 from workers.steps.notify.notice import send_notices
 from workers.tasks.sync_runner import SyncRunner
 
-__all__ = ["studio"]
+__all__ = ["inline", "stage", "studio", "two_cases"]
 Waiting = Callable[[MailServer], NoticeMail]
 
 
@@ -125,30 +121,6 @@ def test_a_mail_that_has_left_after_all_is_kept_with_its_bytes(inline: SyncRunne
         kept = file_of(inline.services, row, "mail.eml")
         assert kept is not None
         assert (row.state, server.mails) == ("sent", [kept[0]])
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_death_between_sending_and_recording_sends_nothing_twice(inline: SyncRunner, waiting: Waiting) -> None:
-    with mail_server() as server:
-        mail = waiting(server)
-        values = connection.settings_dict
-        environ = {
-            **os.environ,
-            "DATABASE_URL": f"postgresql://{values['USER']}@/{values['NAME']}?host={values['HOST']}",
-            "EXHIBIT_DATA": str(inline.services.config.data_dir),
-            "EXHIBIT_MAIL_URL": f"smtp://127.0.0.1:{server.port}",
-        }
-        with subprocess.Popen([sys.executable, "-m", "tests.assets.notice_worker"], env=environ) as process:
-            server.heard = lambda: process.send_signal(signal.SIGKILL)
-        assert process.returncode == -signal.SIGKILL
-        mail.refresh_from_db()
-        assert (mail.state, len(server.mails)) == ("doing", 1)
-        with pytest.raises(WrongUseError, match="at this moment"):
-            notices.take_back(Notice.objects.get(), by="Ann")
-        NoticeMail.objects.update(claimed_at=now() - timedelta(days=1))
-        mail = sent(inline, mail)
-        assert notice_mail.may_have_left(mail)
-        assert len(server.mails) == 1
 
 
 def test_the_server_of_these_tests_speaks_the_protocol() -> None:

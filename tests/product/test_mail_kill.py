@@ -1,0 +1,46 @@
+"""A worker that dies while it sends a notice: the mail leaves once, and a person is asked."""
+
+import os
+import signal
+import subprocess
+import sys
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+
+from exhibit.clock import now
+from exhibit.errors import WrongUseError
+from registry.models import Notice, NoticeMail
+from registry.notices import mail as notice_mail
+from registry.notices import notices
+from tests.assets.mail_server import mail_server
+from tests.assets.noticed import studio
+from tests.workers.steps.notify.test_notice import Waiting, sent, waiting
+from workers.tasks.sync_runner import SyncRunner
+
+__all__ = ["studio", "waiting"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_death_between_sending_and_recording_sends_nothing_twice(inline: SyncRunner, waiting: Waiting) -> None:
+    with mail_server() as server:
+        mail = waiting(server)
+        values = connection.settings_dict
+        environ = {
+            **os.environ,
+            "DATABASE_URL": f"postgresql://{values['USER']}@/{values['NAME']}?host={values['HOST']}",
+            "EXHIBIT_DATA": str(inline.services.config.data_dir),
+            "EXHIBIT_MAIL_URL": f"smtp://127.0.0.1:{server.port}",
+        }
+        with subprocess.Popen([sys.executable, "-m", "tests.assets.notice_worker"], env=environ) as process:
+            server.heard = lambda: process.send_signal(signal.SIGKILL)
+        assert process.returncode == -signal.SIGKILL
+        mail.refresh_from_db()
+        assert (mail.state, len(server.mails)) == ("doing", 1)
+        with pytest.raises(WrongUseError, match="at this moment"):
+            notices.take_back(Notice.objects.get(), by="Ann")
+        NoticeMail.objects.update(claimed_at=now() - timedelta(days=1))
+        mail = sent(inline, mail)
+        assert notice_mail.may_have_left(mail)
+        assert len(server.mails) == 1
