@@ -29,7 +29,7 @@ test: check ## lint, types, imports and all tests but the long ones
 	$(VENV)/python -m pytest $(TESTS)
 
 test-long: setup ## the long tests: more rounds of kills and races, every forgery in the browser, whole days at the desk
-	$(VENV)/python -m pytest -m long $(TESTS)
+	$(VENV)/python -m pytest -m "long or hypothesis" --hypothesis-profile=long $(TESTS)
 
 check: setup ## lint, types and imports only
 	$(VENV)/ruff check .

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from django.conf import settings
 from django.db import connection
+from hypothesis import settings as examples
 from pytest_django import DjangoDbBlocker
 
 from exhibit.config.config import Config
@@ -19,6 +20,12 @@ from workers.servers import addresses
 from workers.servers.embedded import EmbeddedServers
 
 pytest_plugins = ["tests.assets.fixtures", "tests.assets.site_browser"]
+
+# made-up examples of a property: fewer in each run, more where `make test-long` asks for them; no deadline, since the
+# first one may have to import what it needs
+examples.register_profile("long", parent=examples(), max_examples=100, deadline=None)
+examples.register_profile("quick", parent=examples(), max_examples=40, deadline=None)
+examples.load_profile("quick")
 
 # pytest's own temporary folders are closed to the servers' user when root runs the tests
 _FOLDER = Path(tempfile.mkdtemp(prefix="exhibit-tests-"))

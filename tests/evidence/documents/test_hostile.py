@@ -130,7 +130,7 @@ def test_a_machine_without_fonts_shows_code_points_and_makes_every_document() ->
         assert render_exhibit_sheet(hostile_case(text), sample_pictures(), "en", fonts=embedded_fonts())
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=settings().max_examples // 4, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text(max_size=120))
 def test_any_text_at_all_gives_a_sheet(text: str) -> None:
     pdf = render_exhibit_sheet(hostile_case(text), {}, "en", fonts=embedded_fonts())

@@ -6,7 +6,7 @@ import zlib
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from evidence.formats.codec import FormatError
@@ -55,7 +55,6 @@ def test_the_order_in_which_members_come_does_not_matter() -> None:
     assert our_zip(FILES) == our_zip(dict(reversed(FILES.items())))
 
 
-@settings(max_examples=40)
 @given(st.binary(max_size=400), st.sampled_from([b"", b"PK\x03\x04", b"PK\x05\x06"]), st.sampled_from([b"", bytes(18)]))
 def test_random_bytes_are_refused_in_words(
     tmp_path_factory: pytest.TempPathFactory, data: bytes, mark: bytes, rest: bytes
@@ -68,7 +67,6 @@ def test_random_bytes_are_refused_in_words(
         assert error.message  # noqa: PT017 - either answer is right
 
 
-@settings(max_examples=40)
 @given(st.data())
 def test_any_damage_to_a_zip_is_survived(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     raw = bytearray(our_zip(FILES))

@@ -1,7 +1,7 @@
 import hashlib
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from evidence.log import merkle
@@ -110,7 +110,6 @@ def test_the_root_of_nothing_is_the_digest_of_nothing() -> None:
     assert merkle.root(0, Tree([]).node) == naive_root([]) == merkle.EMPTY_ROOT
 
 
-@settings(max_examples=40)
 @given(st.integers(1, 130), st.data())
 def test_inclusion_proofs_equal_the_naive_ones_and_verify(size: int, data: st.DataObject) -> None:
     leaves = numbered(size)
@@ -123,7 +122,6 @@ def test_inclusion_proofs_equal_the_naive_ones_and_verify(size: int, data: st.Da
     assert merkle.verify_inclusion(merkle.leaf_hash(leaves[index]), index, size, path, root)
 
 
-@settings(max_examples=40)
 @given(st.integers(1, 130), st.data())
 def test_consistency_proofs_equal_the_naive_ones_and_verify(new: int, data: st.DataObject) -> None:
     leaves = numbered(new)
@@ -134,7 +132,6 @@ def test_consistency_proofs_equal_the_naive_ones_and_verify(new: int, data: st.D
     assert merkle.verify_consistency(old, new, merkle.root(old, tree.node), merkle.root(new, tree.node), path)
 
 
-@settings(max_examples=40)
 @given(st.integers(2, 70), st.data())
 def test_a_changed_proof_never_verifies(size: int, data: st.DataObject) -> None:
     tree = Tree(numbered(size))

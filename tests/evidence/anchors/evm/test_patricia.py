@@ -12,7 +12,7 @@ from exhibit.errors import IntegrityError
 PAIRS = st.dictionaries(st.binary(min_size=1, max_size=4), st.binary(min_size=1, max_size=90), min_size=1, max_size=40)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(deadline=None)
 @given(pairs=PAIRS, data=st.data())
 def test_a_proof_is_made_and_checked_as_by_another_library(pairs: dict[bytes, bytes], data: st.DataObject) -> None:
     key = data.draw(st.sampled_from(sorted(pairs)))
@@ -27,7 +27,7 @@ def test_a_proof_is_made_and_checked_as_by_another_library(pairs: dict[bytes, by
     assert check_proof(root, key, ours) == pairs[key]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(deadline=None)
 @given(pairs=PAIRS, data=st.data())
 def test_a_changed_proof_never_gives_another_value(pairs: dict[bytes, bytes], data: st.DataObject) -> None:
     key = data.draw(st.sampled_from(sorted(pairs)))
@@ -42,7 +42,7 @@ def test_a_changed_proof_never_gives_another_value(pairs: dict[bytes, bytes], da
             check_proof(root, key, wrong)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(deadline=None)
 @given(pairs=PAIRS, data=st.data())
 def test_a_key_that_is_not_there_is_not_proven(pairs: dict[bytes, bytes], data: st.DataObject) -> None:
     key = data.draw(st.sampled_from(sorted(pairs)))

@@ -51,7 +51,7 @@ def test_a_log_of_another_transaction_or_of_another_digest_does_not_count(kept: 
             verify_proof(changed.to_json(), DIGEST)
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(data=st.data())
 def test_a_flipped_bit_never_gives_the_same_block_with_other_contents(kept: Receipt, data: st.DataObject) -> None:
     chain, header = (range(*one.span(1)) for one in re.finditer(rb'"(?:chain|header)":"?(\w+)', kept.proof))

@@ -42,7 +42,6 @@ def test_another_digest_fails(complete: Receipt) -> None:
         proofs.verify_proof(complete.proof, Digest.of(b""), headers_in(complete.material), "regtest")
 
 
-@settings(max_examples=40)
 @given(data=st.data())
 def test_a_flipped_bit_of_the_proof_never_goes_through(complete: Receipt, data: st.DataObject) -> None:
     changed = bytearray(complete.proof)
@@ -54,7 +53,6 @@ def test_a_flipped_bit_of_the_proof_never_goes_through(complete: Receipt, data: 
         assert error.message.endswith(".")  # noqa: PT017 - the calendar's address isn't part of what is proved
 
 
-@settings(max_examples=40)
 @given(data=st.data())
 def test_a_flipped_bit_of_the_header_never_moves_the_time(complete: Receipt, data: st.DataObject) -> None:
     changed = bytearray(headers_in(complete.material)[1])
@@ -67,7 +65,7 @@ def test_a_flipped_bit_of_the_header_never_moves_the_time(complete: Receipt, dat
         proofs.verify_proof(complete.proof, DIGEST, {1: bytes(changed)}, "regtest")
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(junk=st.binary(max_size=300))
 def test_bytes_that_are_no_proof_are_refused_with_a_sentence(junk: bytes) -> None:
     magic = b"\x00OpenTimestamps\x00\x00Proof\x00\xbf\x89\xe2\xe8\x84\xe8\x92\x94\x01\x08"

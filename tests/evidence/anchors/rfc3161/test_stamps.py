@@ -51,7 +51,7 @@ def test_a_broken_signature_is_broken_whoever_it_is_by(authority: Authority, tmp
     assert not isinstance(raised.value, UnknownWitnessError)
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(data=st.data())
 def test_a_flipped_bit_never_makes_another_statement(
     authority: Authority, receipt: Receipt, data: st.DataObject
@@ -64,7 +64,6 @@ def test_a_flipped_bit_never_makes_another_statement(
         assert error.message.endswith(".")  # noqa: PT017 - most flips raise, those of unsigned fields don't
 
 
-@settings(max_examples=40)
 @given(junk=st.binary(max_size=200))
 def test_bytes_that_are_no_reply_are_refused_with_a_sentence(authority: Authority, junk: bytes) -> None:
     with pytest.raises(IntegrityError):

@@ -9,7 +9,7 @@ from datetime import datetime
 
 import openpyxl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl.cell.cell import MergedCell
 from openpyxl.worksheet.worksheet import Worksheet
@@ -77,7 +77,6 @@ def test_what_looks_like_a_formula_stays_the_text_that_it_is(text: str) -> None:
         assert b"<f" not in archive.read("xl/worksheets/sheet1.xml")
 
 
-@settings(max_examples=40)
 @given(st.text(max_size=80))
 def test_no_text_breaks_the_file(text: str) -> None:
     shown = column(opened(render_report_xlsx(with_context(text))), "context")[0]
