@@ -95,6 +95,6 @@ api = Api(
 )
 tell_problems(api)
 for resource in (owners, works, declarations, uploads, watches, licences, cases, evidence, notices, reports, packages):
-    api.add_router("", resource.router)
+    api.add_router("", resource.router.router)
 for router in (packages.link_router, notifications.router, owners.member_router, evidence.log_router):
-    api.add_router("", router)
+    api.add_router("", router.router)

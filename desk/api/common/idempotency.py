@@ -5,13 +5,11 @@ import re
 from collections.abc import Callable
 from functools import wraps
 from http import HTTPStatus
-from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+from typing import Any
 
 from django.db import transaction
 from django.http import HttpResponse
 from ninja import Status
-from ninja.operation import Operation
-from ninja.utils import contribute_operation_callback
 
 from desk.api.common.auth import Call
 from desk.api.common.openapi import JSON
@@ -24,7 +22,7 @@ HEADER = "Idempotency-Key"
 AGAIN = "Idempotency-Replayed"
 _KEY = re.compile(r"[!-~]{1,200}")
 
-_PARAMETER: dict[str, Any] = {
+PARAMETER: dict[str, Any] = {
     "in": "header",
     "name": HEADER,
     "required": False,
@@ -34,25 +32,18 @@ _PARAMETER: dict[str, Any] = {
     f"the same answer, with the header {AGAIN}.",
 }
 
-P = ParamSpec("P")
-R = TypeVar("R")
-View = Callable[Concatenate[Call, P], R]
 
+def once(view: Callable[..., Any], usual: int) -> Callable[..., Any]:
+    """A view whose deed and answer are kept together, in one transaction, when the request brings a key.
 
-def once(view: View[P, R]) -> View[P, R]:
-    """A view whose deed and answer are kept together, in one transaction, when the request brings a key."""
-    usual: int = HTTPStatus.OK
-
-    def described(operation: Operation) -> None:
-        nonlocal usual
-        usual = next(iter(operation.response_models))
-        operation.openapi_extra = {**(operation.openapi_extra or {}), "parameters": [_PARAMETER]}
+    Its answer has the status ``usual`` unless it says itself which.
+    """
 
     @wraps(view)
-    def answered(request: Call, *args: P.args, **kwargs: P.kwargs) -> Any:  # noqa: ANN401 - as the view, or its JSON
+    def answered(request: Call, **given: object) -> object:
         key = request.headers.get(HEADER)
         if key is None:
-            return view(request, *args, **kwargs)
+            return view(request, **given)
         if not _KEY.fullmatch(key):
             raise Problem(HTTPStatus.BAD_REQUEST, f"{HEADER} takes 1 to 200 visible ASCII characters.")
         asked = digest_of(request)
@@ -63,7 +54,7 @@ def once(view: View[P, R]) -> View[P, R]:
                 sentence = "A request with this key is being answered at this moment."
                 raise Problem(HTTPStatus.CONFLICT, sentence, {"Retry-After": "1"}) from error
             if kept is None:
-                answer = view(request, *args, **kwargs)
+                answer = view(request, **given)
                 status, told = (answer.status_code, answer.value) if isinstance(answer, Status) else (usual, answer)
                 text = Renderer().render(request, told, response_status=status)
                 idempotency.keep(request.auth.ident, key, status, text)
@@ -72,8 +63,7 @@ def once(view: View[P, R]) -> View[P, R]:
             raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "This key was used for another request. Use a new one.")
         return HttpResponse(kept.body, status=kept.status, content_type=JSON, headers={AGAIN: "true"})
 
-    contribute_operation_callback(answered, described)
-    return cast("View[P, R]", answered)
+    return answered
 
 
 def digest_of(request: Call) -> Digest:

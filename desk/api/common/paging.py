@@ -21,16 +21,10 @@ Cursor = Annotated[
 ]
 
 
-def page(rows: QuerySet[Row], kind: type[A], cursor: str, limit: int, *, key: str = "number") -> Piece[A]:
-    """One piece of a list, oldest first.
-
-    Args:
-        rows: of one owner.
-        kind: as which a row is told.
-        cursor: where the piece before it ended; empty for the first.
-        limit: how many rows at most.
-        key: the field that names a row for good, and by which the list is sorted.
-    """
+def page(rows: QuerySet[Row], kind: type[A], cursor: str, limit: int) -> Piece[A]:
+    """One piece of a list, oldest first: by the numbers that rows are told with, or else by their keys."""
+    number = kind.model_fields.get("number")
+    key = "pk" if number is None else number.alias or "number"
     after = {f"{key}__gt": int(cursor.removeprefix(_WORD))} if cursor else {}
     chosen = rows.filter(**after).order_by(key)
     found = list(chosen[: limit + 1])

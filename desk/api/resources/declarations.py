@@ -1,17 +1,13 @@
 """What is declared of a work: changing it, answering what speaks against it, its history, the documents beside it."""
 
-from http import HTTPStatus
-
-from django.http import HttpResponse
 from django.http.response import HttpResponseBase
-from ninja import File, Form, Router, UploadedFile
+from ninja import File, Form, UploadedFile
 from pydantic import Field
 
 from desk.api.common.auth import WRITE, Call, of
 from desk.api.common.files import download, taken
-from desk.api.common.idempotency import once
-from desk.api.common.openapi import file_of
 from desk.api.common.paging import Cursor, Limit, page
+from desk.api.common.resource import Resource
 from desk.schemas import requests
 from desk.schemas import works as schemas
 from desk.schemas.base import Piece
@@ -23,7 +19,7 @@ from workers.services import wiring
 from workers.works import declarations as declaring
 from workers.works.ownership import answer
 
-router = Router(tags=["works"])
+router = Resource("works")
 WORK = "/owners/{slug:owner}/works/{int:number}"
 
 
@@ -33,19 +29,14 @@ class NewDocument(requests.Given):
     about: requests.Short = Field("", examples=["Transfer of rights"])
 
 
-@router.get(WORK + "/changes", response=Piece[schemas.Change], operation_id="list_changes")
-def list_changes(
-    request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50
-) -> Piece[schemas.Change]:
+@router.get(WORK + "/changes")
+def list_changes(request: Call, number: int, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Change]:
     """How the declaration was changed, by whom and why."""
     return page(scoped.work(of(request), number).changes.all(), schemas.Change, cursor, limit)
 
 
-@router.post(WORK + "/remarks/{kind}/answer", auth=WRITE, response={201: schemas.Remark}, operation_id="answer_remark")
-@once
-def answer_remark(
-    request: Call, owner: str, number: int, kind: OwnershipRemark.Kind, new: requests.Reason
-) -> schemas.Remark:
+@router.post(WORK + "/remarks/{kind}/answer", WRITE, 201)
+def answer_remark(request: Call, number: int, kind: OwnershipRemark.Kind, new: requests.Reason) -> schemas.Remark:
     """Say why something that speaks against the declaration doesn't stand; it is kept with the name and the time."""
     row = scoped.work(of(request), number).remarks.filter(kind=kind).select_related("work__owner").first()
     if row is None:
@@ -55,11 +46,8 @@ def answer_remark(
     return schemas.Remark.from_row(row)
 
 
-@router.post(WORK + "/documents", auth=WRITE, response={201: schemas.Document}, operation_id="attach_document")
-@once
-def attach(
-    request: Call, owner: str, number: int, new: Form[NewDocument], file: File[UploadedFile]
-) -> schemas.Document:
+@router.post(WORK + "/documents", WRITE, 201, name="attach_document")
+def attach(request: Call, number: int, new: Form[NewDocument], file: File[UploadedFile]) -> schemas.Document:
     """Keep a document beside a work, byte for byte, such as one of its chain of title; its digest is in the log."""
     row = scoped.work(of(request), number)
     if (file.size or 0) > declaring.MAX_ATTACHMENT:
@@ -68,12 +56,8 @@ def attach(
     return schemas.Document.from_row(made)
 
 
-@router.get(
-    WORK + "/documents/{int:document}/file",
-    operation_id="get_document_file",
-    openapi_extra=file_of("application/octet-stream"),
-)
-def get_document_file(request: Call, owner: str, number: int, document: int) -> HttpResponseBase:
+@router.get(WORK + "/documents/{int:document}/file", file="application/octet-stream")
+def get_document_file(request: Call, number: int, document: int) -> HttpResponseBase:
     """A document beside a work, as it came."""
     row = scoped.attachment(of(request), number, document)
     if row.digest is None or row.digest not in wiring.services().blobs:
@@ -82,8 +66,7 @@ def get_document_file(request: Call, owner: str, number: int, document: int) -> 
     return download(wiring.services().blobs.open(row.digest), row.name, "application/octet-stream")
 
 
-@router.delete(WORK + "/documents/{int:document}", auth=WRITE, response={204: None}, operation_id="detach_document")
-def detach(request: Call, owner: str, number: int, document: int) -> HttpResponse:
+@router.delete(WORK + "/documents/{int:document}", WRITE, name="detach_document")
+def detach(request: Call, number: int, document: int) -> None:
     """Take a document off a work. Its bytes stay, since the log names their digest."""
     declaring.detach(scoped.attachment(of(request), number, document), by=request.auth.by)
-    return HttpResponse(status=HTTPStatus.NO_CONTENT)

@@ -1,18 +1,15 @@
 """Notices: drafts, and what became of them. Signing and sending are a person's, on the site."""
 
-from http import HTTPStatus
 from typing import Annotated
 
-from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
-from ninja import Path, Query, Router
+from ninja import Path, Query
 
 from desk.api.common.auth import SEND, Call, of
 from desk.api.common.files import download, taken
-from desk.api.common.idempotency import once
-from desk.api.common.openapi import file_of as file_answer
 from desk.api.common.paging import Cursor, Limit, page
+from desk.api.common.resource import Resource
 from desk.schemas import notices as schemas
 from desk.schemas import requests
 from desk.schemas.base import Piece
@@ -23,15 +20,15 @@ from registry.notices import notices
 from workers.notices.signing import file_of
 from workers.services import wiring
 
-router = Router(tags=["notices"])
+router = Resource("notices")
 NOTICES, ONE = "/owners/{slug:owner}/notices", "/owners/{slug:owner}/notices/{int:number}"
 Party = Annotated[str, Query(max_length=260, pattern=requests.CLEAN, description="Only notices about this party.")]
 Stands = Annotated[requests.NoticeState | None, Query(description="Only those that stand so.")]
 
 
-@router.get(NOTICES, response=Piece[schemas.NoticeLine], operation_id="list_notices")
+@router.get(NOTICES)
 def list_notices(
-    request: Call, owner: str, party: Party = "", state: Stands = None, cursor: Cursor = "", limit: Limit = 50
+    request: Call, party: Party = "", state: Stands = None, cursor: Cursor = "", limit: Limit = 50
 ) -> Piece[schemas.NoticeLine]:
     """The notices, without the discarded ones."""
     rows = notices.notices(of(request))
@@ -40,15 +37,14 @@ def list_notices(
     return page(rows, schemas.NoticeLine, cursor, limit)
 
 
-@router.get(ONE, response=schemas.FullNotice, operation_id="get_notice")
-def get_notice(request: Call, owner: str, number: int) -> schemas.FullNotice:
+@router.get(ONE)
+def get_notice(request: Call, number: int) -> schemas.FullNotice:
     """One notice with its letter: a draft as it would be sent now, with what it lacks; else as it was signed."""
     return _told(request, number)
 
 
-@router.post(NOTICES, auth=SEND, response={201: schemas.FullNotice}, operation_id="draft_notice")
-@once
-def draft_notice(request: Call, owner: str, new: requests.NewNotice) -> schemas.FullNotice:
+@router.post(NOTICES, SEND, 201)
+def draft_notice(request: Call, new: requests.NewNotice) -> schemas.FullNotice:
     """Draft a notice about confirmed cases of one party. Nothing leaves by that.
 
     What a member considers about fair use, the signature, and sending are for a person with a session of their own on
@@ -60,8 +56,8 @@ def draft_notice(request: Call, owner: str, new: requests.NewNotice) -> schemas.
     return _told(request, made.number)
 
 
-@router.patch(ONE, auth=SEND, response=schemas.FullNotice, operation_id="edit_notice")
-def edit_notice(request: Call, owner: str, number: int, fields: requests.NoticeFields) -> schemas.FullNotice:
+@router.patch(ONE, SEND)
+def edit_notice(request: Call, number: int, fields: requests.NoticeFields) -> schemas.FullNotice:
     """Change what a draft says of addressee and sender. What is signed answers 422: take the signature back first."""
     row = notices.notice(of(request), number)
     said = {name: str(value) for name, value in fields.model_dump(exclude_unset=True).items()}
@@ -69,28 +65,22 @@ def edit_notice(request: Call, owner: str, number: int, fields: requests.NoticeF
     return _told(request, number)
 
 
-@router.delete(ONE, auth=SEND, response={204: None}, operation_id="discard_notice")
-def discard_notice(request: Call, owner: str, number: int) -> HttpResponse:
+@router.delete(ONE, SEND)
+def discard_notice(request: Call, number: int) -> None:
     """Throw a draft away; its number isn't given again."""
     notices.discard(notices.notice(of(request), number), by=request.auth.by)
-    return HttpResponse(status=HTTPStatus.NO_CONTENT)
 
 
-@router.post(ONE + "/events", auth=SEND, response={201: schemas.FullNotice}, operation_id="track_notice")
-@once
-def track_notice(request: Call, owner: str, number: int, new: requests.NewNoticeEvent) -> schemas.FullNotice:
+@router.post(ONE + "/events", SEND, 201)
+def track_notice(request: Call, number: int, new: requests.NewNoticeEvent) -> schemas.FullNotice:
     """Say what became of a notice that was sent. A counter-notice pauses its cases until it is resolved."""
     row, day = notices.notice(of(request), number), new.day or timezone.localdate()
     notices.happened(row, new.what.value, day, new.words.strip(), by=request.auth.by)
     return _told(request, number)
 
 
-@router.get(
-    ONE + "/files/{name}", operation_id="get_notice_file", openapi_extra=file_answer("application/octet-stream")
-)
-def get_notice_file(
-    request: Call, owner: str, number: int, name: Annotated[str, Path(max_length=200)]
-) -> HttpResponseBase:
+@router.get(ONE + "/files/{name}", file="application/octet-stream")
+def get_notice_file(request: Call, number: int, name: Annotated[str, Path(max_length=200)]) -> HttpResponseBase:
     """Exact bytes of what was signed or sent."""
     row = notices.notice(of(request), number)
     found = file_of(wiring.services(), row, name)

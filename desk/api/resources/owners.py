@@ -1,17 +1,14 @@
 """The owners whom a caller may act for, their members and invitations, and the tokens of programs."""
 
-from http import HTTPStatus
 from smtplib import SMTPException
 from typing import Annotated
 
 from django.conf import settings
-from django.http import HttpResponse
-from ninja import Router
 from pydantic import Field
 
 from desk.api.common.auth import MANAGE, Call, of
-from desk.api.common.idempotency import once
 from desk.api.common.paging import Cursor, Limit, page
+from desk.api.common.resource import Resource
 from desk.schemas import owners as schemas
 from desk.schemas import requests
 from desk.schemas.base import Piece
@@ -20,20 +17,20 @@ from registry.accounts import invitations, members, scoped, tokens
 from registry.models import Owner, Role
 from workers.notify.invitations import invite
 
-router = Router(tags=["owners"])
-member_router = Router(tags=["members"])
+router = Resource("owners")
+member_router = Resource("members")
 
 
-@router.get("/owners", response=Piece[schemas.Owner], operation_id="list_owners")
+@router.get("/owners")
 def list_owners(request: Call, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Owner]:
     """The owners whom the caller may act for: a token's one, or all of a signed-in member."""
     actor = request.auth
     rows = scoped.owners_of(actor.user) if actor.reach is None else Owner.objects.filter(pk=actor.reach.pk)
-    return page(rows, schemas.Owner, cursor, limit, key="pk")
+    return page(rows, schemas.Owner, cursor, limit)
 
 
-@router.get("/owners/{slug:owner}", response=schemas.Owner, operation_id="get_owner")
-def get_owner(request: Call, owner: str) -> schemas.Owner:
+@router.get("/owners/{slug:owner}")
+def get_owner(request: Call) -> schemas.Owner:
     """One owner."""
     return schemas.Owner.from_row(of(request))
 
@@ -57,35 +54,32 @@ class NewRole(requests.Given):
     role: Role
 
 
-@member_router.get(OWNER + "/members", response=Piece[schemas.Member], operation_id="list_members")
-def list_members(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Member]:
-    """Who acts for the owner, and in which role."""
-    return page(members.members(of(request)), schemas.Member, cursor, limit, key="pk")
+member_router.lists(
+    OWNER + "/members", "list_members", schemas.Member, members.members, "Who acts for the owner, and in which role."
+)
 
 
-@member_router.post(PERSON + "/role", auth=MANAGE, response=schemas.Member, operation_id="change_role")
-@once
-def change_role(request: Call, owner: str, person: int, new: NewRole) -> schemas.Member:
+@member_router.post(PERSON + "/role", MANAGE)
+def change_role(request: Call, person: int, new: NewRole) -> schemas.Member:
     """Give a member another role. Somebody is always left in the role of owner."""
     row = members.change_role(of(request), person, new.role, by=request.auth.by)
     return schemas.Member.from_row(row)
 
 
-@member_router.delete(PERSON, auth=MANAGE, response={204: None}, operation_id="remove_member")
-def remove_member(request: Call, owner: str, person: int) -> HttpResponse:
+@member_router.delete(PERSON, MANAGE)
+def remove_member(request: Call, person: int) -> None:
     """Let a person be a member no more: their tokens end, what they decided stays."""
     members.remove(of(request), person, by=request.auth.by)
-    return HttpResponse(status=HTTPStatus.NO_CONTENT)
 
 
-@member_router.get(INVITATIONS, auth=MANAGE, response=Piece[schemas.Invitation], operation_id="list_invitations")
-def list_invitations(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Invitation]:
+@member_router.get(INVITATIONS, MANAGE)
+def list_invitations(request: Call, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Invitation]:
     """The invitations that can still be accepted."""
-    return page(invitations.open_ones(of(request)), schemas.Invitation, cursor, limit, key="pk")
+    return page(invitations.open_ones(of(request)), schemas.Invitation, cursor, limit)
 
 
-@member_router.post(INVITATIONS, auth=MANAGE, response={201: schemas.InvitationWithLink}, operation_id="invite_member")
-def invite_member(request: Call, owner: str, new: NewInvitation) -> schemas.InvitationWithLink:
+@member_router.post(INVITATIONS, MANAGE, 201, keyed=False)
+def invite_member(request: Call, new: NewInvitation) -> schemas.InvitationWithLink:
     """Invite a person by mail. Without a mail server the link is told instead, this once, and kept with no answer."""
     to, by = of(request), request.auth.by
     try:
@@ -98,23 +92,19 @@ def invite_member(request: Call, owner: str, new: NewInvitation) -> schemas.Invi
     return schemas.InvitationWithLink.from_row(row, link=link)
 
 
-@member_router.delete(
-    INVITATIONS + "/{int:invitation}", auth=MANAGE, response={204: None}, operation_id="revoke_invitation"
-)
-def revoke_invitation(request: Call, owner: str, invitation: int) -> HttpResponse:
+@member_router.delete(INVITATIONS + "/{int:invitation}", MANAGE)
+def revoke_invitation(request: Call, invitation: int) -> None:
     """Take an open invitation back."""
     invitations.revoke(of(request), invitation, by=request.auth.by)
-    return HttpResponse(status=HTTPStatus.NO_CONTENT)
 
 
-@member_router.get(OWNER + "/tokens", auth=MANAGE, response=Piece[schemas.Token], operation_id="list_tokens")
-def list_tokens(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Token]:
+@member_router.get(OWNER + "/tokens", MANAGE)
+def list_tokens(request: Call, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Token]:
     """The tokens of the members; a person makes them on the page of the account."""
-    return page(tokens.tokens_of(of(request)), schemas.Token, cursor, limit, key="pk")
+    return page(tokens.tokens_of(of(request)), schemas.Token, cursor, limit)
 
 
-@member_router.delete(OWNER + "/tokens/{int:token}", auth=MANAGE, response={204: None}, operation_id="revoke_token")
-def revoke_token(request: Call, owner: str, token: int) -> HttpResponse:
+@member_router.delete(OWNER + "/tokens/{int:token}", MANAGE)
+def revoke_token(request: Call, token: int) -> None:
     """Let a token be valid no more, from the next request on."""
     tokens.revoke(of(request), token, by=request.auth.by)
-    return HttpResponse(status=HTTPStatus.NO_CONTENT)

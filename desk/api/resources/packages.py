@@ -1,19 +1,16 @@
 """Packages, the bundles of several cases as one ZIP; and links with which people outside take one or a report away."""
 
-from http import HTTPStatus
 from typing import Annotated
 
-from django.http import HttpResponse, StreamingHttpResponse
+from django.http import StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import reverse
-from ninja import Router
 from pydantic import Field
 
 from desk.api.common.auth import SEND, WRITE, Call, of
 from desk.api.common.files import taken
-from desk.api.common.idempotency import once
-from desk.api.common.openapi import file_of
 from desk.api.common.paging import Cursor, Limit, page
+from desk.api.common.resource import Resource
 from desk.schemas import downloads as schemas
 from desk.schemas import requests
 from desk.schemas.base import Piece
@@ -25,8 +22,8 @@ from workers.evidence import packages as packing
 from workers.notify.mail import absolute
 from workers.services import wiring
 
-router = Router(tags=["packages"])
-link_router = Router(tags=["links"])
+router = Resource("packages")
+link_router = Resource("links")
 PACKAGES, ONE = "/owners/{slug:owner}/packages", "/owners/{slug:owner}/packages/{int:number}"
 
 
@@ -40,43 +37,36 @@ class NewPackage(requests.Given):
     reason: requests.Long = Field("", description="Why originals are withheld; the copies say so.")
 
 
-@router.get(PACKAGES, response=Piece[schemas.Package], operation_id="list_packages")
-def list_packages(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Package]:
+@router.get(PACKAGES)
+def list_packages(request: Call, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Package]:
     """The packages."""
-    rows = scoped.packages(of(request)).prefetch_related(schemas.CASES)
-    return page(rows, schemas.Package, cursor, limit)
+    return page(scoped.packages(of(request)).prefetch_related(schemas.CASES), schemas.Package, cursor, limit)
 
 
-@router.post(PACKAGES, auth=WRITE, response={202: schemas.Package}, operation_id="request_package")
-@once
-def ask_for_package(request: Call, owner: str, new: NewPackage) -> schemas.Package:
+@router.post(PACKAGES, WRITE, 202, name="request_package")
+def ask_for_package(request: Call, new: NewPackage) -> schemas.Package:
     """Ask for the newest bundles of confirmed cases as one ZIP; it is there when `kept` is true."""
     by = request.auth.by
     return _begun(packing.request_package(of(request), new.cases, new.recipient, by=by, reason=new.reason))
 
 
-@router.get(ONE, response=schemas.Package, operation_id="get_package")
-def get_package(request: Call, owner: str, number: int) -> schemas.Package:
-    """One package."""
-    return schemas.Package.from_row(scoped.package(of(request), number))
+router.shows(ONE, "get_package", schemas.Package, scoped.package, "One package.")
 
 
-@router.post(ONE + "/again", auth=WRITE, response={202: schemas.Package}, operation_id="make_package_again")
-@once
-def again(request: Call, owner: str, number: int) -> schemas.Package:
+@router.post(ONE + "/again", WRITE, 202, name="make_package_again")
+def again(request: Call, number: int) -> schemas.Package:
     """The same cases with their newest bundles and receipts; one that failed is tried again under its number."""
     return _begun(packing.ask_again(scoped.package(of(request), number), by=request.auth.by))
 
 
-@router.delete(ONE, auth=WRITE, response={204: None}, operation_id="remove_package")
-def remove(request: Call, owner: str, number: int) -> HttpResponse:
+@router.delete(ONE, WRITE, name="remove_package")
+def remove(request: Call, number: int) -> None:
     """Remove a package with its ZIP; the bundles themselves stay."""
     packing.remove_package(wiring.services(), scoped.package(of(request), number), by=request.auth.by)
-    return HttpResponse(status=HTTPStatus.NO_CONTENT)
 
 
-@router.get(ONE + "/file", operation_id="get_package_file", openapi_extra=file_of("application/zip"))
-def get_package_file(request: Call, owner: str, number: int) -> HttpResponseBase:
+@router.get(ONE + "/file", file="application/zip")
+def get_package_file(request: Call, number: int) -> HttpResponseBase:
     """The ZIP of a package, made while it is sent."""
     row, services = scoped.package(of(request), number), wiring.services()
     chunks = packing.package_chunks(services, row)
@@ -95,7 +85,6 @@ def _begun(row: Package) -> schemas.Package:
 
 
 OWNER = "/owners/{slug:owner}"
-MADE = {201: schemas.LinkWithAddress}
 
 
 class NewLink(requests.Given):
@@ -108,29 +97,28 @@ class NewLink(requests.Given):
     )
 
 
-@link_router.get(OWNER + "/links", response=Piece[schemas.Link], operation_id="list_links")
-def list_links(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Link]:
+@link_router.get(OWNER + "/links")
+def list_links(request: Call, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Link]:
     """The links, with their ends and how often each was used."""
     return page(links.links_of(of(request)), schemas.Link, cursor, limit)
 
 
-@link_router.post(OWNER + "/reports/{int:number}/links", auth=SEND, response=MADE, operation_id="link_report")
-def link_report(request: Call, owner: str, number: int, new: NewLink) -> schemas.LinkWithAddress:
+@link_router.post(OWNER + "/reports/{int:number}/links", SEND, 201, keyed=False)
+def link_report(request: Call, number: int, new: NewLink) -> schemas.LinkWithAddress:
     """Make a link to a report that is there. Its address is told this once, and kept with no answer."""
     return _made(request, scoped.report(of(request), number), new)
 
 
-@link_router.post(OWNER + "/packages/{int:number}/links", auth=SEND, response=MADE, operation_id="link_package")
-def link_package(request: Call, owner: str, number: int, new: NewLink) -> schemas.LinkWithAddress:
+@link_router.post(OWNER + "/packages/{int:number}/links", SEND, 201, keyed=False)
+def link_package(request: Call, number: int, new: NewLink) -> schemas.LinkWithAddress:
     """Make a link to a package that is there. Its address is told this once, and kept with no answer."""
     return _made(request, scoped.package(of(request), number), new)
 
 
-@link_router.delete(OWNER + "/links/{int:number}", auth=SEND, response={204: None}, operation_id="revoke_link")
-def revoke_link(request: Call, owner: str, number: int) -> HttpResponse:
+@link_router.delete(OWNER + "/links/{int:number}", SEND)
+def revoke_link(request: Call, number: int) -> None:
     """Take a link back: it leads nowhere any more."""
     links.revoke_link(of(request), number, by=request.auth.by)
-    return HttpResponse(status=HTTPStatus.NO_CONTENT)
 
 
 def _made(request: Call, to: Package | Report, new: NewLink) -> schemas.LinkWithAddress:

@@ -2,22 +2,17 @@
 
 from datetime import date
 from enum import StrEnum
-from http import HTTPStatus
 from typing import Annotated
 
-from django.http import HttpResponse
 from django.http.response import HttpResponseBase
-from ninja import Path, Router
+from ninja import Path
 from pydantic import Field
 
 from desk.api.common.auth import WRITE, Call, of
 from desk.api.common.files import download, taken
-from desk.api.common.idempotency import once
-from desk.api.common.openapi import file_of
-from desk.api.common.paging import Cursor, Limit, page
+from desk.api.common.resource import Resource
 from desk.schemas import downloads as schemas
 from desk.schemas import requests
-from desk.schemas.base import Piece
 from evidence.documents import ReportScope
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError
@@ -29,7 +24,7 @@ from workers.reports.requests import ask_again, remove_report, request_report
 from workers.reports.scope import MAX_WORKS, Wanted
 from workers.services import wiring
 
-router = Router(tags=["reports"])
+router = Resource("reports")
 REPORTS, ONE = "/owners/{slug:owner}/reports", "/owners/{slug:owner}/reports/{int:number}"
 
 
@@ -62,15 +57,11 @@ class NewReport(requests.Given):
     )
 
 
-@router.get(REPORTS, response=Piece[schemas.Report], operation_id="list_reports")
-def list_reports(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Report]:
-    """The reports."""
-    return page(scoped.reports(of(request)), schemas.Report, cursor, limit)
+router.lists(REPORTS, "list_reports", schemas.Report, scoped.reports, "The reports.")
 
 
-@router.post(REPORTS, auth=WRITE, response={202: schemas.Report}, operation_id="request_report")
-@once
-def ask_for_report(request: Call, owner: str, new: NewReport) -> schemas.Report:
+@router.post(REPORTS, WRITE, 202, name="request_report")
+def ask_for_report(request: Call, new: NewReport) -> schemas.Report:
     """Ask for a report; it is made in the background, and is there when its `state` is `done`."""
     scope = ReportScope(
         watch=new.watch,
@@ -84,30 +75,23 @@ def ask_for_report(request: Call, owner: str, new: NewReport) -> schemas.Report:
     return _begun(request_report(of(request), preparer=request.auth.by, title=new.title.strip(), wanted=wanted))
 
 
-@router.get(ONE, response=schemas.Report, operation_id="get_report")
-def get_report(request: Call, owner: str, number: int) -> schemas.Report:
-    """One report."""
-    return schemas.Report.from_row(scoped.report(of(request), number))
+router.shows(ONE, "get_report", schemas.Report, scoped.report, "One report.")
 
 
-@router.post(ONE + "/again", auth=WRITE, response={202: schemas.Report}, operation_id="make_report_again")
-@once
-def again(request: Call, owner: str, number: int) -> schemas.Report:
+@router.post(ONE + "/again", WRITE, 202, name="make_report_again")
+def again(request: Call, number: int) -> schemas.Report:
     """Ask for the same report anew; one that failed is tried again under its number."""
     return _begun(ask_again(scoped.report(of(request), number), by=request.auth.by))
 
 
-@router.delete(ONE, auth=WRITE, response={204: None}, operation_id="remove_report")
-def remove(request: Call, owner: str, number: int) -> HttpResponse:
+@router.delete(ONE, WRITE, name="remove_report")
+def remove(request: Call, number: int) -> None:
     """Remove a report with its files; its number isn't given again."""
     remove_report(wiring.services(), scoped.report(of(request), number), by=request.auth.by)
-    return HttpResponse(status=HTTPStatus.NO_CONTENT)
 
 
-@router.get(ONE + "/files/{name}", operation_id="get_report_file", openapi_extra=file_of("application/octet-stream"))
-def get_report_file(
-    request: Call, owner: str, number: int, name: Annotated[str, Path(max_length=200)]
-) -> HttpResponseBase:
+@router.get(ONE + "/files/{name}", file="application/octet-stream")
+def get_report_file(request: Call, number: int, name: Annotated[str, Path(max_length=200)]) -> HttpResponseBase:
     """One file of a report."""
     row = scoped.report(of(request), number)
     file = next((file for file in row.files if file["name"] == name), None)

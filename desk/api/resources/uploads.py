@@ -4,13 +4,13 @@ from enum import StrEnum
 from http import HTTPStatus
 from typing import Annotated
 
-from ninja import File, Form, Query, Router, UploadedFile
+from ninja import File, Form, Query, UploadedFile
 from pydantic import Field
 
 from desk.api.common.auth import WRITE, Call, of
-from desk.api.common.idempotency import once
 from desk.api.common.paging import Cursor, Limit, page
 from desk.api.common.problems import Problem
+from desk.api.common.resource import Resource
 from desk.schemas import requests
 from desk.schemas import works as schemas
 from desk.schemas.base import Piece
@@ -19,7 +19,7 @@ from registry.models import UploadFile
 from workers.services import wiring
 from workers.works import uploads as uploading
 
-router = Router(tags=["uploads"])
+router = Resource("uploads")
 UPLOADS, ONE = "/owners/{slug:owner}/uploads", "/owners/{slug:owner}/uploads/{int:number}"
 
 
@@ -49,17 +49,12 @@ class Result(StrEnum):
     REFUSED = "refused"
 
 
-@router.get(UPLOADS, response=Piece[schemas.Upload], operation_id="list_uploads")
-def list_uploads(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Upload]:
-    """What was brought, each with how far it is."""
-    return page(scoped.uploads(of(request)), schemas.Upload, cursor, limit)
+router.lists(UPLOADS, "list_uploads", schemas.Upload, scoped.uploads, "What was brought, each with how far it is.")
 
 
-@router.post(UPLOADS, auth=WRITE, response={201: schemas.Upload}, operation_id="begin_upload")
-@once
+@router.post(UPLOADS, WRITE, 201)
 def begin_upload(
     request: Call,
-    owner: str,
     declared: Form[NewUpload],
     table: Annotated[
         UploadedFile | None, File(description="CSV or XLSX: a line declares the file that it names.")
@@ -76,17 +71,12 @@ def begin_upload(
     return schemas.Upload.from_row(row)
 
 
-@router.get(ONE, response=schemas.Upload, operation_id="get_upload")
-def get_upload(request: Call, owner: str, number: int) -> schemas.Upload:
-    """One upload, and how far it is."""
-    return schemas.Upload.from_row(scoped.upload(of(request), number))
+router.shows(ONE, "get_upload", schemas.Upload, scoped.upload, "One upload, and how far it is.")
 
 
-@router.post(ONE + "/files", auth=WRITE, response={202: schemas.Upload}, operation_id="send_files")
-@once
+@router.post(ONE + "/files", WRITE, 202)
 def send_files(
     request: Call,
-    owner: str,
     number: int,
     files: Annotated[list[UploadedFile], File(min_length=1, description="A portion of at most 128 MiB.")],
     named: Form[Names],
@@ -101,27 +91,24 @@ def send_files(
     return schemas.Upload.from_row(row)
 
 
-@router.post(ONE + "/close", auth=WRITE, response=schemas.Upload, operation_id="close_upload")
-@once
-def close_upload(request: Call, owner: str, number: int) -> schemas.Upload:
+@router.post(ONE + "/close", WRITE)
+def close_upload(request: Call, number: int) -> schemas.Upload:
     """Say that all files have been sent; more may come nevertheless."""
     uploading.close(scoped.upload(of(request), number))
     return schemas.Upload.from_row(scoped.upload(of(request), number))
 
 
-@router.post(ONE + "/again", auth=WRITE, response={202: schemas.Upload}, operation_id="try_upload_again")
-@once
-def try_again(request: Call, owner: str, number: int) -> schemas.Upload:
+@router.post(ONE + "/again", WRITE, 202, name="try_upload_again")
+def try_again(request: Call, number: int) -> schemas.Upload:
     """Try once more what was given up."""
     row = scoped.upload(of(request), number)
     uploading.try_again(wiring.services(), row)
     return schemas.Upload.from_row(row)
 
 
-@router.get(ONE + "/files", response=Piece[schemas.UploadFile], operation_id="list_upload_files")
+@router.get(ONE + "/files", name="list_upload_files")
 def list_files(
     request: Call,
-    owner: str,
     number: int,
     only: Annotated[Result | None, Query(description="With this result only.")] = None,
     cursor: Cursor = "",
@@ -135,13 +122,11 @@ def list_files(
         rows = upload.files.filter(outcome="").exclude(state="failed")
     else:
         rows = upload.files.all() if only is None else upload.files.filter(outcome=UploadFile.Outcome(only.value))
-    return page(rows.select_related("work"), schemas.UploadFile, cursor, limit, key="pk")
+    return page(rows.select_related("work"), schemas.UploadFile, cursor, limit)
 
 
-@router.get(ONE + "/lines", response=Piece[schemas.UploadLine], operation_id="list_lines_without_files")
-def list_lines(
-    request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50
-) -> Piece[schemas.UploadLine]:
+@router.get(ONE + "/lines", name="list_lines_without_files")
+def list_lines(request: Call, number: int, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.UploadLine]:
     """Lines of the table that are about no file that came."""
     rows = uploading.lines_without_files(scoped.upload(of(request), number))
-    return page(rows, schemas.UploadLine, cursor, limit, key="pk")
+    return page(rows, schemas.UploadLine, cursor, limit)

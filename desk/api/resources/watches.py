@@ -2,14 +2,10 @@
 
 from collections.abc import Iterable
 from datetime import timedelta
-from http import HTTPStatus
-
-from django.http import HttpResponse
-from ninja import Router
 
 from desk.api.common.auth import MANAGE, WRITE, Call, of
-from desk.api.common.idempotency import once
 from desk.api.common.paging import Cursor, Limit, page
+from desk.api.common.resource import Resource
 from desk.schemas import requests
 from desk.schemas import watches as schemas
 from desk.schemas.base import Piece
@@ -23,19 +19,15 @@ from workers.crawls.watches import arrange, change, plant
 from workers.services import wiring
 from workers.steps.crawls import plan
 
-router = Router(tags=["watches"])
+router = Resource("watches")
 WATCHES, ONE = "/owners/{slug:owner}/watches", "/owners/{slug:owner}/watches/{int:number}"
 
 
-@router.get(WATCHES, response=Piece[schemas.Watch], operation_id="list_watches")
-def list_watches(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Watch]:
-    """The watches, each with its last crawl."""
-    return page(scoped.watches(of(request)), schemas.Watch, cursor, limit)
+router.lists(WATCHES, "list_watches", schemas.Watch, scoped.watches, "The watches, each with its last crawl.")
 
 
-@router.post(WATCHES, auth=WRITE, response={201: schemas.Watch}, operation_id="add_watch")
-@once
-def add_watch(request: Call, owner: str, new: requests.NewWatch) -> schemas.Watch:
+@router.post(WATCHES, WRITE, 201)
+def add_watch(request: Call, new: requests.NewWatch) -> schemas.Watch:
     """Arrange a watch over sites, sitemaps, feeds or single pages, or one that asks a search with your key."""
     if (new.search is None) == (not new.sources):
         raise WrongUseError("A watch has either sources or a search.", hint="Name one of the two.")
@@ -57,14 +49,11 @@ def _places(sources: Iterable[requests.NewSource]) -> list[tuple[str, str]]:
     return [(source.kind.value, source.url) for source in sources]
 
 
-@router.get(ONE, response=schemas.Watch, operation_id="get_watch")
-def get_watch(request: Call, owner: str, number: int) -> schemas.Watch:
-    """One watch with its last crawl."""
-    return schemas.Watch.from_row(scoped.watch_numbered(of(request), number))
+router.shows(ONE, "get_watch", schemas.Watch, scoped.watch_numbered, "One watch with its last crawl.")
 
 
-@router.patch(ONE, auth=WRITE, response=schemas.Watch, operation_id="change_watch")
-def change_watch(request: Call, owner: str, number: int, new: requests.WatchChange) -> schemas.Watch:
+@router.patch(ONE, WRITE)
+def change_watch(request: Call, number: int, new: requests.WatchChange) -> schemas.Watch:
     """Change a watch; what isn't said stays as it is, and so does what it has seen."""
     row = scoped.watch_numbered(of(request), number)
     before = watching.places(row)
@@ -84,104 +73,93 @@ def change_watch(request: Call, owner: str, number: int, new: requests.WatchChan
     return schemas.Watch.from_row(scoped.watch_numbered(of(request), number))
 
 
-@router.delete(ONE, auth=WRITE, response={204: None}, operation_id="remove_watch")
-def remove_watch(request: Call, owner: str, number: int) -> HttpResponse:
+@router.delete(ONE, WRITE)
+def remove_watch(request: Call, number: int) -> None:
     """Run it no more, for good; a crawl under way is stopped. What it has seen stays."""
     plan.remove_watch(wiring.services(), scoped.watch_numbered(of(request), number), by=request.auth.by)
-    return HttpResponse(status=HTTPStatus.NO_CONTENT)
 
 
-@router.post(ONE + "/pause", auth=WRITE, response=schemas.Watch, operation_id="pause_watch")
-@once
-def pause_watch(request: Call, owner: str, number: int) -> schemas.Watch:
+@router.post(ONE + "/pause", WRITE)
+def pause_watch(request: Call, number: int) -> schemas.Watch:
     """Start no more crawls; one that is under way goes on."""
     watching.pause(scoped.watch_numbered(of(request), number), by=request.auth.by)
     return schemas.Watch.from_row(scoped.watch_numbered(of(request), number))
 
 
-@router.post(ONE + "/resume", auth=WRITE, response=schemas.Watch, operation_id="resume_watch")
-@once
-def resume_watch(request: Call, owner: str, number: int) -> schemas.Watch:
+@router.post(ONE + "/resume", WRITE)
+def resume_watch(request: Call, number: int) -> schemas.Watch:
     """Start crawls again at the usual times."""
     watching.resume(scoped.watch_numbered(of(request), number), by=request.auth.by)
     return schemas.Watch.from_row(scoped.watch_numbered(of(request), number))
 
 
-@router.post(ONE + "/run", auth=WRITE, response={202: schemas.Crawl}, operation_id="run_watch")
-@once
-def run_watch(request: Call, owner: str, number: int) -> schemas.Crawl:
+@router.post(ONE + "/run", WRITE, 202)
+def run_watch(request: Call, number: int) -> schemas.Crawl:
     """Start the next crawl now; one that is under way already is that."""
     crawl = plan.start_now(wiring.services(), scoped.watch_numbered(of(request), number))
     return schemas.Crawl.from_row(crawl)
 
 
-@router.get(ONE + "/crawls", response=Piece[schemas.Crawl], operation_id="list_crawls")
-def list_crawls(request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Crawl]:
+@router.get(ONE + "/crawls")
+def list_crawls(request: Call, number: int, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Crawl]:
     """The crawls of a watch."""
-    rows = scoped.watch_numbered(of(request), number).crawls.select_related("watch")
-    return page(rows, schemas.Crawl, cursor, limit)
+    return page(scoped.watch_numbered(of(request), number).crawls.select_related("watch"), schemas.Crawl, cursor, limit)
 
 
-@router.get(ONE + "/crawls/{int:crawl}", response=schemas.FullCrawl, operation_id="get_crawl")
-def get_crawl(request: Call, owner: str, number: int, crawl: int) -> schemas.FullCrawl:
+@router.get(ONE + "/crawls/{int:crawl}")
+def get_crawl(request: Call, number: int, crawl: int) -> schemas.FullCrawl:
     """One crawl, with how much it refused and why."""
     row = scoped.crawl(of(request), number, crawl)
     return schemas.FullCrawl.from_row(row, refused=scoped.refusal_counts(row))
 
 
-@router.post(ONE + "/crawls/{int:crawl}/stop", auth=WRITE, response=schemas.Crawl, operation_id="stop_crawl")
-@once
-def stop_crawl(request: Call, owner: str, number: int, crawl: int) -> schemas.Crawl:
+@router.post(ONE + "/crawls/{int:crawl}/stop", WRITE)
+def stop_crawl(request: Call, number: int, crawl: int) -> schemas.Crawl:
     """Let a crawl end with what it has, within some seconds; one that has ended stays as it is."""
     plan.stop(wiring.services(), scoped.crawl(of(request), number, crawl), by=request.auth.by)
     return schemas.Crawl.from_row(scoped.crawl(of(request), number, crawl))
 
 
-@router.get(ONE + "/crawls/{int:crawl}/refusals", response=Piece[schemas.Refusal], operation_id="list_refusals")
+@router.get(ONE + "/crawls/{int:crawl}/refusals")
 def list_refusals(
-    request: Call, owner: str, number: int, crawl: int, cursor: Cursor = "", limit: Limit = 50
+    request: Call, number: int, crawl: int, cursor: Cursor = "", limit: Limit = 50
 ) -> Piece[schemas.Refusal]:
     """What a crawl didn't fetch or keep, and why."""
-    rows = Refusal.objects.filter(crawl=scoped.crawl(of(request), number, crawl))
-    return page(rows, schemas.Refusal, cursor, limit, key="pk")
+    return page(Refusal.objects.filter(crawl=scoped.crawl(of(request), number, crawl)), schemas.Refusal, cursor, limit)
 
 
-@router.get("/owners/{slug:owner}/canaries", response=Piece[schemas.Canary], operation_id="list_canaries")
-def list_canaries(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Canary]:
+@router.get("/owners/{slug:owner}/canaries")
+def list_canaries(request: Call, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Canary]:
     """The known copies that are expected now, with what the last run made of each."""
     return page(canaries.active(of(request)), schemas.Canary, cursor, limit)
 
 
-@router.post(ONE + "/canaries", auth=WRITE, response={201: schemas.Canary}, operation_id="plant_canary")
-@once
-def plant_canary(request: Call, owner: str, number: int, new: requests.NewCanary) -> schemas.Canary:
+@router.post(ONE + "/canaries", WRITE, 201)
+def plant_canary(request: Call, number: int, new: requests.NewCanary) -> schemas.Canary:
     """Say that a page of yours shows a known copy, which the watch has to find from its next crawl on."""
     watch, work = scoped.watch_numbered(of(request), number), scoped.work(of(request), new.work)
     row = plant(wiring.services(), work, watch, new.url, by=request.auth.by)
     return schemas.Canary.from_row(row)
 
 
-@router.delete(
-    "/owners/{slug:owner}/canaries/{int:number}", auth=WRITE, response={204: None}, operation_id="withdraw_canary"
-)
-def withdraw_canary(request: Call, owner: str, number: int) -> HttpResponse:
+@router.delete("/owners/{slug:owner}/canaries/{int:number}", WRITE)
+def withdraw_canary(request: Call, number: int) -> None:
     """Expect a canary no longer."""
     canaries.withdraw(scoped.canary(of(request), number), by=request.auth.by)
-    return HttpResponse(status=HTTPStatus.NO_CONTENT)
 
 
 SEARCHES = "/owners/{slug:owner}/searches"
 KEY = SEARCHES + "/{slug:service}/key"
 
 
-@router.get(SEARCHES, response=schemas.Searches, operation_id="list_searches")
-def list_searches(request: Call, owner: str) -> schemas.Searches:
+@router.get(SEARCHES)
+def list_searches(request: Call) -> schemas.Searches:
     """The searches that a watch can ask, all at once, and for which of them there is a key; never the key itself."""
     return schemas.Searches(items=schemas.Search.of(services(wiring.services().config), of(request)))
 
 
-@router.put(KEY, auth=MANAGE, response=schemas.Search, operation_id="keep_search_key")
-def keep_search_key(request: Call, owner: str, service: str, new: requests.NewSearchKey) -> schemas.Search:
+@router.put(KEY, MANAGE)
+def keep_search_key(request: Call, service: str, new: requests.NewSearchKey) -> schemas.Search:
     """Keep a key for a search, encrypted, in place of an earlier one. It is never shown again."""
     services = wiring.services()
     keep_key(services, of(request), service, new.key, by=request.auth.by)
@@ -189,8 +167,7 @@ def keep_search_key(request: Call, owner: str, service: str, new: requests.NewSe
     return kept
 
 
-@router.delete(KEY, auth=MANAGE, response={204: None}, operation_id="forget_search_key")
-def forget_search_key(request: Call, owner: str, service: str) -> HttpResponse:
+@router.delete(KEY, MANAGE)
+def forget_search_key(request: Call, service: str) -> None:
     """Forget the key for a search; a watch that asks it says so from its next run on."""
     inquiries.drop_key(of(request), service, by=request.auth.by)
-    return HttpResponse(status=HTTPStatus.NO_CONTENT)

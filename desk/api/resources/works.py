@@ -7,16 +7,15 @@ from typing import Annotated, Any
 
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
-from ninja import File, Form, Path, Router, Status, UploadedFile
+from ninja import File, Form, Path, Status, UploadedFile
 from ninja import Query as QueryValue
 from pydantic import Field
 
 from desk.api.common import limits
 from desk.api.common.auth import WRITE, Call, of
 from desk.api.common.files import download, picture_in, taken
-from desk.api.common.idempotency import once
-from desk.api.common.openapi import file_of
 from desk.api.common.paging import Cursor, Limit, page
+from desk.api.common.resource import Resource
 from desk.schemas import requests
 from desk.schemas import works as schemas
 from desk.schemas.base import Piece
@@ -36,11 +35,10 @@ from workers.works.registration import NewWork, register_work, remove_work
 from workers.works.tables import checked_date, plain_name
 from workers.works.uploads import check_disk
 
-router = Router(tags=["works"])
+router = Resource("works")
 WORKS, ONE = "/owners/{slug:owner}/works", "/owners/{slug:owner}/works/{int:number}"
 DEPOSIT = ONE + "/deposits/{int:deposit}"
 Query = Annotated[str, Field(max_length=200, pattern=requests.CLEAN)]
-EITHER = {200: schemas.RegisteredWork, 201: schemas.RegisteredWork}
 
 
 class Size(IntEnum):
@@ -79,10 +77,9 @@ class Changes(requests.Given):
     )
 
 
-@router.get(WORKS, response=Piece[schemas.Work], operation_id="list_works")
+@router.get(WORKS)
 def list_works(
     request: Call,
-    owner: str,
     q: Query = "",
     only: Annotated[searching.Only | None, QueryValue(description="Only those that need something.")] = None,
     upload: Annotated[int | None, QueryValue(ge=1, le=2_147_483_647, description="Only those it brought.")] = None,
@@ -94,11 +91,8 @@ def list_works(
     return page(schemas.with_pictures(rows), schemas.Work, cursor, limit)
 
 
-@router.post(WORKS, auth=WRITE, response=EITHER, operation_id="register_work")
-@once
-def add_work(
-    request: Call, owner: str, declared: Form[Declared], file: File[UploadedFile]
-) -> Status[schemas.RegisteredWork]:
+@router.post(WORKS, WRITE, name="register_work")
+def add_work(request: Call, declared: Form[Declared], file: File[UploadedFile]) -> Status[schemas.RegisteredWork]:
     """Register a picture as a work. A picture that is registered already stays the same work."""
     services = wiring.services()
     check_disk(services)
@@ -114,14 +108,14 @@ def add_work(
     return Status(201 if made.new else 200, schemas.RegisteredWork.from_row(row, new=made.new))
 
 
-@router.get(ONE, response=schemas.FullWork, operation_id="get_work")
-def get_work(request: Call, owner: str, number: int) -> schemas.FullWork:
+@router.get(ONE)
+def get_work(request: Call, number: int) -> schemas.FullWork:
     """One work with its cases, and how far the search of what was seen before is."""
     return schemas.FullWork.from_row(scoped.work(of(request), number))
 
 
-@router.patch(ONE, auth=WRITE, response=schemas.FullWork, operation_id="change_work")
-def change_work(request: Call, owner: str, number: int, new: Changes) -> schemas.FullWork:
+@router.patch(ONE, WRITE)
+def change_work(request: Call, number: int, new: Changes) -> schemas.FullWork:
     """Change what is declared of a work. What was declared before stays in its history and in the log."""
     row = scoped.work(of(request), number)
     version = row.changes.count() if new.version is None else new.version
@@ -145,32 +139,27 @@ def _anew(new: Changes) -> dict[str, Any]:
     return said
 
 
-@router.delete(ONE, auth=WRITE, response={204: None}, operation_id="remove_work")
-def remove(request: Call, owner: str, number: int) -> HttpResponse:
+@router.delete(ONE, WRITE, name="remove_work")
+def remove(request: Call, number: int) -> None:
     """Stop looking for copies of a work. Its cases, its evidence and its place in the log stay."""
     remove_work(scoped.work(of(request), number), by=request.auth.by)
-    return HttpResponse(status=204)
 
 
-@router.get(ONE + "/deposits", response=Piece[schemas.Deposit], operation_id="list_deposits")
-def list_deposits(
-    request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50
-) -> Piece[schemas.Deposit]:
+@router.get(ONE + "/deposits")
+def list_deposits(request: Call, number: int, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Deposit]:
     """The deposit records of a work."""
-    rows = scoped.work(of(request), number).deposits.select_related("work")
-    return page(rows, schemas.Deposit, cursor, limit)
+    return page(scoped.work(of(request), number).deposits.select_related("work"), schemas.Deposit, cursor, limit)
 
 
-@router.post(ONE + "/deposits", auth=WRITE, response={201: schemas.Deposit}, operation_id="make_deposit")
-@once
-def make_deposit(request: Call, owner: str, number: int) -> schemas.Deposit:
+@router.post(ONE + "/deposits", WRITE, 201)
+def make_deposit(request: Call, number: int) -> schemas.Deposit:
     """Make a deposit record of what is declared now; where nothing has changed, it is the newest one."""
     row = deposits.make_deposit(wiring.services(), scoped.work(of(request), number), by=request.auth.by)
     return schemas.Deposit.from_row(row)
 
 
-@router.get(DEPOSIT + "/file", operation_id="get_deposit_file", openapi_extra=file_of("application/zip"))
-def get_deposit(request: Call, owner: str, number: int, deposit: int) -> HttpResponseBase:
+@router.get(DEPOSIT + "/file", name="get_deposit_file", file="application/zip")
+def get_deposit(request: Call, number: int, deposit: int) -> HttpResponseBase:
     """A deposit record with the receipts of this moment, as a ZIP that `exhibit verify` checks."""
     row: Deposit = scoped.deposit(of(request), number, deposit)
     file = in_a_file(partial(deposits.assemble_deposit, wiring.services(), row))
@@ -178,8 +167,8 @@ def get_deposit(request: Call, owner: str, number: int, deposit: int) -> HttpRes
     return download(file, f"{deposits.deposit_name(row)}.zip", "application/zip")
 
 
-@router.get(DEPOSIT + "/record", operation_id="get_deposit_record", openapi_extra=file_of("application/pdf"))
-def get_deposit_record(request: Call, owner: str, number: int, deposit: int) -> HttpResponseBase:
+@router.get(DEPOSIT + "/record", file="application/pdf")
+def get_deposit_record(request: Call, number: int, deposit: int) -> HttpResponseBase:
     """The page of a deposit record that people read, in the installation's first language."""
     files = deposits.record_files(wiring.services(), scoped.deposit(of(request), number, deposit))
     taken(request, Evidence.DEPOSIT, number=deposit, work=number)
@@ -187,10 +176,9 @@ def get_deposit_record(request: Call, owner: str, number: int, deposit: int) -> 
     return download(data, name, "application/pdf")
 
 
-@router.get("/owners/{slug:owner}/pictures/{digest}", operation_id="get_picture", openapi_extra=file_of("image/jpeg"))
+@router.get("/owners/{slug:owner}/pictures/{digest}", file="image/jpeg")
 def get_picture(
     request: Call,
-    owner: str,
     digest: Annotated[str, Path(pattern="^[0-9a-f]{64}$")],
     size: Annotated[Size, QueryValue(description="Pixels of the longer side.")] = Size.SMALL,
 ) -> HttpResponse:
@@ -199,8 +187,8 @@ def get_picture(
     return HttpResponse(shown(wiring.services(), row, int(size)), content_type="image/jpeg")
 
 
-@router.post("/owners/{slug:owner}/identify", response=schemas.Identified, operation_id="identify")
-def identify(request: Call, owner: str, file: File[UploadedFile]) -> schemas.Identified:
+@router.post("/owners/{slug:owner}/identify", keyed=False)
+def identify(request: Call, file: File[UploadedFile]) -> schemas.Identified:
     """Say which of the owner's works a picture shows, whole or in part. Nothing of it is stored."""
     services = wiring.services()
     data = picture_in(file, services.limits)

@@ -1,0 +1,118 @@
+"""How a resource says its operations: a path, who may, and a function; the rest follows from the function."""
+
+import inspect
+import re
+from collections.abc import Callable
+from functools import partialmethod, wraps
+from typing import Any, TypeVar, get_args, get_origin
+
+from django.http.response import HttpResponseBase
+from ninja import Router, Status
+from ninja.constants import NOT_SET
+
+from desk.api.common.auth import READ, Call, Permitted, of
+from desk.api.common.idempotency import PARAMETER, once
+from desk.api.common.openapi import file_of
+from desk.api.common.paging import Cursor, Limit, page
+from desk.schemas.base import Answer, Piece
+from exhibit.types import Untyped
+
+_PART = re.compile(r"{(?:(\w+):)?(\w+)}")
+"""A part of an address that stands for something, with its kind where one is named."""
+View = Callable[..., Any]
+V = TypeVar("V", bound=View)
+
+
+class Resource:
+    """Operations about one kind of things: each is a function, which says by its type what it answers.
+
+    Of the address it takes what it needs. POST requests may bring a key, but for those of an operation with none.
+    """
+
+    def __init__(self, tag: str) -> None:
+        self.router = Router(tags=[tag])
+
+    def _operation(
+        self,
+        method: str,
+        path: str,
+        auth: Permitted = READ,
+        status: int = 200,
+        *,
+        name: str = "",
+        file: str = "",
+        keyed: bool = True,
+    ) -> Callable[[V], V]:
+        """Add a function as an operation: under another name, with a file of a type as answer, or without keys."""
+
+        def add(view: V) -> V:
+            done, more = _with_address(view, path), file_of(file) if file else {}
+            if keyed and method == "POST":
+                done, more = once(done, status), {"parameters": [PARAMETER]}
+            kinds = {"response": _answers(view, status), "openapi_extra": more}
+            self.router.api_operation([method], path, auth=auth, operation_id=name or view.__name__, **kinds)(done)
+            return view
+
+        return add
+
+    get = partialmethod(_operation, "GET")
+    post = partialmethod(_operation, "POST")
+    put = partialmethod(_operation, "PUT")
+    patch = partialmethod(_operation, "PATCH")
+    delete = partialmethod(_operation, "DELETE")
+
+    def shows(self, path: str, name: str, kind: type[Answer], row: View, words: str, auth: Permitted = READ) -> None:
+        """Add an operation that tells one row, which is found by its owner and the numbers of the address."""
+
+        def show(request: Call) -> Answer:
+            return kind.from_row(row(of(request), *_numbers(request)))
+
+        self.get(path, auth)(_named(show, name, words, kind))
+
+    def lists(self, path: str, name: str, kind: type[Answer], rows: View, words: str, auth: Permitted = READ) -> None:
+        """Add an operation that tells rows in pieces, found as one row is."""
+
+        def listed(request: Call, cursor: Cursor = "", limit: Limit = 50) -> Piece[Any]:
+            return page(rows(of(request), *_numbers(request)), kind, cursor, limit)
+
+        self.get(path, auth)(_named(listed, name, words, Piece[kind]))  # type: ignore[valid-type] # made as it runs
+
+
+def _numbers(request: Call) -> list[int]:
+    assert request.resolver_match is not None
+    return [value for name, value in request.resolver_match.kwargs.items() if name != "owner"]
+
+
+def _named(view: View, name: str, words: str, returned: object) -> View:
+    view.__name__, view.__doc__ = name, words
+    view.__annotations__["return"] = returned
+    return view
+
+
+def _answers(view: View, status: int) -> Untyped:
+    """What ninja is told of an answer: two where a view says itself whether something is new."""
+    returned = inspect.signature(view).return_annotation
+    if get_origin(returned) is Status:
+        (kind,) = get_args(returned)
+        return {200: kind, 201: kind}
+    if returned is None:
+        return {204: None}
+    return NOT_SET if issubclass(returned, HttpResponseBase) else {status: returned}
+
+
+def _with_address(view: View, path: str) -> View:
+    """A view that takes all parts of its address; the view itself gets those that it names."""
+    signature = inspect.signature(view)
+    request, *given = (parameter.replace(kind=parameter.KEYWORD_ONLY) for parameter in signature.parameters.values())
+    others = {
+        name: inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=int if kind == "int" else str)
+        for kind, name in _PART.findall(path)
+        if name not in signature.parameters
+    }
+
+    @wraps(view)
+    def answer(call: Call, **values: object) -> object:
+        return view(call, **{name: value for name, value in values.items() if name not in others})
+
+    answer.__signature__ = signature.replace(parameters=[request, *others.values(), *given])  # type: ignore[attr-defined]
+    return answer
