@@ -1,10 +1,14 @@
 """What all answers look like: each says of itself all that it holds, and lists come in pieces."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Any, Generic, Self, TypeVar
+from functools import reduce
+from typing import Annotated, Any, Generic, Self, TypeVar, get_args, get_origin
 
+from django.core.exceptions import ObjectDoesNotExist
+from django.db.models import Manager
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic.fields import FieldInfo
 
 from exhibit.clock import rfc3339
 
@@ -18,28 +22,63 @@ Moment = Annotated[datetime, PlainSerializer(rfc3339), WithJsonSchema({"type": "
 NOON = "2026-11-20T12:00:00.000000Z"
 
 
+class From:
+    """Says how a field is made of a row, where that doesn't simply hold it."""
+
+    def __init__(self, made: Callable[[Any], object]) -> None:
+        self.made = made
+
+
 class Answer(BaseModel):
-    """Says of itself all that it holds. A field's alias says what a row calls it, through dots what stands behind."""
+    """Says of itself all that it holds. A field's alias says what a row calls it, through dots what stands behind.
+
+    Rows in a field that holds answers are told as such.
+    """
 
     model_config = ConfigDict(extra="forbid", validate_by_name=True, validate_by_alias=False)
 
     @classmethod
     def from_row(cls, row: Any, **told: object) -> Self:  # noqa: ANN401 - rows of any kind
         """What programs are told of a row: fields as they are told here, and the others as the row holds them."""
-        found = {name: _found(row, field.alias or name) for name, field in cls.model_fields.items() if name not in told}
-        return cls(**told, **found)
+        (beside,) = cls.together([row])
+        return cls._told(row, **beside | told)
 
     @classmethod
     def from_rows(cls, rows: Iterable[Any]) -> list[Self]:
         """The same of many."""
-        return [cls.from_row(row) for row in rows]
+        rows = list(rows)
+        return [cls._told(row, **beside) for row, beside in zip(rows, cls.together(rows), strict=True)]
+
+    @classmethod
+    def together(cls, rows: Sequence[Any]) -> list[dict[str, Any]]:
+        """For each of some rows the fields that are found for all of them at once, in few queries."""
+        return [{} for _ in rows]
+
+    @classmethod
+    def _told(cls, row: object, **told: object) -> Self:
+        found = {name: _found(row, name, field) for name, field in cls.model_fields.items() if name not in told}
+        return cls(**told, **found)
 
 
-def _found(row: object, path: str) -> Any:  # noqa: ANN401 - whatever it holds
-    """What a row holds; behind what it doesn't have is nothing."""
-    for name in path.split("."):
-        row = None if row is None else getattr(row, name)
-    return row
+def _found(row: Any, name: str, field: FieldInfo) -> Any:  # noqa: ANN401 - rows of any kind
+    """What a row holds, or what is made of it; behind what it doesn't have is nothing."""
+    made = next((told.made for told in field.metadata if isinstance(told, From)), None)
+    value: Any = made(row) if made else reduce(_behind, (field.alias or name).split("."), row)
+    parts = get_args(field.annotation) or (field.annotation,)
+    kind = next((part for part in parts if isinstance(part, type) and issubclass(part, Answer)), None)
+    if kind is None or value is None or isinstance(value, Mapping | Answer):
+        return value
+    if get_origin(field.annotation) is not list:
+        return kind.from_row(value)
+    rows = list(value.all() if isinstance(value, Manager) else value)
+    return rows if rows and isinstance(rows[0], Mapping | Answer) else kind.from_rows(rows)
+
+
+def _behind(row: object, name: str) -> object:
+    try:
+        return None if row is None else getattr(row, name)
+    except ObjectDoesNotExist:  # nothing refers to it
+        return None
 
 
 class Piece(Answer, Generic[T]):

@@ -1,13 +1,12 @@
 """Cases, as programs are told of them."""
 
-from typing import Self
+from typing import Annotated, Self
 
 from django.db.models import Prefetch, QuerySet
 from pydantic import Field
 
-from desk.schemas.base import NOON, Answer, Hex, Moment
+from desk.schemas.base import NOON, Answer, From, Hex, Moment
 from desk.schemas.evidence import Bundle
-from exhibit.digests import Digest
 from exhibit.types import Decision
 from registry import models
 from registry.cases import recaptures
@@ -39,11 +38,6 @@ class CaseLine(Answer):
     disputed_at: Moment | None = Field(description="Since when a member says that it was decided wrongly.")
     standing: str = Field(description="Of its places: `online`, `hidden`, `changed`, `unseen`; `removed` when all are.")
 
-    @classmethod
-    def from_row(cls, row: models.Case, **told: object) -> Self:
-        """With its work in short."""
-        return super().from_row(row, work=CaseWork.from_row(row.work), **told)
-
 
 class Calibration(Answer):
     """What gave a probability, and its bound on false alarms."""
@@ -54,13 +48,15 @@ class Calibration(Answer):
     photographs: int
 
     @classmethod
-    def of(cls, match: models.Match, digest: Digest) -> Self:
+    def of(cls, match: models.Match) -> Self | None:
         """Which one gave the probability of a match, and its bound on false alarms for what was decided so."""
-        found = calibrations.named(digest)
+        if match.calibration is None:
+            return None
+        found = calibrations.named(match.calibration)
         bound = found.bound(Decision(match.decision))
         return cls(
             name=found.name,
-            digest=digest.hex,
+            digest=match.calibration.hex,
             false_alarms_in_a_million_at_most=bound.per_million,
             photographs=bound.photographs,
         )
@@ -83,14 +79,7 @@ class Use(Answer):
     mirrored: bool = Field(alias="match.mirrored")
     rotation: int = Field(alias="match.rotation")
     probability: float | None = Field(alias="match.probability")
-    calibration: Calibration | None
-
-    @classmethod
-    def from_row(cls, row: models.CaseSighting, **told: object) -> Self:
-        """With what gave its probability."""
-        match = row.match
-        calibration = None if match.calibration is None else Calibration.of(match, match.calibration)
-        return super().from_row(row, calibration=calibration, **told)
+    calibration: Annotated[Calibration | None, From(lambda row: Calibration.of(row.match))]
 
 
 class Capture(Answer):
@@ -99,25 +88,16 @@ class Capture(Answer):
     id: int = Field(alias="pk", examples=[41])
     page_url: str = Field(alias="sighting.page_url", examples=["https://shop.example/42"])
     number: int = Field(description="1 for the first visit of this place, more for later ones.", examples=[1])
-    files: list[str] = Field(examples=[["page.png"]])
+    files: Annotated[list[str], From(lambda row: [file["name"] for file in row.files])] = Field(examples=[["page.png"]])
     state: str
     method: str
     outcome: str
-    standing: str = Field(description="How the place stands: `online`, `removed`, …; empty while it isn't known.")
-    sentence: str
+    standing: Annotated[
+        str, From(lambda row: str(recaptures.standing_of(row.outcome)) if row.state == models.StepState.DONE else "")
+    ] = Field(description="How the place stands: `online`, `removed`, …; empty while it isn't known.")
+    sentence: Annotated[str, From(lambda row: row.sentence or row.error)]
     finished_at: Moment | None
     next_at: Moment | None
-
-    @classmethod
-    def from_row(cls, row: models.Capture, **told: object) -> Self:
-        """With what came of it."""
-        return super().from_row(
-            row,
-            files=[file["name"] for file in row.files],
-            standing=str(recaptures.standing_of(row.outcome)) if row.state == "done" else "",
-            sentence=row.sentence or row.error,
-            **told,
-        )
 
 
 class CaseEvent(Answer):
@@ -126,39 +106,21 @@ class CaseEvent(Answer):
     at: Moment = Field(examples=[NOON])
     kind: str
     by: str = Field(alias="actor")
-    sentence: str
-
-    @classmethod
-    def from_row(cls, row: models.CaseEvent, **told: object) -> Self:
-        """In English."""
-        return super().from_row(row, sentence=in_english(row.said, row.sentence), **told)
+    sentence: Annotated[str, From(lambda row: in_english(row.said, row.sentence))]
 
 
 class Case(CaseLine):
     """A case with its uses and bundles."""
 
-    uses: list[Use]
+    uses: list[Use] = Field(alias="case_sightings")
     bundles: list[Bundle]
-
-    @classmethod
-    def from_row(cls, row: models.Case, **told: object) -> Self:
-        """With its uses and bundles."""
-        uses, bundles = Use.from_rows(row.case_sightings.all()), Bundle.from_rows(row.bundles.all())
-        return super().from_row(row, uses=uses, bundles=bundles, **told)
 
 
 class FullCase(Case):
     """A case with everything that is known of it."""
 
-    captures: list[Capture]
-    history: list[CaseEvent]
-
-    @classmethod
-    def from_row(cls, row: models.Case, **told: object) -> Self:
-        """With all that happened, oldest first."""
-        captures = Capture.from_rows(row.captures.select_related("sighting").order_by("pk"))
-        history = CaseEvent.from_rows(row.events.order_by("at", "pk"))
-        return super().from_row(row, captures=captures, history=history, **told)
+    captures: Annotated[list[Capture], From(lambda row: row.captures.select_related("sighting").order_by("pk"))]
+    history: Annotated[list[CaseEvent], From(lambda row: row.events.order_by("at", "pk"))]
 
 
 class Fit(Answer):

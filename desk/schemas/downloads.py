@@ -1,13 +1,34 @@
 """Reports, packages and links for people outside, as programs are told of them."""
 
-from typing import Self
+from typing import TYPE_CHECKING, Annotated
 
 from django.db.models import Prefetch, prefetch_related_objects
 from pydantic import Field
 
-from desk.schemas.base import NOON, Answer, Moment
+from desk.schemas.base import NOON, Answer, From, Moment
 from exhibit.clock import now
 from registry import models
+
+if TYPE_CHECKING:
+    from workers.reports.scope import Wanted
+
+CASES = Prefetch("bundles", models.Bundle.objects.select_related("case").only("case__number"))
+"""What a list of packages is asked with: of their bundles only the numbers of the cases."""
+
+
+def _cases(row: models.Package) -> list[int]:
+    prefetch_related_objects([row], CASES)  # where the rows of a list don't have them already
+    return sorted(bundle.case.number for bundle in row.bundles.all())
+
+
+def _wanted(row: models.Report) -> "Wanted":
+    from workers.reports.scope import wanted_of  # noqa: PLC0415 - loads what typesets reports
+
+    return wanted_of(row.parameters)
+
+
+Cases = Annotated[list[int], From(_cases)]
+Files = Annotated[list[str], From(lambda row: [file["name"] for file in row.files])]
 
 
 class Scope(Answer):
@@ -24,36 +45,17 @@ class Report(Answer):
     """A report, and the names of its files."""
 
     number: int = Field(examples=[1])
-    title: str = Field(examples=["November"])
+    title: Annotated[str, From(lambda row: row.parameters.get("title", ""))] = Field(examples=["November"])
     state: str = Field(examples=["done"])
     error: str
     created_at: Moment = Field(examples=[NOON])
-    scope: Scope
-    formats: list[str] = Field(examples=[["pdf", "csv"]])
-    languages: list[str] = Field(description="Of the PDFs; the installation's when empty.", examples=[["en"]])
-    volumes: int
-    files: list[str] = Field(examples=[["studio-example-report-1.pdf"]])
-
-    @classmethod
-    def from_row(cls, row: models.Report, **told: object) -> Self:
-        """With what it is limited to, and the names of its files."""
-        from workers.reports.scope import wanted_of  # noqa: PLC0415 - loads what typesets reports
-
-        wanted = wanted_of(row.parameters)
-        return super().from_row(
-            row,
-            title=row.parameters.get("title", ""),
-            scope=Scope.from_row(wanted.scope),
-            formats=list(wanted.formats),
-            languages=list(wanted.languages),
-            volumes=row.progress.get("volumes", 1),
-            files=[file["name"] for file in row.files],
-            **told,
-        )
-
-
-CASES = Prefetch("bundles", models.Bundle.objects.select_related("case").only("case__number"))
-"""What a list of packages is asked with: of their bundles only the numbers of the cases."""
+    scope: Annotated[Scope, From(lambda row: _wanted(row).scope)]
+    formats: Annotated[list[str], From(lambda row: list(_wanted(row).formats))] = Field(examples=[["pdf", "csv"]])
+    languages: Annotated[list[str], From(lambda row: list(_wanted(row).languages))] = Field(
+        description="Of the PDFs; the installation's when empty.", examples=[["en"]]
+    )
+    volumes: Annotated[int, From(lambda row: row.progress.get("volumes", 1))]
+    files: Files = Field(examples=[["studio-example-report-1.pdf"]])
 
 
 class ListedPackage(Answer):
@@ -65,14 +67,8 @@ class ListedPackage(Answer):
     expires_at: Moment | None
     state: str
     error: str
-    cases: list[int]
-    files: list[str]
-
-    @classmethod
-    def from_row(cls, row: models.Package, **told: object) -> Self:
-        """With the numbers of its cases."""
-        cases = sorted(bundle.case.number for bundle in row.bundles.all())
-        return super().from_row(row, cases=cases, files=[file["name"] for file in row.files], **told)
+    cases: Cases
+    files: Files
 
 
 class Package(Answer):
@@ -82,20 +78,15 @@ class Package(Answer):
     recipient: str = Field(examples=["court"])
     reason: str
     asked_by: str
-    cases: list[int] = Field(examples=[[3]])
+    cases: Cases = Field(examples=[[3]])
     state: str = Field(examples=["done"])
     error: str
     created_at: Moment = Field(examples=[NOON])
     made_at: Moment | None
     expires_at: Moment | None
-    kept: bool = Field(description="Whether the ZIP can be taken.")
-
-    @classmethod
-    def from_row(cls, row: models.Package, **told: object) -> Self:
-        """With the numbers of its cases."""
-        prefetch_related_objects([row], CASES)  # where the rows of a list don't have them already
-        cases = sorted(bundle.case.number for bundle in row.bundles.all())
-        return super().from_row(row, cases=cases, kept=bool(row.made_at and row.files), **told)
+    kept: Annotated[bool, From(lambda row: bool(row.made_at and row.files))] = Field(
+        description="Whether the ZIP can be taken."
+    )
 
 
 class Link(Answer):
@@ -105,20 +96,14 @@ class Link(Answer):
     package: int | None = Field(alias="package.number")
     report: int | None = Field(alias="report.number", examples=[1])
     note: str = Field(examples=["For the court clerk"])
-    has_password: bool
+    has_password: Annotated[bool, From(lambda row: bool(row.password))]
     made_by: str
     created_at: Moment = Field(examples=[NOON])
     expires_at: Moment = Field(examples=["2026-11-27T12:00:00.000000Z"])
     revoked_at: Moment | None
-    holds: bool
+    holds: Annotated[bool, From(lambda row: row.revoked_at is None and row.expires_at > now())]
     downloads: int
     last_used_at: Moment | None
-
-    @classmethod
-    def from_row(cls, row: models.DownloadLink, **told: object) -> Self:
-        """With whether it still leads somewhere."""
-        holds = row.revoked_at is None and row.expires_at > now()
-        return super().from_row(row, has_password=bool(row.password), holds=holds, **told)
 
 
 class LinkWithAddress(Link):

@@ -1,15 +1,13 @@
 """Bundles, their witnesses, and proofs of the log, as programs are told of them."""
 
-from typing import TYPE_CHECKING, Self
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 from django.conf import settings
 from pydantic import Field
 
-from desk.schemas.base import NOON, Answer, Hex, Moment
+from desk.schemas.base import NOON, Answer, From, Hex, Moment
 from registry import models
-
-if TYPE_CHECKING:
-    from evidence.facts.case import WitnessFacts
 
 
 class Receipt(Answer):
@@ -21,12 +19,9 @@ class Receipt(Answer):
     state: str = Field(description="`asked`, `pending` or `complete`.", examples=["complete"])
     subject: str = Field(description="What was witnessed: the `manifest` or the `checkpoint` that covers it.")
     time: Moment | None
-    qualified_as_of: str | None = Field(description="A day of the operator's list.")
-
-    @classmethod
-    def from_row(cls, row: "WitnessFacts", **told: object) -> Self:
-        """With the day as of which its witness was named as qualified, if it was."""
-        return super().from_row(row, qualified_as_of=row.qualified or None, **told)
+    qualified_as_of: Annotated[str | None, From(lambda row: row.qualified or None)] = Field(
+        description="A day of the operator's list."
+    )
 
 
 class BundleLine(Answer):
@@ -56,17 +51,17 @@ class Bundle(BundleLine):
     receipts: list[Receipt]
 
     @classmethod
-    def from_row(cls, row: models.Bundle, **told: object) -> Self:
-        """With what outside witnesses have answered."""
+    def together(cls, rows: Sequence[models.Bundle]) -> list[dict[str, Any]]:
+        """What outside witnesses have answered."""
         from workers.log.proofs import witnesses_of  # noqa: PLC0415 - loads the evidence room
         from workers.log.witnessed import witnessed  # noqa: PLC0415
 
-        witnesses = witnesses_of(row) if row.seal_digest is not None else ()
-        counted = witnessed(witnesses, settings.CONFIG.witnesses_needed)
-        receipts = Receipt.from_rows(witnesses)
-        return super().from_row(
-            row, witnessed=counted.enough, witnesses=Counted.from_row(counted), receipts=receipts, **told
-        )
+        receipts = [witnesses_of(row) if row.seal_digest is not None else () for row in rows]
+        counts = [witnessed(found, settings.CONFIG.witnesses_needed) for found in receipts]
+        return [
+            {"witnessed": count.enough, "witnesses": Counted.from_row(count), "receipts": Receipt.from_rows(found)}
+            for found, count in zip(receipts, counts, strict=True)
+        ]
 
 
 class LogHead(Answer):

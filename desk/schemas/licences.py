@@ -1,12 +1,11 @@
 """Licences, and what trying them would change, as programs are told of them."""
 
 from datetime import date
-from typing import Literal, Self
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from desk.schemas.base import Answer
-from registry import models
+from desk.schemas.base import Answer, From
 
 Effect = Literal["reopened", "licensed", "decided", "partly"]
 
@@ -16,7 +15,7 @@ class Licence(Answer):
 
     number: int
     licensee: str = Field(examples=["Example Shop Ltd"])
-    works: list[int]
+    works: Annotated[list[int], From(lambda row: sorted(work.number for work in row.works.all()))]
     domain: str = Field(examples=["shop.example"])
     url_pattern: str
     account: str
@@ -24,11 +23,6 @@ class Licence(Answer):
     valid_from: date | None
     valid_until: date | None
     reason: str
-
-    @classmethod
-    def from_row(cls, row: models.Licence, **told: object) -> Self:
-        """With the numbers of its works."""
-        return super().from_row(row, works=sorted(work.number for work in row.works.all()), **told)
 
 
 class TriedCase(Answer):

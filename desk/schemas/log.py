@@ -1,12 +1,11 @@
 """The log's signed heads and entries, its outside witnesses, and keys, as commands tell of them."""
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from desk.schemas.base import Answer, Moment
-from registry import models
-from registry.log.keys import AnyKey, Use, use_of
+from desk.schemas.base import Answer, From, Moment
+from registry.log.keys import Use, use_of
 
 Digits = Annotated[str, BeforeValidator(lambda value: value if isinstance(value, str) else bytes(value).hex())]
 """Bytes as hexadecimal digits."""
@@ -28,17 +27,9 @@ class Entry(Answer):
     type: str
     time: Moment
     commitment: Digits
-    salt: Digits | None
-    opening: dict[str, Any] | None
-    details: dict[str, Any] | None
-
-    @classmethod
-    def from_row(cls, row: models.LogEntry, **told: object) -> Self:
-        """With its opening, unless that was erased."""
-        opening = getattr(row.submission, "opening", None)
-        if opening is None:
-            return super().from_row(row, salt=None, opening=None, details=None, **told)
-        return super().from_row(row, salt=opening.salt, opening=opening.content, details=opening.details, **told)
+    salt: Digits | None = Field(alias="submission.opening.salt")
+    opening: dict[str, Any] | None = Field(alias="submission.opening.content")
+    details: dict[str, Any] | None = Field(alias="submission.opening.details")
 
 
 class Witness(Answer):
@@ -59,25 +50,12 @@ class Key(Answer):
     """A key that signs for an owner, or a device key of theirs that counter-signs."""
 
     owner: str = Field(alias="owner.slug")
-    use: str
+    use: Annotated[str, From(lambda row: str(use_of(row)))]
     public: Digits = Field(alias="public_key")
-    holder: str
-    name: str
-    state: str
+    holder: Annotated[str, From(lambda row: "owner" if use_of(row) is Use.DEVICE else "operator")]
+    name: Annotated[str, From(lambda row: getattr(row, "name", ""))]
+    state: Annotated[str, From(lambda row: "revoked" if row.revoked_at else "retired" if row.retired_at else "in use")]
     created_at: Moment
     retired_at: Moment | None
     revoked_at: Moment | None
     revoked_reason: str
-
-    @classmethod
-    def from_row(cls, row: AnyKey, **told: object) -> Self:
-        """With whoever holds it, and whether it is in use."""
-        use = use_of(row)
-        return super().from_row(
-            row,
-            use=str(use),
-            holder="owner" if use is Use.DEVICE else "operator",
-            name=getattr(row, "name", ""),
-            state="revoked" if row.revoked_at else "retired" if row.retired_at else "in use",
-            **told,
-        )

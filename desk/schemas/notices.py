@@ -1,11 +1,11 @@
 """Notices, as programs are told of them."""
 
 from datetime import date
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field
 
-from desk.schemas.base import NOON, Answer, Hex, Moment
+from desk.schemas.base import NOON, Answer, From, Hex, Moment
 from desk.texts.ownership import warnings
 from registry import models
 from registry.notices.mail import may_have_left
@@ -68,12 +68,9 @@ class NoticeMail(Answer):
     to: str
     state: str = Field(examples=["todo"])
     error: str
-    may_have_left: bool = Field(description="Nobody heard the mail server's answer; a member says on the site.")
-
-    @classmethod
-    def from_row(cls, row: models.NoticeMail, **told: object) -> Self:
-        """With whether it may have left."""
-        return super().from_row(row, may_have_left=may_have_left(row), **told)
+    may_have_left: Annotated[bool, From(may_have_left)] = Field(
+        description="Nobody heard the mail server's answer; a member says on the site."
+    )
 
 
 class FullNotice(NoticeLine):
@@ -85,7 +82,7 @@ class FullNotice(NoticeLine):
     missing: list[str] = Field(description="What it lacks before it can be signed.")
     cases: list[NoticedCase]
     files: list[NoticeFile]
-    events: list[NoticeEvent]
+    events: Annotated[list[NoticeEvent], From(lambda row: reversed(row.events.all()))]
     mail: NoticeMail | None
 
     @classmethod
@@ -93,15 +90,12 @@ class FullNotice(NoticeLine):
         """A notice with its letter and all that is known of it."""
         items, is_draft = items_of(row), row.state == models.Notice.State.DRAFT
         made = letter(row, items) if is_draft else None
-        mail = getattr(row, "mail", None)
         return cls.from_row(
             row,
             text=_text(services, row) if made is None else made.whole,
             warnings=[] if made is None else [warning for found in made.warned.values() for warning in warnings(found)],
             missing=gaps(row, items) if is_draft else [],
             cases=[NoticedCase.from_row(item, places=len(item.there)) for item in items],
-            events=NoticeEvent.from_rows(reversed(row.events.all())),
-            mail=None if mail is None else NoticeMail.from_row(mail),
         )
 
 

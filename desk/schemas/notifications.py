@@ -1,11 +1,10 @@
 """Events, webhooks and what was sent to them, as programs are told of them."""
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from desk.schemas.base import NOON, Answer, Moment
-from registry import models
+from desk.schemas.base import NOON, Answer, From, Moment
 
 Message = Annotated[str, BeforeValidator(lambda pk: f"evt_{pk}" if isinstance(pk, int) else pk)]
 
@@ -46,13 +45,8 @@ class Delivery(Answer):
     state: str = Field(examples=["done"])
     tries: int
     delivered_at: Moment | None
-    next_try: Moment | None
+    next_try: Annotated[Moment | None, From(lambda row: row.not_before if row.put_off else None)]
     answers: list[DeliveryAnswer] = Field(description="Of the last tries.")
-
-    @classmethod
-    def from_row(cls, row: models.Delivery, **told: object) -> Self:
-        """With the time of its next try, where it waits for one."""
-        return super().from_row(row, next_try=row.not_before if row.put_off else None, **told)
 
 
 class Event(Answer):

@@ -1,11 +1,11 @@
 """Owners, their members, invitations and tokens, as programs are told of them."""
 
-from typing import Self
+from typing import Annotated
 
 from pydantic import Field
 
-from desk.schemas.base import NOON, Answer, Moment
-from registry import models
+from desk.schemas.base import NOON, Answer, From, Moment
+from exhibit.types import CaseDecision
 from registry.accounts import scoped
 
 
@@ -15,22 +15,10 @@ class Owner(Answer):
     owner: str = Field(alias="slug", examples=["studio-example"])
     name: str = Field(examples=["Studio Example"])
     contact: str
-    works: int
-    watches: int
-    open_cases: int
-    members: int
-
-    @classmethod
-    def from_row(cls, row: models.Owner, **told: object) -> Self:
-        """With its counts."""
-        return super().from_row(
-            row,
-            works=scoped.works(row).count(),
-            watches=scoped.watches(row).count(),
-            open_cases=scoped.cases(row).filter(decision=models.Case.Decision.OPEN).count(),
-            members=row.memberships.count(),
-            **told,
-        )
+    works: Annotated[int, From(lambda row: scoped.works(row).count())]
+    watches: Annotated[int, From(lambda row: scoped.watches(row).count())]
+    open_cases: Annotated[int, From(lambda row: scoped.cases(row).filter(decision=CaseDecision.OPEN).count())]
+    members: Annotated[int, From(lambda row: row.memberships.count())]
 
 
 class Member(Answer):

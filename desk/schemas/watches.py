@@ -1,6 +1,6 @@
 """Watches, their crawls, searches and canaries, as programs are told of them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Self
 
 from django.db.models import Count
@@ -39,35 +39,23 @@ class Crawl(Answer):
     waiting: int = Field(description="Pictures that aren't compared yet.")
 
     @classmethod
-    def from_row(cls, row: models.Crawl, **told: object) -> Self:
-        """With what it saw, as far as it is."""
-        return cls._with(_seen([row]), row, **told)
-
-    @classmethod
-    def from_rows(cls, rows: Iterable[models.Crawl]) -> list[Self]:
-        """The same of many, in few queries."""
-        rows = list(rows)
-        seen = _seen(rows)
-        return [cls._with(seen, row) for row in rows]
-
-    @classmethod
-    def _with(cls, seen: "_Seen", row: models.Crawl, **told: object) -> Self:
-        sightings, pictures, waiting = (one.get(row.pk, 0) for one in seen)
-        pictures = pictures if row.pictures is None else row.pictures
-        return super().from_row(row, sightings=sightings, pictures=pictures, waiting=waiting, **told)
-
-
-_Seen = tuple[dict[int, int], dict[int, int], dict[int, int]]
-
-
-def _seen(rows: Sequence[models.Crawl]) -> _Seen:
-    """Of each crawl the sightings, the different pictures while it goes on, and those not yet compared."""
-    seen = models.Sighting.objects.filter(crawl__in=rows).values_list("crawl").order_by()
-    different = Count("picture", distinct=True)
-    # while a crawl goes on: its end counts them for good
-    pictures = seen.filter(crawl__in=[row for row in rows if row.pictures is None]).annotate(different)
-    waiting = seen.filter(picture__in=models.Picture.objects.filter(state__in=models.UNFINISHED)).annotate(different)
-    return dict(seen.annotate(count=Count("*"))), dict(pictures), dict(waiting)
+    def together(cls, rows: Sequence[models.Crawl]) -> list[dict[str, Any]]:
+        """The sightings, the different pictures, and those of them that aren't compared yet."""
+        seen = models.Sighting.objects.filter(crawl__in=rows).values_list("crawl").order_by()
+        different = Count("picture", distinct=True)
+        # while a crawl goes on: its end counts them for good
+        pictures = dict(seen.filter(crawl__in=[row for row in rows if row.pictures is None]).annotate(different))
+        unfinished = models.Picture.objects.filter(state__in=models.UNFINISHED)
+        waiting = dict(seen.filter(picture__in=unfinished).annotate(different))
+        sightings = dict(seen.annotate(count=Count("*")))
+        return [
+            {
+                "sightings": sightings.get(row.pk, 0),
+                "pictures": pictures.get(row.pk, 0) if row.pictures is None else row.pictures,
+                "waiting": waiting.get(row.pk, 0),
+            }
+            for row in rows
+        ]
 
 
 class FullCrawl(Crawl):
@@ -122,17 +110,11 @@ class Watch(Answer):
     last_crawl: Crawl | None
 
     @classmethod
-    def from_row(cls, row: models.Watch, **told: object) -> Self:
-        """With its last crawl."""
-        return super().from_row(row, **told) if "last_crawl" in told else cls.from_rows([row])[0]
-
-    @classmethod
-    def from_rows(cls, rows: Iterable[models.Watch]) -> list[Self]:
-        """The same of many, in few queries."""
-        rows = list(rows)
+    def together(cls, rows: Sequence[models.Watch]) -> list[dict[str, Any]]:
+        """Their last crawls."""
         last = list(scoped.last_crawls(rows).values())
         crawls = dict(zip([crawl.watch_id for crawl in last], Crawl.from_rows(last), strict=True))
-        return [cls.from_row(row, last_crawl=crawls.get(row.pk)) for row in rows]
+        return [{"last_crawl": crawls.get(row.pk)} for row in rows]
 
 
 class Search(Answer):
@@ -187,18 +169,12 @@ class Canary(Answer):
     last_run: CanaryRun | None
 
     @classmethod
-    def from_row(cls, row: models.Canary, **told: object) -> Self:
-        """With what the last run that had to find it made of it."""
-        return super().from_row(row, **told) if "last_run" in told else cls.from_rows([row])[0]
-
-    @classmethod
-    def from_rows(cls, rows: Iterable[models.Canary]) -> list[Self]:
-        """The same of many; asks for the last runs of each watch once."""
-        rows = list(rows)
+    def together(cls, rows: Sequence[models.Canary]) -> list[dict[str, Any]]:
+        """What the last run that had to find each made of it; asks for the last runs of each watch once."""
         first = {
             watch: min(row.added_at for row in rows if row.watch == watch) for watch in {row.watch for row in rows}
         }
         last = [watch.crawls.filter(started_at__gte=at).order_by("-number") for watch, at in first.items()]
         made = canaries.results([crawl for crawls in last for crawl in crawls[:1]])
         runs = {row.canary.pk: CanaryRun.from_row(row) for found in made.values() for row in found}
-        return [cls.from_row(row, last_run=runs.get(row.pk)) for row in rows]
+        return [{"last_run": runs.get(row.pk)} for row in rows]

@@ -1,13 +1,13 @@
 """Works, what is brought to become one, and what was found in a picture, as programs are told of them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from django.db.models import QuerySet
 from pydantic import ConfigDict, Field
 
-from desk.schemas.base import NOON, Answer, Hex, Moment
+from desk.schemas.base import NOON, Answer, From, Hex, Moment
 from desk.schemas.evidence import Receipt
 from desk.texts import ownership
 from desk.texts import uploads as upload_words
@@ -37,12 +37,7 @@ class Picture(Answer):
     width: int | None = Field(alias="picture.width")
     height: int | None = Field(alias="picture.height")
     bytes: int = Field(alias="picture.size")
-    masked: list[Mask]
-
-    @classmethod
-    def from_row(cls, row: models.WorkPicture, **told: object) -> Self:
-        """With what of it isn't compared."""
-        return super().from_row(row, masked=[Mask.from_row(mask, share=mask.share) for mask in masks(row)], **told)
+    masked: Annotated[list[Mask], From(lambda row: [Mask.from_row(mask, share=mask.share) for mask in masks(row)])]
 
 
 class Conflict(Answer):
@@ -77,14 +72,8 @@ class Work(Answer):
     flags: list[str] = Field(
         alias="low_information", description="Why it can't be matched safely, or never for certain."
     )
-    conflicts: list[Conflict]
-    pictures: list[Picture]
-
-    @classmethod
-    def from_row(cls, row: models.Work, **told: object) -> Self:
-        """With its pictures, and with what was registered before it."""
-        pictures = Picture.from_rows(row.work_pictures.all())
-        return super().from_row(row, conflicts=Conflict.of(row), pictures=pictures, **told)
+    conflicts: Annotated[list[Conflict], From(Conflict.of)]
+    pictures: list[Picture] = Field(alias="work_pictures")
 
 
 class WorkCase(Answer):
@@ -106,19 +95,17 @@ class Remark(Answer):
     """Something that a person should look at before the work is relied on. It decides nothing."""
 
     kind: str = Field(examples=["credit"])
-    sentence: str = Field(examples=["The file names somebody else than you declare."])
-    stated: list[Stated]
+    sentence: Annotated[str, From(lambda row: ownership.said_of(row).sentence)] = Field(
+        examples=["The file names somebody else than you declare."]
+    )
+    stated: Annotated[
+        list[Stated],
+        From(lambda row: [Stated(field=field, text=text) for field, text in ownership.said_of(row).stated]),
+    ]
     noted_at: Moment = Field(examples=[NOON])
     answered_at: Moment | None
     answered_by: str
     reason: str
-
-    @classmethod
-    def from_row(cls, row: models.OwnershipRemark, **told: object) -> Self:
-        """In words."""
-        said = ownership.said_of(row)
-        stated = [Stated(field=field, text=text) for field, text in said.stated]
-        return super().from_row(row, sentence=said.sentence, stated=stated, **told)
 
 
 class Term(Answer):
@@ -155,6 +142,17 @@ class Change(Answer):
     reason: str
 
 
+def searches_of(row: models.Work) -> Sequence[Mapping[str, Any]]:
+    """How far the search of what was seen before is, for each picture."""
+    return [{"state": picture.state, **picture.progress} for picture in row.work_pictures.order_by("pk")]
+
+
+def seen_before(row: models.Work) -> Sequence[Mapping[str, Any]]:
+    """What resembled a work before it was registered, and had expired by then."""
+    seen = models.Revisit.objects.filter(owner=row.owner_id, registered__in=row.work_pictures.values("picture"))
+    return list(seen.order_by("hamming", "pk").values("outcome", "hamming", "inliers", "dense", "sentence"))
+
+
 class FullWork(Work):
     """A work with all that is declared of it, what speaks against that, its cases, and how far its search is."""
 
@@ -164,32 +162,19 @@ class FullWork(Work):
     credit: str = Field(description="How the work is to be credited.")
     created: str = Field(examples=["2024-05"])
     medium: str = Field(examples=["photograph"])
-    version: int = Field(description="How often it was changed.", examples=[2])
+    version: Annotated[int, From(lambda row: row.changes.count())] = Field(
+        description="How often it was changed.", examples=[2]
+    )
     stated: dict[str, Any] = Field(
         alias="metadata", description="What the file states of itself.", examples=[{"author": "A. Example"}]
     )
-    remarks: list[Remark]
-    terms: list[Term]
-    documents: list[Document]
+    remarks: Annotated[list[Remark], From(lambda row: row.remarks.order_by("kind"))]
+    terms: Annotated[list[Term], From(terms)]
+    documents: Annotated[list[Document], From(lambda row: row.attachments.filter(removed_at=None))]
 
-    cases: list[WorkCase]
-    search: list[dict[str, Any]]
-    seen_before: list[dict[str, Any]]
-
-    @classmethod
-    def from_row(cls, row: models.Work, **told: object) -> Self:
-        """With all that stands behind its registration."""
-        return super().from_row(
-            row,
-            version=row.changes.count(),
-            remarks=Remark.from_rows(row.remarks.order_by("kind")),
-            terms=Term.from_rows(terms(row)),
-            documents=Document.from_rows(row.attachments.filter(removed_at=None)),
-            cases=WorkCase.from_rows(scoped.cases(row.owner).filter(work=row)),
-            search=searches_of(row),
-            seen_before=seen_before(row),
-            **told,
-        )
+    cases: Annotated[list[WorkCase], From(lambda row: scoped.cases(row.owner).filter(work=row))]
+    search: Annotated[list[dict[str, Any]], From(searches_of)]
+    seen_before: Annotated[list[dict[str, Any]], From(seen_before)]
 
 
 class RegisteredWork(Work):
@@ -240,19 +225,13 @@ class Upload(Answer):
     done: bool = Field(description="Nothing more is going to happen.")
 
     @classmethod
-    def from_row(cls, row: models.Upload, **told: object) -> Self:
-        """With how far it is."""
-        return super().from_row(row, **told) if told else cls.from_rows([row])[0]
-
-    @classmethod
-    def from_rows(cls, rows: Iterable[models.Upload]) -> list[Self]:
-        """The same of many, in few queries."""
+    def together(cls, rows: Sequence[models.Upload]) -> list[dict[str, Any]]:
+        """How far they are."""
         from workers.works.uploads import progress_of  # noqa: PLC0415 - loads what reads tables
 
-        rows = list(rows)
         counts = ("announced", "arrived", "waiting", "registered", "known", "refused", "done")
         far = progress_of(rows)
-        return [cls.from_row(row, **{name: getattr(far[row.pk], name) for name in counts}) for row in rows]
+        return [{name: getattr(far[row.pk], name) for name in counts} for row in rows]
 
 
 class UploadFile(Answer):
@@ -266,14 +245,9 @@ class UploadFile(Answer):
         description="`registered`, `known` or `refused`; empty while it waits.", examples=["registered"]
     )
     reason: str = Field(description="Why it was refused, a stable word.")
-    why: str
-    what_to_do: str
+    why: Annotated[str, From(upload_words.why)]
+    what_to_do: Annotated[str, From(upload_words.what_to_do)]
     work: int | None = Field(alias="work.number", examples=[12])
-
-    @classmethod
-    def from_row(cls, row: models.UploadFile, **told: object) -> Self:
-        """With why it isn't registered, and what helps."""
-        return super().from_row(row, why=upload_words.why(row), what_to_do=upload_words.what_to_do(row), **told)
 
 
 class UploadLine(Answer):
@@ -310,13 +284,13 @@ class FoundWork(Answer):
     registered_at: Moment = Field(alias="work.registered_at", examples=[NOON])
 
     @classmethod
-    def from_row(cls, row: "identify.FoundWork", **told: object) -> Self:
-        """With the figures of its comparison."""
+    def together(cls, rows: "Sequence[identify.FoundWork]") -> list[dict[str, Any]]:
+        """The figures of their comparisons."""
         from indexer.compare.wording import as_plain  # noqa: PLC0415 - loads what measures pictures
         from workers.texts.sentences import words_of  # noqa: PLC0415
 
-        sentences = list(words_of(row.verification, row.calibration))
-        return super().from_row(row, **as_plain(row.verification), sentences=sentences, **told)
+        said = [list(words_of(row.verification, row.calibration)) for row in rows]
+        return [{**as_plain(row.verification), "sentences": words} for row, words in zip(rows, said, strict=True)]
 
 
 class ProvenWork(FoundWork):
@@ -362,14 +336,3 @@ def with_pictures(works: QuerySet[models.Work]) -> QuerySet[models.Work]:
 def open_remarks(row: models.Work) -> list[Remark]:
     """What speaks against a work, and nobody has answered."""
     return Remark.from_rows(row.remarks.filter(answered_at=None).order_by("kind"))
-
-
-def searches_of(row: models.Work) -> Sequence[Mapping[str, Any]]:
-    """How far the search of what was seen before is, for each picture."""
-    return [{"state": picture.state, **picture.progress} for picture in row.work_pictures.order_by("pk")]
-
-
-def seen_before(row: models.Work) -> Sequence[Mapping[str, Any]]:
-    """What resembled a work before it was registered, and had expired by then."""
-    seen = models.Revisit.objects.filter(owner=row.owner_id, registered__in=row.work_pictures.values("picture"))
-    return list(seen.order_by("hamming", "pk").values("outcome", "hamming", "inliers", "dense", "sentence"))

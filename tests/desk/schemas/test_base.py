@@ -1,12 +1,14 @@
 """Answers say of themselves all that they hold."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from types import SimpleNamespace
+from typing import Annotated, Any
 
 import pytest
 from pydantic import Field, ValidationError
 
-from desk.schemas.base import Answer, Hex, Moment, Piece
+from desk.schemas.base import Answer, From, Hex, Moment, Piece
 
 
 class Told(Answer):
@@ -25,6 +27,36 @@ def test_fields_are_found_in_a_row_by_their_alias_and_through_what_is_missing() 
     assert Told.from_row(bare, name="C", extra=7).model_dump(mode="json") == {
         "name": "C", "watch": None, "at": "2026-05-01T12:00:00.000000Z", "extra": 7,
     }  # fmt: skip
+
+
+class Part(Answer):
+    letter: str
+    twice: Annotated[str, From(lambda row: row.letter * 2)]
+
+
+class Whole(Answer):
+    parts: list[Part]
+    first: Part | None = Field(alias="of.first")
+    count: int
+
+    @classmethod
+    def together(cls, rows: Sequence[Any]) -> list[dict[str, Any]]:
+        return [{"count": len(row.parts) + len(rows)} for row in rows]
+
+
+def test_rows_behind_a_row_are_told_too_and_what_is_asked_of_many_rows_is_asked_once() -> None:
+    a, b = SimpleNamespace(letter="a"), SimpleNamespace(letter="b")
+    rows = [SimpleNamespace(parts=[a, b], of=SimpleNamespace(first=a)), SimpleNamespace(parts=[], of=None)]
+    one, other = Whole.from_rows(rows)
+    assert one.model_dump() == {
+        "parts": [{"letter": "a", "twice": "aa"}, {"letter": "b", "twice": "bb"}],
+        "first": {"letter": "a", "twice": "aa"},
+        "count": 4,
+    }
+    assert (other.parts, other.first, other.count) == ([], None, 2)
+    assert (Whole.from_row(rows[0]).count, Whole.from_row(rows[0], count=9).count) == (3, 9)
+    plain = SimpleNamespace(parts=[{"letter": "c", "twice": "cc"}], of=None)
+    assert Whole.from_row(plain).parts == [Part(letter="c", twice="cc")]
 
 
 def test_what_an_answer_does_not_hold_is_refused() -> None:
