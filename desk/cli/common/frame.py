@@ -21,9 +21,7 @@ if TYPE_CHECKING:
     from workers.services.wiring import Services
 
 DECISIONS = tuple(case_decision.value for case_decision in CaseDecision)
-owner_option = click.option("--owner", metavar="OWNER", help="Whose; the only owner there is, if not named.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-reason_option = click.option("--reason", required=True, metavar="TEXT", help="Why; kept in the record.")
 
 
 class Desk:
@@ -90,7 +88,10 @@ def workers_run(config: Config) -> bool:
 
 def open_desk() -> Desk:
     """Have servers for the rest of the command: those of its context, those that run, or our own for its length."""
-    return (context := click.get_current_context()).find_object(Desk) or context.with_resource(_opened())
+    context = click.get_current_context()
+    if (desk := context.find_object(Desk)) is None:
+        context.obj = desk = context.with_resource(_opened())
+    return desk
 
 
 @contextmanager

@@ -4,15 +4,19 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Annotated, BinaryIO
 
 import click
 
+from desk.cli.common.command import Taken
 from exhibit.errors import WrongUseError
 
-out_option = click.option(
-    "--out", required=True, metavar="DIR", type=click.Path(file_okay=False, path_type=Path), help="Made if missing."
-)
+Out = Annotated[
+    Path,
+    Taken(
+        "--out", required=True, metavar="DIR", type=click.Path(file_okay=False, path_type=Path), help="Made if missing."
+    ),
+]
 
 
 def made_folder(folder: Path) -> Path:

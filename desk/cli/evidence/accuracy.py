@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from desk.cli.common.frame import examples, json_option, open_desk
+from desk.cli.common.command import command
+from desk.cli.common.frame import Desk, examples, json_option, open_desk
 from desk.cli.common.output import written_whole
 from desk.cli.common.show import counted, echo_json, say
 
@@ -34,13 +35,15 @@ def accuracy_command(context: click.Context, *, as_json: bool) -> None:
         say(in_words(found))
 
 
-@accuracy_command.command(
+@command(
     "export",
+    "exhibit accuracy export decisions.jsonl",
+    "exhibit trust our-keys.json",
+    of=accuracy_command,
     short_help="Write what outsiders need to compute it.",
-    epilog=examples("exhibit accuracy export decisions.jsonl", "exhibit trust our-keys.json"),
 )
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-def export_decisions(*, file: Path) -> None:
+def export_decisions(*, desk: Desk, file: Path) -> None:
     """Write into FILE all that an outsider needs to compute the same from the log.
 
     It holds every entry's type and time, and of decisions what the machine and the person said: no names, no addresses
@@ -49,7 +52,6 @@ def export_decisions(*, file: Path) -> None:
     Whoever checks it also needs the log's key, by another way: `exhibit trust our-keys.json` writes it. They run:
     python -m evidence accuracy FILE --trust our-keys.json
     """
-    desk = open_desk()
     from workers.log.accuracy import export_accuracy
 
     with written_whole(file) as out:

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from desk.cli.common.frame import Desk, examples, json_option, open_desk
+from desk.cli.common.command import AsJson, Word, command
+from desk.cli.common.frame import Desk
 from desk.cli.common.show import echo_json, moment, note, say, table
 from exhibit.config.config import AnchorConfig
 from exhibit.errors import NotFoundError, ServiceMissingError
@@ -28,11 +29,9 @@ def anchor_command() -> None:
     """The outside witnesses of the log; docs/anchors.md says how to choose them."""
 
 
-@anchor_command.command("list", short_help="Say how each has answered lately.", epilog=examples("exhibit anchor list"))
-@json_option
-def list_anchors(*, as_json: bool) -> None:
+@command("list", "exhibit anchor list", of=anchor_command, short_help="Say how each has answered lately.")
+def list_anchors(*, desk: Desk, as_json: AsJson) -> None:
     """Say how each outside witness has answered lately, and what it owes. Asks nobody; `exhibit doctor` does."""
-    desk = open_desk()
     from registry.log.witnesses import health
 
     known = health()
@@ -68,14 +67,15 @@ def _line(desk: Desk, one: "Witness") -> tuple[object, ...]:
     return one.name, one.kind, answered, one.owed, state
 
 
-@anchor_command.command(
+@command(
     "deploy",
+    "exhibit anchor deploy consortium",
+    "exhibit anchor deploy consortium --transaction 0x5c1f…",
+    of=anchor_command,
     short_help="Make the contract of an EVM chain's anchor.",
-    epilog=examples("exhibit anchor deploy consortium", "exhibit anchor deploy consortium --transaction 0x5c1f…"),
 )
-@click.argument("name")
 @click.option("--transaction", metavar="HASH", help="Look for one that was sent before, instead of sending another.")
-def deploy_contract(*, name: str, transaction: str | None) -> None:
+def deploy_contract(*, name: Word, transaction: str | None) -> None:
     """Make the contract of the anchor NAME on its chain, paid by the account in the settings, once.
 
     Write the address that is printed into exhibit.toml. Several installations may share a contract: it belongs to

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from desk.cli.common.frame import Desk, examples, json_option, open_desk, owner_option, person
-from desk.cli.common.output import made_folder, out_option, written_whole
+from desk.cli.common.command import AsJson, Numbers, TheirOwner, command
+from desk.cli.common.frame import Desk, open_desk, person
+from desk.cli.common.output import Out, made_folder, written_whole
 from desk.cli.common.show import echo_json, listed, moment, say, tracked
 from desk.cli.common.wait import end_where_unsealed, wait_for_seals
-from desk.cli.evidence.countersigning import countersign, number_option, to_sign
+from desk.cli.evidence.countersigning import BundleNumber, countersign, to_sign
 from desk.cli.evidence.signed_sheets import sign
 
 if TYPE_CHECKING:
@@ -23,45 +24,37 @@ def bundle_command() -> None:
     """Sealed evidence that can be checked without us: exhibit verify."""
 
 
-@bundle_command.command(
+@command(
     "get",
-    epilog=examples(
-        "exhibit bundle get 3 4 --out evidence",
-        "exhibit bundle get 3 --number 1 --out evidence",
-        "exhibit bundle get 3 --withhold originals --out for-the-other-side",
-    ),
+    "exhibit bundle get 3 4 --out evidence",
+    "exhibit bundle get 3 --number 1 --out evidence",
+    "exhibit bundle get 3 --withhold originals --out for-the-other-side",
+    of=bundle_command,
 )
-@click.argument("cases", nargs=-1, required=True, type=click.IntRange(min=1))
-@owner_option
-@out_option
-@number_option
 @click.option(
     "--withhold",
     type=click.Choice(["originals"]),
     help="For the other side: without documents and registered pictures in full size. Reduced ones and digests stay.",
 )
 @click.option("--reason", default="", help="Why something is withheld; the copy says so.")
-@json_option
 def get_bundles(
     *,
-    cases: tuple[int, ...],
-    owner: str | None,
-    out: Path,
-    number: int | None,
+    cases: Numbers,
+    owner: TheirOwner,
+    out: Out,
+    number: BundleNumber,
     withhold: str | None,
     reason: str,
-    as_json: bool,
+    as_json: AsJson,
 ) -> None:
     """Write the bundles of CASES into a folder, with the receipts that witnesses have given until now.
 
     Waits for bundles that aren't sealed yet.
     """
-    folder = made_folder(out)
-    desk = open_desk()
+    folder, desk = made_folder(out), open_desk()
     from registry.accounts import scoped
 
-    of = desk.owner(owner)
-    rows = [scoped.bundle(of, case, number) for case in dict.fromkeys(cases)]
+    rows = [scoped.bundle(owner, case, number) for case in dict.fromkeys(cases)]
     if any(row.seal_digest is None for row in rows):
         wait_for_seals(desk, [row.case for row in rows])
     from workers.evidence.bundles import assemble, assemble_without_originals
@@ -98,16 +91,13 @@ def _written(row: "Bundle", folder: Path, ending: str, write: "Callable[[Bundle,
     return str(path)
 
 
-@bundle_command.command("list", epilog=examples("exhibit bundle list"))
-@owner_option
-@json_option
-def list_bundles(*, owner: str | None, as_json: bool) -> None:
+@command("list", "exhibit bundle list", of=bundle_command)
+def list_bundles(*, desk: Desk, owner: TheirOwner, as_json: AsJson) -> None:
     """List the bundles of all cases."""
-    desk = open_desk()
     from desk.schemas import evidence as schemas
     from registry.models import Bundle
 
-    rows = Bundle.objects.filter(case__owner=desk.owner(owner)).select_related("case__owner", "submission")
+    rows = Bundle.objects.filter(case__owner=owner).select_related("case__owner", "submission")
     found = schemas.Bundle.from_rows(rows.order_by("case__number", "number"))
     columns = ("case", "bundle", "sealed", "witnesses", "seal")
     nothing = "There is no bundle yet. Confirming a case makes one: exhibit case confirm N"

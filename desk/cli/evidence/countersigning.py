@@ -1,34 +1,31 @@
 """Counter-signatures: a seal's manifest to take to the owner's own device, and the signature that comes back."""
 
 from pathlib import Path
+from typing import Annotated
 
 import click
 
-from desk.cli.common.frame import examples, json_option, open_desk, owner_option, person
-from desk.cli.common.output import made_folder, out_option, write_file
+from desk.cli.common.command import AT_LEAST_1, AsJson, Number, Taken, TheirOwner, command
+from desk.cli.common.frame import Desk, person
+from desk.cli.common.output import Out, made_folder, write_file
 from desk.cli.common.show import echo_json, say
 from exhibit.errors import NotFoundError, WrongUseError
 
 SIGNATURE_BYTES = 64
-number_option = click.option(
-    "--number", type=click.IntRange(min=1), metavar="N", help="Which bundle of the case; the newest by default."
-)
+BundleNumber = Annotated[
+    int | None,
+    Taken("--number", type=AT_LEAST_1, metavar="N", help="Which bundle of the case; the newest by default."),
+]
 
 
-@click.command("to-sign", epilog=examples("exhibit bundle to-sign 3 --out to-sign"))
-@click.argument("case", type=click.IntRange(min=1))
-@owner_option
-@out_option
-@number_option
-@json_option
-def to_sign(*, case: int, owner: str | None, out: Path, number: int | None, as_json: bool) -> None:
+@command("to-sign", "exhibit bundle to-sign 3 --out to-sign")
+def to_sign(*, desk: Desk, case: Number, owner: TheirOwner, out: Out, number: BundleNumber, as_json: AsJson) -> None:
     """Write the manifest of a bundle of CASE into a folder, to be signed on the owner's own device."""
-    desk = open_desk()
     from registry.accounts import scoped
     from registry.log import audit_log
     from workers.evidence.bundles import bundle_name, sealed_case
 
-    row = scoped.bundle(desk.owner(owner), case, number)
+    row = scoped.bundle(owner, case, number)
     sealed = sealed_case(desk.services, row)
     about = {"bundle": row.number, "case": case, "seal": sealed.seal.hex}
     audit_log.accessed(audit_log.Evidence.MANIFEST, audit_log.Way.TAKEN, row.case.owner, by=person(), **about)
@@ -43,21 +40,17 @@ def to_sign(*, case: int, owner: str | None, out: Path, number: int | None, as_j
     say(f"Then file it here:      exhibit bundle countersign {case} {path.name}.sig")
 
 
-@click.command("countersign", epilog=examples("exhibit bundle countersign 3 studio-case-3-bundle-1.manifest.json.sig"))
-@click.argument("case", type=click.IntRange(min=1))
+@command("countersign", "exhibit bundle countersign 3 studio-case-3-bundle-1.manifest.json.sig")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@owner_option
-@number_option
-def countersign(*, case: int, file: Path, owner: str | None, number: int | None) -> None:
+def countersign(*, desk: Desk, case: Number, file: Path, owner: TheirOwner, number: BundleNumber) -> None:
     """File the signature in FILE, made on the owner's own device, with a bundle of CASE: it travels there from now on.
 
     Ends with 2 when it is by no device key of the owner.
     """
-    desk = open_desk()
     from registry.accounts import scoped
     from workers.evidence.bundles import file_countersignature
 
-    row = scoped.bundle(desk.owner(owner), case, number)
+    row = scoped.bundle(owner, case, number)
     try:
         signature = file.read_bytes() if file.stat().st_size == SIGNATURE_BYTES else b""
     except OSError as error:

@@ -2,11 +2,12 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import click
 
-from desk.cli.common.frame import Desk, examples, finish, json_option, open_desk, person, reason_option
+from desk.cli.common.command import AT_LEAST_1, AsJson, Number, Reason, Taken, command
+from desk.cli.common.frame import Desk, finish, open_desk, person
 from desk.cli.common.show import counted, echo_json, fields, moment, say, table
 from exhibit.errors import ExitCode, IntegrityError, NotFoundError, WrongUseError
 
@@ -14,10 +15,10 @@ if TYPE_CHECKING:
     from desk.schemas.log import Entry
     from registry.models import LogCheckpoint
 
-sequence_argument = click.argument("sequence", type=click.IntRange(min=0))
-size_option = click.option(
-    "--size", type=click.IntRange(min=1), metavar="N", help="Under the signed head of N entries; the newest by default."
-)
+Size = Annotated[
+    int | None,
+    Taken("--size", type=AT_LEAST_1, metavar="N", help="Under the signed head of N entries; the newest by default."),
+]
 
 
 @click.group("log")
@@ -25,14 +26,12 @@ def log_command() -> None:
     """The append-only log of everything that counts: registrations, crawls, decisions, seals, keys, accesses."""
 
 
-@log_command.command("status", epilog=examples("exhibit log status"))
-@json_option
-def log_status(*, as_json: bool) -> None:
+@command("status", "exhibit log status", of=log_command)
+def log_status(*, desk: Desk, as_json: AsJson) -> None:
     """Say how long the log is, what was signed last, under which names and key, and whether signing goes on.
 
     Ends with 1 when nothing more is signed until you have decided about a break.
     """
-    desk = open_desk()
     from desk.schemas.log import Head
     from registry.log.log import PostgresLogStore
     from registry.models import LogCheckpoint, LogWaiting
@@ -59,13 +58,11 @@ def log_status(*, as_json: bool) -> None:
     finish(ExitCode.CHECK_FAILED if stopped else ExitCode.DONE)
 
 
-@log_command.command("list", epilog=examples("exhibit log list", "exhibit log list --type access --last 100"))
+@command("list", "exhibit log list", "exhibit log list --type access --last 100", of=log_command)
 @click.option("--type", "kind", metavar="TYPE", help="Only those of one type, such as decision, key or access.")
 @click.option("--last", type=click.IntRange(1, 100_000), default=20, show_default=True, metavar="N", help="How many.")
-@json_option
-def list_entries(*, kind: str | None, last: int, as_json: bool) -> None:
+def list_entries(*, desk: Desk, kind: str | None, last: int, as_json: AsJson) -> None:
     """List the newest entries with what they open to, as far as that is kept."""
-    desk = open_desk()
     from desk.schemas.log import Entry
     from exhibit.entries import EntryType
     from registry.models import LogEntry
@@ -92,14 +89,12 @@ def _words(one: "Entry") -> str:
     return ", ".join(f"{name}: {value}" for name, value in short.items() if len(str(value)) < 60 and value != "")
 
 
-@log_command.command("verify", epilog=examples("exhibit log verify", "exhibit log verify --json"))
-@json_option
-def verify_log(*, as_json: bool) -> None:
+@command("verify", "exhibit log verify", "exhibit log verify --json", of=log_command)
+def verify_log(*, desk: Desk, as_json: AsJson) -> None:
     """Replay the whole log: entries, hashes, every signed head, and what entries commit to where it is kept.
 
     Writes nothing. Ends with 1 when anything is wrong, and names it.
     """
-    desk = open_desk()
     from workers.log.replay import replay
 
     found = replay(desk.services)
@@ -114,22 +109,18 @@ def verify_log(*, as_json: bool) -> None:
     finish(ExitCode.CHECK_FAILED if found.problems else ExitCode.DONE)
 
 
-@log_command.command("checkpoint", epilog=examples("exhibit log checkpoint", "exhibit log checkpoint --size 120"))
-@size_option
-def show_checkpoint(*, size: int | None) -> None:
+@command("checkpoint", "exhibit log checkpoint", "exhibit log checkpoint --size 120", of=log_command)
+def show_checkpoint(*, size: Size) -> None:
     """Print a signed head, a C2SP signed note, as witnesses are given it."""
     click.echo(_checkpoint(open_desk(), size).note, nl=False)
 
 
-@log_command.command("prove", epilog=examples("exhibit log prove 17", "exhibit log prove 17 --size 120"))
-@sequence_argument
-@size_option
-def prove_entry(*, sequence: int, size: int | None) -> None:
+@command("prove", "exhibit log prove 17", "exhibit log prove 17 --size 120", of=log_command)
+def prove_entry(*, desk: Desk, sequence: Annotated[int, Taken(type=click.IntRange(min=0))], size: Size) -> None:
     """Print the inclusion proof (RFC 9162) of entry SEQUENCE as JSON, with the entry and the signed head.
 
     Details of an opening, such as names and reasons, aren't part of it; exhibit log list --json has them.
     """
-    desk = open_desk()
     from desk.schemas.log import Entry
     from registry.models import LogEntry
 
@@ -142,12 +133,10 @@ def prove_entry(*, sequence: int, size: int | None) -> None:
     echo_json({**shown, "size": head.size, "path": [step.hex() for step in path], "checkpoint": head.note})
 
 
-@log_command.command("consistency", epilog=examples("exhibit log consistency 120", "exhibit log consistency 120 300"))
-@click.argument("old", type=click.IntRange(min=1))
+@command("consistency", "exhibit log consistency 120", "exhibit log consistency 120 300", of=log_command)
 @click.argument("new", type=click.IntRange(min=1), required=False)
-def prove_consistency(*, old: int, new: int | None) -> None:
+def prove_consistency(*, desk: Desk, old: Number, new: int | None) -> None:
     """Print the proof (RFC 9162) that the log of NEW entries continues that of OLD, as JSON with the signed head."""
-    desk = open_desk()
     head = _checkpoint(desk, new)
     path = desk.services.log.consistency(old, head.size)
     echo_json({"old": old, "new": head.size, "path": [step.hex() for step in path], "checkpoint": head.note})
@@ -164,17 +153,13 @@ def _checkpoint(desk: Desk, size: int | None) -> "LogCheckpoint":
     return found
 
 
-@log_command.command(
-    "check-against", epilog=examples("exhibit log check-against bundle.zip", "exhibit log check-against seen.txt")
-)
+@command("check-against", "exhibit log check-against bundle.zip", "exhibit log check-against seen.txt", of=log_command)
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-@json_option
-def check_log_against(*, files: tuple[Path, ...], as_json: bool) -> None:
+def check_log_against(*, desk: Desk, files: tuple[Path, ...], as_json: AsJson) -> None:
     """Hold FILES (bundles that were handed out, or checkpoints that somebody kept) against the log.
 
     Ends with 1 when the log doesn't continue what they show: nothing is signed then until `exhibit log new-origin`.
     """
-    desk = open_desk()
     from workers.log.history import Compared, check_against
 
     try:
@@ -191,44 +176,39 @@ def check_log_against(*, files: tuple[Path, ...], as_json: bool) -> None:
     finish(ExitCode.CHECK_FAILED if broken else ExitCode.DONE)
 
 
-@log_command.command("accept-head", epilog=examples('exhibit log accept-head --reason "moved to a new disk"'))
-@reason_option
-def accept_log_head(*, reason: str) -> None:
+@command("accept-head", 'exhibit log accept-head --reason "moved to a new disk"', of=log_command)
+def accept_log_head(*, desk: Desk, reason: Reason) -> None:
     """State that nothing was signed beyond what is known here, and go on signing under the same name.
 
     For a data folder that was moved, or put back without loss. Refused when what is known says otherwise.
     """
-    desk = open_desk()
     from workers.log.history import accept_head
 
     head = accept_head(desk.services, by=person(), reason=reason)
     say(f"Signing goes on after the head of {counted(head.size, 'entry', 'entries')}.")
 
 
-@log_command.command("new-origin", epilog=examples('exhibit log new-origin --reason "restored the backup of Monday"'))
-@reason_option
+@command("new-origin", 'exhibit log new-origin --reason "restored the backup of Monday"', of=log_command)
 @click.option("--name", default="", metavar="NAME", help="The new name; made of the old one and the day by default.")
-def begin_new_origin(*, reason: str, name: str) -> None:
+def begin_new_origin(*, desk: Desk, reason: Reason, name: str) -> None:
     """Sign under a new name from now on, and record the break: after a restore that lost entries.
 
     Bundles that were handed out stay as they are. Those who check need the log's new public key: exhibit trust
     """
-    desk = open_desk()
     from workers.log.history import new_origin
 
     say(f"The log is named {new_origin(desk.services, by=person(), reason=reason, name=name)} from now on.")
     say("Hand out its public key: exhibit trust FILE")
 
 
-@log_command.command(
+@command(
     "erase",
-    epilog=examples(
-        'exhibit log erase 17 --reason "asked for by mail"', 'exhibit log erase 17 23 40 --reason "asked for by mail"'
-    ),
+    'exhibit log erase 17 --reason "asked for by mail"',
+    'exhibit log erase 17 23 40 --reason "asked for by mail"',
+    of=log_command,
 )
 @click.argument("sequences", nargs=-1, required=True, type=click.IntRange(min=0))
-@reason_option
-def erase_entries(*, sequences: tuple[int, ...], reason: str) -> None:
+def erase_entries(*, sequences: tuple[int, ...], reason: Reason) -> None:
     """Erase for good what the entries SEQUENCES commit to; they stay, tell nothing, and the log stays whole.
 
     Bundles made from then on can't show what was erased.

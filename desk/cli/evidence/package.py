@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from desk.cli.common.frame import Desk, examples, json_option, open_desk, owner_option, person
-from desk.cli.common.output import made_folder, out_option, written_whole
+from desk.cli.common.command import AsJson, Number, TheirOwner, command
+from desk.cli.common.frame import Desk, open_desk, person
+from desk.cli.common.output import Out, made_folder, written_whole
 from desk.cli.common.show import echo_json, moment, say, size, table
 from desk.cli.common.wait import work_until_made
 from exhibit.errors import NotFoundError, WrongUseError
@@ -21,17 +22,14 @@ def package_command() -> None:
     """Bundles of several cases in one ZIP, each of which can be checked by itself."""
 
 
-@package_command.command(
+@command(
     "make",
-    epilog=examples(
-        "exhibit package make 3 4 7 --for court --out evidence",
-        "exhibit package make --party shop.example --for court --out evidence",
-        'exhibit package make 3 4 --for other-side --reason "The originals stay with us." --out for-the-other-side',
-    ),
+    "exhibit package make 3 4 7 --for court --out evidence",
+    "exhibit package make --party shop.example --for court --out evidence",
+    'exhibit package make 3 4 --for other-side --reason "The originals stay with us." --out for-the-other-side',
+    of=package_command,
 )
 @click.argument("cases", nargs=-1, type=click.IntRange(min=1))
-@owner_option
-@out_option
 @click.option(
     "--for",
     "recipient",
@@ -41,27 +39,24 @@ def package_command() -> None:
 )
 @click.option("--party", metavar="NAME", help="All sealed cases of this party, in place of numbers.")
 @click.option("--reason", default="", metavar="TEXT", help="Why originals are withheld; the copies say so.")
-@json_option
 def make_package(
     *,
     cases: tuple[int, ...],
-    owner: str | None,
-    out: Path,
+    owner: TheirOwner,
+    out: Out,
     recipient: str,
     party: str | None,
     reason: str,
-    as_json: bool,
+    as_json: AsJson,
 ) -> None:
     """Put the newest bundles of CASES into one ZIP, with the receipts that witnesses have given until now.
 
     Only of cases that a person has confirmed. Waits for bundles that aren't sealed yet.
     """
-    folder = made_folder(out)
-    desk = open_desk()
-    of = desk.owner(owner)
+    folder, desk = made_folder(out), open_desk()
     from workers.evidence.packages import request_package
 
-    row = request_package(of, _cases(of, cases, party), recipient, by=person(), reason=reason)
+    row = request_package(owner, _cases(owner, cases, party), recipient, by=person(), reason=reason)
     desk.services.enqueue("package", [row.pk])
     _written(desk, row, folder, as_json=as_json)
 
@@ -86,21 +81,16 @@ def _cases(of: "Owner", cases: Sequence[int], party: str | None) -> list[int]:
     return found
 
 
-@package_command.command("get", epilog=examples("exhibit package get 2 --out evidence"))
-@click.argument("number", type=click.IntRange(min=1))
-@owner_option
-@out_option
-@json_option
-def get_package(*, number: int, owner: str | None, out: Path, as_json: bool) -> None:
+@command("get", "exhibit package get 2 --out evidence", of=package_command)
+def get_package(*, desk: Desk, number: Number, owner: TheirOwner, out: Out, as_json: AsJson) -> None:
     """Write the ZIP of package NUMBER, which was asked for before and is still kept, into a folder.
 
     Waits for one that isn't made yet.
     """
     folder = made_folder(out)
-    desk = open_desk()
     from registry.accounts import scoped
 
-    _written(desk, scoped.package(desk.owner(owner), number), folder, as_json=as_json)
+    _written(desk, scoped.package(owner, number), folder, as_json=as_json)
 
 
 def _written(desk: Desk, row: "Package", folder: Path, *, as_json: bool) -> None:
@@ -126,16 +116,13 @@ def _written(desk: Desk, row: "Package", folder: Path, *, as_json: bool) -> None
         say(f"Package {row.number}: {path}")
 
 
-@package_command.command("list", epilog=examples("exhibit package list"))
-@owner_option
-@json_option
-def list_packages(*, owner: str | None, as_json: bool) -> None:
+@command("list", "exhibit package list", of=package_command)
+def list_packages(*, desk: Desk, owner: TheirOwner, as_json: AsJson) -> None:
     """List the packages, newest first. Their files are kept for some weeks; `exhibit package make` makes another."""
-    desk = open_desk()
     from desk.schemas.downloads import CASES, ListedPackage
     from registry.accounts import scoped
 
-    rows = list(scoped.packages(desk.owner(owner)).prefetch_related(CASES))
+    rows = list(scoped.packages(owner).prefetch_related(CASES))
     if as_json:
         echo_json({"packages": ListedPackage.from_rows(rows)})
     elif not rows:

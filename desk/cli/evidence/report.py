@@ -2,13 +2,13 @@
 
 import shutil
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from desk.cli.common.frame import DECISIONS, examples, json_option, open_desk, owner_option, person
-from desk.cli.common.output import made_folder, out_option, written_whole
+from desk.cli.common.command import AsJson, TheirOwner, command
+from desk.cli.common.frame import DECISIONS, Desk, person
+from desk.cli.common.output import Out, made_folder, written_whole
 from desk.cli.common.show import echo_json, listed, moment, say, short
 from desk.cli.common.wait import work_until_made
 from exhibit.digests import Digest
@@ -26,16 +26,13 @@ def report_command() -> None:
     """Accounts of an owner's cases as PDF, CSV, XLSX and JSON."""
 
 
-@report_command.command(
+@command(
     "make",
-    epilog=examples(
-        "exhibit report make --out reports",
-        'exhibit report make --out reports --title "May 2026" --from 2026-05-01 --until 2026-05-31',
-        'exhibit report make --out reports --watch shop --works "3, 7-9" --decision confirmed --format pdf',
-    ),
+    "exhibit report make --out reports",
+    'exhibit report make --out reports --title "May 2026" --from 2026-05-01 --until 2026-05-31',
+    'exhibit report make --out reports --watch shop --works "3, 7-9" --decision confirmed --format pdf',
+    of=report_command,
 )
-@owner_option
-@out_option
 @click.option("--title", default="", metavar="TEXT", help="Its title; numbered by default.")
 @click.option("--watch", default="", metavar="NAME", help="Only what this watch saw.")
 @click.option("--works", default="", metavar="NUMBERS", help="Only of these works, such as 3, 7-9.")
@@ -66,15 +63,13 @@ def report_command() -> None:
     multiple=True,
     help="Of the PDF; those of the installation by default.",
 )
-@json_option
-def make_report(*, owner: str | None, out: Path, title: str, as_json: bool, **limits: Untyped) -> None:
+def make_report(*, desk: Desk, owner: TheirOwner, out: Out, title: str, as_json: AsJson, **limits: Untyped) -> None:
     """Make a report, over all cases that weren't cleared if nothing limits it, and write its files into a folder."""
     folder = made_folder(out)
-    desk = open_desk()
     from registry.log import audit_log
     from workers.reports.requests import request_report
 
-    report = request_report(desk.owner(owner), preparer=person(), title=title, wanted=_wanted(limits))
+    report = request_report(owner, preparer=person(), title=title, wanted=_wanted(limits))
     desk.services.enqueue("report", [report.pk])
 
     def counted() -> tuple[int, int]:
@@ -108,16 +103,13 @@ def _wanted(limits: Mapping[str, Any]) -> "Wanted":
     return Wanted(scope, formats, tuple(dict.fromkeys(limits["languages"])))
 
 
-@report_command.command("list", epilog=examples("exhibit report list"))
-@owner_option
-@json_option
-def list_reports(*, owner: str | None, as_json: bool) -> None:
+@command("list", "exhibit report list", of=report_command)
+def list_reports(*, desk: Desk, owner: TheirOwner, as_json: AsJson) -> None:
     """List the reports, newest first."""
-    desk = open_desk()
     from desk.schemas import downloads as schemas
     from registry.accounts import scoped
 
-    found = schemas.Report.from_rows(scoped.reports(desk.owner(owner)))
+    found = schemas.Report.from_rows(scoped.reports(owner))
 
     def line(one: schemas.Report) -> Sequence[object]:
         return one.number, moment(one.created_at, desk.zone), short(one.title), one.state

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from desk.cli.common.frame import examples, open_desk
+from desk.cli.common.command import command
+from desk.cli.common.frame import open_desk
 from desk.cli.common.output import write_file
 from desk.cli.common.show import say
 from exhibit.digests import Digest
@@ -30,7 +31,7 @@ NOTE = (
 )
 
 
-@click.command("trust", epilog=examples("exhibit trust our-list.json", "exhibit verify BUNDLE --trust our-list.json"))
+@command("trust", "exhibit trust our-list.json", "exhibit verify BUNDLE --trust our-list.json")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--label", default="", metavar="TEXT", help="Words that results then show beside these keys.")
 @click.option("--witnesses", default=1, metavar="N", help="So many of the witnesses have to state a time.")

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from desk.cli.common.frame import examples, finish, json_option
+from desk.cli.common.command import AsJson, command
+from desk.cli.common.frame import finish
 from desk.cli.common.output import write_file
 from desk.cli.common.show import echo_json, say, tracked
 from exhibit.errors import ExhibitError, ExitCode, WrongUseError
@@ -23,13 +24,11 @@ OUR_LIST = (
 )
 
 
-@click.command(
+@command(
     "verify",
-    epilog=examples(
-        "exhibit verify bundle.zip",
-        "exhibit verify *.zip --trust court-list.json --json",
-        "exhibit verify --html verify.html --trust court-list.json",
-    ),
+    "exhibit verify bundle.zip",
+    "exhibit verify *.zip --trust court-list.json --json",
+    "exhibit verify --html verify.html --trust court-list.json",
 )
 @click.argument("bundles", nargs=-1, type=click.Path(path_type=Path))
 @click.option(
@@ -41,8 +40,7 @@ OUR_LIST = (
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write the verifier as one page instead, with the list built in, for a laptop without Python.",
 )
-@json_option
-def verify_command(*, bundles: tuple[Path, ...], trust: Path | None, html: Path | None, as_json: bool) -> None:
+def verify_command(*, bundles: tuple[Path, ...], trust: Path | None, html: Path | None, as_json: AsJson) -> None:
     """Check BUNDLES (ZIPs, or folders that they were unpacked into) against a pinned list of witnesses.
 
     Asks no server and no network. Of several bundles the heads of one log are compared, too. Ends with 0 when all are

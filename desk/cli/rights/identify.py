@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from desk.cli.common.command import AsJson, OwnerName, command
 from desk.cli.common.files import read_picture
-from desk.cli.common.frame import Desk, examples, finish, json_option, open_desk, owner_option
+from desk.cli.common.frame import Desk, finish, open_desk
 from desk.cli.common.show import counted, echo_json, fields, moment, note, say, tracked
 from exhibit.errors import ExhibitError, ExitCode, RefusedError, WrongUseError
 
@@ -49,25 +50,21 @@ class _Result:
     error: ExhibitError | None = None
 
 
-@click.command(
+@command(
     "identify",
-    epilog=examples(
-        "exhibit identify found.jpg",
-        "exhibit identify screenshot.png poster.jpg --out proofs",
-        "exhibit identify https://shop.example/banner.jpg --json",
-        "curl -s https://shop.example/banner.jpg | exhibit identify -",
-    ),
+    "exhibit identify found.jpg",
+    "exhibit identify screenshot.png poster.jpg --out proofs",
+    "exhibit identify https://shop.example/banner.jpg --json",
+    "curl -s https://shop.example/banner.jpg | exhibit identify -",
 )
 @click.argument("images", nargs=-1, required=True)
-@owner_option
 @click.option(
     "--out",
     metavar="DIR",
     type=click.Path(file_okay=False, path_type=Path),
     help="Write drawings of the comparison, and the proofs of the registration; made if missing.",
 )
-@json_option
-def identify_command(*, images: tuple[str, ...], owner: str | None, out: Path | None, as_json: bool) -> None:
+def identify_command(*, images: tuple[str, ...], owner: OwnerName, out: Path | None, as_json: AsJson) -> None:
     """Say which of the owner's works each of IMAGES shows, whole or in part.
 
     An image is a file, - for standard input, or an http(s) address, which is fetched if the operator's rules permit

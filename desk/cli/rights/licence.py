@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from desk.cli.common.frame import examples, json_option, open_desk, owner_option, person
+from desk.cli.common.command import AsJson, TheirOwner, command
+from desk.cli.common.frame import Desk, person
 from desk.cli.common.show import counted, echo_json, listed, say, short
 
 if TYPE_CHECKING:
@@ -17,18 +18,15 @@ def licence_command() -> None:
     """Uses that are permitted: what they cover is recorded, and is no case."""
 
 
-@licence_command.command("import", epilog=examples("exhibit licence import licences.csv --owner studio-example"))
+@command("import", "exhibit licence import licences.csv --owner studio-example", of=licence_command)
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@owner_option
-@json_option
-def import_licences(*, file: Path, owner: str | None, as_json: bool) -> None:
+def import_licences(*, desk: Desk, file: Path, owner: TheirOwner, as_json: AsJson) -> None:
     """Add the licences in the table FILE (CSV or XLSX), all or none, and look for them in the open cases.
 
     Columns: works (file names or numbers with ; between, empty for all), licensee, domain, url_pattern (* stands for
     anything), account, territories, valid_from, valid_until, reason. A line that is in the ledger already isn't added
     twice.
     """
-    desk = open_desk()
     from desk.schemas import licences as schemas
     from registry.models import LedgerEffect
     from registry.works.licences import keep_licences, waiting_changes
@@ -36,9 +34,8 @@ def import_licences(*, file: Path, owner: str | None, as_json: bool) -> None:
     from workers.works.licences import licences_in_table
     from workers.works.tables import table_bytes
 
-    of = desk.owner(owner)
-    kept, new = keep_licences(of, licences_in_table(of, file.name, table_bytes(file)), by=person())
-    waiting = waiting_changes(of)
+    kept, new = keep_licences(owner, licences_in_table(owner, file.name, table_bytes(file)), by=person())
+    waiting = waiting_changes(owner)
     look_at_ledger(desk.services, waiting)
     licensed = LedgerEffect.objects.filter(change__in=waiting, what=LedgerEffect.What.LICENSED)
     decided = sorted(set(licensed.values_list("case__number", flat=True)))
@@ -52,16 +49,13 @@ def import_licences(*, file: Path, owner: str | None, as_json: bool) -> None:
         say(f"They cover case {', '.join(map(str, decided))}.")
 
 
-@licence_command.command("list", epilog=examples("exhibit licence list", "exhibit licence list --json"))
-@owner_option
-@json_option
-def list_licences(*, owner: str | None, as_json: bool) -> None:
+@command("list", "exhibit licence list", "exhibit licence list --json", of=licence_command)
+def list_licences(*, owner: TheirOwner, as_json: AsJson) -> None:
     """List the permitted uses."""
-    desk = open_desk()
     from desk.schemas import licences as schemas
     from registry.accounts import scoped
 
-    found = schemas.Licence.from_rows(scoped.licences(desk.owner(owner)).prefetch_related("works"))
+    found = schemas.Licence.from_rows(scoped.licences(owner).prefetch_related("works"))
     columns = ("licence", "licensee", "works", "where", "from", "until", "reason")
     nothing = "There is no licence yet. Import some: exhibit licence import FILE"
     listed("licences", found, columns, _line, nothing=nothing, as_json=as_json)

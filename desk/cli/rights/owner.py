@@ -4,7 +4,8 @@ from operator import attrgetter
 
 import click
 
-from desk.cli.common.frame import examples, json_option, open_desk
+from desk.cli.common.command import AsJson, Word, command
+from desk.cli.common.frame import open_desk
 from desk.cli.common.frame import person as by_person
 from desk.cli.common.show import echo_json, listed, say
 
@@ -14,12 +15,10 @@ def owner_command() -> None:
     """Rights holders, each with works, watches and cases of its own."""
 
 
-@owner_command.command("add", epilog=examples('exhibit owner add "Studio Example" --contact rights@studio.example'))
-@click.argument("name")
+@command("add", 'exhibit owner add "Studio Example" --contact rights@studio.example', of=owner_command)
 @click.option("--slug", default="", metavar="WORD", help="A short name for commands; made of the name by default.")
 @click.option("--contact", default="", metavar="TEXT", help="Where it is reached; shown in documents.")
-@json_option
-def add_owner(*, name: str, slug: str, contact: str, as_json: bool) -> None:
+def add_owner(*, name: Word, slug: str, contact: str, as_json: AsJson) -> None:
     """Add the rights holder NAME."""
     open_desk()
     from desk.schemas import owners as schemas
@@ -32,9 +31,8 @@ def add_owner(*, name: str, slug: str, contact: str, as_json: bool) -> None:
         say(f"Added {owner.name}; commands take it as --owner {owner.slug}.")
 
 
-@owner_command.command("list", epilog=examples("exhibit owner list", "exhibit owner list --json"))
-@json_option
-def list_owners(*, as_json: bool) -> None:
+@command("list", "exhibit owner list", "exhibit owner list --json", of=owner_command)
+def list_owners(*, as_json: AsJson) -> None:
     """List all rights holders."""
     open_desk()
     from desk.schemas import owners as schemas

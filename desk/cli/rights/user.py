@@ -6,7 +6,8 @@ from operator import itemgetter
 
 import click
 
-from desk.cli.common.frame import examples, json_option, open_desk, owner_option
+from desk.cli.common.command import AnyOwner, AsJson, TheirOwner, Word, command
+from desk.cli.common.frame import Desk, open_desk
 from desk.cli.common.frame import person as by_person
 from desk.cli.common.show import listed, say
 from exhibit.errors import WrongUseError
@@ -20,53 +21,46 @@ def user_command() -> None:
     """People who sign in to the site."""
 
 
-@user_command.command(
+@command(
     "add",
-    epilog=examples(
-        "exhibit user add ann@studio.example --owner studio-example --role reviewer",
-        "exhibit user add ann@studio.example --generate",
-    ),
+    "exhibit user add ann@studio.example --owner studio-example --role reviewer",
+    "exhibit user add ann@studio.example --generate",
+    of=user_command,
 )
-@click.argument("email")
-@owner_option
 @click.option(
     "--role", type=click.Choice(ROLES), help="What they may do; the first one of an owner is owner, others reviewer."
 )
 @generate_option
-def add_user(*, email: str, owner: str | None, role: str | None, generate: bool) -> None:
+def add_user(*, email: Word, owner: TheirOwner, role: str | None, generate: bool) -> None:
     """Let the person with the address EMAIL sign in for an owner.
 
     A new person needs a password: it is asked for, or made with --generate. One who is known keeps the password, and
     without --role the role.
     """
-    desk = open_desk()
     from registry.accounts import people
 
-    of = desk.owner(owner)
-    if role is None and (present := of.memberships.filter(user__email__iexact=email).first()) is not None:
-        say(f"{email} is {present.role} of {of.name} already. Another role: --role")
+    if role is None and (present := owner.memberships.filter(user__email__iexact=email).first()) is not None:
+        say(f"{email} is {present.role} of {owner.name} already. Another role: --role")
         return
     password = None if people.is_user(email) else _password(generate=generate)
-    given = role or ("reviewer" if of.memberships.filter(role="owner").exists() else "owner")
-    people.add_member(of, email, given, password, by=by_person())
-    say(f"{email} is {given} of {of.name}.")
+    given = role or ("reviewer" if owner.memberships.filter(role="owner").exists() else "owner")
+    people.add_member(owner, email, given, password, by=by_person())
+    say(f"{email} is {given} of {owner.name}.")
     if generate and password is not None:
         say(f"Password, shown this once: {password}")
 
 
-@user_command.command("operator", epilog=examples("exhibit user operator"))
-def make_operator_link() -> None:
+@command("operator", "exhibit user operator", of=user_command)
+def make_operator_link(*, desk: Desk) -> None:
     """Print a link that lets one person run this installation: once, within 24 hours. Earlier links end."""
-    desk = open_desk()
     from workers.notify.invitations import operator_link
 
     say(operator_link(desk.config, by=by_person()))
 
 
-@user_command.command("password", epilog=examples("exhibit user password ann@studio.example --generate"))
-@click.argument("email")
+@command("password", "exhibit user password ann@studio.example --generate", of=user_command)
 @generate_option
-def change_password(*, email: str, generate: bool) -> None:
+def change_password(*, email: Word, generate: bool) -> None:
     """Give the person with the address EMAIL a new password."""
     open_desk()
     from registry.accounts import people
@@ -79,17 +73,14 @@ def change_password(*, email: str, generate: bool) -> None:
         say(f"Password, shown this once: {password}")
 
 
-@user_command.command("list", epilog=examples("exhibit user list", "exhibit user list --owner studio-example"))
-@click.option("--owner", metavar="OWNER", help="Only those of this owner.")
-@json_option
-def list_users(*, owner: str | None, as_json: bool) -> None:
+@command("list", "exhibit user list", "exhibit user list --owner studio-example", of=user_command)
+def list_users(*, owner: AnyOwner, as_json: AsJson) -> None:
     """List who may sign in, with their roles."""
-    desk = open_desk()
     from registry.models import Membership
 
     rows = Membership.objects.select_related("user", "owner").order_by("user__email", "owner__slug")
     if owner is not None:
-        rows = rows.filter(owner=desk.owner(owner))
+        rows = rows.filter(owner=owner)
     found = [{"email": row.user.email, "owner": row.owner.slug, "role": row.role} for row in rows]
     columns, nothing = ("email", "owner", "role"), "Nobody can sign in yet. Add somebody: exhibit user add EMAIL"
     listed("users", found, columns, itemgetter(*columns), nothing=nothing, as_json=as_json)

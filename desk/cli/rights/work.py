@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from desk.cli.common.command import AsJson, Number, Numbers, OwnerName, TheirOwner, command
 from desk.cli.common.files import Given, pictures_in, read_picture
-from desk.cli.common.frame import Desk, examples, finish, json_option, open_desk, owner_option, person
-from desk.cli.common.output import made_folder, out_option, written_whole
+from desk.cli.common.frame import Desk, finish, open_desk, person
+from desk.cli.common.output import Out, made_folder, written_whole
 from desk.cli.common.show import counted, echo_json, fields, listed, moment, note, say, short, size, tracked
 from exhibit.errors import ExitCode, RefusedError, WrongUseError
 from exhibit.types import DeclaredWork
@@ -29,16 +30,14 @@ def work_command() -> None:
     """Works whose copies are looked for."""
 
 
-@work_command.command(
+@command(
     "add",
-    epilog=examples(
-        "exhibit work add photo.jpg another.png",
-        "exhibit work add ~/Pictures/portfolio --csv works.csv",
-        "exhibit work add portfolio --owner studio-example --json",
-    ),
+    "exhibit work add photo.jpg another.png",
+    "exhibit work add ~/Pictures/portfolio --csv works.csv",
+    "exhibit work add portfolio --owner studio-example --json",
+    of=work_command,
 )
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-@owner_option
 @click.option(
     "--csv",
     "csv_file",
@@ -49,9 +48,8 @@ def work_command() -> None:
 @click.option(
     "--metadata", is_flag=True, help="Declare what the files state (EXIF, IPTC, XMP) where nothing else does."
 )
-@json_option
 def add_works(
-    *, paths: tuple[Path, ...], owner: str | None, csv_file: Path | None, metadata: bool, as_json: bool
+    *, paths: tuple[Path, ...], owner: OwnerName, csv_file: Path | None, metadata: bool, as_json: AsJson
 ) -> None:
     """Register pictures as works: files, and folders with all pictures in them.
 
@@ -149,17 +147,14 @@ def _tell(works: "Sequence[AddedWork]", failed: Sequence[Mapping[str, Any]], wit
         note(f"  and {counted(len(without_file) - LINES_SHOWN, 'line')} more of the table without a file.")
 
 
-@work_command.command("list", epilog=examples("exhibit work list", "exhibit work list --json"))
-@owner_option
-@json_option
-def list_works(*, owner: str | None, as_json: bool) -> None:
+@command("list", "exhibit work list", "exhibit work list --json", of=work_command)
+def list_works(*, desk: Desk, owner: TheirOwner, as_json: AsJson) -> None:
     """List the registered works, with a word for each remark on one; `exhibit work show` has the sentences."""
-    desk = open_desk()
     from desk.schemas import works as schemas
     from registry.accounts import scoped
 
-    rows = schemas.with_pictures(scoped.works(desk.owner(owner))).prefetch_related("remarks")
-    found = [schemas.ListedWork.from_row(row, remarks=schemas.Remark.from_rows(row.remarks.all())) for row in rows]
+    rows = schemas.with_pictures(scoped.works(owner)).prefetch_related("remarks")
+    found = schemas.ListedWork.from_rows(rows)
     columns = ("work", "title", "file", "registered", "remarks")
     nothing = "There is no work yet. Register some: exhibit work add PATHS"
     listed("works", found, columns, lambda one: _line(desk, one), nothing=nothing, as_json=as_json)
@@ -172,17 +167,13 @@ def _line(desk: Desk, one: "ListedWork") -> list[object]:
     return [one.number, short(one.title), short(one.file), moment(one.registered_at, desk.zone), ", ".join(remarks)]
 
 
-@work_command.command("show", epilog=examples("exhibit work show 12"))
-@click.argument("number", type=click.IntRange(min=1))
-@owner_option
-@json_option
-def show_work(*, number: int, owner: str | None, as_json: bool) -> None:
+@command("show", "exhibit work show 12", of=work_command)
+def show_work(*, desk: Desk, number: Number, owner: TheirOwner, as_json: AsJson) -> None:
     """Show work NUMBER with its pictures and cases, and how far the search of what was seen before is."""
-    desk = open_desk()
     from desk.schemas import works as schemas
     from registry.accounts import scoped
 
-    row = scoped.work(desk.owner(owner), number)
+    row = scoped.work(owner, number)
     one = schemas.FullWork.from_row(row)
     if as_json:
         echo_json(one)
@@ -231,26 +222,22 @@ def _picture(picture: "Picture") -> str:
     return f"{picture.format} {picture.width}×{picture.height}, {size(picture.bytes)}, {picture.digest}"
 
 
-@work_command.command(
+@command(
     "certificate",
-    epilog=examples("exhibit work certificate 12 --out records", "exhibit work certificate 12 13 --out ."),
+    "exhibit work certificate 12 --out records",
+    "exhibit work certificate 12 13 --out .",
+    of=work_command,
 )
-@click.argument("numbers", nargs=-1, required=True, type=click.IntRange(min=1))
-@owner_option
-@out_option
-@json_option
-def write_deposits(*, numbers: tuple[int, ...], owner: str | None, out: Path, as_json: bool) -> None:
+def write_deposits(*, desk: Desk, numbers: Numbers, owner: TheirOwner, out: Out, as_json: AsJson) -> None:
     """Write the deposit records of the works NUMBERS into a folder: a PDF, and a ZIP that `exhibit verify` checks.
 
     A record states what was declared, the digests of the pictures and what witnesses their time. It creates no right.
     It is made once for what is declared now, and again when that has changed.
     """
     folder = made_folder(out)
-    desk = open_desk()
     from registry.accounts import scoped
 
-    of = desk.owner(owner)
-    rows = [scoped.work(of, number) for number in dict.fromkeys(numbers)]
+    rows = [scoped.work(owner, number) for number in dict.fromkeys(numbers)]
     warned = {row.number: _warnings(row) for row in rows}
     for number, said in warned.items():
         for remark in said:
@@ -287,16 +274,12 @@ def _deposit_files(desk: Desk, row: "Work", folder: Path) -> Iterator[str]:
         yield str(folder / name)
 
 
-@work_command.command("remove", epilog=examples("exhibit work remove 12 13"))
-@click.argument("numbers", nargs=-1, required=True, type=click.IntRange(min=1))
-@owner_option
-def remove_works(*, numbers: tuple[int, ...], owner: str | None) -> None:
+@command("remove", "exhibit work remove 12 13", of=work_command)
+def remove_works(*, numbers: Numbers, owner: TheirOwner) -> None:
     """Stop looking for copies of the works NUMBERS. Their cases and their evidence stay."""
-    desk = open_desk()
     from registry.accounts import scoped
     from workers.works.registration import remove_work
 
-    of = desk.owner(owner)
-    for row in [scoped.work(of, number) for number in numbers]:
+    for row in [scoped.work(owner, number) for number in numbers]:
         remove_work(row, by=person())
     say(f"Removed: {', '.join(map(str, numbers))}.")

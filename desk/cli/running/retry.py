@@ -2,21 +2,17 @@
 
 import click
 
-from desk.cli.common.frame import examples, json_option, open_desk, person
+from desk.cli.common.command import AsJson, command
+from desk.cli.common.frame import Desk, person
 from desk.cli.common.show import counted, echo_json, say, table
 from exhibit.errors import WrongUseError
 
 
-@click.command(
-    "retry",
-    epilog=examples("exhibit retry", "exhibit retry match", "exhibit retry match seal", "exhibit retry match --leave"),
-)
+@command("retry", "exhibit retry", "exhibit retry match", "exhibit retry match seal", "exhibit retry match --leave")
 @click.argument("steps", nargs=-1)
 @click.option("--leave", is_flag=True, help="Leave it as it is instead: it is told no more, until it is tried again.")
-@json_option
-def retry_command(*, steps: tuple[str, ...], leave: bool, as_json: bool) -> None:
+def retry_command(*, desk: Desk, steps: tuple[str, ...], leave: bool, as_json: AsJson) -> None:
     """Try again what was given up at STEPS, from the first attempt on; list it with its reasons when none is named."""
-    desk = open_desk()
     from workers.operations.backlog import dismiss, failures, try_again
 
     if leave and not steps:

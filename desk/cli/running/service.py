@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 import exhibit
-from desk.cli.common.frame import examples
+from desk.cli.common.command import command
 from desk.cli.common.output import made_folder, write_file
 from desk.cli.common.show import say
 from exhibit.config.config import FILE_NAME, Config
@@ -63,11 +63,9 @@ run_as_option = click.option(
 )
 
 
-@service_command.command(
-    "install", epilog=examples("exhibit service install", "sudo bin/exhibit service install --run-as exhibit")
-)
+@command("install", "exhibit service install", "sudo bin/exhibit service install --run-as exhibit", of=service_command)
 @run_as_option
-def install_command(run_as: str | None) -> None:
+def install_command(*, run_as: str | None) -> None:
     """Start Exhibit now, and again after each reboot.
 
     Root makes a service of the system, an ordinary user one of their own. Ends with 2 when Exhibit runs already or a
@@ -90,7 +88,7 @@ def install_command(run_as: str | None) -> None:
         say(f"It starts when you sign in. To start it with the machine: sudo loginctl enable-linger {user}")
 
 
-@service_command.command("remove", epilog=examples("exhibit service remove"))
+@command("remove", "exhibit service remove", of=service_command)
 def remove_command() -> None:
     """Stop the service and take it away; data and settings stay."""
     path = _unit_path()
@@ -102,9 +100,9 @@ def remove_command() -> None:
     say(f"Removed {path}. Data and settings are where they were.")
 
 
-@service_command.command("show", epilog=examples("exhibit service show", "exhibit service show > exhibit.service"))
+@command("show", "exhibit service show", "exhibit service show > exhibit.service", of=service_command)
 @run_as_option
-def show_command(run_as: str | None) -> None:
+def show_command(*, run_as: str | None) -> None:
     """Print the unit file that `install` writes; changes nothing."""
     click.echo(_unit(run_as), nl=False)
 

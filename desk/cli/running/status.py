@@ -6,16 +6,16 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from desk.cli.common.frame import examples, finish, json_option, open_desk
+from desk.cli.common.command import AsJson, command
+from desk.cli.common.frame import finish, open_desk
 from desk.cli.common.show import echo_json, fields, moment, say, table
 from exhibit.clock import parse_rfc3339
 from exhibit.errors import ExitCode
 from workers.configuration import load_config
 
 
-@click.command("status", epilog=examples("exhibit status", "exhibit status --json"))
-@json_option
-def status_command(*, as_json: bool) -> None:
+@command("status", "exhibit status", "exhibit status --json")
+def status_command(*, as_json: AsJson) -> None:
     """Say what runs, what waits, and how far long work is. Starts nothing.
 
     Ends with 3 when nothing runs, or the database doesn't answer.

@@ -1,15 +1,13 @@
 """Denials taken back."""
 
-import click
-
-from desk.cli.common.frame import examples, open_desk, person
+from desk.cli.common.command import Word, command
+from desk.cli.common.frame import open_desk, person
 from desk.cli.common.show import say
 from desk.cli.upkeep.rules import host_meant
 
 
-@click.command("allow", epilog=examples("exhibit allow shop.example"))
-@click.argument("host")
-def allow_command(*, host: str) -> None:
+@command("allow", "exhibit allow shop.example")
+def allow_command(*, host: Word) -> None:
     """Take back that HOST isn't visited."""
     name = host_meant(host)
     open_desk()

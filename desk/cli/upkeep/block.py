@@ -2,16 +2,16 @@
 
 import click
 
-from desk.cli.common.frame import examples, json_option, open_desk, person
+from desk.cli.common.command import AsJson, command
+from desk.cli.common.frame import open_desk, person
 from desk.cli.common.show import say
 from desk.cli.upkeep.rules import digest_meant, list_rules, need_reason
 
 
-@click.command("block", epilog=examples('exhibit block picture.jpg --reason "Opt-out"', "exhibit block --json"))
+@command("block", 'exhibit block picture.jpg --reason "Opt-out"', "exhibit block --json")
 @click.argument("what", metavar="[DIGEST|FILE]", required=False)
 @click.option("--reason", default="", metavar="TEXT", help="Why; needed to block something.")
-@json_option
-def block_command(*, what: str | None, reason: str, as_json: bool) -> None:
+def block_command(*, what: str | None, reason: str, as_json: AsJson) -> None:
     """Never store certain bytes from now on; without an argument, list what is blocked.
 
     What is stored already stays; exhibit purge removes it.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from desk.cli.common.command import AsJson, command
 from desk.cli.common.frame import examples, finish, json_option, open_desk, person
 from desk.cli.common.show import counted, echo_json, fields, note, say, table
 from exhibit.errors import ExitCode, WrongUseError
@@ -25,7 +26,6 @@ EXAMPLES = examples(
     "exhibit calibrate --folder ~/Pictures/archive",
     "exhibit calibrate show",
 )
-EXAMPLES_OF_SHOW = examples("exhibit calibrate show", "exhibit calibrate show --json")
 
 
 @click.group("calibrate", invoke_without_command=True, epilog=EXAMPLES)
@@ -142,9 +142,14 @@ def _plain(outcome: "Outcome") -> dict[str, object]:
     }
 
 
-@calibrate_command.command("show", short_help="Show those there are.", epilog=EXAMPLES_OF_SHOW)
-@json_option
-def show_calibrations(*, as_json: bool) -> None:
+@command(
+    "show",
+    "exhibit calibrate show",
+    "exhibit calibrate show --json",
+    of=calibrate_command,
+    short_help="Show those there are.",
+)
+def show_calibrations(*, as_json: AsJson) -> None:
     """Show the calibrations that were ever used, and which one is used now. Ends with 4 when none fits."""
     open_desk()
     from exhibit.comparison.calibration import Calibration
@@ -176,9 +181,7 @@ def _row(row: "CalibrationRow", one: "Calibration") -> dict[str, object]:
     return {**json.loads(one.to_json()), "digest": one.digest.hex, "shipped": row.shipped}
 
 
-@calibrate_command.command(
-    "reset", short_help="Use none of your own any more.", epilog=examples("exhibit calibrate reset")
-)
+@command("reset", "exhibit calibrate reset", of=calibrate_command, short_help="Use none of your own any more.")
 def use_shipped() -> None:
     """Use none of your own calibrations any more, but the one that came with the software, for matches from now on.
 

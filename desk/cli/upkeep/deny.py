@@ -2,16 +2,16 @@
 
 import click
 
-from desk.cli.common.frame import examples, json_option, open_desk, person
+from desk.cli.common.command import AsJson, command
+from desk.cli.common.frame import open_desk, person
 from desk.cli.common.show import say
 from desk.cli.upkeep.rules import host_meant, list_rules, need_reason
 
 
-@click.command("deny", epilog=examples('exhibit deny shop.example --reason "Asked to be left out"', "exhibit deny"))
+@command("deny", 'exhibit deny shop.example --reason "Asked to be left out"', "exhibit deny")
 @click.argument("host", required=False)
 @click.option("--reason", default="", metavar="TEXT", help="Why; needed to deny a host.")
-@json_option
-def deny_command(*, host: str | None, reason: str, as_json: bool) -> None:
+def deny_command(*, host: str | None, reason: str, as_json: AsJson) -> None:
     """Never visit HOST and the hosts below it; without an argument, list what is denied."""
     need_reason(host, reason)
     name = None if host is None else host_meant(host)

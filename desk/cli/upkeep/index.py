@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from desk.cli.common.frame import examples, finish, json_option, open_desk
+from desk.cli.common.command import AsJson, command
+from desk.cli.common.frame import Desk, finish
 from desk.cli.common.show import echo_json, note, say, size, table
 from exhibit.errors import ExitCode
 
@@ -18,9 +19,8 @@ def index_command() -> None:
     """The indexes, which are made of the rows and can be made again."""
 
 
-@index_command.command("stats", short_help="Say what each index holds.", epilog=examples("exhibit index stats"))
-@json_option
-def show_stats(*, as_json: bool) -> None:
+@command("stats", "exhibit index stats", of=index_command, short_help="Say what each index holds.")
+def show_stats(*, desk: Desk, as_json: AsJson) -> None:
     """Say what each index holds.
 
     Searched are the registered works, and the pictures seen. phash256 holds hashes, rootsift the local features of
@@ -28,7 +28,6 @@ def show_stats(*, as_json: bool) -> None:
     Changes behind are newer than the files; whoever searches reads them from the rows. The last figures are what a
     registered work takes on disk beside its file.
     """
-    desk = open_desk()
     from workers.matching.index_upkeep import index_states, work_size
 
     states = index_states(desk.services)
@@ -43,11 +42,9 @@ def show_stats(*, as_json: bool) -> None:
         say(f"On disk each of {each.works:,} registered works takes {whole} beside its file: {parts}.")
 
 
-@index_command.command("check", epilog=examples("exhibit index check"))
-@json_option
-def check_indexes(*, as_json: bool) -> None:
+@command("check", "exhibit index check", of=index_command)
+def check_indexes(*, desk: Desk, as_json: AsJson) -> None:
     """Read every index whole and hold it against the rows. Ends with 1 when something is wrong."""
-    desk = open_desk()
     from workers.matching import index_upkeep
 
     states = index_upkeep.check_indexes(desk.services)
@@ -64,12 +61,9 @@ def check_indexes(*, as_json: bool) -> None:
         )
 
 
-@index_command.command(
-    "rebuild", short_help="Make every index again from the rows.", epilog=examples("exhibit index rebuild")
-)
-def rebuild_indexes() -> None:
+@command("rebuild", "exhibit index rebuild", of=index_command, short_help="Make every index again from the rows.")
+def rebuild_indexes(*, desk: Desk) -> None:
     """Make every index again from the rows; whoever searches goes on meanwhile."""
-    desk = open_desk()
     from workers.matching import index_upkeep
 
     for collection, space in index_upkeep.rebuild_indexes(desk.services):

@@ -2,15 +2,15 @@
 
 import click
 
-from desk.cli.common.frame import examples, open_desk, person, reason_option
+from desk.cli.common.command import Reason, command
+from desk.cli.common.frame import open_desk, person
 from desk.cli.common.show import counted, say
 from desk.cli.upkeep.rules import digest_meant
 
 
-@click.command("keep", epilog=examples('exhibit keep picture.jpg --reason "A portrait; nothing forbids it."'))
+@command("keep", 'exhibit keep picture.jpg --reason "A portrait; nothing forbids it."')
 @click.argument("what", metavar="DIGEST|FILE")
-@reason_option
-def keep_command(*, what: str, reason: str) -> None:
+def keep_command(*, what: str, reason: Reason) -> None:
     """Take back reports of a picture as illegal: it may stay, and the members who reported it see it again.
 
     The picture is named by its SHA-256 or by a file with the same bytes; exhibit doctor lists those that wait.

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from desk.cli.common.frame import examples, json_option, open_desk, person
+from desk.cli.common.command import AsJson, Word, command
+from desk.cli.common.frame import Desk, person
 from desk.cli.common.show import counted, echo_json, note, say, size, table
 
 if TYPE_CHECKING:
@@ -41,15 +42,11 @@ def model_command() -> None:
     """The network that describes pictures, so that edited copies are found."""
 
 
-@model_command.command(
-    "add", short_help="Add an ONNX file.", epilog=examples("exhibit model add sscd.onnx --card sscd.toml")
-)
+@command("add", "exhibit model add sscd.onnx --card sscd.toml", of=model_command, short_help="Add an ONNX file.")
 @click.argument("file", type=FILE)
 @click.option("--card", required=True, type=FILE, help="What the network needs, in TOML; docs/operator.md shows one.")
-@json_option
-def add_model(*, file: Path, card: Path, as_json: bool) -> None:
+def add_model(*, desk: Desk, file: Path, card: Path, as_json: AsJson) -> None:
     """Add a network of your own as an ONNX file. It is tried at once; it can be used when it has been measured."""
-    desk = open_desk()
     from workers.matching import descriptor_models
 
     row = descriptor_models.add_model(desk.services, file, card, by=person())
@@ -60,21 +57,20 @@ def add_model(*, file: Path, card: Path, as_json: bool) -> None:
     note(f"Measure it: exhibit model measure {row.name}@{row.version} --photos DIR")
 
 
-@model_command.command(
+@command(
     "measure",
+    "exhibit model measure sscd",
+    "exhibit model measure sscd@1 --photos ~/Pictures",
+    of=model_command,
     short_help="Measure what one finds in edited pictures.",
-    epilog=examples("exhibit model measure sscd", "exhibit model measure sscd@1 --photos ~/Pictures"),
 )
-@click.argument("name")
 @click.option("--photos", type=FOLDER, help="Folder of photographs; your registered works, if not named.")
 @click.option("--works", default=60, show_default=True, type=click.IntRange(4, 500), help="How many are looked for.")
-@json_option
-def measure_model(*, name: str, photos: Path | None, works: int, as_json: bool) -> None:
+def measure_model(*, desk: Desk, name: Word, photos: Path | None, works: int, as_json: AsJson) -> None:
     """Measure what a network finds: photographs in all edits, beside the network in use. Takes some minutes.
 
     At least 20 photographs are needed, better some hundred. `exhibit model list --help` explains the figures.
     """
-    desk = open_desk()
     from workers.matching import descriptor_models
 
     descriptor_models.model_named(desk.services, name)
@@ -92,13 +88,15 @@ def measure_model(*, name: str, photos: Path | None, works: int, as_json: bool) 
         _show_measured(found)
 
 
-@model_command.command(
-    "list", short_help="List them, with state and figures.", epilog=FIGURES + examples("exhibit model list")
+@command(
+    "list",
+    "exhibit model list",
+    above=FIGURES,
+    of=model_command,
+    short_help="List them, with state and figures.",
 )
-@json_option
-def list_models(*, as_json: bool) -> None:
+def list_models(*, desk: Desk, as_json: AsJson) -> None:
     """List the networks: which is in use, how far another is, and what was measured of each."""
-    desk = open_desk()
     from workers.matching.descriptor_models import model_states
 
     states = model_states(desk.services)
@@ -112,19 +110,19 @@ def list_models(*, as_json: bool) -> None:
             note(line)
 
 
-@model_command.command(
+@command(
     "use",
+    "exhibit model use sscd",
+    "exhibit model use descriptor",
+    of=model_command,
     short_help="Bring a measured one into use.",
-    epilog=examples("exhibit model use sscd", "exhibit model use descriptor"),
 )
-@click.argument("name")
-def use_model(*, name: str) -> None:
+def use_model(*, desk: Desk, name: Word) -> None:
     """Bring a network into use: all pictures are described anew in the background, and then it serves.
 
     The one in use serves until then; `exhibit model list` shows how far it is. Naming the one in use stops what is
     under way.
     """
-    desk = open_desk()
     from workers.matching import descriptor_models
 
     row = descriptor_models.use_model(desk.services, name, by=person())
@@ -140,11 +138,9 @@ def use_model(*, name: str) -> None:
         note("The workers do it; start them: exhibit up")
 
 
-@model_command.command("drop", short_help="Remove one that isn't in use.", epilog=examples("exhibit model drop sscd"))
-@click.argument("name")
-def drop_model(*, name: str) -> None:
+@command("drop", "exhibit model drop sscd", of=model_command, short_help="Remove one that isn't in use.")
+def drop_model(*, desk: Desk, name: Word) -> None:
     """Remove a network that isn't in use, with everything that was described by it."""
-    desk = open_desk()
     from workers.matching import descriptor_models
 
     say(f"Removed {descriptor_models.drop_model(desk.services, name, by=person())}.")

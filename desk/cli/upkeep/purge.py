@@ -4,16 +4,15 @@ from collections import Counter
 
 import click
 
-from desk.cli.common.frame import ask, examples, open_desk, person, reason_option
+from desk.cli.common.command import Reason, Yes, command
+from desk.cli.common.frame import ask, open_desk, person
 from desk.cli.common.show import counted, say
 from desk.cli.upkeep.rules import digest_meant
 
 
-@click.command("purge", epilog=examples('exhibit purge picture.jpg --reason "Court order 12/2026" --yes'))
+@command("purge", 'exhibit purge picture.jpg --reason "Court order 12/2026" --yes')
 @click.argument("what", metavar="DIGEST|FILE")
-@reason_option
-@click.option("--yes", is_flag=True, help="Don't ask.")
-def purge_command(*, what: str, reason: str, yes: bool) -> None:
+def purge_command(*, what: str, reason: Reason, yes: Yes) -> None:
     """Remove a picture's bytes everywhere, for good, and never store them again.
 
     The picture is named by its SHA-256 or by a file with the same bytes. Its digest stays in the log. What goes with it

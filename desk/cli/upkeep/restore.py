@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from desk.cli.common.frame import examples, json_option
+from desk.cli.common.command import AsJson, command
 from desk.cli.common.show import counted, echo_json, note, say
 from workers.configuration import load_config
 
@@ -21,10 +21,9 @@ log must never sign other entries under numbers that it has signed before. Only 
 docs/log.md says why. The installation that the backup is of must not run any more."""
 
 
-@click.command("restore", epilog=examples("exhibit restore /mnt/backup/exhibit", "exhibit restore /mnt/monday.tar"))
+@command("restore", "exhibit restore /mnt/backup/exhibit", "exhibit restore /mnt/monday.tar")
 @click.argument("place", type=click.Path(exists=True, path_type=Path))
-@json_option
-def restore_command(*, place: Path, as_json: bool) -> None:
+def restore_command(*, place: Path, as_json: AsJson) -> None:
     """Put the backup PLACE back into an empty data folder, and say what the log needs to know.
 
     Ends with 2 where there are rows, with 1 when the backup is damaged. After an interruption the same command goes on.

@@ -5,10 +5,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from desk.cli.common.frame import DECISIONS, Desk, examples, json_option, open_desk, owner_option, person, reason_option
+from desk.cli.common.command import AsJson, Number, Numbers, Reason, TheirOwner, command
+from desk.cli.common.frame import (
+    DECISIONS,
+    Desk,
+    person,
+)
 from desk.cli.common.show import counted, echo_json, fields, moment, note, say, short, table
 from desk.cli.common.wait import end_where_unsealed, wait_for_seals
-from desk.cli.watching.case_notes import by_option, dispute_case, number_argument, settle_case, write_note
+from desk.cli.watching.case_notes import By, dispute_case, settle_case, write_note
 from desk.cli.watching.case_papers import write_papers
 from exhibit.clock import parse_rfc3339
 
@@ -16,29 +21,24 @@ if TYPE_CHECKING:
     from registry.models import Owner
     from workers.cases.decisions import Outcome, Wish
 
-numbers_argument = click.argument("numbers", nargs=-1, required=True, type=click.IntRange(min=1))
-
 
 @click.group("case")
 def case_command() -> None:
     """Cases: each is one work shown by one party, with all places where it was seen."""
 
 
-for command in (write_papers, write_note, dispute_case, settle_case):
-    case_command.add_command(command)
+for part in (write_papers, write_note, dispute_case, settle_case):
+    case_command.add_command(part)
 
 
-@case_command.command("list", epilog=examples("exhibit case list", "exhibit case list --decision open --json"))
-@owner_option
+@command("list", "exhibit case list", "exhibit case list --decision open --json", of=case_command)
 @click.option("--decision", type=click.Choice(DECISIONS), help="Only those decided so.")
-@json_option
-def list_cases(*, owner: str | None, decision: str | None, as_json: bool) -> None:
+def list_cases(*, owner: TheirOwner, decision: str | None, as_json: AsJson) -> None:
     """List the cases."""
-    desk = open_desk()
     from desk.schemas import cases as schemas
     from registry.accounts import scoped
 
-    rows = scoped.cases(desk.owner(owner))
+    rows = scoped.cases(owner)
     chosen = rows if decision is None else rows.filter(decision=decision)
     found = [row.model_dump(mode="json") for row in schemas.Case.from_rows(schemas.with_uses(chosen))]
     if as_json:
@@ -49,7 +49,7 @@ def list_cases(*, owner: str | None, decision: str | None, as_json: bool) -> Non
     else:
         table(("case", "work", "party", "match", "places", "decision", "bundles"), [_line(row) for row in found])
     if not as_json:
-        _tell_missed(desk.owner(owner))
+        _tell_missed(owner)
 
 
 def _tell_missed(of: "Owner") -> None:
@@ -70,20 +70,15 @@ def _line(one: Mapping[str, Any]) -> list[object]:
     return [one["number"], title, one["party"] or "(files)", match, len(one["uses"]), one["decision"], sealed]
 
 
-@case_command.command("show", epilog=examples("exhibit case show 3"))
-@number_argument
-@owner_option
-@json_option
-def show_case(*, number: int, owner: str | None, as_json: bool) -> None:
+@command("show", "exhibit case show 3", of=case_command)
+def show_case(*, desk: Desk, number: Number, owner: TheirOwner, as_json: AsJson) -> None:
     """Show case NUMBER: where the work was seen, how alike it is, what was captured, and its history."""
-    desk = open_desk()
     from desk.schemas import cases as schemas
     from registry.accounts import scoped
     from registry.log import audit_log
 
-    of = desk.owner(owner)
-    row = scoped.case(of, number)
-    audit_log.accessed(audit_log.Evidence.CASE, audit_log.Way.SEEN, of, by=person(), case=number)
+    row = scoped.case(owner, number)
+    audit_log.accessed(audit_log.Evidence.CASE, audit_log.Way.SEEN, owner, by=person(), case=number)
     one = schemas.FullCase.from_row(row).model_dump(mode="json")
     if as_json:
         echo_json(one)
@@ -149,24 +144,22 @@ def _show_evidence(desk: Desk, one: Mapping[str, Any]) -> None:
         table(("when", "what"), lines)
 
 
-@case_command.command(
+@command(
     "confirm",
-    epilog=examples('exhibit case confirm 3 4 --reason "No permission was given."', "exhibit case confirm 3 --wait"),
+    'exhibit case confirm 3 4 --reason "No permission was given."',
+    "exhibit case confirm 3 --wait",
+    of=case_command,
 )
-@numbers_argument
-@owner_option
 @click.option("--reason", default="", metavar="TEXT", help="Why; kept in the record.")
-@by_option
 @click.option("--demonstration", is_flag=True, help="For demonstrations: the record says that nobody looked.")
 @click.option("--wait", is_flag=True, help="Return when the evidence is sealed; ends with 4 when it isn't.")
 def confirm_cases(
-    *, numbers: tuple[int, ...], owner: str | None, reason: str, by: str | None, demonstration: bool, wait: bool
+    *, desk: Desk, numbers: Numbers, owner: TheirOwner, reason: str, by: By, demonstration: bool, wait: bool
 ) -> None:
     """Confirm that cases NUMBERS are uses without permission; their evidence is captured and sealed.
 
     The site and all documents say *Not licensed*. One that is confirmed already keeps its first reason.
     """
-    desk = open_desk()
     from registry.models import Bundle
     from workers.cases import decisions
 
@@ -186,69 +179,50 @@ def confirm_cases(
         note("No worker runs to seal the evidence: start them with `exhibit up`, or add --wait.")
 
 
-@case_command.command("clear", epilog=examples('exhibit case clear 5 --reason "Not our picture."'))
-@numbers_argument
-@owner_option
-@reason_option
-@by_option
+@command("clear", 'exhibit case clear 5 --reason "Not our picture."', of=case_command)
 @click.option(
     "--copies", is_flag=True, help="They are copies, and nothing is wrong with them: no error of the comparison."
 )
-def clear_cases(*, numbers: tuple[int, ...], owner: str | None, reason: str, by: str | None, copies: bool) -> None:
+def clear_cases(*, desk: Desk, numbers: Numbers, owner: TheirOwner, reason: Reason, by: By, copies: bool) -> None:
     """Record that cases NUMBERS aren't copies, or that nothing is wrong with them."""
-    desk = open_desk()
     from workers.cases.decisions import Choice, Wish
 
     choice = Choice.COPIES if copies else Choice.CLEAR
     _decide(desk, owner, numbers, Wish(choice, by or person(), reason.strip()), "Cleared")
 
 
-@case_command.command("license", epilog=examples('exhibit case license 6 --licence 2 --reason "Agreed by mail."'))
-@numbers_argument
-@owner_option
+@command("license", 'exhibit case license 6 --licence 2 --reason "Agreed by mail."', of=case_command)
 @click.option("--licence", required=True, type=click.IntRange(min=1), metavar="N", help="The licence that permits it.")
-@reason_option
-@by_option
-def license_cases(*, numbers: tuple[int, ...], owner: str | None, licence: int, reason: str, by: str | None) -> None:
+def license_cases(*, desk: Desk, numbers: Numbers, owner: TheirOwner, licence: int, reason: Reason, by: By) -> None:
     """Record that a licence permits the uses of cases NUMBERS."""
-    desk = open_desk()
     from registry.accounts import scoped
     from workers.cases.decisions import Choice, Wish
 
-    granted = scoped.licence(desk.owner(owner), licence)
+    granted = scoped.licence(owner, licence)
     _decide(desk, owner, numbers, Wish(Choice.LICENSE, by or person(), reason.strip(), granted), "Licensed")
 
 
-@case_command.command("reopen", epilog=examples('exhibit case reopen 5 --reason "It is our picture after all."'))
-@numbers_argument
-@owner_option
-@reason_option
-@by_option
-def reopen_cases(*, numbers: tuple[int, ...], owner: str | None, reason: str, by: str | None) -> None:
+@command("reopen", 'exhibit case reopen 5 --reason "It is our picture after all."', of=case_command)
+def reopen_cases(*, desk: Desk, numbers: Numbers, owner: TheirOwner, reason: Reason, by: By) -> None:
     """Open the decided cases NUMBERS again; their history and their bundles stay."""
-    desk = open_desk()
     from workers.cases.decisions import Choice, Wish
 
     _decide(desk, owner, numbers, Wish(Choice.REOPEN, by or person(), reason.strip()), "Open again")
 
 
-@case_command.command("undo", epilog=examples("exhibit case undo 5"))
-@numbers_argument
-@owner_option
-@by_option
-def undo_cases(*, numbers: tuple[int, ...], owner: str | None, by: str | None) -> None:
+@command("undo", "exhibit case undo 5", of=case_command)
+def undo_cases(*, desk: Desk, numbers: Numbers, owner: TheirOwner, by: By) -> None:
     """Take back what you decided of cases NUMBERS: they are open again. What somebody else decided stays.
 
     Evidence isn't sealed within 20 seconds after a case is confirmed, unless --wait was said. Ends with 2 when somebody
     else has decided a case meanwhile.
     """
-    desk = open_desk()
     from workers.cases.decisions import Choice, Wish
 
     _decide(desk, owner, numbers, Wish(Choice.UNDO, by or person()), "Undone")
 
 
-def _decide(desk: Desk, owner: str | None, numbers: Sequence[int], wish: "Wish", word: str) -> "list[Outcome]":
+def _decide(desk: Desk, owner: "Owner", numbers: Sequence[int], wish: "Wish", word: str) -> "list[Outcome]":
     """Decide cases and say of which it is so now; to confirm what is confirmed already is no mistake.
 
     Raises:
@@ -256,7 +230,7 @@ def _decide(desk: Desk, owner: str | None, numbers: Sequence[int], wish: "Wish",
     """
     from workers.cases.decisions import Choice, decide_each
 
-    outcomes = decide_each(desk.services, desk.owner(owner), numbers, wish)
+    outcomes = decide_each(desk.services, owner, numbers, wish)
     if done := [outcome.case.number for outcome in outcomes if outcome.done]:
         say(f"{word}: {_listed(done)}.")
     so_already = [

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from desk.cli.common.frame import Desk, examples, json_option, open_desk, owner_option
+from desk.cli.common.command import AsJson, TheirOwner, Word, command
+from desk.cli.common.frame import Desk
 from desk.cli.common.show import echo_json, fields, listed, moment, say, table
 from desk.cli.watching.watch import tell_searches
 from exhibit.errors import NotFoundError
@@ -22,18 +23,14 @@ def crawl_command() -> None:
     """Runs of watches."""
 
 
-@crawl_command.command("list", epilog=examples("exhibit crawl list", "exhibit crawl list shop"))
+@command("list", "exhibit crawl list", "exhibit crawl list shop", of=crawl_command)
 @click.argument("name", required=False)
-@owner_option
-@json_option
-def list_crawls(*, name: str | None, owner: str | None, as_json: bool) -> None:
+def list_crawls(*, desk: Desk, name: str | None, owner: TheirOwner, as_json: AsJson) -> None:
     """List the crawls of all watches, or of the watch NAME, newest first."""
-    desk = open_desk()
     from desk.schemas import watches as schemas
     from registry.accounts import scoped
 
-    of = desk.owner(owner)
-    rows = scoped.crawls(of) if name is None else scoped.crawls(of).filter(watch=scoped.watch(of, name))
+    rows = scoped.crawls(owner) if name is None else scoped.crawls(owner).filter(watch=scoped.watch(owner, name))
     found = schemas.Crawl.from_rows(rows)
     columns = ("watch", "crawl", "started", "pages", "pictures", "sightings", "ended")
     nothing = "Nothing has been crawled yet. Run a watch: exhibit watch run NAME --wait"
@@ -45,20 +42,19 @@ def _line(desk: Desk, one: "Crawl") -> list[object]:
     return [one.watch, one.number, moment(one.started_at, desk.zone), *counts, one.reason or "under way"]
 
 
-@crawl_command.command("show", epilog=examples("exhibit crawl show shop", "exhibit crawl show shop 3 --json"))
-@click.argument("name")
+@command("show", "exhibit crawl show shop", "exhibit crawl show shop 3 --json", of=crawl_command)
 @click.argument("number", type=click.IntRange(min=1), required=False)
-@owner_option
-@json_option
-def show_crawl(*, name: str, number: int | None, owner: str | None, as_json: bool) -> None:
+def show_crawl(*, desk: Desk, name: Word, number: int | None, owner: TheirOwner, as_json: AsJson) -> None:
     """Show crawl NUMBER of the watch NAME, the newest by default, and all it refused."""
-    desk = open_desk()
     from desk.schemas import watches as schemas
     from registry.accounts import scoped
 
-    of = desk.owner(owner)
-    watch = scoped.watch(of, name)
-    row = scoped.crawls(of).filter(watch=watch).first() if number is None else scoped.crawl(of, watch.number, number)
+    watch = scoped.watch(owner, name)
+    row = (
+        scoped.crawls(owner).filter(watch=watch).first()
+        if number is None
+        else scoped.crawl(owner, watch.number, number)
+    )
     if row is None:
         raise NotFoundError(f"{watch.name} hasn't run yet.", hint=f"exhibit watch run {watch.name} --wait")
     one = schemas.ShownCrawl.from_row(row, refusals=schemas.Refusal.of(row))

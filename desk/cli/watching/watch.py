@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from desk.cli.common.frame import Desk, ask, examples, finish, json_option, open_desk, owner_option, person
+from desk.cli.common.command import AsJson, OwnerName, TheirOwner, Word, Yes, command
+from desk.cli.common.frame import Desk, ask, finish, open_desk, person
 from desk.cli.common.show import counted, echo_json, listed, moment, note, say
 from desk.cli.common.wait import work_until
 from desk.cli.watching import watch_options as options
@@ -27,25 +28,21 @@ def watch_command() -> None:
     """Scheduled visits to places where copies may be."""
 
 
-@watch_command.command(
+@command(
     "add",
-    epilog=examples(
-        "exhibit watch add shop --site https://shop.example/ --every 24h --pages 500",
-        "exhibit watch add news --feed https://news.example/feed.xml --every 1h",
-        "exhibit watch add archive --warc crawl.warc.gz",
-        "exhibit watch add copies --search tineye --every 7d --searches 50",
-    ),
+    "exhibit watch add shop --site https://shop.example/ --every 24h --pages 500",
+    "exhibit watch add news --feed https://news.example/feed.xml --every 1h",
+    "exhibit watch add archive --warc crawl.warc.gz",
+    "exhibit watch add copies --search tineye --every 7d --searches 50",
+    of=watch_command,
 )
-@click.argument("name")
-@owner_option
 @options.source_options
 @click.option("--search", metavar="NAME", help="An image search or a marketplace; exhibit search list shows them.")
 @click.option(
     "--every", type=period, metavar="PERIOD", default="24h", show_default=True, help="How often it runs: 30m, 24h, 7d."
 )
 @options.limit_options
-@json_option
-def add_watch(**given: Json) -> None:
+def add_watch(*, name: Word, owner: OwnerName, as_json: AsJson, **given: Json) -> None:
     """Add the watch NAME over one or more sources. Its first run comes after one period, or by exhibit watch run.
 
     Only pages of the given sites are followed; pictures may lie anywhere. Pages of a list are visited alone, unless
@@ -64,8 +61,8 @@ def add_watch(**given: Json) -> None:
         sources.append((SEARCH, given["search"]))
     watch = arrange(
         desk.services,
-        desk.owner(given["owner"]),
-        given["name"],
+        desk.owner(owner),
+        name,
         sources,
         every=given["every"],
         budget=options.budget(given),
@@ -73,7 +70,7 @@ def add_watch(**given: Json) -> None:
         by=person(),
         words=options.words(given),
     )
-    if given["as_json"]:
+    if as_json:
         echo_json(schemas.Watch.from_row(watch))
         return
     first = moment(watch.next_run_at, desk.zone)
@@ -84,38 +81,34 @@ def add_watch(**given: Json) -> None:
         note("No contact is set: sites can't reach you. Set EXHIBIT_CONTACT before you crawl the public web.")
 
 
-@watch_command.command(
+@command(
     "edit",
-    epilog=examples(
-        "exhibit watch edit shop --every 7d --pages 2000",
-        "exhibit watch edit shop --feed https://shop.example/new.xml --remove https://shop.example/old/",
-        'exhibit watch edit shop --name "The shop"',
-    ),
+    "exhibit watch edit shop --every 7d --pages 2000",
+    "exhibit watch edit shop --feed https://shop.example/new.xml --remove https://shop.example/old/",
+    'exhibit watch edit shop --name "The shop"',
+    of=watch_command,
 )
-@click.argument("name")
-@owner_option
 @click.option("--name", "new_name", metavar="NAME", help="Its name from now on.")
 @options.source_options
 @click.option("--remove", multiple=True, metavar="URL", help="A place that it looks at no more.")
 @click.option("--every", type=period, metavar="PERIOD", help="How often it runs: 30m, 24h, 7d.")
 @options.limit_options
-@json_option
-def edit_watch(**given: Json) -> None:
+def edit_watch(*, name: Word, owner: OwnerName, as_json: AsJson, **given: Json) -> None:
     """Change the watch NAME; what isn't named stays as it is, and so does what it has seen.
 
     Places are added and, with --remove, taken off; a run that is under way ends when one is taken off.
     """
     add = list(options.sources(given))
     words = None if given["words"] is None else options.words(given)
-    if all(value in (None, ()) for name, value in given.items() if name not in {"name", "owner", "as_json"}):
+    if all(value in (None, ()) for value in given.values()):
         raise WrongUseError("Nothing to change is named.", hint="exhibit watch edit --help says what can be changed.")
     desk = open_desk()
     from desk.schemas import watches as schemas
     from registry.accounts import scoped
     from workers.crawls.watches import change
 
-    of = desk.owner(given["owner"])
-    watch = scoped.watch(of, given["name"])
+    of = desk.owner(owner)
+    watch = scoped.watch(of, name)
     change(
         desk.services,
         watch,
@@ -129,7 +122,7 @@ def edit_watch(**given: Json) -> None:
         words=words,
     )
     watch = scoped.watch_numbered(of, watch.number)
-    if given["as_json"]:
+    if as_json:
         echo_json(schemas.Watch.from_row(watch))
     else:
         say(f"Changed watch {watch.number}, {watch.name}. Its next run: {moment(watch.next_run_at, desk.zone)}.")
@@ -149,16 +142,13 @@ def _removed(watch: "Watch", urls: Sequence[str]) -> list[tuple[str, str]]:
     return found
 
 
-@watch_command.command("list", epilog=examples("exhibit watch list", "exhibit watch list --json"))
-@owner_option
-@json_option
-def list_watches(*, owner: str | None, as_json: bool) -> None:
+@command("list", "exhibit watch list", "exhibit watch list --json", of=watch_command)
+def list_watches(*, desk: Desk, owner: TheirOwner, as_json: AsJson) -> None:
     """List the watches."""
-    desk = open_desk()
     from desk.schemas import watches as schemas
     from registry.accounts import scoped
 
-    found = schemas.Watch.from_rows(scoped.watches(desk.owner(owner)))
+    found = schemas.Watch.from_rows(scoped.watches(owner))
     columns = ("watch", "name", "source", "every", "next run", "last crawl")
     nothing = "There is no watch yet. Add one: exhibit watch add NAME --site URL"
     listed("watches", found, columns, lambda one: _line(desk, one), nothing=nothing, as_json=as_json)
@@ -177,24 +167,19 @@ def _line(desk: Desk, one: "ToldWatch") -> list[object]:
     return [one.number, one.name, source, every, following, told]
 
 
-@watch_command.command("run", epilog=examples("exhibit watch run shop", "exhibit watch run shop --wait"))
-@click.argument("name")
-@owner_option
+@command("run", "exhibit watch run shop", "exhibit watch run shop --wait", of=watch_command)
 @click.option("--wait", is_flag=True, help="Return when the crawl has ended and all it brought is matched.")
-@json_option
-def run_watch(*, name: str, owner: str | None, wait: bool, as_json: bool) -> None:
+def run_watch(*, desk: Desk, name: Word, owner: TheirOwner, wait: bool, as_json: AsJson) -> None:
     """Run the watch NAME now, once, beside its schedule.
 
     Workers do it if they run (exhibit up); else this command does it itself, with --wait. A crawl that is under way
     isn't begun twice. With --wait it ends with 4 when a search has no key, or doesn't accept it.
     """
-    desk = open_desk()
     from registry.accounts import scoped
     from registry.crawls import revisits, watching
     from workers.steps.crawls.plan import start_now
 
-    of = desk.owner(owner)
-    watch = scoped.watch(of, name)
+    watch = scoped.watch(owner, name)
     if watch.paused and not revisits.is_past(watch):
         raise WrongUseError(f"The watch {name} is paused.", hint=f"Resume it first: exhibit watch resume {name}")
     under_way = watching.crawl_under_way(watch)
@@ -204,7 +189,7 @@ def run_watch(*, name: str, owner: str | None, wait: bool, as_json: bool) -> Non
     if wait:
         _wait_for(desk, crawl)
         crawl.refresh_from_db()
-    cases = scoped.cases(of).filter(case_sightings__sighting__crawl=crawl).distinct().count()
+    cases = scoped.cases(owner).filter(case_sightings__sighting__crawl=crawl).distinct().count()
     from desk.schemas import watches as schemas
 
     if as_json:
@@ -287,43 +272,34 @@ def _wait_for(desk: Desk, crawl: "Crawl") -> None:
     work_until(desk, done, label=f"Crawling {crawl.watch.name}", counted=so_far)
 
 
-@watch_command.command("pause", epilog=examples("exhibit watch pause shop"))
-@click.argument("name")
-@owner_option
-def pause_watch(*, name: str, owner: str | None) -> None:
+@command("pause", "exhibit watch pause shop", of=watch_command)
+def pause_watch(*, name: Word, owner: TheirOwner) -> None:
     """Start no more crawls of the watch NAME."""
-    desk = open_desk()
     from registry.accounts import scoped
     from registry.crawls import watching
 
-    watching.pause(scoped.watch(desk.owner(owner), name), by=person())
+    watching.pause(scoped.watch(owner, name), by=person())
     say(f"{name} is paused. Go on: exhibit watch resume {name}")
 
 
-@watch_command.command("resume", epilog=examples("exhibit watch resume shop"))
-@click.argument("name")
-@owner_option
-def resume_watch(*, name: str, owner: str | None) -> None:
+@command("resume", "exhibit watch resume shop", of=watch_command)
+def resume_watch(*, name: Word, owner: TheirOwner) -> None:
     """Start crawls of the watch NAME again, at the next of its usual times."""
-    desk = open_desk()
     from registry.accounts import scoped
     from registry.crawls import watching
 
-    watching.resume(scoped.watch(desk.owner(owner), name), by=person())
+    watching.resume(scoped.watch(owner, name), by=person())
     say(f"{name} runs again at its usual times.")
 
 
-@watch_command.command("stop", epilog=examples("exhibit watch stop shop"))
-@click.argument("name")
-@owner_option
-def stop_watch(*, name: str, owner: str | None) -> None:
+@command("stop", "exhibit watch stop shop", of=watch_command)
+def stop_watch(*, desk: Desk, name: Word, owner: TheirOwner) -> None:
     """Let the run of the watch NAME that is under way end with what it has. Its schedule stays."""
-    desk = open_desk()
     from registry.accounts import scoped
     from registry.crawls import watching
     from workers.steps.crawls.plan import stop
 
-    crawl = watching.crawl_under_way(scoped.watch(desk.owner(owner), name))
+    crawl = watching.crawl_under_way(scoped.watch(owner, name))
     if crawl is None:
         say(f"{name} isn't running.")
         return
@@ -333,17 +309,13 @@ def stop_watch(*, name: str, owner: str | None) -> None:
         note("No worker runs: it ends when they do (exhibit up).")
 
 
-@watch_command.command("delete", epilog=examples("exhibit watch delete shop --yes"))
-@click.argument("name")
-@owner_option
-@click.option("--yes", is_flag=True, help="Don't ask.")
-def delete_watch(*, name: str, owner: str | None, yes: bool) -> None:
+@command("delete", "exhibit watch delete shop --yes", of=watch_command)
+def delete_watch(*, desk: Desk, name: Word, owner: TheirOwner, yes: Yes) -> None:
     """Run the watch NAME no more, for good. Cases, evidence and what its runs saw stay; pausing can be undone."""
-    desk = open_desk()
     from registry.accounts import scoped
     from workers.steps.crawls.plan import remove_watch
 
-    watch = scoped.watch(desk.owner(owner), name)
+    watch = scoped.watch(owner, name)
     if not yes:
         ask(f"Delete the watch {watch.name}? This can't be undone; pausing can.")
     remove_watch(desk.services, watch, by=person())

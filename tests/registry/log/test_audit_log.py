@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,6 @@ from django.test import Client
 
 from desk.cli.common.frame import Desk
 from desk.cli.evidence import bundle as bundles
-from desk.cli.evidence import countersigning
 from desk.cli.watching import case as cases
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
@@ -94,13 +94,11 @@ def test_a_case_that_is_looked_at_is_one_entry_a_day_and_session(ann: Client) ->
 
 
 def test_what_is_taken_or_shown_on_the_command_line_is_an_entry(
-    inline: SyncRunner, bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    inline: SyncRunner, bundle: Bundle, tmp_path: Path
 ) -> None:
     desk = Desk(inline.services.config)
     desk.__dict__["services"] = inline.services
-    for module in (bundles, cases, countersigning):
-        monkeypatch.setattr(module, "open_desk", lambda: desk)
-    run = CliRunner().invoke
+    run = partial(CliRunner().invoke, obj=desk)
     assert run(bundles.bundle_command, ["get", "1", "--out", str(tmp_path)]).exit_code == 0
     assert run(bundles.bundle_command, ["to-sign", "1", "--out", str(tmp_path)]).exit_code == 0
     assert run(cases.case_command, ["show", "1"]).exit_code == 0

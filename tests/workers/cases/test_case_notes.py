@@ -5,7 +5,6 @@ from click.testing import CliRunner, Result
 
 from desk.cli.common.frame import Desk
 from desk.cli.watching import case as cases
-from desk.cli.watching import case_notes
 from exhibit.errors import ConflictError, WrongUseError
 from registry.models import Case
 from tests.assets.rows import found_case, owner
@@ -18,8 +17,7 @@ from workers.tasks.sync_runner import SyncRunner
 def case(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Case:
     desk = Desk(inline.services.config)
     desk.__dict__["services"] = inline.services
-    for module in (cases, case_notes):
-        monkeypatch.setattr(module, "open_desk", lambda: desk)
+    monkeypatch.setitem(cases.case_command.context_settings, "obj", desk)
     return found_case(inline.services, owner("studio"))
 
 

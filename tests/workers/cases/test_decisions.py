@@ -111,12 +111,11 @@ def test_a_note_is_an_entry_of_the_log_and_names_nobody_there(inline: SyncRunner
 
 
 @pytest.fixture
-def in_a_terminal(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+def in_a_terminal(inline: SyncRunner) -> Callable[..., Result]:
     """Gives a command about cases, as Ann."""
     desk = Desk(inline.services.config)
     desk.__dict__["services"] = inline.services
-    monkeypatch.setattr(terminal, "open_desk", lambda: desk)
-    return lambda *words: CliRunner().invoke(terminal.case_command, [*words, "--by", "Ann"])
+    return lambda *words: CliRunner().invoke(terminal.case_command, [*words, "--by", "Ann"], obj=desk)
 
 
 def test_a_slip_in_a_terminal_is_undone_by_whoever_made_it(
