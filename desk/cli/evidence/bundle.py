@@ -1,22 +1,28 @@
-"""Bundles to take away."""
+"""Bundles to take away, counter-signatures of the owner's own device, and sheets with a signature inside the PDF."""
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import click
 
-from desk.cli.common.command import AsJson, Numbers, TheirOwner, command
+from desk.cli.common.command import AT_LEAST_1, AsJson, Number, Numbers, Taken, TheirOwner, command
 from desk.cli.common.frame import Desk, open_desk, person
-from desk.cli.common.output import Out, made_folder, written_whole
+from desk.cli.common.output import Out, made_folder, write_file, written_whole
 from desk.cli.common.show import echo_json, listed, moment, say, tracked
 from desk.cli.common.wait import end_where_unsealed, wait_for_seals
-from desk.cli.evidence.countersigning import BundleNumber, countersign, to_sign
-from desk.cli.evidence.signed_sheets import sign
+from exhibit.errors import NotFoundError, WrongUseError
 
 if TYPE_CHECKING:
     from desk.schemas.evidence import Bundle as ToldBundle
     from registry.models import Bundle
+
+
+SIGNATURE_BYTES = 64
+BundleNumber = Annotated[
+    int | None,
+    Taken("--number", type=AT_LEAST_1, metavar="N", help="Which bundle of the case; the newest by default."),
+]
 
 
 @click.group("bundle")
@@ -111,6 +117,68 @@ def _line(desk: Desk, one: "ToldBundle") -> list[object]:
     return [one.case, one.number, sealed, witnesses, one.seal]
 
 
-bundle_command.add_command(to_sign)
-bundle_command.add_command(countersign)
-bundle_command.add_command(sign)
+@command("to-sign", "exhibit bundle to-sign 3 --out to-sign", of=bundle_command)
+def to_sign(*, desk: Desk, case: Number, owner: TheirOwner, out: Out, number: BundleNumber, as_json: AsJson) -> None:
+    """Write the manifest of a bundle of CASE into a folder, to be signed on the owner's own device."""
+    from registry.accounts import scoped
+    from registry.log import audit_log
+    from workers.evidence.bundles import bundle_name, sealed_case
+
+    row = scoped.bundle(owner, case, number)
+    sealed = sealed_case(desk.services, row)
+    about = {"bundle": row.number, "case": case, "seal": sealed.seal.hex}
+    audit_log.accessed(audit_log.Evidence.MANIFEST, audit_log.Way.TAKEN, row.case.owner, by=person(), **about)
+    path = made_folder(out) / f"{Path(bundle_name(row)).stem}.manifest.json"
+    write_file(path, sealed.manifest.to_json())
+    if as_json:
+        echo_json({"file": str(path), "seal": sealed.seal.hex})
+        return
+    say(f"{path}\nSeal digest  {sealed.seal}")
+    say(f"Sign it on the device:  python -m evidence sign --key device.key {path.name}")
+    say(f"or with openssl:        openssl pkeyutl -sign -inkey device.key -rawin -in {path.name} -out {path.name}.sig")
+    say(f"Then file it here:      exhibit bundle countersign {case} {path.name}.sig")
+
+
+@command("countersign", "exhibit bundle countersign 3 studio-case-3-bundle-1.manifest.json.sig", of=bundle_command)
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def countersign(*, desk: Desk, case: Number, file: Path, owner: TheirOwner, number: BundleNumber) -> None:
+    """File the signature in FILE, made on the owner's own device, with a bundle of CASE: it travels there from now on.
+
+    Ends with 2 when it is by no device key of the owner.
+    """
+    from registry.accounts import scoped
+    from workers.evidence.bundles import file_countersignature
+
+    row = scoped.bundle(owner, case, number)
+    try:
+        signature = file.read_bytes() if file.stat().st_size == SIGNATURE_BYTES else b""
+    except OSError as error:
+        raise NotFoundError(f"{file} can't be read: {error.strerror}.") from error
+    if not signature:
+        raise WrongUseError(f"{file} isn't an Ed25519 signature: it hasn't {SIGNATURE_BYTES} bytes.")
+    kept = file_countersignature(desk.services, row, signature)
+    say(f"Bundle {row.number} of case {case} is counter-signed by {kept.key.name}; the signature travels with it.")
+
+
+@command("sign", "exhibit bundle sign 3 --out signed", of=bundle_command)
+def sign(*, desk: Desk, case: Number, owner: TheirOwner, out: Out, number: BundleNumber, as_json: AsJson) -> None:
+    """Write the exhibit sheet of a bundle of CASE with the owner's signature inside the PDF (PAdES) into a folder.
+
+    What is sealed stays as it is. The certificate is the owner's own: nobody else vouches for it, and readers say so.
+    """
+    folder = made_folder(out)
+    from registry.accounts import scoped
+    from registry.log import audit_log
+    from workers.evidence.signed import signed_name, signed_sheet
+
+    row = scoped.bundle(owner, case, number)
+    data = signed_sheet(desk.services, row)
+    about = {"bundle": row.number, "case": case}
+    audit_log.accessed(audit_log.Evidence.SHEET, audit_log.Way.TAKEN, row.case.owner, by=person(), **about)
+    path = folder / signed_name(row)
+    with written_whole(path) as file:
+        file.write(data)
+    if as_json:
+        echo_json({"file": str(path)})
+    else:
+        say(str(path))

@@ -1,1 +1,1 @@
-"""The commands that start, stop and examine the product; each module has its command's name."""
+"""The commands that start, stop and examine the product."""

@@ -1,1 +1,1 @@
-"""The commands that keep an installation up, and the operator's rules; each module has its command's name."""
+"""The commands that keep an installation up, and the operator's rules."""

@@ -1,1 +1,1 @@
-"""The commands about watches, crawls and cases; each module has its command's name, the others are their parts."""
+"""The commands about watches, crawls and cases."""

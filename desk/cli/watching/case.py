@@ -1,34 +1,39 @@
-"""Found uses and what was decided about them."""
+"""Found uses, what was decided and said about them, and draft papers."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import click
 
-from desk.cli.common.command import AsJson, Number, Numbers, Reason, TheirOwner, command
+from desk.cli.common.command import AsJson, Number, Numbers, Reason, Taken, TheirOwner, command
 from desk.cli.common.frame import (
     DECISIONS,
     Desk,
     person,
 )
+from desk.cli.common.output import Out, made_folder, written_whole
 from desk.cli.common.show import counted, echo_json, fields, moment, note, say, short, table
 from desk.cli.common.wait import end_where_unsealed, wait_for_seals
-from desk.cli.watching.case_notes import By, dispute_case, settle_case, write_note
-from desk.cli.watching.case_papers import write_papers
+from evidence.facts.case import LANGUAGES
 from exhibit.clock import parse_rfc3339
+from exhibit.errors import ServiceMissingError
 
 if TYPE_CHECKING:
     from registry.models import Owner
     from workers.cases.decisions import Outcome, Wish
 
 
+KINDS = ("us-902", "cn-evidence-list", "cn-environment", "personal-data")
+
+
+By = Annotated[
+    str | None, Taken("--by", metavar="NAME", help="Who decides, as the record names it; your login by default.")
+]
+
+
 @click.group("case")
 def case_command() -> None:
     """Cases: each is one work shown by one party, with all places where it was seen."""
-
-
-for part in (write_papers, write_note, dispute_case, settle_case):
-    case_command.add_command(part)
 
 
 @command("list", "exhibit case list", "exhibit case list --decision open --json", of=case_command)
@@ -246,3 +251,83 @@ def _decide(desk: Desk, owner: "Owner", numbers: Sequence[int], wish: "Wish", wo
 
 def _listed(numbers: Sequence[int]) -> str:
     return ", ".join(map(str, numbers))
+
+
+@command("note", 'exhibit case note 5 --words "Ask the gallery first."', of=case_command)
+@click.option("--words", required=True, metavar="TEXT", help="What the other members should know.")
+def write_note(*, number: Number, owner: TheirOwner, words: str, by: By) -> None:
+    """Write a note on case NUMBER, for the other members; its history keeps it."""
+    from registry.accounts import scoped
+    from workers.cases import decisions
+
+    decisions.note(scoped.case(owner, number), by=by or person(), words=words)
+    say(f"Noted on case {number}.")
+
+
+@command("dispute", 'exhibit case dispute 5 --reason "It is our picture after all."', of=case_command)
+def dispute_case(*, number: Number, owner: TheirOwner, reason: Reason, by: By) -> None:
+    """Say that case NUMBER was decided wrongly. The decision stays until somebody settles it or reopens the case."""
+    from registry.accounts import scoped
+    from workers.cases import decisions
+
+    decisions.dispute(scoped.case(owner, number), by=by or person(), reason=reason)
+    say(f"Disputed: the decision of case {number}.")
+
+
+@command("settle", 'exhibit case settle 5 --reason "I asked the photographer."', of=case_command)
+def settle_case(*, number: Number, owner: TheirOwner, reason: Reason, by: By) -> None:
+    """Let the disputed decision of case NUMBER stand; to change it, use `exhibit case reopen`."""
+    from registry.accounts import scoped
+    from workers.cases import decisions
+
+    decisions.settle(scoped.case(owner, number), by=by or person(), reason=reason)
+    say(f"The decision of case {number} stands.")
+
+
+@command(
+    "papers", "exhibit case papers 3 --out papers", "exhibit case papers 3 --paper us-902 --out papers", of=case_command
+)
+@click.option("--paper", "kinds", multiple=True, type=click.Choice(KINDS), help="Which; all of them by default.")
+@click.option("--language", type=click.Choice(LANGUAGES), help="A reading copy; each has its own by default.")
+def write_papers(
+    *,
+    desk: Desk,
+    number: Number,
+    owner: TheirOwner,
+    out: Out,
+    kinds: tuple[str, ...],
+    language: str | None,
+    as_json: AsJson,
+) -> None:
+    """Write draft papers about the newest bundle of case NUMBER into a folder.
+
+    Nobody has signed them. A person reads each, corrects it, fills in the open fields and signs, or doesn't.
+    """
+    folder = made_folder(out)
+    from registry.accounts import scoped
+    from registry.log import audit_log
+    from workers.evidence.papers import draft_paper, paper_name
+
+    bundle = scoped.bundle(owner, number)
+    files, missing = [], []
+    for kind in dict.fromkeys(kinds or KINDS):
+        try:
+            data = draft_paper(desk.services, bundle, kind, language or "")
+        except ServiceMissingError as error:
+            if kinds:
+                raise
+            missing.append({"paper": kind, "sentence": str(error)})
+            continue
+        about = {"bundle": bundle.number, "case": number, "paper": kind}
+        audit_log.accessed(audit_log.Evidence.PAPER, audit_log.Way.TAKEN, bundle.case.owner, by=person(), **about)
+        path = folder / paper_name(bundle, kind, language or "")
+        with written_whole(path) as file:
+            file.write(data)
+        files.append(str(path))
+    if as_json:
+        echo_json({"files": files, "missing": missing})
+        return
+    for name in files:
+        say(name)
+    for lack in missing:
+        note(f"{lack['paper']}: {lack['sentence']}")

@@ -12,7 +12,6 @@ from desk.cli.common.frame import Desk, ask, finish, open_desk, person
 from desk.cli.common.show import counted, echo_json, listed, moment, note, say
 from desk.cli.common.wait import work_until
 from desk.cli.watching import watch_options as options
-from desk.cli.watching.periods import period, shown
 from exhibit.errors import ExitCode, WrongUseError
 from exhibit.types import Json
 
@@ -39,7 +38,12 @@ def watch_command() -> None:
 @options.source_options
 @click.option("--search", metavar="NAME", help="An image search or a marketplace; exhibit search list shows them.")
 @click.option(
-    "--every", type=period, metavar="PERIOD", default="24h", show_default=True, help="How often it runs: 30m, 24h, 7d."
+    "--every",
+    type=options.period,
+    metavar="PERIOD",
+    default="24h",
+    show_default=True,
+    help="How often it runs: 30m, 24h, 7d.",
 )
 @options.limit_options
 def add_watch(*, name: Word, owner: OwnerName, as_json: AsJson, **given: Json) -> None:
@@ -91,7 +95,7 @@ def add_watch(*, name: Word, owner: OwnerName, as_json: AsJson, **given: Json) -
 @click.option("--name", "new_name", metavar="NAME", help="Its name from now on.")
 @options.source_options
 @click.option("--remove", multiple=True, metavar="URL", help="A place that it looks at no more.")
-@click.option("--every", type=period, metavar="PERIOD", help="How often it runs: 30m, 24h, 7d.")
+@click.option("--every", type=options.period, metavar="PERIOD", help="How often it runs: 30m, 24h, 7d.")
 @options.limit_options
 def edit_watch(*, name: Word, owner: OwnerName, as_json: AsJson, **given: Json) -> None:
     """Change the watch NAME; what isn't named stays as it is, and so does what it has seen.
@@ -160,7 +164,7 @@ def _line(desk: Desk, one: "ToldWatch") -> list[object]:
     if first.kind == "past":
         source, following, every = "pictures seen before", "for a new work", ""
     else:
-        every = shown(one.every_seconds)
+        every = options.shown(one.every_seconds)
         following = "paused" if one.paused else moment(one.next_run_at, desk.zone)
     last = one.last_crawl
     told = "" if last is None else f"{last.number}: {counted(last.pages, 'page')}, {last.reason or 'under way'}"

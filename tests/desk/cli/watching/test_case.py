@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from exhibit.digests import Digest
-from registry.models import CrawlSlice, Owner
+from registry.models import Bundle, CrawlSlice, Owner
 from tests.assets.command_line import Terminal
 from tests.assets.rows import found_case, photograph
 
@@ -68,3 +68,30 @@ def test_a_confirmation_whose_evidence_cannot_be_sealed_does_not_end_as_if_it_we
     got = cli.run("bundle", "get", "1", "--out", tmp_path, code=4)
     assert "Bundle 1 of case 1 isn't sealed: " in got.err
     assert not got.out
+
+
+def test_a_case_is_noted_on_disputed_and_settled_by_name(cli: Terminal, studio: str) -> None:
+    found_case(cli.desk.services, Owner.objects.get())
+    assert cli.run("case", "note", "1", "--words", "Ask the gallery first.", "--by", "Ann").out == "Noted on case 1.\n"
+    assert "is open" in cli.run("case", "dispute", "1", "--reason", "Why?", code=2).err
+    cli.run("case", "clear", "1", "--reason", "Not ours.")
+    assert cli.run("case", "dispute", "1", "--reason", "It is.", "--by", "Bo").out == (
+        "Disputed: the decision of case 1.\n"
+    )
+    assert "disputed  since " in cli.run("case", "show", "1").out
+    assert cli.run("case", "settle", "1", "--reason", "I asked.").out == "The decision of case 1 stands.\n"
+    assert "isn't disputed" in cli.run("case", "settle", "1", "--reason", "Again.", code=2).err
+    history = cli.ask("case", "show", "1")["history"]
+    assert [(one["by"], one["kind"]) for one in history if one["kind"] in ("note", "disputed")] == [
+        ("Ann", "note"),
+        ("Bo", "disputed"),
+    ]
+    assert "There are no words." in cli.run("case", "note", "1", "--words", " ", code=2).err
+
+
+def test_a_paper_is_written(cli: Terminal, sealed_case: Bundle, folder: Path) -> None:
+    (name,) = cli.ask("case", "papers", "1", "--paper", "us-902", "--out", folder / "papers")["files"]
+    assert Path(name).read_bytes().startswith(b"%PDF")
+    assert cli.run("case", "papers", "1", "--paper", "us-902", "--out", folder).out == f"{folder / Path(name).name}\n"
+    assert "us-903" in cli.run("case", "papers", "1", "--paper", "us-903", "--out", folder, code=2).err
+    assert "has no such bundle of case 2" in cli.run("case", "papers", "2", "--out", folder, code=2).err

@@ -3,9 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from desk.cli.watching import watch_options
+from desk.cli.watching.watch_options import period, shown
 from exhibit.errors import WrongUseError
 
 
@@ -39,3 +41,21 @@ def test_limits_and_words_are_those_that_were_named(tmp_path: Path) -> None:
     (tmp_path / "words.txt").write_text("wave\n# not this\nfuji\n", "utf-8")
     assert watch_options.words(given(words=tmp_path / "words.txt")) == ["wave", "fuji"]
     assert watch_options.words(given()) == []
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("30m", 1800), ("24h", 86_400), ("7d", 604_800), ("2w", 1_209_600)])
+def test_periods_are_read(text: str, seconds: int) -> None:
+    assert period(text).total_seconds() == seconds
+
+
+@pytest.mark.parametrize("text", ["", "24", "h", "-1h", "1.5h", "1y", "1h30m", "99999999h"])
+def test_other_periods_are_refused(text: str) -> None:
+    with pytest.raises(click.BadParameter):
+        period(text)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(90, "90s"), (1800, "30m"), (86_400, "24h"), (172_800, "2d"), (604_800, "1w")]
+)
+def test_periods_are_shown_in_their_largest_unit(seconds: int, text: str) -> None:
+    assert shown(seconds) == text
