@@ -38,12 +38,7 @@ class Api(NinjaAPI):
     """Describes its errors, its limits and its repeated requests too, and takes no field that it doesn't know."""
 
     def create_temporal_response(self, request: HttpRequest) -> HttpResponse:
-        """Begin an answer.
-
-        Raises:
-            Problem: the query or the form names something that the operation doesn't know, so that a mistyped field
-                isn't taken for none; or the body is of a kind that it doesn't take.
-        """
+        """Begin an answer; a mistyped field of the query or the form isn't taken for none, but for a problem."""
         assert request.resolver_match is not None
         path = _TYPED.sub(r"{\1}", f"/{request.resolver_match.route}")
         operation = self._operations[path][str(request.method).lower()]

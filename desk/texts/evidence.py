@@ -24,16 +24,7 @@ SUBJECTS: dict[str, Promise] = {
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of the chain.
-
-    Attributes:
-        name: what happened.
-        at: when; nothing when it hasn't.
-        words: details, or why it lacks and what happens next.
-        done: whether it happened.
-        target: the part of the page with its details.
-        development: a witness without legal weight.
-    """
+    """One step of the chain: its words say why it lacks and what happens next, its target where the page says more."""
 
     name: str
     at: datetime | None
@@ -47,14 +38,7 @@ Shown = tuple[Bundle, tuple[WitnessFacts, ...], Witnessed]
 
 
 def chain(case: Case, places: Sequence[Place], captures: Sequence[Capture], newest: Shown | None) -> list[Step]:
-    """The steps of a case's evidence in their order, those of its newest bundle.
-
-    Args:
-        case: the case.
-        places: where it was seen.
-        captures: visits to these places.
-        newest: its newest bundle with its witnesses.
-    """
+    """The steps of a case's evidence in their order, those of its newest bundle."""
     first = min((place.first_seen for place in places), default=None)
     steps = [Step(_("Seen"), first, _("by a crawl of a watch"), first is not None, "places"), _captured(captures)]
     if newest is None:

@@ -10,11 +10,7 @@ from desk.texts.numbers import grouped
 
 
 def search_in_words(search: Mapping[str, Any]) -> str:
-    """One registered picture's search, as :func:`desk.schemas.works.searches_of` tells it.
-
-    Args:
-        search: ``state``, and as far as it is known ``alike``, ``compared``, ``expired`` and ``asked_again``.
-    """
+    """One registered picture's search, as :func:`desk.schemas.works.searches_of` tells it."""
     if "alike" not in search:
         return _("Given up.") if search["state"] == "failed" else _("Waits for the workers.")
     alike, compared, over = search["alike"], search.get("compared", 0), search["state"] == "done"

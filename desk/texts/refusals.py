@@ -78,12 +78,7 @@ def inquiry_in_words(row: Inquiry) -> str:
 
 
 def refusal_in_words(reason: str, sentence: str = "") -> str:
-    """Why an address wasn't fetched or kept.
-
-    Args:
-        reason: the short word that the crawl gave.
-        sentence: what it said besides, for a word that has no sentence here.
-    """
+    """Why an address wasn't fetched or kept; in the crawl's own sentence where its word has none here."""
     if reason in REASONS:
         return str(REASONS[reason])
     if reason.startswith("http-5"):

@@ -17,23 +17,14 @@ BEARER = "bearer"
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who calls.
-
-    Attributes:
-        user: the person behind it.
-        by: who it is, as records name it.
-        ident: the token or the person, for limits and repeated requests.
-        reach: the one owner whose things a token reaches; all of the member's when empty.
-        owner: whose things this request is about, if anybody's.
-        scopes: what is permitted with that owner; with none, a member may look.
-    """
+    """Who calls."""
 
     user: User
-    by: str
-    ident: str
-    reach: Owner | None
-    owner: Owner | None
-    scopes: frozenset[Scope]
+    by: str  # as records name it
+    ident: str  # the token or the person, for limits and repeated requests
+    reach: Owner | None  # the one whose things a token reaches; all of the member's when empty
+    owner: Owner | None  # whose things this request is about, if anybody's
+    scopes: frozenset[Scope]  # what is permitted with that owner; with none, a member may look
 
 
 class Call(HttpRequest):
@@ -52,9 +43,6 @@ class Permitted:
     """Lets callers in whose token or role permits something, each as often as the limit allows.
 
     An owner who isn't theirs isn't there for them: 404, as for one that doesn't exist.
-
-    Args:
-        scope: what is permitted.
     """
 
     openapi_security_schema = {
@@ -67,12 +55,7 @@ class Permitted:
         self.scope = scope
 
     def __call__(self, request: HttpRequest) -> Actor:
-        """The caller.
-
-        Raises:
-            Problem: nobody (401), too often (429), not permitted (403).
-            NotFoundError: the owner isn't the caller's.
-        """
+        """The caller; raises where it is nobody (401), too often (429), or not permitted (403)."""
         actor = _caller(request)
         limits.count(request, actor.ident)
         if (slug := _slug(request)) is not None:

@@ -50,10 +50,7 @@ Schema = Mapping[str, Any]
 def example_of(schema: Schema, named: Mapping[str, Schema], field: str = "") -> Json:
     """An example of what a schema describes: its own, its default, its first choice, or one of its parts.
 
-    Args:
-        schema: JSON Schema.
-        named: what its references lead to, by their names.
-        field: of which it is the schema, if of any.
+    ``named`` is what its references lead to, ``field`` the name under which it stands, if any.
     """
     if "$ref" in schema:
         schema = {**named[schema["$ref"].rpartition("/")[2]], **schema}

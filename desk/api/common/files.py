@@ -17,11 +17,7 @@ SANDBOX = "default-src 'none'; sandbox"
 
 
 def picture_in(file: UploadedFile, limits: Limits) -> bytes:
-    """The bytes of a picture that was sent; of one that is too large nothing is read.
-
-    Raises:
-        RefusedError: it is too large.
-    """
+    """The bytes of a picture that was sent; one that is too large is refused, and nothing of it is read."""
     if (file.size or 0) > limits.max_bytes:
         raise RefusedError(f"The picture has more than {limits.max_bytes:,} bytes.", reason="too-many-bytes")
     data: bytes = file.read()

@@ -26,11 +26,7 @@ SEARCHING = threading.BoundedSemaphore(1)
 
 @contextmanager
 def one_search(user: int) -> Iterator[None]:
-    """Let one search run at a time in this process, and so many a minute for each member.
-
-    Raises:
-        Problem: there were too many, or another one is under way.
-    """
+    """Let one search run at a time in this process, and so many a minute for each member; others are a problem."""
     used, left = _used(f"identify:{user}")
     if used > (limit := settings.CONFIG.identifications_a_minute):
         raise _too_many(f"At most {limit} pictures a minute are identified; go on in {left} seconds.", left)
@@ -46,9 +42,6 @@ def count(request: HttpRequest, ident: str) -> None:
     """Count a request, and have its answer say how many are left.
 
     While Redis doesn't answer nothing is counted: the limit keeps order among callers, and protects no data.
-
-    Raises:
-        Problem: there were too many in this minute.
     """
     limit: int = settings.CONFIG.api_requests_a_minute
     used, left = _used(ident)

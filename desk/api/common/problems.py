@@ -28,14 +28,7 @@ _DETAILS: dict[int, str] = {
 
 
 class Problem(Exception):  # noqa: N818 - the name of the standard
-    """An error that the API states itself.
-
-    Args:
-        status: of the answer.
-        detail: one sentence for whoever reads it.
-        headers: of the answer.
-        more: further members of the document, JSON values.
-    """
+    """An error that the API states itself: ``more`` are further members of the document."""
 
     def __init__(self, status: int, detail: str, headers: dict[str, str] | None = None, **more: Json) -> None:
         super().__init__(detail)

@@ -40,15 +40,7 @@ def _below(folder: Path) -> Iterator[Given]:
 
 
 def read_picture(path: Path, most: int) -> bytes:
-    """A file's bytes.
-
-    Args:
-        path: the file.
-        most: bytes that a picture may have.
-
-    Raises:
-        RefusedError: it is no regular file, can't be read or is larger.
-    """
+    """A file's bytes; raises ``RefusedError`` where it is no regular file, can't be read or has more bytes."""
     try:
         if not path.is_file():
             raise RefusedError("It isn't a file.", reason="not-a-file")

@@ -53,12 +53,7 @@ class Desk:
         return Services(self.config, send)
 
     def owner(self, named: str | None) -> "Owner":
-        """The owner with this short name or name; the only one, if nobody is named.
-
-        Raises:
-            NotFoundError: there is no such owner, or none at all.
-            WrongUseError: there are several and nobody is named.
-        """
+        """The owner with this short name or name; the only one, if nobody is named and there aren't several."""
         from registry.accounts import scoped
         from registry.models import Owner
 

@@ -30,11 +30,7 @@ def made_folder(folder: Path) -> Path:
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[BinaryIO]:
-    """A file that gets its name only when everything is in it.
-
-    Raises:
-        WrongUseError: it can't be written.
-    """
+    """A file that gets its name only when everything is in it; raises ``WrongUseError`` where that can't be."""
     try:
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".") as place:
             made = Path(place) / path.name

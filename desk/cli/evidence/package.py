@@ -62,12 +62,7 @@ def make_package(
 
 
 def _cases(of: "Owner", cases: Sequence[int], party: str | None) -> list[int]:
-    """The numbers of the cases that are meant.
-
-    Raises:
-        WrongUseError: both or neither way of naming them was used.
-        NotFoundError: nothing is sealed of the party.
-    """
+    """The numbers of the cases that are meant; raises where they are named in both ways or in neither."""
     if bool(cases) == (party is not None):
         raise WrongUseError("Name cases by their numbers, or a party, and not both.", hint="exhibit bundle list")
     if party is None:

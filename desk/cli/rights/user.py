@@ -87,11 +87,7 @@ def list_users(*, owner: AnyOwner, as_json: AsJson) -> None:
 
 
 def _password(*, generate: bool) -> str:
-    """Ask for a password twice, or make one of 16 characters.
-
-    Raises:
-        WrongUseError: nobody is there to be asked.
-    """
+    """Ask for a password twice, or make one of 16 characters."""
     if generate:
         return secrets.token_urlsafe(12)
     if not sys.stdin.isatty():

@@ -91,11 +91,7 @@ def _detach(config: Config) -> None:
 
 
 def _wait_for(config: Config, child: "subprocess.Popen[bytes]", begun: int) -> "Status":
-    """Wait until the product says that it runs.
-
-    Raises:
-        ServiceMissingError: it ended, with the sentence it ended with.
-    """
+    """Wait until the product says that it runs; raises ``ServiceMissingError`` with the sentence it ended with."""
     from workers.tasks.supervisor import running_status
 
     said_at = time.monotonic()

@@ -230,8 +230,7 @@ def undo_cases(*, desk: Desk, numbers: Numbers, owner: TheirOwner, by: By) -> No
 def _decide(desk: Desk, owner: "Owner", numbers: Sequence[int], wish: "Wish", word: str) -> "list[Outcome]":
     """Decide cases and say of which it is so now; to confirm what is confirmed already is no mistake.
 
-    Raises:
-        ConflictError: at least one was decided otherwise; which others were is said on standard error.
+    Where some were decided otherwise the first one's ``ConflictError`` is raised, and the others are said.
     """
     from workers.cases.decisions import Choice, decide_each
 
