@@ -22,11 +22,9 @@ PAUSE = 1.0
 
 PATIENCE = 300.0
 """Seconds until the command gives up; the transaction goes on without it."""
-
-
-@click.group("anchor")
-def anchor_command() -> None:
-    """The outside witnesses of the log; docs/anchors.md says how to choose them."""
+anchor_command = click.Group(
+    "anchor", help="The outside witnesses of the log; docs/anchors.md says how to choose them."
+)
 
 
 @command("list", "exhibit anchor list", of=anchor_command, short_help="Say how each has answered lately.")

@@ -23,11 +23,7 @@ BundleNumber = Annotated[
     int | None,
     Taken("--number", type=AT_LEAST_1, metavar="N", help="Which bundle of the case; the newest by default."),
 ]
-
-
-@click.group("bundle")
-def bundle_command() -> None:
-    """Sealed evidence that can be checked without us: exhibit verify."""
+bundle_command = click.Group("bundle", help="Sealed evidence that can be checked without us: exhibit verify.")
 
 
 @command(

@@ -18,11 +18,7 @@ AFTERWARDS = {
 }
 MAX_BYTES = 1 << 16
 use_option = click.option("--use", type=click.Choice(USES), default="sealing", show_default=True, help="Which key.")
-
-
-@click.group("key")
-def key_command() -> None:
-    """Keys that sign for owners, and device keys of theirs that counter-sign."""
+key_command = click.Group("key", help="Keys that sign for owners, and device keys of theirs that counter-sign.")
 
 
 @command("list", "exhibit key list", "exhibit key list --owner studio-example --json", of=key_command)

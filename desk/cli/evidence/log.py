@@ -19,11 +19,10 @@ Size = Annotated[
     int | None,
     Taken("--size", type=AT_LEAST_1, metavar="N", help="Under the signed head of N entries; the newest by default."),
 ]
-
-
-@click.group("log")
-def log_command() -> None:
-    """The append-only log of everything that counts: registrations, crawls, decisions, seals, keys, accesses."""
+log_command = click.Group(
+    "log",
+    help="The append-only log of everything that counts: registrations, crawls, decisions, seals, keys, accesses.",
+)
 
 
 @command("status", "exhibit log status", of=log_command)

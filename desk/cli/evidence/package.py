@@ -16,10 +16,9 @@ from exhibit.errors import NotFoundError, WrongUseError
 if TYPE_CHECKING:
     from registry.models import Owner, Package
 
-
-@click.group("package")
-def package_command() -> None:
-    """Bundles of several cases in one ZIP, each of which can be checked by itself."""
+package_command = click.Group(
+    "package", help="Bundles of several cases in one ZIP, each of which can be checked by itself."
+)
 
 
 @command(

@@ -19,11 +19,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("pdf", "xlsx", "csv", "json")
 DAY = click.DateTime(["%Y-%m-%d"])
-
-
-@click.group("report")
-def report_command() -> None:
-    """Accounts of an owner's cases as PDF, CSV, XLSX and JSON."""
+report_command = click.Group("report", help="Accounts of an owner's cases as PDF, CSV, XLSX and JSON.")
 
 
 @command(

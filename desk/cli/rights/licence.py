@@ -12,10 +12,7 @@ from desk.cli.common.show import counted, echo_json, listed, say, short
 if TYPE_CHECKING:
     from desk.schemas.licences import Licence
 
-
-@click.group("licence")
-def licence_command() -> None:
-    """Uses that are permitted: what they cover is recorded, and is no case."""
+licence_command = click.Group("licence", help="Uses that are permitted: what they cover is recorded, and is no case.")
 
 
 @command("import", "exhibit licence import licences.csv --owner studio-example", of=licence_command)

@@ -9,10 +9,7 @@ from desk.cli.common.frame import open_desk
 from desk.cli.common.frame import person as by_person
 from desk.cli.common.show import echo_json, listed, say
 
-
-@click.group("owner")
-def owner_command() -> None:
-    """Rights holders, each with works, watches and cases of its own."""
+owner_command = click.Group("owner", help="Rights holders, each with works, watches and cases of its own.")
 
 
 @command("add", 'exhibit owner add "Studio Example" --contact rights@studio.example', of=owner_command)

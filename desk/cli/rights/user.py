@@ -14,11 +14,7 @@ from exhibit.errors import WrongUseError
 
 ROLES = ("owner", "reviewer", "viewer")
 generate_option = click.option("--generate", is_flag=True, help="Make a password and show it once, here.")
-
-
-@click.group("user")
-def user_command() -> None:
-    """People who sign in to the site."""
+user_command = click.Group("user", help="People who sign in to the site.")
 
 
 @command(

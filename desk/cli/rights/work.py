@@ -23,11 +23,7 @@ if TYPE_CHECKING:
 
 LINES_SHOWN = 20
 """Of a table, that name no file."""
-
-
-@click.group("work")
-def work_command() -> None:
-    """Works whose copies are looked for."""
+work_command = click.Group("work", help="Works whose copies are looked for.")
 
 
 @command(

@@ -51,11 +51,7 @@ RestrictRealtime=yes
 WantedBy={target}
 """
 """systemd.service(5), systemd.exec(5). The main process ends the others in order; what is left then is killed."""
-
-
-@click.group("service")
-def service_command() -> None:
-    """Run Exhibit as a systemd service: install, remove, show."""
+service_command = click.Group("service", help="Run Exhibit as a systemd service: install, remove, show.")
 
 
 run_as_option = click.option(

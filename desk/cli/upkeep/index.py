@@ -13,10 +13,7 @@ from exhibit.errors import ExitCode
 if TYPE_CHECKING:
     from workers.matching.index_upkeep import IndexState
 
-
-@click.group("index")
-def index_command() -> None:
-    """The indexes, which are made of the rows and can be made again."""
+index_command = click.Group("index", help="The indexes, which are made of the rows and can be made again.")
 
 
 @command("stats", "exhibit index stats", of=index_command, short_help="Say what each index holds.")

@@ -35,11 +35,7 @@ what decides is the comparison that follows:
   pictures  how many it has described; of how many, while that goes on
 
 """
-
-
-@click.group("model")
-def model_command() -> None:
-    """The network that describes pictures, so that edited copies are found."""
+model_command = click.Group("model", help="The network that describes pictures, so that edited copies are found.")
 
 
 @command("add", "exhibit model add sscd.onnx --card sscd.toml", of=model_command, short_help="Add an ONNX file.")

@@ -8,10 +8,7 @@ from desk.cli.common.command import AsJson, Numbers, TheirOwner, command
 from desk.cli.common.frame import Desk, person
 from desk.cli.common.show import echo_json, listed, moment, say
 
-
-@click.group("canary")
-def canary_command() -> None:
-    """Known copies on pages of your own: a watch that misses one says so."""
+canary_command = click.Group("canary", help="Known copies on pages of your own: a watch that misses one says so.")
 
 
 @command("add", "exhibit canary add --work 12 --url https://studio.example/hidden --watch shop", of=canary_command)

@@ -29,11 +29,9 @@ KINDS = ("us-902", "cn-evidence-list", "cn-environment", "personal-data")
 By = Annotated[
     str | None, Taken("--by", metavar="NAME", help="Who decides, as the record names it; your login by default.")
 ]
-
-
-@click.group("case")
-def case_command() -> None:
-    """Cases: each is one work shown by one party, with all places where it was seen."""
+case_command = click.Group(
+    "case", help="Cases: each is one work shown by one party, with all places where it was seen."
+)
 
 
 @command("list", "exhibit case list", "exhibit case list --decision open --json", of=case_command)

@@ -16,11 +16,7 @@ if TYPE_CHECKING:
     from desk.schemas.watches import Crawl, Refusal
 
 SHOWN = 20
-
-
-@click.group("crawl")
-def crawl_command() -> None:
-    """Runs of watches."""
+crawl_command = click.Group("crawl", help="Runs of watches.")
 
 
 @command("list", "exhibit crawl list", "exhibit crawl list shop", of=crawl_command)

@@ -8,10 +8,9 @@ from desk.cli.common.command import AsJson, TheirOwner, Word, command
 from desk.cli.common.frame import Desk, person
 from desk.cli.common.show import echo_json, moment, say, table
 
-
-@click.group("search")
-def search_command() -> None:
-    """Image searches and marketplaces that a watch can ask with an owner's own key."""
+search_command = click.Group(
+    "search", help="Image searches and marketplaces that a watch can ask with an owner's own key."
+)
 
 
 @command("list", "exhibit search list", "exhibit search list --json", of=search_command)

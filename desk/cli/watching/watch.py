@@ -20,11 +20,7 @@ if TYPE_CHECKING:
     from registry.models import Crawl, Watch
 
 SEARCH = "search"
-
-
-@click.group("watch")
-def watch_command() -> None:
-    """Scheduled visits to places where copies may be."""
+watch_command = click.Group("watch", help="Scheduled visits to places where copies may be.")
 
 
 @command(
