@@ -39,6 +39,15 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         click.echo(GAP.join(cells).rstrip())
 
 
+def tell(answer: "Answer | Mapping[str, Any]", *sentences: str, as_json: bool) -> None:
+    """Print an answer as JSON, or what it says."""
+    if as_json:
+        echo_json(answer)
+    else:
+        for sentence in sentences:
+            say(sentence)
+
+
 def listed(
     name: str,
     rows: Sequence[T],

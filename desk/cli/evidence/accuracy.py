@@ -7,7 +7,7 @@ import click
 from desk.cli.common.command import command
 from desk.cli.common.frame import Desk, examples, json_option, open_desk
 from desk.cli.common.output import written_whole
-from desk.cli.common.show import counted, echo_json, say
+from desk.cli.common.show import counted, say, tell
 
 
 @click.group(
@@ -29,10 +29,7 @@ def accuracy_command(context: click.Context, *, as_json: bool) -> None:
     from workers.log.accuracy import present_accuracy
 
     found = present_accuracy()
-    if as_json:
-        echo_json(found.to_plain())
-    else:
-        say(in_words(found))
+    tell(found.to_plain(), in_words(found), as_json=as_json)
 
 
 @command(

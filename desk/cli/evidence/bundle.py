@@ -9,7 +9,7 @@ import click
 from desk.cli.common.command import AT_LEAST_1, AsJson, Number, Numbers, Taken, TheirOwner, command
 from desk.cli.common.frame import Desk, open_desk, person
 from desk.cli.common.output import Out, made_folder, write_file, written_whole
-from desk.cli.common.show import echo_json, listed, moment, say, tracked
+from desk.cli.common.show import listed, moment, say, tell, tracked
 from desk.cli.common.wait import end_where_unsealed, wait_for_seals
 from exhibit.errors import NotFoundError, WrongUseError
 
@@ -72,11 +72,7 @@ def get_bundles(
         row.refresh_from_db()
     sealed = [row for row in rows if row.seal_digest is not None]
     files = [_written(row, folder, ending, write) for row in tracked(sealed, "Writing bundles")]
-    if as_json:
-        echo_json({"files": files})
-    else:
-        for name in files:
-            say(name)
+    tell({"files": files}, *files, as_json=as_json)
     end_where_unsealed(rows)
 
 
@@ -126,13 +122,14 @@ def to_sign(*, desk: Desk, case: Number, owner: TheirOwner, out: Out, number: Bu
     audit_log.accessed(audit_log.Evidence.MANIFEST, audit_log.Way.TAKEN, row.case.owner, by=person(), **about)
     path = made_folder(out) / f"{Path(bundle_name(row)).stem}.manifest.json"
     write_file(path, sealed.manifest.to_json())
-    if as_json:
-        echo_json({"file": str(path), "seal": sealed.seal.hex})
-        return
-    say(f"{path}\nSeal digest  {sealed.seal}")
-    say(f"Sign it on the device:  python -m evidence sign --key device.key {path.name}")
-    say(f"or with openssl:        openssl pkeyutl -sign -inkey device.key -rawin -in {path.name} -out {path.name}.sig")
-    say(f"Then file it here:      exhibit bundle countersign {case} {path.name}.sig")
+    tell(
+        {"file": str(path), "seal": sealed.seal.hex},
+        f"{path}\nSeal digest  {sealed.seal}",
+        f"Sign it on the device:  python -m evidence sign --key device.key {path.name}",
+        f"or with openssl:        openssl pkeyutl -sign -inkey device.key -rawin -in {path.name} -out {path.name}.sig",
+        f"Then file it here:      exhibit bundle countersign {case} {path.name}.sig",
+        as_json=as_json,
+    )
 
 
 @command("countersign", "exhibit bundle countersign 3 studio-case-3-bundle-1.manifest.json.sig", of=bundle_command)
@@ -174,7 +171,4 @@ def sign(*, desk: Desk, case: Number, owner: TheirOwner, out: Out, number: Bundl
     path = folder / signed_name(row)
     with written_whole(path) as file:
         file.write(data)
-    if as_json:
-        echo_json({"file": str(path)})
-    else:
-        say(str(path))
+    tell({"file": str(path)}, str(path), as_json=as_json)

@@ -9,7 +9,7 @@ import click
 from desk.cli.common.command import AsJson, Number, TheirOwner, command
 from desk.cli.common.frame import Desk, open_desk, person
 from desk.cli.common.output import Out, made_folder, written_whole
-from desk.cli.common.show import echo_json, moment, say, size, table
+from desk.cli.common.show import echo_json, moment, say, size, table, tell
 from desk.cli.common.wait import work_until_made
 from exhibit.errors import NotFoundError, WrongUseError
 
@@ -104,10 +104,7 @@ def _written(desk: Desk, row: "Package", folder: Path, *, as_json: bool) -> None
     audit_log.accessed(audit_log.Evidence.PACKAGE, audit_log.Way.TAKEN, row.owner, by=person(), **about)
     with written_whole(path) as file:
         file.writelines(chunks)
-    if as_json:
-        echo_json({"number": row.number, "file": str(path)})
-    else:
-        say(f"Package {row.number}: {path}")
+    tell({"number": row.number, "file": str(path)}, f"Package {row.number}: {path}", as_json=as_json)
 
 
 @command("list", "exhibit package list", of=package_command)

@@ -9,7 +9,7 @@ import click
 from desk.cli.common.command import AsJson, TheirOwner, command
 from desk.cli.common.frame import DECISIONS, Desk, person
 from desk.cli.common.output import Out, made_folder, written_whole
-from desk.cli.common.show import echo_json, listed, moment, say, short
+from desk.cli.common.show import listed, moment, short, tell
 from desk.cli.common.wait import work_until_made
 from exhibit.digests import Digest
 from exhibit.types import Untyped
@@ -79,12 +79,8 @@ def make_report(*, desk: Desk, owner: TheirOwner, out: Out, title: str, as_json:
         with desk.services.blobs.open(Digest.from_hex(one["digest"])) as kept, written_whole(path) as file:
             shutil.copyfileobj(kept, file)
         files.append(str(path))
-    if as_json:
-        echo_json({"number": report.number, "files": files})
-    else:
-        say(f"Report {report.number}:")
-        for name in files:
-            say(f"  {name}")
+    said = [f"Report {report.number}:", *(f"  {name}" for name in files)]
+    tell({"number": report.number, "files": files}, *said, as_json=as_json)
 
 
 def _wanted(limits: Mapping[str, Any]) -> "Wanted":

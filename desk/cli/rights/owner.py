@@ -7,7 +7,7 @@ import click
 from desk.cli.common.command import AsJson, Word, command
 from desk.cli.common.frame import open_desk
 from desk.cli.common.frame import person as by_person
-from desk.cli.common.show import echo_json, listed, say
+from desk.cli.common.show import listed, tell
 
 owner_command = click.Group("owner", help="Rights holders, each with works, watches and cases of its own.")
 
@@ -22,10 +22,8 @@ def add_owner(*, name: Word, slug: str, contact: str, as_json: AsJson) -> None:
     from registry.accounts import people
 
     owner = people.add_owner(name, slug=slug, contact=contact, by=by_person())
-    if as_json:
-        echo_json(schemas.Owner.from_row(owner))
-    else:
-        say(f"Added {owner.name}; commands take it as --owner {owner.slug}.")
+    said = f"Added {owner.name}; commands take it as --owner {owner.slug}."
+    tell(schemas.Owner.from_row(owner), said, as_json=as_json)
 
 
 @command("list", "exhibit owner list", "exhibit owner list --json", of=owner_command)

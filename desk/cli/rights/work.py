@@ -10,7 +10,7 @@ from desk.cli.common.command import AsJson, Number, Numbers, OwnerName, TheirOwn
 from desk.cli.common.files import Given, pictures_in, read_picture
 from desk.cli.common.frame import Desk, finish, open_desk, person
 from desk.cli.common.output import Out, made_folder, written_whole
-from desk.cli.common.show import counted, echo_json, fields, listed, moment, note, say, short, size, tracked
+from desk.cli.common.show import counted, echo_json, fields, listed, moment, note, say, short, size, tell, tracked
 from exhibit.errors import ExitCode, RefusedError, WrongUseError
 from exhibit.types import DeclaredWork
 
@@ -239,11 +239,8 @@ def write_deposits(*, desk: Desk, numbers: Numbers, owner: TheirOwner, out: Out,
         for remark in said:
             note(f"Work {number}: {remark}")
     files = [name for row in tracked(rows, "Writing deposit records") for name in _deposit_files(desk, row, folder)]
-    if as_json:
-        echo_json({"files": files, "warnings": [{"work": number, "said": said} for number, said in warned.items()]})
-    else:
-        for name in files:
-            say(name)
+    warnings = [{"work": number, "said": said} for number, said in warned.items()]
+    tell({"files": files, "warnings": warnings}, *files, as_json=as_json)
 
 
 def _warnings(row: "Work") -> list[str]:

@@ -6,7 +6,7 @@ import click
 
 from desk.cli.common.command import AsJson, Numbers, TheirOwner, command
 from desk.cli.common.frame import Desk, person
-from desk.cli.common.show import echo_json, listed, moment, say
+from desk.cli.common.show import listed, moment, say, tell
 
 canary_command = click.Group("canary", help="Known copies on pages of your own: a watch that misses one says so.")
 
@@ -26,10 +26,8 @@ def add_canary(*, desk: Desk, owner: TheirOwner, work: int, url: str, watch_name
     from workers.crawls.watches import plant
 
     row = plant(desk.services, scoped.work(owner, work), scoped.watch(owner, watch_name), url, by=person())
-    if as_json:
-        echo_json(schemas.Canary.from_row(row))
-    else:
-        say(f"Canary {row.number}: from its next run on, {row.watch.name} has to find work {work} at {row.url}")
+    said = f"Canary {row.number}: from its next run on, {row.watch.name} has to find work {work} at {row.url}"
+    tell(schemas.Canary.from_row(row), said, as_json=as_json)
 
 
 @command("list", "exhibit canary list", of=canary_command)

@@ -12,7 +12,7 @@ from desk.cli.common.frame import (
     person,
 )
 from desk.cli.common.output import Out, made_folder, written_whole
-from desk.cli.common.show import counted, echo_json, fields, moment, note, say, short, table
+from desk.cli.common.show import counted, echo_json, fields, moment, note, say, short, table, tell
 from desk.cli.common.wait import end_where_unsealed, wait_for_seals
 from evidence.facts.case import LANGUAGES
 from exhibit.clock import parse_rfc3339
@@ -321,10 +321,6 @@ def write_papers(
         with written_whole(path) as file:
             file.write(data)
         files.append(str(path))
-    if as_json:
-        echo_json({"files": files, "missing": missing})
-        return
-    for name in files:
-        say(name)
-    for lack in missing:
+    tell({"files": files, "missing": missing}, *files, as_json=as_json)
+    for lack in missing if not as_json else ():
         note(f"{lack['paper']}: {lack['sentence']}")

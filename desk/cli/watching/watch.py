@@ -9,7 +9,7 @@ import click
 
 from desk.cli.common.command import AsJson, OwnerName, TheirOwner, Word, Yes, command
 from desk.cli.common.frame import Desk, ask, finish, open_desk, person
-from desk.cli.common.show import counted, echo_json, listed, moment, note, say
+from desk.cli.common.show import counted, echo_json, listed, moment, note, say, tell
 from desk.cli.common.wait import work_until
 from desk.cli.watching import watch_options as options
 from exhibit.errors import ExitCode, WrongUseError
@@ -122,10 +122,9 @@ def edit_watch(*, name: Word, owner: OwnerName, as_json: AsJson, **given: Json) 
         words=words,
     )
     watch = scoped.watch_numbered(of, watch.number)
-    if as_json:
-        echo_json(schemas.Watch.from_row(watch))
-    else:
-        say(f"Changed watch {watch.number}, {watch.name}. Its next run: {moment(watch.next_run_at, desk.zone)}.")
+    following = moment(watch.next_run_at, desk.zone)
+    said = f"Changed watch {watch.number}, {watch.name}. Its next run: {following}."
+    tell(schemas.Watch.from_row(watch), said, as_json=as_json)
 
 
 def _removed(watch: "Watch", urls: Sequence[str]) -> list[tuple[str, str]]:
