@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import click
@@ -39,6 +40,8 @@ TheirOwner = Annotated[
 AnyOwner = Annotated["Owner | None", Taken("--owner", metavar="OWNER", help="Only those of this owner.", found=_owner)]
 Reason = Annotated[str, Taken("--reason", required=True, metavar="TEXT", help="Why; kept in the record.")]
 Yes = Annotated[bool, Taken("--yes", is_flag=True, help="Don't ask.")]
+GivenFile = Annotated[Path, Taken(type=click.Path(exists=True, dir_okay=False, path_type=Path))]
+FileName = Annotated[Path, Taken(type=click.Path(dir_okay=False, path_type=Path))]
 Word = Annotated[str, Taken()]
 Number = Annotated[int, Taken(type=AT_LEAST_1)]
 Numbers = Annotated[tuple[int, ...], Taken(nargs=-1, required=True, type=AT_LEAST_1)]

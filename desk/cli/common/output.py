@@ -11,13 +11,6 @@ import click
 from desk.cli.common.command import Taken
 from exhibit.errors import WrongUseError
 
-Out = Annotated[
-    Path,
-    Taken(
-        "--out", required=True, metavar="DIR", type=click.Path(file_okay=False, path_type=Path), help="Made if missing."
-    ),
-]
-
 
 def made_folder(folder: Path) -> Path:
     """The folder, made if missing; raises ``WrongUseError`` where that can't be."""
@@ -26,6 +19,19 @@ def made_folder(folder: Path) -> Path:
     except OSError as error:
         raise WrongUseError(f"The folder {folder} can't be made: {error.strerror}.") from error
     return folder
+
+
+Out = Annotated[
+    Path,
+    Taken(
+        "--out",
+        required=True,
+        metavar="DIR",
+        type=click.Path(file_okay=False, path_type=Path),
+        help="Made if missing.",
+        found=lambda _desk, folder: made_folder(folder),
+    ),
+]
 
 
 @contextmanager

@@ -1,10 +1,8 @@
 """How often what the machine said was wrong, as persons decided."""
 
-from pathlib import Path
-
 import click
 
-from desk.cli.common.command import command
+from desk.cli.common.command import FileName, command
 from desk.cli.common.frame import Desk, examples, json_option, open_desk
 from desk.cli.common.output import written_whole
 from desk.cli.common.show import counted, say, tell
@@ -39,8 +37,7 @@ def accuracy_command(context: click.Context, *, as_json: bool) -> None:
     of=accuracy_command,
     short_help="Write what outsiders need to compute it.",
 )
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-def export_decisions(*, desk: Desk, file: Path) -> None:
+def export_decisions(*, desk: Desk, file: FileName) -> None:
     """Write into FILE all that an outsider needs to compute the same from the log.
 
     It holds every entry's type and time, and of decisions what the machine and the person said: no names, no addresses

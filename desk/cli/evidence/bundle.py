@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import click
 
-from desk.cli.common.command import AT_LEAST_1, AsJson, Number, Numbers, Taken, TheirOwner, command
+from desk.cli.common.command import AT_LEAST_1, AsJson, FileName, Number, Numbers, Taken, TheirOwner, command
 from desk.cli.common.frame import Desk, open_desk, person
-from desk.cli.common.output import Out, made_folder, write_file, written_whole
+from desk.cli.common.output import Out, write_file, written_whole
 from desk.cli.common.show import listed, moment, say, tell, tracked
 from desk.cli.common.wait import end_where_unsealed, wait_for_seals
 from exhibit.errors import NotFoundError, WrongUseError
@@ -53,7 +53,7 @@ def get_bundles(
 
     Waits for bundles that aren't sealed yet.
     """
-    folder, desk = made_folder(out), open_desk()
+    desk = open_desk()
     from registry.accounts import scoped
 
     rows = [scoped.bundle(owner, case, number) for case in dict.fromkeys(cases)]
@@ -71,7 +71,7 @@ def get_bundles(
     for row in rows:
         row.refresh_from_db()
     sealed = [row for row in rows if row.seal_digest is not None]
-    files = [_written(row, folder, ending, write) for row in tracked(sealed, "Writing bundles")]
+    files = [_written(row, out, ending, write) for row in tracked(sealed, "Writing bundles")]
     tell({"files": files}, *files, as_json=as_json)
     end_where_unsealed(rows)
 
@@ -120,7 +120,7 @@ def to_sign(*, desk: Desk, case: Number, owner: TheirOwner, out: Out, number: Bu
     sealed = sealed_case(desk.services, row)
     about = {"bundle": row.number, "case": case, "seal": sealed.seal.hex}
     audit_log.accessed(audit_log.Evidence.MANIFEST, audit_log.Way.TAKEN, row.case.owner, by=person(), **about)
-    path = made_folder(out) / f"{Path(bundle_name(row)).stem}.manifest.json"
+    path = out / f"{Path(bundle_name(row)).stem}.manifest.json"
     write_file(path, sealed.manifest.to_json())
     tell(
         {"file": str(path), "seal": sealed.seal.hex},
@@ -133,8 +133,7 @@ def to_sign(*, desk: Desk, case: Number, owner: TheirOwner, out: Out, number: Bu
 
 
 @command("countersign", "exhibit bundle countersign 3 studio-case-3-bundle-1.manifest.json.sig", of=bundle_command)
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-def countersign(*, desk: Desk, case: Number, file: Path, owner: TheirOwner, number: BundleNumber) -> None:
+def countersign(*, desk: Desk, case: Number, file: FileName, owner: TheirOwner, number: BundleNumber) -> None:
     """File the signature in FILE, made on the owner's own device, with a bundle of CASE: it travels there from now on.
 
     Ends with 2 when it is by no device key of the owner.
@@ -159,7 +158,6 @@ def sign(*, desk: Desk, case: Number, owner: TheirOwner, out: Out, number: Bundl
 
     What is sealed stays as it is. The certificate is the owner's own: nobody else vouches for it, and readers say so.
     """
-    folder = made_folder(out)
     from registry.accounts import scoped
     from registry.log import audit_log
     from workers.evidence.signed import signed_name, signed_sheet
@@ -168,7 +166,7 @@ def sign(*, desk: Desk, case: Number, owner: TheirOwner, out: Out, number: Bundl
     data = signed_sheet(desk.services, row)
     about = {"bundle": row.number, "case": case}
     audit_log.accessed(audit_log.Evidence.SHEET, audit_log.Way.TAKEN, row.case.owner, by=person(), **about)
-    path = folder / signed_name(row)
+    path = out / signed_name(row)
     with written_whole(path) as file:
         file.write(data)
     tell({"file": str(path)}, str(path), as_json=as_json)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from desk.cli.common.command import AsJson, GivenFile, command
 from desk.cli.common.files import read_picture
-from desk.cli.common.frame import examples, json_option
 from desk.cli.common.output import write_file
 from desk.cli.common.show import echo_json, fields, say
 from exhibit.errors import RefusedError
@@ -37,15 +37,12 @@ def _drawing_option(name: str, text: str) -> Callable[[F], F]:
     return click.option(name, metavar="FILE", type=kind, callback=_drawing, help=text)
 
 
-@click.command("compare", epilog=examples("exhibit compare ours.jpg theirs.png --side-by-side both.jpg"))
-@click.argument("work", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.argument("picture", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@command("compare", "exhibit compare ours.jpg theirs.png --side-by-side both.jpg")
 @_drawing_option("--side-by-side", "Draw both, with what they share outlined.")
 @_drawing_option("--overlay", "Draw PICTURE laid on WORK.")
 @_drawing_option("--difference", "Draw what PICTURE has otherwise than WORK.")
 @_drawing_option("--points", "Draw details that are in both, numbered.")
-@json_option
-def compare_command(*, work: Path, picture: Path, as_json: bool, **drawings: Path | None) -> None:
+def compare_command(*, work: GivenFile, picture: GivenFile, as_json: AsJson, **drawings: Path | None) -> None:
     """Compare PICTURE with WORK: whether it may be a copy, and how alike the two are.
 
     Drawings are JPEG or PNG files, as their names end.

@@ -1,10 +1,8 @@
 """Owners' keys: which there are, new ones in their place, trust taken back, and what others have to know of them."""
 
-from pathlib import Path
-
 import click
 
-from desk.cli.common.command import AnyOwner, AsJson, Reason, TheirOwner, Word, command
+from desk.cli.common.command import AnyOwner, AsJson, GivenFile, Reason, TheirOwner, Word, command
 from desk.cli.common.frame import Desk, person
 from desk.cli.common.show import counted, listed, moment, say
 from exhibit.errors import NotFoundError, WrongUseError
@@ -65,8 +63,7 @@ def revoke_key(*, desk: Desk, key: Word, owner: TheirOwner, reason: Reason) -> N
 
 
 @command("add", "exhibit key add laptop device.pub --owner studio-example", of=key_command)
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def add_key(*, name: Word, file: Path, owner: TheirOwner) -> None:
+def add_key(*, name: Word, file: GivenFile, owner: TheirOwner) -> None:
     """Note the public half of a key on a device of the owner's own, called NAME, from FILE.
 
     Its private half stays on the device, and signs there: python -m evidence sign

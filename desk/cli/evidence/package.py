@@ -8,7 +8,7 @@ import click
 
 from desk.cli.common.command import AsJson, Number, TheirOwner, command
 from desk.cli.common.frame import Desk, open_desk, person
-from desk.cli.common.output import Out, made_folder, written_whole
+from desk.cli.common.output import Out, written_whole
 from desk.cli.common.show import echo_json, moment, say, size, table, tell
 from desk.cli.common.wait import work_until_made
 from exhibit.errors import NotFoundError, WrongUseError
@@ -52,12 +52,12 @@ def make_package(
 
     Only of cases that a person has confirmed. Waits for bundles that aren't sealed yet.
     """
-    folder, desk = made_folder(out), open_desk()
+    desk = open_desk()
     from workers.evidence.packages import request_package
 
     row = request_package(owner, _cases(owner, cases, party), recipient, by=person(), reason=reason)
     desk.services.enqueue("package", [row.pk])
-    _written(desk, row, folder, as_json=as_json)
+    _written(desk, row, out, as_json=as_json)
 
 
 def _cases(of: "Owner", cases: Sequence[int], party: str | None) -> list[int]:
@@ -81,10 +81,9 @@ def get_package(*, desk: Desk, number: Number, owner: TheirOwner, out: Out, as_j
 
     Waits for one that isn't made yet.
     """
-    folder = made_folder(out)
     from registry.accounts import scoped
 
-    _written(desk, scoped.package(owner, number), folder, as_json=as_json)
+    _written(desk, scoped.package(owner, number), out, as_json=as_json)
 
 
 def _written(desk: Desk, row: "Package", folder: Path, *, as_json: bool) -> None:

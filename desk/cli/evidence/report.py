@@ -8,7 +8,7 @@ import click
 
 from desk.cli.common.command import AsJson, TheirOwner, command
 from desk.cli.common.frame import DECISIONS, Desk, person
-from desk.cli.common.output import Out, made_folder, written_whole
+from desk.cli.common.output import Out, written_whole
 from desk.cli.common.show import listed, moment, short, tell
 from desk.cli.common.wait import work_until_made
 from exhibit.digests import Digest
@@ -61,7 +61,6 @@ report_command = click.Group("report", help="Accounts of an owner's cases as PDF
 )
 def make_report(*, desk: Desk, owner: TheirOwner, out: Out, title: str, as_json: AsJson, **limits: Untyped) -> None:
     """Make a report, over all cases that weren't cleared if nothing limits it, and write its files into a folder."""
-    folder = made_folder(out)
     from registry.log import audit_log
     from workers.reports.requests import request_report
 
@@ -75,7 +74,7 @@ def make_report(*, desk: Desk, owner: TheirOwner, out: Out, title: str, as_json:
     audit_log.accessed(audit_log.Evidence.REPORT, audit_log.Way.TAKEN, report.owner, by=person(), report=report.number)
     files = []
     for one in report.files:
-        path = folder / one["name"]
+        path = out / one["name"]
         with desk.services.blobs.open(Digest.from_hex(one["digest"])) as kept, written_whole(path) as file:
             shutil.copyfileobj(kept, file)
         files.append(str(path))

@@ -1,12 +1,11 @@
 """Whom a checker may trust: this installation's public keys, as a list for `exhibit verify --trust`."""
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from desk.cli.common.command import command
+from desk.cli.common.command import FileName, command
 from desk.cli.common.frame import open_desk
 from desk.cli.common.output import write_file
 from desk.cli.common.show import say
@@ -32,7 +31,6 @@ NOTE = (
 
 
 @command("trust", "exhibit trust our-list.json", "exhibit verify BUNDLE --trust our-list.json")
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--label", default="", metavar="TEXT", help="Words that results then show beside these keys.")
 @click.option("--witnesses", default=1, metavar="N", help="So many of the witnesses have to state a time.")
 @click.option(
@@ -41,7 +39,7 @@ NOTE = (
     multiple=True,
     help="A grade that is asked for besides bytes, owner, log and time; by default all but sheet; none: no other.",
 )
-def trust_command(*, file: Path, label: str, witnesses: int, asks: tuple[str, ...]) -> None:
+def trust_command(*, file: FileName, label: str, witnesses: int, asks: tuple[str, ...]) -> None:
     """Write keys of the log and of all owners, roots of the configured authorities, and blocks of chains into FILE.
 
     Blocks are those that hold receipts of this installation, as its own nodes gave them. All of it is your word:

@@ -1,11 +1,10 @@
 """Permitted uses."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from desk.cli.common.command import AsJson, TheirOwner, command
+from desk.cli.common.command import AsJson, GivenFile, TheirOwner, command
 from desk.cli.common.frame import Desk, person
 from desk.cli.common.show import counted, echo_json, listed, say, short
 
@@ -16,8 +15,7 @@ licence_command = click.Group("licence", help="Uses that are permitted: what the
 
 
 @command("import", "exhibit licence import licences.csv --owner studio-example", of=licence_command)
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def import_licences(*, desk: Desk, file: Path, owner: TheirOwner, as_json: AsJson) -> None:
+def import_licences(*, desk: Desk, file: GivenFile, owner: TheirOwner, as_json: AsJson) -> None:
     """Add the licences in the table FILE (CSV or XLSX), all or none, and look for them in the open cases.
 
     Columns: works (file names or numbers with ; between, empty for all), licensee, domain, url_pattern (* stands for

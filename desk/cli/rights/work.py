@@ -9,7 +9,7 @@ import click
 from desk.cli.common.command import AsJson, Number, Numbers, OwnerName, TheirOwner, command
 from desk.cli.common.files import Given, pictures_in, read_picture
 from desk.cli.common.frame import Desk, finish, open_desk, person
-from desk.cli.common.output import Out, made_folder, written_whole
+from desk.cli.common.output import Out, written_whole
 from desk.cli.common.show import counted, echo_json, fields, listed, moment, note, say, short, size, tell, tracked
 from exhibit.errors import ExitCode, RefusedError, WrongUseError
 from exhibit.types import DeclaredWork
@@ -230,7 +230,6 @@ def write_deposits(*, desk: Desk, numbers: Numbers, owner: TheirOwner, out: Out,
     A record states what was declared, the digests of the pictures and what witnesses their time. It creates no right.
     It is made once for what is declared now, and again when that has changed.
     """
-    folder = made_folder(out)
     from registry.accounts import scoped
 
     rows = [scoped.work(owner, number) for number in dict.fromkeys(numbers)]
@@ -238,7 +237,7 @@ def write_deposits(*, desk: Desk, numbers: Numbers, owner: TheirOwner, out: Out,
     for number, said in warned.items():
         for remark in said:
             note(f"Work {number}: {remark}")
-    files = [name for row in tracked(rows, "Writing deposit records") for name in _deposit_files(desk, row, folder)]
+    files = [name for row in tracked(rows, "Writing deposit records") for name in _deposit_files(desk, row, out)]
     warnings = [{"work": number, "said": said} for number, said in warned.items()]
     tell({"files": files, "warnings": warnings}, *files, as_json=as_json)
 

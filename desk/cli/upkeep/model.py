@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from desk.cli.common.command import AsJson, Word, command
+from desk.cli.common.command import AsJson, GivenFile, Word, command
 from desk.cli.common.frame import Desk, person
 from desk.cli.common.show import counted, echo_json, note, say, size, table
 
@@ -39,9 +39,8 @@ model_command = click.Group("model", help="The network that describes pictures, 
 
 
 @command("add", "exhibit model add sscd.onnx --card sscd.toml", of=model_command, short_help="Add an ONNX file.")
-@click.argument("file", type=FILE)
 @click.option("--card", required=True, type=FILE, help="What the network needs, in TOML; docs/operator.md shows one.")
-def add_model(*, desk: Desk, file: Path, card: Path, as_json: AsJson) -> None:
+def add_model(*, desk: Desk, file: GivenFile, card: Path, as_json: AsJson) -> None:
     """Add a network of your own as an ONNX file. It is tried at once; it can be used when it has been measured."""
     from workers.matching import descriptor_models
 

@@ -11,7 +11,7 @@ from desk.cli.common.frame import (
     Desk,
     person,
 )
-from desk.cli.common.output import Out, made_folder, written_whole
+from desk.cli.common.output import Out, written_whole
 from desk.cli.common.show import counted, echo_json, fields, moment, note, say, short, table, tell
 from desk.cli.common.wait import end_where_unsealed, wait_for_seals
 from evidence.facts.case import LANGUAGES
@@ -300,7 +300,6 @@ def write_papers(
 
     Nobody has signed them. A person reads each, corrects it, fills in the open fields and signs, or doesn't.
     """
-    folder = made_folder(out)
     from registry.accounts import scoped
     from registry.log import audit_log
     from workers.evidence.papers import draft_paper, paper_name
@@ -317,7 +316,7 @@ def write_papers(
             continue
         about = {"bundle": bundle.number, "case": number, "paper": kind}
         audit_log.accessed(audit_log.Evidence.PAPER, audit_log.Way.TAKEN, bundle.case.owner, by=person(), **about)
-        path = folder / paper_name(bundle, kind, language or "")
+        path = out / paper_name(bundle, kind, language or "")
         with written_whole(path) as file:
             file.write(data)
         files.append(str(path))

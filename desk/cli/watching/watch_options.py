@@ -3,56 +3,50 @@
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
 import click
 
+from desk.cli.common.command import AT_LEAST_1
 from exhibit.errors import WrongUseError
 
 Command = Callable[..., None]
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 MAX_LISTED = 100_000
 
 
-def source_options(command: Command) -> Command:
-    """The options that say what a watch looks at."""
-    folder = click.Path(exists=True, file_okay=False, path_type=Path)
-    options = (
-        click.option("--site", multiple=True, metavar="URL", help="A page to begin with; its site is followed."),
-        click.option("--sitemap", multiple=True, metavar="URL", help="A sitemap or an index of sitemaps."),
-        click.option("--feed", multiple=True, metavar="URL", help="An RSS or Atom feed."),
-        click.option(
-            "--list", "lists", multiple=True, metavar="FILE", type=FILE, help="A file with a page's URL in each line."
-        ),
-        click.option("--folder", multiple=True, metavar="DIR", type=folder, help="A folder of pictures."),
-        click.option("--warc", multiple=True, metavar="FILE", type=FILE, help="A WARC file."),
-        click.option("--words", metavar="FILE", type=FILE, help="What a search is asked for, one search a line."),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
+def _together(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Several options as one decorator, in their order."""
+    return lambda command: reduce(lambda given, option: option(given), reversed(options), command)
 
 
-def limit_options(command: Command) -> Command:
-    """The options that say what a run may spend."""
-    count = click.IntRange(min=1)
-    options = (
-        click.option("--pages", type=count, metavar="N", help="Pages that a run visits at most; 1,000 at first."),
-        click.option(
-            "--depth",
-            type=click.IntRange(min=0),
-            metavar="N",
-            help="Links that are followed; 3 at first, 0 with a list.",
-        ),
-        click.option("--searches", type=count, metavar="N", help="Searches of a run; 50 unless its mapping says so."),
-        click.option(
-            "--delay", type=click.FloatRange(min=0), metavar="S", help="Least seconds between requests to a host."
-        ),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
+source_options = _together(
+    click.option("--site", multiple=True, metavar="URL", help="A page to begin with; its site is followed."),
+    click.option("--sitemap", multiple=True, metavar="URL", help="A sitemap or an index of sitemaps."),
+    click.option("--feed", multiple=True, metavar="URL", help="An RSS or Atom feed."),
+    click.option(
+        "--list", "lists", multiple=True, metavar="FILE", type=FILE, help="A file with a page's URL in each line."
+    ),
+    click.option("--folder", multiple=True, metavar="DIR", type=FOLDER, help="A folder of pictures."),
+    click.option("--warc", multiple=True, metavar="FILE", type=FILE, help="A WARC file."),
+    click.option("--words", metavar="FILE", type=FILE, help="What a search is asked for, one search a line."),
+)
+"""What a watch looks at."""
+
+limit_options = _together(
+    click.option("--pages", type=AT_LEAST_1, metavar="N", help="Pages that a run visits at most; 1,000 at first."),
+    click.option(
+        "--depth", type=click.IntRange(0), metavar="N", help="Links that are followed; 3 at first, 0 with a list."
+    ),
+    click.option("--searches", type=AT_LEAST_1, metavar="N", help="Searches of a run; 50 unless its mapping says so."),
+    click.option(
+        "--delay", type=click.FloatRange(min=0), metavar="S", help="Least seconds between requests to a host."
+    ),
+)
+"""What a run may spend."""
 
 
 def budget(given: Mapping[str, Any]) -> dict[str, int]:
