@@ -13,7 +13,7 @@ import click
 
 from exhibit.config.config import Config
 from exhibit.errors import ExitCode, NotFoundError, WrongUseError
-from exhibit.types import CaseDecision
+from exhibit.types import CaseDecision, Json
 from workers.configuration import load_config
 
 if TYPE_CHECKING:
@@ -120,6 +120,13 @@ def person() -> str:
         return f"{getpass.getuser()} (command line)"
     except (KeyError, OSError):  # no such user in this container
         return f"user {os.geteuid()} (command line)"
+
+
+def taken(what: str, owner: "Owner", **about: Json) -> None:
+    """Put into the log that the person takes evidence away, before it is written."""
+    from registry.log.audit_log import Evidence, Way, accessed
+
+    accessed(Evidence[what], Way.TAKEN, owner, by=person(), **about)
 
 
 def examples(*lines: str) -> str:

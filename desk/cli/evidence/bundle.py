@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 import click
 
 from desk.cli.common.command import AT_LEAST_1, AsJson, FileName, Number, Numbers, Taken, TheirOwner, command
-from desk.cli.common.frame import Desk, open_desk, person
+from desk.cli.common.frame import Desk, open_desk, person, taken
 from desk.cli.common.output import Out, write_file, written_whole
 from desk.cli.common.show import listed, moment, say, tell, tracked
 from desk.cli.common.wait import end_where_unsealed, wait_for_seals
@@ -113,13 +113,11 @@ def _line(desk: Desk, one: "ToldBundle") -> list[object]:
 def to_sign(*, desk: Desk, case: Number, owner: TheirOwner, out: Out, number: BundleNumber, as_json: AsJson) -> None:
     """Write the manifest of a bundle of CASE into a folder, to be signed on the owner's own device."""
     from registry.accounts import scoped
-    from registry.log import audit_log
     from workers.evidence.bundles import bundle_name, sealed_case
 
     row = scoped.bundle(owner, case, number)
     sealed = sealed_case(desk.services, row)
-    about = {"bundle": row.number, "case": case, "seal": sealed.seal.hex}
-    audit_log.accessed(audit_log.Evidence.MANIFEST, audit_log.Way.TAKEN, row.case.owner, by=person(), **about)
+    taken("MANIFEST", row.case.owner, bundle=row.number, case=case, seal=sealed.seal.hex)
     path = out / f"{Path(bundle_name(row)).stem}.manifest.json"
     write_file(path, sealed.manifest.to_json())
     tell(
@@ -159,13 +157,11 @@ def sign(*, desk: Desk, case: Number, owner: TheirOwner, out: Out, number: Bundl
     What is sealed stays as it is. The certificate is the owner's own: nobody else vouches for it, and readers say so.
     """
     from registry.accounts import scoped
-    from registry.log import audit_log
     from workers.evidence.signed import signed_name, signed_sheet
 
     row = scoped.bundle(owner, case, number)
     data = signed_sheet(desk.services, row)
-    about = {"bundle": row.number, "case": case}
-    audit_log.accessed(audit_log.Evidence.SHEET, audit_log.Way.TAKEN, row.case.owner, by=person(), **about)
+    taken("SHEET", row.case.owner, bundle=row.number, case=case)
     path = out / signed_name(row)
     with written_whole(path) as file:
         file.write(data)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from desk.cli.common.command import AsJson, Number, TheirOwner, command
-from desk.cli.common.frame import Desk, open_desk, person
+from desk.cli.common.frame import Desk, open_desk, person, taken
 from desk.cli.common.output import Out, written_whole
 from desk.cli.common.show import echo_json, moment, say, size, table, tell
 from desk.cli.common.wait import work_until_made
@@ -88,7 +88,6 @@ def get_package(*, desk: Desk, number: Number, owner: TheirOwner, out: Out, as_j
 
 def _written(desk: Desk, row: "Package", folder: Path, *, as_json: bool) -> None:
     """Write a package's ZIP once it is made, and say where it is."""
-    from registry.log import audit_log
     from workers.evidence.packages import package_chunks, package_name
 
     def counted() -> tuple[int, int]:
@@ -99,8 +98,7 @@ def _written(desk: Desk, row: "Package", folder: Path, *, as_json: bool) -> None
     chunks = package_chunks(desk.services, row)
     path = folder / package_name(row)
     seals = [str(seal) for seal in row.bundles.values_list("seal_digest", flat=True)]
-    about = {"package": row.number, "recipient": row.recipient, "seals": seals}
-    audit_log.accessed(audit_log.Evidence.PACKAGE, audit_log.Way.TAKEN, row.owner, by=person(), **about)
+    taken("PACKAGE", row.owner, package=row.number, recipient=row.recipient, seals=seals)
     with written_whole(path) as file:
         file.writelines(chunks)
     tell({"number": row.number, "file": str(path)}, f"Package {row.number}: {path}", as_json=as_json)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from desk.cli.common.command import AsJson, TheirOwner, command
-from desk.cli.common.frame import DECISIONS, Desk, person
+from desk.cli.common.frame import DECISIONS, Desk, person, taken
 from desk.cli.common.output import Out, written_whole
 from desk.cli.common.show import listed, moment, short, tell
 from desk.cli.common.wait import work_until_made
@@ -61,7 +61,6 @@ report_command = click.Group("report", help="Accounts of an owner's cases as PDF
 )
 def make_report(*, desk: Desk, owner: TheirOwner, out: Out, title: str, as_json: AsJson, **limits: Untyped) -> None:
     """Make a report, over all cases that weren't cleared if nothing limits it, and write its files into a folder."""
-    from registry.log import audit_log
     from workers.reports.requests import request_report
 
     report = request_report(owner, preparer=person(), title=title, wanted=_wanted(limits))
@@ -71,7 +70,7 @@ def make_report(*, desk: Desk, owner: TheirOwner, out: Out, title: str, as_json:
         return report.progress.get("begun", 0), report.progress.get("volumes", 1)
 
     work_until_made(desk, report, label="Writing the report", counted=counted, again="exhibit report make")
-    audit_log.accessed(audit_log.Evidence.REPORT, audit_log.Way.TAKEN, report.owner, by=person(), report=report.number)
+    taken("REPORT", report.owner, report=report.number)
     files = []
     for one in report.files:
         path = out / one["name"]

@@ -8,7 +8,7 @@ import click
 
 from desk.cli.common.command import AsJson, Number, Numbers, OwnerName, TheirOwner, command
 from desk.cli.common.files import Given, pictures_in, read_picture
-from desk.cli.common.frame import Desk, finish, open_desk, person
+from desk.cli.common.frame import Desk, finish, open_desk, person, taken
 from desk.cli.common.output import Out, written_whole
 from desk.cli.common.show import counted, echo_json, fields, listed, moment, note, say, short, size, tell, tracked
 from exhibit.errors import ExitCode, RefusedError, WrongUseError
@@ -250,12 +250,10 @@ def _warnings(row: "Work") -> list[str]:
 
 
 def _deposit_files(desk: Desk, row: "Work", folder: Path) -> Iterator[str]:
-    from registry.log import audit_log
     from workers.evidence.deposits import assemble_deposit, deposit_name, make_deposit, record_files
 
     deposit = make_deposit(desk.services, row, by=person())
-    about = {"number": deposit.number, "work": row.number}
-    audit_log.accessed(audit_log.Evidence.DEPOSIT, audit_log.Way.TAKEN, row.owner, by=person(), **about)
+    taken("DEPOSIT", row.owner, number=deposit.number, work=row.number)
     path = folder / f"{deposit_name(deposit)}.zip"
     with written_whole(path) as file:
         assemble_deposit(desk.services, deposit, file)

@@ -4,7 +4,7 @@ import click
 
 from desk.cli.common.command import AsJson, command
 from desk.cli.common.frame import Desk, person
-from desk.cli.common.show import counted, echo_json, say, table
+from desk.cli.common.show import counted, echo_json, say, table, tell
 from exhibit.errors import WrongUseError
 
 
@@ -19,17 +19,13 @@ def retry_command(*, desk: Desk, steps: tuple[str, ...], leave: bool, as_json: A
         raise WrongUseError("No step was named.", hint="`exhibit retry` lists what was given up, step by step.")
     if leave:
         left = {step: dismiss(step, by=person()) for step in steps}
-        if as_json:
-            echo_json({"left": left})
-        for step, count in left.items() if not as_json else ():
-            say(f"{step}: {counted(count, 'row is left as it is', 'rows are left as they are')}.")
+        words = ("row is left as it is", "rows are left as they are")
+        tell({"left": left}, *(f"{step}: {counted(count, *words)}." for step, count in left.items()), as_json=as_json)
         return
     if steps:
         again = {step: try_again(desk.services.enqueue, step) for step in steps}
-        if as_json:
-            echo_json({"again": again})
-        for step, count in again.items() if not as_json else ():
-            say(f"{step}: {counted(count, 'row is', 'rows are')} tried again.")
+        said = [f"{step}: {counted(count, 'row is', 'rows are')} tried again." for step, count in again.items()]
+        tell({"again": again}, *said, as_json=as_json)
         return
     found = failures()
     if as_json:

@@ -10,6 +10,7 @@ from desk.cli.common.frame import (
     DECISIONS,
     Desk,
     person,
+    taken,
 )
 from desk.cli.common.output import Out, written_whole
 from desk.cli.common.show import counted, echo_json, fields, moment, note, say, short, table, tell
@@ -17,17 +18,24 @@ from desk.cli.common.wait import end_where_unsealed, wait_for_seals
 from evidence.facts.case import LANGUAGES
 from exhibit.clock import parse_rfc3339
 from exhibit.errors import ServiceMissingError
+from exhibit.types import Untyped
 
 if TYPE_CHECKING:
     from registry.models import Owner
-    from workers.cases.decisions import Outcome, Wish
+    from workers.cases.decisions import Outcome
 
 
 KINDS = ("us-902", "cn-evidence-list", "cn-environment", "personal-data")
 
 
 By = Annotated[
-    str | None, Taken("--by", metavar="NAME", help="Who decides, as the record names it; your login by default.")
+    str,
+    Taken(
+        "--by",
+        metavar="NAME",
+        help="Who decides, as the record names it; your login by default.",
+        found=lambda _desk, named: named or person(),
+    ),
 ]
 case_command = click.Group(
     "case", help="Cases: each is one work shown by one party, with all places where it was seen."
@@ -166,10 +174,9 @@ def confirm_cases(
     from registry.models import Bundle
     from workers.cases import decisions
 
-    who = decisions.DEMONSTRATION if demonstration else by or person()
+    who = decisions.DEMONSTRATION if demonstration else by
     undo_for = decisions.AT_ONCE if wait else decisions.UNDO_FOR
-    wish = decisions.Wish(decisions.Choice.CONFIRM, who, reason.strip(), undo_for=undo_for)
-    outcomes = _decide(desk, owner, numbers, wish, "Confirmed")
+    outcomes = _decide(desk, owner, numbers, "Confirmed", "CONFIRM", by=who, reason=reason, undo_for=undo_for)
     if before := [outcome.case.number for outcome in outcomes if not outcome.done]:
         kept = " Its first reason stays; add to it: exhibit case note" if reason else ""
         note(f"Confirmed already, and left as it was: {_listed(before)}.{kept}")
@@ -188,10 +195,7 @@ def confirm_cases(
 )
 def clear_cases(*, desk: Desk, numbers: Numbers, owner: TheirOwner, reason: Reason, by: By, copies: bool) -> None:
     """Record that cases NUMBERS aren't copies, or that nothing is wrong with them."""
-    from workers.cases.decisions import Choice, Wish
-
-    choice = Choice.COPIES if copies else Choice.CLEAR
-    _decide(desk, owner, numbers, Wish(choice, by or person(), reason.strip()), "Cleared")
+    _decide(desk, owner, numbers, "Cleared", "COPIES" if copies else "CLEAR", by=by, reason=reason)
 
 
 @command("license", 'exhibit case license 6 --licence 2 --reason "Agreed by mail."', of=case_command)
@@ -199,18 +203,15 @@ def clear_cases(*, desk: Desk, numbers: Numbers, owner: TheirOwner, reason: Reas
 def license_cases(*, desk: Desk, numbers: Numbers, owner: TheirOwner, licence: int, reason: Reason, by: By) -> None:
     """Record that a licence permits the uses of cases NUMBERS."""
     from registry.accounts import scoped
-    from workers.cases.decisions import Choice, Wish
 
     granted = scoped.licence(owner, licence)
-    _decide(desk, owner, numbers, Wish(Choice.LICENSE, by or person(), reason.strip(), granted), "Licensed")
+    _decide(desk, owner, numbers, "Licensed", "LICENSE", by=by, reason=reason, licence=granted)
 
 
 @command("reopen", 'exhibit case reopen 5 --reason "It is our picture after all."', of=case_command)
 def reopen_cases(*, desk: Desk, numbers: Numbers, owner: TheirOwner, reason: Reason, by: By) -> None:
     """Open the decided cases NUMBERS again; their history and their bundles stay."""
-    from workers.cases.decisions import Choice, Wish
-
-    _decide(desk, owner, numbers, Wish(Choice.REOPEN, by or person(), reason.strip()), "Open again")
+    _decide(desk, owner, numbers, "Open again", "REOPEN", by=by, reason=reason)
 
 
 @command("undo", "exhibit case undo 5", of=case_command)
@@ -220,18 +221,19 @@ def undo_cases(*, desk: Desk, numbers: Numbers, owner: TheirOwner, by: By) -> No
     Evidence isn't sealed within 20 seconds after a case is confirmed, unless --wait was said. Ends with 2 when somebody
     else has decided a case meanwhile.
     """
-    from workers.cases.decisions import Choice, Wish
-
-    _decide(desk, owner, numbers, Wish(Choice.UNDO, by or person()), "Undone")
+    _decide(desk, owner, numbers, "Undone", "UNDO", by=by)
 
 
-def _decide(desk: Desk, owner: "Owner", numbers: Sequence[int], wish: "Wish", word: str) -> "list[Outcome]":
+def _decide(
+    desk: Desk, owner: "Owner", numbers: Sequence[int], word: str, choice: str, *, reason: str = "", **wished: Untyped
+) -> "list[Outcome]":
     """Decide cases and say of which it is so now; to confirm what is confirmed already is no mistake.
 
     Where some were decided otherwise the first one's ``ConflictError`` is raised, and the others are said.
     """
-    from workers.cases.decisions import Choice, decide_each
+    from workers.cases.decisions import Choice, Wish, decide_each
 
+    wish = Wish(Choice[choice], reason=reason.strip(), **wished)
     outcomes = decide_each(desk.services, owner, numbers, wish)
     if done := [outcome.case.number for outcome in outcomes if outcome.done]:
         say(f"{word}: {_listed(done)}.")
@@ -257,7 +259,7 @@ def write_note(*, number: Number, owner: TheirOwner, words: str, by: By) -> None
     from registry.accounts import scoped
     from workers.cases import decisions
 
-    decisions.note(scoped.case(owner, number), by=by or person(), words=words)
+    decisions.note(scoped.case(owner, number), by=by, words=words)
     say(f"Noted on case {number}.")
 
 
@@ -267,7 +269,7 @@ def dispute_case(*, number: Number, owner: TheirOwner, reason: Reason, by: By) -
     from registry.accounts import scoped
     from workers.cases import decisions
 
-    decisions.dispute(scoped.case(owner, number), by=by or person(), reason=reason)
+    decisions.dispute(scoped.case(owner, number), by=by, reason=reason)
     say(f"Disputed: the decision of case {number}.")
 
 
@@ -277,7 +279,7 @@ def settle_case(*, number: Number, owner: TheirOwner, reason: Reason, by: By) ->
     from registry.accounts import scoped
     from workers.cases import decisions
 
-    decisions.settle(scoped.case(owner, number), by=by or person(), reason=reason)
+    decisions.settle(scoped.case(owner, number), by=by, reason=reason)
     say(f"The decision of case {number} stands.")
 
 
@@ -301,7 +303,6 @@ def write_papers(
     Nobody has signed them. A person reads each, corrects it, fills in the open fields and signs, or doesn't.
     """
     from registry.accounts import scoped
-    from registry.log import audit_log
     from workers.evidence.papers import draft_paper, paper_name
 
     bundle = scoped.bundle(owner, number)
@@ -314,8 +315,7 @@ def write_papers(
                 raise
             missing.append({"paper": kind, "sentence": str(error)})
             continue
-        about = {"bundle": bundle.number, "case": number, "paper": kind}
-        audit_log.accessed(audit_log.Evidence.PAPER, audit_log.Way.TAKEN, bundle.case.owner, by=person(), **about)
+        taken("PAPER", bundle.case.owner, bundle=bundle.number, case=number, paper=kind)
         path = out / paper_name(bundle, kind, language or "")
         with written_whole(path) as file:
             file.write(data)
