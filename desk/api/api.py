@@ -15,7 +15,6 @@ from desk.api.common.problems import Problem, tell_problems
 from desk.api.common.rendering import Renderer
 from desk.api.resources import (
     cases,
-    declarations,
     evidence,
     licences,
     notices,
@@ -89,7 +88,7 @@ api = Api(
     title="Exhibit", version="1", description=WORDS, docs_url=None, auth=READ, urls_namespace="api", renderer=Renderer()
 )
 tell_problems(api)
-for resource in (owners, works, declarations, uploads, watches, licences, cases, evidence, notices, reports, packages):
+for resource in (owners, works, uploads, watches, licences, cases, evidence, notices, reports, packages):
     api.add_router("", resource.router.router)
 for router in (packages.link_router, notifications.router, owners.member_router, evidence.log_router):
     api.add_router("", router.router)

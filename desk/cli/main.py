@@ -67,7 +67,14 @@ SECTIONS: dict[str, dict[str, str]] = {
         "block": "Never store certain bytes, or list those blocked.",
     },
 }
-MODULES = {"down": "up", "restore": "backup"} | dict.fromkeys(("purge", "keep", "deny", "allow", "block"), "rules")
+MODULES = {
+    "down": "up",
+    "doctor": "status",
+    "retry": "status",
+    "user": "owner",
+    "restore": "backup",
+    **dict.fromkeys(("purge", "keep", "deny", "allow", "block"), "rules"),
+}
 """Where commands are that have no module of their own."""
 COMMANDS = {name: text for section in SECTIONS.values() for name, text in section.items()}
 EPILOG = """\b

@@ -1,4 +1,4 @@
-"""Works: registering them, what stands behind a registration, and which of them a picture shows."""
+"""Works: registering them, what is declared of them and stands behind that, and which of them a picture shows."""
 
 from dataclasses import replace
 from enum import IntEnum
@@ -20,10 +20,11 @@ from desk.schemas import requests
 from desk.schemas import works as schemas
 from desk.schemas.base import Piece
 from exhibit.digests import Digest
+from exhibit.errors import NotFoundError, WrongUseError
 from exhibit.types import DeclaredWork
 from registry.accounts import scoped
 from registry.log.audit_log import Evidence
-from registry.models import Deposit, Work
+from registry.models import Deposit, OwnershipRemark, Work
 from registry.works import works as searching
 from workers.evidence import deposits
 from workers.evidence.bundles import in_a_file
@@ -31,6 +32,7 @@ from workers.matching.identify import identify as search
 from workers.pictures.previews import LARGE, SMALL, shown
 from workers.services import wiring
 from workers.works import declarations as declaring
+from workers.works.ownership import answer
 from workers.works.registration import NewWork, register_work, remove_work
 from workers.works.tables import checked_date, plain_name
 from workers.works.uploads import check_disk
@@ -195,3 +197,52 @@ def identify(request: Call, file: File[UploadedFile]) -> schemas.Identified:
     with limits.one_search(request.auth.user.pk):
         found = search(services, of(request), data)
     return schemas.Identified.from_row(found, works=schemas.FoundWork.from_rows(found.works))
+
+
+class NewDocument(requests.Given):
+    """What is said of a document."""
+
+    about: requests.Short = Field("", examples=["Transfer of rights"])
+
+
+@router.get(ONE + "/changes")
+def list_changes(request: Call, number: int, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Change]:
+    """How the declaration was changed, by whom and why."""
+    return page(scoped.work(of(request), number).changes.all(), schemas.Change, cursor, limit)
+
+
+@router.post(ONE + "/remarks/{kind}/answer", WRITE, 201)
+def answer_remark(request: Call, number: int, kind: OwnershipRemark.Kind, new: requests.Reason) -> schemas.Remark:
+    """Say why something that speaks against the declaration doesn't stand; it is kept with the name and the time."""
+    row = scoped.work(of(request), number).remarks.filter(kind=kind).select_related("work__owner").first()
+    if row is None:
+        raise NotFoundError(f"There is no such remark on work {number}.")
+    answer(row, by=request.auth.by, reason=new.reason)
+    row.refresh_from_db()
+    return schemas.Remark.from_row(row)
+
+
+@router.post(ONE + "/documents", WRITE, 201, name="attach_document")
+def attach(request: Call, number: int, new: Form[NewDocument], file: File[UploadedFile]) -> schemas.Document:
+    """Keep a document beside a work, byte for byte, such as one of its chain of title; its digest is in the log."""
+    row = scoped.work(of(request), number)
+    if (file.size or 0) > declaring.MAX_ATTACHMENT:
+        raise WrongUseError("The document is too large.")
+    made = declaring.attach(wiring.services(), row, str(file.name), file.read(), about=new.about, by=request.auth.by)
+    return schemas.Document.from_row(made)
+
+
+@router.get(ONE + "/documents/{int:document}/file", file="application/octet-stream")
+def get_document_file(request: Call, number: int, document: int) -> HttpResponseBase:
+    """A document beside a work, as it came."""
+    row = scoped.attachment(of(request), number, document)
+    if row.digest is None or row.digest not in wiring.services().blobs:
+        raise NotFoundError("This document was removed for good.")
+    taken(request, Evidence.ATTACHMENT, number=document, work=number)
+    return download(wiring.services().blobs.open(row.digest), row.name, "application/octet-stream")
+
+
+@router.delete(ONE + "/documents/{int:document}", WRITE, name="detach_document")
+def detach(request: Call, number: int, document: int) -> None:
+    """Take a document off a work. Its bytes stay, since the log names their digest."""
+    declaring.detach(scoped.attachment(of(request), number, document), by=request.auth.by)

@@ -3,8 +3,8 @@
 import click
 
 from desk.cli.common.command import FileName, command
+from desk.cli.common.files import written_whole
 from desk.cli.common.frame import Desk, examples, json_option, open_desk
-from desk.cli.common.output import written_whole
 from desk.cli.common.show import counted, say, tell
 
 

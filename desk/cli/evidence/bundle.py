@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 import click
 
 from desk.cli.common.command import AT_LEAST_1, AsJson, FileName, Number, Numbers, Taken, TheirOwner, command
+from desk.cli.common.files import Out, write_file, written_whole
 from desk.cli.common.frame import Desk, open_desk, person, taken
-from desk.cli.common.output import Out, write_file, written_whole
 from desk.cli.common.show import listed, moment, say, tell, tracked
 from desk.cli.common.wait import end_where_unsealed, wait_for_seals
 from exhibit.errors import NotFoundError, WrongUseError

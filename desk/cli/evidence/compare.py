@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from desk.cli.common.command import AsJson, GivenFile, command
-from desk.cli.common.files import read_picture
-from desk.cli.common.output import write_file
+from desk.cli.common.files import read_picture, write_file
 from desk.cli.common.show import echo_json, fields, say
 from exhibit.errors import RefusedError
 from exhibit.types import Decision, Matrix

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from desk.cli.common.command import AsJson, Number, TheirOwner, command
+from desk.cli.common.files import Out, written_whole
 from desk.cli.common.frame import Desk, open_desk, person, taken
-from desk.cli.common.output import Out, written_whole
 from desk.cli.common.show import echo_json, moment, say, size, table, tell
 from desk.cli.common.wait import work_until_made
 from exhibit.errors import NotFoundError, WrongUseError

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from desk.cli.common.command import AsJson, TheirOwner, command
+from desk.cli.common.files import Out, written_whole
 from desk.cli.common.frame import DECISIONS, Desk, person, taken
-from desk.cli.common.output import Out, written_whole
 from desk.cli.common.show import listed, moment, short, tell
 from desk.cli.common.wait import work_until_made
 from exhibit.digests import Digest

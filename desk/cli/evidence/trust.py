@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import click
 
 from desk.cli.common.command import FileName, command
+from desk.cli.common.files import write_file
 from desk.cli.common.frame import open_desk
-from desk.cli.common.output import write_file
 from desk.cli.common.show import say
 from exhibit.digests import Digest
 from exhibit.errors import WrongUseError

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from desk.cli.common.command import AsJson, command
+from desk.cli.common.files import write_file
 from desk.cli.common.frame import finish
-from desk.cli.common.output import write_file
 from desk.cli.common.show import echo_json, say, tracked
 from exhibit.errors import ExhibitError, ExitCode, WrongUseError
 

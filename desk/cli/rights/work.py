@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from desk.cli.common.command import AsJson, Number, Numbers, OwnerName, TheirOwner, command
-from desk.cli.common.files import Given, pictures_in, read_picture
+from desk.cli.common.files import Given, Out, pictures_in, read_picture, written_whole
 from desk.cli.common.frame import Desk, finish, open_desk, person, taken
-from desk.cli.common.output import Out, written_whole
 from desk.cli.common.show import counted, echo_json, fields, listed, moment, note, say, short, size, tell, tracked
 from exhibit.errors import ExitCode, RefusedError, WrongUseError
 from exhibit.types import DeclaredWork

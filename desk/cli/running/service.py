@@ -10,7 +10,7 @@ import click
 
 import exhibit
 from desk.cli.common.command import command
-from desk.cli.common.output import made_folder, write_file
+from desk.cli.common.files import made_folder, write_file
 from desk.cli.common.show import say
 from exhibit.config.config import FILE_NAME, Config
 from exhibit.errors import ServiceMissingError, WrongUseError

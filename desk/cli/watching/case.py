@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import click
 
 from desk.cli.common.command import AsJson, Number, Numbers, Reason, Taken, TheirOwner, command
+from desk.cli.common.files import Out, written_whole
 from desk.cli.common.frame import DECISIONS, Desk, person, taken
-from desk.cli.common.output import Out, written_whole
 from desk.cli.common.show import counted, echo_json, fields, moment, note, say, short, table, tell
 from desk.cli.common.wait import end_where_unsealed, wait_for_seals
 from evidence.facts.case import LANGUAGES

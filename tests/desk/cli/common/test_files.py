@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from desk.cli.common.files import pictures_in, read_picture
-from exhibit.errors import RefusedError
+from desk.cli.common.files import made_folder, pictures_in, read_picture, write_file, written_whole
+from exhibit.errors import RefusedError, WrongUseError
 
 
 def test_folders_give_their_pictures_and_named_files_count_as_they_are(tmp_path: Path) -> None:
@@ -25,3 +25,27 @@ def test_a_file_is_refused_before_it_is_read_when_it_is_too_large_or_no_file(tmp
         with pytest.raises(RefusedError) as raised:
             read_picture(path, most)
         assert raised.value.reason == reason
+
+
+def test_a_file_has_its_name_only_when_everything_is_in_it(tmp_path: Path) -> None:
+    path = tmp_path / "report.pdf"
+    path.write_bytes(b"the earlier one")
+    with pytest.raises(TypeError), written_whole(path) as file:
+        file.writelines([b"half", None])  # type: ignore[list-item]
+    assert path.read_bytes() == b"the earlier one"
+    with written_whole(path) as file:
+        file.write(b"the whole")
+        assert path.read_bytes() == b"the earlier one"
+    assert path.read_bytes() == b"the whole"
+    assert [one.name for one in tmp_path.iterdir()] == ["report.pdf"]
+
+
+def test_what_cannot_be_written_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert made_folder(tmp_path / "a" / "b").is_dir()
+    with pytest.raises(WrongUseError, match="can't be made: "):
+        made_folder(tmp_path / "file" / "below")
+    with pytest.raises(WrongUseError, match="can't be written: No such file"), written_whole(tmp_path / "no" / "f"):
+        pass
+    with pytest.raises(WrongUseError, match="can't be written: Is a directory"):
+        write_file(tmp_path, b"")
