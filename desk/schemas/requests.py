@@ -27,6 +27,7 @@ Title = Annotated[str, Field(min_length=1, max_length=500, pattern=IN_LINE_SOMET
 Name = Annotated[str, Field(min_length=1, max_length=200, pattern=IN_LINE_SOMETHING)]
 Short = Annotated[str, Field(max_length=300, pattern=IN_LINE)]
 Long = Annotated[str, Field(max_length=1_000, pattern=CLEAN)]
+Said = Annotated[str, Field(min_length=1, max_length=1_000, pattern=SOMETHING)]
 Url = Annotated[str, Field(min_length=8, max_length=2_000, pattern="^https?://[!-~]+$")]
 Number = Annotated[int, Field(ge=1, le=2_147_483_647)]
 Day = Annotated[str, Field(max_length=10, pattern=YEAR)]
@@ -62,9 +63,7 @@ class OfficialRegistration(Given):
 class Reason(Given):
     """Why."""
 
-    reason: Annotated[str, Field(min_length=1, max_length=1_000, pattern=SOMETHING)] = Field(
-        examples=["It is a pseudonym of mine."]
-    )
+    reason: Said = Field(examples=["It is a pseudonym of mine."])
 
 
 class SourceKind(StrEnum):
@@ -210,9 +209,7 @@ class NewDecisions(NewDecision):
 class NewNote(Given):
     """A note."""
 
-    words: Annotated[str, Field(min_length=1, max_length=1_000, pattern=SOMETHING)] = Field(
-        examples=["Asked the photographer."]
-    )
+    words: Said = Field(examples=["Asked the photographer."])
 
 
 class NoticeKind(StrEnum):

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -12,7 +11,7 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from exhibit.errors import ConflictError, ExhibitError, NotFoundError, RefusedError, ServiceMissingError, WrongUseError
-from exhibit.types import Json, Untyped
+from exhibit.types import Json
 
 MEDIA_TYPE = "application/problem+json"
 ROOT = "/api/"
@@ -66,23 +65,18 @@ def status_of(error: ExhibitError) -> int:
 
 def tell_problems(api: NinjaAPI) -> None:
     """Let the API state its errors as problems."""
-    known: tuple[tuple[type[Exception], Callable[[Any], HttpResponse]], ...] = (
-        (Problem, lambda e: problem(e.status, e.detail, e.headers, **e.more)),
-        (ExhibitError, _known),
-        (ValidationError, _invalid),
-        (Http404, lambda _: problem(HTTPStatus.NOT_FOUND)),
-        (AuthenticationError, lambda _: problem(HTTPStatus.UNAUTHORIZED)),
-        (HttpError, lambda e: problem(e.status_code, str(e))),
-        (RequestDataTooBig, _too_much),
-        (TooManyFieldsSent, _too_much),
-        (TooManyFilesSent, _too_much),
-    )
-    for kind, answer in known:
-        api.add_exception_handler(kind, partial(_answered, answer))
-
-
-def _answered(answer: Callable[[Any], HttpResponse], _: HttpRequest, error: Untyped) -> HttpResponse:
-    return answer(error)
+    too_much = (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent)
+    known: dict[type[Exception], Callable[[HttpRequest, Any], HttpResponse]] = {
+        Problem: lambda _, e: problem(e.status, e.detail, e.headers, **e.more),
+        ExhibitError: _known,
+        ValidationError: _invalid,
+        Http404: lambda _, _e: problem(HTTPStatus.NOT_FOUND),
+        AuthenticationError: lambda _, _e: problem(HTTPStatus.UNAUTHORIZED),
+        HttpError: lambda _, e: problem(e.status_code, str(e)),
+        **dict.fromkeys(too_much, lambda _, _e: problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)),
+    }
+    for kind, answer in known.items():
+        api.add_exception_handler(kind, answer)
 
 
 def as_problems(answer: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
@@ -103,18 +97,14 @@ def as_problems(answer: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[
     return answered
 
 
-def _too_much(_: Exception) -> HttpResponse:
-    return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-
-
-def _known(error: ExhibitError) -> HttpResponse:
+def _known(_: HttpRequest, error: ExhibitError) -> HttpResponse:
     status = status_of(error)
     headers = {"Retry-After": RETRY_SECONDS} if error.retry else {}
     reason = error.reason if isinstance(error, RefusedError) else ""
     return problem(status, error.message, headers, hint=error.hint, reason=reason)
 
 
-def _invalid(error: ValidationError) -> HttpResponse:
+def _invalid(_: HttpRequest, error: ValidationError) -> HttpResponse:
     """What was wrong with the request: where, and what; values aren't repeated."""
     errors = [
         {"where": "/".join(str(part) for part in detail["loc"]), "detail": detail["msg"]} for detail in error.errors

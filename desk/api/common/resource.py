@@ -4,18 +4,45 @@ import inspect
 import re
 from collections.abc import Callable
 from functools import partialmethod, wraps
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Annotated, Any, TypeVar, get_args, get_origin
 
+from django.db.models import Model, QuerySet
 from django.http.response import HttpResponseBase
-from ninja import Router, Status
+from ninja import Query, Router, Status
 from ninja.constants import NOT_SET
 
 from desk.api.common.auth import READ, Call, Permitted, of
 from desk.api.common.idempotency import PARAMETER, once
 from desk.api.common.openapi import file_of
-from desk.api.common.paging import Cursor, Limit, page
 from desk.schemas.base import Answer, Piece
 from exhibit.types import Untyped
+
+MAX_ROWS = 100
+_WORD = "after-"
+Row = TypeVar("Row", bound=Model)
+A = TypeVar("A", bound=Answer)
+
+Limit = Annotated[int, Query(ge=1, le=MAX_ROWS, description="How many at most.")]
+Cursor = Annotated[
+    str,
+    Query(
+        pattern=f"^({_WORD}[0-9]{{1,18}})?$", description="The field `next` or `last` of the answer before this one."
+    ),
+]
+
+
+def page(rows: QuerySet[Row], kind: type[A], cursor: str, limit: int) -> Piece[A]:
+    """One piece of a list, oldest first: by the numbers that rows are told with, or else by their keys."""
+    number = kind.model_fields.get("number")
+    key = "pk" if number is None else number.alias or "number"
+    after = {f"{key}__gt": int(cursor.removeprefix(_WORD))} if cursor else {}
+    chosen = rows.filter(**after).order_by(key)
+    found = list(chosen[: limit + 1])
+    more = len(found) > limit
+    found = found[:limit]
+    last = f"{_WORD}{getattr(found[-1], key)}" if found else cursor
+    return Piece[kind](items=kind.from_rows(found), next=last if more else None, last=last)  # type: ignore[valid-type] # made as it runs
+
 
 _PART = re.compile(r"{(?:(\w+):)?(\w+)}")
 """A part of an address that stands for something, with its kind where one is named."""

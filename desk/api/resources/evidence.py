@@ -8,8 +8,7 @@ from ninja import Path, Query
 
 from desk.api.common.auth import Call, of
 from desk.api.common.files import download, taken
-from desk.api.common.paging import Cursor, Limit, page
-from desk.api.common.resource import Resource
+from desk.api.common.resource import Cursor, Limit, Resource, page
 from desk.schemas import evidence as schemas
 from desk.schemas.base import Piece
 from exhibit.digests import Digest

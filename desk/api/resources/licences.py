@@ -6,8 +6,7 @@ from http import HTTPStatus
 from ninja import Status
 
 from desk.api.common.auth import WRITE, Call, of
-from desk.api.common.paging import Cursor, Limit, page
-from desk.api.common.resource import Resource
+from desk.api.common.resource import Cursor, Limit, Resource, page
 from desk.schemas import licences as schemas
 from desk.schemas import requests
 from desk.schemas.base import Piece

@@ -5,8 +5,7 @@ from typing import Annotated
 from ninja import Path
 
 from desk.api.common.auth import MANAGE, Call, of
-from desk.api.common.paging import Cursor, Limit, page
-from desk.api.common.resource import Resource
+from desk.api.common.resource import Cursor, Limit, Resource, page
 from desk.schemas import notifications as schemas
 from desk.schemas import requests
 from desk.schemas.base import Piece

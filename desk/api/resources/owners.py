@@ -7,8 +7,7 @@ from django.conf import settings
 from pydantic import Field
 
 from desk.api.common.auth import MANAGE, Call, of
-from desk.api.common.paging import Cursor, Limit, page
-from desk.api.common.resource import Resource
+from desk.api.common.resource import Cursor, Limit, Resource, page
 from desk.schemas import owners as schemas
 from desk.schemas import requests
 from desk.schemas.base import Piece

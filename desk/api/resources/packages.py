@@ -9,8 +9,7 @@ from pydantic import Field
 
 from desk.api.common.auth import SEND, WRITE, Call, of
 from desk.api.common.files import taken
-from desk.api.common.paging import Cursor, Limit, page
-from desk.api.common.resource import Resource
+from desk.api.common.resource import Cursor, Limit, Resource, page
 from desk.schemas import downloads as schemas
 from desk.schemas import requests
 from desk.schemas.base import Piece

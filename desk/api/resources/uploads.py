@@ -8,9 +8,8 @@ from ninja import File, Form, Query, UploadedFile
 from pydantic import Field
 
 from desk.api.common.auth import WRITE, Call, of
-from desk.api.common.paging import Cursor, Limit, page
 from desk.api.common.problems import Problem
-from desk.api.common.resource import Resource
+from desk.api.common.resource import Cursor, Limit, Resource, page
 from desk.schemas import requests
 from desk.schemas import works as schemas
 from desk.schemas.base import Piece

@@ -4,8 +4,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from desk.api.common.auth import MANAGE, WRITE, Call, of
-from desk.api.common.paging import Cursor, Limit, page
-from desk.api.common.resource import Resource
+from desk.api.common.resource import Cursor, Limit, Resource, page
 from desk.schemas import requests
 from desk.schemas import watches as schemas
 from desk.schemas.base import Piece

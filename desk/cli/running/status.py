@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from desk.cli.common.command import AsJson, command
-from desk.cli.common.frame import Desk, finish, open_desk, person
+from desk.cli.common.frame import Desk, finish, open_desk, person, workers_run
 from desk.cli.common.show import clean, counted, echo_json, fields, moment, say, table, tell
 from exhibit.clock import parse_rfc3339
 from exhibit.errors import ExitCode, WrongUseError
@@ -30,7 +30,7 @@ def status_command(*, as_json: AsJson) -> None:
     silent = (status is not None or given) and not database_answers(config)
     asked = not silent and (status is not None or given)
     work = _work() if asked else {"waiting": {}, "held_up": {}, "background": [], "log_stopped": ""}
-    workers = status is not None or (given and _workers_answer())
+    workers = workers_run(config)
     answer: dict[str, Any] = {
         "running": workers,
         "site": None if status is None else status.address,
@@ -47,12 +47,6 @@ def status_command(*, as_json: AsJson) -> None:
         _show_status(answer)
     if not workers or silent:
         finish(ExitCode.SERVICE_MISSING)
-
-
-def _workers_answer() -> bool:
-    from workers.pipeline.celery import workers_answer
-
-    return workers_answer()
 
 
 def _work() -> dict[str, Any]:

@@ -69,18 +69,9 @@ def rebuild_indexes(*, desk: Desk) -> None:
 
 def _show(states: "list[IndexState]") -> None:
     columns = ("searched", "space", "vectors", "changes behind", "size", "bytes a vector", "state")
-    table(
-        columns,
-        [
-            [
-                state.collection,
-                state.space,
-                state.vectors,
-                state.behind,
-                size(state.size),
-                state.entry_size,
-                "; ".join(state.problems) or ("whole; changes are read from the rows" if state.behind else "well"),
-            ]
-            for state in states
-        ],
-    )
+    lines = []
+    for state in states:
+        well = "whole; changes are read from the rows" if state.behind else "well"
+        figures = (state.vectors, state.behind, size(state.size), state.entry_size)
+        lines.append([state.collection, state.space, *figures, "; ".join(state.problems) or well])
+    table(columns, lines)

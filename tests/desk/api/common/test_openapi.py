@@ -1,15 +1,18 @@
 """What requests bring is as the OpenAPI document says, to the letter: the fields of forms, and white space."""
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any, get_args
 
 import pytest
+from jsonschema import Draft202012Validator
+from ninja.responses import NinjaJSONEncoder
 from pydantic import TypeAdapter, ValidationError
 
 from desk.api.api import api
-from desk.api.common.examples import example_of
-from desk.api.common.openapi import FORM, is_file
+from desk.api.common.openapi import FORM, example_of, is_file
+from desk.api.common.problems import MEDIA_TYPE
 from desk.api.resources.reports import Format
 from desk.schemas import requests
 from evidence.documents.report.volumes import FORMATS
@@ -117,3 +120,17 @@ def test_patterns_name_no_class_that_readers_understand_differently() -> None:
     patterns = set(re.findall(r"'pattern': '(.*?)'", str(api.get_openapi_schema())))
     assert len(patterns) > 10
     assert [one for one in patterns if re.search(r"\\[sSwWdDbB]", one)] == []
+
+
+def test_each_request_and_each_answer_has_an_example_that_fits() -> None:
+    document = json.loads(json.dumps(api.get_openapi_schema(), cls=NinjaJSONEncoder))
+    seen = 0
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            for one in (operation.get("requestBody", {}), *operation["responses"].values()):
+                for kind, content in one.get("content", {}).items():
+                    if kind in ("application/json", MEDIA_TYPE):
+                        schema = {**content["schema"], "components": document["components"]}
+                        Draft202012Validator(schema).validate(content["example"])
+                        seen += 1
+    assert seen > 500

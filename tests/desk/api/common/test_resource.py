@@ -11,6 +11,8 @@ from desk.api.common.auth import READ, WRITE, Call
 from desk.api.common.idempotency import PARAMETER
 from desk.api.common.resource import Resource
 from desk.schemas.base import Answer, Piece
+from registry.models import Owner, Watch
+from tests.assets.programs import Program, alice, studio
 
 ONE = "/owners/{slug:owner}/things/{int:number}"
 
@@ -94,3 +96,29 @@ def test_one_row_is_found_by_its_owner_and_the_numbers_of_the_address() -> None:
     assert operation(listed).signature.docstring == "The things."
     assert {"cursor", "limit"} < set(operation(listed).signature.signature.parameters)
     assert issubclass(operation(listed).response_models[200].model_fields["response"].annotation, Piece)
+
+
+__all__ = ["alice", "studio"]
+
+
+def test_lists_go_on_where_they_were_whatever_comes_meanwhile(studio: Owner, alice: Program) -> None:
+    def watch(number: int) -> None:
+        Watch.objects.create(owner=studio, number=number, name=f"w{number}", sources=[])
+
+    for number in range(2, 7):
+        watch(number)
+    seen, cursor = [], ""
+    while True:
+        status, piece = alice.get(f"/watches?limit=2&cursor={cursor}")
+        assert status == 200
+        seen += [one["number"] for one in piece["items"]]
+        if len(seen) == 2:
+            Watch.objects.filter(number=2).delete()
+            watch(9)
+        if piece["next"] is None:
+            break
+        cursor = piece["next"]
+    assert seen == [2, 3, 4, 5, 6, 9]
+    assert alice.get(f"/watches?cursor={piece['last']}")[1] == {"items": [], "next": None, "last": piece["last"]}
+    watch(10)
+    assert [one["number"] for one in alice.get(f"/watches?cursor={piece['last']}")[1]["items"]] == [10]
