@@ -66,7 +66,7 @@ def _made(schema: Schema, named: Mapping[str, Schema], field: str) -> Json:
     if "anyOf" in schema:
         return None if {"type": "null"} in schema["anyOf"] else example_of(schema["anyOf"][0], named, field)
     if schema["type"] == "object":
-        return {name: example_of(one, named, name) for name, one in schema.get("properties", {}).items()}
+        return {name: example_of(part, named, name) for name, part in schema.get("properties", {}).items()}
     if schema["type"] == "array":
         one = example_of(schema["items"], named)
         return [one] if isinstance(one, dict) else []

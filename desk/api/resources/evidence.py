@@ -103,7 +103,7 @@ def prove_inclusion(request: Call, sequence: int, size: Size = None) -> schemas.
         type=row.type,
         time=row.time,
         commitment=bytes(row.commitment).hex(),
-        path=[one.hex() for one in wiring.services().log.inclusion(sequence, head.size)],
+        path=[step.hex() for step in wiring.services().log.inclusion(sequence, head.size)],
     )
 
 
@@ -115,7 +115,7 @@ def prove_consistency(
     head = _head(new)
     if old > head.size:
         raise NotFoundError(f"The log of {head.size} entries doesn't continue one of {old}.")
-    path = [one.hex() for one in wiring.services().log.consistency(old, head.size)]
+    path = [step.hex() for step in wiring.services().log.consistency(old, head.size)]
     return schemas.Consistency(old=old, new=head.size, path=path, checkpoint=head.note)
 
 

@@ -73,7 +73,8 @@ def try_some(request: Call, trial: requests.LicenceTrial) -> schemas.TriedLicenc
     begin = replace(NOTHING, after=trial.after)
     found = try_licences(to, new, instead_of=row, so_far=begin, seconds=MOMENT)
     cases = [schemas.TriedCase.from_row(case, effect=effect) for case, effect in cases_of(to, found)]
-    return schemas.TriedLicence.from_row(found, cases=cases, **{one: found.counts.get(one, 0) for one in ORDER})
+    counts = {effect: found.counts.get(effect, 0) for effect in ORDER}
+    return schemas.TriedLicence.from_row(found, cases=cases, **counts)
 
 
 def _meant(to: Owner, new: requests.NewLicence) -> NewLicence:

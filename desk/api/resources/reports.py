@@ -70,7 +70,7 @@ def ask_for_report(request: Call, new: NewReport) -> schemas.Report:
         first="" if new.first is None else new.first.isoformat(),
         last="" if new.last is None else new.last.isoformat(),
     )
-    formats = tuple(dict.fromkeys(one.value for one in new.formats))
+    formats = tuple(dict.fromkeys(wanted_format.value for wanted_format in new.formats))
     wanted = Wanted(scope, formats, tuple(dict.fromkeys(language.value for language in new.languages)))
     return _begun(request_report(of(request), preparer=request.auth.by, title=new.title.strip(), wanted=wanted))
 

@@ -65,8 +65,8 @@ def change_watch(request: Call, number: int, new: requests.WatchChange) -> schem
         budget=new.budget,
         politeness=new.politeness,
         by=request.auth.by,
-        add=[one for one in after if one not in before],
-        remove=[one for one in before if one not in after],
+        add=[place for place in after if place not in before],
+        remove=[place for place in before if place not in after],
         words=new.words,
     )
     return schemas.Watch.from_row(scoped.watch_numbered(of(request), number))

@@ -134,7 +134,7 @@ def _anew(new: Changes) -> dict[str, Any]:
     if "rights" in said:
         said["rights_statement"] = said.pop("rights")
     if "registrations" in said:
-        said["registrations"] = tuple({**one, "date": checked_date(one["date"])} for one in said["registrations"])
+        said["registrations"] = tuple({**entry, "date": checked_date(entry["date"])} for entry in said["registrations"])
     if said.get("author_died") == 0:
         said["author_died"] = None
     return said
@@ -173,7 +173,7 @@ def get_deposit_record(request: Call, number: int, deposit: int) -> HttpResponse
     """The page of a deposit record that people read, in the installation's first language."""
     files = deposits.record_files(wiring.services(), scoped.deposit(of(request), number, deposit))
     taken(request, Evidence.DEPOSIT, number=deposit, work=number)
-    name, data = min(files.items(), key=lambda one: len(one[0]))
+    name, data = min(files.items(), key=lambda file: len(file[0]))
     return download(data, name, "application/pdf")
 
 

@@ -99,7 +99,7 @@ def list_bundles(*, desk: Desk, owner: TheirOwner, as_json: AsJson) -> None:
     found = schemas.Bundle.from_rows(rows.order_by("case__number", "number"))
     columns = ("case", "bundle", "sealed", "witnesses", "seal")
     nothing = "There is no bundle yet. Confirming a case makes one: exhibit case confirm N"
-    listed("bundles", found, columns, lambda one: _line(desk, one), nothing=nothing, as_json=as_json)
+    listed("bundles", found, columns, lambda bundle: _line(desk, bundle), nothing=nothing, as_json=as_json)
 
 
 def _line(desk: Desk, one: "ToldBundle") -> list[object]:

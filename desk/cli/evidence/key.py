@@ -27,7 +27,7 @@ def list_keys(*, owner: AnyOwner, as_json: AsJson) -> None:
 
     found = Key.from_rows(keys_of(owner))
     columns = ("owner", "use", "public key", "held by", "state")
-    line = lambda one: [one.owner, one.use, one.public[:16], one.holder, one.state]  # noqa: E731
+    line = lambda key: [key.owner, key.use, key.public[:16], key.holder, key.state]  # noqa: E731
     nothing = "There is no key yet. An owner's sealing key is made at the first seal."
     listed("keys", found, columns, line, nothing=nothing, as_json=as_json)
 

@@ -79,11 +79,11 @@ def list_entries(*, desk: Desk, kind: str | None, last: int, as_json: AsJson) ->
         table(("entry", "time", "type", "says"), lines)
 
 
-def _words(one: "Entry") -> str:
+def _words(entry: "Entry") -> str:
     """What an entry opens to in one line; nested values and digests are left to --json."""
-    if one.opening is None:
+    if entry.opening is None:
         return "(erased)"
-    told = {**one.opening, **(one.details or {})}
+    told = {**entry.opening, **(entry.details or {})}
     short = {name: value for name, value in told.items() if isinstance(value, (str, int)) and name != "salt"}
     return ", ".join(f"{name}: {value}" for name, value in short.items() if len(str(value)) < 60 and value != "")
 

@@ -101,8 +101,8 @@ def list_reports(*, desk: Desk, owner: TheirOwner, as_json: AsJson) -> None:
 
     found = schemas.Report.from_rows(scoped.reports(owner))
 
-    def line(one: schemas.Report) -> Sequence[object]:
-        return one.number, moment(one.created_at, desk.zone), short(one.title), one.state
+    def line(row: schemas.Report) -> Sequence[object]:
+        return row.number, moment(row.created_at, desk.zone), short(row.title), row.state
 
     nothing = "There is no report yet. Make one: exhibit report make --out DIR"
     listed("reports", found, ("report", "asked for", "title", "state"), line, nothing=nothing, as_json=as_json)

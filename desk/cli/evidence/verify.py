@@ -59,7 +59,7 @@ def verify_command(*, bundles: tuple[Path, ...], trust: Path | None, html: Path 
     if not bundles:
         return
     results = [(path, _verified(path, pinned)) for path in tracked(bundles, "Checking")]
-    splits = split_views(view for _, one in results if isinstance(one, Verdict) for view in one.views)
+    splits = split_views(view for _, result in results if isinstance(result, Verdict) for view in result.views)
     if as_json:
         plain = [_plain(path, result) for path, result in results]
         echo_json({"bundles": plain, "split_views": [split.to_plain() for split in splits]})

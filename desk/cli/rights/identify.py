@@ -134,7 +134,7 @@ def _written(desk: Desk, found: "FoundWork", data: bytes, folder: Path) -> tuple
 
     pair = pair_of(desk.services, found, data)
     files = {} if pair is None else {view.file_name: draw(view, pair) for view in View}
-    files |= {f"registration/{name}": one for name, one in proof_files(desk.services, found.work).items()}
+    files |= {f"registration/{name}": content for name, content in proof_files(desk.services, found.work).items()}
     try:
         for name, content in files.items():
             path = folder / name
@@ -145,26 +145,26 @@ def _written(desk: Desk, found: "FoundWork", data: bytes, folder: Path) -> tuple
     return tuple(str(folder / name) for name in files)
 
 
-def _plain(one: _Result) -> "IdentifiedFile | UnreadFile":
+def _plain(result: _Result) -> "IdentifiedFile | UnreadFile":
     from desk.schemas.works import IdentifiedFile, UnreadFile
 
-    if one.error is not None:
-        reason = one.error.reason if isinstance(one.error, RefusedError) else "failed"
-        return UnreadFile(image=one.image, reason=reason, sentence=str(one.error))
-    return IdentifiedFile.from_row(one, works=[_told(found) for found in one.works])
+    if result.error is not None:
+        reason = result.error.reason if isinstance(result.error, RefusedError) else "failed"
+        return UnreadFile(image=result.image, reason=reason, sentence=str(result.error))
+    return IdentifiedFile.from_row(result, works=[_told(found) for found in result.works])
 
 
-def _told(one: _Found) -> "ProvenWork":
+def _told(work: _Found) -> "ProvenWork":
     from desk.schemas.evidence import Receipt
     from desk.schemas.works import ProvenWork
 
-    registration = one.registration
+    registration = work.registration
     return ProvenWork.from_row(
-        one.found,
+        work.found,
         entry=None if registration is None else registration.entry,
         checkpoint=None if registration is None or registration.checkpoint is None else registration.checkpoint.size,
         receipts=Receipt.from_rows(registration.witnesses if registration else ()),
-        files=list(one.files),
+        files=list(work.files),
     )
 
 

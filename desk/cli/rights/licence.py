@@ -56,7 +56,8 @@ def list_licences(*, owner: TheirOwner, as_json: AsJson) -> None:
     listed("licences", found, columns, _line, nothing=nothing, as_json=as_json)
 
 
-def _line(one: "Licence") -> list[object]:
-    works = ", ".join(map(str, one.works)) or "all"
-    where = " ".join(filter(None, (one.domain, one.account, one.url_pattern)))
-    return [one.number, short(one.licensee), works, where, one.valid_from, one.valid_until, short(one.reason)]
+def _line(licence: "Licence") -> list[object]:
+    works = ", ".join(map(str, licence.works)) or "all"
+    where = " ".join(filter(None, (licence.domain, licence.account, licence.url_pattern)))
+    days = (licence.valid_from, licence.valid_until)
+    return [licence.number, short(licence.licensee), works, where, *days, short(licence.reason)]

@@ -104,20 +104,20 @@ def _shapes(registered: "Sequence[tuple[str, RegistrationResult]]") -> "list[Add
     from desk.schemas import works as schemas
     from registry.models import Work
 
-    rows = schemas.with_pictures(Work.objects.all()).in_bulk([one.work.pk for _, one in registered])
+    rows = schemas.with_pictures(Work.objects.all()).in_bulk([result.work.pk for _, result in registered])
     return [
-        schemas.AddedWork.from_row(row, remarks=schemas.open_remarks(row), file=name, new=one.new)
-        for name, one in registered
-        for row in (rows[one.work.pk],)
+        schemas.AddedWork.from_row(row, remarks=schemas.open_remarks(row), file=name, new=result.new)
+        for name, result in registered
+        for row in (rows[result.work.pk],)
     ]
 
 
-def _new_work(one: Given, declared: "Mapping[str, DeclaredWork]", *, metadata: bool) -> "NewWork":
+def _new_work(file: Given, declared: "Mapping[str, DeclaredWork]", *, metadata: bool) -> "NewWork":
     from workers.works.registration import NewWork
     from workers.works.tables import plain_name
 
-    name = plain_name(one.name)
-    line = declared.get(name) or declared.get(plain_name(one.path.name))
+    name = plain_name(file.name)
+    line = declared.get(name) or declared.get(plain_name(file.path.name))
     return NewWork(line or DeclaredWork(), name, metadata)
 
 
@@ -152,7 +152,7 @@ def list_works(*, desk: Desk, owner: TheirOwner, as_json: AsJson) -> None:
     found = schemas.ListedWork.from_rows(rows)
     columns = ("work", "title", "file", "registered", "remarks")
     nothing = "There is no work yet. Register some: exhibit work add PATHS"
-    listed("works", found, columns, lambda one: _line(desk, one), nothing=nothing, as_json=as_json)
+    listed("works", found, columns, lambda work: _line(desk, work), nothing=nothing, as_json=as_json)
 
 
 def _line(desk: Desk, one: "ListedWork") -> list[object]:
@@ -205,12 +205,12 @@ def show_work(*, desk: Desk, number: Number, owner: TheirOwner, as_json: AsJson)
     )
 
 
-def _masked(one: "ToldWork") -> list[str]:
-    return [mask.sentence for picture in one.pictures for mask in picture.masked]
+def _masked(work: "ToldWork") -> list[str]:
+    return [mask.sentence for picture in work.pictures for mask in picture.masked]
 
 
-def _warned(one: "ToldWork", remarks: "Sequence[Remark]") -> list[str]:
-    return [conflict.sentence for conflict in one.conflicts] + [remark.sentence for remark in remarks]
+def _warned(work: "ToldWork", remarks: "Sequence[Remark]") -> list[str]:
+    return [conflict.sentence for conflict in work.conflicts] + [remark.sentence for remark in remarks]
 
 
 def _picture(picture: "Picture") -> str:

@@ -39,9 +39,9 @@ def list_canaries(*, desk: Desk, owner: TheirOwner, as_json: AsJson) -> None:
 
     found = schemas.Canary.from_rows(canaries.active(owner))
 
-    def line(one: schemas.Canary) -> Sequence[object]:
-        last = last_run(one.last_run.outcome, one.last_run.reason) if one.last_run else last_run()
-        return one.number, one.work, one.url, one.watch, moment(one.added_at, desk.zone), last
+    def line(canary: schemas.Canary) -> Sequence[object]:
+        last = last_run(canary.last_run.outcome, canary.last_run.reason) if canary.last_run else last_run()
+        return canary.number, canary.work, canary.url, canary.watch, moment(canary.added_at, desk.zone), last
 
     columns = ("canary", "work", "page", "watch", "planted", "last run")
     nothing = "There is no canary yet. Plant one: exhibit canary add --work N --url URL --watch NAME"

@@ -68,12 +68,12 @@ def _tell_missed(of: "Owner") -> None:
         note(f"The watch {crawl.watch.name} missed a known copy in its last run{why}: {canary}.")
 
 
-def _line(one: Mapping[str, Any]) -> list[object]:
-    matches = {use["match"] for use in one["uses"] if use["licence"] is None} or {use["match"] for use in one["uses"]}
+def _line(case: Mapping[str, Any]) -> list[object]:
+    matches = {use["match"] for use in case["uses"] if use["licence"] is None} or {use["match"] for use in case["uses"]}
     match = "certain" if "certain" in matches else ", ".join(sorted(matches))
-    sealed = sum(bundle["seal"] is not None for bundle in one["bundles"])
-    title = short(f"{one['work']['number']}: {one['work']['title']}", 40)
-    return [one["number"], title, one["party"] or "(files)", match, len(one["uses"]), one["decision"], sealed]
+    sealed = sum(bundle["seal"] is not None for bundle in case["bundles"])
+    title = short(f"{case['work']['number']}: {case['work']['title']}", 40)
+    return [case["number"], title, case["party"] or "(files)", match, len(case["uses"]), case["decision"], sealed]
 
 
 @command("show", "exhibit case show 3", of=case_command)

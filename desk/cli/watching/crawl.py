@@ -30,7 +30,7 @@ def list_crawls(*, desk: Desk, name: str | None, owner: TheirOwner, as_json: AsJ
     found = schemas.Crawl.from_rows(rows)
     columns = ("watch", "crawl", "started", "pages", "pictures", "sightings", "ended")
     nothing = "Nothing has been crawled yet. Run a watch: exhibit watch run NAME --wait"
-    listed("crawls", found, columns, lambda one: _line(desk, one), nothing=nothing, as_json=as_json)
+    listed("crawls", found, columns, lambda crawl: _line(desk, crawl), nothing=nothing, as_json=as_json)
 
 
 def _line(desk: Desk, one: "Crawl") -> list[object]:

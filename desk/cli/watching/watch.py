@@ -150,7 +150,7 @@ def list_watches(*, desk: Desk, owner: TheirOwner, as_json: AsJson) -> None:
     found = schemas.Watch.from_rows(scoped.watches(owner))
     columns = ("watch", "name", "source", "every", "next run", "last crawl")
     nothing = "There is no watch yet. Add one: exhibit watch add NAME --site URL"
-    listed("watches", found, columns, lambda one: _line(desk, one), nothing=nothing, as_json=as_json)
+    listed("watches", found, columns, lambda watch: _line(desk, watch), nothing=nothing, as_json=as_json)
 
 
 def _line(desk: Desk, one: "ToldWatch") -> list[object]:
