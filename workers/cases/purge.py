@@ -48,19 +48,12 @@ from workers.works import uploads
 
 @dataclass(frozen=True, slots=True)
 class Touched:
-    """A file that goes with a picture when it is purged.
-
-    Attributes:
-        digest: of the file.
-        owner: whose it is.
-        what: what it belongs to, such as ``case 3``.
-        kept: whether it is only set aside: it shows the picture and doesn't hold its bytes.
-    """
+    """A file that goes with a picture when it is purged."""
 
     digest: Digest
     owner: str
-    what: str
-    kept: bool
+    what: str  # it belongs to, such as ``case 3``
+    kept: bool  # only set aside: it shows the picture and doesn't hold its bytes
 
 
 def touched(services: Services, digest: Digest) -> list[Touched]:
@@ -78,15 +71,12 @@ def touched(services: Services, digest: Digest) -> list[Touched]:
 
 
 def purge(services: Services, digest: Digest, *, by: str, reason: str) -> bool:
-    """Remove a picture's bytes everywhere and block them from coming back; the digest stays in the log.
+    """Remove a picture's bytes everywhere and block them from coming back; returns whether they were here.
 
     Besides them goes what :func:`touched` names: files that hold the bytes, and reports and packages with them, are
     removed; drawings, documents and screenshots that show the picture are set aside (``kept_files.ASIDE``).
     What was sealed keeps its proofs: a bundle says then which of its files are withheld, and why. Only the named bytes
-    are blocked. A report or package that is being made is begun again.
-
-    Returns:
-        Whether the bytes were here.
+    are blocked, and their digest stays in the log. A report or package that is being made is begun again.
     """
     with transaction.atomic():
         picture = Picture.objects.select_for_update(no_key=True).filter(digest=digest).first()

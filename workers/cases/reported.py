@@ -23,14 +23,11 @@ MAX_REPORTED = 5
 
 
 def report_picture(services: Services, case: Case, *, by: str, reason: str) -> None:
-    """Report the found picture that a case shows as illegal.
+    """Report the found picture that a case shows as illegal; raises ``WrongUseError`` without a reason or a picture.
 
     From then on no member of the owner sees it, and nothing that shows it is handed out any more. It is purged at once
     when it has to do with this owner's cases alone. Else the operator decides, because evidence of others would go with
     it; the reporting owner isn't told which it is.
-
-    Raises:
-        WrongUseError: no reason is given, or the case shows no picture.
     """
     if not reason:
         raise WrongUseError(
@@ -63,13 +60,8 @@ def goes_along(services: Services, case: Case) -> list[tuple[str, bool, int]]:
 def let_stay(digest: Digest, *, by: str, reason: str) -> int:
     """Take back what members reported of a picture: they see it again, and what shows it is handed out again.
 
-    Copies that were removed meanwhile are made anew when somebody asks for them.
-
-    Returns:
-        How many owners see it again.
-
-    Raises:
-        NotFoundError: no member reported it, or its bytes were removed.
+    Returns how many owners do. Copies that were removed meanwhile are made anew when somebody asks for them. Raises
+    ``NotFoundError`` when no member reported it, or its bytes were removed.
     """
     with transaction.atomic():
         rows = PictureReport.objects.select_for_update(of=("self",)).filter(picture__digest=digest).order_by("pk")

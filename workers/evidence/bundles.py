@@ -35,11 +35,7 @@ REPORTED = "A member reported a picture as illegal; what shows it is left out."
 
 
 def sealed_case(services: Services, bundle: Bundle) -> SealedCase:
-    """Manifest and signature of a sealed bundle.
-
-    Raises:
-        NotFoundError: it hasn't been sealed yet.
-    """
+    """Manifest and signature of a sealed bundle; raises ``NotFoundError`` before it is sealed."""
     if bundle.manifest is None or bundle.signature is None:
         raise NotFoundError(
             Sentence(
@@ -70,12 +66,9 @@ def in_a_file(write: Callable[[BinaryIO], object]) -> BinaryIO:
 
 
 def assemble(services: Services, bundle: Bundle, out: BinaryIO) -> None:
-    """Write a bundle's ZIP with the proofs of this moment.
+    """Write a bundle's ZIP with the proofs of this moment; raises ``NotFoundError`` before it is sealed.
 
     What has been purged, or shows a picture that a member reported as illegal, is withheld, and said so.
-
-    Raises:
-        NotFoundError: it hasn't been sealed yet.
     """
     sealed = sealed_case(services, bundle)
     _write(services, bundle, sealed, _withheld(services, bundle, sealed), out)
@@ -84,17 +77,8 @@ def assemble(services: Services, bundle: Bundle, out: BinaryIO) -> None:
 def assemble_without_originals(services: Services, bundle: Bundle, reason: str, out: BinaryIO) -> None:
     """The same for the other side: without registered pictures in full size and the documents of their chain of title.
 
-    The sealed reduced pictures stay, and the digests of all that is left out.
-
-    Args:
-        services: adapters and configuration.
-        bundle: a sealed one.
-        reason: why they are left out; the copy says so.
-        out: receives the ZIP.
-
-    Raises:
-        NotFoundError: it hasn't been sealed yet.
-        WrongUseError: it was sealed by an earlier version, without reduced pictures.
+    The sealed reduced pictures stay, the digests of all that is left out, and the reason why. Raises ``WrongUseError``
+    for a bundle that was sealed by an earlier version, without reduced pictures.
     """
     sealed = sealed_case(services, bundle)
     files = sealed.manifest.files
@@ -150,9 +134,8 @@ def bundle_name(bundle: Bundle) -> str:
 def file_countersignature(services: Services, bundle: Bundle, signature: bytes) -> Countersignature:
     """Keep a device key's signature over a bundle's manifest, with an entry in the log; a second time changes nothing.
 
-    Raises:
-        NotFoundError: the bundle isn't sealed yet.
-        WrongUseError: the signature is by none of the owner's device keys that count.
+    Raises ``NotFoundError`` before the bundle is sealed, and ``WrongUseError`` for a signature that is by none of the
+    owner's device keys that count.
     """
     manifest = sealed_case(services, bundle).manifest.to_json()
     with transaction.atomic():  # with the keys' rows held: a revocation comes before the entry or after it

@@ -36,8 +36,7 @@ NOT_SEARCHED = "Not searched: this is the record of a work, not of a use."
 def make_deposit(services: Services, work: Work, *, by: str) -> Deposit:
     """The deposit record of a work as it is declared now; the newest one where nothing has changed since.
 
-    Raises:
-        NotFoundError: the bytes of one of its pictures aren't stored any more.
+    Raises ``NotFoundError`` when the bytes of one of its pictures aren't stored any more.
     """
     last = work.deposits.first()
     if last is not None and _says_the_same(services, last, work):
@@ -90,11 +89,7 @@ def assemble_deposit(services: Services, deposit: Deposit, out: BinaryIO) -> Non
 
 
 def record_files(services: Services, deposit: Deposit) -> dict[str, bytes]:
-    """The record itself as PDF, by name, one for each language.
-
-    Raises:
-        NotFoundError: it showed a picture that was purged.
-    """
+    """The record itself as PDF, by name, in each language; raises ``NotFoundError`` if it showed what was purged."""
     stem = deposit_name(deposit)
     named = [file for file in sealed_deposit(services, deposit).manifest.files if file.role == RECORD_ROLE]
     if any(file.sha256 not in services.blobs for file in named):

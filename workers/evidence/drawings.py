@@ -10,9 +10,7 @@ from workers.services.wiring import Services
 def pair_of(services: Services, match: Match) -> Pair:
     """The pictures of a match and their alignment, from their exact bytes.
 
-    Raises:
-        NotFoundError: it has none, or the bytes of one of them aren't stored any more.
-        UnreadablePictureError: one of them can't be decoded within the limits.
+    Raises ``NotFoundError`` when it has none, or the bytes of one of them aren't stored any more.
     """
     verification = match.verification
     if verification.transform is None:

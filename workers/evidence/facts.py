@@ -79,13 +79,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """The facts of a case with the rows they come from.
-
-    Attributes:
-        facts: plain facts.
-        files: captured files by their place in a bundle.
-        matches: the rows of the facts' matches, in order.
-    """
+    """The facts of a case, the captured files by their place in a bundle, and the rows of its matches, in order."""
 
     facts: CaseFacts
     files: tuple[ContentFile, ...]
@@ -93,15 +87,7 @@ class Gathered:
 
 
 def gather(services: Services, case: Case, *, bundle: int, language: str, sealed: bool) -> Gathered:
-    """Gather the facts of a case.
-
-    Args:
-        services: ports.
-        case: the case.
-        bundle: number of the bundle that they are for; 0 outside a bundle.
-        language: ``en`` or ``zh-Hans``.
-        sealed: whether log proofs are wanted; they are for what is sealed.
-    """
+    """Gather the facts of a case, with log proofs for what is sealed; the bundle's number is 0 outside a bundle."""
     rows = _rows(case)
     places = places_of(rows)
     matches = sorted({row.match for row in rows}, key=lambda match: match.pk)

@@ -47,11 +47,7 @@ def signer_of(services: Services, key: SealingKey) -> KeySigner:
 
 
 def document_key(services: Services, owner: Owner) -> UnlockedDocumentKey:
-    """The owner's present key for PDF signatures with its certificate, unlocked; made when there is none.
-
-    Raises:
-        IntegrityError: the master key doesn't fit.
-    """
+    """The owner's present key for PDF signatures with its certificate, unlocked; made when there is none."""
     with transaction.atomic():
         Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
         key = _present(owner.document_keys.all())
@@ -66,19 +62,14 @@ def document_key(services: Services, owner: Owner) -> UnlockedDocumentKey:
 def still_counts(key: SealingKey) -> None:
     """Hold a key's row until the transaction ends, so that its revocation comes before the seal or after it.
 
-    Raises:
-        IntegrityError: the key was revoked since the seal was made.
+    Raises ``IntegrityError`` if it was revoked since the seal was made.
     """
     if SealingKey.objects.select_for_update(no_key=True).get(pk=key.pk).revoked_at is not None:
         raise IntegrityError(Sentence("The sealing key was revoked meanwhile; another one seals."), retry=True)
 
 
 def rotate(services: Services, owner: Owner, use: Use, *, by: str, reason: str) -> AnyKey:
-    """Use another sealing key or document key from now on. What the earlier one signed stands.
-
-    Returns:
-        The new key.
-    """
+    """Use another sealing key or document key from now on, and return it. What the earlier one signed stands."""
     with transaction.atomic():
         Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
         hold(Lock.KEYS)  # before the rows, as whoever changes the master key does
@@ -91,25 +82,17 @@ def rotate(services: Services, owner: Owner, use: Use, *, by: str, reason: str) 
 
 @dataclass(frozen=True, slots=True)
 class MasterKeyChange:
-    """What a change of the master key came to.
+    """What a change of the master key came to."""
 
-    Attributes:
-        keys: under the new master key.
-        lost: public halves of keys that are used no more and that no master key opens; they stay as they are.
-    """
-
-    keys: int
-    lost: tuple[bytes, ...]
+    keys: int  # under the new master key
+    lost: tuple[bytes, ...]  # public halves of keys no longer used that no master key opens; they stay as they are
 
 
 def change_master_key(services: Services, *, by: str, reason: str) -> MasterKeyChange:
     """Encrypt all keys under a new master key; after an interruption the same call goes on where it was.
 
     While it goes on, keys are opened with either. The old master key is gone afterwards: backups of the database made
-    before need it from the backup of that time.
-
-    Raises:
-        IntegrityError: a key that is in use opens with neither.
+    before need it from the backup of that time. Raises ``IntegrityError`` for a key in use that opens with neither.
     """
     new = next_master_key(services.config)
     with transaction.atomic():
@@ -124,8 +107,7 @@ def change_master_key(services: Services, *, by: str, reason: str) -> MasterKeyC
 def _adopted(services: Services, new: bytes) -> tuple[bytes, ...] | None:
     """Let the new master key take the old one's place, unless a key was made under the old one meanwhile.
 
-    Returns:
-        The public halves of the keys that neither opens; ``None`` when it has to be tried again.
+    Returns the public halves of the keys that neither opens; ``None`` when it has to be tried again.
     """
     with transaction.atomic():
         hold(Lock.KEYS)  # whoever makes a key now waits, and reads the master key afterwards

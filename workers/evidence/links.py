@@ -38,16 +38,7 @@ def make_link(
 ) -> MadeLink:
     """Make a link to a package or report that is there; a package is kept for as long as a link leads to it.
 
-    Args:
-        owner: whose.
-        to: what it leads to.
-        days: for which it holds, 1 to :data:`MAX_DAYS`.
-        by: who makes it.
-        note: for whom it is.
-        password: that is asked for besides, if any.
-
-    Raises:
-        WrongUseError: there is nothing to lead to, or it is to hold for too long.
+    Raises ``WrongUseError`` when there is nothing to lead to, or it is to hold for more than :data:`MAX_DAYS`.
     """
     if not 1 <= days <= MAX_DAYS:
         sentence = _("A link holds for 1 to %(most)s days.") % {"most": MAX_DAYS}
@@ -97,11 +88,7 @@ def live(rows: QuerySet[DownloadLink]) -> QuerySet[DownloadLink]:
 
 
 def revoke_link(owner: Owner, number: int, *, by: str) -> None:
-    """Take a link back: from now on it leads nowhere. A second time changes nothing.
-
-    Raises:
-        NotFoundError: the owner has no such link.
-    """
+    """Take a link back: from now on it leads nowhere. A second time changes nothing. Raises ``NotFoundError``."""
     with transaction.atomic():
         row = DownloadLink.objects.select_for_update(no_key=True).filter(owner=owner, number=number).first()
         if row is None:
@@ -112,12 +99,9 @@ def revoke_link(owner: Owner, number: int, *, by: str) -> None:
 
 
 def forget_ended() -> int:
-    """Remove links that have been over for :data:`KEPT_FOR`; the log keeps who took what by them.
+    """Remove links that have been over for :data:`KEPT_FOR`, and count them; the log keeps who took what by them.
 
     The newest of each owner stays: its number, which the log names, is never given to another.
-
-    Returns:
-        How many.
     """
     limit = now() - KEPT_FOR
     newer = DownloadLink.objects.filter(owner=OuterRef("owner"), number__gt=OuterRef("number"))
@@ -132,11 +116,7 @@ def found_by(token: str) -> DownloadLink | None:
 
 
 def check_link_password(link: DownloadLink, given: str) -> None:
-    """Check the password of a link that has one.
-
-    Raises:
-        RefusedError: it is wrong, or was wrong so often that a pause is due.
-    """
+    """Raise ``RefusedError`` for a wrong password, and for any when it was wrong so often that a pause is due."""
     if not link.password:
         return
     refused: RefusedError | None = None

@@ -30,17 +30,9 @@ Recipient = Package.Recipient
 
 
 def request_package(owner: Owner, cases: Sequence[int], recipient: str, *, by: str, reason: str = "") -> Package:
-    """Ask for the newest bundles of some confirmed cases as one ZIP.
+    """Ask for the newest bundles of some confirmed cases as one ZIP; the other side's copies say the reason.
 
-    Args:
-        owner: whose.
-        cases: their numbers.
-        recipient: one of :class:`registry.models.Package.Recipient`.
-        by: who asks for it.
-        reason: why originals are withheld from the other side; the copies say so.
-
-    Raises:
-        WrongUseError: no case, too many, or one of which nothing is sealed.
+    Raises ``WrongUseError`` for no case, too many, or one of which nothing is sealed.
     """
     if recipient not in Recipient.values:
         raise WrongUseError(_("Whom are the bundles for?"), hint=_("Choose the court or the other side."))
@@ -94,11 +86,7 @@ def remove_package(services: Services, package: Package, *, by: str) -> None:
 
 
 def expire_packages(services: Services) -> int:
-    """Remove the files of packages whose time is over; what they were made of stays.
-
-    Returns:
-        How many packages that were.
-    """
+    """Remove the files of packages whose time is over, and count them; what they were made of stays."""
     over = Package.objects.filter(expires_at__lte=now(), removed_at=None, state=StepState.DONE).exclude(files=[])
     count = 0
     for pk in over.values_list("pk", flat=True):
@@ -128,11 +116,7 @@ def package_size(services: Services, package: Package) -> int:
 
 
 def package_chunks(services: Services, package: Package) -> Iterator[bytes]:
-    """The one ZIP, piece by piece.
-
-    Raises:
-        NotFoundError: it isn't made, its time is over, or a purge has removed something of it.
-    """
+    """The one ZIP, piece by piece; raises ``NotFoundError`` when it isn't made or not all there any more."""
     if not package.files or package.made_at is None:
         raise NotFoundError(_("This ZIP isn't kept any more."), hint=_("Ask for it again."))
     if not all(Digest.from_hex(file["digest"]) in services.blobs for file in package.files):

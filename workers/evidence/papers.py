@@ -14,13 +14,7 @@ NETWORK_ROLE = "network"
 
 
 def draft_paper(services: Services, bundle: Bundle, kind: str, language: str = "") -> bytes:
-    """A draft paper about a sealed bundle as PDF/A-3b.
-
-    Args:
-        services: ports.
-        bundle: which.
-        kind: a name in :data:`evidence.documents.papers.rendering.PAPERS`.
-        language: ``en`` or ``zh-Hans``; the one in which it is used when empty.
+    """A draft paper about a sealed bundle as PDF/A-3b, in the language in which its kind is used if none is named.
 
     Raises:
         NotFoundError: the bundle isn't sealed yet.

@@ -24,8 +24,7 @@ def present_accuracy() -> Accuracy:
 def export_accuracy(services: Services, out: BinaryIO) -> int:
     """Write every entry of the log under a checkpoint of this moment, its decisions opened; returns how many there are.
 
-    Raises:
-        NotFoundError: nothing has been logged yet.
+    Raises ``NotFoundError`` when nothing has been logged yet.
     """
     sequence_log(services)
     checkpoint = sign_checkpoint(services)

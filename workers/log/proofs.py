@@ -26,8 +26,7 @@ RENEWED_AFTER = timedelta(days=30)
 def log_proof(services: Services, submission: LogSubmission, checkpoint: LogCheckpoint) -> LogProof | None:
     """The proof of a submission in a checkpoint; ``None`` when its opening has been erased.
 
-    Raises:
-        NotFoundError: the checkpoint doesn't cover the entry.
+    Raises ``NotFoundError`` when the checkpoint doesn't cover the entry.
     """
     opening = getattr(submission, "opening", None)
     if opening is None:
@@ -49,8 +48,7 @@ def log_proof(services: Services, submission: LogSubmission, checkpoint: LogChec
 def checkpoint_covering(services: Services, submissions: list[LogSubmission]) -> LogCheckpoint:
     """The earliest checkpoint that covers all of these, signed now if there is none.
 
-    Raises:
-        ServiceMissingError: nothing has been logged yet.
+    Raises ``ServiceMissingError`` when nothing has been logged yet.
     """
     keys = [submission.pk for submission in submissions]
     if LogEntry.objects.filter(submission_id__in=keys).count() < len(set(keys)):
@@ -95,11 +93,7 @@ def proofs_of(services: Services, bundle: Bundle, sealed: SealedCase, facts: Cas
 def grown_proofs(services: Services, submission: LogSubmission, checkpoint: LogCheckpoint, facts: CaseFacts) -> Proofs:
     """What has grown around a seal's entry in the log: its place in a checkpoint, receipts, and what renews them.
 
-    Args:
-        services: ports.
-        submission: of the seal.
-        checkpoint: one that covers it.
-        facts: as sealed; the checkpoint is shown to continue those that stand in them.
+    The checkpoint covers the entry, and is shown to continue those that stand in the sealed facts.
     """
     later = renewal_of(checkpoint)
     earlier = sorted(size for size in checkpoint_sizes(facts) if size < checkpoint.size)

@@ -27,22 +27,13 @@ MAX_NAMED = 1000
 
 @dataclass
 class Replayed:
-    """What a replay found.
-
-    Attributes:
-        entries: leaves of the log.
-        checkpoints: signed heads, all of them checked.
-        openings: what entries commit to and that was checked.
-        erased: entries whose opening isn't kept.
-        waiting: submissions that will get their numbers.
-        problems: what is wrong, a sentence each.
-    """
+    """What a replay found."""
 
     entries: int = 0
-    checkpoints: int = 0
-    openings: int = 0
-    erased: int = 0
-    waiting: int = 0
+    checkpoints: int = 0  # signed heads, all of them checked
+    openings: int = 0  # what entries commit to and that was checked
+    erased: int = 0  # entries whose opening isn't kept
+    waiting: int = 0  # submissions that will get their numbers
     problems: list[str] = field(default_factory=list)
 
     def say(self, problem: str) -> None:

@@ -20,18 +20,11 @@ LAST = 200
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one witness has said about a bundle.
-
-    Attributes:
-        facts: the witness, and how far it is.
-        expected_at: when it is expected to have answered in full, by how long it took lately; ``None`` once it has.
-        silent_since: since when it has answered nothing at all, although it was asked.
-        asked_again_at: when it is asked again, while it is silent.
-    """
+    """What one witness has said about a bundle, and how far it is."""
 
     facts: WitnessFacts
-    expected_at: datetime | None = None
-    silent_since: datetime | None = None
+    expected_at: datetime | None = None  # in full, by how long it took lately; ``None`` once it has answered
+    silent_since: datetime | None = None  # when it was asked and answers nothing at all
     asked_again_at: datetime | None = None
 
 

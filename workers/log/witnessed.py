@@ -16,13 +16,7 @@ YOUNG = timedelta(days=60)
 
 @dataclass(frozen=True, slots=True)
 class Witnessed:
-    """How many witnesses have spoken about a bundle.
-
-    Attributes:
-        complete: different witnesses that have answered in full.
-        asked: different witnesses that were asked.
-        needed: how many the operator wants.
-    """
+    """How many different witnesses have answered in full about a bundle, were asked, and are wanted by the operator."""
 
     complete: int
     asked: int

@@ -31,37 +31,20 @@ LARGEST_CARD = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class ModelState:
-    """How one network stands.
-
-    Attributes:
-        name: of it.
-        version: of it.
-        state: ``serving``, ``building``, ``failed``, ``measured``, ``shipped`` or ``added``.
-        width: components of its vectors.
-        size: bytes of its file.
-        licence: of its weights.
-        source: where it comes from.
-        described: pictures that have its vectors.
-        waiting: pictures whose bytes are there and that it has to describe before it serves.
-        beyond_reach: pictures that it can't describe, because their bytes aren't kept any more.
-        failed: pictures that it couldn't describe.
-        error: why it has come no further.
-        measured_at: when it was measured, if it was.
-        recall: what was measured of it.
-    """
+    """How one network stands; its counts are of pictures."""
 
     name: str
     version: str
-    state: str
-    width: int
-    size: int
+    state: str  # ``serving``, ``building``, ``failed``, ``measured``, ``shipped`` or ``added``
+    width: int  # components of its vectors
+    size: int  # bytes of its file
     licence: str
     source: str
     described: int
-    waiting: int
-    beyond_reach: int
+    waiting: int  # their bytes are there, and it has to describe them before it serves
+    beyond_reach: int  # it can't describe them, because their bytes aren't kept any more
     failed: int
-    error: str
+    error: str  # why it has come no further
     measured_at: datetime | None
     recall: Recall | None
 
@@ -77,11 +60,7 @@ class Measured:
 
 
 def add_model(services: Services, file: Path, card: Path, *, by: str = "") -> DescriptorModel:
-    """Add a network that a user has, after trying it.
-
-    Raises:
-        WrongUseError: a file can't be read, the card is wrong, or the network can't be used.
-    """
+    """Add a network that a user has, after trying it; raises ``WrongUseError`` for one that can't be used."""
     told = read_card(_read(card, LARGEST_CARD).decode("utf-8", "replace"))
     data = _read(file, MAX_BYTES)
     found = examined(told, data)
@@ -107,16 +86,8 @@ def measure_model(
 ) -> Measured:
     """Measure a network beside the one that serves, and keep what came of it.
 
-    Args:
-        services: of the installation.
-        named: the network.
-        photos: a folder; the registered works, if absent.
-        most: how many photographs are looked for.
-        progress: told how far it is.
-        edits: their names.
-
-    Raises:
-        WrongUseError: there are too few photographs.
+    It is measured with so many photographs of a folder at most, or of the registered works; raises ``WrongUseError``
+    when there are too few.
     """
     row = model_named(services, named)
     given = _of_folder(photos) if photos else _of_works(services)
@@ -139,8 +110,7 @@ def measure_model(
 def use_model(services: Services, named: str, *, by: str = "") -> DescriptorModel:
     """Begin to bring a network into use; it serves once it has described everything that it can.
 
-    Raises:
-        WrongUseError: it hasn't been measured, or it serves already.
+    Raises ``WrongUseError`` when it hasn't been measured, or serves already.
     """
     row = model_named(services, named)
     if row.pk == services.descriptors.serving_row.pk:
@@ -167,8 +137,7 @@ def use_model(services: Services, named: str, *, by: str = "") -> DescriptorMode
 def drop_model(services: Services, named: str, *, by: str = "") -> DescriptorModel:
     """Remove a network with all its vectors; one that is being brought into use is stopped first.
 
-    Raises:
-        WrongUseError: it serves, or it came with the software.
+    Raises ``WrongUseError`` when it serves, or came with the software.
     """
     row = model_named(services, named)
     if row.pk == services.descriptors.serving_row.pk:
@@ -199,9 +168,7 @@ def model_states(services: Services) -> list[ModelState]:
 def model_named(services: Services, named: str) -> DescriptorModel:
     """The network of a name, or of a name and version such as ``sscd@1``.
 
-    Raises:
-        NotFoundError: there is none.
-        WrongUseError: there are several versions and none is named.
+    Raises ``NotFoundError``, or ``WrongUseError`` when there are several versions and none is named.
     """
     services.descriptors.refresh()
     name, _, version = named.partition("@")

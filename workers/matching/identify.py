@@ -40,29 +40,17 @@ FURTHER = 8
 
 @dataclass(frozen=True, slots=True)
 class FoundWork:
-    """A work that the picture shows, or may show.
-
-    Attributes:
-        work: the owner's.
-        picture: which picture of the work.
-        verification: of the given picture as the found one.
-        calibration: what gave its probability, if anything.
-    """
+    """A work that the picture shows, or may show; the given picture was verified as the found one."""
 
     work: Work
     picture: Picture
     verification: Verification
-    calibration: Calibration | None
+    calibration: Calibration | None  # what gave its probability
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of one picture.
-
-    Attributes:
-        features: what was measured of it.
-        works: found ones, the surest first.
-    """
+    """What came of one picture; the surest works come first."""
 
     features: Features
     works: tuple[FoundWork, ...]
@@ -74,12 +62,7 @@ class Answer:
 
 
 def identify(services: Services, owner: Owner, data: bytes) -> Answer:
-    """Search an owner's works for one picture, in the same way as pictures that crawls bring.
-
-    Args:
-        services: ports.
-        owner: whose works; those of others are neither searched nor told.
-        data: exact bytes of the picture.
+    """Search an owner's works for one picture, in the same way as pictures that crawls bring; none of others' is told.
 
     Raises:
         UnreadablePictureError: the bytes can't be decoded within the limits.

@@ -23,24 +23,14 @@ Last = Mapping[tuple[Collection, str], int]
 
 @dataclass(frozen=True, slots=True)
 class IndexState:
-    """One index.
+    """One index: what is durable of it, and what is wrong, one sentence each."""
 
-    Attributes:
-        collection: what is searched: ``works`` or ``pictures``.
-        space: in which space.
-        vectors: how many are durable; of local features the works that have them.
-        behind: newer changes, which each process replays from the rows.
-        size: bytes of its files, on disk and, where a process has searched all of it, mapped into memory.
-        entry_size: bytes of its files for each of them.
-        problems: what is wrong, one sentence each.
-    """
-
-    collection: str
+    collection: str  # what is searched: ``works`` or ``pictures``
     space: str
-    vectors: int
-    behind: int
-    size: int
-    entry_size: int
+    vectors: int  # of local features the works that have them
+    behind: int  # newer changes, which each process replays from the rows
+    size: int  # bytes on disk and, where a process has searched all of it, mapped into memory
+    entry_size: int  # bytes of its files for each of them
     problems: tuple[str, ...] = ()
 
 
@@ -56,17 +46,11 @@ def index_states(services: Services) -> list[IndexState]:
 
 @dataclass(frozen=True, slots=True)
 class WorkSize:
-    """What a registered work takes on disk beside its file, on average.
+    """What a registered work takes on disk beside its file, on average, in bytes."""
 
-    Attributes:
-        works: how many there are.
-        indexes: bytes in the indexes of works.
-        features: bytes of what was measured (``features/``), whatever version or network measured it.
-    """
-
-    works: int
+    works: int  # how many there are
     indexes: int
-    features: int
+    features: int  # whatever version or network measured them
 
 
 def work_size(services: Services, states: Iterable[IndexState]) -> WorkSize:

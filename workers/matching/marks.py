@@ -25,15 +25,10 @@ Edges = list[float]
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """What was found of a new work and, by it, of earlier ones.
-
-    Attributes:
-        new: rectangles of the new work.
-        earlier: of earlier works that had none so far, by the primary key of their :class:`WorkPicture`.
-    """
+    """Rectangles that were found of a new work and, by it, of earlier ones."""
 
     new: list[Edges]
-    earlier: Mapping[int, list[Edges]]
+    earlier: Mapping[int, list[Edges]]  # had none so far; by the primary key of their :class:`WorkPicture`
 
 
 def captions_of(features: Features) -> list[Edges]:
@@ -45,13 +40,7 @@ def captions_of(features: Features) -> list[Edges]:
 
 
 def find_marks(services: Services, owner: Owner, features: Features) -> Marks:
-    """Compare a new work with the owner's latest ones: what several share that are otherwise unlike is a mark.
-
-    Args:
-        services: ports.
-        owner: whose works; those of others are never looked at.
-        features: what was measured of the new work.
-    """
+    """Compare a new work with the owner's latest ones: what several share that are otherwise unlike is a mark."""
     others = _others(services, owner, features) if is_comparable(features) else {}
     sharing = {pk: shared for pk, (_, one) in others.items() if (shared := shared_windows(features, one)) is not None}
     new = marks_of(list(sharing.values()))
@@ -68,12 +57,7 @@ def find_marks(services: Services, owner: Owner, features: Features) -> Marks:
 
 @dataclass(frozen=True, slots=True)
 class RegisteredPicture:
-    """What a comparison needs to know of a registered picture.
-
-    Attributes:
-        digest: of its bytes.
-        marks: rectangles of its marks, as its first registration has them.
-    """
+    """What a comparison needs to know of a registered picture: its marks are as its first registration has them."""
 
     digest: Digest
     marks: list[Edges]

@@ -21,8 +21,7 @@ from workers.services.wiring import Services
 class RegisteredWorks:
     """The registered pictures by primary key, as of the last refresh. Implements ``indexer.search.search.Works``.
 
-    Attributes:
-        damaged: those whose features couldn't be had, and why.
+    Those whose features couldn't be had are in ``damaged``, with the reason.
     """
 
     def __init__(self, services: Services) -> None:

@@ -59,14 +59,9 @@ def keep_up(services: Services) -> None:
 
 
 def measure_missing(services: Services, most: int | None = None) -> int:
-    """Keep the local features of registered pictures that have none yet.
+    """Keep the local features of registered pictures that have none yet, of so many at most; returns of how many.
 
-    Args:
-        services: ports.
-        most: how many pictures at most; all without it.
-
-    Returns:
-        How many were measured. A picture that can't be read any more is left out from then on, with the reason.
+    A picture that can't be read any more is left out from then on, with the reason.
     """
     waiting = list(unmeasured().filter(refusal="").values_list("pk", flat=True)[:most])
     return sum(_measure(services, waiting[start : start + BATCH]) for start in range(0, len(waiting), BATCH))

@@ -120,9 +120,7 @@ def restore_unacknowledged(config: Config) -> int:
     """Put the messages that dead workers had taken back into their queues, without waiting for the visibility timeout.
 
     A message that a living worker still has is put back too, and does nothing the second time: its row is claimed.
-
-    Returns:
-        How many were put back; none when Redis doesn't answer, since the timeout brings them back then.
+    Returns how many were put back; none when Redis doesn't answer, since the timeout brings them back then.
     """
     try:
         return _restore(make_app(config))

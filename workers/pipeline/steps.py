@@ -30,31 +30,18 @@ MAX_MESSAGES = 8
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of the pipeline.
+    """One step of the pipeline."""
 
-    Attributes:
-        name: of its tasks and in the commands.
-        run: the function that does it, by its full name; called with the ports and the rows' primary keys.
-        queue: of its messages.
-        label: what its rows are, in words.
-        model: of its rows, by name; none for a step whose rows the tick doesn't look for.
-        owner: the way from a row to its owner, where it has one.
-        batch: rows in one message.
-        also_asked: it has a second task ``NAME_asked``, for rows that a person waits for.
-        slow: its rows take hours by their nature.
-        settled: lookups of failed rows that need no operator, any of which suffices.
-    """
-
-    name: str
-    run: str
+    name: str  # of its tasks and in the commands
+    run: str  # its function by full name, called with the ports and the rows' primary keys
     queue: str
-    label: str
-    model: str = ""
-    owner: str = ""
-    batch: int = 1
-    also_asked: bool = False
-    slow: bool = False
-    settled: Mapping[str, Any] = field(default_factory=dict)
+    label: str  # what its rows are, in words
+    model: str = ""  # of its rows, by name; none for a step whose rows the tick doesn't look for
+    owner: str = ""  # the way from a row to its owner, where it has one
+    batch: int = 1  # rows in one message
+    also_asked: bool = False  # has a second task ``NAME_asked``, for rows that a person waits for
+    slow: bool = False  # its rows take hours by their nature
+    settled: Mapping[str, Any] = field(default_factory=dict)  # any suffices: failed rows that need no operator
 
     @property
     def rows(self) -> "type[Claimable]":

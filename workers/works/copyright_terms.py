@@ -24,20 +24,12 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Dates:
-    """What is entered of a work; ``None`` where nothing is.
+    """What is entered of a work, in years; ``None`` where nothing is."""
 
-    Attributes:
-        author: ``person``, ``anonymous`` or ``organisation``.
-        died: year of the author's death.
-        created: year.
-        published: year of the first publication.
-        photograph: whether it is one; ``None`` when nobody said.
-    """
-
-    author: str = "person"
+    author: str = "person"  # or ``anonymous``, ``organisation``
     died: int | None = None
     created: int | None = None
-    published: int | None = None
+    published: int | None = None  # for the first time
     photograph: bool | None = None
 
 
@@ -72,21 +64,13 @@ class By(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What the dates say for one country, and by which rule.
-
-    Attributes:
-        country: code.
-        standing: what they say.
-        source: where the rule stands.
-        by: which part of it answered.
-        number: its years, or the year in which it draws its line; 0 for none.
-    """
+    """What the dates say for one country, and by which part of its rule."""
 
     country: str
     standing: Standing
     source: str
     by: By
-    number: int
+    number: int  # its years, or the year in which it draws its line; 0 for none
 
 
 @cache

@@ -30,21 +30,10 @@ MAX_ATTACHMENT = 20 * 1024 * 1024
 
 
 def edit(work: Work, new: DeclaredWork, *, by: str, reason: str = "", version: int | None = None) -> bool:
-    """Change what is declared of a work.
+    """Change all that is declared of a work; returns whether anything is different.
 
-    Args:
-        work: which.
-        new: all that is declared from now on.
-        by: who changes it.
-        reason: why, if something is to be said.
-        version: how many changes the person had seen; ``None`` doesn't ask.
-
-    Returns:
-        Whether anything is different.
-
-    Raises:
-        WrongUseError: a date isn't one.
-        ConflictError: somebody else has changed the work meanwhile.
+    Raises ``WrongUseError`` for a wrong date, and ``ConflictError`` when the work has more changes by now than the
+    ``version`` that the person had seen.
     """
     new = _checked(new)
     with transaction.atomic():
@@ -75,8 +64,7 @@ def edit(work: Work, new: DeclaredWork, *, by: str, reason: str = "", version: i
 def attach(services: Services, work: Work, name: str, data: bytes, *, about: str, by: str) -> WorkAttachment:
     """Keep a document beside a work, byte for byte; its digest is in the log.
 
-    Raises:
-        RefusedError: it is empty, too large, blocked, or there is no room for it.
+    Raises ``RefusedError`` when it is empty, too large or blocked, or there is no room for it.
     """
     digest = Digest.of(data)
     if not data or len(data) > MAX_ATTACHMENT:

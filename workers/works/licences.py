@@ -14,16 +14,7 @@ from workers.works.tables import LicenceLine, read_licences
 
 
 def licences_in_table(owner: Owner, name: str, data: bytes) -> list[NewLicence]:
-    """The licences of a table, CSV or XLSX.
-
-    Args:
-        owner: whose works the table names.
-        name: of the file.
-        data: its bytes.
-
-    Raises:
-        WrongUseError: names the line and what is wrong with it.
-    """
+    """The licences of a table, CSV or XLSX; raises ``WrongUseError``, which names the line and what is wrong."""
     lines = read_licences(name, data)
     works = _Works(owner, {work for line in lines for work in line.works})
     return [_of_line(name, line, works) for line in lines]
@@ -32,8 +23,7 @@ def licences_in_table(owner: Owner, name: str, data: bytes) -> list[NewLicence]:
 def works_named(owner: Owner, text: str) -> tuple[Work, ...]:
     """The works that a text names: numbers or names of files, with ``;``, commas or line breaks between.
 
-    Raises:
-        WrongUseError: a name or a number belongs to no work, or a name to several.
+    Raises ``WrongUseError`` for a name that belongs to no work or to several.
     """
     for sign in ",;；，\n":
         text = text.replace(sign, ";")
@@ -42,11 +32,7 @@ def works_named(owner: Owner, text: str) -> tuple[Work, ...]:
 
 
 def day(text: str) -> date | None:
-    """A day as fields give it; nothing for an empty one.
-
-    Raises:
-        WrongUseError: it isn't one.
-    """
+    """A day as fields give it; nothing for an empty one; raises ``WrongUseError`` for anything else."""
     try:
         return date.fromisoformat(text.strip()) if text.strip() else None
     except ValueError:

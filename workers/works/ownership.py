@@ -75,11 +75,7 @@ def note(work: Work, *, by: str = "") -> list[OwnershipRemark]:
 
 
 def answer(remark: OwnershipRemark, *, by: str, reason: str) -> None:
-    """Record why a remark doesn't stand against the work.
-
-    Raises:
-        WrongUseError: no reason is given.
-    """
+    """Record why a remark doesn't stand against the work; raises ``WrongUseError`` without a reason."""
     if not reason:
         raise WrongUseError(
             _("A reason is needed."), hint=_("Say what you know: a contract, a date, a mix-up of names.")

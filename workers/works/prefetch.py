@@ -33,10 +33,8 @@ _MAX_SECONDS = 60.0
 def measured_ahead(config: Config, files: Sequence[Path]) -> Iterator[Callable[[], None]]:
     """Measure files in their order into the cache of features, some ahead of whoever registers them.
 
-    What can't be measured is left alone: its registration says why.
-
-    Yields:
-        To be called before each file is registered: waits until that file has been measured.
+    Yields what to call before a file is registered: it waits until that one has been measured. What can't be measured
+    is left alone: its registration says why.
     """
     if len(files) < WORTH_IT:
         yield lambda: None

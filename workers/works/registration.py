@@ -45,47 +45,27 @@ NEAR_SAME = 10
 
 @dataclass(frozen=True, slots=True)
 class NewWork:
-    """A work that is to be registered.
-
-    Attributes:
-        declared: of it; without a title it has the name of its file.
-        source_name: of its file.
-        reads_metadata: whether the owner declares what the file states, wherever nothing else is said.
-    """
+    """A work that is to be registered; without a declared title it has the name of its file."""
 
     declared: DeclaredWork = field(default_factory=DeclaredWork)
     source_name: str = ""
-    reads_metadata: bool = False
+    reads_metadata: bool = False  # what the file states is declared, wherever nothing else is said
 
 
 @dataclass(frozen=True, slots=True)
 class RegistrationResult:
-    """What came of a registration.
-
-    Attributes:
-        work: the work's row.
-        new: false when this owner had registered the very same picture before.
-        low_information: why it can't be matched safely; empty when it can.
-        earlier: when somebody else registered the same or a near-same picture first, or ``None``.
-    """
+    """What came of a registration."""
 
     work: Work
-    new: bool
-    low_information: tuple[str, ...]
-    earlier: datetime | None
+    new: bool  # false when this owner had registered the very same picture before
+    low_information: tuple[str, ...]  # why it can't be matched safely
+    earlier: datetime | None  # when somebody else registered the same or a near-same picture first
 
 
 def register_work(
     services: Services, owner: Owner, data: bytes, new: NewWork, with_it: Callable[[Work], None] = lambda _: None
 ) -> RegistrationResult:
-    """Register one picture as a work.
-
-    Args:
-        services: ports.
-        owner: whose work it becomes.
-        data: exact bytes of the picture.
-        new: what is said of it.
-        with_it: called in the transaction that makes a new work.
+    """Register one picture as a work; ``with_it`` is called in the transaction that makes a new one.
 
     Raises:
         UnreadablePictureError: the bytes can't be decoded within the limits.
@@ -111,12 +91,7 @@ def register_work(
 
 
 def remove_work(work: Work, *, by: str) -> None:
-    """Take a work out of the search for copies. Its cases, its evidence and its place in the log stay.
-
-    Args:
-        work: the work; one that is removed already stays so.
-        by: who removes it.
-    """
+    """Take a work out of the search for copies. Its cases, its evidence and its place in the log stay."""
     with transaction.atomic():
         owner = Owner.objects.select_for_update(no_key=True).get(pk=work.owner_id)
         if not Work.objects.filter(pk=work.pk, removed_at=None).update(removed_at=now()):
@@ -209,8 +184,7 @@ def _keep(
 ) -> tuple[Work, set[int]]:
     """The rows of a new work, its fingerprints and index changes, and its log entry, in this transaction.
 
-    Returns:
-        The work, and the registered pictures that look the same, as all others had registered them before.
+    Returns the work, and the registered pictures that look the same, as all others had registered them before.
     """
     digest = features.digest
     moment = now()  # behind the locks: of two who register the same picture, the first has the earlier time

@@ -16,19 +16,12 @@ from workers.services.wiring import Services
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """How far a work's registration is witnessed.
-
-    Attributes:
-        submission: what was written down when the work was registered.
-        entry: its number in the log, from 0, or ``None`` while it waits for one.
-        checkpoint: of those that cover the entry the one that most witnesses have answered for, or ``None``.
-        witnesses: of the checkpoint, by name.
-    """
+    """How far a work's registration is witnessed."""
 
     submission: LogSubmission
-    entry: int | None
-    checkpoint: LogCheckpoint | None
-    witnesses: tuple[WitnessFacts, ...]
+    entry: int | None  # its number in the log, from 0; ``None`` while it waits for one
+    checkpoint: LogCheckpoint | None  # of those over the entry the one that most witnesses have answered for
+    witnesses: tuple[WitnessFacts, ...]  # of the checkpoint, by name
 
 
 def submission_of(work: Work) -> LogSubmission | None:

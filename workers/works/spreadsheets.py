@@ -182,11 +182,7 @@ def _of_csv(
 
 
 def decoded(name: str, data: bytes) -> str:
-    """The text of a table: UTF-8, UTF-16 or GBK (GB 18030), each told for sure.
-
-    Raises:
-        WrongUseError: it is another program's file, or its encoding can't be told.
-    """
+    """The text of a table: UTF-8, UTF-16 or GBK (GB 18030), each told for sure; else raises ``WrongUseError``."""
     if data.startswith(_OLD_EXCEL):
         text = _("%(name)s is a workbook of an old Excel.")
         raise WrongUseError(text % {"name": name}, hint=_("Save it as XLSX, or as CSV UTF-8."))
@@ -270,8 +266,7 @@ class _Timed(io.BytesIO):
 def _rows_of(name: str, data: bytes) -> Iterator[tuple[int, Sequence[Any]]]:
     """The rows of the first sheet with their numbers, as they were computed when the workbook was saved last.
 
-    Raises:
-        WrongUseError: the result of a formula isn't in the file, as a program leaves it that computes nothing.
+    A program that computes nothing leaves the results of formulas out: such a file is refused.
     """
     from openpyxl import load_workbook  # noqa: PLC0415 - not every process reads workbooks
 

@@ -60,25 +60,15 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far an upload is, in files.
+    """How far an upload is, in files."""
 
-    Attributes:
-        announced: that were to come.
-        arrived: that came, refused ones too.
-        waiting: that are still to be registered.
-        registered: that are new works.
-        known: that were works before.
-        refused: that can't be registered, or whose step was given up.
-        closed: whether its sender said that all have been sent.
-    """
-
-    announced: int
-    arrived: int
+    announced: int  # that were to come
+    arrived: int  # refused ones too
     waiting: int
     registered: int
-    known: int
-    refused: int
-    closed: bool
+    known: int  # that were works before
+    refused: int  # or whose step was given up
+    closed: bool  # its sender said that all have been sent
 
     @property
     def done(self) -> bool:
@@ -97,18 +87,7 @@ class Progress:
 
 
 def begin(owner: Owner, declared: Declaration, *, by: str, table: tuple[str, bytes] | None, announced: int) -> Upload:
-    """Begin an upload.
-
-    Args:
-        owner: whose works the files become.
-        declared: of all files.
-        by: who brings them.
-        table: name and bytes of a table of works, if there is one.
-        announced: how many files are to come.
-
-    Raises:
-        WrongUseError: the table can't be used; nothing was begun.
-    """
+    """Begin an upload, with name and bytes of a table if there is one; raises ``WrongUseError`` for a bad table."""
     if announced > MAX_FILES:
         raise _too_many()
     lines = read_works(*table) if table is not None else {}
@@ -133,15 +112,8 @@ def receive(
 ) -> None:
     """Take a portion of files: what may be kept waits for its step, what may not is refused by name.
 
-    Args:
-        services: ports.
-        upload: which.
-        files: that were sent.
-        too_large: names and sizes of files that their sender left out because they are too large.
-
-    Raises:
-        WrongUseError: the upload would have too many files.
-        RefusedError: the disk is full; nothing was taken, and trying later helps.
+    Names and sizes in ``too_large`` are of files that their sender left out. Raises ``WrongUseError`` when they are too
+    many, and ``RefusedError`` when the disk is full: then nothing was taken, and trying later helps.
     """
     if upload.files.count() + len(files) + len(too_large) > MAX_FILES:
         raise _too_many()
@@ -265,8 +237,7 @@ def _refused(upload: Upload, name: str, size: int, digest: Digest | None, reason
 def _keep(upload: Upload, rows: Sequence[UploadFile]) -> list[int]:
     """Keep rows of files; one that came before stays as it is, unless its refusal may have gone.
 
-    Returns:
-        Those that wait for their step.
+    Returns those that wait for their step.
     """
     names = {row.name for row in rows}
     with transaction.atomic():

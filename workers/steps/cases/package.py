@@ -59,9 +59,7 @@ def _put_off(services: Services, package: Package) -> None:
 def _make(services: Services, package: Package) -> int:
     """Make the bundles that are still to be made; returns how many aren't sealed yet.
 
-    Raises:
-        InterruptedError: the package isn't this process's any more, or the time is over.
-        ExhibitError: a bundle can't be had.
+    Raises ``InterruptedError`` once the time is over, or the package isn't this process's any more.
     """
     bundles = list(package.bundles.select_related("case__owner", "case__work").order_by("case__number"))
     package.files = [file for file in package.files if Digest.from_hex(file["digest"]) in services.blobs]

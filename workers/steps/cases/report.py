@@ -60,11 +60,7 @@ def make_reports(services: Services, ids: Sequence[int]) -> None:
 
 
 def _make(services: Services, report: Report) -> list[KeptFile] | None:
-    """Make what is still to be made.
-
-    Returns:
-        The report's files in the blob store; ``None`` when the time is over before everything is made.
-    """
+    """Make what is still to be made; the stored files, or ``None`` when the time is over before all are made."""
     numbers = _begun(services, report)
     volumes = volumes_of(len(numbers))
     over = time.monotonic() + WORK_SECONDS
@@ -100,9 +96,7 @@ def _begun(services: Services, report: Report) -> list[int]:
 def _tell(report: Report, volume: Volume) -> bool:
     """Write down which volume is begun: for people, and as a sign of life; only a new volume is a new beginning.
 
-    Returns:
-        Whether the report is still being made: it may have been removed, and a purge has it begun again, since its
-        volumes may show what was purged.
+    False if the report was removed, or is begun again after a purge, since its volumes may show what was purged.
     """
     rows = Report.objects.filter(pk=report.pk, state=StepState.DOING, progress__has_key="cases")
     if report.progress["begun"] == volume.number:

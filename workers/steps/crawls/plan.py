@@ -28,9 +28,7 @@ def start_due_crawls(services: Services) -> None:
 def start_now(services: Services, watch: Watch) -> Crawl:
     """Start a crawl of the watch at once, beside its schedule; one that is under way already counts as that.
 
-    Raises:
-        WrongUseError: the watch is paused, or only asks for pictures seen before.
-        ServiceMissingError: the disk is nearly full, and crawling has stopped.
+    Raises ``WrongUseError`` for a watch that is paused or only asks for pictures seen before.
     """
     if disk_is_full(services):
         raise ServiceMissingError(

@@ -51,15 +51,10 @@ PLAIN_ENDS = frozenset({"budget-pages", "budget-images", "budget-bytes", "budget
 
 @dataclass(slots=True)
 class Batch:
-    """Lines on their way into the rows.
+    """Lines on their way into the rows."""
 
-    Attributes:
-        file: the frontier's key of the folder or WARC file that they come from, or ``None``.
-        position: how far that has been read with them; empty when it is no further than before.
-    """
-
-    file: bytes | None = None
-    position: str = ""
+    file: bytes | None = None  # the frontier's key of the folder or WARC file that they come from
+    position: str = ""  # how far that has been read with them; empty when it is no further than before
     pages: list[PageLine] = field(default_factory=list)
     refused: list[RefusalLine] = field(default_factory=list)
 
@@ -215,16 +210,8 @@ def store_results(
 ) -> dict[str, object]:
     """Put the child's lines into rows, batch by batch, and stay the slice's holder while the child is silent.
 
-    Args:
-        services: adapters and configuration.
-        slice_id: the slice.
-        epoch: under which the caller claimed it.
-        lines: as the child writes them; ``None`` for each pause.
-        spool: where the bytes lie.
-        file: the frontier's key of the folder or WARC file that is read, or ``None``.
-
-    Returns:
-        What the child counted; or what came home and why nothing more did.
+    ``None`` among the lines is a pause; ``file`` is the frontier's key of the folder or WARC file that is read. Returns
+    what the child counted; or what came home and why nothing more did.
     """
     batch, counted = Batch(file), {"pages": 0, "images": 0, "bytes": 0}
     since = kept = time.monotonic()
@@ -264,11 +251,7 @@ def _count(line: PageLine | RefusalLine, counted: dict[str, int]) -> None:
 def keep_batch(services: Services, slice_id: int, epoch: int, batch: Batch, spool: Path) -> bool:
     """Record pages with all that was found on them, in one transaction; empties the batch.
 
-    Returns:
-        Whether the slice is still this claimer's.
-
-    Raises:
-        ServiceMissingError: an address couldn't be reached, and this machine reaches none.
+    Returns whether the slice is still this claimer's; raises ``ServiceMissingError`` when this machine reaches nothing.
     """
     reasons = {one.reason for one in batch.refused} | {
         refusal.reason for page in batch.pages for refusal in page.refusals

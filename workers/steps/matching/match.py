@@ -132,9 +132,8 @@ def _compared(
 ) -> tuple[list[int], list[int], list[tuple[int, int, Verification]]]:
     """Compare with the works; damage in one registered picture or in one found picture stops nobody else.
 
-    Returns:
-        The pictures that were compared, those of them for which a registered picture couldn't be had, and what came of
-        it: (registered, found, verification).
+    Returns the pictures that were compared, those of them for which a registered picture couldn't be had, and what came
+    of it: (registered, found, verification).
     """
     hashed = hash_candidates([picture.features for picture in measured], RegisteredWorks(services).hashes)
     compared, partly = [], []

@@ -40,21 +40,13 @@ NOT_NEAR = 256
 
 @dataclass(slots=True)
 class Sought:
-    """A registered picture whose past is searched.
-
-    Attributes:
-        row: its row, claimed.
-        features: what was measured of it.
-        queries: what it searches with.
-        distances: bits or, beyond 256, by descriptor alone, for each picture that resembles it; the best come first.
-        left_out: pictures that resemble it too, and couldn't be compared or were too many.
-    """
+    """A registered picture whose past is searched."""
 
     row: WorkPicture
     features: Features
     queries: WorkQueries
-    distances: dict[int, int] = field(default_factory=dict)
-    left_out: set[int] = field(default_factory=set)
+    distances: dict[int, int] = field(default_factory=dict)  # best first: bits or, beyond 256, by descriptor alone
+    left_out: set[int] = field(default_factory=set)  # resemble it too, and couldn't be compared or were too many
 
 
 def search_pictures(services: Services, ids: Sequence[int]) -> None:
