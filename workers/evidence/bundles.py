@@ -19,14 +19,7 @@ from exhibit.errors import NotFoundError, WrongUseError
 from exhibit.sentences import Sentence
 from registry.cases import history, matching
 from registry.log.log import submit
-from registry.models import (
-    AnchorReceipt,
-    BlockedDigest,
-    Bundle,
-    Case,
-    Countersignature,
-    WithheldFile,
-)
+from registry.models import AnchorReceipt, BlockedDigest, Bundle, Case, Countersignature, WithheldFile
 from workers.log.proofs import best_checkpoint, proofs_of
 from workers.pictures.picture_usage import reported_files
 from workers.services.wiring import Services

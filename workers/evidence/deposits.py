@@ -83,8 +83,7 @@ def assemble_deposit(services: Services, deposit: Deposit, out: BinaryIO) -> Non
     """
     sealed = sealed_deposit(services, deposit)
     checkpoint = best_covering(deposit.submission_id) or checkpoint_covering(services, [deposit.submission])
-    submission = LogSubmission.objects.select_related("entry", "opening").get(pk=deposit.submission_id)
-    proofs = grown_proofs(services, submission, checkpoint, sealed_facts(services, sealed))
+    proofs = grown_proofs(services, deposit.submission, checkpoint, sealed_facts(services, sealed))
     write_bundle(out, sealed, replace(proofs, withheld=purged(services, sealed)), services.blobs)
 
 
@@ -114,7 +113,7 @@ def _facts(services: Services, work: Work, number: int) -> CaseFacts:
     moment = now()
     submission, further = submission_of(work), further_submissions_of(work)
     checkpoint = _registered_under(services, submission, further)
-    proof, *others = [_proof(services, submitted, checkpoint) for submitted in (submission, *further)]
+    proof, *others = [log_proof(services, submitted, checkpoint) for submitted in (submission, *further)]
     return CaseFacts(
         number=f"work {work.number}",
         bundle=number,
@@ -140,13 +139,6 @@ def _work(services: Services, work: Work, registration: LogProof | None, further
     first = work.conflicts.order_by("earlier_registered_at").first()
     earlier = None if first is None else first.earlier_registered_at
     return replace(work_facts(services, work, registration, further), earlier_registration=earlier)
-
-
-def _proof(services: Services, submission: LogSubmission | None, checkpoint: LogCheckpoint | None) -> LogProof | None:
-    if submission is None or checkpoint is None:
-        return None
-    logged = LogSubmission.objects.select_related("entry", "opening").get(pk=submission.pk)
-    return log_proof(services, logged, checkpoint)
 
 
 def _registered_under(

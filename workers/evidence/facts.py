@@ -216,10 +216,7 @@ class _Proofs:
     trees: dict[int, tuple[SliceTree, dict[int, int]]] = field(default_factory=dict)
 
     def entry(self, submission: LogSubmission | None) -> LogProof | None:
-        if submission is None or self.checkpoint is None:
-            return None
-        row = LogSubmission.objects.select_related("entry", "opening").get(pk=submission.pk)
-        return log_proof(self.services, row, self.checkpoint)
+        return log_proof(self.services, submission, self.checkpoint)
 
     def entries(self, submissions: Sequence[LogSubmission]) -> tuple[LogProof, ...]:
         return tuple(proof for submission in submissions if (proof := self.entry(submission)) is not None)

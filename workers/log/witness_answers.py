@@ -1,18 +1,18 @@
 """Which witnesses have answered about bundles, and when the others are expected to: for many bundles at once."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
 
-from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models import Q
 
 from evidence.anchors import KINDS
 from evidence.facts.case import WitnessFacts
 from registry.log import witnesses
-from registry.models import AnchorReceipt, Bundle, LogCheckpoint, LogEntry, StepState
-from workers.log.proofs import NEAREST, witness_facts
+from registry.models import AnchorReceipt, Bundle, StepState
+from workers.log.proofs import best_checkpoints, witness_facts
 
 LAST = 200
 """Answers whose time tells how long the next ones take."""
@@ -50,15 +50,6 @@ def answers_of(bundles: Sequence[Bundle]) -> dict[int, tuple[Answer, ...]]:
         rows += [(row, "checkpoint") for row in of_checkpoint[best.get(bundle.submission_id or 0, 0)]]
         found[bundle.pk] = tuple(_answer(row, subject, usual, health) for row, subject in rows)
     return found
-
-
-def best_checkpoints(submissions: Iterable[int]) -> dict[int, int]:
-    """For each submission of a seal the checkpoint that shows it best, both by key."""
-    near = LogCheckpoint.objects.filter(size__gt=OuterRef(OuterRef("sequence"))).order_by("size").values("pk")[:NEAREST]
-    answered = Count("receipts", filter=Q(receipts__state=StepState.DONE))
-    best = LogCheckpoint.objects.filter(pk__in=near).annotate(answered=answered).order_by("-answered", "size")
-    rows = LogEntry.objects.filter(submission__in=list(submissions)).annotate(best=Subquery(best.values("pk")[:1]))
-    return dict(rows.exclude(best=None).values_list("submission", "best"))
 
 
 def usual_waits() -> dict[tuple[str, str], timedelta]:

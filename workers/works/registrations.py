@@ -10,7 +10,7 @@ from exhibit.clock import rfc3339
 from exhibit.entries import EntryType
 from exhibit.ports import Receipt
 from registry.models import LogCheckpoint, LogEntry, LogSubmission, Work
-from workers.log.proofs import best_covering, checkpoint_covering, log_proof, receipt_of, witness_facts
+from workers.log.proofs import best_covering, checkpoint_covering, checkpoint_witnesses, log_proof, receipt_of
 from workers.services.wiring import Services
 
 
@@ -51,9 +51,8 @@ def further_submissions_of(work: Work) -> list[LogSubmission]:
 def _first_of(work: Work) -> LogSubmission | None:
     """Of a work whose row doesn't name it."""
     rows = LogSubmission.objects.filter(type=EntryType.REGISTRATION, owner=work.owner_id)
-    registered = rows.filter(
-        opening__content__work=work.number, opening__content__has_keys=["picture", "title"]
-    )  # not its removal
+    # its removal has neither
+    registered = rows.filter(opening__content__work=work.number, opening__content__has_keys=["picture", "title"])
     return registered.order_by("pk").first()
 
 
@@ -64,13 +63,8 @@ def registration_of(work: Work) -> Registration | None:
         return None
     entry = LogEntry.objects.filter(submission=submission).first()
     checkpoint = best_covering(submission.pk)
-    witnesses = () if checkpoint is None else checkpoint.receipts.order_by("witness")
-    return Registration(
-        submission,
-        None if entry is None else entry.sequence,
-        checkpoint,
-        tuple(witness_facts(row, "checkpoint") for row in witnesses),
-    )
+    number = None if entry is None else entry.sequence
+    return Registration(submission, number, checkpoint, checkpoint_witnesses(checkpoint))
 
 
 def proof_files(services: Services, work: Work) -> dict[str, bytes]:
@@ -82,9 +76,7 @@ def proof_files(services: Services, work: Work) -> dict[str, bytes]:
     if submission is None:
         return {}
     checkpoint = best_covering(submission.pk) or checkpoint_covering(services, [submission])
-    proof = log_proof(
-        services, LogSubmission.objects.select_related("entry", "opening").get(pk=submission.pk), checkpoint
-    )
+    proof = log_proof(services, submission, checkpoint)
     if proof is None:
         return {}
     files = {PurePosixPath(path).name: data for path, data in log_files(proof).items()}
