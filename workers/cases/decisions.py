@@ -120,9 +120,8 @@ def license_use(case: Case, licence: Licence, *, by: str, reason: str) -> None:
     with transaction.atomic():
         case = _open(case)
         case.case_sightings.update(licence=licence)
-        matching.decide(
-            case, Case.Decision.LICENSED, by=by, reason=reason, why=[("by-licence", {"number": licence.number})]
-        )
+        why: list[Said] = [("by-licence", {"number": licence.number})]
+        matching.decide(case, Case.Decision.LICENSED, by=by, reason=reason, why=why)
 
 
 def reopen(case: Case, *, by: str, reason: str) -> None:

@@ -112,9 +112,8 @@ def _withheld(along: list[Touched], because: Digest, reason: str) -> list[Withhe
     kept = [row for row in rows.values() if row.kept]
     removed = [row for row in rows.values() if not row.kept]
     WithheldFile.objects.bulk_create(kept, ignore_conflicts=True)
-    WithheldFile.objects.bulk_create(
-        removed, update_conflicts=True, unique_fields=["digest"], update_fields=["kept", *told]
-    )
+    columns = ["kept", *told]
+    WithheldFile.objects.bulk_create(removed, update_conflicts=True, unique_fields=["digest"], update_fields=columns)
     WithheldFile.objects.filter(digest=because).update(kept=False)
     return [*rows.values()]
 
@@ -168,8 +167,9 @@ def _written(services: Services, digest: Digest) -> Iterator[Touched]:
     for deposit in Deposit.objects.filter(work__work_pictures__picture__digest=digest).distinct():
         what = f"work {deposit.work.number}"
         with _passed_over(deposit.work.owner.slug, what):
-            for one in (file for file in sealed_deposit(services, deposit).manifest.files if file.role == RECORD_ROLE):
-                yield Touched(one.sha256, deposit.work.owner.slug, what, kept=True)
+            for file in sealed_deposit(services, deposit).manifest.files:
+                if file.role == RECORD_ROLE:
+                    yield Touched(file.sha256, deposit.work.owner.slug, what, kept=True)
     for report in Report.objects.filter(owner__cases__in=cases_showing(digest)).select_related("owner").distinct():
         for pdf in (file for file in report.files if file["media_type"] == "application/pdf"):
             yield Touched(Digest.from_hex(pdf["digest"]), report.owner.slug, f"report {report.number}", kept=False)

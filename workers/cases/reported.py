@@ -30,10 +30,8 @@ def report_picture(services: Services, case: Case, *, by: str, reason: str) -> N
     it; the reporting owner isn't told which it is.
     """
     if not reason:
-        raise WrongUseError(
-            Sentence("There are no words."),
-            hint=Sentence("Say what the picture shows, without describing it in detail."),
-        )
+        hint = Sentence("Say what the picture shows, without describing it in detail.")
+        raise WrongUseError(Sentence("There are no words."), hint=hint)
     if case.shown is None:
         raise WrongUseError(Sentence("Case %(number)s shows no picture.", number=case.number))
     picture = case.shown.match.found
@@ -67,9 +65,8 @@ def let_stay(digest: Digest, *, by: str, reason: str) -> int:
         rows = PictureReport.objects.select_for_update(of=("self",)).filter(picture__digest=digest).order_by("pk")
         reports = list(rows.exclude(picture__bytes_state=BytesState.PURGED).select_related("case__owner"))
         if not reports:
-            raise NotFoundError(
-                "No member reported that picture, or it was removed.", hint="exhibit doctor lists them."
-            )
+            sentence = "No member reported that picture, or it was removed."
+            raise NotFoundError(sentence, hint="exhibit doctor lists them.")
         for row in reports:
             history.record(row.case, "reported", by, ("stays-shown", {}), words=reason)
             audit_log.noted(row.case, "report dismissed", by=by)
@@ -97,8 +94,8 @@ def _let_go_of_copies(services: Services, of: Owner, digest: Digest) -> None:
         packages = list(Package.objects.select_for_update(no_key=True).filter(pk__in=packed).order_by("pk"))
         Package.objects.filter(pk__in=packed).update(files=[], progress={})
         reports = list(Report.objects.select_for_update(no_key=True).filter(owner=of).order_by("pk"))
-        for one in reports:
-            Report.objects.filter(pk=one.pk).update(files=[file for file in one.files if not _is_pdf(file)])
+        for report in reports:
+            Report.objects.filter(pk=report.pk).update(files=[file for file in report.files if not _is_pdf(file)])
         unfinished = [row for row in reports if row.state != StepState.DONE]
         Report.objects.filter(pk__in=[report.pk for report in unfinished]).update(progress={})
     for report in unfinished:

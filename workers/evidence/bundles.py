@@ -1,7 +1,7 @@
 """Assembling a bundle for download: sealed content and the receipts of this moment."""
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import BinaryIO
 
@@ -30,12 +30,9 @@ REPORTED = "A member reported a picture as illegal; what shows it is left out."
 def sealed_case(services: Services, bundle: Bundle) -> SealedCase:
     """Manifest and signature of a sealed bundle; raises ``NotFoundError`` before it is sealed."""
     if bundle.manifest is None or bundle.signature is None:
-        raise NotFoundError(
-            Sentence(
-                "Bundle %(bundle)s of case %(case)s isn't sealed yet.", bundle=bundle.number, case=bundle.case.number
-            ),
-            hint=Sentence("Try again in a moment."),
-        )
+        named = {"bundle": bundle.number, "case": bundle.case.number}
+        sentence = Sentence("Bundle %(bundle)s of case %(case)s isn't sealed yet.", **named)
+        raise NotFoundError(sentence, hint=Sentence("Try again in a moment."))
     return SealedCase(Manifest.from_json(services.blobs.get(bundle.manifest)), bytes(bundle.signature))
 
 
@@ -77,19 +74,12 @@ def assemble_without_originals(services: Services, bundle: Bundle, reason: str, 
     files = sealed.manifest.files
     originals = [file.path for file in files if file.stand_in is not None]
     if not originals:
-        raise WrongUseError(
-            Sentence(
-                "Bundle %(bundle)s of case %(case)s was sealed without reduced pictures.",
-                bundle=bundle.number,
-                case=bundle.case.number,
-            ),
-            hint=Sentence("Decide the case again: a new bundle has them."),
-        )
-    gone = _withheld(services, bundle, sealed)
+        named = {"bundle": bundle.number, "case": bundle.case.number}
+        sentence = Sentence("Bundle %(bundle)s of case %(case)s was sealed without reduced pictures.", **named)
+        raise WrongUseError(sentence, hint=Sentence("Decide the case again: a new bundle has them."))
     documents = [file.path for file in files if file.role == TITLE_DOCUMENT]
-    left_out = sorted({*originals, *documents, *(gone.files if gone else ())})
-    words = " ".join(filter(None, (reason, gone.reason if gone else "")))
-    _write(services, bundle, sealed, Withheld(tuple(left_out), words), out)
+    withheld = _besides([*originals, *documents], reason, _withheld(services, bundle, sealed))
+    _write(services, bundle, sealed, withheld, out)
 
 
 def _write(services: Services, bundle: Bundle, sealed: SealedCase, withheld: Withheld | None, out: BinaryIO) -> None:
@@ -100,10 +90,14 @@ def _write(services: Services, bundle: Bundle, sealed: SealedCase, withheld: Wit
 def _withheld(services: Services, bundle: Bundle, sealed: SealedCase) -> Withheld | None:
     gone = purged(services, sealed)
     hidden = reported_files(services, bundle.case.owner, sealed, sealed_facts(services, sealed))
-    if not hidden:
-        return gone
-    files = sorted({*hidden, *(gone.files if gone else ())})
-    return Withheld(tuple(files), " ".join(filter(None, (REPORTED, gone.reason if gone else ""))))
+    return _besides(hidden, REPORTED, gone) if hidden else gone
+
+
+def _besides(files: Iterable[str], reason: str, gone: Withheld | None) -> Withheld:
+    """Files that are withheld for a reason, with those that are withheld already."""
+    if gone is None:
+        return Withheld(tuple(sorted(files)), reason)
+    return Withheld(tuple(sorted({*files, *gone.files})), " ".join(filter(None, (reason, gone.reason))))
 
 
 def purged(services: Services, sealed: SealedCase) -> Withheld | None:

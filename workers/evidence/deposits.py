@@ -5,7 +5,7 @@ from functools import partial
 from typing import BinaryIO
 
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Max, Min
 
 from evidence.bundle.bag import write_bundle
 from evidence.bundle.manifest import Manifest
@@ -45,9 +45,8 @@ def make_deposit(services: Services, work: Work, *, by: str) -> Deposit:
     facts = _facts(services, work, number)
     key = sealing_key(services, work.owner)
     files = tuple(_records(services, facts))
-    sealed = seal(
-        SealInput(facts, files), signer_of(services, key), holder=HOLDER, sealed_at=now(), blobs=services.blobs
-    )
+    signer = signer_of(services, key)
+    sealed = seal(SealInput(facts, files), signer, holder=HOLDER, sealed_at=now(), blobs=services.blobs)
     with transaction.atomic():
         Work.objects.select_for_update(no_key=True).get(pk=work.pk)
         meanwhile = work.deposits.filter(number=number).first()
@@ -136,8 +135,7 @@ def _facts(services: Services, work: Work, number: int) -> CaseFacts:
 
 def _work(services: Services, work: Work, registration: LogProof | None, further: tuple[LogProof, ...]) -> WorkFacts:
     """What is declared and recorded of a work, and since when somebody else's registration of the like is known."""
-    first = work.conflicts.order_by("earlier_registered_at").first()
-    earlier = None if first is None else first.earlier_registered_at
+    earlier = work.conflicts.aggregate(first=Min("earlier_registered_at"))["first"]
     return replace(work_facts(services, work, registration, further), earlier_registration=earlier)
 
 
@@ -156,9 +154,8 @@ def _records(services: Services, facts: CaseFacts) -> list[ContentFile]:
     if any(picture.digest not in services.blobs for picture in facts.work.pictures):
         sentence = "The bytes of one of the work's pictures aren't stored any more, so no record of them can be made."
         raise NotFoundError(sentence, hint="Register the same file again.")
-    pictures = LazyPictures(
-        {picture.file: partial(services.blobs.get, picture.digest) for picture in facts.work.pictures}
-    )
+    shown = facts.work.pictures
+    pictures = LazyPictures({picture.file: partial(services.blobs.get, picture.digest) for picture in shown})
 
     def render(language: str) -> bytes:
         return render_deposit_record(facts, pictures, language, time_zone=services.config.time_zone)

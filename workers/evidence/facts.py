@@ -153,10 +153,10 @@ def _rows(case: Case) -> list[CaseSighting]:
 def places_of(rows: Sequence[CaseSighting]) -> list[Place]:
     """The different places of a case, in the order of the rows: page, image and picture, over all crawls."""
     grouped: dict[tuple[bytes, bytes, int], dict[int, Sighting]] = {}
-    for row in rows:
-        one = row.sighting
-        grouped.setdefault((bytes(one.page_key), bytes(one.image_key), one.picture_id), {})[one.pk] = one
-    return [Place(tuple(sorted(group.values(), key=lambda one: one.last_seen))) for group in grouped.values()]
+    for sighting in (row.sighting for row in rows):
+        place = bytes(sighting.page_key), bytes(sighting.image_key), sighting.picture_id
+        grouped.setdefault(place, {})[sighting.pk] = sighting
+    return [Place(tuple(sorted(group.values(), key=lambda row: row.last_seen))) for group in grouped.values()]
 
 
 def picture_facts(picture: Picture, path: str) -> PictureFacts:
@@ -177,10 +177,8 @@ def work_facts(
         rights_statement=work.rights_statement,
         first_publication=work.first_publication,
         registrations=tuple(
-            OfficialRegistration(
-                registration.get("office", ""), registration.get("number", ""), registration.get("date", "")
-            )
-            for registration in work.registrations
+            OfficialRegistration(**{name: official.get(name, "") for name in ("office", "number", "date")})
+            for official in work.registrations
         ),
         registered_at=work.registered_at,
         registration=registration,
@@ -202,9 +200,8 @@ def _title_documents(services: Services, work: Work) -> Iterator[AttachmentFacts
         assert attachment.digest is not None
         if attachment.digest in services.blobs:
             title = f"{attachment.about} ({attachment.name})" if attachment.about else attachment.name
-            yield AttachmentFacts(
-                title, TITLE_DOCUMENT, attachment.digest, title_document_path(attachment.number, attachment.name)
-            )
+            path = title_document_path(attachment.number, attachment.name)
+            yield AttachmentFacts(title, TITLE_DOCUMENT, attachment.digest, path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,11 +283,6 @@ def _capture(row: Capture, files: Sequence[ContentFile]) -> CaptureFacts:
     )
 
 
-def words_of_match(match: Match) -> tuple[str, ...]:
-    """A match's row in English sentences."""
-    return tuple(sentence % values for sentence, values in said_of_match(match))
-
-
 def said_of_match(match: Match) -> tuple[Said, ...]:
     """A match's row sentence by sentence, for whichever language."""
     digest = match.calibration
@@ -309,9 +301,9 @@ def _match(match: Match, number: int, places: Sequence[Place]) -> MatchFacts:
         number=number,
         work_picture=match.registered.digest,
         picture=match.found.digest,
-        sightings=tuple(place for place, one in enumerate(places, 1) if one.first.picture_id == match.found_id),
+        sightings=tuple(n for n, place in enumerate(places, 1) if place.first.picture_id == match.found_id),
         verification=verification,
-        words=words_of_match(match),
+        words=tuple(sentence % values for sentence, values in said_of_match(match)),
         overlay=path(View.OVERLAY, drawn=aligned),
         side_by_side=path(View.SIDE_BY_SIDE, drawn=aligned),
         difference=path(View.DIFFERENCE, drawn=closely),
@@ -322,11 +314,11 @@ def _match(match: Match, number: int, places: Sequence[Place]) -> MatchFacts:
 def _calibrations(services: Services, matches: Sequence[MatchFacts], *, sealed: bool) -> tuple[CalibrationFacts, ...]:
     """What gave the matches their probabilities; what is sealed goes into the blob store."""
     wanted = {match.verification.calibration for match in matches if match.verification.calibration is not None}
-    found = [calibrations.named(digest) for digest in sorted(wanted, key=lambda one: one.hex)]
+    found = [calibrations.named(digest) for digest in sorted(wanted, key=lambda digest: digest.hex)]
     if sealed:
-        for one in found:
-            services.blobs.put(one.to_json())
-    return tuple(calibration_facts(one, calibration_path(number)) for number, one in enumerate(found, 1))
+        for calibration in found:
+            services.blobs.put(calibration.to_json())
+    return tuple(calibration_facts(row, calibration_path(number)) for number, row in enumerate(found, 1))
 
 
 def _licence_check(case: Case, rows: Sequence[CaseSighting]) -> LicenceCheckFacts:

@@ -66,10 +66,7 @@ def make_link(
 
 def _held(to: Package | Report) -> dict[str, Package | Report]:
     """What a link leads to, held until the end of the transaction; raises ``WrongUseError`` if it isn't there."""
-    rows: QuerySet[Package] | QuerySet[Report] = (
-        Package.objects.all() if isinstance(to, Package) else Report.objects.all()
-    )
-    row = rows.select_for_update(no_key=True).get(pk=to.pk)
+    row = type(to)._default_manager.select_for_update(no_key=True).get(pk=to.pk)
     if row.state != StepState.DONE or not row.files:
         raise WrongUseError(_("There is no file yet to which a link could lead."), hint=_("Wait until it is made."))
     return {"package" if isinstance(to, Package) else "report": row}

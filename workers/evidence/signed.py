@@ -29,9 +29,8 @@ def signed_sheet(services: Services, bundle: Bundle) -> bytes:
     assert file is not None
     if SHEET in reported_files(services, bundle.case.owner, sealed, sealed_facts(services, sealed)):
         raise NotFoundError(_("The sheet shows a picture that was reported as illegal."))
-    return signed_copy(
-        services, bundle.case.owner, services.blobs.get(file.sha256), REASON.format(seal=sealed.seal.hex)
-    )
+    reason = REASON.format(seal=sealed.seal.hex)
+    return signed_copy(services, bundle.case.owner, services.blobs.get(file.sha256), reason)
 
 
 def signed_copy(services: Services, owner: Owner, pdf: bytes, reason: str) -> bytes:
@@ -48,10 +47,8 @@ def signed_name(bundle: Bundle) -> str:
 
 def _authority(services: Services) -> Authority | None:
     config = services.config
-    stamping = sorted(
-        (anchor for anchor in config.anchors if anchor.kind == "rfc3161"), key=lambda one: one.development
-    )
+    stamping = [anchor for anchor in config.anchors if anchor.kind == "rfc3161"]
     if not stamping:
         return None
-    session = session_for(stamping[0], config.allowed_networks, services.user_agent)
-    return Authority(stamping[0].urls[0], session)
+    first = min(stamping, key=lambda anchor: anchor.development)
+    return Authority(first.urls[0], session_for(first, config.allowed_networks, services.user_agent))

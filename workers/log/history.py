@@ -66,9 +66,8 @@ def _compare(log: Log, text: str) -> Comparison:
     try:
         seen = verify_note(text, known.get(name) or verifier_key(name, public))
     except (IntegrityError, WrongUseError):
-        return Comparison(
-            name, 0, Compared.OF_ANOTHER, "It isn't signed with this log's key, so it says nothing of it."
-        )
+        sentence = "It isn't signed with this log's key, so it says nothing of it."
+        return Comparison(name, 0, Compared.OF_ANOTHER, sentence)
     try:
         log.check_known(seen)
     except BrokenHistoryError as error:

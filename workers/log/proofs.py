@@ -107,11 +107,10 @@ def grown_proofs(services: Services, submission: LogSubmission, checkpoint: LogC
     """
     later = renewal_of(checkpoint)
     earlier = sorted({proof.size for _, proof in log_proofs(facts) if proof.size < checkpoint.size})
+    paths = [tuple(services.log.consistency(size, checkpoint.size)) for size in earlier]
     return Proofs(
         entry=log_proof(services, submission, checkpoint),
-        consistency=tuple(
-            ConsistencyProof(size, tuple(services.log.consistency(size, checkpoint.size))) for size in earlier
-        ),
+        consistency=tuple(map(ConsistencyProof, earlier, paths)),
         anchors=(*_receipts(checkpoint), *([] if later is None else _receipts(later))),
         renewals=() if later is None else (_renewal(services, checkpoint, later),),
     )

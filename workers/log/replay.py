@@ -93,23 +93,12 @@ def _chunks() -> Iterator[list[LogEntry]]:
 def _openings(found: Replayed, rows: list[LogEntry]) -> dict[int, LogOpening]:
     """What entries open to, by submission."""
     try:
-        return {
-            log_opening.submission_id: log_opening
-            for log_opening in LogOpening.objects.filter(submission__entry__in=rows)
-        }
+        return {opening.submission_id: opening for opening in LogOpening.objects.filter(submission__entry__in=rows)}
     except ValueError:  # one holds a number that Python doesn't read; which one is that?
-        return dict(_opening_by_opening(found, rows))
-
-
-def _opening_by_opening(found: Replayed, rows: list[LogEntry]) -> Iterator[tuple[int, LogOpening]]:
-    for row in rows:
-        try:
-            yield from (
-                (log_opening.submission_id, log_opening)
-                for log_opening in LogOpening.objects.filter(submission__entry=row)
-            )
-        except ValueError:
-            _say_unreadable(found, row)
+        if len(rows) > 1:
+            return {pk: opening for row in rows for pk, opening in _openings(found, [row]).items()}
+        _say_unreadable(found, rows[0])
+        return {}
 
 
 def _say_unreadable(found: Replayed, row: LogEntry) -> None:
@@ -127,12 +116,11 @@ def _check_row(found: Replayed, row: LogEntry, submission: LogSubmission | None,
         found.erased += 1
         return
     found.openings += 1
+    details = opening.details
     try:
         if commit(opening.content, bytes(opening.salt))[0] != commitment:
             found.say(f"Entry {row.sequence} commits to something else than its opening.")
-        elif (
-            opening.details is not None and opening.content.get("details") != Digest.of(canonical(opening.details)).hex
-        ):
+        elif details is not None and opening.content.get("details") != Digest.of(canonical(details)).hex:
             found.say(f"The details of entry {row.sequence} aren't those that its opening states.")
     except (ValueError, TypeError, AttributeError):  # no opening that was ever written
         _say_unreadable(found, row)

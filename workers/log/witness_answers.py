@@ -56,9 +56,8 @@ def usual_waits() -> dict[tuple[str, str], timedelta]:
     """How long each witness took lately from the checkpoint to its full answer: the middle of the last ones."""
     done = AnchorReceipt.objects.filter(state=StepState.DONE, checkpoint__isnull=False)
     took: dict[tuple[str, str], list[float]] = defaultdict(list)
-    for kind, witness, until, since in done.order_by("-pk").values_list(
-        "kind", "witness", "grown_at", "checkpoint__made_at"
-    )[:LAST]:
+    rows = done.order_by("-pk").values_list("kind", "witness", "grown_at", "checkpoint__made_at")
+    for kind, witness, until, since in rows[:LAST]:
         if until is not None and since is not None:
             took[kind, witness].append((until - since).total_seconds())
     return {key: timedelta(seconds=median(waits)) for key, waits in took.items()}

@@ -66,9 +66,8 @@ def add_model(services: Services, file: Path, card: Path, *, by: str = "") -> De
     found = examined(told, data)
     services.descriptors.refresh()
     digest = services.blobs.put(data)
-    new = DescriptorModel(
-        name=told.name, version=told.version, digest=digest, size=len(data), card=asdict(told)
-    )  # fmt: skip
+    card_row = asdict(told)
+    new = DescriptorModel(name=told.name, version=told.version, digest=digest, size=len(data), card=card_row)
     with transaction.atomic():
         kept = descriptors.keep_model(new, found.space)
         if kept is new:
@@ -93,9 +92,8 @@ def measure_model(
     given = _of_folder(photos) if photos else _of_works(services)
     serving = services.descriptors.serving_row
     rows = [row] if row.pk == serving.pk else [row, serving]
-    found = measure(
-        [services.descriptors.of(row) for row in rows], given[:MAX_REFERENCES], most, progress=progress, edits=edits
-    )
+    networks = [services.descriptors.of(row) for row in rows]
+    found = measure(networks, given[:MAX_REFERENCES], most, progress=progress, edits=edits)
     moment = now()
     kept = {
         **as_plain(found[0]),
@@ -152,9 +150,8 @@ def drop_model(services: Services, named: str, *, by: str = "") -> DescriptorMod
     if not shared:
         services.blobs.remove(digest)
     for collection in Collection:
-        shutil.rmtree(
-            index_folder(services.config.data_dir / "indexes", collection, descriptor.space), ignore_errors=True
-        )
+        folder = index_folder(services.config.data_dir / "indexes", collection, descriptor.space)
+        shutil.rmtree(folder, ignore_errors=True)
     services.features_in(descriptor).clear()
     return row
 
@@ -177,7 +174,7 @@ def model_named(services: Services, named: str) -> DescriptorModel:
     if not found:
         raise NotFoundError(f"There is no model {named}.", hint="exhibit model list shows those there are.")
     if len(found) > 1:
-        listed = ", ".join(_id(problem) for problem in found)
+        listed = ", ".join(_id(row) for row in found)
         raise WrongUseError(f"There are several versions of {name}.", hint=f"Name one: {listed}")
     return found[0]
 

@@ -45,9 +45,8 @@ def edit(work: Work, new: DeclaredWork, *, by: str, reason: str = "", version: i
                 hint=_("Look at it, and change it again."),
             )
         before, after = row.declared.columns(), new.columns()
-        different = {
-            name: {"before": before[name], "after": after[name]} for name in after if before[name] != after[name]
-        }
+        changed_names = [name for name in after if before[name] != after[name]]
+        different = {name: {"before": before[name], "after": after[name]} for name in changed_names}
         if not different:
             return False
         for name, value in after.items():

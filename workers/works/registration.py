@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Max, Sum
+from django.db.models import Max, Min, Sum
 
 from exhibit.clock import now, rfc3339
 from exhibit.digests import Digest
@@ -111,13 +111,8 @@ def work_of(owner: Owner, digest: Digest) -> Work | None:
 
 
 def _told(work: Work, *, new: bool) -> RegistrationResult:
-    first = work.conflicts.order_by("earlier_registered_at").first()
-    return RegistrationResult(
-        work,
-        new=new,
-        low_information=tuple(work.low_information),
-        earlier=None if first is None else first.earlier_registered_at,
-    )
+    earlier = work.conflicts.aggregate(first=Min("earlier_registered_at"))["first"]
+    return RegistrationResult(work, new, tuple(work.low_information), earlier)
 
 
 def _registered(
@@ -210,7 +205,7 @@ def _keep(
     work.registration = work.declaration = add_picture(work, picture, digest, moment)
     work.save(update_fields=["registration", "declaration"])
     stored = [*fingerprints(digest, features), local_fingerprint(digest, features)]
-    vectors.keep_fingerprints((*services.indexes.spaces, ROOTSIFT), [(picture, one) for one in stored])
+    vectors.keep_fingerprints((*services.indexes.spaces, ROOTSIFT), [(picture, vector) for vector in stored])
     hold(Lock.INDEX)  # before the index looks at the rows: afterwards it would take in what isn't committed
     near = _near_same(services, features)
     vectors.add_to(vectors.Collection.WORKS, [picture], WORK_PARTS)
@@ -259,9 +254,8 @@ def _note_conflicts(work: Work, features: Features, near: Iterable[int]) -> None
     alike = others.filter(pictures__in=near).values_list("pk", flat=True)
     kinds = dict.fromkeys(alike, RegistrationConflict.Kind.NEAR) | dict.fromkeys(same, RegistrationConflict.Kind.SAME)
     for earlier in Work.objects.filter(pk__in=kinds, registered_at__lte=work.registered_at):
-        RegistrationConflict.objects.create(
-            work=work, earlier=earlier, kind=kinds[earlier.pk], earlier_registered_at=earlier.registered_at
-        )
+        since = earlier.registered_at
+        work.conflicts.create(earlier=earlier, kind=kinds[earlier.pk], earlier_registered_at=since)
 
 
 def _near_same(services: Services, features: Features) -> set[int]:

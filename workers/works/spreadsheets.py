@@ -219,10 +219,9 @@ def _unknown(name: str) -> WrongUseError:
 def _looks_like_gbk(data: bytes) -> bool:
     """Whether nearly all characters beyond ASCII are common Chinese ones, as no text in another encoding has them."""
     try:
-        beyond = [one for one in data.decode("gb18030") if ord(one) > 0x7F]
+        codes = [sign.encode("gb18030") for sign in data.decode("gb18030") if ord(sign) > 0x7F]
     except UnicodeDecodeError:
         return False
-    codes = [cell.encode("gb18030") for cell in beyond]
     common = sum(len(code) == 2 and code[1] >= 0xA1 and (0xB0 <= code[0] <= 0xD7 or code[0] == 0xA3) for code in codes)
     marks = sum(len(code) == 2 and code[1] >= 0xA1 and code[0] in {0xA1, 0xA2} for code in codes)
     return bool(codes) and common > 0 and common + marks >= 0.8 * len(codes)
@@ -282,7 +281,7 @@ def _rows_of(name: str, data: bytes) -> Iterator[tuple[int, Sequence[Any]]]:
         yield from enumerate(rows(computed=True), 1)
         return
     for line, (values, written) in enumerate(zip(rows(computed=True), rows(computed=False), strict=True), 1):
-        if any(value is None and one is not None for value, one in zip(values, written, strict=True)):
+        if any(value is None and given is not None for value, given in zip(values, written, strict=True)):
             text = _("%(name)s, line %(line)d: a formula's result isn't in the file.")
             hint = _("Open it in a spreadsheet program and save it again, or save it as CSV UTF-8.")
             raise WrongUseError(text % {"name": name, "line": line}, hint=hint)

@@ -105,10 +105,8 @@ def read_licences(name: str, data: bytes) -> list[LicenceLine]:
 def plain_name(name: str) -> str:
     """The name of a file as it is compared and kept: composed characters, slashes, no control characters; its end."""
     composed = unicodedata.normalize("NFC", name).replace("\\", "/")  # file systems of one maker decompose them
-    return (
-        "".join(character for character in composed if character.isprintable()).strip("/ ")[-WORK_COLUMNS["file"] :]
-        or "?"
-    )
+    printable = "".join(character for character in composed if character.isprintable())
+    return printable.strip("/ ")[-WORK_COLUMNS["file"] :] or "?"
 
 
 def registration(text: str) -> dict[str, str] | None:

@@ -137,9 +137,8 @@ def receive(
             folder.put(data)
             rows.append(UploadFile(upload=upload, name=plain_name(sent.name), digest=digest, size=sent.size))
     waiting = _keep(upload, rows)
-    if (
-        services.queued("register") < MAX_MESSAGES
-    ):  # the tick hands out the rest: nobody waits behind all files of others
+    # the tick hands out the rest: nobody waits behind all files of others
+    if services.queued("register") < MAX_MESSAGES:
         services.enqueue("register", waiting)
 
 

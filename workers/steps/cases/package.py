@@ -85,9 +85,8 @@ def _check_goes_on(bundle: Bundle) -> None:
     """Raise ``WrongUseError`` for a bundle that will never be sealed."""
     if bundle.state == StepState.FAILED:
         unsealed = Sentence("Case %(number)s wasn't sealed.", number=bundle.case.number)
-        raise WrongUseError(
-            f"{unsealed} {bundle.error}", hint=Sentence("Decide the case again, and ask for the ZIP anew.")
-        )
+        hint = Sentence("Decide the case again, and ask for the ZIP anew.")
+        raise WrongUseError(f"{unsealed} {bundle.error}", hint=hint)
 
 
 def _bundle_file(services: Services, package: Package, bundle: Bundle) -> KeptFile:
@@ -118,9 +117,8 @@ def _add(services: Services, package: Package, file: KeptFile) -> None:
     """Record a file of a package that is still this process's."""
     if zip_size(_members(services, [*package.files, file])) > MAX_ZIP_BYTES:
         remove_unused(services, [file])
-        raise WrongUseError(
-            Sentence("Together the bundles are larger than 4 GiB."), hint=Sentence("Ask for fewer cases at a time.")
-        )
+        sentence = Sentence("Together the bundles are larger than 4 GiB.")
+        raise WrongUseError(sentence, hint=Sentence("Ask for fewer cases at a time."))
     package.files = [*package.files, file]
     with transaction.atomic():
         recorded = all_kept(services, [file]) and _tell(package)

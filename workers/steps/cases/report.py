@@ -118,9 +118,8 @@ def _finish(services: Services, report: Report, files: list[KeptFile]) -> bool:
             return False
         Report.objects.filter(pk=report.pk).update(files=files)
         steps.finish(Report, [report.pk])
-        events.record(
-            report.owner, EventKind.REPORT_READY, {"report": report.number, "title": report.parameters["title"]}
-        )
+        told = {"report": report.number, "title": report.parameters["title"]}
+        events.record(report.owner, EventKind.REPORT_READY, told)
         return True
 
 

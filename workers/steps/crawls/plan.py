@@ -31,9 +31,8 @@ def start_now(services: Services, watch: Watch) -> Crawl:
     Raises ``WrongUseError`` for a watch that is paused or only asks for pictures seen before.
     """
     if disk_is_full(services):
-        raise ServiceMissingError(
-            Sentence("The disk is nearly full, and crawling has stopped."), hint=Sentence("Ask the operator.")
-        )
+        sentence = Sentence("The disk is nearly full, and crawling has stopped.")
+        raise ServiceMissingError(sentence, hint=Sentence("Ask the operator."))
     crawl = watching.start_now(watch)
     plan_crawls(services, [crawl.pk])
     return crawl

@@ -191,17 +191,14 @@ def _known(watch_id: int, targets: Sequence[Target]) -> dict[str, Known]:
     """What earlier crawls know of the images on the pages of this slice."""
     pages = [target.url for target in targets] + [target.page_url for target in targets if target.page_url]
     return {
-        url: Known(etag=one.etag, last_modified=one.last_modified, digest=one.digest)
-        for url, one in crawling.validators(watch_id, pages).items()
+        url: Known(etag=known.etag, last_modified=known.last_modified, digest=known.digest)
+        for url, known in crawling.validators(watch_id, pages).items()
     }
 
 
 def _scope(sources: Sequence[Mapping[str, str]]) -> Scope:
-    hosts = [
-        host_of(source["url"])
-        for source in sources
-        if source["kind"] not in (*FILE_KINDS, crawling.PAST, crawling.SEARCH)
-    ]
+    without_host = {*FILE_KINDS, crawling.PAST, crawling.SEARCH}
+    hosts = [host_of(source["url"]) for source in sources if source["kind"] not in without_host]
     return Scope(domains=tuple(dict.fromkeys(registrable_domain(host) for host in hosts)))
 
 
@@ -253,20 +250,19 @@ def keep_batch(services: Services, slice_id: int, epoch: int, batch: Batch, spoo
 
     Returns whether the slice is still this claimer's; raises ``ServiceMissingError`` when this machine reaches nothing.
     """
-    reasons = {one.reason for one in batch.refused} | {
-        refusal.reason for page in batch.pages for refusal in page.refusals
-    }
+    reasons = {line.reason for line in batch.refused}
+    reasons |= {refusal.reason for page in batch.pages for refusal in page.refusals}
     if reasons & UNREACHED:
         services.guard.check_network()
     if not len(batch) and not batch.position:
         return crawling.still_holds(slice_id, epoch)
     seen = [(page, sighting) for page in batch.pages for sighting in page.sightings]
-    blocked = sightings.blocked({one.digest for _, one in seen})
-    came = {one.digest for _, one in seen if not one.not_modified} - blocked
+    blocked = sightings.blocked({sighting.digest for _, sighting in seen})
+    came = {sighting.digest for _, sighting in seen if not sighting.not_modified} - blocked
     for digest in came:
         services.blobs.put_file(spool / "bytes" / digest.hex)
-    new = [(one, page.title) for page, one in seen if one.digest not in blocked]
-    refused = [*_refusals(batch), *(_blocked(page, one) for page, one in seen if one.digest in blocked)]
+    new = [(sighting, page.title) for page, sighting in seen if sighting.digest not in blocked]
+    refused = [*_refusals(batch), *(_blocked(*found) for found in seen if found[1].digest in blocked)]
     with transaction.atomic():
         row = crawling.hold_slice(slice_id, epoch)
         if row is None:
@@ -318,9 +314,9 @@ def _refusals(batch: Batch) -> Iterator[RefusalLine]:
                 yield RefusalLine(url=refusal.url, page_url=page.url, reason=refusal.reason, sentence=refusal.sentence)
 
 
-def _blocked(page: PageLine, one: Sighting) -> RefusalLine:
+def _blocked(page: PageLine, sighting: Sighting) -> RefusalLine:
     sentence = Sentence("The operator's blocklist names these bytes.")
-    return RefusalLine(url=one.image_url, page_url=page.url, reason="blocked", sentence=sentence)
+    return RefusalLine(url=sighting.image_url, page_url=page.url, reason="blocked", sentence=sentence)
 
 
 def _links(pages: Sequence[PageLine]) -> Iterator[crawling.NewUrl]:

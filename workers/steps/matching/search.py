@@ -100,15 +100,13 @@ def _resembling(services: Services, sought: Sequence[Sought]) -> None:
     """Fill in what resembles each registered picture, in one pass over the indexes."""
     hashes = services.indexes.of(Collection.PICTURES, PHASH)
     descriptors = services.indexes.of(Collection.PICTURES, services.descriptors.serving.space)
-    for one, candidates in zip(
-        sought, search_past([work_picture.queries for work_picture in sought], hashes, descriptors), strict=True
-    ):
+    found = search_past([one.queries for one in sought], hashes, descriptors)
+    for one, candidates in zip(sought, found, strict=True):
         pictures = services.indexes.pictures(Collection.PICTURES, candidates)
         bits = {pictures.get(_key(hit)): round(hit.distance) for hit in reversed(candidates) if hit.space == PHASH.id}
         named = {hit: pictures.get(_key(hit)) for hit in candidates}
-        one.distances = {
-            picture: bits.get(picture, NOT_NEAR) for picture in distinct(candidates, named.get, MAX_PICTURES)
-        }
+        nearest = distinct(candidates, named.get, MAX_PICTURES)
+        one.distances = {picture: bits.get(picture, NOT_NEAR) for picture in nearest}
         one.left_out = {picture for picture in named.values() if picture is not None} - one.distances.keys()
         _tell(one, vectors=len(hashes), alike=len(one.distances))
 
