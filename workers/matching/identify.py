@@ -76,7 +76,7 @@ def identify(services: Services, owner: Owner, data: bytes) -> Answer:
     compared = find_works(found, lambda: data, own, services.limits)
     for damage in own.damaged.values():
         raise damage
-    shown = {picture: one for picture, one in compared if one.decision is not Decision.NONE}
+    shown = {picture: measured for picture, measured in compared if measured.decision is not Decision.NONE}
     rows = _pictures_of(owner).filter(picture__in=shown).select_related("work", "picture")
     works = [_found(row, shown[row.picture_id]) for row in rows]
     return Answer(found, tuple(sorted(works, key=_promise)))
@@ -84,10 +84,10 @@ def identify(services: Services, owner: Owner, data: bytes) -> Answer:
 
 def pair_of(services: Services, found: FoundWork, data: bytes) -> Pair | None:
     """Both pictures, to be drawn; ``None`` when they couldn't be laid on each other."""
-    one = found.verification
-    if one.transform is None:
+    laid = found.verification
+    if laid.transform is None:
         return None
-    return Pair.of(data, services.blobs.get(found.picture.digest), [one.transform, *one.further], services.limits)
+    return Pair.of(data, services.blobs.get(found.picture.digest), [laid.transform, *laid.further], services.limits)
 
 
 def fetch(services: Services, url: str) -> bytes:
@@ -199,5 +199,5 @@ def _pictures_of(owner: Owner) -> QuerySet[WorkPicture]:
 
 
 def _promise(found: FoundWork) -> tuple[bool, float, int]:
-    one = found.verification
-    return one.decision is not Decision.CERTAIN, -(one.probability or one.dense), found.work.number
+    measured = found.verification
+    return measured.decision is not Decision.CERTAIN, -(measured.probability or measured.dense), found.work.number

@@ -42,16 +42,18 @@ def captions_of(features: Features) -> list[Edges]:
 def find_marks(services: Services, owner: Owner, features: Features) -> Marks:
     """Compare a new work with the owner's latest ones: what several share that are otherwise unlike is a mark."""
     others = _others(services, owner, features) if is_comparable(features) else {}
-    sharing = {pk: shared for pk, (_, one) in others.items() if (shared := shared_windows(features, one)) is not None}
+    sharing = {
+        pk: shared for pk, (_, other) in others.items() if (shared := shared_windows(features, other)) is not None
+    }
     new = marks_of(list(sharing.values()))
     if not new:
         return Marks([], {})
     earlier = {}
     for pk in sharing:
-        row, one = others[pk]
+        row, work = others[pk]
         if not row.marks:
             rest = [features, *(others[other][1] for other in sharing if other != pk)]
-            earlier[pk] = _plain(marks_of(_shared(one, rest)))
+            earlier[pk] = _plain(marks_of(_shared(work, rest)))
     return Marks(_plain(new), {pk: edges for pk, edges in earlier.items() if edges})
 
 
