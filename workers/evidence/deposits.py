@@ -34,10 +34,7 @@ NOT_SEARCHED = "Not searched: this is the record of a work, not of a use."
 
 
 def make_deposit(services: Services, work: Work, *, by: str) -> Deposit:
-    """The deposit record of a work as it is declared now; the newest one where nothing has changed since.
-
-    Raises ``NotFoundError`` when the bytes of one of its pictures aren't stored any more.
-    """
+    """The record of a work as declared now, the newest if nothing changed; raises ``NotFoundError`` for lost bytes."""
     last = work.deposits.first()
     if last is not None and _says_the_same(services, last, work):
         return last

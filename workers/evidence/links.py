@@ -36,10 +36,7 @@ class MadeLink:
 def make_link(
     owner: Owner, to: Package | Report, *, days: int, by: str, note: str = "", password: str = ""
 ) -> MadeLink:
-    """Make a link to a package or report that is there; a package is kept for as long as a link leads to it.
-
-    Raises ``WrongUseError`` when there is nothing to lead to, or it is to hold for more than :data:`MAX_DAYS`.
-    """
+    """Make a link to what is there and is kept for as long; raises ``WrongUseError`` for more than :data:`MAX_DAYS`."""
     if not 1 <= days <= MAX_DAYS:
         sentence = _("A link holds for 1 to %(most)s days.") % {"most": MAX_DAYS}
         raise WrongUseError(sentence, hint=_("Make another one later."))

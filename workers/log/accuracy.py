@@ -22,10 +22,7 @@ def present_accuracy() -> Accuracy:
 
 
 def export_accuracy(services: Services, out: BinaryIO) -> int:
-    """Write every entry of the log under a checkpoint of this moment, its decisions opened; returns how many there are.
-
-    Raises ``NotFoundError`` when nothing has been logged yet.
-    """
+    """Write the log under a checkpoint of now, decisions opened; returns its size or raises ``NotFoundError``."""
     sequence_log(services)
     checkpoint = sign_checkpoint(services)
     if checkpoint is None:

@@ -54,10 +54,7 @@ def log_proof(
 
 
 def checkpoint_covering(services: Services, submissions: list[LogSubmission]) -> LogCheckpoint:
-    """The earliest checkpoint that covers all of these, signed now if there is none.
-
-    Raises ``ServiceMissingError`` when nothing has been logged yet.
-    """
+    """The earliest checkpoint over all of these, signed now if there is none; raises ``ServiceMissingError``."""
     keys = [submission.pk for submission in submissions]
     if LogEntry.objects.filter(submission_id__in=keys).count() < len(set(keys)):
         sequence_log(services)

@@ -106,10 +106,7 @@ def measure_model(
 
 
 def use_model(services: Services, named: str, *, by: str = "") -> DescriptorModel:
-    """Begin to bring a network into use; it serves once it has described everything that it can.
-
-    Raises ``WrongUseError`` when it hasn't been measured, or serves already.
-    """
+    """Begin to use a measured network, which serves once it has described all that it can; raises ``WrongUseError``."""
     row = model_named(services, named)
     if row.pk == services.descriptors.serving_row.pk:
         building = services.descriptors.building_row
@@ -133,10 +130,7 @@ def use_model(services: Services, named: str, *, by: str = "") -> DescriptorMode
 
 
 def drop_model(services: Services, named: str, *, by: str = "") -> DescriptorModel:
-    """Remove a network with all its vectors; one that is being brought into use is stopped first.
-
-    Raises ``WrongUseError`` when it serves, or came with the software.
-    """
+    """Remove a network with all its vectors; raises ``WrongUseError`` for one that serves or came with the software."""
     row = model_named(services, named)
     if row.pk == services.descriptors.serving_row.pk:
         raise WrongUseError(f"{row} is in use.", hint="Use another one first: exhibit model use NAME")
@@ -163,10 +157,7 @@ def model_states(services: Services) -> list[ModelState]:
 
 
 def model_named(services: Services, named: str) -> DescriptorModel:
-    """The network of a name, or of a name and version such as ``sscd@1``.
-
-    Raises ``NotFoundError``, or ``WrongUseError`` when there are several versions and none is named.
-    """
+    """The network of a name or version as ``sscd@1``; raises ``NotFoundError``, or ``WrongUseError`` for several."""
     services.descriptors.refresh()
     name, _, version = named.partition("@")
     rows = DescriptorModel.objects.select_related("space").filter(name=name)

@@ -61,10 +61,7 @@ def edit(work: Work, new: DeclaredWork, *, by: str, reason: str = "", version: i
 
 
 def attach(services: Services, work: Work, name: str, data: bytes, *, about: str, by: str) -> WorkAttachment:
-    """Keep a document beside a work, byte for byte; its digest is in the log.
-
-    Raises ``RefusedError`` when it is empty, too large or blocked, or there is no room for it.
-    """
+    """Keep a document beside a work, byte for byte, its digest in the log; raises ``RefusedError``."""
     digest = Digest.of(data)
     if not data or len(data) > MAX_ATTACHMENT:
         raise RefusedError(

@@ -21,10 +21,7 @@ def licences_in_table(owner: Owner, name: str, data: bytes) -> list[NewLicence]:
 
 
 def works_named(owner: Owner, text: str) -> tuple[Work, ...]:
-    """The works that a text names: numbers or names of files, with ``;``, commas or line breaks between.
-
-    Raises ``WrongUseError`` for a name that belongs to no work or to several.
-    """
+    """The works of numbers or names of files, with ``;``, commas or line breaks between; raises ``WrongUseError``."""
     for sign in ",;；，\n":
         text = text.replace(sign, ";")
     names = [part.strip() for part in text.split(";") if part.strip()]

@@ -234,10 +234,7 @@ def _refused(upload: Upload, name: str, size: int, digest: Digest | None, reason
 
 
 def _keep(upload: Upload, rows: Sequence[UploadFile]) -> list[int]:
-    """Keep rows of files; one that came before stays as it is, unless its refusal may have gone.
-
-    Returns those that wait for their step.
-    """
+    """Keep rows of files, returns those that wait; one that came before stays, unless its refusal may have gone."""
     names = {row.name for row in rows}
     with transaction.atomic():
         Upload.objects.select_for_update(no_key=True).get(pk=upload.pk)

@@ -57,10 +57,7 @@ def _put_off(services: Services, package: Package) -> None:
 
 
 def _make(services: Services, package: Package) -> int:
-    """Make the bundles that are still to be made; returns how many aren't sealed yet.
-
-    Raises ``InterruptedError`` once the time is over, or the package isn't this process's any more.
-    """
+    """Make the bundles still to be made, and count those not sealed; raises ``InterruptedError`` to go on later."""
     bundles = list(package.bundles.select_related("case__owner", "case__work").order_by("case__number"))
     package.files = [file for file in package.files if Digest.from_hex(file["digest"]) in services.blobs]
     if "of" not in package.progress:

@@ -94,10 +94,7 @@ def _begun(services: Services, report: Report) -> list[int]:
 
 
 def _tell(report: Report, volume: Volume) -> bool:
-    """Write down which volume is begun: for people, and as a sign of life; only a new volume is a new beginning.
-
-    False if the report was removed, or is begun again after a purge, since its volumes may show what was purged.
-    """
+    """Write down, as a sign of life too, which volume is begun; false once a purge or a removal has come between."""
     rows = Report.objects.filter(pk=report.pk, state=StepState.DOING, progress__has_key="cases")
     if report.progress["begun"] == volume.number:
         return bool(rows.update(claimed_at=now()))

@@ -73,10 +73,7 @@ def ask_witnesses(services: Services, ids: Sequence[int]) -> None:
 
 
 def complete_stamps(services: Services) -> int:
-    """Ask for revocation lists that couldn't be had when young stamps were made; returns how many stamps have more.
-
-    A list that holds at the time of a stamp is replaced by a later one within days or months.
-    """
+    """Ask for lists of revocations again that came too late for young stamps; returns how many stamps have more."""
     grown = 0
     young = AnchorReceipt.objects.filter(kind="rfc3161", state=StepState.DONE, grown_at__gte=now() - LISTS_FOR)
     for anchor in services.anchors:
