@@ -10,7 +10,7 @@ from exhibit.errors import NotFoundError, WrongUseError
 from exhibit.sentences import Sentence
 from registry.cases import history
 from registry.log import audit_log
-from registry.models import BytesState, Case, Owner, Package, Picture, PictureReport, Report, StepState, WorkPicture
+from registry.models import BytesState, Case, Owner, Package, PictureReport, Report, StepState, WorkPicture
 from registry.models.fields import KeptFile
 from workers.cases.purge import purge, touched
 from workers.pictures.kept_files import remove_unused
@@ -41,7 +41,9 @@ def report_picture(services: Services, case: Case, *, by: str, reason: str) -> N
         if new:
             history.record(case, "reported", by, ("reported", {}), words=reason)
             audit_log.noted(case, "reported", by=by)
-    if _concerns_others(case, picture):
+    assert picture.digest is not None
+    others = cases_with(picture.digest).exclude(owner=case.owner_id)
+    if others.exists() or WorkPicture.objects.filter(picture=picture).exists():
         _let_go_of_copies(services, case.owner, picture.digest)
     else:
         purge(services, picture.digest, by=by, reason=reason)
@@ -79,12 +81,6 @@ def waiting_reports() -> list[str]:
     rows = PictureReport.objects.exclude(picture__bytes_state=BytesState.PURGED).order_by("reported_at", "pk")
     digests = rows.values_list("picture__digest", flat=True)[:MAX_REPORTED]
     return list(dict.fromkeys(digest.hex for digest in digests if digest is not None))
-
-
-def _concerns_others(case: Case, picture: Picture) -> bool:
-    assert picture.digest is not None
-    others = cases_with(picture.digest).exclude(owner=case.owner_id)
-    return others.exists() or WorkPicture.objects.filter(picture=picture).exists()
 
 
 def _let_go_of_copies(services: Services, of: Owner, digest: Digest) -> None:

@@ -4,16 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from evidence.bundle.sealing import (
-    TITLE_DOCUMENT,
-    ContentFile,
-    calibration_path,
-    match_folder,
-    sighting_folder,
-    sighting_picture_path,
-    title_document_path,
-    work_picture_path,
-)
+from evidence.bundle import sealing
+from evidence.bundle.sealing import ContentFile
 from evidence.documents.made_with import made_with
 from evidence.documents.sheets.exhibit import ROOM
 from evidence.facts.case import (
@@ -183,7 +175,7 @@ def work_facts(
         registered_at=work.registered_at,
         registration=registration,
         pictures=tuple(
-            picture_facts(picture, work_picture_path(number, picture.format))
+            picture_facts(picture, sealing.work_picture_path(number, picture.format))
             for number, picture in enumerate(pictures, 1)
         ),
         attachments=tuple(_title_documents(services, work)),
@@ -200,8 +192,8 @@ def _title_documents(services: Services, work: Work) -> Iterator[AttachmentFacts
         assert attachment.digest is not None
         if attachment.digest in services.blobs:
             title = f"{attachment.about} ({attachment.name})" if attachment.about else attachment.name
-            path = title_document_path(attachment.number, attachment.name)
-            yield AttachmentFacts(title, TITLE_DOCUMENT, attachment.digest, path)
+            path = sealing.title_document_path(attachment.number, attachment.name)
+            yield AttachmentFacts(title, sealing.TITLE_DOCUMENT, attachment.digest, path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +239,7 @@ def _sighting(
         status=first.status,
         headers=tuple((name, value) for name, value in first.response_headers),
         peer=first.peer,
-        picture=picture_facts(first.picture, sighting_picture_path(number, first.picture.format)),
+        picture=picture_facts(first.picture, sealing.sighting_picture_path(number, first.picture.format)),
         visibility=Visibility.PUBLIC if first.private_to_id is None else Visibility.PRIVATE,
         slice=proofs.slice(first),
         captures=captures,
@@ -258,7 +250,7 @@ def _captures(case: Case, place: Place, number: int) -> tuple[tuple[CaptureFacts
     keys = {"page_key": place.first.page_key, "image_key": place.first.image_key}
     facts, files = [], []
     for row in Capture.objects.filter(case=case, state="done", **keys).order_by("number"):
-        folder = f"{sighting_folder(number)}/capture-{row.number}"
+        folder = f"{sealing.sighting_folder(number)}/capture-{row.number}"
         of_row = [
             ContentFile(f"{folder}/{file['name']}", file["role"], file["media_type"], Digest.from_hex(file["digest"]))
             for file in row.files
@@ -295,7 +287,7 @@ def _match(match: Match, number: int, places: Sequence[Place]) -> MatchFacts:
     closely = aligned and number <= ROOM.matches
 
     def path(view: View, *, drawn: bool) -> str | None:
-        return f"{match_folder(number)}/{view.file_name}" if drawn else None
+        return f"{sealing.match_folder(number)}/{view.file_name}" if drawn else None
 
     return MatchFacts(
         number=number,
@@ -318,7 +310,7 @@ def _calibrations(services: Services, matches: Sequence[MatchFacts], *, sealed: 
     if sealed:
         for calibration in found:
             services.blobs.put(calibration.to_json())
-    return tuple(calibration_facts(row, calibration_path(number)) for number, row in enumerate(found, 1))
+    return tuple(calibration_facts(row, sealing.calibration_path(number)) for number, row in enumerate(found, 1))
 
 
 def _licence_check(case: Case, rows: Sequence[CaseSighting]) -> LicenceCheckFacts:

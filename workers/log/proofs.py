@@ -150,13 +150,8 @@ def checkpoint_witnesses(checkpoint: LogCheckpoint | None) -> tuple[WitnessFacts
 
 def witness_facts(row: AnchorReceipt, subject: str) -> WitnessFacts:
     """A receipt's row as a witness of the ``manifest`` or of the ``checkpoint``."""
-    return WitnessFacts(row.kind, row.witness, row.development, _state(row), subject, row.time, row.qualified)
-
-
-def _state(row: AnchorReceipt) -> str:
-    if row.state == StepState.DONE:
-        return "complete"
-    return "asked" if row.proof is None else "pending"
+    state = "complete" if row.state == StepState.DONE else "asked" if row.proof is None else "pending"
+    return WitnessFacts(row.kind, row.witness, row.development, state, subject, row.time, row.qualified)
 
 
 def receipt_of(row: AnchorReceipt) -> Receipt:

@@ -89,7 +89,11 @@ def measure_model(
     when there are too few.
     """
     row = model_named(services, named)
-    given = _of_folder(photos) if photos else _of_works(services)
+    if photos:
+        paths = [photos / name for name in files_below(photos) if Path(name).suffix.lower() in SUFFIXES]
+        given: Sequence[Callable[[], bytes]] = [path.read_bytes for path in paths]
+    else:
+        given = _of_works(services)
     serving = services.descriptors.serving_row
     rows = [row] if row.pk == serving.pk else [row, serving]
     networks = [services.descriptors.of(row) for row in rows]
@@ -211,11 +215,6 @@ def _read(path: Path, most: int) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise WrongUseError(f"{path} can't be read: {error.strerror}.") from error
-
-
-def _of_folder(photos: Path) -> Sequence[Callable[[], bytes]]:
-    paths = [photos / name for name in files_below(photos) if Path(name).suffix.lower() in SUFFIXES]
-    return [path.read_bytes for path in paths]
 
 
 def _of_works(services: Services) -> Sequence[Callable[[], bytes]]:

@@ -67,8 +67,8 @@ class Finding:
     """What the dates say for one country, and by which part of its rule."""
 
     country: str
-    standing: Standing
     source: str
+    standing: Standing
     by: By
     number: int  # its years, or the year in which it draws its line; 0 for none
 
@@ -81,12 +81,7 @@ def rules() -> tuple[Rule, ...]:
 
 def screen(dates: Dates, year: int) -> tuple[Finding, ...]:
     """What the dates say in a year, for each country that has a rule."""
-    return tuple(_finding(rule, dates, year) for rule in rules())
-
-
-def _finding(rule: Rule, dates: Dates, year: int) -> Finding:
-    standing, by, number = _answer(rule, dates, year)
-    return Finding(rule.code, standing, rule.source, by, number)
+    return tuple(Finding(rule.code, rule.source, *_answer(rule, dates, year)) for rule in rules())
 
 
 _Answer = tuple[Standing, By, int]

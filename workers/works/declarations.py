@@ -52,7 +52,8 @@ def edit(work: Work, new: DeclaredWork, *, by: str, reason: str = "", version: i
         for name, value in after.items():
             setattr(row, name, value)
         change = add_change(row, "edited", different, by=by, reason=reason)
-        opening = {**registration_opening(row, _first_picture(row)), "edited": change.number}
+        first = row.work_pictures.select_related("picture").order_by("pk")[0].picture
+        opening = {**registration_opening(row, first.digest), "edited": change.number}
         row.declaration = submit(EntryType.REGISTRATION, opening, row.owner, details={"by": by, "reason": reason})
         row.save(update_fields=[*after, "declaration"])
         note(row, by=by)
@@ -123,9 +124,3 @@ def _checked(new: DeclaredWork) -> DeclaredWork:
     if new.author_kind not in Work.AuthorKind.values or new.medium not in Work.Medium.values:
         raise WrongUseError(_("That can't be chosen."))
     return replace(new, created=created, first_publication=published)
-
-
-def _first_picture(work: Work) -> Digest:
-    first = work.work_pictures.select_related("picture").order_by("pk")[0]
-    digest: Digest = first.picture.digest
-    return digest

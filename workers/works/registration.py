@@ -33,7 +33,7 @@ from registry.models import (
     WorkPicture,
 )
 from registry.vectors import fingerprints as vectors
-from workers.matching.marks import Marks, captions_of, find_marks
+from workers.matching.marks import captions_of, find_marks
 from workers.services.descriptors import SwitchedError
 from workers.services.wiring import Services
 from workers.works.ownership import note, stated_by_file
@@ -131,7 +131,9 @@ def _registered(
         if (earlier := work_of(owner, digest)) is not None:  # registered meanwhile, by somebody else of the same owner
             return _told(earlier, new=False)
         work, near = _keep(services, owner, picture, features, new, stated)
-        _keep_marks(work, features, marks)
+        work.work_pictures.update(captions=captions_of(features), marks=marks.new)
+        for pk, edges in marks.earlier.items():
+            WorkPicture.objects.filter(pk=pk).update(marks=edges)
         if digest not in services.blobs:  # retention may have removed them before their row was locked
             services.blobs.put(data)
         _note_conflicts(work, features, near)
@@ -152,11 +154,8 @@ def _check_quota(services: Services, owner: Owner, size: int) -> None:
     left = room_left(services, owner)
     if size > left:
         quota = owner.quota_bytes or services.config.owner_quota_bytes
-        raise RefusedError(
-            f"{owner.name} has used {quota - left} of {quota} bytes.",
-            reason="quota",
-            hint="Remove works, or ask the operator for more room.",
-        )
+        hint = "Remove works, or ask the operator for more room."
+        raise RefusedError(f"{owner.name} has used {quota - left} of {quota} bytes.", reason="quota", hint=hint)
 
 
 def _completed(new: NewWork, stated: Mapping[str, Any]) -> DeclaredWork:
@@ -219,12 +218,6 @@ def add_picture(work: Work, picture: int, digest: Digest, moment: datetime) -> L
         opening = {name: opening[name] for name in ("owner", "owner_name", "picture", "work")}
     WorkPicture.objects.create(work=work, picture_id=picture)
     return submit(EntryType.REGISTRATION, opening, work.owner, moment)
-
-
-def _keep_marks(work: Work, features: Features, marks: Marks) -> None:
-    work.work_pictures.update(captions=captions_of(features), marks=marks.new)
-    for pk, edges in marks.earlier.items():
-        WorkPicture.objects.filter(pk=pk).update(marks=edges)
 
 
 def registration_opening(work: Work, digest: Digest) -> dict[str, Any]:

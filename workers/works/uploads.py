@@ -120,7 +120,8 @@ def receive(
     check_disk(services)
     most = services.limits.max_bytes
     rows = [_refused(upload, name, size, None, "too-many-bytes") for name, size in too_large]
-    room = room_left(services, upload.owner) - _waiting_bytes(upload.owner)
+    waiting_files = UploadFile.objects.filter(upload__owner=upload.owner).exclude(state__in=_ENDED)
+    room = room_left(services, upload.owner) - (waiting_files.aggregate(sum=Sum("size"))["sum"] or 0)
     folder = waiting_room(services, upload.pk)
     for sent in files:
         if not sent.size or sent.size > most:
@@ -238,7 +239,8 @@ def _keep(upload: Upload, rows: Sequence[UploadFile]) -> list[int]:
     names = {row.name for row in rows}
     with transaction.atomic():
         Upload.objects.select_for_update(no_key=True).get(pk=upload.pk)
-        lines = _lines(upload, names)
+        wanted = names | {name.rsplit("/", 1)[-1] for name in names}
+        lines = dict(upload.lines.filter(file__in=wanted).values_list("file", "pk"))
         for row in rows:
             row.line_id = lines.get(row.name) or lines.get(row.name.rsplit("/", 1)[-1])
         came = {(row.name, row.digest) for row in rows}
@@ -248,16 +250,6 @@ def _keep(upload: Upload, rows: Sequence[UploadFile]) -> list[int]:
         UploadFile.objects.bulk_create(rows, batch_size=500, ignore_conflicts=True)
         waiting = upload.files.filter(name__in=names, state=StepState.TODO)
         return sorted(waiting.values_list("pk", flat=True))
-
-
-def _lines(upload: Upload, names: set[str]) -> dict[str, int]:
-    wanted = names | {name.rsplit("/", 1)[-1] for name in names}
-    return dict(upload.lines.filter(file__in=wanted).values_list("file", "pk"))
-
-
-def _waiting_bytes(owner: Owner) -> int:
-    rows = UploadFile.objects.filter(upload__owner=owner).exclude(state__in=_ENDED)
-    return rows.aggregate(sum=Sum("size"))["sum"] or 0
 
 
 def _too_many() -> WrongUseError:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from exhibit.clock import now
 from exhibit.errors import ExhibitError, ServiceMissingError
@@ -53,7 +54,7 @@ def ask_witnesses(services: Services, ids: Sequence[int]) -> None:
     witnesses.forgive(ids)
     until = time.monotonic() + TASK_SECONDS
     for row in _in_turn(AnchorReceipt.objects.filter(pk__in=steps.claim(AnchorReceipt, ids, services.stale_after))):
-        if not _is_mine(row):
+        if not _mine(row).exists():
             continue  # this batch took so long that somebody else has it now
         anchor = anchors.get((row.kind, row.witness))
         if anchor is None:
@@ -96,15 +97,14 @@ def _in_turn(rows: Iterable[AnchorReceipt]) -> list[AnchorReceipt]:
     return sorted(rows, key=lambda row: (row.proof is not None, row.not_before or _BEGINNING, row.pk))
 
 
-def _is_mine(row: AnchorReceipt) -> bool:
-    """Whether the claim of this batch still stands."""
-    return AnchorReceipt.objects.filter(pk=row.pk, state=StepState.DOING, claimed_at=row.claimed_at).exists()
+def _mine(row: AnchorReceipt) -> QuerySet[AnchorReceipt]:
+    """The row, if the claim of this batch still stands."""
+    return AnchorReceipt.objects.filter(pk=row.pk, state=StepState.DOING, claimed_at=row.claimed_at)
 
 
 def _put_off(row: AnchorReceipt, error: str, until: datetime) -> None:
     """Let go of a row for a reason that is no failure of this program, unless somebody else has taken over."""
-    mine = AnchorReceipt.objects.filter(pk=row.pk, state=StepState.DOING, claimed_at=row.claimed_at)
-    mine.update(state=StepState.TODO, not_before=until, held_since=None, attempts=0, error=error)
+    _mine(row).update(state=StepState.TODO, not_before=until, held_since=None, attempts=0, error=error)
 
 
 def _ask(row: AnchorReceipt, anchor: Anchor, needed: int) -> tuple[datetime, str] | None:
@@ -139,8 +139,7 @@ def _ask(row: AnchorReceipt, anchor: Anchor, needed: int) -> tuple[datetime, str
 def _keep(row: AnchorReceipt, anchor: Anchor, receipt: Receipt, needed: int) -> None:
     """Keep what came, in the transaction that says whether more is to come, unless somebody else has taken over."""
     with transaction.atomic():
-        mine = AnchorReceipt.objects.select_for_update(no_key=True)
-        if not mine.filter(pk=row.pk, state=row.state, claimed_at=row.claimed_at).exists():
+        if not _mine(row).select_for_update(no_key=True).exists():
             return
         if receipt.proof != bytes(row.proof or b""):
             row.grown_at = now()

@@ -98,7 +98,8 @@ def crawl_slice(services: Services, slice_id: int) -> None:
 
 def _work_off(services: Services, slice_id: int, epoch: int) -> None:
     row = CrawlSlice.objects.select_related("crawl__watch__owner").get(pk=slice_id)
-    remove_spools(services, slice_id)
+    for left_behind in (services.config.data_dir / "spool").glob(f"slice-{slice_id}-*"):  # by earlier claimers
+        shutil.rmtree(left_behind, ignore_errors=True)
     spool = services.config.data_dir / "spool" / f"slice-{slice_id}-{epoch}"
     counts: dict[str, object] = {"reason": "broke off again and again"}
     if row.attempts <= MAX_CLAIMS:
@@ -107,12 +108,6 @@ def _work_off(services: Services, slice_id: int, epoch: int) -> None:
     suspect = counts["reason"] not in PLAIN_ENDS
     if crawling.finish_slice(slice_id, epoch, counts=counts, suspect=suspect, opening=opening):
         services.enqueue("plan", [row.crawl_id])
-
-
-def remove_spools(services: Services, slice_id: int) -> None:
-    """Remove what earlier claimers of a slice have left behind."""
-    for folder in (services.config.data_dir / "spool").glob(f"slice-{slice_id}-*"):
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def run_child(services: Services, row: CrawlSlice, epoch: int, spool: Path) -> dict[str, object]:
