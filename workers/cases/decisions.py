@@ -23,14 +23,12 @@ from registry.models import Bundle, Case, Licence, Owner
 from workers.evidence.bundles import request_bundle
 from workers.services.wiring import Services
 
-DEMONSTRATION = "demonstration switch"
-"""Stands where a person's name would stand; shown in every document."""
+DEMONSTRATION = "demonstration switch"  # stands where a person's name would stand; shown in every document
 
 UNDO_FOR, AT_ONCE = timedelta(seconds=20), timedelta(0)
 """So long after a case is confirmed nothing is sealed; nothing is waited for."""
 
-MAX_CASES = 200
-"""Cases in one go."""
+MAX_CASES = 200  # cases in one go
 
 _DECIDED = {
     Case.Decision.CONFIRMED: Sentence("not licensed"),

@@ -18,8 +18,7 @@ from workers.pictures.picture_usage import bundles_with, cases_with
 from workers.reports.requests import clear_folder
 from workers.services.wiring import Services
 
-MAX_REPORTED = 5
-"""Reports that an operator is told of at once."""
+MAX_REPORTED = 5  # reports that an operator is told of at once
 
 
 def report_picture(services: Services, case: Case, *, by: str, reason: str) -> None:

@@ -8,8 +8,7 @@ from exhibit.errors import ServiceMissingError
 from workers.services.wiring import Services
 
 PDF = "application/pdf"
-DOCUMENT_LANGUAGES = {"en": "en", "zh-hans": "zh-Hans"}
-"""How documents name the languages of the site."""
+DOCUMENT_LANGUAGES = {"en": "en", "zh-hans": "zh-Hans"}  # how documents name the languages of the site
 
 
 def languages_of(services: Services) -> list[str]:

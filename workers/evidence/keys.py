@@ -24,8 +24,7 @@ from registry.log.log import submit
 from registry.models import DocumentKey, LogOpening, Owner, SealingKey, SearchKey, Webhook
 from workers.services.wiring import Services
 
-HOLDER = "operator"
-"""Who controls the keys made here: the operator holds the master key that unlocks them."""
+HOLDER = "operator"  # who controls the keys made here: the operator holds the master key that unlocks them
 
 _LOST = "Put secrets/master_key back from your backup. If it is lost, use other keys: exhibit key rotate"
 

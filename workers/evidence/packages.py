@@ -19,8 +19,7 @@ from registry.models.fields import KeptFile
 from workers.pictures.kept_files import remove_unused
 from workers.services.wiring import Services
 
-MAX_BUNDLES = 200
-"""Bundles of one package; a court gets more than one ZIP of so many."""
+MAX_BUNDLES = 200  # bundles of one package; a court gets more than one ZIP of so many
 
 
 _UNNAMED = re.compile("[^a-z0-9.]+")

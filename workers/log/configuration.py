@@ -19,8 +19,7 @@ from workers.services.wiring import Services
 WHAT = "configuration"
 ADDRESSES = {"database_url", "redis_url", "mail_url"}
 """Settings that may hold a password; of these only the host is told."""
-SECRETS = {"metrics_token"}
-"""Of these, only whether they are set."""
+SECRETS = {"metrics_token"}  # of these, only whether they are set
 
 
 def witness_configuration(services: Services) -> bool:

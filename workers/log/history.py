@@ -28,8 +28,7 @@ from registry.models import LogCheckpoint
 from workers.log.sequencer import sequence_log
 from workers.services.wiring import Services
 
-ORIGIN_VERSION = 1
-"""Of the openings of entries about the log's names."""
+ORIGIN_VERSION = 1  # of the openings of entries about the log's names
 
 
 class Compared(StrEnum):

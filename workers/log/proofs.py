@@ -19,8 +19,7 @@ from registry.models import AnchorReceipt, Bundle, LogCheckpoint, LogEntry, LogS
 from workers.log.sequencer import sequence_log, sign_checkpoint
 from workers.services.wiring import Services
 
-NEAREST = 50
-"""Checkpoints that cover a seal, from the first one on, among which the best is looked for."""
+NEAREST = 50  # checkpoints that cover a seal, from the first one on, among which the best is looked for
 
 RENEWED_AFTER = timedelta(days=30)
 """Bundles hold a later checkpoint too when it is so much younger than the one that first covered them."""

@@ -18,8 +18,7 @@ from exhibit.errors import ExhibitError
 from registry.models import AnchorReceipt, LogCheckpoint, LogEntry, LogNode, LogOpening, LogSubmission
 from workers.services.wiring import Services
 
-CHUNK = 4096
-"""Leaves that are looked at together."""
+CHUNK = 4096  # leaves that are looked at together
 LATE = timedelta(hours=1)
 """A head was signed so long after a submission that still has no entry: it was left out."""
 MAX_NAMED = 1000

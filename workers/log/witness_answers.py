@@ -14,8 +14,7 @@ from registry.log import witnesses
 from registry.models import AnchorReceipt, Bundle, StepState
 from workers.log.proofs import best_checkpoints, witness_facts
 
-LAST = 200
-"""Answers whose time tells how long the next ones take."""
+LAST = 200  # answers whose time tells how long the next ones take
 
 
 @dataclass(frozen=True, slots=True)

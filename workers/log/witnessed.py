@@ -10,8 +10,7 @@ from registry.db.locks import Lock, hold
 from registry.models import AnchorReceipt, Bundle, EventKind, StepState
 from registry.notifications import events
 
-YOUNG = timedelta(days=60)
-"""Of older bundles nobody waits to hear that they are witnessed."""
+YOUNG = timedelta(days=60)  # of older bundles nobody waits to hear that they are witnessed
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,10 +32,8 @@ from registry.vectors.fingerprints import Collection, additions
 from workers.matching.registered_works import RegisteredWorks
 from workers.services.wiring import Services
 
-MAX_SECONDS = 30.0
-"""After so long a search begins no more comparison."""
-FURTHER = 8
-"""So many times more hits are asked for when others' stand before an owner's own."""
+MAX_SECONDS = 30.0  # after so long a search begins no more comparison
+FURTHER = 8  # so many times more hits are asked for when others' stand before an owner's own
 
 
 @dataclass(frozen=True, slots=True)

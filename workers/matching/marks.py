@@ -16,11 +16,9 @@ from indexer.picture.features import Features
 from registry.models import Owner, Picture, WorkPicture
 from workers.services.wiring import Services
 
-MAX_MARKED = 4
-"""Works with marks that a new one is compared with, though others came later."""
+MAX_MARKED = 4  # works with marks that a new one is compared with, though others came later
 DECIMALS = 4
-Edges = list[float]
-"""Left, top, right and bottom, as shares of a picture's width and height."""
+Edges = list[float]  # left, top, right and bottom, as shares of a picture's width and height
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,12 +29,9 @@ from workers.services.indexes import VOTES_PAGE, held_against_rows, index_folder
 from workers.services.wiring import Services
 
 BATCH, MAX_AT_ONCE = 20, 2_000
-DAMAGED = "damaged"
-"""Why a picture can't be read whose bytes aren't those that were stored."""
-MAX_TOLD = 10
-"""Problems of one kind that a check tells."""
-MIN_FOR_A_CODEC = 2_000
-"""Works from which an installation has a codec of its own."""
+DAMAGED = "damaged"  # why a picture can't be read whose bytes aren't those that were stored
+MAX_TOLD = 10  # problems of one kind that a check tells
+MIN_FOR_A_CODEC = 2_000  # works from which an installation has a codec of its own
 
 
 def votes_folder(services: Services) -> Path:

@@ -20,8 +20,7 @@ from workers.servers.addresses import REDIS_SECONDS, broker_url
 keep_private()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
 
-TASK_SECONDS = 570
-"""After so long a task is killed, before its message would be given to another worker."""
+TASK_SECONDS = 570  # after so long a task is killed, before its message would be given to another worker
 
 VISIBILITY_SECONDS = 600
 

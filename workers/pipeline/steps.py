@@ -18,10 +18,8 @@ if TYPE_CHECKING:
 
 OPENED_AGAIN = Sentence("The case was opened again before the bundle was sealed. Deciding it again asks for another.")
 """Why a bundle isn't sealed that nobody wants any more."""
-ASKED = "asked"
-"""The queue of what a person waits for: it never stands behind what a crawl brings."""
-DEFAULT = "default"
-"""The queue of what is short; it never waits behind long work."""
+ASKED = "asked"  # the queue of what a person waits for: it never stands behind what a crawl brings
+DEFAULT = "default"  # the queue of what is short; it never waits behind long work
 
 
 MAX_MESSAGES = 8
@@ -100,8 +98,7 @@ _STEPS = (
     Step("plan", "crawls.plan.plan_crawls", DEFAULT),
 )
 
-STEPS = {step.name: step for step in _STEPS}
-"""By name, in the order in which the tick looks at them."""
+STEPS = {step.name: step for step in _STEPS}  # by name, in the order in which the tick looks at them
 
 LABELS = {
     "match": gettext_noop("pictures found, to be compared with the works"),

@@ -22,11 +22,9 @@ from workers.works.ownership import add_change, note
 from workers.works.registration import registration_opening, room_left
 from workers.works.tables import checked_date
 
-MAX_ATTACHMENTS = 50
-"""Of one work."""
+MAX_ATTACHMENTS = 50  # of one work
 
-MAX_ATTACHMENT = 20 * 1024 * 1024
-"""Bytes of one attachment."""
+MAX_ATTACHMENT = 20 * 1024 * 1024  # bytes of one attachment
 
 
 def edit(work: Work, new: DeclaredWork, *, by: str, reason: str = "", version: int | None = None) -> bool:

@@ -20,11 +20,9 @@ from workers.services.wiring import Services
 if TYPE_CHECKING:
     from indexer.picture.descriptor import Descriptor, DescriptorFile
 
-WORTH_IT = 16
-"""Pictures from which on the processes repay their start."""
+WORTH_IT = 16  # pictures from which on the processes repay their start
 
-AHEAD = 8
-"""Pictures that each process may be ahead."""
+AHEAD = 8  # pictures that each process may be ahead
 
 _MAX_SECONDS = 60.0
 

@@ -39,8 +39,7 @@ from workers.services.wiring import Services
 from workers.works.ownership import note, stated_by_file
 from workers.works.tables import checked_date
 
-NEAR_SAME = 10
-"""Bits within which two registered pictures count as near-same."""
+NEAR_SAME = 10  # bits within which two registered pictures count as near-same
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,7 @@ from workers.log.witnessed import tell_witnessed
 from workers.services.wiring import Services
 
 ASK_DEVELOPMENT_AGAIN = timedelta(seconds=1)
-RETRY_WRONG = timedelta(minutes=5)
-"""At least until a witness is asked again that answered, but wrongly."""
+RETRY_WRONG = timedelta(minutes=5)  # at least until a witness is asked again that answered, but wrongly
 
 SHARE_OF_WAIT = 10
 """A receipt is asked for again after a tenth of the time for which nothing has come: the longer, the less hurry."""
@@ -35,8 +34,7 @@ LISTS_FOR = timedelta(days=30)
 UNKNOWN = timedelta(hours=1)
 """Until a witness that isn't configured any more is looked for again: it may come back."""
 
-TASK_SECONDS = 60.0
-"""After so long no further question is begun: sealing waits for the same processes."""
+TASK_SECONDS = 60.0  # after so long no further question is begun: sealing waits for the same processes
 
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
 

@@ -30,13 +30,11 @@ from workers.services.disk import disk_is_full
 from workers.services.wiring import Services, contact_fields
 
 SLICE_SECONDS = 240.0
-SECONDS_OVER = 60.0
-"""A child that is silent about its end for so long after its time is killed."""
+SECONDS_OVER = 60.0  # a child that is silent about its end for so long after its time is killed
 
 BATCH_PAGES = 20
 BATCH_SECONDS = 1.0
-MAX_CLAIMS = 3
-"""So often begun without an end, a slice is given up: its URLs go back to the frontier."""
+MAX_CLAIMS = 3  # so often begun without an end, a slice is given up: its URLs go back to the frontier
 
 FILE_KINDS = ("folder", "warc")
 BEFORE = "seen-before"

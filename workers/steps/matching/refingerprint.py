@@ -23,8 +23,7 @@ from workers.services.wiring import Services
 
 Collection = vectors.Collection
 BATCH = 16
-SECONDS = 20.0
-"""How long a step goes on before other work has its turn."""
+SECONDS = 20.0  # how long a step goes on before other work has its turn
 
 
 def describe_anew(services: Services, ids: Sequence[int]) -> None:

@@ -25,14 +25,10 @@ from workers.matching.registered_works import compared, registered_features
 from workers.services.wiring import Services
 
 Collection = vectors.Collection
-MAX_PICTURES = 2000
-"""Pictures that are verified for one new work."""
-MAX_AGAIN = 100
-"""Pictures without bytes that are asked for again for one new work, the most promising ones."""
-MAX_SMALL = 500
-"""Pictures without bytes whose small copies are looked at for one new work."""
-KEPT_TOGETHER = 50
-"""Comparisons that are recorded together: what one break-off costs at most."""
+MAX_PICTURES = 2000  # pictures that are verified for one new work
+MAX_AGAIN = 100  # pictures without bytes that are asked for again for one new work, the most promising ones
+MAX_SMALL = 500  # pictures without bytes whose small copies are looked at for one new work
+KEPT_TOGETHER = 50  # comparisons that are recorded together: what one break-off costs at most
 SECONDS = 240.0
 """After so long a search lets others go first, and goes on later with what it hasn't compared yet."""
 NOT_NEAR = 256

@@ -25,11 +25,9 @@ PAUSES = tuple(
 PATIENCE = timedelta(days=5)
 """After so long without a good answer a webhook is paused, and the owner is told."""
 
-AT_ONCE = 8
-"""Webhooks that are asked beside one another."""
+AT_ONCE = 8  # webhooks that are asked beside one another
 
-IN_TURN = 10
-"""Messages to one webhook in one go, so that one with many doesn't keep the others waiting."""
+IN_TURN = 10  # messages to one webhook in one go, so that one with many doesn't keep the others waiting
 
 LOGGER = logging.getLogger(__name__)
 REMEMBERED = 10
