@@ -1,7 +1,8 @@
 """Packages: asking for the bundles of several cases as one ZIP, taking it away, removing it."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 from django.db import transaction
 from django.db.models import Exists, Max, OuterRef, QuerySet
@@ -124,13 +125,9 @@ def package_chunks(services: Services, package: Package) -> Iterator[bytes]:
 
 
 def _members(services: Services, files: Sequence[KeptFile]) -> list[Member]:
-    return [Member(file["name"], file["size"], file["crc"], _chunks_of(services, file["digest"])) for file in files]
-
-
-def _chunks_of(services: Services, digest: str) -> Callable[[], Iterator[bytes]]:
-    def chunks() -> Iterator[bytes]:
+    def chunks(digest: str) -> Iterator[bytes]:
         with services.blobs.open(Digest.from_hex(digest)) as stream:
             while piece := stream.read(CHUNK):
                 yield piece
 
-    return chunks
+    return [Member(file["name"], file["size"], file["crc"], partial(chunks, file["digest"])) for file in files]

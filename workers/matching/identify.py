@@ -76,7 +76,11 @@ def identify(services: Services, owner: Owner, data: bytes) -> Answer:
         raise damage
     shown = {picture: measured for picture, measured in compared if measured.decision is not Decision.NONE}
     rows = _pictures_of(owner).filter(picture__in=shown).select_related("work", "picture")
-    works = [_found(row, shown[row.picture_id]) for row in rows]
+    works = []
+    for row in rows:
+        calibration = active(shown[row.picture_id].pipeline)
+        measured = calibrated(shown[row.picture_id], calibration)
+        works.append(FoundWork(row.work, row.picture, measured, calibration))
     return Answer(found, tuple(sorted(works, key=_promise)))
 
 
@@ -185,11 +189,6 @@ class _Part:
             if all(len(some) == k or len(hits) < asked for some, hits in zip(ours, found, strict=True)):
                 return ours
             asked *= FURTHER
-
-
-def _found(row: WorkPicture, measured: Verification) -> FoundWork:
-    calibration = active(measured.pipeline)
-    return FoundWork(row.work, row.picture, calibrated(measured, calibration), calibration)
 
 
 def _pictures_of(owner: Owner) -> QuerySet[WorkPicture]:
