@@ -183,10 +183,8 @@ def take_out(case: Case, *, by: str) -> None:
 def _chosen(owner: Owner, numbers: Sequence[int]) -> list[Case]:
     wanted = list(dict.fromkeys(numbers))
     if len(wanted) > MAX_CASES:
-        raise WrongUseError(
-            Sentence("These are %(count)s cases.", count=len(wanted)),
-            hint=Sentence("Decide at most %(most)s at once.", most=MAX_CASES),
-        )
+        hint = Sentence("Decide at most %(most)s at once.", most=MAX_CASES)
+        raise WrongUseError(Sentence("These are %(count)s cases.", count=len(wanted)), hint=hint)
     rows = {row.number: row for row in scoped.cases(owner).filter(number__in=wanted)}
     missing = [number for number in wanted if number not in rows]
     if missing:

@@ -25,10 +25,8 @@ REASON = "Sealed with the digest {seal}"
 def draft_paper(services: Services, bundle: Bundle, kind: str, language: str = "") -> bytes:
     """A draft paper about a sealed bundle as PDF/A-3b, in the language in which its kind is used if none is named.
 
-    Raises:
-        NotFoundError: the bundle isn't sealed yet.
-        ServiceMissingError: no font with Chinese characters is here, and the language needs one.
-        WrongUseError: there is no such paper or language.
+    Raises ``NotFoundError`` before it is sealed, ``ServiceMissingError`` without a needed font for Chinese, and
+    ``WrongUseError`` for an unknown kind or language.
     """
     sealed = sealed_case(services, bundle)
     entry = LogEntry.objects.filter(submission=bundle.submission_id).first()
@@ -68,11 +66,9 @@ def _networks(services: Services, manifest: Manifest) -> tuple[NetworkRecord, ..
 def signed_sheet(services: Services, bundle: Bundle) -> bytes:
     """The exhibit sheet of a sealed bundle with a signature of the owner's document key behind it.
 
-    A timestamp is asked of the first authority (RFC 3161) that is configured, one with legal weight first.
-
-    Raises:
-        NotFoundError: the bundle isn't sealed yet, or its sheet has been removed, or shows what was reported.
-        ServiceMissingError: the optional part isn't here, or the authority doesn't answer.
+    A timestamp is asked of the first authority (RFC 3161) that is configured, one with legal weight first. Raises
+    ``NotFoundError`` for a sheet that isn't there or shows what was reported, and ``ServiceMissingError`` when the
+    optional part isn't here or the authority doesn't answer.
     """
     sealed = sealed_case(services, bundle)
     file = sealed.manifest.file(SHEET)

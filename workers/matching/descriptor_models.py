@@ -66,8 +66,8 @@ def add_model(services: Services, file: Path, card: Path, *, by: str = "") -> De
     found = examined(told, data)
     services.descriptors.refresh()
     digest = services.blobs.put(data)
-    card_row = asdict(told)
-    new = DescriptorModel(name=told.name, version=told.version, digest=digest, size=len(data), card=card_row)
+    named = {"name": told.name, "version": told.version}
+    new = DescriptorModel(**named, digest=digest, size=len(data), card=asdict(told))
     with transaction.atomic():
         kept = descriptors.keep_model(new, found.space)
         if kept is new:
@@ -121,10 +121,8 @@ def use_model(services: Services, named: str, *, by: str = "") -> DescriptorMode
             audit_log.changed("network kept", by=by, about={"network": str(row)})
         return row
     if row.measurement is None and not row.shipped:
-        raise WrongUseError(
-            f"{row} hasn't been measured, so nobody knows what it finds.",
-            hint=f"Measure it: exhibit model measure {_id(row)}",
-        )
+        hint = f"Measure it: exhibit model measure {_id(row)}"
+        raise WrongUseError(f"{row} hasn't been measured, so nobody knows what it finds.", hint=hint)
     with transaction.atomic():
         descriptors.start_building(row)
         audit_log.changed("network brought into use", by=by, about={"network": str(row), "digest": row.digest.hex})

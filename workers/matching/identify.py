@@ -62,10 +62,8 @@ class Answer:
 def identify(services: Services, owner: Owner, data: bytes) -> Answer:
     """Search an owner's works for one picture, in the same way as pictures that crawls bring; none of others' is told.
 
-    Raises:
-        UnreadablePictureError: the bytes can't be decoded within the limits.
-        IntegrityError: an index or a registered picture is damaged.
-        ServiceMissingError: the search takes too long.
+    Raises ``UnreadablePictureError``, ``IntegrityError`` for a damaged index or registered picture, and
+    ``ServiceMissingError`` when the search takes too long.
     """
     services.descriptors.refresh()
     found = extract(data, services.limits, descriptor=services.descriptors.serving)
@@ -93,12 +91,7 @@ def pair_of(services: Services, found: FoundWork, data: bytes) -> Pair | None:
 
 
 def fetch(services: Services, url: str) -> bytes:
-    """The bytes at an address of the web.
-
-    Raises:
-        RefusedError: the guard, the operator's list or the limits forbid it, or the server refuses.
-        ServiceMissingError: the server can't be reached.
-    """
+    """The bytes at an address of the web; raises ``RefusedError``, or ``ServiceMissingError`` without an answer."""
     host = host_of(url)
     try:
         with guarded_session(services.guard, user_agent=services.user_agent, check=_not_denied) as session:

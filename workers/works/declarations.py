@@ -38,10 +38,8 @@ def edit(work: Work, new: DeclaredWork, *, by: str, reason: str = "", version: i
         Owner.objects.select_for_update(no_key=True).get(pk=work.owner_id)
         row = Work.objects.select_related("owner").get(pk=work.pk)
         if version is not None and version != row.changes.count():
-            raise ConflictError(
-                _("Somebody else has changed this work meanwhile; nothing was saved."),
-                hint=_("Look at it, and change it again."),
-            )
+            sentence = _("Somebody else has changed this work meanwhile; nothing was saved.")
+            raise ConflictError(sentence, hint=_("Look at it, and change it again."))
         before, after = row.declared.columns(), new.columns()
         changed_names = [name for name in after if before[name] != after[name]]
         different = {name: {"before": before[name], "after": after[name]} for name in changed_names}
@@ -63,10 +61,8 @@ def attach(services: Services, work: Work, name: str, data: bytes, *, about: str
     """Keep a document beside a work, byte for byte, its digest in the log; raises ``RefusedError``."""
     digest = Digest.of(data)
     if not data or len(data) > MAX_ATTACHMENT:
-        raise RefusedError(
-            _("A document may have %(most)d MiB, and not be empty.") % {"most": MAX_ATTACHMENT // 2**20},
-            reason="too-many-bytes",
-        )
+        sentence = _("A document may have %(most)d MiB, and not be empty.") % {"most": MAX_ATTACHMENT // 2**20}
+        raise RefusedError(sentence, reason="too-many-bytes")
     if blocked([digest]):
         raise RefusedError(_("The operator doesn't allow these bytes here."), reason="blocked")
     if len(data) > room_left(services, work.owner):

@@ -66,10 +66,8 @@ def register_work(
 ) -> RegistrationResult:
     """Register one picture as a work; ``with_it`` is called in the transaction that makes a new one.
 
-    Raises:
-        UnreadablePictureError: the bytes can't be decoded within the limits.
-        RefusedError: the blocklist names them, or the owner's quota is used up.
-        WrongUseError: a date that is declared isn't one.
+    Raises ``UnreadablePictureError``, ``RefusedError`` for blocked bytes or a quota that is used up, and
+    ``WrongUseError`` for a date that isn't one.
     """
     created, published = checked_date(new.declared.created), checked_date(new.declared.first_publication)
     new = replace(new, declared=replace(new.declared, created=created, first_publication=published))

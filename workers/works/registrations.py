@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from django.db.models import QuerySet
+
 from evidence.anchors import KINDS
 from evidence.bundle.bag import log_files
 from evidence.facts.case import WitnessFacts
@@ -38,22 +40,19 @@ def further_submissions_of(work: Work) -> list[LogSubmission]:
     """The log's submissions of pictures that were added to a work, each picture's first."""
     rows = work.work_pictures.order_by("pk").values_list("picture__digest", flat=True)
     further = [digest.hex for digest in rows[1:]]
-    about = LogSubmission.objects.filter(
-        type=EntryType.REGISTRATION,
-        owner=work.owner_id,
-        opening__content__work=work.number,
-        opening__content__picture__in=further,
-    )
-    firsts = {one.opening.content["picture"]: one for one in about.select_related("opening").order_by("-pk")}
+    about = _about(work).filter(opening__content__picture__in=further).select_related("opening").order_by("-pk")
+    firsts = {row.opening.content["picture"]: row for row in about}
     return [firsts[picture] for picture in further if picture in firsts]
 
 
-def _first_of(work: Work) -> LogSubmission | None:
-    """Of a work whose row doesn't name it."""
+def _about(work: Work) -> QuerySet[LogSubmission]:
     rows = LogSubmission.objects.filter(type=EntryType.REGISTRATION, owner=work.owner_id)
-    # its removal has neither
-    registered = rows.filter(opening__content__work=work.number, opening__content__has_keys=["picture", "title"])
-    return registered.order_by("pk").first()
+    return rows.filter(opening__content__work=work.number)
+
+
+def _first_of(work: Work) -> LogSubmission | None:
+    """Of a work whose row doesn't name it; its removal has neither of these."""
+    return _about(work).filter(opening__content__has_keys=["picture", "title"]).order_by("pk").first()
 
 
 def registration_of(work: Work) -> Registration | None:

@@ -51,18 +51,11 @@ def read_lines(
     aliases: Mapping[str, str],
     read: Callable[[int, Mapping[str, str]], Row],
 ) -> list[Row]:
-    """What is made of each line of a table; columns that are left out are empty.
+    """What ``read`` makes of each line of a table, given its number in the file; columns that are left out are empty.
 
-    Args:
-        name: of the file, for sentences.
-        data: its bytes.
-        columns: the names that its first line may hold, and how many characters each may have.
-        needed: the column that must be there and filled in each line.
-        aliases: other names of columns, in lower case.
-        read: makes something of a line, given its number in the file; raises ``WrongUseError`` when it can't be used.
-
-    Raises:
-        WrongUseError: names the lines that can't be used, and what is wrong with the first of them.
+    The first line may name the columns, or their aliases in lower case; each may have so many characters, and the
+    needed one must be there and filled. Raises ``WrongUseError``, which names the lines that can't be used, and what
+    is wrong with the first of them; for such a line ``read`` raises it too.
     """
     if len(data) > MAX_BYTES:
         raise WrongUseError(_("%(name)s is too large for a table.") % {"name": name})
@@ -103,10 +96,8 @@ def _filled(cells: Sequence[str], given: Sequence[str], columns: Mapping[str, in
             raise WrongUseError(_("%(column)s has more than %(most)d characters.") % said)
         filled[column] = plain(text)
         if text in _FAILED:
-            raise WrongUseError(
-                _("%(column)s is “%(given)s”: its formula failed.") % {"column": column, "given": text},
-                hint=_("Mend the formula, or write its result in its place."),
-            )
+            sentence = _("%(column)s is “%(given)s”: its formula failed.") % {"column": column, "given": text}
+            raise WrongUseError(sentence, hint=_("Mend the formula, or write its result in its place."))
     return filled
 
 

@@ -21,7 +21,6 @@ from registry.log import witnesses
 from registry.log.log import submit
 from registry.models import (
     UNFINISHED,
-    AnchorReceipt,
     Bundle,
     Capture,
     Case,
@@ -35,6 +34,7 @@ from workers.evidence.documents import in_each_language, languages_of
 from workers.evidence.drawings import pair_of
 from workers.evidence.facts import Gathered, gather
 from workers.evidence.keys import HOLDER, sealing_key, signer_of, still_counts
+from workers.log.sequencer import asked_receipt
 from workers.pictures.lazy_pictures import LazyPictures
 from workers.pipeline.steps import OPENED_AGAIN
 from workers.services.wiring import Services
@@ -74,10 +74,8 @@ def _seal(services: Services, bundle: Bundle) -> None:
     gathered = gather(services, case, bundle=bundle.number, language=language, sealed=True)
     files = [*gathered.files, *_drawings(services, gathered)]
     files += _sheets(services, gathered, files)
-    files += [
-        stand_in(picture.file, services.blobs.get(picture.digest), services.blobs)
-        for picture in gathered.facts.work.pictures
-    ]
+    registered = gathered.facts.work.pictures
+    files += [stand_in(picture.file, services.blobs.get(picture.digest), services.blobs) for picture in registered]
     key = sealing_key(services, case.owner)
     signer = signer_of(services, key)
     contents = SealInput(gathered.facts, tuple(files))
@@ -117,12 +115,7 @@ def _stamp_directly(services: Services, bundle: Bundle, seal_digest: Digest) -> 
         return
     for anchor in services.anchors:
         if KINDS[anchor.kind].is_direct:
-            AnchorReceipt.objects.get_or_create(
-                kind=anchor.kind,
-                witness=anchor.name,
-                digest=seal_digest,
-                defaults={"bundle": bundle, "development": anchor.development},
-            )
+            asked_receipt(anchor, seal_digest, bundle=bundle)
 
 
 def _drawings(services: Services, gathered: Gathered) -> list[ContentFile]:

@@ -90,8 +90,5 @@ def _vectors(services: Services, picture: Picture, descriptor: Descriptor) -> li
         features = services.features_in(descriptor).get(picture.digest, load)
     else:
         features = extract(load(), services.limits, descriptor=descriptor)
-    return [
-        fingerprint
-        for fingerprint in fingerprints(picture.digest, features)
-        if fingerprint.space == descriptor.space.id
-    ]
+    found = fingerprints(picture.digest, features)
+    return [fingerprint for fingerprint in found if fingerprint.space == descriptor.space.id]
