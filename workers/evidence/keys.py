@@ -36,8 +36,7 @@ def sealing_key(services: Services, owner: Owner) -> SealingKey:
     """The owner's present sealing key, made at the first seal; an entry of the log names its public half."""
     with transaction.atomic():
         Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
-        key = _present(owner.sealing_keys.all())
-        return _new_sealing_key(services, owner) if key is None else key
+        return _present(owner.sealing_keys.all()) or _new_sealing_key(services, owner)
 
 
 def signer_of(services: Services, key: SealingKey) -> KeySigner:
@@ -49,8 +48,7 @@ def document_key(services: Services, owner: Owner) -> UnlockedDocumentKey:
     """The owner's present key for PDF signatures with its certificate, unlocked; made when there is none."""
     with transaction.atomic():
         Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
-        key = _present(owner.document_keys.all())
-        key = _new_document_key(services, owner) if key is None else key
+        key = _present(owner.document_keys.all()) or _new_document_key(services, owner)
 
     def unlocked(row: DocumentKey, master: bytes) -> UnlockedDocumentKey:
         return unlock_document_key(bytes(row.encrypted_private_key), bytes(row.certificate), master)
@@ -98,23 +96,14 @@ def change_master_key(services: Services, *, by: str, reason: str) -> MasterKeyC
         hold(Lock.KEYS)
         _encrypt_all(services, new)
         _witness_change(new, by=by, reason=reason)
-    while (lost := _adopted(services, new)) is None:
-        pass
+    changed = 1
+    while changed:  # a key was made under the old master key meanwhile
+        with transaction.atomic():
+            hold(Lock.KEYS)  # whoever makes a key now waits, and reads the master key afterwards
+            changed, lost = _encrypt_all(services, new)
+            if not changed:
+                adopt_next_master_key(services.config)
     return MasterKeyChange(SealingKey.objects.count() + DocumentKey.objects.count() - len(lost), lost)
-
-
-def _adopted(services: Services, new: bytes) -> tuple[bytes, ...] | None:
-    """Let the new master key take the old one's place, unless a key was made under the old one meanwhile.
-
-    Returns the public halves of the keys that neither opens; ``None`` when it has to be tried again.
-    """
-    with transaction.atomic():
-        hold(Lock.KEYS)  # whoever makes a key now waits, and reads the master key afterwards
-        changed, lost = _encrypt_all(services, new)
-        if changed:
-            return None
-        adopt_next_master_key(services.config)
-        return lost
 
 
 def _encrypt_all(services: Services, new: bytes) -> tuple[int, tuple[bytes, ...]]:

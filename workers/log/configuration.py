@@ -46,7 +46,7 @@ def plain_configuration(config: Config) -> dict[str, Any]:
         elif field.name in SECRETS:
             told[field.name] = bool(value)
         elif field.name == "anchors":
-            told[field.name] = [_anchor(one) for one in value]
+            told[field.name] = [_anchor(anchor) for anchor in value]
         elif field.name != "data_dir":
             told[field.name] = to_plain(value)
     return told

@@ -90,7 +90,6 @@ def _chunks() -> Iterator[list[LogEntry]]:
 
 
 def _openings(found: Replayed, rows: list[LogEntry]) -> dict[int, LogOpening]:
-    """What entries open to, by submission."""
     try:
         return {opening.submission_id: opening for opening in LogOpening.objects.filter(submission__entry__in=rows)}
     except ValueError:  # one holds a number that Python doesn't read; which one is that?

@@ -21,7 +21,6 @@ OPENED_AGAIN = Sentence("The case was opened again before the bundle was sealed.
 ASKED = "asked"  # the queue of what a person waits for: it never stands behind what a crawl brings
 DEFAULT = "default"  # the queue of what is short; it never waits behind long work
 
-
 MAX_MESSAGES = 8
 """Messages of one step that a tick sends, unless so many wait in its queue: enough to keep the workers busy."""
 

@@ -113,7 +113,6 @@ def _without_formalities(rule: Rule, dates: Dates) -> bool:
 
 
 def _by_length(rule: Rule, dates: Dates, year: int) -> _Answer:
-    """By the author's life, or from publication."""
     if dates.author == "person":
         if dates.died is not None:
             return _ended(year > dates.died + rule.life), By.DEATH, rule.life

@@ -86,12 +86,12 @@ def answer(remark: OwnershipRemark, *, by: str, reason: str) -> None:
         changed("ownership remark answered", by=by, owner=remark.work.owner, about=about)
 
 
-def terms(work: Work, year: int | None = None) -> tuple[Finding, ...]:
+def terms(work: Work) -> tuple[Finding, ...]:
     """What the dates that are entered say of the work's protection, country by country."""
     photograph = {Work.Medium.PHOTOGRAPH: True, Work.Medium.OTHER: False}.get(Work.Medium(work.medium))
     created, published = _year(work.created), _year(work.first_publication)
     dates = Dates(work.author_kind, work.author_died, created, published, photograph)
-    return screen(dates, now().year if year is None else year)
+    return screen(dates, now().year)
 
 
 def doubts(work: Work) -> dict[str, dict[str, Any]]:

@@ -102,7 +102,6 @@ def _filled(cells: Sequence[str], given: Sequence[str], columns: Mapping[str, in
 
 
 def _unusable(name: str, wrong: Sequence[tuple[int, WrongUseError]]) -> WrongUseError:
-    """One error for all lines that can't be used."""
     told = [
         _("%(name)s, line %(line)d: %(problem)s") % {"name": name, "line": line, "problem": error.message}
         for line, error in wrong[:SHOWN]

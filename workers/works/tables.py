@@ -167,12 +167,10 @@ def _licence(line: int, row: Mapping[str, str]) -> LicenceLine:
 
 
 def _parts(text: str) -> tuple[str, ...]:
-    """What stands between semicolons."""
     return tuple(filter(None, (part.strip() for part in text.split(";"))))
 
 
 def _registrations(text: str) -> Iterator[dict[str, str]]:
-    """Official registrations, several with ``;`` between."""
     for part in _parts(text):
         found = registration(part)
         if found is None:

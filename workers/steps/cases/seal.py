@@ -119,7 +119,6 @@ def _stamp_directly(services: Services, bundle: Bundle, seal_digest: Digest) -> 
 
 
 def _drawings(services: Services, gathered: Gathered) -> list[ContentFile]:
-    """The pictures of each match that the facts name."""
     files = []
     for facts, row in zip(gathered.facts.matches, gathered.matches, strict=True):
         if facts.drawings:

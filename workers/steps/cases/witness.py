@@ -157,7 +157,6 @@ def _keep(row: AnchorReceipt, anchor: Anchor, receipt: Receipt, needed: int) -> 
 
 
 def _pause(row: AnchorReceipt, anchor: Anchor, least: timedelta) -> timedelta:
-    """How long to wait before a receipt is asked for again."""
     if anchor.development:
         return ASK_DEVELOPMENT_AGAIN
     begun = row.checkpoint.made_at if row.checkpoint is not None else row.bundle.sealed_at if row.bundle else None

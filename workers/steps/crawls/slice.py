@@ -279,7 +279,6 @@ def keep_batch(services: Services, slice_id: int, epoch: int, batch: Batch, spoo
 
 
 def _mark(row: CrawlSlice, batch: Batch) -> None:
-    """What has become of the slice's URLs."""
     crawling.mark_urls(row, [_key(page) for page in batch.pages], FrontierUrl.State.DONE)
     final = [line for line in batch.refused if line.reason not in PASSING]
     passing = [line for line in batch.refused if line.reason in PASSING]

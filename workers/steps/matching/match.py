@@ -17,12 +17,12 @@ from registry.cases import matching
 from registry.db import steps
 from registry.models import Picture
 from registry.vectors import fingerprints as vectors
+from registry.vectors.fingerprints import Collection
 from workers.matching.registered_works import RegisteredWorks
 from workers.matching.search_version import search_mark
 from workers.services.descriptors import SwitchedError
 from workers.services.wiring import Services
 
-Collection = vectors.Collection
 Measured = tuple[Picture, Features]
 
 

@@ -19,9 +19,9 @@ from registry.db.locks import Lock, hold
 from registry.models import DescriptorModel, Picture
 from registry.vectors import descriptors
 from registry.vectors import fingerprints as vectors
+from registry.vectors.fingerprints import Collection
 from workers.services.wiring import Services
 
-Collection = vectors.Collection
 BATCH = 16
 SECONDS = 20.0  # how long a step goes on before other work has its turn
 

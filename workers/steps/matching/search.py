@@ -20,11 +20,10 @@ from registry.crawls import revisits
 from registry.crawls.revisits import Resembling
 from registry.db import steps
 from registry.models import BytesState, Picture, WorkPicture
-from registry.vectors import fingerprints as vectors
+from registry.vectors.fingerprints import Collection
 from workers.matching.registered_works import compared, registered_features
 from workers.services.wiring import Services
 
-Collection = vectors.Collection
 MAX_PICTURES = 2000  # pictures that are verified for one new work
 MAX_AGAIN = 100  # pictures without bytes that are asked for again for one new work, the most promising ones
 MAX_SMALL = 500  # pictures without bytes whose small copies are looked at for one new work
