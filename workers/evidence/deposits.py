@@ -153,8 +153,5 @@ def _records(services: Services, facts: CaseFacts) -> list[ContentFile]:
         raise NotFoundError(sentence, hint="Register the same file again.")
     shown = facts.work.pictures
     pictures = LazyPictures({picture.file: partial(services.blobs.get, picture.digest) for picture in shown})
-
-    def render(language: str) -> bytes:
-        return render_deposit_record(facts, pictures, language, time_zone=services.config.time_zone)
-
+    render = partial(render_deposit_record, facts, pictures, time_zone=services.config.time_zone)
     return in_each_language(services, render, RECORD, RECORD_ROLE)

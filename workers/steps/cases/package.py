@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from evidence.documents.phrases import load_phrases
 from evidence.documents.phrases.wording import Wording, zone_named
@@ -56,10 +57,13 @@ def make_packages(services: Services, ids: Sequence[int]) -> None:
                 _put_off(services, package)
 
 
+def _mine(package: Package) -> QuerySet[Package]:
+    return Package.objects.filter(pk=package.pk, state=StepState.DOING, claimed_at=package.claimed_at)
+
+
 def _put_off(services: Services, package: Package) -> None:
     """Go on in another message, unless the package is another process's by now."""
-    mine = Package.objects.filter(pk=package.pk, state=StepState.DOING, claimed_at=package.claimed_at)
-    if mine.update(state=StepState.TODO, not_before=None, held_since=None, attempts=0):
+    if _mine(package).update(state=StepState.TODO, not_before=None, held_since=None, attempts=0):
         services.enqueue("package", [package.pk])
 
 
@@ -136,9 +140,8 @@ def _tell(package: Package) -> bool:
 
     A purge empties ``progress``: what was made may hold what was purged.
     """
-    mine = Package.objects.filter(pk=package.pk, state=StepState.DOING, claimed_at=package.claimed_at)
-    moment = now()
-    if not mine.filter(progress__has_key="of").update(files=package.files, claimed_at=moment, attempts=1):
+    moment, mine = now(), _mine(package).filter(progress__has_key="of")
+    if not mine.update(files=package.files, claimed_at=moment, attempts=1):
         return False
     package.claimed_at = moment
     return True
@@ -153,8 +156,8 @@ def _finish(services: Services, package: Package) -> bool:
         digest = services.blobs.put(data)
         files.append({"name": name, "digest": digest.hex, "size": len(data), "crc": zlib.crc32(data)})
     with transaction.atomic():
-        mine = Package.objects.select_for_update(no_key=True).filter(pk=package.pk, progress__has_key="of")
-        done = mine.filter(state=StepState.DOING, claimed_at=package.claimed_at).exists() and all_kept(services, files)
+        mine = _mine(package).select_for_update(no_key=True).filter(progress__has_key="of")
+        done = mine.exists() and all_kept(services, files)
         if done:
             until = moment + timedelta(days=services.config.package_days)
             mine.update(files=files, made_at=moment, expires_at=until)

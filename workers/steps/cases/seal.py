@@ -135,8 +135,5 @@ def _sheets(services: Services, gathered: Gathered, files: Sequence[ContentFile]
     shown |= {picture.file: picture.digest for picture in facts.work.pictures}
     shown |= {sighting.picture.file: sighting.picture.digest for sighting in facts.sightings}
     pictures = LazyPictures({path: partial(services.blobs.get, digest) for path, digest in shown.items()})
-
-    def render(language: str) -> bytes:
-        return render_exhibit_sheet(facts, pictures, language, time_zone=services.config.time_zone)
-
+    render = partial(render_exhibit_sheet, facts, pictures, time_zone=services.config.time_zone)
     return in_each_language(services, render, "data/exhibit.pdf", "exhibit-sheet")

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from django.db import transaction
@@ -83,9 +84,7 @@ def _describe(services: Services, row: DescriptorModel, batch: Sequence[int], cu
 
 
 def _vectors(services: Services, picture: Picture, descriptor: Descriptor) -> list[Fingerprint]:
-    def load() -> bytes:
-        return services.blobs.get(picture.digest)
-
+    load = partial(services.blobs.get, picture.digest)
     if picture.work_pictures.exists():
         features = services.features_in(descriptor).get(picture.digest, load)
     else:
