@@ -93,7 +93,9 @@ def proofs_of(services: Services, bundle: Bundle, sealed: SealedCase, facts: Cas
         grown = grown_proofs(services, bundle.submission, checkpoint, facts)
     direct = bundle.receipts.exclude(proof=None).order_by("witness")
     stamps = tuple(AnchorProof(sealed.seal, receipt_of(row)) for row in direct)
-    return replace(grown, anchors=(*stamps, *grown.anchors), countersignatures=_countersignatures(bundle))
+    rows = bundle.countersignatures.select_related("key").order_by("pk")
+    signed = tuple(CounterSignature(bytes(row.key.public_key), bytes(row.signature)) for row in rows)
+    return replace(grown, anchors=(*stamps, *grown.anchors), countersignatures=signed)
 
 
 def grown_proofs(services: Services, submission: LogSubmission, checkpoint: LogCheckpoint, facts: CaseFacts) -> Proofs:
@@ -121,11 +123,6 @@ def renewal_of(checkpoint: LogCheckpoint) -> LogCheckpoint | None:
 
 def _renewal(services: Services, checkpoint: LogCheckpoint, later: LogCheckpoint) -> Renewal:
     return Renewal(later.note, tuple(services.log.consistency(checkpoint.size, later.size)))
-
-
-def _countersignatures(bundle: Bundle) -> tuple[CounterSignature, ...]:
-    rows = bundle.countersignatures.select_related("key").order_by("pk")
-    return tuple(CounterSignature(bytes(row.key.public_key), bytes(row.signature)) for row in rows)
 
 
 def _receipts(checkpoint: LogCheckpoint) -> list[AnchorProof]:

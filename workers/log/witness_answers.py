@@ -28,10 +28,7 @@ class Answer:
 
 
 def answers_of(bundles: Sequence[Bundle]) -> dict[int, tuple[Answer, ...]]:
-    """The witnesses of each bundle, by its key; asks the database as often for one bundle as for fifty.
-
-    As in ``proofs.witnesses_of``: of the checkpoints that cover a seal, that which most have answered for.
-    """
+    """The witnesses of each bundle, by its key, as ``proofs.witnesses_of`` has them; fifty cost no more than one."""
     best = best_checkpoints([bundle.submission_id for bundle in bundles if bundle.submission_id is not None])
     of_checkpoint: dict[int, list[AnchorReceipt]] = defaultdict(list)
     of_bundle: dict[int, list[AnchorReceipt]] = defaultdict(list)

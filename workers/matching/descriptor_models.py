@@ -66,8 +66,7 @@ def add_model(services: Services, file: Path, card: Path, *, by: str = "") -> De
     found = examined(told, data)
     services.descriptors.refresh()
     digest = services.blobs.put(data)
-    named = {"name": told.name, "version": told.version}
-    new = DescriptorModel(**named, digest=digest, size=len(data), card=asdict(told))
+    new = DescriptorModel(name=told.name, version=told.version, digest=digest, size=len(data), card=asdict(told))
     with transaction.atomic():
         kept = descriptors.keep_model(new, found.space)
         if kept is new:

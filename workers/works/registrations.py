@@ -101,16 +101,15 @@ def _witnessed(name: str, receipt: Receipt) -> str:
 
 def _explained(work: Work, sequence: int, size: int, witnesses: list[str]) -> str:
     """What the files are and how they are checked, for whoever opens the folder."""
-    return "\n".join(
-        [
-            f'Registration of work {work.number}, "{work.title}", recorded at {rfc3339(work.registered_at)}.',
-            "It is a deposit record. It doesn't examine or create any right.",
-            "",
-            f"- entry.json: entry {sequence} of the log: what was declared, the SHA-256 of the picture's file, and the",
-            "  salt with which they were hashed into the entry's commitment.",
-            f"- inclusion.json: the way from the entry to the root of the first {size} entries (RFC 9162, 2.1.3).",
-            "- checkpoint: that root, signed by the log (C2SP signed note).",
-            *witnesses,
-            "",
-        ]
+    lines = (
+        f'Registration of work {work.number}, "{work.title}", recorded at {rfc3339(work.registered_at)}.',
+        "It is a deposit record. It doesn't examine or create any right.",
+        "",
+        f"- entry.json: entry {sequence} of the log: what was declared, the SHA-256 of the picture's file, and the",
+        "  salt with which they were hashed into the entry's commitment.",
+        f"- inclusion.json: the way from the entry to the root of the first {size} entries (RFC 9162, 2.1.3).",
+        "- checkpoint: that root, signed by the log (C2SP signed note).",
+        *witnesses,
+        "",
     )
+    return "\n".join(lines)

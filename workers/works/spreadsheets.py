@@ -71,7 +71,7 @@ def read_lines(
             given = _heads(name, cells, columns, needed, aliases)
             continue
         if len(made) + len(wrong) == (MAX_SHEET_LINES if packed else MAX_LINES):
-            raise _sheet_too_long(name) if packed else _too_long(name, MAX_LINES, _("Divide it."))
+            raise _too_long(name, sheet=packed)
         try:
             made.append(read(line, _filled(cells, given, columns, needed)))
         except WrongUseError as error:
@@ -113,13 +113,11 @@ def _unusable(name: str, wrong: Sequence[tuple[int, WrongUseError]]) -> WrongUse
     return WrongUseError(" ".join(told), hint=wrong[0][1].hint)
 
 
-def _sheet_too_long(name: str) -> WrongUseError:
-    hint = _("Save it as CSV UTF-8, which may have %(most)d, or divide it.") % {"most": MAX_LINES}
-    return _too_long(name, MAX_SHEET_LINES, hint)
-
-
-def _too_long(name: str, most: int, hint: str) -> WrongUseError:
-    return WrongUseError(_("%(name)s has more than %(most)d lines.") % {"name": name, "most": most}, hint=hint)
+def _too_long(name: str, *, sheet: bool) -> WrongUseError:
+    sentence = _("%(name)s has more than %(most)d lines.")
+    sentence %= {"name": name, "most": MAX_SHEET_LINES if sheet else MAX_LINES}
+    beside = _("Save it as CSV UTF-8, which may have %(most)d, or divide it.") % {"most": MAX_LINES}
+    return WrongUseError(sentence, hint=beside if sheet else _("Divide it."))
 
 
 def _heads(
@@ -245,7 +243,7 @@ class _Timed(io.BytesIO):
 
     def read(self, size: int | None = -1, /) -> bytes:
         if thread_time() > self.until:
-            raise _sheet_too_long(self.name)
+            raise _too_long(self.name, sheet=True)
         return super().read(size)
 
 
@@ -261,7 +259,7 @@ def _rows_of(name: str, data: bytes) -> Iterator[tuple[int, Sequence[Any]]]:
         book = load_workbook(file, read_only=True, data_only=computed, keep_links=False)
         for line, values in enumerate(book.worksheets[0].iter_rows(values_only=True, max_col=MAX_COLUMNS), 1):
             if line > MAX_ROWS or thread_time() > file.until:
-                raise _sheet_too_long(name)
+                raise _too_long(name, sheet=True)
             yield values
 
     if not _has_formulas(data):

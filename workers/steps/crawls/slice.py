@@ -255,7 +255,7 @@ def keep_batch(services: Services, slice_id: int, epoch: int, batch: Batch, spoo
     for digest in came:
         services.blobs.put_file(spool / "bytes" / digest.hex)
     new = [(sighting, page.title) for page, sighting in seen if sighting.digest not in blocked]
-    refused = [*_refusals(batch), *(_blocked(*found) for found in seen if found[1].digest in blocked)]
+    refused = [*_refusals(batch), *(_blocked(page, sighting) for page, sighting in seen if sighting.digest in blocked)]
     with transaction.atomic():
         row = crawling.hold_slice(slice_id, epoch)
         if row is None:

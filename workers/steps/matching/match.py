@@ -70,16 +70,13 @@ def _finish(
     mark: str,
     partly: Sequence[int] = (),
 ) -> None:
-    """Keep the matches of pictures, open the cases, and note that the pictures are done.
-
-    Those that were compared in part are searched for again when they are seen again.
-    """
+    """Keep the matches of pictures, open the cases, and note that the pictures are done."""
     with transaction.atomic():
         matching.lock_pictures(pictures)
         matching.keep_matches(rows)
         captures = matching.open_cases(found=pictures)
         Picture.objects.filter(pk__in=pictures).update(searched=mark)
-        Picture.objects.filter(pk__in=partly).update(searched="")
+        Picture.objects.filter(pk__in=partly).update(searched="")  # they are searched for when they are seen again
         steps.finish(Picture, pictures)
     services.enqueue("capture", captures)
 
