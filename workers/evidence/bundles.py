@@ -95,9 +95,8 @@ def _withheld(services: Services, bundle: Bundle, sealed: SealedCase) -> Withhel
 
 def _besides(files: Iterable[str], reason: str, gone: Withheld | None) -> Withheld:
     """Files that are withheld for a reason, with those that are withheld already."""
-    if gone is None:
-        return Withheld(tuple(sorted(files)), reason)
-    return Withheld(tuple(sorted({*files, *gone.files})), " ".join(filter(None, (reason, gone.reason))))
+    already, why = ((), "") if gone is None else (gone.files, gone.reason)
+    return Withheld(tuple(sorted({*files, *already})), " ".join(filter(None, (reason, why))))
 
 
 def purged(services: Services, sealed: SealedCase) -> Withheld | None:

@@ -100,7 +100,7 @@ def begin(owner: Owner, declared: Declaration, *, by: str, table: tuple[str, byt
             started_at=now(),
             **asdict(declared),
         )
-        rows = (UploadLine(upload=upload, file=file, declared=line_of(file, one)) for file, one in lines.items())
+        rows = (UploadLine(upload=upload, file=file, declared=line_of(file, work)) for file, work in lines.items())
         UploadLine.objects.bulk_create(rows, batch_size=1000)
     return upload
 
