@@ -25,7 +25,7 @@ def sign(*, case: int, owner: str | None, out: Path, number: int | None, as_json
     desk = open_desk()
     from registry.accounts import scoped
     from registry.log import audit_log
-    from workers.evidence.signed import signed_name, signed_sheet
+    from workers.evidence.papers import signed_name, signed_sheet
 
     row = scoped.bundle(desk.owner(owner), case, number)
     data = signed_sheet(desk.services, row)
