@@ -218,12 +218,7 @@ def hidden_among(of: Owner, pictures: Iterable[Picture]) -> set[int]:
 
 
 def reported(of: Owner, since: datetime | None = None) -> list[Digest]:
-    """Digests of the pictures that a member reported as illegal and that are still here: the operator decides.
-
-    Args:
-        of: whose member.
-        since: only those that were reported after this moment.
-    """
+    """Digests of the pictures that a member reported as illegal and that are still here: the operator decides."""
     rows = PictureReport.objects.filter(owner=of).exclude(picture__bytes_state=BytesState.PURGED).order_by("pk")
     rows = rows if since is None else rows.filter(reported_at__gt=since)
     return list(rows.values_list("picture__digest", flat=True))

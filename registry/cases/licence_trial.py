@@ -47,19 +47,15 @@ ORDER = ("reopened", "licensed", "decided", "partly")
 class Trial:
     """What licences would do to the cases of now, or to the first of them.
 
-    Attributes:
-        counts: how many cases would be ``reopened`` (the ledger licensed them, and they would be open again),
-            ``licensed`` (open ones), ``decided`` (covered in whole, but confirmed or cleared: they stay as a person
-            decided them), ``partly`` (open ones, of which some sightings would be covered, not all).
-        effects: what would become of the first of these cases, by number.
-        looked_at: at how many cases.
-        after: the number of the last case that was looked at; nothing when that was the last one.
+    Cases would be ``reopened`` (the ledger licensed them, and they would be open again), ``licensed`` (open ones),
+    ``decided`` (covered in whole, but confirmed or cleared: they stay as a person decided them) or ``partly`` covered
+    (open ones, of which some sightings would be covered, not all).
     """
 
-    counts: dict[str, int]
-    effects: dict[int, str]
-    looked_at: int
-    after: int | None
+    counts: dict[str, int]  # by what would become of them
+    effects: dict[int, str]  # of the first of these cases, by number
+    looked_at: int  # at how many cases
+    after: int | None  # the number of the last case that was looked at; nothing when that was the last one
 
     def joined(self, later: "Trial") -> "Trial":
         """Both together, of which the other goes on where this one ended."""
@@ -82,14 +78,10 @@ def try_licences(
     so_far: Trial = NOTHING,
     seconds: float = math.inf,
 ) -> Trial:
-    """Try licences against the owner's cases; nothing is changed.
+    """Try licences against the owner's cases, perhaps in place of another's words; nothing is changed.
 
-    Args:
-        owner: whose.
-        given: as they would be kept.
-        instead_of: the licence whose words they would replace.
-        so_far: what an earlier call has answered about the same licences: this one goes on there.
-        seconds: after so long it ends where it is.
+    After so many seconds it ends where it is; given what an earlier call has answered about the same licences, it goes
+    on there.
     """
     over, chunk = time.monotonic() + seconds, CASES_AT_ONCE
     rows = [(new.row(owner, number), new) for number, new in enumerate(given, next_number(owner))]

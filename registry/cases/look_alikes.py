@@ -18,8 +18,7 @@ NEAR = 10
 def learn(case: Case, by: str) -> int:
     """Learn the pairs of a case that a person cleared, for its owner; inside the transaction of that decision.
 
-    Returns:
-        How many are new.
+    Says how many are new.
     """
     pairs = Match.objects.filter(case_sightings__case=case).values_list("registered_id", "found_id").distinct()
     moment = now()

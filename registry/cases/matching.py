@@ -63,14 +63,8 @@ def lock_pictures(pictures: Iterable[int]) -> list[Picture]:
 def open_cases(*, found: Sequence[int] = (), registered: Sequence[int] = ()) -> list[int]:
     """Open or extend the cases that matches of these pictures make, and apply the licence ledger.
 
-    Must run inside a transaction that has locked the found pictures. Running it twice gives the same rows.
-
-    Args:
-        found: crawled pictures whose matches are looked at.
-        registered: registered pictures whose matches are looked at.
-
-    Returns:
-        Captures that wait, because a match is likely and nobody has visited the place again.
+    Must run inside a transaction that has locked the found pictures. Running it twice gives the same rows. Returns
+    captures that wait, because a match is likely and nobody has visited the place again.
     """
     waiting: list[int] = []
     for (owner_id, work_id, party), matters in groupby(sorted(_matters(found, registered)), lambda one: one[:3]):
@@ -190,10 +184,7 @@ def first_capture(case: Case, sighting: Sighting) -> int | None:
 def apply_ledger(case: Case, *, taken_back: Sequence[Said] = UNCOVERED, words: str = "") -> None:
     """Let the licence ledger decide an open case whose every sighting it covers, and take that back when one isn't.
 
-    Args:
-        case: which, as it is in its transaction.
-        taken_back: why a decision of the ledger is taken back, when it is.
-        words: what a person wrote about that.
+    The history says then why it is taken back, and what a person wrote about that.
     """
     covered = case.case_sightings.exists() and not case.case_sightings.filter(licence=None).exists()
     if covered and case.decision == Case.Decision.OPEN:
@@ -236,16 +227,8 @@ def decide(
 
     The log's entry says what the machine had said of the case and whether the person found it to be right: from those
     entries the error rate of this installation follows (``accuracy.error_rates``). Names and reasons stand in it as a
-    digest only, so that it can be shown without them.
-
-    Args:
-        case: the case.
-        decision: what was decided.
-        by: whose decision it is.
-        reason: why, as a person wrote it.
-        why: why, as far as that isn't a person's words; stands before them.
-        who: what kind of decision it is.
-        copies: of a cleared case, that the pictures are copies and nothing is wrong with them.
+    digest only, so that it can be shown without them. ``why`` stands before a person's words, the reason; ``copies``
+    says of a cleared case that the pictures are copies and nothing is wrong with them.
     """
     moment, whole = now(), history.in_english(why, reason)
     case.decision, case.decided_at, case.decided_by = decision, moment, by

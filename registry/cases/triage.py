@@ -13,14 +13,10 @@ LIKELY, UNLIKELY = 0.9, 0.3
 
 
 def look_after(case: Case, gained: Iterable[CaseSighting] = ()) -> None:
-    """Bring up to date what the queue knows of a case; inside a transaction that has locked it.
+    """Bring up to date what the queue knows of a case with its new rows; inside a transaction that has locked it.
 
     An open case waits, unless each of its matches is licensed or a look-alike that was learned: those lie in a drawer.
     A case that was cleared or licensed waits again when it gains what its decision didn't see.
-
-    Args:
-        case: the case.
-        gained: its rows that are new.
     """
     matches = list(Match.objects.filter(case_sightings__case=case).distinct())
     best = max(matches, key=strength, default=None)

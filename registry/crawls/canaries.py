@@ -57,13 +57,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One canary in one crawl.
-
-    Attributes:
-        canary: which.
-        outcome: what the crawl made of it.
-        reason: why the page wasn't visited, as the refusal says; else empty.
-    """
+    """What one crawl made of one canary, and why the page wasn't visited, as the refusal says."""
 
     canary: Canary
     outcome: Outcome
@@ -73,11 +67,8 @@ class Result:
 def plant(work: Work, watch: Watch, url: str, *, by: str) -> Canary:
     """Say that a page shows a known copy of a work, which a watch has to find from its next crawl on.
 
-    A licence for exactly this page is added too, so that no case comes of it.
-
-    Raises:
-        NotFoundError: somebody has removed the watch meanwhile.
-        WrongUseError: it isn't the address of a page, or the watch visits no pages.
+    A licence for exactly this page is added too, so that no case comes of it. Raises ``NotFoundError`` when somebody
+    has removed the watch meanwhile, ``WrongUseError`` for what isn't a page's address, or a watch that visits no pages.
     """
     normal = normalise(url)
     if not normal.startswith(("http://", "https://")):
@@ -110,11 +101,8 @@ def is_in_reach(canary: Canary) -> bool:
 def note_redirects(watch: Watch, pages: Iterable[tuple[str, str]]) -> None:
     """Record where the pages of canaries lead: what is seen there counts, and a licence for there is added as well.
 
-    Only below the domain of the page itself: what another party shows is no copy that the owner has put there.
-
-    Args:
-        watch: whose crawl visited them.
-        pages: the address that was visited, and the one that answered.
+    Pages are pairs: the address that was visited, and the one that answered. Only one below the domain of the page
+    itself counts: what another party shows is no copy that the owner has put there.
     """
     led = {url_key(url): normalise(final) for url, final in pages if url_key(url) != url_key(final)}
     if not led:
@@ -196,19 +184,12 @@ def _was_there(canary: Canary, crawl: Crawl) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    """What crawls saw and refused where canaries are.
+    """What crawls saw and refused where canaries are."""
 
-    Attributes:
-        seen: by crawl and page, the pictures, and whether each has been compared.
-        registered: the pictures of each work.
-        matched: pairs of a registered and a found picture.
-        refused: by crawl and page, why it wasn't visited.
-    """
-
-    seen: Mapping[tuple[int, bytes], Mapping[int, bool]]
-    registered: Mapping[int, set[int]]
-    matched: set[tuple[int, int]]
-    refused: Mapping[tuple[int, bytes], str]
+    seen: Mapping[tuple[int, bytes], Mapping[int, bool]]  # by crawl and page, pictures: compared or not
+    registered: Mapping[int, set[int]]  # the pictures of each work
+    matched: set[tuple[int, int]]  # pairs of a registered and a found picture
+    refused: Mapping[tuple[int, bytes], str]  # by crawl and page, why it wasn't visited
 
 
 def _facts(expected: Mapping[Crawl, Sequence[Canary]]) -> _Facts:

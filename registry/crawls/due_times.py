@@ -41,13 +41,7 @@ MAX_WAIT = {MailChoice: timedelta(days=8), Delivery: timedelta(days=5), AnchorRe
 
 @dataclass(frozen=True, slots=True)
 class DueTime:
-    """A column for which something waits.
-
-    Attributes:
-        model, column: which.
-        longest: how far ahead it may lie.
-        only: rows that it is asked of.
-    """
+    """A column for which something waits, and how far ahead it may lie, of some rows."""
 
     model: type[Model]
     column: str

@@ -20,15 +20,9 @@ USUAL = 50
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a search is asked for next.
+    """What a search is asked for next: words, or a registered picture."""
 
-    Attributes:
-        cursor: what :attr:`Inquiry.cursor` becomes when it is done with.
-        words: words, or empty for a picture.
-        picture: the registered picture, or ``None`` for words.
-    """
-
-    cursor: int
+    cursor: int  # what :attr:`Inquiry.cursor` becomes when it is done with
     words: str
     picture: WorkPicture | None
 

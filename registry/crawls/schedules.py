@@ -15,13 +15,9 @@ DAY, WEEK = timedelta(days=1), timedelta(days=7)
 
 
 def first_run(every: timedelta, at: time, weekday: int, zone: tzinfo) -> datetime:
-    """The first time of a schedule from now on.
+    """The first time of a schedule from now on, at this time of day in the zone; several a day run at others, too.
 
-    Args:
-        every: time between two runs.
-        at: time of day at which a run begins; with less than a day between runs, one of them.
-        weekday: 0 for Monday; counts only when whole weeks lie between two runs.
-        zone: whose time of day it is.
+    The weekday, 0 for Monday, counts only when whole weeks lie between two runs.
     """
     moment = now()
     today = moment.astimezone(zone).replace(hour=at.hour, minute=at.minute, second=0, microsecond=0)
@@ -33,13 +29,7 @@ def first_run(every: timedelta, at: time, weekday: int, zone: tzinfo) -> datetim
 
 
 def following(last: datetime, every: timedelta, moment: datetime) -> datetime:
-    """The first time of a schedule after a moment; one of whole days keeps its time of day, summer and winter.
-
-    Args:
-        last: any earlier time of it.
-        every: time between two runs.
-        moment: after when.
-    """
+    """The first time of a schedule after a moment; one of whole days keeps its time of day, summer and winter."""
     local = last.astimezone(timezone.get_default_timezone() if every % DAY == timedelta(0) else moment.tzinfo)
     rounds = max(1, (moment - last) // every)
     while (found := (local + rounds * every).astimezone(moment.tzinfo)) <= moment:

@@ -21,21 +21,13 @@ Question = WitnessState.Question
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """One witness at this moment.
-
-    Attributes:
-        answered_at: when it last answered.
-        silent_since: since when it hasn't, although it was asked; of one question at least.
-        ask_after: when it is asked again, while it is silent.
-        error: what was wrong, also when it has answered, but wrongly.
-        owed: receipts that it hasn't completed.
-    """
+    """One witness at this moment."""
 
     answered_at: datetime | None
-    silent_since: datetime | None
-    ask_after: datetime | None
-    error: str
-    owed: int
+    silent_since: datetime | None  # since when it hasn't answered, although it was asked; of one question at least
+    ask_after: datetime | None  # when it is asked again, while it is silent
+    error: str  # what was wrong, also when it has answered, but wrongly
+    owed: int  # receipts that it hasn't completed
 
 
 def forgive(ids: Iterable[int]) -> None:

@@ -58,18 +58,12 @@ def reply_days(given: Mapping[str, Any]) -> int:
 
 
 def due_after(kind: str, what: str, day: date, days: int = REPLY_DAYS) -> Due | None:
-    """By when to look again after something happened.
+    """By when to look again after something happened; an offer asks for an answer in so many days.
 
     17 U.S.C. 512(g)(2)(C): material is put back 10 to 14 business days after a counter-notice unless the provider is
     told before that of an action; business days are counted without regard to holidays, so that the day is never late.
     PRC E-Commerce Law, Art. 43: 15 days from the statement's arrival. DSA, Art. 20: six months to complain of a
     decision. What follows a letter that was just sent is a reminder of ours and no term of law.
-
-    Args:
-        kind: of notice.
-        what: happened.
-        day: when.
-        days: in which an offer asks for an answer.
     """
     if what == Notice.State.SENT:
         return Due(day + timedelta(days=days if kind == Notice.Kind.OFFER else 7), "reminder")

@@ -17,16 +17,9 @@ SETTLING = timedelta(minutes=1)
 
 
 def record(owner: Owner, kind: EventKind, about: Mapping[str, Any], *, name: str = "") -> Event | None:
-    """Write an event down, in the transaction of the deed.
+    """Write an event down, in the transaction of the deed; it is about JSON values, and nothing of persons.
 
-    Args:
-        owner: whose matter.
-        kind: what happened.
-        about: which case, bundle, watch; JSON values, and nothing of persons.
-        name: of what happens once only, such as a certain bundle's seal.
-
-    Returns:
-        The event; ``None`` for one that is written down already.
+    What happens once only, such as a certain bundle's seal, has a name: ``None`` for one that is written down already.
     """
     told = {"about": dict(about), "at": now()}
     with transaction.atomic():

@@ -40,8 +40,7 @@ def choice_with(shipped: DescriptorModel | None = None) -> DescriptorChoice | No
 def keep_model(model: DescriptorModel, space: Space) -> DescriptorModel:
     """Keep a network; one of the same name, version and bytes that is there already is returned instead.
 
-    Raises:
-        WrongUseError: its name and version have been used with another file or card.
+    Raises ``WrongUseError`` when its name and version have been used with another file or card.
     """
     with transaction.atomic():
         model.space, model.state = SpaceRow.objects.select_for_update().get(pk=_space_of(model, space)), StepState.DONE
@@ -97,8 +96,7 @@ def stop_building(model: DescriptorModel) -> None:
 def undescribed(model: DescriptorModel, limit: int) -> tuple[list[int], int]:
     """Pictures (primary keys) that a network has still to describe: those of works first, then from its cursor on.
 
-    Returns:
-        The pictures, and where its cursor is to be put once they are described.
+    With them comes where its cursor is to be put once they are described.
     """
     missing = _missing(model)
     living = WorkPicture.objects.filter(picture=OuterRef("pk"), work__removed_at=None)

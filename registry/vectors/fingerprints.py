@@ -17,19 +17,12 @@ Collection = IndexChange.Collection
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One line of the change list.
+    """One line of the change list."""
 
-    Attributes:
-        number: contiguous from 1 in its collection and space.
-        picture: primary key of the picture.
-        vector: packed bits or float32 components; ``None`` for a removal.
-        removes: the number of the addition that is taken back, for a removal.
-    """
-
-    number: int
-    picture: int
-    vector: bytes | None
-    removes: int | None
+    number: int  # contiguous from 1 in its collection and space
+    picture: int  # primary key
+    vector: bytes | None  # packed bits or float32 components; ``None`` for a removal
+    removes: int | None  # the number of the addition that is taken back, for a removal
 
 
 _IDS: dict[Space, int] = {}
@@ -39,8 +32,7 @@ _IDS: dict[Space, int] = {}
 def space_id(space: Space) -> int:
     """The row of a space, made on first use.
 
-    Raises:
-        WrongUseError: vectors of this name and version are kept that were measured in another way.
+    Raises ``WrongUseError`` when vectors of this name and version are kept that were measured in another way.
     """
     if space in _IDS:
         return _IDS[space]

@@ -84,19 +84,12 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """How one licence fits a case.
-
-    Attributes:
-        licence: which.
-        covered: sightings of the case that it covers by its own words.
-        of: sightings of the case.
-        obstacle: why it doesn't cover the first of the others; nothing when it covers them all.
-    """
+    """How one licence fits a case."""
 
     licence: Licence
-    covered: int
-    of: int
-    obstacle: Obstacle | None
+    covered: int  # sightings of the case that it covers by its own words
+    of: int  # sightings of the case
+    obstacle: Obstacle | None  # why it doesn't cover the first of the others; nothing when it covers them all
 
 
 def why_not(licence: Licence, place: Place) -> str:
@@ -161,12 +154,7 @@ class Ledger:
 
 
 def ledger_of(owner: int, *, without: frozenset[int] = frozenset()) -> Ledger:
-    """All licences of an owner.
-
-    Args:
-        owner: primary key.
-        without: primary keys of licences that are left out.
-    """
+    """All licences of an owner, by primary key, without some of them."""
     named: dict[int, set[int]] = defaultdict(set)
     for licence, work in Licence.objects.filter(owner=owner).exclude(works=None).values_list("pk", "works"):
         named[licence].add(work)
@@ -190,10 +178,6 @@ def fitting(case: Case, most: int = MAX_FITS) -> list[Fit]:
 
     First those that cover every sighting, then some, then those that name the right place but not the right time or
     territory, then the rest by number. Two queries.
-
-    Args:
-        case: which.
-        most: so many at most.
     """
     rows = case.case_sightings.select_related("sighting").order_by("pk")
     places = list({row.sighting_id: row.sighting for row in rows}.values())

@@ -21,11 +21,8 @@ class Only(StrEnum):
 def search(of: Owner, words: str = "", only: str = "", upload: int | None = None) -> QuerySet[Work]:
     """The owner's works, newest first, in which all of these words stand: title, author, holder, file or number.
 
-    Args:
-        of: the owner.
-        words: with blanks between; parts of words count.
-        only: an :class:`Only`, or nothing for all.
-        upload: the number of the upload that brought them.
+    Parts of words count. ``only`` is an :class:`Only`, or nothing for all; ``upload`` the number of the upload that
+    brought them.
     """
     rows = scoped.works(of).order_by("-number")
     for word in words.lower().split()[:10]:

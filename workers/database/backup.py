@@ -53,18 +53,12 @@ def back_up(services: Services, place: Path, *, keys: bool, tell: Tell) -> Descr
     """Write a backup and read it again; the product may run meanwhile.
 
     The rows are those of one moment. The bytes are copied afterwards, so every row finds its bytes, save those that
-    expired or were purged in between. A folder is kept up: bytes that it has aren't copied again, an interrupted
-    backup goes on, and the earlier one stays whole until the new one is. A TAR file appears when it is whole.
+    expired or were purged in between. A folder, made if missing, is kept up: bytes that it has aren't copied again, an
+    interrupted backup goes on, and the earlier one stays whole until the new one is. A TAR file appears when it is
+    whole. Without the secrets (``keys``) nothing can be sealed after a restore.
 
-    Args:
-        services: ports.
-        place: a folder, made if missing, or a file whose name ends with ``.tar``.
-        keys: whether the secrets go along; without them nothing can be sealed after a restore.
-        tell: is told what is done.
-
-    Raises:
-        WrongUseError: the place can't be used.
-        IntegrityError: what was written isn't what is there: a failing disk.
+    Raises ``WrongUseError`` when the place can't be used, ``IntegrityError`` when what was written isn't what is there:
+    a failing disk.
     """
     place, data = place.resolve(), services.config.data_dir.resolve()
     if place.is_relative_to(data) or data.is_relative_to(place):

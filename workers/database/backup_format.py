@@ -48,29 +48,17 @@ class LogState:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What belongs to a backup.
+    """What belongs to a backup."""
 
-    Attributes:
-        made_at: RFC 3339.
-        version: of Exhibit.
-        rows: the dump.
-        listed: the list of digests.
-        blobs: how many there are.
-        files: of the data folder.
-        log: as the rows hold it.
-        left_out: files that the settings name and that lie elsewhere, or that were to be left out.
-        database: bytes that the rows took in the database; 0 where the backup doesn't say.
-    """
-
-    made_at: str
-    version: str
-    rows: Part
-    listed: Part
-    blobs: int
-    files: tuple[Part, ...]
+    made_at: str  # RFC 3339
+    version: str  # of Exhibit
+    rows: Part  # the dump
+    listed: Part  # the list of digests
+    blobs: int  # how many there are
+    files: tuple[Part, ...]  # of the data folder
     log: LogState
-    left_out: tuple[str, ...]
-    database: int = 0
+    left_out: tuple[str, ...]  # files that the settings name and that lie elsewhere, or that were to be left out
+    database: int = 0  # bytes that the rows took there; 0 where the backup doesn't say
 
     def to_json(self) -> bytes:
         """As it stands in the backup."""
@@ -122,11 +110,9 @@ def members(place: Path) -> Iterator[tuple[str, BinaryIO]]:
 
 
 def verify_backup(place: Path) -> Description:
-    """Read a whole backup, and hold every byte of it against what belongs to it.
+    """Read a whole backup, and hold every byte of it against what belongs to it; raises ``NotFoundError`` without one.
 
-    Raises:
-        IntegrityError: something is missing or damaged; the message names it.
-        NotFoundError: there is no backup.
+    Raises ``IntegrityError`` when something is missing or damaged; the message names it.
     """
     found = _read(place)
     if found.description is None:

@@ -34,25 +34,15 @@ _TELLING = ("copyright", "dmca", "legal", "ipr", "abuse", "recht")
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """One possible addressee.
+    """One possible addressee, as far as it is known."""
 
-    Attributes:
-        kind: ``table``, ``page`` (an address on a captured page), ``link`` (a page to look at) or ``office``.
-        name: of the addressee, if known.
-        email: if known.
-        url: a form or a page, or empty.
-        source: where it was read.
-        day: when that was.
-        first_hand: whether the addressee itself says so.
-    """
-
-    kind: str
+    kind: str  # ``table``, ``page`` (an address on a captured page), ``link`` (a page to look at) or ``office``
     name: str
     email: str
-    url: str
-    source: str
-    day: date | None
-    first_hand: bool
+    url: str  # a form or a page
+    source: str  # where it was read
+    day: date | None  # when that was
+    first_hand: bool  # whether the addressee itself says so
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +79,7 @@ def platforms() -> tuple[Platform, ...]:
 
 
 def proposals(services: Services, notice: Notice) -> list[Proposal]:
-    """Possible addressees of a notice, the best known first. Nothing is fetched: it is what was captured and crawled.
-
-    Args:
-        services: ports.
-        notice: whose party is looked for.
-    """
+    """Possible addressees of a notice, the best known first. Nothing is fetched: it was captured and crawled."""
     found = [*_of_table(notice), *_of_captures(services, notice), *_of_crawls(notice)]
     if notice.kind == Notice.Kind.DMCA:
         found.append(Proposal("office", "", "", DIRECTORY, DIRECTORY, None, first_hand=False))

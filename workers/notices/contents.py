@@ -64,42 +64,25 @@ MAX_PICTURES = 20
 
 @dataclass(frozen=True, slots=True)
 class CasePlace:
-    """A place of a case, with how it stood when it was visited last.
+    """A place of a case, with how it stood when it was visited last."""
 
-    Attributes:
-        seen: the last sighting there.
-        first_seen: when the first was.
-        licence: the number of the licence that covers it today, if one does.
-        standing: as the last visit found it; ``None`` before the first.
-        visited: when that was.
-    """
-
-    seen: Sighting
-    first_seen: datetime
-    licence: int | None
-    standing: Standing | None
+    seen: Sighting  # the last sighting there
+    first_seen: datetime  # when the first was
+    licence: int | None  # the number of the one that covers it today
+    standing: Standing | None  # as the last visit found it; ``None`` before the first
     visited: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
 class NoticeItem:
-    """A case of a notice with all that the letter says of it.
-
-    Attributes:
-        row: the case in the notice.
-        places: all places of the case.
-        there: those that the letter is about: no licence covers them, and the picture wasn't found to be gone.
-        share: of the work that the best match at those places shows.
-        shown: that use, if its two pictures can be drawn.
-        searched: whether there are licences of the work that could be searched.
-    """
+    """A case of a notice with all that the letter says of it."""
 
     row: NoticeCase
     places: tuple[CasePlace, ...]
-    there: tuple[CasePlace, ...]
-    share: float
-    shown: CaseSighting | None
-    searched: bool
+    there: tuple[CasePlace, ...]  # those that the letter is about: not licensed, not found to be gone
+    share: float  # of the work that the best match at those places shows
+    shown: CaseSighting | None  # that use, if its two pictures can be drawn
+    searched: bool  # whether there are licences of the work that could be searched
 
     @property
     def licences(self) -> list[int]:
@@ -109,21 +92,13 @@ class NoticeItem:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A notice as it would be sent now.
+    """A notice as it would be sent now."""
 
-    Attributes:
-        subject: one line.
-        text: the letter with an empty line to sign on; nobody has signed it.
-        day: of today.
-        signed: the same with the signature, as it is kept once somebody has signed.
-        warned: what speaks against each work, by the number of its case: whoever signs has to have seen it.
-    """
-
-    subject: str
-    text: str
+    subject: str  # one line
+    text: str  # with an empty line to sign on; nobody has signed it
     day: date
-    signed: str
-    warned: Mapping[str, Warnings]
+    signed: str  # the same with the signature, as it is kept once somebody has signed
+    warned: Mapping[str, Warnings]  # what speaks against each work, by the number of its case: the signer has to see it
 
     @property
     def whole(self) -> str:

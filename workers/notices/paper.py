@@ -31,17 +31,9 @@ SHOWN = {
 def notice_pdf(
     services: Services, notice: Notice, letter: Letter, items: Sequence[NoticeItem], made_at: datetime
 ) -> bytes:
-    """The notice as PDF/A-3b.
+    """The notice as PDF/A-3b, which states when it was made.
 
-    Args:
-        services: ports.
-        notice: which.
-        letter: its words.
-        items: its cases.
-        made_at: the date that the file states.
-
-    Raises:
-        ServiceMissingError: no font with Chinese characters is here, and the notice needs one.
+    Raises ``ServiceMissingError`` when no font with Chinese characters is here, and the notice needs one.
     """
     words = Wording(load_phrases(notice.language))
     files: list[TypesetFile] = []

@@ -31,27 +31,15 @@ SALT = "exhibit.unsubscribe"
 
 @dataclass(frozen=True, slots=True)
 class ToldCase:
-    """A case in a mail.
-
-    Attributes:
-        case: the row.
-        url: of its page.
-        picture: Content-ID of the found picture in the mail, which ends with its SHA-256; empty without one.
-    """
+    """A case in a mail."""
 
     case: Case
     url: str
-    picture: str
+    picture: str  # Content-ID of the found picture in the mail, which ends with its SHA-256; empty without one
 
 
 def digest_mail(services: Services, choice: MailChoice, told: Sequence[Event]) -> EmailMultiAlternatives | None:
-    """The mail about events; ``None`` when nothing of them is open any more.
-
-    Args:
-        services: ports.
-        choice: whose.
-        told: the events that came since the last mail.
-    """
+    """The mail about events that came since the last one; ``None`` when nothing of them is open any more."""
     user, owner = choice.user, choice.owner
     with translation.override(user.reads or settings.LANGUAGE_CODE), timezone.override(zone_of(user)):
         waiting = _waiting(owner, told)

@@ -59,21 +59,13 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came of one try.
+    """What came of one try."""
 
-    Attributes:
-        at: when it began.
-        status: of the answer; 0 when there was none.
-        milliseconds: until then.
-        sentence: what went wrong; empty when nothing did.
-        after: when the receiver wants to be asked again, if it says so.
-    """
-
-    at: datetime
-    status: int
-    milliseconds: int
-    sentence: str = ""
-    after: datetime | None = None
+    at: datetime  # when it began
+    status: int  # of the answer; 0 when there was none
+    milliseconds: int  # until then
+    sentence: str = ""  # what went wrong; empty when nothing did
+    after: datetime | None = None  # when the receiver wants to be asked again, if it says so
 
     @property
     def taken(self) -> bool:
@@ -87,21 +79,11 @@ class Reply:
 
 
 def add_webhook(services: Services, owner: Owner, url: str, kinds: Collection[str], *, by: str) -> tuple[Webhook, str]:
-    """Arrange a webhook.
+    """Arrange a webhook for events of some kinds of :data:`OFFERED`, for all where none is named.
 
-    Args:
-        services: ports; its guard says which addresses may be reached.
-        owner: whose events.
-        url: where they are sent.
-        kinds: of :data:`OFFERED`; all when empty.
-        by: who arranges it, for the log.
-
-    Returns:
-        Its row, and the secret that its messages are signed with, which nobody can read again.
-
-    Raises:
-        RefusedError: the address may not be reached.
-        WrongUseError: a kind is unknown, or there are too many.
+    Returns its row, and the secret that its messages are signed with, which nobody can read again. Raises
+    ``RefusedError`` when the address may not be reached, ``WrongUseError`` when a kind is unknown, or there are too
+    many.
     """
     if len(url) > MAX_URL:
         raise WrongUseError(_("The address is too long."))

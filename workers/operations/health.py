@@ -28,10 +28,7 @@ Saying = Callable[[str], str]
 def checks(found: Status, config: Config, said: Saying = str) -> list[Check]:
     """Everything that figures tell, in the order in which one would mend it.
 
-    Args:
-        found: the figures.
-        config: what is set.
-        said: puts the reasons that rows keep into the reader's language; they stay as they are, if absent.
+    ``said`` puts the reasons that rows keep into the reader's language.
     """
     return [
         room(found.disk.free, found.disk.floor),

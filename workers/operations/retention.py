@@ -47,9 +47,6 @@ def expire_bytes(services: Services) -> int:
     """Remove the bytes of pictures that matched nothing and last came longer ago than the retention time.
 
     Digest, fingerprints, addresses and a small picture stay. What belongs to a work, a match or a case is kept.
-
-    Returns:
-        How many pictures' bytes were removed.
     """
     limit = now() - timedelta(days=services.config.retention_days)
     kept = (

@@ -29,19 +29,13 @@ MAX_CRAWLS = 20
 
 @dataclass(frozen=True, slots=True)
 class Witness:
-    """One outside witness that is configured.
-
-    Attributes:
-        kind, name, development: which.
-        health: how it has answered lately; ``None`` when it was never asked.
-        last_receipt: when it last stood for a digest in full, as it says itself.
-    """
+    """One outside witness that is configured."""
 
     kind: str
     name: str
     development: bool
-    health: witnesses.Health | None
-    last_receipt: datetime | None
+    health: witnesses.Health | None  # how it has answered lately; ``None`` when it was never asked
+    last_receipt: datetime | None  # when it last stood for a digest in full, as it says itself
 
 
 @dataclass(frozen=True, slots=True)

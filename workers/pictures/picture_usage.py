@@ -74,11 +74,7 @@ def _holds(services: Services, role: str, file: Digest, digest: Digest) -> bool:
 def documents(sealed: SealedCase, facts: CaseFacts, digest: Digest, captured: Collection[Digest]) -> Iterator[Digest]:
     """Reduced pictures, drawings of matches with the picture, and exhibit sheets that show it, of one bundle.
 
-    Args:
-        sealed: the bundle.
-        facts: that are sealed in it.
-        digest: of the picture.
-        captured: as :func:`captured_files`.
+    ``captured`` are the files that :func:`captured_files` finds.
     """
     matches = [match for match in facts.matches if digest in (match.work_picture, match.picture)]
     drawings = {path for match in matches for path in match.drawings.values()}

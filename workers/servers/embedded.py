@@ -74,9 +74,7 @@ class EmbeddedServers:
     def start(self) -> None:
         """Start the servers and return when they answer.
 
-        Raises:
-            ServersBusyError: another process runs them.
-            ServiceMissingError: a server's program is missing or it doesn't come up.
+        Raises ``ServersBusyError`` when another process runs them, ``ServiceMissingError`` when one doesn't come up.
         """
         if not self._lock.take(within=1.0):
             raise ServersBusyError(f"The servers in {self._config.data_dir} are run by another process.")

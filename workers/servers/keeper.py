@@ -28,13 +28,10 @@ _SECONDS_FOR_ANOTHER = 120.0
 
 @contextmanager
 def ensure_servers(config: Config, stop: Callable[[], object] = bool) -> Iterator[None]:
-    """PostgreSQL and Redis answer for the length of the block.
+    """PostgreSQL and Redis answer for the length of the block, or it raises ``ServiceMissingError``.
 
     With both URLs in the configuration nothing is started. Else running embedded servers are used, whoever runs them,
     or a keeper is started, which ends by itself when the last user has left.
-
-    Raises:
-        ServiceMissingError: they don't come up.
     """
     if config.database_url and config.redis_url:
         yield
@@ -47,10 +44,8 @@ def ensure_servers(config: Config, stop: Callable[[], object] = bool) -> Iterato
 def keep_alive(config: Config, stop: Callable[[], object] = bool) -> None:
     """Wait until the servers answer, with a new keeper when there is none; for one who uses them already.
 
-    It takes as long as they get on: making or recovering a database takes minutes on a slow machine.
-
-    Raises:
-        ServiceMissingError: they don't come up, or ``stop`` says to wait no longer.
+    It takes as long as they get on: making or recovering a database takes minutes on a slow machine. Raises
+    ``ServiceMissingError`` when they don't come up, or ``stop`` says to wait no longer.
     """
     keeper, until = None, time.monotonic() + _SECONDS_FOR_ANOTHER
     while not (are_kept(config) and servers_answer(config)):

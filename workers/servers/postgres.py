@@ -54,11 +54,7 @@ class Postgres:
         self._rights.write(self.folder / "pg_hba.conf", f"local all {name} peer map={name}\n")
 
     def _make(self) -> None:
-        """Make the files in a folder aside and move them whole: a crash in between leaves nothing half made.
-
-        Raises:
-            ServiceMissingError: ``initdb`` fails; the message ends with what it said.
-        """
+        """Make the files in a folder aside and move them whole: a crash in between leaves nothing half made."""
         made = self.folder / "new"
         shutil.rmtree(made, ignore_errors=True)
         made.mkdir(mode=0o700)

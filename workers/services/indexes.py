@@ -42,12 +42,10 @@ Replayed = TypeVar("Replayed", FaissIndex, VoteIndex)
 
 
 class Indexes:
-    """Every collection in every space, as far as this process has looked.
+    """Every collection in every space, as far as this process has looked; durable segments lie in a folder for each.
 
-    Args:
-        folder: where the durable segments lie, a folder for each collection and space.
-        descriptor: tells the space of the descriptors that serve, and the row of their network: one that was removed
-            and added again has the same space, and changes that are counted anew.
+    ``descriptor`` tells the space of the descriptors that serve, and the row of their network: one that was removed and
+    added again has the same space, and changes that are counted anew.
     """
 
     def __init__(self, folder: Path, descriptor: Callable[[], tuple[Space, int]]) -> None:
@@ -157,17 +155,8 @@ def index_folder(root: Path, collection: Collection, space: Space) -> Path:
 def mend_index(root: Path, collection: Collection, space: Space, *, patient: bool = False) -> list[str]:
     """Read an index's files whole, and make them again from the rows when they are damaged, once for all who notice.
 
-    Args:
-        root: of all indexes.
-        collection: what is searched.
-        space: in which space.
-        patient: whether a large one is made again, too; else it is left to :func:`workers.tasks.tasks.keep_up_votes`.
-
-    Returns:
-        What was wrong with it, one sentence each.
-
-    Raises:
-        ServiceMissingError: another makes it again, or is to.
+    A large one is made again by who is patient; else it is left to :func:`workers.tasks.tasks.keep_up_votes`. Returns
+    what was wrong with it, one sentence each. Raises ``ServiceMissingError`` when another makes it again, or is to.
     """
     folder = index_folder(root, collection, space)
     if not folder.exists() or not _damage(folder, space):

@@ -57,18 +57,11 @@ class _Kept:
 
 
 def run_supervisor(config: Config, *, ready: Callable[[Status], None] | None = None) -> None:
-    """Run the product until SIGTERM or SIGINT; returns when everything has stopped.
+    """Run the product until SIGTERM or SIGINT, and until everything has stopped; calls ``ready`` when the site answers.
 
-    Call it from the main thread: it handles signals, and its children end with the thread that started them.
-
-    Args:
-        config: its configuration.
-        ready: called once, when the site answers.
-
-    Raises:
-        AlreadyRunningError: it runs already for this data folder.
-        ConfigError: the site's port is taken.
-        ServiceMissingError: a part doesn't come up; the message ends with what it said.
+    Call it from the main thread: it handles signals, and its children end with the thread that started them. Raises
+    ``AlreadyRunningError``, ``ConfigError`` when the site's port is taken, or ``ServiceMissingError`` when a part
+    doesn't come up; the message ends with what it said.
     """
     lock = FileLock(lock_folder(config) / "supervisor.lock")
     if not lock.take(within=0.5):
@@ -108,8 +101,7 @@ def running_status(config: Config) -> Status | None:
 def stop_running(config: Config, *, seconds: float = 20.0) -> bool:
     """Ask what runs for this data folder, or is just starting, to stop and wait for it; whether anything ran.
 
-    Raises:
-        ServiceMissingError: it hasn't stopped in time.
+    Raises ``ServiceMissingError`` when it has done nothing for so many seconds, and hasn't stopped.
     """
     path = lock_folder(config) / "supervisor.lock"
     number = holder(path)
