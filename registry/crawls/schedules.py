@@ -67,15 +67,10 @@ def bring_back(watch: Watch, moment: datetime) -> bool:
     return bool(Watch.objects.filter(pk=watch.pk, next_run_at=watch.next_run_at).update(next_run_at=came))
 
 
-def due_watches() -> list[int]:
-    """Watches whose next run is due and that have no crawl under way."""
-    return due_since(now())
-
-
-def due_since(moment: datetime) -> list[int]:
-    """Watches whose next run was due at a moment, and that have no crawl under way."""
+def due_watches(late: timedelta = timedelta()) -> list[int]:
+    """Watches whose next run is due, for so long at least, and that have no crawl under way."""
     running = Crawl.objects.filter(state__in=UNFINISHED).values("watch")
-    due = Watch.objects.filter(paused=False, next_run_at__lte=moment).exclude(pk__in=running)
+    due = Watch.objects.filter(paused=False, next_run_at__lte=now() - late).exclude(pk__in=running)
     return list(due.order_by("next_run_at").values_list("pk", flat=True))
 
 

@@ -268,22 +268,12 @@ def _stop_crawl(watch: Watch) -> None:
 
 
 def pause(watch: Watch, *, by: str = "") -> None:
-    """Start no more crawls; one that is under way goes on.
-
-    Raises:
-        NotFoundError: somebody has removed it meanwhile.
-        WrongUseError: the watch only asks for pictures seen before.
-    """
+    """Start no more crawls; one that is under way goes on. Raises as :func:`remove_watch`."""
     _set_paused(watch, by=by, paused=True)
 
 
 def resume(watch: Watch, *, by: str = "") -> None:
-    """Start crawls again, at the next of the usual times.
-
-    Raises:
-        NotFoundError: somebody has removed it meanwhile.
-        WrongUseError: the watch only asks for pictures seen before.
-    """
+    """Start crawls again, at the next of the usual times; raises as :func:`remove_watch`."""
     _set_paused(watch, by=by, paused=False)
 
 

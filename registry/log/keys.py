@@ -1,5 +1,6 @@
 """Owners' keys as rows: which are in use, which is meant, and what becomes of them."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -26,21 +27,17 @@ class Use(StrEnum):
     DEVICE = "device"
 
 
+_MODELS: Mapping[Use, type[AnyKey]] = {Use.SEALING: SealingKey, Use.DOCUMENTS: DocumentKey, Use.DEVICE: DeviceKey}
+
+
 def rows_of(use: Use) -> QuerySet[Any]:
     """The rows of one kind of keys."""
-    rows: dict[Use, QuerySet[Any]] = {
-        Use.SEALING: SealingKey.objects.all(),
-        Use.DOCUMENTS: DocumentKey.objects.all(),
-        Use.DEVICE: DeviceKey.objects.all(),
-    }
-    return rows[use]
+    return _MODELS[use]._default_manager.all()
 
 
 def use_of(key: AnyKey) -> Use:
     """What a key signs."""
-    if isinstance(key, SealingKey):
-        return Use.SEALING
-    return Use.DOCUMENTS if isinstance(key, DocumentKey) else Use.DEVICE
+    return next(use for use, model in _MODELS.items() if isinstance(key, model))
 
 
 def keys_of(owner: Owner | None = None) -> list[AnyKey]:

@@ -177,20 +177,3 @@ def pictures_of(collection: Collection, space: Space, numbers: Iterable[int]) ->
 def forget_cached_spaces() -> None:
     """Forget the rows of spaces, for processes that change their database."""
     _IDS.clear()
-
-
-__all__ = [
-    "Change",
-    "Collection",
-    "add_to",
-    "additions",
-    "changes_after",
-    "forget_cached_spaces",
-    "keep_fingerprints",
-    "last_change",
-    "living",
-    "pictures_of",
-    "remove_from",
-    "space_id",
-    "works_without",
-]

@@ -10,7 +10,7 @@ from django.db.models import Count
 
 from exhibit.clock import now
 from registry.crawls import canaries
-from registry.crawls.schedules import due_since
+from registry.crawls.schedules import due_watches
 from registry.db import running
 from registry.db.running import Taken
 from registry.log import witnesses
@@ -117,7 +117,7 @@ def _crawls() -> Crawls:
     under_way = Crawl.objects.filter(state__in=UNFINISHED).select_related("watch__owner")
     ended = Crawl.objects.filter(finished_at__gte=now() - timedelta(days=1)).order_by().values_list("reason")
     counts = dict(ended.annotate(count=Count("pk")).order_by("-count"))
-    return Crawls(list(under_way.order_by("started_at")[:MAX_CRAWLS]), counts, len(due_since(now() - LATE)))
+    return Crawls(list(under_way.order_by("started_at")[:MAX_CRAWLS]), counts, len(due_watches(LATE)))
 
 
 def _witnesses(services: Services) -> list[Witness]:
