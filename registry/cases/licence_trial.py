@@ -5,14 +5,13 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from django.db.models import Count, Q, QuerySet
 
 from exhibit.network.urls import registrable_domain
 from registry.cases.matching import LEDGER
 from registry.models import Case, CaseSighting, Licence, Owner
-from registry.works.licence_check import Ledger, ledger_of
+from registry.works.licence_check import Ledger, Seen, ledger_of
 from registry.works.licences import NewLicence, next_number
 
 SHOWN = 50
@@ -26,17 +25,6 @@ QUICK = 0.05
 
 NARROWED = 20
 """Up to so many licences, places are looked for licence by licence; beyond, all of the owner's are looked at."""
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """Where and when something was seen: what a licence is held against."""
-
-    host: str
-    party: str
-    page_url: str
-    image_url: str
-    last_seen: datetime
 
 
 ORDER = ("reopened", "licensed", "decided", "partly")
@@ -96,8 +84,11 @@ def try_licences(
         if not part:
             return replace(found, after=None)
         seen = CaseSighting.objects.filter(case__owner=owner, case__number__gt=found.after, case__number__lte=part[-1])
-        gained = _gained(seen.filter(wanted, licence=None), ledger)
-        lost = _lost(seen.filter(licence=instead_of), ledger, others) if others is not None else Counter[int]()
+        gained = Counter(case for case, covered in _held(seen.filter(wanted, licence=None), [ledger]) if covered)
+        lost = Counter[int]()
+        if others is not None:
+            held = _held(seen.filter(licence=instead_of), [ledger, others])
+            lost = Counter(case for case, covered in held if not covered)
         after = part[-1] if len(part) == chunk else None
         found = found.joined(_counted(gained, lost, len(part), after))
         if time.monotonic() > over:
@@ -125,20 +116,6 @@ def _wanted(rows: Sequence[Licence]) -> Q:
     return wanted
 
 
-def _gained(rows: QuerySet[CaseSighting], ledger: Ledger) -> Counter[int]:
-    """How many sightings without a licence the new ones would cover, by case."""
-    return Counter(case for case, work, seen in _places(rows) if ledger.covering(work, seen) is not None)
-
-
-def _lost(rows: QuerySet[CaseSighting], ledger: Ledger, others: Ledger) -> Counter[int]:
-    """How many sightings that the replaced licence covers would be covered by none, by case."""
-    return Counter(
-        case
-        for case, work, seen in _places(rows)
-        if ledger.covering(work, seen) is None and others.covering(work, seen) is None
-    )
-
-
 def _narrow(licence: Licence) -> Q:
     """Sightings that a licence may cover, as the database can tell; the rule itself has the last word."""
     wanted = Q()
@@ -152,31 +129,25 @@ def _narrow(licence: Licence) -> Q:
     return wanted
 
 
-def _places(rows: QuerySet[CaseSighting]) -> Iterable[tuple[int, int, Seen]]:
+def _held(rows: QuerySet[CaseSighting], ledgers: Sequence[Ledger]) -> Iterable[tuple[int, bool]]:
+    """The case of each sighting, and whether one of the ledgers covers it."""
     columns = ("host", "party", "page_url", "image_url", "last_seen")
     found = rows.values_list("case_id", "case__work_id", *(f"sighting__{name}" for name in columns))
     for case, work, *values in found.iterator(chunk_size=5_000):
-        yield case, work, Seen(*values)
+        seen = Seen(*values)
+        yield case, any(ledger.covering(work, seen) is not None for ledger in ledgers)
 
 
 def _counted(gained: Counter[int], lost: Counter[int], looked_at: int, after: int | None) -> Trial:
     """What becomes of each case that gains or loses sightings."""
     effects: dict[int, str] = {}
-    for pk, number, decision, by, open_rows in _standing({*gained, *lost}):
+    uncovered = Count("case_sightings", filter=Q(case_sightings__licence=None))
+    rows = Case.objects.filter(pk__in={*gained, *lost}).annotate(left=uncovered).order_by()
+    for pk, number, decision, by, open_rows in rows.values_list("pk", "number", "decision", "decided_by", "left"):
         left = open_rows + lost[pk] - gained[pk]
-        if effect := _effect(decision, by_ledger=by, left=left, gained=gained[pk]):
+        if effect := _effect(decision, by_ledger=by == LEDGER, left=left, gained=gained[pk]):
             effects[number] = effect
     return Trial(dict(Counter(effects.values())), effects, looked_at, after)
-
-
-def _standing(cases: set[int]) -> Iterable[tuple[int, int, str, bool, int]]:
-    """Each case with its decision, whether the ledger made it, and how many of its sightings no licence covers."""
-    rows = Case.objects.filter(pk__in=cases).annotate(
-        left=Count("case_sightings", filter=Q(case_sightings__licence=None))
-    )
-    columns = ("pk", "number", "decision", "decided_by", "left")
-    for pk, number, decision, by, left in rows.order_by().values_list(*columns):
-        yield pk, number, decision, by == LEDGER, left
 
 
 def _effect(decision: str, *, by_ledger: bool, left: int, gained: int) -> str:
