@@ -13,10 +13,11 @@ import re
 import tarfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from io import BufferedReader
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO
+from typing import Any
 
-from exhibit.digests import CHUNK, Digest
+from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, NotFoundError
 
 FORMAT = "exhibit-backup/1"
@@ -72,7 +73,7 @@ def parse_description(data: bytes) -> Description:
         if told.pop("format") != FORMAT:
             raise IntegrityError("This backup is of another version.", hint="Restore it with the version that made it.")
         parts = {name: Part(**told.pop(name)) for name in ("rows", "listed")}
-        files = tuple(Part(**one) for one in told.pop("files"))
+        files = tuple(Part(**part) for part in told.pop("files"))
         log, left_out = LogState(**told.pop("log")), tuple(told.pop("left_out"))
         rows, listed = parts["rows"], parts["listed"]
         return Description(**told, rows=rows, listed=listed, files=files, log=log, left_out=left_out)
@@ -92,7 +93,7 @@ def bytes_of(place: Path) -> int:
     return sum(path.stat().st_size for path in place.rglob("*") if path.is_file() and not path.is_symlink())
 
 
-def members(place: Path) -> Iterator[tuple[str, BinaryIO]]:
+def members(place: Path) -> Iterator[tuple[str, BufferedReader]]:
     """Every file of a backup by name, in no order, each to be read before the next one is asked for."""
     if place.is_dir():
         for path in sorted(path for path in place.rglob("*") if path.is_file() and not path.is_symlink()):
@@ -149,18 +150,18 @@ def _read(place: Path) -> _Found:
     return found
 
 
-def _note(found: _Found, name: str, stream: BinaryIO) -> None:
+def _note(found: _Found, name: str, stream: BufferedReader) -> None:
     if name == DESCRIPTION:
         found.description = parse_description(stream.read())
     elif name.startswith(BLOBS):
-        digest = digest_of(stream)
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
         if blob_name(digest) == name:
             found.blobs.add(bytes.fromhex(digest))
     elif name.startswith("blobs-"):
         found.listed[name] = stream.read()
         found.digests[name] = Digest.of(found.listed[name]).hex
     else:
-        found.digests[name] = digest_of(stream)
+        found.digests[name] = hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _hold_against(found: _Found, description: Description) -> None:
@@ -176,14 +177,6 @@ def _hold_against(found: _Found, description: Description) -> None:
         named = ", ".join(wrong[:3])
         sentence = f"Of the backup {len(wrong):,} files are missing or hold other bytes: {named}."
         raise IntegrityError(sentence, hint=_HINT)
-
-
-def digest_of(stream: BinaryIO) -> str:
-    """The SHA-256 of what a stream still holds, in hexadecimal digits."""
-    hashed = hashlib.sha256()
-    while piece := stream.read(CHUNK):
-        hashed.update(piece)
-    return hashed.hexdigest()
 
 
 def inside(name: str) -> PurePosixPath:

@@ -90,11 +90,11 @@ def take_up(config: Config) -> Callable[[], None]:
     """
     folder, lock = config.data_dir / FOLDER, FileLock(lock_folder(config) / "restore.lock")
     if not folder.is_dir() or not lock.take():  # a restore is at work
-        return _nothing
+        return lambda: None
     if not (folder / _BEGUN).exists() or is_empty(config):
         shutil.rmtree(folder, ignore_errors=True)
         lock.release()
-        return _nothing
+        return lambda: None
     _files_back(config.data_dir)
 
     def end() -> None:
@@ -103,10 +103,6 @@ def take_up(config: Config) -> Callable[[], None]:
         lock.release()
 
     return end
-
-
-def _nothing() -> None:
-    pass
 
 
 @contextmanager
