@@ -79,14 +79,9 @@ def captured(case: Case, outcome: str, files: Iterable[KeptFile]) -> None:
     _of_case(case, "captured", {"files": kept, "outcome": outcome})
 
 
-def noted(case: Case, what: str, *, by: str) -> None:
-    """Put into the log that a member did something with a case that decides nothing: a note, a dispute, a view."""
-    _of_case(case, what, {"by": by})
-
-
-def noticed(case: Case, what: str, number: int, *, by: str, **about: Json) -> None:
-    """Put into the log that a notice about a case was signed, was sent, or what became of it."""
-    _of_case(case, what, {"by": by, "notice": number, **about})
+def noted(case: Case, what: str, *, by: str, **about: Json) -> None:
+    """Put into the log what a member did with a case that decides nothing: a note, a dispute, a view, a notice."""
+    _of_case(case, what, {"by": by, **about})
 
 
 def _of_case(case: Case, what: str, about: Mapping[str, Any]) -> None:

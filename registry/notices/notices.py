@@ -169,7 +169,7 @@ def keep_signed(
     for case in held.notice_cases.select_related("case__work", "case__owner"):
         about = {"considered": case.answers, "files": _digests(files), "term_reason": case.term_reason}
         about["warned"] = warned.get(str(case.case.number), {})
-        audit_log.noticed(case.case, "notice signed", held.number, by=by, **about)
+        audit_log.noted(case.case, "notice signed", by=by, notice=held.number, **about)
         history.record(case.case, "notice", by, ("notice-signed", {"number": held.number}))
 
 
@@ -185,7 +185,7 @@ def take_back(row: Notice, *, by: str) -> None:
         held.save(update_fields=["state", "signed_at", "signed_by", "files", "text"])
         _event(held, "taken back", by=by)
         for case in _cases(held):
-            audit_log.noticed(case, "notice taken back", held.number, by=by)
+            audit_log.noted(case, "notice taken back", by=by, notice=held.number)
 
 
 def held_signed(row: Notice) -> Notice:
@@ -237,7 +237,7 @@ def keep_sent(row: Notice, how: str, *, by: str, files: Sequence[KeptFile] = ())
         held.save(update_fields=["state", "sent_at", "files", "due_on", "due_what"])
         _event(held, "sent", by=by, words=how)
         for case in _cases(held):
-            audit_log.noticed(case, "notice sent", held.number, by=by, how=how, files=_digests(held.files))
+            audit_log.noted(case, "notice sent", by=by, notice=held.number, how=how, files=_digests(held.files))
             history.record(case, "notice", by, ("notice-sent", {"number": held.number}))
 
 
@@ -262,7 +262,7 @@ def happened(row: Notice, what: str, day: date, words: str, *, by: str) -> None:
             held.save(update_fields=["state", "due_on", "due_what"])
         _event(held, what, by=by, day=day, words=words)
         for case in _cases(held):
-            audit_log.noticed(case, f"notice {what}", held.number, by=by, day=day.isoformat())
+            audit_log.noted(case, f"notice {what}", by=by, notice=held.number, day=day.isoformat())
             history.record(case, "notice", by, (f"notice-{what}", {"number": held.number}))
 
 
