@@ -140,7 +140,7 @@ def results(crawls: Sequence[Crawl]) -> dict[int, list[Result]]:
     """
     watches = {crawl.watch_id for crawl in crawls}
     planted: dict[int, list[Canary]] = defaultdict(list)
-    for canary in Canary.objects.filter(watch__in=watches).select_related("work", "watch").order_by("number"):
+    for canary in Canary.objects.filter(watch__in=watches).select_related("work", "watch__owner").order_by("number"):
         planted[canary.watch_id].append(canary)
     expected = {crawl: [canary for canary in planted[crawl.watch_id] if _was_there(canary, crawl)] for crawl in crawls}
     expected = {crawl: canaries for crawl, canaries in expected.items() if canaries}
@@ -170,12 +170,12 @@ def missed_lately(owner: Owner | None = None) -> list[tuple[Crawl, Result]]:
 
 def tell_missed() -> None:
     """Write down, once each, which canaries the last crawls have missed; however late their pictures were compared."""
-    for crawl, one in missed_lately():
+    for crawl, missed in missed_lately():
         if crawl.finished_at is not None and crawl.finished_at >= now() - LATELY:
-            watch = crawl.watch
-            about = {"canary": one.canary.number, "page": one.canary.url, "watch": watch.number, "name": watch.name}
-            told = {**about, "reason": one.reason, "crawl": crawl.number}
-            events.record(watch.owner, EventKind.CANARY_MISSED, told, name=f"{crawl.pk}/{one.canary.number}")
+            watch, canary = crawl.watch, missed.canary
+            about = {"canary": canary.number, "page": canary.url, "watch": watch.number, "name": watch.name}
+            told = {**about, "reason": missed.reason, "crawl": crawl.number}
+            events.record(watch.owner, EventKind.CANARY_MISSED, told, name=f"{crawl.pk}/{canary.number}")
 
 
 def _was_there(canary: Canary, crawl: Crawl) -> bool:

@@ -14,7 +14,7 @@ from registry.crawls.schedules import due_watches
 from registry.db import running
 from registry.db.running import Taken
 from registry.log import witnesses
-from registry.models import UNFINISHED, AnchorReceipt, Crawl, Heartbeat, LogCheckpoint, LogWaiting, StepState, Watch
+from registry.models import UNFINISHED, AnchorReceipt, Canary, Crawl, Heartbeat, LogCheckpoint, LogWaiting, StepState
 from workers.cases.reported import waiting_reports
 from workers.matching.index_upkeep import IndexState, index_states
 from workers.operations.backlog import Backlog, Failure, backlogs, failures, held_up
@@ -68,14 +68,6 @@ class Crawls:
 
 
 @dataclass(frozen=True, slots=True)
-class Missed:
-    """A canary that the last run of its watch didn't find."""
-
-    watch: Watch
-    number: int
-
-
-@dataclass(frozen=True, slots=True)
 class Status:
     """How the installation is at one moment."""
 
@@ -89,7 +81,7 @@ class Status:
     witnesses: Sequence[Witness]
     log: LogFigures
     disk: Disk
-    missed: Sequence[Missed]
+    missed: Sequence[Canary]
     taken: Mapping[str, Taken]
     reported: Sequence[str] = ()
 
@@ -107,7 +99,7 @@ def status_of(services: Services) -> Status:
         witnesses=_witnesses(services),
         log=_log(services),
         disk=_disk(services),
-        missed=[Missed(crawl.watch, one.canary.number) for crawl, one in canaries.missed_lately()],
+        missed=[result.canary for _, result in canaries.missed_lately()],
         taken=running.taken_since(now() - timedelta(days=COST_DAYS)),
         reported=waiting_reports(),
     )
@@ -121,20 +113,11 @@ def _crawls() -> Crawls:
 
 
 def _witnesses(services: Services) -> list[Witness]:
-    anchors = services.config.anchors
+    anchors = [((anchor.kind, anchor.name), anchor.development) for anchor in services.config.anchors]
     if not anchors:
         return []
-    health, last = witnesses.health(), _last_receipts([(anchor.kind, anchor.name) for anchor in anchors])
-    return [
-        Witness(
-            anchor.kind,
-            anchor.name,
-            anchor.development,
-            health.get((anchor.kind, anchor.name)),
-            last.get((anchor.kind, anchor.name)),
-        )
-        for anchor in anchors
-    ]
+    health, last = witnesses.health(), _last_receipts([who for who, _ in anchors])
+    return [Witness(*who, development, health.get(who), last.get(who)) for who, development in anchors]
 
 
 def _last_receipts(named: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], datetime | None]:
