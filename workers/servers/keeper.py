@@ -17,7 +17,7 @@ from exhibit.errors import ExhibitError, ServiceMissingError
 from exhibit.files.private import keep_private
 from workers.configuration import load_config
 from workers.servers.embedded import EmbeddedServers, ServersBusyError, lock_folder, servers_answer
-from workers.servers.locks import FileLock, holder, shared
+from workers.servers.locks import FileLock, holder, is_free, shared
 from workers.servers.processes import last_lines, open_log
 from workers.servers.product import start_detached
 
@@ -63,10 +63,7 @@ def are_kept(config: Config) -> bool:
     """Whether somebody keeps the servers, or they aren't ours; the orphans of a killed keeper still answer a while."""
     if config.database_url and config.redis_url:
         return True
-    lock = FileLock(lock_folder(config) / "servers.lock")
-    free = lock.take()
-    lock.release()
-    return not free
+    return not is_free(lock_folder(config) / "servers.lock")
 
 
 def start_keeper(config: Config) -> "subprocess.Popen[bytes]":
