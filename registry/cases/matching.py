@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from django.db import connection
-from django.db.models import Max, QuerySet
+from django.db.models import Max
 
 from exhibit.clock import now
 from exhibit.comparison.calibration import calibrated
@@ -44,20 +44,22 @@ def known_pairs(pipeline: str, found: Iterable[int], registered: Iterable[int]) 
 def keep_matches(rows: Iterable[tuple[int, int, Verification]]) -> None:
     """Keep (registered picture, found picture, verification) with the probability of this moment's calibration.
 
-    A pair that is there stays as it is, unless nothing was found of it before and a closer look found something.
-    Inside a transaction.
+    A pair that is there stays as it is, unless a closer look found something where nothing was. Inside a transaction.
     """
     active = cache(calibrations.active)
     copy_into(
-        [Match.of(registered, found, calibrated(one, active(one.pipeline))) for registered, found, one in rows],
+        [
+            Match.of(registered, found, calibrated(measured, active(measured.pipeline)))
+            for registered, found, measured in rows
+        ],
         conflict=("registered_id", "found_id", "pipeline"),
         overwrite="registry_match.decision = 'none' AND EXCLUDED.decision <> 'none'",
     )
 
 
-def lock_pictures(pictures: Iterable[int]) -> list[Picture]:
+def lock_pictures(pictures: Iterable[int]) -> None:
     """Lock pictures until the transaction ends, so that no sighting of them arrives unseen; in a fixed order."""
-    return list(Picture.objects.select_for_update(no_key=True).filter(pk__in=list(pictures)).order_by("digest"))
+    list(Picture.objects.select_for_update(no_key=True).filter(pk__in=list(pictures)).order_by("digest"))
 
 
 def open_cases(*, found: Sequence[int] = (), registered: Sequence[int] = ()) -> list[int]:
@@ -67,7 +69,7 @@ def open_cases(*, found: Sequence[int] = (), registered: Sequence[int] = ()) -> 
     captures that wait, because a match is likely and nobody has visited the place again.
     """
     waiting: list[int] = []
-    for (owner_id, work_id, party), matters in groupby(sorted(_matters(found, registered)), lambda one: one[:3]):
+    for (owner_id, work_id, party), matters in groupby(sorted(_matters(found, registered)), lambda matter: matter[:3]):
         waiting += _extend(_case(owner_id, work_id, party), list(matters))
     return waiting
 
@@ -197,14 +199,12 @@ def apply_ledger(case: Case, *, taken_back: Sequence[Said] = UNCOVERED, words: s
 
 
 def search_again(case: Case) -> None:
-    """Search the ledger for every sighting of a case anew, whatever was found before. Inside a transaction."""
-    _search(case, case.case_sightings.all())
+    """Search the ledger for every sighting of a case anew, whatever was found before. Inside a transaction.
 
-
-def _search(case: Case, rows: QuerySet[CaseSighting]) -> None:
-    """Search the ledger for some of a case's sightings; what changes by that is an entry of the log."""
+    What changes by that is an entry of the log.
+    """
     changed = []
-    for row in rows.select_related("sighting__picture").order_by("pk"):
+    for row in case.case_sightings.select_related("sighting__picture").order_by("pk"):
         before, row.licence = row.licence_id, covering_licence(case.work, row.sighting)
         row.licences_searched_at = now()
         row.save(update_fields=["licence", "licences_searched_at"])

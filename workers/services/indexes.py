@@ -152,15 +152,15 @@ def index_folder(root: Path, collection: Collection, space: Space) -> Path:
     return root / f"{collection}-{space.name}-{space.version}"
 
 
-def mend_index(root: Path, collection: Collection, space: Space, *, patient: bool = False) -> list[str]:
+def mend_index(root: Path, collection: Collection, space: Space, *, patient: bool = False) -> None:
     """Read an index's files whole, and make them again from the rows when they are damaged, once for all who notice.
 
-    A large one is made again by who is patient; else it is left to :func:`workers.tasks.tasks.keep_up_votes`. Returns
-    what was wrong with it, one sentence each. Raises ``ServiceMissingError`` when another makes it again, or is to.
+    A large one is made again by who is patient; else it is left to :func:`workers.tasks.tasks.keep_up_votes`. Raises
+    ``ServiceMissingError`` when another makes it again, or is to.
     """
     folder = index_folder(root, collection, space)
     if not folder.exists() or not _damage(folder, space):
-        return []
+        return
     lock = FileLock(folder / ".mending")
     if not lock.take(within=MAX_MENDING if patient else SOON_MENDED):
         raise ServiceMissingError(MADE_AGAIN)
@@ -171,7 +171,6 @@ def mend_index(root: Path, collection: Collection, space: Space, *, patient: boo
                 raise ServiceMissingError(MADE_AGAIN)
             LOGGER.warning("The index %s is damaged and made again from the rows. %s", folder.name, found[0])
             make_index(folder, collection, space)
-        return found
     finally:
         lock.release()
 
@@ -187,7 +186,7 @@ def make_index(folder: Path, collection: Collection, space: Space, codec: Untype
         rebuild_votes(folder, map(sets_of, vectors.living(collection, space, last, VOTES_PAGE)), last, codec)
     else:
         batches = vectors.living(collection, space, last)
-        rows = ((np.array([one for one, _ in of], np.int64), rows_of(space, [raw for _, raw in of])) for of in batches)
+        rows = ((np.array([row[0] for row in of], np.int64), rows_of(space, [raw for _, raw in of])) for of in batches)
         rebuild_index(space, folder, rows, last)
 
 
