@@ -137,10 +137,8 @@ def conclude_ended(limit: int = 200) -> int:
 
 
 def _outcome(row: Revisit, *, came: bool) -> tuple[Outcome, str]:
-    seen = (
-        visible_sightings(row.owner_id).filter(picture_id=row.found_id).exclude(crawl=row.crawl).order_by("last_seen")
-    )
-    last = seen.last()
+    seen = visible_sightings(row.owner_id).filter(picture_id=row.found_id).exclude(crawl=row.crawl)
+    last = seen.order_by("last_seen").last()
     if last is None:
         return Outcome.UNREACHED, _NO_ADDRESS
     before = _before(row, day=last.last_seen.date().isoformat(), url=last.image_url)

@@ -108,10 +108,6 @@ def _begin(watch: Watch, moment: datetime) -> Crawl:
     made = {"state": StepState.DOING, "started_at": moment, "sources": watch.sources}
     crawl = Crawl.objects.create(watch=watch, number=number, **made)
     inquiries.begin(crawl, watch.sources)
-    sources = [source for source in watch.sources if source["kind"] not in (PAST, SEARCH)]
-    add_urls(crawl.pk, [NewUrl(source["url"], _kind(source["kind"]), 0) for source in sources])
+    sources = [(source["kind"], source["url"]) for source in watch.sources if source["kind"] not in (PAST, SEARCH)]
+    add_urls(crawl.pk, [NewUrl(url, "page" if kind in ("site", "list") else kind, 0) for kind, url in sources])
     return crawl
-
-
-def _kind(source_kind: str) -> str:
-    return {"site": "page", "list": "page"}.get(source_kind, source_kind)
