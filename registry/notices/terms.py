@@ -1,5 +1,6 @@
 """By when somebody has to look at a notice again: terms of law, and reminders of ours."""
 
+from calendar import monthrange
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -89,9 +90,4 @@ def business_day(day: date, count: int) -> date:
 def months_later(day: date, months: int) -> date:
     """The same day some months later, or the last day of that month."""
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
-    for last in (day.day, 30, 29, 28):
-        try:
-            return date(year, month + 1, min(day.day, last))
-        except ValueError:
-            continue
-    raise AssertionError
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
