@@ -32,8 +32,7 @@ def sign(services: Services, notice: Notice, *, typed: str, read: str, by: str) 
     """Sign a notice: its exact bytes are kept, and their digests go into the log.
 
     ``typed`` is the signer's name as the person typed it, ``read`` the mark of the letter that was shown
-    (:func:`read_mark`). Raises ``WrongUseError`` when something is missing, the letter isn't the one that was read, or
-    the name is another.
+    (:func:`read_mark`). Raises ``WrongUseError`` when something is missing, or name or letter are others.
     """
     with notices.held_draft(notice) as held:
         items = items_of(held)

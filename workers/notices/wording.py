@@ -20,18 +20,8 @@ FOLDER = Path(__file__).parent / "wording"
 MAX_WORDING = 20_000
 
 LETTER = (
-    "number",
-    "date",
-    "owner",
-    "party",
-    "addressee",
-    "count",
-    "items",
-    "contact",
-    "identity",
-    "further",
-    "signature",
-)
+    "number", "date", "owner", "party", "addressee", "count", "items", "contact", "identity", "further", "signature",
+)  # fmt: skip
 ITEM = (
     "n", "title", "author", "holder", "first_publication", "registrations", "case",
     "places", "seen", "aligned", "licences",
@@ -131,9 +121,8 @@ def restore(owner: Owner, kind: str, language: str, *, by: str) -> None:
     """Go back to the wording that is shipped."""
     with transaction.atomic():
         if NoticeWording.objects.filter(owner=owner, kind=kind, language=language).delete()[0]:
-            audit_log.changed(
-                "notice wording", by=by, owner=owner, about={"kind": kind, "language": language, "shipped": True}
-            )
+            about = {"kind": kind, "language": language, "shipped": True}
+            audit_log.changed("notice wording", by=by, owner=owner, about=about)
 
 
 def _check_names(text: str, known: tuple[str, ...], where: str) -> None:
