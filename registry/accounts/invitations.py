@@ -96,9 +96,8 @@ def accept(invitation: Invitation, user: User) -> Membership | None:
             User.objects.filter(pk=user.pk).update(is_staff=True)
             audit_log.changed("operator added", by=by, about={"user": by})
             return None
-        joined, new = Membership.objects.get_or_create(
-            user=user, owner=invitation.owner, defaults={"role": invitation.role}
-        )
+        usual = {"role": invitation.role}
+        joined, new = Membership.objects.get_or_create(user=user, owner=invitation.owner, defaults=usual)
         if new:
             about = {"invited_by": invitation.by, "role": joined.role, "user": user.email}
             audit_log.changed("member joined", by=by, owner=invitation.owner, about=about)
@@ -134,6 +133,5 @@ def _made(valid: timedelta, **values: object) -> tuple[Invitation, str]:
 
 
 def _tell(what: str, row: Invitation, *, by: str) -> None:
-    audit_log.changed(
-        what, by=by, owner=row.owner, about={"email": row.email, "role": row.role, "until": str(row.expires_at)}
-    )
+    about = {"email": row.email, "role": row.role, "until": str(row.expires_at)}
+    audit_log.changed(what, by=by, owner=row.owner, about=about)

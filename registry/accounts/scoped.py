@@ -89,9 +89,8 @@ def last_crawls(of: Iterable[Watch]) -> dict[int, Crawl]:
     """The newest crawl of each watch that has one, by the watch's key, each found by its index."""
     newest = Crawl.objects.filter(watch=OuterRef("pk")).order_by("-number").values("pk")[:1]
     watches = Watch.objects.filter(pk__in=[row.pk for row in of]).annotate(newest=Subquery(newest))
-    crawls = Crawl.objects.select_related("watch").in_bulk(
-        [pk for pk in watches.values_list("newest", flat=True) if pk is not None]
-    )
+    found = [pk for pk in watches.values_list("newest", flat=True) if pk is not None]
+    crawls = Crawl.objects.select_related("watch").in_bulk(found)
     return {crawl.watch_id: crawl for crawl in crawls.values()}
 
 
@@ -169,7 +168,7 @@ def hidden_among(of: Owner, pictures: Iterable[Picture]) -> set[int]:
     """Those of some pictures (primary keys) that no member sees: reported as illegal, or purged."""
     found = list(pictures)
     reported = PictureReport.objects.filter(owner=of, picture__in=found).values_list("picture", flat=True)
-    return {*reported, *(one.pk for one in found if one.bytes_state == BytesState.PURGED)}
+    return {*reported, *(picture.pk for picture in found if picture.bytes_state == BytesState.PURGED)}
 
 
 def reported(of: Owner, since: datetime | None = None) -> list[Digest]:

@@ -60,9 +60,8 @@ def make(owner: Owner, user: User, *, name: str, scopes: Collection[str], days: 
 
 def permitted(owner: Owner, user: User) -> frozenset[Scope]:
     """The scopes that a person's role with an owner permits at this moment; none for a stranger."""
-    role = (
-        Membership.objects.filter(owner=owner, user=user, user__is_active=True).values_list("role", flat=True).first()
-    )
+    rows = Membership.objects.filter(owner=owner, user=user, user__is_active=True)
+    role = rows.values_list("role", flat=True).first()
     return frozenset() if role is None else SCOPES_OF[Role(role)]
 
 

@@ -90,7 +90,9 @@ def _stays(change: LedgerChange, case: Case) -> None:
 
 
 def _said(change: LedgerChange) -> Said:
-    numbers = ", ".join(str(one) for one in change.licences.order_by("number").values_list("number", flat=True)[:20])
+    numbers = ", ".join(
+        str(number) for number in change.licences.order_by("number").values_list("number", flat=True)[:20]
+    )
     return f"licence-{change.kind}", {"numbers": numbers}
 
 

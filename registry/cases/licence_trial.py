@@ -68,8 +68,7 @@ def try_licences(
 ) -> Trial:
     """Try licences against the owner's cases, perhaps in place of another's words; nothing is changed.
 
-    After so many seconds it ends where it is; given what an earlier call has answered about the same licences, it goes
-    on there.
+    After so many seconds it ends where it is; it goes on where an earlier call has ended (``so_far``).
     """
     over, chunk = time.monotonic() + seconds, CASES_AT_ONCE
     rows = [(new.row(owner, number), new) for number, new in enumerate(given, next_number(owner))]
@@ -100,9 +99,8 @@ def try_licences(
 
 def cases_of(owner: Owner, trial: Trial) -> list[tuple[Case, str]]:
     """The cases that a trial names, with what would become of each."""
-    rows = {
-        row.number: row for row in Case.objects.filter(owner=owner, number__in=trial.effects).select_related("work")
-    }
+    found = Case.objects.filter(owner=owner, number__in=trial.effects).select_related("work")
+    rows = {case.number: case for case in found}
     return [(rows[number], effect) for number, effect in trial.effects.items() if number in rows]
 
 

@@ -59,7 +59,7 @@ def next_visit(outcomes: Iterable[str], finished: datetime, days: int) -> dateti
     ``days`` is the first pause; 0 for no further visits.
     """
     standings = [standing_of(outcome) for outcome in outcomes]
-    alike = sum(1 for _ in takewhile(lambda one: one == standings[0], standings))
+    alike = sum(1 for _ in takewhile(lambda standing: standing == standings[0], standings))
     if not days or not alike or alike >= ENOUGH.get(standings[0], alike + 1):
         return None
     return finished + timedelta(days=days * min(2 ** (alike - 1), MAX_PAUSE))

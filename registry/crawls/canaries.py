@@ -85,9 +85,8 @@ def plant(work: Work, watch: Watch, url: str, *, by: str) -> Canary:
             return known
         number = (owner.canaries.aggregate(last=Max("number"))["last"] or 0) + 1
         keep_licences(owner, [_licence(work, normal)], by=by)
-        audit_log.changed(
-            "canary planted", by=by, owner=owner, about={"canary": number, "url": normal, "work": work.number}
-        )
+        about = {"canary": number, "url": normal, "work": work.number}
+        audit_log.changed("canary planted", by=by, owner=owner, about=about)
         return Canary.objects.create(
             owner=owner, number=number, work=work, watch=watch, url=normal, key=key, added_by=by, added_at=now()
         )

@@ -43,15 +43,15 @@ def keep_sightings(of: CrawlSlice, seen: Sequence[tuple[Sighting, str]], mark: s
     those whose search isn't what a search is now by its mark (:func:`workers.matching.search_version.search_mark`).
     Returns the pictures (primary keys) that now wait for their step. Must run inside a transaction.
     """
-    pictures = keep_pictures([(one.digest, one.size, one.fetched_at) for one, _ in seen])
+    pictures = keep_pictures([(sighting.digest, sighting.size, sighting.fetched_at) for sighting, _ in seen])
     earlier = _earlier_first_seen(of.crawl.watch_id, pictures.values())
     rows = {}
-    for one, title in seen:
-        place = (url_key(one.page_url), url_key(one.image_url), pictures[one.digest])
-        first = earlier.get(place, one.fetched_at) if one.not_modified else one.fetched_at
-        rows[place] = _row(of, one, title, place, first)
+    for sighting, title in seen:
+        place = (url_key(sighting.page_url), url_key(sighting.image_url), pictures[sighting.digest])
+        first = earlier.get(place, sighting.fetched_at) if sighting.not_modified else sighting.fetched_at
+        rows[place] = _row(of, sighting, title, place, first)
     copy_into(rows.values(), conflict=("crawl_id", "page_key", "image_key", "picture_id"))
-    _take_back([pictures[one.digest] for one, _ in seen if not one.not_modified])
+    _take_back([pictures[sighting.digest] for sighting, _ in seen if not sighting.not_modified])
     return _put_to_work(list(pictures.values()), mark)
 
 

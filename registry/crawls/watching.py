@@ -119,7 +119,7 @@ def change_sources(
     with transaction.atomic():
         row = _held(watch)
         before = places(row)
-        after = [one for one in dict.fromkeys([*before, *add]) if one not in remove]
+        after = [place for place in dict.fromkeys([*before, *add]) if place not in remove]
         if after == before:
             return
         if searches(row) or _one_group(kind for kind, _url in after) != _one_group(kind for kind, _url in before):
@@ -148,9 +148,8 @@ def change_words(watch: Watch, words: Sequence[str], *, by: str) -> None:
         if row.sources == before:
             return
         row.save(update_fields=["sources"])
-        audit_log.changed(
-            "watch's words changed", by=by, owner=watch.owner, about={"watch": row.name, "words": list(words)}
-        )
+        about = {"watch": row.name, "words": list(words)}
+        audit_log.changed("watch's words changed", by=by, owner=watch.owner, about=about)
 
 
 def places(watch: Watch) -> list[tuple[str, str]]:
@@ -306,8 +305,7 @@ def crawl_under_way(watch: Watch) -> Crawl | None:
 def start_now(watch: Watch) -> Crawl:
     """Start a crawl of the watch at once, beside its schedule; one that is under way already counts as that.
 
-    Raises ``ConflictError`` when that one is ending, ``WrongUseError`` when the watch is paused, or has no times of its
-    own.
+    Raises ``ConflictError`` when that one is ending, ``WrongUseError`` for a watch that is paused or has no times.
     """
     _refuse_past(watch)
     started = schedules.start_between(watch.pk)

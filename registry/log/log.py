@@ -83,8 +83,7 @@ def begin_origin(name: str, public_key: bytes | None, submission: LogSubmission 
 def erase_openings(sequences: Iterable[int], *, by: str, reason: str) -> list[int]:
     """Erase what entries commit to, as a person may ask for. Their leaves stay and tell nothing; one entry says so.
 
-    Returns those of the entries where anything was there to erase. Where there is no such entry (``NotFoundError``),
-    nothing is erased.
+    Returns those where anything was there to erase; where one isn't there (``NotFoundError``) nothing is erased.
     """
     wanted = set(sequences)
     with transaction.atomic():

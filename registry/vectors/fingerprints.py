@@ -57,8 +57,10 @@ def keep_fingerprints(spaces: Sequence[Space], rows: Iterable[tuple[int, Fingerp
     ids = {space.id: space_id(space) for space in spaces}
     copy_into(
         [
-            FingerprintRow(picture_id=picture, space_id=ids[one.space], part=one.part, vector=one.vector)
-            for picture, one in rows
+            FingerprintRow(
+                picture_id=picture, space_id=ids[fingerprint.space], part=fingerprint.part, vector=fingerprint.vector
+            )
+            for picture, fingerprint in rows
         ],
         conflict=("picture_id", "space_id", "part"),
     )

@@ -45,8 +45,7 @@ class NewLicence:
 def checked(new: NewLicence) -> NewLicence:
     """The licence with its words in their normal form.
 
-    Raises ``WrongUseError`` when nobody is named, or no place, or for words that can't be meant; the message says
-    which.
+    Raises ``WrongUseError``, and says which, for words that can't be meant, or when nobody or no place is named.
     """
     domain = _domain(new.domain)
     if not new.licensee.strip():

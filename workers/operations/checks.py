@@ -21,8 +21,6 @@ class Check:
 
 
 GIB = 1024**3
-
-
 DAMAGED = "damaged"
 """The file of the data folder that lists exact bytes that have changed."""
 

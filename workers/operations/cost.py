@@ -50,8 +50,8 @@ def costs_of(taken: Mapping[str, Taken], priced: str) -> Costs:
     pictures = taken[MATCH].rows if MATCH in taken else 0
     if pictures < MIN_PICTURES:
         return Costs(pictures, price, None, ())
-    each = [_cost(step, one.processor_seconds / pictures, price) for step, one in taken.items()]
-    each.sort(key=lambda one: (-one.hours, one.step))
+    each = [_cost(step, spent.processor_seconds / pictures, price) for step, spent in taken.items()]
+    each.sort(key=lambda cost: (-cost.hours, cost.step))
     seconds = sum(cost.processor_seconds for cost in taken.values())
     return Costs(pictures, price, _cost("", seconds / pictures, price), tuple(each))
 

@@ -100,9 +100,9 @@ def look_for_damage(services: Services) -> None:
     known: list[Digest] = []
     with suppress(ValueError):  # an earlier version left half a list, and those that it lacks are found again
         known = damaged(services.config)
-    wrong = [one.hex for one in {*some, *known} if one in blobs and not blobs.is_whole(one)]
+    wrong = [digest.hex for digest in {*some, *known} if digest in blobs and not blobs.is_whole(digest)]
     draft = services.config.data_dir / f".{DAMAGED}"
-    draft.write_text("".join(f"{one}\n" for one in sorted(wrong)))
+    draft.write_text("".join(f"{digest}\n" for digest in sorted(wrong)))
     draft.replace(services.config.data_dir / DAMAGED)
     place.write_text(f"{turn + 1:02x}", "ascii")
 

@@ -113,8 +113,8 @@ def works_in(owner: Owner, scope: ReportScope) -> int:
 def numbers_of(text: str) -> tuple[int, ...]:
     """The numbers that somebody typed, such as ``3, 7-9``, ascending; raises ``WrongUseError`` for anything else."""
     found: set[int] = set()
-    for part in filter(None, (one.strip() for one in text.replace("、", ",").replace("，", ",").split(","))):
-        first, dash, last = (one.strip() for one in part.replace("–", "-").partition("-"))
+    for part in filter(None, (word.strip() for word in text.replace("、", ",").replace("，", ",").split(","))):
+        first, dash, last = (word.strip() for word in part.replace("–", "-").partition("-"))
         if not first.isdecimal() or (dash and not last.isdecimal()) or max(len(first), len(last)) > MAX_NUMBER:
             sentence = _("“%(text)s” is no number of a work.") % {"text": part[:40]}
             raise WrongUseError(sentence, hint=_("Write them like this: 3, 7-9."))

@@ -20,7 +20,7 @@ from exhibit.ports import Anchor
 def anchor_of(given: AnchorConfig, allowed_networks: Sequence[str], user_agent: str) -> Anchor:
     """The adapter of one witness, which may be reached beside the networks that every request may reach.
 
-    What is configured and can't be used gives one that says so whenever it is asked: it must not stop the others, nor
+    What is configured and can't be used gives one that says so whenever it is asked, and stops neither others nor
     sealing.
     """
     try:
