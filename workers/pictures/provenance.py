@@ -11,15 +11,9 @@ ROLE = "c2pa"
 def provenance_of(
     services: Services, number: int, picture: PictureFacts
 ) -> tuple[ProvenanceFacts | None, tuple[ContentFile, ...]]:
-    """What the manifest inside a sighting's picture states, with the file that holds all of it.
+    """What the manifest inside a sighting's picture states, with the file that holds all of it; sightings count from 1.
 
-    Args:
-        services: ports.
-        number: of the sighting, from 1.
-        picture: what was seen.
-
-    Returns:
-        ``None`` when nobody looked: without the optional part, or when the bytes aren't stored any more.
+    ``None`` when nobody looked: without the optional part, or when the bytes aren't stored any more.
     """
     if picture.digest not in services.blobs:
         return None, ()

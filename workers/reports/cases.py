@@ -87,9 +87,9 @@ def _drawn(services: Services, gathered: Gathered, hidden: Collection[Digest]) -
     """The drawings of a case that isn't sealed, each made once, for whatever language asks first."""
     return {
         path: cache(partial(_draw, services, row, View(role)))
-        for one, row in zip(gathered.facts.matches, gathered.matches, strict=True)
-        if one.picture not in hidden and one.work_picture not in hidden
-        for role, path in one.drawings.items()
+        for match, row in zip(gathered.facts.matches, gathered.matches, strict=True)
+        if match.picture not in hidden and match.work_picture not in hidden
+        for role, path in match.drawings.items()
     }
 
 

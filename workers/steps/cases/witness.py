@@ -118,7 +118,7 @@ def _ask(row: AnchorReceipt, anchor: Anchor, needed: int) -> tuple[datetime, str
         _put_off(row, str(error), until + (until - now()))  # the others go first, in case it's only this one's
         return until, str(error)
     except ExhibitError as error:
-        witnesses.note_error(*who, str(error))
+        witnesses.note_answer(*who, str(error))
         _put_off(row, str(error), now() + _pause(row, anchor, RETRY_WRONG))
         return None
     except Exception as error:
@@ -126,7 +126,7 @@ def _ask(row: AnchorReceipt, anchor: Anchor, needed: int) -> tuple[datetime, str
             raise
         logging.getLogger(__name__).exception("Asking %s for receipt %s broke off.", anchor.name, row.pk)
         sentence = Sentence("Asking broke off: %(what)s.", what=type(error).__name__)
-        witnesses.note_error(*who, sentence)
+        witnesses.note_answer(*who, sentence)
         _put_off(row, sentence, now() + _pause(row, anchor, RETRY_WRONG))
         return None
     witnesses.note_answer(*who)
