@@ -6,7 +6,7 @@ loses it nor sends a second one. The contract ignores a digest that it has alrea
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache, cached_property
 from pathlib import Path
@@ -41,54 +41,34 @@ DEARER = 1.25
 """A waiting transaction is signed anew when the node's price has risen by so much."""
 
 
+@dataclass(eq=False, repr=False)
 class EvmAnchor:
-    """A contract on an EVM chain (port ``Anchor``).
-
-    Args:
-        name: as configured.
-        url: JSON-RPC address of a node.
-        chain: the chain's id; the node has to be of it.
-        contract: where the contract lies, 20 bytes; empty before :meth:`deploy` has made it.
-        unlock: opens the account that pays; called when something has to be signed.
-        confirmations: blocks from the transaction's own on until the receipt is complete, at least 1.
-        gas_price: wei for a unit of gas; what the node suggests, if ``None``.
-        max_gas_price: nothing is signed while the node suggests more; no limit, if ``None``.
-        development: true for a chain without weight.
-        session: a guarded session.
-    """
+    """A contract on an EVM chain (port ``Anchor``), as :class:`EvmConfig` describes its settings."""
 
     kind = KIND
     patience = timedelta(seconds=15)
     qualified = ""
 
-    def __init__(  # noqa: PLR0913 - as many as there are settings
-        self,
-        name: str,
-        url: str,
-        *,
-        chain: int,
-        contract: bytes,
-        unlock: Callable[[], EvmAccount],
-        confirmations: int,
-        gas_price: int | None = None,
-        max_gas_price: int | None = None,
-        development: bool,
-        session: requests.Session,
-    ) -> None:
-        self.name = name
-        self.development = development
-        self._unlock = unlock
-        self._node = EvmNode(url, session)
-        self._chain = chain
-        self._contract = contract
-        self._confirmations = confirmations
-        self._gas_price = gas_price
-        self._max_gas_price = max_gas_price
+    name: str
+    url: str
+    _: KW_ONLY
+    chain: int
+    contract: bytes  # 20 bytes; empty before :meth:`deploy` has made it
+    unlock: Callable[[], EvmAccount]  # called when something has to be signed
+    confirmations: int
+    gas_price: int | None = None
+    max_gas_price: int | None = None
+    development: bool
+    session: requests.Session
+
+    @cached_property
+    def _node(self) -> EvmNode:
+        return EvmNode(self.url, self.session)
 
     @cached_property
     def account(self) -> EvmAccount:
         """Who pays; raises ``ConfigError`` when the key can't be had, ``ServiceMissingError`` without the part evm."""
-        return self._unlock()
+        return self.unlock()
 
     def submit(self, digest: Digest) -> Receipt:
         """Sign a transaction for the digest; :meth:`upgrade` sends it, once the receipt has been kept.
@@ -98,8 +78,8 @@ class EvmAnchor:
             ConfigError: the node is of another chain.
         """
         self._check_contract()
-        known = self._node.anchored_at(self._contract, digest)
-        pending = EvmPending(self._chain, digest, b"" if known else self._signed(digest))
+        known = self._node.anchored_at(self.contract, digest)
+        pending = EvmPending(self.chain, digest, b"" if known else self._signed(digest))
         return Receipt(KIND, self.name, self.development, ReceiptState.PENDING, pending.to_json())
 
     def upgrade(self, digest: Digest, receipt: Receipt) -> Receipt:
@@ -116,7 +96,7 @@ class EvmAnchor:
         if pending.digest != digest:
             raise IntegrityError(Sentence("The receipt is about another digest."))
         self._check_contract()
-        time = self._node.anchored_at(self._contract, digest)
+        time = self._node.anchored_at(self.contract, digest)
         if not time:
             renewed = self._sent(pending)
             return receipt if renewed is pending else replace(receipt, proof=renewed.to_json())
@@ -134,14 +114,14 @@ class EvmAnchor:
             IntegrityError: the proof doesn't hold, or names another chain.
         """
         block = verify_proof(receipt.proof, digest)
-        if block.chain != self._chain:
-            raise IntegrityError(f"The receipt is of the chain {block.chain}, not {self._chain}.")
+        if block.chain != self.chain:
+            raise IntegrityError(f"The receipt is of the chain {block.chain}, not {self.chain}.")
         return block.time
 
     def examine(self) -> str:
         """Whether the contract is there, and for how many checkpoints the account can pay."""
         self._check_contract()
-        self._node.anchored_at(self._contract, Digest(bytes(32)))
+        self._node.anchored_at(self.contract, Digest(bytes(32)))
         who = checksummed(self.account.address)
         price = self._price()
         if price == 0:
@@ -178,7 +158,7 @@ class EvmAnchor:
     def _sent(self, pending: EvmPending) -> EvmPending:
         """The same once the node has its transaction; another one, not sent yet, when its turn is past."""
         sent = _terms_of(pending.transaction)
-        if sent is None or (pending.chain, sent.to) != (self._chain, self._contract):
+        if sent is None or (pending.chain, sent.to) != (self.chain, self.contract):
             return self._renewed(pending)  # also when the settings name another chain or contract by now
         if self._node.call("eth_getTransactionByHash", _hash_of(pending.transaction)) is not None:
             fate = self._node.fate_of(_hash_of(pending.transaction))
@@ -199,7 +179,7 @@ class EvmAnchor:
 
     def _at_todays_price(self, pending: EvmPending, sent: "_Terms") -> EvmPending:
         """One that waits, signed anew for the same turn when gas has become dearer."""
-        if self._gas_price is not None:
+        if self.gas_price is not None:
             return pending
         suggested = self._suggested()
         if self._is_too_dear(suggested) or not suggested >= DEARER * sent.price > 0:
@@ -211,25 +191,25 @@ class EvmAnchor:
         told = self._node.fate_of(_hash_of(pending.transaction))
         if told is None or not told.logged:
             told = self._log_of_another(pending.digest, time)
-        if told is None or self._head() - told.block + 1 < self._confirmations:
+        if told is None or self._head() - told.block + 1 < self.confirmations:
             return None
-        return self._node.proof_of(self._chain, pending.digest, told.transaction)
+        return self._node.proof_of(self.chain, pending.digest, told.transaction)
 
     def _log_of_another(self, digest: Digest, time: int) -> Fate | None:
         """The log when somebody else gave the digest to the contract first."""
         first = self._node.block_at(time)
-        return self._node.find_log(self._contract, digest, first, min(first + SEARCHED_BLOCKS, self._head()))
+        return self._node.find_log(self.contract, digest, first, min(first + SEARCHED_BLOCKS, self._head()))
 
     def _renewed(self, pending: EvmPending, *, nonce: int | None = None, gas: int = 0) -> EvmPending:
         signed = self._signed(pending.digest, nonce=nonce, gas=gas)
-        return replace(pending, chain=self._chain, transaction=signed)
+        return replace(pending, chain=self.chain, transaction=signed)
 
     def _signed(self, digest: Digest, *, nonce: int | None = None, gas: int = 0) -> bytes:
         data = keccak256(b"anchor(bytes32)")[:4] + digest.raw
-        needed = self._needed(self._contract, data)
+        needed = self._needed(self.contract, data)
         if needed > MAX_GAS:
             raise ServiceMissingError(f"The node says that a checkpoint needs {needed:,} gas, more than {MAX_GAS:,}.")
-        return self._transaction(self._contract, data, max(needed, gas), nonce)
+        return self._transaction(self.contract, data, max(needed, gas), nonce)
 
     def _needed(self, to: bytes, data: bytes) -> int:
         """Units of gas for a call, with a quarter to spare."""
@@ -241,7 +221,7 @@ class EvmAnchor:
 
     def _transaction(self, to: bytes, data: bytes, gas: int, nonce: int | None = None) -> bytes:
         return self.account.sign(
-            chain=self._chain,
+            chain=self.chain,
             nonce=self._count("pending") if nonce is None else nonce,
             gas_price=self._price(),
             gas=gas,
@@ -250,11 +230,11 @@ class EvmAnchor:
         )
 
     def _price(self) -> int:
-        if self._gas_price is not None:
-            return self._gas_price
+        if self.gas_price is not None:
+            return self.gas_price
         suggested = self._suggested()
         if self._is_too_dear(suggested):
-            limit = f"max_gas_price is {self._max_gas_price:,}"
+            limit = f"max_gas_price is {self.max_gas_price:,}"
             raise ServiceMissingError(
                 Sentence(
                     "%(name)s waits: a unit of gas costs %(price)s wei, and %(limit)s.",
@@ -269,7 +249,7 @@ class EvmAnchor:
         return self._node.number("eth_gasPrice")
 
     def _is_too_dear(self, price: int) -> bool:
-        return self._max_gas_price is not None and price > self._max_gas_price
+        return self.max_gas_price is not None and price > self.max_gas_price
 
     def _head(self) -> int:
         return self._node.number("eth_blockNumber")
@@ -278,19 +258,19 @@ class EvmAnchor:
         return self._node.number("eth_getTransactionCount", "0x" + self.account.address.hex(), block)
 
     def _check_contract(self) -> None:
-        if not self._contract:
+        if not self.contract:
             raise ConfigError(f"{self.name} has no contract yet.", hint=f"Make one: exhibit anchor deploy {self.name}")
         self._check_chain()
 
     def _check_chain(self) -> None:
         found = self._node.number("eth_chainId")
-        if found != self._chain:
+        if found != self.chain:
             raise ConfigError(
                 Sentence(
                     "The node of %(name)s is of the chain %(found)s, not %(chain)s.",
                     name=self.name,
                     found=found,
-                    chain=self._chain,
+                    chain=self.chain,
                 )
             )
 

@@ -3,7 +3,7 @@
 import contextlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import requests
@@ -25,33 +25,13 @@ _NUMBERS = frozenset(
     ("difficulty", "number", "gasLimit", "gasUsed", "timestamp", "baseFeePerGas", "blobGasUsed", "excessBlobGas")
 )
 _HEADER = (
-    "parentHash",
-    "sha3Uncles",
-    "miner",
-    "stateRoot",
-    "transactionsRoot",
-    "receiptsRoot",
-    "logsBloom",
-    "difficulty",
-    "number",
-    "gasLimit",
-    "gasUsed",
-    "timestamp",
-    "extraData",
-    "mixHash",
-    "nonce",
+    "parentHash sha3Uncles miner stateRoot transactionsRoot receiptsRoot logsBloom difficulty number gasLimit gasUsed "
+    "timestamp extraData mixHash nonce"
 )
 _LATER = ("baseFeePerGas", "withdrawalsRoot", "blobGasUsed", "excessBlobGas", "parentBeaconBlockRoot", "requestsHash")
 """Fields that forks have added behind these, since London."""
-_UNREADABLE = (
-    ValueError,
-    KeyError,
-    TypeError,
-    IndexError,
-    AttributeError,
-    OverflowError,
-    RecursionError,  # JSON that is nested without end
-)
+_UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
+"""The last one comes of JSON that is nested without end."""
 
 
 class RefusedCallError(ServiceMissingError):
@@ -75,17 +55,12 @@ class Fate:
     logged: bool = True
 
 
+@dataclass(frozen=True, slots=True)
 class EvmNode:
-    """A node, or a provider of one.
+    """A node, or a provider of one."""
 
-    Args:
-        url: its JSON-RPC address; a key in its path is never shown.
-        session: a guarded session.
-    """
-
-    def __init__(self, url: str, session: requests.Session) -> None:
-        self._url = url
-        self._session = session
+    url: str = field(repr=False)  # of its JSON-RPC; a key in its path is never shown
+    session: requests.Session
 
     def call(self, method: str, *parameters: object, limit: int = MAX_ANSWER) -> Any:  # noqa: ANN401 - whatever the node answers
         """One call.
@@ -101,7 +76,7 @@ class EvmNode:
         """
         question = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}).encode()
         headers = {"Content-Type": "application/json"}
-        status, body = ask(self._session, self._url, question, headers, limit=limit)
+        status, body = ask(self.session, self.url, question, headers, limit=limit)
         try:
             answer = json.loads(body)
             if answer.get("error") is not None:
@@ -219,7 +194,7 @@ def encode_header(block: dict[str, Any]) -> bytes:
     Raises:
         IntegrityError: no form has the block's hash.
     """
-    names = [*_HEADER, *(name for name in _LATER if block.get(name) is not None)]
+    names = [*_HEADER.split(), *(name for name in _LATER if block.get(name) is not None)]
     for extra in _unsealed(_bytes(block["extraData"])):
         header = rlp.encode([extra if name == "extraData" else _field(name, block[name]) for name in names])
         if keccak256(header) == _bytes(block["hash"]):
