@@ -8,7 +8,8 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from evidence.development.authority import TITLE, running_authority
+from evidence.development.authority import running_authority
+from evidence.development.certificates import TITLE
 from evidence.development.chain import running_chain
 from exhibit.errors import ExhibitError, ExitCode
 

@@ -11,11 +11,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from evidence.anchors.rfc3161.stamps import Response
-from evidence.development.certificates import TITLE, Hierarchy, Holder, open_hierarchy
+from evidence.development.certificates import Hierarchy, Holder, open_hierarchy
 from evidence.development.server import Answer, LoopbackServer, Question
 from exhibit.clock import now
-
-__all__ = ["TITLE", "Authority", "running_authority"]
 
 POLICY = "1.3.6.1.4.1.99999.1"
 ACCEPTED = {"sha256": 32, "sha384": 48, "sha512": 64}
@@ -25,9 +23,8 @@ REPLY = "application/timestamp-reply"
 class Authority:
     """Stamps what it is asked to, as ``openssl ts -reply`` would.
 
-    Args:
-        folder: where its keys and certificates lie; made when absent.
-        url: where it is reached, without a slash at the end; its certificates point there for revocation lists.
+    Its keys and certificates lie in the folder; they point to the URL, which has no slash at the end, for lists of
+    revoked ones.
     """
 
     def __init__(self, folder: Path, url: str) -> None:
