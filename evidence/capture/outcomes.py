@@ -21,8 +21,7 @@ _UNFETCHED = Sentence("The image couldn't be fetched:")
 def judge(page: Visit, image: Visit, expected: Digest) -> tuple[str, str]:
     """The outcome of a capture, and what happened in words: what was observed, and nothing beyond.
 
-    Returns:
-        ``captured``, ``page-gone``, ``image-gone``, ``image-changed`` or ``unreachable``, and the sentence.
+    It is ``captured``, ``page-gone``, ``image-gone``, ``image-changed`` or ``unreachable``.
     """
     also = _about_image(image, expected)
     if page.gone:
@@ -73,8 +72,8 @@ def _about_image(image: Visit, expected: Digest) -> str:
     return Sentence("The image's address now serves other bytes than were seen before.")
 
 
-def _trouble(one: Visit) -> str:
-    return one.failure or Sentence("its address answered with status %(status)s.", status=one.status)
+def _trouble(visit: Visit) -> str:
+    return visit.failure or Sentence("its address answered with status %(status)s.", status=visit.status)
 
 
 def _is_document(image: Visit) -> bool:
@@ -94,9 +93,7 @@ def names_image(page: Visit, image_url: str) -> bool | None:
         return None
     name = f"{last or '/'}?{parts.query}" if parts.query else last
     text = page.body.decode("utf-8", "replace")
-    forms = {
-        form for one in (name, unquote(name)) for form in (one, one.replace("&", "&amp;"), one.replace("&", r"\u0026"))
-    }
+    forms = {written.replace("&", sign) for written in (name, unquote(name)) for sign in ("&", "&amp;", r"\u0026")}
     return any(re.search(re.escape(form) + r"(?![\w%])", text) for form in forms)
 
 

@@ -41,15 +41,7 @@ def describe(
     ca_bundle: Path | None = None,
     software: Mapping[str, str] = MappingProxyType({}),
 ) -> bytes:
-    """The record as JSON, UTF-8, keys sorted.
-
-    Args:
-        visits: page and image.
-        method: how they were visited, in a sentence.
-        extra: what the caller has to add at the top level.
-        ca_bundle: the authorities that certificates were checked against; certifi's when absent.
-        software: names and versions besides this program's own.
-    """
+    """The record as JSON, UTF-8, keys sorted, with ``extra`` at the top level."""
     steps = list(dict.fromkeys(step for visit in visits for step in visit.steps))
     hosts = sorted({step.connection.host for step in steps})
     record = {

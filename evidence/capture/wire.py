@@ -21,23 +21,14 @@ TRUNCATED = {"too-many-bytes": "length", "too-slow": "time", "no-answer": "disco
 
 @dataclass(slots=True)
 class Exchange:
-    """One request and what was answered, while it is being recorded.
+    """One request and what was answered, while it is being recorded."""
 
-    Attributes:
-        begun: when the request was begun, aware, UTC.
-        url: what was asked for; empty until the request line is known.
-        peer: the address that answered.
-        request: bytes sent.
-        response: bytes received and read.
-        truncated: why the response isn't whole, in a word of the WARC standard; empty when it is, or was left unread.
-    """
-
-    begun: datetime = field(default_factory=now)
-    url: str = ""
-    peer: str = ""
+    begun: datetime = field(default_factory=now)  # aware, UTC
+    url: str = ""  # empty until the request line is known
+    peer: str = ""  # the address that answered
     request: bytearray = field(default_factory=bytearray)
-    response: bytearray = field(default_factory=bytearray)
-    truncated: str = ""
+    response: bytearray = field(default_factory=bytearray)  # as far as it was read
+    truncated: str = ""  # why the response isn't whole, in a word of the WARC standard; empty when it was left unread
 
 
 class WireRecorder:

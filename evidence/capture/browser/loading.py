@@ -39,11 +39,7 @@ WALLS = """
 
 
 async def load(page: "Page", url: str, traffic: Traffic, limits: BrowserLimits) -> str:
-    """Go to an address, follow where it leads, and wait until the page is there.
-
-    Returns:
-        Why the browser shows nothing, or an empty string.
-    """
+    """Go to an address and wait until the page is there; returns why the browser shows nothing, or an empty string."""
     end = time.monotonic() + limits.load_seconds
     try:
         await page.goto(url, wait_until="commit", timeout=limits.load_seconds * 1000)

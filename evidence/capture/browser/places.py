@@ -83,7 +83,7 @@ async def find_elements(page: "Page", wanted: Sequence[str]) -> list[tuple[str, 
             if frame is page.main_frame:
                 raise
             continue  # the frame has gone, or has no document
-    return sorted(found, key=lambda one: HOWS.index(one[0]))
+    return sorted(found, key=lambda use: HOWS.index(use[0]))
 
 
 async def _in_frame(frame: "Frame", wanted: Sequence[str]) -> list[tuple[str, "ElementHandle"]]:
@@ -97,9 +97,7 @@ async def _in_frame(frame: "Frame", wanted: Sequence[str]) -> list[tuple[str, "E
 async def measure(elements: Sequence[tuple[str, "ElementHandle"]], width: int) -> list[Place]:
     """Where the elements lie that are on the screenshot, by the first way of use that can be seen at all.
 
-    Args:
-        elements: as they are found; the page must be scrolled to its beginning.
-        width: of the window; what lies beside it can't be seen.
+    The page must be scrolled to its beginning; what lies beside the window's width can't be seen.
     """
     places: list[Place] = []
     for how, element in elements:

@@ -17,25 +17,15 @@ GET_BROWSER = "Install one, for example with `apt-get install chromium`, or name
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was found.
+    """What was found, and how it stands in a sentence."""
 
-    Attributes:
-        path: the browser's program; ``None`` when captures are made without one.
-        sentence: how it stands.
-        remedy: what to do for captures with a browser; empty when there is nothing to do.
-    """
-
-    path: Path | None
+    path: Path | None  # of the browser; ``None`` when captures are made without one
     sentence: str
-    remedy: str = ""
+    remedy: str = ""  # what to do for captures with a browser; empty when there is nothing to do
 
 
 def find_browser(setting: str) -> Found:
-    """Look for a browser and for what steers it.
-
-    Args:
-        setting: a path or the name of a program; ``none`` for no browser; empty to look under the usual names.
-    """
+    """Look for a browser, by path or name, and for what steers it; ``none`` for none, empty for the usual names."""
     if setting == OFF:
         return Found(None, "The setting capture_browser says none: pages are captured as they are served.")
     if find_spec("playwright") is None:

@@ -63,12 +63,7 @@ class BrowserLostError(ServiceMissingError):
 
 
 class RunningBrowser:
-    """A browser and the thread that steers it; may be used by one capture at a time.
-
-    Args:
-        program: the browser.
-        limits: of a capture.
-    """
+    """A browser and the thread that steers it; may be used by one capture at a time."""
 
     def __init__(self, program: Path, limits: BrowserLimits) -> None:
         self._program = program
@@ -90,11 +85,9 @@ class RunningBrowser:
         return self._pid if self._browser is not None else 0
 
     def run(self, work: "Callable[[Browser], Awaitable[T]]") -> T:
-        """Let the browser do something.
+        """Let the browser do something; raises ``ServiceMissingError`` when it can't be started.
 
-        Raises:
-            ServiceMissingError: the browser can't be started.
-            BrowserLostError: it ended meanwhile, took too much memory or no end; the next call starts another.
+        Raises ``BrowserLostError`` when it ended, took too much memory or no end; the next call starts another.
         """
         with self._lock:
             loop = self._started_loop()
@@ -224,7 +217,7 @@ async def _pid_of(browser: "Browser") -> int:
     session = await browser.new_browser_cdp_session()
     told: dict[str, Any] = await session.send("SystemInfo.getProcessInfo")
     await session.detach()
-    return next(int(one["id"]) for one in told["processInfo"] if one["type"] == "browser")
+    return next(int(process["id"]) for process in told["processInfo"] if process["type"] == "browser")
 
 
 def memory_of(pid: int) -> int:
@@ -237,10 +230,10 @@ def memory_of(pid: int) -> int:
             below.setdefault(parent, []).append(int(entry.name))
     total, waiting = 0, [pid] if pid else []
     while waiting:
-        one = waiting.pop()
-        waiting += below.get(one, [])
+        process = waiting.pop()
+        waiting += below.get(process, [])
         with suppress(OSError, ValueError, IndexError):
-            fields = Path(f"/proc/{one}/statm").read_text().split()
+            fields = Path(f"/proc/{process}/statm").read_text().split()
             total += (int(fields[1]) - int(fields[2])) * page
     return total
 

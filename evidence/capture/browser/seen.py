@@ -41,29 +41,17 @@ WIDTH, HEIGHT = 1280, 900
 
 @dataclass(slots=True)
 class Seen:
-    """What came of a visit with the browser.
+    """What came of a visit with the browser."""
 
-    Attributes:
-        page: the page as one visit, wherever it led.
-        shots: what the browser made of it.
-        traffic: all that the page asked for.
-        title: of the page.
-        signs: what on the page asks for a login or for a proof that the visitor is a person.
-        nothing: why the browser showed nothing; empty when it showed the page.
-        agent: the ``User-Agent`` header.
-        browser: its name and version.
-        dom: the rendered DOM.
-    """
-
-    page: Visit
+    page: Visit  # as one visit, wherever it led
     shots: Shots
     traffic: Traffic
-    agent: str
-    browser: str
+    agent: str  # the ``User-Agent`` header
+    browser: str  # its name and version
     title: str = ""
-    signs: list[str] = field(default_factory=list)
-    nothing: str = ""
-    dom: bytes = b""
+    signs: list[str] = field(default_factory=list)  # what asks for a login or for a proof that the visitor is a person
+    nothing: str = ""  # why the browser showed nothing; empty when it showed the page
+    dom: bytes = b""  # as rendered
 
 
 def judged(seen: Seen, image: Visit, image_url: str, expected: Digest) -> tuple[str, str]:
@@ -80,7 +68,7 @@ def judged(seen: Seen, image: Visit, image_url: str, expected: Digest) -> tuple[
         sentence = f"{sentence} {there} {why}"
     if seen.shots.places:
         times = len(seen.shots.places)
-        is_it = outcome == "captured" or seen.traffic.gave(expected)
+        is_it = outcome == "captured" or seen.traffic.addresses_of(expected)
         does = USES[seen.shots.places[0].how] if is_it else USED
         told = Sentence("The rendered page %(does)s at %(times)s places.", does=does, times=times)
         if times == 1:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from http.cookiejar import Cookie
 from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING, Any
@@ -35,20 +35,9 @@ if TYPE_CHECKING:
 
 METHODS = frozenset({"GET", "HEAD", "POST"})
 REFUSED_KINDS = frozenset({"media", "eventsource", "websocket", "ping", "cspviolationreport"})
-NOT_PASSED_ON = frozenset(
-    {
-        "alt-svc",
-        "connection",
-        "content-encoding",
-        "content-length",
-        "keep-alive",
-        "proxy-connection",
-        "strict-transport-security",  # would turn later requests round inside the browser, past the recorder
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    }
-)
+CONNECTION = {"connection", "keep-alive", "proxy-connection", "trailer", "transfer-encoding", "upgrade"}
+NOT_PASSED_ON = CONNECTION | {"alt-svc", "content-encoding", "content-length", "strict-transport-security"}
+"""Headers of the connection; the last one would turn later requests round inside the browser, past the recorder."""
 TOO_SLOW = "The server gave no whole answer in time."
 MAX_MOVES = 5
 """Documents that the page's own frame may show one after the other."""
@@ -56,17 +45,11 @@ MAX_MOVES = 5
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One thing that the page asked for.
+    """One thing that the page asked for."""
 
-    Attributes:
-        kind: what for, in Chromium's words, such as ``image`` or ``script``.
-        recorded: what came of it.
-        is_page: whether it is the page itself, not a part of it.
-    """
-
-    kind: str
+    kind: str  # what for, in Chromium's words, such as ``image`` or ``script``
     recorded: Recorded
-    is_page: bool = False
+    is_page: bool = False  # whether it is the page itself, not a part of it
 
     @property
     def visit(self) -> Visit:
@@ -74,49 +57,26 @@ class Resource:
         return self.recorded.visit
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """A request that wasn't passed on.
-
-    Attributes:
-        url: what was asked for.
-        kind: what for.
-        reason: a short word.
-    """
-
-    url: str
-    kind: str
-    reason: str
-
-
+@dataclass(eq=False, repr=False)
 class Traffic:
-    """All requests of one capture.
+    """All requests of one capture."""
 
-    Args:
-        visitor: fetches and records.
-        limits: what the page may take.
-        pool: threads that fetch.
-        seconds: says how much time is left for the capture.
-    """
+    visitor: Visitor
+    limits: BrowserLimits
+    pool: Executor
+    seconds: Callable[[], float]  # says how much time is left for the capture
+    lack: ServiceMissingError | None = None  # what this machine lacks: then no visit says anything
+    resources: list[Resource] = field(default_factory=list)
+    documents: list[Visit] = field(default_factory=list)
+    refusals: list[dict[str, str]] = field(default_factory=list)  # what wasn't passed on: url, kind, reason
+    page: "Page | None" = None
 
-    def __init__(self, visitor: Visitor, limits: BrowserLimits, pool: Executor, seconds: Callable[[], float]) -> None:
-        self._visitor = visitor
-        self._limits = limits
-        self._pool = pool
-        self._seconds = seconds
+    def __post_init__(self) -> None:
         self._ahead: dict[str, Recorded] = {}
-        self._asked = 0
-        self._bytes = 0
+        self._asked = self._bytes = self._in_flight = 0
         self._counting = threading.Lock()
-        self._in_flight = 0
         self._quiet_since = time.monotonic()
-        self._closed = False
-        self.lack: ServiceMissingError | None = None  # what this machine lacks: then no visit says anything
-        self._asked_for_page = False
-        self.resources: list[Resource] = []
-        self.documents: list[Visit] = []
-        self.refusals: list[Refusal] = []
-        self.page: Page | None = None
+        self._closed = self._asked_for_page = False
 
     @property
     def quiet_for(self) -> float:
@@ -125,8 +85,8 @@ class Traffic:
 
     def refuse(self, url: str, kind: str, reason: str) -> None:
         """Write down that something wasn't passed on."""
-        if len(self.refusals) < self._limits.requests:
-            self.refusals.append(Refusal(url[:2000], kind, reason))
+        if len(self.refusals) < self.limits.requests:
+            self.refusals.append({"url": url[:2000], "kind": kind, "reason": reason})
 
     def close(self) -> None:
         """Answer nothing more; what is still under way isn't waited for."""
@@ -190,11 +150,11 @@ class Traffic:
     def _reason_against(self, request: "Request") -> str:
         """Why a request isn't passed on, as a short word; empty when it is."""
         reasons = {
-            "too-slow": self._closed or self._seconds() <= 0,
+            "too-slow": self._closed or self.seconds() <= 0,
             request.resource_type: request.resource_type in REFUSED_KINDS,
             "method": request.method not in METHODS,
-            "too-many-requests": self._asked >= self._limits.requests,
-            "too-many-bytes": self._bytes >= self._limits.all_bytes,
+            "too-many-requests": self._asked >= self.limits.requests,
+            "too-many-bytes": self._bytes >= self.limits.all_bytes,
             "too-many-moves": _is_page(request) and len(self.documents) >= MAX_MOVES,
         }
         return next((reason for reason, holds in reasons.items() if holds), "")
@@ -207,21 +167,21 @@ class Traffic:
         cookies = _cookies(url, headers.pop("cookie", ""))
         before: list[Cookie] = [*iter(cookies)]
         question = GET if request.method == "GET" else Question(request.method, request.post_data_buffer)
-        end = time.monotonic() + self._limits.resource_seconds
+        end = time.monotonic() + self.limits.resource_seconds
 
         def left() -> float:
-            return 0.0 if self._closed else min(self._seconds(), end - time.monotonic())
+            return 0.0 if self._closed else min(self.seconds(), end - time.monotonic())
 
         def fetch() -> Recorded | None:
-            most = min(self._limits.resource_bytes, self._limits.all_bytes - self._bytes)
+            most = min(self.limits.resource_bytes, self.limits.all_bytes - self._bytes)
             if most <= 0:
                 return None
-            recorded = self._visitor.visit(url, _as_sent(headers), most, left, question, cookies)
+            recorded = self.visitor.visit(url, _as_sent(headers), most, left, question, cookies)
             with self._counting:
                 self._bytes += _size(recorded)
             return recorded
 
-        recorded = await asyncio.get_running_loop().run_in_executor(self._pool, fetch)
+        recorded = await asyncio.get_running_loop().run_in_executor(self.pool, fetch)
         if recorded is None:
             return None
         if self._closed:
@@ -247,17 +207,10 @@ class Traffic:
         )
         await route.fulfill(status=200, content_type="text/html; charset=utf-8", body=body)
 
-    def addresses_of(self, digests: set[Digest]) -> list[str]:
-        """The addresses under which the browser was given bytes with one of these digests."""
-        return [
-            resource.visit.url
-            for resource in self.resources
-            if resource.visit.served and resource.visit.body and Digest.of(resource.visit.body) in digests
-        ]
-
-    def gave(self, expected: Digest) -> bool:
-        """Whether the browser was given bytes with this digest, at whatever address."""
-        return bool(self.addresses_of({expected}))
+    def addresses_of(self, digest: Digest) -> list[str]:
+        """The addresses under which the browser was given bytes with this digest."""
+        visits = [loaded.visit for loaded in self.resources]
+        return [visit.url for visit in visits if visit.served and visit.body and Digest.of(visit.body) == digest]
 
     def page_visit(self, page_url: str) -> Visit:
         """The page as one visit: every document that its frame asked for, the last one's body."""
