@@ -119,11 +119,7 @@ class Manifest(Canonical):
 
     @classmethod
     def from_json(cls, data: bytes) -> Self:
-        """Read a manifest.
-
-        Raises:
-            FormatError: not a manifest, or not in its one canonical form.
-        """
+        """Read a manifest; raises ``FormatError``, also when it isn't in its one canonical form."""
         plain = parse_json(data, what=MANIFEST_PATH)
         if not isinstance(plain, dict) or plain.get("format") != MANIFEST_FORMAT:
             raise FormatError(f"{MANIFEST_PATH} isn't in the format {MANIFEST_FORMAT}.")
