@@ -10,6 +10,7 @@ from dataclasses import KW_ONLY, dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache, cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import requests
 
@@ -73,9 +74,8 @@ class EvmAnchor:
     def submit(self, digest: Digest) -> Receipt:
         """Sign a transaction for the digest; :meth:`upgrade` sends it, once the receipt has been kept.
 
-        Raises:
-            ServiceMissingError: the node doesn't answer, knows no such contract, or asks for too much.
-            ConfigError: the node is of another chain.
+        Raises ``ServiceMissingError``, also when the node knows no such contract or asks for too much, and
+        ``ConfigError`` when it is of another chain.
         """
         self._check_contract()
         known = self._node.anchored_at(self.contract, digest)
@@ -85,10 +85,9 @@ class EvmAnchor:
     def upgrade(self, digest: Digest, receipt: Receipt) -> Receipt:
         """Send what wasn't sent, sign anew what was overtaken or failed, and complete once enough blocks lie above.
 
-        Raises:
-            ServiceMissingError: the node doesn't answer, or refuses the transaction, such as for want of funds; or the
-                chain has included it, and it failed again with more gas.
-            IntegrityError: the receipt is about another digest, or what the node gives doesn't fit together.
+        Raises ``ServiceMissingError``, also when the node refuses the transaction, such as for want of funds, or the
+        chain has included it and it failed again with more gas; and ``IntegrityError`` when the receipt is about
+        another digest or what the node gives doesn't fit together.
         """
         if receipt.state is ReceiptState.COMPLETE:
             return receipt
@@ -108,11 +107,7 @@ class EvmAnchor:
         return replace(receipt, state=ReceiptState.COMPLETE, proof=complete, time=stated)
 
     def verify(self, digest: Digest, receipt: Receipt) -> datetime:
-        """The time of the block that the proof leads to; that the block is the chain's, is for others to say.
-
-        Raises:
-            IntegrityError: the proof doesn't hold, or names another chain.
-        """
+        """The time of the block that the proof leads to; that the block is the chain's, is for others to say."""
         block = verify_proof(receipt.proof, digest)
         if block.chain != self.chain:
             raise IntegrityError(f"The receipt is of the chain {block.chain}, not {self.chain}.")
@@ -136,12 +131,7 @@ class EvmAnchor:
         return f"The contract is there; {who} can pay for some {left:,} checkpoints at today's price."
 
     def deploy(self) -> str:
-        """Send the transaction that makes the contract; returns its hash.
-
-        Raises:
-            ServiceMissingError: the node doesn't answer, or refuses.
-            ConfigError: the node is of another chain.
-        """
+        """Send the transaction that makes the contract; returns its hash."""
         self._check_chain()
         raw = self._transaction(b"", bytecode(), self._needed(b"", bytecode()))
         return str(self._node.call("eth_sendRawTransaction", "0x" + raw.hex()))
@@ -285,8 +275,7 @@ def _hash_of(transaction: bytes) -> str:
     return "0x" + keccak256(transaction).hex()
 
 
-@dataclass(frozen=True, slots=True)
-class _Terms:
+class _Terms(NamedTuple):
     """What a signed transaction says."""
 
     nonce: int

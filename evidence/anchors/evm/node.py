@@ -40,19 +40,12 @@ class RefusedCallError(ServiceMissingError):
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """What became of a transaction.
+    """What became of a transaction."""
 
-    Attributes:
-        transaction: its hash.
-        block: the number of the block that holds it.
-        failed: whether it changed nothing but its sender's purse.
-        logged: whether it logged anything.
-    """
-
-    transaction: str
-    block: int
-    failed: bool = False
-    logged: bool = True
+    transaction: str  # its hash
+    block: int  # the number of the block that holds it
+    failed: bool = False  # whether it changed nothing but its sender's purse
+    logged: bool = True  # whether it logged anything
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +56,7 @@ class EvmNode:
     session: requests.Session
 
     def call(self, method: str, *parameters: object, limit: int = MAX_ANSWER) -> Any:  # noqa: ANN401 - whatever the node answers
-        """One call.
-
-        Args:
-            method: which.
-            parameters: its own.
-            limit: most bytes of the answer.
-
-        Raises:
-            RefusedCallError: the node says why it won't.
-            ServiceMissingError: it doesn't answer, or not as a node.
-        """
+        """One call; raises ``RefusedCallError`` when the node says why it won't, and ``ServiceMissingError``."""
         question = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}).encode()
         headers = {"Content-Type": "application/json"}
         status, body = ask(self.session, self.url, question, headers, limit=limit)
@@ -106,8 +89,7 @@ class EvmNode:
     def anchored_at(self, contract: bytes, digest: Digest) -> int:
         """Seconds since 1970 at which the contract first got a digest, as of the newest block; 0 for never.
 
-        Raises:
-            ServiceMissingError: no answer, or there is no such contract.
+        Raises ``ServiceMissingError``, also when there is no such contract.
         """
         data = "0x" + (keccak256(b"at(bytes32)")[:4] + digest.raw).hex()
         found = self.call("eth_call", {"to": "0x" + contract.hex(), "data": data}, "latest")
@@ -146,11 +128,9 @@ class EvmNode:
             return Fate(str(found[0]["transactionHash"]), int(found[0]["blockNumber"], 16)) if found else None
 
     def proof_of(self, chain: int, digest: Digest, transaction: str) -> EvmProof:
-        """The proof that a mined transaction told of a digest.
+        """The proof that a mined transaction told of a digest; raises ``ServiceMissingError`` for half a block.
 
-        Raises:
-            IntegrityError: what the node says doesn't fit together, or its chain has blocks of an unknown form.
-            ServiceMissingError: the node doesn't give the whole block.
+        Raises ``IntegrityError`` when what the node says doesn't fit together, or its blocks are of an unknown form.
         """
         try:
             mine = self.call("eth_getTransactionReceipt", transaction, limit=MAX_RECEIPTS)
@@ -189,10 +169,7 @@ def encode_header(block: dict[str, Any]) -> bytes:
     """The RLP of a block's header from the JSON of a node, in the form of which the block's hash is the hash.
 
     The chains of consortia leave the seals of their validators out of the hash, since each validator may hold others
-    (:func:`_unsealed`).
-
-    Raises:
-        IntegrityError: no form has the block's hash.
+    (:func:`_unsealed`). Raises ``IntegrityError`` when no form has the block's hash.
     """
     names = [*_HEADER.split(), *(name for name in _LATER if block.get(name) is not None)]
     for extra in _unsealed(_bytes(block["extraData"])):

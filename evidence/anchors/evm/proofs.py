@@ -74,34 +74,18 @@ class EvmPending(Canonical):
 
 @dataclass(frozen=True, slots=True)
 class EvmBlock:
-    """The block that a proof leads to.
+    """The block that a proof leads to."""
 
-    Attributes:
-        chain: the id of its chain, as the proof names it.
-        number: its height.
-        hash: of its header.
-        time: as its header states it, aware, UTC.
-    """
-
-    chain: Count
+    chain: Count  # as the proof names it
     number: int
     hash: Digest
-    time: datetime
+    time: datetime  # as its header states it, aware, UTC
 
 
 def verify_proof(proof: bytes, digest: Digest) -> EvmBlock:
-    """Check a proof to the block that it leads to.
+    """Check a proof (an ``evm-*.json`` file) to its block; whether that is the chain's is for the caller to decide.
 
-    Args:
-        proof: an ``evm-*.json`` file.
-        digest: what has to be anchored.
-
-    Returns:
-        The block; whether it belongs to the chain is for the caller to decide.
-
-    Raises:
-        PendingProofError: no block holds it yet.
-        IntegrityError: the proof is broken, or about another digest.
+    Raises ``PendingProofError`` when no block holds it yet, and ``IntegrityError``.
     """
     plain = _parsed(proof)
     if plain.get("format") == PENDING_FORMAT:
@@ -123,11 +107,9 @@ def read_pending(proof: bytes) -> EvmPending:
 
 
 def read_header(chain: int, header: bytes) -> tuple[EvmBlock, bytes]:
-    """A block by its header, and the root of its receipts; raises ``IntegrityError``.
+    """A block by its header (RLP), and the root of its receipts; raises ``IntegrityError``.
 
-    Args:
-        chain: the id of the chain that it is said to belong to.
-        header: RLP; fields that later forks have added behind the first 15 are allowed.
+    Fields that later forks have added behind the first 15 are allowed.
     """
     fields = rlp.as_list(rlp.decode(header))
     if len(fields) < _MIN_FIELDS:

@@ -19,8 +19,8 @@ from opentimestamps.core.timestamp import Timestamp
 from evidence.anchors.fetch import ask
 from evidence.anchors.opentimestamps.blocks import BlockSource
 from evidence.anchors.opentimestamps.proofs import (
-    block_attestations,
     headers_in,
+    leads_of,
     merged,
     pending_stamps,
     read_proof,
@@ -74,11 +74,7 @@ class OpenTimestampsAnchor:
         self._silent_until: dict[str, float] = {}
 
     def submit(self, digest: Digest) -> Receipt:
-        """Give the digest, behind a nonce, to every calendar; the receipt is pending.
-
-        Raises:
-            ServiceMissingError: no calendar took it.
-        """
+        """Give the digest, behind a nonce, to every calendar; raises ``ServiceMissingError`` when none takes it."""
         nonce = secrets.token_bytes(NONCE_BYTES)
         commitment = _nonced(digest, nonce)[1]
         proof = b""
@@ -97,11 +93,8 @@ class OpenTimestampsAnchor:
     def upgrade(self, digest: Digest, receipt: Receipt) -> Receipt:
         """Ask the calendars for what is pending; complete once a block with enough blocks above it attests the digest.
 
-        A calendar that doesn't answer counts as nothing new.
-
-        Raises:
-            ServiceMissingError: nothing is new, and the source of blocks doesn't answer for a block that was named.
-            IntegrityError: the receipt is about another digest, or none of the blocks named holds it.
+        A calendar that doesn't answer counts as nothing new. Raises ``ServiceMissingError`` when nothing is new and the
+        source of blocks doesn't answer for a block that was named, and ``IntegrityError``.
         """
         if receipt.state is ReceiptState.COMPLETE:
             return receipt
@@ -110,7 +103,7 @@ class OpenTimestampsAnchor:
             raise IntegrityError(Sentence("The receipt is about another digest."))
         grown = receipt.proof
         for part, calendar in pending_stamps(stamp):
-            if self._is_known(calendar) and not block_attestations(part):
+            if self._is_known(calendar):
                 grown = self._asked(grown, part.msg, calendar)
         known = receipt if grown == receipt.proof else replace(receipt, proof=grown)
         try:
@@ -149,7 +142,7 @@ class OpenTimestampsAnchor:
 
     def _witnessed(self, proof: bytes, digest: Digest) -> tuple[int, bytes, datetime] | None:
         """Height, header and time of the lowest block that holds the digest and is deep enough."""
-        heights = list(dict.fromkeys(height for height, _ in block_attestations(read_proof(proof))))
+        heights = list(dict.fromkeys(height for height, _ in leads_of(proof).blocks))
         if not heights or self.blocks is None:
             return None
         deep_enough = self.blocks.tip() - CONFIRMATIONS[self.blocks.network] + 1

@@ -66,10 +66,7 @@ class Rfc3161Anchor:
         """Have the digest stamped; the receipt is complete at once, and checked.
 
         The certificates of the chain and the revocation lists that they point to go along, as far as they can be had.
-
-        Raises:
-            ServiceMissingError: no answer, or a refusal.
-            IntegrityError: an answer that doesn't hold.
+        Raises ``ServiceMissingError``, also for a refusal, and ``IntegrityError`` for an answer that doesn't hold.
         """
         nonce = secrets.randbits(64)
         status, reply = ask(self.session, self.url, stamp_request(digest, nonce), _HEADERS)
@@ -94,10 +91,8 @@ class Rfc3161Anchor:
     def upgrade(self, digest: Digest, receipt: Receipt) -> Receipt:  # noqa: ARG002 - the port's
         """The same stamp, which is complete from the beginning, with revocation lists that couldn't be had then.
 
-        Only lists that hold at the stamped time are added: a verifier judges the stamp at that time.
-
-        Raises:
-            IntegrityError: the stamp can't be read.
+        Only lists that hold at the stamped time are added: a verifier judges the stamp at that time. Raises
+        ``IntegrityError`` when the stamp can't be read.
         """
         stamp = read_reply(receipt.proof)
         lists = [_crl(data) for name, data in receipt.material if name.startswith("crl-")]
