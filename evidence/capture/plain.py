@@ -2,9 +2,8 @@
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from requests.cookies import RequestsCookieJar
 
@@ -37,16 +36,13 @@ class CaptureLimits:
     seconds: float = 60.0  # for everything together
 
 
-DEFAULT_LIMITS = CaptureLimits()
-
-
 @dataclass(frozen=True, slots=True)
 class HttpCapturer:
     """Visits without a browser (port ``Capturer``): no scripts are run, nothing is rendered."""
 
     guard: Guard
     user_agent: str
-    limits: CaptureLimits = DEFAULT_LIMITS
+    limits: CaptureLimits = field(default_factory=CaptureLimits)
     ca_bundle: Path | None = None  # authorities (PEM) to check certificates against instead of certifi's
 
     def capture(
@@ -58,7 +54,7 @@ class HttpCapturer:
         removed, has changed, or goes on.
         """
         started = now()
-        page, image, warc = self._visit_both(page_url, image_url, expected, denied)
+        page, image = self._visit_both(page_url, image_url, expected, denied)
         finished = now()
         outcome, sentence = judge(page, image, expected)
         named = names_image(page, image_url)
@@ -71,35 +67,28 @@ class HttpCapturer:
             "user_agent": self.user_agent,
             "page_names_image": named,
         }
-        files = self._files(page, image, warc, facts)
-        digest = Digest.of(image.body) if image.served and image.body and not image.obstacle else None
-        return Captured(
-            outcome, sentence, started, finished, digest, files, digests=digests_in([page.body, image.body])
-        )
-
-    def _visit_both(
-        self, page_url: str, image_url: str, expected: Digest, denied: Callable[[str], bool]
-    ) -> tuple[Visit, Visit, bytes]:
-        visitor = Visitor(self.guard, self.user_agent, self.ca_bundle, denied)
-        left = left_until(time.monotonic() + self.limits.seconds)
-        cookies = RequestsCookieJar()
-        asked = visitor.visit(page_url, {"Accept": PAGE_ACCEPT}, self.limits.page_bytes, left, cookies=cookies)
-        page, exchanges = asked.visit, asked.exchanges
-        if image_url[:5].lower() == "data:":
-            image = inline_image(page, image_url, expected)
-        else:
-            headers = {"Accept": IMAGE_ACCEPT, **referrer(page_url, image_url)}
-            again = visitor.visit(image_url, headers, self.limits.image_bytes, left, cookies=cookies)
-            image, exchanges = again.visit, exchanges + again.exchanges
-        return page, image, write_warc(exchanges, warc_information(self.user_agent, "No scripts were run."))
-
-    def _files(self, page: Visit, image: Visit, warc: bytes, facts: dict[str, Any]) -> tuple[CapturedFile, ...]:
+        warc = write_warc(page.exchanges + image.exchanges, warc_information(self.user_agent, "No scripts were run."))
         record = describe([page, image], METHOD, facts, self.ca_bundle)
-        return (
+        files = (
             CapturedFile("exchange", "exchange.warc", "application/warc", warc),
             CapturedFile("network", "network.json", "application/json", record),
             *served_files(page, image),
         )
+        digest = Digest.of(image.body) if image.served and image.body and not image.obstacle else None
+        digests = digests_in([page.body, image.body])
+        return Captured(outcome, sentence, started, finished, digest, files, digests=digests)
+
+    def _visit_both(
+        self, page_url: str, image_url: str, expected: Digest, denied: Callable[[str], bool]
+    ) -> tuple[Visit, Visit]:
+        visitor = Visitor(self.guard, self.user_agent, self.ca_bundle, denied)
+        left = left_until(time.monotonic() + self.limits.seconds)
+        cookies = RequestsCookieJar()
+        page = visitor.visit(page_url, {"Accept": PAGE_ACCEPT}, self.limits.page_bytes, left, cookies=cookies)
+        if image_url[:5].lower() == "data:":
+            return page, inline_image(page, image_url, expected)
+        headers = {"Accept": IMAGE_ACCEPT, **referrer(page_url, image_url)}
+        return page, visitor.visit(image_url, headers, self.limits.image_bytes, left, cookies=cookies)
 
 
 def served_files(page: Visit, image: Visit) -> tuple[CapturedFile, ...]:

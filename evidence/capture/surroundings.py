@@ -48,7 +48,11 @@ def describe(
         **extra,
         "method": method,
         "exchanges": [_exchange(step) for step in steps],
-        "failures": [_failure(visit) for visit in visits if visit.failure],
+        "failures": [
+            {"url": visit.url, "at": visit.failed_at or visit.url, "reason": visit.reason}
+            for visit in visits
+            if visit.failure
+        ],
         "clock": _clock(steps),
         "proxy": {"used": False, "environment_variables": sorted(f"{name}_proxy" for name in getproxies_environment())},
         "hosts_file": _hosts_file(hosts),
@@ -63,10 +67,6 @@ def certificates_of(visits: Sequence[Visit]) -> list[dict[str, Any]]:
     """Every certificate that a server showed in these visits, each once."""
     chains = [step.connection.certificates for visit in visits for step in visit.steps]
     return [_certificate(der) for der in dict.fromkeys(der for chain in chains for der in chain)]
-
-
-def _failure(visit: Visit) -> dict[str, str]:
-    return {"url": visit.url, "at": visit.failed_at or visit.url, "reason": visit.reason}
 
 
 def _exchange(step: Step) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import requests
 from requests.cookies import RequestsCookieJar
 
 from evidence.capture.visits import GET, Question, Step, Visit
-from evidence.capture.wire import Exchange, recording
+from evidence.capture.wire import recording
 from exhibit.clock import now
 from exhibit.errors import RefusedError
 from exhibit.network.guard import Guard
@@ -23,17 +23,8 @@ MAX_STEPS = 6
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
-def nobody(host: str) -> bool:  # noqa: ARG001 - as a list of denied hosts that is empty
-    """Deny no host."""
-    return False
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """A visit, and requests and responses as they were on the wire, in their order."""
-
-    visit: Visit
-    exchanges: tuple[Exchange, ...]
+nobody: Callable[[str], bool] = frozenset[str]().__contains__
+"""Says of every host that it isn't denied."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +44,7 @@ class Visitor:
         seconds: Callable[[], float],
         question: Question = GET,
         cookies: RequestsCookieJar | None = None,
-    ) -> Recorded:
+    ) -> Visit:
         """Ask for an address and record the exchange; what can't or mustn't be reached is told, not raised.
 
         At most ``most`` bytes of the body are taken; ``seconds`` says how much time is left. Cookies are sent where
@@ -70,7 +61,7 @@ class Visitor:
             # a request that never began leaves the answer before it whole
             if len(recorder.exchanges) > len(made.steps) or (made.steps and made.failed_at == made.steps[-1].url):
                 recorder.give_up(made.reason)
-        return Recorded(made, tuple(recorder.exchanges))
+        return replace(made, exchanges=tuple(recorder.exchanges))
 
     def _followed(
         self, session: requests.Session, url: str, most: int, seconds: Callable[[], float], question: Question

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
 
+from evidence.capture.wire import Exchange
 from exhibit.network.http import ConnectionFacts
 from exhibit.sentences import Sentence
 
@@ -64,6 +65,12 @@ class Visit:
     failure: str = ""  # why there is no answer or no whole one, as a sentence
     reason: str = ""  # a short word for the failure
     failed_at: str = ""  # the address that was asked for when it failed, maybe after redirects
+    exchanges: tuple[Exchange, ...] = ()  # requests and responses as they were on the wire, in their order
+
+    @property
+    def final_url(self) -> str:
+        """Where it led: the last address that answered."""
+        return self.steps[-1].url if self.steps else self.url
 
     @property
     def status(self) -> int:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -15,7 +15,7 @@ from urllib.parse import urldefrag
 
 from playwright.async_api import Error
 
-from evidence.capture.browser.limits import DEFAULT_BROWSER_LIMITS, BrowserLimits
+from evidence.capture.browser.limits import BrowserLimits
 from evidence.capture.browser.loading import ANSWER_SECONDS, load, scroll_through, wall_signs
 from evidence.capture.browser.running import RunningBrowser
 from evidence.capture.browser.seen import HEIGHT, WIDTH, Seen, judged, rendered, resource
@@ -23,7 +23,6 @@ from evidence.capture.browser.shots import Photographer
 from evidence.capture.browser.traffic import Traffic
 from evidence.capture.outcomes import inline_image, names_image, referrer
 from evidence.capture.plain import (
-    DEFAULT_LIMITS,
     IMAGE_ACCEPT,
     CaptureLimits,
     HttpCapturer,
@@ -69,8 +68,8 @@ class BrowserCapturer:
     program: Path
     guard: Guard
     user_agent: str  # is put behind what the browser says of itself
-    limits: CaptureLimits = DEFAULT_LIMITS
-    browser_limits: BrowserLimits = DEFAULT_BROWSER_LIMITS
+    limits: CaptureLimits = field(default_factory=CaptureLimits)
+    browser_limits: BrowserLimits = field(default_factory=BrowserLimits)
     ca_bundle: Path | None = None  # authorities (PEM) to check certificates against instead of certifi's
 
     def __post_init__(self) -> None:
@@ -165,7 +164,7 @@ class BrowserCapturer:
     def _captured(
         self, started: datetime, seen: Seen, image_url: str, expected: Digest, denied: Callable[[str], bool]
     ) -> Captured:
-        image, exchanges = self._image(seen, image_url, expected, denied)
+        image = self._image(seen, image_url, expected, denied)
         finished = now()
         seen.shots.box(self.browser_limits.file_bytes)
         outcome, sentence = judged(seen, image, image_url, expected)
@@ -183,7 +182,7 @@ class BrowserCapturer:
         software = {"browser": seen.browser, "playwright": version("playwright")}
         record = describe([seen.page, image], METHOD, facts, self.ca_bundle, software)
         files = (
-            *self._archives(seen, started, exchanges),
+            *self._archives(seen, started, image.exchanges),
             CapturedFile("network", "network.json", "application/json", record),
             *served_files(seen.page, image),
             *seen.shots.files,
@@ -192,9 +191,7 @@ class BrowserCapturer:
         digests = digests_in([*(loaded.visit.body for loaded in seen.traffic.resources), image.body, seen.dom])
         return Captured(outcome, sentence, started, finished, digest, files, method="browser", digests=digests)
 
-    def _image(
-        self, seen: Seen, image_url: str, expected: Digest, denied: Callable[[str], bool]
-    ) -> tuple[Visit, tuple[Exchange, ...]]:
+    def _image(self, seen: Seen, image_url: str, expected: Digest, denied: Callable[[str], bool]) -> Visit:
         """The image as the browser was given it, if its bytes are those expected; else it is asked for by itself.
 
         Servers choose the form of an image by what the visitor accepts. It is asked for as the crawl did, so that other
@@ -203,34 +200,27 @@ class BrowserCapturer:
         if image_url[:5].lower() == "data:":
             served = inline_image(seen.page, image_url, expected)
             rendered_one = inline_image(replace(seen.page, body=seen.dom), image_url, expected)
-            return (rendered_one if served.failure else served), ()
+            return rendered_one if served.failure else served
         address = urldefrag(image_url).url
-        for loaded in seen.traffic.resources:
-            if (
-                loaded.visit.url == address
-                and loaded.visit.body is not None
-                and Digest.of(loaded.visit.body) == expected
-            ):
-                return loaded.visit, loaded.recorded.exchanges
+        for given in (loaded.visit for loaded in seen.traffic.resources if loaded.visit.url == address):
+            if given.body is not None and Digest.of(given.body) == expected:
+                return given
         headers = {"Accept": IMAGE_ACCEPT, **referrer(seen.page.url, image_url)}
         visitor = Visitor(self.guard, self.user_agent, self.ca_bundle, denied)
         end = time.monotonic() + IMAGE_SECONDS
-        asked = visitor.visit(image_url, headers, self.limits.image_bytes, left_until(end))
-        return asked.visit, asked.exchanges
+        return visitor.visit(image_url, headers, self.limits.image_bytes, left_until(end))
 
     def _archives(
         self, seen: Seen, started: datetime, of_image: tuple[Exchange, ...]
     ) -> tuple[CapturedFile, CapturedFile]:
         """The exchanges of page and image, and in a web archive those of everything."""
-        of_page = [
-            exchange for loaded in seen.traffic.resources if loaded.is_page for exchange in loaded.recorded.exchanges
-        ]
-        every = [exchange for loaded in seen.traffic.resources for exchange in loaded.recorded.exchanges]
+        resources = seen.traffic.resources
+        of_page = [exchange for loaded in resources if loaded.is_page for exchange in loaded.visit.exchanges]
+        every = [exchange for loaded in resources for exchange in loaded.visit.exchanges]
         information = warc_information(seen.agent, "A browser ran the scripts.")
         main = write_warc(_in_time([*of_page, *of_image]), information)
         whole = write_warc(_in_time([*every, *of_image]), information)
-        shown = seen.page.steps[-1].url if seen.page.steps else seen.page.url
-        archive = write_wacz(whole, WaczPage(shown, seen.title, started))
+        archive = write_wacz(whole, WaczPage(seen.page.final_url, seen.title, started))
         return (
             CapturedFile("exchange", "exchange.warc", "application/warc", main),
             CapturedFile("wacz", "capture.wacz", "application/wacz", archive),

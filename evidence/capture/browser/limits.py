@@ -23,6 +23,3 @@ class BrowserLimits:
     height: int = 15_000  # of the screenshot, pixels; Chromium can't draw more than 16,384 in one piece
     file_bytes: int = 60 * MIB  # of each file that the browser makes of the page
     memory_bytes: int = 3 << 30  # of the browser with all its processes
-
-
-DEFAULT_BROWSER_LIMITS = BrowserLimits()

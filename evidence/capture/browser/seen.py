@@ -91,7 +91,7 @@ def rendered(seen: Seen) -> dict[str, Any]:
     """What the browser showed and made, for the record."""
     shots = seen.shots
     return {
-        "address": seen.page.steps[-1].url if seen.page.steps else seen.page.url,
+        "address": seen.page.final_url,
         "title": seen.title,
         "window": [WIDTH, HEIGHT],
         "height": shots.height,
@@ -104,14 +104,14 @@ def rendered(seen: Seen) -> dict[str, Any]:
     }
 
 
-def resource(one: Resource) -> dict[str, Any]:
+def resource(loaded: Resource) -> dict[str, Any]:
     """One thing that the page asked for, for the record."""
-    visit = one.visit
+    visit = loaded.visit
     connection = visit.steps[-1].connection if visit.steps else None
     return {
         "url": visit.url,
-        "kind": one.kind,
-        "final_url": visit.steps[-1].url if visit.steps else visit.url,
+        "kind": loaded.kind,
+        "final_url": visit.final_url,
         "status": visit.status,
         "bytes": len(visit.body or b""),
         "sha256": None if visit.body is None else Digest.of(visit.body).hex,

@@ -23,7 +23,7 @@ from playwright.async_api import Error
 from requests.cookies import RequestsCookieJar
 
 from evidence.capture.browser.limits import BrowserLimits
-from evidence.capture.visitor import Recorded, Visitor
+from evidence.capture.visitor import Visitor
 from evidence.capture.visits import GET, Question, Step, Visit
 from exhibit.digests import Digest
 from exhibit.errors import ServiceMissingError
@@ -48,13 +48,8 @@ class Resource:
     """One thing that the page asked for."""
 
     kind: str  # what for, in Chromium's words, such as ``image`` or ``script``
-    recorded: Recorded
+    visit: Visit
     is_page: bool = False  # whether it is the page itself, not a part of it
-
-    @property
-    def visit(self) -> Visit:
-        """What came of it."""
-        return self.recorded.visit
 
 
 @dataclass(eq=False, repr=False)
@@ -72,7 +67,7 @@ class Traffic:
     page: "Page | None" = None
 
     def __post_init__(self) -> None:
-        self._ahead: dict[str, Recorded] = {}
+        self._ahead: dict[str, Visit] = {}
         self._asked = self._bytes = self._in_flight = 0
         self._counting = threading.Lock()
         self._quiet_since = time.monotonic()
@@ -119,22 +114,19 @@ class Traffic:
             await route.abort("aborted" if _is_page(request) and self.documents else "blockedbyclient")
             return
         url = urldefrag(request.url).url
-        recorded = self._ahead.pop(url, None)
-        if recorded is None:
-            recorded = await self._fetch(request, url)
-        if recorded is None:
+        visit = self._ahead.pop(url, None) or await self._fetch(request, url)
+        if visit is None:
             self.refuse(request.url, request.resource_type, "too-many-bytes")
             await route.abort("blockedbyclient")
             return
         if self._closed:
             await route.abort("timedout")
             return
-        visit = recorded.visit
         if visit.body is None:
             # a page that may not go where it wants stays what it is, instead of becoming a page of errors
             await route.abort("aborted" if _is_page(request) and self.documents else "failed")
         elif request.is_navigation_request() and len(visit.steps) > 1:
-            await self._lead_on(route, recorded)
+            await self._lead_on(route, visit)
         else:
             if _is_page(request):
                 self.documents.append(visit)
@@ -159,7 +151,7 @@ class Traffic:
         }
         return next((reason for reason, holds in reasons.items() if holds), "")
 
-    async def _fetch(self, request: "Request", url: str) -> Recorded | None:
+    async def _fetch(self, request: "Request", url: str) -> Visit | None:
         """What came of it; ``None`` when no bytes were left by the time that a thread was free."""
         self._asked += 1
         self._asked_for_page |= _is_page(request)
@@ -172,34 +164,32 @@ class Traffic:
         def left() -> float:
             return 0.0 if self._closed else min(self.seconds(), end - time.monotonic())
 
-        def fetch() -> Recorded | None:
+        def fetch() -> Visit | None:
             most = min(self.limits.resource_bytes, self.limits.all_bytes - self._bytes)
             if most <= 0:
                 return None
-            recorded = self.visitor.visit(url, _as_sent(headers), most, left, question, cookies)
+            visit = self.visitor.visit(url, _as_sent(headers), most, left, question, cookies)
             with self._counting:
-                self._bytes += _size(recorded)
-            return recorded
+                self._bytes += _size(visit)
+            return visit
 
-        recorded = await asyncio.get_running_loop().run_in_executor(self.pool, fetch)
-        if recorded is None:
-            return None
-        if self._closed:
-            return recorded
-        self.resources.append(Resource(request.resource_type, recorded, _is_page(request)))
-        if len(recorded.visit.steps) > 1:
+        visit = await asyncio.get_running_loop().run_in_executor(self.pool, fetch)
+        if visit is None or self._closed:
+            return visit
+        self.resources.append(Resource(request.resource_type, visit, _is_page(request)))
+        if len(visit.steps) > 1:
             for cookie in cookies:
                 if cookie not in before:
                     with suppress(Error):  # one that the browser wouldn't take from the site either
                         await request.frame.page.context.add_cookies([_handed_on(cookie)])
-        return recorded
+        return visit
 
-    async def _lead_on(self, route: "Route", recorded: Recorded) -> None:
+    async def _lead_on(self, route: "Route", visit: Visit) -> None:
         """Let a frame go where the redirects led, and keep what was served there for when it asks."""
-        target = recorded.visit.steps[-1].url
-        self._ahead[target] = replace(recorded, visit=replace(recorded.visit, steps=recorded.visit.steps[-1:]))
+        target = visit.final_url
+        self._ahead[target] = replace(visit, steps=visit.steps[-1:])
         if _is_page(route.request):
-            self.documents.append(replace(recorded.visit, steps=recorded.visit.steps[:-1], body=None))
+            self.documents.append(replace(visit, steps=visit.steps[:-1], body=None))
         shown = json.dumps(target).replace("<", "\\u003c")
         body = (
             f'<!doctype html><meta charset="utf-8"><script>location.replace({shown})</script>'
@@ -227,10 +217,10 @@ class Traffic:
         )
 
 
-def _size(recorded: Recorded) -> int:
+def _size(visit: Visit) -> int:
     """Bytes that came, also of answers that weren't taken to their end; or of the body, where it came packed."""
-    came = sum(len(exchange.response) for exchange in recorded.exchanges)
-    return max(came, len(recorded.visit.body or b""))
+    came = sum(len(exchange.response) for exchange in visit.exchanges)
+    return max(came, len(visit.body or b""))
 
 
 def _is_page(request: "Request") -> bool:
@@ -269,14 +259,19 @@ def _cookies(url: str, header: str) -> RequestsCookieJar:
     return jar
 
 
-def _handed_on(one: Cookie) -> Untyped:
+def _handed_on(cookie: Cookie) -> Untyped:
     """A cookie that a server set in a redirect, which the browser hasn't seen, in Playwright's form."""
-    cookie: dict[str, Any] = {"name": one.name, "value": one.value or "", "domain": one.domain, "path": one.path}
-    cookie["secure"] = one.secure or one.name.startswith(("__Host-", "__Secure-"))
-    cookie["httpOnly"] = any(one.has_nonstandard_attr(name) for name in ("HttpOnly", "httponly", "HTTPOnly"))
-    same_site = (one.get_nonstandard_attr("SameSite") or one.get_nonstandard_attr("samesite") or "").title()
+    given: dict[str, Any] = {
+        "name": cookie.name,
+        "value": cookie.value or "",
+        "domain": cookie.domain,
+        "path": cookie.path,
+    }
+    given["secure"] = cookie.secure or cookie.name.startswith(("__Host-", "__Secure-"))
+    given["httpOnly"] = any(cookie.has_nonstandard_attr(name) for name in ("HttpOnly", "httponly", "HTTPOnly"))
+    same_site = (cookie.get_nonstandard_attr("SameSite") or cookie.get_nonstandard_attr("samesite") or "").title()
     if same_site in {"Strict", "Lax", "None"}:
-        cookie["sameSite"] = same_site
-    if one.expires is not None:
-        cookie["expires"] = one.expires
-    return cookie
+        given["sameSite"] = same_site
+    if cookie.expires is not None:
+        given["expires"] = cookie.expires
+    return given
