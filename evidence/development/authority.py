@@ -23,8 +23,7 @@ REPLY = "application/timestamp-reply"
 class Authority:
     """Stamps what it is asked to, as ``openssl ts -reply`` would.
 
-    Its keys and certificates lie in the folder; they point to the URL, which has no slash at the end, for lists of
-    revoked ones.
+    Keys and certificates lie in the folder; these point to the URL (no slash at its end) for lists of revoked ones.
     """
 
     def __init__(self, folder: Path, url: str) -> None:
@@ -61,8 +60,7 @@ class Authority:
         if len(hashed) != ACCEPTED[algorithm]:
             return _refusal("bad_data_format", "the digest has a wrong length")
         token = self._token(_info(imprint, nonce), with_certificates=bool(with_certificates))
-        granted: bytes = Response({"status": {"status": "granted"}, "time_stamp_token": token}).dump()
-        return granted
+        return bytes(Response({"status": {"status": "granted"}, "time_stamp_token": token}).dump())
 
     def _token(self, info: tsp.TSTInfo, *, with_certificates: bool) -> cms.ContentInfo:
         holders = [self.hierarchy.unit, self.hierarchy.issuing] if with_certificates else []
@@ -127,5 +125,4 @@ def _signer_info(unit: Holder, content: bytes) -> cms.SignerInfo:
 
 def _refusal(failure: str, sentence: str) -> bytes:
     status = {"status": "rejection", "status_string": [sentence], "fail_info": {failure}}
-    refused: bytes = Response({"status": status}).dump()
-    return refused
+    return bytes(Response({"status": status}).dump())

@@ -1,6 +1,5 @@
 """The certificates of the development authority: a root, an issuing authority and the unit that stamps."""
 
-import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -9,12 +8,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    load_pem_private_key,
-)
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from evidence.keys.documents import key_usage
@@ -78,12 +72,13 @@ def _open(folder: Path, base_url: str) -> Hierarchy:
     root_key, issuing_key, unit_key = (_key(folder / f"{name}.key") for name in ("root", "issuing", "unit"))
     root = _held(folder / "root.pem", root_key) or _issued("root", root_key, _authority(1))
     issuing, unit = _held(folder / "issuing.pem", issuing_key), _held(folder / "unit.pem", unit_key)
-    if issuing is None or unit is None or _stored_url(folder) != base_url:
+    address = folder / "url"
+    if issuing is None or unit is None or not address.exists() or address.read_text("utf-8") != base_url:
         issuing = _issued("issuing", issuing_key, _authority(0), root, f"{base_url}/root.crl")
         unit = _issued("unit", unit_key, STAMPING, issuing, f"{base_url}/issuing.crl")
     for name, holder in (("root", root), ("issuing", issuing), ("unit", unit)):
         (folder / f"{name}.pem").write_bytes(holder.pem)
-    (folder / "url").write_text(base_url, "utf-8")
+    address.write_text(base_url, "utf-8")
     return Hierarchy(root, issuing, unit, _empty_crl(root), _empty_crl(issuing))
 
 
@@ -162,9 +157,3 @@ def _held(path: Path, key: ec.EllipticCurvePrivateKey) -> Holder | None:
     if not path.exists():
         return None
     return Holder(x509.load_pem_x509_certificate(path.read_bytes()), key)
-
-
-def _stored_url(folder: Path) -> str | None:
-    with contextlib.suppress(FileNotFoundError):
-        return (folder / "url").read_text("utf-8")
-    return None

@@ -25,8 +25,7 @@ from evidence.development.server import Answer, LoopbackServer, Question
 from exhibit.digests import Digest
 from exhibit.errors import ConfigError, IntegrityError
 
-BITS = 0x207FFFFF
-"""Of every block, as on ``regtest``: anybody can make one in no time."""
+BITS = 0x207FFFFF  # of every block, as on ``regtest``: anybody can make one in no time
 
 STAMP = "application/vnd.opentimestamps.v1"
 MAX_DIGEST = 64
@@ -98,12 +97,6 @@ class Chain:
         (self._pending / commitment.msg.hex()).touch()
         return write_stamp(stamp)
 
-    def timestamp(self, commitment: str) -> bytes | None:
-        """What attests a commitment (hexadecimal), or ``None`` while nothing does."""
-        with contextlib.suppress(FileNotFoundError):
-            return (self._proofs / commitment).read_bytes()
-        return None
-
     def mine(self) -> int:
         """Make a block that attests all that waits; returns its height."""
         with self._lock:
@@ -136,9 +129,9 @@ class Chain:
         if question.method == "POST":
             return self._answer_call(question.body)
         match = _TIMESTAMP.fullmatch(question.path)
-        stamp = self.timestamp(match[1]) if match else None
-        if stamp is not None:
-            return Answer(stamp, STAMP)
+        with contextlib.suppress(FileNotFoundError):
+            if match:
+                return Answer((self._proofs / match[1]).read_bytes(), STAMP)
         return Answer(b"Pending confirmation in the development chain\n", "text/plain", 404)
 
     def _answer_call(self, body: bytes) -> Answer:

@@ -57,25 +57,20 @@ def _handler(answer: Callable[[Question], Answer]) -> type[BaseHTTPRequestHandle
     class Handler(BaseHTTPRequestHandler):
         timeout = 30
 
-        def do_GET(self) -> None:
-            self._reply(answer(Question("GET", self.path, b"", self._fields())))
-
         def do_POST(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
-            if not 0 <= length <= MAX_BODY:
-                self._reply(Answer(b"too long\n", "text/plain", 413))
-                return
-            self._reply(answer(Question("POST", self.path, self.rfile.read(length), self._fields())))
-
-        def _fields(self) -> dict[str, str]:
-            return {name.lower(): value for name, value in self.headers.items()}
-
-        def _reply(self, given: Answer) -> None:
+            given = Answer(b"too long\n", "text/plain", 413)
+            if 0 <= length <= MAX_BODY:
+                fields = {name.lower(): value for name, value in self.headers.items()}
+                given = answer(Question(self.command, self.path, self.rfile.read(length), fields))
             self.send_response(given.status)
             self.send_header("Content-Type", given.media_type)
             self.send_header("Content-Length", str(len(given.body)))
             self.end_headers()
             self.wfile.write(given.body)
+
+        def do_GET(self) -> None:
+            self.do_POST()
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
             """Say nothing: what asks also reports."""
