@@ -47,36 +47,22 @@ TAG_MANIFEST = "tagmanifest-sha256.txt"
 
 @dataclass(frozen=True, slots=True)
 class ConsistencyProof:
-    """That the bundle's checkpoint continues an earlier one (RFC 9162, 2.1.4).
+    """That the bundle's checkpoint continues an earlier one (RFC 9162, 2.1.4)."""
 
-    Attributes:
-        size: number of leaves of the earlier checkpoint.
-        path: hashes, 32 bytes each.
-    """
-
-    size: Count
-    path: tuple[Bytes32, ...]
+    size: Count  # number of leaves of the earlier checkpoint
+    path: tuple[Bytes32, ...]  # hashes, 32 bytes each
 
 
 @dataclass(frozen=True, slots=True)
 class AnchorRecord:
-    """One line of the list of receipts.
+    """One line of the list of receipts."""
 
-    Attributes:
-        file: path of the raw receipt.
-        kind: ``rfc3161``, ``opentimestamps`` or ``evm``.
-        witness: its name as configured.
-        development: true when it has no legal weight; only the verifier's own trust decides.
-        digest: what was given to it.
-        material: paths of what a checker needs besides.
-    """
-
-    file: str
-    kind: str
-    witness: str
-    development: bool
-    digest: Digest
-    material: tuple[str, ...]
+    file: str  # path of the raw receipt
+    kind: str  # ``rfc3161``, ``opentimestamps`` or ``evm``
+    witness: str  # its name as configured
+    development: bool  # true when it has no legal weight; only the verifier's own trust decides
+    digest: Digest  # what was given to it
+    material: tuple[str, ...]  # paths of what a checker needs besides
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,7 @@ MAX_MANIFEST = 16 << 20
 
 
 def make_key(path: Path) -> bytes:
-    """Make a key on this device, in a file that only its user may read, and return its public half, 32 bytes.
-
-    The public half lies beside it as ``.pub``. Raises ``WrongUseError``, also when there is a file already.
-    """
+    """Make a key in a file that only its user may read; returns its public half, which lies beside it as ``.pub``."""
     if path.exists():
         raise WrongUseError(f"There is a file {path} already.", hint="Name another one; a key is never overwritten.")
     try:

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import PurePosixPath
@@ -16,8 +17,7 @@ from exhibit.errors import IntegrityError
 from exhibit.ports import BlobStore, Signer
 
 JSON = "application/json"
-TITLE_DOCUMENT = "title-document"
-"""The role of a document of the work's chain of title."""
+TITLE_DOCUMENT = "title-document"  # the role of a document of the work's chain of title
 
 _PLAIN_SUFFIX = re.compile(r"\.[a-z0-9]{1,8}", re.ASCII)
 _PICTURES = {
@@ -54,14 +54,6 @@ class ContentFile:
 
 
 @dataclass(frozen=True, slots=True)
-class SealInput:
-    """What is to be sealed: the facts, and every other file except those that follow from the facts."""
-
-    facts: CaseFacts
-    files: tuple[ContentFile, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class SealedCase:
     """A sealed case."""
 
@@ -74,22 +66,29 @@ class SealedCase:
         return Digest.of(self.manifest.to_json())
 
 
-def seal(contents: SealInput, signer: Signer, *, holder: str, sealed_at: datetime, blobs: BlobStore) -> SealedCase:
+def seal(
+    facts: CaseFacts,
+    files: Iterable[ContentFile],
+    signer: Signer,
+    *,
+    holder: str,
+    sealed_at: datetime,
+    blobs: BlobStore,
+) -> SealedCase:
     """Seal a case with the owner's key, which ``holder`` controls: ``operator`` or ``owner``.
 
-    What follows from the facts is put into ``blobs``, so that everything the manifest lists can be had from there.
-    Raises ``FormatError`` for names that can't stand together, and ``IntegrityError`` when a file's bytes aren't those
-    of its digest or a file that the facts name isn't given.
+    The files are all but those that follow from the facts: these are put into ``blobs``, so that everything the
+    manifest lists can be had from there. Raises ``FormatError`` for names that can't stand together, and
+    ``IntegrityError`` when a file's bytes aren't those of its digest or a file that the facts name isn't given.
     """
-    facts = contents.facts
-    files = _with_stand_ins([*contents.files, *_files_of_facts(facts, blobs)])
-    _check_named_files(facts, {file.path: file.digest for file in files})
+    every = _with_stand_ins([*files, *_files_of_facts(facts, blobs)])
+    _check_named_files(facts, {file.path: file.digest for file in every})
     manifest = Manifest(
         matter=SealedMatter(facts.owner.name, facts.number, facts.bundle),
         sealed_at=sealed_at,
         software=facts.software,
         key=SealingKey(ALGORITHM, signer.public_key, holder),
-        files=tuple(sorted((_measure(file, blobs) for file in files), key=lambda file: file.path)),
+        files=tuple(sorted((_measure(file, blobs) for file in every), key=lambda file: file.path)),
     )
     data = manifest.to_json()
     blobs.put(data)

@@ -9,8 +9,7 @@ from evidence.bundle.sealing import ContentFile, reduced_path
 from exhibit.pictures.decode import decode
 from exhibit.ports import BlobStore
 
-LONG_SIDE = 640
-"""Pixels; three times what the comparison is computed on, so that it comes out the same."""
+LONG_SIDE = 640  # pixels; three times what the comparison is computed on, so that it comes out the same
 
 
 def stand_in(path: str, data: bytes, blobs: BlobStore) -> ContentFile:

@@ -21,8 +21,7 @@ from exhibit.types import Count
 
 FORMAT = "exhibit-evm/1"
 PENDING_FORMAT = "exhibit-evm-pending/1"
-MAX_PROOF = 1 << 17
-"""Bytes of a receipt: hashing what it holds takes a fifth of a second at most."""
+MAX_PROOF = 1 << 17  # bytes of a receipt: hashing what it holds takes a fifth of a second at most
 
 EVENT = keccak256(b"Anchored(bytes32,uint256)")
 
@@ -34,42 +33,25 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class EvmProof(Canonical):
-    """``evm-*.json``: what shows that a block holds a digest.
+    """``evm-*.json``: what shows that a block holds a digest."""
 
-    Attributes:
-        chain: the chain's id (EIP-155), as configured; nothing in the proof shows it.
-        digest: what was given to the contract.
-        header: the block's header, RLP; its Keccak-256 is the block's hash.
-        transaction: its place in the block, from 0.
-        log: the log's place in the transaction's receipt, from 0.
-        nodes: of the trie of receipts, from the root to the transaction's, RLP.
-        format: :data:`FORMAT`.
-    """
-
-    chain: Count
-    digest: Digest
-    header: bytes
-    transaction: Count
-    log: Count
-    nodes: tuple[bytes, ...]
-    format: str = FORMAT
+    chain: Count  # the chain's id (EIP-155), as configured; nothing in the proof shows it
+    digest: Digest  # what was given to the contract
+    header: bytes  # the block's header, RLP; its Keccak-256 is the block's hash
+    transaction: Count  # its place in the block, from 0
+    log: Count  # the log's place in the transaction's receipt, from 0
+    nodes: tuple[bytes, ...]  # of the trie of receipts, from the root to the transaction's, RLP
+    format: str = FORMAT  # :data:`FORMAT`
 
 
 @dataclass(frozen=True, slots=True)
 class EvmPending(Canonical):
-    """The same file before the chain has spoken.
+    """The same file before the chain has spoken."""
 
-    Attributes:
-        chain: the chain's id.
-        digest: what the contract is given.
-        transaction: signed, as it is or will be sent; empty when the chain holds the digest already.
-        format: :data:`PENDING_FORMAT`.
-    """
-
-    chain: Count
-    digest: Digest
-    transaction: bytes
-    format: str = PENDING_FORMAT
+    chain: Count  # the chain's id
+    digest: Digest  # what the contract is given
+    transaction: bytes  # signed, as it is or will be sent; empty when the chain holds the digest already
+    format: str = PENDING_FORMAT  # :data:`PENDING_FORMAT`
 
 
 @dataclass(frozen=True, slots=True)
