@@ -10,8 +10,7 @@ from exhibit.pictures.decode import Limits, decode
 
 MARGIN, HALO, LINE = 9, 3, 5
 COLOUR = (214, 0, 42)
-CUT_HEIGHT, ABOVE = 1600, 250
-"""Pixels of a part, and how many of them are above the line."""
+CUT_HEIGHT, ABOVE = 1600, 250  # pixels of a part, and how many of them are above the line
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +25,7 @@ class Place:
 
 
 def boxed(screenshot: bytes, places: Sequence[Place], top: int = 0) -> bytes:
-    """The screenshot (PNG, one pixel for each CSS pixel) with a line around each place that it shows.
-
-    It begins at ``top`` on the page; nothing else is changed.
-    """
+    """The screenshot (PNG, one pixel for each CSS pixel, from ``top`` on) with a line around each place in it."""
     with Image.open(BytesIO(screenshot)) as opened:
         image = opened.convert("RGB")
     draw = ImageDraw.Draw(image)

@@ -12,6 +12,7 @@ from exhibit.pictures.sniff import kind_of
 from exhibit.sentences import Sentence
 
 _SUFFIXES = {"JPEG": ("jpg", "image/jpeg"), "TIFF": ("tif", "image/tiff"), "MPO": ("jpg", "image/jpeg")}
+_DOCUMENTS = {"an HTML page", "an XML document", "JSON"}
 _THERE = Sentence("The page is there.")
 _UNSEEN = Sentence("The page is there, but the image wasn't seen.")
 _UNVISITED = Sentence("The page couldn't be visited:")
@@ -46,7 +47,7 @@ def judge(page: Visit, image: Visit, expected: Digest) -> tuple[str, str]:
 
 
 def _compare(image: Visit, expected: Digest) -> str:
-    if not image.body or _is_document(image):
+    if not image.body or kind_of(image.body) in _DOCUMENTS:
         return "image-gone"
     return "captured" if Digest.of(image.body) == expected else "image-changed"
 
@@ -74,10 +75,6 @@ def _about_image(image: Visit, expected: Digest) -> str:
 
 def _trouble(visit: Visit) -> str:
     return visit.failure or Sentence("its address answered with status %(status)s.", status=visit.status)
-
-
-def _is_document(image: Visit) -> bool:
-    return kind_of(image.body or b"") in {"an HTML page", "an XML document", "JSON"}
 
 
 def names_image(page: Visit, image_url: str) -> bool | None:

@@ -21,10 +21,7 @@ from exhibit.sentences import Sentence
 
 MAX_STEPS = 6
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-
-
-nobody: Callable[[str], bool] = frozenset[str]().__contains__
-"""Says of every host that it isn't denied."""
+nobody: Callable[[str], bool] = frozenset[str]().__contains__  # says of every host that it isn't denied
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +101,7 @@ class Visitor:
         sent = now()
         began = time.monotonic()
         response = session.request(
-            question.method,
-            url,
-            data=question.body,
-            allow_redirects=False,
-            stream=True,
-            timeout=min(seconds, 30),
+            question.method, url, data=question.body, allow_redirects=False, stream=True, timeout=min(seconds, 30)
         )
         answered = sent + timedelta(seconds=time.monotonic() - began)
         received = tuple((str(name), _readable(str(value))) for name, value in response.raw.headers.iteritems())

@@ -10,10 +10,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urldefrag
 
-from playwright.async_api import Error
+from playwright.async_api import Browser, Dialog, Error, Page
 
 from evidence.capture.browser.limits import BrowserLimits
 from evidence.capture.browser.loading import ANSWER_SECONDS, load, scroll_through, wall_signs
@@ -44,9 +43,6 @@ from exhibit.machine import machine_fault
 from exhibit.network.guard import Guard
 from exhibit.ports import Captured, CapturedFile
 from exhibit.sentences import Sentence
-
-if TYPE_CHECKING:
-    from playwright.async_api import Browser, Dialog, Page
 
 METHOD = (
     "Rendered by a browser without a network of its own; every request of the page was made by this program, recorded"
@@ -113,7 +109,7 @@ class BrowserCapturer:
         return replace(captured, sentence=f"{captured.sentence} {_WITHOUT} {trouble}")
 
     async def _see(
-        self, browser: "Browser", page_url: str, image_url: str, expected: Digest, denied: Callable[[str], bool]
+        self, browser: Browser, page_url: str, image_url: str, expected: Digest, denied: Callable[[str], bool]
     ) -> Seen:
         """One context, one page: load it, scroll through it, take pictures of it."""
         agent = f"{_browser_agent(browser.version)} {self.user_agent}"
@@ -149,7 +145,7 @@ class BrowserCapturer:
                 await asyncio.wait_for(context.close(), CLOSE_SECONDS)
 
     async def _look(
-        self, page: "Page", photographer: Photographer, seen: Seen, page_url: str, image_url: str, expected: Digest
+        self, page: Page, photographer: Photographer, seen: Seen, page_url: str, image_url: str, expected: Digest
     ) -> None:
         seen.nothing = await load(page, page_url, seen.traffic, self.browser_limits)
         if seen.nothing:
@@ -227,15 +223,15 @@ class BrowserCapturer:
         )
 
 
-async def _keep_alone(page: "Page", traffic: Traffic) -> None:
+async def _keep_alone(page: Page, traffic: Traffic) -> None:
     """Let the page open no other, save nothing and wait for nobody."""
 
-    async def dismiss(dialog: "Dialog") -> None:
+    async def dismiss(dialog: Dialog) -> None:
         traffic.refuse(page.url, "dialog", dialog.type)
         with suppress(Error):
             await dialog.dismiss()
 
-    async def shut(other: "Page") -> None:
+    async def shut(other: Page) -> None:
         traffic.refuse(other.url, "popup", "popup")
         with suppress(Error):
             await other.close()

@@ -2,15 +2,11 @@
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from playwright.async_api import Error
+from playwright.async_api import ElementHandle, Error, Frame, Page
 
 from evidence.capture.boxes import Place
-
-if TYPE_CHECKING:
-    from playwright.async_api import ElementHandle, Frame, Page
 
 MAX_PLACES = 20
 HOWS = ("shown", "background", "offered", "linked")
@@ -70,7 +66,7 @@ Registered as a content script it has a world of its own: a page's scripts can c
 """
 
 
-async def find_elements(page: "Page", wanted: Sequence[str]) -> list[tuple[str, "ElementHandle"]]:
+async def find_elements(page: Page, wanted: Sequence[str]) -> list[tuple[str, ElementHandle]]:
     """The elements that use one of these addresses, in all frames, those that show it first.
 
     What elements there are and where they lie is asked of the browser, not of the page's scripts, which may lie.
@@ -86,7 +82,7 @@ async def find_elements(page: "Page", wanted: Sequence[str]) -> list[tuple[str, 
     return sorted(found, key=lambda use: HOWS.index(use[0]))
 
 
-async def _in_frame(frame: "Frame", wanted: Sequence[str]) -> list[tuple[str, "ElementHandle"]]:
+async def _in_frame(frame: Frame, wanted: Sequence[str]) -> list[tuple[str, ElementHandle]]:
     found = []
     for number, how in enumerate(HOWS):
         selector = quote(json.dumps([number, list(wanted)]), safe="")
@@ -94,7 +90,7 @@ async def _in_frame(frame: "Frame", wanted: Sequence[str]) -> list[tuple[str, "E
     return found
 
 
-async def measure(elements: Sequence[tuple[str, "ElementHandle"]], width: int) -> list[Place]:
+async def measure(elements: Sequence[tuple[str, ElementHandle]], width: int) -> list[Place]:
     """Where the elements lie that are on the screenshot, by the first way of use that can be seen at all.
 
     The page must be scrolled to its beginning; what lies beside the window's width can't be seen.

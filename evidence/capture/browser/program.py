@@ -8,8 +8,7 @@ from pathlib import Path
 NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "microsoft-edge-stable")
 """Programs that are Chromium or made of it, in the order in which they are looked for."""
 
-OFF = "none"
-"""As the setting: no browser, though there may be one."""
+OFF = "none"  # as the setting: no browser, though there may be one
 
 GET_PACKAGES = "Install the optional part: `python3 tools/bootstrap.py runtime capture`, or `make setup`."
 GET_BROWSER = "Install one, for example with `apt-get install chromium`, or name yours in EXHIBIT_CAPTURE_BROWSER."

@@ -18,8 +18,7 @@ USES = {
     "linked": Sentence("links to it"),
 }
 """What a page does with the image, by how it uses its address."""
-USED = Sentence("uses its address")
-"""What is said where the browser was given other bytes there."""
+USED = Sentence("uses its address")  # what is said where the browser was given other bytes there
 
 BOXED, PDF = "screenshot-boxed", "page-pdf"
 INSTEAD = {
@@ -35,8 +34,7 @@ NO_PICTURE = Sentence("The browser shows no picture of the page:")
 UNKNOWN = Sentence("Whether the rendered page shows it couldn't be found out.")
 NOT_SHOWN = Sentence("The rendered page doesn't show it.")
 
-WIDTH, HEIGHT = 1280, 900
-"""Of the window, pixels."""
+WIDTH, HEIGHT = 1280, 900  # of the window, pixels
 
 
 @dataclass(slots=True)

@@ -4,18 +4,15 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from playwright.async_api import Error
+from playwright.async_api import Error, Page
 
 from evidence.capture.boxes import Place, boxed
 from evidence.capture.browser.limits import BrowserLimits
 from evidence.capture.browser.loading import page_height, scroll_back
 from evidence.capture.browser.places import find_elements, measure
 from exhibit.ports import CapturedFile
-
-if TYPE_CHECKING:
-    from playwright.async_api import Page
 
 STEPS = ("dom", "place", "screenshot", "screenshot-boxed", "mhtml", "page-pdf")
 """What is done with a page, in this order."""
@@ -27,8 +24,7 @@ FOOTER = (
     '<span class="url" style="overflow:hidden;white-space:nowrap;max-width:1000px"></span>'
     '<span><span class="pageNumber"></span>/<span class="totalPages"></span></span></div>'
 )
-AROUND = 400
-"""Pixels above and below the image in a screenshot of its own, where the page's doesn't reach it."""
+AROUND = 400  # pixels above and below the image in a screenshot of its own, where the page's doesn't reach it
 
 
 @dataclass(slots=True)
@@ -62,7 +58,7 @@ class Shots:
 class Photographer:
     """Makes files of one loaded page, each within limits; what can't be made is told, and the others are made."""
 
-    page: "Page"
+    page: Page
     limits: BrowserLimits
     left: Callable[[], float]  # says how many seconds are left for the visit
 

@@ -16,10 +16,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from http.cookiejar import Cookie
 from http.cookies import CookieError, SimpleCookie
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urldefrag, urlsplit
 
-from playwright.async_api import Error
+from playwright.async_api import Error, Page, Request, Route
 from requests.cookies import RequestsCookieJar
 
 from evidence.capture.browser.limits import BrowserLimits
@@ -30,17 +30,13 @@ from exhibit.errors import ServiceMissingError
 from exhibit.sentences import Sentence
 from exhibit.types import Untyped
 
-if TYPE_CHECKING:
-    from playwright.async_api import Page, Request, Route
-
 METHODS = frozenset({"GET", "HEAD", "POST"})
 REFUSED_KINDS = frozenset({"media", "eventsource", "websocket", "ping", "cspviolationreport"})
 CONNECTION = {"connection", "keep-alive", "proxy-connection", "trailer", "transfer-encoding", "upgrade"}
 NOT_PASSED_ON = CONNECTION | {"alt-svc", "content-encoding", "content-length", "strict-transport-security"}
 """Headers of the connection; the last one would turn later requests round inside the browser, past the recorder."""
 TOO_SLOW = "The server gave no whole answer in time."
-MAX_MOVES = 5
-"""Documents that the page's own frame may show one after the other."""
+MAX_MOVES = 5  # documents that the page's own frame may show one after the other
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +60,7 @@ class Traffic:
     resources: list[Resource] = field(default_factory=list)
     documents: list[Visit] = field(default_factory=list)
     refusals: list[dict[str, str]] = field(default_factory=list)  # what wasn't passed on: url, kind, reason
-    page: "Page | None" = None
+    page: Page | None = None
 
     def __post_init__(self) -> None:
         self._ahead: dict[str, Visit] = {}
@@ -87,7 +83,7 @@ class Traffic:
         """Answer nothing more; what is still under way isn't waited for."""
         self._closed = True
 
-    async def answer(self, route: "Route") -> None:
+    async def answer(self, route: Route) -> None:
         """Answer one request of the browser."""
         self._in_flight += 1
         try:
@@ -102,7 +98,7 @@ class Traffic:
             self._in_flight -= 1
             self._quiet_since = time.monotonic()
 
-    async def _answer(self, route: "Route") -> None:
+    async def _answer(self, route: Route) -> None:
         request = route.request
         if not self._is_of_page(request):
             self.refuse(request.url, "popup", "popup")
@@ -132,14 +128,14 @@ class Traffic:
                 self.documents.append(visit)
             await route.fulfill(status=visit.status, headers=_passed_on(visit), body=visit.body)
 
-    def _is_of_page(self, request: "Request") -> bool:
+    def _is_of_page(self, request: Request) -> bool:
         """Whether the page or a frame in it asks, not another window or a worker of its own."""
         try:
             return self.page is None or request.frame.page is self.page
         except Error:  # a window that is just being opened has no frame yet
             return False
 
-    def _reason_against(self, request: "Request") -> str:
+    def _reason_against(self, request: Request) -> str:
         """Why a request isn't passed on, as a short word; empty when it is."""
         reasons = {
             "too-slow": self._closed or self.seconds() <= 0,
@@ -151,7 +147,7 @@ class Traffic:
         }
         return next((reason for reason, holds in reasons.items() if holds), "")
 
-    async def _fetch(self, request: "Request", url: str) -> Visit | None:
+    async def _fetch(self, request: Request, url: str) -> Visit | None:
         """What came of it; ``None`` when no bytes were left by the time that a thread was free."""
         self._asked += 1
         self._asked_for_page |= _is_page(request)
@@ -184,7 +180,7 @@ class Traffic:
                         await request.frame.page.context.add_cookies([_handed_on(cookie)])
         return visit
 
-    async def _lead_on(self, route: "Route", visit: Visit) -> None:
+    async def _lead_on(self, route: Route, visit: Visit) -> None:
         """Let a frame go where the redirects led, and keep what was served there for when it asks."""
         target = visit.final_url
         self._ahead[target] = replace(visit, steps=visit.steps[-1:])
@@ -223,7 +219,7 @@ def _size(visit: Visit) -> int:
     return max(came, len(visit.body or b""))
 
 
-def _is_page(request: "Request") -> bool:
+def _is_page(request: Request) -> bool:
     """Whether it is the page itself, not a frame in it."""
     return request.is_navigation_request() and request.frame.parent_frame is None
 
