@@ -12,8 +12,7 @@ from exhibit.ports import Anchor, Receipt
 if TYPE_CHECKING:
     import requests
 
-gettext_noop = str
-"""Marks words that the site translates."""
+gettext_noop = str  # marks words that the site translates
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ import requests
 from evidence.anchors.evm import rlp
 from evidence.anchors.evm.account import EvmAccount, checksummed
 from evidence.anchors.evm.keccak import keccak256
-from evidence.anchors.evm.node import EvmNode, Fate, RefusedCallError
+from evidence.anchors.evm.node import EvmNode, RefusedCallError
 from evidence.anchors.evm.proofs import EvmPending, EvmProof, read_pending, verify_proof
 from exhibit.digests import Digest
 from exhibit.errors import ConfigError, IntegrityError, ServiceMissingError
@@ -26,20 +26,15 @@ from exhibit.sentences import Sentence
 
 KIND = "evm"
 CONTRACT = Path(__file__).parent / "contract" / "anchor.json"
-SEARCHED_BLOCKS = 200
-"""After the block whose time the contract names: blocks of fast chains share their seconds."""
+SEARCHED_BLOCKS = 200  # after the block whose time the contract names: blocks of fast chains share their seconds
 
-GAS = 46_000
-"""Units of gas for a checkpoint, rounded up."""
+GAS = 46_000  # units of gas for a checkpoint, rounded up
 
-MAX_GAS = 4 * GAS
-"""What no transaction for a checkpoint may use, whatever the node says."""
+MAX_GAS = 4 * GAS  # what no transaction for a checkpoint may use, whatever the node says
 
-FEW = 10
-"""Checkpoints that the account should be able to pay for; fewer is a lack."""
+FEW = 10  # checkpoints that the account should be able to pay for; fewer is a lack
 
-DEARER = 1.25
-"""A waiting transaction is signed anew when the node's price has risen by so much."""
+DEARER = 1.25  # a waiting transaction is signed anew when the node's price has risen by so much
 
 
 @dataclass(eq=False, repr=False)
@@ -72,11 +67,7 @@ class EvmAnchor:
         return self.unlock()
 
     def submit(self, digest: Digest) -> Receipt:
-        """Sign a transaction for the digest; :meth:`upgrade` sends it, once the receipt has been kept.
-
-        Raises ``ServiceMissingError``, also when the node knows no such contract or asks for too much, and
-        ``ConfigError`` when it is of another chain.
-        """
+        """Sign a transaction for the digest; :meth:`upgrade` sends it, once the receipt has been kept."""
         self._check_contract()
         known = self._node.anchored_at(self.contract, digest)
         pending = EvmPending(self.chain, digest, b"" if known else self._signed(digest))
@@ -171,7 +162,7 @@ class EvmAnchor:
         """One that waits, signed anew for the same turn when gas has become dearer."""
         if self.gas_price is not None:
             return pending
-        suggested = self._suggested()
+        suggested = self._node.number("eth_gasPrice")
         if self._is_too_dear(suggested) or not suggested >= DEARER * sent.price > 0:
             return pending
         return self._renewed(pending, nonce=sent.nonce)
@@ -180,15 +171,12 @@ class EvmAnchor:
         """The proof of the log that tells of the digest, or ``None`` while it isn't deep enough."""
         told = self._node.fate_of(_hash_of(pending.transaction))
         if told is None or not told.logged:
-            told = self._log_of_another(pending.digest, time)
-        if told is None or self._head() - told.block + 1 < self.confirmations:
+            first = self._node.block_at(time)  # somebody else gave the digest to the contract before
+            last = min(first + SEARCHED_BLOCKS, self._node.head())
+            told = self._node.find_log(self.contract, pending.digest, first, last)
+        if told is None or self._node.head() - told.block + 1 < self.confirmations:
             return None
         return self._node.proof_of(self.chain, pending.digest, told.transaction)
-
-    def _log_of_another(self, digest: Digest, time: int) -> Fate | None:
-        """The log when somebody else gave the digest to the contract first."""
-        first = self._node.block_at(time)
-        return self._node.find_log(self.contract, digest, first, min(first + SEARCHED_BLOCKS, self._head()))
 
     def _renewed(self, pending: EvmPending, *, nonce: int | None = None, gas: int = 0) -> EvmPending:
         signed = self._signed(pending.digest, nonce=nonce, gas=gas)
@@ -222,7 +210,7 @@ class EvmAnchor:
     def _price(self) -> int:
         if self.gas_price is not None:
             return self.gas_price
-        suggested = self._suggested()
+        suggested = self._node.number("eth_gasPrice")
         if self._is_too_dear(suggested):
             limit = f"max_gas_price is {self.max_gas_price:,}"
             raise ServiceMissingError(
@@ -235,14 +223,8 @@ class EvmAnchor:
             )
         return suggested
 
-    def _suggested(self) -> int:
-        return self._node.number("eth_gasPrice")
-
     def _is_too_dear(self, price: int) -> bool:
         return self.max_gas_price is not None and price > self.max_gas_price
-
-    def _head(self) -> int:
-        return self._node.number("eth_blockNumber")
 
     def _count(self, block: str) -> int:
         return self._node.number("eth_getTransactionCount", "0x" + self.account.address.hex(), block)

@@ -18,8 +18,7 @@ from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, ServiceMissingError
 from exhibit.sentences import Sentence
 
-MAX_RECEIPTS = 64 << 20
-"""Bytes of an answer with receipts, such as all of a block."""
+MAX_RECEIPTS = 64 << 20  # bytes of an answer with receipts, such as all of a block
 
 _NUMBERS = frozenset(
     ("difficulty", "number", "gasLimit", "gasUsed", "timestamp", "baseFeePerGas", "blobGasUsed", "excessBlobGas")
@@ -63,13 +62,8 @@ class EvmNode:
         try:
             answer = json.loads(body)
             if answer.get("error") is not None:
-                raise RefusedCallError(
-                    Sentence(
-                        "The node refused %(method)s: %(why)s.",
-                        method=method,
-                        why=str(answer["error"].get("message"))[:200],
-                    )
-                )
+                why = str(answer["error"].get("message"))[:200]
+                raise RefusedCallError(Sentence("The node refused %(method)s: %(why)s.", method=method, why=why))
             return answer["result"]
         except _UNREADABLE as error:
             raise ServiceMissingError(
@@ -98,9 +92,13 @@ class EvmNode:
         with _readable("eth_call"):
             return int(found, 16)
 
+    def head(self) -> int:
+        """The number of the newest block; raises ``ServiceMissingError``."""
+        return self.number("eth_blockNumber")
+
     def block_at(self, time: int) -> int:
         """The number of the first block whose time is at least this, by bisection."""
-        low, high = 0, self.number("eth_blockNumber")
+        low, high = 0, self.head()
         while low < high:
             middle = (low + high) // 2
             low, high = (middle + 1, high) if self._time(middle) < time else (low, middle)

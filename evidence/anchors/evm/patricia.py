@@ -16,10 +16,7 @@ _Pairs = list[tuple[list[int], bytes]]
 
 
 def prove(pairs: Mapping[bytes, bytes], key: bytes) -> tuple[bytes, tuple[bytes, ...]]:
-    """The root of the trie of these pairs, and the nodes that lead from it to one of the keys, the root's first.
-
-    There are pairs, and no value is empty.
-    """
+    """The root of the trie of these pairs (no value is empty), and the nodes that lead from it to one of the keys."""
     nodes: list[bytes] = []
     top = _build([(_nibbles(each), value) for each, value in sorted(pairs.items())], _nibbles(key), nodes)
     root = rlp.encode(top)

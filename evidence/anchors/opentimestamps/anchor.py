@@ -8,6 +8,7 @@ import fnmatch
 import secrets
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import KW_ONLY, dataclass, replace
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
@@ -34,8 +35,7 @@ from exhibit.sentences import Sentence
 
 KIND = "opentimestamps"
 NONCE_BYTES = 16
-MAX_ANSWER = 10_000
-"""Bytes of a calendar's answer, as the usual client takes them."""
+MAX_ANSWER = 10_000  # bytes of a calendar's answer, as the usual client takes them
 
 SILENT_FOR = 120.0
 """Seconds for which a calendar that didn't answer isn't asked for anything: each question would wait as long."""
@@ -125,20 +125,17 @@ class OpenTimestampsAnchor:
 
     def examine(self) -> str:
         """How many calendars answer, and the newest block that is known."""
-        silent = [calendar for calendar in self.calendars if not self._answers(calendar)]
-        if len(silent) == len(self.calendars):
+        answering = 0
+        for calendar in self.calendars:
+            with suppress(ExhibitError):
+                ask(self.session, f"{calendar}/timestamp/{bytes(32).hex()}")
+                answering += 1
+        if not answering:
             raise ServiceMissingError(f"No calendar of {self.name} answers.")
-        told = f"{len(self.calendars) - len(silent)} of {len(self.calendars)} calendars answer"
+        told = f"{answering} of {len(self.calendars)} calendars answer"
         if self.blocks is None:
             return f"{told}; without a source of blocks its proofs stay pending here."
         return f"{told}; the newest block is {self.blocks.tip():,}."
-
-    def _answers(self, calendar: str) -> bool:
-        try:
-            ask(self.session, f"{calendar}/timestamp/{bytes(32).hex()}")
-        except ExhibitError:
-            return False
-        return True
 
     def _witnessed(self, proof: bytes, digest: Digest) -> tuple[int, bytes, datetime] | None:
         """Height, header and time of the lowest block that holds the digest and is deep enough."""

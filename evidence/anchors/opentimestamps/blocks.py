@@ -70,7 +70,7 @@ class JsonRpcBlocks:
         return user, password
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class EsploraBlocks:
     """The HTTP interface of Esplora, such as ``https://blockstream.info/api`` serves it for the main chain."""
 

@@ -10,11 +10,7 @@ from typing import Any
 
 from opentimestamps.core.notary import BitcoinBlockHeaderAttestation, PendingAttestation
 from opentimestamps.core.op import OpSHA256
-from opentimestamps.core.serialize import (
-    BytesDeserializationContext,
-    BytesSerializationContext,
-    DeserializationError,
-)
+from opentimestamps.core.serialize import BytesDeserializationContext, BytesSerializationContext, DeserializationError
 from opentimestamps.core.timestamp import DetachedTimestampFile, Timestamp
 
 from evidence.anchors.opentimestamps.headers import MINIMUM_DIFFICULTY, Network, check_work, parse_header
@@ -23,8 +19,7 @@ from exhibit.digests import Digest
 from exhibit.errors import IntegrityError
 
 MAX_PROOF = 1 << 18
-NUMBER_BYTES = 7
-"""That a number may take in a proof: 49 bits, far more than any height or length needs."""
+NUMBER_BYTES = 7  # that a number may take in a proof: 49 bits, far more than any height or length needs
 MAX_DEPTH, MAX_OPERATIONS, MAX_MESSAGE, MAX_PAYLOAD, MAX_ADDRESS = 256, 4096, 4096, 8192, 1000
 
 _START = DetachedTimestampFile.HEADER_MAGIC + b"\x01\x08"
@@ -99,15 +94,11 @@ def write_proof(stamp: Any) -> bytes:
     context = BytesSerializationContext()
     with _readable("The OpenTimestamps proof can't be written."):
         DetachedTimestampFile(OpSHA256(), stamp).serialize(context)
-    written: bytes = context.getbytes()
-    return written
+    return bytes(context.getbytes())
 
 
 def merged(stamp: Any, answer: Any) -> bytes:
-    """The ``.ots`` file of a timestamp, grown by what a calendar answered about one of its parts.
-
-    Raises ``IntegrityError``, also when together they would be too long or too deep to be read again.
-    """
+    """The ``.ots`` file of a timestamp, grown by a calendar's answer; raises ``IntegrityError``, also if too long."""
     with _readable("The calendar's answer doesn't fit into the proof."):
         for part in list(_parts(stamp)):
             if part.msg == answer.msg:
@@ -128,8 +119,7 @@ def write_stamp(stamp: Any) -> bytes:
     """A calendar's answer."""
     context = BytesSerializationContext()
     stamp.serialize(context)
-    written: bytes = context.getbytes()
-    return written
+    return bytes(context.getbytes())
 
 
 def pending_stamps(stamp: Any) -> Iterator[tuple[Any, str]]:

@@ -31,8 +31,7 @@ MAX_REVOCATION_LIST = 700_000
 KEPT_FOR = 600.0
 """Seconds for which a fetched revocation list serves further stamps, and one that can't be had isn't asked for."""
 
-MAX_LISTS = 8
-"""Revocation lists that are asked for with one stamp."""
+MAX_LISTS = 8  # revocation lists that are asked for with one stamp
 
 _HEADERS = {"Content-Type": "application/timestamp-query", "Accept": "application/timestamp-reply"}
 _HTTP = re.compile(r"https?://", re.IGNORECASE)
@@ -101,7 +100,8 @@ class Rfc3161Anchor:
         issuers, added = {found.issuer for found in lists}, []
         for name, data in self._lists(stamp):
             found = _crl(data)
-            if found.issuer not in issuers and _holds_at(found, receipt.time):
+            until = found.next_update_utc or receipt.time
+            if found.issuer not in issuers and found.last_update_utc <= receipt.time <= until:
                 issuers.add(found.issuer)
                 added.append((name, data))
         return replace(receipt, material=(*receipt.material, *added)) if added else receipt
@@ -157,8 +157,7 @@ def stamp_request(digest: Digest, nonce: int) -> bytes:
     """A DER ``TimeStampReq`` for a SHA-256 digest that asks for the certificates."""
     imprint = {"hash_algorithm": {"algorithm": "sha256"}, "hashed_message": digest.raw}
     fields = {"version": "v1", "message_imprint": imprint, "nonce": nonce, "cert_req": True}
-    request: bytes = tsp.TimeStampReq(fields).dump()
-    return request
+    return bytes(tsp.TimeStampReq(fields).dump())
 
 
 def _revocation_urls(certificate: Certificate) -> list[str]:
@@ -176,12 +175,6 @@ def _revocation_urls(certificate: Certificate) -> list[str]:
 
 def _crl(data: bytes) -> x509.CertificateRevocationList:
     return x509.load_pem_x509_crl(data) if b"-----BEGIN" in data else x509.load_der_x509_crl(data)
-
-
-def _holds_at(found: x509.CertificateRevocationList, moment: datetime) -> bool:
-    """Whether a list was the one in force at a moment."""
-    until = found.next_update_utc
-    return found.last_update_utc <= moment and (until is None or moment <= until)
 
 
 def _named(kind: str, data: bytes) -> tuple[str, bytes]:

@@ -179,7 +179,7 @@ def check_pool(pool: Sequence[Certificate], roots: Sequence[Certificate]) -> Non
     for certificate in pool:
         if by_signature[certificate.signature] != certificate:
             raise IntegrityError(f"Two certificates carry one signature, so one was changed: {certificate.name}.")
-        if certificate in roots or not is_accepted(certificate.algorithm):
+        if certificate in roots or _scheme(certificate.algorithm, None) is None:
             continue
         named = [issuer for issuer in everyone if issuer.subject == certificate.issuer and _key_kind(issuer.key)]
         if named and not any(is_issued(issuer, certificate) for issuer in named):
@@ -192,11 +192,6 @@ def is_issued(issuer: Certificate, subject: Certificate) -> bool:
     if issuer.subject != subject.issuer:
         return False
     return signature_holds(issuer.key, subject.algorithm, subject.signature, subject.signed)
-
-
-def is_accepted(algorithm: Element) -> bool:
-    """Whether signatures of this kind count."""
-    return _scheme(algorithm, None) is not None
 
 
 def signature_holds(

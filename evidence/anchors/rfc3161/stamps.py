@@ -36,8 +36,7 @@ from exhibit.errors import IntegrityError
 from exhibit.sentences import Sentence
 
 MAX_REPLY = 1 << 20
-MAX_ACCURACY = 3600
-"""Seconds; a clock that may be further off says too little."""
+MAX_ACCURACY = 3600  # seconds; a clock that may be further off says too little
 GRANTED = ("granted", "granted_with_mods")
 UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError, UnsupportedAlgorithm)
 
