@@ -9,7 +9,7 @@ from django.db.models import Max, Min
 
 from evidence.bundle.bag import write_bundle
 from evidence.bundle.manifest import Manifest
-from evidence.bundle.sealing import ContentFile, SealedCase, SealInput, seal, seal_opening
+from evidence.bundle.sealing import ContentFile, SealedCase, seal, seal_opening
 from evidence.documents import DEPOSIT_PARTY, render_deposit_record
 from evidence.documents.made_with import made_with
 from evidence.facts.case import CaseFacts, DecisionFacts, LicenceCheckFacts, LogProof, OwnerFacts, PartyFacts, WorkFacts
@@ -41,9 +41,8 @@ def make_deposit(services: Services, work: Work, *, by: str) -> Deposit:
     number = (work.deposits.aggregate(last=Max("number"))["last"] or 0) + 1
     facts = _facts(services, work, number)
     key = sealing_key(services, work.owner)
-    files = tuple(_records(services, facts))
-    signer = signer_of(services, key)
-    sealed = seal(SealInput(facts, files), signer, holder=HOLDER, sealed_at=now(), blobs=services.blobs)
+    files = _records(services, facts)
+    sealed = seal(facts, files, signer_of(services, key), holder=HOLDER, sealed_at=now(), blobs=services.blobs)
     with transaction.atomic():
         Work.objects.select_for_update(no_key=True).get(pk=work.pk)
         meanwhile = work.deposits.filter(number=number).first()

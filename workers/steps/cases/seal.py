@@ -7,7 +7,7 @@ from functools import partial
 from django.db import transaction
 
 from evidence.anchors import KINDS
-from evidence.bundle.sealing import ContentFile, SealedCase, SealInput, seal, seal_opening
+from evidence.bundle.sealing import ContentFile, SealedCase, seal, seal_opening
 from evidence.bundle.stand_ins import stand_in
 from evidence.documents import render_exhibit_sheet
 from evidence.log.append_only import BrokenHistoryError
@@ -78,8 +78,7 @@ def _seal(services: Services, bundle: Bundle) -> None:
     files += [stand_in(picture.file, services.blobs.get(picture.digest), services.blobs) for picture in registered]
     key = sealing_key(services, case.owner)
     signer = signer_of(services, key)
-    contents = SealInput(gathered.facts, tuple(files))
-    sealed = seal(contents, signer, holder=HOLDER, sealed_at=now(), blobs=services.blobs)
+    sealed = seal(gathered.facts, files, signer, holder=HOLDER, sealed_at=now(), blobs=services.blobs)
     with transaction.atomic():
         present = Case.objects.select_for_update(no_key=True).get(pk=case.pk)
         if Bundle.objects.select_for_update(no_key=True).get(pk=bundle.pk).state != StepState.DOING:
