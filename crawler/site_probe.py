@@ -54,23 +54,14 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """What a look at a site gave.
+    """What a look at a site gave."""
 
-    Attributes:
-        url: the address, after redirects.
-        title: of the page, or empty.
-        robots: what robots.txt says about it.
-        crawl_delay: seconds between two requests that robots.txt asks for, or 0.
-        reserved: whether the site reserves it against text and data mining.
-        proposals: the sources that the site offers; the address itself first, if it may be visited.
-    """
-
-    url: str
-    title: str
-    robots: Robots
-    crawl_delay: float
-    reserved: bool
-    proposals: tuple[Proposal, ...]
+    url: str  # the address, after redirects
+    title: str  # of the page, or empty
+    robots: Robots  # what robots.txt says about it
+    crawl_delay: float  # seconds between two requests that robots.txt asks for, or 0
+    reserved: bool  # whether the site reserves it against text and data mining
+    proposals: tuple[Proposal, ...]  # the sources that the site offers; the address itself first, if it may be visited
 
 
 def look_at(

@@ -40,17 +40,11 @@ class EntryType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What one leaf says in public.
+    """What one leaf says in public."""
 
-    Attributes:
-        type: what it witnesses.
-        time: when the house wrote it down, aware, UTC.
-        commitment: 32 bytes, see :func:`commit`.
-    """
-
-    type: EntryType
-    time: datetime
-    commitment: bytes
+    type: EntryType  # what it witnesses
+    time: datetime  # when the house wrote it down, aware, UTC
+    commitment: bytes  # 32 bytes, see `commit`
 
     @property
     def leaf_bytes(self) -> bytes:

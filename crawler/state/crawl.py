@@ -20,31 +20,18 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Crawl:
-    """One running crawl.
+    """One running crawl."""
 
-    Attributes:
-        job: what was asked.
-        write: receives the lines.
-        spool: receives the bytes.
-        guard: which addresses may be reached.
-        budget: what may still be spent.
-        scope: whose pages are followed.
-        refused: what the resolver refused, by host.
-        policies: what origins ask for, by origin.
-        known: earlier visits by normalised address.
-        pace: set once Scrapy's downloader is there.
-    """
-
-    job: Job
-    write: Callable[[Line], None]
-    spool: Spool
-    guard: Guard
-    budget: Budget
-    scope: Scope
-    refused: dict[str, RefusedError] = field(default_factory=dict)
-    policies: dict[str, SitePolicy] = field(default_factory=dict)
-    known: dict[str, Known] = field(default_factory=dict)
-    pace: "Pace" = field(init=False)
+    job: Job  # what was asked
+    write: Callable[[Line], None]  # receives the lines
+    spool: Spool  # receives the bytes
+    guard: Guard  # which addresses may be reached
+    budget: Budget  # what may still be spent
+    scope: Scope  # whose pages are followed
+    refused: dict[str, RefusedError] = field(default_factory=dict)  # what the resolver refused, by host
+    policies: dict[str, SitePolicy] = field(default_factory=dict)  # what origins ask for, by origin
+    known: dict[str, Known] = field(default_factory=dict)  # earlier visits by normalised address
+    pace: "Pace" = field(init=False)  # set once Scrapy's downloader is there
     _agent: str = field(init=False)
     _denied: dict[str, str] = field(init=False)
 

@@ -68,15 +68,10 @@ def is_measurable(verification: Verification) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """False alarms that were counted.
+    """False alarms that were counted."""
 
-    Attributes:
-        photographs: how many independent photographs were searched for; edits of one are the same one.
-        failed: in how many of them something was taken for a copy that isn't one.
-    """
-
-    photographs: int
-    failed: int
+    photographs: int  # how many independent photographs were searched for; edits of one are the same one
+    failed: int  # in how many of them something was taken for a copy that isn't one
 
     @property
     def per_million(self) -> int:
@@ -93,15 +88,10 @@ class Bound:
 
 @dataclass(frozen=True, slots=True)
 class LikelihoodRatio:
-    """How many times as frequent a pair's figures are among copies as among other pictures.
+    """How many times as frequent a pair's figures are among copies as among other pictures."""
 
-    Attributes:
-        value: the ratio, above 0.
-        limited: whether the figures give a stronger one than so few photographs support.
-    """
-
-    value: float
-    limited: bool
+    value: float  # the ratio, above 0
+    limited: bool  # whether the figures give a stronger one than so few photographs support
 
 
 def likelihood_ratio(probability: float, prior: float, photographs: int) -> LikelihoodRatio:
@@ -126,37 +116,22 @@ def likelihood_ratio(probability: float, prior: float, photographs: int) -> Like
 
 @dataclass(frozen=True)
 class Calibration:
-    """How figures become a probability.
+    """How figures become a probability."""
 
-    Attributes:
-        name: such as ``default-2026-11``.
-        made: the day, ISO 8601.
-        pipeline: version of the comparison whose figures it is for; it says nothing of others.
-        data: what was measured, in words.
-        photographs: how many photographs stand behind weights and knots.
-        prior: share of copies among the pairs that the probability supposes, before anything was measured.
-        figures: names of the figures, see :data:`FIGURES`.
-        weights: one for each figure.
-        intercept: of the score.
-        knots: score and probability, both rising.
-        certain: false alarms among what is called certain.
-        review: false alarms among what is put up for review.
-        network: name and version of the network whose search named the pairs; the JSON leaves out the first one.
-    """
-
-    name: str
-    made: str
-    pipeline: str
-    data: str
-    photographs: int
-    prior: float
-    figures: tuple[str, ...]
-    weights: tuple[float, ...]
-    intercept: float
-    knots: tuple[tuple[float, float], ...]
-    certain: Bound
-    review: Bound
+    name: str  # such as `default-2026-11`
+    made: str  # the day, ISO 8601
+    pipeline: str  # version of the comparison whose figures it is for; it says nothing of others
+    data: str  # what was measured, in words
+    photographs: int  # how many photographs stand behind weights and knots
+    prior: float  # share of copies among the pairs that the probability supposes, before anything was measured
+    figures: tuple[str, ...]  # names of the figures, see `FIGURES`
+    weights: tuple[float, ...]  # one for each figure
+    intercept: float  # of the score
+    knots: tuple[tuple[float, float], ...]  # score and probability, both rising
+    certain: Bound  # false alarms among what is called certain
+    review: Bound  # false alarms among what is put up for review
     network: str = FIRST_NETWORK
+    """Name and version of the network whose search named the pairs; the JSON leaves out the first one."""
 
     @cached_property
     def digest(self) -> Digest:

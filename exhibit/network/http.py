@@ -41,25 +41,15 @@ _TRIED_ADDRESSES = 4
 
 @dataclass(frozen=True, slots=True)
 class ConnectionFacts:
-    """What is known of the connection that brought a response.
+    """What is known of the connection that brought a response."""
 
-    Attributes:
-        host: the name that was resolved, or the literal address.
-        answers: every address that the name had, all of them checked.
-        address: the one that was connected to, as the socket tells it.
-        port: the peer's port.
-        tls_version: such as ``TLSv1.3``, or ``None`` without TLS.
-        cipher: name of the cipher suite, or ``None`` without TLS.
-        certificates: the chain that the peer sent, its own certificate first, each in DER; empty without TLS.
-    """
-
-    host: str
-    answers: tuple[str, ...]
-    address: str
-    port: int
-    tls_version: str | None = None
-    cipher: str | None = None
-    certificates: tuple[bytes, ...] = ()
+    host: str  # the name that was resolved, or the literal address
+    answers: tuple[str, ...]  # every address that the name had, all of them checked
+    address: str  # the one that was connected to, as the socket tells it
+    port: int  # the peer's port
+    tls_version: str | None = None  # such as `TLSv1.3`, or `None` without TLS
+    cipher: str | None = None  # name of the cipher suite, or `None` without TLS
+    certificates: tuple[bytes, ...] = ()  # as sent, the peer's own first, each in DER; empty without TLS
 
 
 def guarded_session(

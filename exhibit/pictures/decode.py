@@ -28,37 +28,23 @@ _DEATHS = {
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a picture may cost.
+    """What a picture may cost."""
 
-    Attributes:
-        max_bytes: of the file.
-        max_pixels: width times height; two thirds of it for a progressive JPEG, half for WebP, GIF and TIFF, a third
-            for AVIF.
-        max_side: pixels of the longer side.
-        max_frames: of an animation that are looked through for one that shows something.
-        seconds: of processor time, for opening and decoding.
-    """
-
-    max_bytes: int = 30 * 1024 * 1024
+    max_bytes: int = 30 * 1024 * 1024  # of the file
     max_pixels: int = 120_000_000
-    max_side: int = 30_000
-    max_frames: int = 32
-    seconds: float = 10.0
+    """Width times height; two thirds of it for a progressive JPEG, half for WebP, GIF and TIFF, a third for AVIF."""
+    max_side: int = 30_000  # pixels of the longer side
+    max_frames: int = 32  # of an animation that are looked through for one that shows something
+    seconds: float = 10.0  # of processor time, for opening and decoding
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DecodedPicture:
-    """A picture's pixels.
+    """A picture's pixels."""
 
-    Attributes:
-        info: of the picture in full size.
-        pixels: (h, w, 3) uint8 RGB, orientation applied.
-        scale: decoded width divided by the full width; 1 unless a reduced decoding was asked for.
-    """
-
-    info: PictureInfo
-    pixels: NDArray[np.uint8]
-    scale: float
+    info: PictureInfo  # of the picture in full size
+    pixels: NDArray[np.uint8]  # (h, w, 3) uint8 RGB, orientation applied
+    scale: float  # decoded width divided by the full width; 1 unless a reduced decoding was asked for
 
 
 def inspect(data: bytes, limits: Limits = Limits()) -> PictureInfo:

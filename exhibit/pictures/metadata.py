@@ -25,25 +25,15 @@ _DAY = re.compile(r"(\d{4})[-:]?(\d{2})?[-:]?(\d{2})?")
 
 @dataclass(frozen=True, slots=True)
 class FileMetadata:
-    """What the file states; empty where it says nothing.
+    """What the file states; empty where it says nothing."""
 
-    Attributes:
-        title: of the picture.
-        author: creator, byline, artist; several with a comma between.
-        created: ISO 8601 day, or as much as is there.
-        rights: copyright notice.
-        credit: to whom the picture is to be credited.
-        holder: owner of the rights.
-        licence: address of a licence or rights statement.
-    """
-
-    title: str = ""
-    author: str = ""
-    created: str = ""
-    rights: str = ""
-    credit: str = ""
-    holder: str = ""
-    licence: str = ""
+    title: str = ""  # of the picture
+    author: str = ""  # creator, byline, artist; several with a comma between
+    created: str = ""  # ISO 8601 day, or as much as is there
+    rights: str = ""  # copyright notice
+    credit: str = ""  # to whom the picture is to be credited
+    holder: str = ""  # owner of the rights
+    licence: str = ""  # address of a licence or rights statement
 
 
 def read_metadata(data: bytes, limits: Limits) -> FileMetadata:

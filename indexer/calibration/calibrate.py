@@ -32,44 +32,26 @@ SECONDS_EACH, SECONDS_AN_EDIT = 0.5, 0.5
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to calibrate with.
+    """What to calibrate with."""
 
-    Attributes:
-        folder: photographs, each of another picture.
-        scratch: for what is measured; a later run with the same photographs goes on with it.
-        name: of the calibration.
-        data: what the photographs are, in words; their number and the day are added.
-        plan: what is measured.
-        same: groups of files that show the same picture.
-        jobs: processes.
-        network: the one that serves, where it isn't the one that comes along.
-    """
-
-    folder: Path
-    scratch: Path
+    folder: Path  # photographs, each of another picture
+    scratch: Path  # for what is measured; a later run with the same photographs goes on with it
     name: str
-    data: str
+    data: str  # what the photographs are, in words; their number and the day are added
     plan: Plan = field(default_factory=Plan)
-    same: tuple[tuple[str, ...], ...] = ()
+    same: tuple[tuple[str, ...], ...] = ()  # groups of files that show the same picture
     jobs: int = 1
-    network: DescriptorFile | None = None
+    network: DescriptorFile | None = None  # the one that serves, where it isn't the one that comes along
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of it.
-
-    Attributes:
-        calibration: the fitted one.
-        photographs: what was searched for.
-        skipped: what couldn't be read.
-        samples: every pair that was measured.
-    """
+    """What came of it."""
 
     calibration: Calibration
-    photographs: tuple[Photograph, ...]
-    skipped: tuple[Skipped, ...]
-    samples: tuple[Sample, ...]
+    photographs: tuple[Photograph, ...]  # what was searched for
+    skipped: tuple[Skipped, ...]  # what couldn't be read
+    samples: tuple[Sample, ...]  # every pair that was measured
 
     def alarms(self, decision: Decision) -> list[Sample]:
         """Different photographs that were decided so when one was searched for."""

@@ -42,32 +42,20 @@ SIDE = 1280
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is measured.
+    """What is measured."""
 
-    Attributes:
-        edited: at most so many photographs are edited; all are searched for.
-        edits_each: so many edits of each; over all photographs every edit has its turn.
-        seed: of the edits.
-    """
-
-    edited: int = 300
-    edits_each: int = 8
-    seed: int = 1
+    edited: int = 300  # at most so many photographs are edited; all are searched for
+    edits_each: int = 8  # so many edits of each; over all photographs every edit has its turn
+    seed: int = 1  # of the edits
 
 
 @dataclass(frozen=True, slots=True)
 class Photograph:
-    """A file of the folder. Files that show the same picture are of one group, and count once.
+    """A file of the folder. Files that show the same picture are of one group, and count once."""
 
-    Attributes:
-        path: below the folder.
-        digest: of its bytes.
-        group: identity of the picture: the digest of the first of its files, hexadecimal.
-    """
-
-    path: str
-    digest: Digest
-    group: str
+    path: str  # below the folder
+    digest: Digest  # of its bytes
+    group: str  # identity of the picture: the digest of the first of its files, hexadecimal
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,21 +25,13 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One pair that was measured, and what it is.
+    """One pair that was measured, and what it is."""
 
-    Attributes:
-        photograph: identity of the photograph that was changed or searched with; splits are by this.
-        copy: whether the pair is one picture and a copy of it.
-        kind: how the pair came about, such as ``nearest`` or the name of an edit.
-        verification: the measured comparison.
-        files: what was compared, for a reader: two paths, or one that was edited.
-    """
-
-    photograph: str
-    copy: bool
-    kind: str
+    photograph: str  # identity of the photograph that was changed or searched with; splits are by this
+    copy: bool  # whether the pair is one picture and a copy of it
+    kind: str  # how the pair came about, such as `nearest` or the name of an edit
     verification: Verification
-    files: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()  # what was compared, for a reader: two paths, or one that was edited
 
 
 def fit(samples: Sequence[Sample], *, name: str, made: str, data: str, bounds: tuple[Bound, Bound]) -> Calibration:

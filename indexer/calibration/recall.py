@@ -37,40 +37,24 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Shares of the queries that find their work.
+    """Shares of the queries that find their work."""
 
-    Attributes:
-        first: as the nearest.
-        few: among the ten nearest.
-        rare: above the nearness that 1 in 10,000 strange pairs reach.
-        never: above the nearness of every strange pair.
-    """
-
-    first: float
-    few: float
-    rare: float
-    never: float
+    first: float  # as the nearest
+    few: float  # among the ten nearest
+    rare: float  # above the nearness that 1 in 10,000 strange pairs reach
+    never: float  # above the nearness of every strange pair
 
 
 @dataclass(frozen=True, slots=True)
 class Recall:
-    """What was measured of one network.
+    """What was measured of one network."""
 
-    Attributes:
-        overall: means over the edits.
-        by_edit: by the edit's name.
-        milliseconds: to describe one picture or part, with its preparation.
-        photos: registered photographs that were looked for.
-        references: photographs that were registered.
-        pairs: strange pairs that were compared.
-    """
-
-    overall: Figures
-    by_edit: Mapping[str, Figures]
-    milliseconds: float
-    photos: int
-    references: int
-    pairs: int
+    overall: Figures  # means over the edits
+    by_edit: Mapping[str, Figures]  # by the edit's name
+    milliseconds: float  # to describe one picture or part, with its preparation
+    photos: int  # registered photographs that were looked for
+    references: int  # photographs that were registered
+    pairs: int  # strange pairs that were compared
 
 
 def as_plain(recall: Recall) -> dict[str, Any]:

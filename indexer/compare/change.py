@@ -32,27 +32,16 @@ class Place(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """How a registered picture appears in a found one.
+    """How a registered picture appears in a found one."""
 
-    Attributes:
-        share: of the registered picture's area that is shown, 0 to 1.
-        across: where that part lies from left to right.
-        down: where it lies from top to bottom.
-        mirrored: whether it is mirrored left to right, before it is turned.
-        rotation: degrees, counter-clockwise as seen.
-        scale: pixels of the found picture for one of the registered one.
-        stretch: how much more the width was scaled than the height; 1 when alike.
-        perspective: whether its scale differs across what is shown.
-    """
-
-    share: float
-    across: Place
-    down: Place
-    mirrored: bool
-    rotation: int
-    scale: float
-    stretch: float
-    perspective: bool
+    share: float  # of the registered picture's area that is shown, 0 to 1
+    across: Place  # where that part lies from left to right
+    down: Place  # where it lies from top to bottom
+    mirrored: bool  # whether it is mirrored left to right, before it is turned
+    rotation: int  # degrees, counter-clockwise as seen
+    scale: float  # pixels of the found picture for one of the registered one
+    stretch: float  # how much more the width was scaled than the height; 1 when alike
+    perspective: bool  # whether its scale differs across what is shown
 
 
 def change_of(transform: ArrayLike, found_size: tuple[int, int], registered_size: tuple[int, int]) -> Change | None:

@@ -27,28 +27,18 @@ AGREES = 0.6
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """What the dense check saw.
+    """What the dense check saw."""
 
-    Attributes:
-        share: of the textured windows in the overlap, those whose pixels agree, 0 to 1.
-        textured: how many windows were textured.
-    """
-
-    share: float
-    textured: int
+    share: float  # of the textured windows in the overlap, those whose pixels agree, 0 to 1
+    textured: int  # how many windows were textured
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Windows:
-    """Which windows of the registered picture's thumbnail say something, by their centres.
+    """Which windows of the registered picture's thumbnail say something, by their centres."""
 
-    Attributes:
-        textured: bool, of the thumbnail's shape: whole within the overlap, and textured in either picture.
-        agreeing: the same: of those, the ones whose pixels agree.
-    """
-
-    textured: NDArray[np.bool_]
-    agreeing: NDArray[np.bool_]
+    textured: NDArray[np.bool_]  # bool, of the thumbnail's shape: whole in the overlap, textured in either picture
+    agreeing: NDArray[np.bool_]  # the same: of those, the ones whose pixels agree
 
 
 def dense_agreement(

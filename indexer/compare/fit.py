@@ -44,55 +44,33 @@ Points = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fit:
-    """What was measured.
+    """What was measured."""
 
-    Attributes:
-        transform: 3×3 float64, original found pixels to original registered pixels, corrected.
-        patches: how many textured patches of the overlap were looked for.
-        in_place: share of them that were found again, displaced by less than half a pixel of the coarser picture.
-        drift: by how many such pixels neighbouring patches are displaced together; four in five by less.
-        excess: how many times farther than its noise explains the median of those found again is displaced.
-    """
-
-    transform: NDArray[np.float64]
-    patches: int
-    in_place: float
-    drift: float
-    excess: float
+    transform: NDArray[np.float64]  # 3×3 float64, original found pixels to original registered pixels, corrected
+    patches: int  # how many textured patches of the overlap were looked for
+    in_place: float  # share of them that were found again, displaced by less than half a pixel of the coarser picture
+    drift: float  # by how many such pixels neighbouring patches are displaced together; four in five by less
+    excess: float  # how many times farther than its noise explains the median of those found again is displaced
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Frame:
-    """Both pictures over the same part of the registered one.
-
-    Attributes:
-        found: grey uint8.
-        registered: grey uint8, the same shape.
-        valid: bool, where both show something.
-        placing: 3×3, registered grey pixels to those of the frame.
-    """
+    """Both pictures over the same part of the registered one."""
 
     found: Grey
-    registered: Grey
-    valid: NDArray[np.bool_]
-    placing: NDArray[np.float64]
+    registered: Grey  # grey uint8, the same shape
+    valid: NDArray[np.bool_]  # bool, where both show something
+    placing: NDArray[np.float64]  # 3×3, registered grey pixels to those of the frame
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Patches:
-    """Where patches of the registered picture are in the found one.
+    """Where patches of the registered picture are in the found one."""
 
-    Attributes:
-        registered: float32, shape (n, 2), pixels of the frame.
-        found: the same.
-        held: bool, shape (n,): found again.
-        noise: float32, shape (n,): pixels by which noise alone would displace each.
-    """
-
-    registered: Points
-    found: Points
-    held: NDArray[np.bool_]
-    noise: NDArray[np.float32]
+    registered: Points  # float32, shape (n, 2), pixels of the frame
+    found: Points  # the same
+    held: NDArray[np.bool_]  # bool, shape (n,): found again
+    noise: NDArray[np.float32]  # float32, shape (n,): pixels by which noise alone would displace each
 
     @property
     def shifts(self) -> Points:

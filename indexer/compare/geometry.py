@@ -30,34 +30,21 @@ SETTLED = 40
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Correspondences:
-    """Matched points of two pictures.
+    """Matched points of two pictures."""
 
-    Attributes:
-        found: float32, shape (n, 2), pixels of the found grey picture, mirrored left to right when ``mirrored``.
-        registered: float32, shape (n, 2), pixels of the registered grey picture.
-        frame: 3×3 transform from original found pixels to those of ``found``.
-        mirrored: whether the found picture was taken as a mirrored one.
-    """
-
-    found: NDArray[np.float32]
-    registered: NDArray[np.float32]
-    frame: NDArray[np.float64]
-    mirrored: bool
+    found: NDArray[np.float32]  # float32, shape (n, 2), pixels of the found grey picture, mirrored when `mirrored`
+    registered: NDArray[np.float32]  # float32, shape (n, 2), pixels of the registered grey picture
+    frame: NDArray[np.float64]  # 3×3 transform from original found pixels to those of `found`
+    mirrored: bool  # whether the found picture was taken as a mirrored one
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Alignment:
-    """A transform and what speaks for it.
+    """A transform and what speaks for it."""
 
-    Attributes:
-        transform: 3×3 float64, original found pixels to original registered pixels.
-        inliers: distinct correspondences that agree with it.
-        stiff: another one, without perspective, that is worth a try where few speak for the first.
-    """
-
-    transform: NDArray[np.float64]
-    inliers: int
-    stiff: "Alignment | None" = None
+    transform: NDArray[np.float64]  # 3×3 float64, original found pixels to original registered pixels
+    inliers: int  # distinct correspondences that agree with it
+    stiff: "Alignment | None" = None  # one without perspective, worth a try where few speak for the first
 
 
 AS_IS, EITHER_WAY = (False,), (False, True)

@@ -33,15 +33,10 @@ MAX_COVERED = 0.7
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HashMatch:
-    """The closest pair of hashes of two pictures.
+    """The closest pair of hashes of two pictures."""
 
-    Attributes:
-        hamming: bits.
-        transform: 3×3, original found pixels to original registered pixels, as the hashes' orientation and trims say.
-    """
-
-    hamming: int
-    transform: NDArray[np.float64]
+    hamming: int  # bits
+    transform: NDArray[np.float64]  # 3×3, original found to original registered pixels, as orientation and trims say
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -27,15 +27,10 @@ MAGNIFIED = 4.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shown:
-    """A picture, or a piece of it, in the size in which it is drawn.
+    """A picture, or a piece of it, in the size in which it is drawn."""
 
-    Attributes:
-        pixels: uint8 RGB, shape (height, width, 3).
-        matrix: 3×3 float64, from the original's pixels to these.
-    """
-
-    pixels: Pixels
-    matrix: Floats
+    pixels: Pixels  # uint8 RGB, shape (height, width, 3)
+    matrix: Floats  # 3×3 float64, from the original's pixels to these
 
     @property
     def size(self) -> tuple[int, int]:
@@ -96,20 +91,14 @@ class Source:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Copy:
-    """One copy of the registered picture within the found one.
+    """One copy of the registered picture within the found one."""
 
-    Attributes:
-        transform: 3×3 float64, original found pixels to original registered pixels.
-        registered: outline of what both show, in original pixels of the registered picture, shape (n, 2), clockwise
-            from the corner nearest to the top left; n is 0 where they share nothing.
-        found: the same points in original pixels of the found picture.
-        corners: rows of the outline that span it best, at most four.
-    """
-
-    transform: Floats
+    transform: Floats  # 3×3 float64, original found pixels to original registered pixels
     registered: Floats
-    found: Floats
-    corners: tuple[int, ...]
+    """Outline of what both show, in original pixels of the registered picture, shape (n, 2), clockwise from the
+    corner nearest to the top left; n is 0 where they share nothing."""
+    found: Floats  # the same points in original pixels of the found picture
+    corners: tuple[int, ...]  # rows of the outline that span it best, at most four
 
     @property
     def registered_box(self) -> Box:
@@ -124,17 +113,11 @@ class Copy:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pair:
-    """A found picture and the registered one that it shows, once or several times.
-
-    Attributes:
-        found: what was found.
-        registered: the work's picture.
-        copies: the copies, the one that decided first.
-    """
+    """A found picture and the registered one that it shows, once or several times."""
 
     found: Source
     registered: Source
-    copies: tuple[Copy, ...]
+    copies: tuple[Copy, ...]  # the one that decided first
 
     @classmethod
     def of(

@@ -22,15 +22,10 @@ LONG_SIDE = 1280
 
 @dataclass(frozen=True, slots=True)
 class EditedPicture:
-    """A changed copy as a site would hold it.
-
-    Attributes:
-        data: bytes of the file.
-        suffix: of its name, with its dot.
-    """
+    """A changed copy as a site would hold it."""
 
     data: bytes
-    suffix: str
+    suffix: str  # of its name, with its dot
 
 
 def apply(name: str, picture: Image.Image, others: Sequence[Image.Image], seed: int) -> EditedPicture:

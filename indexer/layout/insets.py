@@ -59,15 +59,10 @@ def inset(grey: NDArray[np.uint8], size: tuple[int, int]) -> Box | None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Lines:
-    """Rows in which the levels step along a good part.
+    """Rows in which the levels step along a good part."""
 
-    Attributes:
-        at: their places, rising.
-        sums: of each how many of its first pixels step, shape (lines, width + 1).
-    """
-
-    at: NDArray[np.intp]
-    sums: NDArray[np.int32]
+    at: NDArray[np.intp]  # their places, rising
+    sums: NDArray[np.int32]  # of each how many of its first pixels step, shape (lines, width + 1)
 
     @classmethod
     def of(cls, grey: NDArray[np.uint8], least: int) -> "_Lines":

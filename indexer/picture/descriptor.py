@@ -89,13 +89,7 @@ class Descriptor:
 
 @dataclass(frozen=True, slots=True)
 class DescriptorFile:
-    """A network of one's own in a file, for other processes, which open it themselves.
-
-    Attributes:
-        card: what it needs.
-        digest: of the file.
-        path: where it is.
-    """
+    """A network of one's own in a file, for other processes, which open it themselves."""
 
     card: Card
     digest: Digest

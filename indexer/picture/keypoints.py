@@ -33,19 +33,12 @@ Whole = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Keypoints:
-    """Keypoints of one picture.
+    """Keypoints of one picture."""
 
-    Attributes:
-        points: float32, shape (n, 2): x and y in pixels of the picture, pixel centres at whole numbers.
-        octaves: int32: how often the picture was halved.
-        layers: float32: level within the octave, refined.
-        responses: float32: contrast, on a scale of grey levels from 0 to 1.
-    """
-
-    points: NDArray[np.float32]
-    octaves: NDArray[np.int32]
-    layers: NDArray[np.float32]
-    responses: NDArray[np.float32]
+    points: NDArray[np.float32]  # float32, shape (n, 2): x and y in the picture's pixels, centres at whole numbers
+    octaves: NDArray[np.int32]  # int32: how often the picture was halved
+    layers: NDArray[np.float32]  # float32: level within the octave, refined
+    responses: NDArray[np.float32]  # float32: contrast, on a scale of grey levels from 0 to 1
 
     def __len__(self) -> int:
         return len(self.points)
@@ -56,19 +49,12 @@ class Keypoints:
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """Images of several octaves behind one another in one memory, equally many of each octave.
+    """Images of several octaves behind one another in one memory, equally many of each octave."""
 
-    Attributes:
-        memory: float32, one after the other.
-        starts: int64: where each octave begins.
-        shapes: int64, shape (octaves, 2): height and width of its images.
-        images: of each octave; views of the memory.
-    """
-
-    memory: Image
-    starts: Whole
-    shapes: Whole
-    images: list[list[Image]]
+    memory: Image  # float32, one after the other
+    starts: Whole  # int64: where each octave begins
+    shapes: Whole  # int64, shape (octaves, 2): height and width of its images
+    images: list[list[Image]]  # of each octave; views of the memory
 
     def place(self, octave: Whole, level: Whole, row: Whole, column: Whole) -> Whole:
         """Where a pixel lies in the memory."""

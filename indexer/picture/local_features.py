@@ -35,17 +35,11 @@ HALF_TURN = ((3 - _ROW) * 32 + (3 - _COLUMN) * 8 + _ANGLE).ravel()
 
 @dataclass(frozen=True)
 class LocalFeatures:
-    """Keypoints of one picture, strongest of each region first.
+    """Keypoints of one picture, strongest of each region first."""
 
-    Attributes:
-        points: float32, shape (n, 2): x and y in original pixels, pixel centres at whole numbers.
-        descriptors: uint8, shape (n, 128): square roots of the L1-normalised SIFT descriptor, times 512.
-        strong: how many keypoints of good contrast were detected, before any were chosen.
-    """
-
-    points: NDArray[np.float32]
-    descriptors: NDArray[np.uint8]
-    strong: int
+    points: NDArray[np.float32]  # float32, shape (n, 2): x and y in original pixels, pixel centres at whole numbers
+    descriptors: NDArray[np.uint8]  # uint8, shape (n, 128): 512 times the roots of the L1-normalised SIFT descriptor
+    strong: int  # how many keypoints of good contrast were detected, before any were chosen
 
     def __len__(self) -> int:
         return len(self.points)

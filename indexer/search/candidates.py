@@ -39,17 +39,11 @@ MAX_CANDIDATES = 12
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A vector that an index returned; it says nothing yet about copying.
+    """A vector that an index returned; it says nothing yet about copying."""
 
-    Attributes:
-        space: identity of the space of the index.
-        number: index sequence number.
-        distance: bits (hamming), 1 − cosine, or the share of a work's votes that chance accounts for.
-    """
-
-    space: str
-    number: int
-    distance: float
+    space: str  # identity of the space of the index
+    number: int  # index sequence number
+    distance: float  # bits (hamming), 1 − cosine, or the share of a work's votes that chance accounts for
 
 
 def asked(index: VectorIndex, rows: Sequence[NDArray[Any]], k: int, within: float) -> list[list[list[Hit]]]:

@@ -36,17 +36,11 @@ NEAREST, PART_NEAREST = 2_000, 200
 
 @dataclass(frozen=True, slots=True)
 class WorkQueries:
-    """What one work searches with.
+    """What one work searches with."""
 
-    Attributes:
-        whole: hashes of the work and of what is inside its borders in all orientations, uint8, shape (8 or 16, 32).
-        parts: hashes of parts of it in all orientations, uint8, shape (n, 32).
-        descriptors: float32, one row a part and orientation.
-    """
-
-    whole: NDArray[np.uint8]
-    parts: NDArray[np.uint8]
-    descriptors: NDArray[np.float32]
+    whole: NDArray[np.uint8]  # hashes of the work and of what is inside its borders, uint8, shape (8 or 16, 32)
+    parts: NDArray[np.uint8]  # hashes of parts of it in all orientations, uint8, shape (n, 32)
+    descriptors: NDArray[np.float32]  # float32, one row a part and orientation
 
 
 def work_queries(data: bytes, features: Features, descriptor: Descriptor, limits: Limits) -> WorkQueries:

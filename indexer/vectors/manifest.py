@@ -16,32 +16,20 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class SegmentEntry:
-    """One segment of an index.
+    """One segment of an index."""
 
-    Attributes:
-        name: of its files, without a suffix.
-        gone: name of the ``.npy`` file with the places of its removed rows, or ``None``.
-    """
-
-    name: str
-    gone: str | None
+    name: str  # of its files, without a suffix
+    gone: str | None  # name of the `.npy` file with the places of its removed rows, or `None`
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What is durable.
+    """What is durable."""
 
-    Attributes:
-        space: identity of the space.
-        generation: grows by one with each write.
-        sequence: the highest change number that the segments contain.
-        segments: in the order in which they were written.
-    """
-
-    space: str
-    generation: int = 0
-    sequence: int = 0
-    segments: tuple[SegmentEntry, ...] = ()
+    space: str  # identity of the space
+    generation: int = 0  # grows by one with each write
+    sequence: int = 0  # the highest change number that the segments contain
+    segments: tuple[SegmentEntry, ...] = ()  # in the order in which they were written
 
     @property
     def files(self) -> set[str]:

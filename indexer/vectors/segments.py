@@ -39,25 +39,15 @@ def most_rows(space: Space) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a segment says of itself.
-
-    Attributes:
-        format: of this header.
-        space: identity of the space.
-        count: rows.
-        highest: the highest number, -1 without rows.
-        sha256: of each file by its suffix, hexadecimal.
-        borders: where lists begin and end, in the order of the vectors; empty when there are none.
-        cells: of a descriptor index (:mod:`indexer.vectors.ivf`); 0 when there are none.
-    """
+    """What a segment says of itself."""
 
     format: int
-    space: str
-    count: int
-    highest: int
-    sha256: dict[str, str]
-    borders: tuple[int, ...] = ()
-    cells: int = 0
+    space: str  # identity of the space
+    count: int  # rows
+    highest: int  # the highest number, -1 without rows
+    sha256: dict[str, str]  # of each file by its suffix, hexadecimal
+    borders: tuple[int, ...] = ()  # where lists begin and end, in the order of the vectors; empty when there are none
+    cells: int = 0  # of a descriptor index (`indexer.vectors.ivf`); 0 when there are none
 
 
 def write_segment(folder: Path, name: str, space: Space, numbers: NDArray[np.int64], vectors: NDArray[Any]) -> None:

@@ -34,23 +34,14 @@ Works = Sequence[tuple[int, NDArray[np.uint8]]]
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a segment says of itself.
-
-    Attributes:
-        format: of this header.
-        space: identity of the space.
-        codec: digest of the codec, hexadecimal; all segments of an index have one codec.
-        works: how many.
-        descriptors: how many.
-        sha256: of each file by its suffix, hexadecimal.
-    """
+    """What a segment says of itself."""
 
     format: int
-    space: str
-    codec: str
-    works: int
-    descriptors: int
-    sha256: dict[str, str]
+    space: str  # identity of the space
+    codec: str  # digest of the codec, hexadecimal; all segments of an index have one codec
+    works: int  # how many
+    descriptors: int  # how many
+    sha256: dict[str, str]  # of each file by its suffix, hexadecimal
 
 
 class VoteRows:

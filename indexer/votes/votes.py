@@ -17,17 +17,11 @@ HEAVIEST = 64
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """How much speaks for one work.
+    """How much speaks for one work."""
 
-    Attributes:
-        number: index sequence number of the work's local features.
-        weight: sum of the votes, in distances between descriptors of unit length.
-        voters: how many descriptors voted for it.
-    """
-
-    number: int
-    weight: float
-    voters: int
+    number: int  # index sequence number of the work's local features
+    weight: float  # sum of the votes, in distances between descriptors of unit length
+    voters: int  # how many descriptors voted for it
 
 
 def count_votes(distances: NDArray[np.float32], numbers: NDArray[np.int64], of: int | None = None) -> list[Vote]:
