@@ -143,10 +143,8 @@ class Found:
 class SearchRefusedError(RefusedError):
     """A search gave no answer; its reason is ``key``, ``quota``, ``busy``, ``unsearchable`` or ``failed``.
 
-    Args:
-        message: one sentence, without the key and without the address that was asked.
-        reason: the word.
-        wait: seconds after which it may be asked again, where the service says so.
+    The message tells neither the key nor the address that was asked. ``wait`` has the seconds after which it may be
+    asked again, where the service says so.
     """
 
     def __init__(self, message: str, *, reason: str, wait: float | None = None) -> None:
@@ -155,11 +153,7 @@ class SearchRefusedError(RefusedError):
 
 
 def read_service(text: str) -> Service:
-    """Read a mapping.
-
-    Raises:
-        WrongUseError: names the field that can't be used.
-    """
+    """Read a mapping; raises ``WrongUseError``, which names the field that can't be used."""
     try:
         value = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -170,9 +164,7 @@ def read_service(text: str) -> Service:
 def ask(service: Service, key: str, asked: Asked, guard: Guard) -> Found:
     """Ask for one page. Redirects aren't followed: the key goes nowhere else.
 
-    Raises:
-        SearchRefusedError: there is no answer; nothing in it tells the key.
-        RefusedError: the guard forbids the endpoint.
+    Raises ``SearchRefusedError``, which never tells the key, and ``RefusedError`` when the guard forbids the endpoint.
     """
     request = service.request
     session = guarded_session(guard, timeout=REQUEST_SECONDS)

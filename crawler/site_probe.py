@@ -67,18 +67,10 @@ class Look:
 def look_at(
     address: str, guard: Guard, agent: UserAgent, denied: Callable[[str], bool], *, seconds: float = SECONDS
 ) -> Look:
-    """Look at a site.
+    """Look at a site for so many seconds; ``https`` is tried before ``http`` when the address names neither.
 
-    Args:
-        address: as a person writes it; ``https`` is tried before ``http`` when it names neither.
-        guard: which addresses may be reached.
-        agent: who looks.
-        denied: whether a host isn't visited.
-        seconds: for everything together.
-
-    Raises:
-        RefusedError: with the guard's reasons, ``bad-url``, ``denied-host``, ``unreachable``, ``too-slow``, or
-            ``http-…`` for an answer that is no page.
+    Raises ``RefusedError`` with the guard's reasons, ``bad-url``, ``denied-host``, ``unreachable``, ``too-slow``, or
+    ``http-…`` for an answer that is no page.
     """
     text = address.strip()
     given = [text] if "://" in text else [f"https://{text}", f"http://{text}"]

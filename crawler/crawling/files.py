@@ -36,9 +36,7 @@ def read_files(crawl: Crawl) -> ExitCode:
     """Read the job's folders and WARC files; each picture becomes a page line of one sighting.
 
     At least one file or record is read, however short the time is, so that one job after the other comes to the end.
-
-    Raises:
-        WrongUseError: a path isn't there.
+    Raises ``WrongUseError`` when a path isn't there.
     """
     reason, position = "finished", ""
     for position, line in _read(crawl):

@@ -97,14 +97,7 @@ def status_refusal(response: Response, url: str) -> Refusal | None:
 def failure_refusal(
     error: BaseException | None, url: str, refused: dict[str, RefusedError], *, shown: str = ""
 ) -> Refusal:
-    """The refusal that a failure means.
-
-    Args:
-        error: what Scrapy raised.
-        url: of the request that failed, after redirects.
-        refused: what the resolver refused, by host.
-        shown: the address as it was found, when that is another one.
-    """
+    """The refusal that what Scrapy raised for a URL means; ``shown`` is the address as found, before redirects."""
     reason, sentence = _failure(error, host_of(url), refused)
     return Refusal(url=shown or url, reason=reason, sentence=sentence)
 

@@ -30,12 +30,7 @@ _SPENT = "The job had used up its budget."
 
 
 class Images:
-    """Fetches images for visits.
-
-    Args:
-        crawl: the crawl.
-        send: takes a request to Scrapy's engine.
-    """
+    """Fetches images for visits; ``send`` takes a request to Scrapy's engine."""
 
     def __init__(self, crawl: Crawl, send: Callable[[Request], None]) -> None:
         self._crawl = crawl

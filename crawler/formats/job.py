@@ -224,11 +224,7 @@ class Job:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
-        """Parse a job.
-
-        Raises:
-            WrongUseError: names the field that can't be used.
-        """
+        """Parse a job; raises ``WrongUseError``, which names the field that can't be used."""
         return read(cls, parse(text, "The job"), "job")
 
 

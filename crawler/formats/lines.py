@@ -103,11 +103,7 @@ def to_json(line: Line) -> bytes:
 
 
 def from_json(text: str | bytes) -> Line:
-    """Parse a line.
-
-    Raises:
-        WrongUseError: names the field that can't be read.
-    """
+    """Parse a line; raises ``WrongUseError``, which names the field that can't be read."""
     value = parse(text, "The line")
     if not isinstance(value, dict) or value.get("type") not in _TYPES:
         raise WrongUseError("A line must be an object whose type is page, refusal or end.")

@@ -20,11 +20,7 @@ T = TypeVar("T")
 
 
 def parse(text: str | bytes, what: str) -> object:
-    """Parse JSON text.
-
-    Raises:
-        WrongUseError: it isn't JSON; the message begins with ``what``.
-    """
+    """Parse JSON text; raises ``WrongUseError``, which begins with ``what``."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -34,14 +30,8 @@ def parse(text: str | bytes, what: str) -> object:
 def read(cls: type[T], value: object, where: str) -> T:
     """Read a JSON object into a dataclass: every field of its type, no field that the class doesn't have.
 
-    Args:
-        cls: a dataclass of strings, numbers, booleans, paths, times, digests, enumerations, tuples, mappings and other
-            dataclasses.
-        value: what :func:`parse` gave.
-        where: the name of the value in messages.
-
-    Raises:
-        WrongUseError: names the field and what it should be.
+    Fields are strings, numbers, booleans, paths, times, digests, enumerations, tuples, mappings and other dataclasses.
+    Raises ``WrongUseError``, which names the field below ``where`` and what it should be.
     """
     if not isinstance(value, Mapping):
         raise _wrong(where, "an object", value)

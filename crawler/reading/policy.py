@@ -82,10 +82,7 @@ class SitePolicy:
 def robots_policy(status: int, body: bytes, token: str) -> SitePolicy:
     """The policy that an answer for ``/robots.txt`` means (RFC 9309, 2.3.1).
 
-    Args:
-        status: 2xx is read, 429 and 5xx disallow everything, everything else allows everything.
-        body: read up to 500 KiB, cut after a whole line.
-        token: the crawler's product token.
+    2xx is read, up to 500 KiB and a whole line; 429 and 5xx disallow everything, everything else allows everything.
     """
     if status == 429 or status >= 500:
         return SitePolicy(disallows_all=True, token=token)

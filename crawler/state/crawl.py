@@ -42,11 +42,7 @@ class Crawl:
 
     @classmethod
     def of(cls, job: Job, write: Callable[[Line], None]) -> "Crawl":
-        """The crawl of a job that begins now.
-
-        Raises:
-            ServiceMissingError: the folder for the bytes can't be written.
-        """
+        """The crawl of a job that begins now; raises ``ServiceMissingError`` when its folder can't be written."""
         return cls(
             job=job,
             write=write,

@@ -26,12 +26,9 @@ class Facts:
 
 
 class Visit:
-    """Collects the images of one address. It is done when nothing is awaited any more.
+    """Collects the images of one address, begun so many seconds after the job.
 
-    Args:
-        target: the address.
-        done: called once, when nothing is awaited any more after :meth:`release` of the visit's own hold.
-        begun: seconds since the beginning of the job.
+    It is done when nothing is awaited any more after :meth:`release` of its own hold: ``done`` is called then, once.
     """
 
     def __init__(self, target: Target, done: Callable[["Visit"], None], begun: float) -> None:

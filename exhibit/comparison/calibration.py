@@ -100,11 +100,6 @@ def likelihood_ratio(probability: float, prior: float, photographs: int) -> Like
     It is held within what was seen. The curve rests on half of the photographs. Where none of ``n`` strangers scores so
     high, their share may still be the one-sided 95% bound of Clopper and Pearson, some 3 / n; one over that bound is
     the strongest ratio that is stated, and the bound itself the weakest.
-
-    Args:
-        probability: of a copy, as a calibration gave it.
-        prior: share of copies that the calibration supposes.
-        photographs: how many stand behind the calibration.
     """
     least = upper_bound(0, photographs // 2)
     odds = probability * (1 - prior)

@@ -59,18 +59,12 @@ def guarded_session(
     user_agent: str = USER_AGENT,
     check: Callable[[str], None] = lambda _: None,
 ) -> requests.Session:
-    """A session whose every connection the guard has checked.
+    """A session whose every connection the guard has checked. It streams: read bodies with :func:`read_limited`.
 
-    Args:
-        guard: says what may be reached.
-        timeout: seconds to connect, seconds without a byte, and seconds until the last header, each.
-        user_agent: the ``User-Agent`` header.
-        check: raises for a URL that isn't to be requested for another reason; asked before each redirect, too.
-
-    Returns:
-        A session that streams: read bodies with :func:`read_limited`, and close responses. Its requests raise
-        ``RefusedError`` (the guard's reasons, ``too-slow``, ``too-many-redirects``), and ``ServiceMissingError`` for
-        what this machine lacks, besides what ``requests`` raises.
+    The timeout is seconds to connect, without a byte, and until the last header, each. ``check`` raises for a URL that
+    isn't to be requested for another reason; it is asked before each redirect, too. Requests raise ``RefusedError``
+    (the guard's reasons, ``too-slow``, ``too-many-redirects``), and ``ServiceMissingError`` for what this machine
+    lacks, besides what ``requests`` raises. Close the responses.
     """
     return _GuardedSession(guard, timeout, user_agent, check)
 
@@ -78,14 +72,8 @@ def guarded_session(
 def read_limited(response: requests.Response, max_bytes: int, seconds: float = 60.0) -> bytes:
     """Read the body of a response of a guarded session, and close it.
 
-    Args:
-        response: as it came, nothing read yet.
-        max_bytes: of the body after its content encoding has been undone.
-        seconds: for the whole body, however slowly it drips.
-
-    Raises:
-        RefusedError: with reason ``too-many-bytes`` or ``too-slow``.
-        requests.RequestException: the connection broke.
+    The seconds are for the whole body, however slowly it drips; bytes count after its content encoding has been undone.
+    Raises ``RefusedError`` with reason ``too-many-bytes`` or ``too-slow``, and ``requests.RequestException``.
     """
     too_large = RefusedError(
         Sentence("The answer has more than %(bytes)s bytes.", bytes=f"{max_bytes:,}"), reason="too-many-bytes"
@@ -101,17 +89,7 @@ def read_limited(response: requests.Response, max_bytes: int, seconds: float = 6
 
 
 def read_beginning(response: requests.Response, max_bytes: int, seconds: float = 60.0) -> bytes:
-    """Read the first bytes of a body and close the response; nothing more of it is asked for.
-
-    Args:
-        response: as it came, nothing read yet.
-        max_bytes: how many, after its content encoding has been undone; a shorter body comes whole.
-        seconds: for all of them, however slowly they drip.
-
-    Raises:
-        RefusedError: with reason ``too-slow``.
-        requests.RequestException: the connection broke.
-    """
+    """Read the first bytes of a body as :func:`read_limited`, but without refusing more: nothing more is asked for."""
     return _read(response, max_bytes, seconds)
 
 

@@ -50,26 +50,18 @@ class DecodedPicture:
 def inspect(data: bytes, limits: Limits = Limits()) -> PictureInfo:
     """Size, format and frames of a picture, without decoding its pixels.
 
-    Raises:
-        UnreadablePictureError: see :func:`decode`; damage inside the pixels isn't noticed here.
-        ServiceMissingError: see :func:`decode`.
+    Raises as :func:`decode`; damage inside the pixels isn't noticed here.
     """
     return PictureInfo(**asked("inspect", data, limits)[0]["info"])
 
 
 def decode(data: bytes, limits: Limits = Limits(), at_least: int | None = None) -> DecodedPicture:
-    """Decode a picture.
+    """Decode a picture, in full size unless ``at_least`` allows a reduction.
 
-    Args:
-        data: the whole file.
-        limits: what it may cost.
-        at_least: allows a reduction by 2, 4 or 8 that leaves the longer side at least so many pixels: inside the
-            decoder for JPEG (DCT scaling), by averaging blocks for the others. ``None`` decodes in full size.
-
-    Raises:
-        UnreadablePictureError: with reason ``empty``, ``not-a-picture``, ``too-many-bytes``, ``too-many-pixels``,
-            ``too-long-side``, ``text-bomb``, ``too-slow``, ``truncated`` or ``broken``.
-        ServiceMissingError: no child process can be had.
+    Then it is reduced by 2, 4 or 8 so that the longer side has at least so many pixels: inside the decoder for JPEG
+    (DCT scaling), by averaging blocks for the others. Raises ``UnreadablePictureError`` with reason ``empty``,
+    ``not-a-picture``, ``too-many-bytes``, ``too-many-pixels``, ``too-long-side``, ``text-bomb``, ``too-slow``,
+    ``truncated`` or ``broken``, and ``ServiceMissingError`` when no child process can be had.
     """
     told, pixels = asked("decode", data, limits, at_least=at_least)
     height, width, depth = told["shape"]
