@@ -63,13 +63,8 @@ class Outcome:
 def calibrate(order: Order, progress: Progress) -> Outcome:
     """Measure, fit and bound.
 
-    Args:
-        order: what to calibrate with.
-        progress: told how far it is.
-
-    Raises:
-        WrongUseError: the folder can't be used, or holds too few photographs.
-        ServiceMissingError: a process died, of memory most likely.
+    Raises ``WrongUseError`` when the folder can't be used, or holds too few photographs, ``ServiceMissingError`` when a
+    process died, of memory most likely.
     """
     descriptor = BUILT_IN if order.network is None else order.network.descriptor()
     photographs, skipped = read_photographs(order.folder, order.scratch, order.same, descriptor, progress)
@@ -101,8 +96,7 @@ def foretold(order: Order) -> str:
 def read_groups(path: Path) -> tuple[tuple[str, ...], ...]:
     """Groups of files that show the same picture: a line each, paths below the folder with tabs or ``;`` between.
 
-    Raises:
-        WrongUseError: it can't be read, or names a file twice.
+    Raises ``WrongUseError`` when it can't be read, or names a file twice.
     """
     try:
         lines = path.read_text("utf-8-sig").splitlines()

@@ -90,20 +90,11 @@ class Scene:
 def read_photographs(
     folder: Path, scratch: Path, same: Sequence[Sequence[str]], descriptor: Descriptor, progress: Progress
 ) -> tuple[list[Photograph], list[Skipped]]:
-    """Read every picture of a folder once and keep its features.
+    """Read every picture of a folder once and keep its features, which a later run uses again.
 
-    Args:
-        folder: with photographs.
-        scratch: for features; what it holds of an earlier run is used again.
-        same: groups of paths, below the folder, that show the same picture.
-        descriptor: the network that describes them.
-        progress: told how far it is.
-
-    Returns:
-        The photographs, each file's bytes once, in the order of their paths; and what couldn't be read.
-
-    Raises:
-        WrongUseError: it isn't a folder, a group names a file that isn't there, or there are too few photographs.
+    Gives the photographs, each file's bytes once, in the order of their paths, and what couldn't be read. ``same`` has
+    groups of paths that show the same picture. Raises ``WrongUseError`` when it isn't a folder, a group names a file
+    that isn't there, or there are too few photographs.
     """
     paths = files_below(folder)
     if unknown := sorted({path for group in same for path in group} - set(paths)):
@@ -137,10 +128,7 @@ def measure(
 ) -> list[Sample]:
     """Measure every photograph, or go on where an earlier run was interrupted.
 
-    Args:
-        scene: photographs whose features are in the scratch folder.
-        each: measures some of them, in any order; :func:`one_by_one`, or in several processes.
-        progress: told how far it is.
+    ``each`` measures some of them, in any order: :func:`one_by_one`, or in several processes.
     """
     kept = _Kept(scene.scratch / f"measured-{scene.identity}.jsonl")
     done = kept.read()
@@ -242,11 +230,6 @@ class Others:
 
     Those that show the same one are hidden while the indexes are searched: they would take the places of strangers
     among the nearest.
-
-    Attributes:
-        hashes: of the others.
-        descriptors: of the others.
-        votes: the others' local features.
     """
 
     def __init__(self, bench: Bench, group: str) -> None:

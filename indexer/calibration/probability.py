@@ -38,17 +38,8 @@ def fit(samples: Sequence[Sample], *, name: str, made: str, data: str, bounds: t
     """Fit weights on one half of the photographs, and knots on the other.
 
     Every photograph counts the same, however many edits of it were measured; copies and others together have the
-    weights of the prior.
-
-    Args:
-        samples: pairs of one version of the comparison.
-        name: of the calibration.
-        made: the day, ISO 8601.
-        data: what was measured, in words.
-        bounds: false alarms among what was called certain, and among what was put up for review.
-
-    Raises:
-        WrongUseError: too few photographs, or the pairs are all of one kind.
+    weights of the prior. The day is ISO 8601; bounds are of what was called certain, and of what was put up for review.
+    Raises ``WrongUseError`` for too few photographs, or when the pairs are all of one kind.
     """
     samples = [sample for sample in samples if is_measurable(sample.verification)]
     photographs = {sample.photograph for sample in samples}
@@ -87,15 +78,8 @@ def false_alarms(samples: Sequence[Sample], decision: Decision, photographs: int
 def logistic(rows: Floats, outcomes: Floats, weights: Floats) -> Floats:
     """Weighted logistic regression with a ridge, by Newton's method (iteratively reweighted least squares).
 
-    P. McCullagh, J. A. Nelder, "Generalized Linear Models", 1989, chapter 4.
-
-    Args:
-        rows: figures, shape (n, figures).
-        outcomes: 0 or 1, shape (n,).
-        weights: of the rows, shape (n,).
-
-    Returns:
-        The intercept and the weight of each figure, shape (1 + figures,). The intercept isn't penalised.
+    P. McCullagh, J. A. Nelder, "Generalized Linear Models", 1989, chapter 4. Of rows (n, figures) and outcomes 0 or 1,
+    it gives the intercept, which isn't penalised, and the weight of each figure.
     """
     design = np.column_stack([np.ones(len(rows)), rows])
     ridge = np.diag([0.0] + [RIDGE] * rows.shape[1])

@@ -76,18 +76,10 @@ def measure(
     progress: Progress | None = None,
     edits: Sequence[str] = tuple(EDITS),
 ) -> list[Recall]:
-    """Measure networks on the same edited pictures.
+    """Measure networks on the same edited pictures, looking for at most so many of the photographs.
 
-    Args:
-        descriptors: the networks.
-        photos: give the bytes of photographs; what can't be read is left out.
-        most: how many of them are looked for; the others are registered too, but for some that stand in collages.
-        seed: of the choice and of the edits.
-        progress: told how many queries are done, and of how many.
-        edits: their names.
-
-    Raises:
-        WrongUseError: there are too few photographs, or all show the same picture.
+    The others are registered too, but for some that stand in collages; what can't be read is left out. Raises
+    ``WrongUseError`` when there are too few photographs, or all show the same picture.
     """
     shuffled = [photos[index] for index in np.random.default_rng(seed).permutation(len(photos))]
     trials = [_Trial(descriptor) for descriptor in descriptors]

@@ -45,16 +45,7 @@ class Change:
 
 
 def change_of(transform: ArrayLike, found_size: tuple[int, int], registered_size: tuple[int, int]) -> Change | None:
-    """Read a transform.
-
-    Args:
-        transform: 3×3, found pixels to registered pixels, both original.
-        found_size: width and height.
-        registered_size: width and height.
-
-    Returns:
-        What was done; ``None`` when the two don't overlap.
-    """
+    """What a transform, 3×3 from found to registered original pixels, did; ``None`` when they don't overlap."""
     given = np.asarray(transform, np.float64)
     depth = given[2] @ [(found_size[0] - 1) / 2, (found_size[1] - 1) / 2, 1.0]
     made = np.linalg.inv(given).astype(np.float64) * (-1.0 if depth < 0 else 1.0)  # either sign says the same

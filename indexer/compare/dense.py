@@ -48,15 +48,11 @@ def dense_agreement(
     masked: Sequence[Box] = (),
     marked: Sequence[Box] = (),
 ) -> Agreement:
-    """Compare the pixels of two pictures.
+    """Compare the pixels of two pictures under a transform, 3×3 between their original pixels, mirroring included.
 
-    Args:
-        found: one picture.
-        registered: the other.
-        transform: 3×3, original found pixels to original registered pixels; it contains any mirroring.
-        masked: rectangles of the registered picture, original pixels, in which nothing counts. What is stated of a pair
-            leaves nothing out, as the definition does.
-        marked: the same; no window counts whose centre lies there, though others may reach into them.
+    Nothing counts in ``masked`` rectangles of the registered picture, original pixels; what is stated of a pair leaves
+    nothing out, as the definition does. No window counts whose centre lies in ``marked`` ones, though others may reach
+    into them.
     """
     seen = windows(found, registered, transform, masked)
     counts = without(np.ones_like(seen.textured), marked, grey_scaling(registered, size_of(registered.thumbnail)))
@@ -92,15 +88,9 @@ def mean_difference(found: Features, registered: Features, transform: NDArray[np
 def laid_on(
     found: Features, registered: Features, transform: NDArray[np.float64]
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """The found picture, warped into the frame of the registered one's thumbnail.
+    """The found picture, warped into the frame of the registered one's thumbnail, by a transform of original pixels.
 
-    Args:
-        found: the picture that is warped.
-        registered: whose frame it is.
-        transform: 3×3, original found pixels to original registered pixels.
-
-    Returns:
-        Grey uint8 and the mask of where it shows something, both of the thumbnail's shape.
+    Gives grey uint8 and the mask of where it shows something, both of the thumbnail's shape.
     """
     grey, thumbnail = found.grey, registered.thumbnail
     to_thumbnail = grey_scaling(registered, size_of(thumbnail)) @ transform

@@ -82,13 +82,7 @@ class _Patches:
 
 
 def measure_fit(found: Features, registered: Features, transform: NDArray[np.float64]) -> Fit:
-    """Correct a transform by the pixels and tell how precisely it then holds.
-
-    Args:
-        found: the picture that may be a copy.
-        registered: the work's picture.
-        transform: 3×3, original found pixels to original registered pixels; it contains any mirroring.
-    """
+    """Correct a transform, 3×3 between original pixels, by the pixels, and tell how precisely it then holds."""
     to_found, to_registered = grey_scaling(found, found.grey_size), grey_scaling(registered, registered.grey_size)
     between = to_registered @ transform @ np.linalg.inv(to_found)
     masked = [box.scaled(to_registered[0, 0], to_registered[1, 1]) for box in registered.masked]

@@ -59,13 +59,7 @@ def straight(points: Points, bend: float, shape: tuple[int, ...]) -> Points:
 
 
 def flat(transform: NDArray[np.float64], bend: float, size: tuple[int, int]) -> NDArray[np.float64]:
-    """The transform from a bent picture that comes nearest to straightening it first; without one, the given one.
-
-    Args:
-        transform: 3×3, from the straightened picture.
-        bend: see above.
-        size: width and height of the picture.
-    """
+    """The transform from a bent picture that comes nearest to straightening it first; else the given one."""
     x, y = np.meshgrid(np.linspace(0, size[0] - 1, GRID), np.linspace(0, size[1] - 1, GRID))
     points = np.stack([x.ravel(), y.ravel()], axis=1)
     target = moved(straight(points, bend, size[::-1]), transform)

@@ -36,12 +36,7 @@ Shared = NDArray[np.bool_]
 
 
 def shared_windows(work: Features, other: Features) -> Shared | None:
-    """Where another work, that is no version of this one, agrees with it; ``None`` when they share nothing.
-
-    Args:
-        work: a registered picture.
-        other: another one.
-    """
+    """Where another work, that is no version of this one, agrees with it; ``None`` when they share nothing."""
     if not (is_comparable(work) and is_comparable(other)):
         return None
     laid = align(other, work, AS_IS)
@@ -60,11 +55,7 @@ def is_comparable(work: Features) -> bool:
 
 
 def marks_of(shared: Sequence[Shared]) -> tuple[Box, ...]:
-    """The rectangles of a work that other works share, as shares of its width and height.
-
-    Args:
-        shared: what :func:`shared_windows` found, one for each other work.
-    """
+    """What other works share with one (:func:`shared_windows` of each), as shares of its width and height."""
     if len(shared) < MIN_OTHERS:
         return ()
     common = _large(np.sum(shared, axis=0) >= max(MIN_OTHERS, COMMON * len(shared)))

@@ -9,22 +9,10 @@ from indexer.picture.features import CLOSER, DEFAULT_LIMITS, Features, extract
 def second_look(
     first: Verification, data: bytes, registered: Features, limits: Limits = DEFAULT_LIMITS
 ) -> Verification:
-    """Measure the found picture at twice the size when that may end a doubt.
+    """The verification of the found picture at twice the size, when that ends the doubt of the first one.
 
     A work that fills a small part of a page or a collage has few details left at the usual size. This costs some five
-    times a first look, and is seldom needed.
-
-    Args:
-        first: what :func:`indexer.compare.verify.verify` said of the pair.
-        data: bytes of the found picture.
-        registered: the work's picture.
-        limits: for decoding.
-
-    Returns:
-        The closer verification when it is certain, else the first one.
-
-    Raises:
-        UnreadablePictureError: the bytes can't be decoded within the limits.
+    times a first look, and is seldom needed. Raises ``UnreadablePictureError``.
     """
     if first.decision is not Decision.REVIEW or "few-inliers" not in first.reasons:
         return first

@@ -54,16 +54,10 @@ NOTHING = _Finding(Decision.NONE, 0, 0.0, None)
 
 
 def verify(found: Features, registered: Features) -> Verification:
-    """Compare a found picture with a registered one.
+    """Compare a found picture with a registered one, and decide by ``compare.rules``.
 
-    Args:
-        found: the picture that may be a copy.
-        registered: the work's picture.
-
-    Returns:
-        The figures and the decision by ``compare.rules``. ``certain`` also for the same bytes; never where the work
-        carries too little information or is a collage or a page, nor where only its mark agrees, nor for negatives and
-        bent copies: ``reasons`` says why.
+    ``certain`` also for the same bytes; never where the work carries too little information or is a collage or a page,
+    nor where only its mark agrees, nor for negatives and bent copies: ``reasons`` says why.
     """
     nearest = nearest_hash(found, registered)
     if found.digest == registered.digest:

@@ -36,12 +36,6 @@ def difference(pair: Pair) -> Pixels:
     """The found picture in grey, what differs from the registered one in orange, the shared part outlined.
 
     Around the outline the found picture is faded; a small copy on a large page is shown with a little of the page.
-
-    Returns:
-        uint8 RGB, long side at most 1600 pixels.
-
-    Raises:
-        UnreadablePictureError: the bytes can't be decoded within the limits.
     """
     box = with_margin(pair.first.found_box, AROUND, pair.found.frame)
     shown = pair.found.shown(box, (MAX_SIDE, MAX_SIDE), MAGNIFIED)
@@ -56,17 +50,10 @@ def difference(pair: Pair) -> Pixels:
 
 
 def differing(pair: Pair, shown: Shown) -> tuple[Mask, Mask]:
-    """Where a piece of the found picture differs from what the registered one shows there.
+    """Where a shown piece of the found picture differs from the registered one, and where both show something.
 
     A pixel differs when it lies outside of what the other picture has within a pixel around, by more than some levels
     and than the noise of the two; this holds both ways, so that what was taken away counts as what was added.
-
-    Args:
-        pair: both pictures.
-        shown: a piece of the found picture, as large as it is to be compared.
-
-    Returns:
-        Two masks, shape (height, width): where it differs, and where both pictures show something.
     """
     expected, shared = pair.laid_back(pair.first, shown)
     inside = cv2.erode(shared.astype(np.uint8), np.ones((5, 5), np.uint8), borderValue=1) > 0

@@ -41,12 +41,7 @@ class Shown:
 class Source:
     """A picture's bytes, decoded when they are shown, and again only where more detail is asked for.
 
-    Args:
-        data: exact bytes.
-        limits: for decoding.
-
-    Raises:
-        UnreadablePictureError: the bytes can't be decoded within the limits.
+    Raises ``UnreadablePictureError`` when they can't be decoded within the limits, as does what shows them.
     """
 
     def __init__(self, data: bytes, limits: Limits) -> None:
@@ -62,15 +57,9 @@ class Source:
         return Box(0, 0, *self.size)
 
     def shown(self, box: Box, fit: tuple[int, int], magnified: float = 1.0) -> Shown:
-        """A piece of the picture.
+        """A piece of the picture, fitted into so many pixels across and down.
 
-        Args:
-            box: which one, within :attr:`frame`.
-            fit: most pixels across and down.
-            magnified: most pixels that an original pixel may become, a side.
-
-        Raises:
-            UnreadablePictureError: the bytes can't be decoded within the limits.
+        An original pixel becomes at most ``magnified`` pixels a side.
         """
         factor = min(fit[0] / box.width, fit[1] / box.height, magnified)
         size = (max(1, round(box.width * factor)), max(1, round(box.height * factor)))
@@ -123,17 +112,10 @@ class Pair:
     def of(
         cls, found: bytes, registered: bytes, transforms: Sequence[ArrayLike], limits: Limits = DEFAULT_LIMITS
     ) -> Self:
-        """Look at both pictures, without decoding their pixels yet.
+        """Look at both pictures, without decoding their pixels yet; the first transform is of the copy that decided.
 
-        Args:
-            found: exact bytes.
-            registered: exact bytes.
-            transforms: one 3×3 matrix for each copy, at least one: original found pixels to original registered pixels.
-            limits: for decoding.
-
-        Raises:
-            UnreadablePictureError: one of the pictures can't be decoded.
-            WrongUseError: a transform can't be inverted.
+        Each is 3×3 from original found to original registered pixels. Raises ``UnreadablePictureError``, and
+        ``WrongUseError`` for one that can't be inverted.
         """
         sources = Source(found, limits), Source(registered, limits)
         copies = (
@@ -185,14 +167,9 @@ def with_margin(box: Box, share: float, frame: Box) -> Box:
 def _laid(
     source: Source, outline: Floats, onto: Shown, transform: Floats, edge: Floats
 ) -> tuple[Pixels, NDArray[np.bool_]]:
-    """Reduced first to the size in which it is drawn, so that nothing shimmers.
+    """What of a source lies within an outline, laid onto another picture, where ``edge`` is the same outline.
 
-    Args:
-        source: what is laid.
-        outline: the part of it that is shared.
-        onto: what it is laid on.
-        transform: from the one's original pixels to the other's.
-        edge: the outline in original pixels of the other.
+    It is reduced first to the size in which it is drawn, so that nothing shimmers.
     """
     mask = np.zeros(onto.size[::-1], np.uint8)
     if not len(outline):

@@ -23,12 +23,6 @@ def points(pair: Pair) -> Pixels:
     """The shared part of both pictures, the registered one on the left, with the same number at the same details.
 
     The details are looked for again in both pictures; those that lie where the transform says are taken, well spread.
-
-    Returns:
-        uint8 RGB, at most 1600 pixels wide and high; without numbers where no detail was found again.
-
-    Raises:
-        UnreadablePictureError: the bytes can't be decoded within the limits.
     """
     copy = pair.first
     boxes = [
@@ -49,11 +43,7 @@ def points(pair: Pair) -> Pixels:
 def matched_details(pair: Pair) -> tuple[Floats, Floats]:
     """Details that lie in both pictures where the transform says: at most 30, spread widely, in reading order.
 
-    Returns:
-        Their places in original pixels of the found and of the registered picture, each of shape (n, 2).
-
-    Raises:
-        UnreadablePictureError: the bytes can't be decoded within the limits.
+    Gives their places in original pixels of the found and of the registered picture, each of shape (n, 2).
     """
     transform = pair.first.transform
     found, registered = (extract(source.data, source.limits, CLOSER) for source in (pair.found, pair.registered))

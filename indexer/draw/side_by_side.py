@@ -27,12 +27,6 @@ def side_by_side(pair: Pair) -> Pixels:
     Corresponding corners have the same letter, so that a mirrored or turned copy is seen as one; several copies are
     numbered. Where the shared part is small, mirrored or turned, it stands below once more: as it is in the registered
     picture, and as it is in the found one, magnified and laid the same way.
-
-    Returns:
-        uint8 RGB, at most 1600 pixels wide and high.
-
-    Raises:
-        UnreadablePictureError: the bytes can't be decoded within the limits.
     """
     closer = _wants_closer_look(pair)
     tall = TALL_OF_TWO if closer else TALL

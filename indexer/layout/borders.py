@@ -15,13 +15,9 @@ SHARES = np.array([0.02, 0.5, 0.98])
 
 
 def content_box(grey: NDArray[np.uint8]) -> Box | None:
-    """The rectangle inside constant borders, up to three nested ones.
+    """The rectangle inside constant borders, up to three nested ones, in pixels of ``grey``.
 
-    Args:
-        grey: uint8, shape (height, width).
-
-    Returns:
-        The rectangle in pixels of ``grey``, or ``None`` when there is no border, or hardly anything inside it.
+    ``None`` when there is no border, or hardly anything inside it.
     """
     height, width = grey.shape
     top, bottom, left, right = 0, height, 0, width

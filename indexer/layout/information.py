@@ -23,15 +23,8 @@ BAND = 24
 def low_information(grey: NDArray[np.uint8], quality: int, keypoints: int, short_side: int) -> tuple[str, ...]:
     """Why a picture can't be matched safely; empty when it can.
 
-    Args:
-        grey: uint8, shape (height, width).
-        quality: of its hash, 0 to 100.
-        keypoints: how many local features it has.
-        short_side: original pixels.
-
-    Returns:
-        Some of ``flat``, ``few-features``, ``two-tone`` (pages of text, tables, diagrams, plain logos) and ``tiny``; or
-        ``collage`` or ``page``.
+    Some of ``flat``, ``few-features``, ``two-tone`` (pages of text, tables, diagrams, plain logos) and ``tiny``; or
+    ``collage`` or ``page``. The quality is that of its hash, 0 to 100, its short side that of the original, in pixels.
     """
     reasons = {
         "flat": quality < MIN_QUALITY and keypoints < MANY_KEYPOINTS,

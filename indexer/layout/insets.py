@@ -33,9 +33,7 @@ MAX_LINES = 14
 def inset(grey: NDArray[np.uint8], size: tuple[int, int]) -> Box | None:
     """The rectangle that sets off most clearly from what it lies on; ``None`` for most photographs.
 
-    Args:
-        grey: uint8, shape (height, width).
-        size: width and height of the original, whose pixels the rectangle is in.
+    It is in pixels of the original, whose width and height are given.
     """
     small = at_most(grey, SIDE)
     height, width = small.shape

@@ -23,24 +23,13 @@ BEHIND = 3
 
 
 def masked_boxes(grey: NDArray[np.uint8], composed: Sequence[str], size: tuple[int, int]) -> tuple[Box, ...]:
-    """The rectangles of a work in which nothing counts.
-
-    Args:
-        grey: uint8, shape (height, width).
-        composed: what :func:`indexer.layout.pages.composition` says of it, among other reasons.
-        size: width and height of the original, whose pixels the boxes are in.
-    """
+    """The rectangles of a work in which nothing counts, in pixels of the original, whose width and height are given."""
     boxes = _around_pictures(grey) if PAGE in composed else _bars(grey)
     return tuple(box.scaled(size[0] / grey.shape[1], size[1] / grey.shape[0]) for box in boxes)
 
 
 def inside(points: NDArray[np.float32], boxes: Sequence[Box]) -> NDArray[np.bool_]:
-    """Which points lie in one of the boxes.
-
-    Args:
-        points: shape (n, 2), pixel centres at whole numbers.
-        boxes: in the same pixels.
-    """
+    """Which points, shape (n, 2), pixel centres at whole numbers, lie in one of the boxes of the same pixels."""
     within = np.zeros(len(points), np.bool_)
     for box in boxes:
         low, high = (box.left - 0.5, box.top - 0.5), (box.right - 0.5, box.bottom - 0.5)
@@ -49,13 +38,7 @@ def inside(points: NDArray[np.float32], boxes: Sequence[Box]) -> NDArray[np.bool
 
 
 def without(valid: NDArray[np.bool_], boxes: Sequence[Box], placing: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """A mask less the boxes.
-
-    Args:
-        valid: bool, shape (height, width).
-        boxes: in original pixels.
-        placing: 3×3, original pixels to those of the mask; it only scales and moves.
-    """
+    """A mask less boxes in original pixels, which ``placing``, 3×3, scales and moves to those of the mask."""
     if not boxes:
         return valid
     left = valid.copy()

@@ -38,11 +38,7 @@ at most .69 of clear skies and studio walls, which change gently from one level 
 
 
 def composition(grey: NDArray[np.uint8]) -> tuple[str, ...]:
-    """What a picture is composed of: ``collage`` or ``page``; empty for a single picture.
-
-    Args:
-        grey: uint8, shape (height, width).
-    """
+    """What a grey picture is composed of: ``collage`` or ``page``; empty for a single picture."""
     small = at_most(grey, SIDE)
     rectangles = _rectangles(grey, small)
     pictures = [box for box in rectangles if not _is_words(small, box)]

@@ -35,11 +35,9 @@ Region = tuple[int, int, int, int]
 
 
 def panels(grey: NDArray[np.uint8], size: tuple[int, int]) -> tuple[Box, ...]:
-    """The largest pictures within a picture, largest first; nothing for an ordinary photograph.
+    """The largest pictures within a grey picture, largest first; nothing for an ordinary photograph.
 
-    Args:
-        grey: uint8, shape (height, width).
-        size: width and height of the original, whose pixels the boxes are in.
+    Boxes are in pixels of the original, whose width and height are given.
     """
     return max((_panels_at(side, grey, size) for side in SIDES), key=len)
 

@@ -64,11 +64,7 @@ class Card:
 
 
 def read_card(text: str) -> Card:
-    """Read a card in TOML.
-
-    Raises:
-        WrongUseError: it isn't TOML, lacks something, or says something that can't be.
-    """
+    """Read a card in TOML; raises ``WrongUseError`` when it lacks something, or says something that can't be."""
     try:
         given = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -130,11 +126,7 @@ def _flat(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _typed(where: str, name: str, value: object) -> object:
-    """A value of the right type.
-
-    Raises:
-        WrongUseError: it has another type.
-    """
+    """A value of the right type; raises ``WrongUseError`` when it has another."""
     if name in {"mean", "deviation"}:
         numbers = value if isinstance(value, list) else []
         if len(numbers) != 3 or not all(isinstance(number, int | float) for number in numbers):

@@ -189,17 +189,7 @@ DEFAULT_LIMITS = Limits()
 def extract(
     data: bytes, limits: Limits = DEFAULT_LIMITS, detail: Detail = NORMAL, descriptor: Descriptor = BUILT_IN
 ) -> Features:
-    """Decode a picture once, reduced, and measure it.
-
-    Args:
-        data: exact bytes of the picture.
-        limits: for decoding.
-        detail: how closely local features are looked for.
-        descriptor: the network that gives the embeddings.
-
-    Raises:
-        UnreadablePictureError: the bytes can't be decoded within the limits.
-    """
+    """Decode a picture once, reduced, and measure it; raises ``UnreadablePictureError``."""
     picture = decode(data, limits, at_least=detail.side)
     decoded = np.asarray(Image.fromarray(picture.pixels).convert("L"))
     pixels = at_most(picture.pixels, detail.side, cv2.INTER_LINEAR)

@@ -33,12 +33,7 @@ Floats = NDArray[np.float32]
 
 
 def directions(pyramid: Pyramid, keypoints: Keypoints) -> tuple[NDArray[np.intp], Floats]:
-    """The directions of keypoints: which row each is of, and the angle in degrees as OpenCV counts it.
-
-    Args:
-        pyramid: that they were detected in.
-        keypoints: n of them.
-    """
+    """The directions of keypoints: which row each is of, and the angle in degrees as OpenCV counts it."""
     radius = REACH * _blurs(keypoints)
     size, angle = _gradients(pyramid, keypoints, radius * _DISC.across, radius * _DISC.down)
     size *= _DISC.nearness
@@ -53,10 +48,7 @@ def directions(pyramid: Pyramid, keypoints: Keypoints) -> tuple[NDArray[np.intp]
 def descriptors(pyramid: Pyramid, keypoints: Keypoints, angles: Floats) -> Floats:
     """The descriptors of keypoints, float32, shape (n, 128), of unit length, each component at most a fifth of it.
 
-    Args:
-        pyramid: that they were detected in.
-        keypoints: n of them.
-        angles: their directions, degrees as :func:`directions` gives them.
+    Angles are in degrees as :func:`directions` gives them.
     """
     count, turn = len(keypoints), np.radians(360 - angles)
     blurs = _blurs(keypoints) * CELL
@@ -96,11 +88,7 @@ def _blurs(keypoints: Keypoints) -> Floats:
 def _gradients(pyramid: Pyramid, keypoints: Keypoints, across: Floats, down: Floats) -> tuple[Floats, Floats]:
     """Length and angle (degrees, y upwards) of the gradients at places beside keypoints; no length outside the picture.
 
-    Args:
-        pyramid: of the picture.
-        keypoints: n of them.
-        across: shape (m, n), pixels of the keypoint's octave.
-        down: as ``across``.
+    ``across`` and ``down`` have shape (m, n) for n keypoints, in pixels of the keypoint's octave.
     """
     stack, octaves = pyramid.levels, keypoints.octaves.astype(np.int64)
     height, width = (one.astype(np.int32) for one in stack.shapes[octaves].T)

@@ -23,14 +23,7 @@ def shrink(grey: Image.Image) -> NDArray[np.uint8]:
 
 
 def orientation_hashes(small: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Hashes of a picture in all eight orientations (:mod:`indexer.layout.orientation`), itself first.
-
-    Args:
-        small: 64×64 uint8 of :func:`shrink`.
-
-    Returns:
-        uint8, shape (8, 32): packed bits.
-    """
+    """Hashes of a picture in all eight orientations (:mod:`indexer.layout.orientation`): uint8, shape (8, 32)."""
     block = _low_coefficients(small)
     blocks = np.stack([_turned(block, orientation) for orientation in ORIENTATIONS]).reshape(len(ORIENTATIONS), -1)
     return np.packbits(blocks > np.median(blocks, axis=1, keepdims=True), axis=1)

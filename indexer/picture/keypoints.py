@@ -65,9 +65,7 @@ class Stack:
 class Pyramid:
     """The Gaussian levels of a picture, in memory that the next picture in this thread takes over.
 
-    Args:
-        grey: uint8, shape (height, width).
-        blur: that the picture has: more than a camera's when it was enlarged.
+    It may be blurred more than by a camera when it was enlarged.
     """
 
     def __init__(self, grey: NDArray[np.uint8], blur: float = CAMERA) -> None:
@@ -96,11 +94,7 @@ class Pyramid:
             cv2.subtract(levels[level], levels[level - 1], dst=difference)
 
     def detect(self, contrast: float) -> Keypoints:
-        """All keypoints, in no order.
-
-        Args:
-            contrast: least response times layers, as OpenCV counts it.
-        """
+        """All keypoints, in no order, whose response times layers is at least the contrast, as OpenCV counts it."""
         differences = self._differences
         places = _extrema(differences, 0.8 * contrast / LAYERS * 255, self._spare)
         found, offsets, responses = _refined(differences, places)

@@ -69,13 +69,7 @@ MIN_SIDE = 8
 
 
 def local_features(grey: NDArray[np.uint8], size: tuple[int, int], most: int) -> LocalFeatures:
-    """Detect and describe.
-
-    Args:
-        grey: uint8, shape (height, width).
-        size: width and height of the original.
-        most: how many keypoints at most.
-    """
+    """Detect and describe at most so many keypoints; the size is the original's width and height."""
     if min(grey.shape) < MIN_SIDE:
         return NOTHING
     detector = cv2.SIFT_create(contrastThreshold=CONTRAST, enable_precise_upscale=True)
@@ -98,13 +92,8 @@ def quick_features(
 ) -> LocalFeatures:
     """Detect and describe in a third of the time: enough to find candidates, and to see which of them promise anything.
 
-    The picture isn't doubled before (:mod:`indexer.picture.keypoints`), so details of one or two pixels are lost.
-
-    Args:
-        grey: uint8, shape (height, width).
-        size: width and height of the original.
-        most: how many keypoints at most; one with two directions counts twice.
-        side: long side, pixels, that the picture is brought to; none is enlarged more than twice.
+    The picture isn't doubled before (:mod:`indexer.picture.keypoints`), so details of one or two pixels are lost; it is
+    brought to a long side of so many pixels, enlarged twice at most. A keypoint with two directions counts twice.
     """
     if min(grey.shape) < MIN_SIDE:
         return NOTHING

@@ -98,13 +98,7 @@ def in_turns(*voices: Sequence[Candidate]) -> Iterator[Candidate]:
 def distinct(
     candidates: Iterable[Candidate], key: Callable[[Candidate], Key | None], most: int = MAX_CANDIDATES
 ) -> Iterator[Key]:
-    """What the candidates stand for, each once, in their order.
-
-    Args:
-        candidates: in order of promise.
-        key: the picture of a candidate, or ``None`` when it has gone.
-        most: how many different ones.
-    """
+    """What the candidates, in order of promise, stand for, each once; ``None`` stands for what has gone."""
     seen: set[Key] = set()
     for candidate in candidates:
         if len(seen) == most:

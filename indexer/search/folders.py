@@ -79,8 +79,7 @@ Progress = Callable[[str, int, int], None]
 def files_below(folder: Path) -> list[str]:
     """All files in a folder and its folders, as relative paths in order; hidden ones and links to folders are left out.
 
-    Raises:
-        WrongUseError: it isn't a folder, or can't be read.
+    Raises ``WrongUseError`` when it isn't a folder, or can't be read.
     """
     if not folder.is_dir():
         raise WrongUseError(f"{folder} isn't a folder.")
@@ -94,21 +93,11 @@ def files_below(folder: Path) -> list[str]:
 def match_folders(
     works: Path, pictures: Path, scratch: Path, jobs: int, progress: Progress
 ) -> Iterator[Match | Skipped | RegisteredFile]:
-    """Match every picture below one folder against every work below another.
+    """Match every picture below one folder against every work below another, in so many processes.
 
-    Args:
-        works: folder of the registered pictures.
-        pictures: folder of the pictures that may be copies.
-        scratch: folder for measured works; what it holds of an earlier run is used again.
-        jobs: processes.
-        progress: told how far it is.
-
-    Yields:
-        A skipped file, a work that can't be matched safely, or a match: works first, then pictures in their order.
-
-    Raises:
-        WrongUseError: a folder can't be read, or holds no work.
-        ServiceMissingError: a process died, of memory most likely.
+    Measured works are kept in a scratch folder for the next run. Gives skipped files, works that can't be matched
+    safely, and matches: works first, then pictures in their order. Raises ``WrongUseError`` when a folder can't be
+    read, or holds no work, ``ServiceMissingError`` when a process died, of memory most likely.
     """
     work_files, picture_files = files_below(works), files_below(pictures)
     registered = []

@@ -44,16 +44,9 @@ class WorkQueries:
 
 
 def work_queries(data: bytes, features: Features, descriptor: Descriptor, limits: Limits) -> WorkQueries:
-    """What a work searches the past with.
+    """What a work searches the past with, by its bytes and the features that this descriptor measured of it.
 
-    Args:
-        data: exact bytes of the work's picture.
-        features: what was measured of it, by this descriptor.
-        descriptor: the network that serves.
-        limits: for decoding.
-
-    Raises:
-        UnreadablePictureError: the bytes can't be decoded within the limits.
+    Raises ``UnreadablePictureError`` when the bytes can't be decoded within the limits.
     """
     pixels = decode(data, limits, at_least=NORMAL.side).pixels
     grey = Image.fromarray(pixels).convert("L")
@@ -79,13 +72,7 @@ def oriented(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
 def search_past(works: Sequence[WorkQueries], hashes: VectorIndex, descriptors: VectorIndex) -> list[list[Candidate]]:
     """Search all pictures seen for several works, in one pass over each index.
 
-    Args:
-        works: what each of them searches with.
-        hashes: index of the pictures seen in the hash space.
-        descriptors: the same in the descriptor's space.
-
-    Returns:
-        For each work the candidates in the order of promise: by hash and by descriptor in turns, each vector once.
+    For each work it gives the candidates in the order of promise: by hash and by descriptor in turns, each vector once.
     """
     whole = asked(hashes, [work.whole for work in works], NEAREST, WHOLE_WITHIN)
     parts = asked(hashes, [work.parts for work in works], PART_NEAREST, PART_WITHIN)

@@ -21,17 +21,9 @@ def in_processes(
     calls: Iterable[Call],
     at_once: int = 1,
 ) -> Iterator[Result]:
-    """Run calls in processes and give what comes of them, in their order.
+    """Run calls in processes, each begun by ``start``, and give what comes of them, in their order.
 
-    Args:
-        jobs: processes.
-        start: called once in each of them, and what with.
-        run: what is called.
-        calls: what with, each time.
-        at_once: so many calls travel to a process together.
-
-    Raises:
-        ServiceMissingError: a process died, of memory most likely.
+    So many calls travel ``at_once``. Raises ``ServiceMissingError`` when a process died, of memory most likely.
     """
     context = multiprocessing.get_context("forkserver" if os.name == "posix" else "spawn")
     with ProcessPoolExecutor(jobs, context, start[0], start[1:]) as pool:

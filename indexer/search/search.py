@@ -95,17 +95,10 @@ def find_works(
     limits: Limits = DEFAULT_LIMITS,
     hashed: Sequence[Candidate] | None = None,
 ) -> list[tuple[Key, Verification]]:
-    """Every registered picture that one picture was compared with, and what came of it.
+    """Every registered picture that one picture was compared with, once, in the order of promise; also those unlike it.
 
-    Args:
-        found: what was measured of the picture (:func:`indexer.picture.features.extract`).
-        load: gives its exact bytes, when a closer look needs them.
-        works: what is searched.
-        limits: for decoding.
-        hashed: what ``candidates.hash_candidates`` said of it, where several pictures were asked at once.
-
-    Returns:
-        Each compared registered picture once, in the order of promise; also those that turned out unlike.
+    ``load`` gives its exact bytes when a closer look needs them, ``hashed`` what ``candidates.hash_candidates`` said of
+    it, where several pictures were asked at once.
     """
     search = _Search(found, load, works, limits)
     search.compare(found, hash_candidates([found], works.hashes)[0] if hashed is None else hashed)
@@ -127,12 +120,6 @@ def compare(
     """Verify one pair: at a glance, then with all features where that promises something, then closer still.
 
     A small picture has few quick features, and all of its features cost little: it is never judged at a glance.
-
-    Args:
-        found: the picture that may be a copy.
-        load: gives its exact bytes.
-        registered: the work's picture.
-        limits: for decoding.
     """
     if max(found.info.width, found.info.height) >= GLANCE_FROM:
         glance = verify(found.glance, registered)
@@ -144,8 +131,7 @@ def compare(
 def compare_pictures(registered: bytes, found: bytes, limits: Limits = DEFAULT_LIMITS) -> Verification:
     """Whether one picture shows another, by their exact bytes; without a probability, which a calibration gives.
 
-    Raises:
-        UnreadablePictureError: one of them isn't a picture within the limits.
+    Raises ``UnreadablePictureError`` when one of them isn't a picture within the limits.
     """
     return compare(extract(found, limits), lambda: found, extract(registered, limits), limits)
 
@@ -162,16 +148,8 @@ def compare_alone(
 ) -> Verification:
     """Verify one pair that no search of :func:`find_works` has named, and decide as that does.
 
-    A page or a collage that shows nothing of the work is compared again from twice the size.
-
-    Args:
-        found: the picture that may be a copy.
-        load: gives its exact bytes.
-        registered: the work's picture.
-        limits: for decoding.
-
-    Raises:
-        ExhibitError: the bytes can't be had or decoded.
+    A page or a collage that shows nothing of the work is compared again from twice the size. Raises ``ExhibitError``
+    when the bytes can't be had or decoded.
     """
     first = compare(found, load, registered, limits)
     if first.decision is not Decision.NONE or not _has_more_to_show(found):

@@ -19,13 +19,7 @@ the nearest is decided by those."""
 
 
 class FlatRows:
-    """Numbered vectors of one space, searched exactly.
-
-    Args:
-        space: of the vectors.
-        numbers: int64, ascending, each once.
-        index: flat FAISS index, its rows in the order of ``numbers``.
-    """
+    """Numbered vectors of one space, searched exactly; numbers ascend, each once, the FAISS index in their order."""
 
     def __init__(self, space: Space, numbers: NDArray[np.int64], index: Untyped) -> None:
         self.space = space

@@ -40,8 +40,7 @@ class Manifest:
 def read_manifest(folder: Path, space: str) -> Manifest:
     """The manifest of a folder, an empty one when there is none.
 
-    Raises:
-        IntegrityError: it is damaged or of another space.
+    Raises ``IntegrityError`` when it is damaged or of another space.
     """
     try:
         raw = json.loads((folder / NAME).read_text())
@@ -96,8 +95,7 @@ def publish(folder: Path, manifest: Manifest, keep: set[str]) -> None:
 def writer(folder: Path) -> Iterator[None]:
     """Wait for the sole right to write in this folder, and hold it.
 
-    Raises:
-        ServiceMissingError: what is done under it fails at the disk; the folder is as it was.
+    Raises ``ServiceMissingError`` when what is done under it fails at the disk; the folder is as it was.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -76,11 +76,9 @@ def write_segment(folder: Path, name: str, space: Space, numbers: NDArray[np.int
 
 
 def open_segment(folder: Path, name: str, space: Space) -> FlatRows:
-    """Map a segment.
+    """Map a segment; checksums are left to :func:`segment_problems`.
 
-    Raises:
-        FileNotFoundError: one of its files has gone.
-        IntegrityError: header and files don't fit together; checksums are left to :func:`segment_problems`.
+    Raises ``FileNotFoundError`` when a file has gone, ``IntegrityError`` when header and files don't fit together.
     """
     stem = folder / name
     header = read_header(folder, name)

@@ -41,18 +41,10 @@ def lists_for(works: int) -> int:
 
 
 def train_codec(descriptors: NDArray[np.uint8], lists: int, seed: int = 0) -> Untyped:
-    """A codec from a sample of descriptors.
+    """A codec, an empty FAISS index, from descriptors, uint8, (n, 128); better :data:`FOR_EACH_LIST` for each list.
 
-    Args:
-        descriptors: uint8, shape (n, 128); better at least :data:`FOR_EACH_LIST` for each list.
-        lists: how many.
-        seed: the same sample and seed give the same codec on one kind of machine.
-
-    Returns:
-        An empty FAISS index.
-
-    Raises:
-        WrongUseError: there are fewer descriptors than lists.
+    The same sample and seed give the same codec on one kind of machine. Raises ``WrongUseError`` when there are fewer
+    descriptors than lists.
     """
     if len(descriptors) < lists:
         raise WrongUseError(f"{len(descriptors)} local features are too few for {lists} lists.")

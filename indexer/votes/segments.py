@@ -45,12 +45,7 @@ class Header:
 
 
 class VoteRows:
-    """The descriptors of numbered works, and which of the works are gone.
-
-    Args:
-        numbers: int64, ascending, each once.
-        index: FAISS inverted file whose ids are those numbers.
-    """
+    """The descriptors of numbered works, ids of a FAISS inverted file, and which of the works are gone."""
 
     def __init__(self, numbers: NDArray[np.int64], index: Untyped) -> None:
         self.numbers = numbers

@@ -27,10 +27,8 @@ class Vote:
 def count_votes(distances: NDArray[np.float32], numbers: NDArray[np.int64], of: int | None = None) -> list[Vote]:
     """Count the votes of one picture: for the heaviest works, heaviest first, ties by number.
 
-    Args:
-        distances: squared, shape (descriptors, neighbours), nearest first; infinite where there is no neighbour.
-        numbers: whose each neighbour is, the same shape; -1 where there is none.
-        of: how many descriptors the picture has, when some of them stand for all: weights are so much larger.
+    Squared distances and numbers have shape (descriptors, neighbours), nearest first; where there is no neighbour, they
+    are infinite and -1. With ``of`` some descriptors stand for so many: weights are so much larger.
     """
     there = numbers >= 0
     if not there.any():
