@@ -2,7 +2,7 @@
 
 import fcntl
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from exhibit.files.durable import settle, settle_path
 
 NAME = "manifest.json"
 FORMAT = 1
+HINT = "Run the rebuild of the index."
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +51,9 @@ def read_manifest(folder: Path, space: str) -> Manifest:
     except FileNotFoundError:
         return Manifest(space)
     except (ValueError, TypeError, KeyError) as error:
-        raise IntegrityError(
-            f"The manifest of index {space} is damaged.", hint="Run the rebuild of the index."
-        ) from error
+        raise IntegrityError(f"The manifest of index {space} is damaged.", hint=HINT) from error
     if not known:
-        raise IntegrityError(f"The index {space} is of another version.", hint="Run the rebuild of the index.")
+        raise IntegrityError(f"The index {space} is of another version.", hint=HINT)
     if manifest.space != space:
         raise IntegrityError(f"This folder holds an index of {manifest.space}, not of {space}.")
     return manifest
@@ -89,6 +88,22 @@ def publish(folder: Path, manifest: Manifest, keep: set[str]) -> None:
     for path in folder.iterdir():
         if path.name.startswith(("segment-", "gone-")) and not {path.name, path.stem} & wanted:
             path.unlink(missing_ok=True)
+
+
+def replace_segments(folder: Path, space: str, sequence: int, write: Callable[[int], Iterable[SegmentEntry]]) -> None:
+    """Replace whatever lies in a folder by segments that are written for a generation.
+
+    ``sequence`` is the highest change number that they contain. Readers go on with the old ones until they reopen.
+    """
+    with writer(folder):
+        present = manifest_to_replace(folder, space)
+        generation = present.generation + 1
+        publish(folder, Manifest(space, generation, sequence, tuple(write(generation))), keep=present.files)
+
+
+def segment_name(generation: int, place: int) -> str:
+    """The name of a segment's files, without a suffix."""
+    return f"segment-{generation:08d}-{place:04d}"
 
 
 @contextmanager

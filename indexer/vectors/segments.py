@@ -21,7 +21,7 @@ from indexer.vectors.brute import checked_rows, empty_vectors
 from indexer.vectors.flat import FlatRows, map_index, write_index
 from indexer.vectors.inverted_lists import ListedRows, are_borders, in_lists, list_bits
 from indexer.vectors.ivf import CellRows, cell_count, in_cells
-from indexer.vectors.manifest import Manifest, SegmentEntry
+from indexer.vectors.manifest import HINT, Manifest, SegmentEntry, segment_name
 
 FORMAT = 2
 VECTORS, NUMBERS, ORDER = ".faiss", ".npy", ".order"
@@ -29,7 +29,6 @@ MAX_ROWS = 10_000_000
 MAX_BYTES = 1 << 30
 Rows = tuple[NDArray[np.int64], NDArray[Any]]
 """Numbers and their vectors."""
-HINT = "Run the rebuild of the index."
 
 
 def most_rows(space: Space) -> int:
@@ -154,7 +153,7 @@ def write_segments(folder: Path, space: Space, generation: int, batches: Iterabl
     """Write batches of rows, numbers ascending over all of them, in as many segments as they need."""
     entries = []
     for place, (numbers, vectors) in enumerate(_pieces(space, batches)):
-        entries.append(SegmentEntry(f"segment-{generation:08d}-{place:04d}", None))
+        entries.append(SegmentEntry(segment_name(generation, place), None))
         write_segment(folder, entries[-1].name, space, numbers, vectors)
     return entries
 

@@ -17,8 +17,9 @@ from exhibit.digests import Digest
 from exhibit.errors import IntegrityError
 from exhibit.types import Untyped
 from indexer.picture.spaces import ROOTSIFT
-from indexer.vectors.manifest import Manifest, SegmentEntry
-from indexer.vectors.segments import HINT, checksum_problems
+from indexer.vectors.folder_index import NumberedRows
+from indexer.vectors.manifest import HINT, Manifest, SegmentEntry, segment_name
+from indexer.vectors.segments import checksum_problems
 from indexer.votes.codec import codec_digest, empty_like, faiss, units
 
 FORMAT = 1
@@ -44,16 +45,12 @@ class Header:
     sha256: dict[str, str]  # of each file by its suffix, hexadecimal
 
 
-class VoteRows:
+class VoteRows(NumberedRows):
     """The descriptors of numbered works, ids of a FAISS inverted file, and which of the works are gone."""
 
     def __init__(self, numbers: NDArray[np.int64], index: Untyped) -> None:
-        self.numbers = numbers
+        super().__init__(numbers)
         self.index = index
-        self.gone = np.zeros(len(numbers), np.bool_)
-
-    def __len__(self) -> int:
-        return len(self.numbers) - int(self.gone.sum())
 
     def add(self, works: Works) -> None:
         """Add works whose numbers aren't there; only for rows in memory."""
@@ -67,23 +64,22 @@ class VoteRows:
         self.numbers = every[order]
         self.gone = np.concatenate([self.gone, np.zeros(len(numbers), np.bool_)])[order]
 
-    def remove(self, numbers: NDArray[np.int64]) -> int:
-        """Mark numbers as gone; returns how many were there."""
-        there = np.isin(self.numbers, numbers) & ~self.gone
-        self.gone |= there
-        return int(there.sum())
+    @property
+    def removed(self) -> NDArray[np.int64]:
+        """The numbers that are gone."""
+        return self.numbers[self.gone]
 
     def without(self, numbers: NDArray[np.int64]) -> Self:
         """The same descriptors with these works gone as well."""
         other = type(self)(self.numbers, self.index)
-        other.gone = self.gone | np.isin(self.numbers, numbers)
+        other.remove(np.concatenate([self.removed, numbers]))
         return other
 
     def search(self, queries: NDArray[np.float32], k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Squared distances and numbers of the nearest descriptors, -1 where there are no more."""
         selector = None
         if self.gone.any():
-            selector = faiss.IDSelectorNot(faiss.IDSelectorBatch(self.numbers[self.gone]))
+            selector = faiss.IDSelectorNot(faiss.IDSelectorBatch(self.removed))
         probes = faiss.SearchParametersIVF(nprobe=PROBES, sel=selector)
         distances, numbers = self.index.search(queries, k, params=probes)
         return distances, numbers
@@ -100,9 +96,10 @@ class VoteRows:
     def compact(self) -> None:
         """Take out what is gone; only for rows in memory."""
         if self.gone.any():
-            self.index.remove_ids(faiss.IDSelectorBatch(self.numbers[self.gone]))
+            self.index.remove_ids(faiss.IDSelectorBatch(self.removed))
             self.numbers = self.numbers[~self.gone]
             self.gone = np.zeros(len(self.numbers), np.bool_)
+            self._gone_count = 0
 
 
 def no_rows(codec: Untyped) -> VoteRows:
@@ -122,22 +119,17 @@ def write_segment(folder: Path, name: str, rows: VoteRows) -> None:
     stem.with_suffix(HEADER).write_text(json.dumps(asdict(header)))
 
 
-def write_segments(folder: Path, generation: int, codec: Untyped, batches: Iterable[Works]) -> list[SegmentEntry]:
-    """Write works, numbers ascending over all batches, in as many segments as they need."""
+def write_segments(folder: Path, generation: int, pieces: Iterable[VoteRows]) -> list[SegmentEntry]:
+    """Write pieces of rows, a segment each, and none for empty ones."""
     entries = []
-    for place, rows in enumerate(_pieces(codec, batches)):
-        entries.append(SegmentEntry(f"segment-{generation:08d}-{place:04d}", None))
+    for place, rows in enumerate(filter(len, pieces)):
+        entries.append(SegmentEntry(segment_name(generation, place), None))
         write_segment(folder, entries[-1].name, rows)
     return entries
 
 
 def read_header(folder: Path, name: str) -> Header:
-    """The header of a segment.
-
-    Raises:
-        FileNotFoundError: it has gone.
-        IntegrityError: it isn't one, or of another space.
-    """
+    """The header of a segment; raises ``FileNotFoundError``, or ``IntegrityError`` when it isn't one of this space."""
     try:
         header = Header(**json.loads((folder / name).with_suffix(HEADER).read_text()))
         known = header.format == FORMAT and set(header.sha256) == {CODES, NUMBERS}
@@ -149,12 +141,7 @@ def read_header(folder: Path, name: str) -> Header:
 
 
 def open_segment(folder: Path, name: str, *, mapped: bool = True) -> VoteRows:
-    """A segment's rows, mapped or in memory.
-
-    Raises:
-        FileNotFoundError: one of its files has gone.
-        IntegrityError: header and files don't fit together; checksums are left to :func:`segment_problems`.
-    """
+    """A segment's rows, mapped or in memory; raises as :func:`indexer.vectors.segments.open_segment`."""
     stem, header = folder / name, read_header(folder, name)
     if not stem.with_suffix(CODES).exists():
         raise FileNotFoundError(stem.with_suffix(CODES))
@@ -172,7 +159,7 @@ def opened(folder: Path, manifest: Manifest) -> list[VoteRows]:
     """The segments of a manifest, what was removed from them marked; raises as :func:`open_segment`."""
     if len({read_header(folder, entry.name).codec for entry in manifest.segments}) > 1:
         raise IntegrityError("The segments of the index of local votes have different codecs.", hint=HINT)
-    return [_marked(folder, entry, mapped=True) for entry in manifest.segments]
+    return [_marked(folder, entry) for entry in manifest.segments]
 
 
 def merged(
@@ -200,8 +187,8 @@ def segment_problems(folder: Path, name: str) -> list[str]:
     return checksum_problems(folder / name, header.sha256)
 
 
-def _marked(folder: Path, entry: SegmentEntry, *, mapped: bool) -> VoteRows:
-    rows = open_segment(folder, entry.name, mapped=mapped)
+def _marked(folder: Path, entry: SegmentEntry) -> VoteRows:
+    rows = open_segment(folder, entry.name)
     if entry.gone:
         try:
             rows.remove(np.load(folder / entry.gone, allow_pickle=False))
@@ -210,8 +197,8 @@ def _marked(folder: Path, entry: SegmentEntry, *, mapped: bool) -> VoteRows:
     return rows
 
 
-def _pieces(codec: Untyped, batches: Iterable[Works]) -> Iterator[VoteRows]:
-    """Rows of at most a segment's size; nothing without works."""
+def pieces_of(codec: Untyped, batches: Iterable[Works]) -> Iterator[VoteRows]:
+    """Rows of at most a segment's size, from works whose numbers ascend over all batches."""
     rows = no_rows(codec)
     for batch in batches:
         for start in range(0, len(batch), MAX_WORKS):
@@ -220,5 +207,4 @@ def _pieces(codec: Untyped, batches: Iterable[Works]) -> Iterator[VoteRows]:
                 yield rows
                 rows = no_rows(codec)
             rows.add(piece)
-    if len(rows):
-        yield rows
+    yield rows

@@ -142,16 +142,6 @@ def test_a_reader_keeps_the_old_files_until_it_reopens(tmp_path: Path) -> None:
     assert (reader.sequence, reader.reopen()) == (4, False)
 
 
-def test_a_writer_that_was_overtaken_takes_the_newer_state(tmp_path: Path) -> None:
-    filled(tmp_path, 1)
-    slow, fast = VoteIndex(tmp_path), VoteIndex(tmp_path)
-    slow.upsert([(2, descriptors(2))])
-    fast.upsert([(2, descriptors(2)), (3, descriptors(3))])
-    fast.flush(3)
-    slow.flush(2)
-    assert (slow.sequence, len(slow)) == (3, 3)
-
-
 def test_a_flush_that_failed_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     index = filled(tmp_path, 1, 2)
     index.upsert([(3, descriptors(3)), (4, descriptors(4))])
