@@ -34,9 +34,9 @@ from indexer.vectors.brute import BruteForceIndex, rows_of
 from indexer.votes.index import VoteIndex
 
 NEAREST, OVERLAY = "nearest", "overlay"
-NEIGHBOURS = 2
+SHOWN_BESIDE = 2
 """Other photographs that stand beside or behind an edited one."""
-SIDE = 1280
+EDITED_SIDE = 1280
 """Long side, in pixels, at which a photograph is read to be edited."""
 
 
@@ -218,11 +218,11 @@ class Bench:
         yield Sample(group, False, f"{OVERLAY} {name}", compare(extract(one), lambda: one, extract(other)), files)
 
     def _picture(self, number: int) -> Image.Image:
-        return Image.fromarray(decode(self.data(number), at_least=SIDE).pixels)
+        return Image.fromarray(decode(self.data(number), at_least=EDITED_SIDE).pixels)
 
     def _neighbours(self, number: int) -> list[Image.Image]:
         count = len(self.scene.photographs)
-        return [self._picture((number + step) % count) for step in range(1, NEIGHBOURS + 1)]
+        return [self._picture((number + step) % count) for step in range(1, SHOWN_BESIDE + 1)]
 
 
 class Others:

@@ -18,7 +18,7 @@ MIN_PHOTOGRAPHS = 20
 RIDGE = 1.0
 """Penalty on the squared weights, as if one photograph spoke against them: figures that separate copies perfectly would
 otherwise have no finite weights."""
-STEPS = 50
+NEWTON_STEPS = 50
 
 Floats = NDArray[np.float64]
 
@@ -84,7 +84,7 @@ def logistic(rows: Floats, outcomes: Floats, weights: Floats) -> Floats:
     design = np.column_stack([np.ones(len(rows)), rows])
     ridge = np.diag([0.0] + [RIDGE] * rows.shape[1])
     learned = np.zeros(design.shape[1])
-    for _ in range(STEPS):
+    for _ in range(NEWTON_STEPS):
         expected = 1 / (1 + np.exp(-np.clip(design @ learned, -30, 30)))
         gradient = design.T @ (weights * (outcomes - expected)) - ridge @ learned
         curvature = (design * (weights * expected * (1 - expected))[:, None]).T @ design + ridge

@@ -25,7 +25,7 @@ from indexer.picture.features import DEFAULT_LIMITS
 from indexer.picture.hashes import orientation_hashes, shrink
 
 MIN_PHOTOS = 12
-NEIGHBOURS = 8
+STAND_BESIDE = 8
 """Photographs that only stand beside and behind others in collages and on backgrounds."""
 NEAR_SAME = 40
 """Bits of the hash within which two photographs count as the same picture: they are no negatives of each other."""
@@ -83,10 +83,10 @@ def measure(
     """
     shuffled = [photos[index] for index in np.random.default_rng(seed).permutation(len(photos))]
     trials = [_Trial(descriptor) for descriptor in descriptors]
-    beside = list(_read(shuffled[:NEIGHBOURS]))
+    beside = list(_read(shuffled[:STAND_BESIDE]))
     works: list[Image.Image] = []
     hashes: list[NDArray[np.uint8]] = []
-    for image in _read(shuffled[NEIGHBOURS:]):
+    for image in _read(shuffled[STAND_BESIDE:]):
         if len(works) < most:
             works.append(image)
         hashes.append(orientation_hashes(shrink(image.convert("L"))))
@@ -94,7 +94,7 @@ def measure(
             trial.register(np.asarray(image))
     if len(hashes) < MIN_PHOTOS:
         raise WrongUseError(
-            f"There are {len(hashes) + len(beside)} photographs to measure on; at least {MIN_PHOTOS + NEIGHBOURS} "
+            f"There are {len(hashes) + len(beside)} photographs to measure on; at least {MIN_PHOTOS + STAND_BESIDE} "
             "are needed, better some hundred.",
             hint="Name a folder: --photos DIR",
         )

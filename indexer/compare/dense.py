@@ -11,18 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from exhibit.comparison.similarity import scale_at_centre
+from exhibit.comparison.similarity import MIN_CORRELATION, MIN_VARIANCE, WINDOW, scale_at_centre
 from indexer.layout.masks import without
 from indexer.layout.orientation import Box
 from indexer.layout.scaling import size_of
 from indexer.layout.single_thread import cv2
 from indexer.picture.features import Features, grey_scaling
-
-WINDOW = 12
-TEXTURED = 9.0
-"""Variance of grey levels in a window, from which it counts as textured."""
-AGREES = 0.6
-"""Normalised cross-correlation of a window, from which it agrees."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +66,8 @@ def windows(
     variance_other = _means(other * other) - mean_other * mean_other
     covariance = _means(one * other) - mean_one * mean_other
     whole = _means(valid) > 1 - 0.5 / WINDOW**2
-    textured_one, textured_other = whole & (variance_one > TEXTURED), whole & (variance_other > TEXTURED)
-    correlated = covariance > AGREES * np.sqrt(np.maximum(variance_one * variance_other, 1e-9))
+    textured_one, textured_other = whole & (variance_one > MIN_VARIANCE), whole & (variance_other > MIN_VARIANCE)
+    correlated = covariance > MIN_CORRELATION * np.sqrt(np.maximum(variance_one * variance_other, 1e-9))
     return Windows(textured_one | textured_other, textured_one & textured_other & correlated)
 
 

@@ -19,10 +19,10 @@ RATIO = 0.8
 TOLERANCE = 4.0
 """Pixels of the registered picture at its measured size, by which a correspondence may miss."""
 MIN_MATCHES = 5
-CELL = 3
+INLIER_CELL = 3
 """Inliers within one cell of so many pixels count once."""
 MIN_SCALE, MAX_SCALE = 0.04, 25.0
-FEW, AS_MANY = 20, 0.8
+FEW_INLIERS, AS_MANY = 20, 0.8
 """With fewer inliers a transform without perspective is worth a try, if it has such a share of them."""
 SETTLED = 40
 """With so many inliers nobody looks at the mirrored hypothesis any more."""
@@ -119,7 +119,7 @@ def _ratio_matches(found: NDArray[np.float32], registered: NDArray[np.float32]) 
 def _estimate(matches: Correspondences, found: Features, registered: Features) -> Alignment | None:
     """With perspective; where few points speak for that, also without. Either needs enough inliers."""
     free = _free(matches, found, registered)
-    if free is not None and free.inliers >= FEW:
+    if free is not None and free.inliers >= FEW_INLIERS:
         return free
     stiff = _stiff(matches, found, registered)
     if free is None or free.inliers < MIN_MATCHES:
@@ -205,7 +205,7 @@ def moved(points: NDArray[np.floating], transform: NDArray[np.float64]) -> NDArr
 def _distinct(found: NDArray[np.float32], registered: NDArray[np.float32]) -> int:
     """Correspondences in distinct cells of both pictures: one repeated spot is one witness."""
     return (
-        min(len(np.unique(points.astype(np.int64) // CELL, axis=0)) for points in (found, registered))
+        min(len(np.unique(points.astype(np.int64) // INLIER_CELL, axis=0)) for points in (found, registered))
         if len(found)
         else 0
     )

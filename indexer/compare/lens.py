@@ -18,17 +18,17 @@ from indexer.picture.local_features import LocalFeatures
 
 BENDS = (-0.2, -0.1, 0.1, 0.2, 0.3)
 FINER = (0.05, 0.025, 0.0125)
-MIN_MATCHES = 12
+MIN_TO_STRAIGHTEN = 12
 BETTER = 0.9
 """Share of the misfit without a bend that is left with it, at most: a bend fits noise a little better, too."""
-GRID = 9
+LENS_GRID = 9
 
 Points = NDArray[np.float64]
 
 
 def bend_of(matches: Correspondences, found: Features) -> float | None:
     """The bend under which one transform fits the correspondences best, or ``None`` when none helps."""
-    if len(matches.found) < MIN_MATCHES:
+    if len(matches.found) < MIN_TO_STRAIGHTEN:
         return None
     shape = found.grey.shape
     misfits = {bend: _misfit(matches, bend, shape) for bend in (0.0, *BENDS)}
@@ -60,7 +60,7 @@ def straight(points: Points, bend: float, shape: tuple[int, ...]) -> Points:
 
 def flat(transform: NDArray[np.float64], bend: float, size: tuple[int, int]) -> NDArray[np.float64]:
     """The transform from a bent picture that comes nearest to straightening it first; else the given one."""
-    x, y = np.meshgrid(np.linspace(0, size[0] - 1, GRID), np.linspace(0, size[1] - 1, GRID))
+    x, y = np.meshgrid(np.linspace(0, size[0] - 1, LENS_GRID), np.linspace(0, size[1] - 1, LENS_GRID))
     points = np.stack([x.ravel(), y.ravel()], axis=1)
     target = moved(straight(points, bend, size[::-1]), transform)
     try:

@@ -15,10 +15,10 @@ from exhibit.comparison.warp import shared_outline
 from exhibit.pictures.decode import DecodedPicture, Limits, decode, inspect
 from indexer.layout.orientation import Box
 from indexer.layout.single_thread import cv2
+from indexer.picture.features import DEFAULT_LIMITS
 
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float64]
-DEFAULT_LIMITS = Limits()
 MAX_SIDE = 1600
 """Pixels of the longer side of what is drawn."""
 MAGNIFIED = 4.0

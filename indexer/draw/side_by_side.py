@@ -17,7 +17,7 @@ SMALL = 0.3
 """Where less than this share of a picture's area is shared, the shared part is shown magnified too."""
 TURNED = 15.0
 """Degrees from which a copy counts as turned."""
-MAX_COPIES = 4
+MAX_MAGNIFIED = 4
 """Copies that are shown magnified."""
 
 
@@ -74,7 +74,7 @@ def _is_turned(copy: Copy) -> bool:
 
 def _closer_look(pair: Pair) -> Pixels:
     """The shared part as the registered picture has it, then as each copy shows it."""
-    copies = pair.copies[:MAX_COPIES]
+    copies = pair.copies[:MAX_MAGNIFIED]
     column = MAX_SIDE // (len(copies) + 1) - 2 * MARGIN
     below = pair.registered.shown(pair.first.registered_box, (column, TALL_OF_TWO), 2 * MAGNIFIED)
     above = [pair.laid(copy, below) for copy in copies]

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from indexer.layout.orientation import Box
 from indexer.layout.pages import PAGE, pictures_on
 
-EVEN = 6
+BAR_LEVELS = 6
 """Grey levels from a bar's colour that belong to it."""
 CONSTANT, WITH_WORDS, PICTURE = 0.95, 0.35, 0.4
 """Shares of a line that have the bar's colour: between its words and the picture, at least anywhere, in the picture."""
 MIN_BAR, MAX_BAR = 0.04, 0.45
 """Shares of the picture's height or width."""
-BEHIND = 3
+LINES_BEHIND = 3
 """Lines behind a bar's last one in which the picture has begun."""
 
 
@@ -74,7 +74,7 @@ def _around_pictures(grey: NDArray[np.uint8]) -> list[Box]:
 
 def _bars(grey: NDArray[np.uint8]) -> list[Box]:
     height, width = grey.shape
-    if min(height, width) < 2 * BEHIND:
+    if min(height, width) < 2 * LINES_BEHIND:
         return []
     top, bottom, left, right = (_bar(lines) for lines in (grey, grey[::-1], grey.T, grey.T[::-1]))
     bars = (
@@ -89,11 +89,11 @@ def _bars(grey: NDArray[np.uint8]) -> list[Box]:
 def _bar(lines: NDArray[np.uint8]) -> int:
     """How many of the first lines are a bar of one colour with words on it, sharply set off from the picture; or 0."""
     colour = np.median(lines[0])
-    share = (np.abs(lines.astype(np.int16) - colour) <= EVEN).mean(axis=1)
+    share = (np.abs(lines.astype(np.int16) - colour) <= BAR_LEVELS).mean(axis=1)
     ends = np.flatnonzero(share < WITH_WORDS)
     end = int(ends[0]) if len(ends) else len(lines)
     while end > 0 and share[end - 1] < CONSTANT:
         end -= 1
     if not MIN_BAR * len(lines) <= end <= MAX_BAR * len(lines):
         return 0
-    return end if share[end : end + BEHIND + 1].min() <= PICTURE else 0
+    return end if share[end : end + LINES_BEHIND + 1].min() <= PICTURE else 0

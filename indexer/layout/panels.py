@@ -14,15 +14,15 @@ from indexer.layout.orientation import Box
 from indexer.layout.scaling import at_most
 from indexer.layout.single_thread import cv2
 
-SIDES = (256, 320, 512)
+PANELS_SEEN_AT = (256, 320, 512)
 """Long side, pixels, of the picture that is cut; the cut into most panels counts. When it is reduced, a badly saved
 gutter has one colour; a thin one, as of a sheet of nine, is only seen from closer."""
-SPREAD = 12
+GUTTER_SPREAD = 12
 """Grey levels that a gutter may span, so that JPEG's ringing doesn't end it."""
 GUTTER = 2
 """Least width of a gutter between two regions, pixels of that picture."""
 DEPTH = 5
-MIN_SIDE, MIN_AREA, MAX_AREA = 0.1, 0.015, 0.9
+MIN_PANEL_SIDE, MIN_PANEL_AREA, MAX_PANEL_AREA = 0.1, 0.015, 0.9
 """Shares of the picture's long side and area."""
 MIN_PIXELS = 48
 """Shorter side of a panel in original pixels."""
@@ -39,7 +39,7 @@ def panels(grey: NDArray[np.uint8], size: tuple[int, int]) -> tuple[Box, ...]:
 
     Boxes are in pixels of the original, whose width and height are given.
     """
-    return max((_panels_at(side, grey, size) for side in SIDES), key=len)
+    return max((_panels_at(side, grey, size) for side in PANELS_SEEN_AT), key=len)
 
 
 def _panels_at(side: int, grey: NDArray[np.uint8], size: tuple[int, int]) -> tuple[Box, ...]:
@@ -72,7 +72,7 @@ def _gutters(grey: NDArray[np.uint8], region: Region, axis: int) -> NDArray[np.b
     inside = grey[top:bottom, left:right]
     if not inside.size:
         return np.zeros(0, np.bool_)
-    return np.asarray(np.ptp(inside, axis=1 - axis) <= SPREAD)
+    return np.asarray(np.ptp(inside, axis=1 - axis) <= GUTTER_SPREAD)
 
 
 def _trimmed(grey: NDArray[np.uint8], region: Region) -> Region:
@@ -108,9 +108,9 @@ def _pieces(region: Region, axis: int, gaps: list[tuple[int, int]]) -> list[Regi
 def _is_picture(grey: NDArray[np.uint8], region: Region, least: float) -> bool:
     top, bottom, left, right = region
     share = _area(region) / (grey.shape[0] * grey.shape[1])
-    if min(bottom - top, right - left) < max(least, MIN_SIDE * max(grey.shape)):
+    if min(bottom - top, right - left) < max(least, MIN_PANEL_SIDE * max(grey.shape)):
         return False
-    if not MIN_AREA <= share <= MAX_AREA:
+    if not MIN_PANEL_AREA <= share <= MAX_PANEL_AREA:
         return False
     inside = grey[top:bottom, left:right].astype(np.int16)
     return bool((np.abs(inside - np.median(inside)) >= MIN_SHADES).mean() >= 0.1)

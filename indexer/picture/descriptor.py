@@ -17,7 +17,7 @@ from indexer.picture.onnx_file import keeps_data_elsewhere
 from indexer.picture.spaces import DESCRIPTOR
 
 MODEL = Path(__file__).parents[1] / "models" / "descriptor.int8.onnx"
-MAX_BYTES = 512 << 20
+MAX_FILE_BYTES = 512 << 20
 """Bytes of the largest file that is taken."""
 MIN_LENGTH = 1e-9
 FLOATS = "tensor(float)"
@@ -120,8 +120,8 @@ def opened(data: bytes) -> Untyped:
 
 def examined(card: Card, data: bytes) -> Descriptor:
     """A user's network, after trying whether it is what its card says; raises ``WrongUseError``, which says why not."""
-    if len(data) > MAX_BYTES:
-        raise WrongUseError(f"The file has {len(data)} bytes; at most {MAX_BYTES} are taken.")
+    if len(data) > MAX_FILE_BYTES:
+        raise WrongUseError(f"The file has {len(data)} bytes; at most {MAX_FILE_BYTES} are taken.")
     if keeps_data_elsewhere(data):
         raise WrongUseError(
             "The file keeps weights in other files.",

@@ -14,7 +14,7 @@ from indexer.layout.single_thread import cv2
 from indexer.picture.keypoints import LAYERS, SIGMA, Keypoints, Pyramid
 
 BINS = 36
-REACH = 4.5
+DIRECTION_REACH = 4.5
 """How far around a keypoint its direction is measured, in blurs of its level: three deviations of the weights."""
 LATTICE = 6
 """Samples on each side of a keypoint, along each axis, that its direction is measured on."""
@@ -22,7 +22,7 @@ PEAK = 0.8
 """A second direction counts from this share of the first."""
 CELLS, ANGLES = 4, 8
 """A descriptor's cells along each axis, and the directions that each of them tells apart."""
-CELL = 3.0
+CELL_WIDTH = 3.0
 """Width of a cell, in blurs of the keypoint's level."""
 SAMPLES = 3
 """Of a cell along each axis."""
@@ -34,7 +34,7 @@ Floats = NDArray[np.float32]
 
 def directions(pyramid: Pyramid, keypoints: Keypoints) -> tuple[NDArray[np.intp], Floats]:
     """The directions of keypoints: which row each is of, and the angle in degrees as OpenCV counts it."""
-    radius = REACH * _blurs(keypoints)
+    radius = DIRECTION_REACH * _blurs(keypoints)
     size, angle = _gradients(pyramid, keypoints, radius * _DISC.across, radius * _DISC.down)
     size *= _DISC.nearness
     bins = np.rint(angle * (BINS / 360)).astype(np.intp)
@@ -51,7 +51,7 @@ def descriptors(pyramid: Pyramid, keypoints: Keypoints, angles: Floats) -> Float
     Angles are in degrees as :func:`directions` gives them.
     """
     count, turn = len(keypoints), np.radians(360 - angles)
-    blurs = _blurs(keypoints) * CELL
+    blurs = _blurs(keypoints) * CELL_WIDTH
     cosine, sine = np.cos(turn) * blurs, np.sin(turn) * blurs
     across, down = _SQUARE.across * cosine + _SQUARE.down * sine, _SQUARE.down * cosine - _SQUARE.across * sine
     size, angle = _gradients(pyramid, keypoints, across, down)

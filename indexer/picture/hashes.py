@@ -12,14 +12,14 @@ from PIL import Image
 from indexer.layout.orientation import ORIENTATIONS
 from indexer.layout.single_thread import cv2
 
-SIDE = 64
+HASHED_SIDE = 64
 LOW = 16
 ALTERNATE = np.where(np.arange(LOW) % 2, -1.0, 1.0)
 
 
 def shrink(grey: Image.Image) -> NDArray[np.uint8]:
     """The 64×64 grey picture, uint8, that the hash looks at."""
-    return np.asarray(grey.resize((SIDE, SIDE), Image.Resampling.LANCZOS))
+    return np.asarray(grey.resize((HASHED_SIDE, HASHED_SIDE), Image.Resampling.LANCZOS))
 
 
 def orientation_hashes(small: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -18,13 +18,13 @@ SIGMA = 1.6
 """Blur of the first level of an octave, in its pixels."""
 CAMERA = 0.5
 """Blur that a picture is taken to have already."""
-EDGE = 10.0
+MAX_ELONGATION = 10.0
 """How much longer than wide the extremum may be."""
-MARGIN = 5
+RIM = 5
 """Pixels at the border of an octave without keypoints."""
 MIN_OCTAVE = 16
 """Pixels of the shorter side of the last octave."""
-STEPS = 3
+MOVES = 3
 """Times that an extremum may move to a neighbouring pixel."""
 
 Image = NDArray[np.float32]
@@ -174,14 +174,14 @@ def _against_levels(differences: Stack, places: Whole) -> Whole:
 def _is_inside(places: Whole, shapes: Whole) -> NDArray[np.bool_]:
     octave, level, row, column = places.T
     height, width = shapes[octave].T
-    inner = (row >= MARGIN) & (row < height - MARGIN) & (column >= MARGIN) & (column < width - MARGIN)
+    inner = (row >= RIM) & (row < height - RIM) & (column >= RIM) & (column < width - RIM)
     return np.asarray((level >= 1) & (level <= LAYERS) & inner)
 
 
 def _refined(differences: Stack, places: Whole) -> tuple[Whole, NDArray[np.float64], NDArray[np.float64]]:
     """Places, offsets (x, y, level) and contrasts of the extrema that hold below the pixel and aren't edges."""
     found: list[tuple[Whole, NDArray[np.float64], NDArray[np.float64]]] = []
-    for _ in range(STEPS):
+    for _ in range(MOVES):
         offsets, responses, corner = _quadratic(differences, places)
         steady = (np.abs(offsets) < 0.5).all(axis=1)
         good = steady & corner
@@ -223,5 +223,5 @@ def _quadratic(differences: Stack, places: Whole) -> tuple[NDArray[np.float64], 
     flat_rows = (minors[:3], (minors[1], minors[3], minors[4]), (minors[2], minors[4], xx * yy - xy * xy))
     offsets = np.stack([sum(m * g for m, g in zip(row, slope.T, strict=True)) / whole for row in flat_rows], axis=1)
     determinant = xx * yy - xy * xy
-    corner = (determinant > 0) & ((xx + yy) ** 2 * EDGE < (EDGE + 1) ** 2 * determinant)
+    corner = (determinant > 0) & ((xx + yy) ** 2 * MAX_ELONGATION < (MAX_ELONGATION + 1) ** 2 * determinant)
     return offsets, np.abs(middle + (slope * offsets).sum(axis=1) / 2), corner

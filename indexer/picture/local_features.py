@@ -63,22 +63,22 @@ class LocalFeatures:
         return np.ascontiguousarray(self.units[:, MIRROR])
 
 
-NOTHING = LocalFeatures(np.zeros((0, 2), np.float32), np.zeros((0, WIDTH), np.uint8), 0)
-MIN_SIDE = 8
+NO_FEATURES = LocalFeatures(np.zeros((0, 2), np.float32), np.zeros((0, WIDTH), np.uint8), 0)
+MIN_SIFT_SIDE = 8
 """Pixels; SIFT's pyramid has no level for smaller pictures."""
 
 
 def local_features(grey: NDArray[np.uint8], size: tuple[int, int], most: int) -> LocalFeatures:
     """Detect and describe at most so many keypoints; the size is the original's width and height."""
-    if min(grey.shape) < MIN_SIDE:
-        return NOTHING
+    if min(grey.shape) < MIN_SIFT_SIDE:
+        return NO_FEATURES
     detector = cv2.SIFT_create(contrastThreshold=CONTRAST, enable_precise_upscale=True)
     detected = detector.detect(grey, None)
     responses = np.array([keypoint.response for keypoint in detected])
     chosen = _evenly(np.array([keypoint.pt for keypoint in detected]).reshape(-1, 2), responses, grey.shape, most)
     keypoints, raw = detector.compute(grey, [detected[index] for index in chosen])
     if raw is None or not keypoints:
-        return NOTHING
+        return NO_FEATURES
     points = np.array([keypoint.pt for keypoint in keypoints])
     return LocalFeatures(
         points=_in_original(points, grey.shape, size),
@@ -95,14 +95,14 @@ def quick_features(
     The picture isn't doubled before (:mod:`indexer.picture.keypoints`), so details of one or two pixels are lost; it is
     brought to a long side of so many pixels, enlarged twice at most. A keypoint with two directions counts twice.
     """
-    if min(grey.shape) < MIN_SIDE:
-        return NOTHING
+    if min(grey.shape) < MIN_SIFT_SIDE:
+        return NO_FEATURES
     factor = min(side / max(grey.shape), 2.0)
     seen = _scaled(grey, factor)
     pyramid = Pyramid(seen, CAMERA * max(1.0, factor))
     detected = pyramid.detect(CONTRAST)
     if not len(detected):
-        return NOTHING
+        return NO_FEATURES
     chosen = detected[_evenly(detected.points.astype(np.float64), detected.responses, seen.shape, most)]
     rows, angles = directions(pyramid, chosen)
     kept = chosen[rows[:most]]

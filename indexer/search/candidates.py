@@ -31,7 +31,7 @@ STANDS_OUT = 1.7
 """A work is looked at whose votes weigh so many times what those of the works behind the first ones do."""
 BEHIND = slice(6, 30)
 """The works behind the first ones, by weight: what chance alone gives."""
-FEW = 30
+FEW_VOTED = 30
 """With so few works that have votes, chance can't be told; the heaviest are looked at."""
 MAX_CANDIDATES = 12
 """Different pictures that are verified for one found picture."""
@@ -79,7 +79,7 @@ def vote_candidates(local: LocalFeatures, votes: VoteIndex) -> list[Candidate]:
 
 def standing_out(votes: Sequence[Vote]) -> list[Vote]:
     """Those of the works with votes, heaviest first, that chance doesn't account for."""
-    if len(votes) <= FEW:
+    if len(votes) <= FEW_VOTED:
         return list(votes[:VOTED_MOST])
     least = STANDS_OUT * by_chance(votes)
     return [vote for vote in votes[:VOTED_MOST] if vote.weight >= least]
@@ -87,7 +87,7 @@ def standing_out(votes: Sequence[Vote]) -> list[Vote]:
 
 def by_chance(votes: Sequence[Vote]) -> float:
     """What chance alone gives a work; infinite where so few works have votes that it can't be told."""
-    return float(np.median([vote.weight for vote in votes[BEHIND]])) if len(votes) > FEW else math.inf
+    return float(np.median([vote.weight for vote in votes[BEHIND]])) if len(votes) > FEW_VOTED else math.inf
 
 
 def in_turns(*voices: Sequence[Candidate]) -> Iterator[Candidate]:

@@ -20,7 +20,7 @@ from indexer.picture.descriptor import Descriptor
 from indexer.picture.embedding import CENTRE_SHARE
 from indexer.picture.features import NORMAL, Features
 from indexer.picture.hashes import orientation_hashes, shrink
-from indexer.search.candidates import Candidate, asked, in_turns
+from indexer.search.candidates import DESCRIPTOR_WITHIN, Candidate, asked, in_turns
 
 CROPS = (0.92, 0.84, 0.7)
 """Sides of the middle parts whose hashes are searched, as shares of the work's."""
@@ -28,9 +28,7 @@ TILE = 0.6
 """Side of the four corner parts whose hashes are searched."""
 WHOLE_WITHIN, PART_WITHIN = 90, 60
 """Bits within which the hash of a whole or trimmed work, and of a part of it, is looked at."""
-DESCRIPTOR_WITHIN = 0.6
-"""1 - cosine."""
-NEAREST, PART_NEAREST = 2_000, 200
+WHOLE_NEAREST, PART_NEAREST = 2_000, 200
 """Pictures for the hash of a whole work, and for that of a part and for each descriptor."""
 
 
@@ -74,7 +72,7 @@ def search_past(works: Sequence[WorkQueries], hashes: VectorIndex, descriptors: 
 
     For each work it gives the candidates in the order of promise: by hash and by descriptor in turns, each vector once.
     """
-    whole = asked(hashes, [work.whole for work in works], NEAREST, WHOLE_WITHIN)
+    whole = asked(hashes, [work.whole for work in works], WHOLE_NEAREST, WHOLE_WITHIN)
     parts = asked(hashes, [work.parts for work in works], PART_NEAREST, PART_WITHIN)
     described = asked(descriptors, [work.descriptors for work in works], PART_NEAREST, DESCRIPTOR_WITHIN)
     return [

@@ -10,8 +10,8 @@ from pathlib import Path
 from exhibit.errors import IntegrityError, ServiceMissingError
 from exhibit.files.durable import settle, settle_path
 
-NAME = "manifest.json"
-FORMAT = 1
+MANIFEST_NAME = "manifest.json"
+MANIFEST_FORMAT = 1
 HINT = "Run the rebuild of the index."
 
 
@@ -44,10 +44,10 @@ def read_manifest(folder: Path, space: str) -> Manifest:
     Raises ``IntegrityError`` when it is damaged or of another space.
     """
     try:
-        raw = json.loads((folder / NAME).read_text())
+        raw = json.loads((folder / MANIFEST_NAME).read_text())
         segments = tuple(SegmentEntry(**entry) for entry in raw["segments"])
         manifest = Manifest(raw["space"], int(raw["generation"]), int(raw["sequence"]), segments)
-        known = raw["format"] == FORMAT
+        known = raw["format"] == MANIFEST_FORMAT
     except FileNotFoundError:
         return Manifest(space)
     except (ValueError, TypeError, KeyError) as error:
@@ -77,12 +77,12 @@ def publish(folder: Path, manifest: Manifest, keep: set[str]) -> None:
     for path in folder.iterdir():
         if {path.name, path.stem} & manifest.files:
             settle_path(path)
-    temporary = folder / f".{NAME}.new"
+    temporary = folder / f".{MANIFEST_NAME}.new"
     with temporary.open("w") as file:
-        json.dump({"format": FORMAT, **asdict(manifest)}, file, indent=1)
+        json.dump({"format": MANIFEST_FORMAT, **asdict(manifest)}, file, indent=1)
         settle(file)
     settle_path(folder)
-    temporary.replace(folder / NAME)
+    temporary.replace(folder / MANIFEST_NAME)
     settle_path(folder)
     wanted = manifest.files | keep
     for path in folder.iterdir():

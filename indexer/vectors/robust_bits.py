@@ -26,7 +26,7 @@ ROBUST = (
 )
 """Row and column of a coefficient, and how often its bit flips between a photograph and an edited copy of it.
 
-Segments on disk are sorted by it: whoever changes it raises ``segments.FORMAT``.
+Segments on disk are sorted by it: whoever changes it raises ``segments.SEGMENT_FORMAT``.
 
 Measured on 3,329 edited copies of 420 photographs whose hashes are 41 to 90 bits from their original: crops, turns by
 some degrees, captions, stickers, frames, pictures laid over them, warps, and chains of these.

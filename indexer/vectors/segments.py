@@ -23,17 +23,17 @@ from indexer.vectors.inverted_lists import ListedRows, are_borders, in_lists, li
 from indexer.vectors.ivf import CellRows, cell_count, in_cells
 from indexer.vectors.manifest import HINT, Manifest, SegmentEntry, segment_name
 
-FORMAT = 2
+SEGMENT_FORMAT = 2
 VECTORS, NUMBERS, ORDER = ".faiss", ".npy", ".order"
 MAX_ROWS = 10_000_000
-MAX_BYTES = 1 << 30
+MAX_SEGMENT_BYTES = 1 << 30
 Rows = tuple[NDArray[np.int64], NDArray[Any]]
 """Numbers and their vectors."""
 
 
 def most_rows(space: Space) -> int:
     """How many rows one segment may hold."""
-    return min(MAX_ROWS, MAX_BYTES // space.vector_bytes)
+    return min(MAX_ROWS, MAX_SEGMENT_BYTES // space.vector_bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def write_segment(folder: Path, name: str, space: Space, numbers: NDArray[np.int
     write_index(index, space, stem.with_suffix(VECTORS))
     _save(stem.with_suffix(NUMBERS), numbers)
     header = Header(
-        format=FORMAT,
+        format=SEGMENT_FORMAT,
         space=space.id,
         count=len(numbers),
         highest=int(numbers[-1]) if len(numbers) else -1,
@@ -81,7 +81,7 @@ def open_segment(folder: Path, name: str, space: Space) -> FlatRows:
     """
     stem = folder / name
     header = read_header(folder, name)
-    if (header.format, header.space) != (FORMAT, space.id):
+    if (header.format, header.space) != (SEGMENT_FORMAT, space.id):
         raise IntegrityError(f"Index segment {name} is of {header.space}, not of {space.id}.", hint=HINT)
     if not stem.with_suffix(VECTORS).exists():
         raise FileNotFoundError(stem.with_suffix(VECTORS))

@@ -19,11 +19,11 @@ from exhibit.types import Untyped
 from indexer.picture.spaces import ROOTSIFT
 from indexer.vectors.folder_index import NumberedRows
 from indexer.vectors.manifest import HINT, Manifest, SegmentEntry, segment_name
-from indexer.vectors.segments import checksum_problems
+from indexer.vectors.segments import NUMBERS, checksum_problems
 from indexer.votes.codec import codec_digest, empty_like, faiss, units
 
-FORMAT = 1
-CODES, NUMBERS, HEADER = ".faiss", ".npy", ".json"
+VOTES_FORMAT = 1
+CODES, HEADER = ".faiss", ".json"
 MAX_WORKS = 100_000
 """In one segment: half a gigabyte."""
 PROBES = 4
@@ -115,7 +115,7 @@ def write_segment(folder: Path, name: str, rows: VoteRows) -> None:
         np.save(file, rows.numbers, allow_pickle=False)
     digests = {suffix: Digest.of_file(stem.with_suffix(suffix)).hex for suffix in (CODES, NUMBERS)}
     codec = codec_digest(rows.index).hex
-    header = Header(FORMAT, ROOTSIFT.id, codec, len(rows.numbers), int(rows.index.ntotal), digests)
+    header = Header(VOTES_FORMAT, ROOTSIFT.id, codec, len(rows.numbers), int(rows.index.ntotal), digests)
     stem.with_suffix(HEADER).write_text(json.dumps(asdict(header)))
 
 
@@ -132,7 +132,7 @@ def read_header(folder: Path, name: str) -> Header:
     """The header of a segment; raises ``FileNotFoundError``, or ``IntegrityError`` when it isn't one of this space."""
     try:
         header = Header(**json.loads((folder / name).with_suffix(HEADER).read_text()))
-        known = header.format == FORMAT and set(header.sha256) == {CODES, NUMBERS}
+        known = header.format == VOTES_FORMAT and set(header.sha256) == {CODES, NUMBERS}
     except (ValueError, TypeError) as error:
         raise IntegrityError(f"The header of index segment {name} is damaged.", hint=HINT) from error
     if not known or header.space != ROOTSIFT.id:
