@@ -15,7 +15,7 @@ from warcio.archiveiterator import ArchiveIterator
 from crawler.formats.job import Kind, SourceKind
 from crawler.formats.lines import EndLine, PageLine, RefusalLine
 from crawler.reading.found import plain
-from crawler.reading.sniff import Content, sniff
+from crawler.reading.sniff import Content, sniff, unfit
 from crawler.state.crawl import Crawl
 from exhibit.clock import now, parse_rfc3339
 from exhibit.errors import ExhibitError, ExitCode, WrongUseError
@@ -209,13 +209,8 @@ def _refusal(crawl: Crawl, data: bytes) -> tuple[str, str] | None:
     budget = crawl.budget
     if not data:
         return "empty", "There are no bytes."
-    if len(data) > crawl.job.limits.max_picture_bytes:
-        return "too-large", "There are more bytes than are taken."
-    content = sniff(data)
-    if content is Content.VECTOR:
-        return "vector-image", "Vector drawings aren't compared."
-    if content is Content.OTHER:
-        return "not-an-image", "The bytes aren't an image."
+    if refused := unfit(data, crawl.job.limits.max_picture_bytes):
+        return refused
     if not (budget.begin_visit() and budget.begin_image() and budget.take_bytes(len(data))):
         return "budget", "The job had used up its budget."
     return None

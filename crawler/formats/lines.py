@@ -11,7 +11,7 @@ from exhibit.errors import WrongUseError
 from exhibit.types import Sighting
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Refusal:
     """An address that wasn't visited, or whose answer isn't kept."""
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from crawler.formats.job import Job, Known, Scope
 from crawler.formats.lines import Line
@@ -12,7 +11,7 @@ from crawler.state.budget import Budget
 from crawler.state.spool import Spool
 from exhibit.errors import RefusedError
 from exhibit.network.guard import Guard
-from exhibit.network.urls import normalise
+from exhibit.network.urls import normalise, origin_of
 
 if TYPE_CHECKING:
     from crawler.state.pace import Pace
@@ -71,8 +70,7 @@ class Crawl:
 
     def policy_of(self, url: str) -> SitePolicy | None:
         """What the origin of a URL asks for, where it has been asked."""
-        parts = urlsplit(url)
-        return self.policies.get(f"{parts.scheme}://{parts.netloc}")
+        return self.policies.get(origin_of(url))
 
     def known_image(self, url: str) -> Known | None:
         """The earlier visit to an image, where its bytes are known."""

@@ -81,7 +81,7 @@ class Visit:
         """Refuse every image that is still awaited; the visit is over."""
         for place, found in self._wanted.items():
             if place not in self._outcomes:
-                self._outcomes[place] = Refusal(url=_shown(found.url), reason=reason, sentence=sentence)
+                self._outcomes[place] = Refusal(_shown(found.url), reason, sentence)
         self.is_over = True
 
     @property

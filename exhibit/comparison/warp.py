@@ -36,8 +36,8 @@ def overlaps(transform: ArrayLike, source_size: tuple[int, int], target_size: tu
     """Which share of the target's area the warped source covers, and which share of the source's area lies inside."""
     forward = _oriented(transform, source_size)
     inverse = np.linalg.inv(forward).astype(np.float64)
-    of_target = _area(_clipped(forward, source_size, target_size)) / (target_size[0] * target_size[1])
-    of_source = _area(_clipped(inverse, target_size, source_size)) / (source_size[0] * source_size[1])
+    of_target = abs(turned_area(_clipped(forward, source_size, target_size))) / 2 / (target_size[0] * target_size[1])
+    of_source = abs(turned_area(_clipped(inverse, target_size, source_size))) / 2 / (source_size[0] * source_size[1])
     return min(1.0, of_target), min(1.0, of_source)
 
 
@@ -123,10 +123,10 @@ def _clipped(
     return np.array([corner[:2] / corner[2] for corner in corners], np.float64).reshape(-1, 2)
 
 
-def _area(points: NDArray[np.float64]) -> float:
-    """Of a polygon, by the shoelace formula."""
+def turned_area(points: NDArray[np.float64]) -> float:
+    """Twice the area of a polygon (the shoelace formula), positive when its corners go clockwise as seen."""
     following = np.roll(points, -1, axis=0)
-    return abs(float(np.sum(points[:, 0] * following[:, 1] - points[:, 1] * following[:, 0]))) / 2
+    return float((points[:, 0] * following[:, 1] - points[:, 1] * following[:, 0]).sum())
 
 
 def _corners(size: tuple[int, int]) -> list[NDArray[np.float64]]:

@@ -20,9 +20,8 @@ from urllib.parse import SplitResult, urlsplit
 from exhibit.errors import ConfigError, RefusedError
 from exhibit.machine import blame_machine
 from exhibit.network.hosts import Address, embedded_ipv4, is_localhost, literal_address, plain_host
+from exhibit.network.urls import DEFAULT_PORTS
 from exhibit.sentences import Sentence
-
-DEFAULT_PORTS = {"http": 80, "https": 443}
 
 _LOOPBACK = ("127.0.0.1", "::1")
 _ROOT_SERVER = ((socket.AF_INET, "198.41.0.4"), (socket.AF_INET6, "2001:503:ba3e::2:30"))

@@ -82,7 +82,7 @@ def read_limited(response: requests.Response, max_bytes: int, seconds: float = 6
     if declared.isdecimal() and int(declared) > max_bytes:
         response.close()
         raise too_large
-    body = _read(response, max_bytes + 1, seconds)
+    body = read_beginning(response, max_bytes + 1, seconds)
     if len(body) > max_bytes:
         raise too_large
     return body
@@ -90,16 +90,12 @@ def read_limited(response: requests.Response, max_bytes: int, seconds: float = 6
 
 def read_beginning(response: requests.Response, max_bytes: int, seconds: float = 60.0) -> bytes:
     """Read the first bytes of a body as :func:`read_limited`, but without refusing more: nothing more is asked for."""
-    return _read(response, max_bytes, seconds)
-
-
-def _read(response: requests.Response, most: int, seconds: float) -> bytes:
     body = bytearray()
     with response, _deadline(_wire(response).socket, seconds) as late:
         try:
             for piece in response.iter_content(_PIECE):
                 body += piece
-                if len(body) >= most:
+                if len(body) >= max_bytes:
                     break
         except requests.RequestException as error:
             if late.is_set():
@@ -107,7 +103,7 @@ def _read(response: requests.Response, most: int, seconds: float) -> bytes:
             raise
         if late.is_set():
             raise _too_slow()
-    return bytes(body[:most])
+    return bytes(body[:max_bytes])
 
 
 def connection_facts(response: requests.Response) -> ConnectionFacts:

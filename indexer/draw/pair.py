@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from exhibit.comparison.similarity import scale_at_centre
-from exhibit.comparison.warp import shared_outline
+from exhibit.comparison.warp import shared_outline, turned_area
 from exhibit.pictures.decode import DecodedPicture, Limits, decode, inspect
 from indexer.layout.orientation import Box
 from indexer.layout.single_thread import cv2
@@ -186,7 +186,7 @@ def _laid(
 
 def _copy(transform: Floats, found: tuple[int, int], registered: tuple[int, int]) -> Copy:
     outline = shared_outline(transform, found, registered)
-    if _turned_area(outline) < 0:
+    if turned_area(outline) < 0:
         outline = outline[::-1]
     if len(outline):
         outline = np.roll(outline, -int(outline.sum(axis=1).argmin()), axis=0)
@@ -198,10 +198,4 @@ def _spanning(outline: Floats) -> tuple[int, ...]:
     rows = range(len(outline))
     if len(outline) <= 4:
         return tuple(rows)
-    return max(combinations(rows, 4), key=lambda chosen: _turned_area(outline[list(chosen)]))
-
-
-def _turned_area(points: Floats) -> float:
-    """Twice the area of a polygon, positive when its corners go clockwise as seen."""
-    following = np.roll(points, -1, axis=0)
-    return float((points[:, 0] * following[:, 1] - points[:, 1] * following[:, 0]).sum())
+    return max(combinations(rows, 4), key=lambda chosen: turned_area(outline[list(chosen)]))

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from exhibit.comparison.warp import turned_area
 from indexer.draw.marks import OUTLINE, badge, corner_badges, outline
 from indexer.draw.pair import MAGNIFIED, MAX_SIDE, Copy, Floats, Pair, Pixels, Shown, moved
 
@@ -101,6 +102,4 @@ def _number(canvas: Pixels, number: int, corners: Floats, shown: Shown, place: F
 
 def _share(points: Floats, size: tuple[int, int]) -> float:
     """Of a picture's area, what an outline encloses."""
-    following = np.roll(points, -1, axis=0)
-    area = abs(float((points[:, 0] * following[:, 1] - points[:, 1] * following[:, 0]).sum())) / 2
-    return area / (size[0] * size[1])
+    return abs(turned_area(points)) / 2 / (size[0] * size[1])

@@ -53,14 +53,19 @@ class LocalFeatures:
 
     @cached_property
     def units(self) -> NDArray[np.float32]:
-        """The descriptors as float32 rows of unit length."""
-        rows = self.descriptors.astype(np.float32)
-        return np.asarray(rows / (np.linalg.norm(rows, axis=1, keepdims=True) + 1e-9), np.float32)
+        """As :func:`units_of` gives them."""
+        return units_of(self.descriptors)
 
     @cached_property
     def mirrored_units(self) -> NDArray[np.float32]:
         """What :attr:`units` would be for the same keypoints of the mirrored picture."""
         return np.ascontiguousarray(self.units[:, MIRROR])
+
+
+def units_of(descriptors: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Descriptors as float32 rows of unit length."""
+    rows = descriptors.astype(np.float32)
+    return np.asarray(rows / (np.linalg.norm(rows, axis=1, keepdims=True) + 1e-9), np.float32)
 
 
 NO_FEATURES = LocalFeatures(np.zeros((0, 2), np.float32), np.zeros((0, WIDTH), np.uint8), 0)

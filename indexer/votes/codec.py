@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from exhibit.digests import Digest
 from exhibit.errors import ServiceMissingError, WrongUseError
 from exhibit.types import Untyped
-from indexer.picture.local_features import WIDTH
+from indexer.picture.local_features import WIDTH, units_of
 
 faiss: Any = library
 faiss.omp_set_num_threads(1)
@@ -54,7 +54,7 @@ def train_codec(descriptors: NDArray[np.uint8], lists: int, seed: int = 0) -> Un
     codec.cp.niter, codec.cp.seed, codec.pq.cp.seed = CODEC_ROUNDS, seed, seed
     codec.cp.max_points_per_centroid = FOR_EACH_LIST
     codec.cp.min_points_per_centroid = codec.pq.cp.min_points_per_centroid = 1  # a warning to standard error less
-    codec.train(units(descriptors))
+    codec.train(units_of(descriptors))
     return _owned(codec, centres)
 
 
@@ -80,12 +80,6 @@ def codec_digest(index: Untyped) -> Digest:
     """What identifies the codec of an index: the digest of its centres and its code book."""
     centres = index.quantizer.reconstruct_n(0, index.nlist)
     return Digest.of(centres.tobytes() + faiss.vector_to_array(index.pq.centroids).tobytes())
-
-
-def units(descriptors: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Descriptors as float32 rows of unit length."""
-    rows = descriptors.astype(np.float32)
-    return np.asarray(rows / (np.linalg.norm(rows, axis=1, keepdims=True) + 1e-9), np.float32)
 
 
 def _owned(codec: Untyped, centres: Untyped) -> Untyped:

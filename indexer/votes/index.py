@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from exhibit.errors import IntegrityError, WrongUseError
 from exhibit.types import Untyped
-from indexer.picture.local_features import MIRROR, WIDTH
+from indexer.picture.local_features import MIRROR, WIDTH, units_of
 from indexer.picture.spaces import ROOTSIFT
 from indexer.vectors.flat import SPARE
 from indexer.vectors.folder_index import FolderIndex, repeated_numbers
 from indexer.vectors.manifest import Manifest, SegmentEntry, read_manifest, replace_segments
-from indexer.votes.codec import shipped_codec, units
+from indexer.votes.codec import shipped_codec
 from indexer.votes.segments import (
     MAX_WORKS,
     VoteRows,
@@ -78,8 +78,8 @@ class VoteIndex(FolderIndex[VoteRows]):
         if not len(self) or not len(checked(descriptors)):
             return []
         some = descriptors[: -(-len(descriptors) // 2), MIRROR]
-        straight = count_votes(*self._nearest(units(descriptors)))
-        mirrored = count_votes(*self._nearest(units(some)), of=len(descriptors))
+        straight = count_votes(*self._nearest(units_of(descriptors)))
+        mirrored = count_votes(*self._nearest(units_of(some)), of=len(descriptors))
         heaviest = {vote.number: vote for vote in sorted((*straight, *mirrored), key=lambda vote: vote.weight)}
         return sorted(heaviest.values(), key=lambda vote: (-vote.weight, vote.number))
 

@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError
 from exhibit.types import Untyped
+from indexer.picture.local_features import units_of
 from indexer.picture.spaces import ROOTSIFT
 from indexer.vectors.folder_index import NumberedRows
 from indexer.vectors.manifest import HINT, Manifest, SegmentEntry, segment_name
 from indexer.vectors.segments import NUMBERS, checksum_problems
-from indexer.votes.codec import codec_digest, empty_like, faiss, units
+from indexer.votes.codec import codec_digest, empty_like, faiss
 
 VOTES_FORMAT = 1
 CODES, HEADER = ".faiss", ".json"
@@ -58,7 +59,7 @@ class VoteRows(NumberedRows):
         numbers = np.array([number for number, _ in works], np.int64)
         if sum(sizes):
             rows = np.concatenate([descriptors for _, descriptors in works])
-            self.index.add_with_ids(units(rows), np.repeat(numbers, sizes))
+            self.index.add_with_ids(units_of(rows), np.repeat(numbers, sizes))
         every = np.concatenate([self.numbers, numbers])
         order = np.argsort(every, kind="stable")
         self.numbers = every[order]
