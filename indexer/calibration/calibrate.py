@@ -1,8 +1,7 @@
 """A calibration from a folder of photographs: measured, fitted, bounded, and told."""
 
-import signal
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -13,18 +12,15 @@ from exhibit.types import Decision
 from indexer.calibration.measure import (
     NEAREST,
     OVERLAY,
-    Bench,
     Photograph,
     Plan,
     Scene,
     measure,
-    one_by_one,
     read_photographs,
 )
 from indexer.calibration.probability import Sample, false_alarms, fit
 from indexer.picture.descriptor import BUILT_IN, DescriptorFile
 from indexer.search.folders import Progress, Skipped, files_below
-from indexer.search.processes import in_processes
 
 SECONDS_EACH, SECONDS_AN_EDIT = 0.5, 0.5
 """About what a photograph, and an edit of one, cost a core."""
@@ -69,7 +65,7 @@ def calibrate(order: Order, progress: Progress) -> Outcome:
     descriptor = BUILT_IN if order.network is None else order.network.descriptor()
     photographs, skipped = read_photographs(order.folder, order.scratch, order.same, descriptor, progress)
     scene = Scene(order.folder, order.scratch, tuple(photographs), order.plan, order.network)
-    samples = measure(scene, one_by_one if order.jobs == 1 else _in_processes(order.jobs), progress)
+    samples = measure(scene, order.jobs, progress)
     searched = len({photograph.group for photograph in photographs})
     nearest = [sample for sample in samples if sample.kind == NEAREST]
     bounds = tuple(false_alarms(nearest, decision, searched) for decision in (Decision.CERTAIN, Decision.REVIEW))
@@ -130,22 +126,3 @@ def _shares(samples: Sequence[Sample]) -> str:
     words = {Decision.CERTAIN: "certain", Decision.REVIEW: "review", Decision.NONE: "nothing found"}
     shares = (f"{counted[one] / max(1, len(samples)):.1%} {word}" for one, word in words.items())
     return f"{len(samples):,} pairs: {', '.join(shares)}"
-
-
-def _in_processes(jobs: int) -> Callable[[Scene, Sequence[int]], Iterator[tuple[int, list[Sample]]]]:
-    def each(scene: Scene, numbers: Sequence[int]) -> Iterator[tuple[int, list[Sample]]]:
-        return in_processes(jobs, (_start, scene), _run, numbers)
-
-    return each
-
-
-_benches: list[Bench] = []
-
-
-def _start(scene: Scene) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is told, and ends us
-    _benches[:] = [Bench(scene)]
-
-
-def _run(number: int) -> tuple[int, list[Sample]]:
-    return number, _benches[0].measure(number)

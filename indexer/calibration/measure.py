@@ -8,8 +8,10 @@ two that came near one another are compared once more under the same overlay.
 import dataclasses
 import hashlib
 import json
+import multiprocessing
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import signal
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,8 +29,9 @@ from indexer.picture.descriptor import BUILT_IN, Descriptor, DescriptorFile
 from indexer.picture.features import Features, extract, fingerprints
 from indexer.picture.spaces import PHASH, PIPELINE, ROOTSIFT, VOTES_KEPT, WORK_PARTS
 from indexer.search.cache import FeatureCache
-from indexer.search.candidates import Candidate
+from indexer.search.candidates import Candidate, owners_of
 from indexer.search.folders import Progress, Skipped, files_below
+from indexer.search.processes import in_processes
 from indexer.search.search import compare, find_works
 from indexer.vectors.brute import BruteForceIndex, rows_of
 from indexer.votes.index import VoteIndex
@@ -123,29 +126,27 @@ def read_photographs(
     return photographs, skipped
 
 
-def measure(
-    scene: Scene, each: "Callable[[Scene, Sequence[int]], Iterator[tuple[int, list[Sample]]]]", progress: Progress
-) -> list[Sample]:
-    """Measure every photograph, or go on where an earlier run was interrupted.
-
-    ``each`` measures some of them, in any order: :func:`one_by_one`, or in several processes.
-    """
+def measure(scene: Scene, jobs: int, progress: Progress) -> list[Sample]:
+    """Measure every photograph in so many processes, or go on where an earlier run was interrupted."""
     kept = _Kept(scene.scratch / f"measured-{scene.identity}.jsonl")
     done = kept.read()
     left = [number for number in range(len(scene.photographs)) if number not in done]
     progress("measuring", len(done), len(scene.photographs))
-    for number, samples in each(scene, left):
+    for number, samples in in_processes(jobs, (_bench, scene), _measured, left):
         kept.add(number, samples)
         done[number] = samples
         progress("measuring", len(done), len(scene.photographs))
     return [sample for number in sorted(done) for sample in done[number]]
 
 
-def one_by_one(scene: Scene, numbers: Sequence[int]) -> Iterator[tuple[int, list[Sample]]]:
-    """Measure photographs in this process."""
-    bench = Bench(scene)
-    for number in numbers:
-        yield number, bench.measure(number)
+def _bench(scene: Scene) -> "Bench":
+    if multiprocessing.parent_process() is not None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is told, and ends us
+    return Bench(scene)
+
+
+def _measured(bench: "Bench", number: int) -> tuple[int, list[Sample]]:
+    return number, bench.measure(number)
 
 
 class Bench:
@@ -242,10 +243,7 @@ class Others:
 
     def owners(self, candidates: Iterable[Candidate]) -> Mapping[tuple[str, int], int]:
         """Whose vector each candidate is."""
-        return {
-            (candidate.space, candidate.number): self._bench.owners[candidate.space][candidate.number]
-            for candidate in candidates
-        }
+        return owners_of(candidates, self._bench.owners)
 
     def features(self, work: int) -> Features:
         """What was measured of a photograph."""

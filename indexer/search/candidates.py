@@ -4,7 +4,7 @@ Each index is one voice: hashes, descriptors, local votes. ``search.search`` ask
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise, zip_longest
 from typing import Any, TypeVar
@@ -107,6 +107,11 @@ def distinct(
         if found is not None and found not in seen:
             seen.add(found)
             yield found
+
+
+def owners_of(candidates: Iterable[Candidate], owners: Mapping[str, Sequence[int]]) -> dict[tuple[str, int], int]:
+    """Whose vector each candidate is, where numbers are places in a list of owners for each space."""
+    return {(hit.space, hit.number): owners[hit.space][hit.number] for hit in candidates}
 
 
 def _once(space: str, hits: Iterable[Hit]) -> list[Candidate]:

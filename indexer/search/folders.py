@@ -20,7 +20,7 @@ from indexer.picture.features import Features, extract, fingerprints, local_fing
 from indexer.picture.local_features import WIDTH
 from indexer.picture.spaces import DESCRIPTOR, PHASH, ROOTSIFT, WORK_PARTS
 from indexer.search.cache import FeatureCache
-from indexer.search.candidates import Candidate
+from indexer.search.candidates import Candidate, owners_of
 from indexer.search.processes import in_processes
 from indexer.search.search import find_works
 from indexer.vectors.brute import rows_of
@@ -140,25 +140,18 @@ class _Worker:
     def __init__(self, place: Place) -> None:
         self.place = place
         self.cache = FeatureCache(place.scratch, AT_HAND)
-        self.indexes: dict[str, FaissIndex] = {}
         self._owners = dict(place.owners)
         self.seen: dict[Digest, list[tuple[int, Verification]]] = {}
 
-    def index(self, space: Space) -> FaissIndex:
-        """The index of the works in a space, mapped on first use."""
-        if space.id not in self.indexes:
-            self.indexes[space.id] = open_index(space, _folder(self.place, space))
-        return self.indexes[space.id]
-
-    @property
+    @cached_property
     def hashes(self) -> FaissIndex:
-        """The works' hashes."""
-        return self.index(PHASH)
+        """The works' hashes, mapped on first use, as are the others."""
+        return open_index(PHASH, _folder(self.place, PHASH))
 
-    @property
+    @cached_property
     def descriptors(self) -> FaissIndex:
         """The works' descriptors."""
-        return self.index(DESCRIPTOR)
+        return open_index(DESCRIPTOR, _folder(self.place, DESCRIPTOR))
 
     @cached_property
     def votes(self) -> VoteIndex:
@@ -167,10 +160,7 @@ class _Worker:
 
     def owners(self, candidates: Iterable[Candidate]) -> Mapping[tuple[str, int], int]:
         """Whose vector each candidate is."""
-        return {
-            (candidate.space, candidate.number): self._owners[candidate.space][candidate.number]
-            for candidate in candidates
-        }
+        return owners_of(candidates, self._owners)
 
     def features(self, work: int) -> Features:
         """What was measured of a work."""
@@ -210,21 +200,5 @@ def _match_picture(worker: _Worker, path: str) -> list[Match | Skipped]:
 
 
 def _each(task: Callable[[_Worker, str], R], place: Place, paths: Sequence[str], jobs: int) -> Iterator[R]:
-    """Run a task on each path, in order; with more than one job in processes of one thread each."""
-    if jobs == 1 or len(paths) <= BATCH:
-        worker = _Worker(place)
-        yield from (task(worker, path) for path in paths)
-    else:
-        yield from in_processes(jobs, (_start, place), _run, ((task, path) for path in paths), BATCH)
-
-
-_workers: list[_Worker] = []
-
-
-def _start(place: Place) -> None:
-    _workers[:] = [_Worker(place)]
-
-
-def _run(call: tuple[Callable[[_Worker, str], R], str]) -> R:
-    task, path = call
-    return task(_workers[0], path)
+    """Run a task on each path, in order; few aren't worth other processes."""
+    return in_processes(1 if len(paths) <= BATCH else jobs, (_Worker, place), task, paths, BATCH)
