@@ -46,7 +46,7 @@ def run(job: Job, write: Callable[[Line], None]) -> ExitCode:
     if not job.follow:
         _die_with_parent()
         _limit_memory(job.limits.memory_mb)
-    crawl = Crawl.of(job, write)
+    crawl = Crawl(job, write)
     return read_files(crawl) if job.reads_files else _Run(crawl).go()
 
 

@@ -1,10 +1,9 @@
 """What all parts of one running crawl share."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from crawler.formats.job import Job, Known, Scope
+from crawler.formats.job import Job, Known
 from crawler.formats.lines import Line
 from crawler.reading.policy import SitePolicy
 from crawler.state.budget import Budget
@@ -17,39 +16,23 @@ if TYPE_CHECKING:
     from crawler.state.pace import Pace
 
 
-@dataclass(slots=True)
 class Crawl:
-    """One running crawl."""
+    """One running crawl, which begins now; raises ``ServiceMissingError`` when its folder can't be written."""
 
-    job: Job  # what was asked
-    write: Callable[[Line], None]  # receives the lines
-    spool: Spool  # receives the bytes
-    guard: Guard  # which addresses may be reached
-    budget: Budget  # what may still be spent
-    scope: Scope  # whose pages are followed
-    refused: dict[str, RefusedError] = field(default_factory=dict)  # what the resolver refused, by host
-    policies: dict[str, SitePolicy] = field(default_factory=dict)  # what origins ask for, by origin
-    known: dict[str, Known] = field(default_factory=dict)  # earlier visits by normalised address
-    pace: "Pace" = field(init=False)  # set once Scrapy's downloader is there
-    _agent: str = field(init=False)
-    _denied: dict[str, str] = field(init=False)
+    pace: "Pace"  # set once Scrapy's downloader is there
 
-    def __post_init__(self) -> None:
-        self.known = {normalise(url): known for url, known in self.job.known.items()}
-        self._agent = self.job.user_agent.header()
-        self._denied = {host.lower().strip("."): reason for host, reason in self.job.denied_hosts.items()}
-
-    @classmethod
-    def of(cls, job: Job, write: Callable[[Line], None]) -> "Crawl":
-        """The crawl of a job that begins now; raises ``ServiceMissingError`` when its folder can't be written."""
-        return cls(
-            job=job,
-            write=write,
-            spool=Spool(job.bytes_dir),
-            guard=Guard(allowed_networks=job.allowed_networks),
-            scope=job.whole_scope(),
-            budget=Budget(job.limits),
-        )
+    def __init__(self, job: Job, write: Callable[[Line], None]) -> None:
+        self.job = job
+        self.write = write
+        self.spool = Spool(job.bytes_dir)
+        self.guard = Guard(allowed_networks=job.allowed_networks)
+        self.budget = Budget(job.limits)
+        self.scope = job.whole_scope()
+        self.refused: dict[str, RefusedError] = {}  # by the resolver, by host
+        self.policies: dict[str, SitePolicy] = {}  # what origins ask for, by origin
+        self.known = {normalise(url): known for url, known in job.known.items()}
+        self._agent = job.user_agent.header()
+        self._denied = {host.lower().strip("."): reason for host, reason in job.denied_hosts.items()}
 
     @property
     def asks_policies(self) -> bool:
