@@ -281,11 +281,11 @@ def _at(value: object, path: str) -> Iterator[object]:
         inner = None
     if inner is None:
         return
-    for one in inner if each and isinstance(inner, list) else [inner]:
+    for element in inner if each and isinstance(inner, list) else [inner]:
         if rest:
-            yield from _at(one, rest)
+            yield from _at(element, rest)
         else:
-            yield one
+            yield element
 
 
 def _failed(service: Service, what: str) -> SearchRefusedError:

@@ -144,10 +144,10 @@ class _Visit:
         if not sitemaps and self._is_sitemap(f"{origin_of(url)}/sitemap.xml", policy):
             sitemaps = [f"{origin_of(url)}/sitemap.xml"]
         found = [
-            Proposal(kind, one)
+            Proposal(kind, address)
             for kind, addresses in ((SourceKind.SITEMAP, sitemaps), (SourceKind.FEED, feeds))
-            for one in list(dict.fromkeys(addresses))[:MAX_PROPOSED]
-            if same_domain(one, url) and (origin_of(one) != origin_of(url) or policy.allows(one))
+            for address in list(dict.fromkeys(addresses))[:MAX_PROPOSED]
+            if same_domain(address, url) and (origin_of(address) != origin_of(url) or policy.allows(address))
         ]
         return [place for place in found if len(place.url) <= MAX_ADDRESS and self._may_visit(place.url)]
 

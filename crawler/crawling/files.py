@@ -87,7 +87,7 @@ def _files(folder: Path, last: Sequence[str]) -> Iterator[Path]:
         return
     listed: list[os.DirEntry[str]] = []
     with suppress(PermissionError), os.scandir(folder) as entries:
-        listed = sorted(entries, key=lambda one: one.name)
+        listed = sorted(entries, key=lambda entry: entry.name)
     for entry in listed:
         if last and entry.name < last[0]:
             continue

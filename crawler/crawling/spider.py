@@ -94,7 +94,7 @@ class CrawlSpider(Spider):
         The others are left out, so that a later slice visits them whole.
         """
         self.is_ending = True
-        for visit in sorted(self._open, key=lambda one: one.begun):
+        for visit in sorted(self._open, key=lambda visit: visit.begun):
             if visit.has_answer and visit.begun <= keep_begun_before:
                 visit.give_up(reason, sentence)
                 self._write(visit)

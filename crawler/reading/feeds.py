@@ -85,8 +85,8 @@ def _entry_images(entry: Untyped, page: str) -> Iterator[FoundImage]:
     named = [(part, part.get("type") or "", part.get("medium") or "") for part in _parts(entry, "media_content")]
     named += [(part, "image/", "") for part in _parts(entry, "media_thumbnail")]
     named += [(part, part.get("type") or "", "") for part in _parts(entry, "links") if part.get("rel") == "enclosure"]
-    for one, media_type, medium in named:
-        address = absolute(page, str(one.get("url") or one.get("href") or ""))
+    for part, media_type, medium in named:
+        address = absolute(page, str(part.get("url") or part.get("href") or ""))
         if address and (str(media_type).startswith("image/") or medium == "image" or not (media_type or medium)):
             yield FoundImage(address, "feed", words, page)
     bodies = [str(part.get("value") or "") for part in _parts(entry, "content")]

@@ -60,9 +60,9 @@ def read_page(text: str, url: str, token: str = "") -> Document:
         return Document()
     roots = [root, *root.itersiblings()]  # what stands behind </html> becomes a tree of its own
     reader = _Reader(_base(root, url), url, token.lower())
-    for one in roots:
-        reader.walk(one)
-        for address, words in structured.images_of(one) if b"ld+json" in data else ():
+    for tree in roots:
+        reader.walk(tree)
+        for address, words in structured.images_of(tree) if b"ld+json" in data else ():
             reader.image(address, "json-ld", plain(words))
     return reader.document(root)
 

@@ -133,7 +133,7 @@ class Visit:
 
     def _ordered(self) -> list[Sighting | Refusal]:
         known = [self._outcomes[place] for place in self._wanted if place in self._outcomes]
-        return known + [one for place, one in self._outcomes.items() if place not in self._wanted]
+        return known + [outcome for place, outcome in self._outcomes.items() if place not in self._wanted]
 
 
 def _shown(url: str) -> str:

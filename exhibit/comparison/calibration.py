@@ -42,16 +42,16 @@ _FIELDS = {
 }  # fmt: skip
 
 FIGURES: Mapping[str, Callable[[Verification], float]] = {
-    "log-inliers": lambda one: math.log1p(one.inliers),
-    "dense": lambda one: one.dense,
-    "hash": lambda one: max(0.0, 1 - one.hamming / _UNRELATED),
-    "overlap-work": lambda one: one.overlap_work,
-    "overlap-picture": lambda one: one.overlap_picture,
-    "placed": lambda one: float(one.in_place is not None),
-    "in-place": lambda one: one.in_place or 0.0,
-    "drift": lambda one: min(one.drift or 0.0, _FAR),
-    "imprecise": lambda one: float("imprecise" in one.reasons),
-    "shared-overlay": lambda one: float("shared-overlay" in one.reasons),
+    "log-inliers": lambda pair: math.log1p(pair.inliers),
+    "dense": lambda pair: pair.dense,
+    "hash": lambda pair: max(0.0, 1 - pair.hamming / _UNRELATED),
+    "overlap-work": lambda pair: pair.overlap_work,
+    "overlap-picture": lambda pair: pair.overlap_picture,
+    "placed": lambda pair: float(pair.in_place is not None),
+    "in-place": lambda pair: pair.in_place or 0.0,
+    "drift": lambda pair: min(pair.drift or 0.0, _FAR),
+    "imprecise": lambda pair: float("imprecise" in pair.reasons),
+    "shared-overlay": lambda pair: float("shared-overlay" in pair.reasons),
 }
 """What a model may look at, by name; each is a plain function of what is kept and sealed of a pair."""
 
@@ -140,7 +140,7 @@ class Calibration:
     def score(self, verification: Verification) -> float:
         """The weighted sum of the figures; raises ``ValueError`` or ``ArithmeticError`` when they can't be figures."""
         measured = figures(verification, self.figures)
-        score = self.intercept + math.fsum(one * value for one, value in zip(self.weights, measured, strict=True))
+        score = self.intercept + math.fsum(weight * value for weight, value in zip(self.weights, measured, strict=True))
         if not math.isfinite(score):
             raise ArithmeticError("a score has to be finite")
         return score

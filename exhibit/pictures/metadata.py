@@ -113,14 +113,14 @@ def _plain(value: Json, depth: int = 0) -> str:
                 return _plain(inner, depth + 1)
         return ""
     if isinstance(value, list):
-        return _text(", ".join(filter(None, (_plain(one, depth + 1) for one in value[:20]))))
+        return _text(", ".join(filter(None, (_plain(item, depth + 1) for item in value[:20]))))
     return _text(value)
 
 
 def _text(value: object) -> str:
     """Words of any of the three, as rows can hold them."""
     if isinstance(value, list):
-        return ", ".join(filter(None, (_text(one) for one in value[:20])))[:MAX_TEXT]
+        return ", ".join(filter(None, (_text(item) for item in value[:20])))[:MAX_TEXT]
     if isinstance(value, bytes):
         text = _decoded(value)
     elif isinstance(value, str):

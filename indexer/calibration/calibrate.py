@@ -98,9 +98,9 @@ def read_groups(path: Path) -> tuple[tuple[str, ...], ...]:
         lines = path.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise WrongUseError(f"{path} can't be read as text in UTF-8.") from error
-    groups = [tuple(filter(None, (one.strip() for one in line.replace("\t", ";").split(";")))) for line in lines]
-    counted = Counter(one for group in groups for one in group)
-    if twice := [one for one, count in counted.items() if count > 1]:
+    groups = [tuple(filter(None, (path.strip() for path in line.replace("\t", ";").split(";")))) for line in lines]
+    counted = Counter(path for group in groups for path in group)
+    if twice := [path for path, count in counted.items() if count > 1]:
         raise WrongUseError(f"{path.name} names {twice[0]} twice.", hint="Write all files of one picture on one line.")
     return tuple(group for group in groups if group)
 
@@ -124,5 +124,5 @@ def told(outcome: Outcome) -> list[tuple[str, str]]:
 def _shares(samples: Sequence[Sample]) -> str:
     counted = Counter(sample.verification.decision for sample in samples)
     words = {Decision.CERTAIN: "certain", Decision.REVIEW: "review", Decision.NONE: "nothing found"}
-    shares = (f"{counted[one] / max(1, len(samples)):.1%} {word}" for one, word in words.items())
+    shares = (f"{counted[decision] / max(1, len(samples)):.1%} {word}" for decision, word in words.items())
     return f"{len(samples):,} pairs: {', '.join(shares)}"

@@ -85,7 +85,7 @@ class Scene:
 
     def edited(self) -> frozenset[int]:
         """Which photographs are edited: the first of each group, in the order of their digests, so that any may be."""
-        first = {one.group: number for number, one in reversed(list(enumerate(self.photographs)))}
+        first = {photograph.group: number for number, photograph in reversed(list(enumerate(self.photographs)))}
         chosen = sorted(first.values(), key=lambda number: self.photographs[number].digest.hex)
         return frozenset(chosen[: self.plan.edited])
 
@@ -165,7 +165,7 @@ class Bench:
         ]
         self.indexes, self.owners = {}, {}
         for space in (PHASH, self.space):
-            of_space = [(number, one.vector) for number, one in rows if one.space == space.id]
+            of_space = [(number, fingerprint.vector) for number, fingerprint in rows if fingerprint.space == space.id]
             self.indexes[space.id] = _index(space, [vector for _, vector in of_space])
             self.owners[space.id] = [number for number, _ in of_space]
         self.votes = VoteIndex(scene.scratch / "votes")
@@ -187,8 +187,8 @@ class Bench:
         photograph = self.scene.photographs[number]
         found = find_works(self.features(number), lambda: self.data(number), Others(self, photograph.group))
         samples = [
-            Sample(photograph.group, False, NEAREST, one, (photograph.path, self.scene.photographs[other].path))
-            for other, one in found
+            Sample(photograph.group, False, NEAREST, compared, (photograph.path, self.scene.photographs[other].path))
+            for other, compared in found
         ]
         if number not in self.chosen:
             return samples
@@ -235,7 +235,7 @@ class Others:
 
     def __init__(self, bench: Bench, group: str) -> None:
         self._bench = bench
-        own = [number for number, one in enumerate(bench.scene.photographs) if one.group == group]
+        own = [number for number, photograph in enumerate(bench.scene.photographs) if photograph.group == group]
         rows = {space: np.flatnonzero(np.isin(owners, own)) for space, owners in bench.owners.items()}
         self.hashes = bench.indexes[PHASH.id].without(rows[PHASH.id])
         self.descriptors = bench.indexes[bench.space.id].without(rows[bench.space.id])

@@ -44,14 +44,14 @@ def fit(samples: Sequence[Sample], *, name: str, made: str, data: str, bounds: t
     samples = [sample for sample in samples if is_measurable(sample.verification)]
     photographs = {sample.photograph for sample in samples}
     halves = [[sample for sample in samples if _half(sample.photograph) == half] for half in (0, 1)]
-    if len(photographs) < MIN_PHOTOGRAPHS or any({one.copy for one in half} != {True, False} for half in halves):
+    if len(photographs) < MIN_PHOTOGRAPHS or any({sample.copy for sample in half} != {True, False} for half in halves):
         raise WrongUseError(
             f"{len(photographs)} photographs don't suffice for a calibration.",
             hint=f"At least {MIN_PHOTOGRAPHS} different ones are needed; some thousand make a useful one.",
         )
     names = tuple(FIGURES)
     learned = logistic(_matrix(halves[0], names), _copies(halves[0]), _weights(halves[0]))
-    weights, intercept = tuple(round(float(one), 6) for one in learned[1:]), round(float(learned[0]), 6)
+    weights, intercept = tuple(round(float(weight), 6) for weight in learned[1:]), round(float(learned[0]), 6)
     scores = intercept + _matrix(halves[1], names) @ np.asarray(weights)
     return Calibration(
         name=name,

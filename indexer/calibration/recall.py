@@ -59,12 +59,12 @@ class Recall:
 
 def as_plain(recall: Recall) -> dict[str, Any]:
     """A measurement as JSON keeps it."""
-    return {**asdict(recall), "by_edit": {name: asdict(one) for name, one in recall.by_edit.items()}}
+    return {**asdict(recall), "by_edit": {name: asdict(measured) for name, measured in recall.by_edit.items()}}
 
 
 def recall_of(plain: Mapping[str, Any]) -> Recall:
     """What :func:`as_plain` made."""
-    by_edit = {name: Figures(**one) for name, one in plain["by_edit"].items()}
+    by_edit = {name: Figures(**shares) for name, shares in plain["by_edit"].items()}
     return Recall(**{**plain, "overall": Figures(**plain["overall"]), "by_edit": by_edit})
 
 

@@ -74,7 +74,7 @@ class _Lines:
     def pairs(self, least: int) -> NDArray[np.intp]:
         """Numbers of two lines that may be opposite sides, shape (n, 2), the first before the second."""
         numbers = combinations(range(len(self.at)), 2)
-        pairs = [(one, other) for one, other in numbers if self.at[other] - self.at[one] >= least]
+        pairs = [(first, second) for first, second in numbers if self.at[second] - self.at[first] >= least]
         return np.array(pairs, np.intp).reshape(-1, 2)
 
     def shares(self, pairs: NDArray[np.intp], between: NDArray[np.intp]) -> Iterator[NDArray[np.float64]]:

@@ -50,7 +50,7 @@ def _panels_at(side: int, grey: NDArray[np.uint8], size: tuple[int, int]) -> tup
         return ()
     least = MIN_PIXELS * max(height, width) / max(size)
     kept = [panel for panel in _cut(small, whole, DEPTH) if _is_picture(small, panel, least)]
-    kept.sort(key=lambda one: (-_area(one), one))
+    kept.sort(key=lambda panel: (-_area(panel), panel))
     found = (Box(left, top, right, bottom) for top, bottom, left, right in kept[:MAX_PANELS])
     return tuple(box.scaled(size[0] / width, size[1] / height) for box in found)
 
@@ -101,8 +101,8 @@ def _pieces(region: Region, axis: int, gaps: list[tuple[int, int]]) -> list[Regi
     top, bottom, left, right = region
     start, end = (top, bottom) if axis == 0 else (left, right)
     edges = [0, *(edge for gap in gaps for edge in gap), end - start]
-    parts = [(start + one, start + other) for one, other in list(pairwise(edges))[::2] if other > one]
-    return [(one, other, left, right) if axis == 0 else (top, bottom, one, other) for one, other in parts]
+    parts = [(start + begin, start + end) for begin, end in list(pairwise(edges))[::2] if end > begin]
+    return [(begin, end, left, right) if axis == 0 else (top, bottom, begin, end) for begin, end in parts]
 
 
 def _is_picture(grey: NDArray[np.uint8], region: Region, least: float) -> bool:

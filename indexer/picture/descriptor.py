@@ -170,11 +170,11 @@ def _tried(descriptor: Descriptor) -> Descriptor:
         raise WrongUseError(f"The network can't describe a picture: {said[0][:200]}") from error
     width = descriptor.card.width
     if raw[0].shape != (width,):
-        gives = "x".join(str(one) for one in raw[0].shape) or "one number"
+        gives = "x".join(str(side) for side in raw[0].shape) or "side number"
         raise WrongUseError(
             f"The network gives {gives} where its card says {width}.", hint="Correct width, name or take in [output]."
         )
-    if not all(np.isfinite(one).all() for one in raw):
+    if not all(np.isfinite(vector).all() for vector in raw):
         raise WrongUseError("The network gives numbers that aren't finite.")
     if not np.array_equal(raw[0], again):
         raise WrongUseError("The network gives other numbers for the same picture.", hint="Export it for inference.")

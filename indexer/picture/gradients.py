@@ -91,7 +91,7 @@ def _gradients(pyramid: Pyramid, keypoints: Keypoints, across: Floats, down: Flo
     ``across`` and ``down`` have shape (m, n) for n keypoints, in pixels of the keypoint's octave.
     """
     stack, octaves = pyramid.levels, keypoints.octaves.astype(np.int64)
-    height, width = (one.astype(np.int32) for one in stack.shapes[octaves].T)
+    height, width = (sides.astype(np.int32) for sides in stack.shapes[octaves].T)
     middle = keypoints.points / (2.0 ** octaves[:, None]).astype(np.float32)
     x = np.rint(across + middle[:, 0]).astype(np.int32)
     y = np.rint(down + middle[:, 1]).astype(np.int32)
@@ -128,7 +128,7 @@ class _Lattice:
 
 
 def _lattice(steps: NDArray[np.float64], deviation: float) -> _Lattice:
-    across, down = (one.reshape(-1, 1).astype(np.float32) for one in np.meshgrid(steps, steps))
+    across, down = (grid.reshape(-1, 1).astype(np.float32) for grid in np.meshgrid(steps, steps))
     return _Lattice(across, down, np.exp(-(across**2 + down**2) / (2 * deviation**2)))
 
 

@@ -92,7 +92,7 @@ def by_chance(votes: Sequence[Vote]) -> float:
 
 def in_turns(*voices: Sequence[Candidate]) -> Iterator[Candidate]:
     """The first of each voice, then the second of each, and so on."""
-    return (one for turn in zip_longest(*voices) for one in turn if one is not None)
+    return (candidate for turn in zip_longest(*voices) for candidate in turn if candidate is not None)
 
 
 def distinct(

@@ -172,7 +172,7 @@ class _Worker:
         digest = Digest.of(data)
         if digest not in self.seen:
             compared = find_works(extract(data), lambda: data, self)
-            self.seen[digest] = [(work, one) for work, one in compared if one.decision is not Decision.NONE]
+            self.seen[digest] = [(work, found) for work, found in compared if found.decision is not Decision.NONE]
         return self.seen[digest]
 
 
@@ -196,7 +196,8 @@ def _match_picture(worker: _Worker, path: str) -> list[Match | Skipped]:
     except (ExhibitError, OSError) as error:
         return [Skipped(path, str(error))]
     works = worker.place.works
-    return [Match(works[work][0], path, one) for work, one in sorted(found, key=lambda pair: works[pair[0]][0])]
+    compared = sorted(found, key=lambda pair: works[pair[0]][0])
+    return [Match(works[work][0], path, verification) for work, verification in compared]
 
 
 def _each(task: Callable[[_Worker, str], R], place: Place, paths: Sequence[str], jobs: int) -> Iterator[R]:

@@ -76,8 +76,8 @@ def search_past(works: Sequence[WorkQueries], hashes: VectorIndex, descriptors: 
     parts = asked(hashes, [work.parts for work in works], PART_NEAREST, PART_WITHIN)
     described = asked(descriptors, [work.descriptors for work in works], PART_NEAREST, DESCRIPTOR_WITHIN)
     return [
-        list(in_turns(_nearest(hashes.space.id, chain(one, other)), _nearest(descriptors.space.id, third)))
-        for one, other, third in zip(whole, parts, described, strict=True)
+        list(in_turns(_nearest(hashes.space.id, chain(by_whole, by_part)), _nearest(descriptors.space.id, likened)))
+        for by_whole, by_part, likened in zip(whole, parts, described, strict=True)
     ]
 
 

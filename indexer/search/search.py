@@ -187,7 +187,7 @@ class _Search(Generic[Key]):
     @property
     def certain(self) -> list[tuple[Key, Verification]]:
         """The copies that leave no doubt."""
-        return [(work, one) for work, one in self.compared.items() if one.decision is Decision.CERTAIN]
+        return [(work, found) for work, found in self.compared.items() if found.decision is Decision.CERTAIN]
 
     @property
     def shown(self) -> bool:
@@ -209,7 +209,7 @@ class _Search(Generic[Key]):
             return owners.get((candidate.space, candidate.number))
 
         loud = {owner(hit) for hit in listed if hit.space == ROOTSIFT.id and hit.distance <= 1 / LOUD}
-        for work in [one for one in distinct(listed, owner) if self._is_open(one, again=closer)]:
+        for work in [work for work in distinct(listed, owner) if self._is_open(work, again=closer)]:
             registered = self._works.features(work)
             if registered is not None:
                 one = compare(found, self._load, registered, self._limits)
@@ -228,8 +228,8 @@ class _Search(Generic[Key]):
             if not certain or self.settled:
                 return
             left = self._found.quick
-            for work, one in certain:
-                left = self._outside(left, work, one)
+            for work, verification in certain:
+                left = self._outside(left, work, verification)
             if len(left) < LEFT:
                 return
             self.compare(self._found, vote_candidates(left, self._works.votes))

@@ -88,8 +88,8 @@ class VoteRows(NumberedRows):
     def counts(self) -> Iterator[tuple[int, int]]:
         """(number, how many descriptors) of each work that isn't gone, as the lists hold them."""
         lists = self.index.invlists
-        sizes = [lists.list_size(one) for one in range(self.index.nlist)]
-        held = [faiss.rev_swig_ptr(lists.get_ids(one), size) for one, size in enumerate(sizes) if size]
+        sizes = [lists.list_size(number) for number in range(self.index.nlist)]
+        held = [faiss.rev_swig_ptr(lists.get_ids(number), size) for number, size in enumerate(sizes) if size]
         numbers, counts = np.unique(np.concatenate([np.zeros(0, np.int64), *held]), return_counts=True)
         there = dict(zip(numbers.tolist(), counts.tolist(), strict=True))
         return ((number, there.get(number, 0)) for number in self.numbers[~self.gone].tolist())
