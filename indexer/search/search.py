@@ -23,7 +23,6 @@ from exhibit.pictures.decode import Limits
 from exhibit.ports import VectorIndex
 from exhibit.types import Decision, Verification
 from indexer.compare.negative import negative
-from indexer.compare.second_look import second_look
 from indexer.compare.verify import verify
 from indexer.picture.features import CLOSER, DEFAULT_LIMITS, Features, extract
 from indexer.picture.local_features import QUICK_SIDE, LocalFeatures
@@ -141,6 +140,20 @@ def _with_all_features(
 ) -> Verification:
     first = verify(found, registered)
     return second_look(first, load(), registered, limits) if first.decision is Decision.REVIEW else first
+
+
+def second_look(
+    first: Verification, data: bytes, registered: Features, limits: Limits = DEFAULT_LIMITS
+) -> Verification:
+    """The verification of the found picture at twice the size, when that ends the doubt of the first one.
+
+    A work that fills a small part of a page or a collage has few details left at the usual size. This costs some five
+    times a first look, and is seldom needed.
+    """
+    if "few-inliers" not in first.reasons:
+        return first
+    second = verify(extract(data, limits, CLOSER), registered)
+    return second if second.decision is Decision.CERTAIN else first
 
 
 def compare_alone(
