@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exhibit.comparison.similarity import scale_at_centre
+from indexer.compare.geometry import estimated
 from indexer.compare.thresholds import THRESHOLDS
 from indexer.layout.masks import without
 from indexer.layout.orientation import Box
@@ -230,14 +231,10 @@ def _corrected(
 
 def _change(source: Points, target: Points) -> NDArray[np.float64] | None:
     """The transform between places in the frame, or ``None`` where none can be had."""
-    try:
-        if len(source) >= 2 * MIN_PATCHES:
-            change, _ = cv2.findHomography(source, target, cv2.USAC_MAGSAC, FIT_SLACK, maxIters=300, confidence=0.999)
-            return None if change is None else np.asarray(change)
-        change, _ = cv2.estimateAffine2D(source, target, method=cv2.RANSAC, ransacReprojThreshold=FIT_SLACK)
-    except cv2.error:
-        return None
-    return None if change is None else np.vstack([change, [0, 0, 1]])
+    if len(source) >= 2 * MIN_PATCHES:
+        how = (cv2.USAC_MAGSAC, FIT_SLACK)
+        return estimated(cv2.findHomography, source, target, *how, maxIters=300, confidence=0.999)
+    return estimated(cv2.estimateAffine2D, source, target, method=cv2.RANSAC, ransacReprojThreshold=FIT_SLACK)
 
 
 def _share_in_place(patches: _Patches) -> float:

@@ -4,12 +4,13 @@ Descriptors are matched by Lowe's ratio, one to one, as they are and mirrored; M
 fast, reliable and accurate robust estimator", 2020) finds a homography; only one that a real copy could have is kept.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from exhibit.types import Untyped
 from indexer.layout.masks import inside
 from indexer.layout.single_thread import cv2
 from indexer.picture.features import Features, grey_scaling
@@ -91,6 +92,17 @@ def support(found: Features, registered: Features, transform: NDArray[np.float64
     return Alignment(transform, 0)
 
 
+def estimated(estimate: Callable[..., Untyped], *points: Untyped, **how: Untyped) -> NDArray[np.float64] | None:
+    """The transform, 3×3, that a function of OpenCV estimates from points; ``None`` where none can be had."""
+    try:
+        transform, _ = estimate(*points, **how)
+    except cv2.error:
+        return None
+    if transform is None:
+        return None
+    return np.asarray(transform if len(transform) == 3 else np.vstack([transform, [0, 0, 1]]))
+
+
 def _unmasked(registered: Features) -> LocalFeatures:
     """The local features that count."""
     local = registered.local
@@ -147,16 +159,9 @@ def _free(matches: Correspondences, found: Features, registered: Features) -> Al
 
 def _stiff(matches: Correspondences, found: Features, registered: Features) -> Alignment | None:
     """Only turned, scaled and moved: few points fit a perspective that isn't there."""
-    try:
-        transform, _ = cv2.estimateAffinePartial2D(
-            matches.found, matches.registered, method=cv2.RANSAC, ransacReprojThreshold=TOLERANCE, confidence=0.999
-        )
-    except cv2.error:
-        return None
-    if transform is None:
-        return None
-    between = np.vstack([transform, [0, 0, 1]])
-    return _measured(matches, between, registered) if _credible(between, found) else None
+    how = {"method": cv2.RANSAC, "ransacReprojThreshold": TOLERANCE, "confidence": 0.999}
+    between = estimated(cv2.estimateAffinePartial2D, matches.found, matches.registered, **how)
+    return None if between is None or not _credible(between, found) else _measured(matches, between, registered)
 
 
 def _measured(matches: Correspondences, between: NDArray[np.float64], registered: Features) -> Alignment:
@@ -172,11 +177,7 @@ def _measured(matches: Correspondences, between: NDArray[np.float64], registered
 
 def _affine(found: NDArray[np.float32], registered: NDArray[np.float32]) -> NDArray[np.float64] | None:
     """Where perspective only fits noise (a work that is small on a page), an affine transform holds."""
-    try:
-        transform, _ = cv2.estimateAffine2D(found, registered, method=cv2.RANSAC, ransacReprojThreshold=TOLERANCE)
-    except cv2.error:
-        return None
-    return None if transform is None else np.vstack([transform, [0, 0, 1]])
+    return estimated(cv2.estimateAffine2D, found, registered, method=cv2.RANSAC, ransacReprojThreshold=TOLERANCE)
 
 
 def _credible(transform: NDArray[np.float64], found: Features) -> bool:
