@@ -15,7 +15,7 @@ from exhibit.errors import NotFoundError, WrongUseError
 from indexer.calibration.recall import Progress, Recall, as_plain, measure, recall_of
 from indexer.edits import EDITS
 from indexer.picture.card import read_card
-from indexer.picture.descriptor import MAX_BYTES, examined
+from indexer.picture.descriptor import MAX_FILE_BYTES, examined
 from indexer.search.folders import files_below
 from registry.log import audit_log
 from registry.models import DescriptorModel, Picture, WorkPicture
@@ -62,7 +62,7 @@ class Measured:
 def add_model(services: Services, file: Path, card: Path, *, by: str = "") -> DescriptorModel:
     """Add a network that a user has, after trying it; raises ``WrongUseError`` for one that can't be used."""
     told = read_card(_read(card, LARGEST_CARD).decode("utf-8", "replace"))
-    data = _read(file, MAX_BYTES)
+    data = _read(file, MAX_FILE_BYTES)
     found = examined(told, data)
     services.descriptors.refresh()
     digest = services.blobs.put(data)

@@ -11,9 +11,9 @@ import requests
 from evidence.anchors import KINDS
 from exhibit.config.config import AnchorConfig
 from exhibit.errors import ConfigError
-from exhibit.network.guard import DEFAULT_PORTS, Guard
+from exhibit.network.guard import Guard
 from exhibit.network.http import guarded_session
-from exhibit.network.urls import host_of
+from exhibit.network.urls import DEFAULT_PORTS, host_of
 from exhibit.ports import Anchor
 
 
