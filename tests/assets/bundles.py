@@ -34,21 +34,19 @@ from evidence.facts.case import (
     CaseFacts,
     DecisionFacts,
     LicenceCheckFacts,
-    LogProof,
     MatchFacts,
     ModelFacts,
     OwnerFacts,
     PartyFacts,
     PictureFacts,
     SightingFacts,
-    SightingRecord,
-    SliceProof,
     SoftwareFacts,
     Visibility,
     WorkFacts,
 )
 from evidence.keys.ed25519 import KeySigner
 from evidence.log.append_only import Log
+from evidence.log.proofs import LogProof, SightingRecord, SliceProof
 from evidence.log.slices import SliceTree, record_leaf
 from evidence.verdict.trust import Trust, TrustedKey, TrustedLog
 from evidence.verify.checks.probability import calibration_facts

@@ -16,20 +16,18 @@ from evidence.facts.case import (
     CaseFacts,
     DecisionFacts,
     LicenceCheckFacts,
-    LogProof,
     MatchFacts,
     OfficialRegistration,
     OwnerFacts,
     PartyFacts,
     PictureFacts,
     SightingFacts,
-    SightingRecord,
-    SliceProof,
     SoftwareFacts,
     Visibility,
     WitnessFacts,
     WorkFacts,
 )
+from evidence.log.proofs import LogProof, SightingRecord, SliceProof
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.types import Decision, Verification

@@ -1,7 +1,7 @@
 """The page of a bundle's fields: every field of every format of a bundle, from the code that reads it.
 
-What docstrings don't say of a field is written on the page itself, and stays as it stands there; a new field without
-words gets ``?``, which the tests refuse.
+What docstrings and comments don't say of a field is written on the page itself, and stays as it stands there; a new
+field without words gets ``?``, which the tests refuse.
 """
 
 import dataclasses
@@ -67,11 +67,12 @@ def kinds_below(kind: type) -> dict[str, type]:
 
 
 def described(kind: type) -> dict[str, str]:
-    """What the docstring says of each field."""
+    """What the docstring, or a comment beside it, says of each field."""
     text = inspect.getdoc(kind) or ""
     _, _, attributes = text.partition("Attributes:\n")
     found = re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", attributes, re.MULTILINE)
-    return {name: re.sub(r"\s+", " ", words) for name, words in found}
+    beside = re.findall(r"^    (\w+): .*?  # (.*)$", inspect.getsource(kind), re.MULTILINE)
+    return {name: re.sub(r"\s+", " ", words) for name, words in found} | {name: f"{words}." for name, words in beside}
 
 
 def shape(schema: dict[str, Any]) -> str:

@@ -12,7 +12,8 @@ from evidence.bundle.manifest import Manifest
 from evidence.bundle.sealing import ContentFile, SealedCase, SealInput, seal, seal_opening
 from evidence.documents import DEPOSIT_PARTY, render_deposit_record
 from evidence.documents.made_with import made_with
-from evidence.facts.case import CaseFacts, DecisionFacts, LicenceCheckFacts, LogProof, OwnerFacts, PartyFacts, WorkFacts
+from evidence.facts.case import CaseFacts, DecisionFacts, LicenceCheckFacts, OwnerFacts, PartyFacts, WorkFacts
+from evidence.log.proofs import LogProof
 from exhibit.clock import now
 from exhibit.entries import EntryType
 from exhibit.errors import NotFoundError

@@ -23,7 +23,6 @@ from evidence.facts.case import (
     CaseFacts,
     DecisionFacts,
     LicenceCheckFacts,
-    LogProof,
     MatchFacts,
     ModelFacts,
     OfficialRegistration,
@@ -31,11 +30,11 @@ from evidence.facts.case import (
     PartyFacts,
     PictureFacts,
     SightingFacts,
-    SliceProof,
     SoftwareFacts,
     Visibility,
     WorkFacts,
 )
+from evidence.log.proofs import LogProof, SliceProof
 from evidence.log.slices import SliceTree, record_leaf
 from evidence.verify.checks.probability import calibration_facts
 from exhibit import __version__

@@ -6,7 +6,8 @@ from datetime import timedelta
 
 from evidence.bundle.bag import AnchorProof, ConsistencyProof, CounterSignature, Proofs, checkpoint_digest
 from evidence.bundle.sealing import SealedCase
-from evidence.facts.case import CaseFacts, LogProof, WitnessFacts
+from evidence.facts.case import CaseFacts, WitnessFacts
+from evidence.log.proofs import LogProof
 from evidence.log.renewals import Renewal
 from evidence.verify.checks.inspection import log_proofs
 from exhibit.entries import EntryType

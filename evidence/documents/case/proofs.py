@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from evidence.documents.phrases.wording import Wording
 from evidence.documents.typeset.blocks import Block, Cell, Line, Quiet, Row, Rows, Section, Speaker, Style, Table, Text
-from evidence.facts.case import CaseFacts, LogProof, WitnessFacts
+from evidence.facts.case import CaseFacts, WitnessFacts
+from evidence.log.proofs import LogProof
 
 
 def sheet_proofs(facts: CaseFacts, wording: Wording, level: int) -> Section:
