@@ -42,17 +42,11 @@ class LoggedEntry:
 
 @dataclass(frozen=True, slots=True)
 class AccuracyVerdict:
-    """What was checked of a file, and what follows when nothing failed.
+    """What was checked of a file, and what follows when nothing failed."""
 
-    Attributes:
-        checks: ``entries``, ``openings``, ``checkpoint``.
-        accuracy: what the decisions say; ``None`` when a check failed.
-        size: entries of the log.
-    """
-
-    checks: tuple[Check, ...]
-    accuracy: Accuracy | None
-    size: int
+    checks: tuple[Check, ...]  # ``entries``, ``openings``, ``checkpoint``
+    accuracy: Accuracy | None  # what the decisions say; ``None`` when a check failed
+    size: int  # entries of the log
 
     @property
     def outcome(self) -> ExitCode:

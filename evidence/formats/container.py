@@ -43,19 +43,12 @@ class NoBundleError(WrongUseError):
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One file on its way into a ZIP.
+    """One file on its way into a ZIP."""
 
-    Attributes:
-        name: its path in the bundle.
-        size: bytes.
-        crc: CRC-32 of the bytes.
-        chunks: gives the bytes, from the start at each call.
-    """
-
-    name: str
+    name: str  # its path in the bundle
     size: int
     crc: int
-    chunks: Callable[[], Iterator[bytes]]
+    chunks: Callable[[], Iterator[bytes]]  # gives the bytes, from the start at each call
 
 
 def member_of(name: str, data: bytes) -> Member:
@@ -97,17 +90,11 @@ def zip_chunks(members: Iterable[Member]) -> Iterator[bytes]:
 
 
 class Contents(Protocol):
-    """The files of a bundle, wherever they lie.
+    """The files of a bundle, wherever they lie."""
 
-    Attributes:
-        names: names of all files that belong to the bundle, sorted.
-        remarks: what is unusual about the container, in words.
-        left_over: names of files beside it that a file manager left behind, sorted; nobody vouches for them.
-    """
-
-    names: tuple[str, ...]
-    remarks: tuple[str, ...]
-    left_over: tuple[str, ...]
+    names: tuple[str, ...]  # names of all files that belong to the bundle, sorted
+    remarks: tuple[str, ...]  # what is unusual about the container, in words
+    left_over: tuple[str, ...]  # names of files that a file manager left behind, sorted; nobody vouches for them
 
     def size(self, name: str) -> int:
         """Bytes, as the container declares them."""

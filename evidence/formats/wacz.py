@@ -22,17 +22,11 @@ PAGES = "pages/pages.jsonl"
 
 @dataclass(frozen=True, slots=True)
 class WaczPage:
-    """The page that a reader of the archive sees first.
-
-    Attributes:
-        url: its address.
-        title: as the page says; maybe empty.
-        at: when it was visited, aware, UTC.
-    """
+    """The page that a reader of the archive sees first."""
 
     url: str
-    title: str
-    at: datetime
+    title: str  # as the page says; maybe empty
+    at: datetime  # when it was visited, aware, UTC
 
 
 def write_wacz(warc: bytes, page: WaczPage, version: str = __version__) -> bytes:

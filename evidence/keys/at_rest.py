@@ -22,19 +22,12 @@ _PRIVATE_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class KeyKind:
-    """A kind of key as it lies encrypted.
+    """A kind of key as it lies encrypted."""
 
-    Attributes:
-        version: first byte of the encrypted form.
-        purpose: bound into the encryption, so that one kind is never taken for another.
-        public_bytes: length of the public key.
-        private_bytes: length of what is encrypted, or ``None`` for any.
-    """
-
-    version: bytes
-    purpose: bytes
-    public_bytes: int
-    private_bytes: int | None = _PRIVATE_BYTES
+    version: bytes  # first byte of the encrypted form
+    purpose: bytes  # bound into the encryption, so that one kind is never taken for another
+    public_bytes: int  # length of the public key
+    private_bytes: int | None = _PRIVATE_BYTES  # length of what is encrypted, or ``None`` for any
 
 
 SEALING = KeyKind(b"\x01", b"exhibit sealing key v1", 32)

@@ -26,26 +26,15 @@ _MAX_NAME = 64
 
 @dataclass(frozen=True, slots=True)
 class EncryptedDocumentKey:
-    """A new key as it is kept.
+    """A new key as it is kept."""
 
-    Attributes:
-        public_key: compressed point, 33 bytes (SEC 1, 2.3.3).
-        encrypted: the private key under the master key.
-        certificate: DER, signed by the key itself.
-    """
-
-    public_key: bytes
-    encrypted: bytes
-    certificate: bytes
+    public_key: bytes  # compressed point, 33 bytes (SEC 1, 2.3.3)
+    encrypted: bytes  # the private key under the master key
+    certificate: bytes  # DER, signed by the key itself
 
 
 class DocumentKey:
-    """An unlocked key with its certificate; it can't be printed, copied or pickled.
-
-    Attributes:
-        private: ECDSA P-256, for a program that signs PDFs.
-        certificate: with the key usage nonRepudiation.
-    """
+    """An unlocked ECDSA P-256 key with its certificate; it can't be printed, copied or pickled."""
 
     __slots__ = ("certificate", "private")
 

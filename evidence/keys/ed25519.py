@@ -69,14 +69,9 @@ class KeySigner:
 
 
 class FileSigner(KeySigner):
-    """Signs with a key kept in a file that only its owner may read; the key is made when the file is absent.
+    """Signs with a key kept in a PKCS#8 PEM file that only its owner may read, made when the file is absent.
 
-    Args:
-        path: a PKCS#8 PEM file, mode 0600.
-
-    Attributes:
-        path: the same.
-        made: whether the key was made here, just now: it has signed nothing yet.
+    ``made`` says whether that was here and just now: such a key has signed nothing yet.
 
     Raises:
         ConfigError: the file can't be read, is open to others, or holds no Ed25519 key.

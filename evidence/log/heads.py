@@ -23,15 +23,10 @@ BIRTH_PARTS = 3
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """A remembered head.
+    """A remembered head."""
 
-    Attributes:
-        checkpoint: what was signed last, or seen outside.
-        moved: whether the file was copied here, so that it may be older than what was signed last.
-    """
-
-    checkpoint: SignedCheckpoint
-    moved: bool
+    checkpoint: SignedCheckpoint  # what was signed last, or seen outside
+    moved: bool  # whether the file was copied here, so that it may be older than what was signed last
 
 
 class HeadFile:

@@ -12,29 +12,17 @@ from exhibit.types import Count, Number
 
 @dataclass(frozen=True, slots=True)
 class LogProof:
-    """An entry of the log with its opening, and its place in one signed checkpoint (RFC 9162, 2.1.3).
+    """An entry of the log with its opening, and its place in one signed checkpoint (RFC 9162, 2.1.3)."""
 
-    Attributes:
-        sequence: the entry's number in the log, from 0.
-        type: what the entry witnesses.
-        time: when the installation wrote it down, aware, UTC.
-        commitment: 32 bytes.
-        salt: 32 bytes.
-        opening: what the commitment opens to, plain JSON.
-        size: number of leaves of the checkpoint.
-        path: hashes of the inclusion proof, 32 bytes each, from the leaf up.
-        checkpoint: the signed note.
-    """
-
-    sequence: Count
-    type: EntryType
-    time: datetime
-    commitment: Bytes32
-    salt: Bytes32
-    opening: dict[str, Any]
-    size: Number
-    path: tuple[Bytes32, ...]
-    checkpoint: str
+    sequence: Count  # the entry's number in the log, from 0
+    type: EntryType  # what the entry witnesses
+    time: datetime  # when the installation wrote it down, aware, UTC
+    commitment: Bytes32  # 32 bytes
+    salt: Bytes32  # 32 bytes
+    opening: dict[str, Any]  # what the commitment opens to, plain JSON
+    size: Number  # number of leaves of the checkpoint
+    path: tuple[Bytes32, ...]  # hashes of the inclusion proof, 32 bytes each, from the leaf up
+    checkpoint: str  # the signed note
 
     @property
     def entry(self) -> Entry:
@@ -44,43 +32,24 @@ class LogProof:
 
 @dataclass(frozen=True, slots=True)
 class SightingRecord:
-    """What a crawl slice commits to for one sighting; its canonical JSON is hashed into the slice's Merkle tree.
+    """What a crawl slice commits to for one sighting; its canonical JSON is hashed into the slice's Merkle tree."""
 
-    Attributes:
-        page_url: the page that shows the image; empty when the source names none.
-        image_url: the image's address as found on the page.
-        final_url: the address after redirects.
-        picture: digest of the exact bytes.
-        status: HTTP status; 0 when the source isn't HTTP.
-        headers: the answer's headers in their order.
-        peer: address of the server that answered; empty when the source isn't a network.
-        seen: when the bytes had arrived, aware, UTC.
-    """
-
-    page_url: str
-    image_url: str
-    final_url: str
-    picture: Digest
-    status: Count
-    headers: tuple[tuple[str, str], ...]
-    peer: str
-    seen: datetime
+    page_url: str  # the page that shows the image; empty when the source names none
+    image_url: str  # the image's address as found on the page
+    final_url: str  # the address after redirects
+    picture: Digest  # digest of the exact bytes
+    status: Count  # HTTP status; 0 when the source isn't HTTP
+    headers: tuple[tuple[str, str], ...]  # the answer's headers in their order
+    peer: str  # address of the server that answered; empty when the source isn't a network
+    seen: datetime  # when the bytes had arrived, aware, UTC
 
 
 @dataclass(frozen=True, slots=True)
 class SliceProof:
-    """That a crawl slice recorded a sighting: the record's place in the slice, and the slice's place in the log.
+    """That a crawl slice recorded a sighting: the record's place in the slice, and the slice's place in the log."""
 
-    Attributes:
-        record: what was hashed.
-        index: the record's number in the slice, from 0.
-        count: records in the slice.
-        path: hashes from the record up to the slice's root, 32 bytes each.
-        log: the slice's entry; its opening holds ``root`` (hex) and ``count``.
-    """
-
-    record: SightingRecord
-    index: Count
-    count: Number
-    path: tuple[Bytes32, ...]
-    log: LogProof
+    record: SightingRecord  # what was hashed
+    index: Count  # the record's number in the slice, from 0
+    count: Number  # records in the slice
+    path: tuple[Bytes32, ...]  # hashes from the record up to the slice's root, 32 bytes each
+    log: LogProof  # the slice's entry; its opening holds ``root`` (hex) and ``count``

@@ -20,30 +20,19 @@ LATER_CHECKPOINT = re.compile(r"proofs/log/checkpoint-[0-9]+")
 
 @dataclass(frozen=True, slots=True)
 class Renewal:
-    """A later checkpoint.
+    """A later checkpoint."""
 
-    Attributes:
-        checkpoint: its text, a signed note.
-        path: that it continues the bundle's own, hashes of 32 bytes each.
-    """
-
-    checkpoint: str
-    path: tuple[Bytes32, ...]
+    checkpoint: str  # its text, a signed note
+    path: tuple[Bytes32, ...]  # that it continues the bundle's own, hashes of 32 bytes each
 
 
 @dataclass(frozen=True, slots=True)
 class RenewalRecord:
-    """One line of ``proofs/log/renewals.json``.
+    """One line of ``proofs/log/renewals.json``."""
 
-    Attributes:
-        file: path of the checkpoint.
-        size: how many entries it covers.
-        path: of the consistency proof from the bundle's checkpoint on.
-    """
-
-    file: str
-    size: Count
-    path: tuple[Bytes32, ...]
+    file: str  # path of the checkpoint
+    size: Count  # how many entries it covers
+    path: tuple[Bytes32, ...]  # of the consistency proof from the bundle's checkpoint on
 
 
 def renewal_files(renewals: Sequence[Renewal]) -> dict[str, bytes]:

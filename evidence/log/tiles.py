@@ -22,15 +22,10 @@ _PARTS = re.compile(r"(?:x\d{3}/){0,6}\d{3}(?:\.p/([1-9]\d{0,2}))?")
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """One tile of hashes, or one bundle of entries.
+    """One tile of hashes, or one bundle of entries."""
 
-    Attributes:
-        index: number of the tile in its level, from 0.
-        width: how many hashes or entries it holds, 1 to 256.
-    """
-
-    index: int
-    width: int
+    index: int  # number of the tile in its level, from 0
+    width: int  # how many hashes or entries it holds, 1 to 256
 
     @property
     def first(self) -> int:

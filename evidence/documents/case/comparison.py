@@ -19,19 +19,12 @@ MIN_HEIGHT = 20
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """How much of a case a document shows; the attached data always holds all.
+    """How much of a case a document shows; the attached data always holds all."""
 
-    Attributes:
-        sightings: most sightings.
-        matches: most matches with pictures.
-        rows: drawings of a match that has an alignment, by row: their roles, and most millimetres of their height.
-        plain_height: the same for the two pictures of one that has none.
-    """
-
-    sightings: int
-    matches: int
-    rows: tuple[tuple[tuple[str, ...], int], ...]
-    plain_height: int
+    sightings: int  # most sightings
+    matches: int  # most matches with pictures
+    rows: tuple[tuple[tuple[str, ...], int], ...]  # drawings of an aligned match, by row: roles, and most millimetres
+    plain_height: int  # most millimetres of the two pictures of a match without an alignment
 
     @property
     def roles(self) -> frozenset[str]:

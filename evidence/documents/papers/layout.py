@@ -48,23 +48,14 @@ class NetworkRecord:
 
 @dataclass(frozen=True, slots=True)
 class SealedFacts:
-    """What papers are made from: a sealed case and what has grown around it.
-
-    Attributes:
-        facts: as sealed.
-        manifest: as sealed.
-        sequence: of the seal's log entry, or ``None`` while it has none.
-        witnesses: as known now.
-        networks: records of the captures' surroundings, in their order.
-        made_at: now; the date that the file states, aware.
-    """
+    """What papers are made from: a sealed case and what has grown around it."""
 
     facts: CaseFacts
-    manifest: Manifest
-    sequence: int | None
-    witnesses: tuple[WitnessFacts, ...]
-    networks: tuple[NetworkRecord, ...]
-    made_at: datetime
+    manifest: Manifest  # as sealed
+    sequence: int | None  # of the seal's log entry, or ``None`` while it has none
+    witnesses: tuple[WitnessFacts, ...]  # as known now
+    networks: tuple[NetworkRecord, ...]  # records of the captures' surroundings, in their order
+    made_at: datetime  # now; the date that the file states, aware
 
     @property
     def seal(self) -> Digest:

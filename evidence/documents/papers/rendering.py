@@ -16,14 +16,9 @@ from exhibit.errors import WrongUseError
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """One kind of paper.
+    """One kind of paper."""
 
-    Attributes:
-        language: in which it is meant to be signed or handed in.
-        make: writes it.
-    """
-
-    language: str
+    language: str  # in which it is meant to be signed or handed in
     make: Callable[[SealedFacts, Wording, FontSet], bytes]
 
 

@@ -12,15 +12,10 @@ FOLDER = Path(__file__).parent
 
 @dataclass(frozen=True, slots=True)
 class Phrases:
-    """The sentences of one language.
+    """The sentences of one language."""
 
-    Attributes:
-        language: ``en`` or ``zh-Hans``.
-        sentences: by key, such as ``label.case``, with placeholders in braces.
-    """
-
-    language: str
-    sentences: dict[str, str]
+    language: str  # ``en`` or ``zh-Hans``
+    sentences: dict[str, str]  # by key, such as ``label.case``, with placeholders in braces
 
     def say(self, key: str, **values: object) -> str:
         """The sentence with its placeholders filled; raises ``KeyError`` for an unknown key or placeholder."""

@@ -17,17 +17,11 @@ MAX_TEXT = 600
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """How one document speaks.
-
-    Attributes:
-        phrases: the language.
-        zone: in which local times are shown beside UTC, or ``None``.
-        clip: the sentence that says where the rest of a long text lies.
-    """
+    """How one document speaks."""
 
     phrases: Phrases
-    zone: ZoneInfo | None = None
-    clip: str = "document.clipped"
+    zone: ZoneInfo | None = None  # in which local times are shown beside UTC, or ``None``
+    clip: str = "document.clipped"  # the sentence that says where the rest of a long text lies
 
     def say(self, key: str, **values: object) -> str:
         """A sentence of the catalogue."""

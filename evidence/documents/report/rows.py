@@ -19,17 +19,11 @@ DEVELOPMENT = "development, without legal weight"
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column.
+    """One column."""
 
-    Attributes:
-        name: the same in all languages.
-        digits: after the point, of its numbers.
-        width: characters that a spreadsheet shows.
-    """
-
-    name: str
-    digits: int = 0
-    width: int = 16
+    name: str  # the same in all languages
+    digits: int = 0  # after the point, of its numbers
+    width: int = 16  # characters that a spreadsheet shows
 
 
 COLUMNS = (

@@ -57,14 +57,9 @@ OTHER_SCRIPTS = (
 
 @dataclass(frozen=True, slots=True)
 class FontSet:
-    """The fonts that were found.
+    """The fonts that were found."""
 
-    Attributes:
-        families: names of all families, typst's own and the machine's.
-        handle: typst's own object for them.
-    """
-
-    families: frozenset[str]
+    families: frozenset[str]  # names of all families, typst's own and the machine's
     handle: typst.Fonts
 
     @property

@@ -12,19 +12,12 @@ from exhibit.types import Json
 
 @dataclass(frozen=True, slots=True)
 class Unset:
-    """A document that is ready to be set, with everything that it needs: this takes most of its time.
-
-    Attributes:
-        document: its blocks.
-        files: pictures and attachments that it names.
-        language: ``en`` or ``zh-Hans``.
-        made_at: the date that the file states, aware.
-    """
+    """A document that is ready to be set, with everything that it needs: this takes most of its time."""
 
     document: Document
-    files: tuple[TypesetFile, ...]
-    language: str
-    made_at: datetime
+    files: tuple[TypesetFile, ...]  # pictures and attachments that it names
+    language: str  # ``en`` or ``zh-Hans``
+    made_at: datetime  # the date that the file states, aware
 
     def pdf(self, fonts: FontSet) -> bytes:
         """The document as PDF/A-3b; raises what :func:`evidence.documents.typeset.compiler.typeset` raises."""
