@@ -26,8 +26,8 @@ from evidence.bundle.sealing import (
 from evidence.capture.surroundings import describe
 from evidence.capture.visits import Step, Visit
 from evidence.capture.wire import Exchange, write_warc
-from evidence.documents import render_exhibit_sheet
 from evidence.documents.made_with import made_with
+from evidence.documents.sheets.exhibit import render_exhibit_sheet
 from evidence.facts.case import (
     AttachmentFacts,
     CaptureFacts,

@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from evidence.documents import CrawlCoverage, RefusalCount, ReportCase, ReportFacts, ReportSummary
+from evidence.documents.report.facts import CrawlCoverage, RefusalCount, ReportCase, ReportFacts, ReportSummary
 from evidence.facts.case import (
     AttachmentFacts,
     CaptureFacts,

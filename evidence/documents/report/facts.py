@@ -1,10 +1,14 @@
-"""The facts of a report: the account of a watch or a set of works over a period, with all its cases."""
+"""The facts of a report: the account of a watch or a set of works over a period, with all its cases; and as JSON."""
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import BinaryIO
 
 from evidence.facts.case import CaseFacts, OwnerFacts, SoftwareFacts, WitnessFacts
+from evidence.formats.codec import Canonical, to_plain
 from exhibit.digests import Digest
+from exhibit.entries import canonical
 from exhibit.types import LATER
 
 REPORT_FORMAT = "exhibit-report/1"
@@ -12,6 +16,7 @@ AT_LENGTH = 24
 """Cases up to which a report shows each at length, on pages of its own; more stand on cards, three to a page."""
 IN_A_VOLUME = 250
 """Cases of one volume: a file that a mail takes and a reader opens, made within a bounded memory."""
+_NO_CASES = b'{"cases":[],'
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +146,7 @@ class Volume:
 
 
 @dataclass(frozen=True, slots=True)
-class ReportFacts:
+class ReportFacts(Canonical):
     """Everything that a report says.
 
     Attributes:
@@ -168,3 +173,17 @@ class ReportFacts:
     def at_length(self) -> bool:
         """Whether each case has pages of its own."""
         return (len(self.cases) if self.volume is None else self.volume.cases) <= AT_LENGTH
+
+
+def json_cases(cases: Iterable[ReportCase]) -> bytes:
+    """Some cases as they stand in the array of a report, with commas between them."""
+    return b",".join(canonical(to_plain(case)) for case in cases)
+
+
+def write_report_json(out: BinaryIO, report: ReportFacts, parts: Iterable[bytes]) -> None:
+    """Write what ``to_json`` of the whole report gives, of which ``parts`` are what :func:`json_cases` gave."""
+    rest = canonical(to_plain(replace(report, cases=())))
+    assert rest.startswith(_NO_CASES)  # the first of the sorted keys
+    out.write(_NO_CASES[:-2])
+    out.writelines(b"," * (number > 0) + part for number, part in enumerate(parts))
+    out.write(b"]," + rest[len(_NO_CASES) :])

@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("c2pa", reason="the optional part c2pa isn't installed")
 
 from evidence.bundle.sealing import named_files
-from evidence.documents import render_exhibit_sheet
+from evidence.documents.sheets.exhibit import render_exhibit_sheet
 from evidence.facts.case import CaseFacts, ProvenanceFacts
 from evidence.facts.provenance import read_provenance
 from tests.assets.c2pa_signed import SIGNER, TITLE, with_manifest

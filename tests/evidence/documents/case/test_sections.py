@@ -7,10 +7,8 @@ from dataclasses import replace
 import pypdf
 import pytest
 
-from evidence.documents import (
-    render_exhibit_sheet,
-)
 from evidence.documents.phrases import load_phrases
+from evidence.documents.sheets.exhibit import render_exhibit_sheet
 from tests.assets.documents_sample import (
     sample_case,
     sample_pictures,

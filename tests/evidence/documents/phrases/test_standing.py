@@ -2,10 +2,8 @@
 
 from dataclasses import replace
 
-from evidence.documents import (
-    render_exhibit_sheet,
-    standing_unchecked,
-)
+from evidence.documents.phrases.standing import standing_unchecked
+from evidence.documents.sheets.exhibit import render_exhibit_sheet
 from tests.assets.documents_sample import (
     sample_case,
     sample_pictures,

@@ -1,8 +1,6 @@
 """The exhibit sheet: where, when, how sure, and who says so."""
 
-from evidence.documents import (
-    render_exhibit_sheet,
-)
+from evidence.documents.sheets.exhibit import render_exhibit_sheet
 from tests.assets.documents_sample import (
     sample_case,
     sample_pictures,

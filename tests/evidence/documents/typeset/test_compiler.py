@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from evidence.documents import render_exhibit_sheet
+from evidence.documents.sheets.exhibit import render_exhibit_sheet
 from evidence.documents.typeset.compiler import missing_glyphs, showable
 from evidence.documents.typeset.fonts import embedded_fonts, installed_fonts
 from tests.assets.pdf_text import metadata_of, text_of

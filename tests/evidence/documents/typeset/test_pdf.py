@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 
-from evidence.documents import render_exhibit_sheet
+from evidence.documents.sheets.exhibit import render_exhibit_sheet
 from evidence.facts.case import CaseFacts
 from tests.assets.documents_sample import NOON, sample_case, sample_report
 from tests.assets.pdf_text import metadata_of, reader, root_of
