@@ -95,9 +95,7 @@ def parse_note(text: str) -> Note:
 
 
 def verify_note(text: str, vkey: str) -> SignedCheckpoint:
-    """Check a checkpoint against one pinned public key.
-
-    Signatures by other keys are passed over, as the format asks.
+    """Check a checkpoint against one pinned public key; signatures by other keys are passed over, as the format asks.
 
     Raises:
         IntegrityError: the text isn't a checkpoint, or the signature by this key doesn't hold.

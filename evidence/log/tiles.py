@@ -39,11 +39,7 @@ class Tile:
 
 
 def parse_tile(path: str) -> Tile:
-    """Read the end of a tile's path, such as ``x001/x234/067`` or ``000.p/17``.
-
-    Raises:
-        NotFoundError: it isn't in the one form that a tile's path has.
-    """
+    """The tile of the end of a path, such as ``x001/x234/067`` or ``000.p/17``; ``NotFoundError`` for another form."""
     match = _PARTS.fullmatch(path)
     if match is None or int(match[1] or 1) >= WIDTH:
         raise NotFoundError("There is no such tile.")
@@ -66,8 +62,7 @@ def tile_path(tile: Tile) -> str:
 def entry_bundle(leaves: Iterable[bytes]) -> bytes:
     """Leaves as a bundle of entries holds them: each behind its length in two bytes, the more significant first.
 
-    Raises:
-        ValueError: a leaf is longer than 65,535 bytes.
+    Raises ``ValueError`` for a leaf of more than 65,535 bytes.
     """
     parts = []
     for leaf in leaves:

@@ -46,8 +46,7 @@ from evidence.facts.case import (
 )
 from evidence.keys.ed25519 import KeySigner
 from evidence.log.append_only import Log
-from evidence.log.proofs import LogProof, SightingRecord, SliceProof
-from evidence.log.slices import SliceTree, record_leaf
+from evidence.log.proofs import LogProof, SightingRecord, SliceProof, SliceTree, record_leaf
 from evidence.verdict.trust import Trust, TrustedKey, TrustedLog
 from evidence.verify.checks.probability import calibration_facts
 from exhibit.clock import now, rfc3339

@@ -15,8 +15,7 @@ from evidence.bundle.bag import AnchorRecord, ConsistencyProof, Withheld
 from evidence.bundle.manifest import Manifest
 from evidence.facts.case import CaseFacts
 from evidence.facts.network import NetworkRecord
-from evidence.log.proofs import LogProof, SliceProof
-from evidence.log.renewals import RenewalRecord
+from evidence.log.proofs import LogProof, RenewalRecord, SliceProof
 from evidence.schemas import schemas
 from evidence.verdict.trust import Trust
 from evidence.verify.checks.probability import CalibrationFile

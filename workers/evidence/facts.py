@@ -34,8 +34,7 @@ from evidence.facts.case import (
     Visibility,
     WorkFacts,
 )
-from evidence.log.proofs import LogProof, SliceProof
-from evidence.log.slices import SliceTree, record_leaf
+from evidence.log.proofs import LogProof, SliceProof, SliceTree, record_leaf
 from evidence.verify.checks.probability import calibration_facts
 from exhibit import __version__
 from exhibit.clock import now

@@ -7,8 +7,7 @@ from datetime import timedelta
 from evidence.bundle.bag import AnchorProof, ConsistencyProof, CounterSignature, Proofs, checkpoint_digest
 from evidence.bundle.sealing import SealedCase
 from evidence.facts.case import CaseFacts, WitnessFacts
-from evidence.log.proofs import LogProof
-from evidence.log.renewals import Renewal
+from evidence.log.proofs import LogProof, Renewal
 from evidence.verify.checks.inspection import log_proofs
 from exhibit.entries import EntryType
 from exhibit.errors import ServiceMissingError
