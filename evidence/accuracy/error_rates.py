@@ -85,11 +85,7 @@ Decided = tuple[datetime, Mapping[str, Any] | None]
 
 
 def count(entries: Iterable[Decided]) -> Accuracy:
-    """Count decisions.
-
-    Args:
-        entries: every decision in the log, in its order.
-    """
+    """Count every decision in the log, in its order."""
     by_case: dict[int, list[tuple[datetime, _Judgement]]] = {}
     decisions = other = unknown = slips = 0
     for time, opening in entries:

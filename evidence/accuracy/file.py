@@ -111,13 +111,7 @@ class RunningRoot:
 
 
 def write_accuracy(out: BinaryIO, checkpoint: str, entries: Iterable[LoggedEntry]) -> None:
-    """Write the file.
-
-    Args:
-        out: where it goes.
-        checkpoint: the signed note.
-        entries: all that lie under it, in their order.
-    """
+    """Write the file of a signed note and all entries that lie under it, in their order."""
     head = {
         "format": ACCURACY_FORMAT,
         "checkpoint": checkpoint,
@@ -133,15 +127,7 @@ def write_accuracy(out: BinaryIO, checkpoint: str, entries: Iterable[LoggedEntry
 
 
 def check_accuracy(path: Path, trust: Trust) -> AccuracyVerdict:
-    """Check a file and compute the error rate from it.
-
-    Args:
-        path: what :func:`write_accuracy` wrote.
-        trust: whose word counts.
-
-    Raises:
-        WrongUseError: it isn't such a file, or can't be read.
-    """
+    """Check what :func:`write_accuracy` wrote and compute the error rate; ``WrongUseError`` for another file."""
     try:
         with path.open("rb") as file:
             return _check(file, path.name, trust)

@@ -64,8 +64,7 @@ def zip_size(members: Iterable[Member]) -> int:
 def zip_chunks(members: Iterable[Member]) -> Iterator[bytes]:
     """The one ZIP of these members, piece by piece, in order of name.
 
-    Raises:
-        FormatError: names that can't stand together, or more than a plain ZIP holds (4 GiB, 10,000 files).
+    Raises ``FormatError`` for names that can't stand together, or more than a plain ZIP holds (4 GiB, 10,000 files).
     """
     ordered = sorted(members, key=lambda member: member.name)
     check_names((member.name for member in ordered), what="The bundle")
@@ -110,28 +109,19 @@ class Contents(Protocol):
 
 
 def read_all(contents: Contents, name: str, limit: int) -> bytes:
-    """A file's bytes.
-
-    Raises:
-        ContainerError: they can't be read, or are more than ``limit``.
-    """
+    """A file's bytes; ``ContainerError`` when they can't be read, or are more than ``limit``."""
     if contents.size(name) > limit:
         raise ContainerError(f"{name} has {contents.size(name)} bytes, more than the {limit} that are read.")
     return b"".join(contents.chunks(name))
 
 
 class FolderContents:
-    """An unpacked bundle."""
+    """An unpacked bundle: the folder that holds ``bagit.txt``.
+
+    Raises ``ContainerError`` for a link, a device, too many files, or a name that a bundle can't have.
+    """
 
     def __init__(self, root: Path) -> None:
-        """Walk the folder.
-
-        Args:
-            root: the folder that holds ``bagit.txt``.
-
-        Raises:
-            ContainerError: a link, a device, too many files, or a name that a bundle can't have.
-        """
         self._root = root
         found = dict(_walk(root))
         self.remarks: tuple[str, ...] = ()

@@ -61,15 +61,9 @@ def decrypt(kind: KeyKind, encrypted: bytes, master_key: bytes) -> bytes:
 
 
 def encrypt_again(encrypted: bytes, old: bytes, new: bytes) -> bytes:
-    """The same key under another master key; what is under the new one already comes back as it is.
+    """The same key under the master key ``new``; what is under that already comes back as it is.
 
-    Args:
-        encrypted: what :func:`encrypt` returned, of any kind.
-        old: the master key that it was made with, unless it is the new one.
-        new: the master key from now on.
-
-    Raises:
-        IntegrityError: neither of them opens it.
+    Raises ``IntegrityError`` when neither master key opens it.
     """
     kind = _KINDS.get(encrypted[:1], SEALING)
     try:

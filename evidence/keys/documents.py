@@ -50,13 +50,10 @@ class DocumentKey:
 
 
 def generate_document_key(owner: str, holder: str, master_key: bytes, made: datetime) -> EncryptedDocumentKey:
-    """Make a key and its self-signed certificate.
+    """Make a key and its self-signed certificate, which is valid for ten years from ``made``.
 
-    Args:
-        owner: the rights holder's name; stands in the certificate, cut to what X.520 permits.
-        holder: who controls the key: ``operator`` or ``owner``; stands in the certificate too.
-        master_key: at least 32 random bytes, kept apart from the rows.
-        made: the present time, aware; the certificate is valid for ten years from then.
+    The owner's name stands in it, cut to what X.520 permits, and so does the holder of the key: ``operator`` or
+    ``owner``.
     """
     private = ec.generate_private_key(ec.SECP256R1())
     raw = private.private_numbers().private_value.to_bytes(32, "big")

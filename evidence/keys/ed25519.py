@@ -91,14 +91,7 @@ def signer_from_file(path: Path) -> KeySigner:
 
 
 def read_public_key(data: bytes) -> bytes:
-    """The 32 bytes of an Ed25519 public key.
-
-    Args:
-        data: PEM, or 64 hexadecimal digits.
-
-    Raises:
-        WrongUseError: it is neither, or a private key.
-    """
+    """The 32 bytes of an Ed25519 public key, given as PEM or 64 hexadecimal digits; ``WrongUseError`` for all else."""
     hint = "Give a PEM file as `openssl pkey -in KEY -pubout` writes it, never the private key itself."
     try:
         text = data.decode("ascii").strip()
@@ -117,15 +110,7 @@ def read_public_key(data: bytes) -> bytes:
 
 
 def generate_sealing_key(master_key: bytes) -> tuple[bytes, bytes]:
-    """Make a key pair for an owner.
-
-    Args:
-        master_key: at least 32 random bytes, kept apart from the rows.
-
-    Returns:
-        The public key (32 bytes), and the private key encrypted with AES-256-GCM under a key derived from the master
-        key (HKDF-SHA256), bound to the public key.
-    """
+    """An owner's new key pair: the public key (32 bytes), and the private key encrypted under the master key."""
     private = Ed25519PrivateKey.generate()
     public_key = private.public_key().public_bytes_raw()
     return public_key, encrypt(SEALING, public_key, private.private_bytes_raw(), master_key)

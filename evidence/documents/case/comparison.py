@@ -40,16 +40,7 @@ def comparison_blocks(
     wording: Wording,
     room: Room,
 ) -> list[Block]:
-    """The blocks of one match.
-
-    Args:
-        facts: the case.
-        match: one of its matches.
-        pictures: exact bytes by path; what isn't in it is said to be missing.
-        album: takes in what is shown.
-        wording: the document's language.
-        room: how large the pictures are, and how many there are.
-    """
+    """The blocks of one match; a picture whose bytes aren't in ``pictures`` is said to be missing."""
     verification = match.verification
     sentences = [wording.aligned(verification)]
     if verification.transform is not None:

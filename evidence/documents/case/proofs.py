@@ -36,10 +36,7 @@ def log_rows(facts: CaseFacts, wording: Wording) -> tuple[Row, ...]:
 def witness_blocks(witnesses: Sequence[WitnessFacts], wording: Wording, meaning: str = "no_later") -> list[Block]:
     """A table of witnesses; development witnesses are labelled in their row.
 
-    Args:
-        witnesses: whom to list.
-        wording: the document's language.
-        meaning: the phrase that says what existed no later than their times.
+    The phrase ``meaning`` says what existed no later than their times.
     """
     if not witnesses:
         return [Text(wording.say("witness.none"))]

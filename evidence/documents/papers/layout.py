@@ -68,13 +68,8 @@ def paper_pdf(
 ) -> bytes:
     """A paper as PDF/A-3b with the sealed manifest attached; same input, same bytes.
 
-    Args:
-        case: what it is about.
-        name: of the paper's group of phrases.
-        sections: its content.
-        wording: its language.
-        fonts: where glyphs come from.
-        notices: what a reader must not miss, below the title; what warns of demonstrations and trials follows them.
+    ``name`` is that of its group of phrases. The notices, below the title, are what a reader must not miss; what warns
+    of demonstrations and trials follows them.
     """
     warnings = (*demonstration_warning(case.facts, wording), *development_warning(case.witnesses, wording))
     document = _document(case, name, sections, wording, (*notices, *warnings))

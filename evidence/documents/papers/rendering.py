@@ -34,14 +34,9 @@ PAPERS: Mapping[str, Paper] = {
 def render_paper(
     kind: str, case: SealedFacts, *, language: str = "", time_zone: str = "UTC", fonts: FontSet | None = None
 ) -> bytes:
-    """A draft paper as PDF/A-3b; same input, same bytes.
+    """A draft paper of a kind in :data:`PAPERS` as PDF/A-3b; same input, same bytes.
 
-    Args:
-        kind: a name in :data:`PAPERS`.
-        case: what it is about.
-        language: ``en`` or ``zh-Hans``; the one in which it is used when empty.
-        time_zone: IANA name in which times are shown beside UTC.
-        fonts: where glyphs come from; the machine's when absent.
+    Its language is the one in which it is used if none is given; fonts are the machine's.
 
     Raises:
         ServiceMissingError: no font with Chinese characters is here, and the language needs one.

@@ -33,11 +33,7 @@ def languages() -> tuple[str, ...]:
 
 @cache
 def load_phrases(language: str) -> Phrases:
-    """The catalogue of a language.
-
-    Raises:
-        WrongUseError: there is none.
-    """
+    """The catalogue of a language; ``WrongUseError`` when there is none."""
     if language not in languages():
         raise WrongUseError(
             f"Documents can't be made in the language {language!r}.", hint=f"Choose one of: {', '.join(languages())}."

@@ -113,11 +113,7 @@ def floored(value: float, digits: int) -> float:
 
 
 def zone_named(name: str) -> ZoneInfo | None:
-    """The time zone, or ``None`` for UTC.
-
-    Raises:
-        WrongUseError: there is no such zone.
-    """
+    """The time zone, or ``None`` for UTC; ``WrongUseError`` when there is no such zone."""
     if name in {"", "UTC"}:
         return None
     try:

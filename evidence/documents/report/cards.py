@@ -19,15 +19,7 @@ ACROSS = 1
 
 
 def case_card(case: ReportCase, label: str, pictures: Pictures, album: Album, wording: Wording) -> Card:
-    """The card of one case.
-
-    Args:
-        case: the case.
-        label: what links point to.
-        pictures: exact bytes by the path that the facts name.
-        album: takes in what is shown.
-        wording: the document's language.
-    """
+    """The card of one case; links point to its label."""
     facts = case.facts
     title = wording.clipped(facts.work.title or wording.say("document.unknown"), MAX_NAME)
     party = wording.clipped(facts.party.name, MAX_NAME)

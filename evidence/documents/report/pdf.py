@@ -79,13 +79,8 @@ TERMS = (
 def unset_report(report: ReportFacts, pictures: Mapping[str, Pictures], language: str) -> Unset:
     """The report laid out in blocks with its pictures made small; set, it is PDF/A-3b with ``report.json`` attached.
 
-    Args:
-        report: the facts; the file's date is its ``generated_at``.
-        pictures: by case number, exact bytes by the path that the case's facts name.
-        language: ``en`` or ``zh-Hans``.
-
-    Raises:
-        WrongUseError: the language or the time zone isn't known.
+    ``pictures`` are exact bytes by case number and the path that the case's facts name. Raises ``WrongUseError`` when
+    the language or the time zone isn't known.
     """
     wording = Wording(load_phrases(language), zone_named(report.time_zone))
     album = Album(PICTURE_SIDE if report.at_length else CARD_SIDE)

@@ -39,18 +39,10 @@ UNEXAMINED = ("declarations", "originality", "earlier", "before")
 def render_deposit_record(
     facts: CaseFacts, pictures: Pictures, language: str, *, time_zone: str = "UTC", fonts: FontSet | None = None
 ) -> bytes:
-    """The record as PDF/A-3b with ``facts.json`` attached; same input, same bytes.
+    """The record as PDF/A-3b with ``facts.json`` attached, dated ``written_at``; same input, same bytes.
 
-    Args:
-        facts: facts without sightings, whose party is of the kind :data:`DEPOSIT_PARTY`.
-        pictures: exact bytes by the path that the facts name.
-        language: ``en`` or ``zh-Hans``.
-        time_zone: IANA name in which times are shown beside UTC; ``UTC`` for none.
-        fonts: where glyphs come from; the machine's when absent.
-
-    Raises:
-        ServiceMissingError: no font with Chinese characters is here, and the language needs one.
-        WrongUseError: the language or the time zone isn't known.
+    The facts are without sightings, and their party is of the kind :data:`DEPOSIT_PARTY`. Raises what
+    :func:`evidence.documents.sheets.exhibit.render_exhibit_sheet` raises.
     """
     wording = Wording(load_phrases(language), zone_named(time_zone))
     album = Album(PICTURE_SIDE)

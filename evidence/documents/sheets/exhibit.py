@@ -33,14 +33,9 @@ ROOM = Room(sightings=40, matches=12, rows=DRAWN, plain_height=62)
 def render_exhibit_sheet(
     facts: CaseFacts, pictures: Pictures, language: str, *, time_zone: str = "UTC", fonts: FontSet | None = None
 ) -> bytes:
-    """The sheet as PDF/A-3b with ``facts.json`` attached; same input, same bytes.
+    """The sheet as PDF/A-3b with ``facts.json`` attached, dated ``written_at``; same input, same bytes.
 
-    Args:
-        facts: the case; the file's date is its ``written_at``.
-        pictures: exact bytes by the path that the facts name; what is missing is said to be missing.
-        language: ``en`` or ``zh-Hans``.
-        time_zone: IANA name in which times are shown beside UTC; ``UTC`` for none.
-        fonts: where glyphs come from; the machine's when absent.
+    ``pictures`` are exact bytes by the path that the facts name; what is missing is said to be missing.
 
     Raises:
         ServiceMissingError: no font with Chinese characters is here, and the language needs one.

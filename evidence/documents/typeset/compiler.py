@@ -46,16 +46,10 @@ class TypesetFile:
 
 
 def typeset(document: Mapping[str, Any], files: tuple[TypesetFile, ...], fonts: FontSet, made_at: datetime) -> bytes:
-    """The document as PDF/A-3b.
+    """The document as PDF/A-3b; raises ``ExhibitError`` when typst could not set it.
 
-    Args:
-        document: what ``templates/document.typ`` reads, plain JSON data.
-        files: pictures and attachments that the document names.
-        fonts: where glyphs come from.
-        made_at: the date that the file states, aware; whole seconds are kept.
-
-    Raises:
-        ExhibitError: typst could not set it.
+    ``document`` is what ``templates/document.typ`` reads, plain JSON data that names ``files``. Of the date that the
+    file states, ``made_at``, whole seconds are kept.
     """
     hidden: frozenset[str] = frozenset()
     with tempfile.TemporaryDirectory(prefix="exhibit-document-") as folder:

@@ -73,11 +73,7 @@ class FontSet:
         return tuple(name for name in OTHER_SCRIPTS if name in self.families)
 
     def for_language(self, language: str) -> dict[str, list[Any]]:
-        """Font lists ``text`` and ``mono`` for typst.
-
-        Raises:
-            ServiceMissingError: the language is Chinese, and no font for it is here.
-        """
+        """Font lists ``text`` and ``mono`` for typst; ``ServiceMissingError`` for Chinese without a font for it."""
         rest = [*self.chinese, *self.others]
         if not language.startswith("zh"):
             return {"text": [TEXT, *rest], "mono": [MONO, *rest]}
