@@ -1,6 +1,6 @@
 """The append-only log of entries: appending, checkpoints and proofs, over whatever store keeps its nodes."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from evidence.keys.ed25519 import FileSigner
@@ -251,8 +251,5 @@ class Log:
             return merkle.EMPTY_ROOT
 
         compute(note_down)
-        found = dict(zip(wanted, self._fetch(wanted), strict=True))
+        found = dict(zip(wanted, self._store.nodes(wanted) if wanted else [], strict=True))
         return compute(lambda level, index: found[level, index])
-
-    def _fetch(self, wanted: Sequence[tuple[int, int]]) -> list[bytes]:
-        return self._store.nodes(wanted) if wanted else []

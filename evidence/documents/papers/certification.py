@@ -4,8 +4,7 @@ What Rules 902(11) and (12) and Rule 702 ask for beyond it is said, and left to 
 a business's practice, and is no expert.
 """
 
-from evidence.documents.case.proofs import witness_blocks
-from evidence.documents.case.sections import STANDING_LIMITS, capture_lines
+from evidence.documents.case.sections import STANDING_LIMITS, capture_lines, witness_blocks
 from evidence.documents.papers.layout import (
     SealedFacts,
     blanks,
@@ -16,7 +15,7 @@ from evidence.documents.papers.layout import (
     running,
     system_rows,
 )
-from evidence.documents.phrases.standing import own_unchecked, standing_unchecked
+from evidence.documents.phrases import own_unchecked, standing_unchecked
 from evidence.documents.phrases.wording import Wording
 from evidence.documents.typeset.blocks import Bullets, Callout, Rows, Section, Style, Text
 from evidence.documents.typeset.fonts import FontSet

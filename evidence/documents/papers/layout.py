@@ -10,7 +10,6 @@ from evidence.documents.case.sections import demonstration_warning, development_
 from evidence.documents.phrases.wording import Wording
 from evidence.documents.typeset.blocks import (
     Attachment,
-    Blank,
     Blanks,
     Block,
     Callout,
@@ -25,9 +24,8 @@ from evidence.documents.typeset.blocks import (
     Table,
     Text,
 )
-from evidence.documents.typeset.compiler import TypesetFile
+from evidence.documents.typeset.compiler import TypesetFile, Unset
 from evidence.documents.typeset.fonts import FontSet
-from evidence.documents.typeset.pdf import document_pdf
 from evidence.facts.case import CaseFacts, WitnessFacts
 from exhibit.digests import Digest
 
@@ -74,7 +72,7 @@ def paper_pdf(
     warnings = (*demonstration_warning(case.facts, wording), *development_warning(case.witnesses, wording))
     document = _document(case, name, sections, wording, (*notices, *warnings))
     files = (TypesetFile(MANIFEST_FILE, case.manifest.to_json()),)
-    return document_pdf(document, files, wording.phrases.language, fonts, case.made_at)
+    return Unset(document, files, wording.phrases.language, case.made_at).pdf(fonts)
 
 
 def draft_notice(wording: Wording) -> Callout:
@@ -84,7 +82,7 @@ def draft_notice(wording: Wording) -> Callout:
 
 def blanks(wording: Wording, *names: str, lines: int = 1) -> Blanks:
     """Empty fields by the names of their labels."""
-    return Blanks(tuple(Blank(wording.say(f"field.{name}"), lines) for name in names))
+    return Blanks(tuple(wording.say(f"field.{name}") for name in names), lines)
 
 
 def signing_section(name: str, wording: Wording) -> Section:

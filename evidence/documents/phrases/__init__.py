@@ -1,6 +1,7 @@
 """The catalogues: every sentence of the documents, one folder of TOML files a language, all with the same keys."""
 
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -8,6 +9,8 @@ from pathlib import Path
 from exhibit.errors import WrongUseError
 
 FOLDER = Path(__file__).parent
+STANDING = ("permission", "exceptions", "respondent", "title", "scripts", "elsewhere", "damages")
+"""What the software never checks, in the words of the catalogues, so that facts and documents say it alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +46,15 @@ def load_phrases(language: str) -> Phrases:
         groups = tomllib.loads(path.read_text(encoding="utf-8"))
         sentences |= {f"{group}.{key}": text for group, keys in groups.items() for key, text in keys.items()}
     return Phrases(language, sentences)
+
+
+def standing_unchecked(language: str) -> tuple[str, ...]:
+    """The sentences on what no case and no report checks; raises ``WrongUseError`` for an unknown language."""
+    phrases = load_phrases(language)
+    return tuple(phrases.say(f"unchecked.{key}") for key in STANDING)
+
+
+def own_unchecked(sentences: Sequence[str]) -> tuple[str, ...]:
+    """Those of a case's sentences that aren't standing ones, in whichever language they were written."""
+    standing = {sentence for language in languages() for sentence in standing_unchecked(language)}
+    return tuple(sentence for sentence in sentences if sentence not in standing)

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from evidence.documents.phrases import Phrases
 from evidence.documents.phrases.spoken import told
-from evidence.documents.typeset.blocks import Line, Row, Setting, Speaker, Style, lines
+from evidence.documents.typeset.blocks import Line, Row, Setting, Speaker, Style
 from exhibit.errors import WrongUseError
 from exhibit.types import Verification
 
@@ -45,9 +45,9 @@ class Wording:
 
     def row(self, label: str, speaker: Speaker, *texts: str, style: Style = Style.PLAIN) -> Row:
         """A labelled value; an empty one reads "not stated"."""
-        shown = [self.clipped(text) for text in texts if text]
-        value = lines(shown, style) if shown else (Line(self.say("document.unknown"), Style.QUIET),)
-        return Row(self.say(f"label.{label}"), value, self.say(f"speaker.{speaker}"))
+        value = tuple(Line(self.clipped(text), style) for text in texts if text)
+        unknown = (Line(self.say("document.unknown"), Style.QUIET),)
+        return Row(self.say(f"label.{label}"), value or unknown, self.say(f"speaker.{speaker}"))
 
     def time_row(self, label: str, moment: datetime | None) -> Row:
         """A recorded time, in UTC and local."""

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from evidence.documents.case.comparison import Room
-from evidence.documents.case.proofs import log_rows, witness_blocks
 from evidence.documents.case.sections import (
     best_share,
     comparison_section,
@@ -14,12 +13,13 @@ from evidence.documents.case.sections import (
     development_warning,
     licence_section,
     limits_section,
+    log_rows,
     sightings_section,
     unchecked_section,
+    witness_blocks,
     work_section,
 )
-from evidence.documents.phrases import load_phrases
-from evidence.documents.phrases.standing import own_unchecked
+from evidence.documents.phrases import load_phrases, own_unchecked
 from evidence.documents.phrases.wording import Wording, zone_named
 from evidence.documents.report.cards import case_card
 from evidence.documents.report.facts import CrawlCoverage, RefusalCount, ReportCase, ReportFacts, ReportScope
@@ -39,10 +39,8 @@ from evidence.documents.typeset.blocks import (
     Style,
     Table,
     Text,
-    lines,
 )
-from evidence.documents.typeset.compiler import TypesetFile
-from evidence.documents.typeset.pdf import Unset
+from evidence.documents.typeset.compiler import TypesetFile, Unset
 from evidence.documents.typeset.pictures import Album, Pictures
 from exhibit.pictures.thumbnails import THUMBNAIL_SIDE
 
@@ -183,7 +181,7 @@ def _case_cells(position: int, case: ReportCase, wording: Wording) -> tuple[Cell
         Cell((Line(facts.number),), _label(position)),
         Cell((Line(title),)),
         Cell((Line(wording.clipped(facts.party.name, 80)),)),
-        Cell(lines(("—",) if seen is None else (wording.day(seen),))),
+        Cell((Line("—" if seen is None else wording.day(seen)),)),
         Cell((Line(best_share(facts)),)),
         Cell((Line(decision_words(facts, wording)),)),
         Cell((Line(str(facts.bundle) if facts.bundle else "—"),)),

@@ -18,12 +18,10 @@ from evidence.documents.report.facts import IN_A_VOLUME, ReportFacts, Volume, js
 from evidence.documents.report.pdf import unset_report
 from evidence.documents.report.rows import csv_head, csv_lines
 from evidence.documents.report.xlsx import write_xlsx, xlsx_rows
-from evidence.documents.typeset.compiler import forget
+from evidence.documents.typeset.compiler import Unset, forget
 from evidence.documents.typeset.fonts import FontSet, installed_fonts
-from evidence.documents.typeset.pdf import Unset
 from evidence.documents.typeset.pictures import Pictures
 from evidence.formats.codec import from_plain, parse_json, to_plain
-from exhibit.errors import ServiceMissingError
 
 FORMATS = {
     "pdf": "application/pdf",
@@ -61,9 +59,9 @@ class ReportFolder:
     def __init__(self, folder: Path, languages: Sequence[str], fonts: FontSet | None = None) -> None:
         self.folder = folder
         self._fonts = fonts or installed_fonts()
-        self._languages = [
-            language for language in languages if self._can_set(language, needed=language == languages[0])
-        ]
+        for needed in languages[:1]:
+            self._fonts.for_language(needed)
+        self._languages = [language for language in languages if self._fonts.can_set(language)]
         self._setting = ThreadPoolExecutor(1, "typesetting")
         self._under_way: Future[None] | None = None
 
@@ -73,15 +71,6 @@ class ReportFolder:
 
     def __exit__(self, *_: object) -> None:
         self._setting.shutdown()
-
-    def _can_set(self, language: str, *, needed: bool) -> bool:
-        try:
-            self._fonts.for_language(language)
-        except ServiceMissingError:
-            if needed:
-                raise
-            return False
-        return True
 
     def head(self, made: Callable[[], ReportFacts]) -> ReportFacts:
         """Everything but the cases, as it was when the report was begun; asked of ``made`` at the beginning."""

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 
 from evidence.documents.case.comparison import plate, plates_height
-from evidence.documents.case.proofs import witness_blocks
-from evidence.documents.case.sections import development_warning
+from evidence.documents.case.sections import development_warning, witness_blocks
 from evidence.documents.phrases import load_phrases
 from evidence.documents.phrases.wording import Wording, zone_named
 from evidence.documents.typeset.blocks import (
@@ -21,9 +20,8 @@ from evidence.documents.typeset.blocks import (
     Style,
     Text,
 )
-from evidence.documents.typeset.compiler import TypesetFile
+from evidence.documents.typeset.compiler import TypesetFile, Unset
 from evidence.documents.typeset.fonts import FontSet, installed_fonts
-from evidence.documents.typeset.pdf import document_pdf
 from evidence.documents.typeset.pictures import Album, Pictures
 from evidence.facts.case import CaseFacts, PictureFacts
 
@@ -55,9 +53,8 @@ def render_deposit_record(
         _check(wording),
     )
     files = (*album.files, TypesetFile(FACTS_FILE, facts.to_json()))
-    return document_pdf(
-        _document(facts, wording, sections), files, language, fonts or installed_fonts(), facts.written_at
-    )
+    document = _document(facts, wording, sections)
+    return Unset(document, files, language, facts.written_at).pdf(fonts or installed_fonts())
 
 
 def _declared(facts: CaseFacts, wording: Wording) -> Section:

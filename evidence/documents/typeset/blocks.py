@@ -1,6 +1,5 @@
 """What a document is made of before it is set: sections of blocks, all plain text. The template lays them out."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
@@ -159,19 +158,12 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True)
-class Blank:
-    """A field for a person, with so many empty lines."""
-
-    label: str
-    lines: int = 1
-
-
-@dataclass(frozen=True, slots=True)
 class Blanks:
-    """Fields that only a person fills in; each stays whole on a page."""
+    """Fields that only a person fills in, each with so many empty lines; each stays whole on a page."""
 
     kind: ClassVar[str] = "blanks"
-    items: tuple[Blank, ...]
+    labels: tuple[str, ...]
+    lines: int = 1
 
 
 Block = Rows | Text | Lines | Quiet | Bullets | Callout | Plates | Table | Figures | Card | Blanks
@@ -229,8 +221,3 @@ class Document:
     attachments: tuple[Attachment, ...] = ()
     large_headings: bool = False  # whether sections of level 1 are chapters
     contents: str = ""  # title of the table of contents, or empty for none
-
-
-def lines(texts: Sequence[str], style: Style = Style.PLAIN) -> tuple[Line, ...]:
-    """Lines of one style."""
-    return tuple(Line(text, style) for text in texts)

@@ -14,9 +14,9 @@ from evidence.documents.papers.rendering import PAPERS, render_paper
 from evidence.documents.report.facts import AT_LENGTH, ReportFacts
 from evidence.documents.sheets.deposit import DEPOSIT_PARTY, render_deposit_record
 from evidence.documents.sheets.exhibit import render_exhibit_sheet
-from evidence.documents.typeset.fonts import embedded_fonts
 from evidence.facts.case import CaseFacts, PartyFacts
 from tests.assets.documents_sample import sample_case, sample_pictures, sample_report
+from tests.assets.fonts import embedded_fonts
 from tests.assets.papers_sample import sample_sealed
 from tests.assets.pdf_text import text_of
 from tests.assets.reports import render_report_pdf

@@ -10,9 +10,9 @@ import pytest
 
 from evidence.documents.report.facts import IN_A_VOLUME, ReportFacts, Volume
 from evidence.documents.report.volumes import MadeFile, ReportFolder, volumes_of
-from evidence.documents.typeset.fonts import embedded_fonts
 from exhibit.errors import ServiceMissingError
 from tests.assets.documents_sample import sample_report
+from tests.assets.fonts import embedded_fonts
 from tests.assets.pdf_text import text_of
 from tests.assets.reports import render_report_csv, render_report_pdf, render_report_xlsx
 
