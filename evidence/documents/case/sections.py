@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from evidence.documents.case.comparison import Room, comparison_blocks
+from evidence.documents.case.comparison import Gallery, Room, comparison_blocks
 from evidence.documents.phrases import own_unchecked, standing_unchecked
 from evidence.documents.phrases.wording import Wording, percent
 from evidence.documents.typeset.blocks import (
@@ -20,7 +20,6 @@ from evidence.documents.typeset.blocks import (
     Table,
     Text,
 )
-from evidence.documents.typeset.pictures import Album, Pictures
 from evidence.facts.case import CaptureFacts, CaseFacts, ProvenanceFacts, SightingFacts, WitnessFacts
 from evidence.log.proofs import LogProof
 from exhibit.types import Decision
@@ -28,13 +27,13 @@ from exhibit.types import Decision
 STANDING_LIMITS = ("interested", "key", "similarity", "time", "context", "verify")
 
 
-def claimant_section(facts: CaseFacts, wording: Wording, level: int) -> Section:
+def claimant_section(facts: CaseFacts, wording: Wording) -> Section:
     """Who claims, as declared."""
     rows = (
         wording.row("owner", Speaker.DECLARED, facts.owner.name),
         wording.row("identity", Speaker.DECLARED, facts.owner.identity),
     )
-    return Section(wording.say("heading.claimant"), (Rows(rows),), level)
+    return Section(wording.say("heading.claimant"), (Rows(rows),))
 
 
 def work_section(facts: CaseFacts, wording: Wording, level: int) -> Section:
@@ -137,15 +136,14 @@ def capture_lines(captures: Sequence[CaptureFacts], wording: Wording) -> list[st
     return told
 
 
-def comparison_section(
-    facts: CaseFacts, pictures: Pictures, album: Album, wording: Wording, level: int, room: Room
-) -> Section:
+def comparison_section(facts: CaseFacts, gallery: Gallery, level: int, room: Room) -> Section:
     """Both pictures, the overlay, and the measured similarity in words and figures."""
     blocks: list[Block] = []
+    wording = gallery.wording
     for match in facts.matches[: room.matches]:
         if len(facts.matches) > 1:
             blocks.append(Text(wording.say("match.several", n=match.number, all=len(facts.matches))))
-        blocks.extend(comparison_blocks(facts, match, pictures, album, wording, room))
+        blocks.extend(comparison_blocks(facts, match, gallery, room))
     if len(facts.matches) > room.matches:
         blocks.append(Quiet(wording.say("document.listed_of", shown=room.matches, all=len(facts.matches))))
     if not facts.matches:
@@ -193,17 +191,17 @@ def decision_words(facts: CaseFacts, wording: Wording) -> str:
     return wording.phrases.word("decision", facts.decision.decision)
 
 
-def unchecked_section(sentences: Sequence[str], wording: Wording, level: int) -> Section:
+def unchecked_section(sentences: Sequence[str], wording: Wording) -> Section:
     """What was not checked: as written with the case, then what the software never checks."""
     own = tuple(wording.clipped(sentence) for sentence in own_unchecked(sentences))
     standing = standing_unchecked(wording.phrases.language)
-    return Section(wording.say("heading.unchecked"), (Bullets((*own, *standing)),), level)
+    return Section(wording.say("heading.unchecked"), (Bullets((*own, *standing)),))
 
 
-def limits_section(wording: Wording, level: int) -> Section:
+def limits_section(wording: Wording) -> Section:
     """What the records can't say."""
     sentences = tuple(wording.say(f"limits.{key}") for key in STANDING_LIMITS)
-    return Section(wording.say("heading.limits"), (Bullets(sentences),), level)
+    return Section(wording.say("heading.limits"), (Bullets(sentences),))
 
 
 def demonstration_warning(facts: CaseFacts, wording: Wording) -> tuple[Block, ...]:
@@ -230,14 +228,14 @@ def best_share(facts: CaseFacts) -> str:
     return percent(max(shares)) if shares else "—"
 
 
-def sheet_proofs(facts: CaseFacts, wording: Wording, level: int) -> Section:
+def sheet_proofs(facts: CaseFacts, wording: Wording) -> Section:
     """What was witnessed before the sheet was sealed, and where the rest lies."""
     blocks: list[Block] = []
     if rows := log_rows(facts, wording):
         blocks.append(Rows(rows, together=False))
     blocks += witness_blocks(facts.witnesses, wording, "covered_no_later")
     blocks.append(Quiet(wording.say("witness.later")))
-    return Section(wording.say("heading.proofs"), tuple(blocks), level)
+    return Section(wording.say("heading.proofs"), tuple(blocks))
 
 
 def log_rows(facts: CaseFacts, wording: Wording) -> tuple[Row, ...]:

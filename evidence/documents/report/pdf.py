@@ -1,9 +1,10 @@
 """The report as PDF: summary, a table of cases, each case with its pictures, what was visited, and the limits."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import count
 
-from evidence.documents.case.comparison import Room
+from evidence.documents.case.comparison import Gallery, Room
 from evidence.documents.case.sections import (
     best_share,
     comparison_section,
@@ -82,33 +83,28 @@ def unset_report(report: ReportFacts, pictures: Mapping[str, Pictures], language
     """
     wording = Wording(load_phrases(language), zone_named(report.time_zone))
     album = Album(PICTURE_SIDE if report.at_length else CARD_SIDE)
+    galleries = [Gallery(pictures.get(case.facts.number, {}), album, wording) for case in report.cases]
     sections = (
         _about(report, wording),
         _summary(report, wording),
-        *_cases(report, pictures, album, wording),
+        *_cases(report, galleries, wording),
         _coverage(report, wording),
-        unchecked_section(report.not_checked, wording, 1),
-        limits_section(wording, 1),
-        glossary_section(wording, 1),
+        unchecked_section(report.not_checked, wording),
+        limits_section(wording),
+        glossary_section(wording),
     )
     files = (*album.files, TypesetFile(DATA_FILE, report.to_json()))
     return Unset(_document(report, wording, sections), files, language, report.generated_at)
 
 
-def _cases(report: ReportFacts, pictures: Mapping[str, Pictures], album: Album, wording: Wording) -> list[Section]:
+def _cases(report: ReportFacts, galleries: Sequence[Gallery], wording: Wording) -> list[Section]:
     """Each case on pages of its own, or all of them on cards."""
-    if not report.at_length:
-        cards = tuple(
-            case_card(case, _label(position), pictures.get(case.facts.number, {}), album, wording)
-            for position, case in enumerate(report.cases)
-        )
-        running = _running(report, wording)
-        opening = (Text(wording.say("card.opening")),)
-        return [Section(wording.say("heading.cases"), (*opening, *cards), 1, running=running, new_page=True)]
-    sections: list[Section] = []
-    for position, case in enumerate(report.cases):
-        sections += _case(position, case, pictures.get(case.facts.number, {}), album, wording)
-    return sections
+    shown = list(zip(count(), report.cases, galleries, strict=False))
+    if report.at_length:
+        return [section for position, case, gallery in shown for section in _case(position, case, gallery)]
+    cards = (case_card(case, _label(position), gallery) for position, case, gallery in shown)
+    blocks: tuple[Block, ...] = (Text(wording.say("card.opening")), *cards)
+    return [Section(wording.say("heading.cases"), blocks, running=_running(report, wording), new_page=True)]
 
 
 def _about(report: ReportFacts, wording: Wording) -> Section:
@@ -189,8 +185,8 @@ def _case_cells(position: int, case: ReportCase, wording: Wording) -> tuple[Cell
     )
 
 
-def _case(position: int, case: ReportCase, pictures: Pictures, album: Album, wording: Wording) -> list[Section]:
-    facts = case.facts
+def _case(position: int, case: ReportCase, gallery: Gallery) -> list[Section]:
+    facts, wording = case.facts, gallery.wording
     title = wording.clipped(facts.work.title or wording.say("document.unknown"), 80)
     party = wording.clipped(facts.party.name, 80)
     heading = Section(
@@ -202,7 +198,7 @@ def _case(position: int, case: ReportCase, pictures: Pictures, album: Album, wor
     )
     return [
         heading,
-        comparison_section(facts, pictures, album, wording, 2, ROOM),
+        comparison_section(facts, gallery, 2, ROOM),
         sightings_section(facts, wording, 2, ROOM),
         *_standings(case, wording),
         licence_section(facts, wording, 2),
@@ -229,10 +225,10 @@ def _proofs(case: ReportCase, wording: Wording) -> Section:
 def _standings(case: ReportCase, wording: Wording) -> list[Section]:
     """How each place stood when it was visited last."""
     rows = []
-    for one in case.standings[: ROOM.sightings]:
-        standing = wording.phrases.word("standing", one.standing)
-        words = wording.say("standing.line", standing=standing, time=wording.time(one.at))
-        rows.append(wording.row("last_visit", Speaker.RECORDED, words, one.page_url or one.image_url))
+    for place in case.standings[: ROOM.sightings]:
+        standing = wording.phrases.word("standing", place.standing)
+        words = wording.say("standing.line", standing=standing, time=wording.time(place.at))
+        rows.append(wording.row("last_visit", Speaker.RECORDED, words, place.page_url or place.image_url))
     if not rows:
         return []
     blocks: list[Block] = [Rows(tuple(rows), together=False)]
@@ -353,9 +349,9 @@ def _reason(reason: str, wording: Wording) -> str:
     return wording.phrases.word("refused", reason)
 
 
-def glossary_section(wording: Wording, level: int) -> Section:
+def glossary_section(wording: Wording) -> Section:
     """Each term with its meaning in this document."""
     rows = tuple(
         Row(wording.say(f"term.{term}"), (Line(wording.say(f"meaning.{term}")),), speaker="") for term in TERMS
     )
-    return Section(wording.say("heading.glossary"), (Rows(rows, together=False),), level)
+    return Section(wording.say("heading.glossary"), (Rows(rows, together=False),))

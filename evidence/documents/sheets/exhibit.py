@@ -1,9 +1,10 @@
 """The exhibit sheet: one case on a few pages, inside its bundle, with the facts attached in plain data."""
 
 import json
+from dataclasses import replace
 
 from evidence.capture.boxes import cutting
-from evidence.documents.case.comparison import Room, plate, plates_height
+from evidence.documents.case.comparison import Gallery, Room
 from evidence.documents.case.sections import (
     claimant_section,
     comparison_section,
@@ -19,7 +20,7 @@ from evidence.documents.case.sections import (
 )
 from evidence.documents.phrases import load_phrases
 from evidence.documents.phrases.wording import Wording, zone_named
-from evidence.documents.typeset.blocks import Attachment, Block, Document, Plates, Quiet, Rows, Section, Speaker, Text
+from evidence.documents.typeset.blocks import Attachment, Block, Document, Quiet, Rows, Section, Speaker, Text
 from evidence.documents.typeset.compiler import TypesetFile, Unset
 from evidence.documents.typeset.fonts import FontSet, installed_fonts
 from evidence.documents.typeset.pictures import Album, Pictures
@@ -48,25 +49,26 @@ def render_exhibit_sheet(
         WrongUseError: the language or the time zone isn't known.
     """
     wording = Wording(load_phrases(language), zone_named(time_zone))
-    album = Album(PICTURE_SIDE)
-    document = _document(facts, wording, _sections(facts, pictures, album, wording))
-    files = (*album.files, TypesetFile(FACTS_FILE, facts.to_json()))
+    gallery = Gallery(pictures, Album(PICTURE_SIDE), wording)
+    document = _document(facts, wording, _sections(facts, gallery))
+    files = (*gallery.album.files, TypesetFile(FACTS_FILE, facts.to_json()))
     return Unset(document, files, language, facts.written_at).pdf(fonts or installed_fonts())
 
 
-def _sections(facts: CaseFacts, pictures: Pictures, album: Album, wording: Wording) -> tuple[Section, ...]:
+def _sections(facts: CaseFacts, gallery: Gallery) -> tuple[Section, ...]:
+    wording = gallery.wording
     return (
         _about(facts, wording),
-        claimant_section(facts, wording, 1),
+        claimant_section(facts, wording),
         work_section(facts, wording, 1),
         sightings_section(facts, wording, 1, ROOM),
-        *screens_sections(facts, pictures, album, wording, 1),
-        comparison_section(facts, pictures, album, wording, 1, ROOM),
+        *screens_sections(facts, gallery),
+        comparison_section(facts, gallery, 1, ROOM),
         licence_section(facts, wording, 1),
         decision_section(facts, wording, 1),
-        sheet_proofs(facts, wording, 1),
-        unchecked_section(facts.not_checked, wording, 1),
-        limits_section(wording, 1),
+        sheet_proofs(facts, wording),
+        unchecked_section(facts.not_checked, wording),
+        limits_section(wording),
     )
 
 
@@ -102,23 +104,21 @@ def _document(facts: CaseFacts, wording: Wording, sections: tuple[Section, ...])
     )
 
 
-def screens_sections(
-    facts: CaseFacts, pictures: Pictures, album: Album, wording: Wording, level: int
-) -> tuple[Section, ...]:
+def screens_sections(facts: CaseFacts, gallery: Gallery) -> tuple[Section, ...]:
     """A section with the screenshots, or none when no page was captured with a browser."""
     blocks: list[Block] = []
+    wording, pictures = gallery.wording, gallery.pictures
     last = [(sighting.number, *_last(sighting, wording)) for sighting in facts.sightings]
     there = [screen for screen in last if screen[1]]
     for number, path, time in there[:MAX_SCREENS]:
         blocks.append(Text(wording.say("capture.screen", n=number, time=time, path=path)))
         data = pictures.get(path)
         found = {} if data is None else {path: _cut(data, first_place(pictures, path))}
-        shown = plate(path, "screenshot-boxed", found, album, wording, 1)
-        blocks.append(Plates((shown,), plates_height((shown,), album, HEIGHT)))
+        blocks.append(replace(gallery, pictures=found).row({"screenshot-boxed": path}, HEIGHT))
     if len(there) > MAX_SCREENS:
         words = wording.say("capture.more_screens", shown=MAX_SCREENS, all=len(there), path=there[-1][1])
         blocks.append(Quiet(words))
-    return (Section(wording.say("heading.screens"), tuple(blocks), level),) if blocks else ()
+    return (Section(wording.say("heading.screens"), tuple(blocks)),) if blocks else ()
 
 
 def _last(sighting: SightingFacts, wording: Wording) -> tuple[str, str]:

@@ -104,7 +104,7 @@ def test_a_report_ends_with_what_its_words_mean(report: str) -> None:
 
 def test_every_term_has_a_meaning_of_its_own_in_each_language() -> None:
     for language in languages():
-        section = glossary_section(Wording(load_phrases(language)), 2)
+        section = glossary_section(Wording(load_phrases(language)))
         [rows] = section.blocks
         assert isinstance(rows, Rows)
         assert len({row.label for row in rows.rows}) == len({row.lines for row in rows.rows}) == len(rows.rows)

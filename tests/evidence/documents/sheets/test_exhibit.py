@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
+from evidence.documents.case.comparison import Gallery
 from evidence.documents.phrases import load_phrases
 from evidence.documents.phrases.wording import Wording
 from evidence.documents.sheets.exhibit import MAX_SCREENS, first_place, render_exhibit_sheet, screens_sections
@@ -72,17 +73,17 @@ def test_the_last_screenshot_that_shows_the_picture_stands_there() -> None:
     case = case_with(captured(1), captured(2), captured(3, "not-shown"))
     pictures = {"data/sightings/01/capture-2/screenshot-boxed.png": encoded(Image.new("RGB", (90, 60)), "PNG")}
     album = Album(400)
-    [section] = screens_sections(case, pictures, album, WORDING, 1)
+    [section] = screens_sections(case, Gallery(pictures, album, WORDING))
     said, shown = section.blocks
     assert isinstance(said, Text)
     assert isinstance(shown, Plates)
     assert "capture-2/screenshot-boxed.png" in said.text
     assert len(album.files) == 1
-    assert screens_sections(sample_case(), {}, album, WORDING, 1) == ()
+    assert screens_sections(sample_case(), Gallery({}, album, WORDING)) == ()
 
 
 def test_of_many_places_some_are_shown_and_the_others_counted() -> None:
-    [section] = screens_sections(case_with(captured(1), places=MAX_SCREENS + 1), {}, Album(400), WORDING, 1)
+    [section] = screens_sections(case_with(captured(1), places=MAX_SCREENS + 1), Gallery({}, Album(400), WORDING))
     assert sum(isinstance(block, Plates) for block in section.blocks) == MAX_SCREENS
     last = section.blocks[-1]
     assert isinstance(last, Quiet)
