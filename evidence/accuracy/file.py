@@ -87,27 +87,19 @@ class RunningRoot:
 
     def __init__(self) -> None:
         self.size = 0
-        self._complete: list[bytes] = []
+        self._last: dict[int, bytes] = {}
+        self._node: merkle.Node = lambda level, _index: self._last[level]  # none but the last of a level is asked for
 
     def add(self, leaf: bytes) -> None:
         """Append a leaf hash."""
-        self._complete.append(leaf)
+        completed = merkle.completed_nodes(self.size, leaf, self._node)
+        self._last |= {level: value for level, _, value in completed}
         self.size += 1
-        merged = self.size
-        while merged % 2 == 0:
-            right = self._complete.pop()
-            self._complete[-1] = merkle.node_hash(self._complete[-1], right)
-            merged //= 2
 
     @property
     def root(self) -> bytes:
         """The root over all leaves so far."""
-        if not self._complete:
-            return merkle.EMPTY_ROOT
-        *rest, current = self._complete
-        for left in reversed(rest):
-            current = merkle.node_hash(left, current)
-        return current
+        return merkle.root(self.size, self._node)
 
 
 def write_accuracy(out: BinaryIO, checkpoint: str, entries: Iterable[LoggedEntry]) -> None:
@@ -153,11 +145,11 @@ def _check(file: BinaryIO, name: str, trust: Trust) -> AccuracyVerdict:
     running, wrong = RunningRoot(), -1
     decisions: list[Decided] = []
     for plain in lines:
-        one = _entry(plain, f"{name}, entry {running.size}")
-        if one.entry.type is EntryType.DECISION:
-            decisions.append((one.entry.time, one.opening))
-            wrong = running.size if wrong < 0 and not _opens(one) else wrong
-        running.add(one.entry.leaf_hash)
+        logged = _entry(plain, f"{name}, entry {running.size}")
+        if logged.entry.type is EntryType.DECISION:
+            decisions.append((logged.entry.time, logged.opening))
+            wrong = running.size if wrong < 0 and not _opens(logged) else wrong
+        running.add(logged.entry.leaf_hash)
     checks = (
         _entries(running, note),
         _openings([opening for _, opening in decisions], wrong),
@@ -188,14 +180,14 @@ def _entry(plain: Json, where: str) -> LoggedEntry:
         raise FormatError(f"{where} can't be read.") from error
 
 
-def _opens(one: LoggedEntry) -> bool:
-    if one.salt is None or one.opening is None:
+def _opens(logged: LoggedEntry) -> bool:
+    if logged.salt is None or logged.opening is None:
         return True
     try:
-        commitment, _ = commit(one.opening, one.salt)
+        commitment, _ = commit(logged.opening, logged.salt)
     except ValueError:
         return False
-    return hmac.compare_digest(commitment, one.entry.commitment)
+    return hmac.compare_digest(commitment, logged.entry.commitment)
 
 
 def _entries(running: RunningRoot, note: Note) -> Check:
