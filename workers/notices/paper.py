@@ -64,7 +64,7 @@ def notice_pdf(
 
 def _paragraphs(text: str) -> list[Block]:
     """The letter's paragraphs, line by line; what is a heading in it is set as one."""
-    return [_paragraph(one.splitlines()) for one in text.strip().split("\n\n")]
+    return [_paragraph(paragraph.splitlines()) for paragraph in text.strip().split("\n\n")]
 
 
 def _paragraph(lines: list[str]) -> Block:
@@ -77,13 +77,13 @@ def _plates(services: Services, notice: Notice, items: Sequence[NoticeItem], fil
     _, caption, missing = SHOWN[notice.language]
     shown = [item.shown.match_id for item in items[:MAX_PICTURES] if item.shown is not None]
     matches = Match.objects.select_related("registered", "found").in_bulk(shown)
-    for n, one in enumerate(items[:MAX_PICTURES], 1):
-        if one.shown is None:
+    for n, item in enumerate(items[:MAX_PICTURES], 1):
+        if item.shown is None:
             continue
-        words = caption.format(n=n, title=one.row.case.work.title[:100], page=one.shown.sighting.page_url[:200])
+        words = caption.format(n=n, title=item.row.case.work.title[:100], page=item.shown.sighting.page_url[:200])
         path, why = f"pictures/{n}.jpg", ""
         try:
-            files.append(TypesetFile(path, draw(View.SIDE_BY_SIDE, pair_of(services, matches[one.shown.match_id]))))
+            files.append(TypesetFile(path, draw(View.SIDE_BY_SIDE, pair_of(services, matches[item.shown.match_id]))))
         except ExhibitError as error:
             path, why = "", missing.format(why=error.message)
         made.append(Plates((Plate(path or None, why, words, words),), HEIGHT))
