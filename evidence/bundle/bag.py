@@ -22,8 +22,7 @@ from evidence.bundle.sealing import SealedCase
 from evidence.formats.codec import Bytes32, to_plain
 from evidence.formats.container import Member, member_of, zip_chunks
 from evidence.log.notes import parse_note
-from evidence.log.proofs import LogProof
-from evidence.log.renewals import Renewal, renewal_files
+from evidence.log.proofs import LogProof, Renewal, renewal_files
 from evidence.standalone import FOLDER as STANDALONE
 from exhibit.digests import CHUNK, Digest
 from exhibit.entries import canonical

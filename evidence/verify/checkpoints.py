@@ -9,7 +9,7 @@ from evidence.formats.codec import MAX_JSON_BYTES
 from evidence.formats.container import Contents, read_all
 from evidence.formats.zipread import is_zip
 from evidence.log.notes import MAX_NOTE, parse_note
-from evidence.log.renewals import LATER_CHECKPOINT
+from evidence.log.proofs import LATER_CHECKPOINT
 from evidence.verify.checks.inspection import log_proofs
 from evidence.verify.verifier import opened
 from exhibit.errors import IntegrityError, WrongUseError

@@ -25,30 +25,27 @@ from evidence.bundle.sealing import (
 from evidence.capture.surroundings import describe
 from evidence.capture.visits import Step, Visit
 from evidence.capture.wire import Exchange, write_warc
-from evidence.documents import render_exhibit_sheet
 from evidence.documents.made_with import made_with
+from evidence.documents.sheets.exhibit import render_exhibit_sheet
 from evidence.facts.case import (
     AttachmentFacts,
     CaptureFacts,
     CaseFacts,
     DecisionFacts,
     LicenceCheckFacts,
-    LogProof,
     MatchFacts,
     ModelFacts,
     OwnerFacts,
     PartyFacts,
     PictureFacts,
     SightingFacts,
-    SightingRecord,
-    SliceProof,
     SoftwareFacts,
     Visibility,
     WorkFacts,
 )
 from evidence.keys.ed25519 import KeySigner
 from evidence.log.append_only import Log
-from evidence.log.slices import SliceTree, record_leaf
+from evidence.log.proofs import LogProof, SightingRecord, SliceProof, SliceTree, record_leaf
 from evidence.verdict.trust import Trust, TrustedKey, TrustedLog
 from evidence.verify.checks.probability import calibration_facts
 from exhibit.clock import now, rfc3339

@@ -1,6 +1,6 @@
 """Sightings as the entry of their slice commits to them."""
 
-from evidence.facts.case import SightingRecord
+from evidence.log.proofs import SightingRecord
 from registry.models import Sighting as SightingRow
 
 

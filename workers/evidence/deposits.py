@@ -10,9 +10,10 @@ from django.db.models import Max, Min
 from evidence.bundle.bag import write_bundle
 from evidence.bundle.manifest import Manifest
 from evidence.bundle.sealing import ContentFile, SealedCase, seal, seal_opening
-from evidence.documents import DEPOSIT_PARTY, render_deposit_record
 from evidence.documents.made_with import made_with
-from evidence.facts.case import CaseFacts, DecisionFacts, LicenceCheckFacts, LogProof, OwnerFacts, PartyFacts, WorkFacts
+from evidence.documents.sheets.deposit import DEPOSIT_PARTY, render_deposit_record
+from evidence.facts.case import CaseFacts, DecisionFacts, LicenceCheckFacts, OwnerFacts, PartyFacts, WorkFacts
+from evidence.log.proofs import LogProof
 from exhibit.clock import now
 from exhibit.entries import EntryType
 from exhibit.errors import NotFoundError

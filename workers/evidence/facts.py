@@ -15,7 +15,6 @@ from evidence.facts.case import (
     CaseFacts,
     DecisionFacts,
     LicenceCheckFacts,
-    LogProof,
     MatchFacts,
     ModelFacts,
     OfficialRegistration,
@@ -23,12 +22,11 @@ from evidence.facts.case import (
     PartyFacts,
     PictureFacts,
     SightingFacts,
-    SliceProof,
     SoftwareFacts,
     Visibility,
     WorkFacts,
 )
-from evidence.log.slices import SliceTree, record_leaf
+from evidence.log.proofs import LogProof, SliceProof, SliceTree, record_leaf
 from evidence.verify.checks.probability import calibration_facts
 from exhibit import __version__
 from exhibit.clock import now

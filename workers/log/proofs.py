@@ -9,8 +9,8 @@ from django.db.models import Count, OuterRef, Q, Subquery
 
 from evidence.bundle.bag import AnchorProof, ConsistencyProof, CounterSignature, Proofs, checkpoint_digest
 from evidence.bundle.sealing import SealedCase
-from evidence.facts.case import CaseFacts, LogProof, WitnessFacts
-from evidence.log.renewals import Renewal
+from evidence.facts.case import CaseFacts, WitnessFacts
+from evidence.log.proofs import LogProof, Renewal
 from evidence.verify.checks.inspection import log_proofs
 from exhibit.entries import EntryType
 from exhibit.errors import ServiceMissingError

@@ -7,9 +7,8 @@ from datetime import datetime
 from evidence.documents.phrases import load_phrases
 from evidence.documents.phrases.wording import Wording
 from evidence.documents.typeset.blocks import Block, Document, Line, Lines, Plate, Plates, Section, Style
-from evidence.documents.typeset.compiler import TypesetFile
+from evidence.documents.typeset.compiler import TypesetFile, Unset
 from evidence.documents.typeset.fonts import installed_fonts
-from evidence.documents.typeset.pdf import document_pdf
 from exhibit.errors import ExhibitError
 from indexer.draw.draw import View, draw
 from registry.models import Match, Notice
@@ -52,7 +51,7 @@ def notice_pdf(
         opening=tuple(_paragraphs(letter.text)),
         sections=tuple(sections),
     )
-    return document_pdf(document, tuple(files), notice.language, installed_fonts(), made_at)
+    return Unset(document, tuple(files), notice.language, made_at).pdf(installed_fonts())
 
 
 def _paragraphs(text: str) -> list[Block]:

@@ -4,8 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 
-from evidence.documents import ReportCase
-from evidence.documents.report.facts import PlaceStanding
+from evidence.documents.report.facts import PlaceStanding, ReportCase
 from evidence.facts.case import CaseFacts, PictureFacts
 from exhibit.digests import Digest
 from indexer.draw.draw import View, draw

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
-from evidence.documents import ReportScope
+from evidence.documents.report.facts import ReportScope
 from evidence.documents.report.volumes import FORMATS
 from evidence.facts.case import LANGUAGES
 from evidence.formats.codec import from_plain, to_plain

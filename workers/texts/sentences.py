@@ -1,6 +1,6 @@
 """Sentences that are sealed or shown with the facts: what was measured, and what wasn't checked."""
 
-from evidence.documents import standing_unchecked
+from evidence.documents.phrases import standing_unchecked
 from evidence.documents.phrases.wording import figure, percent, ratio_words
 from exhibit.comparison.calibration import Calibration
 from exhibit.types import Verification

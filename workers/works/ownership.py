@@ -42,8 +42,8 @@ def stated_by_file(data: bytes, picture_format: str, limits: Limits) -> dict[str
     said: dict[str, Any] = {name: value for name, value in asdict(read_metadata(data, limits)).items() if value}
     if _MANIFEST_MARK in data:
         found = read_provenance(data, picture_format)
-        if found is not None and (named := authors_of(found)):
-            said["manifest"] = {"authors": list(named), "standing": str(found.standing)}
+        if found is not None and (named := authors_of(found[1])):
+            said["manifest"] = {"authors": list(named), "standing": found[0].standing}
     return said
 
 

@@ -18,7 +18,7 @@ from desk.api.common.paging import Cursor, Limit, page
 from desk.schemas import downloads as schemas
 from desk.schemas import requests
 from desk.schemas.base import Piece
-from evidence.documents import ReportScope
+from evidence.documents.report.facts import ReportScope
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError
 from exhibit.types import CaseDecision

@@ -98,7 +98,7 @@ def make_report(*, owner: str | None, out: Path, title: str, as_json: bool, **li
 
 def _wanted(limits: Mapping[str, Any]) -> "Wanted":
     """What the options ask for."""
-    from evidence.documents import ReportScope
+    from evidence.documents.report.facts import ReportScope
     from workers.reports.scope import Wanted, numbers_of
 
     days = {name: "" if limits[name] is None else limits[name].date().isoformat() for name in ("first", "last")}

@@ -14,8 +14,7 @@ from evidence.formats.codec import FormatError, parse_canonical
 from evidence.formats.container import read_all
 from evidence.log import merkle
 from evidence.log.notes import parse_note
-from evidence.log.proofs import SliceProof
-from evidence.log.slices import record_leaf
+from evidence.log.proofs import SliceProof, record_leaf
 from evidence.verdict.result import Check, failed, not_checked, passed
 from evidence.verify.checks.captures import check_captures
 from evidence.verify.checks.inspection import Inspection

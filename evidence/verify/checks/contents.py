@@ -19,7 +19,7 @@ from evidence.bundle.bag import (
 )
 from evidence.bundle.manifest import FACTS_PATH, MANIFEST_PATH, ManifestFile
 from evidence.formats.container import Contents, Member, read_all, zip_chunks
-from evidence.log.renewals import LATER_CHECKPOINT, RENEWALS_PATH
+from evidence.log.proofs import LATER_CHECKPOINT, RENEWALS_PATH
 from evidence.standalone import KNOWN_TOOLS
 from evidence.verdict.result import CONTAINER_CHANGED, Check, State, failed, not_checked, passed
 from evidence.verify.checks.inspection import Inspection

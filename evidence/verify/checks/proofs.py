@@ -24,8 +24,7 @@ from evidence.formats.errors import UnknownWitnessError
 from evidence.keys.ed25519 import holds, is_sound_point
 from evidence.log import merkle
 from evidence.log.notes import MAX_NOTE, Note, parse_note, verify_note
-from evidence.log.proofs import LogProof
-from evidence.log.renewals import RENEWALS_PATH, RenewalRecord
+from evidence.log.proofs import RENEWALS_PATH, LogProof, RenewalRecord
 from evidence.verdict.result import Check, State, failed, not_checked, passed
 from evidence.verdict.trust import Trust
 from evidence.verify.checks.inspection import Inspection, log_proofs

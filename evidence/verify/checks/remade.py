@@ -144,7 +144,8 @@ class _Sealed(Mapping[str, bytes]):
 def _check_sheets(inspection: Inspection, facts: CaseFacts, sheets: Sequence[str], tools: MadeWithFacts) -> Check:
     if find_spec("typst") is None:
         return not_checked("sheet", "It couldn't be typeset again: typst isn't installed.")
-    from evidence.documents import DEPOSIT_PARTY, render_deposit_record, render_exhibit_sheet
+    from evidence.documents.sheets.deposit import DEPOSIT_PARTY, render_deposit_record
+    from evidence.documents.sheets.exhibit import render_exhibit_sheet
 
     of_work = facts.party.kind == DEPOSIT_PARTY
     render, stem = (render_deposit_record, "deposit-record") if of_work else (render_exhibit_sheet, "exhibit")

@@ -120,7 +120,7 @@ EARLIER = {
     "log, checkpoint or inclusion missing, cut, shortened, or with other numbers, hashes or letters; an entry of another type": ("no (?:checkpoint|inclusion)|a seal's entry (?:that is a registration|of another.*|with another salt)|an inclusion (?:of another place|under.*|with a hash less|with hashes.*|in capitals)|a checkpoint (?:that isn't signed|of another size|by another name)|a consistency of other hashes", "bench/deceivers.py, tests/assets/changes.py, tests/evidence/standalone/test_verifier_inside.py"),
     "a receipt or its material missing, empty, exchanged, or for another digest": ("a receipt (?:of another digest|that isn't there)|the two receipts.*|an empty receipt|material that isn't there", "bench/deceivers.py, tests/assets/changes.py"),
     "a bundle of another case of the same owner": ("a case of another number in both", "bench/deceivers.py"),
-    "a list of renewals that can't be": ("a renewal.*", "tests/evidence/log/test_renewals.py"),
+    "a list of renewals that can't be": ("a renewal.*", "tests/evidence/log/test_proofs.py"),
     "a stamp of another digest, or by a certificate that wasn't valid": ("stamps.*", "tests/evidence/anchors/rfc3161/test_anchor.py"),
     "a signature or key changed; a counter-signature of junk": ("a signature of zeros|another key beside|a countersignature.*", "tests/evidence/verify/checks/test_proofs.py, tests/evidence/verify/checks/test_signers.py"),
     "withheld facts; a stand-in that isn't there": ("withheld facts|a stand-in that isn't there", "tests/assets/changes.py, tests/evidence/bundle/test_manifest.py"),

@@ -7,8 +7,7 @@ from dataclasses import replace
 from django.db import transaction
 from django.db.models import Count
 
-from evidence.documents import ReportFacts, ReportScope, ReportSummary
-from evidence.documents.report.facts import IN_A_VOLUME, Volume
+from evidence.documents.report.facts import IN_A_VOLUME, ReportFacts, ReportScope, ReportSummary, Volume
 from evidence.documents.report.volumes import MadeFile, ReportFolder, volumes_of
 from evidence.facts.case import OwnerFacts
 from exhibit.clock import now

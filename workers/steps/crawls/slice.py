@@ -11,7 +11,7 @@ from django.db import transaction
 
 from crawler.formats.job import Job, Kind, Known, Limits, Politeness, Scope, Source, SourceKind, Target, UserAgent
 from crawler.formats.lines import EndLine, PageLine, RefusalLine, from_json
-from evidence.log.slices import SliceTree, record_leaf
+from evidence.log.proofs import SliceTree, record_leaf
 from exhibit.clock import now
 from exhibit.errors import ServiceMissingError
 from exhibit.network.urls import host_of, registrable_domain, url_key
