@@ -8,9 +8,9 @@ from evidence.facts.case import CaseFacts
 from evidence.formats.codec import to_plain
 from evidence.log.notes import parse_note
 from evidence.log.proofs import LogProof
-from evidence.verdict.result import Check, failed, not_checked, passed
+from evidence.verdict.result import Check, checked, expect, failed, not_checked, passed, second
 from evidence.verify.checks.inspection import Inspection
-from evidence.verify.checks.proofs import OwnCheckpoint, check_log_proof, unvouched
+from evidence.verify.checks.proofs import OwnCheckpoint, expect_logged, expect_vouched
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 
@@ -29,38 +29,38 @@ def check_registrations(inspection: Inspection, own: OwnCheckpoint | None, facts
     elif any(proof.opening.get("picture") not in known for proof in work.further_registrations):
         yield failed(name, "The facts hold a registration of a picture that isn't one of the work's.")
     else:
-        yield _check(inspection, own, name, facts, work.registration)
+        yield checked(name, _registration, inspection, own, name, facts, work.registration)
     for number, picture in enumerate(work.pictures, 1):
+        numbered = f"{name}:{number:02d}"
         found = next((proof for proof in proofs if proof.opening.get("picture") == picture.digest.hex), None)
         if found is None:
-            yield not_checked(
-                f"{name}:{number:02d}", "No entry of the log that the bundle holds is about this picture."
-            )
+            yield not_checked(numbered, "No entry of the log that the bundle holds is about this picture.")
         else:
-            yield _check(inspection, own, f"{name}:{number:02d}", facts, found)
+            yield checked(numbered, _registration, inspection, own, numbered, facts, found)
 
 
-def _check(inspection: Inspection, own: OwnCheckpoint | None, name: str, facts: CaseFacts, proof: LogProof) -> Check:
-    problem = check_log_proof(proof, EntryType.REGISTRATION) or _problem(facts, proof)
-    if problem:
-        return failed(name, problem)
-    if unknown := unvouched(inspection, own, name, proof):
-        return unknown
+def _registration(
+    inspection: Inspection, own: OwnCheckpoint | None, name: str, facts: CaseFacts, proof: LogProof
+) -> Check:
+    expect_logged(proof, EntryType.REGISTRATION)
+    _expect_alike(facts, proof)
+    expect_vouched(inspection, own, proof)
     if "owner_name" not in proof.opening:
         return not_checked(name, f"Entry {proof.sequence} of the log doesn't state whose registration it is.")
     words = f"Entry {proof.sequence} of the log, dated {proof.time:%Y-%m-%d}, commits to owner, work and picture."
     seen = _first_seen(facts, proof.opening.get("picture"))
-    late = f" A copy had been seen before, at {seen:%Y-%m-%d %H:%M:%S} UTC." if seen and seen < proof.time else ""
+    late = f" A copy had been seen before, at {second(seen)}." if seen and seen < proof.time else ""
     return passed(name, words + late, parse_note(proof.checkpoint).origin)
 
 
-def _problem(facts: CaseFacts, proof: LogProof) -> str:
-    """What the entry says otherwise than the facts, or an empty string."""
+def _expect_alike(facts: CaseFacts, proof: LogProof) -> None:
+    """Raise ``FormatError`` with what the entry says otherwise than the facts."""
     opening: dict[str, Any] = proof.opening
-    if opening.get("picture") not in [picture.digest.hex for picture in facts.work.pictures]:
-        return "The log's entry is about another picture than those of the work."
-    if (names_owner := "owner_name" in opening) and opening["owner_name"] != facts.owner.name:
-        return "The log's entry states another owner than the facts."
+    known = opening.get("picture") in [picture.digest.hex for picture in facts.work.pictures]
+    expect(known, "The log's entry is about another picture than those of the work.")
+    names_owner = "owner_name" in opening
+    same = opening.get("owner_name", facts.owner.name) == facts.owner.name
+    expect(same, "The log's entry states another owner than the facts.")
     stated: dict[str, object] = to_plain(facts.work)
     is_first = proof == facts.work.registration  # that of a picture that was added declares nothing
     whole = is_first and names_owner
@@ -69,8 +69,8 @@ def _problem(facts: CaseFacts, proof: LogProof) -> str:
     if names_owner or "work" in opening:
         number = opening.get("work")
         told["number"] = str(number) if type(number) is int else number
-    wrong = sorted(name for name, value in told.items() if stated.get(name, "") != value)
-    return f"The log's entry states another {wrong[0]} than the facts." if wrong else ""
+    wrong = min((name for name, value in told.items() if stated.get(name, "") != value), default="")
+    expect(not wrong, f"The log's entry states another {wrong} than the facts.")
 
 
 def _first_seen(facts: CaseFacts, picture: object) -> datetime | None:
