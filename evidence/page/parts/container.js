@@ -76,23 +76,16 @@ class FolderBundle {
     this.leftOver = tidied.leftOver.map((entry) => entry.name).sort();
   }
 
-  size(name) {
-    return this.files.get(name).size;
-  }
-
   async read(name, limit = MAX_FILE) {
-    return wholeFile(this.files.get(name), name, limit);
+    const file = this.files.get(name);
+    if (file.size > limit) throw new Unchecked(`${name} has ${file.size} bytes, more than this page reads; use the Python verifier.`);
+    return new Uint8Array(await file.arrayBuffer());
   }
 
   /** A folder has no bytes of its own to compare. */
   async isAsWritten() {
     return null;
   }
-}
-
-async function wholeFile(file, name, limit) {
-  if (file.size > limit) throw new Unchecked(`${name} has ${file.size} bytes, more than this page reads; use the Python verifier.`);
-  return new Uint8Array(await file.arrayBuffer());
 }
 
 /** A ZIP, read by its central directory, within limits. */
@@ -112,10 +105,6 @@ class ZipBundle {
     bundle.names = [...bundle.entries.keys()].sort();
     bundle.remarks = tidied.remarks;
     return bundle;
-  }
-
-  size(name) {
-    return this.entries.get(name).size;
   }
 
   async read(name, limit = MAX_FILE) {
@@ -293,39 +282,18 @@ async function unpack(packed, entry) {
   throw new Broken(`${entry.name} doesn't hold the ${entry.size} bytes that the ZIP declares.`);
 }
 
-/** The fields that a file's header and its directory entry share: stored, dated 1980-01-01. */
-function zipFields(view, at, name, size, crc) {
-  view.setUint16(at, 20, true);
-  view.setUint16(at + 8, 0x21, true);
-  view.setUint32(at + 10, crc, true);
-  view.setUint32(at + 14, size, true);
-  view.setUint32(at + 18, size, true);
-  view.setUint16(at + 22, name.length, true);
-}
+/** Little-endian numbers, each of so many bytes. */
+const record = (widths, values) => Uint8Array.from(values.flatMap((value, place) => Array.from({ length: widths[place] }, (_, at) => Math.floor(value / 256 ** at) & 255)));
 
-function zipHeader(name, size, crc) {
-  const view = new DataView(new ArrayBuffer(30));
-  view.setUint32(0, 0x04034b50, true);
-  zipFields(view, 4, name, size, crc);
-  return concat(new Uint8Array(view.buffer), utf8(name));
-}
+/** The fields that a file's header and its directory entry share: stored, dated 1980-01-01. */
+const SHARED = [2, 2, 2, 2, 2, 4, 4, 4, 2, 2];
+const shared = (name, size, crc) => [20, 0, 0, 0, 0x21, crc, size, size, name.length, 0];
+
+const zipHeader = (name, size, crc) => concat(record([4, ...SHARED], [0x04034b50, ...shared(name, size, crc)]), utf8(name));
 
 function zipDirectoryEntry(name, size, crc, offset) {
-  const view = new DataView(new ArrayBuffer(46));
-  view.setUint32(0, 0x02014b50, true);
-  view.setUint16(4, (3 << 8) | 20, true);
-  zipFields(view, 6, name, size, crc);
-  view.setUint32(38, ((0o100644 << 16) >>> 0), true);
-  view.setUint32(42, offset, true);
-  return concat(new Uint8Array(view.buffer), utf8(name));
+  const fields = [0x02014b50, (3 << 8) | 20, ...shared(name, size, crc), 0, 0, 0, 0o100644 * 65536, offset];
+  return concat(record([4, 2, ...SHARED, 2, 2, 2, 4, 4], fields), utf8(name));
 }
 
-function zipEnd(count, size, offset) {
-  const view = new DataView(new ArrayBuffer(22));
-  view.setUint32(0, 0x06054b50, true);
-  view.setUint16(8, count, true);
-  view.setUint16(10, count, true);
-  view.setUint32(12, size, true);
-  view.setUint32(16, offset, true);
-  return new Uint8Array(view.buffer);
-}
+const zipEnd = (count, size, offset) => record([4, 2, 2, 2, 2, 4, 4, 2], [0x06054b50, 0, 0, count, count, size, offset, 0]);

@@ -280,23 +280,21 @@ function resizedGrey(grey, factor) {
   const [width, height] = [grey.width, grey.height].map((side) => Math.max(1, Math.floor(side * factor + 0.5)));
   const toSmall = rescale([grey.width, grey.height], [width, height]);
   if (width === grey.width && height === grey.height) return { small: grey, toSmall };
-  const rows = new Uint8Array(width * grey.height);
-  filterWeights(grey.width, width).forEach(({ first, weights }, x) => {
-    for (let y = 0; y < grey.height; y++) {
+  const rows = filteredRows(grey.values, grey.width, grey.height, width);
+  return { small: { width, height, values: filteredRows(rows, grey.height, width, height) }, toSmall };
+}
+
+/** Each row of a field filtered to so many values; rows and columns change places, so that two times give both ways. */
+function filteredRows(values, width, height, onto) {
+  const out = new Uint8Array(onto * height);
+  filterWeights(width, onto).forEach(({ first, weights }, x) => {
+    for (let y = 0; y < height; y++) {
       let sum = 0.5;
-      for (let at = 0; at < weights.length; at++) sum += weights[at] * grey.values[y * grey.width + first + at];
-      rows[y * width + x] = sum;
+      for (let at = 0; at < weights.length; at++) sum += weights[at] * values[y * width + first + at];
+      out[x * height + y] = sum;
     }
   });
-  const values = new Uint8Array(width * height);
-  filterWeights(grey.height, height).forEach(({ first, weights }, y) => {
-    for (let x = 0; x < width; x++) {
-      let sum = 0.5;
-      for (let at = 0; at < weights.length; at++) sum += weights[at] * rows[(first + at) * width + x];
-      values[y * width + x] = sum;
-    }
-  });
-  return { small: { width, height, values }, toSmall };
+  return out;
 }
 
 function filterWeights(from, onto) {

@@ -13,7 +13,7 @@ async function checkRenewals(inspection) {
     return [checkOf("renewals", error)];
   }
   const checks = [];
-  for (const record of records) checks.push(await renewalCheck(inspection, record));
+  for (const record of records) checks.push(await checked(`renewal:${record.size}`, () => renewalOf(inspection, record)));
   return checks;
 }
 
@@ -22,7 +22,7 @@ async function renewed(inspection) {
   const found = new Map();
   if (!inspection.has(RENEWALS) || !inspection.has(CHECKPOINT)) return found;
   for (const record of await readRenewals(inspection))
-    if ((await renewalCheck(inspection, record)).state === "passed")
+    if ((await checked("renewal", () => renewalOf(inspection, record))).state === "passed")
       found.set(hex(await sha256(await inspection.read(record.file, 1 << 16))), `later checkpoint of ${record.size} entries`);
   return found;
 }
@@ -34,16 +34,11 @@ async function readRenewals(inspection) {
   return records;
 }
 
-async function renewalCheck(inspection, record) {
-  const name = `renewal:${record.size}`;
-  try {
-    const own = parseNote(await readCheckpoint(inspection));
-    const later = parseNote(textOf(await inspection.read(record.file, 1 << 16), record.file));
-    if (later.size !== record.size || later.size <= own.size) return failed(name, `The checkpoint of ${later.size} entries isn't the later one that is listed.`);
-    if (!(await isContinued(own.size, later.size, own.root, later.root, record.path.map(fromHex))))
-      return failed(name, `The log of ${later.size} entries doesn't continue that of ${own.size}.`);
-    return passed(name, `The later checkpoint of ${later.size} entries continues the bundle's own (RFC 9162, 2.1.4).`);
-  } catch (error) {
-    return checkOf(name, error);
-  }
+async function renewalOf(inspection, record) {
+  const own = parseNote(await readCheckpoint(inspection));
+  const later = parseNote(textOf(await inspection.read(record.file, 1 << 16), record.file));
+  must(later.size === record.size && later.size > own.size, `The checkpoint of ${later.size} entries isn't the later one that is listed.`);
+  const continued = await isContinued(own.size, later.size, own.root, later.root, record.path.map(fromHex));
+  must(continued, `The log of ${later.size} entries doesn't continue that of ${own.size}.`);
+  return `The later checkpoint of ${later.size} entries continues the bundle's own (RFC 9162, 2.1.4).`;
 }
