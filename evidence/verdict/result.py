@@ -23,12 +23,9 @@ P = ParamSpec("P")
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check by a stable name, such as ``signature`` or ``file:data/facts.json``.
+    """One check by a stable name, such as ``signature`` or ``file:data/facts.json``, and what was found, for a reader.
 
     Attributes:
-        name: the same.
-        state: how it ended.
-        sentence: what was found, for a reader.
         time: what a witness states, aware, UTC; only with checks of witnesses.
         development: the label of the pinned entry it rests on, when that entry is for trials; else empty.
         by: the name of the pinned entry it rests on, or of the log; else empty.
@@ -119,17 +116,11 @@ def checked(name: str, look: Callable[P, str | Check], *args: P.args, **kwargs: 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """All checks of one bundle, in its order.
+    """All checks of a bundle, in its order.
 
-    Attributes:
-        bundle: the file's or folder's name.
-        seal: the seal digest, or ``None`` when the manifest couldn't be read.
-        trust_dated: date of the trust list that was used.
-        checks: the same.
-        withheld: sealed files that this copy leaves out and says so.
-        asked: the grades that the trust list asks for; ``None`` for all that the bundle has anything of.
-        times: every time that it states with whom it rests on; empty where they contradict each other.
-        views: every head of a log that it holds, to be compared with other bundles' (``verify.split_views``).
+    The seal digest is ``None`` when the manifest couldn't be read, the grades that the trust list asks for are ``None``
+    for all that the bundle has anything of. Times are empty where they contradict each other. The views of logs are to
+    be compared with other bundles' (``verify.split_views``).
     """
 
     bundle: str

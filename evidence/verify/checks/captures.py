@@ -97,40 +97,40 @@ def check_captures(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
 
     And ``captures``: whether each sighting has a capture that passed.
     """
-    shown: set[int] = set()
-    for sighting, check in _each(inspection, facts):
-        if check.name.startswith("capture:") and check.state is State.PASSED:
-            shown.add(sighting.number)
+    shown: set[str] = set()
+    for check in _each(inspection, facts):
+        what, _, numbers = check.name.partition(":")
+        if what == "capture" and check.state is State.PASSED:
+            shown.add(numbers.partition("-")[0])
         yield check
-    missing = [f"{sighting.number:02d}" for sighting in facts.sightings if sighting.number not in shown]
+    missing = [number for number in (f"{sighting.number:02d}" for sighting in facts.sightings) if number not in shown]
     if facts.made_with is None or not facts.sightings:
         return
     if missing:
-        yield not_checked(
-            "captures", f"No capture shows sighting {', '.join(missing)}: the crawl's record stands alone."
-        )
+        words = f"No capture shows sighting {', '.join(missing)}: the crawl's record stands alone."
+        yield not_checked("captures", words)
     else:
         yield passed("captures", "Each sighting has a capture that agrees with what was recorded.")
 
 
-def _each(inspection: Inspection, facts: CaseFacts) -> Iterator[tuple[SightingFacts, Check]]:
+def _each(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
     named: set[str] = set()
     every = [(sighting, number, of) for sighting in facts.sightings for number, of in enumerate(sighting.captures, 1)]
     for place, (sighting, number, stated) in enumerate(every):
-        name = f"{sighting.number:02d}-{number}"
+        numbers = f"{sighting.number:02d}-{number}"
+        name = f"capture:{numbers}"
         if place >= MAX_CAPTURES:
-            yield sighting, not_checked(f"capture:{name}", f"Only the first {MAX_CAPTURES} captures are looked at.")
+            yield not_checked(name, f"Only the first {MAX_CAPTURES} captures are looked at.")
         elif not stated.files and stated.image is None:
-            yield sighting, not_checked(f"capture:{name}", "Nothing was kept of this visit.")
+            yield not_checked(name, "Nothing was kept of this visit.")
         elif not stated.files:
-            yield sighting, failed(f"capture:{name}", "The facts state an image of a visit of which nothing was kept.")
+            yield failed(name, "The facts state an image of a visit of which nothing was kept.")
         elif facts.made_with is None:
-            yield sighting, not_checked(f"capture:{name}", EARLIER)
+            yield not_checked(name, EARLIER)
         elif not named.isdisjoint(stated.files):
-            yield sighting, failed(f"capture:{name}", "It names a file of another visit.")
+            yield failed(name, "It names a file of another visit.")
         else:
-            for check in _check_capture(inspection, facts, sighting, stated, name):
-                yield sighting, check
+            yield from _check_capture(inspection, facts, sighting, stated, numbers)
         named.update(stated.files)
 
 
@@ -233,13 +233,13 @@ def _check_step(step: NetworkExchange, answers: Sequence[_Answer], stated: Captu
     """That a stated exchange was recorded, at its time, by its peer, within the visit."""
     wanted = plain_url(step.url)
     inside = stated.started - APART <= step.sent <= step.answered <= stated.finished + APART
-    for answer in answers:
-        when = step.sent - APART <= answer.record.date <= step.answered + APART
-        of = (answer.url, answer.response.status, answer.record.peer) == (wanted, step.status, step.peer.address)
-        if when and of and inside:
-            break
-    else:
-        raise FormatError(f"No recorded exchange is the one that the surroundings state of {step.url[:200]}.")
+    found = any(
+        (answer.url, answer.response.status, answer.record.peer) == (wanted, step.status, step.peer.address)
+        and step.sent - APART <= answer.record.date <= step.answered + APART
+        for answer in answers
+    )
+    problem = f"No recorded exchange is the one that the surroundings state of {step.url[:200]}."
+    expect(found and inside, problem)
     secured, known = wanted.startswith("https:"), step.peer.address in (step.dns_answers or (step.peer.address,))
     expect((step.tls is not None) == secured and known, f"The connection to {step.url[:200]} contradicts itself.")
 

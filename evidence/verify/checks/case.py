@@ -269,9 +269,7 @@ def _recomputed(match: MatchFacts, pictures: Pictures, files: list[str], pixels:
 def _shown(inspection: Inspection, picture: PictureFacts) -> str:
     """The sealed file that shows a picture: its own, or its reduced one where it is withheld.
 
-    Raises:
-        FormatError: a file that isn't withheld isn't there as it was sealed.
-        NotFoundError: it is withheld, and no reduced one is there.
+    Raises ``FormatError`` where one that isn't withheld isn't as it was sealed, else ``NotFoundError``.
     """
     stated = inspection.manifest.file(picture.file)
     same = stated is None or stated.sha256 == picture.digest
