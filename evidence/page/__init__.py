@@ -21,7 +21,7 @@ VERSION = 5
 """Of what the page checks; counts up when a check changes."""
 PARTS = (
     "bytes", "container", "ed25519", "log", "blocks", "ledgers", "der", "chains", "stamps", "pictures", "contents",
-    "proofs", "renewals", "signers", "inflate", "captures", "order", "stated_pictures", "case", "verdict", "show",
+    "proofs", "signers", "inflate", "captures", "order", "stated_pictures", "case", "verdict", "show",
 )  # fmt: skip
 _FOLDER = files(__package__)
 

@@ -60,7 +60,7 @@ class SplitView:
 
 def views_of(bundle: str, inspection: Inspection, facts: CaseFacts | None) -> tuple[View, ...]:
     """Every head that a bundle holds, with what its proofs show; not one that its pinned key didn't sign."""
-    proofs = [proof for _, proof in log_proofs(facts)] if facts is not None else []
+    proofs = [proof for _, proof in log_proofs(facts)]
     with suppress(FormatError, IntegrityError):
         proofs.append(read_log_proof(inspection)[0])
     shown = [

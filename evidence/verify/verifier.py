@@ -18,9 +18,15 @@ from evidence.verify.checks.case import check_case, read_facts
 from evidence.verify.checks.contents import check_container, check_contents
 from evidence.verify.checks.inspection import Inspection, inspect, measure
 from evidence.verify.checks.order import check_order, check_version
-from evidence.verify.checks.proofs import check_log, check_renewals, check_signature, is_logged, read_log_proof
+from evidence.verify.checks.proofs import (
+    check_log,
+    check_renewals,
+    check_signature,
+    check_signers,
+    is_logged,
+    read_log_proof,
+)  # fmt: skip
 from evidence.verify.checks.remade import Makers
-from evidence.verify.checks.signers import check_countersignatures, check_revocation
 from evidence.verify.split_views import View, split_views, views_of
 
 __all__ = ["Check", "NoBundleError", "State", "Verdict", "Verifier", "require"]
@@ -71,7 +77,7 @@ def _checks(
     order, times = check_order(inspection, facts, seal, witnessed.pairs)
     checks += [check, *check_signature(inspection), *logged, *check_renewals(inspection), *witnessed.checks, order]
     checks += check_version(inspection, facts, witnessed.checks)
-    checks += [*check_revocation(inspection, witnessed.logged), *check_countersignatures(inspection)]
+    checks += check_signers(inspection, witnessed.logged)
     if facts is not None and check.state is State.PASSED:
         checks += check_case(inspection, facts, makers)
     views = views_of(name, inspection, facts)

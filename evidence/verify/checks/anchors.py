@@ -75,9 +75,8 @@ def _subjects(inspection: Inspection, facts: CaseFacts | None, *, is_logged: boo
     """What may have been given to a witness, by digest: the manifest, the checkpoint, earlier and later ones."""
     unrelated = "" if is_logged else "unrelated "
     subjects = {digest: f"{unrelated}{words}" for digest, words in renewed(inspection).items()}
-    if facts is not None:
-        for name, proof in log_proofs(facts):
-            subjects.setdefault(checkpoint_digest(proof.checkpoint), f"checkpoint of {name}")
+    for name, proof in log_proofs(facts):
+        subjects.setdefault(checkpoint_digest(proof.checkpoint), f"checkpoint of {name}")
     if inspection.has(CHECKPOINT_PATH):
         subjects[checkpoint_digest(read_checkpoint(inspection))] = f"{unrelated}checkpoint"
     subjects[inspection.seal] = "manifest"

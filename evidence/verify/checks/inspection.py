@@ -106,8 +106,10 @@ def inspect(contents: Contents, trust: Trust) -> Inspection:
     return replace(inspection, withheld=frozenset(named))
 
 
-def log_proofs(facts: CaseFacts) -> tuple[tuple[str, LogProof], ...]:
-    """Every log proof that the facts hold, by the name of its check."""
+def log_proofs(facts: CaseFacts | None) -> tuple[tuple[str, LogProof], ...]:
+    """Every log proof that the facts hold, by the name of its check; none where they can't be read."""
+    if facts is None:
+        return ()
     proofs = [(f"slice:{item.number:02d}", item.slice.log) for item in facts.sightings if item.slice is not None]
     registered = (facts.work.registration, *facts.work.further_registrations)
     return (*(("registration", proof) for proof in registered if proof is not None), *proofs)

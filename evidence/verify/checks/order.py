@@ -31,9 +31,8 @@ def check_order(
     pairs = [(held, sealed) for held in inside] + [(sealed, one) for one in entry]
     pairs += [(one, stated) for stated in given for one in _held(stated.of, inside, sealed, entry)]
     pairs += _steps(facts) if facts is not None else ()
-    proofs = [proof for _, proof in log_proofs(facts)] if facts is not None else []
     try:
-        pairs += _sequence([*proofs, *([] if seal is None else [seal])])
+        pairs += _sequence([*(proof for _, proof in log_proofs(facts)), *([] if seal is None else [seal])])
     except IntegrityError as error:
         return failed("order", error.message), ()
     for earlier, later in pairs:

@@ -1,15 +1,21 @@
-"""Checks of what surrounds the seal: signature, key, its place in the log, and later checkpoints that continue it."""
+"""Checks of what surrounds the seal: who signed it, its place in the log, and later checkpoints that continue it."""
 
 import hmac
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
 from evidence.bundle.bag import (
     CHECKPOINT_PATH,
     CONSISTENCY_PATH,
+    COUNTERSIGNATURES,
     ENTRY_PATH,
     INCLUSION_PATH,
     KEY_PEM_PATH,
@@ -27,7 +33,7 @@ from evidence.log import merkle
 from evidence.log.notes import MAX_NOTE, Note, parse_note, verify_note
 from evidence.log.proofs import LogProof
 from evidence.log.renewals import RENEWALS_PATH, RenewalRecord
-from evidence.verdict.result import Check, State, checked, expect, failed, not_checked, passed
+from evidence.verdict.result import Check, State, checked, expect, failed, not_checked, passed, second
 from evidence.verdict.trust import Trust
 from evidence.verify.checks.inspection import Inspection, log_proofs
 from exhibit.digests import Digest
@@ -36,6 +42,9 @@ from exhibit.errors import IntegrityError
 from exhibit.types import Count, Number
 
 MAX_RENEWALS = 16
+MAX_KEYS = 64
+_NAME = re.compile(r"([0-9a-f]{16})\.(?:pem|sig)")
+MAX_PEM = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +233,7 @@ def is_logged(checks: Iterable[Check]) -> bool:
 def _consistency(inspection: Inspection, facts: CaseFacts | None, note: Note) -> Check:
     """Whether the bundle's checkpoint continues every earlier one that the facts hold."""
     name = "consistency"
-    earlier = {proof.checkpoint: parse_note(proof.checkpoint) for _, proof in log_proofs(facts)} if facts else {}
+    earlier = {proof.checkpoint: parse_note(proof.checkpoint) for _, proof in log_proofs(facts)}
     paths = {proof.size: proof.path for proof in _consistency_proofs(inspection)}
     if not earlier:
         return not_checked(name, "The sealed files hold no earlier checkpoint.")
@@ -286,3 +295,61 @@ def _renewal(inspection: Inspection, record: RenewalRecord) -> str:
     continued = merkle.verify_consistency(own.size, later.size, own.root, later.root, record.path)
     expect(continued, f"The log of {later.size} entries doesn't continue that of {own.size}.")
     return f"The later checkpoint of {later.size} entries continues the bundle's own (RFC 9162, 2.1.4)."
+
+
+def check_signers(inspection: Inspection, logged: datetime | None) -> Iterator[Check]:
+    """``revoked``, when the pinned sealing key has been revoked, and one ``countersignature:`` for each.
+
+    ``logged`` is the earliest time by which a witness shows that the log held the seal with its signature.
+    """
+    key = inspection.trust.key(inspection.manifest.key.public, "sealing")
+    if key is not None and key.revoked is not None:
+        yield _judged(key.revoked, logged)
+    names = [name for name in inspection.contents.names if name.startswith(COUNTERSIGNATURES)]
+    stems = {match[1] for name in names if (match := _NAME.fullmatch(name.removeprefix(COUNTERSIGNATURES)))}
+    if len(stems) > MAX_KEYS or any(not _NAME.fullmatch(name.removeprefix(COUNTERSIGNATURES)) for name in names):
+        yield failed("countersignatures", f"{COUNTERSIGNATURES} holds other files, or more than {MAX_KEYS} signatures.")
+        return
+    for stem in sorted(stems):
+        name = f"countersignature:{stem}"
+        yield checked(name, _countersignature, inspection, name, stem)
+
+
+def _countersignature(inspection: Inspection, name: str, stem: str) -> Check:
+    key = inspection.trust.key(_signer(inspection, stem), "device")
+    if key is None:
+        raise UnknownWitnessError(f"it holds, but no owner is pinned with the device key {stem}.")
+    other = f"The device key is pinned as that of {key.owner}, not of the owner in the manifest."
+    expect(key.owner == inspection.manifest.matter.owner, other)
+    if key.revoked is not None:
+        since = f"The device key was revoked at {second(key.revoked)}"
+        return not_checked(name, f"{since}, and nothing in the bundle shows when this was signed.")
+    sentence = f"Ed25519 over data/manifest.json by a device key of {key.owner} holds; the owner alone holds that key."
+    return passed(name, sentence, key.owner, key.label * key.development)
+
+
+def _signer(inspection: Inspection, stem: str) -> bytes:
+    """The public key, 32 bytes, by which a counter-signature holds; raises ``FormatError``."""
+    pem = inspection.read(f"{COUNTERSIGNATURES}{stem}.pem", MAX_PEM)
+    signature = inspection.read(f"{COUNTERSIGNATURES}{stem}.sig", 64)
+    try:
+        public = load_pem_public_key(pem)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise FormatError(f"{COUNTERSIGNATURES}{stem}.pem can't be read.") from error
+    if not isinstance(public, Ed25519PublicKey):
+        raise FormatError("The key isn't an Ed25519 key.")
+    raw = public.public_bytes_raw()
+    good = holds(raw, signature, inspection.manifest_bytes)
+    expect(good, "The counter-signature over data/manifest.json doesn't hold.")
+    expect(raw.hex()[:16] == stem, f"{COUNTERSIGNATURES}{stem}.pem is another key than its name says.")
+    return raw
+
+
+def _judged(revoked: datetime, logged: datetime | None) -> Check:
+    """Whether a key that was revoked had signed before: only a witness can tell, the bundle's own times can't."""
+    since = f"The key was revoked at {second(revoked)}"
+    if logged is None:
+        return failed("revoked", f"{since}, and no pinned witness shows that the log held the signature before.")
+    if logged >= revoked:
+        return failed("revoked", f"{since}, and the earliest pinned witness of the log is of {second(logged)}.")
+    return passed("revoked", f"{since}; a pinned witness saw the log with the signature before, at {second(logged)}.")
