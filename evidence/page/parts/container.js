@@ -60,7 +60,7 @@ function checkPlaces(names, what) {
   for (const name of seen) if (folders.has(name)) throw new Broken(`${what} has ${name} both as a file and as a folder.`);
 }
 
-/** The bundle's files, without a folder around everything in a ZIP, what is unusual, and what file managers left. */
+/** The bundle's files by name, without a folder around everything in a ZIP, what is unusual, and what file managers left, by name and as it lies there. */
 function tidy(entries, what) {
   const isZip = what === "The ZIP";
   if (isZip) checkPlaces(entries.map((entry) => entry.name), what);
@@ -75,7 +75,8 @@ function tidy(entries, what) {
     remarks.push("everything lies in a folder of its own");
   }
   checkNames(files.map((entry) => entry.name), what);
-  return { files, remarks, leftOver };
+  const [names, beside] = [files, leftOver].map((group) => group.map((entry) => entry.name).sort());
+  return { files: new Map(files.map((entry) => [entry.name, entry])), names, remarks, leftOver: beside, notRead: leftOver };
 }
 
 /** A folder, as the browser gives it: files with their paths. */
@@ -83,16 +84,11 @@ class FolderBundle {
   constructor(name, files) {
     if (files.length > MAX_ENTRIES) throw new Broken(`The folder has more than ${MAX_ENTRIES} files.`);
     if (!files.some((entry) => entry.name === "bagit.txt")) throw new NoBundle(`${name} is a folder without bagit.txt. Choose the folder that holds bagit.txt.`);
-    const tidied = tidy(files, "The folder");
-    this.title = name;
-    this.files = new Map(tidied.files.map((entry) => [entry.name, entry.file]));
-    this.names = [...this.files.keys()].sort();
-    this.remarks = tidied.remarks;
-    this.leftOver = tidied.leftOver.map((entry) => entry.name).sort();
+    Object.assign(this, { title: name, ...tidy(files, "The folder") });
   }
 
   async read(name, limit = MAX_FILE) {
-    const file = this.files.get(name);
+    const { file } = this.files.get(name);
     if (file.size > limit) throw new Unchecked(`${name} has ${file.size} bytes, more than this page reads; use the Python verifier.`);
     return new Uint8Array(await file.arrayBuffer());
   }
@@ -113,17 +109,13 @@ class ZipBundle {
     const total = entries.reduce((sum, entry) => sum + entry.size, 0);
     if (total > FREE_EXPANSION + MAX_EXPANSION * file.size)
       throw new Broken(`The ZIP of ${file.size} bytes would unpack to ${total}, which no bundle does.`);
-    const tidied = tidy(entries, "The ZIP");
-    for (const entry of tidied.leftOver) await bundle.unpacked(entry, MAX_FILE);
-    bundle.leftOver = tidied.leftOver.map((entry) => entry.name).sort();
-    bundle.entries = new Map(tidied.files.map((entry) => [entry.name, entry]));
-    bundle.names = [...bundle.entries.keys()].sort();
-    bundle.remarks = tidied.remarks;
+    Object.assign(bundle, tidy(entries, "The ZIP"));
+    for (const entry of bundle.notRead) await bundle.unpacked(entry, MAX_FILE);
     return bundle;
   }
 
   async read(name, limit = MAX_FILE) {
-    return this.unpacked(this.entries.get(name), limit);
+    return this.unpacked(this.files.get(name), limit);
   }
 
   async unpacked(entry, limit) {
@@ -141,7 +133,7 @@ class ZipBundle {
     let offset = 0;
     for (const name of this.names) {
       const { size, crc } = measured.get(name);
-      const entry = this.entries.get(name);
+      const entry = this.files.get(name);
       const head = zipHeader(name, size, crc);
       if (entry.method !== 0 || entry.data !== offset + head.length || !same(await this.bytes(offset, head.length), head)) return false;
       directory.push(zipDirectoryEntry(name, size, crc, offset));

@@ -181,7 +181,7 @@ function canvasTellsTheTruth() {
 }
 
 /* 3×3 matrices as nine numbers, row by row. */
-const times9 = (a, b) => Array.from(a, (_, at) => [0, 1, 2].reduce((sum, k) => sum + a[3 * Math.floor(at / 3) + k] * b[3 * k + (at % 3)], 0));
+const times9 = (...all) => all.reduce((a, b) => Array.from(a, (_, at) => [0, 1, 2].reduce((sum, k) => sum + a[3 * Math.floor(at / 3) + k] * b[3 * k + (at % 3)], 0)));
 const determinant = (m) => m[0] * (m[4] * m[8] - m[5] * m[7]) - m[1] * (m[3] * m[8] - m[5] * m[6]) + m[2] * (m[3] * m[7] - m[4] * m[6]);
 const move = (m, x, y, z = 1) => [m[0] * x + m[1] * y + m[2] * z, m[3] * x + m[4] * y + m[5] * z, m[6] * x + m[7] * y + m[8] * z];
 
@@ -314,7 +314,7 @@ function filterWeights(from, onto) {
 function denseSimilarity(found, registered, transform) {
   const [foundGrey, registeredGrey] = [greyOf(found), greyOf(registered)];
   const sizes = [found, registered].map((one) => [one.width, one.height]);
-  const matrix = times9(times9(rescale(registered.full, sizes[1]), transform), inverted(rescale(found.full, sizes[0])));
+  const matrix = times9(rescale(registered.full, sizes[1]), transform, inverted(rescale(found.full, sizes[0])));
   const { small, toSmall } = resizedGrey(registeredGrey, LONG_SIDE / Math.max(...sizes[1]));
   const whole = times9(toSmall, matrix);
   const depth = move(whole, (sizes[0][0] - 1) / 2, (sizes[0][1] - 1) / 2)[2];

@@ -38,16 +38,13 @@ async function keyCheck(inspection, name) {
 async function checkLog(inspection, facts) {
   const names = ["entry", "inclusion", "checkpoint", "consistency"];
   if (!inspection.has(ENTRY)) return names.map((name) => notChecked(name, "The bundle holds no log entry of the seal."));
-  let entry, inclusion, note;
+  let proof, note;
   try {
-    entry = await inspection.readJson(ENTRY, "entry");
-    inclusion = await inspection.readJson("proofs/log/inclusion.json", "inclusion");
-    if (inclusion.index !== entry.sequence) throw new Broken("The inclusion proof is about another entry.");
-    note = parseNote(await readCheckpoint(inspection));
+    proof = await readLogProof(inspection);
+    note = parseNote(proof.checkpoint);
   } catch (error) {
     return names.slice(0, 3).map((name) => checkOf(name, error));
   }
-  const proof = { ...entry, size: inclusion.size, path: inclusion.path };
   return [
     await checked("entry", () => entryOf(inspection, proof)),
     (await isUnder(proof, note))
@@ -56,6 +53,14 @@ async function checkLog(inspection, facts) {
     await noteCheck(inspection.trust, "checkpoint", note),
     await checked("consistency", (name) => consistencyCheck(inspection, facts, note, name)),
   ];
+}
+
+/** The seal's log proof. */
+async function readLogProof(inspection) {
+  const entry = await inspection.readJson(ENTRY, "entry");
+  const { index, size, path } = await inspection.readJson("proofs/log/inclusion.json", "inclusion");
+  must(index === entry.sequence, "The inclusion proof is about another entry.");
+  return { ...entry, size, path, checkpoint: await readCheckpoint(inspection) };
 }
 
 const readCheckpoint = async (inspection) => textOf(await inspection.read(CHECKPOINT, 1 << 16), CHECKPOINT);

@@ -172,7 +172,7 @@ function comparison(found, registered, match) {
   canvas.setAttribute("role", "img");
   canvas.setAttribute("aria-label", `Match ${match.number}: the found picture with the registered one laid onto it`);
   const below = canvasOf(found.pixels, found.width, found.height);
-  const onto = times3(rescale(found.full, size), inverted(match.verification.transform.flat()), rescale([registered.width, registered.height], registered.full));
+  const onto = times9(rescale(found.full, size), inverted(match.verification.transform.flat()), rescale([registered.width, registered.height], registered.full));
   const { out, mask } = warpPixels(registered.pixels, [registered.width, registered.height], 4, onto, size);
   mask.forEach((valid, at) => (out[4 * at + 3] = valid ? 255 : 0));
   const above = canvasOf(out, ...size);
@@ -199,8 +199,6 @@ function comparison(found, registered, match) {
   return make("figure", {}, canvas,
     make("div", { class: "slider" }, make("label", { for: slider.id }, "found"), slider, make("label", { for: slider.id }, "registered"), make("label", { for: way.id, class: "hidden" }, "How to compare"), way));
 }
-
-const times3 = (a, b, c) => times9(times9(a, b), c);
 
 function canvasOf(pixels, width, height) {
   const canvas = newCanvas(width, height);
