@@ -77,7 +77,7 @@ def views_of(bundle: str, inspection: Inspection, facts: CaseFacts | None) -> tu
             for record in renewal_records(inspection):
                 later = inspection.read(record.file, MAX_NOTE).decode()
                 shown.append((later, merkle.proven(size - 1, record.size, record.path, own.note.root, whole=True)))
-    return tuple(view for one in shown if (view := _view(bundle, inspection, *one)) is not None)
+    return tuple(view for proof in shown if (view := _view(bundle, inspection, *proof)) is not None)
 
 
 def _view(bundle: str, inspection: Inspection, text: str, shown: dict[Range, bytes]) -> View | None:

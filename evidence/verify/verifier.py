@@ -11,7 +11,7 @@ from pathlib import Path
 from evidence.formats.codec import FormatError
 from evidence.formats.container import Contents, FolderContents, Member, NoBundleError
 from evidence.formats.zipread import ZipContents, is_zip
-from evidence.verdict.result import Check, State, Time, Verdict, failed, passed, require, worst
+from evidence.verdict.result import Check, State, Time, Verdict, failed, passed, worst
 from evidence.verdict.trust import Trust, load_trust
 from evidence.verify.checks.anchors import check_witnesses
 from evidence.verify.checks.case import check_case, read_facts
@@ -28,8 +28,6 @@ from evidence.verify.checks.proofs import (
 )  # fmt: skip
 from evidence.verify.checks.remade import Makers
 from evidence.verify.split_views import View, split_views, views_of
-
-__all__ = ["Check", "NoBundleError", "State", "Verdict", "Verifier", "require"]
 
 
 @dataclass(frozen=True, slots=True)

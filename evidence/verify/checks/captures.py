@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from io import BytesIO
+from itertools import chain
 from operator import attrgetter
 from urllib.parse import urljoin
 from zipfile import ZIP_STORED, BadZipFile, ZipFile
@@ -178,8 +179,9 @@ def _agrees(capture: _Capture) -> str:
     same = told == (network.outcome, network.started, network.finished) and stated.started <= stated.finished
     expect(same and stated.outcome in OUTCOMES, "The surroundings state another outcome or other times.")
     _check_image(capture)
-    for one in (*network.certificates, *(c for step in network.exchanges if step.tls for c in step.tls.chain)):
-        _check_certificate(one)
+    chains = [step.tls.chain for step in network.exchanges if step.tls]
+    for certificate in (*network.certificates, *chain.from_iterable(chains)):
+        _check_certificate(certificate)
     _check_rendered(capture, network)
     if "exchange" not in capture.files:
         raise NotFoundError("The record of the exchanges wasn't kept, so nothing shows what was served.")
@@ -258,10 +260,9 @@ def _arrivals(answers: Sequence[_Answer], start: str) -> set[str]:
     """An address, and those to which the recorded redirects lead from it."""
     reached = {plain_url(start)}
     for _ in range(MAX_STEPS):
-        turned = [answer for answer in answers if answer.url in reached and answer.response.status in REDIRECTS]
-        for one in turned:
+        for answer in [answer for answer in answers if answer.url in reached and answer.response.status in REDIRECTS]:
             with suppress(ValueError):  # what is no address leads nowhere
-                reached.add(plain_url(urljoin(one.record.url, one.response.header("location"))))
+                reached.add(plain_url(urljoin(answer.record.url, answer.response.header("location"))))
     return reached
 
 

@@ -319,8 +319,8 @@ def _recomputed(match: MatchFacts, pictures: Pictures, files: list[str], pixels:
     """What both pictures give, each as the file shows it that stands for it here; raises ``FormatError``."""
     sealed, sizes = match.verification, [(picture.width, picture.height) for picture in pictures]
     with np.errstate(all="ignore"):
-        every = [np.asarray(one, np.float64) for one in (*sealed.further, sealed.transform)]
-        work, picture = [overlaps(one, *sizes) for one in every][-1]
+        every = [np.asarray(transform, np.float64) for transform in (*sealed.further, sealed.transform)]
+        work, picture = [overlaps(transform, *sizes) for transform in every][-1]
         near = max(abs(work - sealed.overlap_work), abs(picture - sealed.overlap_picture)) <= AREA_TOLERANCE
         expect(near, f"The alignment covers {work:.3f} and {picture:.3f} of the pictures, not as sealed.")
         found, registered = map(_to_decoded, pictures, pixels)
