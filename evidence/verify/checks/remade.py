@@ -33,12 +33,10 @@ BY_COMMAND = "Not made again here; `exhibit verify` does it."
 
 @dataclass(frozen=True, slots=True)
 class Makers:
-    """How other rooms make what a bundle holds.
+    """How other rooms make what a bundle holds: drawings, and the figures of a comparison in sentences.
 
-    Attributes:
-        draw: takes the found picture, the registered one and the transforms of all copies; gives what makes the file of
-            a view by its role and the ending of its name.
-        words: the figures of a comparison in sentences.
+    ``draw`` takes the found picture, the registered one and the transforms of all copies; it gives what makes the file
+    of a view by its role and the ending of its name.
     """
 
     draw: Callable[[bytes, bytes, Sequence[Matrix]], Callable[[str, str], bytes]]
