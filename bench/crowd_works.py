@@ -18,13 +18,14 @@ from bench.retroactive import mixed
 from exhibit.digests import Digest
 from exhibit.ports import VectorIndex
 from indexer.picture.features import Features
+from indexer.picture.local_features import units_of
 from indexer.picture.spaces import DESCRIPTOR, PHASH, ROOTSIFT, TRIMMED, VOTES_KEPT, WHOLE
 from indexer.search.cache import FeatureCache
 from indexer.search.candidates import Candidate
 from indexer.vectors.index import open_index, rebuild_index
 from indexer.vectors.manifest import Manifest, SegmentEntry, publish, writer
 from indexer.vectors.segments import Rows
-from indexer.votes.codec import FOR_EACH_LIST, lists_for, shipped_codec, train_codec, units
+from indexer.votes.codec import FOR_EACH_LIST, lists_for, shipped_codec, train_codec
 from indexer.votes.index import VoteIndex
 from indexer.votes.segments import no_rows, write_segment
 
@@ -150,7 +151,7 @@ def _write_votes(count: int, real: Photographs, asked: int, folder: Path) -> Non
     rows = no_rows(_codec(count, local[asked:]))
     rows.add([(number, kept[:VOTES_KEPT]) for number, kept in enumerate(local)])
     kept = [one[:VOTES_KEPT] for one in local[asked:]]
-    codes = rows.index.sa_encode(units(np.concatenate(kept)))
+    codes = rows.index.sa_encode(units_of(np.concatenate(kept)))
     sizes = np.array([len(one) for one in kept])
     for start in range(len(real), count, len(kept)):
         works = np.arange(start, min(start + len(kept), count))

@@ -18,7 +18,7 @@ import bagit
 from bench import captures, reports
 from bench.table import Row, Titled
 from evidence.bundle.bag import AnchorProof, Proofs, checkpoint_digest, write_bundle
-from evidence.bundle.sealing import ContentFile, SealedCase, SealInput, seal, seal_opening
+from evidence.bundle.sealing import ContentFile, SealedCase, seal, seal_opening
 from evidence.log.proofs import LogProof
 from evidence.verify.verifier import Verifier
 from exhibit.clock import now
@@ -93,7 +93,7 @@ def _seal_one(scene: Scene, number: int) -> SealedCase:
     ]
     own = scene.blobs.put(os.urandom(PAYLOAD - 60_000))
     files.append(ContentFile("data/sightings/01/page.bin", "page", "application/octet-stream", own))
-    return seal(SealInput(facts, tuple(files)), scene.owner_key, holder="operator", sealed_at=now(), blobs=scene.blobs)
+    return seal(facts, files, scene.owner_key, holder="operator", sealed_at=now(), blobs=scene.blobs)
 
 
 def _logged(scene: Scene, cases: list[SealedCase]) -> list[LogProof]:

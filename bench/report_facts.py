@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from demo.pictures import textured
-from evidence.documents import CrawlCoverage, RefusalCount, ReportCase, ReportFacts, ReportSummary
+from evidence.documents.report.facts import CrawlCoverage, RefusalCount, ReportCase, ReportFacts, ReportSummary
 from evidence.facts.case import (
     CaseFacts,
     DecisionFacts,

@@ -31,24 +31,16 @@ _MAX_TOKEN = 4_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """How to ask.
+    """How to ask."""
 
-    Attributes:
-        url: the endpoint.
-        method: ``GET`` or ``POST``.
-        body: where the parameters go: ``query``, ``form``, ``json`` or ``multipart``.
-        headers: with ``{key}`` where the member's key belongs.
-        parameters: ``{key}``, ``{words}``, ``{page}``, ``{offset}`` and ``{size}`` are filled in; one whose
-            ``{page}`` is empty is left out.
-        picture: the parameter that takes the picture: a file in ``multipart``, Base64 elsewhere. Empty: words are sent.
-    """
-
-    url: str
-    method: str = "GET"
-    body: str = "query"
-    headers: Mapping[str, str] = field(default_factory=dict)
+    url: str  # the endpoint
+    method: str = "GET"  # `GET` or `POST`
+    body: str = "query"  # where the parameters go: `query`, `form`, `json` or `multipart`
+    headers: Mapping[str, str] = field(default_factory=dict)  # with `{key}` where the member's key belongs
     parameters: Mapping[str, str] = field(default_factory=dict)
-    picture: str = ""
+    """``{key}``, ``{words}``, ``{page}``, ``{offset}`` and ``{size}`` are filled in; one whose ``{page}`` is empty
+    is left out."""
+    picture: str = ""  # takes the picture: a file in `multipart`, Base64 elsewhere; empty where words are sent
 
     def __post_init__(self) -> None:
         if self.method not in ("GET", "POST"):
@@ -63,59 +55,35 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """Where things lie in the answer. A path has names between dots; ``[]`` takes each element of a list.
+    """Where things lie in the answer. A path has names between dots; ``[]`` takes each element of a list."""
 
-    Attributes:
-        results: path of the results, such as ``results.matches[].backlinks[]``.
-        image: path of the picture's address in a result.
-        page: path of the address of the page that shows it.
-        title: path of words about it, or empty.
-        total: path of how many results there are, for counting on by ``{offset}``; or
-        next: path of what ``{page}`` becomes for the next page.
-        code: path of a status in the answer that counts instead of the one of HTTP, or empty.
-    """
-
-    results: str
-    image: str
-    page: str
-    title: str = ""
-    total: str = ""
-    next: str = ""
-    code: str = ""
+    results: str  # path of the results, such as `results.matches[].backlinks[]`
+    image: str  # path of the picture's address in a result
+    page: str  # path of the address of the page that shows it
+    title: str = ""  # path of words about it, or empty
+    total: str = ""  # path of how many results there are, for counting on by `{offset}`; or
+    next: str = ""  # path of what `{page}` becomes for the next page
+    code: str = ""  # path of a status in the answer that counts instead of the one of HTTP, or empty
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Errors:
-    """Which statuses mean what.
+    """Which statuses mean what."""
 
-    Attributes:
-        key: the key isn't accepted.
-        quota: the key's searches are used up.
-        busy: ask again later, after ``Retry-After`` where it is said.
-        unsearchable: this picture or these words can't be searched for; others can.
-    """
-
-    key: tuple[int, ...] = (401, 403)
-    quota: tuple[int, ...] = (402,)
-    busy: tuple[int, ...] = (429, 503)
-    unsearchable: tuple[int, ...] = (400, 413, 415, 422)
+    key: tuple[int, ...] = (401, 403)  # the key isn't accepted
+    quota: tuple[int, ...] = (402,)  # the key's searches are used up
+    busy: tuple[int, ...] = (429, 503)  # ask again later, after `Retry-After` where it is said
+    unsearchable: tuple[int, ...] = (400, 413, 415, 422)  # this can't be searched for; other pictures and words can
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """How much is asked.
+    """How much is asked."""
 
-    Attributes:
-        size: results that a page has, as ``{size}``.
-        pages: pages that are asked for of one picture or one set of words.
-        seconds: least time between two requests.
-        searches: pictures or sets of words that a run asks about, unless the watch says otherwise.
-    """
-
-    size: int = 50
-    pages: int = 1
-    seconds: float = 1.0
-    searches: int = 50
+    size: int = 50  # results that a page has, as `{size}`
+    pages: int = 1  # pages that are asked for of one picture or one set of words
+    seconds: float = 1.0  # least time between two requests
+    searches: int = 50  # pictures or sets of words that a run asks about, unless the watch says otherwise
 
     def __post_init__(self) -> None:
         if not (1 <= self.size <= 1_000 and 1 <= self.pages <= 100 and 1 <= self.searches <= 100_000):
@@ -126,27 +94,16 @@ class Pace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """A mapping: an image search or a marketplace as it is asked.
+    """A mapping: an image search or a marketplace as it is asked."""
 
-    Attributes:
-        name: what members call it.
-        about: a sentence for members: what it searches, and what it is sent.
-        about_in: the same in other languages, by their tag in small letters: ``zh-hans``.
-        keys: a page where a key can be had, or empty.
-        request: how to ask.
-        answer: where things lie in the answer.
-        errors: which statuses mean what.
-        pace: how much is asked.
-    """
-
-    name: str
-    request: Request
-    answer: Answer
-    about: str = ""
-    about_in: Mapping[str, str] = field(default_factory=dict)
-    keys: str = ""
-    errors: Errors = field(default_factory=Errors)
-    pace: Pace = field(default_factory=Pace)
+    name: str  # what members call it
+    request: Request  # how to ask
+    answer: Answer  # where things lie in the answer
+    about: str = ""  # a sentence for members: what it searches, and what it is sent
+    about_in: Mapping[str, str] = field(default_factory=dict)  # the same by other languages' tags, such as `zh-hans`
+    keys: str = ""  # a page where a key can be had, or empty
+    errors: Errors = field(default_factory=Errors)  # which statuses mean what
+    pace: Pace = field(default_factory=Pace)  # how much is asked
 
     @property
     def takes_pictures(self) -> bool:
@@ -165,45 +122,29 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What is asked for: a picture's bytes or words, and which page of the answer.
+    """What is asked for: a picture's bytes or words, and which page of the answer."""
 
-    Attributes:
-        picture: a JPEG, for a service that takes pictures.
-        words: for all others.
-        page: what the answer before named as the next page; empty for the first.
-        offset: results that came before.
-    """
-
-    picture: bytes = b""
-    words: str = ""
-    page: str = ""
-    offset: int = 0
+    picture: bytes = b""  # a JPEG, for a service that takes pictures
+    words: str = ""  # for all others
+    page: str = ""  # what the answer before named as the next page; empty for the first
+    offset: int = 0  # results that came before
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One page of an answer.
+    """One page of an answer."""
 
-    Attributes:
-        places: where pictures are shown.
-        results: how many results it had, usable or not.
-        next_page: for :attr:`Asked.page`; empty at the end, and where offsets count.
-        more: whether another page may be asked for.
-    """
-
-    places: tuple[Place, ...]
-    results: int
-    next_page: str
-    more: bool
+    places: tuple[Place, ...]  # where pictures are shown
+    results: int  # how many results it had, usable or not
+    next_page: str  # for `Asked.page`; empty at the end, and where offsets count
+    more: bool  # whether another page may be asked for
 
 
 class SearchRefusedError(RefusedError):
     """A search gave no answer; its reason is ``key``, ``quota``, ``busy``, ``unsearchable`` or ``failed``.
 
-    Args:
-        message: one sentence, without the key and without the address that was asked.
-        reason: the word.
-        wait: seconds after which it may be asked again, where the service says so.
+    The message tells neither the key nor the address that was asked. ``wait`` has the seconds after which it may be
+    asked again, where the service says so.
     """
 
     def __init__(self, message: str, *, reason: str, wait: float | None = None) -> None:
@@ -212,11 +153,7 @@ class SearchRefusedError(RefusedError):
 
 
 def read_service(text: str) -> Service:
-    """Read a mapping.
-
-    Raises:
-        WrongUseError: names the field that can't be used.
-    """
+    """Read a mapping; raises ``WrongUseError``, which names the field that can't be used."""
     try:
         value = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -227,9 +164,7 @@ def read_service(text: str) -> Service:
 def ask(service: Service, key: str, asked: Asked, guard: Guard) -> Found:
     """Ask for one page. Redirects aren't followed: the key goes nowhere else.
 
-    Raises:
-        SearchRefusedError: there is no answer; nothing in it tells the key.
-        RefusedError: the guard forbids the endpoint.
+    Raises ``SearchRefusedError``, which never tells the key, and ``RefusedError`` when the guard forbids the endpoint.
     """
     request = service.request
     session = guarded_session(guard, timeout=REQUEST_SECONDS)
@@ -346,11 +281,11 @@ def _at(value: object, path: str) -> Iterator[object]:
         inner = None
     if inner is None:
         return
-    for one in inner if each and isinstance(inner, list) else [inner]:
+    for element in inner if each and isinstance(inner, list) else [inner]:
         if rest:
-            yield from _at(one, rest)
+            yield from _at(element, rest)
         else:
-            yield one
+            yield element
 
 
 def _failed(service: Service, what: str) -> SearchRefusedError:

@@ -21,7 +21,7 @@ from exhibit.errors import RefusedError
 from exhibit.network.guard import Guard
 from exhibit.network.hosts import is_localhost, literal_address, plain_host
 from exhibit.network.http import guarded_session, read_beginning
-from exhibit.network.urls import host_of, same_domain
+from exhibit.network.urls import host_of, origin_of, same_domain
 
 SECONDS = 12.0
 REQUEST_SECONDS = 5.0
@@ -54,40 +54,23 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """What a look at a site gave.
+    """What a look at a site gave."""
 
-    Attributes:
-        url: the address, after redirects.
-        title: of the page, or empty.
-        robots: what robots.txt says about it.
-        crawl_delay: seconds between two requests that robots.txt asks for, or 0.
-        reserved: whether the site reserves it against text and data mining.
-        proposals: the sources that the site offers; the address itself first, if it may be visited.
-    """
-
-    url: str
-    title: str
-    robots: Robots
-    crawl_delay: float
-    reserved: bool
-    proposals: tuple[Proposal, ...]
+    url: str  # the address, after redirects
+    title: str  # of the page, or empty
+    robots: Robots  # what robots.txt says about it
+    crawl_delay: float  # seconds between two requests that robots.txt asks for, or 0
+    reserved: bool  # whether the site reserves it against text and data mining
+    proposals: tuple[Proposal, ...]  # the sources that the site offers; the address itself first, if it may be visited
 
 
 def look_at(
     address: str, guard: Guard, agent: UserAgent, denied: Callable[[str], bool], *, seconds: float = SECONDS
 ) -> Look:
-    """Look at a site.
+    """Look at a site for so many seconds; ``https`` is tried before ``http`` when the address names neither.
 
-    Args:
-        address: as a person writes it; ``https`` is tried before ``http`` when it names neither.
-        guard: which addresses may be reached.
-        agent: who looks.
-        denied: whether a host isn't visited.
-        seconds: for everything together.
-
-    Raises:
-        RefusedError: with the guard's reasons, ``bad-url``, ``denied-host``, ``unreachable``, ``too-slow``, or
-            ``http-…`` for an answer that is no page.
+    Raises ``RefusedError`` with the guard's reasons, ``bad-url``, ``denied-host``, ``unreachable``, ``too-slow``, or
+    ``http-…`` for an answer that is no page.
     """
     text = address.strip()
     given = [text] if "://" in text else [f"https://{text}", f"http://{text}"]
@@ -128,7 +111,7 @@ class _Visit:
         if not policy.allows(url):
             return self._told(url, policy, "", ())
         answer = self._get(url)
-        if _origin(answer.url) != _origin(url):
+        if origin_of(answer.url) != origin_of(url):
             policy = self._policy(answer.url)
             if not policy.allows(answer.url):
                 return self._told(answer.url, policy, "", ())
@@ -158,13 +141,13 @@ class _Visit:
         """The sitemaps and feeds of a page that may be visited; a sitemap in its usual place, if none is named."""
         sitemaps = [*policy.sitemaps, *(link.url for link in document.links if link.kind is Kind.SITEMAP)]
         feeds = [link.url for link in document.links if link.kind is Kind.FEED]
-        if not sitemaps and self._is_sitemap(f"{_origin(url)}/sitemap.xml", policy):
-            sitemaps = [f"{_origin(url)}/sitemap.xml"]
+        if not sitemaps and self._is_sitemap(f"{origin_of(url)}/sitemap.xml", policy):
+            sitemaps = [f"{origin_of(url)}/sitemap.xml"]
         found = [
-            Proposal(kind, one)
+            Proposal(kind, address)
             for kind, addresses in ((SourceKind.SITEMAP, sitemaps), (SourceKind.FEED, feeds))
-            for one in list(dict.fromkeys(addresses))[:MAX_PROPOSED]
-            if same_domain(one, url) and (_origin(one) != _origin(url) or policy.allows(one))
+            for address in list(dict.fromkeys(addresses))[:MAX_PROPOSED]
+            if same_domain(address, url) and (origin_of(address) != origin_of(url) or policy.allows(address))
         ]
         return [place for place in found if len(place.url) <= MAX_ADDRESS and self._may_visit(place.url)]
 
@@ -189,11 +172,11 @@ class _Visit:
             return False
 
     def _policy(self, url: str) -> SitePolicy:
-        answer = self._get(f"{_origin(url)}/robots.txt", 2 * ROBOTS_BYTES)
+        answer = self._get(f"{origin_of(url)}/robots.txt", 2 * ROBOTS_BYTES)
         policy = robots_policy(answer.status, answer.body, self._token)
         if policy.disallows_all:
             return policy
-        reserved = self._get(f"{_origin(url)}/.well-known/tdmrep.json", 10 * ROBOTS_BYTES)
+        reserved = self._get(f"{origin_of(url)}/.well-known/tdmrep.json", 10 * ROBOTS_BYTES)
         return policy.with_reservations(reservations_of(reserved.body)) if reserved.status == 200 else policy
 
     def _get(self, url: str, most: int = PAGE_BYTES) -> _Answer:
@@ -233,8 +216,3 @@ def _read(answer: _Answer, token: str) -> tuple[SourceKind, Document]:
                 continue
     text = html_to_unicode(answer.media_type or None, answer.body, default_encoding="utf-8")[1]
     return SourceKind.SITE, read_page(text, answer.url, token)
-
-
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"

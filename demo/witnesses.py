@@ -12,7 +12,7 @@ from typing import Final
 from demo.product import REPOSITORY
 from evidence.anchors.opentimestamps.headers import parse_header
 from evidence.anchors.opentimestamps.kind import TrustedChain
-from evidence.development.blocks import Blocks
+from evidence.development.chain import Blocks
 from evidence.verdict.trust import Trust
 from exhibit.digests import Digest
 from exhibit.errors import ServiceMissingError

@@ -12,11 +12,7 @@ def now() -> datetime:
 
 
 def rfc3339(moment: datetime) -> str:
-    """A time as RFC 3339 in UTC with microseconds, such as ``2026-11-20T09:30:00.000000Z``.
-
-    Raises:
-        ValueError: the time has no zone.
-    """
+    """A time in UTC with microseconds: ``2026-11-20T09:30:00.000000Z``. Raises ``ValueError`` without a zone."""
     if moment.tzinfo is None:
         message = "a time without a zone can't be written down"
         raise ValueError(message)

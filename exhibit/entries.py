@@ -40,17 +40,11 @@ class EntryType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What one leaf says in public.
+    """What one leaf says in public."""
 
-    Attributes:
-        type: what it witnesses.
-        time: when the house wrote it down, aware, UTC.
-        commitment: 32 bytes, see :func:`commit`.
-    """
-
-    type: EntryType
-    time: datetime
-    commitment: bytes
+    type: EntryType  # what it witnesses
+    time: datetime  # when the house wrote it down, aware, UTC
+    commitment: bytes  # 32 bytes, see `commit`
 
     @property
     def leaf_bytes(self) -> bytes:
@@ -69,14 +63,6 @@ def canonical(value: Json) -> bytes:
 
 
 def commit(opening: Mapping[str, Any], salt: bytes | None = None) -> tuple[bytes, bytes]:
-    """Commit to an opening.
-
-    Args:
-        opening: plain JSON data.
-        salt: 32 random bytes; drawn when absent.
-
-    Returns:
-        The commitment and the salt, 32 bytes each.
-    """
+    """The commitment to an opening, plain JSON, and its salt, 32 bytes each; the salt is drawn when absent."""
     salt = secrets.token_bytes(SALT_BYTES) if salt is None else salt
     return hashlib.sha256(salt + canonical(dict(opening))).digest(), salt

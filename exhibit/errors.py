@@ -17,10 +17,8 @@ class ExitCode(IntEnum):
 class ExhibitError(Exception):
     """The one root of all errors that Exhibit raises on purpose.
 
-    Args:
-        message: one sentence for the user, without a trace or an internal name.
-        hint: what the user can do about it, or an empty string.
-        retry: whether the same call may succeed later.
+    Message and hint are for the user: one sentence, without a trace or an internal name, and what to do about it.
+    ``retry`` says whether the same call may succeed later.
     """
 
     exit_code = ExitCode.CHECK_FAILED
@@ -67,10 +65,7 @@ class ServiceMissingError(ExhibitError):
 class RefusedError(ExhibitError):
     """A rule of the installation forbids it: an address, a size, a blocklist entry.
 
-    Args:
-        message: one sentence for the user.
-        reason: a short stable word for counting, such as ``private-address`` or ``too-many-pixels``.
-        hint: what the user can do about it.
+    The reason is a short stable word for counting, such as ``private-address`` or ``too-many-pixels``.
     """
 
     exit_code = ExitCode.WRONG_USE

@@ -54,11 +54,7 @@ class _EndedError(Exception):
 
 
 class Helper:
-    """One child process, started when it is needed and again when it has died.
-
-    Args:
-        module: what it runs; calls :func:`serve`.
-    """
+    """One child process, started when it is needed and again when it has died; its module calls :func:`serve`."""
 
     def __init__(self, module: str) -> None:
         self.module = module
@@ -74,15 +70,8 @@ class Helper:
     ) -> tuple[dict[str, Any], NDArray[np.uint8]]:
         """Ask about a file; once more when the helper has died of something that may have been another's fault.
 
-        Args:
-            question: what to do, as JSON can hold it.
-            data: the file.
-            seconds: of processor time.
-            memory: bytes beyond what the helper has at its start.
-
-        Raises:
-            HelperDiedError: it dies of this file.
-            ServiceMissingError: there is none to be had.
+        It has so many seconds of processor time, and bytes of memory beyond what it has at its start. Raises
+        ``HelperDiedError`` when it dies of this file, ``ServiceMissingError`` when there is none to be had.
         """
         limits, stalled = {"seconds": seconds, "memory": memory}, False
         with self._lock:

@@ -5,12 +5,7 @@ from collections.abc import Callable, Mapping
 
 
 def lazy_names(package: str, modules: Mapping[str, str]) -> Callable[[str], object]:
-    """A ``__getattr__`` for a package.
-
-    Args:
-        package: its ``__name__``.
-        modules: each public name with the module that has it, below the package.
-    """
+    """A ``__getattr__`` for a package, from each public name with the module below the package that has it."""
 
     def load(name: str) -> object:
         if name not in modules:

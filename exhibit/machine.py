@@ -144,8 +144,7 @@ def has_ended(name: str) -> bool:
 def stat_fields(number: int) -> list[str]:
     """What ``/proc/N/stat`` tells of a process behind its name: its state, its parent and so on, as proc(5) lists them.
 
-    Raises:
-        OSError: it doesn't run, or can't be asked.
+    Raises ``OSError`` when it doesn't run, or can't be asked.
     """
     return Path(f"/proc/{number}/stat").read_text(encoding="utf-8", errors="replace").rsplit(")", 1)[1].split()
 

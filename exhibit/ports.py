@@ -88,19 +88,12 @@ class LogTransaction(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SignedCheckpoint:
-    """A signed tree head.
+    """A signed tree head."""
 
-    Attributes:
-        origin: the log's name, first line of the note.
-        size: number of leaves.
-        root: 32 bytes.
-        note: the C2SP signed note, text.
-    """
-
-    origin: str
-    size: int
-    root: bytes
-    note: str
+    origin: str  # the log's name, first line of the note
+    size: int  # number of leaves
+    root: bytes  # 32 bytes
+    note: str  # the C2SP signed note, text
 
 
 class LogStore(Protocol):
@@ -145,43 +138,25 @@ class ReceiptState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What an outside witness gave back.
+    """What an outside witness gave back."""
 
-    Attributes:
-        kind: ``rfc3161``, ``opentimestamps`` or ``evm``.
-        witness: the name of the witness as configured.
-        development: true when the witness has no legal weight, because it was started for trials.
-        state: ``pending`` or ``complete``.
-        proof: the raw receipt: a ``.tsr`` reply, an ``.ots`` file or an ``evm-*.json``.
-        material: what a checker needs besides, by file name: certificates, CRLs, block headers.
-        time: the time that the witness states, once complete.
-    """
-
-    kind: str
-    witness: str
-    development: bool
-    state: ReceiptState
-    proof: bytes
-    material: tuple[tuple[str, bytes], ...] = ()
-    time: datetime | None = None
+    kind: str  # `rfc3161`, `opentimestamps` or `evm`
+    witness: str  # the name of the witness as configured
+    development: bool  # true when the witness has no legal weight, because it was started for trials
+    state: ReceiptState  # `pending` or `complete`
+    proof: bytes  # the raw receipt: a `.tsr` reply, an `.ots` file or an `evm-*.json`
+    material: tuple[tuple[str, bytes], ...] = ()  # files that a checker needs: certificates, CRLs, block headers
+    time: datetime | None = None  # the time that the witness states, once complete
 
 
 class Anchor(Protocol):
-    """One outside witness of a digest.
+    """One outside witness of a digest."""
 
-    Attributes:
-        kind: of receipt.
-        name: as configured.
-        development: without legal weight.
-        patience: how long to wait at least before asking again for what is pending.
-        qualified: ISO 8601 day as of which the operator's list names it as qualified (eIDAS), or empty.
-    """
-
-    kind: str
-    name: str
-    development: bool
-    patience: timedelta
-    qualified: str
+    kind: str  # of receipt
+    name: str  # as configured
+    development: bool  # without legal weight
+    patience: timedelta  # how long to wait at least before asking again for what is pending
+    qualified: str  # ISO 8601 day as of which the operator's list names it as qualified (eIDAS), or empty
 
     def examine(self) -> str:
         """How the witness is, in a sentence, by asking what costs nothing.
@@ -211,29 +186,20 @@ class CapturedFile:
 
 @dataclass(frozen=True, slots=True)
 class Captured:
-    """What a capture of a page and its image found.
-
-    Attributes:
-        outcome: ``captured``, ``not-shown`` (served as before, but the rendered page doesn't show it), ``page-gone``,
-            ``image-gone``, ``image-changed`` or ``unreachable``.
-        sentence: what happened, in plain words.
-        started: aware, UTC.
-        finished: aware, UTC.
-        image: digest of the image bytes that were served now, or ``None``.
-        files: what is kept.
-        method: ``http``, or ``browser`` when the page was rendered.
-        digests: of everything that the files carry or show: page, image, all that the page asked for, and images that
-            are written inside of these.
-    """
+    """What a capture of a page and its image found."""
 
     outcome: str
-    sentence: str
-    started: datetime
-    finished: datetime
-    image: Digest | None
-    files: tuple[CapturedFile, ...]
-    method: str = "http"
+    """``captured``, ``not-shown`` (served as before, but the rendered page doesn't show it), ``page-gone``,
+    ``image-gone``, ``image-changed`` or ``unreachable``."""
+    sentence: str  # what happened, in plain words
+    started: datetime  # aware, UTC
+    finished: datetime  # aware, UTC
+    image: Digest | None  # digest of the image bytes that were served now, or `None`
+    files: tuple[CapturedFile, ...]  # what is kept
+    method: str = "http"  # `http`, or `browser` when the page was rendered
     digests: frozenset[Digest] = frozenset()
+    """Of everything that the files carry or show: page, image, all that the page asked for, and images that are
+    written inside of these."""
 
 
 class Capturer(Protocol):

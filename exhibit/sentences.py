@@ -8,14 +8,10 @@ CONTEXT = "sentence"
 
 
 class Sentence(str):
-    """An English sentence, or a piece of one, made of a template and values.
+    """An English sentence, or a piece of one, made of a template and values, which stand where it has ``%(name)s``.
 
     Errors, logs and rows take it as the text that it is. ``tools/messages.py`` collects the templates; a value that is
-    itself a template of the catalogue is translated, too.
-
-    Args:
-        template: the words, with ``%(name)s`` wherever a value stands.
-        values: by name; a sentence without any is shown as it is written.
+    itself a template of the catalogue is translated, too. A sentence without values is shown as it is written.
     """
 
     __slots__ = ("template", "values")

@@ -43,21 +43,13 @@ class Metric(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """What makes two vectors comparable.
+    """What makes two vectors comparable."""
 
-    Attributes:
-        name: the algorithm, such as ``phash256``.
-        version: changes whenever the same picture would get another vector.
-        metric: how vectors are compared.
-        width: bits of a hamming space, components of a vector of the others.
-        parameters: everything else that the vectors depend on, as sorted key-value pairs.
-    """
-
-    name: str
-    version: str
-    metric: Metric
-    width: int
-    parameters: tuple[tuple[str, str], ...] = ()
+    name: str  # the algorithm, such as `phash256`
+    version: str  # changes whenever the same picture would get another vector
+    metric: Metric  # how vectors are compared
+    width: int  # bits of a hamming space, components of a vector of the others
+    parameters: tuple[tuple[str, str], ...] = ()  # what else the vectors depend on, as sorted key-value pairs
 
     @property
     def id(self) -> str:
@@ -72,36 +64,22 @@ class Space:
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """One vector in one space of one picture, or of a part of it.
+    """One vector in one space of one picture, or of a part of it."""
 
-    Attributes:
-        picture: the picture's digest.
-        space: the space's identity.
-        part: which part or variant of the picture, such as ``whole`` or ``trimmed``.
-        vector: packed bits (hamming), little-endian float32 components (cosine), or any number of byte vectors (votes).
-    """
-
-    picture: Digest
-    space: str
-    part: str
-    vector: bytes
+    picture: Digest  # the picture's digest
+    space: str  # the space's identity
+    part: str  # which part or variant of the picture, such as `whole` or `trimmed`
+    vector: bytes  # packed bits (hamming), little-endian float32 (cosine), or any number of byte vectors (votes)
 
 
 @dataclass(frozen=True, slots=True)
 class PictureInfo:
-    """What decoding tells of a picture without keeping its pixels.
+    """What decoding tells of a picture without keeping its pixels."""
 
-    Attributes:
-        width: pixels, after the EXIF orientation has been applied.
-        height: pixels, after the EXIF orientation has been applied.
-        format: Pillow's name of the format, such as ``JPEG``.
-        frames: 1 for a still picture.
-    """
-
-    width: int
-    height: int
-    format: str
-    frames: int = 1
+    width: int  # pixels, after the EXIF orientation has been applied
+    height: int  # pixels, after the EXIF orientation has been applied
+    format: str  # Pillow's name of the format, such as `JPEG`
+    frames: int = 1  # 1 for a still picture
 
 
 class Decision(StrEnum):
@@ -166,45 +144,26 @@ class Verification:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One answer of a vector index.
+    """One answer of a vector index."""
 
-    Attributes:
-        number: the index sequence number of the vector that was found.
-        distance: bits (hamming), or 1 − cosine.
-    """
-
-    number: int
-    distance: float
+    number: int  # the index sequence number of the vector that was found
+    distance: float  # bits (hamming), or 1 − cosine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetched:
-    """An image that was kept or is known: everything of a sighting that doesn't depend on the page.
+    """An image that was kept or is known: everything of a sighting that doesn't depend on the page."""
 
-    Attributes:
-        final_url: after redirects.
-        digest: SHA-256 of the bytes, which lie in the job's folder under this name; with ``not_modified`` the one that
-            was known, and no bytes came.
-        size: bytes; 0 with ``not_modified``.
-        media_type: as the server declared it, without parameters.
-        status: of the HTTP response, or 0 where there was none.
-        request_headers: as sent, in order.
-        response_headers: as received; several fields of one name stay apart.
-        peer: address and port of the server, or empty.
-        fetched_at: when the response had come.
-        not_modified: whether the server said that nothing has changed since the known visit.
-    """
-
-    final_url: str
-    digest: Digest
-    size: int
-    media_type: str
-    status: int
-    request_headers: Headers
-    response_headers: Headers
-    peer: str
-    fetched_at: datetime
-    not_modified: bool = False
+    final_url: str  # after redirects
+    digest: Digest  # SHA-256 of the bytes, the name of their file; with `not_modified` the known one, and none came
+    size: int  # bytes; 0 with `not_modified`
+    media_type: str  # as the server declared it, without parameters
+    status: int  # of the HTTP response, or 0 where there was none
+    request_headers: Headers  # as sent, in order
+    response_headers: Headers  # as received; several fields of one name stay apart
+    peer: str  # address and port of the server, or empty
+    fetched_at: datetime  # when the response had come
+    not_modified: bool = False  # whether the server said that nothing has changed since the known visit
 
     def at(self, page_url: str, image_url: str, found_in: str, context: str) -> "Sighting":
         """The sighting of this image at one place of one page."""
@@ -214,51 +173,31 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sighting(Fetched):
-    """An image that was seen.
+    """An image that was seen."""
 
-    Attributes:
-        page_url: the page that shows it, after redirects; a file's URI in an import.
-        image_url: as found, made absolute. A ``data:`` image has ``data:TYPE;sha-256=HEX`` instead of its bytes.
-        found_in: where on the page: ``img``, ``srcset``, ``picture``, ``lazy``, ``css``, ``style``, ``og:image``,
-            ``json-ld``, ``link``, ``a``, ``data-uri``, ``poster``, ``sitemap``, ``feed``, ``list``, ``file``, ``warc``.
-        context: words: description, title, caption, and what stands around it; at most 500 characters.
-    """
-
-    page_url: str
-    image_url: str
+    page_url: str  # the page that shows it, after redirects; a file's URI in an import
+    image_url: str  # as found, made absolute. A `data:` image has `data:TYPE;sha-256=HEX` instead of its bytes.
     found_in: str
-    context: str = ""
+    """Where on the page: ``img``, ``srcset``, ``picture``, ``lazy``, ``css``, ``style``, ``og:image``, ``json-ld``,
+    ``link``, ``a``, ``data-uri``, ``poster``, ``sitemap``, ``feed``, ``list``, ``file``, ``warc``."""
+    context: str = ""  # words: description, title, caption, and what stands around it; at most 500 characters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredWork:
-    """All that an owner declares of a work; empty where nothing is said.
-
-    Attributes:
-        title: of the work.
-        author: the name.
-        author_kind: ``person``, ``anonymous`` or ``organisation``.
-        author_died: the year, or ``None``.
-        holder: who has the rights, if it isn't the owner.
-        credit: how the work is to be credited.
-        rights_statement: in the owner's words.
-        created: when it was made, an ISO 8601 date or as much of one as is known.
-        first_publication: when that was, likewise.
-        medium: ``photograph``, ``other`` or empty.
-        registrations: official ones, each with office, number and date.
-    """
+    """All that an owner declares of a work; empty where nothing is said."""
 
     title: str = ""
     author: str = ""
-    author_kind: str = "person"
-    author_died: int | None = None
-    holder: str = ""
-    credit: str = ""
-    rights_statement: str = ""
-    created: str = ""
-    first_publication: str = ""
-    medium: str = ""
-    registrations: tuple[dict[str, str], ...] = ()
+    author_kind: str = "person"  # `person`, `anonymous` or `organisation`
+    author_died: int | None = None  # the year
+    holder: str = ""  # who has the rights, if it isn't the owner
+    credit: str = ""  # how the work is to be credited
+    rights_statement: str = ""  # in the owner's words
+    created: str = ""  # when it was made, an ISO 8601 date or as much of one as is known
+    first_publication: str = ""  # when that was, likewise
+    medium: str = ""  # `photograph`, `other` or empty
+    registrations: tuple[dict[str, str], ...] = ()  # official ones, each with office, number and date
 
     def columns(self) -> dict[str, Any]:
         """The same as a row keeps it, and JSON."""

@@ -71,14 +71,15 @@ def config() -> Config:
 @pytest.fixture(scope="session")
 def servers() -> Iterator[EmbeddedServers]:
     """PostgreSQL and Redis for the whole run of this test process, at the addresses of the environment."""
-    with EmbeddedServers(load_config({"EXHIBIT_DATA": str(_FOLDER)})) as running:
-        _wait_for_no_disk(running)
+    config = load_config({"EXHIBIT_DATA": str(_FOLDER)})
+    with EmbeddedServers(config) as running:
+        _wait_for_no_disk(config)
         yield running
 
 
-def _wait_for_no_disk(running: EmbeddedServers) -> None:
+def _wait_for_no_disk(config: Config) -> None:
     """Nothing in this database has to outlive a power cut; servers that tests kill are others."""
-    with psycopg.connect(running.database_url, autocommit=True) as connection:
+    with psycopg.connect(addresses.database_url(config), autocommit=True) as connection:
         for name in ("fsync", "synchronous_commit", "full_page_writes"):
             connection.execute(f"ALTER SYSTEM SET {name} = off")
         connection.execute("SELECT pg_reload_conf()")

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from indexer.picture.local_features import local_features
 from indexer.picture.spaces import VOTES_KEPT
-from indexer.votes.codec import LISTS, SHIPPED, faiss, train_codec
+from indexer.votes.codec import LISTS, SHIPPED_CODEC, faiss, train_codec
 from training.data import collect, weights_by_category
 
 SIDE = 512
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--held-out", nargs="*", default=[], help="sources that nothing is taken from")
     parser.add_argument("--pictures", type=int, default=500, help="how many, drawn by category")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=SHIPPED)
+    parser.add_argument("--out", type=Path, default=SHIPPED_CODEC)
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     sample = sampled(options.photos, options.held_out, options.pictures, options.seed)

@@ -15,7 +15,7 @@ from warcio.archiveiterator import ArchiveIterator
 from crawler.formats.job import Kind, SourceKind
 from crawler.formats.lines import EndLine, PageLine, RefusalLine
 from crawler.reading.found import plain
-from crawler.reading.sniff import Content, sniff
+from crawler.reading.sniff import Content, sniff, unfit
 from crawler.state.crawl import Crawl
 from exhibit.clock import now, parse_rfc3339
 from exhibit.errors import ExhibitError, ExitCode, WrongUseError
@@ -36,9 +36,7 @@ def read_files(crawl: Crawl) -> ExitCode:
     """Read the job's folders and WARC files; each picture becomes a page line of one sighting.
 
     At least one file or record is read, however short the time is, so that one job after the other comes to the end.
-
-    Raises:
-        WrongUseError: a path isn't there.
+    Raises ``WrongUseError`` when a path isn't there.
     """
     reason, position = "finished", ""
     for position, line in _read(crawl):
@@ -89,7 +87,7 @@ def _files(folder: Path, last: Sequence[str]) -> Iterator[Path]:
         return
     listed: list[os.DirEntry[str]] = []
     with suppress(PermissionError), os.scandir(folder) as entries:
-        listed = sorted(entries, key=lambda one: one.name)
+        listed = sorted(entries, key=lambda entry: entry.name)
     for entry in listed:
         if last and entry.name < last[0]:
             continue
@@ -211,13 +209,8 @@ def _refusal(crawl: Crawl, data: bytes) -> tuple[str, str] | None:
     budget = crawl.budget
     if not data:
         return "empty", "There are no bytes."
-    if len(data) > crawl.job.limits.max_picture_bytes:
-        return "too-large", "There are more bytes than are taken."
-    content = sniff(data)
-    if content is Content.VECTOR:
-        return "vector-image", "Vector drawings aren't compared."
-    if content is Content.OTHER:
-        return "not-an-image", "The bytes aren't an image."
+    if refused := unfit(data, crawl.job.limits.max_picture_bytes):
+        return refused
     if not (budget.begin_visit() and budget.begin_image() and budget.take_bytes(len(data))):
         return "budget", "The job had used up its budget."
     return None

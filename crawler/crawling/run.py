@@ -39,23 +39,14 @@ _SENTENCES = {
 def run(job: Job, write: Callable[[Line], None]) -> ExitCode:
     """Run a job to its end; once in a process, since a Twisted reactor can't start again.
 
-    SIGTERM and SIGINT end it with what is complete and the end line.
-
-    Args:
-        job: what to do.
-        write: receives each line when it is complete, the end line last.
-
-    Returns:
-        ``DONE``, also when a budget ended it; ``INCOMPLETE`` after SIGTERM or at the memory limit; ``INTERRUPTED``
-        after SIGINT.
-
-    Raises:
-        ServiceMissingError: the folder for the bytes can't be written.
+    Lines are written when they are complete, the end line last. SIGTERM and SIGINT end it with what is complete and the
+    end line. Returns ``DONE``, also when a budget ended it; ``INCOMPLETE`` after SIGTERM or at the memory limit;
+    ``INTERRUPTED`` after SIGINT. Raises ``ServiceMissingError`` when the folder for the bytes can't be written.
     """
     if not job.follow:
         _die_with_parent()
         _limit_memory(job.limits.memory_mb)
-    crawl = Crawl.of(job, write)
+    crawl = Crawl(job, write)
     return read_files(crawl) if job.reads_files else _Run(crawl).go()
 
 

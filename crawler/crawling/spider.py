@@ -94,7 +94,7 @@ class CrawlSpider(Spider):
         The others are left out, so that a later slice visits them whole.
         """
         self.is_ending = True
-        for visit in sorted(self._open, key=lambda one: one.begun):
+        for visit in sorted(self._open, key=lambda visit: visit.begun):
             if visit.has_answer and visit.begun <= keep_begun_before:
                 visit.give_up(reason, sentence)
                 self._write(visit)
@@ -129,7 +129,7 @@ class CrawlSpider(Spider):
             visit.release()
             return
         if not self.crawl.budget.take_host(host_of(target.url)):
-            self._refuse(visit, _refusal(target, "budget", "The job visits no more hosts."))
+            self._refuse(visit, Refusal(target.url, "budget", "The job visits no more hosts."))
             return
         headers = self.crawl.headers(_ACCEPT[target.kind]) | self.crawl.conditions(target.url)
         meta = {VISIT: visit, STAYS_IN_SCOPE: True, "download_maxsize": self.crawl.job.limits.max_page_bytes}
@@ -138,7 +138,7 @@ class CrawlSpider(Spider):
                 target.url, callback=self.arrived, errback=self.failed, headers=headers, meta=meta, dont_filter=True
             )
         except ValueError:
-            self._refuse(visit, _refusal(target, "bad-url", Sentence("The URL can't be read.")))
+            self._refuse(visit, Refusal(target.url, "bad-url", Sentence("The URL can't be read.")))
             return
         self._send(request)
 
@@ -157,14 +157,14 @@ class CrawlSpider(Spider):
             self._image_behind_page(visit, response)
             return
         if refusal is None and not self.crawl.budget.take_bytes(len(response.body)):
-            refusal = _refusal(target, "budget", "The job had used up its budget.")
+            refusal = Refusal(target.url, "budget", "The job had used up its budget.")
         if refusal is not None:
             self._refuse(visit, refusal)
             return
         try:
             self._read(visit, response)
         except RefusedError as error:
-            self._refuse(visit, _refusal(target, error.reason, error.message))
+            self._refuse(visit, Refusal(target.url, error.reason, error.message))
             return
         visit.release()
 
@@ -188,7 +188,7 @@ class CrawlSpider(Spider):
             self._sheets.settle(meta[SHEET])
         elif VISIT in meta and not meta[VISIT].is_over:
             visit: Visit = meta[VISIT]
-            self._refuse(visit, _refusal(visit.target, "error", "The crawler couldn't handle the answer."))
+            self._refuse(visit, Refusal(visit.target.url, "error", "The crawler couldn't handle the answer."))
 
     def _image_behind_page(self, visit: Visit, response: Response) -> None:
         """The address of a page showed an image itself."""
@@ -205,7 +205,7 @@ class CrawlSpider(Spider):
         visit.facts = facts_of(response, document, self.crawl.policy_of(response.url))
         reserved = visit.facts.signals.tdm_reservation == "1" and job.politeness.obey_reservations
         if reserved:
-            visit.refuse(_refusal(target, "tdm-reserved", "The page reserves text and data mining."))
+            visit.refuse(Refusal(target.url, "tdm-reserved", "The page reserves text and data mining."))
             return
         images = document.images if Kind.IMAGE in job.kinds else ()
         fetched_here = images if kind is Kind.PAGE else images[:_IMAGES_PER_LIST]
@@ -297,7 +297,3 @@ class CrawlSpider(Spider):
 
 def _target(link: Link) -> Target:
     return Target(url=link.url, kind=link.kind, depth=link.depth, page_url=link.page_url, context=link.context)
-
-
-def _refusal(target: Target, reason: str, sentence: str) -> Refusal:
-    return Refusal(url=target.url, reason=reason, sentence=sentence)

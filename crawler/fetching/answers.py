@@ -17,8 +17,7 @@ from crawler.formats.lines import Refusal
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import RefusedError
-from exhibit.network.guard import DEFAULT_PORTS
-from exhibit.network.urls import host_of
+from exhibit.network.urls import DEFAULT_PORTS, host_of
 from exhibit.sentences import Sentence
 from exhibit.types import Fetched, Headers, Untyped
 
@@ -90,23 +89,15 @@ def status_refusal(response: Response, url: str) -> Refusal | None:
         return None
     location = header(response, "Location")
     if 300 <= status < 400 and location and urlsplit(location).scheme not in ("", "http", "https"):
-        return Refusal(url=url, reason="scheme", sentence="The server points to an address that isn't of the web.")
-    return Refusal(url=url, reason=f"http-{status}", sentence=f"The server answered with status {status}.")
+        return Refusal(url, "scheme", "The server points to an address that isn't of the web.")
+    return Refusal(url, f"http-{status}", f"The server answered with status {status}.")
 
 
 def failure_refusal(
     error: BaseException | None, url: str, refused: dict[str, RefusedError], *, shown: str = ""
 ) -> Refusal:
-    """The refusal that a failure means.
-
-    Args:
-        error: what Scrapy raised.
-        url: of the request that failed, after redirects.
-        refused: what the resolver refused, by host.
-        shown: the address as it was found, when that is another one.
-    """
-    reason, sentence = _failure(error, host_of(url), refused)
-    return Refusal(url=shown or url, reason=reason, sentence=sentence)
+    """The refusal that what Scrapy raised for a URL means; ``shown`` is the address as found, before redirects."""
+    return Refusal(shown or url, *_failure(error, host_of(url), refused))
 
 
 def _failure(error: BaseException | None, host: str, refused: dict[str, RefusedError]) -> tuple[str, str]:

@@ -21,11 +21,7 @@ _SITEMAPS = (b"<urlset", b"<sitemapindex")
 def read_document(response: Response, kind: Kind, max_bytes: int, token: str) -> tuple[Kind, Document]:
     """Read a response as what it is: a feed or a sitemap is recognised behind the address of a page too.
 
-    Returns:
-        What it was read as, and what it holds.
-
-    Raises:
-        RefusedError: reason ``not-a-page`` or ``unreadable``, or ``too-large`` once unpacked.
+    Raises ``RefusedError`` with reason ``not-a-page`` or ``unreadable``, or ``too-large`` once unpacked.
     """
     body = response.body
     kind = _real_kind(body, kind)

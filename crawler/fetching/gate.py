@@ -2,7 +2,6 @@
 
 import asyncio
 from typing import Any, TypeAlias
-from urllib.parse import urlsplit
 
 from scrapy import Request, signals
 from scrapy.downloadermiddlewares.httpcompression import HttpCompressionMiddleware
@@ -13,7 +12,7 @@ from crawler.fetching.answers import RAW_HEADERS, Refused, Response, failure_ref
 from crawler.reading.policy import ROBOTS_BYTES, SitePolicy, reservations_of, robots_policy
 from crawler.state.crawl import Crawl
 from exhibit.errors import RefusedError
-from exhibit.network.urls import host_of
+from exhibit.network.urls import host_of, origin_of
 
 Crawler: TypeAlias = Any
 """Scrapy's crawler object."""
@@ -60,8 +59,7 @@ class Gate:
             await self._ask_policy(url, host)
 
     async def _ask_policy(self, url: str, host: str) -> None:
-        parts = urlsplit(url)
-        origin = f"{parts.scheme}://{parts.netloc}"
+        origin = origin_of(url)
         policy = self._crawl.policies.get(origin)
         if policy is None:
             policy = await self._policy(origin, host)

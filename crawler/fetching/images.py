@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from crawler.fetching.answers import Response, failure_refusal, fetched, header, status_refusal
 from crawler.formats.lines import Refusal
 from crawler.reading.found import FoundImage
-from crawler.reading.sniff import Content, has_vector_suffix, sniff
+from crawler.reading.sniff import VECTOR_SENTENCE, has_vector_suffix, unfit
 from crawler.state.crawl import Crawl
 from crawler.state.visit import Visit
 from exhibit.clock import now
@@ -30,12 +30,7 @@ _SPENT = "The job had used up its budget."
 
 
 class Images:
-    """Fetches images for visits.
-
-    Args:
-        crawl: the crawl.
-        send: takes a request to Scrapy's engine.
-    """
+    """Fetches images for visits; ``send`` takes a request to Scrapy's engine."""
 
     def __init__(self, crawl: Crawl, send: Callable[[Request], None]) -> None:
         self._crawl = crawl
@@ -63,9 +58,9 @@ class Images:
 
     def _request(self, url: str) -> Refusal | None:
         if has_vector_suffix(url):
-            return _refusal(url, "vector-image", "Vector drawings aren't compared.")
+            return Refusal(url, "vector-image", VECTOR_SENTENCE)
         if not self._crawl.budget.begin_image():
-            return _refusal(url, "budget", _SPENT)
+            return Refusal(url, "budget", _SPENT)
         headers = self._crawl.headers(ACCEPT) | {"Accept-Encoding": "identity"}
         known = self._crawl.known_image(url)
         if known is not None:
@@ -83,7 +78,7 @@ class Images:
             )
         except ValueError:
             self._crawl.budget.drop_image()
-            return _refusal(url, "bad-url", Sentence("The URL can't be read."))
+            return Refusal(url, "bad-url", Sentence("The URL can't be read."))
         self._send(request)
         return None
 
@@ -100,7 +95,7 @@ class Images:
 
     def broken(self, url: str) -> None:
         """Handling the response of an image has failed."""
-        self._settle(url, _refusal(url, "error", "The crawler couldn't handle the answer."))
+        self._settle(url, Refusal(url, "error", "The crawler couldn't handle the answer."))
 
     def keep(self, response: Response, url: str) -> Fetched | Refusal:
         """Keep the bytes of a response if they are an image within the limits."""
@@ -112,26 +107,20 @@ class Images:
         if refusal is not None:
             return refusal
         if crawl.job.politeness.obey_reservations and header(response, "tdm-reservation").strip() == "1":
-            return _refusal(url, "tdm-reserved", "The server reserves text and data mining.")
+            return Refusal(url, "tdm-reserved", "The server reserves text and data mining.")
         body = response.body
         refusal = self._look(body, url)
         if refusal is not None:
             return refusal
         if not crawl.budget.take_bytes(len(body)):
-            return _refusal(url, "budget", _SPENT)
+            return Refusal(url, "budget", _SPENT)
         return fetched(response, crawl.spool.put(body), size=len(body))
 
     def _look(self, body: bytes, url: str) -> Refusal | None:
         if not body:
-            return _refusal(url, "empty", "The server sent no bytes.")
-        if len(body) > self._crawl.job.limits.max_picture_bytes:
-            return _refusal(url, "too-large", "There are more bytes than are taken.")
-        content = sniff(body)
-        if content is Content.VECTOR:
-            return _refusal(url, "vector-image", "Vector drawings aren't compared.")
-        if content is Content.OTHER:
-            return _refusal(url, "not-an-image", "The bytes aren't an image.")
-        return None
+            return Refusal(url, "empty", "The server sent no bytes.")
+        refused = unfit(body, self._crawl.job.limits.max_picture_bytes)
+        return None if refused is None else Refusal(url, *refused)
 
     def _settle(self, url: str, result: Fetched | Refusal) -> None:
         if isinstance(result, Refusal):
@@ -148,16 +137,16 @@ class Images:
         shown = found.url[:40]
         media_type, data = _decoded(found.url)
         if not media_type.startswith("image/"):
-            refusal: Refusal | None = _refusal(shown, "not-an-image", "The data: address isn't an image.")
+            refusal: Refusal | None = Refusal(shown, "not-an-image", "The data: address isn't an image.")
         elif data is None:
-            refusal = _refusal(shown, "bad-encoding", "The data: address can't be decoded.")
+            refusal = Refusal(shown, "bad-encoding", "The data: address can't be decoded.")
         else:
             refusal = self._look(data, shown)
         budget = self._crawl.budget
         if refusal is None and data is not None and not (budget.begin_image() and budget.take_bytes(len(data))):
-            refusal = _refusal(shown, "budget", _SPENT)
+            refusal = Refusal(shown, "budget", _SPENT)
         if refusal is not None or data is None:
-            visit.settle(found, refusal or _refusal(shown, "empty", "There are no bytes."))
+            visit.settle(found, refusal or Refusal(shown, "empty", "There are no bytes."))
             return
         digest = self._crawl.spool.put(data)
         result = Fetched(
@@ -188,7 +177,3 @@ def _decoded(url: str) -> tuple[str, bytes | None]:
         return media_type, base64.b64decode(packed + b"=" * (-len(packed) % 4), validate=True)
     except binascii.Error:
         return media_type, None
-
-
-def _refusal(url: str, reason: str, sentence: str) -> Refusal:
-    return Refusal(url=url, reason=reason, sentence=sentence)

@@ -19,10 +19,8 @@ _MAX_NAMES = 10_000
 def resolver_for(guard: Guard, refused: dict[str, RefusedError]) -> type:
     """A class for the setting ``TWISTED_DNS_RESOLVER`` of a CrawlerProcess; elsewhere Scrapy ignores that setting.
 
-    Args:
-        guard: what may be reached.
-        refused: receives the refusal of each host that was refused, by its ASCII name; to the connection, such a host
-            simply has no address.
+    ``refused`` receives the refusal of each refused host, by its ASCII name; to the connection, it simply has no
+    address.
     """
 
     class Resolver(_Resolver):

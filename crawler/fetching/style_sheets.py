@@ -29,14 +29,9 @@ class _Sheet:
 
 
 class Sheets:
-    """Fetches style sheets for visits, and wants their images.
+    """Fetches style sheets for visits, and wants their images; ``send`` takes a request to Scrapy's engine.
 
     A sheet that can't be had is no loss worth a line: it is left out.
-
-    Args:
-        crawl: the crawl.
-        images: receives what the sheets name.
-        send: takes a request to Scrapy's engine.
     """
 
     def __init__(self, crawl: Crawl, images: Images, send: Callable[[Request], None]) -> None:

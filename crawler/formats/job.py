@@ -39,23 +39,15 @@ class SourceKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """One place to begin.
-
-    Attributes:
-        kind: ``site``, ``sitemap`` and ``feed`` have a ``url``, ``list`` has ``urls``, ``folder`` and ``warc`` a
-            ``path``. The last two read files and are meant for imports.
-        url: an ``http`` or ``https`` address.
-        urls: addresses of pages.
-        path: a folder of pictures, or a WARC file or a folder of them.
-        after: how far an earlier job has read them, as the ``position`` of its last line says; what lies before isn't
-            read again.
-    """
+    """One place to begin."""
 
     kind: SourceKind
-    url: str = ""
-    urls: tuple[str, ...] = ()
-    path: Path | None = None
-    after: str = ""
+    """``site``, ``sitemap`` and ``feed`` have a ``url``, ``list`` has ``urls``, ``folder`` and ``warc`` a ``path``.
+    The last two read files and are meant for imports."""
+    url: str = ""  # an `http` or `https` address
+    urls: tuple[str, ...] = ()  # addresses of pages
+    path: Path | None = None  # a folder of pictures, or a WARC file or a folder of them
+    after: str = ""  # the `position` of an earlier job's last line: what lies before isn't read again
 
     def __post_init__(self) -> None:
         needed = {SourceKind.LIST: "urls", SourceKind.FOLDER: "path", SourceKind.WARC: "path"}.get(self.kind, "url")
@@ -68,63 +60,38 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """An address that was found and belongs to the job's scope.
+    """An address that was found and belongs to the job's scope."""
 
-    Attributes:
-        url: absolute.
-        kind: what to expect there.
-        depth: links followed since the source.
-        page_url: for an image of a sitemap or a feed, the page that shows it.
-        context: the words that stood beside it there.
-    """
-
-    url: str
-    kind: Kind
-    depth: int
-    page_url: str = ""
-    context: str = ""
+    url: str  # absolute
+    kind: Kind  # what to expect there
+    depth: int  # links followed since the source
+    page_url: str = ""  # for an image of a sitemap or a feed, the page that shows it
+    context: str = ""  # the words that stood beside it there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target(Link):
-    """One address to visit: a page of the source itself, where nothing else is said.
-
-    Attributes:
-        found_in: what a sighting of such an image says; what it usually says when empty.
-    """
+    """One address to visit: a page of the source itself, where nothing else is said."""
 
     kind: Kind = Kind.PAGE
     depth: int = 0
-    found_in: str = ""
+    found_in: str = ""  # what a sighting of such an image says; what it usually says when empty
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Where a job ends. All are upper bounds; sizes are in bytes, times in seconds.
+    """Where a job ends. All are upper bounds; sizes are in bytes, times in seconds."""
 
-    Attributes:
-        pages: pages, sitemaps, feeds and single images worked off.
-        images: image addresses whose bytes are kept or known.
-        bytes: bytes kept and pages read.
-        seconds: wall time of the whole job.
-        depth: links followed from a source.
-        hosts: hosts whose pages are visited.
-        max_picture_bytes: the largest image that is kept.
-        max_page_bytes: the largest page, sitemap or feed that is read.
-        memory_mb: resident memory of the process, MiB.
-        request_seconds: one request.
-    """
-
-    pages: int = 1_000
-    images: int = 20_000
-    bytes: int = 2_000 * MIB
-    seconds: float = 3_600.0
-    depth: int = 3
-    hosts: int = 50
-    max_picture_bytes: int = 30 * MIB
-    max_page_bytes: int = 8 * MIB
-    memory_mb: int = 1_024
-    request_seconds: float = 30.0
+    pages: int = 1_000  # pages, sitemaps, feeds and single images worked off
+    images: int = 20_000  # image addresses whose bytes are kept or known
+    bytes: int = 2_000 * MIB  # bytes kept and pages read
+    seconds: float = 3_600.0  # wall time of the whole job
+    depth: int = 3  # links followed from a source
+    hosts: int = 50  # hosts whose pages are visited
+    max_picture_bytes: int = 30 * MIB  # the largest image that is kept
+    max_page_bytes: int = 8 * MIB  # the largest page, sitemap or feed that is read
+    memory_mb: int = 1_024  # resident memory of the process, MiB
+    request_seconds: float = 30.0  # one request
 
     def __post_init__(self) -> None:
         for name in ("pages", "images", "bytes", "hosts", "max_picture_bytes", "max_page_bytes"):
@@ -137,29 +104,17 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Politeness:
-    """How a host is treated. Times are in seconds.
+    """How a host is treated. Times are in seconds."""
 
-    Attributes:
-        delay: least time between two requests to one host.
-        concurrency_per_host: requests to one host at the same time.
-        concurrency: requests at the same time.
-        autothrottle: whether a host that answers slowly is asked more slowly.
-        obey_robots: whether robots.txt (RFC 9309) is followed.
-        obey_reservations: whether a machine-readable reservation against text and data mining (TDMRep) is followed.
-        max_crawl_delay: a host that asks for a longer time between requests isn't visited.
-        max_wait: a host that says ``Retry-After`` a longer time isn't asked again in this job.
-        host_delays: least times for single hosts, such as image hosts that several slices share.
-    """
-
-    delay: float = 1.0
-    concurrency_per_host: int = 1
-    concurrency: int = 16
-    autothrottle: bool = True
-    obey_robots: bool = True
-    obey_reservations: bool = True
-    max_crawl_delay: float = 60.0
-    max_wait: float = 120.0
-    host_delays: Mapping[str, float] = field(default_factory=dict)
+    delay: float = 1.0  # least time between two requests to one host
+    concurrency_per_host: int = 1  # requests to one host at the same time
+    concurrency: int = 16  # requests at the same time
+    autothrottle: bool = True  # whether a host that answers slowly is asked more slowly
+    obey_robots: bool = True  # whether robots.txt (RFC 9309) is followed
+    obey_reservations: bool = True  # whether a reservation against text and data mining (TDMRep) is followed
+    max_crawl_delay: float = 60.0  # a host that asks for a longer time between requests isn't visited
+    max_wait: float = 120.0  # a host that says `Retry-After` a longer time isn't asked again in this job
+    host_delays: Mapping[str, float] = field(default_factory=dict)  # least times for single hosts that slices share
 
     def __post_init__(self) -> None:
         for name in ("concurrency_per_host", "concurrency"):
@@ -172,19 +127,12 @@ class Politeness:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserAgent:
-    """Who visits: a token for robots.txt, a version, and where to complain.
+    """Who visits: a token for robots.txt, a version, and where to complain."""
 
-    Attributes:
-        token: letters, ``_`` and ``-`` (RFC 9309, 2.2.1).
-        version: any text without spaces.
-        url: a page about the crawler.
-        email: an address that is read.
-    """
-
-    token: str = "ExhibitBot"  # noqa: S105 - a product token
-    version: str = "0.1"
-    url: str = ""
-    email: str = ""
+    token: str = "ExhibitBot"  # noqa: S105 - a product token: letters, `_` and `-` (RFC 9309, 2.2.1)
+    version: str = "0.1"  # any text without spaces
+    url: str = ""  # a page about the crawler
+    email: str = ""  # an address that is read
 
     def __post_init__(self) -> None:
         if not self.token or not self.token.replace("-", "").replace("_", "").isalpha() or not self.token.isascii():
@@ -202,31 +150,21 @@ class UserAgent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What an earlier visit to an address left, for a conditional request (RFC 9110, 13).
+    """What an earlier visit to an address left, for a conditional request (RFC 9110, 13)."""
 
-    Attributes:
-        etag: as the server sent it, or empty.
-        last_modified: as the server sent it, or empty.
-        digest: of the bytes that came then; without it only a page can be asked for conditionally.
-    """
-
-    etag: str = ""
-    last_modified: str = ""
-    digest: Digest | None = None
+    etag: str = ""  # as the server sent it, or empty
+    last_modified: str = ""  # as the server sent it, or empty
+    digest: Digest | None = None  # of the bytes that came then; without it only a page can be asked for conditionally
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """Whose pages are followed. Images may lie anywhere.
+    """Whose pages are followed. Images may lie anywhere."""
 
-    Attributes:
-        hosts: exactly these hosts.
-        domains: these registrable domains with all hosts below; ``*`` is any. When both are empty, the registrable
-            domains of the job's own addresses.
-    """
-
-    hosts: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()  # exactly these hosts
     domains: tuple[str, ...] = ()
+    """These registrable domains with all hosts below; ``*`` is any. When both are empty, the registrable domains of
+    the job's own addresses."""
 
     def contains(self, url: str) -> bool:
         """Whether a page at this address may be followed."""
@@ -236,36 +174,21 @@ class Scope:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """Everything that a crawl needs to know.
+    """Everything that a crawl needs to know."""
 
-    Attributes:
-        bytes_dir: the folder that receives the exact bytes, each file named by the SHA-256 of its content.
-        sources: where to begin; or
-        urls: exactly these addresses.
-        follow: true to keep a frontier and follow links; false to work off exactly the given addresses and report the
-            links that were found.
-        kinds: what is followed or reported.
-        limits: where it ends.
-        politeness: how hosts are treated.
-        user_agent: who visits.
-        allowed_networks: networks that may be reached although they aren't public.
-        denied_hosts: hosts that aren't visited, with all hosts below, and why: opt-outs and the operator's own list.
-        known: earlier visits by address.
-        scope: whose pages are followed.
-    """
-
-    bytes_dir: Path
-    sources: tuple[Source, ...] = ()
-    urls: tuple[Target, ...] = ()
-    follow: bool = True
-    kinds: tuple[Kind, ...] = tuple(Kind)
-    limits: Limits = field(default_factory=Limits)
-    politeness: Politeness = field(default_factory=Politeness)
-    user_agent: UserAgent = field(default_factory=UserAgent)
-    allowed_networks: tuple[str, ...] = ()
+    bytes_dir: Path  # the folder that receives the exact bytes, each file named by the SHA-256 of its content
+    sources: tuple[Source, ...] = ()  # where to begin; or
+    urls: tuple[Target, ...] = ()  # exactly these addresses
+    follow: bool = True  # false: works off exactly the given addresses, and only reports the links that it finds
+    kinds: tuple[Kind, ...] = tuple(Kind)  # what is followed or reported
+    limits: Limits = field(default_factory=Limits)  # where it ends
+    politeness: Politeness = field(default_factory=Politeness)  # how hosts are treated
+    user_agent: UserAgent = field(default_factory=UserAgent)  # who visits
+    allowed_networks: tuple[str, ...] = ()  # networks that may be reached although they aren't public
     denied_hosts: Mapping[str, str] = field(default_factory=dict)
-    known: Mapping[str, Known] = field(default_factory=dict)
-    scope: Scope = field(default_factory=Scope)
+    """Hosts that aren't visited, with all hosts below, and why: opt-outs and the operator's own list."""
+    known: Mapping[str, Known] = field(default_factory=dict)  # earlier visits by address
+    scope: Scope = field(default_factory=Scope)  # whose pages are followed
 
     def __post_init__(self) -> None:
         if bool(self.sources) == bool(self.urls):
@@ -301,11 +224,7 @@ class Job:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
-        """Parse a job.
-
-        Raises:
-            WrongUseError: names the field that can't be used.
-        """
+        """Parse a job; raises ``WrongUseError``, which names the field that can't be used."""
         return read(cls, parse(text, "The job"), "job")
 
 

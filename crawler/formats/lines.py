@@ -11,134 +11,81 @@ from exhibit.errors import WrongUseError
 from exhibit.types import Sighting
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Refusal:
-    """An address that wasn't visited, or whose answer isn't kept.
+    """An address that wasn't visited, or whose answer isn't kept."""
 
-    Attributes:
-        url: as found, made absolute.
-        reason: a short stable word, such as ``private-address``, ``robots``, ``denied-host``, ``too-large``,
-            ``scheme``, ``port``, ``budget``, ``not-an-image``, ``timeout``, ``http-404``.
-        sentence: what happened, for a reader.
-    """
-
-    url: str
+    url: str  # as found, made absolute
     reason: str
-    sentence: str
+    """A short stable word, such as ``private-address``, ``robots``, ``denied-host``, ``too-large``, ``scheme``,
+    ``port``, ``budget``, ``not-an-image``, ``timeout``, ``http-404``."""
+    sentence: str  # what happened, for a reader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signals:
-    """What a page said to machines, as it was observed; nothing here is a judgement.
+    """What a page said to machines, as it was observed; nothing here is a judgement."""
 
-    Attributes:
-        tdm_reservation: ``1`` or ``0`` where TDMRep was found, else empty.
-        tdm_policy: the address of the policy, or empty.
-        robots: contents of ``meta name=robots`` and of one for this crawler.
-        x_robots_tag: values of the X-Robots-Tag header.
-        ai: words about the training of models: ``noai``, ``noimageai``, Content-Usage and Content-Signal.
-    """
-
-    tdm_reservation: str = ""
-    tdm_policy: str = ""
-    robots: tuple[str, ...] = ()
-    x_robots_tag: tuple[str, ...] = ()
-    ai: tuple[str, ...] = ()
+    tdm_reservation: str = ""  # `1` or `0` where TDMRep was found, else empty
+    tdm_policy: str = ""  # the address of the policy, or empty
+    robots: tuple[str, ...] = ()  # contents of `meta name=robots` and of one for this crawler
+    x_robots_tag: tuple[str, ...] = ()  # values of the X-Robots-Tag header
+    ai: tuple[str, ...] = ()  # on the training of models: `noai`, `noimageai`, Content-Usage and Content-Signal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageLine:
-    """One address that was worked off with all its images.
+    """One address that was worked off with all its images."""
 
-    Attributes:
-        url: as it was given or found.
-        final_url: after redirects.
-        kind: what it was visited for.
-        depth: links followed since the source.
-        status: of the HTTP response; 0 for a file.
-        fetched_at: when the response had come.
-        etag: for the next conditional request, or empty.
-        last_modified: for the next conditional request, or empty.
-        not_modified: whether the server said that nothing has changed; then nothing else was found.
-        title: of the document.
-        language: as the document declares it.
-        links: what belongs to the scope and isn't deeper than the limit, each once.
-        sightings: the images.
-        refusals: the images that weren't kept.
-        signals: what the page said to machines.
-        position: how far a source that is a file has been read with this line; empty for all others.
-    """
-
-    url: str
-    final_url: str
-    kind: Kind
-    depth: int
-    status: int
-    fetched_at: datetime
-    etag: str = ""
-    last_modified: str = ""
-    not_modified: bool = False
-    title: str = ""
-    language: str = ""
-    links: tuple[Link, ...] = ()
-    sightings: tuple[Sighting, ...] = ()
-    refusals: tuple[Refusal, ...] = ()
-    signals: Signals = field(default_factory=Signals)
-    position: str = ""
+    url: str  # as it was given or found
+    final_url: str  # after redirects
+    kind: Kind  # what it was visited for
+    depth: int  # links followed since the source
+    status: int  # of the HTTP response; 0 for a file
+    fetched_at: datetime  # when the response had come
+    etag: str = ""  # for the next conditional request, or empty
+    last_modified: str = ""  # for the next conditional request, or empty
+    not_modified: bool = False  # whether the server said that nothing has changed; then nothing else was found
+    title: str = ""  # of the document
+    language: str = ""  # as the document declares it
+    links: tuple[Link, ...] = ()  # what belongs to the scope and isn't deeper than the limit, each once
+    sightings: tuple[Sighting, ...] = ()  # the images
+    refusals: tuple[Refusal, ...] = ()  # the images that weren't kept
+    signals: Signals = field(default_factory=Signals)  # what the page said to machines
+    position: str = ""  # how far a source that is a file has been read with this line; empty for all others
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusalLine:
-    """An address of the job or its frontier that gave no page line.
+    """An address of the job or its frontier that gave no page line."""
 
-    Attributes:
-        url: as it was given or found.
-        page_url: where it was found, or empty.
-        reason: a short stable word.
-        sentence: what happened, for a reader.
-        position: as in a page line.
-    """
-
-    url: str
-    page_url: str = ""
-    reason: str
-    sentence: str
-    position: str = ""
+    url: str  # as it was given or found
+    page_url: str = ""  # where it was found, or empty
+    reason: str  # a short stable word
+    sentence: str  # what happened, for a reader
+    position: str = ""  # as in a page line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """What a job did.
+    """What a job did."""
 
-    Attributes:
-        pages: page lines.
-        images: sightings.
-        bytes: read and kept, pages included.
-        refused: refusals by reason, those of images included.
-        seconds: wall time.
-    """
-
-    pages: int = 0
-    images: int = 0
-    bytes: int = 0
-    refused: Mapping[str, int] = field(default_factory=dict)
-    seconds: float = 0.0
+    pages: int = 0  # page lines
+    images: int = 0  # sightings
+    bytes: int = 0  # read and kept, pages included
+    refused: Mapping[str, int] = field(default_factory=dict)  # refusals by reason, those of images included
+    seconds: float = 0.0  # wall time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndLine:
-    """The last line of a job that ended by itself.
-
-    Attributes:
-        reason: ``finished``, ``budget-pages``, ``budget-images``, ``budget-bytes``, ``budget-seconds``, ``memory``,
-            ``stopped`` or ``error``.
-        counts: what was done.
-        position: as in a page line.
-    """
+    """The last line of a job that ended by itself."""
 
     reason: str
-    counts: Counts
-    position: str = ""
+    """``finished``, ``budget-pages``, ``budget-images``, ``budget-bytes``, ``budget-seconds``, ``memory``,
+    ``stopped`` or ``error``."""
+    counts: Counts  # what was done
+    position: str = ""  # as in a page line
 
 
 Line: TypeAlias = PageLine | RefusalLine | EndLine
@@ -156,11 +103,7 @@ def to_json(line: Line) -> bytes:
 
 
 def from_json(text: str | bytes) -> Line:
-    """Parse a line.
-
-    Raises:
-        WrongUseError: names the field that can't be read.
-    """
+    """Parse a line; raises ``WrongUseError``, which names the field that can't be read."""
     value = parse(text, "The line")
     if not isinstance(value, dict) or value.get("type") not in _TYPES:
         raise WrongUseError("A line must be an object whose type is page, refusal or end.")

@@ -20,11 +20,7 @@ T = TypeVar("T")
 
 
 def parse(text: str | bytes, what: str) -> object:
-    """Parse JSON text.
-
-    Raises:
-        WrongUseError: it isn't JSON; the message begins with ``what``.
-    """
+    """Parse JSON text; raises ``WrongUseError``, which begins with ``what``."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -34,14 +30,8 @@ def parse(text: str | bytes, what: str) -> object:
 def read(cls: type[T], value: object, where: str) -> T:
     """Read a JSON object into a dataclass: every field of its type, no field that the class doesn't have.
 
-    Args:
-        cls: a dataclass of strings, numbers, booleans, paths, times, digests, enumerations, tuples, mappings and other
-            dataclasses.
-        value: what :func:`parse` gave.
-        where: the name of the value in messages.
-
-    Raises:
-        WrongUseError: names the field and what it should be.
+    Fields are strings, numbers, booleans, paths, times, digests, enumerations, tuples, mappings and other dataclasses.
+    Raises ``WrongUseError``, which names the field below ``where`` and what it should be.
     """
     if not isinstance(value, Mapping):
         raise _wrong(where, "an object", value)
@@ -53,7 +43,7 @@ def read(cls: type[T], value: object, where: str) -> T:
     missing = [name for name in _required(shape) if name not in value]
     if missing:
         raise WrongUseError(f"{where}.{missing[0]} is missing.")
-    return cls(**{name: _as(hints[name], one, f"{where}.{name}") for name, one in value.items()})
+    return cls(**{name: _as(hints[name], given, f"{where}.{name}") for name, given in value.items()})
 
 
 def write(value: object) -> str:
@@ -105,22 +95,22 @@ def _as_tuple(hints: tuple[Any, ...], value: object, where: str) -> tuple[Any, .
     if not isinstance(value, list | tuple):
         raise _wrong(where, "a list", value)
     if hints[-1] is Ellipsis:
-        return tuple(_as(hints[0], one, f"{where}[{place}]") for place, one in enumerate(value))
+        return tuple(_as(hints[0], item, f"{where}[{place}]") for place, item in enumerate(value))
     if len(value) != len(hints):
         raise _wrong(where, f"a list of {len(hints)}", value)
     return tuple(
-        _as(hint, one, f"{where}[{place}]") for place, (hint, one) in enumerate(zip(hints, value, strict=True))
+        _as(hint, item, f"{where}[{place}]") for place, (hint, item) in enumerate(zip(hints, value, strict=True))
     )
 
 
 def _as_mapping(hint: object, value: object, where: str) -> dict[str, Any]:
     if not isinstance(value, Mapping):
         raise _wrong(where, "an object", value)
-    return {str(name): _as(hint, one, f"{where}[{str(name)!r}]") for name, one in value.items()}
+    return {str(name): _as(hint, item, f"{where}[{str(name)!r}]") for name, item in value.items()}
 
 
 def _as_choice(hint: type[StrEnum], value: object, where: str) -> StrEnum:
-    choices = [str(one) for one in hint]
+    choices = [str(choice) for choice in hint]
     if not isinstance(value, str) or value not in choices:
         raise _wrong(where, "one of " + ", ".join(choices), value)
     return hint(value)

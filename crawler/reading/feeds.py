@@ -21,15 +21,8 @@ _CAPTIONS = ("title", "caption", "geo_location")
 def read_sitemap(data: bytes, url: str, max_bytes: int) -> Document:
     """Read a sitemap, an index of sitemaps, either of them gzipped, or a plain list of addresses (sitemaps.org 0.9).
 
-    Images come from the image extension (``image:loc``), each with the page that its entry names.
-
-    Args:
-        data: the document.
-        url: where it came from.
-        max_bytes: the largest size once unpacked.
-
-    Raises:
-        RefusedError: reason ``too-large`` when unpacking gives more, ``unreadable`` when it is no sitemap.
+    Images come from the image extension (``image:loc``), each with the page that its entry names. Raises
+    ``RefusedError`` with reason ``too-large`` when unpacking gives more, ``unreadable`` when it is no sitemap.
     """
     if data.startswith(_GZIP):
         data = _unpack(data, max_bytes)
@@ -59,8 +52,7 @@ def read_sitemap(data: bytes, url: str, max_bytes: int) -> Document:
 def read_feed(data: bytes, url: str, content_type: str = "") -> Document:
     """Read RSS, Atom or Media RSS: entries as links; their media, enclosures and pictures in the text as images.
 
-    Raises:
-        RefusedError: reason ``unreadable`` when it is no feed.
+    Raises ``RefusedError`` with reason ``unreadable`` when it is no feed.
     """
     # a stream, never text: feedparser would fetch a text that looks like an address
     headers = {"content-location": url, **({"content-type": content_type} if content_type else {})}
@@ -93,8 +85,8 @@ def _entry_images(entry: Untyped, page: str) -> Iterator[FoundImage]:
     named = [(part, part.get("type") or "", part.get("medium") or "") for part in _parts(entry, "media_content")]
     named += [(part, "image/", "") for part in _parts(entry, "media_thumbnail")]
     named += [(part, part.get("type") or "", "") for part in _parts(entry, "links") if part.get("rel") == "enclosure"]
-    for one, media_type, medium in named:
-        address = absolute(page, str(one.get("url") or one.get("href") or ""))
+    for part, media_type, medium in named:
+        address = absolute(page, str(part.get("url") or part.get("href") or ""))
         if address and (str(media_type).startswith("image/") or medium == "image" or not (media_type or medium)):
             yield FoundImage(address, "feed", words, page)
     bodies = [str(part.get("value") or "") for part in _parts(entry, "content")]

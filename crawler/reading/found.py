@@ -37,27 +37,16 @@ class FoundLink:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What a page, a sitemap or a feed holds, each address once, in the order of the document.
-
-    Attributes:
-        images: images.
-        links: other documents.
-        sheets: style sheets, absolute.
-        title: of the document.
-        language: as declared.
-        robots: contents of the robots metas.
-        tdm_reservation: of the TDMRep meta, or empty.
-        tdm_policy: of the TDMRep meta, or empty.
-    """
+    """What a page, a sitemap or a feed holds, each address once, in the order of the document."""
 
     images: tuple[FoundImage, ...] = ()
-    links: tuple[FoundLink, ...] = ()
-    sheets: tuple[str, ...] = ()
-    title: str = ""
-    language: str = ""
-    robots: tuple[str, ...] = ()
-    tdm_reservation: str = ""
-    tdm_policy: str = ""
+    links: tuple[FoundLink, ...] = ()  # other documents
+    sheets: tuple[str, ...] = ()  # style sheets, absolute
+    title: str = ""  # of the document
+    language: str = ""  # as declared
+    robots: tuple[str, ...] = ()  # contents of the robots metas
+    tdm_reservation: str = ""  # of the TDMRep meta, or empty
+    tdm_policy: str = ""  # of the TDMRep meta, or empty
 
 
 def _escaped(match: re.Match[str]) -> str:

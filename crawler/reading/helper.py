@@ -27,11 +27,7 @@ _DEATHS = {
 
 
 def document_of(data: bytes, kind: Kind, **about: object) -> Document:
-    """What a page, a sitemap or a feed holds; the arguments of :func:`answer`.
-
-    Raises:
-        RefusedError: it can't be read, or not within the limits.
-    """
+    """What a page, a sitemap or a feed holds; raises ``RefusedError`` when it can't be read within the limits."""
     return read(Document, _asked({"what": str(kind), **about}, data)["document"], "document")
 
 

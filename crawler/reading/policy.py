@@ -40,23 +40,14 @@ class Reservation:
 
 @dataclass(frozen=True, slots=True)
 class SitePolicy:
-    """What one origin asks for.
+    """What one origin asks for."""
 
-    Attributes:
-        rules: the parsed robots.txt, or ``None``.
-        disallows_all: robots.txt couldn't be had because of a fault on the other side (RFC 9309, 2.3.1.4).
-        refusal: reason and sentence, when the origin can't be reached at all.
-        token: whose rules count.
-        reservations: from TDMRep, in the order of the file.
-        ai: Content-Signal lines of robots.txt.
-    """
-
-    rules: Protego | None = None
-    disallows_all: bool = False
-    refusal: tuple[str, str] | None = None
-    token: str = ""
-    reservations: tuple[Reservation, ...] = ()
-    ai: tuple[str, ...] = ()
+    rules: Protego | None = None  # the parsed robots.txt, or `None`
+    disallows_all: bool = False  # robots.txt couldn't be had because of a fault on the other side (RFC 9309, 2.3.1.4)
+    refusal: tuple[str, str] | None = None  # reason and sentence, when the origin can't be reached at all
+    token: str = ""  # whose rules count
+    reservations: tuple[Reservation, ...] = ()  # from TDMRep, in the order of the file
+    ai: tuple[str, ...] = ()  # Content-Signal lines of robots.txt
 
     def allows(self, url: str) -> bool:
         """Whether robots.txt lets this address be visited: the longest match counts, Allow wins a tie."""
@@ -91,10 +82,7 @@ class SitePolicy:
 def robots_policy(status: int, body: bytes, token: str) -> SitePolicy:
     """The policy that an answer for ``/robots.txt`` means (RFC 9309, 2.3.1).
 
-    Args:
-        status: 2xx is read, 429 and 5xx disallow everything, everything else allows everything.
-        body: read up to 500 KiB, cut after a whole line.
-        token: the crawler's product token.
+    2xx is read, up to 500 KiB and a whole line; 429 and 5xx disallow everything, everything else allows everything.
     """
     if status == 429 or status >= 500:
         return SitePolicy(disallows_all=True, token=token)

@@ -5,6 +5,7 @@ from enum import StrEnum
 from urllib.parse import urlsplit
 
 SNIFFED = 1024
+VECTOR_SENTENCE = "Vector drawings aren't compared."
 IMAGE_SUFFIXES = (
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".gif", ".webp", ".avif", ".bmp", ".tif", ".tiff", ".jxl",
     ".heic", ".heif", ".jp2",
@@ -75,6 +76,16 @@ def sniff(data: bytes) -> Content:
     if _PNM.match(head):
         return Content.IMAGE
     return _text(head)
+
+
+def unfit(data: bytes, most: int) -> tuple[str, str] | None:
+    """Why bytes aren't kept as a picture, in a word and a sentence."""
+    if len(data) > most:
+        return "too-large", "There are more bytes than are taken."
+    content = sniff(data)
+    if content is Content.VECTOR:
+        return "vector-image", VECTOR_SENTENCE
+    return ("not-an-image", "The bytes aren't an image.") if content is Content.OTHER else None
 
 
 def has_image_suffix(url: str) -> bool:

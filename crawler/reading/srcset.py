@@ -31,7 +31,7 @@ def candidates_of(srcset: str) -> list[tuple[str, float]]:
 def largest_of(srcset: str) -> str:
     """The address of the largest candidate, or empty: by the standard all of them show the same picture."""
     candidates = candidates_of(srcset)
-    return max(candidates, key=lambda one: one[1])[0] if candidates else ""
+    return max(candidates, key=lambda candidate: candidate[1])[0] if candidates else ""
 
 
 def _size(descriptors: str) -> float:

@@ -45,15 +45,10 @@ _SILENT = frozenset({"script", "style", "template", "head", "title"})
 
 
 def read_page(text: str, url: str, token: str = "") -> Document:
-    """Read a page; broken HTML is read as far as it goes.
+    """Read a page, which came from this URL after redirects; broken HTML is read as far as it goes.
 
-    Args:
-        text: the decoded document.
-        url: where it came from, after redirects; what relative addresses start from.
-        token: the crawler's product token, for a robots meta of its own.
-
-    Returns:
-        Images and links in the order of the document. Of a ``srcset`` only the largest candidate is taken.
+    Images and links come in the order of the document; of a ``srcset`` only the largest candidate is taken. A robots
+    meta may be for the crawler's product token alone.
     """
     parser = etree.HTMLParser(encoding="utf-8", huge_tree=True, remove_pis=True, remove_comments=True)
     data = text.replace("\0", "").encode("utf-8", "replace")
@@ -65,9 +60,9 @@ def read_page(text: str, url: str, token: str = "") -> Document:
         return Document()
     roots = [root, *root.itersiblings()]  # what stands behind </html> becomes a tree of its own
     reader = _Reader(_base(root, url), url, token.lower())
-    for one in roots:
-        reader.walk(one)
-        for address, words in structured.images_of(one) if b"ld+json" in data else ():
+    for tree in roots:
+        reader.walk(tree)
+        for address, words in structured.images_of(tree) if b"ld+json" in data else ():
             reader.image(address, "json-ld", plain(words))
     return reader.document(root)
 

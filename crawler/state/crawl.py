@@ -1,73 +1,38 @@
 """What all parts of one running crawl share."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
-from crawler.formats.job import Job, Known, Scope
+from crawler.formats.job import Job, Known
 from crawler.formats.lines import Line
 from crawler.reading.policy import SitePolicy
 from crawler.state.budget import Budget
 from crawler.state.spool import Spool
 from exhibit.errors import RefusedError
 from exhibit.network.guard import Guard
-from exhibit.network.urls import normalise
+from exhibit.network.urls import normalise, origin_of
 
 if TYPE_CHECKING:
     from crawler.state.pace import Pace
 
 
-@dataclass(slots=True)
 class Crawl:
-    """One running crawl.
+    """One running crawl, which begins now; raises ``ServiceMissingError`` when its folder can't be written."""
 
-    Attributes:
-        job: what was asked.
-        write: receives the lines.
-        spool: receives the bytes.
-        guard: which addresses may be reached.
-        budget: what may still be spent.
-        scope: whose pages are followed.
-        refused: what the resolver refused, by host.
-        policies: what origins ask for, by origin.
-        known: earlier visits by normalised address.
-        pace: set once Scrapy's downloader is there.
-    """
+    pace: "Pace"  # set once Scrapy's downloader is there
 
-    job: Job
-    write: Callable[[Line], None]
-    spool: Spool
-    guard: Guard
-    budget: Budget
-    scope: Scope
-    refused: dict[str, RefusedError] = field(default_factory=dict)
-    policies: dict[str, SitePolicy] = field(default_factory=dict)
-    known: dict[str, Known] = field(default_factory=dict)
-    pace: "Pace" = field(init=False)
-    _agent: str = field(init=False)
-    _denied: dict[str, str] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.known = {normalise(url): known for url, known in self.job.known.items()}
-        self._agent = self.job.user_agent.header()
-        self._denied = {host.lower().strip("."): reason for host, reason in self.job.denied_hosts.items()}
-
-    @classmethod
-    def of(cls, job: Job, write: Callable[[Line], None]) -> "Crawl":
-        """The crawl of a job that begins now.
-
-        Raises:
-            ServiceMissingError: the folder for the bytes can't be written.
-        """
-        return cls(
-            job=job,
-            write=write,
-            spool=Spool(job.bytes_dir),
-            guard=Guard(allowed_networks=job.allowed_networks),
-            scope=job.whole_scope(),
-            budget=Budget(job.limits),
-        )
+    def __init__(self, job: Job, write: Callable[[Line], None]) -> None:
+        self.job = job
+        self.write = write
+        self.spool = Spool(job.bytes_dir)
+        self.guard = Guard(allowed_networks=job.allowed_networks)
+        self.budget = Budget(job.limits)
+        self.scope = job.whole_scope()
+        self.refused: dict[str, RefusedError] = {}  # by the resolver, by host
+        self.policies: dict[str, SitePolicy] = {}  # what origins ask for, by origin
+        self.known = {normalise(url): known for url, known in job.known.items()}
+        self._agent = job.user_agent.header()
+        self._denied = {host.lower().strip("."): reason for host, reason in job.denied_hosts.items()}
 
     @property
     def asks_policies(self) -> bool:
@@ -88,8 +53,7 @@ class Crawl:
 
     def policy_of(self, url: str) -> SitePolicy | None:
         """What the origin of a URL asks for, where it has been asked."""
-        parts = urlsplit(url)
-        return self.policies.get(f"{parts.scheme}://{parts.netloc}")
+        return self.policies.get(origin_of(url))
 
     def known_image(self, url: str) -> Known | None:
         """The earlier visit to an image, where its bytes are known."""

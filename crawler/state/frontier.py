@@ -7,11 +7,7 @@ from exhibit.network.urls import host_of, url_key
 
 
 class Frontier:
-    """Each address once, by its 128-bit key.
-
-    Args:
-        per_host: visits that may be open at one host, so that a slow host holds up nobody else.
-    """
+    """Each address once, by its 128-bit key; few are open at one host, so that a slow one holds up nobody else."""
 
     def __init__(self, per_host: int) -> None:
         self._per_host = per_host

@@ -16,12 +16,7 @@ _MIN_DELAY = 0.01
 
 
 class Pace:
-    """Sets the slots of Scrapy's downloader.
-
-    Args:
-        politeness: the job's.
-        downloader: whose slots are set.
-    """
+    """Sets the slots of Scrapy's downloader."""
 
     def __init__(self, politeness: Politeness, downloader: Downloader) -> None:
         self._politeness = politeness
@@ -46,8 +41,7 @@ class Pace:
     def pause(self, host: str, retry_after: str, tries: int, seconds_left: float) -> bool:
         """Ask nothing of a host for as long as it says (RFC 9110, 10.2.3), or for 5, 10, 20 … s when it doesn't say.
 
-        Returns:
-            Whether to try again; when not, the host rests until the end of the job.
+        Returns whether to try again; when not, the host rests until the end of the job.
         """
         wait = _seconds(retry_after)
         if wait is None:

@@ -8,16 +8,10 @@ from exhibit.errors import ServiceMissingError
 
 
 class Spool:
-    """Writes files that are whole or not there, whatever happens to the process.
+    """Writes files that are whole or not there, whatever happens to the process, into a folder that is made.
 
     Names that end in ``.part`` are remains of a process that was killed, and can be removed. A file is written again
-    when it has been taken away since.
-
-    Args:
-        folder: made when it isn't there.
-
-    Raises:
-        ServiceMissingError: the folder can't be made or written.
+    when it has been taken away since. Raises ``ServiceMissingError`` when the folder can't be made or written.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -31,11 +25,7 @@ class Spool:
             raise _unwritable(folder, error) from error
 
     def put(self, data: bytes) -> Digest:
-        """Keep bytes; a second time changes nothing.
-
-        Raises:
-            ServiceMissingError: the disk is full or gone.
-        """
+        """Keep bytes; a second time changes nothing. Raises ``ServiceMissingError`` when the disk is full or gone."""
         digest = Digest.of(data)
         path = self._folder / digest.hex
         if path.exists():

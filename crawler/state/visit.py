@@ -26,12 +26,9 @@ class Facts:
 
 
 class Visit:
-    """Collects the images of one address. It is done when nothing is awaited any more.
+    """Collects the images of one address, begun so many seconds after the job.
 
-    Args:
-        target: the address.
-        done: called once, when nothing is awaited any more after :meth:`release` of the visit's own hold.
-        begun: seconds since the beginning of the job.
+    It is done when nothing is awaited any more after :meth:`release` of its own hold: ``done`` is called then, once.
     """
 
     def __init__(self, target: Target, done: Callable[["Visit"], None], begun: float) -> None:
@@ -84,7 +81,7 @@ class Visit:
         """Refuse every image that is still awaited; the visit is over."""
         for place, found in self._wanted.items():
             if place not in self._outcomes:
-                self._outcomes[place] = Refusal(url=_shown(found.url), reason=reason, sentence=sentence)
+                self._outcomes[place] = Refusal(_shown(found.url), reason, sentence)
         self.is_over = True
 
     @property
@@ -136,7 +133,7 @@ class Visit:
 
     def _ordered(self) -> list[Sighting | Refusal]:
         known = [self._outcomes[place] for place in self._wanted if place in self._outcomes]
-        return known + [one for place, one in self._outcomes.items() if place not in self._wanted]
+        return known + [outcome for place, outcome in self._outcomes.items() if place not in self._wanted]
 
 
 def _shown(url: str) -> str:

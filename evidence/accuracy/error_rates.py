@@ -30,17 +30,11 @@ _DECIDERS = ("person", "ledger", "demonstration")
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """Cases of which the machine said the same, and what persons found.
+    """Cases of which the machine said the same, and what persons found."""
 
-    Attributes:
-        decided: cases that a person has decided.
-        wrong: those of them whose pictures aren't copies.
-        unknown: decisions that can't be read any more.
-    """
-
-    decided: int
-    wrong: int
-    unknown: int
+    decided: int  # cases that a person has decided
+    wrong: int  # those of them whose pictures aren't copies
+    unknown: int  # decisions that can't be read any more
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -53,23 +47,14 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """What the log's decisions say.
+    """What the log's decisions say."""
 
-    Attributes:
-        decisions: entries that were looked at.
-        certain: of what the machine called certain.
-        review: of what it put up for review.
-        changed: cases whose copies a person later judged otherwise than at first; their first decision counts.
-        other: entries that are no person's judgement: of the ledger, of the switch for demonstrations, reopenings.
-        slips: decisions that were taken back at once, which count for nobody.
-    """
-
-    decisions: int
-    certain: Rate
-    review: Rate
-    changed: int
-    other: int
-    slips: int
+    decisions: int  # entries that were looked at
+    certain: Rate  # of what the machine called certain
+    review: Rate  # of what it put up for review
+    changed: int  # cases whose copies a person later judged otherwise than at first; their first decision counts
+    other: int  # entries that are no person's judgement: of the ledger, of the switch for demonstrations, reopenings
+    slips: int  # decisions that were taken back at once, which count for nobody
 
     def rate(self, decision: Decision) -> Rate:
         """The rate of a class."""
@@ -100,11 +85,7 @@ Decided = tuple[datetime, Mapping[str, Any] | None]
 
 
 def count(entries: Iterable[Decided]) -> Accuracy:
-    """Count decisions.
-
-    Args:
-        entries: every decision in the log, in its order.
-    """
+    """Count every decision in the log, in its order."""
     by_case: dict[int, list[tuple[datetime, _Judgement]]] = {}
     decisions = other = unknown = slips = 0
     for time, opening in entries:

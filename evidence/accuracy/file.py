@@ -42,17 +42,11 @@ class LoggedEntry:
 
 @dataclass(frozen=True, slots=True)
 class AccuracyVerdict:
-    """What was checked of a file, and what follows when nothing failed.
+    """What was checked of a file, and what follows when nothing failed."""
 
-    Attributes:
-        checks: ``entries``, ``openings``, ``checkpoint``.
-        accuracy: what the decisions say; ``None`` when a check failed.
-        size: entries of the log.
-    """
-
-    checks: tuple[Check, ...]
-    accuracy: Accuracy | None
-    size: int
+    checks: tuple[Check, ...]  # ``entries``, ``openings``, ``checkpoint``
+    accuracy: Accuracy | None  # what the decisions say; ``None`` when a check failed
+    size: int  # entries of the log
 
     @property
     def outcome(self) -> ExitCode:
@@ -93,37 +87,23 @@ class RunningRoot:
 
     def __init__(self) -> None:
         self.size = 0
-        self._complete: list[bytes] = []
+        self._last: dict[int, bytes] = {}
+        self._node: merkle.Node = lambda level, _index: self._last[level]  # none but the last of a level is asked for
 
     def add(self, leaf: bytes) -> None:
         """Append a leaf hash."""
-        self._complete.append(leaf)
+        completed = merkle.completed_nodes(self.size, leaf, self._node)
+        self._last |= {level: value for level, _, value in completed}
         self.size += 1
-        merged = self.size
-        while merged % 2 == 0:
-            right = self._complete.pop()
-            self._complete[-1] = merkle.node_hash(self._complete[-1], right)
-            merged //= 2
 
     @property
     def root(self) -> bytes:
         """The root over all leaves so far."""
-        if not self._complete:
-            return merkle.EMPTY_ROOT
-        *rest, current = self._complete
-        for left in reversed(rest):
-            current = merkle.node_hash(left, current)
-        return current
+        return merkle.root(self.size, self._node)
 
 
 def write_accuracy(out: BinaryIO, checkpoint: str, entries: Iterable[LoggedEntry]) -> None:
-    """Write the file.
-
-    Args:
-        out: where it goes.
-        checkpoint: the signed note.
-        entries: all that lie under it, in their order.
-    """
+    """Write the file of a signed note and all entries that lie under it, in their order."""
     head = {
         "format": ACCURACY_FORMAT,
         "checkpoint": checkpoint,
@@ -139,15 +119,7 @@ def write_accuracy(out: BinaryIO, checkpoint: str, entries: Iterable[LoggedEntry
 
 
 def check_accuracy(path: Path, trust: Trust) -> AccuracyVerdict:
-    """Check a file and compute the error rate from it.
-
-    Args:
-        path: what :func:`write_accuracy` wrote.
-        trust: whose word counts.
-
-    Raises:
-        WrongUseError: it isn't such a file, or can't be read.
-    """
+    """Check what :func:`write_accuracy` wrote and compute the error rate; ``WrongUseError`` for another file."""
     try:
         with path.open("rb") as file:
             return _check(file, path.name, trust)
@@ -173,11 +145,11 @@ def _check(file: BinaryIO, name: str, trust: Trust) -> AccuracyVerdict:
     running, wrong = RunningRoot(), -1
     decisions: list[Decided] = []
     for plain in lines:
-        one = _entry(plain, f"{name}, entry {running.size}")
-        if one.entry.type is EntryType.DECISION:
-            decisions.append((one.entry.time, one.opening))
-            wrong = running.size if wrong < 0 and not _opens(one) else wrong
-        running.add(one.entry.leaf_hash)
+        logged = _entry(plain, f"{name}, entry {running.size}")
+        if logged.entry.type is EntryType.DECISION:
+            decisions.append((logged.entry.time, logged.opening))
+            wrong = running.size if wrong < 0 and not _opens(logged) else wrong
+        running.add(logged.entry.leaf_hash)
     checks = (
         _entries(running, note),
         _openings([opening for _, opening in decisions], wrong),
@@ -208,14 +180,14 @@ def _entry(plain: Json, where: str) -> LoggedEntry:
         raise FormatError(f"{where} can't be read.") from error
 
 
-def _opens(one: LoggedEntry) -> bool:
-    if one.salt is None or one.opening is None:
+def _opens(logged: LoggedEntry) -> bool:
+    if logged.salt is None or logged.opening is None:
         return True
     try:
-        commitment, _ = commit(one.opening, one.salt)
+        commitment, _ = commit(logged.opening, logged.salt)
     except ValueError:
         return False
-    return hmac.compare_digest(commitment, one.entry.commitment)
+    return hmac.compare_digest(commitment, logged.entry.commitment)
 
 
 def _entries(running: RunningRoot, note: Note) -> Check:

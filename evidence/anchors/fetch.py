@@ -26,22 +26,10 @@ def ask(
     auth: tuple[str, str] | None = None,
     limit: int = MAX_ANSWER,
 ) -> tuple[int, bytes]:
-    """Ask once: ``GET`` without a body, ``POST`` with one.
+    """Ask once, ``GET`` without a body and ``POST`` with one, for the status and the answer.
 
-    Args:
-        session: a guarded session.
-        url: whom.
-        body: what is posted, at most some kilobytes.
-        headers: such as the media types.
-        auth: user and password, for a node of one's own.
-        limit: most bytes of an answer.
-
-    Returns:
-        The status and the answer.
-
-    Raises:
-        ServiceMissingError: no answer, or not in time, or too long.
-        RefusedError: the guard doesn't let it through.
+    Raises ``ServiceMissingError`` when it doesn't come, or not in time, or is longer than the limit, and
+    ``RefusedError`` when the guard doesn't let the question through.
     """
     method = "GET" if body is None else "POST"
     try:

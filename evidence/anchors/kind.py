@@ -12,66 +12,46 @@ from exhibit.ports import Anchor, Receipt
 if TYPE_CHECKING:
     import requests
 
-gettext_noop = str
-"""Marks words that the site translates."""
+gettext_noop = str  # marks words that the site translates
 
 
 @dataclass(frozen=True, slots=True)
 class Attested:
-    """What a receipt shows under the trust list.
-
-    Attributes:
-        sentence: in words.
-        time: by when what was given to the witness existed.
-        by: the name of the trust list's entry that the receipt leads to.
-        label: the words that results show when that was started for trials, or nothing.
-    """
+    """What a receipt shows under the trust list."""
 
     sentence: str
-    time: datetime
-    by: str
-    label: str
+    time: datetime  # by when what was given to the witness existed
+    by: str  # the name of the trust list's entry that the receipt leads to
+    label: str  # the words that results show when that was started for trials, or nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnchorKind:
     """A kind of outside witness.
 
-    Attributes:
-        name: as it stands in settings and receipts.
-        words: what such a witness is, in English; the site translates it.
-        config: its settings.
-        build: makes the adapter (port ``Anchor``) of a witness from its settings and a guarded session.
-        pins: the field of the trust list with those that count.
-        verify: checks a receipt offline, given the digest, the receipt, what came with it by file name, the trust
-            list's entries and what the digest stands for, in words. Raises ``IntegrityError`` when it doesn't hold,
-            ``PendingProofError`` and ``UnknownWitnessError``.
-        vouch: the pins that an installation can vouch for, given the settings of its witnesses of this kind, its
-            complete receipts with their digests, and the labels of pins and of those for trials. Raises
-            ``WrongUseError`` when a file of the settings can't be read.
-        suffix: of a receipt's file.
-        prefix: of a receipt's file in a bundle.
-        formats: the formats of receipts that are JSON: the dataclass and the name in its ``format``, by schema.
-        how_to_check: lines that say how ``{name}`` is checked by hand.
-        usual: how long an answer takes, as far as nothing is known of the witness itself.
-        public_name: how people call a witness with legal weight, in place of its name.
-        is_direct: whether it stamps seals directly as well, so that one program alone checks them.
+    ``verify`` checks a receipt offline, given the digest, the receipt, what came with it by file name, the trust list's
+    entries and what the digest stands for, in words. It raises ``IntegrityError`` when it doesn't hold,
+    ``PendingProofError`` and ``UnknownWitnessError``.
+
+    ``vouch`` gives the pins that an installation can vouch for, given the settings of its witnesses of this kind, its
+    complete receipts with their digests, and the labels of pins and of those for trials. It raises ``WrongUseError``
+    when a file of the settings can't be read.
     """
 
-    name: str
-    words: str
+    name: str  # as it stands in settings and receipts
+    words: str  # what such a witness is, in English; the site translates it
     config: type[AnchorConfig]
     build: "Callable[[Any, requests.Session], Anchor]"
-    pins: str
+    pins: str  # the field of the trust list with those that count
     verify: Callable[[Digest, bytes, Mapping[str, bytes], Any, str], Attested]
     vouch: Callable[[Sequence[Any], Iterable[tuple[Digest, Receipt]], str, str], tuple[Any, ...]]
-    suffix: str
-    prefix: str = ""
-    formats: Callable[[], Mapping[str, tuple[type, str]]] = dict
-    how_to_check: tuple[str, ...]
-    usual: timedelta
-    public_name: str = ""
-    is_direct: bool = False
+    suffix: str  # of a receipt's file
+    prefix: str = ""  # of a receipt's file in a bundle
+    formats: Callable[[], Mapping[str, tuple[type, str]]] = dict  # of JSON receipts: class and ``format``, by schema
+    how_to_check: tuple[str, ...]  # by hand, of a file ``{name}``
+    usual: timedelta  # how long an answer takes, as far as nothing is known of the witness itself
+    public_name: str = ""  # how people call a witness with legal weight, in place of its name
+    is_direct: bool = False  # whether it stamps seals directly as well, so that one program alone checks them
 
 
 def as_told(witness: str) -> str:

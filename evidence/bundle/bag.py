@@ -9,6 +9,7 @@ import re
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,8 +22,7 @@ from evidence.bundle.sealing import SealedCase
 from evidence.formats.codec import Bytes32, to_plain
 from evidence.formats.container import Member, member_of, zip_chunks
 from evidence.log.notes import parse_note
-from evidence.log.proofs import LogProof
-from evidence.log.renewals import Renewal, renewal_files
+from evidence.log.proofs import LogProof, Renewal, renewal_files
 from evidence.standalone import FOLDER as STANDALONE
 from exhibit.digests import CHUNK, Digest
 from exhibit.entries import canonical
@@ -46,36 +46,22 @@ TAG_MANIFEST = "tagmanifest-sha256.txt"
 
 @dataclass(frozen=True, slots=True)
 class ConsistencyProof:
-    """That the bundle's checkpoint continues an earlier one (RFC 9162, 2.1.4).
+    """That the bundle's checkpoint continues an earlier one (RFC 9162, 2.1.4)."""
 
-    Attributes:
-        size: number of leaves of the earlier checkpoint.
-        path: hashes, 32 bytes each.
-    """
-
-    size: Count
-    path: tuple[Bytes32, ...]
+    size: Count  # number of leaves of the earlier checkpoint
+    path: tuple[Bytes32, ...]  # hashes, 32 bytes each
 
 
 @dataclass(frozen=True, slots=True)
 class AnchorRecord:
-    """One line of the list of receipts.
+    """One line of the list of receipts."""
 
-    Attributes:
-        file: path of the raw receipt.
-        kind: ``rfc3161``, ``opentimestamps`` or ``evm``.
-        witness: its name as configured.
-        development: true when it has no legal weight; only the verifier's own trust decides.
-        digest: what was given to it.
-        material: paths of what a checker needs besides.
-    """
-
-    file: str
-    kind: str
-    witness: str
-    development: bool
-    digest: Digest
-    material: tuple[str, ...]
+    file: str  # path of the raw receipt
+    kind: str  # ``rfc3161``, ``opentimestamps`` or ``evm``
+    witness: str  # its name as configured
+    development: bool  # true when it has no legal weight; only the verifier's own trust decides
+    digest: Digest  # what was given to it
+    material: tuple[str, ...]  # paths of what a checker needs besides
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,32 +82,18 @@ class AnchorProof:
 
 @dataclass(frozen=True, slots=True)
 class CounterSignature:
-    """A signature over the manifest with a key on the owner's own device.
+    """A signature over the manifest's canonical bytes with a key on the owner's own device."""
 
-    Attributes:
-        public: Ed25519 public key, 32 bytes.
-        signature: Ed25519 over the manifest's canonical bytes, 64 bytes.
-    """
-
-    public: bytes
-    signature: bytes
+    public: bytes  # Ed25519, 32 bytes
+    signature: bytes  # 64 bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Proofs:
-    """What grows around a seal.
+    """What grows around a seal."""
 
-    Attributes:
-        entry: the seal's place in the log, or ``None`` while it isn't there.
-        consistency: for each earlier checkpoint in the sealed files, that the entry's checkpoint continues it.
-        anchors: receipts.
-        withheld: what this copy leaves out.
-        countersignatures: of the owner's own devices.
-        renewals: later checkpoints with younger receipts.
-    """
-
-    entry: LogProof | None = None
-    consistency: tuple[ConsistencyProof, ...] = ()
+    entry: LogProof | None = None  # ``None`` while the seal isn't in the log
+    consistency: tuple[ConsistencyProof, ...] = ()  # of each earlier checkpoint in the sealed files with the entry's
     anchors: tuple[AnchorProof, ...] = ()
     withheld: Withheld | None = None
     countersignatures: tuple[CounterSignature, ...] = ()
@@ -134,17 +106,9 @@ def checkpoint_digest(note: str) -> Digest:
 
 
 def write_bundle(out: BinaryIO, sealed: SealedCase, proofs: Proofs, blobs: BlobStore) -> None:
-    """Write a bundle; the same input gives the same bytes.
+    """Write a bundle, to what needn't be seekable; the same input gives the same bytes.
 
-    Args:
-        out: where the ZIP goes; needn't be seekable.
-        sealed: manifest and signature.
-        proofs: receipts and log proofs of this moment.
-        blobs: holds the sealed files by their SHA-256.
-
-    Raises:
-        WrongUseError: something is withheld that can't be.
-        NotFoundError: a sealed file isn't in the store.
+    Raises ``WrongUseError`` when something is withheld that can't be, ``NotFoundError`` when a sealed file is missing.
     """
     tags = {**proof_files(sealed, proofs), **{name: (STANDALONE / name).read_bytes() for name in TOOLS}}
     withheld = frozenset(proofs.withheld.files if proofs.withheld else ())
@@ -198,13 +162,7 @@ def log_files(proof: LogProof) -> dict[str, bytes]:
 
 
 def bag_files(manifest: Manifest, withheld: frozenset[str], tags: Mapping[str, Digest]) -> dict[str, bytes]:
-    """The bag's own files (RFC 8493, 2.1 to 2.2), which follow from everything else.
-
-    Args:
-        manifest: of the seal.
-        withheld: paths that this copy leaves out.
-        tags: digests of the files outside of ``data/`` that aren't the bag's own.
-    """
+    """The bag's own files (RFC 8493, 2.1 to 2.2); ``tags`` are the other files outside of ``data/``."""
     data = manifest.to_json()
     present = [file for file in manifest.files if file.path not in withheld]
     sha256 = {MANIFEST_PATH: Digest.of(data).hex, **{file.path: file.sha256.hex for file in present}}
@@ -222,8 +180,8 @@ def bag_files(manifest: Manifest, withheld: frozenset[str], tags: Mapping[str, D
         "manifest-sha256.txt": _digest_lines(sha256),
         "manifest-sha512.txt": _digest_lines(sha512),
     }
-    every = {**{name: digest.hex for name, digest in tags.items()}, **{n: Digest.of(d).hex for n, d in files.items()}}
-    return {**files, TAG_MANIFEST: _digest_lines(every)}
+    every = {**tags, **{name: Digest.of(data) for name, data in files.items()}}
+    return {**files, TAG_MANIFEST: _digest_lines({name: digest.hex for name, digest in every.items()})}
 
 
 def _one_line(value: str) -> str:
@@ -265,7 +223,7 @@ def _that_fit_together(anchors: tuple[AnchorProof, ...]) -> list[AnchorProof]:
     """
     chosen: dict[str, bytes] = {}
     left_out = []
-    for anchor in sorted(anchors, key=lambda one: (one.receipt.time is None, one.receipt.time)):
+    for anchor in sorted(anchors, key=lambda proof: (proof.receipt.time is None, proof.receipt.time)):
         material = dict(anchor.receipt.material)
         if any(chosen.get(name, data) != data for name, data in material.items()):
             left_out.append(anchor)
@@ -291,12 +249,8 @@ def _plain_name(witness: str) -> str:
 
 def _free_stem(stem: str, files: Mapping[str, bytes]) -> str:
     taken = {Path(path).stem for path in files if path.startswith("proofs/anchors/")}
-    number = 2
-    free = stem
-    while free in taken:
-        free = f"{stem}-{number}"
-        number += 1
-    return free
+    numbered = (f"{stem}-{number}" for number in count(2))
+    return next(free for free in chain([stem], numbered) if free not in taken)
 
 
 def _blob_member(path: str, digest: Digest, blobs: BlobStore) -> Member:

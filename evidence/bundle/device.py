@@ -13,17 +13,7 @@ MAX_MANIFEST = 16 << 20
 
 
 def make_key(path: Path) -> bytes:
-    """Make a key on this device: the private half in a file that only its user may read, the public half beside it.
-
-    Args:
-        path: where the private key goes; the public one gets the suffix ``.pub``.
-
-    Returns:
-        The public key, 32 bytes.
-
-    Raises:
-        WrongUseError: there is a file already, or none can be written.
-    """
+    """Make a key in a file that only its user may read; returns its public half, which lies beside it as ``.pub``."""
     if path.exists():
         raise WrongUseError(f"There is a file {path} already.", hint="Name another one; a key is never overwritten.")
     try:
@@ -35,20 +25,10 @@ def make_key(path: Path) -> bytes:
 
 
 def counter_sign(key: Path, manifest: Path, out: Path) -> tuple[Manifest, Digest, bytes]:
-    """Sign a manifest with a key of this device.
+    """Sign a manifest with a key of this device (PEM, mode 0600); returns it, its digest and the public key.
 
-    Args:
-        key: PEM file of the private key, mode 0600.
-        manifest: ``data/manifest.json`` of a bundle, or what ``exhibit bundle to-sign`` wrote.
-        out: receives the signature, 64 bytes.
-
-    Returns:
-        The manifest, the seal digest, and the public key that has signed.
-
-    Raises:
-        ConfigError: the key can't be read, or others may read it.
-        FormatError: the file isn't a manifest.
-        WrongUseError: a file can't be read or written.
+    Raises ``ConfigError`` when the key can't be read or others may read it, ``FormatError`` when the file isn't a
+    manifest, and ``WrongUseError`` when a file can't be read or written.
     """
     signer = signer_from_file(key)
     try:

@@ -17,31 +17,20 @@ MANIFEST_FORMAT = "exhibit-bundle/1"
 MANIFEST_PATH = "data/manifest.json"
 FACTS_PATH = "data/facts.json"
 ALGORITHM = "Ed25519"
-STAND_IN = "stand-in"
-"""The role of a reduced picture that is shown where the whole one is withheld."""
+STAND_IN = "stand-in"  # the role of a reduced picture that is shown where the whole one is withheld
 
 
 @dataclass(frozen=True, slots=True)
 class ManifestFile:
-    """One file of the case.
+    """One file of the case."""
 
-    Attributes:
-        path: where it lies in the bundle, under ``data/``.
-        role: what it is, such as ``facts``, ``work-picture``, ``sighting-picture``, ``alignment``.
-        media_type: such as ``image/jpeg``.
-        size: bytes.
-        sha256: digest of the bytes (FIPS 180-4).
-        sha512: a second digest, 64 bytes, for the day on which the first has aged.
-        stand_in: path of a sealed smaller file that is shown where this one is withheld, or ``None``.
-    """
-
-    path: str
-    role: str
-    media_type: str
-    size: Count
-    sha256: Digest
-    sha512: bytes
-    stand_in: str | None = None
+    path: str  # where it lies in the bundle, under ``data/``
+    role: str  # what it is, such as ``facts``, ``work-picture``, ``sighting-picture``, ``alignment``
+    media_type: str  # such as ``image/jpeg``
+    size: Count  # bytes
+    sha256: Digest  # digest of the bytes (FIPS 180-4)
+    sha512: bytes  # a second digest, 64 bytes, for the day on which the first has aged
+    stand_in: str | None = None  # path of a sealed smaller file that is shown where this one is withheld, or ``None``
 
     def __post_init__(self) -> None:
         if self.size < 0 or len(self.sha512) != 64:
@@ -50,17 +39,11 @@ class ManifestFile:
 
 @dataclass(frozen=True, slots=True)
 class SealingKey:
-    """The key that signs the manifest.
+    """The key that signs the manifest."""
 
-    Attributes:
-        algorithm: :data:`ALGORITHM`.
-        public: 32 raw bytes.
-        holder: who controls it: ``operator`` or ``owner``.
-    """
-
-    algorithm: str
-    public: Bytes32
-    holder: str
+    algorithm: str  # :data:`ALGORITHM`
+    public: Bytes32  # 32 raw bytes
+    holder: str  # who controls it: ``operator`` or ``owner``
 
     def __post_init__(self) -> None:
         if self.algorithm != ALGORITHM or len(self.public) != 32:
@@ -69,38 +52,23 @@ class SealingKey:
 
 @dataclass(frozen=True, slots=True)
 class SealedMatter:
-    """What the bundle is about.
+    """What the bundle is about."""
 
-    Attributes:
-        owner: name of the rights holder.
-        case: number of the case.
-        bundle: number within the case, from 1.
-    """
-
-    owner: str
-    case: str
-    bundle: Number
+    owner: str  # name of the rights holder
+    case: str  # number of the case
+    bundle: Number  # number within the case, from 1
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest(Canonical):
-    """Everything that is signed.
+    """Everything that is signed."""
 
-    Attributes:
-        matter: what the bundle is about.
-        sealed_at: the sealing program's clock, aware, UTC; the witnesses' times are what can be checked.
-        software: what made the record, with model digests.
-        key: the key that signs.
-        files: every file under ``data/`` except the manifest, sorted by path.
-        format: :data:`MANIFEST_FORMAT`.
-    """
-
-    matter: SealedMatter
-    sealed_at: datetime
-    software: SoftwareFacts
-    key: SealingKey
-    files: tuple[ManifestFile, ...]
-    format: str = MANIFEST_FORMAT
+    matter: SealedMatter  # what the bundle is about
+    sealed_at: datetime  # the sealing program's clock, aware, UTC; the witnesses' times are what can be checked
+    software: SoftwareFacts  # what made the record, with model digests
+    key: SealingKey  # the key that signs
+    files: tuple[ManifestFile, ...]  # every file under ``data/`` except the manifest, sorted by path
+    format: str = MANIFEST_FORMAT  # :data:`MANIFEST_FORMAT`
 
     def __post_init__(self) -> None:
         paths = [file.path for file in self.files]
@@ -119,11 +87,7 @@ class Manifest(Canonical):
 
     @classmethod
     def from_json(cls, data: bytes) -> Self:
-        """Read a manifest.
-
-        Raises:
-            FormatError: not a manifest, or not in its one canonical form.
-        """
+        """Read a manifest; raises ``FormatError``, also when it isn't in its one canonical form."""
         plain = parse_json(data, what=MANIFEST_PATH)
         if not isinstance(plain, dict) or plain.get("format") != MANIFEST_FORMAT:
             raise FormatError(f"{MANIFEST_PATH} isn't in the format {MANIFEST_FORMAT}.")

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import PurePosixPath
@@ -16,32 +17,24 @@ from exhibit.errors import IntegrityError
 from exhibit.ports import BlobStore, Signer
 
 JSON = "application/json"
-TITLE_DOCUMENT = "title-document"
-"""The role of a document of the work's chain of title."""
+TITLE_DOCUMENT = "title-document"  # the role of a document of the work's chain of title
 
 _PLAIN_SUFFIX = re.compile(r"\.[a-z0-9]{1,8}", re.ASCII)
-_SUFFIXES = {
-    "AVIF": ".avif",
-    "BMP": ".bmp",
-    "GIF": ".gif",
-    "JPEG": ".jpg",
-    "JPEG2000": ".jp2",
-    "MPO": ".jpg",
-    "PNG": ".png",
-    "TIFF": ".tif",
-    "WEBP": ".webp",
+_PICTURES = {
+    "AVIF": (".avif", "image/avif"),
+    "BMP": (".bmp", "image/bmp"),
+    "GIF": (".gif", "image/gif"),
+    "JPEG": (".jpg", "image/jpeg"),
+    "JPEG2000": (".jp2", "image/jp2"),
+    "MPO": (".jpg", "image/jpeg"),
+    "PNG": (".png", "image/png"),
+    "TIFF": (".tif", "image/tiff"),
+    "WEBP": (".webp", "image/webp"),
 }
 _MEDIA_TYPES = {
-    ".avif": "image/avif",
-    ".bmp": "image/bmp",
-    ".gif": "image/gif",
-    ".jpg": "image/jpeg",
+    **dict(_PICTURES.values()),
     ".jpeg": "image/jpeg",
-    ".jp2": "image/jp2",
-    ".png": "image/png",
-    ".tif": "image/tiff",
     ".tiff": "image/tiff",
-    ".webp": "image/webp",
     ".json": JSON,
     ".pdf": "application/pdf",
     ".txt": "text/plain",
@@ -51,42 +44,21 @@ _MEDIA_TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class ContentFile:
-    """A file on its way into a bundle; its bytes lie in the blob store.
+    """A file on its way into a bundle; its bytes lie in the blob store."""
 
-    Attributes:
-        path: where it will lie, under ``data/``.
-        role: what it is.
-        media_type: such as ``application/pdf``.
-        digest: of the bytes.
-        stand_in: path of a smaller file shown where this one is withheld, or ``None``.
-    """
-
-    path: str
+    path: str  # where it will lie, under ``data/``
     role: str
     media_type: str
     digest: Digest
-    stand_in: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SealInput:
-    """What is to be sealed: the facts, and every other file except those that follow from the facts."""
-
-    facts: CaseFacts
-    files: tuple[ContentFile, ...]
+    stand_in: str | None = None  # path of a smaller file that is shown where this one is withheld
 
 
 @dataclass(frozen=True, slots=True)
 class SealedCase:
-    """A sealed case.
-
-    Attributes:
-        manifest: what was signed.
-        signature: Ed25519 over the manifest's canonical bytes, 64 bytes.
-    """
+    """A sealed case."""
 
     manifest: Manifest
-    signature: bytes
+    signature: bytes  # Ed25519 over the manifest's canonical bytes, 64 bytes
 
     @property
     def seal(self) -> Digest:
@@ -94,32 +66,29 @@ class SealedCase:
         return Digest.of(self.manifest.to_json())
 
 
-def seal(contents: SealInput, signer: Signer, *, holder: str, sealed_at: datetime, blobs: BlobStore) -> SealedCase:
-    """Seal a case.
+def seal(
+    facts: CaseFacts,
+    files: Iterable[ContentFile],
+    signer: Signer,
+    *,
+    holder: str,
+    sealed_at: datetime,
+    blobs: BlobStore,
+) -> SealedCase:
+    """Seal a case with the owner's key, which ``holder`` controls: ``operator`` or ``owner``.
 
-    Args:
-        contents: facts and files.
-        signer: the owner's sealing key.
-        holder: who controls that key: ``operator`` or ``owner``.
-        sealed_at: the present time, aware.
-        blobs: holds the files' bytes; what follows from the facts is put there too.
-
-    Returns:
-        Manifest and signature; everything the manifest lists can be had from ``blobs`` by its SHA-256.
-
-    Raises:
-        FormatError: names that can't stand together.
-        IntegrityError: a file's bytes aren't those of its digest, or a file that the facts name isn't given.
+    The files are all but those that follow from the facts: these are put into ``blobs``, so that everything the
+    manifest lists can be had from there. Raises ``FormatError`` for names that can't stand together, and
+    ``IntegrityError`` when a file's bytes aren't those of its digest or a file that the facts name isn't given.
     """
-    facts = contents.facts
-    files = _with_stand_ins([*contents.files, *_files_of_facts(facts, blobs)])
-    _check_named_files(facts, {file.path: file.digest for file in files})
+    every = _with_stand_ins([*files, *_files_of_facts(facts, blobs)])
+    _check_named_files(facts, {file.path: file.digest for file in every})
     manifest = Manifest(
         matter=SealedMatter(facts.owner.name, facts.number, facts.bundle),
         sealed_at=sealed_at,
         software=facts.software,
         key=SealingKey(ALGORITHM, signer.public_key, holder),
-        files=tuple(sorted((_measure(file, blobs) for file in files), key=lambda file: file.path)),
+        files=tuple(sorted((_measure(file, blobs) for file in every), key=lambda file: file.path)),
     )
     data = manifest.to_json()
     blobs.put(data)
@@ -128,11 +97,8 @@ def seal(contents: SealInput, signer: Signer, *, holder: str, sealed_at: datetim
 
 def seal_opening(sealed: SealedCase) -> dict[str, Any]:
     """What the log's entry for a seal commits to: seal digest, key and signature."""
-    return {
-        "manifest": sealed.seal.hex,
-        "key": sealed.manifest.key.public.hex(),
-        "signature": sealed.signature.hex(),
-    }
+    key = sealed.manifest.key.public.hex()
+    return {"manifest": sealed.seal.hex, "key": key, "signature": sealed.signature.hex()}
 
 
 def match_folder(number: int) -> str:
@@ -174,10 +140,7 @@ def reduced_path(path: str) -> str:
 
 def named_files(facts: CaseFacts) -> list[tuple[str, Digest | None]]:
     """Every mention of a path in the facts, with the digest where it states one; a path may be mentioned twice."""
-    pictures = (*facts.work.pictures, *(sighting.picture for sighting in facts.sightings))
-    named: list[tuple[str, Digest | None]] = [(picture.file, picture.digest) for picture in pictures]
-    named += [(attachment.file, attachment.digest) for attachment in facts.work.attachments]
-    named += [(calibration.file, calibration.digest) for calibration in facts.calibrations]
+    named: list[tuple[str, Digest | None]] = [(path, digest) for path, digest, _ in _stated(facts)]
     for sighting in facts.sightings:
         named += [(path, None) for capture in sighting.captures for path in capture.files]
         if sighting.provenance is not None and sighting.provenance.file:
@@ -208,18 +171,26 @@ def provenance_path(number: int) -> str:
 
 
 def _suffix(picture_format: str) -> str:
-    return _SUFFIXES.get(picture_format, ".bin")
+    return _PICTURES[picture_format][0] if picture_format in _PICTURES else ".bin"
 
 
 def _files_of_facts(facts: CaseFacts, blobs: BlobStore) -> list[ContentFile]:
     files = [ContentFile(FACTS_PATH, "facts", JSON, blobs.put(facts.to_json()))]
     for path, data in derived_files(facts).items():
         files.append(ContentFile(path, PurePosixPath(path).stem, JSON, blobs.put(data)))
-    files += [_picture(picture.file, picture.digest, "work-picture") for picture in facts.work.pictures]
-    files += [_picture(item.picture.file, item.picture.digest, "sighting-picture") for item in facts.sightings]
-    files += [_picture(item.file, item.digest, item.role) for item in facts.work.attachments]
-    files += [ContentFile(item.file, "calibration", JSON, item.digest) for item in facts.calibrations]
+    files += [ContentFile(path, role, media_type_of(path), digest) for path, digest, role in _stated(facts)]
     return files
+
+
+def _stated(facts: CaseFacts) -> list[tuple[str, Digest, str]]:
+    """Path, digest and role of each file of which the facts state a digest."""
+    seen = [sighting.picture for sighting in facts.sightings]
+    return [
+        *((picture.file, picture.digest, "work-picture") for picture in facts.work.pictures),
+        *((picture.file, picture.digest, "sighting-picture") for picture in seen),
+        *((attachment.file, attachment.digest, attachment.role) for attachment in facts.work.attachments),
+        *((calibration.file, calibration.digest, "calibration") for calibration in facts.calibrations),
+    ]
 
 
 def _with_stand_ins(files: list[ContentFile]) -> list[ContentFile]:
@@ -227,10 +198,6 @@ def _with_stand_ins(files: list[ContentFile]) -> list[ContentFile]:
     given = {file.path for file in files if file.role == STAND_IN}
     paths = [(file, reduced_path(file.path)) for file in files]
     return [replace(file, stand_in=path) if path in given else file for file, path in paths]
-
-
-def _picture(path: str, digest: Digest, role: str) -> ContentFile:
-    return ContentFile(path, role, media_type_of(path), digest)
 
 
 def _check_named_files(facts: CaseFacts, given: dict[str, Digest]) -> None:

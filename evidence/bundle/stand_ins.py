@@ -9,21 +9,11 @@ from evidence.bundle.sealing import ContentFile, reduced_path
 from exhibit.pictures.decode import decode
 from exhibit.ports import BlobStore
 
-LONG_SIDE = 640
-"""Pixels; three times what the comparison is computed on, so that it comes out the same."""
+LONG_SIDE = 640  # pixels; three times what the comparison is computed on, so that it comes out the same
 
 
 def stand_in(path: str, data: bytes, blobs: BlobStore) -> ContentFile:
-    """The reduced picture of a sealed one, put into the store.
-
-    Args:
-        path: where the sealed picture lies.
-        data: its bytes.
-        blobs: receives the reduced picture.
-
-    Raises:
-        UnreadablePictureError: the bytes can't be decoded.
-    """
+    """The reduced picture of a sealed one, put into the store; raises ``UnreadablePictureError``."""
     picture = Image.fromarray(decode(data, at_least=2 * LONG_SIDE).pixels)
     picture.thumbnail((LONG_SIDE, LONG_SIDE), Image.Resampling.LANCZOS)
     out = BytesIO()

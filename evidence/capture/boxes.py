@@ -10,23 +10,14 @@ from exhibit.pictures.decode import Limits, decode
 
 MARGIN, HALO, LINE = 9, 3, 5
 COLOUR = (214, 0, 42)
-CUT_HEIGHT, ABOVE = 1600, 250
-"""Pixels of a part, and how many of them are above the line."""
+CUT_HEIGHT, ABOVE = 1600, 250  # pixels of a part, and how many of them are above the line
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the image is on the page, in CSS pixels from its upper left corner.
+    """Where the image is on the page, in CSS pixels from its upper left corner."""
 
-    Attributes:
-        how: ``shown``, ``background``, ``offered`` or ``linked``.
-        x: left edge.
-        y: upper edge.
-        width: of the element.
-        height: of the element.
-    """
-
-    how: str
+    how: str  # ``shown``, ``background``, ``offered`` or ``linked``
     x: float
     y: float
     width: float
@@ -34,13 +25,7 @@ class Place:
 
 
 def boxed(screenshot: bytes, places: Sequence[Place], top: int = 0) -> bytes:
-    """The screenshot with a line around each place that it shows; nothing else is changed.
-
-    Args:
-        screenshot: PNG, one pixel for each CSS pixel.
-        places: on the page.
-        top: where on the page the screenshot begins, pixels.
-    """
+    """The screenshot (PNG, one pixel for each CSS pixel, from ``top`` on) with a line around each place in it."""
     with Image.open(BytesIO(screenshot)) as opened:
         image = opened.convert("RGB")
     draw = ImageDraw.Draw(image)
@@ -58,14 +43,9 @@ def boxed(screenshot: bytes, places: Sequence[Place], top: int = 0) -> bytes:
 
 
 def cutting(screenshot: bytes, first: float = 0.0) -> bytes:
-    """Of a screenshot with lines the part around one place, short enough for a page of paper; PNG.
+    """Of a screenshot with lines (PNG) the part around one place, short enough for a page of paper.
 
-    Args:
-        screenshot: PNG.
-        first: upper edge of the place, pixels from the screenshot's.
-
-    Raises:
-        UnreadablePictureError: the bytes can't be decoded within the limits.
+    ``first`` is the place's upper edge, pixels. Raises ``UnreadablePictureError``.
     """
     pixels = decode(screenshot, Limits()).pixels
     if pixels.shape[0] <= CUT_HEIGHT:

@@ -12,6 +12,7 @@ from exhibit.pictures.sniff import kind_of
 from exhibit.sentences import Sentence
 
 _SUFFIXES = {"JPEG": ("jpg", "image/jpeg"), "TIFF": ("tif", "image/tiff"), "MPO": ("jpg", "image/jpeg")}
+_DOCUMENTS = {"an HTML page", "an XML document", "JSON"}
 _THERE = Sentence("The page is there.")
 _UNSEEN = Sentence("The page is there, but the image wasn't seen.")
 _UNVISITED = Sentence("The page couldn't be visited:")
@@ -21,8 +22,7 @@ _UNFETCHED = Sentence("The image couldn't be fetched:")
 def judge(page: Visit, image: Visit, expected: Digest) -> tuple[str, str]:
     """The outcome of a capture, and what happened in words: what was observed, and nothing beyond.
 
-    Returns:
-        ``captured``, ``page-gone``, ``image-gone``, ``image-changed`` or ``unreachable``, and the sentence.
+    It is ``captured``, ``page-gone``, ``image-gone``, ``image-changed`` or ``unreachable``.
     """
     also = _about_image(image, expected)
     if page.gone:
@@ -47,7 +47,7 @@ def judge(page: Visit, image: Visit, expected: Digest) -> tuple[str, str]:
 
 
 def _compare(image: Visit, expected: Digest) -> str:
-    if not image.body or _is_document(image):
+    if not image.body or kind_of(image.body) in _DOCUMENTS:
         return "image-gone"
     return "captured" if Digest.of(image.body) == expected else "image-changed"
 
@@ -73,12 +73,8 @@ def _about_image(image: Visit, expected: Digest) -> str:
     return Sentence("The image's address now serves other bytes than were seen before.")
 
 
-def _trouble(one: Visit) -> str:
-    return one.failure or Sentence("its address answered with status %(status)s.", status=one.status)
-
-
-def _is_document(image: Visit) -> bool:
-    return kind_of(image.body or b"") in {"an HTML page", "an XML document", "JSON"}
+def _trouble(visit: Visit) -> str:
+    return visit.failure or Sentence("its address answered with status %(status)s.", status=visit.status)
 
 
 def names_image(page: Visit, image_url: str) -> bool | None:
@@ -94,9 +90,7 @@ def names_image(page: Visit, image_url: str) -> bool | None:
         return None
     name = f"{last or '/'}?{parts.query}" if parts.query else last
     text = page.body.decode("utf-8", "replace")
-    forms = {
-        form for one in (name, unquote(name)) for form in (one, one.replace("&", "&amp;"), one.replace("&", r"\u0026"))
-    }
+    forms = {written.replace("&", sign) for written in (name, unquote(name)) for sign in ("&", "&amp;", r"\u0026")}
     return any(re.search(re.escape(form) + r"(?![\w%])", text) for form in forms)
 
 

@@ -2,16 +2,15 @@
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from requests.cookies import RequestsCookieJar
 
 from evidence.capture.outcomes import inline_image, judge, names_image, picture_name, referrer
 from evidence.capture.surroundings import describe
-from evidence.capture.visitor import Visitor
-from evidence.capture.visits import Visit, nobody
+from evidence.capture.visitor import Visitor, nobody
+from evidence.capture.visits import Visit
 from evidence.capture.wire import write_warc
 from evidence.formats.records import inline_bodies
 from exhibit import __version__
@@ -30,58 +29,32 @@ _UNNAMED = Sentence("The page's HTML doesn't name the image's address; scripts w
 
 @dataclass(frozen=True, slots=True)
 class CaptureLimits:
-    """What a capture may take.
-
-    Attributes:
-        page_bytes: of the page's HTML.
-        image_bytes: of the image.
-        seconds: for everything together.
-    """
+    """What a capture may take."""
 
     page_bytes: int = 20 * MIB
     image_bytes: int = 30 * MIB
-    seconds: float = 60.0
+    seconds: float = 60.0  # for everything together
 
 
-DEFAULT_LIMITS = CaptureLimits()
-
-
+@dataclass(frozen=True, slots=True)
 class HttpCapturer:
-    """Visits without a browser (port ``Capturer``): no scripts are run, nothing is rendered.
+    """Visits without a browser (port ``Capturer``): no scripts are run, nothing is rendered."""
 
-    Args:
-        guard: says what may be reached.
-        user_agent: the ``User-Agent`` header.
-        limits: what a capture may take.
-        ca_bundle: authorities (PEM) to check certificates against instead of certifi's.
-    """
-
-    def __init__(
-        self, guard: Guard, user_agent: str, limits: CaptureLimits = DEFAULT_LIMITS, ca_bundle: Path | None = None
-    ) -> None:
-        self._guard = guard
-        self._user_agent = user_agent
-        self._limits = limits
-        self._ca_bundle = ca_bundle
+    guard: Guard
+    user_agent: str
+    limits: CaptureLimits = field(default_factory=CaptureLimits)
+    ca_bundle: Path | None = None  # authorities (PEM) to check certificates against instead of certifi's
 
     def capture(
         self, page_url: str, image_url: str, expected: Digest, denied: Callable[[str], bool] = nobody
     ) -> Captured:
         """Visit the page, then the image, and record the exchange byte for byte as it was on the wire.
 
-        Used again later, it tells whether the use has been removed, has changed, or goes on.
-
-        Args:
-            page_url: where the image was seen.
-            image_url: the image; ``data:TYPE;sha-256=HEX`` for one inside the page.
-            expected: digest of the image's bytes as they were seen.
-            denied: says which hosts aren't asked, also behind a redirect.
-
-        Returns:
-            What was found. Whatever the sites do is an outcome, never an error.
+        Whatever the sites do is an outcome, never an error. Used again later, it tells whether the use has been
+        removed, has changed, or goes on.
         """
         started = now()
-        page, image, warc = self._visit_both(page_url, image_url, expected, denied)
+        page, image = self._visit_both(page_url, image_url, expected, denied)
         finished = now()
         outcome, sentence = judge(page, image, expected)
         named = names_image(page, image_url)
@@ -91,38 +64,31 @@ class HttpCapturer:
             "outcome": outcome,
             "started": rfc3339(started),
             "finished": rfc3339(finished),
-            "user_agent": self._user_agent,
+            "user_agent": self.user_agent,
             "page_names_image": named,
         }
-        files = self._files(page, image, warc, facts)
-        digest = Digest.of(image.body) if image.served and image.body and not image.obstacle else None
-        return Captured(
-            outcome, sentence, started, finished, digest, files, digests=digests_in([page.body, image.body])
-        )
-
-    def _visit_both(
-        self, page_url: str, image_url: str, expected: Digest, denied: Callable[[str], bool]
-    ) -> tuple[Visit, Visit, bytes]:
-        visitor = Visitor(self._guard, self._user_agent, self._ca_bundle, denied)
-        left = left_until(time.monotonic() + self._limits.seconds)
-        cookies = RequestsCookieJar()
-        asked = visitor.visit(page_url, {"Accept": PAGE_ACCEPT}, self._limits.page_bytes, left, cookies=cookies)
-        page, exchanges = asked.visit, asked.exchanges
-        if image_url[:5].lower() == "data:":
-            image = inline_image(page, image_url, expected)
-        else:
-            headers = {"Accept": IMAGE_ACCEPT, **referrer(page_url, image_url)}
-            again = visitor.visit(image_url, headers, self._limits.image_bytes, left, cookies=cookies)
-            image, exchanges = again.visit, exchanges + again.exchanges
-        return page, image, write_warc(exchanges, warc_information(self._user_agent, "No scripts were run."))
-
-    def _files(self, page: Visit, image: Visit, warc: bytes, facts: dict[str, Any]) -> tuple[CapturedFile, ...]:
-        record = describe([page, image], METHOD, facts, self._ca_bundle)
-        return (
+        warc = write_warc(page.exchanges + image.exchanges, warc_information(self.user_agent, "No scripts were run."))
+        record = describe([page, image], METHOD, facts, self.ca_bundle)
+        files = (
             CapturedFile("exchange", "exchange.warc", "application/warc", warc),
             CapturedFile("network", "network.json", "application/json", record),
             *served_files(page, image),
         )
+        digest = Digest.of(image.body) if image.served and image.body and not image.obstacle else None
+        digests = digests_in([page.body, image.body])
+        return Captured(outcome, sentence, started, finished, digest, files, digests=digests)
+
+    def _visit_both(
+        self, page_url: str, image_url: str, expected: Digest, denied: Callable[[str], bool]
+    ) -> tuple[Visit, Visit]:
+        visitor = Visitor(self.guard, self.user_agent, self.ca_bundle, denied)
+        left = left_until(time.monotonic() + self.limits.seconds)
+        cookies = RequestsCookieJar()
+        page = visitor.visit(page_url, {"Accept": PAGE_ACCEPT}, self.limits.page_bytes, left, cookies=cookies)
+        if image_url[:5].lower() == "data:":
+            return page, inline_image(page, image_url, expected)
+        headers = {"Accept": IMAGE_ACCEPT, **referrer(page_url, image_url)}
+        return page, visitor.visit(image_url, headers, self.limits.image_bytes, left, cookies=cookies)
 
 
 def served_files(page: Visit, image: Visit) -> tuple[CapturedFile, ...]:

@@ -41,22 +41,18 @@ def describe(
     ca_bundle: Path | None = None,
     software: Mapping[str, str] = MappingProxyType({}),
 ) -> bytes:
-    """The record as JSON, UTF-8, keys sorted.
-
-    Args:
-        visits: page and image.
-        method: how they were visited, in a sentence.
-        extra: what the caller has to add at the top level.
-        ca_bundle: the authorities that certificates were checked against; certifi's when absent.
-        software: names and versions besides this program's own.
-    """
+    """The record as JSON, UTF-8, keys sorted, with ``extra`` at the top level."""
     steps = list(dict.fromkeys(step for visit in visits for step in visit.steps))
     hosts = sorted({step.connection.host for step in steps})
     record = {
         **extra,
         "method": method,
         "exchanges": [_exchange(step) for step in steps],
-        "failures": [_failure(visit) for visit in visits if visit.failure],
+        "failures": [
+            {"url": visit.url, "at": visit.failed_at or visit.url, "reason": visit.reason}
+            for visit in visits
+            if visit.failure
+        ],
         "clock": _clock(steps),
         "proxy": {"used": False, "environment_variables": sorted(f"{name}_proxy" for name in getproxies_environment())},
         "hosts_file": _hosts_file(hosts),
@@ -71,10 +67,6 @@ def certificates_of(visits: Sequence[Visit]) -> list[dict[str, Any]]:
     """Every certificate that a server showed in these visits, each once."""
     chains = [step.connection.certificates for visit in visits for step in visit.steps]
     return [_certificate(der) for der in dict.fromkeys(der for chain in chains for der in chain)]
-
-
-def _failure(visit: Visit) -> dict[str, str]:
-    return {"url": visit.url, "at": visit.failed_at or visit.url, "reason": visit.reason}
 
 
 def _exchange(step: Step) -> dict[str, Any]:

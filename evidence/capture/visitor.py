@@ -1,51 +1,37 @@
-"""Visits that are recorded as they are on the wire: one question, all of its redirects, and the bytes of each."""
+"""Visiting an address over HTTP: each redirect is a step, and its bytes are recorded as they are on the wire."""
 
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urldefrag, urljoin
 
+import requests
 from requests.cookies import RequestsCookieJar
 
-from evidence.capture.visits import GET, Question, Visit, nobody, visit
-from evidence.capture.wire import Exchange, recording
+from evidence.capture.visits import GET, Question, Step, Visit
+from evidence.capture.wire import recording
+from exhibit.clock import now
+from exhibit.errors import RefusedError
 from exhibit.network.guard import Guard
-from exhibit.network.http import guarded_session
+from exhibit.network.http import connection_facts, guarded_session, read_limited
+from exhibit.network.urls import host_of
+from exhibit.sentences import Sentence
+
+MAX_STEPS = 6
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+nobody: Callable[[str], bool] = frozenset[str]().__contains__  # says of every host that it isn't denied
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
-    """A visit and its bytes.
-
-    Attributes:
-        visit: what came of it.
-        exchanges: requests and responses as they were on the wire, in their order.
-    """
-
-    visit: Visit
-    exchanges: tuple[Exchange, ...]
-
-
 class Visitor:
-    """Visits addresses through the guard, each in a recording of its own; may be used by several threads.
+    """Visits addresses through the guard, each in a recording of its own; may be used by several threads."""
 
-    Args:
-        guard: says what may be reached.
-        user_agent: the ``User-Agent`` header.
-        ca_bundle: authorities (PEM) to check certificates against instead of certifi's.
-        denied: says which hosts aren't asked; may be asked by several threads.
-    """
-
-    def __init__(
-        self,
-        guard: Guard,
-        user_agent: str,
-        ca_bundle: Path | None = None,
-        denied: Callable[[str], bool] = nobody,
-    ) -> None:
-        self._guard = guard
-        self._denied = denied
-        self._ca_bundle = ca_bundle
-        self.user_agent = user_agent
+    guard: Guard
+    user_agent: str
+    ca_bundle: Path | None = None  # authorities (PEM) to check certificates against instead of certifi's
+    denied: Callable[[str], bool] = nobody  # says which hosts aren't asked, also behind a redirect
 
     def visit(
         self,
@@ -55,28 +41,76 @@ class Visitor:
         seconds: Callable[[], float],
         question: Question = GET,
         cookies: RequestsCookieJar | None = None,
-    ) -> Recorded:
-        """Visit an address and record the exchange.
+    ) -> Visit:
+        """Ask for an address and record the exchange; what can't or mustn't be reached is told, not raised.
 
-        Args:
-            url: absolute.
-            headers: besides ``User-Agent``.
-            most: bytes of the body.
-            seconds: says how much time is left.
-            question: the method, and what is sent along.
-            cookies: sent where they belong; what the servers set is added to them.
-
-        Returns:
-            What came of it; an address that can't or mustn't be reached is told, not raised.
+        At most ``most`` bytes of the body are taken; ``seconds`` says how much time is left. Cookies are sent where
+        they belong, and what the servers set is added to them.
         """
-        with guarded_session(self._guard, user_agent=self.user_agent) as session, recording() as recorder:
+        with guarded_session(self.guard, user_agent=self.user_agent) as session, recording() as recorder:
             session.headers["Accept-Encoding"] = "identity"
             if cookies is not None:
                 session.cookies = cookies
-            if self._ca_bundle is not None:
-                session.verify = str(self._ca_bundle)
-            made = visit(session, url, headers, most, seconds, question, self._denied)
+            if self.ca_bundle is not None:
+                session.verify = str(self.ca_bundle)
+            session.headers.update(headers)
+            made = self._followed(session, url, most, seconds, question)
             # a request that never began leaves the answer before it whole
             if len(recorder.exchanges) > len(made.steps) or (made.steps and made.failed_at == made.steps[-1].url):
                 recorder.give_up(made.reason)
-        return Recorded(made, tuple(recorder.exchanges))
+        return replace(made, exchanges=tuple(recorder.exchanges))
+
+    def _followed(
+        self, session: requests.Session, url: str, most: int, seconds: Callable[[], float], question: Question
+    ) -> Visit:
+        """The visit, following redirects one by one."""
+        steps: list[Step] = []
+        asked = url
+        try:
+            for _ in range(MAX_STEPS):
+                asked = urldefrag(asked).url
+                step, response = self._ask(session, asked, seconds(), question)
+                steps.append(step)
+                target = response.headers.get("Location", "")
+                if step.status not in REDIRECTS or not target:
+                    body = read_limited(response, most, max(seconds(), 0.001))
+                    return Visit(url, (*steps[:-1], replace(step, size=len(body))), body)
+                response.close()
+                question = question.after(step.status)
+                asked = urljoin(asked, _readable(target))
+        except RefusedError as error:
+            failure, reason = error.message, error.reason
+        except requests.exceptions.SSLError:
+            failure = Sentence("The server's certificate couldn't be verified, or the encrypted connection failed.")
+            reason = "certificate"
+        except (requests.RequestException, ValueError):
+            failure, reason = Sentence("The server gave no whole answer."), "no-answer"
+        else:
+            failure, reason = Sentence("The server redirects too often."), "too-many-redirects"
+        return Visit(url, tuple(steps), None, failure, reason, asked)
+
+    def _ask(
+        self, session: requests.Session, url: str, seconds: float, question: Question
+    ) -> tuple[Step, requests.Response]:
+        host = host_of(url)
+        if self.denied(host):
+            raise RefusedError(Sentence("The operator's rules name %(host)s.", host=host), reason="denied-host")
+        if seconds <= 0:
+            raise RefusedError(Sentence("The time for this visit was over."), reason="too-slow")
+        session.close()  # one that the server dropped meanwhile would look like no answer
+        sent = now()
+        began = time.monotonic()
+        response = session.request(
+            question.method, url, data=question.body, allow_redirects=False, stream=True, timeout=min(seconds, 30)
+        )
+        answered = sent + timedelta(seconds=time.monotonic() - began)
+        received = tuple((str(name), _readable(str(value))) for name, value in response.raw.headers.iteritems())
+        return Step(url, response.status_code, received, sent, answered, connection_facts(response)), response
+
+
+def _readable(value: str) -> str:
+    """A header's value as text: UTF-8 where its bytes are such (``requests`` reads them as Latin-1)."""
+    try:
+        return value.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return value

@@ -21,23 +21,14 @@ TRUNCATED = {"too-many-bytes": "length", "too-slow": "time", "no-answer": "disco
 
 @dataclass(slots=True)
 class Exchange:
-    """One request and what was answered, while it is being recorded.
+    """One request and what was answered, while it is being recorded."""
 
-    Attributes:
-        begun: when the request was begun, aware, UTC.
-        url: what was asked for; empty until the request line is known.
-        peer: the address that answered.
-        request: bytes sent.
-        response: bytes received and read.
-        truncated: why the response isn't whole, in a word of the WARC standard; empty when it is, or was left unread.
-    """
-
-    begun: datetime = field(default_factory=now)
-    url: str = ""
-    peer: str = ""
+    begun: datetime = field(default_factory=now)  # aware, UTC
+    url: str = ""  # empty until the request line is known
+    peer: str = ""  # the address that answered
     request: bytearray = field(default_factory=bytearray)
-    response: bytearray = field(default_factory=bytearray)
-    truncated: str = ""
+    response: bytearray = field(default_factory=bytearray)  # as far as it was read
+    truncated: str = ""  # why the response isn't whole, in a word of the WARC standard; empty when it was left unread
 
 
 class WireRecorder:
@@ -45,51 +36,49 @@ class WireRecorder:
 
     def __init__(self) -> None:
         self.exchanges: list[Exchange] = []
-        self._open = False
+        self._open: Exchange | None = None
 
     def start(self) -> None:
         """A request begins."""
-        self.exchanges.append(Exchange())
-        self._open = True
+        self._open = Exchange()
+        self.exchanges.append(self._open)
 
     def start_tunnel(self) -> None:
         """A proxy is asked to connect; guarded sessions have none."""
-        self._open = False
+        self._open = None
 
     def extract_url(self, data: bytes, host: str, port: int, default_port: int) -> None:
         """The first bytes of a request, from whose first line its address follows."""
-        if not self._open or self.exchanges[-1].url:
-            return
-        target = data.split(b"\r\n", 1)[0].decode("latin-1").split(" ")[1]
-        name = f"[{host}]" if ":" in host else host
-        shown = name if port == default_port else f"{name}:{port}"
-        self.exchanges[-1].url = f"{'https' if default_port == 443 else 'http'}://{shown}{target}"
+        if self._open and not self._open.url:
+            target = data.split(b"\r\n", 1)[0].decode("latin-1").split(" ")[1]
+            name = f"[{host}]" if ":" in host else host
+            shown = name if port == default_port else f"{name}:{port}"
+            self._open.url = f"{'https' if default_port == 443 else 'http'}://{shown}{target}"
 
     def set_remote_ip(self, address: str | None) -> None:
         """The peer of the response that begins."""
         if self._open and address:
-            self.exchanges[-1].peer = address
+            self._open.peer = address
 
     def write_request(self, data: bytes) -> None:
         """Bytes have been sent."""
         if self._open:
-            self.exchanges[-1].request += data
+            self._open.request += data
 
     def write_response(self, data: bytes) -> None:
         """Bytes have been read."""
         assert isinstance(data, bytes), "a buffer (of readinto) would also hold what wasn't read"
         if self._open:
-            self.exchanges[-1].response += data
+            self._open.response += data
 
     def done(self) -> None:
         """The response has been read, or given up."""
-        self._open = False
+        self._open = None
 
     def give_up(self, reason: str) -> None:
         """Say that the last response isn't whole, if the reason is such."""
-        last = self.exchanges[-1] if self.exchanges else None
-        if last is not None and last.response:
-            last.truncated = TRUNCATED.get(reason, "")
+        if self.exchanges and self.exchanges[-1].response:
+            self.exchanges[-1].truncated = TRUNCATED.get(reason, "")
 
 
 @contextlib.contextmanager

@@ -1,15 +1,15 @@
 """Start a development witness: ``python -m evidence.development authority|chain --folder DIR``."""
 
 import argparse
-import contextlib
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from evidence.development.authority import TITLE, running_authority
-from evidence.development.chain import running_chain
+from evidence.development.authority import Authority, running_authority
+from evidence.development.certificates import TITLE
+from evidence.development.chain import Chain, running_chain
 from exhibit.errors import ExhibitError, ExitCode
 
 EXAMPLES = """examples:
@@ -24,9 +24,12 @@ def main(arguments: list[str] | None = None) -> int:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
+    witness: AbstractContextManager[Authority | Chain] = running_authority(options.folder, options.port)
+    if options.witness == "chain":
+        witness = running_chain(options.folder, options.port, options.every)
     try:
-        with _running(options) as url:
-            print(url, flush=True)
+        with witness as running:
+            print(running.url, flush=True)
             stop.wait()
     except ExhibitError as error:
         print(error, file=sys.stderr)
@@ -36,16 +39,6 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{what} can't be used: {error.strerror}.", file=sys.stderr)
         return ExitCode.SERVICE_MISSING
     return ExitCode.DONE
-
-
-@contextlib.contextmanager
-def _running(options: argparse.Namespace) -> Iterator[str]:
-    if options.witness == "authority":
-        with running_authority(options.folder, options.port) as authority:
-            yield authority.url
-    else:
-        with running_chain(options.folder, options.port, options.every) as chain:
-            yield chain.url
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -11,11 +11,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from evidence.anchors.rfc3161.stamps import Response
-from evidence.development.certificates import TITLE, Hierarchy, Holder, open_hierarchy
+from evidence.development.certificates import Hierarchy, Holder, open_hierarchy
 from evidence.development.server import Answer, LoopbackServer, Question
 from exhibit.clock import now
-
-__all__ = ["TITLE", "Authority", "running_authority"]
 
 POLICY = "1.3.6.1.4.1.99999.1"
 ACCEPTED = {"sha256": 32, "sha384": 48, "sha512": 64}
@@ -25,9 +23,7 @@ REPLY = "application/timestamp-reply"
 class Authority:
     """Stamps what it is asked to, as ``openssl ts -reply`` would.
 
-    Args:
-        folder: where its keys and certificates lie; made when absent.
-        url: where it is reached, without a slash at the end; its certificates point there for revocation lists.
+    Keys and certificates lie in the folder; these point to the URL (no slash at its end) for lists of revoked ones.
     """
 
     def __init__(self, folder: Path, url: str) -> None:
@@ -64,8 +60,7 @@ class Authority:
         if len(hashed) != ACCEPTED[algorithm]:
             return _refusal("bad_data_format", "the digest has a wrong length")
         token = self._token(_info(imprint, nonce), with_certificates=bool(with_certificates))
-        granted: bytes = Response({"status": {"status": "granted"}, "time_stamp_token": token}).dump()
-        return granted
+        return bytes(Response({"status": {"status": "granted"}, "time_stamp_token": token}).dump())
 
     def _token(self, info: tsp.TSTInfo, *, with_certificates: bool) -> cms.ContentInfo:
         holders = [self.hierarchy.unit, self.hierarchy.issuing] if with_certificates else []
@@ -130,5 +125,4 @@ def _signer_info(unit: Holder, content: bytes) -> cms.SignerInfo:
 
 def _refusal(failure: str, sentence: str) -> bytes:
     status = {"status": "rejection", "status_string": [sentence], "fail_info": {failure}}
-    refused: bytes = Response({"status": status}).dump()
-    return refused
+    return bytes(Response({"status": status}).dump())

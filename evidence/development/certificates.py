@@ -1,19 +1,14 @@
 """The certificates of the development authority: a root, an issuing authority and the unit that stamps."""
 
-import contextlib
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    load_pem_private_key,
-)
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from evidence.keys.documents import key_usage
@@ -22,6 +17,12 @@ from exhibit.errors import ConfigError
 
 TITLE = "Exhibit development authority – no legal weight"
 LIFE = timedelta(days=3650)
+STAMPING = (
+    x509.BasicConstraints(ca=False, path_length=None),
+    key_usage("digital_signature"),
+    x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]),
+)
+"""Of the unit: time stamping is its one purpose, and critical (RFC 3161, 2.3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +55,10 @@ class Hierarchy:
 
 
 def open_hierarchy(folder: Path, base_url: str) -> Hierarchy:
-    """Read the hierarchy from a folder, or make it there.
+    """Read the hierarchy from a folder, or make it there; raises ``ConfigError`` for files that can't be read.
 
     The root and all keys stay the same for the folder's life; issuing authority and unit get new certificates when
     the address changes at which the lists of revoked certificates are served.
-
-    Raises:
-        ConfigError: the folder holds files that can't be read.
     """
     folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -72,91 +70,61 @@ def open_hierarchy(folder: Path, base_url: str) -> Hierarchy:
 
 def _open(folder: Path, base_url: str) -> Hierarchy:
     root_key, issuing_key, unit_key = (_key(folder / f"{name}.key") for name in ("root", "issuing", "unit"))
-    names = _name("root"), _name("issuing"), _name("unit")
-    begin = now().replace(microsecond=0) - timedelta(days=1)
-    root = _held(folder / "root.pem", root_key) or Holder(
-        _authority(names[0], root_key.public_key(), 1, begin).sign(root_key, hashes.SHA256()), root_key
-    )
+    root = _held(folder / "root.pem", root_key) or _issued("root", root_key, _authority(1))
     issuing, unit = _held(folder / "issuing.pem", issuing_key), _held(folder / "unit.pem", unit_key)
-    if issuing is None or unit is None or _stored_url(folder) != base_url:
-        issuer = _authority(names[1], issuing_key.public_key(), 0, begin, root.certificate)
-        issuer = issuer.add_extension(_points_to(f"{base_url}/root.crl"), critical=False)
-        issuing = Holder(issuer.sign(root_key, hashes.SHA256()), issuing_key)
-        stamper = _unit(names[2], unit_key.public_key(), begin, issuing.certificate)
-        stamper = stamper.add_extension(_points_to(f"{base_url}/issuing.crl"), critical=False)
-        unit = Holder(stamper.sign(issuing_key, hashes.SHA256()), unit_key)
+    address = folder / "url"
+    if issuing is None or unit is None or not address.exists() or address.read_text("utf-8") != base_url:
+        issuing = _issued("issuing", issuing_key, _authority(0), root, f"{base_url}/root.crl")
+        unit = _issued("unit", unit_key, STAMPING, issuing, f"{base_url}/issuing.crl")
     for name, holder in (("root", root), ("issuing", issuing), ("unit", unit)):
         (folder / f"{name}.pem").write_bytes(holder.pem)
-    (folder / "url").write_text(base_url, "utf-8")
+    address.write_text(base_url, "utf-8")
     return Hierarchy(root, issuing, unit, _empty_crl(root), _empty_crl(issuing))
 
 
-def _name(role: str) -> x509.Name:
-    return x509.Name(
+def _issued(
+    role: str,
+    key: ec.EllipticCurvePrivateKey,
+    critical: Iterable[x509.ExtensionType],
+    issuer: Holder | None = None,
+    crl: str = "",
+) -> Holder:
+    """A certificate by an issuer, or by the key itself, that points to the issuer's list of revoked ones."""
+    subject = x509.Name(
         [
             x509.NameAttribute(NameOID.ORGANIZATION_NAME, TITLE),
             x509.NameAttribute(NameOID.COMMON_NAME, f"Exhibit development – no legal weight ({role})"),
         ]
     )
-
-
-def _begun(
-    subject: x509.Name,
-    key: ec.EllipticCurvePublicKey,
-    begin: datetime,
-    issuer: x509.Certificate | None,
-) -> x509.CertificateBuilder:
-    identifier = x509.SubjectKeyIdentifier.from_public_key(key)
-    parent = identifier
-    if issuer is not None:
-        parent = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
-    return (
+    identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+    parent = _identifier(issuer.certificate) if issuer else identifier
+    begin = now().replace(microsecond=0) - timedelta(days=1)
+    builder = (
         x509.CertificateBuilder()
         .subject_name(subject)
-        .issuer_name(subject if issuer is None else issuer.subject)
-        .public_key(key)
+        .issuer_name(issuer.certificate.subject if issuer else subject)
+        .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(begin)
         .not_valid_after(begin + LIFE)
         .add_extension(identifier, critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(parent), critical=False)
     )
+    for extension in critical:
+        builder = builder.add_extension(extension, critical=True)
+    if crl:
+        point = x509.DistributionPoint([x509.UniformResourceIdentifier(crl)], None, None, None)
+        builder = builder.add_extension(x509.CRLDistributionPoints([point]), critical=False)
+    return Holder(builder.sign(issuer.key if issuer else key, hashes.SHA256()), key)
 
 
-def _authority(
-    subject: x509.Name,
-    key: ec.EllipticCurvePublicKey,
-    below: int,
-    begin: datetime,
-    issuer: x509.Certificate | None = None,
-) -> x509.CertificateBuilder:
-    return (
-        _begun(subject, key, begin, issuer)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=below), critical=True)
-        .add_extension(key_usage("key_cert_sign", "crl_sign"), critical=True)
-    )
-
-
-def _unit(
-    subject: x509.Name, key: ec.EllipticCurvePublicKey, begin: datetime, issuer: x509.Certificate
-) -> x509.CertificateBuilder:
-    """RFC 3161, 2.3: time stamping is the one purpose, and critical."""
-    return (
-        _begun(subject, key, begin, issuer)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(key_usage("digital_signature"), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), critical=True)
-    )
-
-
-def _points_to(url: str) -> x509.CRLDistributionPoints:
-    point = x509.DistributionPoint([x509.UniformResourceIdentifier(url)], None, None, None)
-    return x509.CRLDistributionPoints([point])
+def _authority(below: int) -> tuple[x509.ExtensionType, ...]:
+    return x509.BasicConstraints(ca=True, path_length=below), key_usage("key_cert_sign", "crl_sign")
 
 
 def _empty_crl(issuer: Holder) -> bytes:
     """A list without entries, in force for the issuer's whole life, so that it is at every stamp's time."""
-    identifier = issuer.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    identifier = _identifier(issuer.certificate)
     return (
         x509.CertificateRevocationListBuilder()
         .issuer_name(issuer.certificate.subject)
@@ -167,6 +135,10 @@ def _empty_crl(issuer: Holder) -> bytes:
         .sign(issuer.key, hashes.SHA256())
         .public_bytes(Encoding.DER)
     )
+
+
+def _identifier(certificate: x509.Certificate) -> x509.SubjectKeyIdentifier:
+    return certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
 
 
 def _key(path: Path) -> ec.EllipticCurvePrivateKey:
@@ -185,9 +157,3 @@ def _held(path: Path, key: ec.EllipticCurvePrivateKey) -> Holder | None:
     if not path.exists():
         return None
     return Holder(x509.load_pem_x509_certificate(path.read_bytes()), key)
-
-
-def _stored_url(folder: Path) -> str | None:
-    with contextlib.suppress(FileNotFoundError):
-        return (folder / "url").read_text("utf-8")
-    return None

@@ -6,9 +6,11 @@ Bitcoin Core's JSON-RPC that clients ask for, and ``generate``, which makes a bl
 
 import contextlib
 import json
+import os
 import re
 import secrets
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,26 +19,61 @@ from opentimestamps.core.notary import BitcoinBlockHeaderAttestation, PendingAtt
 from opentimestamps.core.op import OpAppend, OpSHA256
 from opentimestamps.core.timestamp import Timestamp, make_merkle_tree
 
-from evidence.anchors.opentimestamps.headers import parse_header
+from evidence.anchors.opentimestamps.headers import HEADER_BYTES, BlockHeader, build_header, parse_header
 from evidence.anchors.opentimestamps.proofs import write_stamp
-from evidence.development.blocks import Blocks
 from evidence.development.server import Answer, LoopbackServer, Question
 from exhibit.digests import Digest
+from exhibit.errors import ConfigError, IntegrityError
 
-__all__ = ["Chain", "running_chain"]
+BITS = 0x207FFFFF  # of every block, as on ``regtest``: anybody can make one in no time
 
 STAMP = "application/vnd.opentimestamps.v1"
 MAX_DIGEST = 64
 _TIMESTAMP = re.compile(r"/timestamp/([0-9a-f]{64})")
 
 
-class Chain:
-    """A calendar and its chain.
+class Blocks:
+    """Headers of 80 bytes in a file, each on top of the one before; raises ``ConfigError`` when they aren't such."""
 
-    Args:
-        folder: where both are kept; made when absent, continued when present.
-        url: where the calendar is reached; pending proofs name it.
-    """
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        try:
+            self._headers = _read(path)
+        except IntegrityError as error:
+            hint = "Remove the folder to start a new chain."
+            raise ConfigError(f"The development chain in {path} can't be read.", hint=hint) from error
+        if not self._headers:
+            self.mine(bytes(32))
+
+    @property
+    def tip(self) -> int:
+        """The height of the newest block, from 0."""
+        return len(self._headers) - 1
+
+    def header(self, height: int) -> bytes | None:
+        """The 80 bytes at a height, or ``None``."""
+        return self._headers[height] if 0 <= height < len(self._headers) else None
+
+    def by_hash(self, text: str) -> bytes | None:
+        """The 80 bytes of the block whose hash reads so, or ``None``."""
+        return next((header for header in self._headers if parse_header(header).text == text), None)
+
+    def mine(self, merkle_root: bytes) -> int:
+        """Make the next block over a Merkle root of 32 bytes; returns its height."""
+        with self._lock:
+            above = parse_header(self._headers[-1]) if self._headers else None
+            header = _mined(above, merkle_root)
+            with self._path.open("ab") as file:
+                file.write(header)
+                file.flush()
+                os.fsync(file.fileno())
+            self._headers.append(header)
+            return self.tip
+
+
+class Chain:
+    """A calendar, which pending proofs name by its URL, and its chain; continued when the folder is there."""
 
     def __init__(self, folder: Path, url: str) -> None:
         self.url = url
@@ -59,12 +96,6 @@ class Chain:
         commitment.attestations.add(PendingAttestation(self.url))
         (self._pending / commitment.msg.hex()).touch()
         return write_stamp(stamp)
-
-    def timestamp(self, commitment: str) -> bytes | None:
-        """What attests a commitment (hexadecimal), or ``None`` while nothing does."""
-        with contextlib.suppress(FileNotFoundError):
-            return (self._proofs / commitment).read_bytes()
-        return None
 
     def mine(self) -> int:
         """Make a block that attests all that waits; returns its height."""
@@ -98,9 +129,9 @@ class Chain:
         if question.method == "POST":
             return self._answer_call(question.body)
         match = _TIMESTAMP.fullmatch(question.path)
-        stamp = self.timestamp(match[1]) if match else None
-        if stamp is not None:
-            return Answer(stamp, STAMP)
+        with contextlib.suppress(FileNotFoundError):
+            if match:
+                return Answer((self._proofs / match[1]).read_bytes(), STAMP)
         return Answer(b"Pending confirmation in the development chain\n", "text/plain", 404)
 
     def _answer_call(self, body: bytes) -> Answer:
@@ -133,10 +164,7 @@ class Chain:
 def running_chain(folder: Path, port: int = 0, every: float | None = None) -> Iterator[Chain]:
     """A calendar that answers on loopback for the length of the ``with`` block.
 
-    Args:
-        folder: where it is kept.
-        port: 0 for any that is free.
-        every: seconds between looks whether a block is needed; ``None`` to make blocks by call only.
+    Every so many seconds it looks whether a block is needed; with ``None``, blocks are made by call only.
     """
     server = LoopbackServer(port)
     chain, stop = Chain(folder, server.url), threading.Event()
@@ -150,3 +178,31 @@ def running_chain(folder: Path, port: int = 0, every: float | None = None) -> It
             stop.set()
             if every is not None:
                 miner.join()
+
+
+def _mined(above: BlockHeader | None, merkle_root: bytes) -> bytes:
+    earliest = 0 if above is None else int(above.time.timestamp()) + 1
+    moment = max(int(time.time()), earliest)
+    nonce = 0
+    while True:
+        header = build_header(bytes(32) if above is None else above.hash, merkle_root, moment, BITS, nonce)
+        parsed = parse_header(header)
+        if int.from_bytes(parsed.hash, "little") <= parsed.target:
+            return header
+        nonce += 1
+
+
+def _read(path: Path) -> list[bytes]:
+    """The headers of a file; what a broken write has left at its end is cut off."""
+    data = path.read_bytes() if path.exists() else b""
+    whole = len(data) - len(data) % HEADER_BYTES
+    if whole != len(data):
+        os.truncate(path, whole)
+    headers = [data[start : start + HEADER_BYTES] for start in range(0, whole, HEADER_BYTES)]
+    previous = bytes(32)
+    for header in headers:
+        parsed = parse_header(header)
+        if parsed.previous != previous:
+            raise IntegrityError("a block doesn't follow the one before")
+        previous = parsed.hash
+    return headers

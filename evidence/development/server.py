@@ -29,24 +29,11 @@ class Answer:
 
 
 class LoopbackServer:
-    """Listens on 127.0.0.1 as soon as it is made.
-
-    Args:
-        port: 0 for any that is free.
-    """
+    """Listens on 127.0.0.1 as soon as it is made, at any port that is free when none is named."""
 
     def __init__(self, port: int = 0) -> None:
         self._server = ThreadingHTTPServer(("127.0.0.1", port), BaseHTTPRequestHandler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
-
-    def serve(self, answer: Callable[[Question], Answer]) -> None:
-        """Answer until :meth:`stop`, in threads of its own for each connection."""
-        self._server.RequestHandlerClass = _handler(answer)
-        self._server.serve_forever(poll_interval=0.05)
-
-    def stop(self) -> None:
-        """End :meth:`serve` from another thread."""
-        self._server.shutdown()
 
     def close(self) -> None:
         """Give the port back."""
@@ -54,13 +41,14 @@ class LoopbackServer:
 
     @contextlib.contextmanager
     def running(self, answer: Callable[[Question], Answer]) -> Iterator[None]:
-        """Answer in a thread for the length of the ``with`` block, then close."""
-        thread = threading.Thread(target=self.serve, args=(answer,), daemon=True)
+        """Answer in threads of its own for the length of the ``with`` block, then close."""
+        self._server.RequestHandlerClass = _handler(answer)
+        thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         thread.start()
         try:
             yield
         finally:
-            self.stop()
+            self._server.shutdown()
             thread.join()
             self.close()
 
@@ -69,25 +57,20 @@ def _handler(answer: Callable[[Question], Answer]) -> type[BaseHTTPRequestHandle
     class Handler(BaseHTTPRequestHandler):
         timeout = 30
 
-        def do_GET(self) -> None:
-            self._reply(answer(Question("GET", self.path, b"", self._fields())))
-
         def do_POST(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
-            if not 0 <= length <= MAX_BODY:
-                self._reply(Answer(b"too long\n", "text/plain", 413))
-                return
-            self._reply(answer(Question("POST", self.path, self.rfile.read(length), self._fields())))
-
-        def _fields(self) -> dict[str, str]:
-            return {name.lower(): value for name, value in self.headers.items()}
-
-        def _reply(self, given: Answer) -> None:
+            given = Answer(b"too long\n", "text/plain", 413)
+            if 0 <= length <= MAX_BODY:
+                fields = {name.lower(): value for name, value in self.headers.items()}
+                given = answer(Question(self.command, self.path, self.rfile.read(length), fields))
             self.send_response(given.status)
             self.send_header("Content-Type", given.media_type)
             self.send_header("Content-Length", str(len(given.body)))
             self.end_headers()
             self.wfile.write(given.body)
+
+        def do_GET(self) -> None:
+            self.do_POST()
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
             """Say nothing: what asks also reports."""

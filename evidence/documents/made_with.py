@@ -12,7 +12,6 @@ from PIL import features
 from evidence.documents.typeset.fonts import installed_fonts
 from evidence.facts.case import LANGUAGES, MadeWithFacts
 from exhibit.digests import Digest
-from exhibit.errors import ServiceMissingError
 
 LIBRARIES = ("typst", "pillow", "numpy", "opencv-python-headless")
 KINDS = frozenset({".py", ".typ", ".toml", ".json"})
@@ -39,11 +38,8 @@ def _documents() -> Digest:
         if path.suffix in KINDS:
             whole.update(f"{path.relative_to(folder).as_posix()}\n".encode() + path.read_bytes())
     fonts = installed_fonts()
-    for language in LANGUAGES:
-        try:
-            named = json.dumps(fonts.for_language(language)["text"], ensure_ascii=False)
-        except ServiceMissingError:
-            continue
+    for language in filter(fonts.can_set, LANGUAGES):
+        named = json.dumps(fonts.for_language(language)["text"], ensure_ascii=False)
         source = f"#set text(font: json(bytes({json.dumps(named, ensure_ascii=False)})))\n{SAMPLE}"
         whole.update(typst.compile(source.encode(), font_paths=fonts.handle, format="pdf", timestamp=0))
     return Digest(whole.digest())

@@ -41,14 +41,9 @@ def can_sign() -> bool:
 
 
 def sign_pdf(pdf: bytes, key: DocumentKey, *, name: str, reason: str, authority: Authority | None = None) -> bytes:
-    """A copy of a PDF with a signature behind it.
+    """A copy of a PDF, which the result begins with, with a signature behind it that states who signs and why.
 
-    Args:
-        pdf: what is signed; the result begins with it.
-        key: ECDSA P-256 with its certificate.
-        name: who signs, as the signature states it.
-        reason: why, as the signature states it.
-        authority: whom to ask for a timestamp over the signature; none without one.
+    Without an authority there is no timestamp over the signature.
 
     Raises:
         ServiceMissingError: the optional part isn't here, or the authority doesn't answer.

@@ -9,41 +9,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Self
 
-from evidence.facts.match import BoundFacts, CalibrationFacts, MatchFacts
-from evidence.facts.work import AttachmentFacts, OfficialRegistration, PictureFacts, WorkFacts
-from evidence.formats.codec import FormatError, from_plain, parse_json, to_plain
-from evidence.log.proofs import LogProof, SightingRecord, SliceProof
+from evidence.formats.codec import Canonical, FormatError, from_plain, parse_json
+from evidence.log.proofs import LogProof, SliceProof
+from exhibit.comparison.calibration import LikelihoodRatio, likelihood_ratio
 from exhibit.digests import Digest
-from exhibit.entries import canonical
-from exhibit.types import LATER, Count, Number
-
-__all__ = [
-    "FACTS_FORMAT",
-    "LANGUAGES",
-    "AttachmentFacts",
-    "BoundFacts",
-    "CalibrationFacts",
-    "CaptureFacts",
-    "CaseFacts",
-    "DecisionFacts",
-    "LicenceCheckFacts",
-    "LogProof",
-    "MadeWithFacts",
-    "MatchFacts",
-    "ModelFacts",
-    "OfficialRegistration",
-    "OwnerFacts",
-    "PartyFacts",
-    "PictureFacts",
-    "ProvenanceFacts",
-    "SightingFacts",
-    "SightingRecord",
-    "SliceProof",
-    "SoftwareFacts",
-    "Visibility",
-    "WitnessFacts",
-    "WorkFacts",
-]
+from exhibit.types import LATER, Count, Number, Verification
 
 FACTS_FORMAT = "exhibit-facts/2"
 FACTS_FORMATS = ("exhibit-facts/1", FACTS_FORMAT)
@@ -60,27 +30,17 @@ class Visibility(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OwnerFacts:
-    """The rights holder, as declared.
-
-    Attributes:
-        name: the organisation's or person's name.
-        identity: what identifies it: a registration number, an address; empty when none was given.
-    """
+    """The rights holder, as declared."""
 
     name: str
-    identity: str
+    identity: str  # what identifies it: a registration number, an address; empty when none was given
 
 
 @dataclass(frozen=True, slots=True)
 class PartyFacts:
-    """Who uses the picture, as far as the address tells.
+    """Who uses the picture, as far as the address tells."""
 
-    Attributes:
-        kind: ``domain`` (a registrable domain) or ``account`` (on a platform).
-        name: the domain or account.
-    """
-
-    kind: str
+    kind: str  # ``domain`` (a registrable domain) or ``account`` (on a platform)
     name: str
 
 
@@ -95,34 +55,79 @@ class ModelFacts:
 
 @dataclass(frozen=True, slots=True)
 class SoftwareFacts:
-    """What made the record.
-
-    Attributes:
-        name: the program.
-        version: its version.
-        pipeline: version of everything that a match's figures depend on.
-        models: models with their digests.
-    """
+    """What made the record."""
 
     name: str
     version: str
-    pipeline: str
-    models: tuple[ModelFacts, ...] = ()
+    pipeline: str  # version of everything that a match's figures depend on
+    models: tuple[ModelFacts, ...] = ()  # models with their digests
 
 
 @dataclass(frozen=True, slots=True)
 class MadeWithFacts:
-    """What the drawings and documents of a bundle depend on besides facts and pictures.
+    """What the drawings and documents of a bundle depend on besides facts and pictures."""
+
+    time_zone: str  # in which documents show times beside UTC
+    versions: tuple[tuple[str, str], ...]  # of libraries, by their names
+    documents: Digest  # of the sources of the documents, and of a sample in each language's fonts
+
+
+@dataclass(frozen=True, slots=True)
+class PictureFacts:
+    """One picture."""
+
+    digest: Digest  # of the exact bytes
+    size: Number
+    format: str  # Pillow's name, such as ``JPEG``
+    width: Number  # pixels, EXIF orientation applied
+    height: Number  # pixels, EXIF orientation applied
+    file: str  # where it lies in the bundle
+
+
+@dataclass(frozen=True, slots=True)
+class OfficialRegistration:
+    """A registration with an office or a deposit service, as declared: numbers and dates as written there."""
+
+    office: str
+    number: str
+    date: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttachmentFacts:
+    """A document that belongs to the work, such as a certificate or a step of the chain of title."""
+
+    title: str
+    role: str
+    digest: Digest
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkFacts:
+    """The registered work, as declared, and its pictures, as recorded.
 
     Attributes:
-        time_zone: in which documents show times beside UTC.
-        versions: of libraries, by their names.
-        documents: of the sources of the documents, and of a sample in each language's fonts.
+        earlier_registration: in a deposit record, when somebody else had registered the same or a nearly same picture
+            here before; nothing else of it is told.
+        further_registrations: the log entries of pictures that were added to the work, each of one.
     """
 
-    time_zone: str
-    versions: tuple[tuple[str, str], ...]
-    documents: Digest
+    number: str  # the owner's number of the work
+    title: str
+    author: str
+    rights_statement: str
+    first_publication: str  # date or place as declared; empty when not declared
+    registrations: tuple[OfficialRegistration, ...]  # official registrations as declared
+    registered_at: datetime  # when the work was registered with this software
+    registration: LogProof | None  # the log entry of the registration, or ``None``
+    pictures: tuple[PictureFacts, ...]  # master and versions
+    attachments: tuple[AttachmentFacts, ...] = ()  # certificates and chain of title
+    earlier_registration: datetime | None = field(default=None, metadata=LATER)
+    created: str = field(default="", metadata=LATER)  # date as declared; empty when not declared
+    holder: str = field(default="", metadata=LATER)  # of the rights, as declared, where it isn't the owner
+    credit: str = field(default="", metadata=LATER)  # how the work is to be credited, as declared
+    further_registrations: tuple[LogProof, ...] = field(default=(), metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,46 +135,30 @@ class CaptureFacts:
     """A later visit to page and image.
 
     Attributes:
-        method: how it was fetched, such as ``http`` or ``browser``.
         outcome: ``captured``, ``not-shown`` (served as before, but the rendered page didn't show it), ``page-gone``,
             ``image-gone``, ``image-changed`` or ``unreachable``.
-        sentence: what happened, in plain words.
-        started: aware, UTC.
-        finished: aware, UTC.
-        image: digest of the image bytes served at that visit, or ``None``.
-        files: where its files lie in the bundle.
     """
 
-    method: str
+    method: str  # how it was fetched, such as ``http`` or ``browser``
     outcome: str
-    sentence: str
-    started: datetime
-    finished: datetime
-    image: Digest | None
-    files: tuple[str, ...]
+    sentence: str  # what happened, in plain words
+    started: datetime  # aware, UTC
+    finished: datetime  # aware, UTC
+    image: Digest | None  # digest of the image bytes served at that visit, or ``None``
+    files: tuple[str, ...]  # where its files lie in the bundle
 
 
 @dataclass(frozen=True, slots=True)
 class ProvenanceFacts:
-    """What the manifest inside a seen picture states (C2PA); stated by whoever signed it.
+    """What the manifest inside a seen picture states (C2PA); stated by whoever signed it."""
 
-    Attributes:
-        standing: ``none``, ``unreadable``, ``invalid`` or ``valid``: signature and digests, not the signer's word.
-        signer: as its certificate names it; nobody checked the certificate against a list.
-        signed_at: as stated.
-        generator: the program that made the claim, as stated.
-        title: as stated.
-        problems: codes of the standard for what didn't hold.
-        file: everything that was read, as JSON in the bundle; empty where nothing was.
-    """
-
-    standing: str
-    signer: str
-    signed_at: str
-    generator: str
-    title: str
-    problems: tuple[str, ...]
-    file: str
+    standing: str  # ``none``, ``unreadable``, ``invalid`` or ``valid``: signature and digests, not the signer's word
+    signer: str = ""  # as its certificate names it; nobody checked the certificate against a list
+    signed_at: str = ""  # as stated
+    generator: str = ""  # the program that made the claim, as stated
+    title: str = ""  # as stated
+    problems: tuple[str, ...] = ()  # codes of the standard for what didn't hold
+    file: str = ""  # everything that was read, as JSON in the bundle; empty where nothing was
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,61 +166,104 @@ class SightingFacts:
     """A picture seen at an image URL on a page.
 
     Attributes:
-        number: from 1.
-        page_url: the page; empty when the source names none.
-        image_url: the image's address on the page.
-        final_url: after redirects.
-        context: words around the image, as found.
-        first_seen: aware, UTC.
-        last_seen: the last visit that found it unchanged, aware, UTC.
-        crawl: number or name of the crawl that saw it first.
-        status: HTTP status; 0 when the source isn't HTTP.
-        headers: response headers in their order.
-        peer: address that answered; empty when the source isn't a network.
-        picture: what was seen.
-        visibility: of the source.
-        slice: proof that a crawl slice recorded it, or ``None``.
-        captures: later visits, in order of time.
         provenance: what the manifest inside the picture states, or ``None`` when nobody looked.
     """
 
     number: Number
-    page_url: str
-    image_url: str
-    final_url: str
-    context: str
-    first_seen: datetime
-    last_seen: datetime
-    crawl: str
-    status: Count
-    headers: tuple[tuple[str, str], ...]
-    peer: str
+    page_url: str  # the page; empty when the source names none
+    image_url: str  # the image's address on the page
+    final_url: str  # after redirects
+    context: str  # words around the image, as found
+    first_seen: datetime  # aware, UTC
+    last_seen: datetime  # the last visit that found it unchanged, aware, UTC
+    crawl: str  # number or name of the crawl that saw it first
+    status: Count  # HTTP status; 0 when the source isn't HTTP
+    headers: tuple[tuple[str, str], ...]  # response headers in their order
+    peer: str  # address that answered; empty when the source isn't a network
     picture: PictureFacts
-    visibility: Visibility
-    slice: SliceProof | None
-    captures: tuple[CaptureFacts, ...] = ()
+    visibility: Visibility  # of the source
+    slice: SliceProof | None  # proof that a crawl slice recorded it, or ``None``
+    captures: tuple[CaptureFacts, ...] = ()  # later visits, in order of time
     provenance: ProvenanceFacts | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True)
-class LicenceCheckFacts:
-    """The search of the owner's licences.
+class MatchFacts:
+    """The measured comparison of a seen picture with a registered one.
 
     Attributes:
-        checked_at: aware, UTC.
-        searched: how many records were searched.
-        covered: whether a record covers the use.
-        result: one sentence.
-        reasons: for each record that came near, why it does or doesn't cover the use.
-        partly: whether records cover some of the sightings and not all.
+        difference: path of the picture that shows what differs, or ``None``.
+        points: path of the picture that numbers the same details in both, or ``None``.
     """
 
-    checked_at: datetime
-    searched: Count
-    covered: bool
-    result: str
-    reasons: tuple[str, ...]
-    partly: bool = field(default=False, metadata=LATER)
+    number: Number
+    work_picture: Digest  # digest of the registered picture
+    picture: Digest  # digest of the seen picture
+    sightings: tuple[int, ...]  # numbers of the sightings that show it
+    verification: Verification  # every figure
+    words: tuple[str, ...]  # the figures in sentences, English
+    overlay: str | None  # path of the overlay picture, or ``None``
+    side_by_side: str | None  # path of the side-by-side picture, or ``None``
+    difference: str | None = field(default=None, metadata=LATER)
+    points: str | None = field(default=None, metadata=LATER)
+
+    @property
+    def drawings(self) -> dict[str, str]:
+        """The paths of all drawings that there are, by their role."""
+        drawn = {
+            "side-by-side": self.side_by_side,
+            "overlay": self.overlay,
+            "difference": self.difference,
+            "points": self.points,
+        }
+        return {role: path for role, path in drawn.items() if path is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class BoundFacts:
+    """False alarms that were counted when a calibration was made."""
+
+    photographs: Count  # how many independent photographs were searched for
+    failed: Count  # in how many of them something was taken for a copy that isn't one
+    at_most_in_a_million: Count  # what follows from both, with 95% confidence (Clopper and Pearson, one-sided)
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationFacts:
+    """How figures became probabilities; the file holds all of it.
+
+    Attributes:
+        prior: share of copies that it supposes before anything is measured; ``None`` in earlier facts.
+        photographs: how many stand behind its weights and its curve; 0 in earlier facts.
+    """
+
+    name: str  # such as ``default-2026-11``
+    made: str  # the day, ISO 8601
+    data: str  # what was measured, in words
+    digest: Digest  # of the file
+    file: str  # where it lies in the bundle
+    certain: BoundFacts  # false alarms among what was called certain
+    review: BoundFacts  # false alarms among what was put up for review
+    prior: float | None = field(default=None, metadata=LATER)
+    photographs: Count = field(default=0, metadata=LATER)
+
+    def ratio(self, probability: float | None) -> LikelihoodRatio | None:
+        """The likelihood ratio that a probability stands for; ``None`` where the facts don't name the prior."""
+        if probability is None or self.prior is None:
+            return None
+        return likelihood_ratio(probability, self.prior, self.photographs)
+
+
+@dataclass(frozen=True, slots=True)
+class LicenceCheckFacts:
+    """The search of the owner's licences."""
+
+    checked_at: datetime  # aware, UTC
+    searched: Count  # how many records were searched
+    covered: bool  # whether a record covers the use
+    result: str  # one sentence
+    reasons: tuple[str, ...]  # for each record that came near, why it does or doesn't cover the use
+    partly: bool = field(default=False, metadata=LATER)  # whether records cover some of the sightings and not all
 
     @property
     def extent(self) -> str:
@@ -246,21 +278,13 @@ class LicenceCheckFacts:
 
 @dataclass(frozen=True, slots=True)
 class DecisionFacts:
-    """Who decided what, when and why.
+    """Who decided what, when and why."""
 
-    Attributes:
-        decision: ``open``, ``confirmed``, ``licensed`` or ``cleared``.
-        by: the person's name, or what stood in for one.
-        at: aware, UTC; ``None`` while open.
-        reason: as given.
-        demonstration: true when a switch for demonstrations confirmed it instead of a person.
-    """
-
-    decision: str
-    by: str
-    at: datetime | None
-    reason: str
-    demonstration: bool
+    decision: str  # ``open``, ``confirmed``, ``licensed`` or ``cleared``
+    by: str  # the person's name, or what stood in for one
+    at: datetime | None  # aware, UTC; ``None`` while open
+    reason: str  # as given
+    demonstration: bool  # true when a switch for demonstrations confirmed it instead of a person
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,65 +292,43 @@ class WitnessFacts:
     """An outside witness as known when this was written.
 
     Attributes:
-        kind: ``rfc3161``, ``opentimestamps`` or ``evm``.
-        name: as configured.
-        development: true when it was started for trials and has no legal weight.
-        state: ``asked``, ``pending`` or ``complete``.
-        subject: what it witnesses: ``manifest`` or ``checkpoint``.
-        time: the time that it states, once complete.
         qualified: ISO 8601 day as of which the operator's list named it as qualified (eIDAS), or empty.
     """
 
-    kind: str
-    name: str
-    development: bool
-    state: str
-    subject: str
-    time: datetime | None
+    kind: str  # ``rfc3161``, ``opentimestamps`` or ``evm``
+    name: str  # as configured
+    development: bool  # true when it was started for trials and has no legal weight
+    state: str  # ``asked``, ``pending`` or ``complete``
+    subject: str  # what it witnesses: ``manifest`` or ``checkpoint``
+    time: datetime | None  # the time that it states, once complete
     qualified: str = field(default="", metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True)
-class CaseFacts:
+class CaseFacts(Canonical):
     """All plain facts of one case, at one time.
 
     Attributes:
-        format: one of :data:`FACTS_FORMATS`.
         calibrations: those that gave the matches their probabilities.
-        number: the case's number.
-        bundle: the bundle's number within the case, from 1; 0 outside a bundle.
-        owner: the rights holder.
-        party: who uses the picture.
-        language: ``en`` or ``zh-Hans``, of the documents.
-        opened_at: when the case was opened.
-        written_at: when these facts were written.
-        software: what made the record.
-        work: what is registered.
-        sightings: where the picture was seen.
-        matches: the measured comparisons.
-        licence_check: the search of the owner's licences.
-        decision: a person's decision.
-        witnesses: outside witnesses as known at ``written_at``.
-        not_checked: sentences on what wasn't checked.
         made_with: what its drawings and documents depend on; earlier versions didn't state it.
     """
 
     number: str
-    bundle: Count
+    bundle: Count  # the bundle's number within the case, from 1; 0 outside a bundle
     owner: OwnerFacts
     party: PartyFacts
-    language: str
-    opened_at: datetime
-    written_at: datetime
+    language: str  # ``en`` or ``zh-Hans``, of the documents
+    opened_at: datetime  # when the case was opened
+    written_at: datetime  # when these facts were written
     software: SoftwareFacts
     work: WorkFacts
     sightings: tuple[SightingFacts, ...]
     matches: tuple[MatchFacts, ...]
     licence_check: LicenceCheckFacts
-    decision: DecisionFacts
-    witnesses: tuple[WitnessFacts, ...]
-    not_checked: tuple[str, ...]
-    format: str = FACTS_FORMAT
+    decision: DecisionFacts  # a person's decision
+    witnesses: tuple[WitnessFacts, ...]  # outside witnesses as known at ``written_at``
+    not_checked: tuple[str, ...]  # sentences on what wasn't checked
+    format: str = FACTS_FORMAT  # one of :data:`FACTS_FORMATS`
     calibrations: tuple[CalibrationFacts, ...] = field(default=(), metadata=LATER)
     made_with: MadeWithFacts | None = field(default=None, metadata=LATER)
 
@@ -334,10 +336,6 @@ class CaseFacts:
         """The calibration that gave a match its probability."""
         wanted = match.verification.calibration
         return next((calibration for calibration in self.calibrations if calibration.digest == wanted), None)
-
-    def to_json(self) -> bytes:
-        """Canonical JSON (RFC 8785)."""
-        return canonical(to_plain(self))
 
     @classmethod
     def from_json(cls, data: bytes, *, what: str = "facts.json") -> Self:

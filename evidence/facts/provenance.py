@@ -7,10 +7,10 @@ revocation answers. Needs the optional part ``c2pa``; without it nothing was che
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 from importlib.util import find_spec
 from typing import Any
+
+from evidence.facts.case import ProvenanceFacts
 
 MEDIA_TYPES = {
     "AVIF": "image/avif",
@@ -31,52 +31,15 @@ UNTRUSTED = "signingCredential.untrusted"
 _OFFLINE = {"verify": {"remote_manifest_fetch": False, "ocsp_fetch": False}}
 
 
-class Standing(StrEnum):
-    """What reading a picture's manifest gave."""
-
-    NONE = "none"
-    UNREADABLE = "unreadable"
-    INVALID = "invalid"
-    VALID = "valid"
-
-
-@dataclass(frozen=True, slots=True)
-class Provenance:
-    """What a picture's manifest states.
-
-    Attributes:
-        standing: whether there is one, and whether its signature and digests fit the bytes.
-        signer: as its certificate names it.
-        signed_at: the time that the signature states, as written there; empty without one.
-        generator: the program that made the claim.
-        title: as claimed.
-        problems: codes of the standard for what didn't hold.
-        manifest: everything that was read, JSON; empty where nothing was.
-    """
-
-    standing: Standing
-    signer: str = ""
-    signed_at: str = ""
-    generator: str = ""
-    title: str = ""
-    problems: tuple[str, ...] = ()
-    manifest: bytes = b""
-
-
 def can_read() -> bool:
     """Whether the optional part is here."""
     return find_spec("c2pa") is not None
 
 
-def read_provenance(data: bytes, picture_format: str) -> Provenance | None:
-    """Read and check the manifest inside a picture.
+def read_provenance(data: bytes, picture_format: str) -> tuple[ProvenanceFacts, bytes] | None:
+    """What the manifest inside a picture states, without a file; and the manifest as JSON, empty where none was read.
 
-    Args:
-        data: exact bytes.
-        picture_format: Pillow's name, such as ``JPEG``.
-
-    Returns:
-        What was found; ``None`` when nobody looked: without the optional part, or for formats that hold no manifest.
+    ``None`` when nobody looked: without the optional part, or for a format (Pillow's name) that holds no manifest.
     """
     media_type = MEDIA_TYPES.get(picture_format)
     if media_type is None or len(data) > MAX_BYTES or not can_read():
@@ -89,39 +52,39 @@ def read_provenance(data: bytes, picture_format: str) -> Provenance | None:
             said = reader.json()
     except c2pa.C2paError as error:
         absent = "ManifestNotFound" in type(error).__name__
-        return Provenance(Standing.NONE if absent else Standing.UNREADABLE)
+        return ProvenanceFacts("none" if absent else "unreadable"), b""
     return _told(said)
 
 
-def _told(said: str) -> Provenance:
+def _told(said: str) -> tuple[ProvenanceFacts, bytes]:
     try:
         plain = json.loads(said)
         manifest = json.dumps(plain, ensure_ascii=False, sort_keys=True).encode()
     except (ValueError, RecursionError):  # UnicodeEncodeError is a ValueError
-        return Provenance(Standing.UNREADABLE)
+        return ProvenanceFacts("unreadable"), b""
     if not isinstance(plain, dict) or len(manifest) > MAX_MANIFEST:
-        return Provenance(Standing.UNREADABLE)
+        return ProvenanceFacts("unreadable"), b""
     active = _mapping(_mapping(plain.get("manifests")).get(str(plain.get("active_manifest"))))
     signature = _mapping(active.get("signature_info"))
     failed = [_text(_mapping(status).get("code")) for status in _list(plain.get("validation_status"))]
     problems = tuple(dict.fromkeys(code for code in failed if code and code != UNTRUSTED))[:MAX_PROBLEMS]
     holds = plain.get("validation_state") in {"Valid", "Trusted"} and not problems
     names = (_text(signature.get("issuer")), _text(signature.get("common_name")))
-    return Provenance(
-        standing=Standing.VALID if holds else Standing.INVALID,
+    facts = ProvenanceFacts(
+        standing="valid" if holds else "invalid",
         signer=", ".join(name for name in dict.fromkeys(names) if name),
         signed_at=_text(signature.get("time")),
         generator=_generator(active),
         title=_text(active.get("title")),
         problems=problems,
-        manifest=manifest,
     )
+    return facts, manifest
 
 
-def authors_of(found: Provenance) -> tuple[str, ...]:
+def authors_of(manifest: bytes) -> tuple[str, ...]:
     """Whom a manifest's assertions name as author, creator or credit: schema.org's, IPTC's and Dublin Core's words."""
     try:
-        plain = _mapping(json.loads(found.manifest or b"{}"))
+        plain = _mapping(json.loads(manifest or b"{}"))
     except ValueError:
         return ()
     active = _mapping(_mapping(plain.get("manifests")).get(str(plain.get("active_manifest"))))

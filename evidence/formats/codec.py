@@ -47,17 +47,13 @@ class Canonical:
 
 
 def parse_json(data: bytes, *, what: str, limit: int = MAX_JSON_BYTES) -> Json:
-    """Parse UTF-8 JSON strictly.
+    """Parse at most ``limit`` bytes of UTF-8 JSON strictly; ``what`` names the file in errors.
 
-    Args:
-        data: the bytes.
-        what: the file's name, for the error.
-        limit: most bytes that are parsed.
+    Whether a whole number is written with a fraction makes no difference.
 
     Raises:
         FormatError: too large, not JSON, a byte order mark, more than 64 brackets open at once, a name twice in an
-            object, half a surrogate pair, or a number of 2**53 or more. Whether a whole number is written with a
-            fraction makes no difference.
+            object, half a surrogate pair, or a number of 2**53 or more.
     """
     if len(data) > limit:
         raise FormatError(f"{what} has {len(data)} bytes, more than the {limit} that are read.")
@@ -86,11 +82,7 @@ def parse_canonical(data: bytes, *, what: str) -> Json:
 
 
 def to_plain(value: object) -> Json:
-    """Plain JSON data of a frozen dataclass and everything in it.
-
-    Raises:
-        TypeError: a value of a kind that the format doesn't know.
-    """
+    """Plain JSON data of a frozen dataclass and all in it; ``TypeError`` for a value that the format doesn't know."""
     if dataclasses.is_dataclass(value) and not isinstance(value, (type, Digest)):
         shown = [field for field in dataclasses.fields(value) if not _is_left_out(field, getattr(value, field.name))]
         return {field.name: to_plain(getattr(value, field.name)) for field in shown}
@@ -125,15 +117,9 @@ def _scalar_to_plain(value: object) -> Json:
 
 
 def from_plain(kind: type[T], plain: Json, *, where: str) -> T:
-    """Build a dataclass from plain JSON data.
+    """Build a dataclass from what :func:`parse_json` returned; ``where`` names the whole in errors.
 
-    Args:
-        kind: the dataclass.
-        plain: what :func:`parse_json` returned.
-        where: name of the whole, for errors, such as ``data/facts.json``.
-
-    Raises:
-        FormatError: anything that isn't exactly as annotated.
+    Raises ``FormatError`` for anything that isn't exactly as annotated.
     """
     return typing.cast("T", _read(kind, plain, where))
 

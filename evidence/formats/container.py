@@ -43,19 +43,12 @@ class NoBundleError(WrongUseError):
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One file on its way into a ZIP.
+    """One file on its way into a ZIP."""
 
-    Attributes:
-        name: its path in the bundle.
-        size: bytes.
-        crc: CRC-32 of the bytes.
-        chunks: gives the bytes, from the start at each call.
-    """
-
-    name: str
+    name: str  # its path in the bundle
     size: int
     crc: int
-    chunks: Callable[[], Iterator[bytes]]
+    chunks: Callable[[], Iterator[bytes]]  # gives the bytes, from the start at each call
 
 
 def member_of(name: str, data: bytes) -> Member:
@@ -71,8 +64,7 @@ def zip_size(members: Iterable[Member]) -> int:
 def zip_chunks(members: Iterable[Member]) -> Iterator[bytes]:
     """The one ZIP of these members, piece by piece, in order of name.
 
-    Raises:
-        FormatError: names that can't stand together, or more than a plain ZIP holds (4 GiB, 10,000 files).
+    Raises ``FormatError`` for names that can't stand together, or more than a plain ZIP holds (4 GiB, 10,000 files).
     """
     ordered = sorted(members, key=lambda member: member.name)
     check_names((member.name for member in ordered), what="The bundle")
@@ -97,17 +89,11 @@ def zip_chunks(members: Iterable[Member]) -> Iterator[bytes]:
 
 
 class Contents(Protocol):
-    """The files of a bundle, wherever they lie.
+    """The files of a bundle, wherever they lie."""
 
-    Attributes:
-        names: names of all files that belong to the bundle, sorted.
-        remarks: what is unusual about the container, in words.
-        left_over: names of files beside it that a file manager left behind, sorted; nobody vouches for them.
-    """
-
-    names: tuple[str, ...]
-    remarks: tuple[str, ...]
-    left_over: tuple[str, ...]
+    names: tuple[str, ...]  # names of all files that belong to the bundle, sorted
+    remarks: tuple[str, ...]  # what is unusual about the container, in words
+    left_over: tuple[str, ...]  # names of files that a file manager left behind, sorted; nobody vouches for them
 
     def size(self, name: str) -> int:
         """Bytes, as the container declares them."""
@@ -123,28 +109,19 @@ class Contents(Protocol):
 
 
 def read_all(contents: Contents, name: str, limit: int) -> bytes:
-    """A file's bytes.
-
-    Raises:
-        ContainerError: they can't be read, or are more than ``limit``.
-    """
+    """A file's bytes; ``ContainerError`` when they can't be read, or are more than ``limit``."""
     if contents.size(name) > limit:
         raise ContainerError(f"{name} has {contents.size(name)} bytes, more than the {limit} that are read.")
     return b"".join(contents.chunks(name))
 
 
 class FolderContents:
-    """An unpacked bundle."""
+    """An unpacked bundle: the folder that holds ``bagit.txt``.
+
+    Raises ``ContainerError`` for a link, a device, too many files, or a name that a bundle can't have.
+    """
 
     def __init__(self, root: Path) -> None:
-        """Walk the folder.
-
-        Args:
-            root: the folder that holds ``bagit.txt``.
-
-        Raises:
-            ContainerError: a link, a device, too many files, or a name that a bundle can't have.
-        """
         self._root = root
         found = dict(_walk(root))
         self.remarks: tuple[str, ...] = ()

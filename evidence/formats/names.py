@@ -23,11 +23,7 @@ def is_left_over(name: str) -> bool:
 
 
 def check_names(names: Iterable[str], *, what: str) -> None:
-    """Check that names can lie side by side in a folder on any system.
-
-    Raises:
-        FormatError: a name isn't allowed, stands twice (letter case apart), or is the folder of another.
-    """
+    """Check that names can lie side by side in a folder on any system; raises ``FormatError``."""
     checked = list(names)
     for name in checked:
         if not is_name(name):
@@ -38,8 +34,7 @@ def check_names(names: Iterable[str], *, what: str) -> None:
 def check_places(names: Iterable[str], *, what: str) -> None:
     """Check that no two names (those of folders end with ``/``) lead to one place on any system.
 
-    Raises:
-        FormatError: letter case apart, a name stands twice, or is the folder of another.
+    Raises ``FormatError`` when, letter case apart, a name stands twice, or is the folder of another.
     """
     seen: set[str] = set()
     folders: set[str] = set()

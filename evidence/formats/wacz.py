@@ -22,26 +22,17 @@ PAGES = "pages/pages.jsonl"
 
 @dataclass(frozen=True, slots=True)
 class WaczPage:
-    """The page that a reader of the archive sees first.
-
-    Attributes:
-        url: its address.
-        title: as the page says; maybe empty.
-        at: when it was visited, aware, UTC.
-    """
+    """The page that a reader of the archive sees first."""
 
     url: str
-    title: str
-    at: datetime
+    title: str  # as the page says; maybe empty
+    at: datetime  # when it was visited, aware, UTC
 
 
 def write_wacz(warc: bytes, page: WaczPage, version: str = __version__) -> bytes:
-    """The archive: WARC, index, list of pages, and a description with their digests.
+    """The archive: an uncompressed WARC file, its index, the page where replay begins, and a description with digests.
 
-    Args:
-        warc: uncompressed WARC file.
-        page: where replay begins.
-        version: of the program that wrote it first.
+    ``version`` is that of the program that wrote it first.
     """
     moment = rfc3339(page.at)
     files = {WARC: warc, INDEX: _index(warc), PAGES: _pages(page, moment)}

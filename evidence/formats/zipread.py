@@ -63,18 +63,14 @@ class ZipEntry:
 
 
 class ZipContents:
-    """The files of a zipped bundle."""
+    """The files of a zipped bundle.
+
+    Raises:
+        NoBundleError: the file isn't there, or isn't a ZIP.
+        ContainerError: the ZIP can't be read, or can't be read safely.
+    """
 
     def __init__(self, path: Path) -> None:
-        """Read the directory.
-
-        Args:
-            path: the ZIP file.
-
-        Raises:
-            NoBundleError: the file isn't there, or isn't a ZIP.
-            ContainerError: the ZIP can't be read, or can't be read safely.
-        """
         try:
             self._file: BinaryIO = path.open("rb")
         except OSError as error:

@@ -22,19 +22,12 @@ _PRIVATE_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class KeyKind:
-    """A kind of key as it lies encrypted.
+    """A kind of key as it lies encrypted."""
 
-    Attributes:
-        version: first byte of the encrypted form.
-        purpose: bound into the encryption, so that one kind is never taken for another.
-        public_bytes: length of the public key.
-        private_bytes: length of what is encrypted, or ``None`` for any.
-    """
-
-    version: bytes
-    purpose: bytes
-    public_bytes: int
-    private_bytes: int | None = _PRIVATE_BYTES
+    version: bytes  # first byte of the encrypted form
+    purpose: bytes  # bound into the encryption, so that one kind is never taken for another
+    public_bytes: int  # length of the public key
+    private_bytes: int | None = _PRIVATE_BYTES  # length of what is encrypted, or ``None`` for any
 
 
 SEALING = KeyKind(b"\x01", b"exhibit sealing key v1", 32)
@@ -68,15 +61,9 @@ def decrypt(kind: KeyKind, encrypted: bytes, master_key: bytes) -> bytes:
 
 
 def encrypt_again(encrypted: bytes, old: bytes, new: bytes) -> bytes:
-    """The same key under another master key; what is under the new one already comes back as it is.
+    """The same key under the master key ``new``; what is under that already comes back as it is.
 
-    Args:
-        encrypted: what :func:`encrypt` returned, of any kind.
-        old: the master key that it was made with, unless it is the new one.
-        new: the master key from now on.
-
-    Raises:
-        IntegrityError: neither of them opens it.
+    Raises ``IntegrityError`` when neither master key opens it.
     """
     kind = _KINDS.get(encrypted[:1], SEALING)
     try:

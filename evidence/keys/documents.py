@@ -26,26 +26,15 @@ _MAX_NAME = 64
 
 @dataclass(frozen=True, slots=True)
 class EncryptedDocumentKey:
-    """A new key as it is kept.
+    """A new key as it is kept."""
 
-    Attributes:
-        public_key: compressed point, 33 bytes (SEC 1, 2.3.3).
-        encrypted: the private key under the master key.
-        certificate: DER, signed by the key itself.
-    """
-
-    public_key: bytes
-    encrypted: bytes
-    certificate: bytes
+    public_key: bytes  # compressed point, 33 bytes (SEC 1, 2.3.3)
+    encrypted: bytes  # the private key under the master key
+    certificate: bytes  # DER, signed by the key itself
 
 
 class DocumentKey:
-    """An unlocked key with its certificate; it can't be printed, copied or pickled.
-
-    Attributes:
-        private: ECDSA P-256, for a program that signs PDFs.
-        certificate: with the key usage nonRepudiation.
-    """
+    """An unlocked ECDSA P-256 key with its certificate; it can't be printed, copied or pickled."""
 
     __slots__ = ("certificate", "private")
 
@@ -61,13 +50,10 @@ class DocumentKey:
 
 
 def generate_document_key(owner: str, holder: str, master_key: bytes, made: datetime) -> EncryptedDocumentKey:
-    """Make a key and its self-signed certificate.
+    """Make a key and its self-signed certificate, which is valid for ten years from ``made``.
 
-    Args:
-        owner: the rights holder's name; stands in the certificate, cut to what X.520 permits.
-        holder: who controls the key: ``operator`` or ``owner``; stands in the certificate too.
-        master_key: at least 32 random bytes, kept apart from the rows.
-        made: the present time, aware; the certificate is valid for ten years from then.
+    The owner's name stands in it, cut to what X.520 permits, and so does the holder of the key: ``operator`` or
+    ``owner``.
     """
     private = ec.generate_private_key(ec.SECP256R1())
     raw = private.private_numbers().private_value.to_bytes(32, "big")

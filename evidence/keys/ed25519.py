@@ -69,14 +69,9 @@ class KeySigner:
 
 
 class FileSigner(KeySigner):
-    """Signs with a key kept in a file that only its owner may read; the key is made when the file is absent.
+    """Signs with a key kept in a PKCS#8 PEM file that only its owner may read, made when the file is absent.
 
-    Args:
-        path: a PKCS#8 PEM file, mode 0600.
-
-    Attributes:
-        path: the same.
-        made: whether the key was made here, just now: it has signed nothing yet.
+    ``made`` says whether that was here and just now: such a key has signed nothing yet.
 
     Raises:
         ConfigError: the file can't be read, is open to others, or holds no Ed25519 key.
@@ -96,14 +91,7 @@ def signer_from_file(path: Path) -> KeySigner:
 
 
 def read_public_key(data: bytes) -> bytes:
-    """The 32 bytes of an Ed25519 public key.
-
-    Args:
-        data: PEM, or 64 hexadecimal digits.
-
-    Raises:
-        WrongUseError: it is neither, or a private key.
-    """
+    """The 32 bytes of an Ed25519 public key, given as PEM or 64 hexadecimal digits; ``WrongUseError`` for all else."""
     hint = "Give a PEM file as `openssl pkey -in KEY -pubout` writes it, never the private key itself."
     try:
         text = data.decode("ascii").strip()
@@ -122,15 +110,7 @@ def read_public_key(data: bytes) -> bytes:
 
 
 def generate_sealing_key(master_key: bytes) -> tuple[bytes, bytes]:
-    """Make a key pair for an owner.
-
-    Args:
-        master_key: at least 32 random bytes, kept apart from the rows.
-
-    Returns:
-        The public key (32 bytes), and the private key encrypted with AES-256-GCM under a key derived from the master
-        key (HKDF-SHA256), bound to the public key.
-    """
+    """An owner's new key pair: the public key (32 bytes), and the private key encrypted under the master key."""
     private = Ed25519PrivateKey.generate()
     public_key = private.public_key().public_bytes_raw()
     return public_key, encrypt(SEALING, public_key, private.private_bytes_raw(), master_key)

@@ -1,26 +1,22 @@
 """The append-only log of entries: appending, checkpoints and proofs, over whatever store keeps its nodes."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from evidence.keys.ed25519 import FileSigner
 from evidence.log import merkle
-from evidence.log.heads import Head, HeadFile
-from evidence.log.notes import Note, check_name, parse_note, sign_note, verifier_key, verify_note
+from evidence.log.heads import Head, read_head, write_head
+from evidence.log.notes import check_name, sign_note, verifier_key, verify_note
 from exhibit.entries import Entry
 from exhibit.errors import IntegrityError, WrongUseError
 from exhibit.ports import LogStore, SignedCheckpoint, Signer
 from exhibit.sentences import Sentence
-
-__all__ = ["BrokenHistoryError", "Log", "Note", "parse_note", "verify_note"]
 
 _BREAK = Sentence("Begin a new origin, which records the break: exhibit log new-origin --reason TEXT")
 _UNSURE = Sentence(
     "Hold the newest bundle or checkpoint that was handed out against it: exhibit log check-against FILE. "
     "Then exhibit log accept-head if nothing is missing, exhibit log new-origin if something is, or can't be known."
 )
-
-
 _LOST_KEY = Sentence(
     "Put secrets/log.key back from your backup. If it is lost, begin a new name: exhibit log new-origin --reason TEXT"
 )
@@ -34,34 +30,22 @@ def log_key(path: Path, head: Path, origin: str) -> FileSigner:
     """The log's own key out of its file, made when it is absent.
 
     A key that is made here has signed nothing, and the file of the head says so from then on: with a key that came
-    from elsewhere, as from a backup, nothing is signed without that file.
-
-    Args:
-        path: the key's file.
-        head: the file of the head.
-        origin: the log's name.
-
-    Raises:
-        ConfigError: the file of the key can't be used.
+    from elsewhere, as from a backup, nothing is signed without that file. Raises ``ConfigError`` when the file of the
+    key can't be used.
     """
     signer = FileSigner(path)
     if signer.made and not head.exists():
-        HeadFile(head).write(sign_note(origin, 0, merkle.EMPTY_ROOT, signer))
+        write_head(head, sign_note(origin, 0, merkle.EMPTY_ROOT, signer))
     return signer
 
 
 class Log:
     """An append-only Merkle log (RFC 9162) whose heads are signed notes.
 
-    Args:
-        store: where the leaves lie.
-        signer: the log's own key.
-        origin: the log's name, such as ``example.org/log``; a new one after a break.
-        head: a file that remembers the head signed last, apart from the store: with a store that was set back to an
-            earlier state nothing is signed any more, nor without the file, which :func:`log_key` makes with the key.
-            Nothing is remembered if no file is named.
-        left: names that the log had before a break, and that it never signs under again.
-        keys: the public key that signed under a name, where it is known; this log's own elsewhere.
+    The file ``head`` remembers the head signed last, apart from the store: with a store that was set back to an earlier
+    state nothing is signed any more, nor without the file, which :func:`log_key` makes with the key. Nothing is
+    remembered if no file is named. The names in ``left`` are those that the log had before a break, and never signs
+    under again; ``keys`` are the public keys that signed under a name, where they aren't this log's own.
     """
 
     def __init__(
@@ -75,20 +59,15 @@ class Log:
     ) -> None:
         self._store = store
         self._signer = signer
-        self._head = None if head is None else HeadFile(head)
+        self._head = head
         self.origin = check_name(origin)
         self.left = tuple(left)
         self._keys = {} if keys is None else keys
 
     def append(self, entries: Iterable[Entry], submissions: Iterable[int | None] | None = None) -> list[int]:
-        """Append entries in order, all or nothing; waits for the sole right to do so.
+        """Append entries in order, all or nothing, and return their numbers; waits for the sole right to do so.
 
-        Args:
-            entries: what the leaves say.
-            submissions: for each entry the store's key of who asked for it, if it keeps such.
-
-        Returns:
-            The sequence number of each, from 0.
+        For each entry ``submissions`` may hold the store's key of who asked for it.
         """
         wanted = list(entries)
         keys = [None] * len(wanted) if submissions is None else list(submissions)
@@ -137,7 +116,7 @@ class Log:
         if self._head is None:
             return
         try:
-            head = self._head.read()
+            head = read_head(self._head)
         except IntegrityError as error:
             unknown = Sentence("What was signed last can't be told.")
             raise BrokenHistoryError(f"{error.message} {unknown}", hint=_UNSURE) from error
@@ -200,7 +179,7 @@ class Log:
     def head(self) -> Head | None:
         """What the file of the head says; ``None`` without one that can be read."""
         try:
-            return None if self._head is None else self._head.read()
+            return None if self._head is None else read_head(self._head)
         except IntegrityError:
             return None
 
@@ -211,7 +190,7 @@ class Log:
     def remember(self, checkpoint: SignedCheckpoint) -> None:
         """Remember a head that was signed or seen outside: what doesn't continue it isn't signed any more."""
         if self._head is not None:
-            self._head.write(checkpoint)
+            write_head(self._head, checkpoint)
 
     def check_continues(self, seen: SignedCheckpoint) -> None:
         """Make sure that the log still holds what a checkpoint said, for example one that a witness has kept.
@@ -272,8 +251,5 @@ class Log:
             return merkle.EMPTY_ROOT
 
         compute(note_down)
-        found = dict(zip(wanted, self._fetch(wanted), strict=True))
+        found = dict(zip(wanted, self._store.nodes(wanted) if wanted else [], strict=True))
         return compute(lambda level, index: found[level, index])
-
-    def _fetch(self, wanted: Sequence[tuple[int, int]]) -> list[bytes]:
-        return self._store.nodes(wanted) if wanted else []

@@ -23,66 +23,51 @@ BIRTH_PARTS = 3
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """A remembered head.
+    """A remembered head."""
 
-    Attributes:
-        checkpoint: what was signed last, or seen outside.
-        moved: whether the file was copied here, so that it may be older than what was signed last.
+    checkpoint: SignedCheckpoint  # what was signed last, or seen outside
+    moved: bool  # whether the file was copied here, so that it may be older than what was signed last
+
+
+def read_head(path: Path) -> Head | None:
+    """What is remembered; ``None`` without a file.
+
+    Raises:
+        IntegrityError: the file can't be read.
+        ServiceMissingError: at this moment nobody can tell where the file lies.
     """
+    try:
+        text, place = _text_and_place(path)
+        kept = json.loads(text) if text.startswith("{") else {"note": text, "place": place}  # as earlier versions
+        note, moved = parse_note(kept["note"]), not _same_place(kept["place"], place)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError, IntegrityError) as error:
+        raise IntegrityError(Sentence("The file of the log's head, %(path)s, can't be read.", path=path)) from error
+    return Head(SignedCheckpoint(note.origin, note.size, note.root, kept["note"]), moved)
 
-    checkpoint: SignedCheckpoint
-    moved: bool
 
+def write_head(path: Path, checkpoint: SignedCheckpoint) -> None:
+    """Remember a head instead, whole or not at all; one at a time may.
 
-class HeadFile:
-    """The file of one log.
-
-    Args:
-        path: may not exist yet.
+    Raises:
+        ServiceMissingError: at this moment nobody can tell where the file lies; what was remembered stays.
     """
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    with draft.open("w", encoding="utf-8") as file:
+        json.dump({"note": checkpoint.note, "place": _place(draft)}, file)
+        settle(file)
+    draft.replace(path)
+    settle_path(path.parent)
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
 
-    def read(self) -> Head | None:
-        """What is remembered; ``None`` without a file.
-
-        Raises:
-            IntegrityError: the file can't be read.
-            ServiceMissingError: at this moment nobody can tell where the file lies.
-        """
-        try:
-            text, place = self._text_and_place()
-            kept = json.loads(text) if text.startswith("{") else {"note": text, "place": place}  # as earlier versions
-            note, moved = parse_note(kept["note"]), not _same_place(kept["place"], place)
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError, KeyError, TypeError, IntegrityError) as error:
-            raise IntegrityError(
-                Sentence("The file of the log's head, %(path)s, can't be read.", path=self._path)
-            ) from error
-        return Head(SignedCheckpoint(note.origin, note.size, note.root, kept["note"]), moved)
-
-    def _text_and_place(self) -> tuple[str, str]:
-        """Both of one file, though another may be put in its place meanwhile."""
-        while True:
-            text = self._path.read_text(encoding="utf-8")
-            place = _place(self._path)
-            if self._path.read_text(encoding="utf-8") == text:
-                return text, place
-
-    def write(self, checkpoint: SignedCheckpoint) -> None:
-        """Remember a head instead, whole or not at all; one at a time may.
-
-        Raises:
-            ServiceMissingError: at this moment nobody can tell where the file lies; what was remembered stays.
-        """
-        draft = self._path.with_name(f".{self._path.name}.{os.getpid()}")
-        with draft.open("w", encoding="utf-8") as file:
-            json.dump({"note": checkpoint.note, "place": _place(draft)}, file)
-            settle(file)
-        draft.replace(self._path)
-        settle_path(self._path.parent)
+def _text_and_place(path: Path) -> tuple[str, str]:
+    """Both of one file, though another may be put in its place meanwhile."""
+    while True:
+        text = path.read_text(encoding="utf-8")
+        place = _place(path)
+        if path.read_text(encoding="utf-8") == text:
+            return text, place
 
 
 def _place(path: Path) -> str:

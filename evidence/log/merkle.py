@@ -31,8 +31,7 @@ def root(size: int, node: Node) -> bytes:
 def inclusion(index: int, size: int, node: Node) -> list[bytes]:
     """The inclusion proof of leaf ``index`` in the tree of ``size`` leaves, nearest sibling first (RFC 9162, 2.1.3.1).
 
-    Raises:
-        ValueError: there is no such leaf in that tree.
+    Raises ``ValueError`` when there is no such leaf in that tree.
     """
     if not 0 <= index < size:
         raise ValueError(f"there is no leaf {index} in a tree of {size}")
@@ -52,10 +51,7 @@ def inclusion(index: int, size: int, node: Node) -> list[bytes]:
 def consistency(old: int, new: int, node: Node) -> list[bytes]:
     """The proof that the tree of ``new`` leaves continues the tree of ``old`` leaves (RFC 9162, 2.1.4.1).
 
-    Empty when ``old`` is 0 or equals ``new``.
-
-    Raises:
-        ValueError: ``old`` is larger than ``new``, or negative.
+    Empty when ``old`` is 0 or equals ``new``; raises ``ValueError`` when it is larger, or negative.
     """
     if not 0 <= old <= new:
         raise ValueError(f"a tree of {new} leaves can't continue one of {old}")
@@ -79,10 +75,7 @@ def consistency(old: int, new: int, node: Node) -> list[bytes]:
 def completed_nodes(size_before: int, new_leaf: bytes, node: Node) -> list[tuple[int, int, bytes]]:
     """The nodes that appending one leaf completes: ``(level, index, hash)``, the leaf's own at level 0 first.
 
-    Args:
-        size_before: leaves before the append.
-        new_leaf: the hash of the new leaf.
-        node: gives the complete left siblings that are there already.
+    ``node`` gives the complete left siblings that are there already.
     """
     level, index, current = 0, size_before, new_leaf
     completed = [(level, index, current)]
@@ -95,19 +88,7 @@ def completed_nodes(size_before: int, new_leaf: bytes, node: Node) -> list[tuple
 
 def verify_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes], expected_root: bytes) -> bool:
     """Whether ``path`` shows that leaf hash ``leaf`` is number ``index`` under this root (RFC 9162, 2.1.3.2)."""
-    if not 0 <= index < size:
-        return False
-    position, last, current = index, size - 1, leaf
-    for sibling in path:
-        if last == 0:
-            return False
-        if position % 2 or position == last:
-            current = node_hash(sibling, current)
-            position, last = _climb(position, last)
-        else:
-            current = node_hash(current, sibling)
-        position, last = position >> 1, last >> 1
-    return last == 0 and current == expected_root
+    return proven(index, size, path, leaf, whole=False).get((0, size)) == expected_root
 
 
 def verify_consistency(old: int, new: int, old_root: bytes, new_root: bytes, path: Sequence[bytes]) -> bool:
@@ -115,25 +96,21 @@ def verify_consistency(old: int, new: int, old_root: bytes, new_root: bytes, pat
 
     Every tree continues the empty one, whose root is :data:`EMPTY_ROOT`.
     """
-    if not 0 <= old <= new:
-        return False
-    if old == new:
-        return not path and old_root == new_root
-    if old == 0:
-        return not path and old_root == EMPTY_ROOT
-    hashes = [old_root, *path] if old & (old - 1) == 0 else list(path)
-    return bool(path) and _joins_both(old, new, hashes, (old_root, new_root))
+    if old in {0, new}:
+        return 0 <= old <= new and not path and old_root == (new_root if old == new else EMPTY_ROOT)
+    shown = proven(old - 1, new, path, old_root, whole=True)
+
+    def node(level: int, index: int) -> bytes:
+        return shown.get((index << level, (index + 1) << level), b"")
+
+    return shown.get((0, new)) == new_root and root(old, node) == old_root
 
 
 def proven(index: int, size: int, path: Sequence[bytes], value: bytes, *, whole: bool) -> dict[tuple[int, int], bytes]:
     """The hashes that a proof gives, by range of leaves (from one to before another); none when the path doesn't fit.
 
-    Args:
-        index: the leaf of an inclusion proof; for consistency the last one of the older tree.
-        size: leaves of the (newer) tree; the hash over all of them is among the result, and is to be compared.
-        path: as in :func:`verify_inclusion` and :func:`verify_consistency`.
-        value: the leaf's hash, or the older tree's root.
-        whole: whether it is a proof of consistency.
+    For inclusion ``index`` is the leaf's and ``value`` its hash; for consistency (``whole``) those are the last leaf of
+    the older tree and its root. The hash over all ``size`` leaves is among the result, and is to be compared.
     """
     siblings: list[tuple[int, int]] = []
     begin, end = 0, size
@@ -152,31 +129,6 @@ def proven(index: int, size: int, path: Sequence[bytes], value: bytes, *, whole:
         begin, end = min(begin, first), max(end, last)
         shown[begin, end] = value
     return shown
-
-
-def _joins_both(old: int, new: int, hashes: Sequence[bytes], roots: tuple[bytes, bytes]) -> bool:
-    position, last = old - 1, new - 1
-    while position % 2:
-        position, last = position >> 1, last >> 1
-    old_current = new_current = hashes[0]
-    for sibling in hashes[1:]:
-        if last == 0:
-            return False
-        if position % 2 or position == last:
-            old_current = node_hash(sibling, old_current)
-            new_current = node_hash(sibling, new_current)
-            position, last = _climb(position, last)
-        else:
-            new_current = node_hash(new_current, sibling)
-        position, last = position >> 1, last >> 1
-    return last == 0 and (old_current, new_current) == roots
-
-
-def _climb(position: int, last: int) -> tuple[int, int]:
-    """Skip the levels at which a rightmost node has no sibling."""
-    while position and not position % 2:
-        position, last = position >> 1, last >> 1
-    return position, last
 
 
 def _split(count: int) -> int:

@@ -22,36 +22,22 @@ _SIGNATURE_LINE = re.compile(r"— (\S+) (\S+)")
 
 @dataclass(frozen=True, slots=True)
 class NoteSignature:
-    """One signature line.
-
-    Attributes:
-        name: the key's name.
-        key_id: 4 bytes that tell keys of one name apart.
-        signature: what follows the key id; 64 bytes for Ed25519.
-    """
+    """One signature line."""
 
     name: str
-    key_id: bytes
-    signature: bytes
+    key_id: bytes  # 4 bytes that tell keys of one name apart
+    signature: bytes  # what follows the key id; 64 bytes for Ed25519
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A checkpoint as read, its signatures not yet checked.
+    """A checkpoint as read, its signatures not yet checked."""
 
-    Attributes:
-        body: the signed text, with its last newline.
-        origin: the log's name.
-        size: number of leaves.
-        root: 32 bytes.
-        signatures: in the order of the note.
-    """
-
-    body: str
+    body: str  # the signed text, with its last newline
     origin: str
-    size: int
-    root: bytes
-    signatures: tuple[NoteSignature, ...]
+    size: int  # number of leaves
+    root: bytes  # 32 bytes
+    signatures: tuple[NoteSignature, ...]  # in the order of the note
 
 
 def check_name(name: str) -> str:
@@ -109,9 +95,7 @@ def parse_note(text: str) -> Note:
 
 
 def verify_note(text: str, vkey: str) -> SignedCheckpoint:
-    """Check a checkpoint against one pinned public key.
-
-    Signatures by other keys are passed over, as the format asks.
+    """Check a checkpoint against one pinned public key; signatures by other keys are passed over, as the format asks.
 
     Raises:
         IntegrityError: the text isn't a checkpoint, or the signature by this key doesn't hold.

@@ -1,40 +1,36 @@
 """Proofs of the log as they are sealed: an entry with its opening and place, and a sighting's place in its slice."""
 
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from evidence.formats.codec import Bytes32
+from evidence.formats.codec import Bytes32, to_plain
+from evidence.log import merkle
+from evidence.log.notes import parse_note
 from exhibit.digests import Digest
-from exhibit.entries import Entry, EntryType
+from exhibit.entries import Entry, EntryType, canonical
 from exhibit.types import Count, Number
+
+RENEWALS_PATH = "proofs/log/renewals.json"
+LATER_CHECKPOINT = re.compile(r"proofs/log/checkpoint-[0-9]+")
+"""Paths of the later checkpoints in a bundle."""
 
 
 @dataclass(frozen=True, slots=True)
 class LogProof:
-    """An entry of the log with its opening, and its place in one signed checkpoint (RFC 9162, 2.1.3).
+    """An entry of the log with its opening, and its place in one signed checkpoint (RFC 9162, 2.1.3)."""
 
-    Attributes:
-        sequence: the entry's number in the log, from 0.
-        type: what the entry witnesses.
-        time: when the installation wrote it down, aware, UTC.
-        commitment: 32 bytes.
-        salt: 32 bytes.
-        opening: what the commitment opens to, plain JSON.
-        size: number of leaves of the checkpoint.
-        path: hashes of the inclusion proof, 32 bytes each, from the leaf up.
-        checkpoint: the signed note.
-    """
-
-    sequence: Count
-    type: EntryType
-    time: datetime
-    commitment: Bytes32
-    salt: Bytes32
-    opening: dict[str, Any]
-    size: Number
-    path: tuple[Bytes32, ...]
-    checkpoint: str
+    sequence: Count  # the entry's number in the log, from 0
+    type: EntryType  # what the entry witnesses
+    time: datetime  # when the installation wrote it down, aware, UTC
+    commitment: Bytes32  # 32 bytes
+    salt: Bytes32  # 32 bytes
+    opening: dict[str, Any]  # what the commitment opens to, plain JSON
+    size: Number  # number of leaves of the checkpoint
+    path: tuple[Bytes32, ...]  # hashes of the inclusion proof, 32 bytes each, from the leaf up
+    checkpoint: str  # the signed note
 
     @property
     def entry(self) -> Entry:
@@ -44,43 +40,87 @@ class LogProof:
 
 @dataclass(frozen=True, slots=True)
 class SightingRecord:
-    """What a crawl slice commits to for one sighting; its canonical JSON is hashed into the slice's Merkle tree.
+    """What a crawl slice commits to for one sighting; its canonical JSON is hashed into the slice's Merkle tree."""
 
-    Attributes:
-        page_url: the page that shows the image; empty when the source names none.
-        image_url: the image's address as found on the page.
-        final_url: the address after redirects.
-        picture: digest of the exact bytes.
-        status: HTTP status; 0 when the source isn't HTTP.
-        headers: the answer's headers in their order.
-        peer: address of the server that answered; empty when the source isn't a network.
-        seen: when the bytes had arrived, aware, UTC.
-    """
-
-    page_url: str
-    image_url: str
-    final_url: str
-    picture: Digest
-    status: Count
-    headers: tuple[tuple[str, str], ...]
-    peer: str
-    seen: datetime
+    page_url: str  # the page that shows the image; empty when the source names none
+    image_url: str  # the image's address as found on the page
+    final_url: str  # the address after redirects
+    picture: Digest  # digest of the exact bytes
+    status: Count  # HTTP status; 0 when the source isn't HTTP
+    headers: tuple[tuple[str, str], ...]  # the answer's headers in their order
+    peer: str  # address of the server that answered; empty when the source isn't a network
+    seen: datetime  # when the bytes had arrived, aware, UTC
 
 
 @dataclass(frozen=True, slots=True)
 class SliceProof:
-    """That a crawl slice recorded a sighting: the record's place in the slice, and the slice's place in the log.
+    """That a crawl slice recorded a sighting: the record's place in the slice, and the slice's place in the log."""
 
-    Attributes:
-        record: what was hashed.
-        index: the record's number in the slice, from 0.
-        count: records in the slice.
-        path: hashes from the record up to the slice's root, 32 bytes each.
-        log: the slice's entry; its opening holds ``root`` (hex) and ``count``.
+    record: SightingRecord  # what was hashed
+    index: Count  # the record's number in the slice, from 0
+    count: Number  # records in the slice
+    path: tuple[Bytes32, ...]  # hashes from the record up to the slice's root, 32 bytes each
+    log: LogProof  # the slice's entry; its opening holds ``root`` (hex) and ``count``
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """A later checkpoint that continues a bundle's own, so that younger receipts witness the seal too.
+
+    A certificate expires and a hash ages; a receipt of a later checkpoint renews what an earlier one showed, as long
+    as the later tree is shown to continue the earlier one (RFC 9162, 2.1.4).
     """
 
-    record: SightingRecord
-    index: Count
-    count: Number
-    path: tuple[Bytes32, ...]
-    log: LogProof
+    checkpoint: str  # its text, a signed note
+    path: tuple[Bytes32, ...]  # that it continues the bundle's own, hashes of 32 bytes each
+
+
+@dataclass(frozen=True, slots=True)
+class RenewalRecord:
+    """One line of ``proofs/log/renewals.json``."""
+
+    file: str  # path of the checkpoint
+    size: Count  # how many entries it covers
+    path: tuple[Bytes32, ...]  # of the consistency proof from the bundle's checkpoint on
+
+
+def renewal_files(renewals: Sequence[Renewal]) -> dict[str, bytes]:
+    """The files of renewals, by path; raises ``IntegrityError`` when a checkpoint can't be read."""
+    files, records = {}, []
+    for renewal in sorted(renewals, key=lambda renewal: parse_note(renewal.checkpoint).size):
+        size = parse_note(renewal.checkpoint).size
+        path = f"proofs/log/checkpoint-{size}"
+        files[path] = renewal.checkpoint.encode()
+        records.append(RenewalRecord(path, size, renewal.path))
+    if records:
+        files[RENEWALS_PATH] = canonical(to_plain(records))
+    return files
+
+
+def record_leaf(record: SightingRecord) -> bytes:
+    """The leaf hash of one sighting in the tree of its slice, 32 bytes."""
+    return merkle.leaf_hash(canonical(to_plain(record)))
+
+
+class SliceTree:
+    """The Merkle tree (RFC 9162, 2.1) over the leaves of a slice's sightings, in the order given; at least one."""
+
+    def __init__(self, leaves: Sequence[bytes]) -> None:
+        self.count = len(leaves)
+        self._nodes: dict[tuple[int, int], bytes] = {}
+        for number, leaf in enumerate(leaves):
+            for level, index, value in merkle.completed_nodes(number, leaf, self._node):
+                self._nodes[level, index] = value
+        self.root = merkle.root(self.count, self._node)
+
+    def opening(self, facts: Mapping[str, Any]) -> dict[str, Any]:
+        """What the slice's entry commits to: root and count, besides plain facts of the caller's."""
+        return {**facts, "root": self.root.hex(), "count": self.count}
+
+    def prove(self, index: int, record: SightingRecord, log: LogProof) -> SliceProof:
+        """The proof for one sighting, given the slice's place in the log."""
+        path = merkle.inclusion(index, self.count, self._node)
+        return SliceProof(record, index, self.count, tuple(path), log)
+
+    def _node(self, level: int, index: int) -> bytes:
+        return self._nodes[level, index]

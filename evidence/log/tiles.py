@@ -22,15 +22,10 @@ _PARTS = re.compile(r"(?:x\d{3}/){0,6}\d{3}(?:\.p/([1-9]\d{0,2}))?")
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """One tile of hashes, or one bundle of entries.
+    """One tile of hashes, or one bundle of entries."""
 
-    Attributes:
-        index: number of the tile in its level, from 0.
-        width: how many hashes or entries it holds, 1 to 256.
-    """
-
-    index: int
-    width: int
+    index: int  # number of the tile in its level, from 0
+    width: int  # how many hashes or entries it holds, 1 to 256
 
     @property
     def first(self) -> int:
@@ -44,11 +39,7 @@ class Tile:
 
 
 def parse_tile(path: str) -> Tile:
-    """Read the end of a tile's path, such as ``x001/x234/067`` or ``000.p/17``.
-
-    Raises:
-        NotFoundError: it isn't in the one form that a tile's path has.
-    """
+    """The tile of the end of a path, such as ``x001/x234/067`` or ``000.p/17``; ``NotFoundError`` for another form."""
     match = _PARTS.fullmatch(path)
     if match is None or int(match[1] or 1) >= WIDTH:
         raise NotFoundError("There is no such tile.")
@@ -71,8 +62,7 @@ def tile_path(tile: Tile) -> str:
 def entry_bundle(leaves: Iterable[bytes]) -> bytes:
     """Leaves as a bundle of entries holds them: each behind its length in two bytes, the more significant first.
 
-    Raises:
-        ValueError: a leaf is longer than 65,535 bytes.
+    Raises ``ValueError`` for a leaf of more than 65,535 bytes.
     """
     parts = []
     for leaf in leaves:

@@ -7,7 +7,8 @@ The page is joined from readable parts by :func:`page` when it is asked for (``p
 import base64
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+import re
+from dataclasses import asdict
 from importlib.resources import files
 
 from evidence.schemas import schemas
@@ -20,58 +21,29 @@ VERSION = 5
 """Of what the page checks; counts up when a check changes."""
 PARTS = (
     "bytes", "container", "ed25519", "log", "blocks", "ledgers", "der", "chains", "stamps", "pictures", "contents",
-    "proofs", "renewals", "signers", "inflate", "captures", "order", "stated_pictures", "case", "verdict", "show",
+    "proofs", "signers", "inflate", "captures", "order", "stated_pictures", "case", "verdict", "show",
 )  # fmt: skip
 _FOLDER = files(__package__)
 
 
-@dataclass(frozen=True, slots=True)
-class _Pieces:
-    """What stands in the template's places."""
-
-    style: str
-    script: str
-    data: dict[str, str]
-
-
 def page(trust: Trust | None = None) -> bytes:
-    """The page.
-
-    Args:
-        trust: the list that it has built in; the one shipped with this program when absent. Whoever uses the page can
-            choose another.
-    """
+    """The page with a trust list built in, by default the one of this program; its user can choose another."""
     pinned = load_trust() if trust is None else trust
-    pieces = _Pieces(
-        style=_read("style.css"),
-        script="(() => {\n'use strict';\n" + "\n".join(_read(f"parts/{name}.js") for name in PARTS) + "\n})();\n",
-        data={
-            "grades": _embedded(
-                {"always": sorted(ALWAYS), "named": [*BY_NAME], "grades": {n: asdict(row) for n, row in GRADES.items()}}
-            ),
-            "schemas": _embedded(schemas()),
-            "tools": _embedded({name: sorted(known) for name, known in KNOWN_TOOLS.items()}),
-            "trust": _embedded(json.loads(pinned.to_json())),
-        },
-    )
-    return _filled(_read("template.html"), pieces).encode()
-
-
-def _filled(template: str, pieces: _Pieces) -> str:
+    style = _read("style.css")
+    script = "(() => {\n'use strict';\n" + "\n".join(_read(f"parts/{name}.js") for name in PARTS) + "\n})();\n"
+    grades = {name: asdict(row) for name, row in GRADES.items()}
     places = {
-        "script-hash": _source(pieces.script),
-        "style-hash": _source(pieces.style),
+        "style": style,
+        "style-hash": _source(style),
+        "script": script,
+        "script-hash": _source(script),
         "version": str(VERSION),
-        "style": pieces.style,
-        "script": pieces.script,
-        **pieces.data,
+        "grades": _embedded({"always": sorted(ALWAYS), "named": [*BY_NAME], "grades": grades}),
+        "schemas": _embedded(schemas()),
+        "tools": _embedded({name: sorted(known) for name, known in KNOWN_TOOLS.items()}),
+        "trust": _embedded(json.loads(pinned.to_json())),
     }
-    parts = template.split("{{")
-    filled = [parts[0]]
-    for part in parts[1:]:
-        name, _, rest = part.partition("}}")
-        filled += [places[name], rest]
-    return "".join(filled)
+    return re.sub(r"\{\{([a-z-]+)\}\}", lambda place: places[place[1]], _read("template.html")).encode()
 
 
 def _embedded(value: Json) -> str:

@@ -17,8 +17,7 @@ from evidence.bundle.manifest import MANIFEST_FORMAT, Manifest
 from evidence.facts.case import FACTS_FORMATS, CaseFacts
 from evidence.facts.network import NetworkRecord
 from evidence.formats.codec import Bytes32, may_lack
-from evidence.log.proofs import LogProof, SliceProof
-from evidence.log.renewals import RenewalRecord
+from evidence.log.proofs import LogProof, RenewalRecord, SliceProof
 from evidence.verdict.trust import TRUST_FORMAT, Trust
 from evidence.verify.checks.probability import CalibrationFile
 from evidence.verify.checks.proofs import EntryFile, InclusionFile

@@ -1,27 +1,31 @@
 """What checking a bundle says: checks by name, each with its state and a sentence, and what follows from them all."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, ParamSpec
 
-from evidence.formats.codec import to_plain
+from evidence.formats.codec import FormatError, to_plain
+from evidence.formats.errors import PendingProofError, UnknownWitnessError
 from evidence.verdict.grades import Grade, State, grades_of
 from exhibit.clock import rfc3339
 from exhibit.digests import Digest
-from exhibit.errors import ExitCode, IntegrityError
+from exhibit.errors import ExitCode, IntegrityError, NotFoundError, WrongUseError
 
-__all__ = ["Check", "State", "Time", "Verdict", "failed", "gravest", "not_checked", "passed", "require", "worst"]
+__all__ = [
+    "Check", "State", "Time", "Verdict", "checked", "expect", "failed", "gravest", "not_checked", "passed", "require",
+    "second", "worst",
+]  # fmt: skip
+UNKNOWN = "unknown witness"
+CONTAINER_CHANGED = "container changed, evidence intact"
+P = ParamSpec("P")
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check.
+    """One check by a stable name, such as ``signature`` or ``file:data/facts.json``, and what was found, for a reader.
 
     Attributes:
-        name: stable, such as ``signature`` or ``file:data/facts.json``.
-        state: how it ended.
-        sentence: what was found, for a reader.
         time: what a witness states, aware, UTC; only with checks of witnesses.
         development: the label of the pinned entry it rests on, when that entry is for trials; else empty.
         by: the name of the pinned entry it rests on, or of the log; else empty.
@@ -34,15 +38,20 @@ class Check:
     development: str = ""
     by: str = ""
 
+    def to_plain(self) -> dict[str, Any]:
+        """Plain JSON data; what is empty isn't named."""
+        time = rfc3339(self.time) if self.time is not None else ""
+        more = {"time": time, "development": self.development, "by": self.by}
+        plain = {"name": self.name, "state": str(self.state), "sentence": self.sentence}
+        return plain | {name: value for name, value in more.items() if value}
+
 
 @dataclass(frozen=True, slots=True)
 class Time:
-    """A time that a bundle states.
+    """A time that a bundle states: of what it is, such as ``sealed`` or ``first seen:01``, and on whose word it rests.
 
-    Attributes:
-        of: what it is of, such as ``sealed`` or ``first seen:01``; for a witness what was given to it.
-        time: aware, UTC; as it was written where the owner declared it.
-        rests_on: the witness by its name, ``log``, ``operator's clock`` or ``declaration``.
+    It is aware, UTC; text as it was written where the owner declared it. It rests on a witness by its name, the
+    ``log``, the ``operator's clock`` or a ``declaration``.
     """
 
     of: str
@@ -58,7 +67,7 @@ class Time:
     @property
     def words(self) -> str:
         """The time in words."""
-        return f"{self.of} {_minute(self.moment)} by the {self.rests_on}"
+        return f"{self.of} {second(self.moment)} by the {self.rests_on}"
 
     def to_plain(self) -> dict[str, str]:
         """Plain JSON data."""
@@ -66,9 +75,9 @@ class Time:
         return {"of": self.of, "time": time, "rests_on": self.rests_on}
 
 
-def passed(name: str, sentence: str, by: str = "") -> Check:
-    """A check that passed."""
-    return Check(name, State.PASSED, sentence, by=by)
+def passed(name: str, sentence: str, by: str = "", development: str = "") -> Check:
+    """A check that passed; by whose word, and the label of that entry when it is for trials."""
+    return Check(name, State.PASSED, sentence, development=development, by=by)
 
 
 def failed(name: str, sentence: str) -> Check:
@@ -81,19 +90,37 @@ def not_checked(name: str, sentence: str) -> Check:
     return Check(name, State.NOT_CHECKED, sentence)
 
 
+def expect(holds: object, problem: str) -> None:
+    """Raise ``FormatError`` with the problem unless something holds."""
+    if not holds:
+        raise FormatError(problem)
+
+
+def checked(name: str, look: Callable[P, str | Check], *args: P.args, **kwargs: P.kwargs) -> Check:
+    """The check that looking gives: passed with a sentence, or what an error says.
+
+    ``NotFoundError``, ``PendingProofError`` and ``UnknownWitnessError`` say that it couldn't be made.
+    """
+    try:
+        found = look(*args, **kwargs)
+    except PendingProofError as error:
+        return not_checked(name, f"pending: {error.message}")
+    except UnknownWitnessError as error:
+        return not_checked(name, f"{UNKNOWN}: {error.message}")
+    except NotFoundError as error:
+        return not_checked(name, error.message)
+    except (FormatError, IntegrityError, WrongUseError) as error:
+        return failed(name, error.message)
+    return passed(name, found) if isinstance(found, str) else found
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """All checks of one bundle.
+    """All checks of a bundle, in its order.
 
-    Attributes:
-        bundle: the file's or folder's name.
-        seal: the seal digest, or ``None`` when the manifest couldn't be read.
-        trust_dated: date of the trust list that was used.
-        checks: in the order of the bundle.
-        withheld: sealed files that this copy leaves out and says so.
-        asked: the grades that the trust list asks for; ``None`` for all that the bundle has anything of.
-        times: every time that it states with whom it rests on; empty where they contradict each other.
-        views: every head of a log that it holds, to be compared with other bundles' (``verify.split_views``).
+    The seal digest is ``None`` when the manifest couldn't be read, the grades that the trust list asks for are ``None``
+    for all that the bundle has anything of. Times are empty where they contradict each other. The views of logs are to
+    be compared with other bundles' (``verify.split_views``).
     """
 
     bundle: str
@@ -135,14 +162,7 @@ class Verdict:
     @property
     def sentence(self) -> str:
         """The whole in one or two sentences."""
-        notes = (
-            self._result(),
-            self._version_note(),
-            self._withheld_note(),
-            self._container_note(),
-            self._development_note(),
-        )
-        return " ".join(filter(None, notes))
+        return " ".join([self._result(), *self._notes()])
 
     def to_plain(self) -> dict[str, Any]:
         """Plain JSON data for programs."""
@@ -159,7 +179,7 @@ class Verdict:
             "sentence": self.sentence,
             "grades": [to_plain(grade) for grade in self.grades],
             "times": [time.to_plain() for time in self.times],
-            "checks": [_check_to_plain(check) for check in self.checks],
+            "checks": [check.to_plain() for check in self.checks],
         }
 
     def _result(self) -> str:
@@ -172,7 +192,7 @@ class Verdict:
             unasked = f" Not shown, and not asked for: {', '.join(beside)}." if beside else ""
             said = "" if not self.times else " Earlier times in it rest on the log and the operator's clock alone."
             by = next(check.by for check in self.checks if check.name == "time")
-            when = f"{_minute(self.existed_by)} by the word of {by}"
+            when = f"{second(self.existed_by)} by the word of {by}"
             return f"Complete: nothing failed, and all of it existed no later than {when}.{said}{unasked}"
         return f"Incomplete: nothing failed; not shown: {', '.join(self._lacking(required=True))}."
 
@@ -180,26 +200,19 @@ class Verdict:
         """The grades that weren't reached, each with the checks that it lacks."""
         return [grade.name for grade in self.grades if grade.state is not State.PASSED and grade.required is required]
 
-    def _version_note(self) -> str:
-        passed_so = (check.sentence for check in self.checks if (check.name, check.state) == ("version", State.PASSED))
-        return next(passed_so, "")
-
-    def _withheld_note(self) -> str:
-        count = len(self.withheld)
-        words = f"{count} sealed files are" if count > 1 else "1 sealed file is"
-        return f"{words} withheld from this copy." if count else ""
-
-    def _container_note(self) -> str:
-        container = next((check for check in self.checks if check.name == "container"), None)
-        changed = container is not None and container.sentence.startswith(CONTAINER_CHANGED)
-        return "Container changed, evidence intact." if changed else ""
-
-    def _development_note(self) -> str:
-        labels = "; ".join(self.development)
-        return f"It rests on witnesses for development, which have no legal weight: {labels}." if labels else ""
-
-
-CONTAINER_CHANGED = "container changed, evidence intact"
+    def _notes(self) -> Iterator[str]:
+        """What is to be said besides."""
+        for check in self.checks:
+            if (check.name, check.state) == ("version", State.PASSED):
+                yield check.sentence
+        if count := len(self.withheld):
+            words = f"{count} sealed files are" if count > 1 else "1 sealed file is"
+            yield f"{words} withheld from this copy."
+        if any(check.name == "container" and check.sentence.startswith(CONTAINER_CHANGED) for check in self.checks):
+            yield "Container changed, evidence intact."
+        if self.development:
+            labels = "; ".join(self.development)
+            yield f"It rests on witnesses for development, which have no legal weight: {labels}."
 
 
 def require(verdict: Verdict) -> None:
@@ -220,16 +233,6 @@ def worst(states: Iterable[State]) -> State:
     return max(states, key=order.index, default=State.NOT_CHECKED)
 
 
-def _check_to_plain(check: Check) -> dict[str, Any]:
-    plain: dict[str, Any] = {"name": check.name, "state": str(check.state), "sentence": check.sentence}
-    if check.time is not None:
-        plain["time"] = rfc3339(check.time)
-    if check.development:
-        plain["development"] = check.development
-    if check.by:
-        plain["by"] = check.by
-    return plain
-
-
-def _minute(moment: datetime) -> str:
+def second(moment: datetime) -> str:
+    """A time for a reader, to the second."""
     return moment.strftime("%Y-%m-%d %H:%M:%S UTC")

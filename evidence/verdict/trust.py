@@ -146,11 +146,7 @@ def _check_certificates(authority: TrustedAuthority, what: str) -> None:
 
 
 def load_trust(path: Path = DEFAULT) -> Trust:
-    """Read a trust list from a file.
-
-    Raises:
-        WrongUseError: the file can't be read, or isn't a trust list.
-    """
+    """Read a trust list from a file; raises ``WrongUseError`` when it can't be read, or isn't one."""
     try:
         return Trust.from_json(path.read_bytes(), what=path.name)
     except (OSError, FormatError) as error:

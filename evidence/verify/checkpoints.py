@@ -9,7 +9,7 @@ from evidence.formats.codec import MAX_JSON_BYTES
 from evidence.formats.container import Contents, read_all
 from evidence.formats.zipread import is_zip
 from evidence.log.notes import MAX_NOTE, parse_note
-from evidence.log.renewals import LATER_CHECKPOINT
+from evidence.log.proofs import LATER_CHECKPOINT
 from evidence.verify.checks.inspection import log_proofs
 from evidence.verify.verifier import opened
 from exhibit.errors import IntegrityError, WrongUseError
@@ -18,11 +18,8 @@ from exhibit.errors import IntegrityError, WrongUseError
 def checkpoints_in(path: Path) -> list[str]:
     """The signed notes in a bundle (ZIP or folder), or the one that a file holds; each once.
 
-    Raises:
-        WrongUseError: there is nothing at the path, or nothing that can be read.
-        NoBundleError: a folder or ZIP isn't a bundle.
-        FormatError: a bundle's facts can't be read.
-        IntegrityError: a file isn't a checkpoint.
+    Raises ``WrongUseError`` or ``NoBundleError`` for what can't be opened, ``FormatError`` or ``IntegrityError`` for
+    facts or a checkpoint that can't be read.
     """
     try:
         if path.is_dir() or is_zip(path):

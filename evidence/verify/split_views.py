@@ -60,7 +60,7 @@ class SplitView:
 
 def views_of(bundle: str, inspection: Inspection, facts: CaseFacts | None) -> tuple[View, ...]:
     """Every head that a bundle holds, with what its proofs show; not one that its pinned key didn't sign."""
-    proofs = [proof for _, proof in log_proofs(facts)] if facts is not None else []
+    proofs = [proof for _, proof in log_proofs(facts)]
     with suppress(FormatError, IntegrityError):
         proofs.append(read_log_proof(inspection)[0])
     shown = [
@@ -77,7 +77,7 @@ def views_of(bundle: str, inspection: Inspection, facts: CaseFacts | None) -> tu
             for record in renewal_records(inspection):
                 later = inspection.read(record.file, MAX_NOTE).decode()
                 shown.append((later, merkle.proven(size - 1, record.size, record.path, own.note.root, whole=True)))
-    return tuple(view for one in shown if (view := _view(bundle, inspection, *one)) is not None)
+    return tuple(view for proof in shown if (view := _view(bundle, inspection, *proof)) is not None)
 
 
 def _view(bundle: str, inspection: Inspection, text: str, shown: dict[Range, bytes]) -> View | None:

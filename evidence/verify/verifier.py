@@ -3,49 +3,42 @@
 Works on the ZIP or on the unpacked folder. Bad input gives a failed check or ``NoBundleError``, never a trace.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from evidence.formats.codec import FormatError
-from evidence.formats.container import Contents, FolderContents, NoBundleError
+from evidence.formats.container import Contents, FolderContents, Member, NoBundleError
 from evidence.formats.zipread import ZipContents, is_zip
-from evidence.verdict.result import Check, State, Time, Verdict, failed, passed, require, worst
+from evidence.verdict.result import Check, State, Time, Verdict, failed, passed, worst
 from evidence.verdict.trust import Trust, load_trust
 from evidence.verify.checks.anchors import check_witnesses
 from evidence.verify.checks.case import check_case, read_facts
-from evidence.verify.checks.contents import check_container, check_contents, container_members
+from evidence.verify.checks.contents import check_container, check_contents
 from evidence.verify.checks.inspection import Inspection, inspect, measure
 from evidence.verify.checks.order import check_order, check_version
-from evidence.verify.checks.proofs import check_log, check_renewals, check_signature, is_logged, read_log_proof
+from evidence.verify.checks.proofs import (
+    check_log,
+    check_renewals,
+    check_signature,
+    check_signers,
+    is_logged,
+    read_log_proof,
+)  # fmt: skip
 from evidence.verify.checks.remade import Makers
-from evidence.verify.checks.signers import check_countersignatures, check_revocation
 from evidence.verify.split_views import View, split_views, views_of
-
-__all__ = ["Check", "NoBundleError", "State", "Verdict", "Verifier", "require"]
 
 
 @dataclass(frozen=True, slots=True)
 class Verifier:
-    """Checks bundles, one after the other, by the same trust.
-
-    Args:
-        trust: whose word counts; the list shipped with this program when absent.
-        makers: how drawings and sentences are made again; without them they and the sheet aren't checked.
-    """
+    """Checks bundles by the same trust; without ``makers`` drawings, sentences and the sheet aren't made again."""
 
     trust: Trust = field(default_factory=load_trust)
     makers: Makers | None = None
 
     def verify(self, path: Path) -> Verdict:
-        """Check a bundle.
-
-        Args:
-            path: the ZIP, or the folder it was unpacked into.
-
-        Returns:
-            Every check by name; see :mod:`evidence.verdict.result` for what follows from them.
+        """Check a bundle: the ZIP, or the folder it was unpacked into.
 
         Raises:
             NoBundleError: there is nothing at the path, or it is neither a ZIP nor a folder with ``bagit.txt``.
@@ -82,7 +75,7 @@ def _checks(
     order, times = check_order(inspection, facts, seal, witnessed.pairs)
     checks += [check, *check_signature(inspection), *logged, *check_renewals(inspection), *witnessed.checks, order]
     checks += check_version(inspection, facts, witnessed.checks)
-    checks += [*check_revocation(inspection, witnessed.logged), *check_countersignatures(inspection)]
+    checks += check_signers(inspection, witnessed.logged)
     if facts is not None and check.state is State.PASSED:
         checks += check_case(inspection, facts, makers)
     views = views_of(name, inspection, facts)
@@ -94,29 +87,20 @@ def _container(contents: Contents, others: State, inspection: Inspection | None 
     measured, broken = (inspection.measured, inspection.broken) if inspection else measure(contents)
     if broken:
         return failed("container", next(iter(broken.values())))
-    sizes = {name: (item.size, item.crc) for name, item in measured.items()}
-    return check_container(contents, container_members(contents, sizes), others=others)
+    members = [Member(name, item.size, item.crc, partial(contents.chunks, name)) for name, item in measured.items()]
+    return check_container(contents, members, others=others)
 
 
-@contextmanager
-def opened(path: Path) -> Iterator[Contents]:
+def opened(path: Path) -> AbstractContextManager[Contents]:
     """The files of a bundle, while the block lasts; raises ``NoBundleError`` as :meth:`Verifier.verify` does."""
-    contents = _open(path)
-    try:
-        yield contents
-    finally:
-        contents.close()
-
-
-def _open(path: Path) -> Contents:
     hint = "Give the ZIP as it was downloaded, or the folder that holds bagit.txt."
     try:
         if path.is_dir():
             if not (path / "bagit.txt").is_file():
                 raise NoBundleError(f"{path.name} is a folder without bagit.txt.", hint=hint)
-            return FolderContents(path)
+            return closing(FolderContents(path))
         if not is_zip(path):
             raise NoBundleError(f"{path.name} isn't a ZIP.", hint=hint)
-        return ZipContents(path)
+        return closing(ZipContents(path))
     except OSError as error:
         raise NoBundleError(f"{path.name} can't be read: {error.strerror}.", hint=hint) from error

@@ -42,16 +42,16 @@ _FIELDS = {
 }  # fmt: skip
 
 FIGURES: Mapping[str, Callable[[Verification], float]] = {
-    "log-inliers": lambda one: math.log1p(one.inliers),
-    "dense": lambda one: one.dense,
-    "hash": lambda one: max(0.0, 1 - one.hamming / _UNRELATED),
-    "overlap-work": lambda one: one.overlap_work,
-    "overlap-picture": lambda one: one.overlap_picture,
-    "placed": lambda one: float(one.in_place is not None),
-    "in-place": lambda one: one.in_place or 0.0,
-    "drift": lambda one: min(one.drift or 0.0, _FAR),
-    "imprecise": lambda one: float("imprecise" in one.reasons),
-    "shared-overlay": lambda one: float("shared-overlay" in one.reasons),
+    "log-inliers": lambda pair: math.log1p(pair.inliers),
+    "dense": lambda pair: pair.dense,
+    "hash": lambda pair: max(0.0, 1 - pair.hamming / _UNRELATED),
+    "overlap-work": lambda pair: pair.overlap_work,
+    "overlap-picture": lambda pair: pair.overlap_picture,
+    "placed": lambda pair: float(pair.in_place is not None),
+    "in-place": lambda pair: pair.in_place or 0.0,
+    "drift": lambda pair: min(pair.drift or 0.0, _FAR),
+    "imprecise": lambda pair: float("imprecise" in pair.reasons),
+    "shared-overlay": lambda pair: float("shared-overlay" in pair.reasons),
 }
 """What a model may look at, by name; each is a plain function of what is kept and sealed of a pair."""
 
@@ -68,15 +68,10 @@ def is_measurable(verification: Verification) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """False alarms that were counted.
+    """False alarms that were counted."""
 
-    Attributes:
-        photographs: how many independent photographs were searched for; edits of one are the same one.
-        failed: in how many of them something was taken for a copy that isn't one.
-    """
-
-    photographs: int
-    failed: int
+    photographs: int  # how many independent photographs were searched for; edits of one are the same one
+    failed: int  # in how many of them something was taken for a copy that isn't one
 
     @property
     def per_million(self) -> int:
@@ -93,15 +88,10 @@ class Bound:
 
 @dataclass(frozen=True, slots=True)
 class LikelihoodRatio:
-    """How many times as frequent a pair's figures are among copies as among other pictures.
+    """How many times as frequent a pair's figures are among copies as among other pictures."""
 
-    Attributes:
-        value: the ratio, above 0.
-        limited: whether the figures give a stronger one than so few photographs support.
-    """
-
-    value: float
-    limited: bool
+    value: float  # the ratio, above 0
+    limited: bool  # whether the figures give a stronger one than so few photographs support
 
 
 def likelihood_ratio(probability: float, prior: float, photographs: int) -> LikelihoodRatio:
@@ -110,11 +100,6 @@ def likelihood_ratio(probability: float, prior: float, photographs: int) -> Like
     It is held within what was seen. The curve rests on half of the photographs. Where none of ``n`` strangers scores so
     high, their share may still be the one-sided 95% bound of Clopper and Pearson, some 3 / n; one over that bound is
     the strongest ratio that is stated, and the bound itself the weakest.
-
-    Args:
-        probability: of a copy, as a calibration gave it.
-        prior: share of copies that the calibration supposes.
-        photographs: how many stand behind the calibration.
     """
     least = upper_bound(0, photographs // 2)
     odds = probability * (1 - prior)
@@ -126,37 +111,22 @@ def likelihood_ratio(probability: float, prior: float, photographs: int) -> Like
 
 @dataclass(frozen=True)
 class Calibration:
-    """How figures become a probability.
+    """How figures become a probability."""
 
-    Attributes:
-        name: such as ``default-2026-11``.
-        made: the day, ISO 8601.
-        pipeline: version of the comparison whose figures it is for; it says nothing of others.
-        data: what was measured, in words.
-        photographs: how many photographs stand behind weights and knots.
-        prior: share of copies among the pairs that the probability supposes, before anything was measured.
-        figures: names of the figures, see :data:`FIGURES`.
-        weights: one for each figure.
-        intercept: of the score.
-        knots: score and probability, both rising.
-        certain: false alarms among what is called certain.
-        review: false alarms among what is put up for review.
-        network: name and version of the network whose search named the pairs; the JSON leaves out the first one.
-    """
-
-    name: str
-    made: str
-    pipeline: str
-    data: str
-    photographs: int
-    prior: float
-    figures: tuple[str, ...]
-    weights: tuple[float, ...]
-    intercept: float
-    knots: tuple[tuple[float, float], ...]
-    certain: Bound
-    review: Bound
+    name: str  # such as `default-2026-11`
+    made: str  # the day, ISO 8601
+    pipeline: str  # version of the comparison whose figures it is for; it says nothing of others
+    data: str  # what was measured, in words
+    photographs: int  # how many photographs stand behind weights and knots
+    prior: float  # share of copies among the pairs that the probability supposes, before anything was measured
+    figures: tuple[str, ...]  # names of the figures, see `FIGURES`
+    weights: tuple[float, ...]  # one for each figure
+    intercept: float  # of the score
+    knots: tuple[tuple[float, float], ...]  # score and probability, both rising
+    certain: Bound  # false alarms among what is called certain
+    review: Bound  # false alarms among what is put up for review
     network: str = FIRST_NETWORK
+    """Name and version of the network whose search named the pairs; the JSON leaves out the first one."""
 
     @cached_property
     def digest(self) -> Digest:
@@ -170,7 +140,7 @@ class Calibration:
     def score(self, verification: Verification) -> float:
         """The weighted sum of the figures; raises ``ValueError`` or ``ArithmeticError`` when they can't be figures."""
         measured = figures(verification, self.figures)
-        score = self.intercept + math.fsum(one * value for one, value in zip(self.weights, measured, strict=True))
+        score = self.intercept + math.fsum(weight * value for weight, value in zip(self.weights, measured, strict=True))
         if not math.isfinite(score):
             raise ArithmeticError("a score has to be finite")
         return score

@@ -10,20 +10,13 @@ _HALVINGS = 60
 
 
 def upper_bound(failures: int, trials: int, level: float = LEVEL) -> float:
-    """The largest rate that still gives as few failures as were seen with probability ``1 - level``.
+    """The largest rate, 0 to 1, that still gives as few failures as were seen with probability ``1 - level``.
 
     The exact one-sided bound of C. J. Clopper and E. S. Pearson, "The use of confidence or fiducial limits illustrated
     in the case of the binomial", Biometrika 26 (1934): the ``p`` with ``P(X ≤ failures) = 1 - level`` for a binomial
-    ``X``. Trials must be independent of one another: edits of one photograph are one trial. Without a failure it is
-    ``1 - (1 - level) ** (1 / trials)``, some 3 / trials. It holds for a number of trials that was fixed beforehand.
-
-    Args:
-        failures: how many failed.
-        trials: of how many.
-        level: how often the bound holds.
-
-    Returns:
-        A rate from 0 to 1; 1 without trials.
+    ``X``; 1 without trials. Trials must be independent of one another: edits of one photograph are one trial. Without a
+    failure it is ``1 - (1 - level) ** (1 / trials)``, some 3 / trials. It holds for a number of trials that was fixed
+    beforehand.
     """
     _check(failures, trials)
     if failures >= trials:
@@ -54,18 +47,11 @@ def evidence_against(rate: float, failures: int, trials: int) -> float:
 
 
 def interval_at_any_time(failures: int, trials: int, level: float = LEVEL) -> tuple[float, float]:
-    """The rates that the sequence so far hasn't refuted: a confidence sequence.
+    """The lowest and highest rate that the sequence so far hasn't refuted: a confidence sequence.
 
-    All the intervals of one growing sequence hold together, with probability ``level``: one may look after every trial,
-    and stop when one likes. See :func:`evidence_against` for the formula and its sources.
-
-    Args:
-        failures: how many have failed until now.
-        trials: of how many.
-        level: how often the intervals hold, all together.
-
-    Returns:
-        The lower and the upper end, from 0 to 1; (0, 1) without trials.
+    Without trials it is (0, 1). All the intervals of one growing sequence hold together, with probability ``level``:
+    one may look after every trial, and stop when one likes. See :func:`evidence_against` for the formula and its
+    sources.
     """
     _check(failures, trials)
     if not trials:

@@ -34,15 +34,10 @@ Floats = NDArray[np.float64]
 
 
 def dense_similarity(found: NDArray[np.uint8], registered: NDArray[np.uint8], transform: ArrayLike) -> float:
-    """The share of textured windows in the overlap that agree, 0 to 1.
+    """The share of textured windows in the overlap that agree, 0 to 1, of two pictures, each (h, w, 3) uint8 RGB.
 
-    Args:
-        found: the found picture, (h, w, 3) uint8 RGB, in the size that the transform refers to.
-        registered: the registered picture, the same.
-        transform: 3×3, from the found picture's pixels to the registered one's, mirroring included.
-
-    Raises:
-        WrongUseError: the transform can't be inverted.
+    The transform is 3×3, from the found picture's pixels to the registered one's, mirroring included; raises
+    ``WrongUseError`` when it can't be inverted.
     """
     small, to_small = resized(_grey(registered), LONG_SIDE / max(registered.shape[:2]))
     matrix = np.asarray(transform, np.float64)

@@ -2,7 +2,8 @@
 
 Coordinates: pixel ``(x, y)`` has its centre at integers, ``x`` to the right, ``y`` down, so that a picture of width
 ``w`` covers ``-0.5 … w - 0.5``. This is OpenCV's convention; transforms measured with it need no shift.
-A transform maps homogeneous source points ``(x, y, 1)`` to destination points, and may contain a mirroring.
+A transform, 3×3, maps homogeneous source points ``(x, y, 1)`` to destination points, and may contain a mirroring; one
+that can't be inverted raises ``WrongUseError``. Sizes are width and height.
 """
 
 import numpy as np
@@ -16,23 +17,12 @@ _EPSILON = 1e-9
 def warp(
     pixels: NDArray[np.uint8], transform: ArrayLike, size: tuple[int, int]
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Warp a picture by inverse mapping with bilinear interpolation.
+    """A picture, (h, w) or (h, w, channels) uint8, warped by inverse mapping with bilinear interpolation, and its mask.
 
     The destination pixel ``p`` takes its value from the source point ``q = transform⁻¹ p``. It is valid when ``q`` lies
     in front of the horizon (on the side of the source's centre) and within the centres of the source's border pixels,
     ``0 ≤ x ≤ w - 1`` and ``0 ≤ y ≤ h - 1``; there the four neighbours are weighted in float64 and the value is rounded
     half up. An invalid pixel is 0 and false in the mask.
-
-    Args:
-        pixels: shape (h, w) or (h, w, channels), uint8.
-        transform: 3×3, source to destination.
-        size: width and height of the destination.
-
-    Returns:
-        The warped picture, (height, width) or (height, width, channels) uint8, and the mask (height, width) bool.
-
-    Raises:
-        WrongUseError: the transform can't be inverted.
     """
     height, width = pixels.shape[:2]
     x, y, front = _source_points(transform, (width, height), size)
@@ -43,42 +33,20 @@ def warp(
 
 
 def overlaps(transform: ArrayLike, source_size: tuple[int, int], target_size: tuple[int, int]) -> tuple[float, float]:
-    """Which share of the target's area the warped source covers, and which share of the source's area lies inside.
-
-    Args:
-        transform: 3×3, source to target.
-        source_size: width and height.
-        target_size: width and height.
-
-    Returns:
-        Share of the target and share of the source, each 0 to 1.
-
-    Raises:
-        WrongUseError: the transform can't be inverted.
-    """
+    """Which share of the target's area the warped source covers, and which share of the source's area lies inside."""
     forward = _oriented(transform, source_size)
     inverse = np.linalg.inv(forward).astype(np.float64)
-    of_target = _area(_clipped(forward, source_size, target_size)) / (target_size[0] * target_size[1])
-    of_source = _area(_clipped(inverse, target_size, source_size)) / (source_size[0] * source_size[1])
+    of_target = abs(turned_area(_clipped(forward, source_size, target_size))) / 2 / (target_size[0] * target_size[1])
+    of_source = abs(turned_area(_clipped(inverse, target_size, source_size))) / 2 / (source_size[0] * source_size[1])
     return min(1.0, of_target), min(1.0, of_source)
 
 
 def shared_outline(
     transform: ArrayLike, source_size: tuple[int, int], target_size: tuple[int, int]
 ) -> NDArray[np.float64]:
-    """The outline of the part of the target that the warped source covers.
+    """Corners in turn of the part of the target that the warped source covers, (n, 2) target pixels; n may be 0.
 
-    Args:
-        transform: 3×3, source to target.
-        source_size: width and height.
-        target_size: width and height.
-
-    Returns:
-        Corners in turn, shape (n, 2), in target pixels; n is 0 where nothing is covered. The polygon is convex, and so
-        is what the inverse transform makes of it in the source.
-
-    Raises:
-        WrongUseError: the transform can't be inverted.
+    The polygon is convex, and so is what the inverse transform makes of it in the source.
     """
     return _clipped(_oriented(transform, source_size), source_size, target_size)
 
@@ -86,9 +54,7 @@ def shared_outline(
 def turn(transform: NDArray[np.float64], size: tuple[int, int]) -> tuple[int, bool]:
     """Degrees by which the found picture was turned counter-clockwise, after mirroring, and whether it was mirrored.
 
-    Args:
-        transform: 3×3, found to registered.
-        size: width and height of the found picture, at whose middle it is measured.
+    The transform, from found to registered, is measured at the middle of the found picture.
     """
     weight = transform[2] @ np.array([size[0] / 2, size[1] / 2, 1])
     middle = transform @ np.array([size[0] / 2, size[1] / 2, 1]) / weight
@@ -157,10 +123,10 @@ def _clipped(
     return np.array([corner[:2] / corner[2] for corner in corners], np.float64).reshape(-1, 2)
 
 
-def _area(points: NDArray[np.float64]) -> float:
-    """Of a polygon, by the shoelace formula."""
+def turned_area(points: NDArray[np.float64]) -> float:
+    """Twice the area of a polygon (the shoelace formula), positive when its corners go clockwise as seen."""
     following = np.roll(points, -1, axis=0)
-    return abs(float(np.sum(points[:, 0] * following[:, 1] - points[:, 1] * following[:, 0]))) / 2
+    return float((points[:, 0] * following[:, 1] - points[:, 1] * following[:, 0]).sum())
 
 
 def _corners(size: tuple[int, int]) -> list[NDArray[np.float64]]:

@@ -62,7 +62,7 @@ def read_anchors(value: object, kinds: Kinds, folder: Path) -> tuple[AnchorConfi
     if not isinstance(value, list) or not all(isinstance(table, dict) for table in value):
         raise ValueError("it must be a list of tables, each begun by [[anchors]]")
     made = tuple(map(partial(_read, kinds=kinds, folder=folder), value))
-    if len({one.name for one in made}) < len(made):
+    if len({anchor.name for anchor in made}) < len(made):
         raise ValueError("two anchors have the same name")
     return made
 

@@ -151,12 +151,7 @@ class Config:
 def read_config(environ: Mapping[str, str], kinds: Kinds) -> Config:
     """The configuration of this process; the environment wins over ``exhibit.toml`` in the data folder.
 
-    Args:
-        environ: the environment's variables.
-        kinds: the settings of each kind of anchor.
-
-    Raises:
-        ConfigError: a name is unknown or a value can't be used; the message names the setting.
+    Raises ``ConfigError``, which names the setting, when a name is unknown or a value can't be used.
     """
     data_dir = _data_dir(environ)
     given = _from_file(data_dir / FILE_NAME) | _from_environment(environ)
@@ -172,11 +167,7 @@ def read_config(environ: Mapping[str, str], kinds: Kinds) -> Config:
 
 
 def made_data_dir(config: Config) -> Path:
-    """The data folder, made when it isn't there: closed to others.
-
-    Raises:
-        ConfigError: this user can't make it.
-    """
+    """The data folder, made when it isn't there, closed to others; raises ``ConfigError`` where that can't be."""
     folder = config.data_dir
     if not folder.is_dir():
         try:

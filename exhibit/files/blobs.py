@@ -28,10 +28,7 @@ class FolderBlobStore:
     """A ``BlobStore`` in a folder that any number of threads and processes write to at the same time.
 
     When the folder is gone, such as a disk that isn't mounted, whatever is asked of it is an ``OSError`` (``ESTALE``).
-
-    Args:
-        root: made when absent.
-        made: a file beside it that tells that it was made; then it isn't made again where it is gone.
+    The file ``made`` beside it tells that it was made; then it isn't made again where it is gone.
     """
 
     def __init__(self, root: Path, made: Path | None = None) -> None:
@@ -120,14 +117,7 @@ class FolderBlobStore:
             self.remove(digest)
 
     def sweep(self, older_than: float = 3600.0) -> int:
-        """Remove what killed writers left behind.
-
-        Args:
-            older_than: seconds since the last write; younger files may belong to a living writer.
-
-        Returns:
-            How many files were removed.
-        """
+        """Remove what writers that were killed so many seconds ago have left behind; returns how many files."""
         limit = time.time() - older_than
         leftovers = [path for path in self._incoming.iterdir() if _written(path) <= limit]
         for path in leftovers:

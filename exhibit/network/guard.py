@@ -20,9 +20,8 @@ from urllib.parse import SplitResult, urlsplit
 from exhibit.errors import ConfigError, RefusedError
 from exhibit.machine import blame_machine
 from exhibit.network.hosts import Address, embedded_ipv4, is_localhost, literal_address, plain_host
+from exhibit.network.urls import DEFAULT_PORTS
 from exhibit.sentences import Sentence
-
-DEFAULT_PORTS = {"http": 80, "https": 443}
 
 _LOOPBACK = ("127.0.0.1", "::1")
 _ROOT_SERVER = ((socket.AF_INET, "198.41.0.4"), (socket.AF_INET6, "2001:503:ba3e::2:30"))
@@ -62,15 +61,10 @@ _FORBIDDEN_V6 = tuple(
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """Says which URLs and addresses may be reached.
+    """Says which URLs and addresses may be reached; raises ``ConfigError`` when a network isn't one.
 
-    Args:
-        allowed_networks: CIDR networks that are open on every port although they aren't public, such as
-            ``127.0.0.0/8`` for a demonstration on one machine. Exactly these, nothing near them.
-        allowed_ports: ports that are open on public addresses.
-
-    Raises:
-        ConfigError: a network isn't one.
+    Allowed are CIDR networks that are open on every port although they aren't public, such as ``127.0.0.0/8`` for a
+    demonstration on one machine: exactly these, nothing near them. Of public addresses the ports named are open.
     """
 
     allowed_networks: tuple[str, ...] = ()
@@ -84,10 +78,8 @@ class Guard:
         """Check everything that the text of a URL tells, without resolving its host.
 
         A host name on an unusual port passes here only where networks are allowed: its address is known after
-        :meth:`resolve`, which checks the port too.
-
-        Raises:
-            RefusedError: with reason ``bad-url``, ``scheme``, ``credentials``, ``port`` or ``private-address``.
+        :meth:`resolve`, which checks the port too. Raises ``RefusedError`` with reason ``bad-url``, ``scheme``,
+        ``credentials``, ``port`` or ``private-address``.
         """
         parts = _split(url)
         host, port = plain_host(parts.hostname or ""), _port(parts)
@@ -100,14 +92,9 @@ class Guard:
             self._check_port(port)
 
     def check_address(self, address: str, port: int | None = None) -> None:
-        """Check one address as the resolver or the socket gives it.
+        """Check one address as the resolver or the socket gives it; a zone (``fe80::1%eth0``) is ignored.
 
-        Args:
-            address: IPv4 or IPv6 in its usual text form; a zone (``fe80::1%eth0``) is ignored.
-            port: checked when given.
-
-        Raises:
-            RefusedError: with reason ``bad-url`` (not an address), ``private-address`` or ``port``.
+        Raises ``RefusedError`` with reason ``bad-url`` (not an address), ``private-address`` or ``port``.
         """
         try:
             parsed = ipaddress.ip_address(address.partition("%")[0])
@@ -124,19 +111,11 @@ class Guard:
             self._check_port(port)
 
     def resolve(self, host: str, port: int) -> list[str]:
-        """Resolve a host and check every answer.
+        """The addresses of a host, each checked, in the resolver's order: connect to these, not to the name.
 
-        Args:
-            host: a name, or a literal address with or without brackets.
-            port: the port that will be connected to.
-
-        Returns:
-            At least one address, in the resolver's order, without repetitions. Connect to these, not to the name.
-
-        Raises:
-            RefusedError: with reason ``unresolvable``, or as :meth:`check_address` does. One forbidden answer among
-                several is enough.
-            ServiceMissingError: as :meth:`check_network` does, or the machine lacks something else.
+        The host is a name, or a literal address with or without brackets. Raises ``RefusedError`` with reason
+        ``unresolvable``, or as :meth:`check_address` does: one forbidden answer among several is enough. Raises
+        ``ServiceMissingError`` as :meth:`check_network` does, or when the machine lacks something else.
         """
         host = plain_host(host)
         literal = literal_address(host)
@@ -161,21 +140,18 @@ class Guard:
         return addresses
 
     def check_network(self) -> None:
-        """Make sure, after a failure, that it isn't this machine's own network that is away; nothing is connected to.
+        """Raise ``ServiceMissingError`` when, after a failure, it is this machine's own network that is away.
 
-        Where networks of the operator's are open there may be no other, and every failure is a place's own.
-
-        Raises:
-            ServiceMissingError: no address of the internet has a route, or no name server answers.
+        Then no address of the internet has a route, or no name server answers; nothing is connected to. Where networks
+        of the operator's are open there may be no other, and every failure is a place's own.
         """
         if not self._networks and not (_a_name_server_answers() and any(_has_route(*label) for label in _ROOT_SERVER)):
             blame_machine(OSError(errno.ENETDOWN, "no route, or no name server"))
 
     def check_answers(self, host: str, addresses: Iterable[str], port: int) -> None:
-        """Check what a host's name leads to, without telling what that is: it may be just what was asked for.
+        """Check what a host's name leads to as :meth:`check_address` does, without telling what that is.
 
-        Raises:
-            RefusedError: as :meth:`check_address` does, about the host.
+        It may be just what was asked for.
         """
         try:
             for address in addresses:

@@ -25,8 +25,7 @@ _MAX_NAME = 253
 def plain_host(host: str) -> str:
     """A host in lower-case ASCII without brackets and without the root's dot.
 
-    Raises:
-        RefusedError: with reason ``bad-url``, or ``private-address`` for an address with a zone.
+    Raises ``RefusedError`` with reason ``bad-url``, or ``private-address`` for an address with a zone.
     """
     bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     if ":" in bare:
@@ -41,9 +40,8 @@ def plain_host(host: str) -> str:
 def literal_address(host: str) -> Address | None:
     """The address that a plain host is, or ``None`` for a name.
 
-    Raises:
-        RefusedError: a number that isn't a dotted quad of decimal numbers; reason ``private-address`` when its usual
-            reading lies outside the public internet, else ``bad-url``.
+    Raises ``RefusedError`` for a number that isn't a dotted quad of decimal numbers: reason ``private-address`` when
+    its usual reading lies outside the public internet, else ``bad-url``.
     """
     if ":" in host:
         return IPv6Address(host)

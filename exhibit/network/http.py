@@ -41,25 +41,15 @@ _TRIED_ADDRESSES = 4
 
 @dataclass(frozen=True, slots=True)
 class ConnectionFacts:
-    """What is known of the connection that brought a response.
+    """What is known of the connection that brought a response."""
 
-    Attributes:
-        host: the name that was resolved, or the literal address.
-        answers: every address that the name had, all of them checked.
-        address: the one that was connected to, as the socket tells it.
-        port: the peer's port.
-        tls_version: such as ``TLSv1.3``, or ``None`` without TLS.
-        cipher: name of the cipher suite, or ``None`` without TLS.
-        certificates: the chain that the peer sent, its own certificate first, each in DER; empty without TLS.
-    """
-
-    host: str
-    answers: tuple[str, ...]
-    address: str
-    port: int
-    tls_version: str | None = None
-    cipher: str | None = None
-    certificates: tuple[bytes, ...] = ()
+    host: str  # the name that was resolved, or the literal address
+    answers: tuple[str, ...]  # every address that the name had, all of them checked
+    address: str  # the one that was connected to, as the socket tells it
+    port: int  # the peer's port
+    tls_version: str | None = None  # such as `TLSv1.3`, or `None` without TLS
+    cipher: str | None = None  # name of the cipher suite, or `None` without TLS
+    certificates: tuple[bytes, ...] = ()  # as sent, the peer's own first, each in DER; empty without TLS
 
 
 def guarded_session(
@@ -69,18 +59,12 @@ def guarded_session(
     user_agent: str = USER_AGENT,
     check: Callable[[str], None] = lambda _: None,
 ) -> requests.Session:
-    """A session whose every connection the guard has checked.
+    """A session whose every connection the guard has checked. It streams: read bodies with :func:`read_limited`.
 
-    Args:
-        guard: says what may be reached.
-        timeout: seconds to connect, seconds without a byte, and seconds until the last header, each.
-        user_agent: the ``User-Agent`` header.
-        check: raises for a URL that isn't to be requested for another reason; asked before each redirect, too.
-
-    Returns:
-        A session that streams: read bodies with :func:`read_limited`, and close responses. Its requests raise
-        ``RefusedError`` (the guard's reasons, ``too-slow``, ``too-many-redirects``), and ``ServiceMissingError`` for
-        what this machine lacks, besides what ``requests`` raises.
+    The timeout is seconds to connect, without a byte, and until the last header, each. ``check`` raises for a URL that
+    isn't to be requested for another reason; it is asked before each redirect, too. Requests raise ``RefusedError``
+    (the guard's reasons, ``too-slow``, ``too-many-redirects``), and ``ServiceMissingError`` for what this machine
+    lacks, besides what ``requests`` raises. Close the responses.
     """
     return _GuardedSession(guard, timeout, user_agent, check)
 
@@ -88,14 +72,8 @@ def guarded_session(
 def read_limited(response: requests.Response, max_bytes: int, seconds: float = 60.0) -> bytes:
     """Read the body of a response of a guarded session, and close it.
 
-    Args:
-        response: as it came, nothing read yet.
-        max_bytes: of the body after its content encoding has been undone.
-        seconds: for the whole body, however slowly it drips.
-
-    Raises:
-        RefusedError: with reason ``too-many-bytes`` or ``too-slow``.
-        requests.RequestException: the connection broke.
+    The seconds are for the whole body, however slowly it drips; bytes count after its content encoding has been undone.
+    Raises ``RefusedError`` with reason ``too-many-bytes`` or ``too-slow``, and ``requests.RequestException``.
     """
     too_large = RefusedError(
         Sentence("The answer has more than %(bytes)s bytes.", bytes=f"{max_bytes:,}"), reason="too-many-bytes"
@@ -104,34 +82,20 @@ def read_limited(response: requests.Response, max_bytes: int, seconds: float = 6
     if declared.isdecimal() and int(declared) > max_bytes:
         response.close()
         raise too_large
-    body = _read(response, max_bytes + 1, seconds)
+    body = read_beginning(response, max_bytes + 1, seconds)
     if len(body) > max_bytes:
         raise too_large
     return body
 
 
 def read_beginning(response: requests.Response, max_bytes: int, seconds: float = 60.0) -> bytes:
-    """Read the first bytes of a body and close the response; nothing more of it is asked for.
-
-    Args:
-        response: as it came, nothing read yet.
-        max_bytes: how many, after its content encoding has been undone; a shorter body comes whole.
-        seconds: for all of them, however slowly they drip.
-
-    Raises:
-        RefusedError: with reason ``too-slow``.
-        requests.RequestException: the connection broke.
-    """
-    return _read(response, max_bytes, seconds)
-
-
-def _read(response: requests.Response, most: int, seconds: float) -> bytes:
+    """Read the first bytes of a body as :func:`read_limited`, but without refusing more: nothing more is asked for."""
     body = bytearray()
     with response, _deadline(_wire(response).socket, seconds) as late:
         try:
             for piece in response.iter_content(_PIECE):
                 body += piece
-                if len(body) >= most:
+                if len(body) >= max_bytes:
                     break
         except requests.RequestException as error:
             if late.is_set():
@@ -139,7 +103,7 @@ def _read(response: requests.Response, most: int, seconds: float) -> bytes:
             raise
         if late.is_set():
             raise _too_slow()
-    return bytes(body[:most])
+    return bytes(body[:max_bytes])
 
 
 def connection_facts(response: requests.Response) -> ConnectionFacts:

@@ -56,6 +56,12 @@ def host_of(url: str) -> str:
         return ""
 
 
+def origin_of(url: str) -> str:
+    """Scheme, host and port of a URL, as they stand in it."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
 @lru_cache(maxsize=20_000)
 def registrable_domain(host: str) -> str:
     """The name under which somebody registered this host, such as ``example.co.uk`` for ``www.example.co.uk``.

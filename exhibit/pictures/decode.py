@@ -28,62 +28,40 @@ _DEATHS = {
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a picture may cost.
+    """What a picture may cost."""
 
-    Attributes:
-        max_bytes: of the file.
-        max_pixels: width times height; two thirds of it for a progressive JPEG, half for WebP, GIF and TIFF, a third
-            for AVIF.
-        max_side: pixels of the longer side.
-        max_frames: of an animation that are looked through for one that shows something.
-        seconds: of processor time, for opening and decoding.
-    """
-
-    max_bytes: int = 30 * 1024 * 1024
+    max_bytes: int = 30 * 1024 * 1024  # of the file
     max_pixels: int = 120_000_000
-    max_side: int = 30_000
-    max_frames: int = 32
-    seconds: float = 10.0
+    """Width times height; two thirds of it for a progressive JPEG, half for WebP, GIF and TIFF, a third for AVIF."""
+    max_side: int = 30_000  # pixels of the longer side
+    max_frames: int = 32  # of an animation that are looked through for one that shows something
+    seconds: float = 10.0  # of processor time, for opening and decoding
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DecodedPicture:
-    """A picture's pixels.
+    """A picture's pixels."""
 
-    Attributes:
-        info: of the picture in full size.
-        pixels: (h, w, 3) uint8 RGB, orientation applied.
-        scale: decoded width divided by the full width; 1 unless a reduced decoding was asked for.
-    """
-
-    info: PictureInfo
-    pixels: NDArray[np.uint8]
-    scale: float
+    info: PictureInfo  # of the picture in full size
+    pixels: NDArray[np.uint8]  # (h, w, 3) uint8 RGB, orientation applied
+    scale: float  # decoded width divided by the full width; 1 unless a reduced decoding was asked for
 
 
 def inspect(data: bytes, limits: Limits = Limits()) -> PictureInfo:
     """Size, format and frames of a picture, without decoding its pixels.
 
-    Raises:
-        UnreadablePictureError: see :func:`decode`; damage inside the pixels isn't noticed here.
-        ServiceMissingError: see :func:`decode`.
+    Raises as :func:`decode`; damage inside the pixels isn't noticed here.
     """
     return PictureInfo(**asked("inspect", data, limits)[0]["info"])
 
 
 def decode(data: bytes, limits: Limits = Limits(), at_least: int | None = None) -> DecodedPicture:
-    """Decode a picture.
+    """Decode a picture, in full size unless ``at_least`` allows a reduction.
 
-    Args:
-        data: the whole file.
-        limits: what it may cost.
-        at_least: allows a reduction by 2, 4 or 8 that leaves the longer side at least so many pixels: inside the
-            decoder for JPEG (DCT scaling), by averaging blocks for the others. ``None`` decodes in full size.
-
-    Raises:
-        UnreadablePictureError: with reason ``empty``, ``not-a-picture``, ``too-many-bytes``, ``too-many-pixels``,
-            ``too-long-side``, ``text-bomb``, ``too-slow``, ``truncated`` or ``broken``.
-        ServiceMissingError: no child process can be had.
+    Then it is reduced by 2, 4 or 8 so that the longer side has at least so many pixels: inside the decoder for JPEG
+    (DCT scaling), by averaging blocks for the others. Raises ``UnreadablePictureError`` with reason ``empty``,
+    ``not-a-picture``, ``too-many-bytes``, ``too-many-pixels``, ``too-long-side``, ``text-bomb``, ``too-slow``,
+    ``truncated`` or ``broken``, and ``ServiceMissingError`` when no child process can be had.
     """
     told, pixels = asked("decode", data, limits, at_least=at_least)
     height, width, depth = told["shape"]

@@ -25,25 +25,15 @@ _DAY = re.compile(r"(\d{4})[-:]?(\d{2})?[-:]?(\d{2})?")
 
 @dataclass(frozen=True, slots=True)
 class FileMetadata:
-    """What the file states; empty where it says nothing.
+    """What the file states; empty where it says nothing."""
 
-    Attributes:
-        title: of the picture.
-        author: creator, byline, artist; several with a comma between.
-        created: ISO 8601 day, or as much as is there.
-        rights: copyright notice.
-        credit: to whom the picture is to be credited.
-        holder: owner of the rights.
-        licence: address of a licence or rights statement.
-    """
-
-    title: str = ""
-    author: str = ""
-    created: str = ""
-    rights: str = ""
-    credit: str = ""
-    holder: str = ""
-    licence: str = ""
+    title: str = ""  # of the picture
+    author: str = ""  # creator, byline, artist; several with a comma between
+    created: str = ""  # ISO 8601 day, or as much as is there
+    rights: str = ""  # copyright notice
+    credit: str = ""  # to whom the picture is to be credited
+    holder: str = ""  # owner of the rights
+    licence: str = ""  # address of a licence or rights statement
 
 
 def read_metadata(data: bytes, limits: Limits) -> FileMetadata:
@@ -123,14 +113,14 @@ def _plain(value: Json, depth: int = 0) -> str:
                 return _plain(inner, depth + 1)
         return ""
     if isinstance(value, list):
-        return _text(", ".join(filter(None, (_plain(one, depth + 1) for one in value[:20]))))
+        return _text(", ".join(filter(None, (_plain(item, depth + 1) for item in value[:20]))))
     return _text(value)
 
 
 def _text(value: object) -> str:
     """Words of any of the three, as rows can hold them."""
     if isinstance(value, list):
-        return ", ".join(filter(None, (_text(one) for one in value[:20])))[:MAX_TEXT]
+        return ", ".join(filter(None, (_text(item) for item in value[:20])))[:MAX_TEXT]
     if isinstance(value, bytes):
         text = _decoded(value)
     elif isinstance(value, str):

@@ -9,15 +9,7 @@ _WIDE_MODES = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 
 
 def rgb_pixels(picture: Image.Image, reduction: int = 1) -> NDArray[np.uint8]:
-    """The current frame as RGB.
-
-    Args:
-        picture: decoded or not.
-        reduction: averages blocks of so many pixels a side; blocks at the right and lower border may be smaller.
-
-    Returns:
-        Shape (⌈h / reduction⌉, ⌈w / reduction⌉, 3), uint8.
-    """
+    """The current frame as RGB, (⌈h / reduction⌉, ⌈w / reduction⌉, 3) uint8: averages of blocks of so many a side."""
     picture.load()
     width, height = picture.size
     out = np.empty((-(-height // reduction), -(-width // reduction), 3), np.uint8)

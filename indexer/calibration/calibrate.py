@@ -1,8 +1,7 @@
 """A calibration from a folder of photographs: measured, fitted, bounded, and told."""
 
-import signal
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -13,18 +12,15 @@ from exhibit.types import Decision
 from indexer.calibration.measure import (
     NEAREST,
     OVERLAY,
-    Bench,
     Photograph,
     Plan,
     Scene,
     measure,
-    one_by_one,
     read_photographs,
 )
 from indexer.calibration.probability import Sample, false_alarms, fit
 from indexer.picture.descriptor import BUILT_IN, DescriptorFile
 from indexer.search.folders import Progress, Skipped, files_below
-from indexer.search.processes import in_processes
 
 SECONDS_EACH, SECONDS_AN_EDIT = 0.5, 0.5
 """About what a photograph, and an edit of one, cost a core."""
@@ -32,44 +28,26 @@ SECONDS_EACH, SECONDS_AN_EDIT = 0.5, 0.5
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to calibrate with.
+    """What to calibrate with."""
 
-    Attributes:
-        folder: photographs, each of another picture.
-        scratch: for what is measured; a later run with the same photographs goes on with it.
-        name: of the calibration.
-        data: what the photographs are, in words; their number and the day are added.
-        plan: what is measured.
-        same: groups of files that show the same picture.
-        jobs: processes.
-        network: the one that serves, where it isn't the one that comes along.
-    """
-
-    folder: Path
-    scratch: Path
+    folder: Path  # photographs, each of another picture
+    scratch: Path  # for what is measured; a later run with the same photographs goes on with it
     name: str
-    data: str
+    data: str  # what the photographs are, in words; their number and the day are added
     plan: Plan = field(default_factory=Plan)
-    same: tuple[tuple[str, ...], ...] = ()
+    same: tuple[tuple[str, ...], ...] = ()  # groups of files that show the same picture
     jobs: int = 1
-    network: DescriptorFile | None = None
+    network: DescriptorFile | None = None  # the one that serves, where it isn't the one that comes along
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of it.
-
-    Attributes:
-        calibration: the fitted one.
-        photographs: what was searched for.
-        skipped: what couldn't be read.
-        samples: every pair that was measured.
-    """
+    """What came of it."""
 
     calibration: Calibration
-    photographs: tuple[Photograph, ...]
-    skipped: tuple[Skipped, ...]
-    samples: tuple[Sample, ...]
+    photographs: tuple[Photograph, ...]  # what was searched for
+    skipped: tuple[Skipped, ...]  # what couldn't be read
+    samples: tuple[Sample, ...]  # every pair that was measured
 
     def alarms(self, decision: Decision) -> list[Sample]:
         """Different photographs that were decided so when one was searched for."""
@@ -81,18 +59,13 @@ class Outcome:
 def calibrate(order: Order, progress: Progress) -> Outcome:
     """Measure, fit and bound.
 
-    Args:
-        order: what to calibrate with.
-        progress: told how far it is.
-
-    Raises:
-        WrongUseError: the folder can't be used, or holds too few photographs.
-        ServiceMissingError: a process died, of memory most likely.
+    Raises ``WrongUseError`` when the folder can't be used, or holds too few photographs, ``ServiceMissingError`` when a
+    process died, of memory most likely.
     """
     descriptor = BUILT_IN if order.network is None else order.network.descriptor()
     photographs, skipped = read_photographs(order.folder, order.scratch, order.same, descriptor, progress)
     scene = Scene(order.folder, order.scratch, tuple(photographs), order.plan, order.network)
-    samples = measure(scene, one_by_one if order.jobs == 1 else _in_processes(order.jobs), progress)
+    samples = measure(scene, order.jobs, progress)
     searched = len({photograph.group for photograph in photographs})
     nearest = [sample for sample in samples if sample.kind == NEAREST]
     bounds = tuple(false_alarms(nearest, decision, searched) for decision in (Decision.CERTAIN, Decision.REVIEW))
@@ -119,16 +92,15 @@ def foretold(order: Order) -> str:
 def read_groups(path: Path) -> tuple[tuple[str, ...], ...]:
     """Groups of files that show the same picture: a line each, paths below the folder with tabs or ``;`` between.
 
-    Raises:
-        WrongUseError: it can't be read, or names a file twice.
+    Raises ``WrongUseError`` when it can't be read, or names a file twice.
     """
     try:
         lines = path.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise WrongUseError(f"{path} can't be read as text in UTF-8.") from error
-    groups = [tuple(filter(None, (one.strip() for one in line.replace("\t", ";").split(";")))) for line in lines]
-    counted = Counter(one for group in groups for one in group)
-    if twice := [one for one, count in counted.items() if count > 1]:
+    groups = [tuple(filter(None, (path.strip() for path in line.replace("\t", ";").split(";")))) for line in lines]
+    counted = Counter(path for group in groups for path in group)
+    if twice := [path for path, count in counted.items() if count > 1]:
         raise WrongUseError(f"{path.name} names {twice[0]} twice.", hint="Write all files of one picture on one line.")
     return tuple(group for group in groups if group)
 
@@ -152,24 +124,5 @@ def told(outcome: Outcome) -> list[tuple[str, str]]:
 def _shares(samples: Sequence[Sample]) -> str:
     counted = Counter(sample.verification.decision for sample in samples)
     words = {Decision.CERTAIN: "certain", Decision.REVIEW: "review", Decision.NONE: "nothing found"}
-    shares = (f"{counted[one] / max(1, len(samples)):.1%} {word}" for one, word in words.items())
+    shares = (f"{counted[decision] / max(1, len(samples)):.1%} {word}" for decision, word in words.items())
     return f"{len(samples):,} pairs: {', '.join(shares)}"
-
-
-def _in_processes(jobs: int) -> Callable[[Scene, Sequence[int]], Iterator[tuple[int, list[Sample]]]]:
-    def each(scene: Scene, numbers: Sequence[int]) -> Iterator[tuple[int, list[Sample]]]:
-        return in_processes(jobs, (_start, scene), _run, numbers)
-
-    return each
-
-
-_benches: list[Bench] = []
-
-
-def _start(scene: Scene) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is told, and ends us
-    _benches[:] = [Bench(scene)]
-
-
-def _run(number: int) -> tuple[int, list[Sample]]:
-    return number, _benches[0].measure(number)

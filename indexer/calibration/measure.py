@@ -8,8 +8,10 @@ two that came near one another are compared once more under the same overlay.
 import dataclasses
 import hashlib
 import json
+import multiprocessing
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import signal
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,47 +29,36 @@ from indexer.picture.descriptor import BUILT_IN, Descriptor, DescriptorFile
 from indexer.picture.features import Features, extract, fingerprints
 from indexer.picture.spaces import PHASH, PIPELINE, ROOTSIFT, VOTES_KEPT, WORK_PARTS
 from indexer.search.cache import FeatureCache
-from indexer.search.candidates import Candidate
+from indexer.search.candidates import Candidate, owners_of
 from indexer.search.folders import Progress, Skipped, files_below
+from indexer.search.processes import in_processes
 from indexer.search.search import compare, find_works
 from indexer.vectors.brute import BruteForceIndex, rows_of
 from indexer.votes.index import VoteIndex
 
 NEAREST, OVERLAY = "nearest", "overlay"
-NEIGHBOURS = 2
+SHOWN_BESIDE = 2
 """Other photographs that stand beside or behind an edited one."""
-SIDE = 1280
+EDITED_SIDE = 1280
 """Long side, in pixels, at which a photograph is read to be edited."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is measured.
+    """What is measured."""
 
-    Attributes:
-        edited: at most so many photographs are edited; all are searched for.
-        edits_each: so many edits of each; over all photographs every edit has its turn.
-        seed: of the edits.
-    """
-
-    edited: int = 300
-    edits_each: int = 8
-    seed: int = 1
+    edited: int = 300  # at most so many photographs are edited; all are searched for
+    edits_each: int = 8  # so many edits of each; over all photographs every edit has its turn
+    seed: int = 1  # of the edits
 
 
 @dataclass(frozen=True, slots=True)
 class Photograph:
-    """A file of the folder. Files that show the same picture are of one group, and count once.
+    """A file of the folder. Files that show the same picture are of one group, and count once."""
 
-    Attributes:
-        path: below the folder.
-        digest: of its bytes.
-        group: identity of the picture: the digest of the first of its files, hexadecimal.
-    """
-
-    path: str
-    digest: Digest
-    group: str
+    path: str  # below the folder
+    digest: Digest  # of its bytes
+    group: str  # identity of the picture: the digest of the first of its files, hexadecimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +85,7 @@ class Scene:
 
     def edited(self) -> frozenset[int]:
         """Which photographs are edited: the first of each group, in the order of their digests, so that any may be."""
-        first = {one.group: number for number, one in reversed(list(enumerate(self.photographs)))}
+        first = {photograph.group: number for number, photograph in reversed(list(enumerate(self.photographs)))}
         chosen = sorted(first.values(), key=lambda number: self.photographs[number].digest.hex)
         return frozenset(chosen[: self.plan.edited])
 
@@ -102,20 +93,11 @@ class Scene:
 def read_photographs(
     folder: Path, scratch: Path, same: Sequence[Sequence[str]], descriptor: Descriptor, progress: Progress
 ) -> tuple[list[Photograph], list[Skipped]]:
-    """Read every picture of a folder once and keep its features.
+    """Read every picture of a folder once and keep its features, which a later run uses again.
 
-    Args:
-        folder: with photographs.
-        scratch: for features; what it holds of an earlier run is used again.
-        same: groups of paths, below the folder, that show the same picture.
-        descriptor: the network that describes them.
-        progress: told how far it is.
-
-    Returns:
-        The photographs, each file's bytes once, in the order of their paths; and what couldn't be read.
-
-    Raises:
-        WrongUseError: it isn't a folder, a group names a file that isn't there, or there are too few photographs.
+    Gives the photographs, each file's bytes once, in the order of their paths, and what couldn't be read. ``same`` has
+    groups of paths that show the same picture. Raises ``WrongUseError`` when it isn't a folder, a group names a file
+    that isn't there, or there are too few photographs.
     """
     paths = files_below(folder)
     if unknown := sorted({path for group in same for path in group} - set(paths)):
@@ -144,32 +126,27 @@ def read_photographs(
     return photographs, skipped
 
 
-def measure(
-    scene: Scene, each: "Callable[[Scene, Sequence[int]], Iterator[tuple[int, list[Sample]]]]", progress: Progress
-) -> list[Sample]:
-    """Measure every photograph, or go on where an earlier run was interrupted.
-
-    Args:
-        scene: photographs whose features are in the scratch folder.
-        each: measures some of them, in any order; :func:`one_by_one`, or in several processes.
-        progress: told how far it is.
-    """
+def measure(scene: Scene, jobs: int, progress: Progress) -> list[Sample]:
+    """Measure every photograph in so many processes, or go on where an earlier run was interrupted."""
     kept = _Kept(scene.scratch / f"measured-{scene.identity}.jsonl")
     done = kept.read()
     left = [number for number in range(len(scene.photographs)) if number not in done]
     progress("measuring", len(done), len(scene.photographs))
-    for number, samples in each(scene, left):
+    for number, samples in in_processes(jobs, (_bench, scene), _measured, left):
         kept.add(number, samples)
         done[number] = samples
         progress("measuring", len(done), len(scene.photographs))
     return [sample for number in sorted(done) for sample in done[number]]
 
 
-def one_by_one(scene: Scene, numbers: Sequence[int]) -> Iterator[tuple[int, list[Sample]]]:
-    """Measure photographs in this process."""
-    bench = Bench(scene)
-    for number in numbers:
-        yield number, bench.measure(number)
+def _bench(scene: Scene) -> "Bench":
+    if multiprocessing.parent_process() is not None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is told, and ends us
+    return Bench(scene)
+
+
+def _measured(bench: "Bench", number: int) -> tuple[int, list[Sample]]:
+    return number, bench.measure(number)
 
 
 class Bench:
@@ -188,7 +165,7 @@ class Bench:
         ]
         self.indexes, self.owners = {}, {}
         for space in (PHASH, self.space):
-            of_space = [(number, one.vector) for number, one in rows if one.space == space.id]
+            of_space = [(number, fingerprint.vector) for number, fingerprint in rows if fingerprint.space == space.id]
             self.indexes[space.id] = _index(space, [vector for _, vector in of_space])
             self.owners[space.id] = [number for number, _ in of_space]
         self.votes = VoteIndex(scene.scratch / "votes")
@@ -210,8 +187,8 @@ class Bench:
         photograph = self.scene.photographs[number]
         found = find_works(self.features(number), lambda: self.data(number), Others(self, photograph.group))
         samples = [
-            Sample(photograph.group, False, NEAREST, one, (photograph.path, self.scene.photographs[other].path))
-            for other, one in found
+            Sample(photograph.group, False, NEAREST, compared, (photograph.path, self.scene.photographs[other].path))
+            for other, compared in found
         ]
         if number not in self.chosen:
             return samples
@@ -242,11 +219,11 @@ class Bench:
         yield Sample(group, False, f"{OVERLAY} {name}", compare(extract(one), lambda: one, extract(other)), files)
 
     def _picture(self, number: int) -> Image.Image:
-        return Image.fromarray(decode(self.data(number), at_least=SIDE).pixels)
+        return Image.fromarray(decode(self.data(number), at_least=EDITED_SIDE).pixels)
 
     def _neighbours(self, number: int) -> list[Image.Image]:
         count = len(self.scene.photographs)
-        return [self._picture((number + step) % count) for step in range(1, NEIGHBOURS + 1)]
+        return [self._picture((number + step) % count) for step in range(1, SHOWN_BESIDE + 1)]
 
 
 class Others:
@@ -254,16 +231,11 @@ class Others:
 
     Those that show the same one are hidden while the indexes are searched: they would take the places of strangers
     among the nearest.
-
-    Attributes:
-        hashes: of the others.
-        descriptors: of the others.
-        votes: the others' local features.
     """
 
     def __init__(self, bench: Bench, group: str) -> None:
         self._bench = bench
-        own = [number for number, one in enumerate(bench.scene.photographs) if one.group == group]
+        own = [number for number, photograph in enumerate(bench.scene.photographs) if photograph.group == group]
         rows = {space: np.flatnonzero(np.isin(owners, own)) for space, owners in bench.owners.items()}
         self.hashes = bench.indexes[PHASH.id].without(rows[PHASH.id])
         self.descriptors = bench.indexes[bench.space.id].without(rows[bench.space.id])
@@ -271,10 +243,7 @@ class Others:
 
     def owners(self, candidates: Iterable[Candidate]) -> Mapping[tuple[str, int], int]:
         """Whose vector each candidate is."""
-        return {
-            (candidate.space, candidate.number): self._bench.owners[candidate.space][candidate.number]
-            for candidate in candidates
-        }
+        return owners_of(candidates, self._bench.owners)
 
     def features(self, work: int) -> Features:
         """What was measured of a photograph."""

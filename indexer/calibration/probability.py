@@ -18,57 +18,40 @@ MIN_PHOTOGRAPHS = 20
 RIDGE = 1.0
 """Penalty on the squared weights, as if one photograph spoke against them: figures that separate copies perfectly would
 otherwise have no finite weights."""
-STEPS = 50
+NEWTON_STEPS = 50
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One pair that was measured, and what it is.
+    """One pair that was measured, and what it is."""
 
-    Attributes:
-        photograph: identity of the photograph that was changed or searched with; splits are by this.
-        copy: whether the pair is one picture and a copy of it.
-        kind: how the pair came about, such as ``nearest`` or the name of an edit.
-        verification: the measured comparison.
-        files: what was compared, for a reader: two paths, or one that was edited.
-    """
-
-    photograph: str
-    copy: bool
-    kind: str
+    photograph: str  # identity of the photograph that was changed or searched with; splits are by this
+    copy: bool  # whether the pair is one picture and a copy of it
+    kind: str  # how the pair came about, such as `nearest` or the name of an edit
     verification: Verification
-    files: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()  # what was compared, for a reader: two paths, or one that was edited
 
 
 def fit(samples: Sequence[Sample], *, name: str, made: str, data: str, bounds: tuple[Bound, Bound]) -> Calibration:
     """Fit weights on one half of the photographs, and knots on the other.
 
     Every photograph counts the same, however many edits of it were measured; copies and others together have the
-    weights of the prior.
-
-    Args:
-        samples: pairs of one version of the comparison.
-        name: of the calibration.
-        made: the day, ISO 8601.
-        data: what was measured, in words.
-        bounds: false alarms among what was called certain, and among what was put up for review.
-
-    Raises:
-        WrongUseError: too few photographs, or the pairs are all of one kind.
+    weights of the prior. The day is ISO 8601; bounds are of what was called certain, and of what was put up for review.
+    Raises ``WrongUseError`` for too few photographs, or when the pairs are all of one kind.
     """
     samples = [sample for sample in samples if is_measurable(sample.verification)]
     photographs = {sample.photograph for sample in samples}
     halves = [[sample for sample in samples if _half(sample.photograph) == half] for half in (0, 1)]
-    if len(photographs) < MIN_PHOTOGRAPHS or any({one.copy for one in half} != {True, False} for half in halves):
+    if len(photographs) < MIN_PHOTOGRAPHS or any({sample.copy for sample in half} != {True, False} for half in halves):
         raise WrongUseError(
             f"{len(photographs)} photographs don't suffice for a calibration.",
             hint=f"At least {MIN_PHOTOGRAPHS} different ones are needed; some thousand make a useful one.",
         )
     names = tuple(FIGURES)
     learned = logistic(_matrix(halves[0], names), _copies(halves[0]), _weights(halves[0]))
-    weights, intercept = tuple(round(float(one), 6) for one in learned[1:]), round(float(learned[0]), 6)
+    weights, intercept = tuple(round(float(weight), 6) for weight in learned[1:]), round(float(learned[0]), 6)
     scores = intercept + _matrix(halves[1], names) @ np.asarray(weights)
     return Calibration(
         name=name,
@@ -95,20 +78,13 @@ def false_alarms(samples: Sequence[Sample], decision: Decision, photographs: int
 def logistic(rows: Floats, outcomes: Floats, weights: Floats) -> Floats:
     """Weighted logistic regression with a ridge, by Newton's method (iteratively reweighted least squares).
 
-    P. McCullagh, J. A. Nelder, "Generalized Linear Models", 1989, chapter 4.
-
-    Args:
-        rows: figures, shape (n, figures).
-        outcomes: 0 or 1, shape (n,).
-        weights: of the rows, shape (n,).
-
-    Returns:
-        The intercept and the weight of each figure, shape (1 + figures,). The intercept isn't penalised.
+    P. McCullagh, J. A. Nelder, "Generalized Linear Models", 1989, chapter 4. Of rows (n, figures) and outcomes 0 or 1,
+    it gives the intercept, which isn't penalised, and the weight of each figure.
     """
     design = np.column_stack([np.ones(len(rows)), rows])
     ridge = np.diag([0.0] + [RIDGE] * rows.shape[1])
     learned = np.zeros(design.shape[1])
-    for _ in range(STEPS):
+    for _ in range(NEWTON_STEPS):
         expected = 1 / (1 + np.exp(-np.clip(design @ learned, -30, 30)))
         gradient = design.T @ (weights * (outcomes - expected)) - ridge @ learned
         curvature = (design * (weights * expected * (1 - expected))[:, None]).T @ design + ridge

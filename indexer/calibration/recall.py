@@ -25,7 +25,7 @@ from indexer.picture.features import DEFAULT_LIMITS
 from indexer.picture.hashes import orientation_hashes, shrink
 
 MIN_PHOTOS = 12
-NEIGHBOURS = 8
+STAND_BESIDE = 8
 """Photographs that only stand beside and behind others in collages and on backgrounds."""
 NEAR_SAME = 40
 """Bits of the hash within which two photographs count as the same picture: they are no negatives of each other."""
@@ -37,50 +37,34 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Shares of the queries that find their work.
+    """Shares of the queries that find their work."""
 
-    Attributes:
-        first: as the nearest.
-        few: among the ten nearest.
-        rare: above the nearness that 1 in 10,000 strange pairs reach.
-        never: above the nearness of every strange pair.
-    """
-
-    first: float
-    few: float
-    rare: float
-    never: float
+    first: float  # as the nearest
+    few: float  # among the ten nearest
+    rare: float  # above the nearness that 1 in 10,000 strange pairs reach
+    never: float  # above the nearness of every strange pair
 
 
 @dataclass(frozen=True, slots=True)
 class Recall:
-    """What was measured of one network.
+    """What was measured of one network."""
 
-    Attributes:
-        overall: means over the edits.
-        by_edit: by the edit's name.
-        milliseconds: to describe one picture or part, with its preparation.
-        photos: registered photographs that were looked for.
-        references: photographs that were registered.
-        pairs: strange pairs that were compared.
-    """
-
-    overall: Figures
-    by_edit: Mapping[str, Figures]
-    milliseconds: float
-    photos: int
-    references: int
-    pairs: int
+    overall: Figures  # means over the edits
+    by_edit: Mapping[str, Figures]  # by the edit's name
+    milliseconds: float  # to describe one picture or part, with its preparation
+    photos: int  # registered photographs that were looked for
+    references: int  # photographs that were registered
+    pairs: int  # strange pairs that were compared
 
 
 def as_plain(recall: Recall) -> dict[str, Any]:
     """A measurement as JSON keeps it."""
-    return {**asdict(recall), "by_edit": {name: asdict(one) for name, one in recall.by_edit.items()}}
+    return {**asdict(recall), "by_edit": {name: asdict(measured) for name, measured in recall.by_edit.items()}}
 
 
 def recall_of(plain: Mapping[str, Any]) -> Recall:
     """What :func:`as_plain` made."""
-    by_edit = {name: Figures(**one) for name, one in plain["by_edit"].items()}
+    by_edit = {name: Figures(**shares) for name, shares in plain["by_edit"].items()}
     return Recall(**{**plain, "overall": Figures(**plain["overall"]), "by_edit": by_edit})
 
 
@@ -92,25 +76,17 @@ def measure(
     progress: Progress | None = None,
     edits: Sequence[str] = tuple(EDITS),
 ) -> list[Recall]:
-    """Measure networks on the same edited pictures.
+    """Measure networks on the same edited pictures, looking for at most so many of the photographs.
 
-    Args:
-        descriptors: the networks.
-        photos: give the bytes of photographs; what can't be read is left out.
-        most: how many of them are looked for; the others are registered too, but for some that stand in collages.
-        seed: of the choice and of the edits.
-        progress: told how many queries are done, and of how many.
-        edits: their names.
-
-    Raises:
-        WrongUseError: there are too few photographs, or all show the same picture.
+    The others are registered too, but for some that stand in collages; what can't be read is left out. Raises
+    ``WrongUseError`` when there are too few photographs, or all show the same picture.
     """
     shuffled = [photos[index] for index in np.random.default_rng(seed).permutation(len(photos))]
     trials = [_Trial(descriptor) for descriptor in descriptors]
-    beside = list(_read(shuffled[:NEIGHBOURS]))
+    beside = list(_read(shuffled[:STAND_BESIDE]))
     works: list[Image.Image] = []
     hashes: list[NDArray[np.uint8]] = []
-    for image in _read(shuffled[NEIGHBOURS:]):
+    for image in _read(shuffled[STAND_BESIDE:]):
         if len(works) < most:
             works.append(image)
         hashes.append(orientation_hashes(shrink(image.convert("L"))))
@@ -118,7 +94,7 @@ def measure(
             trial.register(np.asarray(image))
     if len(hashes) < MIN_PHOTOS:
         raise WrongUseError(
-            f"There are {len(hashes) + len(beside)} photographs to measure on; at least {MIN_PHOTOS + NEIGHBOURS} "
+            f"There are {len(hashes) + len(beside)} photographs to measure on; at least {MIN_PHOTOS + STAND_BESIDE} "
             "are needed, better some hundred.",
             hint="Name a folder: --photos DIR",
         )

@@ -6,9 +6,9 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-GRID = 100
+POINTS_ALONG = 100
 """Points along each side of the registered picture that are looked for in the found one."""
-MARGIN = 0.02
+MISSING_UNTOLD = 0.02
 """Share of a side that may be missing without being told."""
 NEARER = 3.0
 """A part lies at a side when the margin on the other is so many times wider."""
@@ -32,45 +32,25 @@ class Place(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """How a registered picture appears in a found one.
+    """How a registered picture appears in a found one."""
 
-    Attributes:
-        share: of the registered picture's area that is shown, 0 to 1.
-        across: where that part lies from left to right.
-        down: where it lies from top to bottom.
-        mirrored: whether it is mirrored left to right, before it is turned.
-        rotation: degrees, counter-clockwise as seen.
-        scale: pixels of the found picture for one of the registered one.
-        stretch: how much more the width was scaled than the height; 1 when alike.
-        perspective: whether its scale differs across what is shown.
-    """
-
-    share: float
-    across: Place
-    down: Place
-    mirrored: bool
-    rotation: int
-    scale: float
-    stretch: float
-    perspective: bool
+    share: float  # of the registered picture's area that is shown, 0 to 1
+    across: Place  # where that part lies from left to right
+    down: Place  # where it lies from top to bottom
+    mirrored: bool  # whether it is mirrored left to right, before it is turned
+    rotation: int  # degrees, counter-clockwise as seen
+    scale: float  # pixels of the found picture for one of the registered one
+    stretch: float  # how much more the width was scaled than the height; 1 when alike
+    perspective: bool  # whether its scale differs across what is shown
 
 
 def change_of(transform: ArrayLike, found_size: tuple[int, int], registered_size: tuple[int, int]) -> Change | None:
-    """Read a transform.
-
-    Args:
-        transform: 3×3, found pixels to registered pixels, both original.
-        found_size: width and height.
-        registered_size: width and height.
-
-    Returns:
-        What was done; ``None`` when the two don't overlap.
-    """
+    """What a transform, 3×3 from found to registered original pixels, did; ``None`` when they don't overlap."""
     given = np.asarray(transform, np.float64)
     depth = given[2] @ [(found_size[0] - 1) / 2, (found_size[1] - 1) / 2, 1.0]
     made = np.linalg.inv(given).astype(np.float64) * (-1.0 if depth < 0 else 1.0)  # either sign says the same
-    across, down = ((np.arange(GRID) + 0.5) * side / GRID - 0.5 for side in registered_size)
-    points = np.stack([*np.meshgrid(across, down), np.ones((GRID, GRID))], axis=-1)
+    across, down = ((np.arange(POINTS_ALONG) + 0.5) * side / POINTS_ALONG - 0.5 for side in registered_size)
+    points = np.stack([*np.meshgrid(across, down), np.ones((POINTS_ALONG, POINTS_ALONG))], axis=-1)
     moved = points @ made.T
     places = moved[..., :2] / np.where(moved[..., 2:] == 0, 1e-12, moved[..., 2:])
     shown = (moved[..., 2] > 0) & (places >= -0.5).all(axis=-1) & (places <= np.array(found_size) - 0.5).all(axis=-1)
@@ -113,8 +93,8 @@ def _outermost(rows: NDArray[np.intp], columns: NDArray[np.intp]) -> list[tuple[
 
 
 def _place(numbers: NDArray[np.intp]) -> Place:
-    before, behind = numbers.min() / GRID, 1 - (numbers.max() + 1) / GRID
-    if max(before, behind) <= MARGIN:
+    before, behind = numbers.min() / POINTS_ALONG, 1 - (numbers.max() + 1) / POINTS_ALONG
+    if max(before, behind) <= MISSING_UNTOLD:
         return Place.WHOLE
     if before * NEARER < behind:
         return Place.FIRST

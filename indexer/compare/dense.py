@@ -11,44 +11,28 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from exhibit.comparison.similarity import scale_at_centre
+from exhibit.comparison.similarity import MIN_CORRELATION, MIN_VARIANCE, WINDOW, scale_at_centre
 from indexer.layout.masks import without
 from indexer.layout.orientation import Box
 from indexer.layout.scaling import size_of
 from indexer.layout.single_thread import cv2
 from indexer.picture.features import Features, grey_scaling
 
-WINDOW = 12
-TEXTURED = 9.0
-"""Variance of grey levels in a window, from which it counts as textured."""
-AGREES = 0.6
-"""Normalised cross-correlation of a window, from which it agrees."""
-
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """What the dense check saw.
+    """What the dense check saw."""
 
-    Attributes:
-        share: of the textured windows in the overlap, those whose pixels agree, 0 to 1.
-        textured: how many windows were textured.
-    """
-
-    share: float
-    textured: int
+    share: float  # of the textured windows in the overlap, those whose pixels agree, 0 to 1
+    textured: int  # how many windows were textured
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Windows:
-    """Which windows of the registered picture's thumbnail say something, by their centres.
+    """Which windows of the registered picture's thumbnail say something, by their centres."""
 
-    Attributes:
-        textured: bool, of the thumbnail's shape: whole within the overlap, and textured in either picture.
-        agreeing: the same: of those, the ones whose pixels agree.
-    """
-
-    textured: NDArray[np.bool_]
-    agreeing: NDArray[np.bool_]
+    textured: NDArray[np.bool_]  # bool, of the thumbnail's shape: whole in the overlap, textured in either picture
+    agreeing: NDArray[np.bool_]  # the same: of those, the ones whose pixels agree
 
 
 def dense_agreement(
@@ -58,15 +42,11 @@ def dense_agreement(
     masked: Sequence[Box] = (),
     marked: Sequence[Box] = (),
 ) -> Agreement:
-    """Compare the pixels of two pictures.
+    """Compare the pixels of two pictures under a transform, 3×3 between their original pixels, mirroring included.
 
-    Args:
-        found: one picture.
-        registered: the other.
-        transform: 3×3, original found pixels to original registered pixels; it contains any mirroring.
-        masked: rectangles of the registered picture, original pixels, in which nothing counts. What is stated of a pair
-            leaves nothing out, as the definition does.
-        marked: the same; no window counts whose centre lies there, though others may reach into them.
+    Nothing counts in ``masked`` rectangles of the registered picture, original pixels; what is stated of a pair leaves
+    nothing out, as the definition does. No window counts whose centre lies in ``marked`` ones, though others may reach
+    into them.
     """
     seen = windows(found, registered, transform, masked)
     counts = without(np.ones_like(seen.textured), marked, grey_scaling(registered, size_of(registered.thumbnail)))
@@ -86,8 +66,8 @@ def windows(
     variance_other = _means(other * other) - mean_other * mean_other
     covariance = _means(one * other) - mean_one * mean_other
     whole = _means(valid) > 1 - 0.5 / WINDOW**2
-    textured_one, textured_other = whole & (variance_one > TEXTURED), whole & (variance_other > TEXTURED)
-    correlated = covariance > AGREES * np.sqrt(np.maximum(variance_one * variance_other, 1e-9))
+    textured_one, textured_other = whole & (variance_one > MIN_VARIANCE), whole & (variance_other > MIN_VARIANCE)
+    correlated = covariance > MIN_CORRELATION * np.sqrt(np.maximum(variance_one * variance_other, 1e-9))
     return Windows(textured_one | textured_other, textured_one & textured_other & correlated)
 
 
@@ -102,15 +82,9 @@ def mean_difference(found: Features, registered: Features, transform: NDArray[np
 def laid_on(
     found: Features, registered: Features, transform: NDArray[np.float64]
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """The found picture, warped into the frame of the registered one's thumbnail.
+    """The found picture, warped into the frame of the registered one's thumbnail, by a transform of original pixels.
 
-    Args:
-        found: the picture that is warped.
-        registered: whose frame it is.
-        transform: 3×3, original found pixels to original registered pixels.
-
-    Returns:
-        Grey uint8 and the mask of where it shows something, both of the thumbnail's shape.
+    Gives grey uint8 and the mask of where it shows something, both of the thumbnail's shape.
     """
     grey, thumbnail = found.grey, registered.thumbnail
     to_thumbnail = grey_scaling(registered, size_of(thumbnail)) @ transform

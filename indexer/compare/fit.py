@@ -13,29 +13,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exhibit.comparison.similarity import scale_at_centre
+from indexer.compare.geometry import estimated
 from indexer.compare.thresholds import THRESHOLDS
 from indexer.layout.masks import without
 from indexer.layout.orientation import Box
 from indexer.layout.single_thread import cv2
 from indexer.picture.features import Features, grey_scaling
 
-LONG_SIDE = 384
+FRAME_SIDE = 384
 """Pixels of the frame in which both are compared; less where one of the pictures has less to show."""
-MIN_SIDE = 16
+MIN_FRAME_SIDE = 16
 PATCHES = 280
 MIN_CELL = 8
 PATCH = 15
-AROUND = 17
+EVENED_OVER = 17
 """Pixels over which brightness and contrast are evened out."""
-TEXTURED = 2.5
+MIN_DEVIATION = 2.5
 """Deviation of grey levels from which a patch shows something."""
-AGREES = 0.6
+PATCH_AGREES = 0.6
 """Correlation of two patches from which one is found again in the other."""
 MIN_NOISE = 0.05
 """Pixels by which the place of a patch is uncertain at least."""
 MIN_PATCHES = 12
-NEIGHBOURS = 9
-TOLERANCE = 1.0
+NEIGHBOURING_PATCHES = 9
+FIT_SLACK = 1.0
 FAR = 9.0
 
 Grey = NDArray[np.uint8]
@@ -44,55 +45,33 @@ Points = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fit:
-    """What was measured.
+    """What was measured."""
 
-    Attributes:
-        transform: 3×3 float64, original found pixels to original registered pixels, corrected.
-        patches: how many textured patches of the overlap were looked for.
-        in_place: share of them that were found again, displaced by less than half a pixel of the coarser picture.
-        drift: by how many such pixels neighbouring patches are displaced together; four in five by less.
-        excess: how many times farther than its noise explains the median of those found again is displaced.
-    """
-
-    transform: NDArray[np.float64]
-    patches: int
-    in_place: float
-    drift: float
-    excess: float
+    transform: NDArray[np.float64]  # 3×3 float64, original found pixels to original registered pixels, corrected
+    patches: int  # how many textured patches of the overlap were looked for
+    in_place: float  # share of them that were found again, displaced by less than half a pixel of the coarser picture
+    drift: float  # by how many such pixels neighbouring patches are displaced together; four in five by less
+    excess: float  # how many times farther than its noise explains the median of those found again is displaced
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Frame:
-    """Both pictures over the same part of the registered one.
-
-    Attributes:
-        found: grey uint8.
-        registered: grey uint8, the same shape.
-        valid: bool, where both show something.
-        placing: 3×3, registered grey pixels to those of the frame.
-    """
+    """Both pictures over the same part of the registered one."""
 
     found: Grey
-    registered: Grey
-    valid: NDArray[np.bool_]
-    placing: NDArray[np.float64]
+    registered: Grey  # grey uint8, the same shape
+    valid: NDArray[np.bool_]  # bool, where both show something
+    placing: NDArray[np.float64]  # 3×3, registered grey pixels to those of the frame
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Patches:
-    """Where patches of the registered picture are in the found one.
+    """Where patches of the registered picture are in the found one."""
 
-    Attributes:
-        registered: float32, shape (n, 2), pixels of the frame.
-        found: the same.
-        held: bool, shape (n,): found again.
-        noise: float32, shape (n,): pixels by which noise alone would displace each.
-    """
-
-    registered: Points
-    found: Points
-    held: NDArray[np.bool_]
-    noise: NDArray[np.float32]
+    registered: Points  # float32, shape (n, 2), pixels of the frame
+    found: Points  # the same
+    held: NDArray[np.bool_]  # bool, shape (n,): found again
+    noise: NDArray[np.float32]  # float32, shape (n,): pixels by which noise alone would displace each
 
     @property
     def shifts(self) -> Points:
@@ -104,13 +83,7 @@ class _Patches:
 
 
 def measure_fit(found: Features, registered: Features, transform: NDArray[np.float64]) -> Fit:
-    """Correct a transform by the pixels and tell how precisely it then holds.
-
-    Args:
-        found: the picture that may be a copy.
-        registered: the work's picture.
-        transform: 3×3, original found pixels to original registered pixels; it contains any mirroring.
-    """
+    """Correct a transform, 3×3 between original pixels, by the pixels, and tell how precisely it then holds."""
     to_found, to_registered = grey_scaling(found, found.grey_size), grey_scaling(registered, registered.grey_size)
     between = to_registered @ transform @ np.linalg.inv(to_found)
     masked = [box.scaled(to_registered[0, 0], to_registered[1, 1]) for box in registered.masked]
@@ -151,7 +124,7 @@ def _looked_for(frame: _Frame | None, pyramid: int) -> tuple[_Frame, _Patches] |
     )
     moved = moved[:, 0]
     correlation, noise = _likeness(frame, points, moved)
-    return frame, _Patches(points, moved, (status.ravel() > 0) & (correlation > AGREES), noise)
+    return frame, _Patches(points, moved, (status.ravel() > 0) & (correlation > PATCH_AGREES), noise)
 
 
 def _frame(found: Grey, registered: Grey, between: NDArray[np.float64], masked: Sequence[Box]) -> _Frame | None:
@@ -164,9 +137,9 @@ def _frame(found: Grey, registered: Grey, between: NDArray[np.float64], masked: 
     left, top = np.maximum(places.min(axis=0), 0)
     right, bottom = np.minimum(places.max(axis=0), [registered.shape[1] - 1, registered.shape[0] - 1])
     magnified = max(1.0, scale_at_centre(between, found.shape))
-    factor = min(1 / magnified, LONG_SIDE / max(right - left, bottom - top, 1))
+    factor = min(1 / magnified, FRAME_SIDE / max(right - left, bottom - top, 1))
     size = (int((right - left) * factor), int((bottom - top) * factor))
-    if min(size) < MIN_SIDE:
+    if min(size) < MIN_FRAME_SIDE:
         return None
     placing = np.array(
         [[factor, 0, factor / 2 - 0.5 - left * factor], [0, factor, factor / 2 - 0.5 - top * factor], [0, 0, 1]]
@@ -191,10 +164,10 @@ def _laid(grey: Grey, transform: NDArray[np.float64], size: tuple[int, int]) -> 
 
 def _evened(grey: Grey, valid: NDArray[np.bool_]) -> tuple[Grey, NDArray[np.float32]]:
     """The picture with brightness and contrast evened out, and the deviation of its grey levels, around each pixel."""
-    weight = np.maximum(cv2.blur(valid.astype(np.float32), (AROUND, AROUND)), 1e-3)
+    weight = np.maximum(cv2.blur(valid.astype(np.float32), (EVENED_OVER, EVENED_OVER)), 1e-3)
     values = np.where(valid, grey, 0).astype(np.float32)
-    mean = cv2.blur(values, (AROUND, AROUND)) / weight
-    squares = cv2.blur(values * values, (AROUND, AROUND)) / weight
+    mean = cv2.blur(values, (EVENED_OVER, EVENED_OVER)) / weight
+    squares = cv2.blur(values * values, (EVENED_OVER, EVENED_OVER)) / weight
     deviation = np.sqrt(np.maximum(squares - mean * mean, 0))
     even = np.where(valid, (values - mean) / (deviation + 3) * 40 + 128, 128)
     return np.clip(even, 0, 255).astype(np.uint8), deviation
@@ -205,7 +178,7 @@ def _textured_points(
 ) -> Points:
     """The best corner of each cell in which either picture shows something, float32, shape (n, 2)."""
     inner = cv2.erode(valid.astype(np.uint8), np.ones((PATCH, PATCH), np.uint8), borderValue=0) > 0
-    shows = inner & (np.maximum(one[1], other[1]) > TEXTURED)
+    shows = inner & (np.maximum(one[1], other[1]) > MIN_DEVIATION)
     corners = [cv2.cornerMinEigenVal(cv2.blur(even, (3, 3)), 7) for even, _ in (one, other)]
     strength = np.where(shows, np.maximum(*corners), 0)
     cell = max(MIN_CELL, int(np.sqrt(inner.sum() / PATCHES)))
@@ -258,14 +231,10 @@ def _corrected(
 
 def _change(source: Points, target: Points) -> NDArray[np.float64] | None:
     """The transform between places in the frame, or ``None`` where none can be had."""
-    try:
-        if len(source) >= 2 * MIN_PATCHES:
-            change, _ = cv2.findHomography(source, target, cv2.USAC_MAGSAC, TOLERANCE, maxIters=300, confidence=0.999)
-            return None if change is None else np.asarray(change)
-        change, _ = cv2.estimateAffine2D(source, target, method=cv2.RANSAC, ransacReprojThreshold=TOLERANCE)
-    except cv2.error:
-        return None
-    return None if change is None else np.vstack([change, [0, 0, 1]])
+    if len(source) >= 2 * MIN_PATCHES:
+        how = (cv2.USAC_MAGSAC, FIT_SLACK)
+        return estimated(cv2.findHomography, source, target, *how, maxIters=300, confidence=0.999)
+    return estimated(cv2.estimateAffine2D, source, target, method=cv2.RANSAC, ransacReprojThreshold=FIT_SLACK)
 
 
 def _share_in_place(patches: _Patches) -> float:
@@ -282,9 +251,9 @@ def _excess(patches: _Patches) -> float:
 def _drift(patches: _Patches) -> float:
     """What noise displaces, it displaces at random: the median of neighbours is next to nothing then."""
     places, shifts = patches.registered[patches.held], patches.shifts[patches.held]
-    if len(places) < NEIGHBOURS:
+    if len(places) < NEIGHBOURING_PATCHES:
         return FAR
     apart = ((places[:, None] - places[None]) ** 2).sum(axis=2)
-    nearest = np.argpartition(apart, NEIGHBOURS - 1, axis=1)[:, :NEIGHBOURS]
+    nearest = np.argpartition(apart, NEIGHBOURING_PATCHES - 1, axis=1)[:, :NEIGHBOURING_PATCHES]
     together = np.linalg.norm(np.median(shifts[nearest], axis=1), axis=1)
     return float(np.percentile(together, 80))

@@ -4,12 +4,13 @@ Descriptors are matched by Lowe's ratio, one to one, as they are and mirrored; M
 fast, reliable and accurate robust estimator", 2020) finds a homography; only one that a real copy could have is kept.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from exhibit.types import Untyped
 from indexer.layout.masks import inside
 from indexer.layout.single_thread import cv2
 from indexer.picture.features import Features, grey_scaling
@@ -19,10 +20,10 @@ RATIO = 0.8
 TOLERANCE = 4.0
 """Pixels of the registered picture at its measured size, by which a correspondence may miss."""
 MIN_MATCHES = 5
-CELL = 3
+INLIER_CELL = 3
 """Inliers within one cell of so many pixels count once."""
 MIN_SCALE, MAX_SCALE = 0.04, 25.0
-FEW, AS_MANY = 20, 0.8
+FEW_INLIERS, AS_MANY = 20, 0.8
 """With fewer inliers a transform without perspective is worth a try, if it has such a share of them."""
 SETTLED = 40
 """With so many inliers nobody looks at the mirrored hypothesis any more."""
@@ -30,34 +31,21 @@ SETTLED = 40
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Correspondences:
-    """Matched points of two pictures.
+    """Matched points of two pictures."""
 
-    Attributes:
-        found: float32, shape (n, 2), pixels of the found grey picture, mirrored left to right when ``mirrored``.
-        registered: float32, shape (n, 2), pixels of the registered grey picture.
-        frame: 3×3 transform from original found pixels to those of ``found``.
-        mirrored: whether the found picture was taken as a mirrored one.
-    """
-
-    found: NDArray[np.float32]
-    registered: NDArray[np.float32]
-    frame: NDArray[np.float64]
-    mirrored: bool
+    found: NDArray[np.float32]  # float32, shape (n, 2), pixels of the found grey picture, mirrored when `mirrored`
+    registered: NDArray[np.float32]  # float32, shape (n, 2), pixels of the registered grey picture
+    frame: NDArray[np.float64]  # 3×3 transform from original found pixels to those of `found`
+    mirrored: bool  # whether the found picture was taken as a mirrored one
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Alignment:
-    """A transform and what speaks for it.
+    """A transform and what speaks for it."""
 
-    Attributes:
-        transform: 3×3 float64, original found pixels to original registered pixels.
-        inliers: distinct correspondences that agree with it.
-        stiff: another one, without perspective, that is worth a try where few speak for the first.
-    """
-
-    transform: NDArray[np.float64]
-    inliers: int
-    stiff: "Alignment | None" = None
+    transform: NDArray[np.float64]  # 3×3 float64, original found pixels to original registered pixels
+    inliers: int  # distinct correspondences that agree with it
+    stiff: "Alignment | None" = None  # one without perspective, worth a try where few speak for the first
 
 
 AS_IS, EITHER_WAY = (False,), (False, True)
@@ -104,6 +92,17 @@ def support(found: Features, registered: Features, transform: NDArray[np.float64
     return Alignment(transform, 0)
 
 
+def estimated(estimate: Callable[..., Untyped], *points: Untyped, **how: Untyped) -> NDArray[np.float64] | None:
+    """The transform, 3×3, that a function of OpenCV estimates from points; ``None`` where none can be had."""
+    try:
+        transform, _ = estimate(*points, **how)
+    except cv2.error:
+        return None
+    if transform is None:
+        return None
+    return np.asarray(transform if len(transform) == 3 else np.vstack([transform, [0, 0, 1]]))
+
+
 def _unmasked(registered: Features) -> LocalFeatures:
     """The local features that count."""
     local = registered.local
@@ -132,7 +131,7 @@ def _ratio_matches(found: NDArray[np.float32], registered: NDArray[np.float32]) 
 def _estimate(matches: Correspondences, found: Features, registered: Features) -> Alignment | None:
     """With perspective; where few points speak for that, also without. Either needs enough inliers."""
     free = _free(matches, found, registered)
-    if free is not None and free.inliers >= FEW:
+    if free is not None and free.inliers >= FEW_INLIERS:
         return free
     stiff = _stiff(matches, found, registered)
     if free is None or free.inliers < MIN_MATCHES:
@@ -160,16 +159,9 @@ def _free(matches: Correspondences, found: Features, registered: Features) -> Al
 
 def _stiff(matches: Correspondences, found: Features, registered: Features) -> Alignment | None:
     """Only turned, scaled and moved: few points fit a perspective that isn't there."""
-    try:
-        transform, _ = cv2.estimateAffinePartial2D(
-            matches.found, matches.registered, method=cv2.RANSAC, ransacReprojThreshold=TOLERANCE, confidence=0.999
-        )
-    except cv2.error:
-        return None
-    if transform is None:
-        return None
-    between = np.vstack([transform, [0, 0, 1]])
-    return _measured(matches, between, registered) if _credible(between, found) else None
+    how = {"method": cv2.RANSAC, "ransacReprojThreshold": TOLERANCE, "confidence": 0.999}
+    between = estimated(cv2.estimateAffinePartial2D, matches.found, matches.registered, **how)
+    return None if between is None or not _credible(between, found) else _measured(matches, between, registered)
 
 
 def _measured(matches: Correspondences, between: NDArray[np.float64], registered: Features) -> Alignment:
@@ -185,11 +177,7 @@ def _measured(matches: Correspondences, between: NDArray[np.float64], registered
 
 def _affine(found: NDArray[np.float32], registered: NDArray[np.float32]) -> NDArray[np.float64] | None:
     """Where perspective only fits noise (a work that is small on a page), an affine transform holds."""
-    try:
-        transform, _ = cv2.estimateAffine2D(found, registered, method=cv2.RANSAC, ransacReprojThreshold=TOLERANCE)
-    except cv2.error:
-        return None
-    return None if transform is None else np.vstack([transform, [0, 0, 1]])
+    return estimated(cv2.estimateAffine2D, found, registered, method=cv2.RANSAC, ransacReprojThreshold=TOLERANCE)
 
 
 def _credible(transform: NDArray[np.float64], found: Features) -> bool:
@@ -218,7 +206,7 @@ def moved(points: NDArray[np.floating], transform: NDArray[np.float64]) -> NDArr
 def _distinct(found: NDArray[np.float32], registered: NDArray[np.float32]) -> int:
     """Correspondences in distinct cells of both pictures: one repeated spot is one witness."""
     return (
-        min(len(np.unique(points.astype(np.int64) // CELL, axis=0)) for points in (found, registered))
+        min(len(np.unique(points.astype(np.int64) // INLIER_CELL, axis=0)) for points in (found, registered))
         if len(found)
         else 0
     )

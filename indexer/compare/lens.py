@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.compare.geometry import TOLERANCE, Correspondences, moved
+from indexer.compare.geometry import TOLERANCE, Correspondences, estimated, moved
 from indexer.layout.single_thread import cv2
 from indexer.picture.features import Features
 from indexer.picture.lazy import Lazy
@@ -18,17 +18,17 @@ from indexer.picture.local_features import LocalFeatures
 
 BENDS = (-0.2, -0.1, 0.1, 0.2, 0.3)
 FINER = (0.05, 0.025, 0.0125)
-MIN_MATCHES = 12
+MIN_TO_STRAIGHTEN = 12
 BETTER = 0.9
 """Share of the misfit without a bend that is left with it, at most: a bend fits noise a little better, too."""
-GRID = 9
+LENS_GRID = 9
 
 Points = NDArray[np.float64]
 
 
 def bend_of(matches: Correspondences, found: Features) -> float | None:
     """The bend under which one transform fits the correspondences best, or ``None`` when none helps."""
-    if len(matches.found) < MIN_MATCHES:
+    if len(matches.found) < MIN_TO_STRAIGHTEN:
         return None
     shape = found.grey.shape
     misfits = {bend: _misfit(matches, bend, shape) for bend in (0.0, *BENDS)}
@@ -59,39 +59,24 @@ def straight(points: Points, bend: float, shape: tuple[int, ...]) -> Points:
 
 
 def flat(transform: NDArray[np.float64], bend: float, size: tuple[int, int]) -> NDArray[np.float64]:
-    """The transform from a bent picture that comes nearest to straightening it first; without one, the given one.
-
-    Args:
-        transform: 3×3, from the straightened picture.
-        bend: see above.
-        size: width and height of the picture.
-    """
-    x, y = np.meshgrid(np.linspace(0, size[0] - 1, GRID), np.linspace(0, size[1] - 1, GRID))
+    """The transform from a bent picture that comes nearest to straightening it first; else the given one."""
+    x, y = np.meshgrid(np.linspace(0, size[0] - 1, LENS_GRID), np.linspace(0, size[1] - 1, LENS_GRID))
     points = np.stack([x.ravel(), y.ravel()], axis=1)
     target = moved(straight(points, bend, size[::-1]), transform)
-    try:
-        nearest, _ = cv2.findHomography(points.astype(np.float32), target, 0)
-    except cv2.error:
-        return transform
-    return transform if nearest is None else np.asarray(nearest, np.float64)
+    nearest = estimated(cv2.findHomography, points.astype(np.float32), target, 0)
+    return transform if nearest is None else nearest
 
 
 def _misfit(matches: Correspondences, bend: float, shape: tuple[int, ...]) -> float:
     """Mean square of what correspondences miss by, each at most the tolerance, under the best transform."""
     points = np.asarray(straight(matches.found.astype(np.float64), bend, shape), np.float32)
-    transform = _fitted(points, matches.registered)
+    transform = estimated(
+        cv2.findHomography, points, matches.registered, cv2.USAC_MAGSAC, TOLERANCE, maxIters=300, confidence=0.99
+    )
     if transform is None:
         return 1.0
     missed = np.linalg.norm(moved(points, transform) - matches.registered, axis=1) / TOLERANCE
     return float(np.square(np.minimum(missed, 1)).mean())
-
-
-def _fitted(found: NDArray[np.float32], registered: NDArray[np.float32]) -> NDArray[np.float64] | None:
-    try:
-        transform, _ = cv2.findHomography(found, registered, cv2.USAC_MAGSAC, TOLERANCE, maxIters=300, confidence=0.99)
-    except cv2.error:
-        return None
-    return None if transform is None else np.asarray(transform)
 
 
 def _middle(shape: tuple[int, ...]) -> tuple[NDArray[np.float64], float]:

@@ -29,19 +29,14 @@ SAME_WORK = 0.75
 """Share of windows that agree, from which two registered pictures are taken for versions of one work."""
 MIN_WINDOWS = 60
 """Windows side by side in which other works agree; fewer are chance."""
-CELL = 4
+BLOCK = 4
 """Pixels of the thumbnail to which the rectangles are rounded, outwards."""
 Shared = NDArray[np.bool_]
 """Windows of a work's thumbnail that agree with another work, by their centres."""
 
 
 def shared_windows(work: Features, other: Features) -> Shared | None:
-    """Where another work, that is no version of this one, agrees with it; ``None`` when they share nothing.
-
-    Args:
-        work: a registered picture.
-        other: another one.
-    """
+    """Where another work, that is no version of this one, agrees with it; ``None`` when they share nothing."""
     if not (is_comparable(work) and is_comparable(other)):
         return None
     laid = align(other, work, AS_IS)
@@ -60,16 +55,12 @@ def is_comparable(work: Features) -> bool:
 
 
 def marks_of(shared: Sequence[Shared]) -> tuple[Box, ...]:
-    """The rectangles of a work that other works share, as shares of its width and height.
-
-    Args:
-        shared: what :func:`shared_windows` found, one for each other work.
-    """
+    """What other works share with one (:func:`shared_windows` of each), as shares of its width and height."""
     if len(shared) < MIN_OTHERS:
         return ()
     common = _large(np.sum(shared, axis=0) >= max(MIN_OTHERS, COMMON * len(shared)))
     height, width = common.shape
-    across, down = CELL / width, CELL / height
+    across, down = BLOCK / width, BLOCK / height
     boxes = (
         Box(left * across, top * down, right * across, bottom * down) for left, top, right, bottom in _runs(common)
     )
@@ -86,8 +77,8 @@ def _large(common: Shared) -> Shared:
 def _runs(common: Shared) -> Iterator[tuple[int, int, int, int]]:
     """The cells that hold such windows, and those beside them, as rectangles: left, top, right and bottom in cells."""
     height, width = common.shape
-    padded = np.pad(common, ((0, -height % CELL), (0, -width % CELL)))
-    cells = padded.reshape(padded.shape[0] // CELL, CELL, padded.shape[1] // CELL, CELL).any(axis=(1, 3))
+    padded = np.pad(common, ((0, -height % BLOCK), (0, -width % BLOCK)))
+    cells = padded.reshape(padded.shape[0] // BLOCK, BLOCK, padded.shape[1] // BLOCK, BLOCK).any(axis=(1, 3))
     wider = cv2.dilate(cells.astype(np.uint8), np.ones((3, 3), np.uint8))
     begun: dict[tuple[int, int], int] = {}
     for row, line in enumerate(np.pad(wider, ((0, 1), (1, 1)))):

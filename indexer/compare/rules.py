@@ -12,25 +12,15 @@ from indexer.compare.thresholds import THRESHOLDS
 
 @dataclass(frozen=True, slots=True)
 class Measurements:
-    """What was measured of a pair under one transform.
+    """What was measured of a pair under one transform."""
 
-    Attributes:
-        hamming: bits by which the hashes differ.
-        inliers: distinct keypoint correspondences that agree with the transform.
-        dense: of the textured windows in the overlap, those whose pixels agree, 0 to 1.
-        patches: how many textured patches of the overlap were looked for.
-        in_place: share of them that lie where the transform says.
-        drift: by how many pixels neighbouring patches are displaced together.
-        excess: how many times farther than its noise explains the median of patches that were found again is displaced.
-    """
-
-    hamming: int
-    inliers: int
-    dense: float
-    patches: int
-    in_place: float
-    drift: float
-    excess: float
+    hamming: int  # bits by which the hashes differ
+    inliers: int  # distinct keypoint correspondences that agree with the transform
+    dense: float  # of the textured windows in the overlap, those whose pixels agree, 0 to 1
+    patches: int  # how many textured patches of the overlap were looked for
+    in_place: float  # share of them that lie where the transform says
+    drift: float  # by how many pixels neighbouring patches are displaced together
+    excess: float  # how many times farther than noise explains the median patch that was found again is displaced
 
     @property
     def precision(self) -> float:

@@ -33,15 +33,10 @@ MAX_COVERED = 0.7
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HashMatch:
-    """The closest pair of hashes of two pictures.
+    """The closest pair of hashes of two pictures."""
 
-    Attributes:
-        hamming: bits.
-        transform: 3×3, original found pixels to original registered pixels, as the hashes' orientation and trims say.
-    """
-
-    hamming: int
-    transform: NDArray[np.float64]
+    hamming: int  # bits
+    transform: NDArray[np.float64]  # 3×3, original found to original registered pixels, as orientation and trims say
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,16 +54,10 @@ NOTHING = _Finding(Decision.NONE, 0, 0.0, None)
 
 
 def verify(found: Features, registered: Features) -> Verification:
-    """Compare a found picture with a registered one.
+    """Compare a found picture with a registered one, and decide by ``compare.rules``.
 
-    Args:
-        found: the picture that may be a copy.
-        registered: the work's picture.
-
-    Returns:
-        The figures and the decision by ``compare.rules``. ``certain`` also for the same bytes; never where the work
-        carries too little information or is a collage or a page, nor where only its mark agrees, nor for negatives and
-        bent copies: ``reasons`` says why.
+    ``certain`` also for the same bytes; never where the work carries too little information or is a collage or a page,
+    nor where only its mark agrees, nor for negatives and bent copies: ``reasons`` says why.
     """
     nearest = nearest_hash(found, registered)
     if found.digest == registered.digest:
@@ -142,7 +131,7 @@ def _seen(found: Features, registered: Features, nearest: HashMatch) -> _Finding
 
 def _bent(found: Features, registered: Features, plain: _Finding) -> _Finding:
     """The same pair with the found picture straightened; what is stated of the pixels is of the picture as it is."""
-    matches = max(correspondences(found, registered), key=lambda one: len(one.found), default=None)
+    matches = max(correspondences(found, registered), key=lambda matched: len(matched.found), default=None)
     bend = None if matches is None else bend_of(matches, found)
     if bend is None:
         return plain
@@ -210,7 +199,7 @@ def _shows_another_panel(found: Features, registered: Features, transform: NDArr
         return False
     size = registered.info.width, registered.info.height
     there = [dense_agreement(found, registered, transform, outside(panel, size)) for panel in registered.panels]
-    return any(one.textured >= THRESHOLDS.min_textured and one.share < THRESHOLDS.same_panel for one in there)
+    return any(panel.textured >= THRESHOLDS.min_textured and panel.share < THRESHOLDS.same_panel for panel in there)
 
 
 def _dense(found: Features, registered: Features, transform: NDArray[np.float64], masked: Sequence[Box]) -> float:
@@ -264,7 +253,7 @@ def _verification(finding: _Finding, hamming: int, found: Features, registered: 
         reasons=finding.reasons,
         in_place=None if finding.fit is None else round(finding.fit.in_place, 4),
         drift=None if finding.fit is None else round(finding.fit.drift, 4),
-        further=tuple(_matrix(one) for one in finding.further),
+        further=tuple(_matrix(copy) for copy in finding.further),
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from exhibit.types import Decision, Json, Verification
-from indexer.compare.change import MARGIN, SAME_SIZE, STRETCH, Change, Place, change_of
+from indexer.compare.change import MISSING_UNTOLD, SAME_SIZE, STRETCH, Change, Place, change_of
 from indexer.layout.information import COMPOSED
 
 DECISIONS = {
@@ -137,7 +137,7 @@ def _told(one: Verification, found_size: Size | None, registered_size: Size | No
 
 
 def _part(change: Change, phrases: Mapping[str, str]) -> str:
-    if change.share >= (1 - MARGIN) ** 2 and change.across is change.down is Place.WHOLE:
+    if change.share >= (1 - MISSING_UNTOLD) ** 2 and change.across is change.down is Place.WHOLE:
         return phrases["all"]
     return phrases["part"].format(share=f"{change.share:.0%}", place=phrases[f"{change.across}/{change.down}"])
 

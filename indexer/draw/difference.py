@@ -10,11 +10,11 @@ from indexer.layout.single_thread import cv2
 
 MEASURED = 800
 """Long side at which the pictures are compared: finer noise of compression is no difference."""
-AROUND = 0.1
+DIFFERENCE_MARGIN = 0.1
 """Margin shown around the shared part, as a share of its longer side."""
 LEVELS = 20.0
 """Least difference that is shown, in levels of 256; more where the two differ everywhere, as by strong compression."""
-REACH = 1
+MISSES_BY = 1
 """Pixels by which the pictures may miss each other."""
 TINTED = 4.0
 """Median difference of colour from which the whole picture counts as recoloured: lightness alone is compared then."""
@@ -23,7 +23,7 @@ SPECK = 10
 HIGHLIGHT = (240, 90, 0)
 CURVE = 32
 """Levels of lightness that are adjusted on their own."""
-WINDOW, TEXTURE, AGREES = 11, 9.0, 0.8
+STRUCTURE_WINDOW, TEXTURE, STRUCTURE_AGREES = 11, 9.0, 0.8
 """Side in pixels, least variance and least correlation of windows in which two pictures have the same structure."""
 MIN_ALIKE = 0.03
 """Share of the shared part below which too little is alike to go by."""
@@ -36,14 +36,8 @@ def difference(pair: Pair) -> Pixels:
     """The found picture in grey, what differs from the registered one in orange, the shared part outlined.
 
     Around the outline the found picture is faded; a small copy on a large page is shown with a little of the page.
-
-    Returns:
-        uint8 RGB, long side at most 1600 pixels.
-
-    Raises:
-        UnreadablePictureError: the bytes can't be decoded within the limits.
     """
-    box = with_margin(pair.first.found_box, AROUND, pair.found.frame)
+    box = with_margin(pair.first.found_box, DIFFERENCE_MARGIN, pair.found.frame)
     shown = pair.found.shown(box, (MAX_SIDE, MAX_SIDE), MAGNIFIED)
     masks = differing(pair, pair.found.shown(box, (MEASURED, MEASURED)))
     changed, inside = (_enlarged(mask, shown)[..., None] for mask in masks)
@@ -56,17 +50,10 @@ def difference(pair: Pair) -> Pixels:
 
 
 def differing(pair: Pair, shown: Shown) -> tuple[Mask, Mask]:
-    """Where a piece of the found picture differs from what the registered one shows there.
+    """Where a shown piece of the found picture differs from the registered one, and where both show something.
 
     A pixel differs when it lies outside of what the other picture has within a pixel around, by more than some levels
     and than the noise of the two; this holds both ways, so that what was taken away counts as what was added.
-
-    Args:
-        pair: both pictures.
-        shown: a piece of the found picture, as large as it is to be compared.
-
-    Returns:
-        Two masks, shape (height, width): where it differs, and where both pictures show something.
     """
     expected, shared = pair.laid_back(pair.first, shown)
     inside = cv2.erode(shared.astype(np.uint8), np.ones((5, 5), np.uint8), borderValue=1) > 0
@@ -93,13 +80,13 @@ def _alike(first: Plane, second: Plane, inside: Mask) -> Mask:
     """Where both have the same structure, from which follows how one was adjusted; all of it where there is little."""
 
     def mean(plane: Plane) -> Plane:
-        return np.asarray(cv2.boxFilter(plane, -1, (WINDOW, WINDOW)), np.float32)
+        return np.asarray(cv2.boxFilter(plane, -1, (STRUCTURE_WINDOW, STRUCTURE_WINDOW)), np.float32)
 
     means = mean(first), mean(second)
     variances = mean(first * first) - means[0] ** 2, mean(second * second) - means[1] ** 2
     together = mean(first * second) - means[0] * means[1]
     textured = inside & (variances[0] > TEXTURE) & (variances[1] > TEXTURE)
-    alike = textured & (together > AGREES * np.sqrt(np.maximum(variances[0] * variances[1], 0)))
+    alike = textured & (together > STRUCTURE_AGREES * np.sqrt(np.maximum(variances[0] * variances[1], 0)))
     return alike if alike.sum() > inside.sum() * MIN_ALIKE else inside
 
 
@@ -140,7 +127,7 @@ def _apart(first: Plane, second: Plane) -> Plane:
 
 
 def _outside(values: Plane, around: Plane) -> Plane:
-    window = np.ones((2 * REACH + 1, 2 * REACH + 1), np.uint8)
+    window = np.ones((2 * MISSES_BY + 1, 2 * MISSES_BY + 1), np.uint8)
     above, below = values - cv2.dilate(around, window), cv2.erode(around, window) - values
     return np.asarray(np.maximum(0, np.maximum(above, below)))
 

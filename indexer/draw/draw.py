@@ -43,17 +43,9 @@ _DRAWN: Mapping[View, Callable[[Pair], Pixels]] = {
 
 
 def draw(view: View, pair: Pair) -> bytes:
-    """One view of a comparison.
+    """One view of a comparison: JPEG, at most 1600 pixels wide and high; the same input gives the same bytes.
 
-    Args:
-        view: which.
-        pair: the two pictures, and where the one shows the other.
-
-    Returns:
-        JPEG, at most 1600 pixels wide and high; the same input gives the same bytes.
-
-    Raises:
-        UnreadablePictureError: one of the pictures can't be decoded.
+    Raises ``UnreadablePictureError`` when one of the pictures can't be decoded.
     """
     return jpeg(_DRAWN[view](pair))
 

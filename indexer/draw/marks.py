@@ -28,13 +28,7 @@ _SHIFT = 4
 
 
 def outline(canvas: Pixels, points: Floats, width: int = 3) -> None:
-    """Draw a closed line with a light edge; fewer than three points draw nothing.
-
-    Args:
-        canvas: uint8 RGB, drawn on in place.
-        points: shape (n, 2).
-        width: pixels.
-    """
+    """Draw a closed line with a light edge onto uint8 RGB; fewer than three points draw nothing."""
     if len(points) > 2:
         _line(canvas, points, HALO, width + 4)
         _line(canvas, points, OUTLINE, width)

@@ -17,12 +17,6 @@ def overlay(pair: Pair) -> Pixels:
 
     Where that would cover nearly all of it, the found picture is laid on it in upright strips, between which the
     registered one stays visible: lines that run on from strip to strip show that the two fit.
-
-    Returns:
-        uint8 RGB, long side at most 1600 pixels.
-
-    Raises:
-        UnreadablePictureError: the bytes can't be decoded within the limits.
     """
     below = pair.registered.shown(pair.registered.frame, (MAX_SIDE, MAX_SIDE), MAGNIFIED)
     above, mask = pair.laid(pair.first, below)

@@ -11,14 +11,14 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from exhibit.comparison.similarity import scale_at_centre
-from exhibit.comparison.warp import shared_outline
+from exhibit.comparison.warp import shared_outline, turned_area
 from exhibit.pictures.decode import DecodedPicture, Limits, decode, inspect
 from indexer.layout.orientation import Box
 from indexer.layout.single_thread import cv2
+from indexer.picture.features import DEFAULT_LIMITS
 
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float64]
-DEFAULT_LIMITS = Limits()
 MAX_SIDE = 1600
 """Pixels of the longer side of what is drawn."""
 MAGNIFIED = 4.0
@@ -27,15 +27,10 @@ MAGNIFIED = 4.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shown:
-    """A picture, or a piece of it, in the size in which it is drawn.
+    """A picture, or a piece of it, in the size in which it is drawn."""
 
-    Attributes:
-        pixels: uint8 RGB, shape (height, width, 3).
-        matrix: 3×3 float64, from the original's pixels to these.
-    """
-
-    pixels: Pixels
-    matrix: Floats
+    pixels: Pixels  # uint8 RGB, shape (height, width, 3)
+    matrix: Floats  # 3×3 float64, from the original's pixels to these
 
     @property
     def size(self) -> tuple[int, int]:
@@ -46,12 +41,7 @@ class Shown:
 class Source:
     """A picture's bytes, decoded when they are shown, and again only where more detail is asked for.
 
-    Args:
-        data: exact bytes.
-        limits: for decoding.
-
-    Raises:
-        UnreadablePictureError: the bytes can't be decoded within the limits.
+    Raises ``UnreadablePictureError`` when they can't be decoded within the limits, as does what shows them.
     """
 
     def __init__(self, data: bytes, limits: Limits) -> None:
@@ -67,15 +57,9 @@ class Source:
         return Box(0, 0, *self.size)
 
     def shown(self, box: Box, fit: tuple[int, int], magnified: float = 1.0) -> Shown:
-        """A piece of the picture.
+        """A piece of the picture, fitted into so many pixels across and down.
 
-        Args:
-            box: which one, within :attr:`frame`.
-            fit: most pixels across and down.
-            magnified: most pixels that an original pixel may become, a side.
-
-        Raises:
-            UnreadablePictureError: the bytes can't be decoded within the limits.
+        An original pixel becomes at most ``magnified`` pixels a side.
         """
         factor = min(fit[0] / box.width, fit[1] / box.height, magnified)
         size = (max(1, round(box.width * factor)), max(1, round(box.height * factor)))
@@ -96,20 +80,14 @@ class Source:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Copy:
-    """One copy of the registered picture within the found one.
+    """One copy of the registered picture within the found one."""
 
-    Attributes:
-        transform: 3×3 float64, original found pixels to original registered pixels.
-        registered: outline of what both show, in original pixels of the registered picture, shape (n, 2), clockwise
-            from the corner nearest to the top left; n is 0 where they share nothing.
-        found: the same points in original pixels of the found picture.
-        corners: rows of the outline that span it best, at most four.
-    """
-
-    transform: Floats
+    transform: Floats  # 3×3 float64, original found pixels to original registered pixels
     registered: Floats
-    found: Floats
-    corners: tuple[int, ...]
+    """Outline of what both show, in original pixels of the registered picture, shape (n, 2), clockwise from the
+    corner nearest to the top left; n is 0 where they share nothing."""
+    found: Floats  # the same points in original pixels of the found picture
+    corners: tuple[int, ...]  # rows of the outline that span it best, at most four
 
     @property
     def registered_box(self) -> Box:
@@ -124,33 +102,20 @@ class Copy:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pair:
-    """A found picture and the registered one that it shows, once or several times.
-
-    Attributes:
-        found: what was found.
-        registered: the work's picture.
-        copies: the copies, the one that decided first.
-    """
+    """A found picture and the registered one that it shows, once or several times."""
 
     found: Source
     registered: Source
-    copies: tuple[Copy, ...]
+    copies: tuple[Copy, ...]  # the one that decided first
 
     @classmethod
     def of(
         cls, found: bytes, registered: bytes, transforms: Sequence[ArrayLike], limits: Limits = DEFAULT_LIMITS
     ) -> Self:
-        """Look at both pictures, without decoding their pixels yet.
+        """Look at both pictures, without decoding their pixels yet; the first transform is of the copy that decided.
 
-        Args:
-            found: exact bytes.
-            registered: exact bytes.
-            transforms: one 3×3 matrix for each copy, at least one: original found pixels to original registered pixels.
-            limits: for decoding.
-
-        Raises:
-            UnreadablePictureError: one of the pictures can't be decoded.
-            WrongUseError: a transform can't be inverted.
+        Each is 3×3 from original found to original registered pixels. Raises ``UnreadablePictureError``, and
+        ``WrongUseError`` for one that can't be inverted.
         """
         sources = Source(found, limits), Source(registered, limits)
         copies = (
@@ -202,14 +167,9 @@ def with_margin(box: Box, share: float, frame: Box) -> Box:
 def _laid(
     source: Source, outline: Floats, onto: Shown, transform: Floats, edge: Floats
 ) -> tuple[Pixels, NDArray[np.bool_]]:
-    """Reduced first to the size in which it is drawn, so that nothing shimmers.
+    """What of a source lies within an outline, laid onto another picture, where ``edge`` is the same outline.
 
-    Args:
-        source: what is laid.
-        outline: the part of it that is shared.
-        onto: what it is laid on.
-        transform: from the one's original pixels to the other's.
-        edge: the outline in original pixels of the other.
+    It is reduced first to the size in which it is drawn, so that nothing shimmers.
     """
     mask = np.zeros(onto.size[::-1], np.uint8)
     if not len(outline):
@@ -226,7 +186,7 @@ def _laid(
 
 def _copy(transform: Floats, found: tuple[int, int], registered: tuple[int, int]) -> Copy:
     outline = shared_outline(transform, found, registered)
-    if _turned_area(outline) < 0:
+    if turned_area(outline) < 0:
         outline = outline[::-1]
     if len(outline):
         outline = np.roll(outline, -int(outline.sum(axis=1).argmin()), axis=0)
@@ -238,10 +198,4 @@ def _spanning(outline: Floats) -> tuple[int, ...]:
     rows = range(len(outline))
     if len(outline) <= 4:
         return tuple(rows)
-    return max(combinations(rows, 4), key=lambda chosen: _turned_area(outline[list(chosen)]))
-
-
-def _turned_area(points: Floats) -> float:
-    """Twice the area of a polygon, positive when its corners go clockwise as seen."""
-    following = np.roll(points, -1, axis=0)
-    return float((points[:, 0] * following[:, 1] - points[:, 1] * following[:, 0]).sum())
+    return max(combinations(rows, 4), key=lambda chosen: turned_area(outline[list(chosen)]))

@@ -11,11 +11,11 @@ from indexer.picture.features import CLOSER, Features, extract, grey_scaling
 
 MAX_POINTS = 30
 """More numbers than these are no longer read."""
-APART = 0.07
+SPACING = 0.07
 """Least distance of two marked details, as a share of the longer side of the shared part."""
 COLOURS = ((196, 0, 60), (0, 92, 175), (0, 120, 90), (120, 65, 160), (165, 82, 0))
 DOT = 13
-AROUND = 0.06
+POINTS_MARGIN = 0.06
 """Margin shown around the shared part, as a share of its longer side."""
 
 
@@ -23,16 +23,10 @@ def points(pair: Pair) -> Pixels:
     """The shared part of both pictures, the registered one on the left, with the same number at the same details.
 
     The details are looked for again in both pictures; those that lie where the transform says are taken, well spread.
-
-    Returns:
-        uint8 RGB, at most 1600 pixels wide and high; without numbers where no detail was found again.
-
-    Raises:
-        UnreadablePictureError: the bytes can't be decoded within the limits.
     """
     copy = pair.first
     boxes = [
-        with_margin(box, AROUND, source.frame)
+        with_margin(box, POINTS_MARGIN, source.frame)
         for box, source in ((copy.registered_box, pair.registered), (copy.found_box, pair.found))
     ]
     left = pair.registered.shown(boxes[0], (COLUMN, TALL), 2 * MAGNIFIED)
@@ -49,11 +43,7 @@ def points(pair: Pair) -> Pixels:
 def matched_details(pair: Pair) -> tuple[Floats, Floats]:
     """Details that lie in both pictures where the transform says: at most 30, spread widely, in reading order.
 
-    Returns:
-        Their places in original pixels of the found and of the registered picture, each of shape (n, 2).
-
-    Raises:
-        UnreadablePictureError: the bytes can't be decoded within the limits.
+    Gives their places in original pixels of the found and of the registered picture, each of shape (n, 2).
     """
     transform = pair.first.transform
     found, registered = (extract(source.data, source.limits, CLOSER) for source in (pair.found, pair.registered))
@@ -80,7 +70,7 @@ def _spread(points: Floats, missed: Floats, pair: Pair) -> NDArray[np.intp]:
     if not len(points):
         return np.zeros(0, np.intp)
     box = pair.first.registered_box
-    apart = APART * max(box.width, box.height)
+    apart = SPACING * max(box.width, box.height)
     chosen = [int(missed.argmin())]
     distance = np.linalg.norm(points - points[chosen[0]], axis=1)
     while len(chosen) < MAX_POINTS and distance.max() >= apart:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from exhibit.comparison.warp import turned_area
 from indexer.draw.marks import OUTLINE, badge, corner_badges, outline
 from indexer.draw.pair import MAGNIFIED, MAX_SIDE, Copy, Floats, Pair, Pixels, Shown, moved
 
@@ -17,7 +18,7 @@ SMALL = 0.3
 """Where less than this share of a picture's area is shared, the shared part is shown magnified too."""
 TURNED = 15.0
 """Degrees from which a copy counts as turned."""
-MAX_COPIES = 4
+MAX_MAGNIFIED = 4
 """Copies that are shown magnified."""
 
 
@@ -27,12 +28,6 @@ def side_by_side(pair: Pair) -> Pixels:
     Corresponding corners have the same letter, so that a mirrored or turned copy is seen as one; several copies are
     numbered. Where the shared part is small, mirrored or turned, it stands below once more: as it is in the registered
     picture, and as it is in the found one, magnified and laid the same way.
-
-    Returns:
-        uint8 RGB, at most 1600 pixels wide and high.
-
-    Raises:
-        UnreadablePictureError: the bytes can't be decoded within the limits.
     """
     closer = _wants_closer_look(pair)
     tall = TALL_OF_TWO if closer else TALL
@@ -80,7 +75,7 @@ def _is_turned(copy: Copy) -> bool:
 
 def _closer_look(pair: Pair) -> Pixels:
     """The shared part as the registered picture has it, then as each copy shows it."""
-    copies = pair.copies[:MAX_COPIES]
+    copies = pair.copies[:MAX_MAGNIFIED]
     column = MAX_SIDE // (len(copies) + 1) - 2 * MARGIN
     below = pair.registered.shown(pair.first.registered_box, (column, TALL_OF_TWO), 2 * MAGNIFIED)
     above = [pair.laid(copy, below) for copy in copies]
@@ -107,6 +102,4 @@ def _number(canvas: Pixels, number: int, corners: Floats, shown: Shown, place: F
 
 def _share(points: Floats, size: tuple[int, int]) -> float:
     """Of a picture's area, what an outline encloses."""
-    following = np.roll(points, -1, axis=0)
-    area = abs(float((points[:, 0] * following[:, 1] - points[:, 1] * following[:, 0]).sum())) / 2
-    return area / (size[0] * size[1])
+    return abs(turned_area(points)) / 2 / (size[0] * size[1])

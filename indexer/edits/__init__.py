@@ -22,29 +22,17 @@ LONG_SIDE = 1280
 
 @dataclass(frozen=True, slots=True)
 class EditedPicture:
-    """A changed copy as a site would hold it.
-
-    Attributes:
-        data: bytes of the file.
-        suffix: of its name, with its dot.
-    """
+    """A changed copy as a site would hold it."""
 
     data: bytes
-    suffix: str
+    suffix: str  # of its name, with its dot
 
 
 def apply(name: str, picture: Image.Image, others: Sequence[Image.Image], seed: int) -> EditedPicture:
-    """Change a picture as one edit does.
+    """Change a picture of any mode as one edit does; other pictures stand beside or behind it, or else it does itself.
 
-    Args:
-        name: one of :data:`EDITS`.
-        picture: what is copied, in any mode; it is left as it is.
-        others: pictures to stand beside or behind it; the picture itself does where there are none.
-        seed: decides where a crop lies, what a caption says, and the like. One seed lays the same overlay on every
-            picture, relative to its size.
-
-    Raises:
-        WrongUseError: there is no edit of that name.
+    The seed decides where a crop lies, what a caption says, and the like: one seed lays the same overlay on every
+    picture, relative to its size. Raises ``WrongUseError`` when there is no edit of that name.
     """
     edit = EDITS.get(name)
     if edit is None:

@@ -15,15 +15,9 @@ USUAL = jpeg(85)
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One way in which a picture is changed when it is copied.
+    """One way in which a picture is changed when it is copied."""
 
-    Attributes:
-        name: identity, such as ``crop05``.
-        change: makes the changed picture.
-        saving: makes the bytes.
-    """
-
-    name: str
+    name: str  # identity, such as `crop05`
     change: Change
     saving: Saving = USUAL
 

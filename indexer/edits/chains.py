@@ -1,7 +1,5 @@
 """Edits one after the other, as in reposts."""
 
-from collections.abc import Callable, Sequence
-
 from PIL import Image
 
 from indexer.edits.copies import recompressed
@@ -12,14 +10,21 @@ from indexer.edits.scene import Change, Scene
 from indexer.edits.tones import blurred, filtered, grey, jittered, noisy
 
 
-def captioned_crop(scene: Scene) -> Image.Image:
-    """Crop, change colours, write, shrink, recompress."""
-    return _through(scene, [cropped(0.6), jittered, captioned, resized(0.6), _jpeg(40)])
+def _chain(*changes: Change, quality: int) -> Change:
+    """Changes one after the other, then through JPEG."""
+
+    def change(scene: Scene) -> Image.Image:
+        for made in changes:
+            scene = scene.showing(made(scene))
+        return recompressed(scene.picture, quality)
+
+    return change
 
 
-def mirrored_meme(scene: Scene) -> Image.Image:
-    """Mirror, crop, write above, add stickers, recompress."""
-    return _through(scene, [mirrored, cropped(0.7), meme, with_stickers, _jpeg(50)])
+captioned_crop = _chain(cropped(0.6), jittered, captioned, resized(0.6), quality=40)
+mirrored_meme = _chain(mirrored, cropped(0.7), meme, with_stickers, quality=50)
+repost = _chain(mirrored, cropped(0.85), filtered, captioned, quality=55)
+"""Mirrored, zoomed in a little, filtered and captioned: what accounts do that evade simple checks."""
 
 
 def any_four(scene: Scene) -> Image.Image:
@@ -38,19 +43,5 @@ def any_four(scene: Scene) -> Image.Image:
         grey,
         watermarked,
     ]
-    return _through(scene, [*chance.sample(pool, 4), _jpeg(chance.randint(25, 60))])
-
-
-def repost(scene: Scene) -> Image.Image:
-    """Mirror, zoom in a little, filter, write, recompress: what accounts do that evade simple checks."""
-    return _through(scene, [mirrored, cropped(0.85), filtered, captioned, _jpeg(55)])
-
-
-def _through(scene: Scene, changes: Sequence[Change]) -> Image.Image:
-    for change in changes:
-        scene = scene.showing(change(scene))
-    return scene.picture
-
-
-def _jpeg(quality: int) -> Callable[[Scene], Image.Image]:
-    return lambda scene: recompressed(scene.picture, quality)
+    chosen = chance.sample(pool, 4)
+    return _chain(*chosen, quality=chance.randint(25, 60))(scene)

@@ -73,13 +73,7 @@ def newsprint(scene: Scene) -> Image.Image:
 
 
 def _dots(darkness: np.ndarray, degrees: float, pitch: float) -> np.ndarray:
-    """How much ink lies where, 0 to 1: an ordered halftone screen at an angle, pitch in pixels.
-
-    Args:
-        darkness: float32, shape (height, width), 0 to 255.
-        degrees: of the screen.
-        pitch: distance of two dots.
-    """
+    """How much ink lies where, 0 to 1, for darkness 0 to 255: a halftone screen at an angle, pitch in pixels."""
     height, width = darkness.shape
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     turn, factor = math.radians(degrees), 2 * math.pi / pitch

@@ -19,11 +19,7 @@ def unchanged(scene: Scene) -> Image.Image:
 
 def resized(share: float) -> Change:
     """Make both sides so much of what they were."""
-
-    def change(scene: Scene) -> Image.Image:
-        return scaled(scene.picture, share)
-
-    return change
+    return lambda scene: scaled(scene.picture, share)
 
 
 def scaled(picture: Image.Image, share: float) -> Image.Image:
@@ -64,20 +60,12 @@ def mirrored(scene: Scene) -> Image.Image:
 
 def turned(degrees: float) -> Change:
     """Turn by any angle on black; all of the picture stays."""
-
-    def change(scene: Scene) -> Image.Image:
-        return scene.picture.rotate(degrees, Image.Resampling.BICUBIC, expand=True, fillcolor=BLACK)
-
-    return change
+    return lambda scene: scene.picture.rotate(degrees, Image.Resampling.BICUBIC, expand=True, fillcolor=BLACK)
 
 
 def transposed(way: Image.Transpose) -> Change:
     """Turn by right angles."""
-
-    def change(scene: Scene) -> Image.Image:
-        return scene.picture.transpose(way)
-
-    return change
+    return lambda scene: scene.picture.transpose(way)
 
 
 def bordered(scene: Scene) -> Image.Image:

@@ -11,15 +11,10 @@ ORIENTATION_TAG = 0x0112
 
 @dataclass(frozen=True, slots=True)
 class Saving:
-    """A way of writing a picture.
+    """A way of writing a picture."""
 
-    Attributes:
-        suffix: of the file's name, with its dot.
-        encode: makes the bytes.
-    """
-
-    suffix: str
-    encode: Callable[[Image.Image], bytes]
+    suffix: str  # of the file's name, with its dot
+    encode: Callable[[Image.Image], bytes]  # makes the bytes
 
 
 def jpeg(quality: int) -> Saving:

@@ -13,18 +13,13 @@ WHITE: Colour = (255, 255, 255)
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A picture that is being changed.
+    """A picture that is being changed."""
 
-    Attributes:
-        picture: RGB.
-        others: pictures that stand beside or behind it, RGB; never empty.
-        chance: decides where a crop lies, what a caption says, and the like. Edits draw from it in an order that
-            doesn't depend on the picture, so that one seed lays the same overlay on every picture.
-    """
-
-    picture: Image.Image
-    others: Sequence[Image.Image]
+    picture: Image.Image  # RGB
+    others: Sequence[Image.Image]  # pictures that stand beside or behind it, RGB; never empty
     chance: Random = field(repr=False)
+    """Decides where a crop lies, what a caption says, and the like. Edits draw from it in an order that doesn't
+    depend on the picture, so that one seed lays the same overlay on every picture."""
 
     def other(self, number: int) -> Image.Image:
         """One of the other pictures; they are used in turns when there are few."""

@@ -9,15 +9,15 @@ Colours = tuple[int, int, int, int]
 YELLOW: Colours = (255, 205, 50, 255)
 DARK: Colours = (70, 40, 15, 255)
 RED: Colours = (228, 40, 62, 255)
-PAPER: Colours = (255, 255, 255, 255)
+OPAQUE_WHITE: Colours = (255, 255, 255, 255)
 BLUE: Colours = (52, 120, 246, 255)
-SIDE = 400
+STICKER_SIDE = 400
 """Side of the square in which they are drawn, before they are resized."""
 
 
 def sticker(chance: random.Random, side: int) -> Image.Image:
     """One of the drawings by chance, RGBA, a square of this side in pixels."""
-    canvas = Image.new("RGBA", (SIDE, SIDE))
+    canvas = Image.new("RGBA", (STICKER_SIDE, STICKER_SIDE))
     chance.choice([_smile, _laugh, _cool, _in_love, _heart, _star, _arrow, _bubble])(ImageDraw.Draw(canvas))
     return canvas.resize((max(1, side), max(1, side)), Image.Resampling.LANCZOS)
 
@@ -59,7 +59,7 @@ def _in_love(draw: ImageDraw.ImageDraw) -> None:
 
 
 def _heart(draw: ImageDraw.ImageDraw) -> None:
-    draw.polygon(_heart_outline(200, 195, 180), fill=RED, outline=PAPER, width=10)
+    draw.polygon(_heart_outline(200, 195, 180), fill=RED, outline=OPAQUE_WHITE, width=10)
 
 
 def _heart_outline(x: float, y: float, size: float) -> list[tuple[float, float]]:
@@ -85,14 +85,14 @@ def _arrow(draw: ImageDraw.ImageDraw) -> None:
     draw.polygon(
         [(20, 150), (220, 150), (220, 60), (385, 200), (220, 340), (220, 250), (20, 250)],
         fill=RED,
-        outline=PAPER,
+        outline=OPAQUE_WHITE,
         width=12,
     )
 
 
 def _bubble(draw: ImageDraw.ImageDraw) -> None:
-    draw.rounded_rectangle((15, 40, 385, 290), 90, fill=PAPER, outline=BLUE, width=12)
-    draw.polygon([(90, 270), (60, 380), (190, 284)], fill=PAPER)
+    draw.rounded_rectangle((15, 40, 385, 290), 90, fill=OPAQUE_WHITE, outline=BLUE, width=12)
+    draw.polygon([(90, 270), (60, 380), (190, 284)], fill=OPAQUE_WHITE)
     draw.line([(98, 290), (60, 380), (180, 290)], fill=BLUE, width=12)
     for x in (105, 180, 255):
         draw.ellipse((x, 145, x + 40, 185), fill=BLUE)

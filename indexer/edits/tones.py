@@ -29,11 +29,7 @@ def grey(scene: Scene) -> Image.Image:
 
 def blurred(radius: float) -> Change:
     """Gaussian blur; the radius is its deviation in pixels."""
-
-    def change(scene: Scene) -> Image.Image:
-        return scene.picture.filter(ImageFilter.GaussianBlur(radius))
-
-    return change
+    return lambda scene: scene.picture.filter(ImageFilter.GaussianBlur(radius))
 
 
 def sharpened(scene: Scene) -> Image.Image:

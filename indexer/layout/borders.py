@@ -5,9 +5,9 @@ from numpy.typing import NDArray
 
 from indexer.layout.orientation import Box
 
-SPREAD = 14
+BORDER_SPREAD = 14
 """Grey levels that a line of a border may span, so that JPEG's ringing doesn't end it."""
-STEP = 10
+BORDER_STEP = 10
 """Grey levels by which a line's middle may differ from the outermost line."""
 NESTED = 3
 MIN_SHARE = 0.25
@@ -15,13 +15,9 @@ SHARES = np.array([0.02, 0.5, 0.98])
 
 
 def content_box(grey: NDArray[np.uint8]) -> Box | None:
-    """The rectangle inside constant borders, up to three nested ones.
+    """The rectangle inside constant borders, up to three nested ones, in pixels of ``grey``.
 
-    Args:
-        grey: uint8, shape (height, width).
-
-    Returns:
-        The rectangle in pixels of ``grey``, or ``None`` when there is no border, or hardly anything inside it.
+    ``None`` when there is no border, or hardly anything inside it.
     """
     height, width = grey.shape
     top, bottom, left, right = 0, height, 0, width
@@ -48,7 +44,7 @@ def _run(lines: NDArray[np.uint8]) -> int:
     for number, line in enumerate(lines):
         low, middle, high = _percentiles(line)
         first = middle if first is None else first
-        if high - low > SPREAD or abs(middle - first) > STEP:
+        if high - low > BORDER_SPREAD or abs(middle - first) > BORDER_STEP:
             return number
     return len(lines)
 

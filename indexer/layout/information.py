@@ -15,7 +15,7 @@ MIN_QUALITY = 50
 MANY_KEYPOINTS = 200
 """From so many a picture can be told apart by its details, though its hash sees little: a field in fog, a desert."""
 MIN_KEYPOINTS = 60
-MIN_SIDE = 64
+TINY_SIDE = 64
 BAND = 24
 """Grey levels that count as one tone."""
 
@@ -23,21 +23,14 @@ BAND = 24
 def low_information(grey: NDArray[np.uint8], quality: int, keypoints: int, short_side: int) -> tuple[str, ...]:
     """Why a picture can't be matched safely; empty when it can.
 
-    Args:
-        grey: uint8, shape (height, width).
-        quality: of its hash, 0 to 100.
-        keypoints: how many local features it has.
-        short_side: original pixels.
-
-    Returns:
-        Some of ``flat``, ``few-features``, ``two-tone`` (pages of text, tables, diagrams, plain logos) and ``tiny``; or
-        ``collage`` or ``page``.
+    Some of ``flat``, ``few-features``, ``two-tone`` (pages of text, tables, diagrams, plain logos) and ``tiny``; or
+    ``collage`` or ``page``. The quality is that of its hash, 0 to 100, its short side that of the original, in pixels.
     """
     reasons = {
         "flat": quality < MIN_QUALITY and keypoints < MANY_KEYPOINTS,
         "few-features": keypoints < MIN_KEYPOINTS,
         "two-tone": _two_tone(grey),
-        "tiny": short_side < MIN_SIDE,
+        "tiny": short_side < TINY_SIDE,
     }
     return tuple(name for name, holds in reasons.items() if holds) or composition(grey)
 

@@ -16,11 +16,11 @@ from indexer.layout.panels import MIN_PIXELS
 from indexer.layout.scaling import at_most
 from indexer.layout.single_thread import cv2
 
-SIDE = 256
+INSET_SEEN_AT = 256
 """Long side, pixels, of the picture in which sides are looked for."""
-STEP, APART = 10, 3
+SIDE_STEP, ROWS_APART = 10, 3
 """Grey levels that a side steps by, and rows before and behind it that step by less."""
-MIN_SIDE, MAX_AREA = 0.18, 0.8
+MIN_INSET_SIDE, MAX_INSET_AREA = 0.18, 0.8
 """Shares of the picture's long side and area."""
 ALONG = 0.6
 """Share of each side that steps, at least."""
@@ -33,14 +33,12 @@ MAX_LINES = 14
 def inset(grey: NDArray[np.uint8], size: tuple[int, int]) -> Box | None:
     """The rectangle that sets off most clearly from what it lies on; ``None`` for most photographs.
 
-    Args:
-        grey: uint8, shape (height, width).
-        size: width and height of the original, whose pixels the rectangle is in.
+    It is in pixels of the original, whose width and height are given.
     """
-    small = at_most(grey, SIDE)
+    small = at_most(grey, INSET_SEEN_AT)
     height, width = small.shape
-    least = max(round(MIN_SIDE * max(small.shape)), round(MIN_PIXELS * max(small.shape) / max(size)))
-    if min(small.shape) <= max(least, 2 * APART + 1):
+    least = max(round(MIN_INSET_SIDE * max(small.shape)), round(MIN_PIXELS * max(small.shape) / max(size)))
+    if min(small.shape) <= max(least, 2 * ROWS_APART + 1):
         return None
     rows, columns = _Lines.of(small, least), _Lines.of(np.ascontiguousarray(small.T), least)
     across, down = rows.pairs(least), columns.pairs(least)
@@ -49,7 +47,7 @@ def inset(grey: NDArray[np.uint8], size: tuple[int, int]) -> Box | None:
     sides = np.stack([*rows.shares(across[:, None], columns.at[down]), *columns.shares(down, rows.at[across][:, None])])
     shares = sides.mean(axis=0)
     areas = np.outer(np.diff(rows.at[across]), np.diff(columns.at[down]))
-    shares[(sides.min(axis=0) < ALONG) | (areas > MAX_AREA * small.size)] = 0
+    shares[(sides.min(axis=0) < ALONG) | (areas > MAX_INSET_AREA * small.size)] = 0
     one, other = np.unravel_index(int(shares.argmax()), shares.shape)
     if shares[one, other] < ALONG_ALL:
         return None
@@ -59,15 +57,10 @@ def inset(grey: NDArray[np.uint8], size: tuple[int, int]) -> Box | None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Lines:
-    """Rows in which the levels step along a good part.
+    """Rows in which the levels step along a good part."""
 
-    Attributes:
-        at: their places, rising.
-        sums: of each how many of its first pixels step, shape (lines, width + 1).
-    """
-
-    at: NDArray[np.intp]
-    sums: NDArray[np.int32]
+    at: NDArray[np.intp]  # their places, rising
+    sums: NDArray[np.int32]  # of each how many of its first pixels step, shape (lines, width + 1)
 
     @classmethod
     def of(cls, grey: NDArray[np.uint8], least: int) -> "_Lines":
@@ -81,7 +74,7 @@ class _Lines:
     def pairs(self, least: int) -> NDArray[np.intp]:
         """Numbers of two lines that may be opposite sides, shape (n, 2), the first before the second."""
         numbers = combinations(range(len(self.at)), 2)
-        pairs = [(one, other) for one, other in numbers if self.at[other] - self.at[one] >= least]
+        pairs = [(first, second) for first, second in numbers if self.at[second] - self.at[first] >= least]
         return np.array(pairs, np.intp).reshape(-1, 2)
 
     def shares(self, pairs: NDArray[np.intp], between: NDArray[np.intp]) -> Iterator[NDArray[np.float64]]:
@@ -96,7 +89,7 @@ def _steps(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """1 where the levels step from one row to the next, and by less a few rows before and behind."""
     step = np.zeros_like(grey)
     step[1:-1] = cv2.absdiff(grey[2:], grey[:-2])
-    middle, before, behind = step[APART:-APART], step[: -2 * APART], step[2 * APART :]
+    middle, before, behind = step[ROWS_APART:-ROWS_APART], step[: -2 * ROWS_APART], step[2 * ROWS_APART :]
     found = np.zeros_like(grey)
-    found[APART:-APART] = (middle >= STEP) & (middle > before) & (middle > behind)
+    found[ROWS_APART:-ROWS_APART] = (middle >= SIDE_STEP) & (middle > before) & (middle > behind)
     return found

@@ -12,35 +12,24 @@ from numpy.typing import NDArray
 from indexer.layout.orientation import Box
 from indexer.layout.pages import PAGE, pictures_on
 
-EVEN = 6
+BAR_LEVELS = 6
 """Grey levels from a bar's colour that belong to it."""
 CONSTANT, WITH_WORDS, PICTURE = 0.95, 0.35, 0.4
 """Shares of a line that have the bar's colour: between its words and the picture, at least anywhere, in the picture."""
 MIN_BAR, MAX_BAR = 0.04, 0.45
 """Shares of the picture's height or width."""
-BEHIND = 3
+LINES_BEHIND = 3
 """Lines behind a bar's last one in which the picture has begun."""
 
 
 def masked_boxes(grey: NDArray[np.uint8], composed: Sequence[str], size: tuple[int, int]) -> tuple[Box, ...]:
-    """The rectangles of a work in which nothing counts.
-
-    Args:
-        grey: uint8, shape (height, width).
-        composed: what :func:`indexer.layout.pages.composition` says of it, among other reasons.
-        size: width and height of the original, whose pixels the boxes are in.
-    """
+    """The rectangles of a work in which nothing counts, in pixels of the original, whose width and height are given."""
     boxes = _around_pictures(grey) if PAGE in composed else _bars(grey)
     return tuple(box.scaled(size[0] / grey.shape[1], size[1] / grey.shape[0]) for box in boxes)
 
 
 def inside(points: NDArray[np.float32], boxes: Sequence[Box]) -> NDArray[np.bool_]:
-    """Which points lie in one of the boxes.
-
-    Args:
-        points: shape (n, 2), pixel centres at whole numbers.
-        boxes: in the same pixels.
-    """
+    """Which points, shape (n, 2), pixel centres at whole numbers, lie in one of the boxes of the same pixels."""
     within = np.zeros(len(points), np.bool_)
     for box in boxes:
         low, high = (box.left - 0.5, box.top - 0.5), (box.right - 0.5, box.bottom - 0.5)
@@ -49,13 +38,7 @@ def inside(points: NDArray[np.float32], boxes: Sequence[Box]) -> NDArray[np.bool
 
 
 def without(valid: NDArray[np.bool_], boxes: Sequence[Box], placing: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """A mask less the boxes.
-
-    Args:
-        valid: bool, shape (height, width).
-        boxes: in original pixels.
-        placing: 3×3, original pixels to those of the mask; it only scales and moves.
-    """
+    """A mask less boxes in original pixels, which ``placing``, 3×3, scales and moves to those of the mask."""
     if not boxes:
         return valid
     left = valid.copy()
@@ -91,7 +74,7 @@ def _around_pictures(grey: NDArray[np.uint8]) -> list[Box]:
 
 def _bars(grey: NDArray[np.uint8]) -> list[Box]:
     height, width = grey.shape
-    if min(height, width) < 2 * BEHIND:
+    if min(height, width) < 2 * LINES_BEHIND:
         return []
     top, bottom, left, right = (_bar(lines) for lines in (grey, grey[::-1], grey.T, grey.T[::-1]))
     bars = (
@@ -106,11 +89,11 @@ def _bars(grey: NDArray[np.uint8]) -> list[Box]:
 def _bar(lines: NDArray[np.uint8]) -> int:
     """How many of the first lines are a bar of one colour with words on it, sharply set off from the picture; or 0."""
     colour = np.median(lines[0])
-    share = (np.abs(lines.astype(np.int16) - colour) <= EVEN).mean(axis=1)
+    share = (np.abs(lines.astype(np.int16) - colour) <= BAR_LEVELS).mean(axis=1)
     ends = np.flatnonzero(share < WITH_WORDS)
     end = int(ends[0]) if len(ends) else len(lines)
     while end > 0 and share[end - 1] < CONSTANT:
         end -= 1
     if not MIN_BAR * len(lines) <= end <= MAX_BAR * len(lines):
         return 0
-    return end if share[end : end + BEHIND + 1].min() <= PICTURE else 0
+    return end if share[end : end + LINES_BEHIND + 1].min() <= PICTURE else 0

@@ -46,13 +46,7 @@ class Box:
 def alignment(orientation: int, source: Box, target: Box) -> NDArray[np.float64]:
     """The transform that lays one rectangle onto another after turning it.
 
-    Args:
-        orientation: which of the eight.
-        source: rectangle of the picture that is turned, before turning.
-        target: rectangle that it then fills.
-
-    Returns:
-        3×3 float64, from source pixel coordinates to target pixel coordinates, pixel centres at whole numbers.
+    It is 3×3 float64, from source to target pixel coordinates, pixel centres at whole numbers.
     """
     centre = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
     unit = np.array(

@@ -11,14 +11,14 @@ from indexer.layout.panels import panels
 from indexer.layout.scaling import at_most
 from indexer.layout.single_thread import cv2
 
-SIDE = 400
+PAGE_SIDE = 400
 """Long side, pixels, of the picture in which lines of words are looked for."""
 COLLAGE, PAGE = "collage", "page"
 MIN_FILLED = 0.6
 """Share of a side along which a rectangle differs from what is around it: a thing on a white ground touches its box
 in a few places only."""
 FILLED_SIDES = 3
-APART = 12
+OFF_GROUND = 12
 """Grey levels by which they differ."""
 BETWEEN = 0.25
 """Share of a rectangle that has the colour of the ground around it, from which it is taken for words."""
@@ -29,7 +29,7 @@ LINE_HEIGHT = (3, 26)
 LINE_RATIO = 2.5
 STROKE = 30
 """Grey levels by which words differ from their ground."""
-EVEN, DEVIATION, MIN_GROUND = 4, 1.0, 0.17
+GROUND_LEVELS, DEVIATION, MIN_GROUND = 4, 1.0, 0.17
 """Share of a page that has the ground's colour within so many grey levels, and deviates by less in 5×5 pixels; night
 skies and walls are less even."""
 ONE_COLOUR, MIN_ONE = 1, 0.8
@@ -38,12 +38,8 @@ at most .69 of clear skies and studio walls, which change gently from one level 
 
 
 def composition(grey: NDArray[np.uint8]) -> tuple[str, ...]:
-    """What a picture is composed of: ``collage`` or ``page``; empty for a single picture.
-
-    Args:
-        grey: uint8, shape (height, width).
-    """
-    small = at_most(grey, SIDE)
+    """What a grey picture is composed of: ``collage`` or ``page``; empty for a single picture."""
+    small = at_most(grey, PAGE_SIDE)
     rectangles = _rectangles(grey, small)
     pictures = [box for box in rectangles if not _is_words(small, box)]
     if len(pictures) >= MIN_PANELS:
@@ -57,7 +53,7 @@ def composition(grey: NDArray[np.uint8]) -> tuple[str, ...]:
 
 def pictures_on(grey: NDArray[np.uint8]) -> tuple[Box, ...]:
     """The rectangles that hold pictures, in pixels of ``grey``, uint8 of shape (height, width)."""
-    small = at_most(grey, SIDE)
+    small = at_most(grey, PAGE_SIDE)
     across, down = grey.shape[1] / small.shape[1], grey.shape[0] / small.shape[0]
     return tuple(box.scaled(across, down) for box in _rectangles(grey, small) if not _is_words(small, box))
 
@@ -96,7 +92,7 @@ def _is_words(grey: NDArray[np.uint8], box: Box) -> bool:
     if not len(around):
         return False
     apart = np.abs(grey[top:bottom, left:right].astype(np.int16) - int(np.median(around)))
-    return bool((apart <= APART).mean() >= BETWEEN)
+    return bool((apart <= OFF_GROUND).mean() >= BETWEEN)
 
 
 def _sets_off(lines: NDArray[np.int16], edge: int, outward: int) -> bool:
@@ -104,7 +100,7 @@ def _sets_off(lines: NDArray[np.int16], edge: int, outward: int) -> bool:
     outside, within = edge + 3 * outward, edge - 2 * outward
     if not 0 <= outside < len(lines):
         return True
-    return bool((np.abs(lines[within] - lines[outside]) >= APART).mean() >= MIN_FILLED)
+    return bool((np.abs(lines[within] - lines[outside]) >= OFF_GROUND).mean() >= MIN_FILLED)
 
 
 def _ground(grey: NDArray[np.uint8]) -> int | None:
@@ -112,7 +108,7 @@ def _ground(grey: NDArray[np.uint8]) -> int | None:
     counts = np.bincount(grey.ravel(), minlength=256).astype(np.float64)
     ground = int(np.convolve(counts, (1, 2, 1), mode="same").argmax())
     apart = np.abs(grey.astype(np.int16) - ground)
-    even = (apart <= EVEN) & (_deviation(grey) < DEVIATION)
+    even = (apart <= GROUND_LEVELS) & (_deviation(grey) < DEVIATION)
     if even.mean() < MIN_GROUND or (apart[even] <= ONE_COLOUR).mean() < MIN_ONE:
         return None
     return ground

@@ -14,15 +14,15 @@ from indexer.layout.orientation import Box
 from indexer.layout.scaling import at_most
 from indexer.layout.single_thread import cv2
 
-SIDES = (256, 320, 512)
+PANELS_SEEN_AT = (256, 320, 512)
 """Long side, pixels, of the picture that is cut; the cut into most panels counts. When it is reduced, a badly saved
 gutter has one colour; a thin one, as of a sheet of nine, is only seen from closer."""
-SPREAD = 12
+GUTTER_SPREAD = 12
 """Grey levels that a gutter may span, so that JPEG's ringing doesn't end it."""
 GUTTER = 2
 """Least width of a gutter between two regions, pixels of that picture."""
 DEPTH = 5
-MIN_SIDE, MIN_AREA, MAX_AREA = 0.1, 0.015, 0.9
+MIN_PANEL_SIDE, MIN_PANEL_AREA, MAX_PANEL_AREA = 0.1, 0.015, 0.9
 """Shares of the picture's long side and area."""
 MIN_PIXELS = 48
 """Shorter side of a panel in original pixels."""
@@ -35,13 +35,11 @@ Region = tuple[int, int, int, int]
 
 
 def panels(grey: NDArray[np.uint8], size: tuple[int, int]) -> tuple[Box, ...]:
-    """The largest pictures within a picture, largest first; nothing for an ordinary photograph.
+    """The largest pictures within a grey picture, largest first; nothing for an ordinary photograph.
 
-    Args:
-        grey: uint8, shape (height, width).
-        size: width and height of the original, whose pixels the boxes are in.
+    Boxes are in pixels of the original, whose width and height are given.
     """
-    return max((_panels_at(side, grey, size) for side in SIDES), key=len)
+    return max((_panels_at(side, grey, size) for side in PANELS_SEEN_AT), key=len)
 
 
 def _panels_at(side: int, grey: NDArray[np.uint8], size: tuple[int, int]) -> tuple[Box, ...]:
@@ -52,7 +50,7 @@ def _panels_at(side: int, grey: NDArray[np.uint8], size: tuple[int, int]) -> tup
         return ()
     least = MIN_PIXELS * max(height, width) / max(size)
     kept = [panel for panel in _cut(small, whole, DEPTH) if _is_picture(small, panel, least)]
-    kept.sort(key=lambda one: (-_area(one), one))
+    kept.sort(key=lambda panel: (-_area(panel), panel))
     found = (Box(left, top, right, bottom) for top, bottom, left, right in kept[:MAX_PANELS])
     return tuple(box.scaled(size[0] / width, size[1] / height) for box in found)
 
@@ -74,7 +72,7 @@ def _gutters(grey: NDArray[np.uint8], region: Region, axis: int) -> NDArray[np.b
     inside = grey[top:bottom, left:right]
     if not inside.size:
         return np.zeros(0, np.bool_)
-    return np.asarray(np.ptp(inside, axis=1 - axis) <= SPREAD)
+    return np.asarray(np.ptp(inside, axis=1 - axis) <= GUTTER_SPREAD)
 
 
 def _trimmed(grey: NDArray[np.uint8], region: Region) -> Region:
@@ -103,16 +101,16 @@ def _pieces(region: Region, axis: int, gaps: list[tuple[int, int]]) -> list[Regi
     top, bottom, left, right = region
     start, end = (top, bottom) if axis == 0 else (left, right)
     edges = [0, *(edge for gap in gaps for edge in gap), end - start]
-    parts = [(start + one, start + other) for one, other in list(pairwise(edges))[::2] if other > one]
-    return [(one, other, left, right) if axis == 0 else (top, bottom, one, other) for one, other in parts]
+    parts = [(start + begin, start + end) for begin, end in list(pairwise(edges))[::2] if end > begin]
+    return [(begin, end, left, right) if axis == 0 else (top, bottom, begin, end) for begin, end in parts]
 
 
 def _is_picture(grey: NDArray[np.uint8], region: Region, least: float) -> bool:
     top, bottom, left, right = region
     share = _area(region) / (grey.shape[0] * grey.shape[1])
-    if min(bottom - top, right - left) < max(least, MIN_SIDE * max(grey.shape)):
+    if min(bottom - top, right - left) < max(least, MIN_PANEL_SIDE * max(grey.shape)):
         return False
-    if not MIN_AREA <= share <= MAX_AREA:
+    if not MIN_PANEL_AREA <= share <= MAX_PANEL_AREA:
         return False
     inside = grey[top:bottom, left:right].astype(np.int16)
     return bool((np.abs(inside - np.median(inside)) >= MIN_SHADES).mean() >= 0.1)

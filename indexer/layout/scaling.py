@@ -7,13 +7,7 @@ from indexer.layout.single_thread import cv2
 
 
 def at_most(pixels: NDArray[np.uint8], side: int, how: int = cv2.INTER_AREA) -> NDArray[np.uint8]:
-    """Shrink to a long side of at most ``side`` pixels; what is smaller stays as it is.
-
-    Args:
-        pixels: uint8, shape (height, width) or (height, width, channels).
-        side: pixels.
-        how: one of OpenCV's interpolations; means of areas unless told otherwise.
-    """
+    """Shrink to a long side of at most ``side`` pixels by one of OpenCV's ways; what is smaller stays as it is."""
     height, width = pixels.shape[:2]
     factor = side / max(height, width)
     if factor >= 1:

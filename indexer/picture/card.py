@@ -37,41 +37,23 @@ class Resize(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What a network needs, and where it comes from.
+    """What a network needs, and where it comes from."""
 
-    Attributes:
-        name: short name, such as ``sscd``.
-        version: changes whenever the same picture would get another vector.
-        licence: of the weights.
-        source: where they come from.
-        input_width: pixels.
-        input_height: pixels.
-        resize: how a picture comes to that size.
-        shorter: for ``crop``: the shorter side before the middle is cut out, pixels; 0 for the size of the input.
-        channels: order of the colours.
-        layout: order of the input's axes.
-        mean: of each channel on the scale 0 to 255, subtracted.
-        deviation: of each channel on the scale 0 to 255, divided by.
-        output: name of the output; the first one when empty.
-        take: the output as it is, or of an output with a row for each place in the picture the first row or the mean.
-        width: components of a vector.
-    """
-
-    name: str
-    version: str
-    licence: str
-    source: str
-    input_width: int
-    input_height: int
-    width: int
-    resize: Resize = Resize.SQUASH
-    shorter: int = 0
-    channels: Channels = "rgb"
-    layout: Layout = "nchw"
-    mean: tuple[float, float, float] = (123.675, 116.28, 103.53)
-    deviation: tuple[float, float, float] = (58.395, 57.12, 57.375)
-    output: str = ""
-    take: Take = "vector"
+    name: str  # short name, such as `sscd`
+    version: str  # changes whenever the same picture would get another vector
+    licence: str  # of the weights
+    source: str  # where they come from
+    input_width: int  # pixels
+    input_height: int  # pixels
+    width: int  # components of a vector
+    resize: Resize = Resize.SQUASH  # how a picture comes to that size
+    shorter: int = 0  # for `crop`: the shorter side before the middle is cut out, pixels; 0 for the size of the input
+    channels: Channels = "rgb"  # order of the colours
+    layout: Layout = "nchw"  # order of the input's axes
+    mean: tuple[float, float, float] = (123.675, 116.28, 103.53)  # of each channel on the scale 0 to 255, subtracted
+    deviation: tuple[float, float, float] = (58.395, 57.12, 57.375)  # of each channel on the scale 0 to 255, divided by
+    output: str = ""  # name of the output; the first one when empty
+    take: Take = "vector"  # the output as it is, or the first of its rows (one for each place) or their mean
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -82,11 +64,7 @@ class Card:
 
 
 def read_card(text: str) -> Card:
-    """Read a card in TOML.
-
-    Raises:
-        WrongUseError: it isn't TOML, lacks something, or says something that can't be.
-    """
+    """Read a card in TOML; raises ``WrongUseError`` when it lacks something, or says something that can't be."""
     try:
         given = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -148,11 +126,7 @@ def _flat(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _typed(where: str, name: str, value: object) -> object:
-    """A value of the right type.
-
-    Raises:
-        WrongUseError: it has another type.
-    """
+    """A value of the right type; raises ``WrongUseError`` when it has another."""
     if name in {"mean", "deviation"}:
         numbers = value if isinstance(value, list) else []
         if len(numbers) != 3 or not all(isinstance(number, int | float) for number in numbers):

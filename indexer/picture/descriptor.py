@@ -17,20 +17,14 @@ from indexer.picture.onnx_file import keeps_data_elsewhere
 from indexer.picture.spaces import DESCRIPTOR
 
 MODEL = Path(__file__).parents[1] / "models" / "descriptor.int8.onnx"
-MAX_BYTES = 512 << 20
+MAX_FILE_BYTES = 512 << 20
 """Bytes of the largest file that is taken."""
 MIN_LENGTH = 1e-9
 FLOATS = "tensor(float)"
 
 
 class Descriptor:
-    """A network and how pictures are put before it. The network is opened on first use: after a fork, with one thread.
-
-    Args:
-        card: what it needs.
-        space: of its vectors.
-        load: gives the bytes of its ONNX file.
-    """
+    """A network and how pictures are put before it; opened on first use: after a fork, with one thread."""
 
     def __init__(self, card: Card, space: Space, load: Callable[[], bytes]) -> None:
         self.card = card
@@ -40,20 +34,14 @@ class Descriptor:
     def open(self) -> None:
         """Open the network now, so that damage in its file is told apart from damage in a picture.
 
-        Raises:
-            ExhibitError: its file has gone or can't be opened.
+        Raises ``ExhibitError`` when its file has gone or can't be opened.
         """
         self._session  # noqa: B018 - opened by that
 
     def vectors(self, parts: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """Describe pictures or parts of pictures.
+        """Describe pictures or parts of pictures, each uint8 RGB, (height, width, 3), as float32, (n, width).
 
-        Args:
-            parts: each uint8 RGB, shape (height, width, 3).
-
-        Returns:
-            float32, shape (n, width): rows of unit length, or of zeros where the network gave nothing that has a
-            direction; such a row is near to nothing.
+        Rows are of unit length, or zeros where the network gave nothing that has a direction: near to nothing.
         """
         rows = np.stack([self._raw(part) for part in parts])
         lengths = np.linalg.norm(rows, axis=1, keepdims=True)
@@ -89,13 +77,7 @@ class Descriptor:
 
 @dataclass(frozen=True, slots=True)
 class DescriptorFile:
-    """A network of one's own in a file, for other processes, which open it themselves.
-
-    Attributes:
-        card: what it needs.
-        digest: of the file.
-        path: where it is.
-    """
+    """A network of one's own in a file, for other processes, which open it themselves."""
 
     card: Card
     digest: Digest
@@ -113,12 +95,7 @@ class DescriptorFile:
 
 
 def prepared(pixels: NDArray[np.uint8], card: Card) -> NDArray[np.float32]:
-    """A network's input for one picture, float32, shape as the card says.
-
-    Args:
-        pixels: uint8 RGB, shape (height, width, 3).
-        card: of the network.
-    """
+    """A network's input for one picture, float32 of the card's shape, from uint8 RGB, (height, width, 3)."""
     sized = _sized(pixels, card)
     if card.channels == "bgr":
         sized = sized[..., ::-1]
@@ -142,13 +119,9 @@ def opened(data: bytes) -> Untyped:
 
 
 def examined(card: Card, data: bytes) -> Descriptor:
-    """A user's network, after trying whether it is what its card says.
-
-    Raises:
-        WrongUseError: it can't be used; the sentence says why.
-    """
-    if len(data) > MAX_BYTES:
-        raise WrongUseError(f"The file has {len(data)} bytes; at most {MAX_BYTES} are taken.")
+    """A user's network, after trying whether it is what its card says; raises ``WrongUseError``, which says why not."""
+    if len(data) > MAX_FILE_BYTES:
+        raise WrongUseError(f"The file has {len(data)} bytes; at most {MAX_FILE_BYTES} are taken.")
     if keeps_data_elsewhere(data):
         raise WrongUseError(
             "The file keeps weights in other files.",
@@ -187,11 +160,7 @@ def _check_output(card: Card, session: Untyped) -> None:
 
 
 def _tried(descriptor: Descriptor) -> Descriptor:
-    """The descriptor, after it has described two pictures.
-
-    Raises:
-        WrongUseError: what it gives can't be used.
-    """
+    """The descriptor, after it has described two pictures; raises ``WrongUseError`` when they can't be used."""
     pictures = list(np.random.default_rng(0).integers(0, 256, (2, 300, 400, 3), np.uint8))
     try:
         raw = [descriptor._raw(picture) for picture in pictures]  # noqa: SLF001 - of this module
@@ -201,11 +170,11 @@ def _tried(descriptor: Descriptor) -> Descriptor:
         raise WrongUseError(f"The network can't describe a picture: {said[0][:200]}") from error
     width = descriptor.card.width
     if raw[0].shape != (width,):
-        gives = "x".join(str(one) for one in raw[0].shape) or "one number"
+        gives = "x".join(str(side) for side in raw[0].shape) or "side number"
         raise WrongUseError(
             f"The network gives {gives} where its card says {width}.", hint="Correct width, name or take in [output]."
         )
-    if not all(np.isfinite(one).all() for one in raw):
+    if not all(np.isfinite(vector).all() for vector in raw):
         raise WrongUseError("The network gives numbers that aren't finite.")
     if not np.array_equal(raw[0], again):
         raise WrongUseError("The network gives other numbers for the same picture.", hint="Export it for inference.")

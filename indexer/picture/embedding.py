@@ -15,15 +15,9 @@ TILE_SHARE = 0.5
 def embeddings(
     pixels: NDArray[np.uint8], panels: Iterable[Box] = (), descriptor: Descriptor = BUILT_IN
 ) -> NDArray[np.float32]:
-    """The descriptors of a picture, of its centre and of its panels.
+    """The descriptors of a picture, uint8 RGB, of its centre and of its panels, rectangles in these pixels.
 
-    Args:
-        pixels: uint8 RGB, shape (height, width, 3).
-        panels: rectangles in these pixels.
-        descriptor: the network.
-
-    Returns:
-        float32, one row of unit length for each of those, as wide as the network's space.
+    float32, one row of unit length for each of those, as wide as the network's space.
     """
     return descriptor.vectors([pixels, centre(pixels), *(_inside(pixels, box) for box in panels)])
 

@@ -48,19 +48,12 @@ SAME_PART = 0.9
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """How closely a picture is looked at.
+    """How closely a picture is looked at."""
 
-    Attributes:
-        side: long side of the grey picture that local features come from, pixels.
-        keypoints: how many at most.
-        quick_side: long side of the picture that quick features come from, pixels.
-        quick_keypoints: how many of those at most.
-    """
-
-    side: int = 512
-    keypoints: int = 500
-    quick_side: int = QUICK_SIDE
-    quick_keypoints: int = QUICK_KEYPOINTS
+    side: int = 512  # long side of the grey picture that local features come from, pixels
+    keypoints: int = 500  # how many at most
+    quick_side: int = QUICK_SIDE  # long side of the picture that quick features come from, pixels
+    quick_keypoints: int = QUICK_KEYPOINTS  # how many of those at most
 
 
 NORMAL = Detail()
@@ -81,30 +74,18 @@ class Features:
     """What was measured of a picture.
 
     Local features, embeddings and the grey picture are computed or unpacked when they are first asked for.
-
-    Attributes:
-        digest: of the exact bytes.
-        info: size (EXIF orientation applied) and format.
-        quality: structure that the hash sees, 0 to 100.
-        content: rectangle inside constant borders in original pixels, or ``None`` without borders.
-        panels: pictures within the picture (:mod:`indexer.layout.panels`), rectangles in original pixels.
-        inset: a picture laid upon the picture (:mod:`indexer.layout.insets`), or ``None``; with panels nobody looks.
-        hash_variants: uint8, shape (8n, 32): the eight orientations untrimmed, then trimmed where a border is, then of
-            each panel and of the inset.
-        grey_size: width and height of the grey picture.
-        space: of the embeddings.
-        marked: rectangles in original pixels that other works of the owner share (``compare.marks``); what lies
-            outside has to agree, too.
     """
 
-    digest: Digest
-    info: PictureInfo
-    quality: int
-    content: Box | None
-    panels: tuple[Box, ...]
-    inset: Box | None
+    digest: Digest  # of the exact bytes
+    info: PictureInfo  # size (EXIF orientation applied) and format
+    quality: int  # structure that the hash sees, 0 to 100
+    content: Box | None  # rectangle inside constant borders in original pixels, or `None` without borders
+    panels: tuple[Box, ...]  # pictures within the picture (`indexer.layout.panels`), rectangles in original pixels
+    inset: Box | None  # a picture laid upon the picture (`indexer.layout.insets`), or `None`; with panels nobody looks
     hash_variants: NDArray[np.uint8]
-    grey_size: tuple[int, int]
+    """Shape (8n, 32): the eight orientations untrimmed, then trimmed where a border is, then of each panel
+    and of the inset."""
+    grey_size: tuple[int, int]  # width and height of the grey picture
     later_grey: Lazy[NDArray[np.uint8]] = field(repr=False)
     later_local: Lazy[LocalFeatures] = field(repr=False)
     later_quick: Lazy[LocalFeatures] = field(repr=False)
@@ -112,8 +93,10 @@ class Features:
     later_tiles: Lazy[NDArray[np.float32]] = field(repr=False)
     later_low_information: Lazy[tuple[str, ...]] = field(repr=False)
     later_masked: Lazy[tuple[Box, ...]] = field(repr=False)
-    space: Space = DESCRIPTOR
+    space: Space = DESCRIPTOR  # of the embeddings
     marked: tuple[Box, ...] = ()
+    """Rectangles in original pixels that other works of the owner share (``compare.marks``); what lies outside has
+    to agree, too."""
 
     @property
     def grey(self) -> NDArray[np.uint8]:
@@ -206,17 +189,7 @@ DEFAULT_LIMITS = Limits()
 def extract(
     data: bytes, limits: Limits = DEFAULT_LIMITS, detail: Detail = NORMAL, descriptor: Descriptor = BUILT_IN
 ) -> Features:
-    """Decode a picture once, reduced, and measure it.
-
-    Args:
-        data: exact bytes of the picture.
-        limits: for decoding.
-        detail: how closely local features are looked for.
-        descriptor: the network that gives the embeddings.
-
-    Raises:
-        UnreadablePictureError: the bytes can't be decoded within the limits.
-    """
+    """Decode a picture once, reduced, and measure it; raises ``UnreadablePictureError``."""
     picture = decode(data, limits, at_least=detail.side)
     decoded = np.asarray(Image.fromarray(picture.pixels).convert("L"))
     pixels = at_most(picture.pixels, detail.side, cv2.INTER_LINEAR)

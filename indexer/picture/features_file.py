@@ -53,14 +53,9 @@ def to_bytes(features: Features) -> bytes:
 
 
 def from_bytes(data: bytes, space: Space = DESCRIPTOR) -> Features:
-    """Read what :func:`to_bytes` wrote.
+    """Read what :func:`to_bytes` wrote, whose embeddings have to be of this space.
 
-    Args:
-        data: the bytes.
-        space: that their embeddings have to be of.
-
-    Raises:
-        IntegrityError: the bytes are damaged, from another version of the pipeline, or of another space.
+    Raises ``IntegrityError`` when it is damaged, from another version of the pipeline, or of another space.
     """
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:

@@ -14,7 +14,7 @@ from indexer.layout.single_thread import cv2
 from indexer.picture.keypoints import LAYERS, SIGMA, Keypoints, Pyramid
 
 BINS = 36
-REACH = 4.5
+DIRECTION_REACH = 4.5
 """How far around a keypoint its direction is measured, in blurs of its level: three deviations of the weights."""
 LATTICE = 6
 """Samples on each side of a keypoint, along each axis, that its direction is measured on."""
@@ -22,7 +22,7 @@ PEAK = 0.8
 """A second direction counts from this share of the first."""
 CELLS, ANGLES = 4, 8
 """A descriptor's cells along each axis, and the directions that each of them tells apart."""
-CELL = 3.0
+CELL_WIDTH = 3.0
 """Width of a cell, in blurs of the keypoint's level."""
 SAMPLES = 3
 """Of a cell along each axis."""
@@ -33,13 +33,8 @@ Floats = NDArray[np.float32]
 
 
 def directions(pyramid: Pyramid, keypoints: Keypoints) -> tuple[NDArray[np.intp], Floats]:
-    """The directions of keypoints: which row each is of, and the angle in degrees as OpenCV counts it.
-
-    Args:
-        pyramid: that they were detected in.
-        keypoints: n of them.
-    """
-    radius = REACH * _blurs(keypoints)
+    """The directions of keypoints: which row each is of, and the angle in degrees as OpenCV counts it."""
+    radius = DIRECTION_REACH * _blurs(keypoints)
     size, angle = _gradients(pyramid, keypoints, radius * _DISC.across, radius * _DISC.down)
     size *= _DISC.nearness
     bins = np.rint(angle * (BINS / 360)).astype(np.intp)
@@ -53,13 +48,10 @@ def directions(pyramid: Pyramid, keypoints: Keypoints) -> tuple[NDArray[np.intp]
 def descriptors(pyramid: Pyramid, keypoints: Keypoints, angles: Floats) -> Floats:
     """The descriptors of keypoints, float32, shape (n, 128), of unit length, each component at most a fifth of it.
 
-    Args:
-        pyramid: that they were detected in.
-        keypoints: n of them.
-        angles: their directions, degrees as :func:`directions` gives them.
+    Angles are in degrees as :func:`directions` gives them.
     """
     count, turn = len(keypoints), np.radians(360 - angles)
-    blurs = _blurs(keypoints) * CELL
+    blurs = _blurs(keypoints) * CELL_WIDTH
     cosine, sine = np.cos(turn) * blurs, np.sin(turn) * blurs
     across, down = _SQUARE.across * cosine + _SQUARE.down * sine, _SQUARE.down * cosine - _SQUARE.across * sine
     size, angle = _gradients(pyramid, keypoints, across, down)
@@ -96,14 +88,10 @@ def _blurs(keypoints: Keypoints) -> Floats:
 def _gradients(pyramid: Pyramid, keypoints: Keypoints, across: Floats, down: Floats) -> tuple[Floats, Floats]:
     """Length and angle (degrees, y upwards) of the gradients at places beside keypoints; no length outside the picture.
 
-    Args:
-        pyramid: of the picture.
-        keypoints: n of them.
-        across: shape (m, n), pixels of the keypoint's octave.
-        down: as ``across``.
+    ``across`` and ``down`` have shape (m, n) for n keypoints, in pixels of the keypoint's octave.
     """
     stack, octaves = pyramid.levels, keypoints.octaves.astype(np.int64)
-    height, width = (one.astype(np.int32) for one in stack.shapes[octaves].T)
+    height, width = (sides.astype(np.int32) for sides in stack.shapes[octaves].T)
     middle = keypoints.points / (2.0 ** octaves[:, None]).astype(np.float32)
     x = np.rint(across + middle[:, 0]).astype(np.int32)
     y = np.rint(down + middle[:, 1]).astype(np.int32)
@@ -140,7 +128,7 @@ class _Lattice:
 
 
 def _lattice(steps: NDArray[np.float64], deviation: float) -> _Lattice:
-    across, down = (one.reshape(-1, 1).astype(np.float32) for one in np.meshgrid(steps, steps))
+    across, down = (grid.reshape(-1, 1).astype(np.float32) for grid in np.meshgrid(steps, steps))
     return _Lattice(across, down, np.exp(-(across**2 + down**2) / (2 * deviation**2)))
 
 

@@ -12,25 +12,18 @@ from PIL import Image
 from indexer.layout.orientation import ORIENTATIONS
 from indexer.layout.single_thread import cv2
 
-SIDE = 64
+HASHED_SIDE = 64
 LOW = 16
 ALTERNATE = np.where(np.arange(LOW) % 2, -1.0, 1.0)
 
 
 def shrink(grey: Image.Image) -> NDArray[np.uint8]:
     """The 64×64 grey picture, uint8, that the hash looks at."""
-    return np.asarray(grey.resize((SIDE, SIDE), Image.Resampling.LANCZOS))
+    return np.asarray(grey.resize((HASHED_SIDE, HASHED_SIDE), Image.Resampling.LANCZOS))
 
 
 def orientation_hashes(small: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Hashes of a picture in all eight orientations (:mod:`indexer.layout.orientation`), itself first.
-
-    Args:
-        small: 64×64 uint8 of :func:`shrink`.
-
-    Returns:
-        uint8, shape (8, 32): packed bits.
-    """
+    """Hashes of a picture in all eight orientations (:mod:`indexer.layout.orientation`): uint8, shape (8, 32)."""
     block = _low_coefficients(small)
     blocks = np.stack([_turned(block, orientation) for orientation in ORIENTATIONS]).reshape(len(ORIENTATIONS), -1)
     return np.packbits(blocks > np.median(blocks, axis=1, keepdims=True), axis=1)

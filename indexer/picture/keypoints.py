@@ -18,13 +18,13 @@ SIGMA = 1.6
 """Blur of the first level of an octave, in its pixels."""
 CAMERA = 0.5
 """Blur that a picture is taken to have already."""
-EDGE = 10.0
+MAX_ELONGATION = 10.0
 """How much longer than wide the extremum may be."""
-MARGIN = 5
+RIM = 5
 """Pixels at the border of an octave without keypoints."""
 MIN_OCTAVE = 16
 """Pixels of the shorter side of the last octave."""
-STEPS = 3
+MOVES = 3
 """Times that an extremum may move to a neighbouring pixel."""
 
 Image = NDArray[np.float32]
@@ -33,19 +33,12 @@ Whole = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Keypoints:
-    """Keypoints of one picture.
+    """Keypoints of one picture."""
 
-    Attributes:
-        points: float32, shape (n, 2): x and y in pixels of the picture, pixel centres at whole numbers.
-        octaves: int32: how often the picture was halved.
-        layers: float32: level within the octave, refined.
-        responses: float32: contrast, on a scale of grey levels from 0 to 1.
-    """
-
-    points: NDArray[np.float32]
-    octaves: NDArray[np.int32]
-    layers: NDArray[np.float32]
-    responses: NDArray[np.float32]
+    points: NDArray[np.float32]  # float32, shape (n, 2): x and y in the picture's pixels, centres at whole numbers
+    octaves: NDArray[np.int32]  # int32: how often the picture was halved
+    layers: NDArray[np.float32]  # float32: level within the octave, refined
+    responses: NDArray[np.float32]  # float32: contrast, on a scale of grey levels from 0 to 1
 
     def __len__(self) -> int:
         return len(self.points)
@@ -56,19 +49,12 @@ class Keypoints:
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """Images of several octaves behind one another in one memory, equally many of each octave.
+    """Images of several octaves behind one another in one memory, equally many of each octave."""
 
-    Attributes:
-        memory: float32, one after the other.
-        starts: int64: where each octave begins.
-        shapes: int64, shape (octaves, 2): height and width of its images.
-        images: of each octave; views of the memory.
-    """
-
-    memory: Image
-    starts: Whole
-    shapes: Whole
-    images: list[list[Image]]
+    memory: Image  # float32, one after the other
+    starts: Whole  # int64: where each octave begins
+    shapes: Whole  # int64, shape (octaves, 2): height and width of its images
+    images: list[list[Image]]  # of each octave; views of the memory
 
     def place(self, octave: Whole, level: Whole, row: Whole, column: Whole) -> Whole:
         """Where a pixel lies in the memory."""
@@ -79,9 +65,7 @@ class Stack:
 class Pyramid:
     """The Gaussian levels of a picture, in memory that the next picture in this thread takes over.
 
-    Args:
-        grey: uint8, shape (height, width).
-        blur: that the picture has: more than a camera's when it was enlarged.
+    It may be blurred more than by a camera when it was enlarged.
     """
 
     def __init__(self, grey: NDArray[np.uint8], blur: float = CAMERA) -> None:
@@ -110,11 +94,7 @@ class Pyramid:
             cv2.subtract(levels[level], levels[level - 1], dst=difference)
 
     def detect(self, contrast: float) -> Keypoints:
-        """All keypoints, in no order.
-
-        Args:
-            contrast: least response times layers, as OpenCV counts it.
-        """
+        """All keypoints, in no order, whose response times layers is at least the contrast, as OpenCV counts it."""
         differences = self._differences
         places = _extrema(differences, 0.8 * contrast / LAYERS * 255, self._spare)
         found, offsets, responses = _refined(differences, places)
@@ -194,14 +174,14 @@ def _against_levels(differences: Stack, places: Whole) -> Whole:
 def _is_inside(places: Whole, shapes: Whole) -> NDArray[np.bool_]:
     octave, level, row, column = places.T
     height, width = shapes[octave].T
-    inner = (row >= MARGIN) & (row < height - MARGIN) & (column >= MARGIN) & (column < width - MARGIN)
+    inner = (row >= RIM) & (row < height - RIM) & (column >= RIM) & (column < width - RIM)
     return np.asarray((level >= 1) & (level <= LAYERS) & inner)
 
 
 def _refined(differences: Stack, places: Whole) -> tuple[Whole, NDArray[np.float64], NDArray[np.float64]]:
     """Places, offsets (x, y, level) and contrasts of the extrema that hold below the pixel and aren't edges."""
     found: list[tuple[Whole, NDArray[np.float64], NDArray[np.float64]]] = []
-    for _ in range(STEPS):
+    for _ in range(MOVES):
         offsets, responses, corner = _quadratic(differences, places)
         steady = (np.abs(offsets) < 0.5).all(axis=1)
         good = steady & corner
@@ -243,5 +223,5 @@ def _quadratic(differences: Stack, places: Whole) -> tuple[NDArray[np.float64], 
     flat_rows = (minors[:3], (minors[1], minors[3], minors[4]), (minors[2], minors[4], xx * yy - xy * xy))
     offsets = np.stack([sum(m * g for m, g in zip(row, slope.T, strict=True)) / whole for row in flat_rows], axis=1)
     determinant = xx * yy - xy * xy
-    corner = (determinant > 0) & ((xx + yy) ** 2 * EDGE < (EDGE + 1) ** 2 * determinant)
+    corner = (determinant > 0) & ((xx + yy) ** 2 * MAX_ELONGATION < (MAX_ELONGATION + 1) ** 2 * determinant)
     return offsets, np.abs(middle + (slope * offsets).sum(axis=1) / 2), corner

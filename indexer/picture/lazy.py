@@ -8,11 +8,7 @@ T = TypeVar("T")
 
 
 class Lazy(Generic[T]):
-    """Holds how to make a value, then the value.
-
-    Args:
-        make: called once, on the first use of :attr:`value`.
-    """
+    """Holds how to make a value, then the value."""
 
     def __init__(self, make: Callable[[], T]) -> None:
         self._make = make

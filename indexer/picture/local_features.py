@@ -35,17 +35,11 @@ HALF_TURN = ((3 - _ROW) * 32 + (3 - _COLUMN) * 8 + _ANGLE).ravel()
 
 @dataclass(frozen=True)
 class LocalFeatures:
-    """Keypoints of one picture, strongest of each region first.
+    """Keypoints of one picture, strongest of each region first."""
 
-    Attributes:
-        points: float32, shape (n, 2): x and y in original pixels, pixel centres at whole numbers.
-        descriptors: uint8, shape (n, 128): square roots of the L1-normalised SIFT descriptor, times 512.
-        strong: how many keypoints of good contrast were detected, before any were chosen.
-    """
-
-    points: NDArray[np.float32]
-    descriptors: NDArray[np.uint8]
-    strong: int
+    points: NDArray[np.float32]  # float32, shape (n, 2): x and y in original pixels, pixel centres at whole numbers
+    descriptors: NDArray[np.uint8]  # uint8, shape (n, 128): 512 times the roots of the L1-normalised SIFT descriptor
+    strong: int  # how many keypoints of good contrast were detected, before any were chosen
 
     def __len__(self) -> int:
         return len(self.points)
@@ -59,9 +53,8 @@ class LocalFeatures:
 
     @cached_property
     def units(self) -> NDArray[np.float32]:
-        """The descriptors as float32 rows of unit length."""
-        rows = self.descriptors.astype(np.float32)
-        return np.asarray(rows / (np.linalg.norm(rows, axis=1, keepdims=True) + 1e-9), np.float32)
+        """As :func:`units_of` gives them."""
+        return units_of(self.descriptors)
 
     @cached_property
     def mirrored_units(self) -> NDArray[np.float32]:
@@ -69,28 +62,28 @@ class LocalFeatures:
         return np.ascontiguousarray(self.units[:, MIRROR])
 
 
-NOTHING = LocalFeatures(np.zeros((0, 2), np.float32), np.zeros((0, WIDTH), np.uint8), 0)
-MIN_SIDE = 8
+def units_of(descriptors: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Descriptors as float32 rows of unit length."""
+    rows = descriptors.astype(np.float32)
+    return np.asarray(rows / (np.linalg.norm(rows, axis=1, keepdims=True) + 1e-9), np.float32)
+
+
+NO_FEATURES = LocalFeatures(np.zeros((0, 2), np.float32), np.zeros((0, WIDTH), np.uint8), 0)
+MIN_SIFT_SIDE = 8
 """Pixels; SIFT's pyramid has no level for smaller pictures."""
 
 
 def local_features(grey: NDArray[np.uint8], size: tuple[int, int], most: int) -> LocalFeatures:
-    """Detect and describe.
-
-    Args:
-        grey: uint8, shape (height, width).
-        size: width and height of the original.
-        most: how many keypoints at most.
-    """
-    if min(grey.shape) < MIN_SIDE:
-        return NOTHING
+    """Detect and describe at most so many keypoints; the size is the original's width and height."""
+    if min(grey.shape) < MIN_SIFT_SIDE:
+        return NO_FEATURES
     detector = cv2.SIFT_create(contrastThreshold=CONTRAST, enable_precise_upscale=True)
     detected = detector.detect(grey, None)
     responses = np.array([keypoint.response for keypoint in detected])
     chosen = _evenly(np.array([keypoint.pt for keypoint in detected]).reshape(-1, 2), responses, grey.shape, most)
     keypoints, raw = detector.compute(grey, [detected[index] for index in chosen])
     if raw is None or not keypoints:
-        return NOTHING
+        return NO_FEATURES
     points = np.array([keypoint.pt for keypoint in keypoints])
     return LocalFeatures(
         points=_in_original(points, grey.shape, size),
@@ -104,22 +97,17 @@ def quick_features(
 ) -> LocalFeatures:
     """Detect and describe in a third of the time: enough to find candidates, and to see which of them promise anything.
 
-    The picture isn't doubled before (:mod:`indexer.picture.keypoints`), so details of one or two pixels are lost.
-
-    Args:
-        grey: uint8, shape (height, width).
-        size: width and height of the original.
-        most: how many keypoints at most; one with two directions counts twice.
-        side: long side, pixels, that the picture is brought to; none is enlarged more than twice.
+    The picture isn't doubled before (:mod:`indexer.picture.keypoints`), so details of one or two pixels are lost; it is
+    brought to a long side of so many pixels, enlarged twice at most. A keypoint with two directions counts twice.
     """
-    if min(grey.shape) < MIN_SIDE:
-        return NOTHING
+    if min(grey.shape) < MIN_SIFT_SIDE:
+        return NO_FEATURES
     factor = min(side / max(grey.shape), 2.0)
     seen = _scaled(grey, factor)
     pyramid = Pyramid(seen, CAMERA * max(1.0, factor))
     detected = pyramid.detect(CONTRAST)
     if not len(detected):
-        return NOTHING
+        return NO_FEATURES
     chosen = detected[_evenly(detected.points.astype(np.float64), detected.responses, seen.shape, most)]
     rows, angles = directions(pyramid, chosen)
     kept = chosen[rows[:most]]

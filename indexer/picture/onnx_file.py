@@ -28,11 +28,7 @@ _EXTERNAL_DATA, _DATA_LOCATION = 13, 14
 
 
 def keeps_data_elsewhere(data: bytes) -> bool:
-    """Whether some tensor of an ONNX file lies in another file.
-
-    Raises:
-        WrongUseError: the bytes aren't an ONNX file.
-    """
+    """Whether some tensor of an ONNX file lies in another file; raises ``WrongUseError`` when it is no ONNX file."""
     try:
         return _elsewhere(memoryview(data), _MODEL, 0)
     except (IndexError, ValueError) as error:

@@ -16,16 +16,10 @@ from indexer.picture.spaces import PIPELINE
 
 
 class FeatureCache:
-    """Features by digest, for the present version of the pipeline.
+    """Features by digest, for the present version of the pipeline, in a folder that can be removed at any time.
 
     Several processes may share the folder: files are replaced as a whole, and whoever measures the same picture writes
-    the same file. A damaged file is measured again.
-
-    Args:
-        folder: made when absent; it can be removed at any time.
-        capacity_in_memory: how many features this process keeps at hand; the longest unused go first.
-        limits: for decoding what has to be measured.
-        descriptor: the network that gives the embeddings.
+    the same file. A damaged file is measured again. This process keeps some at hand; the longest unused go first.
     """
 
     def __init__(
@@ -43,15 +37,9 @@ class FeatureCache:
         self._recent: OrderedDict[Digest, Features] = OrderedDict()
 
     def get(self, digest: Digest, load: Callable[[], bytes]) -> Features:
-        """The features of a picture, measured only when they aren't here.
+        """The features of a picture, measured only when they aren't here, from bytes that are loaded then.
 
-        Args:
-            digest: of the picture's bytes.
-            load: gives the bytes when they are needed.
-
-        Raises:
-            IntegrityError: the bytes that were loaded have another digest.
-            UnreadablePictureError: the bytes can't be decoded.
+        Raises ``IntegrityError`` when those have another digest, ``UnreadablePictureError`` when they can't be decoded.
         """
         features = self._recent.pop(digest, None) or self._stored(digest) or self._measured(digest, load)
         self._recent[digest] = features

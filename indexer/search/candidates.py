@@ -4,7 +4,7 @@ Each index is one voice: hashes, descriptors, local votes. ``search.search`` ask
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise, zip_longest
 from typing import Any, TypeVar
@@ -31,7 +31,7 @@ STANDS_OUT = 1.7
 """A work is looked at whose votes weigh so many times what those of the works behind the first ones do."""
 BEHIND = slice(6, 30)
 """The works behind the first ones, by weight: what chance alone gives."""
-FEW = 30
+FEW_VOTED = 30
 """With so few works that have votes, chance can't be told; the heaviest are looked at."""
 MAX_CANDIDATES = 12
 """Different pictures that are verified for one found picture."""
@@ -39,17 +39,11 @@ MAX_CANDIDATES = 12
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A vector that an index returned; it says nothing yet about copying.
+    """A vector that an index returned; it says nothing yet about copying."""
 
-    Attributes:
-        space: identity of the space of the index.
-        number: index sequence number.
-        distance: bits (hamming), 1 − cosine, or the share of a work's votes that chance accounts for.
-    """
-
-    space: str
-    number: int
-    distance: float
+    space: str  # identity of the space of the index
+    number: int  # index sequence number
+    distance: float  # bits (hamming), 1 − cosine, or the share of a work's votes that chance accounts for
 
 
 def asked(index: VectorIndex, rows: Sequence[NDArray[Any]], k: int, within: float) -> list[list[list[Hit]]]:
@@ -85,7 +79,7 @@ def vote_candidates(local: LocalFeatures, votes: VoteIndex) -> list[Candidate]:
 
 def standing_out(votes: Sequence[Vote]) -> list[Vote]:
     """Those of the works with votes, heaviest first, that chance doesn't account for."""
-    if len(votes) <= FEW:
+    if len(votes) <= FEW_VOTED:
         return list(votes[:VOTED_MOST])
     least = STANDS_OUT * by_chance(votes)
     return [vote for vote in votes[:VOTED_MOST] if vote.weight >= least]
@@ -93,24 +87,18 @@ def standing_out(votes: Sequence[Vote]) -> list[Vote]:
 
 def by_chance(votes: Sequence[Vote]) -> float:
     """What chance alone gives a work; infinite where so few works have votes that it can't be told."""
-    return float(np.median([vote.weight for vote in votes[BEHIND]])) if len(votes) > FEW else math.inf
+    return float(np.median([vote.weight for vote in votes[BEHIND]])) if len(votes) > FEW_VOTED else math.inf
 
 
 def in_turns(*voices: Sequence[Candidate]) -> Iterator[Candidate]:
     """The first of each voice, then the second of each, and so on."""
-    return (one for turn in zip_longest(*voices) for one in turn if one is not None)
+    return (candidate for turn in zip_longest(*voices) for candidate in turn if candidate is not None)
 
 
 def distinct(
     candidates: Iterable[Candidate], key: Callable[[Candidate], Key | None], most: int = MAX_CANDIDATES
 ) -> Iterator[Key]:
-    """What the candidates stand for, each once, in their order.
-
-    Args:
-        candidates: in order of promise.
-        key: the picture of a candidate, or ``None`` when it has gone.
-        most: how many different ones.
-    """
+    """What the candidates, in order of promise, stand for, each once; ``None`` stands for what has gone."""
     seen: set[Key] = set()
     for candidate in candidates:
         if len(seen) == most:
@@ -119,6 +107,11 @@ def distinct(
         if found is not None and found not in seen:
             seen.add(found)
             yield found
+
+
+def owners_of(candidates: Iterable[Candidate], owners: Mapping[str, Sequence[int]]) -> dict[tuple[str, int], int]:
+    """Whose vector each candidate is, where numbers are places in a list of owners for each space."""
+    return {(hit.space, hit.number): owners[hit.space][hit.number] for hit in candidates}
 
 
 def _once(space: str, hits: Iterable[Hit]) -> list[Candidate]:

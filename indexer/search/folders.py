@@ -20,7 +20,7 @@ from indexer.picture.features import Features, extract, fingerprints, local_fing
 from indexer.picture.local_features import WIDTH
 from indexer.picture.spaces import DESCRIPTOR, PHASH, ROOTSIFT, WORK_PARTS
 from indexer.search.cache import FeatureCache
-from indexer.search.candidates import Candidate
+from indexer.search.candidates import Candidate, owners_of
 from indexer.search.processes import in_processes
 from indexer.search.search import find_works
 from indexer.vectors.brute import rows_of
@@ -79,8 +79,7 @@ Progress = Callable[[str, int, int], None]
 def files_below(folder: Path) -> list[str]:
     """All files in a folder and its folders, as relative paths in order; hidden ones and links to folders are left out.
 
-    Raises:
-        WrongUseError: it isn't a folder, or can't be read.
+    Raises ``WrongUseError`` when it isn't a folder, or can't be read.
     """
     if not folder.is_dir():
         raise WrongUseError(f"{folder} isn't a folder.")
@@ -94,21 +93,11 @@ def files_below(folder: Path) -> list[str]:
 def match_folders(
     works: Path, pictures: Path, scratch: Path, jobs: int, progress: Progress
 ) -> Iterator[Match | Skipped | RegisteredFile]:
-    """Match every picture below one folder against every work below another.
+    """Match every picture below one folder against every work below another, in so many processes.
 
-    Args:
-        works: folder of the registered pictures.
-        pictures: folder of the pictures that may be copies.
-        scratch: folder for measured works; what it holds of an earlier run is used again.
-        jobs: processes.
-        progress: told how far it is.
-
-    Yields:
-        A skipped file, a work that can't be matched safely, or a match: works first, then pictures in their order.
-
-    Raises:
-        WrongUseError: a folder can't be read, or holds no work.
-        ServiceMissingError: a process died, of memory most likely.
+    Measured works are kept in a scratch folder for the next run. Gives skipped files, works that can't be matched
+    safely, and matches: works first, then pictures in their order. Raises ``WrongUseError`` when a folder can't be
+    read, or holds no work, ``ServiceMissingError`` when a process died, of memory most likely.
     """
     work_files, picture_files = files_below(works), files_below(pictures)
     registered = []
@@ -151,25 +140,18 @@ class _Worker:
     def __init__(self, place: Place) -> None:
         self.place = place
         self.cache = FeatureCache(place.scratch, AT_HAND)
-        self.indexes: dict[str, FaissIndex] = {}
         self._owners = dict(place.owners)
         self.seen: dict[Digest, list[tuple[int, Verification]]] = {}
 
-    def index(self, space: Space) -> FaissIndex:
-        """The index of the works in a space, mapped on first use."""
-        if space.id not in self.indexes:
-            self.indexes[space.id] = open_index(space, _folder(self.place, space))
-        return self.indexes[space.id]
-
-    @property
+    @cached_property
     def hashes(self) -> FaissIndex:
-        """The works' hashes."""
-        return self.index(PHASH)
+        """The works' hashes, mapped on first use, as are the others."""
+        return open_index(PHASH, _folder(self.place, PHASH))
 
-    @property
+    @cached_property
     def descriptors(self) -> FaissIndex:
         """The works' descriptors."""
-        return self.index(DESCRIPTOR)
+        return open_index(DESCRIPTOR, _folder(self.place, DESCRIPTOR))
 
     @cached_property
     def votes(self) -> VoteIndex:
@@ -178,10 +160,7 @@ class _Worker:
 
     def owners(self, candidates: Iterable[Candidate]) -> Mapping[tuple[str, int], int]:
         """Whose vector each candidate is."""
-        return {
-            (candidate.space, candidate.number): self._owners[candidate.space][candidate.number]
-            for candidate in candidates
-        }
+        return owners_of(candidates, self._owners)
 
     def features(self, work: int) -> Features:
         """What was measured of a work."""
@@ -193,7 +172,7 @@ class _Worker:
         digest = Digest.of(data)
         if digest not in self.seen:
             compared = find_works(extract(data), lambda: data, self)
-            self.seen[digest] = [(work, one) for work, one in compared if one.decision is not Decision.NONE]
+            self.seen[digest] = [(work, found) for work, found in compared if found.decision is not Decision.NONE]
         return self.seen[digest]
 
 
@@ -217,25 +196,10 @@ def _match_picture(worker: _Worker, path: str) -> list[Match | Skipped]:
     except (ExhibitError, OSError) as error:
         return [Skipped(path, str(error))]
     works = worker.place.works
-    return [Match(works[work][0], path, one) for work, one in sorted(found, key=lambda pair: works[pair[0]][0])]
+    compared = sorted(found, key=lambda pair: works[pair[0]][0])
+    return [Match(works[work][0], path, verification) for work, verification in compared]
 
 
 def _each(task: Callable[[_Worker, str], R], place: Place, paths: Sequence[str], jobs: int) -> Iterator[R]:
-    """Run a task on each path, in order; with more than one job in processes of one thread each."""
-    if jobs == 1 or len(paths) <= BATCH:
-        worker = _Worker(place)
-        yield from (task(worker, path) for path in paths)
-    else:
-        yield from in_processes(jobs, (_start, place), _run, ((task, path) for path in paths), BATCH)
-
-
-_workers: list[_Worker] = []
-
-
-def _start(place: Place) -> None:
-    _workers[:] = [_Worker(place)]
-
-
-def _run(call: tuple[Callable[[_Worker, str], R], str]) -> R:
-    task, path = call
-    return task(_workers[0], path)
+    """Run a task on each path, in order; few aren't worth other processes."""
+    return in_processes(1 if len(paths) <= BATCH else jobs, (_Worker, place), task, paths, BATCH)

@@ -20,7 +20,7 @@ from indexer.picture.descriptor import Descriptor
 from indexer.picture.embedding import CENTRE_SHARE
 from indexer.picture.features import NORMAL, Features
 from indexer.picture.hashes import orientation_hashes, shrink
-from indexer.search.candidates import Candidate, asked, in_turns
+from indexer.search.candidates import DESCRIPTOR_WITHIN, Candidate, asked, in_turns
 
 CROPS = (0.92, 0.84, 0.7)
 """Sides of the middle parts whose hashes are searched, as shares of the work's."""
@@ -28,38 +28,23 @@ TILE = 0.6
 """Side of the four corner parts whose hashes are searched."""
 WHOLE_WITHIN, PART_WITHIN = 90, 60
 """Bits within which the hash of a whole or trimmed work, and of a part of it, is looked at."""
-DESCRIPTOR_WITHIN = 0.6
-"""1 - cosine."""
-NEAREST, PART_NEAREST = 2_000, 200
+WHOLE_NEAREST, PART_NEAREST = 2_000, 200
 """Pictures for the hash of a whole work, and for that of a part and for each descriptor."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkQueries:
-    """What one work searches with.
+    """What one work searches with."""
 
-    Attributes:
-        whole: hashes of the work and of what is inside its borders in all orientations, uint8, shape (8 or 16, 32).
-        parts: hashes of parts of it in all orientations, uint8, shape (n, 32).
-        descriptors: float32, one row a part and orientation.
-    """
-
-    whole: NDArray[np.uint8]
-    parts: NDArray[np.uint8]
-    descriptors: NDArray[np.float32]
+    whole: NDArray[np.uint8]  # hashes of the work and of what is inside its borders, uint8, shape (8 or 16, 32)
+    parts: NDArray[np.uint8]  # hashes of parts of it in all orientations, uint8, shape (n, 32)
+    descriptors: NDArray[np.float32]  # float32, one row a part and orientation
 
 
 def work_queries(data: bytes, features: Features, descriptor: Descriptor, limits: Limits) -> WorkQueries:
-    """What a work searches the past with.
+    """What a work searches the past with, by its bytes and the features that this descriptor measured of it.
 
-    Args:
-        data: exact bytes of the work's picture.
-        features: what was measured of it, by this descriptor.
-        descriptor: the network that serves.
-        limits: for decoding.
-
-    Raises:
-        UnreadablePictureError: the bytes can't be decoded within the limits.
+    Raises ``UnreadablePictureError`` when the bytes can't be decoded within the limits.
     """
     pixels = decode(data, limits, at_least=NORMAL.side).pixels
     grey = Image.fromarray(pixels).convert("L")
@@ -85,20 +70,14 @@ def oriented(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
 def search_past(works: Sequence[WorkQueries], hashes: VectorIndex, descriptors: VectorIndex) -> list[list[Candidate]]:
     """Search all pictures seen for several works, in one pass over each index.
 
-    Args:
-        works: what each of them searches with.
-        hashes: index of the pictures seen in the hash space.
-        descriptors: the same in the descriptor's space.
-
-    Returns:
-        For each work the candidates in the order of promise: by hash and by descriptor in turns, each vector once.
+    For each work it gives the candidates in the order of promise: by hash and by descriptor in turns, each vector once.
     """
-    whole = asked(hashes, [work.whole for work in works], NEAREST, WHOLE_WITHIN)
+    whole = asked(hashes, [work.whole for work in works], WHOLE_NEAREST, WHOLE_WITHIN)
     parts = asked(hashes, [work.parts for work in works], PART_NEAREST, PART_WITHIN)
     described = asked(descriptors, [work.descriptors for work in works], PART_NEAREST, DESCRIPTOR_WITHIN)
     return [
-        list(in_turns(_nearest(hashes.space.id, chain(one, other)), _nearest(descriptors.space.id, third)))
-        for one, other, third in zip(whole, parts, described, strict=True)
+        list(in_turns(_nearest(hashes.space.id, chain(by_whole, by_part)), _nearest(descriptors.space.id, likened)))
+        for by_whole, by_part, likened in zip(whole, parts, described, strict=True)
     ]
 
 

@@ -23,7 +23,6 @@ from exhibit.pictures.decode import Limits
 from exhibit.ports import VectorIndex
 from exhibit.types import Decision, Verification
 from indexer.compare.negative import negative
-from indexer.compare.second_look import second_look
 from indexer.compare.verify import verify
 from indexer.picture.features import CLOSER, DEFAULT_LIMITS, Features, extract
 from indexer.picture.local_features import QUICK_SIDE, LocalFeatures
@@ -95,17 +94,10 @@ def find_works(
     limits: Limits = DEFAULT_LIMITS,
     hashed: Sequence[Candidate] | None = None,
 ) -> list[tuple[Key, Verification]]:
-    """Every registered picture that one picture was compared with, and what came of it.
+    """Every registered picture that one picture was compared with, once, in the order of promise; also those unlike it.
 
-    Args:
-        found: what was measured of the picture (:func:`indexer.picture.features.extract`).
-        load: gives its exact bytes, when a closer look needs them.
-        works: what is searched.
-        limits: for decoding.
-        hashed: what ``candidates.hash_candidates`` said of it, where several pictures were asked at once.
-
-    Returns:
-        Each compared registered picture once, in the order of promise; also those that turned out unlike.
+    ``load`` gives its exact bytes when a closer look needs them, ``hashed`` what ``candidates.hash_candidates`` said of
+    it, where several pictures were asked at once.
     """
     search = _Search(found, load, works, limits)
     search.compare(found, hash_candidates([found], works.hashes)[0] if hashed is None else hashed)
@@ -127,12 +119,6 @@ def compare(
     """Verify one pair: at a glance, then with all features where that promises something, then closer still.
 
     A small picture has few quick features, and all of its features cost little: it is never judged at a glance.
-
-    Args:
-        found: the picture that may be a copy.
-        load: gives its exact bytes.
-        registered: the work's picture.
-        limits: for decoding.
     """
     if max(found.info.width, found.info.height) >= GLANCE_FROM:
         glance = verify(found.glance, registered)
@@ -144,8 +130,7 @@ def compare(
 def compare_pictures(registered: bytes, found: bytes, limits: Limits = DEFAULT_LIMITS) -> Verification:
     """Whether one picture shows another, by their exact bytes; without a probability, which a calibration gives.
 
-    Raises:
-        UnreadablePictureError: one of them isn't a picture within the limits.
+    Raises ``UnreadablePictureError`` when one of them isn't a picture within the limits.
     """
     return compare(extract(found, limits), lambda: found, extract(registered, limits), limits)
 
@@ -157,21 +142,27 @@ def _with_all_features(
     return second_look(first, load(), registered, limits) if first.decision is Decision.REVIEW else first
 
 
+def second_look(
+    first: Verification, data: bytes, registered: Features, limits: Limits = DEFAULT_LIMITS
+) -> Verification:
+    """The verification of the found picture at twice the size, when that ends the doubt of the first one.
+
+    A work that fills a small part of a page or a collage has few details left at the usual size. This costs some five
+    times a first look, and is seldom needed.
+    """
+    if "few-inliers" not in first.reasons:
+        return first
+    second = verify(extract(data, limits, CLOSER), registered)
+    return second if second.decision is Decision.CERTAIN else first
+
+
 def compare_alone(
     found: Features, load: Callable[[], bytes], registered: Features, limits: Limits = DEFAULT_LIMITS
 ) -> Verification:
     """Verify one pair that no search of :func:`find_works` has named, and decide as that does.
 
-    A page or a collage that shows nothing of the work is compared again from twice the size.
-
-    Args:
-        found: the picture that may be a copy.
-        load: gives its exact bytes.
-        registered: the work's picture.
-        limits: for decoding.
-
-    Raises:
-        ExhibitError: the bytes can't be had or decoded.
+    A page or a collage that shows nothing of the work is compared again from twice the size. Raises ``ExhibitError``
+    when the bytes can't be had or decoded.
     """
     first = compare(found, load, registered, limits)
     if first.decision is not Decision.NONE or not _has_more_to_show(found):
@@ -209,7 +200,7 @@ class _Search(Generic[Key]):
     @property
     def certain(self) -> list[tuple[Key, Verification]]:
         """The copies that leave no doubt."""
-        return [(work, one) for work, one in self.compared.items() if one.decision is Decision.CERTAIN]
+        return [(work, found) for work, found in self.compared.items() if found.decision is Decision.CERTAIN]
 
     @property
     def shown(self) -> bool:
@@ -231,7 +222,7 @@ class _Search(Generic[Key]):
             return owners.get((candidate.space, candidate.number))
 
         loud = {owner(hit) for hit in listed if hit.space == ROOTSIFT.id and hit.distance <= 1 / LOUD}
-        for work in [one for one in distinct(listed, owner) if self._is_open(one, again=closer)]:
+        for work in [work for work in distinct(listed, owner) if self._is_open(work, again=closer)]:
             registered = self._works.features(work)
             if registered is not None:
                 one = compare(found, self._load, registered, self._limits)
@@ -250,8 +241,8 @@ class _Search(Generic[Key]):
             if not certain or self.settled:
                 return
             left = self._found.quick
-            for work, one in certain:
-                left = self._outside(left, work, one)
+            for work, verification in certain:
+                left = self._outside(left, work, verification)
             if len(left) < LEFT:
                 return
             self.compare(self._found, vote_candidates(left, self._works.votes))

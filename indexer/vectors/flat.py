@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from exhibit.types import Hit, Metric, Space, Untyped
 from indexer.vectors.brute import cosine_distances, empty_vectors
+from indexer.vectors.folder_index import NumberedRows
 
 faiss: Any = library
 faiss.omp_set_num_threads(1)
@@ -18,21 +19,13 @@ SPARE, NOISE = 8, 2e-6
 the nearest is decided by those."""
 
 
-class FlatRows:
-    """Numbered vectors of one space, searched exactly.
-
-    Args:
-        space: of the vectors.
-        numbers: int64, ascending, each once.
-        index: flat FAISS index, its rows in the order of ``numbers``.
-    """
+class FlatRows(NumberedRows):
+    """Numbered vectors of one space, searched exactly; numbers ascend, each once, the FAISS index in their order."""
 
     def __init__(self, space: Space, numbers: NDArray[np.int64], index: Untyped) -> None:
+        super().__init__(numbers)
         self.space = space
-        self.numbers = numbers
         self.index = index
-        self.gone = np.zeros(len(numbers), np.bool_)
-        self._gone_count = 0
         self.told_exactly = space.metric is Metric.HAMMING
 
     @classmethod
@@ -42,23 +35,6 @@ class FlatRows:
         index = faiss.IndexBinaryFlat(space.width) if hamming else faiss.IndexFlatIP(space.width)
         index.add(vectors)
         return cls(space, numbers, index)
-
-    def __len__(self) -> int:
-        return len(self.numbers) - self._gone_count
-
-    def remove(self, numbers: NDArray[np.int64]) -> int:
-        """Mark numbers as gone; returns how many were there."""
-        places = np.searchsorted(self.numbers, numbers)
-        places = places[places < len(self.numbers)]
-        places = np.unique(places[np.isin(self.numbers[places], numbers)])
-        there = places[~self.gone[places]]
-        self.mark_gone(there)
-        return len(there)
-
-    def mark_gone(self, places: NDArray[np.int64]) -> None:
-        """Mark the rows at these places, each once and not gone before, as gone."""
-        self.gone[places] = True
-        self._gone_count += len(places)
 
     def live(self) -> tuple[NDArray[np.int64], NDArray[Any]]:
         """Numbers and vectors of what isn't gone."""
@@ -72,7 +48,7 @@ class FlatRows:
             return [[] for _ in queries]
         parameters = None
         if self._gone_count:
-            parameters = self._selection(faiss.IDSelectorNot(faiss.IDSelectorBatch(np.flatnonzero(self.gone))))
+            parameters = self._selection(faiss.IDSelectorNot(faiss.IDSelectorBatch(self.removed)))
         asked = wanted if self.told_exactly else min(len(self), wanted + SPARE)
         while True:
             scores, places = self.index.search(queries, asked, params=parameters)

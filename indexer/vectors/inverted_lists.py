@@ -39,11 +39,7 @@ def list_bits(space: Space, rows: int) -> int:
 
 
 def in_lists(hashes: NDArray[np.uint8], bits: int) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
-    """The order of rows by their keys, and where the lists end.
-
-    Returns:
-        uint32, shape (n,): the row at each place; int64, shape (2**bits + 1,): the borders of the lists.
-    """
+    """The order of rows by their keys, uint32, and the borders of the lists, int64, one more than there are lists."""
     of_rows = keys(hashes, bits)
     order = np.argsort(of_rows, kind="stable").astype(np.uint32)
     return order, np.concatenate([[0], np.cumsum(np.bincount(of_rows, minlength=1 << bits))])
@@ -59,14 +55,9 @@ def are_borders(borders: Sequence[int], count: int) -> bool:
 
 
 class ListedRows(FlatRows):
-    """Numbered hashes in lists by their robust bits.
+    """Numbered hashes of 256 bits in lists by their robust bits, the FAISS index in the order of their keys.
 
-    Args:
-        space: of the hashes, 256 bits.
-        numbers: int64, ascending, each once.
-        index: flat FAISS index, its rows in the order of their keys.
-        order: uint32, for each place of the index the place in ``numbers``.
-        borders: where the lists begin and end, one more than there are lists.
+    ``order`` has for each place of the index the place in ``numbers``; ``borders`` are as :func:`in_lists` gives them.
     """
 
     def __init__(

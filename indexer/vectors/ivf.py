@@ -24,7 +24,7 @@ LOOKED_INTO, LOOKED_INTO_BY_NEW_WORKS = 16, 64
 FEWEST, MOST = 64, 2_048
 TRAINED_WITH = 40
 """Rows a cell that the cells are found with."""
-ROUNDS = 8
+CELL_ROUNDS = 8
 
 
 def cell_count(space: Space, rows: int) -> int:
@@ -40,7 +40,7 @@ def in_cells(space: Space, vectors: NDArray[np.float32], cells: int) -> Untyped:
     index = faiss.IndexIVFScalarQuantizer(
         nearest, space.width, cells, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT
     )
-    index.cp.niter = ROUNDS
+    index.cp.niter = CELL_ROUNDS
     index.train(vectors[:: max(1, len(vectors) // (TRAINED_WITH * cells))])
     index.add(vectors)
     return index

@@ -2,7 +2,7 @@
 
 import fcntl
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,38 +10,27 @@ from pathlib import Path
 from exhibit.errors import IntegrityError, ServiceMissingError
 from exhibit.files.durable import settle, settle_path
 
-NAME = "manifest.json"
-FORMAT = 1
+MANIFEST_NAME = "manifest.json"
+MANIFEST_FORMAT = 1
+HINT = "Run the rebuild of the index."
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentEntry:
-    """One segment of an index.
+    """One segment of an index."""
 
-    Attributes:
-        name: of its files, without a suffix.
-        gone: name of the ``.npy`` file with the places of its removed rows, or ``None``.
-    """
-
-    name: str
-    gone: str | None
+    name: str  # of its files, without a suffix
+    gone: str | None  # name of the `.npy` file with the places of its removed rows, or `None`
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What is durable.
+    """What is durable."""
 
-    Attributes:
-        space: identity of the space.
-        generation: grows by one with each write.
-        sequence: the highest change number that the segments contain.
-        segments: in the order in which they were written.
-    """
-
-    space: str
-    generation: int = 0
-    sequence: int = 0
-    segments: tuple[SegmentEntry, ...] = ()
+    space: str  # identity of the space
+    generation: int = 0  # grows by one with each write
+    sequence: int = 0  # the highest change number that the segments contain
+    segments: tuple[SegmentEntry, ...] = ()  # in the order in which they were written
 
     @property
     def files(self) -> set[str]:
@@ -52,22 +41,19 @@ class Manifest:
 def read_manifest(folder: Path, space: str) -> Manifest:
     """The manifest of a folder, an empty one when there is none.
 
-    Raises:
-        IntegrityError: it is damaged or of another space.
+    Raises ``IntegrityError`` when it is damaged or of another space.
     """
     try:
-        raw = json.loads((folder / NAME).read_text())
+        raw = json.loads((folder / MANIFEST_NAME).read_text())
         segments = tuple(SegmentEntry(**entry) for entry in raw["segments"])
         manifest = Manifest(raw["space"], int(raw["generation"]), int(raw["sequence"]), segments)
-        known = raw["format"] == FORMAT
+        known = raw["format"] == MANIFEST_FORMAT
     except FileNotFoundError:
         return Manifest(space)
     except (ValueError, TypeError, KeyError) as error:
-        raise IntegrityError(
-            f"The manifest of index {space} is damaged.", hint="Run the rebuild of the index."
-        ) from error
+        raise IntegrityError(f"The manifest of index {space} is damaged.", hint=HINT) from error
     if not known:
-        raise IntegrityError(f"The index {space} is of another version.", hint="Run the rebuild of the index.")
+        raise IntegrityError(f"The index {space} is of another version.", hint=HINT)
     if manifest.space != space:
         raise IntegrityError(f"This folder holds an index of {manifest.space}, not of {space}.")
     return manifest
@@ -91,12 +77,12 @@ def publish(folder: Path, manifest: Manifest, keep: set[str]) -> None:
     for path in folder.iterdir():
         if {path.name, path.stem} & manifest.files:
             settle_path(path)
-    temporary = folder / f".{NAME}.new"
+    temporary = folder / f".{MANIFEST_NAME}.new"
     with temporary.open("w") as file:
-        json.dump({"format": FORMAT, **asdict(manifest)}, file, indent=1)
+        json.dump({"format": MANIFEST_FORMAT, **asdict(manifest)}, file, indent=1)
         settle(file)
     settle_path(folder)
-    temporary.replace(folder / NAME)
+    temporary.replace(folder / MANIFEST_NAME)
     settle_path(folder)
     wanted = manifest.files | keep
     for path in folder.iterdir():
@@ -104,12 +90,27 @@ def publish(folder: Path, manifest: Manifest, keep: set[str]) -> None:
             path.unlink(missing_ok=True)
 
 
+def replace_segments(folder: Path, space: str, sequence: int, write: Callable[[int], Iterable[SegmentEntry]]) -> None:
+    """Replace whatever lies in a folder by segments that are written for a generation.
+
+    ``sequence`` is the highest change number that they contain. Readers go on with the old ones until they reopen.
+    """
+    with writer(folder):
+        present = manifest_to_replace(folder, space)
+        generation = present.generation + 1
+        publish(folder, Manifest(space, generation, sequence, tuple(write(generation))), keep=present.files)
+
+
+def segment_name(generation: int, place: int) -> str:
+    """The name of a segment's files, without a suffix."""
+    return f"segment-{generation:08d}-{place:04d}"
+
+
 @contextmanager
 def writer(folder: Path) -> Iterator[None]:
     """Wait for the sole right to write in this folder, and hold it.
 
-    Raises:
-        ServiceMissingError: what is done under it fails at the disk; the folder is as it was.
+    Raises ``ServiceMissingError`` when what is done under it fails at the disk; the folder is as it was.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)

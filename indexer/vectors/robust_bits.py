@@ -26,7 +26,7 @@ ROBUST = (
 )
 """Row and column of a coefficient, and how often its bit flips between a photograph and an edited copy of it.
 
-Segments on disk are sorted by it: whoever changes it raises ``segments.FORMAT``.
+Segments on disk are sorted by it: whoever changes it raises ``segments.SEGMENT_FORMAT``.
 
 Measured on 3,329 edited copies of 420 photographs whose hashes are 41 to 90 bits from their original: crops, turns by
 some degrees, captions, stickers, frames, pictures laid over them, warps, and chains of these.
@@ -37,15 +37,7 @@ _SHIFTS = np.array([7 - column % 8 for (_, column), _ in ROBUST], np.uint8)
 
 
 def keys(hashes: NDArray[np.uint8], bits: int) -> NDArray[np.int64]:
-    """The keys of hashes.
-
-    Args:
-        hashes: uint8, shape (n, 32), packed as :mod:`indexer.picture.hashes` does.
-        bits: how many of :data:`ROBUST` a key has, 0 to :data:`MAX_BITS`.
-
-    Returns:
-        int64, shape (n,): from 0 to 2**bits - 1.
-    """
+    """The keys of packed hashes, uint8, (n, 32), by so many of :data:`ROBUST`: int64 from 0 to 2**bits - 1."""
     found = np.zeros(len(hashes), np.int64)
     for place in range(bits):
         found |= ((hashes[:, _BYTES[place]] >> _SHIFTS[place]) & 1).astype(np.int64) << place
@@ -54,11 +46,7 @@ def keys(hashes: NDArray[np.uint8], bits: int) -> NDArray[np.int64]:
 
 @cache
 def likeliest_flips(bits: int, count: int) -> NDArray[np.int64]:
-    """The ``count`` likeliest ways in which a key of so many bits changes, the likeliest (none) first.
-
-    Returns:
-        int64, shape (count,): to be combined with a key by exclusive or.
-    """
+    """The ``count`` likeliest changes of a key of so many bits, for exclusive or; the likeliest (none) first."""
     rates = np.array([rate for _, rate in ROBUST[:bits]])
     flips = np.arange(1 << bits)
     flipped = (flips[:, None] >> np.arange(bits)) & 1

@@ -21,43 +21,32 @@ from indexer.vectors.brute import checked_rows, empty_vectors
 from indexer.vectors.flat import FlatRows, map_index, write_index
 from indexer.vectors.inverted_lists import ListedRows, are_borders, in_lists, list_bits
 from indexer.vectors.ivf import CellRows, cell_count, in_cells
-from indexer.vectors.manifest import Manifest, SegmentEntry
+from indexer.vectors.manifest import HINT, Manifest, SegmentEntry, segment_name
 
-FORMAT = 2
+SEGMENT_FORMAT = 2
 VECTORS, NUMBERS, ORDER = ".faiss", ".npy", ".order"
 MAX_ROWS = 10_000_000
-MAX_BYTES = 1 << 30
+MAX_SEGMENT_BYTES = 1 << 30
 Rows = tuple[NDArray[np.int64], NDArray[Any]]
 """Numbers and their vectors."""
-HINT = "Run the rebuild of the index."
 
 
 def most_rows(space: Space) -> int:
     """How many rows one segment may hold."""
-    return min(MAX_ROWS, MAX_BYTES // space.vector_bytes)
+    return min(MAX_ROWS, MAX_SEGMENT_BYTES // space.vector_bytes)
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a segment says of itself.
-
-    Attributes:
-        format: of this header.
-        space: identity of the space.
-        count: rows.
-        highest: the highest number, -1 without rows.
-        sha256: of each file by its suffix, hexadecimal.
-        borders: where lists begin and end, in the order of the vectors; empty when there are none.
-        cells: of a descriptor index (:mod:`indexer.vectors.ivf`); 0 when there are none.
-    """
+    """What a segment says of itself."""
 
     format: int
-    space: str
-    count: int
-    highest: int
-    sha256: dict[str, str]
-    borders: tuple[int, ...] = ()
-    cells: int = 0
+    space: str  # identity of the space
+    count: int  # rows
+    highest: int  # the highest number, -1 without rows
+    sha256: dict[str, str]  # of each file by its suffix, hexadecimal
+    borders: tuple[int, ...] = ()  # where lists begin and end, in the order of the vectors; empty when there are none
+    cells: int = 0  # of a descriptor index (`indexer.vectors.ivf`); 0 when there are none
 
 
 def write_segment(folder: Path, name: str, space: Space, numbers: NDArray[np.int64], vectors: NDArray[Any]) -> None:
@@ -74,7 +63,7 @@ def write_segment(folder: Path, name: str, space: Space, numbers: NDArray[np.int
     write_index(index, space, stem.with_suffix(VECTORS))
     _save(stem.with_suffix(NUMBERS), numbers)
     header = Header(
-        format=FORMAT,
+        format=SEGMENT_FORMAT,
         space=space.id,
         count=len(numbers),
         highest=int(numbers[-1]) if len(numbers) else -1,
@@ -86,15 +75,13 @@ def write_segment(folder: Path, name: str, space: Space, numbers: NDArray[np.int
 
 
 def open_segment(folder: Path, name: str, space: Space) -> FlatRows:
-    """Map a segment.
+    """Map a segment; checksums are left to :func:`segment_problems`.
 
-    Raises:
-        FileNotFoundError: one of its files has gone.
-        IntegrityError: header and files don't fit together; checksums are left to :func:`segment_problems`.
+    Raises ``FileNotFoundError`` when a file has gone, ``IntegrityError`` when header and files don't fit together.
     """
     stem = folder / name
     header = read_header(folder, name)
-    if (header.format, header.space) != (FORMAT, space.id):
+    if (header.format, header.space) != (SEGMENT_FORMAT, space.id):
         raise IntegrityError(f"Index segment {name} is of {header.space}, not of {space.id}.", hint=HINT)
     if not stem.with_suffix(VECTORS).exists():
         raise FileNotFoundError(stem.with_suffix(VECTORS))
@@ -166,7 +153,7 @@ def write_segments(folder: Path, space: Space, generation: int, batches: Iterabl
     """Write batches of rows, numbers ascending over all of them, in as many segments as they need."""
     entries = []
     for place, (numbers, vectors) in enumerate(_pieces(space, batches)):
-        entries.append(SegmentEntry(f"segment-{generation:08d}-{place:04d}", None))
+        entries.append(SegmentEntry(segment_name(generation, place), None))
         write_segment(folder, entries[-1].name, space, numbers, vectors)
     return entries
 

@@ -17,22 +17,22 @@ from numpy.typing import NDArray
 from exhibit.digests import Digest
 from exhibit.errors import ServiceMissingError, WrongUseError
 from exhibit.types import Untyped
-from indexer.picture.local_features import WIDTH
+from indexer.picture.local_features import WIDTH, units_of
 
 faiss: Any = library
 faiss.omp_set_num_threads(1)
 
-SHIPPED = Path(__file__).parents[1] / "models" / "votes.faiss"
+SHIPPED_CODEC = Path(__file__).parents[1] / "models" / "votes.faiss"
 CODE_BYTES = 16
 LISTS = ((2_000, 1024), (20_000, 4096), (200_000, 16384))
 MAX_LISTS = 65536
 """Lists by the number of works: each holds some hundreds of descriptors."""
 GRAPH_FROM = 4096
 """From so many lists a graph over their centres finds the nearest ones (HNSW)."""
-NEIGHBOURS = 32
+GRAPH_NEIGHBOURS = 32
 FOR_EACH_LIST = 64
 """Descriptors of the training sample for each list."""
-ROUNDS = 10
+CODEC_ROUNDS = 10
 
 
 def lists_for(works: int) -> int:
@@ -41,37 +41,31 @@ def lists_for(works: int) -> int:
 
 
 def train_codec(descriptors: NDArray[np.uint8], lists: int, seed: int = 0) -> Untyped:
-    """A codec from a sample of descriptors.
+    """A codec, an empty FAISS index, from descriptors, uint8, (n, 128); better :data:`FOR_EACH_LIST` for each list.
 
-    Args:
-        descriptors: uint8, shape (n, 128); better at least :data:`FOR_EACH_LIST` for each list.
-        lists: how many.
-        seed: the same sample and seed give the same codec on one kind of machine.
-
-    Returns:
-        An empty FAISS index.
-
-    Raises:
-        WrongUseError: there are fewer descriptors than lists.
+    The same sample and seed give the same codec on one kind of machine. Raises ``WrongUseError`` when there are fewer
+    descriptors than lists.
     """
     if len(descriptors) < lists:
         raise WrongUseError(f"{len(descriptors)} local features are too few for {lists} lists.")
-    centres = faiss.IndexHNSWFlat(WIDTH, NEIGHBOURS) if lists >= GRAPH_FROM else faiss.IndexFlatL2(WIDTH)
+    centres = faiss.IndexHNSWFlat(WIDTH, GRAPH_NEIGHBOURS) if lists >= GRAPH_FROM else faiss.IndexFlatL2(WIDTH)
     codec = faiss.IndexIVFPQ(centres, WIDTH, lists, CODE_BYTES, 8)
     codec.by_residual = False
-    codec.cp.niter, codec.cp.seed, codec.pq.cp.seed = ROUNDS, seed, seed
+    codec.cp.niter, codec.cp.seed, codec.pq.cp.seed = CODEC_ROUNDS, seed, seed
     codec.cp.max_points_per_centroid = FOR_EACH_LIST
     codec.cp.min_points_per_centroid = codec.pq.cp.min_points_per_centroid = 1  # a warning to standard error less
-    codec.train(units(descriptors))
+    codec.train(units_of(descriptors))
     return _owned(codec, centres)
 
 
 @cache
 def shipped_codec() -> Untyped:
     """The codec that comes with the product, as an empty index: copy it with :func:`empty_like`."""
-    if not SHIPPED.is_file():
-        raise ServiceMissingError(f"The model {SHIPPED.name} isn't there.", hint="Restore indexer/models.", retry=False)
-    return faiss.read_index(str(SHIPPED))
+    if not SHIPPED_CODEC.is_file():
+        raise ServiceMissingError(
+            f"The model {SHIPPED_CODEC.name} isn't there.", hint="Restore indexer/models.", retry=False
+        )
+    return faiss.read_index(str(SHIPPED_CODEC))
 
 
 def empty_like(index: Untyped) -> Untyped:
@@ -86,12 +80,6 @@ def codec_digest(index: Untyped) -> Digest:
     """What identifies the codec of an index: the digest of its centres and its code book."""
     centres = index.quantizer.reconstruct_n(0, index.nlist)
     return Digest.of(centres.tobytes() + faiss.vector_to_array(index.pq.centroids).tobytes())
-
-
-def units(descriptors: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Descriptors as float32 rows of unit length."""
-    rows = descriptors.astype(np.float32)
-    return np.asarray(rows / (np.linalg.norm(rows, axis=1, keepdims=True) + 1e-9), np.float32)
 
 
 def _owned(codec: Untyped, centres: Untyped) -> Untyped:

@@ -16,13 +16,15 @@ from numpy.typing import NDArray
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError
 from exhibit.types import Untyped
+from indexer.picture.local_features import units_of
 from indexer.picture.spaces import ROOTSIFT
-from indexer.vectors.manifest import Manifest, SegmentEntry
-from indexer.vectors.segments import HINT, checksum_problems
-from indexer.votes.codec import codec_digest, empty_like, faiss, units
+from indexer.vectors.folder_index import NumberedRows
+from indexer.vectors.manifest import HINT, Manifest, SegmentEntry, segment_name
+from indexer.vectors.segments import NUMBERS, checksum_problems
+from indexer.votes.codec import codec_digest, empty_like, faiss
 
-FORMAT = 1
-CODES, NUMBERS, HEADER = ".faiss", ".npy", ".json"
+VOTES_FORMAT = 1
+CODES, HEADER = ".faiss", ".json"
 MAX_WORKS = 100_000
 """In one segment: half a gigabyte."""
 PROBES = 4
@@ -34,40 +36,22 @@ Works = Sequence[tuple[int, NDArray[np.uint8]]]
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a segment says of itself.
-
-    Attributes:
-        format: of this header.
-        space: identity of the space.
-        codec: digest of the codec, hexadecimal; all segments of an index have one codec.
-        works: how many.
-        descriptors: how many.
-        sha256: of each file by its suffix, hexadecimal.
-    """
+    """What a segment says of itself."""
 
     format: int
-    space: str
-    codec: str
-    works: int
-    descriptors: int
-    sha256: dict[str, str]
+    space: str  # identity of the space
+    codec: str  # digest of the codec, hexadecimal; all segments of an index have one codec
+    works: int  # how many
+    descriptors: int  # how many
+    sha256: dict[str, str]  # of each file by its suffix, hexadecimal
 
 
-class VoteRows:
-    """The descriptors of numbered works, and which of the works are gone.
-
-    Args:
-        numbers: int64, ascending, each once.
-        index: FAISS inverted file whose ids are those numbers.
-    """
+class VoteRows(NumberedRows):
+    """The descriptors of numbered works, ids of a FAISS inverted file, and which of the works are gone."""
 
     def __init__(self, numbers: NDArray[np.int64], index: Untyped) -> None:
-        self.numbers = numbers
+        super().__init__(numbers)
         self.index = index
-        self.gone = np.zeros(len(numbers), np.bool_)
-
-    def __len__(self) -> int:
-        return len(self.numbers) - int(self.gone.sum())
 
     def add(self, works: Works) -> None:
         """Add works whose numbers aren't there; only for rows in memory."""
@@ -75,29 +59,28 @@ class VoteRows:
         numbers = np.array([number for number, _ in works], np.int64)
         if sum(sizes):
             rows = np.concatenate([descriptors for _, descriptors in works])
-            self.index.add_with_ids(units(rows), np.repeat(numbers, sizes))
+            self.index.add_with_ids(units_of(rows), np.repeat(numbers, sizes))
         every = np.concatenate([self.numbers, numbers])
         order = np.argsort(every, kind="stable")
         self.numbers = every[order]
         self.gone = np.concatenate([self.gone, np.zeros(len(numbers), np.bool_)])[order]
 
-    def remove(self, numbers: NDArray[np.int64]) -> int:
-        """Mark numbers as gone; returns how many were there."""
-        there = np.isin(self.numbers, numbers) & ~self.gone
-        self.gone |= there
-        return int(there.sum())
+    @property
+    def removed(self) -> NDArray[np.int64]:
+        """The numbers that are gone."""
+        return self.numbers[self.gone]
 
     def without(self, numbers: NDArray[np.int64]) -> Self:
         """The same descriptors with these works gone as well."""
         other = type(self)(self.numbers, self.index)
-        other.gone = self.gone | np.isin(self.numbers, numbers)
+        other.remove(np.concatenate([self.removed, numbers]))
         return other
 
     def search(self, queries: NDArray[np.float32], k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Squared distances and numbers of the nearest descriptors, -1 where there are no more."""
         selector = None
         if self.gone.any():
-            selector = faiss.IDSelectorNot(faiss.IDSelectorBatch(self.numbers[self.gone]))
+            selector = faiss.IDSelectorNot(faiss.IDSelectorBatch(self.removed))
         probes = faiss.SearchParametersIVF(nprobe=PROBES, sel=selector)
         distances, numbers = self.index.search(queries, k, params=probes)
         return distances, numbers
@@ -105,8 +88,8 @@ class VoteRows:
     def counts(self) -> Iterator[tuple[int, int]]:
         """(number, how many descriptors) of each work that isn't gone, as the lists hold them."""
         lists = self.index.invlists
-        sizes = [lists.list_size(one) for one in range(self.index.nlist)]
-        held = [faiss.rev_swig_ptr(lists.get_ids(one), size) for one, size in enumerate(sizes) if size]
+        sizes = [lists.list_size(number) for number in range(self.index.nlist)]
+        held = [faiss.rev_swig_ptr(lists.get_ids(number), size) for number, size in enumerate(sizes) if size]
         numbers, counts = np.unique(np.concatenate([np.zeros(0, np.int64), *held]), return_counts=True)
         there = dict(zip(numbers.tolist(), counts.tolist(), strict=True))
         return ((number, there.get(number, 0)) for number in self.numbers[~self.gone].tolist())
@@ -114,9 +97,10 @@ class VoteRows:
     def compact(self) -> None:
         """Take out what is gone; only for rows in memory."""
         if self.gone.any():
-            self.index.remove_ids(faiss.IDSelectorBatch(self.numbers[self.gone]))
+            self.index.remove_ids(faiss.IDSelectorBatch(self.removed))
             self.numbers = self.numbers[~self.gone]
             self.gone = np.zeros(len(self.numbers), np.bool_)
+            self._gone_count = 0
 
 
 def no_rows(codec: Untyped) -> VoteRows:
@@ -132,29 +116,24 @@ def write_segment(folder: Path, name: str, rows: VoteRows) -> None:
         np.save(file, rows.numbers, allow_pickle=False)
     digests = {suffix: Digest.of_file(stem.with_suffix(suffix)).hex for suffix in (CODES, NUMBERS)}
     codec = codec_digest(rows.index).hex
-    header = Header(FORMAT, ROOTSIFT.id, codec, len(rows.numbers), int(rows.index.ntotal), digests)
+    header = Header(VOTES_FORMAT, ROOTSIFT.id, codec, len(rows.numbers), int(rows.index.ntotal), digests)
     stem.with_suffix(HEADER).write_text(json.dumps(asdict(header)))
 
 
-def write_segments(folder: Path, generation: int, codec: Untyped, batches: Iterable[Works]) -> list[SegmentEntry]:
-    """Write works, numbers ascending over all batches, in as many segments as they need."""
+def write_segments(folder: Path, generation: int, pieces: Iterable[VoteRows]) -> list[SegmentEntry]:
+    """Write pieces of rows, a segment each, and none for empty ones."""
     entries = []
-    for place, rows in enumerate(_pieces(codec, batches)):
-        entries.append(SegmentEntry(f"segment-{generation:08d}-{place:04d}", None))
+    for place, rows in enumerate(filter(len, pieces)):
+        entries.append(SegmentEntry(segment_name(generation, place), None))
         write_segment(folder, entries[-1].name, rows)
     return entries
 
 
 def read_header(folder: Path, name: str) -> Header:
-    """The header of a segment.
-
-    Raises:
-        FileNotFoundError: it has gone.
-        IntegrityError: it isn't one, or of another space.
-    """
+    """The header of a segment; raises ``FileNotFoundError``, or ``IntegrityError`` when it isn't one of this space."""
     try:
         header = Header(**json.loads((folder / name).with_suffix(HEADER).read_text()))
-        known = header.format == FORMAT and set(header.sha256) == {CODES, NUMBERS}
+        known = header.format == VOTES_FORMAT and set(header.sha256) == {CODES, NUMBERS}
     except (ValueError, TypeError) as error:
         raise IntegrityError(f"The header of index segment {name} is damaged.", hint=HINT) from error
     if not known or header.space != ROOTSIFT.id:
@@ -163,12 +142,7 @@ def read_header(folder: Path, name: str) -> Header:
 
 
 def open_segment(folder: Path, name: str, *, mapped: bool = True) -> VoteRows:
-    """A segment's rows, mapped or in memory.
-
-    Raises:
-        FileNotFoundError: one of its files has gone.
-        IntegrityError: header and files don't fit together; checksums are left to :func:`segment_problems`.
-    """
+    """A segment's rows, mapped or in memory; raises as :func:`indexer.vectors.segments.open_segment`."""
     stem, header = folder / name, read_header(folder, name)
     if not stem.with_suffix(CODES).exists():
         raise FileNotFoundError(stem.with_suffix(CODES))
@@ -186,7 +160,7 @@ def opened(folder: Path, manifest: Manifest) -> list[VoteRows]:
     """The segments of a manifest, what was removed from them marked; raises as :func:`open_segment`."""
     if len({read_header(folder, entry.name).codec for entry in manifest.segments}) > 1:
         raise IntegrityError("The segments of the index of local votes have different codecs.", hint=HINT)
-    return [_marked(folder, entry, mapped=True) for entry in manifest.segments]
+    return [_marked(folder, entry) for entry in manifest.segments]
 
 
 def merged(
@@ -214,8 +188,8 @@ def segment_problems(folder: Path, name: str) -> list[str]:
     return checksum_problems(folder / name, header.sha256)
 
 
-def _marked(folder: Path, entry: SegmentEntry, *, mapped: bool) -> VoteRows:
-    rows = open_segment(folder, entry.name, mapped=mapped)
+def _marked(folder: Path, entry: SegmentEntry) -> VoteRows:
+    rows = open_segment(folder, entry.name)
     if entry.gone:
         try:
             rows.remove(np.load(folder / entry.gone, allow_pickle=False))
@@ -224,8 +198,8 @@ def _marked(folder: Path, entry: SegmentEntry, *, mapped: bool) -> VoteRows:
     return rows
 
 
-def _pieces(codec: Untyped, batches: Iterable[Works]) -> Iterator[VoteRows]:
-    """Rows of at most a segment's size; nothing without works."""
+def pieces_of(codec: Untyped, batches: Iterable[Works]) -> Iterator[VoteRows]:
+    """Rows of at most a segment's size, from works whose numbers ascend over all batches."""
     rows = no_rows(codec)
     for batch in batches:
         for start in range(0, len(batch), MAX_WORKS):
@@ -234,5 +208,4 @@ def _pieces(codec: Untyped, batches: Iterable[Works]) -> Iterator[VoteRows]:
                 yield rows
                 rows = no_rows(codec)
             rows.add(piece)
-    if len(rows):
-        yield rows
+    yield rows

@@ -17,26 +17,18 @@ HEAVIEST = 64
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """How much speaks for one work.
+    """How much speaks for one work."""
 
-    Attributes:
-        number: index sequence number of the work's local features.
-        weight: sum of the votes, in distances between descriptors of unit length.
-        voters: how many descriptors voted for it.
-    """
-
-    number: int
-    weight: float
-    voters: int
+    number: int  # index sequence number of the work's local features
+    weight: float  # sum of the votes, in distances between descriptors of unit length
+    voters: int  # how many descriptors voted for it
 
 
 def count_votes(distances: NDArray[np.float32], numbers: NDArray[np.int64], of: int | None = None) -> list[Vote]:
     """Count the votes of one picture: for the heaviest works, heaviest first, ties by number.
 
-    Args:
-        distances: squared, shape (descriptors, neighbours), nearest first; infinite where there is no neighbour.
-        numbers: whose each neighbour is, the same shape; -1 where there is none.
-        of: how many descriptors the picture has, when some of them stand for all: weights are so much larger.
+    Squared distances and numbers have shape (descriptors, neighbours), nearest first; where there is no neighbour, they
+    are infinite and -1. With ``of`` some descriptors stand for so many: weights are so much larger.
     """
     there = numbers >= 0
     if not there.any():

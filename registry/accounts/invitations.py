@@ -28,17 +28,8 @@ _BYTES = 32
 def invite(owner: Owner, email: str, role: str, *, by: str) -> tuple[Invitation, str]:
     """Invite a person by the e-mail address; an earlier invitation of the same address is of no use any more.
 
-    Args:
-        owner: of which the person is to be a member.
-        email: where the link goes.
-        role: one of :class:`registry.models.Role`.
-        by: who invites, for the mail and the log.
-
-    Returns:
-        The row, and the secret of the link, which nobody can read again.
-
-    Raises:
-        WrongUseError: the address or the role can't be used, the person is a member already, or too many are open.
+    Returns the row, and the secret of the link, which nobody can read again. Raises ``WrongUseError`` when the address
+    or the role can't be used, the person is a member already, or too many are open.
     """
     email = email.strip().lower()
     check_email(email)
@@ -66,14 +57,7 @@ def check_email(email: str) -> None:
 
 
 def invite_operator(*, by: str) -> str:
-    """Make the one link with which somebody becomes the operator; an earlier one is of no use any more.
-
-    Args:
-        by: who makes it, for the log.
-
-    Returns:
-        The secret of the link.
-    """
+    """Make the secret of the one link with which somebody becomes the operator; an earlier one is of no use then."""
     with transaction.atomic():
         hold(Lock.SETTINGS)
         row, secret = _made(timedelta(hours=OPERATOR_HOURS), by=by)
@@ -98,15 +82,9 @@ def find(secret: str) -> Invitation | None:
 
 
 def accept(invitation: Invitation, user: User) -> Membership | None:
-    """Let the person in; returns the membership, or None for the operator's invitation.
+    """Let the person in whose address was invited; ``None`` for the operator's invitation, which is for anybody.
 
-    Args:
-        invitation: an open one.
-        user: the person, who has the address that was invited; anybody for the operator's.
-
-    Raises:
-        NotFoundError: it was accepted, taken back or has expired meanwhile.
-        WrongUseError: it is for somebody else.
+    Raises ``NotFoundError`` when it isn't open any more, ``WrongUseError`` when it is for somebody else.
     """
     by = user.get_username()
     if invitation.email and invitation.email.lower() != user.email.lower():
@@ -118,9 +96,8 @@ def accept(invitation: Invitation, user: User) -> Membership | None:
             User.objects.filter(pk=user.pk).update(is_staff=True)
             audit_log.changed("operator added", by=by, about={"user": by})
             return None
-        joined, new = Membership.objects.get_or_create(
-            user=user, owner=invitation.owner, defaults={"role": invitation.role}
-        )
+        usual = {"role": invitation.role}
+        joined, new = Membership.objects.get_or_create(user=user, owner=invitation.owner, defaults=usual)
         if new:
             about = {"invited_by": invitation.by, "role": joined.role, "user": user.email}
             audit_log.changed("member joined", by=by, owner=invitation.owner, about=about)
@@ -139,11 +116,7 @@ def revoke(owner: Owner, number: int, *, by: str) -> None:
 
 
 def forget_ended() -> int:
-    """Remove invitations that were accepted, taken back or have expired; the log keeps what became of each.
-
-    Returns:
-        How many.
-    """
+    """Remove invitations that were accepted, taken back or have expired; the log keeps what became of each."""
     ended = Q(accepted_at__isnull=False) | Q(revoked_at__isnull=False) | Q(expires_at__lte=now())
     return Invitation.objects.filter(ended).delete()[0]
 
@@ -160,6 +133,5 @@ def _made(valid: timedelta, **values: object) -> tuple[Invitation, str]:
 
 
 def _tell(what: str, row: Invitation, *, by: str) -> None:
-    audit_log.changed(
-        what, by=by, owner=row.owner, about={"email": row.email, "role": row.role, "until": str(row.expires_at)}
-    )
+    about = {"email": row.email, "role": row.role, "until": str(row.expires_at)}
+    audit_log.changed(what, by=by, owner=row.owner, about=about)

@@ -16,17 +16,9 @@ def members(owner: Owner) -> QuerySet[Membership]:
 
 
 def change_role(owner: Owner, person: int, role: str, *, by: str) -> Membership:
-    """Give a member another role.
+    """Give a member, by the user's primary key, another role.
 
-    Args:
-        owner: of which the person is a member.
-        person: the row of the user.
-        role: one of :class:`registry.models.Role`.
-        by: who gives it, for the log.
-
-    Raises:
-        NotFoundError: the person is no member.
-        WrongUseError: there is no such role, or nobody would be left in the role of owner.
+    Raises ``NotFoundError`` for one who is no member, ``WrongUseError`` when nobody would be left in the role of owner.
     """
     if role not in Role.values:
         raise WrongUseError(_("Choose a role."))
@@ -42,17 +34,7 @@ def change_role(owner: Owner, person: int, role: str, *, by: str) -> Membership:
 
 
 def remove(owner: Owner, person: int, *, by: str) -> Membership:
-    """Let a person be a member no more; what they decided stays, their tokens end.
-
-    Args:
-        owner: of which the person is a member.
-        person: the row of the user.
-        by: who does it, perhaps the person; for the log.
-
-    Raises:
-        NotFoundError: the person is no member.
-        WrongUseError: nobody would be left in the role of owner.
-    """
+    """Let a person be a member no more; what they decided stays, their tokens end. Raises as :func:`change_role`."""
     with transaction.atomic():
         row = _held(owner, person)
         _keep_one(owner, row, "")

@@ -20,16 +20,9 @@ MAX_NAME = 200
 
 
 def add_owner(name: str, *, slug: str = "", contact: str = "", by: str = "") -> Owner:
-    """Add a rights holder.
+    """Add a rights holder, whose name and contact documents show; a short name is made of the name if it is empty.
 
-    Args:
-        name: as documents show it.
-        slug: a short name for commands and addresses; made of the name if empty.
-        contact: where it is reached; shown in documents.
-        by: who adds it, for the log.
-
-    Raises:
-        WrongUseError: the name or the short name is taken, or can't be used.
+    Raises ``WrongUseError`` when the name or the short name is taken, or can't be used.
     """
     name = one_line(name)
     wanted = slug or slugify(name)[:MAX_SLUG].strip("-") or f"owner-{Owner.objects.count() + 1}"
@@ -46,14 +39,8 @@ def add_owner(name: str, *, slug: str = "", contact: str = "", by: str = "") -> 
 def add_owner_of(person: User, name: str, *, contact: str = "") -> Owner:
     """Add a rights holder with the person in the role of owner.
 
-    Args:
-        person: who looks after it.
-        name: as documents show it, and as bundles and trust lists name the owner: nobody else may have it. Others than
-            the operator aren't told who does.
-        contact: where it is reached; shown in documents.
-
-    Raises:
-        WrongUseError: the name is taken or can't be used.
+    Bundles and trust lists name the owner by its name: nobody else may have it (``WrongUseError``). Others than the
+    operator aren't told who does.
     """
     name, by = one_line(name), person.get_username()
     knows = Owner.objects.all() if is_operator(person) else Owner.objects.filter(memberships__user=person)
@@ -91,15 +78,8 @@ def _added(name: str, wanted: str, *, contact: str, by: str) -> Owner:
 def begin(invitation: Invitation, email: str, password: str, owner: str) -> User:
     """Make the account of an operator, and an owner if one is named, or nothing at all.
 
-    Args:
-        invitation: the operator's, from the console.
-        email: to sign in with.
-        password: a new one.
-        owner: the name of a rights holder to look after; may be empty.
-
-    Raises:
-        WrongUseError: the address, the password or the name can't be used, or somebody has the address already.
-        NotFoundError: the invitation isn't open any more.
+    Raises ``WrongUseError`` when the address, the password or the name can't be used, or somebody has the address
+    already, ``NotFoundError`` when the invitation isn't open any more.
     """
     with transaction.atomic():
         if is_user(email):
@@ -131,17 +111,10 @@ def is_operator(person: User) -> bool:
 
 
 def add_member(owner: Owner, email: str, role: str, password: str | None, *, by: str = "") -> Membership:
-    """Give a person a role with an owner, and make the person known if it is a new one.
+    """Give a person a role with an owner in place of an earlier one, and make the person known if it is a new one.
 
-    Args:
-        owner: with whom.
-        email: to sign in with.
-        role: one of :class:`registry.models.Role`; an earlier role with this owner is replaced.
-        password: of a new person; one who is known keeps the present one.
-        by: who gives it, for the log.
-
-    Raises:
-        WrongUseError: the address or the password can't be used, or nobody would be left in the role of owner.
+    One who is known keeps the present password. Raises ``WrongUseError`` when the address or the password can't be
+    used, or nobody would be left in the role of owner.
     """
     with transaction.atomic():
         person = User.objects.filter(email__iexact=email).first()
@@ -179,11 +152,7 @@ def change_password(person: User, password: str, *, by: str = "") -> None:
 
 
 def set_password(person: User, password: str) -> None:
-    """Give a person a new password.
-
-    Raises:
-        WrongUseError: it is too short or too common.
-    """
+    """Give a person a new password; raises ``WrongUseError`` for one that is too short or too common."""
     try:
         validate_password(password, person)
     except ValidationError as error:

@@ -1,6 +1,6 @@
 """Everything of one owner, asked for through that owner. Another owner's things don't exist here."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import TypeVar
 
@@ -48,11 +48,6 @@ def works(of: Owner) -> QuerySet[Work]:
     return Work.objects.filter(owner=of, removed_at=None).order_by("number")
 
 
-def work(of: Owner, number: int) -> Work:
-    """One of the owner's works."""
-    return _one(works(of).filter(number=number), f"{of.name} has no work {number}.")
-
-
 def attachment(of: Owner, work_number: int, number: int) -> WorkAttachment:
     """A document beside one of the owner's works; one that was taken off isn't there."""
     found = WorkAttachment.objects.filter(work__in=works(of), work__number=work_number, number=number, removed_at=None)
@@ -69,22 +64,12 @@ def deposit(of: Owner, work_number: int, number: int) -> Deposit:
 
 def uploads(of: Owner) -> QuerySet[Upload]:
     """The owner's uploads of works, newest first."""
-    return Upload.objects.filter(owner=of).order_by("-number")
-
-
-def upload(of: Owner, number: int) -> Upload:
-    """One of the owner's uploads."""
-    return _one(uploads(of).filter(number=number).select_related("owner"), f"{of.name} has no upload {number}.")
+    return Upload.objects.filter(owner=of).select_related("owner").order_by("-number")
 
 
 def licences(of: Owner) -> QuerySet[Licence]:
     """The owner's licences."""
     return Licence.objects.filter(owner=of).order_by("number")
-
-
-def licence(of: Owner, number: int) -> Licence:
-    """One of the owner's licences."""
-    return _one(licences(of).filter(number=number), f"{of.name} has no licence {number}.")
 
 
 def watches(of: Owner) -> QuerySet[Watch]:
@@ -100,24 +85,13 @@ def watch(of: Owner, name: str) -> Watch:
     return _one(found, f"{of.name} has no watch {name!r}.")
 
 
-def watch_numbered(of: Owner, number: int) -> Watch:
-    """One of the owner's watches, by its number."""
-    return _one(watches(of).filter(number=number), f"{of.name} has no watch {number}.")
-
-
 def last_crawls(of: Iterable[Watch]) -> dict[int, Crawl]:
     """The newest crawl of each watch that has one, by the watch's key, each found by its index."""
     newest = Crawl.objects.filter(watch=OuterRef("pk")).order_by("-number").values("pk")[:1]
     watches = Watch.objects.filter(pk__in=[row.pk for row in of]).annotate(newest=Subquery(newest))
-    crawls = Crawl.objects.select_related("watch").in_bulk(
-        [pk for pk in watches.values_list("newest", flat=True) if pk is not None]
-    )
+    found = [pk for pk in watches.values_list("newest", flat=True) if pk is not None]
+    crawls = Crawl.objects.select_related("watch").in_bulk(found)
     return {crawl.watch_id: crawl for crawl in crawls.values()}
-
-
-def canary(of: Owner, number: int) -> Canary:
-    """One of the owner's canaries, withdrawn ones too."""
-    return _one(Canary.objects.filter(owner=of, number=number), f"{of.name} has no canary {number}.")
 
 
 def crawls(of: Owner) -> QuerySet[Crawl]:
@@ -142,11 +116,6 @@ def cases(of: Owner) -> QuerySet[Case]:
     return Case.objects.filter(owner=of).select_related("work", "owner").order_by("number")
 
 
-def case(of: Owner, number: int) -> Case:
-    """One of the owner's cases."""
-    return _one(cases(of).filter(number=number), f"{of.name} has no case {number}.")
-
-
 def bundle(of: Owner, case_number: int, number: int | None = None) -> Bundle:
     """A bundle of one of the owner's cases; the newest, if no number is given."""
     found = Bundle.objects.filter(case__owner=of, case__number=case_number).select_related("case__owner", "submission")
@@ -159,29 +128,14 @@ def reports(of: Owner) -> QuerySet[Report]:
     return Report.objects.filter(owner=of, removed_at=None).select_related("owner").order_by("-number")
 
 
-def report(of: Owner, number: int) -> Report:
-    """One of the owner's reports."""
-    return _one(reports(of).filter(number=number), f"{of.name} has no report {number}.")
-
-
 def packages(of: Owner) -> QuerySet[Package]:
     """The owner's packages that weren't removed, newest first."""
     return Package.objects.filter(owner=of, removed_at=None).select_related("owner").order_by("-number")
 
 
-def package(of: Owner, number: int) -> Package:
-    """One of the owner's packages."""
-    return _one(packages(of).filter(number=number), f"{of.name} has no package {number}.")
-
-
 def webhooks(of: Owner) -> QuerySet[Webhook]:
     """The owner's webhooks that aren't removed."""
     return Webhook.objects.filter(owner=of, removed_at=None).select_related("owner").order_by("number")
-
-
-def webhook(of: Owner, number: int) -> Webhook:
-    """One of the owner's webhooks."""
-    return _one(webhooks(of).filter(number=number), f"{of.name} has no webhook {number}.")
 
 
 def message(of: Webhook, named: str) -> Delivery:
@@ -214,16 +168,11 @@ def hidden_among(of: Owner, pictures: Iterable[Picture]) -> set[int]:
     """Those of some pictures (primary keys) that no member sees: reported as illegal, or purged."""
     found = list(pictures)
     reported = PictureReport.objects.filter(owner=of, picture__in=found).values_list("picture", flat=True)
-    return {*reported, *(one.pk for one in found if one.bytes_state == BytesState.PURGED)}
+    return {*reported, *(picture.pk for picture in found if picture.bytes_state == BytesState.PURGED)}
 
 
 def reported(of: Owner, since: datetime | None = None) -> list[Digest]:
-    """Digests of the pictures that a member reported as illegal and that are still here: the operator decides.
-
-    Args:
-        of: whose member.
-        since: only those that were reported after this moment.
-    """
+    """Digests of the pictures that a member reported as illegal and that are still here: the operator decides."""
     rows = PictureReport.objects.filter(owner=of).exclude(picture__bytes_state=BytesState.PURGED).order_by("pk")
     rows = rows if since is None else rows.filter(reported_at__gt=since)
     return list(rows.values_list("picture__digest", flat=True))
@@ -234,3 +183,23 @@ def _one(rows: QuerySet[Row], message: str, hint: str = "") -> Row:
     if found is None:
         raise NotFoundError(message, hint=hint)
     return found
+
+
+def _numbered(rows: Callable[[Owner], QuerySet[Row]], noun: str) -> Callable[[Owner, int], Row]:
+    """What finds one of these rows of an owner by its number."""
+
+    def find(of: Owner, number: int) -> Row:
+        return _one(rows(of).filter(number=number), f"{of.name} has no {noun} {number}.")
+
+    return find
+
+
+work = _numbered(works, "work")
+upload = _numbered(uploads, "upload")
+licence = _numbered(licences, "licence")
+watch_numbered = _numbered(watches, "watch")
+canary = _numbered(lambda of: Canary.objects.filter(owner=of), "canary")
+case = _numbered(cases, "case")
+report = _numbered(reports, "report")
+package = _numbered(packages, "package")
+webhook = _numbered(webhooks, "webhook")

@@ -26,20 +26,10 @@ _MINUTE = timedelta(minutes=1)
 
 
 def make(owner: Owner, user: User, *, name: str, scopes: Collection[str], days: int) -> tuple[ApiToken, str]:
-    """Make a token for a member.
+    """Make a token for a member, valid for 1 to 366 days; it permits no more than the role does at the time of use.
 
-    Args:
-        owner: of whose things it is.
-        user: the member; the token permits no more than this person's role does at the time of use.
-        name: by which people tell it from others.
-        scopes: some of :class:`registry.models.Scope`.
-        days: until it expires, 1 to 366.
-
-    Returns:
-        Its row, and the token itself, which nobody can read again.
-
-    Raises:
-        WrongUseError: the name is empty, the scopes are none, unknown or beyond the role, or the days are out of range.
+    Returns its row, and the token itself, which nobody can read again. Raises ``WrongUseError`` for an empty name, for
+    days out of range, and for scopes that are none, unknown or beyond the role.
     """
     name = one_line(name)[:100]
     if not name:
@@ -70,20 +60,15 @@ def make(owner: Owner, user: User, *, name: str, scopes: Collection[str], days: 
 
 def permitted(owner: Owner, user: User) -> frozenset[Scope]:
     """The scopes that a person's role with an owner permits at this moment; none for a stranger."""
-    role = (
-        Membership.objects.filter(owner=owner, user=user, user__is_active=True).values_list("role", flat=True).first()
-    )
+    rows = Membership.objects.filter(owner=owner, user=user, user__is_active=True)
+    role = rows.values_list("role", flat=True).first()
     return frozenset() if role is None else SCOPES_OF[Role(role)]
 
 
 def find(secret: str) -> tuple[ApiToken, frozenset[Scope]] | None:
     """The valid token that a program shows, with its owner and user, and what it permits at this moment.
 
-    Args:
-        secret: as it was shown when it was made.
-
-    Returns:
-        None for one that is unknown, expired or revoked, or whose member is none any more.
+    None for one that is unknown, expired or revoked, or whose member is none any more.
     """
     if not secret.startswith(START) or len(secret) > len(START) + 2 * _BYTES:
         return None
@@ -113,16 +98,7 @@ def tokens_of(owner: Owner) -> QuerySet[ApiToken]:
 
 
 def revoke(owner: Owner, number: int, *, by: str) -> ApiToken:
-    """Let one of the owner's tokens be valid no more.
-
-    Args:
-        owner: whose.
-        number: its row.
-        by: who revokes it, for the log.
-
-    Raises:
-        NotFoundError: the owner has no such token.
-    """
+    """Let one of the owner's tokens, by its primary key, be valid no more; raises ``NotFoundError``."""
     with transaction.atomic():
         token = tokens_of(owner).select_for_update(of=("self",)).filter(pk=number).first()
         if token is None:

@@ -54,15 +54,7 @@ _FULL_WIDTH = tuple("。，：；！？）”")
 
 
 def record(case: Case, kind: str, actor: str, *said: Said, words: str = "") -> None:
-    """Add a line to a case's history.
-
-    Args:
-        case: which.
-        kind: what kind of line.
-        actor: who did it; empty for the installation itself.
-        said: phrases.
-        words: what a person wrote, or what was observed in words.
-    """
+    """Add a line to a case's history: phrases, then what a person wrote; the installation itself is no actor."""
     kept = [[name, dict(values)] for name, values in said]
     CaseEvent.objects.create(case=case, at=now(), kind=kind, actor=actor, said=kept, sentence=words)
 

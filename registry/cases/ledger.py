@@ -17,19 +17,13 @@ What = LedgerEffect.What
 
 
 def look_at_cases(change: LedgerChange, seconds: float) -> bool:
-    """Look at the cases that a change of the ledger concerns, from where the last look ended.
+    """Look at the cases that a claimed change of the ledger concerns, from where the last look ended.
 
-    Open cases are licensed when the ledger covers every sighting. Of the cases that the changed licences covered,
-    those that the ledger had decided are open again where it covers them no more; what a person decided stays, and the
-    case's history says that the licence has changed. Each case is one transaction together with what is written down
-    of it, so that a look that dies is gone on with and nothing is told twice.
-
-    Args:
-        change: claimed by the caller.
-        seconds: after so long it ends where it is.
-
-    Returns:
-        Whether it is through with all cases.
+    Open cases are licensed when the ledger covers every sighting. Of the cases that the changed licences covered, those
+    that the ledger had decided are open again where it covers them no more; what a person decided stays, and the case's
+    history says that the licence has changed. Each case is one transaction together with what is written down of it, so
+    that a look that dies is gone on with and nothing is told twice. After so many seconds it ends where it is; returns
+    whether it is through with all cases.
     """
     over, ledger = time.monotonic() + seconds, ledger_of(change.owner_id)
     licences = list(change.licences.values_list("pk", flat=True))
@@ -96,7 +90,9 @@ def _stays(change: LedgerChange, case: Case) -> None:
 
 
 def _said(change: LedgerChange) -> Said:
-    numbers = ", ".join(str(one) for one in change.licences.order_by("number").values_list("number", flat=True)[:20])
+    numbers = ", ".join(
+        str(number) for number in change.licences.order_by("number").values_list("number", flat=True)[:20]
+    )
     return f"licence-{change.kind}", {"numbers": numbers}
 
 

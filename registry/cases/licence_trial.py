@@ -5,14 +5,13 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from django.db.models import Count, Q, QuerySet
 
 from exhibit.network.urls import registrable_domain
 from registry.cases.matching import LEDGER
 from registry.models import Case, CaseSighting, Licence, Owner
-from registry.works.licence_check import Ledger, ledger_of
+from registry.works.licence_check import Ledger, Seen, ledger_of
 from registry.works.licences import NewLicence, next_number
 
 SHOWN = 50
@@ -28,17 +27,6 @@ NARROWED = 20
 """Up to so many licences, places are looked for licence by licence; beyond, all of the owner's are looked at."""
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """Where and when something was seen: what a licence is held against."""
-
-    host: str
-    party: str
-    page_url: str
-    image_url: str
-    last_seen: datetime
-
-
 ORDER = ("reopened", "licensed", "decided", "partly")
 """What may become of a case, what matters most first."""
 
@@ -47,19 +35,15 @@ ORDER = ("reopened", "licensed", "decided", "partly")
 class Trial:
     """What licences would do to the cases of now, or to the first of them.
 
-    Attributes:
-        counts: how many cases would be ``reopened`` (the ledger licensed them, and they would be open again),
-            ``licensed`` (open ones), ``decided`` (covered in whole, but confirmed or cleared: they stay as a person
-            decided them), ``partly`` (open ones, of which some sightings would be covered, not all).
-        effects: what would become of the first of these cases, by number.
-        looked_at: at how many cases.
-        after: the number of the last case that was looked at; nothing when that was the last one.
+    Cases would be ``reopened`` (the ledger licensed them, and they would be open again), ``licensed`` (open ones),
+    ``decided`` (covered in whole, but confirmed or cleared: they stay as a person decided them) or ``partly`` covered
+    (open ones, of which some sightings would be covered, not all).
     """
 
-    counts: dict[str, int]
-    effects: dict[int, str]
-    looked_at: int
-    after: int | None
+    counts: dict[str, int]  # by what would become of them
+    effects: dict[int, str]  # of the first of these cases, by number
+    looked_at: int  # at how many cases
+    after: int | None  # the number of the last case that was looked at; nothing when that was the last one
 
     def joined(self, later: "Trial") -> "Trial":
         """Both together, of which the other goes on where this one ended."""
@@ -82,14 +66,9 @@ def try_licences(
     so_far: Trial = NOTHING,
     seconds: float = math.inf,
 ) -> Trial:
-    """Try licences against the owner's cases; nothing is changed.
+    """Try licences against the owner's cases, perhaps in place of another's words; nothing is changed.
 
-    Args:
-        owner: whose.
-        given: as they would be kept.
-        instead_of: the licence whose words they would replace.
-        so_far: what an earlier call has answered about the same licences: this one goes on there.
-        seconds: after so long it ends where it is.
+    After so many seconds it ends where it is; it goes on where an earlier call has ended (``so_far``).
     """
     over, chunk = time.monotonic() + seconds, CASES_AT_ONCE
     rows = [(new.row(owner, number), new) for number, new in enumerate(given, next_number(owner))]
@@ -104,8 +83,11 @@ def try_licences(
         if not part:
             return replace(found, after=None)
         seen = CaseSighting.objects.filter(case__owner=owner, case__number__gt=found.after, case__number__lte=part[-1])
-        gained = _gained(seen.filter(wanted, licence=None), ledger)
-        lost = _lost(seen.filter(licence=instead_of), ledger, others) if others is not None else Counter[int]()
+        gained = Counter(case for case, covered in _held(seen.filter(wanted, licence=None), [ledger]) if covered)
+        lost = Counter[int]()
+        if others is not None:
+            held = _held(seen.filter(licence=instead_of), [ledger, others])
+            lost = Counter(case for case, covered in held if not covered)
         after = part[-1] if len(part) == chunk else None
         found = found.joined(_counted(gained, lost, len(part), after))
         if time.monotonic() > over:
@@ -117,9 +99,8 @@ def try_licences(
 
 def cases_of(owner: Owner, trial: Trial) -> list[tuple[Case, str]]:
     """The cases that a trial names, with what would become of each."""
-    rows = {
-        row.number: row for row in Case.objects.filter(owner=owner, number__in=trial.effects).select_related("work")
-    }
+    found = Case.objects.filter(owner=owner, number__in=trial.effects).select_related("work")
+    rows = {case.number: case for case in found}
     return [(rows[number], effect) for number, effect in trial.effects.items() if number in rows]
 
 
@@ -131,20 +112,6 @@ def _wanted(rows: Sequence[Licence]) -> Q:
     for row in rows:
         wanted |= _narrow(row)
     return wanted
-
-
-def _gained(rows: QuerySet[CaseSighting], ledger: Ledger) -> Counter[int]:
-    """How many sightings without a licence the new ones would cover, by case."""
-    return Counter(case for case, work, seen in _places(rows) if ledger.covering(work, seen) is not None)
-
-
-def _lost(rows: QuerySet[CaseSighting], ledger: Ledger, others: Ledger) -> Counter[int]:
-    """How many sightings that the replaced licence covers would be covered by none, by case."""
-    return Counter(
-        case
-        for case, work, seen in _places(rows)
-        if ledger.covering(work, seen) is None and others.covering(work, seen) is None
-    )
 
 
 def _narrow(licence: Licence) -> Q:
@@ -160,31 +127,25 @@ def _narrow(licence: Licence) -> Q:
     return wanted
 
 
-def _places(rows: QuerySet[CaseSighting]) -> Iterable[tuple[int, int, Seen]]:
+def _held(rows: QuerySet[CaseSighting], ledgers: Sequence[Ledger]) -> Iterable[tuple[int, bool]]:
+    """The case of each sighting, and whether one of the ledgers covers it."""
     columns = ("host", "party", "page_url", "image_url", "last_seen")
     found = rows.values_list("case_id", "case__work_id", *(f"sighting__{name}" for name in columns))
     for case, work, *values in found.iterator(chunk_size=5_000):
-        yield case, work, Seen(*values)
+        seen = Seen(*values)
+        yield case, any(ledger.covering(work, seen) is not None for ledger in ledgers)
 
 
 def _counted(gained: Counter[int], lost: Counter[int], looked_at: int, after: int | None) -> Trial:
     """What becomes of each case that gains or loses sightings."""
     effects: dict[int, str] = {}
-    for pk, number, decision, by, open_rows in _standing({*gained, *lost}):
+    uncovered = Count("case_sightings", filter=Q(case_sightings__licence=None))
+    rows = Case.objects.filter(pk__in={*gained, *lost}).annotate(left=uncovered).order_by()
+    for pk, number, decision, by, open_rows in rows.values_list("pk", "number", "decision", "decided_by", "left"):
         left = open_rows + lost[pk] - gained[pk]
-        if effect := _effect(decision, by_ledger=by, left=left, gained=gained[pk]):
+        if effect := _effect(decision, by_ledger=by == LEDGER, left=left, gained=gained[pk]):
             effects[number] = effect
     return Trial(dict(Counter(effects.values())), effects, looked_at, after)
-
-
-def _standing(cases: set[int]) -> Iterable[tuple[int, int, str, bool, int]]:
-    """Each case with its decision, whether the ledger made it, and how many of its sightings no licence covers."""
-    rows = Case.objects.filter(pk__in=cases).annotate(
-        left=Count("case_sightings", filter=Q(case_sightings__licence=None))
-    )
-    columns = ("pk", "number", "decision", "decided_by", "left")
-    for pk, number, decision, by, left in rows.order_by().values_list(*columns):
-        yield pk, number, decision, by == LEDGER, left
 
 
 def _effect(decision: str, *, by_ledger: bool, left: int, gained: int) -> str:

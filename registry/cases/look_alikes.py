@@ -15,21 +15,12 @@ NEAR = 10
 """Bits of 256 in which the hashes of near-same found pictures differ at most."""
 
 
-def learn(case: Case, by: str) -> int:
-    """Learn the pairs of a case that a person cleared, for its owner; inside the transaction of that decision.
-
-    Returns:
-        How many are new.
-    """
+def learn(case: Case, by: str) -> None:
+    """Learn the pairs of a case that a person cleared, for its owner; inside the transaction of that decision."""
     pairs = Match.objects.filter(case_sightings__case=case).values_list("registered_id", "found_id").distinct()
-    moment = now()
-    rows = [
-        LookAlike(owner_id=case.owner_id, registered_id=one, found_id=two, case=case, cleared_by=by, cleared_at=moment)
-        for one, two in pairs
-    ]
-    before = LookAlike.objects.filter(case=case).count()
+    cleared = {"owner_id": case.owner_id, "case": case, "cleared_by": by, "cleared_at": now()}
+    rows = [LookAlike(registered_id=registered, found_id=found, **cleared) for registered, found in pairs]
     LookAlike.objects.bulk_create(rows, ignore_conflicts=True)
-    return LookAlike.objects.filter(case=case).count() - before
 
 
 def forget(case: Case) -> int:
@@ -42,8 +33,8 @@ def known_among(owner: int, matches: Sequence[Match]) -> set[int]:
     learned: dict[int, set[int]] = defaultdict(set)
     registered = {match.registered_id for match in matches}
     rows = LookAlike.objects.filter(owner=owner, registered__in=registered).values_list("registered_id", "found_id")
-    for one, two in rows:
-        learned[one].add(two)
+    for picture, found in rows:
+        learned[picture].add(found)
     if not learned:
         return set()
     same = {match.pk for match in matches if match.found_id in learned[match.registered_id]}

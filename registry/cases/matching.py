@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from django.db import connection
-from django.db.models import Max, QuerySet
+from django.db.models import Max
 
 from exhibit.clock import now
 from exhibit.comparison.calibration import calibrated
@@ -44,36 +44,32 @@ def known_pairs(pipeline: str, found: Iterable[int], registered: Iterable[int]) 
 def keep_matches(rows: Iterable[tuple[int, int, Verification]]) -> None:
     """Keep (registered picture, found picture, verification) with the probability of this moment's calibration.
 
-    A pair that is there stays as it is, unless nothing was found of it before and a closer look found something.
-    Inside a transaction.
+    A pair that is there stays as it is, unless a closer look found something where nothing was. Inside a transaction.
     """
     active = cache(calibrations.active)
     copy_into(
-        [Match.of(registered, found, calibrated(one, active(one.pipeline))) for registered, found, one in rows],
+        [
+            Match.of(registered, found, calibrated(measured, active(measured.pipeline)))
+            for registered, found, measured in rows
+        ],
         conflict=("registered_id", "found_id", "pipeline"),
         overwrite="registry_match.decision = 'none' AND EXCLUDED.decision <> 'none'",
     )
 
 
-def lock_pictures(pictures: Iterable[int]) -> list[Picture]:
+def lock_pictures(pictures: Iterable[int]) -> None:
     """Lock pictures until the transaction ends, so that no sighting of them arrives unseen; in a fixed order."""
-    return list(Picture.objects.select_for_update(no_key=True).filter(pk__in=list(pictures)).order_by("digest"))
+    list(Picture.objects.select_for_update(no_key=True).filter(pk__in=list(pictures)).order_by("digest"))
 
 
 def open_cases(*, found: Sequence[int] = (), registered: Sequence[int] = ()) -> list[int]:
     """Open or extend the cases that matches of these pictures make, and apply the licence ledger.
 
-    Must run inside a transaction that has locked the found pictures. Running it twice gives the same rows.
-
-    Args:
-        found: crawled pictures whose matches are looked at.
-        registered: registered pictures whose matches are looked at.
-
-    Returns:
-        Captures that wait, because a match is likely and nobody has visited the place again.
+    Must run inside a transaction that has locked the found pictures. Running it twice gives the same rows. Returns
+    captures that wait, because a match is likely and nobody has visited the place again.
     """
     waiting: list[int] = []
-    for (owner_id, work_id, party), matters in groupby(sorted(_matters(found, registered)), lambda one: one[:3]):
+    for (owner_id, work_id, party), matters in groupby(sorted(_matters(found, registered)), lambda matter: matter[:3]):
         waiting += _extend(_case(owner_id, work_id, party), list(matters))
     return waiting
 
@@ -190,10 +186,7 @@ def first_capture(case: Case, sighting: Sighting) -> int | None:
 def apply_ledger(case: Case, *, taken_back: Sequence[Said] = UNCOVERED, words: str = "") -> None:
     """Let the licence ledger decide an open case whose every sighting it covers, and take that back when one isn't.
 
-    Args:
-        case: which, as it is in its transaction.
-        taken_back: why a decision of the ledger is taken back, when it is.
-        words: what a person wrote about that.
+    The history says then why it is taken back, and what a person wrote about that.
     """
     covered = case.case_sightings.exists() and not case.case_sightings.filter(licence=None).exists()
     if covered and case.decision == Case.Decision.OPEN:
@@ -206,14 +199,12 @@ def apply_ledger(case: Case, *, taken_back: Sequence[Said] = UNCOVERED, words: s
 
 
 def search_again(case: Case) -> None:
-    """Search the ledger for every sighting of a case anew, whatever was found before. Inside a transaction."""
-    _search(case, case.case_sightings.all())
+    """Search the ledger for every sighting of a case anew, whatever was found before. Inside a transaction.
 
-
-def _search(case: Case, rows: QuerySet[CaseSighting]) -> None:
-    """Search the ledger for some of a case's sightings; what changes by that is an entry of the log."""
+    What changes by that is an entry of the log.
+    """
     changed = []
-    for row in rows.select_related("sighting__picture").order_by("pk"):
+    for row in case.case_sightings.select_related("sighting__picture").order_by("pk"):
         before, row.licence = row.licence_id, covering_licence(case.work, row.sighting)
         row.licences_searched_at = now()
         row.save(update_fields=["licence", "licences_searched_at"])
@@ -236,16 +227,8 @@ def decide(
 
     The log's entry says what the machine had said of the case and whether the person found it to be right: from those
     entries the error rate of this installation follows (``accuracy.error_rates``). Names and reasons stand in it as a
-    digest only, so that it can be shown without them.
-
-    Args:
-        case: the case.
-        decision: what was decided.
-        by: whose decision it is.
-        reason: why, as a person wrote it.
-        why: why, as far as that isn't a person's words; stands before them.
-        who: what kind of decision it is.
-        copies: of a cleared case, that the pictures are copies and nothing is wrong with them.
+    digest only, so that it can be shown without them. ``why`` stands before a person's words, the reason; ``copies``
+    says of a cleared case that the pictures are copies and nothing is wrong with them.
     """
     moment, whole = now(), history.in_english(why, reason)
     case.decision, case.decided_at, case.decided_by = decision, moment, by

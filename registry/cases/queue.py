@@ -51,24 +51,14 @@ class Sure(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is asked for.
-
-    Attributes:
-        state: which cases.
-        words: in the party's name or the work's title.
-        sure: how sure the comparison is.
-        work: number of a work, or ``None`` for all.
-        standing: how its places stood at the last visits, or ``None`` for all.
-        sort: which groups come first.
-        group: by what.
-    """
+    """What is asked for; ``None`` for all."""
 
     state: State = State.WAITING
-    words: str = ""
+    words: str = ""  # in the party's name or the work's title
     sure: Sure = Sure.ANY
-    work: int | None = None
-    standing: Standing | None = None
-    sort: Sort = Sort.LIKELY
+    work: int | None = None  # its number
+    standing: Standing | None = None  # how its places stood at the last visits
+    sort: Sort = Sort.LIKELY  # which groups come first
     group: Group = Group.PARTY
 
 
@@ -115,17 +105,11 @@ class Listed:
 
 
 def in_groups(of: Owner, wanted: Wanted, skip: int, most: int) -> list[Listed]:
-    """Some of the cases that are asked for, group by group.
+    """Some of the cases that are asked for, group by group: ``most`` at most, after the first ``skip``.
 
     The groups in which the most copies are to be expected come first (the sum of likelihoods), or those at the most
-    places, or with the newest or oldest case; within a group the likeliest, then those at the most places. The order
-    is found without what the list shows: that is fetched for the few that are listed.
-
-    Args:
-        of: whose.
-        wanted: which, and in which order.
-        skip: so many before them are left out.
-        most: so many at most.
+    places, or with the newest or oldest case; within a group the likeliest, then those at the most places. The order is
+    found without what the list shows: that is fetched for the few that are listed.
     """
     ordered = _in_order(of, wanted).values_list("pk", "group_size")
     sizes = dict(ordered[skip : skip + most])

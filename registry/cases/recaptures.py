@@ -54,18 +54,12 @@ def standing_of(outcome: str) -> Standing:
 
 
 def next_visit(outcomes: Iterable[str], finished: datetime, days: int) -> datetime | None:
-    """When a place is to be visited again.
+    """When a place is to be visited again, by the outcomes of its visits, the last one first; ``None`` for never.
 
-    Args:
-        outcomes: of its visits, the last one first.
-        finished: when the last one ended.
-        days: the first pause; 0 for no further visits.
-
-    Returns:
-        The moment, or ``None`` when the place isn't visited any more.
+    ``days`` is the first pause; 0 for no further visits.
     """
     standings = [standing_of(outcome) for outcome in outcomes]
-    alike = sum(1 for _ in takewhile(lambda one: one == standings[0], standings))
+    alike = sum(1 for _ in takewhile(lambda standing: standing == standings[0], standings))
     if not days or not alike or alike >= ENOUGH.get(standings[0], alike + 1):
         return None
     return finished + timedelta(days=days * min(2 ** (alike - 1), MAX_PAUSE))
@@ -80,18 +74,10 @@ def outcomes_before(capture: Capture) -> list[str]:
 
 
 def start_due(moment: datetime, days: int, most: int = 100) -> list[int]:
-    """Ask for the visits whose time has come; a place is asked for once, whoever calls.
+    """Ask for the visits whose time has come; a place is asked for once, whoever calls. Returns captures that wait now.
 
     Places of cases that aren't followed keep their time, and are visited when the case is opened again. A visit that
-    failed is made again after the first pause.
-
-    Args:
-        moment: now.
-        days: the first pause; 0 for none after a failure.
-        most: so many at once.
-
-    Returns:
-        Captures that wait now.
+    failed is made again after the first pause of so many days; not at all after 0.
     """
     made = []
     with transaction.atomic():

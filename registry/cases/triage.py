@@ -13,14 +13,10 @@ LIKELY, UNLIKELY = 0.9, 0.3
 
 
 def look_after(case: Case, gained: Iterable[CaseSighting] = ()) -> None:
-    """Bring up to date what the queue knows of a case; inside a transaction that has locked it.
+    """Bring up to date what the queue knows of a case with its new rows; inside a transaction that has locked it.
 
     An open case waits, unless each of its matches is licensed or a look-alike that was learned: those lie in a drawer.
     A case that was cleared or licensed waits again when it gains what its decision didn't see.
-
-    Args:
-        case: the case.
-        gained: its rows that are new.
     """
     matches = list(Match.objects.filter(case_sightings__case=case).distinct())
     best = max(matches, key=strength, default=None)
@@ -44,22 +40,18 @@ def strength(match: Match) -> tuple[bool, float, float, int]:
     return match.decision == Decision.CERTAIN, match.probability or 0.0, match.dense, -match.pk
 
 
-def set_aside(case: Case) -> int:
+def set_aside(case: Case) -> None:
     """Look again after the owner's other open cases that what a case taught concerns, or no longer teaches.
 
-    Each in a transaction of its own. Returns how many wait otherwise than before.
+    Each in a transaction of its own.
     """
     registered = Match.objects.filter(case_sightings__case=case).values("registered_id")
     others = Case.objects.filter(
         owner=case.owner_id, decision=Case.Decision.OPEN, case_sightings__match__registered__in=registered
     ).exclude(pk=case.pk)
-    changed = 0
-    for pk, before in others.distinct().values_list("pk", "waits"):
+    for pk in others.distinct().values_list("pk", flat=True):
         with transaction.atomic():
-            other = Case.objects.select_for_update(no_key=True).get(pk=pk)
-            look_after(other)
-            changed += other.waits != before
-    return changed
+            look_after(Case.objects.select_for_update(no_key=True).get(pk=pk))
 
 
 def take_out(case: Case) -> bool:
@@ -74,13 +66,12 @@ def _waits(case: Case, matches: list[Match], gained: list[CaseSighting]) -> bool
     if case.decision == decision.OPEN:
         unlicensed = set(case.case_sightings.filter(licence=None).values_list("match_id", flat=True))
         asked = [match for match in matches if match.pk in unlicensed]
-        return not asked or bool({one.pk for one in asked} - look_alikes.known_among(case.owner_id, asked))
+        return not asked or bool({match.pk for match in asked} - look_alikes.known_among(case.owner_id, asked))
     new = [row for row in gained if row.licence_id is None]
     if case.decision == decision.CLEARED:
         seen = set(case.case_sightings.exclude(pk__in=[row.pk for row in gained]).values_list("match_id", flat=True))
         new = [row for row in new if row.match_id not in seen]
-        known = look_alikes.known_among(
-            case.owner_id, [match for match in matches if match.pk in {r.match_id for r in new}]
-        )
+        gains = {row.match_id for row in new}
+        known = look_alikes.known_among(case.owner_id, [match for match in matches if match.pk in gains])
         new = [row for row in new if row.match_id not in known]
     return bool(new) or case.waits

@@ -13,23 +13,14 @@ _MANY_BYTES = 2**62
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What is left.
+    """What is left."""
 
-    Attributes:
-        pages: sitemaps and feeds among them; without any left, single images are still visited.
-        images: image addresses.
-        bytes: kept and read.
-        seconds: since the crawl began.
-        hosts: more hosts whose pages are visited.
-        spent: what ends the crawl, such as ``budget-bytes``; empty while it may go on.
-    """
-
-    pages: int
-    images: int
-    bytes: int
-    seconds: float
-    hosts: int
-    spent: str
+    pages: int  # sitemaps and feeds among them; without any left, single images are still visited
+    images: int  # addresses
+    bytes: int  # kept and read
+    seconds: float  # since the crawl began
+    hosts: int  # more hosts whose pages are visited
+    spent: str  # what ends the crawl, such as ``budget-bytes``; empty while it may go on
 
 
 def left(crawl: Crawl) -> Left:

@@ -57,13 +57,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One canary in one crawl.
-
-    Attributes:
-        canary: which.
-        outcome: what the crawl made of it.
-        reason: why the page wasn't visited, as the refusal says; else empty.
-    """
+    """What one crawl made of one canary, and why the page wasn't visited, as the refusal says."""
 
     canary: Canary
     outcome: Outcome
@@ -73,11 +67,8 @@ class Result:
 def plant(work: Work, watch: Watch, url: str, *, by: str) -> Canary:
     """Say that a page shows a known copy of a work, which a watch has to find from its next crawl on.
 
-    A licence for exactly this page is added too, so that no case comes of it.
-
-    Raises:
-        NotFoundError: somebody has removed the watch meanwhile.
-        WrongUseError: it isn't the address of a page, or the watch visits no pages.
+    A licence for exactly this page is added too, so that no case comes of it. Raises ``NotFoundError`` when somebody
+    has removed the watch meanwhile, ``WrongUseError`` for what isn't a page's address, or a watch that visits no pages.
     """
     normal = normalise(url)
     if not normal.startswith(("http://", "https://")):
@@ -94,9 +85,8 @@ def plant(work: Work, watch: Watch, url: str, *, by: str) -> Canary:
             return known
         number = (owner.canaries.aggregate(last=Max("number"))["last"] or 0) + 1
         keep_licences(owner, [_licence(work, normal)], by=by)
-        audit_log.changed(
-            "canary planted", by=by, owner=owner, about={"canary": number, "url": normal, "work": work.number}
-        )
+        about = {"canary": number, "url": normal, "work": work.number}
+        audit_log.changed("canary planted", by=by, owner=owner, about=about)
         return Canary.objects.create(
             owner=owner, number=number, work=work, watch=watch, url=normal, key=key, added_by=by, added_at=now()
         )
@@ -110,11 +100,8 @@ def is_in_reach(canary: Canary) -> bool:
 def note_redirects(watch: Watch, pages: Iterable[tuple[str, str]]) -> None:
     """Record where the pages of canaries lead: what is seen there counts, and a licence for there is added as well.
 
-    Only below the domain of the page itself: what another party shows is no copy that the owner has put there.
-
-    Args:
-        watch: whose crawl visited them.
-        pages: the address that was visited, and the one that answered.
+    Pages are pairs: the address that was visited, and the one that answered. Only one below the domain of the page
+    itself counts: what another party shows is no copy that the owner has put there.
     """
     led = {url_key(url): normalise(final) for url, final in pages if url_key(url) != url_key(final)}
     if not led:
@@ -152,7 +139,7 @@ def results(crawls: Sequence[Crawl]) -> dict[int, list[Result]]:
     """
     watches = {crawl.watch_id for crawl in crawls}
     planted: dict[int, list[Canary]] = defaultdict(list)
-    for canary in Canary.objects.filter(watch__in=watches).select_related("work", "watch").order_by("number"):
+    for canary in Canary.objects.filter(watch__in=watches).select_related("work", "watch__owner").order_by("number"):
         planted[canary.watch_id].append(canary)
     expected = {crawl: [canary for canary in planted[crawl.watch_id] if _was_there(canary, crawl)] for crawl in crawls}
     expected = {crawl: canaries for crawl, canaries in expected.items() if canaries}
@@ -182,12 +169,12 @@ def missed_lately(owner: Owner | None = None) -> list[tuple[Crawl, Result]]:
 
 def tell_missed() -> None:
     """Write down, once each, which canaries the last crawls have missed; however late their pictures were compared."""
-    for crawl, one in missed_lately():
+    for crawl, missed in missed_lately():
         if crawl.finished_at is not None and crawl.finished_at >= now() - LATELY:
-            watch = crawl.watch
-            about = {"canary": one.canary.number, "page": one.canary.url, "watch": watch.number, "name": watch.name}
-            told = {**about, "reason": one.reason, "crawl": crawl.number}
-            events.record(watch.owner, EventKind.CANARY_MISSED, told, name=f"{crawl.pk}/{one.canary.number}")
+            watch, canary = crawl.watch, missed.canary
+            about = {"canary": canary.number, "page": canary.url, "watch": watch.number, "name": watch.name}
+            told = {**about, "reason": missed.reason, "crawl": crawl.number}
+            events.record(watch.owner, EventKind.CANARY_MISSED, told, name=f"{crawl.pk}/{canary.number}")
 
 
 def _was_there(canary: Canary, crawl: Crawl) -> bool:
@@ -196,19 +183,12 @@ def _was_there(canary: Canary, crawl: Crawl) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    """What crawls saw and refused where canaries are.
+    """What crawls saw and refused where canaries are."""
 
-    Attributes:
-        seen: by crawl and page, the pictures, and whether each has been compared.
-        registered: the pictures of each work.
-        matched: pairs of a registered and a found picture.
-        refused: by crawl and page, why it wasn't visited.
-    """
-
-    seen: Mapping[tuple[int, bytes], Mapping[int, bool]]
-    registered: Mapping[int, set[int]]
-    matched: set[tuple[int, int]]
-    refused: Mapping[tuple[int, bytes], str]
+    seen: Mapping[tuple[int, bytes], Mapping[int, bool]]  # by crawl and page, pictures: compared or not
+    registered: Mapping[int, set[int]]  # the pictures of each work
+    matched: set[tuple[int, int]]  # pairs of a registered and a found picture
+    refused: Mapping[tuple[int, bytes], str]  # by crawl and page, why it wasn't visited
 
 
 def _facts(expected: Mapping[Crawl, Sequence[Canary]]) -> _Facts:

@@ -49,23 +49,14 @@ MAX_ATTEMPTS = 4
 
 @dataclass(frozen=True, slots=True)
 class NewUrl:
-    """A URL for a crawl's frontier.
+    """A URL for a crawl's frontier."""
 
-    Attributes:
-        url: absolute; a path for a folder or a WARC file.
-        kind: page, sitemap, feed, image, folder or warc.
-        depth: links followed since the source.
-        page_url: for an image of a sitemap or a feed, the page that shows it.
-        context: the words that stood beside it there.
-        position: how far a folder or a WARC file has been read.
-    """
-
-    url: str
-    kind: str
-    depth: int
-    page_url: str = ""
-    context: str = ""
-    position: str = ""
+    url: str  # absolute; a path for a folder or a WARC file
+    kind: str  # page, sitemap, feed, image, folder or warc
+    depth: int  # links followed since the source
+    page_url: str = ""  # for an image of a sitemap or a feed, the page that shows it
+    context: str = ""  # the words that stood beside it there
+    position: str = ""  # how far a folder or a WARC file has been read
 
     @property
     def key(self) -> bytes:
@@ -106,8 +97,7 @@ def add_urls(crawl_id: int, urls: Iterable[NewUrl]) -> int:
 def plan_slice(crawl_id: int, *, most_urls: int, most_hosts: int) -> CrawlSlice | None:
     """Lease free hosts with waiting URLs to a new slice.
 
-    Returns:
-        The slice with its URLs leased, or ``None`` when no host is free, nothing waits or the budget is spent.
+    ``None`` when no host is free, nothing waits or the budget is spent.
     """
     with transaction.atomic():
         crawl = Crawl.objects.select_for_update(no_key=True).get(pk=crawl_id)
@@ -180,8 +170,7 @@ def _waiting_urls(crawl_id: int, hosts: Sequence[str], may: Left, most: int) -> 
 def claim_slice(slice_id: int, stale_after: timedelta) -> int | None:
     """Claim a slice and fence an earlier claimer off.
 
-    Returns:
-        The epoch that this claimer writes under, 1 for the first; ``None`` when the slice isn't to be had.
+    Returns the epoch that this claimer writes under, 1 for the first; ``None`` when the slice isn't to be had.
     """
     with transaction.atomic():
         row = CrawlSlice.objects.select_for_update(skip_locked=True, no_key=True).filter(pk=slice_id).first()
@@ -222,17 +211,10 @@ def finish_slice(
     suspect: bool,
     opening: Callable[[CrawlSlice], Mapping[str, object]],
 ) -> bool:
-    """End a slice: one log entry, its leases free, its unfinished URLs back in the frontier.
+    """End a slice: one log entry, its leases free, its unfinished URLs back in the frontier. Says whether it did.
 
-    Args:
-        slice_id: the slice.
-        epoch: under which the caller claimed it.
-        counts: what the child process counted, kept as it is.
-        suspect: whether an unfinished URL may be why the slice ended.
-        opening: what the log entry commits to, asked for when no more sightings can come.
-
-    Returns:
-        Whether this claimer ended it.
+    ``counts`` is kept as it is; ``suspect`` says that an unfinished URL may be why the slice ended; ``opening``, what
+    the log entry commits to, is asked for when no more sightings can come.
     """
     with transaction.atomic():
         row = hold_slice(slice_id, epoch)
@@ -335,8 +317,7 @@ def mark_urls(of: CrawlSlice, keys: Iterable[bytes], state: FrontierUrl.State) -
 def put_off(of: CrawlSlice, keys: Iterable[bytes]) -> set[bytes]:
     """Record that URLs of a slice, held by this transaction, had no answer yet: a later slice tries again.
 
-    Returns:
-        The keys of those that have been tried often enough, and count as refused now.
+    Returns the keys of those that have been tried often enough, and count as refused now.
     """
     leased = FrontierUrl.objects.filter(slice=of, state=FrontierUrl.State.LEASED, key__in=list(keys))
     given_up = leased.filter(attempts__gte=MAX_ATTEMPTS - 1)

@@ -7,7 +7,7 @@ column of the models against this list.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.apps import apps
 from django.conf import settings
@@ -41,13 +41,7 @@ MAX_WAIT = {MailChoice: timedelta(days=8), Delivery: timedelta(days=5), AnchorRe
 
 @dataclass(frozen=True, slots=True)
 class DueTime:
-    """A column for which something waits.
-
-    Attributes:
-        model, column: which.
-        longest: how far ahead it may lie.
-        only: rows that it is asked of.
-    """
+    """A column for which something waits, and how far ahead it may lie, of some rows."""
 
     model: type[Model]
     column: str
@@ -80,19 +74,11 @@ def bring_back(recapture_days: int) -> int:
     """Bring back to now what waits for a time that no clock that was right can have set; returns how many rows."""
     moment, count = now(), 0
     for time in due_times(recapture_days):
-        ahead = {f"{time.column}__gt": moment + time.longest + SLACK}
-        rows = time.model._default_manager.filter(time.only, **ahead)
+        beyond = {f"{time.column}__gt": moment + time.longest + SLACK}
+        rows = time.model._default_manager.filter(time.only, **beyond)
         count += rows.update(**{time.column: moment if time.model is not Session else moment + time.longest})
     for model, made in ((Invitation, "made_at"), (ApiToken, "made_at"), (DownloadLink, "created_at")):
         early = model._default_manager.filter(**{f"{made}__gt": moment + SLACK})
         count += early.update(**{"expires_at": moment + (F("expires_at") - F(made)), made: moment})
-    return count + _watches(moment)
-
-
-def _watches(moment: datetime) -> int:
-    ahead = [
-        watch
-        for watch in Watch.objects.filter(paused=False, next_run_at__gt=moment + SLACK)
-        if schedules.bring_back(watch, moment)
-    ]
-    return len(ahead)
+    ahead = Watch.objects.filter(paused=False, next_run_at__gt=moment + SLACK)
+    return count + sum(schedules.bring_back(watch, moment) for watch in ahead)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from exhibit.clock import now
 from exhibit.network.urls import url_key
@@ -20,15 +20,9 @@ USUAL = 50
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a search is asked for next.
+    """What a search is asked for next: words, or a registered picture."""
 
-    Attributes:
-        cursor: what :attr:`Inquiry.cursor` becomes when it is done with.
-        words: words, or empty for a picture.
-        picture: the registered picture, or ``None`` for words.
-    """
-
-    cursor: int
+    cursor: int  # what :attr:`Inquiry.cursor` becomes when it is done with
     words: str
     picture: WorkPicture | None
 
@@ -52,17 +46,18 @@ def next_subject(row: Inquiry) -> Subject | None:
     if row.words:
         place = row.cursor % len(row.words)
         return Subject(row.cursor + 1, str(row.words[place]), None)
-    mine = WorkPicture.objects.filter(work__owner=row.crawl.watch.owner_id, work__removed_at=None).order_by("pk")
-    mine = mine.select_related("work", "picture")
+    mine = _pictures(row).select_related("work", "picture").order_by("pk")
     found = mine.filter(pk__gt=row.cursor).first() or mine.first()
     return None if found is None else Subject(found.pk, "", found)
 
 
 def subjects(row: Inquiry) -> int:
     """How many subjects there are."""
-    if row.words:
-        return len(row.words)
-    return WorkPicture.objects.filter(work__owner=row.crawl.watch.owner_id, work__removed_at=None).count()
+    return len(row.words) or _pictures(row).count()
+
+
+def _pictures(row: Inquiry) -> QuerySet[WorkPicture]:
+    return WorkPicture.objects.filter(work__owner=row.crawl.watch.owner_id, work__removed_at=None)
 
 
 def keep_answer(pk: int, urls: Iterable[NewUrl], *, page: str, pages: int) -> bool:

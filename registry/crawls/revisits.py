@@ -47,28 +47,18 @@ SOURCE = {"kind": PAST, "url": "where pictures were seen before"}
 
 @dataclass(frozen=True, slots=True)
 class Resembling:
-    """A picture without bytes that may show a registered one.
-
-    Attributes:
-        found: primary key of the picture.
-        hamming: bits between the nearest hashes, 256 when the descriptor alone says so.
-        inliers: details that its small copy and the work share, ``None`` without a small copy.
-        dense: share of the pixels that agree there, or ``None``.
-    """
+    """A picture without bytes, by its primary key, that may show a registered one."""
 
     found: int
-    hamming: int
-    inliers: int | None = None
-    dense: float | None = None
+    hamming: int  # bits between the nearest hashes, 256 when the descriptor alone says so
+    inliers: int | None = None  # details that its small copy and the work share
+    dense: float | None = None  # share of the pixels that agree there
 
 
 def ask_again(owner_id: int, registered: int, wanted: Sequence[Resembling]) -> None:
-    """Ask for pictures again, in the owner's crawl for that; what was asked before stays. Inside a transaction.
+    """Ask for pictures again that resemble a registered one, in the crawl of the owner who may see what comes of it.
 
-    Args:
-        owner_id: who may see what comes of it.
-        registered: the registered picture that they resemble.
-        wanted: which.
+    What was asked before stays. Inside a transaction.
     """
     asked = set(Revisit.objects.filter(owner=owner_id, registered=registered).values_list("found_id", flat=True))
     new = [request for request in wanted if request.found not in asked]
@@ -147,10 +137,8 @@ def conclude_ended(limit: int = 200) -> int:
 
 
 def _outcome(row: Revisit, *, came: bool) -> tuple[Outcome, str]:
-    seen = (
-        visible_sightings(row.owner_id).filter(picture_id=row.found_id).exclude(crawl=row.crawl).order_by("last_seen")
-    )
-    last = seen.last()
+    seen = visible_sightings(row.owner_id).filter(picture_id=row.found_id).exclude(crawl=row.crawl)
+    last = seen.order_by("last_seen").last()
     if last is None:
         return Outcome.UNREACHED, _NO_ADDRESS
     before = _before(row, day=last.last_seen.date().isoformat(), url=last.image_url)

@@ -15,13 +15,9 @@ DAY, WEEK = timedelta(days=1), timedelta(days=7)
 
 
 def first_run(every: timedelta, at: time, weekday: int, zone: tzinfo) -> datetime:
-    """The first time of a schedule from now on.
+    """The first time of a schedule from now on, at this time of day in the zone; several a day run at others, too.
 
-    Args:
-        every: time between two runs.
-        at: time of day at which a run begins; with less than a day between runs, one of them.
-        weekday: 0 for Monday; counts only when whole weeks lie between two runs.
-        zone: whose time of day it is.
+    The weekday, 0 for Monday, counts only when whole weeks lie between two runs.
     """
     moment = now()
     today = moment.astimezone(zone).replace(hour=at.hour, minute=at.minute, second=0, microsecond=0)
@@ -33,13 +29,7 @@ def first_run(every: timedelta, at: time, weekday: int, zone: tzinfo) -> datetim
 
 
 def following(last: datetime, every: timedelta, moment: datetime) -> datetime:
-    """The first time of a schedule after a moment; one of whole days keeps its time of day, summer and winter.
-
-    Args:
-        last: any earlier time of it.
-        every: time between two runs.
-        moment: after when.
-    """
+    """The first time of a schedule after a moment; one of whole days keeps its time of day, summer and winter."""
     local = last.astimezone(timezone.get_default_timezone() if every % DAY == timedelta(0) else moment.tzinfo)
     rounds = max(1, (moment - last) // every)
     while (found := (local + rounds * every).astimezone(moment.tzinfo)) <= moment:
@@ -77,15 +67,10 @@ def bring_back(watch: Watch, moment: datetime) -> bool:
     return bool(Watch.objects.filter(pk=watch.pk, next_run_at=watch.next_run_at).update(next_run_at=came))
 
 
-def due_watches() -> list[int]:
-    """Watches whose next run is due and that have no crawl under way."""
-    return due_since(now())
-
-
-def due_since(moment: datetime) -> list[int]:
-    """Watches whose next run was due at a moment, and that have no crawl under way."""
+def due_watches(late: timedelta = timedelta()) -> list[int]:
+    """Watches whose next run is due, for so long at least, and that have no crawl under way."""
     running = Crawl.objects.filter(state__in=UNFINISHED).values("watch")
-    due = Watch.objects.filter(paused=False, next_run_at__lte=moment).exclude(pk__in=running)
+    due = Watch.objects.filter(paused=False, next_run_at__lte=now() - late).exclude(pk__in=running)
     return list(due.order_by("next_run_at").values_list("pk", flat=True))
 
 
@@ -123,10 +108,6 @@ def _begin(watch: Watch, moment: datetime) -> Crawl:
     made = {"state": StepState.DOING, "started_at": moment, "sources": watch.sources}
     crawl = Crawl.objects.create(watch=watch, number=number, **made)
     inquiries.begin(crawl, watch.sources)
-    sources = [source for source in watch.sources if source["kind"] not in (PAST, SEARCH)]
-    add_urls(crawl.pk, [NewUrl(source["url"], _kind(source["kind"]), 0) for source in sources])
+    sources = [(source["kind"], source["url"]) for source in watch.sources if source["kind"] not in (PAST, SEARCH)]
+    add_urls(crawl.pk, [NewUrl(url, "page" if kind in ("site", "list") else kind, 0) for kind, url in sources])
     return crawl
-
-
-def _kind(source_kind: str) -> str:
-    return {"site": "page", "list": "page"}.get(source_kind, source_kind)

@@ -26,13 +26,9 @@ def blocked(digests: Iterable[Digest]) -> set[Digest]:
 
 
 def keep_pictures(pictures: Iterable[tuple[Digest, int, datetime]]) -> dict[Digest, int]:
-    """Keep pictures by digest, and lock their rows until the transaction ends.
+    """Keep pictures, given as digest, size and time first seen; returns primary keys by digest.
 
-    Args:
-        pictures: digest, size in bytes, first seen.
-
-    Returns:
-        Primary keys by digest. Must run inside a transaction; rows are locked in the order of their digests.
+    Must run inside a transaction: their rows stay locked, in the order of their digests.
     """
     given = {digest: Picture(digest=digest, size=size, first_seen=seen) for digest, size, seen in pictures}
     copy_into(given.values(), conflict=("digest",))
@@ -41,28 +37,21 @@ def keep_pictures(pictures: Iterable[tuple[Digest, int, datetime]]) -> dict[Dige
 
 
 def keep_sightings(of: CrawlSlice, seen: Sequence[tuple[Sighting, str]], mark: str) -> list[int]:
-    """Keep sightings of a slice; one that its crawl has already stays as it is. Must run inside a transaction.
+    """Keep sightings of a slice, each with the title of its page; one that its crawl has already stays as it is.
 
     Pictures that were matched before, and whose match makes this sighting a matter, are put to work again, and so are
-    those whose search isn't what a search is now.
-
-    Args:
-        of: the slice.
-        seen: what it saw, each with the title of its page.
-        mark: of a search as it is now (:func:`workers.matching.search_version.search_mark`).
-
-    Returns:
-        Primary keys of the pictures that now wait for their step.
+    those whose search isn't what a search is now by its mark (:func:`workers.matching.search_version.search_mark`).
+    Returns the pictures (primary keys) that now wait for their step. Must run inside a transaction.
     """
-    pictures = keep_pictures([(one.digest, one.size, one.fetched_at) for one, _ in seen])
+    pictures = keep_pictures([(sighting.digest, sighting.size, sighting.fetched_at) for sighting, _ in seen])
     earlier = _earlier_first_seen(of.crawl.watch_id, pictures.values())
     rows = {}
-    for one, title in seen:
-        place = (url_key(one.page_url), url_key(one.image_url), pictures[one.digest])
-        first = earlier.get(place, one.fetched_at) if one.not_modified else one.fetched_at
-        rows[place] = _row(of, one, title, place, first)
+    for sighting, title in seen:
+        place = (url_key(sighting.page_url), url_key(sighting.image_url), pictures[sighting.digest])
+        first = earlier.get(place, sighting.fetched_at) if sighting.not_modified else sighting.fetched_at
+        rows[place] = _row(of, sighting, title, place, first)
     copy_into(rows.values(), conflict=("crawl_id", "page_key", "image_key", "picture_id"))
-    _take_back([pictures[one.digest] for one, _ in seen if not one.not_modified])
+    _take_back([pictures[sighting.digest] for sighting, _ in seen if not sighting.not_modified])
     return _put_to_work(list(pictures.values()), mark)
 
 

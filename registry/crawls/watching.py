@@ -41,24 +41,12 @@ def add_watch(  # noqa: PLR0913 - each is named at the call, and a watch is no l
     first: datetime | None = None,
     words: Sequence[str] = (),
 ) -> Watch:
-    """Arrange a scheduled crawl; :func:`start_now` is for sooner.
+    """Arrange a scheduled crawl; :func:`start_now` is for sooner. Raises ``WrongUseError``.
 
     What comes from files, and what a search names that is asked with the owner's key, is private to the owner; what
-    comes from the public web isn't.
-
-    Args:
-        owner: whose.
-        name: unique among the owner's watches.
-        sources: kind and address (a path for files), at least one; files and addresses can't be mixed.
-        every: time between the starts of two crawls.
-        budget: limits of each crawl, see :class:`crawler.formats.job.Limits`; :data:`USUAL` where it says nothing.
-        politeness: see :class:`crawler.formats.job.Politeness`.
-        by: who arranges it, for the log.
-        first: when it runs first; when one period has passed, if absent.
-        words: what a search is asked for that takes words.
-
-    Raises:
-        WrongUseError: it can't be arranged like this.
+    comes from the public web isn't. Sources are kinds and addresses (paths of files); files and addresses can't be
+    mixed. The budget (:class:`crawler.formats.job.Limits`) is :data:`USUAL` where it says nothing; politeness is that
+    of :class:`crawler.formats.job.Politeness`. It runs first when one period has passed, unless ``first`` says when.
     """
     group = _one_group(kind for kind, _url in sources)
     _check(name, every)
@@ -95,20 +83,10 @@ def change_watch(
     by: str,
     first: datetime | None = None,
 ) -> None:
-    """Set a watch anew; a crawl that is under way goes on under the new budget, its next slice at the new pace.
+    """Set a watch anew; a crawl under way goes on under the new budget, its next slice at the new pace.
 
-    Args:
-        watch: which.
-        name: its name from now on; as it is, if absent.
-        every: time between the starts of two crawls; as it is, if absent.
-        budget: what is set anew of the limits of each crawl; the others stay.
-        politeness: what is set anew of how hosts are treated; the rest stays.
-        by: who sets it, for the log.
-        first: when it runs next; if absent, after one period where that has changed, else as it is.
-
-    Raises:
-        NotFoundError: somebody has removed it meanwhile.
-        WrongUseError: it can't be arranged like this.
+    What isn't said stays. It runs next as ``first`` says, or after one period where that has changed. Raises
+    ``NotFoundError`` when somebody has removed it meanwhile, ``WrongUseError`` when it can't be arranged like this.
     """
     _refuse_past(watch)
     with transaction.atomic():
@@ -132,25 +110,16 @@ def change_watch(
 def change_sources(
     watch: Watch, *, add: Sequence[tuple[str, str]] = (), remove: Collection[tuple[str, str]] = (), by: str
 ) -> None:
-    """Let a watch look at more places, or at fewer. What was seen at the others stays.
+    """Let a watch look at more places of the sort it has, or at fewer. What was seen at the others stays.
 
-    A crawl that is under way ends with what it has when a place is removed: nothing more of it is visited.
-
-    Args:
-        watch: which; one that asks a search has no other places.
-        add: kinds and addresses of the same sort as those it has; ones that it has stay as they are.
-        remove: kinds and addresses; ones that it doesn't have are passed over.
-        by: who changes them, for the log.
-
-    Raises:
-        NotFoundError: somebody has removed the watch meanwhile.
-        WrongUseError: it can't be arranged like this, or nothing would be left.
+    A crawl that is under way ends with what it has when a place is removed: nothing more of it is visited. Places that
+    it has, or hasn't to begin with, are passed over. Raises as :func:`change_watch`, also when nothing would be left.
     """
     _refuse_past(watch)
     with transaction.atomic():
         row = _held(watch)
         before = places(row)
-        after = [one for one in dict.fromkeys([*before, *add]) if one not in remove]
+        after = [place for place in dict.fromkeys([*before, *add]) if place not in remove]
         if after == before:
             return
         if searches(row) or _one_group(kind for kind, _url in after) != _one_group(kind for kind, _url in before):
@@ -168,12 +137,7 @@ def change_sources(
 
 
 def change_words(watch: Watch, words: Sequence[str], *, by: str) -> None:
-    """Search for other words from the next crawl on.
-
-    Raises:
-        NotFoundError: somebody has removed the watch meanwhile.
-        WrongUseError: it doesn't search for words, or there is none.
-    """
+    """Search for other words from the next crawl on; raises as :func:`change_watch`."""
     with transaction.atomic():
         row = _held(watch)
         if not searches(row):
@@ -184,9 +148,8 @@ def change_words(watch: Watch, words: Sequence[str], *, by: str) -> None:
         if row.sources == before:
             return
         row.save(update_fields=["sources"])
-        audit_log.changed(
-            "watch's words changed", by=by, owner=watch.owner, about={"watch": row.name, "words": list(words)}
-        )
+        about = {"watch": row.name, "words": list(words)}
+        audit_log.changed("watch's words changed", by=by, owner=watch.owner, about=about)
 
 
 def places(watch: Watch) -> list[tuple[str, str]]:
@@ -200,11 +163,7 @@ def searched_words(watch: Watch) -> list[str]:
 
 
 def _held(watch: Watch) -> Watch:
-    """The watch, locked for this transaction, and its owner's watches with it.
-
-    Raises:
-        NotFoundError: somebody has removed it meanwhile.
-    """
+    """The watch, locked for this transaction with its owner's others; raises ``NotFoundError`` for a removed one."""
     Owner.objects.select_for_update(no_key=True).get(pk=watch.owner_id)
     row = Watch.objects.select_for_update(no_key=True).filter(pk=watch.pk, removed_at=None).first()
     if row is None:
@@ -277,11 +236,8 @@ def free_name(owner: Owner, wanted: str) -> str:
 def remove_watch(watch: Watch, *, by: str) -> None:
     """Run it no more and list it no longer; a crawl under way is stopped, its canaries are withdrawn.
 
-    What its crawls saw stays: cases and evidence rest on it.
-
-    Raises:
-        NotFoundError: somebody has removed it already.
-        WrongUseError: the watch only asks for pictures seen before.
+    What its crawls saw stays: cases and evidence rest on it. Raises ``NotFoundError`` when somebody has removed it
+    already, ``WrongUseError`` when it only asks for pictures seen before.
     """
     _refuse_past(watch)
     with transaction.atomic():
@@ -311,22 +267,12 @@ def _stop_crawl(watch: Watch) -> None:
 
 
 def pause(watch: Watch, *, by: str = "") -> None:
-    """Start no more crawls; one that is under way goes on.
-
-    Raises:
-        NotFoundError: somebody has removed it meanwhile.
-        WrongUseError: the watch only asks for pictures seen before.
-    """
+    """Start no more crawls; one that is under way goes on. Raises as :func:`remove_watch`."""
     _set_paused(watch, by=by, paused=True)
 
 
 def resume(watch: Watch, *, by: str = "") -> None:
-    """Start crawls again, at the next of the usual times.
-
-    Raises:
-        NotFoundError: somebody has removed it meanwhile.
-        WrongUseError: the watch only asks for pictures seen before.
-    """
+    """Start crawls again, at the next of the usual times; raises as :func:`remove_watch`."""
     _set_paused(watch, by=by, paused=False)
 
 
@@ -359,9 +305,7 @@ def crawl_under_way(watch: Watch) -> Crawl | None:
 def start_now(watch: Watch) -> Crawl:
     """Start a crawl of the watch at once, beside its schedule; one that is under way already counts as that.
 
-    Raises:
-        ConflictError: the one under way is ending.
-        WrongUseError: the watch is paused, or only asks for pictures seen before.
+    Raises ``ConflictError`` when that one is ending, ``WrongUseError`` for a watch that is paused or has no times.
     """
     _refuse_past(watch)
     started = schedules.start_between(watch.pk)

@@ -13,15 +13,10 @@ _INSERT = "INSERT INTO {table} ({names}) SELECT {names} FROM {temporary} ORDER B
 
 
 def copy_into(rows: Iterable[models.Model], *, conflict: Sequence[str], overwrite: str = "") -> int:
-    """Insert many rows; must run inside a transaction.
+    """Insert many rows of one model, unless a row with the key ``conflict`` is there; must run inside a transaction.
 
-    Args:
-        rows: of one model, not kept yet; a column that has its default in the database is left to that.
-        conflict: the columns of the unique key; a row that is there stays.
-        overwrite: SQL that says which rows take all later values instead, by ``EXCLUDED`` and the table's name.
-
-    Returns:
-        How many rows were inserted or overwritten.
+    ``overwrite`` is SQL that says which rows take all later values instead, by ``EXCLUDED`` and the table's name. A
+    column that has its default in the database is left to that. Returns how many rows were inserted or overwritten.
     """
     given = list(rows)
     if not given:

@@ -19,16 +19,10 @@ class UnderWayError(ConflictError):
 
 
 def begin(caller: str, key: str, request: Digest) -> KeptAnswer | None:
-    """Begin to answer a request, in the transaction of what it does.
+    """Begin to answer a request, in the transaction of its deed; an earlier answer, perhaps to another, is returned.
 
     A second one with the same key waits some seconds for the first to end: then it has its answer, or, where the first
-    failed and left nothing, begins itself.
-
-    Returns:
-        The earlier answer, which may be to another request; ``None`` for the first.
-
-    Raises:
-        UnderWayError: the first takes longer.
+    failed and left nothing, begins itself. Raises ``UnderWayError`` when the first takes longer.
     """
     try:
         with connection.cursor() as cursor:

@@ -32,19 +32,12 @@ ON CONFLICT (step, day) DO UPDATE SET
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What a step has done and taken.
+    """What a step has done and taken."""
 
-    Attributes:
-        rows: rows that it ended.
-        seconds: of the clock.
-        processor_seconds: of a core.
-        last_at: when it last ran.
-    """
-
-    rows: int
-    seconds: float
-    processor_seconds: float
-    last_at: datetime
+    rows: int  # that it ended
+    seconds: float  # of the clock
+    processor_seconds: float  # of a core
+    last_at: datetime  # when it last ran
 
 
 def beat(name: str, queues: str = "") -> None:
@@ -88,12 +81,7 @@ class Listener:
         self._at = float("-inf")
 
     def silent(self, heard: Mapping[str, datetime], at: float) -> set[str]:
-        """Those of whom nothing new was heard for :data:`SILENT`.
-
-        Args:
-            heard: when each was heard of last, by its own clock.
-            at: the moment of this look, in seconds of a monotonic clock.
-        """
+        """Those of whom nothing new was heard for :data:`SILENT`, at a moment of the listener's monotonic clock."""
         known = self._heard if at - self._at <= 2 * BEAT_SECONDS else {}
         fresh = {name: (last, at) for name, last in heard.items()}
         self._heard = fresh | {name: old for name, old in known.items() if old[0] == heard.get(name)}

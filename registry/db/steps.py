@@ -39,13 +39,9 @@ def due(stale_after: timedelta) -> Q:
 
 
 def due_ids(model: type[Claimable], stale_after: timedelta, limit: int, owner: str = "") -> list[int]:
-    """The oldest rows that a step may take now; where rows have owners, the oldest of each come first.
+    """The oldest rows that a step may take now; ``owner`` is the way from a row to its owner.
 
-    Args:
-        model: which rows.
-        stale_after: as :func:`due`.
-        limit: so many at most.
-        owner: the way from a row to its owner; of each owner the first row, then of each the second, and so on.
+    Of each owner the first row comes, then of each the second, and so on.
     """
     rows = model._default_manager.filter(due(stale_after)).order_by("pk")
     if owner:
@@ -57,8 +53,7 @@ def due_ids(model: type[Claimable], stale_after: timedelta, limit: int, owner: s
 def claim(model: type[Claimable], ids: Iterable[int], stale_after: timedelta) -> list[int]:
     """Claim those of the rows that are due; one whose claimers died again and again is given up.
 
-    Returns:
-        The ids that are now this caller's, ascending. Rows that another transaction holds are left to it.
+    Returns the ids that are now this caller's, ascending. Rows that another transaction holds are left to it.
     """
     manager = model._default_manager
     with transaction.atomic():
@@ -104,13 +99,8 @@ def wait(model: type[Claimable], pk: int, until: datetime, sentence: str = "") -
 def hold_up(model: type[Claimable], ids: Iterable[int], sentence: str, *, suspect: bool = False) -> None:
     """Put claimed rows off because of what is amiss with the machine, or with what all of them need.
 
-    It counts as no attempt, and they are tried again after pauses that grow from seconds to some minutes.
-
-    Args:
-        model: which rows.
-        ids: the rows; those that have ended meanwhile stay as they are.
-        sentence: what is amiss, for the operator.
-        suspect: one of them may ask too much of the machine: they count as tried until each is claimed alone.
+    It counts as no attempt, and they are tried again after pauses that grow from seconds to some minutes. When one of
+    them is suspected to ask too much of the machine, they count as tried until each is claimed alone.
     """
     moment = now()
     attempts = Least(F("attempts"), SUSPECT_FROM) if suspect else Greatest(F("attempts") - 1, 0)
@@ -156,14 +146,7 @@ def break_off(model: type[Claimable], ids: Iterable[int], error: BaseException) 
 def release_ended(models: Iterable[type[Claimable]], silent_hosts: Iterable[str]) -> int:
     """Free the rows whose claimers have ended without letting go: killed processes, and those of hosts that are gone.
 
-    The first time at once; a row on which they die again and again waits longer each time.
-
-    Args:
-        models: which rows.
-        silent_hosts: hosts of which nothing has been heard for long.
-
-    Returns:
-        How many rows were freed.
+    The first time at once; a row on which they die again and again waits longer each time. Says how many were freed.
     """
     gone, freed = set(silent_hosts) - {host_of_process(this_process())}, 0
     for model in models:
@@ -181,15 +164,9 @@ def release_ended(models: Iterable[type[Claimable]], silent_hosts: Iterable[str]
 
 
 def fail(model: type[Claimable], pk: int, sentence: str, *, retry: bool) -> None:
-    """Record that a step didn't work: tried again with growing pauses, or given up.
+    """Record that a step didn't work, in a sentence for the operator: tried again with growing pauses, or given up.
 
     A row that another claimer has ended meanwhile stays as it is.
-
-    Args:
-        model: which rows.
-        pk: the row.
-        sentence: what happened, for the operator.
-        retry: whether trying again can help.
     """
     claimed = model._default_manager.filter(pk=pk, state=StepState.DOING)
     attempts = claimed.values_list("attempts", flat=True).first() or 0

@@ -37,15 +37,7 @@ class Way(StrEnum):
 
 
 def accessed(what: Evidence, way: Way, owner: Owner, *, by: str, **about: Json) -> None:
-    """Put an access into the log, before what was asked for is handed out.
-
-    Args:
-        what: which kind of evidence.
-        way: taken away or looked at.
-        owner: whose it is.
-        by: who.
-        about: which one; JSON values.
-    """
+    """Put an access into the log, before what was asked for is handed out."""
     submit(EntryType.ACCESS, {"way": str(way), "what": str(what)}, owner, details={"by": by, "of": owner.slug, **about})
 
 
@@ -57,14 +49,7 @@ def bundle_taken(bundle: Bundle, *, by: str) -> None:
 
 
 def changed(what: str, *, by: str, owner: Owner | None = None, about: Mapping[str, Any]) -> None:
-    """Put a change of what is set into the log, in the transaction of the change.
-
-    Args:
-        what: what kind of setting, such as ``watch paused``.
-        by: who; empty for the installation itself.
-        owner: whose setting, if anybody's.
-        about: which one, and what it is now; JSON values.
-    """
+    """Put a change of what is set into the log, in its transaction; ``by`` is empty for the installation itself."""
     submit(EntryType.SETTING, {"what": what}, owner, details={"by": by, **about})
 
 
@@ -94,20 +79,9 @@ def captured(case: Case, outcome: str, files: Iterable[KeptFile]) -> None:
     _of_case(case, "captured", {"files": kept, "outcome": outcome})
 
 
-def noted(case: Case, what: str, *, by: str) -> None:
-    """Put into the log that a member did something with a case that decides nothing: a note, a dispute, a view.
-
-    Args:
-        case: which.
-        what: such as ``noted`` or ``disputed``.
-        by: who.
-    """
-    _of_case(case, what, {"by": by})
-
-
-def noticed(case: Case, what: str, number: int, *, by: str, **about: Json) -> None:
-    """Put into the log that a notice about a case was signed, was sent, or what became of it."""
-    _of_case(case, what, {"by": by, "notice": number, **about})
+def noted(case: Case, what: str, *, by: str, **about: Json) -> None:
+    """Put into the log what a member did with a case that decides nothing: a note, a dispute, a view, a notice."""
+    _of_case(case, what, {"by": by, **about})
 
 
 def _of_case(case: Case, what: str, about: Mapping[str, Any]) -> None:

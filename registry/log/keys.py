@@ -1,5 +1,6 @@
 """Owners' keys as rows: which are in use, which is meant, and what becomes of them."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -26,21 +27,17 @@ class Use(StrEnum):
     DEVICE = "device"
 
 
+_MODELS: Mapping[Use, type[AnyKey]] = {Use.SEALING: SealingKey, Use.DOCUMENTS: DocumentKey, Use.DEVICE: DeviceKey}
+
+
 def rows_of(use: Use) -> QuerySet[Any]:
     """The rows of one kind of keys."""
-    rows: dict[Use, QuerySet[Any]] = {
-        Use.SEALING: SealingKey.objects.all(),
-        Use.DOCUMENTS: DocumentKey.objects.all(),
-        Use.DEVICE: DeviceKey.objects.all(),
-    }
-    return rows[use]
+    return _MODELS[use]._default_manager.all()
 
 
 def use_of(key: AnyKey) -> Use:
     """What a key signs."""
-    if isinstance(key, SealingKey):
-        return Use.SEALING
-    return Use.DOCUMENTS if isinstance(key, DocumentKey) else Use.DEVICE
+    return next(use for use, model in _MODELS.items() if isinstance(key, model))
 
 
 def keys_of(owner: Owner | None = None) -> list[AnyKey]:
@@ -54,9 +51,7 @@ def keys_of(owner: Owner | None = None) -> list[AnyKey]:
 def key_named(owner: Owner, start: str) -> AnyKey:
     """The owner's key whose public half begins with these hexadecimal digits.
 
-    Raises:
-        WrongUseError: too few digits, or several keys begin so.
-        NotFoundError: none does.
+    Raises ``NotFoundError`` when none does, ``WrongUseError`` for too few digits, or when several keys begin so.
     """
     if len(start) < MIN_DIGITS:
         raise WrongUseError(
@@ -81,8 +76,7 @@ def retire(key: AnyKey, *, by: str, reason: str) -> None:
 def revoke(key: AnyKey, *, by: str, reason: str) -> datetime:
     """Take back the trust in a key: nothing that it signs from now on counts. The time stands in the log.
 
-    Returns:
-        Since when; the earlier time if it was revoked before.
+    Returns since when; the earlier time if it was revoked before.
     """
     with transaction.atomic():
         row: AnyKey = rows_of(use_of(key)).select_for_update().get(pk=key.pk)
@@ -95,11 +89,7 @@ def revoke(key: AnyKey, *, by: str, reason: str) -> datetime:
 
 
 def add_device_key(owner: Owner, name: str, public_key: bytes, *, by: str) -> DeviceKey:
-    """Note the public half of a key that lies on a device of the owner's own.
-
-    Raises:
-        WrongUseError: the key is known already.
-    """
+    """Note the public half of a key on a device of the owner's own; raises ``WrongUseError`` for a known one."""
     if any(bytes(key.public_key) == public_key for key in keys_of()):
         raise WrongUseError("This key is known already.", hint="`exhibit key list` shows them all.")
     with transaction.atomic():

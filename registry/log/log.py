@@ -31,12 +31,8 @@ def submit(
 ) -> LogSubmission:
     """Write an entry down in the transaction of the deed it witnesses; it gets its sequence number later.
 
-    Args:
-        type_: what it witnesses.
-        opening: plain JSON that the entry commits to; kept apart, so that it can be erased.
-        owner: whose deed it was, if anybody's.
-        time: when; now, if absent.
-        details: what the opening is to hold the digest of, salted, so that it can be shown to others without them.
+    The opening, plain JSON that the entry commits to, is kept apart, so that it can be erased. It holds the digest of
+    the details, salted, so that it can be shown to others without them.
     """
     sealed, content = _with_digest(opening, details)
     commitment, salt = commit(content)
@@ -80,24 +76,14 @@ def origins() -> dict[str, bytes | None]:
 
 
 def begin_origin(name: str, public_key: bytes | None, submission: LogSubmission | None = None) -> None:
-    """Sign the log's heads under this name from now on.
-
-    Args:
-        name: one that was never used.
-        public_key: of the key that signs under it, 32 bytes; none where that isn't known.
-        submission: of the entry that records the break; none for the first name.
-    """
+    """Sign the log's heads from now on under this name, never used before; the submission records the break."""
     LogOrigin.objects.create(name=name, began_at=now(), public_key=public_key, submission=submission)
 
 
 def erase_openings(sequences: Iterable[int], *, by: str, reason: str) -> list[int]:
     """Erase what entries commit to, as a person may ask for. Their leaves stay and tell nothing; one entry says so.
 
-    Returns:
-        Those of the entries where anything was there to erase.
-
-    Raises:
-        NotFoundError: there is no such entry; nothing is erased then.
+    Returns those where anything was there to erase; where one isn't there (``NotFoundError``) nothing is erased.
     """
     wanted = set(sequences)
     with transaction.atomic():

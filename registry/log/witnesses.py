@@ -21,21 +21,13 @@ Question = WitnessState.Question
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """One witness at this moment.
-
-    Attributes:
-        answered_at: when it last answered.
-        silent_since: since when it hasn't, although it was asked; of one question at least.
-        ask_after: when it is asked again, while it is silent.
-        error: what was wrong, also when it has answered, but wrongly.
-        owed: receipts that it hasn't completed.
-    """
+    """One witness at this moment."""
 
     answered_at: datetime | None
-    silent_since: datetime | None
-    ask_after: datetime | None
-    error: str
-    owed: int
+    silent_since: datetime | None  # since when it hasn't answered, although it was asked; of one question at least
+    ask_after: datetime | None  # when it is asked again, while it is silent
+    error: str  # what was wrong, also when it has answered, but wrongly
+    owed: int  # receipts that it hasn't completed
 
 
 def forgive(ids: Iterable[int]) -> None:
@@ -51,17 +43,8 @@ def silence_of(kind: str, witness: str, question: Question) -> tuple[datetime, s
     return None if row is None or row.ask_after is None else (row.ask_after, row.error)
 
 
-def note_answer(kind: str, witness: str, question: Question) -> None:
-    """It has answered."""
-    _note_speech(kind, witness, question, "")
-
-
-def note_error(kind: str, witness: str, question: Question, error: str) -> None:
-    """It isn't silent, but what came is of no use, or its settings are; it may be asked for other receipts."""
-    _note_speech(kind, witness, question, error)
-
-
-def _note_speech(kind: str, witness: str, question: Question, error: str) -> None:
+def note_answer(kind: str, witness: str, question: Question, error: str = "") -> None:
+    """It has answered, if with something of no use, or its settings are: it may be asked for other receipts."""
     fresh: dict[str, object] = {"silent_since": None, "failures": 0, "ask_after": None, "error": error}
     if not error:
         fresh["answered_at"] = now()

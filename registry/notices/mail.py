@@ -26,11 +26,7 @@ MAYBE = "It may have left: nobody heard what the mail server said of it. A membe
 def ask(held: Notice, to: str, message_id: str, *, by: str) -> NoticeMail:
     """Have a mail wait for its step; asked for twice it is one mail, and one that was refused is tried again.
 
-    Args:
-        held: a signed notice, which the caller holds.
-        to: the address.
-        message_id: the same for the same words.
-        by: who asks.
+    The caller holds the notice. The message's id is the same for the same words.
     """
     made, _new = NoticeMail.objects.get_or_create(notice=held, defaults={"to": to, "by": by, "message_id": message_id})
     if made.state == StepState.FAILED and made.begun_at is None:
@@ -44,13 +40,9 @@ def may_have_left(mail: NoticeMail) -> bool:
 
 
 def stop(held: Notice) -> None:
-    """Let go of a mail that waits or was refused.
+    """Let go of a mail that waits or was refused; the caller holds its notice.
 
-    Args:
-        held: its notice, which the caller holds.
-
-    Raises:
-        WrongUseError: it is leaving at this moment, or may have left.
+    Raises ``WrongUseError`` when it is leaving at this moment, or may have left.
     """
     mail = NoticeMail.objects.select_for_update(no_key=True).filter(notice=held).first()
     if mail is None:
@@ -63,14 +55,9 @@ def stop(held: Notice) -> None:
 
 
 def begin(pk: int, file: Mapping[str, Any]) -> bool:
-    """Note that a claimed mail is handed to a server now.
+    """Note that a claimed mail, of these exact bytes, is handed to a server now.
 
-    Args:
-        pk: of the mail.
-        file: its exact bytes.
-
-    Returns:
-        Whether it may be sent: its notice waits for that, and it wasn't begun before.
+    Says whether it may be sent: its notice waits for that, and it wasn't begun before.
     """
     with transaction.atomic():
         mail = NoticeMail.objects.select_for_update(no_key=True).filter(pk=pk, state=StepState.DOING).first()
@@ -82,13 +69,7 @@ def begin(pk: int, file: Mapping[str, Any]) -> bool:
 
 
 def refused(pk: int, sentence: str, *, for_good: bool) -> None:
-    """Record that the server has refused a mail that was begun: it hasn't left.
-
-    Args:
-        pk: of the mail.
-        sentence: what the server said.
-        for_good: whether asking again is of no use.
-    """
+    """Record that the server has refused a mail that was begun, perhaps for good: it hasn't left."""
     with transaction.atomic():
         NoticeMail.objects.filter(pk=pk).update(begun_at=None, file={})
         not_taken(pk, sentence, for_good=for_good)
@@ -114,13 +95,9 @@ def doubt_waiting() -> None:
 
 
 def never_left(held: Notice) -> None:
-    """Let go of a mail that may have left, as a person says that it hasn't.
+    """Let go of a mail that may have left, as a person says that it hasn't; the caller holds its notice.
 
-    Args:
-        held: its notice, which the caller holds.
-
-    Raises:
-        WrongUseError: nothing has to be said of it.
+    Raises ``WrongUseError`` when nothing has to be said of it.
     """
     _doubted(held).delete()
 

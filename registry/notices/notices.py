@@ -46,11 +46,7 @@ def notices(of: Owner) -> QuerySet[Notice]:
 
 
 def notice(of: Owner, number: int) -> Notice:
-    """One of the owner's notices.
-
-    Raises:
-        NotFoundError: there is none, or it is another owner's.
-    """
+    """One of the owner's notices; raises ``NotFoundError``."""
     found = Notice.objects.filter(owner=of, number=number).select_related("owner").first()
     if found is None:
         raise NotFoundError(f"{of.name} has no notice {number}.")
@@ -60,13 +56,8 @@ def notice(of: Owner, number: int) -> Notice:
 def may_be_noticed(of: Owner, party: str, first: Sequence[int] = ()) -> QuerySet[Case]:
     """The party's cases about which a notice may be written: a person has confirmed them.
 
-    Args:
-        of: whose.
-        party: one.
-        first: numbers of cases that come first; then those that no notice is about, by number.
-
-    Returns:
-        Cases with ``noticed``, the number of the last notice about each, if there is one.
+    Those with the numbers ``first`` come first; then those that no notice is about. Each has ``noticed``, the number of
+    the last notice about it, if there is one.
     """
     about = Notice.objects.filter(notice_cases__case=OuterRef("pk")).exclude(state=State.DISCARDED)
     rows = Case.objects.filter(owner=of, party=party, decision=Case.Decision.CONFIRMED).select_related("work")
@@ -78,8 +69,7 @@ def may_be_noticed(of: Owner, party: str, first: Sequence[int] = ()) -> QuerySet
 def draft(owner: Owner, numbers: Sequence[int], kind: str, language: str, *, by: str) -> Notice:
     """Begin a notice about confirmed cases of one party; what the last notice of the owner said of its sender is kept.
 
-    Raises:
-        WrongUseError: a case isn't confirmed, is paused, or belongs to another party, or there are too many.
+    Raises ``WrongUseError`` when a case isn't confirmed or is paused, or the cases are too many or of several parties.
     """
     if kind not in Notice.Kind.values or language not in LANGUAGES[Notice.Kind(kind)]:
         raise WrongUseError(_("There is no such notice."))
@@ -125,11 +115,7 @@ def _check(cases: Sequence[Case]) -> None:
 
 
 def fill(row: Notice, given: Mapping[str, str], names: Iterable[str]) -> None:
-    """Keep fields of a draft.
-
-    Raises:
-        WrongUseError: it is signed already.
-    """
+    """Keep fields of a draft; raises ``WrongUseError`` when it is signed already."""
     with transaction.atomic():
         held = _hold_draft(row)
         held.fields = {**held.fields, **{name: given.get(name, "") for name in names}}
@@ -140,9 +126,7 @@ def fill(row: Notice, given: Mapping[str, str], names: Iterable[str]) -> None:
 def consider(row: Notice, case: int, answers: Mapping[str, str], term_reason: str) -> None:
     """Keep what a person considered about one case of a draft.
 
-    Raises:
-        NotFoundError: the case isn't in it.
-        WrongUseError: it is signed already.
+    Raises ``NotFoundError`` when the case isn't in it, ``WrongUseError`` when it is signed already.
     """
     with transaction.atomic():
         _hold_draft(row)
@@ -164,8 +148,7 @@ def discard(row: Notice, *, by: str) -> None:
 def held_draft(row: Notice) -> Iterator[Notice]:
     """A draft as it is now, which nobody else changes until the block, a transaction, has ended.
 
-    Raises:
-        WrongUseError: it is signed already, or a case of it may not be noticed any more.
+    Raises ``WrongUseError`` when it is signed already, or a case of it may not be noticed any more.
     """
     with transaction.atomic():
         held = _hold_draft(row)
@@ -176,14 +159,9 @@ def held_draft(row: Notice) -> Iterator[Notice]:
 def keep_signed(
     held: Notice, files: list[KeptFile], text: Digest, warned: Mapping[str, Mapping[str, Any]], *, by: str
 ) -> None:
-    """Record that a person has signed a draft that the caller holds.
+    """Record that a person has signed a draft that the caller holds: the files' exact bytes, the digest of the letter.
 
-    Args:
-        held: the draft.
-        files: the exact bytes of what was signed.
-        text: digest of the letter.
-        warned: what speaks against the work of each case, by its number, as the person was shown it.
-        by: who signed.
+    ``warned`` is what speaks against the work of each case, by its number, as the person was shown it.
     """
     held.state, held.signed_at, held.signed_by, held.files, held.text = State.SIGNED, now(), by, files, text
     held.save(update_fields=["state", "signed_at", "signed_by", "files", "text"])
@@ -191,15 +169,14 @@ def keep_signed(
     for case in held.notice_cases.select_related("case__work", "case__owner"):
         about = {"considered": case.answers, "files": _digests(files), "term_reason": case.term_reason}
         about["warned"] = warned.get(str(case.case.number), {})
-        audit_log.noticed(case.case, "notice signed", held.number, by=by, **about)
+        audit_log.noted(case.case, "notice signed", by=by, notice=held.number, **about)
         history.record(case.case, "notice", by, ("notice-signed", {"number": held.number}))
 
 
 def take_back(row: Notice, *, by: str) -> None:
     """Make a signed notice that hasn't left a draft again; the signed bytes are let go of, a mail that waits too.
 
-    Raises:
-        WrongUseError: it isn't signed, or a mail of it is leaving or may have left.
+    Raises ``WrongUseError`` when it isn't signed, or a mail of it is leaving or may have left.
     """
     with transaction.atomic():
         held = held_signed(row)
@@ -208,15 +185,11 @@ def take_back(row: Notice, *, by: str) -> None:
         held.save(update_fields=["state", "signed_at", "signed_by", "files", "text"])
         _event(held, "taken back", by=by)
         for case in _cases(held):
-            audit_log.noticed(case, "notice taken back", held.number, by=by)
+            audit_log.noted(case, "notice taken back", by=by, notice=held.number)
 
 
 def held_signed(row: Notice) -> Notice:
-    """A signed notice that hasn't left, held until the caller's transaction ends.
-
-    Raises:
-        WrongUseError: it isn't signed, or has been sent.
-    """
+    """A signed notice that hasn't left (else ``WrongUseError``), held until the caller's transaction ends."""
     held = _hold(row)
     if held.state != State.SIGNED:
         raise WrongUseError(_("Notice %(number)d isn't signed, or has been sent.") % {"number": held.number})
@@ -226,8 +199,7 @@ def held_signed(row: Notice) -> Notice:
 def sent_by_hand(row: Notice, *, by: str) -> None:
     """Record that a person has sent a signed notice outside of Exhibit; a mail that waits isn't sent any more.
 
-    Raises:
-        WrongUseError: it isn't signed, or a mail of it is leaving or may have left.
+    Raises as :func:`take_back`.
     """
     with transaction.atomic():
         held = held_signed(row)
@@ -238,8 +210,7 @@ def sent_by_hand(row: Notice, *, by: str) -> None:
 def never_left(row: Notice, *, by: str) -> None:
     """Record that, as a person says, a mail that may have left hasn't: the notice waits to be sent anew.
 
-    Raises:
-        WrongUseError: nothing has to be said of it.
+    Raises ``WrongUseError`` when nothing has to be said of it.
     """
     with transaction.atomic():
         held = _hold(row)
@@ -256,14 +227,7 @@ def has_left(row: Notice, *, by: str) -> None:
 
 
 def keep_sent(row: Notice, how: str, *, by: str, files: Sequence[KeptFile] = ()) -> None:
-    """Record that a signed notice has left; twice is once.
-
-    Args:
-        row: the notice.
-        how: ``mail`` or ``by hand``.
-        by: who sent it.
-        files: exact bytes besides those that were signed.
-    """
+    """Record that a signed notice has left, by ``mail`` or ``by hand``, with further files; twice is once."""
     with transaction.atomic():
         held = _hold(row)
         if held.state != State.SIGNED:
@@ -273,18 +237,15 @@ def keep_sent(row: Notice, how: str, *, by: str, files: Sequence[KeptFile] = ())
         held.save(update_fields=["state", "sent_at", "files", "due_on", "due_what"])
         _event(held, "sent", by=by, words=how)
         for case in _cases(held):
-            audit_log.noticed(case, "notice sent", held.number, by=by, how=how, files=_digests(held.files))
+            audit_log.noted(case, "notice sent", by=by, notice=held.number, how=how, files=_digests(held.files))
             history.record(case, "notice", by, ("notice-sent", {"number": held.number}))
 
 
 def happened(row: Notice, what: str, day: date, words: str, *, by: str) -> None:
-    """Record what became of a notice that was sent.
+    """Record what became of a notice that was sent; raises ``WrongUseError`` for what can't have happened to it.
 
     A counter-notice pauses its cases until the notice is resolved: whatever else is recorded in between is kept in the
     history, and changes neither that nor the term that runs.
-
-    Raises:
-        WrongUseError: it hasn't been sent, or nothing of the kind can happen.
     """
     if what not in HAPPENED:
         raise WrongUseError(_("Choose what has happened."))
@@ -301,7 +262,7 @@ def happened(row: Notice, what: str, day: date, words: str, *, by: str) -> None:
             held.save(update_fields=["state", "due_on", "due_what"])
         _event(held, what, by=by, day=day, words=words)
         for case in _cases(held):
-            audit_log.noticed(case, f"notice {what}", held.number, by=by, day=day.isoformat())
+            audit_log.noted(case, f"notice {what}", by=by, notice=held.number, day=day.isoformat())
             history.record(case, "notice", by, (f"notice-{what}", {"number": held.number}))
 
 

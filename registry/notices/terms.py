@@ -1,5 +1,6 @@
 """By when somebody has to look at a notice again: terms of law, and reminders of ours."""
 
+from calendar import monthrange
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -58,18 +59,12 @@ def reply_days(given: Mapping[str, Any]) -> int:
 
 
 def due_after(kind: str, what: str, day: date, days: int = REPLY_DAYS) -> Due | None:
-    """By when to look again after something happened.
+    """By when to look again after something happened; an offer asks for an answer in so many days.
 
     17 U.S.C. 512(g)(2)(C): material is put back 10 to 14 business days after a counter-notice unless the provider is
     told before that of an action; business days are counted without regard to holidays, so that the day is never late.
     PRC E-Commerce Law, Art. 43: 15 days from the statement's arrival. DSA, Art. 20: six months to complain of a
     decision. What follows a letter that was just sent is a reminder of ours and no term of law.
-
-    Args:
-        kind: of notice.
-        what: happened.
-        day: when.
-        days: in which an offer asks for an answer.
     """
     if what == Notice.State.SENT:
         return Due(day + timedelta(days=days if kind == Notice.Kind.OFFER else 7), "reminder")
@@ -95,9 +90,4 @@ def business_day(day: date, count: int) -> date:
 def months_later(day: date, months: int) -> date:
     """The same day some months later, or the last day of that month."""
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
-    for last in (day.day, 30, 29, 28):
-        try:
-            return date(year, month + 1, min(day.day, last))
-        except ValueError:
-            continue
-    raise AssertionError
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))

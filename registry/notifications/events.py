@@ -17,16 +17,9 @@ SETTLING = timedelta(minutes=1)
 
 
 def record(owner: Owner, kind: EventKind, about: Mapping[str, Any], *, name: str = "") -> Event | None:
-    """Write an event down, in the transaction of the deed.
+    """Write an event down, in the transaction of the deed; it is about JSON values, and nothing of persons.
 
-    Args:
-        owner: whose matter.
-        kind: what happened.
-        about: which case, bundle, watch; JSON values, and nothing of persons.
-        name: of what happens once only, such as a certain bundle's seal.
-
-    Returns:
-        The event; ``None`` for one that is written down already.
+    What happens once only, such as a certain bundle's seal, has a name: ``None`` for one that is written down already.
     """
     told = {"about": dict(about), "at": now()}
     with transaction.atomic():
@@ -37,16 +30,15 @@ def record(owner: Owner, kind: EventKind, about: Mapping[str, Any], *, name: str
         else:
             event = Event.objects.create(owner=owner, kind=kind, **told)
         wanted = Webhook.objects.filter(Q(kinds=[]) | Q(kinds__contains=[kind]), owner=owner, removed_at=None)
-        Delivery.objects.bulk_create([Delivery(webhook=one, event=event) for one in wanted])
+        Delivery.objects.bulk_create([Delivery(webhook=webhook, event=event) for webhook in wanted])
     return event
 
 
 def record_test(webhook: Webhook) -> Delivery:
     """An event for one webhook alone, to see that it answers."""
     with transaction.atomic():
-        event = Event.objects.create(
-            owner=webhook.owner, kind=EventKind.TEST, about={"webhook": webhook.number}, at=now()
-        )
+        about = {"webhook": webhook.number}
+        event = Event.objects.create(owner=webhook.owner, kind=EventKind.TEST, about=about, at=now())
         return Delivery.objects.create(webhook=webhook, event=event)
 
 

@@ -49,9 +49,8 @@ def choose(owner: Owner, user: User, how_often: HowOften, *, by: str) -> None:
         row.not_before = None if how_often == HowOften.AT_ONCE else next_mail(user, how_often)
         row.state, row.attempts, row.error = StepState.TODO, 0, ""
         row.save(update_fields=["how_often", "told_until", "not_before", "state", "attempts", "error"])
-        audit_log.changed(
-            "mail choice", by=by, owner=owner, about={"how often": str(how_often), "user": user.get_username()}
-        )
+        about = {"how often": str(how_often), "user": user.get_username()}
+        audit_log.changed("mail choice", by=by, owner=owner, about=about)
 
 
 def next_mail(user: User, how_often: str) -> datetime:

@@ -40,8 +40,7 @@ def choice_with(shipped: DescriptorModel | None = None) -> DescriptorChoice | No
 def keep_model(model: DescriptorModel, space: Space) -> DescriptorModel:
     """Keep a network; one of the same name, version and bytes that is there already is returned instead.
 
-    Raises:
-        WrongUseError: its name and version have been used with another file or card.
+    Raises ``WrongUseError`` when its name and version have been used with another file or card.
     """
     with transaction.atomic():
         model.space, model.state = SpaceRow.objects.select_for_update().get(pk=_space_of(model, space)), StepState.DONE
@@ -63,18 +62,18 @@ def _space_of(model: DescriptorModel, space: Space) -> int:
 
 def still_serves(model: int) -> bool:
     """Whether a network serves; it does so until this transaction ends."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT serving_id FROM registry_descriptorchoice WHERE id = 1 FOR SHARE")
-        row = cursor.fetchone()
-    return row is not None and row[0] == model
+    return _chosen()[0] == model
 
 
 def is_built(model: int) -> bool:
     """Whether a network is being brought into use; it is so until this transaction ends."""
+    return _chosen()[1] == model
+
+
+def _chosen() -> tuple[int | None, int | None]:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT building_id FROM registry_descriptorchoice WHERE id = 1 FOR SHARE")
-        row = cursor.fetchone()
-    return row is not None and row[0] == model
+        cursor.execute("SELECT serving_id, building_id FROM registry_descriptorchoice WHERE id = 1 FOR SHARE")
+        return cursor.fetchone() or (None, None)
 
 
 def start_building(model: DescriptorModel) -> None:
@@ -97,8 +96,7 @@ def stop_building(model: DescriptorModel) -> None:
 def undescribed(model: DescriptorModel, limit: int) -> tuple[list[int], int]:
     """Pictures (primary keys) that a network has still to describe: those of works first, then from its cursor on.
 
-    Returns:
-        The pictures, and where its cursor is to be put once they are described.
+    With them comes where its cursor is to be put once they are described.
     """
     missing = _missing(model)
     living = WorkPicture.objects.filter(picture=OuterRef("pk"), work__removed_at=None)
@@ -198,24 +196,3 @@ def _missing(model: DescriptorModel) -> "QuerySet[Picture]":
     given_up = Exists(DescriptorGap.objects.filter(picture=OuterRef("pk"), model=model))
     measured = Picture.objects.filter(bytes_state=BytesState.STORED, width__isnull=False, refusal="")
     return measured.filter(~_described(model), ~given_up)
-
-
-__all__ = [
-    "NOTHING_TO_DESCRIBE",
-    "choice_with",
-    "count_beyond_reach",
-    "count_described",
-    "count_failures",
-    "count_undescribed",
-    "is_built",
-    "keep_model",
-    "members",
-    "move_cursor",
-    "note_gaps",
-    "remove_model",
-    "start_building",
-    "still_serves",
-    "stop_building",
-    "switch_to",
-    "undescribed",
-]

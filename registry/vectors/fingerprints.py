@@ -17,19 +17,12 @@ Collection = IndexChange.Collection
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One line of the change list.
+    """One line of the change list."""
 
-    Attributes:
-        number: contiguous from 1 in its collection and space.
-        picture: primary key of the picture.
-        vector: packed bits or float32 components; ``None`` for a removal.
-        removes: the number of the addition that is taken back, for a removal.
-    """
-
-    number: int
-    picture: int
-    vector: bytes | None
-    removes: int | None
+    number: int  # contiguous from 1 in its collection and space
+    picture: int  # primary key
+    vector: bytes | None  # packed bits or float32 components; ``None`` for a removal
+    removes: int | None  # the number of the addition that is taken back, for a removal
 
 
 _IDS: dict[Space, int] = {}
@@ -39,8 +32,7 @@ _IDS: dict[Space, int] = {}
 def space_id(space: Space) -> int:
     """The row of a space, made on first use.
 
-    Raises:
-        WrongUseError: vectors of this name and version are kept that were measured in another way.
+    Raises ``WrongUseError`` when vectors of this name and version are kept that were measured in another way.
     """
     if space in _IDS:
         return _IDS[space]
@@ -65,8 +57,10 @@ def keep_fingerprints(spaces: Sequence[Space], rows: Iterable[tuple[int, Fingerp
     ids = {space.id: space_id(space) for space in spaces}
     copy_into(
         [
-            FingerprintRow(picture_id=picture, space_id=ids[one.space], part=one.part, vector=one.vector)
-            for picture, one in rows
+            FingerprintRow(
+                picture_id=picture, space_id=ids[fingerprint.space], part=fingerprint.part, vector=fingerprint.vector
+            )
+            for picture, fingerprint in rows
         ],
         conflict=("picture_id", "space_id", "part"),
     )
@@ -185,20 +179,3 @@ def pictures_of(collection: Collection, space: Space, numbers: Iterable[int]) ->
 def forget_cached_spaces() -> None:
     """Forget the rows of spaces, for processes that change their database."""
     _IDS.clear()
-
-
-__all__ = [
-    "Change",
-    "Collection",
-    "add_to",
-    "additions",
-    "changes_after",
-    "forget_cached_spaces",
-    "keep_fingerprints",
-    "last_change",
-    "living",
-    "pictures_of",
-    "remove_from",
-    "space_id",
-    "works_without",
-]

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import TypeAlias
 from urllib.parse import urlsplit
 
 from django.db.models import Q
@@ -29,19 +29,18 @@ OPEN_TO_ALL = frozenset(
 """Endings of two letters that say nothing of a country: they are sold to everybody, or are no country's."""
 
 
-class Place(Protocol):
-    """Where and when something was seen; a sighting is one."""
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Where and when something was seen: what a licence is held against, without the rest of a sighting."""
 
-    @property
-    def host(self) -> str: ...
-    @property
-    def party(self) -> str: ...
-    @property
-    def page_url(self) -> str: ...
-    @property
-    def image_url(self) -> str: ...
-    @property
-    def last_seen(self) -> datetime: ...
+    host: str
+    party: str
+    page_url: str
+    image_url: str
+    last_seen: datetime
+
+
+Place: TypeAlias = Sighting | Seen
 
 
 class Gap(StrEnum):
@@ -84,19 +83,12 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """How one licence fits a case.
-
-    Attributes:
-        licence: which.
-        covered: sightings of the case that it covers by its own words.
-        of: sightings of the case.
-        obstacle: why it doesn't cover the first of the others; nothing when it covers them all.
-    """
+    """How one licence fits a case."""
 
     licence: Licence
-    covered: int
-    of: int
-    obstacle: Obstacle | None
+    covered: int  # sightings of the case that it covers by its own words
+    of: int  # sightings of the case
+    obstacle: Obstacle | None  # why it doesn't cover the first of the others; nothing when it covers them all
 
 
 def why_not(licence: Licence, place: Place) -> str:
@@ -157,16 +149,11 @@ class Ledger:
         found = [
             licence for licence, works in rows if (not works or work in works) and obstacle(licence, place) is None
         ]
-        return min(found, key=lambda one: one.number, default=None)
+        return min(found, key=lambda licence: licence.number, default=None)
 
 
 def ledger_of(owner: int, *, without: frozenset[int] = frozenset()) -> Ledger:
-    """All licences of an owner.
-
-    Args:
-        owner: primary key.
-        without: primary keys of licences that are left out.
-    """
+    """All licences of an owner, by primary key, without some of them."""
     named: dict[int, set[int]] = defaultdict(set)
     for licence, work in Licence.objects.filter(owner=owner).exclude(works=None).values_list("pk", "works"):
         named[licence].add(work)
@@ -190,10 +177,6 @@ def fitting(case: Case, most: int = MAX_FITS) -> list[Fit]:
 
     First those that cover every sighting, then some, then those that name the right place but not the right time or
     territory, then the rest by number. Two queries.
-
-    Args:
-        case: which.
-        most: so many at most.
     """
     rows = case.case_sightings.select_related("sighting").order_by("pk")
     places = list({row.sighting_id: row.sighting for row in rows}.values())
@@ -203,23 +186,23 @@ def fitting(case: Case, most: int = MAX_FITS) -> list[Fit]:
 
 def _fit(licence: Licence, places: list[Sighting]) -> Fit:
     found = [obstacle(licence, place) for place in places]
-    left = [one for one in found if one is not None]
+    left = [reason for reason in found if reason is not None]
     return Fit(licence, len(found) - len(left), len(found), min(left, key=_distance, default=None))
 
 
-def _distance(one: Obstacle) -> int:
-    return 0 if one.gap in _RIGHT_PLACE else 1
+def _distance(reason: Obstacle) -> int:
+    return 0 if reason.gap in _RIGHT_PLACE else 1
 
 
 _RIGHT_PLACE = {Gap.NOT_YET, Gap.OVER, Gap.TERRITORY, Gap.UNKNOWN_TERRITORY}
 
 
-def _rank(one: Fit) -> tuple[int, int, int]:
-    if one.obstacle is None:
-        return 0, 0, one.licence.number
-    if one.covered:
-        return 1, one.of - one.covered, one.licence.number
-    return 2 + _distance(one.obstacle), 0, one.licence.number
+def _rank(fit: Fit) -> tuple[int, int, int]:
+    if fit.obstacle is None:
+        return 0, 0, fit.licence.number
+    if fit.covered:
+        return 1, fit.of - fit.covered, fit.licence.number
+    return 2 + _distance(fit.obstacle), 0, fit.licence.number
 
 
 def _pattern_host(pattern: str) -> str:

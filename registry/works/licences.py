@@ -45,8 +45,7 @@ class NewLicence:
 def checked(new: NewLicence) -> NewLicence:
     """The licence with its words in their normal form.
 
-    Raises:
-        WrongUseError: nobody is named, or no place, or words that can't be meant; the message says which.
+    Raises ``WrongUseError``, and says which, for words that can't be meant, or when nobody or no place is named.
     """
     domain = _domain(new.domain)
     if not new.licensee.strip():
@@ -78,10 +77,8 @@ def checked(new: NewLicence) -> NewLicence:
 def keep_licences(owner: Owner, given: Sequence[NewLicence], *, by: str = "") -> tuple[list[Licence], int]:
     """Add permitted uses to an owner's ledger, all or none; one that stands there word for word stays alone.
 
-    What is new waits for the step that looks for it in the cases (:mod:`workers.steps.cases.ledger`).
-
-    Returns:
-        The licences in the order given, and how many of them are new.
+    What is new waits for the step that looks for it in the cases (:mod:`workers.steps.cases.ledger`). Returns the
+    licences in the order given, and how many of them are new.
     """
     with transaction.atomic():
         _hold(owner)
@@ -105,8 +102,7 @@ def keep_licences(owner: Owner, given: Sequence[NewLicence], *, by: str = "") ->
 def change_licence(licence: Licence, new: NewLicence, *, by: str, reason: str) -> LedgerChange | None:
     """Give a licence other words. The cases that it covered, and those that it may cover now, are looked at again.
 
-    Returns:
-        The change, whose step does that; nothing when the words are the same.
+    Returns the change, whose step does that; nothing when the words are the same.
     """
     with transaction.atomic():
         _hold(licence.owner)
@@ -124,8 +120,7 @@ def change_licence(licence: Licence, new: NewLicence, *, by: str, reason: str) -
 def end_licence(licence: Licence, last_day: date, *, by: str, reason: str) -> LedgerChange:
     """Let a licence end with a day. What it covered until then stays covered; later sightings are not.
 
-    Raises:
-        WrongUseError: it has ended by then already, or no reason is given.
+    Raises ``WrongUseError`` when it has ended by then already, or no reason is given.
     """
     if not reason.strip():
         raise WrongUseError(_("No reason is given."), hint=_("Write why the licence ends; it is kept with it."))

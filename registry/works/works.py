@@ -21,11 +21,7 @@ class Only(StrEnum):
 def search(of: Owner, words: str = "", only: str = "", upload: int | None = None) -> QuerySet[Work]:
     """The owner's works, newest first, in which all of these words stand: title, author, holder, file or number.
 
-    Args:
-        of: the owner.
-        words: with blanks between; parts of words count.
-        only: an :class:`Only`, or nothing for all.
-        upload: the number of the upload that brought them.
+    Parts of words count. ``only`` is an :class:`Only`, or nothing; ``upload`` the number of the one that brought them.
     """
     rows = scoped.works(of).order_by("-number")
     for word in words.lower().split()[:10]:
@@ -54,11 +50,9 @@ def case_counts(works: Iterable[Work]) -> dict[int, int]:
 def seen_in(cases: QuerySet[Case]) -> QuerySet[Case]:
     """Cases, newest first, each with when one of its pictures was seen first and last."""
     seen = Sighting.objects.filter(case_sightings__case=OuterRef("pk"))
-    first, last = (
-        seen.order_by("first_seen").values("first_seen")[:1],
-        seen.order_by("-last_seen").values("last_seen")[:1],
-    )
-    return cases.annotate(first_seen=Subquery(first), last_seen=Subquery(last)).order_by("-number")
+    first = Subquery(seen.order_by("first_seen").values("first_seen")[:1])
+    last = Subquery(seen.order_by("-last_seen").values("last_seen")[:1])
+    return cases.annotate(first_seen=first, last_seen=last).order_by("-number")
 
 
 def _has(model: type[Case | UploadFile], **which: object) -> Exists:

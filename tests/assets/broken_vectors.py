@@ -18,8 +18,7 @@ from evidence.formats.container import member_of, zip_chunks
 from evidence.keys.ed25519 import KeySigner
 from evidence.log import merkle
 from evidence.log.notes import sign_note, verifier_key
-from evidence.log.renewals import Renewal, renewal_files
-from evidence.log.slices import SliceTree
+from evidence.log.proofs import Renewal, SliceTree, renewal_files
 from evidence.verdict.trust import Trust, load_trust
 from evidence.verify.verifier import Verifier
 from exhibit.clock import parse_rfc3339

@@ -16,7 +16,6 @@ from evidence.bundle.sealing import (
     TITLE_DOCUMENT,
     ContentFile,
     SealedCase,
-    SealInput,
     calibration_path,
     media_type_of,
     seal,
@@ -26,30 +25,27 @@ from evidence.bundle.sealing import (
 from evidence.capture.surroundings import describe
 from evidence.capture.visits import Step, Visit
 from evidence.capture.wire import Exchange, write_warc
-from evidence.documents import render_exhibit_sheet
 from evidence.documents.made_with import made_with
+from evidence.documents.sheets.exhibit import render_exhibit_sheet
 from evidence.facts.case import (
     AttachmentFacts,
     CaptureFacts,
     CaseFacts,
     DecisionFacts,
     LicenceCheckFacts,
-    LogProof,
     MatchFacts,
     ModelFacts,
     OwnerFacts,
     PartyFacts,
     PictureFacts,
     SightingFacts,
-    SightingRecord,
-    SliceProof,
     SoftwareFacts,
     Visibility,
     WorkFacts,
 )
 from evidence.keys.ed25519 import KeySigner
 from evidence.log.append_only import Log
-from evidence.log.slices import SliceTree, record_leaf
+from evidence.log.proofs import LogProof, SightingRecord, SliceProof, SliceTree, record_leaf
 from evidence.verdict.trust import Trust, TrustedKey, TrustedLog
 from evidence.verify.checks.probability import calibration_facts
 from exhibit.clock import now, rfc3339
@@ -145,8 +141,7 @@ def make_scene(folder: Path, seed: int = 1) -> Scene:
     owner_key = KeySigner(Ed25519PrivateKey.generate())
     facts = _facts(blobs, log, seed)
     files = [_content(blobs, path, data) for path, data in _attachments(facts, seed).items()]
-    contents = SealInput(facts, tuple(files))
-    sealed = seal(contents, owner_key, holder="operator", sealed_at=now(), blobs=blobs)
+    sealed = seal(facts, files, owner_key, holder="operator", sealed_at=now(), blobs=blobs)
     entry = logged(log, EntryType.SEAL, seal_opening(sealed))
     earlier = [facts.work.registration, facts.sightings[0].slice.log if facts.sightings[0].slice else None]
     sizes = sorted({proof.size for proof in earlier if proof is not None})
@@ -175,8 +170,7 @@ def resealed(
         for file in scene.sealed.manifest.files
         if file.role not in FROM_FACTS
     ]
-    contents = SealInput(facts, tuple(files))
-    sealed = seal(contents, scene.owner_key, holder="operator", sealed_at=sealed_at or now(), blobs=scene.blobs)
+    sealed = seal(facts, files, scene.owner_key, holder="operator", sealed_at=sealed_at or now(), blobs=scene.blobs)
     entry = logged(scene.log, EntryType.SEAL, seal_opening(sealed), entered_at)
     return replace(scene, sealed=sealed, facts=facts, proofs=Proofs(entry))
 

@@ -7,7 +7,7 @@ from functools import partial
 
 from opentimestamps.core.notary import BitcoinBlockHeaderAttestation
 
-from evidence.anchors.opentimestamps.proofs import block_attestations, read_proof, write_proof
+from evidence.anchors.opentimestamps.proofs import leads_of, read_proof, write_proof
 from exhibit.digests import Digest
 from exhibit.entries import canonical
 
@@ -80,7 +80,7 @@ def giant_height(files: Files) -> Files:
 def wrong_path(files: Files) -> Files:
     """A proof that leads to its block, and by another way to something else that it says is that block."""
     stamp = read_proof(files[OTS])
-    [(height, _)] = block_attestations(stamp)
+    [(height, _)] = leads_of(files[OTS]).blocks
     stamp.attestations.add(BitcoinBlockHeaderAttestation(height))
     return {**files, OTS: write_proof(stamp)}
 

@@ -9,27 +9,25 @@ from functools import cache
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from evidence.documents import CrawlCoverage, RefusalCount, ReportCase, ReportFacts, ReportSummary
+from evidence.documents.report.facts import CrawlCoverage, RefusalCount, ReportCase, ReportFacts, ReportSummary
 from evidence.facts.case import (
     AttachmentFacts,
     CaptureFacts,
     CaseFacts,
     DecisionFacts,
     LicenceCheckFacts,
-    LogProof,
     MatchFacts,
     OfficialRegistration,
     OwnerFacts,
     PartyFacts,
     PictureFacts,
     SightingFacts,
-    SightingRecord,
-    SliceProof,
     SoftwareFacts,
     Visibility,
     WitnessFacts,
     WorkFacts,
 )
+from evidence.log.proofs import LogProof, SightingRecord, SliceProof
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.types import Decision, Verification

@@ -12,7 +12,7 @@ from typing import Any
 
 from PIL import Image
 
-from evidence.capture.plain import DEFAULT_LIMITS, CaptureLimits, HttpCapturer
+from evidence.capture.plain import CaptureLimits, HttpCapturer
 from exhibit.digests import Digest
 from exhibit.network.guard import Guard
 from exhibit.ports import Captured
@@ -81,10 +81,10 @@ def capture(
     page: str = "/shop",
     image: str = "/red%20one.png",
     guard: Guard = OPEN,
-    limits: CaptureLimits = DEFAULT_LIMITS,
+    limits: CaptureLimits | None = None,
     ca_bundle: Path | None = None,
 ) -> Captured:
-    capturer = HttpCapturer(guard, AGENT, limits, ca_bundle)
+    capturer = HttpCapturer(guard, AGENT, limits or CaptureLimits(), ca_bundle)
     image_url = image if ":" in image else site.url + image
     return capturer.capture(page if ":" in page else site.url + page, image_url, Digest.of(PICTURE))
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from evidence.anchors.rfc3161.anchor import Rfc3161Anchor
 from evidence.bundle.bag import AnchorProof, Proofs, checkpoint_digest
 from evidence.development.authority import running_authority
-from evidence.log.renewals import Renewal
+from evidence.log.proofs import Renewal
 from exhibit.entries import EntryType
 from exhibit.network.guard import Guard
 from exhibit.network.http import guarded_session

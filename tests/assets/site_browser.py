@@ -88,6 +88,7 @@ class Visitor:
 
     def check(self) -> None:
         """What holds for every page: see the module; and nothing lies beyond the edge of the screen."""
+        self.page.wait_for_load_state()  # a click ends as soon as the next page begins
         self.check_behaviour()
         found = Axe().run(self.page, options=RULES)
         assert found.violations_count == 0, found.generate_report()

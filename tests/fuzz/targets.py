@@ -63,7 +63,7 @@ def warc(data: bytes) -> None:
         path = Path(folder, "a.warc")
         path.write_bytes(data)
         source = Source(kind=SourceKind.WARC, path=path)
-        read_files(Crawl.of(Job(bytes_dir=Path(folder, "bytes"), sources=(source,)), lambda _line: None))
+        read_files(Crawl(Job(bytes_dir=Path(folder, "bytes"), sources=(source,)), lambda _line: None))
 
 
 def table(data: bytes) -> None:

@@ -31,7 +31,7 @@ from workers.log.sequencer import sequence_log, sign_checkpoint
 from workers.servers.addresses import database_url
 from workers.servers.embedded import EmbeddedServers
 from workers.servers.keeper import are_kept
-from workers.servers.programs import postgres_programs
+from workers.servers.postgres import postgres_programs
 from workers.services.wiring import Services
 
 

@@ -1,7 +1,7 @@
 """The page of a bundle's fields: every field of every format of a bundle, from the code that reads it.
 
-What docstrings don't say of a field is written on the page itself, and stays as it stands there; a new field without
-words gets ``?``, which the tests refuse.
+What docstrings and comments don't say of a field is written on the page itself, and stays as it stands there; a new
+field without words gets ``?``, which the tests refuse.
 """
 
 import dataclasses
@@ -15,8 +15,7 @@ from evidence.bundle.bag import AnchorRecord, ConsistencyProof, Withheld
 from evidence.bundle.manifest import Manifest
 from evidence.facts.case import CaseFacts
 from evidence.facts.network import NetworkRecord
-from evidence.log.proofs import LogProof, SliceProof
-from evidence.log.renewals import RenewalRecord
+from evidence.log.proofs import LogProof, RenewalRecord, SliceProof
 from evidence.schemas import schemas
 from evidence.verdict.trust import Trust
 from evidence.verify.checks.probability import CalibrationFile
@@ -67,11 +66,12 @@ def kinds_below(kind: type) -> dict[str, type]:
 
 
 def described(kind: type) -> dict[str, str]:
-    """What the docstring says of each field."""
+    """What the docstring, or a comment beside it, says of each field."""
     text = inspect.getdoc(kind) or ""
     _, _, attributes = text.partition("Attributes:\n")
     found = re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", attributes, re.MULTILINE)
-    return {name: re.sub(r"\s+", " ", words) for name, words in found}
+    beside = re.findall(r"^    (\w+): .*?  # (.*)$", inspect.getsource(kind), re.MULTILINE)
+    return {name: re.sub(r"\s+", " ", words) for name, words in found} | {name: f"{words}." for name, words in beside}
 
 
 def shape(schema: dict[str, Any]) -> str:
@@ -81,7 +81,7 @@ def shape(schema: dict[str, Any]) -> str:
     if "anyOf" in schema:
         return f"{shape(schema['anyOf'][0])} or null"
     if "enum" in schema:
-        return " or ".join(f"`{one}`" for one in schema["enum"])
+        return " or ".join(f"`{value}`" for value in schema["enum"])
     if "prefixItems" in schema:
         return f"array of {len(schema['prefixItems'])}: {', '.join(map(shape, schema['prefixItems']))}"
     if schema.get("type") == "array":
@@ -98,16 +98,16 @@ def page() -> str:
         schema = schemas()[name]
         lines.append(f"\n## {path}\n\nSchema: `evidence/schemas/{name}.json`; {kind.__name__}\n")
         kinds = kinds_below(kind)
-        for one in [kind.__name__, *sorted(set(schema["$defs"]) - {kind.__name__})]:
-            if one in told or one not in kinds:
+        for inside in [kind.__name__, *sorted(set(schema["$defs"]) - {kind.__name__})]:
+            if inside in told or inside not in kinds:
                 continue
-            told.add(one)
-            whole, words = schema["$defs"][one], described(kinds[one])
-            summary = re.sub(r"\s+", " ", (inspect.getdoc(kinds[one]) or "").partition("\n\n")[0])
-            lines.append(f"### {one.lstrip('_')}\n\n{summary}\n\n| field | kind | what |\n|---|---|---|")
+            told.add(inside)
+            whole, words = schema["$defs"][inside], described(kinds[inside])
+            summary = re.sub(r"\s+", " ", (inspect.getdoc(kinds[inside]) or "").partition("\n\n")[0])
+            lines.append(f"### {inside.lstrip('_')}\n\n{summary}\n\n| field | kind | what |\n|---|---|---|")
             for field, inner in whole["properties"].items():
                 absent = "" if field in whole["required"] else " *May be absent.*"
-                what = (words.get(field) or before.get((one.lstrip("_"), field), "?")).replace(":data:", "")
+                what = (words.get(field) or before.get((inside.lstrip("_"), field), "?")).replace(":data:", "")
                 lines.append(f"| `{field}` | {shape(inner)} | {what}{absent} |")
             lines.append("")
     return re.sub(r":\w+:`~?([\w.]+\.)?(\w+)`", r"`\2`", "\n".join(lines)).rstrip() + "\n"

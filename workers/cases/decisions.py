@@ -23,14 +23,12 @@ from registry.models import Bundle, Case, Licence, Owner
 from workers.evidence.bundles import request_bundle
 from workers.services.wiring import Services
 
-DEMONSTRATION = "demonstration switch"
-"""Stands where a person's name would stand; shown in every document."""
+DEMONSTRATION = "demonstration switch"  # stands where a person's name would stand; shown in every document
 
 UNDO_FOR, AT_ONCE = timedelta(seconds=20), timedelta(0)
 """So long after a case is confirmed nothing is sealed; nothing is waited for."""
 
-MAX_CASES = 200
-"""Cases in one go."""
+MAX_CASES = 200  # cases in one go
 
 _DECIDED = {
     Case.Decision.CONFIRMED: Sentence("not licensed"),
@@ -52,21 +50,13 @@ class Choice(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A decision as a member asks for it.
-
-    Attributes:
-        choice: what.
-        by: who; :data:`DEMONSTRATION` where nobody looked.
-        reason: why; may be empty.
-        licence: which permits it, for ``LICENSE``.
-        undo_for: for ``CONFIRM``, so long nothing is sealed, for a hand that slipped.
-    """
+    """A decision as a member asks for it."""
 
     choice: Choice
-    by: str
+    by: str  # :data:`DEMONSTRATION` where nobody looked
     reason: str = ""
-    licence: Licence | None = None
-    undo_for: timedelta = UNDO_FOR
+    licence: Licence | None = None  # for ``LICENSE``
+    undo_for: timedelta = UNDO_FOR  # for ``CONFIRM``: so long nothing is sealed, for a hand that slipped
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +76,7 @@ def decide_each(services: Services, owner: Owner, numbers: Sequence[int], wish: 
     """Decide cases of an owner, at most :data:`MAX_CASES`, each by itself; those that aren't open stay as they are.
 
     A case that gained something after its decision is opened again first. What somebody else decided isn't undone.
-
-    Raises:
-        NotFoundError: the owner has no such case; then none is decided.
-        WrongUseError: too many, or no licence is named.
+    Raises ``NotFoundError`` before any is decided, and ``WrongUseError`` for too many, or when no licence is named.
     """
     if wish.choice is Choice.LICENSE and wish.licence is None:
         raise WrongUseError(Sentence("No licence is named."), hint=Sentence("Choose the licence that permits the use."))
@@ -99,8 +86,7 @@ def decide_each(services: Services, owner: Owner, numbers: Sequence[int], wish: 
 def confirm(services: Services, case: Case, *, by: str, reason: str, undo_for: timedelta = AT_ONCE) -> None:
     """Confirm an open case and ask for its first bundle, which isn't sealed for a while.
 
-    Raises:
-        ConflictError: the case was decided, and has to be reopened first; so do :func:`clear`, :func:`license_use`.
+    This, :func:`clear` and :func:`license_use` raise ``ConflictError`` for a decided case: it has to be reopened first.
     """
     with transaction.atomic():
         case = _open(case)
@@ -132,29 +118,21 @@ def license_use(case: Case, licence: Licence, *, by: str, reason: str) -> None:
     with transaction.atomic():
         case = _open(case)
         case.case_sightings.update(licence=licence)
-        matching.decide(
-            case, Case.Decision.LICENSED, by=by, reason=reason, why=[("by-licence", {"number": licence.number})]
-        )
+        why: list[Said] = [("by-licence", {"number": licence.number})]
+        matching.decide(case, Case.Decision.LICENSED, by=by, reason=reason, why=why)
 
 
 def reopen(case: Case, *, by: str, reason: str) -> None:
-    """Open a decided case again; its history and its bundles stay. What it gave or taught is taken back.
+    """Open a decided case again; its history and its bundles stay. Raises ``ConflictError`` for an open one.
 
-    That is a licence that a person gave to it, and look-alikes that were learned from it.
-
-    Raises:
-        ConflictError: it is open.
+    Taken back are a licence that a person gave to it, and look-alikes that were learned from it.
     """
     if not _open_again(case, lambda _case: True, by=by, reason=reason):
         raise ConflictError(Sentence("Case %(number)s is open.", number=case.number))
 
 
 def undo(case: Case, *, by: str) -> None:
-    """Take back what this person decided, as :func:`reopen`.
-
-    Raises:
-        ConflictError: it is open, or somebody else has decided it meanwhile.
-    """
+    """Take back what this person decided, as :func:`reopen`; ``ConflictError`` also for what somebody else has."""
     if not _open_again(case, lambda present: present.decided_by == by, by=by, why=[("undone", {})]):
         raise ConflictError(f"Case {case.number} is open, or was decided by somebody else.")
 
@@ -162,9 +140,7 @@ def undo(case: Case, *, by: str) -> None:
 def dispute(case: Case, *, by: str, reason: str) -> None:
     """Say that a case was decided wrongly, without deciding anything; it stays as it is until somebody does.
 
-    Raises:
-        ConflictError: it is open.
-        WrongUseError: no reason is given.
+    Raises ``ConflictError`` for an open case, and ``WrongUseError`` without a reason.
     """
     reason = _written(reason, Sentence("Say what is wrong with the decision."))
     with transaction.atomic():
@@ -177,12 +153,7 @@ def dispute(case: Case, *, by: str, reason: str) -> None:
 
 
 def settle(case: Case, *, by: str, reason: str) -> None:
-    """Let a disputed decision stand, with a reason.
-
-    Raises:
-        ConflictError: it isn't disputed.
-        WrongUseError: no reason is given.
-    """
+    """Let a disputed decision stand, with a reason; raises ``ConflictError`` or ``WrongUseError``."""
     reason = _written(reason, Sentence("Say why the decision stands."))
     with transaction.atomic():
         row = _locked(case)
@@ -212,10 +183,8 @@ def take_out(case: Case, *, by: str) -> None:
 def _chosen(owner: Owner, numbers: Sequence[int]) -> list[Case]:
     wanted = list(dict.fromkeys(numbers))
     if len(wanted) > MAX_CASES:
-        raise WrongUseError(
-            Sentence("These are %(count)s cases.", count=len(wanted)),
-            hint=Sentence("Decide at most %(most)s at once.", most=MAX_CASES),
-        )
+        hint = Sentence("Decide at most %(most)s at once.", most=MAX_CASES)
+        raise WrongUseError(Sentence("These are %(count)s cases.", count=len(wanted)), hint=hint)
     rows = {row.number: row for row in scoped.cases(owner).filter(number__in=wanted)}
     missing = [number for number in wanted if number not in rows]
     if missing:

@@ -48,19 +48,12 @@ from workers.works import uploads
 
 @dataclass(frozen=True, slots=True)
 class Touched:
-    """A file that goes with a picture when it is purged.
-
-    Attributes:
-        digest: of the file.
-        owner: whose it is.
-        what: what it belongs to, such as ``case 3``.
-        kept: whether it is only set aside: it shows the picture and doesn't hold its bytes.
-    """
+    """A file that goes with a picture when it is purged."""
 
     digest: Digest
     owner: str
-    what: str
-    kept: bool
+    what: str  # it belongs to, such as ``case 3``
+    kept: bool  # only set aside: it shows the picture and doesn't hold its bytes
 
 
 def touched(services: Services, digest: Digest) -> list[Touched]:
@@ -78,15 +71,12 @@ def touched(services: Services, digest: Digest) -> list[Touched]:
 
 
 def purge(services: Services, digest: Digest, *, by: str, reason: str) -> bool:
-    """Remove a picture's bytes everywhere and block them from coming back; the digest stays in the log.
+    """Remove a picture's bytes everywhere and block them from coming back; returns whether they were here.
 
     Besides them goes what :func:`touched` names: files that hold the bytes, and reports and packages with them, are
     removed; drawings, documents and screenshots that show the picture are set aside (``kept_files.ASIDE``).
     What was sealed keeps its proofs: a bundle says then which of its files are withheld, and why. Only the named bytes
-    are blocked. A report or package that is being made is begun again.
-
-    Returns:
-        Whether the bytes were here.
+    are blocked, and their digest stays in the log. A report or package that is being made is begun again.
     """
     with transaction.atomic():
         picture = Picture.objects.select_for_update(no_key=True).filter(digest=digest).first()
@@ -122,9 +112,8 @@ def _withheld(along: list[Touched], because: Digest, reason: str) -> list[Withhe
     kept = [row for row in rows.values() if row.kept]
     removed = [row for row in rows.values() if not row.kept]
     WithheldFile.objects.bulk_create(kept, ignore_conflicts=True)
-    WithheldFile.objects.bulk_create(
-        removed, update_conflicts=True, unique_fields=["digest"], update_fields=["kept", *told]
-    )
+    columns = ["kept", *told]
+    WithheldFile.objects.bulk_create(removed, update_conflicts=True, unique_fields=["digest"], update_fields=columns)
     WithheldFile.objects.filter(digest=because).update(kept=False)
     return [*rows.values()]
 
@@ -178,8 +167,9 @@ def _written(services: Services, digest: Digest) -> Iterator[Touched]:
     for deposit in Deposit.objects.filter(work__work_pictures__picture__digest=digest).distinct():
         what = f"work {deposit.work.number}"
         with _passed_over(deposit.work.owner.slug, what):
-            for one in (file for file in sealed_deposit(services, deposit).manifest.files if file.role == RECORD_ROLE):
-                yield Touched(one.sha256, deposit.work.owner.slug, what, kept=True)
+            for file in sealed_deposit(services, deposit).manifest.files:
+                if file.role == RECORD_ROLE:
+                    yield Touched(file.sha256, deposit.work.owner.slug, what, kept=True)
     for report in Report.objects.filter(owner__cases__in=cases_showing(digest)).select_related("owner").distinct():
         for pdf in (file for file in report.files if file["media_type"] == "application/pdf"):
             yield Touched(Digest.from_hex(pdf["digest"]), report.owner.slug, f"report {report.number}", kept=False)

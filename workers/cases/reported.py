@@ -10,7 +10,7 @@ from exhibit.errors import NotFoundError, WrongUseError
 from exhibit.sentences import Sentence
 from registry.cases import history
 from registry.log import audit_log
-from registry.models import BytesState, Case, Owner, Package, Picture, PictureReport, Report, StepState, WorkPicture
+from registry.models import BytesState, Case, Owner, Package, PictureReport, Report, StepState, WorkPicture
 from registry.models.fields import KeptFile
 from workers.cases.purge import purge, touched
 from workers.pictures.kept_files import remove_unused
@@ -18,25 +18,19 @@ from workers.pictures.picture_usage import bundles_with, cases_with
 from workers.reports.requests import clear_folder
 from workers.services.wiring import Services
 
-MAX_REPORTED = 5
-"""Reports that an operator is told of at once."""
+MAX_REPORTED = 5  # reports that an operator is told of at once
 
 
 def report_picture(services: Services, case: Case, *, by: str, reason: str) -> None:
-    """Report the found picture that a case shows as illegal.
+    """Report the found picture that a case shows as illegal; raises ``WrongUseError`` without a reason or a picture.
 
     From then on no member of the owner sees it, and nothing that shows it is handed out any more. It is purged at once
     when it has to do with this owner's cases alone. Else the operator decides, because evidence of others would go with
     it; the reporting owner isn't told which it is.
-
-    Raises:
-        WrongUseError: no reason is given, or the case shows no picture.
     """
     if not reason:
-        raise WrongUseError(
-            Sentence("There are no words."),
-            hint=Sentence("Say what the picture shows, without describing it in detail."),
-        )
+        hint = Sentence("Say what the picture shows, without describing it in detail.")
+        raise WrongUseError(Sentence("There are no words."), hint=hint)
     if case.shown is None:
         raise WrongUseError(Sentence("Case %(number)s shows no picture.", number=case.number))
     picture = case.shown.match.found
@@ -46,7 +40,9 @@ def report_picture(services: Services, case: Case, *, by: str, reason: str) -> N
         if new:
             history.record(case, "reported", by, ("reported", {}), words=reason)
             audit_log.noted(case, "reported", by=by)
-    if _concerns_others(case, picture):
+    assert picture.digest is not None
+    others = cases_with(picture.digest).exclude(owner=case.owner_id)
+    if others.exists() or WorkPicture.objects.filter(picture=picture).exists():
         _let_go_of_copies(services, case.owner, picture.digest)
     else:
         purge(services, picture.digest, by=by, reason=reason)
@@ -63,21 +59,15 @@ def goes_along(services: Services, case: Case) -> list[tuple[str, bool, int]]:
 def let_stay(digest: Digest, *, by: str, reason: str) -> int:
     """Take back what members reported of a picture: they see it again, and what shows it is handed out again.
 
-    Copies that were removed meanwhile are made anew when somebody asks for them.
-
-    Returns:
-        How many owners see it again.
-
-    Raises:
-        NotFoundError: no member reported it, or its bytes were removed.
+    Returns how many owners do. Copies that were removed meanwhile are made anew when somebody asks for them. Raises
+    ``NotFoundError`` when no member reported it, or its bytes were removed.
     """
     with transaction.atomic():
         rows = PictureReport.objects.select_for_update(of=("self",)).filter(picture__digest=digest).order_by("pk")
         reports = list(rows.exclude(picture__bytes_state=BytesState.PURGED).select_related("case__owner"))
         if not reports:
-            raise NotFoundError(
-                "No member reported that picture, or it was removed.", hint="exhibit doctor lists them."
-            )
+            sentence = "No member reported that picture, or it was removed."
+            raise NotFoundError(sentence, hint="exhibit doctor lists them.")
         for row in reports:
             history.record(row.case, "reported", by, ("stays-shown", {}), words=reason)
             audit_log.noted(row.case, "report dismissed", by=by)
@@ -92,12 +82,6 @@ def waiting_reports() -> list[str]:
     return list(dict.fromkeys(digest.hex for digest in digests if digest is not None))
 
 
-def _concerns_others(case: Case, picture: Picture) -> bool:
-    assert picture.digest is not None
-    others = cases_with(picture.digest).exclude(owner=case.owner_id)
-    return others.exists() or WorkPicture.objects.filter(picture=picture).exists()
-
-
 def _let_go_of_copies(services: Services, of: Owner, digest: Digest) -> None:
     """Remove ZIPs and reports that may show the picture; asked for again, they are made without it."""
     packed = Package.objects.filter(owner=of, bundles__in=bundles_with(digest)).values("pk")
@@ -105,8 +89,8 @@ def _let_go_of_copies(services: Services, of: Owner, digest: Digest) -> None:
         packages = list(Package.objects.select_for_update(no_key=True).filter(pk__in=packed).order_by("pk"))
         Package.objects.filter(pk__in=packed).update(files=[], progress={})
         reports = list(Report.objects.select_for_update(no_key=True).filter(owner=of).order_by("pk"))
-        for one in reports:
-            Report.objects.filter(pk=one.pk).update(files=[file for file in one.files if not _is_pdf(file)])
+        for report in reports:
+            Report.objects.filter(pk=report.pk).update(files=[file for file in report.files if not _is_pdf(file)])
         unfinished = [row for row in reports if row.state != StepState.DONE]
         Report.objects.filter(pk__in=[report.pk for report in unfinished]).update(progress={})
     for report in unfinished:

@@ -19,14 +19,9 @@ _PIECE = 1 << 16
 def crawl_child(job: Job, spool: Path, *, pause: float) -> Iterator[Iterator[bytes | None]]:
     """Run the crawler for the length of the block; at its end it is killed if it hasn't ended.
 
-    Args:
-        job: what to do.
-        spool: a folder for the job's file and the child's messages; made when absent.
-        pause: seconds of silence after which ``None`` comes instead of a line.
-
-    Yields:
-        The child's lines as they are written, each with its newline. A last line that was cut off is left out. Asking
-        for more raises ``ServiceMissingError`` when the child has ended because it can't write.
+    Yields the child's lines as they are written, each with its newline, and ``None`` after so many seconds of silence.
+    A last line that was cut off is left out. Asking for more raises ``ServiceMissingError`` when the child has ended
+    because it can't write. Its file and messages lie in the spool, a folder made when absent.
     """
     spool.mkdir(mode=0o700, parents=True, exist_ok=True)
     job.bytes_dir.mkdir(parents=True, exist_ok=True)

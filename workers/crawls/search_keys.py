@@ -21,9 +21,7 @@ MAX_KEY = 4_000
 def keep_key(services: Services, owner: Owner, service: str, key: str, *, by: str) -> None:
     """Keep an owner's key for a search, encrypted with the operator's key.
 
-    Raises:
-        NotFoundError: there is no such search.
-        WrongUseError: it can't be a key.
+    Raises ``NotFoundError`` where there is no such search, ``WrongUseError`` for what can't be a key.
     """
     service_of(services.config, service)
     text = key.strip()

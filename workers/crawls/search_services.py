@@ -83,9 +83,7 @@ def words_of(text: str) -> list[str]:
 def service_for(config: Config, name: str, words: Collection[str]) -> Service:
     """One search that is to be asked for words, or for works where there are none.
 
-    Raises:
-        NotFoundError: there is no such search.
-        WrongUseError: it takes pictures, and there are words, or it takes words, and there are none.
+    Raises ``NotFoundError`` where there is no such search, ``WrongUseError`` where it takes the other of the two.
     """
     service = service_of(config, name)
     if service.takes_pictures and words:

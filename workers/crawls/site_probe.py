@@ -11,19 +11,14 @@ from workers.services.wiring import Services, contact_fields
 
 
 def look_at_site(services: Services, address: str) -> Look:
-    """Look at a site under the rules of every crawl: the guard, the operator's list, robots.txt.
-
-    Raises:
-        RefusedError: it can't be looked at; its reason says why.
-    """
+    """Look at a site under the rules of every crawl: guard, operator's list, robots.txt; raises ``RefusedError``."""
     return look_at(address, services.guard, UserAgent(**contact_fields(services.config.contact)), denied)
 
 
 def check_addresses(services: Services, urls: Iterable[str]) -> None:
     """Refuse what a watch can't visit: what the guard forbids as far as the text tells, and the operator's list.
 
-    Raises:
-        RefusedError: with the guard's reasons or ``denied-host``; names the address.
+    Raises ``RefusedError`` with the guard's reasons or ``denied-host``; it names the address.
     """
     is_denied = denials()
     for url in urls:

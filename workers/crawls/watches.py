@@ -31,10 +31,8 @@ def arrange(  # noqa: PLR0913 - as registry.crawls.watching.add_watch, which say
 ) -> Watch:
     """Arrange a watch. A run asks a search as often as its mapping says, and visits pages of a list alone, by default.
 
-    Raises:
-        NotFoundError: there is no such search.
-        RefusedError: an address may not be visited.
-        WrongUseError: it can't be arranged like this.
+    Raises ``NotFoundError`` where there is no such search, ``RefusedError`` for an address that may not be visited,
+    ``WrongUseError`` for what can't be arranged like this.
     """
     _check(services, sources)
     usual = {"depth": 0} if any(kind == "list" for kind, _url in sources) else {}

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from operator import attrgetter
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
 from django.db import connection, transaction
 
@@ -53,18 +53,12 @@ def back_up(services: Services, place: Path, *, keys: bool, tell: Tell) -> Descr
     """Write a backup and read it again; the product may run meanwhile.
 
     The rows are those of one moment. The bytes are copied afterwards, so every row finds its bytes, save those that
-    expired or were purged in between. A folder is kept up: bytes that it has aren't copied again, an interrupted
-    backup goes on, and the earlier one stays whole until the new one is. A TAR file appears when it is whole.
+    expired or were purged in between. A folder, made if missing, is kept up: bytes that it has aren't copied again, an
+    interrupted backup goes on, and the earlier one stays whole until the new one is. A TAR file appears when it is
+    whole. Without the secrets (``keys``) nothing can be sealed after a restore.
 
-    Args:
-        services: ports.
-        place: a folder, made if missing, or a file whose name ends with ``.tar``.
-        keys: whether the secrets go along; without them nothing can be sealed after a restore.
-        tell: is told what is done.
-
-    Raises:
-        WrongUseError: the place can't be used.
-        IntegrityError: what was written isn't what is there: a failing disk.
+    Raises ``WrongUseError`` when the place can't be used, ``IntegrityError`` when what was written isn't what is there:
+    a failing disk.
     """
     place, data = place.resolve(), services.config.data_dir.resolve()
     if place.is_relative_to(data) or data.is_relative_to(place):
@@ -74,8 +68,7 @@ def back_up(services: Services, place: Path, *, keys: bool, tell: Tell) -> Descr
     if not lock.take():
         raise WrongUseError("Another backup is being made.", hint="Wait for its end.")
     try:
-        target = _in_tar(place) if place.suffix == ".tar" else _in_folder(place)
-        with target as begun:
+        with _in_tar(place) if place.suffix == ".tar" else _in_folder(place) as begun:
             description = _write(services, begun, keys=keys, tell=tell)
             tell("Reading it again.")
             begun.publish(description)
@@ -86,7 +79,7 @@ def back_up(services: Services, place: Path, *, keys: bool, tell: Tell) -> Descr
     return description
 
 
-def _write(services: Services, target: "_Target", *, keys: bool, tell: Tell) -> Description:
+def _write(services: Services, target: "_Folder | _Tar", *, keys: bool, tell: Tell) -> Description:
     made_at = rfc3339(now())
     with tempfile.TemporaryDirectory(dir=target.beside, prefix=_BEGUN) as folder:
         dump, listed = Path(folder) / "dump", Path(folder) / "listed"
@@ -142,7 +135,7 @@ def _files(config: Config, *, keys: bool) -> tuple[list[Path], list[str]]:
     return inside, left_out if keys else [*left_out, "secrets/"]
 
 
-def _blobs(services: Services, target: "_Target", listed: Path) -> int:
+def _blobs(services: Services, target: "_Folder | _Tar", listed: Path) -> int:
     """Copy all exact bytes and list their digests; what expires at this moment is left out."""
     blobs, count = blob_store(services.config.data_dir), 0
     with listed.open("w", encoding="ascii") as file:
@@ -163,22 +156,8 @@ def _part(name: str, path: Path) -> Part:
     return Part(name, Digest.of_file(path).hex, path.stat().st_size, path.stat().st_mode & 0o777)
 
 
-class _Target(Protocol):
-    """Where a backup is written."""
-
-    @property
-    def beside(self) -> Path:
-        """A folder on the same disk."""
-
-    def add(self, name: str, path: Path) -> None:
-        """Write a file under a name."""
-
-    def publish(self, description: Description) -> None:
-        """Read everything again, and let it be the backup."""
-
-
 @contextmanager
-def _in_folder(place: Path) -> "Iterator[_Target]":
+def _in_folder(place: Path) -> "Iterator[_Folder]":
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
     strange = sorted(path.name for path in place.iterdir() if not _TOP.fullmatch(path.name))
     if strange:
@@ -190,7 +169,7 @@ def _in_folder(place: Path) -> "Iterator[_Target]":
 
 
 @contextmanager
-def _in_tar(place: Path) -> "Iterator[_Target]":
+def _in_tar(place: Path) -> "Iterator[_Tar]":
     partial = place.with_name(place.name + ".partial")
     handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:

@@ -13,10 +13,11 @@ import re
 import tarfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from io import BufferedReader
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO
+from typing import Any
 
-from exhibit.digests import CHUNK, Digest
+from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, NotFoundError
 
 FORMAT = "exhibit-backup/1"
@@ -48,29 +49,17 @@ class LogState:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What belongs to a backup.
+    """What belongs to a backup."""
 
-    Attributes:
-        made_at: RFC 3339.
-        version: of Exhibit.
-        rows: the dump.
-        listed: the list of digests.
-        blobs: how many there are.
-        files: of the data folder.
-        log: as the rows hold it.
-        left_out: files that the settings name and that lie elsewhere, or that were to be left out.
-        database: bytes that the rows took in the database; 0 where the backup doesn't say.
-    """
-
-    made_at: str
-    version: str
-    rows: Part
-    listed: Part
-    blobs: int
-    files: tuple[Part, ...]
+    made_at: str  # RFC 3339
+    version: str  # of Exhibit
+    rows: Part  # the dump
+    listed: Part  # the list of digests
+    blobs: int  # how many there are
+    files: tuple[Part, ...]  # of the data folder
     log: LogState
-    left_out: tuple[str, ...]
-    database: int = 0
+    left_out: tuple[str, ...]  # files that the settings name and that lie elsewhere, or that were to be left out
+    database: int = 0  # bytes that the rows took there; 0 where the backup doesn't say
 
     def to_json(self) -> bytes:
         """As it stands in the backup."""
@@ -84,7 +73,7 @@ def parse_description(data: bytes) -> Description:
         if told.pop("format") != FORMAT:
             raise IntegrityError("This backup is of another version.", hint="Restore it with the version that made it.")
         parts = {name: Part(**told.pop(name)) for name in ("rows", "listed")}
-        files = tuple(Part(**one) for one in told.pop("files"))
+        files = tuple(Part(**part) for part in told.pop("files"))
         log, left_out = LogState(**told.pop("log")), tuple(told.pop("left_out"))
         rows, listed = parts["rows"], parts["listed"]
         return Description(**told, rows=rows, listed=listed, files=files, log=log, left_out=left_out)
@@ -104,7 +93,7 @@ def bytes_of(place: Path) -> int:
     return sum(path.stat().st_size for path in place.rglob("*") if path.is_file() and not path.is_symlink())
 
 
-def members(place: Path) -> Iterator[tuple[str, BinaryIO]]:
+def members(place: Path) -> Iterator[tuple[str, BufferedReader]]:
     """Every file of a backup by name, in no order, each to be read before the next one is asked for."""
     if place.is_dir():
         for path in sorted(path for path in place.rglob("*") if path.is_file() and not path.is_symlink()):
@@ -122,11 +111,9 @@ def members(place: Path) -> Iterator[tuple[str, BinaryIO]]:
 
 
 def verify_backup(place: Path) -> Description:
-    """Read a whole backup, and hold every byte of it against what belongs to it.
+    """Read a whole backup, and hold every byte of it against what belongs to it; raises ``NotFoundError`` without one.
 
-    Raises:
-        IntegrityError: something is missing or damaged; the message names it.
-        NotFoundError: there is no backup.
+    Raises ``IntegrityError`` when something is missing or damaged; the message names it.
     """
     found = _read(place)
     if found.description is None:
@@ -163,18 +150,18 @@ def _read(place: Path) -> _Found:
     return found
 
 
-def _note(found: _Found, name: str, stream: BinaryIO) -> None:
+def _note(found: _Found, name: str, stream: BufferedReader) -> None:
     if name == DESCRIPTION:
         found.description = parse_description(stream.read())
     elif name.startswith(BLOBS):
-        digest = digest_of(stream)
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
         if blob_name(digest) == name:
             found.blobs.add(bytes.fromhex(digest))
     elif name.startswith("blobs-"):
         found.listed[name] = stream.read()
         found.digests[name] = Digest.of(found.listed[name]).hex
     else:
-        found.digests[name] = digest_of(stream)
+        found.digests[name] = hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _hold_against(found: _Found, description: Description) -> None:
@@ -190,14 +177,6 @@ def _hold_against(found: _Found, description: Description) -> None:
         named = ", ".join(wrong[:3])
         sentence = f"Of the backup {len(wrong):,} files are missing or hold other bytes: {named}."
         raise IntegrityError(sentence, hint=_HINT)
-
-
-def digest_of(stream: BinaryIO) -> str:
-    """The SHA-256 of what a stream still holds, in hexadecimal digits."""
-    hashed = hashlib.sha256()
-    while piece := stream.read(CHUNK):
-        hashed.update(piece)
-    return hashed.hexdigest()
 
 
 def inside(name: str) -> PurePosixPath:

@@ -10,27 +10,21 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from exhibit.config.config import Config
 from exhibit.errors import ServiceMissingError, WrongUseError
 from workers.servers.addresses import database_url
-from workers.servers.programs import postgres_programs
+from workers.servers.postgres import postgres_programs
 
 _KEPT = ("registry_owner", "registry_user", "registry_logentry")
 """A database in which one of these has rows isn't empty."""
 
 
 def dump_rows(config: Config, snapshot: str, to: Path) -> None:
-    """Write all rows as a transaction sees them that has exported its snapshot.
-
-    Raises:
-        ServiceMissingError: pg_dump can't.
-    """
+    """Write all rows as a transaction sees them that has exported its snapshot; raises ``ServiceMissingError``."""
     _run(config, "pg_dump", "--format", "custom", "--no-owner", f"--snapshot={snapshot}", "--file", str(to))
 
 
 def restore_rows(config: Config, dump: Path) -> None:
     """Put the rows of a dump into an empty database: all of them or none.
 
-    Raises:
-        ServiceMissingError: pg_restore can't.
-        WrongUseError: the database isn't empty.
+    Raises ``WrongUseError`` when it isn't empty, ``ServiceMissingError`` when pg_restore can't.
     """
     with psycopg.connect(database_url(config), autocommit=True) as connection:
         if _holds_rows(connection):
@@ -43,11 +37,7 @@ def restore_rows(config: Config, dump: Path) -> None:
 
 
 def migrations_in(dump: Path, app: str) -> set[str]:
-    """The names of the migrations of an app that the rows of a dump have gone through.
-
-    Raises:
-        ServiceMissingError: pg_restore can't read it.
-    """
+    """The names of the migrations of an app that a dump's rows have gone through; raises ``ServiceMissingError``."""
     command = [
         str(postgres_programs() / "pg_restore"),
         "--data-only",

@@ -34,20 +34,12 @@ _FOREIGN_HINT = "Restore into another data folder (EXHIBIT_DATA), or set DATABAS
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What was put back.
-
-    Attributes:
-        description: of the backup.
-        log: as the restored rows hold it, which is what the backup says.
-        settings_aside: whether the settings or searches of the backup stand beside those of the data folder: there
-            were some already, or they can't be used here.
-        stopped: why the log's head isn't signed from here on, with what to do; empty when signing goes on.
-    """
+    """What was put back."""
 
     description: Description
-    log: LogState
-    settings_aside: bool
-    stopped: str
+    log: LogState  # as the restored rows hold it, which is what the backup says
+    settings_aside: bool  # settings or searches of the backup stand beside those that were here, or can't be used here
+    stopped: str  # why the log's head isn't signed from here on, with what to do; empty when signing goes on
 
 
 def put_back(config: Config, place: Path, tell: Tell) -> Restored:
@@ -58,9 +50,8 @@ def put_back(config: Config, place: Path, tell: Tell) -> Restored:
     3. Put the rows back, in one transaction, then settings and secrets.
     4. Hold the log's root against the backup's, and make the indexes again.
 
-    Raises:
-        IntegrityError: the backup is damaged, or the restored log isn't that of the backup.
-        WrongUseError: the product runs, there are rows, the backup is of a later version, or the disk is too small.
+    Raises ``IntegrityError`` when the backup is damaged, or the restored log isn't that of the backup,
+    ``WrongUseError`` when the product runs, there are rows, the backup is of a later version, or the disk is too small.
     """
     with _alone(config):
         tell("Reading the backup.")
@@ -95,16 +86,15 @@ def put_back(config: Config, place: Path, tell: Tell) -> Restored:
 def take_up(config: Config) -> Callable[[], None]:
     """Make good what a restore has left that was killed; what it hadn't put in yet is thrown away.
 
-    Returns:
-        What is to be called when the schema is up to date.
+    Returns what is to be called when the schema is up to date.
     """
     folder, lock = config.data_dir / FOLDER, FileLock(lock_folder(config) / "restore.lock")
     if not folder.is_dir() or not lock.take():  # a restore is at work
-        return _nothing
+        return lambda: None
     if not (folder / _BEGUN).exists() or is_empty(config):
         shutil.rmtree(folder, ignore_errors=True)
         lock.release()
-        return _nothing
+        return lambda: None
     _files_back(config.data_dir)
 
     def end() -> None:
@@ -113,10 +103,6 @@ def take_up(config: Config) -> Callable[[], None]:
         lock.release()
 
     return end
-
-
-def _nothing() -> None:
-    pass
 
 
 @contextmanager
@@ -147,8 +133,7 @@ def _check_room(config: Config, place: Path, description: Description) -> None:
 def _staged(made: Path, place: Path, description: Description) -> Path:
     """Write everything but the bytes into the folder of what is on its way, and see whether it can be used here.
 
-    Returns:
-        Where the dump lies.
+    Returns where the dump lies.
     """
     parts = {part.name: part for part in (description.rows, *description.files)}
     paths = {name: made / "files" / inside(name) for name in parts}

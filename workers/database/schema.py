@@ -22,8 +22,7 @@ _LOCK = 0x45584D47
 def migrate() -> bool:
     """Apply what is missing and return whether anything was; some 50 ms when nothing is.
 
-    Raises:
-        ServiceMissingError: the database doesn't answer or refuses.
+    Raises ``ServiceMissingError`` when the database doesn't answer or refuses.
     """
     end_restore = take_up(load_config())
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")

@@ -1,7 +1,7 @@
 """Assembling a bundle for download: sealed content and the receipts of this moment."""
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import BinaryIO
 
@@ -19,14 +19,7 @@ from exhibit.errors import NotFoundError, WrongUseError
 from exhibit.sentences import Sentence
 from registry.cases import history, matching
 from registry.log.log import submit
-from registry.models import (
-    AnchorReceipt,
-    BlockedDigest,
-    Bundle,
-    Case,
-    Countersignature,
-    WithheldFile,
-)
+from registry.models import AnchorReceipt, BlockedDigest, Bundle, Case, Countersignature, WithheldFile
 from workers.log.proofs import best_checkpoint, proofs_of
 from workers.pictures.picture_usage import reported_files
 from workers.services.wiring import Services
@@ -35,18 +28,11 @@ REPORTED = "A member reported a picture as illegal; what shows it is left out."
 
 
 def sealed_case(services: Services, bundle: Bundle) -> SealedCase:
-    """Manifest and signature of a sealed bundle.
-
-    Raises:
-        NotFoundError: it hasn't been sealed yet.
-    """
+    """Manifest and signature of a sealed bundle; raises ``NotFoundError`` before it is sealed."""
     if bundle.manifest is None or bundle.signature is None:
-        raise NotFoundError(
-            Sentence(
-                "Bundle %(bundle)s of case %(case)s isn't sealed yet.", bundle=bundle.number, case=bundle.case.number
-            ),
-            hint=Sentence("Try again in a moment."),
-        )
+        named = {"bundle": bundle.number, "case": bundle.case.number}
+        sentence = Sentence("Bundle %(bundle)s of case %(case)s isn't sealed yet.", **named)
+        raise NotFoundError(sentence, hint=Sentence("Try again in a moment."))
     return SealedCase(Manifest.from_json(services.blobs.get(bundle.manifest)), bytes(bundle.signature))
 
 
@@ -70,12 +56,9 @@ def in_a_file(write: Callable[[BinaryIO], object]) -> BinaryIO:
 
 
 def assemble(services: Services, bundle: Bundle, out: BinaryIO) -> None:
-    """Write a bundle's ZIP with the proofs of this moment.
+    """Write a bundle's ZIP with the proofs of this moment; raises ``NotFoundError`` before it is sealed.
 
     What has been purged, or shows a picture that a member reported as illegal, is withheld, and said so.
-
-    Raises:
-        NotFoundError: it hasn't been sealed yet.
     """
     sealed = sealed_case(services, bundle)
     _write(services, bundle, sealed, _withheld(services, bundle, sealed), out)
@@ -84,35 +67,19 @@ def assemble(services: Services, bundle: Bundle, out: BinaryIO) -> None:
 def assemble_without_originals(services: Services, bundle: Bundle, reason: str, out: BinaryIO) -> None:
     """The same for the other side: without registered pictures in full size and the documents of their chain of title.
 
-    The sealed reduced pictures stay, and the digests of all that is left out.
-
-    Args:
-        services: adapters and configuration.
-        bundle: a sealed one.
-        reason: why they are left out; the copy says so.
-        out: receives the ZIP.
-
-    Raises:
-        NotFoundError: it hasn't been sealed yet.
-        WrongUseError: it was sealed by an earlier version, without reduced pictures.
+    The sealed reduced pictures stay, the digests of all that is left out, and the reason why. Raises ``WrongUseError``
+    for a bundle that was sealed by an earlier version, without reduced pictures.
     """
     sealed = sealed_case(services, bundle)
     files = sealed.manifest.files
     originals = [file.path for file in files if file.stand_in is not None]
     if not originals:
-        raise WrongUseError(
-            Sentence(
-                "Bundle %(bundle)s of case %(case)s was sealed without reduced pictures.",
-                bundle=bundle.number,
-                case=bundle.case.number,
-            ),
-            hint=Sentence("Decide the case again: a new bundle has them."),
-        )
-    gone = _withheld(services, bundle, sealed)
+        named = {"bundle": bundle.number, "case": bundle.case.number}
+        sentence = Sentence("Bundle %(bundle)s of case %(case)s was sealed without reduced pictures.", **named)
+        raise WrongUseError(sentence, hint=Sentence("Decide the case again: a new bundle has them."))
     documents = [file.path for file in files if file.role == TITLE_DOCUMENT]
-    left_out = sorted({*originals, *documents, *(gone.files if gone else ())})
-    words = " ".join(filter(None, (reason, gone.reason if gone else "")))
-    _write(services, bundle, sealed, Withheld(tuple(left_out), words), out)
+    withheld = _besides([*originals, *documents], reason, _withheld(services, bundle, sealed))
+    _write(services, bundle, sealed, withheld, out)
 
 
 def _write(services: Services, bundle: Bundle, sealed: SealedCase, withheld: Withheld | None, out: BinaryIO) -> None:
@@ -123,10 +90,13 @@ def _write(services: Services, bundle: Bundle, sealed: SealedCase, withheld: Wit
 def _withheld(services: Services, bundle: Bundle, sealed: SealedCase) -> Withheld | None:
     gone = purged(services, sealed)
     hidden = reported_files(services, bundle.case.owner, sealed, sealed_facts(services, sealed))
-    if not hidden:
-        return gone
-    files = sorted({*hidden, *(gone.files if gone else ())})
-    return Withheld(tuple(files), " ".join(filter(None, (REPORTED, gone.reason if gone else ""))))
+    return _besides(hidden, REPORTED, gone) if hidden else gone
+
+
+def _besides(files: Iterable[str], reason: str, gone: Withheld | None) -> Withheld:
+    """Files that are withheld for a reason, with those that are withheld already."""
+    already, why = ((), "") if gone is None else (gone.files, gone.reason)
+    return Withheld(tuple(sorted({*files, *already})), " ".join(filter(None, (reason, why))))
 
 
 def purged(services: Services, sealed: SealedCase) -> Withheld | None:
@@ -150,9 +120,8 @@ def bundle_name(bundle: Bundle) -> str:
 def file_countersignature(services: Services, bundle: Bundle, signature: bytes) -> Countersignature:
     """Keep a device key's signature over a bundle's manifest, with an entry in the log; a second time changes nothing.
 
-    Raises:
-        NotFoundError: the bundle isn't sealed yet.
-        WrongUseError: the signature is by none of the owner's device keys that count.
+    Raises ``NotFoundError`` before the bundle is sealed, and ``WrongUseError`` for a signature that is by none of the
+    owner's device keys that count.
     """
     manifest = sealed_case(services, bundle).manifest.to_json()
     with transaction.atomic():  # with the keys' rows held: a revocation comes before the entry or after it

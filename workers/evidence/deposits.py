@@ -5,14 +5,15 @@ from functools import partial
 from typing import BinaryIO
 
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Max, Min
 
 from evidence.bundle.bag import write_bundle
 from evidence.bundle.manifest import Manifest
-from evidence.bundle.sealing import ContentFile, SealedCase, SealInput, seal, seal_opening
-from evidence.documents import DEPOSIT_PARTY, render_deposit_record
+from evidence.bundle.sealing import ContentFile, SealedCase, seal, seal_opening
 from evidence.documents.made_with import made_with
-from evidence.facts.case import CaseFacts, DecisionFacts, LicenceCheckFacts, LogProof, OwnerFacts, PartyFacts, WorkFacts
+from evidence.documents.sheets.deposit import DEPOSIT_PARTY, render_deposit_record
+from evidence.facts.case import CaseFacts, DecisionFacts, LicenceCheckFacts, OwnerFacts, PartyFacts, WorkFacts
+from evidence.log.proofs import LogProof
 from exhibit.clock import now
 from exhibit.entries import EntryType
 from exhibit.errors import NotFoundError
@@ -34,21 +35,15 @@ NOT_SEARCHED = "Not searched: this is the record of a work, not of a use."
 
 
 def make_deposit(services: Services, work: Work, *, by: str) -> Deposit:
-    """The deposit record of a work as it is declared now; the newest one where nothing has changed since.
-
-    Raises:
-        NotFoundError: the bytes of one of its pictures aren't stored any more.
-    """
+    """The record of a work as declared now, the newest if nothing changed; raises ``NotFoundError`` for lost bytes."""
     last = work.deposits.first()
     if last is not None and _says_the_same(services, last, work):
         return last
     number = (work.deposits.aggregate(last=Max("number"))["last"] or 0) + 1
     facts = _facts(services, work, number)
     key = sealing_key(services, work.owner)
-    files = tuple(_records(services, facts))
-    sealed = seal(
-        SealInput(facts, files), signer_of(services, key), holder=HOLDER, sealed_at=now(), blobs=services.blobs
-    )
+    files = _records(services, facts)
+    sealed = seal(facts, files, signer_of(services, key), holder=HOLDER, sealed_at=now(), blobs=services.blobs)
     with transaction.atomic():
         Work.objects.select_for_update(no_key=True).get(pk=work.pk)
         meanwhile = work.deposits.filter(number=number).first()
@@ -84,17 +79,12 @@ def assemble_deposit(services: Services, deposit: Deposit, out: BinaryIO) -> Non
     """
     sealed = sealed_deposit(services, deposit)
     checkpoint = best_covering(deposit.submission_id) or checkpoint_covering(services, [deposit.submission])
-    submission = LogSubmission.objects.select_related("entry", "opening").get(pk=deposit.submission_id)
-    proofs = grown_proofs(services, submission, checkpoint, sealed_facts(services, sealed))
+    proofs = grown_proofs(services, deposit.submission, checkpoint, sealed_facts(services, sealed))
     write_bundle(out, sealed, replace(proofs, withheld=purged(services, sealed)), services.blobs)
 
 
 def record_files(services: Services, deposit: Deposit) -> dict[str, bytes]:
-    """The record itself as PDF, by name, one for each language.
-
-    Raises:
-        NotFoundError: it showed a picture that was purged.
-    """
+    """The record itself as PDF, by name, in each language; raises ``NotFoundError`` if it showed what was purged."""
     stem = deposit_name(deposit)
     named = [file for file in sealed_deposit(services, deposit).manifest.files if file.role == RECORD_ROLE]
     if any(file.sha256 not in services.blobs for file in named):
@@ -119,7 +109,7 @@ def _facts(services: Services, work: Work, number: int) -> CaseFacts:
     moment = now()
     submission, further = submission_of(work), further_submissions_of(work)
     checkpoint = _registered_under(services, submission, further)
-    proof, *others = [_proof(services, submitted, checkpoint) for submitted in (submission, *further)]
+    proof, *others = [log_proof(services, submitted, checkpoint) for submitted in (submission, *further)]
     return CaseFacts(
         number=f"work {work.number}",
         bundle=number,
@@ -142,16 +132,8 @@ def _facts(services: Services, work: Work, number: int) -> CaseFacts:
 
 def _work(services: Services, work: Work, registration: LogProof | None, further: tuple[LogProof, ...]) -> WorkFacts:
     """What is declared and recorded of a work, and since when somebody else's registration of the like is known."""
-    first = work.conflicts.order_by("earlier_registered_at").first()
-    earlier = None if first is None else first.earlier_registered_at
+    earlier = work.conflicts.aggregate(first=Min("earlier_registered_at"))["first"]
     return replace(work_facts(services, work, registration, further), earlier_registration=earlier)
-
-
-def _proof(services: Services, submission: LogSubmission | None, checkpoint: LogCheckpoint | None) -> LogProof | None:
-    if submission is None or checkpoint is None:
-        return None
-    logged = LogSubmission.objects.select_related("entry", "opening").get(pk=submission.pk)
-    return log_proof(services, logged, checkpoint)
 
 
 def _registered_under(
@@ -169,11 +151,7 @@ def _records(services: Services, facts: CaseFacts) -> list[ContentFile]:
     if any(picture.digest not in services.blobs for picture in facts.work.pictures):
         sentence = "The bytes of one of the work's pictures aren't stored any more, so no record of them can be made."
         raise NotFoundError(sentence, hint="Register the same file again.")
-    pictures = LazyPictures(
-        {picture.file: partial(services.blobs.get, picture.digest) for picture in facts.work.pictures}
-    )
-
-    def render(language: str) -> bytes:
-        return render_deposit_record(facts, pictures, language, time_zone=services.config.time_zone)
-
+    shown = facts.work.pictures
+    pictures = LazyPictures({picture.file: partial(services.blobs.get, picture.digest) for picture in shown})
+    render = partial(render_deposit_record, facts, pictures, time_zone=services.config.time_zone)
     return in_each_language(services, render, RECORD, RECORD_ROLE)

@@ -8,8 +8,7 @@ from exhibit.errors import ServiceMissingError
 from workers.services.wiring import Services
 
 PDF = "application/pdf"
-DOCUMENT_LANGUAGES = {"en": "en", "zh-hans": "zh-Hans"}
-"""How documents name the languages of the site."""
+DOCUMENT_LANGUAGES = {"en": "en", "zh-hans": "zh-Hans"}  # how documents name the languages of the site
 
 
 def languages_of(services: Services) -> list[str]:
@@ -18,16 +17,9 @@ def languages_of(services: Services) -> list[str]:
 
 
 def in_each_language(services: Services, render: Callable[[str], bytes], path: str, role: str) -> list[ContentFile]:
-    """A document in each language; one whose font is missing is left out.
+    """A document in each language; one whose font is missing is left out, unless it is the first.
 
-    Args:
-        services: keeps the files.
-        render: makes the PDF in a language.
-        path: of the first one in the bundle; the others have their language before the suffix.
-        role: of each of them.
-
-    Raises:
-        ServiceMissingError: no font for the first language is here.
+    The first one has the path; the others have their language before its suffix.
     """
     made: list[ContentFile] = []
     for place, language in enumerate(languages_of(services)):

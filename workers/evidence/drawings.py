@@ -8,12 +8,7 @@ from workers.services.wiring import Services
 
 
 def pair_of(services: Services, match: Match) -> Pair:
-    """The pictures of a match and their alignment, from their exact bytes.
-
-    Raises:
-        NotFoundError: it has none, or the bytes of one of them aren't stored any more.
-        UnreadablePictureError: one of them can't be decoded within the limits.
-    """
+    """Both pictures of a match and their alignment, from their exact bytes; raises ``NotFoundError`` without them."""
     verification = match.verification
     if verification.transform is None:
         raise NotFoundError(Sentence("The two pictures can't be laid on each other."))

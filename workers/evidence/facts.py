@@ -4,16 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from evidence.bundle.sealing import (
-    TITLE_DOCUMENT,
-    ContentFile,
-    calibration_path,
-    match_folder,
-    sighting_folder,
-    sighting_picture_path,
-    title_document_path,
-    work_picture_path,
-)
+from evidence.bundle import sealing
+from evidence.bundle.sealing import ContentFile
 from evidence.documents.made_with import made_with
 from evidence.documents.sheets.exhibit import ROOM
 from evidence.facts.case import (
@@ -23,7 +15,6 @@ from evidence.facts.case import (
     CaseFacts,
     DecisionFacts,
     LicenceCheckFacts,
-    LogProof,
     MatchFacts,
     ModelFacts,
     OfficialRegistration,
@@ -31,12 +22,11 @@ from evidence.facts.case import (
     PartyFacts,
     PictureFacts,
     SightingFacts,
-    SliceProof,
     SoftwareFacts,
     Visibility,
     WorkFacts,
 )
-from evidence.log.slices import SliceTree, record_leaf
+from evidence.log.proofs import LogProof, SliceProof, SliceTree, record_leaf
 from evidence.verify.checks.probability import calibration_facts
 from exhibit import __version__
 from exhibit.clock import now
@@ -79,13 +69,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """The facts of a case with the rows they come from.
-
-    Attributes:
-        facts: plain facts.
-        files: captured files by their place in a bundle.
-        matches: the rows of the facts' matches, in order.
-    """
+    """The facts of a case, the captured files by their place in a bundle, and the rows of its matches, in order."""
 
     facts: CaseFacts
     files: tuple[ContentFile, ...]
@@ -93,15 +77,7 @@ class Gathered:
 
 
 def gather(services: Services, case: Case, *, bundle: int, language: str, sealed: bool) -> Gathered:
-    """Gather the facts of a case.
-
-    Args:
-        services: ports.
-        case: the case.
-        bundle: number of the bundle that they are for; 0 outside a bundle.
-        language: ``en`` or ``zh-Hans``.
-        sealed: whether log proofs are wanted; they are for what is sealed.
-    """
+    """Gather the facts of a case, with log proofs for what is sealed; the bundle's number is 0 outside a bundle."""
     rows = _rows(case)
     places = places_of(rows)
     matches = sorted({row.match for row in rows}, key=lambda match: match.pk)
@@ -167,10 +143,10 @@ def _rows(case: Case) -> list[CaseSighting]:
 def places_of(rows: Sequence[CaseSighting]) -> list[Place]:
     """The different places of a case, in the order of the rows: page, image and picture, over all crawls."""
     grouped: dict[tuple[bytes, bytes, int], dict[int, Sighting]] = {}
-    for row in rows:
-        one = row.sighting
-        grouped.setdefault((bytes(one.page_key), bytes(one.image_key), one.picture_id), {})[one.pk] = one
-    return [Place(tuple(sorted(group.values(), key=lambda one: one.last_seen))) for group in grouped.values()]
+    for sighting in (row.sighting for row in rows):
+        place = bytes(sighting.page_key), bytes(sighting.image_key), sighting.picture_id
+        grouped.setdefault(place, {})[sighting.pk] = sighting
+    return [Place(tuple(sorted(group.values(), key=lambda row: row.last_seen))) for group in grouped.values()]
 
 
 def picture_facts(picture: Picture, path: str) -> PictureFacts:
@@ -191,15 +167,13 @@ def work_facts(
         rights_statement=work.rights_statement,
         first_publication=work.first_publication,
         registrations=tuple(
-            OfficialRegistration(
-                registration.get("office", ""), registration.get("number", ""), registration.get("date", "")
-            )
-            for registration in work.registrations
+            OfficialRegistration(**{name: official.get(name, "") for name in ("office", "number", "date")})
+            for official in work.registrations
         ),
         registered_at=work.registered_at,
         registration=registration,
         pictures=tuple(
-            picture_facts(picture, work_picture_path(number, picture.format))
+            picture_facts(picture, sealing.work_picture_path(number, picture.format))
             for number, picture in enumerate(pictures, 1)
         ),
         attachments=tuple(_title_documents(services, work)),
@@ -216,9 +190,8 @@ def _title_documents(services: Services, work: Work) -> Iterator[AttachmentFacts
         assert attachment.digest is not None
         if attachment.digest in services.blobs:
             title = f"{attachment.about} ({attachment.name})" if attachment.about else attachment.name
-            yield AttachmentFacts(
-                title, TITLE_DOCUMENT, attachment.digest, title_document_path(attachment.number, attachment.name)
-            )
+            path = sealing.title_document_path(attachment.number, attachment.name)
+            yield AttachmentFacts(title, sealing.TITLE_DOCUMENT, attachment.digest, path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,10 +203,7 @@ class _Proofs:
     trees: dict[int, tuple[SliceTree, dict[int, int]]] = field(default_factory=dict)
 
     def entry(self, submission: LogSubmission | None) -> LogProof | None:
-        if submission is None or self.checkpoint is None:
-            return None
-        row = LogSubmission.objects.select_related("entry", "opening").get(pk=submission.pk)
-        return log_proof(self.services, row, self.checkpoint)
+        return log_proof(self.services, submission, self.checkpoint)
 
     def entries(self, submissions: Sequence[LogSubmission]) -> tuple[LogProof, ...]:
         return tuple(proof for submission in submissions if (proof := self.entry(submission)) is not None)
@@ -267,7 +237,7 @@ def _sighting(
         status=first.status,
         headers=tuple((name, value) for name, value in first.response_headers),
         peer=first.peer,
-        picture=picture_facts(first.picture, sighting_picture_path(number, first.picture.format)),
+        picture=picture_facts(first.picture, sealing.sighting_picture_path(number, first.picture.format)),
         visibility=Visibility.PUBLIC if first.private_to_id is None else Visibility.PRIVATE,
         slice=proofs.slice(first),
         captures=captures,
@@ -278,7 +248,7 @@ def _captures(case: Case, place: Place, number: int) -> tuple[tuple[CaptureFacts
     keys = {"page_key": place.first.page_key, "image_key": place.first.image_key}
     facts, files = [], []
     for row in Capture.objects.filter(case=case, state="done", **keys).order_by("number"):
-        folder = f"{sighting_folder(number)}/capture-{row.number}"
+        folder = f"{sealing.sighting_folder(number)}/capture-{row.number}"
         of_row = [
             ContentFile(f"{folder}/{file['name']}", file["role"], file["media_type"], Digest.from_hex(file["digest"]))
             for file in row.files
@@ -303,11 +273,6 @@ def _capture(row: Capture, files: Sequence[ContentFile]) -> CaptureFacts:
     )
 
 
-def words_of_match(match: Match) -> tuple[str, ...]:
-    """A match's row in English sentences."""
-    return tuple(sentence % values for sentence, values in said_of_match(match))
-
-
 def said_of_match(match: Match) -> tuple[Said, ...]:
     """A match's row sentence by sentence, for whichever language."""
     digest = match.calibration
@@ -320,15 +285,15 @@ def _match(match: Match, number: int, places: Sequence[Place]) -> MatchFacts:
     closely = aligned and number <= ROOM.matches
 
     def path(view: View, *, drawn: bool) -> str | None:
-        return f"{match_folder(number)}/{view.file_name}" if drawn else None
+        return f"{sealing.match_folder(number)}/{view.file_name}" if drawn else None
 
     return MatchFacts(
         number=number,
         work_picture=match.registered.digest,
         picture=match.found.digest,
-        sightings=tuple(place for place, one in enumerate(places, 1) if one.first.picture_id == match.found_id),
+        sightings=tuple(n for n, place in enumerate(places, 1) if place.first.picture_id == match.found_id),
         verification=verification,
-        words=words_of_match(match),
+        words=tuple(sentence % values for sentence, values in said_of_match(match)),
         overlay=path(View.OVERLAY, drawn=aligned),
         side_by_side=path(View.SIDE_BY_SIDE, drawn=aligned),
         difference=path(View.DIFFERENCE, drawn=closely),
@@ -339,11 +304,11 @@ def _match(match: Match, number: int, places: Sequence[Place]) -> MatchFacts:
 def _calibrations(services: Services, matches: Sequence[MatchFacts], *, sealed: bool) -> tuple[CalibrationFacts, ...]:
     """What gave the matches their probabilities; what is sealed goes into the blob store."""
     wanted = {match.verification.calibration for match in matches if match.verification.calibration is not None}
-    found = [calibrations.named(digest) for digest in sorted(wanted, key=lambda one: one.hex)]
+    found = [calibrations.named(digest) for digest in sorted(wanted, key=lambda digest: digest.hex)]
     if sealed:
-        for one in found:
-            services.blobs.put(one.to_json())
-    return tuple(calibration_facts(one, calibration_path(number)) for number, one in enumerate(found, 1))
+        for calibration in found:
+            services.blobs.put(calibration.to_json())
+    return tuple(calibration_facts(row, sealing.calibration_path(number)) for number, row in enumerate(found, 1))
 
 
 def _licence_check(case: Case, rows: Sequence[CaseSighting]) -> LicenceCheckFacts:

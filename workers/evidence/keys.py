@@ -24,8 +24,7 @@ from registry.log.log import submit
 from registry.models import DocumentKey, LogOpening, Owner, SealingKey, SearchKey, Webhook
 from workers.services.wiring import Services
 
-HOLDER = "operator"
-"""Who controls the keys made here: the operator holds the master key that unlocks them."""
+HOLDER = "operator"  # who controls the keys made here: the operator holds the master key that unlocks them
 
 _LOST = "Put secrets/master_key back from your backup. If it is lost, use other keys: exhibit key rotate"
 
@@ -37,8 +36,7 @@ def sealing_key(services: Services, owner: Owner) -> SealingKey:
     """The owner's present sealing key, made at the first seal; an entry of the log names its public half."""
     with transaction.atomic():
         Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
-        key = _present(owner.sealing_keys.all())
-        return _new_sealing_key(services, owner) if key is None else key
+        return _present(owner.sealing_keys.all()) or _new_sealing_key(services, owner)
 
 
 def signer_of(services: Services, key: SealingKey) -> KeySigner:
@@ -47,15 +45,10 @@ def signer_of(services: Services, key: SealingKey) -> KeySigner:
 
 
 def document_key(services: Services, owner: Owner) -> UnlockedDocumentKey:
-    """The owner's present key for PDF signatures with its certificate, unlocked; made when there is none.
-
-    Raises:
-        IntegrityError: the master key doesn't fit.
-    """
+    """The owner's present key for PDF signatures with its certificate, unlocked; made when there is none."""
     with transaction.atomic():
         Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
-        key = _present(owner.document_keys.all())
-        key = _new_document_key(services, owner) if key is None else key
+        key = _present(owner.document_keys.all()) or _new_document_key(services, owner)
 
     def unlocked(row: DocumentKey, master: bytes) -> UnlockedDocumentKey:
         return unlock_document_key(bytes(row.encrypted_private_key), bytes(row.certificate), master)
@@ -66,19 +59,14 @@ def document_key(services: Services, owner: Owner) -> UnlockedDocumentKey:
 def still_counts(key: SealingKey) -> None:
     """Hold a key's row until the transaction ends, so that its revocation comes before the seal or after it.
 
-    Raises:
-        IntegrityError: the key was revoked since the seal was made.
+    Raises ``IntegrityError`` if it was revoked since the seal was made.
     """
     if SealingKey.objects.select_for_update(no_key=True).get(pk=key.pk).revoked_at is not None:
         raise IntegrityError(Sentence("The sealing key was revoked meanwhile; another one seals."), retry=True)
 
 
 def rotate(services: Services, owner: Owner, use: Use, *, by: str, reason: str) -> AnyKey:
-    """Use another sealing key or document key from now on. What the earlier one signed stands.
-
-    Returns:
-        The new key.
-    """
+    """Use another sealing key or document key from now on, and return it. What the earlier one signed stands."""
     with transaction.atomic():
         Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
         hold(Lock.KEYS)  # before the rows, as whoever changes the master key does
@@ -91,49 +79,31 @@ def rotate(services: Services, owner: Owner, use: Use, *, by: str, reason: str) 
 
 @dataclass(frozen=True, slots=True)
 class MasterKeyChange:
-    """What a change of the master key came to.
+    """What a change of the master key came to."""
 
-    Attributes:
-        keys: under the new master key.
-        lost: public halves of keys that are used no more and that no master key opens; they stay as they are.
-    """
-
-    keys: int
-    lost: tuple[bytes, ...]
+    keys: int  # under the new master key
+    lost: tuple[bytes, ...]  # public halves of keys no longer used that no master key opens; they stay as they are
 
 
 def change_master_key(services: Services, *, by: str, reason: str) -> MasterKeyChange:
     """Encrypt all keys under a new master key; after an interruption the same call goes on where it was.
 
     While it goes on, keys are opened with either. The old master key is gone afterwards: backups of the database made
-    before need it from the backup of that time.
-
-    Raises:
-        IntegrityError: a key that is in use opens with neither.
+    before need it from the backup of that time. Raises ``IntegrityError`` for a key in use that opens with neither.
     """
     new = next_master_key(services.config)
     with transaction.atomic():
         hold(Lock.KEYS)
         _encrypt_all(services, new)
         _witness_change(new, by=by, reason=reason)
-    while (lost := _adopted(services, new)) is None:
-        pass
+    changed = 1
+    while changed:  # a key was made under the old master key meanwhile
+        with transaction.atomic():
+            hold(Lock.KEYS)  # whoever makes a key now waits, and reads the master key afterwards
+            changed, lost = _encrypt_all(services, new)
+            if not changed:
+                adopt_next_master_key(services.config)
     return MasterKeyChange(SealingKey.objects.count() + DocumentKey.objects.count() - len(lost), lost)
-
-
-def _adopted(services: Services, new: bytes) -> tuple[bytes, ...] | None:
-    """Let the new master key take the old one's place, unless a key was made under the old one meanwhile.
-
-    Returns:
-        The public halves of the keys that neither opens; ``None`` when it has to be tried again.
-    """
-    with transaction.atomic():
-        hold(Lock.KEYS)  # whoever makes a key now waits, and reads the master key afterwards
-        changed, lost = _encrypt_all(services, new)
-        if changed:
-            return None
-        adopt_next_master_key(services.config)
-        return lost
 
 
 def _encrypt_all(services: Services, new: bytes) -> tuple[int, tuple[bytes, ...]]:

@@ -16,11 +16,9 @@ from registry.log.audit_log import Evidence, Way, accessed, changed
 from registry.models import DownloadLink, Owner, Package, Report, StepState
 
 MAX_DAYS = 90
-FREE_TRIES = 5
-"""Wrong passwords in a row after which each further one costs a pause, which doubles."""
+FREE_TRIES = 5  # wrong passwords in a row after which each further one costs a pause, which doubles
 
-KEPT_FOR = timedelta(days=90)
-"""So long members see of a link that is over how often it was used."""
+KEPT_FOR = timedelta(days=90)  # so long members see of a link that is over how often it was used
 
 FIRST_PAUSE, MAX_PAUSE = timedelta(minutes=1), timedelta(hours=1)
 
@@ -36,19 +34,7 @@ class MadeLink:
 def make_link(
     owner: Owner, to: Package | Report, *, days: int, by: str, note: str = "", password: str = ""
 ) -> MadeLink:
-    """Make a link to a package or report that is there; a package is kept for as long as a link leads to it.
-
-    Args:
-        owner: whose.
-        to: what it leads to.
-        days: for which it holds, 1 to :data:`MAX_DAYS`.
-        by: who makes it.
-        note: for whom it is.
-        password: that is asked for besides, if any.
-
-    Raises:
-        WrongUseError: there is nothing to lead to, or it is to hold for too long.
-    """
+    """Make a link to what is there and is kept for as long; raises ``WrongUseError`` for more than :data:`MAX_DAYS`."""
     if not 1 <= days <= MAX_DAYS:
         sentence = _("A link holds for 1 to %(most)s days.") % {"most": MAX_DAYS}
         raise WrongUseError(sentence, hint=_("Make another one later."))
@@ -75,10 +61,7 @@ def make_link(
 
 def _held(to: Package | Report) -> dict[str, Package | Report]:
     """What a link leads to, held until the end of the transaction; raises ``WrongUseError`` if it isn't there."""
-    rows: QuerySet[Package] | QuerySet[Report] = (
-        Package.objects.all() if isinstance(to, Package) else Report.objects.all()
-    )
-    row = rows.select_for_update(no_key=True).get(pk=to.pk)
+    row = type(to)._default_manager.select_for_update(no_key=True).get(pk=to.pk)
     if row.state != StepState.DONE or not row.files:
         raise WrongUseError(_("There is no file yet to which a link could lead."), hint=_("Wait until it is made."))
     return {"package" if isinstance(to, Package) else "report": row}
@@ -97,11 +80,7 @@ def live(rows: QuerySet[DownloadLink]) -> QuerySet[DownloadLink]:
 
 
 def revoke_link(owner: Owner, number: int, *, by: str) -> None:
-    """Take a link back: from now on it leads nowhere. A second time changes nothing.
-
-    Raises:
-        NotFoundError: the owner has no such link.
-    """
+    """Take a link back: from now on it leads nowhere. A second time changes nothing. Raises ``NotFoundError``."""
     with transaction.atomic():
         row = DownloadLink.objects.select_for_update(no_key=True).filter(owner=owner, number=number).first()
         if row is None:
@@ -112,12 +91,9 @@ def revoke_link(owner: Owner, number: int, *, by: str) -> None:
 
 
 def forget_ended() -> int:
-    """Remove links that have been over for :data:`KEPT_FOR`; the log keeps who took what by them.
+    """Remove links that have been over for :data:`KEPT_FOR`, and count them; the log keeps who took what by them.
 
     The newest of each owner stays: its number, which the log names, is never given to another.
-
-    Returns:
-        How many.
     """
     limit = now() - KEPT_FOR
     newer = DownloadLink.objects.filter(owner=OuterRef("owner"), number__gt=OuterRef("number"))
@@ -132,11 +108,7 @@ def found_by(token: str) -> DownloadLink | None:
 
 
 def check_link_password(link: DownloadLink, given: str) -> None:
-    """Check the password of a link that has one.
-
-    Raises:
-        RefusedError: it is wrong, or was wrong so often that a pause is due.
-    """
+    """Raise ``RefusedError`` for a wrong password, and for any when it was wrong so often that a pause is due."""
     if not link.password:
         return
     refused: RefusedError | None = None

@@ -1,7 +1,8 @@
 """Packages: asking for the bundles of several cases as one ZIP, taking it away, removing it."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 from django.db import transaction
 from django.db.models import Exists, Max, OuterRef, QuerySet
@@ -19,28 +20,17 @@ from registry.models.fields import KeptFile
 from workers.pictures.kept_files import remove_unused
 from workers.services.wiring import Services
 
-MAX_BUNDLES = 200
-"""Bundles of one package; a court gets more than one ZIP of so many."""
-
+MAX_BUNDLES = 200  # bundles of one package; a court gets more than one ZIP of so many
 
 _UNNAMED = re.compile("[^a-z0-9.]+")
-
 
 Recipient = Package.Recipient
 
 
 def request_package(owner: Owner, cases: Sequence[int], recipient: str, *, by: str, reason: str = "") -> Package:
-    """Ask for the newest bundles of some confirmed cases as one ZIP.
+    """Ask for the newest bundles of some confirmed cases as one ZIP; the other side's copies say the reason.
 
-    Args:
-        owner: whose.
-        cases: their numbers.
-        recipient: one of :class:`registry.models.Package.Recipient`.
-        by: who asks for it.
-        reason: why originals are withheld from the other side; the copies say so.
-
-    Raises:
-        WrongUseError: no case, too many, or one of which nothing is sealed.
+    Raises ``WrongUseError`` for no case, too many, or one of which nothing is sealed.
     """
     if recipient not in Recipient.values:
         raise WrongUseError(_("Whom are the bundles for?"), hint=_("Choose the court or the other side."))
@@ -94,11 +84,7 @@ def remove_package(services: Services, package: Package, *, by: str) -> None:
 
 
 def expire_packages(services: Services) -> int:
-    """Remove the files of packages whose time is over; what they were made of stays.
-
-    Returns:
-        How many packages that were.
-    """
+    """Remove the files of packages whose time is over, and count them; what they were made of stays."""
     over = Package.objects.filter(expires_at__lte=now(), removed_at=None, state=StepState.DONE).exclude(files=[])
     count = 0
     for pk in over.values_list("pk", flat=True):
@@ -128,11 +114,7 @@ def package_size(services: Services, package: Package) -> int:
 
 
 def package_chunks(services: Services, package: Package) -> Iterator[bytes]:
-    """The one ZIP, piece by piece.
-
-    Raises:
-        NotFoundError: it isn't made, its time is over, or a purge has removed something of it.
-    """
+    """The one ZIP, piece by piece; raises ``NotFoundError`` when it isn't made or not all there any more."""
     if not package.files or package.made_at is None:
         raise NotFoundError(_("This ZIP isn't kept any more."), hint=_("Ask for it again."))
     if not all(Digest.from_hex(file["digest"]) in services.blobs for file in package.files):
@@ -141,13 +123,9 @@ def package_chunks(services: Services, package: Package) -> Iterator[bytes]:
 
 
 def _members(services: Services, files: Sequence[KeptFile]) -> list[Member]:
-    return [Member(file["name"], file["size"], file["crc"], _chunks_of(services, file["digest"])) for file in files]
-
-
-def _chunks_of(services: Services, digest: str) -> Callable[[], Iterator[bytes]]:
-    def chunks() -> Iterator[bytes]:
+    def chunks(digest: str) -> Iterator[bytes]:
         with services.blobs.open(Digest.from_hex(digest)) as stream:
             while piece := stream.read(CHUNK):
                 yield piece
 
-    return chunks
+    return [Member(file["name"], file["size"], file["crc"], partial(chunks, file["digest"])) for file in files]

@@ -1,31 +1,32 @@
-"""Draft papers of a sealed case, from its bundle and what has grown around it."""
+"""Papers of a sealed case that are made when asked for: drafts, and signed copies of its exhibit sheet."""
+
+from django.utils.translation import gettext as _
 
 from evidence.bundle.manifest import Manifest
 from evidence.documents.papers.layout import NetworkRecord, SealedFacts
 from evidence.documents.papers.rendering import render_paper
+from evidence.documents.signing import Authority, sign_pdf
 from evidence.formats.codec import FormatError, parse_json
 from exhibit.clock import now
-from registry.models import Bundle, LogEntry
+from exhibit.errors import NotFoundError
+from registry.models import Bundle, LogEntry, Owner
 from workers.evidence.bundles import sealed_case, sealed_facts
+from workers.evidence.keys import document_key
 from workers.log.proofs import witnesses_of
+from workers.pictures.picture_usage import reported_files
+from workers.services.anchors import session_for
 from workers.services.wiring import Services
 
 NETWORK_ROLE = "network"
+SHEET = "data/exhibit.pdf"
+REASON = "Sealed with the digest {seal}"
 
 
 def draft_paper(services: Services, bundle: Bundle, kind: str, language: str = "") -> bytes:
-    """A draft paper about a sealed bundle as PDF/A-3b.
+    """A draft paper about a sealed bundle as PDF/A-3b, in the language in which its kind is used if none is named.
 
-    Args:
-        services: ports.
-        bundle: which.
-        kind: a name in :data:`evidence.documents.papers.rendering.PAPERS`.
-        language: ``en`` or ``zh-Hans``; the one in which it is used when empty.
-
-    Raises:
-        NotFoundError: the bundle isn't sealed yet.
-        ServiceMissingError: no font with Chinese characters is here, and the language needs one.
-        WrongUseError: there is no such paper or language.
+    Raises ``NotFoundError`` before it is sealed, ``ServiceMissingError`` without a needed font for Chinese, and
+    ``WrongUseError`` for an unknown kind or language.
     """
     sealed = sealed_case(services, bundle)
     entry = LogEntry.objects.filter(submission=bundle.submission_id).first()
@@ -60,3 +61,40 @@ def _networks(services: Services, manifest: Manifest) -> tuple[NetworkRecord, ..
         if isinstance(plain, dict):
             records.append(NetworkRecord(file.path, file.sha256, plain))
     return tuple(records)
+
+
+def signed_sheet(services: Services, bundle: Bundle) -> bytes:
+    """The exhibit sheet of a sealed bundle with a signature of the owner's document key behind it.
+
+    A timestamp is asked of the first authority (RFC 3161) that is configured, one with legal weight first. Raises
+    ``NotFoundError`` for a sheet that isn't there or shows what was reported, and ``ServiceMissingError`` when the
+    optional part isn't here or the authority doesn't answer.
+    """
+    sealed = sealed_case(services, bundle)
+    file = sealed.manifest.file(SHEET)
+    assert file is not None
+    if SHEET in reported_files(services, bundle.case.owner, sealed, sealed_facts(services, sealed)):
+        raise NotFoundError(_("The sheet shows a picture that was reported as illegal."))
+    reason = REASON.format(seal=sealed.seal.hex)
+    return signed_copy(services, bundle.case.owner, services.blobs.get(file.sha256), reason)
+
+
+def signed_copy(services: Services, owner: Owner, pdf: bytes, reason: str) -> bytes:
+    """A PDF with a signature of the owner's document key behind it; raises what :func:`signed_sheet` does."""
+    key = document_key(services, owner)
+    return sign_pdf(pdf, key, name=owner.name, reason=reason, authority=_authority(services))
+
+
+def signed_name(bundle: Bundle) -> str:
+    """A file name that says what it is, such as ``studio-case-12-bundle-1-exhibit.signed.pdf``."""
+    case = bundle.case
+    return f"{case.owner.slug}-case-{case.number}-bundle-{bundle.number}-exhibit.signed.pdf"
+
+
+def _authority(services: Services) -> Authority | None:
+    config = services.config
+    stamping = [anchor for anchor in config.anchors if anchor.kind == "rfc3161"]
+    if not stamping:
+        return None
+    first = min(stamping, key=lambda anchor: anchor.development)
+    return Authority(first.urls[0], session_for(first, config.allowed_networks, services.user_agent))

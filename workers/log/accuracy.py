@@ -22,11 +22,7 @@ def present_accuracy() -> Accuracy:
 
 
 def export_accuracy(services: Services, out: BinaryIO) -> int:
-    """Write every entry of the log under a checkpoint of this moment, its decisions opened; returns how many there are.
-
-    Raises:
-        NotFoundError: nothing has been logged yet.
-    """
+    """Write the log under a checkpoint of now, decisions opened; returns its size or raises ``NotFoundError``."""
     sequence_log(services)
     checkpoint = sign_checkpoint(services)
     if checkpoint is None:
@@ -37,10 +33,11 @@ def export_accuracy(services: Services, out: BinaryIO) -> int:
 
 def _entries(size: int) -> Iterator[LoggedEntry]:
     for first in range(0, size, CHUNK):
-        rows = list(LogEntry.objects.filter(sequence__gte=first, sequence__lt=min(size, first + CHUNK)))
+        part = LogEntry.objects.filter(sequence__gte=first, sequence__lt=min(size, first + CHUNK))
+        rows = list(part.order_by("sequence"))
         decided = [row.submission_id for row in rows if row.type == EntryType.DECISION]
         openings = {row.submission_id: row for row in LogOpening.objects.filter(submission_id__in=decided)}
-        for row in sorted(rows, key=lambda one: one.sequence):
+        for row in rows:
             entry = Entry(EntryType(row.type), row.time, bytes(row.commitment))
             opening = None if row.submission_id is None else openings.get(row.submission_id)
             if opening is None or _shown(opening.content) is None:

@@ -19,8 +19,7 @@ from workers.services.wiring import Services
 WHAT = "configuration"
 ADDRESSES = {"database_url", "redis_url", "mail_url"}
 """Settings that may hold a password; of these only the host is told."""
-SECRETS = {"metrics_token"}
-"""Of these, only whether they are set."""
+SECRETS = {"metrics_token"}  # of these, only whether they are set
 
 
 def witness_configuration(services: Services) -> bool:
@@ -47,7 +46,7 @@ def plain_configuration(config: Config) -> dict[str, Any]:
         elif field.name in SECRETS:
             told[field.name] = bool(value)
         elif field.name == "anchors":
-            told[field.name] = [_anchor(one) for one in value]
+            told[field.name] = [_anchor(anchor) for anchor in value]
         elif field.name != "data_dir":
             told[field.name] = to_plain(value)
     return told

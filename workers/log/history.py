@@ -28,8 +28,7 @@ from registry.models import LogCheckpoint
 from workers.log.sequencer import sequence_log
 from workers.services.wiring import Services
 
-ORIGIN_VERSION = 1
-"""Of the openings of entries about the log's names."""
+ORIGIN_VERSION = 1  # of the openings of entries about the log's names
 
 
 class Compared(StrEnum):
@@ -43,28 +42,16 @@ class Compared(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What came of holding one checkpoint against the log.
+    """What came of holding one checkpoint against the log."""
 
-    Attributes:
-        origin: the name under which it was signed.
-        size: how many entries it covers.
-        outcome: how it stands.
-        sentence: the same in words.
-    """
-
-    origin: str
-    size: int
+    origin: str  # the name under which it was signed
+    size: int  # entries that it covers
     outcome: Compared
     sentence: str
 
 
 def check_against(services: Services, files: Iterable[Path]) -> list[Comparison]:
-    """Hold checkpoints from outside against the log; one that it doesn't continue stops all signing from then on.
-
-    Args:
-        services: with the log.
-        files: bundles, or files with a checkpoint each.
-    """
+    """Hold checkpoints from bundles or files against the log; one that it doesn't continue stops all signing."""
     notes = dict.fromkeys(note for file in files for note in checkpoints_in(file))
     with transaction.atomic():
         hold(Lock.LOG)  # whoever signs remembers a head as well
@@ -78,9 +65,8 @@ def _compare(log: Log, text: str) -> Comparison:
     try:
         seen = verify_note(text, known.get(name) or verifier_key(name, public))
     except (IntegrityError, WrongUseError):
-        return Comparison(
-            name, 0, Compared.OF_ANOTHER, "It isn't signed with this log's key, so it says nothing of it."
-        )
+        sentence = "It isn't signed with this log's key, so it says nothing of it."
+        return Comparison(name, 0, Compared.OF_ANOTHER, sentence)
     try:
         log.check_known(seen)
     except BrokenHistoryError as error:
@@ -96,13 +82,8 @@ def _compare(log: Log, text: str) -> Comparison:
 def accept_head(services: Services, *, by: str, reason: str) -> SignedCheckpoint:
     """State that nothing was signed beyond what is known here, and go on under the same name; an entry says so.
 
-    For a log whose data folder was moved, or put back without loss.
-
-    Returns:
-        The head that is known; one of no entries when nothing was ever signed.
-
-    Raises:
-        BrokenHistoryError: what is known says otherwise: then only a new name helps.
+    For a log whose data folder was moved, or put back without loss. Returns the head that is known, one of no entries
+    when nothing was ever signed; raises ``BrokenHistoryError`` when that says otherwise: then only a new name helps.
     """
     with transaction.atomic():
         hold(Lock.LOG)
@@ -123,17 +104,8 @@ def accept_head(services: Services, *, by: str, reason: str) -> SignedCheckpoint
 def new_origin(services: Services, *, by: str, reason: str, name: str = "") -> str:
     """Sign under a new name from now on, and record why, what was seen outside, and what both names share.
 
-    Args:
-        services: with the log.
-        by: who says so.
-        reason: why.
-        name: the new one; made of the old one and the day if empty.
-
-    Returns:
-        The new name.
-
-    Raises:
-        WrongUseError: the name was used before, or can't be one.
+    The name that is returned is made of the old one and the day if none is given; raises ``WrongUseError`` for one that
+    was used before or can't be one.
     """
     with transaction.atomic():
         hold(Lock.LOG)

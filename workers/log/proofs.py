@@ -1,13 +1,16 @@
 """Proofs of the log for rows: an entry with its opening, its place in a checkpoint, and the witnesses' receipts."""
 
 import base64
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 
+from django.db.models import Count, OuterRef, Q, Subquery
+
 from evidence.bundle.bag import AnchorProof, ConsistencyProof, CounterSignature, Proofs, checkpoint_digest
 from evidence.bundle.sealing import SealedCase
-from evidence.facts.case import CaseFacts, LogProof, WitnessFacts
-from evidence.log.renewals import Renewal
+from evidence.facts.case import CaseFacts, WitnessFacts
+from evidence.log.proofs import LogProof, Renewal
 from evidence.verify.checks.inspection import log_proofs
 from exhibit.entries import EntryType
 from exhibit.errors import ServiceMissingError
@@ -16,28 +19,31 @@ from registry.models import AnchorReceipt, Bundle, LogCheckpoint, LogEntry, LogS
 from workers.log.sequencer import sequence_log, sign_checkpoint
 from workers.services.wiring import Services
 
-NEAREST = 50
-"""Checkpoints that cover a seal, from the first one on, among which the best is looked for."""
+NEAREST = 50  # checkpoints that cover a seal, from the first one on, among which the best is looked for
 
 RENEWED_AFTER = timedelta(days=30)
 """Bundles hold a later checkpoint too when it is so much younger than the one that first covered them."""
 
 
-def log_proof(services: Services, submission: LogSubmission, checkpoint: LogCheckpoint) -> LogProof | None:
-    """The proof of a submission in a checkpoint; ``None`` when its opening has been erased.
+def log_proof(
+    services: Services, submission: LogSubmission | None, checkpoint: LogCheckpoint | None
+) -> LogProof | None:
+    """The proof of a submission in a checkpoint; ``None`` without one of them, or when its opening has been erased.
 
-    Raises:
-        NotFoundError: the checkpoint doesn't cover the entry.
+    Raises ``NotFoundError`` when the checkpoint doesn't cover the entry.
     """
-    opening = getattr(submission, "opening", None)
+    if submission is None or checkpoint is None:
+        return None
+    row = LogSubmission.objects.select_related("entry", "opening").get(pk=submission.pk)
+    opening = getattr(row, "opening", None)
     if opening is None:
         return None
-    sequence = submission.entry.sequence
+    sequence = row.entry.sequence
     return LogProof(
         sequence=sequence,
-        type=EntryType(submission.type),
-        time=submission.time,
-        commitment=bytes(submission.commitment),
+        type=EntryType(row.type),
+        time=row.time,
+        commitment=bytes(row.commitment),
         salt=bytes(opening.salt),
         opening=opening.content,
         size=checkpoint.size,
@@ -47,11 +53,7 @@ def log_proof(services: Services, submission: LogSubmission, checkpoint: LogChec
 
 
 def checkpoint_covering(services: Services, submissions: list[LogSubmission]) -> LogCheckpoint:
-    """The earliest checkpoint that covers all of these, signed now if there is none.
-
-    Raises:
-        ServiceMissingError: nothing has been logged yet.
-    """
+    """The earliest checkpoint over all of these, signed now if there is none; raises ``ServiceMissingError``."""
     keys = [submission.pk for submission in submissions]
     if LogEntry.objects.filter(submission_id__in=keys).count() < len(set(keys)):
         sequence_log(services)
@@ -71,14 +73,16 @@ def best_checkpoint(bundle: Bundle) -> LogCheckpoint | None:
 
 def best_covering(submission: int) -> LogCheckpoint | None:
     """The same for any submission, by its primary key."""
-    entry = LogEntry.objects.filter(submission=submission).first()
-    if entry is None:
-        return None
-    covering = (
-        LogCheckpoint.objects.filter(size__gt=entry.sequence).prefetch_related("receipts").order_by("size")[:NEAREST]
-    )
-    answered = {row: sum(receipt.state == StepState.DONE for receipt in row.receipts.all()) for row in covering}
-    return max(answered, key=lambda row: (answered[row], -row.size), default=None)
+    return LogCheckpoint.objects.filter(pk__in=best_checkpoints([submission]).values()).first()
+
+
+def best_checkpoints(submissions: Iterable[int]) -> dict[int, int]:
+    """The same for many submissions at once; all by primary key."""
+    near = LogCheckpoint.objects.filter(size__gt=OuterRef(OuterRef("sequence"))).order_by("size").values("pk")[:NEAREST]
+    answered = Count("receipts", filter=Q(receipts__state=StepState.DONE))
+    best = LogCheckpoint.objects.filter(pk__in=near).annotate(answered=answered).order_by("-answered", "size")
+    rows = LogEntry.objects.filter(submission__in=list(submissions)).annotate(best=Subquery(best.values("pk")[:1]))
+    return dict(rows.exclude(best=None).values_list("submission", "best"))
 
 
 def proofs_of(services: Services, bundle: Bundle, sealed: SealedCase, facts: CaseFacts) -> Proofs:
@@ -89,25 +93,22 @@ def proofs_of(services: Services, bundle: Bundle, sealed: SealedCase, facts: Cas
         grown = grown_proofs(services, bundle.submission, checkpoint, facts)
     direct = bundle.receipts.exclude(proof=None).order_by("witness")
     stamps = tuple(AnchorProof(sealed.seal, receipt_of(row)) for row in direct)
-    return replace(grown, anchors=(*stamps, *grown.anchors), countersignatures=_countersignatures(bundle))
+    rows = bundle.countersignatures.select_related("key").order_by("pk")
+    signed = tuple(CounterSignature(bytes(row.key.public_key), bytes(row.signature)) for row in rows)
+    return replace(grown, anchors=(*stamps, *grown.anchors), countersignatures=signed)
 
 
 def grown_proofs(services: Services, submission: LogSubmission, checkpoint: LogCheckpoint, facts: CaseFacts) -> Proofs:
     """What has grown around a seal's entry in the log: its place in a checkpoint, receipts, and what renews them.
 
-    Args:
-        services: ports.
-        submission: of the seal.
-        checkpoint: one that covers it.
-        facts: as sealed; the checkpoint is shown to continue those that stand in them.
+    The checkpoint covers the entry, and is shown to continue those that stand in the sealed facts.
     """
     later = renewal_of(checkpoint)
-    earlier = sorted(size for size in checkpoint_sizes(facts) if size < checkpoint.size)
+    earlier = sorted({proof.size for _, proof in log_proofs(facts) if proof.size < checkpoint.size})
+    paths = [tuple(services.log.consistency(size, checkpoint.size)) for size in earlier]
     return Proofs(
         entry=log_proof(services, submission, checkpoint),
-        consistency=tuple(
-            ConsistencyProof(size, tuple(services.log.consistency(size, checkpoint.size))) for size in earlier
-        ),
+        consistency=tuple(map(ConsistencyProof, earlier, paths)),
         anchors=(*_receipts(checkpoint), *([] if later is None else _receipts(later))),
         renewals=() if later is None else (_renewal(services, checkpoint, later),),
     )
@@ -124,16 +125,6 @@ def _renewal(services: Services, checkpoint: LogCheckpoint, later: LogCheckpoint
     return Renewal(later.note, tuple(services.log.consistency(checkpoint.size, later.size)))
 
 
-def _countersignatures(bundle: Bundle) -> tuple[CounterSignature, ...]:
-    rows = bundle.countersignatures.select_related("key").order_by("pk")
-    return tuple(CounterSignature(bytes(row.key.public_key), bytes(row.signature)) for row in rows)
-
-
-def checkpoint_sizes(facts: CaseFacts) -> set[int]:
-    """The sizes of the checkpoints that stand in sealed facts."""
-    return {proof.size for _, proof in log_proofs(facts)}
-
-
 def _receipts(checkpoint: LogCheckpoint) -> list[AnchorProof]:
     digest = checkpoint_digest(checkpoint.note)
     rows = checkpoint.receipts.exclude(proof=None).order_by("witness")
@@ -143,10 +134,8 @@ def _receipts(checkpoint: LogCheckpoint) -> list[AnchorProof]:
 def witnesses_of(bundle: Bundle) -> tuple[WitnessFacts, ...]:
     """The witnesses of a bundle and how far they are."""
     checkpoint = best_checkpoint(bundle)
-    rows = [(row, "manifest") for row in bundle.receipts.order_by("witness")]
-    if checkpoint is not None:
-        rows += [(row, "checkpoint") for row in checkpoint.receipts.order_by("witness")]
-    return tuple(witness_facts(row, subject) for row, subject in rows)
+    direct = [witness_facts(row, "manifest") for row in bundle.receipts.order_by("witness")]
+    return (*direct, *checkpoint_witnesses(checkpoint))
 
 
 def checkpoint_witnesses(checkpoint: LogCheckpoint | None) -> tuple[WitnessFacts, ...]:
@@ -157,13 +146,8 @@ def checkpoint_witnesses(checkpoint: LogCheckpoint | None) -> tuple[WitnessFacts
 
 def witness_facts(row: AnchorReceipt, subject: str) -> WitnessFacts:
     """A receipt's row as a witness of the ``manifest`` or of the ``checkpoint``."""
-    return WitnessFacts(row.kind, row.witness, row.development, _state(row), subject, row.time, row.qualified)
-
-
-def _state(row: AnchorReceipt) -> str:
-    if row.state == StepState.DONE:
-        return "complete"
-    return "asked" if row.proof is None else "pending"
+    state = "complete" if row.state == StepState.DONE else "asked" if row.proof is None else "pending"
+    return WitnessFacts(row.kind, row.witness, row.development, state, subject, row.time, row.qualified)
 
 
 def receipt_of(row: AnchorReceipt) -> Receipt:

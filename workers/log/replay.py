@@ -18,8 +18,7 @@ from exhibit.errors import ExhibitError
 from registry.models import AnchorReceipt, LogCheckpoint, LogEntry, LogNode, LogOpening, LogSubmission
 from workers.services.wiring import Services
 
-CHUNK = 4096
-"""Leaves that are looked at together."""
+CHUNK = 4096  # leaves that are looked at together
 LATE = timedelta(hours=1)
 """A head was signed so long after a submission that still has no entry: it was left out."""
 MAX_NAMED = 1000
@@ -27,22 +26,13 @@ MAX_NAMED = 1000
 
 @dataclass
 class Replayed:
-    """What a replay found.
-
-    Attributes:
-        entries: leaves of the log.
-        checkpoints: signed heads, all of them checked.
-        openings: what entries commit to and that was checked.
-        erased: entries whose opening isn't kept.
-        waiting: submissions that will get their numbers.
-        problems: what is wrong, a sentence each.
-    """
+    """What a replay found."""
 
     entries: int = 0
-    checkpoints: int = 0
-    openings: int = 0
-    erased: int = 0
-    waiting: int = 0
+    checkpoints: int = 0  # signed heads, all of them checked
+    openings: int = 0  # what entries commit to and that was checked
+    erased: int = 0  # entries whose opening isn't kept
+    waiting: int = 0  # submissions that will get their numbers
     problems: list[str] = field(default_factory=list)
 
     def say(self, problem: str) -> None:
@@ -100,25 +90,13 @@ def _chunks() -> Iterator[list[LogEntry]]:
 
 
 def _openings(found: Replayed, rows: list[LogEntry]) -> dict[int, LogOpening]:
-    """What entries open to, by submission."""
     try:
-        return {
-            log_opening.submission_id: log_opening
-            for log_opening in LogOpening.objects.filter(submission__entry__in=rows)
-        }
+        return {opening.submission_id: opening for opening in LogOpening.objects.filter(submission__entry__in=rows)}
     except ValueError:  # one holds a number that Python doesn't read; which one is that?
-        return dict(_opening_by_opening(found, rows))
-
-
-def _opening_by_opening(found: Replayed, rows: list[LogEntry]) -> Iterator[tuple[int, LogOpening]]:
-    for row in rows:
-        try:
-            yield from (
-                (log_opening.submission_id, log_opening)
-                for log_opening in LogOpening.objects.filter(submission__entry=row)
-            )
-        except ValueError:
-            _say_unreadable(found, row)
+        if len(rows) > 1:
+            return {pk: opening for row in rows for pk, opening in _openings(found, [row]).items()}
+        _say_unreadable(found, rows[0])
+        return {}
 
 
 def _say_unreadable(found: Replayed, row: LogEntry) -> None:
@@ -136,12 +114,11 @@ def _check_row(found: Replayed, row: LogEntry, submission: LogSubmission | None,
         found.erased += 1
         return
     found.openings += 1
+    details = opening.details
     try:
         if commit(opening.content, bytes(opening.salt))[0] != commitment:
             found.say(f"Entry {row.sequence} commits to something else than its opening.")
-        elif (
-            opening.details is not None and opening.content.get("details") != Digest.of(canonical(opening.details)).hex
-        ):
+        elif details is not None and opening.content.get("details") != Digest.of(canonical(details)).hex:
             found.say(f"The details of entry {row.sequence} aren't those that its opening states.")
     except (ValueError, TypeError, AttributeError):  # no opening that was ever written
         _say_unreadable(found, row)

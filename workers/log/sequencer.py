@@ -7,6 +7,7 @@ from django.db import transaction
 from exhibit.clock import is_recent
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
+from exhibit.ports import Anchor
 from registry.db.locks import Lock, hold
 from registry.log.log import begin_origin, origins, unsequenced
 from registry.models import UNFINISHED, AnchorReceipt, Bundle, LogCheckpoint, LogEntry
@@ -40,17 +41,16 @@ def sign_checkpoint(services: Services) -> LogCheckpoint | None:
         if not origins():
             begin_origin(log.origin, log.public_key)
         row = LogCheckpoint.objects.get(origin=signed.origin, size=signed.size)
-        asked = [
-            AnchorReceipt.objects.get_or_create(
-                kind=anchor.kind,
-                witness=anchor.name,
-                digest=Digest.of(row.note.encode()),
-                defaults={"checkpoint": row, "development": anchor.development},
-            )
-            for anchor in services.anchors
-        ]
+        digest = Digest.of(row.note.encode())
+        asked = [asked_receipt(anchor, digest, checkpoint=row) for anchor in services.anchors]
     services.enqueue("witness", [receipt.pk for receipt, new in asked if new])
     return row
+
+
+def asked_receipt(anchor: Anchor, digest: Digest, **about: LogCheckpoint | Bundle) -> tuple[AnchorReceipt, bool]:
+    """What a witness is asked for about a digest, and whether that is new."""
+    new = {"development": anchor.development, **about}
+    return AnchorReceipt.objects.get_or_create(kind=anchor.kind, witness=anchor.name, digest=digest, defaults=new)
 
 
 def checkpoint_due(services: Services) -> bool:

@@ -1,45 +1,34 @@
 """Which witnesses have answered about bundles, and when the others are expected to: for many bundles at once."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
 
-from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models import Q
 
 from evidence.anchors import KINDS
 from evidence.facts.case import WitnessFacts
 from registry.log import witnesses
-from registry.models import AnchorReceipt, Bundle, LogCheckpoint, LogEntry, StepState
-from workers.log.proofs import NEAREST, witness_facts
+from registry.models import AnchorReceipt, Bundle, StepState
+from workers.log.proofs import best_checkpoints, witness_facts
 
-LAST = 200
-"""Answers whose time tells how long the next ones take."""
+LAST = 200  # answers whose time tells how long the next ones take
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one witness has said about a bundle.
-
-    Attributes:
-        facts: the witness, and how far it is.
-        expected_at: when it is expected to have answered in full, by how long it took lately; ``None`` once it has.
-        silent_since: since when it has answered nothing at all, although it was asked.
-        asked_again_at: when it is asked again, while it is silent.
-    """
+    """What one witness has said about a bundle, and how far it is."""
 
     facts: WitnessFacts
-    expected_at: datetime | None = None
-    silent_since: datetime | None = None
+    expected_at: datetime | None = None  # in full, by how long it took lately; ``None`` once it has answered
+    silent_since: datetime | None = None  # when it was asked and answers nothing at all
     asked_again_at: datetime | None = None
 
 
 def answers_of(bundles: Sequence[Bundle]) -> dict[int, tuple[Answer, ...]]:
-    """The witnesses of each bundle, by its key; asks the database as often for one bundle as for fifty.
-
-    As in ``proofs.witnesses_of``: of the checkpoints that cover a seal, that which most have answered for.
-    """
+    """The witnesses of each bundle, by its key, as ``proofs.witnesses_of`` has them; fifty cost no more than one."""
     best = best_checkpoints([bundle.submission_id for bundle in bundles if bundle.submission_id is not None])
     of_checkpoint: dict[int, list[AnchorReceipt]] = defaultdict(list)
     of_bundle: dict[int, list[AnchorReceipt]] = defaultdict(list)
@@ -59,22 +48,12 @@ def answers_of(bundles: Sequence[Bundle]) -> dict[int, tuple[Answer, ...]]:
     return found
 
 
-def best_checkpoints(submissions: Iterable[int]) -> dict[int, int]:
-    """For each submission of a seal the checkpoint that shows it best, both by key."""
-    near = LogCheckpoint.objects.filter(size__gt=OuterRef(OuterRef("sequence"))).order_by("size").values("pk")[:NEAREST]
-    answered = Count("receipts", filter=Q(receipts__state=StepState.DONE))
-    best = LogCheckpoint.objects.filter(pk__in=near).annotate(answered=answered).order_by("-answered", "size")
-    rows = LogEntry.objects.filter(submission__in=list(submissions)).annotate(best=Subquery(best.values("pk")[:1]))
-    return dict(rows.exclude(best=None).values_list("submission", "best"))
-
-
 def usual_waits() -> dict[tuple[str, str], timedelta]:
     """How long each witness took lately from the checkpoint to its full answer: the middle of the last ones."""
     done = AnchorReceipt.objects.filter(state=StepState.DONE, checkpoint__isnull=False)
     took: dict[tuple[str, str], list[float]] = defaultdict(list)
-    for kind, witness, until, since in done.order_by("-pk").values_list(
-        "kind", "witness", "grown_at", "checkpoint__made_at"
-    )[:LAST]:
+    rows = done.order_by("-pk").values_list("kind", "witness", "grown_at", "checkpoint__made_at")
+    for kind, witness, until, since in rows[:LAST]:
         if until is not None and since is not None:
             took[kind, witness].append((until - since).total_seconds())
     return {key: timedelta(seconds=median(waits)) for key, waits in took.items()}

@@ -10,19 +10,12 @@ from registry.db.locks import Lock, hold
 from registry.models import AnchorReceipt, Bundle, EventKind, StepState
 from registry.notifications import events
 
-YOUNG = timedelta(days=60)
-"""Of older bundles nobody waits to hear that they are witnessed."""
+YOUNG = timedelta(days=60)  # of older bundles nobody waits to hear that they are witnessed
 
 
 @dataclass(frozen=True, slots=True)
 class Witnessed:
-    """How many witnesses have spoken about a bundle.
-
-    Attributes:
-        complete: different witnesses that have answered in full.
-        asked: different witnesses that were asked.
-        needed: how many the operator wants.
-    """
+    """How many different witnesses have answered in full about a bundle, were asked, and are wanted by the operator."""
 
     complete: int
     asked: int

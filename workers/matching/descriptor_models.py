@@ -15,7 +15,7 @@ from exhibit.errors import NotFoundError, WrongUseError
 from indexer.calibration.recall import Progress, Recall, as_plain, measure, recall_of
 from indexer.edits import EDITS
 from indexer.picture.card import read_card
-from indexer.picture.descriptor import MAX_BYTES, examined
+from indexer.picture.descriptor import MAX_FILE_BYTES, examined
 from indexer.search.folders import files_below
 from registry.log import audit_log
 from registry.models import DescriptorModel, Picture, WorkPicture
@@ -31,37 +31,20 @@ LARGEST_CARD = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class ModelState:
-    """How one network stands.
-
-    Attributes:
-        name: of it.
-        version: of it.
-        state: ``serving``, ``building``, ``failed``, ``measured``, ``shipped`` or ``added``.
-        width: components of its vectors.
-        size: bytes of its file.
-        licence: of its weights.
-        source: where it comes from.
-        described: pictures that have its vectors.
-        waiting: pictures whose bytes are there and that it has to describe before it serves.
-        beyond_reach: pictures that it can't describe, because their bytes aren't kept any more.
-        failed: pictures that it couldn't describe.
-        error: why it has come no further.
-        measured_at: when it was measured, if it was.
-        recall: what was measured of it.
-    """
+    """How one network stands; its counts are of pictures."""
 
     name: str
     version: str
-    state: str
-    width: int
-    size: int
+    state: str  # ``serving``, ``building``, ``failed``, ``measured``, ``shipped`` or ``added``
+    width: int  # components of its vectors
+    size: int  # bytes of its file
     licence: str
     source: str
     described: int
-    waiting: int
-    beyond_reach: int
+    waiting: int  # their bytes are there, and it has to describe them before it serves
+    beyond_reach: int  # it can't describe them, because their bytes aren't kept any more
     failed: int
-    error: str
+    error: str  # why it has come no further
     measured_at: datetime | None
     recall: Recall | None
 
@@ -77,19 +60,13 @@ class Measured:
 
 
 def add_model(services: Services, file: Path, card: Path, *, by: str = "") -> DescriptorModel:
-    """Add a network that a user has, after trying it.
-
-    Raises:
-        WrongUseError: a file can't be read, the card is wrong, or the network can't be used.
-    """
+    """Add a network that a user has, after trying it; raises ``WrongUseError`` for one that can't be used."""
     told = read_card(_read(card, LARGEST_CARD).decode("utf-8", "replace"))
-    data = _read(file, MAX_BYTES)
+    data = _read(file, MAX_FILE_BYTES)
     found = examined(told, data)
     services.descriptors.refresh()
     digest = services.blobs.put(data)
-    new = DescriptorModel(
-        name=told.name, version=told.version, digest=digest, size=len(data), card=asdict(told)
-    )  # fmt: skip
+    new = DescriptorModel(name=told.name, version=told.version, digest=digest, size=len(data), card=asdict(told))
     with transaction.atomic():
         kept = descriptors.keep_model(new, found.space)
         if kept is new:
@@ -107,24 +84,19 @@ def measure_model(
 ) -> Measured:
     """Measure a network beside the one that serves, and keep what came of it.
 
-    Args:
-        services: of the installation.
-        named: the network.
-        photos: a folder; the registered works, if absent.
-        most: how many photographs are looked for.
-        progress: told how far it is.
-        edits: their names.
-
-    Raises:
-        WrongUseError: there are too few photographs.
+    It is measured with so many photographs of a folder at most, or of the registered works; raises ``WrongUseError``
+    when there are too few.
     """
     row = model_named(services, named)
-    given = _of_folder(photos) if photos else _of_works(services)
+    if photos:
+        paths = [photos / name for name in files_below(photos) if Path(name).suffix.lower() in SUFFIXES]
+        given: Sequence[Callable[[], bytes]] = [path.read_bytes for path in paths]
+    else:
+        given = _of_works(services)
     serving = services.descriptors.serving_row
     rows = [row] if row.pk == serving.pk else [row, serving]
-    found = measure(
-        [services.descriptors.of(row) for row in rows], given[:MAX_REFERENCES], most, progress=progress, edits=edits
-    )
+    networks = [services.descriptors.of(row) for row in rows]
+    found = measure(networks, given[:MAX_REFERENCES], most, progress=progress, edits=edits)
     moment = now()
     kept = {
         **as_plain(found[0]),
@@ -137,11 +109,7 @@ def measure_model(
 
 
 def use_model(services: Services, named: str, *, by: str = "") -> DescriptorModel:
-    """Begin to bring a network into use; it serves once it has described everything that it can.
-
-    Raises:
-        WrongUseError: it hasn't been measured, or it serves already.
-    """
+    """Begin to use a measured network, which serves once it has described all that it can; raises ``WrongUseError``."""
     row = model_named(services, named)
     if row.pk == services.descriptors.serving_row.pk:
         building = services.descriptors.building_row
@@ -152,10 +120,8 @@ def use_model(services: Services, named: str, *, by: str = "") -> DescriptorMode
             audit_log.changed("network kept", by=by, about={"network": str(row)})
         return row
     if row.measurement is None and not row.shipped:
-        raise WrongUseError(
-            f"{row} hasn't been measured, so nobody knows what it finds.",
-            hint=f"Measure it: exhibit model measure {_id(row)}",
-        )
+        hint = f"Measure it: exhibit model measure {_id(row)}"
+        raise WrongUseError(f"{row} hasn't been measured, so nobody knows what it finds.", hint=hint)
     with transaction.atomic():
         descriptors.start_building(row)
         audit_log.changed("network brought into use", by=by, about={"network": str(row), "digest": row.digest.hex})
@@ -165,11 +131,7 @@ def use_model(services: Services, named: str, *, by: str = "") -> DescriptorMode
 
 
 def drop_model(services: Services, named: str, *, by: str = "") -> DescriptorModel:
-    """Remove a network with all its vectors; one that is being brought into use is stopped first.
-
-    Raises:
-        WrongUseError: it serves, or it came with the software.
-    """
+    """Remove a network with all its vectors; raises ``WrongUseError`` for one that serves or came with the software."""
     row = model_named(services, named)
     if row.pk == services.descriptors.serving_row.pk:
         raise WrongUseError(f"{row} is in use.", hint="Use another one first: exhibit model use NAME")
@@ -183,9 +145,8 @@ def drop_model(services: Services, named: str, *, by: str = "") -> DescriptorMod
     if not shared:
         services.blobs.remove(digest)
     for collection in Collection:
-        shutil.rmtree(
-            index_folder(services.config.data_dir / "indexes", collection, descriptor.space), ignore_errors=True
-        )
+        folder = index_folder(services.config.data_dir / "indexes", collection, descriptor.space)
+        shutil.rmtree(folder, ignore_errors=True)
     services.features_in(descriptor).clear()
     return row
 
@@ -197,12 +158,7 @@ def model_states(services: Services) -> list[ModelState]:
 
 
 def model_named(services: Services, named: str) -> DescriptorModel:
-    """The network of a name, or of a name and version such as ``sscd@1``.
-
-    Raises:
-        NotFoundError: there is none.
-        WrongUseError: there are several versions and none is named.
-    """
+    """The network of a name or version as ``sscd@1``; raises ``NotFoundError``, or ``WrongUseError`` for several."""
     services.descriptors.refresh()
     name, _, version = named.partition("@")
     rows = DescriptorModel.objects.select_related("space").filter(name=name)
@@ -210,7 +166,7 @@ def model_named(services: Services, named: str) -> DescriptorModel:
     if not found:
         raise NotFoundError(f"There is no model {named}.", hint="exhibit model list shows those there are.")
     if len(found) > 1:
-        listed = ", ".join(_id(problem) for problem in found)
+        listed = ", ".join(_id(row) for row in found)
         raise WrongUseError(f"There are several versions of {name}.", hint=f"Name one: {listed}")
     return found[0]
 
@@ -256,11 +212,6 @@ def _read(path: Path, most: int) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise WrongUseError(f"{path} can't be read: {error.strerror}.") from error
-
-
-def _of_folder(photos: Path) -> Sequence[Callable[[], bytes]]:
-    paths = [photos / name for name in files_below(photos) if Path(name).suffix.lower() in SUFFIXES]
-    return [path.read_bytes for path in paths]
 
 
 def _of_works(services: Services) -> Sequence[Callable[[], bytes]]:

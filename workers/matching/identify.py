@@ -32,37 +32,23 @@ from registry.vectors.fingerprints import Collection, additions
 from workers.matching.registered_works import RegisteredWorks
 from workers.services.wiring import Services
 
-MAX_SECONDS = 30.0
-"""After so long a search begins no more comparison."""
-FURTHER = 8
-"""So many times more hits are asked for when others' stand before an owner's own."""
+MAX_SECONDS = 30.0  # after so long a search begins no more comparison
+FURTHER = 8  # so many times more hits are asked for when others' stand before an owner's own
 
 
 @dataclass(frozen=True, slots=True)
 class FoundWork:
-    """A work that the picture shows, or may show.
-
-    Attributes:
-        work: the owner's.
-        picture: which picture of the work.
-        verification: of the given picture as the found one.
-        calibration: what gave its probability, if anything.
-    """
+    """A work that the picture shows, or may show; the given picture was verified as the found one."""
 
     work: Work
     picture: Picture
     verification: Verification
-    calibration: Calibration | None
+    calibration: Calibration | None  # what gave its probability
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of one picture.
-
-    Attributes:
-        features: what was measured of it.
-        works: found ones, the surest first.
-    """
+    """What came of one picture; the surest works come first."""
 
     features: Features
     works: tuple[FoundWork, ...]
@@ -74,17 +60,10 @@ class Answer:
 
 
 def identify(services: Services, owner: Owner, data: bytes) -> Answer:
-    """Search an owner's works for one picture, in the same way as pictures that crawls bring.
+    """Search an owner's works for one picture, in the same way as pictures that crawls bring; none of others' is told.
 
-    Args:
-        services: ports.
-        owner: whose works; those of others are neither searched nor told.
-        data: exact bytes of the picture.
-
-    Raises:
-        UnreadablePictureError: the bytes can't be decoded within the limits.
-        IntegrityError: an index or a registered picture is damaged.
-        ServiceMissingError: the search takes too long.
+    Raises ``UnreadablePictureError``, ``IntegrityError`` for a damaged index or registered picture, and
+    ``ServiceMissingError`` when the search takes too long.
     """
     services.descriptors.refresh()
     found = extract(data, services.limits, descriptor=services.descriptors.serving)
@@ -93,27 +72,26 @@ def identify(services: Services, owner: Owner, data: bytes) -> Answer:
     compared = find_works(found, lambda: data, own, services.limits)
     for damage in own.damaged.values():
         raise damage
-    shown = {picture: one for picture, one in compared if one.decision is not Decision.NONE}
+    shown = {picture: measured for picture, measured in compared if measured.decision is not Decision.NONE}
     rows = _pictures_of(owner).filter(picture__in=shown).select_related("work", "picture")
-    works = [_found(row, shown[row.picture_id]) for row in rows]
+    works = []
+    for row in rows:
+        calibration = active(shown[row.picture_id].pipeline)
+        measured = calibrated(shown[row.picture_id], calibration)
+        works.append(FoundWork(row.work, row.picture, measured, calibration))
     return Answer(found, tuple(sorted(works, key=_promise)))
 
 
 def pair_of(services: Services, found: FoundWork, data: bytes) -> Pair | None:
     """Both pictures, to be drawn; ``None`` when they couldn't be laid on each other."""
-    one = found.verification
-    if one.transform is None:
+    laid = found.verification
+    if laid.transform is None:
         return None
-    return Pair.of(data, services.blobs.get(found.picture.digest), [one.transform, *one.further], services.limits)
+    return Pair.of(data, services.blobs.get(found.picture.digest), [laid.transform, *laid.further], services.limits)
 
 
 def fetch(services: Services, url: str) -> bytes:
-    """The bytes at an address of the web.
-
-    Raises:
-        RefusedError: the guard, the operator's list or the limits forbid it, or the server refuses.
-        ServiceMissingError: the server can't be reached.
-    """
+    """The bytes at an address of the web; raises ``RefusedError``, or ``ServiceMissingError`` without an answer."""
     host = host_of(url)
     try:
         with guarded_session(services.guard, user_agent=services.user_agent, check=_not_denied) as session:
@@ -206,15 +184,10 @@ class _Part:
             asked *= FURTHER
 
 
-def _found(row: WorkPicture, measured: Verification) -> FoundWork:
-    calibration = active(measured.pipeline)
-    return FoundWork(row.work, row.picture, calibrated(measured, calibration), calibration)
-
-
 def _pictures_of(owner: Owner) -> QuerySet[WorkPicture]:
     return WorkPicture.objects.filter(work__owner=owner, work__removed_at=None)
 
 
 def _promise(found: FoundWork) -> tuple[bool, float, int]:
-    one = found.verification
-    return one.decision is not Decision.CERTAIN, -(one.probability or one.dense), found.work.number
+    measured = found.verification
+    return measured.decision is not Decision.CERTAIN, -(measured.probability or measured.dense), found.work.number

@@ -1,13 +1,13 @@
 """Looking after the indexes: what they hold, whether it is what the rows say, and making them again from the rows."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 from exhibit.errors import IntegrityError
 from exhibit.types import Space
 from indexer.picture.spaces import PHASH, ROOTSIFT
-from indexer.vectors.faiss_index import FaissIndex
 from indexer.vectors.index import check_index, open_index
 from indexer.votes.index import VoteIndex
 from registry.models import WorkPicture
@@ -17,56 +17,32 @@ from workers.matching import votes_upkeep
 from workers.services.indexes import PAGE, held_against_rows, index_folder, make_index, mend_index
 from workers.services.wiring import Services
 
-Last = Mapping[tuple[Collection, str], int]
-"""The newest change of each index."""
-
 
 @dataclass(frozen=True, slots=True)
 class IndexState:
-    """One index.
+    """One index: what is durable of it, and what is wrong, one sentence each."""
 
-    Attributes:
-        collection: what is searched: ``works`` or ``pictures``.
-        space: in which space.
-        vectors: how many are durable; of local features the works that have them.
-        behind: newer changes, which each process replays from the rows.
-        size: bytes of its files, on disk and, where a process has searched all of it, mapped into memory.
-        entry_size: bytes of its files for each of them.
-        problems: what is wrong, one sentence each.
-    """
-
-    collection: str
+    collection: str  # what is searched: ``works`` or ``pictures``
     space: str
-    vectors: int
-    behind: int
-    size: int
-    entry_size: int
+    vectors: int  # of local features the works that have them
+    behind: int  # newer changes, which each process replays from the rows
+    size: int  # bytes on disk and, where a process has searched all of it, mapped into memory
+    entry_size: int  # bytes of its files for each of them
     problems: tuple[str, ...] = ()
-
-
-def index_states(services: Services) -> list[IndexState]:
-    """Every index as it stands, without looking into its files."""
-    each = list(_each(services))
-    last = vectors.last_changes([*each, (Collection.WORKS, ROOTSIFT)])
-    return [
-        *(_state(services, collection, space, (), last) for collection, space in each),
-        _votes_state(services, (), last),
-    ]
 
 
 @dataclass(frozen=True, slots=True)
 class WorkSize:
-    """What a registered work takes on disk beside its file, on average.
+    """What a registered work takes on disk beside its file, on average, in bytes."""
 
-    Attributes:
-        works: how many there are.
-        indexes: bytes in the indexes of works.
-        features: bytes of what was measured (``features/``), whatever version or network measured it.
-    """
-
-    works: int
+    works: int  # how many there are
     indexes: int
-    features: int
+    features: int  # whatever version or network measured them
+
+
+def index_states(services: Services) -> list[IndexState]:
+    """Every index as it stands, without looking into its files."""
+    return _states(services, lambda _collection, _space: ())
 
 
 def work_size(services: Services, states: Iterable[IndexState]) -> WorkSize:
@@ -80,20 +56,12 @@ def work_size(services: Services, states: Iterable[IndexState]) -> WorkSize:
 
 def check_indexes(services: Services) -> list[IndexState]:
     """Every index, its files read whole and its numbers held against the rows."""
-    each = list(_each(services))
-    last = vectors.last_changes([*each, (Collection.WORKS, ROOTSIFT)])
-    states = [
-        _state(
-            services, collection, space, tuple(_problems(_folder(services, collection, space), collection, space)), last
-        )
-        for collection, space in each
-    ]
-    return [*states, _votes_state(services, tuple(votes_upkeep.problems(services)), last)]
+    return _states(services, lambda collection, space: tuple(_problems(services, collection, space)))
 
 
 def mend_indexes(services: Services) -> None:
     """Make those again from the rows whose files are damaged; that may take hours."""
-    for collection, space in (*_each(services), (Collection.WORKS, ROOTSIFT)):
+    for collection, space in _each(services):
         mend_index(services.config.data_dir / "indexes", collection, space, patient=True)
 
 
@@ -103,8 +71,9 @@ def rebuild_indexes(services: Services) -> Iterator[tuple[str, str]]:
     Processes that search go on with the old files until they notice the new ones.
     """
     for collection, space in _each(services):
-        make_index(_folder(services, collection, space), collection, space)
-        yield str(collection), space.id
+        if space != ROOTSIFT:
+            make_index(_folder(services, collection, space), collection, space)
+            yield str(collection), space.id
     votes_upkeep.try_unreadable_again()
     votes_upkeep.measure_missing(services)
     votes_upkeep.rebuild(services)
@@ -112,45 +81,40 @@ def rebuild_indexes(services: Services) -> Iterator[tuple[str, str]]:
 
 
 def _each(services: Services) -> Iterator[tuple[Collection, Space]]:
+    """Every index; that of the local features of works is the last one."""
     spaces = (PHASH, *services.descriptors.spaces())
-    return ((collection, space) for collection in Collection for space in spaces)
+    yield from product(Collection, spaces)
+    yield Collection.WORKS, ROOTSIFT
 
 
 def _folder(services: Services, collection: Collection, space: Space) -> Path:
     return index_folder(services.config.data_dir / "indexes", collection, space)
 
 
-def _state(
-    services: Services, collection: Collection, space: Space, problems: tuple[str, ...], last: Last
-) -> IndexState:
+def _states(services: Services, problems_of: Callable[[Collection, Space], tuple[str, ...]]) -> list[IndexState]:
+    each = list(_each(services))
+    last = vectors.last_changes(each)
+    states = []
+    for collection, space in each:
+        problems = problems_of(collection, space)
+        folder = _folder(services, collection, space)
+        try:
+            index = VoteIndex(folder) if space == ROOTSIFT else open_index(space, folder)
+            count, sequence = len(index), index.sequence
+        except IntegrityError as error:
+            count, sequence, problems = 0, 0, problems or (error.message,)
+        behind = max(0, last[collection, space.id] - sequence)
+        size = sum(path.stat().st_size for path in folder.glob("*") if path.is_file())
+        each_size = round(size / max(1, count))
+        states.append(IndexState(str(collection), space.id, count, behind, size, each_size, problems))
+    return states
+
+
+def _problems(services: Services, collection: Collection, space: Space) -> Iterator[str]:
+    if space == ROOTSIFT:
+        yield from votes_upkeep.problems(services)
+        return
     folder = _folder(services, collection, space)
-    return _told(folder, (collection, space), problems, lambda: open_index(space, folder), last)
-
-
-def _votes_state(services: Services, problems: tuple[str, ...], last: Last) -> IndexState:
-    folder = votes_upkeep.votes_folder(services)
-    return _told(folder, (Collection.WORKS, ROOTSIFT), problems, lambda: VoteIndex(folder), last)
-
-
-def _told(
-    folder: Path,
-    which: tuple[Collection, Space],
-    problems: tuple[str, ...],
-    opened: Callable[[], FaissIndex | VoteIndex],
-    last: Last,
-) -> IndexState:
-    collection, space = which
-    try:
-        index = opened()
-        count, sequence = len(index), index.sequence
-    except IntegrityError as error:
-        count, sequence, problems = 0, 0, problems or (error.message,)
-    behind = max(0, last[collection, space.id] - sequence)
-    size = sum(path.stat().st_size for path in folder.glob("*") if path.is_file())
-    return IndexState(str(collection), space.id, count, behind, size, round(size / max(1, count)), problems)
-
-
-def _problems(folder: Path, collection: Collection, space: Space) -> Iterator[str]:
     damaged = check_index(space, folder)
     yield from damaged
     if not damaged:

@@ -16,24 +16,17 @@ from indexer.picture.features import Features
 from registry.models import Owner, Picture, WorkPicture
 from workers.services.wiring import Services
 
-MAX_MARKED = 4
-"""Works with marks that a new one is compared with, though others came later."""
+MAX_MARKED = 4  # works with marks that a new one is compared with, though others came later
 DECIMALS = 4
-Edges = list[float]
-"""Left, top, right and bottom, as shares of a picture's width and height."""
+Edges = list[float]  # left, top, right and bottom, as shares of a picture's width and height
 
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """What was found of a new work and, by it, of earlier ones.
-
-    Attributes:
-        new: rectangles of the new work.
-        earlier: of earlier works that had none so far, by the primary key of their :class:`WorkPicture`.
-    """
+    """Rectangles that were found of a new work and, by it, of earlier ones."""
 
     new: list[Edges]
-    earlier: Mapping[int, list[Edges]]
+    earlier: Mapping[int, list[Edges]]  # had none so far; by the primary key of their :class:`WorkPicture`
 
 
 def captions_of(features: Features) -> list[Edges]:
@@ -45,35 +38,26 @@ def captions_of(features: Features) -> list[Edges]:
 
 
 def find_marks(services: Services, owner: Owner, features: Features) -> Marks:
-    """Compare a new work with the owner's latest ones: what several share that are otherwise unlike is a mark.
-
-    Args:
-        services: ports.
-        owner: whose works; those of others are never looked at.
-        features: what was measured of the new work.
-    """
+    """Compare a new work with the owner's latest ones: what several share that are otherwise unlike is a mark."""
     others = _others(services, owner, features) if is_comparable(features) else {}
-    sharing = {pk: shared for pk, (_, one) in others.items() if (shared := shared_windows(features, one)) is not None}
+    sharing = {
+        pk: shared for pk, (_, other) in others.items() if (shared := shared_windows(features, other)) is not None
+    }
     new = marks_of(list(sharing.values()))
     if not new:
         return Marks([], {})
     earlier = {}
     for pk in sharing:
-        row, one = others[pk]
+        row, work = others[pk]
         if not row.marks:
             rest = [features, *(others[other][1] for other in sharing if other != pk)]
-            earlier[pk] = _plain(marks_of(_shared(one, rest)))
+            earlier[pk] = _plain(marks_of(_shared(work, rest)))
     return Marks(_plain(new), {pk: edges for pk, edges in earlier.items() if edges})
 
 
 @dataclass(frozen=True, slots=True)
 class RegisteredPicture:
-    """What a comparison needs to know of a registered picture.
-
-    Attributes:
-        digest: of its bytes.
-        marks: rectangles of its marks, as its first registration has them.
-    """
+    """What a comparison needs to know of a registered picture: its marks are as its first registration has them."""
 
     digest: Digest
     marks: list[Edges]
@@ -105,9 +89,8 @@ def with_marks(features: Features, marks: Iterable[Edges]) -> Features:
 
 def _others(services: Services, owner: Owner, features: Features) -> dict[int, tuple[WorkPicture, Features]]:
     """The works to compare with, by the primary keys of their pictures; damage in one stops nothing."""
-    rows = (
-        WorkPicture.objects.filter(work__owner=owner, work__removed_at=None).select_related("picture").order_by("-pk")
-    )
+    living = WorkPicture.objects.filter(work__owner=owner, work__removed_at=None)
+    rows = living.select_related("picture").order_by("-pk")
     latest = [*rows[:MAX_OTHERS], *rows.exclude(marks=[])[:MAX_MARKED]]
     others = {}
     for row in latest:

@@ -19,16 +19,12 @@ from workers.services.wiring import Services
 
 
 class RegisteredWorks:
-    """The registered pictures by primary key, as of the last refresh. Implements ``indexer.search.search.Works``.
-
-    Attributes:
-        damaged: those whose features couldn't be had, and why.
-    """
+    """The registered pictures by primary key, as of the last refresh. Implements ``indexer.search.search.Works``."""
 
     def __init__(self, services: Services) -> None:
         self._house = services
         self._known: dict[int, RegisteredPicture] = {}
-        self.damaged: dict[int, ExhibitError] = {}
+        self.damaged: dict[int, ExhibitError] = {}  # whose features couldn't be had, and why
 
     @property
     def hashes(self) -> VectorIndex:

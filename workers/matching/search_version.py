@@ -23,15 +23,8 @@ def search_mark() -> str:
     """
     choice = descriptors.choice_with()
     failed = WorkPicture.objects.filter(state=StepState.FAILED, work__removed_at=None).aggregate(Count("pk"), Max("pk"))
-    return " ".join(map(str, (PIPELINE, choice and choice.serving, unmeasured_works(), *failed.values())))
-
-
-def unmeasured_works() -> int:
-    """Works without local features, as they were some minutes ago at most.
-
-    The number only falls (a registration measures at once), so an old count costs a search too many at most.
-    """
-    return _counted(int(time.monotonic() // COUNTED_EVERY))
+    unmeasured = _counted(int(time.monotonic() // COUNTED_EVERY))
+    return " ".join(map(str, (PIPELINE, choice and choice.serving, unmeasured, *failed.values())))
 
 
 def count_anew() -> None:
@@ -41,4 +34,5 @@ def count_anew() -> None:
 
 @lru_cache(maxsize=1)
 def _counted(_period: int) -> int:
+    """Works without local features: they only get fewer, so an old count costs a search too many at most."""
     return vectors.works_without(ROOTSIFT, LOCAL).count()

@@ -29,12 +29,9 @@ from workers.services.indexes import VOTES_PAGE, held_against_rows, index_folder
 from workers.services.wiring import Services
 
 BATCH, MAX_AT_ONCE = 20, 2_000
-DAMAGED = "damaged"
-"""Why a picture can't be read whose bytes aren't those that were stored."""
-MAX_TOLD = 10
-"""Problems of one kind that a check tells."""
-MIN_FOR_A_CODEC = 2_000
-"""Works from which an installation has a codec of its own."""
+DAMAGED = "damaged"  # why a picture can't be read whose bytes aren't those that were stored
+MAX_TOLD = 10  # problems of one kind that a check tells
+MIN_FOR_A_CODEC = 2_000  # works from which an installation has a codec of its own
 
 
 def votes_folder(services: Services) -> Path:
@@ -59,14 +56,9 @@ def keep_up(services: Services) -> None:
 
 
 def measure_missing(services: Services, most: int | None = None) -> int:
-    """Keep the local features of registered pictures that have none yet.
+    """Keep the local features of registered pictures that have none yet, of so many at most; returns of how many.
 
-    Args:
-        services: ports.
-        most: how many pictures at most; all without it.
-
-    Returns:
-        How many were measured. A picture that can't be read any more is left out from then on, with the reason.
+    A picture that can't be read any more is left out from then on, with the reason.
     """
     waiting = list(unmeasured().filter(refusal="").values_list("pk", flat=True)[:most])
     return sum(_measure(services, waiting[start : start + BATCH]) for start in range(0, len(waiting), BATCH))

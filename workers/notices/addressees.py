@@ -34,92 +34,57 @@ _TELLING = ("copyright", "dmca", "legal", "ipr", "abuse", "recht")
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """One possible addressee.
+    """One possible addressee, as far as it is known."""
 
-    Attributes:
-        kind: ``table``, ``page`` (an address on a captured page), ``link`` (a page to look at) or ``office``.
-        name: of the addressee, if known.
-        email: if known.
-        url: a form or a page, or empty.
-        source: where it was read.
-        day: when that was.
-        first_hand: whether the addressee itself says so.
-    """
-
-    kind: str
+    kind: str  # ``table``, ``page`` (an address on a captured page), ``link`` (a page to look at) or ``office``
     name: str
     email: str
-    url: str
-    source: str
-    day: date | None
-    first_hand: bool
+    url: str  # a form or a page
+    source: str  # where it was read
+    day: date | None  # when that was
+    first_hand: bool  # whether the addressee itself says so
 
 
 @dataclass(frozen=True, slots=True)
 class Platform:
     """A line of the table of platforms."""
 
-    domains: tuple[str, ...]
+    domains: Sequence[str]
     name: str
-    kinds: tuple[str, ...]
-    form: str
-    email: str
+    kinds: Sequence[str]
     source: str
     first_hand: bool
     read: date
+    form: str = ""
+    email: str = ""
 
 
 @cache
 def platforms() -> tuple[Platform, ...]:
     """The table of platforms that comes with the software."""
     table = tomllib.loads(TABLE.read_text(encoding="utf-8"))
-    return tuple(
-        Platform(
-            tuple(one["domains"]),
-            one["name"],
-            tuple(one["kinds"]),
-            one.get("form", ""),
-            one.get("email", ""),
-            one["source"],
-            one["first_hand"],
-            one["read"],
-        )
-        for one in table["platform"]
-    )
+    return tuple(Platform(**line) for line in table["platform"])
 
 
 def proposals(services: Services, notice: Notice) -> list[Proposal]:
-    """Possible addressees of a notice, the best known first. Nothing is fetched: it is what was captured and crawled.
-
-    Args:
-        services: ports.
-        notice: whose party is looked for.
-    """
+    """Possible addressees of a notice, the best known first. Nothing is fetched: it was captured and crawled."""
     found = [*_of_table(notice), *_of_captures(services, notice), *_of_crawls(notice)]
     if notice.kind == Notice.Kind.DMCA:
         found.append(Proposal("office", "", "", DIRECTORY, DIRECTORY, None, first_hand=False))
     return found[:MAX_PROPOSALS]
 
 
-def addressee_of(one: Proposal) -> dict[str, str]:
+def addressee_of(proposal: Proposal) -> dict[str, str]:
     """The fields of a notice that a proposal fills in; where it names nobody, the field stays as it is."""
-    given = {"addressee_name": one.name, "addressee_email": one.email}
-    return {name: text for name, text in given.items() if text} | {"addressee_source": one.source[:500]}
+    given = {"addressee_name": proposal.name, "addressee_email": proposal.email}
+    return {name: text for name, text in given.items() if text} | {"addressee_source": proposal.source[:500]}
 
 
 def _of_table(notice: Notice) -> Iterable[Proposal]:
     domain = registrable_domain(notice.party.split("/")[0])
-    for platform in platforms():
-        if notice.kind in platform.kinds and any(f".{domain}".endswith(f".{each}") for each in platform.domains):
-            yield Proposal(
-                "table",
-                platform.name,
-                platform.email,
-                platform.form,
-                platform.source,
-                platform.read,
-                platform.first_hand,
-            )
+    for line in platforms():
+        if notice.kind in line.kinds and any(f".{domain}".endswith(f".{each}") for each in line.domains):
+            yield Proposal("table", line.name, line.email, line.form, line.source, line.read, line.first_hand)
 
 
 def _of_captures(services: Services, notice: Notice) -> list[Proposal]:
@@ -131,7 +96,8 @@ def _of_captures(services: Services, notice: Notice) -> list[Proposal]:
             day = None if row.finished_at is None else row.finished_at.date()
             known = Proposal("page", "", address, "", row.sighting.page_url, day, first_hand=False)
             found.setdefault(address, known)
-    return sorted(found.values(), key=lambda one: (not _telling(one.email), not _own(one.email, notice.party)))[:5]
+    addresses = sorted(found, key=lambda address: (not _telling(address), not _own(address, notice.party)))
+    return [found[address] for address in addresses[:5]]
 
 
 def _page(services: Services, files: Sequence[KeptFile]) -> str:
@@ -147,8 +113,8 @@ def _page(services: Services, files: Sequence[KeptFile]) -> str:
 
 def _addresses(page: str) -> list[str]:
     """Mail addresses in a page's HTML: links first, then words; of a page made of addresses the first ones."""
-    links = (unquote(unescape(one[1])) for one in _MAILTO.finditer(page))
-    words = (one[0] for one in _ADDRESS.finditer(page))
+    links = (unquote(unescape(match[1])) for match in _MAILTO.finditer(page))
+    words = (match[0] for match in _ADDRESS.finditer(page))
     told = [*islice(links, MAX_ADDRESSES), *islice(words, MAX_ADDRESSES)]
     found = dict.fromkeys(address.strip().lower() for address in told)
     return [address for address in found if is_address(address) and not address.endswith(_FILES)]

@@ -64,42 +64,25 @@ MAX_PICTURES = 20
 
 @dataclass(frozen=True, slots=True)
 class CasePlace:
-    """A place of a case, with how it stood when it was visited last.
+    """A place of a case, with how it stood when it was visited last."""
 
-    Attributes:
-        seen: the last sighting there.
-        first_seen: when the first was.
-        licence: the number of the licence that covers it today, if one does.
-        standing: as the last visit found it; ``None`` before the first.
-        visited: when that was.
-    """
-
-    seen: Sighting
-    first_seen: datetime
-    licence: int | None
-    standing: Standing | None
+    seen: Sighting  # the last sighting there
+    first_seen: datetime  # when the first was
+    licence: int | None  # the number of the one that covers it today
+    standing: Standing | None  # as the last visit found it; ``None`` before the first
     visited: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
 class NoticeItem:
-    """A case of a notice with all that the letter says of it.
-
-    Attributes:
-        row: the case in the notice.
-        places: all places of the case.
-        there: those that the letter is about: no licence covers them, and the picture wasn't found to be gone.
-        share: of the work that the best match at those places shows.
-        shown: that use, if its two pictures can be drawn.
-        searched: whether there are licences of the work that could be searched.
-    """
+    """A case of a notice with all that the letter says of it."""
 
     row: NoticeCase
     places: tuple[CasePlace, ...]
-    there: tuple[CasePlace, ...]
-    share: float
-    shown: CaseSighting | None
-    searched: bool
+    there: tuple[CasePlace, ...]  # those that the letter is about: not licensed, not found to be gone
+    share: float  # of the work that the best match at those places shows
+    shown: CaseSighting | None  # that use, if its two pictures can be drawn
+    searched: bool  # whether there are licences of the work that could be searched
 
     @property
     def licences(self) -> list[int]:
@@ -109,21 +92,13 @@ class NoticeItem:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A notice as it would be sent now.
+    """A notice as it would be sent now."""
 
-    Attributes:
-        subject: one line.
-        text: the letter with an empty line to sign on; nobody has signed it.
-        day: of today.
-        signed: the same with the signature, as it is kept once somebody has signed.
-        warned: what speaks against each work, by the number of its case: whoever signs has to have seen it.
-    """
-
-    subject: str
-    text: str
+    subject: str  # one line
+    text: str  # with an empty line to sign on; nobody has signed it
     day: date
-    signed: str
-    warned: Mapping[str, Warnings]
+    signed: str  # the same with the signature, as it is kept once somebody has signed
+    warned: Mapping[str, Warnings]  # what speaks against each work, by the number of its case: the signer has to see it
 
     @property
     def whole(self) -> str:
@@ -138,8 +113,8 @@ def items_of(notice: Notice) -> list[NoticeItem]:
     ids = [row.case_id for row in rows]
     uses: dict[int, list[CaseSighting]] = defaultdict(list)
     found = CaseSighting.objects.filter(case__in=ids).select_related("sighting", "match__registered", "match__found")
-    for one in found.only(*_NEEDED).order_by("pk"):
-        uses[one.case_id].append(one)
+    for use in found.only(*_NEEDED).order_by("pk"):
+        uses[use.case_id].append(use)
     ledger, visits = ledger_of(notice.owner_id), last_visits(ids)
     reported = set(PictureReport.objects.filter(owner=notice.owner_id).values_list("picture", flat=True))
     licensed = set(Licence.objects.filter(owner=notice.owner_id).values_list("works", flat=True))
@@ -169,10 +144,12 @@ def _item(
     row: NoticeCase, uses: Sequence[CaseSighting], ledger: Ledger, visits: Visits, reported: set[int]
 ) -> NoticeItem:
     seen: dict[tuple[bytes, bytes], list[Sighting]] = defaultdict(list)
-    for one in uses:
-        seen[recaptures.place_of(one.sighting)].append(one.sighting)
+    for use in uses:
+        seen[recaptures.place_of(use.sighting)].append(use.sighting)
     places = {key: _place(row.case, key, sightings, ledger, visits) for key, sightings in seen.items()}
-    there = {key: one for key, one in places.items() if one.licence is None and one.standing is not Standing.REMOVED}
+    there = {
+        key: place for key, place in places.items() if place.licence is None and place.standing is not Standing.REMOVED
+    }
     left = [use for use in uses if recaptures.place_of(use.sighting) in there]
     drawn = [use for use in left if _is_drawn(use.match) and use.match.found_id not in reported]
     return NoticeItem(
@@ -180,7 +157,7 @@ def _item(
         tuple(places.values()),
         tuple(there.values()),
         max((use.match.overlap_work for use in left), default=0.0),
-        max(drawn, key=lambda one: one.match.overlap_work, default=None),
+        max(drawn, key=lambda use: use.match.overlap_work, default=None),
         searched=False,
     )
 
@@ -190,7 +167,7 @@ def _is_drawn(match: Match) -> bool:
 
 
 def _place(case: Case, key: tuple[bytes, bytes], seen: Sequence[Sighting], ledger: Ledger, visits: Visits) -> CasePlace:
-    last = max(seen, key=lambda one: (one.last_seen, one.pk))
+    last = max(seen, key=lambda sighting: (sighting.last_seen, sighting.pk))
     visit, licence = visits.get((case.pk, *key)), ledger.covering(case.work_id, last)
     standing = None if visit is None else recaptures.standing_of(visit.outcome)
     number = None if licence is None else licence.number
@@ -218,7 +195,7 @@ def letter(notice: Notice, items: Sequence[NoticeItem] | None = None) -> Letter:
     items = items_of(notice) if items is None else items
     words, day = wording(notice.owner, notice.kind, notice.language), now().date()
     values = _values(notice, items, words, day)
-    statements = {name: _sentence(text, values) for name, text in words.statements.items()}
+    statements = {name: re.sub("  +", " ", filled(text, values)).strip() for name, text in words.statements.items()}
     everything = {**values, **statements}
     subject = " ".join(filled(words.subject, everything).split())
     draft = filled(words.body, {**everything, "signature": words.say("unsigned", **_signer(notice))})
@@ -229,10 +206,6 @@ def letter(notice: Notice, items: Sequence[NoticeItem] | None = None) -> Letter:
 
 def _signer(notice: Notice) -> dict[str, str]:
     return {name: str(notice.fields.get(f"sender_{name}", "")) for name in ("name", "capacity")}
-
-
-def _sentence(text: str, values: Mapping[str, str]) -> str:
-    return re.sub("  +", " ", filled(text, values)).strip()
 
 
 def _values(notice: Notice, items: Sequence[NoticeItem], words: Wording, day: date) -> dict[str, str]:
@@ -250,7 +223,7 @@ def _values(notice: Notice, items: Sequence[NoticeItem], words: Wording, day: da
         "party": notice.party,
         "addressee": "\n".join(filter(None, addressee)),
         "count": str(len(items)),
-        "items": "\n\n".join(_item_text(n, one, words, day).strip() for n, one in enumerate(items, 1)),
+        "items": "\n\n".join(_item_text(n, item, words, day).strip() for n, item in enumerate(items, 1)),
         "contact": contact,
         "identity": f"{words.say('owner', text=notice.owner.name)}\n{contact}",
         "further": given["further"],
@@ -269,8 +242,8 @@ def _shown(items: Sequence[NoticeItem], words: Wording) -> str:
     return words.say("shown_all" if count == len(items) else "shown_some", n=count, count=len(items))
 
 
-def _item_text(number: int, one: NoticeItem, words: Wording, day: date) -> str:
-    work, blank = one.row.case.work, words.say("not_stated")
+def _item_text(number: int, item: NoticeItem, words: Wording, day: date) -> str:
+    work, blank = item.row.case.work, words.say("not_stated")
     registrations = "; ".join(
         " ".join(filter(None, (str(each.get(name, "")) for name in ("office", "number", "date"))))
         for each in work.registrations
@@ -282,11 +255,11 @@ def _item_text(number: int, one: NoticeItem, words: Wording, day: date) -> str:
         "holder": words.say("holder", text=work.holder) if work.holder else "",
         "first_publication": work.first_publication or blank,
         "registrations": registrations or blank,
-        "case": str(one.row.case.number),
-        "places": "\n".join(_place_text(place.seen, words) for place in one.there[:MAX_PLACES]),
-        "seen": _seen(one, words),
-        "aligned": words.say("aligned", share=percent(one.share)) if one.share else "",
-        "licences": words.say("licences" if one.searched else "licences_none", day=day.isoformat()),
+        "case": str(item.row.case.number),
+        "places": "\n".join(_place_text(place.seen, words) for place in item.there[:MAX_PLACES]),
+        "seen": _seen(item, words),
+        "aligned": words.say("aligned", share=percent(item.share)) if item.share else "",
+        "licences": words.say("licences" if item.searched else "licences_none", day=day.isoformat()),
     }
     return "\n".join(line for line in filled(words.item, values).splitlines() if line.strip())
 
@@ -303,10 +276,10 @@ def _one_line(url: str) -> str:
     return "".join(sign for sign in url if sign.isprintable() and not sign.isspace())
 
 
-def _seen(one: NoticeItem, words: Wording) -> str:
-    if not one.there:
+def _seen(item: NoticeItem, words: Wording) -> str:
+    if not item.there:
         return ""
-    moments = min(each.first_seen for each in one.there), max(each.seen.last_seen for each in one.there)
+    moments = min(each.first_seen for each in item.there), max(each.seen.last_seen for each in item.there)
     first, last = (f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}" for moment in moments)
     return words.say("seen", first=first, last=last)
 

@@ -7,9 +7,8 @@ from datetime import datetime
 from evidence.documents.phrases import load_phrases
 from evidence.documents.phrases.wording import Wording
 from evidence.documents.typeset.blocks import Block, Document, Line, Lines, Plate, Plates, Section, Style
-from evidence.documents.typeset.compiler import TypesetFile
+from evidence.documents.typeset.compiler import TypesetFile, Unset
 from evidence.documents.typeset.fonts import installed_fonts
-from evidence.documents.typeset.pdf import document_pdf
 from exhibit.errors import ExhibitError
 from indexer.draw.draw import View, draw
 from registry.models import Match, Notice
@@ -31,17 +30,9 @@ SHOWN = {
 def notice_pdf(
     services: Services, notice: Notice, letter: Letter, items: Sequence[NoticeItem], made_at: datetime
 ) -> bytes:
-    """The notice as PDF/A-3b.
+    """The notice as PDF/A-3b, which states when it was made.
 
-    Args:
-        services: ports.
-        notice: which.
-        letter: its words.
-        items: its cases.
-        made_at: the date that the file states.
-
-    Raises:
-        ServiceMissingError: no font with Chinese characters is here, and the notice needs one.
+    Raises ``ServiceMissingError`` when no font with Chinese characters is here, and the notice needs one.
     """
     words = Wording(load_phrases(notice.language))
     files: list[TypesetFile] = []
@@ -60,17 +51,16 @@ def notice_pdf(
         opening=tuple(_paragraphs(letter.text)),
         sections=tuple(sections),
     )
-    return document_pdf(document, tuple(files), notice.language, installed_fonts(), made_at)
+    return Unset(document, tuple(files), notice.language, made_at).pdf(installed_fonts())
 
 
 def _paragraphs(text: str) -> list[Block]:
     """The letter's paragraphs, line by line; what is a heading in it is set as one."""
-    return [_paragraph(one.splitlines()) for one in text.strip().split("\n\n")]
-
-
-def _paragraph(lines: list[str]) -> Block:
-    heading = len(lines) == 1 and _HEADING.match(lines[0]) is not None
-    return Lines(tuple(Line(line, Style.STRONG if heading else Style.PLAIN) for line in lines))
+    made: list[Block] = []
+    for lines in map(str.splitlines, text.strip().split("\n\n")):
+        style = Style.STRONG if len(lines) == 1 and _HEADING.match(lines[0]) else Style.PLAIN
+        made.append(Lines(tuple(Line(line, style) for line in lines)))
+    return made
 
 
 def _plates(services: Services, notice: Notice, items: Sequence[NoticeItem], files: list[TypesetFile]) -> list[Block]:
@@ -78,13 +68,13 @@ def _plates(services: Services, notice: Notice, items: Sequence[NoticeItem], fil
     _, caption, missing = SHOWN[notice.language]
     shown = [item.shown.match_id for item in items[:MAX_PICTURES] if item.shown is not None]
     matches = Match.objects.select_related("registered", "found").in_bulk(shown)
-    for n, one in enumerate(items[:MAX_PICTURES], 1):
-        if one.shown is None:
+    for n, item in enumerate(items[:MAX_PICTURES], 1):
+        if item.shown is None:
             continue
-        words = caption.format(n=n, title=one.row.case.work.title[:100], page=one.shown.sighting.page_url[:200])
+        words = caption.format(n=n, title=item.row.case.work.title[:100], page=item.shown.sighting.page_url[:200])
         path, why = f"pictures/{n}.jpg", ""
         try:
-            files.append(TypesetFile(path, draw(View.SIDE_BY_SIDE, pair_of(services, matches[one.shown.match_id]))))
+            files.append(TypesetFile(path, draw(View.SIDE_BY_SIDE, pair_of(services, matches[item.shown.match_id]))))
         except ExhibitError as error:
             path, why = "", missing.format(why=error.message)
         made.append(Plates((Plate(path or None, why, words, words),), HEIGHT))

@@ -31,15 +31,8 @@ def read_mark(made: Letter) -> str:
 def sign(services: Services, notice: Notice, *, typed: str, read: str, by: str) -> None:
     """Sign a notice: its exact bytes are kept, and their digests go into the log.
 
-    Args:
-        services: ports.
-        notice: a draft.
-        typed: the name as the person typed it; it must be the signer's.
-        read: the mark of the letter that was shown (:func:`read_mark`).
-        by: who is signed in.
-
-    Raises:
-        WrongUseError: something is missing, the letter isn't the one that was read, or the name is another.
+    ``typed`` is the signer's name as the person typed it, ``read`` the mark of the letter that was shown
+    (:func:`read_mark`). Raises ``WrongUseError`` when something is missing, or name or letter are others.
     """
     with notices.held_draft(notice) as held:
         items = items_of(held)
@@ -62,8 +55,7 @@ def sign(services: Services, notice: Notice, *, typed: str, read: str, by: str) 
 def send_by_mail(services: Services, notice: Notice, *, by: str) -> NoticeMail:
     """Have a signed notice leave by mail, in the background; asked for twice it leaves once.
 
-    Raises:
-        WrongUseError: it isn't signed, there is no address, or no mail server is set.
+    Raises ``WrongUseError`` when it isn't signed, there is no address, or no mail server is set.
     """
     if not services.config.mail_url:
         said = _("No mail server is set, so nothing can be sent from here.")
@@ -84,8 +76,7 @@ def send_by_mail(services: Services, notice: Notice, *, by: str) -> NoticeMail:
 def file_of(services: Services, notice: Notice, name: str) -> tuple[bytes, str] | None:
     """One of the signed files of a notice with its media type; nothing when it has no such file.
 
-    Raises:
-        NotFoundError: it may show a picture that was removed for good, or reported as illegal since it was signed.
+    Raises ``NotFoundError`` when it may show a picture that was removed for good, or reported as illegal since.
     """
     if name != TEXT_NAME and _shows_reported(notice):
         raise NotFoundError(

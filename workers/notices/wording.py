@@ -20,18 +20,8 @@ FOLDER = Path(__file__).parent / "wording"
 MAX_WORDING = 20_000
 
 LETTER = (
-    "number",
-    "date",
-    "owner",
-    "party",
-    "addressee",
-    "count",
-    "items",
-    "contact",
-    "identity",
-    "further",
-    "signature",
-)
+    "number", "date", "owner", "party", "addressee", "count", "items", "contact", "identity", "further", "signature",
+)  # fmt: skip
 ITEM = (
     "n", "title", "author", "holder", "first_publication", "registrations", "case",
     "places", "seen", "aligned", "licences",
@@ -59,23 +49,14 @@ _NAME = re.compile(r"\{([^{}]*)\}")
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """How a kind of notice speaks in a language.
+    """How a kind of notice speaks in a language."""
 
-    Attributes:
-        subject: one line.
-        body: the letter, with names in braces.
-        item: one work in it, the same.
-        statements: sentences that an owner can't reword, by name.
-        words: smaller pieces, by name.
-        own: whether the owner has put its own in place.
-    """
-
-    subject: str
-    body: str
-    item: str
-    statements: Mapping[str, str]
-    words: Mapping[str, str]
-    own: bool = False
+    subject: str  # one line
+    body: str  # the letter, with names in braces
+    item: str  # one work in it, the same
+    statements: Mapping[str, str]  # sentences that an owner can't reword
+    words: Mapping[str, str]  # smaller pieces
+    own: bool = False  # whether the owner has put its own in place
 
     def say(self, piece: str, **values: object) -> str:
         """One of the smaller pieces."""
@@ -112,11 +93,7 @@ def filled(template: str, values: Mapping[str, str]) -> str:
 
 
 def check(kind: str, language: str, subject: str, body: str, item: str) -> None:
-    """Refuse a wording that couldn't be filled in, or that lacks what the law asks for.
-
-    Raises:
-        WrongUseError: names what is wrong with it.
-    """
+    """Refuse a wording (``WrongUseError``) that couldn't be filled in, or that lacks what the law asks for."""
     for text, what in ((subject, _("the subject")), (body, _("the letter")), (item, _("the part for each work"))):
         if not text.strip() or len(text) > MAX_WORDING:
             raise WrongUseError(_("%(what)s is empty or too long.") % {"what": what.capitalize()})
@@ -130,15 +107,7 @@ def check(kind: str, language: str, subject: str, body: str, item: str) -> None:
 
 
 def keep(owner: Owner, kind: str, language: str, texts: Mapping[str, str], *, by: str) -> None:
-    """Put an owner's own wording in place; raises what :func:`check` raises.
-
-    Args:
-        owner: whose.
-        kind: of notice.
-        language: one in which the kind is shipped.
-        texts: ``subject``, ``body`` and ``item``.
-        by: who.
-    """
+    """Put an owner's own ``subject``, ``body`` and ``item`` in place; raises what :func:`check` raises."""
     given = {name: texts.get(name, "").replace("\r\n", "\n").strip() for name in ("subject", "body", "item")}
     check(kind, language, **given)
     with transaction.atomic():
@@ -152,9 +121,8 @@ def restore(owner: Owner, kind: str, language: str, *, by: str) -> None:
     """Go back to the wording that is shipped."""
     with transaction.atomic():
         if NoticeWording.objects.filter(owner=owner, kind=kind, language=language).delete()[0]:
-            audit_log.changed(
-                "notice wording", by=by, owner=owner, about={"kind": kind, "language": language, "shipped": True}
-            )
+            about = {"kind": kind, "language": language, "shipped": True}
+            audit_log.changed("notice wording", by=by, owner=owner, about=about)
 
 
 def _check_names(text: str, known: tuple[str, ...], where: str) -> None:

@@ -31,27 +31,15 @@ SALT = "exhibit.unsubscribe"
 
 @dataclass(frozen=True, slots=True)
 class ToldCase:
-    """A case in a mail.
-
-    Attributes:
-        case: the row.
-        url: of its page.
-        picture: Content-ID of the found picture in the mail, which ends with its SHA-256; empty without one.
-    """
+    """A case in a mail."""
 
     case: Case
     url: str
-    picture: str
+    picture: str  # Content-ID of the found picture in the mail, which ends with its SHA-256; empty without one
 
 
 def digest_mail(services: Services, choice: MailChoice, told: Sequence[Event]) -> EmailMultiAlternatives | None:
-    """The mail about events; ``None`` when nothing of them is open any more.
-
-    Args:
-        services: ports.
-        choice: whose.
-        told: the events that came since the last mail.
-    """
+    """The mail about events that came since the last one; ``None`` when nothing of them is open any more."""
     user, owner = choice.user, choice.owner
     with translation.override(user.reads or settings.LANGUAGE_CODE), timezone.override(zone_of(user)):
         waiting = _waiting(owner, told)
@@ -59,16 +47,15 @@ def digest_mail(services: Services, choice: MailChoice, told: Sequence[Event]) -
         if not waiting and not others:
             return None
         pictures = {} if user.blurs else _pictures(services, waiting[:SHOWN])
-        cases = [
-            ToldCase(case, absolute(services.config, f"/o/{owner.slug}/cases/{case.number}/"), _name(case, pictures))
-            for case in waiting[:SHOWN]
-        ]
+        names = {case: name for case, (name, _) in pictures.items()}
+        queue = absolute(services.config, f"/o/{owner.slug}/cases/")
+        cases = [ToldCase(case, f"{queue}{case.number}/", names.get(case.pk, "")) for case in waiting[:SHOWN]]
         unsubscribe = absolute(services.config, f"/mail/unsubscribe/{signing.dumps(choice.pk, salt=SALT)}")
         values = {
             "owner": owner,
             "cases": cases,
             "more": len(waiting) - len(cases),
-            "queue": absolute(services.config, f"/o/{owner.slug}/cases/"),
+            "queue": queue,
             "others": others,
             "settings": absolute(services.config, f"/o/{owner.slug}/told/"),
             "unsubscribe": unsubscribe,
@@ -112,10 +99,6 @@ def _pictures(services: Services, cases: Sequence[Case]) -> dict[int, tuple[str,
             continue
         found[case.pk] = (f"case-{case.number}-{picture.digest.hex}", data)
     return found
-
-
-def _name(case: Case, pictures: dict[int, tuple[str, bytes]]) -> str:
-    return pictures[case.pk][0] if case.pk in pictures else ""
 
 
 def _sentence(event: Event) -> str:

@@ -12,23 +12,11 @@ from workers.notify.mail import absolute
 
 
 def invite(config: Config, owner: Owner, email: str, role: str, *, by: str) -> str:
-    """Invite a person to an owner, by mail.
+    """Invite a person to an owner, by mail; returns the link where no mail is sent and somebody has to pass it on.
 
-    Args:
-        config: says how mail leaves, and where the site is.
-        owner: of which the person is to be a member.
-        email: where the mail goes.
-        role: one of :class:`registry.models.Role`.
-        by: who invites.
-
-    Returns:
-        The link, where no mail is sent and somebody has to pass it on; else an empty text, since the link shows that
-        the address is the person's.
-
-    Raises:
-        WrongUseError: as :func:`registry.accounts.invitations.invite` does.
-        OSError: the mail server doesn't answer; nobody is invited then.
-        smtplib.SMTPException: it doesn't take the mail; nobody is invited then.
+    Else the text is empty, since the link shows that the address is the person's. Raises ``WrongUseError`` as
+    :func:`registry.accounts.invitations.invite` does, and ``OSError`` or ``smtplib.SMTPException`` when the mail server
+    doesn't answer, or take the mail; nobody is invited then.
     """
     with transaction.atomic():
         row, secret = invitations.invite(owner, email, role, by=by)

@@ -56,12 +56,7 @@ def message_id(config: Config, name: str) -> str:
 
 
 def absolute(config: Config, path: str) -> str:
-    """The whole address of a page, for a mail or a document.
-
-    Args:
-        config: names the site's address; without ``public_url`` it is the one on this machine.
-        path: begins with a slash.
-    """
+    """The whole address of a page, for a mail or a document, on this machine where no ``public_url`` is set."""
     return f"{config.public_url or local_site(config)}{path}"
 
 

@@ -31,12 +31,7 @@ class MailFiles(BaseEmailBackend):
 
 
 def drop_mails(folder: Path, digests: Collection[Digest]) -> None:
-    """Remove the mails that carry certain files, or small copies of them.
-
-    Args:
-        folder: where mails lie.
-        digests: of the files; a small copy has that of its original at the end of its name.
-    """
+    """Remove the mails that carry certain files, or small copies, whose names end with the digest of the original."""
     named = {digest.hex for digest in digests}
     for path in folder.glob("*.eml"):
         try:

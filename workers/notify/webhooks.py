@@ -59,21 +59,13 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came of one try.
+    """What came of one try."""
 
-    Attributes:
-        at: when it began.
-        status: of the answer; 0 when there was none.
-        milliseconds: until then.
-        sentence: what went wrong; empty when nothing did.
-        after: when the receiver wants to be asked again, if it says so.
-    """
-
-    at: datetime
-    status: int
-    milliseconds: int
-    sentence: str = ""
-    after: datetime | None = None
+    at: datetime  # when it began
+    status: int  # of the answer; 0 when there was none
+    milliseconds: int  # until then
+    sentence: str = ""  # what went wrong; empty when nothing did
+    after: datetime | None = None  # when the receiver wants to be asked again, if it says so
 
     @property
     def taken(self) -> bool:
@@ -87,21 +79,10 @@ class Reply:
 
 
 def add_webhook(services: Services, owner: Owner, url: str, kinds: Collection[str], *, by: str) -> tuple[Webhook, str]:
-    """Arrange a webhook.
+    """Arrange a webhook for events of some kinds of :data:`OFFERED`, for all where none is named.
 
-    Args:
-        services: ports; its guard says which addresses may be reached.
-        owner: whose events.
-        url: where they are sent.
-        kinds: of :data:`OFFERED`; all when empty.
-        by: who arranges it, for the log.
-
-    Returns:
-        Its row, and the secret that its messages are signed with, which nobody can read again.
-
-    Raises:
-        RefusedError: the address may not be reached.
-        WrongUseError: a kind is unknown, or there are too many.
+    Returns its row, and the secret that its messages are signed with, which nobody can read again. Raises
+    ``RefusedError`` when the address may not be reached, ``WrongUseError`` for an unknown kind, or too many webhooks.
     """
     if len(url) > MAX_URL:
         raise WrongUseError(_("The address is too long."))
@@ -121,9 +102,8 @@ def add_webhook(services: Services, owner: Owner, url: str, kinds: Collection[st
         row.number = (owner.webhooks.aggregate(last=Max("number"))["last"] or 0) + 1
         row.encrypted_secret = encrypt(SECRET, row.identity.bytes, secret, master_key(services.config))
         row.save()
-        audit_log.changed(
-            "webhook added", by=by, owner=owner, about={"kinds": row.kinds, "url": url, "webhook": row.number}
-        )
+        about = {"kinds": row.kinds, "url": url, "webhook": row.number}
+        audit_log.changed("webhook added", by=by, owner=owner, about=about)
     return row, PREFIX + base64.b64encode(secret).decode()
 
 
@@ -173,12 +153,9 @@ def message_of(services: Services, row: Webhook, event: Event) -> Message:
 def page_of(event: Event) -> str:
     """The page of the site that an event is about."""
     start, about = f"/o/{event.owner.slug}", event.about
-    if "case" in about:
-        return f"{start}/cases/{about['case']}/"
-    if "watch" in about:
-        return f"{start}/watches/{about['watch']}/"
-    if "notice" in about:
-        return f"{start}/notices/{about['notice']}/"
+    for what, folder in (("case", "cases"), ("watch", "watches"), ("notice", "notices")):
+        if what in about:
+            return f"{start}/{folder}/{about[what]}/"
     return f"{start}/told/" if "webhook" in about else f"{start}/downloads/"
 
 

@@ -13,13 +13,7 @@ _OVER = (StepState.DONE, StepState.FAILED)
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far something is.
-
-    Attributes:
-        what: in words, with its unit.
-        done: how many are done.
-        total: of how many.
-    """
+    """How far something is, in words with their unit."""
 
     what: str
     done: int

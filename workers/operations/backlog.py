@@ -24,22 +24,13 @@ OPEN = [StepState.TODO, StepState.DOING, StepState.FAILED]
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """What waits for one step.
-
-    Attributes:
-        step: its name.
-        waiting: rows to do, those too that are put off.
-        under_way: rows that somebody has claimed.
-        failed: rows that were given up and that somebody should look at.
-        oldest: since when the one waits that could have been taken first; ``None`` when none could be taken now, and
-            for mails to members.
-    """
+    """What waits for one step."""
 
     step: str
-    waiting: int
-    under_way: int
-    failed: int
-    oldest: datetime | None
+    waiting: int  # rows to do, those too that are put off
+    under_way: int  # rows that somebody has claimed
+    failed: int  # rows that were given up and that somebody should look at
+    oldest: datetime | None  # since when the one waits that could be taken first, if one could; not of mails
 
 
 def backlogs() -> list[Backlog]:
@@ -91,23 +82,14 @@ def _held_up(step: Step) -> QuerySet[Any, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Rows of one step that were given up for the same reason.
-
-    Attributes:
-        step: its name.
-        error: the reason, for the operator.
-        count: how many.
-        since: since when the oldest had waited.
-        example: the primary key of one.
-        dismissed: whether the operator leaves them as they are.
-    """
+    """Rows of one step that were given up for the same reason."""
 
     step: str
-    error: str
-    dismissed: bool
+    error: str  # the reason, for the operator
+    dismissed: bool  # whether the operator leaves them as they are
     count: int
-    since: datetime
-    example: int
+    since: datetime  # since when the oldest had waited
+    example: int  # the primary key of one
 
 
 MAX_FAILURES = 50
@@ -139,20 +121,10 @@ def _dismissed(step: str) -> Exists:
 
 
 def dismiss(step: str, error: str | None = None, *, by: str) -> int:
-    """Leave rows of a step as they are that were given up: nobody is told of them any more.
+    """Leave rows of a step as they are that were given up (for a reason, or all): nobody is told of them any more.
 
-    One that is given up again for another reason is told again. Nothing of the rows themselves changes.
-
-    Args:
-        step: its name.
-        error: only those that were given up for this reason; all, if absent.
-        by: who leaves them so.
-
-    Returns:
-        How many there are.
-
-    Raises:
-        WrongUseError: there is no such step.
+    One that is given up again for another reason is told again. Nothing of the rows themselves changes. Returns how
+    many there are; raises ``WrongUseError`` when there is no such step.
     """
     with transaction.atomic():
         rows = _given_up(step_with_rows(step)).exclude(_dismissed(step))
@@ -170,16 +142,8 @@ def dismiss(step: str, error: str | None = None, *, by: str) -> int:
 def try_again(hint: Callable[[str, list[int]], None], step: str, error: str | None = None) -> int:
     """Let rows of a step that were given up be tried again, from the first attempt on; those too that were left.
 
-    Args:
-        hint: says that rows wait; the tick finds those that it isn't told of.
-        step: its name.
-        error: only those that were given up for this reason; all, if absent.
-
-    Returns:
-        How many there are.
-
-    Raises:
-        WrongUseError: there is no such step.
+    The hint says that rows wait; the tick finds those that it isn't told of. Returns how many there are; raises
+    ``WrongUseError`` when there is no such step.
     """
     declared = step_with_rows(step)
     rows = _given_up(declared)

@@ -11,26 +11,16 @@ from workers.texts.words import ngettext
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at.
-
-    Args:
-        name: a short name.
-        ok: whether all is well.
-        sentence: how it stands.
-        remedy: what to do, or an empty string when all is well.
-        needed: whether Exhibit doesn't work without it; else it does less, and says so where it matters.
-    """
+    """One thing that was looked at."""
 
     name: str
     ok: bool
-    sentence: str
-    remedy: str = ""
-    needed: bool = True
+    sentence: str  # how it stands
+    remedy: str = ""  # what to do, where not all is well
+    needed: bool = True  # whether Exhibit doesn't work without it; else it does less, and says so where it matters
 
 
 GIB = 1024**3
-
-
 DAMAGED = "damaged"
 """The file of the data folder that lists exact bytes that have changed."""
 
@@ -50,11 +40,7 @@ def room(free: int, floor: int) -> Check:
 
 
 def damaged(config: Config) -> list[Digest]:
-    """The exact bytes that were found changed when they were last read again.
-
-    Raises:
-        OSError, ValueError: the list can't be read.
-    """
+    """The exact bytes that were found changed when they were last read again; raises ``OSError`` or ``ValueError``."""
     try:
         return [Digest.from_hex(line) for line in (config.data_dir / DAMAGED).read_text("ascii").split()]
     except FileNotFoundError:

@@ -23,13 +23,7 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a step takes for a million pictures found.
-
-    Attributes:
-        step: its name.
-        hours: of a processor's core.
-        money: at the price that is set; ``None`` without one.
-    """
+    """What a step takes for a million pictures found, in hours of a core, and in money at the price that is set."""
 
     step: str
     hours: float
@@ -38,17 +32,10 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """All steps together, and each, the dearest first; ``None`` of a sum while too few pictures were seen.
+    """All steps together, and each, the dearest first; ``None`` of a sum while too few pictures were seen."""
 
-    Attributes:
-        pictures: found and compared in the time that was measured.
-        price: of an hour of a core; ``None`` when none is set.
-        total: all steps together.
-        steps: each.
-    """
-
-    pictures: int
-    price: Price | None
+    pictures: int  # found and compared in the time that was measured
+    price: Price | None  # of an hour of a core
     total: Cost | None
     steps: tuple[Cost, ...]
 
@@ -56,19 +43,15 @@ class Costs:
 def costs_of(taken: Mapping[str, Taken], priced: str) -> Costs:
     """What a million pictures cost, by what the steps have taken for those that were found.
 
-    All that the steps did counts, registrations, evidence and reports too, as far as it came with those pictures.
-    Rent of disks, traffic and people's time aren't in it.
-
-    Args:
-        taken: by step.
-        priced: an hour of a core, such as ``0.02 EUR``, or empty.
+    All that the steps did counts, registrations, evidence and reports too, as far as it came with those pictures. Rent
+    of disks, traffic and people's time aren't in it. An hour of a core is priced such as ``0.02 EUR``, or not at all.
     """
     price = _price(priced)
     pictures = taken[MATCH].rows if MATCH in taken else 0
     if pictures < MIN_PICTURES:
         return Costs(pictures, price, None, ())
-    each = [_cost(step, one.processor_seconds / pictures, price) for step, one in taken.items()]
-    each.sort(key=lambda one: (-one.hours, one.step))
+    each = [_cost(step, spent.processor_seconds / pictures, price) for step, spent in taken.items()]
+    each.sort(key=lambda cost: (-cost.hours, cost.step))
     seconds = sum(cost.processor_seconds for cost in taken.values())
     return Costs(pictures, price, _cost("", seconds / pictures, price), tuple(each))
 

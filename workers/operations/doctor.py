@@ -12,10 +12,9 @@ from exhibit.errors import ExhibitError
 from workers.notify.mail import mail_folder, sender
 from workers.operations.checks import GIB, Check, damage_check, disk_check, search_check
 from workers.servers.keeper import are_kept
-from workers.servers.postgres import database_answers
+from workers.servers.postgres import database_answers, postgres_programs
 from workers.servers.processes import service_user
-from workers.servers.programs import postgres_programs, redis_program
-from workers.servers.redis import redis_answers
+from workers.servers.redis import redis_answers, redis_program
 
 
 def examine(config: Config) -> tuple[Check, ...]:
@@ -149,28 +148,27 @@ def _browser_limits(config: Config) -> Check:
     name = "browser limits"
     if find_browser(config.capture_browser).path is None:
         return Check(name, ok=True, sentence="No browser runs.", needed=False)
-    most, nice = BrowserLimits().memory_bytes / GIB, os.getpriority(os.PRIO_PROCESS, 0)
+    most, nice, remedy = BrowserLimits().memory_bytes / GIB, os.getpriority(os.PRIO_PROCESS, 0), ""
     sentence = f"It may take {most:.0f} GiB, and has the priority of the process that starts it (here nice {nice})."
+    room = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / GIB
     if not Path("/proc/self/statm").exists():
         remedy = "Let the system that runs Exhibit limit it, for example a container."
-        told = f"Its memory can't be watched on this system, which has no /proc. {sentence}"
-        return Check(name, ok=False, sentence=told, remedy=remedy, needed=False)
-    if os.geteuid() == 0:
+        sentence = f"Its memory can't be watched on this system, which has no /proc. {sentence}"
+    elif os.geteuid() == 0:
         remedy = "Run Exhibit as a user of its own, as docs/operator.md says."
-        told = f"Its sandbox is off, for this process is root. {sentence}"
-        return Check(name, ok=False, sentence=told, remedy=remedy, needed=False)
-    room = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    if room < BrowserLimits().memory_bytes:
+        sentence = f"Its sandbox is off, for this process is root. {sentence}"
+    elif room < most:
         remedy = "Add memory, or set EXHIBIT_CAPTURE_BROWSER=none."
-        told = f"The machine has only {room / GIB:.1f} GiB of memory. {sentence}"
-        return Check(name, ok=False, sentence=told, remedy=remedy, needed=False)
-    return Check(name, ok=True, sentence=sentence, needed=False)
+        sentence = f"The machine has only {room:.1f} GiB of memory. {sentence}"
+    return Check(name, ok=not remedy, sentence=sentence, remedy=remedy, needed=False)
 
 
 def _openssl(_config: Config) -> Check:
-    remedy = "Install it, for example with `apt-get install openssl`."
+    if found := shutil.which("openssl"):
+        return Check("openssl", ok=True, sentence=f"{found} is used.", needed=False)
     sentence = "There is no openssl: bundles verify without it, but not in the second, independent way."
-    return _on_path("openssl", ("openssl",), sentence, remedy)
+    remedy = "Install it, for example with `apt-get install openssl`."
+    return Check("openssl", ok=False, sentence=sentence, remedy=remedy, needed=False)
 
 
 def _mail(config: Config) -> Check:
@@ -184,15 +182,14 @@ def _mail(config: Config) -> Check:
 def _witnesses(config: Config) -> Check:
     """Whether there are as many outside witnesses as are needed."""
     there, needed = len(config.anchors), config.witnesses_needed
+    sentence, remedy = f"{there} are configured; {needed} needed.", ""
     if not there and needed == 1:
-        remedy = "docs/anchors.md says how to choose some."
         sentence = "No outside witness is configured: only this installation's own log knows the time."
-        return Check("witnesses", ok=False, sentence=sentence, remedy=remedy, needed=False)
-    if there < needed:
+        remedy = "docs/anchors.md says how to choose some."
+    elif there < needed:
         sentence = f"{needed} witnesses are needed for a bundle to be called witnessed, and {there} are configured."
         remedy = "Configure more, or lower EXHIBIT_WITNESSES_NEEDED."
-        return Check("witnesses", ok=False, sentence=sentence, remedy=remedy, needed=False)
-    return Check("witnesses", ok=True, sentence=f"{there} are configured; {needed} needed.", needed=False)
+    return Check("witnesses", ok=not remedy, sentence=sentence, remedy=remedy, needed=False)
 
 
 def _witness(config: Config, given: AnchorConfig) -> Check:
@@ -206,10 +203,3 @@ def _witness(config: Config, given: AnchorConfig) -> Check:
         remedy = error.hint or "Sealing goes on without it; it is asked again later."
         return Check(name, ok=False, sentence=error.message, remedy=remedy, needed=False)
     return Check(name, ok=True, sentence=sentence, needed=False)
-
-
-def _on_path(name: str, programs: tuple[str, ...], missing: str, remedy: str) -> Check:
-    found = next(filter(None, map(shutil.which, programs)), None)
-    if found:
-        return Check(name, ok=True, sentence=f"{found} is used.", needed=False)
-    return Check(name, ok=False, sentence=missing, remedy=remedy, needed=False)

@@ -28,10 +28,7 @@ Saying = Callable[[str], str]
 def checks(found: Status, config: Config, said: Saying = str) -> list[Check]:
     """Everything that figures tell, in the order in which one would mend it.
 
-    Args:
-        found: the figures.
-        config: what is set.
-        said: puts the reasons that rows keep into the reader's language; they stay as they are, if absent.
+    ``said`` puts the reasons that rows keep into the reader's language.
     """
     return [
         room(found.disk.free, found.disk.floor),
@@ -201,15 +198,15 @@ def _witnesses(found: Status, config: Config, said: Saying) -> Iterator[Check]:
         yield Check("witnesses", ok=True, sentence=sentence % {"count": answer, "there": there}, needed=False)
 
 
-def _witness(one: Witness, at: datetime, said: Saying) -> Iterator[Check]:
-    if one.health is None:
+def _witness(witness: Witness, at: datetime, said: Saying) -> Iterator[Check]:
+    if witness.health is None:
         return
-    silent, name = one.health.silent_since, f"witness {one.name}"
+    silent, name = witness.health.silent_since, f"witness {witness.name}"
     if silent is not None and at - silent > SILENT_WITNESS:
-        values = {"name": one.name, "age": _ago(silent, at), "why": said(one.health.error)}
+        values = {"name": witness.name, "age": _ago(silent, at), "why": said(witness.health.error)}
         sentence = _("The witness %(name)s has been silent for %(age)s: %(why)s") % values
-    elif silent is None and one.health.error:
-        values, name = {"name": one.name, "why": said(one.health.error)}, f"receipts of {one.name}"
+    elif silent is None and witness.health.error:
+        values, name = {"name": witness.name, "why": said(witness.health.error)}, f"receipts of {witness.name}"
         sentence = _("The witness %(name)s answered, and it was of no use: %(why)s") % values
     else:
         return

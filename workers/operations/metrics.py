@@ -1,9 +1,10 @@
 """The figures of the installation for Prometheus: from rows, so that it doesn't matter which process is asked."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -20,19 +21,17 @@ BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 
 def metrics(services: Services) -> bytes:
     """All metrics in Prometheus's text format; labels are steps, queues, indexes and witnesses only."""
-    registry = CollectorRegistry()
-    registry.register(_Collected([*_families(status_of(services), services.config), *_counters()]))
-    return generate_latest(registry)
+    return generate_latest(_Collected([*_families(status_of(services), services.config), *_counters()]))
 
 
+@dataclass(frozen=True, slots=True)
 class _Collected(Collector):
     """Metrics that have been collected already."""
 
-    def __init__(self, families: Iterable[Metric]) -> None:
-        self._families = list(families)
+    families: Sequence[Metric]
 
-    def collect(self) -> Iterable[Metric]:
-        return self._families
+    def collect(self) -> Sequence[Metric]:
+        return self.families
 
 
 def _families(found: Status, config: Config) -> Iterator[Metric]:
@@ -96,6 +95,6 @@ def _counters() -> Iterator[Metric]:
     taken = running.taken_since(BEGINNING)
     for name, text in texts.items():
         family = CounterMetricFamily(f"exhibit_step_{name}", text, labels=("step",))
-        for step, one in sorted(taken.items()):
-            family.add_metric((step,), getattr(one, name))
+        for step, spent in sorted(taken.items()):
+            family.add_metric((step,), getattr(spent, name))
         yield family

@@ -47,9 +47,6 @@ def expire_bytes(services: Services) -> int:
     """Remove the bytes of pictures that matched nothing and last came longer ago than the retention time.
 
     Digest, fingerprints, addresses and a small picture stay. What belongs to a work, a match or a case is kept.
-
-    Returns:
-        How many pictures' bytes were removed.
     """
     limit = now() - timedelta(days=services.config.retention_days)
     kept = (
@@ -103,9 +100,9 @@ def look_for_damage(services: Services) -> None:
     known: list[Digest] = []
     with suppress(ValueError):  # an earlier version left half a list, and those that it lacks are found again
         known = damaged(services.config)
-    wrong = [one.hex for one in {*some, *known} if one in blobs and not blobs.is_whole(one)]
+    wrong = [digest.hex for digest in {*some, *known} if digest in blobs and not blobs.is_whole(digest)]
     draft = services.config.data_dir / f".{DAMAGED}"
-    draft.write_text("".join(f"{one}\n" for one in sorted(wrong)))
+    draft.write_text("".join(f"{digest}\n" for digest in sorted(wrong)))
     draft.replace(services.config.data_dir / DAMAGED)
     place.write_text(f"{turn + 1:02x}", "ascii")
 

@@ -10,11 +10,11 @@ from django.db.models import Count
 
 from exhibit.clock import now
 from registry.crawls import canaries
-from registry.crawls.schedules import due_since
+from registry.crawls.schedules import due_watches
 from registry.db import running
 from registry.db.running import Taken
 from registry.log import witnesses
-from registry.models import UNFINISHED, AnchorReceipt, Crawl, Heartbeat, LogCheckpoint, LogWaiting, StepState, Watch
+from registry.models import UNFINISHED, AnchorReceipt, Canary, Crawl, Heartbeat, LogCheckpoint, LogWaiting, StepState
 from workers.cases.reported import waiting_reports
 from workers.matching.index_upkeep import IndexState, index_states
 from workers.operations.backlog import Backlog, Failure, backlogs, failures, held_up
@@ -29,19 +29,13 @@ MAX_CRAWLS = 20
 
 @dataclass(frozen=True, slots=True)
 class Witness:
-    """One outside witness that is configured.
-
-    Attributes:
-        kind, name, development: which.
-        health: how it has answered lately; ``None`` when it was never asked.
-        last_receipt: when it last stood for a digest in full, as it says itself.
-    """
+    """One outside witness that is configured."""
 
     kind: str
     name: str
     development: bool
-    health: witnesses.Health | None
-    last_receipt: datetime | None
+    health: witnesses.Health | None  # how it has answered lately; ``None`` when it was never asked
+    last_receipt: datetime | None  # when it last stood for a digest in full, as it says itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +68,6 @@ class Crawls:
 
 
 @dataclass(frozen=True, slots=True)
-class Missed:
-    """A canary that the last run of its watch didn't find."""
-
-    watch: Watch
-    number: int
-
-
-@dataclass(frozen=True, slots=True)
 class Status:
     """How the installation is at one moment."""
 
@@ -95,7 +81,7 @@ class Status:
     witnesses: Sequence[Witness]
     log: LogFigures
     disk: Disk
-    missed: Sequence[Missed]
+    missed: Sequence[Canary]
     taken: Mapping[str, Taken]
     reported: Sequence[str] = ()
 
@@ -113,7 +99,7 @@ def status_of(services: Services) -> Status:
         witnesses=_witnesses(services),
         log=_log(services),
         disk=_disk(services),
-        missed=[Missed(crawl.watch, one.canary.number) for crawl, one in canaries.missed_lately()],
+        missed=[result.canary for _, result in canaries.missed_lately()],
         taken=running.taken_since(now() - timedelta(days=COST_DAYS)),
         reported=waiting_reports(),
     )
@@ -123,24 +109,15 @@ def _crawls() -> Crawls:
     under_way = Crawl.objects.filter(state__in=UNFINISHED).select_related("watch__owner")
     ended = Crawl.objects.filter(finished_at__gte=now() - timedelta(days=1)).order_by().values_list("reason")
     counts = dict(ended.annotate(count=Count("pk")).order_by("-count"))
-    return Crawls(list(under_way.order_by("started_at")[:MAX_CRAWLS]), counts, len(due_since(now() - LATE)))
+    return Crawls(list(under_way.order_by("started_at")[:MAX_CRAWLS]), counts, len(due_watches(LATE)))
 
 
 def _witnesses(services: Services) -> list[Witness]:
-    anchors = services.config.anchors
+    anchors = [((anchor.kind, anchor.name), anchor.development) for anchor in services.config.anchors]
     if not anchors:
         return []
-    health, last = witnesses.health(), _last_receipts([(anchor.kind, anchor.name) for anchor in anchors])
-    return [
-        Witness(
-            anchor.kind,
-            anchor.name,
-            anchor.development,
-            health.get((anchor.kind, anchor.name)),
-            last.get((anchor.kind, anchor.name)),
-        )
-        for anchor in anchors
-    ]
+    health, last = witnesses.health(), _last_receipts([who for who, _ in anchors])
+    return [Witness(*who, development, health.get(who), last.get(who)) for who, development in anchors]
 
 
 def _last_receipts(named: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], datetime | None]:

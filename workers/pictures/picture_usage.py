@@ -62,23 +62,19 @@ def _holds(services: Services, role: str, file: Digest, digest: Digest) -> bool:
     texts = [as_they_lie(services, file)]
     if role == "exchange":
         try:
-            answers = [read_response(one.block) for one in read_warc(texts[0], "") if one.kind == "response"]
+            answers = [read_response(record.block) for record in read_warc(texts[0], "") if record.kind == "response"]
             if any(not UNDONE.issuperset(answer.codings) for answer in answers if answer is not None):
                 return True
             texts = [answer.body() for answer in answers if answer is not None]
         except FormatError:
             return True  # who can't tell takes it along
-    return any(Digest.of(body) == digest for text in texts for body in (text, *(one for _, one in inline_bodies(text))))
+    return any(Digest.of(body) == digest for text in texts for body in (text, *(raw for _, raw in inline_bodies(text))))
 
 
 def documents(sealed: SealedCase, facts: CaseFacts, digest: Digest, captured: Collection[Digest]) -> Iterator[Digest]:
     """Reduced pictures, drawings of matches with the picture, and exhibit sheets that show it, of one bundle.
 
-    Args:
-        sealed: the bundle.
-        facts: that are sealed in it.
-        digest: of the picture.
-        captured: as :func:`captured_files`.
+    ``captured`` are the files that :func:`captured_files` finds.
     """
     matches = [match for match in facts.matches if digest in (match.work_picture, match.picture)]
     drawings = {path for match in matches for path in match.drawings.values()}

@@ -19,11 +19,7 @@ QUALITY = 84
 
 
 def preview(data: bytes, limits: Limits, side: int = SMALL) -> bytes:
-    """A JPEG of at most ``side`` pixels on its longer side, without metadata.
-
-    Raises:
-        UnreadablePictureError: the bytes can't be decoded within the limits.
-    """
+    """A JPEG of at most ``side`` pixels on its longer side, without metadata; raises ``UnreadablePictureError``."""
     shown = Image.fromarray(decode(data, limits, at_least=side).pixels)
     shown.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=3.0)
     out = io.BytesIO()
@@ -34,9 +30,7 @@ def preview(data: bytes, limits: Limits, side: int = SMALL) -> bytes:
 def kept_preview(services: "Services", digest: Digest, side: int = SMALL) -> bytes:
     """A preview that is made once and kept beside the other caches; the folder may be removed at any time.
 
-    Raises:
-        NotFoundError: the bytes aren't stored.
-        UnreadablePictureError: they can't be decoded within the limits.
+    Raises ``NotFoundError`` or ``UnreadablePictureError``.
     """
     path = _path(services, digest, side)
     try:
@@ -51,9 +45,7 @@ def kept_preview(services: "Services", digest: Digest, side: int = SMALL) -> byt
 def shown(services: "Services", picture: "Picture", side: int = SMALL) -> bytes:
     """What may be looked at of a picture: a preview, or the small picture that stays when its bytes have expired.
 
-    Raises:
-        NotFoundError: neither is here.
-        UnreadablePictureError: it can't be decoded within the limits.
+    Raises ``NotFoundError`` or ``UnreadablePictureError``.
     """
     if picture.bytes_state != "stored" and picture.thumbnail is not None:
         return services.blobs.get(picture.thumbnail)

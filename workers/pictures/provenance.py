@@ -1,5 +1,7 @@
 """The manifests that seen pictures bring along, as facts and as files of a bundle."""
 
+from dataclasses import replace
+
 from evidence.bundle.sealing import JSON, ContentFile, provenance_path
 from evidence.facts.case import PictureFacts, ProvenanceFacts
 from evidence.facts.provenance import read_provenance
@@ -11,22 +13,17 @@ ROLE = "c2pa"
 def provenance_of(
     services: Services, number: int, picture: PictureFacts
 ) -> tuple[ProvenanceFacts | None, tuple[ContentFile, ...]]:
-    """What the manifest inside a sighting's picture states, with the file that holds all of it.
+    """What the manifest inside a sighting's picture states, with the file that holds all of it; sightings count from 1.
 
-    Args:
-        services: ports.
-        number: of the sighting, from 1.
-        picture: what was seen.
-
-    Returns:
-        ``None`` when nobody looked: without the optional part, or when the bytes aren't stored any more.
+    ``None`` when nobody looked: without the optional part, or when the bytes aren't stored any more.
     """
     if picture.digest not in services.blobs:
         return None, ()
     found = read_provenance(services.blobs.get(picture.digest), picture.format)
     if found is None:
         return None, ()
-    path = provenance_path(number) if found.manifest else ""
-    files = (ContentFile(path, ROLE, JSON, services.blobs.put(found.manifest)),) if path else ()
-    said = (found.signer, found.signed_at, found.generator, found.title, found.problems)
-    return ProvenanceFacts(str(found.standing), *said, path), files
+    facts, manifest = found
+    if not manifest:
+        return facts, ()
+    path = provenance_path(number)
+    return replace(facts, file=path), (ContentFile(path, ROLE, JSON, services.blobs.put(manifest)),)

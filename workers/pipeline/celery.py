@@ -20,8 +20,7 @@ from workers.servers.addresses import REDIS_SECONDS, broker_url
 keep_private()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
 
-TASK_SECONDS = 570
-"""After so long a task is killed, before its message would be given to another worker."""
+TASK_SECONDS = 570  # after so long a task is killed, before its message would be given to another worker
 
 VISIBILITY_SECONDS = 600
 
@@ -120,9 +119,7 @@ def restore_unacknowledged(config: Config) -> int:
     """Put the messages that dead workers had taken back into their queues, without waiting for the visibility timeout.
 
     A message that a living worker still has is put back too, and does nothing the second time: its row is claimed.
-
-    Returns:
-        How many were put back; none when Redis doesn't answer, since the timeout brings them back then.
+    Returns how many were put back; none when Redis doesn't answer, since the timeout brings them back then.
     """
     try:
         return _restore(make_app(config))

@@ -18,11 +18,8 @@ if TYPE_CHECKING:
 
 OPENED_AGAIN = Sentence("The case was opened again before the bundle was sealed. Deciding it again asks for another.")
 """Why a bundle isn't sealed that nobody wants any more."""
-ASKED = "asked"
-"""The queue of what a person waits for: it never stands behind what a crawl brings."""
-DEFAULT = "default"
-"""The queue of what is short; it never waits behind long work."""
-
+ASKED = "asked"  # the queue of what a person waits for: it never stands behind what a crawl brings
+DEFAULT = "default"  # the queue of what is short; it never waits behind long work
 
 MAX_MESSAGES = 8
 """Messages of one step that a tick sends, unless so many wait in its queue: enough to keep the workers busy."""
@@ -30,31 +27,17 @@ MAX_MESSAGES = 8
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of the pipeline.
+    """One step of the pipeline."""
 
-    Attributes:
-        name: of its tasks and in the commands.
-        run: the function that does it, by its full name; called with the ports and the rows' primary keys.
-        queue: of its messages.
-        label: what its rows are, in words.
-        model: of its rows, by name; none for a step whose rows the tick doesn't look for.
-        owner: the way from a row to its owner, where it has one.
-        batch: rows in one message.
-        also_asked: it has a second task ``NAME_asked``, for rows that a person waits for.
-        slow: its rows take hours by their nature.
-        settled: lookups of failed rows that need no operator, any of which suffices.
-    """
-
-    name: str
-    run: str
+    name: str  # of its tasks and in the commands
+    run: str  # its function in ``workers.steps``, called with the ports and the rows' primary keys
     queue: str
-    label: str
-    model: str = ""
-    owner: str = ""
-    batch: int = 1
-    also_asked: bool = False
-    slow: bool = False
-    settled: Mapping[str, Any] = field(default_factory=dict)
+    model: str = ""  # of its rows, by name; none for a step whose rows the tick doesn't look for
+    owner: str = ""  # the way from a row to its owner, where it has one
+    batch: int = 1  # rows in one message
+    also_asked: bool = False  # has a second task ``NAME_asked``, for rows that a person waits for
+    slow: bool = False  # its rows take hours by their nature
+    settled: Mapping[str, Any] = field(default_factory=dict)  # any suffices: failed rows that need no operator
 
     @property
     def rows(self) -> "type[Claimable]":
@@ -72,7 +55,7 @@ class Step:
     def work(self, services: object, ids: Sequence[int]) -> None:
         """Do it for these rows."""
         module, _, function = self.run.rpartition(".")
-        getattr(importlib.import_module(module), function)(services, ids)
+        getattr(importlib.import_module(f"workers.steps.{module}"), function)(services, ids)
 
     def batches(self, ids: Sequence[int]) -> Iterator[list[int]]:
         """Rows, message by message."""
@@ -80,155 +63,64 @@ class Step:
             yield list(ids[start : start + self.batch])
 
 
-STEPS = {
-    step.name: step
-    for step in (
-        Step(
-            name="match",
-            run="workers.steps.matching.match.match_pictures",
-            queue="match",
-            label=gettext_noop("pictures found, to be compared with the works"),
-            model="Picture",
-            batch=32,
-            settled={"bytes_state__in": ("expired", "purged")},
-        ),
-        Step(
-            name="register",
-            run="workers.steps.matching.register.import_uploads",
-            queue="match",
-            label=gettext_noop("files brought, to be registered"),
-            model="UploadFile",
-            owner="upload__owner",
-            batch=8,
-        ),
-        Step(
-            name="search",
-            run="workers.steps.matching.search.search_pictures",
-            queue="match",
-            label=gettext_noop("new works, to be compared with what was seen before"),
-            model="WorkPicture",
-            owner="work__owner",
-            batch=4,
-        ),
-        Step(
-            name="capture",
-            run="workers.steps.cases.capture.capture_sightings",
-            queue="evidence",
-            label=gettext_noop("visits for evidence"),
-            model="Capture",
-            owner="case__owner",
-            batch=2,
-            also_asked=True,
-        ),
-        Step(
-            name="seal",
-            run="workers.steps.cases.seal.seal_bundles",
-            queue=ASKED,
-            label=gettext_noop("bundles to be sealed"),
-            model="Bundle",
-            owner="case__owner",
-            batch=4,
-            settled={"error": OPENED_AGAIN},
-        ),
-        Step(
-            name="witness",
-            run="workers.steps.cases.witness.ask_witnesses",
-            queue="evidence",
-            label=gettext_noop("receipts that witnesses owe"),
-            model="AnchorReceipt",
-            batch=50,
-        ),
-        Step(
-            name="report",
-            run="workers.steps.cases.report.make_reports",
-            queue=ASKED,
-            label=gettext_noop("reports"),
-            model="Report",
-            owner="owner",
-        ),
-        Step(
-            name="ledger",
-            run="workers.steps.cases.ledger.look_at_ledger",
-            queue=ASKED,
-            label=gettext_noop("changes of licences, to be applied"),
-            model="LedgerChange",
-            owner="owner",
-        ),
-        Step(
-            name="notice",
-            run="workers.steps.notify.notice.send_notices",
-            queue=ASKED,
-            label=gettext_noop("notices to be sent"),
-            model="NoticeMail",
-            owner="notice__owner",
-            settled={"begun_at__isnull": False},  # a member says whether it has left
-        ),
-        Step(
-            name="package",
-            run="workers.steps.cases.package.make_packages",
-            queue=ASKED,
-            label=gettext_noop("bundles to be put together in one file"),
-            model="Package",
-            owner="owner",
-        ),
-        Step(
-            name="mail",
-            run="workers.steps.notify.mail.send_digests",
-            queue="evidence",
-            label=gettext_noop("mails to members"),
-            model="MailChoice",
-            owner="owner",
-            batch=10,
-        ),
-        Step(
-            name="deliver",
-            run="workers.steps.notify.deliver.deliver",
-            queue="evidence",
-            label=gettext_noop("messages to webhooks"),
-            model="Delivery",
-            owner="webhook__owner",
-            batch=50,
-        ),
-        Step(
-            name="slice",
-            run="workers.steps.crawls.slice.crawl_slices",
-            queue="crawl",
-            label=gettext_noop("parts of crawls"),
-            model="CrawlSlice",
-            owner="crawl__watch__owner",
-        ),
-        Step(
-            name="inquire",
-            run="workers.steps.crawls.inquire.query_search",
-            queue="crawl",
-            label=gettext_noop("searches to be asked"),
-            model="Inquiry",
-            owner="crawl__watch__owner",
-        ),
-        Step(
-            name="refingerprint",
-            run="workers.steps.matching.refingerprint.describe_anew",
-            queue="match",
-            label=gettext_noop("networks that come into use"),
-            model="DescriptorModel",
-            slow=True,
-        ),
-        Step(
-            name="plan",
-            run="workers.steps.crawls.plan.plan_crawls",
-            queue=DEFAULT,
-            label=gettext_noop("planning of crawls"),
-        ),
-    )
-}
-"""By name, in the order in which the tick looks at them."""
+_STEPS = (
+    Step(
+        "match",
+        "matching.match.match_pictures",
+        "match",
+        "Picture",
+        batch=32,
+        settled={"bytes_state__in": ("expired", "purged")},
+    ),
+    Step("register", "matching.register.import_uploads", "match", "UploadFile", "upload__owner", batch=8),
+    Step("search", "matching.search.search_pictures", "match", "WorkPicture", "work__owner", batch=4),
+    Step("capture", "cases.capture.capture_sightings", "evidence", "Capture", "case__owner", batch=2, also_asked=True),
+    Step("seal", "cases.seal.seal_bundles", ASKED, "Bundle", "case__owner", batch=4, settled={"error": OPENED_AGAIN}),
+    Step("witness", "cases.witness.ask_witnesses", "evidence", "AnchorReceipt", batch=50),
+    Step("report", "cases.report.make_reports", ASKED, "Report", "owner"),
+    Step("ledger", "cases.ledger.look_at_ledger", ASKED, "LedgerChange", "owner"),
+    # once a notice's mail has begun, a member says whether it has left
+    Step(
+        "notice",
+        "notify.notice.send_notices",
+        ASKED,
+        "NoticeMail",
+        "notice__owner",
+        settled={"begun_at__isnull": False},
+    ),
+    Step("package", "cases.package.make_packages", ASKED, "Package", "owner"),
+    Step("mail", "notify.mail.send_digests", "evidence", "MailChoice", "owner", batch=10),
+    Step("deliver", "notify.deliver.deliver", "evidence", "Delivery", "webhook__owner", batch=50),
+    Step("slice", "crawls.slice.crawl_slices", "crawl", "CrawlSlice", "crawl__watch__owner"),
+    Step("inquire", "crawls.inquire.query_search", "crawl", "Inquiry", "crawl__watch__owner"),
+    Step("refingerprint", "matching.refingerprint.describe_anew", "match", "DescriptorModel", slow=True),
+    Step("plan", "crawls.plan.plan_crawls", DEFAULT),
+)
 
-UPKEEP = {
+STEPS = {step.name: step for step in _STEPS}  # by name, in the order in which the tick looks at them
+
+LABELS = {
+    "match": gettext_noop("pictures found, to be compared with the works"),
+    "register": gettext_noop("files brought, to be registered"),
+    "search": gettext_noop("new works, to be compared with what was seen before"),
+    "capture": gettext_noop("visits for evidence"),
+    "seal": gettext_noop("bundles to be sealed"),
+    "witness": gettext_noop("receipts that witnesses owe"),
+    "report": gettext_noop("reports"),
+    "ledger": gettext_noop("changes of licences, to be applied"),
+    "notice": gettext_noop("notices to be sent"),
+    "package": gettext_noop("bundles to be put together in one file"),
+    "mail": gettext_noop("mails to members"),
+    "deliver": gettext_noop("messages to webhooks"),
+    "slice": gettext_noop("parts of crawls"),
+    "inquire": gettext_noop("searches to be asked"),
+    "refingerprint": gettext_noop("networks that come into use"),
+    "plan": gettext_noop("planning of crawls"),
     "tick": gettext_noop("schedules"),
     "retain": gettext_noop("bytes that expire"),
     "votes": gettext_noop("local features of works"),
 }
-"""Tasks that no rows wait for, and what they look after."""
+"""What waits for each step; and what the tasks look after that no rows wait for."""
 
 QUEUES = {name: queue for step in STEPS.values() for name, queue in step.queues.items()} | {
     "tick": DEFAULT,
@@ -254,8 +146,7 @@ def step_with_rows(name: str) -> Step:
 
 def step_in_words(name: str) -> str:
     """What waits for a step, or what a task looks after, in the reader's language."""
-    label = STEPS[name].label if name in STEPS else UPKEEP.get(name)
-    return name if label is None else gettext(label)
+    return gettext(LABELS[name]) if name in LABELS else name
 
 
 def release_ended() -> None:

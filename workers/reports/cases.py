@@ -4,8 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 
-from evidence.documents import ReportCase
-from evidence.documents.report.facts import PlaceStanding
+from evidence.documents.report.facts import PlaceStanding, ReportCase
 from evidence.facts.case import CaseFacts, PictureFacts
 from exhibit.digests import Digest
 from indexer.draw.draw import View, draw
@@ -87,9 +86,9 @@ def _drawn(services: Services, gathered: Gathered, hidden: Collection[Digest]) -
     """The drawings of a case that isn't sealed, each made once, for whatever language asks first."""
     return {
         path: cache(partial(_draw, services, row, View(role)))
-        for one, row in zip(gathered.facts.matches, gathered.matches, strict=True)
-        if one.picture not in hidden and one.work_picture not in hidden
-        for role, path in one.drawings.items()
+        for match, row in zip(gathered.facts.matches, gathered.matches, strict=True)
+        if match.picture not in hidden and match.work_picture not in hidden
+        for role, path in match.drawings.items()
     }
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from django.db.models import Count
 
-from evidence.documents import CrawlCoverage, RefusalCount
+from evidence.documents.report.facts import CrawlCoverage, RefusalCount
 from registry.crawls import canaries
 from registry.models import Crawl, CrawlSlice, Refusal, Sighting
 

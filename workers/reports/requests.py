@@ -20,17 +20,9 @@ WANTED = Wanted()
 
 
 def request_report(owner: Owner, *, preparer: str, title: str = "", wanted: Wanted = WANTED) -> Report:
-    """Ask for an owner's next report.
+    """Ask for an owner's next report, which gets a number where it has no title.
 
-    Args:
-        owner: whose.
-        preparer: who asks for it.
-        title: as its first page says; numbered if empty.
-        wanted: what it is limited to, and its files; all cases that weren't cleared, if absent.
-
-    Raises:
-        WrongUseError: such a report can't be made.
-        NotFoundError: the owner has no such watch.
+    Raises ``WrongUseError`` when such a report can't be made, ``NotFoundError`` when the owner has no such watch.
     """
     check(owner, wanted)
     with transaction.atomic():

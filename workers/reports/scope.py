@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
-from evidence.documents import ReportScope
+from evidence.documents.report.facts import ReportScope
 from evidence.documents.report.volumes import FORMATS
 from evidence.facts.case import LANGUAGES
 from evidence.formats.codec import from_plain, to_plain
@@ -28,17 +28,11 @@ MAX_WORKS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What somebody wants of a report.
-
-    Attributes:
-        scope: what it is limited to.
-        formats: of :data:`evidence.documents.report.volumes.FORMATS`.
-        languages: of the PDFs; those of the installation if there are none.
-    """
+    """What somebody wants of a report."""
 
     scope: ReportScope = EVERYTHING
-    formats: tuple[str, ...] = tuple(FORMATS)
-    languages: tuple[str, ...] = ()
+    formats: tuple[str, ...] = tuple(FORMATS)  # of :data:`evidence.documents.report.volumes.FORMATS`
+    languages: tuple[str, ...] = ()  # of the PDFs; those of the installation if there are none
 
 
 def check(owner: Owner, wanted: Wanted) -> None:
@@ -70,12 +64,9 @@ def wanted_of(parameters: Mapping[str, Any]) -> Wanted:
 
 
 def cases_in(owner: Owner, scope: ReportScope, zone: str) -> QuerySet[Case]:
-    """The owner's cases that a report lists, by number.
+    """The owner's cases that a report lists, by number; a case counts with any of its sightings.
 
-    Args:
-        owner: whose.
-        scope: what the report is limited to; a case counts with any of its sightings.
-        zone: IANA name of the time zone in which its days are meant.
+    The days of the scope are those of the time zone (IANA name).
     """
     rows = cases_whatever_decided(owner, scope, zone)
     return rows.filter(decision__in=scope.decisions)
@@ -120,14 +111,10 @@ def works_in(owner: Owner, scope: ReportScope) -> int:
 
 
 def numbers_of(text: str) -> tuple[int, ...]:
-    """The numbers that somebody typed, such as ``3, 7-9``, ascending.
-
-    Raises:
-        WrongUseError: it isn't numbers, or more than :data:`MAX_WORKS`.
-    """
+    """The numbers that somebody typed, such as ``3, 7-9``, ascending; raises ``WrongUseError`` for anything else."""
     found: set[int] = set()
-    for part in filter(None, (one.strip() for one in text.replace("、", ",").replace("，", ",").split(","))):
-        first, dash, last = (one.strip() for one in part.replace("–", "-").partition("-"))
+    for part in filter(None, (word.strip() for word in text.replace("、", ",").replace("，", ",").split(","))):
+        first, dash, last = (word.strip() for word in part.replace("–", "-").partition("-"))
         if not first.isdecimal() or (dash and not last.isdecimal()) or max(len(first), len(last)) > MAX_NUMBER:
             sentence = _("“%(text)s” is no number of a work.") % {"text": part[:40]}
             raise WrongUseError(sentence, hint=_("Write them like this: 3, 7-9."))

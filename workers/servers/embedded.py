@@ -12,7 +12,6 @@ from exhibit.config.config import Config, made_data_dir
 from exhibit.errors import ServiceMissingError
 from exhibit.files.private import closed
 from exhibit.machine import stat_fields
-from workers.servers import addresses
 from workers.servers.locks import FileLock
 from workers.servers.postgres import Postgres, database_answers
 from workers.servers.privileges import ServerRights
@@ -57,16 +56,6 @@ class EmbeddedServers:
         self.stop()
 
     @property
-    def database_url(self) -> str:
-        """The database as a libpq URL."""
-        return addresses.database_url(self._config)
-
-    @property
-    def redis_url(self) -> str:
-        """Redis as redis-py reads it."""
-        return addresses.redis_url(self._config)
-
-    @property
     def processes(self) -> dict[str, int]:
         """The process numbers of what runs, by name."""
         return {name: process.pid for name, process in self._running.items()}
@@ -74,9 +63,7 @@ class EmbeddedServers:
     def start(self) -> None:
         """Start the servers and return when they answer.
 
-        Raises:
-            ServersBusyError: another process runs them.
-            ServiceMissingError: a server's program is missing or it doesn't come up.
+        Raises ``ServersBusyError`` when another process runs them, ``ServiceMissingError`` when one doesn't come up.
         """
         if not self._lock.take(within=1.0):
             raise ServersBusyError(f"The servers in {self._config.data_dir} are run by another process.")

@@ -17,7 +17,7 @@ from exhibit.errors import ExhibitError, ServiceMissingError
 from exhibit.files.private import keep_private
 from workers.configuration import load_config
 from workers.servers.embedded import EmbeddedServers, ServersBusyError, lock_folder, servers_answer
-from workers.servers.locks import FileLock, holder, shared
+from workers.servers.locks import FileLock, holder, is_free, shared
 from workers.servers.processes import last_lines, open_log
 from workers.servers.product import start_detached
 
@@ -28,13 +28,10 @@ _SECONDS_FOR_ANOTHER = 120.0
 
 @contextmanager
 def ensure_servers(config: Config, stop: Callable[[], object] = bool) -> Iterator[None]:
-    """PostgreSQL and Redis answer for the length of the block.
+    """PostgreSQL and Redis answer for the length of the block, or it raises ``ServiceMissingError``.
 
     With both URLs in the configuration nothing is started. Else running embedded servers are used, whoever runs them,
     or a keeper is started, which ends by itself when the last user has left.
-
-    Raises:
-        ServiceMissingError: they don't come up.
     """
     if config.database_url and config.redis_url:
         yield
@@ -47,10 +44,8 @@ def ensure_servers(config: Config, stop: Callable[[], object] = bool) -> Iterato
 def keep_alive(config: Config, stop: Callable[[], object] = bool) -> None:
     """Wait until the servers answer, with a new keeper when there is none; for one who uses them already.
 
-    It takes as long as they get on: making or recovering a database takes minutes on a slow machine.
-
-    Raises:
-        ServiceMissingError: they don't come up, or ``stop`` says to wait no longer.
+    It takes as long as they get on: making or recovering a database takes minutes on a slow machine. Raises
+    ``ServiceMissingError`` when they don't come up, or ``stop`` says to wait no longer.
     """
     keeper, until = None, time.monotonic() + _SECONDS_FOR_ANOTHER
     while not (are_kept(config) and servers_answer(config)):
@@ -68,10 +63,7 @@ def are_kept(config: Config) -> bool:
     """Whether somebody keeps the servers, or they aren't ours; the orphans of a killed keeper still answer a while."""
     if config.database_url and config.redis_url:
         return True
-    lock = FileLock(lock_folder(config) / "servers.lock")
-    free = lock.take()
-    lock.release()
-    return not free
+    return not is_free(lock_folder(config) / "servers.lock")
 
 
 def start_keeper(config: Config) -> "subprocess.Popen[bytes]":

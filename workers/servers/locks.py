@@ -72,11 +72,17 @@ class FileLock:
         return True
 
 
+def is_free(path: Path) -> bool:
+    """Whether the lock can be had alone at this moment."""
+    lock = FileLock(path)
+    free = lock.take()
+    lock.release()
+    return free
+
+
 def holder(path: Path) -> int | None:
     """The process that holds a lock alone at this moment and has signed it; None when nobody does."""
-    lock = FileLock(path)
-    if lock.take():
-        lock.release()
+    if is_free(path):
         return None
     text = path.read_text(encoding="ascii", errors="replace").strip()
     return int(text) if text.isdecimal() else None

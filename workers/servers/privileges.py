@@ -17,11 +17,7 @@ class ServerRights:
     user: ServiceUser | None
 
     def own_folder(self, folder: Path) -> None:
-        """Make a folder that is the servers' alone.
-
-        Raises:
-            ConfigError: somebody else has put something there.
-        """
+        """Make a folder that is the servers' alone; raises ``ConfigError`` where somebody else has put something."""
         folder.mkdir(mode=0o700, exist_ok=True)
         found, above = folder.lstat(), folder.parent.stat()
         owners = {os.geteuid()} | ({self.user.user} if self.user else set())

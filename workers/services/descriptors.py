@@ -23,11 +23,7 @@ class SwitchedError(ExhibitError):
 
 
 class Descriptors:
-    """Networks by their rows.
-
-    Args:
-        blobs: where their files are.
-    """
+    """Networks by their rows, with their files among the blobs."""
 
     def __init__(self, blobs: BlobStore) -> None:
         self._blobs = blobs
@@ -85,11 +81,7 @@ class Descriptors:
         return [self.of(row).space for row in DescriptorModel.objects.select_related("space")]
 
     def check_serving(self) -> None:
-        """Make sure, until this transaction ends, that what was measured may be kept.
-
-        Raises:
-            SwitchedError: another network serves meanwhile.
-        """
+        """Make sure, until this transaction ends, that what was measured may be kept; raises ``SwitchedError``."""
         if not descriptors.still_serves(self.serving_row.pk):
             self._choice = None
             raise SwitchedError
@@ -105,9 +97,6 @@ def start_shipped(blobs: BlobStore) -> None:
     """Keep the network of this version, once, and let it serve or take the place of an older one that came along.
 
     Its file is kept for when a later version serves. A second time nothing changes, so that a person's choice stays.
-
-    Args:
-        blobs: where its file goes.
     """
     card = BUILT_IN.card
     if DescriptorModel.objects.filter(name=card.name, version=card.version).exists():

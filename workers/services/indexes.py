@@ -42,12 +42,10 @@ Replayed = TypeVar("Replayed", FaissIndex, VoteIndex)
 
 
 class Indexes:
-    """Every collection in every space, as far as this process has looked.
+    """Every collection in every space, as far as this process has looked; durable segments lie in a folder for each.
 
-    Args:
-        folder: where the durable segments lie, a folder for each collection and space.
-        descriptor: tells the space of the descriptors that serve, and the row of their network: one that was removed
-            and added again has the same space, and changes that are counted anew.
+    ``descriptor`` tells the space of the descriptors that serve, and the row of their network: one that was removed and
+    added again has the same space, and changes that are counted anew.
     """
 
     def __init__(self, folder: Path, descriptor: Callable[[], tuple[Space, int]]) -> None:
@@ -154,24 +152,15 @@ def index_folder(root: Path, collection: Collection, space: Space) -> Path:
     return root / f"{collection}-{space.name}-{space.version}"
 
 
-def mend_index(root: Path, collection: Collection, space: Space, *, patient: bool = False) -> list[str]:
+def mend_index(root: Path, collection: Collection, space: Space, *, patient: bool = False) -> None:
     """Read an index's files whole, and make them again from the rows when they are damaged, once for all who notice.
 
-    Args:
-        root: of all indexes.
-        collection: what is searched.
-        space: in which space.
-        patient: whether a large one is made again, too; else it is left to :func:`workers.tasks.tasks.keep_up_votes`.
-
-    Returns:
-        What was wrong with it, one sentence each.
-
-    Raises:
-        ServiceMissingError: another makes it again, or is to.
+    A large one is made again by who is patient; else it is left to :func:`workers.tasks.tasks.keep_up_votes`. Raises
+    ``ServiceMissingError`` when another makes it again, or is to.
     """
     folder = index_folder(root, collection, space)
     if not folder.exists() or not _damage(folder, space):
-        return []
+        return
     lock = FileLock(folder / ".mending")
     if not lock.take(within=MAX_MENDING if patient else SOON_MENDED):
         raise ServiceMissingError(MADE_AGAIN)
@@ -182,7 +171,6 @@ def mend_index(root: Path, collection: Collection, space: Space, *, patient: boo
                 raise ServiceMissingError(MADE_AGAIN)
             LOGGER.warning("The index %s is damaged and made again from the rows. %s", folder.name, found[0])
             make_index(folder, collection, space)
-        return found
     finally:
         lock.release()
 
@@ -198,7 +186,7 @@ def make_index(folder: Path, collection: Collection, space: Space, codec: Untype
         rebuild_votes(folder, map(sets_of, vectors.living(collection, space, last, VOTES_PAGE)), last, codec)
     else:
         batches = vectors.living(collection, space, last)
-        rows = ((np.array([one for one, _ in of], np.int64), rows_of(space, [raw for _, raw in of])) for of in batches)
+        rows = ((np.array([row[0] for row in of], np.int64), rows_of(space, [raw for _, raw in of])) for of in batches)
         rebuild_index(space, folder, rows, last)
 
 

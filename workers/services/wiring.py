@@ -5,7 +5,7 @@ from datetime import timedelta
 from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING
 
-from exhibit.config.config import AnchorConfig, Config
+from exhibit.config.config import Config
 from exhibit.files.blobs import blob_store
 from exhibit.network.guard import Guard
 from exhibit.pictures.decode import Limits
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 Enqueue = Callable[[str, Sequence[int]], None]
 """Says that rows wait for a step, by the step's name. Only a hint: the tick finds them anyway."""
-
 
 Queued = Callable[[str], int]
 """How many messages wait in the queue of a step, so that the tick doesn't say again what is still to be heard."""
@@ -119,12 +118,10 @@ class Services:
     @cached_property
     def anchors(self) -> tuple[Anchor, ...]:
         """The outside witnesses that are configured."""
-        return tuple(self._anchor(anchor) for anchor in self.config.anchors)
-
-    def _anchor(self, given: AnchorConfig) -> Anchor:
         from workers.services.anchors import anchor_of  # not every process asks witnesses
 
-        return anchor_of(given, self.config.allowed_networks, self.user_agent)
+        networks, agent = self.config.allowed_networks, self.user_agent
+        return tuple(anchor_of(anchor, networks, agent) for anchor in self.config.anchors)
 
     @cached_property
     def capturer(self) -> Capturer:

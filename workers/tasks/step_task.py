@@ -37,12 +37,7 @@ class StepTask(Task):  # type: ignore[type-arg] # generic in the stubs only
         return answer
 
     def on_failure(
-        self,
-        exc: BaseException,
-        task_id: str,
-        args: Sequence[Any],
-        kwargs: dict[str, Any],
-        einfo: object,
+        self, exc: BaseException, task_id: str, args: Sequence[Any], kwargs: dict[str, Any], einfo: object
     ) -> None:
         """Give the rows back after an error that no step expects, such as a lost connection; Celery logs the error.
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from exhibit.clock import now, rfc3339
@@ -21,7 +21,7 @@ from workers.configuration import load_config
 from workers.servers.addresses import local_site
 from workers.servers.embedded import lock_folder
 from workers.servers.keeper import are_kept, ensure_servers, start_keeper
-from workers.servers.locks import FileLock, holder, is_shared
+from workers.servers.locks import FileLock, holder, is_free, is_shared
 from workers.servers.processes import Child, Progress, Restarts, last_lines, open_log, trim_logs
 from workers.servers.product import CHECKOUT, environment, services
 
@@ -57,18 +57,11 @@ class _Kept:
 
 
 def run_supervisor(config: Config, *, ready: Callable[[Status], None] | None = None) -> None:
-    """Run the product until SIGTERM or SIGINT; returns when everything has stopped.
+    """Run the product until SIGTERM or SIGINT, and until everything has stopped; calls ``ready`` when the site answers.
 
-    Call it from the main thread: it handles signals, and its children end with the thread that started them.
-
-    Args:
-        config: its configuration.
-        ready: called once, when the site answers.
-
-    Raises:
-        AlreadyRunningError: it runs already for this data folder.
-        ConfigError: the site's port is taken.
-        ServiceMissingError: a part doesn't come up; the message ends with what it said.
+    Call it from the main thread: it handles signals, and its children end with the thread that started them. Raises
+    ``AlreadyRunningError``, ``ConfigError`` when the site's port is taken, or ``ServiceMissingError`` when a part
+    doesn't come up; the message ends with what it said.
     """
     lock = FileLock(lock_folder(config) / "supervisor.lock")
     if not lock.take(within=0.5):
@@ -95,9 +88,7 @@ def run_supervisor(config: Config, *, ready: Callable[[Status], None] | None = N
 
 def running_status(config: Config) -> Status | None:
     """What runs for this data folder; None when nothing does."""
-    lock = FileLock(lock_folder(config) / "supervisor.lock")
-    if lock.take():
-        lock.release()
+    if is_free(lock_folder(config) / "supervisor.lock"):
         return None
     try:
         return Status(**json.loads(_status_path(config).read_text(encoding="utf-8")))
@@ -108,8 +99,7 @@ def running_status(config: Config) -> Status | None:
 def stop_running(config: Config, *, seconds: float = 20.0) -> bool:
     """Ask what runs for this data folder, or is just starting, to stop and wait for it; whether anything ran.
 
-    Raises:
-        ServiceMissingError: it hasn't stopped in time.
+    Raises ``ServiceMissingError`` when it has done nothing for so many seconds, and hasn't stopped.
     """
     path = lock_folder(config) / "supervisor.lock"
     number = holder(path)
@@ -244,9 +234,8 @@ class _Supervisor:
         status = Status(os.getpid(), self._started, f"{local_site(self._config)}/", processes)
         path = _status_path(self._config)
         made = path.with_suffix(".new")
-        document = {name: getattr(status, name) for name in Status.__slots__}
         try:
-            made.write_text(json.dumps(document), encoding="utf-8")
+            made.write_text(json.dumps(asdict(status)), encoding="utf-8")
             made.replace(path)
         except OSError as error:
             _say(f"The status can't be written: {error}.")

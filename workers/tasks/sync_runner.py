@@ -24,12 +24,7 @@ class SyncRunner:
         self._waiting.extend((step, rows) for rows in STEPS[step].batches(ids))
 
     def run_until(self, done: Callable[[], bool], *, pause: float = 0.2) -> None:
-        """Tick and work until something is so.
-
-        Args:
-            done: asked after each step.
-            pause: seconds between two ticks that found nothing.
-        """
+        """Tick and work until something is so, which is asked after each step; pause after ticks that found nothing."""
         while not done():
             tick.tick(self.services)
             if not self._waiting:

@@ -31,7 +31,6 @@ def _task_of(name: str) -> Untyped:
 TASKS = {name: _task_of(name) for step in STEPS.values() for name in step.queues}
 """Of each step; what a person has asked for goes ahead of what a crawl brings."""
 
-
 _ticked: dict[str, float] = {}
 
 

@@ -23,11 +23,13 @@ from workers.steps.crawls.plan import plan_crawls, start_due_crawls
 
 _ahead: dict[str, float] = {}
 """By how many seconds the clock was ahead of the monotonic one when this process looked last."""
+_witness_once = cache(witness_configuration)
+"""A process keeps its configuration until it ends."""
 
 
 def tick(services: Services) -> None:
     """One round: schedules, crawls, waiting rows of each step, and the log."""
-    _witness_configuration(services)
+    _witness_once(services)
     release_ended()
     _bring_back(services, int(time.monotonic() // 60))
     _forget_tries(services)
@@ -53,9 +55,8 @@ def tick(services: Services) -> None:
 
 def _send_waiting(services: Services) -> None:
     """Send what waits: no step has the queue that it shares with others to itself, no owner the step."""
-    free = [
-        step for step in with_rows() if services.queued(step.name) < MAX_MESSAGES
-    ]  # all asked before anything is sent
+    # all asked before anything is sent
+    free = [step for step in with_rows() if services.queued(step.name) < MAX_MESSAGES]
     for step in free:
         limit = step.batch * MAX_MESSAGES
         if step.rows is MailChoice:
@@ -76,12 +77,6 @@ def _forget_tries(services: Services) -> None:
     if ahead < _ahead.get("of monotonic", ahead) - SLACK.total_seconds():
         forget_tries(services.config)
     _ahead["of monotonic"] = ahead
-
-
-@cache
-def _witness_configuration(services: Services) -> None:
-    """Once in a process: it keeps its configuration until it ends."""
-    witness_configuration(services)
 
 
 @cache

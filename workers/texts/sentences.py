@@ -1,6 +1,6 @@
 """Sentences that are sealed or shown with the facts: what was measured, and what wasn't checked."""
 
-from evidence.documents import standing_unchecked
+from evidence.documents.phrases import standing_unchecked
 from evidence.documents.phrases.wording import figure, percent, ratio_words
 from exhibit.comparison.calibration import Calibration
 from exhibit.types import Verification
@@ -32,35 +32,35 @@ Said = tuple[str, dict[str, object]]
 """A sentence with a name wherever a value stands, and the values: pages say it in the reader's language."""
 
 
-def words_of(one: Verification, calibration: Calibration | None = None) -> tuple[str, ...]:
+def words_of(compared: Verification, calibration: Calibration | None = None) -> tuple[str, ...]:
     """The figures of a comparison in English sentences, with the calibration that its probability comes from."""
-    return tuple(sentence % values for sentence, values in said_of(one, calibration))
+    return tuple(sentence % values for sentence, values in said_of(compared, calibration))
 
 
-def said_of(one: Verification, calibration: Calibration | None = None) -> tuple[Said, ...]:
+def said_of(compared: Verification, calibration: Calibration | None = None) -> tuple[Said, ...]:
     """The figures of a comparison, sentence by sentence, for whichever language."""
     said: list[Said] = []
-    if one.transform is None:
+    if compared.transform is None:
         said.append((_("The pictures could not be laid onto each other."), {}))
     else:
-        shares: dict[str, object] = {"work": percent(one.overlap_work), "found": percent(one.overlap_picture)}
-        said += [(SHOWN, shares), (AGREEING, {"blocks": percent(one.dense), "points": one.inliers})]
-    if one.mirrored:
+        shares: dict[str, object] = {"work": percent(compared.overlap_work), "found": percent(compared.overlap_picture)}
+        said += [(SHOWN, shares), (AGREEING, {"blocks": percent(compared.dense), "points": compared.inliers})]
+    if compared.mirrored:
         said.append((_("It is mirrored."), {}))
-    if one.rotation > 0:
-        said.append((_("It is turned by %(degrees)s° counter-clockwise."), {"degrees": one.rotation}))
-    elif one.rotation:
-        said.append((_("It is turned by %(degrees)s° clockwise."), {"degrees": -one.rotation}))
-    if one.hamming < NOT_COMPARED:
-        said.append((_("The 256-bit perceptual hashes differ in %(bits)s bits."), {"bits": one.hamming}))
-    return (*said, *_ratio(one, calibration))
+    if compared.rotation > 0:
+        said.append((_("It is turned by %(degrees)s° counter-clockwise."), {"degrees": compared.rotation}))
+    elif compared.rotation:
+        said.append((_("It is turned by %(degrees)s° clockwise."), {"degrees": -compared.rotation}))
+    if compared.hamming < NOT_COMPARED:
+        said.append((_("The 256-bit perceptual hashes differ in %(bits)s bits."), {"bits": compared.hamming}))
+    return (*said, *_ratio(compared, calibration))
 
 
-def _ratio(one: Verification, calibration: Calibration | None) -> tuple[Said, ...]:
+def _ratio(compared: Verification, calibration: Calibration | None) -> tuple[Said, ...]:
     """The likelihood ratio with what it rests on."""
-    if one.probability is None or calibration is None:
+    if compared.probability is None or calibration is None:
         return ((_("The likelihood ratio has not been calibrated."), {}),)
-    bound, ratio = calibration.bound(one.decision), calibration.ratio(one.probability)
+    bound, ratio = calibration.bound(compared.decision), calibration.ratio(compared.probability)
     stated = RATIO if not ratio.limited else AT_MOST if ratio.value > 1 else AT_LEAST
     rests_on: dict[str, object] = {
         "prior": figure(calibration.prior),

@@ -24,20 +24,12 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Dates:
-    """What is entered of a work; ``None`` where nothing is.
+    """What is entered of a work, in years; ``None`` where nothing is."""
 
-    Attributes:
-        author: ``person``, ``anonymous`` or ``organisation``.
-        died: year of the author's death.
-        created: year.
-        published: year of the first publication.
-        photograph: whether it is one; ``None`` when nobody said.
-    """
-
-    author: str = "person"
+    author: str = "person"  # or ``anonymous``, ``organisation``
     died: int | None = None
     created: int | None = None
-    published: int | None = None
+    published: int | None = None  # for the first time
     photograph: bool | None = None
 
 
@@ -72,21 +64,13 @@ class By(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What the dates say for one country, and by which rule.
-
-    Attributes:
-        country: code.
-        standing: what they say.
-        source: where the rule stands.
-        by: which part of it answered.
-        number: its years, or the year in which it draws its line; 0 for none.
-    """
+    """What the dates say for one country, and by which part of its rule."""
 
     country: str
-    standing: Standing
     source: str
+    standing: Standing
     by: By
-    number: int
+    number: int  # its years, or the year in which it draws its line; 0 for none
 
 
 @cache
@@ -97,12 +81,7 @@ def rules() -> tuple[Rule, ...]:
 
 def screen(dates: Dates, year: int) -> tuple[Finding, ...]:
     """What the dates say in a year, for each country that has a rule."""
-    return tuple(_finding(rule, dates, year) for rule in rules())
-
-
-def _finding(rule: Rule, dates: Dates, year: int) -> Finding:
-    standing, by, number = _answer(rule, dates, year)
-    return Finding(rule.code, standing, rule.source, by, number)
+    return tuple(Finding(rule.code, rule.source, *_answer(rule, dates, year)) for rule in rules())
 
 
 _Answer = tuple[Standing, By, int]
@@ -134,7 +113,6 @@ def _without_formalities(rule: Rule, dates: Dates) -> bool:
 
 
 def _by_length(rule: Rule, dates: Dates, year: int) -> _Answer:
-    """By the author's life, or from publication."""
     if dates.author == "person":
         if dates.died is not None:
             return _ended(year > dates.died + rule.life), By.DEATH, rule.life

@@ -22,49 +22,34 @@ from workers.works.ownership import add_change, note
 from workers.works.registration import registration_opening, room_left
 from workers.works.tables import checked_date
 
-MAX_ATTACHMENTS = 50
-"""Of one work."""
+MAX_ATTACHMENTS = 50  # of one work
 
-MAX_ATTACHMENT = 20 * 1024 * 1024
-"""Bytes of one attachment."""
+MAX_ATTACHMENT = 20 * 1024 * 1024  # bytes of one attachment
 
 
 def edit(work: Work, new: DeclaredWork, *, by: str, reason: str = "", version: int | None = None) -> bool:
-    """Change what is declared of a work.
+    """Change all that is declared of a work; returns whether anything is different.
 
-    Args:
-        work: which.
-        new: all that is declared from now on.
-        by: who changes it.
-        reason: why, if something is to be said.
-        version: how many changes the person had seen; ``None`` doesn't ask.
-
-    Returns:
-        Whether anything is different.
-
-    Raises:
-        WrongUseError: a date isn't one.
-        ConflictError: somebody else has changed the work meanwhile.
+    Raises ``WrongUseError`` for a wrong date, and ``ConflictError`` when the work has more changes by now than the
+    ``version`` that the person had seen.
     """
     new = _checked(new)
     with transaction.atomic():
         Owner.objects.select_for_update(no_key=True).get(pk=work.owner_id)
         row = Work.objects.select_related("owner").get(pk=work.pk)
         if version is not None and version != row.changes.count():
-            raise ConflictError(
-                _("Somebody else has changed this work meanwhile; nothing was saved."),
-                hint=_("Look at it, and change it again."),
-            )
+            sentence = _("Somebody else has changed this work meanwhile; nothing was saved.")
+            raise ConflictError(sentence, hint=_("Look at it, and change it again."))
         before, after = row.declared.columns(), new.columns()
-        different = {
-            name: {"before": before[name], "after": after[name]} for name in after if before[name] != after[name]
-        }
+        changed_names = [name for name in after if before[name] != after[name]]
+        different = {name: {"before": before[name], "after": after[name]} for name in changed_names}
         if not different:
             return False
         for name, value in after.items():
             setattr(row, name, value)
         change = add_change(row, "edited", different, by=by, reason=reason)
-        opening = {**registration_opening(row, _first_picture(row)), "edited": change.number}
+        first = row.work_pictures.select_related("picture").order_by("pk")[0].picture
+        opening = {**registration_opening(row, first.digest), "edited": change.number}
         row.declaration = submit(EntryType.REGISTRATION, opening, row.owner, details={"by": by, "reason": reason})
         row.save(update_fields=[*after, "declaration"])
         note(row, by=by)
@@ -73,17 +58,11 @@ def edit(work: Work, new: DeclaredWork, *, by: str, reason: str = "", version: i
 
 
 def attach(services: Services, work: Work, name: str, data: bytes, *, about: str, by: str) -> WorkAttachment:
-    """Keep a document beside a work, byte for byte; its digest is in the log.
-
-    Raises:
-        RefusedError: it is empty, too large, blocked, or there is no room for it.
-    """
+    """Keep a document beside a work, byte for byte, its digest in the log; raises ``RefusedError``."""
     digest = Digest.of(data)
     if not data or len(data) > MAX_ATTACHMENT:
-        raise RefusedError(
-            _("A document may have %(most)d MiB, and not be empty.") % {"most": MAX_ATTACHMENT // 2**20},
-            reason="too-many-bytes",
-        )
+        sentence = _("A document may have %(most)d MiB, and not be empty.") % {"most": MAX_ATTACHMENT // 2**20}
+        raise RefusedError(sentence, reason="too-many-bytes")
     if blocked([digest]):
         raise RefusedError(_("The operator doesn't allow these bytes here."), reason="blocked")
     if len(data) > room_left(services, work.owner):
@@ -139,9 +118,3 @@ def _checked(new: DeclaredWork) -> DeclaredWork:
     if new.author_kind not in Work.AuthorKind.values or new.medium not in Work.Medium.values:
         raise WrongUseError(_("That can't be chosen."))
     return replace(new, created=created, first_publication=published)
-
-
-def _first_picture(work: Work) -> Digest:
-    first = work.work_pictures.select_related("picture").order_by("pk")[0]
-    digest: Digest = first.picture.digest
-    return digest

@@ -1,6 +1,6 @@
 """Licences as people write them, in a table or in fields, made into what the ledger keeps."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 
@@ -10,43 +10,33 @@ from exhibit.errors import WrongUseError
 from registry.accounts import scoped
 from registry.models import Owner, Work
 from registry.works.licences import NewLicence, checked
-from workers.works.tables import LicenceLine, read_licences
+from workers.works.tables import read_licences
 
 
 def licences_in_table(owner: Owner, name: str, data: bytes) -> list[NewLicence]:
-    """The licences of a table, CSV or XLSX.
-
-    Args:
-        owner: whose works the table names.
-        name: of the file.
-        data: its bytes.
-
-    Raises:
-        WrongUseError: names the line and what is wrong with it.
-    """
+    """The licences of a table, CSV or XLSX; raises ``WrongUseError``, which names the line and what is wrong."""
     lines = read_licences(name, data)
-    works = _Works(owner, {work for line in lines for work in line.works})
-    return [_of_line(name, line, works) for line in lines]
+    by_name = _by_name(owner, [work for line in lines for work in line.works])
+    licences = []
+    for line in lines:
+        try:
+            licences.append(checked(replace(line.licence, works=_named(owner, line.works, by_name))))
+        except WrongUseError as error:
+            said = {"name": name, "line": line.line, "problem": error.message}
+            raise WrongUseError(_("%(name)s, line %(line)d: %(problem)s") % said, hint=error.hint) from None
+    return licences
 
 
 def works_named(owner: Owner, text: str) -> tuple[Work, ...]:
-    """The works that a text names: numbers or names of files, with ``;``, commas or line breaks between.
-
-    Raises:
-        WrongUseError: a name or a number belongs to no work, or a name to several.
-    """
+    """The works of numbers or names of files, with ``;``, commas or line breaks between; raises ``WrongUseError``."""
     for sign in ",;；，\n":
         text = text.replace(sign, ";")
     names = [part.strip() for part in text.split(";") if part.strip()]
-    return _Works(owner, names).named(names)
+    return _named(owner, names, _by_name(owner, names))
 
 
 def day(text: str) -> date | None:
-    """A day as fields give it; nothing for an empty one.
-
-    Raises:
-        WrongUseError: it isn't one.
-    """
+    """A day as fields give it; nothing for an empty one; raises ``WrongUseError`` for anything else."""
     try:
         return date.fromisoformat(text.strip()) if text.strip() else None
     except ValueError:
@@ -54,39 +44,22 @@ def day(text: str) -> date | None:
         raise WrongUseError(said, hint=_("Write 2024-05-31.")) from None
 
 
-class _Works:
+def _by_name(owner: Owner, names: Iterable[str]) -> Mapping[str, Sequence[Work]]:
     """The works that some names may mean."""
-
-    def __init__(self, owner: Owner, names: Iterable[str]) -> None:
-        wanted = set(names)
-        numbers = [int(number) for number in wanted if number.isdecimal() and len(number) < 10]
-        rows = scoped.works(owner)
-        self._owner = owner
-        self._by_name: dict[str, dict[int, Work]] = {}
-        for work in (rows.filter(number__in=numbers) | rows.filter(source_name__in=wanted)) if wanted else ():
-            for name in {str(work.number), work.source_name}:
-                self._by_name.setdefault(name, {})[work.pk] = work
-
-    def named(self, names: Sequence[str]) -> tuple[Work, ...]:
-        """The works of these names; raises ``WrongUseError``."""
-        found = []
-        for name in names:
-            works = list(self._by_name.get(name, {}).values())
-            if len(works) != 1:
-                said = {"name": self._owner.name, "given": name}
-                text = (
-                    _("No work of %(name)s: “%(given)s”.")
-                    if not works
-                    else _("Several works of %(name)s: “%(given)s”.")
-                )
-                raise WrongUseError(text % said, hint=_("Write the numbers of works or the names of their files."))
-            found += works
-        return tuple(found)
+    wanted = set(names)
+    numbers = [int(number) for number in wanted if number.isdecimal() and len(number) < 10]
+    rows = scoped.works(owner)
+    found: dict[str, list[Work]] = {name: [] for name in wanted}
+    for work in (rows.filter(number__in=numbers) | rows.filter(source_name__in=wanted)) if wanted else ():
+        for name in wanted & {str(work.number), work.source_name}:
+            found[name].append(work)
+    return found
 
 
-def _of_line(name: str, line: LicenceLine, works: _Works) -> NewLicence:
-    try:
-        return checked(replace(line.licence, works=works.named(line.works)))
-    except WrongUseError as error:
-        told = _("%(name)s, line %(line)d: %(problem)s") % {"name": name, "line": line.line, "problem": error.message}
-        raise WrongUseError(told, hint=error.hint) from None
+def _named(owner: Owner, names: Sequence[str], by_name: Mapping[str, Sequence[Work]]) -> tuple[Work, ...]:
+    for name in names:
+        if len(by_name[name]) != 1:
+            none, several = _("No work of %(name)s: “%(given)s”."), _("Several works of %(name)s: “%(given)s”.")
+            sentence = (several if by_name[name] else none) % {"name": owner.name, "given": name}
+            raise WrongUseError(sentence, hint=_("Write the numbers of works or the names of their files."))
+    return tuple(by_name[name][0] for name in names)

@@ -42,8 +42,8 @@ def stated_by_file(data: bytes, picture_format: str, limits: Limits) -> dict[str
     said: dict[str, Any] = {name: value for name, value in asdict(read_metadata(data, limits)).items() if value}
     if _MANIFEST_MARK in data:
         found = read_provenance(data, picture_format)
-        if found is not None and (named := authors_of(found)):
-            said["manifest"] = {"authors": list(named), "standing": str(found.standing)}
+        if found is not None and (named := authors_of(found[1])):
+            said["manifest"] = {"authors": list(named), "standing": found[0].standing}
     return said
 
 
@@ -64,26 +64,19 @@ def note(work: Work, *, by: str = "") -> list[OwnershipRemark]:
         if old is not None and old.details == details:
             continue
         unanswered: dict[str, Any] = {"reason": "", "answered_by": "", "answered_at": None}
-        remark, _new = OwnershipRemark.objects.update_or_create(
-            work=work, kind=kind, defaults={"details": details, "noted_at": now(), **unanswered}
-        )
-        noted.append(remark)
+        told = {"details": details, "noted_at": now(), **unanswered}
+        noted.append(OwnershipRemark.objects.update_or_create(work=work, kind=kind, defaults=told)[0])
     if noted:
-        about = {"found": {one.kind: one.details for one in noted}, "work": work.number}
+        about = {"found": {remark.kind: remark.details for remark in noted}, "work": work.number}
         changed("ownership check", by=by, owner=work.owner, about=about)
     return noted
 
 
 def answer(remark: OwnershipRemark, *, by: str, reason: str) -> None:
-    """Record why a remark doesn't stand against the work.
-
-    Raises:
-        WrongUseError: no reason is given.
-    """
+    """Record why a remark doesn't stand against the work; raises ``WrongUseError`` without a reason."""
     if not reason:
-        raise WrongUseError(
-            _("A reason is needed."), hint=_("Say what you know: a contract, a date, a mix-up of names.")
-        )
+        hint = _("Say what you know: a contract, a date, a mix-up of names.")
+        raise WrongUseError(_("A reason is needed."), hint=hint)
     with transaction.atomic():
         Owner.objects.select_for_update(no_key=True).get(pk=remark.work.owner_id)
         told = OwnershipRemark.objects.filter(pk=remark.pk, details=remark.details)
@@ -93,17 +86,12 @@ def answer(remark: OwnershipRemark, *, by: str, reason: str) -> None:
         changed("ownership remark answered", by=by, owner=remark.work.owner, about=about)
 
 
-def terms(work: Work, year: int | None = None) -> tuple[Finding, ...]:
+def terms(work: Work) -> tuple[Finding, ...]:
     """What the dates that are entered say of the work's protection, country by country."""
     photograph = {Work.Medium.PHOTOGRAPH: True, Work.Medium.OTHER: False}.get(Work.Medium(work.medium))
-    dates = Dates(
-        author=work.author_kind,
-        died=work.author_died,
-        created=_year(work.created),
-        published=_year(work.first_publication),
-        photograph=photograph,
-    )
-    return screen(dates, now().year if year is None else year)
+    created, published = _year(work.created), _year(work.first_publication)
+    dates = Dates(work.author_kind, work.author_died, created, published, photograph)
+    return screen(dates, now().year)
 
 
 def doubts(work: Work) -> dict[str, dict[str, Any]]:
@@ -121,11 +109,8 @@ def doubts(work: Work) -> dict[str, dict[str, Any]]:
     over = [term.country for term in terms(work) if term.standing == Standing.OVER]
     if over:
         found[Kind.TERM] = {"countries": over}
-    said = {
-        "rights_statement": work.rights_statement,
-        "rights": work.metadata.get("rights", ""),
-        "licence": work.metadata.get("licence", ""),
-    }
+    said = {"rights_statement": work.rights_statement}
+    said |= {name: work.metadata.get(name, "") for name in ("rights", "licence")}
     dedicated = {name: text for name, text in said.items() if _DEDICATED.search(text) and not _NO_OPINION.search(text)}
     if dedicated:
         found[Kind.DEDICATION] = {"stated": dedicated}
@@ -139,7 +124,7 @@ def warnings_of(work: Work) -> Warnings:
     """
     answered = {remark.kind: remark.details for remark in work.remarks.all() if remark.answered_at is not None}
     found = {str(kind): details for kind, details in doubts(work).items() if answered.get(kind) != details}
-    first = min(work.conflicts.all(), key=lambda one: one.earlier_registered_at, default=None)
+    first = min(work.conflicts.all(), key=lambda conflict: conflict.earlier_registered_at, default=None)
     if first is not None:
         found[EARLIER] = {"alike": first.kind, "registered_at": rfc3339(first.earlier_registered_at)}
     return found
@@ -158,7 +143,7 @@ def names_one_of(text: str, names: Iterable[str]) -> bool:
 def _words(text: str) -> set[str]:
     plain = unicodedata.normalize("NFKD", text).casefold()
     plain = "".join(character for character in plain if not unicodedata.combining(character))
-    return {one for one in re.findall(r"[^\W\d_]+", plain) if one not in _NOISE}
+    return {word for word in re.findall(r"[^\W\d_]+", plain) if word not in _NOISE}
 
 
 def _alike(one: set[str], other: set[str]) -> bool:

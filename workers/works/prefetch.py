@@ -20,11 +20,9 @@ from workers.services.wiring import Services
 if TYPE_CHECKING:
     from indexer.picture.descriptor import Descriptor, DescriptorFile
 
-WORTH_IT = 16
-"""Pictures from which on the processes repay their start."""
+WORTH_IT = 16  # pictures from which on the processes repay their start
 
-AHEAD = 8
-"""Pictures that each process may be ahead."""
+AHEAD = 8  # pictures that each process may be ahead
 
 _MAX_SECONDS = 60.0
 
@@ -33,10 +31,8 @@ _MAX_SECONDS = 60.0
 def measured_ahead(config: Config, files: Sequence[Path]) -> Iterator[Callable[[], None]]:
     """Measure files in their order into the cache of features, some ahead of whoever registers them.
 
-    What can't be measured is left alone: its registration says why.
-
-    Yields:
-        To be called before each file is registered: waits until that file has been measured.
+    Yields what to call before a file is registered: it waits until that one has been measured. What can't be measured
+    is left alone: its registration says why.
     """
     if len(files) < WORTH_IT:
         yield lambda: None

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Max, Sum
+from django.db.models import Max, Min, Sum
 
 from exhibit.clock import now, rfc3339
 from exhibit.digests import Digest
@@ -33,64 +33,41 @@ from registry.models import (
     WorkPicture,
 )
 from registry.vectors import fingerprints as vectors
-from workers.matching.marks import Marks, captions_of, find_marks
+from workers.matching.marks import captions_of, find_marks
 from workers.services.descriptors import SwitchedError
 from workers.services.wiring import Services
 from workers.works.ownership import note, stated_by_file
 from workers.works.tables import checked_date
 
-NEAR_SAME = 10
-"""Bits within which two registered pictures count as near-same."""
+NEAR_SAME = 10  # bits within which two registered pictures count as near-same
 
 
 @dataclass(frozen=True, slots=True)
 class NewWork:
-    """A work that is to be registered.
-
-    Attributes:
-        declared: of it; without a title it has the name of its file.
-        source_name: of its file.
-        reads_metadata: whether the owner declares what the file states, wherever nothing else is said.
-    """
+    """A work that is to be registered; without a declared title it has the name of its file."""
 
     declared: DeclaredWork = field(default_factory=DeclaredWork)
     source_name: str = ""
-    reads_metadata: bool = False
+    reads_metadata: bool = False  # what the file states is declared, wherever nothing else is said
 
 
 @dataclass(frozen=True, slots=True)
 class RegistrationResult:
-    """What came of a registration.
-
-    Attributes:
-        work: the work's row.
-        new: false when this owner had registered the very same picture before.
-        low_information: why it can't be matched safely; empty when it can.
-        earlier: when somebody else registered the same or a near-same picture first, or ``None``.
-    """
+    """What came of a registration."""
 
     work: Work
-    new: bool
-    low_information: tuple[str, ...]
-    earlier: datetime | None
+    new: bool  # false when this owner had registered the very same picture before
+    low_information: tuple[str, ...]  # why it can't be matched safely
+    earlier: datetime | None  # when somebody else registered the same or a near-same picture first
 
 
 def register_work(
     services: Services, owner: Owner, data: bytes, new: NewWork, with_it: Callable[[Work], None] = lambda _: None
 ) -> RegistrationResult:
-    """Register one picture as a work.
+    """Register one picture as a work; ``with_it`` is called in the transaction that makes a new one.
 
-    Args:
-        services: ports.
-        owner: whose work it becomes.
-        data: exact bytes of the picture.
-        new: what is said of it.
-        with_it: called in the transaction that makes a new work.
-
-    Raises:
-        UnreadablePictureError: the bytes can't be decoded within the limits.
-        RefusedError: the blocklist names them, or the owner's quota is used up.
-        WrongUseError: a date that is declared isn't one.
+    Raises ``UnreadablePictureError``, ``RefusedError`` for blocked bytes or a quota that is used up, and
+    ``WrongUseError`` for a date that isn't one.
     """
     created, published = checked_date(new.declared.created), checked_date(new.declared.first_publication)
     new = replace(new, declared=replace(new.declared, created=created, first_publication=published))
@@ -111,12 +88,7 @@ def register_work(
 
 
 def remove_work(work: Work, *, by: str) -> None:
-    """Take a work out of the search for copies. Its cases, its evidence and its place in the log stay.
-
-    Args:
-        work: the work; one that is removed already stays so.
-        by: who removes it.
-    """
+    """Take a work out of the search for copies. Its cases, its evidence and its place in the log stay."""
     with transaction.atomic():
         owner = Owner.objects.select_for_update(no_key=True).get(pk=work.owner_id)
         if not Work.objects.filter(pk=work.pk, removed_at=None).update(removed_at=now()):
@@ -136,13 +108,8 @@ def work_of(owner: Owner, digest: Digest) -> Work | None:
 
 
 def _told(work: Work, *, new: bool) -> RegistrationResult:
-    first = work.conflicts.order_by("earlier_registered_at").first()
-    return RegistrationResult(
-        work,
-        new=new,
-        low_information=tuple(work.low_information),
-        earlier=None if first is None else first.earlier_registered_at,
-    )
+    earlier = work.conflicts.aggregate(first=Min("earlier_registered_at"))["first"]
+    return RegistrationResult(work, new, tuple(work.low_information), earlier)
 
 
 def _registered(
@@ -161,7 +128,9 @@ def _registered(
         if (earlier := work_of(owner, digest)) is not None:  # registered meanwhile, by somebody else of the same owner
             return _told(earlier, new=False)
         work, near = _keep(services, owner, picture, features, new, stated)
-        _keep_marks(work, features, marks)
+        work.work_pictures.update(captions=captions_of(features), marks=marks.new)
+        for pk, edges in marks.earlier.items():
+            WorkPicture.objects.filter(pk=pk).update(marks=edges)
         if digest not in services.blobs:  # retention may have removed them before their row was locked
             services.blobs.put(data)
         _note_conflicts(work, features, near)
@@ -182,11 +151,8 @@ def _check_quota(services: Services, owner: Owner, size: int) -> None:
     left = room_left(services, owner)
     if size > left:
         quota = owner.quota_bytes or services.config.owner_quota_bytes
-        raise RefusedError(
-            f"{owner.name} has used {quota - left} of {quota} bytes.",
-            reason="quota",
-            hint="Remove works, or ask the operator for more room.",
-        )
+        hint = "Remove works, or ask the operator for more room."
+        raise RefusedError(f"{owner.name} has used {quota - left} of {quota} bytes.", reason="quota", hint=hint)
 
 
 def _completed(new: NewWork, stated: Mapping[str, Any]) -> DeclaredWork:
@@ -209,8 +175,7 @@ def _keep(
 ) -> tuple[Work, set[int]]:
     """The rows of a new work, its fingerprints and index changes, and its log entry, in this transaction.
 
-    Returns:
-        The work, and the registered pictures that look the same, as all others had registered them before.
+    Returns the work, and the registered pictures that look the same, as all others had registered them before.
     """
     digest = features.digest
     moment = now()  # behind the locks: of two who register the same picture, the first has the earlier time
@@ -236,7 +201,7 @@ def _keep(
     work.registration = work.declaration = add_picture(work, picture, digest, moment)
     work.save(update_fields=["registration", "declaration"])
     stored = [*fingerprints(digest, features), local_fingerprint(digest, features)]
-    vectors.keep_fingerprints((*services.indexes.spaces, ROOTSIFT), [(picture, one) for one in stored])
+    vectors.keep_fingerprints((*services.indexes.spaces, ROOTSIFT), [(picture, vector) for vector in stored])
     hold(Lock.INDEX)  # before the index looks at the rows: afterwards it would take in what isn't committed
     near = _near_same(services, features)
     vectors.add_to(vectors.Collection.WORKS, [picture], WORK_PARTS)
@@ -250,12 +215,6 @@ def add_picture(work: Work, picture: int, digest: Digest, moment: datetime) -> L
         opening = {name: opening[name] for name in ("owner", "owner_name", "picture", "work")}
     WorkPicture.objects.create(work=work, picture_id=picture)
     return submit(EntryType.REGISTRATION, opening, work.owner, moment)
-
-
-def _keep_marks(work: Work, features: Features, marks: Marks) -> None:
-    work.work_pictures.update(captions=captions_of(features), marks=marks.new)
-    for pk, edges in marks.earlier.items():
-        WorkPicture.objects.filter(pk=pk).update(marks=edges)
 
 
 def registration_opening(work: Work, digest: Digest) -> dict[str, Any]:
@@ -285,9 +244,8 @@ def _note_conflicts(work: Work, features: Features, near: Iterable[int]) -> None
     alike = others.filter(pictures__in=near).values_list("pk", flat=True)
     kinds = dict.fromkeys(alike, RegistrationConflict.Kind.NEAR) | dict.fromkeys(same, RegistrationConflict.Kind.SAME)
     for earlier in Work.objects.filter(pk__in=kinds, registered_at__lte=work.registered_at):
-        RegistrationConflict.objects.create(
-            work=work, earlier=earlier, kind=kinds[earlier.pk], earlier_registered_at=earlier.registered_at
-        )
+        since = earlier.registered_at
+        work.conflicts.create(earlier=earlier, kind=kinds[earlier.pk], earlier_registered_at=since)
 
 
 def _near_same(services: Services, features: Features) -> set[int]:

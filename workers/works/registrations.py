@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from django.db.models import QuerySet
+
 from evidence.anchors import KINDS
 from evidence.bundle.bag import log_files
 from evidence.facts.case import WitnessFacts
@@ -10,25 +12,18 @@ from exhibit.clock import rfc3339
 from exhibit.entries import EntryType
 from exhibit.ports import Receipt
 from registry.models import LogCheckpoint, LogEntry, LogSubmission, Work
-from workers.log.proofs import best_covering, checkpoint_covering, log_proof, receipt_of, witness_facts
+from workers.log.proofs import best_covering, checkpoint_covering, checkpoint_witnesses, log_proof, receipt_of
 from workers.services.wiring import Services
 
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """How far a work's registration is witnessed.
-
-    Attributes:
-        submission: what was written down when the work was registered.
-        entry: its number in the log, from 0, or ``None`` while it waits for one.
-        checkpoint: of those that cover the entry the one that most witnesses have answered for, or ``None``.
-        witnesses: of the checkpoint, by name.
-    """
+    """How far a work's registration is witnessed."""
 
     submission: LogSubmission
-    entry: int | None
-    checkpoint: LogCheckpoint | None
-    witnesses: tuple[WitnessFacts, ...]
+    entry: int | None  # its number in the log, from 0; ``None`` while it waits for one
+    checkpoint: LogCheckpoint | None  # of those over the entry the one that most witnesses have answered for
+    witnesses: tuple[WitnessFacts, ...]  # of the checkpoint, by name
 
 
 def submission_of(work: Work) -> LogSubmission | None:
@@ -45,23 +40,19 @@ def further_submissions_of(work: Work) -> list[LogSubmission]:
     """The log's submissions of pictures that were added to a work, each picture's first."""
     rows = work.work_pictures.order_by("pk").values_list("picture__digest", flat=True)
     further = [digest.hex for digest in rows[1:]]
-    about = LogSubmission.objects.filter(
-        type=EntryType.REGISTRATION,
-        owner=work.owner_id,
-        opening__content__work=work.number,
-        opening__content__picture__in=further,
-    )
-    firsts = {one.opening.content["picture"]: one for one in about.select_related("opening").order_by("-pk")}
+    about = _about(work).filter(opening__content__picture__in=further).select_related("opening").order_by("-pk")
+    firsts = {row.opening.content["picture"]: row for row in about}
     return [firsts[picture] for picture in further if picture in firsts]
 
 
-def _first_of(work: Work) -> LogSubmission | None:
-    """Of a work whose row doesn't name it."""
+def _about(work: Work) -> QuerySet[LogSubmission]:
     rows = LogSubmission.objects.filter(type=EntryType.REGISTRATION, owner=work.owner_id)
-    registered = rows.filter(
-        opening__content__work=work.number, opening__content__has_keys=["picture", "title"]
-    )  # not its removal
-    return registered.order_by("pk").first()
+    return rows.filter(opening__content__work=work.number)
+
+
+def _first_of(work: Work) -> LogSubmission | None:
+    """Of a work whose row doesn't name it; its removal has neither of these."""
+    return _about(work).filter(opening__content__has_keys=["picture", "title"]).order_by("pk").first()
 
 
 def registration_of(work: Work) -> Registration | None:
@@ -71,13 +62,8 @@ def registration_of(work: Work) -> Registration | None:
         return None
     entry = LogEntry.objects.filter(submission=submission).first()
     checkpoint = best_covering(submission.pk)
-    witnesses = () if checkpoint is None else checkpoint.receipts.order_by("witness")
-    return Registration(
-        submission,
-        None if entry is None else entry.sequence,
-        checkpoint,
-        tuple(witness_facts(row, "checkpoint") for row in witnesses),
-    )
+    number = None if entry is None else entry.sequence
+    return Registration(submission, number, checkpoint, checkpoint_witnesses(checkpoint))
 
 
 def proof_files(services: Services, work: Work) -> dict[str, bytes]:
@@ -89,9 +75,7 @@ def proof_files(services: Services, work: Work) -> dict[str, bytes]:
     if submission is None:
         return {}
     checkpoint = best_covering(submission.pk) or checkpoint_covering(services, [submission])
-    proof = log_proof(
-        services, LogSubmission.objects.select_related("entry", "opening").get(pk=submission.pk), checkpoint
-    )
+    proof = log_proof(services, submission, checkpoint)
     if proof is None:
         return {}
     files = {PurePosixPath(path).name: data for path, data in log_files(proof).items()}
@@ -117,16 +101,15 @@ def _witnessed(name: str, receipt: Receipt) -> str:
 
 def _explained(work: Work, sequence: int, size: int, witnesses: list[str]) -> str:
     """What the files are and how they are checked, for whoever opens the folder."""
-    return "\n".join(
-        [
-            f'Registration of work {work.number}, "{work.title}", recorded at {rfc3339(work.registered_at)}.',
-            "It is a deposit record. It doesn't examine or create any right.",
-            "",
-            f"- entry.json: entry {sequence} of the log: what was declared, the SHA-256 of the picture's file, and the",
-            "  salt with which they were hashed into the entry's commitment.",
-            f"- inclusion.json: the way from the entry to the root of the first {size} entries (RFC 9162, 2.1.3).",
-            "- checkpoint: that root, signed by the log (C2SP signed note).",
-            *witnesses,
-            "",
-        ]
+    lines = (
+        f'Registration of work {work.number}, "{work.title}", recorded at {rfc3339(work.registered_at)}.',
+        "It is a deposit record. It doesn't examine or create any right.",
+        "",
+        f"- entry.json: entry {sequence} of the log: what was declared, the SHA-256 of the picture's file, and the",
+        "  salt with which they were hashed into the entry's commitment.",
+        f"- inclusion.json: the way from the entry to the root of the first {size} entries (RFC 9162, 2.1.3).",
+        "- checkpoint: that root, signed by the log (C2SP signed note).",
+        *witnesses,
+        "",
     )
+    return "\n".join(lines)

@@ -23,18 +23,15 @@ from exhibit.plain import plain
 Row = TypeVar("Row")
 
 MAX_BYTES = 32 * 1024 * 1024
-MAX_LINES = 100_000
-"""Lines of a CSV table, without its first one and without empty ones."""
+MAX_LINES = 100_000  # lines of a CSV table, without its first one and without empty ones
 MAX_SHEET_LINES = 20_000
 """The same of a workbook, which takes ten times as long to read: whoever brings it waits."""
 MAX_ROWS = 1 << 20
 """Rows of a sheet, empty ones too: as many as programs allow. A sheet may claim any number."""
 MAX_COLUMNS = 100
-MAX_SECONDS = 20.0
-"""Of the processor's time for one workbook: empty cells cost time too."""
+MAX_SECONDS = 20.0  # of the processor's time for one workbook: empty cells cost time too
 MAX_UNPACKED = 256 * 1024 * 1024
-SHOWN = 5
-"""Lines that can't be used of which a sentence says why."""
+SHOWN = 5  # lines that can't be used of which a sentence says why
 
 _SEPARATORS = (",", ";", "\t")
 _PACKED = b"PK\x03\x04"
@@ -54,18 +51,11 @@ def read_lines(
     aliases: Mapping[str, str],
     read: Callable[[int, Mapping[str, str]], Row],
 ) -> list[Row]:
-    """What is made of each line of a table; columns that are left out are empty.
+    """What ``read`` makes of each line of a table, given its number in the file; columns that are left out are empty.
 
-    Args:
-        name: of the file, for sentences.
-        data: its bytes.
-        columns: the names that its first line may hold, and how many characters each may have.
-        needed: the column that must be there and filled in each line.
-        aliases: other names of columns, in lower case.
-        read: makes something of a line, given its number in the file; raises ``WrongUseError`` when it can't be used.
-
-    Raises:
-        WrongUseError: names the lines that can't be used, and what is wrong with the first of them.
+    The first line may name the columns, or their aliases in lower case; each may have so many characters, and the
+    needed one must be there and filled. Raises ``WrongUseError``, which names the lines that can't be used, and what
+    is wrong with the first of them; for such a line ``read`` raises it too.
     """
     if len(data) > MAX_BYTES:
         raise WrongUseError(_("%(name)s is too large for a table.") % {"name": name})
@@ -81,7 +71,7 @@ def read_lines(
             given = _heads(name, cells, columns, needed, aliases)
             continue
         if len(made) + len(wrong) == (MAX_SHEET_LINES if packed else MAX_LINES):
-            raise _sheet_too_long(name) if packed else _too_long(name, MAX_LINES, _("Divide it."))
+            raise _too_long(name, sheet=packed)
         try:
             made.append(read(line, _filled(cells, given, columns, needed)))
         except WrongUseError as error:
@@ -106,15 +96,12 @@ def _filled(cells: Sequence[str], given: Sequence[str], columns: Mapping[str, in
             raise WrongUseError(_("%(column)s has more than %(most)d characters.") % said)
         filled[column] = plain(text)
         if text in _FAILED:
-            raise WrongUseError(
-                _("%(column)s is “%(given)s”: its formula failed.") % {"column": column, "given": text},
-                hint=_("Mend the formula, or write its result in its place."),
-            )
+            sentence = _("%(column)s is “%(given)s”: its formula failed.") % {"column": column, "given": text}
+            raise WrongUseError(sentence, hint=_("Mend the formula, or write its result in its place."))
     return filled
 
 
 def _unusable(name: str, wrong: Sequence[tuple[int, WrongUseError]]) -> WrongUseError:
-    """One error for all lines that can't be used."""
     told = [
         _("%(name)s, line %(line)d: %(problem)s") % {"name": name, "line": line, "problem": error.message}
         for line, error in wrong[:SHOWN]
@@ -126,13 +113,11 @@ def _unusable(name: str, wrong: Sequence[tuple[int, WrongUseError]]) -> WrongUse
     return WrongUseError(" ".join(told), hint=wrong[0][1].hint)
 
 
-def _sheet_too_long(name: str) -> WrongUseError:
-    hint = _("Save it as CSV UTF-8, which may have %(most)d, or divide it.") % {"most": MAX_LINES}
-    return _too_long(name, MAX_SHEET_LINES, hint)
-
-
-def _too_long(name: str, most: int, hint: str) -> WrongUseError:
-    return WrongUseError(_("%(name)s has more than %(most)d lines.") % {"name": name, "most": most}, hint=hint)
+def _too_long(name: str, *, sheet: bool) -> WrongUseError:
+    sentence = _("%(name)s has more than %(most)d lines.")
+    sentence %= {"name": name, "most": MAX_SHEET_LINES if sheet else MAX_LINES}
+    beside = _("Save it as CSV UTF-8, which may have %(most)d, or divide it.") % {"most": MAX_LINES}
+    return WrongUseError(sentence, hint=beside if sheet else _("Divide it."))
 
 
 def _heads(
@@ -182,11 +167,7 @@ def _of_csv(
 
 
 def decoded(name: str, data: bytes) -> str:
-    """The text of a table: UTF-8, UTF-16 or GBK (GB 18030), each told for sure.
-
-    Raises:
-        WrongUseError: it is another program's file, or its encoding can't be told.
-    """
+    """The text of a table: UTF-8, UTF-16 or GBK (GB 18030), each told for sure; else raises ``WrongUseError``."""
     if data.startswith(_OLD_EXCEL):
         text = _("%(name)s is a workbook of an old Excel.")
         raise WrongUseError(text % {"name": name}, hint=_("Save it as XLSX, or as CSV UTF-8."))
@@ -223,10 +204,9 @@ def _unknown(name: str) -> WrongUseError:
 def _looks_like_gbk(data: bytes) -> bool:
     """Whether nearly all characters beyond ASCII are common Chinese ones, as no text in another encoding has them."""
     try:
-        beyond = [one for one in data.decode("gb18030") if ord(one) > 0x7F]
+        codes = [sign.encode("gb18030") for sign in data.decode("gb18030") if ord(sign) > 0x7F]
     except UnicodeDecodeError:
         return False
-    codes = [cell.encode("gb18030") for cell in beyond]
     common = sum(len(code) == 2 and code[1] >= 0xA1 and (0xB0 <= code[0] <= 0xD7 or code[0] == 0xA3) for code in codes)
     marks = sum(len(code) == 2 and code[1] >= 0xA1 and code[0] in {0xA1, 0xA2} for code in codes)
     return bool(codes) and common > 0 and common + marks >= 0.8 * len(codes)
@@ -263,15 +243,14 @@ class _Timed(io.BytesIO):
 
     def read(self, size: int | None = -1, /) -> bytes:
         if thread_time() > self.until:
-            raise _sheet_too_long(self.name)
+            raise _too_long(self.name, sheet=True)
         return super().read(size)
 
 
 def _rows_of(name: str, data: bytes) -> Iterator[tuple[int, Sequence[Any]]]:
     """The rows of the first sheet with their numbers, as they were computed when the workbook was saved last.
 
-    Raises:
-        WrongUseError: the result of a formula isn't in the file, as a program leaves it that computes nothing.
+    A program that computes nothing leaves the results of formulas out: such a file is refused.
     """
     from openpyxl import load_workbook  # noqa: PLC0415 - not every process reads workbooks
 
@@ -280,14 +259,14 @@ def _rows_of(name: str, data: bytes) -> Iterator[tuple[int, Sequence[Any]]]:
         book = load_workbook(file, read_only=True, data_only=computed, keep_links=False)
         for line, values in enumerate(book.worksheets[0].iter_rows(values_only=True, max_col=MAX_COLUMNS), 1):
             if line > MAX_ROWS or thread_time() > file.until:
-                raise _sheet_too_long(name)
+                raise _too_long(name, sheet=True)
             yield values
 
     if not _has_formulas(data):
         yield from enumerate(rows(computed=True), 1)
         return
     for line, (values, written) in enumerate(zip(rows(computed=True), rows(computed=False), strict=True), 1):
-        if any(value is None and one is not None for value, one in zip(values, written, strict=True)):
+        if any(value is None and given is not None for value, given in zip(values, written, strict=True)):
             text = _("%(name)s, line %(line)d: a formula's result isn't in the file.")
             hint = _("Open it in a spreadsheet program and save it again, or save it as CSV UTF-8.")
             raise WrongUseError(text % {"name": name, "line": line}, hint=hint)

@@ -54,25 +54,15 @@ _CLOCK = re.compile(r"[ T]\d{1,2}:\d{2}(:\d{2})?$")
 
 @dataclass(frozen=True, slots=True)
 class LicenceLine:
-    """One permitted use as a table describes it.
-
-    Attributes:
-        line: its number in the file.
-        works: names of files or numbers; empty for all works.
-        licence: all else that is said.
-    """
+    """One permitted use as a table describes it, with its number in the file."""
 
     line: int
-    works: tuple[str, ...]
+    works: tuple[str, ...]  # names of files or numbers; empty for all works
     licence: NewLicence
 
 
 def table_bytes(path: Path) -> bytes:
-    """The bytes of a table in a file, one more than a table may have at most.
-
-    Raises:
-        WrongUseError: it can't be read.
-    """
+    """The bytes of a table in a file, one more than a table may have at most; raises ``WrongUseError``."""
     try:
         with path.open("rb") as file:
             return file.read(MAX_BYTES + 1)
@@ -82,11 +72,7 @@ def table_bytes(path: Path) -> bytes:
 
 
 def read_works(name: str, data: bytes) -> dict[str, DeclaredWork]:
-    """Read a table of works, CSV or XLSX, by the name of the file.
-
-    Raises:
-        WrongUseError: names the lines that can't be used, and what is wrong with them.
-    """
+    """Read a table of works, CSV or XLSX, by the name of the file; raises ``WrongUseError``, as :func:`read_lines`."""
     lines: dict[str, int] = {}
 
     def read(line: int, row: Mapping[str, str]) -> tuple[str, DeclaredWork]:
@@ -112,21 +98,15 @@ def line_of(file: str, declared: DeclaredWork) -> dict[str, Any]:
 
 
 def read_licences(name: str, data: bytes) -> list[LicenceLine]:
-    """Read a table of licences, CSV or XLSX.
-
-    Raises:
-        WrongUseError: names the lines that can't be used, and what is wrong with them.
-    """
+    """Read a table of licences, CSV or XLSX; raises ``WrongUseError``, as :func:`read_lines`."""
     return read_lines(name, data, LICENCE_COLUMNS, needed="licensee", aliases=LICENCE_ALIASES, read=_licence)
 
 
 def plain_name(name: str) -> str:
     """The name of a file as it is compared and kept: composed characters, slashes, no control characters; its end."""
     composed = unicodedata.normalize("NFC", name).replace("\\", "/")  # file systems of one maker decompose them
-    return (
-        "".join(character for character in composed if character.isprintable()).strip("/ ")[-WORK_COLUMNS["file"] :]
-        or "?"
-    )
+    printable = "".join(character for character in composed if character.isprintable())
+    return printable.strip("/ ")[-WORK_COLUMNS["file"] :] or "?"
 
 
 def registration(text: str) -> dict[str, str] | None:
@@ -159,11 +139,7 @@ def as_date(text: str) -> str:
 
 
 def checked_date(text: str) -> str:
-    """A date as :func:`as_date` reads it; empty stays empty.
-
-    Raises:
-        WrongUseError: it isn't one.
-    """
+    """A date as :func:`as_date` reads it; empty stays empty; raises ``WrongUseError`` for what isn't one."""
     read = as_date(text)
     if text and not read:
         raise WrongUseError(_("“%(given)s” isn't a date.") % {"given": text}, hint=_("Write 2024-05-31 or 2024."))
@@ -191,12 +167,10 @@ def _licence(line: int, row: Mapping[str, str]) -> LicenceLine:
 
 
 def _parts(text: str) -> tuple[str, ...]:
-    """What stands between semicolons."""
     return tuple(filter(None, (part.strip() for part in text.split(";"))))
 
 
 def _registrations(text: str) -> Iterator[dict[str, str]]:
-    """Official registrations, several with ``;`` between."""
     for part in _parts(text):
         found = registration(part)
         if found is None:

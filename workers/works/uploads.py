@@ -27,12 +27,10 @@ from workers.services.wiring import Services
 from workers.works.registration import room_left
 from workers.works.tables import line_of, plain_name, read_works
 
-MAX_FILES = 100_000
-"""Files of one upload."""
+MAX_FILES = 100_000  # files of one upload
 
 MAX_NAME = 300
-AGAIN = frozenset({"quota", "missing"})
-"""Reasons that may have gone when the same file comes again."""
+AGAIN = frozenset({"quota", "missing"})  # reasons that may have gone when the same file comes again
 
 IDLE_SECONDS = 3600.0
 MAX_HINTED = 64
@@ -60,25 +58,15 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far an upload is, in files.
+    """How far an upload is, in files."""
 
-    Attributes:
-        announced: that were to come.
-        arrived: that came, refused ones too.
-        waiting: that are still to be registered.
-        registered: that are new works.
-        known: that were works before.
-        refused: that can't be registered, or whose step was given up.
-        closed: whether its sender said that all have been sent.
-    """
-
-    announced: int
-    arrived: int
+    announced: int  # that were to come
+    arrived: int  # refused ones too
     waiting: int
     registered: int
-    known: int
-    refused: int
-    closed: bool
+    known: int  # that were works before
+    refused: int  # or whose step was given up
+    closed: bool  # its sender said that all have been sent
 
     @property
     def done(self) -> bool:
@@ -97,18 +85,7 @@ class Progress:
 
 
 def begin(owner: Owner, declared: Declaration, *, by: str, table: tuple[str, bytes] | None, announced: int) -> Upload:
-    """Begin an upload.
-
-    Args:
-        owner: whose works the files become.
-        declared: of all files.
-        by: who brings them.
-        table: name and bytes of a table of works, if there is one.
-        announced: how many files are to come.
-
-    Raises:
-        WrongUseError: the table can't be used; nothing was begun.
-    """
+    """Begin an upload, with name and bytes of a table if there is one; raises ``WrongUseError`` for a bad table."""
     if announced > MAX_FILES:
         raise _too_many()
     lines = read_works(*table) if table is not None else {}
@@ -123,7 +100,7 @@ def begin(owner: Owner, declared: Declaration, *, by: str, table: tuple[str, byt
             started_at=now(),
             **asdict(declared),
         )
-        rows = (UploadLine(upload=upload, file=file, declared=line_of(file, one)) for file, one in lines.items())
+        rows = (UploadLine(upload=upload, file=file, declared=line_of(file, work)) for file, work in lines.items())
         UploadLine.objects.bulk_create(rows, batch_size=1000)
     return upload
 
@@ -133,22 +110,16 @@ def receive(
 ) -> None:
     """Take a portion of files: what may be kept waits for its step, what may not is refused by name.
 
-    Args:
-        services: ports.
-        upload: which.
-        files: that were sent.
-        too_large: names and sizes of files that their sender left out because they are too large.
-
-    Raises:
-        WrongUseError: the upload would have too many files.
-        RefusedError: the disk is full; nothing was taken, and trying later helps.
+    Names and sizes in ``too_large`` are of files that their sender left out. Raises ``WrongUseError`` when they are too
+    many, and ``RefusedError`` when the disk is full: then nothing was taken, and trying later helps.
     """
     if upload.files.count() + len(files) + len(too_large) > MAX_FILES:
         raise _too_many()
     check_disk(services)
     most = services.limits.max_bytes
     rows = [_refused(upload, name, size, None, "too-many-bytes") for name, size in too_large]
-    room = room_left(services, upload.owner) - _waiting_bytes(upload.owner)
+    waiting_files = UploadFile.objects.filter(upload__owner=upload.owner).exclude(state__in=_ENDED)
+    room = room_left(services, upload.owner) - (waiting_files.aggregate(sum=Sum("size"))["sum"] or 0)
     folder = waiting_room(services, upload.pk)
     for sent in files:
         if not sent.size or sent.size > most:
@@ -165,9 +136,8 @@ def receive(
             folder.put(data)
             rows.append(UploadFile(upload=upload, name=plain_name(sent.name), digest=digest, size=sent.size))
     waiting = _keep(upload, rows)
-    if (
-        services.queued("register") < MAX_MESSAGES
-    ):  # the tick hands out the rest: nobody waits behind all files of others
+    # the tick hands out the rest: nobody waits behind all files of others
+    if services.queued("register") < MAX_MESSAGES:
         services.enqueue("register", waiting)
 
 
@@ -263,15 +233,12 @@ def _refused(upload: Upload, name: str, size: int, digest: Digest | None, reason
 
 
 def _keep(upload: Upload, rows: Sequence[UploadFile]) -> list[int]:
-    """Keep rows of files; one that came before stays as it is, unless its refusal may have gone.
-
-    Returns:
-        Those that wait for their step.
-    """
+    """Keep rows of files, returns those that wait; one that came before stays, unless its refusal may have gone."""
     names = {row.name for row in rows}
     with transaction.atomic():
         Upload.objects.select_for_update(no_key=True).get(pk=upload.pk)
-        lines = _lines(upload, names)
+        wanted = names | {name.rsplit("/", 1)[-1] for name in names}
+        lines = dict(upload.lines.filter(file__in=wanted).values_list("file", "pk"))
         for row in rows:
             row.line_id = lines.get(row.name) or lines.get(row.name.rsplit("/", 1)[-1])
         came = {(row.name, row.digest) for row in rows}
@@ -281,16 +248,6 @@ def _keep(upload: Upload, rows: Sequence[UploadFile]) -> list[int]:
         UploadFile.objects.bulk_create(rows, batch_size=500, ignore_conflicts=True)
         waiting = upload.files.filter(name__in=names, state=StepState.TODO)
         return sorted(waiting.values_list("pk", flat=True))
-
-
-def _lines(upload: Upload, names: set[str]) -> dict[str, int]:
-    wanted = names | {name.rsplit("/", 1)[-1] for name in names}
-    return dict(upload.lines.filter(file__in=wanted).values_list("file", "pk"))
-
-
-def _waiting_bytes(owner: Owner) -> int:
-    rows = UploadFile.objects.filter(upload__owner=owner).exclude(state__in=_ENDED)
-    return rows.aggregate(sum=Sum("size"))["sum"] or 0
 
 
 def _too_many() -> WrongUseError:

@@ -17,8 +17,7 @@ from registry.accounts import scoped
 from registry.log.audit_log import Evidence
 from registry.models import LogCheckpoint, LogEntry
 from workers.evidence.bundles import assemble, bundle_name, in_a_file
-from workers.evidence.papers import draft_paper, paper_name
-from workers.evidence.signed import signed_name, signed_sheet
+from workers.evidence.papers import draft_paper, paper_name, signed_name, signed_sheet
 from workers.pictures.picture_usage import is_hidden
 from workers.services import wiring
 

@@ -13,7 +13,7 @@ from desk.api.common.files import download, taken
 from desk.api.common.resource import Resource
 from desk.schemas import downloads as schemas
 from desk.schemas import requests
-from evidence.documents import ReportScope
+from evidence.documents.report.facts import ReportScope
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError
 from exhibit.types import CaseDecision

@@ -157,7 +157,7 @@ def sign(*, desk: Desk, case: Number, owner: TheirOwner, out: Out, number: Bundl
     What is sealed stays as it is. The certificate is the owner's own: nobody else vouches for it, and readers say so.
     """
     from registry.accounts import scoped
-    from workers.evidence.signed import signed_name, signed_sheet
+    from workers.evidence.papers import signed_name, signed_sheet
 
     row = scoped.bundle(owner, case, number)
     data = signed_sheet(desk.services, row)

@@ -83,7 +83,7 @@ def make_report(*, desk: Desk, owner: TheirOwner, out: Out, title: str, as_json:
 
 def _wanted(limits: Mapping[str, Any]) -> "Wanted":
     """What the options ask for."""
-    from evidence.documents import ReportScope
+    from evidence.documents.report.facts import ReportScope
     from workers.reports.scope import Wanted, numbers_of
 
     days = {name: "" if limits[name] is None else limits[name].date().isoformat() for name in ("first", "last")}

@@ -89,10 +89,9 @@ def _show_status(answer: dict[str, Any]) -> None:
 
 def _named(step: str) -> str:
     """A step by the name that `exhibit retry` takes, and what waits for it."""
-    from workers.pipeline.steps import STEPS, UPKEEP
+    from workers.pipeline.steps import LABELS
 
-    label = STEPS[step].label if step in STEPS else UPKEEP.get(step)
-    return step if label is None else f"{step}: {label}"
+    return f"{step}: {LABELS[step]}" if step in LABELS else step
 
 
 @command("doctor", "exhibit doctor")

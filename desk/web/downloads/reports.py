@@ -12,7 +12,7 @@ from desk.texts.sentences import in_words
 from desk.web.common.access import decider_view, said, takes
 from desk.web.common.pages import Telling, decider_post, member_page, show
 from desk.web.downloads.report_words import FORMATS, LANGUAGES
-from evidence.documents import ReportScope
+from evidence.documents.report.facts import ReportScope
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError, NotFoundError
 from registry.accounts import scoped

@@ -17,14 +17,9 @@ ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 
 
 class EvmAccount:
-    """An account by its secp256k1 key.
+    """An account by its secp256k1 key of 32 bytes.
 
-    Args:
-        key: 32 bytes.
-
-    Raises:
-        ServiceMissingError: the optional part ``evm`` isn't installed.
-        ConfigError: the bytes aren't a key.
+    Raises ``ServiceMissingError`` without the optional part ``evm``, ``ConfigError`` when the bytes aren't a key.
     """
 
     def __init__(self, key: bytes) -> None:
@@ -45,13 +40,8 @@ class EvmAccount:
     def sign(self, *, chain: int, nonce: int, gas_price: int, gas: int, to: bytes, data: bytes) -> bytes:
         """A signed legacy transaction for one chain (EIP-155), which every EVM chain accepts.
 
-        Args:
-            chain: the chain's id.
-            nonce: how many transactions of the account came before.
-            gas_price: wei for a unit of gas.
-            gas: most units.
-            to: address of a contract, 20 bytes; empty to make one.
-            data: the call, or the contract's bytecode.
+        The nonce counts the account's transactions before, the price is wei for a unit of gas; ``to`` is a contract's
+        address of 20 bytes, or empty to make one of the bytecode in ``data``.
         """
         fields: list[rlp.Item] = [*map(rlp.whole_number, (nonce, gas_price, gas)), to, b"", data]
         unsigned = rlp.encode([*fields, rlp.whole_number(chain), b"", b""])
@@ -62,10 +52,8 @@ class EvmAccount:
 def account_from_file(path: Path, password: Path | None = None) -> EvmAccount:
     """An account from a key file: Web3 Secret Storage (JSON), or hexadecimal digits.
 
-    Only this user may read the digits, or the file with the password.
-
-    Raises:
-        ConfigError: the file can't be read, is open to others, or the password doesn't fit; says nothing of the key.
+    Only this user may read the digits, or the file with the password. Raises ``ConfigError``, which says nothing of the
+    key, when the file can't be read or is open to others, or the password doesn't fit.
     """
     try:
         text = path.read_text("ascii")

@@ -6,17 +6,18 @@ loses it nor sends a second one. The contract ignores a digest that it has alrea
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache, cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import requests
 
 from evidence.anchors.evm import rlp
 from evidence.anchors.evm.account import EvmAccount, checksummed
 from evidence.anchors.evm.keccak import keccak256
-from evidence.anchors.evm.node import EvmNode, Fate, RefusedCallError
+from evidence.anchors.evm.node import EvmNode, RefusedCallError
 from evidence.anchors.evm.proofs import EvmPending, EvmProof, read_pending, verify_proof
 from exhibit.digests import Digest
 from exhibit.errors import ConfigError, IntegrityError, ServiceMissingError
@@ -25,90 +26,59 @@ from exhibit.sentences import Sentence
 
 KIND = "evm"
 CONTRACT = Path(__file__).parent / "contract" / "anchor.json"
-SEARCHED_BLOCKS = 200
-"""After the block whose time the contract names: blocks of fast chains share their seconds."""
+SEARCHED_BLOCKS = 200  # after the block whose time the contract names: blocks of fast chains share their seconds
 
-GAS = 46_000
-"""Units of gas for a checkpoint, rounded up."""
+GAS = 46_000  # units of gas for a checkpoint, rounded up
 
-MAX_GAS = 4 * GAS
-"""What no transaction for a checkpoint may use, whatever the node says."""
+MAX_GAS = 4 * GAS  # what no transaction for a checkpoint may use, whatever the node says
 
-FEW = 10
-"""Checkpoints that the account should be able to pay for; fewer is a lack."""
+FEW = 10  # checkpoints that the account should be able to pay for; fewer is a lack
 
-DEARER = 1.25
-"""A waiting transaction is signed anew when the node's price has risen by so much."""
+DEARER = 1.25  # a waiting transaction is signed anew when the node's price has risen by so much
 
 
+@dataclass(eq=False, repr=False)
 class EvmAnchor:
-    """A contract on an EVM chain (port ``Anchor``).
-
-    Args:
-        name: as configured.
-        url: JSON-RPC address of a node.
-        chain: the chain's id; the node has to be of it.
-        contract: where the contract lies, 20 bytes; empty before :meth:`deploy` has made it.
-        unlock: opens the account that pays; called when something has to be signed.
-        confirmations: blocks from the transaction's own on until the receipt is complete, at least 1.
-        gas_price: wei for a unit of gas; what the node suggests, if ``None``.
-        max_gas_price: nothing is signed while the node suggests more; no limit, if ``None``.
-        development: true for a chain without weight.
-        session: a guarded session.
-    """
+    """A contract on an EVM chain (port ``Anchor``), as :class:`EvmConfig` describes its settings."""
 
     kind = KIND
     patience = timedelta(seconds=15)
     qualified = ""
 
-    def __init__(  # noqa: PLR0913 - as many as there are settings
-        self,
-        name: str,
-        url: str,
-        *,
-        chain: int,
-        contract: bytes,
-        unlock: Callable[[], EvmAccount],
-        confirmations: int,
-        gas_price: int | None = None,
-        max_gas_price: int | None = None,
-        development: bool,
-        session: requests.Session,
-    ) -> None:
-        self.name = name
-        self.development = development
-        self._unlock = unlock
-        self._node = EvmNode(url, session)
-        self._chain = chain
-        self._contract = contract
-        self._confirmations = confirmations
-        self._gas_price = gas_price
-        self._max_gas_price = max_gas_price
+    name: str
+    url: str
+    _: KW_ONLY
+    chain: int
+    contract: bytes  # 20 bytes; empty before :meth:`deploy` has made it
+    unlock: Callable[[], EvmAccount]  # called when something has to be signed
+    confirmations: int
+    gas_price: int | None = None
+    max_gas_price: int | None = None
+    development: bool
+    session: requests.Session
+
+    @cached_property
+    def _node(self) -> EvmNode:
+        return EvmNode(self.url, self.session)
 
     @cached_property
     def account(self) -> EvmAccount:
         """Who pays; raises ``ConfigError`` when the key can't be had, ``ServiceMissingError`` without the part evm."""
-        return self._unlock()
+        return self.unlock()
 
     def submit(self, digest: Digest) -> Receipt:
-        """Sign a transaction for the digest; :meth:`upgrade` sends it, once the receipt has been kept.
-
-        Raises:
-            ServiceMissingError: the node doesn't answer, knows no such contract, or asks for too much.
-            ConfigError: the node is of another chain.
-        """
+        """Sign a transaction for the digest; :meth:`upgrade` sends it, once the receipt has been kept."""
         self._check_contract()
-        known = self._node.anchored_at(self._contract, digest)
-        pending = EvmPending(self._chain, digest, b"" if known else self._signed(digest))
+        known = self._node.anchored_at(self.contract, digest)
+        pending = EvmPending(self.chain, digest, b"" if known else self._signed(digest))
         return Receipt(KIND, self.name, self.development, ReceiptState.PENDING, pending.to_json())
 
     def upgrade(self, digest: Digest, receipt: Receipt) -> Receipt:
         """Send what wasn't sent, sign anew what was overtaken or failed, and complete once enough blocks lie above.
 
-        Raises:
-            ServiceMissingError: the node doesn't answer, or refuses the transaction, such as for want of funds; or the
-                chain has included it, and it failed again with more gas.
-            IntegrityError: the receipt is about another digest, or what the node gives doesn't fit together.
+        Raises ``ServiceMissingError``, also when the node refuses the transaction, such as for want of funds, or the
+        chain has included it and it failed again with more gas; and ``IntegrityError`` when the receipt is about
+        another digest or what the node gives doesn't fit together.
         """
         if receipt.state is ReceiptState.COMPLETE:
             return receipt
@@ -116,7 +86,7 @@ class EvmAnchor:
         if pending.digest != digest:
             raise IntegrityError(Sentence("The receipt is about another digest."))
         self._check_contract()
-        time = self._node.anchored_at(self._contract, digest)
+        time = self._node.anchored_at(self.contract, digest)
         if not time:
             renewed = self._sent(pending)
             return receipt if renewed is pending else replace(receipt, proof=renewed.to_json())
@@ -128,20 +98,16 @@ class EvmAnchor:
         return replace(receipt, state=ReceiptState.COMPLETE, proof=complete, time=stated)
 
     def verify(self, digest: Digest, receipt: Receipt) -> datetime:
-        """The time of the block that the proof leads to; that the block is the chain's, is for others to say.
-
-        Raises:
-            IntegrityError: the proof doesn't hold, or names another chain.
-        """
+        """The time of the block that the proof leads to; that the block is the chain's, is for others to say."""
         block = verify_proof(receipt.proof, digest)
-        if block.chain != self._chain:
-            raise IntegrityError(f"The receipt is of the chain {block.chain}, not {self._chain}.")
+        if block.chain != self.chain:
+            raise IntegrityError(f"The receipt is of the chain {block.chain}, not {self.chain}.")
         return block.time
 
     def examine(self) -> str:
         """Whether the contract is there, and for how many checkpoints the account can pay."""
         self._check_contract()
-        self._node.anchored_at(self._contract, Digest(bytes(32)))
+        self._node.anchored_at(self.contract, Digest(bytes(32)))
         who = checksummed(self.account.address)
         price = self._price()
         if price == 0:
@@ -156,12 +122,7 @@ class EvmAnchor:
         return f"The contract is there; {who} can pay for some {left:,} checkpoints at today's price."
 
     def deploy(self) -> str:
-        """Send the transaction that makes the contract; returns its hash.
-
-        Raises:
-            ServiceMissingError: the node doesn't answer, or refuses.
-            ConfigError: the node is of another chain.
-        """
+        """Send the transaction that makes the contract; returns its hash."""
         self._check_chain()
         raw = self._transaction(b"", bytecode(), self._needed(b"", bytecode()))
         return str(self._node.call("eth_sendRawTransaction", "0x" + raw.hex()))
@@ -178,7 +139,7 @@ class EvmAnchor:
     def _sent(self, pending: EvmPending) -> EvmPending:
         """The same once the node has its transaction; another one, not sent yet, when its turn is past."""
         sent = _terms_of(pending.transaction)
-        if sent is None or (pending.chain, sent.to) != (self._chain, self._contract):
+        if sent is None or (pending.chain, sent.to) != (self.chain, self.contract):
             return self._renewed(pending)  # also when the settings name another chain or contract by now
         if self._node.call("eth_getTransactionByHash", _hash_of(pending.transaction)) is not None:
             fate = self._node.fate_of(_hash_of(pending.transaction))
@@ -199,9 +160,9 @@ class EvmAnchor:
 
     def _at_todays_price(self, pending: EvmPending, sent: "_Terms") -> EvmPending:
         """One that waits, signed anew for the same turn when gas has become dearer."""
-        if self._gas_price is not None:
+        if self.gas_price is not None:
             return pending
-        suggested = self._suggested()
+        suggested = self._node.number("eth_gasPrice")
         if self._is_too_dear(suggested) or not suggested >= DEARER * sent.price > 0:
             return pending
         return self._renewed(pending, nonce=sent.nonce)
@@ -210,26 +171,23 @@ class EvmAnchor:
         """The proof of the log that tells of the digest, or ``None`` while it isn't deep enough."""
         told = self._node.fate_of(_hash_of(pending.transaction))
         if told is None or not told.logged:
-            told = self._log_of_another(pending.digest, time)
-        if told is None or self._head() - told.block + 1 < self._confirmations:
+            first = self._node.block_at(time)  # somebody else gave the digest to the contract before
+            last = min(first + SEARCHED_BLOCKS, self._node.head())
+            told = self._node.find_log(self.contract, pending.digest, first, last)
+        if told is None or self._node.head() - told.block + 1 < self.confirmations:
             return None
-        return self._node.proof_of(self._chain, pending.digest, told.transaction)
-
-    def _log_of_another(self, digest: Digest, time: int) -> Fate | None:
-        """The log when somebody else gave the digest to the contract first."""
-        first = self._node.block_at(time)
-        return self._node.find_log(self._contract, digest, first, min(first + SEARCHED_BLOCKS, self._head()))
+        return self._node.proof_of(self.chain, pending.digest, told.transaction)
 
     def _renewed(self, pending: EvmPending, *, nonce: int | None = None, gas: int = 0) -> EvmPending:
         signed = self._signed(pending.digest, nonce=nonce, gas=gas)
-        return replace(pending, chain=self._chain, transaction=signed)
+        return replace(pending, chain=self.chain, transaction=signed)
 
     def _signed(self, digest: Digest, *, nonce: int | None = None, gas: int = 0) -> bytes:
         data = keccak256(b"anchor(bytes32)")[:4] + digest.raw
-        needed = self._needed(self._contract, data)
+        needed = self._needed(self.contract, data)
         if needed > MAX_GAS:
             raise ServiceMissingError(f"The node says that a checkpoint needs {needed:,} gas, more than {MAX_GAS:,}.")
-        return self._transaction(self._contract, data, max(needed, gas), nonce)
+        return self._transaction(self.contract, data, max(needed, gas), nonce)
 
     def _needed(self, to: bytes, data: bytes) -> int:
         """Units of gas for a call, with a quarter to spare."""
@@ -241,7 +199,7 @@ class EvmAnchor:
 
     def _transaction(self, to: bytes, data: bytes, gas: int, nonce: int | None = None) -> bytes:
         return self.account.sign(
-            chain=self._chain,
+            chain=self.chain,
             nonce=self._count("pending") if nonce is None else nonce,
             gas_price=self._price(),
             gas=gas,
@@ -250,11 +208,11 @@ class EvmAnchor:
         )
 
     def _price(self) -> int:
-        if self._gas_price is not None:
-            return self._gas_price
-        suggested = self._suggested()
+        if self.gas_price is not None:
+            return self.gas_price
+        suggested = self._node.number("eth_gasPrice")
         if self._is_too_dear(suggested):
-            limit = f"max_gas_price is {self._max_gas_price:,}"
+            limit = f"max_gas_price is {self.max_gas_price:,}"
             raise ServiceMissingError(
                 Sentence(
                     "%(name)s waits: a unit of gas costs %(price)s wei, and %(limit)s.",
@@ -265,32 +223,26 @@ class EvmAnchor:
             )
         return suggested
 
-    def _suggested(self) -> int:
-        return self._node.number("eth_gasPrice")
-
     def _is_too_dear(self, price: int) -> bool:
-        return self._max_gas_price is not None and price > self._max_gas_price
-
-    def _head(self) -> int:
-        return self._node.number("eth_blockNumber")
+        return self.max_gas_price is not None and price > self.max_gas_price
 
     def _count(self, block: str) -> int:
         return self._node.number("eth_getTransactionCount", "0x" + self.account.address.hex(), block)
 
     def _check_contract(self) -> None:
-        if not self._contract:
+        if not self.contract:
             raise ConfigError(f"{self.name} has no contract yet.", hint=f"Make one: exhibit anchor deploy {self.name}")
         self._check_chain()
 
     def _check_chain(self) -> None:
         found = self._node.number("eth_chainId")
-        if found != self._chain:
+        if found != self.chain:
             raise ConfigError(
                 Sentence(
                     "The node of %(name)s is of the chain %(found)s, not %(chain)s.",
                     name=self.name,
                     found=found,
-                    chain=self._chain,
+                    chain=self.chain,
                 )
             )
 
@@ -305,8 +257,7 @@ def _hash_of(transaction: bytes) -> str:
     return "0x" + keccak256(transaction).hex()
 
 
-@dataclass(frozen=True, slots=True)
-class _Terms:
+class _Terms(NamedTuple):
     """What a signed transaction says."""
 
     nonce: int

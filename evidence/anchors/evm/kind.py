@@ -67,21 +67,13 @@ class EvmConfig(AnchorConfig):
 
 @dataclass(frozen=True, slots=True)
 class TrustedLedger:
-    """Blocks of an EVM chain that somebody has compared with the chain.
+    """Blocks of an EVM chain that somebody has compared with the chain."""
 
-    Attributes:
-        name: how results name it.
-        chain: the chain's id (EIP-155).
-        blocks: hashes of blocks; only these count, since a header by itself shows no work.
-        development: true for a chain started for trials.
-        label: the words that results then show.
-    """
-
-    name: str
-    chain: int
-    blocks: tuple[Digest, ...]
-    development: bool
-    label: str
+    name: str  # how results name it
+    chain: int  # the chain's id (EIP-155)
+    blocks: tuple[Digest, ...]  # hashes of blocks; only these count, since a header by itself shows no work
+    development: bool  # true for a chain started for trials
+    label: str  # the words that results then show
 
 
 def build(given: EvmConfig, session: "requests.Session") -> "EvmAnchor":

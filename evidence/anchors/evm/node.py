@@ -3,7 +3,7 @@
 import contextlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import requests
@@ -18,40 +18,19 @@ from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, ServiceMissingError
 from exhibit.sentences import Sentence
 
-MAX_RECEIPTS = 64 << 20
-"""Bytes of an answer with receipts, such as all of a block."""
+MAX_RECEIPTS = 64 << 20  # bytes of an answer with receipts, such as all of a block
 
 _NUMBERS = frozenset(
     ("difficulty", "number", "gasLimit", "gasUsed", "timestamp", "baseFeePerGas", "blobGasUsed", "excessBlobGas")
 )
 _HEADER = (
-    "parentHash",
-    "sha3Uncles",
-    "miner",
-    "stateRoot",
-    "transactionsRoot",
-    "receiptsRoot",
-    "logsBloom",
-    "difficulty",
-    "number",
-    "gasLimit",
-    "gasUsed",
-    "timestamp",
-    "extraData",
-    "mixHash",
-    "nonce",
+    "parentHash sha3Uncles miner stateRoot transactionsRoot receiptsRoot logsBloom difficulty number gasLimit gasUsed "
+    "timestamp extraData mixHash nonce"
 )
 _LATER = ("baseFeePerGas", "withdrawalsRoot", "blobGasUsed", "excessBlobGas", "parentBeaconBlockRoot", "requestsHash")
 """Fields that forks have added behind these, since London."""
-_UNREADABLE = (
-    ValueError,
-    KeyError,
-    TypeError,
-    IndexError,
-    AttributeError,
-    OverflowError,
-    RecursionError,  # JSON that is nested without end
-)
+_UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
+"""The last one comes of JSON that is nested without end."""
 
 
 class RefusedCallError(ServiceMissingError):
@@ -60,58 +39,31 @@ class RefusedCallError(ServiceMissingError):
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """What became of a transaction.
+    """What became of a transaction."""
 
-    Attributes:
-        transaction: its hash.
-        block: the number of the block that holds it.
-        failed: whether it changed nothing but its sender's purse.
-        logged: whether it logged anything.
-    """
-
-    transaction: str
-    block: int
-    failed: bool = False
-    logged: bool = True
+    transaction: str  # its hash
+    block: int  # the number of the block that holds it
+    failed: bool = False  # whether it changed nothing but its sender's purse
+    logged: bool = True  # whether it logged anything
 
 
+@dataclass(frozen=True, slots=True)
 class EvmNode:
-    """A node, or a provider of one.
+    """A node, or a provider of one."""
 
-    Args:
-        url: its JSON-RPC address; a key in its path is never shown.
-        session: a guarded session.
-    """
-
-    def __init__(self, url: str, session: requests.Session) -> None:
-        self._url = url
-        self._session = session
+    url: str = field(repr=False)  # of its JSON-RPC; a key in its path is never shown
+    session: requests.Session
 
     def call(self, method: str, *parameters: object, limit: int = MAX_ANSWER) -> Any:  # noqa: ANN401 - whatever the node answers
-        """One call.
-
-        Args:
-            method: which.
-            parameters: its own.
-            limit: most bytes of the answer.
-
-        Raises:
-            RefusedCallError: the node says why it won't.
-            ServiceMissingError: it doesn't answer, or not as a node.
-        """
+        """One call; raises ``RefusedCallError`` when the node says why it won't, and ``ServiceMissingError``."""
         question = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}).encode()
         headers = {"Content-Type": "application/json"}
-        status, body = ask(self._session, self._url, question, headers, limit=limit)
+        status, body = ask(self.session, self.url, question, headers, limit=limit)
         try:
             answer = json.loads(body)
             if answer.get("error") is not None:
-                raise RefusedCallError(
-                    Sentence(
-                        "The node refused %(method)s: %(why)s.",
-                        method=method,
-                        why=str(answer["error"].get("message"))[:200],
-                    )
-                )
+                why = str(answer["error"].get("message"))[:200]
+                raise RefusedCallError(Sentence("The node refused %(method)s: %(why)s.", method=method, why=why))
             return answer["result"]
         except _UNREADABLE as error:
             raise ServiceMissingError(
@@ -131,8 +83,7 @@ class EvmNode:
     def anchored_at(self, contract: bytes, digest: Digest) -> int:
         """Seconds since 1970 at which the contract first got a digest, as of the newest block; 0 for never.
 
-        Raises:
-            ServiceMissingError: no answer, or there is no such contract.
+        Raises ``ServiceMissingError``, also when there is no such contract.
         """
         data = "0x" + (keccak256(b"at(bytes32)")[:4] + digest.raw).hex()
         found = self.call("eth_call", {"to": "0x" + contract.hex(), "data": data}, "latest")
@@ -141,9 +92,13 @@ class EvmNode:
         with _readable("eth_call"):
             return int(found, 16)
 
+    def head(self) -> int:
+        """The number of the newest block; raises ``ServiceMissingError``."""
+        return self.number("eth_blockNumber")
+
     def block_at(self, time: int) -> int:
         """The number of the first block whose time is at least this, by bisection."""
-        low, high = 0, self.number("eth_blockNumber")
+        low, high = 0, self.head()
         while low < high:
             middle = (low + high) // 2
             low, high = (middle + 1, high) if self._time(middle) < time else (low, middle)
@@ -171,11 +126,9 @@ class EvmNode:
             return Fate(str(found[0]["transactionHash"]), int(found[0]["blockNumber"], 16)) if found else None
 
     def proof_of(self, chain: int, digest: Digest, transaction: str) -> EvmProof:
-        """The proof that a mined transaction told of a digest.
+        """The proof that a mined transaction told of a digest; raises ``ServiceMissingError`` for half a block.
 
-        Raises:
-            IntegrityError: what the node says doesn't fit together, or its chain has blocks of an unknown form.
-            ServiceMissingError: the node doesn't give the whole block.
+        Raises ``IntegrityError`` when what the node says doesn't fit together, or its blocks are of an unknown form.
         """
         try:
             mine = self.call("eth_getTransactionReceipt", transaction, limit=MAX_RECEIPTS)
@@ -214,12 +167,9 @@ def encode_header(block: dict[str, Any]) -> bytes:
     """The RLP of a block's header from the JSON of a node, in the form of which the block's hash is the hash.
 
     The chains of consortia leave the seals of their validators out of the hash, since each validator may hold others
-    (:func:`_unsealed`).
-
-    Raises:
-        IntegrityError: no form has the block's hash.
+    (:func:`_unsealed`). Raises ``IntegrityError`` when no form has the block's hash.
     """
-    names = [*_HEADER, *(name for name in _LATER if block.get(name) is not None)]
+    names = [*_HEADER.split(), *(name for name in _LATER if block.get(name) is not None)]
     for extra in _unsealed(_bytes(block["extraData"])):
         header = rlp.encode([extra if name == "extraData" else _field(name, block[name]) for name in names])
         if keccak256(header) == _bytes(block["hash"]):

@@ -16,12 +16,7 @@ _Pairs = list[tuple[list[int], bytes]]
 
 
 def prove(pairs: Mapping[bytes, bytes], key: bytes) -> tuple[bytes, tuple[bytes, ...]]:
-    """The root of the trie of these pairs, and the nodes that lead from it to a key, the root's first.
-
-    Args:
-        pairs: not empty; no value is empty.
-        key: one of the keys.
-    """
+    """The root of the trie of these pairs (no value is empty), and the nodes that lead from it to one of the keys."""
     nodes: list[bytes] = []
     top = _build([(_nibbles(each), value) for each, value in sorted(pairs.items())], _nibbles(key), nodes)
     root = rlp.encode(top)
@@ -31,15 +26,9 @@ def prove(pairs: Mapping[bytes, bytes], key: bytes) -> tuple[bytes, tuple[bytes,
 
 
 def check_proof(root: bytes, key: bytes, nodes: Sequence[bytes]) -> bytes:
-    """The value that a trie holds at a key.
+    """The value that a trie with this hash holds at a key; raises ``IntegrityError``.
 
-    Args:
-        root: hash of the trie, 32 bytes.
-        key: where to look.
-        nodes: from the root's downwards, those that aren't inlined in the one above; no others.
-
-    Raises:
-        IntegrityError: the nodes don't lead from the root to a value at the key, or some aren't needed.
+    The nodes are those from the root's downwards that aren't inlined in the one above; no others.
     """
     left = list(nodes)
     if not 0 < len(left) <= MAX_NODES:

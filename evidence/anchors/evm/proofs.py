@@ -21,8 +21,7 @@ from exhibit.types import Count
 
 FORMAT = "exhibit-evm/1"
 PENDING_FORMAT = "exhibit-evm-pending/1"
-MAX_PROOF = 1 << 17
-"""Bytes of a receipt: hashing what it holds takes a fifth of a second at most."""
+MAX_PROOF = 1 << 17  # bytes of a receipt: hashing what it holds takes a fifth of a second at most
 
 EVENT = keccak256(b"Anchored(bytes32,uint256)")
 
@@ -34,74 +33,41 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class EvmProof(Canonical):
-    """``evm-*.json``: what shows that a block holds a digest.
+    """``evm-*.json``: what shows that a block holds a digest."""
 
-    Attributes:
-        chain: the chain's id (EIP-155), as configured; nothing in the proof shows it.
-        digest: what was given to the contract.
-        header: the block's header, RLP; its Keccak-256 is the block's hash.
-        transaction: its place in the block, from 0.
-        log: the log's place in the transaction's receipt, from 0.
-        nodes: of the trie of receipts, from the root to the transaction's, RLP.
-        format: :data:`FORMAT`.
-    """
-
-    chain: Count
-    digest: Digest
-    header: bytes
-    transaction: Count
-    log: Count
-    nodes: tuple[bytes, ...]
-    format: str = FORMAT
+    chain: Count  # the chain's id (EIP-155), as configured; nothing in the proof shows it
+    digest: Digest  # what was given to the contract
+    header: bytes  # the block's header, RLP; its Keccak-256 is the block's hash
+    transaction: Count  # its place in the block, from 0
+    log: Count  # the log's place in the transaction's receipt, from 0
+    nodes: tuple[bytes, ...]  # of the trie of receipts, from the root to the transaction's, RLP
+    format: str = FORMAT  # :data:`FORMAT`
 
 
 @dataclass(frozen=True, slots=True)
 class EvmPending(Canonical):
-    """The same file before the chain has spoken.
+    """The same file before the chain has spoken."""
 
-    Attributes:
-        chain: the chain's id.
-        digest: what the contract is given.
-        transaction: signed, as it is or will be sent; empty when the chain holds the digest already.
-        format: :data:`PENDING_FORMAT`.
-    """
-
-    chain: Count
-    digest: Digest
-    transaction: bytes
-    format: str = PENDING_FORMAT
+    chain: Count  # the chain's id
+    digest: Digest  # what the contract is given
+    transaction: bytes  # signed, as it is or will be sent; empty when the chain holds the digest already
+    format: str = PENDING_FORMAT  # :data:`PENDING_FORMAT`
 
 
 @dataclass(frozen=True, slots=True)
 class EvmBlock:
-    """The block that a proof leads to.
+    """The block that a proof leads to."""
 
-    Attributes:
-        chain: the id of its chain, as the proof names it.
-        number: its height.
-        hash: of its header.
-        time: as its header states it, aware, UTC.
-    """
-
-    chain: Count
+    chain: Count  # as the proof names it
     number: int
     hash: Digest
-    time: datetime
+    time: datetime  # as its header states it, aware, UTC
 
 
 def verify_proof(proof: bytes, digest: Digest) -> EvmBlock:
-    """Check a proof to the block that it leads to.
+    """Check a proof (an ``evm-*.json`` file) to its block; whether that is the chain's is for the caller to decide.
 
-    Args:
-        proof: an ``evm-*.json`` file.
-        digest: what has to be anchored.
-
-    Returns:
-        The block; whether it belongs to the chain is for the caller to decide.
-
-    Raises:
-        PendingProofError: no block holds it yet.
-        IntegrityError: the proof is broken, or about another digest.
+    Raises ``PendingProofError`` when no block holds it yet, and ``IntegrityError``.
     """
     plain = _parsed(proof)
     if plain.get("format") == PENDING_FORMAT:
@@ -123,11 +89,9 @@ def read_pending(proof: bytes) -> EvmPending:
 
 
 def read_header(chain: int, header: bytes) -> tuple[EvmBlock, bytes]:
-    """A block by its header, and the root of its receipts; raises ``IntegrityError``.
+    """A block by its header (RLP), and the root of its receipts; raises ``IntegrityError``.
 
-    Args:
-        chain: the id of the chain that it is said to belong to.
-        header: RLP; fields that later forks have added behind the first 15 are allowed.
+    Fields that later forks have added behind the first 15 are allowed.
     """
     fields = rlp.as_list(rlp.decode(header))
     if len(fields) < _MIN_FIELDS:

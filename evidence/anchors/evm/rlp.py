@@ -68,24 +68,19 @@ def _read(data: bytes, start: int, depth: int) -> tuple[Item, int]:
     first = data[start]
     if first < 0x80:
         return data[start : start + 1], start + 1
-    offset = 0x80 if first < 0xC0 else 0xC0
-    begin, end = _span(data, start, first - offset)
-    if offset == 0xC0:
-        return _read_list(data, begin, end, depth), end
-    found = data[begin:end]
-    if len(found) == 1 and found[0] < 0x80:
-        raise IntegrityError("An RLP byte isn't in its one form.")
-    return found, end
-
-
-def _read_list(data: bytes, begin: int, end: int, depth: int) -> list[Item]:
+    is_list = first >= 0xC0
+    begin, end = _span(data, start, first - (0xC0 if is_list else 0x80))
+    if not is_list:
+        if end - begin == 1 and data[begin] < 0x80:
+            raise IntegrityError("An RLP byte isn't in its one form.")
+        return data[begin:end], end
     items: list[Item] = []
     while begin < end:
         item, begin = _read(data, begin, depth - 1)
         items.append(item)
     if begin != end:
         raise IntegrityError("An RLP item is longer than the list around it.")
-    return items
+    return items, end
 
 
 def _span(data: bytes, start: int, short: int) -> tuple[int, int]:

@@ -8,7 +8,8 @@ import fnmatch
 import secrets
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import KW_ONLY, dataclass, replace
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -19,8 +20,8 @@ from opentimestamps.core.timestamp import Timestamp
 from evidence.anchors.fetch import ask
 from evidence.anchors.opentimestamps.blocks import BlockSource
 from evidence.anchors.opentimestamps.proofs import (
-    block_attestations,
     headers_in,
+    leads_of,
     merged,
     pending_stamps,
     read_proof,
@@ -34,8 +35,7 @@ from exhibit.sentences import Sentence
 
 KIND = "opentimestamps"
 NONCE_BYTES = 16
-MAX_ANSWER = 10_000
-"""Bytes of a calendar's answer, as the usual client takes them."""
+MAX_ANSWER = 10_000  # bytes of a calendar's answer, as the usual client takes them
 
 SILENT_FOR = 120.0
 """Seconds for which a calendar that didn't answer isn't asked for anything: each question would wait as long."""
@@ -45,57 +45,41 @@ KNOWN_CALENDARS = ("*.calendar.opentimestamps.org", "*.calendar.eternitywall.com
 _HEADERS = {"Accept": "application/vnd.opentimestamps.v1", "Content-Type": "application/x-www-form-urlencoded"}
 
 
+@dataclass(eq=False, repr=False)
 class OpenTimestampsAnchor:
     """Bitcoin through OpenTimestamps calendars (port ``Anchor``).
 
-    Args:
-        name: as configured.
-        calendars: URLs to which commitments are posted; one that answers is enough.
-        block_source: where block headers come from; ``None`` to leave proofs pending once they name a block.
-        development: true for a chain without weight; blocks of ``regtest`` count only then.
-        session: a guarded session.
-
-    Raises:
-        ConfigError: no calendar, or ``regtest`` outside development.
+    Raises ``ConfigError`` without a calendar, and for blocks of ``regtest`` outside development.
     """
 
     kind = KIND
     patience = timedelta(minutes=10)
     qualified = ""
 
-    def __init__(
-        self,
-        name: str,
-        calendars: Sequence[str],
-        block_source: BlockSource | None,
-        *,
-        development: bool,
-        session: requests.Session,
-    ) -> None:
-        if not calendars:
-            raise ConfigError(f"The anchor {name} has no calendar.")
-        if block_source is not None and block_source.network == "regtest" and not development:
+    name: str
+    calendars: Sequence[str]  # one that answers is enough
+    blocks: BlockSource | None  # without it, proofs that name their block stay pending
+    _: KW_ONLY
+    development: bool
+    session: requests.Session
+
+    def __post_init__(self) -> None:
+        if not self.calendars:
+            raise ConfigError(f"The anchor {self.name} has no calendar.")
+        if self.blocks is not None and self.blocks.network == "regtest" and not self.development:
             raise ConfigError(
-                f"The anchor {name} uses blocks that anybody can make.", hint="Use them in development only."
+                f"The anchor {self.name} uses blocks that anybody can make.", hint="Use them in development only."
             )
-        self.name = name
-        self.development = development
-        self._calendars = tuple(url.rstrip("/") for url in calendars)
-        self._blocks = block_source
-        self._session = session
+        self.calendars = tuple(url.rstrip("/") for url in self.calendars)
         self._silent_until: dict[str, float] = {}
 
     def submit(self, digest: Digest) -> Receipt:
-        """Give the digest, behind a nonce, to every calendar; the receipt is pending.
-
-        Raises:
-            ServiceMissingError: no calendar took it.
-        """
+        """Give the digest, behind a nonce, to every calendar; raises ``ServiceMissingError`` when none takes it."""
         nonce = secrets.token_bytes(NONCE_BYTES)
         commitment = _nonced(digest, nonce)[1]
         proof = b""
         failures = []
-        for calendar in self._calendars:
+        for calendar in self.calendars:
             try:
                 answer = self._from_calendar(f"{calendar}/digest", commitment, commitment)
                 proof = merged(read_proof(proof) if proof else _nonced(digest, nonce)[0], answer)
@@ -109,11 +93,8 @@ class OpenTimestampsAnchor:
     def upgrade(self, digest: Digest, receipt: Receipt) -> Receipt:
         """Ask the calendars for what is pending; complete once a block with enough blocks above it attests the digest.
 
-        A calendar that doesn't answer counts as nothing new.
-
-        Raises:
-            ServiceMissingError: nothing is new, and the source of blocks doesn't answer for a block that was named.
-            IntegrityError: the receipt is about another digest, or none of the blocks named holds it.
+        A calendar that doesn't answer counts as nothing new. Raises ``ServiceMissingError`` when nothing is new and the
+        source of blocks doesn't answer for a block that was named, and ``IntegrityError``.
         """
         if receipt.state is ReceiptState.COMPLETE:
             return receipt
@@ -122,7 +103,7 @@ class OpenTimestampsAnchor:
             raise IntegrityError(Sentence("The receipt is about another digest."))
         grown = receipt.proof
         for part, calendar in pending_stamps(stamp):
-            if self._is_known(calendar) and not block_attestations(part):
+            if self._is_known(calendar):
                 grown = self._asked(grown, part.msg, calendar)
         known = receipt if grown == receipt.proof else replace(receipt, proof=grown)
         try:
@@ -139,39 +120,36 @@ class OpenTimestampsAnchor:
 
     def verify(self, digest: Digest, receipt: Receipt) -> datetime:
         """The time of the attesting block; raises ``IntegrityError`` (or what it covers) when it doesn't hold."""
-        network = "main" if self._blocks is None else self._blocks.network
+        network = "main" if self.blocks is None else self.blocks.network
         return verify_proof(receipt.proof, digest, headers_in(receipt.material), network)[1]
 
     def examine(self) -> str:
         """How many calendars answer, and the newest block that is known."""
-        silent = [calendar for calendar in self._calendars if not self._answers(calendar)]
-        if len(silent) == len(self._calendars):
+        answering = 0
+        for calendar in self.calendars:
+            with suppress(ExhibitError):
+                ask(self.session, f"{calendar}/timestamp/{bytes(32).hex()}")
+                answering += 1
+        if not answering:
             raise ServiceMissingError(f"No calendar of {self.name} answers.")
-        told = f"{len(self._calendars) - len(silent)} of {len(self._calendars)} calendars answer"
-        if self._blocks is None:
+        told = f"{answering} of {len(self.calendars)} calendars answer"
+        if self.blocks is None:
             return f"{told}; without a source of blocks its proofs stay pending here."
-        return f"{told}; the newest block is {self._blocks.tip():,}."
-
-    def _answers(self, calendar: str) -> bool:
-        try:
-            ask(self._session, f"{calendar}/timestamp/{bytes(32).hex()}")
-        except ExhibitError:
-            return False
-        return True
+        return f"{told}; the newest block is {self.blocks.tip():,}."
 
     def _witnessed(self, proof: bytes, digest: Digest) -> tuple[int, bytes, datetime] | None:
         """Height, header and time of the lowest block that holds the digest and is deep enough."""
-        heights = list(dict.fromkeys(height for height, _ in block_attestations(read_proof(proof))))
-        if not heights or self._blocks is None:
+        heights = list(dict.fromkeys(height for height, _ in leads_of(proof).blocks))
+        if not heights or self.blocks is None:
             return None
-        deep_enough = self._blocks.tip() - CONFIRMATIONS[self._blocks.network] + 1
+        deep_enough = self.blocks.tip() - CONFIRMATIONS[self.blocks.network] + 1
         failure: ExhibitError | None = None
         for height in heights:
             if height > deep_enough:
                 continue
             try:
-                header = self._blocks.header(height)
-                return height, header, verify_proof(proof, digest, {height: header}, self._blocks.network)[1]
+                header = self.blocks.header(height)
+                return height, header, verify_proof(proof, digest, {height: header}, self.blocks.network)[1]
             except (IntegrityError, ServiceMissingError) as error:
                 failure = failure or error
         if failure is not None:
@@ -191,7 +169,7 @@ class OpenTimestampsAnchor:
         if time.monotonic() < self._silent_until.get(calendar, 0.0):
             raise ServiceMissingError(Sentence("%(place)s didn't answer a moment ago.", place=calendar))
         try:
-            status, answer = ask(self._session, url, posted, _HEADERS, limit=MAX_ANSWER)
+            status, answer = ask(self.session, url, posted, _HEADERS, limit=MAX_ANSWER)
         except ServiceMissingError:
             self._silent_until[calendar] = time.monotonic() + SILENT_FOR
             raise
@@ -205,7 +183,7 @@ class OpenTimestampsAnchor:
         """Whether a calendar that a proof names may be asked: one's own, or a pool's well-known members."""
         parts = urlsplit(calendar)
         known = any(fnmatch.fnmatchcase(parts.netloc, pattern) for pattern in KNOWN_CALENDARS)
-        return calendar.rstrip("/") in self._calendars or (parts.scheme == "https" and known)
+        return calendar.rstrip("/") in self.calendars or (parts.scheme == "https" and known)
 
 
 def _nonced(digest: Digest, nonce: bytes) -> tuple[Timestamp, bytes]:

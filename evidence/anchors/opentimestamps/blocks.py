@@ -1,8 +1,9 @@
 """Where block headers come from while there is a network: a node of one's own, or a public explorer."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar
 
 import requests
 
@@ -11,38 +12,22 @@ from evidence.anchors.opentimestamps.headers import Network, parse_header
 from exhibit.errors import ConfigError, IntegrityError, ServiceMissingError
 
 
-class BlockSource(Protocol):
-    """Gives headers of one network."""
-
-    network: Network
-
-    def tip(self) -> int:
-        """The height of the newest block; raises ``ServiceMissingError``."""
-
-    def header(self, height: int) -> bytes:
-        """The 80 bytes of the header at a height; raises ``ServiceMissingError``, also when there is no such block."""
-
-
+@dataclass(frozen=True, slots=True, repr=False)
 class JsonRpcBlocks:
-    """Bitcoin Core's JSON-RPC.
+    """Bitcoin Core's JSON-RPC; raises ``ConfigError`` for a network that there isn't.
 
-    Args:
-        url: the node, without user name and password.
-        session: a guarded session.
-        network: what the node follows.
-        credentials: file with ``user:password`` in one line, as Bitcoin Core writes its ``.cookie``; read for every
-            call, since the node writes another one at each start.
+    The credentials are a file with ``user:password`` in one line, as Bitcoin Core writes its ``.cookie``; it is read
+    for every call, since the node writes another one at each start.
     """
 
-    def __init__(
-        self, url: str, session: requests.Session, network: Network = "main", credentials: Path | None = None
-    ) -> None:
-        if network not in {"main", "regtest"}:
-            raise ConfigError(f"There is no Bitcoin network {network!r}.", hint="It is main or regtest.")
-        self.network: Network = network
-        self._url = url
-        self._session = session
-        self._credentials = credentials
+    url: str
+    session: requests.Session
+    network: Network = "main"
+    credentials: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.network not in {"main", "regtest"}:
+            raise ConfigError(f"There is no Bitcoin network {self.network!r}.", hint="It is main or regtest.")
 
     def tip(self) -> int:
         """The height of the newest block."""
@@ -59,7 +44,7 @@ class JsonRpcBlocks:
     def _call(self, method: str, *parameters: object) -> Any:  # noqa: ANN401 - whatever the node answers
         question = json.dumps({"jsonrpc": "1.0", "id": "exhibit", "method": method, "params": parameters})
         headers = {"Content-Type": "application/json"}
-        status, body = ask(self._session, self._url, question.encode(), headers, self._user())
+        status, body = ask(self.session, self.url, question.encode(), headers, self._user())
         if status in {401, 403}:
             raise ServiceMissingError(
                 f"The Bitcoin node wants other credentials (status {status}).", hint="Set bitcoin_credentials."
@@ -74,30 +59,25 @@ class JsonRpcBlocks:
         return result
 
     def _user(self) -> tuple[str, str] | None:
-        if self._credentials is None:
+        if self.credentials is None:
             return None
         try:
-            user, _, password = self._credentials.read_text("utf-8").strip().partition(":")
+            user, _, password = self.credentials.read_text("utf-8").strip().partition(":")
         except (OSError, UnicodeDecodeError) as error:
             raise ServiceMissingError(
-                f"{self._credentials} can't be read.", hint="The Bitcoin node writes it when it starts."
+                f"{self.credentials} can't be read.", hint="The Bitcoin node writes it when it starts."
             ) from error
         return user, password
 
 
+@dataclass(frozen=True, slots=True, repr=False)
 class EsploraBlocks:
-    """The HTTP interface of Esplora, as Blockstream and mempool.space serve it for the main chain.
+    """The HTTP interface of Esplora, such as ``https://blockstream.info/api`` serves it for the main chain."""
 
-    Args:
-        url: such as ``https://blockstream.info/api``.
-        session: a guarded session.
-    """
+    network: ClassVar[Network] = "main"
 
-    network: Network = "main"
-
-    def __init__(self, url: str, session: requests.Session) -> None:
-        self._url = url.rstrip("/")
-        self._session = session
+    url: str
+    session: requests.Session
 
     def tip(self) -> int:
         """The height of the newest block."""
@@ -112,10 +92,14 @@ class EsploraBlocks:
         return _checked(self._get(f"/block/{block}/header"), block)
 
     def _get(self, path: str) -> str:
-        status, body = ask(self._session, self._url + path)
+        status, body = ask(self.session, self.url.rstrip("/") + path)
         if status != 200 or len(body) > 1000:
             raise ServiceMissingError(f"The block explorer answered {path} with status {status}.")
         return body.decode("ascii", "replace").strip()
+
+
+BlockSource = JsonRpcBlocks | EsploraBlocks
+"""Gives headers of one network; raises ``ServiceMissingError``, also when there is no such block."""
 
 
 def _checked(text: str, block: str) -> bytes:

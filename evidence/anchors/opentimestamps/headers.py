@@ -21,25 +21,13 @@ _DIFFICULTY_ONE = 0xFFFF << 208
 
 @dataclass(frozen=True, slots=True)
 class BlockHeader:
-    """The 80 bytes at the head of a block, read.
+    """The 80 bytes at the head of a block; hashes are 32 bytes as hashed (the usual text form has them reversed)."""
 
-    Attributes:
-        version: of the block.
-        previous: hash of the block before, 32 bytes as hashed (the usual text form has them reversed).
-        merkle_root: over the block's transactions, 32 bytes as hashed.
-        time: when the miner says it was made, aware, UTC; true within some two hours.
-        bits: the target in its compact form.
-        nonce: what the miner varied.
-        hash: the block's own, 32 bytes as hashed.
-    """
-
-    version: int
-    previous: bytes
-    merkle_root: bytes
-    time: datetime
-    bits: int
-    nonce: int
-    hash: bytes
+    previous: bytes  # hash of the block before
+    merkle_root: bytes  # over the block's transactions
+    time: datetime  # when the miner says it was made, aware, UTC; true within some two hours
+    bits: int  # the target in its compact form
+    hash: bytes  # the block's own
 
     @property
     def target(self) -> int:
@@ -59,9 +47,9 @@ def parse_header(data: bytes) -> BlockHeader:
     """Read a header; raises ``IntegrityError`` when it doesn't have 80 bytes."""
     if len(data) != HEADER_BYTES:
         raise IntegrityError(f"A block header has {HEADER_BYTES} bytes, not {len(data)}.")
-    version, previous, merkle_root, time, bits, nonce = _LAYOUT.unpack(data)
+    _, previous, merkle_root, time, bits, _ = _LAYOUT.unpack(data)
     digest = hashlib.sha256(hashlib.sha256(data).digest()).digest()
-    return BlockHeader(version, previous, merkle_root, datetime.fromtimestamp(time, UTC), bits, nonce, digest)
+    return BlockHeader(previous, merkle_root, datetime.fromtimestamp(time, UTC), bits, digest)
 
 
 def build_header(previous: bytes, merkle_root: bytes, time: int, bits: int, nonce: int) -> bytes:
@@ -70,19 +58,11 @@ def build_header(previous: bytes, merkle_root: bytes, time: int, bits: int, nonc
 
 
 def check_work(header: BlockHeader, network: Network, minimum_difficulty: float = MINIMUM_DIFFICULTY) -> None:
-    """Check the work behind a header.
+    """Check the work behind a header; ``regtest`` asks for no difficulty: such blocks are made at will.
 
     That the block is part of the main chain isn't shown by this: it shows what a forger would have had to pay. Whoever
-    has the chain compares :attr:`BlockHeader.text`.
-
-    Args:
-        header: the header.
-        network: ``regtest`` asks for no difficulty: such blocks are made at will.
-        minimum_difficulty: what ``main`` asks for.
-
-    Raises:
-        IntegrityError: the hash misses the header's own target.
-        UnknownWitnessError: the target is too easy for the main chain.
+    has the chain compares :attr:`BlockHeader.text`. Raises ``IntegrityError`` when the hash misses the header's own
+    target, and ``UnknownWitnessError`` when that is too easy for the main chain.
     """
     if not 0 < int.from_bytes(header.hash, "little") <= header.target:
         raise IntegrityError("The block header has no proof of work: it was changed, or made up.")

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     import requests
 
     from evidence.anchors.opentimestamps.anchor import OpenTimestampsAnchor
-    from evidence.anchors.opentimestamps.blocks import BlockSource
 
 CLOCKS = timedelta(hours=2)
 """By so much the time in a Bitcoin block's header may be too early: miners set it within rules that are that wide."""
@@ -79,23 +78,16 @@ class TrustedChain:
 
 def build(given: OpenTimestampsConfig, session: "requests.Session") -> "OpenTimestampsAnchor":
     """The adapter of calendars."""
-    from evidence.anchors.opentimestamps.anchor import (
-        OpenTimestampsAnchor,
-    )
+    from evidence.anchors.opentimestamps.anchor import OpenTimestampsAnchor
+    from evidence.anchors.opentimestamps.blocks import BlockSource, EsploraBlocks, JsonRpcBlocks
 
-    blocks = _blocks(given, session)
-    return OpenTimestampsAnchor(given.name, given.urls, blocks, development=given.development, session=session)
-
-
-def _blocks(given: OpenTimestampsConfig, session: "requests.Session") -> "BlockSource | None":
-    from evidence.anchors.opentimestamps.blocks import EsploraBlocks, JsonRpcBlocks
-
+    blocks: BlockSource | None = None
     if given.bitcoin_explorer:
-        return EsploraBlocks(given.bitcoin_explorer, session)
-    if given.bitcoin_source:
+        blocks = EsploraBlocks(given.bitcoin_explorer, session)
+    elif given.bitcoin_source:
         network: Literal["main", "regtest"] = "regtest" if given.development else "main"
-        return JsonRpcBlocks(given.bitcoin_source, session, network, given.bitcoin_credentials)
-    return None
+        blocks = JsonRpcBlocks(given.bitcoin_source, session, network, given.bitcoin_credentials)
+    return OpenTimestampsAnchor(given.name, given.urls, blocks, development=given.development, session=session)
 
 
 def verify(

@@ -10,11 +10,7 @@ from typing import Any
 
 from opentimestamps.core.notary import BitcoinBlockHeaderAttestation, PendingAttestation
 from opentimestamps.core.op import OpSHA256
-from opentimestamps.core.serialize import (
-    BytesDeserializationContext,
-    BytesSerializationContext,
-    DeserializationError,
-)
+from opentimestamps.core.serialize import BytesDeserializationContext, BytesSerializationContext, DeserializationError
 from opentimestamps.core.timestamp import DetachedTimestampFile, Timestamp
 
 from evidence.anchors.opentimestamps.headers import MINIMUM_DIFFICULTY, Network, check_work, parse_header
@@ -23,8 +19,7 @@ from exhibit.digests import Digest
 from exhibit.errors import IntegrityError
 
 MAX_PROOF = 1 << 18
-NUMBER_BYTES = 7
-"""That a number may take in a proof: 49 bits, far more than any height or length needs."""
+NUMBER_BYTES = 7  # that a number may take in a proof: 49 bits, far more than any height or length needs
 MAX_DEPTH, MAX_OPERATIONS, MAX_MESSAGE, MAX_PAYLOAD, MAX_ADDRESS = 256, 4096, 4096, 8192, 1000
 
 _START = DetachedTimestampFile.HEADER_MAGIC + b"\x01\x08"
@@ -35,17 +30,11 @@ _HEADER = re.compile(r"block-(0|[1-9][0-9]{0,8})\.header")
 
 @dataclass(frozen=True, slots=True)
 class Leads:
-    """What a proof leads to.
+    """What a proof leads to."""
 
-    Attributes:
-        digest: what it begins with.
-        blocks: height and Merkle root of each Bitcoin block that it names, lowest first.
-        others: what it names besides, in words: calendars that it waits for, and what isn't known here.
-    """
-
-    digest: bytes
-    blocks: tuple[tuple[int, bytes], ...]
-    others: tuple[str, ...]
+    digest: bytes  # what it begins with
+    blocks: tuple[tuple[int, bytes], ...]  # height and Merkle root of each Bitcoin block that it names, lowest first
+    others: tuple[str, ...]  # what it names besides, in words: calendars that it waits for, and what isn't known here
 
 
 def verify_proof(
@@ -57,21 +46,10 @@ def verify_proof(
 ) -> tuple[int, datetime]:
     """Check a proof to the last step: digest, operations, Merkle root of a block, and the work behind the block.
 
-    Args:
-        proof: an ``.ots`` file.
-        digest: what has to be stamped.
-        headers: block headers of 80 bytes by height.
-        network: whose blocks count.
-        minimum_difficulty: what a block of ``main`` needs.
-
-    Returns:
-        The height and the time of the earliest block that attests the digest; what else a calendar may have named
-        wrongly does no harm.
-
-    Raises:
-        PendingProofError: no block attests it yet, or the header of none of those that do is given.
-        UnknownWitnessError: no block is of the main chain, by the work behind it.
-        IntegrityError: the proof is broken, or about another digest, or no header fits.
+    Returns height and time of the earliest block that attests the digest, by the headers given by height; what else a
+    calendar may have named wrongly does no harm. Raises ``PendingProofError`` when no block attests it yet or the
+    header of none of those that do is given, ``UnknownWitnessError`` when no block is of the main chain by the work
+    behind it, and ``IntegrityError``.
     """
     leads = leads_of(proof)
     if leads.digest != digest.raw:
@@ -116,16 +94,11 @@ def write_proof(stamp: Any) -> bytes:
     context = BytesSerializationContext()
     with _readable("The OpenTimestamps proof can't be written."):
         DetachedTimestampFile(OpSHA256(), stamp).serialize(context)
-    written: bytes = context.getbytes()
-    return written
+    return bytes(context.getbytes())
 
 
 def merged(stamp: Any, answer: Any) -> bytes:
-    """The ``.ots`` file of a timestamp, grown by what a calendar answered about one of its parts.
-
-    Raises:
-        IntegrityError: together they would be too long or too deep to be read again.
-    """
+    """The ``.ots`` file of a timestamp, grown by a calendar's answer; raises ``IntegrityError``, also if too long."""
     with _readable("The calendar's answer doesn't fit into the proof."):
         for part in list(_parts(stamp)):
             if part.msg == answer.msg:
@@ -146,35 +119,20 @@ def write_stamp(stamp: Any) -> bytes:
     """A calendar's answer."""
     context = BytesSerializationContext()
     stamp.serialize(context)
-    written: bytes = context.getbytes()
-    return written
-
-
-def block_attestations(stamp: Any) -> list[tuple[int, bytes]]:
-    """Height and Merkle root of each Bitcoin block that a timestamp names, lowest first."""
-    return sorted(
-        (attestation.height, commitment)
-        for commitment, attestation in stamp.all_attestations()
-        if isinstance(attestation, BitcoinBlockHeaderAttestation)
-    )
+    return bytes(context.getbytes())
 
 
 def pending_stamps(stamp: Any) -> Iterator[tuple[Any, str]]:
-    """Each part of a timestamp that waits for a calendar, with the calendar's URL."""
+    """Each part of a timestamp that no block attests and a calendar may, with the calendar's URL."""
     for part in _parts(stamp):
-        for attestation in part.attestations:
-            if isinstance(attestation, PendingAttestation):
-                yield part, attestation.uri
+        if not any(isinstance(found, BitcoinBlockHeaderAttestation) for _, found in part.all_attestations()):
+            yield from ((part, found.uri) for found in part.attestations if isinstance(found, PendingAttestation))
 
 
 def headers_in(material: Iterable[tuple[str, bytes]]) -> dict[int, bytes]:
     """The block headers among a receipt's material, files such as ``block-900000.header``, by height."""
-    found = {}
-    for name, data in material:
-        match = _HEADER.fullmatch(name)
-        if match is not None:
-            found[int(match[1])] = data
-    return found
+    matches = ((_HEADER.fullmatch(name), data) for name, data in material)
+    return {int(match[1]): data for match, data in matches if match}
 
 
 def _parts(stamp: Any) -> Iterator[Any]:

@@ -7,7 +7,7 @@ import secrets
 import ssl
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import KW_ONLY, dataclass, replace
 from datetime import datetime, timedelta
 
 import requests
@@ -24,8 +24,6 @@ from exhibit.errors import ConfigError, ExhibitError, IntegrityError, ServiceMis
 from exhibit.ports import Receipt, ReceiptState
 from exhibit.sentences import Sentence
 
-__all__ = ["Rfc3161Anchor", "read_reply", "verify_reply"]
-
 KIND = "rfc3161"
 MAX_REVOCATION_LIST = 700_000
 """DER bytes of a revocation list that is kept: its PEM still fits what a verifier reads of one file."""
@@ -33,66 +31,44 @@ MAX_REVOCATION_LIST = 700_000
 KEPT_FOR = 600.0
 """Seconds for which a fetched revocation list serves further stamps, and one that can't be had isn't asked for."""
 
-MAX_LISTS = 8
-"""Revocation lists that are asked for with one stamp."""
+MAX_LISTS = 8  # revocation lists that are asked for with one stamp
 
 _HEADERS = {"Content-Type": "application/timestamp-query", "Accept": "application/timestamp-reply"}
 _HTTP = re.compile(r"https?://", re.IGNORECASE)
 
 
+@dataclass(eq=False, repr=False)
 class Rfc3161Anchor:
-    """One timestamp authority (port ``Anchor``).
-
-    Args:
-        name: as configured.
-        url: where requests are posted.
-        roots_pem: the root certificates that its stamps have to lead to.
-        development: true for an authority without legal weight.
-        session: a guarded session.
-        qualified: day as of which the operator's list names it as qualified, or empty.
-
-    Raises:
-        ConfigError: no root can be read.
-    """
+    """One timestamp authority (port ``Anchor``); raises ``ConfigError`` when no root can be read."""
 
     kind = KIND
     patience = timedelta(minutes=10)
 
-    def __init__(
-        self,
-        name: str,
-        url: str,
-        roots_pem: Sequence[bytes],
-        *,
-        development: bool,
-        session: requests.Session,
-        qualified: str = "",
-    ) -> None:
-        self.name = name
-        self.qualified = qualified
-        self.development = development
-        self._url = url
-        self._session = session
-        self._roots_pem = tuple(roots_pem)
+    name: str
+    url: str
+    roots_pem: Sequence[bytes]  # to which its stamps have to lead
+    _: KW_ONLY
+    development: bool
+    session: requests.Session
+    qualified: str = ""
+
+    def __post_init__(self) -> None:
         try:
-            self._roots = load_certificates(roots_pem)
+            self._roots = load_certificates(self.roots_pem)
         except IntegrityError as error:
-            raise ConfigError(f"The root certificates of {name} can't be read.") from error
+            raise ConfigError(f"The root certificates of {self.name} can't be read.") from error
         if not self._roots:
-            raise ConfigError(f"The timestamp authority {name} has no root certificate.")
+            raise ConfigError(f"The timestamp authority {self.name} has no root certificate.")
         self._fetched: dict[str, tuple[float, bytes | None]] = {}
 
     def submit(self, digest: Digest) -> Receipt:
         """Have the digest stamped; the receipt is complete at once, and checked.
 
         The certificates of the chain and the revocation lists that they point to go along, as far as they can be had.
-
-        Raises:
-            ServiceMissingError: no answer, or a refusal.
-            IntegrityError: an answer that doesn't hold.
+        Raises ``ServiceMissingError``, also for a refusal, and ``IntegrityError`` for an answer that doesn't hold.
         """
         nonce = secrets.randbits(64)
-        status, reply = ask(self._session, self._url, _request(digest, nonce), _HEADERS)
+        status, reply = ask(self.session, self.url, stamp_request(digest, nonce), _HEADERS)
         if status != 200:
             raise ServiceMissingError(
                 Sentence(
@@ -107,26 +83,25 @@ class Rfc3161Anchor:
         stamp = read_reply(reply)
         if stamp.nonce != nonce:
             raise IntegrityError(Sentence("The timestamp authority %(name)s answered another request.", name=self.name))
-        stamped = verify_reply(reply, digest, self._roots_pem)
+        stamped = verify_reply(reply, digest, self.roots_pem)
         material = tuple(self._material(stamp))
         return Receipt(KIND, self.name, self.development, ReceiptState.COMPLETE, reply, material, stamped)
 
     def upgrade(self, digest: Digest, receipt: Receipt) -> Receipt:  # noqa: ARG002 - the port's
         """The same stamp, which is complete from the beginning, with revocation lists that couldn't be had then.
 
-        Only lists that hold at the stamped time are added: a verifier judges the stamp at that time.
-
-        Raises:
-            IntegrityError: the stamp can't be read.
+        Only lists that hold at the stamped time are added: a verifier judges the stamp at that time. Raises
+        ``IntegrityError`` when the stamp can't be read.
         """
         stamp = read_reply(receipt.proof)
         lists = [_crl(data) for name, data in receipt.material if name.startswith("crl-")]
         if receipt.time is None or len(lists) >= len(self._list_urls(stamp)):
             return receipt
-        issuers, added = {one.issuer for one in lists}, []
+        issuers, added = {found.issuer for found in lists}, []
         for name, data in self._lists(stamp):
             found = _crl(data)
-            if found.issuer not in issuers and _holds_at(found, receipt.time):
+            until = found.next_update_utc or receipt.time
+            if found.issuer not in issuers and found.last_update_utc <= receipt.time <= until:
                 issuers.add(found.issuer)
                 added.append((name, data))
         return replace(receipt, material=(*receipt.material, *added)) if added else receipt
@@ -134,11 +109,11 @@ class Rfc3161Anchor:
     def verify(self, digest: Digest, receipt: Receipt) -> datetime:
         """The stamped time by this authority's roots; raises ``IntegrityError`` when it doesn't hold."""
         helpers = [data for name, data in receipt.material if name.startswith("certificate-")]
-        return verify_reply(receipt.proof, digest, self._roots_pem, helpers)
+        return verify_reply(receipt.proof, digest, self.roots_pem, helpers)
 
     def examine(self) -> str:
         """Whether anything answers at its address, and until when the roots are valid."""
-        ask(self._session, self._url)
+        ask(self.session, self.url)
         last = min(root.end for root in self._roots)
         if last < now():
             raise ConfigError(f"A root of {self.name} expired on {last:%Y-%m-%d}.", hint="Get its present roots.")
@@ -171,19 +146,18 @@ class Rfc3161Anchor:
             return kept
         pem = None
         with contextlib.suppress(ExhibitError, x509.InvalidVersion, *UNREADABLE):
-            status, data = ask(self._session, url)
+            status, data = ask(self.session, url)
             if status == 200 and len(data) <= MAX_REVOCATION_LIST:
                 pem = _crl(data).public_bytes(Encoding.PEM)
         self._fetched[url] = (time.monotonic(), pem)
         return pem
 
 
-def _request(digest: Digest, nonce: int) -> bytes:
+def stamp_request(digest: Digest, nonce: int) -> bytes:
     """A DER ``TimeStampReq`` for a SHA-256 digest that asks for the certificates."""
     imprint = {"hash_algorithm": {"algorithm": "sha256"}, "hashed_message": digest.raw}
     fields = {"version": "v1", "message_imprint": imprint, "nonce": nonce, "cert_req": True}
-    request: bytes = tsp.TimeStampReq(fields).dump()
-    return request
+    return bytes(tsp.TimeStampReq(fields).dump())
 
 
 def _revocation_urls(certificate: Certificate) -> list[str]:
@@ -201,12 +175,6 @@ def _revocation_urls(certificate: Certificate) -> list[str]:
 
 def _crl(data: bytes) -> x509.CertificateRevocationList:
     return x509.load_pem_x509_crl(data) if b"-----BEGIN" in data else x509.load_der_x509_crl(data)
-
-
-def _holds_at(found: x509.CertificateRevocationList, moment: datetime) -> bool:
-    """Whether a list was the one in force at a moment."""
-    until = found.next_update_utc
-    return found.last_update_utc <= moment and (until is None or moment <= until)
 
 
 def _named(kind: str, data: bytes) -> tuple[str, bytes]:

@@ -34,17 +34,12 @@ _RSA, _PSS, _MGF1, _EC = map(
     oid, ("1.2.840.113549.1.1.1", "1.2.840.113549.1.1.10", "1.2.840.113549.1.1.8", "1.2.840.10045.2.1")
 )
 _SCHEMES = {
-    **{oid(f"1.2.840.113549.1.1.{11 + place}"): (_RSA, one) for place, one in enumerate(HASHES.values())},
-    **{oid(f"1.2.840.10045.4.3.{2 + place}"): (_EC, one) for place, one in enumerate(HASHES.values())},
+    **{oid(f"1.2.840.113549.1.1.{11 + place}"): (_RSA, digest) for place, digest in enumerate(HASHES.values())},
+    **{oid(f"1.2.840.10045.4.3.{2 + place}"): (_EC, digest) for place, digest in enumerate(HASHES.values())},
 }
 _CURVES = {oid("1.2.840.10045.3.1.7"): 32, oid("1.3.132.0.34"): 48, oid("1.3.132.0.35"): 66}
 _BASIC, _USAGE, _CONSTRAINTS, _PURPOSE = map(oid, ("2.5.29.19", "2.5.29.15", "2.5.29.30", "2.5.29.37"))
-_KNOWN = {
-    _BASIC,
-    _USAGE,
-    _PURPOSE,
-    *map(oid, ("2.5.29.14", "2.5.29.17", "2.5.29.18", "2.5.29.31", "2.5.29.32", "2.5.29.35")),
-}
+_KNOWN = {_BASIC, _USAGE, _PURPOSE, *(oid(f"2.5.29.{number}") for number in (14, 17, 18, 31, 32, 35))}
 """Extensions that may be critical; of the last six nothing has to be followed here."""
 _STAMPING, _ANY_PURPOSE = oid("1.3.6.1.5.5.7.3.8"), oid("2.5.29.37.0")
 _COMMON_NAME = oid("2.5.4.3")
@@ -54,35 +49,20 @@ _BLANKS = re.compile(rb"[ \t\r\n]+")
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """A certificate, as far as a chain needs it; two are the same when their bytes are.
-
-    Attributes:
-        der: all of it.
-        signed: the part that the signature is over.
-        algorithm: of the signature.
-        signature: by its issuer.
-        serial: its number, DER.
-        issuer: name of the issuer, DER; names are the same when their bytes are.
-        subject: its own name, DER.
-        name: the last common name in it, for a reader.
-        begin: valid from, aware, UTC.
-        end: valid to and with.
-        key: SubjectPublicKeyInfo.
-        extensions: for each kind whether it is critical, and its value.
-    """
+    """A certificate, as far as a chain needs it; two are the same when their bytes are, and so are their names."""
 
     der: bytes
-    signed: bytes = field(compare=False)
-    algorithm: Element = field(compare=False)
+    signed: bytes = field(compare=False)  # the part that the signature is over
+    algorithm: Element = field(compare=False)  # of the signature
     signature: bytes = field(compare=False)
-    serial: bytes = field(compare=False)
-    issuer: bytes = field(compare=False)
-    subject: bytes = field(compare=False)
-    name: str = field(compare=False)
-    begin: datetime = field(compare=False)
-    end: datetime = field(compare=False)
-    key: Element = field(compare=False)
-    extensions: dict[bytes, tuple[bool, Element]] = field(compare=False)
+    serial: bytes = field(compare=False)  # DER
+    issuer: bytes = field(compare=False)  # DER
+    subject: bytes = field(compare=False)  # DER
+    name: str = field(compare=False)  # the last common name in it, for a reader
+    begin: datetime = field(compare=False)  # aware, UTC
+    end: datetime = field(compare=False)  # valid to and with
+    key: Element = field(compare=False)  # SubjectPublicKeyInfo
+    extensions: dict[bytes, tuple[bool, Element]] = field(compare=False)  # whether each is critical, and its value
 
 
 def read_certificate(der: bytes) -> Certificate:
@@ -135,14 +115,10 @@ def find_root(
     pool: Sequence[Certificate],
     fault: Callable[[Certificate, int], str] = lambda _certificate, _below: "",
 ) -> Certificate | None:
-    """The pinned root at which the shortest chain of signatures from the signer ends, or ``None``.
+    """The pinned root at which the shortest chain of signatures from the signer, through the pool, ends, or ``None``.
 
-    Args:
-        signer: where the chain begins.
-        roots: where it may end.
-        pool: what may lie between.
-        fault: what is wrong with an issuer above so many others, if anything: no chain leads over such a one. The
-            shortest way to each is tried, since length is all in which ways to one issuer differ.
+    ``fault`` says what is wrong with an issuer above so many others, if anything: no chain leads over such a one. The
+    shortest way to each is tried, since length is all in which ways to one issuer differ.
     """
     seen, level, below = {signer}, [signer], 0
     while level:
@@ -193,20 +169,17 @@ def fault_of_issuer(certificate: Certificate, moment: datetime, below: int) -> s
 
 
 def check_pool(pool: Sequence[Certificate], roots: Sequence[Certificate]) -> None:
-    """Refuse a certificate that came along and was changed.
+    """Refuse a certificate that came along and was changed; raises ``IntegrityError``.
 
     Nobody of its issuer's name has signed it, or its signature stands under another text as well. One whose issuer
     didn't come along, or that is signed in a way that isn't accepted, can't be checked and does no harm.
-
-    Raises:
-        IntegrityError: one was changed.
     """
     everyone = list(dict.fromkeys([*pool, *roots]))
     by_signature = {certificate.signature: certificate for certificate in everyone}
     for certificate in pool:
         if by_signature[certificate.signature] != certificate:
             raise IntegrityError(f"Two certificates carry one signature, so one was changed: {certificate.name}.")
-        if certificate in roots or not is_accepted(certificate.algorithm):
+        if certificate in roots or _scheme(certificate.algorithm, None) is None:
             continue
         named = [issuer for issuer in everyone if issuer.subject == certificate.issuer and _key_kind(issuer.key)]
         if named and not any(is_issued(issuer, certificate) for issuer in named):
@@ -221,22 +194,12 @@ def is_issued(issuer: Certificate, subject: Certificate) -> bool:
     return signature_holds(issuer.key, subject.algorithm, subject.signature, subject.signed)
 
 
-def is_accepted(algorithm: Element) -> bool:
-    """Whether signatures of this kind count."""
-    return _scheme(algorithm, None) is not None
-
-
 def signature_holds(
     key: Element, algorithm: Element, signature: bytes, data: bytes, announced: hashes.HashAlgorithm | None = None
 ) -> bool:
-    """Whether a signature of an accepted kind, by a key of one, holds.
+    """Whether a signature over data, of an accepted kind and by a key of one, holds.
 
-    Args:
-        key: SubjectPublicKeyInfo.
-        algorithm: AlgorithmIdentifier of the signature.
-        signature: its bytes.
-        data: what is signed.
-        announced: the hash that a signer states besides; the algorithm must not name another one.
+    ``announced`` is the hash that a signer states besides: the algorithm must not name another one.
     """
     scheme, kind = _scheme(algorithm, announced), _key_kind(key)
     if scheme is None or not kind or kind != (_EC if scheme[0] == _EC else _RSA):

@@ -13,8 +13,7 @@ from exhibit.errors import IntegrityError
 
 MAX_DEPTH = 24
 MAX_ELEMENTS = 20_000
-CONSTRUCTED = (0x30, 0x31)
-"""SEQUENCE and SET: the only universal types that hold others."""
+CONSTRUCTED = (0x30, 0x31)  # SEQUENCE and SET: the only universal types that hold others
 
 _TIME = re.compile(rb"(\d\d|\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\.\d{1,9})?Z")
 
@@ -124,8 +123,8 @@ def _read(data: bytes, start: int, limit: int, depth: int, left: list[int]) -> t
         raise unreadable()
     inside, place = [], body
     while tag & 32 and place < end:
-        one, place = _read(data, place, end, depth - 1, left)
-        inside.append(one)
+        element, place = _read(data, place, end, depth - 1, left)
+        inside.append(element)
     content = data[body:end]
     if is_universal and not _has_one_form(tag, content):
         raise unreadable()
@@ -145,6 +144,6 @@ def _has_one_form(tag: int, content: bytes) -> bool:
     if tag == 0x05:
         return not content
     if tag == 0x06:
-        padded = content[:1] == b"\x80" or any(one < 128 and two == 128 for one, two in pairwise(content))
+        padded = content[:1] == b"\x80" or any(first < 128 and second == 128 for first, second in pairwise(content))
         return bool(content) and content[-1] < 128 and not padded
     return True

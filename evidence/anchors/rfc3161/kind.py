@@ -49,19 +49,12 @@ class Rfc3161Config(AnchorConfig):
 
 @dataclass(frozen=True)
 class TrustedAuthority:
-    """Root certificates of a time-stamping authority (RFC 3161).
+    """Root certificates of a time-stamping authority (RFC 3161)."""
 
-    Attributes:
-        name: how results name it.
-        certificates: PEM texts of roots.
-        development: true when it was started for trials; results that rest on it say so.
-        label: the words that results then show.
-    """
-
-    name: str
-    certificates: tuple[str, ...]
-    development: bool
-    label: str
+    name: str  # how results name it
+    certificates: tuple[str, ...]  # PEM texts of roots
+    development: bool  # true when it was started for trials; results that rest on it say so
+    label: str  # the words that results then show
 
     @cached_property
     def roots(self) -> "tuple[Certificate, ...]":

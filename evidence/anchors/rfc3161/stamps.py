@@ -36,8 +36,7 @@ from exhibit.errors import IntegrityError
 from exhibit.sentences import Sentence
 
 MAX_REPLY = 1 << 20
-MAX_ACCURACY = 3600
-"""Seconds; a clock that may be further off says too little."""
+MAX_ACCURACY = 3600  # seconds; a clock that may be further off says too little
 GRANTED = ("granted", "granted_with_mods")
 UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError, UnsupportedAlgorithm)
 
@@ -54,42 +53,23 @@ class Response(core.Sequence):
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """What a reply says, after it was found whole in itself; nothing here says whom to trust.
-
-    Attributes:
-        digest: what was stamped.
-        time: the authority's ``genTime`` in whole seconds, aware, UTC: chains are judged at it.
-        latest: ``genTime`` and the accuracy together, rounded up to a second: it existed no later.
-        nonce: the number that the request carried, or ``None``.
-        signer: the certificate of the key that signed.
-        certificates: all that came with the reply, the signer's among them.
-    """
+    """What a reply says, after it was found whole in itself; nothing here says whom to trust."""
 
     digest: Digest
-    time: datetime
-    latest: datetime
+    time: datetime  # the authority's ``genTime`` in whole seconds, aware, UTC: chains are judged at it
+    latest: datetime  # ``genTime`` and the accuracy together, rounded up to a second: it existed no later
     nonce: int | None
     signer: Certificate
-    certificates: tuple[Certificate, ...]
+    certificates: tuple[Certificate, ...]  # all that came with the reply, the signer's among them
 
 
 def verify_reply(reply: bytes, digest: Digest, roots: Sequence[bytes], intermediates: Sequence[bytes] = ()) -> datetime:
     """Check a reply to the last step: digest, signature, and a chain to a pinned root at the stamp's time.
 
-    Revocation isn't checked.
-
-    Args:
-        reply: a DER ``TimeStampResp``.
-        digest: what has to be stamped.
-        roots: pinned root certificates, each PEM (one or several) or DER.
-        intermediates: certificates that may help to build the chain; they aren't trusted.
-
-    Returns:
-        The time by which it existed, by the authority's word and the accuracy that it states, aware, UTC.
-
-    Raises:
-        IntegrityError: the reply is broken, or about another digest, or its chain doesn't hold.
-        UnknownWitnessError: the reply is whole in itself, but leads to none of the roots.
+    Files of certificates are PEM (one or several) or DER; intermediates may help to build the chain, and aren't
+    trusted. Revocation isn't checked. Returns the time by which it existed, by the authority's word and the accuracy
+    that it states. Raises ``IntegrityError``, and ``UnknownWitnessError`` for a reply that is whole in itself, but
+    leads to none of the roots.
     """
     return check_stamp(read_reply(reply), digest, load_certificates(roots), load_certificates(intermediates))
 
@@ -113,8 +93,7 @@ def check_stamp(
 def read_reply(reply: bytes) -> Stamp:
     """Read a reply and check that it is whole: one signer, its own certificate named by the signature, which holds.
 
-    Raises:
-        IntegrityError: it isn't a granted reply with SHA-256, or anything in it doesn't fit the rest.
+    Raises ``IntegrityError`` when it isn't a granted reply with SHA-256, or anything in it doesn't fit the rest.
     """
     if len(reply) > MAX_REPLY:
         raise IntegrityError("The timestamp reply is too long.")
@@ -189,7 +168,7 @@ def _times(at: Element, accuracy: Element | None) -> tuple[datetime, datetime]:
     time, nanoseconds = time_of(at)
     seconds, milli, micro = fields(accuracy, "02? 80? 81?") if accuracy else (None, None, None)
     whole, thousandths, millionths = (
-        number(one.content, most) if one else 0 for one, most in ((seconds, 1 << 31), (milli, 999), (micro, 999))
+        number(part.content, most) if part else 0 for part, most in ((seconds, 1 << 31), (milli, 999), (micro, 999))
     )
     if whole > MAX_ACCURACY:
         raise IntegrityError(f"The authority's clock may be off by {whole} seconds, by its own word.")

@@ -6,24 +6,22 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urldefrag
 
-from playwright.async_api import Error
+from playwright.async_api import Browser, Dialog, Error, Page
 
 from evidence.capture.browser.limits import BrowserLimits
 from evidence.capture.browser.loading import ANSWER_SECONDS, load, scroll_through, wall_signs
 from evidence.capture.browser.running import RunningBrowser
 from evidence.capture.browser.seen import HEIGHT, WIDTH, Seen, judged, rendered, resource
 from evidence.capture.browser.shots import Photographer
-from evidence.capture.browser.traffic import Resource, Traffic
+from evidence.capture.browser.traffic import Traffic
 from evidence.capture.outcomes import inline_image, names_image, referrer
 from evidence.capture.plain import (
-    DEFAULT_LIMITS,
     IMAGE_ACCEPT,
     CaptureLimits,
     HttpCapturer,
@@ -33,8 +31,8 @@ from evidence.capture.plain import (
     warc_information,
 )
 from evidence.capture.surroundings import certificates_of, describe
-from evidence.capture.visitor import Visitor
-from evidence.capture.visits import Visit, nobody
+from evidence.capture.visitor import Visitor, nobody
+from evidence.capture.visits import Visit
 from evidence.capture.wire import Exchange, write_warc
 from evidence.formats.records import inline_bodies
 from evidence.formats.wacz import WaczPage, write_wacz
@@ -45,9 +43,6 @@ from exhibit.machine import machine_fault
 from exhibit.network.guard import Guard
 from exhibit.ports import Captured, CapturedFile
 from exhibit.sentences import Sentence
-
-if TYPE_CHECKING:
-    from playwright.async_api import Browser, Dialog, Download, Page, WebSocket
 
 METHOD = (
     "Rendered by a browser without a network of its own; every request of the page was made by this program, recorded"
@@ -62,35 +57,21 @@ LOGGER = logging.getLogger(__name__)
 CLOSE_SECONDS = 5.0
 
 
+@dataclass(eq=False, repr=False)
 class BrowserCapturer:
-    """Visits with a browser (port ``Capturer``); where none can be started, without one, and says so.
+    """Visits with a browser (port ``Capturer``); where none can be started, without one, and says so."""
 
-    Args:
-        program: the browser.
-        guard: says what may be reached.
-        user_agent: who visits; it is put behind what the browser says of itself.
-        limits: what a page and an image may take when fetched.
-        browser_limits: what a rendered page may take.
-        ca_bundle: authorities (PEM) to check certificates against instead of certifi's.
-    """
+    program: Path
+    guard: Guard
+    user_agent: str  # is put behind what the browser says of itself
+    limits: CaptureLimits = field(default_factory=CaptureLimits)
+    browser_limits: BrowserLimits = field(default_factory=BrowserLimits)
+    ca_bundle: Path | None = None  # authorities (PEM) to check certificates against instead of certifi's
 
-    def __init__(
-        self,
-        program: Path,
-        guard: Guard,
-        user_agent: str,
-        limits: CaptureLimits = DEFAULT_LIMITS,
-        browser_limits: BrowserLimits = BrowserLimits(),  # noqa: B008 - frozen
-        ca_bundle: Path | None = None,
-    ) -> None:
-        self._guard = guard
-        self._user_agent = user_agent
-        self._limits = limits
-        self._browser_limits = browser_limits
-        self._ca_bundle = ca_bundle
+    def __post_init__(self) -> None:
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="fetch")
-        self._plain = HttpCapturer(guard, user_agent, limits, ca_bundle)
-        self.browser = RunningBrowser(program, browser_limits)
+        self._plain = HttpCapturer(self.guard, self.user_agent, self.limits, self.ca_bundle)
+        self.browser = RunningBrowser(self.program, self.browser_limits)
 
     def close(self) -> None:
         """End the browser."""
@@ -102,18 +83,11 @@ class BrowserCapturer:
     ) -> Captured:
         """Visit page and image; record what was served and how it looked.
 
-        Args:
-            page_url: where the image was seen.
-            image_url: the image; ``data:TYPE;sha-256=HEX`` for one inside the page.
-            expected: digest of the image's bytes as they were seen.
-            denied: says which hosts aren't asked, for the page, for parts of it, and behind redirects.
-
-        Returns:
-            What was found. Whatever the sites do is an outcome, never an error; what the machine lacks is raised.
+        Whatever the sites do is an outcome, never an error; what the machine lacks is raised.
         """
         started = now()
         try:
-            self._guard.check_url(page_url)  # a browser also opens file: and its own pages
+            self.guard.check_url(page_url)  # a browser also opens file: and its own pages
         except RefusedError:
             return self._plain.capture(page_url, image_url, expected, denied)
         trouble = ""
@@ -135,13 +109,13 @@ class BrowserCapturer:
         return replace(captured, sentence=f"{captured.sentence} {_WITHOUT} {trouble}")
 
     async def _see(
-        self, browser: "Browser", page_url: str, image_url: str, expected: Digest, denied: Callable[[str], bool]
+        self, browser: Browser, page_url: str, image_url: str, expected: Digest, denied: Callable[[str], bool]
     ) -> Seen:
         """One context, one page: load it, scroll through it, take pictures of it."""
-        agent = f"{_browser_agent(browser.version)} {self._user_agent}"
-        end = time.monotonic() + self._browser_limits.seconds
+        agent = f"{_browser_agent(browser.version)} {self.user_agent}"
+        end = time.monotonic() + self.browser_limits.seconds
         traffic = Traffic(
-            Visitor(self._guard, agent, self._ca_bundle, denied), self._browser_limits, self._pool, left_until(end)
+            Visitor(self.guard, agent, self.ca_bundle, denied), self.browser_limits, self._pool, left_until(end)
         )
         context = await browser.new_context(
             viewport={"width": WIDTH, "height": HEIGHT},
@@ -154,10 +128,10 @@ class BrowserCapturer:
             await context.route("**/*", traffic.answer)
             page = traffic.page = await context.new_page()
             await _keep_alone(page, traffic)
-            photographer = Photographer(page, self._browser_limits, left_until(end))
+            photographer = Photographer(page, self.browser_limits, left_until(end))
             seen = Seen(Visit(page_url), photographer.shots, traffic, agent, f"Chromium {browser.version}")
             try:
-                async with asyncio.timeout(self._browser_limits.seconds):
+                async with asyncio.timeout(self.browser_limits.seconds):
                     await self._look(page, photographer, seen, page_url, image_url, expected)
             except TimeoutError:
                 seen.shots.missing["rest"] = Sentence("The time for this visit was over.")
@@ -171,12 +145,12 @@ class BrowserCapturer:
                 await asyncio.wait_for(context.close(), CLOSE_SECONDS)
 
     async def _look(
-        self, page: "Page", photographer: Photographer, seen: Seen, page_url: str, image_url: str, expected: Digest
+        self, page: Page, photographer: Photographer, seen: Seen, page_url: str, image_url: str, expected: Digest
     ) -> None:
-        seen.nothing = await load(page, page_url, seen.traffic, self._browser_limits)
+        seen.nothing = await load(page, page_url, seen.traffic, self.browser_limits)
         if seen.nothing:
             return
-        await scroll_through(page, seen.traffic, self._browser_limits)
+        await scroll_through(page, seen.traffic, self.browser_limits)
         seen.signs = await wall_signs(page)
         with suppress(Error, TimeoutError):
             seen.title = (await asyncio.wait_for(page.title(), ANSWER_SECONDS))[:500]
@@ -186,9 +160,9 @@ class BrowserCapturer:
     def _captured(
         self, started: datetime, seen: Seen, image_url: str, expected: Digest, denied: Callable[[str], bool]
     ) -> Captured:
-        image, exchanges = self._image(seen, image_url, expected, denied)
+        image = self._image(seen, image_url, expected, denied)
         finished = now()
-        seen.shots.box(self._browser_limits.file_bytes)
+        seen.shots.box(self.browser_limits.file_bytes)
         outcome, sentence = judged(seen, image, image_url, expected)
         facts = {
             "outcome": outcome,
@@ -198,16 +172,13 @@ class BrowserCapturer:
             "page_names_image": names_image(seen.page, image_url),
             "rendered": rendered(seen),
             "resources": [resource(loaded) for loaded in seen.traffic.resources],
-            "not_loaded": [
-                {"url": refusal.url, "kind": refusal.kind, "reason": refusal.reason}
-                for refusal in seen.traffic.refusals
-            ],
+            "not_loaded": seen.traffic.refusals,
             "certificates": certificates_of([loaded.visit for loaded in seen.traffic.resources]),
         }
         software = {"browser": seen.browser, "playwright": version("playwright")}
-        record = describe([seen.page, image], METHOD, facts, self._ca_bundle, software)
+        record = describe([seen.page, image], METHOD, facts, self.ca_bundle, software)
         files = (
-            *self._archives(seen, started, exchanges),
+            *self._archives(seen, started, image.exchanges),
             CapturedFile("network", "network.json", "application/json", record),
             *served_files(seen.page, image),
             *seen.shots.files,
@@ -216,9 +187,7 @@ class BrowserCapturer:
         digests = digests_in([*(loaded.visit.body for loaded in seen.traffic.resources), image.body, seen.dom])
         return Captured(outcome, sentence, started, finished, digest, files, method="browser", digests=digests)
 
-    def _image(
-        self, seen: Seen, image_url: str, expected: Digest, denied: Callable[[str], bool]
-    ) -> tuple[Visit, tuple[Exchange, ...]]:
+    def _image(self, seen: Seen, image_url: str, expected: Digest, denied: Callable[[str], bool]) -> Visit:
         """The image as the browser was given it, if its bytes are those expected; else it is asked for by itself.
 
         Servers choose the form of an image by what the visitor accepts. It is asked for as the crawl did, so that other
@@ -227,80 +196,67 @@ class BrowserCapturer:
         if image_url[:5].lower() == "data:":
             served = inline_image(seen.page, image_url, expected)
             rendered_one = inline_image(replace(seen.page, body=seen.dom), image_url, expected)
-            return (rendered_one if served.failure else served), ()
-        given = next((loaded for loaded in seen.traffic.resources if _is_image(loaded, image_url, expected)), None)
-        if given is not None:
-            return given.visit, given.recorded.exchanges
+            return rendered_one if served.failure else served
+        address = urldefrag(image_url).url
+        for given in (loaded.visit for loaded in seen.traffic.resources if loaded.visit.url == address):
+            if given.body is not None and Digest.of(given.body) == expected:
+                return given
         headers = {"Accept": IMAGE_ACCEPT, **referrer(seen.page.url, image_url)}
-        visitor = Visitor(self._guard, self._user_agent, self._ca_bundle, denied)
+        visitor = Visitor(self.guard, self.user_agent, self.ca_bundle, denied)
         end = time.monotonic() + IMAGE_SECONDS
-        asked = visitor.visit(image_url, headers, self._limits.image_bytes, left_until(end))
-        return asked.visit, asked.exchanges
+        return visitor.visit(image_url, headers, self.limits.image_bytes, left_until(end))
 
     def _archives(
         self, seen: Seen, started: datetime, of_image: tuple[Exchange, ...]
     ) -> tuple[CapturedFile, CapturedFile]:
         """The exchanges of page and image, and in a web archive those of everything."""
-        of_page = [
-            exchange for loaded in seen.traffic.resources if loaded.is_page for exchange in loaded.recorded.exchanges
-        ]
-        every = [exchange for loaded in seen.traffic.resources for exchange in loaded.recorded.exchanges]
+        resources = seen.traffic.resources
+        of_page = [exchange for loaded in resources if loaded.is_page for exchange in loaded.visit.exchanges]
+        every = [exchange for loaded in resources for exchange in loaded.visit.exchanges]
         information = warc_information(seen.agent, "A browser ran the scripts.")
         main = write_warc(_in_time([*of_page, *of_image]), information)
         whole = write_warc(_in_time([*every, *of_image]), information)
-        shown = seen.page.steps[-1].url if seen.page.steps else seen.page.url
-        archive = write_wacz(whole, WaczPage(shown, seen.title, started))
+        archive = write_wacz(whole, WaczPage(seen.page.final_url, seen.title, started))
         return (
             CapturedFile("exchange", "exchange.warc", "application/warc", main),
             CapturedFile("wacz", "capture.wacz", "application/wacz", archive),
         )
 
 
-async def _keep_alone(page: "Page", traffic: Traffic) -> None:
+async def _keep_alone(page: Page, traffic: Traffic) -> None:
     """Let the page open no other, save nothing and wait for nobody."""
 
-    async def dismiss(dialog: "Dialog") -> None:
+    async def dismiss(dialog: Dialog) -> None:
         traffic.refuse(page.url, "dialog", dialog.type)
         with suppress(Error):
             await dialog.dismiss()
 
-    async def shut(other: "Page") -> None:
+    async def shut(other: Page) -> None:
         traffic.refuse(other.url, "popup", "popup")
         with suppress(Error):
             await other.close()
 
-    def socket(one: "WebSocket") -> None:
-        traffic.refuse(one.url, "websocket", "websocket")
-
-    def saved(one: "Download") -> None:
-        traffic.refuse(one.url, "download", "download")
-
     page.on("dialog", dismiss)
     page.on("popup", shut)
-    page.on("websocket", socket)
-    page.on("download", saved)
+    page.on("websocket", lambda socket: traffic.refuse(socket.url, "websocket", "websocket"))
+    page.on("download", lambda download: traffic.refuse(download.url, "download", "download"))
 
 
 def _wanted(seen: Seen, image_url: str, expected: Digest) -> list[str]:
     """The addresses under which the page may show the image: those at which the browser was given its bytes, if any."""
     if image_url[:5].lower() != "data:":
-        return seen.traffic.addresses_of({expected}) or [image_url]
+        return seen.traffic.addresses_of(expected) or [image_url]
     styled = [
         loaded.visit.body or b"" for loaded in seen.traffic.resources if loaded.kind in {"document", "stylesheet"}
     ]
     texts = [seen.dom, *styled]
     inline = {address for text in texts for address, body in inline_bodies(text) if Digest.of(body) == expected}
-    return [*sorted(inline), *seen.traffic.addresses_of({expected})]
-
-
-def _is_image(one: Resource, image_url: str, expected: Digest) -> bool:
-    asked = urldefrag(image_url).url
-    return one.visit.url == asked and one.visit.body is not None and Digest.of(one.visit.body) == expected
+    return [*sorted(inline), *seen.traffic.addresses_of(expected)]
 
 
 def _in_time(exchanges: Sequence[Exchange]) -> list[Exchange]:
     once = {id(exchange): exchange for exchange in exchanges}
-    return sorted(once.values(), key=lambda one: one.begun)
+    return sorted(once.values(), key=lambda exchange: exchange.begun)
 
 
 def _browser_agent(browser_version: str) -> str:

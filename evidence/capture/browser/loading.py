@@ -4,22 +4,18 @@ import asyncio
 import time
 from collections.abc import Coroutine
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from playwright.async_api import Error
+from playwright.async_api import Error, Page
 
 from evidence.capture.browser.limits import BrowserLimits
 from evidence.capture.browser.traffic import Traffic
 from exhibit.sentences import Sentence
 from exhibit.types import Untyped
 
-if TYPE_CHECKING:
-    from playwright.async_api import Page
-
 SETTLE_SECONDS = 3.0
 SCROLL_PAUSE = 0.12
-ANSWER_SECONDS = 5.0
-"""How long a page's scripts may keep a question to the page waiting."""
+ANSWER_SECONDS = 5.0  # how long a page's scripts may keep a question to the page waiting
 
 HEIGHT = "Math.max(document.documentElement.scrollHeight, document.body ? document.body.scrollHeight : 0)"
 SIGNS = (Sentence("a password field"), Sentence("a check of visitors"))
@@ -38,17 +34,13 @@ WALLS = """
 """
 
 
-async def load(page: "Page", url: str, traffic: Traffic, limits: BrowserLimits) -> str:
-    """Go to an address, follow where it leads, and wait until the page is there.
-
-    Returns:
-        Why the browser shows nothing, or an empty string.
-    """
+async def load(page: Page, url: str, traffic: Traffic, limits: BrowserLimits) -> str:
+    """Go to an address and wait until the page is there; returns why the browser shows nothing, or an empty string."""
     end = time.monotonic() + limits.load_seconds
     try:
         await page.goto(url, wait_until="commit", timeout=limits.load_seconds * 1000)
     except Error as error:
-        return _first_line(error)
+        return error.message.splitlines()[0].removeprefix("Page.goto: ").partition(" at ")[0][:200]
     with suppress(Error):
         left = max(end - time.monotonic(), 0.001)
         await page.wait_for_load_state("load", timeout=left * 1000)
@@ -63,7 +55,7 @@ async def settle(traffic: Traffic, limits: BrowserLimits, seconds: float = SETTL
         await asyncio.sleep(0.05)
 
 
-async def scroll_through(page: "Page", traffic: Traffic, limits: BrowserLimits) -> None:
+async def scroll_through(page: Page, traffic: Traffic, limits: BrowserLimits) -> None:
     """Scroll to the end once, so that what is loaded late is loaded, then back; as far as a screenshot reaches."""
     end = time.monotonic() + limits.scroll_seconds
     step = page.viewport_size["height"] if page.viewport_size else 900
@@ -76,18 +68,18 @@ async def scroll_through(page: "Page", traffic: Traffic, limits: BrowserLimits) 
     await scroll_back(page)
 
 
-async def scroll_back(page: "Page") -> None:
+async def scroll_back(page: Page) -> None:
     """Scroll to the beginning."""
     await _asked(page.evaluate("() => window.scrollTo({top: 0, left: 0, behavior: 'instant'})"))
 
 
-async def page_height(page: "Page") -> int:
+async def page_height(page: Page) -> int:
     """The height of the page, pixels, as it says itself; 0 when it says none."""
     said = await _asked(page.evaluate(HEIGHT))
     return int(said) if isinstance(said, int | float) and 0 < said < 1 << 31 else 0
 
 
-async def wall_signs(page: "Page") -> list[str]:
+async def wall_signs(page: Page) -> list[str]:
     """What on the page asks for a login or for a proof that the visitor is a person."""
     said = await _asked(page.evaluate(WALLS))
     return [sign for sign in SIGNS if sign in said] if isinstance(said, list) else []
@@ -99,7 +91,3 @@ async def _asked(question: Coroutine[Any, Any, Any]) -> Untyped:
         return await asyncio.wait_for(question, ANSWER_SECONDS)
     except (Error, TimeoutError):
         return None
-
-
-def _first_line(error: Error) -> str:
-    return error.message.splitlines()[0].removeprefix("Page.goto: ").partition(" at ")[0][:200]

@@ -2,15 +2,11 @@
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from playwright.async_api import Error
+from playwright.async_api import ElementHandle, Error, Frame, Page
 
 from evidence.capture.boxes import Place
-
-if TYPE_CHECKING:
-    from playwright.async_api import ElementHandle, Frame, Page
 
 MAX_PLACES = 20
 HOWS = ("shown", "background", "offered", "linked")
@@ -70,7 +66,7 @@ Registered as a content script it has a world of its own: a page's scripts can c
 """
 
 
-async def find_elements(page: "Page", wanted: Sequence[str]) -> list[tuple[str, "ElementHandle"]]:
+async def find_elements(page: Page, wanted: Sequence[str]) -> list[tuple[str, ElementHandle]]:
     """The elements that use one of these addresses, in all frames, those that show it first.
 
     What elements there are and where they lie is asked of the browser, not of the page's scripts, which may lie.
@@ -83,10 +79,10 @@ async def find_elements(page: "Page", wanted: Sequence[str]) -> list[tuple[str, 
             if frame is page.main_frame:
                 raise
             continue  # the frame has gone, or has no document
-    return sorted(found, key=lambda one: HOWS.index(one[0]))
+    return sorted(found, key=lambda use: HOWS.index(use[0]))
 
 
-async def _in_frame(frame: "Frame", wanted: Sequence[str]) -> list[tuple[str, "ElementHandle"]]:
+async def _in_frame(frame: Frame, wanted: Sequence[str]) -> list[tuple[str, ElementHandle]]:
     found = []
     for number, how in enumerate(HOWS):
         selector = quote(json.dumps([number, list(wanted)]), safe="")
@@ -94,12 +90,10 @@ async def _in_frame(frame: "Frame", wanted: Sequence[str]) -> list[tuple[str, "E
     return found
 
 
-async def measure(elements: Sequence[tuple[str, "ElementHandle"]], width: int) -> list[Place]:
+async def measure(elements: Sequence[tuple[str, ElementHandle]], width: int) -> list[Place]:
     """Where the elements lie that are on the screenshot, by the first way of use that can be seen at all.
 
-    Args:
-        elements: as they are found; the page must be scrolled to its beginning.
-        width: of the window; what lies beside it can't be seen.
+    The page must be scrolled to its beginning; what lies beside the window's width can't be seen.
     """
     places: list[Place] = []
     for how, element in elements:

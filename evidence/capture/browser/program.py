@@ -8,8 +8,7 @@ from pathlib import Path
 NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "microsoft-edge-stable")
 """Programs that are Chromium or made of it, in the order in which they are looked for."""
 
-OFF = "none"
-"""As the setting: no browser, though there may be one."""
+OFF = "none"  # as the setting: no browser, though there may be one
 
 GET_PACKAGES = "Install the optional part: `python3 tools/bootstrap.py runtime capture`, or `make setup`."
 GET_BROWSER = "Install one, for example with `apt-get install chromium`, or name yours in EXHIBIT_CAPTURE_BROWSER."
@@ -17,25 +16,15 @@ GET_BROWSER = "Install one, for example with `apt-get install chromium`, or name
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was found.
+    """What was found, and how it stands in a sentence."""
 
-    Attributes:
-        path: the browser's program; ``None`` when captures are made without one.
-        sentence: how it stands.
-        remedy: what to do for captures with a browser; empty when there is nothing to do.
-    """
-
-    path: Path | None
+    path: Path | None  # of the browser; ``None`` when captures are made without one
     sentence: str
-    remedy: str = ""
+    remedy: str = ""  # what to do for captures with a browser; empty when there is nothing to do
 
 
 def find_browser(setting: str) -> Found:
-    """Look for a browser and for what steers it.
-
-    Args:
-        setting: a path or the name of a program; ``none`` for no browser; empty to look under the usual names.
-    """
+    """Look for a browser, by path or name, and for what steers it; ``none`` for none, empty for the usual names."""
     if setting == OFF:
         return Found(None, "The setting capture_browser says none: pages are captured as they are served.")
     if find_spec("playwright") is None:

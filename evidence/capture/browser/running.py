@@ -15,18 +15,15 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
-from playwright.async_api import Error, async_playwright
+from playwright.async_api import Browser, Error, Playwright, async_playwright
 
 from evidence.capture.browser.limits import BrowserLimits
 from evidence.capture.browser.places import ENGINE, ENGINE_NAME
 from exhibit.errors import ServiceMissingError
 from exhibit.machine import machine_fault
 from exhibit.sentences import Sentence
-
-if TYPE_CHECKING:
-    from playwright.async_api import Browser, Playwright
 
 T = TypeVar("T")
 LOGGER = logging.getLogger(__name__)
@@ -46,16 +43,14 @@ NOWHERE = (
 """Options that leave the browser without a network."""
 
 QUIETLY = ("--disable-gpu", "--no-first-run", "--mute-audio", "--js-flags=--max-old-space-size=768")
-CAPTURES_EACH = 200
-"""After so many captures the browser is replaced, whatever it has gathered."""
+CAPTURES_EACH = 200  # after so many captures the browser is replaced, whatever it has gathered
 LAUNCH_SECONDS = 120.0
 """How long a start may take: minutes pass on a machine with much else to do, and the first one reads much from disk."""
 LAUNCHES, REST_SECONDS = 2, 300.0
 """After so many launches that failed, one after the other, none is tried for some time."""
 LOOK_SECONDS = 0.5
 STOP_SECONDS = 5.0
-GRACE_SECONDS = 15.0
-"""How long the browser may take beyond the limit of a capture before it is killed."""
+GRACE_SECONDS = 15.0  # how long the browser may take beyond the limit of a capture before it is killed
 
 
 class BrowserLostError(ServiceMissingError):
@@ -63,12 +58,7 @@ class BrowserLostError(ServiceMissingError):
 
 
 class RunningBrowser:
-    """A browser and the thread that steers it; may be used by one capture at a time.
-
-    Args:
-        program: the browser.
-        limits: of a capture.
-    """
+    """A browser and the thread that steers it; may be used by one capture at a time."""
 
     def __init__(self, program: Path, limits: BrowserLimits) -> None:
         self._program = program
@@ -89,12 +79,10 @@ class RunningBrowser:
         """The browser's process; 0 when none runs."""
         return self._pid if self._browser is not None else 0
 
-    def run(self, work: "Callable[[Browser], Awaitable[T]]") -> T:
-        """Let the browser do something.
+    def run(self, work: Callable[[Browser], Awaitable[T]]) -> T:
+        """Let the browser do something; raises ``ServiceMissingError`` when it can't be started.
 
-        Raises:
-            ServiceMissingError: the browser can't be started.
-            BrowserLostError: it ended meanwhile, took too much memory or no end; the next call starts another.
+        Raises ``BrowserLostError`` when it ended, took too much memory or no end; the next call starts another.
         """
         with self._lock:
             loop = self._started_loop()
@@ -139,7 +127,7 @@ class RunningBrowser:
         loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
         loop.close()
 
-    async def _guarded(self, work: "Callable[[Browser], Awaitable[T]]") -> T:
+    async def _guarded(self, work: Callable[[Browser], Awaitable[T]]) -> T:
         browser = await self._launched()
         watch = asyncio.ensure_future(self._watch_memory())
         result: T
@@ -164,7 +152,7 @@ class RunningBrowser:
             await self._stop()
         return result
 
-    async def _launched(self) -> "Browser":
+    async def _launched(self) -> Browser:
         if self._browser is not None and self._browser.is_connected():
             return self._browser
         await self._stop()
@@ -220,11 +208,11 @@ class RunningBrowser:
         self._kill()
 
 
-async def _pid_of(browser: "Browser") -> int:
+async def _pid_of(browser: Browser) -> int:
     session = await browser.new_browser_cdp_session()
     told: dict[str, Any] = await session.send("SystemInfo.getProcessInfo")
     await session.detach()
-    return next(int(one["id"]) for one in told["processInfo"] if one["type"] == "browser")
+    return next(int(process["id"]) for process in told["processInfo"] if process["type"] == "browser")
 
 
 def memory_of(pid: int) -> int:
@@ -237,10 +225,10 @@ def memory_of(pid: int) -> int:
             below.setdefault(parent, []).append(int(entry.name))
     total, waiting = 0, [pid] if pid else []
     while waiting:
-        one = waiting.pop()
-        waiting += below.get(one, [])
+        process = waiting.pop()
+        waiting += below.get(process, [])
         with suppress(OSError, ValueError, IndexError):
-            fields = Path(f"/proc/{one}/statm").read_text().split()
+            fields = Path(f"/proc/{process}/statm").read_text().split()
             total += (int(fields[1]) - int(fields[2])) * page
     return total
 

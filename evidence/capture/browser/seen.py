@@ -18,8 +18,7 @@ USES = {
     "linked": Sentence("links to it"),
 }
 """What a page does with the image, by how it uses its address."""
-USED = Sentence("uses its address")
-"""What is said where the browser was given other bytes there."""
+USED = Sentence("uses its address")  # what is said where the browser was given other bytes there
 
 BOXED, PDF = "screenshot-boxed", "page-pdf"
 INSTEAD = {
@@ -35,35 +34,22 @@ NO_PICTURE = Sentence("The browser shows no picture of the page:")
 UNKNOWN = Sentence("Whether the rendered page shows it couldn't be found out.")
 NOT_SHOWN = Sentence("The rendered page doesn't show it.")
 
-WIDTH, HEIGHT = 1280, 900
-"""Of the window, pixels."""
+WIDTH, HEIGHT = 1280, 900  # of the window, pixels
 
 
 @dataclass(slots=True)
 class Seen:
-    """What came of a visit with the browser.
+    """What came of a visit with the browser."""
 
-    Attributes:
-        page: the page as one visit, wherever it led.
-        shots: what the browser made of it.
-        traffic: all that the page asked for.
-        title: of the page.
-        signs: what on the page asks for a login or for a proof that the visitor is a person.
-        nothing: why the browser showed nothing; empty when it showed the page.
-        agent: the ``User-Agent`` header.
-        browser: its name and version.
-        dom: the rendered DOM.
-    """
-
-    page: Visit
+    page: Visit  # as one visit, wherever it led
     shots: Shots
     traffic: Traffic
-    agent: str
-    browser: str
+    agent: str  # the ``User-Agent`` header
+    browser: str  # its name and version
     title: str = ""
-    signs: list[str] = field(default_factory=list)
-    nothing: str = ""
-    dom: bytes = b""
+    signs: list[str] = field(default_factory=list)  # what asks for a login or for a proof that the visitor is a person
+    nothing: str = ""  # why the browser showed nothing; empty when it showed the page
+    dom: bytes = b""  # as rendered
 
 
 def judged(seen: Seen, image: Visit, image_url: str, expected: Digest) -> tuple[str, str]:
@@ -80,7 +66,7 @@ def judged(seen: Seen, image: Visit, image_url: str, expected: Digest) -> tuple[
         sentence = f"{sentence} {there} {why}"
     if seen.shots.places:
         times = len(seen.shots.places)
-        is_it = outcome == "captured" or seen.traffic.gave(expected)
+        is_it = outcome == "captured" or seen.traffic.addresses_of(expected)
         does = USES[seen.shots.places[0].how] if is_it else USED
         told = Sentence("The rendered page %(does)s at %(times)s places.", does=does, times=times)
         if times == 1:
@@ -103,7 +89,7 @@ def rendered(seen: Seen) -> dict[str, Any]:
     """What the browser showed and made, for the record."""
     shots = seen.shots
     return {
-        "address": seen.page.steps[-1].url if seen.page.steps else seen.page.url,
+        "address": seen.page.final_url,
         "title": seen.title,
         "window": [WIDTH, HEIGHT],
         "height": shots.height,
@@ -116,14 +102,14 @@ def rendered(seen: Seen) -> dict[str, Any]:
     }
 
 
-def resource(one: Resource) -> dict[str, Any]:
+def resource(loaded: Resource) -> dict[str, Any]:
     """One thing that the page asked for, for the record."""
-    visit = one.visit
+    visit = loaded.visit
     connection = visit.steps[-1].connection if visit.steps else None
     return {
         "url": visit.url,
-        "kind": one.kind,
-        "final_url": visit.steps[-1].url if visit.steps else visit.url,
+        "kind": loaded.kind,
+        "final_url": visit.final_url,
         "status": visit.status,
         "bytes": len(visit.body or b""),
         "sha256": None if visit.body is None else Digest.of(visit.body).hex,

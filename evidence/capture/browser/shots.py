@@ -4,18 +4,15 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from playwright.async_api import Error
+from playwright.async_api import Error, Page
 
 from evidence.capture.boxes import Place, boxed
 from evidence.capture.browser.limits import BrowserLimits
 from evidence.capture.browser.loading import page_height, scroll_back
 from evidence.capture.browser.places import find_elements, measure
 from exhibit.ports import CapturedFile
-
-if TYPE_CHECKING:
-    from playwright.async_api import Page
 
 STEPS = ("dom", "place", "screenshot", "screenshot-boxed", "mhtml", "page-pdf")
 """What is done with a page, in this order."""
@@ -27,31 +24,20 @@ FOOTER = (
     '<span class="url" style="overflow:hidden;white-space:nowrap;max-width:1000px"></span>'
     '<span><span class="pageNumber"></span>/<span class="totalPages"></span></span></div>'
 )
-AROUND = 400
-"""Pixels above and below the image in a screenshot of its own, where the page's doesn't reach it."""
+AROUND = 400  # pixels above and below the image in a screenshot of its own, where the page's doesn't reach it
 
 
 @dataclass(slots=True)
 class Shots:
-    """What was made.
-
-    Attributes:
-        files: screenshot, boxed screenshot, PDF, MHTML, DOM, as far as they could be made.
-        places: where the image is on the page.
-        missing: by role, why a file couldn't be made.
-        height: of the page, pixels.
-        cut: whether the page is higher than its screenshot.
-        boxed_from: where on the page the boxed screenshot begins, pixels.
-        to_box: the screenshot on which the lines are still to be drawn.
-    """
+    """What was made: screenshot, boxed screenshot, PDF, MHTML, DOM, as far as they could be."""
 
     files: list[CapturedFile] = field(default_factory=list)
-    places: list[Place] = field(default_factory=list)
-    missing: dict[str, str] = field(default_factory=dict)
-    height: int = 0
-    cut: bool = False
-    boxed_from: int = 0
-    to_box: bytes = b""
+    places: list[Place] = field(default_factory=list)  # where the image is on the page
+    missing: dict[str, str] = field(default_factory=dict)  # by role, why a file couldn't be made
+    height: int = 0  # of the page, pixels
+    cut: bool = False  # whether the page is higher than its screenshot
+    boxed_from: int = 0  # where on the page the boxed screenshot begins, pixels
+    to_box: bytes = b""  # the screenshot on which the lines are still to be drawn
 
     def keep(self, file: CapturedFile, most: int) -> bytes:
         """Keep what was made, unless it has too many bytes; returns what is kept."""
@@ -68,20 +54,16 @@ class Shots:
             self.keep(CapturedFile("screenshot-boxed", "screenshot-boxed.png", "image/png", data), most)
 
 
+@dataclass(eq=False, repr=False)
 class Photographer:
-    """Makes files of one loaded page, each within limits; what can't be made is told, and the others are made.
+    """Makes files of one loaded page, each within limits; what can't be made is told, and the others are made."""
 
-    Args:
-        page: as it was loaded.
-        limits: what it may take.
-        left: says how many seconds are left for the visit.
-    """
+    page: Page
+    limits: BrowserLimits
+    left: Callable[[], float]  # says how many seconds are left for the visit
 
-    def __init__(self, page: "Page", limits: BrowserLimits, left: Callable[[], float]) -> None:
-        self._page = page
-        self._limits = limits
-        self._left = left
-        self._allowed = limits.shot_seconds
+    def __post_init__(self) -> None:
+        self._allowed = self.limits.shot_seconds
         self.shots = Shots()
 
     async def dom(self) -> bytes:
@@ -89,15 +71,11 @@ class Photographer:
         return await self._make("dom", "dom.html", "text/html", self._content)
 
     async def take(self, wanted: Sequence[str]) -> None:
-        """Find the image, then take screenshots, MHTML and PDF.
-
-        Args:
-            wanted: addresses under which the page may show the image.
-        """
+        """Find the image, under one of these addresses, then take screenshots, MHTML and PDF."""
         shots = self.shots
         await self._find(wanted)
-        shots.height = await page_height(self._page)
-        shots.cut = shots.height > self._limits.height
+        shots.height = await page_height(self.page)
+        shots.cut = shots.height > self.limits.height
         png = await self._make("screenshot", "screenshot.png", "image/png", lambda: self._shot(0, shots.height))
         if shots.places:
             await self._box(png)
@@ -107,19 +85,19 @@ class Photographer:
     async def _find(self, wanted: Sequence[str]) -> None:
         try:
             async with asyncio.timeout(self._seconds("place")):
-                elements = await find_elements(self._page, wanted)
+                elements = await find_elements(self.page, wanted)
                 for _, element in elements[:1]:  # what is loaded when it comes into view
                     with suppress(Error):  # it can't be seen
                         await element.scroll_into_view_if_needed(timeout=2000)
-                await scroll_back(self._page)
-                size = self._page.viewport_size or {"width": 1280}
+                await scroll_back(self.page)
+                size = self.page.viewport_size or {"width": 1280}
                 self.shots.places = await measure(elements, size["width"])
         except (Error, TimeoutError) as error:
             self.shots.missing["place"] = _why(error)
-            await scroll_back(self._page)
+            await scroll_back(self.page)
 
     async def _box(self, png: bytes) -> None:
-        first, limit = self.shots.places[0], self._limits.height
+        first, limit = self.shots.places[0], self.limits.height
         if png and first.y + first.height <= limit:
             self.shots.to_box = png
             return
@@ -128,12 +106,9 @@ class Photographer:
         height = int(min(first.height, 4000)) + 2 * AROUND
 
         async def around() -> bytes:
-            return await self._boxed(await self._shot(top, top + height), top)
+            return await asyncio.to_thread(boxed, await self._shot(top, top + height), self.shots.places, top)
 
         await self._make("screenshot-boxed", "screenshot-boxed.png", "image/png", around)
-
-    async def _boxed(self, png: bytes, top: int) -> bytes:
-        return await asyncio.get_running_loop().run_in_executor(None, boxed, png, self.shots.places, top)
 
     async def _make(
         self, role: str, name: str, media_type: str, make: Callable[[], Coroutine[Any, Any, bytes]]
@@ -144,30 +119,30 @@ class Photographer:
         except (Error, TimeoutError) as error:
             self.shots.missing[role] = _why(error)
             return b""
-        return self.shots.keep(CapturedFile(role, name, media_type, data), self._limits.file_bytes)
+        return self.shots.keep(CapturedFile(role, name, media_type, data), self.limits.file_bytes)
 
     def _seconds(self, role: str) -> float:
         """How long a step may take: all but what the steps behind it are kept."""
-        kept = self._limits.shot_seconds
-        return max(self._left() - kept * (len(STEPS) - 1 - STEPS.index(role)), kept)
+        kept = self.limits.shot_seconds
+        return max(self.left() - kept * (len(STEPS) - 1 - STEPS.index(role)), kept)
 
     async def _content(self) -> bytes:
-        return (await self._page.content()).encode("utf-8", "replace")
+        return (await self.page.content()).encode("utf-8", "replace")
 
     async def _shot(self, top: int, bottom: int) -> bytes:
-        size = self._page.viewport_size or {"width": 1280, "height": 900}
-        height = min(max(bottom, size["height"]) - top, self._limits.height)
+        size = self.page.viewport_size or {"width": 1280, "height": 900}
+        height = min(max(bottom, size["height"]) - top, self.limits.height)
         clip = {"x": 0, "y": top, "width": size["width"], "height": height}
-        return await self._page.screenshot(full_page=True, clip=clip, timeout=self._allowed * 1000)  # type: ignore[arg-type]
+        return await self.page.screenshot(full_page=True, clip=clip, timeout=self._allowed * 1000)  # type: ignore[arg-type]
 
     async def _mhtml(self) -> bytes:
-        session = await self._page.context.new_cdp_session(self._page)
+        session = await self.page.context.new_cdp_session(self.page)
         made = await session.send("Page.captureSnapshot", {"format": "mhtml"})
         return str(made["data"]).encode("utf-8", "replace")
 
     async def _pdf(self) -> bytes:
-        await self._page.emulate_media(media="screen")
-        return await self._page.pdf(
+        await self.page.emulate_media(media="screen")
+        return await self.page.pdf(
             **PAPER,  # type: ignore[arg-type]
             print_background=True,
             page_ranges=PDF_PAGES,

@@ -13,110 +13,61 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from http.cookiejar import Cookie
 from http.cookies import CookieError, SimpleCookie
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urldefrag, urlsplit
 
-from playwright.async_api import Error
+from playwright.async_api import Error, Page, Request, Route
 from requests.cookies import RequestsCookieJar
 
 from evidence.capture.browser.limits import BrowserLimits
-from evidence.capture.visitor import Recorded, Visitor
+from evidence.capture.visitor import Visitor
 from evidence.capture.visits import GET, Question, Step, Visit
 from exhibit.digests import Digest
 from exhibit.errors import ServiceMissingError
 from exhibit.sentences import Sentence
 from exhibit.types import Untyped
 
-if TYPE_CHECKING:
-    from playwright.async_api import Page, Request, Route
-
 METHODS = frozenset({"GET", "HEAD", "POST"})
 REFUSED_KINDS = frozenset({"media", "eventsource", "websocket", "ping", "cspviolationreport"})
-NOT_PASSED_ON = frozenset(
-    {
-        "alt-svc",
-        "connection",
-        "content-encoding",
-        "content-length",
-        "keep-alive",
-        "proxy-connection",
-        "strict-transport-security",  # would turn later requests round inside the browser, past the recorder
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    }
-)
+CONNECTION = {"connection", "keep-alive", "proxy-connection", "trailer", "transfer-encoding", "upgrade"}
+NOT_PASSED_ON = CONNECTION | {"alt-svc", "content-encoding", "content-length", "strict-transport-security"}
+"""Headers of the connection; the last one would turn later requests round inside the browser, past the recorder."""
 TOO_SLOW = "The server gave no whole answer in time."
-MAX_MOVES = 5
-"""Documents that the page's own frame may show one after the other."""
+MAX_MOVES = 5  # documents that the page's own frame may show one after the other
 
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One thing that the page asked for.
+    """One thing that the page asked for."""
 
-    Attributes:
-        kind: what for, in Chromium's words, such as ``image`` or ``script``.
-        recorded: what came of it.
-        is_page: whether it is the page itself, not a part of it.
-    """
-
-    kind: str
-    recorded: Recorded
-    is_page: bool = False
-
-    @property
-    def visit(self) -> Visit:
-        """What came of it."""
-        return self.recorded.visit
+    kind: str  # what for, in Chromium's words, such as ``image`` or ``script``
+    visit: Visit
+    is_page: bool = False  # whether it is the page itself, not a part of it
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """A request that wasn't passed on.
-
-    Attributes:
-        url: what was asked for.
-        kind: what for.
-        reason: a short word.
-    """
-
-    url: str
-    kind: str
-    reason: str
-
-
+@dataclass(eq=False, repr=False)
 class Traffic:
-    """All requests of one capture.
+    """All requests of one capture."""
 
-    Args:
-        visitor: fetches and records.
-        limits: what the page may take.
-        pool: threads that fetch.
-        seconds: says how much time is left for the capture.
-    """
+    visitor: Visitor
+    limits: BrowserLimits
+    pool: Executor
+    seconds: Callable[[], float]  # says how much time is left for the capture
+    lack: ServiceMissingError | None = None  # what this machine lacks: then no visit says anything
+    resources: list[Resource] = field(default_factory=list)
+    documents: list[Visit] = field(default_factory=list)
+    refusals: list[dict[str, str]] = field(default_factory=list)  # what wasn't passed on: url, kind, reason
+    page: Page | None = None
 
-    def __init__(self, visitor: Visitor, limits: BrowserLimits, pool: Executor, seconds: Callable[[], float]) -> None:
-        self._visitor = visitor
-        self._limits = limits
-        self._pool = pool
-        self._seconds = seconds
-        self._ahead: dict[str, Recorded] = {}
-        self._asked = 0
-        self._bytes = 0
+    def __post_init__(self) -> None:
+        self._ahead: dict[str, Visit] = {}
+        self._asked = self._bytes = self._in_flight = 0
         self._counting = threading.Lock()
-        self._in_flight = 0
         self._quiet_since = time.monotonic()
-        self._closed = False
-        self.lack: ServiceMissingError | None = None  # what this machine lacks: then no visit says anything
-        self._asked_for_page = False
-        self.resources: list[Resource] = []
-        self.documents: list[Visit] = []
-        self.refusals: list[Refusal] = []
-        self.page: Page | None = None
+        self._closed = self._asked_for_page = False
 
     @property
     def quiet_for(self) -> float:
@@ -125,14 +76,14 @@ class Traffic:
 
     def refuse(self, url: str, kind: str, reason: str) -> None:
         """Write down that something wasn't passed on."""
-        if len(self.refusals) < self._limits.requests:
-            self.refusals.append(Refusal(url[:2000], kind, reason))
+        if len(self.refusals) < self.limits.requests:
+            self.refusals.append({"url": url[:2000], "kind": kind, "reason": reason})
 
     def close(self) -> None:
         """Answer nothing more; what is still under way isn't waited for."""
         self._closed = True
 
-    async def answer(self, route: "Route") -> None:
+    async def answer(self, route: Route) -> None:
         """Answer one request of the browser."""
         self._in_flight += 1
         try:
@@ -147,7 +98,7 @@ class Traffic:
             self._in_flight -= 1
             self._quiet_since = time.monotonic()
 
-    async def _answer(self, route: "Route") -> None:
+    async def _answer(self, route: Route) -> None:
         request = route.request
         if not self._is_of_page(request):
             self.refuse(request.url, "popup", "popup")
@@ -159,47 +110,44 @@ class Traffic:
             await route.abort("aborted" if _is_page(request) and self.documents else "blockedbyclient")
             return
         url = urldefrag(request.url).url
-        recorded = self._ahead.pop(url, None)
-        if recorded is None:
-            recorded = await self._fetch(request, url)
-        if recorded is None:
+        visit = self._ahead.pop(url, None) or await self._fetch(request, url)
+        if visit is None:
             self.refuse(request.url, request.resource_type, "too-many-bytes")
             await route.abort("blockedbyclient")
             return
         if self._closed:
             await route.abort("timedout")
             return
-        visit = recorded.visit
         if visit.body is None:
             # a page that may not go where it wants stays what it is, instead of becoming a page of errors
             await route.abort("aborted" if _is_page(request) and self.documents else "failed")
         elif request.is_navigation_request() and len(visit.steps) > 1:
-            await self._lead_on(route, recorded)
+            await self._lead_on(route, visit)
         else:
             if _is_page(request):
                 self.documents.append(visit)
             await route.fulfill(status=visit.status, headers=_passed_on(visit), body=visit.body)
 
-    def _is_of_page(self, request: "Request") -> bool:
+    def _is_of_page(self, request: Request) -> bool:
         """Whether the page or a frame in it asks, not another window or a worker of its own."""
         try:
             return self.page is None or request.frame.page is self.page
         except Error:  # a window that is just being opened has no frame yet
             return False
 
-    def _reason_against(self, request: "Request") -> str:
+    def _reason_against(self, request: Request) -> str:
         """Why a request isn't passed on, as a short word; empty when it is."""
         reasons = {
-            "too-slow": self._closed or self._seconds() <= 0,
+            "too-slow": self._closed or self.seconds() <= 0,
             request.resource_type: request.resource_type in REFUSED_KINDS,
             "method": request.method not in METHODS,
-            "too-many-requests": self._asked >= self._limits.requests,
-            "too-many-bytes": self._bytes >= self._limits.all_bytes,
+            "too-many-requests": self._asked >= self.limits.requests,
+            "too-many-bytes": self._bytes >= self.limits.all_bytes,
             "too-many-moves": _is_page(request) and len(self.documents) >= MAX_MOVES,
         }
         return next((reason for reason, holds in reasons.items() if holds), "")
 
-    async def _fetch(self, request: "Request", url: str) -> Recorded | None:
+    async def _fetch(self, request: Request, url: str) -> Visit | None:
         """What came of it; ``None`` when no bytes were left by the time that a thread was free."""
         self._asked += 1
         self._asked_for_page |= _is_page(request)
@@ -207,39 +155,37 @@ class Traffic:
         cookies = _cookies(url, headers.pop("cookie", ""))
         before: list[Cookie] = [*iter(cookies)]
         question = GET if request.method == "GET" else Question(request.method, request.post_data_buffer)
-        end = time.monotonic() + self._limits.resource_seconds
+        end = time.monotonic() + self.limits.resource_seconds
 
         def left() -> float:
-            return 0.0 if self._closed else min(self._seconds(), end - time.monotonic())
+            return 0.0 if self._closed else min(self.seconds(), end - time.monotonic())
 
-        def fetch() -> Recorded | None:
-            most = min(self._limits.resource_bytes, self._limits.all_bytes - self._bytes)
+        def fetch() -> Visit | None:
+            most = min(self.limits.resource_bytes, self.limits.all_bytes - self._bytes)
             if most <= 0:
                 return None
-            recorded = self._visitor.visit(url, _as_sent(headers), most, left, question, cookies)
+            visit = self.visitor.visit(url, _as_sent(headers), most, left, question, cookies)
             with self._counting:
-                self._bytes += _size(recorded)
-            return recorded
+                self._bytes += _size(visit)
+            return visit
 
-        recorded = await asyncio.get_running_loop().run_in_executor(self._pool, fetch)
-        if recorded is None:
-            return None
-        if self._closed:
-            return recorded
-        self.resources.append(Resource(request.resource_type, recorded, _is_page(request)))
-        if len(recorded.visit.steps) > 1:
+        visit = await asyncio.get_running_loop().run_in_executor(self.pool, fetch)
+        if visit is None or self._closed:
+            return visit
+        self.resources.append(Resource(request.resource_type, visit, _is_page(request)))
+        if len(visit.steps) > 1:
             for cookie in cookies:
                 if cookie not in before:
                     with suppress(Error):  # one that the browser wouldn't take from the site either
                         await request.frame.page.context.add_cookies([_handed_on(cookie)])
-        return recorded
+        return visit
 
-    async def _lead_on(self, route: "Route", recorded: Recorded) -> None:
+    async def _lead_on(self, route: Route, visit: Visit) -> None:
         """Let a frame go where the redirects led, and keep what was served there for when it asks."""
-        target = recorded.visit.steps[-1].url
-        self._ahead[target] = replace(recorded, visit=replace(recorded.visit, steps=recorded.visit.steps[-1:]))
+        target = visit.final_url
+        self._ahead[target] = replace(visit, steps=visit.steps[-1:])
         if _is_page(route.request):
-            self.documents.append(replace(recorded.visit, steps=recorded.visit.steps[:-1], body=None))
+            self.documents.append(replace(visit, steps=visit.steps[:-1], body=None))
         shown = json.dumps(target).replace("<", "\\u003c")
         body = (
             f'<!doctype html><meta charset="utf-8"><script>location.replace({shown})</script>'
@@ -247,17 +193,10 @@ class Traffic:
         )
         await route.fulfill(status=200, content_type="text/html; charset=utf-8", body=body)
 
-    def addresses_of(self, digests: set[Digest]) -> list[str]:
-        """The addresses under which the browser was given bytes with one of these digests."""
-        return [
-            resource.visit.url
-            for resource in self.resources
-            if resource.visit.served and resource.visit.body and Digest.of(resource.visit.body) in digests
-        ]
-
-    def gave(self, expected: Digest) -> bool:
-        """Whether the browser was given bytes with this digest, at whatever address."""
-        return bool(self.addresses_of({expected}))
+    def addresses_of(self, digest: Digest) -> list[str]:
+        """The addresses under which the browser was given bytes with this digest."""
+        visits = [loaded.visit for loaded in self.resources]
+        return [visit.url for visit in visits if visit.served and visit.body and Digest.of(visit.body) == digest]
 
     def page_visit(self, page_url: str) -> Visit:
         """The page as one visit: every document that its frame asked for, the last one's body."""
@@ -274,13 +213,13 @@ class Traffic:
         )
 
 
-def _size(recorded: Recorded) -> int:
+def _size(visit: Visit) -> int:
     """Bytes that came, also of answers that weren't taken to their end; or of the body, where it came packed."""
-    came = sum(len(exchange.response) for exchange in recorded.exchanges)
-    return max(came, len(recorded.visit.body or b""))
+    came = sum(len(exchange.response) for exchange in visit.exchanges)
+    return max(came, len(visit.body or b""))
 
 
-def _is_page(request: "Request") -> bool:
+def _is_page(request: Request) -> bool:
     """Whether it is the page itself, not a frame in it."""
     return request.is_navigation_request() and request.frame.parent_frame is None
 
@@ -316,14 +255,19 @@ def _cookies(url: str, header: str) -> RequestsCookieJar:
     return jar
 
 
-def _handed_on(one: Cookie) -> Untyped:
+def _handed_on(cookie: Cookie) -> Untyped:
     """A cookie that a server set in a redirect, which the browser hasn't seen, in Playwright's form."""
-    cookie: dict[str, Any] = {"name": one.name, "value": one.value or "", "domain": one.domain, "path": one.path}
-    cookie["secure"] = one.secure or one.name.startswith(("__Host-", "__Secure-"))
-    cookie["httpOnly"] = any(one.has_nonstandard_attr(name) for name in ("HttpOnly", "httponly", "HTTPOnly"))
-    same_site = (one.get_nonstandard_attr("SameSite") or one.get_nonstandard_attr("samesite") or "").title()
+    given: dict[str, Any] = {
+        "name": cookie.name,
+        "value": cookie.value or "",
+        "domain": cookie.domain,
+        "path": cookie.path,
+    }
+    given["secure"] = cookie.secure or cookie.name.startswith(("__Host-", "__Secure-"))
+    given["httpOnly"] = any(cookie.has_nonstandard_attr(name) for name in ("HttpOnly", "httponly", "HTTPOnly"))
+    same_site = (cookie.get_nonstandard_attr("SameSite") or cookie.get_nonstandard_attr("samesite") or "").title()
     if same_site in {"Strict", "Lax", "None"}:
-        cookie["sameSite"] = same_site
-    if one.expires is not None:
-        cookie["expires"] = one.expires
-    return cookie
+        given["sameSite"] = same_site
+    if cookie.expires is not None:
+        given["expires"] = cookie.expires
+    return given

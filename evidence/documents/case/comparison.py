@@ -1,5 +1,6 @@
 """One match as blocks: its drawings, or both pictures, and every figure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil
 
@@ -19,19 +20,12 @@ MIN_HEIGHT = 20
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """How much of a case a document shows; the attached data always holds all.
+    """How much of a case a document shows; the attached data always holds all."""
 
-    Attributes:
-        sightings: most sightings.
-        matches: most matches with pictures.
-        rows: drawings of a match that has an alignment, by row: their roles, and most millimetres of their height.
-        plain_height: the same for the two pictures of one that has none.
-    """
-
-    sightings: int
-    matches: int
-    rows: tuple[tuple[tuple[str, ...], int], ...]
-    plain_height: int
+    sightings: int  # most sightings
+    matches: int  # most matches with pictures
+    rows: tuple[tuple[tuple[str, ...], int], ...]  # drawings of an aligned match, by row: roles, and most millimetres
+    plain_height: int  # most millimetres of the two pictures of a match without an alignment
 
     @property
     def roles(self) -> frozenset[str]:
@@ -39,72 +33,65 @@ class Room:
         return frozenset(role for roles, _ in self.rows for role in roles)
 
 
-def comparison_blocks(
-    facts: CaseFacts,
-    match: MatchFacts,
-    pictures: Pictures,
-    album: Album,
-    wording: Wording,
-    room: Room,
-) -> list[Block]:
-    """The blocks of one match.
+@dataclass(frozen=True, slots=True)
+class Gallery:
+    """The pictures of a case, exact bytes by the path that the facts name, and the album that they are put into."""
 
-    Args:
-        facts: the case.
-        match: one of its matches.
-        pictures: exact bytes by path; what isn't in it is said to be missing.
-        album: takes in what is shown.
-        wording: the document's language.
-        room: how large the pictures are, and how many there are.
-    """
+    pictures: Pictures
+    album: Album
+    wording: Wording
+
+    def plate(self, role: str, path: str, across: int) -> Plate:
+        """One picture of so many in a row, with the caption of its role, or why it can't be shown."""
+        caption = self.wording.say(f"picture.{role.replace('-', '_')}")
+        data = self.pictures.get(path)
+        if data is None:
+            return Plate(None, self.wording.say("picture.missing"), caption, caption)
+        try:
+            return Plate(self.album.place(data, across, drawing=role in DRAWINGS), "", caption, caption)
+        except UnreadablePictureError as error:
+            reason = self.wording.phrases.word("refused", error.reason)
+            return Plate(None, self.wording.say("picture.unreadable", reason=reason), caption, caption)
+
+    def row(self, files: Mapping[str, str], most: int) -> Plates:
+        """Pictures by their role in a row: the tallest is as wide as its column, if it isn't more millimetres high."""
+        plates = tuple(self.plate(role, path, len(files)) for role, path in files.items())
+        column = (TEXT_WIDTH - (len(plates) - 1) * GUTTER) / len(plates) - 2 * INSET
+        shapes = [self.album.size(plate.path) for plate in plates if plate.path is not None]
+        tallest = max((column * height / width for width, height in shapes), default=MIN_HEIGHT)
+        return Plates(plates, min(most, ceil(tallest + 2 * INSET)))
+
+
+def comparison_blocks(facts: CaseFacts, match: MatchFacts, gallery: Gallery, room: Room) -> list[Block]:
+    """The blocks of one match; a picture whose bytes aren't in the gallery is said to be missing."""
+    wording = gallery.wording
     verification = match.verification
     sentences = [wording.aligned(verification)]
     if verification.transform is not None:
         sentences.append(wording.say("match.aligned_picture", share=percent(verification.overlap_picture)))
         sentences.append(wording.say("match.agreeing", share=percent(verification.dense)))
     return [
-        *_plates(facts, match, pictures, album, wording, room),
+        *_plates(facts, match, gallery, room),
         Text(wording.say("document.sentences").join(sentences)),
         _figures(verification, facts.calibration_of(match), wording),
     ]
 
 
-def _plates(
-    facts: CaseFacts, match: MatchFacts, pictures: Pictures, album: Album, wording: Wording, room: Room
-) -> list[Plates]:
+def both_pictures(facts: CaseFacts, match: MatchFacts) -> dict[str, str]:
+    """The paths of what a match compares, by their role; empty where the facts don't name one."""
+    registered = next((picture.file for picture in facts.work.pictures if picture.digest == match.work_picture), "")
+    seen = (sighting.picture for sighting in facts.sightings)
+    found = next((picture.file for picture in seen if picture.digest == match.picture), "")
+    return {"registered": registered, "found": found}
+
+
+def _plates(facts: CaseFacts, match: MatchFacts, gallery: Gallery, room: Room) -> list[Plates]:
     """The drawings that there are; without any, the two pictures."""
     drawn = match.drawings
-    named = [({role: drawn[role] for role in roles if role in drawn}, height) for roles, height in room.rows]
     if not drawn:
-        registered = next((item.file for item in facts.work.pictures if item.digest == match.work_picture), "")
-        found = next((item.picture.file for item in facts.sightings if item.picture.digest == match.picture), "")
-        named = [({"registered": registered, "found": found}, room.plain_height)]
-    rows = []
-    for row, height in named:
-        plates = tuple(plate(path, role, pictures, album, wording, len(row)) for role, path in row.items())
-        if plates:
-            rows.append(Plates(plates, plates_height(plates, album, height)))
-    return rows
-
-
-def plates_height(plates: tuple[Plate, ...], album: Album, most: int) -> int:
-    """Millimetres of height at which the tallest of the pictures in a row is as wide as its column, if not too many."""
-    column = (TEXT_WIDTH - (len(plates) - 1) * GUTTER) / len(plates) - 2 * INSET
-    shapes = [album.size(plate.path) for plate in plates if plate.path is not None]
-    return min(most, ceil(max((column * height / width for width, height in shapes), default=MIN_HEIGHT) + 2 * INSET))
-
-
-def plate(path: str, role: str, pictures: Pictures, album: Album, wording: Wording, across: int) -> Plate:
-    """One picture with the caption of its role, or why it can't be shown."""
-    caption = wording.say(f"picture.{role.replace('-', '_')}")
-    data = pictures.get(path)
-    if data is None:
-        return Plate(None, wording.say("picture.missing"), caption, caption)
-    try:
-        return Plate(album.place(data, across, drawing=role in DRAWINGS), "", caption, caption)
-    except UnreadablePictureError as error:
-        reason = wording.phrases.word("refused", error.reason)
-        return Plate(None, wording.say("picture.unreadable", reason=reason), caption, caption)
+        return [gallery.row(both_pictures(facts, match), room.plain_height)]
+    rows = [({role: drawn[role] for role in roles if role in drawn}, height) for roles, height in room.rows]
+    return [gallery.row(files, height) for files, height in rows if files]
 
 
 def _figures(verification: Verification, calibration: CalibrationFacts | None, wording: Wording) -> Rows:
@@ -133,17 +120,21 @@ def _figures(verification: Verification, calibration: CalibrationFacts | None, w
 
 def ratio_rows(verification: Verification, calibration: CalibrationFacts | None, wording: Wording) -> list[Row]:
     """The likelihood ratio, no larger than the photographs behind it support, and the prior that is the reader's."""
+    rows = [wording.row("ratio", Speaker.RECORDED, ratio_told("match", verification, calibration, wording))]
+    if verification.probability is not None and calibration is not None and calibration.prior is not None:
+        prior = wording.say("match.prior", prior=figure(calibration.prior))
+        rows.append(wording.row("prior", Speaker.RECORDED, prior))
+    return rows
+
+
+def ratio_told(group: str, verification: Verification, calibration: CalibrationFacts | None, wording: Wording) -> str:
+    """The likelihood ratio in a sentence of a group of phrases, or why none is stated."""
     ratio = None if calibration is None else calibration.ratio(verification.probability)
     if ratio is None or calibration is None or calibration.prior is None:
-        unknown = "match.not_calibrated" if verification.probability is None else "match.no_prior"
-        return [wording.row("ratio", Speaker.RECORDED, wording.say(unknown))]
+        return wording.say("match.not_calibrated" if verification.probability is None else "match.no_prior")
     limit = "ratio_within" if not ratio.limited else "ratio_most" if ratio.value > 1 else "ratio_least"
-    counts = {"ratio": ratio_words(ratio.value), "photographs": f"{calibration.photographs:,}"}
-    prior = wording.say("match.prior", prior=figure(calibration.prior))
-    return [
-        wording.row("ratio", Speaker.RECORDED, wording.say(f"match.{limit}", **counts)),
-        wording.row("prior", Speaker.RECORDED, prior),
-    ]
+    photographs, prior = f"{calibration.photographs:,}", figure(calibration.prior)
+    return wording.say(f"{group}.{limit}", ratio=ratio_words(ratio.value), photographs=photographs, prior=prior)
 
 
 def _calibration(verification: Verification, calibration: CalibrationFacts, wording: Wording) -> tuple[str, str]:

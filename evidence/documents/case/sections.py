@@ -2,24 +2,38 @@
 
 from collections.abc import Sequence
 
-from evidence.documents.case.comparison import Room, comparison_blocks
-from evidence.documents.phrases.standing import own_unchecked, standing_unchecked
+from evidence.documents.case.comparison import Gallery, Room, comparison_blocks
+from evidence.documents.phrases import own_unchecked, standing_unchecked
 from evidence.documents.phrases.wording import Wording, percent
-from evidence.documents.typeset.blocks import Block, Bullets, Callout, Quiet, Row, Rows, Section, Speaker, Style, Text
-from evidence.documents.typeset.pictures import Album, Pictures
+from evidence.documents.typeset.blocks import (
+    Block,
+    Bullets,
+    Callout,
+    Cell,
+    Line,
+    Quiet,
+    Row,
+    Rows,
+    Section,
+    Speaker,
+    Style,
+    Table,
+    Text,
+)
 from evidence.facts.case import CaptureFacts, CaseFacts, ProvenanceFacts, SightingFacts, WitnessFacts
+from evidence.log.proofs import LogProof
 from exhibit.types import Decision
 
 STANDING_LIMITS = ("interested", "key", "similarity", "time", "context", "verify")
 
 
-def claimant_section(facts: CaseFacts, wording: Wording, level: int) -> Section:
+def claimant_section(facts: CaseFacts, wording: Wording) -> Section:
     """Who claims, as declared."""
     rows = (
         wording.row("owner", Speaker.DECLARED, facts.owner.name),
         wording.row("identity", Speaker.DECLARED, facts.owner.identity),
     )
-    return Section(wording.say("heading.claimant"), (Rows(rows),), level)
+    return Section(wording.say("heading.claimant"), (Rows(rows),))
 
 
 def work_section(facts: CaseFacts, wording: Wording, level: int) -> Section:
@@ -122,15 +136,14 @@ def capture_lines(captures: Sequence[CaptureFacts], wording: Wording) -> list[st
     return told
 
 
-def comparison_section(
-    facts: CaseFacts, pictures: Pictures, album: Album, wording: Wording, level: int, room: Room
-) -> Section:
+def comparison_section(facts: CaseFacts, gallery: Gallery, level: int, room: Room) -> Section:
     """Both pictures, the overlay, and the measured similarity in words and figures."""
     blocks: list[Block] = []
+    wording = gallery.wording
     for match in facts.matches[: room.matches]:
         if len(facts.matches) > 1:
             blocks.append(Text(wording.say("match.several", n=match.number, all=len(facts.matches))))
-        blocks.extend(comparison_blocks(facts, match, pictures, album, wording, room))
+        blocks.extend(comparison_blocks(facts, match, gallery, room))
     if len(facts.matches) > room.matches:
         blocks.append(Quiet(wording.say("document.listed_of", shown=room.matches, all=len(facts.matches))))
     if not facts.matches:
@@ -178,17 +191,17 @@ def decision_words(facts: CaseFacts, wording: Wording) -> str:
     return wording.phrases.word("decision", facts.decision.decision)
 
 
-def unchecked_section(sentences: Sequence[str], wording: Wording, level: int) -> Section:
+def unchecked_section(sentences: Sequence[str], wording: Wording) -> Section:
     """What was not checked: as written with the case, then what the software never checks."""
     own = tuple(wording.clipped(sentence) for sentence in own_unchecked(sentences))
     standing = standing_unchecked(wording.phrases.language)
-    return Section(wording.say("heading.unchecked"), (Bullets((*own, *standing)),), level)
+    return Section(wording.say("heading.unchecked"), (Bullets((*own, *standing)),))
 
 
-def limits_section(wording: Wording, level: int) -> Section:
+def limits_section(wording: Wording) -> Section:
     """What the records can't say."""
     sentences = tuple(wording.say(f"limits.{key}") for key in STANDING_LIMITS)
-    return Section(wording.say("heading.limits"), (Bullets(sentences),), level)
+    return Section(wording.say("heading.limits"), (Bullets(sentences),))
 
 
 def demonstration_warning(facts: CaseFacts, wording: Wording) -> tuple[Block, ...]:
@@ -213,3 +226,60 @@ def best_share(facts: CaseFacts) -> str:
         if match.verification.transform is not None and match.verification.decision is not Decision.NONE
     ]
     return percent(max(shares)) if shares else "—"
+
+
+def sheet_proofs(facts: CaseFacts, wording: Wording) -> Section:
+    """What was witnessed before the sheet was sealed, and where the rest lies."""
+    blocks: list[Block] = []
+    if rows := log_rows(facts, wording):
+        blocks.append(Rows(rows, together=False))
+    blocks += witness_blocks(facts.witnesses, wording, "covered_no_later")
+    blocks.append(Quiet(wording.say("witness.later")))
+    return Section(wording.say("heading.proofs"), tuple(blocks))
+
+
+def log_rows(facts: CaseFacts, wording: Wording) -> tuple[Row, ...]:
+    """Log entries of the crawl slices that recorded the sightings, each once, with their checkpoints."""
+    proofs: dict[int, LogProof] = {}
+    for sighting in facts.sightings:
+        if sighting.slice is not None:
+            proofs.setdefault(sighting.slice.log.sequence, sighting.slice.log)
+    rows: list[Row] = []
+    for proof in proofs.values():
+        checkpoint = wording.say("witness.checkpoint", origin=proof.checkpoint.split("\n", 1)[0], size=proof.size)
+        entry = wording.say("witness.slice_entry", sequence=proof.sequence, time=wording.time(proof.time))
+        rows.append(wording.row("entry", Speaker.RECORDED, entry))
+        rows.append(wording.row("checkpoint", Speaker.RECORDED, checkpoint, style=Style.MONO))
+    return tuple(rows)
+
+
+def witness_blocks(witnesses: Sequence[WitnessFacts], wording: Wording, meaning: str = "no_later") -> list[Block]:
+    """A table of witnesses; development witnesses are labelled in their row.
+
+    The phrase ``meaning`` says what existed no later than their times.
+    """
+    if not witnesses:
+        return [Text(wording.say("witness.none"))]
+    head = tuple(wording.say(f"column.{name}") for name in ("witness", "state", "time", "weight"))
+    rows = tuple(_witness_cells(witness, wording) for witness in witnesses)
+    blocks: list[Block] = [Table(head, rows, (4, 2, 4, 4))]
+    if any(witness.state == "complete" for witness in witnesses):
+        blocks.append(Quiet(wording.say(f"witness.{meaning}")))
+    if any(witness.state == "pending" for witness in witnesses):
+        blocks.append(Quiet(wording.say("witness.pending_note")))
+    return blocks
+
+
+def _witness_cells(witness: WitnessFacts, wording: Wording) -> tuple[Cell, ...]:
+    kind = wording.phrases.word("witness", f"kind_{witness.kind}")
+    subject = wording.phrases.word("witness", f"subject_{witness.subject}")
+    stated = wording.time(witness.time) if witness.time is not None else wording.say("document.no_time")
+    weight = wording.say("witness.development" if witness.development else "witness.outside")
+    if witness.qualified and witness.state == "complete":
+        weight = wording.say("witness.qualified", date=witness.qualified)
+    return (
+        Cell((Line(witness.name), Line(f"{kind} · {subject}", Style.QUIET))),
+        Cell((Line(wording.phrases.word("witness", witness.state)),)),
+        Cell((Line(stated),)),
+        Cell((Line(weight, Style.STRONG if witness.development else Style.PLAIN),)),
+    )

@@ -4,22 +4,18 @@ What Rules 902(11) and (12) and Rule 702 ask for beyond it is said, and left to 
 a business's practice, and is no expert.
 """
 
-from evidence.documents.case.proofs import witness_blocks
-from evidence.documents.case.sections import STANDING_LIMITS, capture_lines
+from evidence.documents.case.sections import STANDING_LIMITS, capture_lines, witness_blocks
 from evidence.documents.papers.layout import (
     SealedFacts,
     blanks,
-    draft_notice,
     file_table,
-    paper_pdf,
     plain_row,
     running,
     system_rows,
 )
-from evidence.documents.phrases.standing import own_unchecked, standing_unchecked
+from evidence.documents.phrases import own_unchecked, standing_unchecked
 from evidence.documents.phrases.wording import Wording
-from evidence.documents.typeset.blocks import Bullets, Callout, Rows, Section, Style, Text
-from evidence.documents.typeset.fonts import FontSet
+from evidence.documents.typeset.blocks import Bullets, Rows, Section, Style, Text
 from evidence.facts.case import SightingFacts
 
 PROCESS = ("process_crawl", "process_capture", "process_compare", "process_seal")
@@ -27,14 +23,14 @@ ACCURATE = ("accurate_bytes", "accurate_tls", "accurate_verify", "accurate_error
 FURTHER = ("further_11", "further_12", "further_702", "further_error")
 
 
-def certification(case: SealedFacts, wording: Wording, fonts: FontSet) -> bytes:
+def certification(case: SealedFacts, wording: Wording) -> tuple[Section, ...]:
     """The draft; who signs, when, where, and what that person checked stay empty."""
     say = wording.say
     process = tuple(say(f"us902.{key}") for key in PROCESS)
     accurate = tuple(say(f"us902.{key}") for key in ACCURATE)
     algorithm = Rows((plain_row(wording, "us902.algorithm", say("us902.algorithm_value")),))
     compared = blanks(wording, "compared_by", "compared_at", "compared_with", "compared_result")
-    sections = (
+    return (
         Section(
             say("us902.person"),
             (blanks(wording, "name", "position", "address"), blanks(wording, "qualification", "knowledge", lines=3)),
@@ -63,8 +59,6 @@ def certification(case: SealedFacts, wording: Wording, fonts: FontSet) -> bytes:
         ),
         Section(say("us902.annex"), tuple(file_table(case, wording))),
     )
-    notice = Callout(say("us902.notice_title"), say("us902.notice"))
-    return paper_pdf(case, "us902", sections, wording, fonts, draft_notice(wording), notice)
 
 
 def _recorded(sighting: SightingFacts, wording: Wording) -> Rows:

@@ -10,15 +10,12 @@ from evidence.documents.papers.layout import (
     NetworkRecord,
     SealedFacts,
     blanks,
-    draft_notice,
-    paper_pdf,
     plain_row,
     running,
     signing_section,
 )
 from evidence.documents.phrases.wording import Wording
-from evidence.documents.typeset.blocks import Block, Bullets, Callout, Quiet, Row, Rows, Section, Style, Text
-from evidence.documents.typeset.fonts import FontSet
+from evidence.documents.typeset.blocks import Block, Bullets, Quiet, Row, Rows, Section, Style, Text
 from exhibit.clock import parse_rfc3339
 
 NOT_CHECKED = ("not_checked_malware", "not_checked_recording", "not_checked_machine")
@@ -26,7 +23,7 @@ SHOWN_EXCHANGES = 8
 SHOWN_RECORDS = 40
 
 
-def environment(case: SealedFacts, wording: Wording, fonts: FontSet) -> bytes:
+def environment(case: SealedFacts, wording: Wording) -> tuple[Section, ...]:
     """The draft; what only the person who answers for the machine can say stays empty."""
     say = wording.say
     sections = [
@@ -46,8 +43,7 @@ def environment(case: SealedFacts, wording: Wording, fonts: FontSet) -> bytes:
         Section(say("environment.complete"), complete),
         signing_section("environment", wording),
     ]
-    notice = Callout(say("environment.notice_title"), say("environment.notice"))
-    return paper_pdf(case, "environment", tuple(sections), wording, fonts, draft_notice(wording), notice)
+    return tuple(sections)
 
 
 def _record(number: int, record: NetworkRecord, case: SealedFacts, wording: Wording) -> Section:

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from evidence.bundle.bag import KEY_PATH, SIGNATURE_PATH
 from evidence.bundle.manifest import MANIFEST_PATH
 from evidence.bundle.sealing import match_folder, sighting_folder
-from evidence.documents.papers.layout import SealedFacts, blanks, draft_notice, paper_pdf, running
+from evidence.documents.papers.layout import SealedFacts, blanks, running
 from evidence.documents.phrases.wording import Wording
-from evidence.documents.typeset.blocks import Callout, Cell, Line, Section, Style, Table
-from evidence.documents.typeset.fonts import FontSet
+from evidence.documents.typeset.blocks import Cell, Line, Section, Style, Table
 from evidence.facts.case import SightingFacts
 
 MAX_TITLE = 160
@@ -28,19 +27,17 @@ class _Item:
     address: str = ""
 
 
-def evidence_list(case: SealedFacts, wording: Wording, fonts: FontSet) -> bytes:
+def evidence_list(case: SealedFacts, wording: Wording) -> tuple[Section, ...]:
     """The draft; what each item is to show, the submitter, the matter and the date stay empty."""
     say = wording.say
     head = tuple(say(f"cnlist.{name}") for name in ("number", "item", "source", "purpose"))
     rows = tuple(_cells(number, item, wording) for number, item in enumerate(_items(case, wording), 1))
     submitter = blanks(wording, "submitter", "signature", "date")
-    sections = (
+    return (
         Section(say("cnlist.about"), (blanks(wording, "matter", "translation"),), running=running(case, wording)),
         Section(say("cnlist.list"), (Table(head, rows, (0, 10, 5, 5)),)),
         Section(say("cnlist.sign"), (submitter,), together=True),
     )
-    notice = Callout(say("cnlist.notice_title"), say("cnlist.notice"))
-    return paper_pdf(case, "cnlist", sections, wording, fonts, draft_notice(wording), notice)
 
 
 def _cells(number: int, item: _Item, wording: Wording) -> tuple[Cell, ...]:

@@ -6,16 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from evidence.bundle.manifest import Manifest
-from evidence.documents.case.sections import demonstration_warning, development_warning
 from evidence.documents.phrases.wording import Wording
 from evidence.documents.typeset.blocks import (
-    Attachment,
-    Blank,
     Blanks,
     Block,
-    Callout,
     Cell,
-    Document,
     Line,
     Quiet,
     Row,
@@ -25,13 +20,9 @@ from evidence.documents.typeset.blocks import (
     Table,
     Text,
 )
-from evidence.documents.typeset.compiler import TypesetFile
-from evidence.documents.typeset.fonts import FontSet
-from evidence.documents.typeset.pdf import document_pdf
 from evidence.facts.case import CaseFacts, WitnessFacts
 from exhibit.digests import Digest
 
-MANIFEST_FILE = "manifest.json"
 SHOWN_FILES = 200
 SPEAKER = ""
 """Papers are one person's statement once signed, so no word for the speaker stands beside a fact."""
@@ -48,23 +39,14 @@ class NetworkRecord:
 
 @dataclass(frozen=True, slots=True)
 class SealedFacts:
-    """What papers are made from: a sealed case and what has grown around it.
-
-    Attributes:
-        facts: as sealed.
-        manifest: as sealed.
-        sequence: of the seal's log entry, or ``None`` while it has none.
-        witnesses: as known now.
-        networks: records of the captures' surroundings, in their order.
-        made_at: now; the date that the file states, aware.
-    """
+    """What papers are made from: a sealed case and what has grown around it."""
 
     facts: CaseFacts
-    manifest: Manifest
-    sequence: int | None
-    witnesses: tuple[WitnessFacts, ...]
-    networks: tuple[NetworkRecord, ...]
-    made_at: datetime
+    manifest: Manifest  # as sealed
+    sequence: int | None  # of the seal's log entry, or ``None`` while it has none
+    witnesses: tuple[WitnessFacts, ...]  # as known now
+    networks: tuple[NetworkRecord, ...]  # records of the captures' surroundings, in their order
+    made_at: datetime  # now; the date that the file states, aware
 
     @property
     def seal(self) -> Digest:
@@ -72,33 +54,9 @@ class SealedFacts:
         return Digest.of(self.manifest.to_json())
 
 
-def paper_pdf(
-    case: SealedFacts, name: str, sections: tuple[Section, ...], wording: Wording, fonts: FontSet, *notices: Block
-) -> bytes:
-    """A paper as PDF/A-3b with the sealed manifest attached; same input, same bytes.
-
-    Args:
-        case: what it is about.
-        name: of the paper's group of phrases.
-        sections: its content.
-        wording: its language.
-        fonts: where glyphs come from.
-        notices: what a reader must not miss, below the title; what warns of demonstrations and trials follows them.
-    """
-    warnings = (*demonstration_warning(case.facts, wording), *development_warning(case.witnesses, wording))
-    document = _document(case, name, sections, wording, (*notices, *warnings))
-    files = (TypesetFile(MANIFEST_FILE, case.manifest.to_json()),)
-    return document_pdf(document, files, wording.phrases.language, fonts, case.made_at)
-
-
-def draft_notice(wording: Wording) -> Callout:
-    """That nobody has signed it, and that open fields are a person's."""
-    return Callout(wording.say("paper.draft_title"), wording.say("paper.draft"))
-
-
 def blanks(wording: Wording, *names: str, lines: int = 1) -> Blanks:
     """Empty fields by the names of their labels."""
-    return Blanks(tuple(Blank(wording.say(f"field.{name}"), lines) for name in names))
+    return Blanks(tuple(wording.say(f"field.{name}") for name in names), lines)
 
 
 def signing_section(name: str, wording: Wording) -> Section:
@@ -150,27 +108,6 @@ def file_table(case: SealedFacts, wording: Wording) -> list[Block]:
     if len(files) > SHOWN_FILES:
         blocks.append(Quiet(wording.say("paper.more_files", shown=SHOWN_FILES, all=len(files))))
     return blocks
-
-
-def _document(
-    case: SealedFacts, name: str, sections: tuple[Section, ...], wording: Wording, notices: tuple[Block, ...]
-) -> Document:
-    say, facts = wording.say, case.facts
-    return Document(
-        title=wording.clipped(f"{say(f'{name}.header')} · {facts.number}", 200),
-        author=f"{facts.software.name} {facts.software.version}",
-        description=say(f"{name}.description"),
-        kicker=say(f"{name}.kicker"),
-        heading=say(f"{name}.header"),
-        subtitle=say(
-            "paper.subtitle", case=facts.number, bundle=facts.bundle, party=wording.clipped(facts.party.name, 80)
-        ),
-        header=say(f"{name}.header"),
-        language=wording.setting(),
-        opening=notices,
-        sections=sections,
-        attachments=(Attachment(MANIFEST_FILE, "application/json", say("paper.attachment")),),
-    )
 
 
 def running(case: SealedFacts, wording: Wording) -> str:

@@ -1,12 +1,11 @@
 """A note on personal data in a bundle: what may be there, what two laws ask, and what a person has to decide."""
 
-from evidence.documents.papers.layout import SealedFacts, blanks, paper_pdf, running, signing_section
+from evidence.documents.papers.layout import SealedFacts, blanks, running, signing_section
 from evidence.documents.phrases.wording import Wording
-from evidence.documents.typeset.blocks import Bullets, Callout, Section
-from evidence.documents.typeset.fonts import FontSet
+from evidence.documents.typeset.blocks import Bullets, Section
 
 
-def privacy_note(case: SealedFacts, wording: Wording, fonts: FontSet) -> bytes:
+def privacy_note(case: SealedFacts, wording: Wording) -> tuple[Section, ...]:
     """The note; the balancing of interests and every decision stay empty."""
     say = wording.say
     places = sum(bool(sighting.context) for sighting in case.facts.sightings)
@@ -20,12 +19,10 @@ def privacy_note(case: SealedFacts, wording: Wording, fonts: FontSet) -> bytes:
         *(blanks(wording, name, lines=2) for name in ("purpose", "necessity", "interests", "outcome")),
         blanks(wording, "export", "redacted"),
     )
-    sections = (
+    return (
         Section(say("privacy.what"), (Bullets(may_be),), running=running(case, wording)),
         Section(say("privacy.gdpr"), (Bullets(gdpr),)),
         Section(say("privacy.pipl"), (Bullets(pipl),)),
         Section(say("privacy.decide"), decide),
         signing_section("privacy", wording),
     )
-    notice = Callout(say("privacy.draft_title"), say("paper.draft"))
-    return paper_pdf(case, "privacy", sections, wording, fonts, notice)

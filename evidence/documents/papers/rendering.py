@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from evidence.documents.case.sections import demonstration_warning, development_warning
 from evidence.documents.papers.certification import certification
 from evidence.documents.papers.environment import environment
 from evidence.documents.papers.evidence_list import evidence_list
@@ -10,28 +11,28 @@ from evidence.documents.papers.layout import SealedFacts
 from evidence.documents.papers.privacy_note import privacy_note
 from evidence.documents.phrases import load_phrases
 from evidence.documents.phrases.wording import Wording, zone_named
+from evidence.documents.typeset.blocks import Attachment, Block, Callout, Document, Section
+from evidence.documents.typeset.compiler import TypesetFile, Unset
 from evidence.documents.typeset.fonts import FontSet, installed_fonts
 from exhibit.errors import WrongUseError
+
+MANIFEST_FILE = "manifest.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """One kind of paper.
+    """One kind of paper."""
 
-    Attributes:
-        language: in which it is meant to be signed or handed in.
-        make: writes it.
-    """
-
-    language: str
-    make: Callable[[SealedFacts, Wording, FontSet], bytes]
+    language: str  # in which it is meant to be signed or handed in
+    group: str  # of its phrases
+    sections: Callable[[SealedFacts, Wording], tuple[Section, ...]]
 
 
 PAPERS: Mapping[str, Paper] = {
-    "us-902": Paper("en", certification),
-    "cn-evidence-list": Paper("zh-Hans", evidence_list),
-    "cn-environment": Paper("zh-Hans", environment),
-    "personal-data": Paper("en", privacy_note),
+    "us-902": Paper("en", "us902", certification),
+    "cn-evidence-list": Paper("zh-Hans", "cnlist", evidence_list),
+    "cn-environment": Paper("zh-Hans", "environment", environment),
+    "personal-data": Paper("en", "privacy", privacy_note),
 }
 """Kinds by name: the draft under FRE 902(13) and (14), 证据目录, 清洁性检查, and the note on personal data."""
 
@@ -39,14 +40,9 @@ PAPERS: Mapping[str, Paper] = {
 def render_paper(
     kind: str, case: SealedFacts, *, language: str = "", time_zone: str = "UTC", fonts: FontSet | None = None
 ) -> bytes:
-    """A draft paper as PDF/A-3b; same input, same bytes.
+    """A draft paper of a kind in :data:`PAPERS` as PDF/A-3b; same input, same bytes.
 
-    Args:
-        kind: a name in :data:`PAPERS`.
-        case: what it is about.
-        language: ``en`` or ``zh-Hans``; the one in which it is used when empty.
-        time_zone: IANA name in which times are shown beside UTC.
-        fonts: where glyphs come from; the machine's when absent.
+    Its language is the one in which it is used if none is given; fonts are the machine's.
 
     Raises:
         ServiceMissingError: no font with Chinese characters is here, and the language needs one.
@@ -56,4 +52,34 @@ def render_paper(
     if paper is None:
         raise WrongUseError(f"There is no paper {kind!r}.", hint=f"Choose one of: {', '.join(PAPERS)}.")
     wording = Wording(load_phrases(language or paper.language), zone_named(time_zone), clip="paper.clipped")
-    return paper.make(case, wording, fonts or installed_fonts())
+    document = _document(case, paper, wording)
+    files = (TypesetFile(MANIFEST_FILE, case.manifest.to_json()),)
+    return Unset(document, files, wording.phrases.language, case.made_at).pdf(fonts or installed_fonts())
+
+
+def _document(case: SealedFacts, paper: Paper, wording: Wording) -> Document:
+    say, facts, group = wording.say, case.facts, paper.group
+    return Document(
+        title=wording.clipped(f"{say(f'{group}.header')} · {facts.number}", 200),
+        author=f"{facts.software.name} {facts.software.version}",
+        description=say(f"{group}.description"),
+        kicker=say(f"{group}.kicker"),
+        heading=say(f"{group}.header"),
+        subtitle=say(
+            "paper.subtitle", case=facts.number, bundle=facts.bundle, party=wording.clipped(facts.party.name, 80)
+        ),
+        header=say(f"{group}.header"),
+        language=wording.setting(),
+        opening=_notices(case, group, wording),
+        sections=paper.sections(case, wording),
+        attachments=(Attachment(MANIFEST_FILE, "application/json", say("paper.attachment")),),
+    )
+
+
+def _notices(case: SealedFacts, group: str, wording: Wording) -> tuple[Block, ...]:
+    """That nobody has signed it, what it is for, and what warns of demonstrations and trials."""
+    say, has = wording.say, wording.phrases.sentences
+    draft = f"{group}.draft_title" if f"{group}.draft_title" in has else "paper.draft_title"
+    purpose = (Callout(say(f"{group}.notice_title"), say(f"{group}.notice")),) if f"{group}.notice" in has else ()
+    warnings = (*demonstration_warning(case.facts, wording), *development_warning(case.witnesses, wording))
+    return (Callout(say(draft), say("paper.draft")), *purpose, *warnings)

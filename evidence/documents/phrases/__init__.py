@@ -1,6 +1,7 @@
 """The catalogues: every sentence of the documents, one folder of TOML files a language, all with the same keys."""
 
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -8,19 +9,16 @@ from pathlib import Path
 from exhibit.errors import WrongUseError
 
 FOLDER = Path(__file__).parent
+STANDING = ("permission", "exceptions", "respondent", "title", "scripts", "elsewhere", "damages")
+"""What the software never checks, in the words of the catalogues, so that facts and documents say it alike."""
 
 
 @dataclass(frozen=True, slots=True)
 class Phrases:
-    """The sentences of one language.
+    """The sentences of one language."""
 
-    Attributes:
-        language: ``en`` or ``zh-Hans``.
-        sentences: by key, such as ``label.case``, with placeholders in braces.
-    """
-
-    language: str
-    sentences: dict[str, str]
+    language: str  # ``en`` or ``zh-Hans``
+    sentences: dict[str, str]  # by key, such as ``label.case``, with placeholders in braces
 
     def say(self, key: str, **values: object) -> str:
         """The sentence with its placeholders filled; raises ``KeyError`` for an unknown key or placeholder."""
@@ -38,11 +36,7 @@ def languages() -> tuple[str, ...]:
 
 @cache
 def load_phrases(language: str) -> Phrases:
-    """The catalogue of a language.
-
-    Raises:
-        WrongUseError: there is none.
-    """
+    """The catalogue of a language; ``WrongUseError`` when there is none."""
     if language not in languages():
         raise WrongUseError(
             f"Documents can't be made in the language {language!r}.", hint=f"Choose one of: {', '.join(languages())}."
@@ -52,3 +46,15 @@ def load_phrases(language: str) -> Phrases:
         groups = tomllib.loads(path.read_text(encoding="utf-8"))
         sentences |= {f"{group}.{key}": text for group, keys in groups.items() for key, text in keys.items()}
     return Phrases(language, sentences)
+
+
+def standing_unchecked(language: str) -> tuple[str, ...]:
+    """The sentences on what no case and no report checks; raises ``WrongUseError`` for an unknown language."""
+    phrases = load_phrases(language)
+    return tuple(phrases.say(f"unchecked.{key}") for key in STANDING)
+
+
+def own_unchecked(sentences: Sequence[str]) -> tuple[str, ...]:
+    """Those of a case's sentences that aren't standing ones, in whichever language they were written."""
+    standing = {sentence for language in languages() for sentence in standing_unchecked(language)}
+    return tuple(sentence for sentence in sentences if sentence not in standing)

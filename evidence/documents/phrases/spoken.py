@@ -25,7 +25,7 @@ def told(text: str, phrases: Phrases) -> str:
         fits = [(match, key) for pattern, key in _patterns() if (match := pattern.match(left)) is not None]
         if not fits:
             return " ".join((*found, left)) if found else text
-        match, key = max(fits, key=lambda one: (one[0].end(), -sum(map(len, one[0].groups()))))
+        match, key = max(fits, key=lambda fit: (fit[0].end(), -sum(map(len, fit[0].groups()))))
         found.append(phrases.say(key, **{name: told(value, phrases) for name, value in match.groupdict().items()}))
         left = left[match.end() :].lstrip()
     return "".join(found)
@@ -46,4 +46,4 @@ def _pattern(phrase: str) -> str:
     first, *rest = _NAME.split(phrase)
     values = [f"(?P<{name}>.+?)" + re.escape(after) for name, after in zip(rest[::2], rest[1::2], strict=True)]
     *values, last = [re.escape(first), *values]
-    return "".join(f"(?>{one})" for one in (*values, last + r"(?=\s|$)"))
+    return "".join(f"(?>{part})" for part in (*values, last + r"(?=\s|$)"))

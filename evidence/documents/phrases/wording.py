@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from evidence.documents.phrases import Phrases
 from evidence.documents.phrases.spoken import told
-from evidence.documents.typeset.blocks import Line, Row, Setting, Speaker, Style, lines
+from evidence.documents.typeset.blocks import Line, Row, Setting, Speaker, Style
 from exhibit.errors import WrongUseError
 from exhibit.types import Verification
 
@@ -17,17 +17,11 @@ MAX_TEXT = 600
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """How one document speaks.
-
-    Attributes:
-        phrases: the language.
-        zone: in which local times are shown beside UTC, or ``None``.
-        clip: the sentence that says where the rest of a long text lies.
-    """
+    """How one document speaks."""
 
     phrases: Phrases
-    zone: ZoneInfo | None = None
-    clip: str = "document.clipped"
+    zone: ZoneInfo | None = None  # in which local times are shown beside UTC, or ``None``
+    clip: str = "document.clipped"  # the sentence that says where the rest of a long text lies
 
     def say(self, key: str, **values: object) -> str:
         """A sentence of the catalogue."""
@@ -51,9 +45,9 @@ class Wording:
 
     def row(self, label: str, speaker: Speaker, *texts: str, style: Style = Style.PLAIN) -> Row:
         """A labelled value; an empty one reads "not stated"."""
-        shown = [self.clipped(text) for text in texts if text]
-        value = lines(shown, style) if shown else (Line(self.say("document.unknown"), Style.QUIET),)
-        return Row(self.say(f"label.{label}"), value, self.say(f"speaker.{speaker}"))
+        value = tuple(Line(self.clipped(text), style) for text in texts if text)
+        unknown = (Line(self.say("document.unknown"), Style.QUIET),)
+        return Row(self.say(f"label.{label}"), value or unknown, self.say(f"speaker.{speaker}"))
 
     def time_row(self, label: str, moment: datetime | None) -> Row:
         """A recorded time, in UTC and local."""
@@ -119,11 +113,7 @@ def floored(value: float, digits: int) -> float:
 
 
 def zone_named(name: str) -> ZoneInfo | None:
-    """The time zone, or ``None`` for UTC.
-
-    Raises:
-        WrongUseError: there is no such zone.
-    """
+    """The time zone, or ``None`` for UTC; ``WrongUseError`` when there is no such zone."""
     if name in {"", "UTC"}:
         return None
     try:

@@ -3,12 +3,11 @@
 from collections import Counter
 from dataclasses import replace
 
-from evidence.documents.case.comparison import plate
+from evidence.documents.case.comparison import Gallery, both_pictures, ratio_told
 from evidence.documents.case.sections import decision_words
-from evidence.documents.phrases.wording import Wording, figure, ratio_words
+from evidence.documents.phrases.wording import Wording
 from evidence.documents.report.facts import ReportCase
 from evidence.documents.typeset.blocks import Card, Line, Plate, Row, Speaker, Style
-from evidence.documents.typeset.pictures import Album, Pictures
 from evidence.facts.case import CaseFacts, MatchFacts, SightingFacts, WitnessFacts
 from exhibit.types import Decision
 
@@ -18,47 +17,33 @@ MAX_NAME = 60
 ACROSS = 1
 
 
-def case_card(case: ReportCase, label: str, pictures: Pictures, album: Album, wording: Wording) -> Card:
-    """The card of one case.
-
-    Args:
-        case: the case.
-        label: what links point to.
-        pictures: exact bytes by the path that the facts name.
-        album: takes in what is shown.
-        wording: the document's language.
-    """
-    facts = case.facts
+def case_card(case: ReportCase, label: str, gallery: Gallery) -> Card:
+    """The card of one case; links point to its label."""
+    facts, wording = case.facts, gallery.wording
     title = wording.clipped(facts.work.title or wording.say("document.unknown"), MAX_NAME)
     party = wording.clipped(facts.party.name, MAX_NAME)
     return Card(
         title=wording.say("report.case_heading", case=facts.number, title=title, party=party),
         label=label,
-        plates=_plates(facts, pictures, album, wording),
+        plates=_plates(facts, gallery),
         rows=tuple(_rows(case, wording)),
     )
 
 
-def _plates(facts: CaseFacts, pictures: Pictures, album: Album, wording: Wording) -> tuple[Plate, ...]:
+def _plates(facts: CaseFacts, gallery: Gallery) -> tuple[Plate, ...]:
     """Both drawings of the first match; without them, the two pictures."""
     match = _shown(facts)
     if match is None:
         return ()
-    drawn = {role: path for role, path in match.drawings.items() if role in DRAWN}
-    if not drawn:
-        registered = next((picture.file for picture in facts.work.pictures if picture.digest == match.work_picture), "")
-        found = next(
-            (sighting.picture.file for sighting in facts.sightings if sighting.picture.digest == match.picture), ""
-        )
-        drawn = {"registered": registered, "found": found}
-    shown = {role: plate(path, role, pictures, album, wording, ACROSS) for role, path in drawn.items()}
-    return tuple(replace(one, caption=wording.say(f"card.{role.replace('-', '_')}")) for role, one in shown.items())
+    drawn = {role: path for role, path in match.drawings.items() if role in DRAWN} or both_pictures(facts, match)
+    captions = {role: gallery.wording.say(f"card.{role.replace('-', '_')}") for role in drawn}
+    return tuple(replace(gallery.plate(role, path, ACROSS), caption=captions[role]) for role, path in drawn.items())
 
 
 def _shown(facts: CaseFacts) -> MatchFacts | None:
     """The match that covers most of a registered picture."""
     aligned = [match for match in facts.matches if match.verification.transform is not None]
-    return max(aligned or facts.matches, key=lambda one: one.verification.overlap_work, default=None)
+    return max(aligned or facts.matches, key=lambda match: match.verification.overlap_work, default=None)
 
 
 def _rows(case: ReportCase, wording: Wording) -> list[Row]:
@@ -111,39 +96,27 @@ def _standing(case: ReportCase, wording: Wording) -> list[Row]:
 
 
 def _measured(facts: CaseFacts, match: MatchFacts, wording: Wording) -> list[Row]:
-    measured, calibration = match.verification, facts.calibration_of(match)
-    ratio = None if calibration is None else calibration.ratio(measured.probability)
-    said = wording.say("match.not_calibrated" if measured.probability is None else "match.no_prior")
-    if ratio is not None and calibration is not None and calibration.prior is not None:
-        limit = "ratio_within" if not ratio.limited else "ratio_most" if ratio.value > 1 else "ratio_least"
-        said = wording.say(f"card.{limit}", ratio=ratio_words(ratio.value), prior=figure(calibration.prior))
+    measured = match.verification
     aligned = measured.transform is not None and measured.decision is not Decision.NONE
     words = wording.aligned(measured) if aligned else wording.say("match.not_aligned")
-    return [
-        wording.row("compared", Speaker.RECORDED, words),
-        wording.row("ratio", Speaker.RECORDED, said),
-    ]
+    ratio = ratio_told("card", measured, facts.calibration_of(match), wording)
+    return [wording.row("compared", Speaker.RECORDED, words), wording.row("ratio", Speaker.RECORDED, ratio)]
 
 
 def _sealed(case: ReportCase, wording: Wording) -> list[Row]:
     if case.seal is None:
         return [wording.row("seal", Speaker.RECORDED, wording.say("card.not_sealed"))]
-    return [
-        wording.row("seal", Speaker.RECORDED, case.seal.hex, style=Style.MONO),
-        *(
-            [wording.row("sealed_under", Speaker.RECORDED, wording.say("card.earlier_decision"))]
-            if case.earlier
-            else []
-        ),
-        wording.row("witnessed", Speaker.RECORDED, _witnessed(case.witnesses, wording)),
-    ]
+    rows = [wording.row("seal", Speaker.RECORDED, case.seal.hex, style=Style.MONO)]
+    if case.earlier:
+        rows.append(wording.row("sealed_under", Speaker.RECORDED, wording.say("card.earlier_decision")))
+    return [*rows, wording.row("witnessed", Speaker.RECORDED, _witnessed(case.witnesses, wording))]
 
 
 def _witnessed(witnesses: tuple[WitnessFacts, ...], wording: Wording) -> str:
     """The earliest time that a witness states; one for development only where there is no other, and named so."""
     stated = [witness for witness in witnesses if witness.time is not None]
-    outside = [anchor for anchor in stated if not anchor.development]
-    earliest = min(outside or stated, key=lambda one: (one.time, one.name), default=None)
+    outside = [witness for witness in stated if not witness.development]
+    earliest = min(outside or stated, key=lambda witness: (witness.time, witness.name), default=None)
     if earliest is None or earliest.time is None:
         return wording.say("witness.none")
     key = "card.witnessed_development" if earliest.development else "card.witnessed"

@@ -1,10 +1,14 @@
-"""The facts of a report: the account of a watch or a set of works over a period, with all its cases."""
+"""The facts of a report: the account of a watch or a set of works over a period, with all its cases; and as JSON."""
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import BinaryIO
 
 from evidence.facts.case import CaseFacts, OwnerFacts, SoftwareFacts, WitnessFacts
+from evidence.formats.codec import Canonical, to_plain
 from exhibit.digests import Digest
+from exhibit.entries import canonical
 from exhibit.types import LATER
 
 REPORT_FORMAT = "exhibit-report/1"
@@ -12,18 +16,14 @@ AT_LENGTH = 24
 """Cases up to which a report shows each at length, on pages of its own; more stand on cards, three to a page."""
 IN_A_VOLUME = 250
 """Cases of one volume: a file that a mail takes and a reader opens, made within a bounded memory."""
+_NO_CASES = b'{"cases":[],'
 
 
 @dataclass(frozen=True, slots=True)
 class RefusalCount:
-    """How often something wasn't fetched or kept, for one reason.
+    """How often something wasn't fetched or kept, for one reason."""
 
-    Attributes:
-        reason: a short stable word, such as ``robots`` or ``private-address``.
-        count: how often.
-    """
-
-    reason: str
+    reason: str  # a short stable word, such as ``robots`` or ``private-address``
     count: int
 
     @property
@@ -55,32 +55,22 @@ class CrawlCoverage:
     """What one crawl visited.
 
     Attributes:
-        source: where it started, such as a site's address.
-        kind: kind of source, such as ``site``, ``sitemap`` or ``feed``.
-        started: aware, UTC.
-        finished: aware, UTC; ``None`` while it runs.
-        pages: pages that answered.
-        pictures: pictures that were received and examined.
-        bytes_received: bytes of all answers.
-        refused: what wasn't fetched or kept, by reason; what failed is among it.
         canaries: known copies that the owner had planted for this watch when it began.
-        canaries_found: how many of them it found.
         ended: why it ended, in a word, such as ``finished`` or ``budget-pages``; empty while it runs.
-        further: where else it started.
     """
 
-    source: str
-    kind: str
-    started: datetime
-    finished: datetime | None
-    pages: int
-    pictures: int
-    bytes_received: int
-    refused: tuple[RefusalCount, ...]
+    source: str  # where it started, such as a site's address
+    kind: str  # kind of source, such as ``site``, ``sitemap`` or ``feed``
+    started: datetime  # aware, UTC
+    finished: datetime | None  # aware, UTC; ``None`` while it runs
+    pages: int  # pages that answered
+    pictures: int  # pictures that were received and examined
+    bytes_received: int  # bytes of all answers
+    refused: tuple[RefusalCount, ...]  # what wasn't fetched or kept, by reason; what failed is among it
     canaries: int = field(default=0, metadata=LATER)
-    canaries_found: int = field(default=0, metadata=LATER)
+    canaries_found: int = field(default=0, metadata=LATER)  # how many of them it found
     ended: str = field(default="", metadata=LATER)
-    further: tuple[str, ...] = field(default=(), metadata=LATER)
+    further: tuple[str, ...] = field(default=(), metadata=LATER)  # where else it started
 
     @property
     def failed_count(self) -> int:
@@ -95,63 +85,37 @@ class CrawlCoverage:
 
 @dataclass(frozen=True, slots=True)
 class ReportSummary:
-    """The counts at the head of a report.
+    """The counts at the head of a report."""
 
-    Attributes:
-        works: works that were watched for.
-        pages: pages that were visited.
-        pictures: different pictures that were examined.
-        cases: cases of the period.
-        confirmed: of these, confirmed.
-        licensed: of these, covered by a licence.
-        cleared: of these, cleared.
-        open: of these, not decided.
-    """
-
-    works: int
-    pages: int
-    pictures: int
-    cases: int
-    confirmed: int
-    licensed: int
-    cleared: int
-    open: int
+    works: int  # works that were watched for
+    pages: int  # pages that were visited
+    pictures: int  # different pictures that were examined
+    cases: int  # cases of the period
+    confirmed: int  # of these, confirmed
+    licensed: int  # of these, covered by a licence
+    cleared: int  # of these, cleared
+    open: int  # of these, not decided
 
 
 @dataclass(frozen=True, slots=True)
 class ReportScope:
-    """What a report was limited to, by whoever asked for it.
+    """What a report was limited to, by whoever asked for it."""
 
-    Attributes:
-        watch: name of the one watch, or empty for all.
-        works: numbers of works, ascending; none for all.
-        decisions: cases with one of these are listed.
-        first: first day, ISO 8601, in the report's time zone; empty without a limit.
-        last: last day, likewise.
-    """
-
-    watch: str = ""
-    works: tuple[int, ...] = ()
-    decisions: tuple[str, ...] = ("open", "confirmed", "licensed")
-    first: str = ""
-    last: str = ""
+    watch: str = ""  # name of the one watch, or empty for all
+    works: tuple[int, ...] = ()  # numbers of works, ascending; none for all
+    decisions: tuple[str, ...] = ("open", "confirmed", "licensed")  # cases with one of these are listed
+    first: str = ""  # first day, ISO 8601, in the report's time zone; empty without a limit
+    last: str = ""  # last day, likewise
 
 
 @dataclass(frozen=True, slots=True)
 class PlaceStanding:
-    """How a place stood when it was visited last.
-
-    Attributes:
-        page_url: the page.
-        image_url: the image.
-        standing: ``online``, ``changed``, ``removed`` or ``unseen``.
-        at: when that visit ended, aware, UTC.
-    """
+    """How a place stood when it was visited last."""
 
     page_url: str
     image_url: str
-    standing: str
-    at: datetime
+    standing: str  # ``online``, ``changed``, ``removed`` or ``unseen``
+    at: datetime  # when that visit ended, aware, UTC
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,78 +123,67 @@ class ReportCase:
     """One case in a report, with what is known after its newest bundle was sealed.
 
     Attributes:
-        facts: the case's plain facts.
-        seal: digest of the newest bundle's manifest, or ``None`` while nothing is sealed.
-        seal_sequence: number of the seal's entry in the log, or ``None``.
-        witnesses: outside witnesses and their states when the report was made.
         earlier: whether that bundle was sealed under another decision than the facts state.
         standings: how the places stood when they were visited last, which may be after the seal.
     """
 
     facts: CaseFacts
-    seal: Digest | None
-    seal_sequence: int | None
-    witnesses: tuple[WitnessFacts, ...]
+    seal: Digest | None  # digest of the newest bundle's manifest, or ``None`` while nothing is sealed
+    seal_sequence: int | None  # number of the seal's entry in the log, or ``None``
+    witnesses: tuple[WitnessFacts, ...]  # outside witnesses and their states when the report was made
     earlier: bool = field(default=False, metadata=LATER)
     standings: tuple[PlaceStanding, ...] = field(default=(), metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True)
 class Volume:
-    """Which part of a report a file is.
+    """Which part of a report a file is."""
 
-    Attributes:
-        number: from 1.
-        of: how many volumes there are.
-        first: place of its first case among all cases of the report, from 1.
-        cases: cases of the whole report.
-    """
-
-    number: int
+    number: int  # from 1
     of: int
-    first: int
-    cases: int
+    first: int  # place of its first case among all cases of the report, from 1
+    cases: int  # cases of the whole report
 
 
 @dataclass(frozen=True, slots=True)
-class ReportFacts:
+class ReportFacts(Canonical):
     """Everything that a report says.
 
     Attributes:
-        title: as given by whoever asked for it.
-        owner: the rights holder.
-        preparer: who asked for it: a person's name, or the name of a job.
-        period_start: aware, UTC.
-        period_end: aware, UTC.
-        generated_at: aware, UTC; the date that the files state.
-        time_zone: IANA name in which local times are shown beside UTC, such as ``Asia/Shanghai``; ``UTC`` for none.
-        software: what made the record.
-        summary: the counts.
-        coverage: what the crawls visited.
-        cases: the cases, in the order in which they are shown; in a volume, its own.
-        not_checked: sentences on what wasn't checked.
-        format: :data:`REPORT_FORMAT`.
-        volume: which part this is, or ``None`` for the whole.
         scope: what it was limited to, or ``None`` where it is about all that isn't cleared.
     """
 
-    title: str
+    title: str  # as given by whoever asked for it
     owner: OwnerFacts
-    preparer: str
-    period_start: datetime
-    period_end: datetime
-    generated_at: datetime
-    time_zone: str
+    preparer: str  # who asked for it: a person's name, or the name of a job
+    period_start: datetime  # aware, UTC
+    period_end: datetime  # aware, UTC
+    generated_at: datetime  # aware, UTC; the date that the files state
+    time_zone: str  # IANA name in which local times are shown beside UTC, such as ``Asia/Shanghai``; ``UTC`` for none
     software: SoftwareFacts
     summary: ReportSummary
     coverage: tuple[CrawlCoverage, ...]
-    cases: tuple[ReportCase, ...]
-    not_checked: tuple[str, ...] = ()
+    cases: tuple[ReportCase, ...]  # the cases, in the order in which they are shown; in a volume, its own
+    not_checked: tuple[str, ...] = ()  # sentences on what wasn't checked
     format: str = REPORT_FORMAT
-    volume: Volume | None = field(default=None, metadata=LATER)
+    volume: Volume | None = field(default=None, metadata=LATER)  # which part this is, or ``None`` for the whole
     scope: ReportScope | None = field(default=None, metadata=LATER)
 
     @property
     def at_length(self) -> bool:
         """Whether each case has pages of its own."""
         return (len(self.cases) if self.volume is None else self.volume.cases) <= AT_LENGTH
+
+
+def json_cases(cases: Iterable[ReportCase]) -> bytes:
+    """Some cases as they stand in the array of a report, with commas between them."""
+    return b",".join(canonical(to_plain(case)) for case in cases)
+
+
+def write_report_json(out: BinaryIO, report: ReportFacts, parts: Iterable[bytes]) -> None:
+    """Write what ``to_json`` of the whole report gives, of which ``parts`` are what :func:`json_cases` gave."""
+    rest = canonical(to_plain(replace(report, cases=())))
+    assert rest.startswith(_NO_CASES)  # the first of the sorted keys
+    out.write(_NO_CASES[:-2])
+    out.writelines(b"," * (number > 0) + part for number, part in enumerate(parts))
+    out.write(b"]," + rest[len(_NO_CASES) :])

@@ -1,9 +1,10 @@
 """The report as PDF: summary, a table of cases, each case with its pictures, what was visited, and the limits."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import count
 
-from evidence.documents.case.comparison import Room
-from evidence.documents.case.proofs import log_rows, witness_blocks
+from evidence.documents.case.comparison import Gallery, Room
 from evidence.documents.case.sections import (
     best_share,
     comparison_section,
@@ -13,18 +14,16 @@ from evidence.documents.case.sections import (
     development_warning,
     licence_section,
     limits_section,
+    log_rows,
     sightings_section,
     unchecked_section,
+    witness_blocks,
     work_section,
 )
-from evidence.documents.phrases import load_phrases
-from evidence.documents.phrases.standing import own_unchecked
+from evidence.documents.phrases import load_phrases, own_unchecked
 from evidence.documents.phrases.wording import Wording, zone_named
 from evidence.documents.report.cards import case_card
-from evidence.documents.report.coverage import coverage_section, report_running
-from evidence.documents.report.facts import ReportCase, ReportFacts, ReportScope
-from evidence.documents.report.glossary import glossary_section
-from evidence.documents.report.json import render_report_json
+from evidence.documents.report.facts import CrawlCoverage, RefusalCount, ReportCase, ReportFacts, ReportScope
 from evidence.documents.typeset.blocks import (
     Attachment,
     Block,
@@ -34,16 +33,15 @@ from evidence.documents.typeset.blocks import (
     Figures,
     Line,
     Quiet,
+    Row,
     Rows,
     Section,
     Speaker,
     Style,
     Table,
     Text,
-    lines,
 )
-from evidence.documents.typeset.compiler import TypesetFile
-from evidence.documents.typeset.pdf import Unset
+from evidence.documents.typeset.compiler import TypesetFile, Unset
 from evidence.documents.typeset.pictures import Album, Pictures
 from exhibit.pictures.thumbnails import THUMBNAIL_SIDE
 
@@ -54,48 +52,59 @@ CONTENTS_FROM = 4
 """Cases from which on a table of contents helps."""
 DRAWN = ((("side-by-side",), 82), (("overlay", "difference"), 44))
 ROOM = Room(sightings=6, matches=3, rows=DRAWN, plain_height=48)
+SHOWN_CRAWLS = 60
+SHOWN_SOURCES = 4
+MAX_SOURCE = 160
+TERMS = (
+    "recorded",
+    "sighting",
+    "sha256",
+    "hash",
+    "aligned",
+    "ratio",
+    "prior",
+    "seal",
+    "signature",
+    "log",
+    "checkpoint",
+    "rfc3161",
+    "opentimestamps",
+    "development",
+    "canary",
+    "not_checked",
+)
 
 
 def unset_report(report: ReportFacts, pictures: Mapping[str, Pictures], language: str) -> Unset:
     """The report laid out in blocks with its pictures made small; set, it is PDF/A-3b with ``report.json`` attached.
 
-    Args:
-        report: the facts; the file's date is its ``generated_at``.
-        pictures: by case number, exact bytes by the path that the case's facts name.
-        language: ``en`` or ``zh-Hans``.
-
-    Raises:
-        WrongUseError: the language or the time zone isn't known.
+    ``pictures`` are exact bytes by case number and the path that the case's facts name. Raises ``WrongUseError`` when
+    the language or the time zone isn't known.
     """
     wording = Wording(load_phrases(language), zone_named(report.time_zone))
     album = Album(PICTURE_SIDE if report.at_length else CARD_SIDE)
+    galleries = [Gallery(pictures.get(case.facts.number, {}), album, wording) for case in report.cases]
     sections = (
         _about(report, wording),
         _summary(report, wording),
-        *_cases(report, pictures, album, wording),
-        coverage_section(report, wording),
-        unchecked_section(report.not_checked, wording, 1),
-        limits_section(wording, 1),
-        glossary_section(wording, 1),
+        *_cases(report, galleries, wording),
+        _coverage(report, wording),
+        unchecked_section(report.not_checked, wording),
+        limits_section(wording),
+        glossary_section(wording),
     )
-    files = (*album.files, TypesetFile(DATA_FILE, render_report_json(report)))
+    files = (*album.files, TypesetFile(DATA_FILE, report.to_json()))
     return Unset(_document(report, wording, sections), files, language, report.generated_at)
 
 
-def _cases(report: ReportFacts, pictures: Mapping[str, Pictures], album: Album, wording: Wording) -> list[Section]:
+def _cases(report: ReportFacts, galleries: Sequence[Gallery], wording: Wording) -> list[Section]:
     """Each case on pages of its own, or all of them on cards."""
-    if not report.at_length:
-        cards = tuple(
-            case_card(case, _label(position), pictures.get(case.facts.number, {}), album, wording)
-            for position, case in enumerate(report.cases)
-        )
-        running = report_running(report, wording)
-        opening = (Text(wording.say("card.opening")),)
-        return [Section(wording.say("heading.cases"), (*opening, *cards), 1, running=running, new_page=True)]
-    sections: list[Section] = []
-    for position, case in enumerate(report.cases):
-        sections += _case(position, case, pictures.get(case.facts.number, {}), album, wording)
-    return sections
+    shown = list(zip(count(), report.cases, galleries, strict=False))
+    if report.at_length:
+        return [section for position, case, gallery in shown for section in _case(position, case, gallery)]
+    cards = (case_card(case, _label(position), gallery) for position, case, gallery in shown)
+    blocks: tuple[Block, ...] = (Text(wording.say("card.opening")), *cards)
+    return [Section(wording.say("heading.cases"), blocks, running=_running(report, wording), new_page=True)]
 
 
 def _about(report: ReportFacts, wording: Wording) -> Section:
@@ -117,7 +126,7 @@ def _about(report: ReportFacts, wording: Wording) -> Section:
         rows.insert(2, wording.row("volume", Speaker.RECORDED, words))
     if report.scope is not None:
         rows.insert(1, wording.row("scope", Speaker.RECORDED, *_limits_of(report.scope, wording)))
-    running = report_running(report, wording)
+    running = _running(report, wording)
     return Section(wording.say("heading.about"), (Rows(tuple(rows)),), 2, running=running, outlined=False)
 
 
@@ -168,7 +177,7 @@ def _case_cells(position: int, case: ReportCase, wording: Wording) -> tuple[Cell
         Cell((Line(facts.number),), _label(position)),
         Cell((Line(title),)),
         Cell((Line(wording.clipped(facts.party.name, 80)),)),
-        Cell(lines(("—",) if seen is None else (wording.day(seen),))),
+        Cell((Line("—" if seen is None else wording.day(seen)),)),
         Cell((Line(best_share(facts)),)),
         Cell((Line(decision_words(facts, wording)),)),
         Cell((Line(str(facts.bundle) if facts.bundle else "—"),)),
@@ -176,8 +185,8 @@ def _case_cells(position: int, case: ReportCase, wording: Wording) -> tuple[Cell
     )
 
 
-def _case(position: int, case: ReportCase, pictures: Pictures, album: Album, wording: Wording) -> list[Section]:
-    facts = case.facts
+def _case(position: int, case: ReportCase, gallery: Gallery) -> list[Section]:
+    facts, wording = case.facts, gallery.wording
     title = wording.clipped(facts.work.title or wording.say("document.unknown"), 80)
     party = wording.clipped(facts.party.name, 80)
     heading = Section(
@@ -189,7 +198,7 @@ def _case(position: int, case: ReportCase, pictures: Pictures, album: Album, wor
     )
     return [
         heading,
-        comparison_section(facts, pictures, album, wording, 2, ROOM),
+        comparison_section(facts, gallery, 2, ROOM),
         sightings_section(facts, wording, 2, ROOM),
         *_standings(case, wording),
         licence_section(facts, wording, 2),
@@ -216,10 +225,10 @@ def _proofs(case: ReportCase, wording: Wording) -> Section:
 def _standings(case: ReportCase, wording: Wording) -> list[Section]:
     """How each place stood when it was visited last."""
     rows = []
-    for one in case.standings[: ROOM.sightings]:
-        standing = wording.phrases.word("standing", one.standing)
-        words = wording.say("standing.line", standing=standing, time=wording.time(one.at))
-        rows.append(wording.row("last_visit", Speaker.RECORDED, words, one.page_url or one.image_url))
+    for place in case.standings[: ROOM.sightings]:
+        standing = wording.phrases.word("standing", place.standing)
+        words = wording.say("standing.line", standing=standing, time=wording.time(place.at))
+        rows.append(wording.row("last_visit", Speaker.RECORDED, words, place.page_url or place.image_url))
     if not rows:
         return []
     blocks: list[Block] = [Rows(tuple(rows), together=False)]
@@ -262,3 +271,87 @@ def _document(report: ReportFacts, wording: Wording, sections: tuple[Section, ..
         sections=sections,
         attachments=(Attachment(DATA_FILE, "application/json", say("report.attachment")),),
     )
+
+
+def _coverage(report: ReportFacts, wording: Wording) -> Section:
+    """The counts in words, a table of crawls, and tables of what was refused and what failed, by reason."""
+    title = wording.say("heading.coverage")
+    running = _running(report, wording)
+    if not report.coverage:
+        return Section(title, (Text(wording.say("document.none_recorded")),), 1, running=running)
+    names = ("source", "visited", "pages", "pictures", "refused", "failed", "canaries")
+    rows = tuple(_crawl_cells(crawl, wording) for crawl in report.coverage[:SHOWN_CRAWLS])
+    blocks: list[Block] = [
+        Text(_canaries(report.coverage, wording)),
+        Table(tuple(wording.say(f"column.{name}") for name in names), rows, (6, 5, 0, 0, 0, 0, 0)),
+    ]
+    if len(report.coverage) > SHOWN_CRAWLS:
+        blocks.append(Text(wording.say("document.listed_of", shown=SHOWN_CRAWLS, all=len(report.coverage))))
+    every = [refusal for crawl in report.coverage for refusal in crawl.refused]
+    blocks += _reasons("refused", (refusal for refusal in every if not refusal.is_failure), wording)
+    blocks += _reasons("failed", (refusal for refusal in every if refusal.is_failure), wording)
+    return Section(title, tuple(blocks), 1, running=running, new_page=True)
+
+
+def _running(report: ReportFacts, wording: Wording) -> str:
+    """What the header of a page says that belongs to no case."""
+    return wording.clipped(report.title or report.owner.name, 80)
+
+
+def _canaries(coverage: Iterable[CrawlCoverage], wording: Wording) -> str:
+    """How many of the planted copies were found; without any, that nobody checked so."""
+    counted = [(run.canaries, run.canaries_found) for run in coverage if run.canaries]
+    if not counted:
+        return wording.say("coverage.no_canaries")
+    planted, found = (sum(column) for column in zip(*counted, strict=True))
+    return wording.say("coverage.canaries", planted=f"{planted:,}", found=f"{found:,}", crawls=f"{len(counted):,}")
+
+
+def _reasons(kind: str, counts: Iterable[RefusalCount], wording: Wording) -> list[Block]:
+    """A table of reasons, the most frequent first; nothing where there are none."""
+    total: Counter[str] = Counter()
+    for refused in counts:
+        total[refused.reason] += refused.count
+    if not total:
+        return []
+    head = (wording.say(f"coverage.{kind}"), wording.say("column.count"))
+    ordered = sorted(total.items(), key=lambda item: (-item[1], item[0]))
+    rows = tuple((Cell((Line(_reason(reason, wording)),)), Cell((Line(f"{count:,}"),))) for reason, count in ordered)
+    return [Table(head, rows, (1, 0))]
+
+
+def _crawl_cells(crawl: CrawlCoverage, wording: Wording) -> tuple[Cell, ...]:
+    finished = wording.say("report.unfinished") if crawl.finished is None else wording.time(crawl.finished)
+    found = wording.say("coverage.found_of", found=crawl.canaries_found, planted=crawl.canaries)
+    ended = (Line(wording.phrases.word("ended", crawl.ended), Style.QUIET),) if crawl.ended else ()
+    return (
+        Cell((*_sources(crawl, wording), Line(wording.phrases.word("source", crawl.kind), Style.QUIET))),
+        Cell((Line(wording.time(crawl.started)), Line(finished), *ended)),
+        Cell((Line(f"{crawl.pages:,}"),)),
+        Cell((Line(f"{crawl.pictures:,}"),)),
+        Cell((Line(f"{crawl.refused_count:,}"),)),
+        Cell((Line(f"{crawl.failed_count:,}"),)),
+        Cell((Line(found if crawl.canaries else "—"),)),
+    )
+
+
+def _sources(crawl: CrawlCoverage, wording: Wording) -> tuple[Line, ...]:
+    every = (crawl.source, *crawl.further)
+    shown = tuple(Line(wording.clipped(refusal, MAX_SOURCE), Style.MONO) for refusal in every[:SHOWN_SOURCES])
+    left = len(every) - len(shown)
+    return (*shown, Line(wording.say("card.more_places", n=left), Style.QUIET)) if left else shown
+
+
+def _reason(reason: str, wording: Wording) -> str:
+    """A reason in words; an HTTP error keeps its number."""
+    if reason.startswith("http-"):
+        return f"{wording.phrases.word('refused', 'http-error')} ({reason.removeprefix('http-')})"
+    return wording.phrases.word("refused", reason)
+
+
+def glossary_section(wording: Wording) -> Section:
+    """Each term with its meaning in this document."""
+    rows = tuple(
+        Row(wording.say(f"term.{term}"), (Line(wording.say(f"meaning.{term}")),), speaker="") for term in TERMS
+    )
+    return Section(wording.say("heading.glossary"), (Rows(rows, together=False),))

@@ -1,80 +1,143 @@
-"""The report as rows of typed values, one for each sighting of each case: what CSV and XLSX both hold."""
+"""The report as rows of typed values, one for each sighting of each case: what CSV and XLSX both hold.
 
-from collections.abc import Iterator
+CSV follows RFC 4180: commas, CRLF, quotes doubled; UTF-8 with a byte order mark, without which common spreadsheets
+garble Chinese titles. A text that a spreadsheet would compute gets an apostrophe in front; line breaks become spaces,
+other controls their code points.
+"""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from evidence.documents.phrases.wording import ratio_words
+from evidence.documents.phrases.wording import floored, ratio_words
 from evidence.documents.report.facts import ReportCase
-from evidence.facts.case import CalibrationFacts, MatchFacts, SightingFacts, WitnessFacts
+from evidence.documents.typeset.compiler import showable
+from evidence.facts.case import CalibrationFacts, CaseFacts, MatchFacts, SightingFacts, WitnessFacts
 from exhibit.clock import rfc3339
-from exhibit.types import Decision
+from exhibit.comparison.calibration import LikelihoodRatio
+from exhibit.digests import Digest
+from exhibit.types import Decision, Untyped, Verification
 
 Value = str | int | float | datetime | None
 """``None`` is an empty cell; a time is aware."""
 
 NOT_CALIBRATED = "not calibrated"
 DEVELOPMENT = "development, without legal weight"
+FORMULA_SIGNS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
+"""What makes a spreadsheet compute a cell instead of showing it (OWASP, CSV Injection); full-width forms too."""
+_COVERS = {"all": "yes", "some": "some", "none": "no", "unsearched": "none entered"}
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column.
+    """One column."""
 
-    Attributes:
-        name: the same in all languages.
-        digits: after the point, of its numbers.
-        width: characters that a spreadsheet shows.
-    """
-
-    name: str
-    digits: int = 0
-    width: int = 16
+    name: str  # the same in all languages
+    value: str  # path of the value from a :class:`_Line` on; the cell is empty where a part of it is ``None``
+    digits: int = 0  # after the point, of its numbers
+    width: int = 16  # characters that a spreadsheet shows
 
 
 COLUMNS = (
-    Column("case", width=8),
-    Column("bundle", width=8),
-    Column("owner", width=24),
-    Column("work_number", width=12),
-    Column("work_title", width=32),
-    Column("author", width=24),
-    Column("party", width=28),
-    Column("sighting", width=8),
-    Column("page_url", width=60),
-    Column("image_url", width=60),
-    Column("final_url", width=60),
-    Column("http_status", width=10),
-    Column("context", width=40),
-    Column("first_seen_utc", width=20),
-    Column("last_seen_utc", width=20),
-    Column("found_sha256", width=66),
-    Column("registered_sha256", width=66),
-    Column("aligned_share_of_registered", 4),
-    Column("aligned_share_of_found", 4),
-    Column("mirrored", width=10),
-    Column("rotation_degrees"),
-    Column("hash_distance_of_256"),
-    Column("distinct_inliers"),
-    Column("dense_share", 4),
-    Column("probability", 6),
-    Column("calibration", width=24),
-    Column("calibration_sha256", width=66),
-    Column("false_alarms_in_a_million_at_most"),
-    Column("licences_searched"),
-    Column("licences_searched_at_utc", width=20),
-    Column("licence_covers"),
-    Column("decision"),
-    Column("decided_by", width=24),
-    Column("decided_at_utc", width=20),
-    Column("decided_by_demonstration_switch"),
-    Column("reason", width=40),
-    Column("seal_sha256", width=66),
-    Column("witnesses", width=60),
-    Column("likelihood_ratio", 4),
-    Column("likelihood_ratio_limited"),
-    Column("prior", 4),
+    Column("case", "number", width=8),
+    Column("bundle", "facts.bundle", width=8),
+    Column("owner", "facts.owner.name", width=24),
+    Column("work_number", "facts.work.number", width=12),
+    Column("work_title", "facts.work.title", width=32),
+    Column("author", "facts.work.author", width=24),
+    Column("party", "facts.party.name", width=28),
+    Column("sighting", "sighting.number", width=8),
+    Column("page_url", "sighting.page_url", width=60),
+    Column("image_url", "sighting.image_url", width=60),
+    Column("final_url", "sighting.final_url", width=60),
+    Column("http_status", "sighting.status", width=10),
+    Column("context", "sighting.context", width=40),
+    Column("first_seen_utc", "sighting.first_seen", width=20),
+    Column("last_seen_utc", "sighting.last_seen", width=20),
+    Column("found_sha256", "sighting.picture.digest", width=66),
+    Column("registered_sha256", "match.work_picture", width=66),
+    Column("aligned_share_of_registered", "measured.overlap_work", 4),
+    Column("aligned_share_of_found", "measured.overlap_picture", 4),
+    Column("mirrored", "measured.mirrored", width=10),
+    Column("rotation_degrees", "measured.rotation"),
+    Column("hash_distance_of_256", "measured.hamming"),
+    Column("distinct_inliers", "measured.inliers"),
+    Column("dense_share", "measured.dense", 4),
+    Column("probability", "probability", 6),
+    Column("calibration", "calibration.name", width=24),
+    Column("calibration_sha256", "calibration.digest", width=66),
+    Column("false_alarms_in_a_million_at_most", "false_alarms"),
+    Column("licences_searched", "facts.licence_check.searched"),
+    Column("licences_searched_at_utc", "facts.licence_check.checked_at", width=20),
+    Column("licence_covers", "licence_covers"),
+    Column("decision", "facts.decision.decision"),
+    Column("decided_by", "facts.decision.by", width=24),
+    Column("decided_at_utc", "facts.decision.at", width=20),
+    Column("decided_by_demonstration_switch", "facts.decision.demonstration"),
+    Column("reason", "facts.decision.reason", width=40),
+    Column("seal_sha256", "case.seal", width=66),
+    Column("witnesses", "witnesses", width=60),
+    Column("likelihood_ratio", "likelihood_ratio", 4),
+    Column("likelihood_ratio_limited", "ratio.limited"),
+    Column("prior", "prior", 4),
 )
+
+
+@dataclass(frozen=True)
+class _Line:
+    """What a row is about."""
+
+    case: ReportCase
+    facts: CaseFacts
+    sighting: SightingFacts | None
+    match: MatchFacts | None
+    calibration: CalibrationFacts | None
+
+    @property
+    def number(self) -> int | str:
+        return int(self.facts.number) if self.facts.number.isdecimal() else self.facts.number
+
+    @property
+    def measured(self) -> Verification | None:
+        return None if self.match is None else self.match.verification
+
+    @property
+    def probability(self) -> float | str | None:
+        if self.measured is None:
+            return None
+        return NOT_CALIBRATED if self.measured.probability is None else self.measured.probability
+
+    @property
+    def false_alarms(self) -> int | None:
+        if self.measured is None or self.calibration is None:
+            return None
+        is_certain = self.measured.decision is Decision.CERTAIN
+        return (self.calibration.certain if is_certain else self.calibration.review).at_most_in_a_million
+
+    @property
+    def licence_covers(self) -> str:
+        return _COVERS[self.facts.licence_check.outcome]
+
+    @property
+    def witnesses(self) -> str:
+        return "; ".join(_witness(witness) for witness in self.case.witnesses)
+
+    @property
+    def ratio(self) -> LikelihoodRatio | None:
+        if self.measured is None or self.calibration is None:
+            return None
+        return self.calibration.ratio(self.measured.probability)
+
+    @property
+    def likelihood_ratio(self) -> float | None:
+        """As the PDF has it."""
+        return None if self.ratio is None else float(ratio_words(self.ratio.value).replace(",", ""))
+
+    @property
+    def prior(self) -> float | None:
+        return None if self.ratio is None or self.calibration is None else self.calibration.prior
 
 
 def case_rows(case: ReportCase) -> Iterator[list[Value]]:
@@ -85,81 +148,37 @@ def case_rows(case: ReportCase) -> Iterator[list[Value]]:
         number = 0 if sighting is None else sighting.number
         match = next((item for item in facts.matches if number in item.sightings), None)
         calibration = None if match is None else facts.calibration_of(match)
-        weighed = _weighed(match, calibration)
-        yield [*_who(case), *_seen(sighting), *_measured(match, calibration), *_decided(case), *weighed]
+        line = _Line(case, facts, sighting, match, calibration)
+        yield [_value(line, column.value) for column in COLUMNS]
 
 
-def _who(case: ReportCase) -> list[Value]:
-    facts = case.facts
-    work = facts.work
-    number: Value = int(facts.number) if facts.number.isdecimal() else facts.number
-    return [number, facts.bundle, facts.owner.name, work.number, work.title, work.author, facts.party.name]
+def csv_head() -> bytes:
+    """The byte order mark and the header line."""
+    return _written([[column.name for column in COLUMNS]]).encode("utf-8-sig")
 
 
-def _seen(sighting: SightingFacts | None) -> list[Value]:
-    if sighting is None:
-        return [None] * 9
-    return [
-        sighting.number,
-        sighting.page_url,
-        sighting.image_url,
-        sighting.final_url,
-        sighting.status,
-        sighting.context,
-        sighting.first_seen,
-        sighting.last_seen,
-        sighting.picture.digest.hex,
-    ]
+def csv_lines(cases: Iterable[ReportCase]) -> bytes:
+    """The lines of some cases: a report is the head and the lines of its volumes, one after the other."""
+    return _written(
+        [_shown(value, column) for value, column in zip(row, COLUMNS, strict=True)]
+        for case in cases
+        for row in case_rows(case)
+    ).encode()
 
 
-def _measured(match: MatchFacts | None, calibration: CalibrationFacts | None) -> list[Value]:
-    if match is None:
-        return [None] * 12
-    measured = match.verification
-    return [
-        match.work_picture.hex,
-        measured.overlap_work,
-        measured.overlap_picture,
-        _yes(answer=measured.mirrored),
-        measured.rotation,
-        measured.hamming,
-        measured.inliers,
-        measured.dense,
-        NOT_CALIBRATED if measured.probability is None else measured.probability,
-        *_calibrated(match, calibration),
-    ]
+def safe_cell(text: str) -> str:
+    """A text that a spreadsheet shows and never computes."""
+    shown: str = showable(text, frozenset())
+    return f"'{shown}" if text.startswith(("\t", "\r", "\n")) or shown.lstrip().startswith(FORMULA_SIGNS) else shown
 
 
-def _calibrated(match: MatchFacts, calibration: CalibrationFacts | None) -> list[Value]:
-    if calibration is None:
-        return [None] * 3
-    certain = match.verification.decision is Decision.CERTAIN
-    bound = calibration.certain if certain else calibration.review
-    return [calibration.name, calibration.digest.hex, bound.at_most_in_a_million]
-
-
-def _weighed(match: MatchFacts | None, calibration: CalibrationFacts | None) -> list[Value]:
-    """The likelihood ratio as the PDF has it, whether the number of photographs limits it, and the prior."""
-    ratio = None if match is None or calibration is None else calibration.ratio(match.verification.probability)
-    if ratio is None or calibration is None:
-        return [None] * 3
-    return [float(ratio_words(ratio.value).replace(",", "")), _yes(answer=ratio.limited), calibration.prior]
-
-
-def _decided(case: ReportCase) -> list[Value]:
-    check, decision = case.facts.licence_check, case.facts.decision
-    return [
-        check.searched,
-        check.checked_at,
-        {"all": "yes", "some": "some", "none": "no", "unsearched": "none entered"}[check.outcome],
-        decision.decision,
-        decision.by,
-        decision.at,
-        _yes(answer=decision.demonstration),
-        decision.reason,
-        None if case.seal is None else case.seal.hex,
-        "; ".join(_witness(witness) for witness in case.witnesses),
-    ]
+def _value(line: _Line, path: str) -> Value:
+    value: Untyped = line
+    for name in path.split("."):
+        value = None if value is None else getattr(value, name)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return value.hex if isinstance(value, Digest) else value
 
 
 def _witness(witness: WitnessFacts) -> str:
@@ -168,5 +187,15 @@ def _witness(witness: WitnessFacts) -> str:
     return f"{witness.kind} {witness.name}: {witness.state} {time}".rstrip() + label
 
 
-def _yes(*, answer: bool) -> str:
-    return "yes" if answer else "no"
+def _written(lines: Iterable[list[str]]) -> str:
+    out = io.StringIO(newline="")
+    csv.writer(out, lineterminator="\r\n").writerows(lines)
+    return out.getvalue()
+
+
+def _shown(value: Value, column: Column) -> str:
+    if isinstance(value, float):
+        return f"{floored(value, column.digits):.{column.digits}f}"
+    if isinstance(value, datetime):
+        return rfc3339(value)
+    return "" if value is None else safe_cell(value) if isinstance(value, str) else str(value)

@@ -9,25 +9,26 @@ import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import chain
 from math import ceil
 from pathlib import Path
 from typing import BinaryIO, Self
 
-from evidence.documents.report.csv import csv_head, csv_lines
-from evidence.documents.report.facts import IN_A_VOLUME, ReportFacts, Volume
-from evidence.documents.report.json import json_cases, write_report_json
+from evidence.documents.report.facts import IN_A_VOLUME, ReportFacts, Volume, json_cases, write_report_json
 from evidence.documents.report.pdf import unset_report
-from evidence.documents.report.xlsx import XlsxRows, write_xlsx, xlsx_rows
-from evidence.documents.typeset.compiler import forget
+from evidence.documents.report.rows import csv_head, csv_lines
+from evidence.documents.report.xlsx import write_xlsx, xlsx_rows
+from evidence.documents.typeset.compiler import Unset, forget
 from evidence.documents.typeset.fonts import FontSet, installed_fonts
-from evidence.documents.typeset.pdf import Unset
 from evidence.documents.typeset.pictures import Pictures
 from evidence.formats.codec import from_plain, parse_json, to_plain
-from exhibit.errors import ServiceMissingError
 
-PDF, CSV, JSON = "application/pdf", "text/csv", "application/json"
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-FORMATS = {"pdf": PDF, "csv": CSV, "xlsx": XLSX, "json": JSON}
+FORMATS = {
+    "pdf": "application/pdf",
+    "csv": "text/csv",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "json": "application/json",
+}
 """The formats of a report with their media types."""
 HEAD_FILE = "head.json"
 LARGEST_HEAD = 256 << 20
@@ -51,17 +52,16 @@ class MadeFile:
 class ReportFolder:
     """The parts of one report under way. PDFs are set in a thread while the next volume is prepared.
 
-    Args:
-        folder: where the parts lie; made if missing.
-        languages: of the PDFs; the first one is needed, others are left out where no font for them is here; no PDFs
-            are made without any.
-        fonts: where glyphs come from; the machine's when absent.
+    Of the languages of the PDFs the first one is needed; others are left out where no font for them is here. No PDFs
+    are made without any.
     """
 
     def __init__(self, folder: Path, languages: Sequence[str], fonts: FontSet | None = None) -> None:
         self.folder = folder
         self._fonts = fonts or installed_fonts()
-        self._languages = [one for place, one in enumerate(languages) if self._can_set(one, needed=place == 0)]
+        for needed in languages[:1]:
+            self._fonts.for_language(needed)
+        self._languages = [language for language in languages if self._fonts.can_set(language)]
         self._setting = ThreadPoolExecutor(1, "typesetting")
         self._under_way: Future[None] | None = None
 
@@ -72,24 +72,13 @@ class ReportFolder:
     def __exit__(self, *_: object) -> None:
         self._setting.shutdown()
 
-    def _can_set(self, language: str, *, needed: bool) -> bool:
-        try:
-            self._fonts.for_language(language)
-        except ServiceMissingError:
-            if needed:
-                raise
-            return False
-        return True
-
     def head(self, made: Callable[[], ReportFacts]) -> ReportFacts:
         """Everything but the cases, as it was when the report was begun; asked of ``made`` at the beginning."""
         path = self.folder / HEAD_FILE
         if not path.exists():
-            data = json.dumps(to_plain(replace(made(), cases=()))).encode()
-            self._keep(HEAD_FILE, data)
-        return from_plain(
-            ReportFacts, parse_json(path.read_bytes(), what=HEAD_FILE, limit=LARGEST_HEAD), where=HEAD_FILE
-        )
+            self._keep(path, json.dumps(to_plain(replace(made(), cases=()))).encode())
+        plain = parse_json(path.read_bytes(), what=HEAD_FILE, limit=LARGEST_HEAD)
+        return from_plain(ReportFacts, plain, where=HEAD_FILE)
 
     def is_made(self, volume: Volume) -> bool:
         """Whether everything of a volume lies here."""
@@ -98,20 +87,13 @@ class ReportFolder:
     def add(self, volume: Volume, report: ReportFacts, pictures: Mapping[str, Pictures]) -> None:
         """Make a volume; returns while its PDFs are still being set, one volume at most.
 
-        Args:
-            volume: which.
-            report: the report with the cases of this volume.
-            pictures: by case number, exact bytes by the path that the case's facts name.
-
-        Raises:
-            ExhibitError: the volume before this one couldn't be set.
+        ``report`` has the cases of this volume; ``pictures`` are exact bytes by case number and the path that the
+        case's facts name. Raises what hindered the volume before this one.
         """
         part = report if volume.of == 1 else replace(report, volume=volume)
         unset = {language: unset_report(part, pictures, language) for language in self._languages}
-        self._keep(self._part(volume, "cases").name, json_cases(part.cases))
-        self._keep(self._part(volume, "csv").name, csv_lines(part.cases))
-        rows = xlsx_rows(part.cases)
-        self._keep(self._part(volume, "rows").name, f"{rows.count}\n".encode() + rows.data)
+        for kind, made in (("cases", json_cases), ("csv", csv_lines), ("rows", xlsx_rows)):
+            self._keep(self._part(volume, kind), made(part.cases))
         self.wait()
         self._under_way = self._setting.submit(self._set, volume, unset)
 
@@ -124,61 +106,48 @@ class ReportFolder:
     def put_together(
         self, report: ReportFacts, volumes: Sequence[Volume], stem: str, formats: Collection[str] = tuple(FORMATS)
     ) -> list[MadeFile]:
-        """The report's files, once every volume is made.
+        """The report's files, once every volume is made: PDF in each language, and the other ``formats``.
 
-        Args:
-            report: everything but the cases.
-            volumes: all of them.
-            stem: what the names of the files start with.
-            formats: of :data:`FORMATS`, those that are wanted besides PDF.
+        ``report`` is everything but the cases; ``stem`` is what the names of the files start with.
         """
         self.wait()
+
+        def parts(kind: str) -> Iterator[bytes]:
+            return (self._part(volume, kind).read_bytes() for volume in volumes)
+
         writers: dict[str, Callable[[BinaryIO], object]] = {
-            "json": lambda out: self._write_json(out, report, volumes),
-            "csv": lambda out: self._write_csv(out, volumes),
-            "xlsx": lambda out: write_xlsx(out, self._rows(volumes)),
+            "json": lambda out: write_report_json(out, report, filter(None, parts("cases"))),
+            "csv": lambda out: out.writelines(chain((csv_head(),), parts("csv"))),
+            "xlsx": lambda out: write_xlsx(out, parts("rows")),
         }
         files = [
-            MadeFile(f"{stem}.{one}", FORMATS[one], self._whole(f"whole.{one}", write))
-            for one, write in writers.items()
-            if one in formats
+            MadeFile(f"{stem}.{kind}", FORMATS[kind], self._whole(self.folder / f"whole.{kind}", write))
+            for kind, write in writers.items()
+            if kind in formats
         ]
         for place, language in enumerate(self._languages):
             for volume in volumes:
                 numbered = "" if volume.of == 1 else f"-volume-{volume.number:0{len(str(volume.of))}d}"
                 name = f"{stem}{numbered}{'' if place == 0 else f'.{language}'}.pdf"
-                files.append(MadeFile(name, PDF, self._part(volume, f"{language}.pdf")))
+                files.append(MadeFile(name, FORMATS["pdf"], self._part(volume, f"{language}.pdf")))
         return files
 
     def _set(self, volume: Volume, unset: Mapping[str, Unset]) -> None:
         for language, document in unset.items():
-            self._keep(self._part(volume, f"{language}.pdf").name, document.pdf(self._fonts))
+            self._keep(self._part(volume, f"{language}.pdf"), document.pdf(self._fonts))
             if volume.of > 1:
                 forget(self._fonts)
-        self._keep(self._part(volume, "made").name, b"")
+        self._keep(self._part(volume, "made"), b"")
 
     def _part(self, volume: Volume, kind: str) -> Path:
         return self.folder / f"volume-{volume.number}.{kind}"
 
-    def _keep(self, name: str, data: bytes) -> None:
-        self._whole(name, lambda out: out.write(data))
+    def _keep(self, path: Path, data: bytes) -> None:
+        self._whole(path, lambda out: out.write(data))
 
-    def _whole(self, name: str, write: Callable[[BinaryIO], object]) -> Path:
+    def _whole(self, path: Path, write: Callable[[BinaryIO], object]) -> Path:
         """Write a file that is there whole or not at all."""
-        handle, path = tempfile.mkstemp(dir=self.folder, prefix=".")
+        handle, draft = tempfile.mkstemp(dir=self.folder, prefix=".")
         with os.fdopen(handle, "wb") as out:
             write(out)
-        return Path(path).replace(self.folder / name)
-
-    def _write_json(self, out: BinaryIO, report: ReportFacts, volumes: Sequence[Volume]) -> None:
-        parts = (self._part(volume, "cases").read_bytes() for volume in volumes)
-        write_report_json(out, report, (part for part in parts if part))
-
-    def _write_csv(self, out: BinaryIO, volumes: Sequence[Volume]) -> None:
-        out.write(csv_head())
-        out.writelines(self._part(volume, "csv").read_bytes() for volume in volumes)
-
-    def _rows(self, volumes: Sequence[Volume]) -> Iterator[XlsxRows]:
-        for volume in volumes:
-            count, _, data = self._part(volume, "rows").read_bytes().partition(b"\n")
-            yield XlsxRows(data, int(count))
+        return Path(draft).replace(path)

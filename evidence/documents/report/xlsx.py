@@ -7,7 +7,6 @@ macro and no link. Rows are written once and never read back, so a report of any
 import re
 import zipfile
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import IO, BinaryIO
 from xml.sax.saxutils import escape
@@ -41,27 +40,16 @@ _TIME, _HEAD = 1, len(_FORMATS)
 _STYLE_OF_DIGITS = {0: 0, 4: 2, 6: 3}
 
 
-@dataclass(frozen=True, slots=True)
-class XlsxRows:
-    """The rows of some cases as they stand in the sheet, and how many they are."""
-
-    data: bytes
-    count: int
+def xlsx_rows(cases: Iterable[ReportCase]) -> bytes:
+    """The rows of some cases as they stand in the sheet, behind a line that says how many they are."""
+    rows = [_row(row) for case in cases for row in case_rows(case)]
+    return f"{len(rows)}\n{''.join(rows)}".encode()
 
 
-def xlsx_rows(cases: Iterable[ReportCase]) -> XlsxRows:
-    """The rows of some cases; a workbook is made of those of its volumes, one after the other."""
-    rows = [_row(row, COLUMNS) for case in cases for row in case_rows(case)]
-    return XlsxRows("".join(rows).encode(), len(rows))
+def write_xlsx(out: BinaryIO, parts: Iterable[bytes], most_rows: int = MAX_ROWS) -> None:
+    """Write the workbook, part by part as :func:`xlsx_rows` gives them; starts another sheet where one is full.
 
-
-def write_xlsx(out: BinaryIO, parts: Iterable[XlsxRows], most_rows: int = MAX_ROWS) -> None:
-    """Write the workbook, part by part; starts another sheet where one is full.
-
-    Args:
-        out: where to.
-        parts: rows in their order; none is larger than a sheet.
-        most_rows: of one sheet, its head among them.
+    No part is larger than a sheet; its head is among its rows.
     """
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
         sheets = _write_sheets(archive, parts, most_rows - 1)
@@ -69,17 +57,18 @@ def write_xlsx(out: BinaryIO, parts: Iterable[XlsxRows], most_rows: int = MAX_RO
             archive.writestr(_member(name), text)
 
 
-def _write_sheets(archive: zipfile.ZipFile, parts: Iterable[XlsxRows], most: int) -> int:
+def _write_sheets(archive: zipfile.ZipFile, parts: Iterable[bytes], most: int) -> int:
     """Returns how many sheets there are."""
     number, left = 1, most
     sheet = _begin(archive, number)
     for part in parts:
-        if part.count > left:
+        count, _, rows = part.partition(b"\n")
+        if int(count) > left:
             _end(sheet)
             number, left = number + 1, most
             sheet = _begin(archive, number)
-        sheet.write(part.data)
-        left -= part.count
+        sheet.write(rows)
+        left -= int(count)
     _end(sheet)
     return number
 
@@ -112,8 +101,8 @@ def _member(name: str) -> zipfile.ZipInfo:
     return info
 
 
-def _row(values: Sequence[Value], columns: Sequence[Column]) -> str:
-    return f"<row>{''.join(_cell(value, column) for value, column in zip(values, columns, strict=True))}</row>"
+def _row(values: Sequence[Value]) -> str:
+    return f"<row>{''.join(map(_cell, values, COLUMNS))}</row>"
 
 
 def _cell(value: Value, column: Column) -> str:

@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-from evidence.documents.case.comparison import plate, plates_height
-from evidence.documents.case.proofs import witness_blocks
-from evidence.documents.case.sections import development_warning
+from evidence.documents.case.comparison import Gallery
+from evidence.documents.case.sections import development_warning, witness_blocks
 from evidence.documents.phrases import load_phrases
 from evidence.documents.phrases.wording import Wording, zone_named
 from evidence.documents.typeset.blocks import (
@@ -13,7 +12,6 @@ from evidence.documents.typeset.blocks import (
     Bullets,
     Callout,
     Document,
-    Plates,
     Row,
     Rows,
     Section,
@@ -21,9 +19,8 @@ from evidence.documents.typeset.blocks import (
     Style,
     Text,
 )
-from evidence.documents.typeset.compiler import TypesetFile
+from evidence.documents.typeset.compiler import TypesetFile, Unset
 from evidence.documents.typeset.fonts import FontSet, installed_fonts
-from evidence.documents.typeset.pdf import document_pdf
 from evidence.documents.typeset.pictures import Album, Pictures
 from evidence.facts.case import CaseFacts, PictureFacts
 
@@ -39,33 +36,24 @@ UNEXAMINED = ("declarations", "originality", "earlier", "before")
 def render_deposit_record(
     facts: CaseFacts, pictures: Pictures, language: str, *, time_zone: str = "UTC", fonts: FontSet | None = None
 ) -> bytes:
-    """The record as PDF/A-3b with ``facts.json`` attached; same input, same bytes.
+    """The record as PDF/A-3b with ``facts.json`` attached, dated ``written_at``; same input, same bytes.
 
-    Args:
-        facts: facts without sightings, whose party is of the kind :data:`DEPOSIT_PARTY`.
-        pictures: exact bytes by the path that the facts name.
-        language: ``en`` or ``zh-Hans``.
-        time_zone: IANA name in which times are shown beside UTC; ``UTC`` for none.
-        fonts: where glyphs come from; the machine's when absent.
-
-    Raises:
-        ServiceMissingError: no font with Chinese characters is here, and the language needs one.
-        WrongUseError: the language or the time zone isn't known.
+    The facts are without sightings, and their party is of the kind :data:`DEPOSIT_PARTY`. Raises what
+    :func:`evidence.documents.sheets.exhibit.render_exhibit_sheet` raises.
     """
     wording = Wording(load_phrases(language), zone_named(time_zone))
-    album = Album(PICTURE_SIDE)
+    gallery = Gallery(pictures, Album(PICTURE_SIDE), wording)
     sections = (
         _declared(facts, wording),
         _recorded(facts, wording),
-        _pictures(facts.work.pictures, pictures, album, wording),
+        _pictures(facts.work.pictures, gallery),
         _proofs(facts, wording),
         _unchecked(wording),
         _check(wording),
     )
-    files = (*album.files, TypesetFile(FACTS_FILE, facts.to_json()))
-    return document_pdf(
-        _document(facts, wording, sections), files, language, fonts or installed_fonts(), facts.written_at
-    )
+    files = (*gallery.album.files, TypesetFile(FACTS_FILE, facts.to_json()))
+    document = _document(facts, wording, sections)
+    return Unset(document, files, language, facts.written_at).pdf(fonts or installed_fonts())
 
 
 def _declared(facts: CaseFacts, wording: Wording) -> Section:
@@ -103,23 +91,23 @@ def _recorded(facts: CaseFacts, wording: Wording) -> Section:
     return Section(wording.say("deposit.recorded"), (Rows(rows),))
 
 
-def _pictures(shown: Sequence[PictureFacts], pictures: Pictures, album: Album, wording: Wording) -> Section:
+def _pictures(shown: Sequence[PictureFacts], gallery: Gallery) -> Section:
     """Each picture with its digest, on one page with it."""
     blocks: list[Block] = []
+    wording = gallery.wording
     for picture in shown[:SHOWN_PICTURES]:
-        plates = (plate(picture.file, "registered", pictures, album, wording, 1),)
-        blocks += [Plates(plates, plates_height(plates, album, HEIGHT)), Rows(_picture_rows(picture, wording))]
+        blocks += [gallery.row({"registered": picture.file}, HEIGHT), Rows(_picture_rows(picture, wording))]
     if len(shown) > SHOWN_PICTURES:
         blocks.append(Text(wording.say("document.listed_of", shown=SHOWN_PICTURES, all=len(shown))))
     return Section(wording.say("deposit.pictures"), tuple(blocks))
 
 
-def _picture_rows(one: PictureFacts, wording: Wording) -> tuple[Row, ...]:
-    measures = wording.say("picture.size", width=one.width, height=one.height, format=one.format)
+def _picture_rows(picture: PictureFacts, wording: Wording) -> tuple[Row, ...]:
+    measures = wording.say("picture.size", width=picture.width, height=picture.height, format=picture.format)
     return (
         wording.row("registered_picture", Speaker.RECORDED, measures),
-        wording.row("size", Speaker.RECORDED, wording.say("picture.bytes", n=f"{one.size:,}")),
-        wording.row("digest", Speaker.RECORDED, one.digest.hex, style=Style.MONO),
+        wording.row("size", Speaker.RECORDED, wording.say("picture.bytes", n=f"{picture.size:,}")),
+        wording.row("digest", Speaker.RECORDED, picture.digest.hex, style=Style.MONO),
     )
 
 

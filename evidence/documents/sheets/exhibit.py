@@ -1,7 +1,10 @@
 """The exhibit sheet: one case on a few pages, inside its bundle, with the facts attached in plain data."""
 
-from evidence.documents.case.comparison import Room
-from evidence.documents.case.proofs import sheet_proofs
+import json
+from dataclasses import replace
+
+from evidence.capture.boxes import cutting
+from evidence.documents.case.comparison import Gallery, Room
 from evidence.documents.case.sections import (
     claimant_section,
     comparison_section,
@@ -10,62 +13,62 @@ from evidence.documents.case.sections import (
     development_warning,
     licence_section,
     limits_section,
+    sheet_proofs,
     sightings_section,
     unchecked_section,
     work_section,
 )
 from evidence.documents.phrases import load_phrases
 from evidence.documents.phrases.wording import Wording, zone_named
-from evidence.documents.sheets.screens import screens_sections
-from evidence.documents.typeset.blocks import Attachment, Document, Rows, Section, Speaker
-from evidence.documents.typeset.compiler import TypesetFile
+from evidence.documents.typeset.blocks import Attachment, Block, Document, Quiet, Rows, Section, Speaker, Text
+from evidence.documents.typeset.compiler import TypesetFile, Unset
 from evidence.documents.typeset.fonts import FontSet, installed_fonts
-from evidence.documents.typeset.pdf import document_pdf
 from evidence.documents.typeset.pictures import Album, Pictures
-from evidence.facts.case import CaseFacts
+from evidence.facts.case import CaseFacts, SightingFacts
+from exhibit.errors import UnreadablePictureError
 
 FACTS_FILE = "facts.json"
 PICTURE_SIDE = 1400
 DRAWN = ((("side-by-side",), 128), (("overlay", "difference"), 64), (("points",), 72))
 ROOM = Room(sightings=40, matches=12, rows=DRAWN, plain_height=62)
+MAX_SCREENS, HEIGHT = 6, 190
+"""Screenshots of a sheet, and most millimetres of each."""
+NAME = "/screenshot-boxed.png"
+RECORD = "/network.json"
 
 
 def render_exhibit_sheet(
     facts: CaseFacts, pictures: Pictures, language: str, *, time_zone: str = "UTC", fonts: FontSet | None = None
 ) -> bytes:
-    """The sheet as PDF/A-3b with ``facts.json`` attached; same input, same bytes.
+    """The sheet as PDF/A-3b with ``facts.json`` attached, dated ``written_at``; same input, same bytes.
 
-    Args:
-        facts: the case; the file's date is its ``written_at``.
-        pictures: exact bytes by the path that the facts name; what is missing is said to be missing.
-        language: ``en`` or ``zh-Hans``.
-        time_zone: IANA name in which times are shown beside UTC; ``UTC`` for none.
-        fonts: where glyphs come from; the machine's when absent.
+    ``pictures`` are exact bytes by the path that the facts name; what is missing is said to be missing.
 
     Raises:
         ServiceMissingError: no font with Chinese characters is here, and the language needs one.
         WrongUseError: the language or the time zone isn't known.
     """
     wording = Wording(load_phrases(language), zone_named(time_zone))
-    album = Album(PICTURE_SIDE)
-    document = _document(facts, wording, _sections(facts, pictures, album, wording))
-    files = (*album.files, TypesetFile(FACTS_FILE, facts.to_json()))
-    return document_pdf(document, files, language, fonts or installed_fonts(), facts.written_at)
+    gallery = Gallery(pictures, Album(PICTURE_SIDE), wording)
+    document = _document(facts, wording, _sections(facts, gallery))
+    files = (*gallery.album.files, TypesetFile(FACTS_FILE, facts.to_json()))
+    return Unset(document, files, language, facts.written_at).pdf(fonts or installed_fonts())
 
 
-def _sections(facts: CaseFacts, pictures: Pictures, album: Album, wording: Wording) -> tuple[Section, ...]:
+def _sections(facts: CaseFacts, gallery: Gallery) -> tuple[Section, ...]:
+    wording = gallery.wording
     return (
         _about(facts, wording),
-        claimant_section(facts, wording, 1),
+        claimant_section(facts, wording),
         work_section(facts, wording, 1),
         sightings_section(facts, wording, 1, ROOM),
-        *screens_sections(facts, pictures, album, wording, 1),
-        comparison_section(facts, pictures, album, wording, 1, ROOM),
+        *screens_sections(facts, gallery),
+        comparison_section(facts, gallery, 1, ROOM),
         licence_section(facts, wording, 1),
         decision_section(facts, wording, 1),
-        sheet_proofs(facts, wording, 1),
-        unchecked_section(facts.not_checked, wording, 1),
-        limits_section(wording, 1),
+        sheet_proofs(facts, wording),
+        unchecked_section(facts.not_checked, wording),
+        limits_section(wording),
     )
 
 
@@ -99,3 +102,46 @@ def _document(facts: CaseFacts, wording: Wording, sections: tuple[Section, ...])
         sections=sections,
         attachments=(Attachment(FACTS_FILE, "application/json", say("sheet.attachment")),),
     )
+
+
+def screens_sections(facts: CaseFacts, gallery: Gallery) -> tuple[Section, ...]:
+    """A section with the screenshots, or none when no page was captured with a browser."""
+    blocks: list[Block] = []
+    wording, pictures = gallery.wording, gallery.pictures
+    last = [(sighting.number, *_last(sighting, wording)) for sighting in facts.sightings]
+    there = [screen for screen in last if screen[1]]
+    for number, path, time in there[:MAX_SCREENS]:
+        blocks.append(Text(wording.say("capture.screen", n=number, time=time, path=path)))
+        data = pictures.get(path)
+        found = {} if data is None else {path: _cut(data, first_place(pictures, path))}
+        blocks.append(replace(gallery, pictures=found).row({"screenshot-boxed": path}, HEIGHT))
+    if len(there) > MAX_SCREENS:
+        words = wording.say("capture.more_screens", shown=MAX_SCREENS, all=len(there), path=there[-1][1])
+        blocks.append(Quiet(words))
+    return (Section(wording.say("heading.screens"), tuple(blocks)),) if blocks else ()
+
+
+def _last(sighting: SightingFacts, wording: Wording) -> tuple[str, str]:
+    """Path and time of the last screenshot of a page that used the picture's own bytes."""
+    for capture in reversed(sighting.captures):
+        path = next((file for file in capture.files if file.endswith(NAME)), "")
+        if path and capture.outcome == "captured":
+            return path, wording.time(capture.finished)
+    return "", ""
+
+
+def first_place(pictures: Pictures, path: str) -> float:
+    """How far below the screenshot's upper edge the first place begins, by the capture's record."""
+    record = pictures.get(path.removesuffix(NAME) + RECORD)
+    try:
+        rendered = json.loads(record or b"{}").get("rendered", {})
+        return float(rendered["image_places"][0]["y"]) - float(rendered["boxed_screenshot_from"])
+    except (ValueError, TypeError, LookupError, AttributeError):
+        return 0.0
+
+
+def _cut(data: bytes, first: float) -> bytes:
+    try:
+        return cutting(data, first)
+    except UnreadablePictureError:
+        return data  # the plate says why it can't be shown

@@ -1,6 +1,5 @@
 """What a document is made of before it is set: sections of blocks, all plain text. The template lays them out."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
@@ -159,19 +158,12 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True)
-class Blank:
-    """A field for a person, with so many empty lines."""
-
-    label: str
-    lines: int = 1
-
-
-@dataclass(frozen=True, slots=True)
 class Blanks:
-    """Fields that only a person fills in; each stays whole on a page."""
+    """Fields that only a person fills in, each with so many empty lines; each stays whole on a page."""
 
     kind: ClassVar[str] = "blanks"
-    items: tuple[Blank, ...]
+    labels: tuple[str, ...]
+    lines: int = 1
 
 
 Block = Rows | Text | Lines | Quiet | Bullets | Callout | Plates | Table | Figures | Card | Blanks
@@ -179,26 +171,16 @@ Block = Rows | Text | Lines | Quiet | Bullets | Callout | Plates | Table | Figur
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A titled part.
-
-    Attributes:
-        title: its heading.
-        blocks: its content.
-        level: 1 or 2.
-        label: what links point to, or empty.
-        running: what the page header says from here on, or empty for no change.
-        new_page: whether it starts a page.
-        together: whether it stays on one page, heading and all: what is signed, with the lines to sign on.
-    """
+    """A titled part."""
 
     title: str
     blocks: tuple[Block, ...]
     level: int = 1
-    label: str = ""
-    running: str = ""
-    new_page: bool = False
+    label: str = ""  # what links point to, or empty
+    running: str = ""  # what the page header says from here on, or empty for no change
+    new_page: bool = False  # whether it starts a page
     outlined: bool = True
-    together: bool = False
+    together: bool = False  # whether it stays on one page, heading and all: what is signed, with the lines to sign on
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,60 +194,30 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """How a language is set, and what the foot of every page says in it.
-
-    Attributes:
-        lang: for typst.
-        region: for typst.
-        tracking: letter spacing of the kicker, in em.
-        speaker_style: ``italic`` or ``normal``.
-        footer: on every page.
-        page_of: with ``{page}`` and ``{pages}``.
-    """
+    """How a language is set, and what the foot of every page says in it."""
 
     lang: str
     region: str
-    tracking: float
-    speaker_style: str
+    tracking: float  # letter spacing of the kicker, in em
+    speaker_style: str  # ``italic`` or ``normal``
     footer: str
-    page_of: str
+    page_of: str  # with ``{page}`` and ``{pages}``
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """Everything that the template needs, except fonts.
-
-    Attributes:
-        title: of the file's metadata.
-        author: of the file's metadata.
-        description: of the file's metadata.
-        kicker: the kind of document, above the heading.
-        heading: large.
-        subtitle: below the heading.
-        header: right side of each page's header.
-        language: how its text is set.
-        opening: blocks below the title.
-        sections: the rest.
-        attachments: files that the PDF carries.
-        large_headings: whether sections of level 1 are chapters.
-        contents: title of the table of contents, or empty for none.
-    """
+    """Everything that the template needs, except fonts."""
 
     title: str
     author: str
     description: str
-    kicker: str
+    kicker: str  # the kind of document, above the heading
     heading: str
     subtitle: str
-    header: str
+    header: str  # right side of each page's header
     language: Setting
-    opening: tuple[Block, ...]
+    opening: tuple[Block, ...]  # blocks below the title
     sections: tuple[Section, ...]
     attachments: tuple[Attachment, ...] = ()
-    large_headings: bool = False
-    contents: str = ""
-
-
-def lines(texts: Sequence[str], style: Style = Style.PLAIN) -> tuple[Line, ...]:
-    """Lines of one style."""
-    return tuple(Line(text, style) for text in texts)
+    large_headings: bool = False  # whether sections of level 1 are chapters
+    contents: str = ""  # title of the table of contents, or empty for none

@@ -4,19 +4,21 @@ PDF/A wants every character to have a glyph (ISO 19005-3, 6.2.11.7), and typst r
 titles hold anything, so what no font can show is replaced by its code point, such as ``[U+1F600]``.
 """
 
+import dataclasses
 import json
 import re
+import shutil
 import tempfile
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import typst
 
+from evidence.documents.typeset.blocks import Document
 from evidence.documents.typeset.fonts import FontSet
 from exhibit.errors import ExhibitError
 from exhibit.types import Json
@@ -45,34 +47,44 @@ class TypesetFile:
     data: bytes
 
 
-def typeset(document: Mapping[str, Any], files: tuple[TypesetFile, ...], fonts: FontSet, made_at: datetime) -> bytes:
-    """The document as PDF/A-3b.
+@dataclass(frozen=True, slots=True)
+class Unset:
+    """A document that is ready to be set, with everything that it needs: this takes most of its time."""
 
-    Args:
-        document: what ``templates/document.typ`` reads, plain JSON data.
-        files: pictures and attachments that the document names.
-        fonts: where glyphs come from.
-        made_at: the date that the file states, aware; whole seconds are kept.
+    document: Document
+    files: tuple[TypesetFile, ...]  # pictures and attachments that it names
+    language: str  # ``en`` or ``zh-Hans``
+    made_at: datetime  # the date that the file states, aware; whole seconds are kept
 
-    Raises:
-        ExhibitError: typst could not set it.
-    """
-    hidden: frozenset[str] = frozenset()
-    with tempfile.TemporaryDirectory(prefix="exhibit-document-") as folder:
-        root = Path(folder)
-        _lay_out(root, files)
-        for _ in range(ROUNDS):
-            (root / "document.json").write_text(
-                json.dumps(showable(document, hidden), ensure_ascii=False), encoding="utf-8"
-            )
-            try:
-                return _compile(root, fonts, made_at)
-            except typst.TypstError as error:
-                missing = missing_glyphs(error.diagnostic)
-                if not missing - hidden:
-                    raise ExhibitError(f"The document could not be set: {error.message}.") from error
-                hidden |= missing
-    raise ExhibitError("The document could not be set: too many characters have no glyph.")
+    def pdf(self, fonts: FontSet) -> bytes:
+        """The document as PDF/A-3b; raises ``ExhibitError`` when typst could not set it."""
+        document = {**template_data(self.document), "fonts": fonts.for_language(self.language)}
+        hidden: frozenset[str] = frozenset()
+        with tempfile.TemporaryDirectory(prefix="exhibit-document-") as folder:
+            root = Path(folder)
+            _lay_out(root, self.files)
+            for _ in range(ROUNDS):
+                shown = json.dumps(showable(document, hidden), ensure_ascii=False)
+                (root / "document.json").write_text(shown, encoding="utf-8")
+                try:
+                    return _compile(root, fonts, self.made_at)
+                except typst.TypstError as error:
+                    missing = missing_glyphs(error.diagnostic)
+                    if not missing - hidden:
+                        raise ExhibitError(f"The document could not be set: {error.message}.") from error
+                    hidden |= missing
+        raise ExhibitError("The document could not be set: too many characters have no glyph.")
+
+
+def template_data(value: Json) -> Json:
+    """Plain JSON data of a document; each block says its kind."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        plain = {field.name: template_data(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        kind = getattr(value, "kind", None)
+        return plain if kind is None else {"kind": kind, **plain}
+    if isinstance(value, tuple | list):
+        return [template_data(item) for item in value]
+    return value
 
 
 def forget(fonts: FontSet) -> None:
@@ -130,16 +142,11 @@ def _shown(sign: str, hidden: frozenset[str]) -> str:
 
 
 def _lay_out(root: Path, files: tuple[TypesetFile, ...]) -> None:
-    (root / "main.typ").write_text(_template(), encoding="utf-8")
+    shutil.copyfile(TEMPLATE, root / "main.typ")
     for file in files:
         target = root / file.path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(file.data)
-
-
-@cache
-def _template() -> str:
-    return TEMPLATE.read_text(encoding="utf-8")
 
 
 def _compile(root: Path, fonts: FontSet, made_at: datetime) -> bytes:

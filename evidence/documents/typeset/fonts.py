@@ -57,14 +57,9 @@ OTHER_SCRIPTS = (
 
 @dataclass(frozen=True, slots=True)
 class FontSet:
-    """The fonts that were found.
+    """The fonts that were found."""
 
-    Attributes:
-        families: names of all families, typst's own and the machine's.
-        handle: typst's own object for them.
-    """
-
-    families: frozenset[str]
+    families: frozenset[str]  # names of all families, typst's own and the machine's
     handle: typst.Fonts
 
     @property
@@ -72,21 +67,13 @@ class FontSet:
         """Families with simplified Chinese that are here, best first."""
         return tuple(name for name in CHINESE if name in self.families)
 
-    @property
-    def others(self) -> tuple[str, ...]:
-        """Families for scripts and signs that the text fonts lack."""
-        return tuple(name for name in OTHER_SCRIPTS if name in self.families)
+    def can_set(self, language: str) -> bool:
+        """Whether what the language needs is here."""
+        return bool(self.chinese) or not language.startswith("zh")
 
     def for_language(self, language: str) -> dict[str, list[Any]]:
-        """Font lists ``text`` and ``mono`` for typst.
-
-        Raises:
-            ServiceMissingError: the language is Chinese, and no font for it is here.
-        """
-        rest = [*self.chinese, *self.others]
-        if not language.startswith("zh"):
-            return {"text": [TEXT, *rest], "mono": [MONO, *rest]}
-        if not self.chinese:
+        """Font lists ``text`` and ``mono`` for typst; ``ServiceMissingError`` for Chinese without a font for it."""
+        if not self.can_set(language):
             raise ServiceMissingError(
                 Sentence("No font with Chinese characters was found, so the document can't be made in Chinese."),
                 hint=Sentence(
@@ -94,6 +81,9 @@ class FontSet:
                 ),
                 retry=False,
             )
+        rest = [*self.chinese, *(name for name in OTHER_SCRIPTS if name in self.families)]
+        if not language.startswith("zh"):
+            return {"text": [TEXT, *rest], "mono": [MONO, *rest]}
         latin = {"name": TEXT, "covers": "latin-in-cjk"}
         return {"text": [latin, *rest, TEXT], "mono": [MONO, *rest]}
 
@@ -101,14 +91,5 @@ class FontSet:
 @cache
 def installed_fonts() -> FontSet:
     """Typst's own fonts and the machine's, looked for once in a process."""
-    return _font_set(typst.Fonts(include_system_fonts=True, include_embedded_fonts=True))
-
-
-@cache
-def embedded_fonts() -> FontSet:
-    """Only the fonts that come with typst: what a machine without any font has."""
-    return _font_set(typst.Fonts(include_system_fonts=False, include_embedded_fonts=True))
-
-
-def _font_set(handle: typst.Fonts) -> FontSet:
+    handle = typst.Fonts(include_system_fonts=True, include_embedded_fonts=True)
     return FontSet(frozenset(handle.families()), handle)

@@ -26,10 +26,8 @@ _small: dict[tuple[Digest, int], bytes] = {}
 def shrunk(data: bytes, side: int) -> bytes:
     """A JPEG of at most ``side`` pixels on its longer side, RGB, without metadata; same input, same bytes.
 
-    The last ones are remembered: a case is typeset in each language from the same pictures.
-
-    Raises:
-        UnreadablePictureError: the bytes can't be decoded within the limits.
+    The last ones are remembered: a case is typeset in each language from the same pictures. Raises
+    ``UnreadablePictureError`` when the bytes can't be decoded within the limits.
     """
     key = Digest.of(data), side
     small = _small.pop(key, None)
@@ -42,26 +40,17 @@ def shrunk(data: bytes, side: int) -> bytes:
 
 
 class Album:
-    """Collects the pictures of one document.
-
-    Args:
-        side: most pixels of the longer side of a picture that stands alone in its row.
-    """
+    """Collects the pictures of a document; the longer side of one that stands alone in its row has ``side`` pixels."""
 
     def __init__(self, side: int) -> None:
         self._side = side
         self._small: dict[str, bytes | UnreadablePictureError] = {}
 
     def place(self, data: bytes, across: int = 1, *, drawing: bool = False) -> str:
-        """Take a picture in; returns the path under which the template finds it.
+        """Take in a picture of a row of so many; returns the path under which the template finds it.
 
-        Args:
-            data: exact bytes.
-            across: pictures that share its row.
-            drawing: whether Exhibit made it, so that its thumbnail shows what it shows.
-
-        Raises:
-            UnreadablePictureError: the bytes can't be decoded within the limits.
+        Of a drawing, which Exhibit made, the thumbnail shows what it shows. Raises ``UnreadablePictureError`` when the
+        bytes can't be decoded within the limits.
         """
         side = self._side // across
         path = f"pictures/{Digest.of(data).hex}-{side}.jpg"

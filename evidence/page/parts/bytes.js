@@ -9,6 +9,10 @@ class UnknownWitness extends Error {}
 /** It can't be checked here, or not yet. */
 class Unchecked extends Error {}
 
+function must(holds, problem) {
+  if (!holds) throw new Broken(problem);
+}
+
 const MAX_JSON = 16 << 20;
 const MAX_DEPTH = 64;
 
@@ -92,14 +96,17 @@ function parseJson(bytes, what) {
   if (bytes.length > MAX_JSON) throw new Broken(`${what} has ${bytes.length} bytes, more than the ${MAX_JSON} that are read.`);
   const text = textOf(bytes, what);
   checkBrackets(text, what);
-  let value;
+  const value = parsed(text, what);
+  checkPlain(value, what);
+  return value;
+}
+
+function parsed(text, what) {
   try {
-    value = JSON.parse(text);
+    return JSON.parse(text);
   } catch {
     throw new Broken(`${what} isn't JSON that can be read.`);
   }
-  checkPlain(value, what);
-  return value;
 }
 
 /** Count brackets before anything recursive looks at the text, and look for names that stand twice in one object. */
@@ -116,18 +123,10 @@ function checkBrackets(text, what) {
       if (open.push(sign === "{" ? new Set() : null) > MAX_DEPTH) throw new Broken(`${what} is nested too deeply.`);
     } else if (sign === "}" || sign === "]") open.pop();
     else if (sign === ":" && open.at(-1)) {
-      const key = unquoted(name, what);
+      const key = parsed(name, what);
       if (open.at(-1).has(key)) throw new Broken(`${what} has a name twice in one object.`);
       open.at(-1).add(key);
     }
-  }
-}
-
-function unquoted(name, what) {
-  try {
-    return JSON.parse(name);
-  } catch {
-    throw new Broken(`${what} isn't JSON that can be read.`);
   }
 }
 

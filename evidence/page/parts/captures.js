@@ -24,10 +24,6 @@ const EARLIER = "Its facts don't state what it was made with: it is of a version
 const latin = (bytes) => new TextDecoder("latin1").decode(bytes);
 const digestOf = async (bytes) => hex(await sha256(bytes));
 
-function must(holds, problem) {
-  if (!holds) throw new Broken(problem);
-}
-
 /** `capture:NN-N` for the Nth capture of each sighting, and `captures`: whether one passed of each; `wacz:NN-N` isn't made here. */
 async function checkCaptures(inspection, facts) {
   const [checks, missing, named] = [[], [], new Set()];

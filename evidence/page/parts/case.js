@@ -25,15 +25,14 @@ const equal = (one, other) => canonicalText(one) === canonicalText(other);
 
 /** The facts, or null, and `facts`: whether they fit manifest and files. */
 async function readFacts(inspection) {
-  try {
-    const facts = await inspection.readJson(FACTS, "facts");
+  let facts = null;
+  const check = await checked("facts", async () => {
+    facts = await inspection.readJson(FACTS, "facts");
     const problem = await factsProblem(inspection, facts);
-    if (problem) return [facts, failed("facts", problem)];
-    const counted = `sightings: ${facts.sightings.length}, matches: ${facts.matches.length}`;
-    return [facts, passed("facts", `The facts fit the manifest, and every file they name is sealed (${counted}).`)];
-  } catch (error) {
-    return [null, checkOf("facts", error)];
-  }
+    must(!problem, problem);
+    return `The facts fit the manifest, and every file they name is sealed (sightings: ${facts.sightings.length}, matches: ${facts.matches.length}).`;
+  });
+  return [facts, check];
 }
 
 async function factsProblem({ manifest, listed }, facts) {
@@ -90,7 +89,7 @@ const calibrationOf = (facts, match) => (facts.calibrations || []).find((one) =>
 async function checkCase(inspection, facts, progress) {
   const own = await ownCheckpoint(inspection);
   const checks = await registrationChecks(inspection, own, facts);
-  for (const sighting of facts.sightings) checks.push(await sliceCheck(inspection, own, sighting));
+  for (const sighting of facts.sightings) checks.push(await checked(`slice:${two(sighting.number)}`, (name) => sliceCheck(inspection, own, sighting, name)));
   checks.push(...(await checkCaptures(inspection, facts)), await picturesCheck(inspection, facts));
   if (facts.party.kind !== "none" && !(facts.sightings.length && facts.matches.length)) checks.push(notChecked("slice:00", "The facts of a case hold no sighting or no match."));
   const calibrations = await readCalibrations(inspection, facts);
@@ -131,29 +130,25 @@ async function registrationChecks(inspection, own, facts) {
   const checks = [];
   if (!registration) checks.push(notChecked(name, "The bundle holds no log entry of the registration."));
   else if (further.some((proof) => !known.has(proof.opening.picture))) checks.push(failed(name, "The facts hold a registration of a picture that isn't one of the work's."));
-  else checks.push(await registrationCheck(inspection, own, name, facts, registration));
+  else checks.push(await checked(name, () => registrationCheck(inspection, own, name, facts, registration)));
   for (const [place, picture] of pictures.entries()) {
     const found = [registration, ...further].find((proof) => proof && proof.opening.picture === picture.digest);
     const numbered = `${name}:${two(place + 1)}`;
-    checks.push(found ? await registrationCheck(inspection, own, numbered, facts, found) : notChecked(numbered, "No entry of the log that the bundle holds is about this picture."));
+    checks.push(found ? await checked(numbered, () => registrationCheck(inspection, own, numbered, facts, found)) : notChecked(numbered, "No entry of the log that the bundle holds is about this picture."));
   }
   return checks;
 }
 
 async function registrationCheck(inspection, own, name, facts, proof) {
-  try {
-    const problem = (await logProofProblem(proof, "registration")) || registrationProblem(facts, proof);
-    if (problem) return failed(name, problem);
-    const unknown = await unvouched(inspection, own, name, proof);
-    if (unknown) return unknown;
-    if (!Object.hasOwn(proof.opening, "owner_name")) return notChecked(name, `Entry ${proof.sequence} of the log doesn't state whose registration it is.`);
-    const shown = new Set(facts.matches.filter((match) => match.work_picture === proof.opening.picture).flatMap((match) => match.sightings));
-    const [seen] = facts.sightings.filter((one) => shown.has(one.number)).map((one) => one.first_seen).sort();
-    const late = seen && seen < proof.time ? ` A copy had been seen before, at ${moment(new Date(seen))}.` : "";
-    return passed(name, `Entry ${proof.sequence} of the log, dated ${proof.time.slice(0, 10)}, commits to owner, work and picture.${late}`, { by: parseNote(proof.checkpoint).origin });
-  } catch (error) {
-    return checkOf(name, error);
-  }
+  const problem = (await logProofProblem(proof, "registration")) || registrationProblem(facts, proof);
+  if (problem) return failed(name, problem);
+  const unknown = await unvouched(inspection, own, name, proof);
+  if (unknown) return unknown;
+  if (!Object.hasOwn(proof.opening, "owner_name")) return notChecked(name, `Entry ${proof.sequence} of the log doesn't state whose registration it is.`);
+  const shown = new Set(facts.matches.filter((match) => match.work_picture === proof.opening.picture).flatMap((match) => match.sightings));
+  const [seen] = facts.sightings.filter((one) => shown.has(one.number)).map((one) => one.first_seen).sort();
+  const late = seen && seen < proof.time ? ` A copy had been seen before, at ${moment(new Date(seen))}.` : "";
+  return passed(name, `Entry ${proof.sequence} of the log, dated ${proof.time.slice(0, 10)}, commits to owner, work and picture.${late}`, { by: parseNote(proof.checkpoint).origin });
 }
 
 function registrationProblem({ owner, work }, { opening, salt }) {
@@ -169,20 +164,16 @@ function registrationProblem({ owner, work }, { opening, salt }) {
   return wrong ? `The log's entry states another ${wrong[0]} than the facts.` : "";
 }
 
-async function sliceCheck(inspection, own, sighting) {
-  const [name, proof] = [`slice:${two(sighting.number)}`, sighting.slice];
+async function sliceCheck(inspection, own, sighting, name) {
+  const proof = sighting.slice;
   if (!proof) return notChecked(name, "The bundle holds no log entry of the crawl that saw this picture.");
-  try {
-    const problem = (await sliceProblem(sighting, proof)) || (await logProofProblem(proof.log, "slice"));
-    if (problem) return failed(name, problem);
-    const seen = proof.record.seen;
-    const place = `record ${proof.index + 1} of ${proof.count}, entry ${proof.log.sequence} of the log`;
-    const beyond = sighting.first_seen !== seen || sighting.last_seen !== seen ? " First and last seen beyond that aren't shown by it." : "";
-    const words = `The crawl recorded this sighting as of ${moment(new Date(seen))}: ${place}.${beyond}`;
-    return (await unvouched(inspection, own, name, proof.log)) || passed(name, words, { by: parseNote(proof.log.checkpoint).origin });
-  } catch (error) {
-    return checkOf(name, error);
-  }
+  const problem = (await sliceProblem(sighting, proof)) || (await logProofProblem(proof.log, "slice"));
+  if (problem) return failed(name, problem);
+  const seen = proof.record.seen;
+  const place = `record ${proof.index + 1} of ${proof.count}, entry ${proof.log.sequence} of the log`;
+  const beyond = sighting.first_seen !== seen || sighting.last_seen !== seen ? " First and last seen beyond that aren't shown by it." : "";
+  const words = `The crawl recorded this sighting as of ${moment(new Date(seen))}: ${place}.${beyond}`;
+  return (await unvouched(inspection, own, name, proof.log)) || passed(name, words, { by: parseNote(proof.log.checkpoint).origin });
 }
 
 async function sliceProblem(sighting, proof) {

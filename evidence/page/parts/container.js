@@ -20,6 +20,21 @@ const FLAGS = 0x0806 | DESCRIBED;
 /** Extra fields that hold times and owners and nothing else: kind, length, and so many bytes. */
 const EXTRA = /^(?:\n\0 \0.{32}|UT(?:\x05\0.{5}|\t\0.{9}|\r\0.{13})|UX(?:\x08\0.{8}|\x0c\0.{12})|Ux(?:\0\0|\x04\0.{4})|ux\x0b\0.{11})*$/s;
 
+/** The parts of a ZIP by the bytes of their numbers: version, flags, method, time, date, CRC-32, both sizes, lengths of
+    name and extra fields are what a file's header and its directory entry share. */
+const SHARED = [2, 2, 2, 2, 2, 4, 4, 4, 2, 2];
+const [HEADER, ENTRY_HEAD, END] = [[4, ...SHARED], [4, 1, 1, ...SHARED, 2, 2, 2, 4, 4], [4, 2, 2, 2, 2, 4, 4, 2]];
+
+/** Little-endian numbers from a place on, not a number beyond the end. */
+function numbersAt(bytes, place, widths) {
+  return widths.map((width) => {
+    place += width;
+    return Array.from({ length: width }, (_, back) => bytes[place - 1 - back]).reduce((sum, byte) => sum * 256 + byte, 0);
+  });
+}
+
+const record = (widths, values) => Uint8Array.from(values.flatMap((value, place) => Array.from({ length: widths[place] }, (_, at) => Math.floor(value / 256 ** at) & 255)));
+
 /** What was given is no bundle at all. */
 class NoBundle extends Error {}
 
@@ -45,7 +60,7 @@ function checkPlaces(names, what) {
   for (const name of seen) if (folders.has(name)) throw new Broken(`${what} has ${name} both as a file and as a folder.`);
 }
 
-/** The bundle's files, without a folder around everything in a ZIP, what is unusual, and what file managers left. */
+/** The bundle's files by name, without a folder around everything in a ZIP, what is unusual, and what file managers left, by name and as it lies there. */
 function tidy(entries, what) {
   const isZip = what === "The ZIP";
   if (isZip) checkPlaces(entries.map((entry) => entry.name), what);
@@ -60,7 +75,8 @@ function tidy(entries, what) {
     remarks.push("everything lies in a folder of its own");
   }
   checkNames(files.map((entry) => entry.name), what);
-  return { files, remarks, leftOver };
+  const [names, beside] = [files, leftOver].map((group) => group.map((entry) => entry.name).sort());
+  return { files: new Map(files.map((entry) => [entry.name, entry])), names, remarks, leftOver: beside, notRead: leftOver };
 }
 
 /** A folder, as the browser gives it: files with their paths. */
@@ -68,31 +84,19 @@ class FolderBundle {
   constructor(name, files) {
     if (files.length > MAX_ENTRIES) throw new Broken(`The folder has more than ${MAX_ENTRIES} files.`);
     if (!files.some((entry) => entry.name === "bagit.txt")) throw new NoBundle(`${name} is a folder without bagit.txt. Choose the folder that holds bagit.txt.`);
-    const tidied = tidy(files, "The folder");
-    this.title = name;
-    this.files = new Map(tidied.files.map((entry) => [entry.name, entry.file]));
-    this.names = [...this.files.keys()].sort();
-    this.remarks = tidied.remarks;
-    this.leftOver = tidied.leftOver.map((entry) => entry.name).sort();
-  }
-
-  size(name) {
-    return this.files.get(name).size;
+    Object.assign(this, { title: name, ...tidy(files, "The folder") });
   }
 
   async read(name, limit = MAX_FILE) {
-    return wholeFile(this.files.get(name), name, limit);
+    const { file } = this.files.get(name);
+    if (file.size > limit) throw new Unchecked(`${name} has ${file.size} bytes, more than this page reads; use the Python verifier.`);
+    return new Uint8Array(await file.arrayBuffer());
   }
 
   /** A folder has no bytes of its own to compare. */
   async isAsWritten() {
     return null;
   }
-}
-
-async function wholeFile(file, name, limit) {
-  if (file.size > limit) throw new Unchecked(`${name} has ${file.size} bytes, more than this page reads; use the Python verifier.`);
-  return new Uint8Array(await file.arrayBuffer());
 }
 
 /** A ZIP, read by its central directory, within limits. */
@@ -105,21 +109,13 @@ class ZipBundle {
     const total = entries.reduce((sum, entry) => sum + entry.size, 0);
     if (total > FREE_EXPANSION + MAX_EXPANSION * file.size)
       throw new Broken(`The ZIP of ${file.size} bytes would unpack to ${total}, which no bundle does.`);
-    const tidied = tidy(entries, "The ZIP");
-    for (const entry of tidied.leftOver) await bundle.unpacked(entry, MAX_FILE);
-    bundle.leftOver = tidied.leftOver.map((entry) => entry.name).sort();
-    bundle.entries = new Map(tidied.files.map((entry) => [entry.name, entry]));
-    bundle.names = [...bundle.entries.keys()].sort();
-    bundle.remarks = tidied.remarks;
+    Object.assign(bundle, tidy(entries, "The ZIP"));
+    for (const entry of bundle.notRead) await bundle.unpacked(entry, MAX_FILE);
     return bundle;
   }
 
-  size(name) {
-    return this.entries.get(name).size;
-  }
-
   async read(name, limit = MAX_FILE) {
-    return this.unpacked(this.entries.get(name), limit);
+    return this.unpacked(this.files.get(name), limit);
   }
 
   async unpacked(entry, limit) {
@@ -137,7 +133,7 @@ class ZipBundle {
     let offset = 0;
     for (const name of this.names) {
       const { size, crc } = measured.get(name);
-      const entry = this.entries.get(name);
+      const entry = this.files.get(name);
       const head = zipHeader(name, size, crc);
       if (entry.method !== 0 || entry.data !== offset + head.length || !same(await this.bytes(offset, head.length), head)) return false;
       directory.push(zipDirectoryEntry(name, size, crc, offset));
@@ -150,11 +146,6 @@ class ZipBundle {
 
   async bytes(start, length) {
     return new Uint8Array(await this.file.slice(start, start + length).arrayBuffer());
-  }
-
-  async view(start, length) {
-    const bytes = await this.bytes(start, length);
-    return new DataView(bytes.buffer);
   }
 
   async readDirectory() {
@@ -184,9 +175,7 @@ class ZipBundle {
     if (hex(await this.bytes(0, 4)) !== "504b0304" && !tail.some((_, at) => isEnd(at)))
       throw new NoBundle(`${this.title} isn't a ZIP. Give the ZIP as it was downloaded, or the folder that holds bagit.txt.`);
     if (!isEnd(tail.length - 22)) throw new Broken("The ZIP's end is missing or damaged, or something follows it.");
-    const view = new DataView(tail.buffer, tail.length - 22);
-    const [disk, firstDisk, here, count] = [4, 6, 8, 10].map((at) => view.getUint16(at, true));
-    const [size, start, comment] = [view.getUint32(12, true), view.getUint32(16, true), view.getUint16(20, true)];
+    const [, disk, firstDisk, here, count, size, start, comment] = numbersAt(tail, tail.length - 22, END);
     if (size > MAX_ENTRIES * 1024) throw new Broken("The ZIP's directory is larger than any bundle's.");
     if (count > MAX_ENTRIES) throw new Broken(`The ZIP has more than ${MAX_ENTRIES} files.`);
     if (!count || disk || firstDisk || here !== count || comment || start + size !== length - 22) throw differs("has an end that doesn't fit its directory");
@@ -203,7 +192,7 @@ class ZipBundle {
       entry.data = await this.readHeader(entry, shown);
       reached = entry.data + entry.packed;
       if (entry.flags & DESCRIBED) {
-        const [mark, ...stated] = words(await this.view(reached, 16), [0, 4, 8, 12]);
+        const [mark, ...stated] = numbersAt(await this.bytes(reached, 16), 0, [4, 4, 4, 4]);
         if (mark !== 0x08074b50 || !agree(stated, entry)) throw differs(`says something else of ${shown} behind its bytes`);
         reached += 16;
       }
@@ -214,27 +203,24 @@ class ZipBundle {
 
   /** Where the packed bytes begin, behind a header that says what the directory says. */
   async readHeader(entry, shown) {
-    const head = await this.view(entry.offset, 30);
-    if (head.byteLength !== 30 || head.getUint32(0, true) !== 0x04034b50) throw new Broken(`The ZIP's own header of ${shown} is damaged.`);
-    const [nameLength, extraLength] = [head.getUint16(26, true), head.getUint16(28, true)];
+    const head = await this.bytes(entry.offset, 30);
+    const [mark, , , , , , crc, packed, size, nameLength, extraLength] = numbersAt(head, 0, HEADER);
+    if (head.length !== 30 || mark !== 0x04034b50) throw new Broken(`The ZIP's own header of ${shown} is damaged.`);
     const rest = await this.bytes(entry.offset + 30, nameLength + extraLength);
-    const alike = same(new Uint8Array(head.buffer, 4, 10), entry.fields) && same(rest.subarray(0, nameLength), entry.rawName);
+    const alike = same(head.subarray(4, 14), entry.fields) && same(rest.subarray(0, nameLength), entry.rawName);
     const whole = rest.length === nameLength + extraLength && isTimes(rest.subarray(nameLength));
-    if (!alike || !whole || !agree(words(head, [14, 18, 22]), entry, entry.flags & DESCRIBED))
+    if (!alike || !whole || !agree([crc, packed, size], entry, entry.flags & DESCRIBED))
       throw differs(`says one thing of ${shown} before its bytes and another in its directory`);
     return entry.offset + 30 + rest.length;
   }
 }
 
 const differs = (what) => new Broken(`The ZIP ${what}, which programs read in different ways; unpack it and check the folder.`);
-const words = (view, places) => places.map((at) => (at + 4 <= view.byteLength ? view.getUint32(at, true) : -1));
 const agree = (stated, { crc, packed, size }, mayLack = 0) => [crc, packed, size].every((value, at) => stated[at] === value || (mayLack && stated[at] === 0));
 
 function readDirectoryEntry(raw, place) {
-  const fields = new DataView(raw.buffer, place, Math.max(0, raw.length - place));
-  if (fields.byteLength < 46 || fields.getUint32(0, true) !== 0x02014b50) throw differs("has a damaged directory");
-  const [version, flags, method, nameLength, extraLength, comment, disk] = [6, 8, 10, 28, 30, 32, 34].map((at) => fields.getUint16(at, true));
-  const [crc, packed, size, attributes, offset] = words(fields, [16, 20, 24, 38, 42]);
+  const [mark, , system, version, flags, method, , , crc, packed, size, nameLength, extraLength, comment, disk, , attributes, offset] = numbersAt(raw, place, ENTRY_HEAD);
+  if (place + 46 > raw.length || mark !== 0x02014b50) throw differs("has a damaged directory");
   const nameEnd = place + 46 + nameLength;
   const next = nameEnd + extraLength;
   const rawName = raw.subarray(place + 46, nameEnd);
@@ -244,7 +230,7 @@ function readDirectoryEntry(raw, place) {
   if (next > raw.length || comment || disk || !isTimes(raw.subarray(nameEnd, next))) throw differs(`says more of ${shown} than times and owners`);
   if (flags & 0x2041) throw new Broken(`The ZIP has an encrypted file: ${shown}.`);
   if (method !== 0 && method !== 8) throw new Broken(`${shown} is packed by method ${method}; unpack the ZIP and check the folder.`);
-  if (flags & ~FLAGS || version > 20 || !SYSTEMS.includes(fields.getUint8(5))) throw differs(`wants more of its readers for ${shown} than plain unpacking`);
+  if (flags & ~FLAGS || version > 20 || !SYSTEMS.includes(system)) throw differs(`wants more of its readers for ${shown} than plain unpacking`);
   if (flags & DESCRIBED && method === 0) throw differs(`doesn't say before its bytes where ${shown} ends`);
   if (method === 0 && packed !== size) throw differs(`states two sizes of ${shown}`);
   checkMode(entry, attributes, shown);
@@ -293,39 +279,12 @@ async function unpack(packed, entry) {
   throw new Broken(`${entry.name} doesn't hold the ${entry.size} bytes that the ZIP declares.`);
 }
 
-/** The fields that a file's header and its directory entry share: stored, dated 1980-01-01. */
-function zipFields(view, at, name, size, crc) {
-  view.setUint16(at, 20, true);
-  view.setUint16(at + 8, 0x21, true);
-  view.setUint32(at + 10, crc, true);
-  view.setUint32(at + 14, size, true);
-  view.setUint32(at + 18, size, true);
-  view.setUint16(at + 22, name.length, true);
-}
+/** The shared numbers of a file that is stored and dated 1980-01-01. */
+const shared = (name, size, crc) => [20, 0, 0, 0, 0x21, crc, size, size, name.length, 0];
 
-function zipHeader(name, size, crc) {
-  const view = new DataView(new ArrayBuffer(30));
-  view.setUint32(0, 0x04034b50, true);
-  zipFields(view, 4, name, size, crc);
-  return concat(new Uint8Array(view.buffer), utf8(name));
-}
+const zipHeader = (name, size, crc) => concat(record(HEADER, [0x04034b50, ...shared(name, size, crc)]), utf8(name));
 
-function zipDirectoryEntry(name, size, crc, offset) {
-  const view = new DataView(new ArrayBuffer(46));
-  view.setUint32(0, 0x02014b50, true);
-  view.setUint16(4, (3 << 8) | 20, true);
-  zipFields(view, 6, name, size, crc);
-  view.setUint32(38, ((0o100644 << 16) >>> 0), true);
-  view.setUint32(42, offset, true);
-  return concat(new Uint8Array(view.buffer), utf8(name));
-}
+const zipDirectoryEntry = (name, size, crc, offset) =>
+  concat(record(ENTRY_HEAD, [0x02014b50, 20, 3, ...shared(name, size, crc), 0, 0, 0, 0o100644 * 65536, offset]), utf8(name));
 
-function zipEnd(count, size, offset) {
-  const view = new DataView(new ArrayBuffer(22));
-  view.setUint32(0, 0x06054b50, true);
-  view.setUint16(8, count, true);
-  view.setUint16(10, count, true);
-  view.setUint32(12, size, true);
-  view.setUint32(16, offset, true);
-  return new Uint8Array(view.buffer);
-}
+const zipEnd = (count, size, offset) => record(END, [0x06054b50, 0, 0, count, count, size, offset, 0]);

@@ -21,6 +21,16 @@ function checkOf(name, error) {
   return failed(name, "A file can't be read.");
 }
 
+/** A check: what looking gives, passed with a sentence; or what an error says. */
+async function checked(name, look) {
+  try {
+    const found = await look(name);
+    return typeof found === "string" ? passed(name, found) : found;
+  } catch (error) {
+    return checkOf(name, error);
+  }
+}
+
 const developmentOf = (pinned) => (pinned.development ? { development: pinned.label } : {});
 const two = (number) => String(number).padStart(2, "0");
 const some = (names) => names.slice(0, 3).join(", ") + (names.length > 3 ? ", …" : "");

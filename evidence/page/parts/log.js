@@ -2,50 +2,53 @@
 
 const leafHash = (bytes) => sha256(concat(Uint8Array.of(0), bytes));
 const nodeHash = (left, right) => sha256(concat(Uint8Array.of(1), left, right));
-const half = (number) => Math.floor(number / 2);
 
-/** Skip the levels at which a rightmost node has no sibling. */
-function climb(position, last) {
-  while (position && position % 2 === 0) [position, last] = [half(position), half(last)];
-  return [position, last];
-}
-
-/** RFC 9162, 2.1.3.2. */
-async function isIncluded(leaf, index, size, path, root) {
-  if (index < 0 || index >= size) return false;
-  let [position, last, current] = [index, size - 1, leaf];
-  for (const sibling of path) {
-    if (last === 0) return false;
-    if (position % 2 || position === last) {
-      current = await nodeHash(sibling, current);
-      [position, last] = climb(position, last);
-    } else current = await nodeHash(current, sibling);
-    [position, last] = [half(position), half(last)];
+/** Where the subtree lies that a proof starts from (an entry's leaf, or the `whole` one that ends with it), and the subtrees beside its way up, lowest first. */
+function wayUp(index, size, whole) {
+  const siblings = [];
+  let [begin, end] = [0, size];
+  while (!(end === index + 1 && (whole || end - begin === 1))) {
+    let step = 1;
+    while (step * 2 < end - begin) step *= 2;
+    siblings.unshift(index < begin + step ? [begin + step, end] : [begin, begin + step]);
+    [begin, end] = index < begin + step ? [begin, begin + step] : [begin + step, end];
   }
-  return last === 0 && same(current, root);
+  return { begin, end, siblings };
 }
 
-/** RFC 9162, 2.1.4.2. */
+/** The hashes that a proof gives, by range of leaves: `begin-end`; see evidence/log/merkle.py. */
+async function provenRanges(index, size, path, value, whole) {
+  if (!(index >= 0 && index < size)) return new Map();
+  let { begin, end, siblings } = wayUp(index, size, whole);
+  if (whole && begin) [value, ...path] = path;
+  if (path.length !== siblings.length || !value) return new Map();
+  const shown = new Map([[`${begin}-${end}`, value]]);
+  for (const [place, [first, last]] of siblings.entries()) {
+    shown.set(`${first}-${last}`, path[place]);
+    value = first === end ? await nodeHash(value, path[place]) : await nodeHash(path[place], value);
+    [begin, end] = [Math.min(begin, first), Math.max(end, last)];
+    shown.set(`${begin}-${end}`, value);
+  }
+  return shown;
+}
+
+/** Whether an entry lies under a root (RFC 9162, 2.1.3). */
+async function isIncluded(leaf, index, size, path, root) {
+  const shown = await provenRanges(index, size, path, leaf, false);
+  return shown.size > 0 && same(shown.get(`0-${size}`), root);
+}
+
+/** Whether a tree continues an earlier one (RFC 9162, 2.1.4): of one proof the whole gives the new root, what lies to the left of the end the old one. */
 async function isContinued(old, fresh, oldRoot, newRoot, path) {
   if (old < 0 || old > fresh) return false;
   if (old === fresh) return !path.length && same(oldRoot, newRoot);
   if (old === 0) return !path.length && same(oldRoot, await sha256(new Uint8Array()));
-  const isPower = Number.isInteger(Math.log2(old)) && 2 ** Math.log2(old) === old;
-  const hashes = isPower ? [oldRoot, ...path] : path;
-  if (!path.length) return false;
-  let [position, last] = [old - 1, fresh - 1];
-  while (position % 2) [position, last] = [half(position), half(last)];
-  let [oldCurrent, newCurrent] = [hashes[0], hashes[0]];
-  for (const sibling of hashes.slice(1)) {
-    if (last === 0) return false;
-    if (position % 2 || position === last) {
-      oldCurrent = await nodeHash(sibling, oldCurrent);
-      newCurrent = await nodeHash(sibling, newCurrent);
-      [position, last] = climb(position, last);
-    } else newCurrent = await nodeHash(newCurrent, sibling);
-    [position, last] = [half(position), half(last)];
-  }
-  return last === 0 && same(oldCurrent, oldRoot) && same(newCurrent, newRoot);
+  const shown = await provenRanges(old - 1, fresh, path, oldRoot, true);
+  if (!shown.size || !same(shown.get(`0-${fresh}`), newRoot)) return false;
+  const { begin, siblings } = wayUp(old - 1, fresh, true);
+  let current = shown.get(`${begin}-${old}`);
+  for (const [first, last] of siblings) if (last <= begin) current = await nodeHash(shown.get(`${first}-${last}`), current);
+  return same(current, oldRoot);
 }
 
 /** A checkpoint as read, its signatures not yet checked. */

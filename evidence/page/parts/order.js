@@ -84,29 +84,6 @@ function inSequence(proofs) {
   return pairs;
 }
 
-/** The hashes that a proof gives, by range of leaves: `begin-end`; see evidence/log/merkle.py. */
-async function provenRanges(index, size, path, value, whole) {
-  if (!(index >= 0 && index < size)) return new Map();
-  const siblings = [];
-  let [begin, end] = [0, size];
-  while (!(end === index + 1 && (whole || end - begin === 1))) {
-    let step = 1;
-    while (step * 2 < end - begin) step *= 2;
-    siblings.push(index < begin + step ? [begin + step, end] : [begin, begin + step]);
-    [begin, end] = index < begin + step ? [begin, begin + step] : [begin + step, end];
-  }
-  if (whole && begin) [value, ...path] = path;
-  if (path.length !== siblings.length || !value) return new Map();
-  const shown = new Map([[`${begin}-${end}`, value]]);
-  for (const [place, [first, last]] of siblings.reverse().entries()) {
-    shown.set(`${first}-${last}`, path[place]);
-    value = first === end ? await nodeHash(value, path[place]) : await nodeHash(path[place], value);
-    [begin, end] = [Math.min(begin, first), Math.max(end, last)];
-    shown.set(`${begin}-${end}`, value);
-  }
-  return shown;
-}
-
 /** Every head that a bundle holds, with what its proofs show; see evidence/verify/split_views.py. */
 async function viewsOf(inspection, facts, seal) {
   const proofs = [...(facts ? proofsInFacts(facts).map(([, proof]) => proof) : []), ...(seal ? [seal] : [])];

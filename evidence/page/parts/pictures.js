@@ -181,7 +181,7 @@ function canvasTellsTheTruth() {
 }
 
 /* 3×3 matrices as nine numbers, row by row. */
-const times9 = (a, b) => Array.from(a, (_, at) => [0, 1, 2].reduce((sum, k) => sum + a[3 * Math.floor(at / 3) + k] * b[3 * k + (at % 3)], 0));
+const times9 = (...all) => all.reduce((a, b) => Array.from(a, (_, at) => [0, 1, 2].reduce((sum, k) => sum + a[3 * Math.floor(at / 3) + k] * b[3 * k + (at % 3)], 0)));
 const determinant = (m) => m[0] * (m[4] * m[8] - m[5] * m[7]) - m[1] * (m[3] * m[8] - m[5] * m[6]) + m[2] * (m[3] * m[7] - m[4] * m[6]);
 const move = (m, x, y, z = 1) => [m[0] * x + m[1] * y + m[2] * z, m[3] * x + m[4] * y + m[5] * z, m[6] * x + m[7] * y + m[8] * z];
 
@@ -280,23 +280,21 @@ function resizedGrey(grey, factor) {
   const [width, height] = [grey.width, grey.height].map((side) => Math.max(1, Math.floor(side * factor + 0.5)));
   const toSmall = rescale([grey.width, grey.height], [width, height]);
   if (width === grey.width && height === grey.height) return { small: grey, toSmall };
-  const rows = new Uint8Array(width * grey.height);
-  filterWeights(grey.width, width).forEach(({ first, weights }, x) => {
-    for (let y = 0; y < grey.height; y++) {
+  const rows = filteredRows(grey.values, grey.width, grey.height, width);
+  return { small: { width, height, values: filteredRows(rows, grey.height, width, height) }, toSmall };
+}
+
+/** Each row of a field filtered to so many values; rows and columns change places, so that two times give both ways. */
+function filteredRows(values, width, height, onto) {
+  const out = new Uint8Array(onto * height);
+  filterWeights(width, onto).forEach(({ first, weights }, x) => {
+    for (let y = 0; y < height; y++) {
       let sum = 0.5;
-      for (let at = 0; at < weights.length; at++) sum += weights[at] * grey.values[y * grey.width + first + at];
-      rows[y * width + x] = sum;
+      for (let at = 0; at < weights.length; at++) sum += weights[at] * values[y * width + first + at];
+      out[x * height + y] = sum;
     }
   });
-  const values = new Uint8Array(width * height);
-  filterWeights(grey.height, height).forEach(({ first, weights }, y) => {
-    for (let x = 0; x < width; x++) {
-      let sum = 0.5;
-      for (let at = 0; at < weights.length; at++) sum += weights[at] * rows[(first + at) * width + x];
-      values[y * width + x] = sum;
-    }
-  });
-  return { small: { width, height, values }, toSmall };
+  return out;
 }
 
 function filterWeights(from, onto) {
@@ -316,7 +314,7 @@ function filterWeights(from, onto) {
 function denseSimilarity(found, registered, transform) {
   const [foundGrey, registeredGrey] = [greyOf(found), greyOf(registered)];
   const sizes = [found, registered].map((one) => [one.width, one.height]);
-  const matrix = times9(times9(rescale(registered.full, sizes[1]), transform), inverted(rescale(found.full, sizes[0])));
+  const matrix = times9(rescale(registered.full, sizes[1]), transform, inverted(rescale(found.full, sizes[0])));
   const { small, toSmall } = resizedGrey(registeredGrey, LONG_SIDE / Math.max(...sizes[1]));
   const whole = times9(toSmall, matrix);
   const depth = move(whole, (sizes[0][0] - 1) / 2, (sizes[0][1] - 1) / 2)[2];

@@ -25,7 +25,6 @@ const MEANINGS = {
 /** Check bundles, one after the other: `opens` holds `[open, title]` of each. */
 async function run(...opens) {
   const number = ++running;
-  const isOld = () => number !== running;
   $("result").replaceChildren();
   $("result").removeAttribute("data-outcome");
   tell("Reading…");
@@ -37,21 +36,17 @@ async function run(...opens) {
     await new Promise((resolve) => setTimeout(resolve));
   };
   const [sheets, outcomes, views] = [[], [], []];
+  const told = async (open) => {
+    const bundle = await open();
+    const result = await checkBundle(bundle, trust, progress);
+    views.push(...result.views);
+    return resultSheet(bundle.title, result);
+  };
   for (const [open, title] of opens) {
-    try {
-      const bundle = await open();
-      const result = await checkBundle(bundle, trust, progress);
-      if (isOld()) return;
-      const [outcome, ...sheet] = resultSheet(bundle.title, result);
-      outcomes.push(outcome);
-      sheets.push(...sheet);
-      views.push(...result.views);
-    } catch (error) {
-      if (isOld()) return;
-      const [outcome, ...sheet] = refusalSheet(title, error);
-      outcomes.push(outcome);
-      sheets.push(...sheet);
-    }
+    const [outcome, ...sheet] = await told(open).catch((error) => refusalSheet(title, error));
+    if (number !== running) return;
+    outcomes.push(outcome);
+    sheets.push(...sheet);
   }
   const splits = opens.length > 1 ? splitViews(views).map(splitSheet) : [];
   const worst = ["failed", "no-bundle", "incomplete", "complete"].find((one) => outcomes.includes(one));
@@ -132,13 +127,11 @@ const label = (check) => (check.development ? [make("span", { class: "label" }, 
 /** The checks; files that passed are folded into one row. */
 function table(checks) {
   const fine = checks.filter((check) => check.name.startsWith("file:") && check.state === "passed");
-  const body = make("tbody");
-  for (const check of checks) if (!fine.includes(check)) body.append(row(check));
-  const whole = make("table", {}, make("caption", { class: "hidden" }, "Every check, with its state"), make("thead", {}, make("tr", {}, ...["Check", "State", "What was found"].map((head) => make("th", { scope: "col" }, head)))), body);
+  const rows = (shown) => make("tbody", {}, ...shown.map(row));
+  const heads = ["Check", "State", "What was found"].map((head) => make("th", { scope: "col" }, head));
+  const whole = make("table", {}, make("caption", { class: "hidden" }, "Every check, with its state"), make("thead", {}, make("tr", {}, ...heads)), rows(checks.filter((check) => !fine.includes(check))));
   if (!fine.length) return whole;
-  const files = make("tbody");
-  for (const check of fine) files.append(row(check));
-  return make("div", {}, whole, make("details", {}, make("summary", {}, `${fine.length} files have the bytes that were sealed`), make("table", {}, files)));
+  return make("div", {}, whole, make("details", {}, make("summary", {}, `${fine.length} files have the bytes that were sealed`), make("table", {}, rows(fine))));
 }
 
 function row(check) {
@@ -179,7 +172,7 @@ function comparison(found, registered, match) {
   canvas.setAttribute("role", "img");
   canvas.setAttribute("aria-label", `Match ${match.number}: the found picture with the registered one laid onto it`);
   const below = canvasOf(found.pixels, found.width, found.height);
-  const onto = times3(rescale(found.full, size), inverted(match.verification.transform.flat()), rescale([registered.width, registered.height], registered.full));
+  const onto = times9(rescale(found.full, size), inverted(match.verification.transform.flat()), rescale([registered.width, registered.height], registered.full));
   const { out, mask } = warpPixels(registered.pixels, [registered.width, registered.height], 4, onto, size);
   mask.forEach((valid, at) => (out[4 * at + 3] = valid ? 255 : 0));
   const above = canvasOf(out, ...size);
@@ -206,8 +199,6 @@ function comparison(found, registered, match) {
   return make("figure", {}, canvas,
     make("div", { class: "slider" }, make("label", { for: slider.id }, "found"), slider, make("label", { for: slider.id }, "registered"), make("label", { for: way.id, class: "hidden" }, "How to compare"), way));
 }
-
-const times3 = (a, b, c) => times9(times9(a, b), c);
 
 function canvasOf(pixels, width, height) {
   const canvas = newCanvas(width, height);

@@ -14,29 +14,24 @@ async function checkSigners(inspection, logged) {
   const stems = [...new Set(names.map((name) => name.split(".")[0]))].sort();
   if (stems.length > 64 || names.some((name) => !/^[0-9a-f]{16}\.(pem|sig)$/.test(name)))
     return [...checks, failed("countersignatures", `${COUNTERSIGNATURES} holds other files, or more than 64 signatures.`)];
-  for (const stem of stems) checks.push(await countersignatureCheck(inspection, stem));
+  for (const stem of stems) checks.push(await checked(`countersignature:${stem}`, (name) => countersignatureCheck(inspection, stem, name)));
   return checks;
 }
 
-async function countersignatureCheck(inspection, stem) {
-  const name = `countersignature:${stem}`;
-  try {
-    const pem = textOf(await inspection.read(`${COUNTERSIGNATURES}${stem}.pem`, 4096), `${stem}.pem`);
-    const signature = await inspection.read(`${COUNTERSIGNATURES}${stem}.sig`, 64);
-    const match = /-----BEGIN PUBLIC KEY-----\s([^-]+)\s-----END PUBLIC KEY-----/.exec(pem);
-    const spki = match && fromBase64(match[1].replace(/\s/g, ""));
-    if (!spki || spki.length !== 44 || !hex(spki).startsWith(ED25519_SPKI)) throw new Broken(`${COUNTERSIGNATURES}${stem}.pem isn't an Ed25519 key.`);
-    const key = spki.slice(12);
-    if (!(await verifyEd25519(key, signature, inspection.manifestBytes))) throw new Broken("The counter-signature over data/manifest.json doesn't hold.");
-    if (!hex(key).startsWith(stem)) throw new Broken(`${COUNTERSIGNATURES}${stem}.pem is another key than its name says.`);
-    const pinned = pinnedKey(inspection.trust, hex(key), "device");
-    if (!pinned) throw new UnknownWitness(`it holds, but no owner is pinned with the device key ${stem}.`);
-    if (pinned.owner !== inspection.manifest.matter.owner) throw new Broken(`The device key is pinned as that of ${pinned.owner}, not of the owner in the manifest.`);
-    if (pinned.revoked) return notChecked(name, `The device key was revoked at ${moment(new Date(pinned.revoked))}, and nothing in the bundle shows when this was signed.`);
-    return passed(name, `Ed25519 over data/manifest.json by a device key of ${pinned.owner} holds; the owner alone holds that key.`, { by: pinned.owner, ...developmentOf(pinned) });
-  } catch (error) {
-    return checkOf(name, error);
-  }
+async function countersignatureCheck(inspection, stem, name) {
+  const pem = textOf(await inspection.read(`${COUNTERSIGNATURES}${stem}.pem`, 4096), `${stem}.pem`);
+  const signature = await inspection.read(`${COUNTERSIGNATURES}${stem}.sig`, 64);
+  const match = /-----BEGIN PUBLIC KEY-----\s([^-]+)\s-----END PUBLIC KEY-----/.exec(pem);
+  const spki = match && fromBase64(match[1].replace(/\s/g, ""));
+  if (!spki || spki.length !== 44 || !hex(spki).startsWith(ED25519_SPKI)) throw new Broken(`${COUNTERSIGNATURES}${stem}.pem isn't an Ed25519 key.`);
+  const key = spki.slice(12);
+  if (!(await verifyEd25519(key, signature, inspection.manifestBytes))) throw new Broken("The counter-signature over data/manifest.json doesn't hold.");
+  if (!hex(key).startsWith(stem)) throw new Broken(`${COUNTERSIGNATURES}${stem}.pem is another key than its name says.`);
+  const pinned = pinnedKey(inspection.trust, hex(key), "device");
+  if (!pinned) throw new UnknownWitness(`it holds, but no owner is pinned with the device key ${stem}.`);
+  if (pinned.owner !== inspection.manifest.matter.owner) throw new Broken(`The device key is pinned as that of ${pinned.owner}, not of the owner in the manifest.`);
+  if (pinned.revoked) return notChecked(name, `The device key was revoked at ${moment(new Date(pinned.revoked))}, and nothing in the bundle shows when this was signed.`);
+  return passed(name, `Ed25519 over data/manifest.json by a device key of ${pinned.owner} holds; the owner alone holds that key.`, { by: pinned.owner, ...developmentOf(pinned) });
 }
 
 /** Whether a key that was revoked had signed before: only a witness can tell, the bundle's own times can't. */

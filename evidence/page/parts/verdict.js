@@ -19,7 +19,7 @@ async function checkBundle(bundle, trust, progress) {
   const [facts, check] = await readFacts(inspection);
   const log = await checkLog(inspection, facts);
   const witnessed = await checkWitnesses(inspection, facts, isLogged(log));
-  const seal = isLogged(log) ? { ...(await inspection.readJson(ENTRY, "entry")), ...(await sealPlace(inspection)) } : null;
+  const seal = isLogged(log) ? await readLogProof(inspection) : null;
   const [order, times] = orderCheck(inspection, facts, seal, witnessed.pairs);
   const version = versionChecks(inspection, facts, witnessed.checks);
   const views = await viewsOf(inspection, facts, seal);
@@ -28,12 +28,6 @@ async function checkBundle(bundle, trust, progress) {
   const sound = facts && check.state === "passed" ? facts : null;
   if (sound) checks.push(...(await checkCase(inspection, sound, progress)));
   return { checks: [await checkContainer(inspection, checks), ...checks], seal: inspection.seal, withheld: inspection.leftOut(), inspection, facts: sound, times, views };
-}
-
-/** `size`, `path` and `checkpoint` of the entry of the seal. */
-async function sealPlace(inspection) {
-  const { size, path } = await inspection.readJson("proofs/log/inclusion.json", "inclusion");
-  return { size, path, checkpoint: await readCheckpoint(inspection) };
 }
 
 /** The grades that a bundle has anything of, or that are asked for: `{name, state, by, required}`. */

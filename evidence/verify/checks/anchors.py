@@ -9,13 +9,11 @@ from evidence.anchors import KINDS
 from evidence.bundle.bag import ANCHORS_PATH, CHECKPOINT_PATH, AnchorRecord, checkpoint_digest
 from evidence.facts.case import CaseFacts
 from evidence.formats.codec import FormatError
-from evidence.formats.errors import PendingProofError, UnknownWitnessError
-from evidence.verdict.result import Check, State, failed, not_checked
+from evidence.verdict.result import UNKNOWN, Check, State, checked, expect, failed, not_checked, second
 from evidence.verify.checks.contents import check_unread
 from evidence.verify.checks.inspection import Inspection, log_proofs
-from evidence.verify.checks.proofs import UNKNOWN, read_checkpoint, renewed
+from evidence.verify.checks.proofs import read_checkpoint, renewed
 from exhibit.digests import Digest
-from exhibit.errors import IntegrityError
 
 NO_RECEIPT = "no receipt of this seal is there"
 MAX_RECEIPT = 1 << 20
@@ -25,13 +23,10 @@ _NAMED_BY_DIGEST = re.compile(r"(?:certificate|crl)-([0-9a-f]{16})\.pem")
 
 @dataclass(frozen=True, slots=True)
 class Witnessed:
-    """What the witnesses say.
+    """What the witnesses say: the checks, and what each was given, in words, with the check of its receipt.
 
-    Attributes:
-        checks: one ``anchor:`` for each receipt, and ``time``.
-        logged: the earliest time by which the log held the seal with its signature, or ``None``. A witness of the
-            manifest alone doesn't show that it was signed then.
-        pairs: what each witness was given, in words, with the check of its receipt.
+    The earliest time by which the log held the seal with its signature, or ``None``, is ``logged``. A witness of the
+    manifest alone doesn't show that it was signed then.
     """
 
     checks: tuple[Check, ...]
@@ -40,20 +35,19 @@ class Witnessed:
 
 
 def check_witnesses(inspection: Inspection, facts: CaseFacts | None, *, is_logged: bool) -> Witnessed:
-    """Check every receipt.
+    """One ``anchor:`` for each receipt, and ``time``.
 
-    Args:
-        inspection: the bundle.
-        facts: with earlier checkpoints.
-        is_logged: whether the seal lies in the log under the bundle's checkpoint. Only then that checkpoint, and what
-            continues it, has to do with the seal.
+    Only where the seal ``is_logged`` under the bundle's checkpoint, that one and what continues it has to do with it.
     """
     try:
         records = _records(inspection)
         subjects = _subjects(inspection, facts, is_logged=is_logged)
     except FormatError as error:
         return Witnessed((failed("anchors", error.message), not_checked("time", "The list of receipts can't be read.")))
-    pairs = [(subjects.get(record.digest, ""), _check_anchor(inspection, record, subjects)) for record in records]
+    pairs = []
+    for record in records:
+        name = f"anchor:{PurePosixPath(record.file).name}"
+        pairs.append((subjects.get(record.digest, ""), checked(name, _anchor, inspection, name, record, subjects)))
     unread = check_unread(inspection, frozenset(path for record in records for path in (record.file, *record.material)))
     logged = [check for subject, check in pairs if _is_of_the_log(subject)]
     whole = [check for subject, check in pairs if subject == "manifest" or _is_of_the_log(subject)]
@@ -70,12 +64,10 @@ def _records(inspection: Inspection) -> tuple[AnchorRecord, ...]:
     if not inspection.has(ANCHORS_PATH):
         return ()
     records = inspection.read_as(tuple[AnchorRecord, ...], ANCHORS_PATH)
-    if len(records) > MAX_ANCHORS or len({record.file for record in records}) != len(records):
-        raise FormatError(f"{ANCHORS_PATH} lists a receipt twice, or more than {MAX_ANCHORS}.")
-    if any(
-        len(record.material) > MAX_MATERIAL or len(set(record.material)) != len(record.material) for record in records
-    ):
-        raise FormatError(f"{ANCHORS_PATH} lists material of a receipt twice, or more than {MAX_MATERIAL} of it.")
+    once = len({record.file for record in records}) == len(records) <= MAX_ANCHORS
+    expect(once, f"{ANCHORS_PATH} lists a receipt twice, or more than {MAX_ANCHORS}.")
+    once = all(len(set(record.material)) == len(record.material) <= MAX_MATERIAL for record in records)
+    expect(once, f"{ANCHORS_PATH} lists material of a receipt twice, or more than {MAX_MATERIAL} of it.")
     return records
 
 
@@ -83,34 +75,21 @@ def _subjects(inspection: Inspection, facts: CaseFacts | None, *, is_logged: boo
     """What may have been given to a witness, by digest: the manifest, the checkpoint, earlier and later ones."""
     unrelated = "" if is_logged else "unrelated "
     subjects = {digest: f"{unrelated}{words}" for digest, words in renewed(inspection).items()}
-    if facts is not None:
-        for name, proof in log_proofs(facts):
-            subjects.setdefault(checkpoint_digest(proof.checkpoint), f"checkpoint of {name}")
+    for name, proof in log_proofs(facts):
+        subjects.setdefault(checkpoint_digest(proof.checkpoint), f"checkpoint of {name}")
     if inspection.has(CHECKPOINT_PATH):
         subjects[checkpoint_digest(read_checkpoint(inspection))] = f"{unrelated}checkpoint"
     subjects[inspection.seal] = "manifest"
     return subjects
 
 
-def _check_anchor(inspection: Inspection, record: AnchorRecord, subjects: dict[Digest, str]) -> Check:
-    name = f"anchor:{PurePosixPath(record.file).name}"
-    if record.digest not in subjects:
-        return failed(name, "The receipt is listed for a digest that is nothing in this bundle.")
-    try:
-        proof = inspection.read(record.file, MAX_RECEIPT)
-        material = _material(inspection, record)
-        kind = KINDS.get(record.kind)
-        if kind is None:
-            return not_checked(name, f"This verifier doesn't know receipts of the kind {record.kind[:40]!a}.")
-        found = kind.verify(
-            record.digest, proof, material, getattr(inspection.trust, kind.pins), subjects[record.digest]
-        )
-    except PendingProofError as error:
-        return not_checked(name, f"pending: {error.message}")
-    except UnknownWitnessError as error:
-        return not_checked(name, f"{UNKNOWN}: {error.message}")
-    except (FormatError, IntegrityError) as error:
-        return failed(name, error.message)
+def _anchor(inspection: Inspection, name: str, record: AnchorRecord, subjects: dict[Digest, str]) -> Check:
+    expect(record.digest in subjects, "The receipt is listed for a digest that is nothing in this bundle.")
+    proof, material = inspection.read(record.file, MAX_RECEIPT), _material(inspection, record)
+    kind = KINDS.get(record.kind)
+    if kind is None:
+        return not_checked(name, f"This verifier doesn't know receipts of the kind {record.kind[:40]!a}.")
+    found = kind.verify(record.digest, proof, material, getattr(inspection.trust, kind.pins), subjects[record.digest])
     called = "" if record.witness in found.sentence else f" The bundle calls this witness {record.witness[:60]!a}."
     return Check(name, State.PASSED, found.sentence + called, found.time, found.label, found.by)
 
@@ -120,8 +99,8 @@ def _material(inspection: Inspection, record: AnchorRecord) -> dict[str, bytes]:
     files = {PurePosixPath(path).name: inspection.read(path, MAX_RECEIPT) for path in record.material}
     for name, data in files.items():
         named = _NAMED_BY_DIGEST.fullmatch(name)
-        if named is not None and not Digest.of(data).hex.startswith(named[1]):
-            raise FormatError(f"{name} was changed: its name states another SHA-256.")
+        same = named is None or Digest.of(data).hex.startswith(named[1])
+        expect(same, f"{name} was changed: its name states another SHA-256.")
     return files
 
 
@@ -135,7 +114,7 @@ def _check_time(checks: list[Check], asked: int = 1) -> Check:
         kinds = f"{UNKNOWN}: no receipt of {len(checks)} is by a pinned witness" if checks else NO_RECEIPT
         return not_checked("time", f"{kinds}, so nothing shows since when it exists.")
     _, time, check = min(good, key=lambda item: (item[0], item[1]))
-    sentence = f"All of it existed no later than {time:%Y-%m-%d %H:%M:%S} UTC ({check.name.partition(':')[2]})."
+    sentence = f"All of it existed no later than {second(time)} ({check.name.partition(':')[2]})."
     count = len({one.by for _, _, one in good})
     state = State.PASSED if count >= asked else State.NOT_CHECKED
     few = "" if count >= asked else f" {count} pinned witnesses state a time, and the trust list asks for {asked}."

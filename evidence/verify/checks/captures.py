@@ -2,11 +2,12 @@
 
 import base64
 import binascii
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from io import BytesIO
+from itertools import chain
 from operator import attrgetter
 from urllib.parse import urljoin
 from zipfile import ZIP_STORED, BadZipFile, ZipFile
@@ -17,7 +18,7 @@ from evidence.facts.network import NetworkCertificate, NetworkExchange, NetworkR
 from evidence.formats.codec import FormatError, from_plain, parse_json
 from evidence.formats.records import UNDONE, Record, Response, Room, inline_bodies, plain_url, read_response, read_warc
 from evidence.formats.wacz import WARC, WaczPage, write_wacz
-from evidence.verdict.result import Check, State, failed, not_checked, passed
+from evidence.verdict.result import Check, State, checked, expect, failed, not_checked, passed
 from evidence.verify.checks.inspection import EARLIER, Inspection
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, UnreadablePictureError
@@ -80,7 +81,7 @@ class _Capture:
         path = self.files[role]
         if path in self.inspection.withheld and not self.inspection.has(path):
             raise NotFoundError(f"{path} is withheld from this copy.")
-        _expect(self.inspection.sealed(path), f"{path} isn't there as it was sealed.")
+        expect(self.inspection.sealed(path), f"{path} isn't there as it was sealed.")
         return self.inspection.read(path, MAX_WARC)
 
     def digest(self, role: str) -> Digest | None:
@@ -97,40 +98,40 @@ def check_captures(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
 
     And ``captures``: whether each sighting has a capture that passed.
     """
-    shown: set[int] = set()
-    for sighting, check in _each(inspection, facts):
-        if check.name.startswith("capture:") and check.state is State.PASSED:
-            shown.add(sighting.number)
+    shown: set[str] = set()
+    for check in _each(inspection, facts):
+        what, _, numbers = check.name.partition(":")
+        if what == "capture" and check.state is State.PASSED:
+            shown.add(numbers.partition("-")[0])
         yield check
-    missing = [f"{sighting.number:02d}" for sighting in facts.sightings if sighting.number not in shown]
+    missing = [number for number in (f"{sighting.number:02d}" for sighting in facts.sightings) if number not in shown]
     if facts.made_with is None or not facts.sightings:
         return
     if missing:
-        yield not_checked(
-            "captures", f"No capture shows sighting {', '.join(missing)}: the crawl's record stands alone."
-        )
+        words = f"No capture shows sighting {', '.join(missing)}: the crawl's record stands alone."
+        yield not_checked("captures", words)
     else:
         yield passed("captures", "Each sighting has a capture that agrees with what was recorded.")
 
 
-def _each(inspection: Inspection, facts: CaseFacts) -> Iterator[tuple[SightingFacts, Check]]:
+def _each(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
     named: set[str] = set()
     every = [(sighting, number, of) for sighting in facts.sightings for number, of in enumerate(sighting.captures, 1)]
     for place, (sighting, number, stated) in enumerate(every):
-        name = f"{sighting.number:02d}-{number}"
+        numbers = f"{sighting.number:02d}-{number}"
+        name = f"capture:{numbers}"
         if place >= MAX_CAPTURES:
-            yield sighting, not_checked(f"capture:{name}", f"Only the first {MAX_CAPTURES} captures are looked at.")
+            yield not_checked(name, f"Only the first {MAX_CAPTURES} captures are looked at.")
         elif not stated.files and stated.image is None:
-            yield sighting, not_checked(f"capture:{name}", "Nothing was kept of this visit.")
+            yield not_checked(name, "Nothing was kept of this visit.")
         elif not stated.files:
-            yield sighting, failed(f"capture:{name}", "The facts state an image of a visit of which nothing was kept.")
+            yield failed(name, "The facts state an image of a visit of which nothing was kept.")
         elif facts.made_with is None:
-            yield sighting, not_checked(f"capture:{name}", EARLIER)
+            yield not_checked(name, EARLIER)
         elif not named.isdisjoint(stated.files):
-            yield sighting, failed(f"capture:{name}", "It names a file of another visit.")
+            yield failed(name, "It names a file of another visit.")
         else:
-            for check in _check_capture(inspection, facts, sighting, stated, name):
-                yield sighting, check
+            yield from _check_capture(inspection, facts, sighting, stated, numbers)
         named.update(stated.files)
 
 
@@ -142,21 +143,16 @@ def _check_capture(
     except FormatError as error:
         yield failed(f"capture:{name}", error.message)
         return
-    looks = {"capture": _agrees} | ({"wacz": _archived} if "wacz" in capture.files else {})
-    for what, look in looks.items():
-        try:
-            yield passed(f"{what}:{name}", look(capture))
-        except NotFoundError as error:
-            yield not_checked(f"{what}:{name}", error.message)
-        except FormatError as error:
-            yield failed(f"{what}:{name}", error.message)
-        except (ValueError, EOFError):
-            yield failed(f"{what}:{name}", "What was recorded holds an address or a file that can't be read.")
+    yield checked(f"capture:{name}", _readable, _agrees, capture)
+    if "wacz" in capture.files:
+        yield checked(f"wacz:{name}", _readable, _archived, capture)
 
 
-def _expect(holds: bool, problem: str) -> None:  # noqa: FBT001 - a check of anything
-    if not holds:
-        raise FormatError(problem)
+def _readable(look: Callable[[_Capture], str], capture: _Capture) -> str:
+    try:
+        return look(capture)
+    except (ValueError, EOFError) as error:
+        raise FormatError("What was recorded holds an address or a file that can't be read.") from error
 
 
 def _by_role(inspection: Inspection, sighting: SightingFacts, stated: CaptureFacts) -> dict[str, str]:
@@ -169,10 +165,10 @@ def _by_role(inspection: Inspection, sighting: SightingFacts, stated: CaptureFac
         folder, _, number = visit.rpartition("-")
         own = folder == f"{sighting_folder(sighting.number)}/capture" and number.isascii() and number.isdigit()
         named = NAMES.get(role) in {name, name.rpartition(".")[0] if role == "captured-image" else name}
-        _expect(own and named and role not in roles, f"{path} isn't a capture's own file.")
+        expect(own and named and role not in roles, f"{path} isn't a capture's own file.")
         roles[role] = path
-    _expect(len({path.rpartition("/")[0] for path in stated.files}) == 1, "A capture's files lie in several folders.")
-    _expect("network" in roles, "A capture lacks the record of its surroundings.")
+    expect(len({path.rpartition("/")[0] for path in stated.files}) == 1, "A capture's files lie in several folders.")
+    expect("network" in roles, "A capture lacks the record of its surroundings.")
     return roles
 
 
@@ -181,10 +177,11 @@ def _agrees(capture: _Capture) -> str:
     stated, network = capture.stated, capture.network()
     told = (stated.outcome, stated.started, stated.finished)
     same = told == (network.outcome, network.started, network.finished) and stated.started <= stated.finished
-    _expect(same and stated.outcome in OUTCOMES, "The surroundings state another outcome or other times.")
+    expect(same and stated.outcome in OUTCOMES, "The surroundings state another outcome or other times.")
     _check_image(capture)
-    for one in (*network.certificates, *(c for step in network.exchanges if step.tls for c in step.tls.chain)):
-        _check_certificate(one)
+    chains = [step.tls.chain for step in network.exchanges if step.tls]
+    for certificate in (*network.certificates, *chain.from_iterable(chains)):
+        _check_certificate(certificate)
     _check_rendered(capture, network)
     if "exchange" not in capture.files:
         raise NotFoundError("The record of the exchanges wasn't kept, so nothing shows what was served.")
@@ -207,7 +204,7 @@ def _answers(data: bytes, what: str) -> list[_Answer]:
             body = None if _leads_on(response) else response.body(room)
         except FormatError:
             body = None
-        _expect(room.left >= 0, f"{what} unpacks to more than {MAX_UNPACKED} bytes.")
+        expect(room.left >= 0, f"{what} unpacks to more than {MAX_UNPACKED} bytes.")
         digest = None if body is None else Digest.of(body)
         answers.append(_Answer(record, plain_url(record.url), response, digest))
     return answers
@@ -217,12 +214,12 @@ def _leads_on(response: Response) -> bool:
     return response.status in REDIRECTS and bool(response.header("location"))
 
 
-def _expect_served(holds: bool, answers: Iterable[_Answer], problem: str) -> None:  # noqa: FBT001 - as above
+def _expect_served(holds: object, answers: Iterable[_Answer], problem: str) -> None:
     """Expect something of what was served, unless it was packed in a way that isn't undone here."""
     others = [answer.coding for answer in answers if answer.coding]
     if not holds and others:
         raise NotFoundError(f"What was served is packed by {others[0][:40]}, which isn't undone here.")
-    _expect(holds, problem)
+    expect(holds, problem)
 
 
 def _check_certificate(one: NetworkCertificate) -> None:
@@ -231,22 +228,22 @@ def _check_certificate(one: NetworkCertificate) -> None:
     except binascii.Error as error:
         raise FormatError("The surroundings hold a certificate that can't be read.") from error
     same = Digest.of(der) == one.sha256 and base64.b64encode(der).decode() == one.der
-    _expect(same, "The surroundings hold a certificate with another digest than stated.")
+    expect(same, "The surroundings hold a certificate with another digest than stated.")
 
 
 def _check_step(step: NetworkExchange, answers: Sequence[_Answer], stated: CaptureFacts) -> None:
     """That a stated exchange was recorded, at its time, by its peer, within the visit."""
     wanted = plain_url(step.url)
     inside = stated.started - APART <= step.sent <= step.answered <= stated.finished + APART
-    for answer in answers:
-        when = step.sent - APART <= answer.record.date <= step.answered + APART
-        of = (answer.url, answer.response.status, answer.record.peer) == (wanted, step.status, step.peer.address)
-        if when and of and inside:
-            break
-    else:
-        raise FormatError(f"No recorded exchange is the one that the surroundings state of {step.url[:200]}.")
+    found = any(
+        (answer.url, answer.response.status, answer.record.peer) == (wanted, step.status, step.peer.address)
+        and step.sent - APART <= answer.record.date <= step.answered + APART
+        for answer in answers
+    )
+    problem = f"No recorded exchange is the one that the surroundings state of {step.url[:200]}."
+    expect(found and inside, problem)
     secured, known = wanted.startswith("https:"), step.peer.address in (step.dns_answers or (step.peer.address,))
-    _expect((step.tls is not None) == secured and known, f"The connection to {step.url[:200]} contradicts itself.")
+    expect((step.tls is not None) == secured and known, f"The connection to {step.url[:200]} contradicts itself.")
 
 
 def _check_named(network: NetworkRecord, answers: Sequence[_Answer]) -> None:
@@ -256,17 +253,16 @@ def _check_named(network: NetworkRecord, answers: Sequence[_Answer]) -> None:
     named |= {plain_url(url) for failure in network.failures for url in (failure.url, failure.at)}
     for answer in answers:
         known = answer.url in named or answer.response.status in REDIRECTS or not answer.response.status
-        _expect(known, f"The surroundings say nothing of the recorded exchange with {answer.url[:200]}.")
+        expect(known, f"The surroundings say nothing of the recorded exchange with {answer.url[:200]}.")
 
 
 def _arrivals(answers: Sequence[_Answer], start: str) -> set[str]:
     """An address, and those to which the recorded redirects lead from it."""
     reached = {plain_url(start)}
     for _ in range(MAX_STEPS):
-        turned = [answer for answer in answers if answer.url in reached and answer.response.status in REDIRECTS]
-        for one in turned:
+        for answer in [answer for answer in answers if answer.url in reached and answer.response.status in REDIRECTS]:
             with suppress(ValueError):  # what is no address leads nowhere
-                reached.add(plain_url(urljoin(one.record.url, one.response.header("location"))))
+                reached.add(plain_url(urljoin(answer.record.url, answer.response.header("location"))))
     return reached
 
 
@@ -280,9 +276,9 @@ def _check_served(capture: _Capture, network: NetworkRecord, answers: Sequence[_
     page, shown = capture.digest("page"), stated.outcome in WITH_PAGE
     same = page in bodies if page or (shown and bodies) else True
     _expect_served(same, came, "The page isn't what the recorded exchange served.")
-    _expect(bool(came) or not shown, "No recorded exchange served the page.")
+    expect(came or not shown, "No recorded exchange served the page.")
     gone = stated.outcome == "page-gone"
-    _expect(not gone or any(page.response.status in GONE for page in pages), "The page isn't recorded as gone.")
+    expect(not gone or any(page.response.status in GONE for page in pages), "The page isn't recorded as gone.")
     if image is None:
         return "The page's exchange is recorded; no image was kept."
     if sighting.image_url[:5].lower() == "data:":
@@ -300,31 +296,31 @@ def _check_served(capture: _Capture, network: NetworkRecord, answers: Sequence[_
 def _check_image(capture: _Capture) -> None:
     """That the image is the one that was kept, and the outcome what it shows; no record is needed for that."""
     image, outcome = capture.stated.image, capture.stated.outcome
-    _expect(image == capture.digest("captured-image"), "The facts state another image than the capture holds.")
+    expect(image == capture.digest("captured-image"), "The facts state another image than the capture holds.")
     matches = image == capture.sighting.picture.digest
     wanted = {"captured": matches, "not-shown": matches, "image-changed": image is not None and not matches}
-    _expect(wanted.get(outcome, True), "The facts call the image another than its digest shows.")
+    expect(wanted.get(outcome, True), "The facts call the image another than its digest shows.")
 
 
 def _check_rendered(capture: _Capture, network: NetworkRecord) -> None:
     """That what a browser shows is there where the surroundings say so, and only there."""
     rendered, made = network.rendered, set(capture.files) & set(RENDERED)
     method = "http" if rendered is None else "browser"
-    _expect(capture.stated.method == method, "The surroundings are of another method of visiting.")
+    expect(capture.stated.method == method, "The surroundings are of another method of visiting.")
     if rendered is None:
-        _expect(not made, "A visit without a browser has pictures of a page.")
+        expect(not made, "A visit without a browser has pictures of a page.")
         return
     missing, allowed = set(rendered.not_made), "exchange" not in capture.files
     wanted = {"dom", "screenshot", "mhtml", "page-pdf"} if not rendered.nothing_shown else set()
     wanted |= {"screenshot-boxed"} if rendered.image_places else set()
     left_out = wanted - made - missing if not ({"rest"} & missing or allowed) else set()
-    _expect(not left_out and not made & missing, "What the browser made isn't what the surroundings say of it.")
+    expect(not left_out and not made & missing, "What the browser made isn't what the surroundings say of it.")
     for role in made & {"screenshot", "screenshot-boxed"}:
         try:
             info = inspect(capture.read(role), Limits(max_bytes=MAX_WARC))
         except UnreadablePictureError as error:
             raise FormatError(f"{capture.files[role]} isn't a picture.") from error
-        _expect((info.format, info.width) == ("PNG", rendered.window[0]), "A screenshot isn't as wide as the window.")
+        expect((info.format, info.width) == ("PNG", rendered.window[0]), "A screenshot isn't as wide as the window.")
 
 
 def _archived(capture: _Capture) -> str:
@@ -333,17 +329,17 @@ def _archived(capture: _Capture) -> str:
     try:
         with ZipFile(BytesIO(data)) as archive:
             entry = archive.getinfo(WARC)
-            _expect(entry.compress_type == ZIP_STORED and entry.file_size <= len(data), f"{what} has another form.")
+            expect(entry.compress_type == ZIP_STORED and entry.file_size <= len(data), f"{what} has another form.")
             warc = archive.read(entry)
     except (BadZipFile, KeyError, ValueError, OSError, EOFError, NotImplementedError, RuntimeError) as error:
         raise FormatError(f"{what} isn't a web archive.") from error
     every = _answers(warc, what)
     title, address = (network.rendered.title, network.rendered.address) if network.rendered else ("", "")
     anew = write_wacz(warc, WaczPage(address, title, capture.stated.started), capture.facts.software.version)
-    _expect(anew == data, f"{what} isn't what its exchanges and the surroundings give.")
+    expect(anew == data, f"{what} isn't what its exchanges and the surroundings give.")
     of = attrgetter("record.url", "record.date", "record.block")
     main = _answers(capture.read("exchange"), capture.files["exchange"]) if "exchange" in capture.files else []
-    _expect(set(map(of, main)) <= set(map(of, every)), f"{what} lacks an exchange of page or image.")
+    expect(set(map(of, main)) <= set(map(of, every)), f"{what} lacks an exchange of page or image.")
     bodies = {(exchange.url, exchange.digest) for exchange in every}
     loaded = [
         (plain_url(resource.final_url), resource.sha256)
@@ -352,6 +348,6 @@ def _archived(capture: _Capture) -> str:
     ]
     lacking = {url for url, _ in set(loaded) - bodies}
     problem = f"{what} holds other bytes than the surroundings state."
-    _expect(lacking <= {exchange.url for exchange in every if exchange.coding}, problem)
+    expect(lacking <= {exchange.url for exchange in every if exchange.coding}, problem)
     _expect_served(not lacking, every, problem)
     return f"The archive follows from its {len(every)} exchanges, which served the {len(loaded)} files stated."

@@ -18,10 +18,11 @@ from evidence.bundle.bag import (
     bag_files,
 )
 from evidence.bundle.manifest import FACTS_PATH, MANIFEST_PATH, ManifestFile
+from evidence.formats.codec import FormatError
 from evidence.formats.container import Contents, Member, read_all, zip_chunks
-from evidence.log.renewals import LATER_CHECKPOINT, RENEWALS_PATH
+from evidence.log.proofs import LATER_CHECKPOINT, RENEWALS_PATH
 from evidence.standalone import KNOWN_TOOLS
-from evidence.verdict.result import CONTAINER_CHANGED, Check, State, failed, not_checked, passed
+from evidence.verdict.result import CONTAINER_CHANGED, Check, State, checked, expect, failed, not_checked, passed
 from evidence.verify.checks.inspection import Inspection
 from exhibit.digests import Digest
 
@@ -33,25 +34,20 @@ READ = (*ALWAYS, ENTRY_PATH, INCLUSION_PATH, CHECKPOINT_PATH, CONSISTENCY_PATH, 
 
 def check_contents(inspection: Inspection) -> Iterator[Check]:
     """``files``, one ``file:`` each, ``bag`` and ``tools``."""
-    yield _check_listing(inspection)
+    yield checked("files", _listing, inspection)
     for file in inspection.manifest.files:
         yield _check_file(inspection, file)
-    yield _check_bag(inspection)
+    yield checked("bag", _bag, inspection)
     yield _check_tools(inspection)
 
 
 def check_unread(inspection: Inspection, receipts: frozenset[str]) -> Iterator[Check]:
-    """``proofs``, when some file under ``proofs/`` is read by no check: nobody vouches for it.
-
-    Args:
-        inspection: the bundle.
-        receipts: files of receipts and what belongs to them.
-    """
+    """``proofs``, when some file under ``proofs/`` is read by no check, nor is of a receipt: nobody vouches for it."""
     present = [name for name in inspection.contents.names if name.startswith("proofs/")]
-    known = {*READ, *receipts}
+    known = receipts.union(READ)
     unread = [name for name in present if name not in known and not _is_one_of_many(name, present)]
     if unread:
-        yield not_checked("proofs", f"Nobody vouches for {_some(unread)}: no check reads it.")
+        yield not_checked("proofs", f"Nobody vouches for {some(unread)}: no check reads it.")
 
 
 def _is_one_of_many(name: str, present: list[str]) -> bool:
@@ -61,13 +57,7 @@ def _is_one_of_many(name: str, present: list[str]) -> bool:
 
 
 def check_container(contents: Contents, members: list[Member], *, others: State) -> Check:
-    """``container``: whether the ZIP is byte for byte the one that these contents give.
-
-    Args:
-        contents: as read.
-        members: the same files with sizes and checksums.
-        others: the worst state of all other checks.
-    """
+    """``container``: whether the ZIP is byte for byte the one that these contents give; ``others`` fail or don't."""
     same = contents.same_bytes_as(zip_chunks(members))
     if same is None:
         return not_checked("container", "An unpacked folder has no container to compare.")
@@ -79,47 +69,28 @@ def check_container(contents: Contents, members: list[Member], *, others: State)
     return passed("container", f"{CONTAINER_CHANGED}: the ZIP isn't the one that was written{remarks}.")
 
 
-def container_members(inspection_contents: Contents, sizes: dict[str, tuple[int, int]]) -> list[Member]:
-    """The files as members of the one ZIP they would give; sizes and CRC-32 by name."""
-
-    def member(name: str) -> Member:
-        size, crc = sizes[name]
-        return Member(name, size, crc, lambda: inspection_contents.chunks(name))
-
-    return [member(name) for name in sizes]
-
-
-def _check_listing(inspection: Inspection) -> Check:
+def _listing(inspection: Inspection) -> str:
     listed = {file.path for file in inspection.manifest.files} | {MANIFEST_PATH}
-    present = set(inspection.contents.names)
+    present, withheld = set(inspection.contents.names), inspection.withheld
     data = {name for name in present if name.startswith("data/")}
     others = {name for name in present - data if not name.startswith("proofs/")}
     extra = sorted((data - listed) | (others - {*BAG, *TOOLS}))
-    missing = sorted((listed - data - inspection.withheld) | ({*BAG, *TOOLS, *ALWAYS} - present))
-    if inspection.withheld & {FACTS_PATH, MANIFEST_PATH, *data} or not inspection.withheld <= listed:
-        return failed("files", "The list of withheld files names files that are there, or that can't be withheld.")
-    if extra or missing:
-        words = [f"{len(extra)} extra ({_some(extra)})" if extra else "", _missing(missing)]
-        return failed("files", f"The bundle doesn't hold the files it should: {', '.join(filter(None, words))}.")
-    held = f"; withheld from this copy: {_some(sorted(inspection.withheld))}" if inspection.withheld else ""
-    told = f"All {len(listed) - len(inspection.withheld)} sealed files are there{held}"
-    return passed("files", f"{told}{_beside(inspection.contents.left_over)}.")
+    missing = sorted((listed - data - withheld) | ({*BAG, *TOOLS, *ALWAYS} - present))
+    allowed = withheld <= listed - data - {FACTS_PATH, MANIFEST_PATH}
+    expect(allowed, "The list of withheld files names files that are there, or that can't be withheld.")
+    told = ((extra, "extra"), (missing, "missing"))
+    words = ", ".join(f"{len(names)} {what} ({some(names)})" for names, what in told if names)
+    expect(not words, f"The bundle doesn't hold the files it should: {words}.")
+    held = f"; withheld from this copy: {some(sorted(withheld))}" if withheld else ""
+    beside = ", and no other outside of proofs/"
+    if left := inspection.contents.left_over:
+        names = some([ascii(name)[1:-1] for name in left])
+        beside = f"; beside the bundle lie {len(left)} that a file manager left and nobody vouches for: {names}"
+    return f"All {len(listed) - len(withheld)} sealed files are there{held}{beside}."
 
 
-def _beside(left_over: tuple[str, ...]) -> str:
-    """What lies beside the bundle's own files, in words."""
-    if not left_over:
-        return ", and no other outside of proofs/"
-    return f"; beside the bundle lie {len(left_over)} that a file manager left and nobody vouches for: " + _some(
-        [ascii(name)[1:-1] for name in left_over]
-    )
-
-
-def _missing(names: list[str]) -> str:
-    return f"{len(names)} missing ({_some(names)})" if names else ""
-
-
-def _some(names: list[str]) -> str:
+def some(names: list[str]) -> str:
+    """The first of several names."""
     return ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
 
 
@@ -136,19 +107,19 @@ def _check_file(inspection: Inspection, file: ManifestFile) -> Check:
     return passed(name, f"{file.size} bytes, SHA-256 {file.sha256}, SHA-512 agrees.")
 
 
-def _check_bag(inspection: Inspection) -> Check:
+def _bag(inspection: Inspection) -> str:
     names = [name for name in inspection.contents.names if not name.startswith("data/") and name not in BAG]
-    if broken := [name for name in (*names, *BAG) if name in inspection.broken]:
-        return failed("bag", inspection.broken[broken[0]])
+    for name in (*names, *BAG):
+        expect(name not in inspection.broken, inspection.broken.get(name, ""))
     tags = {name: inspection.measured[name].sha256 for name in names}
     expected = bag_files(inspection.manifest, frozenset(inspection.left_out), tags)
     for name in BAG:
         found = inspection.measured.get(name)
         if found is None:
-            return failed("bag", f"{name} is missing.")
+            raise FormatError(f"{name} is missing.")
         if found.sha256 != Digest.of(expected[name]):
-            return failed("bag", f"{name} doesn't fit the files: {_difference(inspection, name, expected[name])}.")
-    return passed("bag", f"A BagIt bag (RFC 8493) whose {len(tags)} files outside of data/ have their listed digests.")
+            raise FormatError(f"{name} doesn't fit the files: {_difference(inspection, name, expected[name])}.")
+    return f"A BagIt bag (RFC 8493) whose {len(tags)} files outside of data/ have their listed digests."
 
 
 def _difference(inspection: Inspection, name: str, expected: bytes) -> str:

@@ -2,7 +2,7 @@
 
 import hashlib
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from evidence.bundle.bag import WITHHELD_PATH, Withheld
@@ -21,14 +21,7 @@ EARLIER = "Its facts don't state what it was made with: it is of a version that 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What a file's bytes are.
-
-    Attributes:
-        size: bytes.
-        crc: CRC-32, for rebuilding the container.
-        sha256: digest.
-        sha512: second digest, 64 bytes.
-    """
+    """What a file's bytes are; the CRC-32 is for rebuilding the container."""
 
     size: int
     crc: int
@@ -38,17 +31,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """A bundle under inspection.
-
-    Attributes:
-        contents: its files.
-        trust: whose word counts.
-        measured: digests by name, for every file that could be read.
-        broken: why a file couldn't be read, by name.
-        manifest: what was signed.
-        manifest_bytes: its bytes.
-        withheld: what this copy leaves out.
-    """
+    """A bundle under inspection: what is there by name, why a file is broken, what was signed and what is left out."""
 
     contents: Contents
     trust: Trust
@@ -109,28 +92,24 @@ def measure(contents: Contents) -> tuple[dict[str, Measured], dict[str, str]]:
 
 
 def inspect(contents: Contents, trust: Trust) -> Inspection:
-    """Hash everything and read the manifest.
-
-    Raises:
-        FormatError: there is no manifest that can be read.
-    """
+    """Hash everything and read the manifest; raises ``FormatError`` when there is none that can be read."""
     measured, broken = measure(contents)
     if MANIFEST_PATH not in measured:
         raise FormatError(broken.get(MANIFEST_PATH, f"{MANIFEST_PATH} is missing."))
     data = read_all(contents, MANIFEST_PATH, MAX_JSON_BYTES)
-    manifest = Manifest.from_json(data)
-    withheld: frozenset[str] = frozenset()
-    if WITHHELD_PATH in measured:
-        plain = parse_canonical(read_all(contents, WITHHELD_PATH, MAX_JSON_BYTES), what=WITHHELD_PATH)
-        named = from_plain(Withheld, plain, where=WITHHELD_PATH).files
-        withheld = frozenset(named)
-        if len(named) > len(withheld):
-            raise FormatError(f"{WITHHELD_PATH} names a file twice.")
-    return Inspection(contents, trust, measured, broken, manifest, data, withheld)
+    inspection = Inspection(contents, trust, measured, broken, Manifest.from_json(data), data, frozenset())
+    if WITHHELD_PATH not in measured:
+        return inspection
+    named = inspection.read_as(Withheld, WITHHELD_PATH).files
+    if len(set(named)) < len(named):
+        raise FormatError(f"{WITHHELD_PATH} names a file twice.")
+    return replace(inspection, withheld=frozenset(named))
 
 
-def log_proofs(facts: CaseFacts) -> tuple[tuple[str, LogProof], ...]:
-    """Every log proof that the facts hold, by the name of its check."""
+def log_proofs(facts: CaseFacts | None) -> tuple[tuple[str, LogProof], ...]:
+    """Every log proof that the facts hold, by the name of its check; none where they can't be read."""
+    if facts is None:
+        return ()
     proofs = [(f"slice:{item.number:02d}", item.slice.log) for item in facts.sightings if item.slice is not None]
     registered = (facts.work.registration, *facts.work.further_registrations)
     return (*(("registration", proof) for proof in registered if proof is not None), *proofs)

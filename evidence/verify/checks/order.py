@@ -24,23 +24,22 @@ def check_order(
     inspection: Inspection, facts: CaseFacts | None, seal: LogProof | None, witnesses: Sequence[Witness]
 ) -> tuple[Check, tuple[Time, ...]]:
     """``order``, and every time with whom it rests on; no facts or no entry where they can't be read."""
-    given = [Time(subject, one.time, one.by) for subject, one in witnesses if one.time is not None]
+    given = [Time(subject, check.time, check.by) for subject, check in witnesses if check.time is not None]
     sealed = Time("sealed", inspection.manifest.sealed_at, CLOCK)
     inside = list(_inside(facts)) if facts is not None else []
     entry = [] if seal is None else [Time("entry", seal.time, LOG)]
-    pairs = [(held, sealed) for held in inside] + [(sealed, one) for one in entry]
-    pairs += [(one, stated) for stated in given for one in _held(stated.of, inside, sealed, entry)]
+    pairs = [(held, sealed) for held in inside] + [(sealed, logged) for logged in entry]
+    pairs += [(held, stated) for stated in given for held in _held(stated.of, inside, sealed, entry)]
     pairs += _steps(facts) if facts is not None else ()
-    proofs = [proof for _, proof in log_proofs(facts)] if facts is not None else []
     try:
-        pairs += _sequence([*proofs, *([] if seal is None else [seal])])
+        pairs += _sequence([*(proof for _, proof in log_proofs(facts)), *([] if seal is None else [seal])])
     except IntegrityError as error:
         return failed("order", error.message), ()
     for earlier, later in pairs:
         if earlier.moment - later.moment > SLACK:
             return failed("order", f"{earlier.words}, can't be after {later.words}."), ()
     shown = {"registration", "slice:01", "sealed", "entry"}
-    told = "; ".join(one.words for one in (*inside, sealed, *entry) if one.of in shown)
+    told = "; ".join(time.words for time in (*inside, sealed, *entry) if time.of in shown)
     times = (*given, *inside, sealed, *entry, *(_declared(facts) if facts is not None else ()))
     return passed("order", f"No time contradicts another by more than an hour: {told}."), times
 
@@ -76,17 +75,17 @@ def _inside(facts: CaseFacts) -> Iterator[Time]:
 
 def _steps(facts: CaseFacts) -> Iterator[tuple[Time, Time]]:
     """What comes before what within the facts."""
-    named = {one.of: one for one in _inside(facts)}
+    named = {time.of: time for time in _inside(facts)}
     steps = [("registered", "registration"), ("opened", "decided"), ("opened", "written"), ("decided", "written")]
-    for one in facts.sightings:
-        number = f"{one.number:02d}"
+    for sighting in facts.sightings:
+        number = f"{sighting.number:02d}"
         steps += [(f"first seen:{number}", f"{later}:{number}") for later in ("last seen", "slice")]
-        for capture in one.captures:
+        for capture in sighting.captures:
             visit = Time(f"visit:{number}", capture.started, CLOCK)
             yield named[f"first seen:{number}"], visit
             yield visit, Time("its end", capture.finished, CLOCK)
-        if one.slice is not None:
-            yield Time(f"record:{number}", one.slice.record.seen, CLOCK), named[f"slice:{number}"]
+        if sighting.slice is not None:
+            yield Time(f"record:{number}", sighting.slice.record.seen, CLOCK), named[f"slice:{number}"]
     yield from ((named[first], named[then]) for first, then in steps if first in named and then in named)
 
 
@@ -108,7 +107,7 @@ def _sequence(proofs: list[LogProof]) -> Iterator[tuple[Time, Time]]:
         entry = Time(f"entry {number}", time, LOG)
         if log in latest:
             yield latest[log], entry
-        latest[log] = max(latest.get(log, entry), entry, key=lambda one: one.moment)
+        latest[log] = max(latest.get(log, entry), entry, key=lambda time: time.moment)
 
 
 def _declared(facts: CaseFacts) -> Iterator[Time]:

@@ -7,7 +7,7 @@ from evidence.facts.case import BoundFacts, CalibrationFacts, CaseFacts, MatchFa
 from evidence.formats.codec import FormatError
 from evidence.verdict.result import Check, failed, not_checked, passed
 from evidence.verify.checks.inspection import Inspection
-from exhibit.comparison.calibration import CALIBRATION_FORMAT, FIRST_NETWORK, Bound, Calibration
+from exhibit.comparison.calibration import CALIBRATION_FORMAT, FIRST_NETWORK, Calibration
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError
 from exhibit.types import LATER, Count
@@ -96,7 +96,10 @@ def _read(inspection: Inspection, stated: CalibrationFacts) -> Calibration | Che
 
 def calibration_facts(calibration: Calibration, file: str) -> CalibrationFacts:
     """What facts state of a calibration that lies in a file."""
-    certain, review = _bound(calibration.certain), _bound(calibration.review)
+    certain, review = (
+        BoundFacts(bound.photographs, bound.failed, bound.per_million)
+        for bound in (calibration.certain, calibration.review)
+    )
     return CalibrationFacts(
         calibration.name,
         calibration.made,
@@ -108,7 +111,3 @@ def calibration_facts(calibration: Calibration, file: str) -> CalibrationFacts:
         calibration.prior,
         calibration.photographs,
     )
-
-
-def _bound(bound: Bound) -> BoundFacts:
-    return BoundFacts(bound.photographs, bound.failed, bound.per_million)

@@ -1,14 +1,21 @@
-"""Checks of what surrounds the seal: signature, key, its place in the log, and later checkpoints that continue it."""
+"""Checks of what surrounds the seal: who signed it, its place in the log, and later checkpoints that continue it."""
 
 import hmac
+import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
 from evidence.bundle.bag import (
     CHECKPOINT_PATH,
     CONSISTENCY_PATH,
+    COUNTERSIGNATURES,
     ENTRY_PATH,
     INCLUSION_PATH,
     KEY_PEM_PATH,
@@ -24,18 +31,19 @@ from evidence.formats.errors import UnknownWitnessError
 from evidence.keys.ed25519 import holds, is_sound_point
 from evidence.log import merkle
 from evidence.log.notes import MAX_NOTE, Note, parse_note, verify_note
-from evidence.log.proofs import LogProof
-from evidence.log.renewals import RENEWALS_PATH, RenewalRecord
-from evidence.verdict.result import Check, State, failed, not_checked, passed
+from evidence.log.proofs import RENEWALS_PATH, LogProof, RenewalRecord
+from evidence.verdict.result import Check, State, checked, expect, failed, not_checked, passed, second
 from evidence.verdict.trust import Trust
 from evidence.verify.checks.inspection import Inspection, log_proofs
 from exhibit.digests import Digest
 from exhibit.entries import EntryType, commit
-from exhibit.errors import IntegrityError, WrongUseError
+from exhibit.errors import IntegrityError
 from exhibit.types import Count, Number
 
-UNKNOWN = "unknown witness"
 MAX_RENEWALS = 16
+MAX_KEYS = 64
+_NAME = re.compile(r"([0-9a-f]{16})\.(?:pem|sig)")
+MAX_PEM = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,26 +69,25 @@ class InclusionFile:
 
 def check_signature(inspection: Inspection) -> Iterator[Check]:
     """``signature`` and ``key``."""
-    yield _check_signature(inspection)
-    yield _check_key(inspection)
+    yield checked("signature", _signature, inspection)
+    yield checked("key", _key, inspection)
 
 
 def check_log(inspection: Inspection, facts: CaseFacts | None) -> Iterator[Check]:
     """``entry``, ``inclusion``, ``checkpoint`` and ``consistency``."""
+    names = ("entry", "inclusion", "checkpoint", "consistency")
     if not inspection.has(ENTRY_PATH):
-        for name in ("entry", "inclusion", "checkpoint", "consistency"):
-            yield not_checked(name, "The bundle holds no log entry of the seal.")
+        yield from (not_checked(name, "The bundle holds no log entry of the seal.") for name in names)
         return
     try:
         proof, note = read_log_proof(inspection)
     except (FormatError, IntegrityError) as error:
-        for name in ("entry", "inclusion", "checkpoint"):
-            yield failed(name, error.message)
+        yield from (failed(name, error.message) for name in names[:3])
         return
-    yield _check_entry(inspection, proof)
-    yield _check_inclusion(proof, note)
+    yield checked("entry", _entry, inspection, proof)
+    yield checked("inclusion", _inclusion, proof, note)
     yield check_note(inspection.trust, "checkpoint", note, proof.checkpoint)
-    yield _check_consistency(inspection, facts, note)
+    yield checked("consistency", _consistency, inspection, facts, note)
 
 
 def read_log_proof(inspection: Inspection) -> tuple[LogProof, Note]:
@@ -94,94 +101,69 @@ def read_log_proof(inspection: Inspection) -> tuple[LogProof, Note]:
     return LogProof(**stated, size=inclusion.size, path=inclusion.path, checkpoint=text), parse_note(text)
 
 
-def read_checkpoint(inspection: Inspection) -> str:
-    """The checkpoint's text; raises ``FormatError``."""
+def read_checkpoint(inspection: Inspection, file: str = CHECKPOINT_PATH) -> str:
+    """The text of the bundle's checkpoint, or of a later one; raises ``FormatError``."""
     try:
-        return inspection.read(CHECKPOINT_PATH, MAX_NOTE).decode("utf-8")
+        return inspection.read(file, MAX_NOTE).decode("utf-8")
     except UnicodeDecodeError as error:
-        raise FormatError(f"{CHECKPOINT_PATH} isn't UTF-8.") from error
+        raise FormatError(f"{file} isn't UTF-8.") from error
 
 
-def check_log_proof(proof: LogProof, kind: EntryType) -> str:
-    """What is wrong with an entry, its opening or its inclusion, or an empty string."""
-    if proof.type is not kind:
-        return f"The log's entry is about a {proof.type}, not a {kind}."
-    if not _opens(proof):
-        return "The log's entry commits to something else."
-    try:
-        note = parse_note(proof.checkpoint)
-    except IntegrityError as error:
-        return error.message
-    return "" if _included(proof, note) else "The entry isn't included under the checkpoint's root."
+def expect_logged(proof: LogProof, kind: EntryType) -> None:
+    """Raise ``FormatError`` or ``IntegrityError`` unless an entry, its opening and its inclusion hold."""
+    expect(proof.type is kind, f"The log's entry is about a {proof.type}, not a {kind}.")
+    expect(_opens(proof), "The log's entry commits to something else.")
+    expect(_included(proof, parse_note(proof.checkpoint)), "The entry isn't included under the checkpoint's root.")
 
 
 def check_note(trust: Trust, name: str, note: Note, text: str) -> Check:
     """Whether a pinned key of a log signed this checkpoint."""
+    return checked(name, _signed_note, trust, name, note, text)
+
+
+def _signed_note(trust: Trust, name: str, note: Note, text: str) -> Check:
     for log in trust.logs:
-        try:
+        with suppress(UnknownWitnessError):
             verify_note(text, log.vkey)
-        except UnknownWitnessError:
-            continue
-        except (IntegrityError, WrongUseError) as error:
-            return failed(name, error.message)
-        sentence = f"Signed by the pinned key of {note.origin}: {note.size} entries."
-        return Check(name, State.PASSED, sentence, development=log.label if log.development else "", by=note.origin)
-    return not_checked(name, f"{UNKNOWN}: no pinned key belongs to the log {note.origin[:80]!a}.")
+            sentence = f"Signed by the pinned key of {note.origin}: {note.size} entries."
+            return passed(name, sentence, note.origin, log.label * log.development)
+    raise UnknownWitnessError(f"no pinned key belongs to the log {note.origin[:80]!a}.")
 
 
-def _check_signature(inspection: Inspection) -> Check:
-    try:
-        signature = inspection.read(SIGNATURE_PATH, 64)
-    except FormatError as error:
-        return failed("signature", error.message)
-    if not holds(inspection.manifest.key.public, signature, inspection.manifest_bytes):
-        return failed("signature", "The Ed25519 signature over data/manifest.json doesn't hold.")
-    return passed("signature", f"Ed25519 (RFC 8032) over data/manifest.json by key {_short_key(inspection)} holds.")
+def _signature(inspection: Inspection) -> str:
+    key, signature = inspection.manifest.key.public, inspection.read(SIGNATURE_PATH, 64)
+    good = holds(key, signature, inspection.manifest_bytes)
+    expect(good, "The Ed25519 signature over data/manifest.json doesn't hold.")
+    return f"Ed25519 (RFC 8032) over data/manifest.json by key {key.hex()[:16]} holds."
 
 
-def _check_key(inspection: Inspection) -> Check:
-    manifest = inspection.manifest
-    if not is_sound_point(manifest.key.public):
-        return failed("key", "The manifest's key is a point of small order, or isn't in its one form (RFC 8032).")
+def _key(inspection: Inspection) -> Check:
+    manifest, public = inspection.manifest, inspection.manifest.key.public
+    sound = "The manifest's key is a point of small order, or isn't in its one form (RFC 8032)."
+    expect(is_sound_point(public), sound)
     for name, data in key_files(manifest).items():
-        try:
-            same = inspection.read(name) == data
-        except FormatError as error:
-            return failed("key", error.message)
-        if not same:
-            where = "data/manifest.json names" if name == KEY_PEM_PATH else "the manifest states"
-            return failed("key", f"{name} isn't the key that {where}.")
-    key = inspection.trust.key(manifest.key.public, "sealing")
+        where = "data/manifest.json names" if name == KEY_PEM_PATH else "the manifest states"
+        expect(inspection.read(name) == data, f"{name} isn't the key that {where}.")
+    key = inspection.trust.key(public, "sealing")
     if key is None:
-        return not_checked("key", f"{UNKNOWN}: no pinned owner has the key {_short_key(inspection)}.")
-    if key.owner != manifest.matter.owner:
-        return failed("key", f"The key is pinned as that of {key.owner}, not of the owner in the manifest.")
+        raise UnknownWitnessError(f"no pinned owner has the key {public.hex()[:16]}.")
+    other = f"The key is pinned as that of {key.owner}, not of the owner in the manifest."
+    expect(key.owner == manifest.matter.owner, other)
     sentence = f"Pinned as the sealing key of {key.owner}, held by the {manifest.key.holder}."
-    return Check("key", State.PASSED, sentence, development=key.label if key.development else "", by=key.owner)
+    return passed("key", sentence, key.owner, key.label * key.development)
 
 
-def _short_key(inspection: Inspection) -> str:
-    return inspection.manifest.key.public.hex()[:16]
+def _entry(inspection: Inspection, proof: LogProof) -> str:
+    expect(proof.type is EntryType.SEAL, f"The log's entry is about a {proof.type}, not a seal.")
+    expect(_opens(proof), "The log's entry commits to something else than its opening.")
+    opening = seal_opening(SealedCase(inspection.manifest, inspection.read(SIGNATURE_PATH, 64)))
+    expect(proof.opening == opening, "The log's entry is about another seal.")
+    return f"Entry {proof.sequence} of the log commits to seal digest, key and signature."
 
 
-def _check_entry(inspection: Inspection, proof: LogProof) -> Check:
-    if proof.type is not EntryType.SEAL:
-        return failed("entry", f"The log's entry is about a {proof.type}, not a seal.")
-    if not _opens(proof):
-        return failed("entry", "The log's entry commits to something else than its opening.")
-    try:
-        signature = inspection.read(SIGNATURE_PATH, 64)
-    except FormatError as error:
-        return failed("entry", error.message)
-    if proof.opening != seal_opening(SealedCase(inspection.manifest, signature)):
-        return failed("entry", "The log's entry is about another seal.")
-    return passed("entry", f"Entry {proof.sequence} of the log commits to seal digest, key and signature.")
-
-
-def _check_inclusion(proof: LogProof, note: Note) -> Check:
-    if not _included(proof, note):
-        return failed("inclusion", "The entry isn't included under the checkpoint's root (RFC 9162, 2.1.3.2).")
-    return passed("inclusion", f"Entry {proof.sequence} is included under the root of {note.size} entries (RFC 9162).")
+def _inclusion(proof: LogProof, note: Note) -> str:
+    expect(_included(proof, note), "The entry isn't included under the checkpoint's root (RFC 9162, 2.1.3.2).")
+    return f"Entry {proof.sequence} is included under the root of {note.size} entries (RFC 9162)."
 
 
 def _opens(proof: LogProof) -> bool:
@@ -200,13 +182,7 @@ def _included(proof: LogProof, note: Note) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class OwnCheckpoint:
-    """The bundle's checkpoint.
-
-    Attributes:
-        note: as read.
-        paths: for the size of an earlier checkpoint, the proof that this one continues it.
-        signed: whether a pinned log signed it.
-    """
+    """The bundle's checkpoint, the proofs that it continues earlier ones by their sizes, and whether it is signed."""
 
     note: Note
     paths: dict[int, tuple[bytes, ...]]
@@ -230,21 +206,21 @@ def own_checkpoint(inspection: Inspection) -> OwnCheckpoint | None:
     return OwnCheckpoint(note, paths, signed)
 
 
-def unvouched(inspection: Inspection, own: OwnCheckpoint | None, name: str, proof: LogProof) -> Check | None:
-    """Why the checkpoint over an earlier entry doesn't count, or ``None`` when it does.
+def expect_vouched(inspection: Inspection, own: OwnCheckpoint | None, proof: LogProof) -> None:
+    """Raise ``UnknownWitnessError`` or ``IntegrityError`` unless the checkpoint over an earlier entry counts.
 
     It counts when a pinned log signed it, or when it signed the bundle's own checkpoint and that one continues it. A
     log that nobody knows could state any time: its maker writes it when he likes.
     """
     note = parse_note(proof.checkpoint)
-    signed = check_note(inspection.trust, name, note, proof.checkpoint)
-    if signed.state is State.FAILED:
-        return signed
-    continued = own is not None and own.continues(note)
-    if signed.state is State.PASSED or (own is not None and own.signed and continued):
-        return None
-    how = "nor the bundle's own, which continues it" if continued else "and the bundle's own doesn't continue it"
-    return not_checked(name, f"{UNKNOWN}: no pinned log signed its checkpoint, {how}.")
+    try:
+        _signed_note(inspection.trust, "", note, proof.checkpoint)
+    except UnknownWitnessError as error:
+        continued = own is not None and own.continues(note)
+        if own is not None and own.signed and continued:
+            return
+        how = "nor the bundle's own, which continues it" if continued else "and the bundle's own doesn't continue it"
+        raise UnknownWitnessError(f"no pinned log signed its checkpoint, {how}.") from error
 
 
 def is_logged(checks: Iterable[Check]) -> bool:
@@ -253,21 +229,18 @@ def is_logged(checks: Iterable[Check]) -> bool:
     return good.issuperset({"entry", "inclusion"})
 
 
-def _check_consistency(inspection: Inspection, facts: CaseFacts | None, note: Note) -> Check:
+def _consistency(inspection: Inspection, facts: CaseFacts | None, note: Note) -> Check:
     """Whether the bundle's checkpoint continues every earlier one that the facts hold."""
     name = "consistency"
-    try:
-        earlier = {proof.checkpoint: parse_note(proof.checkpoint) for _, proof in log_proofs(facts)} if facts else {}
-        paths = {proof.size: proof.path for proof in _consistency_proofs(inspection)}
-    except (FormatError, IntegrityError) as error:
-        return failed(name, error.message)
+    earlier = {proof.checkpoint: parse_note(proof.checkpoint) for _, proof in log_proofs(facts)}
+    paths = {proof.size: proof.path for proof in _consistency_proofs(inspection)}
     if not earlier:
         return not_checked(name, "The sealed files hold no earlier checkpoint.")
     for old in earlier.values():
         if old.size not in paths and old.size != note.size:
             return not_checked(name, f"The bundle holds no proof from the checkpoint of {old.size} entries on.")
-        if not merkle.verify_consistency(old.size, note.size, old.root, note.root, paths.get(old.size, ())):
-            return failed(name, f"The log of {note.size} entries doesn't continue that of {old.size}.")
+        continued = merkle.verify_consistency(old.size, note.size, old.root, note.root, paths.get(old.size, ()))
+        expect(continued, f"The log of {note.size} entries doesn't continue that of {old.size}.")
     names = sorted({old.origin for old in earlier.values()} - {note.origin})
     broken = f" Of these some are of {', '.join(names)[:80]}: the log's name before a break." if names else ""
     sentence = f"The checkpoint continues all {len(earlier)} earlier ones in the bundle (RFC 9162, 2.1.4).{broken}"
@@ -289,18 +262,18 @@ def check_renewals(inspection: Inspection) -> Iterator[Check]:
     except FormatError as error:
         yield failed("renewals", error.message)
         return
-    for record in records:
-        yield _check_renewal(inspection, record)
+    yield from (checked(f"renewal:{record.size}", _renewal, inspection, record) for record in records)
 
 
 def renewed(inspection: Inspection) -> Mapping[Digest, str]:
     """What witnesses of renewals were given, for those that continue the bundle's own checkpoint, with words for it."""
+    found: dict[Digest, str] = {}
     if not inspection.has(RENEWALS_PATH) or not inspection.has(CHECKPOINT_PATH):
-        return {}
-    found = {}
+        return found
     for record in renewal_records(inspection):
-        if _check_renewal(inspection, record).state is State.PASSED:
-            digest = checkpoint_digest(inspection.read(record.file, MAX_NOTE).decode())
+        with suppress(FormatError, IntegrityError):
+            _renewal(inspection, record)
+            digest = checkpoint_digest(read_checkpoint(inspection, record.file))
             found[digest] = f"later checkpoint of {record.size} entries"
     return found
 
@@ -313,17 +286,69 @@ def renewal_records(inspection: Inspection) -> tuple[RenewalRecord, ...]:
     return records
 
 
-def _check_renewal(inspection: Inspection, record: RenewalRecord) -> Check:
-    name = f"renewal:{record.size}"
+def _renewal(inspection: Inspection, record: RenewalRecord) -> str:
+    own = parse_note(read_checkpoint(inspection))
+    later = parse_note(read_checkpoint(inspection, record.file))
+    listed = later.size == record.size and later.size > own.size
+    expect(listed, f"The checkpoint of {later.size} entries isn't the later one that is listed.")
+    continued = merkle.verify_consistency(own.size, later.size, own.root, later.root, record.path)
+    expect(continued, f"The log of {later.size} entries doesn't continue that of {own.size}.")
+    return f"The later checkpoint of {later.size} entries continues the bundle's own (RFC 9162, 2.1.4)."
+
+
+def check_signers(inspection: Inspection, logged: datetime | None) -> Iterator[Check]:
+    """``revoked``, when the pinned sealing key has been revoked, and one ``countersignature:`` for each.
+
+    ``logged`` is the earliest time by which a witness shows that the log held the seal with its signature.
+    """
+    key = inspection.trust.key(inspection.manifest.key.public, "sealing")
+    if key is not None and key.revoked is not None:
+        yield _judged(key.revoked, logged)
+    names = [name for name in inspection.contents.names if name.startswith(COUNTERSIGNATURES)]
+    stems = {match[1] for name in names if (match := _NAME.fullmatch(name.removeprefix(COUNTERSIGNATURES)))}
+    if len(stems) > MAX_KEYS or any(not _NAME.fullmatch(name.removeprefix(COUNTERSIGNATURES)) for name in names):
+        yield failed("countersignatures", f"{COUNTERSIGNATURES} holds other files, or more than {MAX_KEYS} signatures.")
+        return
+    for stem in sorted(stems):
+        name = f"countersignature:{stem}"
+        yield checked(name, _countersignature, inspection, name, stem)
+
+
+def _countersignature(inspection: Inspection, name: str, stem: str) -> Check:
+    key = inspection.trust.key(_signer(inspection, stem), "device")
+    if key is None:
+        raise UnknownWitnessError(f"it holds, but no owner is pinned with the device key {stem}.")
+    other = f"The device key is pinned as that of {key.owner}, not of the owner in the manifest."
+    expect(key.owner == inspection.manifest.matter.owner, other)
+    if key.revoked is not None:
+        since = f"The device key was revoked at {second(key.revoked)}"
+        return not_checked(name, f"{since}, and nothing in the bundle shows when this was signed.")
+    sentence = f"Ed25519 over data/manifest.json by a device key of {key.owner} holds; the owner alone holds that key."
+    return passed(name, sentence, key.owner, key.label * key.development)
+
+
+def _signer(inspection: Inspection, stem: str) -> bytes:
+    """The public key, 32 bytes, by which a counter-signature holds; raises ``FormatError``."""
+    pem = inspection.read(f"{COUNTERSIGNATURES}{stem}.pem", MAX_PEM)
+    signature = inspection.read(f"{COUNTERSIGNATURES}{stem}.sig", 64)
     try:
-        own = parse_note(read_checkpoint(inspection))
-        later = parse_note(inspection.read(record.file, MAX_NOTE).decode("utf-8"))
-    except UnicodeDecodeError:
-        return failed(name, f"{record.file} isn't UTF-8.")
-    except (FormatError, IntegrityError) as error:
-        return failed(name, error.message)
-    if later.size != record.size or later.size <= own.size:
-        return failed(name, f"The checkpoint of {later.size} entries isn't the later one that is listed.")
-    if not merkle.verify_consistency(own.size, later.size, own.root, later.root, record.path):
-        return failed(name, f"The log of {later.size} entries doesn't continue that of {own.size}.")
-    return passed(name, f"The later checkpoint of {later.size} entries continues the bundle's own (RFC 9162, 2.1.4).")
+        public = load_pem_public_key(pem)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise FormatError(f"{COUNTERSIGNATURES}{stem}.pem can't be read.") from error
+    if not isinstance(public, Ed25519PublicKey):
+        raise FormatError("The key isn't an Ed25519 key.")
+    raw = public.public_bytes_raw()
+    good = holds(raw, signature, inspection.manifest_bytes)
+    expect(good, "The counter-signature over data/manifest.json doesn't hold.")
+    expect(raw.hex()[:16] == stem, f"{COUNTERSIGNATURES}{stem}.pem is another key than its name says.")
+    return raw
+
+
+def _judged(revoked: datetime, logged: datetime | None) -> Check:
+    """Whether a key that was revoked had signed before: only a witness can tell, the bundle's own times can't."""
+    since = f"The key was revoked at {second(revoked)}"
+    if logged is None:
+        return failed("revoked", f"{since}, and no pinned witness shows that the log held the signature before.")
+    if logged >= revoked:
+        return failed("revoked", f"{since}, and the earliest pinned witness of the log is of {second(logged)}.")
+    return passed("revoked", f"{since}; a pinned witness saw the log with the signature before, at {second(logged)}.")

@@ -33,12 +33,10 @@ BY_COMMAND = "Not made again here; `exhibit verify` does it."
 
 @dataclass(frozen=True, slots=True)
 class Makers:
-    """How other rooms make what a bundle holds.
+    """How other rooms make what a bundle holds: drawings, and the figures of a comparison in sentences.
 
-    Attributes:
-        draw: takes the found picture, the registered one and the transforms of all copies; gives what makes the file of
-            a view by its role and the ending of its name.
-        words: the figures of a comparison in sentences.
+    ``draw`` takes the found picture, the registered one and the transforms of all copies; it gives what makes the file
+    of a view by its role and the ending of its name.
     """
 
     draw: Callable[[bytes, bytes, Sequence[Matrix]], Callable[[str, str], bytes]]
@@ -144,7 +142,8 @@ class _Sealed(Mapping[str, bytes]):
 def _check_sheets(inspection: Inspection, facts: CaseFacts, sheets: Sequence[str], tools: MadeWithFacts) -> Check:
     if find_spec("typst") is None:
         return not_checked("sheet", "It couldn't be typeset again: typst isn't installed.")
-    from evidence.documents import DEPOSIT_PARTY, render_deposit_record, render_exhibit_sheet
+    from evidence.documents.sheets.deposit import DEPOSIT_PARTY, render_deposit_record
+    from evidence.documents.sheets.exhibit import render_exhibit_sheet
 
     of_work = facts.party.kind == DEPOSIT_PARTY
     render, stem = (render_deposit_record, "deposit-record") if of_work else (render_exhibit_sheet, "exhibit")

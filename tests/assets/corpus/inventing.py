@@ -10,8 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from evidence.formats.codec import from_plain, to_plain
-from evidence.log.proofs import SightingRecord
-from evidence.log.slices import SliceTree, record_leaf
+from evidence.log.proofs import SightingRecord, SliceTree, record_leaf
 from exhibit.clock import now, parse_rfc3339, rfc3339
 from exhibit.digests import Digest
 from exhibit.entries import EntryType, canonical

@@ -116,16 +116,16 @@ EARLIER = {
     "another alignment, similarity or share than the pictures give": ("a transform (?:with a vanishing line|moved.*)|a similarity.*|a share.*|half of.*", "tests/evidence/verify/checks/test_case.py"),
     "figures that don't give the probability, or one without a calibration": ("more points|points below zero|another distance.*|a distance of hashes beyond.*|a higher prob.*|a probability.*|no probability|no calibration.*|a calibration (?:of another match|with a bound.*)|another pipeline.*", "tests/evidence/verify/checks/test_probability.py"),
     "a match or facts that point nowhere": ("a match in (?:no|a) sighting.*|no sighting", "tests/evidence/verify/checks/test_case.py"),
-    "another owner, picture or nonsense in the log's entry of the registration": ("a registration of (?:another (?:owner|picture)|a list) by the log", "tests/evidence/verify/checks/test_registrations.py, tests/assets/resealing.py"),
+    "another owner, picture or nonsense in the log's entry of the registration": ("a registration of (?:another (?:owner|picture)|a list) by the log", "tests/evidence/verify/checks/test_case.py, tests/assets/resealing.py"),
     "log, checkpoint or inclusion missing, cut, shortened, or with other numbers, hashes or letters; an entry of another type": ("no (?:checkpoint|inclusion)|a seal's entry (?:that is a registration|of another.*|with another salt)|an inclusion (?:of another place|under.*|with a hash less|with hashes.*|in capitals)|a checkpoint (?:that isn't signed|of another size|by another name)|a consistency of other hashes", "bench/deceivers.py, tests/assets/changes.py, tests/evidence/standalone/test_verifier_inside.py"),
     "a receipt or its material missing, empty, exchanged, or for another digest": ("a receipt (?:of another digest|that isn't there)|the two receipts.*|an empty receipt|material that isn't there", "bench/deceivers.py, tests/assets/changes.py"),
     "a bundle of another case of the same owner": ("a case of another number in both", "bench/deceivers.py"),
-    "a list of renewals that can't be": ("a renewal.*", "tests/evidence/log/test_renewals.py"),
+    "a list of renewals that can't be": ("a renewal.*", "tests/evidence/log/test_proofs.py"),
     "a stamp of another digest, or by a certificate that wasn't valid": ("stamps.*", "tests/evidence/anchors/rfc3161/test_anchor.py"),
-    "a signature or key changed; a counter-signature of junk": ("a signature of zeros|another key beside|a countersignature.*", "tests/evidence/verify/checks/test_proofs.py, tests/evidence/verify/checks/test_signers.py"),
+    "a signature or key changed; a counter-signature of junk": ("a signature of zeros|another key beside|a countersignature.*", "tests/evidence/verify/checks/test_proofs.py"),
     "withheld facts; a stand-in that isn't there": ("withheld facts|a stand-in that isn't there", "tests/assets/changes.py, tests/evidence/bundle/test_manifest.py"),
     "a file of the bag changed or missing; a file too many": ("another (?:date|sum|name) of the bag|another version in facts and manifest|a list of digests (?:left out|in capitals|that ends early)|a bag (?:of another version|in another encoding)|no (?:list of tags|verifier inside)|a web page beside", "bench/deceivers.py, tests/evidence/verify/checks/test_contents.py"),
-    "a key pinned for another owner, or revoked": ("the key .*", "tests/evidence/verify/checks/test_proofs.py, tests/evidence/verify/checks/test_signers.py"),
+    "a key pinned for another owner, or revoked": ("the key .*", "tests/evidence/verify/checks/test_proofs.py"),
 }
 
 

@@ -26,7 +26,7 @@ def test_a_position_that_is_none_gives_a_sentence(tmp_path: Path, after: str) ->
     archive.write_bytes(b"")
     source = Source(kind=SourceKind.WARC, path=archive, after=after)
     with pytest.raises(WrongUseError, match="is no place in a WARC file"):
-        read_files(Crawl.of(Job(bytes_dir=tmp_path / "bytes", sources=(source,)), lambda _line: None))
+        read_files(Crawl(Job(bytes_dir=tmp_path / "bytes", sources=(source,)), lambda _line: None))
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_what_the_machine_cannot_read_makes_no_archive_unreadable(
     monkeypatch.setattr(Path, "open", failing)
     source = Source(kind=SourceKind.WARC, path=archive)
     with pytest.raises(ends):
-        read_files(Crawl.of(Job(bytes_dir=tmp_path / "bytes", sources=(source,)), lambda _line: None))
+        read_files(Crawl(Job(bytes_dir=tmp_path / "bytes", sources=(source,)), lambda _line: None))
 
 
 def test_a_folder_is_read_without_any_network(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def in_short_jobs(tmp_path: Path, source: dict[str, str]) -> list[list[str]]:
         sources = [{**source, "after": after}]
         made = Job.from_json(json.dumps({"bytes_dir": str(tmp_path / "bytes"), "sources": sources}))
         lines: list[Line] = []
-        crawl_of = Crawl.of(made, lines.append)
+        crawl_of = Crawl(made, lines.append)
         crawl_of.budget = Budget(Limits(seconds=0.1))
         crawl_of.budget._begun -= 0.1  # all of its time
         read_files(crawl_of)

@@ -21,7 +21,7 @@ def test_a_job_sets_limits_and_paces_and_every_address_passes_the_guard(tmp_path
     politeness = Politeness(delay=2.0, concurrency_per_host=1, host_delays={"slow.example": 9.0, "quick.example": 0.1})
     limits = Limits(max_picture_bytes=1234, request_seconds=7)
     urls = (Target(url="http://a.example/"),)
-    crawl = Crawl.of(Job(bytes_dir=tmp_path, urls=urls, politeness=politeness, limits=limits), lambda _line: None)
+    crawl = Crawl(Job(bytes_dir=tmp_path, urls=urls, politeness=politeness, limits=limits), lambda _line: None)
     settings = scrapy_settings(crawl)
     assert {host: slot["delay"] for host, slot in settings["DOWNLOAD_SLOTS"].items()} == {
         "slow.example": 9.0,

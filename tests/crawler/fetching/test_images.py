@@ -65,7 +65,7 @@ class Asked:
         self.requests: list[Request] = []
         self.done: list[Visit] = []
         job = Job(bytes_dir=folder, urls=(Target(url=PAGE),), limits=Limits(**limits))
-        self.crawl = Crawl.of(job, lambda _line: None)
+        self.crawl = Crawl(job, lambda _line: None)
         self.images = Images(self.crawl, self.requests.append)
 
     def visit(self, *urls: str) -> Visit:

@@ -19,7 +19,7 @@ class Asked:
 
     def __init__(self, folder: Path) -> None:
         self.requests: list[Request] = []
-        crawl = Crawl.of(Job(bytes_dir=folder, urls=(Target(url=PAGE),)), lambda _line: None)
+        crawl = Crawl(Job(bytes_dir=folder, urls=(Target(url=PAGE),)), lambda _line: None)
         send: Callable[[Request], None] = self.requests.append
         self.sheets = Sheets(crawl, Images(crawl, send), send)
 

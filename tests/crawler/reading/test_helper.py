@@ -35,7 +35,7 @@ def _read(kind: str, data: bytes, folder: Path) -> None:
     elif kind == "warc":
         (folder / "a.warc").write_bytes(data)
         source = Source(kind=SourceKind.WARC, path=folder / "a.warc")
-        read_files(Crawl.of(Job(bytes_dir=folder / "bytes", sources=(source,)), lambda _line: None))
+        read_files(Crawl(Job(bytes_dir=folder / "bytes", sources=(source,)), lambda _line: None))
     else:
         read_lines("a.xlsx", data, {"file": 100}, needed="file", aliases={}, read=lambda _line, filled: dict(filled))
 

@@ -21,7 +21,7 @@ def crawl(tmp_path: Path) -> Crawl:
         known=known,
         denied_hosts={"Denied.example.": "it asked us", "deep.open.example": "it, too"},
     )
-    return Crawl.of(job, lambda _line: None)
+    return Crawl(job, lambda _line: None)
 
 
 def test_a_denied_domain_takes_its_hosts_with_it(crawl: Crawl) -> None:
@@ -44,4 +44,4 @@ def test_sites_are_asked_for_rules_unless_nobody_obeys_them(tmp_path: Path, craw
     assert crawl.asks_policies
     heedless = Politeness(obey_robots=False, obey_reservations=False)
     job = Job(bytes_dir=tmp_path, urls=(Target(url="http://a.example/"),), politeness=heedless)
-    assert not Crawl.of(job, lambda _line: None).asks_policies
+    assert not Crawl(job, lambda _line: None).asks_policies

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from desk.schemas.downloads import Link, ListedPackage, Package, Report
-from evidence.documents import ReportScope
+from evidence.documents.report.facts import ReportScope
 from evidence.formats.codec import to_plain
 from exhibit.clock import now
 from registry.models import DownloadLink

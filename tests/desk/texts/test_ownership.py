@@ -28,7 +28,7 @@ def test_warnings_are_sentences_in_a_row() -> None:
 
 
 def test_terms_changes_and_what_a_file_states_are_rows_in_words() -> None:
-    finding = Finding("CN", Standing.OVER, "The rule", By.DEATH, 50)
+    finding = Finding("CN", "The rule", Standing.OVER, By.DEATH, 50)
     assert term_rows((finding,)) == [
         ("China", "may be over on the dates entered", "50 years after the author's death", "The rule")
     ]

@@ -27,7 +27,7 @@ REACH_PAGES = (
     "exhibit/pictures/decode.py",
     "exhibit/helper.py",
     "exhibit/pictures/picture_file.py",
-    "evidence/capture/visits.py",
+    "evidence/capture/visitor.py",
     "registry/crawls/watching.py",
     "workers/evidence/bundles.py",
     "workers/cases/decisions.py",

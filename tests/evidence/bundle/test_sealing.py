@@ -7,7 +7,6 @@ from evidence.bundle.bag import checkpoint_digest
 from evidence.bundle.manifest import MANIFEST_PATH
 from evidence.bundle.sealing import (
     ContentFile,
-    SealInput,
     media_type_of,
     seal,
     sighting_picture_path,
@@ -59,7 +58,7 @@ def test_a_file_that_the_facts_name_has_to_be_given(scene: Scene) -> None:
 def test_bytes_that_the_store_lacks_cannot_be_sealed(scene: Scene) -> None:
     missing = ContentFile("data/exhibit.pdf", "exhibit", "application/pdf", Digest.of(b"never stored"))
     with pytest.raises(ExhibitError):
-        seal(SealInput(scene.facts, (missing,)), scene.owner_key, holder="owner", sealed_at=now(), blobs=scene.blobs)
+        seal(scene.facts, [missing], scene.owner_key, holder="owner", sealed_at=now(), blobs=scene.blobs)
 
 
 def test_what_changes_in_the_facts_changes_the_seal(scene: Scene) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from evidence.bundle.bag import Proofs, Withheld
-from evidence.bundle.sealing import ContentFile, SealInput, reduced_path, seal, seal_opening
+from evidence.bundle.sealing import ContentFile, reduced_path, seal, seal_opening
 from evidence.bundle.stand_ins import LONG_SIDE, stand_in
 from evidence.verdict.result import Check, State
 from evidence.verify.verifier import Verifier
@@ -35,8 +35,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
         if file.role not in FROM_FACTS
     ]
     files.append(stand_in(ORIGINAL, registered_bytes(1), made.blobs))
-    contents = SealInput(made.facts, tuple(files))
-    sealed = seal(contents, made.owner_key, holder="operator", sealed_at=now(), blobs=made.blobs)
+    sealed = seal(made.facts, files, made.owner_key, holder="operator", sealed_at=now(), blobs=made.blobs)
     entry = logged(made.log, EntryType.SEAL, seal_opening(sealed))
     return replace(made, sealed=sealed, proofs=Proofs(entry))
 

@@ -6,7 +6,7 @@ from io import BytesIO
 from PIL import Image
 
 from evidence.capture.boxes import COLOUR, CUT_HEIGHT, Place, boxed, cutting
-from evidence.documents.sheets.screens import first_place
+from evidence.documents.sheets.exhibit import first_place
 
 
 def screenshot(height: int) -> bytes:

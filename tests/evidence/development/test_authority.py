@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from evidence.anchors.rfc3161 import anchor as rfc3161
+from evidence.anchors.rfc3161.anchor import stamp_request
+from evidence.anchors.rfc3161.stamps import verify_reply
 from evidence.development.authority import Authority, running_authority
 from evidence.development.server import LoopbackServer
 from exhibit.errors import ConfigError
@@ -15,7 +16,7 @@ from tests.assets.stamping import DIGEST, anchor_to
 def test_a_restarted_authority_keeps_its_root_and_points_to_its_new_address(tmp_path: Path) -> None:
     with running_authority(tmp_path) as first:
         root, old_url = first.root_pem, first.url
-        old = first.stamp(rfc3161._request(DIGEST, 1))
+        old = first.stamp(stamp_request(DIGEST, 1))
     holding = LoopbackServer(int(old_url.rpartition(":")[2]))
     with running_authority(tmp_path) as second:
         assert second.root_pem == root
@@ -23,7 +24,7 @@ def test_a_restarted_authority_keeps_its_root_and_points_to_its_new_address(tmp_
         receipt = anchor_to(second.url, root).submit(DIGEST)
     holding.close()
     assert sum(name.startswith("crl-") for name, _ in receipt.material) == 2
-    assert rfc3161.verify_reply(old, DIGEST, [root]) < datetime.now(UTC) + timedelta(seconds=2)
+    assert verify_reply(old, DIGEST, [root]) < datetime.now(UTC) + timedelta(seconds=2)
 
 
 def test_a_damaged_folder_is_told_as_such(tmp_path: Path) -> None:

@@ -4,9 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from evidence.documents import (
-    render_exhibit_sheet,
-)
+from evidence.documents.sheets.exhibit import render_exhibit_sheet
 from tests.assets.documents_sample import (
     sample_case,
     sample_pictures,

@@ -10,17 +10,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from evidence.documents import (
-    DEPOSIT_PARTY,
-    ReportFacts,
-    render_deposit_record,
-    render_exhibit_sheet,
-)
 from evidence.documents.papers.rendering import PAPERS, render_paper
-from evidence.documents.report.facts import AT_LENGTH
-from evidence.documents.typeset.fonts import embedded_fonts
+from evidence.documents.report.facts import AT_LENGTH, ReportFacts
+from evidence.documents.sheets.deposit import DEPOSIT_PARTY, render_deposit_record
+from evidence.documents.sheets.exhibit import render_exhibit_sheet
 from evidence.facts.case import CaseFacts, PartyFacts
 from tests.assets.documents_sample import sample_case, sample_pictures, sample_report
+from tests.assets.fonts import embedded_fonts
 from tests.assets.papers_sample import sample_sealed
 from tests.assets.pdf_text import text_of
 from tests.assets.reports import render_report_pdf

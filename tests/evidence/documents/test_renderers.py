@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from evidence.documents import ReportFacts, render_report_json
+from evidence.documents.report.facts import ReportFacts
 from evidence.documents.report.volumes import FORMATS
 from evidence.documents.typeset.pictures import Pictures
 from tests.assets.documents_sample import sample_report
@@ -15,7 +15,7 @@ RENDERERS: dict[str, Render] = {
     "pdf": lambda report, pictures: render_report_pdf(report, pictures, "en"),
     "csv": lambda report, _: render_report_csv(report),
     "xlsx": lambda report, _: render_report_xlsx(report),
-    "json": lambda report, _: render_report_json(report),
+    "json": lambda report, _: report.to_json(),
 }
 ALL = pytest.mark.parametrize("render", RENDERERS.values(), ids=RENDERERS)
 

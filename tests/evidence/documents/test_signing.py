@@ -21,7 +21,7 @@ from pyhanko_certvalidator import ValidationContext
 
 from evidence.development.authority import Authority as TrialAuthority
 from evidence.development.authority import running_authority
-from evidence.documents import render_exhibit_sheet
+from evidence.documents.sheets.exhibit import render_exhibit_sheet
 from evidence.documents.signing import Authority, sign_pdf
 from evidence.keys.documents import DocumentKey, generate_document_key, unlock_document_key
 from exhibit.clock import now

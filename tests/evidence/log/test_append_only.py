@@ -9,7 +9,8 @@ import pytest
 
 from evidence.keys.ed25519 import FileSigner
 from evidence.log import merkle
-from evidence.log.append_only import BrokenHistoryError, Log, log_key, verify_note
+from evidence.log.append_only import BrokenHistoryError, Log, log_key
+from evidence.log.notes import verify_note
 from exhibit.entries import Entry, EntryType, commit
 from exhibit.errors import IntegrityError, WrongUseError
 from tests.assets.folder_log import FolderLogStore

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from evidence.keys.ed25519 import FileSigner
-from evidence.log.append_only import BrokenHistoryError, Log, log_key, verify_note
+from evidence.log.append_only import BrokenHistoryError, Log, log_key
+from evidence.log.notes import verify_note
 from exhibit.errors import ServiceMissingError
 from tests.assets.folder_log import FolderLogStore
 from tests.evidence.log.test_append_only import entries

@@ -1,16 +1,33 @@
-"""Proofs of the log as they are sealed: they read back, and lead to the entry's own leaf."""
+"""Proofs of the log as they are sealed: they read back, lead to the leaf, and are renewed by later checkpoints."""
 
 import dataclasses
-from datetime import UTC, datetime
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from evidence.bundle.bag import Proofs
 from evidence.formats.codec import FormatError, from_plain, to_plain
 from evidence.log import merkle
 from evidence.log.notes import parse_note
-from evidence.log.proofs import LogProof
-from exhibit.entries import EntryType
+from evidence.log.proofs import RENEWALS_PATH, LogProof, SightingRecord, SliceTree, record_leaf
+from evidence.verdict.result import Check, State, Verdict
+from evidence.verify.checks.proofs import MAX_RENEWALS
+from evidence.verify.verifier import Verifier
+from exhibit.digests import Digest
+from exhibit.entries import EntryType, canonical
+from exhibit.errors import ExitCode
+from registry.log.log import submit
+from registry.models import AnchorReceipt, LogCheckpoint
 from tests.assets.bundles import Scene
+from tests.assets.renewals import Renewed
+from tests.assets.tampering import files_of, packed, rebagged
+from workers.log import proofs
+from workers.log.sequencer import sequence_log, sign_checkpoint
+from workers.tasks.sync_runner import SyncRunner
 
 
 def test_an_entry_reads_back_and_its_path_leads_to_the_checkpoint(scene: Scene) -> None:
@@ -29,3 +46,131 @@ def test_a_proof_of_another_form_is_refused(scene: Scene, wrong: dict[str, objec
     plain = to_plain(scene.proofs.entry)
     with pytest.raises(FormatError):
         from_plain(LogProof, {**plain, **wrong}, where="entry")
+
+
+LOG = LogProof(0, EntryType.SLICE, datetime(2026, 11, 20, tzinfo=UTC), bytes(32), bytes(32), {}, 1, (), "")
+RECORDS = [
+    SightingRecord(
+        f"https://shop.example/{number}",
+        "https://shop.example/a.jpg",
+        "https://cdn.example/a.jpg",
+        Digest.of(bytes([number])),
+        200,
+        (("Content-Type", "image/jpeg"),),
+        "203.0.113.9",
+        datetime(2026, 11, 20, 9, number, tzinfo=UTC),
+    )
+    for number in range(7)
+]
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 7])
+def test_each_record_is_proven_at_its_own_place_only(count: int) -> None:
+    tree = SliceTree([record_leaf(one) for one in RECORDS[:count]])
+    opening = tree.opening({"crawl": "7"})
+    assert opening == {"crawl": "7", "root": tree.root.hex(), "count": count}
+    for index, record in enumerate(RECORDS[:count]):
+        proof = tree.prove(index, record, LOG)
+        assert (proof.index, proof.count, proof.record) == (index, count, record)
+        for other in range(count):
+            assert merkle.verify_inclusion(record_leaf(record), other, count, proof.path, tree.root) is (other == index)
+
+
+def test_every_field_of_a_record_counts() -> None:
+    record = RECORDS[0]
+    changes: list[dict[str, Any]] = [
+        {"page_url": ""},
+        {"image_url": ""},
+        {"final_url": ""},
+        {"picture": Digest.of(b"x")},
+        {"status": 404},
+        {"headers": ()},
+        {"peer": ""},
+        {"seen": datetime(2026, 11, 21, tzinfo=UTC)},
+    ]
+    leaves = {record_leaf(replace(record, **change)) for change in changes}
+    assert len(leaves | {record_leaf(record)}) == len(changes) + 1
+
+
+def found(verdict: Verdict, name: str) -> Check:
+    [check] = [check for check in verdict.checks if check.name == name]
+    return check
+
+
+def first_time(proofs: Proofs) -> datetime:
+    """Of those whose clocks are right to the second; a block counts two hours later than it is dated."""
+    receipts = [anchor.receipt for anchor in proofs.anchors if anchor.receipt.kind != "opentimestamps"]
+    return min(receipt.time for receipt in receipts if receipt.time is not None)
+
+
+def test_a_later_checkpoint_that_continues_the_bundles_own_passes(renewed: Renewed, tmp_path: Path) -> None:
+    verdict = Verifier(renewed.scene.trust).verify(renewed.write(tmp_path / "renewed.zip"))
+    assert verdict.outcome is ExitCode.DONE
+    assert found(verdict, f"renewal:{renewed.size}").state is State.PASSED
+    stamp = found(verdict, f"anchor:later-{renewed.size}-second-look.tsr")
+    assert (stamp.state, stamp.time) == (State.PASSED, renewed.later.receipt.time)
+    assert f"stamped the later checkpoint of {renewed.size} entries" in stamp.sentence
+
+
+def test_the_oldest_good_witness_counts_and_a_younger_one_when_no_other_is_left(
+    renewed: Renewed, tmp_path: Path
+) -> None:
+    verdict = Verifier(renewed.scene.trust).verify(renewed.write(tmp_path / "both.zip"))
+    assert found(verdict, "time").time == first_time(renewed.scene.proofs)
+    alone = replace(renewed.proofs, anchors=(renewed.later,))
+    verdict = Verifier(renewed.scene.trust).verify(renewed.write(tmp_path / "alone.zip", alone))
+    assert verdict.outcome is ExitCode.DONE
+    assert found(verdict, "time").time == renewed.later.receipt.time
+    assert found(verdict, "time").sentence.endswith(f"(later-{renewed.size}-second-look.tsr).")
+
+
+def test_a_later_checkpoint_that_continues_nothing_fails_and_its_receipt_with_it(
+    renewed: Renewed, tmp_path: Path
+) -> None:
+    [renewal] = renewed.proofs.renewals
+    for path in ((), tuple(reversed(renewal.path)), renewal.path[:-1]):
+        wrong = replace(renewed.proofs, renewals=(replace(renewal, path=path),), anchors=(renewed.later,))
+        verdict = Verifier(renewed.scene.trust).verify(renewed.write(tmp_path / "wrong.zip", wrong))
+        assert {check.name for check in verdict.failures} == {
+            f"renewal:{renewed.size}",
+            f"anchor:later-{renewed.size}-second-look.tsr",
+        }
+        assert found(verdict, "time").state is State.NOT_CHECKED
+
+
+@pytest.mark.parametrize("what", ["junk", "twice", "another", "many", "missing"])
+def test_a_list_of_renewals_that_cannot_be_is_named(renewed: Renewed, tmp_path: Path, what: str) -> None:
+    files = files_of(renewed.write(tmp_path / "whole.zip"))
+    [record] = json.loads(files[RENEWALS_PATH])
+    lists = {
+        "junk": b"[1]",
+        "twice": canonical([record, record]),
+        "another": canonical([{**record, "file": "proofs/log/checkpoint"}]),
+        "many": canonical([{**record, "size": record["size"] + more} for more in range(MAX_RENEWALS + 1)]),
+        "missing": canonical([{**record, "file": "proofs/log/checkpoint-1"}]),
+    }
+    files[RENEWALS_PATH] = lists[what]
+    verdict = Verifier(renewed.scene.trust).verify(packed(tmp_path / "wrong.zip", rebagged(files)))
+    assert {check.name.partition(":")[0] for check in verdict.failures} & {"renewals", "renewal"}
+
+
+def test_a_bundle_that_is_written_much_later_holds_the_newest_checkpoint_that_somebody_witnessed(
+    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = []
+    for number in range(4):
+        submit(EntryType.CASE, {"number": number})
+        sequence_log(inline.services)
+        rows.append(sign_checkpoint(inline.services))
+    first, second, third, fourth = [row for row in rows if row is not None]
+    for row in (first, second, third, fourth):
+        digest = Digest.of(row.note.encode())
+        AnchorReceipt.objects.create(
+            kind="rfc3161", witness="a", digest=digest, checkpoint=row, state="todo" if row == fourth else "done"
+        )
+    assert proofs.renewal_of(first) is None
+    monkeypatch.setattr(proofs, "RENEWED_AFTER", timedelta(0))
+    assert proofs.renewal_of(first) == third
+    assert proofs.renewal_of(third) is None
+    renewal = proofs._renewal(inline.services, first, third)
+    assert renewal.checkpoint == LogCheckpoint.objects.get(size=3).note

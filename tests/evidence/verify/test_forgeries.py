@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from evidence.facts.case import CaseFacts, LogProof, OwnerFacts, PictureFacts
+from evidence.facts.case import CaseFacts, OwnerFacts, PictureFacts
 from evidence.keys.ed25519 import KeySigner
 from evidence.log.append_only import Log
+from evidence.log.proofs import LogProof
 from evidence.verdict.result import Verdict
 from evidence.verdict.trust import TrustedKey
 from evidence.verify.verifier import Verifier

@@ -14,7 +14,7 @@ PROGRAM = """
 import json, sys, time
 from pathlib import Path
 from evidence.bundle.bag import Proofs
-from evidence.bundle.sealing import ContentFile, SealInput, seal, seal_opening
+from evidence.bundle.sealing import ContentFile, seal, seal_opening
 from evidence.verify.verifier import Verifier
 from exhibit.clock import now
 from exhibit.entries import EntryType
@@ -38,8 +38,7 @@ files = [ContentFile(one.path, one.role, one.media_type, one.sha256) for one in 
          if one.role not in FROM_FACTS]
 files.append(ContentFile("data/sightings/01/large.bin", "recording", "application/octet-stream", digest))
 begun = time.monotonic()
-contents = SealInput(scene.facts, tuple(files))
-sealed = seal(contents, scene.owner_key, holder="operator", sealed_at=now(), blobs=scene.blobs)
+sealed = seal(scene.facts, files, scene.owner_key, holder="operator", sealed_at=now(), blobs=scene.blobs)
 entry = logged(scene.log, EntryType.SEAL, seal_opening(sealed))
 told["seal"], told["seal seconds"] = peak(), time.monotonic() - begun
 from dataclasses import replace

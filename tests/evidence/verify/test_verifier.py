@@ -10,9 +10,9 @@ import pytest
 
 from evidence.__main__ import main
 from evidence.bundle.bag import CHECKPOINT_PATH, Proofs, Withheld
-from evidence.verdict.result import State, Verdict
+from evidence.verdict.result import State, Verdict, require
 from evidence.verdict.trust import load_trust
-from evidence.verify.verifier import Verifier, require
+from evidence.verify.verifier import Verifier
 from exhibit.clock import now
 from exhibit.errors import ExitCode
 from tests import CHECKOUT

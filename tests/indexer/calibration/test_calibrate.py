@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,10 +13,8 @@ from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, WrongUseError
 from exhibit.types import Decision
 from indexer.__main__ import main
-from indexer.calibration import calibrate as calibrating
 from indexer.calibration.calibrate import Order, Outcome, calibrate, foretold, read_groups, told
-from indexer.calibration.measure import NEAREST, OVERLAY
-from indexer.calibration.probability import Sample
+from indexer.calibration.measure import NEAREST, OVERLAY, Bench
 from indexer.picture.card import read_card
 from indexer.picture.descriptor import DescriptorFile
 from indexer.picture.spaces import PIPELINE
@@ -76,15 +73,10 @@ def test_the_calibration_is_for_the_present_figures_and_tells_copies_from_strang
 def test_a_second_run_measures_nothing_and_gives_the_same(
     order: Order, outcome: Outcome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    left: list[Sequence[int]] = []
-
-    def none(_: object, numbers: Sequence[int]) -> Iterator[tuple[int, list[Sample]]]:
-        left.append(numbers)
-        yield from ()
-
-    monkeypatch.setattr(calibrating, "one_by_one", none)
+    measured: list[int] = []
+    monkeypatch.setattr(Bench, "measure", lambda _, number: measured.append(number))
     assert calibrate(order, quiet).calibration.digest == outcome.calibration.digest
-    assert left == [[]]
+    assert not measured
 
 
 @pytest.mark.long

@@ -8,7 +8,7 @@ from exhibit.types import Space
 from indexer.picture.features import Features, extract, fingerprints
 from indexer.picture.spaces import DESCRIPTOR, PHASH, VOTES_KEPT, WORK_PARTS
 from indexer.search.candidates import (
-    FEW,
+    FEW_VOTED,
     STANDS_OUT,
     VOTED_MOST,
     Candidate,
@@ -125,7 +125,7 @@ def test_votes_that_chance_accounts_for_name_nobody() -> None:
 
 
 def test_among_few_works_the_heaviest_are_looked_at() -> None:
-    few = [Vote(number, 1.0, 3) for number in range(FEW)]
+    few = [Vote(number, 1.0, 3) for number in range(FEW_VOTED)]
     assert standing_out(few) == few[:VOTED_MOST]
 
 

@@ -7,21 +7,16 @@ import pytest
 from exhibit.errors import ServiceMissingError
 from indexer.search.processes import in_processes
 
-_setting: list[int] = []
+
+def _die(status: int, _: int) -> None:
+    os._exit(status)
 
 
-def _take(setting: int) -> None:
-    _setting[:] = [setting]
-
-
-def _plus_setting(number: int) -> int:
-    return number + _setting[0]
-
-
-def test_results_come_in_the_order_of_the_calls() -> None:
-    assert list(in_processes(2, (_take, 100), _plus_setting, range(7), 2)) == [100, 101, 102, 103, 104, 105, 106]
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_results_come_in_the_order_of_the_calls(jobs: int) -> None:
+    assert list(in_processes(jobs, (abs, -100), int.__add__, range(7), 2)) == [100, 101, 102, 103, 104, 105, 106]
 
 
 def test_the_death_of_a_process_is_told_in_words() -> None:
     with pytest.raises(ServiceMissingError, match="A process died"):
-        list(in_processes(1, (_take, 1), os._exit, [1]))
+        list(in_processes(2, (abs, 1), _die, [1]))

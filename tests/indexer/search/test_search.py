@@ -1,6 +1,7 @@
 """The order of the search: what settles, what is left out, what is looked at twice."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,13 +11,15 @@ from numpy.typing import NDArray
 from PIL import Image, ImageEnhance, ImageOps
 
 from exhibit.types import Decision, Metric
+from indexer.compare.verify import verify
 from indexer.picture.features import Features, extract, fingerprints
 from indexer.picture.spaces import DESCRIPTOR, PHASH, ROOTSIFT, VOTES_KEPT, WORK_PARTS
 from indexer.search.candidates import Candidate, hash_candidates
-from indexer.search.search import find_works
+from indexer.search.search import find_works, second_look
 from indexer.vectors.brute import BruteForceIndex
 from indexer.votes.index import VoteIndex
 from indexer.votes.votes import Vote
+from tests.assets.edited import PICTURE, jpeg, measured
 from tests.assets.textured import collage_with, encoded, textured
 
 SIZE = (400, 300)
@@ -164,3 +167,25 @@ def test_a_small_copy_that_a_glance_misses_is_found_where_its_votes_are_loud(
     by_chance = [Vote(100 + number, 1.0, 1) for number in range(40)]
     monkeypatch.setattr(shelf, "_votes", Said([Vote(7, times, 9), *by_chance]))
     assert shown(shelf, other, "JPEG") == found
+
+
+@pytest.fixture(scope="module")
+def registered() -> Features:
+    return measured(encoded(PICTURE))
+
+
+def test_a_second_look_finds_a_work_that_is_very_small_on_a_page(registered: Features) -> None:
+    page = Image.new("RGB", (2400, 1500), "white")
+    page.paste(PICTURE.resize((360, 270), Image.Resampling.LANCZOS), (900, 700))
+    data = jpeg(page)
+    first = verify(measured(data), registered)
+    assert first.inliers < 15
+    doubted = replace(first, decision=Decision.REVIEW, reasons=("few-inliers",))
+    second = second_look(doubted, data, registered)
+    assert (second.decision, second.inliers > 2 * first.inliers) == (Decision.CERTAIN, True)
+
+
+def test_a_second_look_leaves_alone_what_it_cannot_mend(registered: Features) -> None:
+    for data in (encoded(textured(2)), encoded(PICTURE)):
+        first = verify(measured(data), registered)
+        assert second_look(first, b"never read", registered) is first

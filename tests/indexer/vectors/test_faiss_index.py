@@ -1,6 +1,5 @@
 """What every adapter of ``ports.VectorIndex`` does, and what the durable one does besides."""
 
-import json
 import multiprocessing
 from collections.abc import Callable
 from multiprocessing.queues import Queue
@@ -180,16 +179,6 @@ def test_reopening_drops_the_tail_that_the_rows_will_replay(tmp_path: Path) -> N
     assert (other.sequence, len(other)) == (4, 4)
 
 
-def test_a_slower_writer_never_undoes_a_faster_one(tmp_path: Path) -> None:
-    filled(tmp_path)
-    slow, fast = open_index(BITS, tmp_path), open_index(BITS, tmp_path)
-    slow.upsert(numbers(4), vectors(BITS, [40]))
-    fast.upsert(numbers(4, 5), vectors(BITS, [40, 50]))
-    fast.flush(sequence=5)
-    slow.flush(sequence=4)
-    assert (slow.sequence, len(slow), open_index(BITS, tmp_path).sequence) == (5, 5, 5)
-
-
 def test_a_writer_that_was_overtaken_still_writes_what_is_newer(tmp_path: Path) -> None:
     filled(tmp_path)
     one, other = open_index(BITS, tmp_path), open_index(BITS, tmp_path)
@@ -199,15 +188,6 @@ def test_a_writer_that_was_overtaken_still_writes_what_is_newer(tmp_path: Path) 
     other.flush(sequence=5)
     again = open_index(BITS, tmp_path)
     assert (again.sequence, len(again), check_index(BITS, tmp_path)) == (5, 5, [])
-
-
-def test_small_segments_become_one(tmp_path: Path) -> None:
-    index = open_index(BITS, tmp_path)
-    for number in range(1, 30):
-        index.upsert(numbers(number), vectors(BITS, [number]))
-        index.flush(sequence=number)
-    assert len(json.loads((tmp_path / "manifest.json").read_text())["segments"]) <= 5
-    assert len(open_index(BITS, tmp_path)) == 29
 
 
 def test_nothing_is_left_of_segments_that_no_manifest_names(tmp_path: Path) -> None:

@@ -5,7 +5,15 @@ from pathlib import Path
 import pytest
 
 from exhibit.errors import IntegrityError, ServiceMissingError
-from indexer.vectors.manifest import NAME, Manifest, SegmentEntry, manifest_to_replace, publish, read_manifest, writer
+from indexer.vectors.manifest import (
+    MANIFEST_NAME,
+    Manifest,
+    SegmentEntry,
+    manifest_to_replace,
+    publish,
+    read_manifest,
+    writer,
+)
 
 
 def segment(folder: Path, name: str, gone: str | None = None) -> SegmentEntry:
@@ -24,7 +32,7 @@ def test_what_is_published_is_read_and_what_nobody_names_is_removed(tmp_path: Pa
     assert read_manifest(tmp_path, "bits@1") == new
     assert {path.stem for path in tmp_path.glob("segment-*")} == {"segment-1-0", "segment-2-0"}  # for a slow reader
     publish(tmp_path, new, keep=set())
-    left = {NAME, "segment-2-0.faiss", "segment-2-0.json", gone}
+    left = {MANIFEST_NAME, "segment-2-0.faiss", "segment-2-0.json", gone}
     assert {path.name for path in tmp_path.iterdir()} == left
 
 
@@ -33,9 +41,9 @@ def test_an_absent_manifest_is_empty_and_a_damaged_or_foreign_one_is_refused(tmp
     publish(tmp_path, Manifest("bits@1", 1), set())
     with pytest.raises(IntegrityError, match="not of other@1"):
         read_manifest(tmp_path, "other@1")
-    whole = (tmp_path / NAME).read_text()
+    whole = (tmp_path / MANIFEST_NAME).read_text()
     for text in (whole[:-9], "[]", json.dumps(json.loads(whole) | {"format": 99})):
-        (tmp_path / NAME).write_text(text)
+        (tmp_path / MANIFEST_NAME).write_text(text)
         with pytest.raises(IntegrityError):
             read_manifest(tmp_path, "bits@1")
 
@@ -43,7 +51,7 @@ def test_an_absent_manifest_is_empty_and_a_damaged_or_foreign_one_is_refused(tmp
 def test_what_replaces_a_damaged_one_counts_on_behind_every_file(tmp_path: Path) -> None:
     segment(tmp_path, "segment-00000007-0001")
     segment(tmp_path, "segment-odd-0001")
-    (tmp_path / NAME).write_text("{")
+    (tmp_path / MANIFEST_NAME).write_text("{")
     assert manifest_to_replace(tmp_path, "bits@1") == Manifest("bits@1", generation=7)
 
 

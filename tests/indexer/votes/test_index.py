@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from exhibit.errors import ExhibitError, WrongUseError
-from indexer.picture.local_features import MIRROR
+from indexer.picture.local_features import MIRROR, units_of
 from indexer.picture.spaces import ROOTSIFT
 from indexer.vectors.manifest import read_manifest
-from indexer.votes.codec import codec_digest, empty_like, shipped_codec, train_codec, units
+from indexer.votes.codec import codec_digest, empty_like, shipped_codec, train_codec
 from indexer.votes.index import VoteIndex, check_votes, rebuild_votes
 from indexer.votes.votes import NEIGHBOURS, Vote, count_votes
 from tests.assets.voters import descriptors, filled, numbers
@@ -31,7 +31,7 @@ def by_hand(works: dict[int, int], query: NDArray[np.uint8]) -> dict[int, float]
     index = empty_like(shipped_codec())
     decoded, owners = [], []
     for number, seed in works.items():
-        rows = units(descriptors(seed))
+        rows = units_of(descriptors(seed))
         codes = index.sa_encode(rows)
         decoded.append(index.sa_decode(codes))
         owners += [number] * len(rows)
@@ -39,7 +39,7 @@ def by_hand(works: dict[int, int], query: NDArray[np.uint8]) -> dict[int, float]
         return {}
     found: dict[int, float] = {}
     for asked in (query, query[: -(-len(query) // 2), MIRROR]):
-        away = ((units(asked)[:, None] - np.concatenate(decoded)) ** 2).sum(axis=2)
+        away = ((units_of(asked)[:, None] - np.concatenate(decoded)) ** 2).sum(axis=2)
         nearest = np.argsort(away, axis=1, kind="stable")[:, :NEIGHBOURS]
         for vote in count_votes(np.take_along_axis(away, nearest, axis=1), np.array(owners)[nearest]):
             found[vote.number] = max(found.get(vote.number, 0), vote.weight * len(query) / len(asked))
@@ -140,16 +140,6 @@ def test_a_reader_keeps_the_old_files_until_it_reopens(tmp_path: Path) -> None:
     assert reader.reopen()
     assert [vote.number for vote in reader.votes(descriptors(4))] == [4]
     assert (reader.sequence, reader.reopen()) == (4, False)
-
-
-def test_a_writer_that_was_overtaken_takes_the_newer_state(tmp_path: Path) -> None:
-    filled(tmp_path, 1)
-    slow, fast = VoteIndex(tmp_path), VoteIndex(tmp_path)
-    slow.upsert([(2, descriptors(2))])
-    fast.upsert([(2, descriptors(2)), (3, descriptors(3))])
-    fast.flush(3)
-    slow.flush(2)
-    assert (slow.sequence, len(slow)) == (3, 3)
 
 
 def test_a_flush_that_failed_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

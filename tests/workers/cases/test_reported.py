@@ -31,7 +31,7 @@ from workers.cases.decisions import reopen
 from workers.cases.reported import let_stay, report_picture, waiting_reports
 from workers.evidence.bundles import assemble
 from workers.evidence.packages import package_chunks, request_package
-from workers.evidence.signed import signed_sheet
+from workers.evidence.papers import signed_sheet
 from workers.pictures.picture_usage import is_hidden
 from workers.reports.cases import shown_case
 from workers.reports.requests import request_report

@@ -26,7 +26,6 @@ from tests.assets.stage import inline, stage
 from tests.assets.tampering import files_of
 from workers.cases.purge import purge
 from workers.evidence.bundles import assemble
-from workers.evidence.package_contents import NAME
 from workers.evidence.packages import (
     ask_again,
     expire_packages,
@@ -38,7 +37,7 @@ from workers.evidence.packages import (
 )
 from workers.services.wiring import Services
 from workers.steps.cases import package as step
-from workers.steps.cases.package import make_packages
+from workers.steps.cases.package import CONTENTS, make_packages
 from workers.tasks.sync_runner import SyncRunner
 from workers.works.declarations import attach
 
@@ -297,4 +296,4 @@ def test_it_is_put_off_while_the_disk_is_full(inline: SyncRunner, sealed: list[B
     package = made(inline, asked(sealed))
     assert package.state == "todo"
     assert "disk is nearly full" in package.error
-    assert NAME not in str(package.files)
+    assert CONTENTS not in str(package.files)

@@ -1,11 +1,14 @@
-"""Draft papers of a sealed case."""
+"""Draft papers of a sealed case, and copies with the owner's signature behind them."""
 
 from io import BytesIO
 
+import pytest
 from pypdf import PdfReader
 
+from tests.assets.bundles import empty_pdf
+from tests.assets.rows import owner
 from tests.assets.sealed import asked_bundle
-from workers.evidence.papers import draft_paper, paper_name
+from workers.evidence.papers import draft_paper, paper_name, signed_copy
 from workers.steps.cases.seal import seal_bundles
 from workers.tasks.sync_runner import SyncRunner
 
@@ -27,3 +30,15 @@ def test_papers_are_drafted_from_a_sealed_bundle_with_what_its_captures_wrote(in
         draft_paper(inline.services, bundle, "cn-environment", "en")
     )
     assert paper_name(bundle, "us-902") == "studio-case-1-bundle-1-us-902.draft.pdf"
+
+
+def test_a_signed_copy_is_the_same_document_with_a_signature_in_the_owners_name(inline: SyncRunner) -> None:
+    pytest.importorskip("pyhanko", reason="the optional part pades isn't installed")
+    signed = signed_copy(inline.services, owner("studio"), empty_pdf(), "Sealed with the digest 00.")
+    assert signed.startswith(empty_pdf())
+    (field,) = (PdfReader(BytesIO(signed)).get_fields() or {}).values()
+    signature = field["/V"]
+    assert (signature["/Name"], signature["/Reason"]) == ("Studio", "Sealed with the digest 00.")
+    begin, before, after, length = signature["/ByteRange"]
+    assert (begin, after + length) == (0, len(signed))
+    assert before > len(empty_pdf())

@@ -1,4 +1,4 @@
-"""What the log gives bundles for proof: the checkpoint that covers a seal, and what renews it."""
+"""What the log gives bundles for proof: the checkpoint of most witnesses over a seal, and what renews it."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -83,3 +83,26 @@ def test_a_bundle_is_held_against_the_log_with_every_checkpoint_in_it(inline: Sy
     assert len(checkpoints_in(broken)) >= 2
     outcomes = {one.outcome for one in check_against(inline.services, [broken])}
     assert outcomes == {Compared.CONTINUED, Compared.EARLIER_NAME}
+
+
+def answered(checkpoint: LogCheckpoint, witness: str) -> None:
+    digest = Digest.of(f"{checkpoint.pk} {witness}".encode())
+    AnchorReceipt.objects.create(kind="evm", witness=witness, digest=digest, checkpoint=checkpoint, state="done")
+
+
+def test_of_the_checkpoints_that_cover_a_seal_the_one_with_most_answers_shows_it_best(inline: SyncRunner) -> None:
+    seal = submit(EntryType.SEAL, {"manifest": "00"})
+    assert proofs.best_checkpoints([seal.pk]) == {}
+    made = []
+    for number in range(3):
+        submit(EntryType.CASE, {"number": number})
+        sequence_log(inline.services)
+        checkpoint = sign_checkpoint(inline.services)
+        assert checkpoint is not None
+        made.append(checkpoint)
+    assert proofs.best_checkpoints([seal.pk]) == {seal.pk: made[0].pk}
+    for checkpoint in made[1:]:
+        answered(checkpoint, "chain")
+    assert proofs.best_checkpoints([seal.pk]) == {seal.pk: made[1].pk}
+    answered(made[2], "other")
+    assert proofs.best_checkpoints([seal.pk]) == {seal.pk: made[2].pk}

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from evidence.documents import ReportScope
+from evidence.documents.report.facts import ReportScope
 from evidence.formats.codec import to_plain
 from exhibit.errors import NotFoundError, WrongUseError
 from registry.models import Case, Sighting

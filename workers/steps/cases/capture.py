@@ -40,16 +40,11 @@ def _capture(services: Services, pk: int) -> None:
     captured = _unvisited(sighting) or _allowed(
         services.capturer.capture(sighting.page_url, sighting.image_url, sighting.picture.digest, denials())
     )
-    files: list[KeptFile] = [
-        {
-            "role": file.role,
-            "name": file.name,
-            "media_type": file.media_type,
-            "digest": services.blobs.put(file.data).hex,
-            "size": len(file.data),
-        }
-        for file in captured.files
-    ]
+    files: list[KeptFile] = []
+    for file in captured.files:
+        digest, size = services.blobs.put(file.data).hex, len(file.data)
+        kept: KeptFile = {"name": file.name, "media_type": file.media_type, "digest": digest, "size": size}
+        files.append(kept | {"role": file.role})
     with transaction.atomic():
         case = Case.objects.select_for_update(no_key=True).get(pk=row.case_id)
         if Capture.objects.select_for_update(no_key=True).get(pk=pk).state != StepState.DOING:

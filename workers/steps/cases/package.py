@@ -4,13 +4,17 @@ import shutil
 import tempfile
 import time
 import zlib
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from django.db import transaction
+from django.db.models import QuerySet
 
+from evidence.documents.phrases import load_phrases
+from evidence.documents.phrases.wording import Wording, zone_named
+from evidence.facts.case import WitnessFacts
 from evidence.formats.container import MAX_ZIP_BYTES, zip_size
 from exhibit.clock import now
 from exhibit.digests import CHUNK, Digest
@@ -20,14 +24,18 @@ from registry.db import steps
 from registry.models import Bundle, Package, StepState
 from registry.models.fields import KeptFile
 from workers.evidence.bundles import assemble, assemble_without_originals, bundle_name
-from workers.evidence.package_contents import contents_files
+from workers.evidence.documents import languages_of
 from workers.evidence.packages import Recipient, _members
+from workers.log.witness_answers import answers_of
 from workers.pictures.kept_files import all_kept, remove_unused
 from workers.services.disk import NEARLY_FULL, disk_is_full
 from workers.services.wiring import Services
 
 WORK_SECONDS = 240.0
 """After so long a package is put off after the bundle at hand, well before the time limit of its task."""
+
+CONTENTS = "CONTENTS"
+"""The list that lies in a package: what each bundle is, its digests, and which witnesses had answered."""
 
 WAIT_FOR_SEAL = timedelta(seconds=5)
 
@@ -49,20 +57,18 @@ def make_packages(services: Services, ids: Sequence[int]) -> None:
                 _put_off(services, package)
 
 
+def _mine(package: Package) -> QuerySet[Package]:
+    return Package.objects.filter(pk=package.pk, state=StepState.DOING, claimed_at=package.claimed_at)
+
+
 def _put_off(services: Services, package: Package) -> None:
     """Go on in another message, unless the package is another process's by now."""
-    mine = Package.objects.filter(pk=package.pk, state=StepState.DOING, claimed_at=package.claimed_at)
-    if mine.update(state=StepState.TODO, not_before=None, held_since=None, attempts=0):
+    if _mine(package).update(state=StepState.TODO, not_before=None, held_since=None, attempts=0):
         services.enqueue("package", [package.pk])
 
 
 def _make(services: Services, package: Package) -> int:
-    """Make the bundles that are still to be made; returns how many aren't sealed yet.
-
-    Raises:
-        InterruptedError: the package isn't this process's any more, or the time is over.
-        ExhibitError: a bundle can't be had.
-    """
+    """Make the bundles still to be made, and count those not sealed; raises ``InterruptedError`` to go on later."""
     bundles = list(package.bundles.select_related("case__owner", "case__work").order_by("case__number"))
     package.files = [file for file in package.files if Digest.from_hex(file["digest"]) in services.blobs]
     if "of" not in package.progress:
@@ -87,9 +93,8 @@ def _check_goes_on(bundle: Bundle) -> None:
     """Raise ``WrongUseError`` for a bundle that will never be sealed."""
     if bundle.state == StepState.FAILED:
         unsealed = Sentence("Case %(number)s wasn't sealed.", number=bundle.case.number)
-        raise WrongUseError(
-            f"{unsealed} {bundle.error}", hint=Sentence("Decide the case again, and ask for the ZIP anew.")
-        )
+        hint = Sentence("Decide the case again, and ask for the ZIP anew.")
+        raise WrongUseError(f"{unsealed} {bundle.error}", hint=hint)
 
 
 def _bundle_file(services: Services, package: Package, bundle: Bundle) -> KeptFile:
@@ -120,9 +125,8 @@ def _add(services: Services, package: Package, file: KeptFile) -> None:
     """Record a file of a package that is still this process's."""
     if zip_size(_members(services, [*package.files, file])) > MAX_ZIP_BYTES:
         remove_unused(services, [file])
-        raise WrongUseError(
-            Sentence("Together the bundles are larger than 4 GiB."), hint=Sentence("Ask for fewer cases at a time.")
-        )
+        sentence = Sentence("Together the bundles are larger than 4 GiB.")
+        raise WrongUseError(sentence, hint=Sentence("Ask for fewer cases at a time."))
     package.files = [*package.files, file]
     with transaction.atomic():
         recorded = all_kept(services, [file]) and _tell(package)
@@ -136,9 +140,8 @@ def _tell(package: Package) -> bool:
 
     A purge empties ``progress``: what was made may hold what was purged.
     """
-    mine = Package.objects.filter(pk=package.pk, state=StepState.DOING, claimed_at=package.claimed_at)
-    moment = now()
-    if not mine.filter(progress__has_key="of").update(files=package.files, claimed_at=moment, attempts=1):
+    moment, mine = now(), _mine(package).filter(progress__has_key="of")
+    if not mine.update(files=package.files, claimed_at=moment, attempts=1):
         return False
     package.claimed_at = moment
     return True
@@ -153,8 +156,8 @@ def _finish(services: Services, package: Package) -> bool:
         digest = services.blobs.put(data)
         files.append({"name": name, "digest": digest.hex, "size": len(data), "crc": zlib.crc32(data)})
     with transaction.atomic():
-        mine = Package.objects.select_for_update(no_key=True).filter(pk=package.pk, progress__has_key="of")
-        done = mine.filter(state=StepState.DOING, claimed_at=package.claimed_at).exists() and all_kept(services, files)
+        mine = _mine(package).select_for_update(no_key=True).filter(progress__has_key="of")
+        done = mine.exists() and all_kept(services, files)
         if done:
             until = moment + timedelta(days=services.config.package_days)
             mine.update(files=files, made_at=moment, expires_at=until)
@@ -164,3 +167,54 @@ def _finish(services: Services, package: Package) -> bool:
     else:
         remove_unused(services, files)
     return done
+
+
+def contents_files(services: Services, package: Package, made_at: datetime) -> Iterator[tuple[str, bytes]]:
+    """Name and bytes of the list in each language of the installation; the first one's name bears no language."""
+    bundles = list(package.bundles.select_related("case__work", "case__owner").order_by("case__number"))
+    answers = {pk: [bundle.facts for bundle in found] for pk, found in answers_of(bundles).items()}
+    files = {file["bundle"]: file for file in package.files if "bundle" in file}
+    for place, language in enumerate(languages_of(services)):
+        wording = Wording(load_phrases(language), zone_named(services.config.time_zone))
+        lines = [*_contents_head(package, made_at, wording)]
+        for bundle in bundles:
+            lines += ["", *_bundle(bundle, files[bundle.pk], answers[bundle.pk], wording)]
+        lines += ["", wording.say("package.check"), wording.say("package.later"), wording.say("document.footer")]
+        ending = "" if place == 0 else f".{language}"
+        yield f"{CONTENTS}{ending}.txt", ("\n".join(lines) + "\n").encode()
+
+
+def _contents_head(package: Package, made_at: datetime, wording: Wording) -> Iterator[str]:
+    yield wording.say(f"package.{package.recipient}")
+    yield ""
+    made = {"time": wording.both_times(made_at), "by": package.asked_by, "owner": package.owner.name}
+    yield wording.say("package.made", **made)
+    if package.recipient == Recipient.OTHER_SIDE:
+        said = "withheld" if package.reason else "withheld_silently"
+        yield wording.say(f"package.{said}", reason=_line(package.reason))
+
+
+def _bundle(bundle: Bundle, file: KeptFile, witnesses: Sequence[WitnessFacts], wording: Wording) -> Iterator[str]:
+    case = bundle.case
+    assert bundle.seal_digest is not None
+    assert bundle.sealed_at is not None
+    yield wording.say("package.case", case=case.number, title=_line(case.work.title), party=_line(case.party))
+    yield "  " + wording.say("package.file", name=file["name"], size=f"{file['size']:,}")
+    yield "  " + wording.say("package.sha256", digest=file["digest"])
+    yield "  " + wording.say("package.seal", digest=bundle.seal_digest.hex, time=wording.time(bundle.sealed_at))
+    for witness in witnesses:
+        yield "  " + _witness(witness, wording)
+    if not witnesses:
+        yield "  " + wording.say("package.no_witness")
+
+
+def _witness(witness: WitnessFacts, wording: Wording) -> str:
+    said = wording.say("package.waiting", name=witness.name)
+    if witness.time is not None:
+        said = wording.say("package.complete", name=witness.name, time=wording.time(witness.time))
+    return f"{said} {wording.say('package.development')}" if witness.development else said
+
+
+def _line(text: str) -> str:
+    """Words of others on one line, without what a terminal would obey."""
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())

@@ -7,20 +7,19 @@ from dataclasses import replace
 from django.db import transaction
 from django.db.models import Count
 
-from evidence.documents import ReportFacts, ReportScope, ReportSummary
-from evidence.documents.report.facts import IN_A_VOLUME, Volume
+from evidence.documents.report.facts import IN_A_VOLUME, ReportFacts, ReportScope, ReportSummary, Volume
 from evidence.documents.report.volumes import MadeFile, ReportFolder, volumes_of
 from evidence.facts.case import OwnerFacts
 from exhibit.clock import now
 from registry.accounts import scoped
 from registry.db import steps
-from registry.models import EventKind, Owner, Report, Sighting, StepState
+from registry.models import EventKind, Report, Sighting, StepState
 from registry.models.fields import KeptFile
 from registry.notifications import events
 from workers.evidence.documents import languages_of
 from workers.evidence.facts import software
 from workers.pictures.kept_files import all_kept, remove_unused
-from workers.reports.cases import ShownCase, shown_case
+from workers.reports.cases import shown_case
 from workers.reports.coverage import coverage_of
 from workers.reports.requests import _folder, _given_title, clear_folder
 from workers.reports.scope import (
@@ -60,11 +59,7 @@ def make_reports(services: Services, ids: Sequence[int]) -> None:
 
 
 def _make(services: Services, report: Report) -> list[KeptFile] | None:
-    """Make what is still to be made.
-
-    Returns:
-        The report's files in the blob store; ``None`` when the time is over before everything is made.
-    """
+    """Make what is still to be made; the stored files, or ``None`` when the time is over before all are made."""
     numbers = _begun(services, report)
     volumes = volumes_of(len(numbers))
     over = time.monotonic() + WORK_SECONDS
@@ -77,7 +72,8 @@ def _make(services: Services, report: Report) -> list[KeptFile] | None:
             if (time.monotonic() > over and volume is not missing[0]) or not _tell(report, volume):
                 folder.wait()
                 return None
-            cases = _volume(services, report.owner, numbers, volume, languages[0])
+            rows = scoped.cases(report.owner).filter(number__in=numbers[volume.first - 1 :][:IN_A_VOLUME])
+            cases = [shown_case(services, case, languages[0]) for case in rows]
             whole = replace(head, cases=tuple(case.case for case in cases))
             folder.add(volume, whole, {case.case.facts.number: case.pictures for case in cases})
         stem = f"{report.owner.slug}-report-{report.number}"
@@ -98,12 +94,7 @@ def _begun(services: Services, report: Report) -> list[int]:
 
 
 def _tell(report: Report, volume: Volume) -> bool:
-    """Write down which volume is begun: for people, and as a sign of life; only a new volume is a new beginning.
-
-    Returns:
-        Whether the report is still being made: it may have been removed, and a purge has it begun again, since its
-        volumes may show what was purged.
-    """
+    """Write down, as a sign of life too, which volume is begun; false once a purge or a removal has come between."""
     rows = Report.objects.filter(pk=report.pk, state=StepState.DOING, progress__has_key="cases")
     if report.progress["begun"] == volume.number:
         return bool(rows.update(claimed_at=now()))
@@ -124,16 +115,9 @@ def _finish(services: Services, report: Report, files: list[KeptFile]) -> bool:
             return False
         Report.objects.filter(pk=report.pk).update(files=files)
         steps.finish(Report, [report.pk])
-        events.record(
-            report.owner, EventKind.REPORT_READY, {"report": report.number, "title": report.parameters["title"]}
-        )
+        told = {"report": report.number, "title": report.parameters["title"]}
+        events.record(report.owner, EventKind.REPORT_READY, told)
         return True
-
-
-def _volume(services: Services, owner: Owner, numbers: Sequence[int], volume: Volume, language: str) -> list[ShownCase]:
-    first = volume.first - 1
-    rows = scoped.cases(owner).filter(number__in=numbers[first : first + IN_A_VOLUME])
-    return [shown_case(services, case, language) for case in rows]
 
 
 def _head(services: Services, report: Report, scope: ReportScope, language: str) -> ReportFacts:
@@ -150,10 +134,7 @@ def _head(services: Services, report: Report, scope: ReportScope, language: str)
         pages=sum(crawl.pages for crawl in crawls),
         pictures=seen,
         cases=sum(decided.values()),
-        confirmed=decided.get("confirmed", 0),
-        licensed=decided.get("licensed", 0),
-        cleared=decided.get("cleared", 0),
-        open=decided.get("open", 0),
+        **{decision: decided.get(decision, 0) for decision in ("confirmed", "licensed", "cleared", "open")},
     )
     return ReportFacts(
         title=_given_title(report),

@@ -7,9 +7,9 @@ from functools import partial
 from django.db import transaction
 
 from evidence.anchors import KINDS
-from evidence.bundle.sealing import ContentFile, SealedCase, SealInput, seal, seal_opening
+from evidence.bundle.sealing import ContentFile, SealedCase, seal, seal_opening
 from evidence.bundle.stand_ins import stand_in
-from evidence.documents import render_exhibit_sheet
+from evidence.documents.sheets.exhibit import render_exhibit_sheet
 from evidence.log.append_only import BrokenHistoryError
 from exhibit.clock import now
 from exhibit.digests import Digest
@@ -21,7 +21,6 @@ from registry.log import witnesses
 from registry.log.log import submit
 from registry.models import (
     UNFINISHED,
-    AnchorReceipt,
     Bundle,
     Capture,
     Case,
@@ -35,6 +34,7 @@ from workers.evidence.documents import in_each_language, languages_of
 from workers.evidence.drawings import pair_of
 from workers.evidence.facts import Gathered, gather
 from workers.evidence.keys import HOLDER, sealing_key, signer_of, still_counts
+from workers.log.sequencer import asked_receipt
 from workers.pictures.lazy_pictures import LazyPictures
 from workers.pipeline.steps import OPENED_AGAIN
 from workers.services.wiring import Services
@@ -74,14 +74,11 @@ def _seal(services: Services, bundle: Bundle) -> None:
     gathered = gather(services, case, bundle=bundle.number, language=language, sealed=True)
     files = [*gathered.files, *_drawings(services, gathered)]
     files += _sheets(services, gathered, files)
-    files += [
-        stand_in(picture.file, services.blobs.get(picture.digest), services.blobs)
-        for picture in gathered.facts.work.pictures
-    ]
+    registered = gathered.facts.work.pictures
+    files += [stand_in(picture.file, services.blobs.get(picture.digest), services.blobs) for picture in registered]
     key = sealing_key(services, case.owner)
     signer = signer_of(services, key)
-    contents = SealInput(gathered.facts, tuple(files))
-    sealed = seal(contents, signer, holder=HOLDER, sealed_at=now(), blobs=services.blobs)
+    sealed = seal(gathered.facts, files, signer, holder=HOLDER, sealed_at=now(), blobs=services.blobs)
     with transaction.atomic():
         present = Case.objects.select_for_update(no_key=True).get(pk=case.pk)
         if Bundle.objects.select_for_update(no_key=True).get(pk=bundle.pk).state != StepState.DOING:
@@ -117,16 +114,10 @@ def _stamp_directly(services: Services, bundle: Bundle, seal_digest: Digest) -> 
         return
     for anchor in services.anchors:
         if KINDS[anchor.kind].is_direct:
-            AnchorReceipt.objects.get_or_create(
-                kind=anchor.kind,
-                witness=anchor.name,
-                digest=seal_digest,
-                defaults={"bundle": bundle, "development": anchor.development},
-            )
+            asked_receipt(anchor, seal_digest, bundle=bundle)
 
 
 def _drawings(services: Services, gathered: Gathered) -> list[ContentFile]:
-    """The pictures of each match that the facts name."""
     files = []
     for facts, row in zip(gathered.facts.matches, gathered.matches, strict=True):
         if facts.drawings:
@@ -143,8 +134,5 @@ def _sheets(services: Services, gathered: Gathered, files: Sequence[ContentFile]
     shown |= {picture.file: picture.digest for picture in facts.work.pictures}
     shown |= {sighting.picture.file: sighting.picture.digest for sighting in facts.sightings}
     pictures = LazyPictures({path: partial(services.blobs.get, digest) for path, digest in shown.items()})
-
-    def render(language: str) -> bytes:
-        return render_exhibit_sheet(facts, pictures, language, time_zone=services.config.time_zone)
-
+    render = partial(render_exhibit_sheet, facts, pictures, time_zone=services.config.time_zone)
     return in_each_language(services, render, "data/exhibit.pdf", "exhibit-sheet")

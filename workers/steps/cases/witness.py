@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from exhibit.clock import now
 from exhibit.errors import ExhibitError, ServiceMissingError
@@ -22,8 +23,7 @@ from workers.log.witnessed import tell_witnessed
 from workers.services.wiring import Services
 
 ASK_DEVELOPMENT_AGAIN = timedelta(seconds=1)
-RETRY_WRONG = timedelta(minutes=5)
-"""At least until a witness is asked again that answered, but wrongly."""
+RETRY_WRONG = timedelta(minutes=5)  # at least until a witness is asked again that answered, but wrongly
 
 SHARE_OF_WAIT = 10
 """A receipt is asked for again after a tenth of the time for which nothing has come: the longer, the less hurry."""
@@ -34,8 +34,7 @@ LISTS_FOR = timedelta(days=30)
 UNKNOWN = timedelta(hours=1)
 """Until a witness that isn't configured any more is looked for again: it may come back."""
 
-TASK_SECONDS = 60.0
-"""After so long no further question is begun: sealing waits for the same processes."""
+TASK_SECONDS = 60.0  # after so long no further question is begun: sealing waits for the same processes
 
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
 
@@ -53,7 +52,7 @@ def ask_witnesses(services: Services, ids: Sequence[int]) -> None:
     witnesses.forgive(ids)
     until = time.monotonic() + TASK_SECONDS
     for row in _in_turn(AnchorReceipt.objects.filter(pk__in=steps.claim(AnchorReceipt, ids, services.stale_after))):
-        if not _is_mine(row):
+        if not _mine(row).exists():
             continue  # this batch took so long that somebody else has it now
         anchor = anchors.get((row.kind, row.witness))
         if anchor is None:
@@ -73,10 +72,7 @@ def ask_witnesses(services: Services, ids: Sequence[int]) -> None:
 
 
 def complete_stamps(services: Services) -> int:
-    """Ask for revocation lists that couldn't be had when young stamps were made; returns how many stamps have more.
-
-    A list that holds at the time of a stamp is replaced by a later one within days or months.
-    """
+    """Ask for lists of revocations again that came too late for young stamps; returns how many stamps have more."""
     grown = 0
     young = AnchorReceipt.objects.filter(kind="rfc3161", state=StepState.DONE, grown_at__gte=now() - LISTS_FOR)
     for anchor in services.anchors:
@@ -99,15 +95,14 @@ def _in_turn(rows: Iterable[AnchorReceipt]) -> list[AnchorReceipt]:
     return sorted(rows, key=lambda row: (row.proof is not None, row.not_before or _BEGINNING, row.pk))
 
 
-def _is_mine(row: AnchorReceipt) -> bool:
-    """Whether the claim of this batch still stands."""
-    return AnchorReceipt.objects.filter(pk=row.pk, state=StepState.DOING, claimed_at=row.claimed_at).exists()
+def _mine(row: AnchorReceipt) -> QuerySet[AnchorReceipt]:
+    """The row, if the claim of this batch still stands."""
+    return AnchorReceipt.objects.filter(pk=row.pk, state=StepState.DOING, claimed_at=row.claimed_at)
 
 
 def _put_off(row: AnchorReceipt, error: str, until: datetime) -> None:
     """Let go of a row for a reason that is no failure of this program, unless somebody else has taken over."""
-    mine = AnchorReceipt.objects.filter(pk=row.pk, state=StepState.DOING, claimed_at=row.claimed_at)
-    mine.update(state=StepState.TODO, not_before=until, held_since=None, attempts=0, error=error)
+    _mine(row).update(state=StepState.TODO, not_before=until, held_since=None, attempts=0, error=error)
 
 
 def _ask(row: AnchorReceipt, anchor: Anchor, needed: int) -> tuple[datetime, str] | None:
@@ -123,7 +118,7 @@ def _ask(row: AnchorReceipt, anchor: Anchor, needed: int) -> tuple[datetime, str
         _put_off(row, str(error), until + (until - now()))  # the others go first, in case it's only this one's
         return until, str(error)
     except ExhibitError as error:
-        witnesses.note_error(*who, str(error))
+        witnesses.note_answer(*who, str(error))
         _put_off(row, str(error), now() + _pause(row, anchor, RETRY_WRONG))
         return None
     except Exception as error:
@@ -131,7 +126,7 @@ def _ask(row: AnchorReceipt, anchor: Anchor, needed: int) -> tuple[datetime, str
             raise
         logging.getLogger(__name__).exception("Asking %s for receipt %s broke off.", anchor.name, row.pk)
         sentence = Sentence("Asking broke off: %(what)s.", what=type(error).__name__)
-        witnesses.note_error(*who, sentence)
+        witnesses.note_answer(*who, sentence)
         _put_off(row, sentence, now() + _pause(row, anchor, RETRY_WRONG))
         return None
     witnesses.note_answer(*who)
@@ -142,8 +137,7 @@ def _ask(row: AnchorReceipt, anchor: Anchor, needed: int) -> tuple[datetime, str
 def _keep(row: AnchorReceipt, anchor: Anchor, receipt: Receipt, needed: int) -> None:
     """Keep what came, in the transaction that says whether more is to come, unless somebody else has taken over."""
     with transaction.atomic():
-        mine = AnchorReceipt.objects.select_for_update(no_key=True)
-        if not mine.filter(pk=row.pk, state=row.state, claimed_at=row.claimed_at).exists():
+        if not _mine(row).select_for_update(no_key=True).exists():
             return
         if receipt.proof != bytes(row.proof or b""):
             row.grown_at = now()
@@ -163,7 +157,6 @@ def _keep(row: AnchorReceipt, anchor: Anchor, receipt: Receipt, needed: int) -> 
 
 
 def _pause(row: AnchorReceipt, anchor: Anchor, least: timedelta) -> timedelta:
-    """How long to wait before a receipt is asked for again."""
     if anchor.development:
         return ASK_DEVELOPMENT_AGAIN
     begun = row.checkpoint.made_at if row.checkpoint is not None else row.bundle.sealed_at if row.bundle else None

@@ -111,7 +111,6 @@ def _kept(row: Inquiry, service: Service, subject: Subject, found: Found) -> boo
 
 
 def _refused(row: Inquiry, subject: Subject, error: SearchRefusedError) -> bool:
-    """What becomes of an inquiry whose request had no answer."""
     if error.reason == "unsearchable":
         inquiries.refuse(row, subject, error.message)
         inquiries.done_with(row.pk, subject)

@@ -28,14 +28,11 @@ def start_due_crawls(services: Services) -> None:
 def start_now(services: Services, watch: Watch) -> Crawl:
     """Start a crawl of the watch at once, beside its schedule; one that is under way already counts as that.
 
-    Raises:
-        WrongUseError: the watch is paused, or only asks for pictures seen before.
-        ServiceMissingError: the disk is nearly full, and crawling has stopped.
+    Raises ``WrongUseError`` for a watch that is paused or only asks for pictures seen before.
     """
     if disk_is_full(services):
-        raise ServiceMissingError(
-            Sentence("The disk is nearly full, and crawling has stopped."), hint=Sentence("Ask the operator.")
-        )
+        sentence = Sentence("The disk is nearly full, and crawling has stopped.")
+        raise ServiceMissingError(sentence, hint=Sentence("Ask the operator."))
     crawl = watching.start_now(watch)
     plan_crawls(services, [crawl.pk])
     return crawl
@@ -59,11 +56,6 @@ def plan_crawls(services: Services, crawl_ids: Sequence[int]) -> None:
     """Lease waiting URLs to new slices, unless the disk is nearly full, and end the crawls that are worked off."""
     full = disk_is_full(services)
     for crawl_id in crawl_ids:
-        if not full:
-            _plan(services, crawl_id)
+        while not full and (planned := crawling.plan_slice(crawl_id, most_urls=URLS_A_SLICE, most_hosts=HOSTS_A_SLICE)):
+            services.enqueue("slice", [planned.pk])
         crawling.end_crawl_if_worked_off(crawl_id)
-
-
-def _plan(services: Services, crawl_id: int) -> None:
-    while (planned := crawling.plan_slice(crawl_id, most_urls=URLS_A_SLICE, most_hosts=HOSTS_A_SLICE)) is not None:
-        services.enqueue("slice", [planned.pk])

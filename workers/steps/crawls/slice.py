@@ -11,7 +11,7 @@ from django.db import transaction
 
 from crawler.formats.job import Job, Kind, Known, Limits, Politeness, Scope, Source, SourceKind, Target, UserAgent
 from crawler.formats.lines import EndLine, PageLine, RefusalLine, from_json
-from evidence.log.slices import SliceTree, record_leaf
+from evidence.log.proofs import SliceTree, record_leaf
 from exhibit.clock import now
 from exhibit.errors import ServiceMissingError
 from exhibit.network.urls import host_of, registrable_domain, url_key
@@ -30,13 +30,11 @@ from workers.services.disk import disk_is_full
 from workers.services.wiring import Services, contact_fields
 
 SLICE_SECONDS = 240.0
-SECONDS_OVER = 60.0
-"""A child that is silent about its end for so long after its time is killed."""
+SECONDS_OVER = 60.0  # a child that is silent about its end for so long after its time is killed
 
 BATCH_PAGES = 20
 BATCH_SECONDS = 1.0
-MAX_CLAIMS = 3
-"""So often begun without an end, a slice is given up: its URLs go back to the frontier."""
+MAX_CLAIMS = 3  # so often begun without an end, a slice is given up: its URLs go back to the frontier
 
 FILE_KINDS = ("folder", "warc")
 BEFORE = "seen-before"
@@ -51,15 +49,10 @@ PLAIN_ENDS = frozenset({"budget-pages", "budget-images", "budget-bytes", "budget
 
 @dataclass(slots=True)
 class Batch:
-    """Lines on their way into the rows.
+    """Lines on their way into the rows."""
 
-    Attributes:
-        file: the frontier's key of the folder or WARC file that they come from, or ``None``.
-        position: how far that has been read with them; empty when it is no further than before.
-    """
-
-    file: bytes | None = None
-    position: str = ""
+    file: bytes | None = None  # the frontier's key of the folder or WARC file that they come from
+    position: str = ""  # how far that has been read with them; empty when it is no further than before
     pages: list[PageLine] = field(default_factory=list)
     refused: list[RefusalLine] = field(default_factory=list)
 
@@ -103,7 +96,8 @@ def crawl_slice(services: Services, slice_id: int) -> None:
 
 def _work_off(services: Services, slice_id: int, epoch: int) -> None:
     row = CrawlSlice.objects.select_related("crawl__watch__owner").get(pk=slice_id)
-    remove_spools(services, slice_id)
+    for left_behind in (services.config.data_dir / "spool").glob(f"slice-{slice_id}-*"):  # by earlier claimers
+        shutil.rmtree(left_behind, ignore_errors=True)
     spool = services.config.data_dir / "spool" / f"slice-{slice_id}-{epoch}"
     counts: dict[str, object] = {"reason": "broke off again and again"}
     if row.attempts <= MAX_CLAIMS:
@@ -112,12 +106,6 @@ def _work_off(services: Services, slice_id: int, epoch: int) -> None:
     suspect = counts["reason"] not in PLAIN_ENDS
     if crawling.finish_slice(slice_id, epoch, counts=counts, suspect=suspect, opening=opening):
         services.enqueue("plan", [row.crawl_id])
-
-
-def remove_spools(services: Services, slice_id: int) -> None:
-    """Remove what earlier claimers of a slice have left behind."""
-    for folder in (services.config.data_dir / "spool").glob(f"slice-{slice_id}-*"):
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def run_child(services: Services, row: CrawlSlice, epoch: int, spool: Path) -> dict[str, object]:
@@ -196,17 +184,14 @@ def _known(watch_id: int, targets: Sequence[Target]) -> dict[str, Known]:
     """What earlier crawls know of the images on the pages of this slice."""
     pages = [target.url for target in targets] + [target.page_url for target in targets if target.page_url]
     return {
-        url: Known(etag=one.etag, last_modified=one.last_modified, digest=one.digest)
-        for url, one in crawling.validators(watch_id, pages).items()
+        url: Known(etag=known.etag, last_modified=known.last_modified, digest=known.digest)
+        for url, known in crawling.validators(watch_id, pages).items()
     }
 
 
 def _scope(sources: Sequence[Mapping[str, str]]) -> Scope:
-    hosts = [
-        host_of(source["url"])
-        for source in sources
-        if source["kind"] not in (*FILE_KINDS, crawling.PAST, crawling.SEARCH)
-    ]
+    without_host = {*FILE_KINDS, crawling.PAST, crawling.SEARCH}
+    hosts = [host_of(source["url"]) for source in sources if source["kind"] not in without_host]
     return Scope(domains=tuple(dict.fromkeys(registrable_domain(host) for host in hosts)))
 
 
@@ -215,16 +200,8 @@ def store_results(
 ) -> dict[str, object]:
     """Put the child's lines into rows, batch by batch, and stay the slice's holder while the child is silent.
 
-    Args:
-        services: adapters and configuration.
-        slice_id: the slice.
-        epoch: under which the caller claimed it.
-        lines: as the child writes them; ``None`` for each pause.
-        spool: where the bytes lie.
-        file: the frontier's key of the folder or WARC file that is read, or ``None``.
-
-    Returns:
-        What the child counted; or what came home and why nothing more did.
+    ``None`` among the lines is a pause; ``file`` is the frontier's key of the folder or WARC file that is read. Returns
+    what the child counted; or what came home and why nothing more did.
     """
     batch, counted = Batch(file), {"pages": 0, "images": 0, "bytes": 0}
     since = kept = time.monotonic()
@@ -264,26 +241,21 @@ def _count(line: PageLine | RefusalLine, counted: dict[str, int]) -> None:
 def keep_batch(services: Services, slice_id: int, epoch: int, batch: Batch, spool: Path) -> bool:
     """Record pages with all that was found on them, in one transaction; empties the batch.
 
-    Returns:
-        Whether the slice is still this claimer's.
-
-    Raises:
-        ServiceMissingError: an address couldn't be reached, and this machine reaches none.
+    Returns whether the slice is still this claimer's; raises ``ServiceMissingError`` when this machine reaches nothing.
     """
-    reasons = {one.reason for one in batch.refused} | {
-        refusal.reason for page in batch.pages for refusal in page.refusals
-    }
+    reasons = {line.reason for line in batch.refused}
+    reasons |= {refusal.reason for page in batch.pages for refusal in page.refusals}
     if reasons & UNREACHED:
         services.guard.check_network()
     if not len(batch) and not batch.position:
         return crawling.still_holds(slice_id, epoch)
     seen = [(page, sighting) for page in batch.pages for sighting in page.sightings]
-    blocked = sightings.blocked({one.digest for _, one in seen})
-    came = {one.digest for _, one in seen if not one.not_modified} - blocked
+    blocked = sightings.blocked({sighting.digest for _, sighting in seen})
+    came = {sighting.digest for _, sighting in seen if not sighting.not_modified} - blocked
     for digest in came:
         services.blobs.put_file(spool / "bytes" / digest.hex)
-    new = [(one, page.title) for page, one in seen if one.digest not in blocked]
-    refused = [*_refusals(batch), *(_blocked(page, one) for page, one in seen if one.digest in blocked)]
+    new = [(sighting, page.title) for page, sighting in seen if sighting.digest not in blocked]
+    refused = [*_refusals(batch), *(_blocked(page, sighting) for page, sighting in seen if sighting.digest in blocked)]
     with transaction.atomic():
         row = crawling.hold_slice(slice_id, epoch)
         if row is None:
@@ -307,7 +279,6 @@ def keep_batch(services: Services, slice_id: int, epoch: int, batch: Batch, spoo
 
 
 def _mark(row: CrawlSlice, batch: Batch) -> None:
-    """What has become of the slice's URLs."""
     crawling.mark_urls(row, [_key(page) for page in batch.pages], FrontierUrl.State.DONE)
     final = [line for line in batch.refused if line.reason not in PASSING]
     passing = [line for line in batch.refused if line.reason in PASSING]
@@ -335,9 +306,9 @@ def _refusals(batch: Batch) -> Iterator[RefusalLine]:
                 yield RefusalLine(url=refusal.url, page_url=page.url, reason=refusal.reason, sentence=refusal.sentence)
 
 
-def _blocked(page: PageLine, one: Sighting) -> RefusalLine:
+def _blocked(page: PageLine, sighting: Sighting) -> RefusalLine:
     sentence = Sentence("The operator's blocklist names these bytes.")
-    return RefusalLine(url=one.image_url, page_url=page.url, reason="blocked", sentence=sentence)
+    return RefusalLine(url=sighting.image_url, page_url=page.url, reason="blocked", sentence=sentence)
 
 
 def _links(pages: Sequence[PageLine]) -> Iterator[crawling.NewUrl]:

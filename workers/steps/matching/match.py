@@ -2,8 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
 from django.db import transaction
 
@@ -12,26 +11,19 @@ from exhibit.machine import machine_fault
 from exhibit.types import Verification
 from indexer.picture.features import Features, extract, fingerprints
 from indexer.picture.spaces import PICTURE_PARTS
-from indexer.search.candidates import Candidate, hash_candidates
+from indexer.search.candidates import hash_candidates
 from indexer.search.search import find_works
 from registry.cases import matching
 from registry.db import steps
 from registry.models import Picture
 from registry.vectors import fingerprints as vectors
+from registry.vectors.fingerprints import Collection
 from workers.matching.registered_works import RegisteredWorks
 from workers.matching.search_version import search_mark
 from workers.services.descriptors import SwitchedError
 from workers.services.wiring import Services
 
-Collection = vectors.Collection
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """A picture that could be read."""
-
-    row: Picture
-    features: Features
+Measured = tuple[Picture, Features]
 
 
 def match_pictures(services: Services, ids: Sequence[int]) -> None:
@@ -78,16 +70,13 @@ def _finish(
     mark: str,
     partly: Sequence[int] = (),
 ) -> None:
-    """Keep the matches of pictures, open the cases, and note that the pictures are done.
-
-    Those that were compared in part are searched for again when they are seen again.
-    """
+    """Keep the matches of pictures, open the cases, and note that the pictures are done."""
     with transaction.atomic():
         matching.lock_pictures(pictures)
         matching.keep_matches(rows)
         captures = matching.open_cases(found=pictures)
         Picture.objects.filter(pk__in=pictures).update(searched=mark)
-        Picture.objects.filter(pk__in=partly).update(searched="")
+        Picture.objects.filter(pk__in=partly).update(searched="")  # they are searched for when they are seen again
         steps.finish(Picture, pictures)
     services.enqueue("capture", captures)
 
@@ -97,7 +86,7 @@ def _measure(services: Services, ids: Iterable[int]) -> list[Measured]:
     for row in Picture.objects.filter(pk__in=list(ids)).order_by("pk"):
         with steps.ending(Picture, [row.pk]):
             try:
-                measured.append(Measured(row, _features(services, row)))
+                measured.append((row, _features(services, row)))
             except UnreadablePictureError as refused:
                 Picture.objects.filter(pk=row.pk).update(refusal=refused.reason)
                 steps.finish(Picture, [row.pk])
@@ -111,20 +100,16 @@ def _features(services: Services, row: Picture) -> Features:
 
 
 def _keep_fingerprints(services: Services, measured: Sequence[Measured]) -> None:
-    rows = [
-        (picture.row.pk, vector)
-        for picture in measured
-        for vector in fingerprints(picture.row.digest, picture.features)
-    ]
+    rows = [(row.pk, vector) for row, features in measured for vector in fingerprints(row.digest, features)]
+    pictures = [row for row, _ in measured]
     with transaction.atomic():
-        matching.lock_pictures(picture.row.pk for picture in measured)
+        matching.lock_pictures(row.pk for row in pictures)
         services.descriptors.check_serving()
         vectors.keep_fingerprints(services.indexes.spaces, rows)
-        for picture in measured:
-            info = picture.features.info
-            picture.row.format, picture.row.width, picture.row.height = info.format, info.width, info.height
-        Picture.objects.bulk_update([picture.row for picture in measured], ["format", "width", "height"])
-        vectors.add_to(Collection.PICTURES, [picture.row.pk for picture in measured], PICTURE_PARTS)
+        for row, features in measured:
+            row.format, row.width, row.height = features.info.format, features.info.width, features.info.height
+        Picture.objects.bulk_update(pictures, ["format", "width", "height"])
+        vectors.add_to(Collection.PICTURES, [row.pk for row in pictures], PICTURE_PARTS)
 
 
 def _compared(
@@ -132,35 +117,27 @@ def _compared(
 ) -> tuple[list[int], list[int], list[tuple[int, int, Verification]]]:
     """Compare with the works; damage in one registered picture or in one found picture stops nobody else.
 
-    Returns:
-        The pictures that were compared, those of them for which a registered picture couldn't be had, and what came of
-        it: (registered, found, verification).
+    Returns the pictures that were compared, those of them for which a registered picture couldn't be had, and what came
+    of it: (registered, found, verification).
     """
-    hashed = hash_candidates([picture.features for picture in measured], RegisteredWorks(services).hashes)
+    hashed = hash_candidates([features for _, features in measured], RegisteredWorks(services).hashes)
     compared, partly = [], []
     rows: list[tuple[int, int, Verification]] = []
-    for one, candidates in zip(measured, hashed, strict=True):
+    for (row, features), candidates in zip(measured, hashed, strict=True):
         works = RegisteredWorks(services)
         try:
-            rows += _verified(services, one, works, candidates)
+            found = find_works(features, partial(services.blobs.get, row.digest), works, services.limits, candidates)
         except ExhibitError as error:
             if machine_fault(error):
                 raise
-            steps.fail(Picture, one.row.pk, str(error), retry=True)
+            steps.fail(Picture, row.pk, str(error), retry=True)
             continue
-        compared.append(one.row.pk)
+        rows += [(work, row.pk, verification) for work, verification in found]
+        compared.append(row.pk)
         for damage in works.damaged.values():
-            partly.append(one.row.pk)
+            partly.append(row.pk)
             _tell_once(str(damage))
     return compared, partly, rows
-
-
-def _verified(
-    services: Services, one: Measured, works: "RegisteredWorks", hashed: Sequence[Candidate]
-) -> list[tuple[int, int, Verification]]:
-    """(registered, found, verification) for each candidate."""
-    compared = find_works(one.features, lambda: services.blobs.get(one.row.digest), works, services.limits, hashed)
-    return [(work, one.row.pk, verification) for work, verification in compared]
 
 
 @cache

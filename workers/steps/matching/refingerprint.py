@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from django.db import transaction
@@ -19,12 +20,11 @@ from registry.db.locks import Lock, hold
 from registry.models import DescriptorModel, Picture
 from registry.vectors import descriptors
 from registry.vectors import fingerprints as vectors
+from registry.vectors.fingerprints import Collection
 from workers.services.wiring import Services
 
-Collection = vectors.Collection
 BATCH = 16
-SECONDS = 20.0
-"""How long a step goes on before other work has its turn."""
+SECONDS = 20.0  # how long a step goes on before other work has its turn
 
 
 def describe_anew(services: Services, ids: Sequence[int]) -> None:
@@ -84,15 +84,10 @@ def _describe(services: Services, row: DescriptorModel, batch: Sequence[int], cu
 
 
 def _vectors(services: Services, picture: Picture, descriptor: Descriptor) -> list[Fingerprint]:
-    def load() -> bytes:
-        return services.blobs.get(picture.digest)
-
+    load = partial(services.blobs.get, picture.digest)
     if picture.work_pictures.exists():
         features = services.features_in(descriptor).get(picture.digest, load)
     else:
         features = extract(load(), services.limits, descriptor=descriptor)
-    return [
-        fingerprint
-        for fingerprint in fingerprints(picture.digest, features)
-        if fingerprint.space == descriptor.space.id
-    ]
+    found = fingerprints(picture.digest, features)
+    return [fingerprint for fingerprint in found if fingerprint.space == descriptor.space.id]

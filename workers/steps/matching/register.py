@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from django.db import transaction
 
@@ -43,10 +44,8 @@ def _take_in(services: Services, row: UploadFile) -> None:
         data = uploads.waiting_room(services, row.upload_id).get(row.digest)
     except NotFoundError as error:
         raise RefusedError("Its bytes aren't here any more.", reason="missing", hint="Send it again.") from error
-
-    def with_it(work: Work) -> None:  # in the transaction that registers: a killed worker leaves both or neither
-        _end(row, UploadFile.Outcome.REGISTERED, work)
-
+    # in the transaction that registers: a killed worker leaves both or neither
+    with_it = partial(_end, row, UploadFile.Outcome.REGISTERED)
     registered = register_work(services, owner, data, _new_work(row), with_it)
     if not registered.new:
         _end(row, UploadFile.Outcome.KNOWN, registered.work)

@@ -13,26 +13,21 @@ from exhibit.machine import machine_fault
 from exhibit.types import Decision, Verification
 from indexer.picture.features import Features, extract
 from indexer.picture.spaces import PHASH, PIPELINE
-from indexer.search.candidates import Candidate, distinct
+from indexer.search.candidates import distinct
 from indexer.search.past import WorkQueries, search_past, work_queries
 from registry.cases import matching
 from registry.crawls import revisits
 from registry.crawls.revisits import Resembling
 from registry.db import steps
 from registry.models import BytesState, Picture, WorkPicture
-from registry.vectors import fingerprints as vectors
+from registry.vectors.fingerprints import Collection
 from workers.matching.registered_works import compared, registered_features
 from workers.services.wiring import Services
 
-Collection = vectors.Collection
-MAX_PICTURES = 2000
-"""Pictures that are verified for one new work."""
-MAX_AGAIN = 100
-"""Pictures without bytes that are asked for again for one new work, the most promising ones."""
-MAX_SMALL = 500
-"""Pictures without bytes whose small copies are looked at for one new work."""
-KEPT_TOGETHER = 50
-"""Comparisons that are recorded together: what one break-off costs at most."""
+MAX_PICTURES = 2000  # pictures that are verified for one new work
+MAX_AGAIN = 100  # pictures without bytes that are asked for again for one new work, the most promising ones
+MAX_SMALL = 500  # pictures without bytes whose small copies are looked at for one new work
+KEPT_TOGETHER = 50  # comparisons that are recorded together: what one break-off costs at most
 SECONDS = 240.0
 """After so long a search lets others go first, and goes on later with what it hasn't compared yet."""
 NOT_NEAR = 256
@@ -40,21 +35,13 @@ NOT_NEAR = 256
 
 @dataclass(slots=True)
 class Sought:
-    """A registered picture whose past is searched.
-
-    Attributes:
-        row: its row, claimed.
-        features: what was measured of it.
-        queries: what it searches with.
-        distances: bits or, beyond 256, by descriptor alone, for each picture that resembles it; the best come first.
-        left_out: pictures that resemble it too, and couldn't be compared or were too many.
-    """
+    """A registered picture whose past is searched."""
 
     row: WorkPicture
     features: Features
     queries: WorkQueries
-    distances: dict[int, int] = field(default_factory=dict)
-    left_out: set[int] = field(default_factory=set)
+    distances: dict[int, int] = field(default_factory=dict)  # best first: bits or, beyond 256, by descriptor alone
+    left_out: set[int] = field(default_factory=set)  # resemble it too, and couldn't be compared or were too many
 
 
 def search_pictures(services: Services, ids: Sequence[int]) -> None:
@@ -87,12 +74,12 @@ def search_pictures(services: Services, ids: Sequence[int]) -> None:
             sought = found
         except ExhibitError as error:  # an index or the network, which all of them need
             steps.hold_up(WorkPicture, claimed, machine_fault(error) or str(error))
-    for place, one in enumerate(sought):
-        with steps.ending(WorkPicture, [one.row.pk]):
+    for place, work in enumerate(sought):
+        with steps.ending(WorkPicture, [work.row.pk]):
             if place and time.monotonic() > until:
-                steps.wait(WorkPicture, one.row.pk, now())
+                steps.wait(WorkPicture, work.row.pk, now())
             else:
-                _search(services, one, until)
+                _search(services, work, until)
 
 
 def _sought(services: Services, ids: Iterable[int]) -> Iterator[Sought]:
@@ -108,90 +95,84 @@ def _resembling(services: Services, sought: Sequence[Sought]) -> None:
     """Fill in what resembles each registered picture, in one pass over the indexes."""
     hashes = services.indexes.of(Collection.PICTURES, PHASH)
     descriptors = services.indexes.of(Collection.PICTURES, services.descriptors.serving.space)
-    for one, candidates in zip(
-        sought, search_past([work_picture.queries for work_picture in sought], hashes, descriptors), strict=True
-    ):
+    found = search_past([work.queries for work in sought], hashes, descriptors)
+    for work, candidates in zip(sought, found, strict=True):
         pictures = services.indexes.pictures(Collection.PICTURES, candidates)
-        bits = {pictures.get(_key(hit)): round(hit.distance) for hit in reversed(candidates) if hit.space == PHASH.id}
-        named = {hit: pictures.get(_key(hit)) for hit in candidates}
-        one.distances = {
-            picture: bits.get(picture, NOT_NEAR) for picture in distinct(candidates, named.get, MAX_PICTURES)
-        }
-        one.left_out = {picture for picture in named.values() if picture is not None} - one.distances.keys()
-        _tell(one, vectors=len(hashes), alike=len(one.distances))
+        named = {hit: pictures.get((hit.space, hit.number)) for hit in candidates}
+        bits = {named[hit]: round(hit.distance) for hit in reversed(candidates) if hit.space == PHASH.id}
+        nearest = distinct(candidates, named.get, MAX_PICTURES)
+        work.distances = {picture: bits.get(picture, NOT_NEAR) for picture in nearest}
+        work.left_out = {picture for picture in named.values() if picture is not None} - work.distances.keys()
+        _tell(work, vectors=len(hashes), alike=len(work.distances))
 
 
-def _key(candidate: Candidate) -> tuple[str, int]:
-    return candidate.space, candidate.number
-
-
-def _search(services: Services, one: Sought, until: float) -> None:
-    known = {found for _, found in matching.known_pairs(PIPELINE, one.distances, [one.row.picture_id])}
-    wanted = [picture for picture in one.distances if picture not in known]
+def _search(services: Services, work: Sought, until: float) -> None:
+    known = {found for _, found in matching.known_pairs(PIPELINE, work.distances, [work.row.picture_id])}
+    wanted = [picture for picture in work.distances if picture not in known]
     rows = Picture.objects.in_bulk(wanted)
     stored = [rows[pk] for pk in wanted if pk in rows and rows[pk].bytes_state == BytesState.STORED]
     for start in range(0, len(stored), KEPT_TOGETHER):
         some = stored[start : start + KEPT_TOGETHER]
-        _compare(services, one, some)
-        _tell(one, compared=len(known) + start + len(some))
+        _compare(services, work, some)
+        _tell(work, compared=len(known) + start + len(some))
         if time.monotonic() > until:
-            steps.wait(WorkPicture, one.row.pk, now())
+            steps.wait(WorkPicture, work.row.pk, now())
             return
     gone = [pk for pk in wanted if pk in rows and rows[pk].bytes_state == BytesState.EXPIRED]
-    seen = revisits.seen_by(one.row.work.owner_id, gone)
+    seen = revisits.seen_by(work.row.work.owner_id, gone)
     expired = [rows[pk] for pk in gone if pk in seen]
-    again = list(_worth_asking(services, one, expired))
+    again = list(_worth_asking(services, work, expired))
     with transaction.atomic():
-        matching.lock_pictures({*one.distances, *one.left_out})
-        Picture.objects.filter(pk__in=one.left_out).update(searched="")
-        captures = matching.open_cases(registered=[one.row.picture_id])
-        revisits.ask_again(one.row.work.owner_id, one.row.picture_id, again)
-        _tell(one, expired=len(expired), asked_again=len(again))
-        steps.finish(WorkPicture, [one.row.pk])
+        matching.lock_pictures({*work.distances, *work.left_out})
+        Picture.objects.filter(pk__in=work.left_out).update(searched="")
+        captures = matching.open_cases(registered=[work.row.picture_id])
+        revisits.ask_again(work.row.work.owner_id, work.row.picture_id, again)
+        _tell(work, expired=len(expired), asked_again=len(again))
+        steps.finish(WorkPicture, [work.row.pk])
     services.enqueue("capture", captures)
 
 
-def _compare(services: Services, one: Sought, pictures: Sequence[Picture]) -> None:
+def _compare(services: Services, work: Sought, pictures: Sequence[Picture]) -> None:
     """Compare with some pictures and keep what came of it, in a transaction of its own."""
     rows = []
     for found in pictures:
         try:
             seen = extract(services.blobs.get(found.digest), services.limits)
-            rows.append((one.row.picture_id, found.pk, compared(services, seen, one.features)))
+            rows.append((work.row.picture_id, found.pk, compared(services, seen, work.features)))
         except ExhibitError as error:  # expired a moment ago, or damaged since it was measured
             if machine_fault(error):
                 raise
-            one.left_out.add(found.pk)
+            work.left_out.add(found.pk)
     with transaction.atomic():
         matching.keep_matches(rows)
 
 
-def _worth_asking(services: Services, one: Sought, expired: Sequence[Picture]) -> Iterator[Resembling]:
+def _worth_asking(services: Services, work: Sought, expired: Sequence[Picture]) -> Iterator[Resembling]:
     """Those whose small copy resembles the work too, or that have none; the most promising first."""
     asked = 0
     for place, picture in enumerate(expired[:MAX_SMALL]):
         if asked == MAX_AGAIN:
             return
         if place % KEPT_TOGETHER == 0:
-            _tell(one)
-        small = _small_copy(services, one, picture)
+            _tell(work)
+        small = _small_copy(services, work, picture)
         if small is not None and small.decision is Decision.NONE:
             continue
         asked += 1
         figures = (None, None) if small is None else (small.inliers, small.dense)
-        yield Resembling(picture.pk, one.distances[picture.pk], *figures)
+        yield Resembling(picture.pk, work.distances[picture.pk], *figures)
 
 
-def _small_copy(services: Services, one: Sought, picture: Picture) -> Verification | None:
+def _small_copy(services: Services, work: Sought, picture: Picture) -> Verification | None:
     """What comparing the small copy that stayed says, or ``None`` when there is none that can be read."""
     if picture.thumbnail is None:
         return None
     with suppress(ExhibitError):
-        return compared(services, extract(services.blobs.get(picture.thumbnail), services.limits), one.features)
+        return compared(services, extract(services.blobs.get(picture.thumbnail), services.limits), work.features)
     return None
 
 
-def _tell(one: Sought, **counts: int) -> None:
+def _tell(work: Sought, **counts: int) -> None:
     """Keep how far the search is, for whoever looks; and that whoever searches is alive."""
-    one.row.progress = {**one.row.progress, **counts}
-    WorkPicture.objects.filter(pk=one.row.pk).update(progress=one.row.progress, claimed_at=now())
+    work.row.progress = {**work.row.progress, **counts}
+    WorkPicture.objects.filter(pk=work.row.pk).update(progress=work.row.progress, claimed_at=now())

@@ -25,11 +25,9 @@ PAUSES = tuple(
 PATIENCE = timedelta(days=5)
 """After so long without a good answer a webhook is paused, and the owner is told."""
 
-AT_ONCE = 8
-"""Webhooks that are asked beside one another."""
+AT_ONCE = 8  # webhooks that are asked beside one another
 
-IN_TURN = 10
-"""Messages to one webhook in one go, so that one with many doesn't keep the others waiting."""
+IN_TURN = 10  # messages to one webhook in one go, so that one with many doesn't keep the others waiting
 
 LOGGER = logging.getLogger(__name__)
 REMEMBERED = 10
@@ -95,16 +93,12 @@ def _in_turn(services: Services, messages: Sequence[Message]) -> tuple[list[Repl
 
 def _keep(row: Delivery, reply: Reply) -> None:
     """Record what came of one try: of the message, and of its webhook."""
-    told = {
-        "at": rfc3339(reply.at),
-        "status": reply.status,
-        "milliseconds": reply.milliseconds,
-        "sentence": reply.sentence,
-    }
+    told = {"status": reply.status, "milliseconds": reply.milliseconds, "sentence": reply.sentence}
     with transaction.atomic():
         hook = Webhook.objects.select_for_update(no_key=True).select_related("owner").get(pk=row.webhook_id)
         kept = Delivery.objects.filter(pk=row.pk, state=StepState.DOING)
-        kept.update(answers=[*row.answers, told][-REMEMBERED:], tries=row.tries + 1)
+        answers = [*row.answers, {"at": rfc3339(reply.at), **told}]
+        kept.update(answers=answers[-REMEMBERED:], tries=row.tries + 1)
         if reply.taken:
             Webhook.objects.filter(pk=hook.pk).update(misses=0, failing_since=None, ask_after=None)
             Delivery.objects.filter(pk=row.pk).update(delivered_at=now())

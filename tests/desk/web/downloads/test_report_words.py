@@ -3,7 +3,7 @@
 from django.utils import translation
 
 from desk.web.downloads.report_words import limits_of, title_of
-from evidence.documents import ReportScope
+from evidence.documents.report.facts import ReportScope
 from evidence.formats.codec import to_plain
 from registry.models import Owner, Report
 from workers.reports.titles import numbered

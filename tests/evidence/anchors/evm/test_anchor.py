@@ -144,7 +144,7 @@ def test_an_account_without_money_hears_what_the_node_says() -> None:
 
 def test_a_private_address_is_refused_without_a_setting(running: Ledger) -> None:
     anchor = running.anchor()
-    anchor._node._session = guarded_session(Guard(), timeout=5)
+    anchor.session = guarded_session(Guard(), timeout=5)
     with pytest.raises(RefusedError):
         anchor.submit(DIGEST)
 

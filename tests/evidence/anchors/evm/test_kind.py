@@ -26,7 +26,7 @@ def test_wrong_settings_are_named_and_the_key_is_read_when_it_is_needed() -> Non
     anchor = build(CONFIG, SESSION)
     assert anchor.name == "Chain"
     with pytest.raises(ConfigError, match="NO_SUCH_KEY"):
-        anchor._unlock()
+        anchor.unlock()
 
 
 def test_a_log_counts_in_a_pinned_block_only(kept: Receipt) -> None:

@@ -43,7 +43,7 @@ def test_a_header_is_written_as_its_chain_hashes_it(agreement: str) -> None:
     fields = [bytes([number + 1]) * 32 for number in range(15)]
     fields[12] = hashed
     header = other_rlp.encode(fields)
-    block = dict(zip(evm_node._HEADER, ["0x" + field.hex() for field in fields], strict=True))
+    block = dict(zip(evm_node._HEADER.split(), ["0x" + field.hex() for field in fields], strict=True))
     block |= {"extraData": "0x" + told.hex(), "hash": "0x" + keccak256(header).hex()}
     assert evm_node.encode_header(block) == header
     with pytest.raises(IntegrityError, match="headers of its own form"):
@@ -57,7 +57,7 @@ def test_an_older_node_that_gives_receipts_one_by_one_is_enough(running: Ledger)
 
 def test_a_node_of_another_chain_is_refused(running: Ledger) -> None:
     anchor = running.anchor()
-    anchor._chain = 1
+    anchor.chain = 1
     with pytest.raises(ConfigError, match="of the chain 1337, not 1"):
         anchor.submit(DIGEST)
 

@@ -90,7 +90,7 @@ def test_without_a_source_of_blocks_a_proof_names_its_block_and_stays_pending(ch
     pending = alone.submit(DIGEST)
     chain.mine()
     grown = alone.upgrade(DIGEST, pending)
-    assert proofs.block_attestations(proofs.read_proof(grown.proof))
+    assert proofs.leads_of(grown.proof).blocks
     assert alone.upgrade(DIGEST, grown) is grown
     assert grown.state is ReceiptState.PENDING
 

@@ -93,7 +93,7 @@ def test_a_wrong_path_to_the_same_block_hides_no_good_one(chain: Chain) -> None:
         receipt = anchor.submit(DIGEST)
         assert chain.mine() == height
         complete = anchor.upgrade(DIGEST, receipt)
-    found = [at for at, _ in proofs.block_attestations(proofs.read_proof(complete.proof))]
+    found = [at for at, _ in proofs.leads_of(complete.proof).blocks]
     assert found == [height, height]
     assert anchor.verify(DIGEST, complete) == complete.time
 

@@ -19,7 +19,7 @@ def test_blocks_come_from_a_node_or_an_explorer_and_not_from_both() -> None:
     node = replace(CONFIG, bitcoin_source="https://node.example")
     explorer = replace(CONFIG, bitcoin_explorer="https://explorer.example")
     assert explorer.addresses == ("https://a.example", "https://explorer.example")
-    kinds = [type(build(one, SESSION)._blocks) for one in (CONFIG, node, explorer)]
+    kinds = [type(build(one, SESSION).blocks) for one in (CONFIG, node, explorer)]
     assert kinds == [type(None), JsonRpcBlocks, EsploraBlocks]
     assert not any(node.faults.values())
     assert any(replace(node, bitcoin_explorer="https://b.example").faults.values())

@@ -8,7 +8,8 @@ import pytest
 import rfc3161_client
 from asn1crypto import cms
 
-from evidence.anchors.rfc3161 import anchor as rfc3161
+from evidence.anchors.rfc3161 import stamps as rfc3161
+from evidence.anchors.rfc3161.anchor import stamp_request
 from evidence.anchors.rfc3161.stamps import Response
 from evidence.development import certificates
 from evidence.development.authority import Authority
@@ -50,7 +51,7 @@ def test_a_changed_byte_in_any_certificate_of_the_reply_is_noticed(authority: Au
 
 def test_an_authority_of_ones_own_making_is_an_unknown_witness(authority: Authority, tmp_path: Path) -> None:
     forger = Authority(tmp_path, authority.url)
-    reply = forger.stamp(rfc3161._request(DIGEST, 1))
+    reply = forger.stamp(stamp_request(DIGEST, 1))
     with pytest.raises(UnknownWitnessError, match="no pinned root"):
         rfc3161.verify_reply(reply, DIGEST, [authority.root_pem])
     with pytest.raises(UnknownWitnessError):
@@ -64,7 +65,7 @@ def test_a_missing_intermediate_is_found_among_the_material(authority: Authority
     alone = dataclasses.replace(h, issuing=h.unit)
     lonely = object.__new__(Authority)
     lonely.url, lonely.hierarchy = authority.url, alone
-    reply = lonely.stamp(rfc3161._request(DIGEST, 1))
+    reply = lonely.stamp(stamp_request(DIGEST, 1))
     with pytest.raises(UnknownWitnessError):
         rfc3161.verify_reply(reply, DIGEST, [authority.root_pem])
     rfc3161.verify_reply(reply, DIGEST, [authority.root_pem], [h.issuing.pem])
@@ -75,12 +76,12 @@ def test_a_certificate_that_is_not_for_time_stamping_fails(authority: Authority)
     misused = object.__new__(Authority)
     misused.url, misused.hierarchy = authority.url, dataclasses.replace(h, unit=h.issuing)
     with pytest.raises(IntegrityError, match="chain of certificates"):
-        rfc3161.verify_reply(misused.stamp(rfc3161._request(DIGEST, 1)), DIGEST, [authority.root_pem])
+        rfc3161.verify_reply(misused.stamp(stamp_request(DIGEST, 1)), DIGEST, [authority.root_pem])
 
 
 def test_a_certificate_that_had_expired_at_the_time_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(certificates, "LIFE", timedelta(hours=1))
     late = Authority(tmp_path, "http://127.0.0.1:1")
     with pytest.raises(IntegrityError, match="chain of certificates") as raised:
-        rfc3161.verify_reply(late.stamp(rfc3161._request(DIGEST, 1)), DIGEST, [late.root_pem])
+        rfc3161.verify_reply(late.stamp(stamp_request(DIGEST, 1)), DIGEST, [late.root_pem])
     assert not isinstance(raised.value, UnknownWitnessError)

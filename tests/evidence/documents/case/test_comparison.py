@@ -6,8 +6,8 @@ from dataclasses import replace
 import pypdf
 import pytest
 
-from evidence.documents import render_exhibit_sheet
 from evidence.documents.phrases.wording import ratio_words
+from evidence.documents.sheets.exhibit import render_exhibit_sheet
 from evidence.facts.case import CaseFacts
 from evidence.verify.checks.probability import calibration_facts
 from exhibit.comparison.calibration import calibrated, likelihood_ratio

@@ -7,15 +7,14 @@ from dataclasses import replace
 import pypdf
 import pytest
 
-from evidence.documents import (
-    render_exhibit_sheet,
-)
-from evidence.documents.phrases import load_phrases
+from evidence.documents.phrases import load_phrases, standing_unchecked
+from evidence.documents.sheets.exhibit import render_exhibit_sheet
 from tests.assets.documents_sample import (
     sample_case,
     sample_pictures,
     sample_report,
     sample_sighting,
+    sample_witnesses,
 )
 from tests.assets.pdf_text import text_of
 from tests.assets.reports import render_report_csv, render_report_pdf
@@ -94,3 +93,36 @@ def test_what_a_visit_met_is_told_in_the_words_of_its_record() -> None:
     wall = replace(sighting.captures[0], outcome="unreachable", sentence=sentence)
     shown = replace(case, sightings=(replace(sighting, captures=(wall,)),))
     assert sentence in text_of(render_exhibit_sheet(shown, sample_pictures(), "en")).replace("’", "'")
+
+
+def test_the_report_names_each_witness_with_its_state_and_weight(report: str) -> None:
+    assert "Example Time Authority" in report
+    assert "development, without legal weight" in report
+    assert "pending" in report
+    assert "existed no later than" in report
+
+
+def test_witnesses_without_development_bring_no_warning() -> None:
+    case = replace(sample_case(), witnesses=sample_witnesses()[:1])
+    assert "without legal weight" not in text_of(render_exhibit_sheet(case, sample_pictures(), "en"))
+
+
+@pytest.mark.parametrize("language", shown_languages())
+def test_a_qualified_witness_is_named_so_by_the_operators_list_and_its_day_alone(language: str) -> None:
+    words = {
+        "en": "qualified (eIDAS) according to the operator's list as of 2026-11-01",
+        "zh-Hans": "截至 2026-11-01 的名录",
+    }
+    [first, *_] = sample_witnesses()
+    for witness, times in ((replace(first, qualified="2026-11-01"), 1), (first, 0)):
+        case = replace(sample_case(), witnesses=(witness,))
+        text = text_of(render_exhibit_sheet(case, sample_pictures(), language)).replace("’", "'")
+        assert text.replace(" ", "").count(words[language].replace(" ", "")) == times
+
+
+def test_standing_sentences_stand_once_and_in_the_language_of_the_document() -> None:
+    twice = (*standing_unchecked("en"), *standing_unchecked("zh-Hans"), "One of its own.")
+    text = text_of(render_exhibit_sheet(replace(sample_case(), not_checked=twice), sample_pictures(), "en"))
+    assert text.count("Who operates the site or the account: not checked.") == 1
+    assert "One of its own." in text
+    assert "未核查" not in text

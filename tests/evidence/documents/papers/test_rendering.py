@@ -10,9 +10,10 @@ import pytest
 from desk.cli.watching.case_papers import KINDS
 from evidence.documents.papers.rendering import PAPERS, render_paper
 from evidence.documents.phrases import load_phrases
-from evidence.documents.typeset.fonts import embedded_fonts, installed_fonts
+from evidence.documents.typeset.fonts import installed_fonts
 from evidence.facts.case import LANGUAGES
 from exhibit.errors import ServiceMissingError, WrongUseError
+from tests.assets.fonts import embedded_fonts
 from tests.assets.papers_sample import sample_sealed
 from tests.assets.pdf_text import text_of
 from tests.evidence.documents.phrases.test_wording import FORBIDDEN

@@ -14,10 +14,10 @@ from evidence.capture.browser.loading import BOTH_SIGNS
 from evidence.capture.browser.seen import USED, USES
 from evidence.capture.plain import METHOD
 from evidence.capture.visits import WALLS
-from evidence.documents import render_exhibit_sheet
 from evidence.documents.papers.rendering import PAPERS, render_paper
 from evidence.documents.phrases import load_phrases
 from evidence.documents.phrases.spoken import told
+from evidence.documents.sheets.exhibit import render_exhibit_sheet
 from evidence.documents.typeset.fonts import installed_fonts
 from evidence.facts.case import CaseFacts
 from exhibit.sentences import CONTEXT

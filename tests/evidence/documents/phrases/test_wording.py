@@ -10,12 +10,9 @@ from django.utils import translation
 
 import evidence.documents
 from desk.texts.remarks import remarks_of
-from evidence.documents import (
-    render_exhibit_sheet,
-    render_report_json,
-)
 from evidence.documents.phrases import Phrases, languages, load_phrases
 from evidence.documents.phrases.wording import Wording, figure, percent, zone_named
+from evidence.documents.sheets.exhibit import render_exhibit_sheet
 from evidence.documents.typeset.fonts import installed_fonts
 from evidence.facts.case import LANGUAGES
 from exhibit.errors import WrongUseError
@@ -77,7 +74,7 @@ def test_no_rendered_file_holds_a_forbidden_word(language: str, *, demonstration
         text_of(render_exhibit_sheet(case, pictures["1"], language)),
         text_of(render_report_pdf(facts, pictures, language)),
         render_report_csv(facts).decode("utf-8-sig"),
-        render_report_json(facts).decode(),
+        facts.to_json().decode(),
     ]
     for text in texts:
         assert len(text) > 1000

@@ -1,8 +1,10 @@
 """The facts of a report: what failed is told apart from what was left out, and few cases have pages of their own."""
 
+import io
+import json
 from dataclasses import replace
 
-from evidence.documents.report.facts import AT_LENGTH, RefusalCount, Volume
+from evidence.documents.report.facts import AT_LENGTH, RefusalCount, Volume, json_cases, write_report_json
 from tests.assets.documents_sample import sample_coverage, sample_report
 
 
@@ -22,3 +24,20 @@ def test_few_cases_have_pages_of_their_own_in_every_volume_alike() -> None:
     assert not replace(report, cases=(case,) * (AT_LENGTH + 1)).at_length
     of_many = Volume(number=1, of=2, first=1, cases=AT_LENGTH + 1)
     assert not replace(report, volume=of_many).at_length
+
+
+def test_the_report_json_is_canonical_and_names_its_format() -> None:
+    facts, _ = sample_report(2)
+    plain = json.loads(facts.to_json())
+    assert plain["format"] == "exhibit-report/1"
+    assert plain["generated_at"] == "2026-11-20T12:00:00.000000Z"
+    assert [case["facts"]["number"] for case in plain["cases"]] == ["1", "2"]
+    assert plain["cases"][0]["witnesses"][1]["development"] is True
+
+
+def test_what_is_written_in_parts_is_what_is_written_at_once() -> None:
+    for number in (0, 1, 5):
+        facts, _ = sample_report(number)
+        out = io.BytesIO()
+        write_report_json(out, facts, [json_cases(facts.cases[start : start + 2]) for start in range(0, number, 2)])
+        assert out.getvalue() == facts.to_json()

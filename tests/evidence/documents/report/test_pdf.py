@@ -1,12 +1,19 @@
 """The report as PDF: its pages, its data, and what stands on the first page."""
 
 import io
+import re
 import time
+from pathlib import Path
 
 import pypdf
 import pytest
 
-from evidence.documents import render_report_json
+import crawler
+from evidence.documents.phrases import languages, load_phrases
+from evidence.documents.phrases.wording import Wording
+from evidence.documents.report.facts import FAILED
+from evidence.documents.report.pdf import glossary_section
+from evidence.documents.typeset.blocks import Rows
 from tests.assets.documents_sample import (
     sample_report,
 )
@@ -29,7 +36,7 @@ def test_a_report_without_cases_claims_nothing_about_other_places() -> None:
 def test_the_report_carries_its_data() -> None:
     facts, by_case = sample_report(2)
     attached = reader(render_report_pdf(facts, by_case, "en")).attachments
-    assert attached["report.json"] == [render_report_json(facts)]
+    assert attached["report.json"] == [facts.to_json()]
 
 
 def test_pages_are_numbered_and_named_after_their_case() -> None:
@@ -55,3 +62,50 @@ def test_a_hundred_cases_take_seconds() -> None:
     pdf = render_report_pdf(facts, by_case, "en")
     assert time.perf_counter() - started < 30
     assert len(reader(pdf).pages) > 100 / 3
+
+
+def test_a_report_tells_what_was_refused_in_words(report: str) -> None:
+    assert "forbidden by robots.txt 24" in report
+    assert "address in a private network 1" in report
+
+
+REASONS = re.compile(
+    r'reason="([a-z-]+)"|Refused\("([a-z-]+)"|_refusal\([^,]+, "([a-z-]+)"|return "([a-z-]+)", (?:f|Sentence\()?"'
+    r'|\), "([a-z-]+)", (?:Sentence\()?"|\("([a-z-]+)", "The job'
+)
+"""How the crawler and what it stands on name the reason of a refusal."""
+
+
+def test_every_reason_that_a_crawl_gives_has_its_words() -> None:
+    root = Path(crawler.__file__).parents[1]
+    sources = [*root.glob("crawler/**/*.py"), *root.glob("exhibit/**/*.py"), root / "registry/crawls/crawling.py"]
+    found = {next(filter(None, match)) for path in sources for match in REASONS.findall(path.read_text("utf-8"))}
+    assert {"incomplete", "redirects", "broke-off", "bad-encoding", "timeout", "robots", "budget"} <= found
+    for language in languages():
+        known = load_phrases(language).sentences
+        assert {reason for reason in found if f"refused.{reason}" not in known} == set()
+    assert {"incomplete", "redirects", "broke-off", "bad-encoding", "error", "timeout"} <= set(FAILED)
+
+
+def test_a_report_tells_every_source_why_a_crawl_ended_and_what_did_not_come_whole(report: str) -> None:
+    squeezed = report.replace(" ", "")
+    assert "https://prints.example/ahttps://b.example/" in squeezed
+    assert "ended:pagesofitsbudgetusedup" in squeezed
+    assert "Tobevisited" in squeezed  # not all of them need have been
+    _, _, failed = report.partition("Asked for, and not received whole")
+    assert "broke off before all bytes had come 2" in failed
+
+
+def test_a_report_ends_with_what_its_words_mean(report: str) -> None:
+    _, title, rest = report.partition("Words and figures in this document")
+    assert title
+    assert "Nobody looked. It doesn't mean that there is nothing." in rest.replace("\u2019", "'")
+
+
+def test_every_term_has_a_meaning_of_its_own_in_each_language() -> None:
+    for language in languages():
+        section = glossary_section(Wording(load_phrases(language)))
+        [rows] = section.blocks
+        assert isinstance(rows, Rows)
+        assert len({row.label for row in rows.rows}) == len({row.lines for row in rows.rows}) == len(rows.rows)
+        assert all(len(line.text) > len(row.label) for row in rows.rows for line in row.lines), language

@@ -8,12 +8,11 @@ from pathlib import Path
 import pypdf
 import pytest
 
-from evidence.documents import ReportFacts, render_report_json
-from evidence.documents.report.facts import IN_A_VOLUME, Volume
+from evidence.documents.report.facts import IN_A_VOLUME, ReportFacts, Volume
 from evidence.documents.report.volumes import MadeFile, ReportFolder, volumes_of
-from evidence.documents.typeset.fonts import embedded_fonts
 from exhibit.errors import ServiceMissingError
 from tests.assets.documents_sample import sample_report
+from tests.assets.fonts import embedded_fonts
 from tests.assets.pdf_text import text_of
 from tests.assets.reports import render_report_csv, render_report_pdf, render_report_xlsx
 
@@ -50,7 +49,7 @@ def test_the_parts_put_together_are_the_whole(tmp_path: Path, whole: ReportFacts
         "report-volume-1.pdf",
         "report-volume-2.pdf",
     ]
-    assert files["report.json"] == render_report_json(whole)
+    assert files["report.json"] == whole.to_json()
     assert files["report.csv"] == render_report_csv(whole)
     assert files["report.xlsx"] == render_report_xlsx(whole)
 
@@ -61,7 +60,7 @@ def test_a_volume_says_which_it_is_and_carries_its_own_data(tmp_path: Path, whol
     assert "Volume 2 of 2: places 3 to 4 among the 4 cases of the report" in text_of(second)
     attached = pypdf.PdfReader(io.BytesIO(second)).attachments["report.json"][0]
     expected = replace(whole, cases=whole.cases[2:], volume=HALVES[1])
-    assert attached == render_report_json(expected)
+    assert attached == expected.to_json()
 
 
 def test_a_report_of_one_volume_is_the_report_itself(tmp_path: Path, whole: ReportFacts) -> None:
@@ -82,7 +81,7 @@ def test_whoever_goes_on_finds_what_was_made_and_how_it_was_begun(tmp_path: Path
         assert [second.is_made(volume) for volume in HALVES] == [True, False]
         second.add(HALVES[1], replace(head, cases=facts.cases[2:]), pictures)
         files = second.put_together(head, HALVES, "report")
-    assert files[0].path.read_bytes() == render_report_json(whole)
+    assert files[0].path.read_bytes() == whole.to_json()
 
 
 def test_a_volume_whose_pdf_is_missing_counts_as_not_made(tmp_path: Path) -> None:

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from openpyxl.cell.cell import MergedCell
 from openpyxl.worksheet.worksheet import Worksheet
 
-from evidence.documents import ReportFacts
+from evidence.documents.report.facts import ReportFacts
 from evidence.documents.report.rows import COLUMNS
-from evidence.documents.report.xlsx import XlsxRows, write_xlsx, xlsx_rows
+from evidence.documents.report.xlsx import write_xlsx, xlsx_rows
 from tests.assets.documents_sample import sample_report
 from tests.assets.reports import render_report_csv, render_report_xlsx
 
@@ -100,7 +100,7 @@ def test_rows_that_no_longer_fit_stand_on_another_sheet() -> None:
 
 def test_a_report_without_cases_is_a_sheet_with_its_head() -> None:
     out = io.BytesIO()
-    write_xlsx(out, [XlsxRows(b"", 0)])
+    write_xlsx(out, [xlsx_rows([])])
     assert opened(out.getvalue()).max_row == 1
 
 

@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from evidence.documents import DEPOSIT_PARTY, render_deposit_record
-from evidence.documents.sheets.deposit import SHOWN_PICTURES
+from evidence.documents.sheets.deposit import DEPOSIT_PARTY, SHOWN_PICTURES, render_deposit_record
 from evidence.facts.case import CaseFacts, PartyFacts
 from tests.assets.documents_sample import NOON, sample_case, sample_pictures
 from tests.assets.pdf_text import reader, text_of

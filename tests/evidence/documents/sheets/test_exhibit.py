@@ -1,9 +1,20 @@
 """The exhibit sheet: where, when, how sure, and who says so."""
 
-from evidence.documents import (
-    render_exhibit_sheet,
-)
+import json
+from dataclasses import replace
+
+import pytest
+from PIL import Image
+
+from evidence.documents.case.comparison import Gallery
+from evidence.documents.phrases import load_phrases
+from evidence.documents.phrases.wording import Wording
+from evidence.documents.sheets.exhibit import MAX_SCREENS, first_place, render_exhibit_sheet, screens_sections
+from evidence.documents.typeset.blocks import Plates, Quiet, Text
+from evidence.documents.typeset.pictures import Album
+from evidence.facts.case import CaptureFacts, CaseFacts
 from tests.assets.documents_sample import (
+    encoded,
     sample_case,
     sample_pictures,
 )
@@ -42,3 +53,54 @@ def test_each_fact_has_its_speaker(sheet: str) -> None:
     assert "Author Mara Lindqvist declared" in sheet
     assert "Ships worldwide. stated" in sheet
     assert "Log entry 12 recorded" in sheet
+
+
+WORDING = Wording(load_phrases("en"))
+
+
+def captured(number: int, outcome: str = "captured") -> CaptureFacts:
+    [sighting] = sample_case().sightings
+    folder = f"data/sightings/01/capture-{number}"
+    return replace(sighting.captures[0], outcome=outcome, files=(f"{folder}/screenshot-boxed.png",))
+
+
+def case_with(*captures: CaptureFacts, places: int = 1) -> CaseFacts:
+    case = sample_case()
+    return replace(case, sightings=(replace(case.sightings[0], captures=captures),) * places)
+
+
+def test_the_last_screenshot_that_shows_the_picture_stands_there() -> None:
+    case = case_with(captured(1), captured(2), captured(3, "not-shown"))
+    pictures = {"data/sightings/01/capture-2/screenshot-boxed.png": encoded(Image.new("RGB", (90, 60)), "PNG")}
+    album = Album(400)
+    [section] = screens_sections(case, Gallery(pictures, album, WORDING))
+    said, shown = section.blocks
+    assert isinstance(said, Text)
+    assert isinstance(shown, Plates)
+    assert "capture-2/screenshot-boxed.png" in said.text
+    assert len(album.files) == 1
+    assert screens_sections(sample_case(), Gallery({}, album, WORDING)) == ()
+
+
+def test_of_many_places_some_are_shown_and_the_others_counted() -> None:
+    [section] = screens_sections(case_with(captured(1), places=MAX_SCREENS + 1), Gallery({}, Album(400), WORDING))
+    assert sum(isinstance(block, Plates) for block in section.blocks) == MAX_SCREENS
+    last = section.blocks[-1]
+    assert isinstance(last, Quiet)
+    assert str(MAX_SCREENS + 1) in last.text
+
+
+@pytest.mark.parametrize(
+    ("record", "place"),
+    [
+        ({"rendered": {"image_places": [{"y": 5400.5}], "boxed_screenshot_from": 5000}}, 400.5),
+        ({"rendered": {"image_places": [], "boxed_screenshot_from": 0}}, 0.0),
+        ({"rendered": {"image_places": [{"y": "here"}], "boxed_screenshot_from": 0}}, 0.0),
+        ({"rendered": None}, 0.0),
+        ([], 0.0),
+        (None, 0.0),
+    ],
+)
+def test_where_the_first_place_begins_is_read_of_a_record_of_any_form(record: object, place: float) -> None:
+    pictures = {} if record is None else {"a/network.json": json.dumps(record).encode()}
+    assert first_place(pictures, "a/screenshot-boxed.png") == place

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from evidence.documents import render_exhibit_sheet
+from evidence.documents.sheets.exhibit import render_exhibit_sheet
 from evidence.facts.case import CaseFacts
 from tests.assets.documents_sample import sample_case
 from tests.assets.pdf_text import reader, text_of

@@ -1,13 +1,19 @@
 """Characters without a glyph, and such as nobody sees, stand as code points."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
-from evidence.documents import render_exhibit_sheet
+from evidence.documents.sheets.exhibit import render_exhibit_sheet
 from evidence.documents.typeset.compiler import missing_glyphs, showable
-from evidence.documents.typeset.fonts import embedded_fonts, installed_fonts
-from tests.assets.pdf_text import metadata_of, text_of
+from evidence.documents.typeset.fonts import installed_fonts
+from evidence.facts.case import CaseFacts
+from tests.assets.documents_sample import NOON, sample_case, sample_report
+from tests.assets.fonts import embedded_fonts
+from tests.assets.pdf_text import metadata_of, reader, root_of, text_of
+from tests.assets.reports import render_report_pdf
 from tests.evidence.documents.typeset.test_blocks import titled
 
 
@@ -41,3 +47,35 @@ def test_missing_glyphs_are_read_from_all_lines_of_a_report() -> None:
     report = line.format("\U0001f600") + line.format("\\u{e000}") + line.format("ab")
     assert missing_glyphs(report) == frozenset("\U0001f600\ue000ab")
     assert missing_glyphs("error: something else") == frozenset()
+
+
+def test_both_documents_declare_pdf_a_3b(pictures: Mapping[str, bytes]) -> None:
+    facts, by_case = sample_report(1)
+    for pdf in (render_exhibit_sheet(sample_case(), pictures, "en"), render_report_pdf(facts, by_case, "en")):
+        assert "<pdfaid:part>3</pdfaid:part><pdfaid:conformance>B</pdfaid:conformance>" in metadata_of(pdf)
+        assert root_of(pdf)["/OutputIntents"]
+
+
+def test_the_sheet_carries_exactly_the_facts_that_it_shows(pictures: Mapping[str, bytes]) -> None:
+    case = sample_case()
+    attached = reader(render_exhibit_sheet(case, pictures, "en")).attachments
+    assert attached["facts.json"] == [case.to_json()]
+    assert CaseFacts.from_json(attached["facts.json"][0]) == case
+
+
+def test_the_same_facts_give_the_same_bytes(pictures: Mapping[str, bytes]) -> None:
+    case = sample_case()
+    assert render_exhibit_sheet(case, pictures, "en") == render_exhibit_sheet(case, pictures, "en")
+    facts, by_case = sample_report(2)
+    reordered = dict(reversed(by_case.items()))
+    assert render_report_pdf(facts, by_case, "en") == render_report_pdf(facts, reordered, "en")
+
+
+def test_the_date_of_the_file_is_the_date_of_the_facts(pictures: Mapping[str, bytes]) -> None:
+    later = replace(sample_case(), written_at=NOON + timedelta(days=1))
+    first = reader(render_exhibit_sheet(sample_case(), pictures, "en")).metadata
+    second = reader(render_exhibit_sheet(later, pictures, "en")).metadata
+    assert first is not None
+    assert second is not None
+    assert first.creation_date == NOON
+    assert second.creation_date == NOON + timedelta(days=1)

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 
 import pytest
 
-from evidence.documents import render_exhibit_sheet
-from evidence.documents.typeset.fonts import embedded_fonts, installed_fonts
+from evidence.documents.sheets.exhibit import render_exhibit_sheet
+from evidence.documents.typeset.fonts import installed_fonts
 from exhibit.errors import ServiceMissingError
 from tests.assets.documents_sample import sample_case, sample_report
+from tests.assets.fonts import embedded_fonts
 from tests.assets.pdf_text import text_of
 from tests.assets.reports import render_report_pdf
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import pytest
 from PIL import Image
 
-from evidence.documents import render_exhibit_sheet
+from evidence.documents.sheets.exhibit import render_exhibit_sheet
 from evidence.documents.typeset.pictures import Album, shrunk
 from exhibit.errors import UnreadablePictureError
 from exhibit.pictures.thumbnails import THUMBNAIL_SIDE, exif_with, small_jpeg

@@ -5,13 +5,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from evidence.facts.case import CaseFacts
-from evidence.verdict.result import require
+from evidence.keys.ed25519 import KeySigner
+from evidence.log.append_only import Log
+from evidence.verdict.result import State, require
 from evidence.verify.verifier import Verifier
 from exhibit.comparison.calibration import calibrated
+from exhibit.entries import EntryType
 from exhibit.errors import IntegrityError
-from tests.assets.bundles import CALIBRATION, Scene, resealed
+from tests.assets.bundles import CALIBRATION, Scene, logged, resealed
+from tests.assets.folder_log import FolderLogStore
 from tests.evidence.verify.test_tampering import failures
 
 
@@ -91,3 +96,21 @@ def test_facts_that_point_nowhere_fail(scene: Scene, tmp_path: Path, numbers: tu
     [match] = scene.facts.matches
     facts = replace(scene.facts, matches=(replace(match, sightings=numbers),))
     assert failures(Verifier(scene.trust).verify(resealed(scene, facts).write(tmp_path / "lie.zip"))) == {"facts"}
+
+
+def test_the_registration_of_another_picture_is_found_out(scene: Scene, tmp_path: Path) -> None:
+    other = logged(scene.log, EntryType.REGISTRATION, {"picture": scene.sealed.seal.hex})
+    facts = replace(scene.facts, work=replace(scene.facts.work, registration=other))
+    lie = resealed(scene, facts).write(tmp_path / "lie.zip")
+    assert failures(Verifier(scene.trust).verify(lie)) == {"registration"}
+
+
+def test_a_checkpoint_that_nobody_vouches_for_shows_no_registration(scene: Scene, tmp_path: Path) -> None:
+    log = Log(FolderLogStore(tmp_path / "log"), KeySigner(Ed25519PrivateKey.generate()), "log.made-up.example")
+    assert scene.facts.work.registration is not None
+    forged = logged(log, EntryType.REGISTRATION, scene.facts.work.registration.opening)
+    facts = replace(scene.facts, work=replace(scene.facts.work, registration=forged))
+    verdict = Verifier(scene.trust).verify(resealed(scene, facts).write(tmp_path / "lie.zip"))
+    [check] = [check for check in verdict.checks if check.name == "registration"]
+    assert check.state is State.NOT_CHECKED
+    assert check.sentence.startswith("unknown witness")

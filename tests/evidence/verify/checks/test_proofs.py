@@ -1,12 +1,21 @@
-"""Signature, key and log: what is by another, or doesn't continue, fails."""
+"""Signature, key and log: what is by another, or doesn't continue, fails; keys revoked, and counter-signatures."""
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
-from evidence.bundle.bag import ConsistencyProof
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from evidence.bundle.bag import ConsistencyProof, CounterSignature, Proofs
+from evidence.keys.ed25519 import KeySigner
+from evidence.verdict.result import Check, State
+from evidence.verdict.trust import Trust, TrustedKey
 from evidence.verify.verifier import Verifier
-from tests.assets.bundles import Scene, make_scene
-from tests.assets.tampering import files_of, packed, rebagged
+from exhibit.clock import now
+from tests.assets.bundles import OWNER, Scene, make_scene
+from tests.assets.tampering import files_of, packed, rebagged, zipped
+from tests.assets.witnesses import LABEL
 from tests.evidence.verify.test_tampering import failures
 
 
@@ -34,3 +43,156 @@ def test_a_log_that_does_not_continue_fails(scene: Scene, tmp_path: Path) -> Non
     wrong = tuple(ConsistencyProof(item.size, (bytes(32),) * 2) for item in scene.proofs.consistency)
     proofs = replace(scene.proofs, consistency=wrong)
     assert failures(Verifier(scene.trust).verify(scene.write(tmp_path / "wrong.zip", proofs))) == {"consistency"}
+
+
+DEVICE = KeySigner(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
+STEM = DEVICE.public_key.hex()[:16]
+
+
+def revoked(scene: Scene, since: datetime) -> Trust:
+    keys = tuple(replace(key, revoked=since) for key in scene.trust.keys)
+    return replace(scene.trust, keys=keys)
+
+
+def counter_signed(scene: Scene, message: bytes | None = None) -> Proofs:
+    signature = DEVICE.sign(scene.sealed.manifest.to_json() if message is None else message)
+    return replace(scene.proofs, countersignatures=(CounterSignature(DEVICE.public_key, signature),))
+
+
+def with_device(scene: Scene, owner: str = OWNER, since: datetime | None = None) -> Trust:
+    key = TrustedKey(owner, DEVICE.public_key, development=True, label=LABEL, use="device", revoked=since)
+    return replace(scene.trust, keys=(*scene.trust.keys, key))
+
+
+def check(path: Path, trust: Trust, name: str) -> Check | None:
+    return next((one for one in Verifier(trust).verify(path).checks if one.name == name), None)
+
+
+def test_a_seal_that_was_witnessed_before_its_key_was_revoked_stands(scene: Scene, tmp_path: Path) -> None:
+    path = scene.write(tmp_path / "b.zip")
+    assert check(path, scene.trust, "revoked") is None
+    later = revoked(scene, now() + timedelta(hours=3))
+    found = check(path, later, "revoked")
+    assert found is not None
+    assert found.state is State.PASSED
+    assert "saw the log with the signature before" in found.sentence
+    assert not Verifier(later).verify(path).failures
+
+
+def test_a_seal_whose_earliest_witness_came_after_the_revocation_fails(scene: Scene, tmp_path: Path) -> None:
+    found = check(scene.write(tmp_path / "b.zip"), revoked(scene, now() - timedelta(days=1)), "revoked")
+    assert found is not None
+    assert found.state is State.FAILED
+    assert "the earliest pinned witness of the log is of" in found.sentence
+
+
+def test_a_seal_of_a_revoked_key_without_any_pinned_witness_fails(scene: Scene, tmp_path: Path) -> None:
+    trust = replace(revoked(scene, now() + timedelta(hours=3)), authorities=(), chains=(), ledgers=())
+    found = check(scene.write(tmp_path / "b.zip"), trust, "revoked")
+    assert found is not None
+    assert found.state is State.FAILED
+    assert "no pinned witness" in found.sentence
+
+
+def test_a_trust_list_with_a_revocation_reads_back_and_one_without_says_nothing_of_it(scene: Scene) -> None:
+    trust = with_device(scene, since=now())
+    assert Trust.from_json(trust.to_json()) == trust
+    assert b"revoked" not in scene.trust.to_json()
+    assert b'"use"' not in scene.trust.to_json()
+
+
+def test_a_counter_signature_of_a_pinned_device_passes(scene: Scene, tmp_path: Path) -> None:
+    path = scene.write(tmp_path / "b.zip", counter_signed(scene))
+    found = check(path, with_device(scene), f"countersignature:{STEM}")
+    assert found is not None
+    assert found.state is State.PASSED
+    assert "the owner alone holds" in found.sentence
+    assert found.development == LABEL
+    assert not Verifier(with_device(scene)).verify(path).failures
+
+
+def test_a_counter_signature_of_a_device_that_is_not_pinned_is_not_checked(scene: Scene, tmp_path: Path) -> None:
+    found = check(scene.write(tmp_path / "b.zip", counter_signed(scene)), scene.trust, f"countersignature:{STEM}")
+    assert found is not None
+    assert found.state is State.NOT_CHECKED
+
+
+def test_a_device_key_never_counts_as_a_sealing_key(scene: Scene, tmp_path: Path) -> None:
+    keys = tuple(replace(key, use="device") for key in scene.trust.keys)
+    found = check(scene.write(tmp_path / "b.zip"), replace(scene.trust, keys=keys), "key")
+    assert found is not None
+    assert found.state is State.NOT_CHECKED
+
+
+def test_a_counter_signature_over_another_manifest_fails(scene: Scene, tmp_path: Path) -> None:
+    path = scene.write(tmp_path / "b.zip", counter_signed(scene, b"another"))
+    found = check(path, with_device(scene), f"countersignature:{STEM}")
+    assert found is not None
+    assert found.state is State.FAILED
+    assert "doesn't hold" in found.sentence
+
+
+def test_a_device_of_another_owner_fails(scene: Scene, tmp_path: Path) -> None:
+    path = scene.write(tmp_path / "b.zip", counter_signed(scene))
+    found = check(path, with_device(scene, "Bob's Pictures"), f"countersignature:{STEM}")
+    assert found is not None
+    assert found.state is State.FAILED
+
+
+@pytest.mark.parametrize("hours", [-24, 24])
+def test_nothing_shows_when_a_device_that_was_revoked_had_signed(scene: Scene, tmp_path: Path, hours: int) -> None:
+    path = scene.write(tmp_path / "b.zip", counter_signed(scene))
+    found = check(path, with_device(scene, since=now() + timedelta(hours=hours)), f"countersignature:{STEM}")
+    assert found is not None
+    assert found.state is State.NOT_CHECKED
+    assert "nothing in the bundle shows when this was signed" in found.sentence
+
+
+def test_a_witness_of_the_manifest_does_not_show_that_a_revoked_key_had_signed(scene: Scene, tmp_path: Path) -> None:
+    stamp = tuple(anchor for anchor in scene.proofs.anchors if anchor.digest == scene.sealed.seal)
+    path = scene.write(tmp_path / "b.zip", replace(scene.proofs, anchors=stamp))
+    trust = revoked(scene, now() + timedelta(hours=3))
+    states = {one.name: one.state for one in Verifier(trust).verify(path).checks}
+    assert (states["time"], states["revoked"]) == (State.PASSED, State.FAILED)
+
+
+def test_a_checkpoint_without_this_seal_shows_neither_time_nor_that_it_was_signed(scene: Scene, tmp_path: Path) -> None:
+    checkpoint = tuple(anchor for anchor in scene.proofs.anchors if anchor.digest != scene.sealed.seal)
+    files = files_of(scene.write(tmp_path / "b.zip", replace(scene.proofs, anchors=checkpoint)))
+    for name in ("entry", "inclusion"):
+        del files[f"proofs/log/{name}.json"]
+    trust = revoked(scene, now() + timedelta(hours=3))
+    checks = {one.name: one for one in Verifier(trust).verify(packed(tmp_path / "c.zip", rebagged(files))).checks}
+    assert (checks["time"].state, checks["revoked"].state) == (State.NOT_CHECKED, State.FAILED)
+    assert "the unrelated checkpoint" in checks["anchor:checkpoint-test-authority.tsr"].sentence
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        (f"proofs/countersignatures/{STEM}.pem", b"no key"),
+        (f"proofs/countersignatures/{STEM}.sig", b"too short"),
+        ("proofs/countersignatures/other.txt", b"x"),
+        ("proofs/countersignatures/lonely.sig", bytes(64)),
+        (f"proofs/countersignatures/x/{STEM}.sig", bytes(64)),
+        (f"proofs/countersignatures/{STEM}.pem.sig", bytes(64)),
+    ],
+)
+def test_broken_counter_signatures_are_named_and_never_a_trace(
+    scene: Scene, tmp_path: Path, name: str, data: bytes
+) -> None:
+    files = files_of(scene.write(tmp_path / "b.zip", counter_signed(scene)))
+    path = tmp_path / "changed.zip"
+    path.write_bytes(zipped({**files, name: data}))
+    failed = [one.name for one in Verifier(with_device(scene)).verify(path).failures]
+    assert any(one.startswith("countersignature") for one in failed)
+
+
+def test_a_counter_signature_that_bears_another_key_s_name_fails(scene: Scene, tmp_path: Path) -> None:
+    files = files_of(scene.write(tmp_path / "b.zip", counter_signed(scene)))
+    folder, other = "proofs/countersignatures", "0" * 16
+    renamed = {name.replace(f"{folder}/{STEM}", f"{folder}/{other}"): data for name, data in files.items()}
+    path = packed(tmp_path / "c.zip", rebagged(renamed))
+    found = check(path, with_device(scene), f"countersignature:{other}")
+    assert found is not None
+    assert found.state is State.FAILED

@@ -106,7 +106,7 @@ def test_a_volume_that_kills_its_worker_again_and_again_is_given_up(
     def killed(*_: object) -> None:
         raise SystemExit
 
-    monkeypatch.setattr(step, "_volume", killed)
+    monkeypatch.setattr(step, "shown_case", killed)
     for _ in range(MAX_ATTEMPTS):
         with pytest.raises(SystemExit):
             make_reports(inline.services, [report.pk])
