@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from desk.texts.cases import OFFERED
 from exhibit.types import CaseDecision
-from registry.models import Report
+from registry.models import Package, Report
 from workers.reports import titles
 from workers.reports.scope import EVERYTHING, wanted_of
 
@@ -49,3 +49,8 @@ def limits_of(report: Report) -> Iterator[str]:
 def day_in_words(text: str) -> str:
     """A day in the reader's form, of one as ISO 8601 writes it."""
     return date_format(date.fromisoformat(text), "DATE_FORMAT")
+
+
+def bundles_for(package: Package) -> str:
+    """For whom bundles were put together."""
+    return _("Bundles for the court") if package.recipient == "court" else _("Bundles for the other side")

@@ -8,6 +8,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from desk.texts import ownership
@@ -32,6 +33,12 @@ NAMED = {
     "done": Q(state__in=(Notice.State.REMOVED, Notice.State.RESOLVED)),
 }
 """Filters of the list."""
+STATES = (
+    (None, gettext_lazy("all")),
+    ("begun", gettext_lazy("not sent yet")),
+    ("open", gettext_lazy("waiting for something")),
+    ("done", gettext_lazy("done")),
+)
 
 CASES_AT_ONCE = 20
 """Cases whose questions a page asks."""
@@ -57,6 +64,7 @@ def notice_list(request: HttpRequest, owner: Owner) -> HttpResponse:
         "page": page,
         "rows": [(row, words.KINDS[Notice.Kind(row.kind)], words.STATES[Notice.State(row.state)]) for row in page],
         "state": wanted if wanted in NAMED else "",
+        "states": STATES,
         "q": party,
         "today": timezone.localdate(),
         "any": bool(page.object_list) or notices.notices(owner).exists(),

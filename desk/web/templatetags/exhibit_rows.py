@@ -8,7 +8,7 @@ from django import template
 from django.core.paginator import Page
 from django.template import Context
 from django.utils.functional import Promise
-from django.utils.translation import get_language
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from crawler.search_client import Service
@@ -16,26 +16,33 @@ from desk.texts.cases import decision_in_words, reason_in_words, standing_in_wor
 from desk.texts.evidence import witness_kind, witness_subject
 from desk.texts.numbers import grouped
 from desk.texts.sentences import in_words
-from desk.web.downloads.report_words import day_in_words, limits_of, title_of
+from desk.web.downloads.report_words import bundles_for, day_in_words, limits_of, title_of
 from desk.web.watches.titles import search_title, source_title
 from indexer.layout.information import COMPOSED
 from registry.crawls.revisits import is_past
 
 register = template.Library()
-register.filter("decision_in_words", decision_in_words)
-register.filter("standing_in_words", standing_in_words)
-register.filter("who_in_words", who_in_words)
-register.filter("reason_in_words", reason_in_words)
-register.filter("is_past", is_past)
-register.filter("limits_of", limits_of)
-register.filter("title_of", title_of)
+register.filter("bundles_for", bundles_for)
 register.filter("day_in_words", day_in_words)
-register.filter("witness_kind", witness_kind)
-register.filter("witness_subject", witness_subject)
+register.filter("decision_in_words", decision_in_words)
 register.filter("grouped", grouped)
 register.filter("in_words", in_words)
+register.filter("is_past", is_past)
+register.filter("limits_of", limits_of)
+register.filter("reason_in_words", reason_in_words)
 register.filter("search_title", search_title)
 register.filter("source_title", source_title)
+register.filter("standing_in_words", standing_in_words)
+register.filter("title_of", title_of)
+register.filter("who_in_words", who_in_words)
+register.filter("witness_kind", witness_kind)
+register.filter("witness_subject", witness_subject)
+
+
+@register.filter
+def cases_counted(count: int) -> str:
+    """So many cases, in words."""
+    return ngettext("%(n)s case", "%(n)s cases", count) % {"n": grouped(count)}
 
 
 @register.filter
