@@ -38,7 +38,7 @@ PAGES = {
 @register.filter
 def as_time(at: datetime | None) -> str:
     """A moment in the reader's zone and form, with UTC beside it; nothing where there is none."""
-    if at is None:
+    if not at:
         return ""
     exact = at.astimezone(UTC)
     told = flatatt({"datetime": exact.isoformat(), "title": f"{exact:%Y-%m-%d %H:%M:%S} UTC"})
@@ -78,13 +78,12 @@ def choice(name: str, label: str, options: Iterable[tuple[object, str]], chosen:
 
 
 @register.simple_tag(takes_context=True)
-def button_to(
-    context: Context, page: str, *where: object, label: str, form_class: str = "", **attributes: object
-) -> str:
-    """A form of one button; whoever presses it posts to a page."""
-    form = flatatt({"method": "post", "action": reverse(page, args=where), "class": form_class or None})
+def button_to(context: Context, page: str, *where: object, label: str, inline: str = "", **attributes: object) -> str:
+    """A form of one button, which posts to a page. One within a line is plain, and ``inline`` is read aloud."""
+    form = flatatt({"method": "post", "action": reverse(page, args=where), "class": "inline" if inline else None})
     hidden = '<input type="hidden" name="csrfmiddlewaretoken" value="{}">'
-    button = flatatt({"class": "quiet"} | _attributes(attributes))
+    usual = {"class": "plain-link", "aria-label": inline} if inline else {"class": "quiet"}
+    button = flatatt(usual | _attributes(attributes))
     return format_html("<form{}>" + hidden + "<button{}>{}</button></form>", form, context["csrf_token"], button, label)
 
 

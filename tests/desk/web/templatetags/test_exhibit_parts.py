@@ -20,7 +20,7 @@ def test_a_moment_is_in_the_zone_of_the_reader_with_utc_beside_it() -> None:
         told = shown("{{ at|as_time }}", at=at)
     assert told.startswith('<time datetime="2024-05-31T22:30:01+00:00" title="2024-05-31 22:30:01 UTC">')
     assert "6:30" in told
-    assert shown('{{ at|as_time|default:"–" }}', at=None) == "–"
+    assert shown('{{ at|as_time|default:"–" }}{{ of.nothing|as_time }}', at=None) == "–"
 
 
 def test_a_table_has_a_head_and_a_region_where_it_is_named() -> None:
@@ -55,10 +55,12 @@ def test_a_choice_has_its_label_and_marks_what_is_chosen() -> None:
 
 
 def test_a_form_of_one_button_posts_with_a_token_against_forgery() -> None:
-    told = shown('{% button_to "leave" owner.slug label="Leave" form_class="inline" name="a" value="b" %}', owner=OWNER)
+    told = shown(
+        '{% button_to "leave" owner.slug label="Leave" inline=said name="a" value="b" %}', owner=OWNER, said="Leave <b>"
+    )
     assert '<form action="/o/works/members/leave" class="inline" method="post">' in told
     assert '<input type="hidden" name="csrfmiddlewaretoken" value="' in told
-    assert '<button class="quiet" name="a" value="b">Leave</button></form>' in told
+    assert '<button aria-label="Leave &lt;b&gt;" class="plain-link" name="a" value="b">Leave</button></form>' in told
     filled = shown('{% button_to "leave" owner.slug label="Leave" class="" %}', owner=OWNER)
     assert "<button>Leave</button>" in filled
 
