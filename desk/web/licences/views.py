@@ -12,8 +12,7 @@ from django.views.decorators.http import require_http_methods
 
 from desk.texts.numbers import grouped
 from desk.texts.sentences import in_words
-from desk.web.common.access import MAX_FIELD, decider_view, said
-from desk.web.common.pages import member_page, page_of, show
+from desk.web.common.access import MAX_FIELD, decider_view, member_page, page_of, said, show
 from desk.web.licences.forms import (
     FIELDS,
     MAX_OF_WORKS,
