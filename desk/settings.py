@@ -64,7 +64,15 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-            ]
+            ],
+            "builtins": [
+                "django.templatetags.i18n",
+                "django.templatetags.static",
+                "desk.web.templatetags.exhibit_accounts",
+                "desk.web.templatetags.exhibit_notices",
+                "desk.web.templatetags.exhibit_parts",
+                "desk.web.templatetags.exhibit_rows",
+            ],
         },
     }
 ]

@@ -12,13 +12,12 @@ from desk.web.downloads import views as downloads
 from desk.web.licences import views as licences
 from desk.web.middleware import reader
 from desk.web.notices import views as notices
-from desk.web.notices import wordings
 from desk.web.notifications import feeds
 from desk.web.notifications import views as told
 from desk.web.operator import views as operator
 from desk.web.public import log
 from desk.web.public import views as public
-from desk.web.watches import canaries, crawls, new, searches, sources
+from desk.web.watches import crawls, new, searches, sources
 from desk.web.watches import views as watches
 from desk.web.works import declarations, uploads
 from desk.web.works import views as works
@@ -95,12 +94,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("o/<slug:slug>/watches/<int:number>/sources/", sources.sources, name="watch-sources"),
     path("o/<slug:slug>/watches/<int:number>/sources/add", sources.add, name="add-sources"),
     path("o/<slug:slug>/watches/<int:number>/sources/remove", sources.remove, name="remove-source"),
-    path("o/<slug:slug>/watches/<int:number>/canaries", canaries.plant, name="plant-canary"),
-    path(
-        "o/<slug:slug>/watches/<int:number>/canaries/<int:canary>/withdraw",
-        canaries.withdraw,
-        name="withdraw-canary",
-    ),
+    path("o/<slug:slug>/watches/<int:number>/canaries", watches.plant, name="plant-canary"),
+    path("o/<slug:slug>/watches/<int:number>/canaries/<int:canary>/withdraw", watches.withdraw, name="withdraw-canary"),
     path("o/<slug:slug>/watches/<int:watch_number>/crawls/<int:number>/", crawls.crawl, name="crawl"),
     path("o/<slug:slug>/watches/<int:watch_number>/crawls/<int:number>/progress", crawls.progress, name="progress"),
     path("o/<slug:slug>/watches/<int:watch_number>/crawls/<int:number>/stop", crawls.stop, name="stop-crawl"),
@@ -112,8 +107,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("o/<slug:slug>/licences/<int:number>/end", licences.end, name="end-licence"),
     path("o/<slug:slug>/notices/", notices.notice_list, name="notices"),
     path("o/<slug:slug>/notices/new", notices.new_notice, name="new-notice"),
-    path("o/<slug:slug>/notices/wording/", wordings.wordings, name="wordings"),
-    path("o/<slug:slug>/notices/wording/<str:kind>.<str:language>", wordings.edit_wording, name="edit-wording"),
+    path("o/<slug:slug>/notices/wording/", notices.wordings, name="wordings"),
+    path("o/<slug:slug>/notices/wording/<str:kind>.<str:language>", notices.edit_wording, name="edit-wording"),
     path("o/<slug:slug>/notices/<int:number>/", notices.notice, name="notice"),
     path("o/<slug:slug>/notices/<int:number>/edit", notices.edit_notice, name="edit-notice"),
     path("o/<slug:slug>/notices/<int:number>/sign", notices.sign_notice, name="sign-notice"),

@@ -11,8 +11,17 @@ from django.views.decorators.http import require_POST
 
 from desk.texts.sentences import in_words
 from desk.web.account.roles import ROLES
-from desk.web.common.access import forbidden, manages, member_view, shows_secret
-from desk.web.common.pages import Telling, manager_post, member_page, page_of, show
+from desk.web.common.access import (
+    Telling,
+    forbidden,
+    manager_post,
+    manages,
+    member_page,
+    member_view,
+    page_of,
+    show,
+    shows_secret,
+)
 from exhibit.clock import now
 from exhibit.errors import ExhibitError
 from registry.accounts import invitations, members, tokens

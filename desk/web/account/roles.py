@@ -10,13 +10,7 @@ from registry.models import Role
 
 @dataclass(frozen=True, slots=True)
 class RoleWords:
-    """A role as people read it.
-
-    Attributes:
-        value: as rows name it.
-        name: a word.
-        means: what the role may do.
-    """
+    """A role as people read it: how rows name it, a word, and what it may do."""
 
     value: str
     name: Promise

@@ -16,8 +16,7 @@ from desk.texts import cases as case_words
 from desk.texts.numbers import grouped
 from desk.texts.remarks import remarks_of
 from desk.texts.sentences import in_words
-from desk.web.common.access import may_decide, number_in, said
-from desk.web.common.pages import decider_post, member_page, show
+from desk.web.common.access import decider_post, may_decide, member_page, number_in, said, show
 from exhibit.errors import ExhibitError, WrongUseError
 from exhibit.types import CaseDecision
 from registry.accounts import scoped
@@ -127,7 +126,7 @@ def licences_for(request: HttpRequest, owner: Owner, number: int) -> HttpRespons
     """The licences that may permit what a case holds, the likeliest first; for these cases, this one among them."""
     case = scoped.case(owner, number)
     numbers = [number for number in map(number_in, request.GET.get("cases", "").split()) if number] or [number]
-    values = {"case": case, "fits": fitting(case), "numbers": " ".join(map(str, numbers))}
+    values = {"fits": fitting(case), "numbers": " ".join(map(str, numbers))}
     return show(request, owner, "web/cases-licences.html", values)
 
 
@@ -186,7 +185,6 @@ def _item(row: Case, times: dict[int, tuple[Any, Any]], hidden: set[int]) -> dic
         item |= {
             "match": match,
             "hidden": match.found_id in hidden,
-            "sighting": row.shown.sighting,
             "where": case_words.where(row.shown.sighting.page_url),
             "seen": case_words.seen(row, times[row.pk][0]),
             "how_much": case_words.how_much(match),

@@ -13,8 +13,7 @@ from django.views.decorators.cache import cache_control
 from desk.texts import cases
 from desk.texts.evidence import chain
 from desk.texts.remarks import further_in_words, remarks_of
-from desk.web.common.access import may_decide, number_in, said, sees
-from desk.web.common.pages import Telling, decider_post, member_page, page_of, show
+from desk.web.common.access import Telling, decider_post, may_decide, member_page, number_in, page_of, said, sees, show
 from evidence.facts.case import WitnessFacts
 from exhibit.errors import ExhibitError
 from indexer.draw.draw import MEDIA_TYPE, View, draw

@@ -1,17 +1,23 @@
-"""Who may see and do what: everything goes through an owner that the person is a member of."""
+"""Who may see and do what, all through an owner of whom the person is a member; and what an owner's pages share."""
 
-from collections.abc import Callable
-from functools import wraps
-from typing import Concatenate, ParamSpec
+from collections.abc import Callable, Mapping
+from functools import partial, wraps
+from typing import Concatenate, ParamSpec, TypeVar
 
 from allauth.account.decorators import reauthentication_required
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.paginator import Page, Paginator
+from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
+from django.utils.functional import SimpleLazyObject
 from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from desk.texts.sentences import in_words
 from exhibit.clock import now
-from exhibit.errors import NotFoundError
+from exhibit.errors import ExhibitError, NotFoundError
 from exhibit.plain import plain
 from exhibit.types import Json
 from registry.accounts import scoped
@@ -25,10 +31,14 @@ MAX_FIELD = 1_000
 MAX_DIGITS = 9
 """Digits of a number that an address or a form may name: rows can hold it."""
 
+ROWS = 50
+"""Rows of a long list on one page."""
+
 SEEN = "cases-seen"
 """In a session: the day, and the cases that were looked at on it."""
 
 P = ParamSpec("P")
+Row = TypeVar("Row", bound=Model)
 OwnedView = Callable[Concatenate[HttpRequest, Owner, P], HttpResponseBase]
 View = Callable[..., HttpResponseBase]
 
@@ -136,3 +146,57 @@ def number_in(text: str | None) -> int | None:
 def forbidden(request: HttpRequest) -> HttpResponse:
     """The answer to a member whose role doesn't permit it."""
     return render(request, "403.html", status=403)
+
+
+def member_page(view: OwnedView[P]) -> View:
+    """A view for members that changes nothing."""
+    return require_safe(member_view(view))
+
+
+def decider_form(view: OwnedView[P]) -> View:
+    """A view for deciders that shows a form and takes it."""
+    return require_http_methods(["GET", "HEAD", "POST"])(decider_view(view))
+
+
+def decider_post(view: OwnedView[P]) -> View:
+    """A view for deciders that only takes a form."""
+    return require_POST(decider_view(view))
+
+
+def manager_post(view: OwnedView[P]) -> View:
+    """A view for whoever runs the owner that only takes a form."""
+    return require_POST(member_view_of(Role.OWNER)(view))
+
+
+def show(
+    request: HttpRequest, owner: Owner, template: str, values: Mapping[str, object], status: int = 200
+) -> HttpResponse:
+    """A page of an owner; whether the person may decide is asked only where the page says it."""
+    shown = {"owner": owner, "may_decide": SimpleLazyObject(partial(may_decide, request, owner)), **values}
+    return render(request, template, shown, status=status)
+
+
+def page_of(request: HttpRequest, rows: QuerySet[Row], name: str = "page", size: int = ROWS) -> Page[Row]:
+    """The page of a long list that the address asks for under this name; the nearest one when it doesn't exist."""
+    return Paginator(rows, size).get_page(request.GET.get(name))
+
+
+def attached(data: bytes, name: str, media_type: str) -> HttpResponse:
+    """Bytes to keep under a name."""
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return HttpResponse(data, content_type=media_type, headers=headers)
+
+
+class Telling:
+    """What is refused within the block ends it, and stands as a message on the next page."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self._request = request
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
+        if isinstance(error, ExhibitError):
+            messages.error(self._request, in_words(error))
+        return isinstance(error, ExhibitError)

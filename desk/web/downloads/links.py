@@ -14,8 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from desk.texts.sentences import in_words
-from desk.web.common.access import said
-from desk.web.common.pages import Telling, decider_post, member_page, page_of, show
+from desk.web.common.access import Telling, decider_post, member_page, page_of, said, show
 from desk.web.downloads.packages import zip_answer
 from desk.web.middleware.requests import whole_address
 from exhibit.clock import now

@@ -1,9 +1,7 @@
 """Bundles of several cases as one ZIP: choosing them by the party, how far it is, the sheet, the file."""
 
 from dataclasses import dataclass
-from datetime import datetime
 
-from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -12,8 +10,7 @@ from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 
 from desk.texts.sentences import in_words
-from desk.web.common.access import number_in, said, takes
-from desk.web.common.pages import Telling, decider_post, member_page, page_of, show
+from desk.web.common.access import Telling, decider_post, member_page, number_in, page_of, said, show, takes
 from desk.web.downloads.witnesses import said_by
 from exhibit.clock import now
 from exhibit.errors import NotFoundError
@@ -22,25 +19,16 @@ from registry.log.audit_log import Evidence
 from registry.models import Bundle, Owner, Package
 from registry.models.fields import KeptFile
 from workers.evidence import packages as packing
-from workers.log.witness_answers import Answer, answers_of
-from workers.log.witnessed import Witnessed, witnessed
+from workers.log.witness_answers import answers_of
 from workers.services import wiring
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One bundle on a page, with what its witnesses have said.
-
-    Attributes:
-        bundle: with its case and work.
-        said: a sentence for each witness.
-        counted: how many of them have answered.
-        file: its entry among a package's files, once it is made.
-    """
+    """One bundle on a page, with a sentence for each witness, and its file in a package that is made."""
 
     bundle: Bundle
-    said: tuple[str, ...]
-    counted: Witnessed
+    said: list[str]
     file: KeptFile | None = None
 
 
@@ -68,19 +56,15 @@ def bundles(request: HttpRequest, owner: Owner) -> HttpResponse:
         "party": party,
         "chosen": chosen,
         "left_out": _(", ").join(map(str, left_out)),
-        "most": packing.MAX_BUNDLES,
     }
     return show(request, owner, "web/bundles.html", values)
 
 
 def _lines(rows: list[Bundle], files: dict[int, KeptFile] | None = None) -> list[Line]:
     answers, moment = answers_of(rows), now()
-    return [_line(row, answers[row.pk], moment, (files or {}).get(row.pk)) for row in rows]
-
-
-def _line(row: Bundle, answers: tuple[Answer, ...], moment: datetime, file: KeptFile | None) -> Line:
-    counted = witnessed([answer.facts for answer in answers], settings.CONFIG.witnesses_needed)
-    return Line(row, tuple(said_by(answer, moment) for answer in answers), counted, file)
+    return [
+        Line(row, [said_by(answer, moment) for answer in answers[row.pk]], (files or {}).get(row.pk)) for row in rows
+    ]
 
 
 @decider_post

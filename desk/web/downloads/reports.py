@@ -1,27 +1,43 @@
-"""Reports: asking for one, how far it is, its files, asking again, removing it."""
+"""Reports: asking for one, how far it is, its files, asking again, removing it; what one was asked for, in words."""
+
+from collections.abc import Iterator
+from datetime import date
 
 from django.contrib import messages
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_safe
 
 from desk.texts.cases import OFFERED
 from desk.texts.sentences import in_words
-from desk.web.common.access import decider_view, said, takes
-from desk.web.common.pages import Telling, decider_post, member_page, show
-from desk.web.downloads.report_words import FORMATS, LANGUAGES
+from desk.web.common.access import Telling, decider_post, decider_view, member_page, said, show, takes
 from evidence.documents.report.facts import ReportScope
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError, NotFoundError
+from exhibit.types import CaseDecision
 from registry.accounts import scoped
 from registry.log.audit_log import Evidence
-from registry.models import Owner
+from registry.models import Owner, Package, Report
 from workers.evidence.documents import languages_of
 from workers.reports import requests as making
-from workers.reports.scope import Wanted, numbers_of
+from workers.reports import titles
+from workers.reports.scope import EVERYTHING, Wanted, numbers_of, wanted_of
 from workers.services import wiring
+
+FORMATS = {
+    "pdf": gettext_lazy("PDF, to read and to print"),
+    "xlsx": gettext_lazy("XLSX, for a spreadsheet"),
+    "csv": gettext_lazy("CSV, for a spreadsheet or a program"),
+    "json": gettext_lazy("JSON, everything, for a program"),
+}
+LANGUAGES = {"en": gettext_lazy("English"), "zh-Hans": gettext_lazy("Chinese")}
+
+MAX_SHOWN = 8
+"""Numbers of works that are shown of a report's limits."""
 
 MAX_WATCHES = 500
 """Watches that the form offers; a page weighs little."""
@@ -115,3 +131,34 @@ def report_file(request: HttpRequest, owner: Owner, number: int, name: str) -> H
         return redirect("downloads", slug=owner.slug)
     takes(request, Evidence.REPORT, owner, report=number, file=name)
     return FileResponse(stream, as_attachment=True, filename=name, content_type=file["media_type"])
+
+
+def title_of(report: Report) -> str:
+    """Its title; one that nobody gave in the reader's language."""
+    return titles.in_words(report.parameters["title"], report.number, report.owner.name)
+
+
+def limits_of(report: Report) -> Iterator[str]:
+    """What a report was limited to, a phrase for each limit; none for a report of all cases that weren't cleared."""
+    scope = wanted_of(report.parameters).scope
+    if scope.watch:
+        yield _("watch “%(name)s”") % {"name": scope.watch}
+    if scope.works:
+        shown = ", ".join(map(str, scope.works[:MAX_SHOWN])) + (" …" if len(scope.works) > MAX_SHOWN else "")
+        yield ngettext("work %(numbers)s", "works %(numbers)s", len(scope.works)) % {"numbers": shown}
+    if scope.first:
+        yield _("seen on %(day)s or later") % {"day": day_in_words(scope.first)}
+    if scope.last:
+        yield _("first seen on %(day)s or earlier") % {"day": day_in_words(scope.last)}
+    if scope.decisions != EVERYTHING.decisions:
+        yield ", ".join(str(OFFERED[CaseDecision(decision)]) for decision in scope.decisions)
+
+
+def day_in_words(text: str) -> str:
+    """A day in the reader's form, of one as ISO 8601 writes it."""
+    return date_format(date.fromisoformat(text), "DATE_FORMAT")
+
+
+def bundles_for(package: Package) -> str:
+    """For whom bundles were put together."""
+    return _("Bundles for the court") if package.recipient == "court" else _("Bundles for the other side")

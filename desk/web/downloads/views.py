@@ -8,8 +8,7 @@ from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 
-from desk.web.common.access import sees, takes
-from desk.web.common.pages import Telling, attached, member_page, page_of, show
+from desk.web.common.access import Telling, attached, member_page, page_of, sees, show, takes
 from evidence.documents.papers.rendering import PAPERS
 from exhibit.digests import Digest
 from registry.accounts import scoped

@@ -15,12 +15,7 @@ EVENING, MORNING = 18, 6
 
 
 def said_by(answer: Answer, moment: datetime) -> str:
-    """What a witness has said as of a moment.
-
-    Args:
-        answer: of one witness.
-        moment: now, aware.
-    """
+    """What a witness has said as of a moment, which is now, aware."""
     name, expected = witness_name(answer.facts), answer.expected_at
     if answer.facts.time is not None and answer.facts.state == "complete":
         return _("%(name)s: existed no later than %(time)s") % {"name": name, "time": _moment(answer.facts.time)}

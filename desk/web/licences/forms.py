@@ -31,11 +31,7 @@ def typed(request: HttpRequest) -> dict[str, str]:
 
 
 def from_fields(owner: Owner, values: Mapping[str, str]) -> NewLicence:
-    """The licence that fields describe.
-
-    Raises:
-        WrongUseError: one of them can't be meant.
-    """
+    """The licence that fields describe; raises ``WrongUseError`` when one of them can't be meant."""
     if len(values["works"]) > MAX_OF_WORKS or any(len(values[name]) > MAX_FIELD for name in FIELDS if name != "works"):
         raise WrongUseError(_("A field is too long."), hint=_("Nothing is cut off, so write less."))
     return checked(
@@ -91,11 +87,7 @@ def packed(owner: Owner, given: Sequence[NewLicence]) -> str:
 
 
 def unpacked(owner: Owner, text: str) -> list[NewLicence]:
-    """What :func:`packed` made for this owner within the last hour.
-
-    Raises:
-        BadSignature: it is another's, too old, or changed.
-    """
+    """What :func:`packed` made for this owner; raises ``BadSignature`` when it is another's, changed or too old."""
     of, plain = signing.loads(text, salt="licences", max_age=HOUR)
     if of != owner.pk:
         raise signing.BadSignature

@@ -7,13 +7,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods
 
 from desk.texts.numbers import grouped
 from desk.texts.sentences import in_words
-from desk.web.common.access import MAX_FIELD, decider_view, said
-from desk.web.common.pages import member_page, page_of, show
+from desk.web.common.access import MAX_FIELD, decider_view, member_page, page_of, said, show
 from desk.web.licences.forms import (
     FIELDS,
     MAX_OF_WORKS,
@@ -41,7 +40,11 @@ MAX_TABLE = 2 * 1024 * 1024
 MOMENT = 0.15
 """Seconds that a page looks at cases; then it shows how far it is, and goes on when it is asked again."""
 
-STANDING = ("now", "over", "all")
+STANDINGS = {
+    "now": gettext_lazy("in force or to come"),
+    "over": gettext_lazy("over"),
+    "all": gettext_lazy("all"),
+}
 
 
 @member_page
@@ -62,8 +65,8 @@ def licences(request: HttpRequest, owner: Owner) -> HttpResponse:
         "page": page,
         "rows": [(row, counts.get(row.pk, 0)) for row in page],
         "q": words,
-        "standing": standing if standing in STANDING else "all",
-        "today": timezone.localdate(),
+        "standing": standing if standing in STANDINGS else "all",
+        "standings": STANDINGS.items(),
         "any": bool(page.object_list) or scoped.licences(owner).exists(),
     }
     return show(request, owner, "web/licences.html", values)

@@ -38,11 +38,7 @@ class AssetStorage(StaticFilesStorage):
     """Where ``{% static %}`` finds addresses."""
 
     def url(self, name: str | None) -> str:
-        """The address of an asset.
-
-        Raises:
-            KeyError: there is none of this name.
-        """
+        """The address of an asset; raises ``KeyError`` when there is none of this name."""
         assert name is not None
         return f"{get_script_prefix()}{START}{_assets()[name].digest}/{name}"
 

@@ -1,4 +1,4 @@
-"""Notices: the list with what is due, a new one, and one as it is read, signed, sent and followed."""
+"""Notices: the list with what is due, a new one, and one as it is read, signed, sent and followed; their wording."""
 
 from django.contrib import messages
 from django.core.paginator import Paginator
@@ -8,18 +8,32 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from desk.texts import ownership
 from desk.texts.sentences import in_words
-from desk.web.common.access import decider_view, number_in, said, takes
-from desk.web.common.pages import Telling, attached, decider_post, member_page, page_of, show
+from desk.web.common.access import (
+    Telling,
+    attached,
+    decider_post,
+    decider_view,
+    manages,
+    member_page,
+    member_view_of,
+    number_in,
+    page_of,
+    said,
+    show,
+    takes,
+)
 from desk.web.notices import words
 from exhibit.errors import ExhibitError, WrongUseError
 from registry.log.audit_log import Evidence
-from registry.models import Case, Notice, Owner, User
+from registry.models import Case, Notice, NoticeWording, Owner, Role, User
 from registry.notices import notices
 from registry.notices.mail import may_have_left
+from workers.notices import wording
 from workers.notices.addressees import addressee_of, proposals
 from workers.notices.contents import FIELDS, MAX_PLACES, QUESTIONS, gaps, items_of, letter, parts_of, us_unregistered
 from workers.notices.signing import TEXT_NAME, file_of, read_mark, send_by_mail, sign
@@ -32,6 +46,15 @@ NAMED = {
     "done": Q(state__in=(Notice.State.REMOVED, Notice.State.RESOLVED)),
 }
 """Filters of the list."""
+KNOWN = {(str(kind), language) for kind, languages in notices.LANGUAGES.items() for language in languages}
+"""Kinds and languages of wordings."""
+
+STATES = (
+    (None, gettext_lazy("all")),
+    ("begun", gettext_lazy("not sent yet")),
+    ("open", gettext_lazy("waiting for something")),
+    ("done", gettext_lazy("done")),
+)
 
 CASES_AT_ONCE = 20
 """Cases whose questions a page asks."""
@@ -57,6 +80,7 @@ def notice_list(request: HttpRequest, owner: Owner) -> HttpResponse:
         "page": page,
         "rows": [(row, words.KINDS[Notice.Kind(row.kind)], words.STATES[Notice.State(row.state)]) for row in page],
         "state": wanted if wanted in NAMED else "",
+        "states": STATES,
         "q": party,
         "today": timezone.localdate(),
         "any": bool(page.object_list) or notices.notices(owner).exists(),
@@ -250,3 +274,51 @@ def notice_file(request: HttpRequest, owner: Owner, number: int, name: str) -> H
     data, media_type = found
     kind = f"{media_type}; charset=utf-8" if media_type == "text/plain" else media_type
     return attached(data, f"{owner.slug}-notice-{number}.{name.rsplit('.', 1)[-1]}", kind)
+
+
+@member_page
+def wordings(request: HttpRequest, owner: Owner) -> HttpResponse:
+    """All wordings, with which of them are the owner's own."""
+    own = set(NoticeWording.objects.filter(owner=owner).values_list("kind", "language"))
+    rows = [
+        (kind, language, words.KINDS[Notice.Kind(kind)], words.LANGUAGES[language], (kind, language) in own)
+        for kind, language in sorted(KNOWN)
+    ]
+    values = {"rows": rows, "may_edit": manages(request, owner)}
+    return show(request, owner, "web/notice-wordings.html", values)
+
+
+@require_http_methods(["GET", "POST"])
+@member_view_of(Role.OWNER)
+def edit_wording(request: HttpRequest, owner: Owner, kind: str, language: str) -> HttpResponse:
+    """One wording: the letter and the part for each work, with the names that are filled in."""
+    if (kind, language) not in KNOWN:
+        raise Http404
+    now, problem = wording.wording(owner, kind, language), ""
+    texts = {"subject": now.subject, "body": now.body, "item": now.item}
+    if request.method == "POST":
+        by = request.user.get_username()
+        if "restore" in request.POST:
+            wording.restore(owner, kind, language, by=by)
+            messages.success(request, _("The shipped wording is in place again."))
+            return redirect("wordings", slug=owner.slug)
+        texts = {name: request.POST.get(name, "") for name in texts}
+        try:
+            wording.keep(owner, kind, language, texts, by=by)
+            messages.success(request, _("The wording is saved. Drafts use it from now on."))
+            return redirect("wordings", slug=owner.slug)
+        except WrongUseError as error:
+            problem = in_words(error)
+    values = {
+        "kind": words.KINDS[Notice.Kind(kind)],
+        "language": words.LANGUAGES[language],
+        "code": language,
+        "texts": texts,
+        "own": now.own,
+        "problem": problem,
+        "names": wording.names_for(kind, language),
+        "item_names": wording.ITEM,
+        "needed": [*wording.NEEDED[Notice.Kind(kind)], *wording.NEEDED_OF_ITEM[Notice.Kind(kind)]],
+        "statements": now.statements,
+    }
+    return show(request, owner, "web/notice-wording.html", values)

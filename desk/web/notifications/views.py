@@ -8,8 +8,16 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from desk.texts.sentences import in_words
-from desk.web.common.access import manages, member_view, member_view_of, shows_secret
-from desk.web.common.pages import manager_post, member_page, page_of, show
+from desk.web.common.access import (
+    manager_post,
+    manages,
+    member_page,
+    member_view,
+    member_view_of,
+    page_of,
+    show,
+    shows_secret,
+)
 from exhibit.errors import ExhibitError
 from registry.accounts import feeds, scoped
 from registry.models import Feed, MailChoice, Owner, Role, User

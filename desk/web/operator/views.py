@@ -10,8 +10,7 @@ from django.views.decorators.http import require_POST, require_safe
 from desk.texts.numbers import grouped
 from desk.texts.refusals import end_in_words
 from desk.texts.sentences import in_words
-from desk.web.common.access import operator_view, said
-from exhibit.errors import WrongUseError
+from desk.web.common.access import Telling, operator_view, said
 from registry.db.running import SILENT
 from workers.operations import health
 from workers.operations.backlog import dismiss, try_again
@@ -52,17 +51,13 @@ def operator(request: HttpRequest) -> HttpResponse:
 @operator_view
 def retry(request: HttpRequest) -> HttpResponse:
     """Let what was given up be tried again: rows of a step, those with one reason or all."""
-    step, error = _given_up(request)
-    try:
-        count = try_again(wiring.services().enqueue, step, error)
-    except WrongUseError as wrong:
-        messages.error(request, in_words(wrong))
-        return redirect("operator")
-    if count:
+    with Telling(request):
+        count = try_again(wiring.services().enqueue, *_given_up(request))
         text = ngettext("%(count)s is tried again.", "%(count)s are tried again.", count)
-        messages.success(request, text % {"count": grouped(count)})
-    else:
-        messages.info(request, _("Nothing was left to try again."))
+        if count:
+            messages.success(request, text % {"count": grouped(count)})
+        else:
+            messages.info(request, _("Nothing was left to try again."))
     return redirect("operator")
 
 
@@ -70,14 +65,10 @@ def retry(request: HttpRequest) -> HttpResponse:
 @operator_view
 def leave(request: HttpRequest) -> HttpResponse:
     """Tell no more of what was given up for a reason: nothing can be done about it."""
-    step, error = _given_up(request)
-    try:
-        count = dismiss(step, error, by=request.user.get_username())
-    except WrongUseError as wrong:
-        messages.error(request, in_words(wrong))
-        return redirect("operator")
-    text = ngettext("%(count)s is left as it is.", "%(count)s are left as they are.", count)
-    messages.success(request, text % {"count": grouped(count)})
+    with Telling(request):
+        count = dismiss(*_given_up(request), by=request.user.get_username())
+        text = ngettext("%(count)s is left as it is.", "%(count)s are left as they are.", count)
+        messages.success(request, text % {"count": grouped(count)})
     return redirect("operator")
 
 

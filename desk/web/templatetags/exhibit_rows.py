@@ -1,6 +1,6 @@
 """What pages ask of rows."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -8,7 +8,7 @@ from django import template
 from django.core.paginator import Page
 from django.template import Context
 from django.utils.functional import Promise
-from django.utils.translation import get_language
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from crawler.search_client import Service
@@ -16,26 +16,33 @@ from desk.texts.cases import decision_in_words, reason_in_words, standing_in_wor
 from desk.texts.evidence import witness_kind, witness_subject
 from desk.texts.numbers import grouped
 from desk.texts.sentences import in_words
-from desk.web.downloads.report_words import day_in_words, limits_of, title_of
-from desk.web.watches.titles import search_title, source_title
+from desk.web.downloads.reports import bundles_for, day_in_words, limits_of, title_of
 from indexer.layout.information import COMPOSED
+from registry.crawls.crawling import SEARCH
 from registry.crawls.revisits import is_past
+from workers.crawls.search_services import services
+from workers.services import wiring
 
 register = template.Library()
-register.filter("decision_in_words", decision_in_words)
-register.filter("standing_in_words", standing_in_words)
-register.filter("who_in_words", who_in_words)
-register.filter("reason_in_words", reason_in_words)
-register.filter("is_past", is_past)
-register.filter("limits_of", limits_of)
-register.filter("title_of", title_of)
+register.filter("bundles_for", bundles_for)
 register.filter("day_in_words", day_in_words)
-register.filter("witness_kind", witness_kind)
-register.filter("witness_subject", witness_subject)
+register.filter("decision_in_words", decision_in_words)
 register.filter("grouped", grouped)
 register.filter("in_words", in_words)
-register.filter("search_title", search_title)
-register.filter("source_title", source_title)
+register.filter("is_past", is_past)
+register.filter("limits_of", limits_of)
+register.filter("reason_in_words", reason_in_words)
+register.filter("standing_in_words", standing_in_words)
+register.filter("title_of", title_of)
+register.filter("who_in_words", who_in_words)
+register.filter("witness_kind", witness_kind)
+register.filter("witness_subject", witness_subject)
+
+
+@register.filter
+def cases_counted(count: int) -> str:
+    """So many cases, in words."""
+    return ngettext("%(n)s case", "%(n)s cases", count) % {"n": grouped(count)}
 
 
 @register.filter
@@ -48,6 +55,19 @@ def is_composed(reasons: Collection[str]) -> bool:
 def about(service: Service) -> str:
     """What a search says of itself in the reader's language, if it speaks it."""
     return service.about_in.get(get_language() or "", service.about)
+
+
+@register.filter
+def search_title(service: str) -> str:
+    """What people call a search; its short name where the operator no longer offers it."""
+    found = services(wiring.services().config).get(service)
+    return service if found is None else found.name
+
+
+@register.filter
+def source_title(source: Mapping[str, Any]) -> str:
+    """What a watch looks at: an address or a folder as it is, a search by its name."""
+    return search_title(source["url"]) if source["kind"] == SEARCH else str(source["url"])
 
 
 @register.filter

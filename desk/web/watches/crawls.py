@@ -9,7 +9,7 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
 from desk.texts.refusals import end_in_words, inquiry_in_words, refusal_in_words
-from desk.web.common.pages import decider_post, member_page, page_of, show
+from desk.web.common.access import decider_post, member_page, page_of, show
 from registry.accounts import scoped
 from registry.models import UNFINISHED, CaseSighting, Crawl, FrontierUrl, Inquiry, Owner, Picture
 from workers.services import wiring
@@ -18,18 +18,10 @@ from workers.steps.crawls import plan
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a crawl is.
+    """How far a crawl is: addresses, different pictures and cases that it has come to.
 
-    Attributes:
-        visited: addresses that were worked off.
-        waiting: addresses that it knows and hasn't visited.
-        most: addresses that it may come to with what it knows, for a bar.
-        pictures: different ones that were seen.
-        refused: addresses that weren't fetched or kept.
-        uncompared: pictures that wait to be compared.
-        cases: cases in which its sightings are.
-        end: why it ended, in words.
-        inquiries: what was asked of searches, each with how it stands in words.
+    ``most`` are the addresses to which it may come with what it knows, for a bar; ``inquiries`` is what was asked of
+    searches, each with how it stands in words.
     """
 
     visited: int

@@ -37,11 +37,7 @@ NIGHT = time(3, 0)
 
 
 class WatchForm(forms.Form):
-    """Name, schedule, budget and politeness of a watch.
-
-    Args:
-        watch: whose settings it begins with; those of a new one, if absent.
-    """
+    """Name, schedule, budget and politeness of a watch; of a new one, if none is given."""
 
     asks, asks_words = False, False
     """Whether a new watch asks a search instead of visiting sites, and for words."""
@@ -115,13 +111,7 @@ class WatchForm(forms.Form):
 
 
 class SearchWatchForm(WatchForm):
-    """The same for a new watch that asks a search.
-
-    Args:
-        name: what it begins with.
-        searches: what a run asks at most, to begin with.
-        asks_words: whether the search takes words; else it takes the owner's pictures.
-    """
+    """The same for a new watch that asks a search, so often in a run: for words, or for the owner's pictures."""
 
     asks = True
 

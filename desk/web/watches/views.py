@@ -1,4 +1,4 @@
-"""Watches: the list, the page of one, and what is set of it."""
+"""Watches: the list, the page of one, what is set of it, and the known copies that it has to find."""
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -9,16 +9,16 @@ from desk.texts.canaries import last_runs
 from desk.texts.refusals import end_in_words
 from desk.texts.schedules import budget, politeness, schedule
 from desk.texts.sentences import in_words
-from desk.web.common.pages import Telling, decider_form, decider_post, member_page, page_of, show
+from desk.web.common.access import Telling, decider_form, decider_post, member_page, number_in, page_of, said, show
 from desk.web.watches.crawls import progress_of
 from desk.web.watches.forms import WatchForm, reads_files
-from exhibit.errors import ExhibitError
+from exhibit.errors import ExhibitError, NotFoundError, RefusedError, WrongUseError
 from registry.accounts import scoped
 from registry.crawls import canaries, watching
 from registry.crawls.revisits import is_past
 from registry.models import Crawl, Owner, Watch
+from workers.crawls import watches as arranging
 from workers.crawls.search_services import words_of
-from workers.crawls.watches import change
 from workers.services import wiring
 from workers.steps.crawls import plan
 
@@ -77,7 +77,7 @@ def edit(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
 
 def _change(row: Watch, form: WatchForm, by: str) -> None:
     words = words_of(form.cleaned_data["words"]) if "words" in form.cleaned_data else None
-    change(wiring.services(), row, **form.settings(), words=words, by=by)
+    arranging.change(wiring.services(), row, **form.settings(), words=words, by=by)
 
 
 @decider_post
@@ -116,4 +116,32 @@ def remove(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         plan.remove_watch(wiring.services(), row, by=request.user.get_username())
         messages.success(request, _("%(watch)s is deleted. What it saw stays.") % {"watch": row.name})
         return redirect("watches", slug=owner.slug)
+    return redirect("watch", slug=owner.slug, number=number)
+
+
+@decider_post
+def plant(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """Say that a page of the owner's shows a known copy of a work."""
+    watch = scoped.watch_numbered(owner, number)
+    url, work = said(request.POST.get("url", "")), said(request.POST.get("work", ""))
+    try:
+        shown = scoped.work(owner, number_in(work) or 0)
+        arranging.plant(wiring.services(), shown, watch, url, by=request.user.get_username())
+    except NotFoundError:
+        messages.error(request, _("There is no work with this number."))
+    except RefusedError:
+        messages.error(request, _("This isn't the address of a page: give it as http:// or https://."))
+    except WrongUseError:
+        messages.error(request, _("This watch visits no pages, so it can't find one."))
+    else:
+        messages.success(request, _("From its next run on, this watch has to find it."))
+    return redirect("watch", slug=owner.slug, number=number)
+
+
+@decider_post
+def withdraw(request: HttpRequest, owner: Owner, number: int, canary: int) -> HttpResponse:
+    """Expect a known copy no longer."""
+    row = scoped.canary(owner, canary)
+    canaries.withdraw(row, by=request.user.get_username())
+    messages.success(request, _("It is no longer expected. What earlier runs made of it stays."))
     return redirect("watch", slug=owner.slug, number=number)

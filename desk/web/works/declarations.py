@@ -10,8 +10,7 @@ from django.utils.translation import gettext as _
 
 from desk.texts import ownership
 from desk.texts.sentences import in_words
-from desk.web.common.access import number_in, said, takes
-from desk.web.common.pages import Telling, decider_form, decider_post, member_page, show
+from desk.web.common.access import Telling, decider_form, decider_post, member_page, number_in, said, show, takes
 from exhibit.errors import ExhibitError, NotFoundError, WrongUseError
 from exhibit.types import DeclaredWork
 from registry.accounts import scoped

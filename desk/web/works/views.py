@@ -14,8 +14,7 @@ from desk.schemas.works import searches_of, seen_before
 from desk.texts import ownership
 from desk.texts.masks import masks
 from desk.texts.past import search_in_words
-from desk.web.common.access import number_in, said, takes
-from desk.web.common.pages import Telling, attached, decider_post, member_page, page_of, show
+from desk.web.common.access import Telling, attached, decider_post, member_page, number_in, page_of, said, show, takes
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
 from registry.accounts import scoped

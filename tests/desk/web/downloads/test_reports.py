@@ -7,8 +7,12 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import translation
 
+from desk.web.downloads.reports import limits_of, title_of
+from evidence.documents import ReportScope
 from evidence.documents.report.volumes import MadeFile
+from evidence.formats.codec import to_plain
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
@@ -16,6 +20,7 @@ from registry.models import Case, LogSubmission, Membership, Owner, Report, Role
 from registry.models.fields import KeptFile
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.assets.site_browser import PHONE, Site, use_house
+from workers.reports.titles import numbered
 from workers.services.wiring import Services
 from workers.steps.cases import report as step
 from workers.steps.cases.report import make_reports
@@ -249,3 +254,29 @@ def test_a_report_can_be_asked_for_and_read_by_everybody(site: Site) -> None:
     )
     page.get_by_role("link", name="a.csv").wait_for()  # without another click
     ann.check()
+
+
+def report(scope: ReportScope, title: str = numbered(3, "Studio")) -> Report:
+    return Report(owner=Owner(name="Studio"), number=3, parameters={"title": title, "scope": to_plain(scope)})
+
+
+def test_a_title_that_nobody_gave_is_in_the_readers_language() -> None:
+    assert title_of(report(ReportScope())) == "Report 3 for Studio"
+    with translation.override("zh-hans"):
+        assert title_of(report(ReportScope())) != "Report 3 for Studio"
+        assert title_of(report(ReportScope(), "November")) == "November"
+
+
+def test_each_limit_is_a_phrase_and_a_report_of_everything_has_none() -> None:
+    assert list(limits_of(report(ReportScope()))) == []
+    limited = ReportScope(
+        watch="shop", works=tuple(range(1, 11)), first="2026-11-01", last="2026-11-20", decisions=("confirmed",)
+    )
+    assert list(limits_of(report(limited))) == [
+        "watch “shop”",
+        "works 1, 2, 3, 4, 5, 6, 7, 8 …",
+        "seen on 1 Nov 2026 or later",
+        "first seen on 20 Nov 2026 or earlier",
+        "Not licensed",
+    ]
+    assert list(limits_of(report(ReportScope(works=(7,))))) == ["work 7"]

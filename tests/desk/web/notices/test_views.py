@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import reverse
 
 from exhibit.clock import now
-from registry.models import Case, Notice, NoticeMail, Owner, Role, User, Work
+from registry.models import Case, LogSubmission, Notice, NoticeMail, Owner, Role, User, Work
 from registry.notices import notices
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.assets.site_browser import PHONE, Site, use_house
@@ -265,3 +265,22 @@ def test_a_notice_is_filled_in_read_and_signed(site: Site, studio: Owner) -> Non
     page.get_by_role("button", name="Write it down").click()
     page.get_by_text("Its cases are paused").wait_for()
     ann.check()
+
+
+def test_an_own_wording_is_saved_and_a_broken_one_explained(ann: Client, studio: Owner) -> None:
+    boss, address = person(studio, "carol", Role.OWNER), f"{PAGE}wording/offer.en"
+    texts = {
+        "subject": "Pictures of {owner}",
+        "body": "Hello\n{items}\n{offer}\n{contact}\n{signature}",
+        "item": "{title}\n{places}",
+    }
+    page = boss.post(address, {**texts, "body": "{itmes}"}).content.decode()
+    assert "Did you mean {items}?" in page
+    assert "{itmes}</textarea>" in page
+    before = LogSubmission.objects.filter(type="setting").count()
+    boss.post(address, texts)
+    assert LogSubmission.objects.filter(type="setting").count() == before + 1
+    ann.post(f"{PAGE}new", {"party": "shop.example", "case": ["1"], "kind": "offer.en"})
+    assert "Pictures of Studio\n\nHello\nWork 1\n" in ann.get(f"{PAGE}1/").content.decode()
+    boss.post(address, {"restore": "1"})
+    assert "Dear Sir or Madam" in ann.get(f"{PAGE}1/").content.decode()

@@ -1,14 +1,21 @@
 """What pages ask of rows."""
 
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
 from django.core.paginator import Paginator
 from django.template import Context
 from django.test import RequestFactory
 from django.utils import translation
 
-from desk.web.templatetags.exhibit_rows import is_composed, kind_in_words, moment, paging_of
+from desk.web.templatetags.exhibit_rows import is_composed, kind_in_words, moment, paging_of, source_title
 from exhibit.clock import now, rfc3339
+from exhibit.config.config import Config
 from indexer.layout.information import COMPOSED
 from registry.crawls.watching import FILE_KINDS
+from tests.assets.site_browser import use_house
+from workers.services.wiring import Services
 
 
 def test_each_list_of_a_page_has_a_way_of_its_own_through_it() -> None:
@@ -35,3 +42,12 @@ def test_sources_and_times_of_rows_are_read() -> None:
     assert kind_in_words("later") == "later"
     now_ = now()
     assert moment(rfc3339(now_)) == now_
+
+
+def test_a_search_has_the_name_that_people_know_and_a_site_its_address(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_house(monkeypatch, Services(replace(config, data_dir=tmp_path)))
+    assert source_title({"kind": "search", "url": "tineye"}) == "TinEye"
+    assert source_title({"kind": "search", "url": "gone"}) == "gone"  # the operator no longer offers it
+    assert source_title({"kind": "site", "url": "https://tineye.example/"}) == "https://tineye.example/"

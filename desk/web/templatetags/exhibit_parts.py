@@ -1,0 +1,119 @@
+"""Parts of pages that come again: times, tables, labelled fields, forms of one button, ways to other pages."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from django import template
+from django.forms.utils import flatatt
+from django.template import Context
+from django.template.defaulttags import querystring
+from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
+from django.utils.translation import gettext_lazy as _
+
+register = template.Library()
+
+PAGES = {
+    "cases": _("Cases"),
+    "works": _("Works"),
+    "watches": _("Watches"),
+    "licences": _("Licences"),
+    "notices": _("Notices"),
+    "downloads": _("Downloads"),
+    "members": _("Members"),
+    "tokens": _("Tokens for programs"),
+    "account": _("Your account"),
+    "account_email": _("E-mail address"),
+    "account_change_password": _("Password"),
+    "mfa_index": _("Second factor and passkeys"),
+    "usersessions_list": _("Sessions"),
+}
+"""Pages to which others lead, by their names."""
+
+
+@register.filter
+def as_time(at: datetime | None) -> str:
+    """A moment in the reader's zone and form, with UTC beside it; nothing where there is none."""
+    if not at:
+        return ""
+    exact = at.astimezone(UTC)
+    told = flatatt({"datetime": exact.isoformat(), "title": f"{exact:%Y-%m-%d %H:%M:%S} UTC"})
+    return format_html("<time{}>{}</time>", told, date_format(localtime(at), "DATETIME_FORMAT"))
+
+
+@register.simple_block_tag
+def table(content: str, css: str = "stacked", named: str = "", label: str = "") -> SafeString:
+    """A table that scrolls by itself where it is wide; begins with ``heads``.
+
+    It is a region of the page where an element with the id ``named``, or the ``label``, says what it holds.
+    """
+    region = {"role": "region", "aria-labelledby": named or None, "aria-label": label or None}
+    attributes = flatatt({"class": "scroll", "tabindex": "0"} | (region if named or label else {}))
+    return format_html('<div{}><table class="{}">{}</tbody></table></div>', attributes, css, content)
+
+
+@register.simple_tag
+def heads(*names: str, numbers: str = "") -> SafeString:
+    """The head of a table, and the beginning of its body; ``numbers`` says which columns hold figures, 1 the first."""
+    cells = [(' class="number"' if str(column) in numbers else "", name) for column, name in enumerate(names, 1)]
+    head = format_html_join("", '<th scope="col"{}>{}</th>', ((SafeString(mark), name) for mark, name in cells))
+    return format_html("<thead><tr>{}</tr></thead><tbody>", head)
+
+
+@register.simple_tag
+def field(name: str, label: str, value: object = None, /, **attributes: object) -> SafeString:
+    """An input with its label; in the name of an attribute ``_`` stands for ``-``, and one that is None is left out."""
+    given = {"id": name, "name": name, "value": value} | _attributes(attributes)
+    return format_html('<label for="{}">{}</label>\n<input{}>', name, label, flatatt(given))
+
+
+@register.inclusion_tag("web/choice.html")
+def choice(name: str, label: str, options: Iterable[tuple[object, str]], chosen: object) -> dict[str, object]:
+    """A choice of one of several values, with its label."""
+    return {"name": name, "label": label, "options": options, "chosen": chosen}
+
+
+@register.simple_tag(takes_context=True)
+def button_to(context: Context, page: str, *where: object, label: str, inline: str = "", **attributes: object) -> str:
+    """A form of one button, which posts to a page. One within a line is plain, and ``inline`` is read aloud."""
+    form = flatatt({"method": "post", "action": reverse(page, args=where), "class": "inline" if inline else None})
+    hidden = '<input type="hidden" name="csrfmiddlewaretoken" value="{}">'
+    usual = {"class": "plain-link", "aria-label": inline} if inline else {"class": "quiet"}
+    button = flatatt(usual | _attributes(attributes))
+    return format_html("<form{}>" + hidden + "<button{}>{}</button></form>", form, context["csrf_token"], button, label)
+
+
+@register.simple_tag(takes_context=True)
+def ways(context: Context, *pages: str) -> SafeString:
+    """Links to pages, of the owner where there is one; marked is that at or below which the reader is."""
+    path, owner = context["request"].path, context.get("owner")
+    found = {reverse(page, args=[owner.slug] if owner else []): PAGES[page] for page in pages}
+    here = max((address for address in found if path.startswith(address)), key=len, default="")
+    return format_html_join(
+        "\n",
+        "<a{}>{}</a>",
+        (
+            (flatatt({"href": address, "aria-current": "page" if address == here else None}), words)
+            for address, words in found.items()
+        ),
+    )
+
+
+@register.simple_tag(takes_context=True)
+def filters(context: Context, name: str, choices: Iterable[tuple[str | None, str]], chosen: str) -> SafeString:
+    """Links to what a list can show only; None stands for all of it, and each begins on the first page."""
+    made = []
+    for value, words in choices:
+        asked: dict[str, Any] = {"page": None, "skip": None, name: value}
+        address = querystring(context, **asked)
+        current = "true" if (value or "") == chosen else None
+        made.append((flatatt({"href": address, "aria-current": current}), words))
+    return format_html_join("\n", "<a{}>{}</a>", made)
+
+
+def _attributes(given: dict[str, object]) -> dict[str, object]:
+    return {name.replace("_", "-"): value or None if name == "class" else value for name, value in given.items()}

@@ -1,0 +1,87 @@
+from datetime import UTC, datetime
+
+from django.http import HttpRequest
+from django.template import RequestContext, Template
+from django.test import RequestFactory
+from django.utils import timezone
+
+from registry.models import Owner
+
+OWNER = Owner(slug="works", name="Works")
+
+
+def shown(text: str, request: HttpRequest | None = None, **values: object) -> str:
+    return Template(text).render(RequestContext(request or RequestFactory().get("/"), values))
+
+
+def test_a_moment_is_in_the_zone_of_the_reader_with_utc_beside_it() -> None:
+    at = datetime(2024, 5, 31, 22, 30, 1, tzinfo=UTC)
+    with timezone.override("Asia/Shanghai"):
+        told = shown("{{ at|as_time }}", at=at)
+    assert told.startswith('<time datetime="2024-05-31T22:30:01+00:00" title="2024-05-31 22:30:01 UTC">')
+    assert "6:30" in told
+    assert shown('{{ at|as_time|default:"–" }}{{ of.nothing|as_time }}', at=None) == "–"
+
+
+def test_a_table_has_a_head_and_a_region_where_it_is_named() -> None:
+    body = '{% heads "Name" many numbers="2" %}<tr></tr>{% endtable %}'
+    head = '<thead><tr><th scope="col">Name</th><th scope="col" class="number">How &lt;many&gt;</th></tr></thead>'
+    table = f"{head}<tbody><tr></tr></tbody></table></div>"
+    plain = '<div class="scroll" tabindex="0"><table class="stacked">'
+    many = "How <many>"
+    assert shown("{% table %}" + body, many=many) == plain + table
+    named = '<div aria-labelledby="work" class="scroll" role="region" tabindex="0"><table class="stacked">'
+    assert shown('{% table named="work" %}' + body, many=many) == named + table
+    labelled = '<div aria-label="&lt;Files&gt;" class="scroll" role="region" tabindex="0"><table class="results">'
+    assert shown('{% table css="results" label=files %}' + body, many=many, files="<Files>") == labelled + table
+
+
+def test_a_field_has_its_label_and_escapes_what_was_typed() -> None:
+    text = '{% field "title" "Title" typed.title maxlength=5 required=True aria_describedby="help" %}'
+    assert shown(text, typed={"title": '"><script>'}) == (
+        '<label for="title">Title</label>\n<input aria-describedby="help" id="title" maxlength="5" name="title" '
+        'value="&quot;&gt;&lt;script&gt;" required>'
+    )
+    assert shown('{% field "q" "Find" %}') == '<label for="q">Find</label>\n<input id="q" name="q">'
+    assert shown('{% field "a" "A" "" name="b" %}') == '<label for="a">A</label>\n<input id="a" name="b" value="">'
+
+
+def test_a_choice_has_its_label_and_marks_what_is_chosen() -> None:
+    options = [(None, "Any"), ("a", "Of A")]
+    told = shown('{% choice "kind" "Kind" options "a" %}', options=options)
+    assert '<label for="kind">Kind</label>' in told
+    assert '<option value="">Any</option>' in told
+    assert '<option value="a" selected>Of A</option>' in told
+
+
+def test_a_form_of_one_button_posts_with_a_token_against_forgery() -> None:
+    told = shown(
+        '{% button_to "leave" owner.slug label="Leave" inline=said name="a" value="b" %}', owner=OWNER, said="Leave <b>"
+    )
+    assert '<form action="/o/works/members/leave" class="inline" method="post">' in told
+    assert '<input type="hidden" name="csrfmiddlewaretoken" value="' in told
+    assert '<button aria-label="Leave &lt;b&gt;" class="plain-link" name="a" value="b">Leave</button></form>' in told
+    filled = shown('{% button_to "leave" owner.slug label="Leave" class="" %}', owner=OWNER)
+    assert "<button>Leave</button>" in filled
+
+
+def test_the_way_that_the_reader_is_on_is_marked_whatever_the_owner_is_called() -> None:
+    below = RequestFactory().get("/o/works/cases/3/")
+    assert shown('{% ways "cases" "works" %}', below, owner=OWNER) == (
+        '<a aria-current="page" href="/o/works/cases/">Cases</a>\n<a href="/o/works/works/">Works</a>'
+    )
+    email = RequestFactory().get("/account/email/")
+    assert shown('{% ways "account" "account_email" %}', email) == (
+        '<a href="/account/">Your account</a>\n<a aria-current="page" href="/account/email/">E-mail address</a>'
+    )
+    assert "aria-current" not in shown('{% ways "account" %}')
+
+
+def test_filters_keep_what_else_is_asked_for_and_begin_on_the_first_page() -> None:
+    request = RequestFactory().get("/?q=x&page=3&state=open")
+    choices = [(None, "all"), ("open", "open"), ("", "empty")]
+    assert shown('{% filters "state" choices "open" %}', request, choices=choices) == (
+        '<a href="?q=x">all</a>\n<a aria-current="true" href="?q=x&amp;state=open">open</a>\n'
+        '<a href="?q=x&amp;state=">empty</a>'
+    )
+    assert shown('{% filters "state" choices "" %}', choices=choices[:1]) == '<a aria-current="true" href="">all</a>'
