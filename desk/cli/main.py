@@ -67,15 +67,6 @@ SECTIONS: dict[str, dict[str, str]] = {
         "block": "Never store certain bytes, or list those blocked.",
     },
 }
-MODULES = {
-    "down": "up",
-    "doctor": "status",
-    "retry": "status",
-    "user": "owner",
-    "restore": "backup",
-    **dict.fromkeys(("purge", "keep", "deny", "allow", "block"), "rules"),
-}
-"""Where commands are that have no module of their own."""
 COMMANDS = {name: text for section in SECTIONS.values() for name, text in section.items()}
 EPILOG = """\b
 Examples:
@@ -103,7 +94,7 @@ class LazyGroup(click.Group):
         section = next((title for title, commands in SECTIONS.items() if cmd_name in commands), None)
         if section is None:
             return None
-        module = importlib.import_module(f"desk.cli.{section.lower()}.{MODULES.get(cmd_name, cmd_name)}")
+        module = importlib.import_module(f"desk.cli.{section.lower()}.{cmd_name}")
         found: click.Command = getattr(module, f"{cmd_name}_command")
         return found
 

@@ -1,16 +1,13 @@
-"""Rights holders, and the people who sign in for them."""
+"""Rights holders."""
 
-import secrets
-import sys
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 
 import click
 
-from desk.cli.common.command import AnyOwner, AsJson, TheirOwner, Word, command
-from desk.cli.common.frame import Desk, open_desk
+from desk.cli.common.command import AsJson, Word, command
+from desk.cli.common.frame import open_desk
 from desk.cli.common.frame import person as by_person
-from desk.cli.common.show import listed, say, tell
-from exhibit.errors import WrongUseError
+from desk.cli.common.show import listed, tell
 
 owner_command = click.Group("owner", help="Rights holders, each with works, watches and cases of its own.")
 
@@ -41,83 +38,3 @@ def list_owners(*, as_json: AsJson) -> None:
     line = attrgetter("owner", "name", "works", "watches", "open_cases", "members")
     nothing = 'There is no owner yet. Add one: exhibit owner add "NAME"'
     listed("owners", found, columns, line, nothing=nothing, as_json=as_json)
-
-
-ROLES = ("owner", "reviewer", "viewer")
-generate_option = click.option("--generate", is_flag=True, help="Make a password and show it once, here.")
-user_command = click.Group("user", help="People who sign in to the site.")
-
-
-@command(
-    "add",
-    "exhibit user add ann@studio.example --owner studio-example --role reviewer",
-    "exhibit user add ann@studio.example --generate",
-    of=user_command,
-)
-@click.option(
-    "--role", type=click.Choice(ROLES), help="What they may do; the first one of an owner is owner, others reviewer."
-)
-@generate_option
-def add_user(*, email: Word, owner: TheirOwner, role: str | None, generate: bool) -> None:
-    """Let the person with the address EMAIL sign in for an owner.
-
-    A new person needs a password: it is asked for, or made with --generate. One who is known keeps the password, and
-    without --role the role.
-    """
-    from registry.accounts import people
-
-    if role is None and (present := owner.memberships.filter(user__email__iexact=email).first()) is not None:
-        say(f"{email} is {present.role} of {owner.name} already. Another role: --role")
-        return
-    password = None if people.is_user(email) else _password(generate=generate)
-    given = role or ("reviewer" if owner.memberships.filter(role="owner").exists() else "owner")
-    people.add_member(owner, email, given, password, by=by_person())
-    say(f"{email} is {given} of {owner.name}.")
-    if generate and password is not None:
-        say(f"Password, shown this once: {password}")
-
-
-@command("operator", "exhibit user operator", of=user_command)
-def make_operator_link(*, desk: Desk) -> None:
-    """Print a link that lets one person run this installation: once, within 24 hours. Earlier links end."""
-    from workers.notify.invitations import operator_link
-
-    say(operator_link(desk.config, by=by_person()))
-
-
-@command("password", "exhibit user password ann@studio.example --generate", of=user_command)
-@generate_option
-def change_password(*, email: Word, generate: bool) -> None:
-    """Give the person with the address EMAIL a new password."""
-    open_desk()
-    from registry.accounts import people
-
-    person = people.user(email)
-    password = _password(generate=generate)
-    people.change_password(person, password, by=by_person())
-    say(f"{person.email} has a new password.")
-    if generate:
-        say(f"Password, shown this once: {password}")
-
-
-@command("list", "exhibit user list", "exhibit user list --owner studio-example", of=user_command)
-def list_users(*, owner: AnyOwner, as_json: AsJson) -> None:
-    """List who may sign in, with their roles."""
-    from registry.models import Membership
-
-    rows = Membership.objects.select_related("user", "owner").order_by("user__email", "owner__slug")
-    if owner is not None:
-        rows = rows.filter(owner=owner)
-    found = [{"email": row.user.email, "owner": row.owner.slug, "role": row.role} for row in rows]
-    columns, nothing = ("email", "owner", "role"), "Nobody can sign in yet. Add somebody: exhibit user add EMAIL"
-    listed("users", found, columns, itemgetter(*columns), nothing=nothing, as_json=as_json)
-
-
-def _password(*, generate: bool) -> str:
-    """Ask for a password twice, or make one of 16 characters."""
-    if generate:
-        return secrets.token_urlsafe(12)
-    if not sys.stdin.isatty():
-        raise WrongUseError("A password is needed and nobody can be asked.", hint="Use --generate.")
-    typed: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
-    return typed

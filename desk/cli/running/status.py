@@ -1,4 +1,4 @@
-"""What runs and what waits, what this machine lacks, and what was given up."""
+"""What runs and what waits."""
 
 from dataclasses import asdict
 from typing import Any
@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 import click
 
 from desk.cli.common.command import AsJson, command
-from desk.cli.common.frame import Desk, finish, open_desk, person, workers_run
-from desk.cli.common.show import clean, counted, echo_json, fields, moment, say, table, tell
+from desk.cli.common.frame import finish, open_desk, workers_run
+from desk.cli.common.show import echo_json, fields, moment, say, table
 from exhibit.clock import parse_rfc3339
-from exhibit.errors import ExitCode, WrongUseError
+from exhibit.errors import ExitCode
 from workers.configuration import load_config
 
 
@@ -92,55 +92,3 @@ def _named(step: str) -> str:
     from workers.pipeline.steps import LABELS
 
     return f"{step}: {LABELS[step]}" if step in LABELS else step
-
-
-@command("doctor", "exhibit doctor")
-def doctor_command(*, as_json: AsJson) -> None:
-    """Say what this machine has and lacks, and how to get it; while Exhibit runs, also whether all is well.
-
-    Ends with 3 when something needed is missing.
-    """
-    from workers.operations.doctor import examine_all
-
-    checks = examine_all(load_config())
-    if as_json:
-        echo_json({"checks": [asdict(check) for check in checks]})
-    else:
-        for check in checks:
-            mark = "ok     " if check.ok else "MISSING" if check.needed else "without"
-            click.echo(clean(f"{mark}  {check.name}: {check.sentence}"))
-            if check.remedy:
-                click.echo(clean(f"         {check.remedy}"))
-    if any(check.needed and not check.ok for check in checks):
-        finish(ExitCode.SERVICE_MISSING)
-
-
-@command("retry", "exhibit retry", "exhibit retry match", "exhibit retry match seal", "exhibit retry match --leave")
-@click.argument("steps", nargs=-1)
-@click.option("--leave", is_flag=True, help="Leave it as it is instead: it is told no more, until it is tried again.")
-def retry_command(*, desk: Desk, steps: tuple[str, ...], leave: bool, as_json: AsJson) -> None:
-    """Try again what was given up at STEPS, from the first attempt on; list it with its reasons when none is named."""
-    from workers.operations.backlog import dismiss, failures, try_again
-
-    if leave and not steps:
-        raise WrongUseError("No step was named.", hint="`exhibit retry` lists what was given up, step by step.")
-    if leave:
-        left = {step: dismiss(step, by=person()) for step in steps}
-        words = ("row is left as it is", "rows are left as they are")
-        tell({"left": left}, *(f"{step}: {counted(count, *words)}." for step, count in left.items()), as_json=as_json)
-        return
-    if steps:
-        again = {step: try_again(desk.services.enqueue, step) for step in steps}
-        said = [f"{step}: {counted(count, 'row is', 'rows are')} tried again." for step, count in again.items()]
-        tell({"again": again}, *said, as_json=as_json)
-        return
-    found = failures()
-    if as_json:
-        told = ("step", "error", "count", "since")
-        shown = [{name: getattr(row, name) for name in told} | {"left": row.dismissed} for row in found]
-        echo_json({"given_up": shown})
-    elif found:
-        lines = [[row.step, row.count, f"{row.error} (left as it is)" if row.dismissed else row.error] for row in found]
-        table(("step", "rows", "why"), lines)
-    else:
-        say("Nothing was given up.")

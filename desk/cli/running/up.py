@@ -1,4 +1,4 @@
-"""Starting and stopping the product."""
+"""Starting the product."""
 
 import os
 import subprocess
@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from desk.cli.common.command import command
-from desk.cli.common.frame import finish
 from desk.cli.common.show import note, say
 from exhibit.config.config import Config
-from exhibit.errors import ExitCode, ServiceMissingError
+from exhibit.errors import ServiceMissingError
 from exhibit.machine import machine_fault
 from exhibit.plain import one_line
 from workers.configuration import load_config
@@ -105,15 +104,3 @@ def _wait_for(config: Config, child: "subprocess.Popen[bytes]", begun: int) -> "
             note("It is still starting; `exhibit down` stops it.")
         time.sleep(PAUSE)
     return status
-
-
-@command("down", "exhibit down")
-def down_command() -> None:
-    """Stop what `exhibit up` started. Ends with 3 when nothing runs."""
-    from workers.tasks.supervisor import stop_running
-
-    if stop_running(load_config()):
-        say("Stopped.")
-    else:
-        note("Exhibit isn't running.")
-        finish(ExitCode.SERVICE_MISSING)

@@ -1,4 +1,4 @@
-"""Backups, made while Exhibit runs, put back, and what the log needs to know then."""
+"""Backups, made while Exhibit runs."""
 
 from pathlib import Path
 
@@ -7,7 +7,6 @@ import click
 from desk.cli.common.command import AsJson, command
 from desk.cli.common.frame import Desk
 from desk.cli.common.show import counted, echo_json, note, say
-from workers.configuration import load_config
 
 
 @command("backup", "exhibit backup /mnt/backup/exhibit", "exhibit backup /mnt/monday.tar")
@@ -33,41 +32,3 @@ def backup_command(*, desk: Desk, place: Path, without_keys: bool, as_json: AsJs
         say(f"Not in it: {name}")
     if not without_keys:
         say("It holds the keys: whoever reads it can sign as your owners.")
-
-
-AFTER = """\
-The log goes on, but it signs nothing yet. A backup is older than what outside witnesses may have seen since, and the
-log must never sign other entries under numbers that it has signed before. Only you can know whether it has:
-  1. Show it the newest bundle that was handed out, or a checkpoint that somebody kept:
-       exhibit log check-against bundle.zip
-  2. Nothing was signed after the backup (it was made after `exhibit down`, and nothing ran since):
-       exhibit log accept-head --reason "moved to a new machine"
-  3. Something was, or you can't know:
-       exhibit log new-origin --reason "restored the backup of …"
-       exhibit trust our-keys.json
-docs/log.md says why. The installation that the backup is of must not run any more."""
-
-
-@command("restore", "exhibit restore /mnt/backup/exhibit", "exhibit restore /mnt/monday.tar")
-@click.argument("place", type=click.Path(exists=True, path_type=Path))
-def restore_command(*, place: Path, as_json: AsJson) -> None:
-    """Put the backup PLACE back into an empty data folder, and say what the log needs to know.
-
-    Ends with 2 where there are rows, with 1 when the backup is damaged. After an interruption the same command goes on.
-    """
-    from workers.database.restore import put_back
-
-    done = put_back(load_config(), place, note)
-    if as_json:
-        log = {"origin": done.log.origin, "entries": done.log.entries, "root": done.log.root}
-        shown = {"made_at": done.description.made_at, "blobs": done.description.blobs, "log": log}
-        echo_json({**shown, "settings_aside": done.settings_aside, "stopped": done.stopped})
-        return
-    entries = counted(done.log.entries, "entry", "entries")
-    say(f"Restored as of {done.description.made_at}: {entries} of the log, with the root that the backup states.")
-    if done.settings_aside:
-        say("There were settings already: those of the backup are in exhibit.toml.restored.")
-    for name in done.description.left_out:
-        say(f"Not in the backup, put it back yourself: {name}")
-    if done.stopped:
-        say(AFTER)

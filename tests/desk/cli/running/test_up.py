@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.assets.command_line import CommandLine, Terminal, forking
+from tests.assets.command_line import CommandLine, forking
 from tests.assets.installed import install
 from tests.assets.processes import free_port, processes_of, wait_until
 from workers.pipeline.steps import with_rows
@@ -28,8 +28,3 @@ def test_it_starts_once_says_what_runs_and_makes_what_a_command_waits_for(open_f
         stopped = alone.run("down", code=None)
     assert (stopped.code, stopped.out) == (0, "Stopped.\n")
     wait_until(lambda: not processes_of(open_folder))
-
-
-def test_without_anything_running_it_says_so(alone: Terminal) -> None:
-    ran = alone.run("down", code=3)
-    assert (ran.out, ran.err) == ("", "Exhibit isn't running.\n")

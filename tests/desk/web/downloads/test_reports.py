@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import translation
 
 from desk.web.downloads.reports import limits_of, title_of
-from evidence.documents import ReportScope
+from evidence.documents.report.facts import ReportScope
 from evidence.documents.report.volumes import MadeFile
 from evidence.formats.codec import to_plain
 from exhibit.clock import now

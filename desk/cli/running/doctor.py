@@ -1,0 +1,32 @@
+"""What this machine has and lacks."""
+
+from dataclasses import asdict
+
+import click
+
+from desk.cli.common.command import AsJson, command
+from desk.cli.common.frame import finish
+from desk.cli.common.show import clean, echo_json
+from exhibit.errors import ExitCode
+from workers.configuration import load_config
+
+
+@command("doctor", "exhibit doctor")
+def doctor_command(*, as_json: AsJson) -> None:
+    """Say what this machine has and lacks, and how to get it; while Exhibit runs, also whether all is well.
+
+    Ends with 3 when something needed is missing.
+    """
+    from workers.operations.doctor import examine_all
+
+    checks = examine_all(load_config())
+    if as_json:
+        echo_json({"checks": [asdict(check) for check in checks]})
+    else:
+        for check in checks:
+            mark = "ok     " if check.ok else "MISSING" if check.needed else "without"
+            click.echo(clean(f"{mark}  {check.name}: {check.sentence}"))
+            if check.remedy:
+                click.echo(clean(f"         {check.remedy}"))
+    if any(check.needed and not check.ok for check in checks):
+        finish(ExitCode.SERVICE_MISSING)

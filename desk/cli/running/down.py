@@ -1,0 +1,19 @@
+"""Stopping the product."""
+
+from desk.cli.common.command import command
+from desk.cli.common.frame import finish
+from desk.cli.common.show import note, say
+from exhibit.errors import ExitCode
+from workers.configuration import load_config
+
+
+@command("down", "exhibit down")
+def down_command() -> None:
+    """Stop what `exhibit up` started. Ends with 3 when nothing runs."""
+    from workers.tasks.supervisor import stop_running
+
+    if stop_running(load_config()):
+        say("Stopped.")
+    else:
+        note("Exhibit isn't running.")
+        finish(ExitCode.SERVICE_MISSING)

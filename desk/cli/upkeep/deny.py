@@ -1,0 +1,28 @@
+"""Hosts that are never visited."""
+
+import click
+
+from desk.cli.common.command import AsJson, command
+from desk.cli.common.frame import open_desk, person
+from desk.cli.common.show import say
+from desk.cli.upkeep.rules import host_meant, list_rules, need_reason
+
+
+@command("deny", 'exhibit deny shop.example --reason "Asked to be left out"', "exhibit deny")
+@click.argument("host", required=False)
+@click.option("--reason", default="", metavar="TEXT", help="Why; needed to deny a host.")
+def deny_command(*, host: str | None, reason: str, as_json: AsJson) -> None:
+    """Never visit HOST and the hosts below it; without an argument, list what is denied."""
+    need_reason(host, reason)
+    name = None if host is None else host_meant(host)
+    desk = open_desk()
+    from registry.crawls import denylists
+    from registry.models import HostDenial
+
+    if name is not None:
+        denylists.deny(name, by=person(), reason=reason)
+        say(f"{name} and the hosts below it aren't visited any more.")
+        return
+    rows = HostDenial.objects.order_by("host")
+    found = [(row.host, row.created_at, row.reason) for row in rows]
+    list_rules(desk, "denied", "host", found, as_json=as_json)

@@ -1,0 +1,16 @@
+"""`exhibit doctor`: what this machine has and lacks."""
+
+from tests.assets.command_line import Terminal
+
+
+def test_each_check_is_a_line_with_what_helps_where_something_lacks(cli: Terminal) -> None:
+    ran = cli.run("doctor", "--json", code=None)
+    checks = ran.answer["checks"]
+    lacks = [one for one in checks if one["needed"] and not one["ok"]]
+    assert ran.code == (3 if lacks else 0)
+    assert len({one["name"] for one in checks}) == len(checks) > 5
+    told = cli.run("doctor", code=None).out
+    for one in checks:
+        mark = "ok     " if one["ok"] else "MISSING" if one["needed"] else "without"
+        assert f"{mark}  {one['name']}: " in told
+    assert all(one["remedy"] for one in lacks)
