@@ -50,7 +50,7 @@ class Answer(BaseModel):
         return [cls._told(row, **beside) for row, beside in zip(rows, cls.together(rows), strict=True)]
 
     @classmethod
-    def together(cls, rows: Sequence[Any]) -> list[dict[str, Any]]:
+    def together(cls, rows: Sequence[Any]) -> list[dict[str, object]]:
         """For each of some rows the fields that are found for all of them at once, in few queries."""
         return [{} for _ in rows]
 

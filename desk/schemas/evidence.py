@@ -1,7 +1,7 @@
 """Bundles, their witnesses, and proofs of the log, as programs are told of them."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 from django.conf import settings
 from pydantic import Field
@@ -51,7 +51,7 @@ class Bundle(BundleLine):
     receipts: list[Receipt]
 
     @classmethod
-    def together(cls, rows: Sequence[models.Bundle]) -> list[dict[str, Any]]:
+    def together(cls, rows: Sequence[models.Bundle]) -> list[dict[str, object]]:
         """What outside witnesses have answered."""
         from workers.log.proofs import witnesses_of  # noqa: PLC0415 - loads the evidence room
         from workers.log.witnessed import witnessed  # noqa: PLC0415

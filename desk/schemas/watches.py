@@ -39,7 +39,7 @@ class Crawl(Answer):
     waiting: int = Field(description="Pictures that aren't compared yet.")
 
     @classmethod
-    def together(cls, rows: Sequence[models.Crawl]) -> list[dict[str, Any]]:
+    def together(cls, rows: Sequence[models.Crawl]) -> list[dict[str, object]]:
         """The sightings, the different pictures, and those of them that aren't compared yet."""
         seen = models.Sighting.objects.filter(crawl__in=rows).values_list("crawl").order_by()
         different = Count("picture", distinct=True)
@@ -110,7 +110,7 @@ class Watch(Answer):
     last_crawl: Crawl | None
 
     @classmethod
-    def together(cls, rows: Sequence[models.Watch]) -> list[dict[str, Any]]:
+    def together(cls, rows: Sequence[models.Watch]) -> list[dict[str, object]]:
         """Their last crawls."""
         last = list(scoped.last_crawls(rows).values())
         crawls = dict(zip([crawl.watch_id for crawl in last], Crawl.from_rows(last), strict=True))
@@ -169,7 +169,7 @@ class Canary(Answer):
     last_run: CanaryRun | None
 
     @classmethod
-    def together(cls, rows: Sequence[models.Canary]) -> list[dict[str, Any]]:
+    def together(cls, rows: Sequence[models.Canary]) -> list[dict[str, object]]:
         """What the last run that had to find each made of it; asks for the last runs of each watch once."""
         first = {
             watch: min(row.added_at for row in rows if row.watch == watch) for watch in {row.watch for row in rows}

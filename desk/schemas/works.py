@@ -225,7 +225,7 @@ class Upload(Answer):
     done: bool = Field(description="Nothing more is going to happen.")
 
     @classmethod
-    def together(cls, rows: Sequence[models.Upload]) -> list[dict[str, Any]]:
+    def together(cls, rows: Sequence[models.Upload]) -> list[dict[str, object]]:
         """How far they are."""
         from workers.works.uploads import progress_of  # noqa: PLC0415 - loads what reads tables
 
@@ -284,7 +284,7 @@ class FoundWork(Answer):
     registered_at: Moment = Field(alias="work.registered_at", examples=[NOON])
 
     @classmethod
-    def together(cls, rows: "Sequence[identify.FoundWork]") -> list[dict[str, Any]]:
+    def together(cls, rows: "Sequence[identify.FoundWork]") -> list[dict[str, object]]:
         """The figures of their comparisons."""
         from indexer.compare.wording import as_plain  # noqa: PLC0415 - loads what measures pictures
         from workers.texts.sentences import words_of  # noqa: PLC0415
