@@ -115,7 +115,7 @@ def test_every_step_holds_its_rows_up_when_the_database_breaks_off(
 
     for step in with_rows():
         seen: list[tuple[type[Claimable], object]] = []
-        monkeypatch.setattr(step.run, gone)
+        monkeypatch.setattr(f"workers.steps.{step.run}", gone)
         monkeypatch.setattr(steps, "hold_up", lambda model, _, said, seen=seen, **__: seen.append((model, said)))
         with pytest.raises(OperationalError):
             inline._work(step.name, [1])

@@ -5,6 +5,7 @@ import copy
 import io
 import json
 import logging
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -187,15 +188,14 @@ def test_without_its_master_key_no_key_opens_and_nothing_is_changed(inline: Sync
     ("use", "words"), [("sealing", "next seal"), ("documents", "readers of PDFs"), ("device", "No signature of it")]
 )
 def test_who_revokes_a_key_is_told_what_follows(
-    inline: SyncRunner, studio: Owner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, use: str, words: str
+    inline: SyncRunner, studio: Owner, tmp_path: Path, use: str, words: str
 ) -> None:
     desk = Desk(inline.services.config)
     desk.__dict__["services"] = inline.services
-    monkeypatch.setattr("desk.cli.evidence.key.open_desk", lambda: desk)
     sealing_key(inline.services, studio)
     document_key(inline.services, studio)
     add_device_key(studio, "laptop", bytes(32), by="Ann")
-    run, file = CliRunner().invoke, str(tmp_path / "studio.pem")
+    run, file = partial(CliRunner().invoke, obj=desk), str(tmp_path / "studio.pem")
     assert run(key_command, ["certificate", file]).exit_code == 0
     [key] = [bytes(one.public_key).hex() for one in keys_of() if use_of(one) == use]
     revoked = run(key_command, ["revoke", key, "--reason", "stolen"])

@@ -114,13 +114,13 @@ def test_the_other_side_gets_no_original(inline: SyncRunner, sealed: list[Bundle
 
 
 def test_the_command_line_waits_for_a_zip_that_was_asked_for_and_isnt_made_yet(
-    inline: SyncRunner, sealed: list[Bundle], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    inline: SyncRunner, sealed: list[Bundle], tmp_path: Path
 ) -> None:
     desk = Desk(inline.services.config)
     desk.__dict__["services"] = inline.services
-    monkeypatch.setattr(packages, "open_desk", lambda: desk)
     package = asked(sealed)
-    done = CliRunner().invoke(packages.package_command, ["get", str(package.number), "--out", str(tmp_path)])
+    words = ["get", str(package.number), "--out", str(tmp_path)]
+    done = CliRunner().invoke(packages.package_command, words, obj=desk)
     assert done.exit_code == 0, done.exception
     package.refresh_from_db()
     assert done.stdout == f"Package 1: {tmp_path / package_name(package)}\n"

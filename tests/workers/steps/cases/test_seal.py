@@ -48,7 +48,7 @@ def test_a_case_that_is_opened_again_while_it_is_sealed_is_not_sealed_as_confirm
 
 
 def test_who_waits_for_a_case_that_was_opened_again_and_confirmed_waits_for_its_newest_bundle(
-    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
+    inline: SyncRunner,
 ) -> None:
     first = asked_bundle(inline)
     reopen(first.case, by="Ann", reason="A mistake.")
@@ -57,8 +57,7 @@ def test_who_waits_for_a_case_that_was_opened_again_and_confirmed_waits_for_its_
     assert (first.state, first.error) == ("failed", OPENED_AGAIN)
     desk = Desk(inline.services.config)
     desk.__dict__["services"] = inline.services
-    monkeypatch.setattr(cases, "open_desk", lambda: desk)
-    ran = CliRunner().invoke(cases.case_command, ["confirm", "1", "--wait"])
+    ran = CliRunner().invoke(cases.case_command, ["confirm", "1", "--wait"], obj=desk)
     second = first.case.bundles.get(number=2)
     assert second.seal_digest is not None
     assert ran.exit_code == 0, ran.output
