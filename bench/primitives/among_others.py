@@ -12,7 +12,9 @@ SMALLEST = 110
 def contact_sheet(canvas: Canvas, chance: Chance) -> Canvas:
     """One of dozens of pictures in rows."""
     columns, rows = chance.integer(4, round(chance.level(5, 9))), chance.integer(3, round(chance.level(4, 8)))
-    return composition.sheet(canvas, chance, columns, rows, (chance.integer(130, 180), chance.integer(110, 140)), chance.integer(0, 8))
+    return shapes.sheet(
+        canvas, chance, columns, rows, (chance.integer(130, 180), chance.integer(110, 140)), chance.integer(0, 8)
+    )
 
 
 def small_on_picture(canvas: Canvas, chance: Chance) -> Canvas:
@@ -80,7 +82,11 @@ def far_poster(canvas: Canvas, chance: Chance) -> Canvas:
     shown = composition.poster_on_wall(canvas, chance)
     side = max(0.18, chance.level(0.4, 0.2))
     small = shown.scaled(side * 1300 / max(shown.size) * 1.6)
-    return small.on(chance.other((1300, 950)), chance.uniform(0, 1300 - small.size[0]), chance.uniform(0, max(1, 950 - small.size[1])))
+    return small.on(
+        chance.other((1300, 950)),
+        chance.uniform(0, 1300 - small.size[0]),
+        chance.uniform(0, max(1, 950 - small.size[1])),
+    )
 
 
 def many_times(canvas: Canvas, chance: Chance) -> Canvas:

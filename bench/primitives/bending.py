@@ -3,20 +3,28 @@
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bench.primitives.canvas import Canvas, Chance, Plane, grid
 
 
 def _centred(canvas: Canvas) -> tuple[Plane, Plane, float]:
-    """x and y from the middle, in halves of the longer side, and that half in pixels."""
+    """X and y from the middle, in halves of the longer side, and that half in pixels."""
     x, y = grid(canvas.size)
     half = max(canvas.size) / 2
     return (x - canvas.size[0] / 2) / half, (y - canvas.size[1] / 2) / half, half
 
 
-def _at(canvas: Canvas, across: Plane, down: Plane, half: float, *, mirror_edges: bool = False) -> Canvas:
+def _at(
+    canvas: Canvas,
+    across: NDArray[np.floating],
+    down: NDArray[np.floating],
+    half: float,
+    *,
+    mirror_edges: bool = False,
+) -> Canvas:
     """The opposite of :func:`_centred`."""
-    x, y = across * half + canvas.size[0] / 2, down * half + canvas.size[1] / 2
+    x, y = (np.asarray(c * half + side / 2, np.float32) for c, side in zip((across, down), canvas.size, strict=True))
     return canvas.warped(x, y, mirror_edges=mirror_edges)
 
 

@@ -20,7 +20,7 @@ class Canvas:
 
     Attributes:
         pixels: RGB, uint8, shape (height, width, 3).
-        origin: float32, shape (height, width, 2): x and y of the work that a pixel shows; NaN where it shows none of it.
+        origin: float32, shape (height, width, 2): x and y of the work that a pixel shows, or NaN.
     """
 
     pixels: Pixels
@@ -35,7 +35,7 @@ class Canvas:
         """The same places in other colours (0 to 255, clipped)."""
         return replace(self, pixels=np.clip(pixels, 0, 255).astype(np.uint8))
 
-    def covered(self, pixels: NDArray[np.generic], alpha: Plane) -> "Canvas":
+    def covered(self, pixels: NDArray[np.floating] | Pixels, alpha: Plane) -> "Canvas":
         """Something laid over it.
 
         Args:
@@ -58,7 +58,9 @@ class Canvas:
         border = cv2.BORDER_REFLECT_101 if mirror_edges else cv2.BORDER_CONSTANT
         x, y = np.asarray(x, np.float32), np.asarray(y, np.float32)
         pixels = cv2.remap(self.pixels, x, y, cv2.INTER_LINEAR, borderMode=border, borderValue=(fill,) * 3)
-        origin = cv2.remap(self.origin, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(np.nan,) * 2)
+        origin = cv2.remap(
+            self.origin, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(np.nan,) * 2
+        )
         return Canvas(np.asarray(pixels), np.asarray(origin))
 
     def moved(self, matrix: NDArray[np.floating], size: tuple[int, int], *, fill: int = 0) -> "Canvas":
@@ -123,7 +125,7 @@ def nowhere(pixels: Pixels) -> NDArray[np.float32]:
 
 
 def grid(size: tuple[int, int]) -> tuple[Plane, Plane]:
-    """x and y of each pixel of a canvas (width, height)."""
+    """X and y of each pixel of a canvas (width, height)."""
     y, x = np.mgrid[0 : size[1], 0 : size[0]].astype(np.float32)
     return x, y
 

@@ -55,7 +55,6 @@ _MODULES = (
     occlusion,
     style,
 )
-HELPERS = frozenset({"sheet"})
 
 
 def _primitives(module: ModuleType) -> list[Primitive]:
@@ -63,7 +62,7 @@ def _primitives(module: ModuleType) -> list[Primitive]:
     found = {
         name: change
         for name, change in inspect.getmembers(module, inspect.isfunction)
-        if change.__module__ == module.__name__ and not name.startswith("_") and name not in HELPERS
+        if change.__module__ == module.__name__ and not name.startswith("_")
     }
     return [
         Primitive(f"{family}.{name}", family, change, held_out=number % 3 == 1)

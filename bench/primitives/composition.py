@@ -12,36 +12,18 @@ def _fitted(canvas: Canvas, width: float, height: float) -> Canvas:
     return canvas.scaled(min(width / canvas.size[0], height / canvas.size[1]))
 
 
-def _filling(canvas: Canvas, width: int, height: int) -> Canvas:
-    """Cut to the proportions of a tile."""
-    large = canvas.scaled(max(width / canvas.size[0], height / canvas.size[1]))
-    left, top = (large.size[0] - width) / 2, (large.size[1] - height) / 2
-    return large.cut(left, top, left + width, top + height).resized(width, height)
-
-
-def sheet(canvas: Canvas, chance: Chance, columns: int, rows: int, tile: tuple[int, int], gutter: int) -> Canvas:
-    """One tile of a sheet; others fill the rest."""
-    size = columns * (tile[0] + gutter) + gutter, rows * (tile[1] + gutter) + gutter
-    back = np.empty((size[1], size[0], 3), np.uint8)
-    back[:] = chance.colour()
-    for number in range(columns * rows):
-        left, top = gutter + number % columns * (tile[0] + gutter), gutter + number // columns * (tile[1] + gutter)
-        back[top : top + tile[1], left : left + tile[0]] = chance.other(tile)
-    number = chance.integer(0, columns * rows - 1)
-    left, top = gutter + number % columns * (tile[0] + gutter), gutter + number // columns * (tile[1] + gutter)
-    return _filling(canvas, *tile).on(back, left, top)
-
-
 def beside_another(canvas: Canvas, chance: Chance) -> Canvas:
     """Two pictures side by side, or one above the other."""
     across = chance.rng.random() < 0.5
-    return sheet(canvas, chance, 2 if across else 1, 1 if across else 2, (400, 360), chance.integer(0, 10))
+    return shapes.sheet(canvas, chance, 2 if across else 1, 1 if across else 2, (400, 360), chance.integer(0, 10))
 
 
 def gallery(canvas: Canvas, chance: Chance) -> Canvas:
     """A sheet of some pictures."""
     columns, rows = chance.integer(2, round(chance.level(2, 4))), chance.integer(1, round(chance.level(2, 4)))
-    return sheet(canvas, chance, columns, rows, (chance.integer(220, 360), chance.integer(180, 300)), chance.integer(0, 14))
+    return shapes.sheet(
+        canvas, chance, columns, rows, (chance.integer(220, 360), chance.integer(180, 300)), chance.integer(0, 14)
+    )
 
 
 def scattered(canvas: Canvas, chance: Chance) -> Canvas:
@@ -131,14 +113,14 @@ def poster_on_wall(canvas: Canvas, chance: Chance) -> Canvas:
 def over_its_blur(canvas: Canvas, chance: Chance) -> Canvas:
     """In the middle of a tall picture whose ground is its own blur."""
     size = (560, 960) if chance.rng.random() < 0.7 else (960, 560)
-    back = cv2.GaussianBlur(_filling(canvas, *size).pixels, (0, 0), 18)
+    back = cv2.GaussianBlur(shapes.filling(canvas, *size).pixels, (0, 0), 18)
     shown = _fitted(canvas, size[0] * chance.level(1, 0.7), size[1] * chance.level(0.9, 0.6))
     return shown.on(back, (size[0] - shown.size[0]) / 2, (size[1] - shown.size[1]) / 2)
 
 
 def instant_print(canvas: Canvas, chance: Chance) -> Canvas:
     """With a broad white foot, on another picture."""
-    shown = _filling(canvas, 380, 380)
+    shown = shapes.filling(canvas, 380, 380)
     printed = shapes.expanded(shown, 26, 26, 26, 96, np.full(3, 246.0))
     turn = np.vstack([cv2.getRotationMatrix2D((216, 250), chance.signed(0, 20), chance.level(1, 0.7)), [0, 0, 1]])
     turn[:2, 2] += [chance.uniform(20, 320), chance.uniform(20, 180)]
@@ -147,7 +129,7 @@ def instant_print(canvas: Canvas, chance: Chance) -> Canvas:
 
 def film_strip(canvas: Canvas, chance: Chance) -> Canvas:
     """One of some frames in a row, with holes above and below."""
-    strip = sheet(canvas, chance, chance.integer(3, 5), 1, (300, 210), 10)
+    strip = shapes.sheet(canvas, chance, chance.integer(3, 5), 1, (300, 210), 10)
     dark = shapes.expanded(strip, 0, 40, 0, 40, np.full(3, 15.0))
     x, y = grid(dark.size)
     holes = ((y < 30) | (y > dark.size[1] - 30)) & (y > 10) & (y < dark.size[1] - 10) & (x % 36 < 18)
@@ -156,6 +138,8 @@ def film_strip(canvas: Canvas, chance: Chance) -> Canvas:
 
 def twice(canvas: Canvas, chance: Chance) -> Canvas:
     """The same picture again beside itself, in other colours or mirrored."""
-    second = Canvas(canvas.pixels[:, ::-1], canvas.origin[:, ::-1]).painted(canvas.pixels[:, ::-1] * chance.uniform(0.5, 1.5))
+    second = Canvas(canvas.pixels[:, ::-1], canvas.origin[:, ::-1]).painted(
+        canvas.pixels[:, ::-1] * chance.uniform(0.5, 1.5)
+    )
     pixels = np.concatenate([canvas.pixels, second.pixels], axis=1)
     return Canvas(pixels, np.concatenate([canvas.origin, second.origin], axis=1))

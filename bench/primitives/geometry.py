@@ -93,7 +93,9 @@ def stretched(canvas: Canvas, chance: Chance) -> Canvas:
     """Other proportions."""
     factor = chance.level(1.08, 2.2)
     width, height = canvas.size
-    return canvas.resized(width * factor, height) if chance.rng.random() < 0.5 else canvas.resized(width, height * factor)
+    return (
+        canvas.resized(width * factor, height) if chance.rng.random() < 0.5 else canvas.resized(width, height * factor)
+    )
 
 
 def cut_sides(canvas: Canvas, chance: Chance) -> Canvas:

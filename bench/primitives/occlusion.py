@@ -44,7 +44,11 @@ def pixelated_part(canvas: Canvas, chance: Chance) -> Canvas:
     """A part made unrecognisable by large pixels."""
     width, height = canvas.size
     cells = round(chance.level(20, 10))
-    coarse = cv2.resize(cv2.resize(canvas.pixels, (cells, cells), interpolation=cv2.INTER_AREA), (width, height), interpolation=cv2.INTER_NEAREST)
+    coarse = cv2.resize(
+        cv2.resize(canvas.pixels, (cells, cells), interpolation=cv2.INTER_AREA),
+        (width, height),
+        interpolation=cv2.INTER_NEAREST,
+    )
     return canvas.covered(coarse, shapes.any_box(canvas.size, chance, chance.level(0.15, 0.55)))
 
 

@@ -20,7 +20,9 @@ def caption_below(canvas: Canvas, chance: Chance) -> Canvas:
 
 def large_words(canvas: Canvas, chance: Chance) -> Canvas:
     """Words across the picture."""
-    plane = shapes.words(canvas.size, chance, canvas.size[1] * chance.level(0.08, 0.28), count=3, lines=chance.integer(1, 3))
+    plane = shapes.words(
+        canvas.size, chance, canvas.size[1] * chance.level(0.08, 0.28), count=3, lines=chance.integer(1, 3)
+    )
     return canvas.covered(chance.colour(), plane)
 
 
@@ -35,8 +37,13 @@ def words_tiled(canvas: Canvas, chance: Chance) -> Canvas:
 def logo(canvas: Canvas, chance: Chance) -> Canvas:
     """A mark in a corner."""
     side = chance.level(0.1, 0.3)
-    x, y = (chance.uniform(side / 2, side) if chance.rng.random() < 0.5 else 1 - chance.uniform(side / 2, side) for _ in "xy")
-    ring = shapes.ellipse(canvas.size, (x, y), (side / 2, side / 2)) - shapes.ellipse(canvas.size, (x, y), (side / 3, side / 3))
+    x, y = (
+        chance.uniform(side / 2, side) if chance.rng.random() < 0.5 else 1 - chance.uniform(side / 2, side)
+        for _ in "xy"
+    )
+    ring = shapes.ellipse(canvas.size, (x, y), (side / 2, side / 2)) - shapes.ellipse(
+        canvas.size, (x, y), (side / 3, side / 3)
+    )
     return canvas.covered(chance.colour(), ring * chance.uniform(0.5, 1))
 
 

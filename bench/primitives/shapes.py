@@ -64,7 +64,7 @@ def words(size: tuple[int, int], chance: Chance, height: float, *, count: int = 
     for line in range(lines):
         text = _sentence(chance, count)
         draw.text(((size[0] - face.getlength(text)) / 2, top + line * height * 1.2), text, fill=255, font=face)
-    return np.asarray(picture, np.float32) / 255
+    return np.asarray(picture, np.float32) / np.float32(255)
 
 
 def page(size: tuple[int, int], chance: Chance) -> Pixels:
@@ -107,3 +107,23 @@ def expanded(canvas: Canvas, left: int, top: int, right: int, bottom: int, colou
     back = np.empty((height + top + bottom, width + left + right, 3), np.uint8)
     back[:] = np.clip(colour, 0, 255)
     return canvas.on(back, left, top)
+
+
+def filling(canvas: Canvas, width: int, height: int) -> Canvas:
+    """Cut to the proportions of a tile."""
+    large = canvas.scaled(max(width / canvas.size[0], height / canvas.size[1]))
+    left, top = (large.size[0] - width) / 2, (large.size[1] - height) / 2
+    return large.cut(left, top, left + width, top + height).resized(width, height)
+
+
+def sheet(canvas: Canvas, chance: Chance, columns: int, rows: int, tile: tuple[int, int], gutter: int) -> Canvas:
+    """One tile of a sheet; others fill the rest."""
+    size = columns * (tile[0] + gutter) + gutter, rows * (tile[1] + gutter) + gutter
+    back = np.empty((size[1], size[0], 3), np.uint8)
+    back[:] = chance.colour()
+    for number in range(columns * rows):
+        left, top = gutter + number % columns * (tile[0] + gutter), gutter + number // columns * (tile[1] + gutter)
+        back[top : top + tile[1], left : left + tile[0]] = chance.other(tile)
+    number = chance.integer(0, columns * rows - 1)
+    left, top = gutter + number % columns * (tile[0] + gutter), gutter + number // columns * (tile[1] + gutter)
+    return filling(canvas, *tile).on(back, left, top)

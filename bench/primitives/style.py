@@ -20,7 +20,9 @@ def cartoon(canvas: Canvas, chance: Chance) -> Canvas:
     for _ in range(round(chance.level(1, 4))):
         flat = cv2.bilateralFilter(flat, 9, 60, 7)
     step = chance.level(24, 56)
-    edges = cv2.adaptiveThreshold(cv2.medianBlur(_grey(canvas), 5), 1, cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY, 9, 5)
+    edges = cv2.adaptiveThreshold(
+        cv2.medianBlur(_grey(canvas), 5), 1, cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY, 9, 5
+    )
     return canvas.painted((np.floor(flat / step) * step + step / 2) * edges[..., None])
 
 
@@ -57,7 +59,9 @@ def oil(canvas: Canvas, chance: Chance) -> Canvas:
 
 def watercolour(canvas: Canvas, chance: Chance) -> Canvas:
     """Smoothed, paler, on rough paper (edge-preserving filter of Gastal and Oliveira, 2011)."""
-    soft = cv2.edgePreservingFilter(canvas.pixels, flags=1, sigma_s=chance.level(20, 80), sigma_r=chance.level(0.3, 0.7))
+    soft = cv2.edgePreservingFilter(
+        canvas.pixels, flags=1, sigma_s=chance.level(20, 80), sigma_r=chance.level(0.3, 0.7)
+    )
     return canvas.painted(soft * 0.8 + 48 + 20 * chance.field(canvas.size, 60)[..., None])
 
 
@@ -75,7 +79,9 @@ def dotted(canvas: Canvas, chance: Chance) -> Canvas:
     centre_x, centre_y = (column + 0.5) * side + shift[0, row, column], (row + 0.5) * side + shift[1, row, column]
     near = np.hypot(x - centre_x, y - centre_y) < side * 0.55
     colours = cv2.GaussianBlur(canvas.pixels, (0, 0), side / 2)
-    taken = colours[np.clip(centre_y, 0, canvas.size[1] - 1).astype(int), np.clip(centre_x, 0, canvas.size[0] - 1).astype(int)]
+    taken = colours[
+        np.clip(centre_y, 0, canvas.size[1] - 1).astype(int), np.clip(centre_x, 0, canvas.size[0] - 1).astype(int)
+    ]
     return canvas.painted(np.where(near[..., None], taken, 245))
 
 
@@ -83,7 +89,9 @@ def mosaic(canvas: Canvas, chance: Chance) -> Canvas:
     """Square stones with joints."""
     x, y = grid(canvas.size)
     side = max(4, round(chance.level(0.008, 0.02) * max(canvas.size)))
-    small = cv2.resize(canvas.pixels, (max(1, canvas.size[0] // side), max(1, canvas.size[1] // side)), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(
+        canvas.pixels, (max(1, canvas.size[0] // side), max(1, canvas.size[1] // side)), interpolation=cv2.INTER_AREA
+    )
     stones = cv2.resize(small, canvas.size, interpolation=cv2.INTER_NEAREST)
     joints = (x % side < 1) | (y % side < 1)
     return canvas.painted(np.where(joints[..., None], 60, stones))
@@ -108,5 +116,7 @@ def painted_strokes(canvas: Canvas, chance: Chance) -> Canvas:
     for x, y in (chance.rng.random((round(900 / length * 12), 2)) * canvas.size).astype(int):
         dx, dy = (float(f(angle[y, x])) * length for f in (np.cos, np.sin))
         colour = tuple(int(value) for value in canvas.pixels[y, x])
-        cv2.line(picture, (round(x - dx), round(y - dy)), (round(x + dx), round(y + dy)), colour, max(2, round(length / 3)))
+        cv2.line(
+            picture, (round(x - dx), round(y - dy)), (round(x + dx), round(y + dy)), colour, max(2, round(length / 3))
+        )
     return canvas.painted(picture)
