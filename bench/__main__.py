@@ -25,6 +25,7 @@ from bench import (  # noqa: E402 - after the threads are set
     witnesses,
 )
 from bench.edited import photos_in  # noqa: E402
+from bench.matching import compositions  # noqa: E402
 from bench.matching.questions import Folders, roles  # noqa: E402
 from bench.matching.run import Choice, measure_cost  # noqa: E402
 from bench.matching.run import measure as measure_matching  # noqa: E402
@@ -48,8 +49,8 @@ EXAMPLES = """examples:
 """
 INTERRUPTED = 130
 LONG = (
-    "retrieval", "retroactive", "whole", "reports", "crowd", "matching", "cost", "tampering", "evidence", "witnesses",
-    "log",
+    "retrieval", "retroactive", "whole", "reports", "crowd", "matching", "compositions", "cost", "tampering",
+    "evidence", "witnesses", "log",
 )  # fmt: skip
 """What takes so long that it has to be asked for by name."""
 CROWD, CROWD_ASKED = 100_000, 100
@@ -97,6 +98,17 @@ def _measured(options: argparse.Namespace, photos: Sequence[Path]) -> Iterator[T
         yield from log.measure()
     if "matching" in options.what:
         yield from measure_matching(_choice(options), options.out, options.jobs)
+    if "compositions" in options.what:
+        asked = compositions.Choice(
+            photos=tuple(options.photos),
+            folders=_folders(options),
+            works=options.works or 100,
+            singles=options.singles,
+            chains=options.chains,
+            most_unrelated=options.most_unrelated,
+            seed=options.seed,
+        )
+        yield from compositions.measure(asked, options.out, options.jobs)
 
 
 def _folders(options: argparse.Namespace) -> Folders:
@@ -182,6 +194,8 @@ def _parser() -> argparse.ArgumentParser:
     matching.add_argument("--most-unrelated", type=int, default=2000, help="unrelated photos")
     matching.add_argument("--overlays", type=int, default=1000, help="pairs of photos under one overlay")
     matching.add_argument("--pages", type=int, default=120, help="pairs of photos in one page")
+    matching.add_argument("--singles", type=int, default=20, help="operations of each work, alone, for compositions")
+    matching.add_argument("--chains", type=int, default=10, help="random chains of each work, for compositions")
     matching.add_argument("--mix", type=int, default=200, help="pictures whose time is taken")
     matching.add_argument("--seed", type=int, default=1)
     matching.add_argument("--jobs", type=int, default=1, help="processes that ask; times are taken by one")

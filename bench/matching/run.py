@@ -105,7 +105,7 @@ def measure_cost(choice: Choice, out: Path) -> Iterator[Titled]:
     say(_told(parts, len(parts.unrelated)))
     folder = out / "cost"
     registered = Registered(parts.registered, folder, Progress("works measured", len(parts.registered)))
-    others, own = _retrievers(parts, registered, folder)
+    others, own = retrievers_of(parts, registered, folder)
     yield from _costs(choice, parts, registered, [*others, *own])
 
 
@@ -149,7 +149,7 @@ def _told(parts: Roles, unrelated: int) -> str:
 def _results(
     choice: Choice, parts: Roles, unrelated: Sequence[Path], registered: Registered, asking: Asking
 ) -> tables.Results:
-    others, own = _retrievers(parts, registered, asking.answers.folder)
+    others, own = retrievers_of(parts, registered, asking.answers.folder)
     retrievers = [*others, *own]
     names = [str(path) for path in parts.registered]
     questions = copies(parts.works, parts.others, choice.edits, choice.seed)
@@ -166,7 +166,7 @@ def _results(
     return tables.Results(every[: counts[0]], every[counts[0] :], others, own)
 
 
-def _retrievers(parts: Roles, registered: Registered, folder: Path) -> tuple[list[Retriever], list[Retriever]]:
+def retrievers_of(parts: Roles, registered: Registered, folder: Path) -> tuple[list[Retriever], list[Retriever]]:
     """The peers, and Exhibit's stages each by itself; all of them know the registered works."""
     others, own = peers(), stages(folder / "votes")
     progress = Progress("works known to the peers", len(parts.registered))

@@ -1,0 +1,118 @@
+"""Details lost by saving, scaling, noise and blur."""
+
+import io
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+from bench.primitives.canvas import Canvas, Chance, grid
+from indexer.layout.single_thread import cv2
+
+
+def _saved(canvas: Canvas, kind: str, **options: int) -> Canvas:
+    out = io.BytesIO()
+    Image.fromarray(canvas.pixels).save(out, kind, **options)
+    return canvas.painted(np.asarray(Image.open(out).convert("RGB")))
+
+
+def jpeg(canvas: Canvas, chance: Chance) -> Canvas:
+    """Saved as JPEG."""
+    return _saved(canvas, "JPEG", quality=round(chance.level(60, 5)))
+
+
+def webp(canvas: Canvas, chance: Chance) -> Canvas:
+    """Saved as WebP."""
+    return _saved(canvas, "WEBP", quality=round(chance.level(50, 1)))
+
+
+def jpeg_often(canvas: Canvas, chance: Chance) -> Canvas:
+    """Saved many times, a little scaled in between."""
+    size = canvas.size
+    for _ in range(round(chance.level(3, 12))):
+        canvas = _saved(canvas.scaled(chance.uniform(0.92, 1.05)), "JPEG", quality=chance.integer(30, 75))
+    return canvas.resized(*size)
+
+
+def palette(canvas: Canvas, chance: Chance) -> Canvas:
+    """Few colours, with or without dots in between."""
+    dither = Image.Dither.FLOYDSTEINBERG if chance.rng.random() < 0.5 else Image.Dither.NONE
+    few = Image.fromarray(canvas.pixels).quantize(round(chance.level(48, 5)), dither=dither)
+    return canvas.painted(np.asarray(few.convert("RGB")))
+
+
+def dithered(canvas: Canvas, _: Chance) -> Canvas:
+    """Black and white dots."""
+    return canvas.painted(np.asarray(Image.fromarray(canvas.pixels).convert("1").convert("RGB")))
+
+
+def downscaled(canvas: Canvas, chance: Chance) -> Canvas:
+    """Made small, then large again."""
+    size = canvas.size
+    return canvas.scaled(max(64 / max(size), chance.level(0.5, 0.1))).resized(*size)
+
+
+def colour_lost(canvas: Canvas, chance: Chance) -> Canvas:
+    """Colour at a fraction of the details, as bad video has."""
+    values = Image.fromarray(canvas.pixels).convert("YCbCr")
+    lightness, *colours = values.split()
+    blurred = [plane.filter(ImageFilter.GaussianBlur(chance.level(3, 20))) for plane in colours]
+    return canvas.painted(np.asarray(Image.merge("YCbCr", [lightness, *blurred]).convert("RGB")))
+
+
+def grain(canvas: Canvas, chance: Chance) -> Canvas:
+    """Noise of each pixel."""
+    return canvas.painted(canvas.pixels + chance.rng.standard_normal(canvas.pixels.shape) * chance.level(8, 60))
+
+
+def coarse_grain(canvas: Canvas, chance: Chance) -> Canvas:
+    """Noise of some pixels together, as fast film."""
+    width, height = canvas.size
+    noise = chance.rng.standard_normal((height // 3 + 1, width // 3 + 1)).astype(np.float32)
+    large = cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC)
+    return canvas.painted(canvas.pixels + large[..., None] * chance.level(8, 45))
+
+
+def dead_pixels(canvas: Canvas, chance: Chance) -> Canvas:
+    """Black and white specks."""
+    drawn, share = chance.rng.random(canvas.pixels.shape[:2])[..., None], chance.level(0.01, 0.15)
+    specks = np.where(drawn < share / 2, 0, 255)
+    return canvas.painted(np.where(drawn < share, specks, canvas.pixels))
+
+
+def blur(canvas: Canvas, chance: Chance) -> Canvas:
+    """Out of focus."""
+    return canvas.painted(cv2.GaussianBlur(canvas.pixels, (0, 0), chance.level(0.8, 0.012 * max(canvas.size))))
+
+
+def motion(canvas: Canvas, chance: Chance) -> Canvas:
+    """The camera moved along a line."""
+    length = max(3, round(chance.level(0.005, 0.04) * max(canvas.size)))
+    kernel = np.zeros((length, length), np.float32)
+    kernel[length // 2] = 1
+    turn = cv2.getRotationMatrix2D(((length - 1) / 2, (length - 1) / 2), chance.uniform(0, 180), 1)
+    kernel = cv2.warpAffine(kernel, turn, (length, length))
+    return canvas.painted(cv2.filter2D(canvas.pixels, -1, kernel / max(1e-6, float(kernel.sum()))))
+
+
+def median(canvas: Canvas, chance: Chance) -> Canvas:
+    """Smoothed, edges kept."""
+    return canvas.painted(cv2.medianBlur(canvas.pixels, 2 * round(chance.level(1, 5)) + 1))
+
+
+def sharpened(canvas: Canvas, chance: Chance) -> Canvas:
+    """Edges with halos."""
+    soft = cv2.GaussianBlur(canvas.pixels, (0, 0), chance.uniform(1, 4)).astype(np.float64)
+    return canvas.painted(canvas.pixels + (canvas.pixels - soft) * chance.level(0.8, 4))
+
+
+def interlaced(canvas: Canvas, chance: Chance) -> Canvas:
+    """Every second line pushed aside."""
+    x, y = grid(canvas.size)
+    return canvas.warped(x + (y % 2) * chance.level(1, 0.015 * max(canvas.size)), y, mirror_edges=True)
+
+
+def scan_lines(canvas: Canvas, chance: Chance) -> Canvas:
+    """Dark lines of an old screen."""
+    _, y = grid(canvas.size)
+    lines = 1 - chance.level(0.15, 0.8) * (np.floor(y) % chance.integer(2, 5) == 0)
+    return canvas.painted(canvas.pixels * lines[..., None])
