@@ -4,17 +4,18 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from exhibit.errors import ExhibitError, IntegrityError, ServiceMissingError
 from exhibit.machine import machine_fault, tell_once
-from exhibit.types import Metric, Space, Untyped
+from exhibit.types import Space, Untyped
 from indexer.picture.local_features import WIDTH
 from indexer.picture.spaces import PHASH, ROOTSIFT
 from indexer.search.candidates import Candidate
+from indexer.vectors.brute import rows_of
 from indexer.vectors.faiss_index import FaissIndex
 from indexer.vectors.index import check_index, rebuild_index
 from indexer.votes.index import VoteIndex, check_votes, rebuild_votes
@@ -214,14 +215,6 @@ def held_against_rows(index: FaissIndex | VoteIndex, collection: Collection, spa
     wanted = sum(len(batch) for batch in vectors.living(collection, space, index.sequence, page))
     if wanted != len(index):
         yield f"It holds {len(index)} entries where the rows have {wanted}."
-
-
-def rows_of(space: Space, stored: list[bytes]) -> NDArray[Any]:
-    """Stored vectors as the rows that an index takes."""
-    joined = b"".join(stored)
-    if space.metric is Metric.HAMMING:
-        return np.frombuffer(joined, np.uint8).reshape(len(stored), space.width // 8)
-    return np.frombuffer(joined, "<f4").astype(np.float32).reshape(len(stored), space.width)
 
 
 def sets_of(stored: Iterable[tuple[int, bytes]]) -> Works:

@@ -13,11 +13,7 @@ from desk.cli.common.show import listed, say
 from exhibit.errors import WrongUseError
 
 ROLES = ("owner", "reviewer", "viewer")
-
-
 generate_option = click.option("--generate", is_flag=True, help="Make a password and show it once, here.")
-
-
 user_command = click.Group("user", help="People who sign in to the site.")
 
 
