@@ -12,7 +12,11 @@ from tests.assets.rows import photograph
 
 OTHERS = [np.asarray(Image.open(io.BytesIO(photograph(seed))).convert("RGB")) for seed in (2, 3)]
 WORK = np.asarray(Image.open(io.BytesIO(photograph(1))).convert("RGB").resize((320, 240)))
-PLACED = [primitive for primitive in PRIMITIVES.values() if primitive.family in ("geometry", "displacement")]
+EVERY = [
+    pytest.param(primitive, marks=() if primitive.held_out else pytest.mark.long, id=primitive.name)
+    for primitive in PRIMITIVES.values()
+]
+PLACED = [parameter for parameter in EVERY if str(parameter.id).startswith(("geometry.", "displacement."))]
 
 
 def test_each_family_holds_a_third_of_its_primitives_back() -> None:
@@ -22,7 +26,7 @@ def test_each_family_holds_a_third_of_its_primitives_back() -> None:
         assert len(held) // 4 <= sum(held) <= len(held) // 2, family
 
 
-@pytest.mark.parametrize("primitive", PRIMITIVES.values(), ids=lambda primitive: primitive.name)
+@pytest.mark.parametrize("primitive", EVERY)
 def test_one_seed_draws_one_copy(primitive: Primitive) -> None:
     first, second = (primitive.change(begun(WORK), Chance(np.random.default_rng(5), 0.6, OTHERS)) for _ in range(2))
     assert first.pixels.dtype == np.uint8
@@ -31,7 +35,7 @@ def test_one_seed_draws_one_copy(primitive: Primitive) -> None:
     assert np.array_equal(first.origin, second.origin, equal_nan=True)
 
 
-@pytest.mark.parametrize("primitive", PLACED, ids=lambda primitive: primitive.name)
+@pytest.mark.parametrize("primitive", PLACED)
 def test_what_is_only_moved_shows_the_colours_of_where_it_comes_from(primitive: Primitive) -> None:
     y, x = np.mgrid[0:240, 0:320]
     smooth = np.stack([x * 0.79, y * 1.05, np.full_like(x, 128)], axis=2).astype(np.uint8)
