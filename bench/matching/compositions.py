@@ -4,6 +4,7 @@ The families are those of :mod:`bench.primitives`. A peer counts at the threshol
 so that its false alarms are as few as ours; a stage where it names the right work first, beyond every stranger.
 """
 
+import random
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -104,7 +105,7 @@ class _Wanted:
 
 def _wanted(choice: Choice, number: int) -> Iterator[_Wanted]:
     """For one work: primitives in turns, so that each meets many works; then chains of both kinds."""
-    every = list(PRIMITIVES.values())
+    every = random.Random(choice.seed).sample(list(PRIMITIVES.values()), len(PRIMITIVES))
     for turn in range(number * choice.singles, (number + 1) * choice.singles):
         primitive = every[turn % len(every)]
         for strength in STRENGTHS:
