@@ -99,16 +99,7 @@ def _measured(options: argparse.Namespace, photos: Sequence[Path]) -> Iterator[T
     if "matching" in options.what:
         yield from measure_matching(_choice(options), options.out, options.jobs)
     if "compositions" in options.what:
-        asked = compositions.Choice(
-            photos=tuple(options.photos),
-            folders=_folders(options),
-            works=options.works or 100,
-            singles=options.singles,
-            chains=options.chains,
-            most_unrelated=options.most_unrelated,
-            seed=options.seed,
-        )
-        yield from compositions.measure(asked, options.out, options.jobs)
+        yield from compositions.measure(_choice(options), options.singles, options.chains, options.out, options.jobs)
 
 
 def _folders(options: argparse.Namespace) -> Folders:

@@ -97,5 +97,6 @@ def _code() -> str:
     root = Path(indexer.__file__).parent
     matching = (path for path in root.rglob("*") if path.suffix in {".py", ".onnx", ".faiss"})
     beside = (*(root.parent / "exhibit").rglob("*.py"), root.parent / "bench" / "edited.py")
-    files = sorted([*matching, *beside, *Path(__file__).parent.glob("*.py")])
+    asking = (path for name in ("matching", "primitives") for path in (root.parent / "bench" / name).glob("*.py"))
+    files = sorted([*matching, *beside, *asking])
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()

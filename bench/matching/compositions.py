@@ -16,9 +16,9 @@ import numpy as np
 from bench.edited import Asked, opened, photos_in, strangers
 from bench.matching.answers import Answer, Answers
 from bench.matching.figures import Judge, among, below_strangers, interval, is_certain, is_found, share
-from bench.matching.questions import Folders, answer_of, answered, roles
+from bench.matching.questions import Roles, answer_of, answered, roles
 from bench.matching.registered import Registered
-from bench.matching.run import retrievers_of
+from bench.matching.run import Choice, retrievers_of
 from bench.primitives import FAMILIES, PRIMITIVES, Primitive, composed
 from bench.progress import Progress
 from bench.table import Row, Titled
@@ -29,53 +29,32 @@ WORTH_A_ROW = 0.9
 KNOWN, HELD_OUT = "random chains", "random chains of primitives held back"
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """What is asked.
-
-    Attributes:
-        photos: a pool of photos, dealt out by the seed.
-        folders: of photos whose role is given.
-        works: how many of the pool.
-        singles: primitives of each work, alone, in each of two strengths; they come in turns.
-        chains: random chains of each work, of each of both kinds.
-        most_unrelated: photos that are no works, at most.
-        seed: of everything that is left to chance.
-    """
-
-    photos: tuple[Path, ...]
-    folders: Folders = Folders()  # noqa: RUF009 - frozen
-    works: int = 100
-    singles: int = 20
-    chains: int = 10
-    most_unrelated: int = 400
-    seed: int = 1
-
-
-def measure(choice: Choice, out: Path, jobs: int = 1) -> Iterator[Titled]:
+def measure(choice: Choice, singles: int, chains: int, out: Path, jobs: int = 1) -> Iterator[Titled]:
     """Ask everything, and give the tables; what a run that was stopped has asked is kept.
 
     Args:
-        choice: what is asked.
+        choice: photographs, which of them are works, how many strangers, and the seed; the rest of it says nothing.
+        singles: primitives of each work, alone, in each of two strengths; they come in turns.
+        chains: random chains of each work, of each of both kinds.
         out: folder in which answers are kept.
         jobs: processes that ask.
     """
     parts = roles(photos_in(*choice.photos), choice.works, choice.seed, choice.folders)
     unrelated = parts.unrelated[: choice.most_unrelated]
-    answers = Answers(out / "compositions", asdict(choice))
+    answers = Answers(out / "compositions", [asdict(choice), singles, chains])
     registered = Registered(parts.registered, answers.folder, Progress("works measured", len(parts.registered)))
     peers, stages = retrievers_of(parts, registered, answers.folder)
     names = [str(path) for path in parts.registered]
 
     def ask(questions: Iterator[Asked], title: str, total: int) -> list[Answer]:
         return answered(
-            title, questions, total, answers, lambda one: answer_of(one, registered, [*peers, *stages], names), jobs
+            title, questions, total, answers, lambda asked: answer_of(asked, registered, [*peers, *stages], names), jobs
         )
 
-    total = len(parts.works) * 2 * (choice.singles + choice.chains)
+    total = len(parts.works) * 2 * (singles + chains)
     apart = ask(strangers(unrelated, parts.others, 1, choice.seed), "strangers asked", 2 * len(unrelated))
-    copies = ask(_questions(choice, parts.works, parts.others), "compositions asked", total)
-    judges = _judges([one.name for one in peers], [one.name for one in stages], apart)
+    copies = ask(_questions(parts, choice.seed, singles, chains), "compositions asked", total)
+    judges = _judges([peer.name for peer in peers], [stage.name for stage in stages], apart)
     yield "compositions", "Copies that nobody listed, by family", _by_group(copies, judges, _family)
     rare = [row for row in _by_group(copies, judges, _primitive) if float(str(row["found"])) < WORTH_A_ROW]
     yield "compositions-missed", f"Primitives of which less than {WORTH_A_ROW:.0%} is found", rare
@@ -83,13 +62,15 @@ def measure(choice: Choice, out: Path, jobs: int = 1) -> Iterator[Titled]:
     yield "compositions-alarms", "Taken for another work", [_alarm(answer) for answer in alarmed]
 
 
-def _questions(choice: Choice, works: Sequence[Path], others: Sequence[Path]) -> Iterator[Asked]:
-    around = [np.asarray(opened(path)) for path in others]
-    for number, path in enumerate(works):
+def _questions(parts: Roles, seed: int, singles: int, chains: int) -> Iterator[Asked]:
+    around = [np.asarray(opened(path)) for path in parts.others]
+    order = random.Random(seed).sample(list(PRIMITIVES.values()), len(PRIMITIVES))
+    for number, path in enumerate(parts.works):
         work = np.asarray(opened(path))
-        for wanted in _wanted(choice, number):
-            seed = zlib.crc32(f"{choice.seed}:{path.name}:{wanted.name}".encode())
-            made = composed(work, around, wanted.pool, seed, length=wanted.length, strength=wanted.strength)
+        turns = range(number * singles, (number + 1) * singles)
+        for wanted in _wanted([order[turn % len(order)] for turn in turns], chains):
+            drawn = zlib.crc32(f"{seed}:{path.name}:{wanted.name}".encode())
+            made = composed(work, around, wanted.pool, drawn, length=wanted.length, strength=wanted.strength)
             if made is not None:
                 edit = f"{wanted.name}: {' + '.join(made.names)}"
                 yield Asked(str(path), edit, str(path), made.data, ".jpg")
@@ -103,16 +84,15 @@ class _Wanted:
     strength: float | None = None
 
 
-def _wanted(choice: Choice, number: int) -> Iterator[_Wanted]:
-    """For one work: primitives in turns, so that each meets many works; then chains of both kinds."""
-    every = random.Random(choice.seed).sample(list(PRIMITIVES.values()), len(PRIMITIVES))
-    for turn in range(number * choice.singles, (number + 1) * choice.singles):
-        primitive = every[turn % len(every)]
+def _wanted(singles: Sequence[Primitive], chains: int) -> Iterator[_Wanted]:
+    """Of one work: some primitives alone, then chains of both kinds."""
+    for primitive in singles:
         for strength in STRENGTHS:
             yield _Wanted(f"{primitive.family}, {strength}", [primitive], 1, strength)
-    for chain in range(choice.chains):
-        yield _Wanted(f"{KNOWN}, {chain}", [one for one in every if not one.held_out])
-        yield _Wanted(f"{HELD_OUT}, {chain}", [one for one in every if one.held_out])
+    for chain in range(chains):
+        for name, held_out in ((KNOWN, False), (HELD_OUT, True)):
+            pool = [primitive for primitive in PRIMITIVES.values() if primitive.held_out is held_out]
+            yield _Wanted(f"{name}, {chain}", pool)
 
 
 def _family(answer: Answer) -> str:

@@ -60,7 +60,7 @@ def mosaic_wall(canvas: Canvas, chance: Chance) -> Canvas:
     back = chance.other(size).copy()
     boxes = [(0, 0, *size)]
     while len(boxes) < round(chance.level(10, 28)):
-        boxes.sort(key=lambda one: one[2] * one[3])
+        boxes.sort(key=lambda box: box[2] * box[3])
         left, top, width, height = boxes.pop()
         share = chance.uniform(0.35, 0.65)
         if width > height:

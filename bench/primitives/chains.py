@@ -70,7 +70,9 @@ def composed(
         fraction, pixels = _left(canvas, work)
         if fraction >= MIN_SHOWN and pixels >= MIN_PIXELS:
             quality = int(rng.integers(55, 93))
-            return Composition(canvas, tuple(one.name for one in chosen), _jpeg(canvas.pixels, quality), fraction)
+            return Composition(
+                canvas, tuple(primitive.name for primitive in chosen), _jpeg(canvas.pixels, quality), fraction
+            )
     return None
 
 

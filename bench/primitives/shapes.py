@@ -121,9 +121,11 @@ def sheet(canvas: Canvas, chance: Chance, columns: int, rows: int, tile: tuple[i
     size = columns * (tile[0] + gutter) + gutter, rows * (tile[1] + gutter) + gutter
     back = np.empty((size[1], size[0], 3), np.uint8)
     back[:] = chance.colour()
-    for number in range(columns * rows):
-        left, top = gutter + number % columns * (tile[0] + gutter), gutter + number // columns * (tile[1] + gutter)
+    across, down = (
+        range(gutter, gutter + count * (side + gutter), side + gutter)
+        for count, side in zip((columns, rows), tile, strict=True)
+    )
+    places = [(left, top) for top in down for left in across]
+    for left, top in places:
         back[top : top + tile[1], left : left + tile[0]] = chance.other(tile)
-    number = chance.integer(0, columns * rows - 1)
-    left, top = gutter + number % columns * (tile[0] + gutter), gutter + number // columns * (tile[1] + gutter)
-    return filling(canvas, *tile).on(back, left, top)
+    return filling(canvas, *tile).on(back, *places[chance.integer(0, len(places) - 1)])
