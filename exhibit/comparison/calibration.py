@@ -16,7 +16,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any, Self
 
-from exhibit.comparison.confidence import per_million, upper_bound
+from exhibit.comparison.confidence import per_million, upper_bound, upper_bound_at_any_time
 from exhibit.digests import Digest
 from exhibit.entries import canonical
 from exhibit.errors import IntegrityError
@@ -77,6 +77,11 @@ class Bound:
     def per_million(self) -> int:
         """At most so many in a million pictures, with 95% confidence (``confidence.upper_bound``)."""
         return per_million(upper_bound(self.failed, self.photographs))
+
+    @property
+    def per_million_at_any_time(self) -> int:
+        """The same, whatever made somebody stop or count on (``confidence.upper_bound_at_any_time``)."""
+        return per_million(upper_bound_at_any_time(self.failed, self.photographs))
 
     @property
     def in_words(self) -> str:
