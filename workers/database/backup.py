@@ -35,6 +35,7 @@ from workers.database.backup_format import (
     verify_written,
 )
 from workers.database.dumping import dump_rows
+from workers.log.accuracy import JOINED
 from workers.servers.locks import FileLock
 from workers.services.wiring import Services
 
@@ -127,7 +128,8 @@ def _files(config: Config, *, keys: bool) -> tuple[list[Path], list[str]]:
     secrets = sorted(
         path for path in (config.data_dir / "secrets").rglob("*") if path.is_file() and path.name != REDIS_PASSWORD
     )
-    kept = [config.data_dir / FILE_NAME, *own_mappings(config), *(secrets if keys else []), *named]
+    kept = [config.data_dir / FILE_NAME, config.data_dir / JOINED, *own_mappings(config), *named]
+    kept += secrets if keys else []
     inside = [path for path in dict.fromkeys(kept) if path.is_relative_to(config.data_dir) and path.is_file()]
     if not keys:
         inside = [path for path in inside if not path.is_relative_to(config.data_dir / "secrets")]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from demo.pictures import textured
+from evidence.accuracy.counts import NEAR
 from exhibit.comparison.calibration import FIRST_NETWORK, Bound, Calibration, calibrated
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, WrongUseError
@@ -50,6 +51,12 @@ def test_each_photograph_counts_once_however_many_files_show_it(outcome: Outcome
     assert outcome.calibration.certain == Bound(COUNT, 0)
     assert [one.path for one in outcome.skipped] == ["notes.txt"]
     assert f"{COUNT} photographs searched for, 5 of them edited" in outcome.calibration.data
+
+
+def test_a_file_that_was_saved_anew_has_nearly_the_same_hash_and_a_stranger_s_is_far(outcome: Outcome) -> None:
+    hashes = {shown.path: int.from_bytes(shown.hash) for shown in outcome.photographs}
+    near, far = (hashes["03.jpg"] ^ hashes[path] for path in ("other.jpg", "04.jpg"))
+    assert near.bit_count() <= NEAR < far.bit_count()
 
 
 def test_copies_and_strangers_are_measured_as_the_product_measures_them(outcome: Outcome) -> None:
