@@ -17,6 +17,7 @@ from indexer.calibration.measure import (
     Scene,
     measure,
     read_photographs,
+    refuse_too_few,
 )
 from indexer.calibration.probability import Sample, false_alarms, fit
 from indexer.picture.descriptor import BUILT_IN, DescriptorFile
@@ -78,8 +79,8 @@ def calibrate(order: Order, progress: Progress) -> Outcome:
 
 
 def foretold(order: Order) -> str:
-    """What would be measured, and about how long that takes."""
-    files = len(files_below(order.folder))
+    """What would be measured, and about how long that takes; raises ``WrongUseError`` for too few files."""
+    refuse_too_few(order.folder, files := len(files_below(order.folder)))
     edited = min(files, order.plan.edited)
     edits = edited * (order.plan.edits_each + 2)
     minutes = (files * SECONDS_EACH + edits * SECONDS_AN_EDIT) / 60 / order.jobs

@@ -119,12 +119,15 @@ def read_photographs(
     for digest, (path, perceptual) in read.items():
         group = digest.hex if path not in groups else first.setdefault(groups[path], digest.hex)
         photographs.append(Photograph(path, digest, group, perceptual))
-    if (found := len({photograph.group for photograph in photographs})) < MIN_PHOTOGRAPHS:
-        raise WrongUseError(
-            f"{folder} holds {found} different photographs.",
-            hint=f"At least {MIN_PHOTOGRAPHS} are needed; some thousand make a useful calibration.",
-        )
+    refuse_too_few(folder, len({photograph.group for photograph in photographs}))
     return photographs, skipped
+
+
+def refuse_too_few(folder: Path, found: int) -> None:
+    """Raise ``WrongUseError`` where so many photographs don't make a calibration."""
+    if found < MIN_PHOTOGRAPHS:
+        hint = f"At least {MIN_PHOTOGRAPHS} are needed; some thousand make a useful calibration."
+        raise WrongUseError(f"{folder} holds {found} different photographs.", hint=hint)
 
 
 def measure(scene: Scene, jobs: int, progress: Progress) -> list[Sample]:

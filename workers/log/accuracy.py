@@ -3,6 +3,7 @@
 Of each there is a file from which an outsider computes the same.
 """
 
+import logging
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -11,7 +12,7 @@ from evidence.accuracy.error_rates import CLASSES, Accuracy, count
 from evidence.accuracy.file import LoggedEntry, write_accuracy
 from exhibit.config.config import Config
 from exhibit.entries import DECISION_VERSION, Entry, EntryType
-from exhibit.errors import NotFoundError
+from exhibit.errors import ExhibitError, NotFoundError
 from registry.models import LogEntry, LogOpening
 from workers.log.sequencer import sequence_log, sign_checkpoint
 from workers.services.wiring import Services
@@ -55,9 +56,13 @@ def sign_counts(services: Services, outcome: "Outcome", *, listed: bool) -> byte
 
 
 def shown_joined(config: Config) -> Joined | None:
-    """The joined counts that the operator shows, or ``None``; raises ``ExhibitError`` when they can't be used."""
+    """The joined counts that the operator shows; ``None`` without any, or where the process's log says why not."""
     path = config.data_dir / JOINED
-    return read_signed(Joined, path.read_bytes(), what=JOINED)[0] if path.exists() else None
+    try:
+        return read_signed(Joined, path.read_bytes(), what=JOINED)[0] if path.exists() else None
+    except (ExhibitError, OSError) as error:
+        logging.getLogger(__name__).warning("%s isn't shown: %s", JOINED, error)
+        return None
 
 
 def _entries(size: int) -> Iterator[LoggedEntry]:

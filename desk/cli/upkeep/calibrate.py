@@ -81,7 +81,6 @@ def calibrate_command(
 
     plan, jobs = Plan(how["edited"]), how["jobs"]
     if dry_run:
-        _refuse_too_few(folder)
         say(foretold(Order(folder, folder, "", "", plan, (), jobs)))
         return
     desk = open_desk()
@@ -100,17 +99,6 @@ def calibrate_command(
     calibrations.use(outcome.calibration, by=person())
     shutil.rmtree(scratch, ignore_errors=True)  # what was measured holds a small grey copy of each photograph
     _tell(outcome, as_json=as_json)
-
-
-def _refuse_too_few(folder: Path) -> None:
-    from indexer.calibration.probability import MIN_PHOTOGRAPHS
-    from indexer.search.folders import files_below
-
-    if (found := len(files_below(folder))) < MIN_PHOTOGRAPHS:
-        raise WrongUseError(
-            f"{counted(found, 'file is', 'files are')} too few: at least {MIN_PHOTOGRAPHS} photographs are needed.",
-            hint="Some thousand make a useful calibration.",
-        )
 
 
 def _meter() -> "Progress":

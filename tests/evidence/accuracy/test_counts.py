@@ -120,6 +120,14 @@ def test_a_list_that_gives_other_counts_is_refused_even_signed(log: Log) -> None
         read_signed(Counts, signed(log, made), what="counts.json")
 
 
+def test_a_joined_file_in_which_more_failed_than_count_is_refused_even_signed(log: Log) -> None:
+    joined = several([picture(1)])
+    object.__setattr__(joined.sources[0], "review", 2)
+    with pytest.raises(WrongUseError, match="more failed than count") as caught:
+        read_signed(Joined, signed(log, joined), what="joined.json")
+    assert "exhibit calibrate join" in caught.value.hint
+
+
 @pytest.mark.parametrize("data", [b"", b"{}", b'{"key":"x","signature":"","statement":{}}', b"\xff", b"[" * 99])
 def test_another_file_is_refused_with_the_one_that_is_wanted(data: bytes) -> None:
     with pytest.raises(WrongUseError, match=r"counts\.json|public key") as caught:
