@@ -241,7 +241,8 @@ def join_counts(
             given.append(Source(Digest.of(data), key, counts))
     joined = join(given, now().date().isoformat())
     write_file(out, signed(desk.services.log, joined))
-    parts = [(source.key.partition("+")[0], replace(joined, sources=(source,))) for source in joined.sources]
+    names = ["+".join(source.key.split("+", 2)[:2]) for source in joined.sources]  # of its log, and which key
+    parts = [(name, replace(joined, sources=(one,))) for name, one in zip(names, joined.sources, strict=True)]
     parts += [("together", joined), ("without the largest", joined.without_largest)]
     table(COLUMNS, [_line(label, part) for label, part in parts])
     say(FORMULAS)
