@@ -21,6 +21,7 @@ def scene(stage: SyncRunner) -> None:
     """An owner with a work that is held back: three cases are open, four strangers wait."""
     made = owner("studio")
     register(with_floor(stage.services, OPENED), made, photograph(1))
+    stage.run_until_idle()  # its search of the past is over
     found_on_sites(stage.services, made, [stranger(number, photograph(1)) for number in range(SEEN)])
 
 
