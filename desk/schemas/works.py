@@ -153,6 +153,17 @@ def seen_before(row: models.Work) -> Sequence[Mapping[str, Any]]:
     return list(seen.order_by("hamming", "pk").values("outcome", "hamming", "inliers", "dense", "sentence"))
 
 
+class Held(Answer):
+    """Why a work is held back: found on far more sites than ever. Its matches are kept, and no case is opened."""
+
+    at: Moment = Field(description="Since when.", examples=[NOON])
+    sites: int = Field(description="On which it would have been found newly on that day.", examples=[320])
+    different: int = Field(description="Those of them whose picture looked like none before.", examples=[41])
+    limit: int = Field(description="Beyond which that was.", examples=[30])
+    why: Annotated[str, From(ownership.why_held)]
+    decision: str = Field(description="Empty, or `dismissed`.", examples=[""])
+
+
 class FullWork(Work):
     """A work with all that is declared of it, what speaks against that, its cases, and how far its search is."""
 
@@ -172,6 +183,7 @@ class FullWork(Work):
     terms: Annotated[list[Term], From(terms)]
     documents: Annotated[list[Document], From(lambda row: row.attachments.filter(removed_at=None))]
 
+    held: Annotated[Held | None, From(lambda row: models.Flood.in_force().filter(work=row).first())]
     cases: Annotated[list[WorkCase], From(lambda row: scoped.cases(row.owner).filter(work=row))]
     search: Annotated[list[dict[str, Any]], From(searches_of)]
     seen_before: Annotated[list[dict[str, Any]], From(seen_before)]

@@ -6,6 +6,8 @@ from registry.models.cases import (
     Case,
     CaseEvent,
     CaseSighting,
+    Flood,
+    FoundDay,
     LedgerChange,
     LedgerEffect,
     LookAlike,

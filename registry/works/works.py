@@ -6,7 +6,7 @@ from enum import StrEnum
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 
 from registry.accounts import scoped
-from registry.models import Case, Owner, OwnershipRemark, RegistrationConflict, Sighting, UploadFile, Work
+from registry.models import Case, Flood, Owner, OwnershipRemark, RegistrationConflict, Sighting, UploadFile, Work
 
 
 class Only(StrEnum):
@@ -16,6 +16,7 @@ class Only(StrEnum):
     UNSAFE = "unsafe"
     SEEN = "seen"
     AUTHORLESS = "authorless"
+    HELD = "held"
 
 
 def search(of: Owner, words: str = "", only: str = "", upload: int | None = None) -> QuerySet[Work]:
@@ -34,6 +35,8 @@ def search(of: Owner, words: str = "", only: str = "", upload: int | None = None
         rows = rows.exclude(low_information=[])
     elif only == Only.SEEN:
         rows = rows.filter(_has(Case))
+    elif only == Only.HELD:
+        rows = rows.filter(pk__in=Flood.in_force().values("work"))
     elif only == Only.AUTHORLESS:
         rows = rows.filter(author="")
     if upload is not None:

@@ -15,11 +15,12 @@ from desk.texts import ownership
 from desk.texts.masks import masks
 from desk.texts.past import search_in_words
 from desk.web.common.access import Telling, attached, decider_post, member_page, number_in, page_of, said, show, takes
+from desk.web.works.held import held
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
 from registry.accounts import scoped
 from registry.log.audit_log import Evidence
-from registry.models import Owner, OwnershipRemark
+from registry.models import Flood, Owner, OwnershipRemark
 from registry.works import works as searching
 from workers.evidence import deposits
 from workers.evidence.bundles import in_a_file
@@ -34,6 +35,7 @@ ONLY = (
     (searching.Only.UNSAFE, _("Can't be matched safely")),
     (searching.Only.SEEN, _("Seen somewhere")),
     (searching.Only.AUTHORLESS, _("Without an author")),
+    (searching.Only.HELD, _("Held back")),
 )
 
 
@@ -49,6 +51,7 @@ def works(request: HttpRequest, owner: Owner) -> HttpResponse:
     counts = searching.case_counts(page.object_list)
     values = {
         "page": page,
+        "held": set(Flood.in_force().filter(work__in=list(page)).values_list("work", flat=True)),
         "rows": [(row, counts.get(row.pk, 0)) for row in page],
         "q": words,
         "only": only,
@@ -68,6 +71,7 @@ def work(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "work": row,
         "pictures": [one.picture for one in row.work_pictures.select_related("picture").order_by("pk")],
         "masked": [mask.sentence for picture in row.work_pictures.all() for mask in masks(picture)],
+        "held": held(owner, row),
         "conflict": row.conflicts.order_by("earlier_registered_at").first(),
         "remarks": [ownership.said_of(remark) for remark in row.remarks.order_by("answered_at", "pk")],
         "terms": ownership.term_rows(terms(row)),

@@ -74,7 +74,7 @@ def _finish(
     with transaction.atomic():
         matching.lock_pictures(pictures)
         matching.keep_matches(rows)
-        captures = matching.open_cases(found=pictures)
+        captures = matching.open_cases(fuse=services.fuse, found=pictures)
         Picture.objects.filter(pk__in=pictures).update(searched=mark)
         Picture.objects.filter(pk__in=partly).update(searched="")  # they are searched for when they are seen again
         steps.finish(Picture, pictures)

@@ -125,7 +125,7 @@ def _search(services: Services, work: Sought, until: float) -> None:
     with transaction.atomic():
         matching.lock_pictures({*work.distances, *work.left_out})
         Picture.objects.filter(pk__in=work.left_out).update(searched="")
-        captures = matching.open_cases(registered=[work.row.picture_id])
+        captures = matching.open_cases(fuse=services.fuse, registered=[work.row.picture_id])
         revisits.ask_again(work.row.work.owner_id, work.row.picture_id, again)
         _tell(work, expired=len(expired), asked_again=len(again))
         steps.finish(WorkPicture, [work.row.pk])
