@@ -64,4 +64,5 @@ from registry.models.works import (
     WorkAttachment,
     WorkChange,
     WorkPicture,
+    WorkRelation,
 )

@@ -7,6 +7,7 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 
 from registry.accounts import scoped
 from registry.models import Case, Owner, OwnershipRemark, RegistrationConflict, Sighting, UploadFile, Work
+from registry.works.relations import living
 
 
 class Only(StrEnum):
@@ -16,6 +17,7 @@ class Only(StrEnum):
     UNSAFE = "unsafe"
     SEEN = "seen"
     AUTHORLESS = "authorless"
+    RELATED = "related"
 
 
 def search(of: Owner, words: str = "", only: str = "", upload: int | None = None) -> QuerySet[Work]:
@@ -36,6 +38,8 @@ def search(of: Owner, words: str = "", only: str = "", upload: int | None = None
         rows = rows.filter(_has(Case))
     elif only == Only.AUTHORLESS:
         rows = rows.filter(author="")
+    elif only == Only.RELATED:
+        rows = rows.filter(Q(pk__in=living().values("work")) | Q(pk__in=living().values("other")))
     if upload is not None:
         rows = rows.filter(_has(UploadFile, upload__owner=of, upload__number=upload, outcome="registered"))
     return rows
