@@ -13,7 +13,7 @@ from django.views.decorators.cache import cache_control
 from desk.schemas.works import searches_of, seen_before
 from desk.texts import ownership
 from desk.texts.masks import masks
-from desk.texts.past import search_in_words
+from desk.texts.past import relation_in_words, search_in_words
 from desk.web.common.access import Telling, attached, decider_post, member_page, number_in, page_of, said, show, takes
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
@@ -21,6 +21,7 @@ from registry.accounts import scoped
 from registry.log.audit_log import Evidence
 from registry.models import Owner, OwnershipRemark
 from registry.works import works as searching
+from registry.works.relations import related_to
 from workers.evidence import deposits
 from workers.evidence.bundles import in_a_file
 from workers.pictures.previews import LARGE, SMALL, shown
@@ -34,6 +35,7 @@ ONLY = (
     (searching.Only.UNSAFE, _("Can't be matched safely")),
     (searching.Only.SEEN, _("Seen somewhere")),
     (searching.Only.AUTHORLESS, _("Without an author")),
+    (searching.Only.RELATED, _("Belong together")),
 )
 
 
@@ -82,6 +84,7 @@ def work(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "changes": [
             (entry, ownership.KINDS.get(entry.kind, entry.kind), ownership.change_rows(entry)) for entry in history
         ],
+        "related": [(other, relation_in_words(other)) for other in related_to(row)],
         "searches": [search_in_words(search) for search in searches_of(row)],
         "seen_before": seen_before(row),
     }

@@ -8,6 +8,7 @@ from PIL import ExifTags, Image
 from demo.pictures import flat
 from tests.assets.command_line import Terminal
 from tests.assets.rows import jpeg, photograph
+from workers.tasks.sync_runner import SyncRunner
 
 
 def test_works_come_from_folders_with_what_a_table_declares(cli: Terminal, studio: str, folder: Path) -> None:
@@ -72,3 +73,13 @@ def test_a_conflict_tells_that_an_earlier_registration_exists_and_its_date_only(
     assert set(conflict) == {"sentence", "date"}
     assert conflict["sentence"].endswith(f"exists, of {conflict['date']}.")
     assert "Studio" not in str(answer)
+
+
+def test_a_work_tells_which_others_show_the_same(cli: Terminal, inline: SyncRunner, studio: str, folder: Path) -> None:
+    (folder / "a.jpg").write_bytes(photograph(1))
+    (folder / "b.jpg").write_bytes(jpeg(Image.open(BytesIO(photograph(1))), 80))
+    cli.run("work", "add", folder / "a.jpg", folder / "b.jpg", "--owner", studio)
+    inline.run_until_idle()
+    assert "work 2, b: It shows the same picture, in another file." in cli.run("work", "show", "1").out
+    (other,) = cli.ask("work", "show", "2")["relations"]
+    assert (other["work"], other["kind"], other["shown"] > 0.9) == (1, "duplicate", True)
