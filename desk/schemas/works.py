@@ -12,8 +12,10 @@ from desk.schemas.evidence import Receipt
 from desk.texts import ownership
 from desk.texts import uploads as upload_words
 from desk.texts.masks import masks
+from desk.texts.past import relation_in_words
 from registry import models
 from registry.accounts import scoped
+from registry.works.relations import related_to
 from workers.works.ownership import terms
 
 if TYPE_CHECKING:
@@ -116,6 +118,24 @@ class Term(Answer):
     source: str = Field(description="The rule.")
 
 
+class Relation(Answer):
+    """Another work of the owner that shows the same, as a comparison found."""
+
+    work: int = Field(alias="work.number", examples=[13])
+    title: str = Field(alias="work.title", examples=["Harbour at dawn, a moment later"])
+    kind: str = Field(
+        description="What this work is to it: `duplicate`, `part-of`, `whole-of` or `series`, one scene twice.",
+        examples=["series"],
+    )
+    shown: float = Field(
+        description="Share of the part that the whole shows; of this work's picture where neither is a part.",
+        examples=[0.97],
+    )
+    sentence: Annotated[str, From(relation_in_words)] = Field(
+        examples=["It shows the same scene, as another photograph or a changed copy would."]
+    )
+
+
 class Document(Answer):
     """A document beside a work, such as one of its chain of title."""
 
@@ -184,6 +204,7 @@ class FullWork(Work):
     documents: Annotated[list[Document], From(lambda row: row.attachments.filter(removed_at=None))]
 
     held: Annotated[Held | None, From(lambda row: models.Flood.in_force().filter(work=row).first())]
+    relations: Annotated[list[Relation], From(related_to)]
     cases: Annotated[list[WorkCase], From(lambda row: scoped.cases(row.owner).filter(work=row))]
     search: Annotated[list[dict[str, Any]], From(searches_of)]
     seen_before: Annotated[list[dict[str, Any]], From(seen_before)]

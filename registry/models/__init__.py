@@ -66,4 +66,5 @@ from registry.models.works import (
     WorkAttachment,
     WorkChange,
     WorkPicture,
+    WorkRelation,
 )

@@ -7,6 +7,7 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 
 from registry.accounts import scoped
 from registry.models import Case, Flood, Owner, OwnershipRemark, RegistrationConflict, Sighting, UploadFile, Work
+from registry.works.relations import living
 
 
 class Only(StrEnum):
@@ -17,6 +18,7 @@ class Only(StrEnum):
     SEEN = "seen"
     AUTHORLESS = "authorless"
     HELD = "held"
+    RELATED = "related"
 
 
 def search(of: Owner, words: str = "", only: str = "", upload: int | None = None) -> QuerySet[Work]:
@@ -39,6 +41,8 @@ def search(of: Owner, words: str = "", only: str = "", upload: int | None = None
         rows = rows.filter(pk__in=Flood.in_force().values("work"))
     elif only == Only.AUTHORLESS:
         rows = rows.filter(author="")
+    elif only == Only.RELATED:
+        rows = rows.filter(Q(pk__in=living().values("work")) | Q(pk__in=living().values("other")))
     if upload is not None:
         rows = rows.filter(_has(UploadFile, upload__owner=of, upload__number=upload, outcome="registered"))
     return rows

@@ -23,7 +23,6 @@ from indexer.layout.pages import COLLAGE, PAGE
 from indexer.picture.features import Features, extract
 from indexer.picture.spaces import ROOTSIFT
 from indexer.search.candidates import Candidate
-from indexer.search.search import find_works
 from indexer.votes.index import VoteIndex
 from registry.crawls.crawling import denied
 from registry.models import Owner, Picture, Work, WorkPicture
@@ -69,7 +68,7 @@ def identify(services: Services, owner: Owner, data: bytes) -> Answer:
     found = extract(data, services.limits, descriptor=services.descriptors.serving)
     services.indexes.refresh(Collection.WORKS)
     own = _WorksOf(services, owner)
-    compared = find_works(found, lambda: data, own, services.limits)
+    compared = own.find(found, lambda: data)
     for damage in own.damaged.values():
         raise damage
     shown = {picture: measured for picture, measured in compared if measured.decision is not Decision.NONE}

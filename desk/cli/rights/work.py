@@ -199,6 +199,7 @@ def show_work(*, desk: Desk, number: Number, owner: TheirOwner, as_json: AsJson)
             *(("remark", sentence) for sentence in _masked(one)),
             *(("remark", sentence) for sentence in _warned(one, schemas.open_remarks(row))),
             *(("picture", _picture(picture)) for picture in one.pictures),
+            *(("belongs to", f"work {other.work}, {other.title}: {other.sentence}") for other in one.relations),
             *(("case", f"{case.number}: {case.party}, {case.decision}") for case in one.cases),
             *(("search of the past", search_in_words(search)) for search in one.search),
             *(("seen before", seen["sentence"] or "Is asked for again.") for seen in one.seen_before),

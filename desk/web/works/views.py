@@ -13,7 +13,7 @@ from django.views.decorators.cache import cache_control
 from desk.schemas.works import searches_of, seen_before
 from desk.texts import ownership
 from desk.texts.masks import masks
-from desk.texts.past import search_in_words
+from desk.texts.past import relation_in_words, search_in_words
 from desk.web.common.access import Telling, attached, decider_post, member_page, number_in, page_of, said, show, takes
 from desk.web.works.held import held
 from exhibit.digests import Digest
@@ -22,6 +22,7 @@ from registry.accounts import scoped
 from registry.log.audit_log import Evidence
 from registry.models import Flood, Owner, OwnershipRemark
 from registry.works import works as searching
+from registry.works.relations import related_to
 from workers.evidence import deposits
 from workers.evidence.bundles import in_a_file
 from workers.pictures.previews import LARGE, SMALL, shown
@@ -36,6 +37,7 @@ ONLY = (
     (searching.Only.SEEN, _("Seen somewhere")),
     (searching.Only.AUTHORLESS, _("Without an author")),
     (searching.Only.HELD, _("Held back")),
+    (searching.Only.RELATED, _("Belong together")),
 )
 
 
@@ -86,6 +88,7 @@ def work(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "changes": [
             (entry, ownership.KINDS.get(entry.kind, entry.kind), ownership.change_rows(entry)) for entry in history
         ],
+        "related": [(other, relation_in_words(other)) for other in related_to(row)],
         "searches": [search_in_words(search) for search in searches_of(row)],
         "seen_before": seen_before(row),
     }

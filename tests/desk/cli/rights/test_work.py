@@ -93,3 +93,13 @@ def test_a_work_that_is_held_back_is_told_and_answered(cli: Terminal, inline: Sy
     inline.run_until_idle()
     assert [case["party"] for case in cli.ask("case", "list")["cases"]] == [f"site-{n}.example" for n in range(3)]
     assert "isn't held back" in cli.run("work", "held", "1", "--answer", "open", code=2).err
+
+
+def test_a_work_tells_which_others_show_the_same(cli: Terminal, inline: SyncRunner, studio: str, folder: Path) -> None:
+    (folder / "a.jpg").write_bytes(photograph(1))
+    (folder / "b.jpg").write_bytes(jpeg(Image.open(BytesIO(photograph(1))), 80))
+    cli.run("work", "add", folder / "a.jpg", folder / "b.jpg", "--owner", studio)
+    inline.run_until_idle()
+    assert "work 2, b: It shows the same picture, in another file." in cli.run("work", "show", "1").out
+    (other,) = cli.ask("work", "show", "2")["relations"]
+    assert (other["work"], other["kind"], other["shown"] > 0.9) == (1, "duplicate", True)
