@@ -49,21 +49,11 @@ Way = tuple[Condition, ...]
 
 def decide(figures: Measurements) -> tuple[Decision, tuple[str, ...]]:
     """The decision, and for ``review`` why a person has to look."""
-    if is_certain(figures):
+    if _any_holds(ways_to_certain(figures)):
         return Decision.CERTAIN, ()
-    if is_worth_a_look(figures):
+    if _any_holds(ways_to_review(figures)):
         return Decision.REVIEW, _doubts(figures)
     return Decision.NONE, ()
-
-
-def is_certain(one: Measurements) -> bool:
-    """Whether the figures leave no doubt of a copy."""
-    return _any_holds(ways_to_certain(one))
-
-
-def is_worth_a_look(one: Measurements) -> bool:
-    """Whether the figures speak for a copy, but not beyond doubt."""
-    return _any_holds(ways_to_review(one))
 
 
 def ways_to_certain(one: Measurements) -> tuple[Way, ...]:
@@ -79,7 +69,7 @@ def ways_to_certain(one: Measurements) -> tuple[Way, ...]:
 
 
 def ways_to_review(one: Measurements) -> tuple[Way, ...]:
-    """What speaks for a copy: all conditions of one of these."""
+    """What speaks for a copy, but not beyond doubt: all conditions of one of these."""
     needed = THRESHOLDS.review_precision if one.inliers >= THRESHOLDS.min_inliers else THRESHOLDS.certain_precision
     explained = THRESHOLDS.agreeing_excess if one.dense >= THRESHOLDS.certain_dense else THRESHOLDS.noise_excess
     agrees = Condition("agreement", (one.dense + one.in_place) / 2, THRESHOLDS.review_agreement)
