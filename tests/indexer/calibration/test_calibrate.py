@@ -175,7 +175,7 @@ def test_kept_pairs_are_told_beside_the_figures_and_change_none_of_them(outcome:
     decisions = [pair.verification.decision for pair in told_beside.kept]
     assert decisions == [Decision.CERTAIN, Decision.NONE, Decision.CERTAIN]
     assert [pair.files for pair in told_beside.misjudged] == [("pair copy",), ("pair different",)]
-    said, before = dict(told(told_beside)), dict(told(outcome))
-    assert said.pop("kept copies") == "2 pairs: 50.0% certain, 0.0% review, 50.0% nothing found"
-    assert said.pop("kept others") == "1 pairs: 100.0% certain, 0.0% review, 0.0% nothing found"
-    assert said == before
+    beside, before = dict(told(told_beside)), dict(told(outcome))
+    assert beside.pop("kept copies") == "2 pairs: 50.0% certain, 0.0% review, 50.0% nothing found"
+    assert beside.pop("kept others") == "1 pairs: 100.0% certain, 0.0% review, 0.0% nothing found"
+    assert beside == before
