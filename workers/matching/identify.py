@@ -67,7 +67,7 @@ def identify(services: Services, owner: Owner, data: bytes) -> Answer:
     services.descriptors.refresh()
     found = extract(data, services.limits, descriptor=services.descriptors.serving)
     services.indexes.refresh(Collection.WORKS)
-    own = _WorksOf(services, owner)
+    own = WorksOf(services, owner)
     compared = own.find(found, lambda: data)
     for damage in own.damaged.values():
         raise damage
@@ -109,7 +109,7 @@ def _not_denied(url: str) -> None:
         raise RefusedError(Sentence("The operator's rules name %(host)s.", host=host), reason="denied-host")
 
 
-class _WorksOf(RegisteredWorks):
+class WorksOf(RegisteredWorks):
     """The registered pictures of one owner: as many of them are compared as if there were no others."""
 
     def __init__(self, services: Services, owner: Owner) -> None:

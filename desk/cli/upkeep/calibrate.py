@@ -69,14 +69,16 @@ def calibrate_command(
 
     Photographs are edited, and searched for among one another; from what is found follow the probabilities of new
     matches and the bound on false alarms. Earlier matches keep theirs. The bound is some 3 in N, so more photographs
-    allow to claim more; with fewer than 20 it ends with 2. After an interruption the same command goes on.
+    allow to claim more; with fewer than 20 it ends with 2. After an interruption the same command goes on. What this
+    version makes of the pairs that `exhibit why --keep` filed is told beside; no figure is reckoned from them.
     """
     if context.invoked_subcommand is not None:
         return
     if folder is None:
         raise WrongUseError("No folder is named.", hint="exhibit calibrate --folder DIR, or exhibit calibrate show")
     from exhibit.clock import now
-    from indexer.calibration.calibrate import Order, calibrate, foretold, read_groups
+    from indexer.calibration.calibrate import Order, calibrate, foretold, measure_kept, read_groups
+    from indexer.calibration.kept import KeptPairs
     from indexer.calibration.measure import Plan
 
     plan, jobs = Plan(how["edited"]), how["jobs"]
@@ -97,6 +99,7 @@ def calibrate_command(
     if counts is not None:
         write_file(counts, sign_counts(desk.services, outcome, listed=not without_list))
     calibrations.use(outcome.calibration, by=person())
+    outcome = replace(outcome, kept=tuple(measure_kept(KeptPairs(desk.config.data_dir))))
     shutil.rmtree(scratch, ignore_errors=True)  # what was measured holds a small grey copy of each photograph
     _tell(outcome, as_json=as_json)
 
@@ -129,6 +132,11 @@ def _tell(outcome: "Outcome", *, as_json: bool) -> None:
                 say("  " + "  ".join(files))
     if outcome.alarms(Decision.CERTAIN) or outcome.alarms(Decision.REVIEW):
         say("\nWhere two files show the same picture, name them with --same and calibrate again.")
+    if outcome.misjudged:
+        say("\nPairs that you kept, and that come out otherwise than you said:")
+    for pair in outcome.misjudged:
+        said = "copy" if pair.copy else "different"
+        say(f"  {pair.files[0]}: {said}, decided {pair.verification.decision}")
     say("In use for new matches from now on.")
 
 
@@ -137,6 +145,9 @@ def _plain(outcome: "Outcome") -> dict[str, object]:
         "name": outcome.calibration.name,
         "photographs": outcome.calibration.certain.photographs,
         "skipped": [{"file": picture.path, "reason": picture.reason} for picture in outcome.skipped],
+        "kept": [
+            {"pair": pair.files[0], "copy": pair.copy, "decision": pair.verification.decision} for pair in outcome.kept
+        ],
         **{
             str(decision): {
                 "failed": outcome.calibration.bound(decision).failed,
