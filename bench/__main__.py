@@ -3,7 +3,7 @@
 import argparse
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 # one thread each, before any library counts the cores: a figure is for one core unless it says otherwise
@@ -24,6 +24,7 @@ from bench import (  # noqa: E402 - after the threads are set
     whole,
     witnesses,
 )
+from bench.cheats import run as cheats  # noqa: E402
 from bench.edited import photos_in  # noqa: E402
 from bench.matching import compositions  # noqa: E402
 from bench.matching.questions import Folders, roles  # noqa: E402
@@ -44,12 +45,13 @@ EXAMPLES = """examples:
   python -m bench crowd --photos WORKS --distractors MORE --works 100000
   python -m bench reports --cases 10 1000 10000
   python -m bench matching --photos ~/photos --works 50
+  python -m bench cheats --photos ~/photos --works 60 --crafted 1000 --disguised 1000 --jobs 2
   python -m bench cost --photos WORKS --unrelated UNRELATED --distractors MORE
   python -m bench matching --photos WORKS --others OTHERS --unrelated UNRELATED --distractors MORE --pairs PAIRS
 """
 INTERRUPTED = 130
 LONG = (
-    "retrieval", "retroactive", "whole", "reports", "crowd", "matching", "compositions", "cost", "tampering",
+    "retrieval", "retroactive", "whole", "reports", "crowd", "matching", "compositions", "cheats", "cost", "tampering",
     "evidence", "witnesses", "log",
 )  # fmt: skip
 """What takes so long that it has to be asked for by name."""
@@ -83,23 +85,28 @@ def main() -> int:
 def _measured(options: argparse.Namespace, photos: Sequence[Path]) -> Iterator[Titled]:
     for name, title, measure in _chosen(options, photos):
         yield name, title, measure()
-    if "crowd" in options.what:
-        parts = roles(photos, CROWD_ASKED, options.seed, _folders(options))
-        yield from crowd.measure(parts, options.works or CROWD, options.seed, options.out)
-    if "cost" in options.what:
-        yield from measure_cost(_choice(options), options.out)
-    if "tampering" in options.what:
-        yield "tampering", f"{options.changes:,} changes", tampering.measure(options.changes, options.seed)
-    if "evidence" in options.what:
-        yield from evidence.measure(options.bundles, options.cases)
-    if "witnesses" in options.what:
-        yield from witnesses.measure(options.stamps)
-    if "log" in options.what:
-        yield from log.measure()
-    if "matching" in options.what:
-        yield from measure_matching(_choice(options), options.out, options.jobs)
-    if "compositions" in options.what:
-        yield from compositions.measure(_choice(options), options.singles, options.chains, options.out, options.jobs)
+    for name, tables in _long(options, photos).items():
+        if name in options.what:
+            yield from tables()
+
+
+def _long(options: argparse.Namespace, photos: Sequence[Path]) -> Mapping[str, Callable[[], Iterable[Titled]]]:
+    """What gives several tables, each when it is there."""
+    choice, out, jobs = _choice(options), options.out, options.jobs
+    deceived = f"{options.changes:,} changes"
+    return {
+        "crowd": lambda: crowd.measure(
+            roles(photos, CROWD_ASKED, options.seed, _folders(options)), options.works or CROWD, options.seed, out
+        ),
+        "cost": lambda: measure_cost(choice, out),
+        "tampering": lambda: [("tampering", deceived, tampering.measure(options.changes, options.seed))],
+        "evidence": lambda: evidence.measure(options.bundles, options.cases),
+        "witnesses": lambda: witnesses.measure(options.stamps),
+        "log": log.measure,
+        "matching": lambda: measure_matching(choice, out, jobs),
+        "compositions": lambda: compositions.measure(choice, options.singles, options.chains, out, jobs),
+        "cheats": lambda: cheats.measure(choice, options.crafted, options.disguised, out, jobs),
+    }
 
 
 def _folders(options: argparse.Namespace) -> Folders:
@@ -187,6 +194,8 @@ def _parser() -> argparse.ArgumentParser:
     matching.add_argument("--pages", type=int, default=120, help="pairs of photos in one page")
     matching.add_argument("--singles", type=int, default=20, help="operations of each work, alone, for compositions")
     matching.add_argument("--chains", type=int, default=10, help="random chains of each work, for compositions")
+    matching.add_argument("--crafted", type=int, default=1000, help="strangers made to match a work, for cheats")
+    matching.add_argument("--disguised", type=int, default=1000, help="copies made not to be found, for cheats")
     matching.add_argument("--mix", type=int, default=200, help="pictures whose time is taken")
     matching.add_argument("--seed", type=int, default=1)
     matching.add_argument("--jobs", type=int, default=1, help="processes that ask; times are taken by one")
