@@ -60,6 +60,7 @@ def _crafted_row(kind: str, method: str, group: Sequence[Outcome]) -> Row:
         "pictures": len(group),
         "share shown": f"{median(one.share for one in group):.1%}",
         "PSNR": f"{median(changes):.0f}" if changes else "–",
+        "compared": sum(one.gate != NOT_NAMED for one in group),
         **{str(decision): _count(group, decision, "forward") for decision in _SAID},
         **{f"registered: {decision}": _count(group, decision, "reverse") for decision in _SAID},
         **{

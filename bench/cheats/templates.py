@@ -15,7 +15,7 @@ from indexer.layout.single_thread import cv2
 SIZE = (900, 675)
 TILE = 150
 WALL = 8
-"""What the long side is of the blur that leaves nothing but gentle tones."""
+"""Fields along each side that a plain wall's tones are the means of."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,7 +60,8 @@ def _ground(canvas: Canvas, chance: Chance) -> Canvas:
 def _emblem(canvas: Canvas, chance: Chance) -> Canvas:
     """A round emblem full of details before a wall in the picture's tones: strength is its share of the area."""
     radius = float(np.sqrt(chance.strength * canvas.size[0] * canvas.size[1] / np.pi))
-    plain = canvas.painted(cv2.GaussianBlur(canvas.pixels, (0, 0), max(canvas.size) / WALL))
+    coarse = cv2.resize(canvas.pixels, (WALL, WALL), interpolation=cv2.INTER_AREA)
+    plain = canvas.painted(cv2.resize(cv2.GaussianBlur(coarse, (0, 0), 1), canvas.size, interpolation=cv2.INTER_CUBIC))
     disc = ellipse(canvas.size, (0.5, 0.5), (radius / canvas.size[0], radius / canvas.size[1]))
     return plain.covered(chance.other(canvas.size), disc)
 

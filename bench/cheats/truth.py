@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 from bench.primitives.canvas import Canvas, Pixels
 from indexer.layout.single_thread import cv2
 
-SEEN_FROM = 0.25
-"""Share of the work's contrast from which a pixel counts as showing it; below that there is a ghost at most."""
 SCRAPS, PIECE, PART = 0.05, 0.005, 0.125
 """Shares of either picture: what is less than scattered scraps; a piece that hangs together; a copy of a part."""
 GAP = 0.01
