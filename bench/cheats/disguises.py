@@ -6,6 +6,7 @@ from functools import partial
 from types import MappingProxyType
 
 import numpy as np
+from PIL import Image
 
 from bench.cheats import descriptors, hashing, keypoints
 from bench.primitives import PRIMITIVES
@@ -60,6 +61,15 @@ def _bent(most: float, work: Pixels, chance: Chance) -> Pixels:
     return canvas.warped(x + across, y + down, mirror_edges=True).pixels
 
 
+def _for_dark_pages(work: Pixels, _: Chance) -> Pixels:
+    """White that lets the page through: before black it is the work, before white there is nothing.
+
+    Xia and Chen, "AlphaDog: No-Box Camouflage Attacks via Alpha Channel Oversight" (2025). With a fourth channel.
+    """
+    grey = np.asarray(Image.fromarray(work).convert("L"))
+    return np.dstack([np.full_like(work, 255), grey])
+
+
 def _stripes(work: Pixels, chance: Chance) -> Pixels:
     """Every second strip with its tones the other way round: gradients turn, what is shown can be read."""
     count = chance.integer(10, 24)
@@ -77,7 +87,7 @@ def _primitives(steps: Sequence[tuple[str, float]], work: Pixels, chance: Chance
 
 def _chain(work: Pixels, chance: Chance) -> Pixels:
     """Two or three of the others, by chance."""
-    names = [name for name in DISGUISES if name not in (CHAIN, "every stage at once")]
+    names = [name for name in DISGUISES if name not in (CHAIN, "every stage at once", DARK)]
     for name in chance.rng.choice(names, chance.integer(2, IN_A_CHAIN), replace=False):
         work = DISGUISES[str(name)].change(work, chance)
     return work
@@ -91,7 +101,7 @@ class Method:
     change: Disguise
 
 
-CHAIN = "chain of two or three"
+CHAIN, DARK = "chain of two or three", "seen on dark pages only"
 _STEPS: Mapping[str, Sequence[tuple[str, float]]] = {
     "tiny turn, cut, smaller": (("geometry.turned_inside", 0.2), ("geometry.cut_sides", 0.3), ("geometry.shrunk", 0.3)),
     "wave, mirrored, framed": (("bending.waves_across", 0.15), ("geometry.mirrored", 0), ("overlay.framed", 0.5)),
@@ -119,6 +129,7 @@ _EVERY = (
     Method("details smoothed and forged", _removed_and_forged),
     Method("every stage at once", _everything),
     *(Method(f"bent by {most:.1%}", partial(_bent, most)) for most in (0.005, 0.01, 0.02, 0.03)),
+    Method(DARK, _for_dark_pages),
     Method("strips of negative", _stripes),
     *(Method(name, partial(_primitives, steps)) for name, steps in _STEPS.items()),
     Method(CHAIN, _chain),

@@ -99,9 +99,12 @@ def picture(path: Path) -> Pixels:
 
 
 def file_of(pixels: Pixels) -> bytes:
-    """As a site would hold it: a JPEG that keeps small changes."""
+    """As a site would hold it: a JPEG that keeps small changes; what one sees through is a PNG."""
     out = io.BytesIO()
-    Image.fromarray(pixels).save(out, "JPEG", quality=QUALITY, subsampling=0)
+    if pixels.shape[2] == 4:
+        Image.fromarray(pixels).save(out, "PNG", compress_level=1)
+    else:
+        Image.fromarray(pixels).save(out, "JPEG", quality=QUALITY, subsampling=0)
     return out.getvalue()
 
 

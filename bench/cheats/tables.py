@@ -28,15 +28,15 @@ def aims(crafted: Sequence[Outcome], copies: Sequence[Outcome]) -> list[Row]:
         for decision in (Decision.CERTAIN, Decision.REVIEW):
             count = sum(_either_way(one, decision) for one in group)
             bound = f"at most {upper_bound(count, len(group)):.1%}" if group else "–"
-            aim, kept = ("0", "✓" if not count else "✗") if decision is Decision.CERTAIN else ("", "")
+            aim, kept = ("0", _mark(not count) if group else "–") if decision is Decision.CERTAIN else ("", "")
             what = f"crafted pictures ({kind}), either way round: {decision}"
             rows.append({"figure": what, "aim": aim, "reached": f"{count} of {len(group)}, {bound}", "": kept})
     said = [one.answer for one in copies]
     low, high = interval(said, is_found)
     reached = share(said, is_found)
     figures = f"{reached:.3f} of {len(said)} ({low:.2f}–{high:.2f}), {share(said, is_certain):.3f} certain"
-    ok = "✓" if reached >= FOUND else "✗"
-    rows.append({"figure": "disguised copies found", "aim": f"≥ {FOUND:.2f}", "reached": figures, "": ok})
+    copied = {"figure": "disguised copies found", "aim": f"≥ {FOUND:.2f}"}
+    rows.append({**copied, "reached": figures, "": _mark(reached >= FOUND)})
     return rows
 
 
@@ -129,6 +129,10 @@ def _disguised_row(method: str, group: Sequence[Outcome]) -> Row:
             for name, limit in USUAL.items()
         },
     }
+
+
+def _mark(reached: bool) -> str:  # noqa: FBT001
+    return "✓" if reached else "✗"
 
 
 _SAID = (Decision.CERTAIN, Decision.REVIEW)

@@ -1,9 +1,13 @@
 """Each disguise gives the same copy for the same chance, and a copy it stays."""
 
+import io
+
 import numpy as np
 import pytest
+from PIL import Image
 
-from bench.cheats.disguises import CHAIN, DISGUISES
+from bench.cheats.disguises import CHAIN, DARK, DISGUISES
+from bench.cheats.questions import file_of
 from bench.cheats.truth import psnr
 from tests.bench.cheats.scenes import WORK, chance
 
@@ -31,6 +35,15 @@ def test_strips_of_negative_leave_half_of_the_rows() -> None:
     rows = (made == WORK).all(axis=(1, 2))
     assert 0.4 < rows.mean() < 0.6
     assert ((made == 255 - WORK).all(axis=(1, 2)) | rows).all()
+
+
+def test_what_is_for_dark_pages_is_the_work_before_black_and_nothing_before_white() -> None:
+    with Image.open(io.BytesIO(file_of(DISGUISES[DARK].change(WORK, chance())))) as picture:
+        assert picture.mode == "RGBA"
+        black, white = (Image.new("RGBA", picture.size, colour) for colour in ("black", "white"))
+        before = [np.asarray(Image.alpha_composite(page, picture).convert("L"), int) for page in (black, white)]
+    assert np.abs(before[0] - np.asarray(Image.fromarray(WORK).convert("L"), int)).max() <= 2
+    assert before[1].min() == 255
 
 
 def test_a_chain_is_several_of_the_others() -> None:
