@@ -131,34 +131,37 @@ def _corner(area: float, patch: int, stranger: Pixels, works: Sequence[Pixels], 
 
 def _sheet(stranger: Pixels, works: Sequence[Pixels], chance: Chance) -> Crafted:
     """Scraps of many works, anywhere."""
-    canvas = Canvas(stranger, nowhere(stranger))
-    first = None
-    for work in works:
-        side = _side(work)
-        places = _apart(points_of(work), SCRAPS, side)
-        landing = _anywhere(stranger, len(places), side, chance)
-        laid = pasted(canvas.pixels, work, side, places, landing, 1.0)
-        first = laid.origin if first is None else first
-        canvas = laid
-    return _told(Canvas(canvas.pixels, nowhere(stranger) if first is None else first), works[0])
+
+    def laid(on: Pixels, work: Pixels, _: int) -> Canvas:
+        places = _apart(points_of(work), SCRAPS, _side(work))
+        return pasted(on, work, _side(work), places, _anywhere(on, len(places), _side(work), chance), 1.0)
+
+    return _one_after_the_other(stranger, works, laid)
 
 
 def _constellations(stranger: Pixels, works: Sequence[Pixels], _: Chance) -> Crafted:
     """The strongest details of many works, each work's in a cell of its own as they lie to one another."""
     columns = int(np.ceil(np.sqrt(len(works))))
-    rows = -(-len(works) // columns)
-    cell = np.array([stranger.shape[1] / columns, stranger.shape[0] / rows])
-    canvas = Canvas(stranger, nowhere(stranger))
-    first = None
-    for number, work in enumerate(works):
+    cell = np.array(stranger.shape[1::-1]) / (columns, -(-len(works) // columns))
+
+    def laid(on: Pixels, work: Pixels, number: int) -> Canvas:
         factor = float((cell / work.shape[1::-1]).min())
-        side = _side(work)
-        places = _apart(points_of(work), CONSTELLATION, side)
+        places = _apart(points_of(work), CONSTELLATION, _side(work))
         landing = np.asarray(places * factor + cell * (number % columns, number // columns), np.float32)
-        laid = pasted(canvas.pixels, work, side, places, landing, 1.0, factor)
-        first = laid.origin if first is None else first
-        canvas = laid
-    return _told(Canvas(canvas.pixels, nowhere(stranger) if first is None else first), works[0])
+        return pasted(on, work, _side(work), places, landing, 1.0, factor)
+
+    return _one_after_the_other(stranger, works, laid)
+
+
+def _one_after_the_other(
+    stranger: Pixels, works: Sequence[Pixels], lay: Callable[[Pixels, Pixels, int], Canvas]
+) -> Crafted:
+    """Something of each work upon the stranger; what is told is told of the first work."""
+    made, origin = stranger, nowhere(stranger)
+    for number, work in enumerate(works):
+        canvas = lay(made, work, number)
+        made, origin = canvas.pixels, canvas.origin if number == 0 else origin
+    return _told(Canvas(made, origin), works[0])
 
 
 def _ghost(most: float, stranger: Pixels, works: Sequence[Pixels], _: Chance) -> Crafted:
@@ -179,13 +182,15 @@ def _ghost_and_hash(stranger: Pixels, works: Sequence[Pixels], _: Chance) -> Cra
     return replace(_told(ghosts.laid_under(near, works[0], 8), works[0]), before=ground)
 
 
-def _ghost_and_patches(stranger: Pixels, works: Sequence[Pixels], chance: Chance) -> Crafted:
+def _ghost_and_patches(stranger: Pixels, works: Sequence[Pixels], _: Chance) -> Crafted:
     """A ghost for the pixels, patches for the details."""
     ground = ghosts.out_of_focus(stranger)
-    size = stranger.shape[1], stranger.shape[0]
-    fitted = np.asarray(cv2.resize(works[0], size, interpolation=cv2.INTER_AREA))
-    ghost = ghosts.laid_under(ground, fitted, 8).pixels
-    return replace(_patches(20, 1.0, 1.0, ghost, [fitted], chance), before=ground)
+    ghost = ghosts.laid_under(ground, works[0], 8)
+    work = np.asarray(cv2.resize(works[0], ghost.size, interpolation=cv2.INTER_AREA))
+    places = _apart(points_of(work), 20, _side(work))
+    patched = pasted(ghost.pixels, work, _side(work), places, places, 1.0)
+    seen = np.where(np.isnan(patched.origin), ghost.origin, patched.origin)
+    return replace(_told(Canvas(patched.pixels, seen), works[0]), before=ground)
 
 
 def _hybrid(stranger: Pixels, works: Sequence[Pixels], _: Chance) -> Crafted:
