@@ -13,13 +13,13 @@ from bench.cheats.truth import Kind, Shown, shown
 from bench.primitives.canvas import Canvas, Chance, Pixels, nowhere
 from indexer.layout.single_thread import cv2
 
-PATCH = 1 / 32
-"""Side of a pasted patch, as a share of the work's long side: a seven-hundredth of its area."""
+SMALL, LARGE = 1 / 32, 1 / 10
+"""Sides of pasted patches, as shares of the work's long side; all of a quick detail fits in a large one."""
 OF_A_SHEET = 12
 """Works that a picture is made to match at once."""
-SCRAPS, CONSTELLATION = 10, 20
+SCRAPS, CONSTELLATION = 2, 4
 """Patches of each of them."""
-SEWN = 24
+SEWN = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,21 +76,16 @@ def _by_both(stranger: Pixels, works: Sequence[Pixels], _: Chance) -> Crafted:
     return _unseen(descriptors.colliding(near, works[0], 8))
 
 
-def _patches(
-    count: int, alpha: float, factor: float, stranger: Pixels, works: Sequence[Pixels], chance: Chance
-) -> Crafted:
-    """Patches at their places, as the work would lie on the stranger; smaller and somewhere when scaled."""
-    work = works[0]
-    side = _side(work)
-    places = _apart(points_of(work), count, side)
-    across, down = (np.array(stranger.shape[1::-1]) - np.array(work.shape[1::-1]) * factor) / 2
-    landing = np.asarray(places * factor + (max(0.0, across), max(0.0, down)), np.float32)
-    return _told(pasted(stranger, work, side, places, landing, alpha * chance.uniform(0.95, 1), factor), work)
+def _patches(count: int, size: float, alpha: float, stranger: Pixels, works: Sequence[Pixels], _: Chance) -> Crafted:
+    """Patches at their places, as the work would lie on the stranger."""
+    side = _side(works[0], size)
+    places = _fullest(works[0], count, side)
+    return _told(pasted(stranger, works[0], side, places, places, alpha), works[0])
 
 
-def _shuffled(count: int, stranger: Pixels, works: Sequence[Pixels], chance: Chance) -> Crafted:
-    side = _side(works[0])
-    places = _apart(points_of(works[0]), count, side)
+def _shuffled(count: int, size: float, stranger: Pixels, works: Sequence[Pixels], chance: Chance) -> Crafted:
+    side = _side(works[0], size)
+    places = _fullest(works[0], count, side)
     landing = _anywhere(stranger, len(places), side, chance)
     return _told(pasted(stranger, works[0], side, places, landing, 1.0), works[0])
 
@@ -100,8 +95,8 @@ def _poisson(stranger: Pixels, works: Sequence[Pixels], _: Chance) -> Crafted:
     size = stranger.shape[1], stranger.shape[0]
     work = cv2.resize(works[0], size, interpolation=cv2.INTER_AREA)
     mask = np.zeros(stranger.shape[:2], np.uint8)
-    half = _side(work) // 2
-    for x, y in np.rint(_apart(points_of(work), SEWN, 2 * half)).astype(int):
+    half = _side(work, LARGE) // 2
+    for x, y in np.rint(_fullest(work, SEWN, 2 * half)).astype(int):
         mask[max(2, y - half) : min(size[1] - 2, y + half), max(2, x - half) : min(size[0] - 2, x + half)] = 255
     rows, columns = np.nonzero(mask.any(axis=1))[0], np.nonzero(mask.any(axis=0))[0]
     middle = int(columns[0] + columns[-1]) // 2, int(rows[0] + rows[-1]) // 2
@@ -133,8 +128,9 @@ def _sheet(stranger: Pixels, works: Sequence[Pixels], chance: Chance) -> Crafted
     """Scraps of many works, anywhere."""
 
     def laid(on: Pixels, work: Pixels, _: int) -> Canvas:
-        places = _apart(points_of(work), SCRAPS, _side(work))
-        return pasted(on, work, _side(work), places, _anywhere(on, len(places), _side(work), chance), 1.0)
+        side = _side(work, LARGE)
+        places = _fullest(work, SCRAPS, side)
+        return pasted(on, work, side, places, _anywhere(on, len(places), side, chance), 1.0)
 
     return _one_after_the_other(stranger, works, laid)
 
@@ -146,9 +142,10 @@ def _constellations(stranger: Pixels, works: Sequence[Pixels], _: Chance) -> Cra
 
     def laid(on: Pixels, work: Pixels, number: int) -> Canvas:
         factor = float((cell / work.shape[1::-1]).min())
-        places = _apart(points_of(work), CONSTELLATION, _side(work))
+        side = _side(work, LARGE)
+        places = _fullest(work, CONSTELLATION, side)
         landing = np.asarray(places * factor + cell * (number % columns, number // columns), np.float32)
-        return pasted(on, work, _side(work), places, landing, 1.0, factor)
+        return pasted(on, work, side, places, landing, 1.0, factor)
 
     return _one_after_the_other(stranger, works, laid)
 
@@ -187,8 +184,9 @@ def _ghost_and_patches(stranger: Pixels, works: Sequence[Pixels], _: Chance) -> 
     ground = ghosts.out_of_focus(stranger)
     ghost = ghosts.laid_under(ground, works[0], 8)
     work = np.asarray(cv2.resize(works[0], ghost.size, interpolation=cv2.INTER_AREA))
-    places = _apart(points_of(work), 20, _side(work))
-    patched = pasted(ghost.pixels, work, _side(work), places, places, 1.0)
+    side = _side(work, LARGE)
+    places = _fullest(work, 4, side)
+    patched = pasted(ghost.pixels, work, side, places, places, 1.0)
     seen = np.where(np.isnan(patched.origin), ghost.origin, patched.origin)
     return replace(_told(Canvas(patched.pixels, seen), works[0]), before=ground)
 
@@ -202,10 +200,12 @@ def _template(name: str, strength: float, stranger: Pixels, works: Sequence[Pixe
     return Crafted(pair.found, pair.shared, Kind.TEMPLATE, registered=pair.registered)
 
 
-def _apart(points: Points, count: int, side: int) -> Points:
-    """The first so many that are farther from one another than a patch is wide: patches don't cover one another."""
-    kept: list[np.ndarray] = []
-    for point in points:
+def _fullest(work: Pixels, count: int, side: int) -> Points:
+    """Centres of so many patches that hold the most details; they don't cover one another."""
+    points = points_of(work)
+    inside = np.abs(points[:, None] - points[None]).max(axis=2) <= side / 4
+    kept: list[Points] = []
+    for point in points[np.argsort(-inside.sum(axis=1), kind="stable")]:
         if all(np.abs(point - other).max() >= side for other in kept):
             kept.append(point)
         if len(kept) == count:
@@ -218,30 +218,30 @@ def _anywhere(picture: Pixels, count: int, side: int, chance: Chance) -> Points:
     return np.asarray(chance.rng.uniform(side, high, (count, 2)), np.float32)
 
 
-def _side(work: Pixels) -> int:
-    return int(max(work.shape) * PATCH)
+def _side(work: Pixels, size: float) -> int:
+    return int(max(work.shape) * size)
 
 
 _EVERY = (
     *(Method(f"hash within {within} bits", partial(_by_hash, within)) for within in (80, 44, 26, 14)),
     *(Method(f"network, ±{most:g}", partial(_by_network, most)) for most in (4, 8, 16)),
     Method("hash within 24 bits and network, ±8", _by_both),
-    Method("20 patches in place", partial(_patches, 20, 1.0, 1.0)),
-    Method("20 patches in place, half seen through", partial(_patches, 20, 0.5, 1.0)),
-    Method("25 patches in place, at half the size", partial(_patches, 25, 1.0, 0.5)),
-    Method("100 patches in place", partial(_patches, 100, 1.0, 1.0)),
+    Method("30 small patches in place", partial(_patches, 30, SMALL, 1.0)),
+    Method("4 patches in place", partial(_patches, 4, LARGE, 1.0)),
+    Method("4 patches in place, half seen through", partial(_patches, 4, LARGE, 0.5)),
+    Method("16 patches in place", partial(_patches, 16, LARGE, 1.0)),
     Method(f"{SEWN} patches sewn in (Poisson)", _poisson),
-    Method("20 patches shuffled", partial(_shuffled, 20)),
-    Method("100 patches shuffled", partial(_shuffled, 100)),
+    Method("30 small patches shuffled", partial(_shuffled, 30, SMALL)),
+    Method("4 patches shuffled", partial(_shuffled, 4, LARGE)),
     Method("corner of 5%", partial(_corner, 0.05, 10_000)),
     Method("corner of 6%, in scraps", partial(_corner, 0.06, 26)),
     *(Method(f"ghost under details, ±{most:g}", partial(_ghost, most)) for most in (8, 16)),
     *(Method(f"ghost over a blurred picture, ±{most:g}", partial(_ghost_over_blur, most)) for most in (6, 8, 12, 16)),
     Method("ghost over a blurred picture, ±8, hash within 24 bits", _ghost_and_hash),
-    Method("ghost over a blurred picture, ±8, and 20 patches", _ghost_and_patches),
+    Method("ghost over a blurred picture, ±8, and 4 patches", _ghost_and_patches),
     Method("hybrid of coarse and fine", _hybrid),
-    Method("sheet of scraps", _sheet, OF_A_SHEET),
-    Method("sheet of constellations", _constellations, OF_A_SHEET),
+    Method("sheet of patches anywhere", _sheet, OF_A_SHEET),
+    Method("sheet of patches as they lie", _constellations, OF_A_SHEET),
     *(
         Method(f"same {name}", partial(_template, name, strength))
         for name, strength in (

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from bench.primitives.canvas import Canvas, Pixels
 from indexer.layout.single_thread import cv2
 
-SCRAPS, PIECE, PART = 0.05, 0.005, 0.125
+SCRAPS, PIECE, PART = 0.05, 0.015, 0.125
 """Shares of either picture: what is less than scattered scraps; a piece that hangs together; a copy of a part."""
 GAP = 0.01
 """Share of the long side: what is nearer than that to one another hangs together, as behind a fence."""

@@ -40,10 +40,10 @@ def test_each_method_has_its_turn_and_works_and_strangers_change() -> None:
 
 def test_a_certain_stranger_is_counted_whichever_way_round_it_is_asked() -> None:
     crafted = [
-        outcome(Kind.STRANGER, "20 patches in place", "none"),
-        outcome(Kind.STRANGER, "20 patches in place", "none", "certain", "t.jpg"),
-        outcome(Kind.STRANGER, "20 patches in place", "review", photo="u.jpg"),
-        outcome(Kind.PARTIAL, "100 patches in place", "certain"),
+        outcome(Kind.STRANGER, "30 small patches in place", "none"),
+        outcome(Kind.STRANGER, "30 small patches in place", "none", "certain", "t.jpg"),
+        outcome(Kind.STRANGER, "30 small patches in place", "review", photo="u.jpg"),
+        outcome(Kind.PARTIAL, "16 patches in place", "certain"),
         outcome(Kind.PIECES, "corner of 5%", "certain"),
     ]
     copies = [
@@ -62,7 +62,7 @@ def test_a_certain_stranger_is_counted_whichever_way_round_it_is_asked() -> None
 
 def test_outcomes_are_kept_as_they_were(tmp_path: Path) -> None:
     first = Answers(tmp_path, "choice", outcome_from)
-    kept = outcome(Kind.STRANGER, "20 patches in place", "review", "certain")
+    kept = outcome(Kind.STRANGER, "30 small patches in place", "review", "certain")
     first.add(kept)
     assert list(Answers(tmp_path, "choice", outcome_from).done.values()) == [kept]
 

@@ -40,7 +40,7 @@ def test_the_same_place_shown_twice_counts_once_of_the_work() -> None:
     [
         ([], Kind.STRANGER),
         ([(50 * k, 40 * (k % 5), 50 * k + 20, 40 * (k % 5) + 20) for k in range(7)], Kind.STRANGER),  # 2.3%, scattered
-        ([(0, 0, 40, 40)], Kind.PIECES),  # 1.3%, in one piece
+        ([(0, 0, 50, 50)], Kind.PIECES),  # 2.1%, in one piece
         ([(21 * k, 0, 21 * k + 20, 20) for k in range(7)], Kind.PIECES),  # gaps of a pixel part nothing
         ([(0, 0, 100, 100)], Kind.PIECES),
         ([(0, 0, 160, 100)], Kind.PARTIAL),
