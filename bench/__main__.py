@@ -25,6 +25,7 @@ from bench import (  # noqa: E402 - after the threads are set
     whole,
     witnesses,
 )
+from bench.cheats import run as cheats  # noqa: E402
 from bench.edited import photos_in  # noqa: E402
 from bench.matching import compositions  # noqa: E402
 from bench.matching.questions import Folders, roles  # noqa: E402
@@ -46,12 +47,13 @@ EXAMPLES = """examples:
   python -m bench reports --cases 10 1000 10000
   python -m bench series --photos ~/photos --lookalikes LOOKALIKES --works 30 --jobs 2
   python -m bench matching --photos ~/photos --works 50
+  python -m bench cheats --photos ~/photos --works 60 --crafted 1000 --disguised 1000 --jobs 2
   python -m bench cost --photos WORKS --unrelated UNRELATED --distractors MORE
   python -m bench matching --photos WORKS --others OTHERS --unrelated UNRELATED --distractors MORE --pairs PAIRS
 """
 INTERRUPTED = 130
 LONG = (
-    "retrieval", "retroactive", "whole", "reports", "crowd", "series", "matching", "compositions", "cost",
+    "retrieval", "retroactive", "whole", "reports", "crowd", "series", "matching", "compositions", "cheats", "cost",
     "tampering", "evidence", "witnesses", "log",
 )  # fmt: skip
 """What takes so long that it has to be asked for by name."""
@@ -112,6 +114,7 @@ def _of_several_tables(
         "log": log.measure,
         "matching": lambda: measure_matching(choice, out, jobs),
         "compositions": lambda: compositions.measure(choice, options.singles, options.chains, out, jobs),
+        "cheats": lambda: cheats.measure(choice, options.crafted, options.disguised, out, jobs),
     }
 
 
@@ -202,6 +205,8 @@ def _parser() -> argparse.ArgumentParser:
     matching.add_argument("--pages", type=int, default=120, help="pairs of photos in one page")
     matching.add_argument("--singles", type=int, default=20, help="operations of each work, alone, for compositions")
     matching.add_argument("--chains", type=int, default=10, help="random chains of each work, for compositions")
+    matching.add_argument("--crafted", type=int, default=1000, help="strangers made to match a work, for cheats")
+    matching.add_argument("--disguised", type=int, default=1000, help="copies made not to be found, for cheats")
     matching.add_argument("--mix", type=int, default=200, help="pictures whose time is taken")
     matching.add_argument("--seed", type=int, default=1)
     matching.add_argument("--jobs", type=int, default=1, help="processes that ask; times are taken by one")

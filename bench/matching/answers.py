@@ -3,9 +3,10 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import indexer
 
@@ -56,15 +57,36 @@ class Answer:
         return self.photo, self.edit
 
 
-class Answers:
+class Answering(Protocol):
+    """What can be kept of a question: a dataclass that knows which one it answers."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def question(self) -> tuple[str, str]:
+        """Identity."""
+
+
+A = TypeVar("A", bound=Answering)
+
+
+def answer_from(row: dict[str, Any]) -> Answer:
+    """An answer out of its line."""
+    ranked = {name: Ranked(**values) for name, values in row.pop("ranked").items()}
+    return Answer(**row, ranked=ranked)
+
+
+class Answers(Generic[A]):
     """A folder of answers, for one state of the code and one choice of questions.
 
     Args:
         folder: where all runs are kept; those of other code are removed.
         choice: everything that the questions and the works depend on.
+        read: makes one out of its line.
     """
 
-    def __init__(self, folder: Path, choice: object) -> None:
+    def __init__(self, folder: Path, choice: object, read: Callable[[dict[str, Any]], A]) -> None:
+        self._from = read
         state = hashlib.sha256(json.dumps([_code(), choice], sort_keys=True, default=str).encode()).hexdigest()[:16]
         self.folder = folder / state
         for old in folder.glob("*"):
@@ -74,13 +96,13 @@ class Answers:
         self._file = self.folder / "answers.jsonl"
         self.done = {answer.question: answer for answer in self._read()}
 
-    def add(self, answer: Answer) -> None:
+    def add(self, answer: A) -> None:
         """Keep one more."""
         with self._file.open("a", encoding="utf-8") as file:
             file.write("\n" + json.dumps(asdict(answer)))  # on a line of its own, even after half of one
         self.done[answer.question] = answer
 
-    def _read(self) -> Iterator[Answer]:
+    def _read(self) -> Iterator[A]:
         if not self._file.exists():
             return
         for line in self._file.read_text(encoding="utf-8").splitlines():
@@ -88,8 +110,7 @@ class Answers:
                 row = json.loads(line)
             except ValueError:  # the line that was being written when the run was stopped
                 continue
-            ranked = {name: Ranked(**values) for name, values in row.pop("ranked").items()}
-            yield Answer(**row, ranked=ranked)
+            yield self._from(row)
 
 
 def _code() -> str:

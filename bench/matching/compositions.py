@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.edited import Asked, opened, photos_in, strangers
-from bench.matching.answers import Answer, Answers
+from bench.matching.answers import Answer, Answers, answer_from
 from bench.matching.figures import Judge, among, below_strangers, interval, is_certain, is_found, share
 from bench.matching.questions import Roles, answer_of, answered, roles
 from bench.matching.registered import Registered
@@ -41,7 +41,7 @@ def measure(choice: Choice, singles: int, chains: int, out: Path, jobs: int = 1)
     """
     parts = roles(photos_in(*choice.photos), choice.works, choice.seed, choice.folders)
     unrelated = parts.unrelated[: choice.most_unrelated]
-    answers = Answers(out / "compositions", [asdict(choice), singles, chains])
+    answers = Answers(out / "compositions", [asdict(choice), singles, chains], answer_from)
     registered = Registered(parts.registered, answers.folder, Progress("works measured", len(parts.registered)))
     peers, stages = retrievers_of(parts, registered, answers.folder)
     names = [str(path) for path in parts.registered]

@@ -5,11 +5,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import numpy as np
 
 from bench.edited import Asked, photos_in
-from bench.matching.answers import FIRST, Answer, Answers, Ranked
+from bench.matching.answers import FIRST, A, Answer, Answers, Ranked
 from bench.matching.look import Look
 from bench.matching.processes import each
 from bench.matching.registered import Registered
@@ -17,6 +18,16 @@ from bench.matching.retrievers import FAR, Distances, Retriever
 from bench.progress import Progress
 from exhibit.types import Decision
 
+
+class Question(Protocol):
+    """What is asked; :class:`bench.edited.Asked`, or what makes its picture only when it is asked."""
+
+    @property
+    def question(self) -> tuple[str, str]:
+        """Identity."""
+
+
+Q = TypeVar("Q", bound=Question)
 SHARE_OF_OTHERS = 0.1
 MAX_OTHERS = 40
 
@@ -107,8 +118,8 @@ def ranked(distances: Distances, names: Sequence[str], work: str) -> Ranked:
 
 
 def answered(
-    title: str, questions: Iterable[Asked], total: int, answers: Answers, ask: Callable[[Asked], Answer], jobs: int = 1
-) -> list[Answer]:
+    title: str, questions: Iterable[Q], total: int, answers: Answers[A], ask: Callable[[Q], A], jobs: int = 1
+) -> list[A]:
     """The answers to all questions: those that are kept, and those that are asked now; says how far it is.
 
     Args:
@@ -122,7 +133,7 @@ def answered(
     order: list[tuple[str, str]] = []
     progress = Progress(title, total)
 
-    def new() -> Iterator[Asked]:
+    def new() -> Iterator[Q]:
         for asked in questions:
             order.append(asked.question)
             if asked.question not in answers.done:

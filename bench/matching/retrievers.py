@@ -52,6 +52,11 @@ class _Rows:
         self.count += 1
         self.__dict__.pop("matrix", None)
 
+    @property
+    def are_none(self) -> bool:
+        """Whether no picture had any."""
+        return not self._rows
+
     @cached_property
     def matrix(self) -> NDArray[Any]:
         """All of them, one below the other."""
@@ -93,9 +98,10 @@ class HashRetriever:
     def distances(self, look: Look) -> Distances:
         """Bits to each registered picture."""
         found = np.ascontiguousarray(self.of_found(look)).view(np.uint64)
+        if self._rows.are_none or not len(found):
+            return np.full(self._rows.count, FAR)
         every = self._rows.matrix.view(np.uint64)
-        apart = [np.bitwise_count(every ^ one).sum(axis=1) for one in found]
-        return self._rows.nearest(np.min(apart, axis=0)) if apart else np.full(self._rows.count, FAR)
+        return self._rows.nearest(np.min([np.bitwise_count(every ^ one).sum(axis=1) for one in found], axis=0))
 
     @property
     def bytes_each(self) -> float:

@@ -10,7 +10,7 @@ from bench import pairs
 from bench.edited import copies, overlay_pairs, photos_in, strangers
 from bench.matching import cost, overlays, tables
 from bench.matching.aims import aims
-from bench.matching.answers import Answers
+from bench.matching.answers import Answer, Answers, answer_from
 from bench.matching.look import Look
 from bench.matching.peers import missing, peers
 from bench.matching.questions import Folders, Roles, answer_of, answered, roles
@@ -64,7 +64,7 @@ class Choice:
 class Asking:
     """Where answers are kept, and how many processes ask."""
 
-    answers: Answers
+    answers: Answers[Answer]
     jobs: int
 
 
@@ -80,7 +80,7 @@ def measure(choice: Choice, out: Path, jobs: int = 1) -> Iterator[Titled]:
     unrelated = parts.unrelated[: choice.most_unrelated]
     say(_told(parts, len(unrelated)))
     yield "matching-run", "What was asked", _asked(choice, parts, len(unrelated))
-    answers = Answers(out / "matching", asdict(choice))
+    answers = Answers(out / "matching", asdict(choice), answer_from)
     progress = Progress("works measured", len(parts.registered))
     registered = Registered(parts.registered, answers.folder, progress)
     results = _results(choice, parts, unrelated, registered, Asking(answers, jobs))

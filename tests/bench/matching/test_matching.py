@@ -7,11 +7,12 @@ import pytest
 
 from bench.edited import Asked
 from bench.matching.aims import aims
-from bench.matching.answers import Answer, Answers, Ranked
+from bench.matching.answers import Answer, Answers, Ranked, answer_from
 from bench.matching.figures import alarms, among, below_strangers, interval, is_found, mean_over_edits, taken_for
+from bench.matching.look import Look
 from bench.matching.overlays import Judged, bound
 from bench.matching.questions import Folders, answered, ranked, roles
-from bench.matching.retrievers import FAR
+from bench.matching.retrievers import FAR, HashRetriever
 from bench.matching.tables import Results
 
 POOL = [Path(f"{number:03d}.jpg") for number in range(100)]
@@ -86,7 +87,7 @@ def test_a_retriever_separates_what_is_nearer_than_any_stranger() -> None:
 
 def test_a_run_that_was_stopped_goes_on_with_its_answers(tmp_path: Path) -> None:
     questions = [Asked(f"{k}", "text", f"{k}", b"", ".jpg") for k in range(3)]
-    first = Answers(tmp_path, "choice")
+    first = Answers(tmp_path, "choice", answer_from)
     answered("some", questions[:2], 2, first, lambda asked: answer(asked.photo, asked.edit, "review"))
     with (first.folder / "answers.jsonl").open("a") as file:
         file.write('\n{"photo": "2", "ed')
@@ -96,8 +97,15 @@ def test_a_run_that_was_stopped_goes_on_with_its_answers(tmp_path: Path) -> None
         again.append(asked.photo)
         return answer(asked.photo, asked.edit, "certain")
 
-    every = answered("all", questions, 3, Answers(tmp_path, "choice"), ask)
+    every = answered("all", questions, 3, Answers(tmp_path, "choice", answer_from), ask)
     assert again == ["2"]
     assert [one.decision for one in every] == ["review", "review", "certain"]
-    assert Answers(tmp_path, "choice").done.keys() == {("0", "text"), ("1", "text"), ("2", "text")}
-    assert not Answers(tmp_path, "another choice").done
+    assert Answers(tmp_path, "choice", answer_from).done.keys() == {("0", "text"), ("1", "text"), ("2", "text")}
+    assert not Answers(tmp_path, "another choice", answer_from).done
+
+
+def test_a_picture_without_a_usable_hash_is_far_from_everything() -> None:
+    look = Look(b"")
+    none = HashRetriever("none", 31, lambda _: np.zeros((0, 32), np.uint8), lambda _: np.zeros((1, 32), np.uint8))
+    none.register(look)
+    assert none.distances(look).tolist() == [FAR]
