@@ -257,6 +257,13 @@ class UploadLine(Answer):
     declared: dict[str, Any] = Field(examples=[{"title": "Harbour at dawn"}])
 
 
+class Piece(Answer):
+    """A part of the registered picture, in original pixels, and the transform by which the found one is laid on it."""
+
+    box: tuple[float, float, float, float]
+    transform: list[list[float]]
+
+
 class FoundWork(Answer):
     """A work that a picture shows, with the figures of the comparison, which docs/stand-alone.md explains."""
 
@@ -274,6 +281,7 @@ class FoundWork(Answer):
     drift: float | None
     transform: list[list[float]] | None
     further: list[list[list[float]]]
+    pieces: list[Piece]
     mirrored: bool
     rotation: int
     overlap_work: float
