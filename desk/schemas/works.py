@@ -260,7 +260,7 @@ class UploadLine(Answer):
 class Piece(Answer):
     """A part of the registered picture, in original pixels, and the transform by which the found one is laid on it."""
 
-    box: tuple[float, float, float, float]
+    box: list[float] = Field(examples=[[0.0, 0.0, 160.0, 160.0]])
     transform: list[list[float]]
 
 
