@@ -275,6 +275,7 @@ class _Kept:
 _MEASURED = {field.name for field in dataclasses.fields(Verification)} - {
     "transform",
     "further",
+    "pieces",
     "probability",
     "calibration",
 }

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """Add the column; earlier matches have no pieces."""
 
-    dependencies = [("registry", "0047_papers")]
+    dependencies = [("registry", "0050_relations")]
 
     operations = [
         migrations.AddField(
