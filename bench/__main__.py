@@ -3,7 +3,7 @@
 import argparse
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 # one thread each, before any library counts the cores: a figure is for one core unless it says otherwise
@@ -20,6 +20,7 @@ from bench import (  # noqa: E402 - after the threads are set
     reports,
     retrieval,
     retroactive,
+    series,
     tampering,
     whole,
     witnesses,
@@ -43,18 +44,21 @@ EXAMPLES = """examples:
   python -m bench retroactive --photos ~/photos --entries 100000
   python -m bench crowd --photos WORKS --distractors MORE --works 100000
   python -m bench reports --cases 10 1000 10000
+  python -m bench series --photos ~/photos --lookalikes LOOKALIKES --works 30 --jobs 2
   python -m bench matching --photos ~/photos --works 50
   python -m bench cost --photos WORKS --unrelated UNRELATED --distractors MORE
   python -m bench matching --photos WORKS --others OTHERS --unrelated UNRELATED --distractors MORE --pairs PAIRS
 """
 INTERRUPTED = 130
 LONG = (
-    "retrieval", "retroactive", "whole", "reports", "crowd", "matching", "compositions", "cost", "tampering",
-    "evidence", "witnesses", "log",
+    "retrieval", "retroactive", "whole", "reports", "crowd", "series", "matching", "compositions", "cost",
+    "tampering", "evidence", "witnesses", "log",
 )  # fmt: skip
 """What takes so long that it has to be asked for by name."""
 CROWD, CROWD_ASKED = 100_000, 100
 """Works of the largest crowd, and how many of them are asked for."""
+SCENES = 30
+"""Photographs of which exposures are made for series."""
 ROLES = {
     "others": "stand beside and behind copies",
     "unrelated": "are asked and show no work",
@@ -83,23 +87,32 @@ def main() -> int:
 def _measured(options: argparse.Namespace, photos: Sequence[Path]) -> Iterator[Titled]:
     for name, title, measure in _chosen(options, photos):
         yield name, title, measure()
-    if "crowd" in options.what:
-        parts = roles(photos, CROWD_ASKED, options.seed, _folders(options))
-        yield from crowd.measure(parts, options.works or CROWD, options.seed, options.out)
-    if "cost" in options.what:
-        yield from measure_cost(_choice(options), options.out)
-    if "tampering" in options.what:
-        yield "tampering", f"{options.changes:,} changes", tampering.measure(options.changes, options.seed)
-    if "evidence" in options.what:
-        yield from evidence.measure(options.bundles, options.cases)
-    if "witnesses" in options.what:
-        yield from witnesses.measure(options.stamps)
-    if "log" in options.what:
-        yield from log.measure()
-    if "matching" in options.what:
-        yield from measure_matching(_choice(options), options.out, options.jobs)
-    if "compositions" in options.what:
-        yield from compositions.measure(_choice(options), options.singles, options.chains, options.out, options.jobs)
+    for name, measure_all in _of_several_tables(options, photos).items():
+        if name in options.what:
+            yield from measure_all()
+
+
+def _of_several_tables(
+    options: argparse.Namespace, photos: Sequence[Path]
+) -> dict[str, Callable[[], Iterable[Titled]]]:
+    """What gives more than one table, or takes so long that it is asked for by name."""
+    choice, out, jobs = _choice(options), options.out, options.jobs
+    scenes = options.works or SCENES
+    return {
+        "crowd": lambda: crowd.measure(
+            roles(photos, CROWD_ASKED, options.seed, choice.folders), options.works or CROWD, options.seed, out
+        ),
+        "series": lambda: series.measure(photos, options.lookalikes, scenes, options.seed, out, jobs),
+        "cost": lambda: measure_cost(choice, out),
+        "tampering": lambda: [
+            ("tampering", f"{options.changes:,} changes", tampering.measure(options.changes, options.seed))
+        ],
+        "evidence": lambda: evidence.measure(options.bundles, options.cases),
+        "witnesses": lambda: witnesses.measure(options.stamps),
+        "log": log.measure,
+        "matching": lambda: measure_matching(choice, out, jobs),
+        "compositions": lambda: compositions.measure(choice, options.singles, options.chains, out, jobs),
+    }
 
 
 def _folders(options: argparse.Namespace) -> Folders:
@@ -168,7 +181,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--entries", type=int, default=1_000_000, help="hashes, or pictures seen")
     parser.add_argument("--images", type=int, default=3000, help="images of the site that is crawled")
     parser.add_argument(
-        "--works", type=int, help="1,000 for whole, 100,000 for crowd and 100 for matching and cost unless given"
+        "--works",
+        type=int,
+        help="1,000 for whole, 100,000 for crowd, 30 made scenes for series and 100 for matching and cost unless given",
     )
     parser.add_argument("--pictures", type=int, default=10_000)
     parser.add_argument("--changes", type=int, default=10_000, help="of bundles, for tampering")

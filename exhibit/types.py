@@ -90,6 +90,17 @@ class Decision(StrEnum):
     NONE = "none"
 
 
+class Relation(StrEnum):
+    """What a work is to another one of the same owner, by what their pictures show."""
+
+    DUPLICATE = "duplicate"
+    """The same picture in another file."""
+    PART = "part-of"
+    """A part of the other one's picture."""
+    SERIES = "series"
+    """Another exposure of the same scene."""
+
+
 class CaseDecision(StrEnum):
     """What was decided of a case: it can be opened again, disputed and undone, with its reason each time."""
 

@@ -51,6 +51,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "log": LOG,
         "trust": "Write this installation's public keys for those who check.",
         "compare": "Compare two pictures, without servers.",
+        "why": "Say why a copy isn't found to show its original, stage by stage.",
         "anchor": "Outside witnesses: list; deploy a chain's contract.",
         "accuracy": "How often persons found the machine to be wrong; export it for outsiders.",
     },

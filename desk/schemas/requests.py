@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field
 from exhibit.types import CaseDecision
 from registry.models import EventKind, Notice
 from workers.cases.decisions import MAX_CASES
+from workers.cases.floods import Answer
 
 ACTING = "\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069\\ufffe\\uffff"
 """What :mod:`exhibit.plain` removes, as JSON Schema writes it; half characters are no text for it anyway."""
@@ -42,6 +43,7 @@ class OfferedKind(StrEnum):
     BUNDLE_SEALED = EventKind.BUNDLE_SEALED.value
     BUNDLE_WITNESSED = EventKind.BUNDLE_WITNESSED.value
     CANARY_MISSED = EventKind.CANARY_MISSED.value
+    WORK_HELD = EventKind.WORK_HELD.value
     REPORT_READY = EventKind.REPORT_READY.value
     NOTICE_DUE = EventKind.NOTICE_DUE.value
 
@@ -50,6 +52,13 @@ class Given(Schema):
     """Takes nothing that it doesn't know."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+class HeldAnswer(Given):
+    """What is to become of a work that is held back."""
+
+    answer: Answer = Field(description="`open` its cases, `dismiss` what waits, or `undo` that.", examples=["open"])
+    reason: Long = ""
 
 
 class OfficialRegistration(Given):

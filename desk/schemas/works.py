@@ -12,8 +12,10 @@ from desk.schemas.evidence import Receipt
 from desk.texts import ownership
 from desk.texts import uploads as upload_words
 from desk.texts.masks import masks
+from desk.texts.past import relation_in_words
 from registry import models
 from registry.accounts import scoped
+from registry.works.relations import related_to
 from workers.works.ownership import terms
 
 if TYPE_CHECKING:
@@ -116,6 +118,24 @@ class Term(Answer):
     source: str = Field(description="The rule.")
 
 
+class Relation(Answer):
+    """Another work of the owner that shows the same, as a comparison found."""
+
+    work: int = Field(alias="work.number", examples=[13])
+    title: str = Field(alias="work.title", examples=["Harbour at dawn, a moment later"])
+    kind: str = Field(
+        description="What this work is to it: `duplicate`, `part-of`, `whole-of` or `series`, one scene twice.",
+        examples=["series"],
+    )
+    shown: float = Field(
+        description="Share of the part that the whole shows; of this work's picture where neither is a part.",
+        examples=[0.97],
+    )
+    sentence: Annotated[str, From(relation_in_words)] = Field(
+        examples=["It shows the same scene, as another photograph or a changed copy would."]
+    )
+
+
 class Document(Answer):
     """A document beside a work, such as one of its chain of title."""
 
@@ -153,6 +173,17 @@ def seen_before(row: models.Work) -> Sequence[Mapping[str, Any]]:
     return list(seen.order_by("hamming", "pk").values("outcome", "hamming", "inliers", "dense", "sentence"))
 
 
+class Held(Answer):
+    """Why a work is held back: found on far more sites than ever. Its matches are kept, and no case is opened."""
+
+    at: Moment = Field(description="Since when.", examples=[NOON])
+    sites: int = Field(description="On which it would have been found newly on that day.", examples=[320])
+    different: int = Field(description="Those of them whose picture looked like none before.", examples=[41])
+    limit: int = Field(description="Beyond which that was.", examples=[30])
+    why: Annotated[str, From(ownership.why_held)]
+    decision: str = Field(description="Empty, or `dismissed`.", examples=[""])
+
+
 class FullWork(Work):
     """A work with all that is declared of it, what speaks against that, its cases, and how far its search is."""
 
@@ -172,6 +203,8 @@ class FullWork(Work):
     terms: Annotated[list[Term], From(terms)]
     documents: Annotated[list[Document], From(lambda row: row.attachments.filter(removed_at=None))]
 
+    held: Annotated[Held | None, From(lambda row: models.Flood.in_force().filter(work=row).first())]
+    relations: Annotated[list[Relation], From(related_to)]
     cases: Annotated[list[WorkCase], From(lambda row: scoped.cases(row.owner).filter(work=row))]
     search: Annotated[list[dict[str, Any]], From(searches_of)]
     seen_before: Annotated[list[dict[str, Any]], From(seen_before)]

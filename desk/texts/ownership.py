@@ -8,9 +8,10 @@ from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from desk.texts.numbers import grouped
 from exhibit.clock import parse_rfc3339
 from exhibit.types import Json
-from registry.models import OwnershipRemark, Work, WorkChange
+from registry.models import Flood, OwnershipRemark, Work, WorkChange
 from workers.works.copyright_terms import By, Finding, Standing
 from workers.works.ownership import EARLIER, Warnings
 
@@ -78,6 +79,9 @@ KINDS = {
     "attached": gettext_lazy("Document added"),
     "detached": gettext_lazy("Document taken off"),
     "answered": gettext_lazy("Reason given"),
+    "open": gettext_lazy("The cases of what was held back are opened"),
+    "dismiss": gettext_lazy("What was held back isn't this work"),
+    "undo": gettext_lazy("What was held back waits for a decision again"),
 }
 
 
@@ -152,6 +156,15 @@ def change_rows(change: WorkChange) -> list[tuple[str, str, str]]:
             for name, both in change.details.items()
         ]
     return [("", "", str(change.details.get("name", "")))] if "name" in change.details else []
+
+
+def why_held(flood: Flood) -> str:
+    """Why a work is held back: what was counted, beside the limit."""
+    words = _(
+        "In one day it was found on %(sites)s new sites, on %(different)s of them with a picture that looks like none "
+        "before. The limit was %(limit)s; sites whose pictures look alike count a tenth each."
+    )
+    return words % {name: grouped(getattr(flood, name)) for name in ("sites", "different", "limit")}
 
 
 def plain(name: str, value: Json) -> str:

@@ -1,12 +1,22 @@
-"""How far the search of what was seen before a registration is, in a sentence."""
+"""What the searches of a new work say, in sentences: how far that of the past is, and which works show the same."""
 
 from collections.abc import Mapping
 from typing import Any
 
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
+from django.utils.translation import gettext_lazy, pgettext
 
 from desk.texts.numbers import grouped
+from registry.works.relations import Related
+
+RELATIONS: dict[str, Promise] = {
+    "duplicate": gettext_lazy("It shows the same picture, in another file."),
+    "part-of": gettext_lazy("This work is a part of it."),
+    "whole-of": gettext_lazy("It is a part of this work."),
+    "series": gettext_lazy("It shows the same scene, as another photograph or a changed copy would."),
+}
+"""Of another work, by what a work is to it."""
 
 
 def search_in_words(search: Mapping[str, Any]) -> str:
@@ -26,3 +36,8 @@ def search_in_words(search: Mapping[str, Any]) -> str:
         told.append(_("under way"))
     together = {"alike": grouped(alike), "told": pgettext("between parts of a sentence", ", ").join(told)}
     return _("Pictures seen before that resemble it: %(alike)s; %(told)s.") % together
+
+
+def relation_in_words(related: Related) -> str:
+    """What another work of the same owner is to the one that is looked at."""
+    return str(RELATIONS[related.kind])

@@ -19,7 +19,7 @@ from desk.web.public import log
 from desk.web.public import views as public
 from desk.web.watches import crawls, new, searches, sources
 from desk.web.watches import views as watches
-from desk.web.works import declarations, uploads
+from desk.web.works import declarations, held, uploads, why
 from desk.web.works import views as works
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -69,6 +69,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("o/<slug:slug>/works/uploads/<int:number>/again", uploads.again, name="upload-again"),
     path("o/<slug:slug>/works/uploads/<int:number>/results.csv", uploads.results, name="upload-results"),
     path("o/<slug:slug>/works/<int:number>/", works.work, name="work"),
+    path("o/<slug:slug>/works/<int:number>/held", held.answer_held, name="answer-held"),
+    path("o/<slug:slug>/works/<int:number>/why", why.why, name="why"),
     path("o/<slug:slug>/works/<int:number>/edit", declarations.edit, name="edit-work"),
     path("o/<slug:slug>/works/<int:number>/remove", declarations.remove, name="remove-work"),
     path("o/<slug:slug>/works/<int:number>/remarks/<int:remark>", declarations.answer, name="answer-remark"),

@@ -1,1 +1,1 @@
-"""The error rate of what the machine said, from decisions in the log, and the file that lets outsiders compute it."""
+"""Error rates: of what the machine said, from decisions in the log, and joined from counts of several installations."""

@@ -220,6 +220,10 @@ class Log:
         """The proof that size ``new`` continues size ``old``; raises ``WrongUseError`` for sizes that can't be."""
         return self._proof(lambda node: merkle.consistency(old, new, node), new)
 
+    def sign(self, statement: bytes) -> bytes:
+        """Sign canonical JSON with the log's key, 64 bytes; it is a single line, so no head of a log."""
+        return self._signer.sign(statement)
+
     def vkey(self) -> str:
         """The public key in the form that a verifier pins."""
         return self.vkeys()[-1]

@@ -16,7 +16,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any, Self
 
-from exhibit.comparison.confidence import per_million, upper_bound
+from exhibit.comparison.confidence import per_million, upper_bound, upper_bound_at_any_time
 from exhibit.digests import Digest
 from exhibit.entries import canonical
 from exhibit.errors import IntegrityError
@@ -27,11 +27,12 @@ FIRST_NETWORK = "descriptor@1"
 """The network with which calibrations were measured that name none."""
 DECIMALS = 4
 """A probability is rounded to so many decimals. Knots are never beyond what their number of photographs allows."""
-HELD = frozenset({"low-information", "collage", "page", "negative", "lens", "pieces", "hash", "mark"})
+HELD = frozenset({"low-information", "collage", "page", "negative", "lens", "pieces", "hash", "mark", "series"})
 """Reasons of which no calibration on photographs says anything. The first three, and marks that an owner's works
 share, lie in the registered picture itself: strangers' pictures agree with such works for other causes than
 copying. With the others the figures are of different forms of the found picture: some of the picture as it is,
-some of its negative, of the straightened one, or of its pieces."""
+some of its negative, of the straightened one, or of its pieces. ``series`` follows from the figures of other
+pairs."""
 _UNRELATED = 128
 """Bits by which the hashes of unrelated pictures differ, on average."""
 _FAR = 2.0
@@ -77,6 +78,11 @@ class Bound:
     def per_million(self) -> int:
         """At most so many in a million pictures, with 95% confidence (``confidence.upper_bound``)."""
         return per_million(upper_bound(self.failed, self.photographs))
+
+    @property
+    def per_million_at_any_time(self) -> int:
+        """The same, whatever made somebody stop or count on (``confidence.upper_bound_at_any_time``)."""
+        return per_million(upper_bound_at_any_time(self.failed, self.photographs))
 
     @property
     def in_words(self) -> str:

@@ -1,4 +1,4 @@
-"""What counts say about a rate: a bound for a sample of fixed size, and an interval that is valid at any moment."""
+"""What counts say about a rate: a bound for a sample of fixed size, and what is valid at any moment."""
 
 import math
 from collections.abc import Callable
@@ -7,6 +7,8 @@ LEVEL = 0.95
 """How often at least a statement made here holds, over all that might have been sampled."""
 MILLION = 1_000_000
 _HALVINGS = 60
+SLOPES = (3.0, 1.0, 1 / 3)
+"""Of :func:`upper_bound_at_any_time`: the steeper, the better for few failures, the gentler, the better for many."""
 
 
 def upper_bound(failures: int, trials: int, level: float = LEVEL) -> float:
@@ -64,6 +66,29 @@ def interval_at_any_time(failures: int, trials: int, level: float = LEVEL) -> tu
     lower = _where(beyond, 0.0, seen) if failures else 0.0
     upper = _where(lambda rate: -beyond(rate), seen, 1.0) if failures < trials else 1.0
     return lower, upper
+
+
+def upper_bound_at_any_time(failures: int, trials: int, level: float = LEVEL) -> float:
+    """The largest mean of the trials' rates, 0 to 1, that failures so far haven't refuted, however one came to look.
+
+    Each trial may have a rate of its own, as photographs of several installations have, and one may look after each and
+    stop when one likes; 1 without trials. S. R. Howard, A. Ramdas, J. McAuliffe, J. Sekhon, "Time-uniform Chernoff
+    bounds via nonnegative supermartingales", Probability Surveys 17 (2020): for each slope ``s``
+
+        exp(-s * failures) / product of (1 - rate * (1 - exp(-s))) over the trials
+
+    is a martingale that starts at 1. With the mean of the rates in place of each it is no larger, as the logarithm is
+    concave. By Ville's inequality the mean over :data:`SLOPES` ever reaches 1 / α with probability at most α.
+    """
+    _check(failures, trials)
+
+    def evidence(rate: float) -> float:
+        logarithms = [-slope * failures - trials * math.log1p(rate * math.expm1(-slope)) for slope in SLOPES]
+        most = max(logarithms)
+        return most + math.log(math.fsum(math.exp(each - most) for each in logarithms) / len(SLOPES))
+
+    limit = -math.log(1 - level)
+    return 1.0 if evidence(1.0) <= limit else _where(lambda rate: limit - evidence(rate), 0.0, 1.0)
 
 
 def _check(failures: int, trials: int) -> None:

@@ -69,6 +69,10 @@ class Config:
         owner_quota_bytes: Bytes of registered pictures, and documents beside them, that one owner may keep.
         package_days: Days for which bundles that were put together for a download are kept; the bundles themselves
             stay, and can be put together again.
+        flood_floor: A work that is found on more new sites in a day is held back: no case is opened for it until a
+            person decides. Sites whose pictures look alike count a tenth.
+        flood_factor: So many times what it had on its best day before a work may be found on in a day, even where
+            that is more.
         disk_floor_bytes: With less free space than this in the data folder, crawling stops and says so, and works
             that are sent to the site or the API are refused.
         max_picture_bytes: Larger pictures are refused.
@@ -125,6 +129,8 @@ class Config:
     retention_days: int = setting(30, values.whole_number(1, 36_500))
     owner_quota_bytes: int = setting(50 * _GIB, values.whole_number(1))
     package_days: int = setting(30, values.whole_number(1, 3_650))
+    flood_floor: int = setting(30, values.whole_number(1, 1_000_000))
+    flood_factor: int = setting(3, values.whole_number(1, 1_000))
     disk_floor_bytes: int = setting(2 * _GIB, values.whole_number(0))
     max_picture_bytes: int = setting(30 * _MIB, values.whole_number(1))
     max_picture_pixels: int = setting(120_000_000, values.whole_number(1))

@@ -1,7 +1,7 @@
 """A calibration from a folder of photographs: measured, fitted, bounded, and told."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from exhibit.clock import now
 from exhibit.comparison.calibration import Calibration
 from exhibit.errors import WrongUseError
 from exhibit.types import Decision
+from indexer.calibration.kept import KeptPairs, Said
 from indexer.calibration.measure import (
     NEAREST,
     OVERLAY,
@@ -17,11 +18,15 @@ from indexer.calibration.measure import (
     Scene,
     measure,
     read_photographs,
+    refuse_too_few,
 )
 from indexer.calibration.probability import Sample, false_alarms, fit
 from indexer.picture.descriptor import BUILT_IN, DescriptorFile
+from indexer.picture.features import extract
 from indexer.search.folders import Progress, Skipped, files_below
+from indexer.search.search import compare_alone
 
+KEPT = "kept"
 SECONDS_EACH, SECONDS_AN_EDIT = 0.5, 0.5
 """About what a photograph, and an edit of one, cost a core."""
 
@@ -48,12 +53,18 @@ class Outcome:
     photographs: tuple[Photograph, ...]  # what was searched for
     skipped: tuple[Skipped, ...]  # what couldn't be read
     samples: tuple[Sample, ...]  # every pair that was measured
+    kept: tuple[Sample, ...] = ()  # pairs that persons filed, which nothing above is reckoned from
 
     def alarms(self, decision: Decision) -> list[Sample]:
         """Different photographs that were decided so when one was searched for."""
         return [
             sample for sample in self.samples if sample.kind == NEAREST and sample.verification.decision is decision
         ]
+
+    @property
+    def misjudged(self) -> list[Sample]:
+        """Kept copies that aren't found, and different pictures that are."""
+        return [sample for sample in self.kept if sample.copy is (sample.verification.decision is Decision.NONE)]
 
 
 def calibrate(order: Order, progress: Progress) -> Outcome:
@@ -77,9 +88,17 @@ def calibrate(order: Order, progress: Progress) -> Outcome:
     return Outcome(made, tuple(photographs), tuple(skipped), tuple(samples))
 
 
+def measure_kept(pairs: KeptPairs) -> Iterator[Sample]:
+    """What this version makes of the pairs that persons filed."""
+    for pair in pairs.pairs():
+        original, copy = pairs.files_of(pair)
+        compared = compare_alone(extract(copy), lambda copy=copy: copy, extract(original))  # type: ignore[misc]
+        yield Sample(pair.original, pair.said == Said.COPY, KEPT, compared, (pair.about,))
+
+
 def foretold(order: Order) -> str:
-    """What would be measured, and about how long that takes."""
-    files = len(files_below(order.folder))
+    """What would be measured, and about how long that takes; raises ``WrongUseError`` for too few files."""
+    refuse_too_few(order.folder, files := len(files_below(order.folder)))
     edited = min(files, order.plan.edited)
     edits = edited * (order.plan.edits_each + 2)
     minutes = (files * SECONDS_EACH + edits * SECONDS_AN_EDIT) / 60 / order.jobs
@@ -109,6 +128,7 @@ def told(outcome: Outcome) -> list[tuple[str, str]]:
     """The outcome as names with values."""
     copies = [sample for sample in outcome.samples if sample.copy]
     overlaid = [sample for sample in outcome.samples if sample.kind.startswith(OVERLAY)]
+    filed = [[sample for sample in outcome.kept if sample.copy is copy] for copy in (True, False)]
     made = outcome.calibration
     searched = f"{made.certain.photographs:,}, each searched for among all the others"
     return [
@@ -117,6 +137,7 @@ def told(outcome: Outcome) -> list[tuple[str, str]]:
         ("same overlay", f"{_shares(overlaid)}; these show different pictures"),
         ("certain", made.certain.in_words),
         ("review", made.review.in_words),
+        *((f"kept {said}", _shares(of)) for said, of in zip(("copies", "others"), filed, strict=True) if of),
         ("calibration", f"{made.name} ({made.digest.hex[:12]}), for {made.pipeline} with {made.network}"),
     ]
 

@@ -27,7 +27,7 @@ from indexer import edits
 from indexer.calibration.probability import MIN_PHOTOGRAPHS, Sample
 from indexer.picture.descriptor import BUILT_IN, Descriptor, DescriptorFile
 from indexer.picture.features import Features, extract, fingerprints
-from indexer.picture.spaces import PHASH, PIPELINE, ROOTSIFT, VOTES_KEPT, WORK_PARTS
+from indexer.picture.spaces import PHASH, PIPELINE, ROOTSIFT, VOTES_KEPT, WHOLE, WORK_PARTS
 from indexer.search.cache import FeatureCache
 from indexer.search.candidates import Candidate, owners_of
 from indexer.search.folders import Progress, Skipped, files_below
@@ -59,6 +59,7 @@ class Photograph:
     path: str  # below the folder
     digest: Digest  # of its bytes
     group: str  # identity of the picture: the digest of the first of its files, hexadecimal
+    hash: bytes  # perceptual, 32 bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,27 +104,30 @@ def read_photographs(
     if unknown := sorted({path for group in same for path in group} - set(paths)):
         raise WrongUseError(f"{unknown[0]} isn't a file below {folder}.")
     cache = FeatureCache(scratch, 1, descriptor=descriptor)
-    read, skipped = dict[Digest, str](), list[Skipped]()
+    read, skipped = dict[Digest, tuple[str, bytes]](), list[Skipped]()
     for done, path in enumerate(paths, 1):
         try:
             data = (folder / path).read_bytes()
-            cache.get(digest := Digest.of(data), lambda data=data: data)  # type: ignore[misc]
-            read.setdefault(digest, path)
+            features = cache.get(digest := Digest.of(data), lambda data=data: data)  # type: ignore[misc]
+            read.setdefault(digest, (path, features.hashes[WHOLE]))
         except (ExhibitError, OSError) as error:
             skipped.append(Skipped(path, str(error)))
         progress("reading", done, len(paths))
     groups = {path: number for number, group in enumerate(same) for path in group}
     first: dict[int, str] = {}
     photographs = []
-    for digest, path in read.items():
+    for digest, (path, perceptual) in read.items():
         group = digest.hex if path not in groups else first.setdefault(groups[path], digest.hex)
-        photographs.append(Photograph(path, digest, group))
-    if (found := len({photograph.group for photograph in photographs})) < MIN_PHOTOGRAPHS:
-        raise WrongUseError(
-            f"{folder} holds {found} different photographs.",
-            hint=f"At least {MIN_PHOTOGRAPHS} are needed; some thousand make a useful calibration.",
-        )
+        photographs.append(Photograph(path, digest, group, perceptual))
+    refuse_too_few(folder, len({photograph.group for photograph in photographs}))
     return photographs, skipped
+
+
+def refuse_too_few(folder: Path, found: int) -> None:
+    """Raise ``WrongUseError`` where so many photographs don't make a calibration."""
+    if found < MIN_PHOTOGRAPHS:
+        hint = f"At least {MIN_PHOTOGRAPHS} are needed; some thousand make a useful calibration."
+        raise WrongUseError(f"{folder} holds {found} different photographs.", hint=hint)
 
 
 def measure(scene: Scene, jobs: int, progress: Progress) -> list[Sample]:

@@ -31,11 +31,30 @@ class Measurements:
         return self.in_place - self.drift
 
 
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A figure beside its limit."""
+
+    name: str  # as in `Measurements`, or `agreement`: the mean of dense and in place
+    figure: float
+    limit: float
+    at_most: bool = False  # whether the figure may not exceed the limit; else it has to reach it
+
+    @property
+    def holds(self) -> bool:
+        """Whether the figure keeps to its limit."""
+        return self.figure <= self.limit if self.at_most else self.figure >= self.limit
+
+
+Way = tuple[Condition, ...]
+"""Conditions that have to hold together."""
+
+
 def decide(figures: Measurements) -> tuple[Decision, tuple[str, ...]]:
     """The decision, and for ``review`` why a person has to look."""
-    if is_certain(figures):
+    if _any_holds(ways_to_certain(figures)):
         return Decision.CERTAIN, ()
-    if is_worth_a_look(figures):
+    if _any_holds(ways_to_review(figures)):
         return Decision.REVIEW, _doubts(figures)
     return Decision.NONE, ()
 
@@ -64,26 +83,46 @@ def decide_pieces(laid: InPieces, dense: float) -> tuple[Decision, tuple[str, ..
     return (Decision.REVIEW if reasons else Decision.CERTAIN), reasons
 
 
-def is_certain(one: Measurements) -> bool:
-    """Whether the figures leave no doubt of a copy."""
-    exact = one.hamming <= THRESHOLDS.hash_same and one.dense >= THRESHOLDS.exact_dense
-    near = one.hamming <= THRESHOLDS.hash_near and one.precision >= THRESHOLDS.hash_near_precision
+def ways_to_certain(one: Measurements) -> tuple[Way, ...]:
+    """What leaves no doubt of a copy: all conditions of one of these."""
     needed = THRESHOLDS.certain_precision if one.inliers >= THRESHOLDS.min_inliers else THRESHOLDS.alone_precision
-    precise = one.patches >= THRESHOLDS.min_patches and one.precision >= needed
-    return exact or (one.dense >= THRESHOLDS.certain_dense and (near or precise))
-
-
-def is_worth_a_look(one: Measurements) -> bool:
-    """Whether the figures speak for a copy, but not beyond doubt."""
-    near = one.hamming <= THRESHOLDS.hash_review and one.dense >= THRESHOLDS.hash_review_dense
-    near |= one.hamming <= THRESHOLDS.hash_near and one.precision >= THRESHOLDS.hash_near_precision
-    needed = THRESHOLDS.review_precision if one.inliers >= THRESHOLDS.min_inliers else THRESHOLDS.certain_precision
-    precise = one.precision >= needed and (
-        one.excess <= THRESHOLDS.max_excess or one.in_place >= THRESHOLDS.half_in_place
+    agrees = Condition("dense", one.dense, THRESHOLDS.certain_dense)
+    many = Condition("patches", one.patches, THRESHOLDS.min_patches)
+    return (
+        (agrees, many, Condition("precision", one.precision, needed)),
+        (agrees, *_near_and_precise(one)),
+        (_hashes_within(one, THRESHOLDS.hash_same), Condition("dense", one.dense, THRESHOLDS.exact_dense)),
     )
+
+
+def ways_to_review(one: Measurements) -> tuple[Way, ...]:
+    """What speaks for a copy, but not beyond doubt: all conditions of one of these."""
+    needed = THRESHOLDS.review_precision if one.inliers >= THRESHOLDS.min_inliers else THRESHOLDS.certain_precision
     explained = THRESHOLDS.agreeing_excess if one.dense >= THRESHOLDS.certain_dense else THRESHOLDS.noise_excess
-    noisy = one.inliers >= THRESHOLDS.many_inliers and one.excess <= explained
-    return near or ((one.dense + one.in_place) / 2 >= THRESHOLDS.review_agreement and (precise or noisy))
+    agrees = Condition("agreement", (one.dense + one.in_place) / 2, THRESHOLDS.review_agreement)
+    precise = Condition("precision", one.precision, needed)
+    many = Condition("inliers", one.inliers, THRESHOLDS.many_inliers)
+    hashes = _hashes_within(one, THRESHOLDS.hash_review)
+    return (
+        (agrees, precise, Condition("excess", one.excess, THRESHOLDS.max_excess, at_most=True)),
+        (agrees, precise, Condition("in_place", one.in_place, THRESHOLDS.half_in_place)),
+        (agrees, many, Condition("excess", one.excess, explained, at_most=True)),
+        (hashes, Condition("dense", one.dense, THRESHOLDS.hash_review_dense)),
+        _near_and_precise(one),
+    )
+
+
+def _near_and_precise(one: Measurements) -> Way:
+    precise = Condition("precision", one.precision, THRESHOLDS.hash_near_precision)
+    return _hashes_within(one, THRESHOLDS.hash_near), precise
+
+
+def _hashes_within(one: Measurements, bits: int) -> Condition:
+    return Condition("hamming", one.hamming, bits, at_most=True)
+
+
+def _any_holds(ways: tuple[Way, ...]) -> bool:
+    return any(all(condition.holds for condition in way) for way in ways)
 
 
 def _doubts(one: Measurements) -> tuple[str, ...]:

@@ -39,6 +39,14 @@ class HashMatch:
     transform: NDArray[np.float64]  # 3×3, original found to original registered pixels, as orientation and trims say
 
 
+@dataclass(frozen=True, slots=True)
+class Examined(Verification):
+    """A verification with what isn't kept of it: for whoever asks why it was decided so."""
+
+    figures: Measurements | None = None  # what it was decided by; `None` where the pixels weren't worth measuring
+    glance: bool = False  # whether it was made of the quick features only
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Finding:
     decision: Decision
@@ -49,13 +57,14 @@ class _Finding:
     fit: Fit | None = None
     further: tuple[NDArray[np.float64], ...] = ()
     pieces: tuple[Piece, ...] = ()
+    figures: Measurements | None = None
 
 
 _ORDER = [Decision.NONE, Decision.REVIEW, Decision.CERTAIN]
 NOTHING = _Finding(Decision.NONE, 0, 0.0, None)
 
 
-def verify(found: Features, registered: Features) -> Verification:
+def verify(found: Features, registered: Features) -> Examined:
     """Compare a found picture with a registered one, and decide by ``compare.rules``.
 
     ``certain`` also for the same bytes; never where the work carries too little information or is a collage or a page,
@@ -192,7 +201,7 @@ def _judged(found: Features, registered: Features, laid: Alignment, hamming: int
     if decision is not Decision.NONE and registered.marked:
         decision, reasons = _beside_marks(decision, reasons, found, registered, fit.transform)
     stated = _dense(found, registered, fit.transform, ()) if registered.masked else dense
-    return _Finding(decision, laid.inliers, stated, fit.transform, reasons, fit)
+    return _Finding(decision, laid.inliers, stated, fit.transform, reasons, fit, figures=figures)
 
 
 def _beside_marks(
@@ -247,14 +256,14 @@ def _with(found: Features, local: LocalFeatures) -> Features:
     return replace(found, later_local=Lazy(lambda: local))
 
 
-def _verification(finding: _Finding, hamming: int, found: Features, registered: Features) -> Verification:
+def _verification(finding: _Finding, hamming: int, found: Features, registered: Features) -> Examined:
     transform = finding.transform
     work, picture, rotation, mirrored = 0.0, 0.0, 0, False
     if transform is not None:
         sizes = (found.info.width, found.info.height), (registered.info.width, registered.info.height)
         work, picture = overlaps(_matrix(transform), *sizes)
         rotation, mirrored = turn(transform, sizes[0])
-    return Verification(
+    return Examined(
         decision=finding.decision,
         hamming=min(hamming, NOT_COMPARED),
         inliers=finding.inliers,
@@ -271,6 +280,8 @@ def _verification(finding: _Finding, hamming: int, found: Features, registered: 
         drift=None if finding.fit is None else round(finding.fit.drift, 4),
         further=tuple(_matrix(copy) for copy in finding.further),
         pieces=finding.pieces,
+        figures=finding.figures,
+        glance=found.later_local is found.later_quick,
     )
 
 

@@ -26,6 +26,7 @@ REASONS = {
     "lens": "They agree when the second is straightened, as if a wide lens had bent it.",
     "collage": "The first picture is a collage: strangers may use the same neighbours.",
     "mark": "What agrees is mostly a mark that other works of the owner carry, too.",
+    "series": "Another work of the owner shows the same scene, and explains the second picture as well or better.",
     "page": "The first picture is a page with words around a picture: strangers may use the same page.",
 }
 ENGLISH: Mapping[str, str] = MappingProxyType(

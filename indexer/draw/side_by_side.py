@@ -23,7 +23,7 @@ MAX_MAGNIFIED = 4
 
 
 def side_by_side(pair: Pair) -> Pixels:
-    """The registered picture on the left, the found one on the right, the part that they share outlined in both.
+    """The registered picture on the left, the found one on the right, the part that they share, if any, outlined.
 
     Corresponding corners have the same letter, so that a mirrored or turned copy is seen as one; several copies are
     numbered. Where the shared part is small, mirrored or turned, it stands below once more: as it is in the registered
@@ -34,7 +34,8 @@ def side_by_side(pair: Pair) -> Pixels:
     left = pair.registered.shown(pair.registered.frame, (COLUMN, tall), MAGNIFIED)
     right = pair.found.shown(pair.found.frame, (COLUMN, tall), MAGNIFIED)
     upper, places = row([left.pixels, right.pixels])
-    _mark(upper, pair.first.registered, pair.first, left, places[0])
+    for copy in pair.copies[:1]:
+        _mark(upper, copy.registered, copy, left, places[0])
     for number, copy in enumerate(pair.copies, 1):
         _mark(upper, copy.found, copy, right, places[1])
         if len(pair.copies) > 1:
@@ -58,9 +59,9 @@ def row(pictures: list[Pixels]) -> tuple[Pixels, list[Floats]]:
 
 
 def _wants_closer_look(pair: Pair) -> bool:
-    first = pair.first
-    if not len(first.corners):
+    if not pair.copies or not len(pair.first.corners):
         return False
+    first = pair.first
     small = min(_share(first.registered, pair.registered.size), _share(first.found, pair.found.size)) < SMALL
     return small or len(pair.copies) > 1 or _is_turned(first)
 

@@ -30,6 +30,7 @@ from indexer.picture.features import CLOSER, DEFAULT_LIMITS, Features, extract
 from indexer.picture.local_features import QUICK_SIDE, LocalFeatures
 from indexer.picture.spaces import ROOTSIFT
 from indexer.search.candidates import (
+    MAX_CANDIDATES,
     Candidate,
     descriptor_candidates,
     distinct,
@@ -103,17 +104,8 @@ def find_works(
     ``load`` gives its exact bytes when a closer look needs them, ``hashed`` what ``candidates.hash_candidates`` said of
     it, where several pictures were asked at once.
     """
-    search = _Search(found, load, works, limits)
-    search.compare(found, hash_candidates([found], works.hashes)[0] if hashed is None else hashed)
-    if not search.settled and not found.is_icon:
-        voices = vote_candidates(found.quick, works.votes), descriptor_candidates(found, works.descriptors)
-        search.compare(found, in_turns(*voices))
-        search.ask_what_is_left()
-        if not search.settled and _has_more_to_show(found):
-            closer = extract(load(), limits, CLOSER)
-            search.compare(closer, vote_candidates(closer.quick, works.votes))
-        if not search.shown:
-            search.compare(found, hash_candidates([_upright_negative(found)], works.hashes)[0])
+    search = Search(found, load, works, limits)
+    search.run(hashed)
     return list(search.compared.items())
 
 
@@ -128,7 +120,7 @@ def compare(
         glance = verify(found.glance, registered)
         if glance.decision is Decision.CERTAIN or not _promises(glance):
             return glance
-    return _with_all_features(found, load, registered, limits)
+    return with_all_features(found, load, registered, limits)
 
 
 def compare_pictures(registered: bytes, found: bytes, limits: Limits = DEFAULT_LIMITS) -> Verification:
@@ -139,9 +131,8 @@ def compare_pictures(registered: bytes, found: bytes, limits: Limits = DEFAULT_L
     return compare(extract(found, limits), lambda: found, extract(registered, limits), limits)
 
 
-def _with_all_features(
-    found: Features, load: Callable[[], bytes], registered: Features, limits: Limits
-) -> Verification:
+def with_all_features(found: Features, load: Callable[[], bytes], registered: Features, limits: Limits) -> Verification:
+    """Verify one pair without a glance before; closer still where that may end a doubt."""
     first = verify(found, registered)
     return second_look(first, load(), registered, limits) if first.decision is Decision.REVIEW else first
 
@@ -191,15 +182,16 @@ def explains(verification: Verification) -> bool:
     return verification.decision is Decision.CERTAIN and shown >= EXPLAINED
 
 
-class _Search(Generic[Key]):
+class Search(Generic[Key]):
     """What one picture has been compared with so far."""
 
     def __init__(self, found: Features, load: Callable[[], bytes], works: Works[Key], limits: Limits) -> None:
         self.compared: dict[Key, Verification] = {}
-        self._found = found
-        self._load = load
-        self._works = works
-        self._limits = limits
+        self.named: list[list[Key]] = []  # the works that each question named, in order of promise
+        self.found = found
+        self.load = load
+        self.works = works
+        self.limits = limits
 
     @property
     def certain(self) -> list[tuple[Key, Verification]]:
@@ -216,23 +208,39 @@ class _Search(Generic[Key]):
         """Whether one work explains all of the picture."""
         return any(explains(verification) for verification in self.compared.values())
 
+    def run(self, hashed: Sequence[Candidate] | None = None) -> None:
+        """Compare whatever is worth it, as :func:`find_works` says."""
+        found, works = self.found, self.works
+        self.compare(found, hash_candidates([found], works.hashes)[0] if hashed is None else hashed)
+        if self.settled or found.is_icon:
+            return
+        voices = vote_candidates(found.quick, works.votes), descriptor_candidates(found, works.descriptors)
+        self.compare(found, in_turns(*voices))
+        self.ask_what_is_left()
+        if not self.settled and _has_more_to_show(found):
+            closer = extract(self.load(), self.limits, CLOSER)
+            self.compare(closer, vote_candidates(closer.quick, works.votes))
+        if not self.shown:
+            self.compare(found, hash_candidates([_upright_negative(found)], works.hashes)[0])
+
     def compare(self, found: Features, candidates: Iterable[Candidate]) -> None:
         """Compare the works that candidates stand for, as far as that hasn't been done; a closer look does it again."""
-        closer = found is not self._found
+        closer = found is not self.found
         listed = list(candidates)
-        owners = self._works.owners(listed)
+        owners = self.works.owners(listed)
 
         def owner(candidate: Candidate) -> Key | None:
             return owners.get((candidate.space, candidate.number))
 
         loud = {owner(hit) for hit in listed if hit.space == ROOTSIFT.id and hit.distance <= 1 / LOUD}
-        for work in [work for work in distinct(listed, owner) if self._is_open(work, again=closer)]:
-            registered = self._works.features(work)
+        self.named.append([*distinct(listed, owner, len(listed))])
+        for work in [work for work in self.named[-1][:MAX_CANDIDATES] if self._is_open(work, again=closer)]:
+            registered = self.works.features(work)
             if registered is not None:
-                one = compare(found, self._load, registered, self._limits)
+                one = compare(found, self.load, registered, self.limits)
                 if one.decision is Decision.NONE and work in loud:
-                    one = _with_all_features(found, self._load, registered, self._limits)
-                by_chance = one.reasons == (HASH,) and one.hamming > hash_alone(len(self._works.hashes))
+                    one = with_all_features(found, self.load, registered, self.limits)
+                by_chance = one.reasons == (HASH,) and one.hamming > hash_alone(len(self.works.hashes))
                 self.compared[work] = replace(one, decision=Decision.NONE, reasons=()) if by_chance else one
 
     def _is_open(self, work: Key, *, again: bool) -> bool:
@@ -245,18 +253,18 @@ class _Search(Generic[Key]):
             certain = self.certain
             if not certain or self.settled:
                 return
-            left = self._found.quick
+            left = self.found.quick
             for work, verification in certain:
                 left = self._outside(left, work, verification)
             if len(left) < LEFT:
                 return
-            self.compare(self._found, vote_candidates(left, self._works.votes))
+            self.compare(self.found, vote_candidates(left, self.works.votes))
             if len(self.certain) == len(certain):
                 return
 
     def _outside(self, local: LocalFeatures, work: Key, verification: Verification) -> LocalFeatures:
         """The features that show no copy of a work."""
-        registered = self._works.features(work)
+        registered = self.works.features(work)
         for transform in (verification.transform, *verification.further):
             if transform is not None and registered is not None:
                 local = local.outside(np.array(transform), (registered.info.width, registered.info.height))

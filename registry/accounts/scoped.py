@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import TypeVar
 
-from django.db.models import Count, Model, OuterRef, QuerySet, Subquery
+from django.db.models import Count, Model, OuterRef, Q, QuerySet, Subquery
 
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError
@@ -16,6 +16,7 @@ from registry.models import (
     Crawl,
     Delivery,
     Deposit,
+    Flood,
     Licence,
     Owner,
     Package,
@@ -154,14 +155,22 @@ def picture(of: Owner, digest: Digest) -> Picture:
 
 
 def may_see_picture(of: Owner, picture: Picture) -> bool:
-    """Whether a picture concerns the owner: it belongs to a work, or to a sighting in one of its cases.
+    """Whether a picture concerns the owner: it belongs to a work, to a sighting in one of its cases, or to a held work.
 
     One that a member reported as illegal is shown to none of them any more.
     """
     if hidden_among(of, [picture]):
         return False
     in_works = picture.work_pictures.filter(work__owner=of).exists()
-    return in_works or picture.sightings.filter(case_sightings__case__owner=of).exists()
+    in_cases = picture.sightings.filter(case_sightings__case__owner=of)
+    return in_works or in_cases.exists() or _in_held_works(of, picture)
+
+
+def _in_held_works(of: Owner, picture: Picture) -> bool:
+    """Whether a picture was found of a work that is held back: a person has to see what it is about."""
+    held = Flood.in_force().filter(work__owner=of).values("work")
+    matched = picture.matches_as_found.exclude(decision="none").filter(registered__work_pictures__work__in=held)
+    return matched.exists() and picture.sightings.filter(Q(private_to=None) | Q(private_to=of)).exists()
 
 
 def hidden_among(of: Owner, pictures: Iterable[Picture]) -> set[int]:

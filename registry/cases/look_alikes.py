@@ -8,7 +8,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from exhibit.clock import now
-from registry.models import Case, FingerprintRow, LookAlike, Match
+from registry.db.bulk import copy_into
+from registry.models import Case, FingerprintRow, Flood, LookAlike, Match
 
 HASH, PART = "phash256", "whole"
 NEAR = 10
@@ -21,6 +22,13 @@ def learn(case: Case, by: str) -> None:
     cleared = {"owner_id": case.owner_id, "case": case, "cleared_by": by, "cleared_at": now()}
     rows = [LookAlike(registered_id=registered, found_id=found, **cleared) for registered, found in pairs]
     LookAlike.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def learn_flood(flood: Flood, pairs: Iterable[tuple[int, int]], by: str) -> None:
+    """Learn the pairs that a flood held back, as a person dismisses them; inside a transaction."""
+    cleared = {"owner_id": flood.work.owner_id, "flood": flood, "cleared_by": by, "cleared_at": now()}
+    rows = [LookAlike(registered_id=registered, found_id=found, **cleared) for registered, found in pairs]
+    copy_into(rows, conflict=("owner_id", "registered_id", "found_id"))
 
 
 def forget(case: Case) -> int:
@@ -46,7 +54,7 @@ def _near(matches: Sequence[Match], learned: Mapping[int, set[int]]) -> set[int]
     if not concerned:
         return set()
     cleared = set().union(*(learned[match.registered_id] for match in concerned))
-    hashes = _hashes({*cleared, *(match.found_id for match in concerned)})
+    hashes = hashes_of({*cleared, *(match.found_id for match in concerned)})
     found = set()
     for match in concerned:
         code = hashes.get(match.found_id)
@@ -56,6 +64,7 @@ def _near(matches: Sequence[Match], learned: Mapping[int, set[int]]) -> set[int]
     return found
 
 
-def _hashes(pictures: Iterable[int]) -> dict[int, int]:
+def hashes_of(pictures: Iterable[int]) -> dict[int, int]:
+    """The hashes of whole pictures, by primary key; those that have none are left out."""
     rows = FingerprintRow.objects.filter(picture__in=list(pictures), space__name=HASH, part=PART)
     return {picture: int.from_bytes(bytes(vector), "big") for picture, vector in rows.values_list("picture", "vector")}

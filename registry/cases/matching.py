@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from functools import cache
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.db import connection
 from django.db.models import Max
@@ -14,11 +14,12 @@ from exhibit.comparison.calibration import calibrated
 from exhibit.entries import DECISION_VERSION, EntryType
 from exhibit.types import CaseDecision, Decision, Verification
 from registry.cases import history, look_alikes, triage
+from registry.cases.floods import Fuse, Matter, admitted
 from registry.cases.history import Said
 from registry.db.bulk import copy_into
 from registry.log import audit_log
 from registry.log.log import submit
-from registry.models import Capture, Case, CaseSighting, EventKind, Licence, Match, Owner, Picture, Sighting
+from registry.models import Capture, Case, CaseSighting, EventKind, Licence, Match, Owner, Picture, Sighting, Work
 from registry.notifications import events
 from registry.vectors import calibrations
 from registry.works.licence_check import covering_licence, out_of_time
@@ -62,44 +63,50 @@ def lock_pictures(pictures: Iterable[int]) -> None:
     list(Picture.objects.select_for_update(no_key=True).filter(pk__in=list(pictures)).order_by("digest"))
 
 
-def open_cases(*, found: Sequence[int] = (), registered: Sequence[int] = ()) -> list[int]:
+def open_cases(*, fuse: Fuse, found: Sequence[int] = (), registered: Sequence[int] = ()) -> list[int]:
     """Open or extend the cases that matches of these pictures make, and apply the licence ledger.
 
+    Works that the fuse holds back are left out: what they match stays as it is, and is taken up when a person says so.
     Must run inside a transaction that has locked the found pictures. Running it twice gives the same rows. Returns
     captures that wait, because a match is likely and nobody has visited the place again.
     """
     waiting: list[int] = []
-    for (owner_id, work_id, party), matters in groupby(sorted(_matters(found, registered)), lambda matter: matter[:3]):
-        waiting += _extend(_case(owner_id, work_id, party), list(matters))
+    for _work, matters in groupby(sorted(_matters(found, registered)), lambda matter: matter[:2]):
+        for (owner_id, work_id, party), some in groupby(admitted(list(matters), fuse), lambda matter: matter[:3]):
+            waiting += _extend(_case(owner_id, work_id, party), list(some))
     return waiting
 
 
-class _Matter(NamedTuple):
-    """A sighting whose match concerns a work, new to its case; the first three are what makes the case."""
-
-    owner: int
-    work: int
-    party: str
-    match: int
-    sighting: int
-    decision: str
+def held_back(work: Work, most: int | None = None) -> list[Matter]:
+    """What has been found of a work and is no case's, though nobody dismissed it; at most so many."""
+    pictures = list(work.work_pictures.values_list("picture", flat=True))
+    matters = _matters([], pictures, most=most, work=work.pk)
+    return sorted(matter for matter in matters if not matter.known)
 
 
-def _matters(found: Sequence[int], registered: Sequence[int]) -> list[_Matter]:
-    """What these pictures' matches concern.
+def _matters(
+    found: Sequence[int], registered: Sequence[int], *, most: int | None = None, work: int | None = None
+) -> list[Matter]:
+    """What these pictures' matches concern, for one work or for all.
 
     Of a pair that several versions of the comparison found alike, the newest match counts.
     """
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT w.owner_id, w.id, s.party, m.id, s.id, m.decision
+            SELECT w.owner_id, w.id, s.party, m.id, s.id, m.decision, m.registered_id, m.found_id, its.known
             FROM registry_match m
             JOIN registry_workpicture wp ON wp.picture_id = m.registered_id
             JOIN registry_work w ON w.id = wp.work_id AND w.removed_at IS NULL
             JOIN registry_sighting s ON s.picture_id = m.found_id
+            CROSS JOIN LATERAL (
+              SELECT EXISTS (
+                SELECT 1 FROM registry_sighting earlier
+                JOIN registry_casesighting cs ON cs.sighting_id = earlier.id JOIN registry_case c ON c.id = cs.case_id
+                WHERE earlier.picture_id = s.picture_id AND earlier.party = s.party AND c.work_id = w.id) AS known
+            ) its
             WHERE m.decision <> 'none' AND (m.found_id = ANY(%s) OR m.registered_id = ANY(%s))
-              AND (s.private_to_id IS NULL OR s.private_to_id = w.owner_id)
+              AND (s.private_to_id IS NULL OR s.private_to_id = w.owner_id) AND w.id = COALESCE(%s, w.id)
               AND NOT EXISTS (
                 SELECT 1 FROM registry_match newer
                 WHERE newer.registered_id = m.registered_id AND newer.found_id = m.found_id
@@ -107,10 +114,15 @@ def _matters(found: Sequence[int], registered: Sequence[int]) -> list[_Matter]:
               AND NOT EXISTS (
                 SELECT 1 FROM registry_casesighting cs JOIN registry_case c ON c.id = cs.case_id
                 WHERE cs.match_id = m.id AND cs.sighting_id = s.id AND c.work_id = w.id)
+              AND (its.known OR NOT EXISTS (
+                SELECT 1 FROM registry_lookalike dismissed
+                WHERE dismissed.owner_id = w.owner_id AND dismissed.registered_id = m.registered_id
+                  AND dismissed.found_id = m.found_id AND dismissed.flood_id IS NOT NULL))
+            LIMIT %s
             """,
-            [list(found), list(registered)],
+            [list(found), list(registered), work, most],
         )
-        return [_Matter(*row) for row in cursor.fetchall()]
+        return [Matter(*row) for row in cursor.fetchall()]
 
 
 def _case(owner_id: int, work_id: int, party: str) -> Case:
@@ -126,7 +138,7 @@ def _case(owner_id: int, work_id: int, party: str) -> Case:
     return case
 
 
-def _extend(case: Case, matters: Sequence[_Matter]) -> list[int]:
+def _extend(case: Case, matters: Sequence[Matter]) -> list[int]:
     sightings = Sighting.objects.select_related("picture").in_bulk([matter.sighting for matter in matters])
     moment = now()
     gained: list[CaseSighting] = []

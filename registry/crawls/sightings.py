@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TypeAlias
 
-from django.db.models import Min, Q
+from django.db.models import Min, Q, QuerySet
 
 from exhibit.clock import now
 from exhibit.digests import Digest
@@ -112,11 +112,14 @@ def _put_to_work(pictures: Sequence[int], mark: str) -> list[int]:
     registered = WorkPicture.objects.filter(picture_id__in=pictures).values("picture_id")
     otherwise = ~Q(searched=mark) & Q(bytes_state=BytesState.STORED, refusal="")
     concerned = Q(pk__in=matched) | Q(pk__in=registered) | otherwise
-    Picture.objects.filter(concerned, pk__in=pictures, state=StepState.DONE).update(
-        state=StepState.TODO, not_before=None, held_since=None, attempts=0, waits_since=now()
-    )
+    search_again(Picture.objects.filter(concerned, pk__in=pictures, state=StepState.DONE))
     waiting = Picture.objects.filter(pk__in=pictures, state=StepState.TODO)
     return sorted(waiting.values_list("pk", flat=True))
+
+
+def search_again(pictures: QuerySet[Picture]) -> None:
+    """Put locked pictures to work again, as if they hadn't been tried."""
+    pictures.update(state=StepState.TODO, not_before=None, held_since=None, attempts=0, waits_since=now())
 
 
 def of_slice(slice_id: int) -> list[SightingRow]:

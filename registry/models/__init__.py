@@ -6,6 +6,8 @@ from registry.models.cases import (
     Case,
     CaseEvent,
     CaseSighting,
+    Flood,
+    FoundDay,
     LedgerChange,
     LedgerEffect,
     LookAlike,
@@ -64,4 +66,5 @@ from registry.models.works import (
     WorkAttachment,
     WorkChange,
     WorkPicture,
+    WorkRelation,
 )

@@ -1,4 +1,4 @@
-"""One owner's matter about one work and one party, with its history; what changes of the licence ledger did to it."""
+"""One owner's matter about one work and one party; what keeps it from being opened, and what licences did to it."""
 
 from django.db import models
 
@@ -69,13 +69,67 @@ class CaseSighting(models.Model):
         constraints = [models.UniqueConstraint(fields=["case", "match", "sighting"], name="case_sighting_identity")]
 
 
+class FoundDay(models.Model):
+    """On how many new sites a work was found on one day (UTC), and how many of their pictures didn't look alike."""
+
+    work = models.ForeignKey(Work, on_delete=models.CASCADE, related_name="found_days")
+    day = models.DateField()
+    sites = models.PositiveIntegerField(default=0, help_text="parties for which a case was opened")
+    different = models.PositiveIntegerField(default=0, help_text="those of them whose picture looked like none before")
+    looks = models.BinaryField(default=b"", help_text="hashes of those pictures, one after the other")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["work", "day"], name="found_day_identity")]
+
+
+class Flood(Claimable):
+    """A work that was found far more widely than ever, all at once: while this lasts, no case is opened for it.
+
+    Its step takes up what was held back, once a person has said so; outside of that the row is ``done``.
+    """
+
+    class Decision(models.TextChoices):
+        """What a person said; a flood lasts until it is opened."""
+
+        NONE = ""
+        DISMISSED = "dismissed"
+        OPENED = "opened"
+
+    work = models.ForeignKey(Work, on_delete=models.CASCADE, related_name="floods")
+    at = models.DateTimeField(help_text="since when nothing is opened")
+    sites = models.PositiveIntegerField(help_text="on which the work would have been found newly on that day")
+    different = models.PositiveIntegerField(help_text="those of them whose picture looked like none before")
+    limit = models.PositiveIntegerField(help_text="beyond which that was")
+    decision = models.CharField(max_length=9, choices=Decision.choices, default=Decision.NONE, blank=True)
+    decided_at = models.DateTimeField(null=True, blank=True)
+    decided_by = models.CharField(max_length=300, blank=True)
+    released = models.PositiveIntegerField(default=0, help_text="new sites that were taken up: its past from then on")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["work"], name="flood_of_work", condition=models.Q(decision__in=["", "dismissed"])
+            )
+        ]
+        indexes = [models.Index(fields=["id"], name="flood_todo", condition=~models.Q(state="done"))]
+
+    @classmethod
+    def in_force(cls) -> "models.QuerySet[Flood]":
+        """The floods whose works are held back."""
+        return cls.objects.exclude(decision=cls.Decision.OPENED).filter(work__removed_at=None)
+
+
 class LookAlike(models.Model):
-    """A found picture that a person said is no copy of a registered one, for one owner; learned from a case."""
+    """A found picture that a person said is no copy of a registered one, for one owner; learned from a case or a flood.
+
+    Pairs of a flood open no case at all.
+    """
 
     owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="look_alikes")
     registered = models.ForeignKey(Picture, on_delete=models.CASCADE, related_name="+")
     found = models.ForeignKey(Picture, on_delete=models.CASCADE, related_name="+")
-    case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="look_alikes")
+    case = models.ForeignKey(Case, null=True, on_delete=models.CASCADE, related_name="look_alikes")
+    flood = models.ForeignKey(Flood, null=True, on_delete=models.CASCADE, related_name="look_alikes")
     cleared_by = models.CharField(max_length=300)
     cleared_at = models.DateTimeField()
 

@@ -19,6 +19,7 @@ class EventKind(models.TextChoices):
     BUNDLE_SEALED = "bundle.sealed", _("evidence was sealed")
     BUNDLE_WITNESSED = "bundle.witnessed", _("enough witnesses have answered for sealed evidence")
     CANARY_MISSED = "watch.missed-canary", _("a watch missed a known copy")
+    WORK_HELD = "work.held", _("a work is held back, found on far more sites than ever")
     REPORT_READY = "report.ready", _("a report is ready")
     NOTICE_DUE = "notice.due", _("a notice is due to be looked at again")
     WEBHOOK_PAUSED = "webhook.paused", _("a webhook didn't answer for days and was paused")

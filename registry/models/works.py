@@ -3,7 +3,7 @@
 from dataclasses import fields
 
 from django.db import models
-from django.db.models.functions import Concat, Lower
+from django.db.models.functions import Concat, Greatest, Least, Lower
 
 from exhibit.types import DeclaredWork
 from registry.models.accounts import Owner
@@ -134,6 +134,25 @@ class RegistrationConflict(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["work", "earlier"], name="registration_conflict_identity")]
+
+
+class WorkRelation(models.Model):
+    """Two works of one owner whose pictures show the same, as their comparison found; a pair is noted once."""
+
+    work = models.ForeignKey(Work, on_delete=models.CASCADE, related_name="relations")
+    other = models.ForeignKey(Work, on_delete=models.CASCADE, related_name="related_to")
+    kind = models.CharField(max_length=9, help_text="what the work is to the other one: exhibit.types.Relation")
+    work_shown = models.FloatField(help_text="share of the work's picture that the other one shows, 0 to 1")
+    other_shown = models.FloatField(help_text="share of the other one's picture that the work shows")
+    dense = models.FloatField(help_text="share of the textured windows that agree")
+    in_place = models.FloatField(null=True, help_text="share of the patches that lie where the transform says")
+    drift = models.FloatField(null=True, help_text="pixels by which neighbouring patches are displaced together")
+    noted_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(Least("work", "other"), Greatest("work", "other"), name="work_relation_identity")
+        ]
 
 
 class Licence(models.Model):

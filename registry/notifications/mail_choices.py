@@ -17,6 +17,7 @@ TOLD = (
     EventKind.CASE_OPENED,
     EventKind.NOTICE_DUE,
     EventKind.CANARY_MISSED,
+    EventKind.WORK_HELD,
     EventKind.REPORT_READY,
     EventKind.WEBHOOK_PAUSED,
 )

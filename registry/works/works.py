@@ -6,7 +6,8 @@ from enum import StrEnum
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 
 from registry.accounts import scoped
-from registry.models import Case, Owner, OwnershipRemark, RegistrationConflict, Sighting, UploadFile, Work
+from registry.models import Case, Flood, Owner, OwnershipRemark, RegistrationConflict, Sighting, UploadFile, Work
+from registry.works.relations import living
 
 
 class Only(StrEnum):
@@ -16,6 +17,8 @@ class Only(StrEnum):
     UNSAFE = "unsafe"
     SEEN = "seen"
     AUTHORLESS = "authorless"
+    HELD = "held"
+    RELATED = "related"
 
 
 def search(of: Owner, words: str = "", only: str = "", upload: int | None = None) -> QuerySet[Work]:
@@ -34,8 +37,12 @@ def search(of: Owner, words: str = "", only: str = "", upload: int | None = None
         rows = rows.exclude(low_information=[])
     elif only == Only.SEEN:
         rows = rows.filter(_has(Case))
+    elif only == Only.HELD:
+        rows = rows.filter(pk__in=Flood.in_force().values("work"))
     elif only == Only.AUTHORLESS:
         rows = rows.filter(author="")
+    elif only == Only.RELATED:
+        rows = rows.filter(Q(pk__in=living().values("work")) | Q(pk__in=living().values("other")))
     if upload is not None:
         rows = rows.filter(_has(UploadFile, upload__owner=of, upload__number=upload, outcome="registered"))
     return rows

@@ -55,6 +55,11 @@ class Made:
         (config.data_dir / "exhibit.toml").write_text(SETTINGS)
         (config.data_dir / "searches").mkdir()
         (config.data_dir / "searches" / "market.toml").write_text(MAPPING)
+        filed = config.data_dir / "benchmark" / "files" / "ab" / "cd" / ("abcd" * 16)
+        filed.parent.mkdir(parents=True)
+        filed.write_bytes(b"of a pair")
+        (config.data_dir / "benchmark" / "files" / "incoming").mkdir()
+        (config.data_dir / "benchmark" / "files" / "incoming" / "1-ab").write_bytes(b"half of")
         inline = SyncRunner(config)
         self.services = inline.services
         sealed_bundle(inline, owner("studio"))

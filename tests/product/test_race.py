@@ -9,9 +9,11 @@ import pytest
 from django.db import connection
 
 from exhibit.config.config import Config
-from registry.models import Case, IndexChange, WorkPicture
+from registry.models import Capture, Case, Event, Flood, IndexChange, Match, WorkPicture
 from registry.vectors import fingerprints
+from tests.assets.flooded import stranger, with_floor
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
+from workers.services.wiring import Services
 from workers.steps.matching.match import match_pictures
 from workers.steps.matching.search import search_pictures
 from workers.tasks.sync_runner import SyncRunner
@@ -47,6 +49,34 @@ def test_a_work_and_a_picture_that_arrive_together_are_matched(rounds: int, conf
                 done.result()
             assert Case.objects.filter(party=f"site-{number}.example").count() == 1, f"round {number}"
     check_contiguous()
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.django_db(transaction=True)
+def test_two_who_find_strangers_of_one_work_at_once_hold_it_back_once(config: Config, tmp_path: Path) -> None:
+    fingerprints.forget_cached_spaces()
+    studio, floor = owner("studio"), 4
+    both = [with_floor(SyncRunner(replace(config, data_dir=tmp_path)).services, floor) for _ in range(2)]
+    register(both[0], studio, photograph(1))
+    waiting: list[list[int]] = []
+    for number in range(12):
+        planned, epoch = claimed_slice(studio, f"watch-{number}")
+        data = [stranger(number, photograph(1))]
+        waiting.append(bring(both[0], planned, epoch, data, host=f"site-{number}.example"))
+    start = threading.Barrier(2)
+
+    def find(services: Services, mine: list[list[int]]) -> None:
+        start.wait(30)
+        for ids in mine:
+            match_pictures(services, ids)
+        connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(find, services, waiting[turn::2]) for turn, services in enumerate(both)]:
+            done.result()
+    assert Case.objects.count() == Capture.objects.count() == floor
+    assert Match.objects.exclude(decision="none").count() == 12
+    assert (Flood.objects.count(), Event.objects.filter(kind="work.held").count()) == (1, 1)
 
 
 def check_contiguous() -> None:

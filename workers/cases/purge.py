@@ -11,6 +11,7 @@ from django.db import transaction
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import IntegrityError, NotFoundError
+from indexer.calibration.kept import KeptPairs
 from registry.log.log import submit
 from registry.models import (
     BlockedDigest,
@@ -91,6 +92,7 @@ def purge(services: Services, digest: Digest, *, by: str, reason: str) -> bool:
             vectors.remove_from(vectors.Collection.PICTURES, [picture.pk])
         services.features.remove(digest)
         uploads.forget(services, digest)
+        KeptPairs(services.config.data_dir).forget(digest)
         BlockedDigest.objects.get_or_create(digest=digest, defaults={"reason": reason})
         rows = _withheld(along, digest, reason)
         told = {kept: sorted(row.digest.hex for row in along if row.kept is kept) for kept in (True, False)}

@@ -21,6 +21,7 @@ from exhibit.config.secrets import REDIS_PASSWORD
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, WrongUseError
 from exhibit.files.blobs import blob_store
+from indexer.calibration.kept import FOLDER as BENCHMARK
 from registry.models import LogCheckpoint, LogEntry
 from workers.crawls.search_services import own_mappings
 from workers.database.backup_format import (
@@ -35,6 +36,7 @@ from workers.database.backup_format import (
     verify_written,
 )
 from workers.database.dumping import dump_rows
+from workers.log.accuracy import JOINED
 from workers.servers.locks import FileLock
 from workers.services.wiring import Services
 
@@ -127,7 +129,9 @@ def _files(config: Config, *, keys: bool) -> tuple[list[Path], list[str]]:
     secrets = sorted(
         path for path in (config.data_dir / "secrets").rglob("*") if path.is_file() and path.name != REDIS_PASSWORD
     )
-    kept = [config.data_dir / FILE_NAME, *own_mappings(config), *(secrets if keys else []), *named]
+    pairs = sorted(path for path in (config.data_dir / BENCHMARK).rglob("*") if path.parent.name != "incoming")
+    kept = [config.data_dir / FILE_NAME, config.data_dir / JOINED, *own_mappings(config), *named, *pairs]
+    kept += secrets if keys else []
     inside = [path for path in dict.fromkeys(kept) if path.is_relative_to(config.data_dir) and path.is_file()]
     if not keys:
         inside = [path for path in inside if not path.is_relative_to(config.data_dir / "secrets")]

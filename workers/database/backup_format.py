@@ -4,7 +4,7 @@ backup.json               says what belongs to it; it is written last, so a back
 database-HASH.dump        the rows, as pg_dump writes them (custom format)
 blobs-HASH.txt            the digests of the exact bytes, one a line
 blobs/ab/cd/abcd…         the exact bytes, named by their SHA-256
-files/…                   of the data folder: exhibit.toml, searches/, secrets/, and what the settings name
+files/…                   of the data folder: exhibit.toml, searches/, benchmark/, secrets/, what the settings name
 """
 
 import hashlib

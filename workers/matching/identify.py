@@ -23,7 +23,6 @@ from indexer.layout.pages import COLLAGE, PAGE
 from indexer.picture.features import Features, extract
 from indexer.picture.spaces import ROOTSIFT
 from indexer.search.candidates import Candidate
-from indexer.search.search import find_works
 from indexer.votes.index import VoteIndex
 from registry.crawls.crawling import denied
 from registry.models import Owner, Picture, Work, WorkPicture
@@ -68,8 +67,8 @@ def identify(services: Services, owner: Owner, data: bytes) -> Answer:
     services.descriptors.refresh()
     found = extract(data, services.limits, descriptor=services.descriptors.serving)
     services.indexes.refresh(Collection.WORKS)
-    own = _WorksOf(services, owner)
-    compared = find_works(found, lambda: data, own, services.limits)
+    own = WorksOf(services, owner)
+    compared = own.find(found, lambda: data)
     for damage in own.damaged.values():
         raise damage
     shown = {picture: measured for picture, measured in compared if measured.decision is not Decision.NONE}
@@ -111,7 +110,7 @@ def _not_denied(url: str) -> None:
         raise RefusedError(Sentence("The operator's rules name %(host)s.", host=host), reason="denied-host")
 
 
-class _WorksOf(RegisteredWorks):
+class WorksOf(RegisteredWorks):
     """The registered pictures of one owner: as many of them are compared as if there were no others."""
 
     def __init__(self, services: Services, owner: Owner) -> None:

@@ -1,19 +1,21 @@
 """The registered works as a search goes through them, and what was measured of each."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
 from exhibit.machine import machine_fault
 from exhibit.ports import VectorIndex
-from exhibit.types import Verification
+from exhibit.types import Decision, Verification
 from indexer.picture.features import Features
 from indexer.picture.spaces import PHASH
 from indexer.search.candidates import Candidate
-from indexer.search.search import compare_alone
+from indexer.search.search import compare, compare_alone, find_works
+from indexer.search.series import told_apart
 from indexer.votes.index import VoteIndex
 from registry.models import Picture
 from registry.vectors.fingerprints import Collection
+from registry.works.relations import siblings_of
 from workers.matching.marks import RegisteredPicture, registered, with_marks
 from workers.services.wiring import Services
 
@@ -44,7 +46,7 @@ class RegisteredWorks:
     def owners(self, candidates: Iterable[Candidate]) -> Mapping[tuple[str, int], int]:
         """Whose vector each candidate is, by space and number."""
         owners = self._house.indexes.pictures(Collection.WORKS, candidates)
-        self._known |= registered(set(owners.values()) - self._known.keys())
+        self._know(owners.values())
         return owners
 
     def features(self, work: int) -> Features | None:
@@ -57,10 +59,37 @@ class RegisteredWorks:
             self.damaged[work] = error
             return None
 
+    def find(
+        self, found: Features, load: Callable[[], bytes], hashed: Sequence[Candidate] | None = None
+    ) -> list[tuple[int, Verification]]:
+        """Search for one picture as ``indexer.search.search.find_works`` does, and tell works of a series apart."""
+        searched = find_works(found, load, self, self._house.limits, hashed)
+        return list(self._told_apart(found, load, dict(searched)).items())
 
-def compared(services: Services, found: Features, work: Features) -> Verification:
-    """Verify a pair that a work's search of the past has named, and decide as a found picture's search does."""
-    return compare_alone(found, lambda: services.blobs.get(found.digest), work, services.limits)
+    def compare_alone(self, found: Features, work: int, features: Features) -> Verification:
+        """Verify a pair that a work's search of the past has named, and decide as a found picture's search does."""
+
+        def load() -> bytes:
+            return self._house.blobs.get(found.digest)
+
+        said = compare_alone(found, load, features, self._house.limits)
+        return self._told_apart(found, load, {work: said})[work]
+
+    def _told_apart(
+        self, found: Features, load: Callable[[], bytes], compared: dict[int, Verification]
+    ) -> dict[int, Verification]:
+        """The comparisons with those of further works of the same series, as the picture lies on all of them."""
+        certain = [work for work, said in compared.items() if said.decision is Decision.CERTAIN]
+        siblings = siblings_of(certain) if certain else {}
+        missing = set().union(*siblings.values()) - compared.keys()
+        self._know(missing)
+        for work in sorted(missing):
+            if (features := self.features(work)) is not None:
+                compared[work] = compare(found, load, features, self._house.limits)
+        return told_apart(compared, lambda work: siblings.get(work, ()))
+
+    def _know(self, works: Iterable[int]) -> None:
+        self._known |= registered(set(works) - self._known.keys())
 
 
 def registered_features(services: Services, digest: Digest) -> Features:

@@ -106,6 +106,9 @@ def _sentence(event: Event) -> str:
     about = event.about
     if event.kind == EventKind.CANARY_MISSED:
         return _("The watch %(name)s missed a known copy: %(page)s") % {"name": about["name"], "page": about["page"]}
+    if event.kind == EventKind.WORK_HELD:
+        told = {"work": about["work"], "sites": about["sites"]}
+        return _("Work %(work)d was found on %(sites)d new sites in one day. It is held back until you look.") % told
     if event.kind == EventKind.REPORT_READY:
         title = titles.in_words(about["title"], about["report"], event.owner.name)
         return _("The report “%(title)s” is ready.") % {"title": title}

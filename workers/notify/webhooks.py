@@ -153,7 +153,7 @@ def message_of(services: Services, row: Webhook, event: Event) -> Message:
 def page_of(event: Event) -> str:
     """The page of the site that an event is about."""
     start, about = f"/o/{event.owner.slug}", event.about
-    for what, folder in (("case", "cases"), ("watch", "watches"), ("notice", "notices")):
+    for what, folder in (("case", "cases"), ("watch", "watches"), ("notice", "notices"), ("work", "works")):
         if what in about:
             return f"{start}/{folder}/{about[what]}/"
     return f"{start}/told/" if "webhook" in about else f"{start}/downloads/"

@@ -40,6 +40,7 @@ def checks(found: Status, config: Config, said: Saying = str) -> list[Check]:
         *_reported(found),
         *_crawls(found),
         *_canaries(found),
+        *_floods(found),
         search_check(config),
         *_indexes(found),
         _log(found, said),
@@ -146,6 +147,14 @@ def _canaries(found: Status) -> Iterator[Check]:
         yield Check("canary", ok=False, sentence=sentence, remedy=remedy, needed=False)
     if not found.missed:
         yield Check("canaries", ok=True, sentence=_("No canary was missed."), needed=False)
+
+
+def _floods(found: Status) -> Iterator[Check]:
+    for owner, number, sites in found.floods:
+        values = {"number": number, "owner": owner, "sites": f"{sites:,}"}
+        sentence = _("Work %(number)s of %(owner)s is held back: it was found on %(sites)s new sites in one day.")
+        remedy = _("Its owner decides: exhibit work show %(number)s --owner %(owner)s")
+        yield Check("held work", ok=False, sentence=sentence % values, remedy=remedy % values, needed=False)
 
 
 def _indexes(found: Status) -> Iterator[Check]:

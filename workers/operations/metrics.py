@@ -57,6 +57,7 @@ def _families(found: Status, config: Config) -> Iterator[Metric]:
         "crawls_under_way": ("Crawls under way.", len(found.crawls.under_way)),
         "watches_late": ("Watches that should have begun.", found.crawls.late),
         "canaries_missed": ("Canaries that the last runs have missed.", len(found.missed)),
+        "works_held": ("Works held back, whose owners haven't decided yet.", len(found.floods)),
         "log_entries_signed": ("Entries under the newest signed head.", found.log.size),
         "log_stopped": ("1 when the log's head isn't signed any more.", int(bool(found.log.stopped))),
         "amiss": ("Sentences on the operator's page.", len(amiss)),

@@ -9,6 +9,7 @@ from django.db import connection
 from django.db.models import Count
 
 from exhibit.clock import now
+from registry.cases import floods
 from registry.crawls import canaries
 from registry.crawls.schedules import due_watches
 from registry.db import running
@@ -84,6 +85,7 @@ class Status:
     missed: Sequence[Canary]
     taken: Mapping[str, Taken]
     reported: Sequence[str] = ()
+    floods: Sequence[tuple[str, int, int]] = ()  # owner and number of each work held back, and on how many sites
 
 
 def status_of(services: Services) -> Status:
@@ -102,6 +104,7 @@ def status_of(services: Services) -> Status:
         missed=[result.canary for _, result in canaries.missed_lately()],
         taken=running.taken_since(now() - timedelta(days=COST_DAYS)),
         reported=waiting_reports(),
+        floods=list(floods.undecided().values_list("work__owner__slug", "work__number", "sites")),
     )
 
 

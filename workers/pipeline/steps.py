@@ -79,6 +79,7 @@ _STEPS = (
     Step("witness", "cases.witness.ask_witnesses", "evidence", "AnchorReceipt", batch=50),
     Step("report", "cases.report.make_reports", ASKED, "Report", "owner"),
     Step("ledger", "cases.ledger.look_at_ledger", ASKED, "LedgerChange", "owner"),
+    Step("release", "cases.release.release", ASKED, "Flood", "work__owner"),
     # once a notice's mail has begun, a member says whether it has left
     Step(
         "notice",
@@ -108,6 +109,7 @@ LABELS = {
     "witness": gettext_noop("receipts that witnesses owe"),
     "report": gettext_noop("reports"),
     "ledger": gettext_noop("changes of licences, to be applied"),
+    "release": gettext_noop("works held back, whose cases are to be opened"),
     "notice": gettext_noop("notices to be sent"),
     "package": gettext_noop("bundles to be put together in one file"),
     "mail": gettext_noop("mails to members"),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from evidence.log.append_only import Log
     from indexer.picture.descriptor import Descriptor
     from indexer.search.cache import FeatureCache
+    from registry.cases.floods import Fuse
     from workers.services.descriptors import Descriptors
     from workers.services.indexes import Indexes
 
@@ -64,6 +65,13 @@ class Services:
     def limits(self) -> Limits:
         """Limits of decoding."""
         return Limits(max_bytes=self.config.max_picture_bytes, max_pixels=self.config.max_picture_pixels)
+
+    @property
+    def fuse(self) -> "Fuse":
+        """How much may be found of a work in a day before it is held back."""
+        from registry.cases.floods import Fuse  # needs Django
+
+        return Fuse(self.config.flood_floor, self.config.flood_factor)
 
     @cached_property
     def descriptors(self) -> "Descriptors":

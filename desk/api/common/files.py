@@ -2,9 +2,9 @@
 
 from typing import BinaryIO
 
+from django.core.files.uploadedfile import UploadedFile
 from django.http import FileResponse, HttpResponse
 from django.http.response import HttpResponseBase
-from ninja import UploadedFile
 
 from desk.api.common.auth import Call, of
 from exhibit.errors import RefusedError
@@ -16,7 +16,7 @@ SANDBOX = "default-src 'none'; sandbox"
 """Should somebody open a file in a browser: nothing in it may do anything."""
 
 
-def picture_in(file: UploadedFile, limits: Limits) -> bytes:
+def picture_in(file: "UploadedFile[bytes]", limits: Limits) -> bytes:
     """The bytes of a picture that was sent; one that is too large is refused, and nothing of it is read."""
     if (file.size or 0) > limits.max_bytes:
         raise RefusedError(f"The picture has more than {limits.max_bytes:,} bytes.", reason="too-many-bytes")

@@ -15,6 +15,7 @@ from django.conf import settings
 from django.http import HttpRequest
 
 from desk.api.common.problems import Problem
+from exhibit.sentences import Sentence
 from workers.servers.addresses import redis_url
 
 WINDOW = 60
@@ -29,9 +30,11 @@ def one_search(user: int) -> Iterator[None]:
     """Let one search run at a time in this process, and so many a minute for each member; others are a problem."""
     used, left = _used(f"identify:{user}")
     if used > (limit := settings.CONFIG.identifications_a_minute):
-        raise _too_many(f"At most {limit} pictures a minute are identified; go on in {left} seconds.", left)
+        counts = {"limit": limit, "left": left}
+        said = Sentence("At most %(limit)s pictures a minute are identified; go on in %(left)s seconds.", **counts)
+        raise _too_many(said, left)
     if not SEARCHING.acquire(timeout=PATIENCE):
-        raise _too_many("Other pictures are being identified; try again in 5 seconds.", 5)
+        raise _too_many(Sentence("Other pictures are being identified; try again in 5 seconds."), 5)
     try:
         yield
     finally:

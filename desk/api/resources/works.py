@@ -12,7 +12,7 @@ from ninja import Query as QueryValue
 from pydantic import Field
 
 from desk.api.common import limits
-from desk.api.common.auth import WRITE, Call, of
+from desk.api.common.auth import DECIDE, WRITE, Call, of
 from desk.api.common.files import download, picture_in, taken
 from desk.api.common.resource import Cursor, Limit, Resource, page
 from desk.schemas import requests
@@ -25,6 +25,7 @@ from registry.accounts import scoped
 from registry.log.audit_log import Evidence
 from registry.models import Deposit, OwnershipRemark, Work
 from registry.works import works as searching
+from workers.cases.floods import answer_flood
 from workers.evidence import deposits
 from workers.evidence.bundles import in_a_file
 from workers.matching.identify import identify as search
@@ -138,6 +139,17 @@ def _anew(new: Changes) -> dict[str, Any]:
     if said.get("author_died") == 0:
         said["author_died"] = None
     return said
+
+
+@router.post(ONE + "/held", DECIDE, 201, name="answer_held_work")
+def answer_held(request: Call, number: int, new: requests.HeldAnswer) -> schemas.FullWork:
+    """Open the cases of a work that is held back, say that what waits isn't this work, or take that back.
+
+    Where it isn't held back, or somebody else has said the same, the answer is 409.
+    """
+    row = scoped.work(of(request), number)
+    answer_flood(wiring.services(), row, new.answer, by=request.auth.by, reason=new.reason)
+    return schemas.FullWork.from_row(row)
 
 
 @router.delete(ONE, WRITE, name="remove_work")

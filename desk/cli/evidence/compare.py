@@ -52,7 +52,7 @@ def compare_command(*, work: GivenFile, picture: GivenFile, as_json: AsJson, **d
     from indexer.compare.wording import as_plain, change_in_words
     from indexer.search.search import compare
 
-    (registered, original), (found, measured) = map(_measured, (work, picture))
+    (registered, original), (found, measured) = map(measured_file, (work, picture))
     calibration = shipped_calibration()
     one = calibrated(compare(measured, lambda: found, original), calibration)
     sizes = [(info.width, info.height) for info in (measured.info, original.info)]
@@ -77,7 +77,7 @@ def compare_command(*, work: GivenFile, picture: GivenFile, as_json: AsJson, **d
         say(f"Drawn: {', '.join(str(path) for path in wanted.values())}")
 
 
-def _measured(path: Path) -> tuple[bytes, "Features"]:
+def measured_file(path: Path) -> tuple[bytes, "Features"]:
     """A picture's bytes and what is measured of it; an error names its file."""
     from indexer.picture.features import extract
 

@@ -14,7 +14,7 @@ from exhibit.errors import ExitCode, RefusedError, WrongUseError
 from exhibit.types import DeclaredWork
 
 if TYPE_CHECKING:
-    from desk.schemas.works import AddedWork, ListedWork, Picture, Remark
+    from desk.schemas.works import AddedWork, FullWork, ListedWork, Picture, Remark
     from desk.schemas.works import Work as ToldWork
     from registry.models import Owner, Work
     from workers.works.registration import NewWork, RegistrationResult
@@ -195,14 +195,20 @@ def show_work(*, desk: Desk, number: Number, owner: TheirOwner, as_json: AsJson)
             ("registrations", "; ".join(registrations)),
             ("registered", moment(row.registered_at, desk.zone)),
             ("remark", held_back),
+            *(("held back", line) for line in _held(one)),
             *(("remark", sentence) for sentence in _masked(one)),
             *(("remark", sentence) for sentence in _warned(one, schemas.open_remarks(row))),
             *(("picture", _picture(picture)) for picture in one.pictures),
+            *(("belongs to", f"work {other.work}, {other.title}: {other.sentence}") for other in one.relations),
             *(("case", f"{case.number}: {case.party}, {case.decision}") for case in one.cases),
             *(("search of the past", search_in_words(search)) for search in one.search),
             *(("seen before", seen["sentence"] or "Is asked for again.") for seen in one.seen_before),
         ]
     )
+
+
+def _held(work: "FullWork") -> list[str]:
+    return [f"{work.held.why} Look at its page, then: exhibit work held {work.number}"] if work.held else []
 
 
 def _masked(work: "ToldWork") -> list[str]:
@@ -261,6 +267,30 @@ def _deposit_files(desk: Desk, row: "Work", folder: Path) -> Iterator[str]:
         with written_whole(folder / name) as file:
             file.write(data)
         yield str(folder / name)
+
+
+@command(
+    "held",
+    "exhibit work held 12 --answer open",
+    'exhibit work held 12 --answer dismiss --reason "A logo that many others show."',
+    of=work_command,
+)
+@click.option("--answer", required=True, type=click.Choice(["open", "dismiss", "undo"]), help="What is to be done.")
+@click.option("--reason", default="", metavar="TEXT", help="Why; kept in the record.")
+def answer_held(*, desk: Desk, number: Number, owner: TheirOwner, answer: str, reason: str) -> None:
+    """Answer for work NUMBER, which is held back because it was found on far more sites than ever.
+
+    open: everything that waits becomes cases, and so much in a day is usual for this work from then on.
+    dismiss: it isn't this work and opens no case, then or later; the work stays held back. undo: takes that back.
+    """
+    from desk.texts.ownership import KINDS
+    from registry.accounts import scoped
+    from workers.cases.floods import Answer, answer_flood
+
+    answer_flood(desk.services, scoped.work(owner, number), Answer(answer), by=person(), reason=reason.strip())
+    say(f"{KINDS[answer]}.")
+    if answer == Answer.OPEN and not desk.workers_run:
+        note("No worker runs to open them: start them with `exhibit up`.")
 
 
 @command("remove", "exhibit work remove 12 13", of=work_command)

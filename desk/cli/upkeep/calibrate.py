@@ -3,27 +3,38 @@
 import json
 import shutil
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import click
 
-from desk.cli.common.command import AsJson, command
-from desk.cli.common.frame import examples, finish, json_option, open_desk, person
+from desk.cli.common.command import AsJson, Taken, command
+from desk.cli.common.files import write_file
+from desk.cli.common.frame import Desk, examples, finish, json_option, open_desk, person
 from desk.cli.common.show import counted, echo_json, fields, note, say, table
 from exhibit.errors import ExitCode, WrongUseError
-from exhibit.types import Decision
+from exhibit.types import Decision, Untyped
 
 if TYPE_CHECKING:
+    from evidence.accuracy.counts import Joined
     from exhibit.comparison.calibration import Calibration
     from indexer.calibration.calibrate import Outcome
     from indexer.search.folders import Progress
     from registry.models import CalibrationRow
 
 LISTED = 20
+COLUMNS = ("source", "searched for", "counted", "certain", "fixed", "any time", "review", "fixed", "any time")
+FORMULAS = """
+At most so many false alarms in a million pictures, 95%, on average over the N photographs counted, of which x failed.
+fixed: numbers were fixed beforehand; the p at which C(N,0)(1-p)^N + ... + C(N,x)p^x(1-p)^(N-x) = 0.05, or 1-0.05^(1/N)
+any time: whatever made somebody stop; the p at which e^(-sx) / (1-p(1-e^-s))^N has a mean of 20 over s = 3, 1, 1/3"""
+TO_WRITE = click.Path(dir_okay=False, path_type=Path)
+GIVEN = click.Path(exists=True, dir_okay=False, path_type=Path)
 EXAMPLES = examples(
     "exhibit calibrate --folder ~/Pictures/archive --dry-run",
     "exhibit calibrate --folder ~/Pictures/archive",
+    "exhibit calibrate --folder ~/Pictures/archive --counts counts.json",
     "exhibit calibrate show",
 )
 
@@ -38,61 +49,59 @@ EXAMPLES = examples(
 )
 @click.option("--edited", type=click.IntRange(min=20), default=300, show_default=True, help="Edit at most so many.")
 @click.option("--jobs", type=click.IntRange(min=1, max=256), default=1, show_default=True, help="Processes.")
+@click.option("--counts", type=TO_WRITE, metavar="FILE", help="Write the counts, signed, to join them with others'.")
+@click.option("--without-list", is_flag=True, help="Leave the list of photographs out of FILE: nobody can add it then.")
 @click.option("--dry-run", is_flag=True, help="Say what would be measured, and do nothing.")
 @json_option
 @click.pass_context
 def calibrate_command(
     context: click.Context,
+    /,
     *,
     folder: Path | None,
-    same: Path | None,
-    edited: int,
-    jobs: int,
+    counts: Path | None,
+    without_list: bool,
     dry_run: bool,
     as_json: bool,
+    **how: Untyped,
 ) -> None:
     """Measure how often the comparison is right on an archive of your own, and use that from now on.
 
     Photographs are edited, and searched for among one another; from what is found follow the probabilities of new
     matches and the bound on false alarms. Earlier matches keep theirs. The bound is some 3 in N, so more photographs
-    allow to claim more; with fewer than 20 it ends with 2. After an interruption the same command goes on.
+    allow to claim more; with fewer than 20 it ends with 2. After an interruption the same command goes on. What this
+    version makes of the pairs that `exhibit why --keep` filed is told beside; no figure is reckoned from them.
     """
     if context.invoked_subcommand is not None:
         return
     if folder is None:
         raise WrongUseError("No folder is named.", hint="exhibit calibrate --folder DIR, or exhibit calibrate show")
     from exhibit.clock import now
-    from indexer.calibration.calibrate import Order, calibrate, foretold, read_groups
+    from indexer.calibration.calibrate import Order, calibrate, foretold, measure_kept, read_groups
+    from indexer.calibration.kept import KeptPairs
     from indexer.calibration.measure import Plan
 
+    plan, jobs = Plan(how["edited"]), how["jobs"]
     if dry_run:
-        _refuse_too_few(folder)
-        say(foretold(Order(folder, folder, "", "", Plan(edited), (), jobs)))
+        say(foretold(Order(folder, folder, "", "", plan, (), jobs)))
         return
     desk = open_desk()
-    groups = () if same is None else read_groups(same)
+    groups = () if how["same"] is None else read_groups(how["same"])
     scratch = desk.config.data_dir / "calibration"
     name = folder.resolve().name
     described = f"The folder {name[:80]} of this installation"
-    order = Order(folder, scratch, f"{name[:40]}-{now():%Y-%m}", described, Plan(edited), groups, jobs)
-    order = replace(order, network=desk.services.descriptors.serving_file(desk.config.data_dir))
+    network = desk.services.descriptors.serving_file(desk.config.data_dir)
+    order = Order(folder, scratch, f"{name[:40]}-{now():%Y-%m}", described, plan, groups, jobs, network)
     outcome = calibrate(order, _meter())
     from registry.vectors import calibrations
+    from workers.log.accuracy import sign_counts
 
+    if counts is not None:
+        write_file(counts, sign_counts(desk.services, outcome, listed=not without_list))
     calibrations.use(outcome.calibration, by=person())
+    outcome = replace(outcome, kept=tuple(measure_kept(KeptPairs(desk.config.data_dir))))
     shutil.rmtree(scratch, ignore_errors=True)  # what was measured holds a small grey copy of each photograph
     _tell(outcome, as_json=as_json)
-
-
-def _refuse_too_few(folder: Path) -> None:
-    from indexer.calibration.probability import MIN_PHOTOGRAPHS
-    from indexer.search.folders import files_below
-
-    if (found := len(files_below(folder))) < MIN_PHOTOGRAPHS:
-        raise WrongUseError(
-            f"{counted(found, 'file is', 'files are')} too few: at least {MIN_PHOTOGRAPHS} photographs are needed.",
-            hint="Some thousand make a useful calibration.",
-        )
 
 
 def _meter() -> "Progress":
@@ -123,6 +132,11 @@ def _tell(outcome: "Outcome", *, as_json: bool) -> None:
                 say("  " + "  ".join(files))
     if outcome.alarms(Decision.CERTAIN) or outcome.alarms(Decision.REVIEW):
         say("\nWhere two files show the same picture, name them with --same and calibrate again.")
+    if outcome.misjudged:
+        say("\nPairs that you kept, and that come out otherwise than you said:")
+    for pair in outcome.misjudged:
+        said = "copy" if pair.copy else "different"
+        say(f"  {pair.files[0]}: {said}, decided {pair.verification.decision}")
     say("In use for new matches from now on.")
 
 
@@ -131,6 +145,9 @@ def _plain(outcome: "Outcome") -> dict[str, object]:
         "name": outcome.calibration.name,
         "photographs": outcome.calibration.certain.photographs,
         "skipped": [{"file": picture.path, "reason": picture.reason} for picture in outcome.skipped],
+        "kept": [
+            {"pair": pair.files[0], "copy": pair.copy, "decision": pair.verification.decision} for pair in outcome.kept
+        ],
         **{
             str(decision): {
                 "failed": outcome.calibration.bound(decision).failed,
@@ -197,3 +214,53 @@ def use_shipped() -> None:
         say(f"None came with the software for {PIPELINE} and the network in use: new matches have no probability.")
     else:
         say(f"New matches get their probability from {active.name}, which came with the software.")
+
+
+@command(
+    "join",
+    "exhibit calibrate join ours.json theirs.json --out joined.json",
+    "exhibit calibrate join ours.json theirs.json --out joined.json --trust our-keys.json --trust their-keys.json",
+    of=calibrate_command,
+    short_help="Join signed counts of several installations.",
+)
+@click.argument("files", nargs=-1, required=True, type=GIVEN)
+@click.option("--trust", type=GIVEN, multiple=True, metavar="LIST", help="Count only logs of these trust lists.")
+def join_counts(
+    *,
+    desk: Desk,
+    files: tuple[Path, ...],
+    out: Annotated[Path, Taken("--out", type=TO_WRITE, required=True, metavar="FILE", help="Written, signed.")],
+    trust: tuple[Path, ...],
+) -> None:
+    """Join FILES, which `exhibit calibrate --counts` wrote on several installations, into one bound on false alarms.
+
+    A photograph that several have counts once. A signature says whose counts they are, not that they are true: compare
+    the lines, and name whom you trust. In the data folder as joined.json, the result is shown on the site.
+    """
+    from evidence.accuracy.counts import Counts, Source, join, read_signed, signed
+    from evidence.verdict.trust import load_trust
+    from exhibit.clock import now
+    from exhibit.digests import Digest
+
+    keys = {log.vkey for path in trust for log in load_trust(path).logs}
+    given = []
+    for path in files:
+        counts, key = read_signed(Counts, data := path.read_bytes(), what=path.name)
+        if trust and key not in keys:
+            note(f"Left out, since no trust list names its key: {path.name}, {key}")
+        else:
+            given.append(Source(Digest.of(data), key, counts))
+    joined = join(given, now().date().isoformat())
+    write_file(out, signed(desk.services.log, joined))
+    names = ["+".join(source.key.split("+", 2)[:2]) for source in joined.sources]  # of its log, and which key
+    parts = [(name, replace(joined, sources=(one,))) for name, one in zip(names, joined.sources, strict=True)]
+    parts += [("together", joined), ("without the largest", joined.without_largest)]
+    table(COLUMNS, [_line(label, part) for label, part in parts])
+    say(FORMULAS)
+
+
+def _line(label: str, part: "Joined") -> list[object]:
+    bounds = part.bounds
+    stated = sum(source.stated.photographs for source in part.sources)
+    cells = [(bound.failed, bound.per_million, bound.per_million_at_any_time) for bound in bounds.values()]
+    return [label, stated, bounds[Decision.CERTAIN].photographs, *chain.from_iterable(cells)]

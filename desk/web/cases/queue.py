@@ -20,7 +20,7 @@ from desk.web.common.access import decider_post, may_decide, member_page, number
 from exhibit.errors import ExhibitError, WrongUseError
 from exhibit.types import CaseDecision
 from registry.accounts import scoped
-from registry.cases import queue, recaptures
+from registry.cases import floods, queue, recaptures
 from registry.cases.queue import Group, Listed, Sort, State, Sure, Wanted
 from registry.cases.recaptures import Standing, Visited
 from registry.models import Case, Owner
@@ -81,6 +81,7 @@ def cases(request: HttpRequest, owner: Owner) -> HttpResponse:
         "back": max(skip - ROWS, 0) if skip else None,
         "may_decide": decides,
         "undo": request.session.get(LAST, {}).get(owner.slug, []) if decides else [],
+        "held": floods.undecided().filter(work__owner=owner).exists(),
         "anything": bool(found) or Case.objects.filter(owner=owner).exists(),
     }
     return show(request, owner, "web/cases.html", values)

@@ -9,6 +9,7 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST
 
@@ -17,9 +18,12 @@ from desk.web.middleware.failures import each_within
 from evidence.accuracy.error_rates import CLASSES
 from exhibit.config.config import Config
 from exhibit.machine import DATABASE_SILENT
+from exhibit.types import Decision
+from indexer.picture.spaces import PIPELINE
 from registry.accounts import scoped
 from registry.models import User
-from workers.log.accuracy import present_accuracy
+from registry.vectors import calibrations
+from workers.log.accuracy import present_accuracy, shown_joined
 from workers.operations.checks import disk_check
 from workers.operations.metrics import metrics as house_metrics
 from workers.servers.postgres import database_answers
@@ -45,7 +49,24 @@ def accuracy(request: HttpRequest) -> HttpResponse:
     """The error rate of the installation, as the log's decisions give it; it belongs to no owner."""
     found = present_accuracy()
     rates = [(SURE[kind], found.rate(kind), *(f"{end:.2%}" for end in found.rate(kind).interval)) for kind in CLASSES]
-    return render(request, "web/accuracy.html", {"accuracy": found, "rates": rates})
+    return render(request, "web/accuracy.html", {"accuracy": found, "rates": rates, "bounds": _bounds()})
+
+
+def _bounds() -> list[tuple[str, int, list[int]]]:
+    """Whose counts, of how many photographs, and at most how many false alarms of each kind in a million."""
+    own, joined = calibrations.active(PIPELINE), shown_joined(wiring.services().config)
+    if own is None:
+        return []
+    bounds = [(own.name, own.certain.photographs, [own.bound(kind).per_million for kind in CLASSES])]
+    versions = {(source.stated.pipeline, source.stated.network) for source in joined.sources} if joined else ()
+    if joined and versions == {(own.pipeline, own.network)}:
+        for whose, part in (
+            (_("Several installations together"), joined),
+            (_("… without the largest of them"), joined.without_largest),
+        ):
+            most = [part.bounds[kind].per_million_at_any_time for kind in CLASSES]
+            bounds.append((whose, part.bounds[Decision.CERTAIN].photographs, most))
+    return bounds
 
 
 def healthz(request: HttpRequest) -> JsonResponse:

@@ -20,6 +20,7 @@ from desk.web.middleware.limits import MAX_REQUEST
 from exhibit.errors import ExhibitError, RefusedError
 from registry.accounts import scoped
 from registry.models import Owner, Upload, UploadLine
+from registry.works import works as searching
 from workers.services import wiring
 from workers.works import uploads as uploading
 
@@ -78,6 +79,7 @@ def upload(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "progress": uploading.progress_of([row])[row.pk],
         "page": problems,
         "problems": [(problem, upload_words.why(problem), upload_words.what_to_do(problem)) for problem in problems],
+        "related": searching.search(owner, only=searching.Only.RELATED, upload=number).count(),
         "given_up": row.files.filter(state="failed").exists(),
         "lines": lines[:LINES_SHOWN] if row.closed_at else (),
         "line_count": lines.count() if row.closed_at else 0,

@@ -13,14 +13,16 @@ from django.views.decorators.cache import cache_control
 from desk.schemas.works import searches_of, seen_before
 from desk.texts import ownership
 from desk.texts.masks import masks
-from desk.texts.past import search_in_words
+from desk.texts.past import relation_in_words, search_in_words
 from desk.web.common.access import Telling, attached, decider_post, member_page, number_in, page_of, said, show, takes
+from desk.web.works.held import held
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
 from registry.accounts import scoped
 from registry.log.audit_log import Evidence
-from registry.models import Owner, OwnershipRemark
+from registry.models import Flood, Owner, OwnershipRemark
 from registry.works import works as searching
+from registry.works.relations import related_to
 from workers.evidence import deposits
 from workers.evidence.bundles import in_a_file
 from workers.pictures.previews import LARGE, SMALL, shown
@@ -34,6 +36,8 @@ ONLY = (
     (searching.Only.UNSAFE, _("Can't be matched safely")),
     (searching.Only.SEEN, _("Seen somewhere")),
     (searching.Only.AUTHORLESS, _("Without an author")),
+    (searching.Only.HELD, _("Held back")),
+    (searching.Only.RELATED, _("Belong together")),
 )
 
 
@@ -49,6 +53,7 @@ def works(request: HttpRequest, owner: Owner) -> HttpResponse:
     counts = searching.case_counts(page.object_list)
     values = {
         "page": page,
+        "held": set(Flood.in_force().filter(work__in=list(page)).values_list("work", flat=True)),
         "rows": [(row, counts.get(row.pk, 0)) for row in page],
         "q": words,
         "only": only,
@@ -68,6 +73,7 @@ def work(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "work": row,
         "pictures": [one.picture for one in row.work_pictures.select_related("picture").order_by("pk")],
         "masked": [mask.sentence for picture in row.work_pictures.all() for mask in masks(picture)],
+        "held": held(owner, row),
         "conflict": row.conflicts.order_by("earlier_registered_at").first(),
         "remarks": [ownership.said_of(remark) for remark in row.remarks.order_by("answered_at", "pk")],
         "terms": ownership.term_rows(terms(row)),
@@ -82,6 +88,7 @@ def work(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "changes": [
             (entry, ownership.KINDS.get(entry.kind, entry.kind), ownership.change_rows(entry)) for entry in history
         ],
+        "related": [(other, relation_in_words(other)) for other in related_to(row)],
         "searches": [search_in_words(search) for search in searches_of(row)],
         "seen_before": seen_before(row),
     }

@@ -3,7 +3,7 @@
 const DECLARED = ["title", "author", "first_publication", "registered_at", "registrations", "rights_statement"];
 /* What an entry names only where something is said; earlier facts don't state it. */
 const DECLARED_LATER = ["created", "credit", "holder"];
-const HELD = ["low-information", "collage", "page", "negative", "lens", "pieces", "hash", "mark"];
+const HELD = ["low-information", "collage", "page", "negative", "lens", "pieces", "hash", "mark", "series"];
 const MOST_COMPUTED = 200;
 const MOST_CALIBRATIONS = 16;
 const FIRST_NETWORK = "descriptor@1";

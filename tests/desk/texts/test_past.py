@@ -1,6 +1,9 @@
-"""How far the search of what was seen before is."""
+"""How far the search of what was seen before is, and what other works are to a work."""
 
-from desk.texts.past import search_in_words
+from desk.texts.past import RELATIONS, relation_in_words, search_in_words
+from exhibit.types import Relation
+from registry.models import Work
+from registry.works.relations import WHOLE, Related
 
 
 def test_how_far_a_search_of_the_past_is() -> None:
@@ -16,3 +19,8 @@ def test_how_far_a_search_of_the_past_is() -> None:
         ),
     ):
         assert search_in_words(search).removeprefix("Pictures seen before that resemble it: ") == said
+
+
+def test_what_another_work_is_to_a_work_is_a_sentence_for_each_kind() -> None:
+    assert set(RELATIONS) == {*Relation, WHOLE}
+    assert relation_in_words(Related(Work(), WHOLE, 1.0)) == "It is a part of this work."

@@ -5,7 +5,14 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from exhibit.comparison.confidence import evidence_against, interval_at_any_time, per_million, upper_bound
+from exhibit.comparison.confidence import (
+    SLOPES,
+    evidence_against,
+    interval_at_any_time,
+    per_million,
+    upper_bound,
+    upper_bound_at_any_time,
+)
 
 ALPHA = 0.05
 
@@ -64,6 +71,40 @@ def test_a_bound_for_a_fixed_number_misleads_whoever_looks_after_every_trial() -
     bounds = {(k, n): upper_bound(k, n) for n in looks for k in set(failed[:, n - 1].tolist())}
     misled = sum(any(bounds[int(run[n - 1]), n] < 0.2 for n in looks) for run in failed)
     assert misled / 200 > ALPHA
+
+
+@pytest.mark.parametrize(("failures", "trials"), [(0, 100), (0, 4653), (3, 4653), (29, 4653), (300, 30_000)])
+def test_the_bound_at_any_time_is_where_the_mean_over_the_slopes_is_20(failures: int, trials: int) -> None:
+    rate = upper_bound_at_any_time(failures, trials)
+    terms = [math.exp(-s * failures) / (1 - rate * (1 - math.exp(-s))) ** trials for s in SLOPES]
+    assert sum(terms) / len(SLOPES) == pytest.approx(20, rel=1e-6)
+    assert upper_bound(failures, trials) < rate < interval_at_any_time(failures, trials)[1]
+
+
+def test_without_trials_and_with_failures_alone_the_bound_at_any_time_excludes_nothing() -> None:
+    assert upper_bound_at_any_time(0, 0) == upper_bound_at_any_time(9, 9) == 1.0
+    assert upper_bound_at_any_time(0, 1) == 1.0
+
+
+@pytest.mark.parametrize("rates", [(0.02,), (0.0, 0.06), (0.06, 0.0), (0.001, 0.2, 0.01)])
+def test_whoever_adds_installations_of_other_rates_and_looks_after_each_photograph_is_misled_no_more_often(
+    rates: tuple[float, ...],
+) -> None:
+    random = np.random.default_rng(7)
+    length = 600
+    true = np.repeat(rates, length // len(rates))
+    failed = (random.random((4000, length)) < true).cumsum(axis=1)
+    mean = true.cumsum() / np.arange(1, length + 1)
+    least, low = np.zeros(length, np.int64), 0
+    for n in range(1, length + 1):
+        low = max(low - 1, 0)
+        while upper_bound_at_any_time(low, n) < mean[n - 1]:
+            low += 1
+        while low and upper_bound_at_any_time(low - 1, n) >= mean[n - 1]:
+            low -= 1
+        least[n - 1] = low
+    assert (failed < least).any(axis=1).mean() <= ALPHA
+    assert least.max() > 0
 
 
 def _left_standing(rate: float, length: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

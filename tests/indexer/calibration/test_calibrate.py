@@ -8,19 +8,25 @@ from pathlib import Path
 import pytest
 
 from demo.pictures import textured
+from evidence.accuracy.counts import NEAR
 from exhibit.comparison.calibration import FIRST_NETWORK, Bound, Calibration, calibrated
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, WrongUseError
 from exhibit.types import Decision
 from indexer.__main__ import main
-from indexer.calibration.calibrate import Order, Outcome, calibrate, foretold, read_groups, told
+from indexer.calibration.calibrate import Order, Outcome, calibrate, foretold, measure_kept, read_groups, told
+from indexer.calibration.kept import KeptPairs, Said
 from indexer.calibration.measure import NEAREST, OVERLAY, Bench
 from indexer.picture.card import read_card
 from indexer.picture.descriptor import DescriptorFile
+from indexer.picture.features import extract
 from indexer.picture.spaces import PIPELINE
+from indexer.search.why import explain
 from tests.assets.archive import COUNT, PLAN, archive_in, quiet
 from tests.assets.networks import CARD, network
 from tests.assets.rows import jpeg
+from tests.assets.textured import encoded
+from tests.assets.textured import textured as drawn
 
 
 def features_alone(scratch: Path, folder: Path) -> Path:
@@ -50,6 +56,12 @@ def test_each_photograph_counts_once_however_many_files_show_it(outcome: Outcome
     assert outcome.calibration.certain == Bound(COUNT, 0)
     assert [one.path for one in outcome.skipped] == ["notes.txt"]
     assert f"{COUNT} photographs searched for, 5 of them edited" in outcome.calibration.data
+
+
+def test_a_file_that_was_saved_anew_has_nearly_the_same_hash_and_a_stranger_s_is_far(outcome: Outcome) -> None:
+    hashes = {shown.path: int.from_bytes(shown.hash) for shown in outcome.photographs}
+    near, far = (hashes["03.jpg"] ^ hashes[path] for path in ("other.jpg", "04.jpg"))
+    assert near.bit_count() <= NEAR < far.bit_count()
 
 
 def test_copies_and_strangers_are_measured_as_the_product_measures_them(outcome: Outcome) -> None:
@@ -159,3 +171,18 @@ def test_the_command_alone_refuses_what_is_too_small(tmp_path: Path, capsys: pyt
     assert main(["calibrate", str(tmp_path), "--out", str(tmp_path / "calibration.json")]) == 2
     assert "holds 1 different photographs. At least 20 are needed" in capsys.readouterr().err
     assert not (tmp_path / "calibration.json").exists()
+
+
+def test_kept_pairs_are_told_beside_the_figures_and_change_none_of_them(outcome: Outcome, tmp_path: Path) -> None:
+    kept = KeptPairs(tmp_path)
+    ours, stranger = encoded(drawn(1)), encoded(drawn(2), "JPEG")
+    for copy, said in ((encoded(drawn(1), "JPEG"), Said.COPY), (stranger, Said.COPY), (ours, Said.DIFFERENT)):
+        kept.keep(ours, copy, said, explain(copy, {0: extract(ours)}), about=f"pair {said}", by="Ann")
+    told_beside = replace(outcome, kept=tuple(measure_kept(kept)))
+    decisions = [pair.verification.decision for pair in told_beside.kept]
+    assert decisions == [Decision.CERTAIN, Decision.NONE, Decision.CERTAIN]
+    assert [pair.files for pair in told_beside.misjudged] == [("pair copy",), ("pair different",)]
+    beside, before = dict(told(told_beside)), dict(told(outcome))
+    assert beside.pop("kept copies") == "2 pairs: 50.0% certain, 0.0% review, 50.0% nothing found"
+    assert beside.pop("kept others") == "1 pairs: 100.0% certain, 0.0% review, 0.0% nothing found"
+    assert beside == before

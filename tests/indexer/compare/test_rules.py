@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from exhibit.types import Decision
-from indexer.compare.rules import Measurements, decide
+from indexer.compare.rules import Measurements, decide, ways_to_certain, ways_to_review
 
 COPY = Measurements(hamming=100, inliers=60, dense=0.9, patches=250, in_place=0.95, drift=0.1, excess=1.5)
 
@@ -39,3 +39,14 @@ COPY = Measurements(hamming=100, inliers=60, dense=0.9, patches=250, in_place=0.
 )
 def test_the_rules(change: dict[str, Any], decision: Decision, reasons: tuple[str, ...]) -> None:
     assert decide(replace(COPY, **change)) == (decision, reasons)
+
+
+def test_each_way_says_which_figure_is_missing() -> None:
+    another = replace(COPY, drift=1.2, excess=4.6)
+    assert decide(another) == (Decision.NONE, ())
+    missing = [[one.name for one in way if not one.holds] for way in ways_to_review(another)]
+    assert missing[:3] == [["precision"], ["precision"], ["excess"]]
+    excess = next(one for one in ways_to_review(another)[2] if one.name == "excess")
+    assert (excess.figure, excess.limit, excess.at_most) == (4.6, 4.5, True)
+    imprecise = replace(COPY, drift=0.6)
+    assert [one.name for one in ways_to_certain(imprecise)[0] if not one.holds] == ["precision"]

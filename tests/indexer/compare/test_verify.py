@@ -35,6 +35,17 @@ def test_a_copy_in_each_edit_is_certain(registered: Features, edit: str) -> None
     assert found.probability is None
 
 
+def test_the_figures_that_decided_come_along(registered: Features) -> None:
+    crop = measured(edited("cropped"))
+    seen = verify(crop, registered)
+    assert seen.figures is not None
+    assert (seen.figures.hamming, seen.figures.inliers) == (seen.hamming, seen.inliers)
+    assert (round(seen.figures.in_place, 4), round(seen.figures.drift, 4)) == (seen.in_place, seen.drift)
+    assert not seen.glance
+    assert verify(crop.glance, registered).glance
+    assert verify(measured(jpeg(textured(77))), registered).figures is None
+
+
 def corner(found: Verification, point: tuple[float, float]) -> tuple[float, float]:
     assert found.transform is not None
     moved = np.array(found.transform) @ (*point, 1)

@@ -19,6 +19,7 @@ def test_a_pair_that_was_cleared_never_asks_again_wherever_it_is_seen(inline: Sy
     drawer = Case.objects.get(party="third.example")
     assert (drawer.decision, drawer.captures.count()) == ("open", 0)
     learned = drawer.owner.look_alikes.get()
+    assert learned.case is not None
     assert (learned.case.party, learned.cleared_by) == ("shop.example", "Ann")
 
 

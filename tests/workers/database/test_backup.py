@@ -69,6 +69,14 @@ def test_without_keys_there_are_none_in_it(made: Made) -> None:
     assert all(key not in stream.read() for _, stream in members(made.folder / "without"))
 
 
+def test_joined_counts_that_the_site_shows_are_in_it(made: Made) -> None:
+    shown = made.config.data_dir / "joined.json"
+    shown.write_bytes(b"{}")
+    made.back_up("with-joined")
+    assert (made.folder / "with-joined" / "files" / "joined.json").read_bytes() == b"{}"
+    shown.unlink()
+
+
 @pytest.mark.parametrize("where", ["backup", "../data/backup", "..", "."])
 def test_the_data_folder_and_its_backup_dont_lie_one_within_the_other(made: Made, where: str) -> None:
     with pytest.raises(WrongUseError, match="one within the other"):

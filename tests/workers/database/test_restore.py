@@ -171,6 +171,8 @@ def test_elsewhere_it_has_the_same_log_and_gives_the_same_answers(
         connections["default"].close()
     assert (cli.data / "exhibit.toml").read_text() == SETTINGS
     assert (cli.data / "searches" / "market.toml").read_text() == MAPPING
+    kept = [path for path in (cli.data / "benchmark").rglob("*") if path.is_file()]
+    assert [path.read_bytes() for path in kept] == [b"of a pair"]
     assert (cli.data / "secrets" / "master_key").stat().st_mode & 0o777 == 0o600
     assert not (cli.data / "restoring").exists()
     assert not (cli.data / "log.head").exists()

@@ -5,13 +5,18 @@ from pathlib import Path
 
 import pytest
 
+from evidence.accuracy.counts import CountedPicture, Counts, read_signed
 from evidence.accuracy.error_rates import Rate
 from evidence.accuracy.file import check_accuracy
 from evidence.verdict.trust import Trust, TrustedLog
-from exhibit.comparison.calibration import Calibration
+from exhibit.comparison.calibration import Bound, Calibration
 from exhibit.digests import Digest
 from exhibit.entries import EntryType, canonical
 from exhibit.errors import ExitCode
+from exhibit.types import Decision, Verification
+from indexer.calibration.calibrate import Outcome
+from indexer.calibration.measure import NEAREST, Photograph
+from indexer.calibration.probability import Sample
 from indexer.picture.spaces import PIPELINE
 from registry.log.log import submit
 from registry.models import CalibrationRow, Case, DescriptorModel, LogOpening, Match
@@ -21,7 +26,7 @@ from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, 
 from tests.assets.stage import inline, stage
 from workers.cases import decisions
 from workers.evidence.facts import gather
-from workers.log.accuracy import export_accuracy, present_accuracy
+from workers.log.accuracy import export_accuracy, present_accuracy, sign_counts
 from workers.log.sequencer import sequence_log
 from workers.steps.matching.match import match_pictures
 from workers.tasks.sync_runner import SyncRunner
@@ -171,3 +176,38 @@ def test_the_switch_for_demonstrations_judges_nothing(inline: SyncRunner, cases:
     sequence_log(inline.services)
     counted = present_accuracy()
     assert (counted.certain, counted.other) == (Rate(0, 0, 0), 1)
+
+
+def measured(files: list[bytes], same: dict[bytes, bytes], alarms: dict[bytes, Decision]) -> Outcome:
+    """What calibrating gives: files, which of them show the picture of another one, and what was mistaken."""
+    group = {data: Digest.of(same.get(data, data)).hex for data in files}
+    shown = tuple(Photograph(data.decode(), Digest.of(data), group[data], data * 32) for data in files)
+    samples = tuple(
+        Sample(group[data], False, NEAREST, Verification(kind, 256, 9, 0.4, None, False, 0, 0.4, 0.4, None, PIPELINE))  # noqa: FBT003 - fields
+        for data, kind in alarms.items()
+    )
+    failed = [sum(kind is alarm for alarm in alarms.values()) for kind in (Decision.CERTAIN, Decision.REVIEW)]
+    bounds = [Bound(len(set(group.values())), count) for count in failed]
+    return Outcome(replace(OWN, certain=bounds[0], review=bounds[1]), shown, (), samples)
+
+
+def test_the_counts_of_a_calibration_name_each_photograph_once_with_what_was_mistaken(inline: SyncRunner) -> None:
+    outcome = measured([b"a", b"b", b"c"], same={b"b": b"a"}, alarms={b"c": Decision.REVIEW})
+    counts, key = read_signed(Counts, sign_counts(inline.services, outcome, listed=True), what="counts.json")
+    assert (counts.photographs, counts.certain, counts.review) == (2, 0, 1)
+    assert counts.pictures == (
+        CountedPicture(Digest.of(b"a"), b"a" * 32, ()),
+        CountedPicture(Digest.of(b"c"), b"c" * 32, (Decision.REVIEW,)),
+    )
+    assert (counts.calibration, counts.pipeline, key) == (
+        outcome.calibration.digest,
+        PIPELINE,
+        inline.services.log.vkey(),
+    )
+
+
+def test_without_a_list_the_counts_say_nothing_of_any_photograph(inline: SyncRunner) -> None:
+    outcome = measured([b"a", b"c"], same={}, alarms={b"c": Decision.REVIEW})
+    written = sign_counts(inline.services, outcome, listed=False)
+    assert read_signed(Counts, written, what="counts.json")[0].photographs == 2
+    assert not any(digest.hex.encode() in written for digest in (Digest.of(b"a"), Digest.of(b"c")))

@@ -42,3 +42,9 @@ def test_a_mail_shows_what_waits_and_is_not_sent_for_what_was_decided_meanwhile(
     ready = digest_mail(inline.services, choice, list(Event.objects.order_by("pk")))
     assert ready is not None
     assert "The report “Autumn” is ready." in str(ready.body)
+    event = events.record(studio, EventKind.WORK_HELD, {"work": 1, "sites": 320, "different": 41, "limit": 30})
+    assert event is not None
+    held = digest_mail(inline.services, choice, [event])
+    assert held is not None
+    assert "Work 1 was found on 320 new sites in one day. It is held back until you look." in str(held.body)
+    assert "/o/studio/works/1/" in str(held.body)

@@ -8,7 +8,8 @@ import pytest
 
 from registry.db import running
 from registry.log.witnesses import Health
-from registry.models import Heartbeat
+from registry.models import Flood, Heartbeat
+from tests.assets.rows import owner, photograph, register
 from workers.operations.checks import Check
 from workers.operations.health import LONG, SILENT_WITNESS, checks
 from workers.operations.status import Status, Witness, status_of
@@ -75,3 +76,15 @@ def test_a_log_that_stopped_and_a_witness_that_is_silent_are_said(inline: SyncRu
 def test_little_room_is_said_first(inline: SyncRunner, well: Status) -> None:
     first, *_ = checks(replace(well, disk=replace(well.disk, free=1, floor=2)), inline.services.config)
     assert (first.name, first.ok) == ("disk", False)
+
+
+def test_a_work_that_is_held_back_is_named_until_its_owner_answers(inline: SyncRunner, well: Status) -> None:
+    work = register(inline.services, owner("studio"), photograph(1)).work
+    flood = Flood.objects.create(work=work, at=well.at, sites=1320, different=41, limit=30, state="done")
+    said = amiss(replace(well, floods=status_of(inline.services).floods), inline)["held work"]
+    assert said.sentence == "Work 1 of studio is held back: it was found on 1,320 new sites in one day."
+    assert said.remedy.endswith("exhibit work show 1 --owner studio")
+    assert not said.needed
+    flood.decision = Flood.Decision.DISMISSED
+    flood.save()
+    assert status_of(inline.services).floods == []

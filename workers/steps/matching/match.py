@@ -12,7 +12,6 @@ from exhibit.types import Verification
 from indexer.picture.features import Features, extract, fingerprints
 from indexer.picture.spaces import PICTURE_PARTS
 from indexer.search.candidates import hash_candidates
-from indexer.search.search import find_works
 from registry.cases import matching
 from registry.db import steps
 from registry.models import Picture
@@ -74,7 +73,7 @@ def _finish(
     with transaction.atomic():
         matching.lock_pictures(pictures)
         matching.keep_matches(rows)
-        captures = matching.open_cases(found=pictures)
+        captures = matching.open_cases(fuse=services.fuse, found=pictures)
         Picture.objects.filter(pk__in=pictures).update(searched=mark)
         Picture.objects.filter(pk__in=partly).update(searched="")  # they are searched for when they are seen again
         steps.finish(Picture, pictures)
@@ -126,7 +125,7 @@ def _compared(
     for (row, features), candidates in zip(measured, hashed, strict=True):
         works = RegisteredWorks(services)
         try:
-            found = find_works(features, partial(services.blobs.get, row.digest), works, services.limits, candidates)
+            found = works.find(features, partial(services.blobs.get, row.digest), candidates)
         except ExhibitError as error:
             if machine_fault(error):
                 raise

@@ -21,7 +21,8 @@ from registry.crawls.revisits import Resembling
 from registry.db import steps
 from registry.models import BytesState, Picture, WorkPicture
 from registry.vectors.fingerprints import Collection
-from workers.matching.registered_works import compared, registered_features
+from workers.matching.registered_works import RegisteredWorks, registered_features
+from workers.matching.relations import note_relations
 from workers.services.wiring import Services
 
 MAX_PICTURES = 2000  # pictures that are verified for one new work
@@ -47,7 +48,7 @@ class Sought:
 def search_pictures(services: Services, ids: Sequence[int]) -> None:
     """Search the pictures already seen for each new picture of a work, and open the cases that follow.
 
-    1. Claim; measure the works; search both indexes for all of them at once.
+    1. Claim; measure the works; search both indexes for all of them at once. Note what each is to its owner's others.
     2. Compare each with the pictures that it resembles, from stored bytes. What was compared is kept now and then, so
        that a search that is broken off goes on where it was.
     3. Pictures whose bytes have expired are compared by the small copy that stays; those that still resemble the work
@@ -69,6 +70,7 @@ def search_pictures(services: Services, ids: Sequence[int]) -> None:
             services.descriptors.refresh()
             services.descriptors.serving.open()
             services.indexes.refresh(Collection.PICTURES)
+            services.indexes.refresh(Collection.WORKS)
             found = list(_sought(services, claimed))
             _resembling(services, found)
             sought = found
@@ -107,6 +109,8 @@ def _resembling(services: Services, sought: Sequence[Sought]) -> None:
 
 
 def _search(services: Services, work: Sought, until: float) -> None:
+    if "related" not in work.row.progress:
+        _tell(work, related=note_relations(services, work.row, work.features))
     known = {found for _, found in matching.known_pairs(PIPELINE, work.distances, [work.row.picture_id])}
     wanted = [picture for picture in work.distances if picture not in known]
     rows = Picture.objects.in_bulk(wanted)
@@ -125,7 +129,7 @@ def _search(services: Services, work: Sought, until: float) -> None:
     with transaction.atomic():
         matching.lock_pictures({*work.distances, *work.left_out})
         Picture.objects.filter(pk__in=work.left_out).update(searched="")
-        captures = matching.open_cases(registered=[work.row.picture_id])
+        captures = matching.open_cases(fuse=services.fuse, registered=[work.row.picture_id])
         revisits.ask_again(work.row.work.owner_id, work.row.picture_id, again)
         _tell(work, expired=len(expired), asked_again=len(again))
         steps.finish(WorkPicture, [work.row.pk])
@@ -134,11 +138,11 @@ def _search(services: Services, work: Sought, until: float) -> None:
 
 def _compare(services: Services, work: Sought, pictures: Sequence[Picture]) -> None:
     """Compare with some pictures and keep what came of it, in a transaction of its own."""
-    rows = []
+    rows, works = [], RegisteredWorks(services)
     for found in pictures:
         try:
             seen = extract(services.blobs.get(found.digest), services.limits)
-            rows.append((work.row.picture_id, found.pk, compared(services, seen, work.features)))
+            rows.append((work.row.picture_id, found.pk, works.compare_alone(seen, work.row.picture_id, work.features)))
         except ExhibitError as error:  # expired a moment ago, or damaged since it was measured
             if machine_fault(error):
                 raise
@@ -168,7 +172,8 @@ def _small_copy(services: Services, work: Sought, picture: Picture) -> Verificat
     if picture.thumbnail is None:
         return None
     with suppress(ExhibitError):
-        return compared(services, extract(services.blobs.get(picture.thumbnail), services.limits), work.features)
+        small = extract(services.blobs.get(picture.thumbnail), services.limits)
+        return RegisteredWorks(services).compare_alone(small, work.row.picture_id, work.features)
     return None
 
 

@@ -8,7 +8,8 @@ import pytest
 from django.db import connection
 
 from exhibit.errors import ServiceMissingError
-from registry.models import Owner, OwnershipRemark, Work
+from registry.models import Case, Owner, OwnershipRemark, Work
+from tests.assets.flooded import found_on_sites, stranger, with_floor
 from tests.assets.programs import ROOT, Program, alice, file_of, studio
 from tests.assets.rows import copy_of, owner, photograph, register
 from workers.matching import identify as identifying
@@ -140,3 +141,22 @@ def test_documents_lie_beside_a_work_and_doubts_are_answered(studio: Owner, alic
     status, told = alice.post("/works/1/remarks/credit/answer", {"reason": "A pseudonym of mine."})
     assert (status, told["answered_by"]) == (201, "alice@example.org (token program)")
     assert alice.post("/works/1/remarks/term/answer", {"reason": "None."})[0] == 404
+
+
+def test_a_work_that_is_held_back_says_why_and_is_answered(studio: Owner, alice: Program, inline: SyncRunner) -> None:
+    register(with_floor(inline.services, 1), studio, photograph(1), "A logo")
+    register(inline.services, owner("agency"), photograph(2), "Theirs")
+    found_on_sites(inline.services, studio, [stranger(number, photograph(1)) for number in range(3)])
+    status, told = alice.get("/works/1")
+    assert (status, told["held"]["sites"], told["held"]["different"], told["held"]["limit"]) == (200, 2, 2, 1)
+    assert told["held"]["why"].startswith("In one day it was found on 2 new sites")
+    assert [one["number"] for one in alice.get("/works?only=held")[1]["items"]] == [1]
+    status, told = alice.post("/works/1/held", {"answer": "dismiss", "reason": "A logo."})
+    assert (status, told["held"]["decision"]) == (201, "dismissed")
+    assert alice.post("/works/1/held", {"answer": "dismiss"})[0] == 409
+    assert alice.post("/works/1/held", {"answer": "undo"})[1]["held"]["decision"] == ""
+    assert alice.post("/works/1/held", {"answer": "open"})[1]["held"] is None
+    inline.run_until_idle()
+    assert Case.objects.count() == 3
+    assert alice.post("/works/1/held", {"answer": "open"})[0] == 409
+    assert alice.post("/works/2/held", {"answer": "open"})[0] == 404

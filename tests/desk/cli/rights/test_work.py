@@ -6,8 +6,11 @@ from pathlib import Path
 from PIL import ExifTags, Image
 
 from demo.pictures import flat
+from registry.models import Owner
 from tests.assets.command_line import Terminal
-from tests.assets.rows import jpeg, photograph
+from tests.assets.flooded import found_on_sites, stranger, with_floor
+from tests.assets.rows import jpeg, photograph, register
+from workers.tasks.sync_runner import SyncRunner
 
 
 def test_works_come_from_folders_with_what_a_table_declares(cli: Terminal, studio: str, folder: Path) -> None:
@@ -72,3 +75,31 @@ def test_a_conflict_tells_that_an_earlier_registration_exists_and_its_date_only(
     assert set(conflict) == {"sentence", "date"}
     assert conflict["sentence"].endswith(f"exists, of {conflict['date']}.")
     assert "Studio" not in str(answer)
+
+
+def test_a_work_that_is_held_back_is_told_and_answered(cli: Terminal, inline: SyncRunner, studio: str) -> None:
+    of = Owner.objects.get(slug=studio)
+    register(with_floor(inline.services, 1), of, photograph(1), "A logo")
+    found_on_sites(inline.services, of, [stranger(number, photograph(1)) for number in range(3)])
+    shown = cli.run("work", "show", "1").out
+    assert "In one day it was found on 2 new sites" in shown
+    assert "exhibit work held 1" in shown
+    assert "isn't this work" in cli.run("work", "held", "1", "--answer", "dismiss", "--reason", "A logo.").out
+    assert "Somebody else has said so" in cli.run("work", "held", "1", "--answer", "dismiss", code=2).err
+    cli.run("work", "held", "1", "--answer", "undo")
+    opened = cli.run("work", "held", "1", "--answer", "open")
+    assert "opened" in opened.out
+    assert "No worker runs" in opened.err
+    inline.run_until_idle()
+    assert [case["party"] for case in cli.ask("case", "list")["cases"]] == [f"site-{n}.example" for n in range(3)]
+    assert "isn't held back" in cli.run("work", "held", "1", "--answer", "open", code=2).err
+
+
+def test_a_work_tells_which_others_show_the_same(cli: Terminal, inline: SyncRunner, studio: str, folder: Path) -> None:
+    (folder / "a.jpg").write_bytes(photograph(1))
+    (folder / "b.jpg").write_bytes(jpeg(Image.open(BytesIO(photograph(1))), 80))
+    cli.run("work", "add", folder / "a.jpg", folder / "b.jpg", "--owner", studio)
+    inline.run_until_idle()
+    assert "work 2, b: It shows the same picture, in another file." in cli.run("work", "show", "1").out
+    (other,) = cli.ask("work", "show", "2")["relations"]
+    assert (other["work"], other["kind"], other["shown"] > 0.9) == (1, "duplicate", True)

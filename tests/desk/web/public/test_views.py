@@ -8,14 +8,19 @@ import pytest
 from django.test import Client, override_settings
 from prometheus_client.parser import text_string_to_metric_families
 
+from evidence.accuracy.counts import Source, join, signed
 from exhibit.clock import now
+from exhibit.digests import Digest
 from exhibit.errors import ConfigError
+from indexer.calibration.shipped import shipped_calibration
 from registry.db import running
 from registry.models import (
     LogSubmission,
     Picture,
     User,
 )
+from registry.vectors import calibrations
+from tests.assets.counted import DAY, counts, picture
 from tests.assets.rows import found_case, owner
 from tests.assets.site_browser import use_house
 from tests.assets.source import flat
@@ -24,6 +29,7 @@ from workers.cases import decisions
 from workers.configuration import load_config
 from workers.log.configuration import plain_configuration
 from workers.log.sequencer import sequence_log
+from workers.services.descriptors import start_shipped
 from workers.services.wiring import Services
 from workers.tasks.sync_runner import SyncRunner
 
@@ -111,6 +117,38 @@ def test_whoever_is_signed_in_sees_the_rate_of_the_installation(inline: SyncRunn
     [row] = re.findall("<tr><td>Very likely a copy</td>.*?</tr>", flat(answer.content.decode()))
     assert re.findall(r'<td class="number"[^>]*>(\d+)</td>', row) == ["1", "1", "0"]
     assert b"studio" not in answer.content
+
+
+def test_joined_counts_stand_beside_the_own_bound_where_the_operator_has_put_some(
+    own: Services, caplog: pytest.LogCaptureFixture
+) -> None:
+    client, shipped = signed_in(), shipped_calibration()
+    assert shipped is not None
+    assert b"beforehand" not in client.get("/accuracy/").content
+    start_shipped(own.blobs)
+    calibrations.keep_shipped(shipped)
+    assert bounds_on(client) == [["4,653", "644", "8,489"]]
+    sources = [
+        Source(Digest.of(part), part.decode(), counts([picture(n) for n in range(at, at + 400)]))
+        for part, at in ((b"a", 0), (b"b", 300))
+    ]
+    file = own.config.data_dir / "joined.json"
+    file.write_bytes(signed(own.log, join(sources, DAY)))
+    together, rest = bounds_on(client)[1:]
+    assert together == ["700", "5,690", "5,690"]
+    assert rest[0] == "300"
+    later = [replace(source, stated=replace(source.stated, pipeline="match-3")) for source in sources]
+    file.write_bytes(signed(own.log, join(later, DAY)))
+    assert len(bounds_on(client)) == 1
+    file.write_bytes(b"{}")
+    assert len(bounds_on(client)) == 1
+    assert "joined.json isn't shown: joined.json lacks the field" in caplog.text
+
+
+def bounds_on(client: Client) -> list[list[str]]:
+    page = flat(client.get("/accuracy/").content.decode()).partition("beforehand")[2]
+    rows = re.findall("<tr><td>.*?</tr>", page)
+    return [re.findall(r'<td class="number"[^>]*>([\d,]+)</td>', row) for row in rows]
 
 
 def test_a_stranger_is_asked_to_sign_in_and_nothing_can_be_posted(db: None) -> None:

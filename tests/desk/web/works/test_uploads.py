@@ -2,17 +2,19 @@
 
 import csv
 import json
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
+from PIL import Image
 from playwright.sync_api import expect
 
 from desk.web.middleware.limits import MAX_REQUEST
 from registry.models import Membership, Owner, Role, Upload, User, Work
-from tests.assets.rows import owner, photograph
+from tests.assets.rows import jpeg, owner, photograph
 from tests.assets.site_browser import PHONE, Site, chromium, site, use_house
 from workers.tasks.sync_runner import SyncRunner
 
@@ -62,6 +64,24 @@ def test_a_form_without_a_script_brings_files_and_their_table(ann: Client, inlin
     assert refused[:2] == ["c.txt", "not registered"]
     assert refused[4].startswith("Export it as JPEG")
     assert missing[:4] == ["b.jpg", "stands in the table only", "", "No such file came."]
+
+
+def test_works_that_show_the_same_are_counted_once_for_an_upload_and_told_on_their_pages(
+    ann: Client, inline: SyncRunner
+) -> None:
+    files = [
+        file("whole.jpg", photograph(1)),
+        file("again.jpg", jpeg(Image.open(BytesIO(photograph(1))), 80)),
+        file("b.jpg", photograph(2)),
+    ]
+    ann.post(at("add-works"), {"files": files, "author": "Ann Lee"})
+    inline.run_until_idle()
+    assert "2 of these works show the same as other works of yours." in ann.get(at("upload", 1)).content.decode()
+    listed = ann.get(at("works"), {"only": "related", "upload": "1"}).content.decode()
+    assert ("whole" in listed, "again" in listed, "3. b" in listed) == (True, True, False)
+    first = Work.objects.get(title="whole")
+    assert "It shows the same picture, in another file." in ann.get(at("work", first.number)).content.decode()
+    assert "Works that show the same" not in ann.get(at("work", Work.objects.get(title="b").number)).content.decode()
 
 
 def test_a_line_that_was_taken_for_files_of_several_folders_is_named(ann: Client, inline: SyncRunner) -> None:

@@ -1,0 +1,107 @@
+"""Other photographs of one scene, made of a photograph: what a camera sees a moment later, or from a hand away.
+
+They are no copies of one another: between two of them something moved, the camera or a thing, and light and noise are
+others. How much of that a comparison may see is said by each kind's docstring.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from bench.primitives import shapes
+from bench.primitives.canvas import Chance, Pixels, Plane, begun, grid
+from indexer.layout.single_thread import cv2
+
+LAYERS = 5
+"""Distances from the camera at which things of a made scene stand."""
+SMALL_MOVES, MOVES = (0.5, 1.5), (1.5, 8.0)
+"""Pixels of a photograph by which its nearest things are displaced against its farthest ones."""
+COLUMNS, ROWS, CARTON = 6, 4, (150, 150)
+"""A shelf of equal cartons, and the size of each, pixels."""
+
+
+def nearly_still(pixels: Pixels, chance: Chance) -> Pixels:
+    """The camera moved by so little that near and far are displaced by half a pixel to one and a half."""
+    return _exposed(_seen_from_aside(pixels, chance, SMALL_MOVES), chance)
+
+
+def hand_held(pixels: Pixels, chance: Chance) -> Pixels:
+    """The camera moved in the hand: near and far are displaced by some pixels."""
+    return _exposed(_seen_from_aside(pixels, chance, MOVES), chance)
+
+
+def thing_moved(pixels: Pixels, chance: Chance) -> Pixels:
+    """The camera moved in the hand, and something in the picture moved by itself."""
+    return _exposed(_seen_from_aside(_with_something_moved(pixels, chance), chance, SMALL_MOVES), chance)
+
+
+def fixed_camera(pixels: Pixels, chance: Chance) -> Pixels:
+    """A camera on its stand: only something in the picture moved, as in a copy of which a part was retouched."""
+    return _exposed(_with_something_moved(pixels, chance), chance)
+
+
+def shelf(pixels: Pixels, chance: Chance) -> Pixels:
+    """A shelf of equal cartons, printed with the photograph, of which some were moved; seen by a camera in the hand."""
+    carton = cv2.resize(pixels, CARTON, interpolation=cv2.INTER_AREA)
+    width, height = CARTON[0] * COLUMNS, CARTON[1] * ROWS
+    whole = np.tile(carton, (ROWS, COLUMNS, 1))
+    x, y = grid((width, height))
+    across, down = chance.rng.normal(0, 0.8, (2, ROWS, COLUMNS))
+    for _ in range(2):
+        row, column = chance.integer(0, ROWS - 1), chance.integer(0, COLUMNS - 1)
+        across[row, column] += chance.signed(4, 12)
+    cells = (y // CARTON[1]).astype(int), (x // CARTON[0]).astype(int)
+    stood = begun(whole).warped(x + across[cells].astype(np.float32), y + down[cells].astype(np.float32))
+    return _exposed(_seen_from_aside(stood.pixels, chance, SMALL_MOVES), chance)
+
+
+EXPOSURES: dict[str, Callable[[Pixels, Chance], Pixels]] = {
+    "made: nearly still camera": nearly_still,
+    "made: camera in the hand": hand_held,
+    "made: camera in the hand, a thing moved": thing_moved,
+    "made: camera on a stand, a thing moved": fixed_camera,
+    "made: shelf of equal cartons": shelf,
+}
+"""Another exposure of what a photograph shows, by what changed between the two."""
+
+
+def _seen_from_aside(pixels: Pixels, chance: Chance, moves: tuple[float, float]) -> Pixels:
+    """Layers of the picture displaced against one another, and all of it turned and moved a little."""
+    size = pixels.shape[1], pixels.shape[0]
+    near = _layers(size)
+    angle = chance.uniform(0, 2 * np.pi)
+    reach = np.exp(chance.uniform(*np.log(moves)))
+    turn = cv2.getRotationMatrix2D((size[0] / 2, size[1] / 2), chance.signed(0, 0.4), chance.uniform(0.995, 1.01))
+    x, y = grid(size)
+    seen_x = turn[0, 0] * x + turn[0, 1] * y + turn[0, 2] + chance.signed(0, 4) + near * reach * np.cos(angle)
+    seen_y = turn[1, 0] * x + turn[1, 1] * y + turn[1, 2] + chance.signed(0, 4) + near * reach * np.sin(angle)
+    return begun(pixels).warped(seen_x, seen_y, mirror_edges=True).pixels
+
+
+def _layers(size: tuple[int, int]) -> Plane:
+    """How near each part is, −.5 to .5 in steps: the same for all exposures of pictures of one size."""
+    same = Chance(np.random.default_rng(size), 0.5, ())
+    near = same.field(size, 4)
+    steps = np.quantile(near, np.arange(1, LAYERS) / LAYERS)
+    return np.asarray(np.digitize(near, steps) / (LAYERS - 1) - 0.5, np.float32)
+
+
+def _with_something_moved(pixels: Pixels, chance: Chance) -> Pixels:
+    """A figure of a twentieth of the picture stands somewhat aside; where it stood, its surroundings go on."""
+    size = pixels.shape[1], pixels.shape[0]
+    figure = shapes.blob(size, chance, 0.05)
+    hole = cv2.dilate(figure.astype(np.uint8), np.ones((5, 5), np.uint8))
+    behind = cv2.inpaint(pixels, hole, 5, cv2.INPAINT_TELEA)
+    aside, down = chance.signed(0.01, 0.06) * size[0], chance.signed(0.005, 0.03) * size[1]
+    step = np.array([[1, 0, aside], [0, 1, down]])
+    there = shapes.soft(np.asarray(cv2.warpAffine(figure, step, size)), 1.0)[..., None]
+    moved = cv2.warpAffine(pixels, step, size)
+    return np.asarray(behind * (1 - there) + moved * there, np.uint8)
+
+
+def _exposed(pixels: Pixels, chance: Chance) -> Pixels:
+    """Somewhat brighter or darker, more so to one side, with the noise of another moment."""
+    height, width = pixels.shape[:2]
+    gain = 1 + chance.signed(0, 0.06) + chance.signed(0, 0.06) * (np.linspace(-1, 1, width)[None, :, None])
+    noise = chance.rng.normal(0, chance.uniform(1.5, 4), (height, width, 3))
+    return np.clip(pixels * gain + noise, 0, 255).astype(np.uint8)

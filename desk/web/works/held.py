@@ -1,0 +1,52 @@
+"""Works that are held back: what was found of one, and what a member says to it."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+
+from desk.texts.ownership import KINDS, why_held
+from desk.web.common.access import Telling, decider_post, said
+from exhibit.errors import WrongUseError
+from registry.accounts import scoped
+from registry.cases.floods import unlike
+from registry.cases.matching import held_back
+from registry.models import Flood, Owner, Sighting, Work
+from workers.cases.floods import Answer, answer_flood
+from workers.services import wiring
+
+LOOKED_AT, SHOWN = 1_000, 12
+"""Sightings that a page looks at, and pictures that it shows of them: those that look unlike one another."""
+
+
+def held(owner: Owner, work: Work) -> dict[str, Any] | None:
+    """What a page says of a work that is held back; nothing where it isn't."""
+    flood = Flood.in_force().filter(work=work).first()
+    if flood is None:
+        return None
+    matters = held_back(work, LOOKED_AT)
+    chosen = [matter.sighting for matter in unlike(matters).values()][:SHOWN]
+    shown = Sighting.objects.filter(pk__in=chosen).select_related("picture").order_by("party", "pk")
+    hidden = scoped.hidden_among(owner, [sighting.picture for sighting in shown])
+    return {
+        "flood": flood,
+        "why": why_held(flood),
+        "shown": [sighting for sighting in shown if sighting.picture_id not in hidden],
+        "pictures": len({matter.found for matter in matters}),
+        "sites": len({matter.party for matter in matters}),
+        "more": len(matters) == LOOKED_AT,
+    }
+
+
+@decider_post
+def answer_held(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """Open the cases of a held work, say that the pictures aren't of it, or take that back."""
+    row, answer = scoped.work(owner, number), request.POST.get("answer", "")
+    with Telling(request):
+        if answer not in set(Answer):
+            raise WrongUseError(f"{answer!r} is no answer.")
+        by, reason = request.user.get_username(), said(request.POST.get("reason", ""))
+        answer_flood(wiring.services(), row, Answer(answer), by=by, reason=reason)
+        messages.success(request, str(KINDS[answer]))
+    return redirect("work", slug=owner.slug, number=number)

@@ -1,0 +1,60 @@
+"""Why a picture isn't found to show a work: asked with one file, of which nothing stays unless a person says so."""
+
+from base64 import b64encode
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from desk.api.common.files import picture_in
+from desk.api.common.limits import one_search
+from desk.api.common.problems import Problem
+from desk.texts.remarks import remarks_of
+from desk.texts.sentences import in_words
+from desk.web.common.access import decider_form, show
+from exhibit.errors import ExhibitError, WrongUseError
+from indexer.calibration.kept import Said
+from registry.accounts import scoped
+from registry.models import Owner, Work
+from workers.matching import why as asking
+from workers.services import wiring
+
+CHOICES = (
+    (Said.COPY, gettext_lazy("This is a copy")),
+    (Said.DIFFERENT, gettext_lazy("These are different pictures")),
+)
+
+
+@decider_form
+def why(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
+    """The form, and what the search makes of the file; nothing is decided by it."""
+    work = scoped.work(owner, number)
+    values: dict[str, object] = {"work": work, "choices": CHOICES}
+    if request.method == "POST":
+        try:
+            values |= _answer(request, work)
+        except (ExhibitError, Problem) as error:
+            values["error"] = in_words(error)
+    return show(request, owner, "web/why.html", values)
+
+
+def _answer(request: HttpRequest, work: Work) -> dict[str, object]:
+    file, services = request.FILES.get("copy"), wiring.services()
+    said = next((name for name, _words in CHOICES if name == request.POST.get("keep")), None)
+    if file is None:
+        raise WrongUseError(_("Choose a file."))
+    data = picture_in(file, services.limits)
+    with one_search(request.user.pk or 0):
+        explained = asking.why(services, work, data)
+    if said is not None:
+        by = request.user.get_username()
+        asking.keep(services, work, explained, data, said, name=str(file.name), by=by)
+    drawing = asking.drawn(services, work, explained, data)
+    return {
+        "explained": explained,
+        "remarks": remarks_of(explained.examined.reasons if explained.examined else ()),
+        "before": asking.numbers_of(work, explained),
+        "drawing": drawing and f"data:image/jpeg;base64,{b64encode(drawing).decode()}",
+        "kept": said,
+    }

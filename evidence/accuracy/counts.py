@@ -1,0 +1,162 @@
+"""Counts of false alarms that installations sign, and what several of them give together.
+
+A file is canonical JSON: a statement, the log's key as a trust list has it, and the Ed25519 signature over the
+statement's own canonical JSON. It proves who says so, and that nobody has changed it since; nothing else.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Self, TypeVar
+
+import numpy as np
+
+from evidence.accuracy.error_rates import CLASSES
+from evidence.formats.codec import Bytes32, Canonical, FormatError, from_plain, parse_canonical, to_plain
+from evidence.keys.ed25519 import holds
+from evidence.log.append_only import Log
+from evidence.log.notes import parse_verifier_key
+from exhibit.comparison.calibration import Bound
+from exhibit.digests import Digest
+from exhibit.entries import canonical
+from exhibit.errors import IntegrityError, WrongUseError
+from exhibit.types import LATER, Count, Decision, Number
+
+NEAR = 40
+"""Bits of 256 within which the perceptual hashes of two files count as those of one photograph."""
+T = TypeVar("T", bound=Canonical)
+
+
+@dataclass(frozen=True, slots=True)
+class CountedPicture:
+    """A photograph that was searched for, by what shows whether another installation has it too."""
+
+    file: Digest
+    hash: Bytes32  # perceptual
+    failed: tuple[Decision, ...]  # what another photograph was decided to be
+
+
+@dataclass(frozen=True, slots=True)
+class Counts(Canonical):
+    """How many photographs an installation searched for, and in how many something else was taken for a copy."""
+
+    made: str  # the day, ISO 8601
+    pipeline: str  # version of the comparison and its rules
+    network: str  # name and version of the network whose search named the pairs
+    calibration: Digest  # what came of the same measurement
+    data: str  # what was measured, in words
+    photographs: Number
+    certain: Count
+    review: Count
+    pictures: tuple[CountedPicture, ...] = field(default=(), metadata=LATER)  # all of them or, without a list, none
+    format: Literal["exhibit-counts/1"] = "exhibit-counts/1"
+
+    def __post_init__(self) -> None:
+        failed = [sum(kind in picture.failed for picture in self.pictures) for kind in CLASSES]
+        listed = [len({picture.file for picture in self.pictures}), *failed]
+        if self.pictures and listed != [self.photographs, self.certain, self.review]:
+            raise ValueError("the list of photographs gives other counts")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file of counts, and what of it counts."""
+
+    digest: Digest  # of the file
+    key: str  # that signed it
+    stated: Counts  # in what is joined, without the list of photographs
+    counted: Count = 0  # photographs that count here; none without a list
+    certain: Count = 0  # of these, how many failed, here or in another source
+    review: Count = 0
+
+    def __post_init__(self) -> None:
+        if max(self.certain, self.review) > self.counted:
+            raise ValueError("more failed than count")
+
+
+@dataclass(frozen=True, slots=True)
+class Joined(Canonical):
+    """The joined counts, as whoever joined them signs them; the bounds follow from them."""
+
+    made: str  # the day, ISO 8601
+    sources: tuple[Source, ...]  # in the order of their digests
+    format: Literal["exhibit-joined-counts/1"] = "exhibit-joined-counts/1"
+
+    @property
+    def bounds(self) -> Mapping[Decision, Bound]:
+        """The false alarms of each kind in all sources together."""
+        photographs = sum(source.counted for source in self.sources)
+        return {kind: Bound(photographs, sum(getattr(source, kind) for source in self.sources)) for kind in CLASSES}
+
+    @property
+    def without_largest(self) -> Self:
+        """The same without the key whose file adds most; maybe nothing."""
+        largest = max(self.sources, key=lambda source: source.counted).key
+        return replace(self, sources=tuple(source for source in self.sources if source.key != largest))
+
+
+def join(given: Sequence[Source], made: str) -> Joined:
+    """Join counts as they were read, with their lists; the day is ISO 8601.
+
+    A photograph that several have counts in the source with the least digest, and as failed when it did in any. One
+    that failed is left out only where its bytes have been counted, so no failure is lost to a photograph like it.
+    Raises ``WrongUseError`` when a file is there twice, they are of different versions, or nothing is left to count.
+    """
+    if len({source.digest for source in given}) < len(given):
+        raise WrongUseError("Two of the files are the same counts.", hint="Name each file once.")
+    versions = sorted({f"{source.stated.pipeline} with {source.stated.network}" for source in given})
+    if len(versions) > 1:
+        told = f"They were measured with {' and '.join(versions)}, which can't be added."
+        raise WrongUseError(told, hint="Join the files of each version by themselves.")
+    if not any(source.stated.pictures for source in given):
+        hint = "At least one file needs a list of its photographs, and a key that you trust."
+        raise WrongUseError("No photographs are left to count.", hint=hint)
+    ordered = sorted(given, key=lambda source: source.digest)
+    homes, failed, hashes = list[Digest](), list[set[str]](), list[bytes]()  # of each photograph that counts
+    numbers = dict[Digest, int]()
+    for source in ordered:
+        earlier = np.frombuffer(b"".join(hashes), np.uint64).reshape(-1, 4)
+        for picture in source.stated.pictures:
+            near = np.bitwise_count(earlier ^ np.frombuffer(picture.hash, np.uint64)).sum(axis=1) <= NEAR
+            like = [] if picture.failed else np.flatnonzero(near).tolist()
+            number = numbers.setdefault(picture.file, like[0] if like else len(homes))
+            if number == len(homes):
+                homes.append(source.digest)
+                failed.append(set())
+                hashes.append(picture.hash)
+            failed[number].update(picture.failed)
+    count = Counter((home, kind) for home, kinds in zip(homes, failed, strict=True) for kind in ("", *kinds))
+    sums = [[count[source.digest, kind] for kind in ("", *CLASSES)] for source in ordered]
+    short = [replace(source.stated, pictures=()) for source in ordered]
+    return Joined(made, tuple(Source(one.digest, one.key, short[n], *sums[n]) for n, one in enumerate(ordered)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Signed(Canonical):
+    """A file as it is written."""
+
+    statement: dict[str, Any]
+    key: str
+    signature: bytes
+
+
+def signed(log: Log, statement: Canonical) -> bytes:
+    """The file of a statement, signed with the log's key."""
+    return _Signed(to_plain(statement), log.vkey(), log.sign(statement.to_json())).to_json()
+
+
+def read_signed(kind: type[T], data: bytes, *, what: str) -> tuple[T, str]:
+    """What :func:`signed` wrote, and the key that signed it; ``what`` names the file.
+
+    Raises ``WrongUseError`` when it is another file, ``IntegrityError`` when the signature doesn't hold.
+    """
+    try:
+        file = from_plain(_Signed, parse_canonical(data, what=what), where=what)
+        name, public = parse_verifier_key(file.key)
+        if not holds(public, file.signature, canonical(file.statement)):
+            changed = f"{what} isn't what {name} has signed: the signature doesn't hold."
+            raise IntegrityError(changed, hint="Ask whoever sent it for the file as it was written.")
+        return from_plain(kind, file.statement, where=what), file.key
+    except FormatError as error:
+        wanted = "--counts" if kind is Counts else "join"
+        raise WrongUseError(error.message, hint=f"Name a file that exhibit calibrate {wanted} has written.") from error

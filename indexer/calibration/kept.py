@@ -1,0 +1,90 @@
+"""Pairs that persons have filed: what the present version makes of each is told beside a calibration.
+
+They were chosen because of what came of them, not drawn, so they say nothing of how often the comparison is wrong, and
+no bound takes them in.
+"""
+
+import csv
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from exhibit.clock import now, rfc3339
+from exhibit.digests import Digest
+from exhibit.errors import RefusedError
+from exhibit.files.blobs import FolderBlobStore
+from exhibit.plain import one_line
+from exhibit.sentences import Sentence
+
+if TYPE_CHECKING:
+    from indexer.search.why import Explanation
+
+FOLDER = "benchmark"
+"""Of the data folder: ``pairs.csv``, and ``files`` by digest."""
+
+
+class Said(StrEnum):
+    """What a person says of a pair."""
+
+    COPY = "copy"
+    DIFFERENT = "different"
+
+
+class KeptPair(NamedTuple):
+    """A line of the table."""
+
+    kept_at: str
+    by: str
+    said: str
+    decision: str  # what came of it then
+    original: str  # hexadecimal digest, as is the next
+    copy: str
+    about: str  # the names of both
+
+
+class KeptPairs:
+    """The pairs of an installation."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._folder, self._table = data_dir / FOLDER, data_dir / FOLDER / "pairs.csv"
+
+    def keep(
+        self, original: bytes, copy: bytes, said: Said, explained: "Explanation[Any]", *, about: str, by: str
+    ) -> None:
+        """File a pair, also a second time: the newest word on it counts.
+
+        Raises ``RefusedError`` where one of them can't be read.
+        """
+        if explained.examined is None:
+            raise RefusedError(Sentence("Only pictures that can be read are kept for measuring."), reason="unreadable")
+        named, filed = (self._files().put(data).hex for data in (original, copy))
+        self._add(KeptPair(rfc3339(now()), by, said, explained.decision, named, filed, one_line(about)))
+
+    def pairs(self) -> list[KeptPair]:
+        """What is kept, the newest word on each pair."""
+        if not self._table.exists():
+            return []
+        with self._table.open(encoding="utf-8", newline="") as file:
+            rows = [KeptPair(*row) for row in csv.reader(file)]
+        return [*{(row.original, row.copy): row for row in rows[1:]}.values()]
+
+    def files_of(self, pair: KeptPair) -> tuple[bytes, bytes]:
+        """The original and the copy; raises ``NotFoundError`` or ``IntegrityError`` where that can't be."""
+        original, copy = (self._files().get(Digest.from_hex(name)) for name in (pair.original, pair.copy))
+        return original, copy
+
+    def forget(self, digest: Digest) -> None:
+        """Remove a picture and its pairs, for a purge."""
+        pairs = self.pairs()
+        if any(digest.hex in pair for pair in pairs):
+            self._files().remove(digest)
+            self._table.unlink()
+            self._add(*(pair for pair in pairs if digest.hex not in pair))
+
+    def _files(self) -> FolderBlobStore:
+        return FolderBlobStore(self._folder / "files")
+
+    def _add(self, *pairs: KeptPair) -> None:
+        heads = () if self._table.exists() else (KeptPair._fields,)
+        with self._table.open("a", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([*heads, *pairs])

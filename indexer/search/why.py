@@ -1,0 +1,292 @@
+"""Why a picture was found to show a work, or wasn't: each stage's figures beside their limits.
+
+The search itself is asked: whom its indexes named, in which order, and what decided the comparison. Nothing is decided
+here, and nothing is measured in another way. A further stage is one more function in ``GATES``.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic
+
+import numpy as np
+
+from exhibit.errors import UnreadablePictureError
+from exhibit.pictures.decode import Limits
+from exhibit.sentences import Sentence
+from exhibit.types import Decision, Hit, Verification
+from indexer.compare.geometry import most_agreeing
+from indexer.compare.rules import Condition, Way, ways_to_certain, ways_to_review
+from indexer.compare.thresholds import THRESHOLDS
+from indexer.compare.verify import Examined
+from indexer.layout.information import COMPOSED
+from indexer.picture.descriptor import BUILT_IN, Descriptor
+from indexer.picture.features import DEFAULT_LIMITS, ICON_SIDE, NORMAL, Features, extract
+from indexer.picture.spaces import ROOTSIFT, WORK_PARTS
+from indexer.search import candidates, search
+from indexer.search.search import Key, Works
+from indexer.votes.votes import Vote
+
+STAGES: Mapping[str, Sentence] = {
+    "reading": Sentence("The copy can be read"),
+    "information": Sentence("The original can be told apart"),
+    "naming": Sentence("The search names the original"),
+    "laying": Sentence("One can be laid onto the other"),
+    "pixels": Sentence("Their pixels agree"),
+    "fit": Sentence("Their parts lie in the same places"),
+    "certainty": Sentence("Nothing is left to doubt"),
+}
+"""What each gate asks, by its name."""
+FIGURES: Mapping[str, Sentence] = {
+    "hamming": Sentence("Bits by which the hashes differ"),
+    "side": Sentence("Pixels of the copy's shorter side"),
+    "similarity": Sentence("Similarity of the descriptors"),
+    "place_by_descriptor": Sentence("Place by descriptor"),
+    "votes": Sentence("Votes of details, times what chance gives"),
+    "place_by_votes": Sentence("Place by votes"),
+    "place": Sentence("Place among those that are compared"),
+    "inliers": Sentence("Details that agree how the one lies on the other"),
+    "dense": Sentence("Share of places where the pixels agree"),
+    "patches": Sentence("Patches with texture"),
+    "in_place": Sentence("Share of patches in place"),
+    "agreement": Sentence("Mean of pixels that agree and patches in place"),
+    "precision": Sentence("Patches in place, less the drift in pixels"),
+    "excess": Sentence("Displacement, times what noise explains"),
+}
+"""What each figure is, by the name of its condition."""
+NEAREST = 100
+"""Descriptors among which a work's place is looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """One stage that a pair has to pass."""
+
+    name: str  # a key of `STAGES`
+    figures: tuple[Condition, ...] = ()  # what was measured; where one of several ways would do, the nearest
+    passed: bool = True
+    sentences: tuple[str, ...] = ()  # what stopped a pair that doesn't pass, and what would have changed that
+
+    @property
+    def title(self) -> Sentence:
+        """What the gate asks."""
+        return STAGES[self.name]
+
+    @property
+    def rows(self) -> list[tuple[Sentence, str, Sentence, bool]]:
+        """What was measured, the figure, what is needed, and whether that holds: for a table."""
+        return [(FIGURES[one.name], _number(one.figure), _limit(one), one.holds) for one in self.figures]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation(Generic[Key]):
+    """What the search made of a pair, gate after gate; those behind where it fell show what would have come next."""
+
+    decision: Decision
+    gates: tuple[Gate, ...]
+    examined: Verification | None = None  # the comparison; `None` when the copy can't be read
+    original: Key | None = None  # which of the work's pictures came farthest
+    before: tuple[Key, ...] = ()  # what stood before it where it was named
+
+    @property
+    def fell(self) -> Gate | None:
+        """The gate where the pair fell; ``None`` when it was found."""
+        stopped = (gate for gate in self.gates if not gate.passed)
+        return next(stopped, self.gates[-1]) if self.decision is Decision.NONE else None
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What came of it, and what would have changed that, or what keeps a find from being certain."""
+        return self.fell.sentences if self.fell else (Sentence("It is found."), *self.gates[-1].sentences)
+
+
+def explain(
+    data: bytes,
+    originals: Mapping[Key, Features],
+    works: Works[Key] | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+    descriptor: Descriptor = BUILT_IN,
+) -> Explanation[Key]:
+    """Search for one picture, and tell why it is found to show a work, by the features of its pictures, or isn't.
+
+    Without works to search among, the two are compared as if the search had named them.
+    """
+    try:
+        found = extract(data, limits, descriptor=descriptor)
+    except UnreadablePictureError as error:
+        why = filter(None, (Sentence("The copy can't be read."), error.message, error.hint))
+        return Explanation(Decision.NONE, (Gate("reading", passed=False, sentences=(*why,)),))
+    asked = None if works is None else search.Search(found, lambda: data, works, limits)
+    if asked is not None:
+        asked.run()
+    compared = {} if asked is None else asked.compared
+    key = max(originals, key=lambda one: _promise(compared.get(one)))
+    examined = compared.get(key) or search.compare_alone(found, lambda: data, originals[key], limits)
+    assert isinstance(examined, Examined)
+    pair = _Pair(key, found, originals[key], examined, asked)
+    gates = (Gate("reading"), *(gate for ask in GATES for gate in ask(pair)))
+    decision = examined.decision if asked is None or key in compared else Decision.NONE
+    return Explanation(decision, gates, examined, key, tuple(pair.before or ()))
+
+
+def _promise(compared: Verification | None) -> tuple[int, float]:
+    order = [Decision.NONE, Decision.REVIEW, Decision.CERTAIN]
+    return (-1, 0.0) if compared is None else (order.index(compared.decision), compared.dense)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair(Generic[Key]):
+    """What is known of a pair when the search has ended."""
+
+    key: Key
+    found: Features
+    original: Features
+    examined: Examined  # as the search compared them, or as it would have
+    search: search.Search[Key] | None
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the comparison shows anything."""
+        return self.examined.decision is not Decision.NONE
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether only nearly exact copies of the original are shown."""
+        return not COMPOSED.issuperset(self.original.low_information)
+
+    @property
+    def before(self) -> list[Key] | None:
+        """What stood before it where it was named first; ``None`` when it wasn't."""
+        rounds = () if self.search is None else self.search.named
+        return min((named[: named.index(self.key)] for named in rounds if self.key in named), key=len, default=None)
+
+
+def _gate(name: str, figures: Iterable[Condition], said: Sentence, *further: Sentence, passed: bool) -> Gate:
+    """A gate with what stopped a pair there: the sentence, the figures that fall short, and what else is to be said."""
+    listed = tuple(figures)
+    short = [_needed(condition) for condition in listed if not condition.holds]
+    return Gate(name, listed, passed, () if passed else (said, *short[:2], *further))
+
+
+def _information(pair: _Pair[Key]) -> Iterator[Gate]:
+    said = Sentence("The original carries too little to be told apart: only nearly exact copies of it are shown.")
+    nearly = Condition("hamming", pair.examined.hamming, THRESHOLDS.near_exact, at_most=True)
+    yield _gate("information", (nearly,) if pair.is_plain else (), said, passed=pair.agrees or not pair.is_plain)
+
+
+def _naming(pair: _Pair[Key]) -> Iterator[Gate]:
+    figures = [Condition("hamming", pair.examined.hamming, candidates.HASH_WITHIN, at_most=True)]
+    if pair.found.is_icon:
+        figures.append(Condition("side", min(pair.found.info.width, pair.found.info.height), ICON_SIDE))
+    else:
+        figures += [*_described(pair), *_voted(pair)]
+    said = Sentence("Neither hash nor descriptor nor votes named it, so the two weren't compared.")
+    if pair.before is not None:
+        figures.append(Condition("place", len(pair.before) + 1, candidates.MAX_CANDIDATES, at_most=True))
+        said = Sentence("The search named it, but too many others stood before it.")
+    elif pair.search is not None and pair.search.settled:
+        said = Sentence("Another work explains all of the picture, so no further one was looked for.")
+    same = Sentence("Compared all the same, it isn't found either.")
+    if pair.agrees:
+        same = Sentence("Compared all the same, it is found.")
+    yield _gate("naming", figures, said, same, passed=pair.search is None or pair.key in pair.search.compared)
+
+
+def _laying(pair: _Pair[Key]) -> Iterator[Gate]:
+    one, laid = pair.examined, pair.examined.transform is not None
+    looked = pair.found.glance if one.glance else pair.found
+    details = Condition(
+        "inliers", one.inliers if laid else most_agreeing(looked, pair.original), search.PROMISING_INLIERS
+    )
+    why = Sentence("It may be bent, drawn anew, cut into parts, show little of the original, or be another picture.")
+    if max(pair.found.info.width, pair.found.info.height) < NORMAL.side:
+        why = Sentence("A larger copy would show more of them.")
+    said = Sentence("Too few details agree how the one lies on the other.")
+    if not pair.is_plain:
+        passed = pair.agrees or (laid and (details.holds or not one.glance))
+        yield _gate("laying", (details,), said, why, passed=passed)
+
+
+def _pixels(pair: _Pair[Key]) -> Iterator[Gate]:
+    one = pair.examined
+    hasty = one.glance and not pair.agrees
+    limit = search.PROMISING_AGREEMENT if hasty else THRESHOLDS.promising_dense
+    agree = Condition("dense", one.dense if one.figures is None else one.figures.dense, limit)
+    said = Sentence("Laid onto each other, their pixels agree in too few places.")
+    if one.transform is not None and not pair.is_plain:
+        yield _gate("pixels", (agree,), said, passed=pair.agrees or agree.holds)
+
+
+def _fit(pair: _Pair[Key]) -> Iterator[Gate]:
+    """By the rules: for a find at all, then for a certain one."""
+    if pair.examined.figures is not None:
+        figures = _nearest(ways_to_review(pair.examined.figures))
+        said = Sentence("What both show doesn't lie as the parts of a copy do.")
+        if all(condition.holds for condition in figures):
+            said = Sentence("What agrees is a mark that other works of the owner carry, too.")
+        yield _gate("fit", figures, said, passed=pair.agrees)
+    if pair.agrees:
+        figures = () if pair.examined.figures is None else _nearest(ways_to_certain(pair.examined.figures))
+        certain = pair.examined.decision is Decision.CERTAIN
+        yield _gate("certainty", figures, Sentence("A person has to look."), passed=certain)
+
+
+GATES: tuple[Callable[[_Pair[Key]], Iterator[Gate]], ...] = (_information, _naming, _laying, _pixels, _fit)
+
+
+def _described(pair: _Pair[Key]) -> Iterator[Condition]:
+    """How alike the nearest of their descriptors are, and at which place that is for the copy's."""
+    queries = np.stack([*pair.found.embeddings.values()])
+    registered = [vector for part, vector in pair.original.embeddings.items() if part in WORK_PARTS]
+    similarity = float((queries @ np.stack(registered).T).max())
+    yield Condition("similarity", similarity, 1 - candidates.DESCRIPTOR_WITHIN)
+    if pair.search is not None:
+        index = pair.search.works.descriptors
+        places = [_place(pair, index.space.id, row) for row in index.search(queries, k=NEAREST)]
+        if place := min(filter(None, places), default=None):
+            yield Condition("place_by_descriptor", place, candidates.DESCRIPTOR_NEAREST, at_most=True)
+
+
+def _voted(pair: _Pair[Key]) -> Iterator[Condition]:
+    """What the votes say, where there are works enough to tell chance."""
+    votes = [] if pair.search is None else pair.search.works.votes.votes(pair.found.quick.descriptors)
+    if not math.isinf(chance := candidates.by_chance(votes)):
+        place = _place(pair, ROOTSIFT.id, votes)
+        yield Condition("votes", votes[place - 1].weight / chance if place else 0.0, candidates.STANDS_OUT)
+        if place:
+            yield Condition("place_by_votes", place, candidates.VOTED_MOST, at_most=True)
+
+
+def _place(pair: _Pair[Key], space: str, hits: Sequence[Hit | Vote]) -> int | None:
+    """At which place of an index's answer the original comes first."""
+    listed = [candidates.Candidate(space, hit.number, 0.0) for hit in hits]
+    owners = {} if pair.search is None else pair.search.works.owners(listed)
+    named = (place for place, hit in enumerate(hits, 1) if owners.get((space, hit.number)) == pair.key)
+    return next(named, None)
+
+
+def _nearest(ways: Iterable[Way]) -> Way:
+    """The way of which the fewest conditions are missing; a copy comes no nearer by its hash."""
+
+    def missing(way: Way) -> tuple[bool, int]:
+        short = [condition.name for condition in way if not condition.holds]
+        return "hamming" in short, len(short)
+
+    return min(ways, key=missing)
+
+
+def _needed(short: Condition) -> Sentence:
+    values = {"what": FIGURES[short.name], "figure": _number(short.figure), "limit": _number(short.limit)}
+    if short.at_most:
+        return Sentence("%(what)s: %(figure)s; at most %(limit)s would do.", **values)
+    return Sentence("%(what)s: %(figure)s; at least %(limit)s is needed.", **values)
+
+
+def _limit(one: Condition) -> Sentence:
+    limit = _number(one.limit)
+    return Sentence("at most %(limit)s", limit=limit) if one.at_most else Sentence("at least %(limit)s", limit=limit)
+
+
+def _number(figure: float) -> str:
+    """Whole figures as they are, others with three digits."""
+    return f"{figure:,}" if isinstance(figure, int) else f"{figure:.3g}"

@@ -1,0 +1,67 @@
+"""Works of one owner that show the same: the same picture, a part of another, or exposures of one scene."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.db.models import Q, QuerySet
+
+from exhibit.types import Relation
+from registry.models import Work, WorkPicture, WorkRelation
+
+MAX_SIBLINGS = 12
+"""Of a work's series, so many are compared with what was found: those on which it lies best."""
+WHOLE = "whole-of"
+"""What a work is to its part."""
+
+
+@dataclass(frozen=True, slots=True)
+class Related:
+    """Another work, and what a work is to it."""
+
+    work: Work
+    kind: str  # ``duplicate``, ``part-of``, ``whole-of`` or ``series``
+    shown: float  # share of the part that the whole shows; of the work's picture, where neither is a part
+
+
+def living() -> QuerySet[WorkRelation]:
+    """The relations of works that aren't removed."""
+    return WorkRelation.objects.filter(work__removed_at=None, other__removed_at=None)
+
+
+def related_to(work: Work) -> list[Related]:
+    """The works that belong to a work, by their numbers."""
+    rows = living().filter(Q(work=work) | Q(other=work)).select_related("work", "other")
+    return sorted((_seen_from(work, row) for row in rows), key=lambda related: related.work.number)
+
+
+def siblings_of(pictures: Iterable[int]) -> dict[int, list[int]]:
+    """For registered pictures those of the other exposures of their scenes, by primary key; none where there are none.
+
+    The first registration of a picture counts, so that nobody who registers it later takes anything from it.
+    """
+    registered = WorkPicture.objects.filter(work__removed_at=None)
+    first = registered.filter(picture__in=list(pictures)).order_by("picture", "work__registered_at", "pk")
+    works = dict(first.distinct("picture").values_list("picture", "work"))
+    among = Q(work__in=works.values()) | Q(other__in=works.values())
+    pairs = living().filter(among, kind=Relation.SERIES).order_by("-in_place", "pk")
+    others: dict[int, list[int]] = defaultdict(list)
+    for work, other in pairs.values_list("work", "other"):
+        others[work].append(other)
+        others[other].append(work)
+    near = {work: others[work][:MAX_SIBLINGS] for work in works.values()}
+    shown: dict[int, list[int]] = defaultdict(list)
+    for work, picture in registered.filter(work__in=set().union(*near.values())).values_list("work", "picture"):
+        shown[work].append(picture)
+    return {
+        picture: [sibling for other in near[work] for sibling in shown[other] if sibling != picture]
+        for picture, work in works.items()
+    }
+
+
+def _seen_from(work: Work, row: WorkRelation) -> Related:
+    if row.work_id == work.pk:
+        return Related(row.other, row.kind, row.work_shown)
+    if row.kind == Relation.PART:
+        return Related(row.work, WHOLE, row.work_shown)
+    return Related(row.work, row.kind, row.other_shown)

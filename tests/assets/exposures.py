@@ -1,0 +1,17 @@
+"""Photographs of one made scene, a moment apart: so near to one another that each alone is taken for a copy."""
+
+from functools import cache
+
+import numpy as np
+from PIL import Image
+
+from bench.exposures import nearly_still
+from bench.primitives.canvas import Chance
+from tests.assets.textured import encoded, textured
+
+
+@cache
+def exposure(number: int, seed: int = 1, size: tuple[int, int] = (480, 360)) -> bytes:
+    """The photograph of a scene, as JPEG bytes; each number is another moment."""
+    chance = Chance(np.random.default_rng([seed, number]), 0.5, ())
+    return encoded(Image.fromarray(nearly_still(np.asarray(textured(seed, size)), chance)), "JPEG", 90)

@@ -1,0 +1,96 @@
+"""The page that says why a picture isn't found: with one file, of which nothing stays unless a person says so."""
+
+from pathlib import Path
+
+from django.test import Client
+from playwright.sync_api import expect
+
+from indexer.calibration.kept import KeptPairs
+from registry.models import Membership, Owner, Role
+from tests.assets.rows import copy_of, owner, photograph, register
+from tests.assets.site_browser import PHONE, Site, site
+from tests.assets.source import flat
+from tests.desk.web.works.test_uploads import ann, at, file, studio
+from workers.tasks.sync_runner import SyncRunner
+
+__all__ = ["ann", "site", "studio"]
+
+
+def test_the_page_tells_the_gates_and_keeps_nothing(ann: Client, inline: SyncRunner, studio: Owner) -> None:
+    register(inline.services, studio, photograph(1))
+    assert at("why", 1) in ann.get(at("work", 1)).content.decode()
+    before = ann.get(at("why", 1)).content.decode()
+    assert "Nothing is decided by it" in flat(before)
+    assert "Keep this pair" not in before
+    page = flat(ann.post(at("why", 1), {"copy": file("found.jpg", photograph(50))}).content.decode())
+    assert "Neither hash nor descriptor nor votes named it" in page or "Too few details agree" in page
+    assert "data:image/jpeg;base64," in page
+    assert "at most 90" in page
+    assert "Keep this pair for measuring" in page
+    assert KeptPairs(inline.services.config.data_dir).pairs() == []
+    found = flat(ann.post(at("why", 1), {"copy": file("found.jpg", copy_of(photograph(1)))}).content.decode())
+    assert "It is found." in found
+
+
+def test_a_pair_is_kept_with_one_button(ann: Client, inline: SyncRunner, studio: Owner) -> None:
+    register(inline.services, studio, photograph(1))
+    given = {"copy": file("found.jpg", photograph(50)), "keep": "different"}
+    assert "The pair is kept for measuring." in ann.post(at("why", 1), given).content.decode()
+    (pair,) = KeptPairs(inline.services.config.data_dir).pairs()
+    assert (pair.said, pair.by, pair.about) == ("different", "ann@example.org", "studio work 1 / found.jpg")
+    odd = {"copy": file("found.jpg", photograph(51)), "keep": "cat"}
+    assert "is kept" not in ann.post(at("why", 1), odd).content.decode()
+
+
+def test_what_cannot_be_searched_for_is_said(ann: Client, inline: SyncRunner, studio: Owner) -> None:
+    register(inline.services, studio, photograph(1))
+    assert "Choose a file." in ann.post(at("why", 1)).content.decode()
+    no_picture = {"copy": file("notes.txt", b"no picture"), "keep": "copy"}
+    assert "Only pictures that can be read are kept" in ann.post(at("why", 1), no_picture).content.decode()
+    read = ann.post(at("why", 1), {"copy": file("notes.txt", b"no picture")}).content.decode()
+    assert "The copy can&#x27;t be read." in read
+
+
+def test_another_owners_work_is_not_there_and_a_viewer_may_not_ask(
+    ann: Client, inline: SyncRunner, studio: Owner
+) -> None:
+    rival = owner("rival")
+    register(inline.services, rival, photograph(1))
+    assert ann.get(at("why", 1)).status_code == 404
+    assert ann.post("/o/rival/works/1/why", {"copy": file("x.jpg", photograph(1))}).status_code == 404
+    register(inline.services, studio, photograph(2))
+    Membership.objects.update(role=Role.VIEWER)
+    assert ann.post(at("why", 1), {"copy": file("x.jpg", photograph(1))}).status_code == 403
+    assert at("why", 1) not in ann.get(at("work", 1)).content.decode()
+
+
+def test_the_page_is_sound_in_a_browser_and_keeps_the_file_that_was_chosen(
+    site: Site, studio: Owner, tmp_path: Path
+) -> None:
+    register(site.services, studio, photograph(1))
+    (tmp_path / "found.jpg").write_bytes(copy_of(photograph(1)))
+    visitor = site.member(studio, size=PHONE, language="zh-CN")
+    page = visitor.open(at("why", 1))
+    page.set_input_files("#copy", tmp_path / "found.jpg")
+    page.locator("#why button").click()
+    expect(page.locator("#answer figure img")).to_be_visible(timeout=20_000)
+    visitor.check()
+    page.locator("button[value=copy]").click()
+    expect(page.locator("#answer .message.success")).to_be_visible(timeout=20_000)
+    visitor.check()
+    (pair,) = KeptPairs(site.services.config.data_dir).pairs()
+    assert (pair.said, pair.decision) == ("copy", "certain")
+
+
+def test_without_a_script_the_file_is_chosen_once_more(site: Site, studio: Owner, tmp_path: Path) -> None:
+    register(site.services, studio, photograph(1))
+    (tmp_path / "found.jpg").write_bytes(photograph(50))
+    visitor = site.member(studio, javascript=False)
+    page = visitor.open(at("why", 1))
+    for button in ("#why button", "button[value=different]"):
+        page.set_input_files("#copy", tmp_path / "found.jpg")
+        page.locator(button).click()
+    expect(page.locator("#answer .message.success")).to_be_visible(timeout=20_000)
+    visitor.check_behaviour()
+    (pair,) = KeptPairs(site.services.config.data_dir).pairs()
+    assert pair.said == "different"

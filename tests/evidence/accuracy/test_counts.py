@@ -1,0 +1,174 @@
+"""Several installations' counts become one bound: each photograph once, and outsiders compute the same."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from evidence.accuracy.counts import NEAR, CountedPicture, Counts, Joined, Source, join, read_signed, signed
+from evidence.log.append_only import Log
+from exhibit.comparison.calibration import Bound
+from exhibit.digests import Digest
+from exhibit.errors import IntegrityError, WrongUseError
+from exhibit.types import Decision
+from tests import CHECKOUT
+from tests.assets.counted import DAY, counts, log_of, picture
+
+
+def source(pictures: Sequence[CountedPicture], name: str = "a", *, listed: bool = True) -> Source:
+    made = counts(pictures, listed=listed)
+    return Source(Digest.of(name.encode() + made.to_json()), f"{name}+00000000+key", made)
+
+
+def several(*sources: Sequence[CountedPicture]) -> Joined:
+    return join([source(pictures, str(number)) for number, pictures in enumerate(sources)], DAY)
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Log:
+    return log_of(tmp_path)
+
+
+def test_photographs_of_several_add_up_to_one_bound() -> None:
+    joined = several([picture(n) for n in range(300)], [picture(n) for n in range(300, 700)])
+    assert joined.bounds[Decision.CERTAIN] == Bound(700, 0)
+    assert joined.bounds[Decision.CERTAIN].per_million == 4271
+    assert all(not each.stated.pictures for each in joined.sources)
+
+
+def test_the_same_bytes_count_once_and_as_failed_when_they_failed_anywhere() -> None:
+    first = [picture(1), picture(2), picture(3, Decision.REVIEW)]
+    second = [picture(2, Decision.CERTAIN), picture(3, Decision.REVIEW), picture(4)]
+    for joined in (several(first, second), several(second, first)):
+        assert joined.bounds == {Decision.CERTAIN: Bound(4, 1), Decision.REVIEW: Bound(4, 1)}
+
+
+def test_another_file_of_one_photograph_counts_once_and_what_is_farther_is_another_photograph() -> None:
+    saved = [picture(1, bits=NEAR, saved=" again"), picture(2, bits=NEAR + 1, saved=" other")]
+    assert several([picture(1), picture(2)], saved).bounds[Decision.CERTAIN].photographs == 3
+
+
+def test_no_failure_is_lost_because_another_photograph_looks_alike() -> None:
+    failed = [picture(1, Decision.REVIEW), picture(2)]
+    alike = [picture(1, Decision.REVIEW, bits=4, saved=" next"), picture(5)]
+    assert several(failed, alike).bounds[Decision.REVIEW] == Bound(4, 2)
+
+
+def test_photographs_of_one_source_are_its_own_claim_to_be_different() -> None:
+    assert several([picture(1), picture(1, bits=4, saved=" b")]).bounds[Decision.CERTAIN].photographs == 2
+
+
+def test_the_order_in_which_files_are_named_makes_no_difference() -> None:
+    sources = [source([picture(n) for n in range(first, first + 9)], str(first)) for first in (0, 5, 10)]
+    assert join(sources, DAY) == join(sources[::-1], DAY)
+
+
+def test_counts_without_a_list_are_named_and_not_added() -> None:
+    joined = join([source([picture(1)]), source([picture(2), picture(3)], "b", listed=False)], DAY)
+    assert joined.bounds[Decision.CERTAIN].photographs == 1
+    assert sorted((each.stated.photographs, each.counted) for each in joined.sources) == [(1, 1), (2, 0)]
+
+
+def test_without_the_largest_all_files_of_its_key_are_left_out() -> None:
+    large = [source([picture(n) for n in range(start, start + 9)], "a") for start in (0, 20)]
+    joined = join([*large, source([picture(50, Decision.CERTAIN), picture(51)], "b")], DAY)
+    assert joined.without_largest.bounds[Decision.CERTAIN] == Bound(2, 1)
+    alone = several([picture(1)]).without_largest
+    assert alone.bounds[Decision.CERTAIN].per_million == 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ([source([picture(1)]), source([picture(1)])], "the same counts"),
+        ([source([picture(1)], listed=False)], "No photographs are left"),
+        ([], "No photographs are left"),
+        (
+            [source([picture(1)]), Source(Digest.of(b"x"), "k", replace(counts([picture(2)]), pipeline="tests"))],
+            "match-2 with descriptor@1 and tests with descriptor@1",
+        ),
+    ],
+)
+def test_what_can_not_be_joined_is_said_with_a_hint(given: list[Source], said: str) -> None:
+    with pytest.raises(WrongUseError, match=said) as caught:
+        join(given, DAY)
+    assert caught.value.hint
+
+
+def test_a_signed_file_is_read_as_it_was_written_and_with_its_key(log: Log) -> None:
+    made = counts([picture(1, Decision.REVIEW), picture(2)])
+    assert read_signed(Counts, signed(log, made), what="counts.json") == (made, log.vkey())
+
+
+def test_whoever_changes_a_file_is_found_out(log: Log) -> None:
+    data = signed(log, counts([picture(1), picture(2)]))
+    for old, new in ((b'"made":"2026-11-22"', b'"made":"2026-11-23"'), (b'"signature":"', b'"signature":"00')):
+        with pytest.raises(IntegrityError, match="doesn't hold") as caught:
+            read_signed(Counts, data.replace(old, new), what="counts.json")
+        assert "Ask whoever sent it" in caught.value.hint
+
+
+def test_a_list_that_gives_other_counts_is_refused_even_signed(log: Log) -> None:
+    made = counts([picture(1), picture(2)])
+    object.__setattr__(made, "photographs", 3)
+    with pytest.raises(WrongUseError, match="gives other counts"):
+        read_signed(Counts, signed(log, made), what="counts.json")
+
+
+def test_a_joined_file_in_which_more_failed_than_count_is_refused_even_signed(log: Log) -> None:
+    joined = several([picture(1)])
+    object.__setattr__(joined.sources[0], "review", 2)
+    with pytest.raises(WrongUseError, match="more failed than count") as caught:
+        read_signed(Joined, signed(log, joined), what="joined.json")
+    assert "exhibit calibrate join" in caught.value.hint
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b'{"key":"x","signature":"","statement":{}}', b"\xff", b"[" * 99])
+def test_another_file_is_refused_with_the_one_that_is_wanted(data: bytes) -> None:
+    with pytest.raises(WrongUseError, match=r"counts\.json|public key") as caught:
+        read_signed(Counts, data, what="counts.json")
+    assert caught.value.hint
+
+
+def test_a_joined_file_is_no_counts(log: Log) -> None:
+    data = signed(log, several([picture(1)]))
+    with pytest.raises(WrongUseError, match="counts"):
+        read_signed(Counts, data, what="joined.json")
+
+
+def run_lines_of_the_page(number: int, file: Path) -> list[str]:
+    page = (CHECKOUT / "docs" / "verify-by-hand.md").read_text("utf-8").partition("## The joined bound")[2]
+    lines = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)[number]
+    script = file.with_name("script.py")
+    script.write_text(lines, "utf-8")
+    command = [sys.executable, "-I", str(script), str(file)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+
+
+@pytest.mark.parametrize(("certain", "review"), [(0, 0), (0, 31), (1, 400), (5, 900)])
+def test_the_lines_of_the_page_give_the_same_bounds(certain: int, review: int, log: Log, tmp_path: Path) -> None:
+    kinds = {Decision.CERTAIN: certain, Decision.REVIEW: review}
+    pictures = [picture(n, *(kind for kind, failed in kinds.items() if n < failed)) for n in range(900)]
+    joined = several(pictures[:500], pictures[500:])
+    (tmp_path / "joined.json").write_bytes(signed(log, joined))
+    told = [line.split() for line in run_lines_of_the_page(0, tmp_path / "joined.json")]
+    assert told == [
+        [kind, "900", str(bound.failed), str(bound.per_million), str(bound.per_million_at_any_time)]
+        for kind, bound in joined.bounds.items()
+    ]
+
+
+def test_the_lines_of_the_page_check_the_signature(log: Log, tmp_path: Path) -> None:
+    path = tmp_path / "joined.json"
+    path.write_bytes(signed(log, several([picture(1)])))
+    assert run_lines_of_the_page(1, path) == [f"signed by log.tests.example {log.vkey()}"]
+    changed = json.loads(path.read_bytes())
+    changed["statement"]["sources"][0]["counted"] = 2
+    path.write_text(json.dumps(changed))
+    with pytest.raises(subprocess.CalledProcessError):
+        run_lines_of_the_page(1, path)

@@ -1,0 +1,166 @@
+"""Why a copy is found, or isn't: the gate where it falls, and the figures beside their limits."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image, ImageFilter
+
+from exhibit.types import Decision
+from indexer.picture.features import extract
+from indexer.search.search import compare_alone, find_works
+from indexer.search.why import FIGURES, Explanation, Gate, explain
+from tests.assets.textured import encoded, text_page, textured
+from tests.indexer.search.test_search import SIZE, Shelf
+
+WORK = 3
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Shelf:
+    return Shelf(tmp_path_factory.mktemp("votes"))
+
+
+def asked(shelf: Shelf, picture: Image.Image | bytes, work: int = WORK) -> Explanation[int]:
+    """Why a picture is found to show a work, or isn't."""
+    data = picture if isinstance(picture, bytes) else encoded(picture, "JPEG")
+    return explain(data, {work: shelf.works[work]}, shelf)
+
+
+def gate(explained: Explanation[int], name: str) -> Gate:
+    (found,) = [one for one in explained.gates if one.name == name]
+    return found
+
+
+def figures(explained: Explanation[int], name: str) -> dict[str, tuple[float, float, bool]]:
+    return {one.name: (one.figure, one.limit, one.holds) for one in gate(explained, name).figures}
+
+
+def wavy(picture: Image.Image, pixels: float, period: float) -> Image.Image:
+    """A picture bent by so many pixels, as one transform can't bend it."""
+    down, across = np.mgrid[: picture.height, : picture.width].astype(np.float32)
+    places = across + pixels * np.sin(down / period), down + pixels * np.cos(across / period)
+    return Image.fromarray(cv2.remap(np.asarray(picture), *places, cv2.INTER_LINEAR))
+
+
+def test_a_copy_passes_every_gate_with_the_figures_of_its_own_comparison(shelf: Shelf) -> None:
+    data = encoded(textured(WORK, SIZE).crop((60, 40, 330, 250)), "JPEG")
+    explained = asked(shelf, data)
+    assert explained.decision is Decision.CERTAIN
+    assert not explained.fell
+    assert [one.name for one in explained.gates] == [
+        "reading", "information", "naming", "laying", "pixels", "fit", "certainty",
+    ]  # fmt: skip
+    assert all(one.passed for one in explained.gates)
+    assert explained.examined == dict(find_works(extract(data), lambda: data, shelf))[WORK]
+    named = figures(explained, "naming")
+    assert not named["hamming"][2]  # a crop: its hash is another one
+    assert named["votes"][0] > named["votes"][1] == 1.7
+    assert named["place"][:2] == (1, 12)
+    assert explained.examined is not None
+    assert figures(explained, "laying")["inliers"][0] == explained.examined.inliers
+    assert explained.sentences == ("It is found.",)
+
+
+def test_a_stranger_was_never_compared_and_it_is_said_which_places_were_missing(shelf: Shelf) -> None:
+    explained = asked(shelf, textured(77, SIZE))
+    assert explained.decision is Decision.NONE
+    assert explained.fell is gate(explained, "naming")
+    named = figures(explained, "naming")
+    assert named["similarity"][2]
+    assert not named["place_by_descriptor"][2]
+    assert not named["votes"][2]
+    assert "place" not in named
+    assert explained.sentences[0] == "Neither hash nor descriptor nor votes named it, so the two weren't compared."
+    assert explained.sentences[-1] == "Compared all the same, it isn't found either."
+
+
+def test_a_work_that_another_explains_is_not_looked_for(shelf: Shelf) -> None:
+    explained = asked(shelf, textured(5, SIZE))
+    assert explained.sentences[0].startswith("Another work explains all of the picture")
+
+
+def test_a_bent_copy_falls_where_its_parts_are_out_of_place_and_the_missing_figures_are_said(shelf: Shelf) -> None:
+    explained = asked(shelf, wavy(textured(WORK, SIZE), 6, 20))
+    assert explained.fell is gate(explained, "fit")
+    missing = [one for one in explained.fell.figures if not one.holds]
+    assert [one.name for one in missing] == ["agreement", "excess"]
+    assert explained.sentences[1].startswith(f"{FIGURES['agreement']}: 0.")
+    assert explained.sentences[1].endswith("; at least 0.35 is needed.")
+    assert gate(explained, "pixels").passed
+
+
+def test_a_badly_bent_copy_falls_at_the_glance_beside_its_limit(shelf: Shelf) -> None:
+    explained = asked(shelf, wavy(textured(WORK, SIZE), 10, 15))
+    assert explained.fell is gate(explained, "pixels")
+    share, limit, holds = figures(explained, "pixels")["dense"]
+    assert share < limit == 0.35
+    assert not holds
+
+
+def test_what_keeps_a_find_from_being_certain_is_said(shelf: Shelf) -> None:
+    explained = asked(shelf, textured(WORK, SIZE).filter(ImageFilter.GaussianBlur(9)))
+    assert explained.decision is Decision.REVIEW
+    assert explained.fell is None
+    assert not gate(explained, "certainty").passed
+    assert explained.sentences[:2] == ("It is found.", "A person has to look.")
+    assert explained.sentences[2].startswith(FIGURES["precision"])
+
+
+def test_an_icon_and_a_small_copy_are_told_that_more_pixels_would_help(shelf: Shelf) -> None:
+    icon = asked(shelf, textured(WORK, SIZE).resize((44, 33)).rotate(30))
+    assert figures(icon, "naming")["side"] == (33, 40, False)
+    assert "similarity" not in figures(icon, "naming")
+    alone = explain(encoded(textured(77, SIZE), "JPEG"), {0: shelf.works[WORK]})
+    assert alone.fell is gate(alone, "laying")
+    details, limit, _ = figures(alone, "laying")["inliers"]
+    assert details < limit == 5
+    assert alone.sentences[-1] == "A larger copy would show more of them."
+
+
+def test_a_work_of_little_information_is_held_to_nearly_exact_copies() -> None:
+    page, other = (encoded(text_page(seed)) for seed in (1, 2))
+    found, lost = (explain(data, {0: extract(page)}) for data in (encoded(text_page(1), "JPEG"), other))
+    assert found.decision is Decision.REVIEW
+    assert gate(found, "information").passed
+    assert lost.fell is gate(lost, "information")
+    assert "carries too little" in lost.sentences[0]
+    assert [one.name for one in lost.gates] == ["reading", "information", "naming"]
+
+
+def test_what_cannot_be_read_falls_first() -> None:
+    explained = explain(b"no picture", {0: extract(encoded(textured(1)))})
+    assert explained.fell is explained.gates[0]
+    assert explained.sentences[0] == "The copy can't be read."
+    assert explained.examined is None
+
+
+def test_two_files_alone_are_decided_as_a_pair_is(shelf: Shelf) -> None:
+    for picture in (textured(WORK, SIZE), wavy(textured(WORK, SIZE), 6, 20), textured(9, SIZE)):
+        data = encoded(picture, "JPEG")
+        work = shelf.works[WORK]
+        assert explain(data, {0: work}).examined == compare_alone(extract(data), lambda data=data: data, work)  # type: ignore[misc]
+
+
+def test_of_several_pictures_of_a_work_the_one_that_came_farthest_is_told(shelf: Shelf) -> None:
+    data = encoded(textured(8, SIZE), "JPEG")
+    explained = explain(data, {number: shelf.works[number] for number in (2, 8, 9)}, shelf)
+    assert (explained.original, explained.decision) == (8, Decision.CERTAIN)
+
+
+def test_what_stood_before_it_is_told(shelf: Shelf) -> None:
+    both = Image.new("RGB", (800, 300))
+    both.paste(textured(4, SIZE), (0, 0))
+    both.paste(textured(WORK, SIZE).crop((0, 0, 300, 225)).resize((400, 300)), (400, 0))
+    places = {work: asked(shelf, both, work) for work in (4, WORK)}
+    assert {len(one.before) for one in places.values()} == {0, 1}
+    assert set().union(*(one.before for one in places.values())) <= {4, WORK}
+    for one in places.values():
+        assert figures(one, "naming")["place"][0] == len(one.before) + 1
+
+
+def test_nothing_is_written_where_two_files_are_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    explain(encoded(textured(1), "JPEG"), {0: extract(encoded(textured(1)))})
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,59 @@
+"""Why a picture isn't found to show a registered work, and keeping such pairs for measuring."""
+
+from exhibit.digests import Digest
+from exhibit.errors import RefusedError
+from exhibit.sentences import Sentence
+from indexer.calibration.kept import KeptPairs, Said
+from indexer.draw.draw import View, draw
+from indexer.draw.pair import Pair
+from indexer.search.why import Explanation, explain
+from registry.crawls.sightings import blocked
+from registry.models import Work
+from registry.vectors.fingerprints import Collection
+from workers.matching.identify import WorksOf
+from workers.matching.registered_works import registered_features
+from workers.services.wiring import Services
+
+
+def why(services: Services, work: Work, data: bytes) -> Explanation[int]:
+    """Search the owner's works for one picture, and tell why it is found to show this one, or isn't.
+
+    Pictures are named by their primary keys. Raises ``IntegrityError`` for damaged files and ``ServiceMissingError``
+    when the search takes too long.
+    """
+    services.descriptors.refresh()
+    services.indexes.refresh(Collection.WORKS)
+    originals = {picture.pk: registered_features(services, picture.digest) for picture in work.pictures.all()}
+    own = WorksOf(services, work.owner)
+    return explain(data, originals, own, services.limits, services.descriptors.serving)
+
+
+def numbers_of(work: Work, explanation: Explanation[int]) -> list[int]:
+    """The works that stood before the one that was asked for."""
+    found = Work.objects.filter(owner=work.owner, removed_at=None, pictures__in=explanation.before).exclude(pk=work.pk)
+    return sorted(set(found.values_list("number", flat=True)))
+
+
+def keep(
+    services: Services, work: Work, explained: Explanation[int], copy: bytes, said: Said, *, name: str, by: str
+) -> None:
+    """File a pair for measuring; raises ``RefusedError`` for what can't be read or the operator doesn't allow."""
+    if blocked([Digest.of(copy)]):
+        raise RefusedError(Sentence("The operator's blocklist names these bytes."), reason="blocked")
+    original, about = _original(services, work, explained), f"{work.owner.slug} work {work.number} / {name}"
+    KeptPairs(services.config.data_dir).keep(original, copy, said, explained, about=about, by=by)
+
+
+def drawn(services: Services, work: Work, explained: Explanation[int], copy: bytes) -> bytes:
+    """Both side by side, a JPEG, and how the search laid one onto the other; empty where the copy can't be read."""
+    if (laid := explained.examined) is None:
+        return b""
+    transforms = () if laid.transform is None else (laid.transform, *laid.further)
+    pair = Pair.of(copy, _original(services, work, explained), transforms, services.limits)
+    return draw(View.SIDE_BY_SIDE, pair)
+
+
+def _original(services: Services, work: Work, explained: Explanation[int]) -> bytes:
+    """The work's picture that came farthest."""
+    pictures = work.pictures.order_by("pk")
+    return services.blobs.get((pictures.filter(pk=explained.original or 0).first() or pictures[0]).digest)
