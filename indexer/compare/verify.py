@@ -139,7 +139,7 @@ def _seen(found: Features, registered: Features, nearest: HashMatch) -> _Finding
         return plain
     if pieced is not None:
         return replace(plain, reasons=(PIECES,))
-    if nearest.hamming <= THRESHOLDS.hash_alone:
+    if nearest.hamming <= THRESHOLDS.hash_alone and not (registered.marked or registered.low_information):
         stated = _dense(found, registered, nearest.transform, ())
         return _Finding(Decision.REVIEW, plain.inliers, stated, nearest.transform, (HASH,))
     return _as_negative(found, registered, plain)
@@ -163,11 +163,13 @@ def _in_pieces(found: Features, registered: Features, matches: Iterable[Correspo
     if laid is None:
         return None
     transform = laid.fit.transform
-    beside = dense_agreement(found, registered, transform, registered.masked, registered.marked, laid.pieces)
-    stated = dense_agreement(found, registered, transform, pieces=laid.pieces).share
-    if beside.textured < THRESHOLDS.min_textured:
-        return NOTHING
-    decision, reasons = decide_pieces(laid, beside.share)
+    seen = dense_agreement(found, registered, transform, registered.masked, pieces=laid.pieces)
+    stated = (
+        dense_agreement(found, registered, transform, pieces=laid.pieces).share if registered.masked else seen.share
+    )
+    decision, reasons = decide_pieces(laid, seen.share if seen.textured >= THRESHOLDS.min_textured else 0.0)
+    if decision is not Decision.NONE and registered.marked:
+        decision, reasons = _beside_marks(decision, reasons, found, registered, transform, laid.pieces)
     if decision is Decision.CERTAIN and len(registered.panels) >= MIN_PANELS:
         decision, reasons = Decision.REVIEW, (COLLAGE,)
     return _Finding(decision, laid.agreeing, stated, transform, (PIECES, *reasons), laid.fit, pieces=laid.pieces)
@@ -205,10 +207,15 @@ def _judged(found: Features, registered: Features, laid: Alignment, hamming: int
 
 
 def _beside_marks(
-    decision: Decision, reasons: tuple[str, ...], found: Features, registered: Features, transform: NDArray[np.float64]
+    decision: Decision,
+    reasons: tuple[str, ...],
+    found: Features,
+    registered: Features,
+    transform: NDArray[np.float64],
+    pieces: Sequence[Piece] = (),
 ) -> tuple[Decision, tuple[str, ...]]:
     """What is left of a decision when marks that the owner's works share say nothing."""
-    beside = dense_agreement(found, registered, transform, registered.masked, registered.marked)
+    beside = dense_agreement(found, registered, transform, registered.masked, registered.marked, pieces)
     enough = beside.textured >= THRESHOLDS.min_textured
     if enough and beside.share >= THRESHOLDS.beside_marks:
         return decision, reasons

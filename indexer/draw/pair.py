@@ -125,10 +125,9 @@ class Pair:
         ``UnreadablePictureError``, and ``WrongUseError`` for a transform that can't be inverted.
         """
         sources = Source(found, limits), Source(registered, limits)
-        first, *others = (
-            _copy(np.asarray(transform, np.float64), sources[0].size, sources[1].size) for transform in transforms
-        )
-        return cls(*sources, (replace(first, pieces=tuple(pieces)), *others))
+        matrices = (np.asarray(transform, np.float64) for transform in transforms)
+        copies = [_copy(matrix, sources[0].size, sources[1].size) for matrix in matrices]
+        return cls(*sources, (*(replace(copy, pieces=tuple(pieces)) for copy in copies[:1]), *copies[1:]))
 
     @property
     def first(self) -> Copy:
