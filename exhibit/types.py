@@ -111,6 +111,14 @@ class CaseDecision(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a registered picture, and how the found picture is laid on it. All in original pixels."""
+
+    box: tuple[float, float, float, float]  # of the registered picture: left, top, right, bottom
+    transform: Matrix  # from the found picture to the registered one
+
+
+@dataclass(frozen=True, slots=True)
 class Verification:
     """The measured comparison of a picture with a registered picture.
 
@@ -133,6 +141,8 @@ class Verification:
             says, 0 to 1; ``None`` when it wasn't measured.
         drift: by how many pixels neighbouring patches are displaced together, four in five by less; ``None`` as above.
         further: transforms of further copies of the same registered picture in the found one, as ``transform``.
+        pieces: how the found picture lies on parts of the registered one, where no single transform describes it;
+            ``transform`` is then the one that comes nearest, and ``dense`` is measured by the pieces.
     """
 
     decision: Decision
@@ -151,6 +161,7 @@ class Verification:
     in_place: float | None = field(default=None, metadata=LATER)
     drift: float | None = field(default=None, metadata=LATER)
     further: tuple[Matrix, ...] = field(default=(), metadata=LATER)
+    pieces: tuple[Piece, ...] = field(default=(), metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,7 +86,7 @@ def _compare(options: argparse.Namespace) -> ExitCode:
     if wanted and verification.transform is None:
         print("The pictures couldn't be laid on each other, so nothing is drawn.", file=sys.stderr)
     elif wanted and verification.transform is not None:
-        pair = Pair.of(second, first, [verification.transform, *verification.further])
+        pair = Pair.of(second, first, [verification.transform, *verification.further], pieces=verification.pieces)
         for view, path in wanted.items():
             with _replacing(path) as file:
                 file.write(SUFFIXES[path.suffix.lower()](view, pair))

@@ -290,6 +290,13 @@ class UploadLine(Answer):
     declared: dict[str, Any] = Field(examples=[{"title": "Harbour at dawn"}])
 
 
+class Piece(Answer):
+    """A part of the registered picture, in original pixels, and the transform by which the found one is laid on it."""
+
+    box: list[float] = Field(examples=[[0.0, 0.0, 160.0, 160.0]])
+    transform: list[list[float]]
+
+
 class FoundWork(Answer):
     """A work that a picture shows, with the figures of the comparison, which docs/stand-alone.md explains."""
 
@@ -307,6 +314,7 @@ class FoundWork(Answer):
     drift: float | None
     transform: list[list[float]] | None
     further: list[list[list[float]]]
+    pieces: list[Piece]
     mirrored: bool
     rotation: int
     overlap_work: float

@@ -27,11 +27,12 @@ FIRST_NETWORK = "descriptor@1"
 """The network with which calibrations were measured that name none."""
 DECIMALS = 4
 """A probability is rounded to so many decimals. Knots are never beyond what their number of photographs allows."""
-HELD = frozenset({"low-information", "collage", "page", "negative", "lens", "mark", "series"})
+HELD = frozenset({"low-information", "collage", "page", "negative", "lens", "pieces", "hash", "mark", "series"})
 """Reasons of which no calibration on photographs says anything. The first three, and marks that an owner's works
 share, lie in the registered picture itself: strangers' pictures agree with such works for other causes than
 copying. With the others the figures are of different forms of the found picture: some of the picture as it is,
-some of its negative or of the straightened one. ``series`` follows from the figures of other pairs."""
+some of its negative, of the straightened one, or of its pieces. ``series`` follows from the figures of other
+pairs."""
 _UNRELATED = 128
 """Bits by which the hashes of unrelated pictures differ, on average."""
 _FAR = 2.0

@@ -9,6 +9,9 @@ This is the reference definition; a faster one has to agree with it within 0.01.
 3. The found picture is resized first, by the scale that the transform has at its centre (``√|det J|`` of the Jacobian
    ``J`` there, times ``s``), at most 1; then it is warped into the small registered frame as ``warp.warp``
    defines it, with the transform between the small frames.
+   Where the found picture lies on the registered one in pieces, each piece is warped so by its own transform, into
+   the pixels whose centres lie in its box (left and top edge included), and nothing elsewhere; the scale of the
+   reduction is still that of the one transform.
 4. Both are blurred in float64 with a Gaussian of σ = 1, cut at ±4 pixels, divided by the equally blurred mask of valid
    pixels, so that nothing from outside the overlap has a say.
 5. Every window of 12 × 12 pixels all of which are valid (stride 1) is compared: variances ``va``, ``vb`` and covariance
@@ -17,11 +20,14 @@ This is the reference definition; a faster one has to agree with it within 0.01.
 6. The similarity is the number of agreeing windows divided by the number of textured ones; 0 without any.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from exhibit.comparison.warp import warp
+from exhibit.types import Piece
 
 LONG_SIDE = 192
 WINDOW = 12
@@ -33,19 +39,46 @@ Grey = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 
 
-def dense_similarity(found: NDArray[np.uint8], registered: NDArray[np.uint8], transform: ArrayLike) -> float:
+def dense_similarity(
+    found: NDArray[np.uint8], registered: NDArray[np.uint8], transform: ArrayLike, pieces: Sequence[Piece] = ()
+) -> float:
     """The share of textured windows in the overlap that agree, 0 to 1, of two pictures, each (h, w, 3) uint8 RGB.
 
-    The transform is 3×3, from the found picture's pixels to the registered one's, mirroring included; raises
-    ``WrongUseError`` when it can't be inverted.
+    The transform is 3×3, from the found picture's pixels to the registered one's, mirroring included, and so are those
+    of the pieces; raises ``WrongUseError`` when one can't be inverted.
     """
     small, to_small = resized(_grey(registered), LONG_SIDE / max(registered.shape[:2]))
     matrix = np.asarray(transform, np.float64)
     scale = scale_at_centre(to_small @ matrix, found.shape)
     reduced, to_reduced = resized(_grey(found), min(1.0, scale))
-    between = to_small @ matrix @ np.linalg.inv(to_reduced)
-    warped, mask = warp(reduced, between, (small.shape[1], small.shape[0]))
+    size = (small.shape[1], small.shape[0])
+    back = np.asarray(np.linalg.inv(to_reduced), np.float64)
+    if pieces:
+        warped, mask = _in_pieces(reduced, pieces, to_small, back, size)
+    else:
+        warped, mask = warp(reduced, to_small @ matrix @ back, size)
     return _agreement(_blurred(warped, mask), _blurred(small, mask), mask)
+
+
+def _in_pieces(
+    grey: Grey, pieces: Sequence[Piece], to_small: Floats, back: Floats, size: tuple[int, int]
+) -> tuple[Grey, NDArray[np.bool_]]:
+    out, mask = np.zeros(size[::-1], np.uint8), np.zeros(size[::-1], np.bool_)
+    for piece in pieces:
+        left, top, right, bottom = pixels_within(piece.box, to_small, size)
+        if right > left and bottom > top:
+            shift = np.array([[1.0, 0, -left], [0, 1, -top], [0, 0, 1]])
+            between = shift @ to_small @ np.asarray(piece.transform, np.float64) @ back
+            shown = warp(grey, between, (right - left, bottom - top))
+            out[top:bottom, left:right], mask[top:bottom, left:right] = shown
+    return out, mask
+
+
+def pixels_within(box: Sequence[float], scaling: Floats, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """The rows and columns of a scaled picture whose centres lie in a box of the original: left, top, right, bottom."""
+    corners = np.array([[box[0], box[1]], [box[2], box[3]]]) * np.diag(scaling)[:2] + scaling[:2, 2]
+    left, top, right, bottom = (int(edge) for edge in np.clip(np.ceil(corners), 0, size).ravel())
+    return left, top, right, bottom
 
 
 def _grey(rgb: NDArray[np.uint8]) -> Grey:

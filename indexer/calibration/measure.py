@@ -279,6 +279,7 @@ class _Kept:
 _MEASURED = {field.name for field in dataclasses.fields(Verification)} - {
     "transform",
     "further",
+    "pieces",
     "probability",
     "calibration",
 }

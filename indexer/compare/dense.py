@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from exhibit.comparison.similarity import MIN_CORRELATION, MIN_VARIANCE, WINDOW, scale_at_centre
+from exhibit.comparison.similarity import MIN_CORRELATION, MIN_VARIANCE, WINDOW, pixels_within, scale_at_centre
+from exhibit.types import Piece
 from indexer.layout.masks import without
 from indexer.layout.orientation import Box
 from indexer.layout.scaling import size_of
@@ -41,24 +42,31 @@ def dense_agreement(
     transform: NDArray[np.float64],
     masked: Sequence[Box] = (),
     marked: Sequence[Box] = (),
+    pieces: Sequence[Piece] = (),
 ) -> Agreement:
     """Compare the pixels of two pictures under a transform, 3×3 between their original pixels, mirroring included.
+
+    With pieces, each part of the registered picture is compared under its own, and nothing elsewhere.
 
     Nothing counts in ``masked`` rectangles of the registered picture, original pixels; what is stated of a pair leaves
     nothing out, as the definition does. No window counts whose centre lies in ``marked`` ones, though others may reach
     into them.
     """
-    seen = windows(found, registered, transform, masked)
+    seen = windows(found, registered, transform, masked, pieces)
     counts = without(np.ones_like(seen.textured), marked, grey_scaling(registered, size_of(registered.thumbnail)))
     textured, agreeing = int((seen.textured & counts).sum()), int((seen.agreeing & counts).sum())
     return Agreement(agreeing / textured if textured else 0.0, textured)
 
 
 def windows(
-    found: Features, registered: Features, transform: NDArray[np.float64], masked: Sequence[Box] = ()
+    found: Features,
+    registered: Features,
+    transform: NDArray[np.float64],
+    masked: Sequence[Box] = (),
+    pieces: Sequence[Piece] = (),
 ) -> Windows:
     """What :func:`dense_agreement` counts, with the same arguments, window by window."""
-    warped, mask = laid_on(found, registered, transform)
+    warped, mask = laid_on(found, registered, transform, pieces)
     valid = without(mask, masked, grey_scaling(registered, size_of(registered.thumbnail))).astype(np.float32)
     one, other = _smooth(warped, valid), _smooth(registered.thumbnail, valid)
     mean_one, mean_other = _means(one), _means(other)
@@ -80,22 +88,35 @@ def mean_difference(found: Features, registered: Features, transform: NDArray[np
 
 
 def laid_on(
-    found: Features, registered: Features, transform: NDArray[np.float64]
+    found: Features, registered: Features, transform: NDArray[np.float64], pieces: Sequence[Piece] = ()
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """The found picture, warped into the frame of the registered one's thumbnail, by a transform of original pixels.
 
     Gives grey uint8 and the mask of where it shows something, both of the thumbnail's shape.
     """
     grey, thumbnail = found.grey, registered.thumbnail
-    to_thumbnail = grey_scaling(registered, size_of(thumbnail)) @ transform
-    between = to_thumbnail @ np.linalg.inv(grey_scaling(found, size_of(grey)))
-    factor = scale_at_centre(between, grey.shape)
+    to_thumbnail = grey_scaling(registered, size_of(thumbnail))
+    back = np.linalg.inv(grey_scaling(found, size_of(grey)))
+    factor = scale_at_centre(to_thumbnail @ transform @ back, grey.shape)
     if factor < 1:
         size = (max(1, round(grey.shape[1] * factor)), max(1, round(grey.shape[0] * factor)))
-        reduced = np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BILINEAR))
-        between = to_thumbnail @ np.linalg.inv(grey_scaling(found, size_of(reduced)))
-        grey = reduced
-    size = thumbnail.shape[::-1]
+        grey = np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BILINEAR))
+        back = np.linalg.inv(grey_scaling(found, size_of(grey)))
+    if not pieces:
+        return _warped(grey, to_thumbnail @ transform @ back, size_of(thumbnail))
+    warped, mask = np.zeros_like(thumbnail), np.zeros(thumbnail.shape, np.bool_)
+    for piece in pieces:
+        left, top, right, bottom = pixels_within(piece.box, to_thumbnail, size_of(thumbnail))
+        if right > left and bottom > top:
+            shift = np.array([[1.0, 0, -left], [0, 1, -top], [0, 0, 1]])
+            shown = _warped(grey, shift @ to_thumbnail @ np.array(piece.transform) @ back, (right - left, bottom - top))
+            warped[top:bottom, left:right], mask[top:bottom, left:right] = shown
+    return warped, mask
+
+
+def _warped(
+    grey: NDArray[np.uint8], between: NDArray[np.float64], size: tuple[int, int]
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     warped = cv2.warpPerspective(grey, between, size, flags=cv2.INTER_LINEAR)
     mask = cv2.warpPerspective(np.ones_like(grey, np.float32), between, size, flags=cv2.INTER_LINEAR)
     return np.asarray(warped), np.asarray(mask > 0.999)

@@ -55,7 +55,7 @@ class Fit:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Frame:
+class Frame:
     """Both pictures over the same part of the registered one."""
 
     found: Grey
@@ -65,7 +65,7 @@ class _Frame:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Patches:
+class Patches:
     """Where patches of the registered picture are in the found one."""
 
     registered: Points  # float32, shape (n, 2), pixels of the frame
@@ -75,11 +75,18 @@ class _Patches:
 
     @property
     def shifts(self) -> Points:
+        """Pixels by which each is displaced, float32, shape (n, 2)."""
         return self.found - self.registered
 
     @property
     def lengths(self) -> NDArray[np.float32]:
+        """The same without direction, float32, shape (n,)."""
         return np.asarray(np.linalg.norm(self.shifts, axis=1), np.float32)
+
+    @property
+    def in_place(self) -> int:
+        """How many were found again where they belong."""
+        return int((self.held & (self.lengths < THRESHOLDS.patch_in_place)).sum())
 
 
 def measure_fit(found: Features, registered: Features, transform: NDArray[np.float64]) -> Fit:
@@ -87,26 +94,28 @@ def measure_fit(found: Features, registered: Features, transform: NDArray[np.flo
     to_found, to_registered = grey_scaling(found, found.grey_size), grey_scaling(registered, registered.grey_size)
     between = to_registered @ transform @ np.linalg.inv(to_found)
     masked = [box.scaled(to_registered[0, 0], to_registered[1, 1]) for box in registered.masked]
-    patches = _looked_for(_frame(found.grey, registered.grey, between, masked), pyramid=1)
+    patches = looked_for(_frame(found.grey, registered.grey, between, masked), pyramid=1)
     if patches is None:
         return Fit(transform, 0, 0.0, FAR, FAR)
     corrected = _corrected(patches[1], patches[0].placing, between)
     if corrected is not None:
-        again = _looked_for(_frame(found.grey, registered.grey, corrected, masked), pyramid=0)
+        again = looked_for(_frame(found.grey, registered.grey, corrected, masked), pyramid=0)
         if again is not None and _share_in_place(again[1]) >= _share_in_place(patches[1]):
             patches, between = again, corrected
-    seen = patches[1]
     original = np.linalg.inv(to_registered) @ between @ to_found
-    return Fit(
-        transform=original / original[2, 2],
-        patches=len(seen.held),
-        in_place=_share_in_place(seen),
-        drift=_drift(seen),
-        excess=_excess(seen),
-    )
+    return summed_up(patches[1], original / original[2, 2])
 
 
-def _looked_for(frame: _Frame | None, pyramid: int) -> tuple[_Frame, _Patches] | None:
+def summed_up(patches: Patches, transform: NDArray[np.float64]) -> Fit:
+    """What patches that were looked for say of a transform."""
+    return Fit(transform, len(patches.held), _share_in_place(patches), _drift(patches), _excess(patches))
+
+
+def looked_for(frame: Frame | None, pyramid: int) -> tuple[Frame, Patches] | None:
+    """Look for patches of the registered picture around where they are in the frame, over so many halvings of it.
+
+    ``None`` where too little is textured.
+    """
     if frame is None:
         return None
     one, other = _evened(frame.found, frame.valid), _evened(frame.registered, frame.valid)
@@ -124,10 +133,10 @@ def _looked_for(frame: _Frame | None, pyramid: int) -> tuple[_Frame, _Patches] |
     )
     moved = moved[:, 0]
     correlation, noise = _likeness(frame, points, moved)
-    return frame, _Patches(points, moved, (status.ravel() > 0) & (correlation > PATCH_AGREES), noise)
+    return frame, Patches(points, moved, (status.ravel() > 0) & (correlation > PATCH_AGREES), noise)
 
 
-def _frame(found: Grey, registered: Grey, between: NDArray[np.float64], masked: Sequence[Box]) -> _Frame | None:
+def _frame(found: Grey, registered: Grey, between: NDArray[np.float64], masked: Sequence[Box]) -> Frame | None:
     """Both over the box of the registered picture that the found one covers, as large as the coarser of them shows."""
     height, width = found.shape
     corners = np.array([[0, 0, 1], [width - 1, 0, 1], [width - 1, height - 1, 1], [0, height - 1, 1]]) @ between.T
@@ -146,7 +155,7 @@ def _frame(found: Grey, registered: Grey, between: NDArray[np.float64], masked: 
     )
     one, seen = _laid(found, placing @ between, size)
     other, there = _laid(registered, placing, size)
-    return _Frame(one, other, without(seen & there, masked, placing), placing)
+    return Frame(one, other, without(seen & there, masked, placing), placing)
 
 
 def _laid(grey: Grey, transform: NDArray[np.float64], size: tuple[int, int]) -> tuple[Grey, NDArray[np.bool_]]:
@@ -191,7 +200,7 @@ def _textured_points(
     return np.asarray(points[cells.max(axis=1, initial=0) > 1e-4])
 
 
-def _likeness(frame: _Frame, registered: Points, found: Points) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _likeness(frame: Frame, registered: Points, found: Points) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Of the patches around the points of each row: their correlation, and the pixels that noise alone displaces them.
 
     What is left of the one after the other was subtracted is noise; the steeper the patch, the less it displaces it
@@ -219,7 +228,7 @@ def _around(grey: Grey, points: Points) -> NDArray[np.float32]:
 
 
 def _corrected(
-    patches: _Patches, placing: NDArray[np.float64], between: NDArray[np.float64]
+    patches: Patches, placing: NDArray[np.float64], between: NDArray[np.float64]
 ) -> NDArray[np.float64] | None:
     """The transform (between grey pictures) after what the patches that were found again say."""
     source, target = patches.found[patches.held], patches.registered[patches.held]
@@ -237,18 +246,18 @@ def _change(source: Points, target: Points) -> NDArray[np.float64] | None:
     return estimated(cv2.estimateAffine2D, source, target, method=cv2.RANSAC, ransacReprojThreshold=FIT_SLACK)
 
 
-def _share_in_place(patches: _Patches) -> float:
-    return float((patches.held & (patches.lengths < THRESHOLDS.patch_in_place)).mean())
+def _share_in_place(patches: Patches) -> float:
+    return patches.in_place / len(patches.held)
 
 
-def _excess(patches: _Patches) -> float:
+def _excess(patches: Patches) -> float:
     if patches.held.sum() < MIN_PATCHES:
         return FAR
     noise = np.maximum(patches.noise[patches.held], MIN_NOISE)
     return float(min(np.median(patches.lengths[patches.held] / noise), FAR))
 
 
-def _drift(patches: _Patches) -> float:
+def _drift(patches: Patches) -> float:
     """What noise displaces, it displaces at random: the median of neighbours is next to nothing then."""
     places, shifts = patches.registered[patches.held], patches.shifts[patches.held]
     if len(places) < NEIGHBOURING_PATCHES:

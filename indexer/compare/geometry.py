@@ -4,7 +4,7 @@ Descriptors are matched by Lowe's ratio, one to one, as they are and mirrored; M
 fast, reliable and accurate robust estimator", 2020) finds a homography; only one that a real copy could have is kept.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -70,10 +70,27 @@ def correspondences(
             yield Correspondences(found_points, registered_points[pairs[:, 1]], frame, mirrored)
 
 
-def align(found: Features, registered: Features, ways: tuple[bool, ...] = EITHER_WAY) -> Alignment | None:
-    """The transform with the most distinct inliers, or ``None`` when no credible one is found."""
+class Remembered:
+    """Correspondences of a pair that are asked for several times; each is made when it is first needed."""
+
+    def __init__(self, found: Features, registered: Features) -> None:
+        self._made: list[Correspondences] = []
+        self._left = correspondences(found, registered)
+
+    def __iter__(self) -> Iterator[Correspondences]:
+        yield from self._made
+        for matches in self._left:
+            self._made.append(matches)
+            yield matches
+
+
+def align(every: Iterable[Correspondences], found: Features, registered: Features) -> Alignment | None:
+    """The transform with the most distinct inliers, or ``None`` when no credible one is found.
+
+    By correspondences as they are, and mirrored; the second are asked for only where the first leave a doubt.
+    """
     best: Alignment | None = None
-    for matches in correspondences(found, registered, ways):
+    for matches in every:
         alignment = _estimate(matches, found, registered)
         if alignment is not None and (best is None or alignment.inliers > best.inliers):
             best = alignment
@@ -82,7 +99,7 @@ def align(found: Features, registered: Features, ways: tuple[bool, ...] = EITHER
     return best
 
 
-def agreeing(found: Features, registered: Features) -> int:
+def most_agreeing(found: Features, registered: Features) -> int:
     """The most details that agree with any credible transform, also where they are too few for :func:`align`."""
     tried = (
         estimate(one, found, registered) for one in correspondences(found, registered) for estimate in (_free, _stiff)
@@ -90,10 +107,10 @@ def agreeing(found: Features, registered: Features) -> int:
     return max((laid.inliers for laid in tried if laid is not None), default=0)
 
 
-def support(found: Features, registered: Features, transform: NDArray[np.float64]) -> Alignment:
+def support(every: Iterable[Correspondences], registered: Features, transform: NDArray[np.float64]) -> Alignment:
     """What the local features say of a transform (original pixels) that was found in another way."""
     mirrored = bool(np.linalg.det(transform[:2, :2]) < 0)
-    for matches in correspondences(found, registered):
+    for matches in every:
         if matches.mirrored == mirrored:
             between = grey_scaling(registered, registered.grey_size) @ transform @ np.linalg.inv(matches.frame)
             return replace(_measured(matches, between, registered), transform=transform)

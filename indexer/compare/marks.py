@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from indexer.compare.dense import windows
 from indexer.compare.fit import measure_fit
-from indexer.compare.geometry import AS_IS, align
+from indexer.compare.geometry import AS_IS, align, correspondences
 from indexer.layout.information import COMPOSED
 from indexer.layout.orientation import Box
 from indexer.layout.single_thread import cv2
@@ -39,7 +39,7 @@ def shared_windows(work: Features, other: Features) -> Shared | None:
     """Where another work, that is no version of this one, agrees with it; ``None`` when they share nothing."""
     if not (is_comparable(work) and is_comparable(other)):
         return None
-    laid = align(other, work, AS_IS)
+    laid = align(correspondences(other, work, AS_IS), other, work)
     if laid is None or laid.inliers < MIN_INLIERS:
         return None
     seen = windows(other, work, measure_fit(other, work, laid.transform).transform, work.masked)

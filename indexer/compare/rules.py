@@ -4,9 +4,12 @@ None of the figures decides alone. A watermark that two pictures share makes man
 makes hash and pixels agree; only a copy lies on its original to a fraction of a pixel over most of what both show.
 """
 
+import math
+import operator
 from dataclasses import dataclass
 
 from exhibit.types import Decision
+from indexer.compare.pieces import InPieces
 from indexer.compare.thresholds import THRESHOLDS
 
 
@@ -54,6 +57,30 @@ def decide(figures: Measurements) -> tuple[Decision, tuple[str, ...]]:
     if _any_holds(ways_to_review(figures)):
         return Decision.REVIEW, _doubts(figures)
     return Decision.NONE, ()
+
+
+def decide_pieces(laid: InPieces, dense: float) -> tuple[Decision, tuple[str, ...]]:
+    """The decision about a picture laid in pieces, by their share of windows that agree, and what is left to doubt.
+
+    The score is a logarithm of odds, and likely the more the more of the work is covered, the less patches are
+    displaced beyond noise, and the less neighbouring cells were moved against one another: other photographs of a scene
+    can be laid in pieces, too, but only by moving each cell its own way. For ``certain`` half of the work has to be
+    shown as well, or what agrees may be words and frames that strangers share.
+    """
+    excess = math.log(laid.fit.excess + THRESHOLDS.pieces_noise)
+    weights = THRESHOLDS.pieces_excess, THRESHOLDS.pieces_cover, THRESHOLDS.pieces_roughness
+    figures = excess, laid.cover, math.log(laid.roughness)
+    score = THRESHOLDS.pieces_intercept + sum(map(operator.mul, weights, figures))
+    if score < THRESHOLDS.pieces_review or dense < THRESHOLDS.review_agreement:
+        return Decision.NONE, ()
+    doubts = {
+        "few-inliers": laid.agreeing < THRESHOLDS.pieces_agreeing,
+        "weak-agreement": dense < THRESHOLDS.certain_dense,
+        "shared-overlay": laid.cover * laid.fit.in_place < THRESHOLDS.half_in_place,
+        "imprecise": score < THRESHOLDS.pieces_certain,
+    }
+    reasons = tuple(name for name, holds in doubts.items() if holds)
+    return (Decision.REVIEW if reasons else Decision.CERTAIN), reasons
 
 
 def ways_to_certain(one: Measurements) -> tuple[Way, ...]:

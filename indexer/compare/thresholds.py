@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """What ``match-2`` (:data:`indexer.picture.spaces.PIPELINE`) decides by: with other figures it needs another name.
+    """What ``match-3`` (:data:`indexer.picture.spaces.PIPELINE`) decides by: with other figures it needs another name.
 
     Hashes differ in bits of 256. Dense is the share of textured windows that agree. Precision is the share of patches
     in place less the drift in pixels. Excess is how many times what its noise explains the median patch is displaced.
@@ -42,9 +42,18 @@ class Thresholds:
     hash_near_precision: float = 0.2  # for certain then
     hash_review: int = 48  # bits within which a pair of hash_review_dense is worth a look
     hash_review_dense: float = 0.6  # share
+    hash_alone: int = 64  # bits, for review where no details agree; six of 6.4 million pairs, all of like products
     max_excess: float = 5.0  # times; frames of one film: 4.2 and more, nearly all 4.6; copies badly saved: 1 to 4.5
     noise_excess: float = 4.0  # times, with many keypoints, however precise
     agreeing_excess: float = 4.5  # the same where windows agree as for certain: under one caption fewer do
+    pieces_intercept: float = -1.0  # of the score of a picture laid in pieces, fitted on 22 November 2026
+    pieces_excess: float = -2.6  # its weight of the logarithm of the excess
+    pieces_noise: float = 0.1  # added to the excess, so that it has one
+    pieces_cover: float = 4.9  # its weight of the share of the work that pieces cover
+    pieces_roughness: float = -0.36  # its weight of the logarithm of the pixels by which cells lie beside each other
+    pieces_review: float = 1.0  # the score; five of 309 other photographs of a scene came beyond it
+    pieces_certain: float = 2.5  # of those that show half of the work none came beyond 1
+    pieces_agreeing: int = 40  # matches that follow one similarity with their neighbours, for certain
 
 
 THRESHOLDS = Thresholds()

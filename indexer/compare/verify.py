@@ -1,19 +1,19 @@
 """The decision about one pair: hash, geometry and the dense check together; none of them decides alone."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from exhibit.comparison.warp import overlaps, turn
-from exhibit.types import Decision, Matrix, Verification
+from exhibit.types import Decision, Matrix, Piece, Verification
 from indexer.compare.dense import dense_agreement, mean_difference
 from indexer.compare.fit import Fit, measure_fit
-from indexer.compare.geometry import Alignment, align, correspondences, support
-from indexer.compare.lens import bend_of, flat, straightened
+from indexer.compare.geometry import Alignment, Correspondences, Remembered, align, correspondences, support
 from indexer.compare.negative import negative
-from indexer.compare.rules import Measurements, decide
+from indexer.compare.pieces import laid_in_pieces
+from indexer.compare.rules import Measurements, decide, decide_pieces
 from indexer.compare.thresholds import THRESHOLDS
 from indexer.layout.information import COMPOSED
 from indexer.layout.masks import outside
@@ -25,7 +25,7 @@ from indexer.picture.local_features import LocalFeatures
 from indexer.picture.spaces import INSET, PIPELINE
 
 NOT_COMPARED = 256
-LOW_INFORMATION, NEGATIVE, LENS, MARK = "low-information", "negative", "lens", "mark"
+LOW_INFORMATION, NEGATIVE, PIECES, HASH, MARK = "low-information", "negative", "pieces", "hash", "mark"
 MAX_COPIES = 8
 MAX_COVERED = 0.7
 """Share of the found picture that one copy covers, from which no further one is looked for."""
@@ -56,9 +56,11 @@ class _Finding:
     reasons: tuple[str, ...] = ()
     fit: Fit | None = None
     further: tuple[NDArray[np.float64], ...] = ()
+    pieces: tuple[Piece, ...] = ()
     figures: Measurements | None = None
 
 
+_ORDER = [Decision.NONE, Decision.REVIEW, Decision.CERTAIN]
 NOTHING = _Finding(Decision.NONE, 0, 0.0, None)
 
 
@@ -66,7 +68,7 @@ def verify(found: Features, registered: Features) -> Examined:
     """Compare a found picture with a registered one, and decide by ``compare.rules``.
 
     ``certain`` also for the same bytes; never where the work carries too little information or is a collage or a page,
-    nor where only its mark agrees, nor for negatives and bent copies: ``reasons`` says why.
+    nor where only its mark agrees, nor for negatives: ``reasons`` says why.
     """
     nearest = nearest_hash(found, registered)
     if found.digest == registered.digest:
@@ -121,55 +123,70 @@ def _held_back(finding: _Finding, registered: Features) -> _Finding:
 
 
 def _seen(found: Features, registered: Features, nearest: HashMatch) -> _Finding:
-    """Compare as they are; where that shows nothing, as a bent copy or as a negative: both are for a person."""
-    plain = _compare(found, registered, nearest)
+    """Compare as they are, and where that leaves a doubt in pieces.
+
+    Where nothing can be laid on anything, a near hash is worth a look, and so is what agrees as a negative. Where
+    pieces were looked at in vain, ``pieces`` is the reason of ``none``: more details may say more.
+    """
+    matches = Remembered(found, registered)
+    plain = _compare(found, registered, nearest, matches)
+    if plain.decision is Decision.CERTAIN:
+        return plain
+    pieced = _in_pieces(found, registered, matches)
+    if pieced is not None and _ORDER.index(pieced.decision) > _ORDER.index(plain.decision):
+        return pieced
     if plain.decision is not Decision.NONE:
         return plain
-    if plain.fit is not None:
-        return _bent(found, registered, plain)
+    if pieced is not None:
+        return replace(plain, reasons=(PIECES,))
+    if nearest.hamming <= THRESHOLDS.hash_alone and not (registered.marked or registered.low_information):
+        stated = _dense(found, registered, nearest.transform, ())
+        return _Finding(Decision.REVIEW, plain.inliers, stated, nearest.transform, (HASH,))
+    return _as_negative(found, registered, plain)
+
+
+def _as_negative(found: Features, registered: Features, plain: _Finding) -> _Finding:
     inverted = negative(found)
     nearest = nearest_hash(inverted, registered)
     if nearest.hamming > THRESHOLDS.hash_reach:
         return plain
-    finding = _compare(inverted, registered, nearest)
+    finding = _compare(inverted, registered, nearest, Remembered(inverted, registered))
     if finding.decision is Decision.NONE or finding.transform is None:
         return plain
     stated = _dense(found, registered, finding.transform, ())
     return replace(finding, decision=Decision.REVIEW, dense=stated, reasons=(NEGATIVE, *finding.reasons))
 
 
-def _bent(found: Features, registered: Features, plain: _Finding) -> _Finding:
-    """The same pair with the found picture straightened; what is stated of the pixels is of the picture as it is."""
-    matches = max(correspondences(found, registered), key=lambda matched: len(matched.found), default=None)
-    bend = None if matches is None else bend_of(matches, found)
-    if bend is None:
-        return plain
-    unbent = straightened(found, bend)
-    laid = align(unbent, registered)
+def _in_pieces(found: Features, registered: Features, matches: Iterable[Correspondences]) -> _Finding | None:
+    """What is bent, taken apart or hidden in part, laid on the work piece by piece; ``None`` where it can't be laid."""
+    laid = laid_in_pieces(found, registered, matches)
     if laid is None:
-        return plain
-    finding = _judged(unbent, registered, laid, NOT_COMPARED)
-    if finding.decision is Decision.NONE or finding.transform is None:
-        return plain
-    transform = flat(finding.transform, bend, (found.info.width, found.info.height))
-    stated = _dense(found, registered, transform, ())
-    reasons = (LENS, *finding.reasons)
-    return replace(finding, decision=Decision.REVIEW, dense=stated, transform=transform, reasons=reasons)
+        return None
+    transform = laid.fit.transform
+    seen = dense_agreement(found, registered, transform, registered.masked, pieces=laid.pieces)
+    stated = (
+        dense_agreement(found, registered, transform, pieces=laid.pieces).share if registered.masked else seen.share
+    )
+    decision, reasons = decide_pieces(laid, seen.share if seen.textured >= THRESHOLDS.min_textured else 0.0)
+    if decision is not Decision.NONE and registered.marked:
+        decision, reasons = _beside_marks(decision, reasons, found, registered, transform, laid.pieces)
+    if decision is Decision.CERTAIN and len(registered.panels) >= MIN_PANELS:
+        decision, reasons = Decision.REVIEW, (COLLAGE,)
+    return _Finding(decision, laid.agreeing, stated, transform, (PIECES, *reasons), laid.fit, pieces=laid.pieces)
 
 
-def _compare(found: Features, registered: Features, nearest: HashMatch) -> _Finding:
+def _compare(found: Features, registered: Features, nearest: HashMatch, matches: Iterable[Correspondences]) -> _Finding:
     """Lay the pictures onto each other as local features say and, if that leaves a doubt, as the hash says."""
-    geometric = align(found, registered)
+    geometric = align(matches, found, registered)
     findings = [NOTHING if geometric is None else _judged(found, registered, geometric, nearest.hamming)]
     if geometric is not None and geometric.stiff is not None and findings[0].decision is not Decision.CERTAIN:
         findings.append(_judged(found, registered, geometric.stiff, nearest.hamming))
     if nearest.hamming <= THRESHOLDS.hash_reach and all(
         finding.decision is not Decision.CERTAIN for finding in findings
     ):
-        by_hash = support(found, registered, nearest.transform)
+        by_hash = support(matches, registered, nearest.transform)
         findings.append(_judged(found, registered, by_hash, nearest.hamming))
-    order = [Decision.NONE, Decision.REVIEW, Decision.CERTAIN]
-    return max(findings, key=lambda finding: (order.index(finding.decision), finding.dense))
+    return max(findings, key=lambda finding: (_ORDER.index(finding.decision), finding.dense))
 
 
 def _judged(found: Features, registered: Features, laid: Alignment, hamming: int) -> _Finding:
@@ -190,10 +207,15 @@ def _judged(found: Features, registered: Features, laid: Alignment, hamming: int
 
 
 def _beside_marks(
-    decision: Decision, reasons: tuple[str, ...], found: Features, registered: Features, transform: NDArray[np.float64]
+    decision: Decision,
+    reasons: tuple[str, ...],
+    found: Features,
+    registered: Features,
+    transform: NDArray[np.float64],
+    pieces: Sequence[Piece] = (),
 ) -> tuple[Decision, tuple[str, ...]]:
     """What is left of a decision when marks that the owner's works share say nothing."""
-    beside = dense_agreement(found, registered, transform, registered.masked, registered.marked)
+    beside = dense_agreement(found, registered, transform, registered.masked, registered.marked, pieces)
     enough = beside.textured >= THRESHOLDS.min_textured
     if enough and beside.share >= THRESHOLDS.beside_marks:
         return decision, reasons
@@ -218,7 +240,7 @@ def _dense(found: Features, registered: Features, transform: NDArray[np.float64]
 
 def _further(found: Features, registered: Features, first: _Finding) -> tuple[NDArray[np.float64], ...]:
     """Transforms of further copies of the work, found by the details that lie outside those known already."""
-    if first.decision is Decision.NONE or first.transform is None:
+    if first.decision is Decision.NONE or first.transform is None or first.pieces:
         return ()
     sizes = (found.info.width, found.info.height), (registered.info.width, registered.info.height)
     if overlaps(_matrix(first.transform), *sizes)[1] > MAX_COVERED:
@@ -226,7 +248,8 @@ def _further(found: Features, registered: Features, first: _Finding) -> tuple[ND
     known, left = [first.transform], found.local
     while len(known) < MAX_COPIES:
         left = left.outside(known[-1], sizes[1])
-        laid = align(_with(found, left), registered)
+        others = _with(found, left)
+        laid = align(correspondences(others, registered), others, registered)
         if laid is None:
             break
         finding = _judged(found, registered, laid, NOT_COMPARED)
@@ -263,6 +286,7 @@ def _verification(finding: _Finding, hamming: int, found: Features, registered: 
         in_place=None if finding.fit is None else round(finding.fit.in_place, 4),
         drift=None if finding.fit is None else round(finding.fit.drift, 4),
         further=tuple(_matrix(copy) for copy in finding.further),
+        pieces=finding.pieces,
         figures=finding.figures,
         glance=found.later_local is found.later_quick,
     )

@@ -1,6 +1,7 @@
 """A comparison in words and as plain JSON: what was observed, and how sure it is."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from types import MappingProxyType
 
 from exhibit.types import Decision, Json, Verification
@@ -20,6 +21,8 @@ REASONS = {
     "shared-overlay": "What agrees is precise, but little: the two may share only an overlay, such as a watermark.",
     "imprecise": "They don't lie on each other precisely, as another photograph of the same thing would not.",
     "negative": "They agree when the tones of the second are inverted; its pixels were compared as they are.",
+    "hash": "Only their coarse structure agrees; no details were found again that could confirm or refute it.",
+    "pieces": "They agree piece by piece, as where a copy was bent, cut apart or partly covered.",
     "lens": "They agree when the second is straightened, as if a wide lens had bent it.",
     "collage": "The first picture is a collage: strangers may use the same neighbours.",
     "mark": "What agrees is mostly a mark that other works of the owner carry, too.",
@@ -66,7 +69,7 @@ Size = tuple[int, int]
 
 _TOLD = (
     "decision", "probability", "calibration", "hamming", "inliers", "dense", "in_place", "drift", "transform",
-    "further", "mirrored", "rotation", "overlap_work", "overlap_picture", "reasons", "pipeline",
+    "further", "pieces", "mirrored", "rotation", "overlap_work", "overlap_picture", "reasons", "pipeline",
 )  # fmt: skip
 
 
@@ -84,6 +87,8 @@ def in_words(verification: Verification, found_size: Size | None = None, registe
         lines.append(f"Shown of the first {one.overlap_work:.0%}; it fills {one.overlap_picture:.0%} of the second")
         lines.append(f"Mirrored           {'yes' if one.mirrored else 'no'}")
         lines.append(f"Turned             {abs(one.rotation)}°{_side(one.rotation)}")
+    if one.pieces:
+        lines.append(f"Laid on the first  in {len(one.pieces)} pieces, each by a transform of its own")
     if one.further:
         lines.append(f"Further copies     {len(one.further)} in the same picture")
     lines.append(f"Probability        {_probability(one)}")
@@ -113,7 +118,8 @@ def as_plain(verification: Verification) -> dict[str, Json]:
     """Plain JSON data: the decision and each figure."""
     calibration = verification.calibration
     told = {name: getattr(verification, name) for name in _TOLD}
-    return told | {"calibration": None if calibration is None else calibration.hex}
+    pieces = [asdict(piece) for piece in verification.pieces]
+    return told | {"calibration": None if calibration is None else calibration.hex, "pieces": pieces}
 
 
 def held_back_in_words(reasons: Iterable[str]) -> str:

@@ -1,7 +1,7 @@
 """Two pictures that are drawn together: each decoded no larger than it is shown, and the part that they share."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from math import ceil
 from typing import Self
@@ -13,6 +13,7 @@ from PIL import Image
 from exhibit.comparison.similarity import scale_at_centre
 from exhibit.comparison.warp import shared_outline, turned_area
 from exhibit.pictures.decode import DecodedPicture, Limits, decode, inspect
+from exhibit.types import Piece
 from indexer.layout.orientation import Box
 from indexer.layout.single_thread import cv2
 from indexer.picture.features import DEFAULT_LIMITS
@@ -88,6 +89,7 @@ class Copy:
     corner nearest to the top left; n is 0 where they share nothing."""
     found: Floats  # the same points in original pixels of the found picture
     corners: tuple[int, ...]  # rows of the outline that span it best, at most four
+    pieces: tuple[Piece, ...] = ()  # by which it is laid, where no single transform describes it
 
     @property
     def registered_box(self) -> Box:
@@ -110,18 +112,22 @@ class Pair:
 
     @classmethod
     def of(
-        cls, found: bytes, registered: bytes, transforms: Sequence[ArrayLike], limits: Limits = DEFAULT_LIMITS
+        cls,
+        found: bytes,
+        registered: bytes,
+        transforms: Sequence[ArrayLike],
+        limits: Limits = DEFAULT_LIMITS,
+        pieces: Sequence[Piece] = (),
     ) -> Self:
         """Look at both pictures, without decoding their pixels yet; the first transform is of the copy that decided.
 
-        Each is 3×3 from original found to original registered pixels. Raises ``UnreadablePictureError``, and
-        ``WrongUseError`` for one that can't be inverted.
+        Each is 3×3 from original found to original registered pixels; that copy may be laid by pieces instead. Raises
+        ``UnreadablePictureError``, and ``WrongUseError`` for a transform that can't be inverted.
         """
         sources = Source(found, limits), Source(registered, limits)
-        copies = (
-            _copy(np.asarray(transform, np.float64), sources[0].size, sources[1].size) for transform in transforms
-        )
-        return cls(*sources, tuple(copies))
+        matrices = (np.asarray(transform, np.float64) for transform in transforms)
+        copies = [_copy(matrix, sources[0].size, sources[1].size) for matrix in matrices]
+        return cls(*sources, (*(replace(copy, pieces=tuple(pieces)) for copy in copies[:1]), *copies[1:]))
 
     @property
     def first(self) -> Copy:
@@ -130,10 +136,16 @@ class Pair:
 
     def laid(self, copy: Copy, onto: Shown) -> tuple[Pixels, NDArray[np.bool_]]:
         """The found picture in the frame of a shown piece of the registered one, and where it shows something."""
+        if copy.pieces:
+            return _laid_in_pieces(self.found, onto, [_part(piece) for piece in copy.pieces])
         return _laid(self.found, copy.found, onto, copy.transform, copy.registered)
 
     def laid_back(self, copy: Copy, onto: Shown) -> tuple[Pixels, NDArray[np.bool_]]:
         """The registered picture in the frame of a shown piece of the found one, and where it shows something."""
+        if copy.pieces:
+            parts = [(transform, here, there) for transform, there, here in map(_part, copy.pieces)]
+            inverted = [(np.asarray(np.linalg.inv(transform), np.float64), *sides) for transform, *sides in parts]
+            return _laid_in_pieces(self.registered, onto, inverted)
         back = np.asarray(np.linalg.inv(copy.transform), np.float64)
         return _laid(self.registered, copy.registered, onto, back, copy.found)
 
@@ -182,6 +194,34 @@ def _laid(
     reduced = source.shown(piece, (ceil(piece.width), ceil(piece.height)), min(1.0, max(scale, 1e-3)))
     matrix = onto.matrix @ transform @ np.linalg.inv(reduced.matrix)
     return cv2.warpPerspective(reduced.pixels, matrix, onto.size, borderMode=cv2.BORDER_REPLICATE), mask > 0
+
+
+def _part(piece: Piece) -> tuple[Floats, Floats, Floats]:
+    """Its transform and its corners in the found and in the registered picture, (4, 2) each."""
+    left, top, right, bottom = piece.box
+    corners, transform = (
+        np.array([[left, top], [right, top], [right, bottom], [left, bottom]]),
+        np.array(piece.transform),
+    )
+    return transform, moved(corners, np.linalg.inv(transform)), corners
+
+
+def _laid_in_pieces(source: Source, onto: Shown, parts: Sequence[Sequence[Floats]]) -> tuple[Pixels, NDArray[np.bool_]]:
+    """The same part by part, each by its transform between the corners in the source and those in the other picture."""
+    canvas, mask = np.zeros_like(onto.pixels), np.zeros(onto.size[::-1], np.uint8)
+    for transform, outline, edge in parts:
+        corners = moved(edge, onto.matrix)
+        left, top = np.maximum(np.floor(corners.min(axis=0)), 0).astype(int)
+        right, bottom = np.minimum(np.ceil(corners.max(axis=0)) + 1, onto.size).astype(int)
+        if right <= left or bottom <= top:
+            continue
+        window = np.array([[1.0, 0, -left], [0, 1, -top], [0, 0, 1]])
+        size = (right - left, bottom - top)
+        part = Shown(np.zeros((*size[::-1], 3), np.uint8), window @ onto.matrix)
+        pixels, inside = _laid(source, outline, part, transform, edge)
+        canvas[top:bottom, left:right][inside] = pixels[inside]
+        mask[top:bottom, left:right] |= inside
+    return canvas, mask > 0
 
 
 def _copy(transform: Floats, found: tuple[int, int], registered: tuple[int, int]) -> Copy:

@@ -53,12 +53,25 @@ def matched_details(pair: Pair) -> tuple[Floats, Floats]:
             continue
         here = moved(matches.found.astype(np.float64), np.linalg.inv(matches.frame))
         there = moved(matches.registered.astype(np.float64), np.linalg.inv(_scaling(registered)))
-        missed = np.linalg.norm(moved(here, _scaling(registered) @ transform) - matches.registered, axis=1)
+        missed = np.linalg.norm(moved(_laid(pair, here, there), _scaling(registered)) - matches.registered, axis=1)
         agrees = missed <= TOLERANCE
         chosen = _spread(there[agrees], missed[agrees], pair)
         order = _reading_order(there[agrees][chosen])
         return here[agrees][chosen][order], there[agrees][chosen][order]
     return np.zeros((0, 2)), np.zeros((0, 2))
+
+
+def _laid(pair: Pair, found: Floats, registered: Floats) -> Floats:
+    """Where points of the found picture lie on the registered one, by the piece that their partners lie in."""
+    if not pair.first.pieces:
+        return moved(found, pair.first.transform)
+    places = np.full_like(found, np.inf)
+    for piece in pair.first.pieces:
+        left, top, right, bottom = piece.box
+        x, y = registered.T
+        inside = (x >= left) & (x < right) & (y >= top) & (y < bottom)
+        places[inside] = moved(found[inside], np.array(piece.transform))
+    return places
 
 
 def _scaling(features: Features) -> Floats:

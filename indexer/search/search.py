@@ -13,6 +13,7 @@ Each candidate is compared by quick features first; all the features are measure
 or where far more of them name a work than chance would have it.
 """
 
+import math
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Generic, Protocol, TypeVar
@@ -23,7 +24,8 @@ from exhibit.pictures.decode import Limits
 from exhibit.ports import VectorIndex
 from exhibit.types import Decision, Verification
 from indexer.compare.negative import negative
-from indexer.compare.verify import verify
+from indexer.compare.thresholds import THRESHOLDS
+from indexer.compare.verify import HASH, PIECES, verify
 from indexer.picture.features import CLOSER, DEFAULT_LIMITS, Features, extract
 from indexer.picture.local_features import QUICK_SIDE, LocalFeatures
 from indexer.picture.spaces import ROOTSIFT
@@ -57,6 +59,8 @@ LEFT = 40
 """Quick features outside what is explained, from which they are asked for further works."""
 UPRIGHT = 2
 """Of the hashes of a negative, those that are looked for."""
+ALONE_AMONG, DECADE = 10_000, 14.5
+"""Works up to which a hash alone is worth a look within ``hash_alone`` bits, and bits fewer for ten times as many."""
 ROUNDS = 3
 """Times that what is left is asked."""
 CLOSER_FROM = 1.25 * QUICK_SIDE
@@ -236,7 +240,8 @@ class Search(Generic[Key]):
                 one = compare(found, self.load, registered, self.limits)
                 if one.decision is Decision.NONE and work in loud:
                     one = with_all_features(found, self.load, registered, self.limits)
-                self.compared[work] = one
+                by_chance = one.reasons == (HASH,) and one.hamming > hash_alone(len(self.works.hashes))
+                self.compared[work] = replace(one, decision=Decision.NONE, reasons=()) if by_chance else one
 
     def _is_open(self, work: Key, *, again: bool) -> bool:
         known = self.compared.get(work)
@@ -268,4 +273,12 @@ class Search(Generic[Key]):
 
 def _promises(glance: Verification) -> bool:
     placed = glance.inliers >= PROMISING_INLIERS and glance.dense >= PROMISING_AGREEMENT
-    return glance.decision is Decision.REVIEW or placed
+    return glance.decision is Decision.REVIEW or placed or PIECES in glance.reasons
+
+
+def hash_alone(works: int) -> float:
+    """Bits within which a hash alone says something among so many works: one stranger in a hundred has one so near.
+
+    Ten times as many have one that is 14.5 bits nearer, as 6.4 million pairs of strangers do.
+    """
+    return THRESHOLDS.hash_alone - DECADE * max(0.0, math.log10(max(works, 1) / ALONE_AMONG))

@@ -15,7 +15,7 @@ from exhibit.errors import UnreadablePictureError
 from exhibit.pictures.decode import Limits
 from exhibit.sentences import Sentence
 from exhibit.types import Decision, Hit, Verification
-from indexer.compare.geometry import agreeing
+from indexer.compare.geometry import most_agreeing
 from indexer.compare.rules import Condition, Way, ways_to_certain, ways_to_review
 from indexer.compare.thresholds import THRESHOLDS
 from indexer.compare.verify import Examined
@@ -195,7 +195,9 @@ def _naming(pair: _Pair[Key]) -> Iterator[Gate]:
 def _laying(pair: _Pair[Key]) -> Iterator[Gate]:
     one, laid = pair.examined, pair.examined.transform is not None
     looked = pair.found.glance if one.glance else pair.found
-    details = Condition("inliers", one.inliers if laid else agreeing(looked, pair.original), search.PROMISING_INLIERS)
+    details = Condition(
+        "inliers", one.inliers if laid else most_agreeing(looked, pair.original), search.PROMISING_INLIERS
+    )
     why = Sentence("It may be bent, drawn anew, cut into parts, show little of the original, or be another picture.")
     if max(pair.found.info.width, pair.found.info.height) < NORMAL.side:
         why = Sentence("A larger copy would show more of them.")

@@ -1,11 +1,11 @@
 """Spaces, fingerprints, the change list that every index is a cache of, verified matches, calibrations, networks."""
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 
 from django.db import models
 
-from exhibit.types import Decision, Matrix, Verification
+from exhibit.types import Decision, Matrix, Piece, Verification
 from registry.models.fields import DigestField
 from registry.models.pictures import Picture
 from registry.models.steps import Claimable
@@ -93,6 +93,7 @@ class Match(models.Model):
     in_place = models.FloatField(null=True, blank=True)
     drift = models.FloatField(null=True, blank=True)
     further = models.JSONField(default=list, blank=True, help_text="transforms of further copies of the same picture")
+    pieces = models.JSONField(default=list, blank=True, help_text="where no single transform describes the copy")
     made_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -102,9 +103,9 @@ class Match(models.Model):
     @classmethod
     def of(cls, registered: int, found: int, verification: Verification) -> "Match":
         """The row, not kept yet, of what was measured of two pictures, given by their primary keys."""
-        return cls(
-            registered_id=registered, found_id=found, **{name: getattr(verification, name) for name in _MEASURED}
-        )
+        measured = {name: getattr(verification, name) for name in _MEASURED}
+        pieces = [asdict(piece) for piece in verification.pieces]
+        return cls(registered_id=registered, found_id=found, **measured | {"pieces": pieces})
 
     @property
     def verification(self) -> Verification:
@@ -115,6 +116,7 @@ class Match(models.Model):
             "transform": None if self.transform is None else _matrix(self.transform),
             "reasons": tuple(self.reasons),
             "further": tuple(_matrix(rows) for rows in self.further),
+            "pieces": tuple(_piece(**piece) for piece in self.pieces),
         }
         return Verification(**kept | read)
 
@@ -122,6 +124,11 @@ class Match(models.Model):
 def _matrix(rows: Sequence[Sequence[float]]) -> Matrix:
     first, second, third = ((float(row[0]), float(row[1]), float(row[2])) for row in rows)
     return first, second, third
+
+
+def _piece(box: Sequence[float], transform: Sequence[Sequence[float]]) -> Piece:
+    left, top, right, bottom = map(float, box)
+    return Piece((left, top, right, bottom), _matrix(transform))
 
 
 class CalibrationRow(models.Model):

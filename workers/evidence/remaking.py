@@ -1,16 +1,17 @@
 """What a bundle's verifier makes once more to compare: drawings of matches and their sentences."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from evidence.verify.checks.remade import Makers
-from exhibit.types import Matrix
+from exhibit.types import Verification
 from indexer.draw.draw import SUFFIXES, View
 from indexer.draw.pair import Pair
 from workers.texts.sentences import words_of
 
 
-def _draw(found: bytes, registered: bytes, transforms: Sequence[Matrix]) -> Callable[[str, str], bytes]:
-    pair = Pair.of(found, registered, transforms)
+def _draw(found: bytes, registered: bytes, compared: Verification) -> Callable[[str, str], bytes]:
+    transforms = [transform for transform in (compared.transform, *compared.further) if transform is not None]
+    pair = Pair.of(found, registered, transforms, pieces=compared.pieces)
     return lambda role, suffix: SUFFIXES.get(suffix, SUFFIXES[".jpg"])(View(role), pair)
 
 

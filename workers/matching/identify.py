@@ -86,7 +86,8 @@ def pair_of(services: Services, found: FoundWork, data: bytes) -> Pair | None:
     laid = found.verification
     if laid.transform is None:
         return None
-    return Pair.of(data, services.blobs.get(found.picture.digest), [laid.transform, *laid.further], services.limits)
+    registered, transforms = services.blobs.get(found.picture.digest), [laid.transform, *laid.further]
+    return Pair.of(data, registered, transforms, services.limits, laid.pieces)
 
 
 def fetch(services: Services, url: str) -> bytes:

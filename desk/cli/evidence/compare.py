@@ -1,6 +1,6 @@
 """Comparing two pictures: alone, without any server."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -10,7 +10,7 @@ from desk.cli.common.command import AsJson, GivenFile, command
 from desk.cli.common.files import read_picture, write_file
 from desk.cli.common.show import echo_json, fields, say
 from exhibit.errors import RefusedError
-from exhibit.types import Decision, Matrix
+from exhibit.types import Decision, Verification
 
 if TYPE_CHECKING:
     from indexer.picture.features import Features
@@ -59,7 +59,7 @@ def compare_command(*, work: GivenFile, picture: GivenFile, as_json: AsJson, **d
     change = None if one.transform is None or one.decision is Decision.NONE else change_of(one.transform, *sizes)
     wanted = {name: path for name, path in drawings.items() if path is not None}
     if one.transform is not None:
-        _draw(found, registered, (one.transform, *one.further), wanted)
+        _draw(found, registered, one, wanted)
     if as_json:
         echo_json(as_plain(one))
         return
@@ -88,10 +88,11 @@ def measured_file(path: Path) -> tuple[bytes, "Features"]:
         raise RefusedError(f"{path}: {error.message}", reason=error.reason, hint=error.hint) from error
 
 
-def _draw(found: bytes, registered: bytes, transforms: Sequence[Matrix], wanted: Mapping[str, Path]) -> None:
+def _draw(found: bytes, registered: bytes, compared: Verification, wanted: Mapping[str, Path]) -> None:
     from indexer.draw.draw import SUFFIXES, View
     from indexer.draw.pair import Pair
 
-    pair = Pair.of(found, registered, transforms)
+    transforms = [row for row in (compared.transform, *compared.further) if row is not None]
+    pair = Pair.of(found, registered, transforms, pieces=compared.pieces)
     for name, path in wanted.items():
         write_file(path, SUFFIXES[path.suffix.lower()](View[name.upper()], pair))

@@ -3,7 +3,7 @@
 const DECLARED = ["title", "author", "first_publication", "registered_at", "registrations", "rights_statement"];
 /* What an entry names only where something is said; earlier facts don't state it. */
 const DECLARED_LATER = ["created", "credit", "holder"];
-const HELD = ["low-information", "collage", "page", "negative", "lens", "mark", "series"];
+const HELD = ["low-information", "collage", "page", "negative", "lens", "pieces", "hash", "mark", "series"];
 const MOST_COMPUTED = 200;
 const MOST_CALIBRATIONS = 16;
 const FIRST_NETWORK = "descriptor@1";
@@ -197,7 +197,7 @@ function turnProblem(facts, match) {
   const one = match.verification;
   const { width, height } = foundOf(facts, match);
   if (!stated(one.transform)) {
-    const more = one.overlap_work || one.overlap_picture || one.further?.length || DRAWINGS.some((role) => stated(match[role]));
+    const more = one.overlap_work || one.overlap_picture || one.further?.length || one.pieces?.length || DRAWINGS.some((role) => stated(match[role]));
     return one.rotation !== 0 || one.mirrored || more ? "The match states what only an alignment shows, and has none." : "";
   }
   const t = one.transform.flat();
@@ -237,7 +237,7 @@ async function matchCheck(inspection, facts, match, place) {
     if (!(Math.max(Math.abs(work - sealed.overlap_work), Math.abs(picture - sealed.overlap_picture)) <= 0.01))
       return failed(name, `The alignment covers ${work.toFixed(3)} and ${picture.toFixed(3)} of the pictures, not as sealed.`);
     if (!canvasTellsTheTruth()) return notChecked(name, "This browser disturbs what a page reads from pictures (a protection against tracking), so nothing could be computed.");
-    const dense = denseSimilarity(found, registered, transform);
+    const dense = denseSimilarity(found, registered, transform, sealed.pieces);
     const words = `sealed similarity ${sealed.dense.toFixed(3)}, recomputed ${dense.toFixed(3)}`;
     if (!(Math.abs(dense - sealed.dense) <= 0.05)) return failed(name, `The pictures and the alignment don't give the sealed figure: ${words}.`);
     const reduced = found.reduced || registered.reduced ? " A reduced picture stood in for a withheld one; that it shows the same is the sealer's word." : "";

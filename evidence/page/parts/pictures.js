@@ -310,18 +310,35 @@ function filterWeights(from, onto) {
   });
 }
 
+/** Each piece, warped by its own transform into the pixels whose centres lie in its box. */
+function inPieces(pieces, scaling, back, { width, height }, laid) {
+  const [out, mask] = [new Uint8ClampedArray(width * height), new Uint8Array(width * height)];
+  for (const piece of pieces) {
+    const edge = (value, axis) => Math.ceil(Math.min([width, height][axis], Math.max(0, value * scaling[4 * axis] + scaling[3 * axis + 2])));
+    const [left, top, right, bottom] = piece.box.map((value, at) => edge(value, at % 2));
+    const across = Math.max(0, right - left);
+    const part = laid(times9([1, 0, -left, 0, 1, -top, 0, 0, 1], scaling, piece.transform.flat(), back), [across, Math.max(0, bottom - top)]);
+    for (let row = top; row < bottom; row++) {
+      const [from, end] = [(row - top) * across, (row - top + 1) * across];
+      out.set(part.out.subarray(from, end), row * width + left);
+      mask.set(part.mask.subarray(from, end), row * width + left);
+    }
+  }
+  return { out, mask };
+}
+
 /** The share of textured windows in the overlap that agree, 0 to 1; `transform` is for the pictures' full sizes. */
-function denseSimilarity(found, registered, transform) {
-  const [foundGrey, registeredGrey] = [greyOf(found), greyOf(registered)];
+function denseSimilarity(found, registered, transform, pieces = []) {
   const sizes = [found, registered].map((one) => [one.width, one.height]);
-  const matrix = times9(rescale(registered.full, sizes[1]), transform, inverted(rescale(found.full, sizes[0])));
-  const { small, toSmall } = resizedGrey(registeredGrey, LONG_SIDE / Math.max(...sizes[1]));
-  const whole = times9(toSmall, matrix);
+  const back = inverted(rescale(found.full, sizes[0]));
+  const { small, toSmall } = resizedGrey(greyOf(registered), LONG_SIDE / Math.max(...sizes[1]));
+  const scaling = times9(toSmall, rescale(registered.full, sizes[1]));
+  const whole = times9(scaling, transform, back);
   const depth = move(whole, (sizes[0][0] - 1) / 2, (sizes[0][1] - 1) / 2)[2];
   const scale = depth ? Math.sqrt(Math.abs(determinant(whole)) / Math.abs(depth) ** 3) : 1;
-  const { small: reduced, toSmall: toReduced } = resizedGrey(foundGrey, Math.min(1, scale));
-  const between = times9(whole, inverted(toReduced));
-  const warped = warpPixels(reduced.values, [reduced.width, reduced.height], 1, between, [small.width, small.height]);
+  const { small: reduced, toSmall: toReduced } = resizedGrey(greyOf(found), Math.min(1, scale));
+  const laid = (matrix, size) => warpPixels(reduced.values, [reduced.width, reduced.height], 1, times9(matrix, inverted(toReduced)), size);
+  const warped = pieces.length ? inPieces(pieces, scaling, back, small, laid) : laid(whole, [small.width, small.height]);
   return agreement(blurred(warped.out, warped.mask, small), blurred(small.values, warped.mask, small), warped.mask, small);
 }
 

@@ -31,10 +31,12 @@ from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import ExhibitError, NotFoundError, WrongUseError
 from exhibit.pictures.decode import decode
+from exhibit.types import Piece
 
 Pictures = tuple[PictureFacts, PictureFacts]
 """The found and the registered one."""
 Pixels = NDArray[np.uint8]
+Floats = NDArray[np.float64]
 
 AT_LEAST = 1024
 TOLERANCE = 0.05
@@ -323,12 +325,22 @@ def _recomputed(match: MatchFacts, pictures: Pictures, files: list[str], pixels:
         near = max(abs(work - sealed.overlap_work), abs(picture - sealed.overlap_picture)) <= AREA_TOLERANCE
         expect(near, f"The alignment covers {work:.3f} and {picture:.3f} of the pictures, not as sealed.")
         found, registered = map(_to_decoded, pictures, pixels)
-        dense = dense_similarity(pixels[0], pixels[1], registered @ every[-1] @ np.linalg.inv(found))
+        back = np.asarray(np.linalg.inv(found), np.float64)
+        pieces = [_decoded_piece(piece, registered, back) for piece in sealed.pieces]
+        dense = dense_similarity(pixels[0], pixels[1], registered @ every[-1] @ back, pieces)
     words = f"sealed similarity {sealed.dense:.3f}, recomputed {dense:.3f}"
     problem = f"The pictures and the alignment don't give the sealed figure: {words}."
     expect(abs(dense - sealed.dense) <= TOLERANCE, problem)
     reduced = any(file != picture.file for picture, file in zip(pictures, files, strict=True))
     return f"Warping one picture onto the other gives the sealed figure: {words}.{STOOD_IN * reduced}"
+
+
+def _decoded_piece(piece: Piece, registered: Floats, back: Floats) -> Piece:
+    """A piece between the pictures as they are decoded, by the scaling of the one and the inverse one of the other."""
+    corners = np.array(piece.box).reshape(2, 2) * np.diag(registered)[:2] + registered[:2, 2]
+    left, top, right, bottom = corners.ravel().tolist()
+    first, second, third = (registered @ np.asarray(piece.transform, np.float64) @ back).tolist()
+    return Piece((left, top, right, bottom), (tuple(first), tuple(second), tuple(third)))
 
 
 def _shown(inspection: Inspection, picture: PictureFacts) -> str:

@@ -20,7 +20,7 @@ from exhibit import __version__
 from exhibit.comparison.calibration import Calibration
 from exhibit.errors import ExhibitError
 from exhibit.pictures.decode import decode
-from exhibit.types import Matrix, Verification
+from exhibit.types import Verification
 
 MAX_DRAWN = 60
 """So many matches are drawn once more."""
@@ -35,11 +35,11 @@ BY_COMMAND = "Not made again here; `exhibit verify` does it."
 class Makers:
     """How other rooms make what a bundle holds: drawings, and the figures of a comparison in sentences.
 
-    ``draw`` takes the found picture, the registered one and the transforms of all copies; it gives what makes the file
-    of a view by its role and the ending of its name.
+    ``draw`` takes the found picture, the registered one and what was measured of them; it gives what makes the file of
+    a view by its role and the ending of its name.
     """
 
-    draw: Callable[[bytes, bytes, Sequence[Matrix]], Callable[[str, str], bytes]]
+    draw: Callable[[bytes, bytes, Verification], Callable[[str, str], bytes]]
     words: Callable[[Verification, Calibration | None], tuple[str, ...]]
 
 
@@ -79,14 +79,13 @@ def _check_drawings(
     seen = {sighting.picture.digest: sighting.picture.file for sighting in facts.sightings}
     count, others = 0, []
     for match in drawn[:MAX_DRAWN]:
-        transform = match.verification.transform
-        if transform is None:
+        if match.verification.transform is None:
             return failed("drawings", f"Match {match.number} has drawings, and no alignment to draw them by.")
         found, work = (
             inspection.sealed_bytes(path, LIMITS.max_bytes)
             for path in (seen[match.picture], registered[match.work_picture])
         )
-        made = makers.draw(found, work, [transform, *match.verification.further])
+        made = makers.draw(found, work, match.verification)
         for role, path in match.drawings.items():
             count += 1
             unlike = _unlike(inspection.sealed_bytes(path, LIMITS.max_bytes), made(role, PurePosixPath(path).suffix))

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from indexer.compare import geometry, lens
+from indexer.compare import geometry
 from indexer.compare.fit import measure_fit
+from indexer.compare.pieces import laid_in_pieces
 from indexer.layout.single_thread import cv2
 from indexer.picture.features import Features, extract
 from tests.assets.textured import encoded, textured
@@ -40,8 +41,10 @@ def test_points_that_opencv_cannot_work_with_are_no_end(registered: Features, mo
     for name in ("findHomography", "estimateAffine2D", "estimateAffinePartial2D"):
         monkeypatch.setattr(f"indexer.layout.single_thread.cv2.{name}", unable)
     assert measure_fit(copy, registered, np.eye(3)).transform == pytest.approx(np.eye(3))
-    assert geometry.align(copy, registered) is None
-    assert lens.flat(np.eye(3), -0.1, (480, 360)) == pytest.approx(np.eye(3))
+    assert geometry.align(geometry.correspondences(copy, registered), copy, registered) is None
+    pieced = laid_in_pieces(copy, registered, geometry.correspondences(copy, registered))
+    assert pieced is not None
+    assert pieced.fit.transform == pytest.approx(np.eye(3))
 
 
 def test_a_blurred_copy_lies_in_place(registered: Features) -> None:

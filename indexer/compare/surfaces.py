@@ -1,0 +1,141 @@
+"""Surfaces through scattered places: where corners of cells lie, by what is known around them."""
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+NEAR, FAR = 10, 20
+"""Places around one that a plane, and that a curved surface is fitted to."""
+FOLLOWING, FOLLOWING_CURVED = 5, 9
+"""How many have to follow such a surface."""
+MISSES = (4.0, 2.0, 1.0, 1.0)
+"""Pixels by which a place may miss the surface, step by step."""
+SUPPORT = 4
+"""Nearest places that have to follow a surface that is used."""
+MIN_PLACES = 12
+UNIT = 40.0
+"""Pixels by which offsets are divided, so that squares aren't large."""
+ASKED = 6
+"""Surfaces that a cell chooses from."""
+FARTHER = 2.5
+"""Places that have to follow a surface more for each cell that it is farther away."""
+AVERAGED = 0.7
+"""Pixels by which surfaces may differ that are averaged."""
+NUDGED_BY, NUDGE_SLACK = 8, 1.0
+"""Nearest places that move a cell, and pixels by which they may miss the median of their moves."""
+
+Floats: TypeAlias = NDArray[np.float64]
+
+
+def on_surfaces(corners: Floats, places: Floats, targets: Floats, linear: Floats, cell: float) -> tuple[Floats, Floats]:
+    """Corners of cells, shape (n, 4, 2), by linear maps, (m, 2, 2), around places, (m, 2), that lie at targets.
+
+    Gives their places, and how far from the middle of each cell what decided it is. ``cell`` is the width of one.
+    """
+    surfaces = np.zeros((len(places), 6, 2))
+    surfaces[:, 1:3] = UNIT * linear.transpose(0, 2, 1)
+    return _chosen(corners, places, targets, surfaces, np.zeros(len(places)), cell)
+
+
+def curved(corners: Floats, places: Floats, targets: Floats, cell: float) -> tuple[Floats, Floats] | None:
+    """The same by a plane or a curved surface around each place that most of its surroundings follow to their targets.
+
+    ``None`` where too few places have one.
+    """
+    surfaces, follow, missed = _surfaces(places, targets)
+    good = follow >= SUPPORT
+    if good.sum() < MIN_PLACES:
+        return None
+    score = follow[good] - missed[good].clip(0, 3)
+    return _chosen(corners, places[good], targets[good], surfaces[good], score, cell)
+
+
+def nudges(corners: Floats, places: Floats, left: Floats) -> Floats:
+    """By how much corners have to be moved yet, shape (n, 4, 2), so that nothing is left of displacements, (m, 2).
+
+    Smoothing what a smooth surface left over finds what that had smoothed away (J. W. Tukey's "twicing", 1977).
+    """
+    centres = corners.mean(axis=1)
+    near, apart = _around(centres, places, NUDGED_BY)
+    moves = left[near]
+    wide = np.maximum(np.median(apart, axis=1, keepdims=True), 1)
+    agrees = np.linalg.norm(moves - np.median(moves, axis=1, keepdims=True), axis=2) < NUDGE_SLACK
+    weights = np.exp(-np.square(apart / wide) / 2) * agrees + 1e-9
+    offsets = (places[near] - centres[:, None]) / UNIT
+    basis = np.concatenate([np.ones((*apart.shape, 1)), offsets], axis=2)
+    plane = _solved(basis, moves, weights, np.diag([1e-6, 0.05, 0.05]))
+    return np.asarray(plane[:, None, 0] + (corners - centres[:, None]) / UNIT @ plane[:, 1:])
+
+
+def nearest_rows(points: Floats, count: int) -> NDArray[np.intp]:
+    """Row numbers of the nearest other points of each, nearest first, shape (n, count)."""
+    apart = ((points[:, None] - points[None]) ** 2).sum(axis=2)
+    np.fill_diagonal(apart, np.inf)
+    near = np.argpartition(apart, count - 1, axis=1)[:, :count]
+    return np.take_along_axis(near, np.take_along_axis(apart, near, axis=1).argsort(axis=1), axis=1)
+
+
+def _chosen(
+    corners: Floats, places: Floats, targets: Floats, surfaces: Floats, score: Floats, cell: float
+) -> tuple[Floats, Floats]:
+    """Of the surfaces near each cell the best, averaged with those that say the same."""
+    near, apart = _around(corners.mean(axis=1), places, ASKED)
+    beyond = np.maximum(0, apart / cell - 0.5)
+    every = targets[near][:, :, None] + _terms((corners[:, None] - places[near][:, :, None]) / UNIT) @ surfaces[near]
+    rows, best = np.arange(len(corners)), (score[near] - FARTHER * beyond).argmax(axis=1)
+    missed = np.linalg.norm(every - every[rows, best][:, None], axis=3).max(axis=2)
+    weights = np.exp(-np.square(missed / AVERAGED) - np.square(beyond)) * (1e-3 + score[near].clip(0))
+    weights = np.where(missed <= 3 * AVERAGED, weights, 0) + 1e-12 * (missed == 0)
+    return np.einsum("nk,nkpc->npc", weights / weights.sum(axis=1, keepdims=True), every), apart[rows, best]
+
+
+def _around(centres: Floats, places: Floats, count: int) -> tuple[NDArray[np.intp], Floats]:
+    """Row numbers of the nearest places of each centre, and how far they are."""
+    apart = np.sqrt(((centres[:, None] - places[None]) ** 2).sum(axis=2))
+    near = np.argpartition(apart, min(count, len(places)) - 1, axis=1)[:, :count]
+    return near, np.take_along_axis(apart, near, axis=1)
+
+
+def _surfaces(places: Floats, targets: Floats) -> tuple[Floats, NDArray[np.intp], Floats]:
+    """Around each place a surface, (n, 6, 2), how many of the nearest follow it, and by how much it misses alone."""
+    near = nearest_rows(places, min(FAR, len(places) - 1))
+    offsets, moves = (places[near] - places[:, None]) / UNIT, targets[near] - targets[:, None]
+    flat, flat_follow, flat_missed, _ = _fitted(offsets[:, :NEAR], moves[:, :NEAR], 3)
+    bent, follow, missed, every = _fitted(offsets, moves, 6)
+    better = (follow > flat_follow) | ((follow == flat_follow) & (missed < flat_missed))
+    better &= every >= FOLLOWING_CURVED
+    surfaces = np.where(better[:, None, None], bent, flat)
+    return surfaces, np.where(better, follow, flat_follow), np.where(better, missed, flat_missed)
+
+
+def _fitted(offsets: Floats, moves: Floats, terms: int) -> tuple[Floats, NDArray[np.intp], Floats, NDArray[np.intp]]:
+    """The surface, how many of the nearest and of all follow it, and what it misses the place by when left out."""
+    basis, apart = _terms(offsets)[..., :terms], np.linalg.norm(offsets, axis=2)
+    nearer = np.exp(-np.square(apart / (np.median(apart, axis=1, keepdims=True) + 1e-6)) / 2)
+    stiffness = np.diag([1e-3, 1e-3, 1e-3, 0.02, 0.02, 0.02][:terms])
+    pinned = stiffness + np.diag([3.0, *[0.0] * (terms - 1)])
+    weights, missed = nearer, apart
+    for slack in MISSES:
+        surface = _solved(basis, moves, weights, pinned)
+        missed = np.linalg.norm(basis @ surface - moves, axis=2)
+        weights = nearer * (missed < slack) + 1e-6 * nearer
+    follow = missed < MISSES[-1]
+    every = follow.sum(axis=1)
+    alone = np.linalg.norm(_solved(basis, moves, weights, stiffness)[:, 0], axis=1)
+    alone = np.where(every >= (FOLLOWING if terms == 3 else FOLLOWING_CURVED), alone, 9.0)
+    whole = np.zeros((len(offsets), 6, 2))
+    whole[:, :terms] = surface
+    return whole, follow[:, :NEAR].sum(axis=1), alone, every
+
+
+def _solved(basis: Floats, values: Floats, weights: Floats, stiffness: Floats) -> Floats:
+    """Weighted least squares, one for each row: coefficients, shape (n, terms, 2)."""
+    squares = np.einsum("nki,nk,nkj->nij", basis, weights, basis) + stiffness
+    return np.asarray(np.linalg.solve(squares, np.einsum("nki,nk,nkc->nic", basis, weights, values)))
+
+
+def _terms(offsets: Floats) -> Floats:
+    """1, x, y, x², xy, y² of points, shape (..., 2)."""
+    x, y = offsets[..., 0], offsets[..., 1]
+    return np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1)

@@ -1,0 +1,135 @@
+"""Copies that no single transform describes."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from exhibit.comparison.similarity import dense_similarity
+from exhibit.types import Decision
+from indexer.compare.geometry import correspondences
+from indexer.compare.pieces import agreeing, laid_in_pieces
+from indexer.compare.verify import verify
+from indexer.layout.single_thread import cv2
+from indexer.picture.features import Features
+from tests.assets.edited import PICTURE, measured
+from tests.assets.textured import encoded, textured
+
+PIXELS = np.asarray(PICTURE)
+HEIGHT, WIDTH = PIXELS.shape[:2]
+AMPLITUDE = 5
+
+
+def bent(strength: float) -> Image.Image:
+    """As by a wide lens."""
+    y, x = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
+    middle = np.array([WIDTH / 2, HEIGHT / 2], np.float32)
+    half = WIDTH / 2
+    factor = 1 + strength * (((x - middle[0]) / half) ** 2 + ((y - middle[1]) / half) ** 2 - 0.6)
+    places = (x - middle[0]) * factor + middle[0], (y - middle[1]) * factor + middle[1]
+    return Image.fromarray(cv2.remap(PIXELS, *places, cv2.INTER_LINEAR))
+
+
+def waved() -> Image.Image:
+    """Rows shifted by a sine."""
+    y, x = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
+    return Image.fromarray(
+        cv2.remap(PIXELS, x + AMPLITUDE * np.sin(y / 40), y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+    )
+
+
+def apart() -> Image.Image:
+    """Three strips in another order, each at another height, on white."""
+    sheet = Image.new("RGB", (WIDTH + 80, HEIGHT + 80), "white")
+    strip = WIDTH // 3
+    for place, number in enumerate((2, 0, 1)):
+        part = PICTURE.crop((number * strip, 0, (number + 1) * strip, HEIGHT))
+        sheet.paste(part, (10 + place * (strip + 20), (40, 5, 70)[place]))
+    return sheet
+
+
+def mirrored_and_waved() -> Image.Image:
+    """The waves, seen in a mirror."""
+    return waved().transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+
+
+@pytest.fixture(scope="module")
+def registered() -> Features:
+    return measured(encoded(PICTURE))
+
+
+COPIES = {
+    "barrel": bent(0.35),
+    "pincushion": bent(-0.3),
+    "waves": waved(),
+    "apart": apart(),
+    "mirrored": mirrored_and_waved(),
+}
+
+
+@pytest.mark.parametrize("name", COPIES)
+def test_a_copy_that_no_single_transform_describes_is_found(registered: Features, name: str) -> None:
+    verification = verify(measured(encoded(COPIES[name], "JPEG", 80)), registered)
+    assert verification.decision is (Decision.CERTAIN if name == "apart" else verification.decision)
+    assert verification.decision is not Decision.NONE
+    assert "pieces" in verification.reasons
+    assert verification.pieces
+    assert verification.mirrored == (name == "mirrored")
+
+
+@pytest.mark.parametrize("name", COPIES)
+def test_what_pieces_are_said_to_show_follows_from_the_pictures(registered: Features, name: str) -> None:
+    data = encoded(COPIES[name])
+    verification = verify(measured(data), registered)
+    pixels = np.asarray(COPIES[name].convert("RGB"))
+    assert verification.transform is not None
+    again = dense_similarity(pixels, PIXELS, verification.transform, verification.pieces)
+    assert again == pytest.approx(verification.dense, abs=0.02)
+
+
+def test_the_pieces_lie_where_the_picture_was_bent(registered: Features) -> None:
+    found = measured(encoded(waved()))
+    laid = laid_in_pieces(found, registered, correspondences(found, registered))
+    assert laid is not None
+    for piece in laid.pieces:
+        left, top, right, bottom = piece.box
+        there = np.linalg.inv(np.array(piece.transform)) @ [(left + right) / 2, (top + bottom) / 2, 1]
+        x, y = there[:2] / there[2]
+        assert y == pytest.approx((top + bottom) / 2, abs=0.7)
+        assert x + AMPLITUDE * np.sin(y / 40) == pytest.approx((left + right) / 2, abs=1)
+
+
+def test_strangers_have_no_neighbourhoods_that_agree(registered: Features) -> None:
+    for seed in range(5):
+        found = measured(encoded(textured(900 + seed)))
+        assert laid_in_pieces(found, registered, correspondences(found, registered)) is None
+        assert verify(found, registered).decision is Decision.NONE
+
+
+def exposure(step: float, seed: int) -> Image.Image:
+    """A scene of four distances from a place of the camera, with the noise of one moment."""
+    rng, chance = np.random.default_rng(8), np.random.default_rng(seed)
+    scene = np.asarray(textured(70)).astype(np.float32)
+    for distance, depth in enumerate((6.0, 13.0, 22.0)):
+        shape = cv2.resize(rng.normal(0, 1, (6, 8)).astype(np.float32), (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
+        moving = np.array([[1, 0, step * depth], [0, 1, step * depth / 4]], np.float32)
+        layer, mask = (
+            cv2.warpAffine(part, moving, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REFLECT)
+            for part in (np.asarray(textured(71 + distance)), (shape > 0.4).astype(np.float32))
+        )
+        scene += (layer - scene) * mask[..., None]
+    return Image.fromarray(np.clip(scene + chance.normal(0, 4, scene.shape), 0, 255).astype(np.uint8))
+
+
+@pytest.mark.parametrize("step", [0.5, 1.0])
+def test_another_exposure_of_a_scene_is_not_certain(step: float) -> None:
+    registered, found = (measured(encoded(exposure(*moment))) for moment in ((0, 1), (step, 2)))
+    laid = laid_in_pieces(found, registered, correspondences(found, registered))
+    assert laid is not None
+    assert verify(found, registered).decision is not Decision.CERTAIN
+
+
+def test_few_matches_have_no_neighbourhoods() -> None:
+    points = np.arange(20.0).reshape(10, 2)
+    agrees, linear = agreeing(points, points)
+    assert not agrees.any()
+    assert linear.shape == (10, 2, 2)
