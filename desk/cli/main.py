@@ -31,7 +31,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     "Rights": {
         "owner": "Rights holders: add, list.",
         "user": "People who sign in: add, list, operator, password.",
-        "work": "Registered works: add, list, show, certificate, remove.",
+        "work": "Registered works: add, list, show, held, certificate, remove.",
         "licence": "Permitted uses: import, list.",
         "identify": "Say which work a picture shows, whole or in part.",
     },
@@ -60,7 +60,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "restore": "Put a backup back into an empty data folder.",
         "index": "What is searched: check, rebuild, stats.",
         "model": "What describes pictures: add, measure, list, use, drop.",
-        "calibrate": "How figures become probabilities: measure your archive; show, reset.",
+        "calibrate": "How figures become probabilities: measure your archive; join, show, reset.",
         "purge": "Remove a picture's bytes everywhere and for good.",
         "keep": "Show a picture again that a member reported as illegal.",
         "deny": "Never visit a host, or list those denied.",

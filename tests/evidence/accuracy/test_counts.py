@@ -16,6 +16,7 @@ from exhibit.comparison.calibration import Bound
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, WrongUseError
 from exhibit.types import Decision
+from indexer.picture.spaces import PIPELINE
 from tests import CHECKOUT
 from tests.assets.counted import DAY, counts, log_of, picture
 
@@ -90,7 +91,7 @@ def test_without_the_largest_all_files_of_its_key_are_left_out() -> None:
         ([], "No photographs are left"),
         (
             [source([picture(1)]), Source(Digest.of(b"x"), "k", replace(counts([picture(2)]), pipeline="tests"))],
-            "match-2 with descriptor@1 and tests with descriptor@1",
+            f"{PIPELINE} with descriptor@1 and tests with descriptor@1",
         ),
     ],
 )

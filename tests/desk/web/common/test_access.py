@@ -61,6 +61,7 @@ POSTED = {
 
 
 POSTED |= {"decide-cases", "case-deed"}  # of cases
+POSTED |= {"answer-held"}  # of works
 
 
 OWN = {"leave", "make-token", "choose-mail", "change-feed"}
