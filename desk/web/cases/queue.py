@@ -81,7 +81,7 @@ def cases(request: HttpRequest, owner: Owner) -> HttpResponse:
         "back": max(skip - ROWS, 0) if skip else None,
         "may_decide": decides,
         "undo": request.session.get(LAST, {}).get(owner.slug, []) if decides else [],
-        "held": floods.undecided().filter(work__owner=owner).exists(),
+        "held": floods.undecided().filter(work__owner=owner).exists,
         "anything": bool(found) or Case.objects.filter(owner=owner).exists(),
     }
     return show(request, owner, "web/cases.html", values)
