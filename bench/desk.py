@@ -79,13 +79,12 @@ def percentile(values: Sequence[float], share: float = 0.95) -> float:
 
 def pages(client: "Client", times: int) -> Iterator[Page]:
     """Ask for every page that a member can open; those that need something that isn't seeded are left out."""
-    chance = random.Random(1)
     for pattern in sorted(_patterns(), key=lambda one: str(one.name)):
         name = str(pattern.name)
         if pattern.name is None or name in LEFT_OUT:
             continue
         for query in ("", *ASKED.get(name, ())):
-            addresses = _addresses(pattern, query, chance)
+            addresses = _addresses(pattern, query, random.Random(name))  # the same ones whatever other pages there are
             yield from _page(client, times, f"{name} {query}".strip(), addresses, "text/html")
 
 
@@ -103,7 +102,6 @@ def answers(client: "Client", times: int) -> Iterator[Page]:
     """Ask the API for every list and every thing that is seeded."""
     from desk.api.api import api
 
-    chance = random.Random(1)
     for path, operations in sorted(api.get_openapi_schema()["paths"].items()):
         if "get" not in operations:
             continue
@@ -111,7 +109,7 @@ def answers(client: "Client", times: int) -> Iterator[Page]:
             continue
         is_list = operations["get"]["operationId"].startswith("list_")
         for query in ("", DEEP) if is_list else ("",):
-            addresses = _api_addresses(path, query, chance)
+            addresses = _api_addresses(path, query, random.Random(path))
             yield from _page(client, times, f"{path} {query}".strip(), addresses, "application/json")
 
 

@@ -146,11 +146,7 @@ def _others(row: Case) -> list[Case]:
     alike = scoped.cases(row.owner).filter(Q(party=row.party) | Q(work=row.work)).exclude(pk=row.pk)
     ordered = ("-waits", "-likelihood", "number")
     # a party may have thousands: their order is found without their works
-    return list(
-        scoped.cases(row.owner)
-        .filter(pk__in=list(alike.order_by(*ordered).values_list("pk", flat=True)[:12]))
-        .order_by(*ordered)
-    )
+    return list(scoped.cases(row.owner).filter(pk__in=alike.order_by(*ordered).values("pk")[:12]).order_by(*ordered))
 
 
 def _with_witnesses(bundle: Bundle) -> tuple[Bundle, tuple[WitnessFacts, ...], Witnessed]:
