@@ -243,7 +243,7 @@ def _further(found: Features, registered: Features, first: _Finding) -> tuple[ND
     if first.decision is Decision.NONE or first.transform is None or first.pieces:
         return ()
     sizes = (found.info.width, found.info.height), (registered.info.width, registered.info.height)
-    if overlaps(_matrix(first.transform), *sizes)[1] > MAX_COVERED:
+    if overlaps(matrix_of(first.transform), *sizes)[1] > MAX_COVERED:
         return ()
     known, left = [first.transform], found.local
     while len(known) < MAX_COPIES:
@@ -268,14 +268,14 @@ def _verification(finding: _Finding, hamming: int, found: Features, registered: 
     work, picture, rotation, mirrored = 0.0, 0.0, 0, False
     if transform is not None:
         sizes = (found.info.width, found.info.height), (registered.info.width, registered.info.height)
-        work, picture = overlaps(_matrix(transform), *sizes)
+        work, picture = overlaps(matrix_of(transform), *sizes)
         rotation, mirrored = turn(transform, sizes[0])
     return Examined(
         decision=finding.decision,
         hamming=min(hamming, NOT_COMPARED),
         inliers=finding.inliers,
         dense=round(finding.dense, 4),
-        transform=None if transform is None else _matrix(transform),
+        transform=None if transform is None else matrix_of(transform),
         mirrored=mirrored,
         rotation=rotation,
         overlap_work=round(work, 4),
@@ -285,13 +285,14 @@ def _verification(finding: _Finding, hamming: int, found: Features, registered: 
         reasons=finding.reasons,
         in_place=None if finding.fit is None else round(finding.fit.in_place, 4),
         drift=None if finding.fit is None else round(finding.fit.drift, 4),
-        further=tuple(_matrix(copy) for copy in finding.further),
+        further=tuple(matrix_of(copy) for copy in finding.further),
         pieces=finding.pieces,
         figures=finding.figures,
         glance=found.later_local is found.later_quick,
     )
 
 
-def _matrix(transform: NDArray[np.float64]) -> Matrix:
+def matrix_of(transform: NDArray[np.float64]) -> Matrix:
+    """A 3×3 transform as it is kept."""
     first, second, third = ((float(row[0]), float(row[1]), float(row[2])) for row in transform)
     return first, second, third

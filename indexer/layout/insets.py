@@ -1,7 +1,7 @@
-"""A picture laid upon another one: a rectangle at all four of whose sides the grey levels step.
+"""Pictures laid upon another one: rectangles at all four of whose sides the grey levels step.
 
-Gutters don't separate it from what it lies on, so ``layout.panels`` doesn't find it. Along the sides of a rectangle
-that was pasted, the levels step in one row or column and nowhere near it; textures step everywhere.
+Gutters don't separate them from what they lie on, so ``layout.panels`` doesn't find them. Along the sides of a
+rectangle that was pasted, the levels step in one row or column and nowhere near it; textures step everywhere.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.layout.orientation import Box
-from indexer.layout.panels import MIN_PIXELS
+from indexer.layout.panels import MIN_PIXELS, Region
 from indexer.layout.scaling import at_most
 from indexer.layout.single_thread import cv2
 
@@ -22,12 +22,31 @@ SIDE_STEP, ROWS_APART = 10, 3
 """Grey levels that a side steps by, and rows before and behind it that step by less."""
 MIN_INSET_SIDE, MAX_INSET_AREA = 0.18, 0.8
 """Shares of the picture's long side and area."""
-ALONG = 0.6
-"""Share of each side that steps, at least."""
-ALONG_ALL = 0.8
-"""Mean of these shares over the four sides."""
-MAX_LINES = 14
-"""Rows, and columns, in which sides are looked for: those that step most."""
+CLEAR = 0.95
+"""Mean share of the four sides that steps, at least."""
+LEAST_CLEAR = 0.15
+"""By how much the share of one side may be less."""
+MAX_LINES = 28
+"""Rows, and columns, in which sides are looked for: those that step most in runs as long as the least side."""
+RUN = 30
+"""Pixels that step one beside another, at most, that are asked of a line."""
+SAME_LINE = 2
+"""Rows within which two are one line."""
+SAME_RECTANGLE = 0.5
+"""Intersection over union from which the clearer of two rectangles stands for both."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Steps:
+    """Where the levels of a picture step, uint8, 1 or 0, of its shape."""
+
+    rows: NDArray[np.uint8]  # from one row to the next
+    columns: NDArray[np.uint8]  # from one column to the next
+
+    @classmethod
+    def of(cls, grey: NDArray[np.uint8]) -> "Steps":
+        """By more than a few rows or columns before and behind."""
+        return cls(_steps(grey), np.ascontiguousarray(_steps(np.ascontiguousarray(grey.T)).T))
 
 
 def inset(grey: NDArray[np.uint8], size: tuple[int, int]) -> Box | None:
@@ -38,21 +57,40 @@ def inset(grey: NDArray[np.uint8], size: tuple[int, int]) -> Box | None:
     small = at_most(grey, INSET_SEEN_AT)
     height, width = small.shape
     least = max(round(MIN_INSET_SIDE * max(small.shape)), round(MIN_PIXELS * max(small.shape) / max(size)))
-    if min(small.shape) <= max(least, 2 * ROWS_APART + 1):
-        return None
-    rows, columns = _Lines.of(small, least), _Lines.of(np.ascontiguousarray(small.T), least)
+    for top, bottom, left, right in rectangles(Steps.of(small), (0, height, 0, width), least, CLEAR, 1):
+        return Box(left, top, right, bottom).scaled(size[0] / width, size[1] / height)
+    return None
+
+
+def rectangles(steps: Steps, region: Region, least: int, clear: float, most: int) -> Iterator[Region]:
+    """Those within a region of a picture whose sides are ``least`` pixels long or more, the clearest first.
+
+    Of their sides a share of ``clear`` steps, in the mean; at most ``most`` are given.
+    """
+    top, bottom, left, right = region
+    if min(bottom - top, right - left) <= max(least, 2 * ROWS_APART + 1):
+        return
+    rows = _Lines.of(steps.rows[top:bottom, left:right], least)
+    columns = _Lines.of(np.ascontiguousarray(steps.columns[top:bottom, left:right].T), least)
     across, down = rows.pairs(least), columns.pairs(least)
     if not len(across) or not len(down):
-        return None
+        return
     sides = np.stack([*rows.shares(across[:, None], columns.at[down]), *columns.shares(down, rows.at[across][:, None])])
+    (high, low), (near, far) = rows.at[across].T, columns.at[down].T
+    areas = np.outer(low - high, far - near)
     shares = sides.mean(axis=0)
-    areas = np.outer(np.diff(rows.at[across]), np.diff(columns.at[down]))
-    shares[(sides.min(axis=0) < ALONG) | (areas > MAX_INSET_AREA * small.size)] = 0
-    one, other = np.unravel_index(int(shares.argmax()), shares.shape)
-    if shares[one, other] < ALONG_ALL:
-        return None
-    (top, bottom), (left, right) = rows.at[across[one]].tolist(), columns.at[down[other]].tolist()
-    return Box(left, top, right, bottom).scaled(size[0] / width, size[1] / height)
+    too_large = areas > MAX_INSET_AREA * (bottom - top) * (right - left)
+    shares[too_large | (shares < clear) | (sides.min(axis=0) < clear - LEAST_CLEAR)] = 0
+    for _ in range(most):
+        one, other = np.unravel_index(int(shares.argmax()), shares.shape)
+        if not shares[one, other]:
+            return
+        yield top + int(high[one]), top + int(low[one]), left + int(near[other]), left + int(far[other])
+        both = np.outer(
+            np.maximum(0, np.minimum(low, low[one]) - np.maximum(high, high[one])),
+            np.maximum(0, np.minimum(far, far[other]) - np.maximum(near, near[other])),
+        )
+        shares[both > SAME_RECTANGLE * (areas + areas[one, other] - both)] = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,13 +101,21 @@ class _Lines:
     sums: NDArray[np.int32]  # of each how many of its first pixels step, shape (lines, width + 1)
 
     @classmethod
-    def of(cls, grey: NDArray[np.uint8], least: int) -> "_Lines":
-        """Those that step along the greatest share of any ``least`` pixels."""
-        steps = _steps(grey)
-        shares = cv2.boxFilter(steps, cv2.CV_32F, (least, 1), borderType=cv2.BORDER_CONSTANT).max(axis=1)
-        strongest = np.argsort(-shares, kind="stable")[:MAX_LINES]
-        at = np.sort(strongest[shares[strongest] >= ALONG])
-        return cls(at, np.cumsum(np.pad(steps[at], ((0, 0), (1, 0))), axis=1, dtype=np.int32))
+    def of(cls, steps: NDArray[np.uint8], least: int) -> "_Lines":
+        """Those with the longest runs of steps, each of ``least`` pixels or more."""
+        closed = cv2.morphologyEx(np.ascontiguousarray(steps), cv2.MORPH_CLOSE, np.ones((1, 3), np.uint8))
+        runs = cv2.morphologyEx(closed, cv2.MORPH_OPEN, np.ones((1, min(least, RUN)), np.uint8)).sum(
+            axis=1, dtype=np.int64
+        )
+        chosen: list[int] = []
+        for row in np.argsort(-runs, kind="stable").tolist():
+            if not runs[row] or len(chosen) == MAX_LINES:
+                break
+            if all(abs(row - other) > SAME_LINE for other in chosen):
+                chosen.append(row)
+        at = np.sort(np.array(chosen, np.intp))
+        near = cv2.dilate(closed, np.ones((3, 1), np.uint8))[at]
+        return cls(at, np.cumsum(np.pad(near, ((0, 0), (1, 0))), axis=1, dtype=np.int32))
 
     def pairs(self, least: int) -> NDArray[np.intp]:
         """Numbers of two lines that may be opposite sides, shape (n, 2), the first before the second."""
@@ -87,9 +133,10 @@ class _Lines:
 
 def _steps(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """1 where the levels step from one row to the next, and by less a few rows before and behind."""
-    step = np.zeros_like(grey)
+    step, found = np.zeros_like(grey), np.zeros_like(grey)
+    if len(grey) <= 2 * ROWS_APART:
+        return found
     step[1:-1] = cv2.absdiff(grey[2:], grey[:-2])
     middle, before, behind = step[ROWS_APART:-ROWS_APART], step[: -2 * ROWS_APART], step[2 * ROWS_APART :]
-    found = np.zeros_like(grey)
     found[ROWS_APART:-ROWS_APART] = (middle >= SIDE_STEP) & (middle > before) & (middle > behind)
     return found

@@ -31,6 +31,11 @@ class Box:
         """Pixels."""
         return self.bottom - self.top
 
+    @property
+    def rounded(self) -> tuple[int, int, int, int]:
+        """Its edges in whole pixels."""
+        return round(self.left), round(self.top), round(self.right), round(self.bottom)
+
     def scaled(self, across: float, down: float) -> "Box":
         """The same rectangle of a picture of another size."""
         return Box(self.left * across, self.top * down, self.right * across, self.bottom * down)

@@ -72,7 +72,7 @@ def _deviation(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def _is_filled(grey: NDArray[np.uint8], box: Box) -> bool:
     """Whether a rectangle differs from its surroundings along most of its sides, as a picture does."""
-    left, top, right, bottom = (round(edge) for edge in (box.left, box.top, box.right, box.bottom))
+    left, top, right, bottom = box.rounded
     rows, columns = grey[:, left:right].astype(np.int16), grey[top:bottom].astype(np.int16).T
     sides = (
         _sets_off(rows, top, -1),
@@ -85,7 +85,7 @@ def _is_filled(grey: NDArray[np.uint8], box: Box) -> bool:
 
 def _is_words(grey: NDArray[np.uint8], box: Box) -> bool:
     """Whether the ground around a rectangle shows between what is in it, as between close lines of words."""
-    left, top, right, bottom = (round(edge) for edge in (box.left, box.top, box.right, box.bottom))
+    left, top, right, bottom = box.rounded
     beyond = (grey[max(0, top - 3) : top, left:right], grey[bottom : bottom + 3, left:right])
     beside = (grey[top:bottom, max(0, left - 3) : left], grey[top:bottom, right : right + 3])
     around = np.concatenate([strip.ravel() for strip in (*beyond, *beside)])

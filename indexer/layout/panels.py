@@ -46,7 +46,7 @@ def _panels_at(side: int, grey: NDArray[np.uint8], size: tuple[int, int]) -> tup
     small = at_most(grey, side, cv2.INTER_AREA if 2 * side <= max(grey.shape) else cv2.INTER_LINEAR)
     height, width = small.shape
     whole = (0, height, 0, width)
-    if not (_gutters(small, whole, 0).any() or _gutters(small, whole, 1).any()):
+    if not (gutters(small, whole, 0).any() or gutters(small, whole, 1).any()):
         return ()
     least = MIN_PIXELS * max(height, width) / max(size)
     kept = [panel for panel in _cut(small, whole, DEPTH) if _is_picture(small, panel, least)]
@@ -57,16 +57,16 @@ def _panels_at(side: int, grey: NDArray[np.uint8], size: tuple[int, int]) -> tup
 
 def _cut(grey: NDArray[np.uint8], region: Region, depth: int) -> list[Region]:
     """The regions that gutters leave, the region itself when there is none."""
-    region = _trimmed(grey, region)
-    gaps = {axis: _gaps(_gutters(grey, region, axis)) for axis in (0, 1)}
-    widest = {axis: max((end - start for start, end in found), default=0) for axis, found in gaps.items()}
+    region = trimmed(grey, region)
+    free = {axis: gaps(gutters(grey, region, axis)) for axis in (0, 1)}
+    widest = {axis: max((end - start for start, end in found), default=0) for axis, found in free.items()}
     axis = 0 if widest[0] >= widest[1] else 1
     if not depth or widest[axis] < GUTTER:
         return [region]
-    return [part for piece in _pieces(region, axis, gaps[axis]) for part in _cut(grey, piece, depth - 1)]
+    return [part for piece in pieces(region, axis, free[axis]) for part in _cut(grey, piece, depth - 1)]
 
 
-def _gutters(grey: NDArray[np.uint8], region: Region, axis: int) -> NDArray[np.bool_]:
+def gutters(grey: NDArray[np.uint8], region: Region, axis: int) -> NDArray[np.bool_]:
     """Which rows (axis 0) or columns (axis 1) of a region have one colour."""
     top, bottom, left, right = region
     inside = grey[top:bottom, left:right]
@@ -75,10 +75,11 @@ def _gutters(grey: NDArray[np.uint8], region: Region, axis: int) -> NDArray[np.b
     return np.asarray(np.ptp(inside, axis=1 - axis) <= GUTTER_SPREAD)
 
 
-def _trimmed(grey: NDArray[np.uint8], region: Region) -> Region:
+def trimmed(grey: NDArray[np.uint8], region: Region) -> Region:
+    """A region without the constant rows and columns at its sides; empty where nothing else is in it."""
     top, bottom, left, right = region
     for axis in (0, 1):
-        drawn = np.flatnonzero(~_gutters(grey, (top, bottom, left, right), axis))
+        drawn = np.flatnonzero(~gutters(grey, (top, bottom, left, right), axis))
         if not len(drawn):
             return top, top, left, left
         first, last = int(drawn[0]), int(drawn[-1]) + 1
@@ -89,18 +90,18 @@ def _trimmed(grey: NDArray[np.uint8], region: Region) -> Region:
     return top, bottom, left, right
 
 
-def _gaps(gutters: NDArray[np.bool_]) -> list[tuple[int, int]]:
+def gaps(constant: NDArray[np.bool_]) -> list[tuple[int, int]]:
     """Runs of constant lines, from their first to behind their last."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], gutters, [False]]).astype(np.int8)))
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], constant, [False]]).astype(np.int8)))
     runs = [(int(start), int(end)) for start, end in edges.reshape(-1, 2)]
     return [(start, end) for start, end in runs if end - start >= GUTTER]
 
 
-def _pieces(region: Region, axis: int, gaps: list[tuple[int, int]]) -> list[Region]:
+def pieces(region: Region, axis: int, free: list[tuple[int, int]]) -> list[Region]:
     """What lies between the gaps."""
     top, bottom, left, right = region
     start, end = (top, bottom) if axis == 0 else (left, right)
-    edges = [0, *(edge for gap in gaps for edge in gap), end - start]
+    edges = [0, *(edge for gap in free for edge in gap), end - start]
     parts = [(start + begin, start + end) for begin, end in list(pairwise(edges))[::2] if end > begin]
     return [(begin, end, left, right) if axis == 0 else (top, bottom, begin, end) for begin, end in parts]
 

@@ -54,11 +54,15 @@ class Detail:
     keypoints: int = 500  # how many at most
     quick_side: int = QUICK_SIDE  # long side of the picture that quick features come from, pixels
     quick_keypoints: int = QUICK_KEYPOINTS  # how many of those at most
+    parts: bool = True  # whether borders, panels and an inset are looked for
 
 
 NORMAL = Detail()
 CLOSER = Detail(side=1024, keypoints=1500, quick_side=1024, quick_keypoints=800)
 """For a second look at pictures that may show a work small, such as pages and collages."""
+PART = Detail(parts=False)
+CUT_FROM = 2048
+"""Long side, pixels, down to which a picture may be reduced from which parts are cut out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,7 @@ class Features:
     later_low_information: Lazy[tuple[str, ...]] = field(repr=False)
     later_masked: Lazy[tuple[Box, ...]] = field(repr=False)
     space: Space = DESCRIPTOR  # of the embeddings
+    descriptor: Descriptor = field(default=BUILT_IN, repr=False)  # what further parts are described by
     marked: tuple[Box, ...] = ()
     """Rectangles in original pixels that other works of the owner share (``compare.marks``); what lies outside has
     to agree, too."""
@@ -183,6 +188,15 @@ class Features:
         return Box(0, 0, self.info.width, self.info.height)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """A rectangle of a picture, taken for a picture of its own."""
+
+    box: Box  # original pixels
+    pixels: NDArray[np.uint8]  # RGB, shape (height, width, 3), perhaps reduced
+    features: Features
+
+
 DEFAULT_LIMITS = Limits()
 
 
@@ -191,12 +205,36 @@ def extract(
 ) -> Features:
     """Decode a picture once, reduced, and measure it; raises ``UnreadablePictureError``."""
     picture = decode(data, limits, at_least=detail.side)
-    decoded = np.asarray(Image.fromarray(picture.pixels).convert("L"))
-    pixels = at_most(picture.pixels, detail.side, cv2.INTER_LINEAR)
+    return _measured(picture.pixels, picture.info, Digest.of(data), detail, descriptor)
+
+
+def cut_out(data: bytes, features: Features, boxes: Sequence[Box], limits: Limits = DEFAULT_LIMITS) -> list[Part]:
+    """Rectangles of a picture, in original pixels, each measured as a picture of its own by what measured the whole.
+
+    Raises ``UnreadablePictureError``.
+    """
+    picture = decode(data, limits, at_least=CUT_FROM)
+    across, down = picture.info.width / picture.pixels.shape[1], picture.info.height / picture.pixels.shape[0]
+    parts = []
+    for box in boxes:
+        left, top, right, bottom = box.scaled(1 / across, 1 / down).rounded
+        exact = Box(left, top, right, bottom).scaled(across, down)
+        info = replace(picture.info, width=round(exact.width), height=round(exact.height))
+        pixels = np.ascontiguousarray(picture.pixels[top:bottom, left:right])
+        parts.append(Part(exact, pixels, _measured(pixels, info, features.digest, PART, features.descriptor)))
+    return parts
+
+
+def _measured(
+    whole: NDArray[np.uint8], info: PictureInfo, digest: Digest, detail: Detail, descriptor: Descriptor
+) -> Features:
+    """What is measured of decoded pixels, uint8 RGB."""
+    decoded = np.asarray(Image.fromarray(whole).convert("L"))
+    pixels = at_most(whole, detail.side, cv2.INTER_LINEAR)
     grey = at_most(decoded, detail.side)
     image = Image.fromarray(grey)
-    size = (picture.info.width, picture.info.height)
-    content, inside, laid = _parts(grey, size)
+    size = (info.width, info.height)
+    content, inside, laid = _parts(grey, size) if detail.parts else (None, (), None)
     within = [*inside, *([] if laid is None else [laid])]
     small = shrink(image)
     structure = quality(small)
@@ -204,8 +242,8 @@ def extract(
     little = Lazy(lambda: low_information(grey, structure, local.value.strong, min(size)))
     reduced = [box.scaled(pixels.shape[1] / size[0], pixels.shape[0] / size[1]) for box in within]
     return Features(
-        digest=Digest.of(data),
-        info=picture.info,
+        digest=digest,
+        info=info,
         quality=structure,
         content=content,
         panels=inside,
@@ -220,6 +258,7 @@ def extract(
         later_low_information=little,
         later_masked=Lazy(lambda: masked_boxes(grey, little.value, size)),
         space=descriptor.space,
+        descriptor=descriptor,
     )
 
 
@@ -238,8 +277,7 @@ def _hash_variants(
     """The hashes of a picture and of rectangles of it, given in original pixels, in all orientations."""
     variants = [orientation_hashes(small)]
     for box in boxes:
-        one = box.scaled(image.width / size[0], image.height / size[1])
-        edges = (round(one.left), round(one.top), round(one.right), round(one.bottom))
+        edges = box.scaled(image.width / size[0], image.height / size[1]).rounded
         variants.append(orientation_hashes(shrink(image.crop(edges))))
     return np.concatenate(variants)
 

@@ -7,7 +7,8 @@ of the measures, from cheap to dear, is decided here and nowhere else:
 2. For pictures that are more than an icon, the descriptor and the local votes of quick features.
 3. What a certain match leaves of the picture votes again: it may show further works.
 4. A page or a collage that no work explains votes again from twice the size.
-5. The hash of the negative, where nothing at all was found.
+5. The pictures within it, in a sheet of dozens or one in another, are asked as pictures of their own.
+6. The hash of the negative, where nothing at all was found.
 
 Each candidate is compared by quick features first; all the features are measured only where those promise something,
 or where far more of them name a work than chance would have it.
@@ -26,7 +27,7 @@ from exhibit.types import Decision, Verification
 from indexer.compare.negative import negative
 from indexer.compare.thresholds import THRESHOLDS
 from indexer.compare.verify import HASH, PIECES, verify
-from indexer.picture.features import CLOSER, DEFAULT_LIMITS, Features, extract
+from indexer.picture.features import CLOSER, DEFAULT_LIMITS, Features, Part, extract
 from indexer.picture.local_features import QUICK_SIDE, LocalFeatures
 from indexer.picture.spaces import ROOTSIFT
 from indexer.search.candidates import (
@@ -38,6 +39,7 @@ from indexer.search.candidates import (
     in_turns,
     vote_candidates,
 )
+from indexer.search.within import likest, named_within, parts_of, verified_within
 from indexer.votes.index import VoteIndex
 
 EXPLAINED = 0.9
@@ -156,13 +158,16 @@ def compare_alone(
 ) -> Verification:
     """Verify one pair that no search of :func:`find_works` has named, and decide as that does.
 
-    A page or a collage that shows nothing of the work is compared again from twice the size. Raises ``ExhibitError``
-    when the bytes can't be had or decoded.
+    A page or a collage that shows nothing of the work is compared again from twice the size, and what lies within any
+    picture by itself. Raises ``ExhibitError`` when the bytes can't be had or decoded.
     """
-    first = compare(found, load, registered, limits)
-    if first.decision is not Decision.NONE or not _has_more_to_show(found):
-        return first
-    return compare(extract(load(), limits, CLOSER), load, registered, limits)
+    said = compare(found, load, registered, limits)
+    if said.decision is Decision.NONE and _has_more_to_show(found):
+        said = compare(extract(load(), limits, CLOSER), load, registered, limits)
+    if said.decision is Decision.NONE and not found.is_icon and (parts := parts_of(found, load, limits)):
+        within = (verified_within(part, found, load, registered, limits) for part in likest(parts, registered))
+        return next((one for one in within if one.decision is not Decision.NONE), said)
+    return said
 
 
 def _has_more_to_show(found: Features) -> bool:
@@ -217,7 +222,9 @@ class Search(Generic[Key]):
         voices = vote_candidates(found.quick, works.votes), descriptor_candidates(found, works.descriptors)
         self.compare(found, in_turns(*voices))
         self.ask_what_is_left()
-        if not self.settled and _has_more_to_show(found):
+        if not self.settled:
+            self.look_within()
+        if not self.shown and _has_more_to_show(found):
             closer = extract(self.load(), self.limits, CLOSER)
             self.compare(closer, vote_candidates(closer.quick, works.votes))
         if not self.shown:
@@ -242,6 +249,25 @@ class Search(Generic[Key]):
                     one = with_all_features(found, self.load, registered, self.limits)
                 by_chance = one.reasons == (HASH,) and one.hamming > hash_alone(len(self.works.hashes))
                 self.compared[work] = replace(one, decision=Decision.NONE, reasons=()) if by_chance else one
+
+    def look_within(self) -> None:
+        """Compare each picture within the picture with the works that it resembles, as if it had been found alone."""
+        parts = parts_of(self.found, self.load, self.limits)
+        if not parts:
+            return
+        named = named_within(parts, self.works.descriptors)
+        owners = self.works.owners([candidate for _, candidate in named])
+        first: dict[Key, Part] = {}
+        for part, candidate in named:
+            work = owners.get((candidate.space, candidate.number))
+            if work is not None and self._is_open(work, again=True):
+                first.setdefault(work, part)
+        self.named.append([*first])
+        for work, part in list(first.items())[:MAX_CANDIDATES]:
+            registered = self.works.features(work)
+            if registered is not None:
+                said = verified_within(part, self.found, self.load, registered, self.limits)
+                self.compared[work] = said if said.decision is not Decision.NONE else self.compared.get(work, said)
 
     def _is_open(self, work: Key, *, again: bool) -> bool:
         known = self.compared.get(work)

@@ -1,0 +1,69 @@
+"""Pictures within a picture are found however many there are, with gutters or without, and one within another."""
+
+import numpy as np
+import pytest
+from PIL import Image, ImageEnhance, ImageOps
+
+from indexer.layout.orientation import Box
+from indexer.layout.regions import regions
+from tests.assets.textured import textured
+
+CELL = (160, 120)
+
+
+def found(picture: Image.Image) -> tuple[Box, ...]:
+    grey = picture.convert("L")
+    grey.thumbnail((512, 512))
+    return regions(np.asarray(grey), picture.size)
+
+
+def exposed(seed: int, size: tuple[int, int] = (480, 360)) -> Image.Image:
+    """Darker or brighter than the next one."""
+    return ImageEnhance.Brightness(textured(seed, size)).enhance((0.3, 0.6, 1.1)[seed % 3])
+
+
+def sheet(columns: int, rows: int, gap: int) -> tuple[Image.Image, list[Box]]:
+    """Pictures in rows, and where they lie."""
+    size = columns * (CELL[0] + gap) + gap, rows * (CELL[1] + gap) + gap
+    page, boxes = Image.new("RGB", size, "white"), []
+    for number in range(columns * rows):
+        left, top = gap + number % columns * (CELL[0] + gap), gap + number // columns * (CELL[1] + gap)
+        page.paste(ImageOps.fit(exposed(700 + number), CELL, Image.Resampling.LANCZOS), (left, top))
+        boxes.append(Box(left, top, left + CELL[0], top + CELL[1]))
+    return page, boxes
+
+
+def share_found(boxes: list[Box], picture: Image.Image) -> float:
+    among = found(picture)
+    return float(np.mean([max((box.likeness(one) for one in among), default=0) > 0.75 for box in boxes]))
+
+
+@pytest.mark.parametrize("gap", [6, 12])
+def test_each_of_dozens_of_pictures_is_found_between_gutters(gap: int) -> None:
+    picture, boxes = sheet(7, 6, gap)
+    assert share_found(boxes, picture) > 0.9
+
+
+def test_nearly_all_tiles_of_a_wall_without_gutters_are_found() -> None:
+    picture, boxes = sheet(5, 5, 0)
+    assert share_found(boxes, picture) > 0.8
+
+
+def test_a_picture_within_a_picture_within_a_picture_is_found() -> None:
+    within = exposed(21, (560, 420))
+    within.paste(exposed(23, (200, 150)), (30, 250))
+    picture = exposed(22, (1200, 900))
+    picture.paste(within, (600, 60))
+    boxes = found(picture)
+    for expected in (Box(600, 60, 1160, 480), Box(630, 310, 830, 460)):
+        assert max(box.likeness(expected) for box in boxes) > 0.85
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_photograph_has_none(seed: int) -> None:
+    assert found(textured(seed, (900, 675))) == ()
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 500), (7, 7), (40, 500), (300, 400)])
+def test_a_picture_of_one_colour_has_none(shape: tuple[int, int]) -> None:
+    assert regions(np.full(shape, 200, np.uint8), shape[::-1]) == ()

@@ -1,0 +1,63 @@
+"""A work that is small among others is found, and what is stated of it holds for the whole picture."""
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+
+from exhibit.comparison.similarity import dense_similarity
+from exhibit.types import Decision, Verification
+from indexer.picture.features import extract
+from indexer.search.search import compare_alone, find_works
+from tests.assets.textured import encoded, textured
+from tests.indexer.search.test_search import SIZE, Shelf
+
+CELL, PLACES = (190, 142), [(12 + column * 202, 12 + row * 154) for row in range(6) for column in range(6)]
+AT = 23
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Shelf:
+    return Shelf(tmp_path_factory.mktemp("votes"))
+
+
+def sheet(shown: Image.Image) -> Image.Image:
+    """One of 36 pictures."""
+    page = Image.new("RGB", (1230, 940), "white")
+    for number, place in enumerate(PLACES):
+        picture = shown if number == AT else textured(800 + number)
+        page.paste(ImageOps.fit(picture, CELL, Image.Resampling.LANCZOS), place)
+    return page
+
+
+def seen(shelf: Shelf, data: bytes) -> dict[int, Verification]:
+    compared = find_works(extract(data), lambda: data, shelf)
+    return {work: said for work, said in compared if said.decision is not Decision.NONE}
+
+
+def test_one_of_dozens_of_pictures_is_found_where_it_lies(shelf: Shelf) -> None:
+    page = sheet(textured(7, SIZE))
+    [(work, said)] = seen(shelf, encoded(page, "JPEG")).items()
+    assert (work, said.decision) == (7, Decision.CERTAIN)
+    corners = np.linalg.inv(np.array(said.transform)) @ [[0, SIZE[0]], [0, SIZE[1]], [1, 1]]
+    left, top = PLACES[AT]
+    expected = [[left, left + CELL[0]], [top, top + CELL[1]]]
+    assert np.abs(corners[:2] / corners[2] - expected).max() < 2.5
+    assert said.overlap_picture == pytest.approx(CELL[0] * CELL[1] / (page.width * page.height), rel=0.05)
+
+
+def test_what_is_stated_is_what_the_whole_picture_gives(shelf: Shelf) -> None:
+    page = sheet(textured(7, SIZE).crop((60, 0, 400, 300)))
+    said = seen(shelf, encoded(page))[7]
+    work = np.asarray(textured(7, SIZE))
+    assert said.dense == pytest.approx(dense_similarity(np.asarray(page), work, said.transform or ()), abs=0.02)
+
+
+def test_a_sheet_of_strangers_shows_nothing(shelf: Shelf) -> None:
+    assert seen(shelf, encoded(sheet(textured(950)), "JPEG")) == {}
+
+
+def test_a_pair_is_compared_as_a_search_would(shelf: Shelf) -> None:
+    data = encoded(sheet(textured(7, SIZE)), "JPEG")
+    found = extract(data)
+    assert compare_alone(found, lambda: data, shelf.works[7]) == seen(shelf, data)[7]
+    assert compare_alone(found, lambda: data, shelf.works[8]).decision is Decision.NONE
