@@ -28,7 +28,12 @@ CLOSELY = Detail(side=CUT_FROM)
 
 
 def parts_of(found: Features, load: Callable[[], bytes], limits: Limits) -> list[Part]:
-    """The pictures within a picture that are more than an icon; none in most photographs."""
+    """The pictures within a picture that are more than an icon; none in most photographs.
+
+    None either where the network that described the whole isn't at hand.
+    """
+    if found.space != found.descriptor.space:
+        return []
     boxes = regions(found.grey, (found.info.width, found.info.height))
     return [part for part in cut_out(load(), found, boxes, limits) if not part.features.is_icon] if boxes else []
 
@@ -42,7 +47,9 @@ def named_within(parts: Sequence[Part], descriptors: VectorIndex) -> list[tuple[
 
 
 def likest(parts: Sequence[Part], registered: Features) -> list[Part]:
-    """The parts that a registered picture most resembles, by what would name it."""
+    """The parts that a registered picture most resembles, by what would name it; none if other networks saw it."""
+    if registered.space != parts[0].features.space:
+        return []
     apart = 1 - _vectors(parts) @ registered.embeddings[WHOLE]
     return [parts[number] for number in np.argsort(apart, kind="stable")[:LIKEST].tolist() if apart[number] <= WITHIN]
 

@@ -10,7 +10,7 @@ from exhibit.types import Decision, Verification
 from indexer.picture.features import Features
 from indexer.picture.spaces import PHASH
 from indexer.search.candidates import Candidate
-from indexer.search.search import compare, compare_alone, find_works
+from indexer.search.search import compare_alone, find_works
 from indexer.search.series import told_apart
 from indexer.votes.index import VoteIndex
 from registry.models import Picture
@@ -85,7 +85,7 @@ class RegisteredWorks:
         self._know(missing)
         for work in sorted(missing):
             if (features := self.features(work)) is not None:
-                compared[work] = compare(found, load, features, self._house.limits)
+                compared[work] = compare_alone(found, load, features, self._house.limits)
         return told_apart(compared, lambda work: siblings.get(work, ()))
 
     def _know(self, works: Iterable[int]) -> None:

@@ -1,5 +1,7 @@
 """A work that is small among others is found, and what is stated of it holds for the whole picture."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
@@ -7,6 +9,7 @@ from PIL import Image, ImageOps
 from exhibit.comparison.similarity import dense_similarity
 from exhibit.types import Decision, Verification
 from indexer.picture.features import extract
+from indexer.picture.spaces import DESCRIPTOR
 from indexer.search.search import compare_alone, find_works
 from tests.assets.textured import encoded, textured
 from tests.indexer.search.test_search import SIZE, Shelf
@@ -61,3 +64,11 @@ def test_a_pair_is_compared_as_a_search_would(shelf: Shelf) -> None:
     found = extract(data)
     assert compare_alone(found, lambda: data, shelf.works[7]) == seen(shelf, data)[7]
     assert compare_alone(found, lambda: data, shelf.works[8]).decision is Decision.NONE
+
+
+def test_what_other_networks_described_is_left_out(shelf: Shelf) -> None:
+    data = encoded(sheet(textured(7, SIZE)), "JPEG")
+    other = replace(DESCRIPTOR, name="another", width=3)
+    found, work = extract(data), shelf.works[7]
+    assert compare_alone(replace(found, space=other), lambda: data, work).decision is Decision.NONE
+    assert compare_alone(found, lambda: data, replace(work, space=other)).decision is Decision.NONE
