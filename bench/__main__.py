@@ -27,6 +27,7 @@ from bench import (  # noqa: E402 - after the threads are set
 )
 from bench.cheats import run as cheats  # noqa: E402
 from bench.edited import photos_in  # noqa: E402
+from bench.families import run as families  # noqa: E402
 from bench.matching import compositions  # noqa: E402
 from bench.matching.questions import Folders, roles  # noqa: E402
 from bench.matching.run import Choice, measure_cost  # noqa: E402
@@ -47,14 +48,15 @@ EXAMPLES = """examples:
   python -m bench reports --cases 10 1000 10000
   python -m bench series --photos ~/photos --lookalikes LOOKALIKES --works 30 --jobs 2
   python -m bench matching --photos ~/photos --works 50
+  python -m bench families --photos ~/photos --lookalikes LOOKALIKES --works 40 --singles 16 --most-unrelated 150
   python -m bench cheats --photos ~/photos --works 60 --crafted 1000 --disguised 1000 --jobs 2
   python -m bench cost --photos WORKS --unrelated UNRELATED --distractors MORE
   python -m bench matching --photos WORKS --others OTHERS --unrelated UNRELATED --distractors MORE --pairs PAIRS
 """
 INTERRUPTED = 130
 LONG = (
-    "retrieval", "retroactive", "whole", "reports", "crowd", "series", "matching", "compositions", "cheats", "cost",
-    "tampering", "evidence", "witnesses", "log",
+    "retrieval", "retroactive", "whole", "reports", "crowd", "series", "matching", "compositions", "families", "cheats",
+    "cost", "tampering", "evidence", "witnesses", "log",
 )  # fmt: skip
 """What takes so long that it has to be asked for by name."""
 CROWD, CROWD_ASKED = 100_000, 100
@@ -114,6 +116,7 @@ def _of_several_tables(
         "log": log.measure,
         "matching": lambda: measure_matching(choice, out, jobs),
         "compositions": lambda: compositions.measure(choice, options.singles, options.chains, out, jobs),
+        "families": lambda: families.measure(choice, options.singles, out, jobs),
         "cheats": lambda: cheats.measure(choice, options.crafted, options.disguised, out, jobs),
     }
 
@@ -203,7 +206,7 @@ def _parser() -> argparse.ArgumentParser:
     matching.add_argument("--most-unrelated", type=int, default=2000, help="unrelated photos")
     matching.add_argument("--overlays", type=int, default=1000, help="pairs of photos under one overlay")
     matching.add_argument("--pages", type=int, default=120, help="pairs of photos in one page")
-    matching.add_argument("--singles", type=int, default=20, help="operations of each work, alone, for compositions")
+    matching.add_argument("--singles", type=int, default=20, help="operations of each work, alone")
     matching.add_argument("--chains", type=int, default=10, help="random chains of each work, for compositions")
     matching.add_argument("--crafted", type=int, default=1000, help="strangers made to match a work, for cheats")
     matching.add_argument("--disguised", type=int, default=1000, help="copies made not to be found, for cheats")

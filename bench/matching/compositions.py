@@ -53,7 +53,7 @@ def measure(choice: Choice, singles: int, chains: int, out: Path, jobs: int = 1)
 
     total = len(parts.works) * 2 * (singles + chains)
     apart = ask(strangers(unrelated, parts.others, 1, choice.seed), "strangers asked", 2 * len(unrelated))
-    copies = ask(_questions(parts, choice.seed, singles, chains), "compositions asked", total)
+    copies = ask(questions(parts, choice.seed, singles, chains), "compositions asked", total)
     judges = _judges([peer.name for peer in peers], [stage.name for stage in stages], apart)
     yield "compositions", "Copies that nobody listed, by family", _by_group(copies, judges, _family)
     rare = [row for row in _by_group(copies, judges, _primitive) if float(str(row["found"])) < WORTH_A_ROW]
@@ -62,7 +62,8 @@ def measure(choice: Choice, singles: int, chains: int, out: Path, jobs: int = 1)
     yield "compositions-alarms", "Taken for another work", [_alarm(answer) for answer in alarmed]
 
 
-def _questions(parts: Roles, seed: int, singles: int, chains: int) -> Iterator[Asked]:
+def questions(parts: Roles, seed: int, singles: int, chains: int) -> Iterator[Asked]:
+    """Each work in some primitives alone, in turns, then in chains of both kinds; none that leaves too little of it."""
     around = [np.asarray(opened(path)) for path in parts.others]
     order = random.Random(seed).sample(list(PRIMITIVES.values()), len(PRIMITIVES))
     for number, path in enumerate(parts.works):
