@@ -116,11 +116,12 @@ def compare(
 ) -> Verification:
     """Verify one pair: at a glance, then with all features where that promises something, then closer still.
 
+    What is laid in pieces is never certain at a glance: with few features another moment of a scene looks as precise.
     A small picture has few quick features, and all of its features cost little: it is never judged at a glance.
     """
     if max(found.info.width, found.info.height) >= GLANCE_FROM:
         glance = verify(found.glance, registered)
-        if glance.decision is Decision.CERTAIN or not _promises(glance):
+        if (glance.decision is Decision.CERTAIN and PIECES not in glance.reasons) or not _promises(glance):
             return glance
     return with_all_features(found, load, registered, limits)
 
@@ -145,12 +146,12 @@ def second_look(
     """The verification of the found picture at twice the size, when that ends the doubt of the first one.
 
     A work that fills a small part of a page or a collage has few details left at the usual size. This costs some five
-    times a first look, and is seldom needed.
+    times a first look, and is seldom needed. What is laid in pieces stays in doubt: there are more details to lay.
     """
     if "few-inliers" not in first.reasons:
         return first
     second = verify(extract(data, limits, CLOSER), registered)
-    return second if second.decision is Decision.CERTAIN else first
+    return second if second.decision is Decision.CERTAIN and PIECES not in second.reasons else first
 
 
 def compare_alone(
