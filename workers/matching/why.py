@@ -48,12 +48,9 @@ def drawn(services: Services, work: Work, explained: Explanation[int], copy: byt
     """Both side by side, a JPEG, and how the search laid one onto the other; empty where the copy can't be read."""
     if (laid := explained.examined) is None:
         return b""
-    transforms = () if laid.transform is None else (laid.transform, *laid.further)
-    pair = Pair.of(copy, _original(services, work, explained), transforms, services.limits)
-    return draw(View.SIDE_BY_SIDE, pair)
+    return draw(View.SIDE_BY_SIDE, Pair.of(copy, _original(services, work, explained), laid, services.limits))
 
 
 def _original(services: Services, work: Work, explained: Explanation[int]) -> bytes:
     """The work's picture that came farthest."""
-    pictures = work.pictures.order_by("pk")
-    return services.blobs.get((pictures.filter(pk=explained.original or 0).first() or pictures[0]).digest)
+    return services.blobs.get(work.pictures.get(pk=explained.original).digest)
