@@ -36,7 +36,7 @@ def test_only_the_owners_own_works_stand_before_one(inline: SyncRunner, studio: 
     lost = why(inline.services, other, photograph(3))
     assert lost.fell is not None
     assert lost.fell.name == "naming"
-    assert lost.sentences[0].startswith("Another work explains")
+    assert lost.sentences[1].startswith("Another work explains")
 
 
 def test_both_are_drawn_also_where_one_lies_on_the_other_nowhere(inline: SyncRunner, studio: Owner) -> None:
