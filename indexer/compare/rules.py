@@ -48,12 +48,7 @@ class Condition:
 
 Way = tuple[Condition, ...]
 """Conditions that have to hold together."""
-_IN_PIECES = {
-    "agreeing": "few-inliers",
-    "dense": "weak-agreement",
-    "shown": "shared-overlay",
-    "score": "imprecise",
-}
+_IN_PIECES = {"agreeing": "few-inliers", "dense": "weak-agreement", "shown": "shared-overlay", "score": "imprecise"}
 """Which doubt it is that a condition for ``certain`` doesn't hold of a picture laid in pieces."""
 
 
