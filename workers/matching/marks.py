@@ -51,8 +51,8 @@ def find_marks(services: Services, owner: Owner, features: Features) -> Marks:
         row, work = others[pk]
         if not row.marks:
             rest = [features, *(others[other][1] for other in sharing if other != pk)]
-            shared = (shared_windows(work, other) for other in rest)
-            earlier[pk] = _plain(marks_of([windows for windows in shared if windows is not None]))
+            found = (shared_windows(work, other) for other in rest)
+            earlier[pk] = _plain(marks_of([shared for shared in found if shared is not None]))
     return Marks(_plain(new), {pk: edges for pk, edges in earlier.items() if edges})
 
 
