@@ -118,10 +118,12 @@ def explain(
     works: Works[Key] | None = None,
     limits: Limits = DEFAULT_LIMITS,
     descriptor: Descriptor = BUILT_IN,
+    settled: Callable[[Features, dict[Key, Verification]], dict[Key, Verification]] = lambda _found, compared: compared,
 ) -> Explanation[Key]:
     """Search for one picture, and tell why it is found to show a work, by the features of its pictures, or isn't.
 
-    Without works to search among, the two are compared as if the search had named them.
+    Without works to search among, the two are compared as if the search had named them. ``settled`` is what becomes of
+    the comparisons of a search, as where works of a series are told apart.
     """
     try:
         found = extract(data, limits, descriptor=descriptor)
@@ -132,7 +134,7 @@ def explain(
     asked = None if works is None else search.Search(found, lambda: data, works, limits)
     if asked is not None:
         asked.run()
-    compared = {} if asked is None else asked.compared
+    compared = {} if asked is None else settled(found, asked.compared)
     key = max(originals, key=lambda one: _promise(compared.get(one)))
     examined = compared.get(key) or search.compare_alone(found, lambda: data, originals[key], limits)
     assert isinstance(examined, Examined)

@@ -73,7 +73,7 @@ class RegisteredWorks:
     ) -> list[tuple[int, Verification]]:
         """Search for one picture as ``indexer.search.search.find_works`` does, and tell works of a series apart."""
         searched = find_works(found, load, self, self._house.limits, hashed)
-        return list(self._told_apart(found, load, dict(searched)).items())
+        return list(self.told_apart(found, load, dict(searched)).items())
 
     def compare_alone(self, found: Features, work: int, features: Features) -> Verification:
         """Verify a pair that a work's search of the past has named, and decide as a found picture's search does."""
@@ -82,9 +82,9 @@ class RegisteredWorks:
             return self._house.blobs.get(found.digest)
 
         said = compare_alone(found, load, features, self._house.limits)
-        return self._told_apart(found, load, {work: said})[work]
+        return self.told_apart(found, load, {work: said})[work]
 
-    def _told_apart(
+    def told_apart(
         self, found: Features, load: Callable[[], bytes], compared: dict[int, Verification]
     ) -> dict[int, Verification]:
         """The comparisons with those of further works of the same series, as the picture lies on all of them."""
