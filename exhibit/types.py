@@ -13,11 +13,7 @@ Count = Annotated[int, 0]
 """A whole number that isn't below 0."""
 Number = Annotated[int, 1]
 """A whole number that isn't below 1: what counts from 1, or is nothing without some."""
-Matrix = tuple[
-    tuple[float, float, float],
-    tuple[float, float, float],
-    tuple[float, float, float],
-]
+Matrix = tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]]
 """A 3×3 homography in row-major order."""
 
 LATER: Mapping[str, bool] = MappingProxyType({"later": True})

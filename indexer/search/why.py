@@ -95,7 +95,8 @@ class Explanation(Generic[Key]):
     @property
     def fell(self) -> Gate | None:
         """The gate where the pair fell; ``None`` when it was found."""
-        return None if self.decision is not Decision.NONE else next(gate for gate in self.gates if not gate.passed)
+        stopped = (gate for gate in self.gates if not gate.passed)
+        return next(stopped, self.gates[-1]) if self.decision is Decision.NONE else None
 
     @property
     def sentences(self) -> tuple[str, ...]:

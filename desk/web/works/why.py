@@ -21,10 +21,7 @@ from registry.models import Owner, Work
 from workers.matching import why as asking
 from workers.services import wiring
 
-CHOICES = {
-    Said.COPY: gettext_lazy("This is a copy"),
-    Said.DIFFERENT: gettext_lazy("These are different pictures"),
-}
+CHOICES = {Said.COPY: gettext_lazy("This is a copy"), Said.DIFFERENT: gettext_lazy("These are different pictures")}
 
 
 @decider_form
