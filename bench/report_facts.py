@@ -33,6 +33,19 @@ SIZE = (1600, 1067)
 PAIRS = 8
 """Pairs that are really drawn; each case has the drawings of one of them, with bytes of its own at the end."""
 SHIFT = ((1.25, 0.0, 80.0), (0.0, 1.25, 40.0), (0.0, 0.0, 1.0))
+COMPARED = Verification(
+    decision=Decision.CERTAIN,
+    hamming=38,
+    inliers=412,
+    dense=0.9379,
+    transform=SHIFT,
+    mirrored=False,
+    rotation=0,
+    overlap_work=0.8786,
+    overlap_picture=1.0,
+    probability=None,
+    pipeline="bench-pipeline",
+)
 WORK, FOUND = "data/work/01.jpg", "data/sightings/01/image.jpg"
 OWNER = OwnerFacts("Sample Pictures", "Reg. no. 000000-0000")
 SOFTWARE = SoftwareFacts("Exhibit", "bench", "bench-pipeline")
@@ -70,7 +83,7 @@ def _drawings(seed: int) -> dict[str, bytes]:
     work = textured(seed, SIZE)
     found = work.crop((80, 40, 1580, 1040)).resize((1200, 800), Image.Resampling.LANCZOS)
     registered, seen = _jpeg(work), _jpeg(found)
-    pair = Pair.of(seen, registered, [SHIFT])
+    pair = Pair.of(seen, registered, COMPARED)
     views = (View.SIDE_BY_SIDE, View.OVERLAY, View.DIFFERENCE)
     drawings = {f"data/matches/01/{view.file_name}": draw(view, pair) for view in views}
     return {WORK: registered, FOUND: seen, **drawings}
@@ -143,22 +156,9 @@ def _sighting(number: int, found: PictureFacts) -> SightingFacts:
 
 
 def _match(registered: PictureFacts, found: PictureFacts) -> MatchFacts:
-    verification = Verification(
-        decision=Decision.CERTAIN,
-        hamming=38,
-        inliers=412,
-        dense=0.9379,
-        transform=SHIFT,
-        mirrored=False,
-        rotation=0,
-        overlap_work=0.8786,
-        overlap_picture=1.0,
-        probability=None,
-        pipeline="bench-pipeline",
-    )
     paths = [f"data/matches/01/{view.file_name}" for view in (View.OVERLAY, View.SIDE_BY_SIDE, View.DIFFERENCE)]
     words = ("The found picture shows 87% of the registered picture's area.",)
-    return MatchFacts(1, registered.digest, found.digest, (1,), verification, words, *paths)
+    return MatchFacts(1, registered.digest, found.digest, (1,), COMPARED, words, *paths)
 
 
 def _witnesses() -> tuple[WitnessFacts, ...]:

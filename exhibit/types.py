@@ -13,11 +13,7 @@ Count = Annotated[int, 0]
 """A whole number that isn't below 0."""
 Number = Annotated[int, 1]
 """A whole number that isn't below 1: what counts from 1, or is nothing without some."""
-Matrix = tuple[
-    tuple[float, float, float],
-    tuple[float, float, float],
-    tuple[float, float, float],
-]
+Matrix = tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]]
 """A 3×3 homography in row-major order."""
 
 LATER: Mapping[str, bool] = MappingProxyType({"later": True})
@@ -123,19 +119,9 @@ class Verification:
     """The measured comparison of a picture with a registered picture.
 
     Attributes:
-        decision: ``certain``, ``review`` or ``none``.
         hamming: smallest distance of the 256-bit hashes over orientations and trims, in bits; 256 when not compared.
-        inliers: distinct keypoint correspondences that agree with the transform.
-        dense: share of textured blocks in the overlap whose pixels agree, 0 to 1.
         transform: 3×3 homography from the found picture to the registered one, both in original pixels
             (EXIF orientation applied); it contains the mirroring. ``None`` without alignment.
-        mirrored: whether the transform reverses orientation.
-        rotation: degrees, counter-clockwise as seen, rounded to whole degrees.
-        overlap_work: share of the registered picture's area that the found picture shows, 0 to 1.
-        overlap_picture: share of the found picture's area that shows the registered one, 0 to 1.
-        probability: calibrated probability, or ``None`` until calibrated.
-        pipeline: version of everything that the figures depend on.
-        reasons: short words why a decision was held back, such as ``low-information``.
         calibration: which calibration gave the probability (:attr:`exhibit.comparison.calibration.Calibration.digest`).
         in_place: share of small textured patches of the overlap that lie within half a pixel of where the transform
             says, 0 to 1; ``None`` when it wasn't measured.
@@ -145,18 +131,18 @@ class Verification:
             ``transform`` is then the one that comes nearest, and ``dense`` is measured by the pieces.
     """
 
-    decision: Decision
+    decision: Decision  # ``certain``, ``review`` or ``none``
     hamming: Count
-    inliers: Count
-    dense: float
+    inliers: Count  # distinct keypoint correspondences that agree with the transform
+    dense: float  # share of textured blocks in the overlap whose pixels agree, 0 to 1
     transform: Matrix | None
-    mirrored: bool
-    rotation: int
-    overlap_work: float
-    overlap_picture: float
-    probability: float | None
-    pipeline: str
-    reasons: tuple[str, ...] = ()
+    mirrored: bool  # whether the transform reverses orientation
+    rotation: int  # degrees, counter-clockwise as seen, rounded to whole degrees
+    overlap_work: float  # share of the registered picture's area that the found picture shows, 0 to 1
+    overlap_picture: float  # share of the found picture's area that shows the registered one, 0 to 1
+    probability: float | None  # calibrated probability, or ``None`` until calibrated
+    pipeline: str  # version of everything that the figures depend on
+    reasons: tuple[str, ...] = ()  # short words why a decision was held back, such as ``low-information``
     calibration: Digest | None = field(default=None, metadata=LATER)
     in_place: float | None = field(default=None, metadata=LATER)
     drift: float | None = field(default=None, metadata=LATER)

@@ -85,8 +85,8 @@ def _compare(options: argparse.Namespace) -> ExitCode:
     wanted = {view: path for view in View if (path := getattr(options, view.name.lower())) is not None}
     if wanted and verification.transform is None:
         print("The pictures couldn't be laid on each other, so nothing is drawn.", file=sys.stderr)
-    elif wanted and verification.transform is not None:
-        pair = Pair.of(second, first, [verification.transform, *verification.further], pieces=verification.pieces)
+    elif wanted:
+        pair = Pair.of(second, first, verification)
         for view, path in wanted.items():
             with _replacing(path) as file:
                 file.write(SUFFIXES[path.suffix.lower()](view, pair))

@@ -42,7 +42,8 @@ def _recognised(text: str, language: str) -> str:
 
 def _filled(template: str, values: Mapping[str, object]) -> str:
     said = pgettext(CONTEXT, template)
-    return said % {name: pgettext(CONTEXT, str(value)) for name, value in values.items()} if values else said
+    named = {name: value if isinstance(value, Sentence) else Sentence(str(value)) for name, value in values.items()}
+    return said % {name: _filled(value.template, value.values) for name, value in named.items()} if values else said
 
 
 @lru_cache(maxsize=4096)

@@ -43,11 +43,8 @@ def can_sign() -> bool:
 def sign_pdf(pdf: bytes, key: DocumentKey, *, name: str, reason: str, authority: Authority | None = None) -> bytes:
     """A copy of a PDF, which the result begins with, with a signature behind it that states who signs and why.
 
-    Without an authority there is no timestamp over the signature.
-
-    Raises:
-        ServiceMissingError: the optional part isn't here, or the authority doesn't answer.
-        ExhibitError: the PDF can't be signed.
+    Without an authority there is no timestamp over the signature. Raises ``ServiceMissingError`` when the optional part
+    isn't here or the authority doesn't answer, another ``ExhibitError`` when the PDF can't be signed.
     """
     if not can_sign():
         raise ServiceMissingError(

@@ -189,12 +189,7 @@ class SightingFacts:
 
 @dataclass(frozen=True, slots=True)
 class MatchFacts:
-    """The measured comparison of a seen picture with a registered one.
-
-    Attributes:
-        difference: path of the picture that shows what differs, or ``None``.
-        points: path of the picture that numbers the same details in both, or ``None``.
-    """
+    """The measured comparison of a seen picture with a registered one."""
 
     number: Number
     work_picture: Digest  # digest of the registered picture
@@ -204,8 +199,8 @@ class MatchFacts:
     words: tuple[str, ...]  # the figures in sentences, English
     overlay: str | None  # path of the overlay picture, or ``None``
     side_by_side: str | None  # path of the side-by-side picture, or ``None``
-    difference: str | None = field(default=None, metadata=LATER)
-    points: str | None = field(default=None, metadata=LATER)
+    difference: str | None = field(default=None, metadata=LATER)  # path of the picture of what differs, or ``None``
+    points: str | None = field(default=None, metadata=LATER)  # path of the picture of numbered details, or ``None``
 
     @property
     def drawings(self) -> dict[str, str]:

@@ -49,11 +49,9 @@ class Canonical:
 def parse_json(data: bytes, *, what: str, limit: int = MAX_JSON_BYTES) -> Json:
     """Parse at most ``limit`` bytes of UTF-8 JSON strictly; ``what`` names the file in errors.
 
-    Whether a whole number is written with a fraction makes no difference.
-
-    Raises:
-        FormatError: too large, not JSON, a byte order mark, more than 64 brackets open at once, a name twice in an
-            object, half a surrogate pair, or a number of 2**53 or more.
+    Whether a whole number is written with a fraction makes no difference. Raises ``FormatError`` for what is too large
+    or no JSON, a byte order mark, more than 64 brackets open at once, a name twice in an object, half a surrogate pair,
+    or a number of 2**53 or more.
     """
     if len(data) > limit:
         raise FormatError(f"{what} has {len(data)} bytes, more than the {limit} that are read.")

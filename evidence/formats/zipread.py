@@ -65,9 +65,7 @@ class ZipEntry:
 class ZipContents:
     """The files of a zipped bundle.
 
-    Raises:
-        NoBundleError: the file isn't there, or isn't a ZIP.
-        ContainerError: the ZIP can't be read, or can't be read safely.
+    Raises ``NoBundleError`` when there is no ZIP, ``ContainerError`` when it can't be read, or not safely.
     """
 
     def __init__(self, path: Path) -> None:

@@ -71,10 +71,8 @@ class KeySigner:
 class FileSigner(KeySigner):
     """Signs with a key kept in a PKCS#8 PEM file that only its owner may read, made when the file is absent.
 
-    ``made`` says whether that was here and just now: such a key has signed nothing yet.
-
-    Raises:
-        ConfigError: the file can't be read, is open to others, or holds no Ed25519 key.
+    ``made`` says whether that was here and just now: such a key has signed nothing yet. Raises ``ConfigError`` when the
+    file can't be read, is open to others, or holds no Ed25519 key.
     """
 
     __slots__ = ("made", "path")

@@ -90,8 +90,7 @@ class Log:
     def checkpoint(self) -> SignedCheckpoint:
         """Sign the present head and keep it; the kept one when nothing was appended since.
 
-        Raises:
-            BrokenHistoryError: the log no longer continues what it has signed, as after a restore, or may not.
+        Raises ``BrokenHistoryError`` when the log doesn't continue what it has signed, as after a restore, or may not.
         """
         size = self._store.size()
         root = self.root(size)
@@ -107,8 +106,7 @@ class Log:
     def check_history(self) -> None:
         """Make sure that the log continues all that it knows to have signed: in its store, and in the file of its head.
 
-        Raises:
-            BrokenHistoryError: it doesn't, or can't know: the file is missing, damaged or was copied here.
+        Raises ``BrokenHistoryError`` when it doesn't, or can't know: the file is missing, damaged or was copied here.
         """
         latest = self._store.latest_checkpoint()
         if latest is not None:
@@ -152,9 +150,8 @@ class Log:
     def check_known(self, seen: SignedCheckpoint) -> None:
         """Make sure that a checkpoint that this log's key has signed belongs to what the log knows of itself.
 
-        Raises:
-            BrokenHistoryError: another key has signed it, or the log doesn't know its name, or has it as the present
-                one and doesn't continue it.
+        Raises ``BrokenHistoryError`` when another key has signed it, or the log doesn't know its name, or has it as the
+        present one and doesn't continue it.
         """
         if seen.origin in self.left:
             return  # that is over, and recorded
@@ -195,8 +192,7 @@ class Log:
     def check_continues(self, seen: SignedCheckpoint) -> None:
         """Make sure that the log still holds what a checkpoint said, for example one that a witness has kept.
 
-        Raises:
-            BrokenHistoryError: leaves are missing or differ; the log needs a new origin then, and the break a record.
+        Raises ``BrokenHistoryError`` when leaves are missing or differ: a new origin is needed then, and a record.
         """
         if seen.size > self._store.size():
             raise BrokenHistoryError(

@@ -32,9 +32,7 @@ class Head:
 def read_head(path: Path) -> Head | None:
     """What is remembered; ``None`` without a file.
 
-    Raises:
-        IntegrityError: the file can't be read.
-        ServiceMissingError: at this moment nobody can tell where the file lies.
+    Raises ``IntegrityError`` when it can't be read, ``ServiceMissingError`` when nobody can tell now where it lies.
     """
     try:
         text, place = _text_and_place(path)
@@ -50,8 +48,7 @@ def read_head(path: Path) -> Head | None:
 def write_head(path: Path, checkpoint: SignedCheckpoint) -> None:
     """Remember a head instead, whole or not at all; one at a time may.
 
-    Raises:
-        ServiceMissingError: at this moment nobody can tell where the file lies; what was remembered stays.
+    Raises ``ServiceMissingError`` when nobody can tell now where the file lies; what was remembered stays.
     """
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     with draft.open("w", encoding="utf-8") as file:
@@ -74,10 +71,7 @@ def _place(path: Path) -> str:
     """Number and birth of a file's inode; a copy has another one, and renaming or ``chown`` changes neither.
 
     Without a `stat` that tells births, as on few systems, the number alone, which may be given out again. The time is
-    told in UTC, whatever the zone of this process is.
-
-    Raises:
-        ServiceMissingError: there is such a `stat`, and it was broken off.
+    told in UTC, whatever the zone of this process is. Raises ``ServiceMissingError`` when such a `stat` was broken off.
     """
     command = ["stat", "--format", "%i %w", "--", str(path)]
     environ = {**os.environ, "TZ": "UTC0", "LC_ALL": "C"}

@@ -97,10 +97,9 @@ def parse_note(text: str) -> Note:
 def verify_note(text: str, vkey: str) -> SignedCheckpoint:
     """Check a checkpoint against one pinned public key; signatures by other keys are passed over, as the format asks.
 
-    Raises:
-        IntegrityError: the text isn't a checkpoint, or the signature by this key doesn't hold.
-        UnknownWitnessError: no signature is by this key, or the checkpoint is of a log with another name.
-        WrongUseError: ``vkey`` isn't a verifier key.
+    Raises ``IntegrityError`` when the text isn't a checkpoint or the signature by this key doesn't hold,
+    ``UnknownWitnessError`` when none is by this key or the checkpoint is of a log with another name, and
+    ``WrongUseError`` when ``vkey`` isn't a verifier key.
     """
     name, public_key = parse_verifier_key(vkey)
     note = parse_note(text)

@@ -63,12 +63,7 @@ def schemas() -> dict[str, dict[str, Any]]:
 
 
 def schema_of(kind: type, names: tuple[str, ...] = ()) -> dict[str, Any]:
-    """The JSON Schema of a frozen dataclass.
-
-    Args:
-        kind: the dataclass.
-        names: which names its field ``format`` may have, the newest one last; nothing when it has no such field.
-    """
+    """The JSON Schema of a frozen dataclass, whose field ``format``, if any, may have these names, the newest last."""
     definitions: dict[str, Any] = {}
     reference = _schema(kind, definitions)
     if names:

@@ -23,20 +23,14 @@ P = ParamSpec("P")
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check by a stable name, such as ``signature`` or ``file:data/facts.json``, and what was found, for a reader.
-
-    Attributes:
-        time: what a witness states, aware, UTC; only with checks of witnesses.
-        development: the label of the pinned entry it rests on, when that entry is for trials; else empty.
-        by: the name of the pinned entry it rests on, or of the log; else empty.
-    """
+    """One check by a stable name, such as ``signature`` or ``file:data/facts.json``, and what was found, in words."""
 
     name: str
     state: State
     sentence: str
-    time: datetime | None = None
-    development: str = ""
-    by: str = ""
+    time: datetime | None = None  # what a witness states, aware, UTC; only with checks of witnesses
+    development: str = ""  # the label of the pinned entry it rests on, when that entry is for trials; else empty
+    by: str = ""  # the name of the pinned entry it rests on, or of the log; else empty
 
     def to_plain(self) -> dict[str, Any]:
         """Plain JSON data; what is empty isn't named."""

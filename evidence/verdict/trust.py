@@ -37,18 +37,14 @@ class TrustedKey:
     """A key that is known to be this owner's.
 
     Attributes:
-        owner: name of the owner.
-        public: Ed25519 public key, 32 bytes.
-        development: true for trials.
-        label: the words that results then show.
         use: ``sealing``, or ``device`` for one that counter-signs and that the owner alone holds.
         revoked: since when nothing that it signs counts, aware, UTC; ``None`` while it does.
     """
 
-    owner: str
-    public: Bytes32
-    development: bool
-    label: str
+    owner: str  # name of the owner
+    public: Bytes32  # Ed25519 public key, 32 bytes
+    development: bool  # true for trials
+    label: str  # the words that results then show
     use: Literal["sealing", "device"] = field(default="sealing", metadata=LATER)
     revoked: datetime | None = field(default=None, metadata=LATER)
 
@@ -58,12 +54,11 @@ class Requirements:
     """What a verdict needs to be complete.
 
     Attributes:
-        witnesses: how many different ones of those that the list pins have to state a time for the whole.
-        grades: besides those that always count (``grades.ALWAYS``); ``None`` for all that a bundle has
-            anything of, but for ``sheet``.
+        grades: besides those that always count (``grades.ALWAYS``); ``None`` for all that a bundle has anything of, but
+            for ``sheet``.
     """
 
-    witnesses: int
+    witnesses: int  # how many different ones of those that the list pins have to state a time for the whole
     grades: tuple[Literal["bytes", "owner", "capture", "match", "log", "time", "sheet"], ...] | None = field(
         default=None, metadata=LATER
     )
@@ -74,25 +69,17 @@ class Trust(Canonical):
     """The pinned list.
 
     Attributes:
-        dated: the day on which the list was drawn up, ISO 8601.
-        note: where its contents come from.
-        authorities: time-stamping authorities.
-        chains: chains of blocks with proof of work.
-        logs: keys of logs.
-        keys: sealing keys of owners.
-        format: :data:`TRUST_FORMAT`.
-        ledgers: blocks of EVM chains.
         requires: what it asks for; where it is absent, one witness and every grade that a bundle has anything of.
     """
 
-    dated: str
-    note: str
-    authorities: tuple[TrustedAuthority, ...]
-    chains: tuple[TrustedChain, ...]
-    logs: tuple[TrustedLog, ...]
-    keys: tuple[TrustedKey, ...]
-    format: str = TRUST_FORMAT
-    ledgers: tuple[TrustedLedger, ...] = field(default=(), metadata=LATER)
+    dated: str  # the day on which the list was drawn up, ISO 8601
+    note: str  # where its contents come from
+    authorities: tuple[TrustedAuthority, ...]  # time-stamping authorities
+    chains: tuple[TrustedChain, ...]  # chains of blocks with proof of work
+    logs: tuple[TrustedLog, ...]  # keys of logs
+    keys: tuple[TrustedKey, ...]  # sealing keys of owners
+    format: str = TRUST_FORMAT  # :data:`TRUST_FORMAT`
+    ledgers: tuple[TrustedLedger, ...] = field(default=(), metadata=LATER)  # blocks of EVM chains
     requires: Requirements | None = field(default=None, metadata=LATER)
 
     @property

@@ -40,8 +40,7 @@ class Verifier:
     def verify(self, path: Path) -> Verdict:
         """Check a bundle: the ZIP, or the folder it was unpacked into.
 
-        Raises:
-            NoBundleError: there is nothing at the path, or it is neither a ZIP nor a folder with ``bagit.txt``.
+        Raises ``NoBundleError`` when nothing is at the path, or neither a ZIP nor a folder with ``bagit.txt``.
         """
         try:
             with opened(path) as contents:

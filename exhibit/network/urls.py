@@ -107,16 +107,14 @@ def _respelled(text: str) -> str:
     """Upper-case hexadecimal digits, unreserved characters unescaped, unsafe ones escaped (RFC 3986, 6.2.2)."""
     if "%" in text:
         text = _ESCAPE.sub(_respell, text)
-    return _UNSAFE.sub(lambda match: "".join(f"%{byte:02X}" for byte in _utf8(match[0])), text)
+    return _UNSAFE.sub(
+        lambda match: "".join(f"%{byte:02X}" for byte in match[0].encode("utf-8", "surrogatepass")), text
+    )
 
 
 def _respell(match: re.Match[str]) -> str:
     character = chr(int(match[1], 16))
     return character if character in _UNRESERVED else f"%{match[1].upper()}"
-
-
-def _utf8(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")
 
 
 def _without_dots(path: str) -> str:

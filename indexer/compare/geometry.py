@@ -99,14 +99,6 @@ def align(every: Iterable[Correspondences], found: Features, registered: Feature
     return best
 
 
-def most_agreeing(found: Features, registered: Features) -> int:
-    """The most details that agree with any credible transform, also where they are too few for :func:`align`."""
-    tried = (
-        estimate(one, found, registered) for one in correspondences(found, registered) for estimate in (_free, _stiff)
-    )
-    return max((laid.inliers for laid in tried if laid is not None), default=0)
-
-
 def support(every: Iterable[Correspondences], registered: Features, transform: NDArray[np.float64]) -> Alignment:
     """What the local features say of a transform (original pixels) that was found in another way."""
     mirrored = bool(np.linalg.det(transform[:2, :2]) < 0)

@@ -35,7 +35,7 @@ class Measurements:
 class Condition:
     """A figure beside its limit."""
 
-    name: str  # as in `Measurements`, or `agreement`: the mean of dense and in place
+    name: str  # as in `Measurements` or `InPieces`; `agreement` is the mean of dense and in place
     figure: float
     limit: float
     at_most: bool = False  # whether the figure may not exceed the limit; else it has to reach it
@@ -48,6 +48,8 @@ class Condition:
 
 Way = tuple[Condition, ...]
 """Conditions that have to hold together."""
+_IN_PIECES = {"agreeing": "few-inliers", "dense": "weak-agreement", "shown": "shared-overlay", "score": "imprecise"}
+"""Which doubt it is that a condition for ``certain`` doesn't hold of a picture laid in pieces."""
 
 
 def decide(figures: Measurements) -> tuple[Decision, tuple[str, ...]]:
@@ -59,8 +61,16 @@ def decide(figures: Measurements) -> tuple[Decision, tuple[str, ...]]:
     return Decision.NONE, ()
 
 
-def decide_pieces(laid: InPieces, dense: float) -> tuple[Decision, tuple[str, ...]]:
-    """The decision about a picture laid in pieces, by their share of windows that agree, and what is left to doubt.
+def decide_pieces(to_review: Way, to_certain: Way) -> tuple[Decision, tuple[str, ...]]:
+    """The decision about a picture laid in pieces, by what :func:`ways_in_pieces` gives, and what is left to doubt."""
+    if not _any_holds((to_review,)):
+        return Decision.NONE, ()
+    reasons = tuple(_IN_PIECES[condition.name] for condition in to_certain if not condition.holds)
+    return (Decision.REVIEW if reasons else Decision.CERTAIN), reasons
+
+
+def ways_in_pieces(laid: InPieces, dense: float) -> tuple[Way, Way]:
+    """What a picture laid in pieces needs for ``review``, and for ``certain``; dense is of its windows that agree.
 
     The score is a logarithm of odds, and likely the more the more of the work is covered, the less patches are
     displaced beyond noise, and the less neighbouring cells were moved against one another: other photographs of a scene
@@ -71,16 +81,18 @@ def decide_pieces(laid: InPieces, dense: float) -> tuple[Decision, tuple[str, ..
     weights = THRESHOLDS.pieces_excess, THRESHOLDS.pieces_cover, THRESHOLDS.pieces_roughness
     figures = excess, laid.cover, math.log(laid.roughness)
     score = THRESHOLDS.pieces_intercept + sum(map(operator.mul, weights, figures))
-    if score < THRESHOLDS.pieces_review or dense < THRESHOLDS.review_agreement:
-        return Decision.NONE, ()
-    doubts = {
-        "few-inliers": laid.agreeing < THRESHOLDS.pieces_agreeing,
-        "weak-agreement": dense < THRESHOLDS.certain_dense,
-        "shared-overlay": laid.cover * laid.fit.in_place < THRESHOLDS.half_in_place,
-        "imprecise": score < THRESHOLDS.pieces_certain,
-    }
-    reasons = tuple(name for name, holds in doubts.items() if holds)
-    return (Decision.REVIEW if reasons else Decision.CERTAIN), reasons
+    return (
+        (
+            Condition("score", score, THRESHOLDS.pieces_review),
+            Condition("dense", dense, THRESHOLDS.review_agreement),
+        ),
+        (
+            Condition("agreeing", laid.agreeing, THRESHOLDS.pieces_agreeing),
+            Condition("dense", dense, THRESHOLDS.certain_dense),
+            Condition("shown", laid.cover * laid.fit.in_place, THRESHOLDS.half_in_place),
+            Condition("score", score, THRESHOLDS.pieces_certain),
+        ),
+    )
 
 
 def ways_to_certain(one: Measurements) -> tuple[Way, ...]:

@@ -13,7 +13,7 @@ from indexer.compare.fit import Fit, measure_fit
 from indexer.compare.geometry import Alignment, Correspondences, Remembered, align, correspondences, support
 from indexer.compare.negative import negative
 from indexer.compare.pieces import laid_in_pieces
-from indexer.compare.rules import Measurements, decide, decide_pieces
+from indexer.compare.rules import Measurements, Way, decide, decide_pieces, ways_in_pieces
 from indexer.compare.thresholds import THRESHOLDS
 from indexer.layout.information import COMPOSED
 from indexer.layout.masks import outside
@@ -44,6 +44,7 @@ class Examined(Verification):
     """A verification with what isn't kept of it: for whoever asks why it was decided so."""
 
     figures: Measurements | None = None  # what it was decided by; `None` where the pixels weren't worth measuring
+    pieced: tuple[Way, Way] | None = None  # the same of it in pieces: `ways_in_pieces`; `None` where it wasn't so laid
     glance: bool = False  # whether it was made of the quick features only
 
 
@@ -58,6 +59,7 @@ class _Finding:
     further: tuple[NDArray[np.float64], ...] = ()
     pieces: tuple[Piece, ...] = ()
     figures: Measurements | None = None
+    pieced: tuple[Way, Way] | None = None
 
 
 _ORDER = [Decision.NONE, Decision.REVIEW, Decision.CERTAIN]
@@ -135,10 +137,11 @@ def _seen(found: Features, registered: Features, nearest: HashMatch) -> _Finding
     pieced = _in_pieces(found, registered, matches)
     if pieced is not None and _ORDER.index(pieced.decision) > _ORDER.index(plain.decision):
         return pieced
+    if pieced is not None:
+        reasons = (PIECES,) if plain.decision is Decision.NONE else plain.reasons
+        return replace(plain, reasons=reasons, pieced=pieced.pieced)
     if plain.decision is not Decision.NONE:
         return plain
-    if pieced is not None:
-        return replace(plain, reasons=(PIECES,))
     if nearest.hamming <= THRESHOLDS.hash_alone and not (registered.marked or registered.low_information):
         stated = _dense(found, registered, nearest.transform, ())
         return _Finding(Decision.REVIEW, plain.inliers, stated, nearest.transform, (HASH,))
@@ -167,12 +170,14 @@ def _in_pieces(found: Features, registered: Features, matches: Iterable[Correspo
     stated = (
         dense_agreement(found, registered, transform, pieces=laid.pieces).share if registered.masked else seen.share
     )
-    decision, reasons = decide_pieces(laid, seen.share if seen.textured >= THRESHOLDS.min_textured else 0.0)
+    asked = ways_in_pieces(laid, seen.share if seen.textured >= THRESHOLDS.min_textured else 0.0)
+    decision, reasons = decide_pieces(*asked)
     if decision is not Decision.NONE and registered.marked:
         decision, reasons = _beside_marks(decision, reasons, found, registered, transform, laid.pieces)
     if decision is Decision.CERTAIN and len(registered.panels) >= MIN_PANELS:
         decision, reasons = Decision.REVIEW, (COLLAGE,)
-    return _Finding(decision, laid.agreeing, stated, transform, (PIECES, *reasons), laid.fit, pieces=laid.pieces)
+    told = (PIECES, *reasons)
+    return _Finding(decision, laid.agreeing, stated, transform, told, laid.fit, pieces=laid.pieces, pieced=asked)
 
 
 def _compare(found: Features, registered: Features, nearest: HashMatch, matches: Iterable[Correspondences]) -> _Finding:
@@ -288,6 +293,7 @@ def _verification(finding: _Finding, hamming: int, found: Features, registered: 
         further=tuple(matrix_of(copy) for copy in finding.further),
         pieces=finding.pieces,
         figures=finding.figures,
+        pieced=finding.pieced,
         glance=found.later_local is found.later_quick,
     )
 

@@ -1,25 +1,26 @@
 """Two pictures that are drawn together: each decoded no larger than it is shown, and the part that they share."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations
 from math import ceil
 from typing import Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from PIL import Image
 
 from exhibit.comparison.similarity import scale_at_centre
 from exhibit.comparison.warp import shared_outline, turned_area
 from exhibit.pictures.decode import DecodedPicture, Limits, decode, inspect
-from exhibit.types import Piece
+from exhibit.types import Piece, Verification
 from indexer.layout.orientation import Box
 from indexer.layout.single_thread import cv2
 from indexer.picture.features import DEFAULT_LIMITS
 
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float64]
+Size = tuple[int, int]
 MAX_SIDE = 1600
 """Pixels of the longer side of what is drawn."""
 MAGNIFIED = 4.0
@@ -111,23 +112,17 @@ class Pair:
     copies: tuple[Copy, ...]  # the one that decided first
 
     @classmethod
-    def of(
-        cls,
-        found: bytes,
-        registered: bytes,
-        transforms: Sequence[ArrayLike],
-        limits: Limits = DEFAULT_LIMITS,
-        pieces: Sequence[Piece] = (),
-    ) -> Self:
-        """Look at both pictures, without decoding their pixels yet; the first transform is of the copy that decided.
+    def of(cls, found: bytes, registered: bytes, laid: Verification, limits: Limits = DEFAULT_LIMITS) -> Self:
+        """Look at both pictures, without decoding their pixels yet, and at how a comparison has laid them.
 
-        Each is 3×3 from original found to original registered pixels; that copy may be laid by pieces instead. Raises
-        ``UnreadablePictureError``, and ``WrongUseError`` for a transform that can't be inverted.
+        Without a transform there are no copies. Raises ``UnreadablePictureError``, and ``WrongUseError`` for a
+        transform that can't be inverted.
         """
         sources = Source(found, limits), Source(registered, limits)
-        matrices = (np.asarray(transform, np.float64) for transform in transforms)
-        copies = [_copy(matrix, sources[0].size, sources[1].size) for matrix in matrices]
-        return cls(*sources, (*(replace(copy, pieces=tuple(pieces)) for copy in copies[:1]), *copies[1:]))
+        sizes = sources[0].size, sources[1].size
+        transforms = [] if laid.transform is None else [laid.transform, *laid.further]
+        # where one lies in pieces, no further copies are looked for
+        return cls(*sources, tuple(_copy(np.asarray(row, np.float64), *sizes, laid.pieces) for row in transforms))
 
     @property
     def first(self) -> Copy:
@@ -199,10 +194,8 @@ def _laid(
 def _part(piece: Piece) -> tuple[Floats, Floats, Floats]:
     """Its transform and its corners in the found and in the registered picture, (4, 2) each."""
     left, top, right, bottom = piece.box
-    corners, transform = (
-        np.array([[left, top], [right, top], [right, bottom], [left, bottom]]),
-        np.array(piece.transform),
-    )
+    corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
+    transform = np.array(piece.transform)
     return transform, moved(corners, np.linalg.inv(transform)), corners
 
 
@@ -224,13 +217,13 @@ def _laid_in_pieces(source: Source, onto: Shown, parts: Sequence[Sequence[Floats
     return canvas, mask > 0
 
 
-def _copy(transform: Floats, found: tuple[int, int], registered: tuple[int, int]) -> Copy:
+def _copy(transform: Floats, found: Size, registered: Size, pieces: tuple[Piece, ...]) -> Copy:
     outline = shared_outline(transform, found, registered)
     if turned_area(outline) < 0:
         outline = outline[::-1]
     if len(outline):
         outline = np.roll(outline, -int(outline.sum(axis=1).argmin()), axis=0)
-    return Copy(transform, outline, moved(outline, np.linalg.inv(transform)), _spanning(outline))
+    return Copy(transform, outline, moved(outline, np.linalg.inv(transform)), _spanning(outline), pieces)
 
 
 def _spanning(outline: Floats) -> tuple[int, ...]:

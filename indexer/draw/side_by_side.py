@@ -26,8 +26,8 @@ def side_by_side(pair: Pair) -> Pixels:
     """The registered picture on the left, the found one on the right, the part that they share, if any, outlined.
 
     Corresponding corners have the same letter, so that a mirrored or turned copy is seen as one; several copies are
-    numbered. Where the shared part is small, mirrored or turned, it stands below once more: as it is in the registered
-    picture, and as it is in the found one, magnified and laid the same way.
+    numbered. Where the shared part is small, mirrored, turned or in pieces, it stands below once more: as it is in the
+    registered picture, and as it is in the found one, magnified and laid the same way.
     """
     closer = _wants_closer_look(pair)
     tall = TALL_OF_TWO if closer else TALL
@@ -63,7 +63,7 @@ def _wants_closer_look(pair: Pair) -> bool:
         return False
     first = pair.first
     small = min(_share(first.registered, pair.registered.size), _share(first.found, pair.found.size)) < SMALL
-    return small or len(pair.copies) > 1 or _is_turned(first)
+    return small or len(pair.copies) > 1 or bool(first.pieces) or _is_turned(first)
 
 
 def _is_turned(copy: Copy) -> bool:

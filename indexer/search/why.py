@@ -15,10 +15,9 @@ from exhibit.errors import UnreadablePictureError
 from exhibit.pictures.decode import Limits
 from exhibit.sentences import Sentence
 from exhibit.types import Decision, Hit, Verification
-from indexer.compare.geometry import most_agreeing
 from indexer.compare.rules import Condition, Way, ways_to_certain, ways_to_review
 from indexer.compare.thresholds import THRESHOLDS
-from indexer.compare.verify import Examined
+from indexer.compare.verify import HASH, Examined
 from indexer.layout.information import COMPOSED
 from indexer.picture.descriptor import BUILT_IN, Descriptor
 from indexer.picture.features import DEFAULT_LIMITS, ICON_SIDE, NORMAL, Features, extract
@@ -34,6 +33,8 @@ STAGES: Mapping[str, Sentence] = {
     "laying": Sentence("One can be laid onto the other"),
     "pixels": Sentence("Their pixels agree"),
     "fit": Sentence("Their parts lie in the same places"),
+    "pieces": Sentence("Laid piece by piece, they agree"),
+    "hash": Sentence("Their hashes alone are near enough"),
     "certainty": Sentence("Nothing is left to doubt"),
 }
 """What each gate asks, by its name."""
@@ -52,6 +53,9 @@ FIGURES: Mapping[str, Sentence] = {
     "agreement": Sentence("Mean of pixels that agree and patches in place"),
     "precision": Sentence("Patches in place, less the drift in pixels"),
     "excess": Sentence("Displacement, times what noise explains"),
+    "score": Sentence("Score of the pieces, a logarithm of odds"),
+    "agreeing": Sentence("Details that lie beside their neighbours as in the original"),
+    "shown": Sentence("Share of the original that lies in place"),
 }
 """What each figure is, by the name of its condition."""
 NEAREST = 100
@@ -63,7 +67,7 @@ class Gate:
     """One stage that a pair has to pass."""
 
     name: str  # a key of `STAGES`
-    figures: tuple[Condition, ...] = ()  # what was measured; where one of several ways would do, the nearest
+    figures: Way = ()  # what was measured; where one of several ways would do, the nearest
     passed: bool = True
     sentences: tuple[str, ...] = ()  # what stopped a pair that doesn't pass, and what would have changed that
 
@@ -74,8 +78,8 @@ class Gate:
 
     @property
     def rows(self) -> list[tuple[Sentence, str, Sentence, bool]]:
-        """What was measured, the figure, what is needed, and whether that holds: for a table."""
-        return [(FIGURES[one.name], _number(one.figure), _limit(one), one.holds) for one in self.figures]
+        """What was measured, the figure, what is needed, and whether that stopped nothing: for a table."""
+        return [(FIGURES[one.name], _number(one.figure), _limit(one), one.holds or self.passed) for one in self.figures]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +88,8 @@ class Explanation(Generic[Key]):
 
     decision: Decision
     gates: tuple[Gate, ...]
+    original: Key  # which of the work's pictures came farthest
     examined: Verification | None = None  # the comparison; `None` when the copy can't be read
-    original: Key | None = None  # which of the work's pictures came farthest
     before: tuple[Key, ...] = ()  # what stood before it where it was named
 
     @property
@@ -97,7 +101,16 @@ class Explanation(Generic[Key]):
     @property
     def sentences(self) -> tuple[str, ...]:
         """What came of it, and what would have changed that, or what keeps a find from being certain."""
-        return self.fell.sentences if self.fell else (Sentence("It is found."), *self.gates[-1].sentences)
+        if self.fell is None:
+            return Sentence("It is found."), *self.gates[-1].sentences
+        behind = self.gates[self.gates.index(self.fell) + 1 :]
+        further = (said for gate in behind for said in gate.sentences[:1])
+        return Sentence("It isn't found."), *self.fell.sentences, *further
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """What is to be said of a find."""
+        return () if self.examined is None or self.decision is Decision.NONE else self.examined.reasons
 
 
 def explain(
@@ -106,27 +119,30 @@ def explain(
     works: Works[Key] | None = None,
     limits: Limits = DEFAULT_LIMITS,
     descriptor: Descriptor = BUILT_IN,
+    settled: Callable[[Features, dict[Key, Verification]], dict[Key, Verification]] = lambda _found, compared: compared,
 ) -> Explanation[Key]:
     """Search for one picture, and tell why it is found to show a work, by the features of its pictures, or isn't.
 
-    Without works to search among, the two are compared as if the search had named them.
+    Without works to search among, the two are compared as if the search had named them. ``settled`` is what becomes of
+    the comparisons of a search, as where works of a series are told apart.
     """
     try:
         found = extract(data, limits, descriptor=descriptor)
     except UnreadablePictureError as error:
         why = filter(None, (Sentence("The copy can't be read."), error.message, error.hint))
-        return Explanation(Decision.NONE, (Gate("reading", passed=False, sentences=(*why,)),))
+        gate = Gate("reading", passed=False, sentences=(*why,))
+        return Explanation(Decision.NONE, (gate,), next(iter(originals)))
     asked = None if works is None else search.Search(found, lambda: data, works, limits)
     if asked is not None:
         asked.run()
-    compared = {} if asked is None else asked.compared
+    compared = {} if asked is None else settled(found, asked.compared)
     key = max(originals, key=lambda one: _promise(compared.get(one)))
     examined = compared.get(key) or search.compare_alone(found, lambda: data, originals[key], limits)
     assert isinstance(examined, Examined)
     pair = _Pair(key, found, originals[key], examined, asked)
     gates = (Gate("reading"), *(gate for ask in GATES for gate in ask(pair)))
     decision = examined.decision if asked is None or key in compared else Decision.NONE
-    return Explanation(decision, gates, examined, key, tuple(pair.before or ()))
+    return Explanation(decision, gates, key, examined, tuple(pair.before or ()))
 
 
 def _promise(compared: Verification | None) -> tuple[int, float]:
@@ -161,11 +177,14 @@ class _Pair(Generic[Key]):
         return min((named[: named.index(self.key)] for named in rounds if self.key in named), key=len, default=None)
 
 
-def _gate(name: str, figures: Iterable[Condition], said: Sentence, *further: Sentence, passed: bool) -> Gate:
+def _gate(name: str, figures: Way, said: Sentence, *further: Sentence, passed: bool) -> Gate:
     """A gate with what stopped a pair there: the sentence, the figures that fall short, and what else is to be said."""
-    listed = tuple(figures)
-    short = [_needed(condition) for condition in listed if not condition.holds]
-    return Gate(name, listed, passed, () if passed else (said, *short[:2], *further))
+    short = [
+        Sentence("%(what)s: %(figure)s; needed: %(limit)s.", what=what, figure=figure, limit=limit)
+        for what, figure, limit, holds in Gate(name, figures, passed).rows
+        if not holds
+    ]
+    return Gate(name, figures, passed, () if passed else (said, *short[:2], *further))
 
 
 def _information(pair: _Pair[Key]) -> Iterator[Gate]:
@@ -175,94 +194,105 @@ def _information(pair: _Pair[Key]) -> Iterator[Gate]:
 
 
 def _naming(pair: _Pair[Key]) -> Iterator[Gate]:
+    if pair.search is None:
+        return
     figures = [Condition("hamming", pair.examined.hamming, candidates.HASH_WITHIN, at_most=True)]
     if pair.found.is_icon:
         figures.append(Condition("side", min(pair.found.info.width, pair.found.info.height), ICON_SIDE))
     else:
-        figures += [*_described(pair), *_voted(pair)]
+        figures += [*_described(pair, pair.search.works), *_voted(pair, pair.search.works)]
     said = Sentence("Neither hash nor descriptor nor votes named it, so the two weren't compared.")
     if pair.before is not None:
         figures.append(Condition("place", len(pair.before) + 1, candidates.MAX_CANDIDATES, at_most=True))
         said = Sentence("The search named it, but too many others stood before it.")
-    elif pair.search is not None and pair.search.settled:
+    elif pair.search.settled:
         said = Sentence("Another work explains all of the picture, so no further one was looked for.")
     same = Sentence("Compared all the same, it isn't found either.")
     if pair.agrees:
         same = Sentence("Compared all the same, it is found.")
-    yield _gate("naming", figures, said, same, passed=pair.search is None or pair.key in pair.search.compared)
+    yield _gate("naming", tuple(figures), said, same, passed=pair.key in pair.search.compared)
 
 
-def _laying(pair: _Pair[Key]) -> Iterator[Gate]:
-    one, laid = pair.examined, pair.examined.transform is not None
-    looked = pair.found.glance if one.glance else pair.found
-    details = Condition(
-        "inliers", one.inliers if laid else most_agreeing(looked, pair.original), search.PROMISING_INLIERS
-    )
+def _whole(pair: _Pair[Key]) -> Iterator[Gate]:
+    """Laid on the original by one transform; a glance goes on only where it promises something."""
+    one = pair.examined
+    if pair.is_plain or one.pieces or HASH in one.reasons:
+        return
+    ways: list[Way] = [(Condition("inliers", one.inliers, search.PROMISING_INLIERS),)]
+    if not one.glance:
+        ways.append((Condition("hamming", one.hamming, THRESHOLDS.hash_reach, at_most=True),))
+    (laid,) = _nearest(ways)
     why = Sentence("It may be bent, drawn anew, cut into parts, show little of the original, or be another picture.")
     if max(pair.found.info.width, pair.found.info.height) < NORMAL.side:
         why = Sentence("A larger copy would show more of them.")
     said = Sentence("Too few details agree how the one lies on the other.")
-    if not pair.is_plain:
-        passed = pair.agrees or (laid and (details.holds or not one.glance))
-        yield _gate("laying", (details,), said, why, passed=passed)
-
-
-def _pixels(pair: _Pair[Key]) -> Iterator[Gate]:
-    one = pair.examined
-    hasty = one.glance and not pair.agrees
-    limit = search.PROMISING_AGREEMENT if hasty else THRESHOLDS.promising_dense
-    agree = Condition("dense", one.dense if one.figures is None else one.figures.dense, limit)
-    said = Sentence("Laid onto each other, their pixels agree in too few places.")
-    if one.transform is not None and not pair.is_plain:
+    yield _gate("laying", (laid,), said, why, passed=pair.agrees or laid.holds)
+    if one.transform is not None:
+        limit = search.PROMISING_AGREEMENT if one.glance and not pair.agrees else THRESHOLDS.promising_dense
+        agree = Condition("dense", one.dense if one.figures is None else one.figures.dense, limit)
+        said = Sentence("Laid onto each other, their pixels agree in too few places.")
         yield _gate("pixels", (agree,), said, passed=pair.agrees or agree.holds)
-
-
-def _fit(pair: _Pair[Key]) -> Iterator[Gate]:
-    """By the rules: for a find at all, then for a certain one."""
-    if pair.examined.figures is not None:
-        figures = _nearest(ways_to_review(pair.examined.figures))
+    if one.figures is not None:
         said = Sentence("What both show doesn't lie as the parts of a copy do.")
-        if all(condition.holds for condition in figures):
-            said = Sentence("What agrees is a mark that other works of the owner carry, too.")
-        yield _gate("fit", figures, said, passed=pair.agrees)
+        yield _judged(pair, "fit", _nearest(ways_to_review(one.figures)), said)
+
+
+def _otherwise(pair: _Pair[Key]) -> Iterator[Gate]:
+    """What is asked where the whole isn't found: in pieces, and where nothing could be laid the hash alone."""
+    one = pair.examined
+    if one.pieced is not None and (one.pieces or not pair.agrees):
+        yield _judged(pair, "pieces", one.pieced[0], Sentence("Laid piece by piece, it doesn't lie as a copy does."))
+    elif HASH in one.reasons or not (pair.agrees or pair.original.marked or pair.original.low_information):
+        works = 0 if pair.search is None else len(pair.search.works.hashes)
+        near = Condition("hamming", one.hamming, search.hash_alone(works), at_most=True)
+        yield _gate("hash", (near,), Sentence("The hashes alone are too unlike."), passed=pair.agrees)
+
+
+def _certainty(pair: _Pair[Key]) -> Iterator[Gate]:
+    one = pair.examined
+    ways = () if one.figures is None else ways_to_certain(one.figures)
+    if one.pieced is not None and one.pieces:
+        ways = one.pieced[1:]
     if pair.agrees:
-        figures = () if pair.examined.figures is None else _nearest(ways_to_certain(pair.examined.figures))
-        certain = pair.examined.decision is Decision.CERTAIN
-        yield _gate("certainty", figures, Sentence("A person has to look."), passed=certain)
+        certain = one.decision is Decision.CERTAIN
+        yield _gate("certainty", _nearest(ways), Sentence("A person has to look."), passed=certain)
 
 
-GATES: tuple[Callable[[_Pair[Key]], Iterator[Gate]], ...] = (_information, _naming, _laying, _pixels, _fit)
+GATES: tuple[Callable[[_Pair[Key]], Iterator[Gate]], ...] = (_information, _naming, _whole, _otherwise, _certainty)
 
 
-def _described(pair: _Pair[Key]) -> Iterator[Condition]:
+def _judged(pair: _Pair[Key], name: str, figures: Way, said: Sentence) -> Gate:
+    """By a way of the rules; a mark that the owner's works share may follow all of it."""
+    holds = all(condition.holds for condition in figures)
+    mark = Sentence("What agrees is a mark that other works of the owner carry, too.")
+    return _gate(name, figures, mark if holds else said, passed=pair.agrees and holds)
+
+
+def _described(pair: _Pair[Key], works: Works[Key]) -> Iterator[Condition]:
     """How alike the nearest of their descriptors are, and at which place that is for the copy's."""
     queries = np.stack([*pair.found.embeddings.values()])
     registered = [vector for part, vector in pair.original.embeddings.items() if part in WORK_PARTS]
     similarity = float((queries @ np.stack(registered).T).max())
     yield Condition("similarity", similarity, 1 - candidates.DESCRIPTOR_WITHIN)
-    if pair.search is not None:
-        index = pair.search.works.descriptors
-        places = [_place(pair, index.space.id, row) for row in index.search(queries, k=NEAREST)]
-        if place := min(filter(None, places), default=None):
-            yield Condition("place_by_descriptor", place, candidates.DESCRIPTOR_NEAREST, at_most=True)
+    space, nearest = works.descriptors.space.id, works.descriptors.search(queries, k=NEAREST)
+    if place := min(filter(None, (_place(pair.key, works, space, row) for row in nearest)), default=None):
+        yield Condition("place_by_descriptor", place, candidates.DESCRIPTOR_NEAREST, at_most=True)
 
 
-def _voted(pair: _Pair[Key]) -> Iterator[Condition]:
+def _voted(pair: _Pair[Key], works: Works[Key]) -> Iterator[Condition]:
     """What the votes say, where there are works enough to tell chance."""
-    votes = [] if pair.search is None else pair.search.works.votes.votes(pair.found.quick.descriptors)
+    votes = works.votes.votes(pair.found.quick.descriptors)
     if not math.isinf(chance := candidates.by_chance(votes)):
-        place = _place(pair, ROOTSIFT.id, votes)
+        place = _place(pair.key, works, ROOTSIFT.id, votes)
         yield Condition("votes", votes[place - 1].weight / chance if place else 0.0, candidates.STANDS_OUT)
         if place:
             yield Condition("place_by_votes", place, candidates.VOTED_MOST, at_most=True)
 
 
-def _place(pair: _Pair[Key], space: str, hits: Sequence[Hit | Vote]) -> int | None:
+def _place(key: Key, works: Works[Key], space: str, hits: Sequence[Hit | Vote]) -> int | None:
     """At which place of an index's answer the original comes first."""
-    listed = [candidates.Candidate(space, hit.number, 0.0) for hit in hits]
-    owners = {} if pair.search is None else pair.search.works.owners(listed)
-    named = (place for place, hit in enumerate(hits, 1) if owners.get((space, hit.number)) == pair.key)
-    return next(named, None)
+    owners = works.owners(candidates.Candidate(space, hit.number, 0.0) for hit in hits)
+    return next((place for place, hit in enumerate(hits, 1) if owners.get((space, hit.number)) == key), None)
 
 
 def _nearest(ways: Iterable[Way]) -> Way:
@@ -272,14 +302,7 @@ def _nearest(ways: Iterable[Way]) -> Way:
         short = [condition.name for condition in way if not condition.holds]
         return "hamming" in short, len(short)
 
-    return min(ways, key=missing)
-
-
-def _needed(short: Condition) -> Sentence:
-    values = {"what": FIGURES[short.name], "figure": _number(short.figure), "limit": _number(short.limit)}
-    if short.at_most:
-        return Sentence("%(what)s: %(figure)s; at most %(limit)s would do.", **values)
-    return Sentence("%(what)s: %(figure)s; at least %(limit)s is needed.", **values)
+    return min(ways, key=missing, default=())
 
 
 def _limit(one: Condition) -> Sentence:

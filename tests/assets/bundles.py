@@ -247,8 +247,7 @@ def empty_pdf() -> bytes:
 
 def _attachments(facts: CaseFacts, seed: int) -> dict[str, bytes]:
     [match], [sighting] = facts.matches, facts.sightings
-    assert match.verification.transform is not None
-    pair = Pair.of(found_bytes(seed), registered_bytes(seed), [match.verification.transform])
+    pair = Pair.of(found_bytes(seed), registered_bytes(seed), match.verification)
     files = {path: draw(view, pair) for view, path in DRAWN.items()}
     files |= captured_page(sighting.captures[0].started, found_bytes(seed))
     shown = {sighting.picture.file: found_bytes(seed), facts.work.pictures[0].file: registered_bytes(seed), **files}

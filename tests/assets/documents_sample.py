@@ -37,6 +37,19 @@ from indexer.draw.pair import Pair
 NOON = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
 SIZE = (900, 600)
 TRANSFORM = ((0.0, 864 / 640, 0.0), (582 / 430, 0.0, 18.0), (0.0, 0.0, 1.0))
+COMPARED = Verification(
+    decision=Decision.CERTAIN,
+    hamming=38,
+    inliers=412,
+    dense=0.9379,
+    transform=TRANSFORM,
+    mirrored=True,
+    rotation=90,
+    overlap_work=0.9421,
+    overlap_picture=1.0,
+    probability=None,
+    pipeline="pipeline-1",
+)
 
 
 def landscape(seed: int) -> Image.Image:
@@ -75,7 +88,7 @@ def sample_pictures(seed: int = 1) -> Mapping[str, bytes]:
     cut = registered.crop((0, 18, 864, 600))
     found = cut.transpose(Image.Transpose.FLIP_LEFT_RIGHT).transpose(Image.Transpose.ROTATE_90).resize((430, 640))
     seen, work = encoded(found, "WEBP"), encoded(registered)
-    pair = Pair.of(seen, work, [TRANSFORM])
+    pair = Pair.of(seen, work, COMPARED)
     drawings = {f"data/matches/01/{view.file_name}": draw(view, pair) for view in View}
     return {"data/work/01.jpg": work, "data/sightings/01/image.webp": seen, **drawings}
 
@@ -134,22 +147,9 @@ def sample_sighting(found: PictureFacts) -> SightingFacts:
 
 def sample_match(registered: PictureFacts, found: PictureFacts) -> MatchFacts:
     """The measured comparison: mirrored, turned by 90°, most of the picture."""
-    verification = Verification(
-        decision=Decision.CERTAIN,
-        hamming=38,
-        inliers=412,
-        dense=0.9379,
-        transform=TRANSFORM,
-        mirrored=True,
-        rotation=90,
-        overlap_work=0.9421,
-        overlap_picture=1.0,
-        probability=None,
-        pipeline="pipeline-1",
-    )
     views = (View.OVERLAY, View.SIDE_BY_SIDE, View.DIFFERENCE, View.POINTS)
     paths = [f"data/matches/01/{view.file_name}" for view in views]
-    return MatchFacts(1, registered.digest, found.digest, (1,), verification, ("Aligned over 94%.",), *paths)
+    return MatchFacts(1, registered.digest, found.digest, (1,), COMPARED, ("Aligned over 94%.",), *paths)
 
 
 def sample_witnesses() -> tuple[WitnessFacts, ...]:

@@ -1,12 +1,15 @@
 """Pairs of a made picture and something found, and what is seen on a drawing of them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
+from exhibit.types import Decision, Piece, Verification
 from indexer.draw.draw import View, draw_png
 from indexer.draw.pair import Pair
 from tests.assets.textured import encoded, textured
@@ -19,9 +22,16 @@ CROPPED = np.array([[1.0, 0, 100], [0, 1, 60], [0, 0, 1]])
 MIRRORED = np.array([[-1.0, 0, 479], [0, 1, 0], [0, 0, 1]])
 
 
+def laid(*transforms: ArrayLike, pieces: Sequence[Piece] = ()) -> Verification:
+    """A comparison that has laid copies so."""
+    rows: list[Any] = [tuple(map(tuple, np.asarray(transform, float).tolist())) for transform in transforms]
+    same = Verification(Decision.CERTAIN, 0, 90, 1.0, rows[0], False, 0, 1.0, 1.0, None, "")  # noqa: FBT003 - a field
+    return replace(same, further=tuple(rows[1:]), pieces=tuple(pieces))
+
+
 def pair(found: Image.Image | bytes, *transforms: ArrayLike) -> Pair:
     """Something found beside the made picture, whose copies it shows."""
-    return Pair.of(found if isinstance(found, bytes) else encoded(found), DATA, transforms)
+    return Pair.of(found if isinstance(found, bytes) else encoded(found), DATA, laid(*transforms))
 
 
 def drawn(view: View, one: Pair) -> NDArray[np.uint8]:

@@ -12,6 +12,5 @@ def pair_of(services: Services, match: Match) -> Pair:
     verification = match.verification
     if verification.transform is None:
         raise NotFoundError(Sentence("The two pictures can't be laid on each other."))
-    transforms = [verification.transform, *verification.further]
     found, registered = services.blobs.get(match.found.digest), services.blobs.get(match.registered.digest)
-    return Pair.of(found, registered, transforms, services.limits, verification.pieces)
+    return Pair.of(found, registered, verification, services.limits)

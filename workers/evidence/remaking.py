@@ -10,8 +10,7 @@ from workers.texts.sentences import words_of
 
 
 def _draw(found: bytes, registered: bytes, compared: Verification) -> Callable[[str, str], bytes]:
-    transforms = [transform for transform in (compared.transform, *compared.further) if transform is not None]
-    pair = Pair.of(found, registered, transforms, pieces=compared.pieces)
+    pair = Pair.of(found, registered, compared)
     return lambda role, suffix: SUFFIXES.get(suffix, SUFFIXES[".jpg"])(View(role), pair)
 
 

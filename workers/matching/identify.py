@@ -1,7 +1,6 @@
 """Which of an owner's works a picture shows. Nothing of the picture is stored."""
 
 import time
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -22,7 +21,6 @@ from indexer.draw.pair import Pair
 from indexer.layout.pages import COLLAGE, PAGE
 from indexer.picture.features import Features, extract
 from indexer.picture.spaces import ROOTSIFT
-from indexer.search.candidates import Candidate
 from indexer.votes.index import VoteIndex
 from registry.crawls.crawling import denied
 from registry.models import Owner, Picture, Work, WorkPicture
@@ -83,11 +81,9 @@ def identify(services: Services, owner: Owner, data: bytes) -> Answer:
 
 def pair_of(services: Services, found: FoundWork, data: bytes) -> Pair | None:
     """Both pictures, to be drawn; ``None`` when they couldn't be laid on each other."""
-    laid = found.verification
-    if laid.transform is None:
+    if found.verification.transform is None:
         return None
-    registered, transforms = services.blobs.get(found.picture.digest), [laid.transform, *laid.further]
-    return Pair.of(data, registered, transforms, services.limits, laid.pieces)
+    return Pair.of(data, services.blobs.get(found.picture.digest), found.verification, services.limits)
 
 
 def fetch(services: Services, url: str) -> bytes:
@@ -114,8 +110,8 @@ class WorksOf(RegisteredWorks):
     """The registered pictures of one owner: as many of them are compared as if there were no others."""
 
     def __init__(self, services: Services, owner: Owner) -> None:
-        super().__init__(services)
-        self._owner = owner
+        super().__init__(services, _pictures_of(owner))
+        self._pictures = _pictures_of(owner).values("picture")
         self._until = time.monotonic() + MAX_SECONDS
 
     @cached_property
@@ -131,7 +127,7 @@ class WorksOf(RegisteredWorks):
     @cached_property
     def votes(self) -> VoteIndex:
         """Their local features."""
-        others = additions(Collection.WORKS, ROOTSIFT).exclude(fingerprint__picture__in=self._pictures())
+        others = additions(Collection.WORKS, ROOTSIFT).exclude(fingerprint__picture__in=self._pictures)
         return super().votes.without(np.array(others.values_list("number", flat=True), np.int64))
 
     def features(self, work: int) -> Features | None:
@@ -141,17 +137,8 @@ class WorksOf(RegisteredWorks):
         return super().features(work)
 
     def _own(self, index: VectorIndex) -> VectorIndex:
-        own = additions(Collection.WORKS, index.space).filter(fingerprint__picture__in=self._pictures())
+        own = additions(Collection.WORKS, index.space).filter(fingerprint__picture__in=self._pictures)
         return _Part(index, frozenset(own.values_list("number", flat=True)))
-
-    def _pictures(self) -> QuerySet[WorkPicture, int]:
-        return _pictures_of(self._owner).values_list("picture_id", flat=True)
-
-    def owners(self, candidates: Iterable[Candidate]) -> Mapping[tuple[str, int], int]:
-        """Whose vector each candidate is, by space and number; other owners' are left out."""
-        every = super().owners(candidates)
-        own = set(self._pictures().filter(picture__in=every.values()))
-        return {key: picture for key, picture in every.items() if picture in own}
 
 
 class _Part:

@@ -9,7 +9,7 @@ from django.db.models import OuterRef, Subquery
 
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
-from indexer.compare.marks import MAX_OTHERS, Shared, is_comparable, marks_of, shared_windows
+from indexer.compare.marks import MAX_OTHERS, is_comparable, marks_of, shared_windows
 from indexer.layout.orientation import Box
 from indexer.layout.pages import PAGE
 from indexer.picture.features import Features
@@ -51,7 +51,8 @@ def find_marks(services: Services, owner: Owner, features: Features) -> Marks:
         row, work = others[pk]
         if not row.marks:
             rest = [features, *(others[other][1] for other in sharing if other != pk)]
-            earlier[pk] = _plain(marks_of(_shared(work, rest)))
+            found = (shared_windows(work, other) for other in rest)
+            earlier[pk] = _plain(marks_of([shared for shared in found if shared is not None]))
     return Marks(_plain(new), {pk: edges for pk, edges in earlier.items() if edges})
 
 
@@ -99,10 +100,6 @@ def _others(services: Services, owner: Owner, features: Features) -> dict[int, t
             with suppress(ExhibitError):
                 others[row.pk] = row, services.features.get(digest, partial(services.blobs.get, digest))
     return others
-
-
-def _shared(work: Features, others: Iterable[Features]) -> list[Shared]:
-    return [shared for other in others if (shared := shared_windows(work, other)) is not None]
 
 
 def _plain(boxes: Iterable[Box]) -> list[Edges]:

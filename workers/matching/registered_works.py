@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from django.db.models import QuerySet
+
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
 from exhibit.machine import machine_fault
@@ -13,7 +15,7 @@ from indexer.search.candidates import Candidate
 from indexer.search.search import compare_alone, find_works
 from indexer.search.series import told_apart
 from indexer.votes.index import VoteIndex
-from registry.models import Picture
+from registry.models import Picture, WorkPicture
 from registry.vectors.fingerprints import Collection
 from registry.works.relations import siblings_of
 from workers.matching.marks import RegisteredPicture, registered, with_marks
@@ -21,10 +23,14 @@ from workers.services.wiring import Services
 
 
 class RegisteredWorks:
-    """The registered pictures by primary key, as of the last refresh. Implements ``indexer.search.search.Works``."""
+    """The registered pictures by primary key, as of the last refresh. Implements ``indexer.search.search.Works``.
 
-    def __init__(self, services: Services) -> None:
+    Those of all owners, or only those among some rows.
+    """
+
+    def __init__(self, services: Services, among: QuerySet[WorkPicture] | None = None) -> None:
         self._house = services
+        self._among = among
         self._known: dict[int, RegisteredPicture] = {}
         self.damaged: dict[int, ExhibitError] = {}  # whose features couldn't be had, and why
 
@@ -46,6 +52,9 @@ class RegisteredWorks:
     def owners(self, candidates: Iterable[Candidate]) -> Mapping[tuple[str, int], int]:
         """Whose vector each candidate is, by space and number."""
         owners = self._house.indexes.pictures(Collection.WORKS, candidates)
+        if self._among is not None:
+            kept = set(self._among.filter(picture__in=owners.values()).values_list("picture", flat=True))
+            owners = {key: picture for key, picture in owners.items() if picture in kept}
         self._know(owners.values())
         return owners
 
@@ -64,7 +73,7 @@ class RegisteredWorks:
     ) -> list[tuple[int, Verification]]:
         """Search for one picture as ``indexer.search.search.find_works`` does, and tell works of a series apart."""
         searched = find_works(found, load, self, self._house.limits, hashed)
-        return list(self._told_apart(found, load, dict(searched)).items())
+        return list(self.told_apart(found, load, dict(searched)).items())
 
     def compare_alone(self, found: Features, work: int, features: Features) -> Verification:
         """Verify a pair that a work's search of the past has named, and decide as a found picture's search does."""
@@ -73,9 +82,9 @@ class RegisteredWorks:
             return self._house.blobs.get(found.digest)
 
         said = compare_alone(found, load, features, self._house.limits)
-        return self._told_apart(found, load, {work: said})[work]
+        return self.told_apart(found, load, {work: said})[work]
 
-    def _told_apart(
+    def told_apart(
         self, found: Features, load: Callable[[], bytes], compared: dict[int, Verification]
     ) -> dict[int, Verification]:
         """The comparisons with those of further works of the same series, as the picture lies on all of them."""

@@ -3,9 +3,11 @@
 from exhibit.digests import Digest
 from exhibit.errors import RefusedError
 from exhibit.sentences import Sentence
+from exhibit.types import Verification
 from indexer.calibration.kept import KeptPairs, Said
 from indexer.draw.draw import View, draw
 from indexer.draw.pair import Pair
+from indexer.picture.features import Features
 from indexer.search.why import Explanation, explain
 from registry.crawls.sightings import blocked
 from registry.models import Work
@@ -24,8 +26,12 @@ def why(services: Services, work: Work, data: bytes) -> Explanation[int]:
     services.descriptors.refresh()
     services.indexes.refresh(Collection.WORKS)
     originals = {picture.pk: registered_features(services, picture.digest) for picture in work.pictures.all()}
-    own = WorksOf(services, work.owner)
-    return explain(data, originals, own, services.limits, services.descriptors.serving)
+    own, serving = WorksOf(services, work.owner), services.descriptors.serving
+
+    def settled(found: Features, compared: dict[int, Verification]) -> dict[int, Verification]:
+        return own.told_apart(found, lambda: data, compared)
+
+    return explain(data, originals, own, services.limits, serving, settled)
 
 
 def numbers_of(work: Work, explanation: Explanation[int]) -> list[int]:
@@ -48,12 +54,9 @@ def drawn(services: Services, work: Work, explained: Explanation[int], copy: byt
     """Both side by side, a JPEG, and how the search laid one onto the other; empty where the copy can't be read."""
     if (laid := explained.examined) is None:
         return b""
-    transforms = () if laid.transform is None else (laid.transform, *laid.further)
-    pair = Pair.of(copy, _original(services, work, explained), transforms, services.limits)
-    return draw(View.SIDE_BY_SIDE, pair)
+    return draw(View.SIDE_BY_SIDE, Pair.of(copy, _original(services, work, explained), laid, services.limits))
 
 
 def _original(services: Services, work: Work, explained: Explanation[int]) -> bytes:
     """The work's picture that came farthest."""
-    pictures = work.pictures.order_by("pk")
-    return services.blobs.get((pictures.filter(pk=explained.original or 0).first() or pictures[0]).digest)
+    return services.blobs.get(work.pictures.get(pk=explained.original).digest)

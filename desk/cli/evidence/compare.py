@@ -92,7 +92,6 @@ def _draw(found: bytes, registered: bytes, compared: Verification, wanted: Mappi
     from indexer.draw.draw import SUFFIXES, View
     from indexer.draw.pair import Pair
 
-    transforms = [row for row in (compared.transform, *compared.further) if row is not None]
-    pair = Pair.of(found, registered, transforms, pieces=compared.pieces)
+    pair = Pair.of(found, registered, compared)
     for name, path in wanted.items():
         write_file(path, SUFFIXES[path.suffix.lower()](View[name.upper()], pair))

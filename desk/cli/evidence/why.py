@@ -64,9 +64,9 @@ def why_command(*, original: Word, copy: GivenFile, owner: OwnerName, keep: Keep
 def _tell(explained: "Explanation[int]", before: list[int]) -> None:
     from indexer.compare.wording import REASONS
 
-    say(f"{explained.decision}: {' '.join(explained.sentences)}")
-    for reason in explained.examined.reasons if explained.examined else ():
-        say(f"  {REASONS.get(reason, reason)}")
+    say(f"{explained.decision}: {explained.sentences[0]}")
+    for sentence in (*explained.sentences[1:], *(REASONS.get(reason, reason) for reason in explained.reasons)):
+        say(f"  {sentence}")
     fields([("  named before it", ", ".join(f"work {number}" for number in before))])
     lines: list[tuple[str, str, str, str]] = []
     for gate in explained.gates:
@@ -80,7 +80,7 @@ def _plain(explained: "Explanation[int]", before: list[int]) -> Mapping[str, Jso
         "decision": explained.decision,
         "fell": explained.fell and explained.fell.name,
         "sentences": explained.sentences,
-        "reasons": explained.examined.reasons if explained.examined else (),
+        "reasons": explained.reasons,
         "before": before,
         "gates": [asdict(gate) for gate in explained.gates],
     }

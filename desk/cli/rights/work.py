@@ -14,7 +14,7 @@ from exhibit.errors import ExitCode, RefusedError, WrongUseError
 from exhibit.types import DeclaredWork
 
 if TYPE_CHECKING:
-    from desk.schemas.works import AddedWork, FullWork, ListedWork, Picture, Remark
+    from desk.schemas.works import AddedWork, ListedWork, Picture, Remark
     from desk.schemas.works import Work as ToldWork
     from registry.models import Owner, Work
     from workers.works.registration import NewWork, RegistrationResult
@@ -195,7 +195,7 @@ def show_work(*, desk: Desk, number: Number, owner: TheirOwner, as_json: AsJson)
             ("registrations", "; ".join(registrations)),
             ("registered", moment(row.registered_at, desk.zone)),
             ("remark", held_back),
-            *(("held back", line) for line in _held(one)),
+            ("held back", one.held and f"{one.held.why} Look at its page, then: exhibit work held {one.number}"),
             *(("remark", sentence) for sentence in _masked(one)),
             *(("remark", sentence) for sentence in _warned(one, schemas.open_remarks(row))),
             *(("picture", _picture(picture)) for picture in one.pictures),
@@ -205,10 +205,6 @@ def show_work(*, desk: Desk, number: Number, owner: TheirOwner, as_json: AsJson)
             *(("seen before", seen["sentence"] or "Is asked for again.") for seen in one.seen_before),
         ]
     )
-
-
-def _held(work: "FullWork") -> list[str]:
-    return [f"{work.held.why} Look at its page, then: exhibit work held {work.number}"] if work.held else []
 
 
 def _masked(work: "ToldWork") -> list[str]:

@@ -18,10 +18,8 @@ from exhibit.types import Decision, Untyped
 
 if TYPE_CHECKING:
     from evidence.accuracy.counts import Joined
-    from exhibit.comparison.calibration import Calibration
     from indexer.calibration.calibrate import Outcome
     from indexer.search.folders import Progress
-    from registry.models import CalibrationRow
 
 LISTED = 20
 COLUMNS = ("source", "searched for", "counted", "certain", "fixed", "any time", "review", "fixed", "any time")
@@ -174,11 +172,10 @@ def show_calibrations(*, as_json: AsJson) -> None:
     from registry.vectors import calibrations
 
     active = calibrations.active(PIPELINE)
-    rows = [(row, Calibration.from_json(row.content.encode())) for row in calibrations.every()]
+    rows = [(row.shipped, Calibration.from_json(row.content.encode())) for row in calibrations.every()]
     if as_json:
-        echo_json(
-            {"in_use": None if active is None else active.digest.hex, "calibrations": [_row(*row) for row in rows]}
-        )
+        told = [{**json.loads(one.to_json()), "digest": one.digest.hex, "shipped": shipped} for shipped, one in rows]
+        echo_json({"in_use": None if active is None else active.digest.hex, "calibrations": told})
     elif rows:
         columns = ("name", "digest", "for", "photographs", "certain, in a million", "review, in a million", "in use")
         lines = [
@@ -192,10 +189,6 @@ def show_calibrations(*, as_json: AsJson) -> None:
         note(f"There is no calibration for {PIPELINE} with the network in use yet, so matches have no probability.")
         note("Make one: exhibit calibrate --folder DIR")
         finish(ExitCode.INCOMPLETE)
-
-
-def _row(row: "CalibrationRow", one: "Calibration") -> dict[str, object]:
-    return {**json.loads(one.to_json()), "digest": one.digest.hex, "shipped": row.shipped}
 
 
 @command("reset", "exhibit calibrate reset", of=calibrate_command, short_help="Use none of your own any more.")

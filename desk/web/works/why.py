@@ -16,21 +16,19 @@ from desk.web.common.access import decider_form, show
 from exhibit.errors import ExhibitError, WrongUseError
 from indexer.calibration.kept import Said
 from registry.accounts import scoped
+from registry.cases.history import joined
 from registry.models import Owner, Work
 from workers.matching import why as asking
 from workers.services import wiring
 
-CHOICES = (
-    (Said.COPY, gettext_lazy("This is a copy")),
-    (Said.DIFFERENT, gettext_lazy("These are different pictures")),
-)
+CHOICES = {Said.COPY: gettext_lazy("This is a copy"), Said.DIFFERENT: gettext_lazy("These are different pictures")}
 
 
 @decider_form
 def why(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
     """The form, and what the search makes of the file; nothing is decided by it."""
     work = scoped.work(owner, number)
-    values: dict[str, object] = {"work": work, "choices": CHOICES}
+    values: dict[str, object] = {"work": work, "choices": CHOICES.items()}
     if request.method == "POST":
         try:
             values |= _answer(request, work)
@@ -40,21 +38,19 @@ def why(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
 
 
 def _answer(request: HttpRequest, work: Work) -> dict[str, object]:
-    file, services = request.FILES.get("copy"), wiring.services()
-    said = next((name for name, _words in CHOICES if name == request.POST.get("keep")), None)
+    file, services, kept = request.FILES.get("copy"), wiring.services(), request.POST.get("keep") in CHOICES
     if file is None:
         raise WrongUseError(_("Choose a file."))
     data = picture_in(file, services.limits)
     with one_search(request.user.pk or 0):
         explained = asking.why(services, work, data)
-    if said is not None:
-        by = request.user.get_username()
+    if kept:
+        said, by = Said(request.POST["keep"]), request.user.get_username()
         asking.keep(services, work, explained, data, said, name=str(file.name), by=by)
-    drawing = asking.drawn(services, work, explained, data)
     return {
         "explained": explained,
-        "remarks": remarks_of(explained.examined.reasons if explained.examined else ()),
+        "told": joined([*map(in_words, explained.sentences), *remarks_of(explained.reasons)]),
         "before": asking.numbers_of(work, explained),
-        "drawing": drawing and f"data:image/jpeg;base64,{b64encode(drawing).decode()}",
-        "kept": said,
+        "drawing": b64encode(asking.drawn(services, work, explained, data)).decode(),
+        "kept": kept,
     }

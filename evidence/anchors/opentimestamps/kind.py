@@ -59,21 +59,17 @@ class TrustedChain:
     """A chain of blocks with proof of work.
 
     Attributes:
-        name: how results name it.
         network: ``main`` or ``regtest``; blocks of the latter are made at will and count only by their hash.
         minimum_difficulty: a header counts when the work that its hash shows is at least this, relative to the easiest
             target of the main network; making such a header costs what mining a block costs.
-        blocks: when not empty, only headers with these hashes (as usually written) count.
-        development: true for a chain started for trials.
-        label: the words that results then show.
     """
 
-    name: str
+    name: str  # how results name it
     network: Literal["main", "regtest"]
     minimum_difficulty: float
-    blocks: tuple[Digest, ...]
-    development: bool
-    label: str
+    blocks: tuple[Digest, ...]  # when not empty, only headers with these hashes (as usually written) count
+    development: bool  # true for a chain started for trials
+    label: str  # the words that results then show
 
 
 def build(given: OpenTimestampsConfig, session: "requests.Session") -> "OpenTimestampsAnchor":

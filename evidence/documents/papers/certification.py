@@ -5,14 +5,7 @@ a business's practice, and is no expert.
 """
 
 from evidence.documents.case.sections import STANDING_LIMITS, capture_lines, witness_blocks
-from evidence.documents.papers.layout import (
-    SealedFacts,
-    blanks,
-    file_table,
-    plain_row,
-    running,
-    system_rows,
-)
+from evidence.documents.papers.layout import SealedFacts, blanks, file_table, plain_row, running, system_rows
 from evidence.documents.phrases import own_unchecked, standing_unchecked
 from evidence.documents.phrases.wording import Wording
 from evidence.documents.typeset.blocks import Bullets, Rows, Section, Style, Text

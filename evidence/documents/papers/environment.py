@@ -6,14 +6,7 @@ The records are the bundle's own ``network.json`` files. Whatever isn't in them 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from evidence.documents.papers.layout import (
-    NetworkRecord,
-    SealedFacts,
-    blanks,
-    plain_row,
-    running,
-    signing_section,
-)
+from evidence.documents.papers.layout import NetworkRecord, SealedFacts, blanks, plain_row, running, signing_section
 from evidence.documents.phrases.wording import Wording
 from evidence.documents.typeset.blocks import Block, Bullets, Quiet, Row, Rows, Section, Style, Text
 from exhibit.clock import parse_rfc3339

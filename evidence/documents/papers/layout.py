@@ -7,19 +7,7 @@ from typing import Any
 
 from evidence.bundle.manifest import Manifest
 from evidence.documents.phrases.wording import Wording
-from evidence.documents.typeset.blocks import (
-    Blanks,
-    Block,
-    Cell,
-    Line,
-    Quiet,
-    Row,
-    Rows,
-    Section,
-    Style,
-    Table,
-    Text,
-)
+from evidence.documents.typeset.blocks import Blanks, Block, Cell, Line, Quiet, Row, Rows, Section, Style, Table, Text
 from evidence.facts.case import CaseFacts, WitnessFacts
 from exhibit.digests import Digest
 

@@ -42,11 +42,8 @@ def render_paper(
 ) -> bytes:
     """A draft paper of a kind in :data:`PAPERS` as PDF/A-3b; same input, same bytes.
 
-    Its language is the one in which it is used if none is given; fonts are the machine's.
-
-    Raises:
-        ServiceMissingError: no font with Chinese characters is here, and the language needs one.
-        WrongUseError: there is no such paper, language or time zone.
+    Its language is the one in which it is used if none is given; fonts are the machine's. Raises
+    ``ServiceMissingError`` without a font that the language needs, ``WrongUseError`` for an unknown paper or language.
     """
     paper = PAPERS.get(kind)
     if paper is None:

@@ -52,12 +52,7 @@ asked for or kept, by a rule."""
 
 @dataclass(frozen=True, slots=True)
 class CrawlCoverage:
-    """What one crawl visited.
-
-    Attributes:
-        canaries: known copies that the owner had planted for this watch when it began.
-        ended: why it ended, in a word, such as ``finished`` or ``budget-pages``; empty while it runs.
-    """
+    """What one crawl visited."""
 
     source: str  # where it started, such as a site's address
     kind: str  # kind of source, such as ``site``, ``sitemap`` or ``feed``
@@ -67,9 +62,9 @@ class CrawlCoverage:
     pictures: int  # pictures that were received and examined
     bytes_received: int  # bytes of all answers
     refused: tuple[RefusalCount, ...]  # what wasn't fetched or kept, by reason; what failed is among it
-    canaries: int = field(default=0, metadata=LATER)
+    canaries: int = field(default=0, metadata=LATER)  # known copies that the owner had planted when it began
     canaries_found: int = field(default=0, metadata=LATER)  # how many of them it found
-    ended: str = field(default="", metadata=LATER)
+    ended: str = field(default="", metadata=LATER)  # why, such as ``budget-pages``; empty while it runs
     further: tuple[str, ...] = field(default=(), metadata=LATER)  # where else it started
 
     @property
@@ -120,19 +115,14 @@ class PlaceStanding:
 
 @dataclass(frozen=True, slots=True)
 class ReportCase:
-    """One case in a report, with what is known after its newest bundle was sealed.
-
-    Attributes:
-        earlier: whether that bundle was sealed under another decision than the facts state.
-        standings: how the places stood when they were visited last, which may be after the seal.
-    """
+    """One case in a report, with what is known after its newest bundle was sealed."""
 
     facts: CaseFacts
     seal: Digest | None  # digest of the newest bundle's manifest, or ``None`` while nothing is sealed
     seal_sequence: int | None  # number of the seal's entry in the log, or ``None``
     witnesses: tuple[WitnessFacts, ...]  # outside witnesses and their states when the report was made
-    earlier: bool = field(default=False, metadata=LATER)
-    standings: tuple[PlaceStanding, ...] = field(default=(), metadata=LATER)
+    earlier: bool = field(default=False, metadata=LATER)  # whether the seal is of another decision than the facts
+    standings: tuple[PlaceStanding, ...] = field(default=(), metadata=LATER)  # how its places stood when visited last
 
 
 @dataclass(frozen=True, slots=True)

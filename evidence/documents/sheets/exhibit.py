@@ -42,11 +42,8 @@ def render_exhibit_sheet(
 ) -> bytes:
     """The sheet as PDF/A-3b with ``facts.json`` attached, dated ``written_at``; same input, same bytes.
 
-    ``pictures`` are exact bytes by the path that the facts name; what is missing is said to be missing.
-
-    Raises:
-        ServiceMissingError: no font with Chinese characters is here, and the language needs one.
-        WrongUseError: the language or the time zone isn't known.
+    ``pictures`` are exact bytes by the path that the facts name; what is missing is said to be missing. Raises
+    ``ServiceMissingError`` without a font that the language needs, ``WrongUseError`` for an unknown language or zone.
     """
     wording = Wording(load_phrases(language), zone_named(time_zone))
     gallery = Gallery(pictures, Album(PICTURE_SIDE), wording)

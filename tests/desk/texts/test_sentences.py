@@ -84,6 +84,16 @@ def test_a_piece_of_a_sentence_is_translated_in_it_and_never_alone() -> None:
         assert in_words("licensed") == "licensed"
 
 
+def test_a_sentence_within_a_sentence_is_said_with_its_own_values() -> None:
+    needed = Sentence("at most %(limit)s", limit="6")
+    short = Sentence(
+        "%(what)s: %(figure)s; needed: %(limit)s.", what=Sentence("Place by votes"), figure=7, limit=needed
+    )
+    assert short == "Place by votes: 7; needed: at most 6."
+    with translation.override("zh-hans"):
+        assert in_words(short) == "按投票的名次：7；需要最多 6。"
+
+
 def test_every_obstacle_of_a_visit_is_said_in_the_readers_language() -> None:
     signs = [*SIGNS, " and ".join(SIGNS)]
     said = [f"The page shows {one}, and doesn't show the image; others may see another page." for one in signs]

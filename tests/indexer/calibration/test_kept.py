@@ -14,7 +14,7 @@ from tests.assets.edited import PICTURE, jpeg, measured
 
 ORIGINAL, COPY, OTHER = b"the original", b"a copy", b"another one"
 SEEN: Explanation[int] = Explanation(
-    Decision.NONE, (Gate("reading"),), verify(measured(jpeg(PICTURE)), measured(jpeg(PICTURE)))
+    Decision.NONE, (Gate("reading"),), 0, verify(measured(jpeg(PICTURE)), measured(jpeg(PICTURE)))
 )
 
 
@@ -57,7 +57,7 @@ def test_nothing_is_made_where_nothing_was_kept(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_read_is_not_kept(tmp_path: Path) -> None:
-    unread: Explanation[int] = Explanation(Decision.NONE, (Gate("reading", passed=False),))
+    unread: Explanation[int] = Explanation(Decision.NONE, (Gate("reading", passed=False),), 0)
     with pytest.raises(RefusedError, match="can be read"):
         KeptPairs(tmp_path).keep(ORIGINAL, COPY, Said.COPY, unread, about="", by="Ann")
     assert not list(tmp_path.iterdir())

@@ -1,10 +1,13 @@
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from exhibit.types import Decision
-from indexer.compare.rules import Measurements, decide, ways_to_certain, ways_to_review
+from indexer.compare.fit import Fit
+from indexer.compare.pieces import InPieces
+from indexer.compare.rules import Measurements, decide, decide_pieces, ways_in_pieces, ways_to_certain, ways_to_review
 
 COPY = Measurements(hamming=100, inliers=60, dense=0.9, patches=250, in_place=0.95, drift=0.1, excess=1.5)
 
@@ -50,3 +53,24 @@ def test_each_way_says_which_figure_is_missing() -> None:
     assert (excess.figure, excess.limit, excess.at_most) == (4.6, 4.5, True)
     imprecise = replace(COPY, drift=0.6)
     assert [one.name for one in ways_to_certain(imprecise)[0] if not one.holds] == ["precision"]
+
+
+@pytest.mark.parametrize(
+    ("change", "decision", "reasons"),
+    [
+        ({}, Decision.CERTAIN, ()),
+        ({"agreeing": 39}, Decision.REVIEW, ("few-inliers",)),
+        ({"dense": 0.49}, Decision.REVIEW, ("weak-agreement",)),
+        ({"dense": 0.34}, Decision.NONE, ()),
+        ({"cover": 0.6}, Decision.REVIEW, ("shared-overlay", "imprecise")),
+        ({"excess": 2.5}, Decision.REVIEW, ("imprecise",)),
+        ({"excess": 4.0}, Decision.NONE, ()),
+        ({"roughness": 9.0}, Decision.REVIEW, ("imprecise",)),
+    ],
+    ids=str,
+)
+def test_the_rules_of_pieces(change: dict[str, float], decision: Decision, reasons: tuple[str, ...]) -> None:
+    of = {"agreeing": 60, "cover": 0.9, "roughness": 0.1, "excess": 1.2, "dense": 0.7} | change
+    fit = Fit(np.eye(3), 200, 0.8, 0.1, of["excess"])
+    laid = InPieces(int(of["agreeing"]), (), of["cover"], of["roughness"], fit)
+    assert decide_pieces(*ways_in_pieces(laid, of["dense"])) == (decision, reasons)

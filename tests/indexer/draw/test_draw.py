@@ -7,20 +7,20 @@ from PIL import Image
 from exhibit.pictures.thumbnails import THUMBNAIL_SIDE, thumbnail_of
 from indexer.draw.draw import SUFFIXES, View, draw
 from indexer.draw.pair import Pair
-from tests.assets.drawn import CROP, CROPPED, IDENTITY, PICTURE, drawn, pair
+from tests.assets.drawn import CROP, CROPPED, IDENTITY, PICTURE, drawn, laid, pair
 from tests.assets.textured import encoded
 
 
 @pytest.mark.parametrize("view", View)
 def test_the_same_input_gives_the_same_bytes(view: View) -> None:
     small = encoded(PICTURE.crop(CROP))
-    assert draw(view, Pair.of(small, small, [IDENTITY])) == draw(view, Pair.of(small, small, [IDENTITY]))
+    assert draw(view, Pair.of(small, small, laid(IDENTITY))) == draw(view, Pair.of(small, small, laid(IDENTITY)))
 
 
 def test_drawings_of_large_pictures_are_at_most_1600_pixels_wide_and_high() -> None:
     large = encoded(PICTURE.resize((1500, 2000)), "JPEG")
     for view in (View.OVERLAY, View.SIDE_BY_SIDE):
-        assert max(drawn(view, Pair.of(large, large, [IDENTITY, IDENTITY])).shape) <= 1600
+        assert max(drawn(view, Pair.of(large, large, laid(IDENTITY, IDENTITY))).shape) <= 1600
 
 
 @pytest.mark.parametrize("view", View)
@@ -30,7 +30,7 @@ def test_odd_transforms_are_drawn_too(view: View) -> None:
     behind = np.array([[1, 0, 0], [0, 1, 0], [-0.024, 0, 1]])
     apart = np.array([[1.0, 0, 5000], [0, 1, 0], [0, 0, 1]])
     for transform in (horizon, behind, apart):
-        assert max(drawn(view, Pair.of(small, small, [transform])).shape) <= 1600
+        assert max(drawn(view, Pair.of(small, small, laid(transform))).shape) <= 1600
 
 
 def test_files_are_written_as_their_names_end() -> None:

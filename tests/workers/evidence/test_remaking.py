@@ -18,7 +18,7 @@ def test_drawings_are_made_once_more_by_role_and_by_the_ending_of_their_name() -
     found, registered = copy_of(photograph(1)), photograph(1)
     same = Verification(Decision.CERTAIN, 0, 90, 1.0, SAME, False, 0, 1.0, 1.0, None, "")  # noqa: FBT003 - a field
     drawn = MAKERS.draw(found, registered, same)
-    assert drawn("overlay", ".jpg") == draw(View.OVERLAY, Pair.of(found, registered, [SAME]))
+    assert drawn("overlay", ".jpg") == draw(View.OVERLAY, Pair.of(found, registered, same))
     with Image.open(io.BytesIO(drawn("side-by-side", ".png"))) as picture:
         assert picture.format == "PNG"
     none = Verification(Decision.NONE, 256, 0, 0.0, None, False, 0, 0.0, 0.0, None, "")  # noqa: FBT003 - a field

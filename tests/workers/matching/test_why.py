@@ -1,5 +1,6 @@
 """Why a picture isn't found among an owner's works, and what is kept of it."""
 
+from dataclasses import replace
 from io import BytesIO
 
 import pytest
@@ -11,7 +12,9 @@ from exhibit.types import Decision
 from indexer.calibration.kept import KeptPairs, Said
 from registry.crawls import denylists
 from registry.models import Owner
-from tests.assets.rows import copy_of, owner, photograph, register
+from tests.assets.exposures import exposure
+from tests.assets.rows import copy_of, jpeg, owner, photograph, register
+from tests.assets.textured import textured
 from workers.cases.purge import purge
 from workers.matching.why import drawn, keep, numbers_of, why
 from workers.tasks.sync_runner import SyncRunner
@@ -36,7 +39,7 @@ def test_only_the_owners_own_works_stand_before_one(inline: SyncRunner, studio: 
     lost = why(inline.services, other, photograph(3))
     assert lost.fell is not None
     assert lost.fell.name == "naming"
-    assert lost.sentences[0].startswith("Another work explains")
+    assert lost.sentences[1].startswith("Another work explains")
 
 
 def test_both_are_drawn_also_where_one_lies_on_the_other_nowhere(inline: SyncRunner, studio: Owner) -> None:
@@ -45,6 +48,33 @@ def test_both_are_drawn_also_where_one_lies_on_the_other_nowhere(inline: SyncRun
         with Image.open(BytesIO(drawn(inline.services, work, why(inline.services, work, copy), copy))) as picture:
             assert picture.width == 1600
     assert drawn(inline.services, work, why(inline.services, work, b"no picture"), b"no picture") == b""
+
+
+def test_what_is_laid_in_pieces_is_drawn_in_pieces(inline: SyncRunner) -> None:
+    whole, (width, height) = textured(1), textured(1).size
+    strips = Image.new("RGB", (width + 60, height + 80), "white")
+    for place, number in enumerate((2, 0, 1)):
+        part = whole.crop((number * width // 3, 0, (number + 1) * width // 3, height))
+        strips.paste(part, (10 + place * (width // 3 + 15), (40, 5, 70)[place]))
+    work, copy = register(inline.services, owner("studio"), jpeg(whole)).work, jpeg(strips)
+    explained = why(inline.services, work, copy)
+    assert explained.examined is not None
+    assert explained.examined.pieces
+    as_one = replace(explained, examined=replace(explained.examined, pieces=()))
+    assert drawn(inline.services, work, explained, copy) != drawn(inline.services, work, as_one, copy)
+
+
+def test_a_find_that_another_work_of_a_series_explains_better_is_left_to_a_person_as_a_crawls_is(
+    inline: SyncRunner,
+) -> None:
+    studio = owner("studio")
+    works = [register(inline.services, studio, exposure(number), f"Work {number}").work for number in (0, 1)]
+    inline.run_until_idle()
+    held, certain = (why(inline.services, work, copy_of(exposure(1))) for work in works)
+    assert (held.decision, certain.decision) == (Decision.REVIEW, Decision.CERTAIN)
+    assert held.reasons == ("series",)
+    assert "A person has to look." in held.sentences
+    assert not held.gates[-1].passed
 
 
 def test_a_kept_pair_goes_with_a_purge_and_blocked_bytes_are_not_kept(inline: SyncRunner, studio: Owner) -> None:

@@ -19,16 +19,7 @@ from registry.cases import history
 from registry.db import steps
 from registry.log import witnesses
 from registry.log.log import submit
-from registry.models import (
-    UNFINISHED,
-    Bundle,
-    Capture,
-    Case,
-    CrawlSlice,
-    EventKind,
-    SealingKey,
-    StepState,
-)
+from registry.models import UNFINISHED, Bundle, Capture, Case, CrawlSlice, EventKind, SealingKey, StepState
 from registry.notifications import events
 from workers.evidence.documents import in_each_language, languages_of
 from workers.evidence.drawings import pair_of

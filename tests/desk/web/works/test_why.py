@@ -23,6 +23,7 @@ def test_the_page_tells_the_gates_and_keeps_nothing(ann: Client, inline: SyncRun
     assert "Nothing is decided by it" in flat(before)
     assert "Keep this pair" not in before
     page = flat(ann.post(at("why", 1), {"copy": file("found.jpg", photograph(50))}).content.decode())
+    assert "It isn&#x27;t found. " in page
     assert "Neither hash nor descriptor nor votes named it" in page or "Too few details agree" in page
     assert "data:image/jpeg;base64," in page
     assert "at most 90" in page
