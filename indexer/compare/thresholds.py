@@ -21,7 +21,7 @@ class Thresholds:
     promising_dense: float = 0.25  # share from which the fit is measured: it costs ten times as much
     min_textured: int = 100  # windows in the overlap, below which their agreement says nothing
     same_panel: float = 0.4  # share in each panel; five sheets of which one panel showed another picture: .3 at most
-    another_part: float = 0.15  # share of the overlap, from which nothing is certain; on a ground of two thirds: .15
+    another_part: float = 0.2  # share of the overlap, from which nothing is certain; copies under news lines: .23
     agreeing_area: float = 0.35  # share of the overlap, below which alike_area is needed; products before walls: .39
     alike_area: float = 0.8  # the same with what is plain and as bright, for certain; one emblem before two walls: .7
     alike_levels: int = 8  # grey levels by which what is plain may differ from one line for all of it
