@@ -13,6 +13,7 @@ from PIL import Image
 
 from exhibit.comparison.similarity import MIN_CORRELATION, MIN_VARIANCE, WINDOW, pixels_within, scale_at_centre
 from exhibit.types import Piece
+from indexer.compare.thresholds import THRESHOLDS
 from indexer.layout.masks import without
 from indexer.layout.orientation import Box
 from indexer.layout.scaling import size_of
@@ -34,6 +35,9 @@ class Windows:
 
     textured: NDArray[np.bool_]  # bool, of the thumbnail's shape: whole in the overlap, textured in either picture
     agreeing: NDArray[np.bool_]  # the same: of those, the ones whose pixels agree
+    both: NDArray[np.bool_]  # the same: those that are textured in both
+    found: NDArray[np.uint8]  # the found picture, laid on that thumbnail
+    valid: NDArray[np.bool_]  # where it shows something that counts
 
 
 def dense_agreement(
@@ -67,7 +71,8 @@ def windows(
 ) -> Windows:
     """What :func:`dense_agreement` counts, with the same arguments, window by window."""
     warped, mask = laid_on(found, registered, transform, pieces)
-    valid = without(mask, masked, grey_scaling(registered, size_of(registered.thumbnail))).astype(np.float32)
+    counts = without(mask, masked, grey_scaling(registered, size_of(registered.thumbnail)))
+    valid = counts.astype(np.float32)
     one, other = _smooth(warped, valid), _smooth(registered.thumbnail, valid)
     mean_one, mean_other = _means(one), _means(other)
     variance_one = _means(one * one) - mean_one * mean_one
@@ -76,7 +81,30 @@ def windows(
     whole = _means(valid) > 1 - 0.5 / WINDOW**2
     textured_one, textured_other = whole & (variance_one > MIN_VARIANCE), whole & (variance_other > MIN_VARIANCE)
     correlated = covariance > MIN_CORRELATION * np.sqrt(np.maximum(variance_one * variance_other, 1e-9))
-    return Windows(textured_one | textured_other, textured_one & textured_other & correlated)
+    both = textured_one & textured_other
+    return Windows(textured_one | textured_other, both & correlated, both, warped, counts)
+
+
+def another_part(whole: Windows, laid: Windows) -> float:
+    """The share of the overlap that the largest part takes of which both have texture, but nothing as laid agrees."""
+    apart = cv2.morphologyEx(_around(whole.both) & (1 - _around(laid.agreeing)), cv2.MORPH_OPEN, np.ones((9, 9)))
+    parts = cv2.connectedComponentsWithStats(apart)[2][1:, cv2.CC_STAT_AREA]
+    return float(parts.max(initial=0) / max(1, whole.valid.sum()))
+
+
+def agreeing_area(seen: Windows, registered: Features) -> tuple[float, float]:
+    """The share of the overlap under agreeing windows; and the same with what is plain and, by one line, as bright."""
+    agreeing, plain = _around(seen.agreeing) & seen.valid, seen.valid & (_around(seen.textured) == 0)
+    there, here = (cv2.blur(grey, (5, 5))[plain].astype(float) for grey in (seen.found, registered.thumbnail))
+    line = np.stack([there, np.ones_like(there)], axis=1)
+    alike = np.abs(here - line @ np.linalg.lstsq(line, here)[0]) <= THRESHOLDS.alike_levels
+    area, whole = int(agreeing.sum()), max(1, int(seen.valid.sum()))
+    return area / whole, (area + int(alike.sum())) / whole
+
+
+def _around(centres: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """The middle halves of windows."""
+    return np.asarray(cv2.dilate(centres.astype(np.uint8), np.ones((WINDOW // 2 + 1,) * 2)))
 
 
 def mean_difference(found: Features, registered: Features, transform: NDArray[np.float64]) -> float:

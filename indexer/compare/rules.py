@@ -100,10 +100,12 @@ def ways_to_certain(one: Measurements) -> tuple[Way, ...]:
     needed = THRESHOLDS.certain_precision if one.inliers >= THRESHOLDS.min_inliers else THRESHOLDS.alone_precision
     agrees = Condition("dense", one.dense, THRESHOLDS.certain_dense)
     many = Condition("patches", one.patches, THRESHOLDS.min_patches)
+    same = _hashes_within(one, THRESHOLDS.hash_same), Condition("dense", one.dense, THRESHOLDS.exact_dense)
     return (
         (agrees, many, Condition("precision", one.precision, needed)),
-        (agrees, *_near_and_precise(one)),
-        (_hashes_within(one, THRESHOLDS.hash_same), Condition("dense", one.dense, THRESHOLDS.exact_dense)),
+        (agrees, *_near_and_precise(one), Condition("excess", one.excess, THRESHOLDS.hash_near_excess, at_most=True)),
+        (*same, Condition("excess", one.excess, THRESHOLDS.noise_excess, at_most=True)),
+        (*same, Condition("patches", one.patches, THRESHOLDS.min_patches - 1, at_most=True)),
     )
 
 

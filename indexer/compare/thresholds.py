@@ -21,10 +21,12 @@ class Thresholds:
     promising_dense: float = 0.25  # share from which the fit is measured: it costs ten times as much
     min_textured: int = 100  # windows in the overlap, below which their agreement says nothing
     same_panel: float = 0.4  # share in each panel; five sheets of which one panel showed another picture: .3 at most
+    another_part: float = 0.22  # share of the overlap, from which nothing is certain; copies under news lines: .23
+    agreeing_area: float = 0.35  # share of the overlap, below which alike_area is needed; products before walls: .39
+    alike_area: float = 0.8  # the same with what is plain and as bright, for certain; one emblem before two walls: .7
+    alike_levels: int = 8  # grey levels by which what is plain may differ from one line for all of it
     beside_marks: float = 0.75  # share beside marks, for certain; 28 strangers under one mark: .53 at most
-    unlike_beside: float = (
-        0.45  # share beside marks below which nothing is shown; copies without the mark: .51 and more
-    )
+    unlike_beside: float = 0.45  # the same, below which nothing is shown; copies without the mark: .51 and more
     min_inliers: int = 5  # keypoints that agree, from which they say how the pictures lie
     many_inliers: int = 12  # keypoints that agree, below which that is a doubt
     patch_in_place: float = 0.5  # pixels by which a patch in place is displaced, at most
@@ -36,10 +38,11 @@ class Thresholds:
     review_precision: float = -0.2  # nine of 249 pairs that resemble one another without being copies came beyond it
     certain_precision: float = 0.5  # of those none came beyond .17; of 200 photographs under the same words, beyond .35
     alone_precision: float = 0.75  # where too few keypoints agree, and only the hashes say how the pictures lie
-    hash_same: int = 20  # bits within which nothing but exact_dense is asked for
-    exact_dense: float = 0.95  # share
+    hash_same: int = 8  # bits within which exact_dense and noise_excess are enough; frames of one film: 14 and more
+    exact_dense: float = 0.9  # share
     hash_near: int = 30  # bits; works that resemble one another: 52 and more, but for logos and frames of one film
-    hash_near_precision: float = 0.2  # for certain then
+    hash_near_precision: float = 0.2  # then
+    hash_near_excess: float = 3.0  # times, for certain then; frames of one film: 3.3 and more
     hash_review: int = 48  # bits within which a pair of hash_review_dense is worth a look
     hash_review_dense: float = 0.6  # share
     hash_alone: int = 64  # bits, for review where no details agree; six of 6.4 million pairs, all of like products
@@ -53,6 +56,7 @@ class Thresholds:
     pieces_roughness: float = -0.36  # its weight of the logarithm of the pixels by which cells lie beside each other
     pieces_review: float = 1.0  # the score; five of 309 other photographs of a scene came beyond it
     pieces_certain: float = 2.5  # of those that show half of the work none came beyond 1
+    pieces_near_excess: float = 1.5  # times, for certain within hash_near; frames of one film: 1.7 and more
     pieces_agreeing: int = 40  # matches that follow one similarity with their neighbours, for certain
 
 

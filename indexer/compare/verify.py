@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from exhibit.comparison.warp import overlaps, turn
 from exhibit.types import Decision, Matrix, Piece, Verification
-from indexer.compare.dense import dense_agreement, mean_difference
+from indexer.compare.dense import agreeing_area, another_part, dense_agreement, mean_difference, windows
 from indexer.compare.fit import Fit, measure_fit
 from indexer.compare.geometry import Alignment, Correspondences, Remembered, align, correspondences, support
 from indexer.compare.negative import negative
@@ -134,7 +134,7 @@ def _seen(found: Features, registered: Features, nearest: HashMatch) -> _Finding
     plain = _compare(found, registered, nearest, matches)
     if plain.decision is Decision.CERTAIN:
         return plain
-    pieced = _in_pieces(found, registered, matches)
+    pieced = _in_pieces(found, registered, matches, nearest.hamming)
     if pieced is not None and _ORDER.index(pieced.decision) > _ORDER.index(plain.decision):
         return pieced
     if pieced is not None:
@@ -160,22 +160,22 @@ def _as_negative(found: Features, registered: Features, plain: _Finding) -> _Fin
     return replace(finding, decision=Decision.REVIEW, dense=stated, reasons=(NEGATIVE, *finding.reasons))
 
 
-def _in_pieces(found: Features, registered: Features, matches: Iterable[Correspondences]) -> _Finding | None:
+def _in_pieces(found: Features, registered: Features, matches: Remembered, hamming: int) -> _Finding | None:
     """What is bent, taken apart or hidden in part, laid on the work piece by piece; ``None`` where it can't be laid."""
     laid = laid_in_pieces(found, registered, matches)
     if laid is None:
         return None
     transform = laid.fit.transform
-    seen = dense_agreement(found, registered, transform, registered.masked, pieces=laid.pieces)
-    stated = (
-        dense_agreement(found, registered, transform, pieces=laid.pieces).share if registered.masked else seen.share
-    )
-    asked = ways_in_pieces(laid, seen.share if seen.textured >= THRESHOLDS.min_textured else 0.0)
+    dense = _dense(found, registered, transform, registered.masked, *laid.pieces)
+    stated = _dense(found, registered, transform, (), *laid.pieces) if registered.masked else dense
+    asked = ways_in_pieces(laid, dense)
     decision, reasons = decide_pieces(*asked)
     if decision is not Decision.NONE and registered.marked:
         decision, reasons = _beside_marks(decision, reasons, found, registered, transform, laid.pieces)
-    if decision is Decision.CERTAIN and len(registered.panels) >= MIN_PANELS:
-        decision, reasons = Decision.REVIEW, (COLLAGE,)
+    if decision is Decision.CERTAIN:
+        moved = hamming <= THRESHOLDS.hash_near and laid.fit.excess > THRESHOLDS.pieces_near_excess  # rather than bent
+        reasons = ("imprecise",) if moved else _shared(found, registered, transform, *laid.pieces)
+        decision = Decision.REVIEW if reasons else decision
     told = (PIECES, *reasons)
     return _Finding(decision, laid.agreeing, stated, transform, told, laid.fit, pieces=laid.pieces, pieced=asked)
 
@@ -203,8 +203,9 @@ def _judged(found: Features, registered: Features, laid: Alignment, hamming: int
     dense = _dense(found, registered, fit.transform, registered.masked)
     figures = Measurements(hamming, laid.inliers, dense, fit.patches, fit.in_place, fit.drift, fit.excess)
     decision, reasons = decide(figures)
-    if decision is Decision.CERTAIN and _shows_another_panel(found, registered, fit.transform):
-        decision, reasons = Decision.REVIEW, (COLLAGE,)
+    if decision is Decision.CERTAIN:
+        reasons = _shared(found, registered, fit.transform)
+        decision = Decision.REVIEW if reasons else decision
     if decision is not Decision.NONE and registered.marked:
         decision, reasons = _beside_marks(decision, reasons, found, registered, fit.transform)
     stated = _dense(found, registered, fit.transform, ()) if registered.masked else dense
@@ -229,17 +230,25 @@ def _beside_marks(
     return Decision.REVIEW, (*reasons, MARK)
 
 
-def _shows_another_panel(found: Features, registered: Features, transform: NDArray[np.float64]) -> bool:
-    """Whether one of the pictures within the registered one is another one in the found picture."""
-    if len(registered.panels) < MIN_PANELS:
-        return False
+def _shared(found: Features, registered: Features, at: NDArray[np.float64], *pieces: Piece) -> tuple[str, ...]:
+    """Why what agrees may be what strangers share: the ground of another picture, or an emblem before plain walls."""
     size = registered.info.width, registered.info.height
-    there = [dense_agreement(found, registered, transform, outside(panel, size)) for panel in registered.panels]
-    return any(panel.textured >= THRESHOLDS.min_textured and panel.share < THRESHOLDS.same_panel for panel in there)
+    panels = registered.panels if len(registered.panels) >= MIN_PANELS else ()
+    within = panels if registered.inset is None else (registered.inset,)
+    there = [dense_agreement(found, registered, at, outside(box, size)) for box in within]
+    another = (part.share < THRESHOLDS.same_panel and part.textured >= THRESHOLDS.min_textured for part in there)
+    if (pieces and panels) or any(another):
+        return (COLLAGE,)
+    whole, laid = (windows(found, registered, at, registered.masked, some) for some in ((), pieces))
+    agreeing, alike = agreeing_area(laid, registered)
+    little = agreeing < THRESHOLDS.agreeing_area and alike < THRESHOLDS.alike_area
+    return ("shared-overlay",) if little or another_part(whole, laid) >= THRESHOLDS.another_part else ()
 
 
-def _dense(found: Features, registered: Features, transform: NDArray[np.float64], masked: Sequence[Box]) -> float:
-    agreement = dense_agreement(found, registered, transform, masked)
+def _dense(
+    found: Features, registered: Features, transform: NDArray[np.float64], masked: Sequence[Box], *pieces: Piece
+) -> float:
+    agreement = dense_agreement(found, registered, transform, masked, pieces=pieces)
     return agreement.share if agreement.textured >= THRESHOLDS.min_textured else 0.0
 
 

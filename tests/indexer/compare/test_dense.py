@@ -1,13 +1,14 @@
 import numpy as np
 import pytest
+from PIL import Image
 
 from exhibit.comparison.similarity import dense_similarity
 from exhibit.pictures.decode import decode
-from indexer.compare.dense import dense_agreement
+from indexer.compare.dense import agreeing_area, another_part, dense_agreement, windows
 from indexer.compare.verify import verify
 from indexer.picture.features import Features
 from tests.assets.edited import EDITS, PICTURE, edited, measured
-from tests.assets.textured import encoded
+from tests.assets.textured import encoded, textured
 
 
 @pytest.fixture(scope="module")
@@ -23,3 +24,35 @@ def test_the_fast_dense_check_agrees_with_its_definition(registered: Features, e
     fast = dense_agreement(found, registered, transform).share
     slow = dense_similarity(decode(data).pixels, np.asarray(PICTURE), transform)
     assert fast == pytest.approx(slow, abs=0.03)
+
+
+def beneath(patch: Image.Image) -> Features:
+    """The picture with something else in its middle."""
+    sheet = PICTURE.copy()
+    sheet.paste(patch, (120, 100))
+    return measured(encoded(sheet))
+
+
+def test_only_what_has_texture_in_both_is_another_part(registered: Features) -> None:
+    other, plain = (beneath(patch) for patch in (textured(90, (240, 160)), Image.new("RGB", (240, 160), "red")))
+    shares = [another_part(seen, seen) for seen in (windows(one, registered, np.eye(3)) for one in (other, plain))]
+    assert shares == [pytest.approx(0.16, abs=0.05), pytest.approx(0, abs=0.03)]
+
+
+def before_wall(wall: Image.Image) -> Features:
+    """A small picture before a wall."""
+    sheet = wall.resize((480, 360)).convert("RGB")
+    sheet.paste(textured(17, (150, 110)), (160, 120))
+    return measured(encoded(sheet))
+
+
+def test_plain_surroundings_count_where_one_line_tells_how_bright_they_are() -> None:
+    falling = Image.linear_gradient("L")
+    rising = falling.rotate(90)
+    work, brighter, other = (
+        before_wall(wall)
+        for wall in (rising.point(lambda grey: 40 + grey // 3), rising.point(lambda grey: 90 + grey // 4), falling)
+    )
+    shares = [agreeing_area(windows(found, work, np.eye(3)), work) for found in (brighter, other)]
+    assert [agreeing < 0.25 for agreeing, _ in shares] == [True, True]
+    assert [alike for _, alike in shares] == [pytest.approx(1, abs=0.05), pytest.approx(0.3, abs=0.15)]

@@ -36,7 +36,17 @@ COPY = Measurements(hamming=100, inliers=60, dense=0.9, patches=250, in_place=0.
         ({"hamming": 30, "in_place": 0.4, "inliers": 0}, Decision.CERTAIN, ()),
         ({"hamming": 30, "dense": 0.2, "in_place": 0.9}, Decision.REVIEW, ("weak-agreement",)),
         ({"hamming": 40, "inliers": 0, "drift": 2.0}, Decision.REVIEW, ("few-inliers", "imprecise")),
-        ({"hamming": 20, "inliers": 0, "dense": 0.95, "drift": 9.0, "patches": 0}, Decision.CERTAIN, ()),
+        ({"hamming": 30, "drift": 0.7, "excess": 3.1}, Decision.REVIEW, ("imprecise",)),
+        (
+            {"hamming": 14, "dense": 0.99, "in_place": 0.75, "drift": 0.41, "excess": 4.2},
+            Decision.REVIEW,
+            ("imprecise",),
+        ),
+        ({"hamming": 8, "drift": 0.9, "excess": 4.0}, Decision.CERTAIN, ()),
+        ({"hamming": 9, "drift": 0.9, "excess": 4.0}, Decision.REVIEW, ("imprecise",)),
+        ({"hamming": 8, "drift": 0.9, "excess": 4.1}, Decision.REVIEW, ("imprecise",)),
+        ({"hamming": 8, "inliers": 0, "drift": 9.0, "excess": 9.0, "patches": 39}, Decision.CERTAIN, ()),
+        ({"hamming": 8, "drift": 9.0, "excess": 9.0, "patches": 40}, Decision.REVIEW, ("imprecise",)),
     ],
     ids=str,
 )

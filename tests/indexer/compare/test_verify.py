@@ -11,11 +11,12 @@ from PIL import Image, ImageFilter, ImageOps
 
 from exhibit.types import Decision, Verification
 from indexer.compare.verify import nearest_hash, verify
+from indexer.layout.single_thread import cv2
 from indexer.picture.features import Features
 from indexer.picture.lazy import Lazy
 from tests.assets.edited import EDITS, PICTURE, captioned, edited, jpeg, measured, watermarked
 from tests.assets.shared import shared_data
-from tests.assets.textured import collage_with, encoded, page_with, text_page, textured
+from tests.assets.textured import collage_with, encoded, page_with, text_page, textured, with_inset
 
 
 @pytest.fixture(scope="module")
@@ -165,6 +166,61 @@ def test_a_collage_that_was_not_recognised_is_told_by_the_panel_that_shows_somet
     stranger, copy = verify(one, unrecognised), verify(same, unrecognised)
     assert (stranger.decision, stranger.reasons) == (Decision.REVIEW, ("collage",))
     assert copy.decision is Decision.CERTAIN
+
+
+def test_another_picture_upon_the_same_ground_is_not_certain() -> None:
+    one, same, other = (
+        measured(jpeg(laid_on(textured(seed, (300, 225)), ground)))
+        for seed, ground in ((61, textured(50)), (61, textured(50).rotate(3)), (62, textured(50)))
+    )
+    stranger = verify(other, one)
+    assert (stranger.decision, stranger.reasons) == (Decision.REVIEW, ("shared-overlay",))
+    assert verify(same, one).decision is Decision.CERTAIN
+
+
+def laid_on(picture: Image.Image, ground: Image.Image) -> Image.Image:
+    sheet = ground.copy()
+    sheet.paste(picture, (90, 70))
+    return sheet
+
+
+def test_another_inset_in_the_place_of_a_small_one_is_told() -> None:
+    one, other = (measured(jpeg(with_inset(7, textured(seed, (300, 225))))) for seed in (61, 62))
+    assert one.inset is not None
+    stranger = verify(other, one)
+    assert (stranger.decision, stranger.reasons) == (Decision.REVIEW, ("collage",))
+    assert verify(measured(jpeg(textured(7, (900, 675)))), one).decision is not Decision.CERTAIN
+
+
+def test_the_same_emblem_before_another_wall_is_not_certain() -> None:
+    falling = Image.linear_gradient("L").resize((480, 360))
+    rising = Image.linear_gradient("L").rotate(90).resize((480, 360))
+    emblem, walls = textured(17, (150, 110)), [(rising, 40, 3), (rising, 90, 4), (falling, 60, 4)]
+    work, brighter, other = (
+        measured(
+            jpeg(laid_on(emblem, wall.point(lambda grey, least=least, part=part: least + grey // part).convert("RGB")))
+        )
+        for wall, least, part in walls
+    )
+    stranger = verify(other, work)
+    assert (stranger.decision, stranger.reasons) == (Decision.REVIEW, ("shared-overlay",))
+    assert verify(brighter, work).decision is Decision.CERTAIN
+
+
+@pytest.mark.parametrize(("apart", "decision"), [(0.1, Decision.CERTAIN), (0.23, Decision.REVIEW)], ids=str)
+def test_what_moves_a_little_here_and_there_is_another_moment(
+    registered: Features, apart: float, decision: Decision
+) -> None:
+    """A bend is followed piece by piece to what noise explains; things that moved by themselves are not."""
+    rows, columns = np.mgrid[0:360, 0:480].astype(np.float32)
+    moves = cv2.resize(
+        np.random.default_rng(3).normal(0, apart, (36, 48, 2)), (480, 360), interpolation=cv2.INTER_CUBIC
+    )
+    bend = 2 * np.sin(columns / 90) * np.cos(rows / 80)
+    shift = (moves + bend[..., None]).astype(np.float32)
+    seen = cv2.remap(np.asarray(PICTURE), columns + shift[..., 0], rows + shift[..., 1], cv2.INTER_LINEAR)
+    found = verify(measured(jpeg(Image.fromarray(seen))), registered)
+    assert (found.decision, found.hamming <= 30) == (decision, True)
 
 
 def test_strangers_on_the_same_page_share_nothing_that_counts() -> None:
