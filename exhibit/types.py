@@ -87,6 +87,8 @@ class Decision(StrEnum):
 
     CERTAIN = "certain"
     REVIEW = "review"
+    DERIVED = "derived"
+    """No copy by any rule, but enough of the work survives: only where an owner asks for it."""
     NONE = "none"
 
 
@@ -123,7 +125,7 @@ class Verification:
     """The measured comparison of a picture with a registered picture.
 
     Attributes:
-        decision: ``certain``, ``review`` or ``none``.
+        decision: ``certain``, ``review``, ``derived`` or ``none``.
         hamming: smallest distance of the 256-bit hashes over orientations and trims, in bits; 256 when not compared.
         inliers: distinct keypoint correspondences that agree with the transform.
         dense: share of textured blocks in the overlap whose pixels agree, 0 to 1.
@@ -143,6 +145,8 @@ class Verification:
         further: transforms of further copies of the same registered picture in the found one, as ``transform``.
         pieces: how the found picture lies on parts of the registered one, where no single transform describes it;
             ``transform`` is then the one that comes nearest, and ``dense`` is measured by the pieces.
+        survival: what of each cell of the registered picture survives (:mod:`exhibit.comparison.derived`), a text for
+            each row of cells; none where nobody asked for it.
     """
 
     decision: Decision
@@ -162,6 +166,7 @@ class Verification:
     drift: float | None = field(default=None, metadata=LATER)
     further: tuple[Matrix, ...] = field(default=(), metadata=LATER)
     pieces: tuple[Piece, ...] = field(default=(), metadata=LATER)
+    survival: tuple[str, ...] = field(default=(), metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from evidence.documents.phrases import standing_unchecked
 from evidence.documents.phrases.wording import figure, percent, ratio_words
 from exhibit.comparison.calibration import Calibration
+from exhibit.comparison.derived import grade
 from exhibit.types import Verification
 from workers.texts.words import gettext_noop as _
 
@@ -11,6 +12,11 @@ SHOWN = _(
     "The found picture shows %(work)s of the registered picture's area, which fills %(found)s of the found picture."
 )
 AGREEING = _("Where both have texture, %(blocks)s of the blocks agree; %(points)s distinct points agree.")
+SURVIVES = _("What survives of the registered picture is graded %(grade)s, of 0 to 5.")
+LEGAL = _(
+    "Parts of its outline or structure survive; whether this is an adaptation is a legal question that software "
+    "doesn't answer."
+)
 RATIO = _("Likelihood ratio of a copy, as measured on other pictures: %(ratio)s.")
 AT_MOST = _("Likelihood ratio of a copy: %(ratio)s at most is stated; the photographs measured support none larger.")
 AT_LEAST = _(
@@ -45,6 +51,8 @@ def said_of(compared: Verification, calibration: Calibration | None = None) -> t
     else:
         shares: dict[str, object] = {"work": percent(compared.overlap_work), "found": percent(compared.overlap_picture)}
         said += [(SHOWN, shares), (AGREEING, {"blocks": percent(compared.dense), "points": compared.inliers})]
+    if compared.survival:
+        said += [(SURVIVES, {"grade": grade(compared.survival)}), *([(LEGAL, {})] * (compared.decision == "derived"))]
     if compared.mirrored:
         said.append((_("It is mirrored."), {}))
     if compared.rotation > 0:
