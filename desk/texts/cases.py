@@ -50,6 +50,7 @@ DECIDERS = {matching.LEDGER: gettext_lazy("licence ledger"), DEMONSTRATION: gett
 SURE = {
     Decision.CERTAIN: gettext_lazy("Very likely a copy"),
     Decision.REVIEW: gettext_lazy("Perhaps a copy: look closely"),
+    Decision.DERIVED: gettext_lazy("Perhaps a derived work: parts of its structure survive"),
 }
 MAX_TITLE = 72
 

@@ -2,7 +2,9 @@
 
 from exhibit.errors import NotFoundError
 from exhibit.sentences import Sentence
+from indexer.draw.draw import jpeg
 from indexer.draw.pair import Pair
+from indexer.draw.survives import survives
 from registry.models import Match
 from workers.services.wiring import Services
 
@@ -15,3 +17,10 @@ def pair_of(services: Services, match: Match) -> Pair:
     transforms = [verification.transform, *verification.further]
     found, registered = services.blobs.get(match.found.digest), services.blobs.get(match.registered.digest)
     return Pair.of(found, registered, transforms, services.limits, verification.pieces)
+
+
+def survival_map(services: Services, match: Match) -> bytes:
+    """A match's registered picture with what survives of it, a JPEG; raises ``NotFoundError`` where that isn't kept."""
+    if not match.survival:
+        raise NotFoundError(Sentence("What survives of the work wasn't asked for."))
+    return jpeg(survives(services.blobs.get(match.registered.digest), match.survival, services.limits))

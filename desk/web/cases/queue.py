@@ -53,6 +53,7 @@ SURES = (
     (Sure.ANY, gettext_lazy("Any")),
     (Sure.CERTAIN, gettext_lazy("Very likely")),
     (Sure.REVIEW, gettext_lazy("To look at closely")),
+    (Sure.DERIVED, gettext_lazy("Derived works")),
 )
 STANDINGS = ((None, gettext_lazy("Any")), *case_words.STANDINGS.items())
 One = TypeVar("One", State, Sort, Group, Sure, Standing)
