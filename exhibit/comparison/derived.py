@@ -1,22 +1,6 @@
 """What of a work survives in a picture that is laid on it, cell by cell, and the grade from 0 to 5. NumPy only.
 
-This is the definition; product and verifier run it alike. Both pictures are in the small frame of the dense check
-(:mod:`exhibit.comparison.similarity`, steps 1 to 4), 192 pixels along the longer side of the work. In full:
-
-1. The frame is divided into cells, twelve along its longer side: ``max(1, round(12 · side / longer))`` along each.
-2. A cell tells nothing where fewer than a fifth of the work's own windows of 12 × 12 pixels, by their centres, are
-   textured (a variance above 9): there is nothing in it that could survive.
-3. *Pixels* survive in a cell where a tenth of it or more are centres of textured windows of the dense check, and half
-   of these agree.
-4. *Structure*: of either blurred picture, with gradients ``g = gx + i·gy`` by central differences, the field
-   ``u = g² / (|g| · (|g| + m))`` says where edges run and how clearly; ``m`` is the mean of ``|g|``, at least 1, over
-   the pixels all of whose neighbours within 4 pixels are valid. ``g²`` is the same for an edge and its negative. ``u``
-   is 0 at all other pixels, and averaged over 5 × 5 pixels, so that lines may lie beside one another. The correlation
-   of the two fields around a pixel is ``Σ Re(conj(u₁) · u₂) / √(Σ|u₁|² · Σ|u₂|²)`` over 29 × 29 pixels, 0 where a field
-   is, and 0 at those other pixels. Structure survives in a cell where its mean over the former pixels is .6 or more;
-   where fewer than half of the cell's pixels are such, its sum is divided by half of the cell instead.
-5. A map has a row of signs for each row of cells: ``2`` pixels survive, ``1`` structure does, ``0`` nothing does, ``-``
-   it tells nothing.
+``docs/bundle-format.md`` defines both, beside the similarity; product and verifier run what stands here.
 """
 
 from collections.abc import Sequence

@@ -1,8 +1,11 @@
 """Works derived from an owner's: shown to who asks for them, as what they are, and to nobody else."""
 
+from pathlib import Path
+
 import pytest
 
 from desk.texts.cases import how_sure
+from evidence.verdict.result import State
 from exhibit.comparison.derived import grade
 from exhibit.digests import Digest
 from exhibit.types import Decision
@@ -11,9 +14,12 @@ from registry.accounts import people
 from registry.cases import queue
 from registry.models import Capture, Case, Match, Owner, Picture
 from tests.assets.redrawn import scene
-from tests.assets.rows import owner, register
+from tests.assets.rows import bring, claimed_slice, owner, register
+from tests.assets.sealed import sealed, verified
 from tests.assets.textured import encoded
 from tests.workers.steps.matching.test_match import see
+from workers.cases.decisions import confirm
+from workers.evidence.bundles import sealed_case, sealed_facts
 from workers.matching.identify import identify
 from workers.matching.registered_works import RegisteredWorks, registered_features
 from workers.steps.matching.match import match_pictures
@@ -96,3 +102,20 @@ def test_what_a_later_search_finds_beyond_an_earlier_one_counts(
     Picture.objects.filter(pk__in=seen).update(state="todo", searched="")
     match_pictures(inline.services, seen)
     assert Match.objects.get().decision == then
+
+
+def test_a_confirmed_case_is_sealed_with_its_map_which_a_verifier_computes_again(
+    inline: SyncRunner, studio: Owner, tmp_path: Path
+) -> None:
+    asking(studio)
+    planned, epoch = claimed_slice(studio)
+    match_pictures(inline.services, bring(inline.services, planned, epoch, [REDRAWN], host="shop.invalid"))
+    planned.state = "done"
+    planned.save(update_fields=["state"])
+    confirm(inline.services, Case.objects.get(), by="Ann", reason="Drawn after my work.")
+    bundle = sealed(inline, Case.objects.get().bundles.get())
+    facts = sealed_facts(inline.services, sealed_case(inline.services, bundle))
+    assert facts.matches[0].verification.survival == Match.objects.get().verification.survival != ()
+    assert any("a legal question" in sentence for sentence in facts.matches[0].words)
+    checks = verified(inline, bundle, tmp_path).checks
+    assert {check.name: check.state for check in checks}["match:01"] is State.PASSED
