@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 from desk.texts.numbers import grouped
 from desk.texts.sentences import in_words
 from exhibit.comparison.calibration import Bound
+from exhibit.comparison.derived import grade
 from exhibit.digests import Digest
 from exhibit.types import CaseDecision, Decision
 from registry.cases import history, matching
@@ -70,6 +71,8 @@ def seen(case: Case, first: datetime) -> str:
 
 def how_much(match: Match) -> str:
     """How much of the work the found picture shows, and how it lies."""
+    if match.decision == Decision.DERIVED:
+        return _("What survives of your picture is graded %(grade)s, of 0 to 5.") % {"grade": grade(match.survival)}
     if match.transform is None:
         return _("The pictures can't be laid onto each other.")
     share = {"share": _percent(match.overlap_work)}

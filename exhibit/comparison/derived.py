@@ -17,7 +17,7 @@ MARGIN, TOLERANCE, AROUND = 4, 2, 14
 """Pixels on each side: valid neighbours, how far lines may lie beside one another, what counts around a pixel."""
 MIN_TELLING = 20
 """Cells that tell something, below which a map has no grade but 0: chance alone fills a few."""
-GRADES = ((5, PIXELS, 0.9), (4, PIXELS, 0.5), (3, STRUCTURE, 0.75), (2, STRUCTURE, 0.5), (1, STRUCTURE, 0.25))
+GRADES = ((5, PIXELS, 0.9), (4, PIXELS, 0.6), (3, STRUCTURE, 0.75), (2, STRUCTURE, 0.6), (1, STRUCTURE, 0.25))
 """The grades, with what has to survive at least, and in which share of the cells that tell something."""
 
 

@@ -46,11 +46,13 @@ def graded(found: Features, registered: Features, compared: Verification) -> Ver
             return compared
         shown = laid_on(found, registered, np.array(compared.transform), compared.pieces)
         return replace(compared, survival=survival(*shown, registered.thumbnail))
+    if registered.low_information:
+        return compared
     laid = [(_survival(found, registered, transform), transform) for transform in _guesses(found, registered, compared)]
     best = max(laid, key=_kept)
     closer = _by_edges(found, registered, best[1])
     survives, transform = max(best, (_survival(found, registered, closer), closer), key=_kept)
-    if grade(survives) < MIN_GRADE or _telling(survives) < MIN_TELLING or registered.low_information:
+    if grade(survives) < MIN_GRADE or _telling(survives) < MIN_TELLING:
         return compared
     sizes = (found.info.width, found.info.height), (registered.info.width, registered.info.height)
     (work, picture), (rotation, mirrored) = overlaps(transform, *sizes), turn(transform, sizes[0])

@@ -59,7 +59,8 @@ def compare_command(*, work: GivenFile, picture: GivenFile, as_json: AsJson, **d
     calibration = shipped_calibration()
     one = calibrated(graded(measured, original, compare(measured, lambda: found, original)), calibration)
     sizes = [(info.width, info.height) for info in (measured.info, original.info)]
-    change = None if one.transform is None or one.decision is Decision.NONE else change_of(one.transform, *sizes)
+    shows = one.decision in (Decision.CERTAIN, Decision.REVIEW)
+    change = None if one.transform is None or not shows else change_of(one.transform, *sizes)
     chart = drawings.pop("map")
     wanted = {name: path for name, path in drawings.items() if path is not None}
     if one.transform is not None:

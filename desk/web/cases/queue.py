@@ -191,7 +191,7 @@ def _item(row: Case, times: dict[int, tuple[Any, Any]], hidden: set[int]) -> dic
             "seen": case_words.seen(row, times[row.pk][0]),
             "how_much": case_words.how_much(match),
             "how_sure": case_words.how_sure(match),
-            "remarks": remarks_of(match.reasons) if match.decision == "review" else [],
+            "remarks": remarks_of(match.reasons) if match.decision != "certain" else [],
             "grown": row.decision != Case.Decision.OPEN and row.waits,
         }
     return item

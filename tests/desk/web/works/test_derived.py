@@ -8,13 +8,14 @@ from PIL import Image
 from registry.models import Case, Owner
 from tests.assets.redrawn import scene
 from tests.assets.rows import register
+from tests.assets.site_browser import PHONE, Site, site
 from tests.assets.textured import encoded
 from tests.desk.web.works.test_uploads import ann, at, studio
 from tests.workers.steps.matching.test_match import see
 from workers.steps.matching.match import match_pictures
 from workers.tasks.sync_runner import SyncRunner
 
-__all__ = ["ann", "studio"]
+__all__ = ["ann", "site", "studio"]
 
 
 def test_a_member_asks_and_sees_the_grade_and_the_map(ann: Client, inline: SyncRunner, studio: Owner) -> None:
@@ -52,3 +53,16 @@ def test_to_others_the_switch_and_the_map_do_not_exist(ann: Client, inline: Sync
     assert ann.post(at("derived")).status_code == 404
     studio.refresh_from_db()
     assert not studio.derived
+
+
+def test_the_pages_are_sound_on_a_phone(site: Site, studio: Owner) -> None:
+    register(site.inline.services, studio, encoded(scene(1)))
+    visitor = site.member(studio, size=PHONE)
+    page = visitor.open(at("works"))
+    visitor.check()
+    page.get_by_role("button", name="Show derived works, too").click()
+    page.get_by_role("button", name="Show derived works no more").wait_for()
+    match_pictures(site.inline.services, see(site.inline, studio, encoded(scene(1, drawn=True))))
+    page = visitor.open(at("case", 1))
+    page.get_by_text("What survives: in colour").scroll_into_view_if_needed()
+    visitor.check()

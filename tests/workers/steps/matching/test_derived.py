@@ -1,8 +1,10 @@
 """Works derived from an owner's: shown to who asks for them, as what they are, and to nobody else."""
 
+from io import BytesIO
 from pathlib import Path
 
 import pytest
+from pypdf import PdfReader
 
 from desk.texts.cases import how_sure
 from evidence.verdict.result import State
@@ -117,5 +119,9 @@ def test_a_confirmed_case_is_sealed_with_its_map_which_a_verifier_computes_again
     facts = sealed_facts(inline.services, sealed_case(inline.services, bundle))
     assert facts.matches[0].verification.survival == Match.objects.get().verification.survival != ()
     assert any("a legal question" in sentence for sentence in facts.matches[0].words)
+    sealed_files = sealed_case(inline.services, bundle).manifest.files
+    sheet = next(file for file in sealed_files if file.role == "exhibit-sheet")
+    pages = PdfReader(BytesIO(inline.services.blobs.get(sheet.sha256))).pages
+    assert "Each sign is a cell" in " ".join(" ".join(page.extract_text().split()) for page in pages)
     checks = verified(inline, bundle, tmp_path).checks
     assert {check.name: check.state for check in checks}["match:01"] is State.PASSED
