@@ -83,6 +83,8 @@ class Decision(StrEnum):
 
     CERTAIN = "certain"
     REVIEW = "review"
+    DERIVED = "derived"
+    """No copy by any rule, but enough of the work survives: only where an owner asks for it."""
     NONE = "none"
 
 
@@ -129,9 +131,11 @@ class Verification:
         further: transforms of further copies of the same registered picture in the found one, as ``transform``.
         pieces: how the found picture lies on parts of the registered one, where no single transform describes it;
             ``transform`` is then the one that comes nearest, and ``dense`` is measured by the pieces.
+        survival: what of each cell of the registered picture survives (:mod:`exhibit.comparison.derived`), a text for
+            each row of cells; none where nobody asked for it.
     """
 
-    decision: Decision  # ``certain``, ``review`` or ``none``
+    decision: Decision  # ``certain``, ``review``, ``derived`` or ``none``
     hamming: Count
     inliers: Count  # distinct keypoint correspondences that agree with the transform
     dense: float  # share of textured blocks in the overlap whose pixels agree, 0 to 1
@@ -148,6 +152,7 @@ class Verification:
     drift: float | None = field(default=None, metadata=LATER)
     further: tuple[Matrix, ...] = field(default=(), metadata=LATER)
     pieces: tuple[Piece, ...] = field(default=(), metadata=LATER)
+    survival: tuple[str, ...] = field(default=(), metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True)

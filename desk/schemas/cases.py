@@ -71,7 +71,7 @@ class Use(Answer):
     last_seen: Moment = Field(alias="sighting.last_seen", examples=[NOON])
     picture: Hex = Field(alias="sighting.picture.digest")
     comparison: int = Field(alias="match_id", description="Its number, for drawings of it.", examples=[97])
-    match: str = Field(alias="match.decision", description="`certain` or `review`.", examples=["certain"])
+    match: str = Field(alias="match.decision", description="`certain`, `review` or `derived`.", examples=["certain"])
     licence: int | None = Field(alias="licence.number")
     hamming: int = Field(alias="match.hamming")
     inliers: int = Field(alias="match.inliers")

@@ -19,6 +19,7 @@ class Owner(Answer):
     watches: Annotated[int, From(lambda row: scoped.watches(row).count())]
     open_cases: Annotated[int, From(lambda row: scoped.cases(row).filter(decision=CaseDecision.OPEN).count())]
     members: Annotated[int, From(lambda row: row.memberships.count())]
+    derived: bool = Field(description="Whether works derived from theirs are shown.")
 
 
 class Member(Answer):

@@ -304,7 +304,7 @@ class FoundWork(Answer):
     title: str = Field(alias="work.title", examples=["Harbour at dawn"])
     file: str = Field(alias="work.source_name")
     picture: Hex = Field(alias="picture.digest")
-    decision: str = Field(description="`certain` or `review`.", examples=["certain"])
+    decision: str = Field(description="`certain`, `review`, or `derived` if asked for.", examples=["certain"])
     probability: float | None
     calibration: Hex | None
     hamming: int
@@ -315,6 +315,7 @@ class FoundWork(Answer):
     transform: list[list[float]] | None
     further: list[list[list[float]]]
     pieces: list[Piece]
+    survival: list[str] = Field(description="What of the work survives, a text for each row of cells; mostly none.")
     mirrored: bool
     rotation: int
     overlap_work: float

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 from desk.texts.numbers import grouped
 from desk.texts.sentences import in_words
 from exhibit.comparison.calibration import Bound
+from exhibit.comparison.derived import grade
 from exhibit.digests import Digest
 from exhibit.types import CaseDecision, Decision
 from registry.cases import history, matching
@@ -50,6 +51,7 @@ DECIDERS = {matching.LEDGER: gettext_lazy("licence ledger"), DEMONSTRATION: gett
 SURE = {
     Decision.CERTAIN: gettext_lazy("Very likely a copy"),
     Decision.REVIEW: gettext_lazy("Perhaps a copy: look closely"),
+    Decision.DERIVED: gettext_lazy("Perhaps a derived work: parts of its structure survive"),
 }
 MAX_TITLE = 72
 
@@ -69,6 +71,8 @@ def seen(case: Case, first: datetime) -> str:
 
 def how_much(match: Match) -> str:
     """How much of the work the found picture shows, and how it lies."""
+    if match.decision == Decision.DERIVED:
+        return _("What survives of your picture is graded %(grade)s, of 0 to 5.") % {"grade": grade(match.survival)}
     if match.transform is None:
         return _("The pictures can't be laid onto each other.")
     share = {"share": _percent(match.overlap_work)}

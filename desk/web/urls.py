@@ -59,6 +59,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("o/<slug:slug>/cases/<int:number>/deed", cases.deed, name="case-deed"),
     path("o/<slug:slug>/cases/<int:number>/matches/<int:match>/<str:drawing>", cases.drawing, name="drawing"),
     path("o/<slug:slug>/works/", works.works, name="works"),
+    path("o/<slug:slug>/works/derived", works.derived, name="derived"),
     path("o/<slug:slug>/works/add", uploads.add, name="add-works"),
     path("o/<slug:slug>/works/uploads/", uploads.uploads, name="uploads"),
     path("o/<slug:slug>/works/uploads/<int:number>/", uploads.upload, name="upload"),

@@ -27,12 +27,14 @@ FIRST_NETWORK = "descriptor@1"
 """The network with which calibrations were measured that name none."""
 DECIMALS = 4
 """A probability is rounded to so many decimals. Knots are never beyond what their number of photographs allows."""
-HELD = frozenset({"low-information", "collage", "page", "negative", "lens", "pieces", "hash", "mark", "series"})
+HELD = frozenset(
+    {"low-information", "collage", "page", "negative", "lens", "pieces", "hash", "mark", "series", "derived"}
+)
 """Reasons of which no calibration on photographs says anything. The first three, and marks that an owner's works
 share, lie in the registered picture itself: strangers' pictures agree with such works for other causes than
 copying. With the others the figures are of different forms of the found picture: some of the picture as it is,
 some of its negative, of the straightened one, or of its pieces. ``series`` follows from the figures of other
-pairs."""
+pairs; ``derived`` works are no copies."""
 _UNRELATED = 128
 """Bits by which the hashes of unrelated pictures differ, on average."""
 _FAR = 2.0
@@ -201,7 +203,7 @@ _HINT = "Use one that exhibit calibrate has written."
 def calibrated(verification: Verification, calibration: Calibration | None) -> Verification:
     """The same figures with their probability; without one where nothing was found, or the calibration doesn't fit."""
     probability = None
-    if calibration is not None and verification.decision is not Decision.NONE:
+    if calibration is not None and verification.decision in (Decision.CERTAIN, Decision.REVIEW):
         probability = calibration.probability(verification)
     identity = None if calibration is None or probability is None else calibration.digest
     return replace(verification, probability=probability, calibration=identity)

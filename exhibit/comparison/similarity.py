@@ -21,6 +21,7 @@ This is the reference definition; a faster one has to agree with it within 0.01.
 """
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -37,6 +38,8 @@ _RADIUS = 4
 
 Grey = NDArray[np.uint8]
 Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+Number = TypeVar("Number", np.float64, np.complex128)
 
 
 def dense_similarity(
@@ -47,6 +50,16 @@ def dense_similarity(
     The transform is 3×3, from the found picture's pixels to the registered one's, mirroring included, and so are those
     of the pieces; raises ``WrongUseError`` when one can't be inverted.
     """
+    return _agreement(*laid_on(found, registered, transform, pieces))
+
+
+def laid_on(
+    found: NDArray[np.uint8], registered: NDArray[np.uint8], transform: ArrayLike, pieces: Sequence[Piece] = ()
+) -> tuple[Grey, Mask, Grey]:
+    """The found picture in the small frame of the registered one, where it shows something, and the registered one.
+
+    The arguments are those of :func:`dense_similarity`.
+    """
     small, to_small = resized(_grey(registered), LONG_SIDE / max(registered.shape[:2]))
     matrix = np.asarray(transform, np.float64)
     scale = scale_at_centre(to_small @ matrix, found.shape)
@@ -54,15 +67,13 @@ def dense_similarity(
     size = (small.shape[1], small.shape[0])
     back = np.asarray(np.linalg.inv(to_reduced), np.float64)
     if pieces:
-        warped, mask = _in_pieces(reduced, pieces, to_small, back, size)
-    else:
-        warped, mask = warp(reduced, to_small @ matrix @ back, size)
-    return _agreement(_blurred(warped, mask), _blurred(small, mask), mask)
+        return *_in_pieces(reduced, pieces, to_small, back, size), small
+    return *warp(reduced, to_small @ matrix @ back, size), small
 
 
 def _in_pieces(
     grey: Grey, pieces: Sequence[Piece], to_small: Floats, back: Floats, size: tuple[int, int]
-) -> tuple[Grey, NDArray[np.bool_]]:
+) -> tuple[Grey, Mask]:
     out, mask = np.zeros(size[::-1], np.uint8), np.zeros(size[::-1], np.bool_)
     for piece in pieces:
         left, top, right, bottom = pixels_within(piece.box, to_small, size)
@@ -104,7 +115,8 @@ def scale_at_centre(transform: Floats, shape: tuple[int, ...]) -> float:
     return float(np.sqrt(abs(np.linalg.det(transform) / depth**3))) if depth else 1.0
 
 
-def _blurred(grey: Grey, mask: NDArray[np.bool_]) -> Floats:
+def blurred(grey: Grey, mask: Mask) -> Floats:
+    """A picture after step 4."""
     weights = np.exp(-0.5 * np.arange(-_RADIUS, _RADIUS + 1) ** 2)
     weights /= weights.sum()
     valid = mask.astype(np.float64)
@@ -124,28 +136,34 @@ def _smooth(values: Floats, weights: Floats) -> Floats:
     return out
 
 
-def _agreement(first: Floats, second: Floats, mask: NDArray[np.bool_]) -> float:
+def _agreement(warped: Grey, mask: Mask, small: Grey) -> float:
+    textured, agree = windows(blurred(warped, mask), blurred(small, mask), mask)
+    count = int(textured.sum())
+    return float(int(agree.sum()) / count) if count else 0.0
+
+
+def windows(first: Floats, second: Floats, mask: Mask) -> tuple[Mask, Mask]:
+    """Which windows of two blurred pictures are textured, and which of these agree, shape (h - 11, w - 11) each."""
     if min(mask.shape) < WINDOW:
-        return 0.0
-    whole = _window_sums(mask.astype(np.float64)) > WINDOW**2 - 0.5
+        none = np.zeros([max(0, side - WINDOW + 1) for side in mask.shape], np.bool_)
+        return none, none
+    whole = window_sums(mask.astype(np.float64)) > WINDOW**2 - 0.5
     mean_a, mean_b = _window_means(first), _window_means(second)
     variance_a = _window_means(first * first) - mean_a**2
     variance_b = _window_means(second * second) - mean_b**2
     covariance = _window_means(first * second) - mean_a * mean_b
     textured_a, textured_b = variance_a > MIN_VARIANCE, variance_b > MIN_VARIANCE
-    textured = whole & (textured_a | textured_b)
     both = whole & textured_a & textured_b
-    agree = both & (covariance > MIN_CORRELATION * np.sqrt(np.maximum(variance_a * variance_b, 1e-9)))
-    count = int(textured.sum())
-    return float(int(agree.sum()) / count) if count else 0.0
+    correlated = covariance > MIN_CORRELATION * np.sqrt(np.maximum(variance_a * variance_b, 1e-9))
+    return whole & (textured_a | textured_b), both & correlated
 
 
 def _window_means(values: Floats) -> Floats:
-    return _window_sums(values) / WINDOW**2
+    return np.asarray(window_sums(values) / WINDOW**2, np.float64)
 
 
-def _window_sums(values: Floats) -> Floats:
-    """Sums over all windows that lie within, shape (h - 11, w - 11), by a table of cumulative sums."""
+def window_sums(values: NDArray[Number], side: int = WINDOW) -> NDArray[Number]:
+    """Sums over all windows that lie within, by a table of cumulative sums: shape (h - 11, w - 11) for 12 pixels."""
     table = np.pad(values.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
-    right = table[:, WINDOW:] - table[:, :-WINDOW]
-    return np.asarray(right[WINDOW:] - right[:-WINDOW], np.float64)
+    right = table[:, side:] - table[:, :-side]
+    return np.asarray(right[side:] - right[:-side])

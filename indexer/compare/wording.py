@@ -11,6 +11,7 @@ from indexer.layout.information import COMPOSED
 DECISIONS = {
     Decision.CERTAIN: "The second picture shows the first one. Nothing held the decision back.",
     Decision.REVIEW: "The second picture may show the first one. A person has to look.",
+    Decision.DERIVED: "No copy was found, but parts of the first picture's structure survive in the second.",
     Decision.NONE: "No sign was found that the second picture shows the first one.",
 }
 REASONS = {
@@ -24,6 +25,7 @@ REASONS = {
     "hash": "Only their coarse structure agrees; no details were found again that could confirm or refute it.",
     "pieces": "They agree piece by piece, as where a copy was bent, cut apart or partly covered.",
     "lens": "They agree when the second is straightened, as if a wide lens had bent it.",
+    "derived": "Parts of the structure of the first survive. Whether this is an adaptation is a legal question.",
     "collage": "The first picture is a collage: strangers may use the same neighbours.",
     "mark": "What agrees is mostly a mark that other works of the owner carry, too.",
     "series": "Another work of the owner shows the same scene, and explains the second picture as well or better.",
@@ -69,7 +71,8 @@ Size = tuple[int, int]
 
 _TOLD = (
     "decision", "probability", "calibration", "hamming", "inliers", "dense", "in_place", "drift", "transform",
-    "further", "pieces", "mirrored", "rotation", "overlap_work", "overlap_picture", "reasons", "pipeline",
+    "further", "pieces", "survival", "mirrored", "rotation", "overlap_work", "overlap_picture", "reasons",
+    "pipeline",
 )  # fmt: skip
 
 

@@ -52,13 +52,18 @@ def draw(view: View, pair: Pair) -> bytes:
 
 def draw_png(view: View, pair: Pair) -> bytes:
     """The same without loss."""
-    file = io.BytesIO()
-    Image.fromarray(_DRAWN[view](pair)).save(file, "PNG", compress_level=2)  # much faster, not much larger
-    return file.getvalue()
+    return png(_DRAWN[view](pair))
 
 
 SUFFIXES: Mapping[str, Callable[[View, Pair], bytes]] = {".jpg": draw, ".jpeg": draw, ".png": draw_png}
 """How a drawing is made for a file of a name with this ending."""
+
+
+def png(pixels: Pixels) -> bytes:
+    """A file without loss."""
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG", compress_level=2)  # much faster, not much larger
+    return file.getvalue()
 
 
 def jpeg(pixels: Pixels) -> bytes:

@@ -22,7 +22,7 @@ def overlay(pair: Pair) -> Pixels:
     above, mask = pair.laid(pair.first, below)
     if mask.mean() > COVERED:
         mask = mask & (np.arange(below.size[0]) * STRIPS // below.size[0] % 2 == 1)
-    canvas = np.where(mask[..., None], above, _faded(below.pixels))
+    canvas = np.where(mask[..., None], above, faded(below.pixels))
     outline(canvas, framed(pair.first.registered, below))
     return canvas
 
@@ -32,7 +32,7 @@ def framed(points: Floats, shown: Shown) -> Floats:
     return np.asarray(np.clip(moved(points, shown.matrix), 3, np.array(shown.size) - 4), np.float64)
 
 
-def _faded(pixels: Pixels) -> NDArray[np.uint8]:
+def faded(pixels: Pixels) -> NDArray[np.uint8]:
     """Light grey: it stands back, and can still be recognised."""
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)[..., None]
     return np.repeat(np.uint8(150) + grey // np.uint8(3), 3, axis=2)

@@ -53,6 +53,13 @@ def add_owner_of(person: User, name: str, *, contact: str = "") -> Owner:
     return owner
 
 
+def ask_for_derived(owner: Owner, *, wanted: bool, by: str) -> None:
+    """Have works derived from the owner's shown from now on, or no more; cases that are there stay."""
+    with transaction.atomic():
+        Owner.objects.filter(pk=owner.pk).update(derived=wanted)
+        audit_log.changed("derived works asked for", by=by, owner=owner, about={"owner": owner.slug, "wanted": wanted})
+
+
 def _check_name(name: str, *, knows: QuerySet[Owner]) -> None:
     """Refuse a name that another owner has: whoever pins a key by a name must not be given a stranger's beside it."""
     if not name:

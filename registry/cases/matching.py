@@ -54,7 +54,8 @@ def keep_matches(rows: Iterable[tuple[int, int, Verification]]) -> None:
             for registered, found, measured in rows
         ],
         conflict=("registered_id", "found_id", "pipeline"),
-        overwrite="registry_match.decision = 'none' AND EXCLUDED.decision <> 'none'",
+        overwrite="registry_match.decision IN ('none', 'derived')"
+        " AND EXCLUDED.decision NOT IN ('none', registry_match.decision)",
     )
 
 
@@ -89,7 +90,8 @@ def _matters(
 ) -> list[Matter]:
     """What these pictures' matches concern, for one work or for all.
 
-    Of a pair that several versions of the comparison found alike, the newest match counts.
+    Of a pair that several versions of the comparison found alike, the newest match counts. Derived works concern only
+    owners who ask for them.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -98,6 +100,7 @@ def _matters(
             FROM registry_match m
             JOIN registry_workpicture wp ON wp.picture_id = m.registered_id
             JOIN registry_work w ON w.id = wp.work_id AND w.removed_at IS NULL
+            JOIN registry_owner o ON o.id = w.owner_id AND (o.derived OR m.decision <> 'derived')
             JOIN registry_sighting s ON s.picture_id = m.found_id
             CROSS JOIN LATERAL (
               SELECT EXISTS (

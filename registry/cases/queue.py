@@ -47,6 +47,7 @@ class Sure(StrEnum):
     ANY = ""
     CERTAIN = "certain"
     REVIEW = "review"
+    DERIVED = "derived"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +90,10 @@ def chosen(of: Owner, wanted: Wanted) -> QuerySet[Case]:
         rows = rows.filter(work__number=wanted.work)
     if wanted.standing is not None:
         rows = rows.filter(standing=wanted.standing)
-    if wanted.sure is Sure.CERTAIN:
-        rows = rows.filter(shown__match__decision=Decision.CERTAIN)
-    elif wanted.sure is Sure.REVIEW:
-        rows = rows.exclude(shown__match__decision=Decision.CERTAIN)
+    if wanted.sure is Sure.REVIEW:
+        rows = rows.exclude(shown__match__decision__in=[Decision.CERTAIN, Decision.DERIVED])
+    elif wanted.sure is not Sure.ANY:
+        rows = rows.filter(shown__match__decision=wanted.sure)
     return rows
 
 

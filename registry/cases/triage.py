@@ -8,8 +8,8 @@ from exhibit.types import Decision
 from registry.cases import look_alikes
 from registry.models import Case, CaseSighting, Match
 
-LIKELY, UNLIKELY = 0.9, 0.3
-"""Where nothing is calibrated: how likely a certain match, and one put up for review, stand in the queue."""
+LIKELIHOODS = {Decision.CERTAIN: 0.9, Decision.REVIEW: 0.3, Decision.DERIVED: 0.1}
+"""Where nothing is calibrated: how likely a match stands in the queue, by what was decided."""
 
 
 def look_after(case: Case, gained: Iterable[CaseSighting] = ()) -> None:
@@ -32,12 +32,12 @@ def likelihood(match: Match) -> float:
     """How likely a match is a copy, for sorting only."""
     if match.probability is not None:
         return match.probability
-    return LIKELY if match.decision == Decision.CERTAIN else UNLIKELY
+    return LIKELIHOODS[Decision(match.decision)]
 
 
-def strength(match: Match) -> tuple[bool, float, float, int]:
+def strength(match: Match) -> tuple[float, float, float, int]:
     """By which the strongest of several matches is found."""
-    return match.decision == Decision.CERTAIN, match.probability or 0.0, match.dense, -match.pk
+    return LIKELIHOODS[Decision(match.decision)], match.probability or 0.0, match.dense, -match.pk
 
 
 def set_aside(case: Case) -> None:

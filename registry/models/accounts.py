@@ -39,6 +39,7 @@ class Owner(models.Model):
     name = models.CharField(max_length=200)
     contact = models.CharField(max_length=200, blank=True)
     quota_bytes = models.BigIntegerField(null=True, blank=True)
+    derived = models.BooleanField(default=False, db_default=False, help_text="works derived from theirs are shown")
     created_at = models.DateTimeField(auto_now_add=True)
     members: "models.ManyToManyField[User, Membership]" = models.ManyToManyField(User, through="Membership")
 

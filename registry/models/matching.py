@@ -94,6 +94,9 @@ class Match(models.Model):
     drift = models.FloatField(null=True, blank=True)
     further = models.JSONField(default=list, blank=True, help_text="transforms of further copies of the same picture")
     pieces = models.JSONField(default=list, blank=True, help_text="where no single transform describes the copy")
+    survival = models.JSONField(
+        default=list, blank=True, db_default=[], help_text="what survives of each cell of the registered picture"
+    )
     made_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -117,6 +120,7 @@ class Match(models.Model):
             "reasons": tuple(self.reasons),
             "further": tuple(_matrix(rows) for rows in self.further),
             "pieces": tuple(_piece(**piece) for piece in self.pieces),
+            "survival": tuple(self.survival),
         }
         return Verification(**kept | read)
 

@@ -69,7 +69,8 @@ def identify(services: Services, owner: Owner, data: bytes) -> Answer:
     compared = own.find(found, lambda: data)
     for damage in own.damaged.values():
         raise damage
-    shown = {picture: measured for picture, measured in compared if measured.decision is not Decision.NONE}
+    silent = {Decision.NONE} if owner.derived else {Decision.NONE, Decision.DERIVED}
+    shown = {picture: measured for picture, measured in compared if measured.decision not in silent}
     rows = _pictures_of(owner).filter(picture__in=shown).select_related("work", "picture")
     works = []
     for row in rows:

@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
-from django.db.models import OuterRef, Subquery
+from django.db.models import Exists, OuterRef, Subquery
 
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
@@ -62,6 +62,7 @@ class RegisteredPicture:
 
     digest: Digest
     marks: list[Edges]
+    derived: bool  # whether an owner of it asks for derived works
 
 
 def registered(pictures: Iterable[int]) -> dict[int, RegisteredPicture]:
@@ -75,8 +76,9 @@ def registered(pictures: Iterable[int]) -> dict[int, RegisteredPicture]:
         return {}
     living = WorkPicture.objects.filter(picture=OuterRef("pk"), work__removed_at=None)
     first = Subquery(living.order_by("work__registered_at", "pk").values("marks")[:1])
-    rows = Picture.objects.filter(pk__in=wanted).values_list("pk", "digest", first)
-    return {pk: RegisteredPicture(digest, marks or []) for pk, digest, marks in rows}
+    asked = Exists(living.filter(work__owner__derived=True))
+    rows = Picture.objects.filter(pk__in=wanted).values_list("pk", "digest", first, asked)
+    return {pk: RegisteredPicture(digest, marks or [], derived) for pk, digest, marks, derived in rows}
 
 
 def with_marks(features: Features, marks: Iterable[Edges]) -> Features:

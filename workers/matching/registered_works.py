@@ -12,6 +12,7 @@ from exhibit.types import Decision, Verification
 from indexer.picture.features import Features
 from indexer.picture.spaces import PHASH
 from indexer.search.candidates import Candidate
+from indexer.search.derived import graded
 from indexer.search.search import compare_alone, find_works
 from indexer.search.series import told_apart
 from indexer.votes.index import VoteIndex
@@ -73,7 +74,7 @@ class RegisteredWorks:
     ) -> list[tuple[int, Verification]]:
         """Search for one picture as ``indexer.search.search.find_works`` does, and tell works of a series apart."""
         searched = find_works(found, load, self, self._house.limits, hashed)
-        return list(self.told_apart(found, load, dict(searched)).items())
+        return list(self._graded(found, self.told_apart(found, load, dict(searched))).items())
 
     def compare_alone(self, found: Features, work: int, features: Features) -> Verification:
         """Verify a pair that a work's search of the past has named, and decide as a found picture's search does."""
@@ -82,7 +83,8 @@ class RegisteredWorks:
             return self._house.blobs.get(found.digest)
 
         said = compare_alone(found, load, features, self._house.limits)
-        return self.told_apart(found, load, {work: said})[work]
+        self._know([work])
+        return self._graded(found, self.told_apart(found, load, {work: said}))[work]
 
     def told_apart(
         self, found: Features, load: Callable[[], bytes], compared: dict[int, Verification]
@@ -96,6 +98,13 @@ class RegisteredWorks:
             if (features := self.features(work)) is not None:
                 compared[work] = compare_alone(found, load, features, self._house.limits)
         return told_apart(compared, lambda work: siblings.get(work, ()))
+
+    def _graded(self, found: Features, compared: dict[int, Verification]) -> dict[int, Verification]:
+        """With what survives of works whose owners ask for derived ones."""
+        for work, said in compared.items():
+            if self._known[work].derived and not found.is_icon and (features := self.features(work)) is not None:
+                compared[work] = graded(found, features, said)
+        return compared
 
     def _know(self, works: Iterable[int]) -> None:
         self._known |= registered(set(works) - self._known.keys())

@@ -3,7 +3,8 @@
 from evidence.documents.phrases import standing_unchecked
 from evidence.documents.phrases.wording import figure, percent, ratio_words
 from exhibit.comparison.calibration import Calibration
-from exhibit.types import Verification
+from exhibit.comparison.derived import grade
+from exhibit.types import Decision, Verification
 from workers.texts.words import gettext_noop as _
 
 NOT_COMPARED = 256
@@ -11,6 +12,11 @@ SHOWN = _(
     "The found picture shows %(work)s of the registered picture's area, which fills %(found)s of the found picture."
 )
 AGREEING = _("Where both have texture, %(blocks)s of the blocks agree; %(points)s distinct points agree.")
+SURVIVES = _("What survives of the registered picture is graded %(grade)s, of 0 to 5.")
+LEGAL = _(
+    "Parts of its outline or structure survive; whether this is an adaptation is a legal question that software "
+    "doesn't answer."
+)
 RATIO = _("Likelihood ratio of a copy, as measured on other pictures: %(ratio)s.")
 AT_MOST = _("Likelihood ratio of a copy: %(ratio)s at most is stated; the photographs measured support none larger.")
 AT_LEAST = _(
@@ -40,11 +46,15 @@ def words_of(compared: Verification, calibration: Calibration | None = None) -> 
 def said_of(compared: Verification, calibration: Calibration | None = None) -> tuple[Said, ...]:
     """The figures of a comparison, sentence by sentence, for whichever language."""
     said: list[Said] = []
+    is_derived = compared.decision is Decision.DERIVED
     if compared.transform is None:
         said.append((_("The pictures could not be laid onto each other."), {}))
     else:
         shares: dict[str, object] = {"work": percent(compared.overlap_work), "found": percent(compared.overlap_picture)}
-        said += [(SHOWN, shares), (AGREEING, {"blocks": percent(compared.dense), "points": compared.inliers})]
+        said += [] if is_derived else [(SHOWN, shares)]
+        said.append((AGREEING, {"blocks": percent(compared.dense), "points": compared.inliers}))
+    if compared.survival:
+        said += [(SURVIVES, {"grade": grade(compared.survival)}), *([(LEGAL, {})] if is_derived else [])]
     if compared.mirrored:
         said.append((_("It is mirrored."), {}))
     if compared.rotation > 0:

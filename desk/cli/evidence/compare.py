@@ -21,6 +21,7 @@ F = TypeVar("F", bound=Callable[..., None])
 SAID = {
     Decision.CERTAIN: "certain: they agree as a copy and its original do.",
     Decision.REVIEW: "review: they may agree; a person has to look.",
+    Decision.DERIVED: "derived: no copy was found, but parts of its structure survive.",
     Decision.NONE: "none: nothing was found that they share.",
 }
 
@@ -41,6 +42,7 @@ def _drawing_option(name: str, text: str) -> Callable[[F], F]:
 @_drawing_option("--overlay", "Draw PICTURE laid on WORK.")
 @_drawing_option("--difference", "Draw what PICTURE has otherwise than WORK.")
 @_drawing_option("--points", "Draw details that are in both, numbered.")
+@_drawing_option("--map", "Draw WORK with what of it survives, cell by cell.")
 def compare_command(*, work: GivenFile, picture: GivenFile, as_json: AsJson, **drawings: Path | None) -> None:
     """Compare PICTURE with WORK: whether it may be a copy, and how alike the two are.
 
@@ -50,16 +52,21 @@ def compare_command(*, work: GivenFile, picture: GivenFile, as_json: AsJson, **d
     from indexer.calibration.shipped import shipped_calibration
     from indexer.compare.change import change_of
     from indexer.compare.wording import as_plain, change_in_words
+    from indexer.search.derived import graded
     from indexer.search.search import compare
 
     (registered, original), (found, measured) = map(measured_file, (work, picture))
     calibration = shipped_calibration()
-    one = calibrated(compare(measured, lambda: found, original), calibration)
+    one = calibrated(graded(measured, original, compare(measured, lambda: found, original)), calibration)
     sizes = [(info.width, info.height) for info in (measured.info, original.info)]
-    change = None if one.transform is None or one.decision is Decision.NONE else change_of(one.transform, *sizes)
+    shows = one.decision in (Decision.CERTAIN, Decision.REVIEW)
+    change = None if one.transform is None or not shows else change_of(one.transform, *sizes)
+    chart = drawings.pop("map")
     wanted = {name: path for name, path in drawings.items() if path is not None}
     if one.transform is not None:
         _draw(found, registered, one, wanted)
+    if chart is not None and one.survival:
+        _draw_map(registered, one, chart)
     if as_json:
         echo_json(as_plain(one))
         return
@@ -75,6 +82,14 @@ def compare_command(*, work: GivenFile, picture: GivenFile, as_json: AsJson, **d
         say("The pictures can't be laid onto each other, so nothing is drawn.")
     elif wanted:
         say(f"Drawn: {', '.join(str(path) for path in wanted.values())}")
+
+
+def _draw_map(registered: bytes, compared: Verification, path: Path) -> None:
+    from indexer.draw.draw import jpeg, png
+    from indexer.draw.survives import survives
+
+    encode = png if path.suffix.lower() == ".png" else jpeg
+    write_file(path, encode(survives(registered, compared.survival)))
 
 
 def measured_file(path: Path) -> tuple[bytes, "Features"]:

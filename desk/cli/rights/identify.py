@@ -25,6 +25,7 @@ STANDARD_INPUT = "-"
 SAID = {
     "certain": "They agree as a copy and its original do.",
     "review": "They may be copy and original; a person has to look.",
+    "derived": "No copy was found, but parts of its structure survive.",
 }
 
 

@@ -4,10 +4,10 @@ from operator import attrgetter
 
 import click
 
-from desk.cli.common.command import AsJson, Word, command
+from desk.cli.common.command import AsJson, OwnerName, Word, command
 from desk.cli.common.frame import open_desk
 from desk.cli.common.frame import person as by_person
-from desk.cli.common.show import listed, tell
+from desk.cli.common.show import listed, say, tell
 
 owner_command = click.Group("owner", help="Rights holders, each with works, watches and cases of its own.")
 
@@ -24,6 +24,18 @@ def add_owner(*, name: Word, slug: str, contact: str, as_json: AsJson) -> None:
     owner = people.add_owner(name, slug=slug, contact=contact, by=by_person())
     said = f"Added {owner.name}; commands take it as --owner {owner.slug}."
     tell(schemas.Owner.from_row(owner), said, as_json=as_json)
+
+
+@command("derived", "exhibit owner derived on", "exhibit owner derived off", of=owner_command)
+@click.argument("wanted", type=click.Choice(["on", "off"]), metavar="on|off")
+def derived_of_owner(*, wanted: str, owner: OwnerName) -> None:
+    """Show works derived from the owner's, of which only structure survives, from now on, or no more."""
+    desk = open_desk()
+    from registry.accounts import people
+
+    asked = desk.owner(owner)
+    people.ask_for_derived(asked, wanted=wanted == "on", by=by_person())
+    say(f"Derived works of {asked.name} are shown{'' if wanted == 'on' else ' no more'}.")
 
 
 @command("list", "exhibit owner list", "exhibit owner list --json", of=owner_command)

@@ -53,6 +53,7 @@ SURES = (
     (Sure.ANY, gettext_lazy("Any")),
     (Sure.CERTAIN, gettext_lazy("Very likely")),
     (Sure.REVIEW, gettext_lazy("To look at closely")),
+    (Sure.DERIVED, gettext_lazy("Derived works")),
 )
 STANDINGS = ((None, gettext_lazy("Any")), *case_words.STANDINGS.items())
 One = TypeVar("One", State, Sort, Group, Sure, Standing)
@@ -190,7 +191,7 @@ def _item(row: Case, times: dict[int, tuple[Any, Any]], hidden: set[int]) -> dic
             "seen": case_words.seen(row, times[row.pk][0]),
             "how_much": case_words.how_much(match),
             "how_sure": case_words.how_sure(match),
-            "remarks": remarks_of(match.reasons) if match.decision == "review" else [],
+            "remarks": remarks_of(match.reasons) if match.decision != "certain" else [],
             "grown": row.decision != Case.Decision.OPEN and row.waits,
         }
     return item

@@ -25,7 +25,7 @@ from registry.works.licence_check import fitting
 from workers.cases import decisions
 from workers.cases.decisions import Choice, Wish
 from workers.cases.reported import goes_along, report_picture
-from workers.evidence.drawings import pair_of
+from workers.evidence.drawings import pair_of, survival_map
 from workers.evidence.facts import Place, places_of
 from workers.log.proofs import witnesses_of
 from workers.log.witnessed import Witnessed, witnessed
@@ -56,6 +56,7 @@ DEEDS = {
 ROWS = 400
 """Rows of a case that its page looks at: the newest."""
 MATCHES = 12
+SURVIVAL = "survival.jpg"
 """Comparisons that are shown, the strongest first."""
 EVENTS, VISITS = 100, 50
 """Lines of a case's history, and visits, on one page."""
@@ -218,10 +219,12 @@ def drawing(request: HttpRequest, owner: Owner, number: int, match: int, drawing
     row = scoped.case(owner, number)
     found = Match.objects.filter(pk=match, case_sightings__case=row).exclude(transform=None).first()
     view = {view.file_name: view for view in View}.get(drawing)
-    if found is None or view is None or scoped.hidden_among(owner, [found.found]):
+    if found is None or (view is None and drawing != SURVIVAL) or scoped.hidden_among(owner, [found.found]):
         raise Http404
     sees(request, owner, number)
+    services = wiring.services()
     try:
-        return HttpResponse(draw(view, pair_of(wiring.services(), found)), content_type=MEDIA_TYPE)
+        drawn = survival_map(services, found) if view is None else draw(view, pair_of(services, found))
+        return HttpResponse(drawn, content_type=MEDIA_TYPE)
     except ExhibitError as error:
         raise Http404 from error

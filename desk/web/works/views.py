@@ -18,7 +18,7 @@ from desk.web.common.access import Telling, attached, decider_post, member_page,
 from desk.web.works.held import held
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
-from registry.accounts import scoped
+from registry.accounts import people, scoped
 from registry.log.audit_log import Evidence
 from registry.models import Flood, Owner, OwnershipRemark
 from registry.works import works as searching
@@ -61,6 +61,13 @@ def works(request: HttpRequest, owner: Owner) -> HttpResponse:
         "upload": upload,
     }
     return show(request, owner, "web/works.html", values)
+
+
+@decider_post
+def derived(request: HttpRequest, owner: Owner) -> HttpResponse:
+    """Ask for works derived from the owner's, or no more."""
+    people.ask_for_derived(owner, wanted=not owner.derived, by=request.user.get_username())
+    return redirect("works", slug=owner.slug)
 
 
 @member_page

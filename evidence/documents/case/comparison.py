@@ -8,6 +8,7 @@ from evidence.documents.phrases.wording import Wording, figure, percent, ratio_w
 from evidence.documents.typeset.blocks import Block, Plate, Plates, Row, Rows, Speaker, Style, Text
 from evidence.documents.typeset.pictures import DRAWINGS, Album, Pictures
 from evidence.facts.case import CalibrationFacts, CaseFacts, MatchFacts
+from exhibit.comparison.derived import grade
 from exhibit.errors import UnreadablePictureError
 from exhibit.types import Decision, Verification
 
@@ -111,6 +112,9 @@ def _figures(verification: Verification, calibration: CalibrationFacts | None, w
     rows += ratio_rows(verification, calibration, wording)
     if calibration is not None:
         rows.append(wording.row("calibration", Speaker.RECORDED, *_calibration(verification, calibration, wording)))
+    if verification.survival:
+        told = wording.say("match.survival", grade=grade(verification.survival))
+        rows.append(wording.row("survival", Speaker.RECORDED, told, *verification.survival, style=Style.MONO))
     if verification.reasons:
         remarks = [wording.phrases.word("remark", reason) for reason in verification.reasons]
         rows.append(wording.row("remarks", Speaker.RECORDED, *remarks))

@@ -3,7 +3,7 @@
 const DECLARED = ["title", "author", "first_publication", "registered_at", "registrations", "rights_statement"];
 /* What an entry names only where something is said; earlier facts don't state it. */
 const DECLARED_LATER = ["created", "credit", "holder"];
-const HELD = ["low-information", "collage", "page", "negative", "lens", "pieces", "hash", "mark", "series"];
+const HELD = ["low-information", "collage", "page", "negative", "lens", "pieces", "hash", "mark", "series", "derived"];
 const MOST_COMPUTED = 200;
 const MOST_CALIBRATIONS = 16;
 const FIRST_NETWORK = "descriptor@1";
@@ -197,7 +197,7 @@ function turnProblem(facts, match) {
   const one = match.verification;
   const { width, height } = foundOf(facts, match);
   if (!stated(one.transform)) {
-    const more = one.overlap_work || one.overlap_picture || one.further?.length || one.pieces?.length || DRAWINGS.some((role) => stated(match[role]));
+    const more = one.overlap_work || one.overlap_picture || one.further?.length || one.pieces?.length || one.survival?.length || DRAWINGS.some((role) => stated(match[role]));
     return one.rotation !== 0 || one.mirrored || more ? "The match states what only an alignment shows, and has none." : "";
   }
   const t = one.transform.flat();
@@ -241,7 +241,8 @@ async function matchCheck(inspection, facts, match, place) {
     const words = `sealed similarity ${sealed.dense.toFixed(3)}, recomputed ${dense.toFixed(3)}`;
     if (!(Math.abs(dense - sealed.dense) <= 0.05)) return failed(name, `The pictures and the alignment don't give the sealed figure: ${words}.`);
     const reduced = found.reduced || registered.reduced ? " A reduced picture stood in for a withheld one; that it shows the same is the sealer's word." : "";
-    return passed(name, `Warping one picture onto the other gives the sealed figure: ${words}.${reduced}`);
+    const map = sealed.survival?.length ? " What survives cell by cell isn't computed by this page." : "";
+    return passed(name, `Warping one picture onto the other gives the sealed figure: ${words}.${map}${reduced}`);
   } catch (error) {
     return error instanceof Unchecked ? notChecked(name, `The similarity couldn't be computed anew. ${error.message}`) : checkOf(name, error);
   }

@@ -1,7 +1,8 @@
 """Checks of the case itself: facts against the sealed files, what crawls recorded, matches computed anew, the rest."""
 
+import operator
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache, partial
 from typing import Any
@@ -25,7 +26,8 @@ from evidence.verify.checks.pictures import LIMITS, check_pictures
 from evidence.verify.checks.probability import check_probability, read_calibrations
 from evidence.verify.checks.proofs import OwnCheckpoint, expect_logged, expect_vouched, own_checkpoint
 from evidence.verify.checks.remade import Makers, check_remade, is_sheet
-from exhibit.comparison.similarity import dense_similarity
+from exhibit.comparison.derived import survival
+from exhibit.comparison.similarity import dense_similarity, laid_on
 from exhibit.comparison.warp import overlaps, turn
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
@@ -41,6 +43,8 @@ Floats = NDArray[np.float64]
 AT_LEAST = 1024
 TOLERANCE = 0.05
 """Largest difference between the sealed and the recomputed similarity: the sealed one may come from a faster path."""
+MAP_TOLERANCE = 0.1
+"""Share of the cells of a map of what survives that may differ, for the same cause."""
 AREA_TOLERANCE = 0.01
 """Largest difference between a sealed and a recomputed share of an area."""
 WORK_ALONE = "none"
@@ -303,7 +307,8 @@ def _expect_turned(match: MatchFacts, found: PictureFacts) -> None:
     """Raise ``FormatError`` with what a match says of mirroring, turning and areas otherwise than its alignment."""
     one = match.verification
     if one.transform is None:
-        more = one.rotation or one.mirrored or one.overlap_work or one.overlap_picture or one.further or match.drawings
+        areas = one.overlap_work, one.overlap_picture
+        more = any((one.rotation, one.mirrored, *areas, one.further, one.survival, match.drawings))
         expect(not more, "The match states what only an alignment shows, and has none.")
         return
     with np.errstate(all="ignore"):
@@ -327,12 +332,23 @@ def _recomputed(match: MatchFacts, pictures: Pictures, files: list[str], pixels:
         found, registered = map(_to_decoded, pictures, pixels)
         back = np.asarray(np.linalg.inv(found), np.float64)
         pieces = [_decoded_piece(piece, registered, back) for piece in sealed.pieces]
-        dense = dense_similarity(pixels[0], pixels[1], registered @ every[-1] @ back, pieces)
+        how = (pixels[0], pixels[1], registered @ every[-1] @ back, pieces)
+        dense = dense_similarity(*how)
+        if sealed.survival:
+            _expect_survival(sealed.survival, survival(*laid_on(*how)))
     words = f"sealed similarity {sealed.dense:.3f}, recomputed {dense:.3f}"
     problem = f"The pictures and the alignment don't give the sealed figure: {words}."
     expect(abs(dense - sealed.dense) <= TOLERANCE, problem)
     reduced = any(file != picture.file for picture, file in zip(pictures, files, strict=True))
     return f"Warping one picture onto the other gives the sealed figure: {words}.{STOOD_IN * reduced}"
+
+
+def _expect_survival(stated: Sequence[str], seen: Sequence[str]) -> None:
+    """Raise ``FormatError`` unless a map has the cells that the pictures give, but for few that are near a limit."""
+    same = [*map(len, stated)] == [*map(len, seen)]
+    away = sum(map(operator.ne, "".join(stated), "".join(seen)))
+    same = same and away <= MAP_TOLERANCE * sum(map(len, seen))
+    expect(same, f"The pictures and the alignment give another map of what survives: {away} cells differ.")
 
 
 def _decoded_piece(piece: Piece, registered: Floats, back: Floats) -> Piece:

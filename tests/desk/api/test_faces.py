@@ -24,6 +24,7 @@ A_PERSONS = "is about one person, who is asked for it in a browser"
 THE_OPERATORS = "is for whoever runs the installation, who has the command line on the server"
 OUTSIDE = "is for people without an account, by an address of its own"
 BY_EYE = "shows two pictures to a person, who says what they are; a program has the command"
+ONCE = "is turned on or off once in a while; a program has the command"
 PUBLIC = "is there for everybody, programs too, at the same address"
 WITHOUT = {
     **dict.fromkeys(("home", "account", "language", "blur", "leave", "make-token", "choose-mail"), A_PERSONS),
@@ -31,6 +32,7 @@ WITHOUT = {
     **dict.fromkeys(("operator", "operator-retry", "operator-leave"), THE_OPERATORS),
     **dict.fromkeys(("sign-notice", "send-notice", "wordings", "edit-wording"), BY_HAND),
     "why": BY_EYE,
+    "derived": ONCE,
     **dict.fromkeys(("feed", "unsubscribe", "link", "link-file", "invitation"), OUTSIDE),
     **dict.fromkeys(("accuracy", "healthz", "metrics", "log-entries", "log-tile"), PUBLIC),
 }

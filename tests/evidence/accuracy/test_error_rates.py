@@ -31,6 +31,11 @@ def test_a_slip_that_is_undone_at_once_counts_for_nobody() -> None:
     assert (twice.certain, twice.slips) == (Rate(0, 0, 0), 1)
 
 
+def test_a_derived_work_counts_in_no_rate() -> None:
+    counted = count([decision(1, "cleared", "derived"), decision(2, "confirmed", "derived"), decision(3)])
+    assert (counted.certain, counted.review, counted.other) == (Rate(1, 0, 0), Rate(0, 0, 0), 2)
+
+
 def test_what_was_erased_counts_as_the_worst_it_can_have_been() -> None:
     known = count([decision(number) for number in range(50)])
     erased = count([*(decision(number) for number in range(50)), None, None])

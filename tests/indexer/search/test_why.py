@@ -95,9 +95,9 @@ def test_a_bent_copy_falls_where_its_parts_are_out_of_place_and_the_missing_figu
 
 def test_a_copy_that_is_laid_in_pieces_is_told_by_what_they_need(shelf: Shelf) -> None:
     strips = Image.new("RGB", (SIZE[0], SIZE[1] + 60), "white")
-    for place, number in enumerate((2, 0, 1)):
+    for number, lower in enumerate((40, 5, 60)):
         part = textured(WORK, SIZE).crop((number * SIZE[0] // 3, 0, (number + 1) * SIZE[0] // 3, SIZE[1]))
-        strips.paste(part, (place * SIZE[0] // 3, (40, 5, 60)[place]))
+        strips.paste(part, (number * SIZE[0] // 3, lower))
     explained = asked(shelf, strips)
     assert explained.decision is not Decision.NONE
     assert explained.examined is not None

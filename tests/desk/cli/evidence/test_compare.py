@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from tests.assets.command_line import Terminal
+from tests.assets.redrawn import scene
 from tests.assets.rows import copy_of, photograph
 
 
@@ -22,6 +23,20 @@ def test_compare_needs_no_server_and_draws(alone: Terminal, folder: Path) -> Non
     assert alone.ask("compare", work, other)["decision"] == "none"
     assert "none: nothing was found that they share." in alone.run("compare", work, other).out
     assert not alone.data.exists()
+
+
+def test_what_is_drawn_anew_is_graded_with_a_map(alone: Terminal, folder: Path) -> None:
+    scene(1).save(folder / "work.png")
+    scene(1, drawn=True).save(folder / "drawn.png")
+    answer = alone.ask("compare", folder / "work.png", folder / "drawn.png", "--map", folder / "map.png")
+    assert answer["decision"] == "derived"
+    assert answer["probability"] is None
+    assert [len(row) for row in answer["survival"]] == [12] * 9
+    assert (folder / "map.png").read_bytes().startswith(b"\x89PNG")
+    said = alone.run("compare", folder / "work.png", folder / "drawn.png").out
+    assert "derived: no copy was found" in said
+    assert "of 0 to 5" in said
+    assert "a legal question that software doesn't answer" in said
 
 
 def test_a_file_that_is_no_picture_is_named(alone: Terminal, folder: Path) -> None:

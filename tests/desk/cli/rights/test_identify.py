@@ -4,7 +4,9 @@ from pathlib import Path
 
 from registry.models import Owner
 from tests.assets.command_line import Terminal
+from tests.assets.redrawn import scene
 from tests.assets.rows import copy_of, photograph, register
+from tests.assets.textured import encoded
 
 
 def test_a_copy_is_told_with_its_figures_and_proofs_and_nothing_of_it_is_stored(
@@ -24,6 +26,16 @@ def test_a_copy_is_told_with_its_figures_and_proofs_and_nothing_of_it_is_stored(
     assert ran.out.startswith(f"{folder / 'found.jpg'}: work 1, The First\n  certain: They agree as a copy")
     kept = [path.name for path in (cli.data / "blobs").rglob("*") if path.is_file()]
     assert found["digest"] not in kept
+
+
+def test_a_redrawn_work_is_told_to_who_asks_for_derived_ones(cli: Terminal, studio: str, folder: Path) -> None:
+    register(cli.desk.services, Owner.objects.get(), encoded(scene(1)), "Shapes")
+    (folder / "drawn.png").write_bytes(encoded(scene(1, drawn=True)))
+    assert cli.ask("identify", folder / "drawn.png", code=1)["images"][0]["works"] == []
+    cli.run("owner", "derived", "on")
+    assert "derived: No copy was found" in cli.run("identify", folder / "drawn.png").out
+    [work] = cli.ask("identify", folder / "drawn.png")["images"][0]["works"]
+    assert (work["decision"], len(work["survival"])) == ("derived", 9)
 
 
 def test_what_shows_no_work_ends_with_1_and_what_cannot_be_read_with_2(

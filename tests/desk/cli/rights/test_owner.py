@@ -11,6 +11,12 @@ def test_with_several_owners_one_has_to_be_named(cli: Terminal, studio: str) -> 
     assert "灯塔档案" in cli.run("owner", "list").out
 
 
+def test_an_owner_asks_for_derived_works_and_no_more(cli: Terminal, studio: str) -> None:
+    for wanted, said in (("on", "are shown."), ("off", "are shown no more.")):
+        assert said in cli.run("owner", "derived", wanted).out
+        assert [owner["derived"] for owner in cli.ask("owner", "list")["owners"]] == [wanted == "on"]
+
+
 def test_an_owner_is_told_with_its_counts_and_has_its_name_alone(cli: Terminal) -> None:
     assert cli.run("owner", "list").out == 'There is no owner yet. Add one: exhibit owner add "NAME"\n'
     told = cli.ask("owner", "add", "The Studio", "--contact", "rights@studio.example")

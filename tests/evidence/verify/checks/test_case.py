@@ -91,6 +91,17 @@ def test_an_owner_who_seals_an_untruth_is_found_out(
         require(verdict)
 
 
+def test_the_map_of_what_survives_is_computed_anew(scene: Scene, tmp_path: Path) -> None:
+    [match] = scene.facts.matches
+    width, height = (getattr(scene.facts.work.pictures[0], side) for side in ("width", "height"))
+    down, across = (round(12 * side / max(width, height)) for side in (height, width))
+    for number, sign in enumerate("20"):  # all of it in its pixels, as is so, and nothing of it
+        mapped = replace(match.verification, survival=(sign * across,) * down)
+        facts = replace(scene.facts, matches=(replace(match, verification=mapped),))
+        verdict = Verifier(scene.trust).verify(resealed(scene, facts).write(tmp_path / f"{number}.zip"))
+        assert ("match:01" in failures(verdict)) == (sign == "0"), sign
+
+
 @pytest.mark.parametrize("numbers", [(1, 2), ()])
 def test_facts_that_point_nowhere_fail(scene: Scene, tmp_path: Path, numbers: tuple[int, ...]) -> None:
     [match] = scene.facts.matches

@@ -1,0 +1,130 @@
+"""Works redrawn, painted over or filled in: what of the registered picture survives, where no rule finds a copy.
+
+What survives is defined in :mod:`exhibit.comparison.derived`; here the pictures are laid onto each other by what
+survives of a redrawn work, its edges.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exhibit.comparison.derived import PLAIN, grade, survival
+from exhibit.comparison.warp import overlaps, turn
+from exhibit.types import Decision, Verification
+from indexer.compare.dense import dense_agreement, laid_on
+from indexer.compare.geometry import Remembered, support
+from indexer.compare.thresholds import THRESHOLDS
+from indexer.compare.verify import nearest_hash
+from indexer.layout.scaling import size_of
+from indexer.layout.single_thread import cv2
+from indexer.picture.features import Features, grey_scaling
+
+DERIVED = "derived"
+MIN_GRADE, MIN_TELLING = 2, 0.7
+"""From which a pair of which nothing else was found counts as a derived work, and the share of the work's cells that
+have to tell something: outlines of things on white resemble one another."""
+MIN_SHOWN, MAX_STRETCH = 0.1, 1.3
+"""Share of the work that a picture has to cover, and how much edges may change the area that it is laid on."""
+STEPS = (3, 40, 1e-4)
+"""Kinds of end (OpenCV's), rounds and least gain of laying the one onto the other by edges."""
+
+Floats = NDArray[np.float64]
+
+
+def graded(found: Features, registered: Features, compared: Verification) -> Verification:
+    """What was measured of a pair, with the map of what survives of the registered picture.
+
+    Where nothing was found, the pictures are laid onto each other in whatever way most survives, and the decision is
+    ``derived`` if that is enough; plain works, which resemble many, are never.
+    """
+    if found.digest == registered.digest:
+        return compared
+    if compared.decision is not Decision.NONE:
+        if compared.transform is None:
+            return compared
+        shown = laid_on(found, registered, np.array(compared.transform), compared.pieces)
+        return replace(compared, survival=survival(*shown, registered.thumbnail))
+    if registered.low_information:
+        return compared
+    laid = [(_survival(found, registered, transform), transform) for transform in _guesses(found, registered, compared)]
+    best = max(laid, key=_kept)
+    closer = _by_edges(found, registered, best[1])
+    survives, transform = max(best, (_survival(found, registered, closer), closer), key=_kept)
+    if grade(survives) < MIN_GRADE or _telling(survives) < MIN_TELLING:
+        return compared
+    sizes = (found.info.width, found.info.height), (registered.info.width, registered.info.height)
+    (work, picture), (rotation, mirrored) = overlaps(transform, *sizes), turn(transform, sizes[0])
+    first, second, third = transform.tolist()
+    return replace(
+        compared,
+        decision=Decision.DERIVED,
+        inliers=support(Remembered(found, registered), registered, transform).inliers,
+        dense=round(dense_agreement(found, registered, transform).share, 4),
+        transform=(tuple(first), tuple(second), tuple(third)),
+        mirrored=mirrored,
+        rotation=rotation,
+        overlap_work=round(work, 4),
+        overlap_picture=round(picture, 4),
+        reasons=(DERIVED,),
+        in_place=None,
+        drift=None,
+        survival=survives,
+    )
+
+
+def _guesses(found: Features, registered: Features, compared: Verification) -> Iterator[Floats]:
+    """How the one may lie on the other: as details or hashes say, or each stretched to the other, also mirrored."""
+    if compared.transform is not None:
+        yield np.array(compared.transform)
+    nearest = nearest_hash(found, registered)
+    if nearest.hamming <= THRESHOLDS.hash_reach:
+        yield nearest.transform
+    across, down = registered.info.width / found.info.width, registered.info.height / found.info.height
+    whole = np.array([[across, 0, (across - 1) / 2], [0, down, (down - 1) / 2], [0, 0, 1]])
+    yield whole
+    yield whole @ np.array([[-1.0, 0, found.info.width - 1], [0, 1, 0], [0, 0, 1]])
+
+
+def _survival(found: Features, registered: Features, transform: Floats) -> tuple[str, ...]:
+    shown, mask = laid_on(found, registered, transform)
+    return survival(shown, mask, registered.thumbnail) if mask.mean() >= MIN_SHOWN else ()
+
+
+def _kept(laid: tuple[tuple[str, ...], Floats]) -> int:
+    return sum(int(sign) for row in laid[0] for sign in row if sign.isdecimal())
+
+
+def _telling(survives: tuple[str, ...]) -> float:
+    signs = "".join(survives)
+    return 1 - signs.count(PLAIN) / len(signs)
+
+
+def _by_edges(found: Features, registered: Features, transform: Floats) -> Floats:
+    """A transform, corrected so that edges correlate best; unchanged where they don't say how.
+
+    By G. Evangelidis and E. Psarakis, "Parametric Image Alignment Using Enhanced Correlation Coefficient Maximization",
+    2008.
+    """
+    shown, mask = laid_on(found, registered, transform)
+    inside = cv2.erode(mask.astype(np.uint8), np.ones((9, 9), np.uint8))
+    step = np.eye(2, 3, dtype=np.float32)
+    try:
+        edges = _edges(registered.thumbnail), _edges(shown)
+        _, step = cv2.findTransformECC(*edges, step, cv2.MOTION_AFFINE, STEPS, inside, 5)
+    except cv2.error:
+        return transform
+    area = float(np.linalg.det(step[:, :2]))
+    if not 1 / MAX_STRETCH < area < MAX_STRETCH:
+        return transform
+    scaling = grey_scaling(registered, size_of(registered.thumbnail))
+    back = np.linalg.inv(np.vstack([step, [0, 0, 1]]).astype(np.float64))
+    return np.asarray(np.linalg.inv(scaling) @ back @ scaling @ transform, np.float64)
+
+
+def _edges(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """How clearly an edge runs at each pixel, 0 to 1, whatever its contrast."""
+    smooth = cv2.GaussianBlur(grey.astype(np.float32), (0, 0), 1)
+    steep = np.hypot(cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1))
+    return np.asarray(cv2.GaussianBlur(steep / (steep + steep.mean() + 1e-3), (0, 0), 2), np.float32)

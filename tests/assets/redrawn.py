@@ -1,0 +1,20 @@
+"""A made picture, and the same drawn anew: its lines, and none of its colours."""
+
+import random
+
+from PIL import Image, ImageDraw
+
+SIZE = (480, 360)
+
+
+def scene(seed: int, *, drawn: bool = False) -> Image.Image:
+    """Some hundred coloured shapes one over the other; drawn anew they are dark lines on white."""
+    chance = random.Random(seed)
+    picture = Image.new("RGB", SIZE, "white" if drawn else (120, 130, 140))
+    draw = ImageDraw.Draw(picture)
+    for _ in range(130):
+        x, y, side = chance.randrange(-20, SIZE[0]), chance.randrange(-20, SIZE[1]), chance.randrange(20, 70)
+        colour, box = tuple(chance.randrange(256) for _ in range(3)), (x, y, x + side, y + chance.randrange(20, 70))
+        shape = draw.ellipse if chance.random() < 0.5 else draw.rectangle
+        shape(box, fill="white" if drawn else colour, outline="black" if drawn else colour, width=2)
+    return picture

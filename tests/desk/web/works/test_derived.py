@@ -1,0 +1,68 @@
+"""Asking for derived works on the site, and what a case of one shows."""
+
+from io import BytesIO
+
+from django.test import Client
+from PIL import Image
+
+from registry.models import Case, Owner
+from tests.assets.redrawn import scene
+from tests.assets.rows import register
+from tests.assets.site_browser import PHONE, Site, site
+from tests.assets.textured import encoded
+from tests.desk.web.works.test_uploads import ann, at, studio
+from tests.workers.steps.matching.test_match import see
+from workers.steps.matching.match import match_pictures
+from workers.tasks.sync_runner import SyncRunner
+
+__all__ = ["ann", "site", "studio"]
+
+
+def test_a_member_asks_and_sees_the_grade_and_the_map(ann: Client, inline: SyncRunner, studio: Owner) -> None:
+    register(inline.services, studio, encoded(scene(1)))
+    assert "Show derived works, too" in ann.get(at("works")).content.decode()
+    ann.post(at("derived"))
+    assert "Show derived works no more" in ann.get(at("works")).content.decode()
+    match_pictures(inline.services, see(inline, studio, encoded(scene(1, drawn=True))))
+    case = Case.objects.get()
+    page = ann.get(at("case", case.number)).content.decode()
+    assert "Perhaps a derived work" in page
+    assert "is graded" in page
+    assert "a legal question" in page
+    assert "Very likely a copy" not in page
+    match = case.case_sightings.get().match_id
+    drawn = ann.get(at("drawing", case.number, match, "survival.jpg"))
+    assert Image.open(BytesIO(drawn.content)).format == "JPEG"
+    derived = ann.get(at("cases") + "?sure=derived").content.decode()
+    assert f'href="{at("case", case.number)}"' in derived
+    assert f'href="{at("case", case.number)}"' not in ann.get(at("cases") + "?sure=review").content.decode()
+
+
+def test_to_others_the_switch_and_the_map_do_not_exist(ann: Client, inline: SyncRunner, studio: Owner) -> None:
+    register(inline.services, studio, encoded(scene(1)))
+    match_pictures(inline.services, see(inline, studio, encoded(scene(1), "JPEG")))
+    case = Case.objects.get()
+    match = case.case_sightings.get().match_id
+    assert ann.get(at("drawing", case.number, match, "survival.jpg")).status_code == 404  # nobody asked for one
+    membership = studio.memberships.get()
+    membership.role = "viewer"
+    membership.save()
+    assert "Show derived works" not in ann.get(at("works")).content.decode()
+    assert ann.post(at("derived")).status_code in (403, 404)
+    membership.delete()
+    assert ann.post(at("derived")).status_code == 404
+    studio.refresh_from_db()
+    assert not studio.derived
+
+
+def test_the_pages_are_sound_on_a_phone(site: Site, studio: Owner) -> None:
+    register(site.inline.services, studio, encoded(scene(1)))
+    visitor = site.member(studio, size=PHONE)
+    page = visitor.open(at("works"))
+    visitor.check()
+    page.get_by_role("button", name="Show derived works, too").click()
+    page.get_by_role("button", name="Show derived works no more").wait_for()
+    match_pictures(site.inline.services, see(site.inline, studio, encoded(scene(1, drawn=True))))
+    page = visitor.open(at("case", 1))
+    page.get_by_text("What survives: in colour").scroll_into_view_if_needed()
+    visitor.check()
