@@ -61,7 +61,7 @@ POSTED = {
 
 
 POSTED |= {"decide-cases", "case-deed"}  # of cases
-POSTED |= {"answer-held"}  # of works
+POSTED |= {"answer-held", "derived"}  # of works
 
 
 OWN = {"leave", "make-token", "choose-mail", "change-feed"}
