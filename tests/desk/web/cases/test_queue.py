@@ -296,6 +296,7 @@ def test_each_case_takes_one_key_and_the_next_picture_is_there_at_once(site: Sit
     begun = time.monotonic()
     for _ in range(4 * works):
         keys += 1
+        page.evaluate(CALM)
         page.evaluate(MEASURE)
         page.keyboard.press("c")
         seen.append(page.evaluate("window.measured"))
@@ -305,6 +306,21 @@ def test_each_case_takes_one_key_and_the_next_picture_is_there_at_once(site: Sit
     print(f"{keys} keys, {took:.1f} s; ms until the next pictures: {sorted(map(round, seen))}")  # noqa: T201
     assert keys <= 5 * works
     assert sorted(seen)[-2] <= 100
+
+
+CALM = """() => new Promise((told) => {
+  let [last, calm, all] = [performance.now(), 0, 0];
+  const frame = (now) => {
+    calm = now - last < 34 ? calm + 1 : 0;
+    last = now;
+    all += 1;
+    if (calm < 12 && all < 600) requestAnimationFrame(frame);
+    else told();
+  };
+  requestAnimationFrame(frame);
+})"""
+"""Waits until a dozen frames have come on time: while other tests take the processors, a page is late for no fault of
+its own."""
 
 
 MEASURE = """() => {
