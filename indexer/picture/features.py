@@ -221,7 +221,8 @@ def cut_out(data: bytes, features: Features, boxes: Sequence[Box], limits: Limit
         exact = Box(left, top, right, bottom).scaled(across, down)
         info = replace(picture.info, width=round(exact.width), height=round(exact.height))
         pixels = np.ascontiguousarray(picture.pixels[top:bottom, left:right])
-        parts.append(Part(exact, pixels, _measured(pixels, info, features.digest, PART, features.descriptor)))
+        digest = Digest.of(pixels.tobytes())  # not that of the whole, or a part would have the same bytes as a work
+        parts.append(Part(exact, pixels, _measured(pixels, info, digest, PART, features.descriptor)))
     return parts
 
 

@@ -6,8 +6,8 @@ of the measures, from cheap to dear, is decided here and nowhere else:
 1. The hash, of the picture, of what lies inside its borders, of its panels and inset. It may settle all by itself.
 2. For pictures that are more than an icon, the descriptor and the local votes of quick features.
 3. What a certain match leaves of the picture votes again: it may show further works.
-4. A page or a collage that no work explains votes again from twice the size.
-5. The pictures within it, in a sheet of dozens or one in another, are asked as pictures of their own.
+4. Each picture within one that no work explains, in a sheet of dozens or one in another, is asked for by itself.
+5. A page or a collage in which nothing was found votes again from twice the size.
 6. The hash of the negative, where nothing at all was found.
 
 Each candidate is compared by quick features first; all the features are measured only where those promise something,
@@ -159,16 +159,17 @@ def compare_alone(
 ) -> Verification:
     """Verify one pair that no search of :func:`find_works` has named, and decide as that does.
 
-    A page or a collage that shows nothing of the work is compared again from twice the size, and what lies within any
-    picture by itself. Raises ``ExhibitError`` when the bytes can't be had or decoded.
+    Where nothing of the work is shown, the pictures within the picture are compared, and then a page or a collage from
+    twice the size. Raises ``ExhibitError`` when the bytes can't be had or decoded.
     """
     said = compare(found, load, registered, limits)
-    if said.decision is Decision.NONE and _has_more_to_show(found):
-        said = compare(extract(load(), limits, CLOSER), load, registered, limits)
-    if said.decision is Decision.NONE and not found.is_icon and (parts := parts_of(found, load, limits)):
-        within = (verified_within(part, found, load, registered, limits) for part in likest(parts, registered))
-        return next((one for one in within if one.decision is not Decision.NONE), said)
-    return said
+    if said.decision is not Decision.NONE or found.is_icon:
+        return said
+    for part in likest(parts_of(found, load, limits), registered):
+        within = verified_within(part, found, load, registered, limits)
+        if within.decision is not Decision.NONE:
+            return within
+    return compare(extract(load(), limits, CLOSER), load, registered, limits) if _has_more_to_show(found) else said
 
 
 def _has_more_to_show(found: Features) -> bool:

@@ -18,12 +18,12 @@ from indexer.picture.spaces import WHOLE
 from indexer.search.candidates import Candidate
 
 WITHIN = 0.47
-"""1 − cosine within which a part is compared with a work. Of 70 pictures that show a work small it named 58 there; of
-the strangers among 200 works none came nearer than .44.
+"""1 − cosine within which a part is compared with a work. Of 86 pictures that show one of 200 works small, and that
+nothing else found, it names the work in 57; in 13 another work lies within it, too, and is compared in vain.
 """
 LIKEST = 3
 """Parts that are compared with one picture."""
-CLOSELY = Detail(side=CUT_FROM)
+CLOSELY = Detail(side=CUT_FROM, parts=False)
 """How the whole is looked at once a part of it was found: as whoever recomputes the figures sees it."""
 
 
@@ -48,7 +48,7 @@ def named_within(parts: Sequence[Part], descriptors: VectorIndex) -> list[tuple[
 
 def likest(parts: Sequence[Part], registered: Features) -> list[Part]:
     """The parts that a registered picture most resembles, by what would name it; none if other networks saw it."""
-    if registered.space != parts[0].features.space:
+    if not parts or registered.space != parts[0].features.space:
         return []
     apart = 1 - _vectors(parts) @ registered.embeddings[WHOLE]
     return [parts[number] for number in np.argsort(apart, kind="stable")[:LIKEST].tolist() if apart[number] <= WITHIN]
