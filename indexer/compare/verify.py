@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +62,8 @@ class _Finding:
     figures: Measurements | None = None
     pieced: tuple[Way, Way] | None = None
 
+
+Told = TypeVar("Told", bound=Verification)
 
 _ORDER = [Decision.NONE, Decision.REVIEW, Decision.CERTAIN]
 NOTHING = _Finding(Decision.NONE, 0, 0.0, None)
@@ -278,22 +281,16 @@ def _with(found: Features, local: LocalFeatures) -> Features:
 
 
 def _verification(finding: _Finding, hamming: int, found: Features, registered: Features) -> Examined:
-    transform = finding.transform
-    work, picture, rotation, mirrored = 0.0, 0.0, 0, False
-    if transform is not None:
-        sizes = (found.info.width, found.info.height), (registered.info.width, registered.info.height)
-        work, picture = overlaps(matrix_of(transform), *sizes)
-        rotation, mirrored = turn(transform, sizes[0])
-    return Examined(
+    said = Examined(
         decision=finding.decision,
         hamming=min(hamming, NOT_COMPARED),
         inliers=finding.inliers,
         dense=round(finding.dense, 4),
-        transform=None if transform is None else matrix_of(transform),
-        mirrored=mirrored,
-        rotation=rotation,
-        overlap_work=round(work, 4),
-        overlap_picture=round(picture, 4),
+        transform=None,
+        mirrored=False,
+        rotation=0,
+        overlap_work=0.0,
+        overlap_picture=0.0,
         probability=None,
         pipeline=PIPELINE,
         reasons=finding.reasons,
@@ -304,6 +301,22 @@ def _verification(finding: _Finding, hamming: int, found: Features, registered: 
         figures=finding.figures,
         pieced=finding.pieced,
         glance=found.later_local is found.later_quick,
+    )
+    return said if finding.transform is None else laid(said, finding.transform, found, registered)
+
+
+def laid(said: Told, transform: NDArray[np.float64], found: Features, registered: Features) -> Told:
+    """A verification with a transform, and what follows from that alone: turn, mirroring, overlaps."""
+    sizes = (found.info.width, found.info.height), (registered.info.width, registered.info.height)
+    work, picture = overlaps(transform, *sizes)
+    rotation, mirrored = turn(transform, sizes[0])
+    return replace(
+        said,
+        transform=matrix_of(transform),
+        mirrored=mirrored,
+        rotation=rotation,
+        overlap_work=round(work, 4),
+        overlap_picture=round(picture, 4),
     )
 
 

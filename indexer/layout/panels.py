@@ -5,6 +5,7 @@ grey picture: a region is trimmed of its constant borders and cut along its wide
 is left. Lines of text come out as regions too; they are too low to be kept.
 """
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -32,6 +33,7 @@ MAX_PANELS = 9
 
 Region = tuple[int, int, int, int]
 """Top, bottom, left, right."""
+Further = Callable[[Region, int], list[Region]]
 
 
 def panels(grey: NDArray[np.uint8], size: tuple[int, int]) -> tuple[Box, ...]:
@@ -49,21 +51,21 @@ def _panels_at(side: int, grey: NDArray[np.uint8], size: tuple[int, int]) -> tup
     if not (gutters(small, whole, 0).any() or gutters(small, whole, 1).any()):
         return ()
     least = MIN_PIXELS * max(height, width) / max(size)
-    kept = [panel for panel in _cut(small, whole, DEPTH) if _is_picture(small, panel, least)]
-    kept.sort(key=lambda panel: (-_area(panel), panel))
+    kept = [panel for panel in cut(small, whole, DEPTH) if _is_picture(small, panel, least)]
+    kept.sort(key=lambda panel: (-area(panel), panel))
     found = (Box(left, top, right, bottom) for top, bottom, left, right in kept[:MAX_PANELS])
     return tuple(box.scaled(size[0] / width, size[1] / height) for box in found)
 
 
-def _cut(grey: NDArray[np.uint8], region: Region, depth: int) -> list[Region]:
-    """The regions that gutters leave, the region itself when there is none."""
+def cut(grey: NDArray[np.uint8], region: Region, depth: int, further: Further = lambda part, _: [part]) -> list[Region]:
+    """The regions that gutters leave; of one without, what `further` makes of it and of the cuts that are left."""
     region = trimmed(grey, region)
-    free = {axis: gaps(gutters(grey, region, axis)) for axis in (0, 1)}
+    free = {axis: _gaps(gutters(grey, region, axis)) for axis in (0, 1)}
     widest = {axis: max((end - start for start, end in found), default=0) for axis, found in free.items()}
     axis = 0 if widest[0] >= widest[1] else 1
     if not depth or widest[axis] < GUTTER:
-        return [region]
-    return [part for piece in pieces(region, axis, free[axis]) for part in _cut(grey, piece, depth - 1)]
+        return further(region, depth)
+    return [part for piece in _pieces(region, axis, free[axis]) for part in cut(grey, piece, depth - 1, further)]
 
 
 def gutters(grey: NDArray[np.uint8], region: Region, axis: int) -> NDArray[np.bool_]:
@@ -90,14 +92,14 @@ def trimmed(grey: NDArray[np.uint8], region: Region) -> Region:
     return top, bottom, left, right
 
 
-def gaps(constant: NDArray[np.bool_]) -> list[tuple[int, int]]:
+def _gaps(constant: NDArray[np.bool_]) -> list[tuple[int, int]]:
     """Runs of constant lines, from their first to behind their last."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], constant, [False]]).astype(np.int8)))
     runs = [(int(start), int(end)) for start, end in edges.reshape(-1, 2)]
     return [(start, end) for start, end in runs if end - start >= GUTTER]
 
 
-def pieces(region: Region, axis: int, free: list[tuple[int, int]]) -> list[Region]:
+def _pieces(region: Region, axis: int, free: list[tuple[int, int]]) -> list[Region]:
     """What lies between the gaps."""
     top, bottom, left, right = region
     start, end = (top, bottom) if axis == 0 else (left, right)
@@ -108,15 +110,22 @@ def pieces(region: Region, axis: int, free: list[tuple[int, int]]) -> list[Regio
 
 def _is_picture(grey: NDArray[np.uint8], region: Region, least: float) -> bool:
     top, bottom, left, right = region
-    share = _area(region) / (grey.shape[0] * grey.shape[1])
+    share = area(region) / grey.size
     if min(bottom - top, right - left) < max(least, MIN_PANEL_SIDE * max(grey.shape)):
         return False
     if not MIN_PANEL_AREA <= share <= MAX_PANEL_AREA:
         return False
+    return shows_something(grey, region, MIN_SHADES)
+
+
+def shows_something(grey: NDArray[np.uint8], region: Region, shades: int) -> bool:
+    """Whether a tenth of a region's pixels are so many grey levels away from its median."""
+    top, bottom, left, right = region
     inside = grey[top:bottom, left:right].astype(np.int16)
-    return bool((np.abs(inside - np.median(inside)) >= MIN_SHADES).mean() >= 0.1)
+    return bool((np.abs(inside - np.median(inside)) >= shades).mean() >= 0.1)
 
 
-def _area(region: Region) -> int:
+def area(region: Region) -> int:
+    """How many pixels a region has."""
     top, bottom, left, right = region
     return (bottom - top) * (right - left)

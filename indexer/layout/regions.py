@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from indexer.layout.insets import ROWS_APART, Steps, rectangles
 from indexer.layout.orientation import Box
-from indexer.layout.panels import GUTTER, Region, gaps, gutters, pieces, trimmed
+from indexer.layout.panels import Region, area, cut, shows_something
 
 MIN_SIDE = 56
 """Shorter side of a region in original pixels: with less there is little to recognise."""
@@ -38,40 +38,33 @@ def regions(grey: NDArray[np.uint8], size: tuple[int, int]) -> tuple[Box, ...]:
     height, width = grey.shape
     least = max(MIN_SEEN, round(MIN_SIDE * max(grey.shape) / max(size)))
     steps = Steps.of(grey)
-    waiting = _cut(grey, steps, (0, height, 0, width), least, DEPTH)
+
+    def along_steps(region: Region, depth: int) -> list[Region]:
+        """A region that gutters leave, and what it is cut into along steps: a wall of tiles may be one photograph."""
+        top, bottom, left, right = region
+        if min(bottom - top, right - left) < least:
+            return []
+        shares = steps.rows[top:bottom, left:right].mean(axis=1), steps.columns[top:bottom, left:right].mean(axis=0)
+        axis = 0 if shares[0].max() >= shares[1].max() else 1
+        places = _places(shares[axis], least) if depth else []
+        if not places:
+            return [region]
+        begin, end = (top, bottom) if axis == 0 else (left, right)
+        parts = pairwise([begin, *(begin + place for place in places), end])
+        within = [(one, other, left, right) if axis == 0 else (top, bottom, one, other) for one, other in parts]
+        return [region, *(part for piece in within for part in cut(grey, piece, depth - 1, along_steps))]
+
+    waiting = cut(grey, (0, height, 0, width), DEPTH, along_steps)
     found = dict.fromkeys(waiting)
     while waiting and len(found) < MAX_REGIONS:
         for region in rectangles(steps, waiting.pop(0), least, CLEAR, LAID_ON_ONE):
             found[region] = None
             top, bottom, left, right = region
             waiting.append((top + ROWS_APART, bottom - ROWS_APART, left + ROWS_APART, right - ROWS_APART))
-    kept = [region for region in found if _area(region) < MAX_AREA * grey.size and _shows_something(grey, region)]
-    kept.sort(key=lambda region: (-_area(region), region))
+    kept = [region for region in found if area(region) < MAX_AREA * grey.size and shows_something(grey, region, SHADES)]
+    kept.sort(key=lambda region: (-area(region), region))
     boxes = (Box(left, top, right, bottom) for top, bottom, left, right in kept)
     return tuple(box.scaled(size[0] / width, size[1] / height) for box in boxes)
-
-
-def _cut(grey: NDArray[np.uint8], steps: Steps, region: Region, least: int, depth: int) -> list[Region]:
-    """The parts that gutters and steps leave, and what was cut along steps: a wall of tiles may be one photograph."""
-    top, bottom, left, right = region = trimmed(grey, region)
-    if min(bottom - top, right - left) < least:
-        return []
-    free = [gaps(gutters(grey, region, axis)) for axis in (0, 1)]
-    widest = [max((end - start for start, end in found), default=0) for found in free]
-    axis = 0 if widest[0] >= widest[1] else 1
-    if depth and widest[axis] >= GUTTER:
-        return [
-            part for piece in pieces(region, axis, free[axis]) for part in _cut(grey, steps, piece, least, depth - 1)
-        ]
-    shares = steps.rows[top:bottom, left:right].mean(axis=1), steps.columns[top:bottom, left:right].mean(axis=0)
-    axis = 0 if shares[0].max() >= shares[1].max() else 1
-    cuts = _places(shares[axis], least)
-    if not (depth and cuts):
-        return [region]
-    begin, end = (top, bottom) if axis == 0 else (left, right)
-    parts = pairwise([begin, *(begin + place for place in cuts), end])
-    within = [(one, other, left, right) if axis == 0 else (top, bottom, one, other) for one, other in parts]
-    return [region, *(part for piece in within for part in _cut(grey, steps, piece, least, depth - 1))]
 
 
 def _places(shares: NDArray[np.float64], least: int) -> list[int]:
@@ -83,14 +76,3 @@ def _places(shares: NDArray[np.float64], least: int) -> list[int]:
         if all(abs(place - other) >= least for other in (0, len(shares), *chosen)):
             chosen.append(place)
     return sorted(chosen)
-
-
-def _shows_something(grey: NDArray[np.uint8], region: Region) -> bool:
-    top, bottom, left, right = region
-    inside = grey[top:bottom, left:right].astype(np.int16)
-    return bool((np.abs(inside - np.median(inside)) >= SHADES).mean() >= 0.1)
-
-
-def _area(region: Region) -> int:
-    top, bottom, left, right = region
-    return (bottom - top) * (right - left)

@@ -11,12 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exhibit.comparison.derived import PLAIN, grade, survival
-from exhibit.comparison.warp import overlaps, turn
 from exhibit.types import Decision, Verification
 from indexer.compare.dense import dense_agreement, laid_on
 from indexer.compare.geometry import Remembered, support
 from indexer.compare.thresholds import THRESHOLDS
-from indexer.compare.verify import nearest_hash
+from indexer.compare.verify import laid, nearest_hash
 from indexer.layout.scaling import size_of
 from indexer.layout.single_thread import cv2
 from indexer.picture.features import Features, grey_scaling
@@ -48,25 +47,17 @@ def graded(found: Features, registered: Features, compared: Verification) -> Ver
         return replace(compared, survival=survival(*shown, registered.thumbnail))
     if registered.low_information:
         return compared
-    laid = [(_survival(found, registered, transform), transform) for transform in _guesses(found, registered, compared)]
-    best = max(laid, key=_kept)
+    ways = [(_survival(found, registered, transform), transform) for transform in _guesses(found, registered, compared)]
+    best = max(ways, key=_kept)
     closer = _by_edges(found, registered, best[1])
     survives, transform = max(best, (_survival(found, registered, closer), closer), key=_kept)
     if grade(survives) < MIN_GRADE or _telling(survives) < MIN_TELLING:
         return compared
-    sizes = (found.info.width, found.info.height), (registered.info.width, registered.info.height)
-    (work, picture), (rotation, mirrored) = overlaps(transform, *sizes), turn(transform, sizes[0])
-    first, second, third = transform.tolist()
     return replace(
-        compared,
+        laid(compared, transform, found, registered),
         decision=Decision.DERIVED,
         inliers=support(Remembered(found, registered), registered, transform).inliers,
         dense=round(dense_agreement(found, registered, transform).share, 4),
-        transform=(tuple(first), tuple(second), tuple(third)),
-        mirrored=mirrored,
-        rotation=rotation,
-        overlap_work=round(work, 4),
-        overlap_picture=round(picture, 4),
         reasons=(DERIVED,),
         in_place=None,
         drift=None,
@@ -92,8 +83,8 @@ def _survival(found: Features, registered: Features, transform: Floats) -> tuple
     return survival(shown, mask, registered.thumbnail) if mask.mean() >= MIN_SHOWN else ()
 
 
-def _kept(laid: tuple[tuple[str, ...], Floats]) -> int:
-    return sum(int(sign) for row in laid[0] for sign in row if sign.isdecimal())
+def _kept(way: tuple[tuple[str, ...], Floats]) -> int:
+    return sum(int(sign) for row in way[0] for sign in row if sign.isdecimal())
 
 
 def _telling(survives: tuple[str, ...]) -> float:

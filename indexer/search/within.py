@@ -6,12 +6,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from exhibit.comparison.warp import overlaps, turn
 from exhibit.pictures.decode import Limits
 from exhibit.ports import VectorIndex
 from exhibit.types import Decision, Matrix, Piece, Verification
 from indexer.compare.dense import dense_agreement
-from indexer.compare.verify import HASH, matrix_of, verify
+from indexer.compare.verify import HASH, laid, matrix_of, verify
 from indexer.layout.regions import regions
 from indexer.picture.features import CUT_FROM, Detail, Features, Part, cut_out, extract
 from indexer.picture.spaces import WHOLE
@@ -69,19 +68,12 @@ def verified_within(
     if said.decision is Decision.NONE or said.reasons == (HASH,) or said.transform is None:
         return replace(said, decision=Decision.NONE, transform=None, overlap_work=0.0, overlap_picture=0.0, reasons=())
     shift = np.array([[1.0, 0, -part.box.left], [0, 1, -part.box.top], [0, 0, 1]])
-    transform = _shifted(said.transform, shift)
-    whole, size = extract(load(), limits, CLOSELY), (found.info.width, found.info.height)
+    transform = np.array(_shifted(said.transform, shift))
+    whole = extract(load(), limits, CLOSELY)
     pieces = tuple(Piece(piece.box, _shifted(piece.transform, shift)) for piece in said.pieces)
-    work, picture = overlaps(transform, size, (registered.info.width, registered.info.height))
-    rotation, mirrored = turn(np.array(transform), size)
     return replace(
-        said,
-        dense=round(dense_agreement(whole, registered, np.array(transform), pieces=pieces).share, 4),
-        transform=transform,
-        mirrored=mirrored,
-        rotation=rotation,
-        overlap_work=round(work, 4),
-        overlap_picture=round(picture, 4),
+        laid(said, transform, found, registered),
+        dense=round(dense_agreement(whole, registered, transform, pieces=pieces).share, 4),
         further=tuple(_shifted(further, shift) for further in said.further),
         pieces=pieces,
     )
