@@ -6,6 +6,7 @@ makes hash and pixels agree; only a copy lies on its original to a fraction of a
 
 import math
 import operator
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from exhibit.types import Decision
@@ -48,6 +49,8 @@ class Condition:
 
 Way = tuple[Condition, ...]
 """Conditions that have to hold together."""
+InWays = tuple[tuple[Way, ...], Way]
+"""What a picture laid in pieces needs for ``review``, one of these, and for ``certain``."""
 _IN_PIECES = {"agreeing": "few-inliers", "dense": "weak-agreement", "shown": "shared-overlay", "score": "imprecise"}
 """Which doubt it is that a condition for ``certain`` doesn't hold of a picture laid in pieces."""
 
@@ -61,35 +64,45 @@ def decide(figures: Measurements) -> tuple[Decision, tuple[str, ...]]:
     return Decision.NONE, ()
 
 
-def decide_pieces(to_review: Way, to_certain: Way) -> tuple[Decision, tuple[str, ...]]:
+def decide_pieces(to_review: Sequence[Way], to_certain: Way) -> tuple[Decision, tuple[str, ...]]:
     """The decision about a picture laid in pieces, by what :func:`ways_in_pieces` gives, and what is left to doubt."""
-    if not _any_holds((to_review,)):
+    if not _any_holds(to_review):
         return Decision.NONE, ()
     reasons = tuple(_IN_PIECES[condition.name] for condition in to_certain if not condition.holds)
     return (Decision.REVIEW if reasons else Decision.CERTAIN), reasons
 
 
-def ways_in_pieces(laid: InPieces, dense: float) -> tuple[Way, Way]:
-    """What a picture laid in pieces needs for ``review``, and for ``certain``; dense is of its windows that agree.
+def ways_in_pieces(laid: InPieces, dense: float) -> InWays:
+    """What a picture laid in pieces needs; dense is of its windows that agree.
 
     The score is a logarithm of odds, and likely the more the more of the work is covered, the less patches are
     displaced beyond noise, and the less neighbouring cells were moved against one another: other photographs of a scene
-    can be laid in pieces, too, but only by moving each cell its own way. For ``certain`` half of the work has to be
-    shown as well, or what agrees may be words and frames that strangers share.
+    can be laid in pieces, too, but only by moving each cell its own way. Without it, most of the work in place and
+    nearly all windows agreeing are worth a look: so are copies that were swirled. For ``certain`` half of the work has
+    to be shown as well, or what agrees may be words and frames that strangers share.
     """
     excess = math.log(laid.fit.excess + THRESHOLDS.pieces_noise)
     weights = THRESHOLDS.pieces_excess, THRESHOLDS.pieces_cover, THRESHOLDS.pieces_roughness
     figures = excess, laid.cover, math.log(laid.roughness)
     score = THRESHOLDS.pieces_intercept + sum(map(operator.mul, weights, figures))
+    many = Condition("agreeing", laid.agreeing, THRESHOLDS.pieces_agreeing)
+    shown = laid.cover * laid.fit.in_place
     return (
         (
-            Condition("score", score, THRESHOLDS.pieces_review),
-            Condition("dense", dense, THRESHOLDS.review_agreement),
+            (
+                Condition("score", score, THRESHOLDS.pieces_review),
+                Condition("dense", dense, THRESHOLDS.review_agreement),
+            ),
+            (
+                many,
+                Condition("shown", shown, THRESHOLDS.pieces_shown),
+                Condition("dense", dense, THRESHOLDS.pieces_dense),
+            ),
         ),
         (
-            Condition("agreeing", laid.agreeing, THRESHOLDS.pieces_agreeing),
+            many,
             Condition("dense", dense, THRESHOLDS.certain_dense),
-            Condition("shown", laid.cover * laid.fit.in_place, THRESHOLDS.half_in_place),
+            Condition("shown", shown, THRESHOLDS.half_in_place),
             Condition("score", score, THRESHOLDS.pieces_certain),
         ),
     )
@@ -135,7 +148,7 @@ def _hashes_within(one: Measurements, bits: int) -> Condition:
     return Condition("hamming", one.hamming, bits, at_most=True)
 
 
-def _any_holds(ways: tuple[Way, ...]) -> bool:
+def _any_holds(ways: Sequence[Way]) -> bool:
     return any(all(condition.holds for condition in way) for way in ways)
 
 

@@ -22,6 +22,7 @@ class Thresholds:
     min_textured: int = 100  # windows in the overlap, below which their agreement says nothing
     same_panel: float = 0.4  # share in each panel; five sheets of which one panel showed another picture: .3 at most
     another_part: float = 0.22  # share of the overlap, from which nothing is certain; copies under news lines: .23
+    another_piece: float = 0.12  # the same of a picture laid in pieces; two garments on one floor: .16, 3 of 69 copies
     agreeing_area: float = 0.35  # share of the overlap, below which alike_area is needed; products before walls: .39
     alike_area: float = 0.8  # the same with what is plain and as bright, for certain; one emblem before two walls: .7
     alike_levels: int = 8  # grey levels by which what is plain may differ from one line for all of it
@@ -55,6 +56,8 @@ class Thresholds:
     pieces_cover: float = 4.9  # its weight of the share of the work that pieces cover
     pieces_roughness: float = -0.36  # its weight of the logarithm of the pixels by which cells lie beside each other
     pieces_review: float = 1.0  # the score; five of 309 other photographs of a scene came beyond it
+    pieces_shown: float = 0.6  # share of the work that pieces show in place, for review without that score
+    pieces_dense: float = 0.95  # share, then; 16 of 157 copies that were lost, and two of 1,000 other photographs
     pieces_certain: float = 2.5  # of those that show half of the work none came beyond 1
     pieces_near_excess: float = 1.5  # times, for certain within hash_near; frames of one film: 1.7 and more
     pieces_agreeing: int = 40  # matches that follow one similarity with their neighbours, for certain

@@ -14,7 +14,7 @@ from indexer.compare.fit import Fit, measure_fit
 from indexer.compare.geometry import Alignment, Correspondences, Remembered, align, correspondences, support
 from indexer.compare.negative import negative
 from indexer.compare.pieces import laid_in_pieces
-from indexer.compare.rules import Measurements, Way, decide, decide_pieces, ways_in_pieces
+from indexer.compare.rules import InWays, Measurements, decide, decide_pieces, ways_in_pieces
 from indexer.compare.thresholds import THRESHOLDS
 from indexer.layout.information import COMPOSED
 from indexer.layout.masks import outside
@@ -45,7 +45,7 @@ class Examined(Verification):
     """A verification with what isn't kept of it: for whoever asks why it was decided so."""
 
     figures: Measurements | None = None  # what it was decided by; `None` where the pixels weren't worth measuring
-    pieced: tuple[Way, Way] | None = None  # the same of it in pieces: `ways_in_pieces`; `None` where it wasn't so laid
+    pieced: InWays | None = None  # the same of it in pieces; `None` where it wasn't so laid
     glance: bool = False  # whether it was made of the quick features only
 
 
@@ -60,7 +60,7 @@ class _Finding:
     further: tuple[NDArray[np.float64], ...] = ()
     pieces: tuple[Piece, ...] = ()
     figures: Measurements | None = None
-    pieced: tuple[Way, Way] | None = None
+    pieced: InWays | None = None
 
 
 Told = TypeVar("Told", bound=Verification)
@@ -245,7 +245,8 @@ def _shared(found: Features, registered: Features, at: NDArray[np.float64], *pie
     whole, laid = (windows(found, registered, at, registered.masked, some) for some in ((), pieces))
     agreeing, alike = agreeing_area(laid, registered)
     little = agreeing < THRESHOLDS.agreeing_area and alike < THRESHOLDS.alike_area
-    return ("shared-overlay",) if little or another_part(whole, laid) >= THRESHOLDS.another_part else ()
+    limit = THRESHOLDS.another_piece if pieces else THRESHOLDS.another_part
+    return ("shared-overlay",) if little or another_part(whole, laid) >= limit else ()
 
 
 def _dense(

@@ -241,7 +241,8 @@ def _otherwise(pair: _Pair[Key]) -> Iterator[Gate]:
     """What is asked where the whole isn't found: in pieces, and where nothing could be laid the hash alone."""
     one = pair.examined
     if one.pieced is not None and (one.pieces or not pair.agrees):
-        yield _judged(pair, "pieces", one.pieced[0], Sentence("Laid piece by piece, it doesn't lie as a copy does."))
+        said = Sentence("Laid piece by piece, it doesn't lie as a copy does.")
+        yield _judged(pair, "pieces", _nearest(one.pieced[0]), said)
     elif HASH in one.reasons or not (pair.agrees or pair.original.marked or pair.original.low_information):
         works = 0 if pair.search is None else len(pair.search.works.hashes)
         near = Condition("hamming", one.hamming, search.hash_alone(works), at_most=True)
@@ -252,7 +253,7 @@ def _certainty(pair: _Pair[Key]) -> Iterator[Gate]:
     one = pair.examined
     ways = () if one.figures is None else ways_to_certain(one.figures)
     if one.pieced is not None and one.pieces:
-        ways = one.pieced[1:]
+        ways = (one.pieced[1],)
     if pair.agrees:
         certain = one.decision is Decision.CERTAIN
         yield _gate("certainty", _nearest(ways), Sentence("A person has to look."), passed=certain)

@@ -93,7 +93,9 @@ class Match(models.Model):
     in_place = models.FloatField(null=True, blank=True)
     drift = models.FloatField(null=True, blank=True)
     further = models.JSONField(default=list, blank=True, help_text="transforms of further copies of the same picture")
-    pieces = models.JSONField(default=list, blank=True, help_text="where no single transform describes the copy")
+    pieces = models.JSONField(
+        default=list, blank=True, db_default=[], help_text="where no single transform describes the copy"
+    )
     survival = models.JSONField(
         default=list, blank=True, db_default=[], help_text="what survives of each cell of the registered picture"
     )

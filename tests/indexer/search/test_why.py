@@ -84,7 +84,7 @@ def test_a_work_that_another_explains_is_not_looked_for(shelf: Shelf) -> None:
 
 
 def test_a_bent_copy_falls_where_its_parts_are_out_of_place_and_the_missing_figures_are_said(shelf: Shelf) -> None:
-    explained = asked(shelf, wavy(textured(WORK, SIZE), 6, 20))
+    explained = asked(shelf, wavy(textured(WORK, SIZE), 7, 20))
     assert explained.fell is gate(explained, "fit")
     missing = [one for one in explained.fell.figures if not one.holds]
     assert [one.name for one in missing] == ["agreement", "excess"]
