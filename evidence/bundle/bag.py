@@ -154,11 +154,7 @@ def log_files(proof: LogProof) -> dict[str, bytes]:
     plain = to_plain(proof)
     checkpoint = plain.pop("checkpoint")
     inclusion = {"index": proof.sequence, "size": plain.pop("size"), "path": plain.pop("path")}
-    return {
-        ENTRY_PATH: canonical(plain),
-        INCLUSION_PATH: canonical(inclusion),
-        CHECKPOINT_PATH: checkpoint.encode(),
-    }
+    return {ENTRY_PATH: canonical(plain), INCLUSION_PATH: canonical(inclusion), CHECKPOINT_PATH: checkpoint.encode()}
 
 
 def bag_files(manifest: Manifest, withheld: frozenset[str], tags: Mapping[str, Digest]) -> dict[str, bytes]:

@@ -128,8 +128,7 @@ def banner(scene: Scene) -> Image.Image:
 def avatar(scene: Scene) -> Image.Image:
     """A circle of 320 pixels on white."""
     return _masked(
-        ImageOps.fit(scene.picture, (320, 320), Image.Resampling.LANCZOS),
-        lambda draw, box: draw.ellipse(box, fill=255),
+        ImageOps.fit(scene.picture, (320, 320), Image.Resampling.LANCZOS), lambda draw, box: draw.ellipse(box, fill=255)
     )
 
 
