@@ -82,8 +82,9 @@ def parse_canonical(data: bytes, *, what: str) -> Json:
 def to_plain(value: object) -> Json:
     """Plain JSON data of a frozen dataclass and all in it; ``TypeError`` for a value that the format doesn't know."""
     if dataclasses.is_dataclass(value) and not isinstance(value, (type, Digest)):
-        shown = [field for field in dataclasses.fields(value) if not _is_left_out(field, getattr(value, field.name))]
-        return {field.name: to_plain(getattr(value, field.name)) for field in shown}
+        given = [(field, getattr(value, field.name)) for field in dataclasses.fields(value)]
+        shown = [(field.name, of) for field, of in given if not field.metadata.get("later") or of != field.default]
+        return {name: to_plain(of) for name, of in shown}
     if isinstance(value, (tuple, list)):
         return [to_plain(item) for item in value]
     if isinstance(value, Mapping):
@@ -94,10 +95,6 @@ def to_plain(value: object) -> Json:
 def may_lack(kind: Untyped) -> frozenset[str]:
     """The names of a dataclass's fields that its plain form may lack."""
     return frozenset(field.name for field in dataclasses.fields(kind) if field.metadata.get("later"))
-
-
-def _is_left_out(field: "dataclasses.Field[Any]", value: object) -> bool:
-    return bool(field.metadata.get("later")) and value == field.default
 
 
 def _scalar_to_plain(value: object) -> Json:

@@ -76,10 +76,6 @@ def _limited(raw: Floats) -> Floats:
     return np.asarray(kept / np.maximum(np.linalg.norm(kept, axis=1, keepdims=True), 1e-9), np.float32)
 
 
-def _levels(keypoints: Keypoints) -> NDArray[np.int64]:
-    return np.clip(np.rint(keypoints.layers), 1, LAYERS).astype(np.int64)
-
-
 def _blurs(keypoints: Keypoints) -> Floats:
     """In pixels of the keypoint's octave."""
     return np.asarray(SIGMA * 2 ** (keypoints.layers / LAYERS), np.float32)
@@ -98,7 +94,8 @@ def _gradients(pyramid: Pyramid, keypoints: Keypoints, across: Floats, down: Flo
     inside = ((x - 1).view(np.uint32) < (width - 2).view(np.uint32)) & (
         (y - 1).view(np.uint32) < (height - 2).view(np.uint32)
     )
-    start = stack.place(octaves, _levels(keypoints), np.zeros_like(octaves), np.zeros_like(octaves))
+    levels = np.clip(np.rint(keypoints.layers), 1, LAYERS).astype(np.int64)
+    start = stack.place(octaves, levels, np.zeros_like(octaves), np.zeros_like(octaves))
     place = start + np.where(inside, y * width + x, width + 1)
     right = stack.memory.take(place + 1) - stack.memory.take(place - 1)
     up = stack.memory.take(place - width) - stack.memory.take(place + width)

@@ -111,10 +111,7 @@ def _tell(results: "Sequence[tuple[Path, Verdict | ExhibitError]]", splits: "Seq
     if len(results) > 1:
         click.echo()
         for path, result in results:
-            say(f"{_word(result):<10}  {path}")
+            word = "no bundle" if isinstance(result, ExhibitError) else result.to_plain()["outcome"]
+            say(f"{word:<10}  {path}")
         for split in splits:
             click.echo(f"\n{split_table(split)}")
-
-
-def _word(result: "Verdict | ExhibitError") -> str:
-    return "no bundle" if isinstance(result, ExhibitError) else str(result.to_plain()["outcome"])
