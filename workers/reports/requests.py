@@ -1,6 +1,7 @@
 """Reports: asking for one, asking again, removing it."""
 
 import shutil
+from pathlib import Path
 
 from django.db import transaction
 from django.db.models import Max
@@ -37,8 +38,7 @@ def ask_again(report: Report, *, by: str) -> Report:
         if steps.try_again(Report, Report.objects.filter(pk=report.pk)):
             Report.objects.filter(pk=report.pk).update(progress={})
             return Report.objects.get(pk=report.pk)
-    title = titles.given(report.parameters["title"], report.number, report.owner.name)
-    return request_report(report.owner, preparer=by, title=title, wanted=wanted_of(report.parameters))
+    return request_report(report.owner, preparer=by, title=_given_title(report), wanted=wanted_of(report.parameters))
 
 
 def remove_report(services: Services, report: Report, *, by: str) -> None:
@@ -54,4 +54,12 @@ def remove_report(services: Services, report: Report, *, by: str) -> None:
 
 def clear_folder(services: Services, report: Report) -> None:
     """Remove what was made of a report that isn't finished."""
-    shutil.rmtree(services.config.data_dir / "reports" / str(report.pk), ignore_errors=True)
+    shutil.rmtree(_folder(services, report), ignore_errors=True)
+
+
+def _folder(services: Services, report: Report) -> Path:
+    return services.config.data_dir / "reports" / str(report.pk)
+
+
+def _given_title(report: Report) -> str:
+    return titles.given(report.parameters["title"], report.number, report.owner.name)
