@@ -129,7 +129,9 @@ def proof_files(sealed: SealedCase, proofs: Proofs) -> dict[str, bytes]:
         files[CONSISTENCY_PATH] = canonical(to_plain(proofs.consistency))
     files.update(renewal_files(proofs.renewals))
     if proofs.withheld is not None:
-        _check_withheld(sealed.manifest, proofs.withheld)
+        known = {file.path for file in sealed.manifest.files} - {FACTS_PATH}
+        if wrong := sorted(set(proofs.withheld.files) - known):
+            raise WrongUseError(f"{wrong[0]} can't be withheld: the facts stay, and only sealed files can be left out.")
         files[WITHHELD_PATH] = canonical(to_plain(proofs.withheld))
     for countersignature in proofs.countersignatures:
         stem = f"{COUNTERSIGNATURES}{countersignature.public.hex()[:16]}"
@@ -186,12 +188,6 @@ def _one_line(value: str) -> str:
 
 def _digest_lines(digests: Mapping[str, str]) -> bytes:
     return "".join(f"{digests[path]}  {path}\n" for path in sorted(digests)).encode()
-
-
-def _check_withheld(manifest: Manifest, withheld: Withheld) -> None:
-    known = {file.path for file in manifest.files} - {FACTS_PATH}
-    if wrong := sorted(set(withheld.files) - known):
-        raise WrongUseError(f"{wrong[0]} can't be withheld: the facts stay, and only sealed files can be left out.")
 
 
 def _anchor_files(sealed: SealedCase, proofs: Proofs) -> dict[str, bytes]:

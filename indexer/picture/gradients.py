@@ -66,11 +66,7 @@ def descriptors(pyramid: Pyramid, keypoints: Keypoints, angles: Floats) -> Float
     spread.put(rows + ((lower + 1) & (ANGLES - 1)), share)
     cells = _SHARES @ spread.reshape(len(size), count * ANGLES)
     raw = cells.reshape(CELLS**2, count, ANGLES).transpose(1, 0, 2).reshape(count, -1)
-    return _limited(raw)
-
-
-def _limited(raw: Floats) -> Floats:
-    """Of unit length, and again after no component is beyond its share."""
+    # of unit length, and again after no component is beyond its share
     length = np.linalg.norm(raw, axis=1, keepdims=True)
     kept = np.minimum(raw, MAX_SHARE * length)
     return np.asarray(kept / np.maximum(np.linalg.norm(kept, axis=1, keepdims=True), 1e-9), np.float32)

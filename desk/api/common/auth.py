@@ -58,7 +58,8 @@ class Permitted:
         """The caller; raises where it is nobody (401), too often (429), or not permitted (403)."""
         actor = _caller(request)
         limits.count(request, actor.ident)
-        if (slug := _slug(request)) is not None:
+        match = request.resolver_match
+        if match is not None and (slug := match.kwargs.get("owner")) is not None:
             actor = _with_owner(actor, slug)
         if self.scope not in actor.scopes:
             sentence = f"This needs the scope {self.scope.value}, within the role of the member."
@@ -68,11 +69,6 @@ class Permitted:
 
 READ, WRITE = Permitted(Scope.READ), Permitted(Scope.WRITE)
 DECIDE, SEND, MANAGE = Permitted(Scope.DECIDE), Permitted(Scope.SEND), Permitted(Scope.MANAGE)
-
-
-def _slug(request: HttpRequest) -> str | None:
-    match = request.resolver_match
-    return None if match is None else match.kwargs.get("owner")
 
 
 def _caller(request: HttpRequest) -> Actor:

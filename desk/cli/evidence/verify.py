@@ -53,7 +53,10 @@ def verify_command(*, bundles: tuple[Path, ...], trust: Path | None, html: Path 
 
     pinned = load_trust() if trust is None else load_trust(trust)
     if html is not None:
-        _write_page(html, pinned)
+        from evidence.page import page
+
+        write_file(html, page(pinned))
+        say(f"Written: {html}. Hand it out apart from bundles.")
     elif not bundles:
         raise WrongUseError("No bundle was named.", hint="Give ZIPs or folders, or --html FILE.")
     if not bundles:
@@ -68,13 +71,6 @@ def verify_command(*, bundles: tuple[Path, ...], trust: Path | None, html: Path 
         if trust is None and any(_outcome(result) is ExitCode.INCOMPLETE for _, result in results):
             say(OUR_LIST)
     finish(ExitCode.CHECK_FAILED if splits else gravest(_outcome(result) for _, result in results))
-
-
-def _write_page(path: Path, trust: "Trust") -> None:
-    from evidence.page import page
-
-    write_file(path, page(trust))
-    say(f"Written: {path}. Hand it out apart from bundles.")
 
 
 def _verified(path: Path, trust: "Trust") -> "Verdict | ExhibitError":
