@@ -197,8 +197,10 @@ def _anchor_files(sealed: SealedCase, proofs: Proofs) -> dict[str, bytes]:
         receipt = anchor.receipt
         of_kind = KINDS[receipt.kind]
         subject = of_kind.prefix + _subject(anchor.digest, sealed, proofs)
-        stem = _free_stem(f"{subject}-{_plain_name(receipt.witness)}", files)
-        path = f"proofs/anchors/{stem}{of_kind.suffix}"
+        stem = f"{subject}-{_plain_name(receipt.witness)}"
+        taken = {Path(path).stem for path in files if path.startswith("proofs/anchors/")}
+        stems = chain([stem], (f"{stem}-{number}" for number in count(2)))
+        path = f"proofs/anchors/{next(free for free in stems if free not in taken)}{of_kind.suffix}"
         material = {f"proofs/material/{name}": data for name, data in receipt.material}
         files.update({path: receipt.proof, **material})
         kind = (receipt.kind, receipt.witness, receipt.development)
@@ -237,12 +239,6 @@ def _subject(digest: Digest, sealed: SealedCase, proofs: Proofs) -> str:
 
 def _plain_name(witness: str) -> str:
     return "".join(sign if sign.isascii() and sign.isalnum() else "-" for sign in witness.lower())[:60] or "witness"
-
-
-def _free_stem(stem: str, files: Mapping[str, bytes]) -> str:
-    taken = {Path(path).stem for path in files if path.startswith("proofs/anchors/")}
-    numbered = (f"{stem}-{number}" for number in count(2))
-    return next(free for free in chain([stem], numbered) if free not in taken)
 
 
 def _blob_member(path: str, digest: Digest, blobs: BlobStore) -> Member:

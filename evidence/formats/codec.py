@@ -166,7 +166,9 @@ def _read_scalar(kind: Untyped, plain: Json, where: str) -> Json:
         return _convert(kind, plain, where)
     _expect(isinstance(plain, str), plain, where, "text")
     if kind in _TEXTS:
-        return _canonical_text(_convert(_TEXTS[kind], plain, where), plain, where)
+        value = _convert(_TEXTS[kind], plain, where)
+        _expect(_scalar_to_plain(value) == plain, plain, where, "written in its one form")
+        return value
     return _convert(kind, plain, where)
 
 
@@ -191,11 +193,6 @@ def _convert(function: Callable[[Json], Json], plain: Json, where: str) -> Json:
         return function(plain)
     except (ValueError, OverflowError) as error:
         raise FormatError(f"{where}: {_short(repr(plain))} can't be read.") from error
-
-
-def _canonical_text(value: Json, plain: str, where: str) -> Json:
-    _expect(_scalar_to_plain(value) == plain, plain, where, "written in its one form")
-    return value
 
 
 def _expect(holds: bool, plain: Json, where: str, wanted: str) -> Json:  # noqa: FBT001 - a check of any value
