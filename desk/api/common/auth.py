@@ -76,22 +76,18 @@ def _caller(request: HttpRequest) -> Actor:
     given = request.headers.get("Authorization", "")
     if given:
         kind, _, secret = given.partition(" ")
-        return _with_token(secret.strip() if kind.lower() == BEARER else "")
+        found = tokens.find(secret.strip() if kind.lower() == BEARER else "")
+        if found is None:
+            raise unauthorized("The token is unknown, has expired or was revoked.")
+        token, scopes = found
+        tokens.used(token)
+        return Actor(token.user, token.by, f"token:{token.pk}", token.owner, None, scopes)
     user = request.user
     if not isinstance(user, User):
         raise unauthorized("Send a token: Authorization: Bearer exh_…")
     if check_csrf(request) is not None:
         raise Problem(HTTPStatus.FORBIDDEN, "A browser that is signed in has to send the header X-CSRFToken.")
     return Actor(user, user.get_username(), f"user:{user.pk}", None, None, frozenset({Scope.READ}))
-
-
-def _with_token(secret: str) -> Actor:
-    found = tokens.find(secret)
-    if found is None:
-        raise unauthorized("The token is unknown, has expired or was revoked.")
-    token, scopes = found
-    tokens.used(token)
-    return Actor(token.user, token.by, f"token:{token.pk}", token.owner, None, scopes)
 
 
 def _with_owner(actor: Actor, slug: str) -> Actor:

@@ -200,8 +200,8 @@ def _answers(data: bytes, what: str) -> list[_Answer]:
         if record.kind != "response":
             continue
         response = read_response(record.block) or Response(0, (), b"")
-        leads_on = response.status in REDIRECTS and response.header("location")
         try:
+            leads_on = response.status in REDIRECTS and response.header("location")
             body = None if leads_on else response.body(room)
         except FormatError:
             body = None
