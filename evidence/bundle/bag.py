@@ -197,7 +197,8 @@ def _anchor_files(sealed: SealedCase, proofs: Proofs) -> dict[str, bytes]:
         receipt = anchor.receipt
         of_kind = KINDS[receipt.kind]
         subject = of_kind.prefix + _subject(anchor.digest, sealed, proofs)
-        stem = f"{subject}-{_plain_name(receipt.witness)}"
+        witness = "".join(sign if sign.isascii() and sign.isalnum() else "-" for sign in receipt.witness.lower())[:60]
+        stem = f"{subject}-{witness or 'witness'}"
         taken = {Path(path).stem for path in files if path.startswith("proofs/anchors/")}
         stems = chain([stem], (f"{stem}-{number}" for number in count(2)))
         path = f"proofs/anchors/{next(free for free in stems if free not in taken)}{of_kind.suffix}"
@@ -235,10 +236,6 @@ def _subject(digest: Digest, sealed: SealedCase, proofs: Proofs) -> str:
         if digest == checkpoint_digest(renewal.checkpoint):
             return f"later-{parse_note(renewal.checkpoint).size}"
     return f"earlier-{digest.hex[:8]}"
-
-
-def _plain_name(witness: str) -> str:
-    return "".join(sign if sign.isascii() and sign.isalnum() else "-" for sign in witness.lower())[:60] or "witness"
 
 
 def _blob_member(path: str, digest: Digest, blobs: BlobStore) -> Member:

@@ -95,10 +95,7 @@ def change_master_key(services: Services, *, by: str, reason: str) -> MasterKeyC
     with transaction.atomic():
         hold(Lock.KEYS)
         _encrypt_all(services, new)
-        name = hashlib.sha256(b"exhibit master key\n" + new).hexdigest()[:16]
-        # the change is in the log once, however often it was interrupted
-        if not LogOpening.objects.filter(submission__type=EntryType.KEY, content__master=name).exists():
-            submit(EntryType.KEY, {"master": name, "what": "changed"}, details={"by": by, "reason": reason})
+        _witness_change(new, by=by, reason=reason)
     changed = 1
     while changed:  # a key was made under the old master key meanwhile
         with transaction.atomic():
@@ -140,6 +137,13 @@ def _encrypt_secrets(old: bytes, new: bytes) -> int:
                 if again != bytes(present):
                     changed += model._default_manager.filter(pk=pk).update(**{column: again})
     return changed
+
+
+def _witness_change(new: bytes, *, by: str, reason: str) -> None:
+    """Put the change into the log, once, however often it was interrupted."""
+    name = hashlib.sha256(b"exhibit master key\n" + new).hexdigest()[:16]
+    if not LogOpening.objects.filter(submission__type=EntryType.KEY, content__master=name).exists():
+        submit(EntryType.KEY, {"master": name, "what": "changed"}, details={"by": by, "reason": reason})
 
 
 def _present(keys: QuerySet[HeldKey]) -> HeldKey | None:
