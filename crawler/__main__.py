@@ -78,12 +78,13 @@ def _job(options: argparse.Namespace) -> Job:
         return Job.from_json(Path(options.what).read_bytes())
     if options.bytes is None:
         raise WrongUseError("--bytes is missing: the folder that receives the pictures.")
+    contact = options.contact
     return Job(
         bytes_dir=options.bytes,
         sources=(_source(options),),
         limits=Limits(pages=options.pages, seconds=options.seconds, depth=options.depth),
         politeness=Politeness(delay=options.delay),
-        user_agent=_user_agent(options.contact),
+        user_agent=UserAgent(url=contact) if "://" in contact else UserAgent(email=contact),
         allowed_networks=tuple(options.allow_network),
     )
 
@@ -97,10 +98,6 @@ def _source(options: argparse.Namespace) -> Source:
     names = [path.name] if path.is_file() else [entry.name for entry in path.iterdir()]
     is_archive = any(name.endswith((".warc", ".warc.gz")) for name in names)
     return Source(kind=SourceKind.WARC if is_archive else SourceKind.FOLDER, path=path)
-
-
-def _user_agent(contact: str) -> UserAgent:
-    return UserAgent(url=contact) if "://" in contact else UserAgent(email=contact)
 
 
 def _parser() -> argparse.ArgumentParser:

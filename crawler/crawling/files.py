@@ -41,7 +41,11 @@ def read_files(crawl: Crawl) -> ExitCode:
     reason, position = "finished", ""
     for position, line in _read(crawl):
         if line is not None:
-            _write(crawl, replace(line, position=position))
+            if isinstance(line, RefusalLine):
+                crawl.budget.refuse(line.reason)
+            else:
+                crawl.budget.line(len(line.sightings), Counter())
+            crawl.write(replace(line, position=position))
         if crawl.budget.spent or crawl.budget.seconds_left <= 0:
             reason = crawl.budget.spent or "budget-seconds"
             break
@@ -56,14 +60,6 @@ def _read(crawl: Crawl) -> Iterator[Step]:
         if path is None or not path.exists():
             raise WrongUseError(f"job.sources: there is no {path}.")
         yield from (_folder if source.kind is SourceKind.FOLDER else _warcs)(crawl, path, source.after)
-
-
-def _write(crawl: Crawl, line: PageLine | RefusalLine) -> None:
-    if isinstance(line, RefusalLine):
-        crawl.budget.refuse(line.reason)
-    else:
-        crawl.budget.line(len(line.sightings), Counter())
-    crawl.write(line)
 
 
 def _folder(crawl: Crawl, folder: Path, after: str) -> Iterator[Step]:

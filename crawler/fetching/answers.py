@@ -37,14 +37,14 @@ class Refused(IgnoreRequest):
 
 
 def fetched(response: Response, digest: Digest, *, size: int, not_modified: bool = False) -> Fetched:
-    """The facts of a response whose bytes are kept or known."""
+    """The facts of a response whose bytes are kept or known; the connection adds the Host header to what is sent."""
     return Fetched(
         final_url=response.url,
         digest=digest,
         size=size,
         media_type=media_type(response),
         status=response.status,
-        request_headers=_request_headers(response),
+        request_headers=(("Host", urlsplit(response.url).netloc), *pairs(response.request.headers)),
         response_headers=response.request.meta.get(RAW_HEADERS) or pairs(response.headers),
         peer=peer(response),
         fetched_at=now(),
@@ -133,8 +133,3 @@ def _ignored(message: str) -> tuple[str, str]:
     if "redirect" in message:
         return "redirects", Sentence("The server redirects too often.")
     return "too-large", "The server sent more bytes than are taken once unpacked."
-
-
-def _request_headers(response: Response) -> Headers:
-    """What was sent, with the Host header that the connection adds."""
-    return (("Host", urlsplit(response.url).netloc), *pairs(response.request.headers))

@@ -24,7 +24,8 @@ def candidates_of(srcset: str) -> list[tuple[str, float]]:
             place += len(descriptors) + 1
         url = url.rstrip(",")
         if url:
-            found.append((url, _size(descriptors)))
+            size = _SIZE.search(descriptors)
+            found.append((url, float(size["number"]) if size else 1.0))
     return found
 
 
@@ -32,8 +33,3 @@ def largest_of(srcset: str) -> str:
     """The address of the largest candidate, or empty: by the standard all of them show the same picture."""
     candidates = candidates_of(srcset)
     return max(candidates, key=lambda candidate: candidate[1])[0] if candidates else ""
-
-
-def _size(descriptors: str) -> float:
-    match = _SIZE.search(descriptors)
-    return float(match["number"]) if match else 1.0

@@ -43,18 +43,14 @@ def _search(items: list[Any]) -> list[tuple[str, str]]:
         if isinstance(node, list):
             waiting += reversed(node)
         elif isinstance(node, dict):
-            if _is_image(node):
+            kinds = node.get("@type")
+            if any(kind in _IMAGE_TYPES for kind in (kinds if isinstance(kinds, list) else [kinds])):
                 found += _addresses(node)
             for key, value in node.items():
                 if key in _IMAGE_KEYS:
                     found += _addresses(value)
             waiting += [value for value in reversed(node.values()) if isinstance(value, dict | list)]
     return found
-
-
-def _is_image(node: dict[str, Any]) -> bool:
-    kinds = node.get("@type")
-    return any(kind in _IMAGE_TYPES for kind in (kinds if isinstance(kinds, list) else [kinds]))
 
 
 def _addresses(value: Json) -> list[tuple[str, str]]:

@@ -126,7 +126,12 @@ class _Reader:
         if tag == "picture":
             self.pictures -= 1
         elif tag == "figcaption":
-            self._caption()
+            if self.caption and self.figures:
+                words = plain(" ".join(self.caption))
+                for context in self.figures[-1]:
+                    context.append(words)
+                self.figures[-1] = []  # a figure has one caption; more of them are for what stands between
+            self.caption = None
         elif tag == "figure" and self.figures:
             self.figures.pop()
         self._say(element.tail)
@@ -136,14 +141,6 @@ class _Reader:
             self.words.append(text)
             if self.caption is not None:
                 self.caption.append(text)
-
-    def _caption(self) -> None:
-        if self.caption and self.figures:
-            words = plain(" ".join(self.caption))
-            for context in self.figures[-1]:
-                context.append(words)
-            self.figures[-1] = []  # a figure has one caption; more of them are for what stands between
-        self.caption = None
 
     def image(self, address: str, found_in: str, *words: str) -> None:
         """Take up an image as written; the first place that names it counts, words of later ones are kept too."""

@@ -127,7 +127,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(ExitCode.WRONG_USE)
     except ExhibitError as error:
         _reraise_when_debugging()
-        return _say(_in_lines(error), error.exit_code)
+        return _say("\n".join(filter(None, (error.message, error.hint))), error.exit_code)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return int(ExitCode.INCOMPLETE)
@@ -143,10 +143,6 @@ def _run(arguments: Sequence[str] | None) -> int:
     code = exhibit.main(args=arguments, prog_name="exhibit", standalone_mode=False)
     sys.stdout.flush()
     return code if isinstance(code, int) else int(ExitCode.DONE)
-
-
-def _in_lines(error: ExhibitError) -> str:
-    return f"{error.message}\n{error.hint}" if error.hint else error.message
 
 
 def _unforeseen(error: Exception) -> int:

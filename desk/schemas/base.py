@@ -14,9 +14,7 @@ from exhibit.clock import rfc3339
 
 T = TypeVar("T")
 Hex = Annotated[
-    str,
-    BeforeValidator(str),
-    Field(pattern="^[0-9a-f]{64}$", description="A SHA-256 digest.", examples=["9f" * 32]),
+    str, BeforeValidator(str), Field(pattern="^[0-9a-f]{64}$", description="A SHA-256 digest.", examples=["9f" * 32])
 ]
 Moment = Annotated[datetime, PlainSerializer(rfc3339), WithJsonSchema({"type": "string", "format": "date-time"})]
 NOON = "2026-11-20T12:00:00.000000Z"

@@ -101,7 +101,8 @@ def count(entries: Iterable[Decided]) -> Accuracy:
     judged = [[read for _, read in of_case] for of_case in by_case.values() if of_case]
     first = [of_case[0] for of_case in judged]
     changed = sum(any(read.copies != of_case[0].copies for read in of_case) for of_case in judged)
-    certain, review = (_rate([judgement for judgement in first if judgement.said is said], unknown) for said in CLASSES)
+    classes = ([judgement for judgement in first if judgement.said is said] for said in CLASSES)
+    certain, review = (Rate(len(of), sum(not judgement.copies for judgement in of), unknown) for of in classes)
     return Accuracy(decisions, certain, review, changed, other, slips)
 
 
@@ -152,10 +153,6 @@ def _plain(rate: Rate) -> dict[str, Any]:
         "at_least": round(lower, 6),
         "at_most": round(upper, 6),
     }
-
-
-def _rate(judged: list[_Judgement], unknown: int) -> Rate:
-    return Rate(len(judged), sum(not judgement.copies for judgement in judged), unknown)
 
 
 def _judgement(opening: Mapping[str, Any]) -> _Judgement | str | None:

@@ -129,7 +129,9 @@ def proof_files(sealed: SealedCase, proofs: Proofs) -> dict[str, bytes]:
         files[CONSISTENCY_PATH] = canonical(to_plain(proofs.consistency))
     files.update(renewal_files(proofs.renewals))
     if proofs.withheld is not None:
-        _check_withheld(sealed.manifest, proofs.withheld)
+        known = {file.path for file in sealed.manifest.files} - {FACTS_PATH}
+        if wrong := sorted(set(proofs.withheld.files) - known):
+            raise WrongUseError(f"{wrong[0]} can't be withheld: the facts stay, and only sealed files can be left out.")
         files[WITHHELD_PATH] = canonical(to_plain(proofs.withheld))
     for countersignature in proofs.countersignatures:
         stem = f"{COUNTERSIGNATURES}{countersignature.public.hex()[:16]}"
@@ -154,11 +156,7 @@ def log_files(proof: LogProof) -> dict[str, bytes]:
     plain = to_plain(proof)
     checkpoint = plain.pop("checkpoint")
     inclusion = {"index": proof.sequence, "size": plain.pop("size"), "path": plain.pop("path")}
-    return {
-        ENTRY_PATH: canonical(plain),
-        INCLUSION_PATH: canonical(inclusion),
-        CHECKPOINT_PATH: checkpoint.encode(),
-    }
+    return {ENTRY_PATH: canonical(plain), INCLUSION_PATH: canonical(inclusion), CHECKPOINT_PATH: checkpoint.encode()}
 
 
 def bag_files(manifest: Manifest, withheld: frozenset[str], tags: Mapping[str, Digest]) -> dict[str, bytes]:
@@ -192,12 +190,6 @@ def _digest_lines(digests: Mapping[str, str]) -> bytes:
     return "".join(f"{digests[path]}  {path}\n" for path in sorted(digests)).encode()
 
 
-def _check_withheld(manifest: Manifest, withheld: Withheld) -> None:
-    known = {file.path for file in manifest.files} - {FACTS_PATH}
-    if wrong := sorted(set(withheld.files) - known):
-        raise WrongUseError(f"{wrong[0]} can't be withheld: the facts stay, and only sealed files can be left out.")
-
-
 def _anchor_files(sealed: SealedCase, proofs: Proofs) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     records = []
@@ -205,8 +197,11 @@ def _anchor_files(sealed: SealedCase, proofs: Proofs) -> dict[str, bytes]:
         receipt = anchor.receipt
         of_kind = KINDS[receipt.kind]
         subject = of_kind.prefix + _subject(anchor.digest, sealed, proofs)
-        stem = _free_stem(f"{subject}-{_plain_name(receipt.witness)}", files)
-        path = f"proofs/anchors/{stem}{of_kind.suffix}"
+        witness = "".join(sign if sign.isascii() and sign.isalnum() else "-" for sign in receipt.witness.lower())[:60]
+        stem = f"{subject}-{witness or 'witness'}"
+        taken = {Path(path).stem for path in files if path.startswith("proofs/anchors/")}
+        stems = chain([stem], (f"{stem}-{number}" for number in count(2)))
+        path = f"proofs/anchors/{next(free for free in stems if free not in taken)}{of_kind.suffix}"
         material = {f"proofs/material/{name}": data for name, data in receipt.material}
         files.update({path: receipt.proof, **material})
         kind = (receipt.kind, receipt.witness, receipt.development)
@@ -241,16 +236,6 @@ def _subject(digest: Digest, sealed: SealedCase, proofs: Proofs) -> str:
         if digest == checkpoint_digest(renewal.checkpoint):
             return f"later-{parse_note(renewal.checkpoint).size}"
     return f"earlier-{digest.hex[:8]}"
-
-
-def _plain_name(witness: str) -> str:
-    return "".join(sign if sign.isascii() and sign.isalnum() else "-" for sign in witness.lower())[:60] or "witness"
-
-
-def _free_stem(stem: str, files: Mapping[str, bytes]) -> str:
-    taken = {Path(path).stem for path in files if path.startswith("proofs/anchors/")}
-    numbered = (f"{stem}-{number}" for number in count(2))
-    return next(free for free in chain([stem], numbered) if free not in taken)
 
 
 def _blob_member(path: str, digest: Digest, blobs: BlobStore) -> Member:

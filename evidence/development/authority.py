@@ -68,10 +68,7 @@ class Authority:
             {
                 "version": "v3",
                 "digest_algorithms": [algos.DigestAlgorithm({"algorithm": "sha256"})],
-                "encap_content_info": {
-                    "content_type": "tst_info",
-                    "content": core.ParsableOctetString(info.dump()),
-                },
+                "encap_content_info": {"content_type": "tst_info", "content": core.ParsableOctetString(info.dump())},
                 "certificates": [cms.CertificateChoices.load(each.der) for each in holders],
                 "signer_infos": [_signer_info(self.hierarchy.unit, info.dump())],
             }

@@ -35,18 +35,13 @@ class Authority:
     session: requests.Session
 
 
-def can_sign() -> bool:
-    """Whether the optional part is here."""
-    return find_spec("pyhanko") is not None
-
-
 def sign_pdf(pdf: bytes, key: DocumentKey, *, name: str, reason: str, authority: Authority | None = None) -> bytes:
     """A copy of a PDF, which the result begins with, with a signature behind it that states who signs and why.
 
     Without an authority there is no timestamp over the signature. Raises ``ServiceMissingError`` when the optional part
     isn't here or the authority doesn't answer, another ``ExhibitError`` when the PDF can't be signed.
     """
-    if not can_sign():
+    if find_spec("pyhanko") is None:
         raise ServiceMissingError(
             "Signing PDFs needs the optional part pades, which isn't installed.",
             hint="Install it: python3 tools/bootstrap.py runtime pades",

@@ -31,18 +31,13 @@ UNTRUSTED = "signingCredential.untrusted"
 _OFFLINE = {"verify": {"remote_manifest_fetch": False, "ocsp_fetch": False}}
 
 
-def can_read() -> bool:
-    """Whether the optional part is here."""
-    return find_spec("c2pa") is not None
-
-
 def read_provenance(data: bytes, picture_format: str) -> tuple[ProvenanceFacts, bytes] | None:
     """What the manifest inside a picture states, without a file; and the manifest as JSON, empty where none was read.
 
     ``None`` when nobody looked: without the optional part, or for a format (Pillow's name) that holds no manifest.
     """
     media_type = MEDIA_TYPES.get(picture_format)
-    if media_type is None or len(data) > MAX_BYTES or not can_read():
+    if media_type is None or len(data) > MAX_BYTES or find_spec("c2pa") is None:
         return None
     import c2pa  # noqa: PLC0415 - optional
 

@@ -82,8 +82,9 @@ def parse_canonical(data: bytes, *, what: str) -> Json:
 def to_plain(value: object) -> Json:
     """Plain JSON data of a frozen dataclass and all in it; ``TypeError`` for a value that the format doesn't know."""
     if dataclasses.is_dataclass(value) and not isinstance(value, (type, Digest)):
-        shown = [field for field in dataclasses.fields(value) if not _is_left_out(field, getattr(value, field.name))]
-        return {field.name: to_plain(getattr(value, field.name)) for field in shown}
+        given = [(field, getattr(value, field.name)) for field in dataclasses.fields(value)]
+        shown = [(field.name, of) for field, of in given if not field.metadata.get("later") or of != field.default]
+        return {name: to_plain(of) for name, of in shown}
     if isinstance(value, (tuple, list)):
         return [to_plain(item) for item in value]
     if isinstance(value, Mapping):
@@ -94,10 +95,6 @@ def to_plain(value: object) -> Json:
 def may_lack(kind: Untyped) -> frozenset[str]:
     """The names of a dataclass's fields that its plain form may lack."""
     return frozenset(field.name for field in dataclasses.fields(kind) if field.metadata.get("later"))
-
-
-def _is_left_out(field: "dataclasses.Field[Any]", value: object) -> bool:
-    return bool(field.metadata.get("later")) and value == field.default
 
 
 def _scalar_to_plain(value: object) -> Json:
@@ -169,7 +166,9 @@ def _read_scalar(kind: Untyped, plain: Json, where: str) -> Json:
         return _convert(kind, plain, where)
     _expect(isinstance(plain, str), plain, where, "text")
     if kind in _TEXTS:
-        return _canonical_text(_convert(_TEXTS[kind], plain, where), plain, where)
+        value = _convert(_TEXTS[kind], plain, where)
+        _expect(_scalar_to_plain(value) == plain, plain, where, "written in its one form")
+        return value
     return _convert(kind, plain, where)
 
 
@@ -194,11 +193,6 @@ def _convert(function: Callable[[Json], Json], plain: Json, where: str) -> Json:
         return function(plain)
     except (ValueError, OverflowError) as error:
         raise FormatError(f"{where}: {_short(repr(plain))} can't be read.") from error
-
-
-def _canonical_text(value: Json, plain: str, where: str) -> Json:
-    _expect(_scalar_to_plain(value) == plain, plain, where, "written in its one form")
-    return value
 
 
 def _expect(holds: bool, plain: Json, where: str, wanted: str) -> Json:  # noqa: FBT001 - a check of any value

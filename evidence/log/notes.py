@@ -87,11 +87,14 @@ def parse_note(text: str) -> Note:
     body, separator, tail = text.rpartition("\n\n")
     if not separator or not tail.endswith("\n"):
         raise IntegrityError("The checkpoint isn't a signed note: it has no signature lines.")
-    origin, size, root = _head(f"{body}\n")
+    origin, size, root, *_ = [*body.split("\n"), "", "", ""]
+    raw = _strict_base64(root)
+    if not _NAME.fullmatch(origin) or not _SIZE.fullmatch(size) or raw is None or len(raw) != 32:
+        raise IntegrityError("The checkpoint doesn't state a name, a size and a root.")
     lines = tail[:-1].split("\n")
     if len(lines) > MAX_SIGNATURES:
         raise IntegrityError("The checkpoint has too many signatures.")
-    return Note(f"{body}\n", origin, size, root, tuple(_signature(line) for line in lines))
+    return Note(f"{body}\n", origin, int(size), raw, tuple(_signature(line) for line in lines))
 
 
 def verify_note(text: str, vkey: str) -> SignedCheckpoint:
@@ -110,14 +113,6 @@ def verify_note(text: str, vkey: str) -> SignedCheckpoint:
     if not all(holds(public_key, signature, note.body.encode()) for signature in wanted):
         raise IntegrityError(f"The signature of {name} under the checkpoint doesn't hold.")
     return SignedCheckpoint(note.origin, note.size, note.root, text)
-
-
-def _head(body: str) -> tuple[str, int, bytes]:
-    origin, size, root, *_ = [*body.split("\n"), "", "", ""]
-    raw = _strict_base64(root)
-    if not _NAME.fullmatch(origin) or not _SIZE.fullmatch(size) or raw is None or len(raw) != 32:
-        raise IntegrityError("The checkpoint doesn't state a name, a size and a root.")
-    return origin, int(size), raw
 
 
 def _signature(line: str) -> NoteSignature:

@@ -13,10 +13,6 @@ _name = values.matching(
 )
 
 
-def _urls(value: object) -> tuple[str, ...]:
-    return tuple(map(values.web_url, values.texts(value)))
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnchorConfig:
     """The settings that every outside witness has; each kind adds its own.
@@ -33,7 +29,7 @@ class AnchorConfig:
 
     kind: str
     name: str
-    urls: tuple[str, ...] = values.setting((), _urls)
+    urls: tuple[str, ...] = values.setting((), lambda value: tuple(map(values.web_url, values.texts(value))))
     networks: tuple[str, ...] = values.setting((), values.networks)
     development: bool = values.setting(default=False, check=values.truth)
 

@@ -53,11 +53,7 @@ class ConnectionFacts:
 
 
 def guarded_session(
-    guard: Guard,
-    *,
-    timeout: float = 30.0,
-    user_agent: str = USER_AGENT,
-    check: Callable[[str], None] = lambda _: None,
+    guard: Guard, *, timeout: float = 30.0, user_agent: str = USER_AGENT, check: Callable[[str], None] = lambda _: None
 ) -> requests.Session:
     """A session whose every connection the guard has checked. It streams: read bodies with :func:`read_limited`.
 

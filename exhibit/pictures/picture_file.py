@@ -61,7 +61,9 @@ def decode(data: bytes, limits: Limits, at_least: int | None = None) -> DecodedP
     with opened(data, limits) as (picture, stream):
         info = _info(picture, stream)
         orientation = _orientation(picture)
-        reduction = _reduction(max(info.width, info.height), at_least)
+        long_side = max(info.width, info.height)
+        enough = (factor for factor in _REDUCTIONS if at_least is not None and long_side // factor >= at_least)
+        reduction = next(enough, 1)
         if picture.format in _JPEG:
             picture.draft(None, (max(1, picture.width // reduction), max(1, picture.height // reduction)))
             reduction = 1
@@ -189,12 +191,6 @@ def _orientation(picture: Image.Image) -> int:
     except struct.error:
         pass
     return 1
-
-
-def _reduction(long_side: int, at_least: int | None) -> int:
-    if at_least is None:
-        return 1
-    return next((factor for factor in _REDUCTIONS if long_side // factor >= at_least), 1)
 
 
 def _visible_frame(picture: Image.Image, stream: _TimedBytes, limits: Limits, reduction: int) -> NDArray[np.uint8]:

@@ -65,7 +65,10 @@ class Source:
         """
         factor = min(fit[0] / box.width, fit[1] / box.height, magnified)
         size = (max(1, round(box.width * factor)), max(1, round(box.height * factor)))
-        pixels = self._at_least(ceil(max(self.size) * min(1.0, factor)))
+        side = ceil(max(self.size) * min(1.0, factor))
+        if self._decoded is None or (self._decoded.scale < 1 and max(self._decoded.pixels.shape) < side):
+            self._decoded = decode(self.data, self.limits, at_least=side)
+        pixels = self._decoded.pixels
         given = box.scaled(pixels.shape[1] / self.size[0], pixels.shape[0] / self.size[1])
         right, bottom = min(given.right, pixels.shape[1]), min(given.bottom, pixels.shape[0])
         edges = (max(0.0, given.left), max(0.0, given.top), right, bottom)
@@ -73,11 +76,6 @@ class Source:
         across, down = size[0] / box.width, size[1] / box.height
         matrix = [[across, 0, across * (0.5 - box.left) - 0.5], [0, down, down * (0.5 - box.top) - 0.5], [0, 0, 1]]
         return Shown(np.asarray(drawn), np.array(matrix, np.float64))
-
-    def _at_least(self, side: int) -> Pixels:
-        if self._decoded is None or (self._decoded.scale < 1 and max(self._decoded.pixels.shape) < side):
-            self._decoded = decode(self.data, self.limits, at_least=side)
-        return self._decoded.pixels
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -133,7 +133,9 @@ def examined(card: Card, data: bytes) -> Descriptor:
         said = str(error).strip().splitlines() or [type(error).__name__]
         raise WrongUseError(f"ONNX Runtime can't open the file: {said[0][:200]}") from error
     _check_input(card, session)
-    _check_output(card, session)
+    names = [output.name for output in session.get_outputs()]
+    if card.output and card.output not in names:
+        raise WrongUseError(f"The network has no output {card.output}.", hint=f"It has {', '.join(names)}.")
     return _tried(Descriptor(card, space_of(card, Digest.of(data)), lambda: data))
 
 
@@ -151,12 +153,6 @@ def _check_input(card: Card, session: Untyped) -> None:
         has = "x".join(str(side) for side in shape)
         needs = "x".join(str(side) for side in card.shape)
         raise WrongUseError(f"The network's input is {has}; by its card it is {needs}.", hint="Correct [input].")
-
-
-def _check_output(card: Card, session: Untyped) -> None:
-    names = [output.name for output in session.get_outputs()]
-    if card.output and card.output not in names:
-        raise WrongUseError(f"The network has no output {card.output}.", hint=f"It has {', '.join(names)}.")
 
 
 def _tried(descriptor: Descriptor) -> Descriptor:

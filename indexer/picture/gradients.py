@@ -66,18 +66,10 @@ def descriptors(pyramid: Pyramid, keypoints: Keypoints, angles: Floats) -> Float
     spread.put(rows + ((lower + 1) & (ANGLES - 1)), share)
     cells = _SHARES @ spread.reshape(len(size), count * ANGLES)
     raw = cells.reshape(CELLS**2, count, ANGLES).transpose(1, 0, 2).reshape(count, -1)
-    return _limited(raw)
-
-
-def _limited(raw: Floats) -> Floats:
-    """Of unit length, and again after no component is beyond its share."""
+    # of unit length, and again after no component is beyond its share
     length = np.linalg.norm(raw, axis=1, keepdims=True)
     kept = np.minimum(raw, MAX_SHARE * length)
     return np.asarray(kept / np.maximum(np.linalg.norm(kept, axis=1, keepdims=True), 1e-9), np.float32)
-
-
-def _levels(keypoints: Keypoints) -> NDArray[np.int64]:
-    return np.clip(np.rint(keypoints.layers), 1, LAYERS).astype(np.int64)
 
 
 def _blurs(keypoints: Keypoints) -> Floats:
@@ -98,7 +90,8 @@ def _gradients(pyramid: Pyramid, keypoints: Keypoints, across: Floats, down: Flo
     inside = ((x - 1).view(np.uint32) < (width - 2).view(np.uint32)) & (
         (y - 1).view(np.uint32) < (height - 2).view(np.uint32)
     )
-    start = stack.place(octaves, _levels(keypoints), np.zeros_like(octaves), np.zeros_like(octaves))
+    levels = np.clip(np.rint(keypoints.layers), 1, LAYERS).astype(np.int64)
+    start = stack.place(octaves, levels, np.zeros_like(octaves), np.zeros_like(octaves))
     place = start + np.where(inside, y * width + x, width + 1)
     right = stack.memory.take(place + 1) - stack.memory.take(place - 1)
     up = stack.memory.take(place - width) - stack.memory.take(place + width)

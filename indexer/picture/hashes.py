@@ -24,17 +24,12 @@ def shrink(grey: Image.Image) -> NDArray[np.uint8]:
 
 def orientation_hashes(small: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Hashes of a picture in all eight orientations (:mod:`indexer.layout.orientation`): uint8, shape (8, 32)."""
-    block = _low_coefficients(small)
-    blocks = np.stack([_turned(block, orientation) for orientation in ORIENTATIONS]).reshape(len(ORIENTATIONS), -1)
-    return np.packbits(blocks > np.median(blocks, axis=1, keepdims=True), axis=1)
-
-
-def _low_coefficients(small: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """The lowest 16×16 of the DCT-II up to a common factor, as SciPy scales it: without the orthogonal 1/√2."""
+    # the lowest 16×16 of the DCT-II up to a common factor, as SciPy scales it: without the orthogonal 1/√2
     block = np.array(cv2.dct(small.astype(np.float64))[:LOW, :LOW])
     block[0] *= np.sqrt(2)
     block[:, 0] *= np.sqrt(2)
-    return block
+    blocks = np.stack([_turned(block, orientation) for orientation in ORIENTATIONS]).reshape(len(ORIENTATIONS), -1)
+    return np.packbits(blocks > np.median(blocks, axis=1, keepdims=True), axis=1)
 
 
 def _turned(block: NDArray[np.float64], orientation: int) -> NDArray[np.float64]:

@@ -86,9 +86,7 @@ def local_features(grey: NDArray[np.uint8], size: tuple[int, int], most: int) ->
         return NO_FEATURES
     points = np.array([keypoint.pt for keypoint in keypoints])
     return LocalFeatures(
-        points=_in_original(points, grey.shape, size),
-        descriptors=_roots(raw),
-        strong=int((responses >= STRONG).sum()),
+        points=_in_original(points, grey.shape, size), descriptors=_roots(raw), strong=int((responses >= STRONG).sum())
     )
 
 

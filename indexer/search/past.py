@@ -48,7 +48,8 @@ def work_queries(data: bytes, features: Features, descriptor: Descriptor, limits
     """
     pixels = decode(data, limits, at_least=NORMAL.side).pixels
     grey = Image.fromarray(pixels).convert("L")
-    boxes = [*(_middle(share) for share in CROPS), *_corners()]
+    corners = [(left, top, left + TILE, top + TILE) for top in (0, 1 - TILE) for left in (0, 1 - TILE)]
+    boxes = [*map(_middle, CROPS), *corners]
     parts = [orientation_hashes(shrink(grey.crop(_pixels(box, grey.size)))) for box in boxes]
     middle = np.asarray(Image.fromarray(pixels).crop(_pixels(_middle(CENTRE_SHARE), grey.size)))
     turned = [oriented(size, orientation) for size in (pixels, middle) for orientation in ORIENTATIONS if orientation]
@@ -93,10 +94,6 @@ def _nearest(space: str, found: Iterable[list[Hit]]) -> list[Candidate]:
 def _middle(share: float) -> tuple[float, float, float, float]:
     edge = (1 - share) / 2
     return edge, edge, 1 - edge, 1 - edge
-
-
-def _corners() -> list[tuple[float, float, float, float]]:
-    return [(left, top, left + TILE, top + TILE) for top in (0, 1 - TILE) for left in (0, 1 - TILE)]
 
 
 def _pixels(box: tuple[float, float, float, float], size: tuple[int, int]) -> tuple[int, int, int, int]:

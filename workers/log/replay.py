@@ -124,12 +124,6 @@ def _check_row(found: Replayed, row: LogEntry, submission: LogSubmission | None,
         _say_unreadable(found, row)
 
 
-def _leaf_hash(row: LogEntry) -> bytes:
-    """The hash of what the row holds, of a type that there isn't too."""
-    fields = {"commitment": bytes(row.commitment).hex(), "time": rfc3339(row.time), "type": row.type}
-    return merkle.leaf_hash(canonical(fields))
-
-
 class _Tree:
     """The tree grown anew from the leaves; its complete subtrees are held against the kept ones."""
 
@@ -144,7 +138,9 @@ class _Tree:
         if row.sequence != self.size:
             self._found.say(f"Entry {self.size} is missing: entry {row.sequence} follows.")
             self.size = row.sequence
-        leaf = _leaf_hash(row)
+        # of what the row holds, of a type that there isn't too
+        fields = {"commitment": bytes(row.commitment).hex(), "time": rfc3339(row.time), "type": row.type}
+        leaf = merkle.leaf_hash(canonical(fields))
         for level, index, value in merkle.completed_nodes(row.sequence, leaf, self._node):
             self._edge[level] = (index, value)
             self._fresh[level, index] = value

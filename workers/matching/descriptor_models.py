@@ -92,7 +92,9 @@ def measure_model(
         paths = [photos / name for name in files_below(photos) if Path(name).suffix.lower() in SUFFIXES]
         given: Sequence[Callable[[], bytes]] = [path.read_bytes for path in paths]
     else:
-        given = _of_works(services)
+        registered = WorkPicture.objects.filter(work__removed_at=None).order_by("pk").distinct()
+        digests = dict.fromkeys(registered.values_list("picture__digest", flat=True))
+        given = [partial(services.blobs.get, digest) for digest in digests if digest is not None]
     serving = services.descriptors.serving_row
     rows = [row] if row.pk == serving.pk else [row, serving]
     networks = [services.descriptors.of(row) for row in rows]
@@ -212,9 +214,3 @@ def _read(path: Path, most: int) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise WrongUseError(f"{path} can't be read: {error.strerror}.") from error
-
-
-def _of_works(services: Services) -> Sequence[Callable[[], bytes]]:
-    rows = WorkPicture.objects.filter(work__removed_at=None).order_by("pk").distinct()
-    digests = list(dict.fromkeys(rows.values_list("picture__digest", flat=True)))
-    return [partial(services.blobs.get, digest) for digest in digests if digest is not None]

@@ -133,9 +133,6 @@ def _of_crawls(notice: Notice) -> list[Proposal]:
     crawls = Crawl.objects.filter(sightings__case_sightings__case__notice_cases__notice=notice).distinct()
     recent = list(crawls.order_by("-pk").values_list("pk", flat=True)[:5])
     rows = FrontierUrl.objects.filter(crawl__in=recent, kind="page", url__iregex=rf"/[^?]*{_CONTACT}[^/?]*/?$")
-    known = dict.fromkeys(url for url in rows.values_list("url", flat=True)[:50] if _at(url, notice.party))
-    return [Proposal("link", "", "", url, url, None, first_hand=False) for url in list(known)[:3]]
-
-
-def _at(url: str, party: str) -> bool:
-    return registrable_domain(urlsplit(url).hostname or "") == party
+    met = dict.fromkeys(rows.values_list("url", flat=True)[:50])
+    known = [url for url in met if registrable_domain(urlsplit(url).hostname or "") == notice.party]
+    return [Proposal("link", "", "", url, url, None, first_hand=False) for url in known[:3]]

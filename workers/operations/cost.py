@@ -46,7 +46,8 @@ def costs_of(taken: Mapping[str, Taken], priced: str) -> Costs:
     All that the steps did counts, registrations, evidence and reports too, as far as it came with those pictures. Rent
     of disks, traffic and people's time aren't in it. An hour of a core is priced such as ``0.02 EUR``, or not at all.
     """
-    price = _price(priced)
+    amount, _, currency = priced.partition(" ")
+    price = Price(Decimal(amount), currency) if amount else None
     pictures = taken[MATCH].rows if MATCH in taken else 0
     if pictures < MIN_PICTURES:
         return Costs(pictures, price, None, ())
@@ -54,11 +55,6 @@ def costs_of(taken: Mapping[str, Taken], priced: str) -> Costs:
     each.sort(key=lambda cost: (-cost.hours, cost.step))
     seconds = sum(cost.processor_seconds for cost in taken.values())
     return Costs(pictures, price, _cost("", seconds / pictures, price), tuple(each))
-
-
-def _price(text: str) -> Price | None:
-    amount, _, currency = text.partition(" ")
-    return Price(Decimal(amount), currency) if amount else None
 
 
 def _cost(step: str, seconds: float, price: Price | None) -> Cost:

@@ -121,17 +121,13 @@ def restore_unacknowledged(config: Config) -> int:
     A message that a living worker still has is put back too, and does nothing the second time: its row is claimed.
     Returns how many were put back; none when Redis doesn't answer, since the timeout brings them back then.
     """
+    bounds = {"max_retries": 1, "interval_start": 0, **_SOON}
     try:
-        return _restore(make_app(config))
+        with make_app(config).connection_for_write(transport_options=bounds) as connection:
+            channel: Any = connection.default_channel  # of kombu's Redis transport, whose class has no types
+            tags = [tag.decode() for tag in channel.client.hkeys(channel.unacked_key)]
+            for tag in tags:
+                channel.qos.restore_by_tag(tag, channel.client)
+            return len(tags)
     except (OperationalError, RedisError):
         return 0
-
-
-def _restore(made: Celery) -> int:
-    bounds = {"max_retries": 1, "interval_start": 0, **_SOON}
-    with made.connection_for_write(transport_options=bounds) as connection:
-        channel: Any = connection.default_channel  # of kombu's Redis transport, whose class has no types
-        tags = [tag.decode() for tag in channel.client.hkeys(channel.unacked_key)]
-        for tag in tags:
-            channel.qos.restore_by_tag(tag, channel.client)
-        return len(tags)

@@ -69,7 +69,17 @@ class EmbeddedServers:
             raise ServersBusyError(f"The servers in {self._config.data_dir} are run by another process.")
         self._lock.sign()
         try:
-            self._bring_up()
+            (self._config.data_dir / "log").mkdir(exist_ok=True)
+            closed(self._config.data_dir)
+            self._rights.let_pass(self._config.data_dir)
+            for server in self._servers:
+                self._rights.own_folder(server.folder)
+                _clear_stale(server.folder, server.pid_file)  # nothing is changed below a server that still runs
+                server.prepare()
+                self._launch(server)
+            for server in self._servers:
+                self._wait_for(server)
+                server.finish()
         except BaseException:
             self.stop()
             raise
@@ -117,19 +127,6 @@ class EmbeddedServers:
                 process.send_signal(signal.SIGKILL if lost else stops[name])
         end(list(running.values()), seconds=_SECONDS_TO_STOP)
         self._lock.release()
-
-    def _bring_up(self) -> None:
-        (self._config.data_dir / "log").mkdir(exist_ok=True)
-        closed(self._config.data_dir)
-        self._rights.let_pass(self._config.data_dir)
-        for server in self._servers:
-            self._rights.own_folder(server.folder)
-            _clear_stale(server.folder, server.pid_file)  # nothing is changed below a server that still runs
-            server.prepare()
-            self._launch(server)
-        for server in self._servers:
-            self._wait_for(server)
-            server.finish()
 
     def _launch(self, server: Server) -> None:
         _clear_stale(server.folder, server.pid_file)

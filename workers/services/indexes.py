@@ -83,18 +83,15 @@ class Indexes:
 
     def refresh(self, collection: Collection) -> None:
         """Take in everything that has been committed until now; a long tail is written down for all processes."""
-        self._forget_other_networks()
+        network = self._descriptor()[1]
+        if network != self._network:  # indexes of another one are forgotten
+            lasting = {PHASH.id, ROOTSIFT.id}
+            self._indexes = {key: index for key, index in self._indexes.items() if key[1] in lasting}
+            self._network = network
         for space in self.spaces:
             self._replay(self.of(collection, space), collection, space, _apply, PAGE, MAX_TAIL)
         if collection == Collection.WORKS:
             self._replay(self.votes, collection, ROOTSIFT, _apply_votes, VOTES_PAGE, VOTES_LONGEST_TAIL)
-
-    def _forget_other_networks(self) -> None:
-        network = self._descriptor()[1]
-        if network != self._network:
-            lasting = {PHASH.id, ROOTSIFT.id}
-            self._indexes = {key: index for key, index in self._indexes.items() if key[1] in lasting}
-            self._network = network
 
     def _replay(
         self,

@@ -179,7 +179,11 @@ class _Supervisor:
         self._look_after_servers()
         for kept in self._kept:
             if kept.restarts.again_at is None and kept.process.poll() is not None:
-                self._note_death(kept)
+                _kill_session(kept.process)
+                kept.restarts.died()
+                _say(f"{kept.child.name} ended with {kept.process.returncode}; it is started again.")
+                if kept.child.name.startswith("worker"):
+                    _restore_messages(self._config)
             if kept.restarts.is_due():
                 try:
                     kept.process = self._start(kept.child)
@@ -201,13 +205,6 @@ class _Supervisor:
             start_keeper(self._config)
         except OSError as error:
             _say(f"The servers' keeper can't be started: {error}.")
-
-    def _note_death(self, kept: _Kept) -> None:
-        _kill_session(kept.process)
-        kept.restarts.died()
-        _say(f"{kept.child.name} ended with {kept.process.returncode}; it is started again.")
-        if kept.child.name.startswith("worker"):
-            _restore_messages(self._config)
 
     def _stop(self) -> None:
         """Ask all, press those that take long, kill the rest with everything they have started."""

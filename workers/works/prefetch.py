@@ -39,7 +39,8 @@ def measured_ahead(config: Config, files: Sequence[Path]) -> Iterator[Callable[[
         return
     services = Services(config)
     network = services.descriptors.serving_file(config.data_dir)
-    pool = ProcessPoolExecutor(config.workers, multiprocessing.get_context("spawn"), initializer=_leave_signals)
+    leave = (signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's matter
+    pool = ProcessPoolExecutor(config.workers, multiprocessing.get_context("spawn"), signal.signal, leave)
     rest = iter(files)
     under_way: deque[Future[None]] = deque()
 
@@ -57,11 +58,6 @@ def measured_ahead(config: Config, files: Sequence[Path]) -> Iterator[Callable[[
         yield wait
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _leave_signals() -> None:
-    """Ctrl-C is the parent's matter."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _measure(data_dir: Path, limits: Limits, network: "DescriptorFile | None", file: Path) -> None:

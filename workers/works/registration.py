@@ -76,7 +76,11 @@ def register_work(
         raise RefusedError(Sentence("The operator's blocklist names these bytes."), reason="blocked")
     if (earlier := work_of(owner, digest)) is not None:
         return _told(earlier, new=False)
-    _check_quota(services, owner, len(data))
+    left = room_left(services, owner)
+    if len(data) > left:
+        quota = owner.quota_bytes or services.config.owner_quota_bytes
+        hint = "Remove works, or ask the operator for more room."
+        raise RefusedError(f"{owner.name} has used {quota - left} of {quota} bytes.", reason="quota", hint=hint)
     services.descriptors.refresh()
     try:
         registered = _registered(services, owner, data, new, with_it)
@@ -145,14 +149,6 @@ def room_left(services: Services, owner: Owner) -> int:
     pictures = Picture.objects.filter(pk__in=living).aggregate(sum=Sum("size"))["sum"] or 0
     documents = WorkAttachment.objects.filter(work__owner=owner).aggregate(sum=Sum("size"))["sum"] or 0
     return (owner.quota_bytes or services.config.owner_quota_bytes) - pictures - documents
-
-
-def _check_quota(services: Services, owner: Owner, size: int) -> None:
-    left = room_left(services, owner)
-    if size > left:
-        quota = owner.quota_bytes or services.config.owner_quota_bytes
-        hint = "Remove works, or ask the operator for more room."
-        raise RefusedError(f"{owner.name} has used {quota - left} of {quota} bytes.", reason="quota", hint=hint)
 
 
 def _completed(new: NewWork, stated: Mapping[str, Any]) -> DeclaredWork:

@@ -58,7 +58,8 @@ class Permitted:
         """The caller; raises where it is nobody (401), too often (429), or not permitted (403)."""
         actor = _caller(request)
         limits.count(request, actor.ident)
-        if (slug := _slug(request)) is not None:
+        match = request.resolver_match
+        if match is not None and (slug := match.kwargs.get("owner")) is not None:
             actor = _with_owner(actor, slug)
         if self.scope not in actor.scopes:
             sentence = f"This needs the scope {self.scope.value}, within the role of the member."
@@ -70,32 +71,23 @@ READ, WRITE = Permitted(Scope.READ), Permitted(Scope.WRITE)
 DECIDE, SEND, MANAGE = Permitted(Scope.DECIDE), Permitted(Scope.SEND), Permitted(Scope.MANAGE)
 
 
-def _slug(request: HttpRequest) -> str | None:
-    match = request.resolver_match
-    return None if match is None else match.kwargs.get("owner")
-
-
 def _caller(request: HttpRequest) -> Actor:
     """Who calls, whatever about."""
     given = request.headers.get("Authorization", "")
     if given:
         kind, _, secret = given.partition(" ")
-        return _with_token(secret.strip() if kind.lower() == BEARER else "")
+        found = tokens.find(secret.strip() if kind.lower() == BEARER else "")
+        if found is None:
+            raise unauthorized("The token is unknown, has expired or was revoked.")
+        token, scopes = found
+        tokens.used(token)
+        return Actor(token.user, token.by, f"token:{token.pk}", token.owner, None, scopes)
     user = request.user
     if not isinstance(user, User):
         raise unauthorized("Send a token: Authorization: Bearer exh_…")
     if check_csrf(request) is not None:
         raise Problem(HTTPStatus.FORBIDDEN, "A browser that is signed in has to send the header X-CSRFToken.")
     return Actor(user, user.get_username(), f"user:{user.pk}", None, None, frozenset({Scope.READ}))
-
-
-def _with_token(secret: str) -> Actor:
-    found = tokens.find(secret)
-    if found is None:
-        raise unauthorized("The token is unknown, has expired or was revoked.")
-    token, scopes = found
-    tokens.used(token)
-    return Actor(token.user, token.by, f"token:{token.pk}", token.owner, None, scopes)
 
 
 def _with_owner(actor: Actor, slug: str) -> Actor:

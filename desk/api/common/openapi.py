@@ -1,7 +1,9 @@
 """What ninja leaves out of the OpenAPI document: problems, limits, idempotency keys, files as answers, and examples."""
 
+import json
 from collections.abc import Mapping
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 from desk.api.common.problems import MEDIA_TYPE
@@ -11,40 +13,7 @@ from exhibit.types import Json, Untyped
 DAY = "2026-11-20"
 FORMATS = {"date": DAY, "date-time": f"{DAY}T12:00:00.000000Z"}
 PLAIN: dict[str, Any] = {"string": "", "integer": 0, "number": 0.0, "boolean": False, "null": None}
-USUAL: dict[str, Any] = {
-    "added_by": "ann@example.org",
-    "asked": 3,
-    "asked_by": "ann@example.org",
-    "by": "ann@example.org",
-    "bytes": 48213,
-    "case": 3,
-    "complete": 3,
-    "contact": "rights@example.org",
-    "dense": 0.93,
-    "file": "harbour.jpg",
-    "format": "jpeg",
-    "hamming": 6,
-    "height": 1200,
-    "image_url": "https://shop.example/images/42.jpg",
-    "inliers": 214,
-    "made_by": "ann@example.org",
-    "needed": 2,
-    "number": 1,
-    "page_url": "https://shop.example/42",
-    "pages": 120,
-    "pictures": 340,
-    "sightings": 361,
-    "size": 5120,
-    "started_by": "ann@example.org",
-    "state": "done",
-    "title": "Harbour at dawn",
-    "watch": "shop",
-    "url": "https://shop.example/",
-    "width": 1800,
-    "witness": "A timestamping authority",
-    "work": 12,
-    "works": 500,
-}
+USUAL: dict[str, Any] = json.loads(Path(__file__).with_name("examples.json").read_text("utf-8"))
 """Of fields that say the same wherever they stand."""
 
 Schema = Mapping[str, Any]

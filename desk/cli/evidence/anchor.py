@@ -14,7 +14,6 @@ from workers.configuration import load_config
 
 if TYPE_CHECKING:
     from desk.schemas.log import Witness
-    from evidence.anchors.evm.anchor import EvmAnchor
     from registry.log.witnesses import Health
 
 PAUSE = 1.0
@@ -79,7 +78,14 @@ def deploy_contract(*, name: Word, transaction: str | None) -> None:
     Write the address that is printed into exhibit.toml. Several installations may share a contract: it belongs to
     nobody, and anybody may use it. Ends with 3 when the node refuses or no block comes.
     """
-    anchor = _evm_anchor(name)
+    from evidence.anchors.evm.kind import EvmConfig, build
+    from workers.services.anchors import session_for
+
+    config = load_config()
+    found = [anchor for anchor in config.anchors if isinstance(anchor, EvmConfig) and anchor.name == name]
+    if not found:
+        raise NotFoundError(f"There is no anchor of the kind evm named {name}.", hint="Add it to exhibit.toml first.")
+    anchor = build(found[0], session_for(found[0], config.allowed_networks, "Exhibit"))
     sent = transaction or anchor.deploy()
     note(f"Waiting for {sent} …")
     until = time.monotonic() + PATIENCE
@@ -91,14 +97,3 @@ def deploy_contract(*, name: Word, transaction: str | None) -> None:
     from evidence.anchors.evm.account import checksummed
 
     say(f'contract = "{checksummed(made)}"')
-
-
-def _evm_anchor(name: str) -> "EvmAnchor":
-    from evidence.anchors.evm.kind import EvmConfig, build
-    from workers.services.anchors import session_for
-
-    config = load_config()
-    found = [anchor for anchor in config.anchors if isinstance(anchor, EvmConfig) and anchor.name == name]
-    if not found:
-        raise NotFoundError(f"There is no anchor of the kind evm named {name}.", hint="Add it to exhibit.toml first.")
-    return build(found[0], session_for(found[0], config.allowed_networks, "Exhibit"))

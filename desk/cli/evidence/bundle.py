@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
 SIGNATURE_BYTES = 64
 BundleNumber = Annotated[
-    int | None,
-    Taken("--number", type=AT_LEAST_1, metavar="N", help="Which bundle of the case; the newest by default."),
+    int | None, Taken("--number", type=AT_LEAST_1, metavar="N", help="Which bundle of the case; the newest by default.")
 ]
 bundle_command = click.Group("bundle", help="Sealed evidence that can be checked without us: exhibit verify.")
 

@@ -8,7 +8,7 @@ import click
 
 from desk.cli.common.command import AT_LEAST_1, AsJson, Number, Reason, Taken, command
 from desk.cli.common.frame import Desk, finish, open_desk, person
-from desk.cli.common.show import counted, echo_json, fields, moment, say, table
+from desk.cli.common.show import counted, echo_json, fields, listed, moment, say, table
 from exhibit.errors import ExitCode, IntegrityError, NotFoundError, WrongUseError
 
 if TYPE_CHECKING:
@@ -70,13 +70,12 @@ def list_entries(*, desk: Desk, kind: str | None, last: int, as_json: AsJson) ->
         raise WrongUseError(f"There is no type {kind!r} of entries.", hint=f"There are: {', '.join(EntryType)}.")
     rows = LogEntry.objects.select_related("submission__opening").order_by("-sequence")
     found = Entry.from_rows((rows if kind is None else rows.filter(type=kind))[:last])[::-1]
-    if as_json:
-        echo_json({"entries": found})
-    elif not found:
-        say("There is no such entry yet.")
-    else:
-        lines = [[o.sequence, moment(o.time, desk.zone), o.type, _words(o)] for o in found]
-        table(("entry", "time", "type", "says"), lines)
+
+    def line(entry: Entry) -> list[object]:
+        return [entry.sequence, moment(entry.time, desk.zone), entry.type, _words(entry)]
+
+    columns, nothing = ("entry", "time", "type", "says"), "There is no such entry yet."
+    listed("entries", found, columns, line, nothing=nothing, as_json=as_json)
 
 
 def _words(entry: "Entry") -> str:

@@ -53,7 +53,10 @@ def verify_command(*, bundles: tuple[Path, ...], trust: Path | None, html: Path 
 
     pinned = load_trust() if trust is None else load_trust(trust)
     if html is not None:
-        _write_page(html, pinned)
+        from evidence.page import page
+
+        write_file(html, page(pinned))
+        say(f"Written: {html}. Hand it out apart from bundles.")
     elif not bundles:
         raise WrongUseError("No bundle was named.", hint="Give ZIPs or folders, or --html FILE.")
     if not bundles:
@@ -68,13 +71,6 @@ def verify_command(*, bundles: tuple[Path, ...], trust: Path | None, html: Path 
         if trust is None and any(_outcome(result) is ExitCode.INCOMPLETE for _, result in results):
             say(OUR_LIST)
     finish(ExitCode.CHECK_FAILED if splits else gravest(_outcome(result) for _, result in results))
-
-
-def _write_page(path: Path, trust: "Trust") -> None:
-    from evidence.page import page
-
-    write_file(path, page(trust))
-    say(f"Written: {path}. Hand it out apart from bundles.")
 
 
 def _verified(path: Path, trust: "Trust") -> "Verdict | ExhibitError":
@@ -111,10 +107,7 @@ def _tell(results: "Sequence[tuple[Path, Verdict | ExhibitError]]", splits: "Seq
     if len(results) > 1:
         click.echo()
         for path, result in results:
-            say(f"{_word(result):<10}  {path}")
+            word = "no bundle" if isinstance(result, ExhibitError) else result.to_plain()["outcome"]
+            say(f"{word:<10}  {path}")
         for split in splits:
             click.echo(f"\n{split_table(split)}")
-
-
-def _word(result: "Verdict | ExhibitError") -> str:
-    return "no bundle" if isinstance(result, ExhibitError) else str(result.to_plain()["outcome"])

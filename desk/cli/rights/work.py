@@ -231,23 +231,18 @@ def write_deposits(*, desk: Desk, numbers: Numbers, owner: TheirOwner, out: Out,
     A record states what was declared, the digests of the pictures and what witnesses their time. It creates no right.
     It is made once for what is declared now, and again when that has changed.
     """
+    from desk.texts.ownership import warnings
     from registry.accounts import scoped
+    from workers.works.ownership import warnings_of
 
     rows = [scoped.work(owner, number) for number in dict.fromkeys(numbers)]
-    warned = {row.number: _warnings(row) for row in rows}
+    warned = {row.number: warnings(warnings_of(row)) for row in rows}
     for number, said in warned.items():
         for remark in said:
             note(f"Work {number}: {remark}")
     files = [name for row in tracked(rows, "Writing deposit records") for name in _deposit_files(desk, row, out)]
-    warnings = [{"work": number, "said": said} for number, said in warned.items()]
-    tell({"files": files, "warnings": warnings}, *files, as_json=as_json)
-
-
-def _warnings(row: "Work") -> list[str]:
-    from desk.texts.ownership import warnings
-    from workers.works.ownership import warnings_of
-
-    return warnings(warnings_of(row))
+    shown = [{"work": number, "said": said} for number, said in warned.items()]
+    tell({"files": files, "warnings": shown}, *files, as_json=as_json)
 
 
 def _deposit_files(desk: Desk, row: "Work", folder: Path) -> Iterator[str]:

@@ -21,35 +21,7 @@ NAME = "exhibit.service"
 SYSTEM_UNITS = Path("/etc/systemd/system")
 STATE = Path("/var/lib/exhibit")
 """root's data folder, unless another one is named; systemd gives it to the user of the service."""
-UNIT = """\
-# Written by `exhibit service install`; `exhibit service remove` takes it away.
-[Unit]
-Description=Exhibit, which watches the web for copies of registered pictures
-Documentation=file://{documentation}
-Wants=network-online.target
-After=network-online.target postgresql.service redis-server.service
-
-[Service]
-Type=exec
-ExecStart={command} up
-WorkingDirectory={folder}
-Environment={data}
-{who}Restart=on-failure
-RestartSec=10
-KillMode=mixed
-TimeoutStopSec=90
-UMask=0077
-LimitNOFILE=65536
-OOMPolicy=continue
-NoNewPrivileges=yes
-ProtectSystem=full
-ProtectKernelTunables=yes
-ProtectControlGroups=yes
-RestrictRealtime=yes
-
-[Install]
-WantedBy={target}
-"""
+UNIT = Path(__file__).with_name(NAME).read_text("utf-8")
 """systemd.service(5), systemd.exec(5). The main process ends the others in order; what is left then is killed."""
 service_command = click.Group("service", help="Run Exhibit as a systemd service: install, remove, show.")
 

@@ -83,13 +83,7 @@ def measure_model(*, desk: Desk, name: Word, photos: Path | None, works: int, as
         _show_measured(found)
 
 
-@command(
-    "list",
-    "exhibit model list",
-    above=FIGURES,
-    of=model_command,
-    short_help="List them, with state and figures.",
-)
+@command("list", "exhibit model list", above=FIGURES, of=model_command, short_help="List them, with state and figures.")
 def list_models(*, desk: Desk, as_json: AsJson) -> None:
     """List the networks: which is in use, how far another is, and what was measured of each."""
     from workers.matching.descriptor_models import model_states

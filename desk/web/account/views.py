@@ -89,7 +89,9 @@ def invitation(request: HttpRequest, secret: str) -> HttpResponseBase:
         return render(request, "web/invitation.html", status=404)
     person = request.user if isinstance(request.user, User) else None
     if request.method == "POST" and person is not None:
-        return _accepted(request, found, person)
+        if _tried(request, found, person) and found.owner is not None:
+            return redirect("cases", slug=found.owner.slug)
+        return redirect("owners")
     values: dict[str, object] = {
         "invitation": found,
         "role_means": next((role.means for role in ROLES if role.value == found.role), ""),
@@ -133,12 +135,6 @@ def _own(request: HttpRequest) -> dict[str, object]:
     memberships = request.user.memberships.select_related("owner").order_by("owner__name")
     may_add = settings.CONFIG.sign_up == "open" or people.is_operator(request.user)
     return {"memberships": memberships, "may_add": may_add}
-
-
-def _accepted(request: HttpRequest, found: Invitation, person: User) -> HttpResponseBase:
-    if _tried(request, found, person) and found.owner is not None:
-        return redirect("cases", slug=found.owner.slug)
-    return redirect("owners")
 
 
 def _tried(request: HttpRequest, found: Invitation, person: User) -> bool:

@@ -40,11 +40,7 @@ MAX_TABLE = 2 * 1024 * 1024
 MOMENT = 0.15
 """Seconds that a page looks at cases; then it shows how far it is, and goes on when it is asked again."""
 
-STANDINGS = {
-    "now": gettext_lazy("in force or to come"),
-    "over": gettext_lazy("over"),
-    "all": gettext_lazy("all"),
-}
+STANDINGS = {"now": gettext_lazy("in force or to come"), "over": gettext_lazy("over"), "all": gettext_lazy("all")}
 
 
 @member_page

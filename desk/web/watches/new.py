@@ -15,7 +15,7 @@ from desk.web.watches.views import run_at_once
 from exhibit.errors import ExhibitError, RefusedError
 from exhibit.network.urls import host_of
 from registry.crawls import watching
-from registry.models import Owner, Watch
+from registry.models import Owner
 from workers.crawls.site_probe import look_at_site
 from workers.crawls.watches import arrange
 from workers.services import wiring
@@ -41,7 +41,9 @@ def make(request: HttpRequest, owner: Owner) -> HttpResponse:
     offered, chosen = places(request.POST.getlist("offered")), places(request.POST.getlist("source"))
     if form.is_valid():
         try:
-            watch = _made(owner, form, chosen, request.user.get_username())
+            given, sources = form.settings(), [(str(source.kind), source.url) for source in chosen]
+            by = request.user.get_username()
+            watch = arrange(wiring.services(), owner, given.pop("name"), sources, **given, by=by)
         except ExhibitError as error:
             form.add_error(None, refusal_in_words(error.reason) if isinstance(error, RefusedError) else in_words(error))
         else:
@@ -52,11 +54,6 @@ def make(request: HttpRequest, owner: Owner) -> HttpResponse:
     shown = [choice(source, chosen=source in chosen) for source in offered]
     values = {"form": form, "offered": shown, "address": offered[0].url if offered else ""}
     return show(request, owner, "web/watch-new.html", values, status=422)
-
-
-def _made(owner: Owner, form: WatchForm, chosen: list[Proposal], by: str) -> Watch:
-    given, sources = form.settings(), [(str(source.kind), source.url) for source in chosen]
-    return arrange(wiring.services(), owner, given.pop("name"), sources, **given, by=by)
 
 
 PASSING = ("unreachable", "too-slow", "http-403", "http-429", "http-5")

@@ -65,7 +65,9 @@ def edit(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     form = WatchForm(request.POST if request.method == "POST" else None, watch=row)
     if form.is_valid():
         try:
-            _change(row, form, request.user.get_username())
+            words = words_of(form.cleaned_data["words"]) if "words" in form.cleaned_data else None
+            by = request.user.get_username()
+            arranging.change(wiring.services(), row, **form.settings(), words=words, by=by)
         except ExhibitError as error:
             form.add_error(None, in_words(error))
         else:
@@ -73,11 +75,6 @@ def edit(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
             return redirect("watch", slug=owner.slug, number=number)
     values = {"watch": row, "form": form, "web": not reads_files(row)}
     return show(request, owner, "web/watch-edit.html", values, status=422 if form.errors else 200)
-
-
-def _change(row: Watch, form: WatchForm, by: str) -> None:
-    words = words_of(form.cleaned_data["words"]) if "words" in form.cleaned_data else None
-    arranging.change(wiring.services(), row, **form.settings(), words=words, by=by)
 
 
 @decider_post

@@ -85,9 +85,13 @@ class RunningBrowser:
         Raises ``BrowserLostError`` when it ended, took too much memory or no end; the next call starts another.
         """
         with self._lock:
-            loop = self._started_loop()
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                self._thread = threading.Thread(target=self._steer, args=(self._loop,), name="browser", daemon=True)
+                self._thread.start()
+                atexit.register(self.close)
             longest = LAUNCH_SECONDS + self._limits.seconds + GRACE_SECONDS
-            future = asyncio.run_coroutine_threadsafe(self._guarded(work), loop)
+            future = asyncio.run_coroutine_threadsafe(self._guarded(work), self._loop)
             try:
                 return future.result(longest + GRACE_SECONDS)
             except TimeoutError as error:
@@ -106,14 +110,6 @@ class RunningBrowser:
             self._thread.join(GRACE_SECONDS)
             self._loop = self._thread = None
             atexit.unregister(self.close)
-
-    def _started_loop(self) -> asyncio.AbstractEventLoop:
-        if self._loop is None:
-            self._loop = asyncio.new_event_loop()
-            self._thread = threading.Thread(target=self._steer, args=(self._loop,), name="browser", daemon=True)
-            self._thread.start()
-            atexit.register(self.close)
-        return self._loop
 
     @staticmethod
     def _steer(loop: asyncio.AbstractEventLoop) -> None:

@@ -148,9 +148,6 @@ def _calibration(verification: Verification, calibration: CalibrationFacts, word
     counts = {name: f"{getattr(bound, name):,}" for name in ("at_most_in_a_million", "photographs", "failed")}
     counts["others"] = f"{bound.photographs - 1:,}"
     named = wording.say(
-        "match.calibration",
-        name=calibration.name,
-        data=wording.told(calibration.data),
-        digest=calibration.digest.hex,
+        "match.calibration", name=calibration.name, data=wording.told(calibration.data), digest=calibration.digest.hex
     )
     return named, wording.say("match.bound_certain" if is_certain else "match.bound_review", **counts)

@@ -113,10 +113,7 @@ def _exchange(said: Mapping[str, Any], wording: Wording) -> list[Row]:
         chain = [item for item in _items(tls.get("chain")) if isinstance(item, Mapping)]
         named = [f"{certificate.get('subject', '')} ← {certificate.get('issuer', '')}" for certificate in chain[:1]]
         cipher = f"{tls.get('version', '')} {tls.get('cipher', '')}"
-        rows += [
-            plain_row(wording, "environment.tls", cipher),
-            plain_row(wording, "environment.certificate", *named),
-        ]
+        rows += [plain_row(wording, "environment.tls", cipher), plain_row(wording, "environment.certificate", *named)]
     return rows
 
 

@@ -62,7 +62,11 @@ class Unset:
         hidden: frozenset[str] = frozenset()
         with tempfile.TemporaryDirectory(prefix="exhibit-document-") as folder:
             root = Path(folder)
-            _lay_out(root, self.files)
+            shutil.copyfile(TEMPLATE, root / "main.typ")
+            for file in self.files:
+                target = root / file.path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(file.data)
             for _ in range(ROUNDS):
                 shown = json.dumps(showable(document, hidden), ensure_ascii=False)
                 (root / "document.json").write_text(shown, encoding="utf-8")
@@ -139,14 +143,6 @@ def _shown(sign: str, hidden: frozenset[str]) -> str:
     if sign in hidden or (invisible and sign not in _KEPT_INVISIBLE):
         return _code_point(sign)
     return sign
-
-
-def _lay_out(root: Path, files: tuple[TypesetFile, ...]) -> None:
-    shutil.copyfile(TEMPLATE, root / "main.typ")
-    for file in files:
-        target = root / file.path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(file.data)
 
 
 def _compile(root: Path, fonts: FontSet, made_at: datetime) -> bytes:

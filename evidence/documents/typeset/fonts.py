@@ -4,8 +4,10 @@ The list is explicit and in a fixed order, so that one machine always gives the 
 the same on every machine.
 """
 
+import tomllib
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import typst
@@ -13,46 +15,9 @@ import typst
 from exhibit.errors import ServiceMissingError
 from exhibit.sentences import Sentence
 
-TEXT = "Libertinus Serif"
-MONO = "DejaVu Sans Mono"
-CHINESE = (
-    "Noto Serif CJK SC",
-    "Source Han Serif SC",
-    "Noto Serif SC",
-    "Noto Sans CJK SC",
-    "Source Han Sans SC",
-    "Noto Sans SC",
-    "AR PL UMing CN",
-    "AR PL SungtiL GB",
-    "WenQuanYi Zen Hei",
-    "WenQuanYi Micro Hei",
-    "Droid Sans Fallback",
-    "Songti SC",
-    "SimSun",
-)
-OTHER_SCRIPTS = (
-    "DejaVu Sans",
-    "Noto Sans",
-    "Noto Naskh Arabic",
-    "Noto Sans Arabic",
-    "Noto Sans Hebrew",
-    "Noto Sans Devanagari",
-    "Noto Sans Bengali",
-    "Noto Sans Tamil",
-    "Noto Sans Thai",
-    "Noto Serif CJK KR",
-    "Noto Serif CJK JP",
-    "Noto Sans CJK KR",
-    "Noto Sans CJK JP",
-    "FreeSerif",
-    "FreeSans",
-    "Noto Sans Symbols",
-    "Noto Sans Symbols 2",
-    "Symbola",
-    "Noto Emoji",
-    "Unifont",
-    "New Computer Modern",
-)
+_FAMILIES = tomllib.loads(Path(__file__).with_name("fonts.toml").read_text("utf-8"))
+TEXT, MONO = str(_FAMILIES["text"]), str(_FAMILIES["mono"])
+CHINESE, OTHER_SCRIPTS = tuple(_FAMILIES["chinese"]), tuple(_FAMILIES["other_scripts"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -201,17 +201,14 @@ def _answers(data: bytes, what: str) -> list[_Answer]:
             continue
         response = read_response(record.block) or Response(0, (), b"")
         try:
-            body = None if _leads_on(response) else response.body(room)
+            leads_on = response.status in REDIRECTS and response.header("location")
+            body = None if leads_on else response.body(room)
         except FormatError:
             body = None
         expect(room.left >= 0, f"{what} unpacks to more than {MAX_UNPACKED} bytes.")
         digest = None if body is None else Digest.of(body)
         answers.append(_Answer(record, plain_url(record.url), response, digest))
     return answers
-
-
-def _leads_on(response: Response) -> bool:
-    return response.status in REDIRECTS and bool(response.header("location"))
 
 
 def _expect_served(holds: object, answers: Iterable[_Answer], problem: str) -> None:

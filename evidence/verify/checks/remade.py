@@ -146,7 +146,8 @@ def _check_sheets(inspection: Inspection, facts: CaseFacts, sheets: Sequence[str
 
     of_work = facts.party.kind == DEPOSIT_PARTY
     render, stem = (render_deposit_record, "deposit-record") if of_work else (render_exhibit_sheet, "exhibit")
-    paths = {f"data/{stem}{end}.pdf": language for language, end in _endings(facts.language)}
+    endings = ((language, "" if language == facts.language else f".{language}") for language in LANGUAGES)
+    paths = {f"data/{stem}{end}.pdf": language for language, end in endings}
     for path in sheets:
         if path not in paths:
             return failed("sheet", f"{path} isn't a document that follows from such facts.")
@@ -158,10 +159,6 @@ def _check_sheets(inspection: Inspection, facts: CaseFacts, sheets: Sequence[str
             return not_checked("sheet", f"{words} {_other_tools(tools)}")
         return failed("sheet", f"{path} isn't what the facts and the sealed files give.")
     return passed("sheet", f"Typeset again from the facts: every page is the same ({len(sheets)} PDF).")
-
-
-def _endings(first: str) -> Iterator[tuple[str, str]]:
-    return ((language, "" if language == first else f".{language}") for language in LANGUAGES)
 
 
 def _same_tools(tools: MadeWithFacts) -> bool:
