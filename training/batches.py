@@ -8,7 +8,7 @@ from training.data import Collection, weights_by_category
 RANDOM_SHARE = 0.5
 NEIGHBOURS = 9
 NEIGHBOURS_TAKEN = 2
-LOOK_ALIKES = 8
+LOOK_ALIKES = 4
 
 
 class Picker:
