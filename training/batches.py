@@ -33,16 +33,16 @@ class Picker:
         for index, one in zip(collection.training, pictures, strict=True):
             if one.group:
                 groups.setdefault(one.group, []).append(index)
-        self._groups = [members for members in groups.values() if len(members) > 1]
+        self._groups = [members for members in groups.values() if len(set(self._numbers[members])) > 1]
 
     def pick(self) -> list[int]:
         """The works of the next batch: different ones."""
         known = bool(self._vectors.any())
         at_random = int(self._works * RANDOM_SHARE) if known else self._works
         chosen: dict[int, int] = {}
-        if self._groups and known:
-            members = self._groups[int(self._rng.integers(len(self._groups)))]
-            self._add(chosen, list(self._rng.permutation(members)[:LOOK_ALIKES]))
+        for group in self._rng.permutation(len(self._groups)) if known else ():
+            if len(chosen) < LOOK_ALIKES:  # most groups are smaller: several make up the number
+                self._add(chosen, list(self._rng.permutation(self._groups[group])), LOOK_ALIKES)
         while len(chosen) < at_random:
             self._add(chosen, list(self._rng.choice(self._training, at_random, p=self._weights)), at_random)
         for seed in [picture for picture in chosen.values() if known]:

@@ -84,7 +84,7 @@ def collect(folders: Sequence[Path], held_out: Sequence[str], most_held_out: int
     chosen = np.random.default_rng(seed).permutation(len(apart))[:most_held_out]
     apart = [apart[index] for index in sorted(chosen)]
     hashes = np.array([one.phash for one in apart], np.uint64)
-    training = [one for one in training if not len(hashes) or int(_distances(hashes, one.phash).min()) > 2 * NEAR_SAME]
+    training = [one for one in training if not len(hashes) or int(distances(hashes, one.phash).min()) > 2 * NEAR_SAME]
     pictures = training + apart
     count = len(training)
     pixels = [read(one.path) for one in pictures]
@@ -155,7 +155,7 @@ def _works(pictures: Sequence[Picture]) -> NDArray[np.int64]:
     works = np.arange(len(pictures))
     hashes = np.array([one.phash for one in pictures], np.uint64)
     for index, one in enumerate(pictures):
-        for other in np.flatnonzero(_distances(hashes[:index], one.phash) <= NEAR_SAME).tolist():
+        for other in np.flatnonzero(distances(hashes[:index], one.phash) <= NEAR_SAME).tolist():
             if not (one.group and one.group == pictures[other].group):
                 works[index] = works[other]
                 break
@@ -173,5 +173,6 @@ def _groups(pictures: Sequence[Picture]) -> Iterable[list[int]]:
     return groups.values()
 
 
-def _distances(hashes: NDArray[np.uint64], one: int) -> NDArray[np.int64]:
+def distances(hashes: NDArray[np.uint64], one: int) -> NDArray[np.int64]:
+    """Bits in which each hash differs from one."""
     return np.asarray(np.bitwise_count(hashes ^ np.uint64(one)), np.int64)

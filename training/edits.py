@@ -4,6 +4,7 @@ import math
 import string
 from collections.abc import Callable
 from functools import cache
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -14,6 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 Pixels = NDArray[np.uint8]
 Edit = Callable[[Generator, Pixels], Pixels]
 Colour = tuple[int, int, int]
+Kind = TypeVar("Kind", bound=np.generic)
 
 STRIPS = 240
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
@@ -57,7 +59,7 @@ def cover(pixels: Pixels, width: int, height: int) -> Pixels:
     return resized(pixels, wide, high)[top : top + height, left : left + width]
 
 
-def crop(rng: Generator, pixels: Pixels, least: float, most: float = 1.0) -> Pixels:
+def crop(rng: Generator, pixels: NDArray[Kind], least: float, most: float = 1.0) -> NDArray[Kind]:
     """A part of between two shares of the area, anywhere."""
     share, skew = spread(rng, least, most), math.exp(rng.uniform(-0.25, 0.25))
     height, width = pixels.shape[:2]

@@ -1,7 +1,8 @@
 """What is minimised: views near their works, far from all others, and all works apart from their neighbours.
 
 InfoNCE with several positives (van den Oord et al. 2018, arXiv:1807.03748; Khosla et al. 2020, arXiv:2004.11362), keys
-of a moving average (He et al. 2020, arXiv:1911.05722), the entropy term of SSCD (Pizzi et al. 2022, arXiv:2202.10261).
+of a moving average (He et al. 2020, arXiv:1911.05722), the entropy term of SSCD (Pizzi et al. 2022, arXiv:2202.10261),
+and cells that show one place near each other, by how much they overlap (Lu et al. 2026, arXiv:2602.17484).
 """
 
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 
 TEMPERATURE = 0.05
+PLACES_TEMPERATURE = 0.1
 ENTROPY_WEIGHT = 3.0
 FAR = -1e4
 
@@ -95,6 +97,26 @@ def loss_of(vectors: Tensor, held: Held, mild: Tensor, bank: Tensor, banked: Hel
         entropy=float(entropy.detach()),
         found=float((best > _hardest(found, unlike)[:, 0]).float().mean()),
     )
+
+
+def places_of(cells: Tensor, works: Tensor, overlaps: Tensor, own: Tensor, apart: Tensor) -> Tensor:
+    """How surely each cell of a view is told to show its place, among all cells of all works of the batch.
+
+    Args:
+        cells: of views whose places are known, shape (n, cells, width), unit length.
+        works: the same of the works themselves, shape (m, cells, width).
+        overlaps: how much of each cell shows each of its work's, shape (n, cells, cells).
+        own: which work that is, int64, shape (n).
+        apart: bool, shape (n, m): works of which nothing is seen in a view.
+    """
+    likeness = torch.einsum("ncw,mdw->ncmd", cells, works) / PLACES_TEMPERATURE
+    rows = torch.arange(len(own), device=own.device)
+    unlike = apart[:, None, :, None].expand_as(likeness).clone()
+    unlike[rows, :, own] = overlaps == 0
+    against = likeness.masked_fill(~unlike, FAR).flatten(2).logsumexp(2)[..., None]
+    of_own = likeness[rows, :, own]
+    surprise = torch.logaddexp(of_own, against) - of_own
+    return (surprise * overlaps).sum() / overlaps.sum().clamp(min=1)
 
 
 def _hardest(likeness: Tensor, unlike: Tensor) -> Tensor:

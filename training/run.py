@@ -19,13 +19,14 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from training.batches import Picker
 from training.check import check
 from training.data import Collection, collect
 from training.export import export, quantise
 from training.frozen import Frozen
-from training.loss import Held, joined, loss_of
+from training.loss import Held, joined, loss_of, places_of, shared
 from training.network import Descriptor, as_input, load_weights
 from training.optimiser import RelativeAdam
 from training.views import Job, Made, Recipe, Studio
@@ -48,6 +49,8 @@ class Plan:
         rate: relative step of the convolutions; the projection takes twice as much.
         average: share of the old weights in the moving average.
         bank: vectors of earlier works that are searched too.
+        composed: share of the strong views that are random compositions.
+        places: weight of the loss on the places that those show; 0 leaves it out.
         seed: of everything random.
     """
 
@@ -59,6 +62,8 @@ class Plan:
     rate: float
     average: float
     bank: int
+    composed: float
+    places: float
     seed: int
 
 
@@ -68,7 +73,7 @@ def main(arguments: list[str] | None = None) -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     plan = Plan(
         options.steps, options.minutes, options.works, options.views, options.frozen, options.rate, options.average,
-        options.bank, options.seed,
+        options.bank, options.composed, options.places, options.seed,
     )  # fmt: skip
     torch.manual_seed(plan.seed)
     torch.set_num_threads(options.threads)
@@ -82,7 +87,7 @@ def main(arguments: list[str] | None = None) -> None:
     trained = Run(collection, model, plan, options.workers, log).train()
     torch.save(trained.state_dict(), options.out / "weights.pt")
     export(trained, options.out / "descriptor.onnx")
-    sample = calibration(collection, plan.seed)
+    sample = calibration(collection, plan)
     quantise(options.out / "descriptor.onnx", options.out / "descriptor.int8.onnx", sample)
     log.say("exported")
 
@@ -122,7 +127,7 @@ class Run:
     def __init__(self, collection: Collection, model: Descriptor, plan: Plan, workers: int, log: Log) -> None:
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._collection, self._plan, self._log = collection, plan, log
-        self._studio = Studio(collection.pixels, collection.training, Recipe())
+        self._studio = Studio(collection.pixels, collection.training, Recipe(composed=plan.composed))
         self._works = torch.from_numpy(np.append(collection.works, -1)).to(self._device)
         self._model = model.to(self._device, memory_format=torch.channels_last)
         self._average: Descriptor = copy.deepcopy(self._model)
@@ -130,8 +135,10 @@ class Run:
             weights.requires_grad = False
         self._frozen = Frozen(self._model.trunk[: plan.frozen], self._device)
         rest = [*self._model.trunk[plan.frozen :].parameters(), self._model.power]
+        self._cell_head = copy.deepcopy(self._model.head)  # for cells of the last map, in training only
+        heads = [*self._model.head.parameters(), *self._cell_head.parameters()]
         self._rates = (plan.rate, 2 * plan.rate)
-        self._optimiser = RelativeAdam([{"params": rest}, {"params": list(self._model.head.parameters())}])
+        self._optimiser = RelativeAdam([{"params": rest}, {"params": heads}])
         self._bank = torch.zeros(0, model.head.out_features, device=self._device)
         self._banked: Held | None = None
         self._picker = Picker(collection, plan.works, plan.seed, model.head.out_features)
@@ -140,7 +147,7 @@ class Run:
     def train(self) -> Descriptor:
         """Train to the end of the plan; returns the moving average of the weights."""
         self._check("start")
-        figures, begun = np.zeros(3), time.monotonic()
+        figures, begun = np.zeros(4), time.monotonic()
         jobs = self._begin(0)
         for step in range(self._plan.steps):
             progress = self._progress(step)
@@ -155,7 +162,8 @@ class Run:
                 seconds, begun = (time.monotonic() - begun) / 25, time.monotonic()
                 self._log.say(
                     f"step {step + 1} {made[0].pixels.shape[1]} px search {figures[0]:.3f} entropy {figures[1]:.3f} "
-                    f"found {figures[2]:.3f} power {self._model.power.item():.2f} {seconds:.1f} s a step"
+                    f"found {figures[2]:.3f} places {figures[3]:.3f} power {self._model.power.item():.2f} "
+                    f"{seconds:.1f} s a step"
                 )
             if step % 200 == 199:
                 self._check(f"step {step + 1}")
@@ -191,17 +199,32 @@ class Run:
         held = self._held(made)
         maps = self._frozen(as_input(np.concatenate([one.pixels for one in made])).to(self._device))
         mild = torch.arange(len(held), device=self._device) % (1 + self._plan.views) == 0
-        vectors = torch.cat([self._model.embed(part) for part in self._upper(self._model, maps)])
+        last = torch.cat(list(self._upper(self._model, maps)))
+        vectors = self._model.embed(last)
         with torch.no_grad():
             keys = torch.cat([self._average.embed(part) for part in self._upper(self._average, maps[mild])])
         works = held.rows(mild)
         self._banked = works if self._banked is None else joined(works, self._banked)
         self._bank = torch.cat([keys, self._bank])
         loss = loss_of(vectors, held, mild, self._bank, self._banked)
-        self._move(loss.total, share)
+        places = self._places(last, made, held) if self._plan.places else torch.zeros(())
+        self._move(loss.total + self._plan.places * places, share)
         self._bank, self._banked = self._bank[: self._plan.bank], self._banked.rows(slice(self._plan.bank))
         self._picker.remember([int(one.shown[0, 0]) for one in made], keys.cpu().numpy())
-        return np.array([loss.search, loss.entropy, loss.found])
+        return np.array([loss.search, loss.entropy, loss.found, float(places.detach())])
+
+    def _places(self, last: Tensor, made: list[Made], held: Held) -> Tensor:
+        """How well cells of the last map tell which place of their work they show."""
+        overlaps = torch.from_numpy(np.concatenate([one.overlaps for one in made])).to(self._device)
+        rows = torch.arange(len(held), device=self._device)
+        own = rows.div(1 + self._plan.views, rounding_mode="floor")
+        mild = own * (1 + self._plan.views) == rows
+        known = ~mild & overlaps.any((1, 2))
+        cells, works = (
+            functional.normalize(self._cell_head(last[part].flatten(2).mT), dim=2) for part in (known, mild)
+        )
+        apart = ~shared(held.rows(known).seen, held.rows(mild).seen)
+        return places_of(cells, works, overlaps[known], own[known], apart)
 
     def _upper(self, model: Descriptor, maps: Tensor) -> Iterator[Tensor]:
         """What the trained part of the trunk makes of maps; in small portions on a CPU, whose cache is small."""
@@ -229,12 +252,12 @@ class Run:
         self._log.say(f"{name}: {json.dumps(scores)}")
 
 
-def calibration(collection: Collection, seed: int) -> "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]":
+def calibration(collection: Collection, plan: Plan) -> "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]":
     """Views of training pictures that the ranges of the quantised network are measured on."""
-    rng = np.random.default_rng(seed)
-    studio = Studio(collection.pixels, collection.training, Recipe())
+    rng = np.random.default_rng(plan.seed)
+    studio = Studio(collection.pixels, collection.training, Recipe(composed=plan.composed))
     chosen = rng.choice(collection.training, 128)
-    return np.concatenate([studio.make(Job(int(one), (), 1, 224, seed)).pixels for one in chosen])
+    return np.concatenate([studio.make(Job(int(one), (), 1, 224, plan.seed)).pixels for one in chosen])
 
 
 def _results(jobs: "list[Made] | list[Future[Made]]") -> Iterator[Made]:
@@ -261,6 +284,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--rate", type=float, default=5e-4, help="relative step")
     add("--average", type=float, default=0.99, help="share of the old weights in the moving average")
     add("--bank", type=int, default=2048, help="vectors of earlier works that are searched too")
+    add("--composed", type=float, default=0.35, help="share of the strong views that are random compositions")
+    add("--places", type=float, default=0.5, help="weight of the loss on the places that those show")
     add("--threads", type=int, default=1)
     add("--workers", type=int, default=0, help="processes that make views")
     add("--seed", type=int, default=0)

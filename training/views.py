@@ -1,13 +1,17 @@
 """Views of works: mild ones, as a work is registered, and strong ones, as copies are found."""
 
+import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
+from PIL import Image
 
-from training import edits, overlays
+from bench.primitives import PRIMITIVES, composed
+from bench.primitives.canvas import begun
+from training import edits, overlays, places
 from training.edits import Pixels, at_most, chance, colour, cover, crop, paint, resized, strip
 
 MAX_SHOWN = 9
@@ -27,6 +31,8 @@ SINGLE: tuple[tuple[float, edits.Edit], ...] = (
 )  # fmt: skip
 """Edits of one picture and how often each is taken; at most five are."""
 MAX_EDITS = 5
+COMPOSED_OF = tuple(primitive for primitive in PRIMITIVES.values() if not primitive.held_out)
+"""The primitives that compositions are drawn from; the rest is for measuring alone."""
 
 SCREENS = ((480, 300), (448, 280), (320, 400), (240, 420), (400, 400))
 GRIDS = ((2, 2), (2, 2), (2, 2), (2, 2), (1, 2), (2, 1), (1, 3), (2, 3), (3, 2), (3, 3))
@@ -42,6 +48,7 @@ class Recipe:
         page: the work stands on a page with text.
         tiny: of the others, how often only a small part of the work is left.
         least: the smallest part, as a share of the area.
+        composed: how often it is a random composition instead of any of these.
     """
 
     on_picture: float = 0.17
@@ -49,6 +56,7 @@ class Recipe:
     page: float = 0.10
     tiny: float = 0.30
     least: float = 0.035
+    composed: float = 0.0
 
 
 @dataclass(slots=True)
@@ -59,11 +67,14 @@ class View:
         pixels: uint8 RGB.
         shown: pictures that it is a copy of.
         behind: pictures that can be seen in it, but that it is no copy of.
+        origin: x and y of the work that each pixel shows, or NaN; shape (height, width, 2). Only of mild views and of
+            compositions is it known.
     """
 
     pixels: Pixels
     shown: list[int]
     behind: list[int] = field(default_factory=list)
+    origin: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +104,14 @@ class Made:
         pixels: uint8, shape (1 + views, side, side, 3).
         shown: int64, shape (1 + views, 9), filled up with -1.
         behind: int64, shape (1 + views, 3), filled up with -1.
+        overlaps: float32, shape (1 + views, cells, cells): how much of each cell of a view shows each of the mild one;
+            nothing where that isn't known.
     """
 
     pixels: NDArray[np.uint8]
     shown: NDArray[np.int64]
     behind: NDArray[np.int64]
+    overlaps: NDArray[np.float32]
 
 
 class Studio:
@@ -118,7 +132,7 @@ class Studio:
         """The views of one job: the same job gives the same pixels."""
         work = self.work(job.picture, job.seed)
         rng = np.random.default_rng([job.seed, job.picture, 1])
-        views = [View(self._mild(rng, work), [job.picture])]
+        views = [self._mild(rng, work, job)]
         views += [self._strong(rng, work, job) for _ in range(job.views)]
         return _together(views, job.side)
 
@@ -144,15 +158,22 @@ class Studio:
             pixels = pixels[..., rng.permutation(3)]
         return np.ascontiguousarray(pixels)
 
-    def _mild(self, rng: Generator, pixels: Pixels) -> Pixels:
+    def _mild(self, rng: Generator, pixels: Pixels, job: Job) -> View:
+        origin = begun(pixels).origin
         if chance(rng, 0.3):
-            pixels = crop(rng, pixels, 0.9)
+            origin = crop(rng, origin, 0.9)
+            left, top = origin[0, 0].astype(int)
+            pixels = pixels[top : top + origin.shape[0], left : left + origin.shape[1]]
         if chance(rng, 0.3):
             pixels = edits.tone(rng, pixels, 0.25)
-        return edits.jpeg(rng, pixels) if chance(rng, 0.3) else pixels
+        return View(edits.jpeg(rng, pixels) if chance(rng, 0.3) else pixels, [job.picture], origin=origin)
 
     def _strong(self, rng: Generator, pixels: Pixels, job: Job) -> View:
         recipe, kind = self._recipe, rng.random()
+        if recipe.composed and chance(rng, recipe.composed):
+            view = self._composition(rng, pixels, job)
+            if view is not None:
+                return view
         alone = kind >= recipe.on_picture + recipe.collage + recipe.page
         pixels = self._cut(rng, pixels, alone=alone)
         strength = 1.0 if alone else 0.45
@@ -167,6 +188,15 @@ class Studio:
         if chance(rng, 0.5):
             view.pixels = edits.jpeg(rng, at_most(view.pixels, 448))
         return view
+
+    def _composition(self, rng: Generator, pixels: Pixels, job: Job) -> View | None:
+        """Some primitives in a row; ``None`` where too little of the work was left."""
+        behind = [self._other(rng) for _ in range(MAX_BEHIND)]
+        others = [self._pixels[picture] for picture in behind]
+        made = composed(pixels, others, COMPOSED_OF, int(rng.integers(1 << 31)))
+        if made is None:
+            return None
+        return View(np.asarray(Image.open(io.BytesIO(made.data))), [job.picture], behind, made.canvas.origin)
 
     def _cut(self, rng: Generator, pixels: Pixels, *, alone: bool) -> Pixels:
         if not alone:
@@ -259,7 +289,15 @@ def _together(views: Sequence[View], side: int) -> Made:
         np.stack([resized(view.pixels, side, side) for view in views]),
         np.array([_filled(view.shown, MAX_SHOWN) for view in views], np.int64),
         np.array([_filled(view.behind, MAX_BEHIND) for view in views], np.int64),
+        np.stack([_overlaps(view, views[0], side) for view in views]),
     )
+
+
+def _overlaps(view: View, mild: View, side: int) -> NDArray[np.float32]:
+    if view.origin is None or mild.origin is None:
+        cells = (side // places.STRIDE) ** 2
+        return np.zeros((cells, cells), np.float32)
+    return places.overlaps(view.origin, mild.origin, side)
 
 
 def _filled(numbers: list[int], length: int) -> list[int]:

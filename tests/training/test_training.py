@@ -6,10 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bench.primitives import PRIMITIVES
+from bench.primitives.canvas import begun
 from tests.assets.textured import encoded, textured
 from training.batches import LOOK_ALIKES, Picker
 from training.data import NOT_FOR_SHIPPED_WEIGHTS, Collection, Picture, collect
-from training.views import Job, Recipe, Studio
+from training.places import overlaps
+from training.views import COMPOSED_OF, Job, Recipe, Studio
 
 COLUMNS = ("file", "source_repo", "source_path", "licence", "licence_clear", "category", "group", "expected", "phash64")
 
@@ -98,3 +101,44 @@ def test_batches_hold_different_works_and_look_alikes_together() -> None:
     batches = [picker.pick() for _ in range(20)]
     assert all(len(set(batch)) == 12 for batch in batches)
     assert all(len(shelf & set(batch)) >= LOOK_ALIKES for batch in batches)
+
+
+def test_small_groups_of_look_alikes_share_a_batch_and_one_work_is_no_look_alike_of_itself() -> None:
+    pairs = {number: f"pair {number // 2}" for number in range(2 * LOOK_ALIKES)}
+    collection = made(60, pairs | {58: "frames", 59: "frames"})
+    collection.works[59] = 58
+    picker = Picker(collection, 24, 0, 8)
+    picker.remember(list(range(60)), np.eye(8, dtype=np.float32)[np.arange(60) % 8])
+    batches = [set(picker.pick()) for _ in range(10)]
+    together = [sum({2 * pair, 2 * pair + 1} <= batch for pair in range(LOOK_ALIKES)) for batch in batches]
+    assert min(together) >= LOOK_ALIKES // 2
+    assert not any({58, 59} <= batch for batch in batches)
+
+
+def test_cells_that_show_one_place_are_known_through_a_cut_and_a_mirror() -> None:
+    origin = begun(np.zeros((120, 160, 3), np.uint8)).origin
+    assert (overlaps(origin, origin, 64) == np.eye(4, dtype=np.float32)).all()
+    assert (overlaps(origin[:, ::-1], origin, 64) == np.eye(4, dtype=np.float32)[[1, 0, 3, 2]]).all()
+    left = overlaps(origin[:, :80], origin, 64)
+    assert (left == [[1, 0, 0, 0], [1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 1, 0]]).all()
+    part = overlaps(origin, origin[:60, :80], 64)
+    assert part[0] == pytest.approx([0.25] * 4)
+    assert not part[1:].any()
+    nothing = np.full_like(origin, np.nan)
+    assert not overlaps(nothing, origin, 64).any()
+
+
+def test_compositions_are_of_no_primitive_that_is_held_back_and_know_their_places() -> None:
+    assert not any(primitive.held_out for primitive in COMPOSED_OF)
+    assert len(COMPOSED_OF) == sum(not primitive.held_out for primitive in PRIMITIVES.values())
+    views = Studio(made(6).pixels, range(6), Recipe(composed=1.0)).make(Job(1, (), 4, 64, 3))
+    assert views.overlaps.shape == (5, 4, 4)
+    assert views.overlaps[0] == pytest.approx(np.eye(4))
+    assert views.overlaps[1:].any((1, 2)).all()
+    assert (views.overlaps.sum(2) <= 1).all()
+    assert (views.behind[1:] >= 0).all()
+
+
+def test_of_the_other_views_no_places_are_known() -> None:
+    views = Studio(made(6).pixels, range(6), Recipe()).make(Job(1, (), 4, 64, 3))
+    assert not views.overlaps[1:].any()
