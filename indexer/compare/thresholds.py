@@ -44,7 +44,7 @@ class Thresholds:
     hash_near: int = 30  # bits; works that resemble one another: 52 and more, but for logos and frames of one film
     hash_near_precision: float = 0.2  # then
     hash_near_excess: float = 3.0  # times, for certain then; frames of one film: 3.3 and more
-    hash_review: int = 48  # bits within which a pair of hash_review_dense is worth a look
+    hash_review: int = 48  # bits within which a pair of hash_review_dense is worth a look, or whatever pieces say
     hash_review_dense: float = 0.6  # share
     hash_alone: int = 64  # bits, for review where no details agree; six of 6.4 million pairs, all of like products
     max_excess: float = 5.0  # times; frames of one film: 4.2 and more, nearly all 4.6; copies badly saved: 1 to 4.5
@@ -56,8 +56,8 @@ class Thresholds:
     pieces_cover: float = 4.9  # its weight of the share of the work that pieces cover
     pieces_roughness: float = -0.36  # its weight of the logarithm of the pixels by which cells lie beside each other
     pieces_review: float = 1.0  # the score; five of 309 other photographs of a scene came beyond it
-    pieces_shown: float = 0.6  # share of the work that pieces show in place, for review without that score
-    pieces_dense: float = 0.95  # share, then; 16 of 157 copies that were lost, and two of 1,000 other photographs
+    pieces_shown: float = 0.65  # share of the work that pieces show in place, for review without that score
+    pieces_dense: float = 0.95  # share, then; 11 of 157 copies that were lost, and one of 1,000 pairs of others
     pieces_certain: float = 2.5  # of those that show half of the work none came beyond 1
     pieces_near_excess: float = 1.5  # times, for certain within hash_near; frames of one film: 1.7 and more
     pieces_agreeing: int = 40  # matches that follow one similarity with their neighbours, for certain

@@ -131,7 +131,8 @@ def _seen(found: Features, registered: Features, nearest: HashMatch) -> _Finding
     """Compare as they are, and where that leaves a doubt in pieces.
 
     Where nothing can be laid on anything, a near hash is worth a look, and so is what agrees as a negative. Where
-    pieces were looked at in vain, ``pieces`` is the reason of ``none``: more details may say more.
+    pieces were looked at in vain, the hash has to be nearer, or ``pieces`` is the reason of ``none``: more details may
+    say more.
     """
     matches = Remembered(found, registered)
     plain = _compare(found, registered, nearest, matches)
@@ -140,14 +141,15 @@ def _seen(found: Features, registered: Features, nearest: HashMatch) -> _Finding
     pieced = _in_pieces(found, registered, matches, nearest.hamming)
     if pieced is not None and _ORDER.index(pieced.decision) > _ORDER.index(plain.decision):
         return pieced
-    if pieced is not None:
-        reasons = (PIECES,) if plain.decision is Decision.NONE else plain.reasons
-        return replace(plain, reasons=reasons, pieced=pieced.pieced)
+    in_vain = None if pieced is None else pieced.pieced
     if plain.decision is not Decision.NONE:
-        return plain
-    if nearest.hamming <= THRESHOLDS.hash_alone and not (registered.marked or registered.low_information):
+        return replace(plain, pieced=in_vain)
+    within = THRESHOLDS.hash_alone if in_vain is None else THRESHOLDS.hash_review
+    if nearest.hamming <= within and not (registered.marked or registered.low_information):
         stated = _dense(found, registered, nearest.transform, ())
-        return _Finding(Decision.REVIEW, plain.inliers, stated, nearest.transform, (HASH,))
+        return _Finding(Decision.REVIEW, plain.inliers, stated, nearest.transform, (HASH,), pieced=in_vain)
+    if in_vain is not None:
+        return replace(plain, reasons=(PIECES,), pieced=in_vain)
     return _as_negative(found, registered, plain)
 
 

@@ -22,7 +22,7 @@ REASONS = {
     "shared-overlay": "What agrees is precise, but little: the two may share only an overlay, such as a watermark.",
     "imprecise": "They don't lie on each other precisely, as another photograph of the same thing would not.",
     "negative": "They agree when the tones of the second are inverted; its pixels were compared as they are.",
-    "hash": "Only their coarse structure agrees; no details were found again that could confirm or refute it.",
+    "hash": "Only their coarse structure agrees; their details don't confirm it.",
     "pieces": "They agree piece by piece, as where a copy was bent, cut apart or partly covered.",
     "lens": "They agree when the second is straightened, as if a wide lens had bent it.",
     "derived": "Parts of the structure of the first survive. Whether this is an adaptation is a legal question.",

@@ -245,7 +245,9 @@ def _otherwise(pair: _Pair[Key]) -> Iterator[Gate]:
         yield _judged(pair, "pieces", _nearest(one.pieced[0]), said)
     elif HASH in one.reasons or not (pair.agrees or pair.original.marked or pair.original.low_information):
         works = 0 if pair.search is None else len(pair.search.works.hashes)
-        near = Condition("hamming", one.hamming, search.hash_alone(works), at_most=True)
+        within = search.hash_alone(works)
+        within = within if one.pieced is None else min(THRESHOLDS.hash_review, within)
+        near = Condition("hamming", one.hamming, within, at_most=True)
         yield _gate("hash", (near,), Sentence("The hashes alone are too unlike."), passed=pair.agrees)
 
 

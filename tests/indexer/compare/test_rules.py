@@ -77,7 +77,7 @@ def test_each_way_says_which_figure_is_missing() -> None:
         ({"excess": 4.0}, Decision.NONE, ()),
         ({"excess": 4.0, "dense": 0.95}, Decision.REVIEW, ("imprecise",)),
         ({"excess": 4.0, "dense": 0.95, "agreeing": 39}, Decision.NONE, ()),
-        ({"excess": 4.0, "dense": 0.95, "cover": 0.7}, Decision.NONE, ()),
+        ({"excess": 4.0, "dense": 0.95, "cover": 0.8}, Decision.NONE, ()),
         ({"roughness": 9.0}, Decision.REVIEW, ("imprecise",)),
     ],
     ids=str,

@@ -131,11 +131,19 @@ def test_where_nothing_can_be_laid_the_hash_alone_is_told_beside_its_limit(shelf
 
 
 def test_a_badly_bent_copy_falls_at_the_pixels_beside_their_limit(shelf: Shelf) -> None:
-    explained = asked(shelf, wavy(textured(WORK, SIZE), 10, 5))
+    explained = asked(shelf, wavy(textured(WORK, SIZE), 10, 6))
     assert explained.fell is gate(explained, "pixels")
     share, limit, holds = figures(explained, "pixels")["dense"]
     assert share < limit == 0.25
     assert not holds
+
+
+def test_a_near_hash_is_worth_a_look_though_pieces_say_nothing(shelf: Shelf) -> None:
+    explained = asked(shelf, wavy(textured(WORK, SIZE), 10, 5))
+    assert (explained.decision, explained.reasons) == (Decision.REVIEW, ("hash",))
+    bits, limit, holds = figures(explained, "hash")["hamming"]
+    assert bits <= limit == 48
+    assert holds
 
 
 def test_what_keeps_a_find_from_being_certain_is_said(shelf: Shelf) -> None:
