@@ -101,17 +101,22 @@ def test_what_dies_again_and_again_is_started_after_longer_and_longer_pauses(mon
 
 
 BUSY = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'while True: pass'])"
+ASLEEP = "import time; print(flush=True); time.sleep(600)"
 
 
-@pytest.mark.parametrize(("code", "stalls"), [(BUSY, False), ("import time; time.sleep(600)", True)])
+@pytest.mark.parametrize(("code", "stalls"), [(BUSY, False), (ASLEEP, True)])
 def test_a_process_gets_on_as_long_as_anything_below_it_works(
     monkeypatch: pytest.MonkeyPatch, code: str, *, stalls: bool
 ) -> None:
     moment = [0.0]
     monkeypatch.setattr("workers.servers.processes.time", SimpleNamespace(monotonic=lambda: moment[0]))
-    with subprocess.Popen([sys.executable, "-c", code], start_new_session=True) as process:
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, start_new_session=True) as process:
         try:
             below = psutil.Process(process.pid)
+            if stalls:  # what starting takes is work, too
+                assert process.stdout is not None
+                process.stdout.readline()
+                wait_until(lambda: below.status() == psutil.STATUS_SLEEPING)
             wait_until(lambda: below.children() or stalls)
             progress = Progress(process.pid, patience=30)
             for _ in range(3):
