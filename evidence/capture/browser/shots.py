@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from playwright.async_api import Error, Page
+from playwright.async_api import Error, Frame, Page
 
 from evidence.capture.boxes import Place, boxed
 from evidence.capture.browser.limits import BrowserLimits
@@ -24,6 +24,7 @@ FOOTER = (
     '<span class="url" style="overflow:hidden;white-space:nowrap;max-width:1000px"></span>'
     '<span><span class="pageNumber"></span>/<span class="totalPages"></span></span></div>'
 )
+FINDS = 5  # times, at most, that a page which goes elsewhere meanwhile is asked where the image is
 AROUND = 400  # pixels above and below the image in a screenshot of its own, where the page's doesn't reach it
 
 
@@ -83,18 +84,35 @@ class Photographer:
         await self._make("page-pdf", "page.pdf", "application/pdf", self._pdf)
 
     async def _find(self, wanted: Sequence[str]) -> None:
+        """Where the image is; asked again while the page goes elsewhere, since what was found is gone with it."""
+        moves: list[Frame] = []
+
+        def moved(frame: Frame) -> None:
+            moves.append(frame)
+
+        self.page.on("framenavigated", moved)
         try:
             async with asyncio.timeout(self._seconds("place")):
-                elements = await find_elements(self.page, wanted)
-                for _, element in elements[:1]:  # what is loaded when it comes into view
-                    with suppress(Error):  # it can't be seen
-                        await element.scroll_into_view_if_needed(timeout=2000)
-                await scroll_back(self.page)
-                size = self.page.viewport_size or {"width": 1280}
-                self.shots.places = await measure(elements, size["width"])
+                for _ in range(FINDS):
+                    moves.clear()
+                    await self._find_once(wanted)
+                    if self.shots.places or all(frame.parent_frame for frame in moves):
+                        return
+            self.shots.missing["place"] = "the page went elsewhere again and again"
         except (Error, TimeoutError) as error:
             self.shots.missing["place"] = _why(error)
             await scroll_back(self.page)
+        finally:
+            self.page.remove_listener("framenavigated", moved)
+
+    async def _find_once(self, wanted: Sequence[str]) -> None:
+        elements = await find_elements(self.page, wanted)
+        for _, element in elements[:1]:  # what is loaded when it comes into view
+            with suppress(Error):  # it can't be seen
+                await element.scroll_into_view_if_needed(timeout=2000)
+        await scroll_back(self.page)
+        size = self.page.viewport_size or {"width": 1280}
+        self.shots.places = await measure(elements, size["width"])
 
     async def _box(self, png: bytes) -> None:
         first, limit = self.shots.places[0], self.limits.height
