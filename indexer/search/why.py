@@ -238,16 +238,15 @@ def _whole(pair: _Pair[Key]) -> Iterator[Gate]:
 
 
 def _otherwise(pair: _Pair[Key]) -> Iterator[Gate]:
-    """What is asked where the whole isn't found: in pieces, and where nothing could be laid the hash alone."""
+    """What is asked where the whole isn't found: in pieces, and the hash alone where those say nothing."""
     one = pair.examined
     if one.pieced is not None and (one.pieces or not pair.agrees):
         said = Sentence("Laid piece by piece, it doesn't lie as a copy does.")
         yield _judged(pair, "pieces", _nearest(one.pieced[0]), said)
     elif HASH in one.reasons or not (pair.agrees or pair.original.marked or pair.original.low_information):
         works = 0 if pair.search is None else len(pair.search.works.hashes)
-        within = search.hash_alone(works)
-        within = within if one.pieced is None else min(THRESHOLDS.hash_review, within)
-        near = Condition("hamming", one.hamming, within, at_most=True)
+        within = THRESHOLDS.hash_alone if one.pieced is None else THRESHOLDS.hash_review
+        near = Condition("hamming", one.hamming, min(within, search.hash_alone(works)), at_most=True)
         yield _gate("hash", (near,), Sentence("The hashes alone are too unlike."), passed=pair.agrees)
 
 
