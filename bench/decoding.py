@@ -7,8 +7,7 @@ time is this process's and the helper's together.
 import sys
 import time
 
-import psutil
-
+from bench.processor import processor_seconds
 from exhibit.pictures import decode, picture_file
 from exhibit.pictures.decode import Limits
 from indexer.picture import features
@@ -29,13 +28,6 @@ def main() -> None:
             work(data)
         cost = (processor_seconds() - spent) / len(PICTURES)
         print(f"{name}: {cost * 1000:.1f} ms a picture, {len(PICTURES) / (time.monotonic() - begun):.1f} pictures/s")
-
-
-def processor_seconds() -> float:
-    """Processor time of this process and its children so far, in seconds."""
-    own = psutil.Process()
-    times = [one.cpu_times() for one in (own, *own.children())]
-    return sum(one.user + one.system for one in times)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from bench.edited import opened
 from bench.matching.look import Look
 from bench.matching.registered import Registered
 from bench.matching.retrievers import Retriever
+from bench.processor import processor_seconds
 from bench.progress import Progress
 from bench.table import Row
 from indexer.edits import EDITS, apply
@@ -106,9 +107,9 @@ def time_table(samples: Sequence[Sample], registered: Registered) -> list[Row]:
     spent: dict[str, list[float]] = defaultdict(list)
     progress = Progress("time of a picture", len(samples))
     for number, sample in enumerate(samples, start=1):
-        started = time.process_time()
+        started = processor_seconds()
         registered.compared(Look(sample.data))
-        spent[sample.kind].append((time.process_time() - started) * 1000)
+        spent[sample.kind].append((processor_seconds() - started) * 1000)
         progress(number)
     rows = [_row(kind, values) for kind, values in spent.items()]
     return [*rows, _row(MIX, [value for values in spent.values() for value in values])]
@@ -120,10 +121,10 @@ def beside_table(samples: Sequence[Sample], retrievers: Sequence[Retriever], who
     for one in retrievers:
         for sample in samples[:WARM_UP]:
             one.distances(Look(sample.data))
-        started = time.process_time()
+        started = processor_seconds()
         for sample in samples:
             one.distances(Look(sample.data))
-        spent = (time.process_time() - started) * 1000 / len(samples)
+        spent = (processor_seconds() - started) * 1000 / len(samples)
         rows.append({"what": f"{one.name}, alone", "ms a picture": spent, "bytes a work": round(one.bytes_each)})
     mixed = [row["ms, mean"] for row in whole if row["picture"] == MIX]
     return [*rows, {"what": "Exhibit whole", "ms a picture": mixed[0], "bytes a work": "all of its stages"}]

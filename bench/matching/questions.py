@@ -1,7 +1,6 @@
 """Which photos are works, which stand beside them, which are asked besides; and the asking."""
 
 import random
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from bench.matching.look import Look
 from bench.matching.processes import each
 from bench.matching.registered import Registered
 from bench.matching.retrievers import FAR, Distances, Retriever
+from bench.processor import processor_seconds
 from bench.progress import Progress
 from exhibit.types import Decision
 
@@ -97,9 +97,9 @@ def answer_of(asked: Asked, registered: Registered, retrievers: Sequence[Retriev
         names: of the works, in their order.
     """
     look = Look(asked.data)
-    started = time.process_time()
+    started = processor_seconds()
     compared = registered.compared(look)
-    seconds = time.process_time() - started
+    seconds = processor_seconds() - started
     decisions = {names[work]: one.decision for work, one in compared if one.decision is not Decision.NONE}
     places = {one.name: ranked(one.distances(look), names, asked.work) for one in retrievers}
     decision = decisions.pop(asked.work, Decision.NONE)

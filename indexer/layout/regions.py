@@ -16,10 +16,14 @@ from indexer.layout.panels import Region, area, cut, shows_something
 
 MIN_SIDE = 56
 """Shorter side of a region in original pixels: with less there is little to recognise."""
-MIN_SEEN = 12
-"""The same in the grey picture."""
+MIN_SEEN, MIN_SHARE = 12, 0.05
+"""The same in the grey picture, and as a share of its long side."""
+MIN_WHOLE = 256
+"""Long side, in original pixels, of a picture in which regions are looked for: no thumbnail."""
 MAX_AREA = 0.9
 """Share of the picture."""
+MIN_LAID = 0.1
+"""Shorter side of what is laid upon a region, as a share of that one's long side."""
 SHADES = 10
 """Grey levels that a tenth of a region's pixels are away from its median at least: also dark pictures are some."""
 DEPTH = 6
@@ -31,12 +35,14 @@ MAX_REGIONS = 96
 
 
 def regions(grey: NDArray[np.uint8], size: tuple[int, int]) -> tuple[Box, ...]:
-    """The pictures within a grey picture, largest first; few or none of an ordinary photograph.
+    """The pictures within a grey picture, largest first; few or none of an ordinary photograph, none of a thumbnail.
 
     Boxes are in pixels of the original, whose width and height are given.
     """
+    if max(size) < MIN_WHOLE:
+        return ()
     height, width = grey.shape
-    least = max(MIN_SEEN, round(MIN_SIDE * max(grey.shape) / max(size)))
+    least = max(MIN_SEEN, round(MIN_SIDE * max(grey.shape) / max(size)), round(MIN_SHARE * max(grey.shape)))
     steps = Steps.of(grey)
 
     def along_steps(region: Region, depth: int) -> list[Region]:
@@ -57,7 +63,12 @@ def regions(grey: NDArray[np.uint8], size: tuple[int, int]) -> tuple[Box, ...]:
     waiting = cut(grey, (0, height, 0, width), DEPTH, along_steps)
     found = dict.fromkeys(waiting)
     while waiting and len(found) < MAX_REGIONS:
-        for region in rectangles(steps, waiting.pop(0), least, CLEAR, LAID_ON_ONE):
+        below = waiting.pop(0)
+        long, short = sorted((below[1] - below[0], below[3] - below[2]), reverse=True)
+        if short < 2 * least:
+            continue
+        smallest = max(least, round(MIN_LAID * long))
+        for region in rectangles(steps, below, smallest, CLEAR, LAID_ON_ONE):
             found[region] = None
             top, bottom, left, right = region
             waiting.append((top + ROWS_APART, bottom - ROWS_APART, left + ROWS_APART, right - ROWS_APART))

@@ -188,13 +188,19 @@ class Features:
         return Box(0, 0, self.info.width, self.info.height)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Part:
     """A rectangle of a picture, taken for a picture of its own."""
 
     box: Box  # original pixels
     pixels: NDArray[np.uint8]  # RGB, shape (height, width, 3), perhaps reduced
-    features: Features
+    info: PictureInfo  # as if it were a file of its own
+    descriptor: Descriptor = field(repr=False)  # that of the whole
+
+    @cached_property
+    def features(self) -> Features:
+        """What is measured of it; its digest isn't that of the whole, or it would have the same bytes as a work."""
+        return _measured(self.pixels, self.info, Digest.of(self.pixels.tobytes()), PART, self.descriptor)
 
 
 DEFAULT_LIMITS = Limits()
@@ -209,7 +215,7 @@ def extract(
 
 
 def cut_out(data: bytes, features: Features, boxes: Sequence[Box], limits: Limits = DEFAULT_LIMITS) -> list[Part]:
-    """Rectangles of a picture, in original pixels, each measured as a picture of its own by what measured the whole.
+    """Rectangles of a picture, in original pixels, each to be measured by what measured the whole.
 
     Raises ``UnreadablePictureError``.
     """
@@ -221,8 +227,7 @@ def cut_out(data: bytes, features: Features, boxes: Sequence[Box], limits: Limit
         exact = Box(left, top, right, bottom).scaled(across, down)
         info = replace(picture.info, width=round(exact.width), height=round(exact.height))
         pixels = np.ascontiguousarray(picture.pixels[top:bottom, left:right])
-        digest = Digest.of(pixels.tobytes())  # not that of the whole, or a part would have the same bytes as a work
-        parts.append(Part(exact, pixels, _measured(pixels, info, digest, PART, features.descriptor)))
+        parts.append(Part(exact, pixels, info, features.descriptor))
     return parts
 
 

@@ -27,14 +27,14 @@ CLOSELY = Detail(side=CUT_FROM, parts=False)
 
 
 def parts_of(found: Features, load: Callable[[], bytes], limits: Limits) -> list[Part]:
-    """The pictures within a picture that are more than an icon; none in most photographs.
+    """The pictures within a picture; none in most photographs.
 
     None either where the network that described the whole isn't at hand.
     """
     if found.space != found.descriptor.space:
         return []
     boxes = regions(found.grey, (found.info.width, found.info.height))
-    return [part for part in cut_out(load(), found, boxes, limits) if not part.features.is_icon] if boxes else []
+    return cut_out(load(), found, boxes, limits) if boxes else []
 
 
 def named_within(parts: Sequence[Part], descriptors: VectorIndex) -> list[tuple[Part, Candidate]]:
@@ -47,14 +47,14 @@ def named_within(parts: Sequence[Part], descriptors: VectorIndex) -> list[tuple[
 
 def likest(parts: Sequence[Part], registered: Features) -> list[Part]:
     """The parts that a registered picture most resembles, by what would name it; none if other networks saw it."""
-    if not parts or registered.space != parts[0].features.space:
+    if not parts or registered.space != parts[0].descriptor.space:
         return []
     apart = 1 - _vectors(parts) @ registered.embeddings[WHOLE]
     return [parts[number] for number in np.argsort(apart, kind="stable")[:LIKEST].tolist() if apart[number] <= WITHIN]
 
 
 def _vectors(parts: Sequence[Part]) -> NDArray[np.float32]:
-    return parts[0].features.descriptor.vectors([part.pixels for part in parts])
+    return parts[0].descriptor.vectors([part.pixels for part in parts])
 
 
 def verified_within(

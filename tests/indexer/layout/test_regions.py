@@ -67,3 +67,16 @@ def test_a_photograph_has_none(seed: int) -> None:
 @pytest.mark.parametrize("shape", [(1, 1), (1, 500), (7, 7), (40, 500), (300, 400)])
 def test_a_picture_of_one_colour_has_none(shape: tuple[int, int]) -> None:
     assert regions(np.full(shape, 200, np.uint8), shape[::-1]) == ()
+
+
+def test_a_window_of_a_house_isnt_taken_for_a_picture() -> None:
+    picture = exposed(22, (1200, 900))
+    picture.paste(exposed(21, (80, 64)), (700, 300))
+    assert found(picture) == ()
+
+
+def test_a_thumbnail_has_none() -> None:
+    picture, _ = sheet(5, 5, 0)
+    assert found(picture)
+    picture.thumbnail((240, 240))
+    assert found(picture) == ()
