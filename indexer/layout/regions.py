@@ -65,7 +65,7 @@ def regions(grey: NDArray[np.uint8], size: tuple[int, int]) -> tuple[Box, ...]:
     while waiting and len(found) < MAX_REGIONS:
         below = waiting.pop(0)
         long, short = sorted((below[1] - below[0], below[3] - below[2]), reverse=True)
-        if short < 2 * least:
+        if short < 2 * least:  # what lay upon it would leave little of it
             continue
         smallest = max(least, round(MIN_LAID * long))
         for region in rectangles(steps, below, smallest, CLEAR, LAID_ON_ONE):
