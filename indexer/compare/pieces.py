@@ -65,6 +65,11 @@ class InPieces:
     roughness: float  # pixels by which a cell lies beside the middle of its neighbours, the median, and `SMOOTH`
     fit: Fit  # of the pieces; its transform is the one that comes nearest to all of them
 
+    @property
+    def shown(self) -> float:
+        """The share of the registered picture that lies in place."""
+        return self.cover * self.fit.in_place
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Mesh:

@@ -72,8 +72,11 @@ def decide_pieces(to_review: Sequence[Way], to_certain: Way) -> tuple[Decision, 
     return (Decision.REVIEW if reasons else Decision.CERTAIN), reasons
 
 
-def ways_in_pieces(laid: InPieces, dense: float) -> InWays:
+def ways_in_pieces(laid: InPieces, dense: float, another: float = 0.0) -> InWays:
     """What a picture laid in pieces needs; dense is of its windows that agree.
+
+    Another is the share of what the two have in common where both have texture and nothing agrees, 0 where it wasn't
+    measured: the words of one caption can be laid in pieces, too, and all around them is another picture.
 
     The score is a logarithm of odds, and likely the more the more of the work is covered, the less patches are
     displaced beyond noise, and the less neighbouring cells were moved against one another: other photographs of a scene
@@ -86,23 +89,23 @@ def ways_in_pieces(laid: InPieces, dense: float) -> InWays:
     figures = excess, laid.cover, math.log(laid.roughness)
     score = THRESHOLDS.pieces_intercept + sum(map(operator.mul, weights, figures))
     many = Condition("agreeing", laid.agreeing, THRESHOLDS.pieces_agreeing)
-    shown = laid.cover * laid.fit.in_place
     return (
         (
             (
                 Condition("score", score, THRESHOLDS.pieces_review),
                 Condition("dense", dense, THRESHOLDS.review_agreement),
+                Condition("another", another, THRESHOLDS.another_around, at_most=True),
             ),
             (
                 many,
-                Condition("shown", shown, THRESHOLDS.pieces_shown),
+                Condition("shown", laid.shown, THRESHOLDS.pieces_shown),
                 Condition("dense", dense, THRESHOLDS.pieces_dense),
             ),
         ),
         (
             many,
             Condition("dense", dense, THRESHOLDS.certain_dense),
-            Condition("shown", shown, THRESHOLDS.half_in_place),
+            Condition("shown", laid.shown, THRESHOLDS.half_in_place),
             Condition("score", score, THRESHOLDS.pieces_certain),
         ),
     )

@@ -23,6 +23,7 @@ class Thresholds:
     same_panel: float = 0.4  # share in each panel; five sheets of which one panel showed another picture: .3 at most
     another_part: float = 0.22  # share of the overlap, from which nothing is certain; copies under news lines: .23
     another_piece: float = 0.12  # the same of a picture laid in pieces; two garments on one floor: .16, 3 of 69 copies
+    another_around: float = 0.45  # the same for review, where pieces show little; under one caption: 25 of 29 beyond it
     agreeing_area: float = 0.35  # share of the overlap, below which alike_area is needed; products before walls: .39
     alike_area: float = 0.8  # the same with what is plain and as bright, for certain; one emblem before two walls: .7
     alike_levels: int = 8  # grey levels by which what is plain may differ from one line for all of it
@@ -47,6 +48,7 @@ class Thresholds:
     hash_review: int = 48  # bits within which a pair of hash_review_dense is worth a look, or whatever pieces say
     hash_review_dense: float = 0.6  # share
     hash_alone: int = 64  # bits, for review where no details agree; six of 6.4 million pairs, all of like products
+    hash_alone_part: float = 0.5  # share of the work that such a hash is of: words are the same on any picture
     max_excess: float = 5.0  # times; frames of one film: 4.2 and more, nearly all 4.6; copies badly saved: 1 to 4.5
     noise_excess: float = 4.0  # times, with many keypoints, however precise
     agreeing_excess: float = 4.5  # the same where windows agree as for certain: under one caption fewer do
@@ -58,6 +60,7 @@ class Thresholds:
     pieces_review: float = 1.0  # the score; five of 309 other photographs of a scene came beyond it
     pieces_shown: float = 0.65  # share of the work that pieces show in place, for review without that score
     pieces_dense: float = 0.95  # share, then; 11 of 157 copies that were lost, and one of 1,000 pairs of others
+    pieces_little: float = 0.33  # the same share, below which another picture is looked for around the pieces
     pieces_certain: float = 2.5  # of those that show half of the work none came beyond 1
     pieces_near_excess: float = 1.5  # times, for certain within hash_near; frames of one film: 1.7 and more
     pieces_agreeing: int = 40  # matches that follow one similarity with their neighbours, for certain

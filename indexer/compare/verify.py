@@ -86,11 +86,18 @@ def verify(found: Features, registered: Features) -> Examined:
     return _verification(finding, nearest.hamming, found, registered)
 
 
-def nearest_hash(found: Features, registered: Features) -> HashMatch:
-    """The closest pair among the found picture's variants and the registered picture's stored hashes."""
+def nearest_hash(found: Features, registered: Features, least: float = 0.0) -> HashMatch:
+    """The closest pair among the found picture's variants and the stored hashes of the registered picture's parts.
+
+    Parts that make up less than the least share of it are left out.
+    """
     best, variant, stored = NOT_COMPARED + 1, found.variants[0], ""
+    area = registered.info.width * registered.info.height
     for part, raw in registered.hashes.items():
         if part == INSET:  # strangers may have laid the same picture upon theirs
+            continue
+        box = registered.box(part)
+        if (box.right - box.left) * (box.bottom - box.top) < least * area:
             continue
         distances = np.bitwise_count(found.hash_variants ^ np.frombuffer(raw, np.uint8)).sum(axis=1)
         row = int(distances.argmin())
@@ -146,8 +153,10 @@ def _seen(found: Features, registered: Features, nearest: HashMatch) -> _Finding
         return replace(plain, pieced=in_vain)
     within = THRESHOLDS.hash_alone if in_vain is None else THRESHOLDS.hash_review
     if nearest.hamming <= within and not (registered.marked or registered.low_information):
-        stated = _dense(found, registered, nearest.transform, ())
-        return _Finding(Decision.REVIEW, plain.inliers, stated, nearest.transform, (HASH,), pieced=in_vain)
+        alone = nearest_hash(found, registered, THRESHOLDS.hash_alone_part)
+        if alone.hamming <= within:
+            stated = _dense(found, registered, alone.transform, ())
+            return _Finding(Decision.REVIEW, plain.inliers, stated, alone.transform, (HASH,), pieced=in_vain)
     if in_vain is not None:
         return replace(plain, reasons=(PIECES,), pieced=in_vain)
     return _as_negative(found, registered, plain)
@@ -173,7 +182,10 @@ def _in_pieces(found: Features, registered: Features, matches: Remembered, hammi
     transform = laid.fit.transform
     dense = _dense(found, registered, transform, registered.masked, *laid.pieces)
     stated = _dense(found, registered, transform, (), *laid.pieces) if registered.masked else dense
-    asked = ways_in_pieces(laid, dense)
+    another = 0.0
+    if laid.shown < THRESHOLDS.pieces_little:
+        another = _another(found, registered, transform, laid.pieces)
+    asked = ways_in_pieces(laid, dense, another)
     decision, reasons = decide_pieces(*asked)
     if decision is not Decision.NONE and registered.marked:
         decision, reasons = _beside_marks(decision, reasons, found, registered, transform, laid.pieces)
@@ -244,11 +256,16 @@ def _shared(found: Features, registered: Features, at: NDArray[np.float64], *pie
     another = (part.share < THRESHOLDS.same_panel and part.textured >= THRESHOLDS.min_textured for part in there)
     if (pieces and panels) or any(another):
         return (COLLAGE,)
-    whole, laid = (windows(found, registered, at, registered.masked, some) for some in ((), pieces))
-    agreeing, alike = agreeing_area(laid, registered)
+    agreeing, alike = agreeing_area(windows(found, registered, at, registered.masked, pieces), registered)
     little = agreeing < THRESHOLDS.agreeing_area and alike < THRESHOLDS.alike_area
     limit = THRESHOLDS.another_piece if pieces else THRESHOLDS.another_part
-    return ("shared-overlay",) if little or another_part(whole, laid) >= limit else ()
+    return ("shared-overlay",) if little or _another(found, registered, at, pieces) >= limit else ()
+
+
+def _another(found: Features, registered: Features, at: NDArray[np.float64], pieces: Sequence[Piece]) -> float:
+    """The share of the overlap that shows another picture."""
+    whole, laid = (windows(found, registered, at, registered.masked, some) for some in ((), pieces))
+    return another_part(whole, laid)
 
 
 def _dense(

@@ -56,6 +56,7 @@ FIGURES: Mapping[str, Sentence] = {
     "score": Sentence("Score of the pieces, a logarithm of odds"),
     "agreeing": Sentence("Details that lie beside their neighbours as in the original"),
     "shown": Sentence("Share of the original that lies in place"),
+    "another": Sentence("Share of the overlap that shows another picture"),
 }
 """What each figure is, by the name of its condition."""
 NEAREST = 100

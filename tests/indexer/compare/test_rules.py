@@ -79,11 +79,13 @@ def test_each_way_says_which_figure_is_missing() -> None:
         ({"excess": 4.0, "dense": 0.95, "agreeing": 39}, Decision.NONE, ()),
         ({"excess": 4.0, "dense": 0.95, "cover": 0.8}, Decision.NONE, ()),
         ({"roughness": 9.0}, Decision.REVIEW, ("imprecise",)),
+        ({"cover": 0.6, "another": 0.45}, Decision.REVIEW, ("shared-overlay", "imprecise")),
+        ({"cover": 0.6, "another": 0.46}, Decision.NONE, ()),
     ],
     ids=str,
 )
 def test_the_rules_of_pieces(change: dict[str, float], decision: Decision, reasons: tuple[str, ...]) -> None:
-    of = {"agreeing": 60, "cover": 0.9, "roughness": 0.1, "excess": 1.2, "dense": 0.7} | change
+    of = {"agreeing": 60, "cover": 0.9, "roughness": 0.1, "excess": 1.2, "dense": 0.7, "another": 0.0} | change
     fit = Fit(np.eye(3), 200, 0.8, 0.1, of["excess"])
     laid = InPieces(int(of["agreeing"]), (), of["cover"], of["roughness"], fit)
-    assert decide_pieces(*ways_in_pieces(laid, of["dense"])) == (decision, reasons)
+    assert decide_pieces(*ways_in_pieces(laid, of["dense"], of["another"])) == (decision, reasons)

@@ -11,6 +11,7 @@ from PIL import Image, ImageFilter, ImageOps
 
 from exhibit.types import Decision, Verification
 from indexer.compare.verify import nearest_hash, verify
+from indexer.edits import apply
 from indexer.layout.single_thread import cv2
 from indexer.picture.features import Features
 from indexer.picture.lazy import Lazy
@@ -236,6 +237,15 @@ def test_strangers_under_the_same_caption_share_nothing_that_counts() -> None:
     assert [round(box.top) for box in other.masked] == [360]
     assert verify(one, other).decision is Decision.NONE
     assert verify(measured(jpeg(textured(42))), other).decision is Decision.CERTAIN
+
+
+@pytest.mark.parametrize("overlay", ["meme", "news"])
+def test_strangers_under_one_bar_of_words_are_nothing(overlay: str) -> None:
+    pairs = [
+        [measured(apply(overlay, textured(2 * number + one), [], seed=number).data) for one in (0, 1)]
+        for number in range(50, 62)
+    ]
+    assert [verify(one, other).decision for one, other in pairs] == [Decision.NONE] * len(pairs)
 
 
 def test_a_work_without_information_is_never_certain() -> None:
