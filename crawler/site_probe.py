@@ -5,18 +5,17 @@ Nothing is followed and nothing is kept. Every request passes the network guard,
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import urlsplit
 
 import requests
-from w3lib.encoding import html_to_unicode
 
 from crawler.formats.job import Kind, SourceKind, UserAgent
-from crawler.reading.feeds import read_feed, read_sitemap
 from crawler.reading.found import Document
+from crawler.reading.helper import document_of
 from crawler.reading.policy import ROBOTS_BYTES, SitePolicy, reservations_of, robots_policy
-from crawler.reading.webpage import read_page
 from exhibit.errors import RefusedError
 from exhibit.network.guard import Guard
 from exhibit.network.hosts import is_localhost, literal_address, plain_host
@@ -31,7 +30,7 @@ PAGE_BYTES = 2_000_000
 MAX_ADDRESS = 2_000
 MAX_PROPOSED = 8
 """Sitemaps and feeds that are proposed, each."""
-_NO_PAGE = (b"<?xml", b"<rss ", b"<feed", b"<urls", b"<site", b"\x1f\x8b")
+_NO_PAGE = (b"<?xml", b"<rss ", b"<feed", b"<urls", b"<site", b"\x1f\x8b", b"{")
 """How sitemaps and feeds begin, and gzipped sitemaps."""
 
 
@@ -167,7 +166,7 @@ class _Visit:
             answer = self._get(url)
             if answer.status != 200 or not same_domain(answer.url, url):
                 return False
-            return bool(read_sitemap(answer.body, answer.url, 4 * PAGE_BYTES).links)
+            return bool(document_of(answer.body, Kind.SITEMAP, url=answer.url, max_bytes=4 * PAGE_BYTES).links)
         except RefusedError:
             return False
 
@@ -206,13 +205,11 @@ class _Visit:
 
 def _read(answer: _Answer, token: str) -> tuple[SourceKind, Document]:
     """What lies at the address itself: a sitemap, a feed or a page."""
+    kinds = {SourceKind.SITE: Kind.PAGE}
     if answer.body.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(_NO_PAGE):
-        for kind in (SourceKind.SITEMAP, SourceKind.FEED):
-            try:
-                if kind is SourceKind.SITEMAP:
-                    return kind, read_sitemap(answer.body, answer.url, 4 * PAGE_BYTES)
-                return kind, read_feed(answer.body, answer.url, answer.media_type)
-            except RefusedError:
-                continue
-    text = html_to_unicode(answer.media_type or None, answer.body, default_encoding="utf-8")[1]
-    return SourceKind.SITE, read_page(text, answer.url, token)
+        kinds = {SourceKind.SITEMAP: Kind.SITEMAP, SourceKind.FEED: Kind.FEED, **kinds}
+    about = {"url": answer.url, "content_type": answer.media_type, "token": token, "max_bytes": 4 * PAGE_BYTES}
+    for source, kind in kinds.items():
+        with suppress(RefusedError):
+            return source, document_of(answer.body, kind, **about)
+    return SourceKind.SITE, Document()

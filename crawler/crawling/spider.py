@@ -33,7 +33,7 @@ VISIT = "exhibit_visit"
 _ACCEPT = {
     Kind.PAGE: "text/html,application/xhtml+xml;q=0.9,*/*;q=0.5",
     Kind.SITEMAP: "application/xml,text/xml;q=0.9,text/plain;q=0.8,*/*;q=0.5",
-    Kind.FEED: "application/rss+xml,application/atom+xml,application/xml;q=0.9,text/xml;q=0.8,*/*;q=0.5",
+    Kind.FEED: "application/rss+xml,application/atom+xml,application/feed+json,application/xml;q=0.9,*/*;q=0.5",
 }
 _OPEN_VISITS = 16
 _IMAGES_PER_LIST = 200

@@ -1,7 +1,5 @@
 """From the response of a page, a sitemap or a feed to what it holds, and what it says to machines."""
 
-from w3lib.encoding import html_to_unicode
-
 from crawler.fetching.answers import Response, header, media_type
 from crawler.formats.job import Kind
 from crawler.formats.lines import Signals
@@ -32,8 +30,7 @@ def read_document(response: Response, kind: Kind, max_bytes: int, token: str) ->
         return kind, document_of(body, kind, url=response.url, content_type=content_type)
     if not _is_text(response):
         raise RefusedError("The answer isn't a page.", reason="not-a-page")
-    text = html_to_unicode(content_type or None, body, default_encoding="utf-8", auto_detect_fun=_guess)[1]
-    return kind, document_of(text.encode("utf-8", "replace"), kind, url=response.url, token=token)
+    return kind, document_of(body, kind, url=response.url, content_type=content_type, token=token)
 
 
 def facts_of(response: Response, document: Document, policy: SitePolicy | None) -> Facts:
@@ -67,6 +64,8 @@ def forbids_following(signals: Signals) -> bool:
 
 def _real_kind(body: bytes, kind: Kind) -> Kind:
     head = body[:_HEAD].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if kind is Kind.PAGE and head.startswith(b"{") and b"jsonfeed.org" in head:
+        return Kind.FEED
     if kind is Kind.PAGE and head.startswith((b"<?xml", *_FEEDS, *_SITEMAPS)):
         if any(mark in head for mark in _SITEMAPS):
             return Kind.SITEMAP
@@ -80,14 +79,3 @@ def _is_text(response: Response) -> bool:
     if declared and not declared.startswith("text/") and "html" not in declared and "xml" not in declared:
         return False
     return not response.body or sniff(response.body) in (Content.OTHER, Content.VECTOR) or declared.startswith("text/")
-
-
-def _guess(data: bytes) -> str | None:
-    """The encoding of a page that declares none."""
-    for encoding in ("utf-8", "cp1252"):
-        try:
-            data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        return encoding
-    return None

@@ -1,7 +1,9 @@
-"""Reading sitemaps and feeds. Both are read from bytes that were fetched before: nothing is fetched here."""
+"""Reading sitemaps and feeds (RSS, Atom, Media RSS, JSON Feed) from bytes: nothing is fetched here."""
 
+import json
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from io import BytesIO
 from typing import Any
 
@@ -16,12 +18,13 @@ from exhibit.types import Untyped
 
 _GZIP = b"\x1f\x8b"
 _CAPTIONS = ("title", "caption", "geo_location")
+_JSON_FEED = "jsonfeed.org/version/"
 
 
 def read_sitemap(data: bytes, url: str, max_bytes: int) -> Document:
     """Read a sitemap, an index of sitemaps, either of them gzipped, or a plain list of addresses (sitemaps.org 0.9).
 
-    Images come from the image extension (``image:loc``), each with the page that its entry names. Raises
+    Images come from the extensions for images and videos, each with the page that its entry names. Raises
     ``RefusedError`` with reason ``too-large`` when unpacking gives more, ``unreadable`` when it is no sitemap.
     """
     if data.startswith(_GZIP):
@@ -50,27 +53,33 @@ def read_sitemap(data: bytes, url: str, max_bytes: int) -> Document:
 
 
 def read_feed(data: bytes, url: str, content_type: str = "") -> Document:
-    """Read RSS, Atom or Media RSS: entries as links; their media, enclosures and pictures in the text as images.
+    """Read RSS, Atom, Media RSS or JSON Feed 1.1: entries as links; media, enclosures and pictures in texts as images.
 
-    Raises ``RefusedError`` with reason ``unreadable`` when it is no feed.
+    The pictures of the feed itself, its logo for one, are images too. Raises ``RefusedError`` with reason
+    ``unreadable`` when it is no feed.
     """
-    # a stream, never text: feedparser would fetch a text that looks like an address
-    headers = {"content-location": url, **({"content-type": content_type} if content_type else {})}
-    feed: Any = feedparser.parse(BytesIO(data), response_headers=headers, sanitize_html=False)
-    if not feed.get("version") and not feed.entries:
-        raise RefusedError("The feed can't be read.", reason="unreadable")
+    feed = _json_feed(data)
+    if feed is None:
+        # a stream, never text: feedparser would fetch a text that looks like an address
+        headers = {"content-location": url, **({"content-type": content_type} if content_type else {})}
+        feed = feedparser.parse(BytesIO(data), response_headers=headers, sanitize_html=False)
+        if not feed.get("version") and not feed.entries:
+            raise RefusedError("The feed can't be read.", reason="unreadable")
     links: dict[str, Kind] = {}
     images: dict[tuple[str, str], FoundImage] = {}
     room = Room()
+    about = feed.feed
+    home = absolute(url, str(about.get("link") or ""))
+    for image in _images_of(about, home if is_visitable(home) else url):
+        images.setdefault((image.page_url, image.url), image)
     for entry in feed.entries:
         page = absolute(url, str(entry.get("link") or ""))
         page = page if is_visitable(page) else url
         if page != url:
             links.setdefault(page, Kind.PAGE)
-        for image in _entry_images(entry, page):
+        for image in _images_of(entry, page):
             if room.takes(image.url):
                 images.setdefault((image.page_url, image.url), image)
-    about = feed.feed
     return Document(
         images=tuple(images.values()),
         links=_links(links),
@@ -79,12 +88,48 @@ def read_feed(data: bytes, url: str, content_type: str = "") -> Document:
     )
 
 
-def _entry_images(entry: Untyped, page: str) -> Iterator[FoundImage]:
+def _json_feed(data: bytes) -> Untyped | None:
+    """A JSON Feed (jsonfeed.org, 1.1) under the names that feedparser gives; ``None`` when it is none."""
+    if not data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+        return None
+    try:
+        told = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise RefusedError("The JSON Feed can't be read.", reason="unreadable") from error
+    items = told.get("items")
+    if _JSON_FEED not in str(told.get("version")) or not isinstance(items, list):
+        raise RefusedError("The feed can't be read: it is JSON, but no JSON Feed.", reason="unreadable")
+    about = {"title": told.get("title"), "language": told.get("language"), "link": told.get("home_page_url")}
+    entries = [_json_item(item) for item in items if isinstance(item, dict)]
+    return feedparser.FeedParserDict(entries=entries, feed={**about, "image": {"href": told.get("icon")}})
+
+
+def _json_item(item: dict[str, Any]) -> dict[str, Any]:
+    named = [item.get(name) for name in ("image", "banner_image")]
+    attached = [
+        {"url": part.get("url"), "type": part.get("mime_type")}
+        for part in _parts(item, "attachments")
+        if part.get("url")
+    ]
+    return {
+        "title": item.get("title"),
+        "link": item.get("url") or item.get("external_url"),
+        "media_thumbnail": [{"url": address} for address in named if address],
+        "media_content": attached,
+        "content": [{"value": item.get("content_html")}],
+    }
+
+
+def _images_of(entry: Untyped, page: str) -> Iterator[FoundImage]:
+    """The images of an entry, or of the feed itself."""
     title = str(entry.get("title") or "")
     words = plain(f"{title} {entry.get('media_description') or ''} {entry.get('media_credit') or ''}")
     named = [(part, part.get("type") or "", part.get("medium") or "") for part in _parts(entry, "media_content")]
     named += [(part, "image/", "") for part in _parts(entry, "media_thumbnail")]
     named += [(part, part.get("type") or "", "") for part in _parts(entry, "links") if part.get("rel") == "enclosure"]
+    image = entry.get("image")  # of RSS, and of iTunes
+    named += [(image if isinstance(image, dict) else {}, "image/", "")]
+    named += [({"url": entry.get("logo")}, "image/", "")]
     for part, media_type, medium in named:
         address = absolute(page, str(part.get("url") or part.get("href") or ""))
         if address and (str(media_type).startswith("image/") or medium == "image" or not (media_type or medium)):
@@ -92,8 +137,9 @@ def _entry_images(entry: Untyped, page: str) -> Iterator[FoundImage]:
     bodies = [str(part.get("value") or "") for part in _parts(entry, "content")]
     for body in [*bodies, str(entry.get("summary") or "")]:
         if "<" in body:
-            for image in read_page(body, page).images:
-                yield FoundImage(image.url, "feed", plain(f"{title} {image.context}"), page)
+            with suppress(RefusedError):
+                for found in read_page(body, page).images:
+                    yield FoundImage(found.url, "feed", plain(f"{title} {found.context}"), page)
 
 
 def _parts(entry: Untyped, name: str) -> list[dict[str, Any]]:
@@ -103,11 +149,12 @@ def _parts(entry: Untyped, name: str) -> list[dict[str, Any]]:
 
 
 def _images(entry: Untyped, page: str) -> Iterator[FoundImage]:
+    """What the extensions for images and videos name: ``image:loc``, ``video:thumbnail_loc``."""
     for image in entry:
-        if _name(image) != "image":
+        if _name(image) not in ("image", "video"):
             continue
         texts = {_name(element): element.text or "" for element in image}
-        address = absolute(page, texts.get("loc", ""))
+        address = absolute(page, texts.get("loc" if _name(image) == "image" else "thumbnail_loc", ""))
         if address:
             yield FoundImage(address, "sitemap", plain(" ".join(texts.get(name, "") for name in _CAPTIONS)), page)
 

@@ -52,20 +52,22 @@ def _asked(question: Mapping[str, Any], data: bytes) -> dict[str, Any]:
 
 def answer(question: Mapping[str, Any], data: bytes) -> Answer:
     """Read one document."""
+    from crawler.reading.encoding import decoded  # noqa: PLC0415
     from crawler.reading.feeds import read_feed, read_sitemap  # noqa: PLC0415 - the asking side needs no parsers
     from crawler.reading.webpage import read_page  # noqa: PLC0415
 
     kind, url = question["what"], question.get("url", "")
     if kind == "sheet":
         text = data.decode("utf-8", "replace")
-        return {"images": css.images_of(text), "imports": css.imports_of(text)}, b""
+        return dict(zip(("images", "imports"), css.read_sheet(text), strict=True)), b""
     try:
         if kind == Kind.SITEMAP:
             document = read_sitemap(data, url, question["max_bytes"])
         elif kind == Kind.FEED:
             document = read_feed(data, url, question["content_type"])
         else:
-            document = read_page(data.decode("utf-8", "replace"), url, question["token"])
+            encoding, text = decoded(data, question.get("content_type", ""))
+            document = read_page(text, url, question["token"], encoding)
     except RefusedError as refused:
         return {"reason": refused.reason, "sentence": refused.message}, b""
     return {"document": asdict(document)}, b""

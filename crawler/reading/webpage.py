@@ -1,29 +1,44 @@
 """Reading an HTML page in one pass: every place that names an image, the words around it, the links, the signals."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import accumulate
 from typing import Any, TypeAlias
 
 from lxml import etree
 
 from crawler.formats.job import Kind
-from crawler.reading import css, structured
+from crawler.reading import css, scripts, structured
+from crawler.reading.encoding import encoded
 from crawler.reading.found import CONTEXT_LENGTH, Document, FoundImage, FoundLink, Room, absolute, is_visitable, plain
 from crawler.reading.sniff import has_image_suffix
 from crawler.reading.srcset import largest_of
+from exhibit.errors import RefusedError
+from exhibit.sentences import Sentence
 
 Element: TypeAlias = Any
 """An lxml element; lxml has no types."""
 
 _AROUND = 160
 _TITLE_LENGTH = 300
-_LAZY_SETS = ("data-srcset", "data-lazy-srcset", "data-original-set", "data-bgset")
-_LAZY = (
-    "data-src", "data-original", "data-lazy", "data-lazy-src", "data-lazyload", "data-url", "data-hi-res-src",
-    "data-large", "data-full", "data-full-src", "data-zoom-image", "data-image", "data-img", "data-bg", "data-echo",
-    "data-background", "data-actualsrc", "data-original-src", "data-srcimage", "data-thumb",
-)  # fmt: skip
+_LAZY = frozenset({
+    "data-src", "data-original", "data-lazy", "data-lazyload", "data-url", "data-large", "data-full", "data-echo",
+    "data-actualsrc", "data-original-src", "data-srcimage", "data-lazy-src", "data-full-src", "lazy-src", "ng-src",
+})  # fmt: skip
+"""Where lazy loaders keep the address of an ``img``, whatever it looks like."""
+_NOT_ADDRESSES = re.compile(
+    r"^(?:href|src|alt|title|id|class|name|value|type|content|itemprop|property|download|on.*|aria-.*)$|"
+    r"title|caption|(?:^|-)(?:alt|name|filename|label|desc(?:ription)?|text|width|height|size|index|count)$",
+    re.IGNORECASE,
+)
+"""Attributes that hold words or numbers, and those that are read by the element that they stand at."""
+_IMAGE_PROPERTIES = frozenset(
+    {"image", "thumbnail", "thumbnailurl", "contenturl", "photo", "primaryimageofpage", "img", "depiction"}
+)
+_MAX_ATTRIBUTES = 1_000
+_SEPARATORS = re.compile(r"[\s,|;]+")
+_ATTRIBUTE = r"""[\s/]++[^\s=/>]++(?:\s*+=\s*+(?:"[^"]*+"|'[^']*+'|[^\s>"'][^\s>]*+))?+"""
+_CROWDED = re.compile(rf"<[a-z][^\s>]*+(?:{_ATTRIBUTE}){{{_MAX_ATTRIBUTES + 1}}}", re.IGNORECASE)
 _IMAGE_METAS = {
     "og:image": "og:image",
     "og:image:url": "og:image",
@@ -32,6 +47,7 @@ _IMAGE_METAS = {
     "twitter:image:src": "twitter:image",
     "msapplication-tileimage": "meta",
     "thumbnail": "meta",
+    "thumbnailurl": "meta",
     "image": "meta",
 }
 _FEED_TYPES = ("application/rss+xml", "application/atom+xml", "application/feed+json")
@@ -44,12 +60,17 @@ _REFRESH = re.compile(r"\s*[\d.]*\s*[;,]\s*url\s*=\s*['\"]?(?P<url>[^'\">]+)", r
 _SILENT = frozenset({"script", "style", "template", "head", "title"})
 
 
-def read_page(text: str, url: str, token: str = "") -> Document:
+def read_page(text: str, url: str, token: str = "", encoding: str = "utf-8") -> Document:
     """Read a page, which came from this URL after redirects; broken HTML is read as far as it goes.
 
-    Images and links come in the order of the document; of a ``srcset`` only the largest candidate is taken. A robots
-    meta may be for the crawler's product token alone.
+    Images and links come in the order of the document, what only scripts name behind them; of a ``srcset`` only the
+    largest candidate is taken. A robots meta may be for the crawler's product token alone; the encoding is the one that
+    the page is written in, and counts for its addresses. Raises ``RefusedError`` when a tag has more attributes than
+    anybody writes: the parser compares each with all others.
     """
+    if _CROWDED.search(text):
+        sentence = Sentence("A tag of the page has more than %(most)s attributes.", most=_MAX_ATTRIBUTES)
+        raise RefusedError(sentence, reason="unreadable")
     parser = etree.HTMLParser(encoding="utf-8", huge_tree=True, remove_pis=True, remove_comments=True)
     data = text.replace("\0", "").encode("utf-8", "replace")
     try:
@@ -59,11 +80,13 @@ def read_page(text: str, url: str, token: str = "") -> Document:
     if root is None:
         return Document()
     roots = [root, *root.itersiblings()]  # what stands behind </html> becomes a tree of its own
-    reader = _Reader(_base(root, url), url, token.lower())
+    reader = _Reader(_base(root, url), url, token.lower(), encoding)
     for tree in roots:
         reader.walk(tree)
         for address, words in structured.images_of(tree) if b"ld+json" in data else ():
             reader.image(address, "json-ld", plain(words))
+        for address in scripts.images_of(tree):
+            reader.image(address, "script")
     return reader.document(root)
 
 
@@ -76,10 +99,11 @@ def _base(root: Element, url: str) -> str:
 class _Reader:
     """Walks over the elements once. ``words`` grows along the document; an image remembers where it stood."""
 
-    def __init__(self, base: str, own: str, token: str) -> None:
+    def __init__(self, base: str, own: str, token: str, encoding: str) -> None:
         self.base = base
         self.own = own
         self.token = token
+        self.encoding = encoding
         self.room = Room()
         self.words: list[str] = []
         self.images: dict[str, tuple[str, list[str], int]] = {}
@@ -113,12 +137,8 @@ class _Reader:
         read = _READERS.get(tag)
         if read is not None:
             read(self, element)
-        style = element.get("style")
-        if style and "(" in style:
-            for address in css.images_of(style):
-                self.image(address, "css", _described(element))
-        if tag not in _OWN_LAZY:
-            self._backgrounds(element)
+        if element.attrib:
+            self._attributes(tag, element)
         self._say(element.text)
 
     def _leave(self, tag: str, element: Element) -> None:
@@ -142,9 +162,12 @@ class _Reader:
             if self.caption is not None:
                 self.caption.append(text)
 
+    def _absolute(self, address: str) -> str:
+        return absolute(self.base, encoded(address, self.encoding))
+
     def image(self, address: str, found_in: str, *words: str) -> None:
         """Take up an image as written; the first place that names it counts, words of later ones are kept too."""
-        url = absolute(self.base, address)
+        url = self._absolute(address)
         if not url or url == self.own:
             return
         if url in self.images:
@@ -159,7 +182,7 @@ class _Reader:
 
     def link(self, address: str, kind: Kind) -> None:
         """Take up a link as written."""
-        url = absolute(self.base, address)
+        url = self._absolute(address)
         if url in self.links or not is_visitable(url) or url.partition("?")[0].lower().endswith(_NOT_PAGES):
             return
         if self.room.takes(url):
@@ -167,18 +190,23 @@ class _Reader:
 
     def sheet(self, address: str) -> None:
         """Take up a style sheet as written."""
-        url = absolute(self.base, address)
+        url = self._absolute(address)
         if url not in self.sheets and is_visitable(url) and self.room.takes(url):
             self.sheets[url] = None
 
-    def _backgrounds(self, element: Element) -> None:
-        """Backgrounds that a script will set, on any element."""
-        for name in ("data-bg", "data-background", "data-background-image", "background"):
-            value = element.get(name)
-            if value:
-                for address in css.images_of(value) or [value]:
-                    if name == "background" or has_image_suffix(address) or "(" in value:
-                        self.image(address, "lazy" if name != "background" else "background", _described(element))
+    def _attributes(self, tag: str, element: Element) -> None:
+        """What any attribute of any element names: backgrounds, what scripts will show, and microdata and RDFa."""
+        for name, value in element.items():
+            if name == "style":
+                found = css.read_sheet(value)[0] if "(" in value else []
+            elif name in ("itemprop", "property"):
+                found = _property(element, value) if tag != "meta" else []
+            elif not value or _NOT_ADDRESSES.search(name) or (name == "srcset" and tag in _OWN_SETS):
+                continue
+            else:
+                found = list(_in_attribute(tag, name, value))
+            for address in found:
+                self.image(address, _PLACES.get(name, "lazy"), _described(element))
 
     def document(self, root: Element) -> Document:
         """Everything that was found."""
@@ -224,17 +252,35 @@ def _read_img(reader: _Reader, element: Element) -> None:
     srcset = element.get("srcset")
     if srcset:
         reader.image(largest_of(srcset), "srcset", words)
-    _read_lazy(reader, element, words)
 
 
-def _read_lazy(reader: _Reader, element: Element, words: str) -> None:
-    for name, value in element.items():
-        if not name.startswith("data-") or not value:
-            continue
-        if name in _LAZY_SETS:
-            reader.image(largest_of(value), "lazy", words)
-        elif name in _LAZY or has_image_suffix(value):
-            reader.image(value, "lazy", words)
+def _in_attribute(tag: str, name: str, value: str) -> Iterator[str]:
+    """Addresses of images in an attribute that no standard knows: one, a ``srcset``, a list, JSON, CSS or HTML."""
+    value = value.strip()
+    if "url(" in value:
+        yield from css.read_sheet(value)[0]
+    elif value[:1] in "[{<" and value:
+        yield from dict.fromkeys((*scripts.in_json(value), *scripts.in_text(value)))
+    elif "srcset" in name or name.endswith(("bgset", "-set")):
+        yield from (largest_of(part) for part in value.split("|"))
+    elif len(parts := [part for part in _SEPARATORS.split(value) if part]) > 1 and all(map(has_image_suffix, parts)):
+        yield from parts
+    elif has_image_suffix(value) or name == "background" or (name in _LAZY and tag in _IMAGES) or _speaks(name, value):
+        yield value
+
+
+def _property(element: Element, names: str) -> list[str]:
+    """The address of an image in microdata (HTML, 5.2.4) or RDFa (RDFa Core 1.1, 7.5) of an element."""
+    if not _IMAGE_PROPERTIES & {name.rpartition(":")[2].rpartition("/")[2].lower() for name in names.split()}:
+        return []
+    values = (element.get(name) or "" for name in ("content", "resource", "href", "src", "data"))
+    return [next((value for value in values if value), "")]
+
+
+def _speaks(name: str, value: str) -> bool:
+    """Whether an attribute's name promises an image, and its value may be the address of one."""
+    is_file = value.partition("?")[0].lower().endswith(_NOT_PAGES)
+    return bool(scripts.IMAGE_WORDS.search(name)) and scripts.is_address(value) and not is_file
 
 
 def _read_source(reader: _Reader, element: Element) -> None:
@@ -243,7 +289,6 @@ def _read_source(reader: _Reader, element: Element) -> None:
     words = _described(element)
     reader.image(largest_of(element.get("srcset") or ""), "picture", words)
     reader.image(element.get("src") or "", "picture", words)
-    _read_lazy(reader, element, words)
 
 
 def _read_anchor(reader: _Reader, element: Element) -> None:
@@ -258,6 +303,7 @@ def _read_anchor(reader: _Reader, element: Element) -> None:
 
 def _read_frame(reader: _Reader, element: Element) -> None:
     reader.link(element.get("src") or "", Kind.PAGE)
+    reader.link(element.get("data-src") or "", Kind.PAGE)
 
 
 def _read_link(reader: _Reader, element: Element) -> None:
@@ -266,9 +312,7 @@ def _read_link(reader: _Reader, element: Element) -> None:
     if "image_src" in relations or ("preload" in relations and (element.get("as") or "").lower() == "image"):
         reader.image(address, "link")
         reader.image(largest_of(element.get("imagesrcset") or ""), "link")
-    elif (element.get("itemprop") or "").lower() in ("image", "thumbnailurl"):
-        reader.image(address, "itemprop")
-    elif "stylesheet" in relations:
+    elif "stylesheet" in relations or ("preload" in relations and (element.get("as") or "").lower() == "style"):
         reader.sheet(address)
     elif "sitemap" in relations:
         reader.link(address, Kind.SITEMAP)
@@ -287,23 +331,19 @@ def _read_meta(reader: _Reader, element: Element) -> None:
         reader.robots.append(plain(content))
     elif name in ("tdm-reservation", "tdm-policy"):
         reader.tdm.setdefault(name, plain(content))
+    elif has_image_suffix(content) and scripts.is_address(content):
+        reader.image(content, "meta")
     elif (element.get("http-equiv") or "").strip().lower() == "refresh":
         match = _REFRESH.match(content)
         reader.link(match["url"] if match else "", Kind.PAGE)
 
 
 def _read_style(reader: _Reader, element: Element) -> None:
-    for address in css.images_of(element.text or ""):
+    images, imports = css.read_sheet(element.text or "")
+    for address in images:
         reader.image(address, "style")
-    for address in css.imports_of(element.text or ""):
+    for address in imports:
         reader.sheet(address)
-
-
-def _read_attribute(name: str, found_in: str) -> Callable[[_Reader, Element], None]:
-    def read(reader: _Reader, element: Element) -> None:
-        reader.image(element.get(name) or "", found_in, _described(element))
-
-    return read
 
 
 def _read_input(reader: _Reader, element: Element) -> None:
@@ -322,7 +362,15 @@ def _read_svg_image(reader: _Reader, element: Element) -> None:
     reader.image(element.get("src") or "", "img", _described(element))  # parsers turn <image> into <img>
 
 
-_OWN_LAZY = frozenset({"img", "source", "amp-img"})
+_IMAGES = frozenset({"img", "source", "amp-img", "image"})
+_OWN_SETS = frozenset({"img", "source", "amp-img"})
+_PLACES = {
+    "style": "css",
+    "background": "background",
+    "poster": "poster",
+    "itemprop": "itemprop",
+    "property": "itemprop",
+}
 _READERS: dict[str, Callable[[_Reader, Element], None]] = {
     "img": _read_img,
     "amp-img": _read_img,
@@ -334,7 +382,6 @@ _READERS: dict[str, Callable[[_Reader, Element], None]] = {
     "link": _read_link,
     "meta": _read_meta,
     "style": _read_style,
-    "video": _read_attribute("poster", "poster"),
     "input": _read_input,
     "object": _read_object,
     "embed": _read_object,

@@ -33,8 +33,11 @@ def test_pages_in_other_encodings_and_broken_ones_are_read(tmp_path: Path) -> No
         site.routes["/nothing"] = Answer(b"", "text/html")
         site.routes["/unknown"] = Answer(b"<img src='/i.jpg'>", media_type="")
         site.routes["/json"] = Answer(json.dumps({"a": 1}).encode(), media_type="application/json")
+        guessed = "<title>Фотография Байкала</title><p>Снимки озера зимой и летом, календари, отпечатки на бумаге."
+        site.routes["/undeclared"] = Answer((guessed + "<img src='/i.jpg?q=лёд'>").encode("cp1251"), "text/html")
         site.image("/i.jpg")
-        names = ["gb", "nul", "bytes", "deep", "deeper", "nothing", "unknown", "json"]
+        site.image("/i.jpg?q=%EB%B8%E4")
+        names = ["undeclared", "gb", "nul", "bytes", "deep", "deeper", "nothing", "unknown", "json"]
         done = crawl(tmp_path, urls=[{"url": site.url(f"/{name}")} for name in names], follow=False)
     by_url = {page.url: page for page in done.pages}
     assert by_url[site.url("/gb")].title == "图片"
@@ -53,7 +56,9 @@ def response(body: bytes, **headers: str) -> Response:
 def test_a_feed_or_a_sitemap_behind_the_address_of_a_page_is_read_as_such() -> None:
     feed = b"<rss version='2.0'><channel><title>News</title></channel></rss>"
     sitemap = b"<?xml version='1.0'?><urlset><url><loc>http://a.example/1</loc></url></urlset>"
-    for body, kind in ((feed, Kind.FEED), (sitemap, Kind.SITEMAP), (b"<title>Page</title>", Kind.PAGE)):
+    of_json = b'{"version": "https://jsonfeed.org/version/1", "items": []}'
+    kinds = ((feed, Kind.FEED), (of_json, Kind.FEED), (sitemap, Kind.SITEMAP), (b"<title>Page</title>", Kind.PAGE))
+    for body, kind in kinds:
         assert read_document(response(body), Kind.PAGE, 10_000, "")[0] is kind
     for kind_of_file in ("application/json", "video/mp4"):
         with pytest.raises(RefusedError) as refused:

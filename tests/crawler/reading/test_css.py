@@ -24,23 +24,37 @@ LONG = 300_000
         ("a{content:'}';background:url(b.jpg)}", ["b.jpg"]),
         ("background-image:url(b.jpg);color:red", ["b.jpg"]),
         ("a{color:red}", []),
+        ('a{background:url("http://x/a;b.jpg")}', ["http://x/a;b.jpg"]),
+        ("a{background:url(http://x/a;b}c.jpg)}", ["http://x/a;b}c.jpg"]),
+        ("a{background:url('b/*c*/.jpg')}", ["b/*c*/.jpg"]),
+        ("a{background:url(b\\28 1\\29.jpg)}", ["b(1).jpg"]),
+        ("a{background:image-set('b.avif' type('image/avif') 1x, url('c.jpg') 2x)}", ["b.avif", "c.jpg"]),
+        ("a{content:'url(no.jpg)'} b{background:url(b.jpg", ["b.jpg"]),
+        ("@namespace svg url(http://www.w3.org/2000/svg); a{background:url(b.jpg)}", ["b.jpg"]),
+        ("a{background:url('no.jpg\n)} b{background:url(b.jpg)}", ["b.jpg"]),
+        ("a{--picture:url(b.jpg);filter:url(#blur)}", ["b.jpg"]),
     ],
 )
 def test_images_of_a_sheet_are_found_and_fonts_are_not(sheet: str, found: list[str]) -> None:
-    assert css.images_of(sheet) == found
+    assert css.read_sheet(sheet)[0] == found
 
 
 def test_imported_sheets_are_found() -> None:
     sheet = "@import 'a.css'; @IMPORT url(b.css) screen; @import url(\"c.css\"); /* @import 'd.css'; */ a{}"
-    assert css.imports_of(sheet) == ["a.css", "b.css", "c.css"]
+    assert css.read_sheet(sheet) == ([], ["a.css", "b.css", "c.css"])
 
 
 @given(st.text(alphabet="url(')\"\\;{}@import/*: a", max_size=120))
 def test_any_sheet_can_be_read(text: str) -> None:
-    css.images_of(text)
-    css.imports_of(text)
+    css.read_sheet(text)
 
 
 def test_comments_that_are_never_closed_are_stepped_over_once() -> None:
-    assert css.images_of("a{b:url(x.jpg)}" + "/* " * LONG) == ["x.jpg"]
-    assert css.imports_of('@import "a.css";' + "/* " * LONG) == ["a.css"]
+    assert css.read_sheet('@import "a.css"; a{b:url(x.jpg)}' + "/* " * LONG) == (["x.jpg"], ["a.css"])
+
+
+@pytest.mark.parametrize(
+    "piece", ["url(", 'url("', "url('\\\"", "'", "image-set(", "@import ", "@font-face{", "/*", "{", "\\"]
+)
+def test_no_piece_repeated_costs_more_than_its_length(piece: str) -> None:
+    css.read_sheet("a{b:url(x.jpg)}" + piece * LONG)

@@ -1,4 +1,5 @@
 import gzip
+import json
 from contextlib import suppress
 
 import pytest
@@ -52,6 +53,73 @@ def test_atom_and_rss_are_feeds_and_a_page_is_not() -> None:
         read_feed(b"<html><p>page</html>", HERE)
     with pytest.raises(RefusedError):
         read_feed(b"http://example.org/feed", HERE)
+
+
+def test_a_json_feed_is_read_and_other_json_refused() -> None:
+    feed = {
+        "version": "https://jsonfeed.org/version/1.1",
+        "title": "T",
+        "home_page_url": "https://example.org/",
+        "icon": "/icon.png",
+        "items": [
+            {
+                "id": "1",
+                "url": "/e",
+                "title": "E",
+                "image": "big.jpg",
+                "banner_image": "wide.jpg",
+                "content_html": "<img src=i.jpg alt=words>",
+                "attachments": [
+                    {"url": "a.jpg", "mime_type": "image/jpeg"},
+                    {"url": "a.mp3", "mime_type": "audio/mp3"},
+                ],
+            },
+            "nonsense",
+        ],
+    }
+    document = read_feed(json.dumps(feed).encode(), "http://example.org/feed.json")
+    assert [link.url for link in document.links] == ["http://example.org/e"]
+    assert document.title == "T"
+    names = {image.url.removeprefix("http://example.org/"): image.page_url for image in document.images}
+    entry = "http://example.org/e"
+    assert names == {
+        "https://example.org/icon.png": "https://example.org/",
+        "big.jpg": entry,
+        "wide.jpg": entry,
+        "i.jpg": entry,
+        "a.jpg": entry,
+    }
+    for data in (b'{"items": []}', b'{"version": "https://jsonfeed.org/version/1"}', b'{"version": '):
+        with pytest.raises(RefusedError, match="JSON"):
+            read_feed(data, HERE)
+
+
+@pytest.mark.parametrize(
+    ("channel", "image"),
+    [
+        ("<image><url>/1.png</url><title>T</title></image>", "1.png"),
+        ("<itunes:image href='/1.png'/>", "1.png"),
+        ("<media:content url='/1.png' type='image/png'/>", "1.png"),
+        ("<media:thumbnail url='/1.png'/>", "1.png"),
+    ],
+)
+def test_the_pictures_of_a_feed_itself_are_found(channel: str, image: str) -> None:
+    data = f"""<rss version="2.0" xmlns:itunes="http://www.itunes.com/dtds/podcast-1.0.dtd"
+        xmlns:media="http://search.yahoo.com/mrss/"><channel><title>T</title>{channel}</channel></rss>"""
+    assert [one.url for one in read_feed(data.encode(), HERE).images] == [f"http://example.org/{image}"]
+
+
+def test_the_logo_of_an_atom_feed_is_found() -> None:
+    data = b'<feed xmlns="http://www.w3.org/2005/Atom"><title>T</title><logo>/1.png</logo></feed>'
+    assert [one.url for one in read_feed(data, HERE).images] == ["http://example.org/1.png"]
+
+
+def test_the_picture_of_a_video_in_a_sitemap_is_found() -> None:
+    data = b"""<urlset xmlns:video="http://www.google.com/schemas/sitemap-video/1.1"><url><loc>http://example.org/v</loc>
+        <video:video><video:thumbnail_loc>/1.jpg</video:thumbnail_loc><video:title>Words</video:title></video:video>
+        </url></urlset>"""
+    (image,) = read_sitemap(data, HERE, 10_000).images
+    assert (image.url, image.page_url, image.context) == ("http://example.org/1.jpg", "http://example.org/v", "Words")
 
 
 @given(st.binary(max_size=300))

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from crawler.formats.job import Kind
 from crawler.reading.found import MAX_ADDRESS
 from crawler.reading.webpage import read_page
+from exhibit.errors import RefusedError
 
 HERE = "http://example.org/a/b.html"
 
@@ -26,6 +27,52 @@ def test_an_image_that_is_named_twice_is_found_once_where_it_stands_first() -> N
 def test_lazy_images_are_found_whatever_their_attribute_is_called() -> None:
     html = '<img data-strange="1.webp"><img data-src="2"><img data-srcset="3 1x, 4 2x"><div data-bg="url(5)"></div>'
     assert [url.rpartition("/")[2] for url, _ in images(html)] == ["1.webp", "2", "4", "5"]
+
+
+@pytest.mark.parametrize(
+    ("element", "found"),
+    [
+        ("<a data-src='1.jpg' href='p'>x</a>", ["1.jpg"]),
+        ("<li data-thumb='/t/1.jpg'>", ["1.jpg"]),
+        ("<section data-image-src='//cdn.example/1.jpg?w=9'>", ["1.jpg?w=9"]),
+        ("<div data-hero-image='https://cdn.example/id/7'>", ["7"]),
+        ("<div data-sub-html='<img src=\"/1.jpg\">'>", ["1.jpg"]),
+        ("<div data-bgset='1.jpg 100w, 2.jpg 900w [(max-width: 9px)] | 3.jpg'>", ["2.jpg", "3.jpg"]),
+        ('<div data-images=\'["a/1.jpg", "a/2.png"]\'>', ["1.jpg", "2.png"]),
+        ("""<form data-variations='[{"image":{"src":"https:\\/\\/x.example\\/1.webp","w":"9"}}]'>""", ["1.webp"]),
+        ("<ul data-slides='/1.jpg, /2.jpg'>", ["1.jpg", "2.jpg"]),
+        ("<td background='1'>", ["1"]),
+        ("<div poster='1.jpg'>", ["1.jpg"]),
+        ("<my-picture :src='/1.jpg' fallback='url(2.jpg)'>", ["1.jpg", "2.jpg"]),
+        ("<span itemprop='image' content='1'>", ["1"]),
+        ("<a property='schema:image' href='/p/1'>", ["1"]),
+        ("<noscript><img src=1.jpg></noscript>", ["1.jpg"]),
+        ("<template><img src=1.jpg></template>", ["1.jpg"]),
+        ("<meta name='sailthru.image.full' content='https://x.example/1.jpg'>", ["1.jpg"]),
+        ("<p title='1.jpg' data-filename='2.jpg' data-image-width='600' data-image-title='a/b.jpg' class='x.png'>", []),
+        ("<div data-url='/next' data-src='/fragment' data-background-color='#fff'>", []),
+    ],
+)
+def test_images_are_found_in_any_attribute_of_any_element(element: str, found: list[str]) -> None:
+    assert [url.rpartition("/")[2] for url, _ in images(element)] == found
+
+
+def test_a_preloaded_sheet_is_a_sheet_and_a_late_frame_a_page() -> None:
+    document = read_page("<link rel=preload as=style href=s.css><iframe data-src=f></iframe>", HERE)
+    assert [*document.sheets, *(link.url for link in document.links)] == [
+        "http://example.org/a/s.css",
+        "http://example.org/a/f",
+    ]
+
+
+@pytest.mark.parametrize("attribute", ["x{}", "x", "x{}=y", "x='{}>'", "<a", "x = 'y'"])
+def test_a_tag_with_more_attributes_than_anybody_writes_is_refused(attribute: str) -> None:
+    def page(number: int) -> str:
+        return f"<p><img src=i.jpg {' '.join(attribute.format(place) for place in range(number - 1))}></p>"
+
+    assert images(page(1_000))
+    with pytest.raises(RefusedError, match=r"more than 1,?000 attributes"):
+        read_page(page(1_001), HERE)
 
 
 def test_a_video_source_is_no_image_and_a_picture_source_is() -> None:

@@ -1,0 +1,100 @@
+"""Images that inline scripts, embedded JSON and attributes name: text that no standard says how to read."""
+
+import html
+import json
+import re
+from collections.abc import Iterator
+
+from crawler.reading.sniff import IMAGE_SUFFIXES, has_image_suffix
+from exhibit.types import Json, Untyped
+
+IMAGE_WORDS = re.compile(
+    r"(?:^|[-_.:]|(?<=[a-z])(?=[A-Z]))(?:bg|backgrounds?|images?|img|thumb(?:nail)?s?|posters?|photos?|pictures?|pics?|"
+    r"covers?|hi-?res|zoom|gallery|slides?)(?:url|src|uri|path|href)?(?=$|[-_.:]|[A-Z])",
+    re.IGNORECASE,
+)
+"""Names of attributes and keys that speak of a picture: ``data-bg``, ``full_image_url``, ``heroImage``."""
+_SUFFIXES = "|".join(suffix[1:] for suffix in IMAGE_SUFFIXES)
+_LITERAL = re.compile(
+    rf"""(?P<before>[\[(,:={{]\s*)?(?P<quote>["'`])(?P<address>[^"'`<>(){{}}\s\\|^]{{1,2000}}?\.(?:{_SUFFIXES})"""
+    r"""(?:[?#][^"'`<>(){}\s\\|^]{0,2000})?)(?P=quote)(?P<behind>\s*[\]),};\n])?""",
+    re.IGNORECASE,
+)
+_ESCAPE = re.compile(r"\\(?:u(?P<four>[0-9a-fA-F]{4})|x(?P<two>[0-9a-fA-F]{2})|(?P<sign>[/\"'`&]))")
+_SAID = re.compile(rf"\.(?:{_SUFFIXES})\b", re.IGNORECASE)
+_ADDRESS_KEYS = frozenset({"src", "url", "href", "uri", "source", "contenturl", "path"})
+_JSON_TYPES = ("application/json", "text/json", "application/manifest+json", "text/x-magento-init")
+_MOST = 2_000
+_MAX_NODES = 50_000
+_MAX_TEXT = 4_000_000
+
+
+def images_of(root: Untyped) -> list[str]:
+    """Addresses of images in the scripts of a parsed page, as written; JSON-LD is left to :mod:`structured`.
+
+    JSON is searched by its keys, all else for quoted addresses that end like a picture and aren't put together.
+    """
+    found: dict[str, None] = {}
+    for script in root.iter("script", "textarea"):
+        kind = (script.get("type") or "").partition(";")[0].strip().lower()
+        text = script.text or ""
+        if not text or kind == "application/ld+json" or len(found) >= _MOST:
+            continue
+        if kind in _JSON_TYPES:
+            found.update(dict.fromkeys(in_json(text)))
+        found.update(dict.fromkeys(in_text(text)))
+    return list(found)[:_MOST]
+
+
+def in_text(text: str) -> Iterator[str]:
+    """Quoted addresses with the suffix of a picture; bare names only where they are a whole element or value."""
+    if not _SAID.search(text[:_MAX_TEXT]):
+        return
+    plain = _ESCAPE.sub(_unescaped, text[:_MAX_TEXT])
+    if "&quot;" in plain or "&#34;" in plain:
+        plain = html.unescape(plain)
+    for match in _LITERAL.finditer(plain):
+        address = html.unescape(match["address"])
+        is_whole = match["before"] is not None and match["behind"] is not None
+        if has_image_suffix(address) and ("/" in address.partition("?")[0] or is_whole) and _named(address):
+            yield address
+
+
+def in_json(text: str) -> Iterator[str]:
+    """Strings of JSON that end like a picture, or are addresses under a key that speaks of one."""
+    try:
+        value: Json = json.loads(text)
+    except (ValueError, RecursionError):
+        return
+    waiting: list[tuple[Json, bool]] = [(value, False)]
+    for _ in range(_MAX_NODES):
+        if not waiting:
+            return
+        node, is_picture = waiting.pop()
+        if isinstance(node, list):
+            waiting += [(inner, is_picture) for inner in reversed(node)]
+        elif isinstance(node, dict):
+            waiting += [(inner, _speaks(key, inside=is_picture)) for key, inner in reversed(node.items())]
+        elif isinstance(node, str) and is_address(node) and (is_picture or has_image_suffix(node)):
+            yield node
+
+
+def is_address(text: str) -> bool:
+    """Whether a text may be an address with a path: rooted or absolute, and on one line."""
+    text = text.strip()
+    return 3 < len(text) < 2_000 and text.isprintable() and text.startswith(("/", "./", "../", "http://", "https://"))
+
+
+def _speaks(key: str, *, inside: bool) -> bool:
+    return bool(IMAGE_WORDS.search(key)) or (inside and key.lower() in _ADDRESS_KEYS)
+
+
+def _named(address: str) -> bool:
+    """Whether there is a name before the suffix: ``.jpg`` and ``_thumb.jpg`` are what scripts put behind one."""
+    name = address.partition("?")[0].partition("#")[0].rpartition("/")[2]
+    return name[:1] not in ".-_" and "$" not in address and "*" not in address
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    code = match["four"] or match["two"]
+    return chr(int(code, 16)) if code else match["sign"]

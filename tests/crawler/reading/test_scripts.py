@@ -1,0 +1,61 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crawler.reading import scripts
+from crawler.reading.webpage import read_page
+
+HERE = "http://example.org/a/b.html"
+LONG = 100_000
+
+
+def found_in(html: str) -> list[str]:
+    return [image.url for image in read_page(html, HERE).images if image.found_in == "script"]
+
+
+@pytest.mark.parametrize(
+    ("script", "found"),
+    [
+        ("var all = ['1.jpg', \"/2.png?v=1\", `img/3.webp`];", ["a/1.jpg", "2.png?v=1", "a/img/3.webp"]),
+        ("show({src: 'http:\\/\\/example.org\\/1.jpg', w: 9});", ["1.jpg"]),
+        ('p = "\\u003cimg src=\\"\\/1.jpg\\"\\u003e"', ["1.jpg"]),
+        ("q = '&quot;/1.jpg?a=1&amp;b=2&quot;'", ["1.jpg?a=1&b=2"]),
+        ("url = '/thumbs/' + name + '.jpg'; big = name + '_large.jpg'; t = `/x/${name}.jpg`", []),
+        ("s = '/a.jpg.html'; t = 'photo of a.jpg taken'; u = '*.jpg'; v = '.png'", []),
+        ("if (file.endsWith('jpg')) {}", []),
+    ],
+)
+def test_pictures_in_scripts_are_found_and_pieces_of_addresses_are_not(script: str, found: list[str]) -> None:
+    assert found_in(f"<script>{script}</script>") == [f"http://example.org/{name}" for name in found]
+
+
+def test_embedded_json_is_searched_by_its_keys() -> None:
+    value = {
+        "props": {"hero": {"imageUrl": "https://cdn.example/id/1", "link": "https://shop.example/p/2"}},
+        "gallery": [{"src": "/files/3", "width": 800}, {"src": "/my photo.jpg"}],
+        "script": {"src": "/app.js"},
+    }
+    page = f'<script id="__NEXT_DATA__" type="application/json">{json.dumps(value)}</script>'
+    assert found_in(page) == [
+        "https://cdn.example/id/1",
+        "http://example.org/files/3",
+        "http://example.org/my%20photo.jpg",
+    ]
+
+
+def test_json_ld_is_read_by_its_own_rules() -> None:
+    assert found_in('<script type="application/ld+json">{"logo": "/no.jpg"}</script>') == []
+
+
+@pytest.mark.parametrize("piece", ["'a.jpg ", "'a/.jpg", '"', "\\u0022", "'x.jpg?", "[", '{"image":', "&quot;"])
+def test_no_piece_repeated_costs_more_than_its_length(piece: str) -> None:
+    list(scripts.in_text(piece * LONG))
+    list(scripts.in_json(piece * LONG))
+
+
+@given(st.text(alphabet="'\"/.jpg[],:{}\\u002Fx&?", max_size=150))
+def test_any_script_can_be_read(text: str) -> None:
+    list(scripts.in_text(text))
+    list(scripts.in_json(text))
