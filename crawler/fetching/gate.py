@@ -12,7 +12,7 @@ from crawler.fetching.answers import RAW_HEADERS, Refused, Response, failure_ref
 from crawler.reading.policy import ROBOTS_BYTES, SitePolicy, reservations_of, robots_policy
 from crawler.state.crawl import Crawl
 from exhibit.errors import RefusedError
-from exhibit.network.urls import host_of, origin_of
+from exhibit.network.urls import host_of, origin_of, same_domain
 
 Crawler: TypeAlias = Any
 """Scrapy's crawler object."""
@@ -134,11 +134,12 @@ class Encodings(HttpCompressionMiddleware):
 
 
 class Redirects(RedirectMiddleware):
-    """Follows redirects; the crawler never sends a Referer."""
+    """Follows redirects; the page that shows a picture is told to its own party only."""
 
-    def handle_referer(self, request: Request, response: Response) -> None:  # noqa: ARG002 - Scrapy's call
-        """Leave it out."""
-        request.headers.pop("Referer", None)
+    def handle_referer(self, request: Request, response: Response) -> None:
+        """Leave it out where it would go elsewhere."""
+        if not same_domain(request.url, response.url):
+            request.headers.pop("Referer", None)
 
 
 class Patience:

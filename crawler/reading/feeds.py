@@ -1,6 +1,7 @@
 """Reading sitemaps and feeds (RSS, Atom, Media RSS, JSON Feed) from bytes: nothing is fetched here."""
 
 import json
+import re
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
@@ -14,10 +15,15 @@ from crawler.formats.job import Kind
 from crawler.reading.found import Document, FoundImage, FoundLink, Room, absolute, is_visitable, plain
 from crawler.reading.webpage import read_page
 from exhibit.errors import RefusedError
+from exhibit.sentences import Sentence
 from exhibit.types import Untyped
 
 _GZIP = b"\x1f\x8b"
 _CAPTIONS = ("title", "caption", "geo_location")
+_ASIDE = re.compile(rb"<!--.*?(?:-->|\Z)|<\?.*?(?:\?>|\Z)", re.DOTALL)
+_ROOT = re.compile(
+    rb"\A\s*(?:<!DOCTYPE[^>]*>\s*)?<(?:[A-Za-z][\w.-]*:)?(?P<name>[A-Za-z][\w.-]{0,60})", re.IGNORECASE | re.ASCII
+)
 _JSON_FEED = "jsonfeed.org/version/"
 
 
@@ -64,7 +70,7 @@ def read_feed(data: bytes, url: str, content_type: str = "") -> Document:
         headers = {"content-location": url, **({"content-type": content_type} if content_type else {})}
         feed = feedparser.parse(BytesIO(data), response_headers=headers, sanitize_html=False)
         if not feed.get("version") and not feed.entries:
-            raise RefusedError("The feed can't be read.", reason="unreadable")
+            _check_root(data)
     links: dict[str, Kind] = {}
     images: dict[tuple[str, str], FoundImage] = {}
     room = Room()
@@ -88,6 +94,21 @@ def read_feed(data: bytes, url: str, content_type: str = "") -> Document:
     )
 
 
+def _check_root(data: bytes) -> None:
+    """Let a feed pass that has no entries and tells no version, as CDF and RSS 0.90 do; say what everything else is."""
+    match = _ROOT.search(_ASIDE.sub(b"", data))
+    name = match["name"].decode("ascii") if match else ""
+    if name.lower() in ("channel", "rdf"):
+        return
+    if name.lower() == "html":
+        sentence = Sentence("The feed can't be read: it is a page.")
+    elif name:
+        sentence = Sentence("The feed can't be read: it is XML that begins with <%(name)s>.", name=name)
+    else:
+        sentence = Sentence("The feed can't be read: it is neither XML nor a JSON Feed.")
+    raise RefusedError(sentence, reason="unreadable")
+
+
 def _json_feed(data: bytes) -> Untyped | None:
     """A JSON Feed (jsonfeed.org, 1.1) under the names that feedparser gives; ``None`` when it is none."""
     if not data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
@@ -95,10 +116,10 @@ def _json_feed(data: bytes) -> Untyped | None:
     try:
         told = json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise RefusedError("The JSON Feed can't be read.", reason="unreadable") from error
+        raise RefusedError(Sentence("The feed can't be read: its JSON is broken."), reason="unreadable") from error
     items = told.get("items")
     if _JSON_FEED not in str(told.get("version")) or not isinstance(items, list):
-        raise RefusedError("The feed can't be read: it is JSON, but no JSON Feed.", reason="unreadable")
+        raise RefusedError(Sentence("The feed can't be read: it is JSON, but no JSON Feed."), reason="unreadable")
     about = {"title": told.get("title"), "language": told.get("language"), "link": told.get("home_page_url")}
     entries = [_json_item(item) for item in items if isinstance(item, dict)]
     return feedparser.FeedParserDict(entries=entries, feed={**about, "image": {"href": told.get("icon")}})

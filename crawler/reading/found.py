@@ -13,6 +13,11 @@ _EACH = 200
 _UNSAFE = re.compile("[\x00-\x20\x7f\ud800-\udfff]")
 """Blanks, controls and half characters, which browsers escape or replace (WHATWG URL, 4.4), and no row can hold."""
 
+_BEFORE_QUERY = re.compile(r"[^?#]*")
+_EMPTY_SEGMENT = re.compile(r"(?!\A)(?<!:)/(?=/)")
+"""Where a segment of a path is empty: browsers keep it (WHATWG URL, 4.4), and ``urljoin`` drops it."""
+_KEPT = "\ue000\ue001"
+"""Stands in such a segment meanwhile: two signs that mean nothing in any script."""
 _VISITED = ("http", "https")
 _NOT_ADDRESSES = ("about", "blob", "chrome", "cid", "javascript", "mailto", "sms", "tel", "vbscript", "")
 
@@ -82,7 +87,7 @@ def absolute(base: str, address: str) -> str:
     if len(address) + len(base) > 2 * MAX_ADDRESS:
         return ""
     try:
-        joined = urldefrag(urljoin(base, address.replace("\t", "").replace("\r", "").replace("\n", ""))).url
+        joined = urldefrag(_joined(base, address.replace("\t", "").replace("\r", "").replace("\n", ""))).url
         parts = urlsplit(joined)
     except ValueError:
         return ""
@@ -90,6 +95,13 @@ def absolute(base: str, address: str) -> str:
         return ""
     joined = _UNSAFE.sub(_escaped, joined)
     return joined if len(joined) <= MAX_ADDRESS else ""
+
+
+def _joined(base: str, address: str) -> str:
+    """The address as browsers join it: a backslash is a slash before the query, and no segment is dropped."""
+    address = _BEFORE_QUERY.sub(lambda match: match[0].replace("\\", "/"), address, count=1)
+    kept = f"/{_KEPT}"
+    return urljoin(_EMPTY_SEGMENT.sub(kept, base), _EMPTY_SEGMENT.sub(kept, address)).replace(_KEPT, "")
 
 
 def is_visitable(url: str) -> bool:

@@ -5,6 +5,7 @@ import gzip
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -140,7 +141,11 @@ def test_a_sighting_tells_what_was_sent_and_received(site: Site, crawled: Crawle
 
 def test_every_request_carries_the_one_user_agent(site: Site, crawled: Crawled) -> None:
     assert {one.headers["user-agent"] for one in site.seen} == {"ExhibitBot/0.1"}
-    assert not any("referer" in one.headers or "cookie" in one.headers for one in site.seen)
+    assert not any("cookie" in one.headers for one in site.seen)
+    told = {one.path: one.headers["referer"] for one in site.seen if "referer" in one.headers}
+    assert told
+    assert set(told.values()) <= {page.final_url for page in crawled.pages}
+    assert not told.keys() & {urlsplit(page.final_url).path for page in crawled.pages}
 
 
 def test_a_sitemap_index_leads_through_gzip_to_pages_and_images(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@ import base64
 import gzip
 from pathlib import Path
 
+import pytest
 from scrapy import Request
 from scrapy.http import Response
 
@@ -56,6 +57,36 @@ def test_bytes_stay_exact_and_a_wrapped_image_is_unwrapped(tmp_path: Path) -> No
     assert done.bytes_of(done.sighting(site.url("/odd.jpg"))) == odd
     assert done.sighting(site.url("/moved.jpg")).final_url == site.url("/odd.jpg")
     assert done.refusals == {site.url("/broken.jpg"): "bad-encoding"}
+
+
+def test_a_picture_that_is_shown_to_visitors_of_its_page_only_is_had(tmp_path: Path) -> None:
+    def guarded(seen: Seen) -> Answer:
+        told = seen.headers.get("referer", "")
+        return Answer(picture(5), "image/jpeg") if told == site.url("/page") else Answer(status=403)
+
+    with Site() as site:
+        site.page("/page", '<img src="/guarded.jpg">')
+        site.routes["/guarded.jpg"] = guarded
+        done = crawl(tmp_path, sources=[{"kind": "list", "urls": [site.url("/page")]}], limits={"depth": 0})
+    assert done.sighting(site.url("/guarded.jpg")).status == 200
+
+
+@pytest.mark.parametrize(
+    ("page", "image", "told"),
+    [
+        ("https://a.example/p?q", "https://a.example/i.jpg", "https://a.example/p?q"),
+        ("https://www.a.co.uk/p?q", "https://img.a.co.uk/i.jpg", "https://www.a.co.uk/"),
+        ("https://a.example/p", "https://b.example/i.jpg", None),
+        ("https://a.example/p", "http://a.example/i.jpg", None),
+        ("http://me:secret@a.example/p", "http://a.example/i.jpg", None),
+    ],
+)
+def test_the_page_is_told_to_its_own_party_only(page: str, image: str, told: str | None, tmp_path: Path) -> None:
+    asked = Asked(tmp_path)
+    visit = Visit(Target(url=page), asked.done.append, begun=0.0)
+    asked.images.want(visit, FoundImage(image, "img", page_url=page))
+    (request,) = asked.requests
+    assert (request.headers.get("Referer") or b"").decode() == (told or "")
 
 
 class Asked:

@@ -95,6 +95,34 @@ def test_a_json_feed_is_read_and_other_json_refused() -> None:
 
 
 @pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"<!DOCTYPE html><html><p>page</html>", "it is a page"),
+        (b"<?xml version='1.0'?><!-- <rss> --><x:note><to/></x:note>", "begins with <note>"),
+        (b"", "neither XML nor a JSON Feed"),
+        (b"<!-- nothing -->", "neither XML nor a JSON Feed"),
+        (b"{", "JSON is broken"),
+        (b"{}", "no JSON Feed"),
+    ],
+)
+def test_what_is_no_feed_is_refused_for_a_reason_of_its_own(data: bytes, said: str) -> None:
+    with pytest.raises(RefusedError, match=said) as refused:
+        read_feed(data, HERE)
+    assert refused.value.reason == "unreadable"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"<CHANNEL><TITLE>T</TITLE></CHANNEL>",
+        b"<rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#' xmlns='http://x.example/'></rdf:RDF>",
+    ],
+)
+def test_an_empty_feed_of_an_old_kind_is_a_feed(data: bytes) -> None:
+    assert read_feed(data, HERE).links == ()
+
+
+@pytest.mark.parametrize(
     ("channel", "image"),
     [
         ("<image><url>/1.png</url><title>T</title></image>", "1.png"),

@@ -23,10 +23,21 @@ LONG = 300_000
         ("mailto:a@example.org", ""),
         ("blob:http://example.org/1", ""),
         ("http://[bad/", ""),
+        ("img\\c\\d.jpg", "http://example.org/a/img/c/d.jpg"),
+        ("\\\\other.example\\c.jpg", "http://other.example/c.jpg"),
+        ("?a\\b", "http://example.org/a/b.html?a\\b"),
+        ("./img//c.jpg", "http://example.org/a/img//c.jpg"),
+        ("/img///c.jpg", "http://example.org/img///c.jpg"),
+        ("http://other.example//c.jpg?u=http://x//y", "http://other.example//c.jpg?u=http://x//y"),
+        ("../c//../d.jpg", "http://example.org/c/d.jpg"),
     ],
 )
 def test_an_address_is_made_absolute_or_nothing(address: str, url: str) -> None:
     assert absolute(HERE, address) == url
+
+
+def test_an_empty_segment_of_the_base_is_kept() -> None:
+    assert absolute("http://example.org/a//b/c.html", "d.jpg") == "http://example.org/a//b/d.jpg"
 
 
 def test_plain_words_have_no_control_characters() -> None:

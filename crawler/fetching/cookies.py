@@ -1,0 +1,68 @@
+"""Cookies within one crawl, as a visitor's browser keeps them; they are forgotten with it."""
+
+from collections import defaultdict
+from http.cookiejar import Cookie, DefaultCookiePolicy
+from typing import Any, TypeAlias
+
+from scrapy import Request
+from scrapy.http.cookies import CookieJar
+
+from crawler.fetching.answers import Response
+from exhibit.network.urls import registrable_domain
+from exhibit.types import Untyped
+
+Crawler: TypeAlias = Any
+"""Scrapy's crawler object."""
+
+_MAX_SIZE = 4_096
+_MAX_EACH = 50
+_MAX_PARTIES = 1_000
+
+
+class Cookies:
+    """Keeps what servers set, and sends it back to them: some answer nobody without a cookie (RFC 6265).
+
+    One that finds none of its own redirects without end. Each party has few and small
+    ones, so that no server fills the memory.
+    """
+
+    def __init__(self) -> None:
+        self._jar = CookieJar(_Policy())
+
+    @classmethod
+    def from_crawler(cls, _crawler: Crawler) -> "Cookies":
+        """Scrapy's way of making a middleware."""
+        return cls()
+
+    def process_request(self, request: Request) -> None:
+        """Send what belongs to this address; a redirect brings the header of the address before."""
+        request.headers.pop("Cookie", None)
+        self._jar.add_cookie_header(request)
+
+    def process_response(self, request: Request, response: Response) -> Response:
+        """Keep what the server sets."""
+        if "Set-Cookie" in response.headers:
+            self._jar.extract_cookies(response, request)
+        return response
+
+
+class _Policy(DefaultCookiePolicy):
+    """Refuses cookies for a whole public suffix (RFC 6265, 5.3), large ones, and more than a party may have."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._kept: defaultdict[str, set[tuple[str, str, str]]] = defaultdict(set)
+
+    def set_ok(self, cookie: Cookie, request: Untyped) -> bool:
+        """Whether a cookie is kept."""
+        domain = cookie.domain.lstrip(".")
+        below = f"x.{domain}"
+        if cookie.domain_specified and registrable_domain(below) == below:
+            return False
+        if len(cookie.name) + len(cookie.value or "") > _MAX_SIZE or not super().set_ok(cookie, request):
+            return False
+        kept, key = self._kept[registrable_domain(domain)], (cookie.domain, cookie.path, cookie.name)
+        if key not in kept and (len(kept) >= _MAX_EACH or len(self._kept) > _MAX_PARTIES):
+            return False
+        kept.add(key)
+        return True

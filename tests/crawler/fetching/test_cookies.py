@@ -1,0 +1,66 @@
+from pathlib import Path
+
+import pytest
+from scrapy import Request
+from scrapy.http import Response
+
+from crawler.fetching.cookies import Cookies
+from tests.assets.crawling import crawl
+from tests.assets.site import Answer, Seen, Site, picture
+
+
+def test_a_site_that_asks_for_a_cookie_first_is_read(tmp_path: Path) -> None:
+    def wall(seen: Seen) -> Answer:
+        if "seen=1" in seen.headers.get("cookie", ""):
+            return Answer(b"<img src=/i.jpg>")
+        return Answer(status=302, headers=(("Location", "/"), ("Set-Cookie", "seen=1; Path=/; HttpOnly")))
+
+    with Site() as site:
+        site.routes["/"] = wall
+        site.routes["/i.jpg"] = Answer(picture(1), "image/jpeg")
+        done = crawl(tmp_path, sources=[{"kind": "list", "urls": [site.url()]}], limits={"depth": 0})
+    assert done.sighting(site.url("/i.jpg")).status == 200
+    assert done.refusals == {}
+
+
+def sent(cookies: Cookies, url: str, **headers: str) -> str:
+    request = Request(url, headers=headers)
+    cookies.process_request(request)
+    return (request.headers.get("Cookie") or b"").decode()
+
+
+def receive(cookies: Cookies, url: str, *lines: str) -> None:
+    cookies.process_response(Request(url), Response(url, headers={"Set-Cookie": list(lines)}))
+
+
+@pytest.mark.parametrize(
+    ("line", "where"),
+    [
+        ("a=1", {"https://www.a.co.uk/x"}),
+        ("a=1; Domain=a.co.uk", {"https://www.a.co.uk/x", "https://img.a.co.uk/"}),
+        ("a=1; Domain=co.uk", set()),
+        ("a=1; Domain=b.co.uk", set()),
+        ("a=1; Path=/y", set()),
+        ("a=1; Max-Age=0", set()),
+        (f"a={'1' * 5_000}", set()),
+    ],
+)
+def test_a_cookie_goes_to_whom_it_belongs(line: str, where: set[str]) -> None:
+    cookies = Cookies()
+    receive(cookies, "https://www.a.co.uk/", line)
+    every = ("https://www.a.co.uk/x", "https://img.a.co.uk/", "https://b.co.uk/", "https://other.example/")
+    assert {url for url in every if sent(cookies, url)} == where
+
+
+def test_a_redirect_takes_no_cookie_elsewhere() -> None:
+    assert sent(Cookies(), "https://b.example/", Cookie="of=a") == ""
+
+
+def test_a_server_fills_no_memory_with_cookies() -> None:
+    cookies = Cookies()
+    for number in range(200):
+        receive(cookies, f"https://h{number}.a.co.uk/", f"c{number}=1; Domain=a.co.uk")
+    receive(cookies, "https://a.co.uk/", "c0=2; Domain=a.co.uk")
+    told = sent(cookies, "https://a.co.uk/").split("; ")
+    assert len(told) == 50
+    assert "c0=2" in told
