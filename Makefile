@@ -13,7 +13,7 @@ CHECK_ENV := EXHIBIT_DATA=$(CURDIR)/var/check
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long check up bench bench-matching bench-evidence bench-desk fuzz chaos soak verify-outside messages screenshots verify-page lock audit sbom release clean
+.PHONY: help setup demo test test-long check up bench bench-matching bench-evidence bench-desk bench-reach fuzz chaos soak verify-outside messages screenshots verify-page lock audit sbom release clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ bench-evidence: setup ## seals, verifies, captures and reports, with figures bes
 bench-desk: setup ## each page of the site with 100,000 works, 1 million sightings and 20,000 cases, in var/bench-desk; SEED="--works 5000 …" makes less
 	@test -e var/bench-desk/seeded || { EXHIBIT_DATA=$(CURDIR)/var/bench-desk $(VENV)/python -m bench.seed $(SEED) && touch var/bench-desk/seeded; }
 	@EXHIBIT_DATA=$(CURDIR)/var/bench-desk $(VENV)/python -m bench.desk $(BENCH)
+
+bench-reach: setup ## which pictures of real pages the crawler finds, beside those that Chromium asks for; needs npm and chromium
+	@$(VENV)/python -m bench.reach $(BENCH)
 
 fuzz: setup ## gives each reader of strangers' bytes changed ones, MINUTES=10 each; what breaks one is left in var/fuzz
 	@$(PYTHON) tools/bootstrap.py fuzz

@@ -192,7 +192,8 @@ class Sighting(Fetched):
     image_url: str  # as found, made absolute. A `data:` image has `data:TYPE;sha-256=HEX` instead of its bytes.
     found_in: str
     """Where on the page: ``img``, ``srcset``, ``picture``, ``lazy``, ``css``, ``style``, ``og:image``, ``json-ld``,
-    ``link``, ``a``, ``data-uri``, ``poster``, ``sitemap``, ``feed``, ``list``, ``file``, ``warc``."""
+    ``link``, ``a``, ``data-uri``, ``poster``, ``script``, ``itemprop``, ``sitemap``, ``feed``, ``list``, ``file``,
+    ``warc``."""
     context: str = ""  # words: description, title, caption, and what stands around it; at most 500 characters
 
 

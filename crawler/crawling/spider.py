@@ -16,6 +16,7 @@ from crawler.formats.job import Kind, Link, Target
 from crawler.formats.lines import Refusal, RefusalLine
 from crawler.reading.found import Document, FoundImage
 from crawler.reading.sniff import Content, sniff
+from crawler.reading.visitors import for_anybody
 from crawler.state.crawl import Crawl
 from crawler.state.frontier import Frontier
 from crawler.state.pace import Pace
@@ -222,13 +223,14 @@ class CrawlSpider(Spider):
     def _links(
         self, visit: Visit, kind: Kind, document: Document, images: tuple[FoundImage, ...], response: Response
     ) -> tuple[Link, ...]:
-        """What may be visited next: in scope, of a wanted kind, not deeper than the limit, each once."""
+        """What may be visited next: in scope, of a wanted kind, not deeper than the limit, each once for everybody."""
         job, depth = self.crawl.job, visit.target.depth
         links: dict[str, Link] = {}
         if not (job.politeness.obey_robots and forbids_following(visit.facts.signals)):
             for found in document.links:
                 deeper = depth if found.kind is Kind.SITEMAP and kind is Kind.SITEMAP else depth + 1
-                links.setdefault(found.url, Link(url=found.url, kind=found.kind, depth=deeper))
+                url = for_anybody(found.url)
+                links.setdefault(url, Link(url=url, kind=found.kind, depth=deeper))
         for url in self._sitemaps(visit, response.url):
             links.setdefault(url, Link(url=url, kind=Kind.SITEMAP, depth=depth))
         inside = [

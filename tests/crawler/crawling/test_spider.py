@@ -2,6 +2,7 @@
 
 import base64
 import gzip
+import itertools
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from crawler.formats.job import Kind
 from exhibit.digests import Digest
 from tests.assets.crawling import Crawled, Value, crawl
-from tests.assets.site import Answer, Site, picture
+from tests.assets.site import Answer, Seen, Site, picture
 
 PLACES = {
     "img.jpg": "img",
@@ -220,3 +221,20 @@ def test_a_page_with_two_hundred_images_is_one_line(tmp_path: Path) -> None:
     (page,) = done.pages
     assert [one.image_url for one in page.sightings] == [site.url(f"/i/{n}.jpg") for n in range(200)]
     assert len(list(done.folder.iterdir())) == 200
+
+
+def test_a_shop_that_gives_each_visitor_a_number_has_each_page_visited_once(tmp_path: Path) -> None:
+    visits = itertools.count()
+
+    def page(_: Seen) -> Answer:
+        number = next(visits)
+        ids = [f"{number:04x}{item:04x}{'ab12' * 6}" for item in range(40)]
+        links = [f"<a href='/item?id={item}&sid={one}&utm_source=home'>{item}</a>" for item, one in enumerate(ids)]
+        return Answer("".join(links).encode())
+
+    with Site() as site:
+        site.routes["/"] = page
+        site.routes.update({f"/item?id={item}": page for item in range(40)})
+        done = crawl(tmp_path, sources=[{"kind": "site", "url": site.url()}], limits={"pages": 60})
+    items = [one.url for one in done.pages if one.url != site.url()]
+    assert sorted(items) == sorted(site.url(f"/item?id={item}") for item in range(40))
