@@ -17,7 +17,7 @@ examples:
   python -m crawler https://example.org/sitemap.xml --source sitemap --bytes pictures --pages 100 --out lines.jsonl
       the pages of a sitemap
   python -m crawler photos/ --bytes pictures
-      a folder of pictures or WARC files; nothing is asked of the network
+      a folder of pictures or of web archives (WARC, ARC, WACZ); nothing is asked of the network
   python -m crawler job.json
       a job with all its settings, for example
       {"bytes_dir": "pictures", "urls": [{"url": "https://example.org/a.html", "kind": "page"}], "follow": false}
@@ -94,9 +94,11 @@ def _source(options: argparse.Namespace) -> Source:
     if "://" in what:
         kind = SourceKind(options.source)
         return Source(kind=kind, urls=(what,)) if kind is SourceKind.LIST else Source(kind=kind, url=what)
+    from crawler.crawling.files import ARCHIVES  # noqa: PLC0415 - its readers take a moment to load, and a URL needs none
+
     path = Path(what)
     names = [path.name] if path.is_file() else [entry.name for entry in path.iterdir()]
-    is_archive = any(name.endswith((".warc", ".warc.gz")) for name in names)
+    is_archive = any(name.endswith(ARCHIVES) for name in names)
     return Source(kind=SourceKind.WARC if is_archive else SourceKind.FOLDER, path=path)
 
 

@@ -46,7 +46,7 @@ class Source:
     The last two read files and are meant for imports."""
     url: str = ""  # an `http` or `https` address
     urls: tuple[str, ...] = ()  # addresses of pages
-    path: Path | None = None  # a folder of pictures, or a WARC file or a folder of them
+    path: Path | None = None  # a folder of pictures, or a WARC, ARC or WACZ file or a folder of them
     after: str = ""  # the `position` of an earlier job's last line: what lies before isn't read again
 
     def __post_init__(self) -> None:

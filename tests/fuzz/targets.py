@@ -40,14 +40,13 @@ def decode(data: bytes) -> None:
 
 def html(data: bytes) -> None:
     """A page."""
-    read_page(data.decode("utf-8", "replace"), URL)
+    with suppress(ExhibitError):
+        read_page(data.decode("utf-8", "replace"), URL)
 
 
 def sheet(data: bytes) -> None:
     """A style sheet."""
-    text = data.decode("utf-8", "replace")
-    css.images_of(text)
-    css.imports_of(text)
+    css.read_sheet(data.decode("utf-8", "replace"))
 
 
 def feed(data: bytes) -> None:

@@ -26,12 +26,12 @@ def _together(*options: Callable[[Command], Command]) -> Callable[[Command], Com
 source_options = _together(
     click.option("--site", multiple=True, metavar="URL", help="A page to begin with; its site is followed."),
     click.option("--sitemap", multiple=True, metavar="URL", help="A sitemap or an index of sitemaps."),
-    click.option("--feed", multiple=True, metavar="URL", help="An RSS or Atom feed."),
+    click.option("--feed", multiple=True, metavar="URL", help="A feed: RSS, Atom or JSON Feed."),
     click.option(
         "--list", "lists", multiple=True, metavar="FILE", type=FILE, help="A file with a page's URL in each line."
     ),
     click.option("--folder", multiple=True, metavar="DIR", type=FOLDER, help="A folder of pictures."),
-    click.option("--warc", multiple=True, metavar="FILE", type=FILE, help="A WARC file."),
+    click.option("--warc", multiple=True, metavar="FILE", type=FILE, help="A web archive: WARC, ARC or WACZ."),
     click.option("--words", metavar="FILE", type=FILE, help="What a search is asked for, one search a line."),
 )
 """What a watch looks at."""

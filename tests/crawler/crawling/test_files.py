@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import os
+import zipfile
 from pathlib import Path
 from typing import IO, Any
 
@@ -12,7 +13,7 @@ import pytest
 
 from crawler.crawling.files import read_files
 from crawler.formats.job import Job, Limits, Source, SourceKind
-from crawler.formats.lines import EndLine, Line
+from crawler.formats.lines import EndLine, Line, PageLine
 from crawler.state.budget import Budget
 from crawler.state.crawl import Crawl
 from exhibit.errors import ServiceMissingError, WrongUseError
@@ -119,6 +120,54 @@ def test_archives_are_read_in_as_many_jobs_as_it_takes(tmp_path: Path, packed: b
         expected += [[f"http://example.org/{name}1.jpg"], [], [f"http://example.org/{name}2.jpg"]]
         expected += [[(tmp_path / f"{name}{suffix}").as_uri()]] if packed else []
     assert read == [*expected, []]
+
+
+def test_a_picture_of_an_archive_is_shown_by_the_page_that_names_it(tmp_path: Path) -> None:
+    page = "<p>Boats before <img src='/1.jpg' alt='Harbour'><img data-src='http://cdn.example/2.jpg'>".encode("utf-16")
+    records = [
+        warc_record("http://example.org/0.jpg", "200 OK", "image/jpeg", picture(3)),
+        warc_record("http://example.org/a", "200 OK", "text/html; charset=utf-16", page),
+        warc_record("http://example.org/b", "200 OK", "text/html", b"<img src=/1.jpg>"),
+        warc_record("http://example.org/1.jpg", "200 OK", "image/jpeg", picture(1)),
+        warc_record("http://cdn.example/2.jpg", "200 OK", "image/jpeg", picture(2)),
+    ]
+    (tmp_path / "a.warc.gz").write_bytes(b"".join(records))
+    lines = read_all(tmp_path, tmp_path / "a.warc.gz")
+    shown = {one.image_url: (one.page_url, one.context) for line in lines for one in line.sightings}
+    assert shown == {
+        "http://example.org/0.jpg": ("http://example.org/0.jpg", ""),
+        "http://example.org/1.jpg": ("http://example.org/a", "Harbour Boats before"),
+        "http://cdn.example/2.jpg": ("http://example.org/a", "Boats before"),
+    }
+
+
+def test_arc_files_and_packed_archives_are_read_from_any_position(tmp_path: Path) -> None:
+    names = b"1 0 Test\nURL IP-address Archive-date Content-type Archive-length\n"
+    header = b"filedesc://a.arc 0.0.0.0 20200102030405 text/plain %d\n" % len(names) + names + b"\n"
+    http = b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\n\r\n" + picture(4)
+    entry = b"http://example.org/4.jpg 192.0.2.7 20200102030405 image/jpeg %d\n" % len(http) + http + b"\n"
+    (tmp_path / "a.arc").write_bytes(header + entry)
+    with zipfile.ZipFile(tmp_path / "b.wacz", "w") as packed:
+        packed.writestr("datapackage.json", "{}")
+        for name in ("1", "2"):
+            record = warc_record(f"http://example.org/{name}.jpg", "200 OK", "image/jpeg", picture(int(name)))
+            packed.writestr(f"archive/{name}.warc.gz", record)
+        packed.writestr("pages/pages.jsonl", "{}")
+    (tmp_path / "c.wacz").write_bytes(b"PK\x03\x04 no archive")
+    read = in_short_jobs(tmp_path, {"kind": "warc", "path": str(tmp_path)})
+    assert [urls for urls in read if urls] == [
+        ["http://example.org/4.jpg"],
+        ["http://example.org/1.jpg"],
+        ["http://example.org/2.jpg"],
+        [(tmp_path / "c.wacz").as_uri()],
+    ]
+
+
+def read_all(folder: Path, archive: Path) -> list[PageLine]:
+    lines: list[Line] = []
+    source = Source(kind=SourceKind.WARC, path=archive)
+    read_files(Crawl(Job(bytes_dir=folder / "bytes", sources=(source,)), lines.append))
+    return [line for line in lines if isinstance(line, PageLine)]
 
 
 def warc_record(url: str, status: str, media_type: str, body: bytes) -> bytes:
