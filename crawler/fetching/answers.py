@@ -3,7 +3,7 @@
 import zlib
 from gzip import BadGzipFile
 from typing import Any, TypeAlias
-from urllib.parse import urlsplit
+from urllib.parse import urldefrag, urlsplit
 
 from scrapy.exceptions import (
     CannotResolveHostError,
@@ -17,7 +17,7 @@ from crawler.formats.lines import Refusal
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import RefusedError
-from exhibit.network.urls import DEFAULT_PORTS, host_of
+from exhibit.network.urls import DEFAULT_PORTS, host_of, origin_of, same_domain
 from exhibit.sentences import Sentence
 from exhibit.types import Fetched, Headers, Untyped
 
@@ -80,6 +80,20 @@ def peer(response: Response) -> str:
     parts = urlsplit(response.url)
     port = parts.port or DEFAULT_PORTS[parts.scheme]
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def referer_of(url: str, page: str) -> str:
+    """What a request for a picture tells of the page that shows it: some servers send nothing without; else empty.
+
+    The whole address goes to the same origin, the origin alone to another one of the party, nothing to anybody else
+    nor from https to http (Referrer Policy, 3.7 and 3.8).
+    """
+    if page == url or not same_domain(url, page) or (page.startswith("https:") and not url.startswith("https:")):
+        return ""
+    origin = origin_of(page)
+    if "@" in origin:
+        return ""
+    return urldefrag(page).url if origin_of(url) == origin else f"{origin}/"
 
 
 def status_refusal(response: Response, url: str) -> Refusal | None:

@@ -1,6 +1,7 @@
 """Cookies within one crawl, as a visitor's browser keeps them; they are forgotten with it."""
 
-from collections import defaultdict
+from collections import OrderedDict
+from contextlib import suppress
 from http.cookiejar import Cookie, DefaultCookiePolicy
 from typing import Any, TypeAlias
 
@@ -16,7 +17,9 @@ Crawler: TypeAlias = Any
 
 _MAX_SIZE = 4_096
 _MAX_EACH = 50
-_MAX_PARTIES = 1_000
+_MAX_PARTIES = 200
+
+_Key: TypeAlias = tuple[str, str, str]
 
 
 class Cookies:
@@ -27,7 +30,8 @@ class Cookies:
     """
 
     def __init__(self) -> None:
-        self._jar = CookieJar(_Policy())
+        policy = _Policy()
+        self._jar = policy.jar = CookieJar(policy)
 
     @classmethod
     def from_crawler(cls, _crawler: Crawler) -> "Cookies":
@@ -47,22 +51,33 @@ class Cookies:
 
 
 class _Policy(DefaultCookiePolicy):
-    """Refuses cookies for a whole public suffix (RFC 6265, 5.3), large ones, and more than a party may have."""
+    """Refuses cookies for a whole public suffix (RFC 6265, 5.3) and large ones; the oldest give way to new ones."""
+
+    jar: CookieJar
 
     def __init__(self) -> None:
         super().__init__()
-        self._kept: defaultdict[str, set[tuple[str, str, str]]] = defaultdict(set)
+        self._kept: OrderedDict[str, OrderedDict[_Key, None]] = OrderedDict()
 
     def set_ok(self, cookie: Cookie, request: Untyped) -> bool:
         """Whether a cookie is kept."""
-        domain = cookie.domain.lstrip(".")
+        domain = cookie.domain.strip(".")
         below = f"x.{domain}"
         if cookie.domain_specified and registrable_domain(below) == below:
             return False
-        if len(cookie.name) + len(cookie.value or "") > _MAX_SIZE or not super().set_ok(cookie, request):
+        if len(cookie.name) + len(cookie.value or "") + len(cookie.path) > _MAX_SIZE:
             return False
-        kept, key = self._kept[registrable_domain(domain)], (cookie.domain, cookie.path, cookie.name)
-        if key not in kept and (len(kept) >= _MAX_EACH or len(self._kept) > _MAX_PARTIES):
+        if not super().set_ok(cookie, request):
             return False
-        kept.add(key)
+        kept = self._kept.setdefault(registrable_domain(domain), OrderedDict())
+        kept[cookie.domain, cookie.path, cookie.name] = None
+        if len(kept) > _MAX_EACH:
+            self._forget(kept.popitem(last=False)[0])
+        if len(self._kept) > _MAX_PARTIES:
+            for key in self._kept.popitem(last=False)[1]:
+                self._forget(key)
         return True
+
+    def _forget(self, key: _Key) -> None:
+        with suppress(KeyError):  # the server has taken it back
+            self.jar.clear(*key)

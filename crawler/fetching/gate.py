@@ -8,11 +8,11 @@ from scrapy.downloadermiddlewares.httpcompression import HttpCompressionMiddlewa
 from scrapy.downloadermiddlewares.redirect import RedirectMiddleware
 from scrapy.exceptions import IgnoreRequest
 
-from crawler.fetching.answers import RAW_HEADERS, Refused, Response, failure_refusal, header, pairs
+from crawler.fetching.answers import RAW_HEADERS, Refused, Response, failure_refusal, header, pairs, referer_of
 from crawler.reading.policy import ROBOTS_BYTES, SitePolicy, reservations_of, robots_policy
 from crawler.state.crawl import Crawl
 from exhibit.errors import RefusedError
-from exhibit.network.urls import host_of, origin_of, same_domain
+from exhibit.network.urls import host_of, origin_of
 
 Crawler: TypeAlias = Any
 """Scrapy's crawler object."""
@@ -136,10 +136,11 @@ class Encodings(HttpCompressionMiddleware):
 class Redirects(RedirectMiddleware):
     """Follows redirects; the page that shows a picture is told to its own party only."""
 
-    def handle_referer(self, request: Request, response: Response) -> None:
-        """Leave it out where it would go elsewhere."""
-        if not same_domain(request.url, response.url):
-            request.headers.pop("Referer", None)
+    def handle_referer(self, request: Request, response: Response) -> None:  # noqa: ARG002 - Scrapy's call
+        """Tell the new address no more than it would have been told at once."""
+        told = (request.headers.pop("Referer", None) or [b""])[0].decode("latin-1")
+        if told and (referer := referer_of(request.url, told)):
+            request.headers["Referer"] = referer
 
 
 class Patience:

@@ -10,14 +10,13 @@ from urllib.parse import unquote_to_bytes
 from scrapy import Request
 from twisted.python.failure import Failure
 
-from crawler.fetching.answers import Response, failure_refusal, fetched, header, status_refusal
+from crawler.fetching.answers import Response, failure_refusal, fetched, header, referer_of, status_refusal
 from crawler.formats.lines import Refusal
 from crawler.reading.found import FoundImage
 from crawler.reading.sniff import VECTOR_SENTENCE, has_vector_suffix, unfit
 from crawler.state.crawl import Crawl
 from crawler.state.visit import Visit
 from exhibit.clock import now
-from exhibit.network.urls import origin_of, same_domain
 from exhibit.sentences import Sentence
 from exhibit.types import Fetched
 
@@ -62,7 +61,9 @@ class Images:
             return Refusal(url, "vector-image", VECTOR_SENTENCE)
         if not self._crawl.budget.begin_image():
             return Refusal(url, "budget", _SPENT)
-        headers = self._crawl.headers(ACCEPT) | {"Accept-Encoding": "identity"} | _referer(url, page)
+        headers = self._crawl.headers(ACCEPT) | {"Accept-Encoding": "identity"}
+        if referer := referer_of(url, page):
+            headers["Referer"] = referer
         known = self._crawl.known_image(url)
         if known is not None:
             headers |= self._crawl.conditions(url)
@@ -162,17 +163,6 @@ class Images:
             fetched_at=now(),
         )
         visit.settle(found, result, image_url=f"data:{media_type};sha-256={digest.hex}")
-
-
-def _referer(url: str, page: str) -> dict[str, str]:
-    """The page that shows a picture, for a picture of the same party: some servers send nothing without.
-
-    The whole address goes to the same origin, the origin alone to another one of the party (Referrer Policy, 3.7).
-    """
-    downgraded = page.startswith("https:") and not url.startswith("https:")
-    if page == url or downgraded or "@" in origin_of(page) or not same_domain(url, page):
-        return {}
-    return {"Referer": page if origin_of(url) == origin_of(page) else f"{origin_of(page)}/"}
 
 
 def _decoded(url: str) -> tuple[str, bytes | None]:

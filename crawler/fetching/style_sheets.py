@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from scrapy import Request
 from twisted.python.failure import Failure
-from w3lib.encoding import html_to_unicode
 
 from crawler.fetching.answers import Response, header
 from crawler.fetching.images import Images
@@ -72,8 +71,7 @@ class Sheets:
         if response.status != 200 or not self._crawl.budget.take_bytes(len(body)):
             self.settle(url, _Sheet())
             return
-        text = html_to_unicode(header(response, "Content-Type") or None, body, default_encoding="utf-8")[1]
-        named, called = sheet_of(text)
+        named, called = sheet_of(body, header(response, "Content-Type"))
         found = (absolute(response.url, address) for address in named)
         imported = (absolute(response.url, address) for address in called)
         images = tuple(dict.fromkeys(address for address in found if address))

@@ -120,18 +120,22 @@ def _json_feed(data: bytes) -> Untyped | None:
     items = told.get("items")
     if _JSON_FEED not in str(told.get("version")) or not isinstance(items, list):
         raise RefusedError(Sentence("The feed can't be read: it is JSON, but no JSON Feed."), reason="unreadable")
+    told = _texts(told)
     about = {"title": told.get("title"), "language": told.get("language"), "link": told.get("home_page_url")}
     entries = [_json_item(item) for item in items if isinstance(item, dict)]
     return feedparser.FeedParserDict(entries=entries, feed={**about, "image": {"href": told.get("icon")}})
 
 
+def _texts(value: dict[str, Any]) -> dict[str, str]:
+    """What of an object is text: the names that count have nothing else."""
+    return {name: text for name, text in value.items() if isinstance(text, str)}
+
+
 def _json_item(item: dict[str, Any]) -> dict[str, Any]:
+    parts = map(_texts, _parts(item, "attachments"))
+    attached = [{"url": part.get("url"), "type": part.get("mime_type")} for part in parts if part.get("url")]
+    item = _texts(item)
     named = [item.get(name) for name in ("image", "banner_image")]
-    attached = [
-        {"url": part.get("url"), "type": part.get("mime_type")}
-        for part in _parts(item, "attachments")
-        if part.get("url")
-    ]
     return {
         "title": item.get("title"),
         "link": item.get("url") or item.get("external_url"),

@@ -14,8 +14,9 @@ _UNSAFE = re.compile("[\x00-\x20\x7f\ud800-\udfff]")
 """Blanks, controls and half characters, which browsers escape or replace (WHATWG URL, 4.4), and no row can hold."""
 
 _BEFORE_QUERY = re.compile(r"[^?#]*")
-_EMPTY_SEGMENT = re.compile(r"(?!\A)(?<!:)/(?=/)")
+_EMPTY_SEGMENT = re.compile(r"(?!\A)(?<!^http:)(?<!^https:)/(?=/)", re.IGNORECASE)
 """Where a segment of a path is empty: browsers keep it (WHATWG URL, 4.4), and ``urljoin`` drops it."""
+_MANY_SLASHES = re.compile(r"\A(https?:)?/{3,}", re.IGNORECASE)
 _KEPT = "\ue000\ue001"
 """Stands in such a segment meanwhile: two signs that mean nothing in any script."""
 _VISITED = ("http", "https")
@@ -94,12 +95,22 @@ def absolute(base: str, address: str) -> str:
     if parts.scheme in _NOT_ADDRESSES or (parts.scheme in _VISITED and not parts.hostname):
         return ""
     joined = _UNSAFE.sub(_escaped, joined)
-    return joined if len(joined) <= MAX_ADDRESS else ""
+    return joined if len(joined) <= MAX_ADDRESS and _is_split(joined) else ""
+
+
+def _is_split(url: str) -> bool:
+    """Whether an address can be taken apart once its blanks are escaped."""
+    try:
+        urlsplit(url)
+    except ValueError:
+        return False
+    return True
 
 
 def _joined(base: str, address: str) -> str:
     """The address as browsers join it: a backslash is a slash before the query, and no segment is dropped."""
     address = _BEFORE_QUERY.sub(lambda match: match[0].replace("\\", "/"), address, count=1)
+    address = _MANY_SLASHES.sub(r"\1//", address)
     kept = f"/{_KEPT}"
     return urljoin(_EMPTY_SEGMENT.sub(kept, base), _EMPTY_SEGMENT.sub(kept, address)).replace(_KEPT, "")
 

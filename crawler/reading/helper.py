@@ -31,10 +31,10 @@ def document_of(data: bytes, kind: Kind, **about: object) -> Document:
     return read(Document, _asked({"what": str(kind), **about}, data)["document"], "document")
 
 
-def sheet_of(text: str) -> tuple[list[str], list[str]]:
+def sheet_of(data: bytes, content_type: str) -> tuple[list[str], list[str]]:
     """Images and imported sheets that a style sheet names, as written; nothing when it can't be read."""
     try:
-        told = _asked({"what": "sheet"}, text.encode("utf-8", "replace"))
+        told = _asked({"what": "sheet", "content_type": content_type}, data)
     except RefusedError:
         return [], []
     return told["images"], told["imports"]
@@ -58,7 +58,7 @@ def answer(question: Mapping[str, Any], data: bytes) -> Answer:
 
     kind, url = question["what"], question.get("url", "")
     if kind == "sheet":
-        text = data.decode("utf-8", "replace")
+        _, text = decoded(data, question["content_type"], is_html=False)
         return dict(zip(("images", "imports"), css.read_sheet(text), strict=True)), b""
     try:
         if kind == Kind.SITEMAP:

@@ -9,19 +9,19 @@ from crawler.reading.sniff import IMAGE_SUFFIXES, has_image_suffix
 from exhibit.types import Json, Untyped
 
 IMAGE_WORDS = re.compile(
-    r"(?:^|[-_.:]|(?<=[a-z])(?=[A-Z]))(?:bg|backgrounds?|images?|img|thumb(?:nail)?s?|posters?|photos?|pictures?|pics?|"
-    r"covers?|hi-?res|zoom|gallery|slides?)(?:url|src|uri|path|href)?(?=$|[-_.:]|[A-Z])",
+    r"(?:^|[-_.:]|(?-i:(?<=[a-z])(?=[A-Z])))(?:bg|backgrounds?|images?|img|thumb(?:nail)?s?|posters?|photos?|pictures?|"
+    r"pics?|hi-?res|coverimage|cover-?src)(?:url|src|uri|path)?(?=$|[-_.:]|(?-i:[A-Z]))",
     re.IGNORECASE,
 )
 """Names of attributes and keys that speak of a picture: ``data-bg``, ``full_image_url``, ``heroImage``."""
-_SUFFIXES = "|".join(suffix[1:] for suffix in IMAGE_SUFFIXES)
-_LITERAL = re.compile(
-    rf"""(?P<before>[\[(,:={{]\s*)?(?P<quote>["'`])(?P<address>[^"'`<>(){{}}\s\\|^]{{1,2000}}?\.(?:{_SUFFIXES})"""
-    r"""(?:[?#][^"'`<>(){}\s\\|^]{0,2000})?)(?P=quote)(?P<behind>\s*[\]),};\n])?""",
-    re.IGNORECASE,
-)
-_ESCAPE = re.compile(r"\\(?:u(?P<four>[0-9a-fA-F]{4})|x(?P<two>[0-9a-fA-F]{2})|(?P<sign>[/\"'`&]))")
-_SAID = re.compile(rf"\.(?:{_SUFFIXES})\b", re.IGNORECASE)
+_SAID = re.compile(rf"\.(?:{'|'.join(suffix[1:] for suffix in IMAGE_SUFFIXES)})\b", re.IGNORECASE)
+_QUOTED = re.compile(r"""(?P<quote>["'`])(?P<text>[^"'`<>(){}\[\]\s\\|^]{1,2000}+)(?P=quote)""")
+_ESCAPE = re.compile(r"(?<!\\)\\++(?:u(?P<four>[0-9a-fA-F]{4})|x(?P<two>[0-9a-fA-F]{2})|(?P<sign>[/\"'`&]))")
+_WORDS = re.compile(r"(?:alt|title|name|file|caption|label|uri|key|id)[\"']?\s*[:=]\s*\Z", re.IGNORECASE)
+"""Keys behind which a file's name is no address."""
+_OPEN, _CLOSED = re.compile(r"[\[(,:={]\s*\Z"), re.compile(r"\s*[\]),};\n]")
+_PART, _MORE = re.compile(r"\+\s*\Z"), re.compile(r"\s*\+")
+_FILLED_IN = re.compile(r"%[sd]|/:\w|[*$]")
 _ADDRESS_KEYS = frozenset({"src", "url", "href", "uri", "source", "contenturl", "path"})
 _JSON_TYPES = ("application/json", "text/json", "application/manifest+json", "text/x-magento-init")
 _MOST = 2_000
@@ -52,12 +52,26 @@ def in_text(text: str) -> Iterator[str]:
         return
     plain = _ESCAPE.sub(_unescaped, text[:_MAX_TEXT])
     if "&quot;" in plain or "&#34;" in plain:
-        plain = html.unescape(plain)
-    for match in _LITERAL.finditer(plain):
-        address = html.unescape(match["address"])
-        is_whole = match["before"] is not None and match["behind"] is not None
-        if has_image_suffix(address) and ("/" in address.partition("?")[0] or is_whole) and _named(address):
-            yield address
+        plain = _of_html(plain)
+    for match in _QUOTED.finditer(plain):
+        if _SAID.search(match["text"]):
+            address = _of_html(match["text"])
+            before, behind = plain[max(0, match.start() - 40) : match.start()], plain[match.end() : match.end() + 40]
+            if _is_image(address) and _is_whole(address, before, behind):
+                yield address
+
+
+def _is_image(address: str) -> bool:
+    return has_image_suffix(address) and has_name(address) and not _FILLED_IN.search(address)
+
+
+def _is_whole(address: str, before: str, behind: str) -> bool:
+    """Whether what stands around a quoted text leaves it an address: it isn't put together with anything."""
+    if _PART.search(before) or _MORE.match(behind):
+        return False
+    if "/" in address.partition("?")[0]:
+        return True
+    return bool(_OPEN.search(before) and (_CLOSED.match(behind) or not behind)) and not _WORDS.search(before)
 
 
 def in_json(text: str) -> Iterator[str]:
@@ -89,10 +103,17 @@ def _speaks(key: str, *, inside: bool) -> bool:
     return bool(IMAGE_WORDS.search(key)) or (inside and key.lower() in _ADDRESS_KEYS)
 
 
-def _named(address: str) -> bool:
+def has_name(address: str) -> bool:
     """Whether there is a name before the suffix: ``.jpg`` and ``_thumb.jpg`` are what scripts put behind one."""
-    name = address.partition("?")[0].partition("#")[0].rpartition("/")[2]
-    return name[:1] not in ".-_" and "$" not in address and "*" not in address
+    return address.partition("?")[0].partition("#")[0].rpartition("/")[2][:1] not in ".-_"
+
+
+def _of_html(text: str) -> str:
+    """Text with its references undone, as far as they are any."""
+    try:
+        return html.unescape(text)
+    except ValueError:  # a number of thousands of digits
+        return text
 
 
 def _unescaped(match: re.Match[str]) -> str:

@@ -9,11 +9,11 @@ _CAMPAIGN = re.compile(
     re.IGNORECASE,
 )
 _SESSION = re.compile(
-    r"(?:\w*sess(?:ion)?_?(?:id|key)?|(?:php|j|asp|os|zen|xtc|xt_|cf|flarum_|phpbb3?_)?s(?:ess)?id|cftoken|oscsid|zenid|xtcsid)"
-    r"|aspsessionid\w+|ses|s",
+    r"(?:php|j|asp\.net_|ci_|laravel_|my|user_?)?sess(?:ion)?_?(?:id|key)?|(?:os|zen|xtc|phpbb3?_)?c?sid|zenid|"
+    r"cf(?:id|token)|aspsessionid\w+",
     re.IGNORECASE,
 )
-_ID = re.compile(r"(?=\D*\d)[0-9a-z,-]{16,128}", re.IGNORECASE)
+_ID = re.compile(r"(?=\D*\d)[0-9a-z,]{16,128}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 """What a session's value looks like: as long as nobody types it, with a digit; ``sid=4711`` names an article."""
 _IN_PATH = re.compile(r";(?:jsessionid|phpsessid|sid|sessionid)=[^/?#;]*|/\(S\([0-9a-z]{24}\)\)(?=/)", re.IGNORECASE)
 
@@ -22,7 +22,10 @@ def for_anybody(url: str) -> str:
     """The address of a page as any visitor has it; all else stays as it is, and in its order."""
     if "?" not in url and ";" not in url and "/(" not in url:
         return url
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url
     path = _IN_PATH.sub("", parts.path)
     kept = [field for field in parts.query.split("&") if not _is_of_a_visitor(field)]
     query = "&".join(kept)

@@ -1,14 +1,14 @@
 """Reading an HTML page in one pass: every place that names an image, the words around it, the links, the signals."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import accumulate
 from typing import Any, TypeAlias
 
 from lxml import etree
 
 from crawler.formats.job import Kind
-from crawler.reading import css, scripts, structured
+from crawler.reading import attributes, css, scripts, structured
 from crawler.reading.encoding import encoded
 from crawler.reading.found import CONTEXT_LENGTH, Document, FoundImage, FoundLink, Room, absolute, is_visitable, plain
 from crawler.reading.sniff import has_image_suffix
@@ -21,24 +21,14 @@ Element: TypeAlias = Any
 
 _AROUND = 160
 _TITLE_LENGTH = 300
-_LAZY = frozenset({
-    "data-src", "data-original", "data-lazy", "data-lazyload", "data-url", "data-large", "data-full", "data-echo",
-    "data-actualsrc", "data-original-src", "data-srcimage", "data-lazy-src", "data-full-src", "lazy-src", "ng-src",
-})  # fmt: skip
-"""Where lazy loaders keep the address of an ``img``, whatever it looks like."""
-_NOT_ADDRESSES = re.compile(
-    r"^(?:href|src|alt|title|id|class|name|value|type|content|itemprop|property|download|on.*|aria-.*)$|"
-    r"title|caption|(?:^|-)(?:alt|name|filename|label|desc(?:ription)?|text|width|height|size|index|count)$",
-    re.IGNORECASE,
-)
-"""Attributes that hold words or numbers, and those that are read by the element that they stand at."""
-_IMAGE_PROPERTIES = frozenset(
-    {"image", "thumbnail", "thumbnailurl", "contenturl", "photo", "primaryimageofpage", "img", "depiction"}
-)
 _MAX_ATTRIBUTES = 1_000
-_SEPARATORS = re.compile(r"[\s,|;]+")
+_ASIDE = re.compile(
+    r"<!--.*?(?:-->|\Z)|(?P<tag><(?P<name>script|style|textarea|title|xmp)\b[^<>]*+>).*?(?:(?=</(?P=name))|\Z)",
+    re.IGNORECASE | re.DOTALL,
+)
+"""What holds no tags: comments, and the text of scripts and the like."""
 _ATTRIBUTE = r"""[\s/]++[^\s=/>]++(?:\s*+=\s*+(?:"[^"]*+"|'[^']*+'|[^\s>"'][^\s>]*+))?+"""
-_CROWDED = re.compile(rf"<[a-z][^\s>]*+(?:{_ATTRIBUTE}){{{_MAX_ATTRIBUTES + 1}}}", re.IGNORECASE)
+_CROWDED = re.compile(rf"<[a-z][^\s>/]{{0,100}}+(?:{_ATTRIBUTE}){{{_MAX_ATTRIBUTES + 1}}}", re.IGNORECASE)
 _IMAGE_METAS = {
     "og:image": "og:image",
     "og:image:url": "og:image",
@@ -68,7 +58,7 @@ def read_page(text: str, url: str, token: str = "", encoding: str = "utf-8") -> 
     the page is written in, and counts for its addresses. Raises ``RefusedError`` when a tag has more attributes than
     anybody writes: the parser compares each with all others.
     """
-    if _CROWDED.search(text):
+    if _CROWDED.search(_ASIDE.sub(lambda match: match["tag"] or "", text)):
         sentence = Sentence("A tag of the page has more than %(most)s attributes.", most=_MAX_ATTRIBUTES)
         raise RefusedError(sentence, reason="unreadable")
     parser = etree.HTMLParser(encoding="utf-8", huge_tree=True, remove_pis=True, remove_comments=True)
@@ -91,9 +81,10 @@ def read_page(text: str, url: str, token: str = "", encoding: str = "utf-8") -> 
 
 
 def _base(root: Element, url: str) -> str:
-    for element in root.iter("base"):
-        return absolute(url, element.get("href") or "") or url
-    return url
+    """What addresses are relative to: the first base that has an address of the web (HTML, 4.2.3)."""
+    element = next((element for element in root.iter("base") if element.get("href")), None)
+    base = "" if element is None else absolute(url, element.get("href"))
+    return base if is_visitable(base) else url
 
 
 class _Reader:
@@ -195,18 +186,12 @@ class _Reader:
             self.sheets[url] = None
 
     def _attributes(self, tag: str, element: Element) -> None:
-        """What any attribute of any element names: backgrounds, what scripts will show, and microdata and RDFa."""
+        """What any attribute of any element names."""
+        words = ""
         for name, value in element.items():
-            if name == "style":
-                found = css.read_sheet(value)[0] if "(" in value else []
-            elif name in ("itemprop", "property"):
-                found = _property(element, value) if tag != "meta" else []
-            elif not value or _NOT_ADDRESSES.search(name) or (name == "srcset" and tag in _OWN_SETS):
-                continue
-            else:
-                found = list(_in_attribute(tag, name, value))
-            for address in found:
-                self.image(address, _PLACES.get(name, "lazy"), _described(element))
+            for address in attributes.images_of(tag, name, value, element):
+                words = words or _described(element)
+                self.image(address, _PLACES.get(name, "lazy"), words)
 
     def document(self, root: Element) -> Document:
         """Everything that was found."""
@@ -252,35 +237,6 @@ def _read_img(reader: _Reader, element: Element) -> None:
     srcset = element.get("srcset")
     if srcset:
         reader.image(largest_of(srcset), "srcset", words)
-
-
-def _in_attribute(tag: str, name: str, value: str) -> Iterator[str]:
-    """Addresses of images in an attribute that no standard knows: one, a ``srcset``, a list, JSON, CSS or HTML."""
-    value = value.strip()
-    if "url(" in value:
-        yield from css.read_sheet(value)[0]
-    elif value[:1] in "[{<" and value:
-        yield from dict.fromkeys((*scripts.in_json(value), *scripts.in_text(value)))
-    elif "srcset" in name or name.endswith(("bgset", "-set")):
-        yield from (largest_of(part) for part in value.split("|"))
-    elif len(parts := [part for part in _SEPARATORS.split(value) if part]) > 1 and all(map(has_image_suffix, parts)):
-        yield from parts
-    elif has_image_suffix(value) or name == "background" or (name in _LAZY and tag in _IMAGES) or _speaks(name, value):
-        yield value
-
-
-def _property(element: Element, names: str) -> list[str]:
-    """The address of an image in microdata (HTML, 5.2.4) or RDFa (RDFa Core 1.1, 7.5) of an element."""
-    if not _IMAGE_PROPERTIES & {name.rpartition(":")[2].rpartition("/")[2].lower() for name in names.split()}:
-        return []
-    values = (element.get(name) or "" for name in ("content", "resource", "href", "src", "data"))
-    return [next((value for value in values if value), "")]
-
-
-def _speaks(name: str, value: str) -> bool:
-    """Whether an attribute's name promises an image, and its value may be the address of one."""
-    is_file = value.partition("?")[0].lower().endswith(_NOT_PAGES)
-    return bool(scripts.IMAGE_WORDS.search(name)) and scripts.is_address(value) and not is_file
 
 
 def _read_source(reader: _Reader, element: Element) -> None:
@@ -362,8 +318,6 @@ def _read_svg_image(reader: _Reader, element: Element) -> None:
     reader.image(element.get("src") or "", "img", _described(element))  # parsers turn <image> into <img>
 
 
-_IMAGES = frozenset({"img", "source", "amp-img", "image"})
-_OWN_SETS = frozenset({"img", "source", "amp-img"})
 _PLACES = {
     "style": "css",
     "background": "background",

@@ -39,6 +39,7 @@ def receive(cookies: Cookies, url: str, *lines: str) -> None:
         ("a=1", {"https://www.a.co.uk/x"}),
         ("a=1; Domain=a.co.uk", {"https://www.a.co.uk/x", "https://img.a.co.uk/"}),
         ("a=1; Domain=co.uk", set()),
+        ("a=1; Domain=co.uk.", set()),
         ("a=1; Domain=b.co.uk", set()),
         ("a=1; Path=/y", set()),
         ("a=1; Max-Age=0", set()),
@@ -60,7 +61,11 @@ def test_a_server_fills_no_memory_with_cookies() -> None:
     cookies = Cookies()
     for number in range(200):
         receive(cookies, f"https://h{number}.a.co.uk/", f"c{number}=1; Domain=a.co.uk")
-    receive(cookies, "https://a.co.uk/", "c0=2; Domain=a.co.uk")
+    receive(cookies, "https://a.co.uk/", "new=2; Domain=a.co.uk")
     told = sent(cookies, "https://a.co.uk/").split("; ")
     assert len(told) == 50
-    assert "c0=2" in told
+    assert "new=2" in told
+    for number in range(300):
+        receive(cookies, f"https://p{number}.co.uk/", "c=1")
+    assert not sent(cookies, "https://a.co.uk/")
+    assert sent(cookies, "https://p299.co.uk/") == "c=1"

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crawler.reading.feeds import read_feed, read_sitemap
+from crawler.reading.found import Document
 from exhibit.errors import RefusedError
 
 HERE = "http://example.org/a/b.html"
@@ -92,6 +93,12 @@ def test_a_json_feed_is_read_and_other_json_refused() -> None:
     for data in (b'{"items": []}', b'{"version": "https://jsonfeed.org/version/1"}', b'{"version": '):
         with pytest.raises(RefusedError, match="JSON"):
             read_feed(data, HERE)
+
+
+def test_a_json_feed_of_odd_values_names_nothing_that_is_no_text() -> None:
+    item = {"url": ["x"], "image": {"url": "/a.jpg"}, "banner_image": True, "content_html": 7, "title": None}
+    feed = {"version": "https://jsonfeed.org/version/1", "icon": ["/i.png"], "items": [{**item, "attachments": [item]}]}
+    assert read_feed(json.dumps(feed).encode(), HERE) == Document()
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,10 @@ LONG = 300_000
         ("./img//c.jpg", "http://example.org/a/img//c.jpg"),
         ("/img///c.jpg", "http://example.org/img///c.jpg"),
         ("http://other.example//c.jpg?u=http://x//y", "http://other.example//c.jpg?u=http://x//y"),
+        ("img/https://x.example//c.jpg", "http://example.org/a/img/https://x.example//c.jpg"),
+        ("///other.example/c.jpg", "http://other.example/c.jpg"),
+        ("https:///other.example/c.jpg", "https://other.example/c.jpg"),
+        ("http://[::1% ]/x?y", ""),
         ("../c//../d.jpg", "http://example.org/c/d.jpg"),
     ],
 )

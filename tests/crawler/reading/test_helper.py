@@ -29,7 +29,7 @@ def _read(kind: str, data: bytes, folder: Path) -> None:
     if kind in ABOUT:
         helper.document_of(data, Kind(kind), url="https://a.example/", **ABOUT[kind])
     elif kind == "sheet":
-        helper.sheet_of(data.decode())
+        helper.sheet_of(data, "text/css")
     elif kind == "robots":
         robots_policy(200, data, "exhibitbot").allows("https://a.example/" + "a" * 2000)
     elif kind == "warc":

@@ -25,6 +25,10 @@ def found_in(html: str) -> list[str]:
         ("url = '/thumbs/' + name + '.jpg'; big = name + '_large.jpg'; t = `/x/${name}.jpg`", []),
         ("s = '/a.jpg.html'; t = 'photo of a.jpg taken'; u = '*.jpg'; v = '.png'", []),
         ("if (file.endsWith('jpg')) {}", []),
+        ('a = [{"title": "no.jpg", "alt":"no.jpg", "filename":"no.jpg", "src":"1.jpg"}]', ["a/1.jpg"]),
+        ("a = base + '/no.jpg'; b = '/i/' + x + '/no.jpg'; c = '/%s.jpg'; d = '/:id.jpg'", []),
+        ('push("\\\\\\"src\\\\\\":\\\\\\"/1.jpg\\\\\\",")', ["1.jpg"]),
+        ("x = '&quot;&#" + "9" * 5_000 + ";/1.jpg'", []),
     ],
 )
 def test_pictures_in_scripts_are_found_and_pieces_of_addresses_are_not(script: str, found: list[str]) -> None:
@@ -34,8 +38,10 @@ def test_pictures_in_scripts_are_found_and_pieces_of_addresses_are_not(script: s
 def test_embedded_json_is_searched_by_its_keys() -> None:
     value = {
         "props": {"hero": {"imageUrl": "https://cdn.example/id/1", "link": "https://shop.example/p/2"}},
-        "gallery": [{"src": "/files/3", "width": 800}, {"src": "/my photo.jpg"}],
+        "galleryImages": [{"src": "/files/3", "width": 800}, {"src": "/my photo.jpg"}],
         "script": {"src": "/app.js"},
+        "topics": ["/topics/politics"],
+        "recovery": "/account/recovery",
     }
     page = f'<script id="__NEXT_DATA__" type="application/json">{json.dumps(value)}</script>'
     assert found_in(page) == [

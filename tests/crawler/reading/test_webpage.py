@@ -43,7 +43,17 @@ def test_lazy_images_are_found_whatever_their_attribute_is_called() -> None:
         ("<ul data-slides='/1.jpg, /2.jpg'>", ["1.jpg", "2.jpg"]),
         ("<td background='1'>", ["1"]),
         ("<div poster='1.jpg'>", ["1.jpg"]),
-        ("<my-picture :src='/1.jpg' fallback='url(2.jpg)'>", ["1.jpg", "2.jpg"]),
+        ("<my-picture image-src='/1.jpg' fallback='url(2.jpg)'>", ["1.jpg", "2.jpg"]),
+        (
+            "<video poster='thumb?id=1'></video><img data-thumb='pic?id=2'><img data-cfsrc='3'>",
+            ["thumb?id=1", "pic?id=2", "3"],
+        ),
+        ("<body onload=\"MM_preloadImages('img/1.gif','img/2.gif')\">", ["1.gif", "2.gif"]),
+        ("<img data-srcset='1.jpg?x=1|2 1x, 2.jpg 2x'>", ["2.jpg"]),
+        ("<img data-src='//cdn.example/1_{width}x.jpg'>", ["1_1024x.jpg"]),
+        ("<img data-src='/1_{size}.jpg' :src='/a.jpg' v-lazy='pic.jpg' placeholder='b.jpg' resource='/c.jpg'>", []),
+        ("<input type=file accept='.jpg,.jpeg,.png'>", []),
+        ("<a data-gallery='/gallery/1' data-image-id='/abc' data-topics='/x' data-photo-page='/p.html'>", []),
         ("<span itemprop='image' content='1'>", ["1"]),
         ("<a property='schema:image' href='/p/1'>", ["1"]),
         ("<noscript><img src=1.jpg></noscript>", ["1.jpg"]),
@@ -73,6 +83,17 @@ def test_a_tag_with_more_attributes_than_anybody_writes_is_refused(attribute: st
     assert images(page(1_000))
     with pytest.raises(RefusedError, match=r"more than 1,?000 attributes"):
         read_page(page(1_001), HERE)
+
+
+@pytest.mark.parametrize("aside", ["<script>{}</script>", "<!-- <table {} -->", "<style>{}", "<title>{}</title>"])
+def test_what_looks_like_a_tag_in_a_script_or_a_comment_is_none(aside: str) -> None:
+    words = "for (i=0; i<n; i++) f(i); var d = [" + ", ".join(map(str, range(1_200))) + "];"
+    read_page("<p>" + aside.format(words), HERE)
+
+
+def test_the_first_base_with_an_address_counts_and_one_that_is_none_does_not() -> None:
+    assert images('<base target="_blank"><base href="/c/"><img src="i.jpg">') == [("http://example.org/c/i.jpg", "img")]
+    assert images('<base href="data:,x"><img src="i.jpg">') == [("http://example.org/a/i.jpg", "img")]
 
 
 def test_a_video_source_is_no_image_and_a_picture_source_is() -> None:

@@ -1,0 +1,80 @@
+"""Images that attributes name: those of lazy loaders, of light boxes and page builders, of microdata and RDFa."""
+
+import re
+from collections.abc import Iterator
+from typing import Any, TypeAlias
+
+from crawler.reading import css, scripts
+from crawler.reading.sniff import has_image_suffix
+from crawler.reading.srcset import largest_of
+
+Element: TypeAlias = Any
+"""An lxml element; lxml has no types."""
+
+IMAGES = frozenset({"img", "source", "amp-img", "image"})
+_ANY_ADDRESS = frozenset({
+    "data-src", "data-original", "data-lazy", "data-lazy-src", "data-lazyload", "data-url", "data-hi-res-src",
+    "data-large", "data-full", "data-full-src", "data-zoom-image", "data-image", "data-img", "data-bg", "data-echo",
+    "data-background", "data-actualsrc", "data-original-src", "data-srcimage", "data-thumb", "lazy-src", "ng-src",
+    "data-cfsrc", "data-ezsrc", "data-flickity-lazyload", "data-splide-lazy", "data-pagespeed-lazy-src",
+    "data-lazy-load", "data-lazysrc", "data-ll-src", "data-src-retina", "data-deferred-src", "file", "zoomfile",
+})  # fmt: skip
+"""Where lazy loaders keep the address of an ``img``, whatever it looks like."""
+_NOT_ADDRESSES = re.compile(
+    r"^(?:href|src|alt|title|id|class|name|value|type|content|itemprop|property|download|accept|placeholder|resource|"
+    r"longdesc|about|aria-.*|[:@*[].*|v-.*|x-.*)$|title|caption|tooltip|"
+    r"(?:^|-)(?:alt|name|filename|label|desc(?:ription)?|text|width|height|size|index|count|id|href|link)$",
+    re.IGNORECASE,
+)
+"""Attributes that hold words, numbers, code or pages, and those that are read by the element that they stand at."""
+_PROPERTIES = frozenset(
+    {"image", "thumbnail", "thumbnailurl", "contenturl", "photo", "primaryimageofpage", "img", "depiction"}
+)
+_NOT_IMAGES = re.compile(r"\.(?:html?|php\d?|aspx?|jsp|js|css|json|xml|svgz?|mp[34]|webm|m4[av]|pdf|zip|woff2?)$")
+_SEPARATORS = re.compile(r"[\s,|;]+")
+_WIDTH = "1024"
+"""Of a picture whose address leaves its width open, as shops do."""
+
+
+def images_of(tag: str, name: str, value: str, element: Element) -> list[str]:
+    """Addresses of images in an attribute of an element, as written; none in those that its own element reads."""
+    if name == "style":
+        return css.read_sheet(value)[0] if "(" in value else []
+    if name in ("itemprop", "property"):
+        return _property(element, value) if tag != "meta" else []
+    if not value or _NOT_ADDRESSES.search(name) or (name == "srcset" and tag in IMAGES):
+        return []
+    if name.startswith("on"):
+        return list(scripts.in_text(value))
+    return [address for address in _named(tag, name, value.strip()) if "{" not in address]
+
+
+def _named(tag: str, name: str, value: str) -> Iterator[str]:
+    """What an attribute says that no standard knows: one address, a ``srcset``, a list, JSON, CSS or HTML."""
+    if "url(" in value:
+        yield from css.read_sheet(value)[0]
+    elif value[:1] in "[{<" and value:
+        yield from dict.fromkeys((*scripts.in_json(value), *scripts.in_text(value)))
+    elif "srcset" in name or name.endswith(("bgset", "-set")):
+        yield from map(largest_of, value.split("|") if name.endswith("bgset") else [value])
+    elif len(parts := [part for part in _SEPARATORS.split(value) if part]) > 1 and all(map(has_image_suffix, parts)):
+        yield from filter(scripts.has_name, parts)
+    elif has_image_suffix(value):
+        value = value.replace("{width}", _WIDTH)
+        yield from [value] if scripts.has_name(value) else []
+    elif name in ("background", "poster") or (name in _ANY_ADDRESS and tag in IMAGES) or _speaks(name, value):
+        yield value
+
+
+def _speaks(name: str, value: str) -> bool:
+    """Whether an attribute's name promises an image, and its value may be the address of one."""
+    is_other = _NOT_IMAGES.search(value.partition("?")[0].lower())
+    return bool(scripts.IMAGE_WORDS.search(name)) and scripts.is_address(value) and not is_other
+
+
+def _property(element: Element, names: str) -> list[str]:
+    """The address of an image in microdata (HTML, 5.2.4) or RDFa (RDFa Core 1.1, 7.5) of an element."""
+    if not _PROPERTIES & {name.rpartition(":")[2].rpartition("/")[2].lower() for name in names.split()}:
+        return []
+    values = (element.get(name) or "" for name in ("content", "resource", "href", "src", "data"))
+    return [next((value for value in values if value), "")]

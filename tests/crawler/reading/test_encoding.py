@@ -1,0 +1,45 @@
+import time
+
+import pytest
+
+from crawler.reading.encoding import decoded, encoded
+
+JAPANESE = "写真の販売サイトです。富士山の日の出の写真をご覧ください。"
+RUSSIAN = "Фотография Байкала на закате, снимки озера зимой"
+
+
+@pytest.mark.parametrize(
+    ("data", "content_type", "text"),
+    [
+        ("größe".encode(), "", "größe"),
+        (RUSSIAN.encode("cp1251"), "", RUSSIAN),
+        (RUSSIAN.encode("koi8-r"), "text/html; charset=koi8-r", RUSSIAN),
+        (
+            "写真の販売サイトです。富士山の日の出の写真をご覧ください。".encode("shift_jis"),
+            "",
+            "写真の販売サイトです。富士山の日の出の写真をご覧ください。",
+        ),
+        (("größe " * 50).encode() + b"\xff", "", "größe " * 50 + "\ufffd"),
+        (("ö" * 50).encode()[:-1], "", "ö" * 49 + "\ufffd"),
+        ("Copyright © 2020, It’s a – b".encode("cp1252"), "", "Copyright © 2020, It’s a – b"),
+        ("a\xa0b".encode("cp1252"), "", "a\xa0b"),
+        (b"<meta charset=hex>abc", "text/html; charset=undefined", "<meta charset=hex>abc"),
+        (b"abc", "text/html; charset=rot13", "abc"),
+        (b"", "", ""),
+    ],
+)
+def test_a_page_is_read_as_it_says_or_as_fits_best(data: bytes, content_type: str, text: str) -> None:
+    assert decoded(data, content_type)[1] == text
+
+
+@pytest.mark.parametrize("charset", ["punycode", "idna", "unicode_escape", "utf-7", "zlib", "x", "\x00", "a" * 5_000])
+def test_no_declared_encoding_takes_long(charset: str) -> None:
+    begun = time.process_time()
+    assert decoded(b"abc-" * 250_000, f"text/css; charset={charset}", is_html=False)[1].startswith("abc-abc-")
+    assert time.process_time() - begun < 5
+
+
+def test_only_the_query_of_an_address_is_written_in_the_encoding_of_its_page() -> None:
+    assert encoded("/лёд?q=лёд&a=%41", "cp1251") == "/лёд?q=%EB%B8%E4&a=%41"
+    assert encoded("/x?q=写", "cp1251") == "/x?q=%26%2320889%3B"
+    assert encoded("/x?q=лёд", "utf-8") == "/x?q=лёд"
