@@ -7,6 +7,7 @@ from scrapy import Request, Spider, signals
 from scrapy.exceptions import DontCloseSpider
 from twisted.python.failure import Failure
 
+from crawler.crawling.visitors import for_anybody
 from crawler.fetching.answers import Response, failure_refusal, status_refusal
 from crawler.fetching.documents import facts_of, forbids_following, read_document
 from crawler.fetching.gate import STAYS_IN_SCOPE
@@ -16,7 +17,6 @@ from crawler.formats.job import Kind, Link, Target
 from crawler.formats.lines import Refusal, RefusalLine
 from crawler.reading.found import Document, FoundImage
 from crawler.reading.sniff import Content, sniff
-from crawler.reading.visitors import for_anybody
 from crawler.state.crawl import Crawl
 from crawler.state.frontier import Frontier
 from crawler.state.pace import Pace

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.reading.visitors import for_anybody
+from crawler.crawling.visitors import for_anybody
 
 ID = "0f3a9c81d2b74e65"
 
