@@ -21,7 +21,7 @@ HOST = "127.0.0.2"
 
 def measure(photos: Sequence[Path], images: int) -> list[Row]:
     """Crawl a site of so many images, made of these photos, once with each."""
-    with tempfile.TemporaryDirectory() as name, _serving(_site(Path(name) / "site", photos, images)) as base:
+    with tempfile.TemporaryDirectory() as name, serving(_site(Path(name) / "site", photos, images)) as base:
         rows = [_exhibit(base, Path(name)), _bare(base, Path(name))]
         rows.append(_exhibit(base, Path(name)) | {"what": "Exhibit's crawler, again"})
     return rows
@@ -45,7 +45,7 @@ def _site(folder: Path, photos: Sequence[Path], images: int) -> Path:
 
 
 @contextlib.contextmanager
-def _serving(folder: Path) -> Iterator[str]:
+def serving(folder: Path) -> Iterator[str]:
     """Serve the folder from a process of its own."""
     ready: multiprocessing.Queue[int] = multiprocessing.Queue()
     server = multiprocessing.Process(target=_serve, args=(folder, ready), daemon=True)

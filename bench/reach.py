@@ -7,23 +7,20 @@ they are served from this machine, and nothing else is reached: what lies elsewh
 import argparse
 import asyncio
 import csv
-import functools
-import http.server
 import re
 import shutil
 import subprocess
 import sys
 import tarfile
 import tempfile
-import threading
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, unquote, urldefrag, urlsplit
 
 from playwright.async_api import BrowserContext, Route, async_playwright
 
+from bench.crawling import serving
 from bench.table import Row, keep, machine, show
 from crawler.formats.job import Job, Kind, Limits, Politeness, Target
 from crawler.formats.lines import PageLine, read_lines
@@ -80,8 +77,8 @@ def main() -> int:
         if folder is None:
             print(f"{site['package']} {site['version']} can't be fetched, and is left out.", file=sys.stderr)
             continue
-        with _serving(folder) as base:
-            some = [Page(base + quote(path), site["kind"]) for path in _pages(folder, options.each)]
+        with serving(folder) as base:
+            some = [Page(f"{base}/{quote(path)}", site["kind"]) for path in _pages(folder, options.each)]
             asyncio.run(_look(some, base))
             _crawl(some)
         pages += some
@@ -118,22 +115,6 @@ def _pages(folder: Path, most: int) -> list[str]:
     """Paths of HTML pages, evenly out of all of them."""
     every = sorted(str(path.relative_to(folder)) for path in folder.rglob("*.htm*") if path.stat().st_size > 200)
     return every[:: max(1, -(-len(every) // most))]
-
-
-@contextmanager
-def _serving(folder: Path) -> Iterator[str]:
-    handler = functools.partial(_Quiet, directory=str(folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}/"
-        server.shutdown()
-        thread.join()
-
-
-class _Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
 
 
 async def _look(pages: Sequence[Page], base: str) -> None:

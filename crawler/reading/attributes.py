@@ -2,14 +2,11 @@
 
 import re
 from collections.abc import Iterator
-from typing import Any, TypeAlias
 
 from crawler.reading import css, scripts
 from crawler.reading.sniff import has_image_suffix
 from crawler.reading.srcset import largest_of
-
-Element: TypeAlias = Any
-"""An lxml element; lxml has no types."""
+from exhibit.types import Untyped
 
 IMAGES = frozenset({"img", "source", "amp-img", "image"})
 _ANY_ADDRESS = frozenset({
@@ -36,7 +33,7 @@ _WIDTH = "1024"
 """Of a picture whose address leaves its width open, as shops do."""
 
 
-def images_of(tag: str, name: str, value: str, element: Element) -> list[str]:
+def images_of(tag: str, name: str, value: str, element: Untyped) -> list[str]:
     """Addresses of images in an attribute of an element, as written; none in those that its own element reads."""
     if name == "style":
         return css.read_sheet(value)[0] if "(" in value else []
@@ -72,7 +69,7 @@ def _speaks(name: str, value: str) -> bool:
     return bool(scripts.IMAGE_WORDS.search(name)) and scripts.is_address(value) and not is_other
 
 
-def _property(element: Element, names: str) -> list[str]:
+def _property(element: Untyped, names: str) -> list[str]:
     """The address of an image in microdata (HTML, 5.2.4) or RDFa (RDFa Core 1.1, 7.5) of an element."""
     if not _PROPERTIES & {name.rpartition(":")[2].rpartition("/")[2].lower() for name in names.split()}:
         return []

@@ -24,7 +24,8 @@ _ASIDE = re.compile(rb"<!--.*?(?:-->|\Z)|<\?.*?(?:\?>|\Z)", re.DOTALL)
 _ROOT = re.compile(
     rb"\A\s*(?:<!DOCTYPE[^>]*>\s*)?<(?:[A-Za-z][\w.-]*:)?(?P<name>[A-Za-z][\w.-]{0,60})", re.IGNORECASE | re.ASCII
 )
-_JSON_FEED = "jsonfeed.org/version/"
+_JSON_FEED = re.compile(r"https?://(?:www\.)?jsonfeed\.org/version/\S+|1(?:\.[01])?")
+"""What a JSON Feed says as its version; some say the bare number."""
 
 
 def read_sitemap(data: bytes, url: str, max_bytes: int) -> Document:
@@ -118,7 +119,7 @@ def _json_feed(data: bytes) -> Untyped | None:
     except (ValueError, RecursionError) as error:
         raise RefusedError(Sentence("The feed can't be read: its JSON is broken."), reason="unreadable") from error
     items = told.get("items")
-    if _JSON_FEED not in str(told.get("version")) or not isinstance(items, list):
+    if not _JSON_FEED.fullmatch(str(told.get("version"))) or not isinstance(items, list):
         raise RefusedError(Sentence("The feed can't be read: it is JSON, but no JSON Feed."), reason="unreadable")
     told = _texts(told)
     about = {"title": told.get("title"), "language": told.get("language"), "link": told.get("home_page_url")}

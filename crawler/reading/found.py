@@ -89,22 +89,13 @@ def absolute(base: str, address: str) -> str:
         return ""
     try:
         joined = urldefrag(_joined(base, address.replace("\t", "").replace("\r", "").replace("\n", ""))).url
+        joined = _UNSAFE.sub(_escaped, joined)
         parts = urlsplit(joined)
     except ValueError:
         return ""
     if parts.scheme in _NOT_ADDRESSES or (parts.scheme in _VISITED and not parts.hostname):
         return ""
-    joined = _UNSAFE.sub(_escaped, joined)
-    return joined if len(joined) <= MAX_ADDRESS and _is_split(joined) else ""
-
-
-def _is_split(url: str) -> bool:
-    """Whether an address can be taken apart once its blanks are escaped."""
-    try:
-        urlsplit(url)
-    except ValueError:
-        return False
-    return True
+    return joined if len(joined) <= MAX_ADDRESS else ""
 
 
 def _joined(base: str, address: str) -> str:

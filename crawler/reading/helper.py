@@ -52,8 +52,8 @@ def _asked(question: Mapping[str, Any], data: bytes) -> dict[str, Any]:
 
 def answer(question: Mapping[str, Any], data: bytes) -> Answer:
     """Read one document."""
-    from crawler.reading.encoding import decoded  # noqa: PLC0415
-    from crawler.reading.feeds import read_feed, read_sitemap  # noqa: PLC0415 - the asking side needs no parsers
+    from crawler.reading.encoding import decoded  # noqa: PLC0415 - the asking side needs no parsers
+    from crawler.reading.feeds import read_feed, read_sitemap  # noqa: PLC0415
     from crawler.reading.webpage import read_page  # noqa: PLC0415
 
     kind, url = question["what"], question.get("url", "")

@@ -95,6 +95,12 @@ def test_a_json_feed_is_read_and_other_json_refused() -> None:
             read_feed(data, HERE)
 
 
+@pytest.mark.parametrize("version", ["http://jsonfeed.org/version/1", "1.0", "1.1"])
+def test_a_json_feed_says_its_version_in_several_ways(version: str) -> None:
+    feed = {"version": version, "items": [{"image": "/1.jpg"}]}
+    assert [image.url for image in read_feed(json.dumps(feed).encode(), HERE).images] == ["http://example.org/1.jpg"]
+
+
 def test_a_json_feed_of_odd_values_names_nothing_that_is_no_text() -> None:
     item = {"url": ["x"], "image": {"url": "/a.jpg"}, "banner_image": True, "content_html": 7, "title": None}
     feed = {"version": "https://jsonfeed.org/version/1", "icon": ["/i.png"], "items": [{**item, "attachments": [item]}]}
