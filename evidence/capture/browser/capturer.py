@@ -113,10 +113,6 @@ class BrowserCapturer:
     ) -> Seen:
         """One context, one page: load it, scroll through it, take pictures of it."""
         agent = f"{_browser_agent(browser.version)} {self.user_agent}"
-        end = time.monotonic() + self.browser_limits.seconds
-        traffic = Traffic(
-            Visitor(self.guard, agent, self.ca_bundle, denied), self.browser_limits, self._pool, left_until(end)
-        )
         context = await browser.new_context(
             viewport={"width": WIDTH, "height": HEIGHT},
             user_agent=agent,
@@ -124,11 +120,15 @@ class BrowserCapturer:
             accept_downloads=False,
             locale="en-US",
         )
+        page = await context.new_page()
+        left = left_until(time.monotonic() + self.browser_limits.seconds)  # a busy machine's browser is slow to open one
+        traffic = Traffic(
+            Visitor(self.guard, agent, self.ca_bundle, denied), self.browser_limits, self._pool, left, page
+        )
         try:
             await context.route("**/*", traffic.answer)
-            page = traffic.page = await context.new_page()
             await _keep_alone(page, traffic)
-            photographer = Photographer(page, self.browser_limits, left_until(end))
+            photographer = Photographer(page, self.browser_limits, left)
             seen = Seen(Visit(page_url), photographer.shots, traffic, agent, f"Chromium {browser.version}")
             try:
                 async with asyncio.timeout(self.browser_limits.seconds):

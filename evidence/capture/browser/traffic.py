@@ -56,11 +56,11 @@ class Traffic:
     limits: BrowserLimits
     pool: Executor
     seconds: Callable[[], float]  # says how much time is left for the capture
+    page: Page
     lack: ServiceMissingError | None = None  # what this machine lacks: then no visit says anything
     resources: list[Resource] = field(default_factory=list)
     documents: list[Visit] = field(default_factory=list)
     refusals: list[dict[str, str]] = field(default_factory=list)  # what wasn't passed on: url, kind, reason
-    page: Page | None = None
 
     def __post_init__(self) -> None:
         self._ahead: dict[str, Visit] = {}
@@ -131,7 +131,7 @@ class Traffic:
     def _is_of_page(self, request: Request) -> bool:
         """Whether the page or a frame in it asks, not another window or a worker of its own."""
         try:
-            return self.page is None or request.frame.page is self.page
+            return request.frame.page is self.page
         except Error:  # a window that is just being opened has no frame yet
             return False
 
