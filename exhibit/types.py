@@ -177,6 +177,10 @@ class Fetched:
     peer: str  # address and port of the server, or empty
     fetched_at: datetime  # when the response had come
     not_modified: bool = False  # whether the server said that nothing has changed since the known visit
+    certificate: str = ""
+    """``valid``, or what is wrong with the server's certificate (``expired``, ``not-yet-valid``, ``self-signed``,
+    ``unknown-issuer``, ``other-name``, ``invalid``, joined by commas), or ``not-checked``; and the certificate's
+    SHA-256. Empty without TLS."""
 
     def at(self, page_url: str, image_url: str, found_in: str, context: str) -> "Sighting":
         """The sighting of this image at one place of one page."""

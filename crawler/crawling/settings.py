@@ -3,6 +3,7 @@
 from typing import Any
 
 from crawler.fetching import gate
+from crawler.fetching.certificates import Certificates
 from crawler.fetching.cookies import Cookies
 from crawler.fetching.resolver import resolver_for
 from crawler.state.crawl import Crawl
@@ -50,7 +51,14 @@ def scrapy_settings(crawl: Crawl) -> dict[str, Any]:
     return {
         "TWISTED_DNS_RESOLVER": resolver_for(crawl.guard, crawl.refused),
         "DOWNLOADER_MIDDLEWARES": dict.fromkeys(_OFF)
-        | {gate.Gate: 50, gate.Patience: 540, gate.Encodings: 590, gate.Redirects: 600, Cookies: 700},
+        | {
+            gate.Gate: 50,
+            gate.Patience: 540,
+            gate.Encodings: 590,
+            gate.Redirects: 600,
+            Cookies: 700,
+            Certificates: 900,
+        },
         "SPIDER_MIDDLEWARES": dict.fromkeys(_SPIDER_OFF),
         "EXTENSIONS": dict.fromkeys(_EXTENSIONS_OFF),
         "DOWNLOAD_HANDLERS": {"data": None, "file": None, "ftp": None, "s3": None},

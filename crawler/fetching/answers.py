@@ -25,6 +25,7 @@ Response: TypeAlias = Any
 """A Scrapy response; Scrapy's types are not complete enough to be checked."""
 
 RAW_HEADERS = "exhibit_raw_headers"
+CERTIFICATE = "exhibit_certificate"
 
 
 class Refused(IgnoreRequest):
@@ -47,6 +48,7 @@ def fetched(response: Response, digest: Digest, *, size: int, not_modified: bool
         request_headers=(("Host", urlsplit(response.url).netloc), *pairs(response.request.headers)),
         response_headers=response.request.meta.get(RAW_HEADERS) or pairs(response.headers),
         peer=peer(response),
+        certificate=response.request.meta.get(CERTIFICATE, ""),
         fetched_at=now(),
         not_modified=not_modified,
     )

@@ -185,6 +185,7 @@ class Job:
     politeness: Politeness = field(default_factory=Politeness)  # how hosts are treated
     user_agent: UserAgent = field(default_factory=UserAgent)  # who visits
     allowed_networks: tuple[str, ...] = ()  # networks that may be reached although they aren't public
+    ca_bundle: Path | None = None  # authorities (PEM) to check certificates against instead of certifi's
     denied_hosts: Mapping[str, str] = field(default_factory=dict)
     """Hosts that aren't visited, with all hosts below, and why: opt-outs and the operator's own list."""
     known: Mapping[str, Known] = field(default_factory=dict)  # earlier visits by address

@@ -185,6 +185,9 @@ class SightingFacts:
     slice: SliceProof | None  # proof that a crawl slice recorded it, or ``None``
     captures: tuple[CaptureFacts, ...] = ()  # later visits, in order of time
     provenance: ProvenanceFacts | None = field(default=None, metadata=LATER)
+    certificate: str = field(
+        default="", metadata=LATER
+    )  # of the server, as checked, and its SHA-256; empty without TLS
 
 
 @dataclass(frozen=True, slots=True)

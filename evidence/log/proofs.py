@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +11,7 @@ from evidence.log import merkle
 from evidence.log.notes import parse_note
 from exhibit.digests import Digest
 from exhibit.entries import Entry, EntryType, canonical
-from exhibit.types import Count, Number
+from exhibit.types import LATER, Count, Number
 
 RENEWALS_PATH = "proofs/log/renewals.json"
 LATER_CHECKPOINT = re.compile(r"proofs/log/checkpoint-[0-9]+")
@@ -50,6 +50,9 @@ class SightingRecord:
     headers: tuple[tuple[str, str], ...]  # the answer's headers in their order
     peer: str  # address of the server that answered; empty when the source isn't a network
     seen: datetime  # when the bytes had arrived, aware, UTC
+    certificate: str = field(
+        default="", metadata=LATER
+    )  # of the server, as checked, and its SHA-256; empty without TLS
 
 
 @dataclass(frozen=True, slots=True)

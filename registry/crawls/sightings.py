@@ -78,6 +78,7 @@ def _row(of: CrawlSlice, seen: Sighting, page_title: str, place: Place, first_se
         request_headers=_storable(seen.request_headers),
         response_headers=_storable(seen.response_headers),
         peer=seen.peer[:60],
+        certificate=seen.certificate[:160],
         first_seen=first_seen,
         last_seen=seen.fetched_at,
         bytes_came=not seen.not_modified,

@@ -142,6 +142,9 @@ class Sighting(models.Model):
     request_headers = models.JSONField(default=list, blank=True)
     response_headers = models.JSONField(default=list, blank=True)
     peer = models.CharField(max_length=60, blank=True)
+    certificate = models.CharField(
+        max_length=160, blank=True, default="", db_default="", help_text="of the server: as checked, and its SHA-256"
+    )
     first_seen = models.DateTimeField()
     last_seen = models.DateTimeField()
     bytes_came = models.BooleanField(default=True, help_text="false when the server said that nothing had changed")

@@ -1,5 +1,6 @@
 """A web site on loopback for tests: pages by path, and a record of who asked for what."""
 
+import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -57,16 +58,20 @@ class Site:
         host: the loopback address that it listens on; others than 127.0.0.1 make other hosts.
         routes: by path with query, or by path alone; a function decides by the request.
         seen: the requests in the order in which they came.
+        tls: how it speaks TLS; without it, it doesn't.
     """
 
     host: str = "127.0.0.1"
     routes: dict[str, Route] = field(default_factory=dict)
     seen: list[Seen] = field(default_factory=list)
+    tls: ssl.SSLContext | None = None
     _server: ThreadingHTTPServer = field(init=False)
     _thread: threading.Thread = field(init=False)
 
     def __enter__(self) -> Self:
         self._server = _Server((self.host, 0), _handler(self))
+        if self.tls is not None:
+            self._server.socket = self.tls.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
         self._thread.start()
         return self
@@ -84,7 +89,7 @@ class Site:
 
     def url(self, path: str = "/") -> str:
         """The address of a path."""
-        return f"http://{self.host}:{self.port}{path}"
+        return f"http{'s' if self.tls else ''}://{self.host}:{self.port}{path}"
 
     def page(self, path: str, html: str, **more: object) -> None:
         """Serve HTML."""

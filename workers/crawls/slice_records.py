@@ -14,5 +14,6 @@ def record_of(sighting: SightingRow) -> SightingRecord:
         status=sighting.status,
         headers=tuple((name, value) for name, value in sighting.response_headers),
         peer=sighting.peer,
+        certificate=sighting.certificate,
         seen=sighting.last_seen,
     )

@@ -237,6 +237,7 @@ def _sighting(
         status=first.status,
         headers=tuple((name, value) for name, value in first.response_headers),
         peer=first.peer,
+        certificate=first.certificate,
         picture=picture_facts(first.picture, sealing.sighting_picture_path(number, first.picture.format)),
         visibility=Visibility.PUBLIC if first.private_to_id is None else Visibility.PRIVATE,
         slice=proofs.slice(first),

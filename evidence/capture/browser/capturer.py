@@ -121,7 +121,9 @@ class BrowserCapturer:
             locale="en-US",
         )
         page = await context.new_page()
-        left = left_until(time.monotonic() + self.browser_limits.seconds)  # a busy machine's browser is slow to open one
+        left = left_until(
+            time.monotonic() + self.browser_limits.seconds
+        )  # a busy machine's browser is slow to open one
         traffic = Traffic(
             Visitor(self.guard, agent, self.ca_bundle, denied), self.browser_limits, self._pool, left, page
         )

@@ -84,11 +84,13 @@ def _sighting_rows(sighting: SightingFacts, wording: Wording) -> tuple[Row, ...]
     size = wording.say(
         "picture.size", width=sighting.picture.width, height=sighting.picture.height, format=sighting.picture.format
     )
+    certificate = certificate_line(sighting, wording)
     return (
         wording.row("sighting", Speaker.RECORDED, str(sighting.number), style=Style.STRONG),
         wording.row("page_url", Speaker.RECORDED, sighting.page_url, style=Style.MONO),
         wording.row("image_url", Speaker.RECORDED, *addresses, style=Style.MONO),
         wording.row("status", Speaker.RECORDED, answer),
+        *([wording.row("certificate", Speaker.RECORDED, certificate)] if certificate else []),
         wording.row("context", Speaker.STATED, sighting.context),
         wording.time_row("first_seen", sighting.first_seen),
         wording.time_row("last_seen", sighting.last_seen),
@@ -98,6 +100,13 @@ def _sighting_rows(sighting: SightingFacts, wording: Wording) -> tuple[Row, ...]
         *_provenance_rows(sighting.provenance, wording),
         wording.row("digest", Speaker.RECORDED, sighting.picture.digest.hex, style=Style.MONO),
     )
+
+
+def certificate_line(sighting: SightingFacts, wording: Wording) -> str:
+    """What the certificate of the server was; empty where the crawl noted none."""
+    words, _, digest = sighting.certificate.partition(" ")
+    told = wording.say("document.joined").join(wording.phrases.word("certificate", word) for word in words.split(","))
+    return wording.say("certificate.line", words=told, digest=digest.removeprefix("sha256:")) if words else ""
 
 
 def _provenance_rows(provenance: ProvenanceFacts | None, wording: Wording) -> tuple[Row, ...]:

@@ -4,7 +4,7 @@ What Rules 902(11) and (12) and Rule 702 ask for beyond it is said, and left to 
 a business's practice, and is no expert.
 """
 
-from evidence.documents.case.sections import STANDING_LIMITS, capture_lines, witness_blocks
+from evidence.documents.case.sections import STANDING_LIMITS, capture_lines, certificate_line, witness_blocks
 from evidence.documents.papers.layout import SealedFacts, blanks, file_table, plain_row, running, system_rows
 from evidence.documents.phrases import own_unchecked, standing_unchecked
 from evidence.documents.phrases.wording import Wording
@@ -56,6 +56,7 @@ def certification(case: SealedFacts, wording: Wording) -> tuple[Section, ...]:
 
 def _recorded(sighting: SightingFacts, wording: Wording) -> Rows:
     answer = " · ".join(part for part in (f"HTTP {sighting.status}" if sighting.status else "", sighting.peer) if part)
+    certificate = certificate_line(sighting, wording)
     rows = (
         plain_row(wording, "label.sighting", str(sighting.number), style=Style.STRONG),
         plain_row(wording, "label.page_url", sighting.page_url, style=Style.MONO),
@@ -63,6 +64,7 @@ def _recorded(sighting: SightingFacts, wording: Wording) -> Rows:
         plain_row(wording, "label.first_seen", wording.both_times(sighting.first_seen)),
         plain_row(wording, "label.last_seen", wording.both_times(sighting.last_seen)),
         plain_row(wording, "label.status", answer),
+        *([plain_row(wording, "label.certificate", certificate)] if certificate else []),
         plain_row(wording, "label.capture", *capture_lines(sighting.captures, wording)),
         plain_row(wording, "label.digest", sighting.picture.digest.hex, style=Style.MONO),
     )

@@ -180,7 +180,8 @@ async function sliceProblem(sighting, proof) {
   const record = proof.record;
   const alike = ["page_url", "image_url", "final_url", "status"].every((field) => sighting[field] === record[field]);
   if (!alike || sighting.picture.digest !== record.picture) return "The crawl's record is about another sighting than the facts.";
-  if (!equal(sighting.headers, record.headers) || sighting.peer !== record.peer) return "The crawl's record states other headers or another server than the facts.";
+  const server = ({ headers, peer, certificate }) => [headers, peer, certificate ?? ""];
+  if (!equal(server(sighting), server(record))) return "The crawl's record states other headers or another server than the facts.";
   if (!(sighting.first_seen <= record.seen && record.seen <= sighting.last_seen)) return "The crawl's record has a time outside of first and last seen.";
   const { root, count } = proof.log.opening;
   if (count !== proof.count || typeof root !== "string" || !/^[0-9a-f]{64}$/.test(root)) return "The slice's entry doesn't state a root and a count that fit.";

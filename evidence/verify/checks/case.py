@@ -247,7 +247,8 @@ def _expect_recorded(sighting: SightingFacts, proof: SliceProof) -> None:
     told = (sighting.page_url, sighting.image_url, sighting.final_url, sighting.picture.digest, sighting.status)
     same = told == (record.page_url, record.image_url, record.final_url, record.picture, record.status)
     expect(same, "The crawl's record is about another sighting than the facts.")
-    same = (sighting.headers, sighting.peer) == (record.headers, record.peer)
+    server = sighting.headers, sighting.peer, sighting.certificate
+    same = server == (record.headers, record.peer, record.certificate)
     expect(same, "The crawl's record states other headers or another server than the facts.")
     inside = sighting.first_seen <= record.seen <= sighting.last_seen
     expect(inside, "The crawl's record has a time outside of first and last seen.")

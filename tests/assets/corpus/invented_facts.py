@@ -142,6 +142,7 @@ SEEN: Kinds = {
     "a status below zero": (fact(S + "status", -1), "facts"),
     "a status that is text": (fact(S + "status", "200"), "facts"),
     "another server": (fact(S + "peer", "198.51.100.7"), "slice:01"),
+    "a certificate that nobody noted": (fact(S + "certificate", f"valid sha256:{'5e' * 32}"), "slice:01"),
     "a server that is no address": (recorded("peer", "nowhere", facts=(S + "peer", "nowhere")), ""),
     "another header": (fact(S + "headers.1.1", "saint"), "slice:01"),
     "a header more": (fact(S + "headers.+", ["X-Owner", "Mallory"]), "slice:01"),

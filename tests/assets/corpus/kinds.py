@@ -36,6 +36,7 @@ NEW = {
     "a page's address that looks alike: fragment, port, scheme, letters, user": "a page (?:with a (?:fragment|user)|at another.*|without TLS|of a look.*|that is a script)",
     "another status of the sighting than the crawl recorded": "another status",
     "another server than the crawl recorded": "another server",
+    "a certificate of the server that the crawl did not record": "a certificate that nobody noted",
     "headers changed, added, in another order, or of three parts": "another header|a header.*|headers.*",
     "last seen before it was recorded, or after the seal": "last seen.*",
     "recorded in the future": "seen in the future.*",

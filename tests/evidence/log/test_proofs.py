@@ -87,6 +87,7 @@ def test_every_field_of_a_record_counts() -> None:
         {"headers": ()},
         {"peer": ""},
         {"seen": datetime(2026, 11, 21, tzinfo=UTC)},
+        {"certificate": f"valid sha256:{'5e' * 32}"},
     ]
     leaves = {record_leaf(replace(record, **change)) for change in changes}
     assert len(leaves | {record_leaf(record)}) == len(changes) + 1

@@ -14,6 +14,7 @@ def test_the_record_holds_what_was_seen_last_with_the_headers_in_their_order() -
         status=206,
         response_headers=headers,
         peer="192.0.2.1:443",
+        certificate=f"expired sha256:{'5e' * 32}",
         first_seen=moment.replace(year=2020),
         last_seen=moment,
     )
@@ -21,3 +22,4 @@ def test_the_record_holds_what_was_seen_last_with_the_headers_in_their_order() -
     assert (record.picture, record.final_url, record.status) == (Digest.of(b"x"), "https://cdn.example/a.jpg", 206)
     assert record.headers == tuple((name, value) for name, value in headers)
     assert (record.peer, record.seen) == ("192.0.2.1:443", moment)
+    assert record.certificate == f"expired sha256:{'5e' * 32}"

@@ -126,3 +126,18 @@ def test_standing_sentences_stand_once_and_in_the_language_of_the_document() -> 
     assert text.count("Who operates the site or the account: not checked.") == 1
     assert "One of its own." in text
     assert "未核查" not in text
+
+
+@pytest.mark.parametrize(
+    ("noted", "words"),
+    [
+        ("valid", "valid; SHA-256 " + "5e" * 32),
+        ("expired,other-name", "expired, for another name; SHA-256 " + "5e" * 32),
+    ],
+)
+def test_what_the_servers_certificate_was_stands_with_the_sighting(noted: str, words: str) -> None:
+    case = sample_case()
+    checked = replace(case.sightings[0], certificate=f"{noted} sha256:{'5e' * 32}")
+    sheet = render_exhibit_sheet(replace(case, sightings=(checked,)), sample_pictures(), "en")
+    assert words.replace(" ", "") in text_of(sheet).replace(" ", "")
+    assert "Server's certificate" not in text_of(render_exhibit_sheet(case, sample_pictures(), "en"))

@@ -1,0 +1,121 @@
+"""What the certificates of servers are worth: written down beside each picture, never a reason not to visit.
+
+Scrapy takes whatever certificate a server shows. So each one that it met is checked once in a crawl, in a handshake of
+its own with the server that answered: its chain against the authorities that ``certifi`` lists, as OpenSSL does (RFC
+5280, 6), its names as RFC 9525 says. Nothing is sent there besides the handshake. Revocation isn't looked at.
+"""
+
+import asyncio
+import socket
+import threading
+from pathlib import Path
+from typing import Any, TypeAlias
+from urllib.parse import urlsplit
+
+import certifi
+from OpenSSL import SSL, crypto
+from scrapy import Request
+from service_identity import CertificateError, VerificationError
+from service_identity.pyopenssl import verify_hostname, verify_ip_address
+
+from crawler.fetching.answers import CERTIFICATE, Response
+from crawler.state.crawl import Crawl
+from exhibit.network.hosts import literal_address
+from exhibit.network.urls import DEFAULT_PORTS, host_of
+
+Crawler: TypeAlias = Any
+"""Scrapy's crawler object."""
+
+_SECONDS = 5.0
+_MAX_CHECKS = 200
+"""Certificates that are checked in one crawl; those of further ones are named, and not checked."""
+NOT_CHECKED = "not-checked"
+_CODES = {
+    9: "not-yet-valid",
+    10: "expired",
+    18: "self-signed",
+    19: "self-signed",
+    2: "unknown-issuer",
+    20: "unknown-issuer",
+    21: "unknown-issuer",
+}
+"""Words for ``X509_V_ERR_…`` of OpenSSL (X509_STORE_CTX_get_error(3)); all others are ``invalid``."""
+
+
+class Certificates:
+    """The downloader middleware that notes for each answer over TLS what its certificate was."""
+
+    def __init__(self, crawl: Crawl) -> None:
+        self._authorities = crawl.job.ca_bundle
+        self._checks: dict[tuple[str, int, str], asyncio.Task[str]] = {}
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> "Certificates":
+        """Scrapy's way of making a middleware."""
+        return cls(crawler.spider.crawl)
+
+    async def process_response(self, request: Request, response: Response) -> Response:
+        """Note the certificate of the server that answered this hop."""
+        request.meta[CERTIFICATE] = ""
+        if response.certificate is not None and response.ip_address is not None:
+            request.meta[CERTIFICATE] = await self._noted(response)
+        return response
+
+    async def _noted(self, response: Response) -> str:
+        """What is wrong with the certificate, or ``valid``, and its SHA-256."""
+        shown = response.certificate.digest("sha256").decode("ascii").replace(":", "").lower()
+        host, port = host_of(response.url), urlsplit(response.url).port or DEFAULT_PORTS["https"]
+        key = host, port, shown
+        if key not in self._checks and len(self._checks) < _MAX_CHECKS:
+            check = asyncio.to_thread(check_certificate, host, str(response.ip_address), port, shown, self._authorities)
+            self._checks[key] = asyncio.ensure_future(check)
+        words = await asyncio.shield(self._checks[key]) if key in self._checks else NOT_CHECKED
+        return f"{words} sha256:{shown}"
+
+
+def check_certificate(host: str, address: str, port: int, shown: str, authorities: Path | None) -> str:
+    """``valid``, or what is wrong with a server's certificate, its words joined by commas.
+
+    ``not-checked`` where the server can't be reached once more, or shows another certificate (SHA-256, hexadecimal)
+    than it had shown.
+    """
+    found: set[str] = set()
+
+    def judged(_: SSL.Connection, __: crypto.X509, code: int, ___: int, holds: int) -> bool:
+        if not holds:
+            found.add(_CODES.get(code, "invalid"))
+        return True
+
+    try:
+        context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+        context.load_verify_locations(str(authorities or certifi.where()))
+        context.set_verify(SSL.VERIFY_PEER, judged)
+        with socket.create_connection((address, port), _SECONDS) as plain:
+            connection = _greet(plain, context, host)
+            leaf = connection.get_peer_certificate()
+            if leaf is None or leaf.digest("sha256").decode("ascii").replace(":", "").lower() != shown:
+                return NOT_CHECKED
+            try:
+                (verify_hostname if literal_address(host) is None else verify_ip_address)(connection, host)
+            except (CertificateError, VerificationError):
+                found.add("other-name")
+    except (OSError, SSL.Error, ValueError):  # the last for a name that no certificate can have
+        return NOT_CHECKED
+    return ",".join(sorted(found)) or "valid"
+
+
+def _greet(plain: socket.socket, context: SSL.Context, host: str) -> SSL.Connection:
+    """The handshake, which is cut off when it takes too long, however slowly a server drips."""
+    connection = SSL.Connection(context, plain)
+    if literal_address(host) is None:
+        connection.set_tlsext_host_name(host.encode("ascii"))
+    connection.set_connect_state()
+    plain.settimeout(None)
+    cut = threading.Timer(_SECONDS, plain.shutdown, (socket.SHUT_RDWR,))
+    cut.daemon = True
+    cut.start()
+    try:
+        connection.do_handshake()
+    finally:
+        cut.cancel()
+    return connection
