@@ -15,6 +15,7 @@ from bench import (  # noqa: E402 - after the threads are set
     crowd,
     evidence,
     fingerprints,
+    ingest,
     log,
     pairs,
     reports,
@@ -41,6 +42,7 @@ EXAMPLES = """examples:
   python -m bench evidence --bundles 500 --cases 10 1000 10000
   python -m bench tampering --changes 10000
   python -m bench witnesses log
+  python -m bench ingest --lines 300000
   python -m bench pairs lookalikes --pairs PAIRS --lookalikes LOOKALIKES
   python -m bench retrieval --photos ~/photos --entries 1000000
   python -m bench retroactive --photos ~/photos --entries 100000
@@ -56,7 +58,7 @@ EXAMPLES = """examples:
 INTERRUPTED = 130
 LONG = (
     "retrieval", "retroactive", "whole", "reports", "crowd", "series", "matching", "compositions", "families", "cheats",
-    "cost", "tampering", "evidence", "witnesses", "log",
+    "cost", "tampering", "evidence", "witnesses", "log", "ingest",
 )  # fmt: skip
 """What takes so long that it has to be asked for by name."""
 CROWD, CROWD_ASKED = 100_000, 100
@@ -114,6 +116,7 @@ def _of_several_tables(
         "evidence": lambda: evidence.measure(options.bundles, options.cases),
         "witnesses": lambda: witnesses.measure(options.stamps),
         "log": log.measure,
+        "ingest": lambda: ingest.measure(options.lines, options.seed),
         "matching": lambda: measure_matching(choice, out, jobs),
         "compositions": lambda: compositions.measure(choice, options.singles, options.chains, out, jobs),
         "families": lambda: families.measure(choice, options.singles, out, jobs),
@@ -194,6 +197,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--pictures", type=int, default=10_000)
     parser.add_argument("--changes", type=int, default=10_000, help="of bundles, for tampering")
     parser.add_argument("--bundles", type=int, default=500, help="that evidence seals")
+    parser.add_argument("--lines", type=int, default=300_000, help="of each of the lists that ingest reads")
     parser.add_argument("--stamps", type=int, default=300, help="digests that witnesses gives to each of them")
     parser.add_argument("--reported", type=int, default=1000, help="cases in the report of whole, at most; 0 for none")
     parser.add_argument("--cases", type=int, nargs="+", default=[10, 1000, 10_000], help="cases of each of the reports")

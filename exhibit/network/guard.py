@@ -11,6 +11,7 @@ answer that was checked (:mod:`exhibit.network.http` does), or a second DNS answ
 
 import errno
 import ipaddress
+import re
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from exhibit.network.hosts import Address, embedded_ipv4, is_localhost, literal_
 from exhibit.network.urls import DEFAULT_PORTS
 from exhibit.sentences import Sentence
 
+_READ_DIFFERENTLY = re.compile(r"[\x00-\x20\\\x7f-\xa0]")
 _LOOPBACK = ("127.0.0.1", "::1")
 _ROOT_SERVER = ((socket.AF_INET, "198.41.0.4"), (socket.AF_INET6, "2001:503:ba3e::2:30"))
 
@@ -206,7 +208,7 @@ def _network(text: str) -> IPv4Network | IPv6Network:
 
 def _split(url: str) -> SplitResult:
     """The parts of an absolute URL that all parsers read alike; anything that they may read differently is refused."""
-    if any(character <= " " or character == "\\" or "\x7f" <= character <= "\xa0" for character in url):
+    if _READ_DIFFERENTLY.search(url):
         raise RefusedError(Sentence("The URL contains a space, a backslash or a control character."), reason="bad-url")
     try:
         parts = urlsplit(url)

@@ -34,9 +34,10 @@ def normalise(url: str) -> str:
     except ValueError:
         return text
     scheme = parts.scheme.lower()
-    if scheme not in DEFAULT_PORTS or not parts.hostname:
+    name = parts.hostname
+    if scheme not in DEFAULT_PORTS or not name:
         return text
-    host = _ascii_host(parts.hostname)
+    host = _ascii_host(name)
     shown = f"[{host}]" if ":" in host else host
     netloc = shown if port in (None, DEFAULT_PORTS[scheme]) else f"{shown}:{port}"
     path = _without_dots(_respelled(parts.path)) or "/"

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from exhibit.clock import now
 from registry.models import Crawl, FrontierUrl
@@ -27,8 +28,9 @@ def left(crawl: Crawl) -> Left:
     """What a crawl may still spend; pages that a slice is about to visit count as spent, so that none is too many."""
     budget: Mapping[str, float] = crawl.watch.budget
     leased = crawl.frontier.filter(state=FrontierUrl.State.LEASED).exclude(kind="image").count()
-    ended = [counts for counts in crawl.slices.values_list("counts", flat=True) if counts]
-    hosts = crawl.frontier.exclude(kind="image").exclude(state=FrontierUrl.State.PENDING).values("host").distinct()
+    ended: list[Mapping[str, Any]] = []  # of a long crawl they are many
+    if {"images", "bytes"} & budget.keys():
+        ended = [counts for counts in crawl.slices.values_list("counts", flat=True) if counts]
     until = min(crawl.started_at, now()) + timedelta(seconds=float(budget.get("seconds", _MUCH)))
     rest = {
         "images": int(budget.get("images", _MUCH)) - sum(int(counts.get("images", 0)) for counts in ended),
@@ -43,6 +45,11 @@ def left(crawl: Crawl) -> Left:
         images=int(rest["images"]),
         bytes=int(rest["bytes"]),
         seconds=rest["seconds"],
-        hosts=max(0, int(budget.get("hosts", _MUCH)) - hosts.count()),
+        hosts=max(0, int(budget["hosts"]) - _visited_hosts(crawl)) if "hosts" in budget else _MUCH,
         spent=next(iter(spent), ""),
     )
+
+
+def _visited_hosts(crawl: Crawl) -> int:
+    begun = crawl.frontier.exclude(kind="image").exclude(state=FrontierUrl.State.PENDING)
+    return begun.values("host").distinct().count()

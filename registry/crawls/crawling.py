@@ -1,31 +1,29 @@
 """Crawls in rows: schedule, frontier, host leases, and what slices bring home."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import cast
 
 from django.db import connection, transaction
 from django.db.models import Count, F, Max, Q, QuerySet
 
 from exhibit.clock import now
-from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.machine import this_process
 from exhibit.network.urls import host_of, url_key
 from registry.crawls.budgets import Left, left
-from registry.db.bulk import copy_into
+from registry.db.bulk import copy_values, storable
 from registry.db.steps import due
 from registry.log.log import submit
 from registry.models import (
     UNFINISHED,
-    BytesState,
     Crawl,
     CrawlSlice,
     FrontierUrl,
     HostDenial,
     HostLease,
     Refusal,
-    Sighting,
     StepState,
 )
 
@@ -34,11 +32,17 @@ MAX_HOST = 253
 SUSPECT_FROM = 2
 """A URL that was begun so often without an end is visited alone, so that it harms no other."""
 
+MAX_COUNTED = 200_000
+"""So far the URLs of a crawl are counted out while somebody looks on."""
+
 STOPPED = "stopped"
 """Why a crawl ends that somebody has stopped."""
 
 PAST = "past"
 """Kind of the source of a watch under which pictures seen before are asked for again (``crawls.revisits``)."""
+
+BULK = "bulk"
+"""Kind of the source of a watch whose addresses come from lists in bulk (:mod:`registry.crawls.lists`)."""
 
 SEARCH = "search"
 """Kind of the source of a watch that asks an image search or a marketplace (:mod:`registry.crawls.inquiries`)."""
@@ -81,17 +85,40 @@ def denials() -> Callable[[str], bool]:
     return denied
 
 
+_COLUMNS = (
+    "crawl_id", "key", "url", "host", "kind", "depth", "page_url", "context", "position", "state", "attempts",
+)  # fmt: skip
+
+
 def add_urls(crawl_id: int, urls: Iterable[NewUrl]) -> int:
-    """Add URLs to the frontier; those it knows stay as they are. Must run inside a transaction.
+    """Add URLs to the frontier; those it knows stay as they are. Returns how many are new. Inside a transaction.
 
     What names a host longer than any name may be (RFC 1035, 2.3.4) is left out: nobody could visit it.
     """
-    rows = {
-        new.key: FrontierUrl(crawl_id=crawl_id, key=new.key, host=host_of(new.url), **asdict(new))
-        for new in urls
-        if len(host_of(new.url)) <= MAX_HOST
-    }
-    return copy_into(rows.values(), conflict=("crawl_id", "key"))
+    return len(add_keyed(crawl_id, {new.key: new for new in urls}))
+
+
+def add_keyed(crawl_id: int, urls: Mapping[bytes, NewUrl]) -> list[bytes]:
+    """As :func:`add_urls`, of URLs by their keys; returns the keys that are new."""
+    if not urls:
+        return []
+    rows = (
+        (
+            crawl_id, key, storable(new.url), host, new.kind, new.depth, storable(new.page_url), storable(new.context),
+            new.position, FrontierUrl.State.PENDING.value, 0,
+        )
+        for key, new in urls.items()
+        if len(host := host_of(new.url)) <= MAX_HOST
+    )  # fmt: skip
+    return cast("list[bytes]", copy_values(FrontierUrl, _COLUMNS, rows, conflict=("crawl_id", "key")))
+
+
+def addresses(crawl_id: int) -> tuple[int, int]:
+    """How many URLs of a crawl were visited, and how many wait; counted to :data:`MAX_COUNTED`, by their indexes."""
+    of, state = FrontierUrl.objects.filter(crawl=crawl_id), FrontierUrl.State
+    visited = of.filter(state__in=[state.DONE, state.REFUSED])[:MAX_COUNTED].count()
+    leased = of.filter(state=state.LEASED, slice__isnull=False).count()
+    return visited, min(MAX_COUNTED, of.filter(state=state.PENDING)[:MAX_COUNTED].count() + leased)
 
 
 def plan_slice(crawl_id: int, *, most_urls: int, most_hosts: int) -> CrawlSlice | None:
@@ -129,7 +156,10 @@ def _waiting(crawl: Crawl, may: Left) -> QuerySet[FrontierUrl]:
 
 def _lease_hosts(crawl: Crawl, may: Left, most: int) -> list[str]:
     """Hosts with waiting URLs that no open slice holds, now locked by this transaction."""
-    hosts = list(_waiting(crawl, may).values_list("host", flat=True).distinct().order_by("host")[: most * 4])
+    if may.pages and may.hosts:
+        hosts = _waiting_hosts(crawl.pk, most * 4)
+    else:
+        hosts = list(_waiting(crawl, may).values_list("host", flat=True).distinct().order_by("host")[: most * 4])
     HostLease.objects.bulk_create([HostLease(host=host, expires_at=now()) for host in hosts], ignore_conflicts=True)
     over = CrawlSlice.objects.filter(state__in=[StepState.DONE, StepState.FAILED])
     free = HostLease.objects.select_for_update(skip_locked=True, no_key=True, of=("self",)).filter(
@@ -138,33 +168,65 @@ def _lease_hosts(crawl: Crawl, may: Left, most: int) -> list[str]:
     return [lease.host for lease in free.order_by("host")[: min(most, may.hosts or most)]]
 
 
+def _waiting_hosts(crawl_id: int, most: int) -> list[str]:
+    """The first hosts with waiting URLs by name, each found from the one before: a host may have millions of rows.
+
+    https://wiki.postgresql.org/wiki/Loose_indexscan.
+    """
+    first = "SELECT host FROM registry_frontierurl WHERE crawl_id = %(crawl)s AND state = 'pending'"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            WITH RECURSIVE waiting AS (
+                ({first} ORDER BY host LIMIT 1) UNION ALL
+                SELECT ({first} AND host > waiting.host ORDER BY host LIMIT 1) FROM waiting WHERE host IS NOT NULL
+            ) SELECT host FROM waiting WHERE host IS NOT NULL LIMIT %(most)s
+            """,  # noqa: S608 - nothing of a stranger's is in it
+            {"crawl": crawl_id, "most": most},
+        )
+        return [host for (host,) in cursor.fetchall()]
+
+
 def _waiting_urls(crawl_id: int, hosts: Sequence[str], may: Left, most: int) -> list[int]:
     """The oldest waiting URLs of the hosts, in turn host by host; or one that is suspect, when no other waits.
 
     Of each host only what is nearest to the source: else how deep a page lies would depend on who was first.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT id, kind <> 'image', attempts FROM (
-                SELECT id, kind, attempts, rank() OVER (PARTITION BY host ORDER BY depth) AS level,
-                       row_number() OVER (PARTITION BY host, attempts >= %(suspect)s ORDER BY depth, id) AS turn
-                FROM registry_frontierurl
-                WHERE crawl_id = %(crawl)s AND state = 'pending' AND host = ANY(%(hosts)s)
-                  AND (kind = 'image' OR %(pages)s > 0)
-            ) waiting WHERE level = 1 ORDER BY attempts >= %(suspect)s, turn, id LIMIT %(most)s
-            """,
-            {"crawl": crawl_id, "hosts": list(hosts), "pages": may.pages, "suspect": SUSPECT_FROM, "most": most},
-        )
-        rows = cursor.fetchall()
-    if rows and rows[0][2] >= SUSPECT_FROM:
-        return [rows[0][0]]
+    rows = _nearest(crawl_id, hosts, may, most, suspect=False)
+    if not rows:
+        return [pk for pk, _is_page in _nearest(crawl_id, hosts, may, 1, suspect=True)]
     taken, pages = [], 0
-    for pk, is_page, attempts in rows:
+    for pk, is_page in rows:
         pages += is_page
-        if attempts < SUSPECT_FROM and not (is_page and pages > may.pages):
+        if not (is_page and pages > may.pages):
             taken.append(pk)
     return taken
+
+
+def _nearest(crawl_id: int, hosts: Sequence[str], may: Left, most: int, *, suspect: bool) -> list[tuple[int, bool]]:
+    """So many waiting URLs of the hosts at most, and whether each is a page; reads no more rows of a host than that."""
+    waiting = """
+        FROM registry_frontierurl WHERE crawl_id = %(crawl)s AND state = 'pending' AND host = leased.host
+        AND (kind = 'image' OR %(pages)s > 0)
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            SELECT id, kind <> 'image' FROM unnest(%(hosts)s::text[]) AS leased (host),
+            LATERAL (SELECT depth {waiting} ORDER BY depth LIMIT 1) AS nearest,
+            LATERAL (
+                SELECT id, kind, row_number() OVER (ORDER BY id) AS turn FROM (
+                    SELECT id, kind {waiting} AND depth = nearest.depth AND (attempts >= %(from)s) = %(suspect)s
+                    ORDER BY id LIMIT %(most)s
+                ) AS oldest
+            ) AS waiting ORDER BY turn, id LIMIT %(most)s
+            """,  # noqa: S608 - nothing of a stranger's is in it
+            {
+                "crawl": crawl_id, "hosts": list(hosts), "pages": may.pages, "from": SUSPECT_FROM, "suspect": suspect,
+                "most": most,
+            },
+        )  # fmt: skip
+        return [(pk, is_page) for pk, is_page in cursor.fetchall()]
 
 
 def claim_slice(slice_id: int, stale_after: timedelta) -> int | None:
@@ -325,30 +387,3 @@ def put_off(of: CrawlSlice, keys: Iterable[bytes]) -> set[bytes]:
     given_up.update(state=FrontierUrl.State.REFUSED, attempts=F("attempts") + 1)
     leased.update(state=FrontierUrl.State.PENDING, slice=None, attempts=F("attempts") + 1)
     return gone
-
-
-@dataclass(frozen=True, slots=True)
-class Validator:
-    """What a server said of an image's version, and which bytes it had then."""
-
-    etag: str
-    last_modified: str
-    digest: Digest
-
-
-def validators(watch_id: int, pages: Iterable[str]) -> dict[str, Validator]:
-    """What earlier crawls of a watch know of the images on these pages, by image URL; the last bytes that came count.
-
-    Only of images whose bytes are still here: what has expired must come again to be compared with later works.
-    """
-    keys = [url_key(page) for page in pages]
-    stored = Sighting.objects.filter(picture__bytes_state=BytesState.STORED).select_related("picture")
-    rows = stored.filter(crawl__watch_id=watch_id, page_key__in=keys)
-    known: dict[str, Validator] = {}
-    latest = rows.filter(bytes_came=True).order_by("image_key", "-last_seen").distinct("image_key")
-    for row in latest:
-        headers = {name.lower(): value for name, value in row.response_headers}
-        etag, modified = headers.get("etag", ""), headers.get("last-modified", "")
-        if etag or modified:
-            known[row.image_url] = Validator(etag, modified, row.picture.digest)
-    return known

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from exhibit.clock import SLACK, now
 from registry.crawls import inquiries
-from registry.crawls.crawling import PAST, SEARCH, NewUrl, add_urls
+from registry.crawls.crawling import BULK, PAST, SEARCH, NewUrl, add_urls
 from registry.models import UNFINISHED, Crawl, StepState, Watch
 
 DAY, WEEK = timedelta(days=1), timedelta(days=7)
@@ -85,14 +85,14 @@ def start_crawl(watch_id: int) -> Crawl | None:
             return None
         served = watch.crawls.filter(started_at__range=(watch.next_run_at, moment)).exists()
         move_on(watch, moment)
-        return None if served else _begin(watch, moment)
+        return None if served else begin(watch, moment)
 
 
 def start_between(watch_id: int) -> Crawl | None:
     """Start a crawl of the watch besides its times; ``None`` when one is under way, or the watch is paused."""
     with transaction.atomic():
         watch = _held(watch_id)
-        return None if watch.paused or _has_crawl_under_way(watch) else _begin(watch, now())
+        return None if watch.paused or _has_crawl_under_way(watch) else begin(watch, now())
 
 
 def _held(watch_id: int) -> Watch:
@@ -103,11 +103,13 @@ def _has_crawl_under_way(watch: Watch) -> bool:
     return watch.crawls.filter(state__in=UNFINISHED).exists()
 
 
-def _begin(watch: Watch, moment: datetime) -> Crawl:
+def begin(watch: Watch, moment: datetime) -> Crawl:
+    """Begin the next crawl of a watch that is held by this transaction and has none under way."""
     number = (watch.crawls.aggregate(last=Max("number"))["last"] or 0) + 1
     made = {"state": StepState.DOING, "started_at": moment, "sources": watch.sources}
     crawl = Crawl.objects.create(watch=watch, number=number, **made)
     inquiries.begin(crawl, watch.sources)
-    sources = [(source["kind"], source["url"]) for source in watch.sources if source["kind"] not in (PAST, SEARCH)]
+    by_others = (PAST, SEARCH, BULK)
+    sources = [(source["kind"], source["url"]) for source in watch.sources if source["kind"] not in by_others]
     add_urls(crawl.pk, [NewUrl(url, "page" if kind in ("site", "list") else kind, 0) for kind, url in sources])
     return crawl

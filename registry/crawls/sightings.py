@@ -1,6 +1,7 @@
 """Sightings and the pictures they show: what a page of a crawl brings home, in one transaction."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
@@ -127,3 +128,30 @@ def of_slice(slice_id: int) -> list[SightingRow]:
     """The sightings of a slice in the order that its log entry commits to: by page key, image key and digest."""
     rows = SightingRow.objects.filter(slice_id=slice_id).select_related("picture")
     return list(rows.order_by("page_key", "image_key", "picture__digest"))
+
+
+@dataclass(frozen=True, slots=True)
+class Validator:
+    """What a server said of an image's version, and which bytes it had then."""
+
+    etag: str
+    last_modified: str
+    digest: Digest
+
+
+def validators(watch_id: int, pages: Iterable[str]) -> dict[str, Validator]:
+    """What earlier crawls of a watch know of the images on these pages, by image URL; the last bytes that came count.
+
+    Only of images whose bytes are still here: what has expired must come again to be compared with later works.
+    """
+    keys = [url_key(page) for page in pages]
+    stored = SightingRow.objects.filter(picture__bytes_state=BytesState.STORED).select_related("picture")
+    rows = stored.filter(crawl__watch_id=watch_id, page_key__in=keys)
+    known: dict[str, Validator] = {}
+    latest = rows.filter(bytes_came=True).order_by("image_key", "-last_seen").distinct("image_key")
+    for row in latest:
+        headers = {name.lower(): value for name, value in row.response_headers}
+        etag, modified = headers.get("etag", ""), headers.get("last-modified", "")
+        if etag or modified:
+            known[row.image_url] = Validator(etag, modified, row.picture.digest)
+    return known

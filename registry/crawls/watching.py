@@ -16,7 +16,7 @@ from registry.log import audit_log
 from registry.models import UNFINISHED, Crawl, Owner, Watch
 
 FILE_KINDS = ("folder", "warc")
-FILES, SEARCHES, WEB = "files", "searches", "web"
+FILES, SEARCHES, LISTS, WEB = "files", "searches", "lists", "web"
 MIN_INTERVAL = timedelta(minutes=1)
 MAX_INTERVAL = timedelta(days=3650)
 BUDGET: Mapping[str, int] = {"pages": 1_000, "images": 20_000, "bytes": 2_000_000_000, "seconds": 6 * 3_600, "depth": 3}
@@ -24,9 +24,12 @@ BUDGET: Mapping[str, int] = {"pages": 1_000, "images": 20_000, "bytes": 2_000_00
 USUAL: Mapping[str, Mapping[str, int]] = {
     WEB: BUDGET,
     SEARCHES: {name: BUDGET[name] for name in ("images", "bytes", "seconds")},
+    LISTS: {"depth": 0},
     FILES: {},
 }
-"""The same of each sort of sources: a search names pictures alone, and files are read to their end."""
+"""The same of each sort of sources: a search names pictures alone; files and lists in bulk are read to their end."""
+
+_GROUPS = {crawling.SEARCH: SEARCHES, crawling.BULK: LISTS}
 
 
 def add_watch(  # noqa: PLR0913 - each is named at the call, and a watch is no less than that
@@ -66,8 +69,8 @@ def add_watch(  # noqa: PLR0913 - each is named at the call, and a watch is no l
             interval_seconds=int(every.total_seconds()),
             budget={**USUAL[group], **budget},
             politeness=dict(politeness),
-            next_run_at=first or now() + every,
-            private=group != WEB,
+            next_run_at=None if group == LISTS else first or now() + every,
+            private=group in (FILES, SEARCHES),
         )
         audit_log.changed("watch added", by=by, owner=owner, about={"sources": watch.sources, **_settings(watch)})
         return watch
@@ -100,6 +103,8 @@ def change_watch(
             _refuse_known(watch.owner, name)
         if first is None and int(every.total_seconds()) != row.interval_seconds:
             first = now() + every
+        if takes_lists(row):
+            first = None
         row.name, row.interval_seconds = name, int(every.total_seconds())
         row.next_run_at = first or row.next_run_at
         row.budget, row.politeness = {**row.budget, **budget}, {**row.politeness, **politeness}
@@ -181,12 +186,17 @@ def _one_group(kinds: Iterable[str]) -> str:
 
 
 def _group(kind: str) -> str:
-    return FILES if kind in FILE_KINDS else SEARCHES if kind == crawling.SEARCH else WEB
+    return FILES if kind in FILE_KINDS else _GROUPS.get(kind, WEB)
 
 
 def searches(watch: Watch) -> bool:
     """Whether a watch asks searches instead of visiting sites."""
     return any(source["kind"] == crawling.SEARCH for source in watch.sources)
+
+
+def takes_lists(watch: Watch) -> bool:
+    """Whether a watch visits what lists in bulk name: no schedule starts it, :mod:`registry.crawls.lists` does."""
+    return any(source["kind"] == crawling.BULK for source in watch.sources)
 
 
 def visits_sites(watch: Watch) -> bool:
@@ -308,6 +318,11 @@ def start_now(watch: Watch) -> Crawl:
     Raises ``ConflictError`` when that one is ending, ``WrongUseError`` for a watch that is paused or has no times.
     """
     _refuse_past(watch)
+    if takes_lists(watch) and crawl_under_way(watch) is None:
+        raise WrongUseError(
+            Sentence("All that its lists named has been visited."),
+            hint=f"Read another list: exhibit ingest FILE --watch {watch.name}",
+        )
     started = schedules.start_between(watch.pk)
     if started is not None:
         return started

@@ -9,7 +9,10 @@ from psycopg import sql
 
 _CREATE = "CREATE TEMPORARY TABLE {temporary} ON COMMIT DROP AS SELECT {names} FROM {table} WITH NO DATA"
 _COPY = "COPY {temporary} ({names}) FROM STDIN"
-_INSERT = "INSERT INTO {table} ({names}) SELECT {names} FROM {temporary} ORDER BY {key} ON CONFLICT ({key}) DO {action}"
+_INSERT = (
+    "INSERT INTO {table} ({names}) SELECT {names} FROM {temporary} ORDER BY {key} ON CONFLICT ({key}) DO {action} "
+    "RETURNING {returned}"
+)
 
 
 def copy_into(rows: Iterable[models.Model], *, conflict: Sequence[str], overwrite: str = "") -> int:
@@ -21,24 +24,42 @@ def copy_into(rows: Iterable[models.Model], *, conflict: Sequence[str], overwrit
     given = list(rows)
     if not given:
         return 0
-    fields, table = _fields(given[0]), given[0]._meta.db_table
-    columns = [str(field.column) for field in fields]
+    fields = _fields(given[0])
+    values = ([_value(row, field) for field in fields] for row in given)
+    names = [str(field.column) for field in fields]
+    return len(copy_values(type(given[0]), names, values, conflict=conflict, overwrite=overwrite))
+
+
+def copy_values(
+    model: type[models.Model],
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    conflict: Sequence[str],
+    overwrite: str = "",
+) -> list[object]:
+    """As :func:`copy_into`, of values as PostgreSQL takes them, which need no object each.
+
+    Returns the last column of the key of each row that was inserted or overwritten.
+    """
+    table = model._meta.db_table
     named: dict[str, sql.Composable] = {
         "table": sql.Identifier(table),
         "temporary": sql.Identifier(f"copy_{table}"),
         "names": _listed(columns),
         "key": _listed(conflict),
+        "returned": sql.Identifier(table, conflict[-1]),
         "action": _action([name for name in columns if name not in conflict], overwrite),
     }
     with connection.cursor() as cursor:
         cursor.execute(sql.SQL(_CREATE).format(**named))
         with cursor.copy(sql.SQL(_COPY).format(**named)) as copy:
-            for row in given:
-                copy.write_row([_value(row, field) for field in fields])
+            for row in rows:
+                copy.write_row(row)
         cursor.execute(sql.SQL(_INSERT).format(**named))
-        count: int = cursor.rowcount
+        returned = [key for (key,) in cursor.fetchall()]
         cursor.execute(sql.SQL("DROP TABLE {temporary}").format(**named))
-    return count
+    return returned
 
 
 def storable(text: str, most: int | None = None) -> str:

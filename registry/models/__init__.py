@@ -14,6 +14,7 @@ from registry.models.cases import (
     PictureReport,
 )
 from registry.models.crawls import (
+    AddressList,
     Canary,
     Crawl,
     CrawlSlice,

@@ -83,7 +83,7 @@ class FrontierUrl(models.Model):
         DONE = "done"
         REFUSED = "refused"
 
-    crawl = models.ForeignKey(Crawl, on_delete=models.CASCADE, related_name="frontier")
+    crawl = models.ForeignKey(Crawl, on_delete=models.CASCADE, related_name="frontier", db_index=False)
     key = models.BinaryField(help_text="128-bit key of the normalised URL, and of its page for an image")
     url = models.TextField()
     host = models.CharField(max_length=260)
@@ -99,9 +99,30 @@ class FrontierUrl(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["crawl", "key"], name="frontier_url_identity")]
         indexes = [
-            models.Index(fields=["crawl", "host", "id"], name="frontier_pending", condition=models.Q(state="pending")),
+            models.Index(
+                fields=["crawl", "host", "depth", "id"], name="frontier_pending", condition=models.Q(state="pending")
+            ),
+            models.Index(
+                fields=["crawl", "id"], name="frontier_visited", condition=models.Q(state__in=["done", "refused"])
+            ),
             models.Index(fields=["slice"], name="frontier_leased", condition=models.Q(state="leased")),
         ]
+
+
+class AddressList(models.Model):
+    """A list of addresses that is read into the frontier of a watch's crawl, by what is wanted of it: how far."""
+
+    watch = models.ForeignKey(Watch, on_delete=models.CASCADE, related_name="lists")
+    key = models.BinaryField(help_text="128-bit key of the file's path and of what is wanted")
+    path = models.TextField()
+    stamp = models.CharField(max_length=60, help_text="size and time of the file, which say whether it has changed")
+    lines = models.BigIntegerField(default=0, help_text="lines that were read; reading goes on behind them")
+    kept = models.BigIntegerField(default=0)
+    skipped = models.JSONField(default=dict, blank=True, help_text="by reason: how many, and the first addresses")
+    whole = models.BooleanField(default=False, help_text="read to its end")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["watch", "key"], name="address_list_identity")]
 
 
 class HostLease(models.Model):

@@ -11,6 +11,8 @@ from itertools import islice
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from django.db.models import Q
+
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
 from exhibit.network.urls import registrable_domain
@@ -133,6 +135,7 @@ def _of_crawls(notice: Notice) -> list[Proposal]:
     crawls = Crawl.objects.filter(sightings__case_sightings__case__notice_cases__notice=notice).distinct()
     recent = list(crawls.order_by("-pk").values_list("pk", flat=True)[:5])
     rows = FrontierUrl.objects.filter(crawl__in=recent, kind="page", url__iregex=rf"/[^?]*{_CONTACT}[^/?]*/?$")
+    rows = rows.filter(Q(host=notice.party) | Q(host__endswith=f".{notice.party}"))  # of millions, these are few
     met = dict.fromkeys(rows.values_list("url", flat=True)[:50])
     known = [url for url in met if registrable_domain(urlsplit(url).hostname or "") == notice.party]
     return [Proposal("link", "", "", url, url, None, first_hand=False) for url in known[:3]]

@@ -156,7 +156,9 @@ def list_watches(*, desk: Desk, owner: TheirOwner, as_json: AsJson) -> None:
 def _line(desk: Desk, one: "ToldWatch") -> list[object]:
     first, *more = one.sources
     source = f"{first.kind} {first.url}" + (f" and {len(more)} more" if more else "")
-    if first.kind == "past":
+    if first.kind == "bulk":
+        source, following, every = "lists of addresses", "", ""
+    elif first.kind == "past":
         source, following, every = "pictures seen before", "for a new work", ""
     else:
         every = options.shown(one.every_seconds)
@@ -251,7 +253,8 @@ def tell_searches(crawl: "Crawl") -> None:
 
 def _wait_for(desk: Desk, crawl: "Crawl") -> None:
     """Wait until a crawl has ended and the pictures that it saw are matched."""
-    from registry.models import Crawl, FrontierUrl, Picture, StepState
+    from registry.crawls import crawling
+    from registry.models import Crawl, Picture, StepState
 
     over = (StepState.DONE, StepState.FAILED)
 
@@ -263,10 +266,9 @@ def _wait_for(desk: Desk, crawl: "Crawl") -> None:
         return Crawl.objects.filter(pk=crawl.pk, state__in=over).exists() and not waiting()
 
     def so_far() -> tuple[int, int]:
-        urls = FrontierUrl.objects.filter(crawl=crawl)
-        left = urls.filter(state__in=[FrontierUrl.State.PENDING, FrontierUrl.State.LEASED]).count() + waiting()
-        seen = urls.count() + Picture.objects.filter(sightings__crawl=crawl).distinct().count()
-        return seen - left, seen
+        visited, left = crawling.addresses(crawl.pk)
+        seen = visited + left + Picture.objects.filter(sightings__crawl=crawl).distinct().count()
+        return seen - left - waiting(), seen
 
     work_until(desk, done, label=f"Crawling {crawl.watch.name}", counted=so_far)
 

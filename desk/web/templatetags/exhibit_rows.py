@@ -18,8 +18,9 @@ from desk.texts.numbers import grouped
 from desk.texts.sentences import in_words
 from desk.web.downloads.reports import bundles_for, day_in_words, limits_of, title_of
 from indexer.layout.information import COMPOSED
-from registry.crawls.crawling import SEARCH
+from registry.crawls.crawling import MAX_COUNTED, SEARCH
 from registry.crawls.revisits import is_past
+from registry.crawls.watching import takes_lists
 from workers.crawls.search_services import services
 from workers.services import wiring
 
@@ -33,10 +34,17 @@ register.filter("is_past", is_past)
 register.filter("limits_of", limits_of)
 register.filter("reason_in_words", reason_in_words)
 register.filter("standing_in_words", standing_in_words)
+register.filter("takes_lists", takes_lists)
 register.filter("title_of", title_of)
 register.filter("who_in_words", who_in_words)
 register.filter("witness_kind", witness_kind)
 register.filter("witness_subject", witness_subject)
+
+
+@register.filter
+def grouped_or_more(count: int) -> str:
+    """A number of addresses, which aren't counted any further than to a limit."""
+    return grouped(count) + ("+" if count >= MAX_COUNTED else "")
 
 
 @register.filter
@@ -98,6 +106,7 @@ KINDS: dict[str, Promise] = {
     "folder": _("folder"),
     "warc": _("web archive"),
     "search": _("image search or marketplace, asked with your own key"),
+    "bulk": _("lists of addresses in bulk"),
 }
 
 

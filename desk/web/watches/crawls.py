@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from django.contrib import messages
-from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
@@ -11,7 +10,8 @@ from django.utils.translation import gettext as _
 from desk.texts.refusals import end_in_words, inquiry_in_words, refusal_in_words
 from desk.web.common.access import decider_post, member_page, page_of, show
 from registry.accounts import scoped
-from registry.models import UNFINISHED, CaseSighting, Crawl, FrontierUrl, Inquiry, Owner, Picture
+from registry.crawls import crawling
+from registry.models import UNFINISHED, CaseSighting, Crawl, Inquiry, Owner, Picture
 from workers.services import wiring
 from workers.steps.crawls import plan
 
@@ -37,19 +37,15 @@ class Progress:
 
 def progress_of(crawl: Crawl) -> Progress:
     """Count how far a crawl is."""
-    state = FrontierUrl.State
-    urls = crawl.frontier.aggregate(
-        waiting=Count("pk", filter=Q(state__in=[state.PENDING, state.LEASED])),
-        visited=Count("pk", filter=Q(state__in=[state.DONE, state.REFUSED])),
-    )
+    visited, waiting = crawling.addresses(crawl.pk)
     seen = crawl.sightings.values("picture")
     uncompared = Picture.objects.filter(state__in=UNFINISHED, pk__in=seen).count()
-    waiting = 0 if crawl.finished_at else urls["waiting"]
+    waiting = 0 if crawl.finished_at else waiting
     seen_in = CaseSighting.objects.filter(case__owner=crawl.watch.owner_id, sighting__crawl=crawl)
     return Progress(
-        visited=urls["visited"],
+        visited=visited,
         waiting=waiting,
-        most=urls["visited"] + waiting,
+        most=visited + waiting,
         pictures=seen.distinct().count() if crawl.pictures is None else crawl.pictures,
         refused=crawl.refusals.count(),
         uncompared=uncompared,

@@ -33,7 +33,7 @@ def watches(request: HttpRequest, owner: Owner) -> HttpResponse:
 
 
 def _row(watch: Watch, last: Crawl | None) -> dict[str, object]:
-    said = "" if is_past(watch) else schedule(watch)
+    said = "" if is_past(watch) or watching.takes_lists(watch) else schedule(watch)
     return {"watch": watch, "schedule": said, "last": last, "end": "" if last is None else end_in_words(last.reason)}
 
 

@@ -1,11 +1,13 @@
 """The schedule: watches become crawls, crawls become slices."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from exhibit.errors import ServiceMissingError
 from exhibit.sentences import Sentence
+from registry.accounts import scoped
 from registry.crawls import crawling, schedules, watching
-from registry.models import Crawl, Watch
+from registry.models import Crawl, Owner, Watch
 from workers.services.disk import disk_is_full
 from workers.services.wiring import Services
 
@@ -50,6 +52,24 @@ def remove_watch(services: Services, watch: Watch, *, by: str) -> None:
     crawl = watching.crawl_under_way(watch)
     watching.remove_watch(watch, by=by)
     plan_crawls(services, [] if crawl is None else [crawl.pk])
+
+
+def read_archives(services: Services, owner: Owner, name: str, paths: Sequence[Path], *, by: str) -> tuple[Watch, bool]:
+    """Let a watch read WARC, ARC and WACZ files, or folders of them, once; says whether it has new ones.
+
+    The watch is made where there is none of that name. Raises ``WrongUseError`` where it can't be arranged.
+    """
+    places = [("warc", str(path)) for path in paths]
+    watch = scoped.watches(owner).filter(name=name).first()
+    if watch is None:
+        once = watching.MAX_INTERVAL
+        watch = watching.add_watch(owner, name, places, every=once, budget={}, politeness={}, by=by)
+    elif set(places) <= set(watching.places(watch)):
+        return watch, False
+    else:
+        watching.change_sources(watch, add=places, by=by)
+    start_now(services, watch)
+    return watch, True
 
 
 def plan_crawls(services: Services, crawl_ids: Sequence[int]) -> None:

@@ -139,6 +139,8 @@ def job_of(
     if file is not None:
         sources = (Source(kind=SourceKind(file.kind), path=Path(file.url), after=file.position),)
     found_in = BEFORE if is_past(watch) else crawling.SEARCH if watching.searches(watch) else ""
+    if watching.takes_lists(watch):
+        found_in = SourceKind.LIST
     targets = tuple(
         Target(
             url=url.url,
@@ -185,12 +187,12 @@ def _known(watch_id: int, targets: Sequence[Target]) -> dict[str, Known]:
     pages = [target.url for target in targets] + [target.page_url for target in targets if target.page_url]
     return {
         url: Known(etag=known.etag, last_modified=known.last_modified, digest=known.digest)
-        for url, known in crawling.validators(watch_id, pages).items()
+        for url, known in sightings.validators(watch_id, pages).items()
     }
 
 
 def _scope(sources: Sequence[Mapping[str, str]]) -> Scope:
-    without_host = {*FILE_KINDS, crawling.PAST, crawling.SEARCH}
+    without_host = {*FILE_KINDS, crawling.PAST, crawling.SEARCH, crawling.BULK}
     hosts = [host_of(source["url"]) for source in sources if source["kind"] not in without_host]
     return Scope(domains=tuple(dict.fromkeys(registrable_domain(host) for host in hosts)))
 

@@ -1,0 +1,154 @@
+"""Lists of addresses in bulk: made by a seed as Parquet and CSV, read into the frontier of a crawl, handed out."""
+
+import csv
+import multiprocessing
+import os
+import random
+import resource
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from itertools import islice
+from pathlib import Path
+
+from bench.product import OWNER, Product
+from bench.table import Row, Titled
+
+WORDS = (
+    "sunset", "beach", "portrait", "old bridge", "red dress", "product photo", "free shipping", "view over city",
+    "at night", "vintage poster", "wallpaper", "illustration", "green leaves", "close up", "wedding", "street market",
+)  # fmt: skip
+COLUMNS = ("url", "caption", "width", "height")
+BROKEN = ("not an address", "ftp://files.example/a.jpg", "http://10.0.0.7/inside.jpg", "")
+GROUP = 50_000
+"""Rows of a row group."""
+PROBED = 20
+
+
+def measure(lines: int, seed: int) -> Iterator[Titled]:
+    """Measure in a folder that is gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="exhibit-bench-") as name:
+        Path(name).chmod(0o755)
+        folder = Path(name) / "lists"
+        folder.mkdir()
+        parquet, table = folder / "list.parquet", folder / "list.csv"
+        write_parquet(parquet, lines, seed)
+        write_csv(table, lines, seed + 1)
+        os.environ |= {"EXHIBIT_DATA": name, "DJANGO_SETTINGS_MODULE": "desk.settings"}
+        with Product():
+            read = [_apart(_read, path) for path in (parquet, table)]
+            yield "ingest", f"Lists of {lines:,} addresses", read
+            yield "ingest-frontier", f"What asks a frontier of {sum(row['kept'] for row in read):,} rows", _apart(_ask)  # type: ignore[misc]
+
+
+def rows(lines: int, seed: int) -> Iterator[tuple[str, str, int, int]]:
+    """Addresses on hosts of which few have many, with captions and sizes; one in a thousand can't be taken."""
+    random_ = random.Random(seed)
+    for number in range(lines):
+        host = int(random_.paretovariate(0.7)) % (lines // 10 + 1)
+        url = f"https://images{host}.example.com/{seed}/gallery/{random_.getrandbits(64):016x}/{number}.jpg"
+        if number % 1000 == 500:
+            url = BROKEN[number // 1000 % len(BROKEN)]
+        yield url, " ".join(random_.choices(WORDS, k=5)), random_.randrange(100, 2000), random_.randrange(100, 2000)
+
+
+def write_parquet(path: Path, lines: int, seed: int) -> None:
+    """A list as img2dataset takes it, a row group at a time."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    made, types = rows(lines, seed), (pa.string(), pa.string(), pa.int32(), pa.int32())
+    with parquet.ParquetWriter(path, pa.schema(zip(COLUMNS, types, strict=True))) as to:
+        while group := list(islice(made, GROUP)):
+            to.write_table(pa.Table.from_pydict(dict(zip(COLUMNS, zip(*group, strict=True), strict=True)), to.schema))
+
+
+def write_csv(path: Path, lines: int, seed: int) -> None:
+    """The same as text."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        writer.writerows(rows(lines, seed))
+
+
+def _apart(act: Callable[..., object], *given: object) -> Row:
+    """Do it in a process of its own, whose memory is its own."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(act, *given).result()  # type: ignore[return-value]
+
+
+def _read(path: Path) -> Row:
+    import django
+
+    django.setup()
+    from crawler.lists.line import Wanted
+    from exhibit.network.guard import Guard
+    from registry.crawls.lists import watch_of
+    from registry.models import Owner
+    from workers.crawls.ingest import Order, ingest
+
+    watch = watch_of(Owner.objects.get(slug=OWNER), "bench", by="bench")
+    server, early = _server(), 0.0
+    begun, own, theirs = time.perf_counter(), time.process_time(), server()
+    for read, _left_out in ingest([path], Order(watch=watch, wanted=Wanted(min_width=200), guard=Guard())):
+        if not early and read.share > 0.25:
+            early = _peak()
+    seconds, own, theirs = time.perf_counter() - begun, time.process_time() - own, server() - theirs
+    return {
+        "list": path.suffix[1:],
+        "lines": read.row.lines,
+        "kept": read.row.kept,
+        "lines a second": round(read.row.lines / seconds),
+        "processor µs a line": round(own / read.row.lines * 1e6),
+        "PostgreSQL's": round(theirs / read.row.lines * 1e6),
+        "MiB at a quarter": round(early),
+        "MiB at most": round(_peak()),
+    }
+
+
+def _server() -> Callable[[], float]:
+    """What tells the processor seconds of the process of PostgreSQL that serves this one."""
+    import psutil
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        process = psutil.Process(cursor.fetchone()[0])
+    return lambda: process.cpu_times().user + process.cpu_times().system
+
+
+def _peak() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def _ask() -> list[Row]:
+    import django
+
+    django.setup()
+    from django.db import connection
+
+    from registry.crawls import crawling
+    from registry.crawls.budgets import left
+    from registry.models import Crawl
+
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE registry_frontierurl")
+    crawl = Crawl.objects.select_related("watch").get()
+    asked: dict[str, Callable[[], object]] = {
+        "what is left of the budget": lambda: left(crawl),
+        "how many were visited, how many wait": lambda: crawling.addresses(crawl.pk),
+        "whether the crawl has ended": lambda: crawling.end_crawl_if_worked_off(crawl.pk),
+        "a slice of 200 addresses of 20 hosts": lambda: crawling.plan_slice(crawl.pk, most_urls=200, most_hosts=20),
+    }
+    return [{"what": what, "ms (median)": _milliseconds(act)} for what, act in asked.items()]
+
+
+def _milliseconds(act: Callable[[], object]) -> float:
+    taken = []
+    for _ in range(PROBED):
+        begun = time.perf_counter()
+        act()
+        taken.append(time.perf_counter() - begun)
+    return statistics.median(taken) * 1000

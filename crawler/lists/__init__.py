@@ -1,0 +1,1 @@
+"""Lists of addresses in bulk, line by line: Parquet, CSV, WAT and CDX. Nothing named in them is fetched here."""

@@ -1,0 +1,115 @@
+"""Files of lists: which ones lie in a folder, and the lines of each, however much of it can be read."""
+
+import gzip
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from crawler.crawling.files import ARCHIVES
+from crawler.lists.archives import read_cdx, read_wat
+from crawler.lists.line import IMAGE, Line
+from crawler.lists.tables import ParquetRows, read_csv
+from exhibit.errors import ExhibitError, RefusedError
+from exhibit.machine import blame_machine
+
+PARQUET = (".parquet", ".pq")
+WAT = (".wat", ".wat.gz")
+CDX = (".cdx", ".cdx.gz", ".cdxj", ".cdxj.gz")
+TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
+LISTS = (*PARQUET, *WAT, *CDX, *TABLES)
+_CDX = re.compile(r"cdx-[0-9]+(\.gz)?")
+"""How Common Crawl calls the parts of its index."""
+GZIP = b"\x1f\x8b"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What lies where somebody pointed to."""
+
+    lists: tuple[Path, ...]  # each once, in order
+    archives: tuple[Path, ...]  # WARC, ARC and WACZ files, and folders with some
+
+
+def find(paths: Sequence[Path]) -> Found:
+    """The lists and web archives among files and below folders; hidden files are left out, and links aren't followed.
+
+    Raises ``RefusedError`` for a file that is neither, and for a folder without any.
+    """
+    lists: dict[Path, None] = {}
+    archives: dict[Path, None] = {}
+    for path in (given.resolve() for given in paths):
+        files = list(_below(path)) if path.is_dir() else [path]
+        found = [file for file in files if file.name.endswith(LISTS) or _CDX.fullmatch(file.name)]
+        packed = any(file.name.endswith(ARCHIVES) for file in files)
+        if not (found or packed):
+            what = "holds no list and no web archive" if path.is_dir() else "is neither a list nor a web archive"
+            hint = f"Known by their names: {', '.join((*LISTS, *ARCHIVES))}"
+            raise RefusedError(f"{path.name} {what}.", reason="no-list", hint=hint)
+        lists |= dict.fromkeys(found)
+        archives |= {path: None} if packed else {}
+    return Found(tuple(lists), tuple(archives))
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    for here, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            file = Path(here) / name
+            if not name.startswith(".") and file.is_file() and not file.is_symlink():
+                yield file
+
+
+@dataclass(slots=True)
+class ListFile:
+    """One list."""
+
+    path: Path
+    column: str = ""  # names the column of addresses of a table
+    kind: str = IMAGE  # what a table's addresses are
+    share: Callable[[], float] = field(default=lambda: 0.0)  # how much of it has been read, from 0 to 1
+
+    def lines(self, after: int = 0) -> Iterator[Line]:
+        """Its lines behind the first ones; raises ``RefusedError`` where it can't be read, or not further."""
+        try:
+            with self.path.open("rb") as file:
+                yield from self._lines(file, after)
+        except (ExhibitError, MemoryError):
+            raise
+        except PermissionError as error:
+            hint = "Let the user of this command read it."
+            raise RefusedError("It may not be read.", reason="unreadable", hint=hint) from error
+        except EOFError as error:
+            hint = "What was read stands; fetch it again for the rest."
+            raise RefusedError("It ends early.", reason="truncated", hint=hint) from error
+        except Exception as error:  # a reader that is fed hostile bytes may raise anything
+            blame_machine(error)
+            hint = "What was read stands; fetch it again for the rest."
+            raise RefusedError(f"It can't be read further: {error}.", reason="unreadable", hint=hint) from error
+
+    def _lines(self, file: BinaryIO, after: int) -> Iterator[Line]:
+        size = os.fstat(file.fileno()).st_size
+        if not size:
+            raise RefusedError("It is empty.", reason="empty", hint="Fetch it again, or leave it out.")
+        name = self.path.name
+        if name.endswith(PARQUET):
+            rows, read = ParquetRows(file, self.column), after
+            self.share = lambda: min(1.0, read / max(1, rows.count))
+            for line in rows.lines(after, self.kind):
+                read += 1
+                yield line
+            return
+        self.share = lambda: 1.0 if file.closed else file.tell() / size
+        packed = file.read(2) == GZIP
+        file.seek(0)
+        stream = cast("BinaryIO", gzip.GzipFile(fileobj=file)) if packed else file
+        if name.endswith(WAT):
+            lines = read_wat(stream)
+        elif name.endswith(CDX) or _CDX.fullmatch(name):
+            lines = read_cdx(stream)
+        else:
+            lines = read_csv(stream, self.kind, self.column)
+        yield from islice(lines, after, None)

@@ -1,0 +1,105 @@
+"""A line of a list, which of them are wanted, and what is said of those that are left out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from urllib.parse import urlsplit
+
+from crawler.reading.found import MAX_ADDRESS
+from exhibit.errors import RefusedError
+from exhibit.network.guard import Guard
+from exhibit.network.urls import host_of
+
+MAX_LINE = 1 << 20
+"""Bytes of a line of text; a longer one is passed over."""
+IMAGE, PAGE = "image", "page"
+
+REASONS: Mapping[str, str] = MappingProxyType(
+    {
+        "no-address": "The line has no address.",
+        "scheme": "The address doesn't begin with http:// or https://; write it in full.",
+        "bad-url": "The address can't be read; a space in it is written %20.",
+        "too-long": f"The address has more than {MAX_ADDRESS:,} characters.",
+        "credentials": "The address carries a user name or a password; take them out.",
+        "port": "The address names a port that isn't visited.",
+        "private-address": "The address isn't on the public internet.",
+        "encoding": "The line isn't UTF-8; convert the file: iconv -f LATIN1 -t UTF-8 FILE.",
+        "line-too-long": f"The line has more than {MAX_LINE:,} bytes; look for a missing line break.",
+        "not-a-row": "The line can't be read as a row; look for a quote that isn't closed.",
+        "not-json": "The record isn't JSON; make the file anew, or fetch it again.",
+        "not-cdx": "The line isn't one of a CDX file.",
+        "status": "The archive got no page or image there, but another status than 200.",
+        "other-kind": "It is neither an image nor a page.",
+        "only": "It is of the kind that --only leaves out.",
+        "host": "Its host isn't one of --host.",
+        "without-host": "Its host is one of --without-host.",
+        "word": "Neither its caption nor its address has a word of --word.",
+        "too-small": "The list says that it is smaller than --min-width or --min-height.",
+        "suffix": "Its address doesn't end as --suffix says.",
+        "known": "The address is in already.",
+    }
+)
+"""Why a line is left out, in words that say what to do about it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What a line names; sizes are 0 where the list doesn't state them."""
+
+    url: str
+    kind: str = IMAGE
+    page_url: str = ""  # of an image, the page that shows it
+    context: str = ""  # its caption
+    width: int = 0  # pixels
+    height: int = 0  # pixels
+    problem: str = ""  # one of :data:`REASONS`, when it can't be taken as it is
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which lines are taken. What is empty or 0 leaves nothing out."""
+
+    hosts: frozenset[str] = frozenset()  # these, with all hosts below
+    without_hosts: frozenset[str] = frozenset()  # not these, nor any below
+    words: tuple[str, ...] = ()  # one of them stands in the caption or the address; case-folded
+    min_width: int = 0  # pixels, of images whose size the list states
+    min_height: int = 0
+    suffixes: tuple[str, ...] = ()  # how an image's path ends, in lower case
+    only: str = ""  # ``image`` or ``page``
+
+    def refusal(self, line: Line, guard: Guard) -> str:
+        """Why a line isn't taken, as one of :data:`REASONS`; empty when it is. Nothing is resolved or fetched."""
+        if line.problem:
+            return line.problem
+        if len(line.url) > MAX_ADDRESS:
+            return "too-long"
+        try:
+            guard.check_url(line.url)
+        except RefusedError as error:
+            return error.reason
+        return self._left_out(line)
+
+    def _left_out(self, line: Line) -> str:
+        if self.only and line.kind != self.only:
+            return "only"
+        if (self.hosts or self.without_hosts) and (refused := self._host(host_of(line.url))):
+            return refused
+        if 0 < line.width < self.min_width or 0 < line.height < self.min_height:
+            return "too-small"
+        if self.suffixes and line.kind == IMAGE and not urlsplit(line.url).path.lower().endswith(self.suffixes):
+            return "suffix"
+        if self.words:
+            text = f"{line.context} {line.url}".casefold()
+            if not any(word in text for word in self.words):
+                return "word"
+        return ""
+
+    def _host(self, host: str) -> str:
+        if self.hosts and not _below(host, self.hosts):
+            return "host"
+        return "without-host" if _below(host, self.without_hosts) else ""
+
+
+def _below(host: str, names: frozenset[str]) -> bool:
+    labels = host.split(".")
+    return any(".".join(labels[place:]) in names for place in range(len(labels)))

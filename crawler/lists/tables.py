@@ -1,0 +1,169 @@
+"""Lists that are tables, as img2dataset takes and writes them: CSV and TSV, and Parquet by pyarrow."""
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from crawler.lists.line import IMAGE, MAX_LINE, Line
+from crawler.reading.found import plain
+from exhibit.errors import RefusedError
+from exhibit.machine import blame_machine
+from exhibit.types import Untyped
+
+_URL = ("url", "image_url")
+_CAPTION = ("caption", "text", "alt")
+_PAGE = ("page_url", "source", "page")
+_WIDTH = ("width", "original_width")
+_HEIGHT = ("height", "original_height")
+_DELIMITERS = ",\t;|"
+_ROWS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Where a table says what: the number of a column, or -1."""
+
+    url: int
+    caption: int
+    page: int
+    width: int
+    height: int
+
+    @classmethod
+    def named(cls, names: Sequence[str], column: str) -> "Columns":
+        """Find them by their names, in capitals or not; raises ``RefusedError`` where none has addresses."""
+        lower = [name.strip().lower() for name in names]
+
+        def found(candidates: Sequence[str]) -> int:
+            return next((lower.index(name) for name in candidates if name in lower), -1)
+
+        url = found([column.lower()] if column else _URL)
+        if url < 0:
+            listed = ", ".join(name[:40] for name in names[:12])
+            sought = column or _URL[0]
+            hint = "Name the column of addresses: --column NAME"
+            raise RefusedError(f"It has no column {sought}, but {listed or 'none'}.", reason="no-column", hint=hint)
+        return cls(url, found(_CAPTION), found(_PAGE), found(_WIDTH), found(_HEIGHT))
+
+    @property
+    def used(self) -> list[int]:
+        """The columns there are, each once."""
+        return sorted({self.url, self.caption, self.page, self.width, self.height} - {-1})
+
+    def line(self, row: Sequence[Untyped], kind: str) -> Line:
+        """What a row says."""
+
+        def cell(place: int) -> Untyped:
+            return row[place] if 0 <= place < len(row) else None
+
+        url = cell(self.url)
+        if not isinstance(url, str) or not url.strip():
+            return Line("", problem="no-address")
+        page, caption = cell(self.page), cell(self.caption)
+        return Line(
+            url=url.strip(),
+            kind=kind,
+            page_url=page.strip() if isinstance(page, str) and kind == IMAGE else "",
+            context=plain(caption) if isinstance(caption, str) else "",
+            width=_pixels(cell(self.width)),
+            height=_pixels(cell(self.height)),
+        )
+
+
+def read_csv(stream: BinaryIO, kind: str, column: str) -> Iterator[Line]:
+    """The rows of a table as text (RFC 4180), in UTF-8, whose first line names the columns.
+
+    Fields are parted by what parts the names: a comma, a tab, a semicolon or a bar. Raises ``RefusedError``.
+    """
+    first = stream.readline(MAX_LINE)
+    if not first.strip():
+        raise RefusedError("It is empty.", reason="empty", hint="Its first line has to name the columns.")
+    try:
+        head = first.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        head = "\0"
+    if "\0" in head:
+        hint = "Convert it, such as by iconv -f UTF-16 -t UTF-8 FILE."
+        raise RefusedError("It isn't text in UTF-8.", reason="encoding", hint=hint)
+    delimiter = max(_DELIMITERS, key=head.count)
+    columns = Columns.named(next(csv.reader([head], delimiter=delimiter)), column)
+    problems: list[str] = []
+    rows = csv.reader(_decoded(stream, problems), delimiter=delimiter)
+    while True:
+        row: list[str] | None = []
+        try:
+            row = next(rows, None)
+        except csv.Error:
+            problems.append("not-a-row")
+        yield from (Line("", problem=problem) for problem in problems)
+        problems.clear()
+        if row is None:
+            return
+        if row:
+            yield columns.line(row, kind)
+
+
+def text_lines(stream: BinaryIO) -> Iterator[bytes | None]:
+    """The lines of a text; ``None`` for one that is longer than :data:`MAX_LINE`."""
+    while line := stream.readline(MAX_LINE):
+        if len(line) < MAX_LINE or line.endswith(b"\n"):
+            yield line
+            continue
+        while (rest := stream.readline(MAX_LINE)) and not rest.endswith(b"\n"):
+            pass
+        yield None
+
+
+def _decoded(stream: BinaryIO, problems: list[str]) -> Iterator[str]:
+    for line in text_lines(stream):
+        try:
+            if line is None:
+                problems.append("line-too-long")
+            else:
+                yield line.decode()
+        except UnicodeDecodeError:
+            problems.append("encoding")
+
+
+class ParquetRows:
+    """The rows of a Parquet file, row group by row group; raises ``RefusedError`` for what is none."""
+
+    def __init__(self, stream: BinaryIO, column: str) -> None:
+        try:
+            from pyarrow import ArrowException, parquet  # noqa: PLC0415 - an optional part
+        except ImportError as error:
+            hint = "Install the optional part: python3 tools/bootstrap.py runtime bulk"
+            raise RefusedError("Parquet files need pyarrow.", reason="no-pyarrow", hint=hint) from error
+        try:
+            self._file = parquet.ParquetFile(stream)
+        except (ArrowException, OSError) as error:
+            blame_machine(error)
+            hint = "It may have been cut off: fetch it again."
+            raise RefusedError("It isn't a whole Parquet file.", reason="truncated", hint=hint) from error
+        self._names: list[str] = self._file.schema_arrow.names
+        self._columns = Columns.named(self._names, column)
+        self.count: int = self._file.metadata.num_rows
+
+    def lines(self, after: int, kind: str) -> Iterator[Line]:
+        """The lines behind the first ones, whose row groups aren't read."""
+        used = self._columns.used
+        names = [self._names[place] for place in used]
+        place = {column: number for number, column in enumerate(used)}
+        now = Columns(*(place.get(getattr(self._columns, name), -1) for name in Columns.__slots__))
+        for group in range(self._file.num_row_groups):
+            rows = self._file.metadata.row_group(group).num_rows
+            if after >= rows:
+                after -= rows
+                continue
+            for batch in self._file.iter_batches(batch_size=_ROWS, row_groups=[group], columns=names):
+                values = [batch.column(name)[min(after, len(batch)) :].to_pylist() for name in names]
+                after = max(0, after - len(batch))
+                yield from (now.line(row, kind) for row in zip(*values, strict=True))
+
+
+def _pixels(value: Untyped) -> int:
+    try:
+        return max(0, int(float(value))) if value else 0
+    except (TypeError, ValueError, OverflowError):
+        return 0

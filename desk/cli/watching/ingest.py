@@ -1,0 +1,258 @@
+"""Lists of addresses in bulk, for a watch to visit."""
+
+import csv
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
+from pathlib import Path
+from shlex import quote
+from typing import TYPE_CHECKING, Annotated, TextIO
+
+import click
+
+from desk.cli.common.command import AT_LEAST_1, AsJson, OwnerName, Taken, command
+from desk.cli.common.frame import Desk, finish, open_desk, person
+from desk.cli.common.show import clean, counted, echo_json, note, say, short, table
+from exhibit.errors import ExitCode, WrongUseError
+from exhibit.types import Json
+
+if TYPE_CHECKING:
+    from crawler.lists.files import Found
+    from crawler.lists.line import Wanted
+    from registry.crawls.lists import Skipped
+    from registry.models import Owner
+    from workers.crawls.ingest import Order, Read
+
+TOLD_EVERY = 10.0
+"""Seconds between two lines about how far it is, where standard error is no terminal."""
+Paths = Annotated[tuple[Path, ...], Taken(nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))]
+KINDS = click.Choice(["image", "page"])
+
+
+@command(
+    "ingest",
+    "exhibit ingest laion-part-00000.parquet --watch laion --min-width 300",
+    "exhibit ingest lists/ --watch agency --host shop.example --without-host cdn.shop.example",
+    "exhibit ingest addresses.csv.gz --watch agency --column image --word sunset --word beach",
+    "exhibit ingest CC-MAIN-2026-01.warc.wat.gz cdx-00000.gz --watch crawl --only image --dry-run",
+)
+@click.option("--watch", "name", required=True, metavar="NAME", help="The watch that visits them; made where missing.")
+@click.option("--host", "hosts", multiple=True, metavar="HOST", help="Only this host and those below.")
+@click.option("--without-host", "without_hosts", multiple=True, metavar="HOST", help="Not this host, nor those below.")
+@click.option("--word", "words", multiple=True, metavar="WORD", help="Only with this word in caption or address.")
+@click.option("--min-width", type=AT_LEAST_1, metavar="PIXELS", help="Least width, where the list states it.")
+@click.option("--min-height", type=AT_LEAST_1, metavar="PIXELS", help="Least height, where the list states it.")
+@click.option("--suffix", "suffixes", multiple=True, metavar="SUFFIX", help="Only images whose path ends so: .jpg")
+@click.option("--only", type=KINDS, help="Only these of a list that names both.")
+@click.option("--column", metavar="NAME", default="", help="The column of addresses in a table; url if not named.")
+@click.option("--as", "kind", type=KINDS, default="image", show_default=True, help="What a table's addresses are.")
+@click.option("--dry-run", is_flag=True, help="Count, and keep nothing.")
+@click.option(
+    "--skipped",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write each address that this run leaves out, with the reason, as CSV.",
+)
+def ingest_command(*, paths: Paths, owner: OwnerName, as_json: AsJson, **given: Json) -> None:
+    """Read lists of addresses from files and folders PATHS, for a watch to visit: images, and pages without links.
+
+    Parquet and CSV files (columns url, caption, page_url, width, height), and WAT and CDX files of web archives; .gz
+    too. WARC, ARC and WACZ files are read as by watch add --warc, by a watch of their own. Nothing is fetched now:
+    workers do that, by the rules of every crawl. The same command goes on where it was left, and ends with 4 when a
+    list couldn't be read to its end.
+    """
+    from crawler.lists.files import find
+
+    found, wanted = find(paths), _wanted(given)
+    desk = open_desk()
+    of = desk.owner(owner)
+    with _stopped_by_signals() as stopping:
+        order = _order(desk, of, wanted, given, stopping)
+        reads = _read(found, order, given["skipped"])
+    archives = "" if given["dry_run"] or stopping else _archives(desk, of, given["name"], found)
+    _tell(reads, archives, as_json=as_json)
+    if order.watch is not None:
+        from registry.crawls.watching import crawl_under_way
+        from workers.steps.crawls.plan import plan_crawls
+
+        crawl = crawl_under_way(order.watch)
+        plan_crawls(desk.services, [] if crawl is None else [crawl.pk])
+        if not desk.workers_run:
+            note(f"No worker runs: start them with `exhibit up`, or: exhibit watch run {quote(given['name'])} --wait")
+    if stopping:
+        note("Interrupted. What the table says stands; the same command goes on.")
+        finish(ExitCode.INTERRUPTED)
+    if any(read.problem for read in reads):
+        finish(ExitCode.INCOMPLETE)
+
+
+def _wanted(given: Json) -> "Wanted":
+    from crawler.lists.line import Wanted
+    from exhibit.network.hosts import plain_host
+
+    return Wanted(
+        hosts=frozenset(map(plain_host, given["hosts"])),
+        without_hosts=frozenset(map(plain_host, given["without_hosts"])),
+        words=tuple(word.casefold() for word in given["words"]),
+        min_width=given["min_width"] or 0,
+        min_height=given["min_height"] or 0,
+        suffixes=tuple("." + suffix.lower().lstrip(".") for suffix in given["suffixes"]),
+        only=given["only"] or "",
+    )
+
+
+def _order(desk: Desk, of: "Owner", wanted: "Wanted", given: Json, stopping: list[int]) -> "Order":
+    from registry.crawls.lists import watch_of
+    from workers.crawls.ingest import Order
+
+    watch = None if given["dry_run"] else watch_of(of, given["name"], by=person())
+    return Order(
+        watch=watch,
+        wanted=wanted,
+        guard=desk.services.guard,
+        column=given["column"],
+        kind=given["kind"],
+        stopped=lambda: bool(stopping),
+    )
+
+
+def _read(found: "Found", order: "Order", skipped: Path | None) -> list["Read"]:
+    """Read the lists; tells on standard error how far it is, and writes what is left out."""
+    from crawler.lists.line import REASONS
+    from workers.crawls.ingest import ingest
+
+    reads: dict[Path, Read] = {}
+    with ExitStack() as stack:
+        writer = None
+        if skipped is not None:
+            writer = csv.writer(stack.enter_context(_written(skipped)))
+            writer.writerow(("file", "reason", "address", "sentence"))
+        shown = stack.enter_context(_progress())
+        for read, left_out in ingest(found.lists, order):
+            reads[read.path] = read
+            shown(read)
+            if writer is not None:
+                writer.writerows((read.path.name, reason, url, REASONS[reason]) for reason, url in left_out)
+    return list(reads.values())
+
+
+def _written(path: Path) -> TextIO:
+    try:
+        return path.open("w", encoding="utf-8", errors="replace", newline="")
+    except OSError as error:
+        raise WrongUseError(f"{path} can't be written: {error.strerror}.") from error
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[["Read"], None]]:
+    """What shows how far a list is: one line that is written over and over, or a line now and then."""
+    told, live = [0.0], sys.stderr.isatty()
+
+    def show(read: "Read") -> None:
+        ended = bool(read.problem or read.row.whole)
+        if not (live or ended or time.monotonic() - told[0] > TOLD_EVERY):
+            return
+        told[0] = time.monotonic()
+        text = clean(f"{read.path.name}: {_so_far(read)}")
+        click.echo(f"\r\x1b[K{text}" if live else text, err=True, nl=ended or not live)
+
+    yield show
+    if live:
+        click.echo(err=True)
+
+
+def _so_far(read: "Read") -> str:
+    row = read.row
+    if row.whole and row.lines == read.before:
+        return f"all of it is in already, {counted(row.lines, 'line')}"
+    parts = [counted(row.lines, "line"), f"{row.kept:,} kept"]
+    parts += [f"{count:,} skipped ({reason})" for reason, (count, _examples) in _by_number(row.skipped)]
+    if read.seconds:
+        parts.append(f"{(row.lines - read.before) / read.seconds:,.0f} a second")
+    if read.left is not None and not row.whole:
+        parts.append(f"{timedelta(seconds=round(read.left))} left")
+    if read.changed:
+        parts.append("read from its beginning, for it has changed since")
+    return ", ".join(parts) + (f". {read.problem}" if read.problem else "")
+
+
+def _by_number(skipped: Mapping[str, "Skipped"]) -> list[tuple[str, "Skipped"]]:
+    return sorted(skipped.items(), key=lambda entry: (-entry[1][0], entry[0]))
+
+
+def _archives(desk: Desk, of: "Owner", name: str, found: "Found") -> str:
+    """Let web archives be read; returns what is to be said of it."""
+    if not found.archives:
+        return ""
+    from workers.steps.crawls.plan import read_archives
+
+    watch, begun = read_archives(desk.services, of, f"{name} archives", found.archives, by=person())
+    return f"Web archives: {'read by' if begun else 'in already with'} the watch {watch.name}."
+
+
+def _tell(reads: Sequence["Read"], archives: str, *, as_json: bool) -> None:
+    """Say of all lists together how many lines there were, and why some were left out."""
+    from crawler.lists.line import REASONS
+    from registry.crawls.lists import EXAMPLES
+
+    together: dict[str, Skipped] = {}
+    for read in reads:
+        for reason, (count, examples) in read.row.skipped.items():
+            before, known = together.get(reason, (0, []))
+            together[reason] = (before + count, [*known, *examples][:EXAMPLES])
+    if as_json:
+        echo_json({"files": [_as_json(read) for read in reads], "archives": archives})
+        return
+    lines, kept = sum(read.row.lines for read in reads), sum(read.row.kept for read in reads)
+    say(f"{counted(lines, 'line')}: {kept:,} kept, {lines - kept:,} left out.")
+    if together:
+        rows = [
+            (count, REASONS[reason], " ".join(short(url) for url in examples))
+            for reason, (count, examples) in _by_number(together)
+        ]
+        table(("lines", "why", "such as"), rows)
+    for read in reads:
+        if read.problem:
+            say(f"{read.path.name}: {read.problem}")
+    if archives:
+        say(archives)
+
+
+def _as_json(read: "Read") -> dict[str, Json]:
+    from crawler.lists.line import REASONS
+
+    row = read.row
+    skipped = {
+        reason: {"lines": count, "sentence": REASONS[reason], "examples": examples}
+        for reason, (count, examples) in _by_number(row.skipped)
+    }
+    return {
+        "file": str(read.path),
+        "lines": row.lines,
+        "kept": row.kept,
+        "skipped": skipped,
+        "whole": row.whole,
+        "changed": read.changed,
+        "problem": read.problem,
+    }
+
+
+@contextmanager
+def _stopped_by_signals() -> Iterator[list[int]]:
+    """A list that is filled by the first Ctrl-C or SIGTERM, so that a batch ends whole; a second one ends it."""
+    came: list[int] = []
+
+    def stop(number: int, _frame: object) -> None:
+        came.append(number)
+        for each in before:
+            signal.signal(each, signal.default_int_handler)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield came
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,108 @@
+"""Lists of addresses in bulk: the watch that takes them, its crawl, and how far each list has been read."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+
+from django.db import transaction
+
+from exhibit.clock import now
+from exhibit.errors import ConflictError, NotFoundError, WrongUseError
+from exhibit.network.urls import url_key
+from exhibit.sentences import Sentence
+from registry.accounts import scoped
+from registry.crawls import schedules, watching
+from registry.crawls.crawling import BULK, NewUrl, add_keyed
+from registry.db.bulk import storable
+from registry.models import AddressList, Crawl, Owner, StepState, Watch
+
+Skipped = tuple[int, list[str]]
+"""How many lines were left out for one reason, and the first addresses of these."""
+
+KNOWN = "known"
+"""Why an address isn't kept that is in already."""
+EXAMPLES, MAX_EXAMPLE = 3, 200
+SOURCE = (BULK, "lists read by exhibit ingest")
+
+
+def watch_of(owner: Owner, name: str, *, by: str) -> Watch:
+    """The owner's watch of this name, which is made where there is none.
+
+    Raises ``WrongUseError`` where it looks at places of its own.
+    """
+    try:
+        watch = scoped.watch(owner, name)
+    except NotFoundError:
+        return watching.add_watch(owner, name, [SOURCE], every=timedelta(days=1), budget={}, politeness={}, by=by)
+    if not watching.takes_lists(watch):
+        raise WrongUseError(
+            Sentence("The watch %(name)s has places of its own.", name=watch.name),
+            hint=Sentence("Choose another name: lists have a watch for themselves."),
+        )
+    return watch
+
+
+def begin(watch: Watch, path: str, wanted: str, stamp: str) -> tuple[AddressList, bool]:
+    """How far a list has been read for what is wanted of it; and whether the file has changed since.
+
+    ``stamp`` tells one state of the file from another. A file that has changed is read from its beginning.
+    """
+    key = url_key(f"{path} {wanted}")
+    row, _new = AddressList.objects.get_or_create(watch=watch, key=key, defaults={"path": path, "stamp": stamp})
+    if row.stamp == stamp:
+        return row, False
+    row.stamp, row.lines, row.kept, row.skipped, row.whole = stamp, 0, 0, {}, False
+    row.save()
+    return row, True
+
+
+def keep(
+    row: AddressList, urls: Mapping[bytes, NewUrl], left_out: Iterable[tuple[str, str]], lines: int
+) -> list[tuple[str, str]]:
+    """Put addresses of a list, by their keys, into the crawl of its watch, with how far the list is read by that.
+
+    All of it or nothing. What is left out comes as reason and address, and goes back with the addresses that were in
+    already. Raises ``ConflictError`` when another process reads the list.
+    """
+    with transaction.atomic():
+        new = set(add_keyed(_open_crawl(row.watch_id).pk, urls)) if urls else set()
+        out = [*left_out, *((KNOWN, url.url) for key, url in urls.items() if key not in new)]
+        came = {"lines": row.lines + lines, "kept": row.kept + len(new), "skipped": added(row.skipped, out)}
+        if not AddressList.objects.filter(pk=row.pk, lines=row.lines, stamp=row.stamp).update(**came):
+            raise ConflictError(
+                Sentence("Another process reads %(path)s.", path=row.path), hint=Sentence("Wait until it has ended.")
+            )
+    for name, value in came.items():
+        setattr(row, name, value)
+    return out
+
+
+def added(skipped: Mapping[str, Skipped], left_out: Iterable[tuple[str, str]]) -> dict[str, Skipped]:
+    """By reason, how many lines were left out with these besides, and the first addresses."""
+    counts = Counter({reason: count for reason, (count, _examples) in skipped.items()})
+    examples = {reason: list(first) for reason, (_count, first) in skipped.items()}
+    for reason, url in left_out:
+        counts[reason] += 1
+        first = examples.setdefault(reason, [])
+        if len(first) < EXAMPLES and url and (shown := storable(url, MAX_EXAMPLE)) not in first:
+            first.append(shown)
+    return {reason: (count, examples[reason]) for reason, count in counts.items()}
+
+
+def end(row: AddressList) -> None:
+    """Record that a list is read to its end."""
+    row.whole = True
+    row.save(update_fields=["whole"])
+
+
+def _open_crawl(watch_id: int) -> Crawl:
+    """The watch's crawl that takes more addresses, or a new one; it can't end within this transaction."""
+    watch = Watch.objects.select_for_update(no_key=True).get(pk=watch_id)
+    if watch.removed_at is not None:
+        raise NotFoundError(Sentence("This watch was deleted meanwhile."))
+    running = watch.crawls.filter(state=StepState.DOING).select_for_update(no_key=True).first()
+    if running is None:
+        return schedules.begin(watch, now())
+    if running.reason:
+        raise ConflictError(Sentence("A run is just ending."), hint=Sentence("Try again in a moment."))
+    return running

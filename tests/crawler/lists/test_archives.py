@@ -1,0 +1,95 @@
+"""WAT and CDX files, as Common Crawl and web archives write them."""
+
+import gzip
+import io
+import json
+from collections.abc import Mapping
+
+import pytest
+
+from crawler.lists.archives import read_cdx, read_wat
+from crawler.lists.line import PAGE, Line
+
+PAGE_URL = "http://a.example/shop/"
+
+
+def wat(*payloads: bytes) -> bytes:
+    """Metadata records behind the record that describes the file."""
+    return b"".join(record(payload) for payload in (b"software: test", *payloads))
+
+
+def record(payload: bytes) -> bytes:
+    """One record, each compressed by itself (ISO 28500, annex D)."""
+    kind = "metadata" if payload[:8] != b"software" else "warcinfo"
+    head = (
+        f"WARC/1.0\r\nWARC-Type: {kind}\r\nWARC-Target-URI: {PAGE_URL}\r\nWARC-Date: 2026-01-01T00:00:00Z\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(payload)}\r\n\r\n"
+    )
+    return gzip.compress(head.encode() + payload + b"\r\n\r\n")
+
+
+def described(*links: Mapping[str, object], **head: object) -> bytes:
+    page = {"HTML-Metadata": {"Head": head, "Links": list(links)}}
+    return json.dumps({"Envelope": {"Payload-Metadata": {"HTTP-Response-Metadata": page}}}).encode()
+
+
+def test_images_and_links_of_a_page_are_lines_with_their_page() -> None:
+    links: list[dict[str, object]] = [
+        {"path": "IMG@/src", "url": "wave.jpg", "alt": "The  wave"},
+        {"path": "A@/href", "url": "/other#part", "text": "more"},
+        {"path": "SCRIPT@/src", "url": "x.js"},
+        {"path": "A@/href", "url": "mailto:me@a.example"},
+        {"path": "IMG@/src", "url": 3},
+    ]
+    found = list(read_wat(io.BytesIO(wat(described(*links)))))
+    assert found[:2] == [
+        Line("http://a.example/shop/wave.jpg", page_url=PAGE_URL, context="The wave"),
+        Line("http://a.example/other", PAGE),
+    ]
+    assert [line.problem for line in found[2:]] == ["other-kind", "bad-url", "bad-url"]
+    [based] = read_wat(io.BytesIO(wat(described(links[0], Base="//cdn.example/x/"))))
+    assert based.url == "http://cdn.example/x/wave.jpg"
+
+
+def test_a_record_that_is_no_json_or_describes_no_page_is_passed_over_and_the_rest_goes_on() -> None:
+    image = described({"path": "IMG@/src", "url": "wave.jpg"})
+    broken = [b"{", b"[" * 100_000, b"\xff\xfe", b"[1]", b'{"Envelope": {"Payload-Metadata": []}}']
+    found = list(read_wat(io.BytesIO(wat(*broken, image))))
+    assert [line.problem for line in found] == ["not-json", "not-json", "not-json", ""]
+
+
+def test_a_file_that_ends_early_says_so_behind_what_it_holds() -> None:
+    image = described(*({"path": "IMG@/src", "url": f"{n}.jpg"} for n in range(50)))
+    lines = read_wat(io.BytesIO(gzip.decompress(wat(image, image))[:-40]))
+    assert [next(lines).url for _ in range(50)][-1] == "http://a.example/shop/49.jpg"
+    with pytest.raises(EOFError):
+        list(lines)
+
+
+def cdx(text: str) -> list[Line]:
+    return list(read_cdx(io.BytesIO(text.encode())))
+
+
+def test_cdxj_tells_images_and_pages_by_their_type() -> None:
+    def line(**told: str) -> str:
+        return f"example,a)/x 20260101000000 {json.dumps(told)}\n"
+
+    found = cdx(
+        "!OpenWayback-CDXJ 1.0\n"
+        + line(url="http://a.example/1.jpg", mime="image/jpeg", status="200")
+        + line(url="http://a.example/", mime="text/html", status="200")
+        + line(url="http://a.example/a.pdf", mime="application/pdf", status="200")
+        + line(url="http://a.example/2.jpg", mime="image/jpeg", status="404")
+        + line(mime="image/jpeg")
+        + "example,a)/x 20260101000000 {broken\n\nnonsense\n"
+    )
+    assert found[:2] == [Line("http://a.example/1.jpg"), Line("http://a.example/", PAGE)]
+    problems = [line.problem for line in found[2:]]
+    assert problems == ["other-kind", "status", "not-cdx", "not-json", "not-cdx"]
+    assert found[3].url == "http://a.example/2.jpg"
+
+
+def test_cdx_is_read_by_its_legend_or_the_usual_one() -> None:
+    usual = "example,a)/1 20260101 http://a.example/1.jpg image/jpeg 200 SHA - - 100 5 x.warc.gz\n"
+    assert cdx(usual) == [Line("http://a.example/1.jpg")]
+    assert cdx(" CDX a b m s\nhttp://a.example/ 20260101 text/html -\n") == [Line("http://a.example/", PAGE)]

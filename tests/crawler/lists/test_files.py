@@ -1,0 +1,90 @@
+"""Files of lists: found in folders, read from any line on, and refused with a sentence where they are damaged."""
+
+import gzip
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from crawler.lists.files import ListFile, find
+from crawler.lists.line import Line
+from exhibit.errors import RefusedError
+from tests.crawler.lists.test_archives import described, wat
+
+URLS = [f"http://a.example/shop/{n}.jpg" for n in range(30)]
+
+
+def made(folder: Path) -> list[Path]:
+    """The same thirty addresses in each format."""
+    table = ("url\n" + "\n".join(URLS)).encode()
+    index = "".join(f'a 1 {{"url": "{url}", "mime": "image/jpeg"}}\n' for url in URLS).encode()
+    links = [{"path": "IMG@/src", "url": url} for url in URLS]
+    files = {
+        "a.csv": table,
+        "b.csv.gz": gzip.compress(table[:50]) + gzip.compress(table[50:]),
+        "c.tsv": table,
+        "cdx-00000.gz": gzip.compress(index),
+        "d.cdxj": index,
+        "e.wat.gz": wat(described(*links[:20]), described(*links[20:])),
+    }
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    parquet.write_table(pa.table({"url": URLS}), folder / "f.parquet", row_group_size=7)
+    return sorted([*(folder / name for name in files), folder / "f.parquet"])
+
+
+def test_every_format_goes_on_behind_any_line_and_says_how_much_of_it_is_read(tmp_path: Path) -> None:
+    for path in made(tmp_path):
+        file = ListFile(path)
+        assert [line.url for line in file.lines()] == URLS, path
+        assert file.share() == pytest.approx(1.0)
+        for after in (1, 7, 21, 30, 99):
+            assert [line.url for line in ListFile(path).lines(after)] == URLS[after:], path
+
+
+def test_a_folder_is_searched_and_hidden_files_and_links_are_left_out(tmp_path: Path) -> None:
+    inner = tmp_path / "part"
+    inner.mkdir()
+    files = made(inner)
+    (tmp_path / "note.txt").write_text("x")
+    (tmp_path / ".hidden.csv").write_text("url\n")
+    (tmp_path / "link.csv").symlink_to(inner / "a.csv")
+    found = find([tmp_path, inner / "a.csv"])
+    assert list(found.lists) == files
+    assert found.archives == ()
+    (inner / "x.warc.gz").write_bytes(b"")
+    assert find([tmp_path]).archives == (tmp_path,)
+    for path in (tmp_path / "note.txt", tmp_path.joinpath("empty")):
+        if path.name == "empty":
+            path.mkdir()
+        with pytest.raises(RefusedError) as told:
+            find([path])
+        assert ".parquet" in told.value.hint
+
+
+def refused(path: Path) -> tuple[list[Line], RefusedError]:
+    got: list[Line] = []
+    with pytest.raises(RefusedError) as told:
+        got.extend(ListFile(path).lines())
+    return got, told.value
+
+
+def test_damaged_files_say_what_to_do_and_give_what_can_be_read(tmp_path: Path) -> None:
+    for path in made(tmp_path):
+        whole = path.read_bytes()
+        path.write_bytes(b"")
+        assert "empty" in refused(path)[1].message
+        if path.suffix not in (".gz", ".parquet"):
+            continue
+        path.write_bytes(whole[: len(whole) * 3 // 4])
+        _got, told = refused(path)
+        assert "fetch it again" in told.hint, path
+    path = tmp_path / "b.csv.gz"
+    path.write_bytes(gzip.compress(("url\n" + "\n".join(URLS)).encode())[:-12])
+    lines = ListFile(path).lines()
+    assert next(lines).url == URLS[0]
+    with pytest.raises(RefusedError, match="ends early"):
+        list(lines)
+    path.write_bytes(b"\x1f\x8b" + b"\xff" * 90)
+    assert "can't be read further" in refused(path)[1].message

@@ -1,0 +1,162 @@
+"""`exhibit ingest`: lists of addresses counted, kept, gone on with, told, and visited."""
+
+import csv
+import gzip
+import os
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from exhibit.network.guard import Guard
+from registry.models import FrontierUrl, Sighting, Watch
+from tests.assets.command_line import Terminal
+from tests.assets.rows import copy_of, photograph
+from tests.assets.shop import Shop
+from workers.crawls import ingest
+
+OUT = "http://10.0.0.1/inside.jpg"
+
+
+def listed(folder: Path, *rows: str, name: str = "list.csv") -> Path:
+    path = folder / name
+    path.write_text("\n".join(("url,caption,width", *rows)) + "\n", "utf-8")
+    return path
+
+
+def test_what_a_list_names_is_visited_and_matched(cli: Terminal, studio: str, shop: Shop, folder: Path) -> None:
+    (folder / "one.jpg").write_bytes(photograph(1))
+    cli.run("work", "add", folder / "one.jpg")
+    rows = [f"{shop.url('/copy.jpg')},a wave,640", f"{shop.url('/gone.jpg')},a wave,640", f"{OUT},a wave,640"]
+    path = listed(folder, *rows, "a.example/1.jpg,a wave,640", f"{shop.url('/other.jpg')},a wave,99")
+    shop.image("/copy.jpg", copy_of(photograph(1)))
+    pages = listed(folder, f"{shop.url()},,", name="pages.csv")
+    told = cli.run("ingest", path, "--watch", "lists", "--min-width", "100")
+    assert "5 lines: 2 kept, 3 left out." in told.out
+    assert "with http:// or https://; write it in full. a.example/1.jpg" in " ".join(told.out.split())
+    assert OUT in told.out
+    assert "exhibit watch run lists --wait" in told.err
+    again = cli.run("ingest", path, "--watch", "lists", "--min-width", "100")
+    assert "list.csv: all of it is in already, 5 lines" in again.err
+    cli.run("ingest", pages, "--watch", "lists", "--as", "page")
+    cli.run("watch", "edit", "lists", "--delay", "0")
+    assert FrontierUrl.objects.count() == 3
+    ran = cli.ask("watch", "run", "lists", "--wait")
+    assert (ran["state"], ran["reason"], ran["pages"], ran["cases"]) == ("done", "finished", 1, 1)
+    assert ran["refused"] == {"http-404": 1}
+    found = dict(Sighting.objects.values_list("image_url", "found_in"))
+    assert found[shop.url("/copy.jpg")] == "list"
+    assert "All that its lists named has been visited." in cli.run("watch", "run", "lists", code=2).err
+    assert "lists of addresses" in cli.run("watch", "list").out
+
+
+def test_folders_of_many_formats_are_told_as_json(cli: Terminal, studio: str, folder: Path) -> None:
+    inner = folder / "part"
+    inner.mkdir()
+    parquet.write_table(pa.table({"url": ["http://a.example/1.jpg", "http://b.example/2.jpg"]}), inner / "a.parquet")
+    (inner / "b.cdx.gz").write_bytes(
+        gzip.compress(b'a 1 {"url": "http://a.example/1.jpg", "mime": "image/jpeg"}\n'
+                      b'a 1 {"url": "http://a.example/", "mime": "text/html"}\n')
+    )  # fmt: skip
+    (inner / "c.csv").write_bytes(b"address\nhttp://a.example/3.jpg\n")
+    (inner / "d.csv.gz").write_bytes(gzip.compress(b"url\nhttp://a.example/4.jpg\n" * 9)[:-9])
+    told = cli.ask("ingest", folder, "--watch", "lists", "--host", "a.example", "--only", "image", code=4)
+    first, index, column, cut = told["files"]
+    assert (first["lines"], first["kept"], first["whole"], first["changed"], first["problem"]) == (
+        2,
+        1,
+        True,
+        False,
+        "",
+    )
+    assert first["skipped"] == {
+        "host": {"lines": 1, "sentence": "Its host isn't one of --host.", "examples": ["http://b.example/2.jpg"]}
+    }
+    assert {reason: one["lines"] for reason, one in index["skipped"].items()} == {"known": 1, "only": 1}
+    assert "--column" in column["problem"]
+    assert "ends early" in cut["problem"]
+    cli.ask("ingest", inner / "c.csv", "--watch", "lists", "--column", "address")
+    assert sorted(FrontierUrl.objects.values_list("url", flat=True)) == [
+        *(f"http://a.example/{n}.jpg" for n in (1, 3)),
+        *(["http://a.example/4.jpg"] if cut["kept"] else []),
+    ]
+    assert cli.ask("watch", "list")["watches"][0]["next_run_at"] is None
+
+
+def test_what_is_left_out_is_written_and_counting_keeps_nothing(cli: Terminal, studio: str, folder: Path) -> None:
+    path = listed(
+        folder, "http://a.example/1.jpg,x,", "http://a.example/1.jpg,x,", f"{OUT},x,", "http://b.example/1.png,,"
+    )
+    out = folder / "out.csv"
+    words = ("--without-host", "b.example", "--skipped", out)
+    told = cli.run("ingest", path, "--watch", "lists", *words, "--dry-run")
+    assert "4 lines: 1 kept, 3 left out." in told.out
+    assert not Watch.objects.exists()
+    with out.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file))
+    assert [row[:3] for row in rows] == [
+        ["file", "reason", "address"],
+        ["list.csv", "known", "http://a.example/1.jpg"],
+        ["list.csv", "private-address", OUT],
+        ["list.csv", "without-host", "http://b.example/1.png"],
+    ]
+    assert "can't be written" in cli.run("ingest", path, "--watch", "x", "--skipped", folder / "no" / "x", code=2).err
+
+
+def test_what_cannot_be_ingested_is_said(cli: Terminal, studio: str, folder: Path) -> None:
+    (folder / "notes.txt").write_text("x")
+    assert "holds no list and no web archive" in cli.run("ingest", folder, "--watch", "x", code=2).err
+    path = listed(folder, "http://a.example/1.jpg,,")
+    assert "isn't a host" in cli.run("ingest", path, "--watch", "x", "--host", "http://a.example", code=2).err
+    cli.run("watch", "add", "shop", "--site", "http://127.0.0.1/")
+    assert "has places of its own" in cli.run("ingest", path, "--watch", "shop", code=2).err
+    assert not FrontierUrl.objects.exists()
+
+
+def test_web_archives_are_read_once_by_a_watch_of_their_own(cli: Terminal, studio: str, folder: Path) -> None:
+    listed(folder, "http://a.example/1.jpg,,")
+    picture = photograph(1)
+    head = (
+        "WARC/1.0\r\nWARC-Type: resource\r\nWARC-Target-URI: http://a.example/old.jpg\r\n"
+        f"WARC-Date: 2026-01-01T00:00:00Z\r\nContent-Type: image/jpeg\r\nContent-Length: {len(picture)}\r\n\r\n"
+    )
+    (folder / "old.warc").write_bytes(head.encode() + picture + b"\r\n\r\n")
+    assert "read by the watch lists archives" in cli.run("ingest", folder, "--watch", "lists").out
+    assert "in already with the watch lists archives" in cli.run("ingest", folder, "--watch", "lists").out
+    ran = cli.ask("watch", "run", "lists archives", "--wait")
+    assert (ran["number"], ran["pictures"]) == (1, 1)
+    assert Watch.objects.get(name="lists archives").private
+    assert not Watch.objects.get(name="lists").private
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupting(Guard):
+    """A guard during which somebody presses Ctrl-C when an address comes."""
+
+    at: str = ""
+
+    def check_url(self, url: str) -> None:
+        if url == self.at:
+            os.kill(os.getpid(), signal.SIGINT)
+        Guard.check_url(self, url)
+
+
+def test_interrupted_it_ends_with_what_was_done_and_the_same_command_goes_on(
+    cli: Terminal, studio: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest, "BATCH", 10)
+    urls = [f"http://a.example/{n}.jpg" for n in range(100)]
+    path = listed(folder, *(f"{url},," for url in urls))
+    cli.desk.services.__dict__["guard"] = Interrupting(at=urls[35])
+    told = cli.run("ingest", path, "--watch", "lists", code=130)
+    assert "the same command goes on" in told.err
+    kept = FrontierUrl.objects.count()
+    assert kept in range(10, 100, 10)
+    assert f"{kept} lines: {kept} kept, 0 left out." in told.out
+    cli.desk.services.__dict__["guard"] = Guard()
+    (file,) = cli.ask("ingest", path, "--watch", "lists")["files"]
+    assert (file["lines"], file["kept"], file["whole"]) == (100, 100, True)
+    assert set(FrontierUrl.objects.values_list("url", flat=True)) == set(urls)

@@ -1,0 +1,119 @@
+"""Addresses of lists in the rows: each once, with how far the list is read, in a crawl that takes more."""
+
+import pytest
+from django.db import transaction
+
+from exhibit.errors import ConflictError, NotFoundError, WrongUseError
+from registry.crawls import crawling, lists, watching
+from registry.crawls.crawling import NewUrl
+from registry.models import AddressList, Crawl, FrontierUrl, Owner, Watch
+from tests.assets.rows import owner
+from tests.assets.shop import watch
+from workers.steps.crawls.plan import plan_crawls
+from workers.tasks.sync_runner import SyncRunner
+
+
+def urls(*numbers: int) -> dict[bytes, NewUrl]:
+    made = [NewUrl(f"http://s{n % 3}.example/{n}.jpg", "image", 0, "", "a \0caption") for n in numbers]
+    return {one.key: one for one in made}
+
+
+@pytest.fixture
+def studio(db: None) -> Owner:
+    return owner("studio")
+
+
+@pytest.fixture
+def taking(studio: Owner) -> Watch:
+    return lists.watch_of(studio, "lists", by="Ann")
+
+
+def test_a_watch_of_lists_is_public_has_no_schedule_and_follows_no_links(studio: Owner, taking: Watch) -> None:
+    assert watching.takes_lists(taking)
+    assert (taking.private, taking.next_run_at, taking.budget) == (False, None, {"depth": 0})
+    assert lists.watch_of(studio, "lists", by="Ann") == taking
+    watch(studio, "http://a.example/", "shop")
+    with pytest.raises(WrongUseError, match="places of its own"):
+        lists.watch_of(studio, "shop", by="Ann")
+    with pytest.raises(WrongUseError, match="has been visited"):
+        watching.start_now(taking)
+    watching.change_watch(taking, every=watching.MAX_INTERVAL, budget={"pages": 9}, politeness={}, by="Ann")
+    taking.refresh_from_db()
+    assert (taking.next_run_at, taking.budget) == (None, {"depth": 0, "pages": 9})
+
+
+def test_addresses_are_kept_once_and_those_in_already_are_told(taking: Watch) -> None:
+    row, _ = lists.begin(taking, "/a.csv", "all", "10 1")
+    assert lists.keep(row, urls(1, 2, 3), [("scheme", "a\0b"), ("scheme", "c")], 5) == [
+        ("scheme", "a\0b"),
+        ("scheme", "c"),
+    ]
+    out = lists.keep(row, urls(3, 4), [], 2)
+    assert out == [("known", "http://s0.example/3.jpg")]
+    row = AddressList.objects.get()
+    assert (row.lines, row.kept) == (7, 4)
+    assert row.skipped == {"scheme": [2, ["a\ufffdb", "c"]], "known": [1, ["http://s0.example/3.jpg"]]}
+    assert FrontierUrl.objects.filter(state="pending", kind="image", context="a \ufffdcaption").count() == 4
+    assert Crawl.objects.get().state == "doing"
+
+
+def test_only_the_first_addresses_are_kept_as_examples(taking: Watch) -> None:
+    skipped = lists.added({}, [("host", f"http://a.example/{n}" + "x" * 999) for n in (0, 0, *range(7))])
+    count, examples = lists.added(skipped, [("host", "later")])["host"]
+    assert count == 10
+    assert [len(one) for one in examples] == [lists.MAX_EXAMPLE] * lists.EXAMPLES
+    assert len(set(examples)) == lists.EXAMPLES
+
+
+def test_one_process_at_a_time_reads_a_list(taking: Watch) -> None:
+    mine, _ = lists.begin(taking, "/a.csv", "all", "10 1")
+    theirs, _ = lists.begin(taking, "/a.csv", "all", "10 1")
+    lists.keep(theirs, urls(1), [], 1)
+    with pytest.raises(ConflictError, match="Another process"):
+        lists.keep(mine, urls(2), [], 1)
+    assert FrontierUrl.objects.count() == 1
+
+
+def test_a_list_that_has_changed_is_read_from_its_beginning_and_other_filters_are_another_reading(
+    taking: Watch,
+) -> None:
+    row, changed = lists.begin(taking, "/a.csv", "all", "10 1")
+    lists.keep(row, urls(1, 2), [], 2)
+    lists.end(row)
+    again, changed = lists.begin(taking, "/a.csv", "all", "10 1")
+    assert (again.lines, again.whole, changed) == (2, True, False)
+    other, changed = lists.begin(taking, "/a.csv", "only b.example", "10 1")
+    assert (other.lines, other.whole, changed) == (0, False, False)
+    later, changed = lists.begin(taking, "/a.csv", "all", "12 2")
+    assert (later.lines, later.kept, later.whole, changed) == (0, 0, False, True)
+    assert lists.keep(later, urls(1, 2, 5), [], 3) == [(lists.KNOWN, one.url) for one in urls(1, 2).values()]
+
+
+def test_lists_go_on_in_a_new_crawl_when_theirs_has_ended_and_wait_for_one_that_is_stopped(
+    inline: SyncRunner, taking: Watch
+) -> None:
+    row, _ = lists.begin(taking, "/a.csv", "all", "10 1")
+    lists.keep(row, urls(1), [], 1)
+    crawl = Crawl.objects.get()
+    assert watching.start_now(taking) == crawl
+    crawling.stop(crawl.pk)
+    with pytest.raises(ConflictError, match="just ending"):
+        lists.keep(row, urls(2), [], 1)
+    plan_crawls(inline.services, [crawl.pk])
+    lists.keep(row, urls(2), [], 1)
+    assert sorted(Crawl.objects.values_list("number", "state")) == [(1, "done"), (2, "doing")]
+    watching.remove_watch(taking, by="Ann")
+    with pytest.raises(NotFoundError):
+        lists.keep(row, urls(3), [], 1)
+
+
+def test_what_lists_name_is_handed_out_as_all_else(inline: SyncRunner, taking: Watch) -> None:
+    row, _ = lists.begin(taking, "/a.csv", "all", "10 1")
+    lists.keep(row, urls(*range(30)), [], 30)
+    planned = crawling.plan_slice(row.watch.crawls.get().pk, most_urls=10, most_hosts=2)
+    assert planned is not None
+    hosts = [url.host for url in planned.urls.all()]
+    assert sorted(hosts) == ["s0.example"] * 5 + ["s1.example"] * 5
+    with transaction.atomic():
+        assert crawling.addresses(planned.crawl_id) == (0, 30)
+        crawling.mark_urls(planned, [bytes(url.key) for url in planned.urls.all()], FrontierUrl.State.REFUSED)

@@ -1,0 +1,152 @@
+"""Lists of addresses in bulk become addresses that a crawl visits: what is wanted of them, batch by batch."""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+from crawler.lists.files import ListFile
+from crawler.lists.line import Line, Wanted
+from crawler.reading.found import MAX_ADDRESS, is_visitable
+from exhibit.errors import RefusedError
+from exhibit.network.guard import Guard
+from registry.crawls import lists
+from registry.crawls.crawling import NewUrl
+from registry.models import AddressList, Watch
+
+BATCH = 20_000
+"""Lines of one transaction: what is lost when the process is killed, and what lies in memory."""
+
+LeftOut = tuple[str, str]
+"""Why a line was left out, as one of :data:`crawler.lists.line.REASONS`, and its address."""
+
+
+@dataclass(slots=True)
+class Read:
+    """How far one list has been read."""
+
+    path: Path
+    row: AddressList  # lines, kept and left out, of earlier runs too
+    before: int  # lines that earlier runs had read
+    changed: bool = False  # since an earlier run, so it is read from its beginning
+    share: float = 0.0  # of the file that is read
+    seconds: float = 0.0  # that this run has read
+    left: float | None = None  # seconds that it will take, once that can be told
+    problem: str = ""  # why it wasn't read to its end, and what to do
+    _first: tuple[float, float] | None = None  # share and seconds behind the first batch: earlier runs had read a part
+
+    def tell(self, share: float, seconds: float) -> None:
+        """Note how much of the file is read after how long."""
+        self.share, self.seconds = share, seconds
+        first, begun = self._first = self._first or (share, seconds)
+        self.left = (seconds - begun) * (1 - share) / (share - first) if share > first else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What is read, and what of it is taken."""
+
+    watch: Watch | None  # without one, lines are only counted
+    wanted: Wanted
+    guard: Guard
+    column: str = ""  # names the column of addresses of tables
+    kind: str = "image"  # what the addresses of tables are
+    stopped: Callable[[], bool] = field(default=lambda: False)  # looked at after each batch
+
+
+@dataclass(slots=True)
+class _Batch:
+    lines: int = 0
+    urls: dict[bytes, NewUrl] = field(default_factory=dict)  # by their keys
+    out: list[LeftOut] = field(default_factory=list)
+    trouble: RefusedError | None = None  # why no more lines can be read
+
+    def add(self, line: Line, order: Order) -> None:
+        self.lines += 1
+        if reason := order.wanted.refusal(line, order.guard):
+            self.out.append((reason, line.url))
+            return
+        page = line.page_url if _is_page(line.page_url) and line.page_url != line.url else ""
+        new = NewUrl(line.url, line.kind, 0, page, line.context)
+        key = new.key
+        if key in self.urls:
+            self.out.append((lists.KNOWN, line.url))
+        else:
+            self.urls[key] = new
+
+
+def ingest(paths: Sequence[Path], order: Order) -> Iterator[tuple[Read, list[LeftOut]]]:
+    """Read lists, each from where it was left; says after each batch how far one is, and what was left out of it.
+
+    A list that can't be read, or not further, says why in its ``problem``, and the next one is read. Stopped, it ends
+    behind a batch. Raises ``ConflictError`` when another process reads the same list, or the crawl is being stopped.
+    """
+    for path in paths:
+        read = _begun(path, order)
+        yield read, []
+        if read.row.whole:
+            continue
+        try:
+            yield from _batches(read, order)
+        except RefusedError as error:
+            read.problem = str(error)
+            yield read, []
+        if order.stopped():
+            return
+
+
+def _begun(path: Path, order: Order) -> Read:
+    found = path.stat()
+    stamp = f"{found.st_size} {found.st_mtime_ns}"
+    if order.watch is None:
+        return Read(path, AddressList(path=str(path), stamp=stamp), 0)
+    wanted = f"{order.wanted} {order.column} {order.kind}"
+    row, changed = lists.begin(order.watch, os.fspath(path), wanted, stamp)
+    return Read(path, row, row.lines, changed)
+
+
+def _batches(read: Read, order: Order) -> Iterator[tuple[Read, list[LeftOut]]]:
+    file = ListFile(read.path, order.column, order.kind)
+    lines, begun = file.lines(read.row.lines), time.monotonic()
+    with ThreadPoolExecutor(1) as ahead:
+        coming = ahead.submit(_next, lines, order)
+        while (batch := coming.result()).lines:
+            share, coming = file.share(), ahead.submit(_next, lines, order)  # while this batch goes into the rows
+            out = _kept(read.row, batch, keep=order.watch is not None)
+            read.tell(share, time.monotonic() - begun)
+            yield read, out
+            if batch.trouble is not None:
+                raise batch.trouble
+            if order.stopped():
+                return
+    if batch.trouble is not None:
+        raise batch.trouble
+    read.row.whole = True
+    if order.watch is not None:
+        lists.end(read.row)
+    yield read, []
+
+
+def _next(lines: Iterator[Line], order: Order) -> _Batch:
+    batch = _Batch()
+    try:
+        for line in islice(lines, BATCH):
+            batch.add(line, order)
+    except RefusedError as error:  # what came before stands
+        batch.trouble = error
+    return batch
+
+
+def _is_page(url: str) -> bool:
+    return is_visitable(url) and len(url) <= MAX_ADDRESS and url.isprintable() and " " not in url
+
+
+def _kept(row: AddressList, batch: _Batch, *, keep: bool) -> list[LeftOut]:
+    if keep:
+        return lists.keep(row, batch.urls, batch.out, batch.lines)
+    row.lines, row.kept = row.lines + batch.lines, row.kept + len(batch.urls)
+    row.skipped = lists.added(row.skipped, batch.out)
+    return batch.out
