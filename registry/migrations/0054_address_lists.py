@@ -8,7 +8,7 @@ from django.db.models import Q
 class Migration(migrations.Migration):
     """Rows of a crawl are found by its key as before, so that the index of the crawl alone goes."""
 
-    dependencies = [("registry", "0052_derived")]
+    dependencies = [("registry", "0053_certificates")]
 
     operations = [
         migrations.CreateModel(
