@@ -9,6 +9,7 @@ from exhibit.clock import now
 from registry.crawls import crawling, schedules, watching
 from registry.models import (
     CrawlSlice,
+    FrontierUrl,
     HostLease,
     Sighting,
     Watch,
@@ -80,3 +81,28 @@ def test_a_host_is_leased_to_one_open_slice_however_long_it_waits(inline: SyncRu
     assert crawling.plan_slice(crawls[1].pk, most_urls=10, most_hosts=10) is None
     crawling.finish_slice(planned.pk, claim(planned), counts={}, suspect=False, opening=lambda _row: {})
     assert crawling.plan_slice(crawls[1].pk, most_urls=10, most_hosts=10) is not None
+
+
+def test_of_each_host_the_nearest_is_handed_out_and_what_was_begun_in_vain_alone_at_last(
+    inline: SyncRunner, shop: Watch
+) -> None:
+    crawl = watching.start_now(shop)
+    crawl.frontier.all().delete()
+    deep = [crawling.NewUrl(f"http://{host}.example/{n}", "page", n % 2) for host in "ab" for n in range(6)]
+    crawling.add_urls(crawl.pk, deep)
+    crawl.frontier.filter(url="http://a.example/0").update(attempts=crawling.SUSPECT_FROM)
+
+    def handed_out(most: int) -> set[str]:
+        planned = crawling.plan_slice(crawl.pk, most_urls=most, most_hosts=5)
+        assert planned is not None
+        urls = {one.url for one in planned.urls.all()}
+        crawling.mark_urls(planned, [bytes(one.key) for one in planned.urls.all()], FrontierUrl.State.REFUSED)
+        crawling.finish_slice(planned.pk, claim(planned), counts={}, suspect=False, opening=lambda _row: {})
+        return urls
+
+    assert {url[:16] for url in handed_out(2)} == {"http://a.example", "http://b.example"}
+    assert "http://a.example/0" not in handed_out(10)
+    assert crawling.addresses(crawl.pk) == (5, 7)
+    crawl.frontier.filter(host="b.example").delete()
+    assert handed_out(10) == {"http://a.example/0"}
+    assert handed_out(10) == {f"http://a.example/{n}" for n in (1, 3, 5)}
