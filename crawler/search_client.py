@@ -1,121 +1,46 @@
-"""Asking an image search or a marketplace, by a mapping that says what its JSON interface looks like.
+"""Asking an image search or a marketplace by its mapping (:mod:`crawler.search_mapping`).
 
-A mapping is a small TOML file; docs/searches.md explains it. One request gives one page of an answer: addresses of
-pictures with the pages that show them. Nothing of them is fetched here.
+One request gives one page of an answer: addresses of pictures with the pages that show them. Nothing of them is
+fetched here.
 """
 
 import base64
+import hashlib
 import json
 import re
-import tomllib
+import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
+from urllib.parse import quote, quote_plus, unquote_plus, urlsplit
 
 import requests
 
-from crawler.formats.strict import read
 from crawler.reading.found import MAX_ADDRESS, absolute, is_visitable, plain
-from exhibit.errors import RefusedError, WrongUseError
+from crawler.search_mapping import PLACEHOLDER, Results, Service
+from exhibit.errors import RefusedError
 from exhibit.network.guard import Guard
 from exhibit.network.http import guarded_session, read_limited
+from exhibit.types import Json, Untyped
 
 MAX_BYTES = 8_000_000
 REQUEST_SECONDS = 60.0
 MAX_WAIT = 3_600.0
-_BODIES = ("query", "form", "json", "multipart")
-_PLACEHOLDER = re.compile(r"\{(key|words|page|offset|size)\}")
+TOKEN_SECONDS = 300.0  # how long a token is kept that doesn't say when it expires
+_EARLY = 60.0
+_PATH = re.compile(r"\{([^{}]+)\}")
 _MAX_RESULTS = 5_000
 _MAX_TOKEN = 4_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """How to ask."""
-
-    url: str  # the endpoint
-    method: str = "GET"  # `GET` or `POST`
-    body: str = "query"  # where the parameters go: `query`, `form`, `json` or `multipart`
-    headers: Mapping[str, str] = field(default_factory=dict)  # with `{key}` where the member's key belongs
-    parameters: Mapping[str, str] = field(default_factory=dict)
-    """``{key}``, ``{words}``, ``{page}``, ``{offset}`` and ``{size}`` are filled in; one whose ``{page}`` is empty
-    is left out."""
-    picture: str = ""  # takes the picture: a file in `multipart`, Base64 elsewhere; empty where words are sent
-
-    def __post_init__(self) -> None:
-        if self.method not in ("GET", "POST"):
-            raise WrongUseError("request.method must be GET or POST.")
-        if self.body not in _BODIES or (self.method == "GET" and self.body != "query"):
-            raise WrongUseError(f"request.body must be one of {', '.join(_BODIES)}; query with GET.")
-        if not self.url.startswith(("http://", "https://")):
-            raise WrongUseError("request.url must be an http or https address.")
-        if self.picture and self.body == "query":
-            raise WrongUseError("request.picture needs a request.body of form, json or multipart.")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """Where things lie in the answer. A path has names between dots; ``[]`` takes each element of a list."""
-
-    results: str  # path of the results, such as `results.matches[].backlinks[]`
-    image: str  # path of the picture's address in a result
-    page: str  # path of the address of the page that shows it
-    title: str = ""  # path of words about it, or empty
-    total: str = ""  # path of how many results there are, for counting on by `{offset}`; or
-    next: str = ""  # path of what `{page}` becomes for the next page
-    code: str = ""  # path of a status in the answer that counts instead of the one of HTTP, or empty
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Errors:
-    """Which statuses mean what."""
-
-    key: tuple[int, ...] = (401, 403)  # the key isn't accepted
-    quota: tuple[int, ...] = (402,)  # the key's searches are used up
-    busy: tuple[int, ...] = (429, 503)  # ask again later, after `Retry-After` where it is said
-    unsearchable: tuple[int, ...] = (400, 413, 415, 422)  # this can't be searched for; other pictures and words can
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
-    """How much is asked."""
-
-    size: int = 50  # results that a page has, as `{size}`
-    pages: int = 1  # pages that are asked for of one picture or one set of words
-    seconds: float = 1.0  # least time between two requests
-    searches: int = 50  # pictures or sets of words that a run asks about, unless the watch says otherwise
-
-    def __post_init__(self) -> None:
-        if not (1 <= self.size <= 1_000 and 1 <= self.pages <= 100 and 1 <= self.searches <= 100_000):
-            raise WrongUseError("pace.size, pace.pages and pace.searches must be at least 1, and not endless.")
-        if not 0 <= self.seconds <= 60:
-            raise WrongUseError("pace.seconds must be from 0 to 60.")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Service:
-    """A mapping: an image search or a marketplace as it is asked."""
-
-    name: str  # what members call it
-    request: Request  # how to ask
-    answer: Answer  # where things lie in the answer
-    about: str = ""  # a sentence for members: what it searches, and what it is sent
-    about_in: Mapping[str, str] = field(default_factory=dict)  # the same by other languages' tags, such as `zh-hans`
-    keys: str = ""  # a page where a key can be had, or empty
-    errors: Errors = field(default_factory=Errors)  # which statuses mean what
-    pace: Pace = field(default_factory=Pace)  # how much is asked
-
-    @property
-    def takes_pictures(self) -> bool:
-        """Whether pictures are sent; else words are."""
-        return bool(self.request.picture)
+_tokens: dict[bytes, tuple[str, float]] = {}
+"""Access tokens of this process, by a digest of what they were asked with, and until when each is good."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a picture is shown, as a search says: the address of the picture, of the page, and words about it."""
 
-    image: str
+    image: str  # empty where a page alone is named
     page: str
     title: str
 
@@ -126,7 +51,7 @@ class Asked:
 
     picture: bytes = b""  # a JPEG, for a service that takes pictures
     words: str = ""  # for all others
-    page: str = ""  # what the answer before named as the next page; empty for the first
+    page: str = ""  # what the answer before named as the next page, or its address; empty for the first
     offset: int = 0  # results that came before
 
 
@@ -136,7 +61,7 @@ class Found:
 
     places: tuple[Place, ...]  # where pictures are shown
     results: int  # how many results it had, usable or not
-    next_page: str  # for `Asked.page`; empty at the end, and where offsets count
+    next_page: str  # for `Asked.page`; empty at the end, and where offsets or pages are counted
     more: bool  # whether another page may be asked for
 
 
@@ -152,65 +77,130 @@ class SearchRefusedError(RefusedError):
         self.wait = wait
 
 
-def read_service(text: str) -> Service:
-    """Read a mapping; raises ``WrongUseError``, which names the field that can't be used."""
-    try:
-        value = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise WrongUseError(f"The mapping isn't TOML: {error}.") from error
-    return read(Service, value, "mapping")
-
-
 def ask(service: Service, key: str, asked: Asked, guard: Guard) -> Found:
     """Ask for one page. Redirects aren't followed: the key goes nowhere else.
 
+    Where a token is needed, it is kept until it expires; one that was kept and isn't accepted is asked for anew, once.
     Raises ``SearchRefusedError``, which never tells the key, and ``RefusedError`` when the guard forbids the endpoint.
     """
-    request = service.request
     session = guarded_session(guard, timeout=REQUEST_SECONDS)
     try:
-        response = session.request(
-            request.method,
-            request.url,
-            headers={name: _filled(value, service, key, asked) for name, value in request.headers.items()},
-            allow_redirects=False,
-            **_sent(service, key, asked),
-        )
-        body = read_limited(response, MAX_BYTES, REQUEST_SECONDS)
-    except (requests.RequestException, UnicodeError, ValueError):
-        raise _failed(service, "couldn't be reached") from None  # the original names the address with the key
+        while True:
+            token, kept = _token(session, service, key)
+            try:
+                return _page(session, service, _values(service, key, token, asked), asked)
+            except SearchRefusedError as error:
+                if error.reason != "key" or _tokens.pop(kept, None) is None:
+                    raise
     finally:
         session.close()
+
+
+def _page(session: requests.Session, service: Service, values: dict[str, str], asked: Asked) -> Found:
+    link = asked.page if service.answer.link else ""
+    response, body = _request(
+        session,
+        service,
+        service.request.method,
+        link or service.request.url,
+        headers={name: _filled(text, values) for name, text in service.request.headers.items()},
+        **_sent(service, values, asked, linked=bool(link)),
+    )
     value = _parsed(body)
     _check(service, response, value)
-    return _found(service, value, asked)
+    found = _found(service, value, asked)
+    if any(part and part in unquote_plus(found.next_page) for part in (values["key"], values["secret"])):
+        return replace(found, next_page="", more=False)  # it would lie in a row, where no key belongs
+    return found
 
 
-def _sent(service: Service, key: str, asked: Asked) -> dict[str, Any]:
-    request = service.request
-    parameters = {
-        name: _filled(value, service, key, asked)
-        for name, value in request.parameters.items()
-        if "{page}" not in value or asked.page
+def _request(
+    session: requests.Session, service: Service, method: str, url: str, **sent: Untyped
+) -> tuple[requests.Response, bytes]:
+    try:
+        response = session.request(method, url, allow_redirects=False, **sent)
+        return response, read_limited(response, MAX_BYTES, REQUEST_SECONDS)
+    except (requests.RequestException, UnicodeError, ValueError):
+        raise _failed(service, "couldn't be reached") from None  # the original names the address with the key
+
+
+def _token(session: requests.Session, service: Service, key: str) -> tuple[str, bytes]:
+    """What ``{key}`` becomes: the key, or a token for it (RFC 6749, 4.4 and 2.3.1); and the name it was kept by."""
+    if service.token is None:
+        return key, b""
+    wanted, name = service.token, hashlib.sha256(f"{service.token} {key}".encode()).digest()
+    known, until = _tokens.get(name, ("", 0.0))
+    if time.monotonic() < until:
+        return known, name
+    ident, _colon, secret = key.partition(":")
+    form = {"grant_type": "client_credentials"} | ({"scope": wanted.scope} if wanted.scope else {})
+    login = (quote_plus(ident), quote_plus(secret))
+    response, body = _request(session, service, "POST", wanted.url, data=form, auth=login)
+    if response.status_code in (429, 503):
+        raise _busy(service, response)
+    if 400 <= response.status_code < 500:
+        raise SearchRefusedError(f"{service.name} gives no access token for the key.", reason="key")
+    answer = _parsed(body)
+    said: Mapping[str, object] = answer if isinstance(answer, dict) else {}
+    token, lives = said.get("access_token"), said.get("expires_in")
+    if response.status_code != 200 or not isinstance(token, str) or not token.isascii() or not token.isprintable():
+        raise _failed(service, "gave no access token that could be read")
+    seconds = float(lives) if isinstance(lives, int | float) else TOKEN_SECONDS
+    _tokens[name] = (token, time.monotonic() + seconds - _EARLY)
+    return token, b""
+
+
+def _values(service: Service, key: str, token: str, asked: Asked) -> dict[str, str]:
+    """What belongs in each placeholder."""
+    first, size = service.request.first_page, service.pace.size
+    ident, _colon, secret = key.partition(":")
+    return {
+        "key": token,
+        "id": ident,
+        "secret": secret,
+        "words": asked.words,
+        "page": asked.page if first is None else str(first + asked.offset // size),
+        "offset": str(asked.offset),
+        "size": str(size),
+        "picture": base64.b64encode(asked.picture).decode("ascii"),
     }
+
+
+def _sent(service: Service, values: dict[str, str], asked: Asked, *, linked: bool) -> dict[str, Any]:
+    """What is sent besides headers; the address of a next page has its parameters already."""
+    request = service.request
+    parameters = {name: _filled(text, values) for name, text in request.parameters.items() if _is_said(text, values)}
     if request.body == "multipart":
         file = ("picture.jpg", asked.picture, "image/jpeg")
         return {"data": parameters, "files": {request.picture: file} if request.picture else {}}
     if request.picture:
-        parameters[request.picture] = base64.b64encode(asked.picture).decode("ascii")
-    return {{"query": "params", "form": "data", "json": "json"}[request.body]: parameters}
+        parameters[request.picture] = values["picture"]
+    if request.body != "query":
+        return {{"form": "data", "json": "json"}[request.body]: parameters}
+    body = {"json": _filled_json(service, request.json, values)} if request.json else {}
+    return body | ({} if linked else {"params": parameters})
 
 
-def _filled(text: str, service: Service, key: str, asked: Asked) -> str:
+def _is_said(text: Json, values: dict[str, str]) -> bool:
+    return bool(values["page"]) or not isinstance(text, str) or "{page}" not in text
+
+
+def _filled(text: str, values: dict[str, str]) -> str:
     """A value with what belongs in its placeholders; what was filled in is never taken for a placeholder itself."""
-    values = {
-        "key": key,
-        "words": asked.words,
-        "page": asked.page,
-        "offset": str(asked.offset),
-        "size": str(service.pace.size),
-    }
-    return _PLACEHOLDER.sub(lambda match: values[match[1]], text)
+    return PLACEHOLDER.sub(lambda match: values[match[1]], text)
+
+
+def _filled_json(service: Service, value: Json, values: dict[str, str]) -> Json:
+    """The same of a whole body; a text that is nothing but a number's placeholder becomes that number."""
+    if isinstance(value, str):
+        only = PLACEHOLDER.fullmatch(value)
+        numbers = ("offset", "size") if service.request.first_page is None else ("offset", "size", "page")
+        filled = _filled(value, values)
+        return int(filled) if only is not None and only[1] in numbers else filled
+    if isinstance(value, Mapping):
+        said = {name: inner for name, inner in value.items() if _is_said(inner, values)}
+        return {name: _filled_json(service, inner, values) for name, inner in said.items()}
+    return [_filled_json(service, inner, values) for inner in value] if isinstance(value, list) else value
 
 
 def _parsed(body: bytes) -> object:
@@ -231,9 +221,7 @@ def _check(service: Service, response: requests.Response, value: object) -> None
     if status in errors.quota:
         raise SearchRefusedError(f"{service.name} says that the searches of this key are used up.", reason="quota")
     if status in errors.busy:
-        wait = response.headers.get("Retry-After", "")
-        seconds = min(float(wait), MAX_WAIT) if wait.isascii() and wait.isdecimal() else None
-        raise SearchRefusedError(f"{service.name} asks to be asked later.", reason="busy", wait=seconds)
+        raise _busy(service, response)
     if status in errors.unsearchable:
         raise SearchRefusedError(f"{service.name} can't search for this.", reason="unsearchable")
     if not 200 <= status < 300:
@@ -244,26 +232,40 @@ def _check(service: Service, response: requests.Response, value: object) -> None
 
 def _found(service: Service, value: object, asked: Asked) -> Found:
     answer, base = service.answer, service.request.url
-    results = list(_at(value, answer.results))[:_MAX_RESULTS]
-    places = tuple(dict.fromkeys(place for result in results if (place := _place(answer, result, base)) is not None))
-    following = next(iter(_at(value, answer.next)), "") if answer.next else ""
+    lists = [(one, list(islice(_at(value, one.results), _MAX_RESULTS))) for one in (answer, *answer.also)]
+    places = (place for one, results in lists for result in results for place in _places(one, result, base))
+    results = len(lists[0][1])
+    following = next(iter(_at(value, answer.next or answer.link)), "") if answer.next or answer.link else ""
     next_page = str(following) if isinstance(following, str | int) and not isinstance(following, bool) else ""
-    total = next(iter(_at(value, answer.total)), 0) if answer.total else 0
-    seen = asked.offset + service.pace.size
-    more = bool(next_page) or (isinstance(total, int) and seen < total and bool(results))
-    return Found(places, len(results), next_page[:_MAX_TOKEN], more)
+    if answer.link:
+        next_page = absolute(base, next_page)
+        same = urlsplit(next_page)[:2] == urlsplit(base)[:2]  # scheme and host: the key goes to the service alone
+        next_page = next_page if same and len(next_page) <= _MAX_TOKEN else ""
+    total = next(iter(_at(value, answer.total)), None) if answer.total else None
+    counted = isinstance(total, int) and asked.offset + service.pace.size < total and results > 0
+    full = service.request.first_page is not None and not answer.total and results >= service.pace.size
+    unique = tuple(dict.fromkeys(islice(places, _MAX_RESULTS)))
+    return Found(unique, results, next_page[:_MAX_TOKEN], bool(next_page) or counted or full)
 
 
-def _place(answer: Answer, result: object, base: str) -> Place | None:
-    """Where a result shows the picture; none when it names no address that could be visited."""
-    image, page, title = (_text(result, path) for path in (answer.image, answer.page, answer.title))
-    image, page = absolute(base, image), absolute(base, page)
-    if not is_visitable(image) or len(image) > MAX_ADDRESS:
-        return None
-    return Place(image, page if is_visitable(page) else image, plain(title))
+def _places(shape: Results, result: object, base: str) -> Iterator[Place]:
+    """Where a result shows pictures, or the page that it names; nothing where no address could be visited."""
+    page, title = absolute(base, _text(result, shape.page)), plain(_text(result, shape.title))
+    page = page if is_visitable(page) and len(page) <= MAX_ADDRESS else ""
+    if not shape.image and page:
+        yield Place("", page, title)
+    for found in _at(result, shape.image) if shape.image else ():
+        image = absolute(base, found) if isinstance(found, str) else ""
+        if is_visitable(image) and len(image) <= MAX_ADDRESS:
+            yield Place(image, page or image, title)
 
 
 def _text(value: object, path: str) -> str:
+    """The text at a path, or one with such texts where paths stand in braces; empty where one of them isn't there."""
+    if "{" in path:
+        inner = [next(iter(_at(value, one)), None) for one in _PATH.findall(path)]
+        texts = iter([quote(str(one), safe="") if isinstance(one, str | int) else "" for one in inner])
+        return _PATH.sub(lambda _match: next(texts), path) if all(inner) else ""
     found = next(iter(_at(value, path)), "") if path else ""
     return found if isinstance(found, str) else ""
 
@@ -286,6 +288,12 @@ def _at(value: object, path: str) -> Iterator[object]:
             yield from _at(element, rest)
         else:
             yield element
+
+
+def _busy(service: Service, response: requests.Response) -> SearchRefusedError:
+    wait = response.headers.get("Retry-After", "")
+    seconds = min(float(wait), MAX_WAIT) if wait.isascii() and wait.isdecimal() else None
+    return SearchRefusedError(f"{service.name} asks to be asked later.", reason="busy", wait=seconds)
 
 
 def _failed(service: Service, what: str) -> SearchRefusedError:

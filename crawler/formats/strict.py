@@ -30,7 +30,8 @@ def parse(text: str | bytes, what: str) -> object:
 def read(cls: type[T], value: object, where: str) -> T:
     """Read a JSON object into a dataclass: every field of its type, no field that the class doesn't have.
 
-    Fields are strings, numbers, booleans, paths, times, digests, enumerations, tuples, mappings and other dataclasses.
+    Fields are strings, numbers, booleans, paths, times, digests, enumerations, tuples, mappings and other dataclasses,
+    or anything.
     Raises ``WrongUseError``, which names the field below ``where`` and what it should be.
     """
     if not isinstance(value, Mapping):
@@ -117,6 +118,8 @@ def _as_choice(hint: type[StrEnum], value: object, where: str) -> StrEnum:
 
 
 def _as_plain(hint: object, value: object, where: str) -> Json:
+    if hint is Any:
+        return value
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if hint in (bool, int, float, str):

@@ -1,16 +1,19 @@
 """Watches, their crawls, searches and canaries, as programs are told of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, Self
 
 from django.db.models import Count
 from pydantic import ConfigDict, Field, WithJsonSchema
 
-from crawler.search_client import Service
-from desk.schemas.base import NOON, Answer, Moment
+from desk.schemas.base import NOON, Answer, From, Moment
 from registry import models
 from registry.accounts import scoped
 from registry.crawls import canaries
+from workers.crawls.search_keys import lacking
+from workers.crawls.search_services import service_of
+from workers.crawls.search_services import services as services_of
+from workers.services.wiring import Services
 
 Number = Annotated[int | float, WithJsonSchema({"type": "number"})]
 
@@ -58,10 +61,20 @@ class Crawl(Answer):
         ]
 
 
+class Asked(Answer):
+    """What a run asked a search, and what came."""
+
+    search: str = Field(alias="service", examples=["tineye"])
+    asked: int = Field(description="Requests that were answered.")
+    found: int = Field(description="Addresses that came.")
+    outcome: str = Field(description="Why it wasn't asked to the end, or empty.", examples=["no-consent"])
+
+
 class FullCrawl(Crawl):
-    """A crawl, with how much it refused, by reason."""
+    """A crawl, with how much it refused, by reason, and what it asked searches."""
 
     refused: dict[str, int]
+    searches: Annotated[list[Asked], From(lambda row: Asked.from_rows(row.inquiries.order_by("pk")))]
 
 
 class Refusal(Answer):
@@ -123,24 +136,40 @@ class Search(Answer):
     search: str = Field(examples=["tineye"])
     name: str = Field(examples=["TinEye"])
     about: str
-    takes: str = Field(description="What it is asked for: `pictures` of works, or `words`.", examples=["pictures"])
+    takes: str = Field(description="`pictures` of works, `words`, or `nothing`: it lists all.", examples=["pictures"])
+    costs: str = Field(description="What the vendor asks for it, and when that was looked up.")
+    sends: str = Field(description="What leaves the house.")
+    terms: str = Field(description="The address of the terms that bind.")
+    key_form: str = Field(description="What a key is: `key`, `id:secret`, or empty without one.", examples=["key"])
     key_added_at: Moment | None = Field(description="When the key was kept; null without one.")
     key_added_by: str
+    consent_given_at: Moment | None = Field(description="When it was allowed to be sent copies of works, if it was.")
+    consent_given_by: str
+    lacks: str = Field(description="Why it isn't asked: `no-key`, `no-consent`, or empty.", examples=["no-key"])
 
     @classmethod
-    def of(cls, services: Mapping[str, Service], owner: models.Owner) -> list[Self]:
-        """Searches by their short names, and for which of them an owner has a key; nothing of the key itself."""
+    def of(cls, services: Services, owner: models.Owner, name: str | None = None) -> list[Self]:
+        """The searches, or the one of a short name, and what an owner has for them; nothing of a key itself."""
+        found = {name: service_of(services.config, name)} if name else services_of(services.config)
         keys = {row.service: row for row in owner.search_keys.defer("encrypted")}
+        consents = {(row.service, row.host): row for row in owner.search_consents.all()}
         return [
             cls(
                 search=name,
                 name=one.name,
                 about=one.about,
-                takes="pictures" if one.takes_pictures else "words",
+                takes=one.takes,
+                costs=one.conditions.costs,
+                sends=one.conditions.sends,
+                terms=one.conditions.terms,
+                key_form=one.key_form,
                 key_added_at=keys[name].added_at if name in keys else None,
                 key_added_by=keys[name].added_by if name in keys else "",
+                consent_given_at=yes.given_at if (yes := consents.get((name, one.host))) else None,
+                consent_given_by=yes.given_by if yes else "",
+                lacks=lacking(services, owner, name, one),
             )
-            for name, one in sorted(services.items())
+            for name, one in sorted(found.items())
         ]
 
 

@@ -61,6 +61,7 @@ ENDS: dict[str, Promise] = {
 OUTCOMES: dict[str, Promise] = {
     "key": gettext_lazy("It doesn't accept the key. Give it another one."),
     "no-key": gettext_lazy("There is no key for it."),
+    "no-consent": gettext_lazy("You haven't allowed it to be sent copies of your works."),
     "no-service": gettext_lazy("Your operator no longer offers it."),
     "quota": gettext_lazy("The searches of the key are used up. The next run goes on from here."),
 }

@@ -12,7 +12,7 @@ from exhibit.network.urls import url_key
 from registry.crawls.crawling import SEARCH, NewUrl, add_urls
 from registry.db import steps
 from registry.log.audit_log import changed
-from registry.models import Crawl, Inquiry, Owner, Refusal, SearchKey, StepState, WorkPicture
+from registry.models import Crawl, Inquiry, Owner, Refusal, SearchConsent, SearchKey, StepState, WorkPicture
 
 USUAL = 50
 """Subjects of a run, where the watch says nothing."""
@@ -36,7 +36,8 @@ def begin(crawl: Crawl, sources: Iterable[Mapping[str, Any]]) -> None:
         last = of_watch.order_by("-pk").values_list("cursor", flat=True).first()
         left = int(crawl.watch.budget.get("searches", USUAL))
         words = source.get("words", [])
-        Inquiry.objects.create(crawl=crawl, service=source["url"], words=words, cursor=last or 0, left=left)
+        begun = {"cursor": last or 0, "left": left, "allowed": left}
+        Inquiry.objects.create(crawl=crawl, service=source["url"], words=words, **begun)
 
 
 def next_subject(row: Inquiry) -> Subject | None:
@@ -56,12 +57,21 @@ def subjects(row: Inquiry) -> int:
     return len(row.words) or _pictures(row).count()
 
 
+def rest(row: Inquiry) -> int:
+    """How many of them this run may still ask for: each once, however often it was broken off."""
+    return min(row.left, subjects(row) - ((row.allowed or row.left) - row.left))
+
+
 def _pictures(row: Inquiry) -> QuerySet[WorkPicture]:
     return WorkPicture.objects.filter(work__owner=row.crawl.watch.owner_id, work__removed_at=None)
 
 
-def keep_answer(pk: int, urls: Iterable[NewUrl], *, page: str, pages: int) -> bool:
-    """Keep one page of an answer: addresses for the crawl, and where to go on. Says whether the claim still stands."""
+def keep_answer(pk: int, urls: Iterable[NewUrl], *, page: str, pages: int, ends: Subject | None = None) -> bool:
+    """Keep one page of an answer: addresses for the crawl, and where to go on. Says whether the claim still stands.
+
+    With the last page of a subject, ``ends``, it goes on with the next one: both at once, so that whoever takes the row
+    over never asks again for what was answered.
+    """
     new = list(urls)
     with transaction.atomic():
         held = Inquiry.objects.select_for_update(no_key=True).filter(pk=pk, state=StepState.DOING)
@@ -71,6 +81,8 @@ def keep_answer(pk: int, urls: Iterable[NewUrl], *, page: str, pages: int) -> bo
         row.found += add_urls(row.crawl_id, new)
         row.asked, row.page, row.pages, row.claimed_at = row.asked + 1, page, pages, now()
         row.save(update_fields=["found", "asked", "page", "pages", "claimed_at"])
+        if ends is not None:
+            done_with(pk, ends)
     return True
 
 
@@ -81,13 +93,13 @@ def done_with(pk: int, subject: Subject) -> None:
 
 
 def refuse(row: Inquiry, subject: Subject, sentence: str) -> None:
-    """Record that a subject can't be searched for."""
+    """Record that a subject can't be searched for, and go on with the next one."""
     what = subject.words if subject.picture is None else f"work {subject.picture.work.number}"
     url = f"search:{row.service}?{what}"
-    Refusal.objects.bulk_create(
-        [Refusal(crawl_id=row.crawl_id, key=url_key(url), url=url, reason="unsearchable", sentence=sentence, at=now())],
-        ignore_conflicts=True,
-    )
+    made = {"crawl_id": row.crawl_id, "key": url_key(url), "url": url, "reason": "unsearchable"}
+    with transaction.atomic():
+        Refusal.objects.bulk_create([Refusal(sentence=sentence, at=now(), **made)], ignore_conflicts=True)
+        done_with(row.pk, subject)
 
 
 def end(pk: int, outcome: str) -> None:
@@ -111,4 +123,21 @@ def drop_key(owner: Owner, service: str, *, by: str) -> bool:
         there = SearchKey.objects.filter(owner=owner, service=service).delete()[0] > 0
         if there:
             changed("search key removed", by=by, owner=owner, about={"service": service})
+    return there
+
+
+def consent(owner: Owner, service: str, host: str, *, by: str) -> None:
+    """Record an owner's yes that a search at this host is sent copies of their works, in place of an earlier one."""
+    with transaction.atomic():
+        values = {"host": host, "given_by": by, "given_at": now()}
+        SearchConsent.objects.update_or_create(owner=owner, service=service, defaults=values)
+        changed("search consent given", by=by, owner=owner, about={"service": service, "host": host})
+
+
+def withdraw_consent(owner: Owner, service: str, *, by: str) -> bool:
+    """Take that yes back; says whether there was one."""
+    with transaction.atomic():
+        there = SearchConsent.objects.filter(owner=owner, service=service).delete()[0] > 0
+        if there:
+            changed("search consent withdrawn", by=by, owner=owner, about={"service": service})
     return there

@@ -24,6 +24,7 @@ from registry.models.crawls import (
     Inquiry,
     Refusal,
     Revisit,
+    SearchConsent,
     SearchKey,
     Sighting,
     Watch,

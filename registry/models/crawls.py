@@ -206,6 +206,19 @@ class SearchKey(models.Model):
         constraints = [models.UniqueConstraint(fields=["owner", "service"], name="search_key_identity")]
 
 
+class SearchConsent(models.Model):
+    """An owner's yes that a search is sent copies of their works; it holds for the host that was asked then."""
+
+    owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="search_consents")
+    service = models.SlugField(max_length=60)
+    host = models.CharField(max_length=253, help_text="what is sent copies; none other is")
+    given_by = models.CharField(max_length=300)
+    given_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["owner", "service"], name="search_consent_identity")]
+
+
 class Inquiry(Claimable):
     """What a crawl asks a search: one subject after the other, page by page, going on where it was."""
 
@@ -216,6 +229,7 @@ class Inquiry(Claimable):
     page = models.TextField(blank=True, help_text="what names the next page of the present subject")
     pages = models.PositiveIntegerField(default=0, help_text="asked for of the present subject")
     left = models.PositiveIntegerField(help_text="subjects that may still be asked for")
+    allowed = models.PositiveIntegerField(null=True, blank=True, help_text="how many that were when it began")
     asked = models.PositiveIntegerField(default=0, help_text="requests that were answered")
     found = models.PositiveIntegerField(default=0, help_text="addresses of pictures that came")
     outcome = models.CharField(max_length=20, blank=True, help_text="why it ended before its subjects did")

@@ -1,9 +1,15 @@
-"""Image searches for tests: a server that speaks TinEye's documented format, and a marketplace with one of its own."""
+"""Image searches for tests: a server that speaks the documented formats of those that come along, and a marketplace.
 
+Each answer is as the page of documentation says that its mapping names; no server of a vendor was asked.
+"""
+
+import base64
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
 
 from tests.assets.site import Answer, Seen, Site
 from workers.crawls.search_services import SHIPPED
@@ -11,6 +17,7 @@ from workers.crawls.search_services import SHIPPED
 KEY = "6mm60lsCNIB,FwOWjJqA80QZHh9BMwc-ber4u=t^"
 """A key as TinEye gives them: with signs that an address would have to escape."""
 
+EBAY_TOKEN = "/identity/v1/oauth2/token"
 MARKET = """
 name = "The market"
 about = "Offers on a market."
@@ -71,13 +78,22 @@ def tineye_answer(backlinks: Sequence[tuple[str, str]], total: int | None = None
     return answer({"stats": stats, "code": 200, "messages": [], "results": {"matches": matches}})
 
 
-def put_tineye(folder: Path, site: Site) -> None:
-    """Let the shipped mapping of TinEye, in a data folder's own copy, ask a server on loopback instead."""
-    text = (SHIPPED / "tineye.toml").read_text(encoding="utf-8")
-    moved = text.replace("https://api.tineye.com", site.url("")).replace("seconds = 2.0", "seconds = 0.0")
-    assert moved.count(site.url("")) == moved.count("seconds = 0.0") == 1
+def put_shipped(folder: Path, name: str, site: Site) -> Path:
+    """Let a shipped mapping, in a data folder's own copy, ask a server on loopback instead, without pauses."""
+    text = (SHIPPED / f"{name}.toml").read_text(encoding="utf-8")
+    moved = re.sub(r'^url = "https://[^/"]+', f'url = "{site.url("")}', text, flags=re.MULTILINE)
+    moved = re.sub(r"^seconds = .*$", "seconds = 0.0", moved, flags=re.MULTILINE)
+    moved = moved.replace(EBAY_TOKEN, f"{EBAY_TOKEN}#{uuid4().hex}")  # no token of an earlier server at this port
+    assert moved.count(site.url("")) == text.count("\nurl = ")
+    assert moved.count("seconds = 0.0") == 1
     (folder / "searches").mkdir(parents=True, exist_ok=True)
-    (folder / "searches" / "tineye.toml").write_text(moved, encoding="utf-8")
+    (folder / "searches" / f"{name}.toml").write_text(moved, encoding="utf-8")
+    return folder / "searches" / f"{name}.toml"
+
+
+def put_tineye(folder: Path, site: Site) -> None:
+    """The same of TinEye."""
+    put_shipped(folder, "tineye", site)
 
 
 def put_market(folder: Path, site: Site) -> None:
@@ -89,3 +105,120 @@ def put_market(folder: Path, site: Site) -> None:
 def query(seen: Seen) -> dict[str, str]:
     """The parameters of a request."""
     return {name: values[0] for name, values in parse_qs(urlsplit(seen.path).query).items()}
+
+
+PATHS: Mapping[str, str] = {
+    "tineye": "/rest/search/",
+    "google-vision": "/v1/images:annotate",
+    "yandex-images": "/v2/image/search_by_image",
+    "ebay": "/buy/browse/v1/item_summary/search",
+    "ebay-images": "/buy/browse/v1/item_summary/search_by_image",
+    "etsy": "/v3/application/listings/active",
+}
+"""Where each search that comes along is asked."""
+
+
+def ebay_answer(total: int = 2, first: int = 0) -> Answer:
+    """A page of eBay's ``SearchPagedCollection``."""
+    items = [
+        {
+            "itemId": f"v1|{number}|0",
+            "title": f"Poster {number}",
+            "image": {"imageUrl": f"https://i.ebayimg.com/images/g/{number}/s-l225.jpg"},
+            "itemWebUrl": f"https://www.ebay.com/itm/{number}",
+            "price": {"value": "9.99", "currency": "USD"},
+        }
+        for number in range(first, min(first + 2, total))
+    ]
+    return answer({"href": "", "total": total, "limit": 2, "offset": first, "itemSummaries": items})
+
+
+def ebay_token(text: str = "v^1.1#i^1", expires_in: int = 7200) -> Answer:
+    """An application access token of eBay."""
+    value = {"access_token": text, "expires_in": expires_in, "token_type": "Application Access Token"}
+    return answer(value)
+
+
+VISION_PAGE = {
+    "url": "https://shop.example/42",
+    "pageTitle": "A <b>wave</b>",
+    "fullMatchingImages": [{"url": "https://shop.example/a.jpg"}, {"url": "https://shop.example/b.jpg"}],
+    "partialMatchingImages": [{"url": "https://shop.example/c.jpg"}],
+}
+DOCUMENTED: Mapping[str, tuple[Answer, tuple[tuple[str, str], ...]]] = {
+    "tineye": (
+        tineye_answer([("https://a.example/1.jpg", "https://a.example/")]),
+        (("https://a.example/1.jpg", "https://a.example/"),),
+    ),
+    "google-vision": (
+        answer(
+            {
+                "responses": [
+                    {
+                        "webDetection": {
+                            "webEntities": [{"entityId": "/m/1", "score": 0.9, "description": "wave"}],
+                            "fullMatchingImages": [{"url": "https://cdn.example/d.jpg"}],
+                            "visuallySimilarImages": [{"url": "https://other.example/like.jpg"}],
+                            "pagesWithMatchingImages": [VISION_PAGE],
+                        }
+                    }
+                ]
+            }
+        ),
+        (
+            ("https://shop.example/a.jpg", "https://shop.example/42"),
+            ("https://shop.example/b.jpg", "https://shop.example/42"),
+            ("https://shop.example/c.jpg", "https://shop.example/42"),
+            ("https://cdn.example/d.jpg", "https://cdn.example/d.jpg"),
+        ),
+    ),
+    "yandex-images": (
+        answer(
+            {
+                "images": [
+                    {
+                        "url": "https://a.example/1.jpg",
+                        "format": "IMAGE_FORMAT_JPEG",
+                        "width": "800",
+                        "height": "600",
+                        "passage": "A wave",
+                        "host": "a.example",
+                        "pageTitle": "A wave",
+                        "pageUrl": "https://a.example/wave",
+                    }
+                ],
+                "page": "0",
+                "id": "cbir",
+            }
+        ),
+        (("https://a.example/1.jpg", "https://a.example/wave"),),
+    ),
+    "ebay": (
+        ebay_answer(),
+        (
+            ("https://i.ebayimg.com/images/g/0/s-l225.jpg", "https://www.ebay.com/itm/0"),
+            ("https://i.ebayimg.com/images/g/1/s-l225.jpg", "https://www.ebay.com/itm/1"),
+        ),
+    ),
+    "ebay-images": (
+        ebay_answer(1),
+        (("https://i.ebayimg.com/images/g/0/s-l225.jpg", "https://www.ebay.com/itm/0"),),
+    ),
+    "etsy": (
+        answer(
+            {
+                "count": 1,
+                "results": [
+                    {"listing_id": 7, "title": "Wave", "url": "https://www.etsy.com/listing/7/wave", "tags": []}
+                ],
+            }
+        ),
+        (("", "https://www.etsy.com/listing/7/wave"),),
+    ),
+}
+"""An answer as each service documents it, and the pictures and pages that it names."""
+
+
+def basic(seen: Seen) -> str:
+    """What a request says by HTTP Basic."""
+    return base64.b64decode(seen.headers["authorization"].removeprefix("Basic ")).decode()

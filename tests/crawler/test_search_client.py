@@ -9,19 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from crawler.search_client import Answer as AnswerShape
-from crawler.search_client import (
-    Asked,
-    Errors,
-    Found,
-    Pace,
-    Place,
-    Request,
-    SearchRefusedError,
-    Service,
-    ask,
-    read_service,
-)
+from crawler.search_client import Asked, Found, Place, SearchRefusedError, ask
+from crawler.search_mapping import Answer as AnswerShape
+from crawler.search_mapping import Conditions, Errors, Pace, Request, Service, Token, read_service
 from exhibit.errors import RefusedError, WrongUseError
 from exhibit.network.guard import Guard
 from tests import CHECKOUT
@@ -185,6 +175,8 @@ def test_the_example_of_the_documentation_is_a_mapping_and_every_field_is_explai
     text = (CHECKOUT / "docs" / "searches.md").read_text(encoding="utf-8")
     [example] = re.findall(r"```\n(# searches/market.toml\n.*?)```", text, re.DOTALL)
     assert read_service(example).name == "The market"
-    for part in (Request, AnswerShape, Errors, Pace):
+    (shop,) = re.findall(r"```\n# searches/poster-shop.toml\n(.*?)```", text, re.DOTALL)
+    assert read_service(re.sub("^# ?", "", shop, flags=re.MULTILINE)).takes == "nothing"
+    for part in (Request, AnswerShape, Errors, Pace, Conditions, Token):
         for field in dataclasses.fields(part):
             assert f".{field.name}`" in text, field.name

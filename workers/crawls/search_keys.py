@@ -1,10 +1,11 @@
-"""Owners' keys for image searches and marketplaces."""
+"""Owners' keys for image searches and marketplaces, and what is missing before one is asked."""
 
 import contextlib
 import hashlib
 
 from django.db import transaction
 
+from crawler.search_mapping import Service
 from evidence.keys.at_rest import SECRET, decrypt, encrypt
 from exhibit.config.secrets import master_key, master_keys
 from exhibit.errors import IntegrityError, WrongUseError
@@ -23,12 +24,15 @@ def keep_key(services: Services, owner: Owner, service: str, key: str, *, by: st
 
     Raises ``NotFoundError`` where there is no such search, ``WrongUseError`` for what can't be a key.
     """
-    service_of(services.config, service)
+    form = service_of(services.config, service).key_form
     text = key.strip()
     if not text or len(text) > MAX_KEY or not text.isascii() or not text.isprintable():
         raise WrongUseError(
             Sentence("This can't be a key."), hint=Sentence("Paste it as the service shows it, in one line.")
         )
+    if form == "id:secret" and not all(text.partition(":")):
+        hint = Sentence("It has two parts here: write them in one line with a colon between, id:secret.")
+        raise WrongUseError(Sentence("This can't be a key."), hint=hint)
     with transaction.atomic():
         hold(Lock.KEYS)  # never between the two halves of a change of the master key
         encrypted = encrypt(SECRET, _bound_to(owner, service), text.encode("ascii"), master_key(services.config))
@@ -47,6 +51,23 @@ def key_of(services: Services, owner: Owner, service: str) -> str | None:
         with contextlib.suppress(IntegrityError):
             return decrypt(SECRET, encrypted, master).decode("ascii")
     return None
+
+
+def lacking(services: Services, owner: Owner, name: str, service: Service) -> str:
+    """Why a search isn't asked: ``no-key``, ``no-consent`` to send it copies of works, or empty when it may be."""
+    if service.key_form and key_of(services, owner, name) is None:
+        return "no-key"
+    if not service.takes_pictures or owner.search_consents.filter(service=name, host=service.host).exists():
+        return ""
+    return "no-consent"
+
+
+def consent(services: Services, owner: Owner, name: str, *, by: str) -> None:
+    """Record an owner's yes that a search is sent copies of their works; raises ``WrongUseError`` for one of words."""
+    service = service_of(services.config, name)
+    if not service.takes_pictures:
+        raise WrongUseError(Sentence("%(name)s is sent no pictures.", name=service.name))
+    inquiries.consent(owner, name, service.host, by=by)
 
 
 def _bound_to(owner: Owner, service: str) -> bytes:

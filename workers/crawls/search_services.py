@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import crawler
-from crawler.search_client import Service, read_service
+from crawler.search_mapping import Service, read_service
 from exhibit.config.config import Config
 from exhibit.errors import NotFoundError, WrongUseError
 from exhibit.sentences import Sentence
@@ -81,13 +81,14 @@ def words_of(text: str) -> list[str]:
 
 
 def service_for(config: Config, name: str, words: Collection[str]) -> Service:
-    """One search that is to be asked for words, or for works where there are none.
+    """One search that is to be asked for words, or where there are none for works, or for all that it has.
 
-    Raises ``NotFoundError`` where there is no such search, ``WrongUseError`` where it takes the other of the two.
+    Raises ``NotFoundError`` where there is no such search, ``WrongUseError`` where it takes another of the three.
     """
     service = service_of(config, name)
-    if service.takes_pictures and words:
-        raise WrongUseError(f"{service.name} is asked for your works, not for words.")
-    if not service.takes_pictures and not words:
+    if service.takes != "words" and words:
+        what = "your works" if service.takes_pictures else "all that it has"
+        raise WrongUseError(f"{service.name} is asked for {what}, not for words.")
+    if service.takes == "words" and not words:
         raise WrongUseError(f"{service.name} needs words to search for.")
     return service

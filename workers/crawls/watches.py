@@ -37,7 +37,9 @@ def arrange(  # noqa: PLR0913 - as registry.crawls.watching.add_watch, which say
     _check(services, sources)
     usual = {"depth": 0} if any(kind == "list" for kind, _url in sources) else {}
     for search in _searches(sources):
-        usual["searches"] = service_for(services.config, search, words).pace.searches
+        service = service_for(services.config, search, words)
+        usual["searches"] = service.pace.searches
+        words = [service.name] if service.takes == "nothing" else words  # what is asked for once a run
     budget = {**usual, **budget}
     return watching.add_watch(
         owner, name, sources, every=every, budget=budget, politeness=politeness, by=by, first=first, words=words

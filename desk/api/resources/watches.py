@@ -12,8 +12,7 @@ from exhibit.errors import WrongUseError
 from registry.accounts import scoped
 from registry.crawls import canaries, crawling, inquiries, watching
 from registry.models import Refusal
-from workers.crawls.search_keys import keep_key
-from workers.crawls.search_services import service_of, services
+from workers.crawls.search_keys import consent, keep_key
 from workers.crawls.watches import arrange, change, plant
 from workers.services import wiring
 from workers.steps.crawls import plan
@@ -148,21 +147,20 @@ def withdraw_canary(request: Call, number: int) -> None:
 
 
 SEARCHES = "/owners/{slug:owner}/searches"
-KEY = SEARCHES + "/{slug:service}/key"
+KEY, CONSENT = SEARCHES + "/{slug:service}/key", SEARCHES + "/{slug:service}/consent"
 
 
 @router.get(SEARCHES)
 def list_searches(request: Call) -> schemas.Searches:
     """The searches that a watch can ask, all at once, and for which of them there is a key; never the key itself."""
-    return schemas.Searches(items=schemas.Search.of(services(wiring.services().config), of(request)))
+    return schemas.Searches(items=schemas.Search.of(wiring.services(), of(request)))
 
 
 @router.put(KEY, MANAGE)
 def keep_search_key(request: Call, service: str, new: requests.NewSearchKey) -> schemas.Search:
     """Keep a key for a search, encrypted, in place of an earlier one. It is never shown again."""
-    services = wiring.services()
-    keep_key(services, of(request), service, new.key, by=request.auth.by)
-    (kept,) = schemas.Search.of({service: service_of(services.config, service)}, of(request))
+    keep_key(wiring.services(), of(request), service, new.key, by=request.auth.by)
+    (kept,) = schemas.Search.of(wiring.services(), of(request), service)
     return kept
 
 
@@ -170,3 +168,17 @@ def keep_search_key(request: Call, service: str, new: requests.NewSearchKey) -> 
 def forget_search_key(request: Call, service: str) -> None:
     """Forget the key for a search; a watch that asks it says so from its next run on."""
     inquiries.drop_key(of(request), service, by=request.auth.by)
+
+
+@router.put(CONSENT, MANAGE)
+def allow_search(request: Call, service: str) -> schemas.Search:
+    """Allow a search to be sent small copies of the works, until that is taken back; who did is in the log."""
+    consent(wiring.services(), of(request), service, by=request.auth.by)
+    (allowed,) = schemas.Search.of(wiring.services(), of(request), service)
+    return allowed
+
+
+@router.delete(CONSENT, MANAGE)
+def disallow_search(request: Call, service: str) -> None:
+    """Take that back: the search is sent nothing from now on."""
+    inquiries.withdraw_consent(of(request), service, by=request.auth.by)

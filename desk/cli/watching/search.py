@@ -1,6 +1,7 @@
-"""Image searches and marketplaces: which there are, and an owner's keys for them."""
+"""Image searches and marketplaces: which there are, an owner's keys for them, and what they may be sent."""
 
 import sys
+from datetime import datetime
 
 import click
 
@@ -12,22 +13,35 @@ search_command = click.Group(
     "search", help="Image searches and marketplaces that a watch can ask with an owner's own key."
 )
 
+_LACKS = {"": "yes", "no-key": "no: needs a key", "no-consent": "no: isn't allowed to be sent copies of works"}
+
 
 @command("list", "exhibit search list", "exhibit search list --json", of=search_command)
 def list_searches(*, desk: Desk, owner: TheirOwner, as_json: AsJson) -> None:
     """List the searches, and for which of them there is a key; never the key itself."""
     from desk.schemas import watches as schemas
-    from workers.crawls.search_services import services
 
-    found = schemas.Search.of(services(desk.config), owner)
+    found = schemas.Search.of(desk.services, owner)
     if as_json:
         echo_json({"searches": found})
         return
-    lines = [
-        (row.search, row.name, row.takes, moment(row.key_added_at, desk.zone) if row.key_added_at else "none")
-        for row in found
-    ]
-    table(("search", "name", "is asked for", "key since"), lines)
+    lines = [(row.search, row.name, row.takes, _since(desk, row.key_added_at), _LACKS[row.lacks]) for row in found]
+    table(("search", "name", "is asked for", "key since", "may be asked"), lines)
+
+
+@command("show", "exhibit search show tineye", "exhibit search show tineye --json", of=search_command)
+def show_search(*, desk: Desk, search: Word, owner: TheirOwner, as_json: AsJson) -> None:
+    """Show what SEARCH costs, what it is sent, which terms bind, and whether it may be asked."""
+    from desk.schemas import watches as schemas
+
+    (row,) = schemas.Search.of(desk.services, owner, search)
+    if as_json:
+        echo_json(row)
+        return
+    for name, value in row:
+        if value:
+            say(f"{name.replace('_', ' ').capitalize()}: {_since(desk, value) if name.endswith('_at') else value}")
+    say(f"May be asked: {_LACKS[row.lacks]}")
 
 
 @command("key", "exhibit search key tineye", "exhibit search key tineye < key.txt", of=search_command)
@@ -36,7 +50,7 @@ def keep_key(*, desk: Desk, search: Word, owner: TheirOwner) -> None:
 
     The key is asked for, or read from the standard input; an argument would stand in the list of processes.
     """
-    from workers.crawls.search_keys import MAX_KEY
+    from workers.crawls.search_keys import MAX_KEY, lacking
     from workers.crawls.search_keys import keep_key as keep
     from workers.crawls.search_services import service_of
 
@@ -47,6 +61,8 @@ def keep_key(*, desk: Desk, search: Word, owner: TheirOwner) -> None:
         key = sys.stdin.read(MAX_KEY + 2)
     keep(desk.services, owner, search, key, by=person())
     say(f"The key for {service.name} is kept, encrypted.")
+    if lacking(desk.services, owner, search, service):
+        say(f"It may not be sent copies of your works yet: exhibit search allow {search}")
     say(f"Ask with it: exhibit watch add NAME --search {search}")
 
 
@@ -59,3 +75,27 @@ def forget_key(*, desk: Desk, search: Word, owner: TheirOwner) -> None:
     if not (there := inquiries.drop_key(owner, search, by=person())):
         service_of(desk.config, search)
     say(f"The key for {search} is removed." if there else f"There is no key for {search}.")
+
+
+@command("allow", "exhibit search allow tineye", of=search_command)
+def allow_search(*, desk: Desk, search: Word, owner: TheirOwner) -> None:
+    """Allow SEARCH to be sent small copies of your works, until you take that back. Who did is in the log."""
+    from workers.crawls.search_keys import consent
+    from workers.crawls.search_services import service_of
+
+    consent(desk.services, owner, search, by=person())
+    sent = service_of(desk.config, search).conditions.sends
+    say(f"{search} may be sent: {sent or 'small copies of your works.'}")
+
+
+@command("disallow", "exhibit search disallow tineye", of=search_command)
+def disallow_search(*, search: Word, owner: TheirOwner) -> None:
+    """Take that back: SEARCH is sent nothing from now on."""
+    from registry.crawls import inquiries
+
+    there = inquiries.withdraw_consent(owner, search, by=person())
+    say(f"{search} is sent nothing any more." if there else f"{search} wasn't allowed to be sent anything.")
+
+
+def _since(desk: Desk, at: datetime | None) -> str:
+    return moment(at, desk.zone) if at else "none"

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from registry.models import Crawl, Watch
 
 SEARCH = "search"
+REMEDIES = {"key": "key", "no-key": "key", "no-consent": "allow"}  # which command of `exhibit search` helps
 watch_command = click.Group("watch", help="Scheduled visits to places where copies may be.")
 
 
@@ -174,7 +175,8 @@ def run_watch(*, desk: Desk, name: Word, owner: TheirOwner, wait: bool, as_json:
     """Run the watch NAME now, once, beside its schedule.
 
     Workers do it if they run (exhibit up); else this command does it itself, with --wait. A crawl that is under way
-    isn't begun twice. With --wait it ends with 4 when a search has no key, or doesn't accept it.
+    isn't begun twice. With --wait it ends with 4 when a search has no key or no
+    consent to be sent copies of works, or doesn't accept the key.
     """
     from registry.accounts import scoped
     from registry.crawls import revisits, watching
@@ -212,13 +214,16 @@ def run_watch(*, desk: Desk, name: Word, owner: TheirOwner, wait: bool, as_json:
 
 
 def _note_missing_keys(desk: Desk, watch: "Watch") -> None:
-    """Say which searches won't be asked."""
+    """Say which searches won't be asked, and what to do."""
     from registry.crawls import watching
-    from workers.crawls.search_keys import key_of
+    from workers.crawls.search_keys import lacking
+    from workers.crawls.search_services import services
 
-    for kind, service in watching.places(watch):
-        if kind == SEARCH and key_of(desk.services, watch.owner, service) is None:
-            note(f"There is no key for {service}, so it isn't asked: exhibit search key {service}")
+    said = {"no-key": "There is no key for {}", "no-consent": "{} may not be sent copies of your works"}
+    known = services(desk.config)
+    for kind, name in watching.places(watch):
+        if kind == SEARCH and name in known and (why := lacking(desk.services, watch.owner, name, known[name])):
+            note(f"{said[why].format(name)}, so it isn't asked: exhibit search {REMEDIES[why]} {name}")
 
 
 def _falls_short(crawl: "Crawl") -> bool:
@@ -232,7 +237,7 @@ def _falls_short(crawl: "Crawl") -> bool:
         note(f"Given up: {counted(pictures, 'picture')} not compared. Try again: exhibit retry match")
     if crawl.state == StepState.FAILED:
         note(f"The run was given up. What it refused: exhibit crawl show {quote(crawl.watch.name)}")
-    unasked = crawl.inquiries.filter(outcome__in=("key", "no-key", "no-service", "quota"))
+    unasked = crawl.inquiries.filter(outcome__in=("key", "no-key", "no-consent", "no-service", "quota"))
     return bool(
         pictures
         or crawl.state == StepState.FAILED
@@ -247,7 +252,7 @@ def tell_searches(crawl: "Crawl") -> None:
     for row in crawl.inquiries.order_by("pk"):
         asked = f"{counted(row.asked, 'request')}, {counted(row.found, 'place')}" if row.asked else "wasn't asked"
         why = inquiry_in_words(row)
-        key = f" exhibit search key {row.service}" if row.outcome in ("key", "no-key") else ""
+        key = f" exhibit search {REMEDIES[row.outcome]} {row.service}" if row.outcome in REMEDIES else ""
         say(" ".join(filter(None, (f"{row.service}: {asked}.", why))) + key)
 
 

@@ -11,7 +11,7 @@ from django.utils.functional import Promise
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from crawler.search_client import Service
+from crawler.search_mapping import Conditions, Service
 from desk.texts.cases import decision_in_words, reason_in_words, standing_in_words, who_in_words
 from desk.texts.evidence import witness_kind, witness_subject
 from desk.texts.numbers import grouped
@@ -63,6 +63,12 @@ def is_composed(reasons: Collection[str]) -> bool:
 def about(service: Service) -> str:
     """What a search says of itself in the reader's language, if it speaks it."""
     return service.about_in.get(get_language() or "", service.about)
+
+
+@register.filter
+def conditions(service: Service) -> Conditions:
+    """What asking a search means, in the reader's language, if it speaks it."""
+    return service.conditions_in.get(get_language() or "", service.conditions)
 
 
 @register.filter

@@ -1,4 +1,4 @@
-"""Image searches and marketplaces: an owner's own keys, and watches that ask with them."""
+"""Image searches and marketplaces: an owner's own keys, what they may be sent, and watches that ask with them."""
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -12,7 +12,7 @@ from desk.web.watches.views import run_at_once
 from exhibit.errors import ExhibitError, WrongUseError
 from registry.crawls import crawling, inquiries, watching
 from registry.models import Owner
-from workers.crawls.search_keys import keep_key
+from workers.crawls.search_keys import consent, keep_key, lacking
 from workers.crawls.search_services import service_of, services, words_of
 from workers.crawls.watches import arrange
 from workers.services import wiring
@@ -20,12 +20,15 @@ from workers.services import wiring
 
 @member_page
 def searches(request: HttpRequest, owner: Owner) -> HttpResponse:
-    """The searches that can be asked, and for which of them the owner has a key; never the key itself."""
+    """The searches that can be asked, and what the owner has for them; never a key itself."""
     keys = {row.service: row for row in owner.search_keys.defer("encrypted")}
-    values = {
-        "services": [(name, one, keys.get(name)) for name, one in sorted(services(wiring.services().config).items())],
-        "may_keep": manages(request, owner),
-    }
+    consents = {(row.service, row.host): row for row in owner.search_consents.all()}
+    house = wiring.services()
+    found = [
+        (name, one, keys.get(name), consents.get((name, one.host)), lacking(house, owner, name, one))
+        for name, one in sorted(services(house.config).items())
+    ]
+    values = {"services": found, "may_keep": manages(request, owner)}
     return show(request, owner, "web/searches.html", values)
 
 
@@ -49,6 +52,20 @@ def drop(request: HttpRequest, owner: Owner, service: str) -> HttpResponse:
     return redirect("searches", slug=owner.slug)
 
 
+@manager_post
+def allow(request: HttpRequest, owner: Owner, service: str) -> HttpResponse:
+    """Let a search be sent copies of the owner's works."""
+    consent(wiring.services(), owner, service, by=request.user.get_username())
+    return redirect("searches", slug=owner.slug)
+
+
+@manager_post
+def disallow(request: HttpRequest, owner: Owner, service: str) -> HttpResponse:
+    """Take that back."""
+    inquiries.withdraw_consent(owner, service, by=request.user.get_username())
+    return redirect("searches", slug=owner.slug)
+
+
 @decider_form
 def new(request: HttpRequest, owner: Owner, service: str) -> HttpResponse:
     """A watch that asks a search with the owner's key."""
@@ -57,7 +74,7 @@ def new(request: HttpRequest, owner: Owner, service: str) -> HttpResponse:
         request.POST if request.method == "POST" else None,
         name=watching.free_name(owner, found.name),
         searches=found.pace.searches,
-        asks_words=not found.takes_pictures,
+        asks_words=found.takes == "words",
     )
     if form.is_valid():
         given, words = form.settings(), words_of(form.cleaned_data.get("words", ""))
@@ -70,5 +87,5 @@ def new(request: HttpRequest, owner: Owner, service: str) -> HttpResponse:
             if request.POST.get("now"):
                 return run_at_once(request, watch)
             return redirect("watch", slug=owner.slug, number=watch.number)
-    values = {"form": form, "service": found, "has_key": owner.search_keys.filter(service=service).exists()}
+    values = {"form": form, "service": found, "lacks": lacking(wiring.services(), owner, service, found)}
     return show(request, owner, "web/search-watch.html", values, status=422 if form.errors else 200)

@@ -5,7 +5,6 @@ from registry.crawls import canaries, schedules
 from registry.models import Picture
 from tests.assets.rows import bring, claimed_slice, owner, photograph, register
 from tests.assets.shop import watch
-from workers.crawls.search_services import services
 from workers.tasks.sync_runner import SyncRunner
 
 
@@ -35,6 +34,6 @@ def test_a_canary_is_told_with_the_last_run_that_had_to_find_it(inline: SyncRunn
 
 
 def test_a_search_says_what_it_takes_and_nothing_of_a_key(inline: SyncRunner) -> None:
-    found = {one.search: one for one in Search.of(services(inline.services.config), owner("studio"))}
+    found = {one.search: one for one in Search.of(inline.services, owner("studio"))}
     assert (found["tineye"].takes, found["tineye"].key_added_at) == ("pictures", None)
     assert "key" not in {name for name in Search.model_fields if not name.startswith("key_added")}

@@ -72,6 +72,32 @@ def test_an_answer_is_kept_for_the_crawl_while_its_claim_stands(db: None) -> Non
     assert (row.state, row.outcome) == ("done", "no-key")
 
 
+def test_a_run_that_is_broken_off_goes_on_with_what_it_hasnt_asked_for(db: None) -> None:
+    row = begun(owner("studio"), "wave", "fuji", "boat", searches=9)
+    Inquiry.objects.update(state="doing")
+    for left in (2, 1, 0):
+        subject = inquiries.next_subject(row)
+        assert subject is not None
+        if left:
+            assert inquiries.keep_answer(row.pk, [], page="", pages=1, ends=subject)
+        else:
+            inquiries.refuse(row, subject, "It can't be searched for.")
+        row = Inquiry.objects.get()
+        assert (inquiries.rest(row), row.page, row.pages) == (left, "", 0)
+
+
+def test_a_yes_is_kept_in_place_of_an_earlier_one_and_the_log_says_who_took_it_back(db: None) -> None:
+    studio = owner("studio")
+    for host in ("a.example", "b.example"):
+        inquiries.consent(studio, "market", host, by="Ann")
+    row = studio.search_consents.get()
+    assert (row.host, row.given_by) == ("b.example", "Ann")
+    assert [inquiries.withdraw_consent(studio, "market", by="Bea") for _ in range(2)] == [True, False]
+    said = [(one.content["what"], one.details["by"]) for one in LogOpening.objects.order_by("pk")]
+    given, withdrawn = "search consent given", "search consent withdrawn"
+    assert [one for one in said if "consent" in one[0]] == [(given, "Ann"), (given, "Ann"), (withdrawn, "Bea")]
+
+
 def test_a_key_is_replaced_and_forgotten_and_never_told(db: None) -> None:
     studio = owner("studio")
     for secret in (b"one", b"two"):

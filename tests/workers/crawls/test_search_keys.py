@@ -10,7 +10,8 @@ from registry.crawls import inquiries, watching
 from registry.models import Owner, SearchKey
 from tests.assets.rows import owner
 from tests.assets.searches import KEY
-from workers.crawls.search_keys import keep_key, key_of
+from workers.crawls.search_keys import consent, keep_key, key_of, lacking
+from workers.crawls.search_services import service_of
 from workers.evidence.keys import change_master_key
 from workers.tasks.sync_runner import SyncRunner
 
@@ -33,6 +34,23 @@ def test_a_key_opens_for_its_owner_and_search_alone_and_after_a_new_master_key(
     assert key_of(inline.services, studio, "tineye") == KEY
     inquiries.drop_key(studio, "tineye", by="Ann")
     assert key_of(inline.services, studio, "tineye") is None
+
+
+def test_a_key_of_two_parts_needs_both_and_what_is_missing_is_told_in_turn(inline: SyncRunner, studio: Owner) -> None:
+    services, ebay = inline.services, service_of(inline.services.config, "ebay-images")
+    assert lacking(services, studio, "ebay-images", ebay) == "no-key"
+    for text in ("the-id", "the-id:", ":secret"):
+        with pytest.raises(WrongUseError, match="id:secret"):
+            keep_key(services, studio, "ebay-images", text, by="Ann")
+    keep_key(services, studio, "ebay-images", "the-id:secret", by="Ann")
+    assert lacking(services, studio, "ebay-images", ebay) == "no-consent"
+    consent(services, studio, "ebay-images", by="Ann")
+    assert lacking(services, studio, "ebay-images", ebay) == ""
+    assert lacking(services, owner("other"), "ebay-images", ebay) == "no-key"
+    with pytest.raises(WrongUseError, match="sent no pictures"):
+        consent(services, studio, "ebay", by="Ann")
+    with pytest.raises(NotFoundError):
+        consent(services, studio, "nothing", by="Ann")
 
 
 def test_what_a_key_names_isnt_mixed_with_what_anybody_may_see(inline: SyncRunner, studio: Owner) -> None:

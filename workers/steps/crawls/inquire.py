@@ -4,7 +4,8 @@ import time
 from collections.abc import Sequence
 from datetime import timedelta
 
-from crawler.search_client import Asked, Found, SearchRefusedError, Service, ask
+from crawler.search_client import Asked, Found, SearchRefusedError, ask
+from crawler.search_mapping import Service
 from exhibit.clock import now
 from exhibit.errors import ExhibitError, NotFoundError, RefusedError
 from exhibit.machine import machine_fault
@@ -13,7 +14,7 @@ from registry.crawls.crawling import NewUrl
 from registry.crawls.inquiries import Subject
 from registry.db import steps
 from registry.models import BytesState, Inquiry
-from workers.crawls.search_keys import key_of
+from workers.crawls.search_keys import key_of, lacking
 from workers.crawls.search_services import service_of
 from workers.pictures.previews import preview
 from workers.services.wiring import Services
@@ -44,15 +45,15 @@ def _ask_on(services: Services, row: Inquiry) -> None:
     except NotFoundError:
         inquiries.end(row.pk, "no-service")
         return
-    key = key_of(services, owner, row.service)
-    if key is None:
-        inquiries.end(row.pk, "no-key")
-        return
-    until, rest = time.monotonic() + WORK_SECONDS, inquiries.subjects(row)
+    until = time.monotonic() + WORK_SECONDS
     while True:
         row.refresh_from_db()
         row.crawl.refresh_from_db()
-        subject = inquiries.next_subject(row) if rest > 0 and not row.crawl.reason else None
+        if missing := lacking(services, owner, row.service, service):  # a yes may be taken back at any time
+            inquiries.end(row.pk, missing)
+            return
+        key = key_of(services, owner, row.service) or ""
+        subject = inquiries.next_subject(row) if inquiries.rest(row) > 0 and not row.crawl.reason else None
         if subject is None:
             inquiries.end(row.pk, row.crawl.reason)
             return
@@ -61,8 +62,6 @@ def _ask_on(services: Services, row: Inquiry) -> None:
             return
         if not _ask_for(services, row, service, key, subject):
             return
-        row.refresh_from_db(fields=["pages"])
-        rest -= row.pages == 0
         time.sleep(service.pace.seconds)
 
 
@@ -71,7 +70,6 @@ def _ask_for(services: Services, row: Inquiry, service: Service, key: str, subje
     asked = _asked(services, row, service, subject)
     if asked is None:
         inquiries.refuse(row, subject, "The picture can't be sent.")
-        inquiries.done_with(row.pk, subject)
         return True
     try:
         found = ask(service, key, asked, services.guard)
@@ -101,19 +99,18 @@ def _asked(services: Services, row: Inquiry, service: Service, subject: Subject)
 
 
 def _kept(row: Inquiry, service: Service, subject: Subject, found: Found) -> bool:
-    urls = [NewUrl(place.image, "image", 1, place.page, place.title) for place in found.places]
+    urls = [
+        NewUrl(place.image, "image", 1, place.page, place.title) if place.image else NewUrl(place.page, "page", 1)
+        for place in found.places
+    ]
     goes_on = found.more and row.pages + 1 < service.pace.pages
-    if not inquiries.keep_answer(row.pk, urls, page=found.next_page if goes_on else "", pages=row.pages + 1):
-        return False
-    if not goes_on:
-        inquiries.done_with(row.pk, subject)
-    return True
+    page, ends = (found.next_page, None) if goes_on else ("", subject)
+    return inquiries.keep_answer(row.pk, urls, page=page, pages=row.pages + 1, ends=ends)
 
 
 def _refused(row: Inquiry, subject: Subject, error: SearchRefusedError) -> bool:
     if error.reason == "unsearchable":
         inquiries.refuse(row, subject, error.message)
-        inquiries.done_with(row.pk, subject)
         return True
     if error.reason == "busy":
         pause = timedelta(seconds=error.wait) if error.wait is not None else BUSY

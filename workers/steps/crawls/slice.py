@@ -177,7 +177,7 @@ def _limits(services: Services, row: CrawlSlice, *, files: int) -> Limits:
         images=max(1, may.images if files or "images" in budget else usual.images),
         bytes=max(1, may.bytes if files or "bytes" in budget else usual.bytes),
         seconds=min(max(may.seconds, 0.1), SLICE_SECONDS),
-        depth=int(budget.get("depth", usual.depth)),
+        depth=0 if watching.searches(row.crawl.watch) else int(budget.get("depth", usual.depth)),
         max_picture_bytes=services.config.max_picture_bytes,
     )
 

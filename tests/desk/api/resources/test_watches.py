@@ -96,6 +96,25 @@ def test_a_watch_that_cant_be_stays_as_it_is(
     assert Watch.objects.count() == 1
 
 
+def test_owners_alone_allow_what_a_search_is_sent_and_take_it_back(studio: Owner, alice: Program) -> None:
+    reviewer = program(studio, "alice", Scope.READ, Scope.WRITE)
+    alice.send("PUT", "/searches/tineye/key", {"key": "secret-of-the-studio"})
+    assert reviewer.send("PUT", "/searches/tineye/consent")[0] == 403
+    assert [alice.send("PUT", f"/searches/{name}/consent")[0] for name in ("nothing", "ebay")] == [404, 422]
+    before = alice.get("/searches")[1]["items"]
+    assert {one["search"]: one["lacks"] for one in before}["tineye"] == "no-consent"
+    status, allowed = alice.send("PUT", "/searches/tineye/consent")
+    assert (status, allowed["lacks"], allowed["consent_given_at"] is None) == (200, "", False)
+    assert "1,024 pixels" in allowed["sends"]
+    assert allowed["terms"].startswith("https://")
+    assert reviewer.send("DELETE", "/searches/tineye/consent")[0] == 403
+    assert alice.send("DELETE", "/searches/tineye/consent")[0] == 204
+    watch = alice.post("/watches", {"name": "copies", "search": "tineye"})[1]["number"]
+    assert alice.post(f"/watches/{watch}/run", {})[0] == 202
+    (asked,) = alice.get(f"/watches/{watch}/crawls/1")[1]["searches"]
+    assert (asked["search"], asked["asked"]) == ("tineye", 0)
+
+
 def test_a_key_for_a_search_is_kept_by_owners_alone_and_stands_nowhere(
     studio: Owner, alice: Program, inline: SyncRunner, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -18,16 +18,32 @@ def test_a_key_for_a_search_is_read_and_never_shown(cli: Terminal, studio: str, 
     shown = ran.out + ran.err + cli.run("search", "list", *own).out + cli.run("log", "list").out
     assert key not in shown
     assert not any(key.encode() in path.read_bytes() for path in cli.data.rglob("*") if path.is_file())
+    assert "It may not be sent copies of your works yet: exhibit search allow tineye" in ran.out
+    unsent = "tineye may not be sent copies of your works, so it isn't asked: exhibit search allow tineye"
+    assert unsent in cli.run("watch", "add", "unsent", "--search", "tineye", *own).err
+    ran = cli.run("watch", "run", "unsent", "--wait", *own, code=4)
+    why = "tineye: wasn't asked. You haven't allowed it to be sent copies of your works. exhibit search allow tineye"
+    assert why in ran.out
+    asked = cli.ask("watch", "run", "unsent", "--wait", *own, code=4)["searches"]
+    assert asked == [{"search": "tineye", "asked": 0, "found": 0, "outcome": "no-consent"}]
+    assert "at most 1,024 pixels" in cli.run("search", "allow", "tineye", *own).out
+    assert "is sent no pictures" in cli.run("search", "allow", "ebay", *own, code=2).err
+    shown_tineye = cli.run("search", "show", "tineye", *own).out
+    for said in ("Costs: Searches are bought in bundles", "Terms: https://tineye.com/terms", "May be asked: yes"):
+        assert said in shown_tineye
+    assert cli.ask("search", "show", "ebay", *own)["lacks"] == "no-key"
     few = cli.run("watch", "add", "more", "--search", "tineye", *own)
-    assert "There is no key" not in few.err
+    assert "so it isn't asked" not in few.err
     copies = cli.ask("watch", "add", "copies", "--search", "tineye", "--searches", "20", *own)
     assert (copies["sources"], copies["budget"]["searches"]) == ([{"kind": "search", "url": "tineye"}], 20)
     assert copies["private"]
+    assert "sent nothing any more" in cli.run("search", "disallow", "tineye", *own).out
+    assert "wasn't allowed" in cli.run("search", "disallow", "tineye", *own).out
     cli.run("search", "forget", "tineye", *own)
     missing = "There is no key for tineye, so it isn't asked: exhibit search key tineye"
     assert missing in cli.run("watch", "add", "keyless", "--search", "tineye", *own).err
     assert missing in cli.run("watch", "run", "keyless", *own).err
-    for name in ("more", "keyless"):
+    for name in ("more", "keyless", "unsent"):
         cli.run("watch", "delete", name, "--yes", *own)
     ran = cli.run("watch", "run", "copies", "--wait", *own, code=4)
     assert "tineye: wasn't asked. There is no key for it. exhibit search key tineye" in ran.out

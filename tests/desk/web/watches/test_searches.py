@@ -70,6 +70,27 @@ def test_what_cant_be_a_key_is_told_and_not_repeated(ann: Client, key: str) -> N
     assert not SearchKey.objects.exists()
 
 
+def test_what_it_means_is_said_and_only_owners_allow_what_is_sent(ann: Client, studio: Owner) -> None:
+    page = flat(ann.get(PAGE).content.decode())
+    assert "What it costs: Searches are bought in bundles" in page
+    assert "What it is sent: A copy of each work of at most 1,024 pixels" in page
+    assert 'Terms: <span class="url">https://tineye.com/terms' in page
+    assert "id:secret" in page
+    ann.post(f"{PAGE}tineye/key", {"key": KEY})
+    unsent = "may not be sent copies of your works yet, so nothing will be asked"
+    assert unsent in flat(ann.get(f"{PAGE}tineye/watch").content.decode())
+    reviewer = member(studio, Role.REVIEWER, "bea@example.org")
+    for way in ("allow", "disallow"):
+        assert reviewer.post(f"{PAGE}tineye/{way}").status_code == 403
+    ann.post(f"{PAGE}tineye/allow")
+    assert studio.search_consents.get().given_by == "ann@example.org"
+    assert unsent not in flat(ann.get(f"{PAGE}tineye/watch").content.decode())
+    assert "allowed by ann@example.org" in flat(ann.get(PAGE).content.decode())
+    ann.post(f"{PAGE}tineye/disallow")
+    assert not studio.search_consents.exists()
+    assert ann.post(f"{PAGE}nothing/allow").status_code == 404
+
+
 def test_an_unknown_search_is_not_there(ann: Client) -> None:
     assert ann.post(f"{PAGE}nothing/key", {"key": KEY}).status_code == 404
     assert ann.get(f"{PAGE}nothing/watch").status_code == 404

@@ -1,24 +1,49 @@
 """Watches that ask image searches with an owner's own key: from the request to a private sighting and a case."""
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.db import connection
 
 from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.errors import ServiceMissingError
+from exhibit.errors import ServiceMissingError, WrongUseError
 from registry.accounts import scoped
 from registry.crawls import inquiries, watching
-from registry.models import Case, Crawl, FrontierUrl, Inquiry, LogOpening, Owner, Refusal, SearchKey, Sighting, Watch
+from registry.models import (
+    Case,
+    Crawl,
+    FrontierUrl,
+    Inquiry,
+    LogOpening,
+    Owner,
+    Refusal,
+    SearchKey,
+    Sighting,
+    Watch,
+)
 from tests.assets.rows import copy_of, owner, photograph, register
-from tests.assets.searches import KEY, answer, put_market, put_tineye, query, tineye_answer, tineye_error
+from tests.assets.searches import (
+    KEY,
+    MARKET,
+    PATHS,
+    answer,
+    put_market,
+    put_shipped,
+    put_tineye,
+    query,
+    tineye_answer,
+    tineye_error,
+)
 from tests.assets.site import Answer, Seen, Site
-from workers.crawls.search_keys import keep_key, key_of
+from workers.crawls.search_keys import consent, keep_key, key_of
+from workers.crawls.watches import arrange
 from workers.tasks.sync_runner import SyncRunner
 
 DAY = timedelta(days=1)
@@ -46,6 +71,8 @@ def studio(inline: SyncRunner) -> Owner:
 
 def asking(inline: SyncRunner, of: Owner, service: str = "tineye", words: tuple[str, ...] = (), **budget: int) -> Watch:
     keep_key(inline.services, of, service, KEY, by="Ann")
+    if not words:
+        consent(inline.services, of, service, by="Ann")
     source = [("search", service)]
     politeness = {"delay": 0.0}
     return watching.add_watch(
@@ -224,6 +251,101 @@ def test_stopping_a_run_ends_what_it_asks(inline: SyncRunner, studio: Owner, sit
     inline.run_until_idle()
     crawl.refresh_from_db()
     assert (crawl.state, crawl.reason, crawl.inquiries.get().state) == ("done", "stopped", "done")
+
+
+def works_asked_for(site: Site) -> list[bytes]:
+    """The beginning of each picture that was sent, in order."""
+    return [one.body.partition(b"\xff\xd8")[2][:2000] for one in site.seen if one.path == SEARCH]
+
+
+class KilledError(BaseException):
+    """The worker is gone."""
+
+
+@pytest.mark.parametrize("later", [0, 1, 4])
+def test_what_was_answered_and_kept_isnt_asked_again_wherever_the_worker_is_killed(
+    inline: SyncRunner, studio: Owner, site: Site, later: int
+) -> None:
+    for seed in (2, 3):
+        register(inline.services, studio, photograph(seed))
+    site.routes[SEARCH] = tineye_answer([])
+    crawl = watching.start_now(asking(inline, studio))
+    since_kept: list[str] = []
+    outside = len(connection.savepoint_ids)
+
+    def kill(execute: Callable[..., object], sql: str, *rest: object) -> object:
+        if since_kept or (sql.startswith('UPDATE "registry_inquiry"') and '"asked" =' in sql):
+            since_kept.append(sql)
+        if len(since_kept) > 1 + later and len(connection.savepoint_ids) == outside:
+            raise KilledError
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(kill), suppress(KilledError):
+        inline.run_until_idle()
+    assert len(works_asked_for(site)) == 1
+    Inquiry.objects.filter(state="doing").update(state="todo", claimed_at=None)
+    inline.run_until_idle()
+    crawl.refresh_from_db()
+    assert (crawl.state, crawl.reason) == ("done", "finished")
+    asked_for = works_asked_for(site)
+    assert (len(asked_for), len(set(asked_for)), crawl.inquiries.get().asked) == (3, 3, 3)
+
+
+def test_without_consent_no_picture_leaves_the_house_until_it_is_given_and_after_it_is_taken_back(
+    inline: SyncRunner, studio: Owner, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = asking(inline, studio)
+    inquiries.withdraw_consent(studio, "tineye", by="Ann")
+    crawl, inquiry = run(inline, watch)
+    assert (crawl.state, inquiry.outcome, site.seen) == ("done", "no-consent", [])
+    consent(inline.services, studio, "tineye", by="Bea")
+    assert run(inline, watch)[1].outcome == ""
+    assert len(works_asked_for(site)) == 1
+    register(inline.services, studio, photograph(2))
+    between = "workers.steps.crawls.inquire.time.sleep"
+    monkeypatch.setattr(between, lambda _seconds: inquiries.withdraw_consent(studio, "tineye", by="Ann"))
+    assert run(inline, watch)[1].outcome == "no-consent"
+    assert len(works_asked_for(site)) == 2
+
+
+def test_a_consent_is_for_the_host_that_was_asked_then(inline: SyncRunner, studio: Owner, site: Site) -> None:
+    watch = asking(inline, studio)
+    mapping = inline.services.config.data_dir / "searches" / "tineye.toml"
+    mapping.write_text(mapping.read_text(encoding="utf-8").replace("127.0.0.1", "127.0.0.2"), encoding="utf-8")
+    assert run(inline, watch)[1].outcome == "no-consent"
+    assert not site.seen
+
+
+def test_pages_without_a_picture_are_visited_and_what_they_lead_to_isnt(
+    inline: SyncRunner, studio: Owner, site: Site
+) -> None:
+    put_shipped(inline.services.config.data_dir, "etsy", site)
+    listing = {"title": "Wave", "url": site.url("/listing/7/wave")}
+    site.routes[PATHS["etsy"]] = answer({"count": 1, "results": [listing]})
+    site.page("/listing/7/wave", '<img src="/copy.jpg"><a href="/elsewhere">more</a>')
+    site.page("/elsewhere", "")
+    keep_key(inline.services, studio, "etsy", "keystring:secret", by="Ann")
+    watch = watching.add_watch(
+        studio, "e", [("search", "etsy")], every=DAY, budget={}, politeness={"delay": 0.0}, words=["wave"]
+    )
+    crawl, _inquiry = run(inline, watch)
+    assert (crawl.state, crawl.pages) == ("done", 1)
+    seen = Sighting.objects.get()
+    assert (seen.private_to, seen.page_url) == (studio, site.url("/listing/7/wave"))
+    assert site.times("/elsewhere") == 0
+
+
+def test_a_shop_without_a_key_is_asked_once_a_run(inline: SyncRunner, studio: Owner, site: Site) -> None:
+    text = MARKET.format(url=site.url("")).replace('q = "{words}", ', "").replace('key = "{key}", ', "")
+    (inline.services.config.data_dir / "searches" / "shop.toml").write_text(text, encoding="utf-8")
+    item = {"link": "/shop/42", "pictures": [{"href": "/copy.jpg"}]}
+    site.routes["/offers"] = answer({"data": {"items": [item]}})
+    given: Any = {"every": DAY, "budget": {}, "politeness": {"delay": 0.0}, "by": "Ann"}
+    watch = arrange(inline.services, studio, "s", [("search", "shop")], **given)
+    _crawl, inquiry = run(inline, watch)
+    assert (inquiry.asked, inquiry.outcome, Case.objects.count()) == (1, "", 1)
+    with pytest.raises(WrongUseError):
+        arrange(inline.services, studio, "t", [("search", "shop")], words=["wave"], **given)
 
 
 def test_without_a_key_nothing_is_asked(inline: SyncRunner, studio: Owner, site: Site) -> None:

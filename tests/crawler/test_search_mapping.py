@@ -1,0 +1,336 @@
+"""Mappings: what a broken one is told, and those that come along, against a server that speaks each documented format.
+
+None of them was tried with the vendor's own server.
+"""
+
+import base64
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from crawler.search_client import Asked, Found, SearchRefusedError, ask
+from crawler.search_mapping import Service, read_service
+from exhibit.errors import WrongUseError
+from exhibit.network.guard import Guard
+from tests.assets.searches import (
+    DOCUMENTED,
+    EBAY_TOKEN,
+    MARKET,
+    PATHS,
+    answer,
+    basic,
+    ebay_answer,
+    ebay_token,
+    put_shipped,
+    query,
+    tineye_error,
+)
+from tests.assets.site import Answer, Site
+from workers.crawls.search_services import SHIPPED
+
+GUARD = Guard(("127.0.0.0/8",))
+PAIR = "the-id:the-secret,+of/it"
+JPEG = b"\xff\xd8picture"
+NAMES = sorted(path.stem for path in SHIPPED.glob("*.toml"))
+GARBAGE = (
+    Answer(b"<html>", "application/json"),
+    Answer(b"\xff{", "application/json"),
+    Answer(b"7", "application/json"),
+)
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with Site() as running:
+        running.routes[EBAY_TOKEN] = ebay_token()
+        yield running
+
+
+def shipped(name: str, site: Site, folder: Path) -> Service:
+    return read_service(put_shipped(folder, name, site).read_text(encoding="utf-8"))
+
+
+def asked(service: Service, key: str = PAIR, offset: int = 0) -> Found:
+    what = Asked(picture=JPEG, offset=offset) if service.takes_pictures else Asked(words="red wave", offset=offset)
+    return ask(service, key, what, GUARD)
+
+
+def refused(service: Service, key: str = PAIR) -> SearchRefusedError:
+    with pytest.raises(SearchRefusedError) as raised:
+        asked(service, key)
+    assert "secret" not in str(raised.value)
+    return raised.value
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_comes_along_reads_an_answer_as_it_is_documented(name: str, site: Site, tmp_path: Path) -> None:
+    site.routes[PATHS[name]], places = DOCUMENTED[name]
+    found = asked(shipped(name, site, tmp_path))
+    assert tuple((place.image, place.page) for place in found.places) == places
+    assert not found.more
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_comes_along_says_what_it_means_in_every_language(name: str) -> None:
+    service = read_service((SHIPPED / f"{name}.toml").read_text(encoding="utf-8"))
+    for said in (service.conditions, service.conditions_in["zh-hans"]):
+        assert said.costs
+        assert said.sends
+        assert said.terms.startswith("https://")
+    assert service.about
+    assert service.about_in["zh-hans"]
+    assert service.keys.startswith("https://")
+    assert ("1,024 pixels" in service.conditions.sends) == service.takes_pictures
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("garbage", GARBAGE)
+def test_garbage_is_a_failure_and_asked_once(name: str, garbage: Answer, site: Site, tmp_path: Path) -> None:
+    site.routes[PATHS[name]] = garbage
+    assert refused(shipped(name, site, tmp_path)).reason == "failed"
+    assert site.times(PATHS[name]) <= 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_too_many_requests_say_when_to_come_again(name: str, site: Site, tmp_path: Path) -> None:
+    headers = (("Retry-After", "77"),)
+    site.routes[PATHS[name]] = Answer(b"{}", "application/json", 429, headers)
+    error = refused(shipped(name, site, tmp_path))
+    assert (error.reason, error.wait) == ("busy", 77)
+
+
+INVALID_KEY = {"error": {"code": 400, "message": "API key not valid.", "status": "INVALID_ARGUMENT"}}
+WRONG_KEY = {
+    "tineye": tineye_error(401, "Please provide a valid API key."),
+    "google-vision": answer(INVALID_KEY, 400),
+    "yandex-images": answer({"code": 16, "message": "Unknown api key"}, 401),
+    "ebay": answer({"errors": [{"errorId": 1001, "message": "Invalid access token"}]}, 401),
+    "ebay-images": answer({"errors": [{"errorId": 1100, "message": "Access denied"}]}, 403),
+    "etsy": answer({"error": "Shared secret is required in x-api-key header."}, 403),
+}
+WRONG_PICTURE = {
+    "tineye": tineye_error(400, "The image is too small or too simple."),
+    "google-vision": answer({"responses": [{"error": {"code": 3, "message": "Bad image data."}}]}),
+    "yandex-images": answer({"code": 3, "message": "Invalid image"}, 400),
+    "ebay-images": answer({"errors": [{"errorId": 12003, "message": "Invalid image"}]}, 400),
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_wrong_key_is_told_apart_from_a_picture_that_is_refused(name: str, site: Site, tmp_path: Path) -> None:
+    service = shipped(name, site, tmp_path)
+    site.routes[PATHS[name]] = WRONG_KEY[name]
+    assert refused(service).reason == "key"
+    assert service.takes_pictures == (name in WRONG_PICTURE)
+    if name in WRONG_PICTURE:
+        site.routes[PATHS[name]] = WRONG_PICTURE[name]
+        assert refused(service).reason == "unsearchable"
+
+
+def test_vision_is_sent_the_picture_in_a_nested_body_and_the_key_in_a_header(site: Site, tmp_path: Path) -> None:
+    site.routes[PATHS["google-vision"]] = answer({"responses": [{}]})
+    assert asked(shipped("google-vision", site, tmp_path), "the-key").places == ()
+    [seen] = site.seen
+    assert seen.headers["x-goog-api-key"] == "the-key"
+    (request,) = json.loads(seen.body)["requests"]
+    assert base64.b64decode(request["image"]["content"]) == JPEG
+    assert request["features"] == [{"type": "WEB_DETECTION", "maxResults": 100}]
+
+
+def test_yandex_is_sent_both_parts_of_the_key_and_the_number_of_the_page(site: Site, tmp_path: Path) -> None:
+    site.routes[PATHS["yandex-images"]] = answer({})
+    asked(shipped("yandex-images", site, tmp_path))
+    asked(shipped("yandex-images", site, tmp_path), offset=100)
+    first, third = (json.loads(seen.body) for seen in site.seen)
+    assert (first["folderId"], first["page"], third["page"]) == ("the-id", 0, 2)
+    assert base64.b64decode(first["data"]) == JPEG
+    assert site.seen[0].headers["authorization"] == "Api-Key the-secret,+of/it"
+
+
+def test_etsy_is_asked_for_words_with_keystring_and_shared_secret(site: Site, tmp_path: Path) -> None:
+    site.routes[PATHS["etsy"]], _places = DOCUMENTED["etsy"]
+    asked(shipped("etsy", site, tmp_path))
+    assert query(site.seen[0]) == {"keywords": "red wave", "sort_on": "score", "limit": "25", "offset": "0"}
+    assert site.seen[0].headers["x-api-key"] == PAIR
+
+
+@pytest.mark.parametrize("name", ["ebay", "ebay-images"])
+def test_ebay_goes_on_by_offsets_with_one_token(name: str, site: Site, tmp_path: Path) -> None:
+    path = put_shipped(tmp_path, name, site)
+    text = path.read_text(encoding="utf-8")
+    size = next(line for line in text.splitlines() if line.startswith("size = "))
+    service = read_service(text.replace(size, "size = 2"))
+    site.routes[PATHS[name]] = lambda seen: ebay_answer(3, int(query(seen)["offset"]))
+    site.routes[EBAY_TOKEN] = ebay_token(f"for {name}")
+    first, second = asked(service), asked(service, offset=2)
+    assert (first.more, second.more) == (True, False)
+    assert not set(first.places) & set(second.places)
+    assert site.times(EBAY_TOKEN) == 1
+    token, *searches = site.seen
+    assert basic(token) == "the-id:the-secret%2C%2Bof%2Fit"
+    assert token.body == b"grant_type=client_credentials&scope=https%3A%2F%2Fapi.ebay.com%2Foauth%2Fapi_scope"
+    for seen in searches:
+        assert seen.headers["authorization"] == f"Bearer for {name}"
+        assert seen.headers["x-ebay-c-marketplace-id"] == "EBAY_US"
+    assert query(searches[0]).get("q", "red wave") == "red wave"
+    assert not searches[0].body or base64.b64decode(json.loads(searches[0].body)["image"]) == JPEG
+
+
+def test_a_token_that_is_no_longer_accepted_is_asked_for_anew_once(site: Site, tmp_path: Path) -> None:
+    tokens = iter(["first", "second", "third"])
+    site.routes[EBAY_TOKEN] = lambda _seen: ebay_token(next(tokens))
+    good, expired = {"first"}, answer({"errors": [{"errorId": 1001}]}, 401)
+    site.routes[PATHS["ebay"]] = lambda seen: (
+        ebay_answer() if seen.headers["authorization"].removeprefix("Bearer ") in good else expired
+    )
+    service = shipped("ebay", site, tmp_path)
+    assert asked(service).places
+    good.clear()
+    good.add("second")
+    assert asked(service).places
+    assert (site.times(EBAY_TOKEN), len(site.seen)) == (2, 5)
+    good.clear()
+    assert refused(service).reason == "key"
+    assert site.times(EBAY_TOKEN) == 3
+
+
+def test_a_token_is_kept_no_longer_than_it_lives_and_for_its_own_key_alone(site: Site, tmp_path: Path) -> None:
+    site.routes[PATHS["ebay"]] = ebay_answer()
+    service = shipped("ebay", site, tmp_path)
+    site.routes[EBAY_TOKEN] = ebay_token(expires_in=1)
+    asked(service)
+    asked(service)
+    assert site.times(EBAY_TOKEN) == 2
+    site.routes[EBAY_TOKEN] = ebay_token()
+    asked(service)
+    asked(service)
+    asked(service, "other:secret")
+    assert site.times(EBAY_TOKEN) == 4
+
+
+@pytest.mark.parametrize(
+    ("given", "reason", "wait"),
+    [
+        (answer({"error": "invalid_client"}, 401), "key", None),
+        (answer({"error": "invalid_scope"}, 400), "key", None),
+        (Answer(b"", "text/html", 429, (("Retry-After", "9"),)), "busy", 9),
+        (Answer(b"<html>"), "failed", None),
+        (answer({"access_token": "two\nlines"}), "failed", None),
+        (answer({"access_token": 7}), "failed", None),
+        (answer({}, 500), "failed", None),
+        (Answer(status=302, headers=(("Location", "/elsewhere"),)), "failed", None),
+    ],
+)
+def test_without_a_token_the_search_isnt_asked(
+    given: Answer, reason: str, wait: float | None, site: Site, tmp_path: Path
+) -> None:
+    site.routes[EBAY_TOKEN] = given
+    error = refused(shipped("ebay", site, tmp_path))
+    assert (error.reason, error.wait, site.paths()) == (reason, wait, [EBAY_TOKEN])
+
+
+JSON_BODY = (
+    '[request]\nmethod = "POST"\njson = { a = [{ b = "{words}", n = "{offset}", next = "{page}", t = true }] }\n'
+)
+
+
+def test_a_nested_body_is_filled_in_and_the_parameters_go_to_the_address(site: Site) -> None:
+    site.routes["/offers"] = answer({"data": {"items": []}})
+    service = read_service(MARKET.format(url=site.url("")).replace("[request]\n", JSON_BODY))
+    for page in ("", "{words}"):
+        ask(service, "k", Asked(words="{key}", page=page, offset=4), GUARD)
+    first, second = (json.loads(seen.body)["a"] for seen in site.seen)
+    assert first == [{"b": "{key}", "n": 4, "t": True}]
+    assert second[0]["next"] == "{words}"
+    assert query(site.seen[0]) == {"q": "{key}", "key": "k", "limit": "2"}
+
+
+def test_pages_are_counted_until_one_isnt_full(site: Site) -> None:
+    text = MARKET.format(url=site.url("")).replace("[request]\n", "[request]\nfirst_page = 1\n")
+    service = read_service(text.replace('next = "data.next"', ""))
+    items = [{"pictures": [{"href": f"https://img.example/{number}.jpg"}]} for number in range(3)]
+    site.routes["/offers"] = lambda seen: answer(
+        {"data": {"items": items[:2] if query(seen)["cursor"] == "1" else items[2:]}}
+    )
+    assert ask(service, "k", Asked(words="x"), GUARD).more
+    assert not ask(service, "k", Asked(words="x", offset=2), GUARD).more
+    assert [query(seen)["cursor"] for seen in site.seen] == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("link", "asked_next"),
+    [
+        ("/offers?after=2", "/offers?after=2"),
+        ("https://elsewhere.example/offers?after=2", ""),
+        ("//127.0.0.2/offers", ""),
+        ("/offers?after=2&key=the%2Fkey", ""),
+        ("", ""),
+    ],
+)
+def test_a_next_link_is_asked_as_it_is_and_takes_the_key_nowhere_else(link: str, asked_next: str, site: Site) -> None:
+    text = MARKET.format(url=site.url("")).replace('next = "data.next"', 'link = "data.next"')
+    service = read_service(text.replace("[request]\n", '[request]\nheaders = { x-key = "{key}" }\n'))
+    site.routes["/offers"] = answer({"data": {"items": [], "next": link}})
+    found = ask(service, "the/key", Asked(words="x"), GUARD)
+    assert (found.more, found.next_page) == (bool(asked_next), asked_next and site.url(asked_next))
+    if asked_next:
+        ask(service, "the/key", Asked(words="x", page=found.next_page, offset=2), GUARD)
+        assert site.seen[-1].path == asked_next
+        assert site.seen[-1].headers["x-key"] == "the/key"
+
+
+SHOP = """
+name = "A shop"
+
+[request]
+url = "{url}/products.json"
+first_page = 1
+parameters = {{ limit = "{{size}}", page = "{{page}}" }}
+
+[answer]
+results = "products[]"
+image = "images[].src"
+page = "/products/{{handle}}"
+title = "title"
+"""
+
+
+def test_a_shop_that_lists_all_it_has_needs_no_key_and_no_words(site: Site) -> None:
+    products = [
+        {"title": "Mug", "handle": "mug & co", "images": [{"src": "https://cdn.example/1.jpg"}, {"src": None}]},
+        {"title": "No picture", "handle": "none", "images": []},
+        {"title": "No handle", "images": [{"src": "https://cdn.example/2.jpg"}]},
+    ]
+    site.routes["/products.json"] = answer({"products": products})
+    service = read_service(SHOP.format(url=site.url("")))
+    assert (service.takes, service.key_form) == ("nothing", "")
+    places = ask(service, "", Asked(words="A shop"), GUARD).places
+    assert [(one.image, one.page) for one in places] == [
+        ("https://cdn.example/1.jpg", site.url("/products/mug%20%26%20co")),
+        ("https://cdn.example/2.jpg", "https://cdn.example/2.jpg"),
+    ]
+    assert query(site.seen[0]) == {"limit": "50", "page": "1"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        ('"{{words}}"', '"{{word}}"', r"request\.parameters\.q .*\{word\}.*Write one of .*\{words\}"),
+        ("[request]\n", '[request]\nheaders = {{ a = "{{picture}}" }}\n', r"request\.headers\.a .*\{picture\}"),
+        ("[request]\n", '[request]\njson = {{ a = "b" }}\n', r"request\.json needs a request\.method of POST"),
+        ("[request]\n", '[request]\nmethod = "POST"\njson = {{ a = [2026-11-23] }}\n', r"request\.json\.a\[0\] must"),
+        ("[request]\n", "[request]\nfirst_page = 1\n", r"request\.first_page, answer\.next, answer\.link: say the one"),
+        ('next = "data.next"', 'next = "a"\nlink = "b"', r"answer\.next, answer\.link: say the one"),
+        ('image = "pictures.0.href"\npage = "link"', "", r"answer\.image or answer\.page must"),
+        ("[pace]", '[[answer.also]]\nimage = "x"\n[pace]', r"answer\.also\[0\]\.results is missing"),
+        ("[pace]", '[token]\nurl = "ftp://x"\n[pace]', r"token\.url must be an http or https address"),
+        ("[pace]", "[token]\n[pace]", r"token\.url is missing"),
+        ("[pace]", "[conditions]\ncost = 1\n[pace]", r"conditions\.cost isn't a field.*Did you mean costs"),
+    ],
+)
+def test_a_mapping_that_cant_be_used_names_the_field_and_says_what_to_write(old: str, new: str, named: str) -> None:
+    assert old in MARKET
+    with pytest.raises(WrongUseError, match=named):
+        read_service(MARKET.replace(old, new, 1).format(url="https://market.example"))
