@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """Add the table, for nobody has said yes so far, and the column."""
 
-    dependencies = [("registry", "0053_certificates")]
+    dependencies = [("registry", "0054_address_lists")]
 
     operations = [
         migrations.CreateModel(
