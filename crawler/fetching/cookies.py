@@ -4,6 +4,7 @@ from collections import OrderedDict
 from contextlib import suppress
 from http.cookiejar import Cookie, DefaultCookiePolicy
 from typing import Any, TypeAlias
+from urllib.parse import urlsplit
 
 from scrapy import Request
 from scrapy.http.cookies import CookieJar
@@ -51,21 +52,31 @@ class Cookies:
 
 
 class _Policy(DefaultCookiePolicy):
-    """Refuses cookies for a whole public suffix (RFC 6265, 5.3) and large ones; the oldest give way to new ones."""
+    """Refuses cookies for a whole public suffix and large ones, and over http those that are for https alone.
+
+    The source is RFC 6265bis, 5.7 (draft 20), its steps "public suffix" and "leave secure cookies alone". The oldest
+    give way to new ones.
+    """
 
     jar: CookieJar
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(strict_ns_domain=DefaultCookiePolicy.DomainStrictNonDomain)  # to no host below
         self._kept: OrderedDict[str, OrderedDict[_Key, None]] = OrderedDict()
 
     def set_ok(self, cookie: Cookie, request: Untyped) -> bool:
         """Whether a cookie is kept."""
         domain = cookie.domain.strip(".")
         below = f"x.{domain}"
+        host = urlsplit(request.get_full_url()).hostname or ""
+        if cookie.domain_specified and domain == host and registrable_domain(below) == below:
+            cookie.domain_specified, cookie.domain_initial_dot = False, False  # a single host: nobody is below it
+            cookie.domain = host if "." in host else f"{host}.local"  # as the jar names such a host
         if cookie.domain_specified and registrable_domain(below) == below:
             return False
         if len(cookie.name) + len(cookie.value or "") + len(cookie.path) > _MAX_SIZE:
+            return False
+        if request.type != "https" and (cookie.secure or self._hides_secure(cookie)):
             return False
         if not super().set_ok(cookie, request):
             return False
@@ -77,6 +88,17 @@ class _Policy(DefaultCookiePolicy):
             for key in self._kept.popitem(last=False)[1]:
                 self._forget(key)
         return True
+
+    def _hides_secure(self, cookie: Cookie) -> bool:
+        """Whether a cookie of this name that is for https alone lies where this one would be sent to."""
+        domain, path = cookie.domain.strip("."), cookie.path.rstrip("/")
+        return any(
+            kept.secure
+            and kept.name == cookie.name
+            and (f".{domain}".endswith(f".{(at := kept.domain.strip('.'))}") or f".{at}".endswith(f".{domain}"))
+            and f"{path}/".startswith(f"{kept.path.rstrip('/')}/")
+            for kept in self.jar
+        )
 
     def _forget(self, key: _Key) -> None:
         with suppress(KeyError):  # the server has taken it back

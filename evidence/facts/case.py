@@ -167,6 +167,7 @@ class SightingFacts:
 
     Attributes:
         provenance: what the manifest inside the picture states, or ``None`` when nobody looked.
+        certificate: what the server's certificate was, as the crawl checked it, and its SHA-256; empty without TLS.
     """
 
     number: Number
@@ -185,9 +186,7 @@ class SightingFacts:
     slice: SliceProof | None  # proof that a crawl slice recorded it, or ``None``
     captures: tuple[CaptureFacts, ...] = ()  # later visits, in order of time
     provenance: ProvenanceFacts | None = field(default=None, metadata=LATER)
-    certificate: str = field(
-        default="", metadata=LATER
-    )  # of the server, as checked, and its SHA-256; empty without TLS
+    certificate: str = field(default="", metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,11 @@ class LogProof:
 
 @dataclass(frozen=True, slots=True)
 class SightingRecord:
-    """What a crawl slice commits to for one sighting; its canonical JSON is hashed into the slice's Merkle tree."""
+    """What a crawl slice commits to for one sighting; its canonical JSON is hashed into the slice's Merkle tree.
+
+    Attributes:
+        certificate: what the server's certificate was, as the crawl checked it, and its SHA-256; empty without TLS.
+    """
 
     page_url: str  # the page that shows the image; empty when the source names none
     image_url: str  # the image's address as found on the page
@@ -50,9 +54,7 @@ class SightingRecord:
     headers: tuple[tuple[str, str], ...]  # the answer's headers in their order
     peer: str  # address of the server that answered; empty when the source isn't a network
     seen: datetime  # when the bytes had arrived, aware, UTC
-    certificate: str = field(
-        default="", metadata=LATER
-    )  # of the server, as checked, and its SHA-256; empty without TLS
+    certificate: str = field(default="", metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,3 +69,40 @@ def test_a_server_fills_no_memory_with_cookies() -> None:
         receive(cookies, f"https://p{number}.co.uk/", "c=1")
     assert not sent(cookies, "https://a.co.uk/")
     assert sent(cookies, "https://p299.co.uk/") == "c=1"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "a=2",
+        "a=2; Domain=a.co.uk",
+        "a=2; Path=/x/y",
+        "a=2; Secure",
+    ],
+)
+def test_http_changes_no_cookie_that_is_for_https_alone(line: str) -> None:
+    cookies = Cookies()
+    receive(cookies, "https://www.a.co.uk/x", "a=1; Secure; Path=/x; Domain=a.co.uk")
+    receive(cookies, "http://www.a.co.uk/x/", line)
+    assert sent(cookies, "https://www.a.co.uk/x/y") == "a=1"
+    receive(cookies, "https://www.a.co.uk/x", "a=3; Secure; Path=/x; Domain=a.co.uk")
+    assert sent(cookies, "https://www.a.co.uk/x/y") == "a=3"
+
+
+def test_http_sets_what_hides_no_cookie_of_https() -> None:
+    cookies = Cookies()
+    receive(cookies, "https://a.co.uk/", "a=1; Secure; Path=/x", "b=1")
+    receive(cookies, "http://a.co.uk/", "a=2; Path=/", "a=3; Path=/xy", "b=2", "c=2")
+    receive(cookies, "http://b.co.uk/", "a=4")
+    assert sent(cookies, "http://a.co.uk/") == "b=2; a=2; c=2"
+    assert sent(cookies, "http://a.co.uk/xy") == "a=3; b=2; a=2; c=2"
+    assert sent(cookies, "https://a.co.uk/x") == "a=1; b=2; a=2; c=2"
+    assert sent(cookies, "http://b.co.uk/") == "a=4"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.2", "localhost", "github.io"])
+def test_a_domain_that_is_the_host_alone_makes_a_cookie_of_that_host(host: str) -> None:
+    cookies = Cookies()
+    receive(cookies, f"http://{host}:8000/", f"a=1; Domain={host}")
+    assert sent(cookies, f"http://{host}:8000/x") == "a=1"
+    assert not sent(cookies, f"http://x.{host}/")

@@ -93,7 +93,7 @@ def test_a_yes_is_kept_in_place_of_an_earlier_one_and_the_log_says_who_took_it_b
     row = studio.search_consents.get()
     assert (row.host, row.given_by) == ("b.example", "Ann")
     assert [inquiries.withdraw_consent(studio, "market", by="Bea") for _ in range(2)] == [True, False]
-    said = [(one.content["what"], one.details["by"]) for one in LogOpening.objects.order_by("pk")]
+    said = [(one.content["what"], (one.details or {})["by"]) for one in LogOpening.objects.order_by("pk")]
     given, withdrawn = "search consent given", "search consent withdrawn"
     assert [one for one in said if "consent" in one[0]] == [(given, "Ann"), (given, "Ann"), (withdrawn, "Bea")]
 
