@@ -48,7 +48,7 @@ def find(paths: Sequence[Path]) -> Found:
         if not (found or packed):
             what = "holds no list and no web archive" if path.is_dir() else "is neither a list nor a web archive"
             hint = f"Known by their names: {', '.join((*LISTS, *ARCHIVES))}"
-            raise RefusedError(f"{path.name} {what}.", reason="no-list", hint=hint)
+            raise RefusedError(f"{path.name} {what}.", reason="unreadable", hint=hint)
         lists |= dict.fromkeys(found)
         archives |= {path: None} if packed else {}
     return Found(tuple(lists), tuple(archives))
@@ -84,7 +84,7 @@ class ListFile:
             raise RefusedError("It may not be read.", reason="unreadable", hint=hint) from error
         except EOFError as error:
             hint = "What was read stands; fetch it again for the rest."
-            raise RefusedError("It ends early.", reason="truncated", hint=hint) from error
+            raise RefusedError("It ends early.", reason="unreadable", hint=hint) from error
         except Exception as error:  # a reader that is fed hostile bytes may raise anything
             blame_machine(error)
             hint = "What was read stands; fetch it again for the rest."
@@ -93,7 +93,7 @@ class ListFile:
     def _lines(self, file: BinaryIO, after: int) -> Iterator[Line]:
         size = os.fstat(file.fileno()).st_size
         if not size:
-            raise RefusedError("It is empty.", reason="empty", hint="Fetch it again, or leave it out.")
+            raise RefusedError("It is empty.", reason="unreadable", hint="Fetch it again, or leave it out.")
         name = self.path.name
         if name.endswith(PARQUET):
             rows, read = ParquetRows(file, self.column), after

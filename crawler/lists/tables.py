@@ -43,7 +43,7 @@ class Columns:
             listed = ", ".join(name[:40] for name in names[:12])
             sought = column or _URL[0]
             hint = "Name the column of addresses: --column NAME"
-            raise RefusedError(f"It has no column {sought}, but {listed or 'none'}.", reason="no-column", hint=hint)
+            raise RefusedError(f"It has no column {sought}, but {listed or 'none'}.", reason="unreadable", hint=hint)
         return cls(url, found(_CAPTION), found(_PAGE), found(_WIDTH), found(_HEIGHT))
 
     @property
@@ -78,14 +78,14 @@ def read_csv(stream: BinaryIO, kind: str, column: str) -> Iterator[Line]:
     """
     first = stream.readline(MAX_LINE)
     if not first.strip():
-        raise RefusedError("It is empty.", reason="empty", hint="Its first line has to name the columns.")
+        raise RefusedError("It is empty.", reason="unreadable", hint="Its first line has to name the columns.")
     try:
         head = first.decode("utf-8-sig")
     except UnicodeDecodeError:
         head = "\0"
     if "\0" in head:
         hint = "Convert it, such as by iconv -f UTF-16 -t UTF-8 FILE."
-        raise RefusedError("It isn't text in UTF-8.", reason="encoding", hint=hint)
+        raise RefusedError("It isn't text in UTF-8.", reason="unreadable", hint=hint)
     delimiter = max(_DELIMITERS, key=head.count)
     columns = Columns.named(next(csv.reader([head], delimiter=delimiter)), column)
     problems: list[str] = []
@@ -134,13 +134,13 @@ class ParquetRows:
             from pyarrow import ArrowException, parquet  # noqa: PLC0415 - an optional part
         except ImportError as error:
             hint = "Install the optional part: python3 tools/bootstrap.py runtime bulk"
-            raise RefusedError("Parquet files need pyarrow.", reason="no-pyarrow", hint=hint) from error
+            raise RefusedError("Parquet files need pyarrow.", reason="unreadable", hint=hint) from error
         try:
             self._file = parquet.ParquetFile(stream)
         except (ArrowException, OSError) as error:
             blame_machine(error)
             hint = "It may have been cut off: fetch it again."
-            raise RefusedError("It isn't a whole Parquet file.", reason="truncated", hint=hint) from error
+            raise RefusedError("It isn't a whole Parquet file.", reason="unreadable", hint=hint) from error
         self._names: list[str] = self._file.schema_arrow.names
         self._columns = Columns.named(self._names, column)
         self.count: int = self._file.metadata.num_rows

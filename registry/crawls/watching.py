@@ -321,7 +321,7 @@ def start_now(watch: Watch) -> Crawl:
     if takes_lists(watch) and crawl_under_way(watch) is None:
         raise WrongUseError(
             Sentence("All that its lists named has been visited."),
-            hint=f"Read another list: exhibit ingest FILE --watch {watch.name}",
+            hint=Sentence("Read another list: exhibit ingest FILE --watch %(name)s", name=watch.name),
         )
     started = schedules.start_between(watch.pk)
     if started is not None:

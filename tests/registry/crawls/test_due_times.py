@@ -27,10 +27,10 @@ __all__ = ["set_clock"]
 RECORDED = frozenset(
     """
     accepted_at added_at answered_at asked_at at began_at begun_at changed_at cleared_at closed_at created_at
-    date_joined decided_at delivered_at disputed_at earlier_registered_at ended_at finished_at first_seen grown_at
-    last_at last_login last_seen last_used_at licences_searched_at made_at measured_at noted_at opened_at paused_at
-    registered_at removed_at reported_at retired_at revoked_at sealed_at sent_at signed_at started_at time used_at
-    used_from witnessed_at
+    date_joined decided_at delivered_at disputed_at earlier_registered_at ended_at finished_at first_seen given_at
+    grown_at last_at last_login last_seen last_used_at licences_searched_at made_at measured_at noted_at opened_at
+    paused_at registered_at removed_at reported_at retired_at revoked_at sealed_at sent_at signed_at started_at time
+    used_at used_from witnessed_at
     """.split()  # noqa: SIM905 - names to read
 )
 """Columns that say when something happened. Where it is asked how long ago, one ahead of now counts as long ago."""

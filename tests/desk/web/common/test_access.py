@@ -71,7 +71,11 @@ OWN = {"leave", "make-token", "choose-mail", "change-feed"}
 POSTED |= {"invite", "member-role", "remove-member", "revoke-invitation", "revoke-token", *OWN}
 
 
-POSTED |= {"pause-watch", "stop-crawl", "make-watch", "keep-search-key", "drop-search-key"}  # of watches
+SEARCHES = {"keep-search-key", "drop-search-key", "allow-search", "disallow-search"}
+"""What an owner says of a search."""
+
+
+POSTED |= {"pause-watch", "stop-crawl", "make-watch", *SEARCHES}  # of watches
 
 
 POSTED |= {"add-webhook", "change-webhook"}  # of being told
@@ -133,7 +137,7 @@ def test_nobody_is_asked_to_sign_in_everywhere(scene: Scene) -> None:
         assert answer.headers["Location"].startswith("/sign-in/"), address
 
 
-NOBODYS = {"edit-wording", "keep-search-key", "drop-search-key", "new-search-watch"}
+NOBODYS = {"edit-wording", *SEARCHES, "new-search-watch"}
 """What every owner has from the first day, by a name that is the same for all."""
 
 
@@ -171,7 +175,7 @@ def test_a_viewer_looks_but_changes_nothing(scene: Scene) -> None:
 
 OF_OWNERS = {
     *("invite", "member-role", "remove-member", "revoke-invitation", "revoke-token"),
-    *("add-webhook", "webhook", "change-webhook", "keep-search-key", "drop-search-key", "edit-wording"),
+    *("add-webhook", "webhook", "change-webhook", *SEARCHES, "edit-wording"),
 }
 """What members in the role of owner alone may do."""
 
