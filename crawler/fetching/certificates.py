@@ -63,7 +63,7 @@ class Certificates:
 
     async def _noted(self, response: Response) -> str:
         """What is wrong with the certificate, or ``valid``, and its SHA-256."""
-        shown = response.certificate.digest("sha256").decode("ascii").replace(":", "").lower()
+        shown = _digest(response.certificate)
         host, port = host_of(response.url), urlsplit(response.url).port or DEFAULT_PORTS["https"]
         key = host, port, shown
         if key not in self._checks and len(self._checks) < _MAX_CHECKS:
@@ -93,7 +93,7 @@ def check_certificate(host: str, address: str, port: int, shown: str, authoritie
         with socket.create_connection((address, port), _SECONDS) as plain:
             connection = _greet(plain, context, host)
             leaf = connection.get_peer_certificate()
-            if leaf is None or leaf.digest("sha256").decode("ascii").replace(":", "").lower() != shown:
+            if leaf is None or _digest(leaf) != shown:
                 return NOT_CHECKED
             try:
                 (verify_hostname if literal_address(host) is None else verify_ip_address)(connection, host)
@@ -102,6 +102,11 @@ def check_certificate(host: str, address: str, port: int, shown: str, authoritie
     except (OSError, SSL.Error, ValueError):  # the last for a name that no certificate can have
         return NOT_CHECKED
     return ",".join(sorted(found)) or "valid"
+
+
+def _digest(certificate: Any) -> str:  # noqa: ANN401 - pyOpenSSL's and Twisted's
+    """SHA-256 of the DER, hexadecimal."""
+    return certificate.digest("sha256").decode("ascii").replace(":", "").lower()  # type: ignore[no-any-return]
 
 
 def _greet(plain: socket.socket, context: SSL.Context, host: str) -> SSL.Connection:
