@@ -6,7 +6,8 @@ Only ``pictures.picture_helper`` does that, in a process of its own; others call
 - Pixels and sides are limited before decoding, those of every frame, page, tile and picture of an icon too; a
   decompression bomb is refused by its header. The time limit holds between the pieces that a decoder asks for.
 - The EXIF orientation is applied; one that can't be read is ignored. Colour profiles are not applied.
-- Transparent pictures stand on white. 16-bit grey keeps its upper 8 bits.
+- Transparent pictures stand on white; one of which nothing can be seen there, on black. 16-bit grey keeps its upper
+  8 bits.
 - Of an animation the first frame that isn't of one colour is taken, if it is as large as the first one.
 - A JPEG or PNG whose pixels break off, or are followed by damage, counts as a picture when at least three quarters of
   its rows are there (the missing ones are black), as browsers would show it; every other damage is refused.
@@ -28,7 +29,7 @@ from PIL import BmpImagePlugin, Image, PngImagePlugin, UnidentifiedImageError, f
 
 from exhibit.errors import UnreadablePictureError
 from exhibit.pictures.decode import DecodedPicture, Limits
-from exhibit.pictures.pixels import is_blank, rgb_pixels
+from exhibit.pictures.pixels import is_blank, is_flat, rgb_pixels
 from exhibit.pictures.sniff import PICTURE_MAGICS, kind_of
 from exhibit.sentences import Sentence
 from exhibit.types import PictureInfo
@@ -199,6 +200,9 @@ def _visible_frame(picture: Image.Image, stream: _TimedBytes, limits: Limits, re
     _load(picture)
     stream.check()
     first = rgb_pixels(picture, reduction)
+    if picture.has_transparency_data and is_flat(first):
+        on_black = rgb_pixels(picture, reduction, ground=0)
+        first = first if is_flat(on_black) else on_black
     if not is_blank(first):
         return first
     for pixels in _later_frames(picture, stream, size, limits, reduction):

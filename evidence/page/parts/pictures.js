@@ -43,7 +43,7 @@ function jpegSize(bytes, view) {
   return null;
 }
 
-/** A picture as RGBA pixels on white, turned as its EXIF says, at most WORKING_SIDE a side: `{width, height, pixels, full}`. */
+/** A picture as RGBA pixels on white, or on black where nothing is seen of it on white, turned as its EXIF says, at most WORKING_SIDE a side: `{width, height, pixels, full}`. */
 async function decodePicture(bytes) {
   const stated = headerSize(bytes);
   if (!stated) throw new Unchecked("This page doesn't read pictures of this format.");
@@ -56,19 +56,23 @@ async function decodePicture(bytes) {
   } catch {
     throw new Unchecked("This browser can't read the picture.");
   }
-  const first = drawn(bitmap, bitmap.width, bitmap.height, orientation);
+  let first = drawn(bitmap, bitmap.width, bitmap.height, orientation);
+  if (isFlat(first)) {
+    const onBlack = drawn(bitmap, bitmap.width, bitmap.height, orientation, "#000");
+    if (!isFlat(onBlack)) first = onBlack;
+  }
   bitmap.close();
   return isBlank(first.pixels) ? (await laterFrame(bytes, first, orientation)) || first : first;
 }
 
 /** An image of this size as decodePicture gives it. */
-function drawn(image, imageWidth, imageHeight, orientation) {
+function drawn(image, imageWidth, imageHeight, orientation, ground = "#fff") {
   const scale = Math.min(1, WORKING_SIDE / Math.max(imageWidth, imageHeight));
   const [across, down] = [imageWidth, imageHeight].map((side) => Math.max(1, Math.floor(side * scale + 0.5)));
   const [width, height] = orientation >= 5 ? [down, across] : [across, down];
   const full = orientation >= 5 ? [imageHeight, imageWidth] : [imageWidth, imageHeight];
   const context = newCanvas(width, height).getContext("2d", { willReadFrequently: true });
-  context.fillStyle = "#fff";
+  context.fillStyle = ground;
   context.fillRect(0, 0, width, height);
   context.imageSmoothingQuality = "high";
   const [w, h] = [across, down];
@@ -81,6 +85,21 @@ function drawn(image, imageWidth, imageHeight, orientation) {
 function isBlank(pixels) {
   for (let place = 4; place < pixels.length; place++) if (pixels[place] !== pixels[place % 4]) return false;
   return true;
+}
+
+/** Whether nothing can be seen: of at most 256 pixels a side, the levels deviate by less than 2 from their mean. */
+function isFlat({ width, height, pixels }) {
+  const step = Math.max(1, Math.floor(Math.max(width, height) / 256));
+  let [count, sum, squares] = [0, 0, 0];
+  for (let y = 0; y < height; y += step)
+    for (let x = 0; x < width; x += step)
+      for (let channel = 0; channel < 3; channel++) {
+        const level = pixels[4 * (y * width + x) + channel];
+        count += 1;
+        sum += level;
+        squares += level * level;
+      }
+  return squares / count - (sum / count) ** 2 < 4;
 }
 
 /** Of an animation that begins with a blank frame: the first of the next ones that shows something, or null. */

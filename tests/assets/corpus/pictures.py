@@ -69,6 +69,19 @@ def animated(form: str, *frames: str, **options: Any) -> Callable[[], bytes]:  #
     return make
 
 
+def let_through(form: str, colour: str, **options: Any) -> Callable[[], bytes]:  # noqa: ANN401
+    """One colour, which lets the page through the more the darker the found picture is."""
+
+    def make() -> bytes:
+        picture = Image.new("RGB", shown().size, colour)
+        picture.putalpha(shown().convert("L"))
+        out = io.BytesIO()
+        picture.save(out, form, **options)
+        return out.getvalue()
+
+    return make
+
+
 def chunked(*chunks: tuple[bytes, bytes], behind: bool = False) -> Callable[[], bytes]:
     """A PNG with further chunks behind its header, or behind its pixels."""
 
@@ -134,6 +147,9 @@ KINDS: dict[str, tuple[Callable[[], bytes], bool]] = {
     "PNG with colours of its own": (chunked((b"gAMA", struct.pack(">I", 100000))), True),
     "progressive JPEG": (stored("JPEG", 1, progressive=True), True),
     "BMP": (stored("BMP", 1), True),
+    "PNG that only dark pages show": (let_through("PNG", "white"), True),
+    "WEBP that only dark pages show": (let_through("WEBP", "white", lossless=True), True),
+    "PNG that light pages show inverted": (let_through("PNG", "black"), False),
 }  # fmt: skip
 UNREAD: dict[str, Callable[[], bytes]] = {
     "TIFF": stored("TIFF", 1, b""),

@@ -22,6 +22,20 @@ def test_transparent_pictures_stand_on_white() -> None:
     assert (decode(grey).pixels == 255).all()
 
 
+def test_a_picture_of_which_only_dark_pages_show_anything_stands_on_black() -> None:
+    grey = photo(300, 200).convert("L")
+    white = Image.new("RGB", grey.size, "white")
+    white.putalpha(grey)
+    assert np.array_equal(decode(saved(white, "PNG")).pixels[..., 0], np.asarray(grey))
+    white.putpixel((3, 3), (255, 0, 0, 255))
+    assert (decode(saved(white, "PNG")).pixels[9:] == np.asarray(grey)[9:, :, None]).all(), "a speck changes nothing"
+    dark = Image.new("RGB", grey.size, "black")
+    dark.putalpha(grey)
+    assert np.array_equal(decode(saved(dark, "PNG")).pixels[..., 0], 255 - np.asarray(grey))
+    same = Image.new("RGBA", grey.size, (255, 255, 255, 0))
+    assert (decode(saved(same, "PNG")).pixels == 255).all()
+
+
 def test_large_transparent_pictures_are_the_same_strip_by_strip() -> None:
     picture = photo(1500, 1400).convert("RGBA")
     picture.putalpha(Image.linear_gradient("L").resize(picture.size))
