@@ -1,6 +1,7 @@
 """The crawl itself: visits are opened, their images fetched, their lines written, until nothing is left or allowed."""
 
 from collections.abc import AsyncIterator
+from datetime import datetime
 from typing import Any, TypeAlias
 
 from scrapy import Request, Spider, signals
@@ -21,6 +22,7 @@ from crawler.state.crawl import Crawl
 from crawler.state.frontier import Frontier
 from crawler.state.pace import Pace
 from crawler.state.visit import Visit
+from exhibit.clock import parse_rfc3339
 from exhibit.errors import ExhibitError, RefusedError
 from exhibit.network.urls import host_of
 from exhibit.sentences import Sentence
@@ -211,6 +213,7 @@ class CrawlSpider(Spider):
         images = document.images if Kind.IMAGE in job.kinds else ()
         fetched_here = images if kind is Kind.PAGE else images[:_IMAGES_PER_LIST]
         visit.links = self._links(visit, kind, document, images[len(fetched_here) :], response)
+        visit.modified = _modified(document, visit.links)
         if not self.is_ending and job.follow:
             for link in visit.links:
                 self._frontier.add(_target(link))
@@ -295,6 +298,12 @@ class CrawlSpider(Spider):
 
     def _send(self, request: Request) -> None:
         self.crawler.engine.crawl(request)
+
+
+def _modified(document: Document, links: tuple[Link, ...]) -> dict[str, datetime]:
+    """When the links changed last, of which the document says so."""
+    told = {for_anybody(found.url): found.modified for found in document.links if found.modified}
+    return {link.url: parse_rfc3339(told[link.url]) for link in links if link.url in told}
 
 
 def _target(link: Link) -> Target:

@@ -49,6 +49,7 @@ class PageLine:
     title: str = ""  # of the document
     language: str = ""  # as the document declares it
     links: tuple[Link, ...] = ()  # what belongs to the scope and isn't deeper than the limit, each once
+    modified: Mapping[str, datetime] = field(default_factory=dict)  # when links changed last, as a sitemap or feed says
     sightings: tuple[Sighting, ...] = ()  # the images
     refusals: tuple[Refusal, ...] = ()  # the images that weren't kept
     signals: Signals = field(default_factory=Signals)  # what the page said to machines

@@ -3,8 +3,10 @@
 import json
 import re
 import zlib
+from calendar import timegm
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from typing import Any
 
@@ -14,6 +16,7 @@ from lxml import etree
 from crawler.formats.job import Kind
 from crawler.reading.found import Document, FoundImage, FoundLink, Room, absolute, is_visitable, plain
 from crawler.reading.webpage import read_page
+from exhibit.clock import rfc3339
 from exhibit.errors import RefusedError
 from exhibit.sentences import Sentence
 from exhibit.types import Untyped
@@ -24,6 +27,9 @@ _ASIDE = re.compile(rb"<!--.*?(?:-->|\Z)|<\?.*?(?:\?>|\Z)", re.DOTALL)
 _ROOT = re.compile(
     rb"\A\s*(?:<!DOCTYPE[^>]*>\s*)?<(?:[A-Za-z][\w.-]*:)?(?P<name>[A-Za-z][\w.-]{0,60})", re.IGNORECASE | re.ASCII
 )
+_FIRST_YEAR = 1990
+"""No date on the web is older; one that is was left empty."""
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _JSON_FEED = re.compile(r"https?://(?:www\.)?jsonfeed\.org/version/\S+|1(?:\.[01])?")
 """What a JSON Feed says as its version; some say the bare number."""
 
@@ -45,18 +51,20 @@ def read_sitemap(data: bytes, url: str, max_bytes: int) -> Document:
         root = None
     if root is None or _name(root) not in ("urlset", "sitemapindex", "urlindex"):
         raise RefusedError("The sitemap can't be read.", reason="unreadable")
-    links: dict[str, Kind] = {}
+    links: dict[str, FoundLink] = {}
     images: dict[tuple[str, str], FoundImage] = {}
     room = Room()
     for entry in root:
-        location = absolute(url, next((element.text or "" for element in entry if _name(element) == "loc"), ""))
+        told = {_name(element): element.text or "" for element in entry}
+        location = absolute(url, told.get("loc", ""))
         if not is_visitable(location) or not room.takes(location):
             continue
-        links.setdefault(location, Kind.SITEMAP if _name(entry) == "sitemap" else Kind.PAGE)
+        kind = Kind.SITEMAP if _name(entry) == "sitemap" else Kind.PAGE
+        links.setdefault(location, FoundLink(location, kind, _modified(told.get("lastmod", ""))))
         for image in _images(entry, location):
             if room.takes(image.url):
                 images.setdefault((image.page_url, image.url), image)
-    return Document(images=tuple(images.values()), links=_links(links))
+    return Document(images=tuple(images.values()), links=tuple(links.values()))
 
 
 def read_feed(data: bytes, url: str, content_type: str = "") -> Document:
@@ -72,7 +80,7 @@ def read_feed(data: bytes, url: str, content_type: str = "") -> Document:
         feed = feedparser.parse(BytesIO(data), response_headers=headers, sanitize_html=False)
         if not feed.get("version") and not feed.entries:
             _check_root(data)
-    links: dict[str, Kind] = {}
+    links: dict[str, FoundLink] = {}
     images: dict[tuple[str, str], FoundImage] = {}
     room = Room()
     about = feed.feed
@@ -83,13 +91,13 @@ def read_feed(data: bytes, url: str, content_type: str = "") -> Document:
         page = absolute(url, str(entry.get("link") or ""))
         page = page if is_visitable(page) else url
         if page != url:
-            links.setdefault(page, Kind.PAGE)
+            links.setdefault(page, FoundLink(page, Kind.PAGE, _modified_entry(entry)))
         for image in _images_of(entry, page):
             if room.takes(image.url):
                 images.setdefault((image.page_url, image.url), image)
     return Document(
         images=tuple(images.values()),
-        links=_links(links),
+        links=tuple(links.values()),
         title=plain(str(about.get("title") or ""), 300),
         language=plain(str(about.get("language") or ""), 35),
     )
@@ -143,6 +151,7 @@ def _json_item(item: dict[str, Any]) -> dict[str, Any]:
         "media_thumbnail": [{"url": address} for address in named if address],
         "media_content": attached,
         "content": [{"value": item.get("content_html")}],
+        "updated": item.get("date_modified") or item.get("date_published"),
     }
 
 
@@ -194,11 +203,28 @@ def _read_list(data: bytes, url: str) -> Document:
     links.pop("", None)
     if not links:
         raise RefusedError("The sitemap can't be read.", reason="unreadable")
-    return Document(links=_links(links))
+    return Document(links=tuple(FoundLink(url, kind) for url, kind in links.items()))
 
 
-def _links(links: dict[str, Kind]) -> tuple[FoundLink, ...]:
-    return tuple(FoundLink(url, kind) for url, kind in links.items())
+def _modified(text: str) -> str:
+    """A date of the W3C's form (sitemaps.org, ``lastmod``), a bare day by its end; empty when it is none."""
+    text = text.strip()
+    try:
+        moment = datetime.fromisoformat(text)
+        moment = moment.replace(tzinfo=moment.tzinfo or UTC)
+        moment += timedelta(days=1) if _DAY.fullmatch(text) else timedelta(0)
+        return rfc3339(moment) if moment.year >= _FIRST_YEAR else ""
+    except (ValueError, OverflowError):
+        return ""
+
+
+def _modified_entry(entry: Untyped) -> str:
+    """When an entry of a feed was changed last, or published; empty when it doesn't say."""
+    names = entry.keys()  # asked for a date that isn't there, feedparser warns and gives another
+    told = next((entry[name] for name in ("updated_parsed", "published_parsed") if name in names and entry[name]), None)
+    if told is not None:
+        return _modified(datetime.fromtimestamp(timegm(told), UTC).isoformat())
+    return _modified(str(entry["updated"] or "")) if "updated" in names else ""
 
 
 def _name(element: Untyped) -> str:

@@ -39,6 +39,7 @@ class FoundLink:
 
     url: str
     kind: Kind
+    modified: str = ""  # when it changed last, as the document that names it says: RFC 3339
 
 
 @dataclass(frozen=True, slots=True)

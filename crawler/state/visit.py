@@ -37,6 +37,7 @@ class Visit:
         self.facts = Facts(final_url=target.url, status=0)
         self.document = Document()
         self.links: tuple[Link, ...] = ()
+        self.modified: dict[str, datetime] = {}
         self.is_over = False
         self._done = done
         self._awaited = 1
@@ -110,6 +111,7 @@ class Visit:
             title=self.document.title,
             language=self.document.language,
             links=self.links,
+            modified=self.modified,
             sightings=self.sightings(),
             refusals=self.refusals(),
             **{fact.name: getattr(self.facts, fact.name) for fact in fields(Facts)},

@@ -7,7 +7,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from exhibit.clock import SLACK, now
-from registry.crawls import inquiries
+from registry.crawls import changes, inquiries
 from registry.crawls.crawling import BULK, PAST, SEARCH, NewUrl, add_urls
 from registry.models import UNFINISHED, Crawl, StepState, Watch
 
@@ -112,4 +112,5 @@ def begin(watch: Watch, moment: datetime) -> Crawl:
     by_others = (PAST, SEARCH, BULK)
     sources = [(source["kind"], source["url"]) for source in watch.sources if source["kind"] not in by_others]
     add_urls(crawl.pk, [NewUrl(url, "page" if kind in ("site", "list") else kind, 0) for kind, url in sources])
+    changes.begin(crawl)
     return crawl

@@ -22,6 +22,7 @@ from registry.models.crawls import (
     HostDenial,
     HostLease,
     Inquiry,
+    KnownPage,
     Refusal,
     Revisit,
     SearchConsent,

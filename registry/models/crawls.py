@@ -47,6 +47,9 @@ class Crawl(models.Model):
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True, blank=True)
     pages = models.PositiveIntegerField(default=0)
+    by_change = models.BooleanField(
+        default=False, db_default=False, help_text="known pages are visited by how probably they have changed"
+    )
     pictures = models.PositiveIntegerField(null=True, blank=True, help_text="different ones, counted at the end")
 
     class Meta:
@@ -107,6 +110,23 @@ class FrontierUrl(models.Model):
             ),
             models.Index(fields=["slice"], name="frontier_leased", condition=models.Q(state="leased")),
         ]
+
+
+class KnownPage(models.Model):
+    """A page that a watch has visited, and how often it was seen to change (:mod:`registry.crawls.changes`)."""
+
+    watch = models.ForeignKey(Watch, on_delete=models.CASCADE, related_name="known_pages", db_index=False)
+    key = models.BinaryField(help_text="128-bit key of the normalised URL")
+    url = models.TextField()
+    depth = models.PositiveSmallIntegerField(help_text="links followed since the source, the fewest so far")
+    shown = models.BinaryField(help_text="digest of the pictures and links that it named when it was visited last")
+    visited_at = models.DateTimeField()
+    visits = models.PositiveIntegerField(default=0, help_text="that could be compared with the one before")
+    changes = models.PositiveIntegerField(default=0, help_text="of those, visits that found it changed")
+    days = models.FloatField(default=0, help_text="between its first visit and its last")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["watch", "key"], name="known_page_identity")]
 
 
 class AddressList(models.Model):

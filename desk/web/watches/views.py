@@ -14,7 +14,7 @@ from desk.web.watches.crawls import progress_of
 from desk.web.watches.forms import WatchForm, reads_files
 from exhibit.errors import ExhibitError, NotFoundError, RefusedError, WrongUseError
 from registry.accounts import scoped
-from registry.crawls import canaries, watching
+from registry.crawls import canaries, changes, watching
 from registry.crawls.revisits import is_past
 from registry.models import Crawl, Owner, Watch
 from workers.crawls import watches as arranging
@@ -48,6 +48,7 @@ def watch(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "schedule": "" if is_past(row) else schedule(row),
         "budget": budget(row.budget),
         "politeness": () if reads_files(row) else politeness(row.politeness),
+        "changing": changes.changed_weekly(row.pk),
         "canaries": [(one, last, canaries.is_in_reach(one)) for one, last in last_runs(row)],
         "visits_sites": watching.visits_sites(row),
         "page": page,

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from crawler.formats.job import Kind
+from exhibit.clock import rfc3339
 from exhibit.digests import Digest
 from tests.assets.crawling import Crawled, Value, crawl
 from tests.assets.site import Answer, Seen, Site, picture
@@ -153,7 +154,8 @@ def test_a_sitemap_index_leads_through_gzip_to_pages_and_images(tmp_path: Path) 
     image = "http://www.google.com/schemas/sitemap-image/1.1"
     with Site() as site:
         index = f"<sitemapindex><sitemap><loc>{site.url('/s.xml.gz')}</loc></sitemap></sitemapindex>"
-        urls = f"""<?xml version="1.0"?><urlset xmlns:image="{image}"><url><loc>{site.url("/p")}</loc><image:image>
+        urls = f"""<?xml version="1.0"?><urlset xmlns:image="{image}"><url><loc>{site.url("/p")}</loc>
+            <lastmod>2026-11-20T10:00:00Z</lastmod><image:image>
             <image:loc>/i/one.jpg</image:loc><image:title>Named</image:title></image:image></url></urlset>"""
         site.routes["/index.xml"] = Answer(index.encode(), media_type="application/xml")
         site.routes["/s.xml.gz"] = Answer(gzip.compress(urls.encode()), media_type="application/x-gzip")
@@ -167,6 +169,8 @@ def test_a_sitemap_index_leads_through_gzip_to_pages_and_images(tmp_path: Path) 
     named = done.sighting(site.url("/i/one.jpg"))
     assert (named.page_url, named.found_in, named.context) == (site.url("/p"), "sitemap", "Named")
     assert done.sighting(site.url("/i/two.jpg")).found_in == "img"
+    dates = [{url: rfc3339(date) for url, date in page.modified.items()} for page in done.pages]
+    assert dates == [{}, {}, {site.url("/p"): "2026-11-20T10:00:00.000000Z"}, {}]
 
 
 def test_a_feed_gives_its_entries_and_their_media(tmp_path: Path) -> None:

@@ -175,3 +175,25 @@ def test_a_sitemap_of_the_largest_size_is_read_whole() -> None:
     entries = "".join(f"<url><loc>http://example.org/{number:0100}</loc></url>" for number in range(50_000))
     document = read_sitemap(f"<urlset>{entries}</urlset>".encode(), "http://example.org/sitemap.xml", 1 << 25)
     assert len(document.links) == 50_000
+
+
+def test_sitemaps_and_feeds_say_when_their_pages_changed() -> None:
+    told = {
+        "2026-11-20T10:00:00+02:00": "2026-11-20T08:00:00.000000Z",
+        "2026-11-20": "2026-11-21T00:00:00.000000Z",
+        "2026-11-20T10:00:00": "2026-11-20T10:00:00.000000Z",
+        "yesterday": "",
+        "0001-01-01T00:00:00Z": "",
+        "9999-12-31": "",
+    }
+    entries = "".join(f"<url><loc>/{n}</loc><lastmod>{date}</lastmod></url>" for n, date in enumerate(told))
+    sitemap = read_sitemap(f"<urlset>{entries}<url><loc>/x</loc></url></urlset>".encode(), HERE, 10_000)
+    assert [link.modified for link in sitemap.links] == [*told.values(), ""]
+    atom = b"""<feed xmlns="http://www.w3.org/2005/Atom"><entry><link href="/e"/>
+        <published>2026-11-01T00:00:00Z</published><updated>2026-11-02T00:00:00Z</updated></entry></feed>"""
+    rss = b"""<rss version="2.0"><channel><item><link>/e</link>
+        <pubDate>Mon, 02 Nov 2026 01:00:00 +0100</pubDate></item></channel></rss>"""
+    item = {"id": "1", "url": "/e", "date_modified": "2026-11-02T00:00:00Z", "date_published": "2026-11-01T00:00:00Z"}
+    feed = json.dumps({"version": "https://jsonfeed.org/version/1.1", "items": [item]}).encode()
+    for data in (atom, rss, feed):
+        assert [link.modified for link in read_feed(data, HERE).links] == ["2026-11-02T00:00:00.000000Z"]

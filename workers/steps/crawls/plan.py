@@ -6,7 +6,7 @@ from pathlib import Path
 from exhibit.errors import ServiceMissingError
 from exhibit.sentences import Sentence
 from registry.accounts import scoped
-from registry.crawls import crawling, schedules, watching
+from registry.crawls import changes, crawling, schedules, watching
 from registry.models import Crawl, Owner, Watch
 from workers.services.disk import disk_is_full
 from workers.services.wiring import Services
@@ -76,6 +76,7 @@ def plan_crawls(services: Services, crawl_ids: Sequence[int]) -> None:
     """Lease waiting URLs to new slices, unless the disk is nearly full, and end the crawls that are worked off."""
     full = disk_is_full(services)
     for crawl_id in crawl_ids:
+        changes.add_due(crawl_id)
         while not full and (planned := crawling.plan_slice(crawl_id, most_urls=URLS_A_SLICE, most_hosts=HOSTS_A_SLICE)):
             services.enqueue("slice", [planned.pk])
         crawling.end_crawl_if_worked_off(crawl_id)

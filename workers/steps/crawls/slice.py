@@ -1,5 +1,6 @@
 """One slice of a crawl: a child process that may die, and its lines, page by page, into rows."""
 
+import hashlib
 import json
 import shutil
 import time
@@ -17,12 +18,12 @@ from exhibit.errors import ServiceMissingError
 from exhibit.network.urls import host_of, registrable_domain, url_key
 from exhibit.sentences import Sentence
 from exhibit.types import Sighting
-from registry.crawls import canaries, crawling, sightings, watching
+from registry.crawls import canaries, changes, crawling, sightings, watching
 from registry.crawls.budgets import left
 from registry.crawls.revisits import is_past
 from registry.db import steps
 from registry.db.bulk import storable
-from registry.models import CrawlSlice, FrontierUrl, HostDenial, Refusal
+from registry.models import Crawl, CrawlSlice, FrontierUrl, HostDenial, Refusal
 from workers.crawls.child import crawl_child
 from workers.crawls.slice_records import record_of
 from workers.matching.search_version import search_mark
@@ -262,7 +263,7 @@ def keep_batch(services: Services, slice_id: int, epoch: int, batch: Batch, spoo
         row = crawling.hold_slice(slice_id, epoch)
         if row is None:
             return False
-        crawling.add_urls(row.crawl_id, _links(batch.pages))
+        crawling.add_urls(row.crawl_id, _links(row.crawl, batch.pages))
         canaries.note_redirects(row.crawl.watch, [(page.url, page.final_url) for page in batch.pages])
         waiting = sightings.keep_sightings(row, new, search_mark())
         for digest in came:  # retention may have removed them before their rows were locked
@@ -270,6 +271,8 @@ def keep_batch(services: Services, slice_id: int, epoch: int, batch: Batch, spoo
                 services.blobs.put_file(spool / "bytes" / digest.hex)
         _keep_refusals(row, refused)
         _mark(row, batch)
+        if not (row.crawl.watch.private or watching.takes_lists(row.crawl.watch) or is_past(row.crawl.watch)):
+            _keep_known(row, batch)
         if batch.file is not None and batch.position:
             crawling.keep_position(row, batch.file, batch.position)
         if waiting:
@@ -313,11 +316,32 @@ def _blocked(page: PageLine, sighting: Sighting) -> RefusalLine:
     return RefusalLine(url=sighting.image_url, page_url=page.url, reason="blocked", sentence=sentence)
 
 
-def _links(pages: Sequence[PageLine]) -> Iterator[crawling.NewUrl]:
+def _keep_known(row: CrawlSlice, batch: Batch) -> None:
+    """Remember what the pages showed, by which later runs know how often they change."""
+    visits = [
+        changes.Visited(page.url, page.depth, _shown(page), page.fetched_at)
+        for page in batch.pages
+        if page.kind is Kind.PAGE
+    ]
+    refused = {line.url: line.reason for line in batch.refused if line.reason not in PASSING and not line.page_url}
+    changes.keep(row.crawl.watch_id, visits, refused)
+
+
+def _shown(page: PageLine) -> bytes:
+    """A digest of the pictures and links that a page named; empty when the server said that nothing has changed."""
+    named = {sighting.digest.hex for sighting in page.sightings} | {link.url for link in page.links}
+    return b"" if page.not_modified else hashlib.blake2b("\n".join(sorted(named)).encode(), digest_size=16).digest()
+
+
+def _links(crawl: Crawl, pages: Sequence[PageLine]) -> Iterator[crawling.NewUrl]:
     """What the pages bring to the frontier: links, and images that there was no time for."""
     for page in pages:
-        for link in page.links:
-            yield crawling.NewUrl(link.url, str(link.kind), link.depth, link.page_url, link.context)
+        links = [
+            crawling.NewUrl(link.url, str(link.kind), link.depth, link.page_url, link.context) for link in page.links
+        ]
+        if crawl.by_change:
+            links = changes.due_or_new(crawl, [(link, page.modified.get(link.url)) for link in links])
+        yield from links
         for image in page.refusals:
             if image.reason in PASSING:
                 yield crawling.NewUrl(image.url, "image", page.depth, page.final_url)

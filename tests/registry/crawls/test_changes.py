@@ -1,0 +1,189 @@
+"""Pages come back when they have probably changed; what a run may spend is the same."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from exhibit.clock import now
+from registry.crawls import canaries, changes, schedules
+from registry.crawls.changes import Visited
+from registry.crawls.crawling import NewUrl, add_urls
+from registry.models import Crawl, FrontierUrl, KnownPage, StepState, Watch
+from tests.assets.rows import owner, photograph, register
+from tests.assets.shop import LOOPBACK, Shop, run_now, watch
+from tests.assets.site import Site
+from tests.assets.watched import shop, studio
+from workers.tasks.sync_runner import SyncRunner
+
+__all__ = ["shop", "studio"]
+
+HERE = "http://shop.example"
+DAY = timedelta(days=1)
+
+
+def visit(of: Watch, path: str, shown: bytes, at: datetime, **refused: str) -> None:
+    """A visit to a page of the watch, as the end of a slice records it."""
+    changes.keep(of.pk, [Visited(HERE + path, 1, shown, at)], {HERE + page: why for page, why in refused.items()})
+
+
+def history(of: Watch, path: str, changed: str, first: datetime) -> None:
+    """Visits a day apart; ``x`` in ``changed`` for each that found the page changed."""
+    visit(of, path, b"0", first)
+    shown = 0
+    for day, sign in enumerate(changed, start=1):
+        shown += sign == "x"
+        visit(of, path, str(shown).encode(), first + day * DAY)
+
+
+def ended(crawl: Crawl) -> None:
+    """Let a crawl be over."""
+    Crawl.objects.filter(pk=crawl.pk).update(state=StepState.DONE)
+
+
+def begun(of: Watch, **budget: int) -> Crawl:
+    """The next crawl of a watch under a budget."""
+    Watch.objects.filter(pk=of.pk).update(budget=budget)
+    run_now(of)
+    crawl = schedules.start_crawl(of.pk)
+    assert crawl is not None
+    return crawl
+
+
+def waiting(crawl: Crawl) -> list[str]:
+    """Paths of the pages that wait, beside the source."""
+    rows = crawl.frontier.filter(depth=1).order_by("id")
+    return [url.removeprefix(HERE) for url in rows.values_list("url", flat=True)]
+
+
+def test_what_changed_often_or_long_ago_comes_first_and_no_more_than_half(db: None) -> None:
+    made = watch(owner("studio"), f"{HERE}/")
+    first = now() - 9 * DAY
+    history(made, "/often", "xxxxxxxx", first)
+    history(made, "/never", "........", first)
+    history(made, "/once", "...x....", first)
+    visit(made, "/long-ago", b"0", now() - 300 * DAY)
+    history(made, "/lately", "x", now() - DAY)
+    assert changes.changed_weekly(made.pk) == (1, 3)
+    KnownPage.objects.filter(url=f"{HERE}/lately").delete()
+    crawl = begun(made, pages=4, depth=3)
+    assert set(waiting(crawl)) == {"/often", "/long-ago"}
+    ended(crawl)
+    assert not waiting(begun(made, pages=5, depth=3)), "there is time for all that it knows, as before"
+
+
+def test_pages_for_which_the_run_before_had_no_time_get_the_other_half(db: None) -> None:
+    made = watch(owner("studio"), f"{HERE}/")
+    before = begun(made, pages=2)
+    rows = [NewUrl(f"{HERE}/new-{n}", "page", 1) for n in range(5)]
+    elsewhere = [NewUrl("http://other.example/", "page", 1)]
+    add_urls(before.pk, [*elsewhere, *rows])
+    ended(before)
+    for n in range(4):
+        visit(made, f"/{n}", b"0", now() - DAY)
+    crawl = begun(made, pages=4)
+    assert len([path for path in waiting(crawl) if path.startswith("/new-")]) <= 2
+    assert len(waiting(crawl)) >= 3
+    assert not crawl.frontier.filter(host="other.example").exists()
+
+
+def test_when_nothing_else_waits_the_rest_of_what_is_known_follows(db: None) -> None:
+    made = watch(owner("studio"), f"{HERE}/")
+    for n in range(6):
+        visit(made, f"/{n}", b"0", now() - n * DAY)
+    crawl = begun(made, pages=6)
+    assert waiting(crawl) == [] or len(waiting(crawl)) == 3
+    changes.add_due(crawl.pk)
+    assert len(waiting(crawl)) == 3, "while others wait, none is added"
+    crawl.frontier.update(state=FrontierUrl.State.DONE)
+    Crawl.objects.filter(pk=crawl.pk).update(pages=4)
+    changes.add_due(crawl.pk)
+    assert crawl.frontier.filter(state=FrontierUrl.State.PENDING).count() == 2, "as many as are left of the budget"
+
+
+def test_a_link_to_a_known_page_waits_for_its_turn_unless_the_document_says_that_it_has_changed(db: None) -> None:
+    made = watch(owner("studio"), f"{HERE}/")
+    for n in range(3):
+        visit(made, f"/{n}", b"0", now() - 2 * DAY)
+    crawl = begun(made, pages=3)
+    links = [NewUrl(f"{HERE}/{n}", "page", 1) for n in range(4)]
+
+    def taken(*dates: datetime | None) -> list[str]:
+        return [new.url.removeprefix(HERE) for new in changes.due_or_new(crawl, list(zip(links, dates, strict=True)))]
+
+    assert taken(None, None, None, None) == ["/3"]
+    assert taken(now() - DAY, now() - 3 * DAY, None, None) == ["/0", "/3"]
+    assert taken(now() - DAY, now(), now(), now()) == ["/3"], "a server that dates everything anew says nothing"
+    assert taken(now() + 3 * DAY, None, None, None) == ["/3"], "what will change hasn't"
+
+
+def test_what_has_gone_is_forgotten_and_what_refused_waits_its_turn(db: None) -> None:
+    made = watch(owner("studio"), f"{HERE}/")
+    for path in ("/gone", "/refused"):
+        visit(made, path, b"0", now() - 9 * DAY)
+    visit(made, "/other", b"0", now(), **{"/gone": "http-404", "/refused": "http-503", "/stranger": "http-404"})
+    known = {page.url.removeprefix(HERE): page for page in made.known_pages.all()}
+    assert set(known) == {"/other", "/refused"}
+    assert now() - known["/refused"].visited_at < timedelta(minutes=1)
+    assert (known["/refused"].visits, known["/refused"].changes) == (0, 0)
+
+
+def test_an_answer_that_nothing_has_changed_counts_as_a_visit_without_a_change(db: None) -> None:
+    made = watch(owner("studio"), f"{HERE}/")
+    for at, shown in ((3, b"a"), (2, b""), (1, b"a"), (0, b"b")):
+        visit(made, "/", shown, now() - at * DAY)
+    page = KnownPage.objects.get()
+    assert (page.visits, page.changes, bytes(page.shown)) == (3, 1, b"b")
+    assert page.days == pytest.approx(3, abs=0.01)
+
+
+def test_the_page_of_a_canary_is_visited_in_each_run(inline: SyncRunner, shop: Watch) -> None:
+    source = shop.sources[0]["url"].rstrip("/")
+    url = f"{source}/canary"
+    canaries.plant(register(inline.services, shop.owner, photograph(1)).work, shop, url, by="Ann")
+    for n in range(30):
+        changes.keep(shop.pk, [Visited(f"{source}/{n}", 1, b"0", now() - 40 * DAY)], {})
+    changes.keep(shop.pk, [Visited(url, 1, b"0", now())], {})
+    crawl = begun(shop, pages=8)
+    assert crawl.frontier.filter(url=url).exists()
+
+
+@pytest.fixture
+def site(inline: SyncRunner) -> Iterator[Shop]:
+    """Fifteen pages with a picture each, behind the first one."""
+    inline.services.config = replace(inline.services.config, allowed_networks=(LOOPBACK,))
+    with Site(host="127.0.0.14") as served:
+        made = Shop(served)
+        for number in range(15):
+            made.image(f"/{number}.jpg", photograph(number))
+            made.page(f"/{number}", f"/{number}.jpg")
+        yield made
+
+
+def test_run_by_run_a_site_larger_than_the_budget_is_seen_whole_and_then_its_changes(
+    inline: SyncRunner, site: Shop
+) -> None:
+    made = watch(owner("studio"), site.url("/0"), pages=5)
+
+    def run() -> set[str]:
+        """Paths of the pages that the next run visits, a day later."""
+        KnownPage.objects.update(visited_at=now() - DAY)
+        run_now(made)
+        inline.run_until_idle()
+        latest = made.crawls.order_by("-number").first()
+        assert latest is not None
+        assert latest.pages == 5, "no more than the budget, and no less"
+        done = latest.frontier.filter(kind="page", state=FrontierUrl.State.DONE)
+        return {url.rpartition("/")[2] for url in done.values_list("url", flat=True)}
+
+    asked = [run() for _ in range(6)]
+    assert set().union(*asked) == {str(number) for number in range(15)}
+    made.known_pages.update(visits=20, changes=0, days=20)
+    made.known_pages.filter(url=site.url("/4")).update(changes=10)
+    for number in range(3):
+        site.image("/new.jpg", photograph(100 + number))
+        site.page("/4", "/4.jpg", f"/new.jpg?{number}")
+        assert "4" in run()
+    assert made.known_pages.get(url=site.url("/4")).changes == 13
+    assert set(made.known_pages.values_list("changes", flat=True)) == {0, 13}
