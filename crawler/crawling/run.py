@@ -16,6 +16,7 @@ from scrapy.crawler import CrawlerProcess
 from crawler.crawling.files import read_files
 from crawler.crawling.settings import scrapy_settings
 from crawler.crawling.spider import CrawlSpider
+from crawler.fetching.certificates import authorities_of
 from crawler.formats.job import MIB, Job
 from crawler.formats.lines import EndLine, Line
 from crawler.reading.helper import helper
@@ -41,13 +42,17 @@ def run(job: Job, write: Callable[[Line], None]) -> ExitCode:
 
     Lines are written when they are complete, the end line last. SIGTERM and SIGINT end it with what is complete and the
     end line. Returns ``DONE``, also when a budget ended it; ``INCOMPLETE`` after SIGTERM or at the memory limit;
-    ``INTERRUPTED`` after SIGINT. Raises ``ServiceMissingError`` when the folder for the bytes can't be written.
+    ``INTERRUPTED`` after SIGINT. Raises ``ServiceMissingError`` when the folder for the bytes can't be written,
+    ``WrongUseError`` when the job's authorities can't be read.
     """
     if not job.follow:
         _die_with_parent()
         _limit_memory(job.limits.memory_mb)
     crawl = Crawl(job, write)
-    return read_files(crawl) if job.reads_files else _Run(crawl).go()
+    if job.reads_files:
+        return read_files(crawl)
+    crawl.authorities = authorities_of(job.ca_bundle)
+    return _Run(crawl).go()
 
 
 class _Run:

@@ -20,6 +20,7 @@ from service_identity.pyopenssl import verify_hostname, verify_ip_address
 
 from crawler.fetching.answers import CERTIFICATE, Response
 from crawler.state.crawl import Crawl
+from exhibit.errors import WrongUseError
 from exhibit.network.hosts import literal_address
 from exhibit.network.urls import DEFAULT_PORTS, host_of
 
@@ -46,7 +47,7 @@ class Certificates:
     """The downloader middleware that notes for each answer over TLS what its certificate was."""
 
     def __init__(self, crawl: Crawl) -> None:
-        self._authorities = crawl.job.ca_bundle
+        self._authorities = crawl.authorities
         self._checks: dict[tuple[str, int, str], asyncio.Task[str]] = {}
 
     @classmethod
@@ -73,7 +74,18 @@ class Certificates:
         return f"{words} sha256:{shown}"
 
 
-def check_certificate(host: str, address: str, port: int, shown: str, authorities: Path | None) -> str:
+def authorities_of(ca_bundle: Path | None) -> SSL.Context:
+    """The authorities of a file (PEM), or those that certifi lists; raises ``WrongUseError`` for anything else."""
+    context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+    try:
+        context.load_verify_locations(str(ca_bundle or certifi.where()))
+    except SSL.Error as error:
+        message = f"No authorities can be read from {ca_bundle}."
+        raise WrongUseError(message, hint="Name a file of certificates in PEM as ca_bundle.") from error
+    return context
+
+
+def check_certificate(host: str, address: str, port: int, shown: str, authorities: SSL.Context) -> str:
     """``valid``, or what is wrong with a server's certificate, its words joined by commas.
 
     ``not-checked`` where the server can't be reached once more, or shows another certificate (SHA-256, hexadecimal)
@@ -87,11 +99,10 @@ def check_certificate(host: str, address: str, port: int, shown: str, authoritie
         return True
 
     try:
-        context = SSL.Context(SSL.TLS_CLIENT_METHOD)
-        context.load_verify_locations(str(authorities or certifi.where()))
-        context.set_verify(SSL.VERIFY_PEER, judged)
         with socket.create_connection((address, port), _SECONDS) as plain:
-            connection = _greet(plain, context, host)
+            connection = SSL.Connection(authorities, plain)
+            connection.set_verify(SSL.VERIFY_PEER, judged)
+            _greet(plain, connection, host)
             leaf = connection.get_peer_certificate()
             if leaf is None or _digest(leaf) != shown:
                 return NOT_CHECKED
@@ -109,9 +120,8 @@ def _digest(certificate: Any) -> str:  # noqa: ANN401 - pyOpenSSL's and Twisted'
     return certificate.digest("sha256").decode("ascii").replace(":", "").lower()  # type: ignore[no-any-return]
 
 
-def _greet(plain: socket.socket, context: SSL.Context, host: str) -> SSL.Connection:
+def _greet(plain: socket.socket, connection: SSL.Connection, host: str) -> None:
     """The handshake, which is cut off when it takes too long, however slowly a server drips."""
-    connection = SSL.Connection(context, plain)
     if literal_address(host) is None:
         connection.set_tlsext_host_name(host.encode("ascii"))
     connection.set_connect_state()
@@ -123,4 +133,3 @@ def _greet(plain: socket.socket, context: SSL.Context, host: str) -> SSL.Connect
         connection.do_handshake()
     finally:
         cut.cancel()
-    return connection

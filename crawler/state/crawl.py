@@ -13,6 +13,8 @@ from exhibit.network.guard import Guard
 from exhibit.network.urls import normalise, origin_of
 
 if TYPE_CHECKING:
+    from OpenSSL import SSL
+
     from crawler.state.pace import Pace
 
 
@@ -20,6 +22,7 @@ class Crawl:
     """One running crawl, which begins now; raises ``ServiceMissingError`` when its folder can't be written."""
 
     pace: "Pace"  # set once Scrapy's downloader is there
+    authorities: "SSL.Context"  # whose certificates are trusted; set where servers are asked
 
     def __init__(self, job: Job, write: Callable[[Line], None]) -> None:
         self.job = job

@@ -32,10 +32,12 @@ def test_a_crawl_ends_when_nobody_listens_any_more(tmp_path: Path) -> None:
         (["nothing-here"], "There is no nothing-here."),
         (["job.json"], "job.limits.pages must be a whole number"),
         (["https://example.org/", "--bytes", "job.json"], "can't be written"),
+        (["roots.json"], "No authorities can be read from job.json."),
     ],
 )
 def test_wrong_use_is_told_in_a_sentence(tmp_path: Path, arguments: list[str], message: str) -> None:
     (tmp_path / "job.json").write_text('{"bytes_dir": "x", "urls": [{"url": "a"}], "limits": {"pages": "many"}}')
+    (tmp_path / "roots.json").write_text('{"bytes_dir": "x", "urls": [{"url": "http://a/"}], "ca_bundle": "job.json"}')
     command = [sys.executable, "-m", "crawler", *arguments]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, capture_output=True, cwd=tmp_path, env=environment, check=False, timeout=60)
