@@ -18,6 +18,8 @@ precisely; of frames of a film that were certain none came beyond .4, of 763 mad
 """
 CLEARLY = 0.03
 """By how much more precisely a copy lies on its work than on another exposure of the scene: every one of those did."""
+IN_PIECES = 0.5
+"""By how much less precisely it lies in pieces, in which another place of the camera fits as well."""
 LIKE_A_COPY = 0.8
 """Precision from which two works of a series that a picture lies on alike are rather the same picture."""
 
@@ -63,10 +65,11 @@ def told_apart(
 def precision(verification: Verification) -> float:
     """How precisely a found picture lies on a work: 1 for an untouched copy, 2 for the same bytes, −1 for what doesn't.
 
-    The share of patches in place less the drift in pixels, as ``compare.rules`` has it.
+    The share of patches in place less the drift in pixels, as ``compare.rules`` has it, less where it lies in pieces.
     """
     if "same-bytes" in verification.reasons:
         return 2.0
     if verification.decision is Decision.NONE or verification.in_place is None or verification.drift is None:
         return -1.0
-    return max(-1.0, verification.in_place - verification.drift)
+    flexible = IN_PIECES if verification.pieces else 0.0
+    return max(-1.0, verification.in_place - verification.drift - flexible)

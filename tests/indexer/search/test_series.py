@@ -7,7 +7,7 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
-from exhibit.types import Decision, Relation, Verification
+from exhibit.types import Decision, Piece, Relation, Verification
 from indexer.search.search import compare_pictures
 from indexer.search.series import SERIES, precision, relation_of, told_apart
 from tests.assets.exposures import exposure
@@ -54,6 +54,14 @@ def test_the_same_bytes_outdo_every_other_exposure() -> None:
     told = told_apart({1: same, 2: pair(0.99)}, lambda work: [3 - work])
     assert told[1] == same
     assert (told[2].decision, told[2].reasons) == (Decision.REVIEW, (SERIES,))
+
+
+def test_what_lies_on_a_work_in_pieces_gives_way_to_what_lies_there_as_a_whole() -> None:
+    piece = Piece((0.0, 0.0, 9.0, 9.0), ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)))
+    in_pieces = replace(pair(0.99), pieces=(piece,))
+    assert decided([pair(0.85), in_pieces], (0, 1)) == ["certain", "review"]
+    assert decided([in_pieces, in_pieces], (0, 1)) == ["review", "review"]
+    assert relation_of(in_pieces) is Relation.SERIES
 
 
 def test_a_copy_of_one_exposure_lies_less_precisely_on_another() -> None:
