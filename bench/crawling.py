@@ -1,9 +1,10 @@
-"""Images a second: Exhibit's crawler beside a bare Scrapy spider, on the same local site."""
+"""Images a second, by the wall and of processor time: Exhibit's crawler beside a bare Scrapy spider, on one local site."""
 
 import contextlib
 import http.server
 import json
 import multiprocessing
+import resource
 import shutil
 import subprocess
 import sys
@@ -85,23 +86,27 @@ def _exhibit(base: str, folder: Path) -> dict[str, object]:
     )
     job.bytes_dir.mkdir()
     (spool / "job.json").write_text(job.to_json(), encoding="utf-8")
-    seconds = _time([sys.executable, "-m", "crawler", str(spool / "job.json"), "--out", str(spool / "lines")])
+    spent = _spent([sys.executable, "-m", "crawler", str(spool / "job.json"), "--out", str(spool / "lines")])
     end = json.loads((spool / "lines").read_text(encoding="utf-8").splitlines()[-1])
-    return _row("Exhibit's crawler", end["counts"]["images"], seconds)
+    return _row("Exhibit's crawler", end["counts"]["images"], *spent)
 
 
 def _bare(base: str, folder: Path) -> Row:
     out = folder / "bare"
     out.mkdir()
-    seconds = _time([sys.executable, "-m", "bench.bare_spider", f"{base}/index.html", str(out)])
-    return _row("bare Scrapy pipeline", len(list(out.iterdir())), seconds)
+    spent = _spent([sys.executable, "-m", "bench.bare_spider", f"{base}/index.html", str(out)])
+    return _row("bare Scrapy pipeline", len(list(out.iterdir())), *spent)
 
 
-def _time(command: list[str]) -> float:
-    started = time.monotonic()
+def _spent(command: list[str]) -> tuple[float, float]:
+    """Seconds by the wall, and of processor time with all processes that the command started."""
+    started, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
-    return time.monotonic() - started
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return time.monotonic() - started, cpu
 
 
-def _row(what: str, images: int, seconds: float) -> dict[str, object]:
-    return {"what": what, "images": images, "seconds": seconds, "images a second": images / seconds}
+def _row(what: str, images: int, seconds: float, cpu: float) -> dict[str, object]:
+    rates = {"images a second": images / seconds, "images a CPU second": images / cpu}
+    return {"what": what, "images": images, "seconds": seconds, "CPU seconds": cpu, **rates}
