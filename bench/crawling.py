@@ -1,4 +1,4 @@
-"""Images a second, by the wall and of processor time: Exhibit's crawler beside a bare Scrapy spider, on one local site."""
+"""Images a second, of the clock and of the processor: Exhibit's crawler beside a bare Scrapy spider on a local site."""
 
 import contextlib
 import http.server
