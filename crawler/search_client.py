@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
@@ -77,16 +77,18 @@ class SearchRefusedError(RefusedError):
         self.wait = wait
 
 
-def ask(service: Service, key: str, asked: Asked, guard: Guard) -> Found:
+def ask(service: Service, key: str, asked: Asked, guard: Guard, before: Callable[[], None] = lambda: None) -> Found:
     """Ask for one page. Redirects aren't followed: the key goes nowhere else.
 
     Where a token is needed, it is kept until it expires; one that was kept and isn't accepted is asked for anew, once.
+    ``before`` is called before each request that may cost money; what it raises, nothing is sent after.
     Raises ``SearchRefusedError``, which never tells the key, and ``RefusedError`` when the guard forbids the endpoint.
     """
     session = guarded_session(guard, timeout=REQUEST_SECONDS)
     try:
         while True:
             token, kept = _token(session, service, key)
+            before()
             try:
                 return _page(session, service, _values(service, key, token, asked), asked)
             except SearchRefusedError as error:

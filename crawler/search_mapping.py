@@ -12,7 +12,7 @@ from typing import Any
 from crawler.formats.strict import read
 from exhibit.errors import WrongUseError
 from exhibit.network.urls import host_of
-from exhibit.types import Json
+from exhibit.types import Json, Price
 
 PLACEHOLDERS = ("key", "id", "secret", "words", "page", "offset", "size", "picture")
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
@@ -147,6 +147,7 @@ class Service:
     token: Token | None = None  # how a token is had for the key, where one is needed
     conditions: Conditions = field(default_factory=Conditions)  # what asking it means
     conditions_in: Mapping[str, Conditions] = field(default_factory=dict)  # the same by other languages' tags
+    price: Price | None = None  # the public one, where one was found
     errors: Errors = field(default_factory=Errors)  # which statuses mean what
     pace: Pace = field(default_factory=Pace)  # how much is asked
 

@@ -1,5 +1,6 @@
 """Values that travel between the rooms. All are frozen; none of them knows a database or a library of pictures."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
@@ -8,6 +9,8 @@ from types import MappingProxyType
 from typing import Annotated, Any, TypeAlias
 
 from exhibit.digests import Digest
+from exhibit.errors import WrongUseError
+from exhibit.sentences import Sentence
 
 Count = Annotated[int, 0]
 """A whole number that isn't below 0."""
@@ -220,3 +223,48 @@ class DeclaredWork:
     def columns(self) -> dict[str, Any]:
         """The same as a row keeps it, and JSON."""
         return {**asdict(self), "registrations": list(self.registrations)}
+
+
+_MONEY = re.compile(r"([0-9]{1,9})(?:\.([0-9]{1,6}))?\s*([A-Z]{3})")
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """An exact amount of a currency."""
+
+    millionths: int  # of the currency's unit
+    currency: str  # by ISO 4217, such as `USD`
+
+    def __str__(self) -> str:
+        whole, rest = divmod(self.millionths, 1_000_000)
+        return f"{whole}.{f'{rest:06}'.rstrip('0').ljust(2, '0')} {self.currency}"
+
+
+def parse_money(text: str) -> Money:
+    """Read an amount such as ``4.99 USD``; raises ``WrongUseError``."""
+    match = _MONEY.fullmatch(text.strip())
+    if match is None:
+        said = Sentence("“%(given)s” isn't an amount of money.", given=text.strip()[:40])
+        raise WrongUseError(said, hint=Sentence("Write it with its currency, such as 4.99 USD."))
+    return Money(int(match[1]) * 1_000_000 + int((match[2] or "").ljust(6, "0")), match[3])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """What requests to a service cost."""
+
+    amount: str  # such as `3.50 USD`
+    requests: int = 1  # so many cost it
+    free: int = 0  # requests of a calendar month (UTC) that cost nothing
+    looked_up: str = ""  # the day, such as `2026-11-23`
+
+    def __post_init__(self) -> None:
+        parse_money(self.amount)
+        if not (1 <= self.requests <= 10**9 and 0 <= self.free <= 10**9):
+            raise WrongUseError(Sentence("A price is for at least one request, and no fewer than none are free."))
+
+    @property
+    def each(self) -> Money:
+        """What one request costs, a fraction of a millionth counted as a whole one."""
+        amount = parse_money(self.amount)
+        return Money(-(-amount.millionths // self.requests), amount.currency)

@@ -38,7 +38,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     "Watching": {
         "watch": "Scheduled visits: add, edit, list, run, stop, pause, resume, delete.",
         "ingest": "Read lists of addresses in bulk: Parquet, CSV, WAT, CDX, folders of them.",
-        "search": "Image searches and marketplaces: list, show, key, forget, allow, disallow.",
+        "search": "Image searches and marketplaces: list, show, key, price, forget, allow, disallow.",
         "canary": "Known copies that the watches have to find: add, list, remove.",
         "crawl": "What the runs of a watch saw and refused: list, show.",
         "case": "Found uses: list, show, papers, confirm, clear, license, reopen, undo, note, dispute, settle.",

@@ -2,7 +2,7 @@
 
 from datetime import date
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from ninja import Schema
 from pydantic import ConfigDict, Field
@@ -22,7 +22,7 @@ _SIGN = f"[^{ACTING}\\u0009\\u000a\\u000d]"
 IN_LINE = f"^{_SIGN}*$"
 IN_LINE_SOMETHING = f"^{_SIGN}*[^{ACTING}{SPACES}]{_SIGN}*$"
 YEAR = "^([0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?)?$"
-LIMITS = ("pages", "images", "bytes", "seconds", "depth", "searches")
+LIMITS = ("pages", "images", "bytes", "seconds", "depth", "searches", "money", "money_month")
 
 Title = Annotated[str, Field(min_length=1, max_length=500, pattern=IN_LINE_SOMETHING)]
 Name = Annotated[str, Field(min_length=1, max_length=200, pattern=IN_LINE_SOMETHING)]
@@ -33,6 +33,9 @@ Url = Annotated[str, Field(min_length=8, max_length=2_000, pattern="^https?://[!
 Number = Annotated[int, Field(ge=1, le=2_147_483_647)]
 Day = Annotated[str, Field(max_length=10, pattern=YEAR)]
 SearchName = Annotated[str, Field(min_length=1, max_length=60, pattern="^[A-Za-z0-9_-]+$", examples=["tineye"])]
+
+
+Amount = Annotated[str, Field(max_length=20, pattern="^([0-9]{1,9}([.][0-9]{1,6})? ?[A-Z]{3})?$", examples=["5 USD"])]
 
 
 class OfferedKind(StrEnum):
@@ -102,10 +105,12 @@ class WatchLimits(Given):
     )
     depth: Annotated[int, Field(ge=0, le=50)] | None = Field(None, description="Links followed from a source.")
     searches: Annotated[int, Field(ge=1, le=100_000)] | None = Field(None, description="Searches of a run at most.")
+    money: Amount | None = Field(None, description="What the searches of a run cost at most; empty for no limit.")
+    money_month: Amount | None = Field(None, description="The same of a calendar month (UTC).")
     delay: Annotated[float, Field(ge=0.5, le=60)] | None = Field(None, description="Least seconds between requests.")
 
     @property
-    def budget(self) -> dict[str, int]:
+    def budget(self) -> dict[str, Any]:
         """What is said of what a run may spend."""
         return self.model_dump(include={*LIMITS}, exclude_none=True)
 
@@ -120,13 +125,20 @@ Words = Annotated[
 ]
 
 
+Works = Annotated[list[Number], Field(max_length=10_000, description="Works that are asked for; empty for all.")]
+
+
 class NewWatch(WatchLimits):
     """A watch to be arranged, over places or a search. Its first run comes after one period."""
 
     name: Name = Field(examples=["shop"])
     sources: list[NewSource] = Field([], max_length=1_000)
-    search: SearchName | None = Field(None, description="The search that is asked, instead of sources.")
+    search: SearchName | list[SearchName] | None = Field(None, description="What is asked, instead of sources.")
     words: Words = []
+    works: Works = []
+    newest: Annotated[bool, Field(description="A run begins with the newest work, not where the last one ended.")] = (
+        False
+    )
     every_seconds: int = Field(86_400, ge=60, le=315_360_000)
 
 
@@ -138,6 +150,8 @@ class WatchChange(WatchLimits):
         None, description="All of them: what isn't named any more is looked at no more. A run under way ends with that."
     )
     words: Words | None = None
+    works: Works | None = None
+    newest: bool | None = None
     every_seconds: Annotated[int, Field(ge=60, le=315_360_000)] | None = Field(None, examples=[604_800])
 
 
@@ -145,6 +159,14 @@ class NewSearchKey(Given):
     """A key for a search, of the owner's own account there."""
 
     key: Annotated[str, Field(min_length=1, max_length=4_000, pattern="^[!-~]+$")] = Field(examples=["a-key-of-yours"])
+
+
+class NewSearchPrice(Given):
+    """What a search costs the owner, in place of its public price."""
+
+    amount: Annotated[Amount, Field(min_length=4)]
+    requests: Number = Field(1, description="So many cost it.")
+    free: Annotated[int, Field(ge=0, le=10**9)] = Field(0, description="Requests of a calendar month without a price.")
 
 
 class NewCanary(Given):

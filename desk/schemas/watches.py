@@ -1,16 +1,18 @@
 """Watches, their crawls, searches and canaries, as programs are told of them."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Annotated, Any, Self
 
-from django.db.models import Count
+from django.db.models import Count, Sum
 from pydantic import ConfigDict, Field, WithJsonSchema
 
 from desk.schemas.base import NOON, Answer, From, Moment
+from exhibit.types import Money
 from registry import models
 from registry.accounts import scoped
-from registry.crawls import canaries
-from workers.crawls.search_keys import lacking
+from registry.crawls import budgets, canaries
+from workers.crawls.search_keys import lacking, price_of
 from workers.crawls.search_services import service_of
 from workers.crawls.search_services import services as services_of
 from workers.services.wiring import Services
@@ -68,6 +70,12 @@ class Asked(Answer):
     asked: int = Field(description="Requests that were answered.")
     found: int = Field(description="Addresses that came.")
     outcome: str = Field(description="Why it wasn't asked to the end, or empty.", examples=["no-consent"])
+    spent: Annotated[list[str], From(lambda row: [str(one) for one in budgets.spent_of(row.charges.all())])] = Field(
+        examples=[["0.04 USD"]]
+    )
+    remaining: Annotated[int | None, From(lambda row: row.stopped_at.get("left"))] = Field(
+        description="Searches that weren't made when money ran out."
+    )
 
 
 class FullCrawl(Crawl):
@@ -115,7 +123,8 @@ class Watch(Answer):
     name: str = Field(examples=["shop"])
     sources: list[Source]
     every_seconds: int = Field(alias="interval_seconds", examples=[86400])
-    budget: dict[str, Number]
+    budget: dict[str, Number | str]
+    spent_this_month: list[str] = Field(description="By its searches, where prices are known.", examples=[["0.04 USD"]])
     politeness: dict[str, Any]
     private: bool
     paused: bool
@@ -124,10 +133,40 @@ class Watch(Answer):
 
     @classmethod
     def together(cls, rows: Sequence[models.Watch]) -> list[dict[str, object]]:
-        """Their last crawls."""
+        """Their last crawls, and what they spent."""
         last = list(scoped.last_crawls(rows).values())
         crawls = dict(zip([crawl.watch_id for crawl in last], Crawl.from_rows(last), strict=True))
-        return [{"last_crawl": crawls.get(row.pk)} for row in rows]
+        charges = budgets.of_month(*(row.pk for row in rows)).order_by("currency")
+        sums = list(charges.values_list("inquiry__crawl__watch", "currency").annotate(Sum("millionths")))
+        spent = {row.pk: [str(Money(cost, code)) for watch, code, cost in sums if watch == row.pk] for row in rows}
+        return [{"last_crawl": crawls.get(row.pk), "spent_this_month": spent[row.pk]} for row in rows]
+
+
+class Price(Answer):
+    """What requests to a search cost."""
+
+    amount: str = Field(examples=["3.50 USD"])
+    requests: int = Field(description="So many cost it.", examples=[1000])
+    free: int = Field(description="Requests of a calendar month (UTC) that cost nothing.", examples=[1000])
+    looked_up: str = Field(description="The day when that was so.", examples=["2026-11-23"])
+
+    def __str__(self) -> str:
+        return f"{self.amount} for {self.requests:,}, {self.free:,} free a month; as of {self.looked_up or 'no day'}"
+
+
+class Estimate(Answer):
+    """What a run of a watch asks a search at most, and what that costs if nothing is free."""
+
+    search: str = Field(examples=["tineye"])
+    searches: int = Field(description="Pictures of works, or sets of words.")
+    requests: int = Field(alias="pages", description="For each of them.")
+    cost: Annotated[str | None, From(lambda one: one.cost and str(one.cost))] = Field(examples=["1.44 USD"])
+
+
+class Estimates(Answer):
+    """The same of each search of a watch."""
+
+    items: list[Estimate]
 
 
 class Search(Answer):
@@ -138,6 +177,7 @@ class Search(Answer):
     about: str
     takes: str = Field(description="`pictures` of works, `words`, or `nothing`: it lists all.", examples=["pictures"])
     costs: str = Field(description="What the vendor asks for it, and when that was looked up.")
+    price: Price | None = Field(description="Of requests: what the owner says, or the vendor; null if not known.")
     sends: str = Field(description="What leaves the house.")
     terms: str = Field(description="The address of the terms that bind.")
     key_form: str = Field(description="What a key is: `key`, `id:secret`, or empty without one.", examples=["key"])
@@ -160,6 +200,7 @@ class Search(Answer):
                 about=one.about,
                 takes=one.takes,
                 costs=one.conditions.costs,
+                price=Price(**asdict(price)) if (price := price_of(owner, name, one)) else None,
                 sends=one.conditions.sends,
                 terms=one.conditions.terms,
                 key_form=one.key_form,

@@ -1,10 +1,15 @@
 """Why a crawl refused an address or ended, in the reader's words."""
 
+from collections.abc import Iterable
+
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from registry.models import Inquiry, StepState
+from desk.texts.numbers import grouped, money
+from exhibit.types import Money, parse_money
+from registry.crawls.budgets import MONTH, RUN, of_month, of_run, spent_of
+from registry.models import Crawl, Inquiry, StepState
 
 REASONS: dict[str, Promise] = {
     "bad-encoding": gettext_lazy("How the server packed its answer can't be undone."),
@@ -61,14 +66,24 @@ ENDS: dict[str, Promise] = {
 OUTCOMES: dict[str, Promise] = {
     "key": gettext_lazy("It doesn't accept the key. Give it another one."),
     "no-key": gettext_lazy("There is no key for it."),
+    "no-price": gettext_lazy("What it costs isn't known in the currency of the watch's money."),
+    "no-works": gettext_lazy("There is no work to ask for."),
     "no-consent": gettext_lazy("You haven't allowed it to be sent copies of your works."),
     "no-service": gettext_lazy("Your operator no longer offers it."),
     "quota": gettext_lazy("The searches of the key are used up. The next run goes on from here."),
+}
+SPENT: dict[str, Promise] = {
+    RUN: gettext_lazy("The money of a run is used up: %(spent)s of %(limit)s. Searches that remain: %(left)s."),
+    MONTH: gettext_lazy("The month's money is used up: %(spent)s of %(limit)s. Searches that remain: %(left)s."),
 }
 
 
 def inquiry_in_words(row: Inquiry) -> str:
     """How asking a search stands; empty while it goes on, and when all was asked for."""
+    if row.outcome in SPENT:
+        at = row.stopped_at
+        figures = {name: money(parse_money(at[name])) for name in ("spent", "limit")}
+        return str(SPENT[row.outcome]) % {**figures, "left": grouped(at["left"])}
     if row.outcome in OUTCOMES:
         return str(OUTCOMES[row.outcome])
     if row.state == StepState.FAILED:
@@ -76,6 +91,19 @@ def inquiry_in_words(row: Inquiry) -> str:
     if row.put_off and row.error:
         return _("It asks to be asked later, or didn't answer. It is asked again by itself.")
     return ""
+
+
+def spending_in_words(crawl: Crawl) -> str:
+    """What a run and its watch's month cost so far, where prices are known; empty where nothing was counted."""
+    if not (run := spent_of(of_run(crawl.pk))):
+        return ""
+    figures = {"run": amounts(run), "month": amounts(spent_of(of_month(crawl.watch_id)))}
+    return _("Spent in this run: %(run)s; this month: %(month)s.") % figures
+
+
+def amounts(spent: Iterable[Money]) -> str:
+    """Amounts of several currencies."""
+    return ", ".join(map(money, spent)) or _("nothing")
 
 
 def refusal_in_words(reason: str, sentence: str = "") -> str:

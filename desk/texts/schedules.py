@@ -1,7 +1,8 @@
 """When a watch runs, what it may spend and how it treats sites, in sentences."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from typing import Any
 
 from django.utils import timezone
 from django.utils.dates import WEEKDAYS
@@ -10,9 +11,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from crawler.formats.job import Politeness
-from desk.texts.numbers import grouped
+from desk.texts.numbers import grouped, money
+from exhibit.types import Money
+from registry.crawls.budgets import MONTH, RUN, limits
 from registry.crawls.schedules import DAY, WEEK
 from registry.models import Watch
+from workers.crawls.search_costs import Estimate
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 
@@ -40,9 +44,11 @@ def schedule(watch: Watch) -> str:
     return _("Every %(n)s minutes") % {"n": number_format(f"{every / MINUTE:.3g}")}
 
 
-def budget(given: Mapping[str, float]) -> list[str]:
+def budget(given: Mapping[str, Any]) -> list[str]:
     """What a run may spend, a sentence for each limit that is set."""
     told: list[str] = []
+    a_time = {RUN: _("At most %(money)s a run"), MONTH: _("At most %(money)s a month")}
+    told += [a_time[name] % {"money": money(limit)} for name, limit in limits(given).items()]
     if "searches" in given:
         asked = int(given["searches"])
         told.append(ngettext("At most %(n)s search", "At most %(n)s searches", asked) % {"n": grouped(asked)})
@@ -85,4 +91,30 @@ def politeness(given: Mapping[str, float]) -> list[str]:
         told.append(_("Follows robots.txt, and waits longer where it asks for that"))
     if given.get("obey_reservations", usual.obey_reservations):
         told.append(_("Leaves alone what is reserved against text and data mining"))
+    return told
+
+
+def costs(estimates: Sequence[Estimate], given: Mapping[str, Any]) -> list[str]:
+    """What a watch would cost that asks searches, and what its money is enough for."""
+    return [_cost(one) for one in estimates] + _enough([one.cost for one in estimates if one.cost], limits(given))
+
+
+def _cost(one: Estimate) -> str:
+    values = {"name": one.name, "n": grouped(one.searches * one.pages)}
+    if one.price is None or one.cost is None:
+        return _("%(name)s, requests of a run at most: %(n)s. What they cost isn't known.") % values
+    values |= {"each": money(one.price.each), "cost": money(one.cost), "free": grouped(one.price.free)}
+    said = _("%(name)s, requests of a run at most: %(n)s × %(each)s = %(cost)s.") % values
+    return f"{said} {_('Free requests of a month: %(free)s.') % values}" if one.price.free else said
+
+
+def _enough(each: Sequence[Money], may: Mapping[str, Money]) -> list[str]:
+    """What limits do to a run of this cost; requests that have to be sent again come on top of it."""
+    run, told = sum(one.millionths for one in each), []
+    if RUN in may and may[RUN].millionths < run:
+        told.append(_("%(money)s end a run before that; the next one goes on.") % {"money": money(may[RUN])})
+        run = may[RUN].millionths
+    if MONTH in may and run:
+        values = {"money": money(may[MONTH]), "n": grouped(may[MONTH].millionths // run)}
+        told.append(_("Such runs that %(money)s a month pay for: %(n)s.") % values)
     return told

@@ -90,6 +90,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("o/<slug:slug>/watches/searches/<slug:service>/drop", searches.drop, name="drop-search-key"),
     path("o/<slug:slug>/watches/searches/<slug:service>/allow", searches.allow, name="allow-search"),
     path("o/<slug:slug>/watches/searches/<slug:service>/disallow", searches.disallow, name="disallow-search"),
+    path("o/<slug:slug>/watches/searches/<slug:service>/price", searches.price, name="search-price"),
     path("o/<slug:slug>/watches/searches/<slug:service>/watch", searches.new, name="new-search-watch"),
     path("o/<slug:slug>/watches/<int:number>/", watches.watch, name="watch"),
     path("o/<slug:slug>/watches/<int:number>/edit", watches.edit, name="edit-watch"),

@@ -1,15 +1,26 @@
-"""What a crawl may still spend of its watch's budget, over all of its slices."""
+"""What a crawl may still spend of its watch's budget: over all of its slices, and what it asks searches.
 
-from collections.abc import Mapping
+Each request to a search is recorded before it is sent, so that none is paid for uncounted.
+"""
+
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from django.db import transaction
+from django.db.models import QuerySet, Sum
+
 from exhibit.clock import now
-from registry.models import Crawl, FrontierUrl
+from exhibit.errors import RefusedError
+from exhibit.types import Money, Price, parse_money
+from registry.models import Crawl, FrontierUrl, Inquiry, Owner, SearchCharge, Watch
 
 _MUCH = 2**31 - 1
 _MANY_BYTES = 2**62
+RUN, MONTH = "money", "money_month"
+"""What a watch's budget may say: how much a run and a calendar month (UTC) cost at most, such as `4.99 USD`."""
+UNPRICED = "no-price"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +64,65 @@ def left(crawl: Crawl) -> Left:
 def _visited_hosts(crawl: Crawl) -> int:
     begun = crawl.frontier.exclude(kind="image").exclude(state=FrontierUrl.State.PENDING)
     return begun.values("host").distinct().count()
+
+
+class OverBudgetError(RefusedError):
+    """A request isn't sent, for it would cost more than the watch allows, or nobody knows how much.
+
+    The reason is :data:`RUN`, :data:`MONTH` or :data:`UNPRICED`; ``figures`` has what was spent, and of how much.
+    """
+
+    def __init__(self, reason: str, figures: Mapping[str, str]) -> None:
+        super().__init__("The money is used up.", reason=reason)
+        self.figures = figures
+
+
+def limits(budget: Mapping[str, str]) -> dict[str, Money]:
+    """What a watch may cost, by :data:`RUN` and :data:`MONTH`; raises ``WrongUseError``."""
+    return {name: parse_money(budget[name]) for name in (RUN, MONTH) if budget.get(name)}
+
+
+def charge(row: Inquiry, price: Price | None) -> None:
+    """Record a request that is about to be sent. One that the price leaves free costs nothing.
+
+    Without a price nothing is recorded. Raises :class:`OverBudgetError`, and nothing is recorded either.
+    """
+    crawl, owner = row.crawl, row.crawl.watch.owner_id
+    with transaction.atomic():
+        Owner.objects.select_for_update(no_key=True).get(pk=owner)  # they share what is left, and what is free
+        may = limits(Watch.objects.values_list("budget", flat=True).get(pk=crawl.watch_id))
+        if may and (price is None or {limit.currency for limit in may.values()} != {price.each.currency}):
+            raise OverBudgetError(UNPRICED, {})
+        if price is None:
+            return
+        asked = SearchCharge.objects.filter(inquiry__service=row.service, inquiry__crawl__watch__owner=owner)
+        is_free = price.free and asked.filter(at__gte=month_begin()).count() < price.free
+        cost = 0 if is_free else price.each.millionths
+        currency = price.each.currency
+        for name, limit in may.items():
+            paid = of_run(crawl.pk) if name == RUN else of_month(crawl.watch_id)
+            spent = next((one.millionths for one in spent_of(paid) if one.currency == currency), 0)
+            if cost and spent + cost > limit.millionths:
+                raise OverBudgetError(name, {"spent": str(Money(spent, currency)), "limit": str(limit)})
+        SearchCharge.objects.create(inquiry=row, at=now(), millionths=cost, currency=currency)
+
+
+def month_begin() -> datetime:
+    """When this calendar month began (UTC)."""
+    return now().astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+
+
+def of_run(crawl_id: int) -> QuerySet[SearchCharge]:
+    """What a run has asked."""
+    return SearchCharge.objects.filter(inquiry__crawl=crawl_id)
+
+
+def of_month(*watch_ids: int) -> QuerySet[SearchCharge]:
+    """What watches have asked this month."""
+    return SearchCharge.objects.filter(inquiry__crawl__watch__in=watch_ids, at__gte=month_begin())
+
+
+def spent_of(charges: QuerySet[SearchCharge]) -> list[Money]:
+    """What requests cost, of each currency."""
+    sums: Iterable[tuple[str, int]] = charges.order_by("currency").values_list("currency").annotate(Sum("millionths"))
+    return [Money(millionths, currency) for currency, millionths in sums]

@@ -1,6 +1,6 @@
 """What crawls ask image searches and marketplaces: which subjects, how far, and what came."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +28,10 @@ class Subject:
 
 
 def begin(crawl: Crawl, sources: Iterable[Mapping[str, Any]]) -> None:
-    """Let a crawl ask the searches among its watch's sources, from where the run before ended. Inside a transaction."""
+    """Let a crawl ask the searches among its watch's sources. Inside a transaction.
+
+    It begins where the run before ended; with the newest picture, where the source says so.
+    """
     for source in sources:
         if source["kind"] != SEARCH:
             continue
@@ -36,7 +39,7 @@ def begin(crawl: Crawl, sources: Iterable[Mapping[str, Any]]) -> None:
         last = of_watch.order_by("-pk").values_list("cursor", flat=True).first()
         left = int(crawl.watch.budget.get("searches", USUAL))
         words = source.get("words", [])
-        begun = {"cursor": last or 0, "left": left, "allowed": left}
+        begun = {"cursor": 0 if source.get("newest") else last or 0, "left": left, "allowed": left}
         Inquiry.objects.create(crawl=crawl, service=source["url"], words=words, **begun)
 
 
@@ -47,8 +50,10 @@ def next_subject(row: Inquiry) -> Subject | None:
     if row.words:
         place = row.cursor % len(row.words)
         return Subject(row.cursor + 1, str(row.words[place]), None)
-    mine = _pictures(row).select_related("work", "picture").order_by("pk")
-    found = mine.filter(pk__gt=row.cursor).first() or mine.first()
+    newest = _source(row).get("newest", False)
+    mine = _pictures(row).select_related("work", "picture").order_by("-pk" if newest else "pk")
+    following = mine.filter(pk__lt=row.cursor) if newest else mine.filter(pk__gt=row.cursor)
+    found = following.first() or mine.first()
     return None if found is None else Subject(found.pk, "", found)
 
 
@@ -63,7 +68,19 @@ def rest(row: Inquiry) -> int:
 
 
 def _pictures(row: Inquiry) -> QuerySet[WorkPicture]:
-    return WorkPicture.objects.filter(work__owner=row.crawl.watch.owner_id, work__removed_at=None)
+    return pictures_of(row.crawl.watch.owner_id, _source(row).get("works", []))
+
+
+def _source(row: Inquiry) -> Mapping[str, Any]:
+    """What the run was told to ask this search."""
+    of_run = (source for source in row.crawl.sources if (source["kind"], source["url"]) == (SEARCH, row.service))
+    return next(of_run, {})
+
+
+def pictures_of(owner_id: int, works: Sequence[int]) -> QuerySet[WorkPicture]:
+    """The pictures of an owner's works of these numbers, of all without any; those of withdrawn works drop out."""
+    rows = WorkPicture.objects.filter(work__owner=owner_id, work__removed_at=None)
+    return rows.filter(work__number__in=works) if works else rows
 
 
 def keep_answer(pk: int, urls: Iterable[NewUrl], *, page: str, pages: int, ends: Subject | None = None) -> bool:
@@ -102,6 +119,16 @@ def refuse(row: Inquiry, subject: Subject, sentence: str) -> None:
         done_with(row.pk, subject)
 
 
+def run_out(row: Inquiry, subject: Subject, outcome: str, figures: Mapping[str, str]) -> None:
+    """End an inquiry for want of money; the next run goes on behind the subject, if a page of it was asked for."""
+    with transaction.atomic():
+        if row.pages:
+            done_with(row.pk, subject)
+            row.refresh_from_db(fields=["left"])
+        Inquiry.objects.filter(pk=row.pk).update(stopped_at={**figures, "left": rest(row)})
+        end(row.pk, outcome)
+
+
 def end(pk: int, outcome: str) -> None:
     """End an inquiry; ``outcome`` says why before its subjects did, or is empty."""
     with transaction.atomic():
@@ -115,6 +142,15 @@ def keep_key(owner: Owner, service: str, encrypted: bytes, *, by: str) -> None:
         values = {"encrypted": encrypted, "added_by": by, "added_at": now()}
         SearchKey.objects.update_or_create(owner=owner, service=service, defaults=values)
         changed("search key kept", by=by, owner=owner, about={"service": service})
+
+
+def set_price(owner: Owner, service: str, price: Mapping[str, Any] | None, *, by: str) -> bool:
+    """Keep what the account of an owner's key pays, ``None`` for the public price; says whether there is a key."""
+    with transaction.atomic():
+        there = SearchKey.objects.filter(owner=owner, service=service).update(price=price) > 0
+        if there:
+            changed("search price set", by=by, owner=owner, about={"service": service, "price": price})
+    return there
 
 
 def drop_key(owner: Owner, service: str, *, by: str) -> bool:

@@ -11,7 +11,7 @@ from exhibit.clock import now
 from exhibit.errors import ConflictError, NotFoundError, WrongUseError
 from exhibit.sentences import Sentence
 from registry.accounts import scoped
-from registry.crawls import canaries, crawling, revisits, schedules
+from registry.crawls import budgets, canaries, crawling, revisits, schedules
 from registry.log import audit_log
 from registry.models import UNFINISHED, Crawl, Owner, Watch
 
@@ -38,11 +38,13 @@ def add_watch(  # noqa: PLR0913 - each is named at the call, and a watch is no l
     sources: Sequence[tuple[str, str]],
     *,
     every: timedelta,
-    budget: Mapping[str, int],
+    budget: Mapping[str, Any],
     politeness: Mapping[str, float],
     by: str = "",
     first: datetime | None = None,
     words: Sequence[str] = (),
+    works: Sequence[int] = (),
+    newest: bool = False,
 ) -> Watch:
     """Arrange a scheduled crawl; :func:`start_now` is for sooner. Raises ``WrongUseError``.
 
@@ -50,16 +52,18 @@ def add_watch(  # noqa: PLR0913 - each is named at the call, and a watch is no l
     comes from the public web isn't. Sources are kinds and addresses (paths of files); files and addresses can't be
     mixed. The budget (:class:`crawler.formats.job.Limits`) is :data:`USUAL` where it says nothing; politeness is that
     of :class:`crawler.formats.job.Politeness`. It runs first when one period has passed, unless ``first`` says when.
+    A search that takes no words is asked for all works or those of these numbers, in turn or the newest first.
     """
     group = _one_group(kind for kind, _url in sources)
     _check(name, every)
-    _check_budget(group, budget)
-    if words and group != SEARCHES:
-        raise WrongUseError(Sentence("Only a watch that asks a search has words to search for."))
+    budget = _checked_budget(group, {**USUAL[group], **budget})
+    said = {"words": list(words), "works": list(works), "newest": newest}
+    said = {name: value for name, value in said.items() if value}
+    if said and group != SEARCHES:
+        raise WrongUseError(Sentence("Only a watch that asks a search has words or works to search for."))
     with transaction.atomic():
         Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
         _refuse_known(owner, name)
-        said: dict[str, list[str]] = {"words": list(words)} if words else {}
         number = (owner.watches.aggregate(last=Max("number"))["last"] or 0) + 1
         watch = Watch.objects.create(
             owner=owner,
@@ -67,7 +71,7 @@ def add_watch(  # noqa: PLR0913 - each is named at the call, and a watch is no l
             name=name,
             sources=[{"kind": kind, "url": url, **said} for kind, url in dict.fromkeys(sources)],
             interval_seconds=int(every.total_seconds()),
-            budget={**USUAL[group], **budget},
+            budget=budget,
             politeness=dict(politeness),
             next_run_at=None if group == LISTS else first or now() + every,
             private=group in (FILES, SEARCHES),
@@ -81,7 +85,7 @@ def change_watch(
     *,
     name: str | None = None,
     every: timedelta | None = None,
-    budget: Mapping[str, float],
+    budget: Mapping[str, Any],
     politeness: Mapping[str, float],
     by: str,
     first: datetime | None = None,
@@ -98,7 +102,7 @@ def change_watch(
         every = timedelta(seconds=row.interval_seconds) if every is None else every
         _check(name, every)
         before = _settings(row)
-        _check_budget(_one_group(kind for kind, _url in places(row)), budget)
+        budget = _checked_budget(_one_group(kind for kind, _url in places(row)), {**row.budget, **budget})
         if name != row.name:
             _refuse_known(watch.owner, name)
         if first is None and int(every.total_seconds()) != row.interval_seconds:
@@ -107,7 +111,7 @@ def change_watch(
             first = None
         row.name, row.interval_seconds = name, int(every.total_seconds())
         row.next_run_at = first or row.next_run_at
-        row.budget, row.politeness = {**row.budget, **budget}, {**row.politeness, **politeness}
+        row.budget, row.politeness = budget, {**row.politeness, **politeness}
         row.save(update_fields=["name", "interval_seconds", "next_run_at", "budget", "politeness"])
         audit_log.changed("watch changed", by=by, owner=watch.owner, about={"before": before, "after": _settings(row)})
 
@@ -141,19 +145,34 @@ def change_sources(
         audit_log.changed("watch's sources changed", by=by, owner=watch.owner, about=about)
 
 
-def change_words(watch: Watch, words: Sequence[str], *, by: str) -> None:
-    """Search for other words from the next crawl on; raises as :func:`change_watch`."""
+def change_subjects(
+    watch: Watch,
+    *,
+    words: Sequence[str] | None = None,
+    works: Sequence[int] | None = None,
+    newest: bool | None = None,
+    by: str,
+) -> None:
+    """Search for other words or works from the next crawl on, no works for all; raises as :func:`change_watch`."""
+    said: dict[str, Any] = {"words": words and list(words), "works": works and list(works), "newest": newest}
+    said = {name: value for name, value in said.items() if value is not None}
+    if not said:
+        return
     with transaction.atomic():
         row = _held(watch)
         if not searches(row):
-            raise WrongUseError(Sentence("Only a watch that asks a search has words to search for."))
-        if not words or not searched_words(row):
+            raise WrongUseError(Sentence("Only a watch that asks a search has words or works to search for."))
+        asks_words = bool(searched_words(row))
+        if words is not None and not (words and asks_words):
             raise WrongUseError(Sentence("Say what to search for."))
-        before, row.sources = row.sources, [{**source, "words": list(words)} for source in row.sources]
+        if (works or newest) and asks_words:
+            raise WrongUseError(Sentence("It asks for words, not for works."))
+        before = row.sources
+        row.sources = [{name: value for name, value in {**source, **said}.items() if value} for source in before]
         if row.sources == before:
             return
         row.save(update_fields=["sources"])
-        about = {"watch": row.name, "words": list(words)}
+        about = {"watch": row.name, **said}
         audit_log.changed("watch's words changed", by=by, owner=watch.owner, about=about)
 
 
@@ -223,9 +242,15 @@ def _check(name: str, every: timedelta) -> None:
         )
 
 
-def _check_budget(group: str, budget: Mapping[str, float]) -> None:
-    if "searches" in budget and group != SEARCHES:
-        raise WrongUseError(Sentence("Only a watch that asks a search has a number of searches."))
+def _checked_budget(group: str, budget: Mapping[str, Any]) -> dict[str, Any]:
+    """A budget as it is kept: money that is said to be nothing, an empty text, isn't limited."""
+    kept = {name: value for name, value in budget.items() if value != ""}
+    if group != SEARCHES and kept.keys() & {"searches", budgets.RUN, budgets.MONTH}:
+        raise WrongUseError(Sentence("Only a watch that asks a search has a number of searches or costs money."))
+    may = budgets.limits(kept)
+    if len({limit.currency for limit in may.values()}) > 1:
+        raise WrongUseError(Sentence("Say the money of a run and of a month in one currency."))
+    return kept | {name: str(limit) for name, limit in may.items()}
 
 
 def _refuse_known(owner: Owner, name: str) -> None:

@@ -25,6 +25,7 @@ from registry.models.crawls import (
     KnownPage,
     Refusal,
     Revisit,
+    SearchCharge,
     SearchConsent,
     SearchKey,
     Sighting,

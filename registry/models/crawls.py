@@ -221,6 +221,7 @@ class SearchKey(models.Model):
     encrypted = models.BinaryField()
     added_by = models.CharField(max_length=300)
     added_at = models.DateTimeField()
+    price = models.JSONField(null=True, blank=True, help_text="what its account pays; null: the mapping's price")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["owner", "service"], name="search_key_identity")]
@@ -253,10 +254,20 @@ class Inquiry(Claimable):
     asked = models.PositiveIntegerField(default=0, help_text="requests that were answered")
     found = models.PositiveIntegerField(default=0, help_text="addresses of pictures that came")
     outcome = models.CharField(max_length=20, blank=True, help_text="why it ended before its subjects did")
+    stopped_at = models.JSONField(default=dict, db_default={}, blank=True, help_text="where money ran out")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["crawl", "service"], name="inquiry_identity")]
         indexes = [models.Index(fields=["id"], name="inquiry_todo", condition=~models.Q(state="done"))]
+
+
+class SearchCharge(models.Model):
+    """A request to a search whose price is known, recorded before it was sent."""
+
+    inquiry = models.ForeignKey(Inquiry, on_delete=models.CASCADE, related_name="charges")
+    at = models.DateTimeField()
+    millionths = models.BigIntegerField(help_text="of the currency's unit; 0 for a free one")
+    currency = models.CharField(max_length=3)
 
 
 class Revisit(models.Model):

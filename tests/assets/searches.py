@@ -5,8 +5,10 @@ Each answer is as the page of documentation says that its mapping names; no serv
 
 import base64
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence
+from itertools import count
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
@@ -17,6 +19,7 @@ from workers.crawls.search_services import SHIPPED
 KEY = "6mm60lsCNIB,FwOWjJqA80QZHh9BMwc-ber4u=t^"
 """A key as TinEye gives them: with signs that an address would have to escape."""
 
+_changes = count()
 EBAY_TOKEN = "/identity/v1/oauth2/token"
 MARKET = """
 name = "The market"
@@ -100,6 +103,14 @@ def put_market(folder: Path, site: Site) -> None:
     """Add the market's mapping to a data folder."""
     (folder / "searches").mkdir(parents=True, exist_ok=True)
     (folder / "searches" / "market.toml").write_text(MARKET.format(url=site.url("")), encoding="utf-8")
+
+
+def put_price(file: Path, amount: str, requests: int = 1, free: int = 0) -> None:
+    """Let a mapping in a data folder say what requests cost, in place of what it said before."""
+    text = file.read_text(encoding="utf-8").partition("\n[price]")[0]
+    price = f'\n[price]\namount = "{amount}"\nrequests = {requests}\nfree = {free}\n' if amount else ""
+    file.write_text(text + price, encoding="utf-8")
+    os.utime(file, ns=(0, file.stat().st_size * 1_000 + next(_changes)))  # another time than before, however soon
 
 
 def query(seen: Seen) -> dict[str, str]:

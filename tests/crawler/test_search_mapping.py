@@ -189,7 +189,9 @@ def test_a_token_that_is_no_longer_accepted_is_asked_for_anew_once(site: Site, t
     assert asked(service).places
     good.clear()
     good.add("second")
-    assert asked(service).places
+    counted: list[int] = []
+    assert ask(service, PAIR, Asked(words="red wave"), GUARD, lambda: counted.append(len(site.seen))).places
+    assert counted == [2, 4]  # each before it is sent; what asks for the token isn't one of them
     assert (site.times(EBAY_TOKEN), len(site.seen)) == (2, 5)
     good.clear()
     assert refused(service).reason == "key"
@@ -327,6 +329,8 @@ def test_a_shop_that_lists_all_it_has_needs_no_key_and_no_words(site: Site) -> N
         ("[pace]", '[[answer.also]]\nimage = "x"\n[pace]', r"answer\.also\[0\]\.results is missing"),
         ("[pace]", '[token]\nurl = "ftp://x"\n[pace]', r"token\.url must be an http or https address"),
         ("[pace]", "[token]\n[pace]", r"token\.url is missing"),
+        ("[pace]", '[price]\namount = "3.50"\n[pace]', "isn't an amount of money"),
+        ("[pace]", '[price]\namount = "1 USD"\nrequests = 0\n[pace]', "at least one request"),
         ("[pace]", "[conditions]\ncost = 1\n[pace]", r"conditions\.cost isn't a field.*Did you mean costs"),
     ],
 )

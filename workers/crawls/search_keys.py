@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+from dataclasses import asdict
 
 from django.db import transaction
 
@@ -10,6 +11,7 @@ from evidence.keys.at_rest import SECRET, decrypt, encrypt
 from exhibit.config.secrets import master_key, master_keys
 from exhibit.errors import IntegrityError, WrongUseError
 from exhibit.sentences import Sentence
+from exhibit.types import Price
 from registry.crawls import inquiries
 from registry.db.locks import Lock, hold
 from registry.models import Owner, SearchKey
@@ -60,6 +62,21 @@ def lacking(services: Services, owner: Owner, name: str, service: Service) -> st
     if not service.takes_pictures or owner.search_consents.filter(service=name, host=service.host).exists():
         return ""
     return "no-consent"
+
+
+def price_of(owner: Owner, name: str, service: Service) -> Price | None:
+    """What a request to a search costs an owner: as they say themselves, or by its mapping; ``None`` if unknown."""
+    own = owner.search_keys.filter(service=name).values_list("price", flat=True).first()
+    return Price(**own) if own else service.price
+
+
+def set_price(services: Services, owner: Owner, name: str, price: Price | None, *, by: str) -> None:
+    """Keep what a search costs an owner, or go by its mapping again; raises ``WrongUseError`` without a key for it."""
+    service = service_of(services.config, name)
+    if not inquiries.set_price(owner, name, None if price is None else asdict(price), by=by):
+        raise WrongUseError(
+            Sentence("There is no key for %(name)s.", name=service.name), hint=Sentence("A price belongs to a key.")
+        )
 
 
 def consent(services: Services, owner: Owner, name: str, *, by: str) -> None:

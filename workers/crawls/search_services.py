@@ -80,15 +80,22 @@ def words_of(text: str) -> list[str]:
     return list(dict.fromkeys(line.strip()[:200] for line in text.splitlines() if line.strip()))
 
 
-def service_for(config: Config, name: str, words: Collection[str]) -> Service:
-    """One search that is to be asked for words, or where there are none for works, or for all that it has.
+def services_for(
+    config: Config, names: Collection[str], words: Collection[str], works: Collection[int]
+) -> list[Service]:
+    """The searches that are to be asked for words, or where there are none for works, or for all that they have.
 
-    Raises ``NotFoundError`` where there is no such search, ``WrongUseError`` where it takes another of the three.
+    Raises ``NotFoundError`` where there is no such search, ``WrongUseError`` where one takes another of the three.
     """
-    service = service_of(config, name)
-    if service.takes != "words" and words:
-        what = "your works" if service.takes_pictures else "all that it has"
-        raise WrongUseError(f"{service.name} is asked for {what}, not for words.")
-    if service.takes == "words" and not words:
-        raise WrongUseError(f"{service.name} needs words to search for.")
-    return service
+    found = [service_of(config, name) for name in names]
+    for service in found:
+        if service.takes != "words" and words:
+            what = "your works" if service.takes_pictures else "all that it has"
+            raise WrongUseError(f"{service.name} is asked for {what}, not for words.")
+        if service.takes == "words" and not words:
+            raise WrongUseError(f"{service.name} needs words to search for.")
+        if works and not service.takes_pictures:
+            raise WrongUseError(Sentence("%(name)s isn't asked for works.", name=service.name))
+    if len({service.takes for service in found}) > 1:
+        raise WrongUseError(Sentence("Searches that are asked for different things need a watch each."))
+    return found

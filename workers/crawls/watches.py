@@ -2,13 +2,18 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 
+from exhibit.errors import WrongUseError
+from exhibit.sentences import Sentence
+from registry.accounts import scoped
 from registry.crawls import canaries, watching
 from registry.crawls.crawling import SEARCH
 from registry.models import Canary, Owner, Watch, Work
-from workers.crawls.search_services import service_for
+from workers.crawls.search_costs import check_costs
+from workers.crawls.search_services import services_for
 from workers.crawls.site_probe import check_addresses
 from workers.services.wiring import Services
 
@@ -23,34 +28,38 @@ def arrange(  # noqa: PLR0913 - as registry.crawls.watching.add_watch, which say
     sources: Sequence[Place],
     *,
     every: timedelta,
-    budget: Mapping[str, int],
+    budget: Mapping[str, Any],
     politeness: Mapping[str, float],
     by: str,
     first: datetime | None = None,
     words: Sequence[str] = (),
+    works: Sequence[int] = (),
+    newest: bool = False,
 ) -> Watch:
     """Arrange a watch. A run asks a search as often as its mapping says, and visits pages of a list alone, by default.
+
+    Several searches are asked beside one another, for the same, each as often.
 
     Raises ``NotFoundError`` where there is no such search, ``RefusedError`` for an address that may not be visited,
     ``WrongUseError`` for what can't be arranged like this.
     """
     _check(services, sources)
     usual = {"depth": 0} if any(kind == "list" for kind, _url in sources) else {}
-    for search in _searches(sources):
-        service = service_for(services.config, search, words)
-        usual["searches"] = service.pace.searches
-        words = [service.name] if service.takes == "nothing" else words  # what is asked for once a run
+    if asked := services_for(services.config, _searches(sources), words, works):
+        usual["searches"] = min(service.pace.searches for service in asked)
+        check_costs(services, owner, _searches(sources), budget)
+        _check_works(owner, works)
+        words = [asked[0].name] if asked[0].takes == "nothing" else words  # what is asked for once a run
     budget = {**usual, **budget}
-    return watching.add_watch(
-        owner, name, sources, every=every, budget=budget, politeness=politeness, by=by, first=first, words=words
-    )
+    settings: dict[str, Any] = {"every": every, "budget": budget, "politeness": politeness, "by": by, "first": first}
+    return watching.add_watch(owner, name, sources, words=words, works=works, newest=newest, **settings)
 
 
 def change(  # noqa: PLR0913 - as registry.crawls.watching.change_watch and change_sources, which say what each is
     services: Services,
     watch: Watch,
     *,
-    budget: Mapping[str, int],
+    budget: Mapping[str, Any],
     politeness: Mapping[str, float],
     by: str,
     name: str | None = None,
@@ -59,16 +68,20 @@ def change(  # noqa: PLR0913 - as registry.crawls.watching.change_watch and chan
     add: Sequence[Place] = (),
     remove: Collection[Place] = (),
     words: Sequence[str] | None = None,
+    works: Sequence[int] | None = None,
+    newest: bool | None = None,
 ) -> None:
     """Set a watch anew, all or nothing; what isn't said stays. Raises as :func:`arrange`."""
     _check(services, add)
     with transaction.atomic():
         watching.change_watch(watch, name=name, every=every, first=first, budget=budget, politeness=politeness, by=by)
         watching.change_sources(watch, add=add, remove=remove, by=by)
-        if words is not None:
-            for search in _searches(watching.places(watch)):
-                service_for(services.config, search, words)
-            watching.change_words(watch, words, by=by)
+        if searches := _searches(watching.places(watch)):
+            check_costs(services, watch.owner, searches, {**watch.budget, **budget})
+        if words is not None or works:
+            services_for(services.config, searches, words or (), works or ())
+            _check_works(watch.owner, works or ())
+        watching.change_subjects(watch, words=words, works=works, newest=newest, by=by)
 
 
 def plant(services: Services, work: Work, watch: Watch, url: str, *, by: str) -> Canary:
@@ -80,6 +93,12 @@ def plant(services: Services, work: Work, watch: Watch, url: str, *, by: str) ->
 def _check(services: Services, sources: Sequence[Place]) -> None:
     unvisited = (*watching.FILE_KINDS, SEARCH)
     check_addresses(services, [address for kind, address in sources if kind not in unvisited])
+
+
+def _check_works(owner: Owner, works: Sequence[int]) -> None:
+    known = scoped.works(owner).filter(number__in=works).values_list("number", flat=True)
+    for number in sorted({*works} - {*known})[:1]:
+        raise WrongUseError(Sentence("There is no work %(number)s.", number=number))
 
 
 def _searches(sources: Sequence[Place]) -> list[str]:

@@ -2,17 +2,21 @@
 
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import Any
 
 from desk.api.common.auth import MANAGE, WRITE, Call, of
 from desk.api.common.resource import Cursor, Limit, Resource, page
 from desk.schemas import requests
 from desk.schemas import watches as schemas
 from desk.schemas.base import Piece
+from exhibit.clock import now
 from exhibit.errors import WrongUseError
+from exhibit.types import Price
 from registry.accounts import scoped
 from registry.crawls import canaries, crawling, inquiries, watching
 from registry.models import Refusal
-from workers.crawls.search_keys import consent, keep_key
+from workers.crawls.search_costs import estimate
+from workers.crawls.search_keys import consent, keep_key, set_price
 from workers.crawls.watches import arrange, change, plant
 from workers.services import wiring
 from workers.steps.crawls import plan
@@ -27,20 +31,34 @@ router.lists(WATCHES, "list_watches", schemas.Watch, scoped.watches, "The watche
 @router.post(WATCHES, WRITE, 201)
 def add_watch(request: Call, new: requests.NewWatch) -> schemas.Watch:
     """Arrange a watch over sites, sitemaps, feeds or single pages, or one that asks a search with your key."""
-    if (new.search is None) == (not new.sources):
+    if (not new.search) == (not new.sources):
         raise WrongUseError("A watch has either sources or a search.", hint="Name one of the two.")
     row = arrange(
         wiring.services(),
         of(request),
         new.name.strip(),
-        _places(new.sources) if new.search is None else [(crawling.SEARCH, new.search)],
+        [*_places(new.sources), *((crawling.SEARCH, name) for name in _searches(new))],
         every=timedelta(seconds=new.every_seconds),
         budget=new.budget,
         politeness=new.politeness,
         by=request.auth.by,
         words=new.words,
+        works=new.works,
+        newest=new.newest,
     )
     return schemas.Watch.from_row(row)
+
+
+@router.post(WATCHES + "/estimate", WRITE)
+def estimate_watch(request: Call, new: requests.NewWatch) -> schemas.Estimates:
+    """What a watch that asks searches would cost: as for arranging it, but nothing is arranged."""
+    given: dict[str, Any] = {"budget": new.budget, "words": new.words, "works": new.works}
+    found = estimate(wiring.services(), of(request), _searches(new), **given)
+    return schemas.Estimates(items=schemas.Estimate.from_rows(found))
+
+
+def _searches(new: requests.NewWatch) -> list[str]:
+    return [new.search] if isinstance(new.search, str) else new.search or []
 
 
 def _places(sources: Iterable[requests.NewSource]) -> list[tuple[str, str]]:
@@ -67,6 +85,8 @@ def change_watch(request: Call, number: int, new: requests.WatchChange) -> schem
         add=[place for place in after if place not in before],
         remove=[place for place in before if place not in after],
         words=new.words,
+        works=new.works,
+        newest=new.newest,
     )
     return schemas.Watch.from_row(scoped.watch_numbered(of(request), number))
 
@@ -148,6 +168,7 @@ def withdraw_canary(request: Call, number: int) -> None:
 
 SEARCHES = "/owners/{slug:owner}/searches"
 KEY, CONSENT = SEARCHES + "/{slug:service}/key", SEARCHES + "/{slug:service}/consent"
+PRICE = SEARCHES + "/{slug:service}/price"
 
 
 @router.get(SEARCHES)
@@ -182,3 +203,18 @@ def allow_search(request: Call, service: str) -> schemas.Search:
 def disallow_search(request: Call, service: str) -> None:
     """Take that back: the search is sent nothing from now on."""
     inquiries.withdraw_consent(of(request), service, by=request.auth.by)
+
+
+@router.put(PRICE, MANAGE)
+def set_search_price(request: Call, service: str, new: requests.NewSearchPrice) -> schemas.Search:
+    """Say what a search costs you, for it is counted by that from the next request on."""
+    price = Price(**new.model_dump(), looked_up=now().date().isoformat())
+    set_price(wiring.services(), of(request), service, price, by=request.auth.by)
+    (kept,) = schemas.Search.of(wiring.services(), of(request), service)
+    return kept
+
+
+@router.delete(PRICE, MANAGE)
+def forget_search_price(request: Call, service: str) -> None:
+    """Count by the public price again."""
+    set_price(wiring.services(), of(request), service, None, by=request.auth.by)

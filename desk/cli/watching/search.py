@@ -5,7 +5,7 @@ from datetime import datetime
 
 import click
 
-from desk.cli.common.command import AsJson, TheirOwner, Word, command
+from desk.cli.common.command import AT_LEAST_1, AsJson, TheirOwner, Word, command
 from desk.cli.common.frame import Desk, person
 from desk.cli.common.show import echo_json, moment, say, table
 
@@ -75,6 +75,33 @@ def forget_key(*, desk: Desk, search: Word, owner: TheirOwner) -> None:
     if not (there := inquiries.drop_key(owner, search, by=person())):
         service_of(desk.config, search)
     say(f"The key for {search} is removed." if there else f"There is no key for {search}.")
+
+
+@command(
+    "price",
+    "exhibit search price tineye 200USD --requests 5000",
+    "exhibit search price google-vision none",
+    of=search_command,
+)
+@click.argument("amount")
+@click.option("--requests", type=AT_LEAST_1, default=1, show_default=True, metavar="N", help="So many cost it.")
+@click.option("--free", type=click.IntRange(0), default=0, metavar="N", help="Requests of a month that cost nothing.")
+def set_price(*, desk: Desk, search: Word, amount: str, requests: int, free: int, owner: TheirOwner) -> None:
+    """Say what your account pays SEARCH, as 3.50USD, in place of the public price; none to go by that again.
+
+    What is asked from then on is counted by it, and by it a watch keeps to its money.
+    """
+    from exhibit.clock import now
+    from exhibit.types import Price
+    from workers.crawls import search_keys
+    from workers.crawls.search_services import service_of
+
+    said = None
+    if amount != "none":
+        said = Price(amount=amount, requests=requests, free=free, looked_up=now().date().isoformat())
+    search_keys.set_price(desk.services, owner, search, said, by=person())
+    price = search_keys.price_of(owner, search, service_of(desk.config, search))
+    say(f"A request to {search} is counted as {price.each}." if price else f"What {search} costs isn't known.")
 
 
 @command("allow", "exhibit search allow tineye", of=search_command)

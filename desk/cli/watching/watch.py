@@ -1,6 +1,6 @@
 """Watches: arranging them and running them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
@@ -17,10 +17,11 @@ from exhibit.types import Json
 
 if TYPE_CHECKING:
     from desk.schemas.watches import Watch as ToldWatch
-    from registry.models import Crawl, Watch
+    from registry.models import Crawl, Owner, Watch
 
 SEARCH = "search"
-REMEDIES = {"key": "key", "no-key": "key", "no-consent": "allow"}  # which command of `exhibit search` helps
+REMEDIES = {"key": "key", "no-key": "key", "no-consent": "allow", "no-price": "price"}
+"""Which command of ``exhibit search`` helps."""
 watch_command = click.Group("watch", help="Scheduled visits to places where copies may be.")
 
 
@@ -30,10 +31,18 @@ watch_command = click.Group("watch", help="Scheduled visits to places where copi
     "exhibit watch add news --feed https://news.example/feed.xml --every 1h",
     "exhibit watch add archive --warc crawl.warc.gz",
     "exhibit watch add copies --search tineye --every 7d --searches 50",
+    "exhibit watch add copies --search google-vision --money 2USD --money-month 5USD --dry-run",
     of=watch_command,
 )
 @options.source_options
-@click.option("--search", metavar="NAME", help="An image search or a marketplace; exhibit search list shows them.")
+@click.option(
+    "--search",
+    "searches_asked",
+    multiple=True,
+    metavar="NAME",
+    help="An image search or a marketplace; exhibit search list shows them.",
+)
+@click.option("--dry-run", is_flag=True, help="Say what asking searches would cost, and add nothing.")
 @click.option(
     "--every",
     type=options.period,
@@ -50,7 +59,8 @@ def add_watch(*, name: Word, owner: OwnerName, as_json: AsJson, **given: Json) -
     --depth says otherwise. Addresses on the web, files and a search can't be in one watch.
     """
     sources = list(options.sources(given))
-    if not sources and given["search"] is None:
+    names, works = given["searches_asked"], options.works(given) or []
+    if not sources and not names:
         raise WrongUseError(
             "A watch needs a source.", hint="Name one: --site, --sitemap, --feed, --list, --folder, --warc, --search"
         )
@@ -58,18 +68,24 @@ def add_watch(*, name: Word, owner: OwnerName, as_json: AsJson, **given: Json) -
     from desk.schemas import watches as schemas
     from workers.crawls.watches import arrange
 
-    if given["search"] is not None:
-        sources.append((SEARCH, given["search"]))
+    asked: dict[str, Json] = {"budget": options.budget(given), "words": options.words(given), "works": works}
+    if given["dry_run"] and not names:
+        raise WrongUseError("Only searches cost money.", hint="Name one: --search")
+    if names:
+        _tell_costs(desk, desk.owner(owner), names, say if given["dry_run"] else note, **asked)
+    if given["dry_run"]:
+        return
+    sources += [(SEARCH, search) for search in names]
     watch = arrange(
         desk.services,
         desk.owner(owner),
         name,
         sources,
         every=given["every"],
-        budget=options.budget(given),
         politeness=options.politeness(given),
         by=person(),
-        words=options.words(given),
+        newest=bool(given["newest"]),
+        **asked,
     )
     if as_json:
         echo_json(schemas.Watch.from_row(watch))
@@ -80,6 +96,14 @@ def add_watch(*, name: Word, owner: OwnerName, as_json: AsJson, **given: Json) -
     _note_missing_keys(desk, watch)
     if not desk.config.contact and not desk.config.allowed_networks:
         note("No contact is set: sites can't reach you. Set EXHIBIT_CONTACT before you crawl the public web.")
+
+
+def _tell_costs(desk: Desk, owner: "Owner", names: Sequence[str], told: Callable[[str], None], **asked: Json) -> None:
+    from desk.texts.schedules import costs
+    from workers.crawls.search_costs import estimate
+
+    for line in costs(estimate(desk.services, owner, names, **asked), asked["budget"]):
+        told(line)
 
 
 @command(
@@ -121,6 +145,8 @@ def edit_watch(*, name: Word, owner: OwnerName, as_json: AsJson, **given: Json) 
         add=add,
         remove=_removed(watch, given["remove"]),
         words=words,
+        works=options.works(given),
+        newest=given["newest"],
     )
     watch = scoped.watch_numbered(of, watch.number)
     following = moment(watch.next_run_at, desk.zone)
@@ -237,7 +263,7 @@ def _falls_short(crawl: "Crawl") -> bool:
         note(f"Given up: {counted(pictures, 'picture')} not compared. Try again: exhibit retry match")
     if crawl.state == StepState.FAILED:
         note(f"The run was given up. What it refused: exhibit crawl show {quote(crawl.watch.name)}")
-    unasked = crawl.inquiries.filter(outcome__in=("key", "no-key", "no-consent", "no-service", "quota"))
+    unasked = crawl.inquiries.filter(outcome__in=("key", "no-key", "no-consent", "no-price", "no-service", "quota"))
     return bool(
         pictures
         or crawl.state == StepState.FAILED
@@ -247,13 +273,15 @@ def _falls_short(crawl: "Crawl") -> bool:
 
 def tell_searches(crawl: "Crawl") -> None:
     """What searches found, and why one wasn't asked to the end: silence would look as if there were no copies."""
-    from desk.texts.refusals import inquiry_in_words
+    from desk.texts.refusals import inquiry_in_words, spending_in_words
 
     for row in crawl.inquiries.order_by("pk"):
         asked = f"{counted(row.asked, 'request')}, {counted(row.found, 'place')}" if row.asked else "wasn't asked"
         why = inquiry_in_words(row)
         key = f" exhibit search {REMEDIES[row.outcome]} {row.service}" if row.outcome in REMEDIES else ""
         say(" ".join(filter(None, (f"{row.service}: {asked}.", why))) + key)
+    if spent := spending_in_words(crawl):
+        say(spent)
 
 
 def _wait_for(desk: Desk, crawl: "Crawl") -> None:

@@ -33,6 +33,8 @@ source_options = _together(
     click.option("--folder", multiple=True, metavar="DIR", type=FOLDER, help="A folder of pictures."),
     click.option("--warc", multiple=True, metavar="FILE", type=FILE, help="A web archive: WARC, ARC or WACZ."),
     click.option("--words", metavar="FILE", type=FILE, help="What a search is asked for, one search a line."),
+    click.option("--works", metavar="N,N,…", help="Works that a search is asked for; all of them by default."),
+    click.option("--newest/--in-turn", default=None, help="Each run begins with the newest work, or goes on."),
 )
 """What a watch looks at."""
 
@@ -42,6 +44,8 @@ limit_options = _together(
         "--depth", type=click.IntRange(0), metavar="N", help="Links that are followed; 3 at first, 0 with a list."
     ),
     click.option("--searches", type=AT_LEAST_1, metavar="N", help="Searches of a run; 50 unless its mapping says so."),
+    click.option("--money", metavar="AMOUNT", help="What the searches of a run cost at most, such as 5USD; or none."),
+    click.option("--money-month", metavar="AMOUNT", help="The same of a calendar month."),
     click.option(
         "--delay", type=click.FloatRange(min=0), metavar="S", help="Least seconds between requests to a host."
     ),
@@ -49,9 +53,21 @@ limit_options = _together(
 """What a run may spend."""
 
 
-def budget(given: Mapping[str, Any]) -> dict[str, int]:
+def budget(given: Mapping[str, Any]) -> dict[str, Any]:
     """What is said of what a run may spend."""
-    return {name: given[name] for name in ("pages", "depth", "searches") if given[name] is not None}
+    money = {name: "" if given[name] == "none" else given[name] for name in ("money", "money_month")}
+    said = {name: given[name] for name in ("pages", "depth", "searches")} | money
+    return {name: value for name, value in said.items() if value is not None}
+
+
+def works(given: Mapping[str, Any]) -> list[int] | None:
+    """The works that are named, none for all of them; raises ``WrongUseError``. Nothing where nothing is said."""
+    text = given["works"]
+    if text is None or text == "all":
+        return text and []
+    if not re.fullmatch(r"\d{1,9}(,\d{1,9})*", text):
+        raise WrongUseError(f"{text!r} doesn't name works.", hint="Write their numbers: 3,7,12; or all.")
+    return [int(number) for number in text.split(",")]
 
 
 def politeness(given: Mapping[str, Any]) -> dict[str, float]:

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from crawler.search_mapping import Conditions, Service
 from desk.texts.cases import decision_in_words, reason_in_words, standing_in_words, who_in_words
 from desk.texts.evidence import witness_kind, witness_subject
-from desk.texts.numbers import grouped
+from desk.texts.numbers import grouped, money
 from desk.texts.sentences import in_words
 from desk.web.downloads.reports import bundles_for, day_in_words, limits_of, title_of
 from indexer.layout.information import COMPOSED
@@ -32,6 +32,7 @@ register.filter("grouped", grouped)
 register.filter("in_words", in_words)
 register.filter("is_past", is_past)
 register.filter("limits_of", limits_of)
+register.filter("money", money)
 register.filter("reason_in_words", reason_in_words)
 register.filter("standing_in_words", standing_in_words)
 register.filter("takes_lists", takes_lists)

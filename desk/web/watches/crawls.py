@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
-from desk.texts.refusals import end_in_words, inquiry_in_words, refusal_in_words
+from desk.texts.refusals import end_in_words, inquiry_in_words, refusal_in_words, spending_in_words
 from desk.web.common.access import decider_post, member_page, page_of, show
 from registry.accounts import scoped
 from registry.crawls import crawling
@@ -33,6 +33,7 @@ class Progress:
     cases: int
     end: str
     inquiries: tuple[tuple[Inquiry, str], ...]
+    spent: str
 
 
 def progress_of(crawl: Crawl) -> Progress:
@@ -52,6 +53,7 @@ def progress_of(crawl: Crawl) -> Progress:
         cases=seen_in.values("case").distinct().count(),
         end=end_in_words(crawl.reason),
         inquiries=tuple((inquiry, inquiry_in_words(inquiry)) for inquiry in crawl.inquiries.order_by("pk")),
+        spent=spending_in_words(crawl),
     )
 
 

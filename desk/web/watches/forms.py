@@ -10,11 +10,14 @@ from django.utils.dates import WEEKDAYS
 from django.utils.translation import gettext_lazy as _
 
 from crawler.formats.job import Politeness
+from crawler.search_mapping import Service
 from desk.texts.schedules import schedule
 from registry.crawls.inquiries import USUAL
 from registry.crawls.schedules import DAY, WEEK, first_run
 from registry.crawls.watching import BUDGET, FILE_KINDS, searched_words, searches
-from registry.models import Watch
+from registry.models import Owner, Watch
+from workers.crawls.search_services import words_of
+from workers.works.licences import works_named
 
 MEGABYTE = 1_000_000
 HOUR = timedelta(hours=1)
@@ -30,8 +33,10 @@ PERIODS = (
     (4 * WEEK, _("Every 4 weeks")),
 )
 AS_IT_IS = "0"
-LIMITS = ("pages", "images", "megabytes", "minutes", "searches", "depth", "delay")
+SEARCHES_ONLY = ("searches", "money", "money_month")
+LIMITS = ("pages", "images", "megabytes", "minutes", *SEARCHES_ONLY, "depth", "delay")
 SITES_ONLY = ("pages", "depth")
+OF_WORKS = ("works", "newest")
 TIMES = frozenset({"every", "at", "weekday"})
 NIGHT = time(3, 0)
 
@@ -59,6 +64,20 @@ class WatchForm(forms.Form):
         max_value=100_000,
         help_text=_("Each may cost money or count against a quota."),
     )
+    works = forms.CharField(
+        label=_("Works to ask for"),
+        required=False,
+        max_length=20_000,
+        help_text=_("Numbers or file names with ; between; empty for all."),
+    )
+    newest = forms.BooleanField(label=_("Begin each run with the newest work"), required=False)
+    money = forms.CharField(
+        label=_("Money for the searches of a run"),
+        required=False,
+        max_length=20,
+        help_text=_("With its currency, such as 5 USD; empty for no limit."),
+    )
+    money_month = forms.CharField(label=_("Money for the searches of a month"), required=False, max_length=20)
     depth = forms.IntegerField(
         label=_("Links followed from the start"), min_value=0, max_value=50, help_text=_("0 visits the sources alone.")
     )
@@ -75,8 +94,8 @@ class WatchForm(forms.Form):
         self._watch = watch
         asks = self.asks if watch is None else searches(watch)
         asks_words = self.asks_words if watch is None else bool(searched_words(watch))
-        unused = LIMITS if watch is not None and reads_files(watch) else SITES_ONLY if asks else ("searches",)
-        for field in (*unused, *(() if asks_words else ("words",))):
+        unused = LIMITS if watch is not None and reads_files(watch) else SITES_ONLY if asks else SEARCHES_ONLY
+        for field in (*unused, *(() if asks_words else ("words",)), *(OF_WORKS if asks_words or not asks else ())):
             del self.fields[field]
         choices = [(str(int(period.total_seconds())), str(words)) for period, words in PERIODS]
         if watch is not None and str(watch.interval_seconds) not in dict(choices):
@@ -87,10 +106,10 @@ class WatchForm(forms.Form):
     def settings(self) -> dict[str, Any]:
         """What was set, as :func:`workers.crawls.watches.arrange` and ``change`` take it."""
         given = self.cleaned_data
-        budget: dict[str, int] = {}
+        budget: dict[str, Any] = {}
         politeness: dict[str, float] = {}
         if "megabytes" in given:
-            budget = {name: given[name] for name in ("pages", "images", "depth", "searches") if name in given}
+            budget = {name: given[name] for name in ("pages", "images", "depth", *SEARCHES_ONLY) if name in given}
             budget |= {"bytes": given["megabytes"] * MEGABYTE, "seconds": given["minutes"] * 60}
             politeness = {"delay": given["delay"]}
         seconds = int(given["every"])
@@ -102,6 +121,14 @@ class WatchForm(forms.Form):
             "budget": budget,
             "politeness": politeness,
         }
+
+    def subjects(self, owner: Owner) -> dict[str, Any]:
+        """What searches are asked for, likewise; raises ``WrongUseError`` for a work that isn't there."""
+        given = self.cleaned_data
+        said: dict[str, Any] = {"words": words_of(given["words"])} if "words" in given else {}
+        if "works" in given:
+            said |= {"works": [work.number for work in works_named(owner, given["works"])], "newest": given["newest"]}
+        return said
 
     def _first(self, every: timedelta, at: time, weekday: int) -> datetime | None:
         """The next time of the schedule; nothing where it wasn't touched, and the next run stays where it is."""
@@ -115,10 +142,13 @@ class SearchWatchForm(WatchForm):
 
     asks = True
 
-    def __init__(self, data: Mapping[str, Any] | None, *, name: str, searches: int, asks_words: bool) -> None:
-        self.asks_words = asks_words
+    def __init__(self, data: Mapping[str, Any] | None, *, name: str, service: Service) -> None:
+        self.asks_words = service.takes == "words"
         super().__init__(data, name=name)
-        self.initial["searches"] = searches
+        self.initial["searches"] = service.pace.searches
+        if service.takes == "nothing":
+            for field in OF_WORKS:
+                del self.fields[field]
 
 
 def reads_files(watch: Watch) -> bool:
@@ -127,7 +157,8 @@ def reads_files(watch: Watch) -> bool:
 
 
 def _initial(watch: Watch | None) -> dict[str, Any]:
-    spent: Mapping[str, float] = {**BUDGET, **(watch.budget if watch is not None else {})}
+    source: Mapping[str, Any] = next(iter(watch.sources), {}) if watch is not None else {}
+    spent: Mapping[str, Any] = {**BUDGET, **(watch.budget if watch is not None else {})}
     polite = watch.politeness if watch is not None else {}
     begin = timezone.localtime(watch.next_run_at) if watch is not None and watch.next_run_at is not None else None
     seconds = watch.interval_seconds if watch is not None else int(DAY.total_seconds())
@@ -143,6 +174,10 @@ def _initial(watch: Watch | None) -> dict[str, Any]:
         "megabytes": max(1, int(spent["bytes"]) // MEGABYTE),
         "minutes": max(1, int(spent["seconds"]) // 60),
         "searches": int(spent.get("searches", USUAL)),
+        "money": spent.get("money", ""),
+        "money_month": spent.get("money_month", ""),
+        "works": "; ".join(map(str, source.get("works", []))),
+        "newest": source.get("newest", False),
         "depth": int(spent["depth"]),
         "delay": float(polite.get("delay", Politeness().delay)),
     }

@@ -5,15 +5,20 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
+from desk.texts.schedules import costs
 from desk.texts.sentences import in_words
-from desk.web.common.access import decider_form, manager_post, manages, member_page, show
+from desk.web.common.access import Telling, decider_form, manager_post, manages, member_page, number_in, show
 from desk.web.watches.forms import SearchWatchForm
 from desk.web.watches.views import run_at_once
+from exhibit.clock import now
 from exhibit.errors import ExhibitError, WrongUseError
+from exhibit.sentences import Sentence
+from exhibit.types import Price
 from registry.crawls import crawling, inquiries, watching
 from registry.models import Owner
-from workers.crawls.search_keys import consent, keep_key, lacking
-from workers.crawls.search_services import service_of, services, words_of
+from workers.crawls.search_costs import estimate
+from workers.crawls.search_keys import consent, keep_key, lacking, price_of, set_price
+from workers.crawls.search_services import service_of, services
 from workers.crawls.watches import arrange
 from workers.services import wiring
 
@@ -25,7 +30,14 @@ def searches(request: HttpRequest, owner: Owner) -> HttpResponse:
     consents = {(row.service, row.host): row for row in owner.search_consents.all()}
     house = wiring.services()
     found = [
-        (name, one, keys.get(name), consents.get((name, one.host)), lacking(house, owner, name, one))
+        (
+            name,
+            one,
+            keys.get(name),
+            consents.get((name, one.host)),
+            lacking(house, owner, name, one),
+            price_of(owner, name, one),
+        )
         for name, one in sorted(services(house.config).items())
     ]
     values = {"services": found, "may_keep": manages(request, owner)}
@@ -66,26 +78,58 @@ def disallow(request: HttpRequest, owner: Owner, service: str) -> HttpResponse:
     return redirect("searches", slug=owner.slug)
 
 
+@manager_post
+def price(request: HttpRequest, owner: Owner, service: str) -> HttpResponse:
+    """Count what a search costs by what the owner's account pays; by its public price, where nothing is said."""
+    said = {name: request.POST.get(name, "").strip() for name in ("amount", "requests", "free")}
+    with Telling(request):
+        count, free = number_in(said["requests"] or "1"), number_in(said["free"] or "0")
+        if count is None or free is None:
+            raise WrongUseError(Sentence("Write the numbers of requests in digits."))
+        day, amount = now().date().isoformat(), said["amount"]
+        new = Price(amount=amount, requests=count, free=free, looked_up=day) if amount else None
+        set_price(wiring.services(), owner, service, new, by=request.user.get_username())
+        messages.success(request, _("Saved."))
+    return redirect("searches", slug=owner.slug)
+
+
 @decider_form
 def new(request: HttpRequest, owner: Owner, service: str) -> HttpResponse:
     """A watch that asks a search with the owner's key."""
-    found = service_of(wiring.services().config, service)
+    house = wiring.services()
+    found = service_of(house.config, service)
     form = SearchWatchForm(
         request.POST if request.method == "POST" else None,
         name=watching.free_name(owner, found.name),
-        searches=found.pace.searches,
-        asks_words=found.takes == "words",
+        service=found,
     )
+    others = [name for name, one in services(house.config).items() if one.takes == found.takes]
+    asked = [service, *(name for name in request.POST.getlist("also") if name in others and name != service)]
+    told: list[str] = []
     if form.is_valid():
-        given, words = form.settings(), words_of(form.cleaned_data.get("words", ""))
-        given |= {"sources": [(crawling.SEARCH, service)], "by": request.user.get_username()}
+        given = form.settings()
         try:
-            watch = arrange(wiring.services(), owner, words=words, **given)
+            subjects = form.subjects(owner)
+            if request.POST.get("estimate"):
+                subjects.pop("newest", None)
+                told = costs(estimate(house, owner, asked, budget=given["budget"], **subjects), given["budget"])
+            else:
+                sources = [(crawling.SEARCH, name) for name in asked]
+                by = request.user.get_username()
+                watch = arrange(house, owner, sources=sources, by=by, **given, **subjects)
         except ExhibitError as error:
             form.add_error(None, in_words(error))
         else:
-            if request.POST.get("now"):
-                return run_at_once(request, watch)
-            return redirect("watch", slug=owner.slug, number=watch.number)
-    values = {"form": form, "service": found, "lacks": lacking(wiring.services(), owner, service, found)}
+            if not told:
+                if request.POST.get("now"):
+                    return run_at_once(request, watch)
+                return redirect("watch", slug=owner.slug, number=watch.number)
+    values = {
+        "form": form,
+        "service": found,
+        "lacks": lacking(house, owner, service, found),
+        "others": [name for name in others if name != service] if found.takes != "nothing" else [],
+        "asked": asked,
+        "costs": told,
+    }
     return show(request, owner, "web/search-watch.html", values, status=422 if form.errors else 200)

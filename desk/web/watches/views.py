@@ -6,7 +6,7 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
 from desk.texts.canaries import last_runs
-from desk.texts.refusals import end_in_words
+from desk.texts.refusals import amounts, end_in_words
 from desk.texts.schedules import budget, politeness, schedule
 from desk.texts.sentences import in_words
 from desk.web.common.access import Telling, decider_form, decider_post, member_page, number_in, page_of, said, show
@@ -15,10 +15,10 @@ from desk.web.watches.forms import WatchForm, reads_files
 from exhibit.errors import ExhibitError, NotFoundError, RefusedError, WrongUseError
 from registry.accounts import scoped
 from registry.crawls import canaries, changes, watching
+from registry.crawls.budgets import of_month, spent_of
 from registry.crawls.revisits import is_past
 from registry.models import Crawl, Owner, Watch
 from workers.crawls import watches as arranging
-from workers.crawls.search_services import words_of
 from workers.services import wiring
 from workers.steps.crawls import plan
 
@@ -47,6 +47,7 @@ def watch(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "watch": row,
         "schedule": "" if is_past(row) else schedule(row),
         "budget": budget(row.budget),
+        "spent": amounts(spent_of(of_month(row.pk))) if watching.searches(row) else "",
         "politeness": () if reads_files(row) else politeness(row.politeness),
         "changing": changes.changed_weekly(row.pk),
         "canaries": [(one, last, canaries.is_in_reach(one)) for one, last in last_runs(row)],
@@ -66,9 +67,8 @@ def edit(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     form = WatchForm(request.POST if request.method == "POST" else None, watch=row)
     if form.is_valid():
         try:
-            words = words_of(form.cleaned_data["words"]) if "words" in form.cleaned_data else None
             by = request.user.get_username()
-            arranging.change(wiring.services(), row, **form.settings(), words=words, by=by)
+            arranging.change(wiring.services(), row, **form.settings(), **form.subjects(owner), by=by)
         except ExhibitError as error:
             form.add_error(None, in_words(error))
         else:

@@ -117,12 +117,12 @@ def test_places_that_cant_be_change_nothing(
 def test_other_words_are_searched_for_from_the_next_run_on(studio: Owner) -> None:
     market = [("search", "market")]
     made = watching.add_watch(studio, "m", market, every=DAY, budget={}, politeness={}, words=["wave"])
-    watching.change_words(made, ["fuji", "wave"], by="Ann")
+    watching.change_subjects(made, words=["fuji", "wave"], by="Ann")
     made.refresh_from_db()
     assert watching.searched_words(made) == ["fuji", "wave"]
     assert watching.start_now(made).inquiries.get().words == ["fuji", "wave"]
     with pytest.raises(WrongUseError):
-        watching.change_words(made, [], by="Ann")
+        watching.change_subjects(made, words=[], by="Ann")
     with pytest.raises(WrongUseError, match="can't mix"):
         watching.change_sources(made, add=[("search", "tineye")], by="Ann")
     assert schedules.due_watches() == []

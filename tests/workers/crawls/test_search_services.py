@@ -9,7 +9,7 @@ from exhibit.config.config import Config
 from exhibit.errors import NotFoundError, WrongUseError
 from tests.assets.searches import MARKET
 from workers.configuration import load_config
-from workers.crawls.search_services import SHIPPED, broken, own_mappings, service_for, services, words_of
+from workers.crawls.search_services import SHIPPED, broken, own_mappings, services, services_for, words_of
 from workers.operations.checks import search_check
 
 
@@ -47,9 +47,9 @@ def test_an_own_mapping_takes_the_place_of_a_shipped_one_and_is_read_anew_when_i
 
 def test_a_search_for_pictures_takes_no_words_and_one_for_words_needs_some(installed: Config) -> None:
     assert words_of(" wave \n\nfuji\nwave") == ["wave", "fuji"]
-    assert service_for(installed, "market", ["wave"]).name == "The market"
+    assert [one.name for one in services_for(installed, ["market"], ["wave"], [])] == ["The market"]
     for name, words, error in (
         ("market", [], WrongUseError), ("tineye", ["wave"], WrongUseError), ("nothing", [], NotFoundError),
     ):  # fmt: skip
         with pytest.raises(error):
-            service_for(installed, name, words)
+            services_for(installed, [name], words, [])

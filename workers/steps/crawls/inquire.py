@@ -9,12 +9,12 @@ from crawler.search_mapping import Service
 from exhibit.clock import now
 from exhibit.errors import ExhibitError, NotFoundError, RefusedError
 from exhibit.machine import machine_fault
-from registry.crawls import inquiries
+from registry.crawls import budgets, inquiries
 from registry.crawls.crawling import NewUrl
 from registry.crawls.inquiries import Subject
 from registry.db import steps
 from registry.models import BytesState, Inquiry
-from workers.crawls.search_keys import key_of, lacking
+from workers.crawls.search_keys import key_of, lacking, price_of
 from workers.crawls.search_services import service_of
 from workers.pictures.previews import preview
 from workers.services.wiring import Services
@@ -55,7 +55,7 @@ def _ask_on(services: Services, row: Inquiry) -> None:
         key = key_of(services, owner, row.service) or ""
         subject = inquiries.next_subject(row) if inquiries.rest(row) > 0 and not row.crawl.reason else None
         if subject is None:
-            inquiries.end(row.pk, row.crawl.reason)
+            inquiries.end(row.pk, row.crawl.reason or ("" if inquiries.subjects(row) else "no-works"))
             return
         if time.monotonic() > until:
             steps.wait(Inquiry, row.pk, now())
@@ -71,8 +71,12 @@ def _ask_for(services: Services, row: Inquiry, service: Service, key: str, subje
     if asked is None:
         inquiries.refuse(row, subject, "The picture can't be sent.")
         return True
+    price = price_of(row.crawl.watch.owner, row.service, service)
     try:
-        found = ask(service, key, asked, services.guard)
+        found = ask(service, key, asked, services.guard, lambda: budgets.charge(row, price))
+    except budgets.OverBudgetError as error:
+        inquiries.run_out(row, subject, error.reason, error.figures)
+        return False
     except SearchRefusedError as error:
         return _refused(row, subject, error)
     except RefusedError as error:

@@ -13,6 +13,7 @@ from registry.crawls import denylists
 from registry.crawls.watching import change_watch
 from registry.models import LogOpening, Owner, Scope, Watch
 from tests.assets.programs import Program, alice, program, studio
+from tests.assets.rows import photograph, register
 from tests.assets.searches import put_market
 from tests.assets.site import Site
 from workers.crawls.search_keys import key_of
@@ -143,3 +144,38 @@ def test_a_key_for_a_search_is_kept_by_owners_alone_and_stands_nowhere(
     assert key_of(inline.services, studio, "tineye") is None
     assert key not in caplog.text
     assert not any(key in str((one.content, one.details)) for one in LogOpening.objects.all())
+
+
+def test_money_and_picked_works_are_set_estimated_and_told(studio: Owner, alice: Program, inline: SyncRunner) -> None:
+    for number in (1, 2):
+        register(inline.services, studio, photograph(number))
+    vision = {"name": "copies", "search": ["google-vision", "yandex-images"], "money": "1 USD", "works": [2]}
+    status, told = alice.post("/watches/estimate", vision)
+    assert (status, [(one["requests"], one["cost"]) for one in told["items"]]) == (
+        200, [(1, "0.0035 USD"), (1, "0.0075 USD")],
+    )  # fmt: skip
+    assert not studio.watches.exists()
+    for wrong in ({"money": "1"}, {"money": "1.1234567 USD"}):
+        assert alice.post("/watches", vision | wrong)[0] == 400
+    unusable: list[dict[str, Any]] = [{"money": "1 EUR"}, {"search": "tineye"}, {"works": [7]}, {"search": []}]
+    for one in unusable:
+        assert alice.post("/watches", vision | one)[0] == 422
+    status, made = alice.post("/watches", vision | {"newest": True})
+    assert (made["budget"]["money"], made["spent_this_month"]) == ("1.00 USD", [])
+    assert [source["works"] for source in made["sources"]] == [[2], [2]]
+    status, changed = alice.send("PATCH", f"/watches/{made['number']}", {"works": [], "money": "", "newest": False})
+    assert (status, changed["sources"][0]) == (200, {"kind": "search", "url": "google-vision"})
+    assert "money" not in changed["budget"]
+    price = {"amount": "200 USD", "requests": 5000}
+    assert alice.send("PUT", "/searches/tineye/price", price)[0] == 422  # there is no key yet
+    alice.send("PUT", "/searches/tineye/key", {"key": "secret-of-the-studio"})
+    reviewer = program(studio, "alice", Scope.READ, Scope.WRITE)
+    assert reviewer.send("PUT", "/searches/tineye/price", price)[0] == 403
+    assert alice.send("PUT", "/searches/tineye/price", price)[1]["price"]["amount"] == "200 USD"
+    status, made = alice.post("/watches", vision | {"name": "b", "search": "tineye"})
+    assert status == 201
+    assert alice.send("DELETE", "/searches/tineye/price")[0] == 204
+    assert alice.post("/watches", vision | {"name": "c", "search": "tineye"})[0] == 422
+    assert alice.post(f"/watches/{made['number']}/run", {})[0] == 202
+    (asked,) = alice.get(f"/watches/{made['number']}/crawls/1")[1]["searches"]
+    assert (asked["spent"], asked["remaining"]) == ([], None)

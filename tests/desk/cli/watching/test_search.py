@@ -5,6 +5,8 @@ from pathlib import Path
 from tests.assets.command_line import Terminal
 from workers.crawls.search_services import SHIPPED
 
+UNASKED = {"search": "tineye", "asked": 0, "found": 0, "outcome": "no-consent", "spent": [], "remaining": None}
+
 
 def test_a_key_for_a_search_is_read_and_never_shown(cli: Terminal, studio: str, folder: Path) -> None:
     own, key = ("--owner", studio), "secret-of-the-studio"
@@ -25,7 +27,7 @@ def test_a_key_for_a_search_is_read_and_never_shown(cli: Terminal, studio: str, 
     why = "tineye: wasn't asked. You haven't allowed it to be sent copies of your works. exhibit search allow tineye"
     assert why in ran.out
     asked = cli.ask("watch", "run", "unsent", "--wait", *own, code=4)["searches"]
-    assert asked == [{"search": "tineye", "asked": 0, "found": 0, "outcome": "no-consent"}]
+    assert asked == [UNASKED]
     assert "at most 1,024 pixels" in cli.run("search", "allow", "tineye", *own).out
     assert "is sent no pictures" in cli.run("search", "allow", "ebay", *own, code=2).err
     shown_tineye = cli.run("search", "show", "tineye", *own).out
@@ -59,3 +61,27 @@ def test_a_key_for_a_search_is_read_and_never_shown(cli: Terminal, studio: str, 
     assert "is removed" in cli.run("search", "forget", "tineye", *own).out
     assert "There is no key" in cli.run("search", "forget", "tineye", *own).out
     assert "There is no search 'nosuch'." in cli.run("search", "forget", "nosuch", *own, code=2).err
+
+
+def test_what_searches_cost_is_said_limited_and_told_before(cli: Terminal, studio: str) -> None:
+    own, copies = ("--owner", studio), ("watch", "add", "copies", "--search", "google-vision")
+    tineye = ("--search", "tineye")
+    assert "Price: 3.50 USD for 1,000, 1,000 free a month" in cli.run("search", "show", "google-vision", *own).out
+    told = cli.run(*copies, "--money-month", "5USD", "--dry-run", *own).out
+    assert "Google Vision, requests of a run at most: " in told
+    assert cli.ask("watch", "list", *own)["watches"] == []
+    assert "isn't an amount of money" in cli.run(*copies, "--money", "5", *own, code=2).err
+    assert "Nothing says what TinEye costs" in cli.run(*copies, *tineye, "--money", "5USD", *own, code=2).err
+    assert "There is no work 99" in cli.run(*copies, "--works", "99", *own, code=2).err
+    assert "Only searches cost money" in cli.run(*copies[:3], "--site", "http://a.example", "--dry-run", code=2).err
+    assert "no key" in cli.run("search", "price", "tineye", "200USD", "--requests", "5000", *own, code=2).err
+    cli.run("search", "key", "tineye", *own, told="secret")
+    said = cli.run("search", "price", "tineye", "200USD", "--requests", "5000", *own).out
+    assert "A request to tineye is counted as 0.04 USD." in said
+    made = cli.ask(*copies, *tineye, "--newest", "--money", "5USD", *own)
+    assert (made["budget"]["money"], [source["url"] for source in made["sources"]]) == (
+        "5.00 USD", ["google-vision", "tineye"],
+    )  # fmt: skip
+    changed = cli.ask("watch", "edit", "copies", "--money", "none", "--in-turn", *own)
+    assert ("money" in changed["budget"], changed["sources"][0]) == (False, {"kind": "search", "url": "google-vision"})
+    assert "What tineye costs isn't known." in cli.run("search", "price", "tineye", "none", *own).out

@@ -13,7 +13,8 @@ from exhibit.errors import WrongUseError
 
 def given(**named: Any) -> dict[str, Any]:  # noqa: ANN401 - as click gives it
     nothing = dict.fromkeys(("site", "sitemap", "feed", "lists", "folder", "warc"), ())
-    return {**nothing, "words": None, "pages": None, "depth": None, "searches": None, "delay": None, **named}
+    unsaid = ("words", "works", "pages", "depth", "searches", "money", "money_month", "delay")
+    return {**nothing, **dict.fromkeys(unsaid), **named}
 
 
 def test_places_come_from_options_lists_and_files(tmp_path: Path) -> None:
@@ -59,3 +60,13 @@ def test_other_periods_are_refused(text: str) -> None:
 )
 def test_periods_are_shown_in_their_largest_unit(seconds: int, text: str) -> None:
     assert shown(seconds) == text
+
+
+def test_works_and_money_are_those_that_were_named() -> None:
+    assert watch_options.works(given()) is None
+    assert [watch_options.works(given(works=text)) for text in ("all", "7", "3,12")] == [[], [7], [3, 12]]
+    for wrong in ("", "3,", "a", "1-3"):
+        with pytest.raises(WrongUseError, match="doesn't name works"):
+            watch_options.works(given(works=wrong))
+    said = {"money": "5USD", "money_month": "none"}
+    assert watch_options.budget(given(**said)) == {"money": "5USD", "money_month": ""}

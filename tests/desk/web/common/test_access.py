@@ -71,7 +71,7 @@ OWN = {"leave", "make-token", "choose-mail", "change-feed"}
 POSTED |= {"invite", "member-role", "remove-member", "revoke-invitation", "revoke-token", *OWN}
 
 
-SEARCHES = {"keep-search-key", "drop-search-key", "allow-search", "disallow-search"}
+SEARCHES = {"keep-search-key", "drop-search-key", "search-price", "allow-search", "disallow-search"}
 """What an owner says of a search."""
 
 

@@ -1,5 +1,6 @@
 """Image searches on the site: keys that are kept and never shown, and watches that ask with them."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -146,3 +147,54 @@ def test_only_owners_keep_keys_and_viewers_make_no_watch(studio: Owner, services
         assert 'name="key"' not in one.get(PAGE).content.decode()
     assert reviewer.get(f"{PAGE}tineye/watch").status_code == 200
     assert viewer.get(f"{PAGE}tineye/watch").status_code == 403
+
+
+def test_what_a_watch_costs_is_said_before_it_is_made_and_what_it_cost_after(ann: Client, studio: Owner) -> None:
+    ann.post(f"{PAGE}market/key", {"key": KEY})
+    page = flat(ann.get(PAGE).content.decode())
+    assert "A request is counted as 0.0035 USD, as of 2026-11-23. Free requests of a month: 1,000." in page
+    assert "What a request costs isn't known" in page.replace("&#x27;", "'")
+    given = fields(ann.get(f"{PAGE}market/watch").content.decode()) | {"words": "wave\nfuji"}
+    for money, why in (("five", "isn’t|isn&#x27;t an amount"), ("5 USD", "Nothing says what The market costs")):
+        answer = ann.post(f"{PAGE}market/watch", given | {"money": money})
+        assert answer.status_code == 422
+        assert re.search(why, answer.content.decode())
+    wrong = ann.post(f"{PAGE}market/price", {"amount": "10 USD", "requests": "few"}, follow=True)
+    assert "in digits" in wrong.content.decode()
+    ann.post(f"{PAGE}market/price", {"amount": "10 USD", "requests": "1000", "free": ""})
+    given |= {"money": "0.05 USD", "money_month": "0.12 USD"}
+    told = flat(ann.post(f"{PAGE}market/watch", given | {"estimate": "yes"}).content.decode())
+    assert "The market, requests of a run at most: 6 × 0.01 USD = 0.06 USD." in told
+    assert "0.05 USD end a run before that; the next one goes on." in told
+    assert "Such runs that 0.12 USD a month pay for: 2." in told
+    assert not Watch.objects.exists()
+    ann.post(f"{PAGE}market/watch", given)
+    row = Watch.objects.get()
+    assert (row.budget["money"], row.budget["money_month"]) == ("0.05 USD", "0.12 USD")
+    told = flat(ann.get("/o/studio/watches/1/").content.decode())
+    assert "At most 0.12 USD a month" in told
+    assert "Spent this month, as far as prices are known: nothing" in told
+    inquiry = watching.start_now(row).inquiries.get()
+    inquiry.charges.create(at=now(), millionths=10_000, currency="USD")
+    stopped = {"spent": "0.04 USD", "limit": "0.05 USD", "left": 1}
+    Inquiry.objects.update(state="done", outcome="money", stopped_at=stopped)
+    told = flat(ann.get("/o/studio/watches/1/crawls/1/progress").content.decode())
+    assert "used up: 0.04 USD of 0.05 USD. Searches that remain: 1." in told
+    assert "Spent in this run: 0.01 USD; this month: 0.01 USD." in told
+    page = ann.get("/o/studio/watches/1/edit").content.decode()
+    ann.post("/o/studio/watches/1/edit", fields(page) | {"words": "wave", "money": ""})
+    assert "money" not in Watch.objects.get().budget
+
+
+def test_works_are_picked_and_another_search_is_asked_for_the_same(ann: Client, studio: Owner) -> None:
+    for number in (1, 2):
+        studio.works.create(number=number, title="One", registered_at=now())
+    given = fields(ann.get(f"{PAGE}tineye/watch").content.decode())
+    assert ann.post(f"{PAGE}tineye/watch", given | {"works": "1; 9"}).status_code == 422
+    picked = {"works": "2, 1", "newest": "on", "also": ["google-vision", "ebay", "tineye"]}
+    ann.post(f"{PAGE}tineye/watch", given | picked)
+    said = {"kind": "search", "works": [2, 1], "newest": True}
+    assert Watch.objects.get().sources == [said | {"url": name} for name in ("tineye", "google-vision")]
+    page = ann.get("/o/studio/watches/1/edit").content.decode()
+    ann.post("/o/studio/watches/1/edit", fields(page) | {"works": ""})
+    assert all("works" not in source for source in Watch.objects.get().sources)
