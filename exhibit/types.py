@@ -261,7 +261,7 @@ class Price:
     def __post_init__(self) -> None:
         parse_money(self.amount)
         if not (1 <= self.requests <= 10**9 and 0 <= self.free <= 10**9):
-            raise WrongUseError(Sentence("A price is for at least one request, and no fewer than none are free."))
+            raise WrongUseError(Sentence("A price needs at least one request, and free requests can't be negative."))
 
     @property
     def each(self) -> Money:
