@@ -12,7 +12,8 @@ for (const one of document.querySelectorAll('img')) seen.observe(one);
 """
 SHADOW = """
 const root = document.querySelector('shop-window').attachShadow({mode: 'open'});
-for (const number of [1, 2]) { const one = new Image(); one.src = `/shadow/${number}`; root.append(one) }
+for (const number of [1, 2]) { const one = new Image(); one.src = `/shadow/${number}`; one.alt = 'In the shadow';
+  root.append(one) }
 """
 CANVAS = """
 const draw = (id, source) => { const one = new Image(); one.onload = () => {
@@ -22,6 +23,7 @@ draw('own', `/canvas/${1}`); draw('tainted', 'OTHER');
 """
 STYLED = """
 document.getElementById('one').style.backgroundImage = `url(/styled/${1})`;
+document.styleSheets[0].insertRule(`#three { background: url(/styled/${3}) }`);
 document.styleSheets[0].insertRule(`#two::before { content: ''; background: url(/styled/${2}) }`);
 """
 ENDLESS = """
@@ -50,12 +52,12 @@ LOREM = "<p>" + "The print shows a wave before the mountain, and boats in it. " 
 MADE: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     "/lazy.html": ("<img data-number=%d style='display:block;height:900px'>", LAZY, ("/lazy/{}",)),
     "/shadow.html": ("<shop-window></shop-window>", SHADOW, ("/shadow/{}",)),
-    "/styled.html": ("<div id=one>1</div><div id=two>2</div>", STYLED, ("/styled/{}",)),
+    "/styled.html": ("<div id=one>1</div><div id=two>2</div><div id=three hidden>3</div>", STYLED, ("/styled/{}",)),
     "/gallery.html": ('<div id="root"></div>', GALLERY, ("/gallery/{}",)),
     "/blob.html": ('<div id="app"></div>', BLOB, ("/blob/{}",)),
 }
 """Pages that scripts make: what is served of the body, the script, and the pictures of it."""
-PICTURES = {"/lazy.html": 5, "/shadow.html": 2, "/styled.html": 2, "/gallery.html": 3, "/blob.html": 1}
+PICTURES = {"/lazy.html": 5, "/shadow.html": 2, "/styled.html": 3, "/gallery.html": 3, "/blob.html": 1}
 """How many pictures each of them shows."""
 
 

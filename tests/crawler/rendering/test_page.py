@@ -61,6 +61,7 @@ def test_each_picture_is_fetched_once_and_kept_exactly(crawled: Crawled, site: S
 
 def test_words_beside_a_picture_and_links_of_the_rendered_page_are_kept(crawled: Crawled, site: Site) -> None:
     assert crawled.sighting(site.url("/gallery/2")).context.startswith("Print 2")
+    assert crawled.sighting(site.url("/shadow/1")).context.startswith("In the shadow")
     line = next(line for line in crawled.pages if line.url == site.url("/gallery.html"))
     assert [link.url for link in line.links] == [site.url("/further")]
 
