@@ -32,7 +32,7 @@ def site() -> Iterator[Site]:
 @pytest.fixture(scope="module")
 def crawled(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Crawled:
     urls = [{"url": site.url(path)} for path in (*PICTURES, *EXTRA)]
-    limits = {"render_page_seconds": 4}
+    limits = {"render_page_seconds": 8}
     return crawl(tmp_path_factory.mktemp("page"), urls=urls, follow=False, render="always", limits=limits)
 
 
