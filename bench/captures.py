@@ -16,8 +16,8 @@ from pathlib import Path
 from bench import auto_archiver
 from bench.table import Row
 from demo.pictures import textured
-from evidence.capture.browser.program import find_browser
 from evidence.capture.plain import HttpCapturer
+from exhibit.browser.program import find_browser
 from exhibit.digests import Digest
 from exhibit.network.guard import Guard
 from exhibit.ports import Captured, Capturer
@@ -89,7 +89,7 @@ def _work(address: str, program: Path | None) -> Measured:
         measured = _visited(HttpCapturer(OPEN, AGENT), address, 0)
         return replace(measured, cpu=_processor_seconds() - before)
     from evidence.capture.browser.capturer import BrowserCapturer  # noqa: PLC0415 - an optional part
-    from evidence.capture.browser.running import memory_of  # noqa: PLC0415
+    from exhibit.browser.running import memory_of  # noqa: PLC0415
 
     before = _processor_seconds()
     capturer = BrowserCapturer(program, OPEN, AGENT)

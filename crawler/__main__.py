@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from crawler.formats.job import Job, Limits, Politeness, Source, SourceKind, UserAgent
+from crawler.formats.job import Job, Limits, Politeness, Render, Source, SourceKind, UserAgent
 from crawler.formats.lines import Line, to_json
 from exhibit.errors import ExhibitError, ExitCode, WrongUseError
 from exhibit.files.private import keep_private
@@ -86,6 +86,7 @@ def _job(options: argparse.Namespace) -> Job:
         politeness=Politeness(delay=options.delay),
         user_agent=UserAgent(url=contact) if "://" in contact else UserAgent(email=contact),
         allowed_networks=tuple(options.allow_network),
+        render=Render(options.render),
     )
 
 
@@ -123,6 +124,12 @@ def _parser() -> argparse.ArgumentParser:
         type=float,
         default=politeness.delay,
         help=f"seconds between requests (default: {politeness.delay:g})",
+    )
+    add(
+        "--render",
+        choices=[str(render) for render in Render],
+        default=str(Render.NEVER),
+        help="which pages a browser renders: none, those where that promises pictures, or all (default: never)",
     )
     add("--contact", default="", metavar="URL|EMAIL", help="who answers for the visits; sent in the user agent")
     add("--allow-network", action="append", default=[], metavar="CIDR", help="a network that isn't public, but yours")

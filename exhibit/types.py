@@ -200,7 +200,7 @@ class Sighting(Fetched):
     found_in: str
     """Where on the page: ``img``, ``srcset``, ``picture``, ``lazy``, ``css``, ``style``, ``og:image``, ``json-ld``,
     ``link``, ``a``, ``data-uri``, ``poster``, ``script``, ``itemprop``, ``sitemap``, ``feed``, ``list``, ``file``,
-    ``warc``."""
+    ``warc``; ``rendered`` where only a browser showed it."""
     context: str = ""  # words: description, title, caption, and what stands around it; at most 500 characters
 
 

@@ -51,7 +51,7 @@ QUALITY = 80
 
 def main(arguments: list[str] | None = None) -> int:
     """Take the pictures and return an exit code."""
-    from evidence.capture.browser.program import find_browser
+    from exhibit.browser.program import find_browser
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--demo", type=Path, default=ROOT / "demo-out", help="what `make demo` has left")

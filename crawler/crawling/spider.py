@@ -18,6 +18,7 @@ from crawler.formats.job import Kind, Link, Target
 from crawler.formats.lines import Refusal, RefusalLine
 from crawler.reading.found import Document, FoundImage
 from crawler.reading.sniff import Content, sniff
+from crawler.rendering.renderer import Rendering
 from crawler.state.crawl import Crawl
 from crawler.state.frontier import Frontier
 from crawler.state.pace import Pace
@@ -60,6 +61,7 @@ class CrawlSpider(Spider):
         self._frontier = Frontier(per_host=crawl.job.politeness.concurrency_per_host + 1)
         self._images = Images(crawl, self._send)
         self._sheets = Sheets(crawl, self._images, self._send)
+        self._rendering = Rendering(crawl, self._images, self._download, self.rendered)
         self._sitemaps_told: set[str] = set()
 
     @classmethod
@@ -70,6 +72,7 @@ class CrawlSpider(Spider):
         crawler.signals.connect(spider.opened, signal=signals.spider_opened)
         crawler.signals.connect(spider.idle, signal=signals.spider_idle)
         crawler.signals.connect(spider.broken, signal=signals.spider_error)
+        crawler.signals.connect(spider.closing, signal=signals.spider_closed)
         return spider
 
     def opened(self) -> None:
@@ -90,6 +93,10 @@ class CrawlSpider(Spider):
         self._feed()
         if self._open:
             raise DontCloseSpider
+
+    async def closing(self) -> None:
+        """Nothing more comes: the browser ends."""
+        await self._rendering.close()
 
     def give_up(self, reason: str, sentence: str, *, keep_begun_before: float) -> None:
         """End now: of the open visits those begun early enough are written with what they have.
@@ -204,15 +211,30 @@ class CrawlSpider(Spider):
     def _read(self, visit: Visit, response: Response) -> None:
         job, target = self.crawl.job, visit.target
         kind, document = read_document(response, target.kind, job.limits.max_page_bytes, job.user_agent.token)
+        if self._take(visit, kind, document, response) and kind is Kind.PAGE:
+            self._rendering.consider(visit, response, document)
+
+    def rendered(self, visit: Visit, response: Response, document: Document) -> None:
+        """A page has been rendered: its document holds what was served and what was shown then."""
+        try:
+            self._take(visit, Kind.PAGE, document, response)
+        except Exception as error:  # noqa: BLE001 - told as an error of any other callback is
+            told = {"failure": Failure(error), "response": response, "spider": self}  # type: ignore[no-untyped-call]
+            self.crawler.signals.send_catch_log(signals.spider_error, **told)
+
+    def _take(self, visit: Visit, kind: Kind, document: Document, response: Response) -> bool:
+        """Take up what a document holds; false when it reserves that."""
+        job, target = self.crawl.job, visit.target
         visit.document = document
         visit.facts = facts_of(response, document, self.crawl.policy_of(response.url))
         reserved = visit.facts.signals.tdm_reservation == "1" and job.politeness.obey_reservations
         if reserved:
             visit.refuse(Refusal(target.url, "tdm-reserved", "The page reserves text and data mining."))
-            return
+            return False
         images = document.images if Kind.IMAGE in job.kinds else ()
         fetched_here = images if kind is Kind.PAGE else images[:_IMAGES_PER_LIST]
-        visit.links = self._links(visit, kind, document, images[len(fetched_here) :], response)
+        found_now = self._links(visit, kind, document, images[len(fetched_here) :], response)
+        visit.links = tuple({link.url: link for link in (*found_now, *visit.links)}.values())
         visit.modified = _modified(document, visit.links)
         if not self.is_ending and job.follow:
             for link in visit.links:
@@ -222,6 +244,7 @@ class CrawlSpider(Spider):
         if Kind.IMAGE in job.kinds:
             for sheet in document.sheets[:SHEETS_PER_PAGE]:
                 self._sheets.want(visit, sheet)
+        return True
 
     def _links(
         self, visit: Visit, kind: Kind, document: Document, images: tuple[FoundImage, ...], response: Response
@@ -298,6 +321,9 @@ class CrawlSpider(Spider):
 
     def _send(self, request: Request) -> None:
         self.crawler.engine.crawl(request)
+
+    async def _download(self, request: Request) -> Response:
+        return await self.crawler.engine.download_async(request)
 
 
 def _modified(document: Document, links: tuple[Link, ...]) -> dict[str, datetime]:

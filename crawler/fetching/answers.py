@@ -103,6 +103,8 @@ def status_refusal(response: Response, url: str) -> Refusal | None:
     status = response.status
     if 200 <= status < 300 and status != 204:
         return None
+    if response.headers.get("cf-mitigated"):
+        return Refusal(url, "wall", Sentence("The site asks visitors to show that they aren't programs."))
     location = header(response, "Location")
     if 300 <= status < 400 and location and urlsplit(location).scheme not in ("", "http", "https"):
         return Refusal(url, "scheme", "The server points to an address that isn't of the web.")

@@ -1,5 +1,6 @@
 """Fetching images: each address once in a job, whoever shows it, and its exact bytes into the spool."""
 
+import asyncio
 import base64
 import binascii
 import re
@@ -37,6 +38,7 @@ class Images:
         self._send = send
         self._waiting: dict[str, list[tuple[Visit, FoundImage]]] = {}
         self._results: OrderedDict[str, Fetched | Refusal] = OrderedDict()
+        self._askers: dict[str, list[asyncio.Future[Fetched | Refusal]]] = {}
 
     def want(self, visit: Visit, found: FoundImage) -> None:
         """Settle an image of a visit, now or later; a second time on the same page is nothing new."""
@@ -55,6 +57,25 @@ class Images:
                 self._waiting[url] = [(visit, found)]
             else:
                 visit.settle(found, refusal)
+
+    async def fetched(self, url: str, page: str) -> Fetched | Refusal:
+        """What an address gives, for a page that is being rendered; visits that want it later ask nothing more."""
+        if url in self._results:
+            return self._results[url]
+        if url not in self._waiting:
+            refusal = self._request(url, page)
+            if refusal is not None:
+                return refusal
+            self._waiting[url] = []
+        asker: asyncio.Future[Fetched | Refusal] = asyncio.get_running_loop().create_future()
+        self._askers.setdefault(url, []).append(asker)
+        return await asker
+
+    def take(self, response: Response) -> None:
+        """Keep what a script has asked for if it is an image, for the visits that want it."""
+        url = response.request.url
+        if url not in self._results and url not in self._waiting and self._crawl.budget.begin_image():
+            self._settle(url, self.keep(response, url))
 
     def _request(self, url: str, page: str) -> Refusal | None:
         if has_vector_suffix(url):
@@ -130,6 +151,9 @@ class Images:
         self._results[url] = result
         if len(self._results) > _MAX_RESULTS:
             self._results.popitem(last=False)
+        for asker in self._askers.pop(url, ()):
+            if not asker.done():
+                asker.set_result(result)
         for visit, found in self._waiting.pop(url, ()):
             if not visit.is_over:
                 visit.settle(found, result)

@@ -37,6 +37,14 @@ class SourceKind(StrEnum):
     WARC = "warc"
 
 
+class Render(StrEnum):
+    """Whether a browser runs the scripts of pages."""
+
+    NEVER = "never"
+    AUTO = "auto"
+    ALWAYS = "always"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """One place to begin."""
@@ -92,10 +100,17 @@ class Limits:
     max_page_bytes: int = 8 * MIB  # the largest page, sitemap or feed that is read
     memory_mb: int = 1_024  # resident memory of the process, MiB
     request_seconds: float = 30.0  # one request
+    render_pages: int = 200  # pages that a browser renders
+    render_seconds: float = 1_800.0  # that it may take for all of them
+    render_page_seconds: float = 20.0  # that it may take for one
+    render_page_requests: int = 120  # that one rendered page may make
 
     def __post_init__(self) -> None:
         for name in ("pages", "images", "bytes", "hosts", "max_picture_bytes", "max_page_bytes"):
             _at_least("limits", name, getattr(self, name), 1)
+        for name in ("render_pages", "render_seconds", "render_page_requests"):
+            _at_least("limits", name, getattr(self, name), 0)
+        _at_least("limits", "render_page_seconds", self.render_page_seconds, 0.1)
         _at_least("limits", "depth", self.depth, 0)
         _at_least("limits", "memory_mb", self.memory_mb, 1)
         _at_least("limits", "seconds", self.seconds, 0.1)
@@ -190,6 +205,10 @@ class Job:
     """Hosts that aren't visited, with all hosts below, and why: opt-outs and the operator's own list."""
     known: Mapping[str, Known] = field(default_factory=dict)  # earlier visits by address
     scope: Scope = field(default_factory=Scope)  # whose pages are followed
+    render: Render = Render.NEVER
+    """Which pages a browser renders after they have been read as served: none, those where that promises pictures, or
+    all. Without a browser none is, and the counts say so."""
+    browser: str = ""  # its program; the first Chromium that is installed when empty; `none` for none
 
     def __post_init__(self) -> None:
         if bool(self.sources) == bool(self.urls):

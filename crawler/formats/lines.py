@@ -54,6 +54,7 @@ class PageLine:
     refusals: tuple[Refusal, ...] = ()  # the images that weren't kept
     signals: Signals = field(default_factory=Signals)  # what the page said to machines
     position: str = ""  # how far a source that is a file has been read with this line; empty for all others
+    render_seconds: float = 0.0  # that a browser took to render the page; 0 where none did
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +77,12 @@ class Counts:
     bytes: int = 0  # read and kept, pages included
     refused: Mapping[str, int] = field(default_factory=dict)  # refusals by reason, those of images included
     seconds: float = 0.0  # wall time
+    rendered: int = 0  # pages that a browser rendered
+    render_seconds: float = 0.0  # that these pages took, one added to the other
+    gained: int = 0  # image addresses that renderings alone showed
+    unrendered: Mapping[str, int] = field(default_factory=dict)
+    """Pages that were to be rendered and weren't: ``no-browser``, ``budget``, ``browser-lost``, ``no-answer``,
+    ``error``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -54,6 +54,9 @@ class Document:
     robots: tuple[str, ...] = ()  # contents of the robots metas
     tdm_reservation: str = ""  # of the TDMRep meta, or empty
     tdm_policy: str = ""  # of the TDMRep meta, or empty
+    scripts: int = 0  # elements that run a script
+    words: int = 0  # characters of its text
+    needs_scripts: bool = False  # whether it says that it is nothing without them, or has an empty place for an app
 
 
 def _escaped(match: re.Match[str]) -> str:

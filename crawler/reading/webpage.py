@@ -48,6 +48,12 @@ _NOT_PAGES = (
 )  # fmt: skip
 _REFRESH = re.compile(r"\s*[\d.]*\s*[;,]\s*url\s*=\s*['\"]?(?P<url>[^'\">]+)", re.IGNORECASE)
 _SILENT = frozenset({"script", "style", "template", "head", "title"})
+_DATA_SCRIPTS = ("json", "template", "html", "text/plain", "importmap", "speculationrules")
+_ASKS_FOR_SCRIPTS = re.compile(r"java\s?script", re.IGNORECASE)
+_APP_ROOTS = frozenset(
+    {"root", "app", "react-root", "__next", "__nuxt", "___gatsby", "svelte", "q-app", "main-app", "app-root"}
+)
+"""Ids under which the usual frameworks put what their scripts make."""
 
 
 def read_page(text: str, url: str, token: str = "", encoding: str = "utf-8") -> Document:
@@ -103,6 +109,8 @@ class _Reader:
         self.robots: list[str] = []
         self.tdm: dict[str, str] = {}
         self.silent = 0
+        self.scripts = 0
+        self.needs_scripts = False
         self.pictures = 0
         self.figures: list[list[list[str]]] = []
         self.caption: list[str] | None = None
@@ -208,6 +216,9 @@ class _Reader:
             robots=tuple(self.robots),
             tdm_reservation=self.tdm.get("tdm-reservation", ""),
             tdm_policy=self.tdm.get("tdm-policy", ""),
+            scripts=self.scripts,
+            words=sum(map(len, self.words)),
+            needs_scripts=self.needs_scripts,
         )
 
     def _context(self, words: list[str], place: int) -> str:
@@ -313,6 +324,20 @@ def _read_object(reader: _Reader, element: Element) -> None:
         reader.image(address, "object", _described(element))
 
 
+def _read_script(reader: _Reader, element: Element) -> None:
+    kind = (element.get("type") or "").lower()
+    reader.scripts += not any(word in kind for word in _DATA_SCRIPTS)
+
+
+def _read_noscript(reader: _Reader, element: Element) -> None:
+    reader.needs_scripts |= bool(_ASKS_FOR_SCRIPTS.search("".join(element.itertext())))
+
+
+def _read_app(reader: _Reader, element: Element) -> None:
+    is_root = element.tag == "app-root" or (element.get("id") or "") in _APP_ROOTS
+    reader.needs_scripts |= is_root and not len(element) and not (element.text or "").strip()
+
+
 def _read_svg_image(reader: _Reader, element: Element) -> None:
     reader.image(element.get("href") or element.get("xlink:href") or "", "svg", _described(element))
     reader.image(element.get("src") or "", "img", _described(element))  # parsers turn <image> into <img>
@@ -340,4 +365,9 @@ _READERS: dict[str, Callable[[_Reader, Element], None]] = {
     "object": _read_object,
     "embed": _read_object,
     "image": _read_svg_image,
+    "script": _read_script,
+    "noscript": _read_noscript,
+    "div": _read_app,
+    "main": _read_app,
+    "app-root": _read_app,
 }

@@ -26,6 +26,9 @@ class Budget:
         self._pages = 0
         self._images = 0
         self._refused: Counter[str] = Counter()
+        self._rendered = self._gained = 0
+        self._render_seconds = 0.0
+        self._unrendered: Counter[str] = Counter()
         self.spent = ""
 
     def begin_visit(self) -> bool:
@@ -64,6 +67,30 @@ class Budget:
         self._bytes += size
         return True
 
+    def begin_rendering(self) -> bool:
+        """Ask for one more page to be rendered; without any left the crawl goes on without."""
+        limits = self._limits
+        if self._rendered >= limits.render_pages or self._render_seconds >= limits.render_seconds:
+            self._unrendered["budget"] += 1
+            return False
+        self._rendered += 1
+        return True
+
+    def end_rendering(self, seconds: float, gained: int) -> None:
+        """Count what a rendering took and gave."""
+        self._render_seconds += seconds
+        self._gained += gained
+
+    def drop_rendering(self, reason: str, seconds: float) -> None:
+        """Give back what :meth:`begin_rendering` took: the page wasn't rendered. The time is spent all the same."""
+        self._rendered -= 1
+        self._render_seconds += seconds
+        self.leave_unrendered(reason)
+
+    def leave_unrendered(self, reason: str) -> None:
+        """Count a page that was to be rendered and isn't."""
+        self._unrendered[reason] += 1
+
     def line(self, images: int, refusals: Counter[str]) -> None:
         """Count a page line."""
         self._pages += 1
@@ -97,6 +124,10 @@ class Budget:
             bytes=self._bytes,
             refused=dict(sorted(self._refused.items())),
             seconds=round(self.seconds, 3),
+            rendered=self._rendered,
+            render_seconds=round(self._render_seconds, 3),
+            gained=self._gained,
+            unrendered=dict(sorted(self._unrendered.items())),
         )
 
     def _hold(self, reason: str) -> bool:

@@ -37,6 +37,13 @@ class Spool:
             raise _unwritable(self._folder, error) from error
         return digest
 
+    def get(self, digest: Digest) -> bytes | None:
+        """Bytes that were kept; ``None`` when they have been taken away since."""
+        try:
+            return (self._folder / digest.hex).read_bytes()
+        except OSError:
+            return None
+
 
 def _unwritable(folder: Path, error: OSError) -> ServiceMissingError:
     return ServiceMissingError(

@@ -38,6 +38,7 @@ class Visit:
         self.document = Document()
         self.links: tuple[Link, ...] = ()
         self.modified: dict[str, datetime] = {}
+        self.render_seconds = 0.0
         self.is_over = False
         self._done = done
         self._awaited = 1
@@ -114,6 +115,7 @@ class Visit:
             modified=self.modified,
             sightings=self.sightings(),
             refusals=self.refusals(),
+            render_seconds=round(self.render_seconds, 3),
             **{fact.name: getattr(self.facts, fact.name) for fact in fields(Facts)},
         )
 

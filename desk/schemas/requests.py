@@ -22,7 +22,8 @@ _SIGN = f"[^{ACTING}\\u0009\\u000a\\u000d]"
 IN_LINE = f"^{_SIGN}*$"
 IN_LINE_SOMETHING = f"^{_SIGN}*[^{ACTING}{SPACES}]{_SIGN}*$"
 YEAR = "^([0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?)?$"
-LIMITS = ("pages", "images", "bytes", "seconds", "depth", "searches", "money", "money_month")
+RENDERING = ("render", "render_pages", "render_seconds")
+LIMITS = ("pages", "images", "bytes", "seconds", "depth", "searches", "money", "money_month", *RENDERING)
 
 Title = Annotated[str, Field(min_length=1, max_length=500, pattern=IN_LINE_SOMETHING)]
 Name = Annotated[str, Field(min_length=1, max_length=200, pattern=IN_LINE_SOMETHING)]
@@ -107,6 +108,15 @@ class WatchLimits(Given):
     searches: Annotated[int, Field(ge=1, le=100_000)] | None = Field(None, description="Searches of a run at most.")
     money: Amount | None = Field(None, description="What the searches of a run cost at most; empty for no limit.")
     money_month: Amount | None = Field(None, description="The same of a calendar month (UTC).")
+    render: Literal["never", "auto", "always"] | None = Field(
+        None, description="Which pages a browser renders: none, those where that promises pictures, or all."
+    )
+    render_pages: Annotated[int, Field(ge=0, le=1_000_000)] | None = Field(
+        None, description="Pages of a run that a browser renders at most."
+    )
+    render_seconds: Annotated[int, Field(ge=0, le=2_592_000)] | None = Field(
+        None, description="Seconds of a run that the browser takes for them at most."
+    )
     delay: Annotated[float, Field(ge=0.5, le=60)] | None = Field(None, description="Least seconds between requests.")
 
     @property

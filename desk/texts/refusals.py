@@ -30,6 +30,7 @@ REASONS: dict[str, Promise] = {
     "http-451": gettext_lazy("The server may not show it for legal reasons."),
     "incomplete": gettext_lazy("The server broke off before everything had come."),
     "link": gettext_lazy("Links and special files in a folder aren't read."),
+    "login": gettext_lazy("The page asks for a login, and nothing behind it was seen."),
     "not-a-page": gettext_lazy("There is no page at this address."),
     "not-an-image": gettext_lazy("What came isn't a picture."),
     "out-of-scope": gettext_lazy("The address leads to a site outside this watch."),
@@ -50,6 +51,7 @@ REASONS: dict[str, Promise] = {
     "unresolvable": gettext_lazy("There is no such host."),
     "unsearchable": gettext_lazy("The search can't search for this."),
     "vector-image": gettext_lazy("Vector drawings aren't compared."),
+    "wall": gettext_lazy("The site asks visitors to show that they aren't programs."),
 }
 
 ENDS: dict[str, Promise] = {

@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 from crawler.formats.job import Politeness
 from desk.texts.numbers import grouped, money
 from exhibit.types import Money
-from registry.crawls.budgets import MONTH, RUN, limits
+from registry.crawls.budgets import MONTH, RENDERING, RUN, limits
 from registry.crawls.schedules import DAY, WEEK
 from registry.models import Watch
 from workers.crawls.search_costs import Estimate
@@ -68,10 +68,22 @@ def budget(given: Mapping[str, Any]) -> list[str]:
             "Follows links %(n)s step from its sources", "Follows links %(n)s steps from its sources", depth
         )
         told.append(followed % {"n": depth} if depth else _("Follows no links from its sources"))
+    if given.get("render", "never") != "never":
+        told.append(_rendering({**RENDERING, **given}))
     if "hosts" in given:
         hosts = int(given["hosts"])
         told.append(ngettext("At most %(n)s host", "At most %(n)s hosts", hosts) % {"n": grouped(hosts)})
     return told
+
+
+def _rendering(given: Mapping[str, Any]) -> str:
+    pages, minutes = int(given["render_pages"]), int(given["render_seconds"]) // 60
+    if given["render"] == "always":
+        which = _("Renders all pages in a browser")
+    else:
+        which = _("Renders pages in a browser where that promises pictures")
+    most = ngettext("at most %(n)s page and %(minutes)s min", "at most %(n)s pages and %(minutes)s min", pages)
+    return f"{which} ({most % {'n': grouped(pages), 'minutes': grouped(minutes)}})"
 
 
 def _longest(seconds: int) -> str:

@@ -16,6 +16,10 @@ from exhibit.errors import RefusedError
 from exhibit.types import Money, Price, parse_money
 from registry.models import Crawl, FrontierUrl, Inquiry, Owner, SearchCharge, Watch
 
+RENDER_PAGES, RENDER_SECONDS = 200, 1_800
+RENDERING: Mapping[str, int | str] = {"render": "auto", "render_pages": RENDER_PAGES, "render_seconds": RENDER_SECONDS}
+"""Which pages a browser renders (:class:`crawler.formats.job.Render`), and what it may take in a run."""
+
 _MUCH = 2**31 - 1
 _MANY_BYTES = 2**62
 RUN, MONTH = "money", "money_month"
@@ -32,6 +36,8 @@ class Left:
     bytes: int  # kept and read
     seconds: float  # since the crawl began
     hosts: int  # more hosts whose pages are visited
+    render_pages: int  # pages that a browser may render
+    render_seconds: float  # that it may take for them
     spent: str  # what ends the crawl, such as ``budget-bytes``; empty while it may go on
 
 
@@ -40,7 +46,7 @@ def left(crawl: Crawl) -> Left:
     budget: Mapping[str, float] = crawl.watch.budget
     leased = crawl.frontier.filter(state=FrontierUrl.State.LEASED).exclude(kind="image").count()
     ended: list[Mapping[str, Any]] = []  # of a long crawl they are many
-    if {"images", "bytes"} & budget.keys():
+    if {"images", "bytes", "render"} & budget.keys():
         ended = [counts for counts in crawl.slices.values_list("counts", flat=True) if counts]
     until = min(crawl.started_at, now()) + timedelta(seconds=float(budget.get("seconds", _MUCH)))
     rest = {
@@ -51,12 +57,16 @@ def left(crawl: Crawl) -> Left:
     # what is left may be too little for anything more: then a slice has ended for that reason; a slice has its own time
     held = {str(counts.get("reason", "")) for counts in ended} - {"budget-seconds"}
     spent = [f"budget-{name}" for name in rest if name in budget and (rest[name] <= 0 or f"budget-{name}" in held)]
+    rendered = sum(int(counts.get("rendered", 0)) for counts in ended)
+    render_seconds = sum(float(counts.get("render_seconds", 0)) for counts in ended)
     return Left(
         pages=max(0, int(budget.get("pages", _MUCH)) - crawl.pages - leased),
         images=int(rest["images"]),
         bytes=int(rest["bytes"]),
         seconds=rest["seconds"],
         hosts=max(0, int(budget["hosts"]) - _visited_hosts(crawl)) if "hosts" in budget else _MUCH,
+        render_pages=max(0, int(budget.get("render_pages", RENDER_PAGES)) - rendered),
+        render_seconds=max(0.0, float(budget.get("render_seconds", RENDER_SECONDS)) - render_seconds),
         spent=next(iter(spent), ""),
     )
 

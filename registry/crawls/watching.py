@@ -21,8 +21,8 @@ MIN_INTERVAL = timedelta(minutes=1)
 MAX_INTERVAL = timedelta(days=3650)
 BUDGET: Mapping[str, int] = {"pages": 1_000, "images": 20_000, "bytes": 2_000_000_000, "seconds": 6 * 3_600, "depth": 3}
 """What a run over addresses on the web may spend where nothing else is said."""
-USUAL: Mapping[str, Mapping[str, int]] = {
-    WEB: BUDGET,
+USUAL: Mapping[str, Mapping[str, int | str]] = {
+    WEB: {**BUDGET, **budgets.RENDERING},
     SEARCHES: {name: BUDGET[name] for name in ("images", "bytes", "seconds")},
     LISTS: {"depth": 0},
     FILES: {},
@@ -247,6 +247,8 @@ def _checked_budget(group: str, budget: Mapping[str, Any]) -> dict[str, Any]:
     kept = {name: value for name, value in budget.items() if value != ""}
     if group != SEARCHES and kept.keys() & {"searches", budgets.RUN, budgets.MONTH}:
         raise WrongUseError(Sentence("Only a watch that asks a search has a number of searches or costs money."))
+    if group in (SEARCHES, FILES) and kept.keys() & budgets.RENDERING.keys():
+        raise WrongUseError(Sentence("Only a watch that visits pages can render them."))
     may = budgets.limits(kept)
     if len({limit.currency for limit in may.values()}) > 1:
         raise WrongUseError(Sentence("Say the money of a run and of a month in one currency."))

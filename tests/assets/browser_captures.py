@@ -5,7 +5,7 @@ from typing import Any
 
 from evidence.capture.browser.capturer import BrowserCapturer
 from evidence.capture.browser.limits import BrowserLimits
-from evidence.capture.browser.program import find_browser
+from exhibit.browser.program import find_browser
 from exhibit.digests import Digest
 from exhibit.network.guard import Guard
 from exhibit.ports import Captured

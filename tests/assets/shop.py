@@ -78,7 +78,7 @@ def _conditional(data: bytes, media_type: str) -> Callable[[Seen], Answer]:
     return answer
 
 
-def watch(of: Owner, url: str, name: str = "shop", **budget: float) -> Watch:
+def watch(of: Owner, url: str, name: str = "shop", **budget: float | str) -> Watch:
     """A watch over a site that is due now."""
     return Watch.objects.create(
         owner=of,

@@ -25,7 +25,7 @@ from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
-from evidence.capture.browser.program import find_browser
+from exhibit.browser.program import find_browser
 from registry.models import Membership, Owner, Role, User
 from workers.services import wiring
 from workers.services.wiring import Services

@@ -15,7 +15,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from evidence.capture.browser.program import find_browser
+from exhibit.browser.program import find_browser
 from registry.models import Capture
 from tests.assets.mishaps import MISHAPS, exposed
 from tests.assets.remains import Rows

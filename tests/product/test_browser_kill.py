@@ -9,7 +9,7 @@ from random import Random
 import pytest
 from pytest_django import DjangoDbBlocker
 
-from evidence.capture.browser.program import find_browser
+from exhibit.browser.program import find_browser
 
 pytest.importorskip("playwright", reason="the optional part capture isn't installed")
 if find_browser("").path is None:

@@ -133,7 +133,7 @@ def _chinese_font(_config: Config) -> Check:
 
 
 def _browser(config: Config) -> Check:
-    from evidence.capture.browser.program import OFF, find_browser
+    from exhibit.browser.program import OFF, find_browser
 
     found = find_browser(config.capture_browser)
     well = found.path is not None or config.capture_browser == OFF
@@ -143,7 +143,7 @@ def _browser(config: Config) -> Check:
 def _browser_limits(config: Config) -> Check:
     """What holds the browser of captures within its bounds on this machine, and what can't."""
     from evidence.capture.browser.limits import BrowserLimits
-    from evidence.capture.browser.program import find_browser
+    from exhibit.browser.program import find_browser
 
     name = "browser limits"
     if find_browser(config.capture_browser).path is None:

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import connection
-from django.db.models import Count
+from django.db.models import Count, FloatField, Sum
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Cast
 
 from exhibit.clock import now
 from registry.cases import floods
@@ -63,7 +65,7 @@ class LogFigures:
 class Crawls:
     """Crawls under way, the oldest first, those that ended within a day by reason, and watches that are late."""
 
-    under_way: Sequence[Crawl]
+    under_way: Sequence[Crawl]  # with pages that a browser has ``rendered``, and their ``render_seconds``
     ended: Mapping[str, int]
     late: int
 
@@ -112,7 +114,13 @@ def _crawls() -> Crawls:
     under_way = Crawl.objects.filter(state__in=UNFINISHED).select_related("watch__owner")
     ended = Crawl.objects.filter(finished_at__gte=now() - timedelta(days=1)).order_by().values_list("reason")
     counts = dict(ended.annotate(count=Count("pk")).order_by("-count"))
+    under_way = under_way.annotate(rendered=_counted("rendered"), render_seconds=_counted("render_seconds"))
     return Crawls(list(under_way.order_by("started_at")[:MAX_CRAWLS]), counts, len(due_watches(LATE)))
+
+
+def _counted(name: str) -> Sum:
+    """The sum of what a crawl's slices have counted under a name; 0 where none has."""
+    return Sum(Cast(KeyTextTransform(name, "slices__counts"), FloatField()), default=0.0)
 
 
 def _witnesses(services: Services) -> list[Witness]:

@@ -134,8 +134,8 @@ class Services:
     @cached_property
     def capturer(self) -> Capturer:
         """Visits pages and keeps what was served."""
-        from evidence.capture.browser.program import find_browser
         from evidence.capture.plain import HttpCapturer
+        from exhibit.browser.program import find_browser
 
         program = find_browser(self.config.capture_browser).path
         if program is None:

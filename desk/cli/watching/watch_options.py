@@ -47,6 +47,15 @@ limit_options = _together(
     click.option("--money", metavar="AMOUNT", help="What the searches of a run cost at most, such as 5USD; or none."),
     click.option("--money-month", metavar="AMOUNT", help="The same of a calendar month."),
     click.option(
+        "--render",
+        type=click.Choice(["never", "auto", "always"]),
+        help="Which pages a browser renders: none, those where that promises pictures (auto, at first), or all.",
+    ),
+    click.option("--render-pages", type=click.IntRange(0), metavar="N", help="Pages of a run that it renders; 200."),
+    click.option(
+        "--render-seconds", type=click.IntRange(0), metavar="S", help="Seconds of a run that it may take; 1,800."
+    ),
+    click.option(
         "--delay", type=click.FloatRange(min=0), metavar="S", help="Least seconds between requests to a host."
     ),
 )
@@ -56,7 +65,8 @@ limit_options = _together(
 def budget(given: Mapping[str, Any]) -> dict[str, Any]:
     """What is said of what a run may spend."""
     money = {name: "" if given[name] == "none" else given[name] for name in ("money", "money_month")}
-    said = {name: given[name] for name in ("pages", "depth", "searches")} | money
+    names = ("pages", "depth", "searches", "render", "render_pages", "render_seconds")
+    said = {name: given.get(name) for name in names} | money
     return {name: value for name, value in said.items() if value is not None}
 
 

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from crawler.formats.job import Politeness
 from crawler.search_mapping import Service
 from desk.texts.schedules import schedule
+from registry.crawls.budgets import RENDERING
 from registry.crawls.inquiries import USUAL
 from registry.crawls.schedules import DAY, WEEK, first_run
 from registry.crawls.watching import BUDGET, FILE_KINDS, searched_words, searches
@@ -34,8 +35,9 @@ PERIODS = (
 )
 AS_IT_IS = "0"
 SEARCHES_ONLY = ("searches", "money", "money_month")
-LIMITS = ("pages", "images", "megabytes", "minutes", *SEARCHES_ONLY, "depth", "delay")
-SITES_ONLY = ("pages", "depth")
+RENDER = ("rendering", "render_pages", "render_minutes")
+LIMITS = ("pages", "images", "megabytes", "minutes", *SEARCHES_ONLY, "depth", "delay", *RENDER)
+SITES_ONLY = ("pages", "depth", *RENDER)
 OF_WORKS = ("works", "newest")
 TIMES = frozenset({"every", "at", "weekday"})
 NIGHT = time(3, 0)
@@ -81,6 +83,20 @@ class WatchForm(forms.Form):
     depth = forms.IntegerField(
         label=_("Links followed from the start"), min_value=0, max_value=50, help_text=_("0 visits the sources alone.")
     )
+    rendering = forms.ChoiceField(
+        label=_("Pages rendered in a browser"),
+        required=False,
+        choices=(
+            ("auto", _("Where that promises pictures")),
+            ("always", _("All")),
+            ("never", _("None")),
+        ),
+        help_text=_("A browser runs the scripts of a page, which may show more pictures. It asks each site for more."),
+    )
+    render_pages = forms.IntegerField(label=_("Of these, at most"), min_value=0, max_value=1_000_000, required=False)
+    render_minutes = forms.IntegerField(
+        label=_("Minutes for rendering"), min_value=0, max_value=30 * 24 * 60, required=False
+    )
     delay = forms.FloatField(
         label=_("Seconds between two requests to a host"),
         min_value=MIN_DELAY,
@@ -111,6 +127,12 @@ class WatchForm(forms.Form):
         if "megabytes" in given:
             budget = {name: given[name] for name in ("pages", "images", "depth", *SEARCHES_ONLY) if name in given}
             budget |= {"bytes": given["megabytes"] * MEGABYTE, "seconds": given["minutes"] * 60}
+            if given.get("rendering"):
+                budget["render"] = given["rendering"]
+            if given.get("render_pages") is not None:
+                budget["render_pages"] = given["render_pages"]
+            if given.get("render_minutes") is not None:
+                budget["render_seconds"] = given["render_minutes"] * 60
             politeness = {"delay": given["delay"]}
         seconds = int(given["every"])
         every = timedelta(seconds=seconds or (self._watch.interval_seconds if self._watch else 0))
@@ -159,6 +181,7 @@ def reads_files(watch: Watch) -> bool:
 def _initial(watch: Watch | None) -> dict[str, Any]:
     source: Mapping[str, Any] = next(iter(watch.sources), {}) if watch is not None else {}
     spent: Mapping[str, Any] = {**BUDGET, **(watch.budget if watch is not None else {})}
+    rendering: Mapping[str, Any] = {**RENDERING, **({"render": "never"} | watch.budget if watch is not None else {})}
     polite = watch.politeness if watch is not None else {}
     begin = timezone.localtime(watch.next_run_at) if watch is not None and watch.next_run_at is not None else None
     seconds = watch.interval_seconds if watch is not None else int(DAY.total_seconds())
@@ -179,5 +202,8 @@ def _initial(watch: Watch | None) -> dict[str, Any]:
         "works": "; ".join(map(str, source.get("works", []))),
         "newest": source.get("newest", False),
         "depth": int(spent["depth"]),
+        "rendering": str(rendering["render"]),
+        "render_pages": int(rendering["render_pages"]),
+        "render_minutes": int(rendering["render_seconds"]) // 60,
         "delay": float(polite.get("delay", Politeness().delay)),
     }

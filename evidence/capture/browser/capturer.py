@@ -15,7 +15,6 @@ from urllib.parse import urldefrag
 from playwright.async_api import Browser, Dialog, Error, Page
 
 from evidence.capture.browser.limits import BrowserLimits
-from evidence.capture.browser.loading import ANSWER_SECONDS, load, scroll_through, wall_signs
 from evidence.capture.browser.running import RunningBrowser
 from evidence.capture.browser.seen import HEIGHT, WIDTH, Seen, judged, rendered, resource
 from evidence.capture.browser.shots import Photographer
@@ -36,6 +35,7 @@ from evidence.capture.visits import Visit
 from evidence.capture.wire import Exchange, write_warc
 from evidence.formats.records import inline_bodies
 from evidence.formats.wacz import WaczPage, write_wacz
+from exhibit.browser.loading import ANSWER_SECONDS, load, scroll_through, wall_signs
 from exhibit.clock import now, rfc3339
 from exhibit.digests import Digest
 from exhibit.errors import RefusedError, ServiceMissingError

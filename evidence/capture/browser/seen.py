@@ -3,11 +3,11 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from evidence.capture.browser.loading import BOTH_SIGNS
 from evidence.capture.browser.shots import Shots
 from evidence.capture.browser.traffic import Resource, Traffic
 from evidence.capture.outcomes import judge, names_image
 from evidence.capture.visits import Visit
+from exhibit.browser.loading import BOTH_SIGNS
 from exhibit.digests import Digest
 from exhibit.sentences import Sentence
 

@@ -10,8 +10,8 @@ from playwright.async_api import Error, Frame, Page
 
 from evidence.capture.boxes import Place, boxed
 from evidence.capture.browser.limits import BrowserLimits
-from evidence.capture.browser.loading import page_height, scroll_back
 from evidence.capture.browser.places import find_elements, measure
+from exhibit.browser.loading import page_height, scroll_back
 from exhibit.ports import CapturedFile
 
 STEPS = ("dom", "place", "screenshot", "screenshot-boxed", "mhtml", "page-pdf")

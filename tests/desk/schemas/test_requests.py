@@ -25,9 +25,16 @@ def test_characters_that_act_on_a_screen_are_refused_as_they_are_elsewhere() -> 
 
 
 def test_limits_are_those_that_were_said_and_within_bounds() -> None:
-    given = {"name": "shop", "sources": [{"url": "https://a.example/"}], "pages": 9, "depth": 0, "delay": 0.5}
+    given = {
+        "name": "shop",
+        "sources": [{"url": "https://a.example/"}],
+        "pages": 9,
+        "depth": 0,
+        "render": "auto",
+        "delay": 0.5,
+    }
     watch = NewWatch.model_validate(given)
-    assert (watch.budget, watch.politeness) == ({"pages": 9, "depth": 0}, {"delay": 0.5})
+    assert (watch.budget, watch.politeness) == ({"pages": 9, "depth": 0, "render": "auto"}, {"delay": 0.5})
     nothing = WatchChange.model_validate({})
     assert (nothing.budget, nothing.politeness) == ({}, {})
     wrong: tuple[dict[str, object], ...] = ({"pages": 0}, {"delay": 0.1}, {"every_seconds": 59}, {"sources": []})

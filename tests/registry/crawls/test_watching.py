@@ -163,3 +163,13 @@ def test_a_watch_starts_by_hand_once_and_not_while_it_is_paused(db: None) -> Non
     watching.resume(watch)
     watch.refresh_from_db()
     assert watching.start_now(watch) == crawl
+
+
+def test_only_a_watch_over_pages_renders_them(studio: Owner) -> None:
+    for budget in ({"render": "always"}, {"render_pages": 3}):
+        with pytest.raises(WrongUseError, match="Only a watch that visits pages can render them"):
+            watching.add_watch(studio, "f", [("folder", "/photos")], every=DAY, budget=budget, politeness={})
+    rendering = watching.add_watch(
+        studio, "s", [("site", "https://a.example/")], every=DAY, budget={"render": "never"}, politeness={}
+    )
+    assert (rendering.budget["render"], rendering.budget["render_pages"]) == ("never", 200)

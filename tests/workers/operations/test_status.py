@@ -8,7 +8,7 @@ from exhibit.clock import now
 from exhibit.entries import EntryType
 from registry.db import running
 from registry.log.log import submit
-from registry.models import Crawl, LogCheckpoint, Owner, Picture, StepState
+from registry.models import Crawl, CrawlSlice, LogCheckpoint, Owner, Picture, StepState
 from tests.assets.rows import bring, claimed_slice, owner, photograph
 from tests.assets.shop import watch
 from workers.log.sequencer import sequence_log, sign_checkpoint
@@ -45,6 +45,15 @@ def test_what_waits_is_under_way_was_given_up_and_is_late_is_counted(inline: Syn
     assert found.taken["match"].rows == 3
     assert 0 < found.disk.free < found.disk.total
     assert found.disk.database > 0
+
+
+def test_what_browsers_have_rendered_is_summed_over_slices(inline: SyncRunner, studio: Owner) -> None:
+    crawl = Crawl.objects.create(watch=watch(studio, "http://shop.example/", "more"), number=1, started_at=now())
+    for number, counts in enumerate([{"rendered": 3, "render_seconds": 4.5}, {"pages": 1}, {"rendered": 2}]):
+        CrawlSlice.objects.create(crawl=crawl, number=number + 1, counts=counts, finished_at=now())
+    found = status_of(inline.services).crawls
+    (ours,) = (one for one in found.under_way if one.watch.name == "more")
+    assert (ours.rendered, ours.render_seconds) == (5, 4.5)  # type: ignore[attr-defined] # summed
 
 
 def test_the_log_says_what_is_signed_and_what_waits(inline: SyncRunner, studio: Owner) -> None:

@@ -10,7 +10,19 @@ from pathlib import Path
 
 from django.db import transaction
 
-from crawler.formats.job import Job, Kind, Known, Limits, Politeness, Scope, Source, SourceKind, Target, UserAgent
+from crawler.formats.job import (
+    Job,
+    Kind,
+    Known,
+    Limits,
+    Politeness,
+    Render,
+    Scope,
+    Source,
+    SourceKind,
+    Target,
+    UserAgent,
+)
 from crawler.formats.lines import EndLine, PageLine, RefusalLine, from_json
 from evidence.log.proofs import SliceTree, record_leaf
 from exhibit.clock import now
@@ -167,6 +179,8 @@ def job_of(
         denied_hosts=denied,
         known=_known(watch.pk, targets),
         scope=_scope(row.crawl.sources),
+        render=Render(watch.budget.get("render", Render.NEVER)),
+        browser=config.capture_browser,
     )
 
 
@@ -180,6 +194,8 @@ def _limits(services: Services, row: CrawlSlice, *, files: int) -> Limits:
         seconds=min(max(may.seconds, 0.1), SLICE_SECONDS),
         depth=0 if watching.searches(row.crawl.watch) else int(budget.get("depth", usual.depth)),
         max_picture_bytes=services.config.max_picture_bytes,
+        render_pages=may.render_pages,
+        render_seconds=may.render_seconds,
     )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from desk.cli.watching.watch import _falls_short
+from registry.crawls.budgets import RENDERING
 from registry.crawls.watching import BUDGET
 from registry.models import Inquiry, Picture
 from tests.assets.command_line import Terminal
@@ -33,7 +34,7 @@ def test_a_run_is_waited_for_and_told_in_figures(cli: Terminal, studio: str, sho
     cli.run("work", "add", folder)
     shop.page("/second", "/gone.jpg")
     added = cli.ask("watch", "add", "shop", "--site", shop.url(), "--delay", "0", "--pages", "20")
-    assert (added["paused"], added["private"], added["budget"]) == (False, False, {**BUDGET, "pages": 20})
+    assert (added["paused"], added["private"], added["budget"]) == (False, False, {**BUDGET, **RENDERING, "pages": 20})
     assert "Crawl 1 of shop has begun." in cli.run("watch", "run", "shop").out
     again = cli.run("watch", "run", "shop", "--wait")
     assert "Crawl 1 of shop is under way already; no other one is begun." in again.err

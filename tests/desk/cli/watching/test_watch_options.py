@@ -38,6 +38,7 @@ def test_places_come_from_options_lists_and_files(tmp_path: Path) -> None:
 def test_limits_and_words_are_those_that_were_named(tmp_path: Path) -> None:
     assert watch_options.budget(given()) == watch_options.politeness(given()) == {}
     assert watch_options.budget(given(pages=9, depth=0)) == {"pages": 9, "depth": 0}
+    assert watch_options.budget(given(render="always", render_pages=0)) == {"render": "always", "render_pages": 0}
     assert watch_options.politeness(given(delay=0.0)) == {"delay": 0.0}
     (tmp_path / "words.txt").write_text("wave\n# not this\nfuji\n", "utf-8")
     assert watch_options.words(given(words=tmp_path / "words.txt")) == ["wave", "fuji"]

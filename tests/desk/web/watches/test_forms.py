@@ -19,6 +19,19 @@ def test_a_new_watch_has_a_budget_and_one_over_files_has_none(studio: Owner, sho
     assert (own.budget["pages"], own.budget["images"]) == (7, 20_000)
 
 
+def test_what_is_rendered_is_set_and_said(ann: Client, shop: Watch) -> None:
+    assert (shop.budget["render"], shop.budget["render_pages"], shop.budget["render_seconds"]) == ("auto", 200, 1_800)
+    given = fields(ann.get(f"{ADDRESS}edit").content.decode())
+    ann.post(f"{ADDRESS}edit", given | {"rendering": "always", "render_pages": "7", "render_minutes": "2"})
+    shop.refresh_from_db()
+    assert (shop.budget["render"], shop.budget["render_pages"], shop.budget["render_seconds"]) == ("always", 7, 120)
+    assert "Renders all pages in a browser (at most 7 pages and 2 min)" in ann.get(ADDRESS).content.decode()
+    ann.post(f"{ADDRESS}edit", given | {"rendering": "never"})
+    shop.refresh_from_db()
+    assert shop.budget["render"] == "never"
+    assert "in a browser" not in ann.get(ADDRESS).content.decode()
+
+
 def test_a_changed_budget_leaves_the_next_run_where_it_is(ann: Client, shop: Watch) -> None:
     before = shop.next_run_at
     ann.post(f"{ADDRESS}edit", fields(ann.get(f"{ADDRESS}edit").content.decode()) | {"pages": "50"})

@@ -15,7 +15,7 @@ import pytest
 from pypdf import PdfReader
 from warcio.archiveiterator import ArchiveIterator
 
-from evidence.capture.browser.program import find_browser
+from exhibit.browser.program import find_browser
 
 pytest.importorskip("playwright", reason="the optional part capture isn't installed")
 if find_browser("").path is None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from evidence.capture.browser.program import find_browser
+from exhibit.browser.program import find_browser
 
 pytest.importorskip("playwright", reason="the optional part capture isn't installed")
 if find_browser("").path is None:
@@ -17,7 +17,7 @@ if find_browser("").path is None:
 from playwright.async_api import Browser, Error
 
 from evidence.capture.browser.capturer import TRIES, BrowserCapturer
-from evidence.capture.browser.running import memory_of
+from exhibit.browser.running import memory_of
 from tests.assets.browser_captures import (
     AGENT,
     EVERYTHING,

@@ -5,7 +5,7 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
-from evidence.capture.browser.program import find_browser
+from exhibit.browser.program import find_browser
 
 pytest.importorskip("playwright", reason="the optional part capture isn't installed")
 if find_browser("").path is None:

@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from evidence.capture.browser.program import find_browser
+from exhibit.browser.program import find_browser
 
 pytest.importorskip("playwright", reason="the optional part capture isn't installed")
 if find_browser("").path is None:

@@ -10,7 +10,6 @@ import pypdf
 import pytest
 
 from evidence.capture.browser.capturer import METHOD as BROWSER_METHOD
-from evidence.capture.browser.loading import BOTH_SIGNS
 from evidence.capture.browser.seen import USED, USES
 from evidence.capture.plain import METHOD
 from evidence.capture.visits import WALLS
@@ -20,6 +19,7 @@ from evidence.documents.phrases.spoken import told
 from evidence.documents.sheets.exhibit import render_exhibit_sheet
 from evidence.documents.typeset.fonts import installed_fonts
 from evidence.facts.case import CaseFacts
+from exhibit.browser.loading import BOTH_SIGNS
 from exhibit.sentences import CONTEXT
 from registry.works.licence_check import Gap, Obstacle
 from tests import CHECKOUT

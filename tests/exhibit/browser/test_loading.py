@@ -2,7 +2,7 @@
 
 import pytest
 
-from evidence.capture.browser.program import find_browser
+from exhibit.browser.program import find_browser
 
 pytest.importorskip("playwright", reason="the optional part capture isn't installed")
 if find_browser("").path is None:
@@ -15,7 +15,12 @@ from tests.assets.browser_captures import (
 from tests.assets.site import Answer, Site
 
 
-def test_a_page_that_gives_no_whole_answer_is_said_to_be_slow(site: Site) -> None:
+def test_a_page_that_gives_no_whole_answer_is_said_to_be_slow() -> None:
+    with Site() as site:
+        _slow_page(site)
+
+
+def _slow_page(site: Site) -> None:
     site.routes["/"] = Answer(b"<p>", length=1000, pieces=60, pause=0.1)
     slow = capturer_with(seconds=8, load_seconds=1, resource_seconds=20)
     captured = visit(slow, site)

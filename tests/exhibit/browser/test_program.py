@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from evidence.capture.browser import program
-from evidence.capture.browser.program import find_browser
+from exhibit.browser import program
+from exhibit.browser.program import find_browser
 
 
 @pytest.fixture

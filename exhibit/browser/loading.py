@@ -4,12 +4,11 @@ import asyncio
 import time
 from collections.abc import Coroutine
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
 from playwright.async_api import Error, Page
 
-from evidence.capture.browser.limits import BrowserLimits
-from evidence.capture.browser.traffic import Traffic
+from exhibit.browser.limits import PageLimits
 from exhibit.sentences import Sentence
 from exhibit.types import Untyped
 
@@ -34,7 +33,15 @@ WALLS = """
 """
 
 
-async def load(page: Page, url: str, traffic: Traffic, limits: BrowserLimits) -> str:
+class Traffic(Protocol):
+    """What answers the requests of a page."""
+
+    @property
+    def quiet_for(self) -> float:
+        """Seconds since the last request was answered; 0 while one is under way."""
+
+
+async def load(page: Page, url: str, traffic: Traffic, limits: PageLimits) -> str:
     """Go to an address and wait until the page is there; returns why the browser shows nothing, or an empty string."""
     end = time.monotonic() + limits.load_seconds
     try:
@@ -48,14 +55,14 @@ async def load(page: Page, url: str, traffic: Traffic, limits: BrowserLimits) ->
     return ""
 
 
-async def settle(traffic: Traffic, limits: BrowserLimits, seconds: float = SETTLE_SECONDS) -> None:
+async def settle(traffic: Traffic, limits: PageLimits, seconds: float = SETTLE_SECONDS) -> None:
     """Wait until nothing has been asked for during a short while, at most some seconds."""
     end = time.monotonic() + min(seconds, SETTLE_SECONDS)
     while traffic.quiet_for < limits.quiet_seconds and time.monotonic() < end:  # noqa: ASYNC110 - quiet is a span of time
         await asyncio.sleep(0.05)
 
 
-async def scroll_through(page: Page, traffic: Traffic, limits: BrowserLimits) -> None:
+async def scroll_through(page: Page, traffic: Traffic, limits: PageLimits) -> None:
     """Scroll to the end once, so that what is loaded late is loaded, then back; as far as a screenshot reaches."""
     end = time.monotonic() + limits.scroll_seconds
     step = page.viewport_size["height"] if page.viewport_size else 900

@@ -1,0 +1,84 @@
+"""What rendering pages gains and costs: pages that scripts make, pages that are whole as served, and those between."""
+
+import contextlib
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench.table import Row
+from crawler.formats.job import Job, Limits, Politeness, Render, Target
+from crawler.formats.lines import EndLine, PageLine, read_lines
+from tests.assets.scripted import LOREM, SHELL, serve_made, serve_whole
+from tests.assets.site import Site
+
+MADE, WHOLE, BUSY = 6, 6, 6
+"""Hosts whose pages scripts make, whose pages are whole as served, and whose articles run many scripts in vain."""
+ARTICLES = 8
+
+
+def measure() -> list[Row]:
+    """Crawl the same pages without a browser, where that promises pictures, and with one always."""
+    with contextlib.ExitStack() as stack:
+        pages = dict(_pages(stack))
+        return [_crawled(render, pages) for render in Render]
+
+
+def _pages(stack: contextlib.ExitStack) -> Iterator[tuple[str, tuple[bool, set[str]]]]:
+    """Each page with whether its scripts make it, and its pictures."""
+    for number in range(MADE + WHOLE + BUSY):
+        site = stack.enter_context(Site(host=f"127.0.1.{number + 1}"))
+        if number < MADE:
+            served = serve_made(site)
+        elif number < MADE + WHOLE:
+            served = serve_whole(site)
+        else:
+            served = _serve_busy(site)
+        for path, pictures in served.items():
+            yield site.url(path), (number < MADE, {site.url(picture) for picture in pictures})
+
+
+def _serve_busy(site: Site) -> dict[str, list[str]]:
+    """Articles of one picture, with scripts that count and show nothing: what they look like promises pictures."""
+    scripts = "".join(f"<script>window.counted{place} = {place}</script>" for place in range(8))
+    for number in range(ARTICLES):
+        site.page(f"/{number}.html", SHELL.format(f'{LOREM}<img src="/{number}.jpg">', scripts))
+        site.image(f"/{number}.jpg", number)
+    return {f"/{number}.html": [f"/{number}.jpg"] for number in range(ARTICLES)}
+
+
+def _crawled(render: Render, pages: dict[str, tuple[bool, set[str]]]) -> Row:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        job = Job(
+            bytes_dir=folder / "bytes",
+            urls=tuple(Target(url=url) for url in pages),
+            follow=False,
+            limits=Limits(hosts=1_000, render_pages=10_000),
+            politeness=Politeness(delay=0, concurrency_per_host=4, autothrottle=False),
+            allowed_networks=("127.0.0.0/8",),
+            render=render,
+        )
+        (folder / "job.json").write_text(job.to_json(), encoding="utf-8")
+        command = [sys.executable, "-m", "crawler", str(folder / "job.json"), "--out", str(folder / "lines")]
+        subprocess.run(command, check=True)
+        lines = list(read_lines((folder / "lines").read_bytes().splitlines(keepends=True)))
+    told = [line for line in lines if isinstance(line, PageLine)]
+    (end,) = (line for line in lines if isinstance(line, EndLine))
+    there = {picture for _, pictures in pages.values() for picture in pictures}
+    seen = {sighting.image_url for line in told for sighting in line.sightings}
+    rendered = [line.url for line in told if line.render_seconds]
+    return {
+        "render": str(render),
+        "pages": len(told),
+        "pictures there": len(there),
+        "seen": len(there & seen),
+        "others": len(seen - there),
+        "rendered": len(rendered),
+        "of these in vain": sum(not pages[url][0] for url in rendered),
+        "missed": sum(made for url, (made, _) in pages.items() if url not in rendered),
+        "seconds": end.counts.seconds,
+        "rendered a minute": 60 * len(rendered) / end.counts.seconds,
+        "s a page in the browser": end.counts.render_seconds / max(1, len(rendered)),
+    }

@@ -1,0 +1,168 @@
+"""One page in the browser: loaded, scrolled through, and asked for what it shows then."""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from playwright.async_api import Browser, Dialog, Error, Page
+
+from crawler.fetching.answers import Response
+from crawler.rendering.traffic import Traffic
+from exhibit.browser.limits import PageLimits
+from exhibit.browser.loading import page_height, scroll_through, settle, wall_signs
+from exhibit.types import Untyped
+
+WIDTH, HEIGHT = 1280, 1600
+ROUNDS = 3  # how often a page that has grown by scrolling is scrolled through again
+CLOSE_SECONDS, GATHER_SECONDS = 5.0, 5.0
+MAX_ELEMENTS = 10_000  # whose style is looked at
+MAX_CANVASES, SMALLEST_CANVAS = 10, 64  # how many, and pixels of a side
+MAX_CANVAS_PIXELS = 8_000_000
+
+GATHER = """
+([length, most, canvases, side, pixels]) => {
+  const styled = new Set(), drawn = [], tiny = [], shadows = [];
+  let left = most, room = 4 * length;
+  const css = (value) => {
+    for (const one of (value || '').matchAll(/url\\((['"]?)(.*?)\\1\\)/g))
+      if (one[2].length < 8192 && styled.size < 2000) styled.add(one[2]);
+  };
+  const draw = (e) => {
+    if (drawn.length >= canvases || e.width < side || e.height < side || e.width * e.height > pixels) return;
+    try {
+      const blank = document.createElement('canvas');
+      blank.width = e.width; blank.height = e.height;
+      const url = e.toDataURL();
+      if (url !== blank.toDataURL() && (room -= url.length) > 0) drawn.push(url);
+    } catch {}
+  };
+  const walk = (root) => {
+    for (const e of root.querySelectorAll('*')) {
+      if (left-- <= 0) return;
+      if (e.shadowRoot) { shadows.push(e.shadowRoot.innerHTML); walk(e.shadowRoot) }
+      if (e.localName === 'canvas') draw(e);
+      if (e.localName === 'img' && e.complete && e.naturalWidth && e.naturalWidth < 3 && e.naturalHeight < 3)
+        tiny.push(e.currentSrc.slice(0, 8192));
+      for (const part of [null, '::before', '::after']) {
+        const style = getComputedStyle(e, part);
+        if (part && style.content === 'none') continue;
+        css(style.backgroundImage); css(style.borderImageSource); css(style.listStyleImage); css(style.content);
+      }
+    }
+  };
+  walk(document);
+  const html = document.documentElement.outerHTML + shadows.map((one) => `<div>${one}</div>`).join('');
+  return {html: html.slice(0, length), styled: [...styled], drawn, tiny, base: document.baseURI};
+}
+"""
+
+
+@dataclass(slots=True)
+class Shown:
+    """What a page shows once it is rendered; nothing when it gave no answer in its time."""
+
+    html: str = ""
+    base: str = ""  # what its addresses are relative to
+    styled: list[str] = field(default_factory=list)  # addresses of background pictures and the like
+    drawn: list[str] = field(default_factory=list)  # canvases, as `data:` addresses
+    tiny: set[str] = field(default_factory=set)  # addresses of pictures of a pixel or two
+    asked: list[str] = field(default_factory=list)  # addresses under which pictures were asked for
+    moves: list[str] = field(default_factory=list)  # where the page wanted to go
+    signs: list[str] = field(default_factory=list)  # of a wall
+
+
+async def show(
+    browser: Browser,
+    *,
+    response: Response,
+    agent: str,
+    limits: PageLimits,
+    max_bytes: int,
+    traffic_of: Callable[[Page], Traffic],
+) -> Shown:
+    """Render a page that the crawl has fetched; what its time doesn't allow is left out."""
+    context = await browser.new_context(
+        viewport={"width": WIDTH, "height": HEIGHT},
+        user_agent=agent,
+        service_workers="block",
+        accept_downloads=False,
+        locale="en-US",
+    )
+    shown = Shown()
+    try:
+        page = await context.new_page()
+        traffic = traffic_of(page)
+        await context.route("**/*", traffic.answer)
+        _keep_alone(page)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(limits.seconds):
+                await _load(page, response.url, traffic, limits)
+        with suppress(TimeoutError, Error):
+            async with asyncio.timeout(GATHER_SECONDS):
+                shown = await _gather(page, max_bytes)
+        traffic.close()
+        shown.asked, shown.moves = list(traffic.pictures), traffic.moves
+        return shown
+    finally:
+        with suppress(Error, TimeoutError):
+            await asyncio.wait_for(context.close(), CLOSE_SECONDS)
+
+
+async def _load(page: Page, url: str, traffic: Traffic, limits: PageLimits) -> None:
+    end = time.monotonic() + limits.load_seconds
+    with suppress(Error):  # a page that goes on to another at once is told by its moves
+        await page.goto(url, wait_until="domcontentloaded", timeout=limits.load_seconds * 1000)
+    await _quiet(traffic, limits, end)
+    for _ in range(ROUNDS):
+        height = await page_height(page)
+        end = time.monotonic() + limits.scroll_seconds
+        await scroll_through(page, traffic, limits)
+        await _quiet(traffic, limits, end)
+        if await page_height(page) <= height or height >= limits.height:
+            return
+
+
+async def _quiet(traffic: Traffic, limits: PageLimits, end: float) -> None:
+    while traffic.quiet_for < limits.quiet_seconds and time.monotonic() < end:
+        await settle(traffic, limits, end - time.monotonic())
+
+
+async def _gather(page: Page, max_bytes: int) -> Shown:
+    signs = await wall_signs(page)
+    given = json.dumps([max_bytes, MAX_ELEMENTS, MAX_CANVASES, SMALLEST_CANVAS, MAX_CANVAS_PIXELS])
+    told = await _asked_apart(page, f"({GATHER})({given})")
+    return Shown(
+        html=str(told["html"]),
+        base=str(told["base"]),
+        styled=[str(address) for address in told["styled"]],
+        drawn=[str(address) for address in told["drawn"]],
+        tiny={str(address) for address in told["tiny"]},
+        signs=signs,
+    )
+
+
+async def _asked_apart(page: Page, expression: str) -> Untyped:
+    """The value of an expression in a world of its own: the page's scripts can change nothing that it calls."""
+    session = await page.context.new_cdp_session(page)
+    frame = (await session.send("Page.getFrameTree"))["frameTree"]["frame"]["id"]
+    world = await session.send("Page.createIsolatedWorld", {"frameId": frame})
+    asked = {"expression": expression, "contextId": world["executionContextId"], "returnByValue": True}
+    return (await session.send("Runtime.evaluate", asked))["result"].get("value")
+
+
+def _keep_alone(page: Page) -> None:
+    """Let the page open no other and wait for nobody."""
+
+    async def dismiss(dialog: Dialog) -> None:
+        with suppress(Error):
+            await dialog.dismiss()
+
+    async def shut(other: Page) -> None:
+        with suppress(Error):
+            await other.close()
+
+    page.on("dialog", dismiss)
+    page.on("popup", shut)

@@ -1,0 +1,206 @@
+"""Rendering within a crawl: whose turn it is, in one browser, within the budget, and what it adds to a page."""
+
+import asyncio
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from crawler.fetching.answers import Response
+from crawler.fetching.images import Images
+from crawler.formats.job import Kind, Render
+from crawler.formats.lines import Refusal
+from crawler.reading.found import Document, FoundImage, FoundLink, absolute, is_visitable
+from crawler.reading.helper import document_of
+from crawler.rendering.rule import FEW_PICTURES, Past, is_worth, pictures_of
+from crawler.state.crawl import Crawl
+from crawler.state.visit import Visit
+from exhibit.browser.limits import PageLimits
+from exhibit.browser.program import find_browser
+from exhibit.errors import RefusedError, ServiceMissingError
+from exhibit.network.urls import host_of, origin_of
+from exhibit.sentences import Sentence
+
+if TYPE_CHECKING:
+    from crawler.rendering.page import Shown
+    from crawler.rendering.traffic import Download
+    from exhibit.browser.running import SteeredBrowser
+
+AT_ONCE = 2  # pages in the browser
+TRIES = 2  # a page whose browser is lost is rendered once more
+QUIET_SECONDS = 0.3
+MEMORY_BYTES = 2 << 30  # of the browser with all its processes
+RENDERED = "rendered"
+WALLS = {
+    "wall": Sentence("The page asks visitors to show that they aren't programs. What lies behind that wasn't seen."),
+    "login": Sentence("The page asks for a login. What lies behind it wasn't seen."),
+}
+LOGGER = logging.getLogger(__name__)
+
+
+class Rendering:
+    """Renders pages of a crawl. ``rendered`` takes what a page shows then, beside what was read as served."""
+
+    def __init__(
+        self, crawl: Crawl, images: Images, download: "Download", rendered: Callable[[Visit, Response, Document], None]
+    ) -> None:
+        self._crawl = crawl
+        self._images = images
+        self._download = download
+        self._rendered = rendered
+        self._pasts: dict[str, Past] = defaultdict(Past)
+        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._has_told = False
+        self._browser = self._find() if crawl.job.render is not Render.NEVER else None
+
+    def _find(self) -> "SteeredBrowser | None":
+        found = find_browser(self._crawl.job.browser)
+        if found.path is None:
+            self._tell(f"{found.sentence} {found.remedy}")
+            return None
+        from crawler.rendering.traffic import Lasting  # noqa: PLC0415 - Playwright may not be installed
+        from exhibit.browser.running import SteeredBrowser  # noqa: PLC0415
+
+        self._lasting = Lasting()
+        seconds = self._crawl.job.limits.render_page_seconds
+        self._limits = PageLimits(
+            seconds=seconds,
+            load_seconds=seconds / 2,
+            scroll_seconds=seconds / 4,
+            quiet_seconds=QUIET_SECONDS,
+            memory_bytes=MEMORY_BYTES,
+        )
+        return SteeredBrowser(found.path, self._limits)
+
+    def consider(self, visit: Visit, response: Response, document: Document) -> None:
+        """Render a page in its turn if the job wants that; the visit waits for it."""
+        if not self._is_wanted(response, document):
+            return
+        if self._browser is None:
+            self._crawl.budget.leave_unrendered("no-browser")
+            return
+        visit.hold()
+        task = asyncio.ensure_future(self._in_turn(visit, response, document))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """Break off what is under way, and end the browser."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._browser is not None:
+            await self._browser.stop()
+
+    def _is_wanted(self, response: Response, document: Document) -> bool:
+        render = self._crawl.job.render
+        if render is Render.NEVER or Kind.IMAGE not in self._crawl.job.kinds:
+            return False
+        return render is Render.ALWAYS or is_worth(document, self._pasts[host_of(response.url)])
+
+    async def _in_turn(self, visit: Visit, response: Response, document: Document) -> None:
+        try:
+            async with self._turns:
+                # the pages before may have shown meanwhile that this host isn't worth it
+                if not visit.is_over and self._is_wanted(response, document) and self._crawl.budget.begin_rendering():
+                    await self._render(visit, response, document)
+        finally:
+            visit.release()
+
+    async def _render(self, visit: Visit, response: Response, document: Document) -> None:
+        began = time.monotonic()
+        shown, reason = await self._show(response)
+        read = self._read(shown, response) if shown is not None and shown.html else None
+        seconds = time.monotonic() - began
+        if shown is None or read is None:
+            self._crawl.budget.drop_rendering(reason or "no-answer", seconds)
+            return
+        whole = _whole(document, read, shown, response.url)
+        gained = pictures_of(whole) - pictures_of(document)
+        visit.render_seconds = seconds
+        self._crawl.budget.end_rendering(seconds, gained)
+        past = self._pasts[host_of(response.url)]
+        past.rendered += 1
+        past.gained += gained > 0
+        if shown.signs and pictures_of(whole) < FEW_PICTURES:
+            wall = "wall" if any("check" in sign for sign in shown.signs) else "login"
+            visit.refuse(Refusal(visit.target.url, wall, WALLS[wall]))
+        if not visit.is_over:
+            self._rendered(visit, response, whole)
+
+    async def _show(self, response: Response) -> "tuple[Shown | None, str]":
+        """What the browser shows of a page; else nothing, and why in a word."""
+        from crawler.rendering.page import show  # noqa: PLC0415 - Playwright may not be installed
+        from crawler.rendering.traffic import Traffic  # noqa: PLC0415
+        from exhibit.browser.running import BrowserLostError  # noqa: PLC0415
+
+        assert self._browser is not None
+        job = self._crawl.job
+        traffic = partial(Traffic, self._crawl, self._images, self._download, self._lasting, response)
+        agent = job.user_agent.header()
+        for _ in range(TRIES):
+            try:
+                work = partial(
+                    show,
+                    response=response,
+                    agent=agent,
+                    limits=self._limits,
+                    max_bytes=job.limits.max_page_bytes,
+                    traffic_of=traffic,
+                )
+                return await self._browser.run(work), ""
+            except BrowserLostError:
+                continue
+            except ServiceMissingError as error:
+                self._tell(str(error))
+                return None, "no-browser"
+            except Exception:  # whatever a page has brought this program to, what was served is kept
+                LOGGER.exception("%s can't be rendered.", response.url)
+                return None, "error"
+        return None, "browser-lost"
+
+    def _read(self, shown: "Shown", response: Response) -> Document | None:
+        base = shown.base if is_visitable(shown.base) and origin_of(shown.base) == origin_of(response.url) else ""
+        try:
+            return document_of(
+                shown.html.encode("utf-8", "replace"),
+                Kind.PAGE,
+                url=base or response.url,
+                content_type="text/html; charset=utf-8",
+                token=self._crawl.job.user_agent.token,
+            )
+        except RefusedError:
+            return None
+
+    def _tell(self, sentence: str) -> None:
+        if not self._has_told:
+            self._has_told = True
+            LOGGER.warning("crawler: no page is rendered. %s", sentence.strip())
+
+
+def _whole(served: Document, read: Document, shown: "Shown", url: str) -> Document:
+    """The page as served, with what its rendering alone shows."""
+    images = {image.url: image for image in served.images}
+    for image in read.images:
+        place = image.found_in if image.found_in == "data-uri" else RENDERED
+        images.setdefault(image.url, FoundImage(image.url, place, image.context))
+    styled = [absolute(shown.base or url, address) for address in shown.styled]
+    for address in [*shown.asked, *(one for one in styled if one), *shown.drawn]:
+        place = "data-uri" if address in styled and address[:5].lower() == "data:" else RENDERED
+        images.setdefault(address, FoundImage(address, place))
+    kept = {image.url for image in served.images} | images.keys() - shown.tiny
+    moves = [FoundLink(address, Kind.PAGE) for address in shown.moves if is_visitable(address)]
+    return replace(
+        served,
+        images=tuple(image for address, image in images.items() if address in kept),
+        links=tuple(dict.fromkeys((*served.links, *read.links, *moves))),
+        title=served.title or read.title,
+        robots=tuple(dict.fromkeys((*served.robots, *read.robots))),
+        tdm_reservation=served.tdm_reservation or read.tdm_reservation,
+        tdm_policy=served.tdm_policy or read.tdm_policy,
+    )

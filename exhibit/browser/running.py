@@ -1,0 +1,210 @@
+"""One browser for many pages: started when it is first needed, replaced when it has been killed or grown too large.
+
+The browser gets no network: every name and address leads nowhere, a proxy that doesn't exist stands before everything,
+and nothing goes around it. Its parts talk through pipes, so no port is opened either. When this process dies, however
+suddenly, the pipe breaks, and browser and driver end.
+"""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+from playwright.async_api import Browser, Error, Playwright, async_playwright
+
+from exhibit.browser.limits import PageLimits
+from exhibit.errors import ServiceMissingError
+from exhibit.machine import machine_fault
+from exhibit.sentences import Sentence
+
+T = TypeVar("T")
+
+NOWHERE = (
+    "--host-resolver-rules=MAP * ~NOTFOUND",
+    "--proxy-server=http://nowhere.invalid:9",
+    "--proxy-bypass-list=<-loopback>",
+    "--webrtc-ip-handling-policy=disable_non_proxied_udp",
+    "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
+    "--disable-quic",
+    "--dns-prefetch-disable",
+    "--disable-background-networking",
+    "--disable-domain-reliability",
+    "--no-pings",
+)
+"""Options that leave the browser without a network."""
+
+QUIETLY = ("--disable-gpu", "--no-first-run", "--mute-audio", "--js-flags=--max-old-space-size=768")
+PAGES_EACH = 200  # after so many pages the browser is replaced, whatever it has gathered
+LAUNCH_SECONDS = 120.0
+"""How long a start may take: minutes pass on a machine with much else to do, and the first one reads much from disk."""
+LAUNCHES, REST_SECONDS = 2, 300.0
+"""After so many launches that failed, one after the other, none is tried for some time."""
+LOOK_SECONDS = 0.5
+STOP_SECONDS = 5.0
+GRACE_SECONDS = 15.0  # how long the browser may take beyond the limit of a page before it is killed
+
+
+class BrowserLostError(ServiceMissingError):
+    """The browser ended, or had to be ended, during a page."""
+
+
+class SteeredBrowser:
+    """A browser that is steered from one event loop; several pages may be open at once, and are lost together.
+
+    ``engines`` are selector engines for Playwright, by name.
+    """
+
+    def __init__(self, program: Path, limits: PageLimits, engines: Mapping[str, str] = MappingProxyType({})) -> None:
+        self._program = program
+        self._limits = limits
+        self._engines = engines
+        self._starting = asyncio.Lock()
+        self._playwright: Playwright | None = None
+        self._browser: Browser | None = None
+        self._pid = 0
+        self._pages = self._open = 0
+        self._failures = 0
+        self._rested_at = 0.0
+        self._trouble = ""
+
+    @property
+    def pid(self) -> int:
+        """The browser's process; 0 when none runs."""
+        return self._pid if self._browser is not None else 0
+
+    async def run(self, work: Callable[[Browser], Awaitable[T]]) -> T:
+        """Let the browser do something; raises ``ServiceMissingError`` when it can't be started.
+
+        Raises ``BrowserLostError`` when it ended, took too much memory or no end; the next call starts another.
+        """
+        async with self._starting:
+            browser = await self._launched()
+        self._open += 1
+        watch = asyncio.ensure_future(self._watch_memory())
+        result: T
+        try:
+            async with asyncio.timeout(self._limits.seconds + GRACE_SECONDS):
+                result = await work(browser)
+                # one that has just been killed may not be known as such, and parts of the result are missing then
+                await _pid_of(browser)
+        except TimeoutError as error:
+            await self._lose(browser)
+            raise BrowserLostError(Sentence("The browser didn't come to an end.")) from error
+        except Error as error:
+            await self._lose(browser)
+            raise BrowserLostError(_end(watch)) from error
+        finally:
+            self._open -= 1
+            watch.cancel()
+        if not browser.is_connected():
+            await self._lose(browser)
+            raise BrowserLostError(_end(watch))
+        self._pages += 1
+        if self._pages >= PAGES_EACH and not self._open:
+            await self._lose(browser)
+        return result
+
+    async def _lose(self, browser: Browser) -> None:
+        """End a browser, unless another page has done so and a new one runs."""
+        async with self._starting:
+            if browser is self._browser:
+                await self.stop()
+
+    async def _launched(self) -> Browser:
+        if self._browser is not None and self._browser.is_connected():
+            return self._browser
+        await self.stop()
+        if self._failures >= LAUNCHES and time.monotonic() < self._rested_at:
+            raise self._missing()
+        try:
+            async with asyncio.timeout(LAUNCH_SECONDS):
+                self._playwright = await async_playwright().start()
+                for name, script in self._engines.items():
+                    await self._playwright.selectors.register(name, script=script, content_script=True)
+                self._browser = await self._playwright.chromium.launch(
+                    executable_path=self._program,
+                    chromium_sandbox=os.geteuid() != 0,  # it doesn't work for root
+                    args=[*NOWHERE, *QUIETLY],
+                    handle_sigint=False,
+                    handle_sigterm=False,
+                    handle_sighup=False,
+                )
+                self._pid = await _pid_of(self._browser)
+        except (Error, TimeoutError, OSError) as error:
+            await self.stop()
+            if not machine_fault(error):
+                self._failures += 1
+                self._rested_at = time.monotonic() + REST_SECONDS
+            self._trouble = f"The browser {self._program} can't be started: {_reason(error)}"
+            raise self._missing() from error
+        self._pages = self._failures = 0
+        return self._browser
+
+    def _missing(self) -> ServiceMissingError:
+        return ServiceMissingError(self._trouble, hint="Another one can be named in EXHIBIT_CAPTURE_BROWSER.")
+
+    async def stop(self) -> None:
+        """End browser and driver."""
+        browser, playwright, self._browser, self._playwright = self._browser, self._playwright, None, None
+        if browser is not None and browser.is_connected():
+            with suppress(Error, TimeoutError):
+                await asyncio.wait_for(browser.close(), STOP_SECONDS)
+                self._pid = 0
+        if playwright is not None:
+            with suppress(Error, TimeoutError, OSError):
+                await asyncio.wait_for(playwright.stop(), STOP_SECONDS)
+        self.kill()
+
+    def kill(self) -> None:
+        """End the browser at once."""
+        pid, self._pid = self._pid, 0
+        if pid:
+            with suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+
+    async def _watch_memory(self) -> None:
+        """End the browser when it takes more memory than it may; goes on until it is cancelled or that happens."""
+        while memory_of(self._pid) <= self._limits.memory_bytes:  # noqa: ASYNC110 - memory sends no event
+            await asyncio.sleep(LOOK_SECONDS)
+        self.kill()
+
+
+async def _pid_of(browser: Browser) -> int:
+    session = await browser.new_browser_cdp_session()
+    told: dict[str, Any] = await session.send("SystemInfo.getProcessInfo")
+    await session.detach()
+    return next(int(process["id"]) for process in told["processInfo"] if process["type"] == "browser")
+
+
+def memory_of(pid: int) -> int:
+    """Bytes of memory that a process and its descendants have for themselves, as far as Linux tells; else 0."""
+    page = os.sysconf("SC_PAGE_SIZE")
+    below: dict[int, list[int]] = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError, ValueError, IndexError):
+            parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            below.setdefault(parent, []).append(int(entry.name))
+    total, waiting = 0, [pid] if pid else []
+    while waiting:
+        process = waiting.pop()
+        waiting += below.get(process, [])
+        with suppress(OSError, ValueError, IndexError):
+            fields = Path(f"/proc/{process}/statm").read_text().split()
+            total += (int(fields[1]) - int(fields[2])) * page
+    return total
+
+
+def _end(watch: "asyncio.Future[None]") -> str:
+    """Why the browser has gone: the watch on its memory ends by itself only when it was too much."""
+    return "The page took too much memory." if watch.done() and not watch.cancelled() else "The browser ended."
+
+
+def _reason(error: BaseException) -> str:
+    said = str(error).splitlines()
+    sandbox = next((line for line in said if "No usable sandbox" in line), "")
+    return sandbox[:300] or (said[0][:300] if said else "it took too long.")

@@ -1,0 +1,87 @@
+"""What a rendered page shows that isn't there as served, whatever way its scripts take."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.assets.crawling import Crawled, crawl
+from tests.assets.scripted import CANVAS, ENDLESS, PICTURES, page, serve_made
+from tests.assets.site import Site
+
+pytestmark = pytest.mark.usefixtures("browser")
+STUCK = "document.title = 'begun'; while (true) {}"
+EXTRA = ("/canvas.html", "/endless.html", "/stuck.html")
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Site]:
+    with Site(host="127.0.0.2") as other, Site() as site:
+        serve_made(site)
+        other.image("/other", 1)
+        site.image("/canvas/1", 2)
+        canvases = "<canvas id=own></canvas><canvas id=tainted></canvas><canvas width=99 height=99></canvas>"
+        page(site, "/canvas.html", canvases, CANVAS.replace("OTHER", other.url("/other")))
+        page(site, "/endless.html", "", ENDLESS)
+        for number in range(1, 200):
+            site.image(f"/endless/{number}", 2_000 + number)
+        page(site, "/stuck.html", '<img src="/there.jpg">', STUCK)
+        site.image("/there.jpg", 3)
+        yield site
+
+
+@pytest.fixture(scope="module")
+def crawled(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Crawled:
+    urls = [{"url": site.url(path)} for path in (*PICTURES, *EXTRA)]
+    limits = {"render_page_seconds": 8}
+    return crawl(tmp_path_factory.mktemp("page"), urls=urls, follow=False, render="always", limits=limits)
+
+
+def shown(crawled: Crawled, site: Site, path: str) -> dict[str, str]:
+    """Addresses of the pictures of a page, each with the place that is told."""
+    line = next(line for line in crawled.pages if line.url == site.url(path))
+    return {one.image_url.removeprefix(site.url("")): one.found_in for one in line.sightings}
+
+
+@pytest.mark.parametrize("path", PICTURES)
+def test_pictures_that_scripts_show_are_seen(crawled: Crawled, site: Site, path: str) -> None:
+    pattern = path.removesuffix(".html")
+    assert shown(crawled, site, path) == {f"{pattern}/{one}": "rendered" for one in range(1, PICTURES[path] + 1)}
+    line = next(line for line in crawled.pages if line.url == site.url(path))
+    assert line.render_seconds > 0
+
+
+def test_each_picture_is_fetched_once_and_kept_exactly(crawled: Crawled, site: Site) -> None:
+    for path, count in PICTURES.items():
+        for number in range(1, count + 1):
+            picture = f"{path.removesuffix('.html')}/{number}"
+            assert site.times(picture) == 1
+            answer = site.routes[picture]
+            assert crawled.bytes_of(crawled.sighting(site.url(picture))) == answer.body  # type: ignore[union-attr]
+
+
+def test_words_beside_a_picture_and_links_of_the_rendered_page_are_kept(crawled: Crawled, site: Site) -> None:
+    assert crawled.sighting(site.url("/gallery/2")).context.startswith("Print 2")
+    assert crawled.sighting(site.url("/shadow/1")).context.startswith("In the shadow")
+    line = next(line for line in crawled.pages if line.url == site.url("/gallery.html"))
+    assert [link.url for link in line.links] == [site.url("/further")]
+
+
+def test_a_canvas_is_a_picture_unless_it_is_blank_or_drawn_from_elsewhere(crawled: Crawled, site: Site) -> None:
+    drawn = [
+        address for address in shown(crawled, site, "/canvas.html") if address.startswith("data:image/png;sha-256=")
+    ]
+    assert len(drawn) == 1
+    one = crawled.sighting(drawn[0])
+    assert crawled.bytes_of(one).startswith(b"\x89PNG")
+
+
+def test_a_page_without_end_is_scrolled_some_way(crawled: Crawled, site: Site) -> None:
+    assert 8 < len(shown(crawled, site, "/endless.html")) < 120
+
+
+def test_a_page_whose_script_never_ends_is_read_as_served(crawled: Crawled, site: Site) -> None:
+    assert shown(crawled, site, "/stuck.html") == {"/there.jpg": "img"}
+    counts = crawled.end.counts
+    assert (counts.unrendered, counts.rendered) == ({"no-answer": 1}, len(PICTURES) + 2)
+    assert counts.gained >= sum(PICTURES.values()) + 9
+    assert counts.render_seconds > 0

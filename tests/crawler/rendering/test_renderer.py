@@ -1,0 +1,149 @@
+"""Rendering within a crawl: never, where it pays, or always; budget, walls, and browsers that are missing or die."""
+
+import os
+import signal
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+import pytest
+
+from crawler.formats.lines import PageLine
+from tests.assets.crawling import Crawled, Value, crawl
+from tests.assets.scripted import LOREM, SCRIPT, SHELL, page, serve_made, serve_whole
+from tests.assets.site import Answer, Seen, Site
+
+CHECK = '<div class="cf-turnstile" style="width:300px;height:65px"></div><p>Are you human?</p>'
+LOGIN = "<form><input name=user><input type=password></form>"
+
+
+def rendered(site: Site, folder: Path, *paths: str, **job: Value) -> Crawled:
+    return crawl(folder, urls=[{"url": site.url(path)} for path in paths], follow=False, **job)
+
+
+def pictures(crawled: Crawled, site: Site) -> set[str]:
+    return {one.image_url.removeprefix(site.url("")) for one in crawled.sightings}
+
+
+@pytest.mark.usefixtures("browser")
+def test_auto_renders_the_pages_that_scripts_make_and_no_other(tmp_path: Path) -> None:
+    with Site() as site:
+        whole, paths = serve_whole(site), []
+        with Site(host="127.0.0.2") as shop:
+            made = serve_made(shop)
+            urls = [{"url": site.url(path)} for path in whole] + [{"url": shop.url(path)} for path in made]
+            auto = crawl(tmp_path / "auto", urls=urls, follow=False, render="auto")
+            never = crawl(tmp_path / "never", urls=urls, follow=False)
+        paths = [line.url for line in auto.pages if line.render_seconds]
+        assert sorted(paths) == sorted(shop.url(path) for path in made)
+        wanted = {shop.url(one) for all_of in made.values() for one in all_of}
+        seen = {one.image_url for one in auto.sightings}
+        assert wanted <= seen
+        assert seen - {one.image_url for one in never.sightings} == wanted
+        assert (auto.end.counts.rendered, auto.end.counts.gained) == (len(made), len(wanted))
+        assert (never.end.counts.rendered, never.end.counts.unrendered) == (0, {})
+
+
+@pytest.mark.usefixtures("browser")
+def test_a_spent_budget_leaves_the_other_pages_as_served(tmp_path: Path) -> None:
+    with Site() as site:
+        made = serve_made(site)
+        crawled = rendered(site, tmp_path, *made, render="always", limits={"render_pages": 2})
+        counts = crawled.end.counts
+        assert (counts.rendered, counts.unrendered) == (2, {"budget": len(made) - 2})
+        assert crawled.end.reason == "finished"
+        assert len(crawled.pages) == len(made)
+        none = rendered(site, tmp_path / "none", *made, render="always", limits={"render_seconds": 0})
+        assert none.end.counts.unrendered == {"budget": len(made)}
+
+
+@pytest.mark.usefixtures("browser")
+def test_a_wall_and_a_login_are_told_and_an_ordinary_page_with_a_login_is_none(tmp_path: Path) -> None:
+    with Site() as site:
+        page(site, "/wall.html", "", f"document.body.innerHTML = `{CHECK}`")
+        page(site, "/login.html", "", f"document.body.innerHTML = `{LOGIN}`")
+        shown = "".join(f'<img src="/whole/{number}.jpg">' for number in range(4))
+        page(site, "/shop.html", LOREM + shown + LOGIN, "1")
+        for number in range(4):
+            site.image(f"/whole/{number}.jpg", number)
+        crawled = rendered(site, tmp_path, "/wall.html", "/login.html", "/shop.html", render="always")
+        assert crawled.refusals == {site.url("/wall.html"): "wall", site.url("/login.html"): "login"}
+        (wall,) = next(line for line in crawled.pages if line.url.endswith("/wall.html")).refusals
+        assert wall.sentence.startswith("The page asks visitors to show that they aren't programs.")
+
+
+def test_a_wall_that_the_server_puts_up_is_told(tmp_path: Path) -> None:
+    with Site() as site:
+        site.page("/", CHECK, status=403, headers=(("cf-mitigated", "challenge"),))
+        assert rendered(site, tmp_path, "/").refusals == {site.url("/"): "wall"}
+
+
+def test_without_a_browser_pages_are_read_as_served_and_the_lack_is_told_once(tmp_path: Path) -> None:
+    with Site() as site:
+        made = serve_made(site)
+        crawled = rendered(site, tmp_path, *made, render="always", browser="none")
+        assert (crawled.code, crawled.end.reason, len(crawled.pages)) == (0, "finished", len(made))
+        assert crawled.end.counts.unrendered == {"no-browser": len(made)}
+        assert crawled.errors.count("no page is rendered") == 1
+
+
+@pytest.mark.usefixtures("browser")
+def test_a_browser_that_cannot_be_started_is_told_and_costs_no_page(tmp_path: Path) -> None:
+    program = tmp_path / "chromium"
+    program.write_text("#!/bin/sh\nexit 1\n")
+    program.chmod(0o755)
+    with Site() as site:
+        made = serve_made(site)
+        crawled = rendered(site, tmp_path, *made, render="always", browser=str(program))
+        assert crawled.end.counts.unrendered == {"no-browser": len(made)}
+        assert f"The browser {program} can't be started" in crawled.errors
+        assert len(crawled.pages) == len(made)
+
+
+@pytest.mark.usefixtures("browser")
+def test_a_browser_that_is_killed_in_the_middle_is_replaced_and_its_page_rendered_again(tmp_path: Path) -> None:
+    killed: list[int] = []
+
+    def kill(_: Seen) -> Answer:
+        if not killed:
+            killed.extend(browsers())
+            for pid in killed:
+                os.kill(pid, signal.SIGKILL)
+        return Answer(b"1", media_type=SCRIPT)
+
+    with Site() as site:
+        made = serve_made(site)
+        site.page("/kill.html", SHELL.format("", "<script src=/kill.js></script><script src=/gallery.js></script>"))
+        site.routes["/kill.js"] = kill
+        crawled = rendered(site, tmp_path, "/kill.html", *made, render="always")
+        assert len(killed) == 1
+        assert crawled.end.counts.unrendered == {}
+        assert crawled.end.counts.rendered == len(made) + 1
+        assert {one for all_of in made.values() for one in all_of} == pictures(crawled, site)
+
+
+def browsers() -> list[int]:
+    """The browsers below this process, without the processes of which each consists."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            words = " ".join(process.cmdline())
+            if "nowhere.invalid" in words and "--type=" not in words:
+                found.append(process.pid)
+    return found
+
+
+@pytest.mark.usefixtures("browser")
+def test_a_job_that_ends_in_the_middle_of_a_rendering_leaves_no_browser(tmp_path: Path) -> None:
+    with Site() as site:
+        page(site, "/slow.html", '<img src="/there.jpg">', "fetch('/never')")
+        site.image("/there.jpg")
+        site.routes["/never"] = Answer(b"", length=1_000, pieces=40, pause=0.25)
+        source = {"kind": "site", "url": site.url("/slow.html")}
+        limits = {"seconds": 6, "render_page_seconds": 30}
+        crawled = crawl(tmp_path, sources=[source], render="always", limits=limits)
+        assert crawled.end.reason == "budget-seconds"
+        (line,) = crawled.pages
+        assert isinstance(line, PageLine)
+        assert [one.image_url for one in line.sightings] == [site.url("/there.jpg")]
+    assert browsers() == []

@@ -1,0 +1,62 @@
+"""Which pages are rendered: the rule alone, and on pages of both sorts read as they are served."""
+
+import pytest
+
+from crawler.formats.job import Kind
+from crawler.reading.found import Document, FoundImage
+from crawler.reading.helper import document_of
+from crawler.rendering.rule import Past, is_worth
+from tests.assets.scripted import LOREM, SHELL, serve_made, serve_whole
+from tests.assets.site import Answer, Site
+
+
+def read(html: str) -> Document:
+    return document_of(
+        html.encode(), Kind.PAGE, url="http://shop.example/", content_type="text/html", token="ExhibitBot"
+    )
+
+
+def served(site: Site, path: str) -> Document:
+    answer = site.routes[path]
+    assert isinstance(answer, Answer)
+    return read(answer.body.decode())
+
+
+def test_generated_pages_are_told_apart() -> None:
+    with Site() as site:
+        made, whole = serve_made(site), serve_whole(site)
+        assert [path for path in made if not is_worth(served(site, path), Past())] == []
+        assert [path for path in whole if is_worth(served(site, path), Past())] == []
+
+
+@pytest.mark.parametrize(
+    ("body", "worth"),
+    [
+        ('<div id="__next"></div><script src=a.js></script>' + LOREM, True),
+        ('<div id="__next"><p>Hi</p></div><script src=a.js></script>' + LOREM, False),
+        ("<app-root></app-root><script src=a.js></script>" + LOREM, True),
+        ("<noscript>Please enable JavaScript.</noscript>" + LOREM, True),
+        ("<noscript><img src=count.gif></noscript>" + LOREM, False),
+        ("<script src=a.js></script>" * 4 + LOREM, True),
+        ("<script src=a.js></script>" * 3 + LOREM, False),
+        ("<script type=application/ld+json>{}</script>" * 9 + LOREM, False),
+        ("<script src=a.js></script><p>Loading</p>", True),
+        ("<p>Nothing here</p>", False),
+        ("<noscript>Enable JavaScript</noscript><img src=1.jpg><img src=2.jpg><img src=3.jpg>", False),
+        ("<noscript>Enable JavaScript</noscript><img src=1.svg><img src=2.svg><img src=3.jpg>", True),
+        ("<noscript>Enable JavaScript</noscript>" + "<img src='data:image/gif;base64,R0lGOD%d'>" * 4, True),
+    ],
+)
+def test_a_page_of_few_pictures_is_worth_it_where_scripts_seem_to_make_it(body: str, *, worth: bool) -> None:
+    assert is_worth(read(SHELL.format(body, "")), Past()) is worth
+
+
+def test_what_the_pages_of_a_host_gained_decides_for_the_others() -> None:
+    plain = Document(images=tuple(FoundImage(f"http://shop.example/{n}.jpg", "img") for n in range(9)), words=4_000)
+    made = Document(needs_scripts=True)
+    assert not is_worth(plain, Past())
+    assert is_worth(plain, Past(rendered=1, gained=1))
+    assert is_worth(made, Past(rendered=2, gained=0))
+    assert not is_worth(made, Past(rendered=3, gained=0))
+    assert is_worth(plain, Past(rendered=4, gained=1))
+    assert not is_worth(plain, Past(rendered=5, gained=1))

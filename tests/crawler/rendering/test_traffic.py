@@ -1,0 +1,132 @@
+"""What a rendered page may ask for: only what the crawl itself would fetch, and nothing that sends."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from tests.assets.crawling import Crawled, crawl
+from tests.assets.scripted import SCRIPT, page
+from tests.assets.site import Answer, Site
+
+pytestmark = pytest.mark.usefixtures("browser")
+SHOW = "const one = new Image(); one.src = `/shown/${NUMBER}`; document.body.append(one);"
+ASKING = """
+for (const url of ['PRIVATE', 'http://169.254.169.254/latest/', 'file:///etc/passwd']) {
+  fetch(url).catch(() => 0); const one = new Image(); one.src = url + `?picture`; document.body.append(one);
+}
+navigator.sendBeacon('/beacon', 'x');
+fetch('/posted', {method: 'POST', body: 'x'}).catch(() => 0);
+fetch('/put', {method: 'PUT', body: 'x'}).catch(() => 0);
+new WebSocket('SOCKET'); new EventSource('/events');
+window.open('/window');
+const frame = document.createElement('iframe'); frame.src = '/frame'; document.body.append(frame);
+new Worker(URL.createObjectURL(new Blob(["fetch('/worker')"])));
+navigator.serviceWorker && navigator.serviceWorker.register('/service.js').catch(() => 0);
+const save = document.createElement('a'); save.href = '/saved.zip'; save.download = 'saved.zip';
+document.body.append(save); save.click();
+alert('wait');
+"""
+FOREIGN = """
+fetch('ELSEWHERE/list.json', {headers: {'X-Requested-With': 'a', 'X-Method': 'b', Authorization: 'c'}}).catch(() => 0);
+"""
+MANY = "for (let n = 0; n < 40; n++) fetch(`/many/${n}`)"
+MOVING = "document.cookie = 'mine=1'; location.href = `/target`;"
+
+
+@dataclass
+class World:
+    """The site that is crawled, another that its pages use, one that isn't to be reached, and what came of it."""
+
+    site: Site
+    elsewhere: Site
+    private: Site
+    crawled: Crawled
+
+
+def pages(site: Site, elsewhere: Site, private: Site) -> None:
+    site.routes["/robots.txt"] = Answer(b"User-agent: *\nDisallow: /no/\n", media_type="text/plain")
+    asking = ASKING.replace("PRIVATE", private.url("/")).replace("SOCKET", site.url("/socket").replace("http", "ws"))
+    page(site, "/asking.html", "", asking + SHOW.replace("NUMBER", "1"))
+    site.page("/forbidden.html", "<body><script src=/no/made.js></script><script src=/yes.js></script>")
+    site.routes["/no/made.js"] = Answer(SHOW.replace("NUMBER", "2").encode(), media_type=SCRIPT)
+    site.routes["/yes.js"] = Answer(SHOW.replace("NUMBER", "3").encode(), media_type=SCRIPT)
+    for number in (1, 2, 3):
+        site.image(f"/shown/{number}", number)
+    page(site, "/foreign.html", "", FOREIGN.replace("ELSEWHERE", elsewhere.url("").rstrip("/")))
+    elsewhere.routes["/list.json"] = Answer(
+        b"[]", media_type="application/json", headers=(("Access-Control-Allow-Origin", "*"),
+                                                       ("Access-Control-Allow-Headers", "*")),
+    )  # fmt: skip
+    site.page("/many.html", f"<body><script>{MANY}</script>")
+    page(site, "/moving.html", "<p>Go on</p>", MOVING)
+    site.routes["/style.css"] = Answer(b"@font-face { font-family: own; src: url(/own.woff2) } p { font-family: own }",
+                                       media_type="text/css")  # fmt: skip
+    site.page("/twice-1.html", "<body><link rel=stylesheet href=style.css><p>1</p><script src=/yes.js></script>")
+    site.page("/twice-2.html", "<body><p>2</p><script src=/yes.js></script>")
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with Site() as site, Site(host="127.0.0.2") as elsewhere, Site(host="127.0.0.3") as private:
+        pages(site, elsewhere, private)
+        names = ("asking", "forbidden", "foreign", "many", "moving", "twice-1", "twice-2")
+        crawled = crawl(
+            tmp_path_factory.mktemp("traffic"),
+            urls=[{"url": site.url(f"/{name}.html")} for name in names],
+            follow=False,
+            render="always",
+            limits={"render_page_seconds": 8, "render_page_requests": 20},
+            allowed_networks=["127.0.0.1/32", "127.0.0.2/32"],
+        )
+        yield World(site, elsewhere, private, crawled)
+
+
+def test_every_page_was_rendered(world: World) -> None:
+    assert (world.crawled.end.counts.rendered, world.crawled.end.counts.unrendered) == (7, {})
+
+
+def test_a_private_address_is_not_reached(world: World) -> None:
+    assert world.private.seen == []
+    assert world.crawled.sighting(world.site.url("/shown/1")).found_in == "rendered"
+
+
+def test_nothing_is_sent_and_no_other_document_is_asked_for(world: World) -> None:
+    asked = set(world.site.paths())
+    refused = {"/beacon", "/posted", "/put", "/socket", "/events", "/window", "/frame", "/worker", "/service.js",
+               "/saved.zip", "/own.woff2", "/target"}  # fmt: skip
+    assert asked & refused == set()
+    assert [one.body for one in world.site.seen if one.body] == []
+
+
+def test_a_script_that_robots_txt_forbids_is_not_asked_for(world: World) -> None:
+    asked = world.site.paths()
+    assert ("/no/made.js" in asked, "/shown/2" in asked) == (False, False)
+    line = next(line for line in world.crawled.pages if line.url.endswith("/forbidden.html"))
+    assert [one.image_url for one in line.sightings] == [world.site.url("/shown/3")]
+
+
+def test_another_site_is_asked_as_the_crawl_asks_and_told_no_secret(world: World) -> None:
+    (asked,) = (one for one in world.elsewhere.seen if one.path == "/list.json")
+    assert asked.headers["user-agent"].startswith("ExhibitBot/")
+    assert asked.headers["x-requested-with"] == "a"
+    assert {"x-method", "authorization", "cookie", "referer"} & set(asked.headers) == set()
+    assert "/robots.txt" in world.elsewhere.paths()
+
+
+def test_a_page_makes_no_more_requests_than_it_may(world: World) -> None:
+    assert sum(one.startswith("/many/") for one in world.site.paths()) == 20
+
+
+def test_where_a_script_wants_to_go_is_a_link(world: World) -> None:
+    line = next(line for line in world.crawled.pages if line.url.endswith("/moving.html"))
+    assert [link.url for link in line.links] == [world.site.url("/target")]
+
+
+def test_a_script_of_several_pages_is_fetched_once_and_each_page_itself_too(world: World) -> None:
+    assert world.site.times("/yes.js") == 1
+    assert {world.site.times(f"/{name}.html") for name in ("asking", "twice-1", "twice-2")} == {1}
+
+
+def test_cookies_of_scripts_stay_in_the_browser(world: World) -> None:
+    assert [one for one in world.site.seen if "mine" in one.headers.get("cookie", "")] == []

@@ -1,0 +1,52 @@
+"""One browser for several pages at once: lost together, and replaced once."""
+
+import asyncio
+import os
+import signal
+
+import pytest
+
+from exhibit.browser.program import find_browser
+
+pytest.importorskip("playwright", reason="the optional part capture isn't installed")
+if find_browser("").path is None:
+    pytest.skip(find_browser("").sentence, allow_module_level=True)
+from playwright.async_api import Browser
+
+from exhibit.browser.limits import PageLimits
+from exhibit.browser.running import BrowserLostError, SteeredBrowser
+
+
+async def version(browser: Browser) -> str:
+    return browser.version
+
+
+async def two_pages_in_a_browser_that_is_killed(steered: SteeredBrowser) -> tuple[list[object], list[int], list[str]]:
+    both_open = asyncio.Barrier(2)
+
+    async def work(browser: Browser) -> str:
+        page = await browser.new_page()
+        await both_open.wait()
+        if steered.pid:
+            os.kill(steered.pid, signal.SIGKILL)
+        await page.wait_for_timeout(30_000)
+        return "the page outlived its browser"
+
+    await steered.run(version)
+    pids = [steered.pid]
+    results = await asyncio.gather(steered.run(work), steered.run(work), return_exceptions=True)
+    versions = await asyncio.gather(steered.run(version), steered.run(version))
+    pids.append(steered.pid)
+    await steered.stop()
+    return list(results), [*pids, steered.pid], versions
+
+
+def test_pages_of_a_killed_browser_are_told_and_the_next_share_a_new_one() -> None:
+    found = find_browser("").path
+    assert found is not None
+    steered = SteeredBrowser(found, PageLimits(seconds=20))
+    lost, (first, second, ended), versions = asyncio.run(two_pages_in_a_browser_that_is_killed(steered))
+    assert [type(result) for result in lost] == [BrowserLostError, BrowserLostError]
+    assert first != second
+    assert ended == 0
+    assert versions[0] == versions[1]
