@@ -1,4 +1,7 @@
-"""Images a second, of the clock and of the processor: Exhibit's crawler beside a bare Scrapy spider on a local site."""
+"""Exhibit's crawler beside a bare Scrapy spider on a local site, by clock and processor; and bytes of lines a page.
+
+``python -m bench.crawling`` prints the latter.
+"""
 
 import contextlib
 import http.server
@@ -13,10 +16,14 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from PIL import Image
+
 from bench.table import Row
 from crawler.formats.job import Job, Limits, Politeness, Source, SourceKind
 
 IMAGES_A_PAGE = 20
+LINE_PAGES = 30
+NAMED = 60
 HOST = "127.0.0.2"
 
 
@@ -26,6 +33,31 @@ def measure(photos: Sequence[Path], images: int) -> list[Row]:
         rows = [_exhibit(base, Path(name)), _bare(base, Path(name))]
         rows.append(_exhibit(base, Path(name)) | {"what": "Exhibit's crawler, again"})
     return rows
+
+
+def line_bytes(*, kept: bool) -> float:
+    """Bytes of lines a page of a site of 30 pages, each with 60 links, 60 pictures and a sheet that names 60 vectors.
+
+    The pictures are kept ones, each page's own, or vectors that all pages name.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        site = Path(name) / "site"
+        site.mkdir()
+        sheet = "".join(f".i{n}{{background:url(icon-{n}.svg)}}" for n in range(NAMED))
+        (site / "style.css").write_text(sheet, encoding="utf-8")
+        links = "".join(f'<a href="/page-{n}.html">Page {n}</a> ' for n in range(NAMED))
+        for page in range(LINE_PAGES):
+            names = [f"{page}-{n}.png" if kept else f"{n}.svg" for n in range(NAMED)]
+            shown = "".join(f'<img src="/{name}" alt="Picture">' for name in names)
+            html = f'<link rel="stylesheet" href="/style.css"><p>Page {page}</p>{links}{shown}'
+            (site / f"page-{page}.html").write_text(html, encoding="utf-8")
+            for place, name_of in enumerate(names if kept else ()):
+                Image.new("L", (32, 32), place).save(site / name_of)
+        shutil.copy(site / "page-0.html", site / "index.html")
+        with serving(site) as base:
+            _exhibit(base, Path(name))
+        lines = (Path(name) / "exhibit" / "lines").read_bytes().splitlines(keepends=True)
+        return sum(map(len, lines)) / sum(line.startswith(b'{"type":"page"') for line in lines)
 
 
 def _site(folder: Path, photos: Sequence[Path], images: int) -> Path:
@@ -110,3 +142,8 @@ def _spent(command: list[str]) -> tuple[float, float]:
 def _row(what: str, images: int, seconds: float, cpu: float) -> dict[str, object]:
     rates = {"images a second": images / seconds, "images a CPU second": images / cpu}
     return {"what": what, "images": images, "seconds": seconds, "CPU seconds": cpu, **rates}
+
+
+if __name__ == "__main__":
+    print(f"pictures that are kept: {line_bytes(kept=True) / 1000:.1f} KB a page")
+    print(f"vectors, which aren't:  {line_bytes(kept=False) / 1000:.1f} KB a page")

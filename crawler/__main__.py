@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from crawler.formats.job import Job, Limits, Politeness, Render, Source, SourceKind, UserAgent
-from crawler.formats.lines import Line, to_json
+from crawler.formats.lines import EndLine, Line, PageLine, RefusalLine, read_lines, to_json
 from exhibit.errors import ExhibitError, ExitCode, WrongUseError
 from exhibit.files.private import keep_private
 
@@ -45,11 +45,32 @@ def _run(options: argparse.Namespace) -> ExitCode:
 
     if options.out is None:
         return run(job, _Writer(os.dup(sys.stdout.fileno())).write)
+    running = options.out.with_name(f"{options.out.name}.running")
     try:
-        out = os.open(options.out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        earlier = _earlier(options.out, running, job)
+        out = os.open(options.out, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        if options.out.is_file() and not job.reads_files:
+            running.write_text(job.to_json(), encoding="utf-8")
     except OSError as error:
         raise WrongUseError(f"{options.out} can't be written: {error.strerror}.") from error
-    return run(job, _Writer(out).write)
+    code = run(job, _Writer(out).write, earlier)
+    running.unlink(missing_ok=True)
+    return code
+
+
+def _earlier(out: Path, running: Path, job: Job) -> list[PageLine | RefusalLine]:
+    """The lines of the same job, where it was killed while it wrote them; any others are removed.
+
+    A file beside them holds the job for as long as it runs. A last line that was cut off is removed, too.
+    """
+    is_same = running.exists() and running.read_bytes() == job.to_json().encode()
+    data = out.read_bytes() if is_same and out.exists() else b""
+    lines = list(read_lines(data.splitlines(keepends=True)))
+    if lines and isinstance(lines[-1], EndLine):
+        lines, data = [], b""
+    if out.is_file():
+        os.truncate(out, data.rfind(b"\n") + 1)
+    return [line for line in lines if not isinstance(line, EndLine)]
 
 
 class _Writer:
@@ -113,7 +134,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("what", metavar="JOB|URL|PATH", help="a job in a .json file (- reads it from standard input), a URL or a path")
-    add("--out", type=Path, metavar="FILE", help="write the lines to a file instead of standard output")
+    add("--out", type=Path, metavar="FILE", help="write the lines to a file; after a kill, go on from it")
     add("--bytes", type=Path, metavar="DIR", help="the folder that receives the pictures, named by their SHA-256")
     add("--source", choices=["site", "sitemap", "feed", "list"], default="site", help="what the URL is (default: site)")
     add("--pages", type=int, default=limits.pages, help=f"pages at most (default: {limits.pages})")

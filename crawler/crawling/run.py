@@ -6,7 +6,7 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any
 
@@ -18,9 +18,10 @@ from crawler.crawling.settings import scrapy_settings
 from crawler.crawling.spider import CrawlSpider
 from crawler.fetching.certificates import authorities_of
 from crawler.formats.job import MIB, Job
-from crawler.formats.lines import EndLine, Line
+from crawler.formats.lines import EndLine, Line, PageLine, RefusalLine
 from crawler.reading.helper import helper
 from crawler.state.crawl import Crawl
+from crawler.state.novelty import LEFT_OUT, left_out
 from exhibit.errors import ExhibitError, ExitCode
 from exhibit.types import Untyped
 
@@ -37,18 +38,19 @@ _SENTENCES = {
 }
 
 
-def run(job: Job, write: Callable[[Line], None]) -> ExitCode:
+def run(job: Job, write: Callable[[Line], None], earlier: Sequence[PageLine | RefusalLine] = ()) -> ExitCode:
     """Run a job to its end; once in a process, since a Twisted reactor can't start again.
 
     Lines are written when they are complete, the end line last. SIGTERM and SIGINT end it with what is complete and the
-    end line. Returns ``DONE``, also when a budget ended it; ``INCOMPLETE`` after SIGTERM or at the memory limit;
-    ``INTERRUPTED`` after SIGINT. Raises ``ServiceMissingError`` when the folder for the bytes can't be written,
-    ``WrongUseError`` when the job's authorities can't be read.
+    end line. With the ``earlier`` lines of the same job, which broke off, it goes on behind them. Returns ``DONE``,
+    also when a budget ended it; ``INCOMPLETE`` after SIGTERM or at the memory limit; ``INTERRUPTED`` after SIGINT.
+    Raises ``ServiceMissingError`` when the folder for the bytes can't be written, ``WrongUseError`` when the job's
+    authorities can't be read.
     """
     if not job.follow:
         _die_with_parent()
         _limit_memory(job.limits.memory_mb)
-    crawl = Crawl(job, write)
+    crawl = Crawl(job, write, earlier)
     if job.reads_files:
         return read_files(crawl)
     crawl.authorities = authorities_of(job.ca_bundle)
@@ -133,6 +135,9 @@ class _Run:
     def _end(self, reason: str) -> None:
         if not self._has_ended:
             self._has_ended = True
+            of = self._crawl.novelty.left_out if self._crawl.job.follow else {}  # whose frontier it is knows how many
+            for pattern, pages in of.items():
+                self._crawl.write(RefusalLine(url=pattern, reason=LEFT_OUT, sentence=left_out(pattern, pages)))
             self._crawl.write(EndLine(reason=reason, counts=self._crawl.budget.counts()))
 
 

@@ -1,31 +1,34 @@
 """The crawl itself: visits are opened, their images fetched, their lines written, until nothing is left or allowed."""
 
+import secrets
+from collections import Counter
 from collections.abc import AsyncIterator
-from datetime import datetime
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 from scrapy import Request, Spider, signals
 from scrapy.exceptions import DontCloseSpider
 from twisted.python.failure import Failure
 
-from crawler.crawling.visitors import for_anybody
+from crawler.crawling.visitors import for_anybody, modified
 from crawler.fetching.answers import Response, failure_refusal, status_refusal
 from crawler.fetching.documents import facts_of, forbids_following, read_document
 from crawler.fetching.gate import STAYS_IN_SCOPE
 from crawler.fetching.images import IMAGE, Images
 from crawler.fetching.style_sheets import SHEET, SHEETS_PER_PAGE, Sheets
 from crawler.formats.job import Kind, Link, Target
-from crawler.formats.lines import Refusal, RefusalLine
+from crawler.formats.lines import PageLine, Refusal, RefusalLine
 from crawler.reading.found import Document, FoundImage
 from crawler.reading.sniff import Content, sniff
 from crawler.rendering.renderer import Rendering
 from crawler.state.crawl import Crawl
 from crawler.state.frontier import Frontier
+from crawler.state.novelty import LEFT_OUT, is_near, pattern_of_target
 from crawler.state.pace import Pace
 from crawler.state.visit import Visit
-from exhibit.clock import parse_rfc3339
 from exhibit.errors import ExhibitError, RefusedError
-from exhibit.network.urls import host_of
+from exhibit.network.urls import host_of, origin_of
 from exhibit.sentences import Sentence
 from exhibit.types import Untyped
 
@@ -33,12 +36,15 @@ Crawler: TypeAlias = Any
 """Scrapy's crawler object."""
 
 VISIT = "exhibit_visit"
+_MISSING = "exhibit_missing"
 
 _ACCEPT = {
     Kind.PAGE: "text/html,application/xhtml+xml;q=0.9,*/*;q=0.5",
     Kind.SITEMAP: "application/xml,text/xml;q=0.9,text/plain;q=0.8,*/*;q=0.5",
     Kind.FEED: "application/rss+xml,application/atom+xml,application/feed+json,application/xml;q=0.9,*/*;q=0.5",
 }
+_NEAR = ("near-duplicate", "The page shows what another one does; its links aren't followed.")
+_NOT_FOUND = ("not-found", "The site sends this page for what it doesn't have; its links aren't followed.")
 _OPEN_VISITS = 16
 _IMAGES_PER_LIST = 200
 
@@ -58,11 +64,12 @@ class CrawlSpider(Spider):
         self.is_ending = False
         self._is_feeding = False
         self._open: set[Visit] = set()
-        self._frontier = Frontier(per_host=crawl.job.politeness.concurrency_per_host + 1)
+        self._frontier = Frontier(per_host=crawl.job.politeness.concurrency_per_host)
         self._images = Images(crawl, self._send)
         self._sheets = Sheets(crawl, self._images, self._send)
         self._rendering = Rendering(crawl, self._images, self._download, self.rendered)
         self._sitemaps_told: set[str] = set()
+        self._missing: dict[str, str] = {}  # by origin, the text that it sends for what it doesn't have; or empty
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Untyped, **kwargs: Untyped) -> "CrawlSpider":
@@ -81,12 +88,33 @@ class CrawlSpider(Spider):
 
     async def start(self) -> AsyncIterator[Request]:
         """Open the first visits."""
+        for line in self.crawl.earlier:
+            self._frontier.skip(line.url)
+        for line in self.crawl.earlier:
+            self._take_back(line)
+        self.crawl.earlier = ()
         for target in self.crawl.job.targets():
             self._frontier.add(target)
         self._feed()
         no_requests: tuple[Request, ...] = ()
         for request in no_requests:
             yield request
+
+    def _take_back(self, line: PageLine | RefusalLine) -> None:
+        """Go on from a line of the same job, which broke off: what it tells isn't asked again."""
+        budget, novelty = self.crawl.budget, self.crawl.novelty
+        if isinstance(line, RefusalLine):
+            budget.refuse(line.reason)
+            return
+        budget.begin_visit()
+        budget.take_host(host_of(line.url))
+        budget.line(len(line.sightings), Counter(refusal.reason for refusal in line.refusals))
+        novelty.take(line, pattern_of_target(line))
+        novelty.untold(line)
+        self._images.take_back(line)
+        if self.crawl.job.follow:
+            for link in line.links:
+                self._frontier.add(_target(link))
 
     def idle(self) -> None:
         """Nothing is on its way: open more visits, or let Scrapy close."""
@@ -124,12 +152,22 @@ class CrawlSpider(Spider):
             target = self._frontier.pop()
             if target is None:
                 return
+            if self._is_left_out(target):
+                self._frontier.close(target)
+                continue
             if not self.crawl.budget.begin_visit():
                 self.is_ending = True
                 return
             visit = Visit(target, self._done, self.crawl.budget.seconds)
             self._open.add(visit)
             self._begin(visit)
+
+    def _is_left_out(self, target: Target) -> bool:
+        """Whether other pages of its pattern have shown nothing new for long."""
+        if Kind.IMAGE not in self.crawl.job.kinds or not self.crawl.novelty.leaves_out(pattern_of_target(target)):
+            return False
+        self.crawl.budget.refuse(LEFT_OUT)
+        return True
 
     def _begin(self, visit: Visit) -> None:
         target = visit.target
@@ -235,10 +273,7 @@ class CrawlSpider(Spider):
         fetched_here = images if kind is Kind.PAGE else images[:_IMAGES_PER_LIST]
         found_now = self._links(visit, kind, document, images[len(fetched_here) :], response)
         visit.links = tuple({link.url: link for link in (*found_now, *visit.links)}.values())
-        visit.modified = _modified(document, visit.links)
-        if not self.is_ending and job.follow:
-            for link in visit.links:
-                self._frontier.add(_target(link))
+        visit.modified = modified(document, visit.links)
         for found in fetched_here:
             self._images.want(visit, found)
         if Kind.IMAGE in job.kinds:
@@ -298,9 +333,44 @@ class CrawlSpider(Spider):
         self._write_refusal(refusal, visit.target)
 
     def _write(self, visit: Visit) -> None:
-        line = visit.line()
-        self.crawl.budget.line(len(line.sightings), visit.refused())
+        """Write the line of a page, and follow its links: its pictures are here, so that they never wait for pages."""
+        line, target, novelty = visit.line(), visit.target, self.crawl.novelty
+        if target.depth and Kind.IMAGE in self.crawl.job.kinds and novelty.repeats(line):
+            refusal = Refusal(target.url, *(_NOT_FOUND if self._is_missing(line) else _NEAR))
+            line = replace(line, links=(), refusals=(*line.refusals, refusal))
+        line = novelty.untold(line)
+        novelty.take(line, pattern_of_target(target))
+        self.crawl.budget.line(len(line.sightings), Counter(refusal.reason for refusal in line.refusals))
         self.crawl.write(line)
+        if self.crawl.job.follow:
+            for link in line.links:
+                self._frontier.add(_target(link))
+
+    def _is_missing(self, line: PageLine) -> bool:
+        """Whether a page that repeats another is like what its site sends for an address that can't exist.
+
+        The first such page lets the site be asked, once, for an address that nobody has; a site without such pages
+        isn't asked. A status says nothing: many send 200 (Bar-Yossef et al., "Sic transit gloria telae", WWW 2004).
+        """
+        origin = origin_of(line.final_url)
+        if origin in self._missing:
+            text = self._missing[origin]
+            return bool(text) and is_near(int(text, 16), int(line.text, 16))
+        self._missing[origin] = ""
+        if self.crawl.budget.has_visits and not self.is_ending:
+            headers = self.crawl.headers(_ACCEPT[Kind.PAGE])
+            meta = {_MISSING: origin, STAYS_IN_SCOPE: True, "download_maxsize": self.crawl.job.limits.max_page_bytes}
+            url = f"{origin}/{secrets.token_hex(12)}"
+            self._send(Request(url, self.missing, headers=headers, meta=meta, dont_filter=True, errback=lambda _: None))
+        return False
+
+    def missing(self, response: Response) -> None:
+        """What a site sends for an address that can't exist has come."""
+        job = self.crawl.job
+        if response.status == 200 and self.crawl.budget.take_bytes(len(response.body)):
+            with suppress(RefusedError):
+                _, document = read_document(response, Kind.PAGE, job.limits.max_page_bytes, job.user_agent.token)
+                self._missing[response.meta[_MISSING]] = document.text
 
     def _refuse(self, visit: Visit, refusal: Refusal) -> None:
         visit.is_over = True
@@ -324,12 +394,6 @@ class CrawlSpider(Spider):
 
     async def _download(self, request: Request) -> Response:
         return await self.crawler.engine.download_async(request)
-
-
-def _modified(document: Document, links: tuple[Link, ...]) -> dict[str, datetime]:
-    """When the links changed last, of which the document says so."""
-    told = {for_anybody(found.url): found.modified for found in document.links if found.modified}
-    return {link.url: parse_rfc3339(told[link.url]) for link in links if link.url in told}
 
 
 def _target(link: Link) -> Target:

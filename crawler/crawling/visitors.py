@@ -1,7 +1,13 @@
 """Addresses of pages without what only tells visitors apart: session ids, and the marks of campaigns."""
 
 import re
+from collections.abc import Iterable
+from datetime import datetime
 from urllib.parse import urlsplit, urlunsplit
+
+from crawler.formats.job import Link
+from crawler.reading.found import Document
+from exhibit.clock import parse_rfc3339
 
 _CAMPAIGN = re.compile(
     r"(?:utm_\w+|hsa_\w+|mtm_\w+|pk_(?:campaign|kwd|source|medium)|oly_(?:anon|enc)_id|mc_[ce]id|vero_id|mkt_tok|"
@@ -30,6 +36,12 @@ def for_anybody(url: str) -> str:
     kept = [field for field in parts.query.split("&") if not _is_of_a_visitor(field)]
     query = "&".join(kept)
     return url if (path, query) == (parts.path, parts.query) else urlunsplit(parts._replace(path=path, query=query))
+
+
+def modified(document: Document, links: Iterable[Link]) -> dict[str, datetime]:
+    """When links changed last, of which the document says so."""
+    told = {for_anybody(found.url): found.modified for found in document.links if found.modified}
+    return {link.url: parse_rfc3339(told[link.url]) for link in links if link.url in told}
 
 
 def _is_of_a_visitor(field: str) -> bool:

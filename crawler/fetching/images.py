@@ -6,16 +6,18 @@ import binascii
 import re
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import fields
 from urllib.parse import unquote_to_bytes
 
 from scrapy import Request
 from twisted.python.failure import Failure
 
 from crawler.fetching.answers import Response, failure_refusal, fetched, header, referer_of, status_refusal
-from crawler.formats.lines import Refusal
+from crawler.formats.lines import PageLine, Refusal
 from crawler.reading.found import FoundImage
 from crawler.reading.sniff import VECTOR_SENTENCE, has_vector_suffix, unfit
 from crawler.state.crawl import Crawl
+from crawler.state.novelty import PASSING
 from crawler.state.visit import Visit
 from exhibit.clock import now
 from exhibit.sentences import Sentence
@@ -27,6 +29,7 @@ IMAGE = "exhibit_image"
 _PRIORITY = 10
 _MAX_RESULTS = 5_000
 _DATA = re.compile(r"data:(?P<type>[\w.+-]+/[\w.+-]+)?(?P<parameters>(?:;[^,;]*)*),", re.IGNORECASE)
+_FACTS = fields(Fetched)
 _SPENT = "The job had used up its budget."
 
 
@@ -76,6 +79,17 @@ class Images:
         url = response.request.url
         if url not in self._results and url not in self._waiting and self._crawl.budget.begin_image():
             self._settle(url, self.keep(response, url))
+
+    def take_back(self, line: PageLine) -> None:
+        """What a line of the same job tells of its images counts as asked."""
+        for sighting in line.sightings:
+            if sighting.image_url not in self._results and sighting.image_url[:5] != "data:":
+                self._crawl.budget.begin_image()
+                self._crawl.budget.take_bytes(sighting.size)
+                self._results[sighting.image_url] = Fetched(**{it.name: getattr(sighting, it.name) for it in _FACTS})
+        for refusal in line.refusals:
+            if refusal.reason not in PASSING:
+                self._results[refusal.url] = refusal
 
     def _request(self, url: str, page: str) -> Refusal | None:
         if has_vector_suffix(url):

@@ -48,10 +48,13 @@ class PageLine:
     not_modified: bool = False  # whether the server said that nothing has changed; then nothing else was found
     title: str = ""  # of the document
     language: str = ""  # as the document declares it
-    links: tuple[Link, ...] = ()  # what belongs to the scope and isn't deeper than the limit, each once
+    text: str = ""  # 64-bit fingerprint of its visible words, 16 hexadecimal digits; empty when they are few
+    words: int = 0  # how many these are
+    links: tuple[Link, ...] = ()  # what belongs to the scope, isn't deeper than the limit, and no line before names
+    named: str = ""  # digest of the addresses of all its links, of those that a line before names, too
     modified: Mapping[str, datetime] = field(default_factory=dict)  # when links changed last, as a sitemap or feed says
     sightings: tuple[Sighting, ...] = ()  # the images
-    refusals: tuple[Refusal, ...] = ()  # the images that weren't kept
+    refusals: tuple[Refusal, ...] = ()  # the images that weren't kept, each once in a job unless it may come yet
     signals: Signals = field(default_factory=Signals)  # what the page said to machines
     position: str = ""  # how far a source that is a file has been read with this line; empty for all others
     render_seconds: float = 0.0  # that a browser took to render the page; 0 where none did

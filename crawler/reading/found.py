@@ -1,7 +1,9 @@
 """What reading a document gives: images and links as absolute addresses, and what the document says of itself."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from hashlib import blake2b
 from urllib.parse import urldefrag, urljoin, urlsplit
 
 from crawler.formats.job import Kind
@@ -19,6 +21,11 @@ _EMPTY_SEGMENT = re.compile(r"(?!\A)(?<!^http:)(?<!^https:)/(?=/)", re.IGNORECAS
 _MANY_SLASHES = re.compile(r"\A(https?:)?/{3,}", re.IGNORECASE)
 _KEPT = "\ue000\ue001"
 """Stands in such a segment meanwhile: two signs that mean nothing in any script."""
+_SHINGLE = 3
+_MIN_WORDS = 10
+_MAX_WORDS = 20_000
+_LANES = [sum((byte >> bit & 1) << (32 * bit) for bit in range(8)) for byte in range(256)]
+"""Of each byte, its bits as eight counters of 32 bits side by side, so that one addition counts them all."""
 _VISITED = ("http", "https")
 _NOT_ADDRESSES = ("about", "blob", "chrome", "cid", "javascript", "mailto", "sms", "tel", "vbscript", "")
 
@@ -51,11 +58,13 @@ class Document:
     sheets: tuple[str, ...] = ()  # style sheets, absolute
     title: str = ""  # of the document
     language: str = ""  # as declared
+    text: str = ""  # fingerprint of the visible words
+    words: int = 0  # how many these are
     robots: tuple[str, ...] = ()  # contents of the robots metas
     tdm_reservation: str = ""  # of the TDMRep meta, or empty
     tdm_policy: str = ""  # of the TDMRep meta, or empty
     scripts: int = 0  # elements that run a script
-    words: int = 0  # characters of its text
+    characters: int = 0  # of its text
     needs_scripts: bool = False  # whether it says that it is nothing without them, or has an empty place for an app
 
 
@@ -121,3 +130,22 @@ def plain(text: str, length: int = CONTEXT_LENGTH) -> str:
     if not words.isprintable():
         words = "".join(character for character in words if character.isprintable())
     return words[:length].rstrip()
+
+
+def fingerprint(texts: Iterable[str]) -> str:
+    """The 64-bit simhash of a text's shingles of three words, 16 hexadecimal digits; empty for less than ten words.
+
+    Each bit is the majority's among the hashes of the shingles (Charikar, "Similarity estimation techniques from
+    rounding algorithms", STOC 2002), so that texts which share nearly all of them differ in few bits.
+    """
+    words = " ".join(texts).lower().split()[:_MAX_WORDS]
+    if len(words) < _MIN_WORDS:
+        return ""
+    totals = [0] * 8
+    shingles = len(words) - _SHINGLE + 1
+    for place in range(shingles):
+        hashed = blake2b(" ".join(words[place : place + _SHINGLE]).encode("utf-8", "replace"), digest_size=8)
+        for lane, byte in enumerate(hashed.digest()):
+            totals[lane] += _LANES[byte]
+    bits = ((total >> (32 * bit) & 0xFFFFFFFF) * 2 > shingles for total in totals for bit in range(8))
+    return f"{sum(1 << place for place, is_set in enumerate(bits) if is_set):016x}"

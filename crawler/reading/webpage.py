@@ -10,7 +10,17 @@ from lxml import etree
 from crawler.formats.job import Kind
 from crawler.reading import attributes, css, scripts, structured
 from crawler.reading.encoding import encoded
-from crawler.reading.found import CONTEXT_LENGTH, Document, FoundImage, FoundLink, Room, absolute, is_visitable, plain
+from crawler.reading.found import (
+    CONTEXT_LENGTH,
+    Document,
+    FoundImage,
+    FoundLink,
+    Room,
+    absolute,
+    fingerprint,
+    is_visitable,
+    plain,
+)
 from crawler.reading.sniff import has_image_suffix
 from crawler.reading.srcset import largest_of
 from exhibit.errors import RefusedError
@@ -213,11 +223,13 @@ class _Reader:
             sheets=tuple(self.sheets),
             title=title,
             language=plain(root.get("lang") or root.get("{http://www.w3.org/XML/1998/namespace}lang") or "", 35),
+            text=fingerprint(self.words),
+            words=sum(len(text.split()) for text in self.words),
             robots=tuple(self.robots),
             tdm_reservation=self.tdm.get("tdm-reservation", ""),
             tdm_policy=self.tdm.get("tdm-policy", ""),
             scripts=self.scripts,
-            words=sum(map(len, self.words)),
+            characters=sum(map(len, self.words)),
             needs_scripts=self.needs_scripts,
         )
 

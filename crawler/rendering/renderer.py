@@ -200,6 +200,8 @@ def _whole(served: Document, read: Document, shown: "Shown", url: str) -> Docume
         images=tuple(image for address, image in images.items() if address in kept),
         links=tuple(dict.fromkeys((*served.links, *read.links, *moves))),
         title=served.title or read.title,
+        text=read.text,
+        words=read.words,
         robots=tuple(dict.fromkeys((*served.robots, *read.robots))),
         tdm_reservation=served.tdm_reservation or read.tdm_reservation,
         tdm_policy=served.tdm_policy or read.tdm_policy,

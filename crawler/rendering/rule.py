@@ -31,7 +31,7 @@ def is_worth(document: Document, past: Past) -> bool:
     made_by_scripts = (
         document.needs_scripts
         or document.scripts >= MANY_SCRIPTS
-        or (document.scripts > 0 and document.words < LITTLE_TEXT)
+        or (document.scripts > 0 and document.characters < LITTLE_TEXT)
     )
     return made_by_scripts and pictures_of(document) < FEW_PICTURES
 

@@ -38,6 +38,11 @@ class Budget:
         self._visits += 1
         return True
 
+    @property
+    def has_visits(self) -> bool:
+        """Whether :meth:`begin_visit` would say yes."""
+        return self._visits < self._limits.pages
+
     def drop_visit(self) -> None:
         """Give back what :meth:`begin_visit` took: it gave no page line."""
         self._visits -= 1

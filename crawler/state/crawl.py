@@ -1,12 +1,13 @@
 """What all parts of one running crawl share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from crawler.formats.job import Job, Known
-from crawler.formats.lines import Line
+from crawler.formats.lines import Line, PageLine, RefusalLine
 from crawler.reading.policy import SitePolicy
 from crawler.state.budget import Budget
+from crawler.state.novelty import Novelty
 from crawler.state.spool import Spool
 from exhibit.errors import RefusedError
 from exhibit.network.guard import Guard
@@ -24,12 +25,14 @@ class Crawl:
     pace: "Pace"  # set once Scrapy's downloader is there
     authorities: "SSL.Context"  # whose certificates are trusted; set where servers are asked
 
-    def __init__(self, job: Job, write: Callable[[Line], None]) -> None:
+    def __init__(self, job: Job, write: Callable[[Line], None], earlier: Sequence[PageLine | RefusalLine] = ()) -> None:
         self.job = job
+        self.earlier = earlier  # lines that the same job had written when it broke off
         self.write = write
         self.spool = Spool(job.bytes_dir)
         self.guard = Guard(allowed_networks=job.allowed_networks)
         self.budget = Budget(job.limits)
+        self.novelty = Novelty()
         self.scope = job.whole_scope()
         self.refused: dict[str, RefusedError] = {}  # by the resolver, by host
         self.policies: dict[str, SitePolicy] = {}  # what origins ask for, by origin

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from datetime import datetime
+from hashlib import blake2b
 
 from crawler.formats.job import Kind, Link, Target
 from crawler.formats.lines import PageLine, Refusal, Signals
@@ -111,7 +112,10 @@ class Visit:
             depth=self.target.depth,
             title=self.document.title,
             language=self.document.language,
+            text=self.document.text,
+            words=self.document.words,
             links=self.links,
+            named=blake2b("\n".join(sorted({link.url for link in self.links})).encode(), digest_size=8).hexdigest(),
             modified=self.modified,
             sightings=self.sightings(),
             refusals=self.refusals(),

@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from desk.texts.numbers import grouped, money
+from desk.texts.sentences import in_words
 from exhibit.types import Money, parse_money
 from registry.crawls.budgets import MONTH, RUN, of_month, of_run, spent_of
 from registry.models import Crawl, Inquiry, StepState
@@ -31,12 +32,15 @@ REASONS: dict[str, Promise] = {
     "incomplete": gettext_lazy("The server broke off before everything had come."),
     "link": gettext_lazy("Links and special files in a folder aren't read."),
     "login": gettext_lazy("The page asks for a login, and nothing behind it was seen."),
+    "near-duplicate": gettext_lazy("The page shows what another one does; its links aren't followed."),
     "not-a-page": gettext_lazy("There is no page at this address."),
     "not-an-image": gettext_lazy("What came isn't a picture."),
+    "not-found": gettext_lazy("The site sends this page for what it doesn't have; its links aren't followed."),
     "out-of-scope": gettext_lazy("The address leads to a site outside this watch."),
     "port": gettext_lazy("The address names a port that isn't visited."),
     "private-address": gettext_lazy("The address isn't on the public internet."),
     "redirects": gettext_lazy("The server redirects too often."),
+    "repetitive": gettext_lazy("Pages of a pattern whose last ones showed nothing new were left out."),
     "retry-after": gettext_lazy("The server asked to be left alone for a longer time."),
     "robots": gettext_lazy("The site's robots.txt forbids it, or couldn't be read."),
     "scheme": gettext_lazy("The address isn't one of the web."),
@@ -110,6 +114,8 @@ def amounts(spent: Iterable[Money]) -> str:
 
 def refusal_in_words(reason: str, sentence: str = "") -> str:
     """Why an address wasn't fetched or kept; in the crawl's own sentence where its word has none here."""
+    if reason == "repetitive" and sentence:
+        return in_words(sentence)  # it says how many
     if reason in REASONS:
         return str(REASONS[reason])
     if reason.startswith("http-5"):

@@ -41,7 +41,7 @@ class Visited:
 
     url: str
     depth: int
-    shown: bytes  # digest of the pictures and links that it named; empty when the server said that nothing has changed
+    shown: bytes  # digest of the pictures and words that it showed; empty when the server said that nothing has changed
     at: datetime
 
 

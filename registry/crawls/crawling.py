@@ -15,6 +15,7 @@ from exhibit.network.urls import host_of, url_key
 from registry.crawls.budgets import Left, left
 from registry.db.bulk import copy_values, storable
 from registry.db.steps import due
+from registry.frontier import patterns
 from registry.log.log import submit
 from registry.models import (
     UNFINISHED,
@@ -61,6 +62,7 @@ class NewUrl:
     page_url: str = ""  # for an image of a sitemap or a feed, the page that shows it
     context: str = ""  # the words that stood beside it there
     position: str = ""  # how far a folder or a WARC file has been read
+    pattern: str = ""  # what it shares with addresses of its kind; empty when there are none or it is visited anyway
 
     @property
     def key(self) -> bytes:
@@ -87,6 +89,7 @@ def denials() -> Callable[[str], bool]:
 
 _COLUMNS = (
     "crawl_id", "key", "url", "host", "kind", "depth", "page_url", "context", "position", "state", "attempts",
+    "pattern", "turn",
 )  # fmt: skip
 
 
@@ -99,18 +102,20 @@ def add_urls(crawl_id: int, urls: Iterable[NewUrl]) -> int:
 
 
 def add_keyed(crawl_id: int, urls: Mapping[bytes, NewUrl]) -> list[bytes]:
-    """As :func:`add_urls`, of URLs by their keys; returns the keys that are new."""
-    if not urls:
+    """As :func:`add_urls`, of URLs by their keys; returns the keys that are new and wait."""
+    places = patterns.places_of(crawl_id, {key: (new.pattern, new.kind) for key, new in urls.items()})
+    if not places:
         return []
     rows = (
         (
             crawl_id, key, storable(new.url), host, new.kind, new.depth, storable(new.page_url), storable(new.context),
-            new.position, FrontierUrl.State.PENDING.value, 0,
+            new.position, place.state.value, 0, place.pattern, place.turn,
         )
-        for key, new in urls.items()
-        if len(host := host_of(new.url)) <= MAX_HOST
+        for key, place in places.items()
+        if len(host := host_of((new := urls[key]).url)) <= MAX_HOST
     )  # fmt: skip
-    return cast("list[bytes]", copy_values(FrontierUrl, _COLUMNS, rows, conflict=("crawl_id", "key")))
+    added = cast("list[bytes]", copy_values(FrontierUrl, _COLUMNS, rows, conflict=("crawl_id", "key")))
+    return [key for key in added if places[key].state == FrontierUrl.State.PENDING]
 
 
 def addresses(crawl_id: int) -> tuple[int, int]:
@@ -190,7 +195,8 @@ def _waiting_hosts(crawl_id: int, most: int) -> list[str]:
 def _waiting_urls(crawl_id: int, hosts: Sequence[str], may: Left, most: int) -> list[int]:
     """The oldest waiting URLs of the hosts, in turn host by host; or one that is suspect, when no other waits.
 
-    Of each host only what is nearest to the source: else how deep a page lies would depend on who was first.
+    Of each host only what is nearest to the source, else how deep a page lies would depend on who was first; of that
+    the pictures first, then the first pages of each pattern of addresses.
     """
     rows = _nearest(crawl_id, hosts, may, most, suspect=False)
     if not rows:
@@ -215,11 +221,11 @@ def _nearest(crawl_id: int, hosts: Sequence[str], may: Left, most: int, *, suspe
             SELECT id, kind <> 'image' FROM unnest(%(hosts)s::text[]) AS leased (host),
             LATERAL (SELECT depth {waiting} ORDER BY depth LIMIT 1) AS nearest,
             LATERAL (
-                SELECT id, kind, row_number() OVER (ORDER BY id) AS turn FROM (
-                    SELECT id, kind {waiting} AND depth = nearest.depth AND (attempts >= %(from)s) = %(suspect)s
-                    ORDER BY id LIMIT %(most)s
-                ) AS oldest
-            ) AS waiting ORDER BY turn, id LIMIT %(most)s
+                SELECT id, kind, row_number() OVER (ORDER BY turn, id) AS place FROM (
+                    SELECT id, kind, turn {waiting} AND depth = nearest.depth AND (attempts >= %(from)s) = %(suspect)s
+                    ORDER BY turn, id LIMIT %(most)s
+                ) AS first
+            ) AS waiting ORDER BY place, id LIMIT %(most)s
             """,  # noqa: S608 - nothing of a stranger's is in it
             {
                 "crawl": crawl_id, "hosts": list(hosts), "pages": may.pages, "from": SUSPECT_FROM, "suspect": suspect,
@@ -358,7 +364,7 @@ def running_crawls() -> list[int]:
 
 def leased_urls(slice_id: int) -> list[NewUrl]:
     """The URLs that a slice still has to work off."""
-    rows = FrontierUrl.objects.filter(slice_id=slice_id, state=FrontierUrl.State.LEASED).order_by("depth", "id")
+    rows = FrontierUrl.objects.filter(slice_id=slice_id, state=FrontierUrl.State.LEASED).order_by("depth", "turn", "id")
     return [NewUrl(row.url, row.kind, row.depth, row.page_url, row.context, row.position) for row in rows]
 
 
@@ -368,11 +374,14 @@ def keep_position(of: CrawlSlice, key: bytes, position: str) -> None:
     leased.update(position=position, attempts=0)
 
 
-def mark_urls(of: CrawlSlice, keys: Iterable[bytes], state: FrontierUrl.State) -> None:
-    """Record that a slice, held by this transaction, has worked off URLs, by :attr:`NewUrl.key`."""
+def mark_urls(of: CrawlSlice, keys: Iterable[bytes], state: FrontierUrl.State, *, new: bool | None = None) -> None:
+    """Record that a slice, held by this transaction, has worked off URLs, by :attr:`NewUrl.key`.
+
+    ``new`` says of pages whether they showed or led to anything new.
+    """
     leased = FrontierUrl.objects.filter(slice=of, state=FrontierUrl.State.LEASED, key__in=list(keys))
     pages = leased.exclude(kind="image").count() if state == FrontierUrl.State.DONE else 0
-    leased.update(state=state)
+    leased.update(state=state, shows_new=new)
     Crawl.objects.filter(pk=of.crawl_id).update(pages=F("pages") + pages)
 
 

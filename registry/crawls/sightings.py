@@ -26,6 +26,12 @@ def blocked(digests: Iterable[Digest]) -> set[Digest]:
     return {digest for digest in rows if digest is not None}
 
 
+def of_crawl(crawl_id: int, digests: Iterable[Digest]) -> set[Digest]:
+    """Those of the digests whose pictures a crawl has seen."""
+    rows = SightingRow.objects.filter(crawl=crawl_id, picture__digest__in=list(digests))
+    return {digest for digest in rows.values_list("picture__digest", flat=True) if digest is not None}
+
+
 def keep_pictures(pictures: Iterable[tuple[Digest, int, datetime]]) -> dict[Digest, int]:
     """Keep pictures, given as digest, size and time first seen; returns primary keys by digest.
 

@@ -32,7 +32,7 @@ class Migration(migrations.Migration):
                 (
                     "shown",
                     models.BinaryField(
-                        help_text="digest of the pictures and links that it named when it was visited last"
+                        help_text="digest of the pictures and words that it showed when it was visited last"
                     ),
                 ),
                 ("visited_at", models.DateTimeField()),

@@ -85,6 +85,7 @@ class FrontierUrl(models.Model):
         LEASED = "leased"
         DONE = "done"
         REFUSED = "refused"
+        LEFT_OUT = "left-out"  # pages of its pattern have shown nothing new for long
 
     crawl = models.ForeignKey(Crawl, on_delete=models.CASCADE, related_name="frontier", db_index=False)
     key = models.BinaryField(help_text="128-bit key of the normalised URL, and of its page for an image")
@@ -98,12 +99,25 @@ class FrontierUrl(models.Model):
     slice = models.ForeignKey(CrawlSlice, null=True, blank=True, on_delete=models.SET_NULL, related_name="urls")
     attempts = models.PositiveSmallIntegerField(default=0)
     position = models.TextField(blank=True, db_default="", help_text="how far a folder or a WARC file has been read")
+    pattern = models.BinaryField(null=True, help_text="128-bit key of what it shares with other addresses of its kind")
+    turn = models.PositiveIntegerField(default=0, db_default=0, help_text="among those of its pattern; 0 for a picture")
+    shows_new = models.BooleanField(null=True, help_text="whether it showed or led to what its crawl had not seen")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["crawl", "key"], name="frontier_url_identity")]
         indexes = [
             models.Index(
-                fields=["crawl", "host", "depth", "id"], name="frontier_pending", condition=models.Q(state="pending")
+                fields=["crawl", "host", "depth", "turn", "id"],
+                name="frontier_pending",
+                condition=models.Q(state="pending"),
+            ),
+            models.Index(
+                fields=["crawl", "pattern", "turn"], name="frontier_pattern", condition=models.Q(pattern__isnull=False)
+            ),
+            models.Index(
+                fields=["crawl", "pattern", "turn"],
+                name="frontier_pattern_done",
+                condition=models.Q(pattern__isnull=False, state="done"),
             ),
             models.Index(
                 fields=["crawl", "id"], name="frontier_visited", condition=models.Q(state__in=["done", "refused"])
@@ -119,7 +133,7 @@ class KnownPage(models.Model):
     key = models.BinaryField(help_text="128-bit key of the normalised URL")
     url = models.TextField()
     depth = models.PositiveSmallIntegerField(help_text="links followed since the source, the fewest so far")
-    shown = models.BinaryField(help_text="digest of the pictures and links that it named when it was visited last")
+    shown = models.BinaryField(help_text="digest of the pictures and words that it showed when it was visited last")
     visited_at = models.DateTimeField()
     visits = models.PositiveIntegerField(default=0, help_text="that could be compared with the one before")
     changes = models.PositiveIntegerField(default=0, help_text="of those, visits that found it changed")

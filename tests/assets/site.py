@@ -59,12 +59,14 @@ class Site:
         routes: by path with query, or by path alone; a function decides by the request.
         seen: the requests in the order in which they came.
         tls: how it speaks TLS; without it, it doesn't.
+        fallback: for every other path.
     """
 
     host: str = "127.0.0.1"
     routes: dict[str, Route] = field(default_factory=dict)
     seen: list[Seen] = field(default_factory=list)
     tls: ssl.SSLContext | None = None
+    fallback: Route = Answer(b"<h1>not here</h1>", status=404)
     _server: ThreadingHTTPServer = field(init=False)
     _thread: threading.Thread = field(init=False)
 
@@ -150,7 +152,7 @@ class _Handler(BaseHTTPRequestHandler):
         routes = self.of_site.routes
         route = routes.get(self.path) or routes.get(self.path.partition("?")[0])
         if route is None:
-            route = Answer(b"<h1>not here</h1>", status=404)
+            route = self.of_site.fallback
         self._send(route if isinstance(route, Answer) else route(seen))
 
     def _send(self, answer: Answer) -> None:

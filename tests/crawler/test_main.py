@@ -1,13 +1,14 @@
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from crawler.formats.lines import EndLine, read_lines
-from tests.assets.crawling import ROOT, large_site, whole_job
-from tests.assets.site import Site
+from crawler.formats.lines import EndLine, PageLine, read_lines
+from tests.assets.crawling import ROOT, large_site, start, whole_job
+from tests.assets.site import Answer, Route, Seen, Site
 
 
 def test_a_crawl_ends_when_nobody_listens_any_more(tmp_path: Path) -> None:
@@ -58,3 +59,77 @@ def test_one_line_crawls_a_site(tmp_path: Path) -> None:
     *_, end = read_lines(done.stdout.splitlines(keepends=True))
     assert isinstance(end, EndLine)
     assert end.counts.images == 1
+
+
+def _pages(out: Path) -> list[PageLine]:
+    lines = read_lines(out.read_bytes().splitlines(keepends=True)) if out.exists() else ()
+    return [line for line in lines if isinstance(line, PageLine)]
+
+
+def _facts(pages: list[PageLine]) -> list[tuple[str, str, str]]:
+    return sorted((one.page_url, one.image_url, one.digest.hex) for page in pages for one in page.sightings)
+
+
+@pytest.mark.parametrize("nth", [1, 4, 9, 16, 25, 31])
+def test_a_killed_crawl_goes_on_where_it_was(tmp_path: Path, nth: int) -> None:
+    out, running = tmp_path / "lines", tmp_path / "lines.running"
+    started: list[subprocess.Popen[bytes]] = []
+    with Site() as site:
+        large_site(site, pages=10, images=2)
+        site.page("/0", '<img src="/gone.jpg"><img src="/i/3-0.jpg"><a href="/1">1</a><a href="/2">2</a>')
+
+        def killing(route: Route) -> Route:
+            def answer(seen: Seen) -> Answer:
+                if len(site.seen) == nth:
+                    started[0].kill()
+                    started[0].wait()
+                return route if isinstance(route, Answer) else route(seen)
+
+            return answer
+
+        site.routes |= {path: killing(route) for path, route in site.routes.items()}
+        site.fallback = killing(site.fallback)
+        job = {"sources": [{"kind": "site", "url": site.url("/0")}], "limits": {"depth": 99, "pages": 10, "images": 18}}
+        polite = {"concurrency_per_host": 1}
+        started.append(start(tmp_path, out, politeness=polite, **job))
+        assert started[0].wait(timeout=60) == -signal.SIGKILL
+        assert running.exists()
+        before = _pages(out)
+        with out.open("ab") as stream:
+            stream.write(b'{"type":"page","url":"http://cut')
+        again = start(tmp_path, out, politeness=polite, **job)
+        assert again.wait(timeout=60) == 0
+        pages, asked = _pages(out), site.paths()
+        answered = {page.url for page in before} | {one.image_url for page in before for one in page.sightings}
+        answered |= {one.url for page in before for one in page.refusals}
+        assert {url: asked.count(url.removeprefix(site.url(""))) for url in answered} == dict.fromkeys(answered, 1)
+        assert not running.exists()
+        fresh = start(tmp_path, tmp_path / "fresh", politeness=polite, **job)
+        assert fresh.wait(timeout=60) == 0
+    assert pages[: len(before)] == before
+    assert sorted(page.url for page in pages) == [site.url(f"/{n}") for n in range(10)]
+    assert _facts(pages) == _facts(_pages(tmp_path / "fresh"))
+    assert {one.digest.hex for page in pages for one in page.sightings} == {
+        path.name for path in (tmp_path / "bytes").iterdir()
+    }
+    ends = [list(read_lines(path.read_bytes().splitlines(keepends=True)))[-1] for path in (out, tmp_path / "fresh")]
+    assert all(isinstance(end, EndLine) for end in ends)
+    assert [(end.reason, end.counts.pages, end.counts.images) for end in ends if isinstance(end, EndLine)] == [
+        ("finished", 10, 19)
+    ] * 2
+
+
+def test_a_crawl_that_ended_or_was_another_begins_anew(tmp_path: Path) -> None:
+    out = tmp_path / "lines"
+    with Site() as site:
+        large_site(site, pages=2, images=1)
+        job = {"sources": [{"kind": "site", "url": site.url("/0")}]}
+        for _ in range(2):
+            assert start(tmp_path, out, **job).wait(timeout=60) == 0
+            assert len(_pages(out)) == 2
+        assert site.times("/0") == 2
+        out.write_bytes(out.read_bytes().splitlines(keepends=True)[0])
+        (tmp_path / "lines.running").write_text("another job")
+        assert start(tmp_path, out, **job).wait(timeout=60) == 0
+        assert len(_pages(out)) == 2
+        assert site.times("/0") == 3

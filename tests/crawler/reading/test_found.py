@@ -1,6 +1,6 @@
 import pytest
 
-from crawler.reading.found import MAX_ADDRESS, absolute, plain
+from crawler.reading.found import MAX_ADDRESS, absolute, fingerprint, plain
 
 HERE = "http://example.org/a/b.html"
 LONG = 300_000
@@ -66,3 +66,20 @@ def test_an_address_longer_than_servers_take_is_none() -> None:
 )
 def test_signs_that_no_row_can_hold_are_escaped_in_addresses(address: str, url: str) -> None:
     assert absolute(HERE, address) == f"http://example.org{url}"
+
+
+def test_texts_that_share_nearly_all_words_have_fingerprints_that_differ_in_few_bits() -> None:
+    words = [f"w{number}" for number in range(500)]
+
+    def bits(other: list[str]) -> int:
+        return (int(fingerprint(words), 16) ^ int(fingerprint(other), 16)).bit_count()
+
+    assert bits([" ".join(words).upper()]) == 0
+    assert bits([*words[:250], "changed", *words[251:]]) <= 3
+    assert bits(words[250:]) > 3
+    assert bits([f"v{number}" for number in range(500)]) > 16
+
+
+def test_few_words_have_no_fingerprint() -> None:
+    assert fingerprint(["one two three", "four five six seven eight nine"]) == ""
+    assert len(fingerprint(["one two three", "four five six seven eight nine ten"])) == 16

@@ -52,7 +52,9 @@ def test_a_page_of_few_pictures_is_worth_it_where_scripts_seem_to_make_it(body: 
 
 
 def test_what_the_pages_of_a_host_gained_decides_for_the_others() -> None:
-    plain = Document(images=tuple(FoundImage(f"http://shop.example/{n}.jpg", "img") for n in range(9)), words=4_000)
+    plain = Document(
+        images=tuple(FoundImage(f"http://shop.example/{n}.jpg", "img") for n in range(9)), characters=4_000
+    )
     made = Document(needs_scripts=True)
     assert not is_worth(plain, Past())
     assert is_worth(plain, Past(rendered=1, gained=1))

@@ -16,3 +16,17 @@ def test_a_frontier_takes_hosts_in_turn_and_each_address_once() -> None:
     frontier.close(Target(url="http://a/1"))
     assert urls(frontier, 9) == ["http://a/3"]
     assert not frontier.add(Target(url="http://a/1"))
+
+
+def test_patterns_take_turns_at_one_distance_and_what_is_nearer_comes_first() -> None:
+    frontier = Frontier(per_host=99)
+    for depth, path in [(2, "deep"), *((1, f"day/{n}") for n in range(3)), (1, "item/1"), (1, "item/2"), (0, "named")]:
+        frontier.add(Target(url=f"http://a/{path}", depth=depth))
+    paths = [url.removeprefix("http://a/") for url in urls(frontier, 9)]
+    assert paths == ["named", "day/0", "item/1", "day/1", "item/2", "day/2", "deep"]
+
+
+def test_an_address_that_was_worked_off_before_is_never_taken_up() -> None:
+    frontier = Frontier(per_host=2)
+    frontier.skip("http://a/1")
+    assert not frontier.add(Target(url="http://A:80/1"))

@@ -13,6 +13,12 @@ def test_a_refusal_is_said_also_where_nobody_foresaw_it() -> None:
     assert refusal_in_words("newer") == "newer"
 
 
+def test_what_was_left_out_of_a_pattern_is_said_with_its_number() -> None:
+    said = "412 pages of the pattern a/calendar/#/# were left out: the last 20 showed nothing new."
+    assert refusal_in_words("repetitive", said) == said
+    assert refusal_in_words("repetitive") == "Pages of a pattern whose last ones showed nothing new were left out."
+
+
 def test_the_end_of_a_run_and_of_a_search_is_said() -> None:
     assert end_in_words("") == "Under way"
     assert end_in_words("stopped") == "Stopped by a person."

@@ -35,7 +35,7 @@ async def two_pages_in_a_browser_that_is_killed(steered: SteeredBrowser) -> tupl
     await steered.run(version)
     pids = [steered.pid]
     results = await asyncio.gather(steered.run(work), steered.run(work), return_exceptions=True)
-    versions = await asyncio.gather(steered.run(version), steered.run(version))
+    versions = [*await asyncio.gather(steered.run(version), steered.run(version))]
     pids.append(steered.pid)
     await steered.stop()
     return list(results), [*pids, steered.pid], versions

@@ -1,6 +1,5 @@
 """One slice of a crawl: a child process that may die, and its lines, page by page, into rows."""
 
-import hashlib
 import json
 import shutil
 import time
@@ -15,6 +14,7 @@ from crawler.formats.job import (
     Kind,
     Known,
     Limits,
+    Link,
     Politeness,
     Render,
     Scope,
@@ -24,8 +24,10 @@ from crawler.formats.job import (
     UserAgent,
 )
 from crawler.formats.lines import EndLine, PageLine, RefusalLine, from_json
+from crawler.state.novelty import LEFT_OUT, PASSING, leads_on, pattern_of_target, shows_new
 from evidence.log.proofs import SliceTree, record_leaf
 from exhibit.clock import now
+from exhibit.digests import Digest
 from exhibit.errors import ServiceMissingError
 from exhibit.network.urls import host_of, registrable_domain, url_key
 from exhibit.sentences import Sentence
@@ -36,7 +38,9 @@ from registry.crawls.revisits import is_past
 from registry.db import steps
 from registry.db.bulk import storable
 from registry.models import Crawl, CrawlSlice, FrontierUrl, HostDenial, Refusal
+from workers.crawls import known_pages
 from workers.crawls.child import crawl_child
+from workers.crawls.patterns import leave_out
 from workers.crawls.slice_records import record_of
 from workers.matching.search_version import search_mark
 from workers.services.disk import disk_is_full
@@ -52,8 +56,6 @@ MAX_CLAIMS = 3  # so often begun without an end, a slice is given up: its URLs g
 FILE_KINDS = ("folder", "warc")
 BEFORE = "seen-before"
 """Where a picture was found that is asked for again: where it was seen before. Its page isn't visited for that."""
-PASSING = frozenset({"budget", "timeout", "retry-after"})
-"""Refusals that say nothing about the address: it goes back to the frontier, some times at most."""
 UNREACHED = frozenset({"unresolvable", "unreachable"})
 """Refusals that would be those of every address while this machine reaches no network."""
 PLAIN_ENDS = frozenset({"budget-pages", "budget-images", "budget-bytes", "budget-seconds", "stopped", "disk-full"})
@@ -116,7 +118,9 @@ def _work_off(services: Services, slice_id: int, epoch: int) -> None:
     if row.attempts <= MAX_CLAIMS:
         counts = run_child(services, row, epoch, spool)
     shutil.rmtree(spool, ignore_errors=True)
-    suspect = counts["reason"] not in PLAIN_ENDS
+    refused = counts.get("refused")
+    suspect = counts["reason"] not in PLAIN_ENDS and not (isinstance(refused, dict) and LEFT_OUT in refused)
+    leave_out(slice_id, epoch)
     if crawling.finish_slice(slice_id, epoch, counts=counts, suspect=suspect, opening=opening):
         services.enqueue("plan", [row.crawl_id])
 
@@ -279,16 +283,16 @@ def keep_batch(services: Services, slice_id: int, epoch: int, batch: Batch, spoo
         row = crawling.hold_slice(slice_id, epoch)
         if row is None:
             return False
-        crawling.add_urls(row.crawl_id, _links(row.crawl, batch.pages))
+        added = crawling.add_keyed(row.crawl_id, {url.key: url for url in _links(row.crawl, batch.pages)})
+        before = sightings.of_crawl(row.crawl_id, {sighting.digest for _, sighting in seen}) | blocked
         canaries.note_redirects(row.crawl.watch, [(page.url, page.final_url) for page in batch.pages])
         waiting = sightings.keep_sightings(row, new, search_mark())
         for digest in came:  # retention may have removed them before their rows were locked
             if digest not in services.blobs:
                 services.blobs.put_file(spool / "bytes" / digest.hex)
         _keep_refusals(row, refused)
-        _mark(row, batch)
-        if not (row.crawl.watch.private or watching.takes_lists(row.crawl.watch) or is_past(row.crawl.watch)):
-            _keep_known(row, batch)
+        _mark(row, batch, before, set(added))
+        known_pages.keep(row.crawl.watch, batch.pages, [line for line in batch.refused if line.reason not in PASSING])
         if batch.file is not None and batch.position:
             crawling.keep_position(row, batch.file, batch.position)
         if waiting:
@@ -299,8 +303,16 @@ def keep_batch(services: Services, slice_id: int, epoch: int, batch: Batch, spoo
     return True
 
 
-def _mark(row: CrawlSlice, batch: Batch) -> None:
-    crawling.mark_urls(row, [_key(page) for page in batch.pages], FrontierUrl.State.DONE)
+def _mark(row: CrawlSlice, batch: Batch, before: set[Digest], added: set[bytes]) -> None:
+    """Mark what a batch has worked off; the crawl had seen these of its pictures before, and these URLs were added."""
+    keys: dict[bool, list[bytes]] = {True: [], False: []}
+    for page in batch.pages:
+        fresh = (link for link in page.links if row.crawl.by_change or _new(link).key in added)
+        keys[shows_new(page, before) or leads_on(pattern_of_target(page), fresh)].append(_key(page))
+        before.update(sighting.digest for sighting in page.sightings)
+    for is_new, of_pages in keys.items():
+        if of_pages:
+            crawling.mark_urls(row, of_pages, FrontierUrl.State.DONE, new=is_new)
     final = [line for line in batch.refused if line.reason not in PASSING]
     passing = [line for line in batch.refused if line.reason in PASSING]
     crawling.mark_urls(row, [_refused_key(line) for line in final], FrontierUrl.State.REFUSED)
@@ -332,35 +344,21 @@ def _blocked(page: PageLine, sighting: Sighting) -> RefusalLine:
     return RefusalLine(url=sighting.image_url, page_url=page.url, reason="blocked", sentence=sentence)
 
 
-def _keep_known(row: CrawlSlice, batch: Batch) -> None:
-    """Remember what the pages showed, by which later runs know how often they change."""
-    visits = [
-        changes.Visited(page.url, page.depth, _shown(page), page.fetched_at)
-        for page in batch.pages
-        if page.kind is Kind.PAGE
-    ]
-    refused = {line.url: line.reason for line in batch.refused if line.reason not in PASSING and not line.page_url}
-    changes.keep(row.crawl.watch_id, visits, refused)
-
-
-def _shown(page: PageLine) -> bytes:
-    """A digest of the pictures and links that a page named; empty when the server said that nothing has changed."""
-    named = {sighting.digest.hex for sighting in page.sightings} | {link.url for link in page.links}
-    return b"" if page.not_modified else hashlib.blake2b("\n".join(sorted(named)).encode(), digest_size=16).digest()
-
-
 def _links(crawl: Crawl, pages: Sequence[PageLine]) -> Iterator[crawling.NewUrl]:
     """What the pages bring to the frontier: links, and images that there was no time for."""
     for page in pages:
-        links = [
-            crawling.NewUrl(link.url, str(link.kind), link.depth, link.page_url, link.context) for link in page.links
-        ]
+        links = [_new(link) for link in page.links]
         if crawl.by_change:
             links = changes.due_or_new(crawl, [(link, page.modified.get(link.url)) for link in links])
         yield from links
         for image in page.refusals:
             if image.reason in PASSING:
                 yield crawling.NewUrl(image.url, "image", page.depth, page.final_url)
+
+
+def _new(link: Link) -> crawling.NewUrl:
+    pattern = pattern_of_target(link)
+    return crawling.NewUrl(link.url, str(link.kind), link.depth, link.page_url, link.context, pattern=pattern)
 
 
 def _keep_refusals(row: CrawlSlice, refused: Iterable[RefusalLine]) -> None:

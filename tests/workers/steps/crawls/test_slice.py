@@ -9,6 +9,7 @@ import psutil
 import pytest
 
 from exhibit.browser.program import find_browser
+from exhibit.network.urls import url_key
 from registry.models import (
     Crawl,
     CrawlSlice,
@@ -74,3 +75,45 @@ def test_a_watch_that_renders_sees_what_scripts_show_within_its_budget(inline: S
     assert sum(one["rendered"] for one in counts) == 1
     assert sum(one["gained"] for one in counts) == 2
     assert sum(one["unrendered"].get("budget", 0) for one in counts) >= 1
+
+
+def test_an_endless_calendar_is_left_out_by_later_slices_and_told(inline: SyncRunner, shop: Shop) -> None:
+    """More months than the budget has pages, each with links to all, named before the goods."""
+    months = [f"/calendar/{number // 12}/{number % 12}" for number in range(240)]
+    goods = [f"/goods/{number}" for number in range(60)]
+    links = "".join(f'<a href="{path}">x</a>' for path in [*months, *goods])
+    shop.site.page("/", links)
+    for number, path in enumerate(months):
+        shop.site.page(path, f"<p>Month {number}</p><img src=/0.jpg>")
+    for number, path in enumerate(goods):
+        shop.site.page(path, f"<img src=/goods/{number}.jpg>")
+        shop.site.image(f"/goods/{number}.jpg", number)
+    watch(owner("studio"), shop.url("/"), pages=140)
+    inline.run_until_idle()
+    crawl = Crawl.objects.get()
+    assert crawl.reason == "finished"
+    of_goods = Sighting.objects.filter(page_url__contains="/goods/").values("page_url").distinct().count()
+    assert of_goods == 60
+    told = Refusal.objects.get(reason="repetitive")
+    visited = shop.site.paths()
+    asked = sum(path in months for path in visited)
+    assert asked <= 60
+    pattern = f"127.0.0.10:{shop.site.port}/calendar/#/#"
+    sentence = f"{240 - asked} pages of the pattern {pattern} were left out: the last 20 showed nothing new."
+    assert (told.url, told.sentence) == (pattern, sentence)
+    assert FrontierUrl.objects.filter(state="left-out", pattern=url_key(pattern)).count() == 240 - asked
+    first = [path for path in visited if path in {*months, *goods}][:40]
+    assert 10 <= sum(path in goods for path in first) <= 30  # patterns take turns
+
+
+def test_pages_that_all_show_something_new_are_all_visited(inline: SyncRunner, shop: Shop) -> None:
+    goods = [f"/goods/{number}" for number in range(90)]
+    shop.site.page("/", "".join(f'<a href="{path}">x</a>' for path in goods))
+    for number, path in enumerate(goods):
+        shop.site.page(path, f"<img src=/0.jpg><img src=/goods/{number}.jpg>")
+        shop.site.image(f"/goods/{number}.jpg", number)
+    watch(owner("studio"), shop.url("/"))
+    inline.run_until_idle()
+    assert Sighting.objects.filter(image_url__contains="/goods/").count() == 90
+    assert not FrontierUrl.objects.filter(state="left-out").exists()
+    assert not Refusal.objects.exists()

@@ -1,0 +1,114 @@
+"""Patterns of the addresses in a crawl's frontier: the turn of each page in its own, and what is left out of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from django.db import connection
+
+from exhibit.network.urls import url_key
+from registry.models import CrawlSlice, FrontierUrl
+
+State = FrontierUrl.State
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a new URL stands in the frontier."""
+
+    pattern: bytes | None
+    turn: int
+    state: FrontierUrl.State  # of a pattern of which pages were left out, this one is, too
+
+
+def places_of(crawl_id: int, urls: Mapping[bytes, tuple[str, str]]) -> dict[bytes, Place]:
+    """Where new URLs stand, by their keys, of pattern and kind; without those of a pattern that are there already.
+
+    A page's turn is its number among the pages of its pattern, so that the first pages of each pattern come first; that
+    of a picture is 0. Two that count at once may give one number twice, which harms nothing.
+    """
+    keys = {pattern: url_key(pattern) for pattern in {pattern for pattern, _kind in urls.values()} if pattern}
+    of = {key: keys[pattern] for key, (pattern, _kind) in urls.items() if pattern}
+    known, last = (_known(crawl_id, list(of)), _last(crawl_id, list(keys.values()))) if of else (set(), {})
+    places = {}
+    for key, (_, kind) in urls.items():
+        pattern = of.get(key)
+        if pattern is None:
+            places[key] = Place(None, int(kind != "image"), State.PENDING)
+        elif key not in known:
+            turn, state = last.get(pattern, (0, State.PENDING))
+            last[pattern] = turn + 1, state
+            places[key] = Place(pattern, turn + 1, state)
+    return places
+
+
+def _known(crawl_id: int, keys: list[bytes]) -> set[bytes]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT key FROM registry_frontierurl WHERE crawl_id = %s AND key = ANY(%s)", [crawl_id, keys])
+        return {bytes(key) for (key,) in cursor.fetchall()}
+
+
+def _last(crawl_id: int, patterns: list[bytes]) -> dict[bytes, tuple[int, FrontierUrl.State]]:
+    """The last turn of each pattern, and the state that a further page begins with."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT wanted.pattern, last.turn, last.state = 'left-out' FROM unnest(%s::bytea[]) AS wanted (pattern),
+            LATERAL (
+                SELECT turn, state FROM registry_frontierurl WHERE crawl_id = %s AND pattern = wanted.pattern
+                ORDER BY turn DESC LIMIT 1
+            ) AS last
+            """,
+            [patterns, crawl_id],
+        )
+        rows = cursor.fetchall()
+    return {bytes(pattern): (turn, State.LEFT_OUT if is_out else State.PENDING) for pattern, turn, is_out in rows}
+
+
+def leave_out(of: CrawlSlice, *, pages: int, idle: int) -> dict[str, int]:
+    """Leave out what waits of patterns that had so many pages, so many in a row without anything new at the end.
+
+    Asked of the patterns that a slice, held by this transaction, has visited. Returns how many pages of each are left
+    out so far, by the address of one of them.
+    """
+    last = """
+        SELECT shows_new FROM registry_frontierurl
+        WHERE crawl_id = %(crawl)s AND state = 'done' AND pattern = visited.pattern ORDER BY turn DESC LIMIT
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            WITH visited AS (
+                SELECT DISTINCT pattern FROM registry_frontierurl
+                WHERE slice_id = %(slice)s AND state = 'done' AND pattern IS NOT NULL
+            ), idle AS (
+                SELECT pattern FROM visited
+                WHERE (SELECT count(*) FROM ({last} %(pages)s) AS pages) = %(pages)s
+                AND (SELECT bool_and(shows_new IS FALSE) FROM ({last} %(idle)s) AS idle)
+            ), out AS (
+                UPDATE registry_frontierurl AS row SET state = 'left-out', slice_id = NULL FROM idle
+                WHERE row.crawl_id = %(crawl)s AND row.pattern = idle.pattern
+                AND (row.state = 'pending' OR row.state = 'leased' AND row.slice_id = %(slice)s)
+                RETURNING row.pattern, row.url
+            ) SELECT min(url), count(*) + (
+                SELECT count(*) FROM registry_frontierurl AS before
+                WHERE before.crawl_id = %(crawl)s AND before.pattern = out.pattern AND before.state = 'left-out'
+            ) FROM out GROUP BY pattern
+            """,  # noqa: S608 - nothing of a stranger's is in it
+            {"crawl": of.crawl_id, "slice": of.pk, "pages": pages, "idle": idle},
+        )
+        return dict(cursor.fetchall())
+
+
+def left_out(crawl_id: int, reason: str) -> dict[str, int]:
+    """How many pages were left out of each pattern that a refusal with this reason names as its URL."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT url, (
+                SELECT count(*) FROM registry_frontierurl AS row
+                WHERE row.crawl_id = %(crawl)s AND row.pattern = said.key AND row.state = 'left-out'
+            ) FROM registry_refusal AS said WHERE crawl_id = %(crawl)s AND reason = %(reason)s
+            """,
+            {"crawl": crawl_id, "reason": reason},
+        )
+        return dict(cursor.fetchall())

@@ -1,0 +1,208 @@
+"""What a crawl leaves out because it has seen it: on made sites, how much, and that no picture is lost."""
+
+import random
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import product
+from typing import Any
+
+import pytest
+
+from crawler.formats.job import Kind, Link
+from crawler.formats.lines import PageLine, Refusal
+from crawler.reading.found import fingerprint
+from crawler.state.novelty import MAX_IDLE, MIN_PAGES, MIN_WORDS, Novelty, left_out, pattern_of, pattern_of_target
+from exhibit.clock import now
+from exhibit.digests import Digest
+from exhibit.types import Sighting
+
+Made = Iterator[tuple[str, Iterable[int]]]
+
+
+def shown(url: str, pictures: Iterable[int], text: str = "") -> PageLine:
+    moment = now()
+    sightings = tuple(
+        Sighting(
+            final_url=url,
+            digest=Digest.of(str(number).encode()),
+            size=1,
+            media_type="image/jpeg",
+            status=200,
+            request_headers=(),
+            response_headers=(),
+            peer="",
+            fetched_at=moment,
+            page_url=url,
+            image_url=f"http://a/{number}",
+            found_in="img",
+        )
+        for number in pictures
+    )
+    return PageLine(
+        url=url, final_url=url, kind=Kind.PAGE, depth=1, status=200, fetched_at=moment, text=text, sightings=sightings
+    )
+
+
+def visited(site: Made) -> tuple[int, set[int]]:
+    """How many pages of a site are visited, and the pictures that they show."""
+    novelty, count, pictures = Novelty(), 0, set[int]()
+    for url, named in site:
+        pattern = pattern_of(url)
+        if not novelty.leaves_out(pattern):
+            novelty.take(shown(url, named), pattern)
+            count, pictures = count + 1, pictures | set(named)
+    return count, pictures
+
+
+def calendar() -> Made:
+    """Ten years of months, under a logo."""
+    return ((f"http://a/calendar/{month // 12}/{month % 12 + 1:02}", [0]) for month in range(120))
+
+
+def facets() -> Made:
+    """A shop of 2,000 pictures, the first 12 a page, in six orders, by 20 colours and 8 sizes: 960 pages."""
+    luck = random.Random(1)
+    goods = [(luck.randrange(20), luck.randrange(8)) for _ in range(2_000)]
+    for order, color, size in product(range(6), range(20), range(8)):
+        fitting = [number for number, of in enumerate(goods) if of == (color, size)]
+        yield f"http://a/shop?color={color}&size={size}&sort={order}", fitting[:: -1 if order % 2 else 1][:12]
+
+
+def items() -> Made:
+    """A shop with a page for each of 5,000 pictures, and the same banner on each."""
+    return ((f"http://a/item/{number}", [0, number + 1]) for number in range(5_000))
+
+
+def archive() -> Made:
+    """An archive of 400 pages of a picture each, four of five of them reprints, and empty pages behind its end."""
+    luck = random.Random(2)
+    for page in range(1_000):
+        new = 0 if page and luck.random() < 0.8 else page
+        yield f"http://a/page/{page}", [] if page >= 400 else [new or luck.randrange(max(1, page))]
+
+
+@pytest.mark.parametrize(("site", "pages"), [(calendar, 50), (facets, 340), (items, 5_000), (archive, 420)])
+def test_an_endless_pattern_ends_and_no_picture_is_lost(site: object, pages: int) -> None:
+    assert callable(site)
+    every = {number for _, named in site() for number in named}
+    count, pictures = visited(site())
+    assert (count, pictures) == (pages, every)
+
+
+def test_what_is_left_out_is_counted_and_told() -> None:
+    novelty = Novelty()
+    for url, named in calendar():
+        if not novelty.leaves_out(pattern_of(url)):
+            novelty.take(shown(url, named), pattern_of(url))
+    assert dict(novelty.left_out) == {"a/calendar/#/#": 120 - MIN_PAGES}
+    said = left_out("a/calendar/#/#", 70)
+    assert said == "70 pages of the pattern a/calendar/#/# were left out: the last 20 showed nothing new."
+
+
+@pytest.mark.parametrize("why", [{"refusals": (Refusal("http://a/1", "timeout", ""),)}, {"not_modified": True}])
+def test_a_page_whose_picture_may_still_come_says_nothing_against_its_pattern(why: dict[str, Any]) -> None:
+    novelty = Novelty()
+    for _ in range(MIN_PAGES + MAX_IDLE):
+        line = replace(shown("http://a/", []), **why)
+        novelty.take(line, "p")
+    assert not novelty.leaves_out("p")
+    for _ in range(MAX_IDLE):
+        novelty.take(shown("http://a/", []), "p")
+    assert novelty.leaves_out("p")
+
+
+@pytest.mark.parametrize(
+    ("url", "pattern"),
+    [
+        ("http://a/calendar/2031/04", "a/calendar/#/#"),
+        ("https://a:8000/page/9999/", "a:8000/page/#/"),
+        ("http://a/shop?size=m&color=red&sort=", "a/shop?color&size&sort"),
+        ("http://a/shop?color=red&color=blue&f[0]=x", "a/shop?color&f[#]"),
+        ("http://a/?p=12", "a/?p"),
+        ("http://a/photo/3f2a9c0d1b/large", "a/photo/#/large"),
+        ("http://a/x/123e4567-e89b-12d3-a456-426614174000", "a/x/#"),
+        ("http://a/v/dQw4w9WgXcQaBcDeFgHi1", "a/v/#"),
+        ("http://a/the-great-wave-of-1831", "a/the-great-wave-of-#"),
+        ("http://a/deadbeef/facade", "a/deadbeef/facade"),
+        ("http://[a/", "http://[a/"),
+    ],
+)
+def test_a_pattern_is_what_addresses_of_one_template_share(url: str, pattern: str) -> None:
+    assert pattern_of(url) == pattern
+
+
+WORDS = [f"word{number}" for number in range(300)]
+
+
+def test_a_page_of_nearly_the_same_text_without_a_new_picture_repeats_another() -> None:
+    novelty = Novelty()
+    text, nearly, other = (fingerprint(words) for words in (WORDS, [*WORDS, "more"], WORDS[::-1]))
+    assert text != other
+    novelty.take(shown("http://a/1", [1], text), "")
+    assert novelty.repeats(shown("http://a/2", [1], nearly))
+    assert novelty.repeats(shown("http://a/2", [], text))
+    assert not novelty.repeats(shown("http://a/2", [1, 2], text))
+    assert not novelty.repeats(shown("http://a/2", [1], other))
+    assert not novelty.repeats(shown("http://a/2", [1], ""))
+
+
+def test_few_words_repeat_a_page_only_where_no_link_is_new() -> None:
+    novelty = Novelty()
+    text = fingerprint(WORDS)
+    known, fresh = (Link(url=f"http://a/{name}", kind=Kind.PAGE, depth=2) for name in ("known", "fresh"))
+    novelty.take(novelty.untold(replace(shown("http://a/1", [], text), links=(known,))), "")
+    page = shown("http://a/2", [], text)
+    assert novelty.repeats(replace(page, words=MIN_WORDS - 1, links=(known,)))
+    assert not novelty.repeats(replace(page, words=MIN_WORDS - 1, links=(known, fresh)))
+    assert novelty.repeats(replace(page, words=MIN_WORDS, links=(known, fresh)))
+
+
+def test_a_list_leads_on_as_long_as_it_names_pages_of_a_pattern_that_is_not_left_out() -> None:
+    novelty = Novelty()
+
+    def of_list(number: int, path: str) -> PageLine:
+        link = Link(url=f"http://a/{path}/{number}", kind=Kind.PAGE, depth=2)
+        return replace(shown(f"http://a/list/{number}", []), links=(link,))
+
+    for number in range(MIN_PAGES + MAX_IDLE):
+        novelty.take(of_list(number, "item"), "a/list/#")
+    assert not novelty.leaves_out("a/list/#")
+    for number in range(MIN_PAGES):
+        novelty.take(shown(f"http://a/item/{number}", []), "a/item/#")
+    for number in range(MAX_IDLE):
+        assert not novelty.leaves_out("a/list/#")
+        novelty.take(of_list(number, "item" if number % 2 else "list"), "a/list/#")
+    assert novelty.leaves_out("a/list/#")
+
+
+@pytest.mark.parametrize(
+    ("url", "depth", "pattern"),
+    [
+        ("http://a/day/3", 1, "a/day/#"),
+        ("http://a/day/3", 0, ""),
+        ("http://a/about-us", 1, ""),
+        ("http://a/about?us", 1, "a/about?us"),
+    ],
+)
+def test_what_somebody_names_and_what_no_other_address_is_like_has_no_pattern(
+    url: str, depth: int, pattern: str
+) -> None:
+    assert pattern_of_target(Link(url=url, kind=Kind.PAGE, depth=depth)) == pattern
+    assert pattern_of_target(Link(url=url, kind=Kind.IMAGE, depth=depth)) == ""
+
+
+@pytest.mark.parametrize(("bits", "repeats"), [(0, True), (1 << 63 | 1 << 20 | 1, True), (0xF << 30, False)])
+def test_three_bits_are_near_wherever_they_lie(*, bits: int, repeats: bool) -> None:
+    novelty = Novelty()
+    novelty.take(shown("http://a/1", [], f"{0x0123456789ABCDEF:016x}"), "")
+    assert novelty.repeats(shown("http://a/2", [], f"{0x0123456789ABCDEF ^ bits:016x}")) == repeats
+
+
+def test_links_and_refusals_are_told_once_but_what_is_asked_again() -> None:
+    novelty = Novelty()
+    said = Refusal("http://a/x.svg", "vector-image", ""), Refusal("http://a/i", "timeout", "")
+    link = Link(url="http://a/2", kind=Kind.PAGE, depth=2)
+    line = replace(shown("http://a/", []), refusals=said, links=(link,))
+    assert novelty.untold(line) == line
+    again = replace(said[0], reason="http-404")
+    assert novelty.untold(replace(line, refusals=(*said, again))) == replace(line, refusals=(said[1], again), links=())
