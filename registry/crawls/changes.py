@@ -154,11 +154,11 @@ def _due(crawl: Crawl, most: int) -> list[NewUrl]:
 
 
 def _never_visited(crawl: Crawl, most: int) -> list[NewUrl]:
-    """Pages for which the run before had no time."""
+    """Pages for which the run before had no time, patterns of addresses in turns as it would have visited them."""
     before = crawl.watch.crawls.filter(number__lt=crawl.number).order_by("-number").first()
     if before is None:
         return []
-    waiting = before.frontier.filter(state=FrontierUrl.State.PENDING, kind="page").order_by("depth", "id")
+    waiting = before.frontier.filter(state=FrontierUrl.State.PENDING, kind="page").order_by("depth", "turn", "id")
     rows = waiting.values_list("url", "depth")[: min(most, MAX_ADDED)]
     return _inside(crawl, [NewUrl(url, "page", depth) for url, depth in rows])
 

@@ -88,6 +88,19 @@ def test_pages_for_which_the_run_before_had_no_time_get_the_other_half(db: None)
     assert not crawl.frontier.filter(host="other.example").exists()
 
 
+def test_an_endless_pattern_of_the_run_before_takes_no_more_than_its_turn(db: None) -> None:
+    made = watch(owner("studio"), f"{HERE}/")
+    before = begun(made, pages=2)
+    months = [NewUrl(f"{HERE}/calendar/{n}", "page", 1, pattern="calendar") for n in range(9)]
+    goods = [NewUrl(f"{HERE}/goods/{n}", "page", 1, pattern="goods") for n in range(2)]
+    add_urls(before.pk, [*months, *goods])
+    ended(before)
+    for n in range(10):
+        visit(made, f"/{n}", b"0", now() - DAY)
+    paths = waiting(begun(made, pages=10))
+    assert {path for path in paths if path.startswith("/goods/")} == {"/goods/0", "/goods/1"}
+
+
 def test_when_nothing_else_waits_the_rest_of_what_is_known_follows(db: None) -> None:
     made = watch(owner("studio"), f"{HERE}/")
     for n in range(6):
