@@ -51,7 +51,6 @@ class PageLine:
     text: str = ""  # 64-bit fingerprint of its visible words, 16 hexadecimal digits; empty when they are few
     words: int = 0  # how many these are
     links: tuple[Link, ...] = ()  # what belongs to the scope, isn't deeper than the limit, and no line before names
-    named: str = ""  # digest of the addresses of all its links, of those that a line before names, too
     modified: Mapping[str, datetime] = field(default_factory=dict)  # when links changed last, as a sitemap or feed says
     sightings: tuple[Sighting, ...] = ()  # the images
     refusals: tuple[Refusal, ...] = ()  # the images that weren't kept, each once in a job unless it may come yet

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from datetime import datetime
-from hashlib import blake2b
 
 from crawler.formats.job import Kind, Link, Target
 from crawler.formats.lines import PageLine, Refusal, Signals
@@ -115,7 +114,6 @@ class Visit:
             text=self.document.text,
             words=self.document.words,
             links=self.links,
-            named=blake2b("\n".join(sorted({link.url for link in self.links})).encode(), digest_size=8).hexdigest(),
             modified=self.modified,
             sightings=self.sightings(),
             refusals=self.refusals(),
