@@ -89,7 +89,7 @@ class WatchForm(forms.Form):
         choices=(
             ("auto", _("Where that promises pictures")),
             ("always", _("All")),
-            ("never", _("None")),
+            ("never", _("No pages")),
         ),
         help_text=_("A browser runs the scripts of a page, which may show more pictures. It asks each site for more."),
     )
