@@ -7,12 +7,19 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from playwright.async_api import Browser, Dialog, Error, Page
+from playwright.async_api import Browser, Error, Page
 
 from crawler.fetching.answers import Response
 from crawler.rendering.traffic import Traffic
 from exhibit.browser.limits import PageLimits
-from exhibit.browser.loading import page_height, scroll_through, settle, wall_signs
+from exhibit.browser.loading import (
+    keep_alone,
+    page_height,
+    scroll_through,
+    settle,
+    visitors_context,
+    wall_signs,
+)
 from exhibit.types import Untyped
 
 WIDTH, HEIGHT = 1280, 1600
@@ -84,19 +91,13 @@ async def show(
     traffic_of: Callable[[Page], Traffic],
 ) -> Shown:
     """Render a page that the crawl has fetched; what its time doesn't allow is left out."""
-    context = await browser.new_context(
-        viewport={"width": WIDTH, "height": HEIGHT},
-        user_agent=agent,
-        service_workers="block",
-        accept_downloads=False,
-        locale="en-US",
-    )
+    context = await visitors_context(browser, agent, WIDTH, HEIGHT)
     shown = Shown()
     try:
         page = await context.new_page()
         traffic = traffic_of(page)
         await context.route("**/*", traffic.answer)
-        _keep_alone(page)
+        keep_alone(page)
         with suppress(TimeoutError):
             async with asyncio.timeout(limits.seconds):
                 await _load(page, response.url, traffic, limits)
@@ -151,18 +152,3 @@ async def _asked_apart(page: Page, expression: str) -> Untyped:
     world = await session.send("Page.createIsolatedWorld", {"frameId": frame})
     asked = {"expression": expression, "contextId": world["executionContextId"], "returnByValue": True}
     return (await session.send("Runtime.evaluate", asked))["result"].get("value")
-
-
-def _keep_alone(page: Page) -> None:
-    """Let the page open no other and wait for nobody."""
-
-    async def dismiss(dialog: Dialog) -> None:
-        with suppress(Error):
-            await dialog.dismiss()
-
-    async def shut(other: Page) -> None:
-        with suppress(Error):
-            await other.close()
-
-    page.on("dialog", dismiss)
-    page.on("popup", shut)

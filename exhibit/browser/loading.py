@@ -2,11 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, Protocol
 
-from playwright.async_api import Error, Page
+from playwright.async_api import Browser, BrowserContext, Dialog, Error, Page
 
 from exhibit.browser.limits import PageLimits
 from exhibit.sentences import Sentence
@@ -39,6 +39,34 @@ class Traffic(Protocol):
     @property
     def quiet_for(self) -> float:
         """Seconds since the last request was answered; 0 while one is under way."""
+
+
+async def visitors_context(browser: Browser, agent: str, width: int, height: int) -> BrowserContext:
+    """A context of its own for one visit: no service worker, nothing is saved, one language whoever asks."""
+    return await browser.new_context(
+        viewport={"width": width, "height": height},
+        user_agent=agent,
+        service_workers="block",
+        accept_downloads=False,
+        locale="en-US",
+    )
+
+
+def keep_alone(page: Page, refused: Callable[[str, str, str], None] = lambda *_: None) -> None:
+    """Let a page open no other and wait for nobody; ``refused`` is told address, kind and reason of what it tried."""
+
+    async def dismiss(dialog: Dialog) -> None:
+        refused(page.url, "dialog", dialog.type)
+        with suppress(Error):
+            await dialog.dismiss()
+
+    async def shut(other: Page) -> None:
+        refused(other.url, "popup", "popup")
+        with suppress(Error):
+            await other.close()
+
+    page.on("dialog", dismiss)
+    page.on("popup", shut)
 
 
 async def load(page: Page, url: str, traffic: Traffic, limits: PageLimits) -> str:

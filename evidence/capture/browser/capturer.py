@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import urldefrag
 
-from playwright.async_api import Browser, Dialog, Error, Page
+from playwright.async_api import Browser, Error, Page
 
 from evidence.capture.browser.limits import BrowserLimits
 from evidence.capture.browser.running import RunningBrowser
@@ -35,7 +35,14 @@ from evidence.capture.visits import Visit
 from evidence.capture.wire import Exchange, write_warc
 from evidence.formats.records import inline_bodies
 from evidence.formats.wacz import WaczPage, write_wacz
-from exhibit.browser.loading import ANSWER_SECONDS, load, scroll_through, wall_signs
+from exhibit.browser.loading import (
+    ANSWER_SECONDS,
+    keep_alone,
+    load,
+    scroll_through,
+    visitors_context,
+    wall_signs,
+)
 from exhibit.clock import now, rfc3339
 from exhibit.digests import Digest
 from exhibit.errors import RefusedError, ServiceMissingError
@@ -113,13 +120,7 @@ class BrowserCapturer:
     ) -> Seen:
         """One context, one page: load it, scroll through it, take pictures of it."""
         agent = f"{_browser_agent(browser.version)} {self.user_agent}"
-        context = await browser.new_context(
-            viewport={"width": WIDTH, "height": HEIGHT},
-            user_agent=agent,
-            service_workers="block",
-            accept_downloads=False,
-            locale="en-US",
-        )
+        context = await visitors_context(browser, agent, WIDTH, HEIGHT)
         page = await context.new_page()
         left = left_until(
             time.monotonic() + self.browser_limits.seconds
@@ -129,7 +130,7 @@ class BrowserCapturer:
         )
         try:
             await context.route("**/*", traffic.answer)
-            await _keep_alone(page, traffic)
+            _keep_alone(page, traffic)
             photographer = Photographer(page, self.browser_limits, left)
             seen = Seen(Visit(page_url), photographer.shots, traffic, agent, f"Chromium {browser.version}")
             try:
@@ -225,21 +226,9 @@ class BrowserCapturer:
         )
 
 
-async def _keep_alone(page: Page, traffic: Traffic) -> None:
-    """Let the page open no other, save nothing and wait for nobody."""
-
-    async def dismiss(dialog: Dialog) -> None:
-        traffic.refuse(page.url, "dialog", dialog.type)
-        with suppress(Error):
-            await dialog.dismiss()
-
-    async def shut(other: Page) -> None:
-        traffic.refuse(other.url, "popup", "popup")
-        with suppress(Error):
-            await other.close()
-
-    page.on("dialog", dismiss)
-    page.on("popup", shut)
+def _keep_alone(page: Page, traffic: Traffic) -> None:
+    """Let the page open no other, save nothing and wait for nobody, and record what it tried."""
+    keep_alone(page, traffic.refuse)
     page.on("websocket", lambda socket: traffic.refuse(socket.url, "websocket", "websocket"))
     page.on("download", lambda download: traffic.refuse(download.url, "download", "download"))
 
