@@ -3,9 +3,9 @@
 Where a watch knows at least as many pages as a run may visit, half of a run's pages are those that have most probably
 changed since their last visit; the rest is for pages that were never visited, and after them for others that are known.
 
-The changes of a page are taken for a Poisson process. Its rate comes from how many of its visits found it changed, by
-the estimator of Cho and Garcia-Molina, "Estimating frequency of change", ACM TOIT 3 (2003) 3, section 4.2; Jeffreys'
-prior in it lets a page that was never seen to change come back, too.
+The changes of a page are taken for a Poisson process. Its rate comes from the share of its visits that found it
+changed, by its logarithm (Cho and Garcia-Molina, "Estimating frequency of change", ACM TOIT 3, 2003); Jeffreys' prior
+for that share lets a page that was never seen to change come back, too.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -50,7 +50,8 @@ def begin(crawl: Crawl) -> None:
     pages = crawl.watch.budget.get("pages")
     if pages is None or KnownPage.objects.filter(watch=crawl.watch_id)[: int(pages)].count() < int(pages):
         return
-    Crawl.objects.filter(pk=crawl.pk).update(by_change=True)
+    crawl.by_change = True
+    crawl.save(update_fields=["by_change"])
     half = int(pages) // 2
     add_urls(crawl.pk, [*_due(crawl, half), *_never_visited(crawl, int(pages) - half)])
 
