@@ -1,9 +1,7 @@
 """The crawl itself: visits are opened, their images fetched, their lines written, until nothing is left or allowed."""
 
-import secrets
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TypeAlias
 
@@ -16,6 +14,7 @@ from crawler.fetching.answers import Response, failure_refusal, status_refusal
 from crawler.fetching.documents import facts_of, forbids_following, read_document
 from crawler.fetching.gate import STAYS_IN_SCOPE
 from crawler.fetching.images import IMAGE, Images
+from crawler.fetching.missing import PAGE, Missing
 from crawler.fetching.style_sheets import SHEET, SHEETS_PER_PAGE, Sheets
 from crawler.formats.job import Kind, Link, Target
 from crawler.formats.lines import PageLine, Refusal, RefusalLine
@@ -24,11 +23,11 @@ from crawler.reading.sniff import Content, sniff
 from crawler.rendering.renderer import Rendering
 from crawler.state.crawl import Crawl
 from crawler.state.frontier import Frontier
-from crawler.state.novelty import LEFT_OUT, is_near, pattern_of_target
+from crawler.state.novelty import LEFT_OUT, pattern_of_target
 from crawler.state.pace import Pace
 from crawler.state.visit import Visit
 from exhibit.errors import ExhibitError, RefusedError
-from exhibit.network.urls import host_of, origin_of
+from exhibit.network.urls import host_of
 from exhibit.sentences import Sentence
 from exhibit.types import Untyped
 
@@ -36,10 +35,9 @@ Crawler: TypeAlias = Any
 """Scrapy's crawler object."""
 
 VISIT = "exhibit_visit"
-_MISSING = "exhibit_missing"
 
 _ACCEPT = {
-    Kind.PAGE: "text/html,application/xhtml+xml;q=0.9,*/*;q=0.5",
+    Kind.PAGE: PAGE,
     Kind.SITEMAP: "application/xml,text/xml;q=0.9,text/plain;q=0.8,*/*;q=0.5",
     Kind.FEED: "application/rss+xml,application/atom+xml,application/feed+json,application/xml;q=0.9,*/*;q=0.5",
 }
@@ -69,7 +67,7 @@ class CrawlSpider(Spider):
         self._sheets = Sheets(crawl, self._images, self._send)
         self._rendering = Rendering(crawl, self._images, self._download, self.rendered)
         self._sitemaps_told: set[str] = set()
-        self._missing: dict[str, str] = {}  # by origin, the text that it sends for what it doesn't have; or empty
+        self._missing = Missing(crawl, self._send)
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Untyped, **kwargs: Untyped) -> "CrawlSpider":
@@ -336,7 +334,8 @@ class CrawlSpider(Spider):
         """Write the line of a page, and follow its links: its pictures are here, so that they never wait for pages."""
         line, target, novelty = visit.line(), visit.target, self.crawl.novelty
         if target.depth and Kind.IMAGE in self.crawl.job.kinds and novelty.repeats(line):
-            refusal = Refusal(target.url, *(_NOT_FOUND if self._is_missing(line) else _NEAR))
+            is_missing = not self.is_ending and self._missing.sends(line)
+            refusal = Refusal(target.url, *(_NOT_FOUND if is_missing else _NEAR))
             line = replace(line, links=(), refusals=(*line.refusals, refusal))
         line = novelty.untold(line)
         novelty.take(line, pattern_of_target(target))
@@ -345,32 +344,6 @@ class CrawlSpider(Spider):
         if self.crawl.job.follow:
             for link in line.links:
                 self._frontier.add(_target(link))
-
-    def _is_missing(self, line: PageLine) -> bool:
-        """Whether a page that repeats another is like what its site sends for an address that can't exist.
-
-        The first such page lets the site be asked, once, for an address that nobody has; a site without such pages
-        isn't asked. A status says nothing: many send 200 (Bar-Yossef et al., "Sic transit gloria telae", WWW 2004).
-        """
-        origin = origin_of(line.final_url)
-        if origin in self._missing:
-            text = self._missing[origin]
-            return bool(text) and is_near(int(text, 16), int(line.text, 16))
-        self._missing[origin] = ""
-        if self.crawl.budget.has_visits and not self.is_ending:
-            headers = self.crawl.headers(_ACCEPT[Kind.PAGE])
-            meta = {_MISSING: origin, STAYS_IN_SCOPE: True, "download_maxsize": self.crawl.job.limits.max_page_bytes}
-            url = f"{origin}/{secrets.token_hex(12)}"
-            self._send(Request(url, self.missing, headers=headers, meta=meta, dont_filter=True, errback=lambda _: None))
-        return False
-
-    def missing(self, response: Response) -> None:
-        """What a site sends for an address that can't exist has come."""
-        job = self.crawl.job
-        if response.status == 200 and self.crawl.budget.take_bytes(len(response.body)):
-            with suppress(RefusedError):
-                _, document = read_document(response, Kind.PAGE, job.limits.max_page_bytes, job.user_agent.token)
-                self._missing[response.meta[_MISSING]] = document.text
 
     def _refuse(self, visit: Visit, refusal: Refusal) -> None:
         visit.is_over = True

@@ -145,3 +145,7 @@ def kept(site: Site, delay: float) -> bool:
     """Whether requests came so far apart; a busy machine may notice one of them late by half of it."""
     times = [one.at for one in site.seen if not one.path.startswith(("/robots", "/.well-known"))]
     return len(times) > 1 and times[-1] - times[0] >= delay * (len(times) - 1.5)
+
+
+WORDS = " ".join(f"word{number}" for number in range(60))
+"""A text that is long enough to be compared with others."""

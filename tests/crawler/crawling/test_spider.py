@@ -3,16 +3,14 @@
 import base64
 import gzip
 import itertools
-import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 from crawler.formats.job import Kind
-from crawler.formats.lines import RefusalLine
 from exhibit.clock import rfc3339
 from exhibit.digests import Digest
 from tests.assets.crawling import Crawled, Value, crawl
@@ -246,123 +244,6 @@ def test_a_shop_that_gives_each_visitor_a_number_has_each_page_visited_once(tmp_
     assert sorted(items) == sorted(site.url(f"/item?id={item}") for item in range(40))
 
 
-WORDS = " ".join(f"word{number}" for number in range(60))
-
-
-def test_an_endless_calendar_is_left_out_and_the_rest_of_the_site_is_read(tmp_path: Path) -> None:
-    with Site() as site:
-        months = "".join(f'<a href="/calendar/{n // 12}/{n % 12}">{n}</a>' for n in range(300))
-        items = "".join(f'<a href="/item/{n}">{n}</a>' for n in range(60))
-        site.page("/", months + items)
-        for n in range(300):
-            site.page(f"/calendar/{n // 12}/{n % 12}", f"<p>Nothing on day {n}</p><img src=/logo.jpg>")
-        for n in range(60):
-            site.page(f"/item/{n}", f"<img src=/logo.jpg><img src=/i/{n}.jpg>")
-            site.image(f"/i/{n}.jpg", n)
-        site.image("/logo.jpg", 1_000)
-        done = crawl(tmp_path, sources=[{"kind": "site", "url": site.url()}], limits={"pages": 200})
-    pages = [urlsplit(page.url).path for page in done.pages]
-    assert sum(path.startswith("/item/") for path in pages) == 60
-    visited = sum(path.startswith("/calendar/") for path in pages)
-    assert 50 <= visited <= 54  # the four that were under way are visited
-    (told,) = (line for line in done.lines if isinstance(line, RefusalLine))
-    pattern = f"127.0.0.1:{site.port}/calendar/#/#"
-    assert (told.url, told.reason) == (pattern, "repetitive")
-    assert told.sentence.startswith(f"{300 - visited} pages of the pattern {pattern} were left out")
-    assert done.end.counts.refused["repetitive"] == 300 - visited
-    assert done.end.reason == "finished"
-    assert max(place for place, path in enumerate(pages) if "item" in path) < 130  # they had their turns
-
-
-def test_what_somebody_names_himself_is_visited_however_little_it_shows(tmp_path: Path) -> None:
-    with Site() as site:
-        for n in range(90):
-            site.page(f"/day/{n}", f"<p>{WORDS}</p>")
-        urls = [site.url(f"/day/{n}") for n in range(90)]
-        done = crawl(tmp_path, sources=[{"kind": "list", "urls": urls}])
-    assert sorted(page.url for page in done.pages) == sorted(urls)
-    assert done.refusals == {}
-
-
-def test_a_page_that_repeats_another_is_told_and_its_links_are_not_followed(tmp_path: Path) -> None:
-    with Site() as site:
-        site.page("/", "<a href=/a>a</a><a href=/b>b</a><a href=/c>c</a>")
-        site.page("/a", f"<p>{WORDS}</p><img src=/i.jpg><a href=/from-a>on</a>")
-        site.page("/b", f"<p>{WORDS}</p><img src=/i.jpg><a href=/from-b>on</a>")
-        site.page("/c", f"<p>{WORDS}</p><img src=/j.jpg><a href=/from-c>on</a>")
-        site.image("/i.jpg", 1)
-        site.image("/j.jpg", 2)
-        for name in "abc":
-            site.page(f"/from-{name}", f"<p>from {name}")
-        done = crawl(tmp_path, sources=[{"kind": "site", "url": site.url()}], politeness={"concurrency_per_host": 1})
-        asked = site.paths()
-    assert done.refusals == {site.url("/b"): "near-duplicate"}
-    assert {"/from-a", "/from-c"} < set(asked)
-    assert "/from-b" not in asked
-    assert len(done.sightings) == 3
-
-
-def _answering_all(html: str) -> Callable[[Seen], Answer]:
-    return lambda _: Answer(html.encode())
-
-
-def test_pages_like_what_a_site_sends_for_any_address_count_as_not_found(tmp_path: Path) -> None:
-    gone = f"<title>Oh</title><p>We are sorry, {WORDS}</p><img src=/logo.jpg><a href=/help>help</a>"
-    with Site() as site:
-        links = "".join(f'<a href="/gone-{name}">x</a>' for name in "abcdefgh")
-        site.page("/", f"<img src=/logo.jpg>{links}")
-        site.page("/help", "<p>help")
-        site.routes["/robots.txt"] = Answer(status=404)
-        site.image("/logo.jpg")
-        site.fallback = _answering_all(gone)
-        done = crawl(
-            tmp_path,
-            sources=[{"kind": "site", "url": site.url()}],
-            politeness={"concurrency_per_host": 1},
-            limits={"pages": 20},
-        )
-        asked = site.paths()
-    told = Counter(done.refusals.values())
-    assert told["not-found"] >= 5
-    assert told["near-duplicate"] <= 2
-    made_up = [path for path in asked if re.fullmatch("/[0-9a-f]{24}", path)]
-    assert len(made_up) == 1
-    shown = {sighting.page_url for sighting in done.sightings}
-    assert {url for url, reason in done.refusals.items() if reason == "not-found"} < shown  # a logo was seen there
-
-
-def test_no_address_is_made_up_where_robots_forbids_it_nor_where_no_page_repeats_another(tmp_path: Path) -> None:
-    with Site() as site:
-        site.page("/", "".join(f'<a href="/p/{name}">x</a>' for name in "abcd"))
-        site.routes["/robots.txt"] = Answer(b"User-agent: *\nAllow: /$\nAllow: /p/\nDisallow: /", "text/plain")
-        for name in "abcd":
-            site.page(f"/p/{name}", f"<p>{WORDS}</p>")
-        crawl(tmp_path / "forbidden", sources=[{"kind": "site", "url": site.url()}])
-        site.routes["/robots.txt"] = Answer(status=404)
-        for name in "abcd":
-            site.page(f"/p/{name}", "<p>" + " ".join(f"{name}{number}" for number in range(40)))
-        crawl(tmp_path / "unlike", sources=[{"kind": "site", "url": site.url()}])
-        assert not [path for path in site.paths() if re.fullmatch("/[0-9a-f]{24}", path)]
-
-
-@pytest.mark.parametrize("text", ["Photo", WORDS], ids=["few words", "many words"])
-def test_a_gallery_of_the_same_words_and_other_pictures_loses_nothing(tmp_path: Path, text: str) -> None:
-    with Site() as site:
-        page = "<title>Photo</title><p>{}</p><img src=/logo.jpg><img src=/i/{}.jpg><a href=/photo/{}>next</a>"
-        site.image("/logo.jpg", 1_000)
-        for n in range(80):
-            site.page(f"/photo/{n}", page.format(text, n, n + 1))
-            site.image(f"/i/{n}.jpg", n)
-        site.page("/empty", f"<p>{text}</p>")
-        site.page("/", f"<p>{text}</p><a href=/photo/0>begin</a><a href=/empty>x</a>")
-        site.fallback = _answering_all(f"<p>{text}</p><img src=/logo.jpg>")
-        site.routes["/robots.txt"] = Answer(status=404)
-        source = {"kind": "site", "url": site.url()}
-        done = crawl(tmp_path, sources=[source], limits={"depth": 99, "pages": 200})
-    assert {site.url(f"/i/{n}.jpg") for n in range(80)} < {one.image_url for one in done.sightings}
-    assert len({one.page_url for one in done.sightings}) >= 80
-
-
 def test_a_page_of_pictures_is_done_with_before_the_next_page_is_asked_for(tmp_path: Path) -> None:
     with Site() as site:
         site.page("/", "".join(f"<a href=/{n}>{n}</a>" for n in range(5)))
@@ -399,75 +280,3 @@ def test_a_job_that_is_told_to_end_has_the_pictures_of_the_pages_that_it_asked_f
     assert done.end.reason == "budget-seconds"
     whole = [page for page in done.pages if page.depth and len(page.sightings) == 4]
     assert len(whole) >= len(done.pages) - 2  # all but the one that was under way, and the page of links
-
-
-def test_a_picture_counts_on_each_page_that_shows_it_and_what_is_refused_is_told_once(tmp_path: Path) -> None:
-    with Site() as site:
-        sheet = "a{background:url(/i/css.jpg)}" + "".join(f".i{n}{{background:url(/{n}.svg)}}" for n in range(30))
-        site.routes["/s.css"] = Answer(sheet.encode(), "text/css")
-        site.image("/i/css.jpg")
-        site.image("/i/img.jpg", 2)
-        data = "data:image/svg+xml;base64,PHN2Zy8+"
-        for n in range(4):
-            images = f'<img src="{data}"><img src=/x.svg><img src=/i/img.jpg>'
-            site.page(f"/{n}", f"<link rel=stylesheet href=/s.css>{images}<a href=/{n + 1}>on</a>")
-        done = crawl(tmp_path, sources=[{"kind": "site", "url": site.url("/0")}], limits={"depth": 9})
-    first, *others = done.pages
-    assert len(first.refusals) == 32
-    assert [page.refusals for page in others] == [()] * 3
-    shown = {(one.page_url, one.image_url, one.found_in) for one in done.sightings}
-    assert shown == {
-        (site.url(f"/{n}"), site.url(path), place)
-        for n in range(4)
-        for path, place in (("/i/css.jpg", "css"), ("/i/img.jpg", "img"))
-    }
-
-
-@pytest.mark.parametrize("words", ["Photos Next Previous Imprint", " ".join(WORDS.split()[:30])], ids=["few", "some"])
-def test_pages_of_a_list_that_share_their_words_lose_none_of_their_links(tmp_path: Path, words: str) -> None:
-    with Site() as site:
-        for page in range(12):
-            links = "".join(f"<a href=/photo?id={page}-{n}></a>" for n in range(3))
-            site.page(f"/list?page={page}", f"<p>{words}</p><a href=/list?page={page + 1}></a>{links}")
-            for n in range(3):
-                site.page(f"/photo?id={page}-{n}", f"<img src=/i/{page}-{n}.jpg>")
-                site.image(f"/i/{page}-{n}.jpg", 10 * page + n)
-        source = {"kind": "site", "url": site.url("/list?page=0")}
-        done = crawl(tmp_path, sources=[source], limits={"depth": 99})
-    assert len({one.image_url for one in done.sightings}) == 36
-    assert "near-duplicate" not in done.refusals.values()
-
-
-def test_a_long_list_without_pictures_is_read_to_its_end_and_so_is_what_it_lists(tmp_path: Path) -> None:
-    with Site() as site:
-        site.page("/", "".join(f"<a href=/list?page={page}>{page}</a>" for page in range(90)))
-        for page in range(90):
-            site.page(f"/list?page={page}", f"<a href=/photo/{page}>Photo {page}</a>")
-            site.page(f"/photo/{page}", f"<img src=/i/{page}.jpg>")
-            site.image(f"/i/{page}.jpg", page)
-        done = crawl(tmp_path, sources=[{"kind": "site", "url": site.url("/")}])
-    assert len({one.image_url for one in done.sightings}) == 90
-    assert done.end.counts.refused.get("repetitive", 0) == 0
-
-
-def test_pages_without_pictures_that_lead_to_each_other_for_ever_come_to_an_end(tmp_path: Path) -> None:
-    """Each day leads to the next one and to its month, each month to the next one and to its days."""
-
-    def day(seen: Seen) -> Answer:
-        *_, year, month, of_month = seen.path.split("/")
-        later = f"<a href=/day/{year}/{month}/{int(of_month) + 1}>on</a>"
-        return Answer(f"{later}<a href=/month/{year}/{int(month) + 1}>x</a>".encode())
-
-    def month(seen: Seen) -> Answer:
-        *_, year, number = seen.path.split("/")
-        days = "".join(f"<a href=/day/{year}/{number}/{n}>{n}</a>" for n in range(1, 29))
-        return Answer(f"{days}<a href=/month/{year}/{int(number) + 1}>on</a>".encode())
-
-    with Site() as site:
-        site.page("/", "<a href=/month/2031/1>calendar</a>")
-        site.fallback = lambda seen: (day if seen.path.startswith("/day/") else month)(seen)
-        site.routes["/robots.txt"] = Answer(status=404)
-        source = {"kind": "site", "url": site.url("/")}
-        done = crawl(tmp_path, sources=[source], limits={"depth": 999, "pages": 1000})
-    assert done.end.reason == "finished"
-    assert len(done.pages) < 250

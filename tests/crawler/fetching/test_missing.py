@@ -1,0 +1,47 @@
+"""What sites send for addresses that they don't have."""
+
+import re
+from collections import Counter
+from pathlib import Path
+
+from tests.assets.crawling import WORDS, crawl
+from tests.assets.site import Answer, Site
+
+
+def test_pages_like_what_a_site_sends_for_any_address_count_as_not_found(tmp_path: Path) -> None:
+    gone = f"<title>Oh</title><p>We are sorry, {WORDS}</p><img src=/logo.jpg><a href=/help>help</a>"
+    with Site() as site:
+        links = "".join(f'<a href="/gone-{name}">x</a>' for name in "abcdefgh")
+        site.page("/", f"<img src=/logo.jpg>{links}")
+        site.page("/help", "<p>help")
+        site.routes["/robots.txt"] = Answer(status=404)
+        site.image("/logo.jpg")
+        site.fallback = lambda _: Answer(gone.encode())
+        done = crawl(
+            tmp_path,
+            sources=[{"kind": "site", "url": site.url()}],
+            politeness={"concurrency_per_host": 1},
+            limits={"pages": 20},
+        )
+        asked = site.paths()
+    told = Counter(done.refusals.values())
+    assert told["not-found"] >= 5
+    assert told["near-duplicate"] <= 2
+    made_up = [path for path in asked if re.fullmatch("/[0-9a-f]{24}", path)]
+    assert len(made_up) == 1
+    shown = {sighting.page_url for sighting in done.sightings}
+    assert {url for url, reason in done.refusals.items() if reason == "not-found"} < shown  # a logo was seen there
+
+
+def test_no_address_is_made_up_where_robots_forbids_it_nor_where_no_page_repeats_another(tmp_path: Path) -> None:
+    with Site() as site:
+        site.page("/", "".join(f'<a href="/p/{name}">x</a>' for name in "abcd"))
+        site.routes["/robots.txt"] = Answer(b"User-agent: *\nAllow: /$\nAllow: /p/\nDisallow: /", "text/plain")
+        for name in "abcd":
+            site.page(f"/p/{name}", f"<p>{WORDS}</p>")
+        crawl(tmp_path / "forbidden", sources=[{"kind": "site", "url": site.url()}])
+        site.routes["/robots.txt"] = Answer(status=404)
+        for name in "abcd":
+            site.page(f"/p/{name}", "<p>" + " ".join(f"{name}{number}" for number in range(40)))
+        crawl(tmp_path / "unlike", sources=[{"kind": "site", "url": site.url()}])
+        assert not [path for path in site.paths() if re.fullmatch("/[0-9a-f]{24}", path)]
