@@ -87,13 +87,15 @@ class WatchForm(forms.Form):
         label=_("Pages rendered in a browser"),
         required=False,
         choices=(
-            ("auto", _("Where that promises pictures")),
+            ("auto", _("Where it helps")),
             ("always", _("All")),
             ("never", _("No pages")),
         ),
         help_text=_("A browser runs the scripts of a page, which may show more pictures. It asks each site for more."),
     )
-    render_pages = forms.IntegerField(label=_("Of these, at most"), min_value=0, max_value=1_000_000, required=False)
+    render_pages = forms.IntegerField(
+        label=_("Rendered pages at most"), min_value=0, max_value=1_000_000, required=False
+    )
     render_minutes = forms.IntegerField(
         label=_("Minutes for rendering"), min_value=0, max_value=30 * 24 * 60, required=False
     )
