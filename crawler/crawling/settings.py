@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from crawler.fetching import gate
+from crawler.fetching import gate, http2
 from crawler.fetching.certificates import Certificates
 from crawler.fetching.cookies import Cookies
 from crawler.fetching.resolver import resolver_for
@@ -61,7 +61,7 @@ def scrapy_settings(crawl: Crawl) -> dict[str, Any]:
         },
         "SPIDER_MIDDLEWARES": dict.fromkeys(_SPIDER_OFF),
         "EXTENSIONS": dict.fromkeys(_EXTENSIONS_OFF),
-        "DOWNLOAD_HANDLERS": {"data": None, "file": None, "ftp": None, "s3": None},
+        "DOWNLOAD_HANDLERS": {"https": http2.Https, "data": None, "file": None, "ftp": None, "s3": None},
         "CONCURRENT_REQUESTS": politeness.concurrency,
         "CONCURRENT_REQUESTS_PER_DOMAIN": politeness.concurrency_per_host,
         "DOWNLOAD_DELAY": politeness.delay,

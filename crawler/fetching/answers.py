@@ -45,13 +45,21 @@ def fetched(response: Response, digest: Digest, *, size: int, not_modified: bool
         size=size,
         media_type=media_type(response),
         status=response.status,
-        request_headers=(("Host", urlsplit(response.url).netloc), *pairs(response.request.headers)),
+        request_headers=_sent(response),
         response_headers=response.request.meta.get(RAW_HEADERS) or pairs(response.headers),
         peer=peer(response),
         certificate=response.request.meta.get(CERTIFICATE, ""),
         fetched_at=now(),
         not_modified=not_modified,
     )
+
+
+def _sent(response: Response) -> Headers:
+    """The headers of a request; HTTP/2 has another word for the host, and small letters (RFC 9113, 8.2 and 8.3.1)."""
+    host, headers = urlsplit(response.url).netloc, pairs(response.request.headers)
+    if response.protocol != "h2":
+        return ("Host", host), *headers
+    return (":authority", host), ("content-length", "0"), *((name.lower(), value) for name, value in headers)
 
 
 def header(response: Response, name: str) -> str:
@@ -78,10 +86,14 @@ def peer(response: Response) -> str:
     """Address and port of the server that answered, or empty."""
     if response.ip_address is None:
         return ""
-    address = str(response.ip_address)
-    parts = urlsplit(response.url)
-    port = parts.port or DEFAULT_PORTS[parts.scheme]
+    address, (_, port) = str(response.ip_address), server_of(response.url)
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def server_of(url: str) -> tuple[str, int]:
+    """Name and port of the server that a URL names."""
+    parts = urlsplit(url)
+    return host_of(url), parts.port or DEFAULT_PORTS[parts.scheme]
 
 
 def referer_of(url: str, page: str) -> str:

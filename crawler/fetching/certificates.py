@@ -10,7 +10,6 @@ import socket
 import threading
 from pathlib import Path
 from typing import Any, TypeAlias
-from urllib.parse import urlsplit
 
 import certifi
 from OpenSSL import SSL, crypto
@@ -18,11 +17,11 @@ from scrapy import Request
 from service_identity import CertificateError, VerificationError
 from service_identity.pyopenssl import verify_hostname, verify_ip_address
 
-from crawler.fetching.answers import CERTIFICATE, Response
+from crawler.fetching.answers import CERTIFICATE, Response, server_of
+from crawler.fetching.http2 import PROTOCOLS
 from crawler.state.crawl import Crawl
 from exhibit.errors import WrongUseError
 from exhibit.network.hosts import literal_address
-from exhibit.network.urls import DEFAULT_PORTS, host_of
 
 Crawler: TypeAlias = Any
 """Scrapy's crawler object."""
@@ -47,7 +46,7 @@ class Certificates:
     """The downloader middleware that notes for each answer over TLS what its certificate was."""
 
     def __init__(self, crawl: Crawl) -> None:
-        self._authorities = crawl.authorities
+        self._authorities, self._http2 = crawl.authorities, crawl.http2
         self._checks: dict[tuple[str, int, str], asyncio.Task[str]] = {}
 
     @classmethod
@@ -65,10 +64,11 @@ class Certificates:
     async def _noted(self, response: Response) -> str:
         """What is wrong with the certificate, or ``valid``, and its SHA-256."""
         shown = _digest(response.certificate)
-        host, port = host_of(response.url), urlsplit(response.url).port or DEFAULT_PORTS["https"]
-        key = host, port, shown
+        server = server_of(response.url)
+        key = *server, shown
         if key not in self._checks and len(self._checks) < _MAX_CHECKS:
-            check = asyncio.to_thread(check_certificate, host, str(response.ip_address), port, shown, self._authorities)
+            address = str(response.ip_address)
+            check = asyncio.to_thread(check_certificate, server, address, shown, self._authorities, self._http2)
             self._checks[key] = asyncio.ensure_future(check)
         words = await asyncio.shield(self._checks[key]) if key in self._checks else NOT_CHECKED
         return f"{words} sha256:{shown}"
@@ -77,6 +77,7 @@ class Certificates:
 def authorities_of(ca_bundle: Path | None) -> SSL.Context:
     """The authorities of a file (PEM), or those that certifi lists; raises ``WrongUseError`` for anything else."""
     context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+    context.set_alpn_protos(PROTOCOLS)
     try:
         context.load_verify_locations(str(ca_bundle or certifi.where()))
     except SSL.Error as error:
@@ -85,12 +86,15 @@ def authorities_of(ca_bundle: Path | None) -> SSL.Context:
     return context
 
 
-def check_certificate(host: str, address: str, port: int, shown: str, authorities: SSL.Context) -> str:
+def check_certificate(
+    server: tuple[str, int], address: str, shown: str, authorities: SSL.Context, http2: set[tuple[str, int]]
+) -> str:
     """``valid``, or what is wrong with a server's certificate, its words joined by commas.
 
     ``not-checked`` where the server can't be reached once more, or shows another certificate (SHA-256, hexadecimal)
-    than it had shown.
+    than it had shown. One that offers HTTP/2 joins ``http2``.
     """
+    host, port = server
     found: set[str] = set()
 
     def judged(_: SSL.Connection, __: crypto.X509, code: int, ___: int, holds: int) -> bool:
@@ -103,6 +107,8 @@ def check_certificate(host: str, address: str, port: int, shown: str, authoritie
             connection = SSL.Connection(authorities, plain)
             connection.set_verify(SSL.VERIFY_PEER, judged)
             _greet(plain, connection, host)
+            if connection.get_alpn_proto_negotiated() == b"h2":
+                http2.add(server)
             leaf = connection.get_peer_certificate()
             if leaf is None or _digest(leaf) != shown:
                 return NOT_CHECKED

@@ -36,6 +36,7 @@ class Crawl:
         self.scope = job.whole_scope()
         self.refused: dict[str, RefusedError] = {}  # by the resolver, by host
         self.policies: dict[str, SitePolicy] = {}  # what origins ask for, by origin
+        self.http2: set[tuple[str, int]] = set()  # servers that offered it, by name and port
         self.known = {normalise(url): known for url, known in job.known.items()}
         self._agent = job.user_agent.header()
         self._denied = {host.lower().strip("."): reason for host, reason in job.denied_hosts.items()}

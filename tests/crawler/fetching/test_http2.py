@@ -1,0 +1,101 @@
+"""Servers that offer HTTP/2."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.assets.crawling import Crawled, crawl
+from tests.assets.site import picture
+from tests.assets.tls import Holder
+
+_SERVER = """
+import sys
+from pathlib import Path
+from twisted.internet import endpoints, reactor, ssl
+from twisted.web import resource, server
+
+BREAKS = "breaks" in sys.argv
+
+class Pictures(resource.Resource):
+    isLeaf = True
+    def render_GET(self, request):
+        print(request.clientproto.decode(), request.path.decode(), flush=True)
+        if request.clientproto == b"HTTP/2" and BREAKS:
+            request.channel._conn.transport.abortConnection()
+            return server.NOT_DONE_YET
+        if request.path == b"/moved.jpg":
+            request.redirect(b"/a.jpg")
+            return b""
+        if request.path == b"/robots.txt":
+            return b"User-agent: *\\nDisallow: /kept/"
+        request.setHeader("Content-Type", "image/jpeg")
+        return Path(sys.argv[1]).read_bytes()
+
+key = ssl.PrivateCertificate.loadPEM(Path(sys.argv[2]).read_bytes())
+port = reactor.listenSSL(0, server.Site(Pictures()), key.options(), interface="127.0.0.1")
+print(port.getHost().port, flush=True)
+reactor.run()
+"""
+
+
+@contextmanager
+def served(folder: Path, *how: str) -> Iterator[tuple[str, Path]]:
+    """A real server that speaks both protocols, and its log."""
+    holder = Holder.made("127.0.0.1")
+    holder.served(folder)
+    (folder / "a.jpg").write_bytes(picture(1))
+    log = folder / "log"
+    with log.open("w") as kept:
+        command = [sys.executable, "-c", _SERVER, str(folder / "a.jpg"), str(folder / f"{holder.digest}.pem"), *how]
+        with subprocess.Popen(command, stdout=kept) as process:
+            try:
+                while not (said := log.read_text()).endswith("\n"):
+                    assert process.poll() is None
+                yield f"https://127.0.0.1:{said.strip()}", log
+            finally:
+                process.kill()
+
+
+def crawled(folder: Path, site: str, *paths: str) -> Crawled:
+    """Pictures one after the other."""
+    targets = [{"url": f"{site}{path}", "kind": "image"} for path in paths]
+    politeness = {"concurrency_per_host": 1, "obey_robots": True}
+    return crawl(folder / "crawl", urls=targets, follow=False, politeness=politeness)
+
+
+def test_pictures_come_by_http2_once_a_server_has_offered_it_under_the_rules_of_any_request(tmp_path: Path) -> None:
+    with served(tmp_path) as (site, log):
+        found = crawled(tmp_path, site, "/1.jpg", "/moved.jpg", "/kept/2.jpg", "/3.jpg")
+        asked = log.read_text().splitlines()[1:]
+    assert asked[0] == "HTTP/1.1 /robots.txt"
+    assert {line for line in asked if "jpg" in line} == {f"HTTP/2 /{name}.jpg" for name in ("1", "moved", "a", "3")}
+    assert found.refusals == {f"{site}/kept/2.jpg": "robots"}
+    seen = {sighting.image_url: sighting for sighting in found.sightings}
+    assert {sighting.final_url for sighting in found.sightings} == {f"{site}/{name}.jpg" for name in ("1", "a", "3")}
+    last = seen[f"{site}/3.jpg"]
+    assert last.request_headers[:2] == ((":authority", site.removeprefix("https://")), ("content-length", "0"))
+    assert dict(last.request_headers)["user-agent"]
+    assert (last.peer, last.status) == (site.removeprefix("https://"), 200)
+    assert last.certificate.startswith("other-name,self-signed sha256:")
+
+
+def test_a_server_whose_http2_breaks_is_asked_by_http1(tmp_path: Path) -> None:
+    with served(tmp_path, "breaks") as (site, log):
+        found = crawled(tmp_path, site, "/1.jpg", "/2.jpg", "/3.jpg")
+        asked = log.read_text().splitlines()[1:]
+    assert sum(line.startswith("HTTP/2 ") for line in asked) == 1
+    assert {sighting.image_url for sighting in found.sightings} == {f"{site}/{number}.jpg" for number in (1, 2, 3)}
+    assert not found.refusals
+
+
+def test_a_picture_too_large_stays_too_large_by_http2(tmp_path: Path) -> None:
+    with served(tmp_path) as (site, log):
+        targets = [{"url": f"{site}/{number}.jpg", "kind": "image"} for number in (1, 2)]
+        one = {"concurrency_per_host": 1}
+        limits = {"max_picture_bytes": (tmp_path / "a.jpg").stat().st_size - 1}
+        found = crawl(tmp_path / "crawl", urls=targets, follow=False, politeness=one, limits=limits)
+        asked = log.read_text().splitlines()[1:]
+    assert [line for line in asked if "jpg" in line] == ["HTTP/2 /1.jpg", "HTTP/2 /2.jpg"]
+    assert set(found.refusals.values()) == {"too-large"}
