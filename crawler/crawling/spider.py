@@ -9,7 +9,7 @@ from scrapy import Request, Spider, signals
 from scrapy.exceptions import DontCloseSpider
 from twisted.python.failure import Failure
 
-from crawler.crawling.visitors import for_anybody, modified
+from crawler.crawling.visitors import Visitors, for_anybody, modified
 from crawler.fetching.answers import Response, failure_refusal, status_refusal
 from crawler.fetching.documents import facts_of, forbids_following, read_document
 from crawler.fetching.gate import STAYS_IN_SCOPE
@@ -68,6 +68,7 @@ class CrawlSpider(Spider):
         self._rendering = Rendering(crawl, self._images, self._download, self.rendered)
         self._sitemaps_told: set[str] = set()
         self._missing = Missing(crawl, self._send)
+        self._visitors = Visitors(crawl, self._send)
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Untyped, **kwargs: Untyped) -> "CrawlSpider":
@@ -249,6 +250,7 @@ class CrawlSpider(Spider):
         kind, document = read_document(response, target.kind, job.limits.max_page_bytes, job.user_agent.token)
         if self._take(visit, kind, document, response) and kind is Kind.PAGE:
             self._rendering.consider(visit, response, document)
+            self._visitors.consider(visit)
 
     def rendered(self, visit: Visit, response: Response, document: Document) -> None:
         """A page has been rendered: its document holds what was served and what was shown then."""
@@ -332,7 +334,7 @@ class CrawlSpider(Spider):
 
     def _write(self, visit: Visit) -> None:
         """Write the line of a page, and follow its links: its pictures are here, so that they never wait for pages."""
-        line, target, novelty = visit.line(), visit.target, self.crawl.novelty
+        line, target, novelty = self._visitors.without_marks(visit.line()), visit.target, self.crawl.novelty
         if target.depth and Kind.IMAGE in self.crawl.job.kinds and novelty.repeats(line):
             is_missing = not self.is_ending and self._missing.sends(line)
             refusal = Refusal(target.url, *(_NOT_FOUND if is_missing else _NEAR))

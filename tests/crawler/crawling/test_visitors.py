@@ -1,8 +1,18 @@
+"""Addresses without what tells visitors apart, under known names and under names that a site alone knows."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from urllib.parse import parse_qs, urlsplit
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from crawler.crawling.visitors import for_anybody
+from tests.assets.crawling import crawl
+from tests.assets.site import Answer, Seen, Site
 
 ID = "0f3a9c81d2b74e65"
 
@@ -42,3 +52,88 @@ def test_any_address_stays_one(text: str) -> None:
     cleaned = for_anybody(f"https://a.example/{text}")
     assert cleaned.startswith("https://a.example/")
     assert for_anybody(cleaned) == cleaned
+
+
+class Shop:
+    """A shop of 117 goods whose every answer tells its visitor apart anew, whatever the address had."""
+
+    def __init__(self, site: Site, mark: Callable[[], str]) -> None:
+        self._site, self._mark = site, mark
+        for number in range(117):
+            site.image(f"/i/{number}.jpg", number)
+        site.fallback = self._answer
+
+    def asked(self) -> list[int]:
+        """The numbers of the goods whose pages were asked for, in order."""
+        found = (re.match(r"/item\?(?:.*&)?id=(\d+)(?:&|$)", path) for path in self._site.paths())
+        return [int(match[1]) for match in found if match]
+
+    def _answer(self, seen: Seen) -> Answer:
+        parts, mark = urlsplit(seen.path), self._mark()
+        if parts.path == "/item":
+            number = int(parse_qs(parts.query)["id"][0])
+            others = "".join(f'<a href="/item?id={(number + step) % 117}{mark}">x</a>' for step in range(1, 7))
+            return Answer(f"<p>Print {number}</p><img src=/i/{number}.jpg>{others}".encode())
+        if parts.path in ("/", "/list"):
+            page = int(parse_qs(parts.query).get("page", ["0"])[0])
+            goods = "".join(f'<a href="/item?id={n}{mark}">x</a>' for n in range(page * 10, min(117, page * 10 + 10)))
+            lists = "".join(f'<a href="/list?page={n}{mark}">{n}</a>' for n in range(12))
+            return Answer(f"<p>Prints {page}</p>{goods}{lists}".encode())
+        return Answer(b"gone", status=404)
+
+
+@pytest.mark.parametrize("name", ["x", "sid"])
+def test_goods_of_a_site_that_marks_its_visitors_under_any_name_are_each_asked_for_once(
+    tmp_path: Path, name: str
+) -> None:
+    random = Random(name)
+    with Site() as site:
+        shop = Shop(site, lambda: f"&{name}={random.getrandbits(64):016x}")
+        crawl(tmp_path, sources=[{"kind": "site", "url": site.url()}], limits={"pages": 130, "depth": 20})
+        asked = shop.asked()
+        starts = site.times("/")
+    assert (len(asked), len(set(asked))) == (117, 117)
+    assert starts == (1 if name == "sid" else 2)
+
+
+def test_what_stays_the_same_for_a_visitor_is_left_in_its_addresses(tmp_path: Path) -> None:
+    with Site() as site:
+        shop = Shop(site, lambda: "&edition=2026a7f3")
+        crawl(tmp_path, sources=[{"kind": "site", "url": site.url()}], limits={"pages": 20})
+        asked = shop.asked()
+        assert all("edition=2026a7f3" in path for path in site.paths() if path.startswith("/item"))
+    assert len(asked) == len(set(asked))
+
+
+def test_a_field_that_tells_goods_apart_is_no_mark_though_one_of_them_is_picked_anew_each_time(tmp_path: Path) -> None:
+    picks = iter(range(1_000))
+
+    def start(_: Seen) -> Answer:
+        pick = f"a{next(picks) % 20:07x}"
+        of_the_day = "".join(f'<a href="/{page}?photo={pick}">x</a>' for page in ("show", "zoom", "buy", "map", "send"))
+        return Answer(f"{of_the_day}<a href=/all>all</a>".encode())
+
+    with Site() as site:
+        site.routes["/"] = start
+        site.page("/all", "".join(f'<a href="/show?photo=a{n:07x}">x</a>' for n in range(20)))
+        for n in range(20):
+            site.page(f"/show?photo=a{n:07x}", f"<img src=/{n}.jpg>")
+            site.image(f"/{n}.jpg", n)
+        done = crawl(tmp_path, sources=[{"kind": "site", "url": site.url()}], limits={"pages": 60, "depth": 5})
+    assert len({sighting.digest for sighting in done.sightings}) == 20
+
+
+def test_a_site_whose_second_answer_fails_is_followed_as_it_stands(tmp_path: Path) -> None:
+    answers = iter([200, 500, 500, 500, 500])
+
+    def start(_: Seen) -> Answer:
+        links = "".join(f'<a href="/p/{n}?v=0f3a9c81">x</a>' for n in range(6))
+        return Answer(links.encode(), status=next(answers))
+
+    with Site() as site:
+        site.routes["/"] = start
+        for n in range(6):
+            site.page(f"/p/{n}", f"<p>{n}</p>")
+        done = crawl(tmp_path, sources=[{"kind": "site", "url": site.url()}], politeness={"concurrency_per_host": 1})
+    assert {urlsplit(page.url).query for page in done.pages} == {"", "v=0f3a9c81"}
+    assert len(done.pages) == 7
