@@ -3,7 +3,6 @@
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
@@ -117,23 +116,30 @@ class Visitors:
         return [name for name in is_mark if is_mark[name]]
 
     def _arrived(self, response: Response) -> None:
-        """What a second answer tells: its links are the same, but for the marks."""
-        origin, job = response.meta[_LOOK], self._crawl.job
+        origin = response.meta[_LOOK]
         look = self._looks.pop(origin)
-        if response.status == 200 and self._crawl.budget.take_bytes(len(response.body)):
-            with suppress(RefusedError):
-                _, document = read_document(response, Kind.PAGE, job.limits.max_page_bytes, job.user_agent.token)
-                urls = {found.url for found in document.links if found.kind is Kind.PAGE}
-                fields = _fields(urls, origin)
-                for name, (value, bare) in look.marks.items():
-                    again = bare & _without(name, urls)
-                    self._is_mark[origin][name] = 2 * len(again) >= len(bare) and value not in fields[name]
-        for visit in look.visits:
-            visit.release()
+        try:
+            if response.status == 200 and self._crawl.budget.take_bytes(len(response.body)):
+                self._is_mark[origin] |= self._told(look, response, origin)
+        finally:
+            _release(look)
+
+    def _told(self, look: _Look, response: Response, origin: str) -> dict[str, bool]:
+        """What a second answer tells of each name: whether its links are the same, but for that field."""
+        job = self._crawl.job
+        try:
+            _, document = read_document(response, Kind.PAGE, job.limits.max_page_bytes, job.user_agent.token)
+        except RefusedError:
+            return {}
+        urls = {found.url for found in document.links if found.kind is Kind.PAGE}
+        fields = _fields(urls, origin)
+        return {
+            name: 2 * len(bare & _without(name, urls)) >= len(bare) and value not in fields[name]
+            for name, (value, bare) in look.marks.items()
+        }
 
     def _failed(self, failure: Failure) -> None:
-        for visit in self._looks.pop(failure.request.meta[_LOOK]).visits:
-            visit.release()
+        _release(self._looks.pop(failure.request.meta[_LOOK]))
 
 
 def for_anybody(url: str, marks: Collection[str] = ()) -> str:
@@ -161,6 +167,11 @@ def modified(document: Document, links: Iterable[Link]) -> dict[str, datetime]:
 def _is_of_a_visitor(field: str) -> bool:
     name, _, value = field.partition("=")
     return bool(_CAMPAIGN.fullmatch(name) or (_SESSION.fullmatch(name) and _ID.fullmatch(value)))
+
+
+def _release(look: _Look) -> None:
+    for visit in look.visits:
+        visit.release()
 
 
 def _without(name: str, urls: Iterable[str]) -> set[str]:
