@@ -3,28 +3,21 @@
 import asyncio
 import json
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 from playwright.async_api import Browser, Error, Page
 
-from crawler.fetching.answers import Response
+from crawler.formats.job import Job
 from crawler.rendering.traffic import Traffic
 from exhibit.browser.limits import PageLimits
-from exhibit.browser.loading import (
-    keep_alone,
-    page_height,
-    scroll_through,
-    settle,
-    visitors_context,
-    wall_signs,
-)
+from exhibit.browser.loading import keep_alone, page_height, scroll_through, settle, visitors_page, wall_signs
 from exhibit.types import Untyped
 
 WIDTH, HEIGHT = 1280, 1600
 ROUNDS = 3  # how often a page that has grown by scrolling is scrolled through again
-CLOSE_SECONDS, GATHER_SECONDS = 5.0, 5.0
+GATHER_SECONDS = 5.0
 MAX_ELEMENTS = 10_000  # whose style is looked at
 MAX_CANVASES, SMALLEST_CANVAS = 10, 64  # how many, and pixels of a side
 MAX_CANVAS_PIXELS = 8_000_000
@@ -81,68 +74,43 @@ class Shown:
     signs: list[str] = field(default_factory=list)  # of a wall
 
 
-async def show(
-    browser: Browser,
-    *,
-    response: Response,
-    agent: str,
-    limits: PageLimits,
-    max_bytes: int,
-    traffic_of: Callable[[Page], Traffic],
-) -> Shown:
+async def show(browser: Browser, *, url: str, job: Job, limits: PageLimits, traffic_of: "partial[Traffic]") -> Shown:
     """Render a page that the crawl has fetched; what its time doesn't allow is left out."""
-    context = await visitors_context(browser, agent, WIDTH, HEIGHT)
     shown = Shown()
-    try:
-        page = await context.new_page()
-        traffic = traffic_of(page)
-        await context.route("**/*", traffic.answer)
+    async with visitors_page(browser, job.user_agent.header(), WIDTH, HEIGHT) as page:
+        traffic = traffic_of(page=page)
+        await page.context.route("**/*", traffic.answer)
         keep_alone(page)
         with suppress(TimeoutError):
             async with asyncio.timeout(limits.seconds):
-                await _load(page, response.url, traffic, limits)
+                await _load(page, url, traffic, limits)
         with suppress(TimeoutError, Error):
             async with asyncio.timeout(GATHER_SECONDS):
-                shown = await _gather(page, max_bytes)
+                shown = await _gather(page, job.limits.max_page_bytes)
         traffic.close()
         shown.asked, shown.moves = list(traffic.pictures), traffic.moves
-        return shown
-    finally:
-        with suppress(Error, TimeoutError):
-            await asyncio.wait_for(context.close(), CLOSE_SECONDS)
+    return shown
 
 
 async def _load(page: Page, url: str, traffic: Traffic, limits: PageLimits) -> None:
     end = time.monotonic() + limits.load_seconds
     with suppress(Error):  # a page that goes on to another at once is told by its moves
         await page.goto(url, wait_until="domcontentloaded", timeout=limits.load_seconds * 1000)
-    await _quiet(traffic, limits, end)
+    await settle(traffic, limits, end - time.monotonic())
     for _ in range(ROUNDS):
         height = await page_height(page)
         end = time.monotonic() + limits.scroll_seconds
         await scroll_through(page, traffic, limits)
-        await _quiet(traffic, limits, end)
+        await settle(traffic, limits, end - time.monotonic())
         if await page_height(page) <= height or height >= limits.height:
             return
-
-
-async def _quiet(traffic: Traffic, limits: PageLimits, end: float) -> None:
-    while traffic.quiet_for < limits.quiet_seconds and time.monotonic() < end:
-        await settle(traffic, limits, end - time.monotonic())
 
 
 async def _gather(page: Page, max_bytes: int) -> Shown:
     signs = await wall_signs(page)
     given = json.dumps([max_bytes, MAX_ELEMENTS, MAX_CANVASES, SMALLEST_CANVAS, MAX_CANVAS_PIXELS])
     told = await _asked_apart(page, f"({GATHER})({given})")
-    return Shown(
-        html=str(told["html"]),
-        base=str(told["base"]),
-        styled=[str(address) for address in told["styled"]],
-        drawn=[str(address) for address in told["drawn"]],
-        tiny={str(address) for address in told["tiny"]},
-        signs=signs,
-    )
+    return Shown(**{**told, "tiny": set(told["tiny"])}, signs=signs)
 
 
 async def _asked_apart(page: Page, expression: str) -> Untyped:

@@ -140,19 +140,10 @@ class Rendering:
         from exhibit.browser.running import BrowserLostError  # noqa: PLC0415
 
         assert self._browser is not None
-        job = self._crawl.job
-        traffic = partial(Traffic, self._crawl, self._images, self._download, self._lasting, response)
-        agent = job.user_agent.header()
+        traffic = partial(Traffic, self._crawl, self._images, self._download, self._lasting, response, response.url)
         for _ in range(TRIES):
             try:
-                work = partial(
-                    show,
-                    response=response,
-                    agent=agent,
-                    limits=self._limits,
-                    max_bytes=job.limits.max_page_bytes,
-                    traffic_of=traffic,
-                )
+                work = partial(show, url=response.url, job=self._crawl.job, limits=self._limits, traffic_of=traffic)
                 return await self._browser.run(work), ""
             except BrowserLostError:
                 continue

@@ -5,16 +5,14 @@ films, streams, beacons and whatever else sends something are refused.
 """
 
 import asyncio
-import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 from urllib.parse import urldefrag
 
-from playwright.async_api import Error, Page, Route
 from playwright.async_api import Request as Asked
+from playwright.async_api import Route
 from scrapy import Request
 
 from crawler.fetching.answers import Response, pairs, referer_of
@@ -22,6 +20,7 @@ from crawler.fetching.images import Images
 from crawler.formats.lines import Refusal
 from crawler.reading.sniff import Content, sniff
 from crawler.state.crawl import Crawl
+from exhibit.browser.loading import PageTraffic
 from exhibit.types import Headers
 
 Download: TypeAlias = Callable[[Request], Awaitable[Any]]
@@ -71,48 +70,29 @@ class Lasting:
         return given
 
 
-class Traffic:
-    """All requests of one page, whose own answer is there already."""
+@dataclass(eq=False, repr=False)
+class Traffic(PageTraffic):
+    """All requests of one page, whose own answer is there already. Nobody waits for its pictures."""
 
-    def __init__(
-        self, crawl: Crawl, images: Images, download: Download, lasting: Lasting, document: Response, page: Page
-    ) -> None:
-        self._crawl = crawl
-        self._images = images
-        self._download = download
-        self._lasting = lasting
-        self._page = page
-        self._document: Response | None = document
-        self._url: str = document.url
-        self._asked = self._in_flight = 0
-        self._quiet_since = time.monotonic()
-        self._closed = False
-        self.pictures: dict[str, None] = {}  # addresses under which images were asked for
-        self.moves: list[str] = []  # where the page wanted to go
+    crawl: Crawl
+    images: Images
+    download: Download
+    lasting: Lasting
+    document: Response | None  # the page's own answer, until it is asked for
+    url: str
+    pictures: dict[str, None] = field(default_factory=dict)  # addresses under which images were asked for
+    moves: list[str] = field(default_factory=list)  # where the page wanted to go
+    asked: int = 0  # requests
 
-    @property
-    def quiet_for(self) -> float:
-        """Seconds since a script, a style sheet or data came; 0 while one is awaited. Nobody waits for pictures."""
-        return 0.0 if self._in_flight else time.monotonic() - self._quiet_since
+    def _is_awaited(self, request: Asked) -> bool:
+        return request.resource_type != "image"
 
-    def close(self) -> None:
-        """Answer nothing more."""
-        self._closed = True
-
-    async def answer(self, route: Route) -> None:
-        """Answer one request of the browser."""
-        is_awaited = route.request.resource_type != "image"
-        self._in_flight += is_awaited
-        try:
-            given = await self._given(route.request)
-            with suppress(Error):  # the page or the browser has gone meanwhile
-                if given is None or self._closed:
-                    await route.abort("blockedbyclient")
-                else:
-                    await route.fulfill(status=given.status, headers=dict(given.headers), body=given.body)
-        finally:
-            self._in_flight -= is_awaited
-            self._quiet_since = time.monotonic()
+    async def _answer(self, route: Route) -> None:
+        given = await self._given(route.request)
+        if given is None or self._closed:
+            await route.abort("blockedbyclient")
+        else:
+            await route.fulfill(status=given.status, headers=dict(given.headers), body=given.body)
 
     async def _given(self, asked: Asked) -> Given | None:
         """The answer to a request; ``None`` when it is refused."""
@@ -121,27 +101,20 @@ class Traffic:
             return None
         if asked.is_navigation_request():
             return self._navigated(asked, url)
-        if kind not in LASTING | SCRIPTED | {"image"} or self._asked >= self._crawl.job.limits.render_page_requests:
+        if kind not in LASTING | SCRIPTED | {"image"} or self.asked >= self.crawl.job.limits.render_page_requests:
             return None
-        self._asked += 1
+        self.asked += 1
         if kind == "image":
             return await self._picture(url)
         headers = {name: value for name, value in asked.headers.items() if name in _ASKED_WITH}
         if kind in LASTING:
-            return await self._lasting.get(url, lambda: self._fetch(url, headers))
+            return await self.lasting.get(url, lambda: self._fetch(url, headers))
         return await self._fetch(url, headers)
-
-    def _is_of_page(self, asked: Asked) -> bool:
-        """Whether the page or a frame in it asks, not another window or a worker."""
-        try:
-            return asked.frame.page is self._page
-        except Error:  # a window that is just being opened has no frame yet
-            return False
 
     def _navigated(self, asked: Asked, url: str) -> Given | None:
         if asked.frame.parent_frame is not None:
             return None
-        document, self._document = self._document, None
+        document, self.document = self.document, None
         if document is None:
             self.moves = [*self.moves, url][:_MOVES]
             return None
@@ -149,30 +122,30 @@ class Traffic:
 
     async def _picture(self, url: str) -> Given | None:
         self.pictures[url] = None
-        result = await self._images.fetched(url, self._url)
+        result = await self.images.fetched(url, self.url)
         if isinstance(result, Refusal):
             self.pictures.pop(url, None)
             return None
-        body = None if result.not_modified else self._crawl.spool.get(result.digest)
+        body = None if result.not_modified else self.crawl.spool.get(result.digest)
         if body is not None and len(body) < _SMALLEST:
             self.pictures.pop(url, None)
         return Given(body or _BLANK, _passed_on(result.response_headers) if body else {"content-type": "image/gif"})
 
     async def _fetch(self, url: str, headers: Mapping[str, str]) -> Given | None:
-        sent = self._crawl.headers(headers.get("accept", "*/*")) | {
+        sent = self.crawl.headers(headers.get("accept", "*/*")) | {
             name.title(): value for name, value in headers.items() if name != "accept"
         }
-        if referer := referer_of(url, self._url):
+        if referer := referer_of(url, self.url):
             sent["Referer"] = referer
-        meta = {"download_maxsize": self._crawl.job.limits.max_page_bytes}
+        meta = {"download_maxsize": self.crawl.job.limits.max_page_bytes}
         try:
-            response = await self._download(Request(url, headers=sent, meta=meta, dont_filter=True))
+            response = await self.download(Request(url, headers=sent, meta=meta, dont_filter=True))
         except Exception:  # noqa: BLE001 - Scrapy raises what its handlers and middlewares raise; the page goes without
             return None
         if response.status == 200 and sniff(response.body) is Content.IMAGE:
             self.pictures[url] = None
-            self._images.take(response)
-        elif not self._crawl.budget.take_bytes(len(response.body)):
+            self.images.take(response)
+        elif not self.crawl.budget.take_bytes(len(response.body)):
             return None
         return Given(response.body, _passed_on(pairs(response.headers)), response.status)
 

@@ -71,6 +71,8 @@ def certificates_of(visits: Sequence[Visit]) -> list[dict[str, Any]]:
 
 def _exchange(step: Step) -> dict[str, Any]:
     facts = step.connection
+    chain = [_certificate(der) for der in facts.certificates]
+    tls = {"version": facts.tls_version, "cipher": facts.cipher, "chain": chain}
     return {
         "url": step.url,
         "status": step.status,
@@ -80,13 +82,7 @@ def _exchange(step: Step) -> dict[str, Any]:
         "host": facts.host,
         "dns_answers": list(facts.answers),
         "peer": {"address": facts.address, "port": facts.port},
-        "tls": None
-        if facts.tls_version is None
-        else {
-            "version": facts.tls_version,
-            "cipher": facts.cipher,
-            "chain": [_certificate(der) for der in facts.certificates],
-        },
+        "tls": None if facts.tls_version is None else tls,
     }
 
 

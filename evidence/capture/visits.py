@@ -78,11 +78,6 @@ class Visit:
         return self.steps[-1].status if self.steps else 0
 
     @property
-    def media_type(self) -> str:
-        """What the last answer calls itself, without parameters, in lower case; maybe empty."""
-        return self.steps[-1].header("content-type").partition(";")[0].strip().lower() if self.steps else ""
-
-    @property
     def served(self) -> bool:
         """Whether something came, whole and with status 200 to 299."""
         return not self.failure and self.body is not None and 200 <= self.status < 300

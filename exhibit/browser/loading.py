@@ -2,11 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
-from contextlib import suppress
-from typing import Any, Protocol
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
 
-from playwright.async_api import Browser, BrowserContext, Dialog, Error, Page
+from playwright.async_api import Browser, Dialog, Error, Page, Request, Route
 
 from exhibit.browser.limits import PageLimits
 from exhibit.sentences import Sentence
@@ -14,6 +16,7 @@ from exhibit.types import Untyped
 
 SETTLE_SECONDS = 3.0
 SCROLL_PAUSE = 0.12
+CLOSE_SECONDS = 5.0
 ANSWER_SECONDS = 5.0  # how long a page's scripts may keep a question to the page waiting
 
 HEIGHT = "Math.max(document.documentElement.scrollHeight, document.body ? document.body.scrollHeight : 0)"
@@ -33,23 +36,66 @@ WALLS = """
 """
 
 
-class Traffic(Protocol):
-    """What answers the requests of a page."""
+@dataclass(eq=False, repr=False)
+class PageTraffic(ABC):
+    """Answers all requests of one page."""
+
+    page: Page = field(kw_only=True)
+
+    def __post_init__(self) -> None:
+        self._in_flight = 0
+        self._quiet_since = time.monotonic()
+        self._closed = False
 
     @property
     def quiet_for(self) -> float:
-        """Seconds since the last request was answered; 0 while one is under way."""
+        """Seconds since a request was answered; 0 while one is under way for which somebody waits."""
+        return 0.0 if self._in_flight else time.monotonic() - self._quiet_since
+
+    def close(self) -> None:
+        """Answer nothing more; what is still under way isn't waited for."""
+        self._closed = True
+
+    async def answer(self, route: Route) -> None:
+        """Answer one request of the browser."""
+        is_awaited = self._is_awaited(route.request)
+        self._in_flight += is_awaited
+        try:
+            with suppress(Error):  # the page or the browser has gone meanwhile
+                await self._answer(route)
+        finally:
+            self._in_flight -= is_awaited
+            self._quiet_since = time.monotonic()
+
+    @abstractmethod
+    async def _answer(self, route: Route) -> None: ...
+
+    def _is_awaited(self, _request: Request) -> bool:
+        return True
+
+    def _is_of_page(self, request: Request) -> bool:
+        """Whether the page or a frame in it asks, not another window or a worker of its own."""
+        try:
+            return request.frame.page is self.page
+        except Error:  # a window that is just being opened has no frame yet
+            return False
 
 
-async def visitors_context(browser: Browser, agent: str, width: int, height: int) -> BrowserContext:
-    """A context of its own for one visit: no service worker, nothing is saved, one language whoever asks."""
-    return await browser.new_context(
+@asynccontextmanager
+async def visitors_page(browser: Browser, agent: str, width: int, height: int) -> AsyncIterator[Page]:
+    """A page in a context of its own for one visit: no service worker, nothing is saved, one language whoever asks."""
+    context = await browser.new_context(
         viewport={"width": width, "height": height},
         user_agent=agent,
         service_workers="block",
         accept_downloads=False,
         locale="en-US",
     )
+    try:
+        yield await context.new_page()
+    finally:
+        with suppress(Error, TimeoutError):
+            await asyncio.wait_for(context.close(), CLOSE_SECONDS)
 
 
 def keep_alone(page: Page, refused: Callable[[str, str, str], None] = lambda *_: None) -> None:
@@ -67,9 +113,11 @@ def keep_alone(page: Page, refused: Callable[[str, str, str], None] = lambda *_:
 
     page.on("dialog", dismiss)
     page.on("popup", shut)
+    page.on("websocket", lambda socket: refused(socket.url, "websocket", "websocket"))
+    page.on("download", lambda download: refused(download.url, "download", "download"))
 
 
-async def load(page: Page, url: str, traffic: Traffic, limits: PageLimits) -> str:
+async def load(page: Page, url: str, traffic: PageTraffic, limits: PageLimits) -> str:
     """Go to an address and wait until the page is there; returns why the browser shows nothing, or an empty string."""
     end = time.monotonic() + limits.load_seconds
     try:
@@ -79,18 +127,18 @@ async def load(page: Page, url: str, traffic: Traffic, limits: PageLimits) -> st
     with suppress(Error):
         left = max(end - time.monotonic(), 0.001)
         await page.wait_for_load_state("load", timeout=left * 1000)
-    await settle(traffic, limits, max(end - time.monotonic(), limits.quiet_seconds))
+    await settle(traffic, limits, min(max(end - time.monotonic(), limits.quiet_seconds), SETTLE_SECONDS))
     return ""
 
 
-async def settle(traffic: Traffic, limits: PageLimits, seconds: float = SETTLE_SECONDS) -> None:
+async def settle(traffic: PageTraffic, limits: PageLimits, seconds: float = SETTLE_SECONDS) -> None:
     """Wait until nothing has been asked for during a short while, at most some seconds."""
-    end = time.monotonic() + min(seconds, SETTLE_SECONDS)
+    end = time.monotonic() + seconds
     while traffic.quiet_for < limits.quiet_seconds and time.monotonic() < end:  # noqa: ASYNC110 - quiet is a span of time
         await asyncio.sleep(0.05)
 
 
-async def scroll_through(page: Page, traffic: Traffic, limits: PageLimits) -> None:
+async def scroll_through(page: Page, traffic: PageTraffic, limits: PageLimits) -> None:
     """Scroll to the end once, so that what is loaded late is loaded, then back; as far as a screenshot reaches."""
     end = time.monotonic() + limits.scroll_seconds
     step = page.viewport_size["height"] if page.viewport_size else 900

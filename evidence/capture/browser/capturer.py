@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from importlib.metadata import version
@@ -35,14 +35,7 @@ from evidence.capture.visits import Visit
 from evidence.capture.wire import Exchange, write_warc
 from evidence.formats.records import inline_bodies
 from evidence.formats.wacz import WaczPage, write_wacz
-from exhibit.browser.loading import (
-    ANSWER_SECONDS,
-    keep_alone,
-    load,
-    scroll_through,
-    visitors_context,
-    wall_signs,
-)
+from exhibit.browser.loading import ANSWER_SECONDS, keep_alone, load, scroll_through, visitors_page, wall_signs
 from exhibit.clock import now, rfc3339
 from exhibit.digests import Digest
 from exhibit.errors import RefusedError, ServiceMissingError
@@ -61,7 +54,6 @@ THREADS = 6
 IMAGE_SECONDS = 20.0
 TRIES = 3
 LOGGER = logging.getLogger(__name__)
-CLOSE_SECONDS = 5.0
 
 
 @dataclass(eq=False, repr=False)
@@ -120,32 +112,24 @@ class BrowserCapturer:
     ) -> Seen:
         """One context, one page: load it, scroll through it, take pictures of it."""
         agent = f"{_browser_agent(browser.version)} {self.user_agent}"
-        context = await visitors_context(browser, agent, WIDTH, HEIGHT)
-        page = await context.new_page()
-        left = left_until(
-            time.monotonic() + self.browser_limits.seconds
-        )  # a busy machine's browser is slow to open one
-        traffic = Traffic(
-            Visitor(self.guard, agent, self.ca_bundle, denied), self.browser_limits, self._pool, left, page
-        )
-        try:
-            await context.route("**/*", traffic.answer)
-            _keep_alone(page, traffic)
-            photographer = Photographer(page, self.browser_limits, left)
-            seen = Seen(Visit(page_url), photographer.shots, traffic, agent, f"Chromium {browser.version}")
-            try:
-                async with asyncio.timeout(self.browser_limits.seconds):
-                    await self._look(page, photographer, seen, page_url, image_url, expected)
-            except TimeoutError:
-                seen.shots.missing["rest"] = Sentence("The time for this visit was over.")
-            if traffic.lack is not None:
-                raise traffic.lack
-            seen.page = traffic.page_visit(page_url)
-            return seen
-        finally:
-            traffic.close()
-            with suppress(Error, TimeoutError):
-                await asyncio.wait_for(context.close(), CLOSE_SECONDS)
+        async with visitors_page(browser, agent, WIDTH, HEIGHT) as page:
+            # a busy machine's browser is slow to open one
+            left = left_until(time.monotonic() + self.browser_limits.seconds)
+            visitor = Visitor(self.guard, agent, self.ca_bundle, denied)
+            with closing(Traffic(visitor, self.browser_limits, self._pool, left, page=page)) as traffic:
+                await page.context.route("**/*", traffic.answer)
+                keep_alone(page, traffic.refuse)
+                photographer = Photographer(page, self.browser_limits, left)
+                seen = Seen(Visit(page_url), photographer.shots, traffic, agent, f"Chromium {browser.version}")
+                try:
+                    async with asyncio.timeout(self.browser_limits.seconds):
+                        await self._look(page, photographer, seen, page_url, image_url, expected)
+                except TimeoutError:
+                    seen.shots.missing["rest"] = Sentence("The time for this visit was over.")
+                if traffic.lack is not None:
+                    raise traffic.lack
+                seen.page = traffic.page_visit(page_url)
+                return seen
 
     async def _look(
         self, page: Page, photographer: Photographer, seen: Seen, page_url: str, image_url: str, expected: Digest
@@ -206,8 +190,8 @@ class BrowserCapturer:
                 return given
         headers = {"Accept": IMAGE_ACCEPT, **referrer(seen.page.url, image_url)}
         visitor = Visitor(self.guard, self.user_agent, self.ca_bundle, denied)
-        end = time.monotonic() + IMAGE_SECONDS
-        return visitor.visit(image_url, headers, self.limits.image_bytes, left_until(end))
+        left = left_until(time.monotonic() + IMAGE_SECONDS)
+        return visitor.visit(image_url, headers, self.limits.image_bytes, left)
 
     def _archives(
         self, seen: Seen, started: datetime, of_image: tuple[Exchange, ...]
@@ -224,13 +208,6 @@ class BrowserCapturer:
             CapturedFile("exchange", "exchange.warc", "application/warc", main),
             CapturedFile("wacz", "capture.wacz", "application/wacz", archive),
         )
-
-
-def _keep_alone(page: Page, traffic: Traffic) -> None:
-    """Let the page open no other, save nothing and wait for nobody, and record what it tried."""
-    keep_alone(page, traffic.refuse)
-    page.on("websocket", lambda socket: traffic.refuse(socket.url, "websocket", "websocket"))
-    page.on("download", lambda download: traffic.refuse(download.url, "download", "download"))
 
 
 def _wanted(seen: Seen, image_url: str, expected: Digest) -> list[str]:

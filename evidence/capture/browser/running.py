@@ -69,12 +69,7 @@ class RunningBrowser:
 
     @staticmethod
     def _steer(loop: asyncio.AbstractEventLoop) -> None:
-        asyncio.set_event_loop(loop)
-        # what is still under way when a browser is killed ends in errors that nobody waits for
-        loop.set_exception_handler(lambda _, context: LOGGER.debug("%s", context["message"]))
-        loop.run_forever()
-        left = asyncio.all_tasks(loop)
-        for task in left:
-            task.cancel()
-        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
-        loop.close()
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            # what is still under way when a browser is killed ends in errors that nobody waits for
+            runner.get_loop().set_exception_handler(lambda _, context: LOGGER.debug("%s", context["message"]))
+            loop.run_forever()

@@ -19,12 +19,13 @@ from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import urldefrag, urlsplit
 
-from playwright.async_api import Error, Page, Request, Route
+from playwright.async_api import Error, Request, Route
 from requests.cookies import RequestsCookieJar
 
 from evidence.capture.browser.limits import BrowserLimits
 from evidence.capture.visitor import Visitor
 from evidence.capture.visits import GET, Question, Step, Visit
+from exhibit.browser.loading import PageTraffic
 from exhibit.digests import Digest
 from exhibit.errors import ServiceMissingError
 from exhibit.sentences import Sentence
@@ -49,57 +50,38 @@ class Resource:
 
 
 @dataclass(eq=False, repr=False)
-class Traffic:
+class Traffic(PageTraffic):
     """All requests of one capture."""
 
     visitor: Visitor
     limits: BrowserLimits
     pool: Executor
     seconds: Callable[[], float]  # says how much time is left for the capture
-    page: Page
     lack: ServiceMissingError | None = None  # what this machine lacks: then no visit says anything
     resources: list[Resource] = field(default_factory=list)
     documents: list[Visit] = field(default_factory=list)
     refusals: list[dict[str, str]] = field(default_factory=list)  # what wasn't passed on: url, kind, reason
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self._ahead: dict[str, Visit] = {}
-        self._asked = self._bytes = self._in_flight = 0
+        self._asked = self._bytes = 0
         self._counting = threading.Lock()
-        self._quiet_since = time.monotonic()
-        self._closed = self._asked_for_page = False
-
-    @property
-    def quiet_for(self) -> float:
-        """Seconds since the last request was answered; 0 while one is under way."""
-        return 0.0 if self._in_flight else time.monotonic() - self._quiet_since
+        self._asked_for_page = False
 
     def refuse(self, url: str, kind: str, reason: str) -> None:
         """Write down that something wasn't passed on."""
         if len(self.refusals) < self.limits.requests:
             self.refusals.append({"url": url[:2000], "kind": kind, "reason": reason})
 
-    def close(self) -> None:
-        """Answer nothing more; what is still under way isn't waited for."""
-        self._closed = True
-
-    async def answer(self, route: Route) -> None:
-        """Answer one request of the browser."""
-        self._in_flight += 1
+    async def _answer(self, route: Route) -> None:
         try:
-            await self._answer(route)
-        except Error:
-            return  # the page or the browser has gone meanwhile
+            await self._pass_on(route, route.request)
         except ServiceMissingError as error:
             self.lack = error
-            with suppress(Error):
-                await route.abort()
-        finally:
-            self._in_flight -= 1
-            self._quiet_since = time.monotonic()
+            await route.abort()
 
-    async def _answer(self, route: Route) -> None:
-        request = route.request
+    async def _pass_on(self, route: Route, request: Request) -> None:
         if not self._is_of_page(request):
             self.refuse(request.url, "popup", "popup")
             await route.abort("blockedbyclient")
@@ -127,13 +109,6 @@ class Traffic:
             if _is_page(request):
                 self.documents.append(visit)
             await route.fulfill(status=visit.status, headers=_passed_on(visit), body=visit.body)
-
-    def _is_of_page(self, request: Request) -> bool:
-        """Whether the page or a frame in it asks, not another window or a worker of its own."""
-        try:
-            return request.frame.page is self.page
-        except Error:  # a window that is just being opened has no frame yet
-            return False
 
     def _reason_against(self, request: Request) -> str:
         """Why a request isn't passed on, as a short word; empty when it is."""
