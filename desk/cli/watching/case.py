@@ -1,21 +1,21 @@
 """Found uses, what was decided and said about them, and draft papers."""
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import click
 
 from desk.cli.common.command import AsJson, Number, Numbers, Reason, Taken, TheirOwner, command
 from desk.cli.common.files import Out, written_whole
 from desk.cli.common.frame import DECISIONS, Desk, person, taken
-from desk.cli.common.show import counted, echo_json, fields, moment, note, say, short, table, tell
+from desk.cli.common.show import counted, echo_json, fields, listed, moment, note, say, short, table, tell
 from desk.cli.common.wait import end_where_unsealed, wait_for_seals
 from evidence.facts.case import LANGUAGES
-from exhibit.clock import parse_rfc3339
 from exhibit.errors import ServiceMissingError
 from exhibit.types import Untyped
 
 if TYPE_CHECKING:
+    from desk.schemas.cases import Case, FullCase, Use
     from registry.models import Owner
     from workers.cases.decisions import Outcome
 
@@ -46,14 +46,11 @@ def list_cases(*, owner: TheirOwner, decision: str | None, as_json: AsJson) -> N
 
     rows = scoped.cases(owner)
     chosen = rows if decision is None else rows.filter(decision=decision)
-    found = [row.model_dump(mode="json") for row in schemas.Case.from_rows(schemas.with_uses(chosen))]
-    if as_json:
-        echo_json({"cases": found})
-    elif not found:
-        hint = "Run a watch: exhibit watch run NAME --wait" if not rows.exists() else "exhibit case list shows all."
-        say(f"There is no {'case' if decision is None else f'case that is {decision}'}. {hint}")
-    else:
-        table(("case", "work", "party", "match", "places", "decision", "bundles"), [_line(row) for row in found])
+    found = schemas.Case.from_rows(schemas.with_uses(chosen))
+    columns = ("case", "work", "party", "match", "places", "decision", "bundles")
+    hint = "exhibit case list shows all." if rows.exists() else "Run a watch: exhibit watch run NAME --wait"
+    nothing = f"There is no {'case' if decision is None else f'case that is {decision}'}. {hint}"
+    listed("cases", found, columns, _line, nothing=nothing, as_json=as_json)
     if not as_json:
         _tell_missed(owner)
 
@@ -68,12 +65,12 @@ def _tell_missed(of: "Owner") -> None:
         note(f"The watch {crawl.watch.name} missed a known copy in its last run{why}: {canary}.")
 
 
-def _line(case: Mapping[str, Any]) -> list[object]:
-    matches = {use["match"] for use in case["uses"] if use["licence"] is None} or {use["match"] for use in case["uses"]}
+def _line(case: "Case") -> list[object]:
+    matches = {use.match for use in case.uses if use.licence is None} or {use.match for use in case.uses}
     match = "certain" if "certain" in matches else ", ".join(sorted(matches))
-    sealed = sum(bundle["seal"] is not None for bundle in case["bundles"])
-    title = short(f"{case['work']['number']}: {case['work']['title']}", 40)
-    return [case["number"], title, case["party"] or "(files)", match, len(case["uses"]), case["decision"], sealed]
+    sealed = sum(bundle.seal is not None for bundle in case.bundles)
+    title = short(f"{case.work.number}: {case.work.title}", 40)
+    return [case.number, title, case.party or "(files)", match, len(case.uses), case.decision, sealed]
 
 
 @command("show", "exhibit case show 3", of=case_command)
@@ -85,7 +82,7 @@ def show_case(*, desk: Desk, number: Number, owner: TheirOwner, as_json: AsJson)
 
     row = scoped.case(owner, number)
     audit_log.accessed(audit_log.Evidence.CASE, audit_log.Way.SEEN, owner, by=person(), case=number)
-    one = schemas.FullCase.from_row(row).model_dump(mode="json")
+    one = schemas.FullCase.from_row(row)
     if as_json:
         echo_json(one)
         return
@@ -102,52 +99,47 @@ def show_case(*, desk: Desk, number: Number, owner: TheirOwner, as_json: AsJson)
             ("last visits", row.standing),
         ]
     )
-    for use in one["uses"]:
+    for use in one.uses:
         _show_use(desk, use)
     _show_evidence(desk, one)
 
 
-def _show_use(desk: Desk, use: Mapping[str, Any]) -> None:
+def _show_use(desk: Desk, use: "Use") -> None:
     click.echo()
-    alike = f"{use['match']}: {use['dense']:.0%} of the textured blocks agree, {counted(use['inliers'], 'point')}"
+    alike = f"{use.match}: {use.dense:.0%} of the textured blocks agree, {counted(use.inliers, 'point')}"
     fields(
         [
-            ("page", use["page_url"]),
-            ("image", use["image_url"]),
-            ("seen", moment(parse_rfc3339(use["last_seen"]), desk.zone)),
+            ("page", use.page_url),
+            ("image", use.image_url),
+            ("seen", moment(use.last_seen, desk.zone)),
             ("match", alike),
             ("probability", _probability(use)),
-            ("licence", "" if use["licence"] is None else str(use["licence"])),
+            ("licence", "" if use.licence is None else str(use.licence)),
         ]
     )
 
 
-def _probability(use: Mapping[str, Any]) -> str:
-    if use["probability"] is None or use["calibration"] is None:
+def _probability(use: "Use") -> str:
+    of = use.calibration
+    if use.probability is None or of is None:
         return "not calibrated"
-    of = use["calibration"]
-    bound = f"at most {of['false_alarms_in_a_million_at_most']:,} false alarms in a million pictures, 95%"
-    return f"{use['probability']:.4f} (calibration {of['name']}; {bound}, from {of['photographs']:,} photographs)"
+    bound = f"at most {of.false_alarms_in_a_million_at_most:,} false alarms in a million pictures, 95%"
+    return f"{use.probability:.4f} (calibration {of.name}; {bound}, from {of.photographs:,} photographs)"
 
 
-def _counted(bundle: Mapping[str, Any]) -> str:
-    of = bundle["witnesses"]
-    told = f"{of['complete']} of {of['asked']} witnesses have answered in full, {of['needed']} needed"
-    return f"{'yes' if bundle['witnessed'] else 'not yet'}: {told}"
-
-
-def _show_evidence(desk: Desk, one: Mapping[str, Any]) -> None:
-    for bundle in one["bundles"]:
-        answered = [f"{receipt['witness']} {receipt['state']}" for receipt in bundle["receipts"]]
-        told = f"sealed {moment(parse_rfc3339(bundle['sealed_at']), desk.zone)}" if bundle["seal"] else bundle["state"]
+def _show_evidence(desk: Desk, one: "FullCase") -> None:
+    for bundle in one.bundles:
+        answered = [f"{receipt.witness} {receipt.state}" for receipt in bundle.receipts]
+        told = f"sealed {moment(bundle.sealed_at, desk.zone)}" if bundle.seal else bundle.state
         click.echo()
-        fields([(f"bundle {bundle['number']}", told), ("seal", bundle["seal"]), ("witnesses", ", ".join(answered))])
+        fields([(f"bundle {bundle.number}", told), ("seal", bundle.seal), ("witnesses", ", ".join(answered))])
         if answered:
-            fields([("witnessed", _counted(bundle))])
-    if one["history"]:
+            of, witnessed = bundle.witnesses, "yes" if bundle.witnessed else "not yet"
+            count = f"{of.complete} of {of.asked} witnesses have answered in full, {of.needed} needed"
+            fields([("witnessed", f"{witnessed}: {count}")])
+    if one.history:
         click.echo()
-        lines = [(moment(parse_rfc3339(event["at"]), desk.zone), event["sentence"]) for event in one["history"]]
-        table(("when", "what"), lines)
+        table(("when", "what"), [(moment(event.at, desk.zone), event.sentence) for event in one.history])
 
 
 @command(

@@ -46,11 +46,8 @@ def show_crawl(*, desk: Desk, name: Word, number: int | None, owner: TheirOwner,
     from registry.accounts import scoped
 
     watch = scoped.watch(owner, name)
-    row = (
-        scoped.crawls(owner).filter(watch=watch).first()
-        if number is None
-        else scoped.crawl(owner, watch.number, number)
-    )
+    newest = scoped.crawls(owner).filter(watch=watch)
+    row = newest.first() if number is None else scoped.crawl(owner, watch.number, number)
     if row is None:
         raise NotFoundError(f"{watch.name} hasn't run yet.", hint=f"exhibit watch run {watch.name} --wait")
     one = schemas.ShownCrawl.from_row(row, refusals=schemas.Refusal.of(row))
