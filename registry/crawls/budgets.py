@@ -44,7 +44,8 @@ class Left:
 def left(crawl: Crawl) -> Left:
     """What a crawl may still spend; pages that a slice is about to visit count as spent, so that none is too many."""
     budget: Mapping[str, float] = crawl.watch.budget
-    leased = crawl.frontier.filter(state=FrontierUrl.State.LEASED).exclude(kind="image").count()
+    begun = crawl.frontier.exclude(kind="image").exclude(state=FrontierUrl.State.PENDING)
+    leased = begun.filter(state=FrontierUrl.State.LEASED).count()
     ended: list[Mapping[str, Any]] = []  # of a long crawl they are many
     if {"images", "bytes", "render"} & budget.keys():
         ended = [counts for counts in crawl.slices.values_list("counts", flat=True) if counts]
@@ -64,16 +65,11 @@ def left(crawl: Crawl) -> Left:
         images=int(rest["images"]),
         bytes=int(rest["bytes"]),
         seconds=rest["seconds"],
-        hosts=max(0, int(budget["hosts"]) - _visited_hosts(crawl)) if "hosts" in budget else _MUCH,
+        hosts=max(0, int(budget["hosts"]) - begun.values("host").distinct().count()) if "hosts" in budget else _MUCH,
         render_pages=max(0, int(budget.get("render_pages", RENDER_PAGES)) - rendered),
         render_seconds=max(0.0, float(budget.get("render_seconds", RENDER_SECONDS)) - render_seconds),
         spent=next(iter(spent), ""),
     )
-
-
-def _visited_hosts(crawl: Crawl) -> int:
-    begun = crawl.frontier.exclude(kind="image").exclude(state=FrontierUrl.State.PENDING)
-    return begun.values("host").distinct().count()
 
 
 class OverBudgetError(RefusedError):

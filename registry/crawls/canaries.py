@@ -80,8 +80,7 @@ def plant(work: Work, watch: Watch, url: str, *, by: str) -> Canary:
         Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
         if Watch.objects.filter(pk=watch.pk).exclude(removed_at=None).exists():
             raise NotFoundError(f"The watch {watch.name} was deleted meanwhile.")
-        known = active(owner).filter(work=work, watch=watch, key=key).first()
-        if known is not None:
+        if known := active(owner).filter(work=work, watch=watch, key=key).first():
             return known
         number = (owner.canaries.aggregate(last=Max("number"))["last"] or 0) + 1
         keep_licences(owner, [_licence(work, normal)], by=by)

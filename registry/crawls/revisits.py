@@ -13,6 +13,7 @@ from django.db.models import Max, Q, QuerySet
 from exhibit.clock import now
 from exhibit.network.urls import host_of, url_key
 from exhibit.sentences import Sentence
+from registry.crawls import schedules
 from registry.crawls.crawling import PAST, NewUrl, add_urls, denied
 from registry.db.bulk import copy_into
 from registry.models import Crawl, FrontierUrl, Owner, Refusal, Revisit, Sighting, StepState, Watch
@@ -103,11 +104,7 @@ def _crawl(owner_id: int) -> Crawl:
     owner = Owner.objects.select_for_update(no_key=True).get(pk=owner_id)
     watch = next((watch for watch in owner.watches.filter(name=NAME) if is_past(watch)), None) or _watch(owner)
     running = watch.crawls.filter(state=StepState.DOING, reason="").select_for_update(no_key=True).first()
-    if running is not None:
-        return running
-    number = (watch.crawls.aggregate(last=Max("number"))["last"] or 0) + 1
-    made = {"state": StepState.DOING, "started_at": now(), "sources": watch.sources}
-    return Crawl.objects.create(watch=watch, number=number, **made)
+    return running or schedules.begin(watch, now())
 
 
 def _watch(owner: Owner) -> Watch:

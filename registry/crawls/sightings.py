@@ -1,7 +1,6 @@
 """Sightings and the pictures they show: what a page of a crawl brings home, in one transaction."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
@@ -18,6 +17,8 @@ from registry.models import Sighting as SightingRow
 
 Place: TypeAlias = tuple[bytes, bytes, int]
 """Keys of the page and the image, and the picture: what a crawl sees once."""
+Validator: TypeAlias = tuple[str, str, Digest | None]
+"""What a server said of an image's version, as ``ETag`` and ``Last-Modified``, and which bytes it had then."""
 
 
 def blocked(digests: Iterable[Digest]) -> set[Digest]:
@@ -136,15 +137,6 @@ def of_slice(slice_id: int) -> list[SightingRow]:
     return list(rows.order_by("page_key", "image_key", "picture__digest"))
 
 
-@dataclass(frozen=True, slots=True)
-class Validator:
-    """What a server said of an image's version, and which bytes it had then."""
-
-    etag: str
-    last_modified: str
-    digest: Digest
-
-
 def validators(watch_id: int, pages: Iterable[str]) -> dict[str, Validator]:
     """What earlier crawls of a watch know of the images on these pages, by image URL; the last bytes that came count.
 
@@ -159,5 +151,5 @@ def validators(watch_id: int, pages: Iterable[str]) -> dict[str, Validator]:
         headers = {name.lower(): value for name, value in row.response_headers}
         etag, modified = headers.get("etag", ""), headers.get("last-modified", "")
         if etag or modified:
-            known[row.image_url] = Validator(etag, modified, row.picture.digest)
+            known[row.image_url] = (etag, modified, row.picture.digest)
     return known

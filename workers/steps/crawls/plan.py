@@ -23,8 +23,7 @@ def start_due_crawls(services: Services) -> None:
     if not due or disk_is_full(services):
         return
     for watch_id in due:
-        crawl = schedules.start_crawl(watch_id)
-        if crawl is not None:
+        if crawl := schedules.start_crawl(watch_id):
             plan_crawls(services, [crawl.pk])
 
 

@@ -206,10 +206,8 @@ def _limits(services: Services, row: CrawlSlice, *, files: int) -> Limits:
 def _known(watch_id: int, targets: Sequence[Target]) -> dict[str, Known]:
     """What earlier crawls know of the images on the pages of this slice."""
     pages = [target.url for target in targets] + [target.page_url for target in targets if target.page_url]
-    return {
-        url: Known(etag=known.etag, last_modified=known.last_modified, digest=known.digest)
-        for url, known in sightings.validators(watch_id, pages).items()
-    }
+    known = sightings.validators(watch_id, pages)
+    return {url: Known(etag=tag, last_modified=since, digest=digest) for url, (tag, since, digest) in known.items()}
 
 
 def _scope(sources: Sequence[Mapping[str, str]]) -> Scope:
