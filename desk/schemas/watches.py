@@ -194,16 +194,11 @@ class Search(Answer):
         keys = {row.service: row for row in owner.search_keys.defer("encrypted")}
         consents = {(row.service, row.host): row for row in owner.search_consents.all()}
         return [
-            cls(
+            cls.from_row(
+                one,
+                **asdict(one.conditions),
                 search=name,
-                name=one.name,
-                about=one.about,
-                takes=one.takes,
-                costs=one.conditions.costs,
-                price=Price(**asdict(price)) if (price := price_of(owner, name, one)) else None,
-                sends=one.conditions.sends,
-                terms=one.conditions.terms,
-                key_form=one.key_form,
+                price=(price := price_of(owner, name, one)) and asdict(price),
                 key_added_at=keys[name].added_at if name in keys else None,
                 key_added_by=keys[name].added_by if name in keys else "",
                 consent_given_at=yes.given_at if (yes := consents.get((name, one.host))) else None,

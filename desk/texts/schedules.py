@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.dates import WEEKDAYS
 from django.utils.formats import number_format, time_format
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, ngettext_lazy
 
 from crawler.formats.job import Politeness
 from desk.texts.numbers import grouped, money
@@ -19,6 +19,14 @@ from registry.models import Watch
 from workers.crawls.search_costs import Estimate
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
+AT_MOST = {
+    "searches": ngettext_lazy("At most %(n)s search", "At most %(n)s searches", "count"),
+    "pages": ngettext_lazy("At most %(n)s page", "At most %(n)s pages", "count"),
+    "images": ngettext_lazy("At most %(n)s picture", "At most %(n)s pictures", "count"),
+    "hours": ngettext_lazy("At most %(n)s hour", "At most %(n)s hours", "count"),
+    "minutes": ngettext_lazy("At most %(n)s minute", "At most %(n)s minutes", "count"),
+    "hosts": ngettext_lazy("At most %(n)s host", "At most %(n)s hosts", "count"),
+}
 
 
 def schedule(watch: Watch) -> str:
@@ -49,19 +57,13 @@ def budget(given: Mapping[str, Any]) -> list[str]:
     told: list[str] = []
     a_time = {RUN: _("At most %(money)s a run"), MONTH: _("At most %(money)s a month")}
     told += [a_time[name] % {"money": money(limit)} for name, limit in limits(given).items()]
-    if "searches" in given:
-        asked = int(given["searches"])
-        told.append(ngettext("At most %(n)s search", "At most %(n)s searches", asked) % {"n": grouped(asked)})
-    if "pages" in given:
-        pages = int(given["pages"])
-        told.append(ngettext("At most %(n)s page", "At most %(n)s pages", pages) % {"n": grouped(pages)})
-    if "images" in given:
-        images = int(given["images"])
-        told.append(ngettext("At most %(n)s picture", "At most %(n)s pictures", images) % {"n": grouped(images)})
+    told += _at_most(given, "searches", "pages", "images")
     if "bytes" in given:
         told.append(_("At most %(n)s MB") % {"n": grouped(max(1, int(given["bytes"]) // 1_000_000))})
     if "seconds" in given:
-        told.append(_longest(int(given["seconds"])))
+        hours, rest = divmod(int(given["seconds"]), 3_600)
+        longest = {"minutes": max(1, int(given["seconds"]) // 60)} if rest else {"hours": hours}
+        told += _at_most(longest, *longest)
     if "depth" in given:
         depth = int(given["depth"])
         followed = ngettext(
@@ -70,10 +72,12 @@ def budget(given: Mapping[str, Any]) -> list[str]:
         told.append(followed % {"n": depth} if depth else _("Follows no links from its sources"))
     if given.get("render", "never") != "never":
         told.append(_rendering({**RENDERING, **given}))
-    if "hosts" in given:
-        hosts = int(given["hosts"])
-        told.append(ngettext("At most %(n)s host", "At most %(n)s hosts", hosts) % {"n": grouped(hosts)})
-    return told
+    return told + _at_most(given, "hosts")
+
+
+def _at_most(given: Mapping[str, Any], *names: str) -> list[str]:
+    counts = {name: int(given[name]) for name in names if name in given}
+    return [AT_MOST[name] % {"count": count, "n": grouped(count)} for name, count in counts.items()]
 
 
 def _rendering(given: Mapping[str, Any]) -> str:
@@ -84,14 +88,6 @@ def _rendering(given: Mapping[str, Any]) -> str:
         which = _("Renders pages in a browser where that promises pictures")
     most = ngettext("at most %(n)s page and %(minutes)s min", "at most %(n)s pages and %(minutes)s min", pages)
     return f"{which} ({most % {'n': grouped(pages), 'minutes': grouped(minutes)}})"
-
-
-def _longest(seconds: int) -> str:
-    if seconds % 3_600 == 0:
-        hours = seconds // 3_600
-        return ngettext("At most %(n)s hour", "At most %(n)s hours", hours) % {"n": grouped(hours)}
-    minutes = max(1, seconds // 60)
-    return ngettext("At most %(n)s minute", "At most %(n)s minutes", minutes) % {"n": grouped(minutes)}
 
 
 def politeness(given: Mapping[str, float]) -> list[str]:

@@ -147,8 +147,7 @@ def keep_key(owner: Owner, service: str, encrypted: bytes, *, by: str) -> None:
 def set_price(owner: Owner, service: str, price: Mapping[str, Any] | None, *, by: str) -> bool:
     """Keep what the account of an owner's key pays, ``None`` for the public price; says whether there is a key."""
     with transaction.atomic():
-        there = SearchKey.objects.filter(owner=owner, service=service).update(price=price) > 0
-        if there:
+        if there := SearchKey.objects.filter(owner=owner, service=service).update(price=price) > 0:
             changed("search price set", by=by, owner=owner, about={"service": service, "price": price})
     return there
 
@@ -156,8 +155,7 @@ def set_price(owner: Owner, service: str, price: Mapping[str, Any] | None, *, by
 def drop_key(owner: Owner, service: str, *, by: str) -> bool:
     """Forget an owner's key for a search; says whether there was one."""
     with transaction.atomic():
-        there = SearchKey.objects.filter(owner=owner, service=service).delete()[0] > 0
-        if there:
+        if there := SearchKey.objects.filter(owner=owner, service=service).delete()[0] > 0:
             changed("search key removed", by=by, owner=owner, about={"service": service})
     return there
 
@@ -173,7 +171,6 @@ def consent(owner: Owner, service: str, host: str, *, by: str) -> None:
 def withdraw_consent(owner: Owner, service: str, *, by: str) -> bool:
     """Take that yes back; says whether there was one."""
     with transaction.atomic():
-        there = SearchConsent.objects.filter(owner=owner, service=service).delete()[0] > 0
-        if there:
+        if there := SearchConsent.objects.filter(owner=owner, service=service).delete()[0] > 0:
             changed("search consent withdrawn", by=by, owner=owner, about={"service": service})
     return there

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from django.db import transaction
 from django.db.models import Max
@@ -32,6 +32,14 @@ USUAL: Mapping[str, Mapping[str, int | str]] = {
 _GROUPS = {crawling.SEARCH: SEARCHES, crawling.BULK: LISTS}
 
 
+class Subjects(TypedDict, total=False):
+    """What a watch asks searches for; what isn't said, or is ``None``, stays as it is."""
+
+    words: Sequence[str] | None
+    works: Sequence[int] | None  # numbers of the works, none for all of them
+    newest: bool | None  # whether each run begins with the newest work, instead of going on in turn
+
+
 def add_watch(  # noqa: PLR0913 - each is named at the call, and a watch is no less than that
     owner: Owner,
     name: str,
@@ -42,9 +50,7 @@ def add_watch(  # noqa: PLR0913 - each is named at the call, and a watch is no l
     politeness: Mapping[str, float],
     by: str = "",
     first: datetime | None = None,
-    words: Sequence[str] = (),
-    works: Sequence[int] = (),
-    newest: bool = False,
+    **asked: Unpack[Subjects],
 ) -> Watch:
     """Arrange a scheduled crawl; :func:`start_now` is for sooner. Raises ``WrongUseError``.
 
@@ -52,13 +58,11 @@ def add_watch(  # noqa: PLR0913 - each is named at the call, and a watch is no l
     comes from the public web isn't. Sources are kinds and addresses (paths of files); files and addresses can't be
     mixed. The budget (:class:`crawler.formats.job.Limits`) is :data:`USUAL` where it says nothing; politeness is that
     of :class:`crawler.formats.job.Politeness`. It runs first when one period has passed, unless ``first`` says when.
-    A search that takes no words is asked for all works or those of these numbers, in turn or the newest first.
     """
     group = _one_group(kind for kind, _url in sources)
     _check(name, every)
     budget = _checked_budget(group, {**USUAL[group], **budget})
-    said = {"words": list(words), "works": list(works), "newest": newest}
-    said = {name: value for name, value in said.items() if value}
+    said = {name: value for name, value in asked.items() if value}
     if said and group != SEARCHES:
         raise WrongUseError(Sentence("Only a watch that asks a search has words or works to search for."))
     with transaction.atomic():
@@ -135,27 +139,16 @@ def change_sources(
             raise WrongUseError(Sentence("A watch can't mix files, searches and addresses on the web."))
         row.sources = [{"kind": kind, "url": url} for kind, url in after]
         row.save(update_fields=["sources"])
-        if set(before) - set(after):
+        added, removed = sorted({*after} - {*before}), sorted({*before} - {*after})
+        if removed:
             _stop_crawl(row)
-        about = {
-            "watch": row.name,
-            "added": sorted(set(after) - set(before)),
-            "removed": sorted(set(before) - set(after)),
-        }
+        about = {"watch": row.name, "added": added, "removed": removed}
         audit_log.changed("watch's sources changed", by=by, owner=watch.owner, about=about)
 
 
-def change_subjects(
-    watch: Watch,
-    *,
-    words: Sequence[str] | None = None,
-    works: Sequence[int] | None = None,
-    newest: bool | None = None,
-    by: str,
-) -> None:
-    """Search for other words or works from the next crawl on, no works for all; raises as :func:`change_watch`."""
-    said: dict[str, Any] = {"words": words and list(words), "works": works and list(works), "newest": newest}
-    said = {name: value for name, value in said.items() if value is not None}
+def change_subjects(watch: Watch, *, by: str, **asked: Unpack[Subjects]) -> None:
+    """Search for other words or works from the next crawl on; raises as :func:`change_watch`."""
+    said = {name: value for name, value in asked.items() if value is not None}
     if not said:
         return
     with transaction.atomic():
@@ -163,17 +156,16 @@ def change_subjects(
         if not searches(row):
             raise WrongUseError(Sentence("Only a watch that asks a search has words or works to search for."))
         asks_words = bool(searched_words(row))
-        if words is not None and not (words and asks_words):
+        if "words" in said and not (said["words"] and asks_words):
             raise WrongUseError(Sentence("Say what to search for."))
-        if (works or newest) and asks_words:
+        if asks_words and (said.get("works") or said.get("newest")):
             raise WrongUseError(Sentence("It asks for words, not for works."))
         before = row.sources
         row.sources = [{name: value for name, value in {**source, **said}.items() if value} for source in before]
         if row.sources == before:
             return
         row.save(update_fields=["sources"])
-        about = {"watch": row.name, **said}
-        audit_log.changed("watch's words changed", by=by, owner=watch.owner, about=about)
+        audit_log.changed("watch's words changed", by=by, owner=watch.owner, about={"watch": row.name, **said})
 
 
 def places(watch: Watch) -> list[tuple[str, str]]:
@@ -289,8 +281,7 @@ def remove_watch(watch: Watch, *, by: str) -> None:
 def stop(crawl: Crawl, *, by: str) -> bool:
     """Let a crawl end with what it has, within some seconds; says whether it was under way."""
     with transaction.atomic():
-        stopped = crawling.stop(crawl.pk)
-        if stopped:
+        if stopped := crawling.stop(crawl.pk):
             about = {"watch": crawl.watch.name, "crawl": crawl.number}
             audit_log.changed("crawl stopped", by=by, owner=crawl.watch.owner, about=about)
     return stopped
@@ -298,8 +289,7 @@ def stop(crawl: Crawl, *, by: str) -> bool:
 
 def _stop_crawl(watch: Watch) -> None:
     """Stop the crawl that is under way, if there is one; another can't begin while the watch is held."""
-    under_way = crawl_under_way(watch)
-    if under_way is not None:
+    if under_way := crawl_under_way(watch):
         crawling.stop(under_way.pk)
 
 
@@ -350,8 +340,7 @@ def start_now(watch: Watch) -> Crawl:
             Sentence("All that its lists named has been visited."),
             hint=Sentence("Read another list: exhibit ingest FILE --watch %(name)s", name=watch.name),
         )
-    started = schedules.start_between(watch.pk)
-    if started is not None:
+    if started := schedules.start_between(watch.pk):
         return started
     if Watch.objects.filter(pk=watch.pk, paused=True).exists():
         raise WrongUseError(

@@ -2,12 +2,14 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from itertools import product
+from typing import Any, Unpack
 
 from exhibit.errors import WrongUseError
 from exhibit.sentences import Sentence
 from exhibit.types import Money, Price
 from registry.crawls import budgets, inquiries
+from registry.crawls.watching import Subjects
 from registry.models import Owner
 from workers.crawls.search_keys import price_of
 from workers.crawls.search_services import service_of, services_for
@@ -33,20 +35,14 @@ class Estimate:
 
 
 def estimate(
-    services: Services,
-    owner: Owner,
-    names: Collection[str],
-    *,
-    budget: Mapping[str, Any],
-    words: Collection[str] = (),
-    works: Collection[int] = (),
+    services: Services, owner: Owner, names: Collection[str], *, budget: Mapping[str, Any], **asked: Unpack[Subjects]
 ) -> list[Estimate]:
     """What each search would cost; raises as :func:`workers.crawls.watches.arrange`."""
-    names = list(dict.fromkeys(names))
+    names, words, works = list(dict.fromkeys(names)), asked.get("words") or (), asked.get("works") or ()
     found = services_for(services.config, names, words, works)
     check_costs(services, owner, names, budget)
     usual = min((service.pace.searches for service in found), default=0)
-    pictures = inquiries.pictures_of(owner.pk, [*works]).count() if any(one.takes_pictures for one in found) else 1
+    pictures = inquiries.pictures_of(owner.pk, works).count() if any(one.takes_pictures for one in found) else 1
     searches = min(int(budget.get("searches", usual)), len(words) or pictures)
     return [
         Estimate(name, one.name, searches, one.pace.pages, price_of(owner, name, one))
@@ -59,17 +55,16 @@ def check_costs(services: Services, owner: Owner, names: Collection[str], budget
 
     Raises ``WrongUseError``.
     """
-    for limit in budgets.limits(budget).values():
-        for name in names:
-            service = service_of(services.config, name)
-            price = price_of(owner, name, service)
-            if price is None:
-                said = Sentence("Nothing says what %(name)s costs, so no money can limit it.", name=service.name)
-                raise WrongUseError(said, hint=_say(name))
-            if price.each.currency != limit.currency:
-                said = Sentence("The price of %(name)s is in %(code)s.", name=service.name, code=price.each.currency)
-                raise WrongUseError(said, hint=_say(name))
-
-
-def _say(name: str) -> Sentence:
-    return Sentence("Say what your account pays: exhibit search price %(search)s 3.50USD --requests 1000", search=name)
+    for limit, name in product(budgets.limits(budget).values(), names):
+        service = service_of(services.config, name)
+        price = price_of(owner, name, service)
+        if price is None:
+            said = Sentence("Nothing says what %(name)s costs, so no money can limit it.", name=service.name)
+        elif price.each.currency != limit.currency:
+            said = Sentence("The price of %(name)s is in %(code)s.", name=service.name, code=price.each.currency)
+        else:
+            continue
+        hint = Sentence(
+            "Say what your account pays: exhibit search price %(search)s 3.50USD --requests 1000", search=name
+        )
+        raise WrongUseError(said, hint=hint)

@@ -8,6 +8,7 @@ from django.db import transaction
 
 from crawler.search_mapping import Service
 from evidence.keys.at_rest import SECRET, decrypt, encrypt
+from exhibit.clock import now
 from exhibit.config.secrets import master_key, master_keys
 from exhibit.errors import IntegrityError, WrongUseError
 from exhibit.sentences import Sentence
@@ -71,9 +72,10 @@ def price_of(owner: Owner, name: str, service: Service) -> Price | None:
 
 
 def set_price(services: Services, owner: Owner, name: str, price: Price | None, *, by: str) -> None:
-    """Keep what a search costs an owner, or go by its mapping again; raises ``WrongUseError`` without a key for it."""
+    """Keep what a search costs an owner as of today, or go by its mapping; raises ``WrongUseError`` without a key."""
     service = service_of(services.config, name)
-    if not inquiries.set_price(owner, name, None if price is None else asdict(price), by=by):
+    kept = None if price is None else asdict(price) | {"looked_up": now().date().isoformat()}
+    if not inquiries.set_price(owner, name, kept, by=by):
         raise WrongUseError(
             Sentence("There is no key for %(name)s.", name=service.name), hint=Sentence("A price belongs to a key.")
         )

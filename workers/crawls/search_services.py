@@ -1,8 +1,7 @@
 """The image searches and marketplaces of this installation: their mappings, shipped ones and the operator's own."""
 
-import contextlib
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -21,22 +20,12 @@ _NAME = re.compile(r"[A-Za-z0-9_-]{1,60}")
 
 def services(config: Config) -> dict[str, Service]:
     """The searches that can be asked, by their short names; a mapping that can't be read is left out."""
-    found: dict[str, Service] = {}
-    for path in _files(config):
-        with contextlib.suppress(WrongUseError):
-            found[path.stem] = read_file(path)
-    return found
+    return {path.stem: found for path, found in _files(config) if isinstance(found, Service)}
 
 
 def broken(config: Config) -> dict[str, str]:
     """The files whose mappings can't be read, by their names, and why; for the operator."""
-    found: dict[str, str] = {}
-    for path in _files(config):
-        try:
-            read_file(path)
-        except WrongUseError as error:
-            found[path.name] = str(error)
-    return found
+    return {path.name: str(found) for path, found in _files(config) if isinstance(found, WrongUseError)}
 
 
 def service_of(config: Config, name: str) -> Service:
@@ -55,9 +44,14 @@ def own_mappings(config: Config) -> list[Path]:
     return sorted((config.data_dir / FOLDER).glob("*.toml"))
 
 
-def _files(config: Config) -> Collection[Path]:
+def _files(config: Config) -> Iterator[tuple[Path, Service | WrongUseError]]:
+    """The mappings, or why one can't be read."""
     paths = [*sorted(SHIPPED.glob("*.toml")), *own_mappings(config)]
-    return {path.stem: path for path in paths}.values()
+    for path in {path.stem: path for path in paths}.values():
+        try:
+            yield path, read_file(path)
+        except WrongUseError as error:
+            yield path, error
 
 
 def read_file(path: Path) -> Service:

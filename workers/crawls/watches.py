@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NotRequired, TypedDict, Unpack
 
 from django.db import transaction
 
@@ -21,20 +21,18 @@ Place = tuple[str, str]
 """Kind and address of a source."""
 
 
-def arrange(  # noqa: PLR0913 - as registry.crawls.watching.add_watch, which says what each is
-    services: Services,
-    owner: Owner,
-    name: str,
-    sources: Sequence[Place],
-    *,
-    every: timedelta,
-    budget: Mapping[str, Any],
-    politeness: Mapping[str, float],
-    by: str,
-    first: datetime | None = None,
-    words: Sequence[str] = (),
-    works: Sequence[int] = (),
-    newest: bool = False,
+class Settings(watching.Subjects, TypedDict):
+    """What else a watch is, as :func:`registry.crawls.watching.add_watch` takes it."""
+
+    every: timedelta
+    budget: Mapping[str, Any]
+    politeness: Mapping[str, float]
+    by: str
+    first: NotRequired[datetime | None]
+
+
+def arrange(
+    services: Services, owner: Owner, name: str, sources: Sequence[Place], **settings: Unpack[Settings]
 ) -> Watch:
     """Arrange a watch. A run asks a search as often as its mapping says, and visits pages of a list alone, by default.
 
@@ -45,14 +43,15 @@ def arrange(  # noqa: PLR0913 - as registry.crawls.watching.add_watch, which say
     """
     _check(services, sources)
     usual = {"depth": 0} if any(kind == "list" for kind, _url in sources) else {}
+    words, works = settings.get("words") or (), settings.get("works") or ()
     if asked := services_for(services.config, _searches(sources), words, works):
         usual["searches"] = min(service.pace.searches for service in asked)
-        check_costs(services, owner, _searches(sources), budget)
+        check_costs(services, owner, _searches(sources), settings["budget"])
         _check_works(owner, works)
-        words = [asked[0].name] if asked[0].takes == "nothing" else words  # what is asked for once a run
-    budget = {**usual, **budget}
-    settings: dict[str, Any] = {"every": every, "budget": budget, "politeness": politeness, "by": by, "first": first}
-    return watching.add_watch(owner, name, sources, words=words, works=works, newest=newest, **settings)
+        if asked[0].takes == "nothing":
+            settings["words"] = [asked[0].name]  # what is asked for once a run
+    settings["budget"] = {**usual, **settings["budget"]}
+    return watching.add_watch(owner, name, sources, **settings)
 
 
 def change(  # noqa: PLR0913 - as registry.crawls.watching.change_watch and change_sources, which say what each is
@@ -67,9 +66,7 @@ def change(  # noqa: PLR0913 - as registry.crawls.watching.change_watch and chan
     first: datetime | None = None,
     add: Sequence[Place] = (),
     remove: Collection[Place] = (),
-    words: Sequence[str] | None = None,
-    works: Sequence[int] | None = None,
-    newest: bool | None = None,
+    **asked: Unpack[watching.Subjects],
 ) -> None:
     """Set a watch anew, all or nothing; what isn't said stays. Raises as :func:`arrange`."""
     _check(services, add)
@@ -78,10 +75,11 @@ def change(  # noqa: PLR0913 - as registry.crawls.watching.change_watch and chan
         watching.change_sources(watch, add=add, remove=remove, by=by)
         if searches := _searches(watching.places(watch)):
             check_costs(services, watch.owner, searches, {**watch.budget, **budget})
+        words, works = asked.get("words"), asked.get("works") or ()
         if words is not None or works:
-            services_for(services.config, searches, words or (), works or ())
-            _check_works(watch.owner, works or ())
-        watching.change_subjects(watch, words=words, works=works, newest=newest, by=by)
+            services_for(services.config, searches, words or (), works)
+            _check_works(watch.owner, works)
+        watching.change_subjects(watch, by=by, **asked)
 
 
 def plant(services: Services, work: Work, watch: Watch, url: str, *, by: str) -> Canary:

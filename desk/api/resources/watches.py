@@ -2,14 +2,12 @@
 
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Any
 
 from desk.api.common.auth import MANAGE, WRITE, Call, of
 from desk.api.common.resource import Cursor, Limit, Resource, page
 from desk.schemas import requests
 from desk.schemas import watches as schemas
 from desk.schemas.base import Piece
-from exhibit.clock import now
 from exhibit.errors import WrongUseError
 from exhibit.types import Price
 from registry.accounts import scoped
@@ -23,6 +21,7 @@ from workers.steps.crawls import plan
 
 router = Resource("watches")
 WATCHES, ONE = "/owners/{slug:owner}/watches", "/owners/{slug:owner}/watches/{int:number}"
+SUBJECTS = {"words", "works", "newest"}
 
 
 router.lists(WATCHES, "list_watches", schemas.Watch, scoped.watches, "The watches, each with its last crawl.")
@@ -42,9 +41,7 @@ def add_watch(request: Call, new: requests.NewWatch) -> schemas.Watch:
         budget=new.budget,
         politeness=new.politeness,
         by=request.auth.by,
-        words=new.words,
-        works=new.works,
-        newest=new.newest,
+        **new.model_dump(include=SUBJECTS),
     )
     return schemas.Watch.from_row(row)
 
@@ -52,8 +49,8 @@ def add_watch(request: Call, new: requests.NewWatch) -> schemas.Watch:
 @router.post(WATCHES + "/estimate", WRITE)
 def estimate_watch(request: Call, new: requests.NewWatch) -> schemas.Estimates:
     """What a watch that asks searches would cost: as for arranging it, but nothing is arranged."""
-    given: dict[str, Any] = {"budget": new.budget, "words": new.words, "works": new.works}
-    found = estimate(wiring.services(), of(request), _searches(new), **given)
+    asked = new.model_dump(include=SUBJECTS)
+    found = estimate(wiring.services(), of(request), _searches(new), budget=new.budget, **asked)
     return schemas.Estimates(items=schemas.Estimate.from_rows(found))
 
 
@@ -84,9 +81,7 @@ def change_watch(request: Call, number: int, new: requests.WatchChange) -> schem
         by=request.auth.by,
         add=[place for place in after if place not in before],
         remove=[place for place in before if place not in after],
-        words=new.words,
-        works=new.works,
-        newest=new.newest,
+        **new.model_dump(include=SUBJECTS),
     )
     return schemas.Watch.from_row(scoped.watch_numbered(of(request), number))
 
@@ -146,10 +141,8 @@ def list_refusals(
     return page(Refusal.objects.filter(crawl=scoped.crawl(of(request), number, crawl)), schemas.Refusal, cursor, limit)
 
 
-@router.get("/owners/{slug:owner}/canaries")
-def list_canaries(request: Call, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Canary]:
-    """The known copies that are expected now, with what the last run made of each."""
-    return page(canaries.active(of(request)), schemas.Canary, cursor, limit)
+EXPECTED = "The known copies that are expected now, with what the last run made of each."
+router.lists("/owners/{slug:owner}/canaries", "list_canaries", schemas.Canary, canaries.active, EXPECTED)
 
 
 @router.post(ONE + "/canaries", WRITE, 201)
@@ -181,8 +174,7 @@ def list_searches(request: Call) -> schemas.Searches:
 def keep_search_key(request: Call, service: str, new: requests.NewSearchKey) -> schemas.Search:
     """Keep a key for a search, encrypted, in place of an earlier one. It is never shown again."""
     keep_key(wiring.services(), of(request), service, new.key, by=request.auth.by)
-    (kept,) = schemas.Search.of(wiring.services(), of(request), service)
-    return kept
+    return _search(request, service)
 
 
 @router.delete(KEY, MANAGE)
@@ -195,8 +187,7 @@ def forget_search_key(request: Call, service: str) -> None:
 def allow_search(request: Call, service: str) -> schemas.Search:
     """Allow a search to be sent small copies of the works, until that is taken back; who did is in the log."""
     consent(wiring.services(), of(request), service, by=request.auth.by)
-    (allowed,) = schemas.Search.of(wiring.services(), of(request), service)
-    return allowed
+    return _search(request, service)
 
 
 @router.delete(CONSENT, MANAGE)
@@ -208,13 +199,16 @@ def disallow_search(request: Call, service: str) -> None:
 @router.put(PRICE, MANAGE)
 def set_search_price(request: Call, service: str, new: requests.NewSearchPrice) -> schemas.Search:
     """Say what a search costs you, for it is counted by that from the next request on."""
-    price = Price(**new.model_dump(), looked_up=now().date().isoformat())
-    set_price(wiring.services(), of(request), service, price, by=request.auth.by)
-    (kept,) = schemas.Search.of(wiring.services(), of(request), service)
-    return kept
+    set_price(wiring.services(), of(request), service, Price(**new.model_dump()), by=request.auth.by)
+    return _search(request, service)
 
 
 @router.delete(PRICE, MANAGE)
 def forget_search_price(request: Call, service: str) -> None:
     """Count by the public price again."""
     set_price(wiring.services(), of(request), service, None, by=request.auth.by)
+
+
+def _search(request: Call, service: str) -> schemas.Search:
+    (found,) = schemas.Search.of(wiring.services(), of(request), service)
+    return found

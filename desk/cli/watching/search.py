@@ -1,7 +1,6 @@
 """Image searches and marketplaces: which there are, an owner's keys for them, and what they may be sent."""
 
 import sys
-from datetime import datetime
 
 import click
 
@@ -25,8 +24,9 @@ def list_searches(*, desk: Desk, owner: TheirOwner, as_json: AsJson) -> None:
     if as_json:
         echo_json({"searches": found})
         return
-    lines = [(row.search, row.name, row.takes, _since(desk, row.key_added_at), _LACKS[row.lacks]) for row in found]
-    table(("search", "name", "is asked for", "key since", "may be asked"), lines)
+    columns = ("search", "name", "is asked for", "key since", "may be asked")
+    since = {row.search: moment(row.key_added_at, desk.zone) or "none" for row in found}
+    table(columns, [(row.search, row.name, row.takes, since[row.search], _LACKS[row.lacks]) for row in found])
 
 
 @command("show", "exhibit search show tineye", "exhibit search show tineye --json", of=search_command)
@@ -40,7 +40,7 @@ def show_search(*, desk: Desk, search: Word, owner: TheirOwner, as_json: AsJson)
         return
     for name, value in row:
         if value:
-            say(f"{name.replace('_', ' ').capitalize()}: {_since(desk, value) if name.endswith('_at') else value}")
+            say(f"{name.replace('_', ' ').capitalize()}: {moment(value, desk.zone) if name.endswith('_at') else value}")
     say(f"May be asked: {_LACKS[row.lacks]}")
 
 
@@ -55,10 +55,8 @@ def keep_key(*, desk: Desk, search: Word, owner: TheirOwner) -> None:
     from workers.crawls.search_services import service_of
 
     service = service_of(desk.config, search)
-    if sys.stdin.isatty():
-        key = click.prompt(f"Key for {service.name}", hide_input=True)
-    else:
-        key = sys.stdin.read(MAX_KEY + 2)
+    typed = sys.stdin.isatty()
+    key = click.prompt(f"Key for {service.name}", hide_input=True) if typed else sys.stdin.read(MAX_KEY + 2)
     keep(desk.services, owner, search, key, by=person())
     say(f"The key for {service.name} is kept, encrypted.")
     if lacking(desk.services, owner, search, service):
@@ -91,14 +89,11 @@ def set_price(*, desk: Desk, search: Word, amount: str, requests: int, free: int
 
     What is asked from then on is counted by it, and by it a watch keeps to its money.
     """
-    from exhibit.clock import now
     from exhibit.types import Price
     from workers.crawls import search_keys
     from workers.crawls.search_services import service_of
 
-    said = None
-    if amount != "none":
-        said = Price(amount=amount, requests=requests, free=free, looked_up=now().date().isoformat())
+    said = None if amount == "none" else Price(amount=amount, requests=requests, free=free)
     search_keys.set_price(desk.services, owner, search, said, by=person())
     price = search_keys.price_of(owner, search, service_of(desk.config, search))
     say(f"A request to {search} is counted as {price.each}." if price else f"What {search} costs isn't known.")
@@ -122,7 +117,3 @@ def disallow_search(*, search: Word, owner: TheirOwner) -> None:
 
     there = inquiries.withdraw_consent(owner, search, by=person())
     say(f"{search} is sent nothing any more." if there else f"{search} wasn't allowed to be sent anything.")
-
-
-def _since(desk: Desk, at: datetime | None) -> str:
-    return moment(at, desk.zone) if at else "none"

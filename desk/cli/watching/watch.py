@@ -1,6 +1,6 @@
 """Watches: arranging them and running them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from exhibit.types import Json
 
 if TYPE_CHECKING:
     from desk.schemas.watches import Watch as ToldWatch
-    from registry.models import Crawl, Owner, Watch
+    from registry.models import Crawl, Watch
 
 SEARCH = "search"
 REMEDIES = {"key": "key", "no-key": "key", "no-consent": "allow", "no-price": "price"}
@@ -59,20 +59,23 @@ def add_watch(*, name: Word, owner: OwnerName, as_json: AsJson, **given: Json) -
     --depth says otherwise. Addresses on the web, files and a search can't be in one watch.
     """
     sources = list(options.sources(given))
-    names, works = given["searches_asked"], options.works(given) or []
+    names = given["searches_asked"]
     if not sources and not names:
         raise WrongUseError(
             "A watch needs a source.", hint="Name one: --site, --sitemap, --feed, --list, --folder, --warc, --search"
         )
     desk = open_desk()
     from desk.schemas import watches as schemas
+    from desk.texts.schedules import costs
+    from workers.crawls.search_costs import estimate
     from workers.crawls.watches import arrange
 
-    asked: dict[str, Json] = {"budget": options.budget(given), "words": options.words(given), "works": works}
+    asked = {"budget": options.budget(given), **options.subjects(given)}
     if given["dry_run"] and not names:
         raise WrongUseError("Only searches cost money.", hint="Name one: --search")
     if names:
-        _tell_costs(desk, desk.owner(owner), names, say if given["dry_run"] else note, **asked)
+        for line in costs(estimate(desk.services, desk.owner(owner), names, **asked), asked["budget"]):
+            (say if given["dry_run"] else note)(line)
     if given["dry_run"]:
         return
     sources += [(SEARCH, search) for search in names]
@@ -84,7 +87,6 @@ def add_watch(*, name: Word, owner: OwnerName, as_json: AsJson, **given: Json) -
         every=given["every"],
         politeness=options.politeness(given),
         by=person(),
-        newest=bool(given["newest"]),
         **asked,
     )
     if as_json:
@@ -96,14 +98,6 @@ def add_watch(*, name: Word, owner: OwnerName, as_json: AsJson, **given: Json) -
     _note_missing_keys(desk, watch)
     if not desk.config.contact and not desk.config.allowed_networks:
         note("No contact is set: sites can't reach you. Set EXHIBIT_CONTACT before you crawl the public web.")
-
-
-def _tell_costs(desk: Desk, owner: "Owner", names: Sequence[str], told: Callable[[str], None], **asked: Json) -> None:
-    from desk.texts.schedules import costs
-    from workers.crawls.search_costs import estimate
-
-    for line in costs(estimate(desk.services, owner, names, **asked), asked["budget"]):
-        told(line)
 
 
 @command(
@@ -124,7 +118,6 @@ def edit_watch(*, name: Word, owner: OwnerName, as_json: AsJson, **given: Json) 
     Places are added and, with --remove, taken off; a run that is under way ends when one is taken off.
     """
     add = list(options.sources(given))
-    words = None if given["words"] is None else options.words(given)
     if all(value in (None, ()) for value in given.values()):
         raise WrongUseError("Nothing to change is named.", hint="exhibit watch edit --help says what can be changed.")
     desk = open_desk()
@@ -144,9 +137,7 @@ def edit_watch(*, name: Word, owner: OwnerName, as_json: AsJson, **given: Json) 
         by=person(),
         add=add,
         remove=_removed(watch, given["remove"]),
-        words=words,
-        works=options.works(given),
-        newest=given["newest"],
+        **options.subjects(given),
     )
     watch = scoped.watch_numbered(of, watch.number)
     following = moment(watch.next_run_at, desk.zone)
@@ -261,14 +252,11 @@ def _falls_short(crawl: "Crawl") -> bool:
     given_up = Picture.objects.filter(sightings__crawl=crawl, state=StepState.FAILED).exclude(settled(STEPS["match"]))
     if pictures := given_up.distinct().count():
         note(f"Given up: {counted(pictures, 'picture')} not compared. Try again: exhibit retry match")
-    if crawl.state == StepState.FAILED:
+    if failed := crawl.state == StepState.FAILED:
         note(f"The run was given up. What it refused: exhibit crawl show {quote(crawl.watch.name)}")
     unasked = crawl.inquiries.filter(outcome__in=("key", "no-key", "no-consent", "no-price", "no-service", "quota"))
-    return bool(
-        pictures
-        or crawl.state == StepState.FAILED
-        or (unasked | crawl.inquiries.filter(state=StepState.FAILED)).exists()
-    )
+    unasked |= crawl.inquiries.filter(state=StepState.FAILED)
+    return bool(pictures or failed or unasked.exists())
 
 
 def tell_searches(crawl: "Crawl") -> None:

@@ -116,6 +116,12 @@ def words(given: Mapping[str, Any]) -> list[str]:
     return [] if given["words"] is None else words_of("\n".join(_lines(given["words"])))
 
 
+def subjects(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What a search is asked for, as :class:`registry.crawls.watching.Subjects`."""
+    asked = None if given["words"] is None else words(given)
+    return {"words": asked, "works": works(given), "newest": given["newest"]}
+
+
 _UNITS = {"w": "weeks", "d": "days", "h": "hours", "m": "minutes"}
 
 

@@ -1,7 +1,5 @@
 """Crawls: how far one is while it runs, and what it saw and refused."""
 
-from dataclasses import dataclass
-
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -11,50 +9,33 @@ from desk.texts.refusals import end_in_words, inquiry_in_words, refusal_in_words
 from desk.web.common.access import decider_post, member_page, page_of, show
 from registry.accounts import scoped
 from registry.crawls import crawling
-from registry.models import UNFINISHED, CaseSighting, Crawl, Inquiry, Owner, Picture
+from registry.models import UNFINISHED, CaseSighting, Crawl, Owner, Picture
 from workers.services import wiring
 from workers.steps.crawls import plan
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a crawl is: addresses, different pictures and cases that it has come to.
+def progress_of(crawl: Crawl) -> dict[str, object]:
+    """How far a crawl is: addresses, different pictures and cases that it has come to, for a template.
 
     ``most`` are the addresses to which it may come with what it knows, for a bar; ``inquiries`` is what was asked of
     searches, each with how it stands in words.
     """
-
-    visited: int
-    waiting: int
-    most: int
-    pictures: int
-    refused: int
-    uncompared: int
-    cases: int
-    end: str
-    inquiries: tuple[tuple[Inquiry, str], ...]
-    spent: str
-
-
-def progress_of(crawl: Crawl) -> Progress:
-    """Count how far a crawl is."""
     visited, waiting = crawling.addresses(crawl.pk)
     seen = crawl.sightings.values("picture")
-    uncompared = Picture.objects.filter(state__in=UNFINISHED, pk__in=seen).count()
     waiting = 0 if crawl.finished_at else waiting
     seen_in = CaseSighting.objects.filter(case__owner=crawl.watch.owner_id, sighting__crawl=crawl)
-    return Progress(
-        visited=visited,
-        waiting=waiting,
-        most=visited + waiting,
-        pictures=seen.distinct().count() if crawl.pictures is None else crawl.pictures,
-        refused=crawl.refusals.count(),
-        uncompared=uncompared,
-        cases=seen_in.values("case").distinct().count(),
-        end=end_in_words(crawl.reason),
-        inquiries=tuple((inquiry, inquiry_in_words(inquiry)) for inquiry in crawl.inquiries.order_by("pk")),
-        spent=spending_in_words(crawl),
-    )
+    return {
+        "visited": visited,
+        "waiting": waiting,
+        "most": visited + waiting,
+        "pictures": seen.distinct().count() if crawl.pictures is None else crawl.pictures,
+        "refused": crawl.refusals.count(),
+        "uncompared": Picture.objects.filter(state__in=UNFINISHED, pk__in=seen).count(),
+        "cases": seen_in.values("case").distinct().count(),
+        "end": end_in_words(crawl.reason),
+        "inquiries": [(inquiry, inquiry_in_words(inquiry)) for inquiry in crawl.inquiries.order_by("pk")],
+        "spent": spending_in_words(crawl),
+    }
 
 
 @member_page

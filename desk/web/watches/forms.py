@@ -1,7 +1,7 @@
 """What a person may set of a watch."""
 
 from collections.abc import Mapping
-from datetime import datetime, time, timedelta
+from datetime import time, timedelta
 from typing import Any
 
 from django import forms
@@ -34,10 +34,20 @@ PERIODS = (
     (4 * WEEK, _("Every 4 weeks")),
 )
 AS_IT_IS = "0"
+AMOUNTS = {
+    "pages": ("pages", 1),
+    "images": ("images", 1),
+    "megabytes": ("bytes", MEGABYTE),
+    "minutes": ("seconds", 60),
+    "searches": ("searches", 1),
+    "depth": ("depth", 1),
+    "render_pages": ("render_pages", 1),
+    "render_minutes": ("render_seconds", 60),
+}
+"""Of fields that say an amount: what a budget calls it, and how many of its units one is."""
 SEARCHES_ONLY = ("searches", "money", "money_month")
-RENDER = ("rendering", "render_pages", "render_minutes")
-LIMITS = ("pages", "images", "megabytes", "minutes", *SEARCHES_ONLY, "depth", "delay", *RENDER)
-SITES_ONLY = ("pages", "depth", *RENDER)
+SITES_ONLY = ("pages", "depth", "rendering", "render_pages", "render_minutes")
+LIMITS = (*AMOUNTS, "money", "money_month", "rendering", "delay")
 OF_WORKS = ("works", "newest")
 TIMES = frozenset({"every", "at", "weekday"})
 NIGHT = time(3, 0)
@@ -86,11 +96,7 @@ class WatchForm(forms.Form):
     rendering = forms.ChoiceField(
         label=_("Pages rendered in a browser"),
         required=False,
-        choices=(
-            ("auto", _("Where it helps")),
-            ("always", _("All")),
-            ("never", _("No pages")),
-        ),
+        choices=(("auto", _("Where it helps")), ("always", _("All")), ("never", _("No pages"))),
         help_text=_("A browser runs the scripts of a page, which may show more pictures. It asks each site for more."),
     )
     render_pages = forms.IntegerField(
@@ -108,42 +114,34 @@ class WatchForm(forms.Form):
     )
 
     def __init__(self, data: Mapping[str, Any] | None = None, *, watch: Watch | None = None, name: str = "") -> None:
-        super().__init__(data, initial=_initial(watch) | ({"name": name} if name else {}), label_suffix="")
-        self._watch = watch
-        asks = self.asks if watch is None else searches(watch)
-        asks_words = self.asks_words if watch is None else bool(searched_words(watch))
-        unused = LIMITS if watch is not None and reads_files(watch) else SITES_ONLY if asks else SEARCHES_ONLY
+        self._watch = watch = watch or Watch(name=name, sources=[], budget={**RENDERING})
+        super().__init__(data, initial=_initial(watch), label_suffix="")
+        asks, asks_words = self.asks or searches(watch), self.asks_words or bool(searched_words(watch))
+        unused = LIMITS if reads_files(watch) else SITES_ONLY if asks else SEARCHES_ONLY
         for field in (*unused, *(() if asks_words else ("words",)), *(OF_WORKS if asks_words or not asks else ())):
             del self.fields[field]
         choices = [(str(int(period.total_seconds())), str(words)) for period, words in PERIODS]
-        if watch is not None and str(watch.interval_seconds) not in dict(choices):
+        if str(watch.interval_seconds) not in dict(choices):
             choices.insert(0, (AS_IT_IS, schedule(watch)))
         every: Any = self.fields["every"]
         every.choices = choices
 
     def settings(self) -> dict[str, Any]:
         """What was set, as :func:`workers.crawls.watches.arrange` and ``change`` take it."""
-        given = self.cleaned_data
-        budget: dict[str, Any] = {}
-        politeness: dict[str, float] = {}
-        if "megabytes" in given:
-            budget = {name: given[name] for name in ("pages", "images", "depth", *SEARCHES_ONLY) if name in given}
-            budget |= {"bytes": given["megabytes"] * MEGABYTE, "seconds": given["minutes"] * 60}
-            if given.get("rendering"):
-                budget["render"] = given["rendering"]
-            if given.get("render_pages") is not None:
-                budget["render_pages"] = given["render_pages"]
-            if given.get("render_minutes") is not None:
-                budget["render_seconds"] = given["render_minutes"] * 60
-            politeness = {"delay": given["delay"]}
-        seconds = int(given["every"])
-        every = timedelta(seconds=seconds or (self._watch.interval_seconds if self._watch else 0))
+        given = {name: value for name, value in self.cleaned_data.items() if value is not None}
+        budget = {name: given[field] * unit for field, (name, unit) in AMOUNTS.items() if field in given}
+        budget |= {name: given[name] for name in ("money", "money_month") if name in given}
+        if given.get("rendering"):
+            budget["render"] = given["rendering"]
+        every = timedelta(seconds=int(given["every"]) or self._watch.interval_seconds)
+        stays = self._watch.pk and not TIMES & set(self.changed_data)  # where no time was touched
+        zone = timezone.get_current_timezone()
         return {
             "name": given["name"],
             "every": every,
-            "first": self._first(every, given["at"], given["weekday"]),
+            "first": None if stays else first_run(every, given["at"], given["weekday"], zone),
             "budget": budget,
-            "politeness": politeness,
+            "politeness": {"delay": given["delay"]} if "delay" in given else {},
         }
 
     def subjects(self, owner: Owner) -> dict[str, Any]:
@@ -153,12 +151,6 @@ class WatchForm(forms.Form):
         if "works" in given:
             said |= {"works": [work.number for work in works_named(owner, given["works"])], "newest": given["newest"]}
         return said
-
-    def _first(self, every: timedelta, at: time, weekday: int) -> datetime | None:
-        """The next time of the schedule; nothing where it wasn't touched, and the next run stays where it is."""
-        if self._watch is not None and not TIMES & set(self.changed_data):
-            return None
-        return first_run(every, at, weekday, timezone.get_current_timezone())
 
 
 class SearchWatchForm(WatchForm):
@@ -180,32 +172,24 @@ def reads_files(watch: Watch) -> bool:
     return any(source["kind"] in FILE_KINDS for source in watch.sources)
 
 
-def _initial(watch: Watch | None) -> dict[str, Any]:
-    source: Mapping[str, Any] = next(iter(watch.sources), {}) if watch is not None else {}
-    spent: Mapping[str, Any] = {**BUDGET, **(watch.budget if watch is not None else {})}
-    rendering: Mapping[str, Any] = {**RENDERING, **({"render": "never"} | watch.budget if watch is not None else {})}
-    polite = watch.politeness if watch is not None else {}
-    begin = timezone.localtime(watch.next_run_at) if watch is not None and watch.next_run_at is not None else None
-    seconds = watch.interval_seconds if watch is not None else int(DAY.total_seconds())
+def _initial(watch: Watch) -> dict[str, Any]:
+    source: Mapping[str, Any] = next(iter(watch.sources), {})
+    spent: Mapping[str, Any] = {"searches": USUAL, **BUDGET, **RENDERING, "render": "never", **watch.budget}
+    amounts = {field: int(spent[name]) // unit for field, (name, unit) in AMOUNTS.items()}
+    begin = timezone.localtime(watch.next_run_at) if watch.next_run_at is not None else None
     known = {int(period.total_seconds()) for period, _words in PERIODS}
-    return {
-        "name": watch.name if watch is not None else "",
-        "words": "\n".join(searched_words(watch)) if watch is not None else "",
-        "every": str(seconds) if seconds in known else AS_IT_IS,
+    return amounts | {
+        "name": watch.name,
+        "words": "\n".join(searched_words(watch)),
+        "every": str(watch.interval_seconds) if watch.interval_seconds in known else AS_IT_IS,
         "weekday": begin.weekday() if begin is not None else 0,
         "at": begin.time().replace(second=0, microsecond=0) if begin is not None else NIGHT,
-        "pages": int(spent["pages"]),
-        "images": int(spent["images"]),
-        "megabytes": max(1, int(spent["bytes"]) // MEGABYTE),
-        "minutes": max(1, int(spent["seconds"]) // 60),
-        "searches": int(spent.get("searches", USUAL)),
+        "megabytes": max(1, amounts["megabytes"]),
+        "minutes": max(1, amounts["minutes"]),
         "money": spent.get("money", ""),
         "money_month": spent.get("money_month", ""),
         "works": "; ".join(map(str, source.get("works", []))),
         "newest": source.get("newest", False),
-        "depth": int(spent["depth"]),
-        "rendering": str(rendering["render"]),
-        "render_pages": int(rendering["render_pages"]),
-        "render_minutes": int(rendering["render_seconds"]) // 60,
-        "delay": float(polite.get("delay", Politeness().delay)),
+        "rendering": spent["render"],
+        "delay": float(watch.politeness.get("delay", Politeness().delay)),
     }

@@ -10,7 +10,6 @@ from desk.texts.sentences import in_words
 from desk.web.common.access import Telling, decider_form, manager_post, manages, member_page, number_in, show
 from desk.web.watches.forms import SearchWatchForm
 from desk.web.watches.views import run_at_once
-from exhibit.clock import now
 from exhibit.errors import ExhibitError, WrongUseError
 from exhibit.sentences import Sentence
 from exhibit.types import Price
@@ -29,17 +28,10 @@ def searches(request: HttpRequest, owner: Owner) -> HttpResponse:
     keys = {row.service: row for row in owner.search_keys.defer("encrypted")}
     consents = {(row.service, row.host): row for row in owner.search_consents.all()}
     house = wiring.services()
-    found = [
-        (
-            name,
-            one,
-            keys.get(name),
-            consents.get((name, one.host)),
-            lacking(house, owner, name, one),
-            price_of(owner, name, one),
-        )
-        for name, one in sorted(services(house.config).items())
-    ]
+    found = []
+    for name, one in sorted(services(house.config).items()):
+        lacks, cost = lacking(house, owner, name, one), price_of(owner, name, one)
+        found.append((name, one, keys.get(name), consents.get((name, one.host)), lacks, cost))
     values = {"services": found, "may_keep": manages(request, owner)}
     return show(request, owner, "web/searches.html", values)
 
@@ -86,8 +78,7 @@ def price(request: HttpRequest, owner: Owner, service: str) -> HttpResponse:
         count, free = number_in(said["requests"] or "1"), number_in(said["free"] or "0")
         if count is None or free is None:
             raise WrongUseError(Sentence("Write the numbers of requests in digits."))
-        day, amount = now().date().isoformat(), said["amount"]
-        new = Price(amount=amount, requests=count, free=free, looked_up=day) if amount else None
+        new = Price(amount=said["amount"], requests=count, free=free) if said["amount"] else None
         set_price(wiring.services(), owner, service, new, by=request.user.get_username())
         messages.success(request, _("Saved."))
     return redirect("searches", slug=owner.slug)
@@ -107,23 +98,17 @@ def new(request: HttpRequest, owner: Owner, service: str) -> HttpResponse:
     asked = [service, *(name for name in request.POST.getlist("also") if name in others and name != service)]
     told: list[str] = []
     if form.is_valid():
-        given = form.settings()
         try:
-            subjects = form.subjects(owner)
+            given, subjects = form.settings(), form.subjects(owner)
             if request.POST.get("estimate"):
-                subjects.pop("newest", None)
                 told = costs(estimate(house, owner, asked, budget=given["budget"], **subjects), given["budget"])
             else:
-                sources = [(crawling.SEARCH, name) for name in asked]
-                by = request.user.get_username()
+                sources, by = [(crawling.SEARCH, name) for name in asked], request.user.get_username()
                 watch = arrange(house, owner, sources=sources, by=by, **given, **subjects)
+                to_run = request.POST.get("now")
+                return run_at_once(request, watch) if to_run else redirect("watch", owner.slug, watch.number)
         except ExhibitError as error:
             form.add_error(None, in_words(error))
-        else:
-            if not told:
-                if request.POST.get("now"):
-                    return run_at_once(request, watch)
-                return redirect("watch", slug=owner.slug, number=watch.number)
     values = {
         "form": form,
         "service": found,
