@@ -46,8 +46,9 @@ AMOUNTS = {
 }
 """Of fields that say an amount: what a budget calls it, and how many of its units one is."""
 SEARCHES_ONLY = ("searches", "money", "money_month")
-SITES_ONLY = ("pages", "depth", "rendering", "render_pages", "render_minutes")
-LIMITS = (*AMOUNTS, "money", "money_month", "rendering", "delay")
+RENDER = ("rendering", "render_pages", "render_minutes")
+SITES_ONLY = ("pages", "depth", *RENDER)
+SPENDING = (*SEARCHES_ONLY, "pages", "images", "megabytes", "minutes", "depth", *RENDER)
 OF_WORKS = ("works", "newest")
 TIMES = frozenset({"every", "at", "weekday"})
 NIGHT = time(3, 0)
@@ -117,7 +118,7 @@ class WatchForm(forms.Form):
         self._watch = watch = watch or Watch(name=name, sources=[], budget={**RENDERING})
         super().__init__(data, initial=_initial(watch), label_suffix="")
         asks, asks_words = self.asks or searches(watch), self.asks_words or bool(searched_words(watch))
-        unused = LIMITS if reads_files(watch) else SITES_ONLY if asks else SEARCHES_ONLY
+        unused = (*SPENDING, "delay") if reads_files(watch) else SITES_ONLY if asks else SEARCHES_ONLY
         for field in (*unused, *(() if asks_words else ("words",)), *(OF_WORKS if asks_words or not asks else ())):
             del self.fields[field]
         choices = [(str(int(period.total_seconds())), str(words)) for period, words in PERIODS]
@@ -143,6 +144,16 @@ class WatchForm(forms.Form):
             "budget": budget,
             "politeness": {"delay": given["delay"]} if "delay" in given else {},
         }
+
+    @property
+    def asked(self) -> list[forms.BoundField]:
+        """The fields of its name and of what it asks for, those that it has."""
+        return [self[name] for name in ("name", "words", *OF_WORKS) if name in self.fields]
+
+    @property
+    def spending(self) -> list[forms.BoundField]:
+        """The fields of what a run may spend, likewise."""
+        return [self[name] for name in SPENDING if name in self.fields]
 
     def subjects(self, owner: Owner) -> dict[str, Any]:
         """What searches are asked for, likewise; raises ``WrongUseError`` for a work that isn't there."""

@@ -110,8 +110,6 @@ def choice(one: Proposal, *, chosen: bool) -> dict[str, object]:
 
 def places(given: list[str]) -> list[Proposal]:
     """Places as a form sends them, kind and address; what isn't one is left out."""
-    found = []
-    for kind, _blank, url in (address.partition(" ") for address in given[:MAX_SOURCES]):
-        if kind in KINDS and 0 < len(url) <= MAX_ADDRESS:
-            found.append(Proposal(SourceKind(kind), url))
-    return found
+    parts = (address.partition(" ") for address in given[:MAX_SOURCES])
+    known = ((kind, url) for kind, _blank, url in parts if kind in KINDS)
+    return [Proposal(SourceKind(kind), url) for kind, url in known if 0 < len(url) <= MAX_ADDRESS]

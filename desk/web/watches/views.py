@@ -97,10 +97,8 @@ def pause(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Start no more crawls of the watch, or start them again."""
     row = scoped.watch_numbered(owner, number)
     with Telling(request):
-        if request.POST.get("to") == "resume":
-            watching.resume(row, by=request.user.get_username())
-        else:
-            watching.pause(row, by=request.user.get_username())
+        change = watching.resume if request.POST.get("to") == "resume" else watching.pause
+        change(row, by=request.user.get_username())
     return redirect("watch", slug=owner.slug, number=number)
 
 
