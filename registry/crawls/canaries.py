@@ -140,9 +140,8 @@ def results(crawls: Sequence[Crawl]) -> dict[int, list[Result]]:
     planted: dict[int, list[Canary]] = defaultdict(list)
     for canary in Canary.objects.filter(watch__in=watches).select_related("work", "watch__owner").order_by("number"):
         planted[canary.watch_id].append(canary)
-    expected = {crawl: [canary for canary in planted[crawl.watch_id] if _was_there(canary, crawl)] for crawl in crawls}
-    expected = {crawl: canaries for crawl, canaries in expected.items() if canaries}
-    if not expected:
+    there = ((crawl, [one for one in planted[crawl.watch_id] if _was_there(one, crawl)]) for crawl in crawls)
+    if not (expected := {crawl: canaries for crawl, canaries in there if canaries}):
         return {}
     facts = _facts(expected)
     return {crawl.pk: [_result(crawl, canary, facts) for canary in canaries] for crawl, canaries in expected.items()}
@@ -185,8 +184,7 @@ class _Facts:
     """What crawls saw and refused where canaries are."""
 
     seen: Mapping[tuple[int, bytes], Mapping[int, bool]]  # by crawl and page, pictures: compared or not
-    registered: Mapping[int, set[int]]  # the pictures of each work
-    matched: set[tuple[int, int]]  # pairs of a registered and a found picture
+    showing: Mapping[int, set[int]]  # by work, the pictures that are its own or match one of them
     refused: Mapping[tuple[int, bytes], str]  # by crawl and page, why it wasn't visited
 
 
@@ -198,16 +196,16 @@ def _facts(expected: Mapping[Crawl, Sequence[Canary]]) -> _Facts:
     rows = Sighting.objects.filter(crawl__in=crawls, page_key__in=keys)
     for crawl, key, picture, state in rows.values_list("crawl", "page_key", "picture", "picture__state"):
         seen[crawl, bytes(key)][picture] = state not in UNFINISHED
-    registered: dict[int, set[int]] = defaultdict(set)
-    of_works = WorkPicture.objects.filter(work__in={canary.work_id for canary in planted})
-    for work, picture in of_works.values_list("work", "picture"):
-        registered[work].add(picture)
     found = {picture for pictures in seen.values() for picture in pictures}
-    known = set().union(*registered.values())
-    matches = Match.objects.filter(found__in=found, registered__in=known, decision__in=MATCHED)
+    own = WorkPicture.objects.filter(work__in={canary.work_id for canary in planted})
+    matching = Match.objects.filter(found__in=found, registered__work_pictures__in=own, decision__in=MATCHED)
+    showing: dict[int, set[int]] = defaultdict(set)
+    copies = matching.values_list("registered__work_pictures__work", "found")
+    for work, picture in [*own.values_list("work", "picture"), *copies]:
+        showing[work].add(picture)
     refusals = Refusal.objects.filter(crawl__in=crawls, key__in=keys).order_by("-pk")
     refused = {(crawl, bytes(key)): reason for crawl, key, reason in refusals.values_list("crawl", "key", "reason")}
-    return _Facts(seen, registered, set(matches.values_list("registered", "found")), refused)
+    return _Facts(seen, showing, refused)
 
 
 def _keys(canary: Canary) -> list[bytes]:
@@ -218,8 +216,7 @@ def _keys(canary: Canary) -> list[bytes]:
 def _result(crawl: Crawl, canary: Canary, facts: _Facts) -> Result:
     keys = [(crawl.pk, key) for key in _keys(canary)]
     pictures = {picture: compared for key in keys for picture, compared in facts.seen.get(key, {}).items()}
-    registered = facts.registered.get(canary.work_id, set())
-    if any(picture in registered or any((own, picture) in facts.matched for own in registered) for picture in pictures):
+    if facts.showing.get(canary.work_id, set()) & pictures.keys():
         return Result(canary, Outcome.FOUND)
     if crawl.finished_at is None or not all(pictures.values()):
         return Result(canary, Outcome.WAITING)
