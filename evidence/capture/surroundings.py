@@ -44,15 +44,12 @@ def describe(
     """The record as JSON, UTF-8, keys sorted, with ``extra`` at the top level."""
     steps = list(dict.fromkeys(step for visit in visits for step in visit.steps))
     hosts = sorted({step.connection.host for step in steps})
+    failed = [visit for visit in visits if visit.failure]
     record = {
         **extra,
         "method": method,
         "exchanges": [_exchange(step) for step in steps],
-        "failures": [
-            {"url": visit.url, "at": visit.failed_at or visit.url, "reason": visit.reason}
-            for visit in visits
-            if visit.failure
-        ],
+        "failures": [{"url": one.url, "at": one.failed_at or one.url, "reason": one.reason} for one in failed],
         "clock": _clock(steps),
         "proxy": {"used": False, "environment_variables": sorted(f"{name}_proxy" for name in getproxies_environment())},
         "hosts_file": _hosts_file(hosts),

@@ -55,5 +55,4 @@ def _lines(process: "subprocess.Popen[bytes]", spool: Path, pause: float) -> Ite
                     raise ServiceMissingError(last_lines(spool, "child", 1).removeprefix("crawler: "))
                 return
             *whole, rest = (rest + piece).split(b"\n")
-            for line in whole:
-                yield line + b"\n"
+            yield from (line + b"\n" for line in whole)

@@ -214,10 +214,8 @@ def _wanted(seen: Seen, image_url: str, expected: Digest) -> list[str]:
     """The addresses under which the page may show the image: those at which the browser was given its bytes, if any."""
     if image_url[:5].lower() != "data:":
         return seen.traffic.addresses_of(expected) or [image_url]
-    styled = [
-        loaded.visit.body or b"" for loaded in seen.traffic.resources if loaded.kind in {"document", "stylesheet"}
-    ]
-    texts = [seen.dom, *styled]
+    styled = [loaded.visit for loaded in seen.traffic.resources if loaded.kind in {"document", "stylesheet"}]
+    texts = [seen.dom, *(visit.body or b"" for visit in styled)]
     inline = {address for text in texts for address, body in inline_bodies(text) if Digest.of(body) == expected}
     return [*sorted(inline), *seen.traffic.addresses_of(expected)]
 
