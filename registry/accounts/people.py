@@ -27,9 +27,8 @@ def add_owner(name: str, *, slug: str = "", contact: str = "", by: str = "") -> 
     name = one_line(name)
     wanted = slug or slugify(name)[:MAX_SLUG].strip("-") or f"owner-{Owner.objects.count() + 1}"
     if wanted != slugify(wanted) or len(wanted) > MAX_SLUG:
-        raise WrongUseError(
-            f"{wanted!r} can't be a short name.", hint="Use small letters a to z, digits and hyphens, 50 at most."
-        )
+        hint = "Use small letters a to z, digits and hyphens, 50 at most."
+        raise WrongUseError(f"{wanted!r} can't be a short name.", hint=hint)
     with transaction.atomic():
         hold(Lock.OWNERS)  # of two at the same moment one gets the name
         _check_name(name, knows=Owner.objects.all())

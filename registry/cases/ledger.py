@@ -90,10 +90,8 @@ def _stays(change: LedgerChange, case: Case) -> None:
 
 
 def _said(change: LedgerChange) -> Said:
-    numbers = ", ".join(
-        str(number) for number in change.licences.order_by("number").values_list("number", flat=True)[:20]
-    )
-    return f"licence-{change.kind}", {"numbers": numbers}
+    numbers = change.licences.order_by("number").values_list("number", flat=True)[:20]
+    return f"licence-{change.kind}", {"numbers": ", ".join(map(str, numbers))}
 
 
 def _note(change: LedgerChange, case: Case, what: LedgerEffect.What) -> None:

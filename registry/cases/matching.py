@@ -48,15 +48,10 @@ def keep_matches(rows: Iterable[tuple[int, int, Verification]]) -> None:
     A pair that is there stays as it is, unless a closer look found something where nothing was. Inside a transaction.
     """
     active = cache(calibrations.active)
-    copy_into(
-        [
-            Match.of(registered, found, calibrated(measured, active(measured.pipeline)))
-            for registered, found, measured in rows
-        ],
-        conflict=("registered_id", "found_id", "pipeline"),
-        overwrite="registry_match.decision IN ('none', 'derived')"
-        " AND EXCLUDED.decision NOT IN ('none', registry_match.decision)",
-    )
+    made = [Match.of(work, found, calibrated(measured, active(measured.pipeline))) for work, found, measured in rows]
+    closer = "registry_match.decision IN ('none', 'derived')"
+    closer += " AND EXCLUDED.decision NOT IN ('none', registry_match.decision)"
+    copy_into(made, conflict=("registered_id", "found_id", "pipeline"), overwrite=closer)
 
 
 def lock_pictures(pictures: Iterable[int]) -> None:
@@ -206,8 +201,7 @@ def apply_ledger(case: Case, *, taken_back: Sequence[Said] = UNCOVERED, words: s
     covered = case.case_sightings.exists() and not case.case_sightings.filter(licence=None).exists()
     if covered and case.decision == Case.Decision.OPEN:
         numbers = sorted(set(case.case_sightings.values_list("licence__number", flat=True)))
-        listed = ", ".join(str(number) for number in numbers)
-        why = [("covered", {"numbers": listed})]
+        why = [("covered", {"numbers": ", ".join(map(str, numbers))})]
         decide(case, Case.Decision.LICENSED, by=LEDGER, why=why, who=Decider.LEDGER)
     elif not covered and case.decision == Case.Decision.LICENSED and case.decided_by == LEDGER:
         decide(case, Case.Decision.OPEN, by=LEDGER, reason=words, why=taken_back, who=Decider.LEDGER)

@@ -67,10 +67,9 @@ def next_visit(outcomes: Iterable[str], finished: datetime, days: int) -> dateti
 
 def outcomes_before(capture: Capture) -> list[str]:
     """The outcomes of the earlier visits to a capture's place, the last one first."""
-    earlier = Capture.objects.filter(
-        case_id=capture.case_id, page_key=capture.page_key, image_key=capture.image_key, number__lt=capture.number
-    )
-    return list(earlier.filter(state=StepState.DONE).order_by("-number").values_list("outcome", flat=True))
+    place = {"case_id": capture.case_id, "page_key": capture.page_key, "image_key": capture.image_key}
+    earlier = Capture.objects.filter(**place, number__lt=capture.number, state=StepState.DONE)
+    return list(earlier.order_by("-number").values_list("outcome", flat=True))
 
 
 def start_due(moment: datetime, days: int, most: int = 100) -> list[int]:
@@ -85,13 +84,9 @@ def start_due(moment: datetime, days: int, most: int = 100) -> list[int]:
         due = rows.filter(_due(moment, days), case__decision__in=FOLLOWED).order_by("next_at", "pk")
         for last in due.select_related("case")[:most]:
             Capture.objects.filter(pk=last.pk).update(next_at=None)
-            again, _ = Capture.objects.get_or_create(
-                case=last.case,
-                page_key=last.page_key,
-                image_key=last.image_key,
-                number=last.number + 1,
-                defaults={"sighting_id": last.sighting_id},
-            )
+            place = {"case": last.case, "page_key": last.page_key, "image_key": last.image_key}
+            fresh = {"sighting_id": last.sighting_id}
+            again, _ = Capture.objects.get_or_create(**place, number=last.number + 1, defaults=fresh)
             made.append(again.pk)
     return made
 

@@ -53,13 +53,12 @@ def key_named(owner: Owner, start: str) -> AnyKey:
 
     Raises ``NotFoundError`` when none does, ``WrongUseError`` for too few digits, or when several keys begin so.
     """
+    hint = "`exhibit key list` shows them."
     if len(start) < MIN_DIGITS:
-        raise WrongUseError(
-            f"Give at least {MIN_DIGITS} digits of the public key.", hint="`exhibit key list` shows them."
-        )
+        raise WrongUseError(f"Give at least {MIN_DIGITS} digits of the public key.", hint=hint)
     found = [key for key in keys_of(owner) if bytes(key.public_key).hex().startswith(start.lower())]
     if not found:
-        raise NotFoundError(f"{owner.name} has no key {start}.", hint="`exhibit key list` shows them.")
+        raise NotFoundError(f"{owner.name} has no key {start}.", hint=hint)
     if len(found) > 1:
         raise WrongUseError(f"{len(found)} keys begin with {start}.", hint="Give more digits.")
     return found[0]

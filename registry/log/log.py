@@ -65,8 +65,11 @@ def _with_digest(
 def unsequenced(limit: int) -> list[tuple[int, Entry]]:
     """Submissions without a sequence number, oldest first."""
     waiting = LogWaiting.objects.select_related("submission").order_by("submission_id")[:limit]
-    rows = [submission.submission for submission in waiting]
-    return [(row.pk, Entry(EntryType(row.type), row.time, bytes(row.commitment))) for row in rows]
+    return [(row.submission_id, _entry(row.submission)) for row in waiting]
+
+
+def _entry(row: LogSubmission | LogEntry) -> Entry:
+    return Entry(EntryType(row.type), row.time, bytes(row.commitment))
 
 
 def origins() -> dict[str, bytes | None]:
@@ -135,7 +138,7 @@ class PostgresLogStore:
         row = LogEntry.objects.filter(sequence=sequence).first()
         if row is None:
             raise NotFoundError(f"The log has no entry {sequence}.")
-        return Entry(EntryType(row.type), row.time, bytes(row.commitment))
+        return _entry(row)
 
     def add_checkpoint(self, checkpoint: SignedCheckpoint) -> None:
         """Keep a checkpoint; the same one a second time changes nothing."""
@@ -174,15 +177,8 @@ class PostgresLogTransaction:
 
     def append(self, entry: Entry, submission: int | None, nodes: Sequence[tuple[int, int, bytes]]) -> None:
         """Append one leaf and the nodes it completes."""
-        self._entries.append(
-            LogEntry(
-                sequence=self._size,
-                submission_id=submission,
-                type=entry.type,
-                time=entry.time,
-                commitment=entry.commitment,
-            )
-        )
+        told = {"type": entry.type, "time": entry.time, "commitment": entry.commitment}
+        self._entries.append(LogEntry(sequence=self._size, submission_id=submission, **told))
         self._fresh.update({(level, index): digest for level, index, digest in nodes})
         self._size += 1
 

@@ -67,10 +67,8 @@ def note_silence(kind: str, witness: str, question: Question, error: str, longes
 def health() -> Mapping[tuple[str, str], Health]:
     """Every witness that was ever asked, by kind and name."""
     open_rows = AnchorReceipt.objects.exclude(state=StepState.DONE)
-    owed = {
-        (row["kind"], row["witness"]): row["count"]
-        for row in open_rows.values("kind", "witness").annotate(count=Count("pk"))
-    }
+    counts = open_rows.values_list("kind", "witness").annotate(count=Count("pk"))
+    owed = {(kind, witness): count for kind, witness, count in counts}
     states: dict[tuple[str, str], list[WitnessState]] = defaultdict(list)
     for row in WitnessState.objects.order_by("question"):
         states[row.kind, row.witness].append(row)

@@ -1,6 +1,7 @@
 """One owner's matter about one work and one party; what keeps it from being opened, and what licences did to it."""
 
 from django.db import models
+from django.db.models import Index, Q, UniqueConstraint
 
 from exhibit.types import CaseDecision
 from registry.models.accounts import Owner, User
@@ -44,14 +45,14 @@ class Case(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["owner", "work", "party"], name="case_identity"),
-            models.UniqueConstraint(fields=["owner", "number"], name="case_number"),
+            UniqueConstraint(fields=["owner", "work", "party"], name="case_identity"),
+            UniqueConstraint(fields=["owner", "number"], name="case_number"),
         ]
         indexes = [
-            models.Index(fields=["owner", "party"], name="case_waiting", condition=models.Q(waits=True)),
-            models.Index(fields=["owner", "-likelihood", "number"], name="case_next", condition=models.Q(waits=True)),
-            models.Index(fields=["owner", "decision", "number"], name="case_by_decision"),
-            models.Index(fields=["owner", "-opened_at", "-id"], name="case_newest"),
+            Index(fields=["owner", "party"], name="case_waiting", condition=Q(waits=True)),
+            Index(fields=["owner", "-likelihood", "number"], name="case_next", condition=Q(waits=True)),
+            Index(fields=["owner", "decision", "number"], name="case_by_decision"),
+            Index(fields=["owner", "-opened_at", "-id"], name="case_newest"),
         ]
         ordering = ["owner", "number"]
 
@@ -66,7 +67,7 @@ class CaseSighting(models.Model):
     licences_searched_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["case", "match", "sighting"], name="case_sighting_identity")]
+        constraints = [UniqueConstraint(fields=["case", "match", "sighting"], name="case_sighting_identity")]
 
 
 class FoundDay(models.Model):
@@ -79,7 +80,7 @@ class FoundDay(models.Model):
     looks = models.BinaryField(default=b"", help_text="hashes of those pictures, one after the other")
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["work", "day"], name="found_day_identity")]
+        constraints = [UniqueConstraint(fields=["work", "day"], name="found_day_identity")]
 
 
 class Flood(Claimable):
@@ -107,11 +108,9 @@ class Flood(Claimable):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=["work"], name="flood_of_work", condition=models.Q(decision__in=["", "dismissed"])
-            )
+            UniqueConstraint(fields=["work"], name="flood_of_work", condition=Q(decision__in=["", "dismissed"]))
         ]
-        indexes = [models.Index(fields=["id"], name="flood_todo", condition=~models.Q(state="done"))]
+        indexes = [Index(fields=["id"], name="flood_todo", condition=~Q(state="done"))]
 
     @classmethod
     def in_force(cls) -> "models.QuerySet[Flood]":
@@ -134,7 +133,7 @@ class LookAlike(models.Model):
     cleared_at = models.DateTimeField()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["owner", "registered", "found"], name="look_alike_identity")]
+        constraints = [UniqueConstraint(fields=["owner", "registered", "found"], name="look_alike_identity")]
 
 
 class PictureReport(models.Model):
@@ -148,7 +147,7 @@ class PictureReport(models.Model):
     reported_at = models.DateTimeField()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["owner", "picture"], name="picture_report_identity")]
+        constraints = [UniqueConstraint(fields=["owner", "picture"], name="picture_report_identity")]
 
 
 class CaseEvent(models.Model):
@@ -186,12 +185,10 @@ class Capture(Claimable):
     next_at = models.DateTimeField(null=True, blank=True, help_text="when the place is to be visited again")
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["case", "page_key", "image_key", "number"], name="capture_identity")
-        ]
+        constraints = [UniqueConstraint(fields=["case", "page_key", "image_key", "number"], name="capture_identity")]
         indexes = [
-            models.Index(fields=["id"], name="capture_todo", condition=~models.Q(state="done")),
-            models.Index(fields=["next_at"], name="capture_next", condition=models.Q(next_at__isnull=False)),
+            Index(fields=["id"], name="capture_todo", condition=~Q(state="done")),
+            Index(fields=["next_at"], name="capture_next", condition=Q(next_at__isnull=False)),
         ]
 
 
@@ -216,8 +213,8 @@ class LedgerChange(Claimable):
 
     class Meta:
         indexes = [
-            models.Index(fields=["id"], name="ledger_change_todo", condition=~models.Q(state="done")),
-            models.Index(fields=["owner", "-id"], name="ledger_change_of_owner"),
+            Index(fields=["id"], name="ledger_change_todo", condition=~Q(state="done")),
+            Index(fields=["owner", "-id"], name="ledger_change_of_owner"),
         ]
 
 
@@ -236,4 +233,4 @@ class LedgerEffect(models.Model):
     what = models.CharField(max_length=8, choices=What.choices)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["change", "case"], name="ledger_effect_identity")]
+        constraints = [UniqueConstraint(fields=["change", "case"], name="ledger_effect_identity")]

@@ -1,6 +1,7 @@
 """Watches, their crawls, what the crawls saw and what they asked searches; known copies that they have to find."""
 
 from django.db import models
+from django.db.models import Index, Q, UniqueConstraint
 
 from registry.models.accounts import Owner
 from registry.models.pictures import Picture
@@ -26,10 +27,10 @@ class Watch(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["owner", "number"], name="watch_identity"),
-            models.UniqueConstraint(fields=["owner", "name"], condition=models.Q(removed_at=None), name="watch_name"),
+            UniqueConstraint(fields=["owner", "number"], name="watch_identity"),
+            UniqueConstraint(fields=["owner", "name"], condition=Q(removed_at=None), name="watch_name"),
         ]
-        indexes = [models.Index(fields=["next_run_at"], name="watch_due", condition=models.Q(paused=False))]
+        indexes = [Index(fields=["next_run_at"], name="watch_due", condition=Q(paused=False))]
         ordering = ["owner", "number"]
 
     def __str__(self) -> str:
@@ -53,7 +54,7 @@ class Crawl(models.Model):
     pictures = models.PositiveIntegerField(null=True, blank=True, help_text="different ones, counted at the end")
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["watch", "number"], name="crawl_identity")]
+        constraints = [UniqueConstraint(fields=["watch", "number"], name="crawl_identity")]
         ordering = ["watch", "-number"]
 
 
@@ -71,8 +72,8 @@ class CrawlSlice(Claimable):
     )
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["crawl", "number"], name="crawl_slice_identity")]
-        indexes = [models.Index(fields=["id"], name="crawl_slice_todo", condition=~models.Q(state="done"))]
+        constraints = [UniqueConstraint(fields=["crawl", "number"], name="crawl_slice_identity")]
+        indexes = [Index(fields=["id"], name="crawl_slice_todo", condition=~Q(state="done"))]
 
 
 class FrontierUrl(models.Model):
@@ -104,25 +105,19 @@ class FrontierUrl(models.Model):
     shows_new = models.BooleanField(null=True, help_text="whether it showed or led to what its crawl had not seen")
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["crawl", "key"], name="frontier_url_identity")]
+        constraints = [UniqueConstraint(fields=["crawl", "key"], name="frontier_url_identity")]
         indexes = [
-            models.Index(
-                fields=["crawl", "host", "depth", "turn", "id"],
-                name="frontier_pending",
-                condition=models.Q(state="pending"),
+            Index(
+                fields=["crawl", "host", "depth", "turn", "id"], name="frontier_pending", condition=Q(state="pending")
             ),
-            models.Index(
-                fields=["crawl", "pattern", "turn"], name="frontier_pattern", condition=models.Q(pattern__isnull=False)
-            ),
-            models.Index(
+            Index(fields=["crawl", "pattern", "turn"], name="frontier_pattern", condition=Q(pattern__isnull=False)),
+            Index(
                 fields=["crawl", "pattern", "turn"],
                 name="frontier_pattern_done",
-                condition=models.Q(pattern__isnull=False, state="done"),
+                condition=Q(pattern__isnull=False, state="done"),
             ),
-            models.Index(
-                fields=["crawl", "id"], name="frontier_visited", condition=models.Q(state__in=["done", "refused"])
-            ),
-            models.Index(fields=["slice"], name="frontier_leased", condition=models.Q(state="leased")),
+            Index(fields=["crawl", "id"], name="frontier_visited", condition=Q(state__in=["done", "refused"])),
+            Index(fields=["slice"], name="frontier_leased", condition=Q(state="leased")),
         ]
 
 
@@ -140,7 +135,7 @@ class KnownPage(models.Model):
     days = models.FloatField(default=0, help_text="between its first visit and its last")
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["watch", "key"], name="known_page_identity")]
+        constraints = [UniqueConstraint(fields=["watch", "key"], name="known_page_identity")]
 
 
 class AddressList(models.Model):
@@ -156,7 +151,7 @@ class AddressList(models.Model):
     whole = models.BooleanField(default=False, help_text="read to its end")
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["watch", "key"], name="address_list_identity")]
+        constraints = [UniqueConstraint(fields=["watch", "key"], name="address_list_identity")]
 
 
 class HostLease(models.Model):
@@ -206,10 +201,8 @@ class Sighting(models.Model):
     private_to = models.ForeignKey(Owner, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["crawl", "page_key", "image_key", "picture"], name="sighting_identity")
-        ]
-        indexes = [models.Index(fields=["picture", "party"], name="sighting_of_picture")]
+        constraints = [UniqueConstraint(fields=["crawl", "page_key", "image_key", "picture"], name="sighting_identity")]
+        indexes = [Index(fields=["picture", "party"], name="sighting_of_picture")]
 
 
 class Refusal(models.Model):
@@ -224,7 +217,7 @@ class Refusal(models.Model):
     at = models.DateTimeField()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["crawl", "key", "reason"], name="refusal_identity")]
+        constraints = [UniqueConstraint(fields=["crawl", "key", "reason"], name="refusal_identity")]
 
 
 class SearchKey(models.Model):
@@ -238,7 +231,7 @@ class SearchKey(models.Model):
     price = models.JSONField(null=True, blank=True, help_text="what its account pays; null: the mapping's price")
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["owner", "service"], name="search_key_identity")]
+        constraints = [UniqueConstraint(fields=["owner", "service"], name="search_key_identity")]
 
 
 class SearchConsent(models.Model):
@@ -251,7 +244,7 @@ class SearchConsent(models.Model):
     given_at = models.DateTimeField()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["owner", "service"], name="search_consent_identity")]
+        constraints = [UniqueConstraint(fields=["owner", "service"], name="search_consent_identity")]
 
 
 class Inquiry(Claimable):
@@ -271,8 +264,8 @@ class Inquiry(Claimable):
     stopped_at = models.JSONField(default=dict, db_default={}, blank=True, help_text="where money ran out")
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["crawl", "service"], name="inquiry_identity")]
-        indexes = [models.Index(fields=["id"], name="inquiry_todo", condition=~models.Q(state="done"))]
+        constraints = [UniqueConstraint(fields=["crawl", "service"], name="inquiry_identity")]
+        indexes = [Index(fields=["id"], name="inquiry_todo", condition=~Q(state="done"))]
 
 
 class SearchCharge(models.Model):
@@ -312,8 +305,8 @@ class Revisit(models.Model):
     ended_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["owner", "registered", "found"], name="revisit_identity")]
-        indexes = [models.Index(fields=["crawl"], name="revisit_waiting", condition=models.Q(outcome="waiting"))]
+        constraints = [UniqueConstraint(fields=["owner", "registered", "found"], name="revisit_identity")]
+        indexes = [Index(fields=["crawl"], name="revisit_waiting", condition=Q(outcome="waiting"))]
 
 
 class Canary(models.Model):
@@ -332,6 +325,6 @@ class Canary(models.Model):
 
     class Meta:
         verbose_name_plural = "canaries"
-        constraints = [models.UniqueConstraint(fields=["owner", "number"], name="canary_identity")]
-        indexes = [models.Index(fields=["watch", "added_at"], name="canary_of_watch")]
+        constraints = [UniqueConstraint(fields=["owner", "number"], name="canary_identity")]
+        indexes = [Index(fields=["watch", "added_at"], name="canary_of_watch")]
         ordering = ["owner", "number"]

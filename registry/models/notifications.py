@@ -4,6 +4,7 @@ import uuid
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models import Index, Q, UniqueConstraint
 from django.utils.translation import gettext_lazy as _
 
 from registry.models.accounts import Owner, User
@@ -36,13 +37,8 @@ class Event(models.Model):
     at = models.DateTimeField()
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["owner", "kind", "name"], condition=~models.Q(name=""), name="event_once")
-        ]
-        indexes = [
-            models.Index(fields=["owner", "id"], name="event_of_owner"),
-            models.Index(fields=["at"], name="event_expiry"),
-        ]
+        constraints = [UniqueConstraint(fields=["owner", "kind", "name"], condition=~Q(name=""), name="event_once")]
+        indexes = [Index(fields=["owner", "id"], name="event_of_owner"), Index(fields=["at"], name="event_expiry")]
 
 
 class Webhook(models.Model):
@@ -64,7 +60,7 @@ class Webhook(models.Model):
     ask_after = models.DateTimeField(null=True, blank=True, help_text="until then it is left in peace")
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["owner", "number"], name="webhook_identity")]
+        constraints = [UniqueConstraint(fields=["owner", "number"], name="webhook_identity")]
 
 
 class Delivery(Claimable):
@@ -77,10 +73,10 @@ class Delivery(Claimable):
     delivered_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["webhook", "event"], name="delivery_identity")]
+        constraints = [UniqueConstraint(fields=["webhook", "event"], name="delivery_identity")]
         indexes = [
-            models.Index(fields=["id"], name="delivery_todo", condition=models.Q(state__in=["todo", "doing"])),
-            models.Index(fields=["webhook", "-id"], name="delivery_log"),
+            Index(fields=["id"], name="delivery_todo", condition=Q(state__in=["todo", "doing"])),
+            Index(fields=["webhook", "-id"], name="delivery_log"),
         ]
 
 
@@ -102,8 +98,8 @@ class MailChoice(Claimable):
     sent_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["user", "owner"], name="mail_choice_identity")]
-        indexes = [models.Index(fields=["not_before"], name="mail_choice_due", condition=models.Q(state="todo"))]
+        constraints = [UniqueConstraint(fields=["user", "owner"], name="mail_choice_identity")]
+        indexes = [Index(fields=["not_before"], name="mail_choice_due", condition=Q(state="todo"))]
 
 
 class Feed(models.Model):
@@ -115,4 +111,4 @@ class Feed(models.Model):
     made_at = models.DateTimeField()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["owner", "user"], name="feed_identity")]
+        constraints = [UniqueConstraint(fields=["owner", "user"], name="feed_identity")]

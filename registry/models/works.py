@@ -3,6 +3,7 @@
 from dataclasses import fields
 
 from django.db import models
+from django.db.models import Index, Q, UniqueConstraint
 from django.db.models.functions import Concat, Greatest, Least, Lower
 
 from exhibit.types import DeclaredWork
@@ -10,6 +11,9 @@ from registry.models.accounts import Owner
 from registry.models.fields import DigestField
 from registry.models.pictures import Picture
 from registry.models.steps import Claimable
+
+_BLANK = models.Value(" ")
+_SEARCHED = Concat("title", _BLANK, "author", _BLANK, "holder", _BLANK, "source_name", output_field=models.TextField())
 
 
 class Work(models.Model):
@@ -61,21 +65,7 @@ class Work(models.Model):
         help_text="of what is so now",
     )
     words = models.GeneratedField(
-        expression=Lower(
-            Concat(
-                "title",
-                models.Value(" "),
-                "author",
-                models.Value(" "),
-                "holder",
-                models.Value(" "),
-                "source_name",
-                output_field=models.TextField(),
-            )
-        ),
-        output_field=models.TextField(),
-        db_persist=True,
-        help_text="what is searched",
+        expression=Lower(_SEARCHED), output_field=models.TextField(), db_persist=True, help_text="what is searched"
     )
     source_name = models.CharField(max_length=300, blank=True, help_text="name of the file that was registered")
     low_information = models.JSONField(default=list, blank=True, help_text="why it can't be matched safely")
@@ -84,7 +74,7 @@ class Work(models.Model):
     pictures: "models.ManyToManyField[Picture, WorkPicture]" = models.ManyToManyField(Picture, through="WorkPicture")
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["owner", "number"], name="work_identity")]
+        constraints = [UniqueConstraint(fields=["owner", "number"], name="work_identity")]
         ordering = ["owner", "number"]
 
     def __str__(self) -> str:
@@ -114,8 +104,8 @@ class WorkPicture(Claimable):
     progress = models.JSONField(default=dict, blank=True, help_text="how far the search of the past is, in counts")
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["work", "picture"], name="work_picture_identity")]
-        indexes = [models.Index(fields=["state", "id"], name="work_picture_todo")]
+        constraints = [UniqueConstraint(fields=["work", "picture"], name="work_picture_identity")]
+        indexes = [Index(fields=["state", "id"], name="work_picture_todo")]
 
 
 class RegistrationConflict(models.Model):
@@ -133,7 +123,7 @@ class RegistrationConflict(models.Model):
     earlier_registered_at = models.DateTimeField()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["work", "earlier"], name="registration_conflict_identity")]
+        constraints = [UniqueConstraint(fields=["work", "earlier"], name="registration_conflict_identity")]
 
 
 class WorkRelation(models.Model):
@@ -151,7 +141,7 @@ class WorkRelation(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(Least("work", "other"), Greatest("work", "other"), name="work_relation_identity")
+            UniqueConstraint(Least("work", "other"), Greatest("work", "other"), name="work_relation_identity")
         ]
 
 
@@ -174,7 +164,7 @@ class Licence(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["owner", "number"], name="licence_identity")]
+        constraints = [UniqueConstraint(fields=["owner", "number"], name="licence_identity")]
         ordering = ["owner", "number"]
 
     def __str__(self) -> str:
@@ -201,8 +191,8 @@ class OwnershipRemark(models.Model):
     answered_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["work", "kind"], name="ownership_remark_identity")]
-        indexes = [models.Index(fields=["work"], name="ownership_remark_open", condition=models.Q(answered_at=None))]
+        constraints = [UniqueConstraint(fields=["work", "kind"], name="ownership_remark_identity")]
+        indexes = [Index(fields=["work"], name="ownership_remark_open", condition=Q(answered_at=None))]
 
 
 class WorkAttachment(models.Model):
@@ -219,8 +209,8 @@ class WorkAttachment(models.Model):
     removed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["work", "number"], name="work_attachment_identity")]
-        indexes = [models.Index(fields=["digest"], name="work_attachment_bytes")]
+        constraints = [UniqueConstraint(fields=["work", "number"], name="work_attachment_identity")]
+        indexes = [Index(fields=["digest"], name="work_attachment_bytes")]
         ordering = ["work", "number"]
 
 
@@ -236,7 +226,7 @@ class WorkChange(models.Model):
     reason = models.TextField(blank=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["work", "number"], name="work_change_identity")]
+        constraints = [UniqueConstraint(fields=["work", "number"], name="work_change_identity")]
         ordering = ["work", "-number"]
 
 
@@ -255,7 +245,7 @@ class Upload(models.Model):
     closed_at = models.DateTimeField(null=True, blank=True, help_text="when its sender said that all have been sent")
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["owner", "number"], name="upload_identity")]
+        constraints = [UniqueConstraint(fields=["owner", "number"], name="upload_identity")]
         ordering = ["owner", "-number"]
 
 
@@ -267,7 +257,7 @@ class UploadLine(models.Model):
     declared = models.JSONField()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["upload", "file"], name="upload_line_identity")]
+        constraints = [UniqueConstraint(fields=["upload", "file"], name="upload_line_identity")]
 
 
 class UploadFile(Claimable):
@@ -291,11 +281,9 @@ class UploadFile(Claimable):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=["upload", "name", "digest"], name="upload_file_identity", nulls_distinct=False
-            )
+            UniqueConstraint(fields=["upload", "name", "digest"], name="upload_file_identity", nulls_distinct=False)
         ]
         indexes = [
-            models.Index(fields=["id"], name="upload_file_todo", condition=~models.Q(state="done")),
-            models.Index(fields=["upload", "outcome", "name"], name="upload_file_results"),
+            Index(fields=["id"], name="upload_file_todo", condition=~Q(state="done")),
+            Index(fields=["upload", "outcome", "name"], name="upload_file_results"),
         ]

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Case as Choice
-from django.db.models import Max, OuterRef, QuerySet, Subquery, When
+from django.db.models import OuterRef, QuerySet, Subquery, When
 from django.utils.translation import gettext as _
 
 from exhibit.clock import now
@@ -79,16 +79,9 @@ def draft(owner: Owner, numbers: Sequence[int], kind: str, language: str, *, by:
         Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
         last = Notice.objects.filter(owner=owner).order_by("-number").first()
         sender = {name: text for name, text in (last.fields if last else {}).items() if name.startswith("sender_")}
-        made = Notice.objects.create(
-            owner=owner,
-            number=(Notice.objects.filter(owner=owner).aggregate(last=Max("number"))["last"] or 0) + 1,
-            kind=kind,
-            language=language,
-            party=cases[0].party,
-            fields=sender,
-            created_at=now(),
-            created_by=by,
-        )
+        number = last.number + 1 if last else 1
+        said = {"kind": kind, "language": language, "party": cases[0].party, "fields": sender}
+        made = Notice.objects.create(owner=owner, number=number, created_at=now(), created_by=by, **said)
         NoticeCase.objects.bulk_create([NoticeCase(notice=made, case=case) for case in cases])
         _event(made, "drafted", by=by)
     return made
@@ -107,11 +100,9 @@ def _check(cases: Sequence[Case]) -> None:
             raise WrongUseError(said, hint=_("A person decides a case before anything is sent about it."))
     paused = NoticeCase.objects.filter(case__in=cases, notice__state=State.COUNTERED).select_related("case", "notice")
     for row in paused[:1]:
-        said = _("Case %(case)d is paused: a counter-notice came to notice %(notice)d.")
-        raise WrongUseError(
-            said % {"case": row.case.number, "notice": row.notice.number},
-            hint=_("Say on that notice how it was resolved first."),
-        )
+        numbers = {"case": row.case.number, "notice": row.notice.number}
+        said = _("Case %(case)d is paused: a counter-notice came to notice %(notice)d.") % numbers
+        raise WrongUseError(said, hint=_("Say on that notice how it was resolved first."))
 
 
 def fill(row: Notice, given: Mapping[str, str], names: Iterable[str]) -> None:

@@ -30,12 +30,8 @@ HowOften = MailChoice.HowOften
 
 def choice(owner: Owner, user: User) -> MailChoice:
     """A member's choice; once a day, where none was made."""
-    made, _ = MailChoice.objects.get_or_create(
-        owner=owner,
-        user=user,
-        defaults={"told_until": events.newest(owner), "not_before": next_mail(user, HowOften.DAILY)},
-    )
-    return made
+    usual = {"told_until": events.newest(owner), "not_before": next_mail(user, HowOften.DAILY)}
+    return MailChoice.objects.get_or_create(owner=owner, user=user, defaults=usual)[0]
 
 
 def choose(owner: Owner, user: User, how_often: HowOften, *, by: str) -> None:

@@ -19,17 +19,14 @@ _FIRST = ("shipped", F("used_from").desc(nulls_last=True), "-pk")
 def use(calibration: Calibration, *, by: str = "") -> None:
     """Use one of this installation's own from now on, for new matches; earlier ones keep theirs."""
     with transaction.atomic():
-        CalibrationRow.objects.update_or_create(
-            digest=calibration.digest, defaults={**_columns(calibration), "shipped": False, "used_from": now()}
-        )
+        own = _columns(calibration, shipped=False)
+        CalibrationRow.objects.update_or_create(digest=calibration.digest, defaults=own)
         audit_log.changed("calibration used", by=by, about={"calibration": calibration.digest.hex})
 
 
 def keep_shipped(calibration: Calibration) -> None:
     """Have the one that comes with the software at hand; a second time changes nothing."""
-    CalibrationRow.objects.get_or_create(
-        digest=calibration.digest, defaults={**_columns(calibration), "shipped": True, "used_from": now()}
-    )
+    CalibrationRow.objects.get_or_create(digest=calibration.digest, defaults=_columns(calibration, shipped=True))
 
 
 def use_shipped(*, by: str = "") -> None:
@@ -70,6 +67,6 @@ def _read(content: str) -> Calibration:
     return Calibration.from_json(content.encode())
 
 
-def _columns(calibration: Calibration) -> dict[str, str]:
-    text = calibration.to_json().decode()
-    return {"name": calibration.name, "pipeline": calibration.pipeline, "content": text}
+def _columns(calibration: Calibration, *, shipped: bool) -> dict[str, object]:
+    named = {"name": calibration.name, "pipeline": calibration.pipeline, "shipped": shipped}
+    return named | {"content": calibration.to_json().decode(), "used_from": now()}

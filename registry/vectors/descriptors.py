@@ -120,8 +120,7 @@ def count_beyond_reach(model: DescriptorModel) -> int:
 
 def count_described(model: DescriptorModel) -> int:
     """How many pictures have a vector of a network."""
-    rows = FingerprintRow.objects.filter(space=model.space_id, part="whole")
-    return rows.count()
+    return FingerprintRow.objects.filter(space=model.space_id, part="whole").count()
 
 
 def count_failures(model: DescriptorModel) -> int:
@@ -131,15 +130,10 @@ def count_failures(model: DescriptorModel) -> int:
 
 def members(collection: Collection, pictures: Iterable[int]) -> list[int]:
     """Those of the pictures that are in a collection, whatever space it is searched in."""
-    taken_back = IndexChange.objects.filter(
-        collection=collection, space=OuterRef("space"), removes=OuterRef("number"), fingerprint=OuterRef("fingerprint")
-    )
-    added = IndexChange.objects.filter(
-        ~Exists(taken_back),
-        collection=collection,
-        operation=IndexChange.Operation.ADD,
-        fingerprint__picture__in=list(pictures),
-    )
+    changes = IndexChange.objects.filter(collection=collection)
+    same = {"space": OuterRef("space"), "fingerprint": OuterRef("fingerprint")}
+    taken_back = Exists(changes.filter(**same, removes=OuterRef("number")))
+    added = changes.filter(~taken_back, operation=IndexChange.Operation.ADD, fingerprint__picture__in=list(pictures))
     return sorted(added.values_list("fingerprint__picture_id", flat=True).distinct())
 
 
@@ -159,8 +153,7 @@ def switch_to(model: DescriptorModel) -> bool:
         if choice.building_id != model.pk:
             return False
         if _missing(model).exists():
-            DescriptorModel.objects.filter(pk=model.pk).update(cursor=0)
-            model.cursor = 0
+            move_cursor(model, 0)
             return False
         choice.serving, choice.building = model, None
         choice.save(update_fields=["serving", "building"])

@@ -36,18 +36,14 @@ def space_id(space: Space) -> int:
     """
     if space in _IDS:
         return _IDS[space]
-    stated = {
-        "metric": Metric(space.metric),
-        "width": space.width,
-        "parameters": [list(pair) for pair in space.parameters],
-    }
+    parameters = [list(pair) for pair in space.parameters]
+    stated = {"metric": Metric(space.metric), "width": space.width, "parameters": parameters}
     row, _ = SpaceRow.objects.get_or_create(name=space.name, version=space.version, defaults=stated)
     other = [name for name, value in stated.items() if getattr(row, name) != value]
     if other:
-        raise WrongUseError(
-            f"The vectors of {space.id} in this database were measured with other {' and '.join(other)}.",
-            hint="Go on with the version of Exhibit that made them, or register the works in a new data folder.",
-        )
+        hint = "Go on with the version of Exhibit that made them, or register the works in a new data folder."
+        told = f"The vectors of {space.id} in this database were measured with other {' and '.join(other)}."
+        raise WrongUseError(told, hint=hint)
     transaction.on_commit(lambda: _IDS.update({space: row.pk}))
     return row.pk
 
@@ -55,15 +51,11 @@ def space_id(space: Space) -> int:
 def keep_fingerprints(spaces: Sequence[Space], rows: Iterable[tuple[int, Fingerprint]]) -> None:
     """Keep fingerprints of pictures by primary key; what is there stays. Must run inside a transaction."""
     ids = {space.id: space_id(space) for space in spaces}
-    copy_into(
-        [
-            FingerprintRow(
-                picture_id=picture, space_id=ids[fingerprint.space], part=fingerprint.part, vector=fingerprint.vector
-            )
-            for picture, fingerprint in rows
-        ],
-        conflict=("picture_id", "space_id", "part"),
-    )
+    made = [
+        FingerprintRow(picture_id=picture, space_id=ids[found.space], part=found.part, vector=found.vector)
+        for picture, found in rows
+    ]
+    copy_into(made, conflict=("picture_id", "space_id", "part"))
 
 
 def add_to(collection: Collection, pictures: Sequence[int], parts: Iterable[str]) -> None:
@@ -115,14 +107,11 @@ def remove_from(collection: Collection, pictures: Sequence[int]) -> None:
 
 def changes_after(collection: Collection, space: Space, number: int, limit: int = 100_000) -> list[Change]:
     """The changes after a number, in order."""
-    rows = (
-        IndexChange.objects.filter(collection=collection, space_id=space_id(space), number__gt=number)
-        .order_by("number")
-        .values_list("number", "fingerprint__picture_id", "fingerprint__vector", "removes")[:limit]
-    )
+    later = IndexChange.objects.filter(collection=collection, space_id=space_id(space), number__gt=number)
+    columns = ("number", "fingerprint__picture_id", "fingerprint__vector", "removes")
     return [
         Change(number, picture, None if removes is not None else bytes(vector), removes)
-        for number, picture, vector, removes in rows
+        for number, picture, vector, removes in later.order_by("number").values_list(*columns)[:limit]
     ]
 
 

@@ -53,25 +53,16 @@ def checked(new: NewLicence) -> NewLicence:
     if new.account and not domain:
         raise WrongUseError(_("An account needs the platform that it is on."), hint=_("Write the platform's domain."))
     if not domain and not _SCHEME.sub("", new.url_pattern.strip()).strip("*:/. "):
-        raise WrongUseError(
-            _("The licence names no place."),
-            hint=_("A permission for everybody is no licence: give a domain or addresses."),
-        )
+        hint = _("A permission for everybody is no licence: give a domain or addresses.")
+        raise WrongUseError(_("The licence names no place."), hint=hint)
     if new.valid_from and new.valid_until and new.valid_until < new.valid_from:
         raise WrongUseError(_("The licence ends before it begins."))
     for text, most in ((new.licensee, 300), (new.url_pattern, MAX_WORDS), (new.account, 200)):
         if len(text.strip()) > most:
             said = _("“%(given)s…” has more than %(most)d characters.")
             raise WrongUseError(said % {"given": text.strip()[:40], "most": most})
-    return replace(
-        new,
-        licensee=new.licensee.strip(),
-        domain=domain,
-        url_pattern=new.url_pattern.strip(),
-        account=new.account.strip(),
-        reason=new.reason.strip(),
-        territories=_territories(new.territories),
-    )
+    words = {name: getattr(new, name).strip() for name in ("licensee", "url_pattern", "account", "reason")}
+    return replace(new, **words, domain=domain, territories=_territories(new.territories))
 
 
 def keep_licences(owner: Owner, given: Sequence[NewLicence], *, by: str = "") -> tuple[list[Licence], int]:
