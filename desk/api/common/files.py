@@ -3,7 +3,7 @@
 from typing import BinaryIO
 
 from django.core.files.uploadedfile import UploadedFile
-from django.http import FileResponse, HttpResponse
+from django.http import FileResponse, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
 from desk.api.common.auth import Call, of
@@ -11,6 +11,9 @@ from exhibit.errors import RefusedError
 from exhibit.pictures.decode import Limits
 from exhibit.types import Json
 from registry.log.audit_log import Evidence, Way, accessed
+from registry.models import Package
+from workers.evidence.packages import package_chunks, package_name, package_size
+from workers.services import wiring
 
 SANDBOX = "default-src 'none'; sandbox"
 """Should somebody open a file in a browser: nothing in it may do anything."""
@@ -27,6 +30,13 @@ def picture_in(file: "UploadedFile[bytes]", limits: Limits) -> bytes:
 def taken(request: Call, what: Evidence, **about: Json) -> None:
     """Put into the log that the caller takes evidence away."""
     accessed(what, Way.TAKEN, of(request), by=request.auth.by, **about)
+
+
+def zip_answer(row: Package) -> StreamingHttpResponse:
+    """A package's ZIP, made while it is sent; raises ``NotFoundError`` when it can't be had any more."""
+    chunks, size = package_chunks(wiring.services(), row), package_size(wiring.services(), row)
+    headers = {"Content-Disposition": f'attachment; filename="{package_name(row)}"', "Content-Length": str(size)}
+    return StreamingHttpResponse(chunks, content_type="application/zip", headers=headers)
 
 
 def download(content: bytes | BinaryIO, name: str, media_type: str) -> HttpResponseBase:

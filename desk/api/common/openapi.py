@@ -44,21 +44,8 @@ def _made(schema: Schema, named: Mapping[str, Schema], field: str) -> Json:
     return usual if isinstance(usual, type(plain)) else plain
 
 
-FOR_ALL = (
-    HTTPStatus.BAD_REQUEST,
-    HTTPStatus.UNAUTHORIZED,
-    HTTPStatus.FORBIDDEN,
-    HTTPStatus.NOT_FOUND,
-    HTTPStatus.UNPROCESSABLE_ENTITY,
-    HTTPStatus.TOO_MANY_REQUESTS,
-    HTTPStatus.SERVICE_UNAVAILABLE,
-)
-WITH_A_BODY = (
-    HTTPStatus.CONFLICT,
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-    HTTPStatus.INSUFFICIENT_STORAGE,
-)
+FOR_ALL = tuple(map(HTTPStatus, (400, 401, 403, 404, 422, 429, 503)))
+WITH_A_BODY = tuple(map(HTTPStatus, (409, 413, 415, 507)))
 JSON = "application/json"
 FORM = "multipart/form-data"
 TEMPLATE = "#/components/schemas/{model}"

@@ -96,14 +96,9 @@ def prove_inclusion(request: Call, sequence: int, size: Size = None) -> schemas.
     row = LogEntry.objects.filter(sequence=sequence, sequence__lt=head.size).first()
     if row is None:
         raise NotFoundError(f"No signed head covers an entry {sequence}.")
-    return schemas.Inclusion.from_row(
-        head,
-        sequence=row.sequence,
-        type=row.type,
-        time=row.time,
-        commitment=bytes(row.commitment).hex(),
-        path=[step.hex() for step in wiring.services().log.inclusion(sequence, head.size)],
-    )
+    path = [step.hex() for step in wiring.services().log.inclusion(sequence, head.size)]
+    told = {"sequence": sequence, "type": row.type, "time": row.time, "commitment": bytes(row.commitment).hex()}
+    return schemas.Inclusion.from_row(head, path=path, **told)
 
 
 @log_router.get("/log/consistency")

@@ -61,8 +61,7 @@ member_router.lists(
 @member_router.post(PERSON + "/role", MANAGE)
 def change_role(request: Call, person: int, new: NewRole) -> schemas.Member:
     """Give a member another role. Somebody is always left in the role of owner."""
-    row = members.change_role(of(request), person, new.role, by=request.auth.by)
-    return schemas.Member.from_row(row)
+    return schemas.Member.from_row(members.change_role(of(request), person, new.role, by=request.auth.by))
 
 
 @member_router.delete(PERSON, MANAGE)
@@ -84,9 +83,8 @@ def invite_member(request: Call, new: NewInvitation) -> schemas.InvitationWithLi
     try:
         link = invite(settings.CONFIG, to, new.email, new.role, by=by)
     except (OSError, SMTPException) as error:
-        raise ServiceMissingError(
-            "The mail couldn't be sent, so nobody was invited.", hint="Ask the operator."
-        ) from error
+        sentence = "The mail couldn't be sent, so nobody was invited."
+        raise ServiceMissingError(sentence, hint="Ask the operator.") from error
     row = invitations.open_ones(to).get(email=new.email.strip().lower())
     return schemas.InvitationWithLink.from_row(row, link=link)
 

@@ -2,13 +2,12 @@
 
 from typing import Annotated
 
-from django.http import StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 from pydantic import Field
 
 from desk.api.common.auth import SEND, WRITE, Call, of
-from desk.api.common.files import taken
+from desk.api.common.files import taken, zip_answer
 from desk.api.common.resource import Cursor, Limit, Resource, page
 from desk.schemas import downloads as schemas
 from desk.schemas import requests
@@ -67,15 +66,11 @@ def remove(request: Call, number: int) -> None:
 @router.get(ONE + "/file", file="application/zip")
 def get_package_file(request: Call, number: int) -> HttpResponseBase:
     """The ZIP of a package, made while it is sent."""
-    row, services = scoped.package(of(request), number), wiring.services()
-    chunks = packing.package_chunks(services, row)
+    row = scoped.package(of(request), number)
+    answer = zip_answer(row)
     seals = [str(seal) for seal in row.bundles.values_list("seal_digest", flat=True)]
     taken(request, Evidence.PACKAGE, package=number, recipient=row.recipient, seals=seals)
-    headers = {
-        "Content-Disposition": f'attachment; filename="{packing.package_name(row)}"',
-        "Content-Length": str(packing.package_size(services, row)),
-    }
-    return StreamingHttpResponse(chunks, content_type="application/zip", headers=headers)
+    return answer
 
 
 def _begun(row: Package) -> schemas.Package:

@@ -63,13 +63,9 @@ router.lists(REPORTS, "list_reports", schemas.Report, scoped.reports, "The repor
 @router.post(REPORTS, WRITE, 202, name="request_report")
 def ask_for_report(request: Call, new: NewReport) -> schemas.Report:
     """Ask for a report; it is made in the background, and is there when its `state` is `done`."""
-    scope = ReportScope(
-        watch=new.watch,
-        works=tuple(sorted(set(new.works))),
-        decisions=tuple(dict.fromkeys(decision.value for decision in new.decisions)),
-        first="" if new.first is None else new.first.isoformat(),
-        last="" if new.last is None else new.last.isoformat(),
-    )
+    days = {name: day.isoformat() for name, day in (("first", new.first), ("last", new.last)) if day is not None}
+    decisions = tuple(dict.fromkeys(decision.value for decision in new.decisions))
+    scope = ReportScope(watch=new.watch, works=tuple(sorted(set(new.works))), decisions=decisions, **days)
     formats = tuple(dict.fromkeys(wanted_format.value for wanted_format in new.formats))
     wanted = Wanted(scope, formats, tuple(dict.fromkeys(language.value for language in new.languages)))
     return _begun(request_report(of(request), preparer=request.auth.by, title=new.title.strip(), wanted=wanted))

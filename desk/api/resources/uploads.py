@@ -60,13 +60,9 @@ def begin_upload(
     ] = None,
 ) -> schemas.Upload:
     """Begin to bring works. Send their files in portions, then say that all are there."""
-    row = uploading.begin(
-        of(request),
-        uploading.Declaration(declared.author, declared.rights, declared.reads_metadata),
-        by=request.auth.by,
-        table=None if table is None else (str(table.name), table.read()),
-        announced=declared.announced,
-    )
+    said = uploading.Declaration(declared.author, declared.rights, declared.reads_metadata)
+    file = None if table is None else (str(table.name), table.read())
+    row = uploading.begin(of(request), said, by=request.auth.by, table=file, announced=declared.announced)
     return schemas.Upload.from_row(row)
 
 

@@ -46,14 +46,8 @@ def _told(key: tuple[str, str], configured: AnchorConfig | None, known: "Health 
     from desk.schemas.log import Witness
 
     nothing = {"error": "", "owed": 0} if known is None else {}
-    return Witness.from_row(
-        known,
-        kind=key[0],
-        name=key[1],
-        development=configured is not None and configured.development,
-        configured=configured is not None,
-        **nothing,
-    )
+    trial, there = configured is not None and configured.development, configured is not None
+    return Witness.from_row(known, kind=key[0], name=key[1], development=trial, configured=there, **nothing)
 
 
 def _line(desk: Desk, one: "Witness") -> tuple[object, ...]:

@@ -88,8 +88,7 @@ def export_keys(*, desk: Desk, file: Untyped, owner: AnyOwner, label: str) -> No
     from evidence.formats.codec import to_plain
 
     trials = trials_label(desk.services)
-    of = owner
-    keys = trusted_keys(of, label or trials, development=bool(trials))
+    keys = trusted_keys(owner, label or trials, development=bool(trials))
     file.write(json.dumps({"keys": to_plain(keys)}, indent=2, ensure_ascii=False) + "\n")
     _tell_written(file)
 

@@ -1,7 +1,7 @@
 """Whom a checker may trust: this installation's public keys, as a list for `exhibit verify --trust`."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -105,15 +105,9 @@ def trusted_keys(owner: "Owner | None", label: str, *, development: bool) -> "tu
     from evidence.verdict.trust import TrustedKey
     from registry.log.keys import Use, keys_of, use_of
 
+    kinds: dict[Use, Literal["sealing", "device"]] = {Use.SEALING: "sealing", Use.DEVICE: "device"}
     return tuple(
-        TrustedKey(
-            key.owner.name,
-            bytes(key.public_key),
-            development,
-            label,
-            "device" if use_of(key) is Use.DEVICE else "sealing",
-            key.revoked_at,
-        )
+        TrustedKey(key.owner.name, bytes(key.public_key), development, label, kinds[use_of(key)], key.revoked_at)
         for key in keys_of(owner)
-        if use_of(key) is not Use.DOCUMENTS
+        if use_of(key) in kinds
     )

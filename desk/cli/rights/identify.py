@@ -160,13 +160,12 @@ def _told(work: _Found) -> "ProvenWork":
     from desk.schemas.works import ProvenWork
 
     registration = work.registration
-    return ProvenWork.from_row(
-        work.found,
-        entry=None if registration is None else registration.entry,
-        checkpoint=None if registration is None or registration.checkpoint is None else registration.checkpoint.size,
-        receipts=Receipt.from_rows(registration.witnesses if registration else ()),
-        files=list(work.files),
-    )
+    proofs = {
+        "entry": registration and registration.entry,
+        "checkpoint": registration and registration.checkpoint and registration.checkpoint.size,
+        "receipts": Receipt.from_rows(registration.witnesses if registration else ()),
+    }
+    return ProvenWork.from_row(work.found, files=list(work.files), **proofs)
 
 
 def _tell(desk: Desk, results: Sequence[_Result]) -> None:

@@ -4,7 +4,7 @@ from operator import attrgetter
 
 import click
 
-from desk.cli.common.command import AsJson, OwnerName, Word, command
+from desk.cli.common.command import AsJson, TheirOwner, Word, command
 from desk.cli.common.frame import open_desk
 from desk.cli.common.frame import person as by_person
 from desk.cli.common.show import listed, say, tell
@@ -28,14 +28,12 @@ def add_owner(*, name: Word, slug: str, contact: str, as_json: AsJson) -> None:
 
 @command("derived", "exhibit owner derived on", "exhibit owner derived off", of=owner_command)
 @click.argument("wanted", type=click.Choice(["on", "off"]), metavar="on|off")
-def derived_of_owner(*, wanted: str, owner: OwnerName) -> None:
+def derived_of_owner(*, wanted: str, owner: TheirOwner) -> None:
     """Show works derived from the owner's, of which only structure survives, from now on, or no more."""
-    desk = open_desk()
     from registry.accounts import people
 
-    asked = desk.owner(owner)
-    people.ask_for_derived(asked, wanted=wanted == "on", by=by_person())
-    say(f"Derived works of {asked.name} are shown{'' if wanted == 'on' else ' no more'}.")
+    people.ask_for_derived(owner, wanted=wanted == "on", by=by_person())
+    say(f"Derived works of {owner.name} are shown{'' if wanted == 'on' else ' no more'}.")
 
 
 @command("list", "exhibit owner list", "exhibit owner list --json", of=owner_command)

@@ -74,9 +74,8 @@ def list_users(*, owner: AnyOwner, as_json: AsJson) -> None:
     """List who may sign in, with their roles."""
     from registry.models import Membership
 
-    rows = Membership.objects.select_related("user", "owner").order_by("user__email", "owner__slug")
-    if owner is not None:
-        rows = rows.filter(owner=owner)
+    members = Membership.objects if owner is None else owner.memberships
+    rows = members.select_related("user", "owner").order_by("user__email", "owner__slug")
     found = [{"email": row.user.email, "owner": row.owner.slug, "role": row.role} for row in rows]
     columns, nothing = ("email", "owner", "role"), "Nobody can sign in yet. Add somebody: exhibit user add EMAIL"
     listed("users", found, columns, itemgetter(*columns), nothing=nothing, as_json=as_json)

@@ -173,14 +173,11 @@ def show_work(*, desk: Desk, number: Number, owner: TheirOwner, as_json: AsJson)
     if as_json:
         echo_json(one)
         return
+    from desk.texts.ownership import plain
     from desk.texts.past import search_in_words
     from indexer.compare.wording import held_back_in_words
 
     held_back = held_back_in_words(row.low_information) if row.low_information else ""
-    registrations = [
-        " ".join(filter(None, (registration["office"], registration["number"], registration["date"])))
-        for registration in row.registrations
-    ]
     fields(
         [
             ("work", str(row.number)),
@@ -192,7 +189,7 @@ def show_work(*, desk: Desk, number: Number, owner: TheirOwner, as_json: AsJson)
             ("rights", row.rights_statement),
             ("created", row.created),
             ("first publication", row.first_publication),
-            ("registrations", "; ".join(registrations)),
+            ("registrations", plain("registrations", row.registrations) if row.registrations else ""),
             ("registered", moment(row.registered_at, desk.zone)),
             ("remark", held_back),
             ("held back", one.held and f"{one.held.why} Look at its page, then: exhibit work held {one.number}"),

@@ -41,12 +41,10 @@ def install_command(*, run_as: str | None) -> None:
     """
     path = _unit_path()
     if shutil.which("systemctl") is None:
-        raise ServiceMissingError(
-            "There is no systemd here.", hint="Let another service manager run what `exhibit service show` prints."
-        )
+        hint = "Let another service manager run what `exhibit service show` prints."
+        raise ServiceMissingError("There is no systemd here.", hint=hint)
     _refuse_what_would_differ(load_config())
-    unit = _unit(run_as).encode()
-    write_file(made_folder(path.parent) / NAME, unit)
+    write_file(made_folder(path.parent) / NAME, _unit(run_as).encode())
     _systemctl("daemon-reload")
     _systemctl("enable", "--now", NAME)
     say(f"Exhibit runs as a service: {path}")
@@ -110,10 +108,8 @@ def _who(data: Path, user: str) -> str:
     if data == STATE:
         return f"User={user}\nStateDirectory={data.name}\nStateDirectoryMode=0700\n"
     if data.exists() and data.stat().st_uid != pwd.getpwnam(user).pw_uid:
-        raise WrongUseError(
-            f"{data} doesn't belong to {user}.",
-            hint=f"Give it to them (chown -R {user}: {data}), or name another user.",
-        )
+        hint = f"Give it to them (chown -R {user}: {data}), or name another user."
+        raise WrongUseError(f"{data} doesn't belong to {user}.", hint=hint)
     return f"User={user}\n"
 
 
@@ -122,10 +118,8 @@ def _user(named: str | None) -> str:
     try:
         return pwd.getpwnam(named).pw_name if named else pwd.getpwuid(CHECKOUT.stat().st_uid).pw_name
     except KeyError as error:
-        raise WrongUseError(
-            f"There is no user {named or 'who owns this checkout'}.",
-            hint="Add one: useradd --system --create-home exhibit",
-        ) from error
+        hint = "Add one: useradd --system --create-home exhibit"
+        raise WrongUseError(f"There is no user {named or 'who owns this checkout'}.", hint=hint) from error
 
 
 def _escaped(text: str) -> str:

@@ -46,9 +46,8 @@ def up_command(*, detach: bool) -> None:
 def _greet(status: "Status") -> None:
     say(f"Exhibit runs: {status.address}")
     if link := _first_link():
-        say(
-            f"Nobody runs this installation yet. Whoever follows this link does; it works once, for 24 hours:\n  {link}"
-        )
+        say("Nobody runs this installation yet. Whoever follows this link does; it works once, for 24 hours:")
+        say(f"  {link}")
     sys.stdout.flush()
 
 

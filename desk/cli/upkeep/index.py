@@ -53,9 +53,8 @@ def check_indexes(*, desk: Desk, as_json: AsJson) -> None:
         note("Make them again: exhibit index rebuild")
         finish(ExitCode.CHECK_FAILED)
     if not as_json:
-        say(
-            f"All is well. Changes not yet in an index: {max((state.behind for state in states), default=0):,} at most."
-        )
+        behind = max((state.behind for state in states), default=0)
+        say(f"All is well. Changes not yet in an index: {behind:,} at most.")
 
 
 @command("rebuild", "exhibit index rebuild", of=index_command, short_help="Make every index again from the rows.")

@@ -35,6 +35,12 @@ what decides is the comparison that follows:
   pictures  how many it has described; of how many, while that goes on
 
 """
+RECALLS = (
+    ("first", "R@1"),
+    ("few", "R@10"),
+    ("rare", "R@1e-4, above 1 in 10,000 strange pairs"),
+    ("never", "R@0FP, above all strange pairs"),
+)
 model_command = click.Group("model", help="The network that describes pictures, so that edited copies are found.")
 
 
@@ -136,20 +142,15 @@ def drop_model(*, desk: Desk, name: Word) -> None:
 
 
 def _plain(state: "ModelState") -> dict[str, Any]:
-    measured_at = None if state.measured_at is None else state.measured_at.isoformat()
-    return {**asdict(state), "measured_at": measured_at}
+    return {**asdict(state), "measured_at": state.measured_at and state.measured_at.isoformat()}
 
 
 def _row(state: "ModelState") -> list[object]:
     figures: list[object] = ["", "", "", ""]
     if state.recall is not None:
         overall = state.recall.overall
-        figures = [
-            _share(overall.first),
-            _share(overall.few),
-            _share(overall.never),
-            f"{state.recall.milliseconds:.1f}",
-        ]
+        shares = map(_share, (overall.first, overall.few, overall.never))
+        figures = [*shares, f"{state.recall.milliseconds:.1f}"]
     done = f"{state.described} of {state.described + state.waiting}" if state.waiting else str(state.described)
     return [state.name, state.version, STATES[state.state], state.width, size(state.size), *figures, done]
 
@@ -175,18 +176,9 @@ def _show_measured(found: "Measured") -> None:
     mine, other = found.recall, found.beside
     say(f"{mine.photos} photographs in {len(mine.by_edit)} edits among {mine.references}; {mine.pairs} strange pairs.")
     click.echo()
-    columns = ("", found.name, f"in use: {found.serving}")
-    rows = [
-        [label, _share(getattr(mine.overall, key)), _share(getattr(other.overall, key))]
-        for label, key in (
-            ("R@1", "first"),
-            ("R@10", "few"),
-            ("R@1e-4, above 1 in 10,000 strange pairs", "rare"),
-            ("R@0FP, above all strange pairs", "never"),
-        )
-    ]
+    rows = [[label, _share(getattr(mine.overall, key)), _share(getattr(other.overall, key))] for key, label in RECALLS]
     rows.append(["milliseconds a picture", f"{mine.milliseconds:.1f}", f"{other.milliseconds:.1f}"])
-    table(columns, rows)
+    table(("", found.name, f"in use: {found.serving}"), rows)
     click.echo()
     table(("R@10 by edit", found.name, "in use"), _by_edit(mine, other))
 

@@ -18,6 +18,7 @@ from desk.web.common.access import (
     manages,
     member_page,
     member_view,
+    number_in,
     page_of,
     show,
     shows_secret,
@@ -108,15 +109,10 @@ def list_tokens(request: HttpRequest, owner: Owner) -> HttpResponse:
 def make_token(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     """Make a token."""
     assert isinstance(request.user, User)
-    days = request.POST.get("days", "")
+    name, scopes = request.POST.get("name", ""), request.POST.getlist("scopes")
+    days = number_in(request.POST.get("days")) or 0
     try:
-        made, secret = tokens.make(
-            owner,
-            request.user,
-            name=request.POST.get("name", ""),
-            scopes=request.POST.getlist("scopes"),
-            days=int(days) if days.isdecimal() and len(days) < 5 else 0,
-        )
+        made, secret = tokens.make(owner, request.user, name=name, scopes=scopes, days=days)
     except ExhibitError as error:
         messages.error(request, in_words(error))
         return _tokens(request, owner, typed=request.POST)

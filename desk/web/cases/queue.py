@@ -108,19 +108,7 @@ def decide_cases(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     if not script:
         _tell(request, choice, outcomes)
         return _back(request, owner)
-    told = [
-        {
-            "number": outcome.case.number,
-            "done": outcome.done,
-            "open": outcome.case.waits,
-            "decision": outcome.case.decision,
-            "html": render_to_string(
-                "web/cases-outcome.html", {"one": outcome, "word": case_words.state_of(outcome.case)}
-            ),
-        }
-        for outcome in outcomes
-    ]
-    return JsonResponse({"left": queue.left(owner), "cases": told})
+    return JsonResponse({"left": queue.left(owner), "cases": [_told(outcome) for outcome in outcomes]})
 
 
 @member_page
@@ -146,16 +134,20 @@ def _decided(request: HttpRequest, owner: Owner) -> tuple[str, list[Outcome]]:
 
 
 def _tell(request: HttpRequest, choice: str, outcomes: Sequence[Outcome]) -> None:
-    done = sum(1 for outcome in outcomes if outcome.done)
-    if done and choice == Choice.UNDO:
-        words = ngettext("%(n)s case is open again.", "%(n)s cases are open again.", done)
-        messages.success(request, words % {"n": grouped(done)})
-    elif done:
-        words = ngettext("%(n)s case was decided.", "%(n)s cases were decided.", done)
-        messages.success(request, words % {"n": grouped(done)})
+    if done := sum(1 for outcome in outcomes if outcome.done):
+        undone = ngettext("%(n)s case is open again.", "%(n)s cases are open again.", done)
+        decided = ngettext("%(n)s case was decided.", "%(n)s cases were decided.", done)
+        messages.success(request, (undone if choice == Choice.UNDO else decided) % {"n": grouped(done)})
     for outcome in outcomes:
         if not outcome.done:
             messages.warning(request, case_words.taken(outcome.case))
+
+
+def _told(outcome: Outcome) -> dict[str, object]:
+    case = outcome.case
+    html = render_to_string("web/cases-outcome.html", {"one": outcome, "word": case_words.state_of(case)})
+    told = {"number": case.number, "decision": case.decision, "open": case.waits}
+    return told | {"done": outcome.done, "html": html}
 
 
 def _back(request: HttpRequest, owner: Owner) -> HttpResponse:
@@ -173,15 +165,15 @@ def _groups(owner: Owner, found: Sequence[Listed], wanted: Wanted) -> list[dict[
     by_party = wanted.group is Group.PARTY
     for __, rows in groupby(found, key=lambda one: one.case.party if by_party else one.case.work_id):
         listed = list(rows)
-        items = [_item(row.case, times, hidden) | _now(visited.get(row.case.pk)) for row in listed]
+        items = [_item(row.case, times, hidden, visited.get(row.case.pk)) for row in listed]
         first = listed[0].case
         waiting = [str(item["case"].number) for item in items if item["case"].waits]
         made.append({"first": first, "items": items, "waiting": " ".join(waiting), "size": listed[0].group_size})
     return made
 
 
-def _item(row: Case, times: dict[int, tuple[Any, Any]], hidden: set[int]) -> dict[str, Any]:
-    item: dict[str, Any] = {"case": row, "state": case_words.state_of(row)}
+def _item(row: Case, times: dict[int, tuple[Any, Any]], hidden: set[int], now: Visited | None) -> dict[str, Any]:
+    item = {"case": row, "state": case_words.state_of(row), "now": now and case_words.visited(now)}
     if row.shown is not None:
         match = row.shown.match
         item |= {
@@ -195,10 +187,6 @@ def _item(row: Case, times: dict[int, tuple[Any, Any]], hidden: set[int]) -> dic
             "grown": row.decision != Case.Decision.OPEN and row.waits,
         }
     return item
-
-
-def _now(visited: Visited | None) -> dict[str, str]:
-    return {} if visited is None else {"now": case_words.visited(visited)}
 
 
 def _wanted(request: HttpRequest) -> Wanted:

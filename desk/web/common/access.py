@@ -1,6 +1,7 @@
 """Who may see and do what, all through an owner of whom the person is a member; and what an owner's pages share."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from functools import partial, wraps
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -187,14 +188,11 @@ def attached(data: bytes, name: str, media_type: str) -> HttpResponse:
     return HttpResponse(data, content_type=media_type, headers=headers)
 
 
-class Telling:
+class Telling(AbstractContextManager["Telling"]):
     """What is refused within the block ends it, and stands as a message on the next page."""
 
     def __init__(self, request: HttpRequest) -> None:
         self._request = request
-
-    def __enter__(self) -> None:
-        pass
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
         if isinstance(error, ExhibitError):

@@ -13,9 +13,9 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
+from desk.api.common.files import zip_answer
 from desk.texts.sentences import in_words
-from desk.web.common.access import Telling, decider_post, member_page, page_of, said, show
-from desk.web.downloads.packages import zip_answer
+from desk.web.common.access import Telling, decider_post, member_page, number_in, page_of, said, show
 from desk.web.middleware.requests import whole_address
 from exhibit.clock import now
 from exhibit.digests import Digest
@@ -26,7 +26,6 @@ from workers.evidence import links as outside_links
 from workers.evidence import packages as packing
 from workers.services import wiring
 
-DAYS = (1, 7, 30)
 P = ParamSpec("P")
 
 
@@ -61,13 +60,12 @@ def outside(request: HttpRequest, link: DownloadLink) -> HttpResponse:
 
 
 def _page(request: HttpRequest, link: DownloadLink, error: str = "") -> HttpResponse:
-    values = {
-        "link": link,
-        "token": request.resolver_match.kwargs["token"] if request.resolver_match else "",
-        "files": _files(link),
-        "error": error,
-    }
+    values = {"link": link, "token": _token(request), "files": _files(link), "error": error}
     return render(request, "web/link.html", values, status=403 if error else 200)
+
+
+def _token(request: HttpRequest) -> str:
+    return request.resolver_match.kwargs["token"] if request.resolver_match else ""
 
 
 def _files(link: DownloadLink) -> list[tuple[str, int]]:
@@ -87,7 +85,7 @@ def outside_file(request: HttpRequest, link: DownloadLink, name: str) -> HttpRes
     if name not in [known for known, _size in _files(link)]:
         return render(request, "web/link-gone.html", status=404)
     if link.password and request.method != "POST":
-        return redirect("link", token=request.resolver_match.kwargs["token"] if request.resolver_match else "")
+        return redirect("link", token=_token(request))
     try:
         outside_links.check_link_password(link, request.POST.get("password", ""))
         answer = HttpResponse() if request.method == "HEAD" else _file(link, name)
@@ -111,8 +109,7 @@ def _file(link: DownloadLink, name: str) -> HttpResponseBase:
 def links(request: HttpRequest, owner: Owner) -> HttpResponse:
     """The owner's links with their ends and how often each was used."""
     page = page_of(request, outside_links.links_of(owner))
-    values = {"page": page, "now": now()}
-    return show(request, owner, "web/links.html", values)
+    return show(request, owner, "web/links.html", {"page": page, "now": now()})
 
 
 @decider_post
@@ -129,16 +126,10 @@ def link_report(request: HttpRequest, owner: Owner, number: int) -> HttpResponse
 
 def _made(request: HttpRequest, owner: Owner, to: Package | Report, back: str) -> HttpResponse:
     """Show a new link, this once: only its digest is kept."""
-    days = request.POST.get("days", "")
+    note, password = said(request.POST.get("note", ""))[:200], request.POST.get("password", "")[:200]
+    days, by = number_in(request.POST.get("days")) or 0, request.user.get_username()
     with Telling(request):
-        made = outside_links.make_link(
-            owner,
-            to,
-            days=int(days) if days.isdecimal() and len(days) < 4 else 0,
-            by=request.user.get_username(),
-            note=said(request.POST.get("note", ""))[:200],
-            password=request.POST.get("password", "")[:200],
-        )
+        made = outside_links.make_link(owner, to, days=days, by=by, note=note, password=password)
         address = whole_address(request, reverse("link", args=[made.token]))
         answer = show(request, owner, "web/link-made.html", {"link": made.link, "address": address, "back": back})
         answer.headers["Cache-Control"] = "no-store"

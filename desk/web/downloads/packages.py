@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
-from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 
+from desk.api.common.files import zip_answer
 from desk.texts.sentences import in_words
 from desk.web.common.access import Telling, decider_post, member_page, number_in, page_of, said, show, takes
 from desk.web.downloads.witnesses import said_by
@@ -134,13 +134,4 @@ def package_file(request: HttpRequest, owner: Owner, number: int) -> HttpRespons
         return redirect("package", slug=owner.slug, number=number)
     seals = [str(seal) for seal in row.bundles.values_list("seal_digest", flat=True)]
     takes(request, Evidence.PACKAGE, owner, package=number, recipient=row.recipient, seals=seals)
-    return answer
-
-
-def zip_answer(row: Package) -> StreamingHttpResponse:
-    """A package's ZIP as an answer; raises ``NotFoundError`` when it can't be had any more."""
-    answer = StreamingHttpResponse(packing.package_chunks(wiring.services(), row), content_type="application/zip")
-    answer.headers["Content-Length"] = str(packing.package_size(wiring.services(), row))
-    header = content_disposition_header(as_attachment=True, filename=packing.package_name(row))
-    answer.headers["Content-Disposition"] = header or "attachment"
     return answer

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from typing import Any
 
 from django.core import signing
 from django.http import HttpRequest
@@ -20,6 +21,7 @@ from workers.works.licences import day, works_named
 FIELDS = (
     "licensee", "works", "domain", "url_pattern", "account", "territories", "valid_from", "valid_until", "reason",
 )  # fmt: skip
+DAYS = ("valid_from", "valid_until")
 HOUR = 3600
 MAX_OF_WORKS = 80_000
 """Characters of the names of works: some ten thousand numbers."""
@@ -34,19 +36,10 @@ def from_fields(owner: Owner, values: Mapping[str, str]) -> NewLicence:
     """The licence that fields describe; raises ``WrongUseError`` when one of them can't be meant."""
     if len(values["works"]) > MAX_OF_WORKS or any(len(values[name]) > MAX_FIELD for name in FIELDS if name != "works"):
         raise WrongUseError(_("A field is too long."), hint=_("Nothing is cut off, so write less."))
-    return checked(
-        NewLicence(
-            licensee=values["licensee"],
-            works=works_named(owner, values["works"]),
-            domain=values["domain"],
-            url_pattern=values["url_pattern"],
-            valid_from=day(values["valid_from"]),
-            valid_until=day(values["valid_until"]),
-            reason=values["reason"],
-            account=values["account"],
-            territories=tuple(values["territories"].replace(",", " ").replace(";", " ").split()),
-        )
-    )
+    said: dict[str, Any] = {**values, "works": works_named(owner, values["works"])}
+    said |= {name: day(values[name]) for name in DAYS}
+    territories = tuple(values["territories"].replace(",", " ").replace(";", " ").split())
+    return checked(NewLicence(**said | {"territories": territories}))
 
 
 def values_of(row: Licence) -> dict[str, str]:
@@ -97,7 +90,7 @@ def unpacked(owner: Owner, text: str) -> list[NewLicence]:
         NewLicence(
             **licence
             | {"works": tuple(works[number] for number in licence["works"] if number in works)}
-            | {name: day(licence[name] or "") for name in ("valid_from", "valid_until")}
+            | {name: day(licence[name]) for name in DAYS}
             | {"territories": tuple(licence["territories"])}
         )
         for licence in plain

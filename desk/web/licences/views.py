@@ -13,18 +13,7 @@ from django.views.decorators.http import require_http_methods
 from desk.texts.numbers import grouped
 from desk.texts.sentences import in_words
 from desk.web.common.access import MAX_FIELD, decider_view, member_page, page_of, said, show
-from desk.web.licences.forms import (
-    FIELDS,
-    MAX_OF_WORKS,
-    from_fields,
-    on_its_way,
-    packed,
-    so_far,
-    tried,
-    typed,
-    unpacked,
-    values_of,
-)
+from desk.web.licences import forms
 from exhibit.errors import WrongUseError
 from registry.accounts import scoped
 from registry.cases.ledger import effects_of
@@ -101,16 +90,16 @@ def edit_licence(request: HttpRequest, owner: Owner, number: int) -> HttpRespons
 
 
 def _written(request: HttpRequest, owner: Owner, row: Licence | None) -> HttpResponse:
-    values = typed(request)
-    context: dict[str, object] = {"licence": row, "longest": MAX_FIELD, "most_of_works": MAX_OF_WORKS}
+    values = forms.typed(request)
+    context: dict[str, object] = {"licence": row, "longest": MAX_FIELD, "most_of_works": forms.MAX_OF_WORKS}
     if request.method == "GET":
-        values = values_of(row) if row else {name: said(request.GET.get(name, "")) for name in FIELDS}
+        values = forms.values_of(row) if row else {name: said(request.GET.get(name, "")) for name in forms.FIELDS}
         return show(request, owner, "web/licence-form.html", {**context, "values": values})
     try:
-        new = from_fields(owner, values)
+        new = forms.from_fields(owner, values)
     except WrongUseError as error:
         return show(request, owner, "web/licence-form.html", {**context, "values": values, "problem": in_words(error)})
-    mark = tried(owner, values, row)
+    mark = forms.tried(owner, values, row)
     if "save" not in request.POST or request.POST.get("tried") != mark:
         context |= _trial(request, owner, [new], mark, row)
         return show(request, owner, _page(request, "licence-form"), {**context, "values": values, "tried": mark})
@@ -155,9 +144,9 @@ def import_licences(request: HttpRequest, owner: Owner) -> HttpResponse:
             return _save_table(request, owner)
         if request.method == "POST":
             further = "further" in request.POST
-            given = unpacked(owner, request.POST.get("table", "")) if further else _table(request, owner)
-            table = packed(owner, given)
-            context |= _trial(request, owner, given, tried(owner, {"table": str(given)}, None), None)
+            given = forms.unpacked(owner, request.POST.get("table", "")) if further else _table(request, owner)
+            table = forms.packed(owner, given)
+            context |= _trial(request, owner, given, forms.tried(owner, {"table": str(given)}, None), None)
             context |= {"given": given[:20], "count": len(given), "table": table}
     except signing.BadSignature:
         context["problem"] = _("What was read has come back changed. Choose the table again.")
@@ -171,9 +160,9 @@ def _trial(
     request: HttpRequest, owner: Owner, given: list[NewLicence], mark: str, row: Licence | None
 ) -> dict[str, object]:
     """A trial as far as it comes in a moment; a page that brings an earlier one of the same words goes on with it."""
-    earlier = so_far(request.POST.get("so-far", ""), mark) if "further" in request.POST else NOTHING
+    earlier = forms.so_far(request.POST.get("so-far", ""), mark) if "further" in request.POST else NOTHING
     trial = try_licences(owner, given, instead_of=row, so_far=earlier, seconds=MOMENT)
-    unfinished = "" if trial.after is None else on_its_way(trial, mark)
+    unfinished = "" if trial.after is None else forms.on_its_way(trial, mark)
     of = Case.objects.filter(owner=owner).count() if unfinished else trial.looked_at
     return {"trial": trial, "cases": cases_of(owner, trial), "unfinished": unfinished, "of": of}
 
@@ -193,7 +182,7 @@ def _table(request: HttpRequest, owner: Owner) -> list[NewLicence]:
 
 
 def _save_table(request: HttpRequest, owner: Owner) -> HttpResponse:
-    given = unpacked(owner, request.POST.get("table", ""))
+    given = forms.unpacked(owner, request.POST.get("table", ""))
     kept, new = keep_licences(owner, given, by=request.user.get_username())
     _look(owner)
     text = ngettext("%(n)s licence is new; %(of)s were read.", "%(n)s licences are new; %(of)s were read.", new)

@@ -22,15 +22,10 @@ from workers.works.ownership import answer as answer_remark
 from workers.works.registration import remove_work
 from workers.works.tables import registration
 
-FROM_FILE = {
-    "title": "title",
-    "author": "author",
-    "created": "created",
-    "rights_statement": "rights",
-    "credit": "credit",
-    "holder": "holder",
-}
+FROM_FILE = {name: name for name in ("title", "author", "created", "credit", "holder")} | {"rights_statement": "rights"}
 """Fields that a file may state, by what it calls them."""
+MOST = {"title": 500, "author": 300, "holder": 300, "credit": 300}
+"""Characters of fields that are shorter than others."""
 
 
 @decider_form
@@ -39,14 +34,10 @@ def edit(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
     row = scoped.work(owner, number)
     error = ""
     if request.method == "POST":
+        by, reason = request.user.get_username(), said(request.POST.get("reason", ""))
+        version = number_in(request.POST.get("version"))
         try:
-            changed = declaring.edit(
-                row,
-                _declared(request),
-                by=request.user.get_username(),
-                reason=said(request.POST.get("reason", "")),
-                version=number_in(request.POST.get("version")),
-            )
+            changed = declaring.edit(row, _declared(request), by=by, reason=reason, version=version)
         except ExhibitError as wrong:
             error = in_words(wrong)
         else:
@@ -128,14 +119,11 @@ def _present(row: Work, *, fill: bool) -> dict[str, Any]:
     declared = row.declared
     shown: dict[str, Any] = {name: getattr(declared, name) for name in declared.__dataclass_fields__}
     shown["author_died"] = declared.author_died or ""
-    shown["registrations"] = "\n".join(
-        " | ".join(filter(None, (entry["office"], entry["number"], entry.get("date", ""))))
-        for entry in declared.registrations
-    )
+    lines = ((entry["office"], entry["number"], entry.get("date", "")) for entry in declared.registrations)
+    shown["registrations"] = "\n".join(" | ".join(filter(None, line)) for line in lines)
     if fill:
-        shown |= {
-            name: row.metadata[key] for name, key in FROM_FILE.items() if row.metadata.get(key) and not shown[name]
-        }
+        stated = {name: row.metadata.get(key) for name, key in FROM_FILE.items() if not shown[name]}
+        shown |= {name: text for name, text in stated.items() if text}
     return shown
 
 
@@ -144,7 +132,7 @@ def _typed(request: HttpRequest) -> dict[str, Any]:
 
 
 def _declared(request: HttpRequest) -> DeclaredWork:
-    typed = {name: said(text) for name, text in _typed(request).items()}
+    typed: dict[str, Any] = {name: said(text) for name, text in _typed(request).items()}
     died = typed["author_died"]
     if died and not (died.isascii() and died.isdecimal() and len(died) <= 4):
         raise WrongUseError(_("“%(given)s” isn't a year.") % {"given": died})
@@ -155,15 +143,8 @@ def _declared(request: HttpRequest) -> DeclaredWork:
         text = _("“%(given)s” isn't a registration. Write office | number | date, the date may be left out.")
         raise WrongUseError(text % {"given": wrong[:100]})
     return DeclaredWork(
-        title=typed["title"][:500],
-        author=typed["author"][:300],
-        author_kind=typed["author_kind"] or Work.AuthorKind.PERSON,
-        author_died=int(died) if died else None,
-        holder=typed["holder"][:300],
-        credit=typed["credit"][:300],
-        rights_statement=typed["rights_statement"],
-        created=typed["created"],
-        first_publication=typed["first_publication"],
-        medium=typed["medium"],
-        registrations=tuple(found for _line, found in registrations if found is not None),
+        **typed
+        | {name: typed[name][:most] for name, most in MOST.items()}
+        | {"author_kind": typed["author_kind"] or Work.AuthorKind.PERSON, "author_died": int(died) if died else None}
+        | {"registrations": tuple(found for _line, found in registrations if found is not None)}
     )

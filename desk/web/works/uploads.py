@@ -36,20 +36,13 @@ def add(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     """The form, and the beginning of an upload; with files when the browser runs no script."""
     if request.method != "POST":
         return show(request, owner, "web/add-works.html", _limits())
-    table = request.FILES.get("table")
-    files = request.FILES.getlist("files")
+    file, files = request.FILES.get("table"), request.FILES.getlist("files")
+    author, rights = said(request.POST.get("author", ""))[:300], said(request.POST.get("rights", ""))
+    declared = uploading.Declaration(author, rights, reads_metadata="reads_metadata" in request.POST)
+    table = None if file is None else (str(file.name), file.read())
+    announced = number_in(request.POST.get("announced")) or len(files)
     try:
-        upload = uploading.begin(
-            owner,
-            uploading.Declaration(
-                author=said(request.POST.get("author", ""))[:300],
-                rights_statement=said(request.POST.get("rights", "")),
-                reads_metadata="reads_metadata" in request.POST,
-            ),
-            by=request.user.get_username(),
-            table=None if table is None else (str(table.name), table.read()),
-            announced=number_in(request.POST.get("announced")) or len(files),
-        )
+        upload = uploading.begin(owner, declared, by=request.user.get_username(), table=table, announced=announced)
         if files:
             uploading.receive(wiring.services(), upload, _sent(request))
             uploading.close(upload)
@@ -63,9 +56,7 @@ def uploads(request: HttpRequest, owner: Owner) -> HttpResponse:
     """What was brought, newest first."""
     page = page_of(request, scoped.uploads(owner))
     far = uploading.progress_of(page.object_list)
-    rows = [(row, far[row.pk]) for row in page]
-    values = {"page": page, "rows": rows}
-    return show(request, owner, "web/uploads.html", values)
+    return show(request, owner, "web/uploads.html", {"page": page, "rows": [(row, far[row.pk]) for row in page]})
 
 
 @member_page
@@ -137,11 +128,9 @@ def again(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
 @member_page
 def results(request: HttpRequest, owner: Owner, number: int) -> StreamingHttpResponse:
     """What came of each file, as CSV."""
-    row = scoped.upload(owner, number)
-    name = f"{owner.slug}-upload-{number}-results.csv"
-    answer = StreamingHttpResponse(_lines(row), content_type="text/csv; charset=utf-8")
-    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    return answer
+    headers = {"Content-Disposition": f'attachment; filename="{owner.slug}-upload-{number}-results.csv"'}
+    lines = _lines(scoped.upload(owner, number))
+    return StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8", headers=headers)
 
 
 def _lines(row: Upload) -> Iterator[str]:
@@ -157,13 +146,8 @@ def _lines(row: Upload) -> Iterator[str]:
         yield writer.writerow([_plain(one.name), *told])
     missing = uploading.lines_without_files(row) if row.closed_at else UploadLine.objects.none()
     for file in missing.values_list("file", flat=True).iterator(chunk_size=2000):
-        told = (
-            _("stands in the table only"),
-            "",
-            _("No such file came."),
-            _("Send it, or mend its name in the table."),
-        )
-        yield writer.writerow([_plain(file), *told])
+        why, what = _("No such file came."), _("Send it, or mend its name in the table.")
+        yield writer.writerow([_plain(file), _("stands in the table only"), "", why, what])
 
 
 def _plain(text: str) -> str:
@@ -186,9 +170,7 @@ def _sent(request: HttpRequest) -> list[uploading.Sent]:
         names = [str(name) for name in json.loads(request.POST.get("names", "[]"))]
     except (ValueError, TypeError, RecursionError):
         names = []
-    if len(names) != len(given):
-        names = []
-    named = zip_longest(given, names)
+    named = zip_longest(given, names if len(names) == len(given) else [])
     return [uploading.Sent(name or str(file.name), file.size or 0, file.read) for file, name in named]
 
 
