@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from desk.texts.sentences import in_words
@@ -134,6 +135,7 @@ def _members(request: HttpRequest, owner: Owner, link: str = "") -> HttpResponse
     values = {
         "page": page_of(request, members.members(owner)),
         "roles": ROLES,
+        "offered": [(role.value, role.name) for role in ROLES],
         "manages": manages(request, owner),
         "invitations": invitations.open_ones(owner),
         "link": link,
@@ -144,11 +146,12 @@ def _members(request: HttpRequest, owner: Owner, link: str = "") -> HttpResponse
 def _tokens(request: HttpRequest, owner: Owner, **shown: object) -> HttpResponse:
     assert isinstance(request.user, User)
     permitted = tokens.permitted(owner, request.user)
+    words = {days: ngettext("after %(days)s day", "after %(days)s days", days) for days in PERIODS}
     values = {
         "page": page_of(request, tokens.tokens_of(owner)),
         "manages": manages(request, owner),
         "scopes": [scope for scope in Scope if scope in permitted],
-        "periods": PERIODS,
+        "periods": [(days, said % {"days": days}) for days, said in words.items()],
         "now": now(),
     }
     return show(request, owner, "web/tokens.html", values | shown)

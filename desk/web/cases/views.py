@@ -76,7 +76,7 @@ def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     captures = list(row.captures.order_by("pk"))
     places = places_of(rows)
     matches = _matches(row, [row.match for row in rows])
-    decides = may_decide(request, owner)
+    decides, fits = may_decide(request, owner), fitting(row, 8)
     events = page_of(request, row.events.all(), "history", EVENTS)
     values = {
         "case": row,
@@ -92,7 +92,8 @@ def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
             (match, cases.figures(match), further_in_words(len(match.further)), remarks_of(match.reasons))
             for match in matches
         ],
-        "fits": [(fit, cases.why_not(fit.obstacle)) for fit in fitting(row, 8)],
+        "fits": [(fit, cases.why_not(fit.obstacle)) for fit in fits],
+        "granted": [(fit.licence.number, f"{fit.licence}{'' if fit.obstacle else ' ✓'}") for fit in fits],
         "sealed": cases.what_is_sealed(len(places), matches, captures) if decides and row.waits else (),
         "captures": Paginator(captures[::-1], VISITS).get_page(request.GET.get("visits")),
         "visiting": any(capture.state in UNFINISHED for capture in captures),

@@ -69,10 +69,11 @@ def request_report(request: HttpRequest, owner: Owner) -> HttpResponse:
 
 
 def _form(request: HttpRequest, owner: Owner, asked: QueryDict, error: str = "") -> HttpResponse:
+    watches = scoped.watches(owner).values_list("name", "name")[:MAX_WATCHES]
     values = {
         "error": error,
         "asked": asked,
-        "watches": list(scoped.watches(owner).values_list("name", flat=True)[:MAX_WATCHES]),
+        "watches": [("", _("all")), *watches],
         "decisions": [(name, words, name in asked.getlist("decision")) for name, words in OFFERED.items()],
         "formats": [(name, words, name in asked.getlist("format")) for name, words in FORMATS.items()],
         "pdf_languages": [(name, words, name in asked.getlist("language")) for name, words in LANGUAGES.items()],

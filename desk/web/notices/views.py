@@ -204,7 +204,7 @@ def notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "events": [
             (event, words.EVENTS.get(event.kind, event.kind), words.WAYS.get(event.words)) for event in row.events.all()
         ],
-        "happened": [(str(what), text) for what, text in words.HAPPENED.items()],
+        "happened": [(None, "–"), *words.HAPPENED.items()],
         "mail": mail,
         "maybe": mail is not None and may_have_left(mail),
         "can_mail": bool(wiring.services().config.mail_url and row.fields.get("addressee_email")),

@@ -66,15 +66,33 @@ def heads(*names: str, numbers: str = "") -> SafeString:
 
 @register.simple_tag
 def field(name: str, label: str, value: object = None, /, **attributes: object) -> SafeString:
-    """An input with its label; in the name of an attribute ``_`` stands for ``-``, and one that is None is left out."""
-    given = {"id": name, "name": name, "value": value} | _attributes(attributes)
-    return format_html('<label for="{}">{}</label>\n<input{}>', name, label, flatatt(given))
+    """An input with its label, and below it what is ``helped`` with.
+
+    In the name of an attribute ``_`` stands for ``-``, and one that is None is left out.
+    """
+    return _labelled(name, label, "<input{}>", {"value": value} | attributes)
+
+
+@register.simple_tag
+def area(name: str, label: str, value: object, /, **attributes: object) -> SafeString:
+    """A field of several lines."""
+    return _labelled(name, label, "<textarea{}>{}</textarea>", attributes, value)
 
 
 @register.inclusion_tag("web/choice.html")
-def choice(name: str, label: str, options: Iterable[tuple[object, str]], chosen: object) -> dict[str, object]:
+def choice(
+    name: str, label: str, options: Iterable[tuple[object, str]], chosen: object, **attributes: object
+) -> dict[str, object]:
     """A choice of one of several values, with its label."""
-    return {"name": name, "label": label, "options": options, "chosen": chosen}
+    told = flatatt({"id": name, "name": name} | _attributes(attributes))
+    return {"id": name, "label": label, "options": options, "chosen": chosen, "attributes": told}
+
+
+@register.simple_tag
+def link_to(page: str, *where: object, label: str, further: str = "", **attributes: object) -> SafeString:
+    """A link to a page; ``further`` follows in its address."""
+    given = {"href": reverse(page, args=where) + further} | _attributes(attributes)
+    return format_html("<a{}>{}</a>", flatatt(given), label)
 
 
 @register.simple_tag(takes_context=True)
@@ -113,6 +131,13 @@ def filters(context: Context, name: str, choices: Iterable[tuple[str | None, str
         current = "true" if (value or "") == chosen else None
         made.append((flatatt({"href": address, "aria-current": current}), words))
     return format_html_join("\n", "<a{}>{}</a>", made)
+
+
+def _labelled(name: str, label: str, shape: str, given: dict[str, object], *content: object) -> SafeString:
+    helped = given.pop("helped", "")
+    told = {"id": name, "name": name, "aria-describedby": f"{name}-help" if helped else None} | _attributes(given)
+    below = format_html('\n<p class="help-text" id="{}-help">{}</p>', name, helped) if helped else ""
+    return format_html('<label for="{}">{}</label>\n' + shape + "{}", name, label, flatatt(told), *content, below)
 
 
 def _attributes(given: dict[str, object]) -> dict[str, object]:

@@ -8,7 +8,7 @@ from django import template
 from django.core.paginator import Page
 from django.template import Context
 from django.utils.functional import Promise
-from django.utils.translation import get_language, ngettext
+from django.utils.translation import get_language, gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from crawler.search_mapping import Conditions, Service
@@ -21,6 +21,7 @@ from indexer.layout.information import COMPOSED
 from registry.crawls.crawling import MAX_COUNTED, SEARCH
 from registry.crawls.revisits import is_past
 from registry.crawls.watching import takes_lists
+from registry.models import Case
 from workers.crawls.search_services import services
 from workers.services import wiring
 
@@ -52,6 +53,12 @@ def grouped_or_more(count: int) -> str:
 def cases_counted(count: int) -> str:
     """So many cases, in words."""
     return ngettext("%(n)s case", "%(n)s cases", count) % {"n": grouped(count)}
+
+
+@register.filter
+def case_in_words(case: Case) -> str:
+    """A case by its number, and the title of its work."""
+    return gettext("Case %(n)s: %(title)s") % {"n": case.number, "title": case.work.title}
 
 
 @register.filter
