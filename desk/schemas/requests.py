@@ -34,8 +34,6 @@ Url = Annotated[str, Field(min_length=8, max_length=2_000, pattern="^https?://[!
 Number = Annotated[int, Field(ge=1, le=2_147_483_647)]
 Day = Annotated[str, Field(max_length=10, pattern=YEAR)]
 SearchName = Annotated[str, Field(min_length=1, max_length=60, pattern="^[A-Za-z0-9_-]+$", examples=["tineye"])]
-
-
 Amount = Annotated[str, Field(max_length=20, pattern="^([0-9]{1,9}([.][0-9]{1,6})? ?[A-Z]{3})?$", examples=["5 USD"])]
 
 
@@ -133,8 +131,6 @@ class WatchLimits(Given):
 Words = Annotated[
     list[Name], Field(max_length=1_000, description="What is searched for, of a search that takes words.")
 ]
-
-
 Works = Annotated[list[Number], Field(max_length=10_000, description="Works that are asked for; empty for all.")]
 
 

@@ -67,8 +67,6 @@ ENDS: dict[str, Promise] = {
     "finished": gettext_lazy("Finished: nothing was left to visit."),
     "stopped": gettext_lazy("Stopped by a person."),
 }
-
-
 OUTCOMES: dict[str, Promise] = {
     "key": gettext_lazy("It doesn't accept the key. Give it another one."),
     "no-key": gettext_lazy("There is no key for it."),

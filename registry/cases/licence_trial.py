@@ -26,7 +26,6 @@ QUICK = 0.05
 NARROWED = 20
 """Up to so many licences, places are looked for licence by licence; beyond, all of the owner's are looked at."""
 
-
 ORDER = ("reopened", "licensed", "decided", "partly")
 """What may become of a case, what matters most first."""
 

@@ -49,6 +49,14 @@ NAMED = {
 KNOWN = {(str(kind), language) for kind, languages in notices.LANGUAGES.items() for language in languages}
 """Kinds and languages of wordings."""
 
+SAID = {
+    "hand": notices.sent_by_hand,
+    "left": notices.has_left,
+    "not-left": notices.never_left,
+    "back": notices.take_back,
+}
+"""What a person can say of a signed notice, by the word that the page sends."""
+
 STATES = (
     (None, gettext_lazy("all")),
     ("begun", gettext_lazy("not sent yet")),
@@ -237,14 +245,8 @@ def send_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse
         if how == "mail":
             send_by_mail(wiring.services(), row, by=by)
             messages.success(request, _("It is on its way."))
-        elif how == "hand":
-            notices.sent_by_hand(row, by=by)
-        elif how == "left":
-            notices.has_left(row, by=by)
-        elif how == "not-left":
-            notices.never_left(row, by=by)
-        elif how == "back":
-            notices.take_back(row, by=by)
+        elif how in SAID:
+            SAID[how](row, by=by)
         elif how == "discard":
             notices.discard(row, by=by)
             messages.success(request, _("The draft is discarded."))

@@ -61,7 +61,5 @@ def _tile(path: str, level: int) -> Tile:
 
 
 def _answer(data: bytes, media_type: str, keep: str) -> HttpResponse:
-    answer = HttpResponse(data, content_type=media_type)
-    answer.headers["Cache-Control"] = keep
-    answer.headers["Access-Control-Allow-Origin"] = "*"
-    return answer
+    headers = {"Cache-Control": keep, "Access-Control-Allow-Origin": "*"}
+    return HttpResponse(data, content_type=media_type, headers=headers)

@@ -10,14 +10,7 @@ register = template.Library()
 
 _BROWSERS = {"Edg": "Edge", "MicroMessenger": "WeChat", "Firefox": "Firefox", "Chrome": "Chrome", "Safari": "Safari"}
 """Programs by what they say of themselves; many say the later ones too."""
-_DEVICES = {
-    "iPhone": "iPhone",
-    "iPad": "iPad",
-    "Android": "Android",
-    "Windows": "Windows",
-    "Mac OS": "Mac",
-    "Linux": "Linux",
-}
+_DEVICES = {name: name.removesuffix(" OS") for name in ("iPhone", "iPad", "Android", "Windows", "Mac OS", "Linux")}
 
 
 @register.simple_tag

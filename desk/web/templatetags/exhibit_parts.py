@@ -111,14 +111,8 @@ def ways(context: Context, *pages: str) -> SafeString:
     path, owner = context["request"].path, context.get("owner")
     found = {reverse(page, args=[owner.slug] if owner else []): PAGES[page] for page in pages}
     here = max((address for address in found if path.startswith(address)), key=len, default="")
-    return format_html_join(
-        "\n",
-        "<a{}>{}</a>",
-        (
-            (flatatt({"href": address, "aria-current": "page" if address == here else None}), words)
-            for address, words in found.items()
-        ),
-    )
+    marked = ({"href": address, "aria-current": "page" if address == here else None} for address in found)
+    return format_html_join("\n", "<a{}>{}</a>", zip(map(flatatt, marked), found.values(), strict=True))
 
 
 @register.simple_tag(takes_context=True)

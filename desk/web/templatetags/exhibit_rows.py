@@ -26,21 +26,10 @@ from workers.crawls.search_services import services
 from workers.services import wiring
 
 register = template.Library()
-register.filter("bundles_for", bundles_for)
-register.filter("day_in_words", day_in_words)
-register.filter("decision_in_words", decision_in_words)
-register.filter("grouped", grouped)
-register.filter("in_words", in_words)
-register.filter("is_past", is_past)
-register.filter("limits_of", limits_of)
-register.filter("money", money)
-register.filter("reason_in_words", reason_in_words)
-register.filter("standing_in_words", standing_in_words)
-register.filter("takes_lists", takes_lists)
-register.filter("title_of", title_of)
-register.filter("who_in_words", who_in_words)
-register.filter("witness_kind", witness_kind)
-register.filter("witness_subject", witness_subject)
+_WORDS = (decision_in_words, grouped, in_words, money, reason_in_words, standing_in_words, who_in_words)
+_WORDS_OF_EVIDENCE = (bundles_for, day_in_words, limits_of, title_of, witness_kind, witness_subject)
+for said in (*_WORDS, *_WORDS_OF_EVIDENCE, is_past, takes_lists):
+    register.filter(said.__name__, said)
 
 
 @register.filter
