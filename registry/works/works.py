@@ -30,19 +30,16 @@ def search(of: Owner, words: str = "", only: str = "", upload: int | None = None
     for word in words.lower().split()[:10]:
         number = Q(number=int(word)) if word.isascii() and word.isdecimal() and len(word) < 10 else Q(pk__in=[])
         rows = rows.filter(Q(words__contains=word) | number)
-    if only == Only.DOUBTFUL:
-        remarked = OwnershipRemark.objects.filter(answered_at=None).values("work")
-        rows = rows.filter(Q(pk__in=remarked) | Q(pk__in=RegistrationConflict.objects.values("work")))
-    elif only == Only.UNSAFE:
-        rows = rows.exclude(low_information=[])
-    elif only == Only.SEEN:
-        rows = rows.filter(_has(Case))
-    elif only == Only.HELD:
-        rows = rows.filter(pk__in=Flood.in_force().values("work"))
-    elif only == Only.AUTHORLESS:
-        rows = rows.filter(author="")
-    elif only == Only.RELATED:
-        rows = rows.filter(Q(pk__in=living().values("work")) | Q(pk__in=living().values("other")))
+    remarked = OwnershipRemark.objects.filter(answered_at=None).values("work")
+    which: dict[str, Q] = {
+        Only.DOUBTFUL: Q(pk__in=remarked) | Q(pk__in=RegistrationConflict.objects.values("work")),
+        Only.UNSAFE: ~Q(low_information=[]),
+        Only.SEEN: Q(_has(Case)),
+        Only.HELD: Q(pk__in=Flood.in_force().values("work")),
+        Only.AUTHORLESS: Q(author=""),
+        Only.RELATED: Q(pk__in=living().values("work")) | Q(pk__in=living().values("other")),
+    }
+    rows = rows.filter(which.get(only, Q()))
     if upload is not None:
         rows = rows.filter(_has(UploadFile, upload__owner=of, upload__number=upload, outcome="registered"))
     return rows

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from desk.schemas.evidence import Bundle as ToldBundle
     from registry.models import Bundle
 
-
 SIGNATURE_BYTES = 64
 BundleNumber = Annotated[
     int | None, Taken("--number", type=AT_LEAST_1, metavar="N", help="Which bundle of the case; the newest by default.")

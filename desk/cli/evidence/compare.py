@@ -15,7 +15,6 @@ from exhibit.types import Decision, Verification
 if TYPE_CHECKING:
     from indexer.picture.features import Features
 
-
 MAX_BYTES = 1 << 30
 F = TypeVar("F", bound=Callable[..., None])
 SAID = {

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from registry.models import Owner
     from workers.services.wiring import Services
 
-
 TRIALS = "started for trials, without legal weight"
 MAX_BLOCKS = 4000
 """The newest ones of each kind of chain; a list holds 1 MiB."""

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from evidence.verdict.trust import Trust
     from evidence.verify.split_views import SplitView
 
-
 OUR_LIST = (
     "This is judged by the list that comes along, which knows no log, no owner and none of your own witnesses. Ask "
     "whoever gave you the bundle for theirs (`exhibit trust FILE` writes it), compare it, and name it by --trust FILE."

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from registry.models import Owner, Work
     from workers.works.registration import NewWork, RegistrationResult
 
-
 LINES_SHOWN = 20
 """Of a table, that name no file."""
 work_command = click.Group("work", help="Works whose copies are looked for.")

@@ -25,7 +25,6 @@ UNIT = Path(__file__).with_name(NAME).read_text("utf-8")
 """systemd.service(5), systemd.exec(5). The main process ends the others in order; what is left then is killed."""
 service_command = click.Group("service", help="Run Exhibit as a systemd service: install, remove, show.")
 
-
 run_as_option = click.option(
     "--run-as", metavar="USER", help="Root only: the user as whom it runs; the owner of this checkout, if not named."
 )

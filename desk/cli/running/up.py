@@ -19,7 +19,6 @@ from workers.configuration import load_config
 if TYPE_CHECKING:
     from workers.tasks.supervisor import Status
 
-
 SECONDS_BETWEEN_NOTES = 60.0
 PAUSE = 0.1
 """Seconds between two looks whether it runs: it writes that down, and may as well end before it does."""

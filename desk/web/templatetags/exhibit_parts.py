@@ -14,6 +14,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext
 
 register = template.Library()
 
@@ -24,6 +25,7 @@ PAGES = {
     "licences": _("Licences"),
     "notices": _("Notices"),
     "downloads": _("Downloads"),
+    "told": _("Being told"),
     "members": _("Members"),
     "tokens": _("Tokens for programs"),
     "account": _("Your account"),
@@ -43,6 +45,12 @@ def as_time(at: datetime | None) -> str:
     exact = at.astimezone(UTC)
     told = flatatt({"datetime": exact.isoformat(), "title": f"{exact:%Y-%m-%d %H:%M:%S} UTC"})
     return format_html("<time{}>{}</time>", told, date_format(localtime(at), "DATETIME_FORMAT"))
+
+
+@register.filter
+def as_last_time(at: datetime | None) -> str:
+    """The same at the end of a sentence."""
+    return format_html("{}{}", as_time(at), pgettext("ends a sentence", "."))
 
 
 @register.simple_block_tag

@@ -47,18 +47,14 @@
 
   function group(section) {
     whole?.classList.remove("chosen");
-    unfold(whole, false);
+    whole?.querySelector(".whole")?.removeAttribute("open");
     whole = section;
     if (!section) { say(""); return; }
     section.classList.add("chosen");
-    unfold(section, true);
+    section.querySelector(".whole")?.setAttribute("open", "");
     say(said.dataset.group);
   }
 
-  function unfold(section, wanted) {
-    const choices = section?.querySelector(".whole");
-    if (choices) choices.open = wanted;
-  }
 
   // the boxes of what is confirmed, among some rows: only that is carried on to a bundle or a notice
   const boxes = (rows) => rows.filter((one) => one.dataset.decision === "confirmed").map((one) => one.querySelector(".pick input"));
