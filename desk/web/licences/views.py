@@ -30,6 +30,12 @@ MOMENT = 0.15
 """Seconds that a page looks at cases; then it shows how far it is, and goes on when it is asked again."""
 
 STANDINGS = {"now": gettext_lazy("in force or to come"), "over": gettext_lazy("over"), "all": gettext_lazy("all")}
+EFFECTS = {
+    "licensed": gettext_lazy("licensed"),
+    "reopened": gettext_lazy("open again"),
+    "partly": gettext_lazy("open, covered in part"),
+    "decided": gettext_lazy("as decided"),
+}
 
 
 @member_page
@@ -164,7 +170,8 @@ def _trial(
     trial = try_licences(owner, given, instead_of=row, so_far=earlier, seconds=MOMENT)
     unfinished = "" if trial.after is None else forms.on_its_way(trial, mark)
     of = Case.objects.filter(owner=owner).count() if unfinished else trial.looked_at
-    return {"trial": trial, "cases": cases_of(owner, trial), "unfinished": unfinished, "of": of}
+    cases = [(case, EFFECTS[effect]) for case, effect in cases_of(owner, trial)]
+    return {"trial": trial, "cases": cases, "unfinished": unfinished, "of": of}
 
 
 def _page(request: HttpRequest, whole: str) -> str:
