@@ -89,7 +89,7 @@ def area(name: str, label: str, value: object, /, **attributes: object) -> SafeS
 
 @register.inclusion_tag("web/choice.html")
 def choice(
-    name: str, label: str, options: Iterable[tuple[object, str]], chosen: object, **attributes: object
+    name: str, label: str, options: Iterable[tuple[object, str]], chosen: object, /, **attributes: object
 ) -> dict[str, object]:
     """A choice of one of several values, with its label."""
     told = flatatt({"id": name, "name": name} | _attributes(attributes))

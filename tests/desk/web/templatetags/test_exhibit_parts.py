@@ -21,6 +21,8 @@ def test_a_moment_is_in_the_zone_of_the_reader_with_utc_beside_it() -> None:
     assert told.startswith('<time datetime="2024-05-31T22:30:01+00:00" title="2024-05-31 22:30:01 UTC">')
     assert "6:30" in told
     assert shown('{{ at|as_time|default:"–" }}{{ of.nothing|as_time }}', at=None) == "–"
+    with timezone.override("Asia/Shanghai"):
+        assert shown("{{ at|as_last_time }}", at=at) == f"{told}."
 
 
 def test_a_table_has_a_head_and_a_region_where_it_is_named() -> None:
@@ -46,12 +48,35 @@ def test_a_field_has_its_label_and_escapes_what_was_typed() -> None:
     assert shown('{% field "a" "A" "" name="b" %}') == '<label for="a">A</label>\n<input id="a" name="b" value="">'
 
 
+def test_what_helps_with_a_field_stands_below_it_and_is_read_aloud_with_it() -> None:
+    told = shown('{% field "works" "Works" "" helped=help %}', help="Numbers, <all>")
+    assert '<input aria-describedby="works-help" id="works"' in told
+    assert told.endswith('\n<p class="help-text" id="works-help">Numbers, &lt;all&gt;</p>')
+
+
+def test_a_field_of_several_lines_escapes_what_was_typed() -> None:
+    told = shown('{% area "body" "Letter" typed rows=4 required=True %}', typed="</textarea><script>")
+    assert told == (
+        '<label for="body">Letter</label>\n'
+        '<textarea id="body" name="body" rows="4" required>&lt;/textarea&gt;&lt;script&gt;</textarea>'
+    )
+
+
+def test_a_link_to_a_page_has_what_follows_in_its_address() -> None:
+    told = shown(
+        '{% link_to "cases" owner.slug further="?a=1&b=2" label=name class="quiet" %}', owner=OWNER, name="<b>"
+    )
+    assert told == '<a class="quiet" href="/o/works/cases/?a=1&amp;b=2">&lt;b&gt;</a>'
+
+
 def test_a_choice_has_its_label_and_marks_what_is_chosen() -> None:
     options = [(None, "Any"), ("a", "Of A")]
     told = shown('{% choice "kind" "Kind" options "a" %}', options=options)
     assert '<label for="kind">Kind</label>' in told
     assert '<option value="">Any</option>' in told
     assert '<option value="a" selected>Of A</option>' in told
+    named = shown('{% choice "of-7" "Kind" options None name="kind" required=True %}', options=options)
+    assert '<label for="of-7">Kind</label>\n<select id="of-7" name="kind" required>' in named
 
 
 def test_a_form_of_one_button_posts_with_a_token_against_forgery() -> None:
