@@ -108,8 +108,7 @@ def crawl(of: Owner, watch_number: int, number: int) -> Crawl:
 
 def refusal_counts(of: Crawl) -> dict[str, int]:
     """How much a crawl refused, by reason."""
-    rows = of.refusals.values("reason").annotate(count=Count("pk")).order_by("reason")
-    return {row["reason"]: row["count"] for row in rows}
+    return dict(of.refusals.values_list("reason").annotate(count=Count("pk")).order_by("reason"))
 
 
 def cases(of: Owner) -> QuerySet[Case]:

@@ -74,6 +74,13 @@ _STATES = {
 }
 _LIKELIEST = ("-likelihood", "-places")
 """Which of a group's cases come first."""
+_RANKS = {
+    Sort.LIKELY: Sum("likelihood"),
+    Sort.REACH: Sum("places"),
+    Sort.NEWEST: Max("opened_at"),
+    Sort.OLDEST: Min("opened_at"),
+}
+"""By what groups are sorted."""
 
 
 def left(of: Owner) -> int:
@@ -143,18 +150,12 @@ def _first(rows: QuerySet[Case]) -> int | None:
 
 def _in_order(of: Owner, wanted: Wanted) -> QuerySet[Any, Any]:
     """The cases that are asked for, group by group, each with the size of its group."""
-    by = F("party") if wanted.group is Group.PARTY else F("work_id")
-    measure = {
-        Sort.LIKELY: Window(Sum("likelihood"), partition_by=by),
-        Sort.REACH: Window(Sum("places"), partition_by=by),
-        Sort.NEWEST: Window(Max("opened_at"), partition_by=by),
-        Sort.OLDEST: Window(Min("opened_at"), partition_by=by),
-    }[wanted.sort]
-    rows = chosen(of, wanted).annotate(group_rank=measure, group_size=Window(Count("pk"), partition_by=by))
-    rank = F("group_rank").asc() if wanted.sort is Sort.OLDEST else F("group_rank").desc()
-    within = ("opened_at",) if wanted.sort is Sort.OLDEST else _LIKELIEST
     name = "party" if wanted.group is Group.PARTY else "work_id"
-    return rows.order_by(rank, name, *within, "number")
+    rank, size = (Window(measure, partition_by=F(name)) for measure in (_RANKS[wanted.sort], Count("pk")))
+    rows = chosen(of, wanted).annotate(group_rank=rank, group_size=size)
+    if wanted.sort is Sort.OLDEST:
+        return rows.order_by("group_rank", name, "opened_at", "number")
+    return rows.order_by("-group_rank", name, *_LIKELIEST, "number")
 
 
 def seen_between(cases: list[Case]) -> dict[int, tuple[datetime, datetime]]:

@@ -1,8 +1,7 @@
 """Bundles to take away, counter-signatures of the owner's own device, and sheets with a signature inside the PDF."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated
 
 import click
 
@@ -57,33 +56,27 @@ def get_bundles(
     rows = [scoped.bundle(owner, case, number) for case in dict.fromkeys(cases)]
     if any(row.seal_digest is None for row in rows):
         wait_for_seals(desk, [row.case for row in rows])
-    from workers.evidence.bundles import assemble, assemble_without_originals
-
-    def write(row: "Bundle", file: BinaryIO) -> None:
-        if withhold is None:
-            assemble(desk.services, row, file)
-        else:
-            assemble_without_originals(desk.services, row, reason, file)
-
-    ending = "" if withhold is None else f"-without-{withhold}"
     for row in rows:
         row.refresh_from_db()
     sealed = [row for row in rows if row.seal_digest is not None]
-    files = [_written(row, out, ending, write) for row in tracked(sealed, "Writing bundles")]
+    files = [_written(desk, row, out, withhold, reason) for row in tracked(sealed, "Writing bundles")]
     tell({"files": files}, *files, as_json=as_json)
     end_where_unsealed(rows)
 
 
-def _written(row: "Bundle", folder: Path, ending: str, write: "Callable[[Bundle, BinaryIO], None]") -> str:
+def _written(desk: Desk, row: "Bundle", folder: Path, withhold: str | None, reason: str) -> str:
     """Write one bundle, under its name only when it is whole."""
     from registry.log import audit_log
-    from workers.evidence.bundles import bundle_name
+    from workers.evidence.bundles import assemble, assemble_without_originals, bundle_name
 
     name = Path(bundle_name(row))
-    path = folder / f"{name.stem}{ending}{name.suffix}"
+    path = folder / f"{name.stem}{'' if withhold is None else f'-without-{withhold}'}{name.suffix}"
     audit_log.bundle_taken(row, by=person())
     with written_whole(path) as file:
-        write(row, file)
+        if withhold is None:
+            assemble(desk.services, row, file)
+        else:
+            assemble_without_originals(desk.services, row, reason, file)
     return str(path)
 
 

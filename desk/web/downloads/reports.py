@@ -83,13 +83,9 @@ def _form(request: HttpRequest, owner: Owner, asked: QueryDict, error: str = "")
 
 def _wanted(asked: QueryDict) -> Wanted:
     """What the form asks for; what isn't in it has no limit."""
-    scope = ReportScope(
-        watch=said(asked.get("watch", "")),
-        works=numbers_of(said(asked.get("works", ""))),
-        decisions=tuple(decision.value for decision in OFFERED if decision in asked.getlist("decision")),
-        first=said(asked.get("first", "")),
-        last=said(asked.get("last", "")),
-    )
+    limits = {name: said(asked.get(name, "")) for name in ("watch", "first", "last")}
+    decisions = tuple(decision.value for decision in OFFERED if decision in asked.getlist("decision"))
+    scope = ReportScope(works=numbers_of(said(asked.get("works", ""))), decisions=decisions, **limits)
     formats = tuple(name for name in FORMATS if name in asked.getlist("format"))
     return Wanted(scope, formats, tuple(language for language in LANGUAGES if language in asked.getlist("language")))
 
