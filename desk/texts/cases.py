@@ -97,8 +97,7 @@ def false_alarms(match: Match) -> str:
         return _("How often this is wrong has not been measured.")
     per = bound.per_million
     if per >= 100:
-        words = _("At most %(n)s false alarms in 10,000 pictures")
-        return words % {"n": grouped(-(-per // 100))}
+        return _("At most %(n)s false alarms in 10,000 pictures") % {"n": grouped(-(-per // 100))}
     return _("At most %(n)s false alarms in a million pictures") % {"n": per}
 
 

@@ -119,8 +119,7 @@ def warnings(warned: Warnings) -> list[str]:
     for kind, details in warned.items():
         if kind == EARLIER:
             day = formats.date_format(timezone.localtime(parse_rfc3339(details["registered_at"])), "DATE_FORMAT")
-            alike = EARLIER_REGISTRATION[details["alike"]]
-            said.append(str(alike) % {"day": day})
+            said.append(str(EARLIER_REGISTRATION[details["alike"]]) % {"day": day})
             continue
         one = said_of(OwnershipRemark(kind=kind, details=dict(details)))
         named = "; ".join(f"{name}: {text}" if name else text for name, text in one.stated)

@@ -91,8 +91,7 @@ def last_crawls(of: Iterable[Watch]) -> dict[int, Crawl]:
     newest = Crawl.objects.filter(watch=OuterRef("pk")).order_by("-number").values("pk")[:1]
     watches = Watch.objects.filter(pk__in=[row.pk for row in of]).annotate(newest=Subquery(newest))
     found = [pk for pk in watches.values_list("newest", flat=True) if pk is not None]
-    crawls = Crawl.objects.select_related("watch").in_bulk(found)
-    return {crawl.watch_id: crawl for crawl in crawls.values()}
+    return {crawl.watch_id: crawl for crawl in Crawl.objects.select_related("watch").in_bulk(found).values()}
 
 
 def crawls(of: Owner) -> QuerySet[Crawl]:

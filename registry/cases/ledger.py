@@ -44,8 +44,7 @@ def _concerned(change: LedgerChange, licences: list[int]) -> QuerySet[Case]:
     """Cases after the last that was looked at: those that a changed licence covered, and the open ones."""
     covered = Exists(CaseSighting.objects.filter(case=OuterRef("pk"), licence__in=licences))
     concerns = Q(covered) if change.kind == LedgerChange.Kind.ENDED else Q(covered) | Q(decision=Case.Decision.OPEN)
-    rows = Case.objects.filter(concerns, owner=change.owner_id, pk__gt=change.looked_until)
-    return rows.order_by("pk")
+    return Case.objects.filter(concerns, owner=change.owner_id, pk__gt=change.looked_until).order_by("pk")
 
 
 def _touched(cases: Sequence[Case], ledger: Ledger, licences: list[int]) -> set[int]:

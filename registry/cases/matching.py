@@ -76,8 +76,7 @@ def open_cases(*, fuse: Fuse, found: Sequence[int] = (), registered: Sequence[in
 def held_back(work: Work, most: int | None = None) -> list[Matter]:
     """What has been found of a work and is no case's, though nobody dismissed it; at most so many."""
     pictures = list(work.work_pictures.values_list("picture", flat=True))
-    matters = _matters([], pictures, most=most, work=work.pk)
-    return sorted(matter for matter in matters if not matter.known)
+    return sorted(matter for matter in _matters([], pictures, most=most, work=work.pk) if not matter.known)
 
 
 def _matters(

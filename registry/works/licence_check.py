@@ -180,8 +180,7 @@ def fitting(case: Case, most: int = MAX_FITS) -> list[Fit]:
     """
     rows = case.case_sightings.select_related("sighting").order_by("pk")
     places = list({row.sighting_id: row.sighting for row in rows}.values())
-    fits = [_fit(licence, places) for licence in licences_for(case.work)]
-    return sorted(fits, key=_rank)[:most]
+    return sorted([_fit(licence, places) for licence in licences_for(case.work)], key=_rank)[:most]
 
 
 def _fit(licence: Licence, places: list[Sighting]) -> Fit:

@@ -40,8 +40,7 @@ def add_licence(request: Call, new: requests.NewLicence) -> Status[schemas.Licen
 @router.post(LICENCES + "/{int:number}/end", WRITE, name="end_licence")
 def end(request: Call, number: int, last: requests.LastDay) -> schemas.Licence:
     """Let a licence end with a day. What it covered until then stays covered; later sightings don't."""
-    row = scoped.licence(of(request), number)
-    end_licence(row, last.day, by=request.auth.by, reason=last.reason)
+    end_licence(scoped.licence(of(request), number), last.day, by=request.auth.by, reason=last.reason)
     wiring.services().enqueue("ledger", waiting_changes(of(request)))
     return schemas.Licence.from_row(scoped.licence(of(request), number))
 

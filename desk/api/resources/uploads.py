@@ -123,5 +123,4 @@ def list_files(
 @router.get(ONE + "/lines", name="list_lines_without_files")
 def list_lines(request: Call, number: int, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.UploadLine]:
     """Lines of the table that are about no file that came."""
-    rows = uploading.lines_without_files(scoped.upload(of(request), number))
-    return page(rows, schemas.UploadLine, cursor, limit)
+    return page(uploading.lines_without_files(scoped.upload(of(request), number)), schemas.UploadLine, cursor, limit)

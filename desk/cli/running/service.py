@@ -137,8 +137,7 @@ def _scope() -> tuple[str, ...]:
 def _unit_path() -> Path:
     if os.geteuid() == 0:
         return SYSTEM_UNITS / NAME
-    home = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
-    return Path(home) / "systemd" / "user" / NAME
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "systemd" / "user" / NAME
 
 
 def _systemctl(*words: str) -> None:

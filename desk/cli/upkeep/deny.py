@@ -24,5 +24,4 @@ def deny_command(*, host: str | None, reason: str, as_json: AsJson) -> None:
         say(f"{name} and the hosts below it aren't visited any more.")
         return
     rows = HostDenial.objects.order_by("host")
-    found = [(row.host, row.created_at, row.reason) for row in rows]
-    list_rules(desk, "denied", "host", found, as_json=as_json)
+    list_rules(desk, "denied", "host", [(row.host, row.created_at, row.reason) for row in rows], as_json=as_json)

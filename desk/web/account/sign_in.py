@@ -55,8 +55,7 @@ class Accounts(DefaultAccountAdapter):
 
     def get_reset_password_from_key_url(self, key: str) -> str:
         """The link in a mail, which never follows the host that a request names where ``public_url`` is known."""
-        made = urlsplit(super().get_reset_password_from_key_url(key))
-        return whole_address(self.request, made.path)
+        return whole_address(self.request, urlsplit(super().get_reset_password_from_key_url(key)).path)
 
     def get_email_confirmation_url(self, request: HttpRequest, emailconfirmation: Untyped) -> str:
         """The link in a mail, as above."""

@@ -127,8 +127,7 @@ def _matches(row: Case, found: list[Match]) -> list[Match]:
     """The comparisons of a case, that which the queue shows first."""
     distinct = {one.pk: one for one in found}
     first = None if row.shown is None else row.shown.match_id
-    ordered = sorted(distinct.values(), key=lambda one: (one.pk != first, -likelihood(one), one.pk))
-    return ordered[:MATCHES]
+    return sorted(distinct.values(), key=lambda one: (one.pk != first, -likelihood(one), one.pk))[:MATCHES]
 
 
 def _words(row: Case, matches: list[Match], places: list[Place]) -> dict[str, str]:

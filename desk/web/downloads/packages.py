@@ -82,16 +82,16 @@ def request_package(request: HttpRequest, owner: Owner) -> HttpResponse:
 @member_page
 def package(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """One package: how far it is, what is in it, which witnesses have answered; prints as one sheet."""
-    return show(request, owner, "web/package.html", _values(request, owner, scoped.package(owner, number)))
+    return show(request, owner, "web/package.html", _values(scoped.package(owner, number)))
 
 
 @member_page
 def package_state(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """The changing part of its page; the answer asks for itself again until the ZIP is there."""
-    return show(request, owner, "web/package-state.html", _values(request, owner, scoped.package(owner, number)))
+    return show(request, owner, "web/package-state.html", _values(scoped.package(owner, number)))
 
 
-def _values(request: HttpRequest, owner: Owner, row: Package) -> dict[str, object]:
+def _values(row: Package) -> dict[str, object]:
     found = row.bundles.select_related("case__work", "case__owner").order_by("case__party", "case__number")
     lines = _lines(list(found), {file["bundle"]: file for file in row.files if "bundle" in file})
     made = bool(row.made_at and row.files)

@@ -93,8 +93,7 @@ def _wanted(asked: QueryDict) -> Wanted:
 @member_page
 def report_state(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """How far a report is; the answer asks for itself again until the report is there."""
-    values = {"report": scoped.report(owner, number)}
-    return show(request, owner, "web/report-state.html", values)
+    return show(request, owner, "web/report-state.html", {"report": scoped.report(owner, number)})
 
 
 @decider_post

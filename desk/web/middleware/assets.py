@@ -92,5 +92,4 @@ def _read() -> Mapping[str, Asset]:
 
 def _asset(name: str, data: bytes) -> Asset:
     media_type = _TYPES.get(PurePosixPath(name).suffix) or mimetypes.guess_type(name)[0] or "application/octet-stream"
-    packed = gzip.compress(data, mtime=0)
-    return Asset(hashlib.sha256(data).hexdigest()[:16], media_type, data, packed)
+    return Asset(hashlib.sha256(data).hexdigest()[:16], media_type, data, gzip.compress(data, mtime=0))

@@ -286,8 +286,7 @@ def wordings(request: HttpRequest, owner: Owner) -> HttpResponse:
         (kind, language, words.KINDS[Notice.Kind(kind)], words.LANGUAGES[language], (kind, language) in own)
         for kind, language in sorted(KNOWN)
     ]
-    values = {"rows": rows, "may_edit": manages(request, owner)}
-    return show(request, owner, "web/notice-wordings.html", values)
+    return show(request, owner, "web/notice-wordings.html", {"rows": rows, "may_edit": manages(request, owner)})
 
 
 @require_http_methods(["GET", "POST"])

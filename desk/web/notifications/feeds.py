@@ -70,6 +70,5 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
         raise Http404
     done = request.method == "POST"
     if done:
-        by = choice.user.get_username()
-        mail_choices.choose(choice.owner, choice.user, MailChoice.HowOften.NEVER, by=by)
+        mail_choices.choose(choice.owner, choice.user, MailChoice.HowOften.NEVER, by=choice.user.get_username())
     return render(request, "web/unsubscribe.html", {"choice": choice, "done": done})

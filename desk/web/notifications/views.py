@@ -52,8 +52,7 @@ def choose_mail(request: HttpRequest, owner: Owner) -> HttpResponse:
     assert isinstance(request.user, User)
     wanted = request.POST.get("how-often", "")
     if wanted in MailChoice.HowOften.values:
-        by = request.user.get_username()
-        mail_choices.choose(owner, request.user, MailChoice.HowOften(wanted), by=by)
+        mail_choices.choose(owner, request.user, MailChoice.HowOften(wanted), by=request.user.get_username())
         messages.success(request, _("Your choice is kept."))
     return redirect("told", slug=owner.slug)
 

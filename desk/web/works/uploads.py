@@ -105,8 +105,7 @@ def files(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
 @member_page
 def received(request: HttpRequest, owner: Owner, number: int) -> JsonResponse:
     """Names and sizes of the files that are here, so that nobody sends them twice."""
-    row = scoped.upload(owner, number)
-    return JsonResponse({"files": list(uploading.received(row).values_list("name", "size"))})
+    return JsonResponse({"files": list(uploading.received(scoped.upload(owner, number)).values_list("name", "size"))})
 
 
 @decider_post
@@ -120,8 +119,7 @@ def close(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
 @decider_post
 def again(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
     """Try once more what was given up."""
-    row = scoped.upload(owner, number)
-    uploading.try_again(wiring.services(), row)
+    uploading.try_again(wiring.services(), scoped.upload(owner, number))
     return redirect("upload", slug=owner.slug, number=number)
 
 
@@ -177,8 +175,7 @@ def _sent(request: HttpRequest) -> list[uploading.Sent]:
 def _left_out(request: HttpRequest) -> list[tuple[str, int]]:
     """What the browser didn't send because it is too large."""
     try:
-        given = json.loads(request.POST.get("left_out", "[]"))
-        return [(str(name), int(size)) for name, size in given][:MAX_LEFT_OUT]
+        return [(str(name), int(size)) for name, size in json.loads(request.POST.get("left_out", "[]"))][:MAX_LEFT_OUT]
     except (ValueError, TypeError, RecursionError):
         return []
 
