@@ -22,8 +22,7 @@ from exhibit.entries import canonical
 from exhibit.errors import IntegrityError, WrongUseError
 from exhibit.types import LATER, Count, Decision, Number
 
-NEAR = 40
-"""Bits of 256 within which the perceptual hashes of two files count as those of one photograph."""
+NEAR = 40  # bits of 256 within which the perceptual hashes of two files count as those of one photograph
 T = TypeVar("T", bound=Canonical)
 
 

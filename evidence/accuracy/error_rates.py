@@ -23,8 +23,7 @@ from exhibit.entries import DECISION_VERSION
 from exhibit.types import CaseDecision, Decision
 
 CLASSES = (Decision.CERTAIN, Decision.REVIEW)
-SLIP = timedelta(seconds=60)
-"""A decision that the same person takes back within so long was a slip."""
+SLIP = timedelta(seconds=60)  # a decision that the same person takes back within so long was a slip
 _DECIDERS = ("person", "ledger", "demonstration")
 
 
@@ -80,8 +79,7 @@ class _Judgement:
     copies: bool
 
 
-Decided = tuple[datetime, Mapping[str, Any] | None]
-"""The time of a decision's entry, and its opening if it is there."""
+Decided = tuple[datetime, Mapping[str, Any] | None]  # the time of a decision's entry, and its opening if it is there
 
 
 def count(entries: Iterable[Decided]) -> Accuracy:

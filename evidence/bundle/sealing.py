@@ -18,7 +18,6 @@ from exhibit.ports import BlobStore, Signer
 
 JSON = "application/json"
 TITLE_DOCUMENT = "title-document"  # the role of a document of the work's chain of title
-
 _PLAIN_SUFFIX = re.compile(r"\.[a-z0-9]{1,8}", re.ASCII)
 _PICTURES = {
     "AVIF": (".avif", "image/avif"),

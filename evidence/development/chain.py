@@ -26,7 +26,6 @@ from exhibit.digests import Digest
 from exhibit.errors import ConfigError, IntegrityError
 
 BITS = 0x207FFFFF  # of every block, as on ``regtest``: anybody can make one in no time
-
 STAMP = "application/vnd.opentimestamps.v1"
 MAX_DIGEST = 64
 _TIMESTAMP = re.compile(r"/timestamp/([0-9a-f]{64})")

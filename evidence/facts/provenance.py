@@ -22,8 +22,7 @@ MEDIA_TYPES = {
     "WEBP": "image/webp",
 }
 MAX_BYTES = 64 << 20
-MAX_MANIFEST = 1 << 20
-"""Bytes of a manifest, written as JSON, that are kept."""
+MAX_MANIFEST = 1 << 20  # bytes of a manifest, written as JSON, that are kept
 MAX_TEXT = 300
 MAX_PROBLEMS = 20
 UNTRUSTED = "signingCredential.untrusted"

@@ -24,10 +24,7 @@ from exhibit.types import Count, Json, Number, Untyped
 
 T = TypeVar("T")
 _STRING_OR_BRACKET = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.DOTALL)
-
-Bytes32 = Annotated[bytes, 32]
-"""Bytes of a format of which there are exactly 32: hashes, salts and Ed25519 keys."""
-
+Bytes32 = Annotated[bytes, 32]  # bytes of a format of which there are exactly 32: hashes, salts and Ed25519 keys
 MAX_JSON_BYTES = 16 << 20
 MAX_PLAIN_DEPTH = 64
 

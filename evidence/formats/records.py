@@ -15,8 +15,7 @@ from exhibit.clock import parse_rfc3339, rfc3339
 
 MAX_RECORDS = 5_000
 MAX_BODY = 64 << 20
-MAX_HEAD = 8 << 20
-"""Bytes of a block in which an answer's head ends, with all that are announced before it."""
+MAX_HEAD = 8 << 20  # bytes of a block in which an answer's head ends, with all that are announced before it
 MAX_CODINGS = 5
 UNDONE = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
 """Content codings that verifiers undo; a body in another stays as it is."""

@@ -31,11 +31,9 @@ from exhibit.digests import CHUNK
 _DESCRIPTOR = struct.Struct("<4s3I")
 _TAIL = END.size + 0xFFFF
 _STORED, _DEFLATED = 0, 8
-_SYSTEMS = frozenset({0, 3, 10, 11, 14, 19})
-"""Who packed: FAT, Unix, Windows in three numbers, macOS."""
+_SYSTEMS = frozenset({0, 3, 10, 11, 14, 19})  # who packed: FAT, Unix, Windows in three numbers, macOS
 _DESCRIBED = 0x08
-_FLAGS = 0x0806 | _DESCRIBED
-"""How hard was packed, sizes behind the data, names in UTF-8."""
+_FLAGS = 0x0806 | _DESCRIBED  # how hard was packed, sizes behind the data, names in UTF-8
 _TIMES = rb"\n\0 \0.{32}|UT(?:\x05\0.{5}|\t\0.{9}|\r\0.{13})|UX(?:\x08\0.{8}|\x0c\0.{12})|Ux(?:\0\0|\x04\0.{4})"
 _EXTRA = re.compile(rb"(?:" + _TIMES + rb"|ux\x0b\0.{11})*", re.DOTALL)
 """Extra fields that hold times and owners and nothing else: kind, length, and so many bytes."""

@@ -18,10 +18,8 @@ from evidence.keys.at_rest import DOCUMENTS, decrypt, encrypt
 from exhibit.errors import IntegrityError
 
 VALID_FOR = timedelta(days=3650)
-DOCUMENT_SIGNING = x509.ObjectIdentifier("1.3.6.1.5.5.7.3.36")
-"""Extended key usage for signing documents (RFC 9336)."""
-_MAX_NAME = 64
-"""Characters that X.520 permits in a common name."""
+DOCUMENT_SIGNING = x509.ObjectIdentifier("1.3.6.1.5.5.7.3.36")  # extended key usage for signing documents (RFC 9336)
+_MAX_NAME = 64  # characters that X.520 permits in a common name
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,7 @@ from exhibit.entries import Entry, EntryType, canonical
 from exhibit.types import LATER, Count, Number
 
 RENEWALS_PATH = "proofs/log/renewals.json"
-LATER_CHECKPOINT = re.compile(r"proofs/log/checkpoint-[0-9]+")
-"""Paths of the later checkpoints in a bundle."""
+LATER_CHECKPOINT = re.compile(r"proofs/log/checkpoint-[0-9]+")  # paths of the later checkpoints in a bundle
 
 
 @dataclass(frozen=True, slots=True)

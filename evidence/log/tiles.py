@@ -11,11 +11,9 @@ from dataclasses import dataclass
 
 from exhibit.errors import NotFoundError
 
-HEIGHT = 8
-"""Levels of the tree that one level of tiles spans."""
+HEIGHT = 8  # levels of the tree that one level of tiles spans
 WIDTH = 1 << HEIGHT
-LEVELS = 6
-"""256**6 leaves are more than there will be."""
+LEVELS = 6  # 256**6 leaves are more than there will be
 _MAX_ENTRY = (1 << 16) - 1
 _PARTS = re.compile(r"(?:x\d{3}/){0,6}\d{3}(?:\.p/([1-9]\d{0,2}))?")
 

@@ -18,8 +18,7 @@ from evidence.verify.checks.inspection import Inspection, log_proofs
 from evidence.verify.checks.proofs import check_note, own_checkpoint, read_checkpoint, read_log_proof, renewal_records
 from exhibit.errors import IntegrityError
 
-Range = tuple[int, int]
-"""From one entry to before another."""
+Range = tuple[int, int]  # from one entry to before another
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,6 @@ from workers.evidence.bundles import request_bundle
 from workers.services.wiring import Services
 
 DEMONSTRATION = "demonstration switch"  # stands where a person's name would stand; shown in every document
-
 UNDO_FOR, AT_ONCE = timedelta(seconds=20), timedelta(0)
 """So long after a case is confirmed nothing is sealed; nothing is waited for."""
 

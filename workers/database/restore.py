@@ -24,10 +24,8 @@ from workers.servers.locks import FileLock
 
 Tell = Callable[[str], None]
 _GIB = 1024**3
-FOLDER = "restoring"
-"""Of the data folder: what is on its way into the database."""
-_BEGUN = "begun"
-"""In it, from just before the rows are put back: the digest of their dump."""
+FOLDER = "restoring"  # of the data folder: what is on its way into the database
+_BEGUN = "begun"  # in it, from just before the rows are put back: the digest of their dump
 _FOREIGN = "There are rows in the database already: nothing was restored."
 _FOREIGN_HINT = "Restore into another data folder (EXHIBIT_DATA), or set DATABASE_URL to an empty database."
 

@@ -25,7 +25,6 @@ from registry.models import DocumentKey, LogOpening, Owner, SealingKey, SearchKe
 from workers.services.wiring import Services
 
 HOLDER = "operator"  # who controls the keys made here: the operator holds the master key that unlocks them
-
 _LOST = "Put secrets/master_key back from your backup. If it is lost, use other keys: exhibit key rotate"
 
 T = TypeVar("T")

@@ -17,9 +17,7 @@ from registry.models import DownloadLink, Owner, Package, Report, StepState
 
 MAX_DAYS = 90
 FREE_TRIES = 5  # wrong passwords in a row after which each further one costs a pause, which doubles
-
 KEPT_FOR = timedelta(days=90)  # so long members see of a link that is over how often it was used
-
 FIRST_PAUSE, MAX_PAUSE = timedelta(minutes=1), timedelta(hours=1)
 
 

@@ -21,7 +21,6 @@ from workers.pictures.kept_files import remove_unused
 from workers.services.wiring import Services
 
 MAX_BUNDLES = 200  # bundles of one package; a court gets more than one ZIP of so many
-
 _UNNAMED = re.compile("[^a-z0-9.]+")
 
 Recipient = Package.Recipient

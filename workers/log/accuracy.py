@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from indexer.calibration.calibrate import Outcome
 
 CHUNK = 2000
-JOINED = "joined.json"
-"""In the data folder: joined counts, if the operator has put some there to be shown."""
+JOINED = "joined.json"  # in the data folder: joined counts, if the operator has put some there to be shown
 
 
 def present_accuracy() -> Accuracy:

@@ -20,7 +20,6 @@ from workers.log.sequencer import sequence_log, sign_checkpoint
 from workers.services.wiring import Services
 
 NEAREST = 50  # checkpoints that cover a seal, from the first one on, among which the best is looked for
-
 RENEWED_AFTER = timedelta(days=30)
 """Bundles hold a later checkpoint too when it is so much younger than the one that first covered them."""
 

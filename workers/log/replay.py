@@ -19,8 +19,7 @@ from registry.models import AnchorReceipt, LogCheckpoint, LogEntry, LogNode, Log
 from workers.services.wiring import Services
 
 CHUNK = 4096  # leaves that are looked at together
-LATE = timedelta(hours=1)
-"""A head was signed so long after a submission that still has no entry: it was left out."""
+LATE = timedelta(hours=1)  # a head was signed so long after a submission that still has no entry: it was left out
 MAX_NAMED = 1000
 
 

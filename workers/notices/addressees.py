@@ -26,7 +26,6 @@ DIRECTORY = "https://dmca.copyright.gov/osp/"
 """Where the US Copyright Office lists the agents that providers have designated."""
 
 MAX_PAGES, MAX_BYTES, MAX_ADDRESSES, MAX_PROPOSALS = 8, 1024 * 1024, 40, 12
-
 _MAILTO = re.compile(r"mailto:([^\"'?#>\s]{3,300})", re.IGNORECASE)
 _ADDRESS = re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9.-]{1,190}\.[A-Za-z]{2,24}")
 _CONTACT = r"(contact|kontakt|impressum|imprint|legal|copyright|dmca|about|lianxi|lxwm|guanyu)"

@@ -55,11 +55,8 @@ SPEAK_FOR_FAIR_USE = {("purpose", "comment"), ("nature", "factual"), ("amount", 
 STOPPING = (OwnershipRemark.Kind.TERM, OwnershipRemark.Kind.DEDICATION)
 """What stops a notice until a person gives a reason."""
 
-MAX_PLACES = 300
-"""Addresses of one case that a letter lists."""
-
-MAX_PICTURES = 20
-"""Cases whose pictures are shown beside the letter."""
+MAX_PLACES = 300  # addresses of one case that a letter lists
+MAX_PICTURES = 20  # cases whose pictures are shown beside the letter
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +172,7 @@ def _place(case: Case, key: tuple[bytes, bytes], seen: Sequence[Sighting], ledge
     return CasePlace(last, first, number, standing, None if visit is None else visit.finished_at)
 
 
-MAX_OF_A_PART = 30_000
-"""Characters of a letter that a page shows at once."""
+MAX_OF_A_PART = 30_000  # characters of a letter that a page shows at once
 
 
 def parts_of(text: str) -> list[str]:

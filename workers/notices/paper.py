@@ -16,9 +16,7 @@ from workers.evidence.drawings import pair_of
 from workers.notices.contents import MAX_PICTURES, Letter, NoticeItem
 from workers.services.wiring import Services
 
-HEIGHT = 70
-"""Most millimetres of two pictures."""
-
+HEIGHT = 70  # most millimetres of two pictures
 _HEADING = re.compile(r"(\d{1,2}\.|[一二三四五六七八九十]{1,2}、)\s*\S")
 
 SHOWN = {

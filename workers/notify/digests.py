@@ -23,9 +23,7 @@ from workers.pictures.previews import SMALL, kept_preview
 from workers.reports import titles
 from workers.services.wiring import Services
 
-SHOWN = 10
-"""Cases that a mail shows, the likeliest first; the others are counted."""
-
+SHOWN = 10  # cases that a mail shows, the likeliest first; the others are counted
 SALT = "exhibit.unsubscribe"
 
 

@@ -31,15 +31,9 @@ from workers.notify.mail import absolute
 from workers.services.wiring import Services
 
 PREFIX = "whsec_"
-SECONDS = 10.0
-"""For each part of an exchange; then a webhook counts as silent."""
-
-MAX_WEBHOOKS = 20
-"""Webhooks of an owner."""
-
-AT_FIRST = 50
-"""Messages that go at once when a webhook is resumed; the tick sends the others."""
-
+SECONDS = 10.0  # for each part of an exchange; then a webhook counts as silent
+MAX_WEBHOOKS = 20  # webhooks of an owner
+AT_FIRST = 50  # messages that go at once when a webhook is resumed; the tick sends the others
 BY_A_MEMBER, BY_A_PROGRAM = Sentence("A member paused it."), Sentence("A program paused it.")
 """Why a webhook is paused that somebody paused, as rows say it."""
 

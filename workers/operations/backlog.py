@@ -92,8 +92,7 @@ class Failure:
     example: int  # the primary key of one
 
 
-MAX_FAILURES = 50
-"""Reasons that are told, the most frequent ones."""
+MAX_FAILURES = 50  # reasons that are told, the most frequent ones
 
 
 def failures() -> list[Failure]:

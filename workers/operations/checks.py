@@ -21,8 +21,7 @@ class Check:
 
 
 GIB = 1024**3
-DAMAGED = "damaged"
-"""The file of the data folder that lists exact bytes that have changed."""
+DAMAGED = "damaged"  # the file of the data folder that lists exact bytes that have changed
 
 
 def disk_check(config: Config) -> Check:

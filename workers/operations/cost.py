@@ -6,10 +6,8 @@ from decimal import Decimal
 
 from registry.db.running import Taken
 
-MATCH = "match"
-"""The step that every picture found goes through once: its rows are what the cost is counted by."""
-MIN_PICTURES = 100
-"""From so many pictures on, a figure for a million is told."""
+MATCH = "match"  # the step that every picture found goes through once: its rows are what the cost is counted by
+MIN_PICTURES = 100  # from so many pictures on, a figure for a million is told
 MILLION = 1_000_000
 
 

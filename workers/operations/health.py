@@ -19,8 +19,7 @@ from workers.services.indexes import MAX_TAIL
 from workers.texts.words import gettext as _
 from workers.texts.words import ngettext
 
-LONG = timedelta(hours=1)
-"""After so long, what could have been done is late."""
+LONG = timedelta(hours=1)  # after so long, what could have been done is late
 SILENT_WITNESS = timedelta(hours=6)
 Saying = Callable[[str], str]
 

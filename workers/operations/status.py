@@ -23,10 +23,8 @@ from workers.matching.index_upkeep import IndexState, index_states
 from workers.operations.backlog import Backlog, Failure, backlogs, failures, held_up
 from workers.services.wiring import Services
 
-COST_DAYS = 30
-"""Over so many days the steps' times are added up."""
-LATE = timedelta(minutes=15)
-"""So long after its time a run that hasn't begun counts as late."""
+COST_DAYS = 30  # over so many days the steps' times are added up
+LATE = timedelta(minutes=15)  # so long after its time a run that hasn't begun counts as late
 MAX_CRAWLS = 20
 
 

@@ -18,12 +18,9 @@ from exhibit.types import CaseDecision
 from registry.accounts import scoped
 from registry.models import Case, CaseSighting, Crawl, Owner
 
-EVERYTHING = ReportScope()
-"""All watches, works and times, and every case that wasn't cleared."""
-
+EVERYTHING = ReportScope()  # all watches, works and times, and every case that wasn't cleared
 MAX_NUMBER = 9
-MAX_WORKS = 1_000
-"""Works that a report may name; more are had by asking for all."""
+MAX_WORKS = 1_000  # works that a report may name; more are had by asking for all
 
 
 @dataclass(frozen=True, slots=True)

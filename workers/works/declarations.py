@@ -23,7 +23,6 @@ from workers.works.registration import registration_opening, room_left
 from workers.works.tables import checked_date
 
 MAX_ATTACHMENTS = 50  # of one work
-
 MAX_ATTACHMENT = 20 * 1024 * 1024  # bytes of one attachment
 
 

@@ -21,9 +21,7 @@ if TYPE_CHECKING:
     from indexer.picture.descriptor import Descriptor, DescriptorFile
 
 WORTH_IT = 16  # pictures from which on the processes repay their start
-
 AHEAD = 8  # pictures that each process may be ahead
-
 _MAX_SECONDS = 60.0
 
 

@@ -24,15 +24,12 @@ Row = TypeVar("Row")
 
 MAX_BYTES = 32 * 1024 * 1024
 MAX_LINES = 100_000  # lines of a CSV table, without its first one and without empty ones
-MAX_SHEET_LINES = 20_000
-"""The same of a workbook, which takes ten times as long to read: whoever brings it waits."""
-MAX_ROWS = 1 << 20
-"""Rows of a sheet, empty ones too: as many as programs allow. A sheet may claim any number."""
+MAX_SHEET_LINES = 20_000  # the same of a workbook, which takes ten times as long to read: whoever brings it waits
+MAX_ROWS = 1 << 20  # rows of a sheet, empty ones too: as many as programs allow. A sheet may claim any number.
 MAX_COLUMNS = 100
 MAX_SECONDS = 20.0  # of the processor's time for one workbook: empty cells cost time too
 MAX_UNPACKED = 256 * 1024 * 1024
 SHOWN = 5  # lines that can't be used of which a sentence says why
-
 _SEPARATORS = (",", ";", "\t")
 _PACKED = b"PK\x03\x04"
 _OLD_EXCEL = b"\xd0\xcf\x11\xe0"

@@ -28,10 +28,8 @@ from workers.works.registration import room_left
 from workers.works.tables import line_of, plain_name, read_works
 
 MAX_FILES = 100_000  # files of one upload
-
 MAX_NAME = 300
 AGAIN = frozenset({"quota", "missing"})  # reasons that may have gone when the same file comes again
-
 IDLE_SECONDS = 3600.0
 MAX_HINTED = 64
 _ENDED = (StepState.DONE, StepState.FAILED)

@@ -27,13 +27,9 @@ from exhibit.sentences import Sentence
 KIND = "evm"
 CONTRACT = Path(__file__).parent / "contract" / "anchor.json"
 SEARCHED_BLOCKS = 200  # after the block whose time the contract names: blocks of fast chains share their seconds
-
 GAS = 46_000  # units of gas for a checkpoint, rounded up
-
 MAX_GAS = 4 * GAS  # what no transaction for a checkpoint may use, whatever the node says
-
 FEW = 10  # checkpoints that the account should be able to pay for; fewer is a lack
-
 DEARER = 1.25  # a waiting transaction is signed anew when the node's price has risen by so much
 
 

@@ -22,7 +22,6 @@ from exhibit.types import Count
 FORMAT = "exhibit-evm/1"
 PENDING_FORMAT = "exhibit-evm-pending/1"
 MAX_PROOF = 1 << 17  # bytes of a receipt: hashing what it holds takes a fifth of a second at most
-
 EVENT = keccak256(b"Anchored(bytes32,uint256)")
 
 _RECEIPTS_ROOT, _NUMBER, _TIME = 5, 8, 11

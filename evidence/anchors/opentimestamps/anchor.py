@@ -36,7 +36,6 @@ from exhibit.sentences import Sentence
 KIND = "opentimestamps"
 NONCE_BYTES = 16
 MAX_ANSWER = 10_000  # bytes of a calendar's answer, as the usual client takes them
-
 SILENT_FOR = 120.0
 """Seconds for which a calendar that didn't answer isn't asked for anything: each question would wait as long."""
 

@@ -32,7 +32,6 @@ KEPT_FOR = 600.0
 """Seconds for which a fetched revocation list serves further stamps, and one that can't be had isn't asked for."""
 
 MAX_LISTS = 8  # revocation lists that are asked for with one stamp
-
 _HEADERS = {"Content-Type": "application/timestamp-query", "Accept": "application/timestamp-reply"}
 _HTTP = re.compile(r"https?://", re.IGNORECASE)
 

@@ -14,7 +14,6 @@ from exhibit.errors import IntegrityError
 MAX_DEPTH = 24
 MAX_ELEMENTS = 20_000
 CONSTRUCTED = (0x30, 0x31)  # SEQUENCE and SET: the only universal types that hold others
-
 _TIME = re.compile(rb"(\d\d|\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\.\d{1,9})?Z")
 
 

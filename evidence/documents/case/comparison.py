@@ -15,8 +15,7 @@ from exhibit.types import Decision, Verification
 NOT_COMPARED = 256
 TEXT_WIDTH, GUTTER, INSET = 166, 4, 2
 """Millimetres, as the template has them: of the lines, between the pictures of a row, within their frames."""
-MIN_HEIGHT = 20
-"""Millimetres of a frame without a picture."""
+MIN_HEIGHT = 20  # millimetres of a frame without a picture
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,7 @@ from evidence.documents.typeset.blocks import Cell, Line, Section, Style, Table
 from evidence.facts.case import SightingFacts
 
 MAX_TITLE = 160
-MAX_ADDRESS = 2000
-"""Characters: more would not stay on a page."""
+MAX_ADDRESS = 2000  # characters: more would not stay on a page
 
 
 @dataclass(frozen=True, slots=True)

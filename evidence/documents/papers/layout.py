@@ -12,8 +12,7 @@ from evidence.facts.case import CaseFacts, WitnessFacts
 from exhibit.digests import Digest
 
 SHOWN_FILES = 200
-SPEAKER = ""
-"""Papers are one person's statement once signed, so no word for the speaker stands beside a fact."""
+SPEAKER = ""  # papers are one person's statement once signed, so no word for the speaker stands beside a fact
 
 
 @dataclass(frozen=True, slots=True)

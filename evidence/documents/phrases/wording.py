@@ -11,8 +11,7 @@ from evidence.documents.typeset.blocks import Line, Row, Setting, Speaker, Style
 from exhibit.errors import WrongUseError
 from exhibit.types import Verification
 
-MAX_TEXT = 600
-"""Characters of one value that are shown; the attached data holds the rest."""
+MAX_TEXT = 600  # characters of one value that are shown; the attached data holds the rest
 
 
 @dataclass(frozen=True, slots=True)

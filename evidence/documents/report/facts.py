@@ -14,8 +14,7 @@ from exhibit.types import LATER
 REPORT_FORMAT = "exhibit-report/1"
 AT_LENGTH = 24
 """Cases up to which a report shows each at length, on pages of its own; more stand on cards, three to a page."""
-IN_A_VOLUME = 250
-"""Cases of one volume: a file that a mail takes and a reader opens, made within a bounded memory."""
+IN_A_VOLUME = 250  # cases of one volume: a file that a mail takes and a reader opens, made within a bounded memory
 _NO_CASES = b'{"cases":[],'
 
 

@@ -48,8 +48,7 @@ from exhibit.pictures.thumbnails import THUMBNAIL_SIDE
 DATA_FILE = "report.json"
 PICTURE_SIDE, CARD_SIDE = 1000, THUMBNAIL_SIDE
 """Pixels of the longer side of a picture that stands alone in its row; drawings bring that of a card with them."""
-CONTENTS_FROM = 4
-"""Cases from which on a table of contents helps."""
+CONTENTS_FROM = 4  # cases from which on a table of contents helps
 DRAWN = ((("side-by-side",), 82), (("overlay", "difference"), 44))
 ROOM = Room(sightings=6, matches=3, rows=DRAWN, plain_height=48)
 SHOWN_CRAWLS = 60

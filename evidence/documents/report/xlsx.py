@@ -16,10 +16,8 @@ from evidence.documents.report.facts import ReportCase
 from evidence.documents.report.rows import COLUMNS, Column, Value, case_rows
 from evidence.documents.typeset.compiler import showable
 
-MAX_ROWS = 1_048_576
-"""Rows of one sheet, as the format has it; further ones stand on another."""
-MAX_CHARACTERS = 32_767
-"""Characters of one cell."""
+MAX_ROWS = 1_048_576  # rows of one sheet, as the format has it; further ones stand on another
+MAX_CHARACTERS = 32_767  # characters of one cell
 EPOCH = datetime(1899, 12, 30, tzinfo=UTC)
 """Day 0 of the serial dates (ECMA-376 part 1, 18.17.4.1, for dates from 1900-03-01 on)."""
 DAY = 86_400

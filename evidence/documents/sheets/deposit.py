@@ -24,8 +24,7 @@ from evidence.documents.typeset.fonts import FontSet, installed_fonts
 from evidence.documents.typeset.pictures import Album, Pictures
 from evidence.facts.case import CaseFacts, PictureFacts
 
-DEPOSIT_PARTY = "none"
-"""Kind of party in the facts of a deposit record: nobody is named in it."""
+DEPOSIT_PARTY = "none"  # kind of party in the facts of a deposit record: nobody is named in it
 FACTS_FILE = "facts.json"
 PICTURE_SIDE = 1200
 SHOWN_PICTURES = 12

@@ -31,8 +31,7 @@ FACTS_FILE = "facts.json"
 PICTURE_SIDE = 1400
 DRAWN = ((("side-by-side",), 128), (("overlay", "difference"), 64), (("points",), 72))
 ROOM = Room(sightings=40, matches=12, rows=DRAWN, plain_height=62)
-MAX_SCREENS, HEIGHT = 6, 190
-"""Screenshots of a sheet, and most millimetres of each."""
+MAX_SCREENS, HEIGHT = 6, 190  # screenshots of a sheet, and most millimetres of each
 NAME = "/screenshot-boxed.png"
 RECORD = "/network.json"
 

@@ -11,9 +11,7 @@ from exhibit.errors import UnreadablePictureError
 from exhibit.pictures.decode import Limits, decode
 from exhibit.pictures.thumbnails import THUMBNAIL_SIDE, small_jpeg, thumbnail_of
 
-Pictures = Mapping[str, bytes]
-"""Exact bytes by the path inside the bundle, as the facts name it."""
-
+Pictures = Mapping[str, bytes]  # exact bytes by the path inside the bundle, as the facts name it
 SHOWN_LIMITS = Limits()
 DRAWINGS = frozenset({"side-by-side", "overlay", "difference", "points"})
 """Roles of the pictures that Exhibit makes itself."""

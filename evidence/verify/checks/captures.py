@@ -24,11 +24,9 @@ from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, UnreadablePictureError
 from exhibit.pictures.decode import Limits, inspect
 
-MAX_CAPTURES = 400
-"""So many captures are looked at; a bundle could list so many that a verifier would never end."""
+MAX_CAPTURES = 400  # so many captures are looked at; a bundle could list so many that a verifier would never end
 MAX_WARC = 256 << 20
-MAX_UNPACKED = 512 << 20
-"""Bytes that packed bodies of a record give, in all layers."""
+MAX_UNPACKED = 512 << 20  # bytes that packed bodies of a record give, in all layers
 APART = timedelta(seconds=2)
 """By how much two clocks of one visit may differ: one is set right now and then, the other isn't."""
 MAX_STEPS = 6
@@ -44,8 +42,7 @@ RENDERED = {
     "wacz": "capture.wacz",
 }
 SERVED = {"exchange": "exchange.warc", "network": "network.json", "page": "page.html", "captured-image": "image"}
-NAMES = {**SERVED, **RENDERED}
-"""What the file of each role is called; an image's ending says its format."""
+NAMES = {**SERVED, **RENDERED}  # what the file of each role is called; an image's ending says its format
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,23 +35,18 @@ from exhibit.errors import ExhibitError, NotFoundError, WrongUseError
 from exhibit.pictures.decode import decode
 from exhibit.types import Piece
 
-Pictures = tuple[PictureFacts, PictureFacts]
-"""The found and the registered one."""
+Pictures = tuple[PictureFacts, PictureFacts]  # the found and the registered one
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 
 AT_LEAST = 1024
 TOLERANCE = 0.05
 """Largest difference between the sealed and the recomputed similarity: the sealed one may come from a faster path."""
-MAP_TOLERANCE = 0.1
-"""Share of the cells of a map of what survives that may differ, for the same cause."""
-AREA_TOLERANCE = 0.01
-"""Largest difference between a sealed and a recomputed share of an area."""
-WORK_ALONE = "none"
-"""The kind of party in the record of a work that is about no use of it."""
+MAP_TOLERANCE = 0.1  # share of the cells of a map of what survives that may differ, for the same cause
+AREA_TOLERANCE = 0.01  # largest difference between a sealed and a recomputed share of an area
+WORK_ALONE = "none"  # the kind of party in the record of a work that is about no use of it
 STOOD_IN = " A reduced picture stood in for a withheld one; that it shows the same is the sealer's word."
-MAX_COMPUTED = 200
-"""So many matches are computed anew; a bundle could list so many that a verifier would never end."""
+MAX_COMPUTED = 200  # so many matches are computed anew; a bundle could list so many that a verifier would never end
 SHOWN = {
     **dict.fromkeys(("screenshot", "screenshot-boxed"), "what screenshots show"),
     **dict.fromkeys(("page-pdf", "mhtml", "dom"), "the rendered page in other forms"),

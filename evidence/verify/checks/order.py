@@ -16,8 +16,7 @@ STATED_SINCE = datetime(2026, 11, 22, tzinfo=UTC)
 """Facts that were sealed since then state what drawings and documents were made with."""
 OLDER = "It is of an earlier version: captures, drawings and the sheet weren't made to be held against the rest."
 LOG, CLOCK, DECLARED = "log", "operator's clock", "declaration"
-Witness = tuple[str, Check]
-"""What a witness was given, in words, and the check of its receipt."""
+Witness = tuple[str, Check]  # what a witness was given, in words, and the check of its receipt
 
 
 def check_order(

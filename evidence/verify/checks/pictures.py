@@ -11,12 +11,10 @@ from exhibit.errors import ExhibitError, UnreadablePictureError
 from exhibit.pictures.decode import Limits, decode, inspect
 
 LIMITS = Limits(max_bytes=64 << 20, max_pixels=60_000_000)
-JPEG = {"MPO": "JPEG"}
-"""A JPEG of several pictures is one for readers of the first."""
+JPEG = {"MPO": "JPEG"}  # a JPEG of several pictures is one for readers of the first
 SMALL = 64
 """Pixels of a side below which a picture and its reduced one aren't compared: each pixel weighs too much there."""
-MAX_REDUCED = 200
-"""So many reduced pictures are decoded and held against what they stand for."""
+MAX_REDUCED = 200  # so many reduced pictures are decoded and held against what they stand for
 CELLS, UNLIKE, AT_LEAST = 8, 16.0, 512
 """Rows and columns of fields whose mean colours are compared, of a picture and its reduced one; levels that may be
 between them; and pixels of the longer side that are left when both are decoded: edges of fields move with fewer."""

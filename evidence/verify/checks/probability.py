@@ -14,8 +14,7 @@ from exhibit.types import LATER, Count
 
 TOLERANCE = 0.0002
 """Most by which sealed and recomputed probability differ: the last of four decimals may be rounded otherwise."""
-MAX_CALIBRATIONS = 16
-"""So many calibrations are read; the facts of the product name one or a few."""
+MAX_CALIBRATIONS = 16  # so many calibrations are read; the facts of the product name one or a few
 
 
 @dataclass(frozen=True, slots=True)

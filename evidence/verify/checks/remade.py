@@ -22,12 +22,10 @@ from exhibit.errors import ExhibitError
 from exhibit.pictures.decode import decode
 from exhibit.types import Verification
 
-MAX_DRAWN = 60
-"""So many matches are drawn once more."""
+MAX_DRAWN = 60  # so many matches are drawn once more
 BLOCK, UNLIKE = 16, 6.0
 """Side of the squares in which drawings are compared, and the mean difference in levels that may be in each."""
-SENSITIVE = frozenset({"difference", "points"})
-"""Views in which another version of OpenCV may mark other details."""
+SENSITIVE = frozenset({"difference", "points"})  # views in which another version of OpenCV may mark other details
 BY_COMMAND = "Not made again here; `exhibit verify` does it."
 
 
