@@ -59,10 +59,7 @@ def _verify(options: argparse.Namespace) -> ExitCode:
     splits = split_views(view for verdict in verdicts for view in verdict.views)
     plain: dict[str, Any] = verdicts[0].to_plain()
     if len(verdicts) > 1:
-        plain = {
-            "bundles": [verdict.to_plain() for verdict in verdicts],
-            "split_views": [split.to_plain() for split in splits],
-        }
+        plain = {"bundles": [told.to_plain() for told in verdicts], "split_views": [told.to_plain() for told in splits]}
     told = "\n\n".join([*map(table, verdicts), *(map(split_table, splits) if len(verdicts) > 1 else ())])
     print(json.dumps(plain, indent=2, ensure_ascii=False) if options.json else told)
     return ExitCode.CHECK_FAILED if splits else gravest(verdict.outcome for verdict in verdicts)

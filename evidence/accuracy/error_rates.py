@@ -79,12 +79,13 @@ class _Judgement:
     copies: bool
 
 
+_ByCase = dict[int, list[tuple[datetime, _Judgement]]]
 Decided = tuple[datetime, Mapping[str, Any] | None]  # the time of a decision's entry, and its opening if it is there
 
 
 def count(entries: Iterable[Decided]) -> Accuracy:
     """Count every decision in the log, in its order."""
-    by_case: dict[int, list[tuple[datetime, _Judgement]]] = {}
+    by_case: _ByCase = {}
     decisions = other = unknown = slips = 0
     for time, opening in entries:
         decisions += 1
@@ -104,9 +105,7 @@ def count(entries: Iterable[Decided]) -> Accuracy:
     return Accuracy(decisions, certain, review, changed, other, slips)
 
 
-def _takes_back(
-    opening: Mapping[str, Any], time: datetime, by_case: dict[int, list[tuple[datetime, _Judgement]]]
-) -> bool:
+def _takes_back(opening: Mapping[str, Any], time: datetime, by_case: _ByCase) -> bool:
     """Whether a reopening undoes a slip; the judgement is taken out then."""
     case, undone = opening.get("case"), opening.get("undone") is True and opening.get("decision") == "open"
     of_case = by_case.get(case, []) if type(case) is int else []

@@ -6,7 +6,6 @@ The first line also says within how many seconds a decision that was taken back 
 All entries are needed, not the decisions alone: only the types of all of them show that no decision was left out.
 """
 
-import hmac
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,11 +17,12 @@ from evidence.accuracy.error_rates import SLIP, Accuracy, Decided, count
 from evidence.formats.codec import FormatError, from_plain, parse_json, to_plain
 from evidence.log import merkle
 from evidence.log.notes import Note, parse_note
+from evidence.log.proofs import opens
 from evidence.verdict.result import Check, State, failed, passed
 from evidence.verdict.trust import Trust
 from evidence.verify.checks.proofs import check_note
 from exhibit.clock import now, rfc3339
-from exhibit.entries import Entry, EntryType, canonical, commit
+from exhibit.entries import Entry, EntryType, canonical
 from exhibit.errors import ExitCode, IntegrityError, WrongUseError
 from exhibit.types import LATER, Json
 
@@ -135,9 +135,8 @@ def _check(file: BinaryIO, name: str, trust: Trust) -> AccuracyVerdict:
     if head.format != ACCURACY_FORMAT:
         raise FormatError(f"{name} isn't in the format {ACCURACY_FORMAT}.")
     if head.undone_within_seconds != SLIP_SECONDS:
-        raise FormatError(
-            f"{name} leaves out what was undone within {head.undone_within_seconds} s, not {SLIP_SECONDS}."
-        )
+        within = f"{head.undone_within_seconds} s, not {SLIP_SECONDS}"
+        raise FormatError(f"{name} leaves out what was undone within {within}.")
     try:
         note = parse_note(head.checkpoint)
     except IntegrityError as error:
@@ -148,7 +147,8 @@ def _check(file: BinaryIO, name: str, trust: Trust) -> AccuracyVerdict:
         logged = _entry(plain, f"{name}, entry {running.size}")
         if logged.entry.type is EntryType.DECISION:
             decisions.append((logged.entry.time, logged.opening))
-            wrong = running.size if wrong < 0 and not _opens(logged) else wrong
+            if wrong < 0 and logged.opening is not None and logged.salt is not None:
+                wrong = -1 if opens(logged.opening, logged.salt, logged.entry.commitment) else running.size
         running.add(logged.entry.leaf_hash)
     checks = (
         _entries(running, note),
@@ -178,16 +178,6 @@ def _entry(plain: Json, where: str) -> LoggedEntry:
         return LoggedEntry(entry, None if salt is None else bytes.fromhex(salt), opening)
     except ValueError as error:
         raise FormatError(f"{where} can't be read.") from error
-
-
-def _opens(logged: LoggedEntry) -> bool:
-    if logged.salt is None or logged.opening is None:
-        return True
-    try:
-        commitment, _ = commit(logged.opening, logged.salt)
-    except ValueError:
-        return False
-    return hmac.compare_digest(commitment, logged.entry.commitment)
 
 
 def _entries(running: RunningRoot, note: Note) -> Check:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import requests
 
 gettext_noop = str  # marks words that the site translates
+Material = Mapping[str, bytes]  # what came with a receipt, by file name
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class AnchorKind:
     config: type[AnchorConfig]
     build: "Callable[[Any, requests.Session], Anchor]"
     pins: str  # the field of the trust list with those that count
-    verify: Callable[[Digest, bytes, Mapping[str, bytes], Any, str], Attested]
+    verify: Callable[[Digest, bytes, Material, Any, str], Attested]
     vouch: Callable[[Sequence[Any], Iterable[tuple[Digest, Receipt]], str, str], tuple[Any, ...]]
     suffix: str  # of a receipt's file
     prefix: str = ""  # of a receipt's file in a bundle

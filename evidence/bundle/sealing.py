@@ -1,16 +1,17 @@
 """Sealing: contents become a canonical manifest, a seal digest and a signature. Nothing here may change afterwards."""
 
-import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
 from evidence.bundle.manifest import ALGORITHM, FACTS_PATH, STAND_IN, Manifest, ManifestFile, SealedMatter, SealingKey
 from evidence.facts.case import CaseFacts
 from evidence.formats.codec import to_plain
+from evidence.formats.container import measured_of
 from exhibit.digests import CHUNK, Digest
 from exhibit.entries import canonical
 from exhibit.errors import IntegrityError
@@ -208,13 +209,8 @@ def _check_named_files(facts: CaseFacts, given: dict[str, Digest]) -> None:
 
 
 def _measure(file: ContentFile, blobs: BlobStore) -> ManifestFile:
-    sha256, sha512, size = hashlib.sha256(), hashlib.sha512(), 0
     with blobs.open(file.digest) as stream:
-        while chunk := stream.read(CHUNK):
-            sha256.update(chunk)
-            sha512.update(chunk)
-            size += len(chunk)
-    digest = Digest(sha256.digest())
-    if digest != file.digest:
+        found = measured_of(iter(partial(stream.read, CHUNK), b""))
+    if found.sha256 != file.digest:
         raise IntegrityError(f"The bytes of {file.path} in the store aren't those of its digest.")
-    return ManifestFile(file.path, file.role, file.media_type, size, digest, sha512.digest(), file.stand_in)
+    return ManifestFile(file.path, file.role, file.media_type, found.size, file.digest, found.sha512, file.stand_in)

@@ -42,11 +42,9 @@ def sign_pdf(pdf: bytes, key: DocumentKey, *, name: str, reason: str, authority:
     isn't here or the authority doesn't answer, another ``ExhibitError`` when the PDF can't be signed.
     """
     if find_spec("pyhanko") is None:
-        raise ServiceMissingError(
-            "Signing PDFs needs the optional part pades, which isn't installed.",
-            hint="Install it: python3 tools/bootstrap.py runtime pades",
-            retry=False,
-        )
+        hint = "Install it: python3 tools/bootstrap.py runtime pades"
+        sentence = "Signing PDFs needs the optional part pades, which isn't installed."
+        raise ServiceMissingError(sentence, hint=hint, retry=False)
     from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
     from pyhanko.pdf_utils.misc import PdfError
     from pyhanko.sign import fields, signers

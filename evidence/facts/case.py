@@ -207,12 +207,8 @@ class MatchFacts:
     @property
     def drawings(self) -> dict[str, str]:
         """The paths of all drawings that there are, by their role."""
-        drawn = {
-            "side-by-side": self.side_by_side,
-            "overlay": self.overlay,
-            "difference": self.difference,
-            "points": self.points,
-        }
+        roles = ("side-by-side", "overlay", "difference", "points")
+        drawn = {role: getattr(self, role.replace("-", "_")) for role in roles}
         return {role: path for role, path in drawn.items() if path is not None}
 
 

@@ -5,6 +5,7 @@ Written: members stored, sorted by name, dated 1980-01-01, made by "Unix" with m
 Read: whatever other programs packed anew, as long as no two of them could read it in different ways.
 """
 
+import hashlib
 import os
 import stat
 import struct
@@ -16,7 +17,7 @@ from typing import BinaryIO, Protocol
 
 from evidence.formats.codec import FormatError
 from evidence.formats.names import check_names, is_left_over
-from exhibit.digests import CHUNK
+from exhibit.digests import CHUNK, Digest
 from exhibit.errors import WrongUseError
 
 MAX_ZIP_BYTES = 0xFFFFFFFE
@@ -51,6 +52,27 @@ class Member:
     chunks: Callable[[], Iterator[bytes]]  # gives the bytes, from the start at each call
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a file's bytes are; the CRC-32 is for rebuilding the container."""
+
+    size: int
+    crc: int
+    sha256: Digest
+    sha512: bytes
+
+
+def measured_of(chunks: Iterable[bytes]) -> Measured:
+    """What the bytes of these pieces are."""
+    sha256, sha512, size, crc = hashlib.sha256(), hashlib.sha512(), 0, 0
+    for chunk in chunks:
+        sha256.update(chunk)
+        sha512.update(chunk)
+        crc = zlib.crc32(chunk, crc)
+        size += len(chunk)
+    return Measured(size, crc, Digest(sha256.digest()), sha512.digest())
+
+
 def member_of(name: str, data: bytes) -> Member:
     """A member whose bytes are at hand."""
     return Member(name, len(data), zlib.crc32(data), lambda: iter((data,)))
@@ -68,10 +90,7 @@ def zip_chunks(members: Iterable[Member]) -> Iterator[bytes]:
     """
     ordered = sorted(members, key=lambda member: member.name)
     check_names((member.name for member in ordered), what="The bundle")
-    if (
-        len(ordered) > MAX_ENTRIES
-        or sum(member.size + 2 * (len(member.name) + 76) for member in ordered) > MAX_ZIP_BYTES
-    ):
+    if len(ordered) > MAX_ENTRIES or sum(file.size + 2 * (len(file.name) + 76) for file in ordered) > MAX_ZIP_BYTES:
         raise FormatError("The bundle would be larger than 4 GiB or have more than 10,000 files.")
     offset = 0
     directory = []

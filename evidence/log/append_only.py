@@ -13,6 +13,7 @@ from exhibit.ports import LogStore, SignedCheckpoint, Signer
 from exhibit.sentences import Sentence
 
 _BREAK = Sentence("Begin a new origin, which records the break: exhibit log new-origin --reason TEXT")
+_OLDER = Sentence("A head was signed under the name %(name)s, which this log doesn't know: it is older.")
 _UNSURE = Sentence(
     "Hold the newest bundle or checkpoint that was handed out against it: exhibit log check-against FILE. "
     "Then exhibit log accept-head if nothing is missing, exhibit log new-origin if something is, or can't be known."
@@ -119,25 +120,20 @@ class Log:
             unknown = Sentence("What was signed last can't be told.")
             raise BrokenHistoryError(f"{error.message} {unknown}", hint=_UNSURE) from error
         if head is None:  # a key that was made here came with one
-            size = 0 if latest is None else latest.size
-            raise BrokenHistoryError(
-                Sentence(
-                    "The file of the log's head is missing. %(size)s entries are known to have been signed; "
-                    "whether more were can't be told.",
-                    size=size,
-                ),
-                hint=_UNSURE,
+            missing = Sentence(
+                "The file of the log's head is missing. %(size)s entries are known to have been signed; "
+                "whether more were can't be told.",
+                size=0 if latest is None else latest.size,
             )
+            raise BrokenHistoryError(missing, hint=_UNSURE)
         self.check_known(head.checkpoint)
         if head.moved:
-            raise BrokenHistoryError(
-                Sentence(
-                    "The file of the log's head (%(size)s entries) was copied here, as when a folder is put back from "
-                    "a backup. Whether more were signed since can't be told.",
-                    size=head.checkpoint.size,
-                ),
-                hint=_UNSURE,
+            moved = Sentence(
+                "The file of the log's head (%(size)s entries) was copied here, as when a folder is put back from "
+                "a backup. Whether more were signed since can't be told.",
+                size=head.checkpoint.size,
             )
+            raise BrokenHistoryError(moved, hint=_UNSURE)
 
     def stopped(self) -> str:
         """Why nothing more is signed, with what to do about it; empty while signing goes on."""
@@ -158,19 +154,12 @@ class Log:
         try:
             verify_note(seen.note, verifier_key(seen.origin, self._signer.public_key))
         except IntegrityError as error:
-            raise BrokenHistoryError(
-                Sentence("The log's key isn't the one that signed before."), hint=_LOST_KEY
-            ) from error
+            other = Sentence("The log's key isn't the one that signed before.")
+            raise BrokenHistoryError(other, hint=_LOST_KEY) from error
         if seen.size == 0:
             return  # nothing was signed yet, whatever the name was to be
         if seen.origin != self.origin:
-            raise BrokenHistoryError(
-                Sentence(
-                    "A head was signed under the name %(name)s, which this log doesn't know: it is older.",
-                    name=seen.origin,
-                ),
-                hint=_BREAK,
-            )
+            raise BrokenHistoryError(Sentence(_OLDER, name=seen.origin), hint=_BREAK)
         self.check_continues(seen)
 
     def head(self) -> Head | None:
@@ -195,14 +184,11 @@ class Log:
         Raises ``BrokenHistoryError`` when leaves are missing or differ: a new origin is needed then, and a record.
         """
         if seen.size > self._store.size():
-            raise BrokenHistoryError(
-                Sentence("The log is shorter than the %(size)s entries it has signed.", size=seen.size), hint=_BREAK
-            )
+            short = Sentence("The log is shorter than the %(size)s entries it has signed.", size=seen.size)
+            raise BrokenHistoryError(short, hint=_BREAK)
         if self.root(seen.size) != seen.root:
-            raise BrokenHistoryError(
-                Sentence("The first %(size)s entries of the log aren't those it has signed.", size=seen.size),
-                hint=_BREAK,
-            )
+            other = Sentence("The first %(size)s entries of the log aren't those it has signed.", size=seen.size)
+            raise BrokenHistoryError(other, hint=_BREAK)
 
     def root(self, size: int) -> bytes:
         """The root over the first ``size`` leaves, 32 bytes; raises ``NotFoundError`` when there are fewer."""

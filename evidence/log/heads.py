@@ -37,7 +37,8 @@ def read_head(path: Path) -> Head | None:
     try:
         text, place = _text_and_place(path)
         kept = json.loads(text) if text.startswith("{") else {"note": text, "place": place}  # as earlier versions
-        note, moved = parse_note(kept["note"]), not _same_place(kept["place"], place)
+        was = kept["place"]  # earlier versions told the birth in the zone of the process
+        note, moved = parse_note(kept["note"]), was != place and _in_utc(was) != _in_utc(place)
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, IntegrityError) as error:
@@ -86,11 +87,6 @@ def _place(path: Path) -> str:
     if ran.returncode:
         raise ServiceMissingError(f"The program stat was broken off ({ran.returncode}).")
     return ran.stdout.strip()
-
-
-def _same_place(one: str, other: str) -> bool:
-    """Whether two places are the same; earlier versions told the birth in the zone of the process."""
-    return one == other or _in_utc(one) == _in_utc(other)
 
 
 def _in_utc(place: str) -> tuple[str, ...]:

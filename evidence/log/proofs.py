@@ -1,5 +1,6 @@
 """Proofs of the log as they are sealed: an entry with its opening and place, and a sighting's place in its slice."""
 
+import hmac
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from evidence.formats.codec import Bytes32, to_plain
 from evidence.log import merkle
 from evidence.log.notes import parse_note
 from exhibit.digests import Digest
-from exhibit.entries import Entry, EntryType, canonical
+from exhibit.entries import Entry, EntryType, canonical, commit
 from exhibit.types import LATER, Count, Number
 
 RENEWALS_PATH = "proofs/log/renewals.json"
@@ -99,6 +100,14 @@ def renewal_files(renewals: Sequence[Renewal]) -> dict[str, bytes]:
     if records:
         files[RENEWALS_PATH] = canonical(to_plain(records))
     return files
+
+
+def opens(opening: Mapping[str, Any], salt: bytes, commitment: bytes) -> bool:
+    """Whether an entry's commitment is that of an opening with its salt."""
+    try:
+        return hmac.compare_digest(commit(opening, salt)[0], commitment)
+    except ValueError:
+        return False
 
 
 def record_leaf(record: SightingRecord) -> bytes:

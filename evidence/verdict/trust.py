@@ -107,20 +107,15 @@ class Trust(Canonical):
         for authority in trust.authorities:
             _check_certificates(authority, what)
         for log in trust.logs:
-            _check_log(log, what)
+            try:
+                parse_verifier_key(log.vkey)
+            except WrongUseError as error:
+                said = f"{log.vkey[:80]!a} isn't a log's public key: name+8 hexadecimal digits+base64."
+                raise FormatError(f"{what}: {said}") from error
         for key in trust.keys:
             if not is_sound_point(key.public):
                 raise FormatError(f"{what}: the key of {key.owner} is of small order, or not in its one form.")
         return trust
-
-
-def _check_log(log: TrustedLog, what: str) -> None:
-    try:
-        parse_verifier_key(log.vkey)
-    except WrongUseError as error:
-        raise FormatError(
-            f"{what}: {log.vkey[:80]!a} isn't a log's public key: name+8 hexadecimal digits+base64."
-        ) from error
 
 
 def _check_certificates(authority: TrustedAuthority, what: str) -> None:

@@ -123,18 +123,14 @@ def log_state(services: Services) -> LogState:
 
 def _files(config: Config, *, keys: bool) -> tuple[list[Path], list[str]]:
     """Files of the data folder that can't be made again, and what the settings name and that lies elsewhere."""
-    named = [
-        path for anchor in config.anchors for name in KEY_FILES if (path := getattr(anchor, name, None)) is not None
-    ]
-    secrets = sorted(
-        path for path in (config.data_dir / "secrets").rglob("*") if path.is_file() and path.name != REDIS_PASSWORD
-    )
+    named = [path for anchor in config.anchors for name in KEY_FILES if (path := getattr(anchor, name, None))]
     pairs = sorted(path for path in (config.data_dir / BENCHMARK).rglob("*") if path.parent.name != "incoming")
+    secrets = config.data_dir / "secrets"
     kept = [config.data_dir / FILE_NAME, config.data_dir / JOINED, *own_mappings(config), *named, *pairs]
-    kept += secrets if keys else []
+    kept += sorted(path for path in secrets.rglob("*") if path.name != REDIS_PASSWORD)
     inside = [path for path in dict.fromkeys(kept) if path.is_relative_to(config.data_dir) and path.is_file()]
     if not keys:
-        inside = [path for path in inside if not path.is_relative_to(config.data_dir / "secrets")]
+        inside = [path for path in inside if not path.is_relative_to(secrets)]
     left_out = [str(path) for path in named if path not in inside]
     return inside, left_out if keys else [*left_out, "secrets/"]
 

@@ -38,13 +38,7 @@ def restore_rows(config: Config, dump: Path) -> None:
 
 def migrations_in(dump: Path, app: str) -> set[str]:
     """The names of the migrations of an app that a dump's rows have gone through; raises ``ServiceMissingError``."""
-    command = [
-        str(postgres_programs() / "pg_restore"),
-        "--data-only",
-        "--table=django_migrations",
-        "--file=-",
-        str(dump),
-    ]
+    command = [postgres_programs() / "pg_restore", "--data-only", "--table=django_migrations", "--file=-", dump]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     if ran.returncode:
         raise ServiceMissingError(f"pg_restore failed: {ran.stderr.strip()[-200:]}", retry=False)

@@ -160,10 +160,9 @@ def _refuse_later(dump: Path, description: Description) -> None:
     known = {path.stem for path in (Path(__file__).parents[2] / "registry" / "migrations").glob("0*.py")}
     later = sorted(migrations_in(dump, "registry") - known)
     if later:
-        told = (
-            f"This backup is of a later version of Exhibit ({description.version}, {later[-1]}): nothing was restored."
-        )
-        raise WrongUseError(told, hint="Restore it with the version that made it, or a later one.")
+        told = f"This backup is of a later version of Exhibit ({description.version}, {later[-1]})"
+        hint = "Restore it with the version that made it, or a later one."
+        raise WrongUseError(f"{told}: nothing was restored.", hint=hint)
 
 
 def _bytes_back(folder: Path, place: Path) -> None:

@@ -20,7 +20,6 @@ from registry.models import (
     Case,
     CaseSighting,
     Licence,
-    Match,
     Notice,
     NoticeCase,
     OwnershipRemark,
@@ -137,18 +136,15 @@ def last_visits(cases: Iterable[int]) -> Visits:
     return {(row.case_id, bytes(row.page_key), bytes(row.image_key)): row for row in rows}
 
 
-def _item(
-    row: NoticeCase, uses: Sequence[CaseSighting], ledger: Ledger, visits: Visits, reported: set[int]
-) -> NoticeItem:
+def _item(row: NoticeCase, uses: list[CaseSighting], ledger: Ledger, visits: Visits, reported: set[int]) -> NoticeItem:
     seen: dict[tuple[bytes, bytes], list[Sighting]] = defaultdict(list)
     for use in uses:
         seen[recaptures.place_of(use.sighting)].append(use.sighting)
     places = {key: _place(row.case, key, sightings, ledger, visits) for key, sightings in seen.items()}
-    there = {
-        key: place for key, place in places.items() if place.licence is None and place.standing is not Standing.REMOVED
-    }
+    there = {key: at for key, at in places.items() if at.licence is None and at.standing is not Standing.REMOVED}
     left = [use for use in uses if recaptures.place_of(use.sighting) in there]
-    drawn = [use for use in left if _is_drawn(use.match) and use.match.found_id not in reported]
+    there_still = [use for use in left if use.match.found.bytes_state == BytesState.STORED]
+    drawn = [use for use in there_still if use.match.transform is not None and use.match.found_id not in reported]
     return NoticeItem(
         row,
         tuple(places.values()),
@@ -157,10 +153,6 @@ def _item(
         max(drawn, key=lambda use: use.match.overlap_work, default=None),
         searched=False,
     )
-
-
-def _is_drawn(match: Match) -> bool:
-    return match.transform is not None and match.found.bytes_state == BytesState.STORED
 
 
 def _place(case: Case, key: tuple[bytes, bytes], seen: Sequence[Sighting], ledger: Ledger, visits: Visits) -> CasePlace:
@@ -304,9 +296,8 @@ def gaps(notice: Notice, items: Sequence[NoticeItem]) -> list[str]:
             found += [_stop(kind) % case for kind in stopping(item.row.case.work)]
         if not item.there and item.licences:
             case["licence"] = item.licences[0]
-            found.append(
-                _("Case %(case)d: licence %(licence)d covers what is left of it. Look at the case again.") % case
-            )
+            covered = _("Case %(case)d: licence %(licence)d covers what is left of it. Look at the case again.")
+            found.append(covered % case)
         elif not item.there:
             found.append(_("Case %(case)d: the last visits found the picture gone at every place.") % case)
     return found

@@ -25,9 +25,7 @@ SHOWN = {
 }
 
 
-def notice_pdf(
-    services: Services, notice: Notice, letter: Letter, items: Sequence[NoticeItem], made_at: datetime
-) -> bytes:
+def notice_pdf(services: Services, notice: Notice, letter: Letter, items: Sequence[NoticeItem], at: datetime) -> bytes:
     """The notice as PDF/A-3b, which states when it was made.
 
     Raises ``ServiceMissingError`` when no font with Chinese characters is here, and the notice needs one.
@@ -49,7 +47,7 @@ def notice_pdf(
         opening=tuple(_paragraphs(letter.text)),
         sections=tuple(sections),
     )
-    return Unset(document, tuple(files), notice.language, made_at).pdf(installed_fonts())
+    return Unset(document, tuple(files), notice.language, at).pdf(installed_fonts())
 
 
 def _paragraphs(text: str) -> list[Block]:

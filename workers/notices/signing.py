@@ -21,6 +21,7 @@ from workers.pictures.picture_usage import cases_with
 from workers.services.wiring import Services
 
 TEXT_NAME, PDF_NAME, MAIL_NAME = "notice.txt", "notice.pdf", "mail.eml"
+_UNSIGN = Sentence("As long as it hasn't been sent: take the signature back, and sign the notice without the picture.")
 
 
 def read_mark(made: Letter) -> str:
@@ -79,12 +80,7 @@ def file_of(services: Services, notice: Notice, name: str) -> tuple[bytes, str] 
     Raises ``NotFoundError`` when it may show a picture that was removed for good, or reported as illegal since.
     """
     if name != TEXT_NAME and _shows_reported(notice):
-        raise NotFoundError(
-            Sentence("It may show a picture that was reported as illegal."),
-            hint=Sentence(
-                "As long as it hasn't been sent: take the signature back, and sign the notice without the picture."
-            ),
-        )
+        raise NotFoundError(Sentence("It may show a picture that was reported as illegal."), hint=_UNSIGN)
     found = next((file for file in notice.files if file["name"] == name), None)
     return None if found is None else (services.blobs.get(Digest.from_hex(found["digest"])), found["media_type"])
 

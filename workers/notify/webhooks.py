@@ -87,9 +87,8 @@ def add_webhook(services: Services, owner: Owner, url: str, kinds: Collection[st
     with transaction.atomic():
         Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
         if owner.webhooks.filter(removed_at=None).count() >= MAX_WEBHOOKS:
-            raise WrongUseError(
-                _("There are %(number)d webhooks already.") % {"number": MAX_WEBHOOKS}, hint=_("Remove one.")
-            )
+            sentence = _("There are %(number)d webhooks already.") % {"number": MAX_WEBHOOKS}
+            raise WrongUseError(sentence, hint=_("Remove one."))
         hold(Lock.KEYS)  # whoever changes the master key comes before this or after it
         row = Webhook(owner=owner, url=url, made_by=by, made_at=now())
         row.kinds = [kind.value for kind in OFFERED if kind in kinds]

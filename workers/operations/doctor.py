@@ -52,10 +52,8 @@ def examine_all(config: Config) -> tuple[Check, ...]:
 
 
 def _silent_database(config: Config) -> Check:
-    log = config.data_dir / "log" / "postgres.log"
-    remedy = (
-        "Start it, or correct DATABASE_URL." if config.database_url else f"Read {log}; then exhibit down, exhibit up."
-    )
+    log = f"Read {config.data_dir / 'log' / 'postgres.log'}; then exhibit down, exhibit up."
+    remedy = "Start it, or correct DATABASE_URL." if config.database_url else log
     return Check("database", ok=False, sentence="The database should run, and doesn't answer.", remedy=remedy)
 
 
@@ -87,10 +85,8 @@ def _data_folder(config: Config) -> Check:
     user = service_user(config.data_dir)
     if user is not None and not user.reaches(above):
         sentence = f"{folder} lies below a folder that is closed to others; the servers get the right to pass it."
-        remedy = (
-            f"Nothing needs to be done. With EXHIBIT_DATA=/var/lib/exhibit the user {user.name} needs no such right."
-        )
-        return Check("data folder", ok=True, sentence=sentence, remedy=remedy)
+        needless = f"With EXHIBIT_DATA=/var/lib/exhibit the user {user.name} needs no such right."
+        return Check("data folder", ok=True, sentence=sentence, remedy=f"Nothing needs to be done. {needless}")
     return Check("data folder", ok=True, sentence=f"{folder} can be used.")
 
 

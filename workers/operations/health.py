@@ -93,18 +93,10 @@ def _held_up(found: Status, said: Saying) -> Iterator[Check]:
 
 
 def _late(found: Status) -> Iterator[Check]:
-    late = [
-        step
-        for step in found.steps
-        if step.oldest is not None and found.at - step.oldest > LONG and not STEPS[step.step].slow
-    ]
-    for waiting in late:
-        assert waiting.oldest is not None
-        values = {
-            "what": step_in_words(waiting.step),
-            "age": _ago(waiting.oldest, found.at),
-            "count": f"{waiting.waiting:,}",
-        }
+    late = [row for row in found.steps if row.oldest and found.at - row.oldest > LONG and not STEPS[row.step].slow]
+    for row in late:
+        assert row.oldest is not None
+        values = {"what": step_in_words(row.step), "age": _ago(row.oldest, found.at), "count": f"{row.waiting:,}"}
         sentence = _("Waiting for %(age)s: %(what)s (%(count)s in all).") % values
         remedy = _("Raise EXHIBIT_WORKERS or add a machine, unless a worker is missing.")
         yield Check("late", ok=False, sentence=sentence, remedy=remedy, needed=False)
@@ -163,11 +155,9 @@ def _indexes(found: Status) -> Iterator[Check]:
             sentence = _("The index %(index)s is damaged.") % values
             yield Check("index", ok=False, sentence=sentence, remedy=_("Make it again: exhibit index rebuild"))
         elif index.behind > 2 * MAX_TAIL:
-            sentence = (
-                _("The index %(index)s is %(behind)s changes behind: each process reads them by itself.") % values
-            )
+            sentence = _("The index %(index)s is %(behind)s changes behind: each process reads them by itself.")
             remedy = _("Make it again: exhibit index rebuild")
-            yield Check("index", ok=False, sentence=sentence, remedy=remedy, needed=False)
+            yield Check("index", ok=False, sentence=sentence % values, remedy=remedy, needed=False)
     if not any(index.problems or index.behind > 2 * MAX_TAIL for index in found.indexes):
         behind = f"{max((index.behind for index in found.indexes), default=0):,}"
         sentence = _("All indexes are whole. Changes not yet in an index: %(behind)s at most.") % {"behind": behind}

@@ -14,21 +14,7 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, NotFoundError, ServiceMissingError, UnreadablePictureError
 from exhibit.files.blobs import blob_store
-from registry.models import (
-    BlockedDigest,
-    BytesState,
-    CaseSighting,
-    CrawlSlice,
-    Match,
-    Package,
-    Picture,
-    Report,
-    Sighting,
-    StepState,
-    WithheldFile,
-    WorkAttachment,
-    WorkPicture,
-)
+from registry import models
 from registry.models.steps import Claimable
 from workers.notify.mail import mail_folder
 from workers.notify.mail_files import drop_mails
@@ -39,6 +25,7 @@ from workers.services.wiring import Services
 
 LOGGER = logging.getLogger(__name__)
 BATCH = 500
+_ENDED = [models.StepState.DONE, models.StepState.FAILED]
 READ_NEXT = "damaged.next"
 """The file of the data folder that says which bytes are read again next: the two digits with which they begin."""
 
@@ -50,14 +37,14 @@ def expire_bytes(services: Services) -> int:
     """
     limit = now() - timedelta(days=services.config.retention_days)
     kept = (
-        Exists(WorkPicture.objects.filter(picture=OuterRef("pk")))
-        | Exists(Match.objects.filter(found=OuterRef("pk")).exclude(decision="none"))
-        | Exists(Sighting.objects.filter(picture=OuterRef("pk"), bytes_came=True, last_seen__gte=limit))
-        | Exists(WorkAttachment.objects.filter(digest=OuterRef("digest")))
-        | Exists(CaseSighting.objects.filter(sighting__picture=OuterRef("pk")))
+        Exists(models.WorkPicture.objects.filter(picture=OuterRef("pk")))
+        | Exists(models.Match.objects.filter(found=OuterRef("pk")).exclude(decision="none"))
+        | Exists(models.Sighting.objects.filter(picture=OuterRef("pk"), bytes_came=True, last_seen__gte=limit))
+        | Exists(models.WorkAttachment.objects.filter(digest=OuterRef("digest")))
+        | Exists(models.CaseSighting.objects.filter(sighting__picture=OuterRef("pk")))
     )
-    ended = [StepState.DONE, StepState.FAILED]
-    old = Picture.objects.filter(~kept, first_seen__lt=limit, bytes_state=BytesState.STORED, state__in=ended)
+    stored = models.Picture.objects.filter(bytes_state=models.BytesState.STORED, state__in=_ENDED)
+    old = stored.filter(~kept, first_seen__lt=limit)
     total = left = last = 0
     while batch := list(old.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:BATCH]):
         last = batch[-1]
@@ -71,13 +58,13 @@ def expire_bytes(services: Services) -> int:
     return total
 
 
-def _expire(services: Services, old: QuerySet[Picture]) -> bool:
+def _expire(services: Services, old: QuerySet[models.Picture]) -> bool:
     """Remove a picture's bytes, and then, in the room that this makes, keep a small picture if it can be decoded."""
     with transaction.atomic():  # while the row is locked: a crawl that brings them again waits
         row = old.select_for_update(skip_locked=True, no_key=True).first()
         if row is None:
             return False
-        small, row.bytes_state, row.thumbnail = b"", BytesState.EXPIRED, None
+        small, row.bytes_state, row.thumbnail = b"", models.BytesState.EXPIRED, None
         if not row.refusal:
             with suppress(IntegrityError, NotFoundError, UnreadablePictureError):
                 small = preview(services.blobs.get(row.digest), services.limits)
@@ -112,15 +99,15 @@ def sweep(services: Services) -> None:
     services.blobs.sweep()
     _remove_purged(services)
     spools = (services.config.data_dir / "spool").glob("slice-*-*")
-    _remove_ended(CrawlSlice, {path: int(path.name.split("-")[1]) for path in spools})
-    _remove_ended(Package, {path: int(path.name) for path in (services.config.data_dir / "packages").glob("[0-9]*")})
-    _remove_ended(Report, {path: int(path.name) for path in (services.config.data_dir / "reports").glob("[0-9]*")})
+    _remove_ended(models.CrawlSlice, {path: int(path.name.split("-")[1]) for path in spools})
+    for model, folder in ((models.Package, "packages"), (models.Report, "reports")):
+        _remove_ended(model, {path: int(path.name) for path in (services.config.data_dir / folder).glob("[0-9]*")})
 
 
 def _remove_ended(model: type[Claimable], folders: Mapping[Path, int]) -> None:
     """Remove the folders whose rows, by primary key, have ended."""
     rows = model._default_manager.filter(pk__in=folders.values())
-    ended = set(rows.filter(state__in=[StepState.DONE, StepState.FAILED]).values_list("pk", flat=True))
+    ended = set(rows.filter(state__in=_ENDED).values_list("pk", flat=True))
     for path, pk in folders.items():
         if pk in ended:
             shutil.rmtree(path, ignore_errors=True)
@@ -128,11 +115,11 @@ def _remove_ended(model: type[Claimable], folders: Mapping[Path, int]) -> None:
 
 def _remove_purged(services: Services) -> None:
     """Remove what a purge left behind as it was killed, or was written beside it; what is only blocked stays."""
-    kept = Picture.objects.filter(digest=OuterRef("digest"), bytes_state=BytesState.STORED)
-    purged = set(BlockedDigest.objects.filter(~Exists(kept)).values_list("digest", flat=True))
+    kept = models.Picture.objects.filter(digest=OuterRef("digest"), bytes_state=models.BytesState.STORED)
+    purged = set(models.BlockedDigest.objects.filter(~Exists(kept)).values_list("digest", flat=True))
     for digest in purged:
         services.blobs.remove(digest)
         drop_previews(services, digest)
-    let_go(services, WithheldFile.objects.all())
+    let_go(services, models.WithheldFile.objects.all())
     if purged:
         drop_mails(mail_folder(services.config), purged)

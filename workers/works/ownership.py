@@ -162,9 +162,7 @@ def _same(word: str, other: str) -> bool:
 def add_change(work: Work, kind: str, details: Mapping[str, Any], *, by: str, reason: str = "") -> WorkChange:
     """Write a line of a work's history, under the lock of its owner."""
     number = (work.changes.aggregate(last=Max("number"))["last"] or 0) + 1
-    return WorkChange.objects.create(
-        work=work, number=number, at=now(), by=by, kind=kind, details=dict(details), reason=reason
-    )
+    return work.changes.create(number=number, at=now(), by=by, kind=kind, details=dict(details), reason=reason)
 
 
 def _year(text: str) -> int | None:

@@ -40,6 +40,7 @@ from workers.works.ownership import note, stated_by_file
 from workers.works.tables import checked_date
 
 NEAR_SAME = 10  # bits within which two registered pictures count as near-same
+Use = Callable[[Work], None]  # of a new work, in the transaction that makes it
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class RegistrationResult:
 
 
 def register_work(
-    services: Services, owner: Owner, data: bytes, new: NewWork, with_it: Callable[[Work], None] = lambda _: None
+    services: Services, owner: Owner, data: bytes, new: NewWork, with_it: Use = lambda _: None
 ) -> RegistrationResult:
     """Register one picture as a work; ``with_it`` is called in the transaction that makes a new one.
 
@@ -116,9 +117,7 @@ def _told(work: Work, *, new: bool) -> RegistrationResult:
     return RegistrationResult(work, new, tuple(work.low_information), earlier)
 
 
-def _registered(
-    services: Services, owner: Owner, data: bytes, new: NewWork, with_it: Callable[[Work], None]
-) -> RegistrationResult:
+def _registered(services: Services, owner: Owner, data: bytes, new: NewWork, with_it: Use) -> RegistrationResult:
     digest = Digest.of(data)
     features = services.features.get(digest, lambda: data)
     stated = stated_by_file(data, features.info.format, services.limits)

@@ -91,10 +91,8 @@ def _decrypted(path: Path, text: str, password: Path | None) -> bytes:
     try:
         key: bytes = _library("eth_keyfile").decode_keyfile_json(json.loads(text), words)
     except (ValueError, TypeError, KeyError, AttributeError, AssertionError, NotImplementedError):
-        raise ConfigError(
-            f"The key in {path} can't be decrypted: the password in {password} doesn't fit, or the file is damaged or "
-            "isn't Web3 Secret Storage."
-        ) from None
+        why = f"the password in {password} doesn't fit, or the file is damaged or isn't Web3 Secret Storage."
+        raise ConfigError(f"The key in {path} can't be decrypted: {why}") from None
     return key
 
 

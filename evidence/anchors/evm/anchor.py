@@ -110,11 +110,8 @@ class EvmAnchor:
             return f"The contract is there, and transactions of {who} cost nothing."
         left = self._node.number("eth_getBalance", "0x" + self.account.address.hex(), "latest") // (GAS * price)
         if left < FEW:
-            hint = Sentence("Send it what the chain asks for gas.")
-            raise ServiceMissingError(
-                Sentence("The account %(account)s can pay for %(count)s more checkpoints.", account=who, count=left),
-                hint=hint,
-            )
+            few = Sentence("The account %(account)s can pay for %(count)s more checkpoints.", account=who, count=left)
+            raise ServiceMissingError(few, hint=Sentence("Send it what the chain asks for gas."))
         return f"The contract is there; {who} can pay for some {left:,} checkpoints at today's price."
 
     def deploy(self) -> str:
@@ -208,14 +205,9 @@ class EvmAnchor:
             return self.gas_price
         suggested = self._node.number("eth_gasPrice")
         if self._is_too_dear(suggested):
-            limit = f"max_gas_price is {self.max_gas_price:,}"
+            told = {"name": self.name, "price": f"{suggested:,}", "limit": f"max_gas_price is {self.max_gas_price:,}"}
             raise ServiceMissingError(
-                Sentence(
-                    "%(name)s waits: a unit of gas costs %(price)s wei, and %(limit)s.",
-                    name=self.name,
-                    price=f"{suggested:,}",
-                    limit=limit,
-                )
+                Sentence("%(name)s waits: a unit of gas costs %(price)s wei, and %(limit)s.", **told)
             )
         return suggested
 
@@ -233,14 +225,8 @@ class EvmAnchor:
     def _check_chain(self) -> None:
         found = self._node.number("eth_chainId")
         if found != self.chain:
-            raise ConfigError(
-                Sentence(
-                    "The node of %(name)s is of the chain %(found)s, not %(chain)s.",
-                    name=self.name,
-                    found=found,
-                    chain=self.chain,
-                )
-            )
+            told = {"name": self.name, "found": found, "chain": self.chain}
+            raise ConfigError(Sentence("The node of %(name)s is of the chain %(found)s, not %(chain)s.", **told))
 
 
 @cache

@@ -1,12 +1,12 @@
 """Chains with Ethereum's interface, as the rest of the product knows them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evidence.anchors.kind import AnchorKind, Attested, as_told, gettext_noop, shown
+from evidence.anchors.kind import AnchorKind, Attested, Material, as_told, gettext_noop, shown
 from evidence.formats.errors import UnknownWitnessError
 from exhibit.config import values
 from exhibit.config.anchors import AnchorConfig
@@ -102,9 +102,7 @@ def _account(given: EvmConfig) -> "EvmAccount":
     return account_from_environment(given.key_variable)
 
 
-def verify(
-    digest: Digest, proof: bytes, _material: Mapping[str, bytes], ledgers: Sequence[TrustedLedger], what: str
-) -> Attested:
+def verify(digest: Digest, proof: bytes, _material: Material, ledgers: Sequence[TrustedLedger], what: str) -> Attested:
     """A block that is pinned for the chain holds a log of the digest."""
     from evidence.anchors.evm.proofs import verify_proof
 
@@ -119,9 +117,7 @@ def verify(
     )
 
 
-def vouch(
-    _configured: object, receipts: Iterable[tuple[Digest, Receipt]], label: str, trials: str
-) -> tuple[TrustedLedger, ...]:
+def vouch(_: object, receipts: Iterable[tuple[Digest, Receipt]], label: str, trials: str) -> tuple[TrustedLedger, ...]:
     """The blocks that hold receipts, as the nodes gave them, by witness and chain."""
     from evidence.anchors.evm.proofs import verify_proof
 

@@ -66,11 +66,9 @@ class EvmNode:
                 raise RefusedCallError(Sentence("The node refused %(method)s: %(why)s.", method=method, why=why))
             return answer["result"]
         except _UNREADABLE as error:
-            raise ServiceMissingError(
-                Sentence(
-                    "The node answered %(method)s with status %(status)s, not as a node.", method=method, status=status
-                )
-            ) from error
+            told = {"method": method, "status": status}
+            sentence = Sentence("The node answered %(method)s with status %(status)s, not as a node.", **told)
+            raise ServiceMissingError(sentence) from error
 
     def number(self, method: str, *parameters: object) -> int:
         """A call that is answered by a number; raises ``ServiceMissingError``."""

@@ -76,7 +76,8 @@ def _build(pairs: _Pairs, wanted: list[int] | None, nodes: list[bytes]) -> Item:
     """A node over pairs whose keys are cut to what is below it; those on the way to the wanted key are collected."""
     if len(pairs) == 1:
         return _kept([_packed(pairs[0][0], is_leaf=True), pairs[0][1]], wanted, nodes)
-    shared = _shared(pairs[0][0], pairs[-1][0])
+    apart = enumerate(zip(pairs[0][0], pairs[-1][0], strict=False))  # all other keys lie between these two in order
+    shared = next((place for place, (first, last) in apart if first != last), len(pairs[0][0]))
     if shared:
         below = _build(_cut(pairs, shared), None if wanted is None else wanted[shared:], nodes)
         return _kept([_packed(pairs[0][0][:shared], is_leaf=False), _reference(below)], wanted, nodes)
@@ -104,11 +105,6 @@ def _reference(node: Item) -> Item:
 
 def _cut(pairs: _Pairs, length: int) -> _Pairs:
     return [(key[length:], value) for key, value in pairs]
-
-
-def _shared(first: list[int], last: list[int]) -> int:
-    """How many nibbles all keys share that lie between these two in order."""
-    return next((place for place, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
 
 
 def _nibbles(data: bytes) -> list[int]:

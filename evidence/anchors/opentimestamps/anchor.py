@@ -66,9 +66,8 @@ class OpenTimestampsAnchor:
         if not self.calendars:
             raise ConfigError(f"The anchor {self.name} has no calendar.")
         if self.blocks is not None and self.blocks.network == "regtest" and not self.development:
-            raise ConfigError(
-                f"The anchor {self.name} uses blocks that anybody can make.", hint="Use them in development only."
-            )
+            sentence = f"The anchor {self.name} uses blocks that anybody can make."
+            raise ConfigError(sentence, hint="Use them in development only.")
         self.calendars = tuple(url.rstrip("/") for url in self.calendars)
         self._silent_until: dict[str, float] = {}
 
@@ -173,9 +172,8 @@ class OpenTimestampsAnchor:
             self._silent_until[calendar] = time.monotonic() + SILENT_FOR
             raise
         if status != 200:
-            raise ServiceMissingError(
-                Sentence("%(place)s answered with status %(status)s.", place=calendar, status=status)
-            )
+            told = {"place": calendar, "status": status}
+            raise ServiceMissingError(Sentence("%(place)s answered with status %(status)s.", **told))
         return read_stamp(answer, commitment)
 
     def _is_known(self, calendar: str) -> bool:

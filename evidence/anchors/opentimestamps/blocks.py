@@ -46,9 +46,8 @@ class JsonRpcBlocks:
         headers = {"Content-Type": "application/json"}
         status, body = ask(self.session, self.url, question.encode(), headers, self._user())
         if status in {401, 403}:
-            raise ServiceMissingError(
-                f"The Bitcoin node wants other credentials (status {status}).", hint="Set bitcoin_credentials."
-            )
+            sentence = f"The Bitcoin node wants other credentials (status {status})."
+            raise ServiceMissingError(sentence, hint="Set bitcoin_credentials.")
         try:
             answer = json.loads(body)
             error, result = answer["error"], answer["result"]
@@ -64,9 +63,8 @@ class JsonRpcBlocks:
         try:
             user, _, password = self.credentials.read_text("utf-8").strip().partition(":")
         except (OSError, UnicodeDecodeError) as error:
-            raise ServiceMissingError(
-                f"{self.credentials} can't be read.", hint="The Bitcoin node writes it when it starts."
-            ) from error
+            hint = "The Bitcoin node writes it when it starts."
+            raise ServiceMissingError(f"{self.credentials} can't be read.", hint=hint) from error
         return user, password
 
 

@@ -1,12 +1,12 @@
 """OpenTimestamps, as the rest of the product knows it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from evidence.anchors.kind import AnchorKind, Attested, as_told, gettext_noop, shown
+from evidence.anchors.kind import AnchorKind, Attested, Material, as_told, gettext_noop, shown
 from evidence.formats.errors import UnknownWitnessError
 from exhibit.config import values
 from exhibit.config.anchors import AnchorConfig
@@ -86,9 +86,7 @@ def build(given: OpenTimestampsConfig, session: "requests.Session") -> "OpenTime
     return OpenTimestampsAnchor(given.name, given.urls, blocks, development=given.development, session=session)
 
 
-def verify(
-    digest: Digest, proof: bytes, material: Mapping[str, bytes], chains: Sequence[TrustedChain], what: str
-) -> Attested:
+def verify(digest: Digest, proof: bytes, material: Material, chains: Sequence[TrustedChain], what: str) -> Attested:
     """One pinned chain whose rule the attesting block meets."""
     from evidence.anchors.opentimestamps.proofs import headers_in, leads_of, verify_proof
 
@@ -117,9 +115,7 @@ def _is_pinned(chain: TrustedChain, header: bytes) -> bool:
     return Digest.from_hex(parse_header(header).text) in chain.blocks
 
 
-def vouch(
-    _configured: object, receipts: Iterable[tuple[Digest, Receipt]], _label: str, trials: str
-) -> tuple[TrustedChain, ...]:
+def vouch(_: object, receipts: Iterable[tuple[Digest, Receipt]], _label: str, trials: str) -> tuple[TrustedChain, ...]:
     """The blocks of chains for trials that attest receipts: made at will, they count only by their hash."""
     from evidence.anchors.opentimestamps.headers import parse_header
     from evidence.anchors.opentimestamps.proofs import headers_in

@@ -69,16 +69,13 @@ class Rfc3161Anchor:
         nonce = secrets.randbits(64)
         status, reply = ask(self.session, self.url, stamp_request(digest, nonce), _HEADERS)
         if status != 200:
+            told = {"name": self.name, "status": status}
             raise ServiceMissingError(
-                Sentence(
-                    "The timestamp authority %(name)s answered with status %(status)s.", name=self.name, status=status
-                )
+                Sentence("The timestamp authority %(name)s answered with status %(status)s.", **told)
             )
-        reason = refusal(reply)
-        if reason is not None:
-            raise ServiceMissingError(
-                Sentence("The timestamp authority %(name)s refused: %(why)s.", name=self.name, why=reason)
-            )
+        if (reason := refusal(reply)) is not None:
+            refused = Sentence("The timestamp authority %(name)s refused: %(why)s.", name=self.name, why=reason)
+            raise ServiceMissingError(refused)
         stamp = read_reply(reply)
         if stamp.nonce != nonce:
             raise IntegrityError(Sentence("The timestamp authority %(name)s answered another request.", name=self.name))
@@ -161,11 +158,8 @@ def stamp_request(digest: Digest, nonce: int) -> bytes:
 
 def _revocation_urls(certificate: Certificate) -> list[str]:
     try:
-        points = (
-            x509.load_der_x509_certificate(certificate.der)
-            .extensions.get_extension_for_class(x509.CRLDistributionPoints)
-            .value
-        )
+        extensions = x509.load_der_x509_certificate(certificate.der).extensions
+        points = extensions.get_extension_for_class(x509.CRLDistributionPoints).value
     except (x509.ExtensionNotFound, x509.InvalidVersion, *UNREADABLE):
         return []
     names = [name.value for point in points for name in point.full_name or []]

@@ -30,9 +30,8 @@ HASHES: dict[bytes, hashes.HashAlgorithm] = {
     oid("2.16.840.1.101.3.4.2.2"): hashes.SHA384(),
     oid("2.16.840.1.101.3.4.2.3"): hashes.SHA512(),
 }
-_RSA, _PSS, _MGF1, _EC = map(
-    oid, ("1.2.840.113549.1.1.1", "1.2.840.113549.1.1.10", "1.2.840.113549.1.1.8", "1.2.840.10045.2.1")
-)
+_RSA, _MGF1, _PSS = (oid(f"1.2.840.113549.1.1.{number}") for number in (1, 8, 10))
+_EC = oid("1.2.840.10045.2.1")
 _SCHEMES = {
     **{oid(f"1.2.840.113549.1.1.{11 + place}"): (_RSA, digest) for place, digest in enumerate(HASHES.values())},
     **{oid(f"1.2.840.10045.4.3.{2 + place}"): (_EC, digest) for place, digest in enumerate(HASHES.values())},

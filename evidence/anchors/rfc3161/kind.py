@@ -1,13 +1,13 @@
 """Time-stamping authorities, as the rest of the product knows them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evidence.anchors.kind import AnchorKind, Attested, gettext_noop, shown
+from evidence.anchors.kind import AnchorKind, Attested, Material, gettext_noop, shown
 from evidence.formats.errors import UnknownWitnessError
 from exhibit.config import values
 from exhibit.config.anchors import AnchorConfig
@@ -74,16 +74,14 @@ def build(given: Rfc3161Config, session: "requests.Session") -> "Rfc3161Anchor":
     )
 
 
-def verify(
-    digest: Digest, proof: bytes, material: Mapping[str, bytes], authorities: Sequence[TrustedAuthority], what: str
-) -> Attested:
+def verify(digest: Digest, proof: bytes, material: Material, pinned: Sequence[TrustedAuthority], what: str) -> Attested:
     """One pinned authority whose roots the reply leads to."""
     from evidence.anchors.rfc3161.certificates import load_certificates
     from evidence.anchors.rfc3161.stamps import check_stamp, read_reply
 
     helpers = load_certificates(data for file, data in material.items() if file.startswith("certificate-"))
     stamped, broken = read_reply(proof), None
-    for authority in authorities:
+    for authority in pinned:
         try:
             time = check_stamp(stamped, digest, authority.roots, helpers)
         except UnknownWitnessError:
@@ -100,9 +98,7 @@ def verify(
     raise UnknownWitnessError("No authority is pinned.")
 
 
-def vouch(
-    configured: Sequence[Rfc3161Config], _receipts: object, label: str, _trials: str
-) -> tuple[TrustedAuthority, ...]:
+def vouch(configured: Sequence[Rfc3161Config], _: object, label: str, _trials: str) -> tuple[TrustedAuthority, ...]:
     """The authorities with the roots that the operator trusts."""
     return tuple(
         TrustedAuthority(anchor.name, _certificates(anchor.name, anchor.roots), anchor.development, label)

@@ -74,13 +74,11 @@ def verify_reply(reply: bytes, digest: Digest, roots: Sequence[bytes], intermedi
     return check_stamp(read_reply(reply), digest, load_certificates(roots), load_certificates(intermediates))
 
 
-def check_stamp(
-    stamp: Stamp, digest: Digest, roots: Sequence[Certificate], intermediates: Sequence[Certificate]
-) -> datetime:
+def check_stamp(stamp: Stamp, digest: Digest, roots: Sequence[Certificate], helpers: Sequence[Certificate]) -> datetime:
     """What :func:`verify_reply` does once the reply has been read."""
     if stamp.digest != digest:
         raise IntegrityError(f"The timestamp is about another digest: {stamp.digest}.")
-    pool = tuple(dict.fromkeys([*stamp.certificates, *intermediates]))
+    pool = tuple(dict.fromkeys([*stamp.certificates, *helpers]))
     if len(pool) > MAX_POOL:
         raise IntegrityError(f"More than {MAX_POOL} certificates came with the timestamp.")
     if find_root(stamp.signer, roots, pool) is None:
@@ -127,9 +125,8 @@ def _check_chain(stamp: Stamp, roots: Sequence[Certificate], pool: Sequence[Cert
         return found
 
     if faults[0] or find_root(stamp.signer, roots, pool, fault) is None:
-        raise IntegrityError(
-            Sentence("The timestamp's chain of certificates doesn't hold: %(why)s.", why=next(filter(None, faults)))
-        )
+        why = next(filter(None, faults))
+        raise IntegrityError(Sentence("The timestamp's chain of certificates doesn't hold: %(why)s.", why=why))
 
 
 def _read(reply: bytes) -> Stamp:
@@ -144,9 +141,7 @@ def _read(reply: bytes) -> Stamp:
     [octets] = fields(held, "04", 0xA0)
     if content_type.content != _STAMP or len(signers.inside) != 1:
         raise IntegrityError("The timestamp reply holds no timestamp by exactly one signer.")
-    known = tuple(
-        dict.fromkeys(read_certificate(certificate.encoded) for certificate in certificates.inside[: MAX_POOL + 1])
-    )
+    known = tuple(dict.fromkeys(read_certificate(each.encoded) for each in certificates.inside[: MAX_POOL + 1]))
     if len(certificates.inside) > MAX_POOL:
         raise IntegrityError(f"More than {MAX_POOL} certificates came with the timestamp.")
     version, _, imprint, _, at, accuracy, _, nonce, _, further = fields(
@@ -167,9 +162,8 @@ def _times(at: Element, accuracy: Element | None) -> tuple[datetime, datetime]:
     """When it was stamped, in whole seconds, and by when at the latest."""
     time, nanoseconds = time_of(at)
     seconds, milli, micro = fields(accuracy, "02? 80? 81?") if accuracy else (None, None, None)
-    whole, thousandths, millionths = (
-        number(part.content, most) if part else 0 for part, most in ((seconds, 1 << 31), (milli, 999), (micro, 999))
-    )
+    stated = ((seconds, 1 << 31), (milli, 999), (micro, 999))
+    whole, thousandths, millionths = (number(part.content, most) if part else 0 for part, most in stated)
     if whole > MAX_ACCURACY:
         raise IntegrityError(f"The authority's clock may be off by {whole} seconds, by its own word.")
     rest = nanoseconds + thousandths * 1_000_000 + millionths * 1000

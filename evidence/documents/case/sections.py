@@ -81,9 +81,8 @@ def _sighting_rows(sighting: SightingFacts, wording: Wording) -> tuple[Row, ...]
     if sighting.final_url and sighting.final_url != sighting.image_url:
         addresses.append(sighting.final_url)
     answer = " · ".join(part for part in (f"HTTP {sighting.status}" if sighting.status else "", sighting.peer) if part)
-    size = wording.say(
-        "picture.size", width=sighting.picture.width, height=sighting.picture.height, format=sighting.picture.format
-    )
+    seen = sighting.picture
+    size = wording.say("picture.size", width=seen.width, height=seen.height, format=seen.format)
     certificate = certificate_line(sighting, wording)
     return (
         wording.row("sighting", Speaker.RECORDED, str(sighting.number), style=Style.STRONG),
@@ -113,18 +112,12 @@ def _provenance_rows(provenance: ProvenanceFacts | None, wording: Wording) -> tu
     """What the manifest inside the picture states, each part with its speaker; that nobody looked, where nobody did."""
     if provenance is None:
         return (wording.row("provenance", Speaker.RECORDED, wording.say("provenance.not_checked")),)
-    recorded = wording.say(
-        f"provenance.{provenance.standing}", problems=wording.say("document.joined").join(provenance.problems)
-    )
+    problems = wording.say("document.joined").join(provenance.problems)
+    recorded = wording.say(f"provenance.{provenance.standing}", problems=problems)
     rows = [wording.row("provenance", Speaker.RECORDED, recorded)]
     if provenance.file:
-        stated = (
-            ("signer", provenance.signer),
-            ("signed_at", provenance.signed_at),
-            ("generator", provenance.generator),
-            ("title", provenance.title),
-        )
-        said = [wording.say(f"provenance.{name}", value=value) for name, value in stated if value]
+        stated = {name: getattr(provenance, name) for name in ("signer", "signed_at", "generator", "title")}
+        said = [wording.say(f"provenance.{name}", value=value) for name, value in stated.items() if value]
         rows.append(wording.row("provenance_stated", Speaker.STATED, *said))
     return tuple(rows)
 
@@ -135,10 +128,8 @@ def capture_lines(captures: Sequence[CaptureFacts], wording: Wording) -> list[st
         return [wording.say("capture.none")]
     told = []
     for capture in captures:
-        outcome, method = (
-            wording.phrases.word("capture", capture.outcome),
-            wording.phrases.word("fetched", capture.method),
-        )
+        outcome = wording.phrases.word("capture", capture.outcome)
+        method = wording.phrases.word("fetched", capture.method)
         told.append(wording.say("capture.line", outcome=outcome, time=wording.time(capture.finished), method=method))
         if capture.sentence:
             told.append(wording.told(capture.sentence))

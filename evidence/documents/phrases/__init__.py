@@ -38,9 +38,8 @@ def languages() -> tuple[str, ...]:
 def load_phrases(language: str) -> Phrases:
     """The catalogue of a language; ``WrongUseError`` when there is none."""
     if language not in languages():
-        raise WrongUseError(
-            f"Documents can't be made in the language {language!r}.", hint=f"Choose one of: {', '.join(languages())}."
-        )
+        hint = f"Choose one of: {', '.join(languages())}."
+        raise WrongUseError(f"Documents can't be made in the language {language!r}.", hint=hint)
     sentences: dict[str, str] = {}
     for path in sorted((FOLDER / language).glob("*.toml")):
         groups = tomllib.loads(path.read_text(encoding="utf-8"))

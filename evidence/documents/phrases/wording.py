@@ -118,6 +118,5 @@ def zone_named(name: str) -> ZoneInfo | None:
     try:
         return ZoneInfo(name)
     except (OSError, ValueError, KeyError) as error:
-        raise WrongUseError(
-            f"The time zone {name!r} isn't known here.", hint="Use an IANA name such as Asia/Shanghai, or UTC."
-        ) from error
+        hint = "Use an IANA name such as Asia/Shanghai, or UTC."
+        raise WrongUseError(f"The time zone {name!r} isn't known here.", hint=hint) from error

@@ -119,10 +119,8 @@ def _about(report: ReportFacts, wording: Wording) -> Section:
     if report.volume is not None:
         part = report.volume
         last = part.first + len(report.cases) - 1
-        words = wording.say(
-            "report.volume", number=part.number, of=part.of, first=part.first, last=last, all=part.cases
-        )
-        rows.insert(2, wording.row("volume", Speaker.RECORDED, words))
+        told = wording.say("report.volume", number=part.number, of=part.of, first=part.first, last=last, all=part.cases)
+        rows.insert(2, wording.row("volume", Speaker.RECORDED, told))
     if report.scope is not None:
         rows.insert(1, wording.row("scope", Speaker.RECORDED, *_limits_of(report.scope, wording)))
     running = _running(report, wording)
@@ -131,9 +129,7 @@ def _about(report: ReportFacts, wording: Wording) -> Section:
 
 def _limits_of(scope: ReportScope, wording: Wording) -> list[str]:
     """What the report was limited to, a sentence for each limit."""
-    decisions = wording.say("report.between").join(
-        wording.phrases.word("decision", decision) for decision in scope.decisions
-    )
+    decisions = wording.say("report.between").join(wording.phrases.word("decision", name) for name in scope.decisions)
     limits = [wording.say("report.scope_decisions", decisions=decisions)]
     if scope.watch:
         limits.append(wording.say("report.scope_watch", watch=scope.watch))
@@ -147,17 +143,9 @@ def _limits_of(scope: ReportScope, wording: Wording) -> list[str]:
 
 
 def _summary(report: ReportFacts, wording: Wording) -> Section:
-    counts = report.summary
-    seen = ("works", counts.works), ("pages", counts.pages), ("pictures", counts.pictures), ("cases", counts.cases)
-    decided = (
-        ("confirmed", counts.confirmed),
-        ("licensed", counts.licensed),
-        ("cleared", counts.cleared),
-        ("open", counts.open),
-    )
     blocks: list[Block] = [
-        Figures(tuple(Figure(f"{count:,}", wording.say(f"figure.{name}")) for name, count in group))
-        for group in (seen, decided)
+        Figures(tuple(Figure(f"{getattr(report.summary, name):,}", wording.say(f"figure.{name}")) for name in group))
+        for group in (("works", "pages", "pictures", "cases"), ("confirmed", "licensed", "cleared", "open"))
     ]
     if report.cases:
         head = ("case", "work", "party", "first_seen", "aligned", "decision", "bundle", "page")
@@ -350,7 +338,5 @@ def _reason(reason: str, wording: Wording) -> str:
 
 def glossary_section(wording: Wording) -> Section:
     """Each term with its meaning in this document."""
-    rows = tuple(
-        Row(wording.say(f"term.{term}"), (Line(wording.say(f"meaning.{term}")),), speaker="") for term in TERMS
-    )
+    rows = tuple(Row(wording.say(f"term.{term}"), (Line(wording.say(f"meaning.{term}")),), "") for term in TERMS)
     return Section(wording.say("heading.glossary"), (Rows(rows, together=False),))

@@ -162,9 +162,7 @@ def _relations(targets: Iterable[tuple[str, str, str]]) -> str:
 
 
 def _styles() -> str:
-    formats = "".join(
-        f'<numFmt numFmtId="{164 + place}" formatCode="{code}"/>' for place, code in enumerate(_FORMATS) if place
-    )
+    formats = "".join(f'<numFmt numFmtId="{164 + n}" formatCode="{code}"/>' for n, code in enumerate(_FORMATS) if n)
     plain = '<xf numFmtId="0" fontId="0" fillId="0" borderId="0" xfId="0"/>'
     kinds = "".join(
         f'<xf numFmtId="{164 + place}" fontId="0" fillId="0" borderId="0" xfId="0" applyNumberFormat="1"/>'

@@ -114,19 +114,13 @@ def _proofs(facts: CaseFacts, wording: Wording) -> Section:
     proof = facts.work.registration
     if proof is None:
         return Section(wording.say("deposit.proofs"), (Text(wording.say("deposit.not_logged")),))
-    origin = proof.checkpoint.split("\n", 1)[0]
+    checkpoint = wording.say("witness.checkpoint", origin=proof.checkpoint.split("\n", 1)[0], size=proof.size)
     rows = (
         wording.row("registration_entry", Speaker.RECORDED, f"{proof.sequence} · {wording.time(proof.time)}"),
-        wording.row(
-            "checkpoint",
-            Speaker.RECORDED,
-            wording.say("witness.checkpoint", origin=origin, size=proof.size),
-            style=Style.MONO,
-        ),
+        wording.row("checkpoint", Speaker.RECORDED, checkpoint, style=Style.MONO),
     )
-    return Section(
-        wording.say("deposit.proofs"), (Rows(rows), *witness_blocks(facts.witnesses, wording, "covered_no_later"))
-    )
+    witnesses = witness_blocks(facts.witnesses, wording, "covered_no_later")
+    return Section(wording.say("deposit.proofs"), (Rows(rows), *witnesses))
 
 
 def _unchecked(wording: Wording) -> Section:

@@ -18,6 +18,8 @@ from exhibit.sentences import Sentence
 _FAMILIES = tomllib.loads(Path(__file__).with_name("fonts.toml").read_text("utf-8"))
 TEXT, MONO = str(_FAMILIES["text"]), str(_FAMILIES["mono"])
 CHINESE, OTHER_SCRIPTS = tuple(_FAMILIES["chinese"]), tuple(_FAMILIES["other_scripts"])
+_NO_CHINESE = Sentence("No font with Chinese characters was found, so the document can't be made in Chinese.")
+_INSTALL = Sentence("Install one, for example with `apt-get install fonts-noto-cjk`, or ask for the English document.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +41,7 @@ class FontSet:
     def for_language(self, language: str) -> dict[str, list[Any]]:
         """Font lists ``text`` and ``mono`` for typst; ``ServiceMissingError`` for Chinese without a font for it."""
         if not self.can_set(language):
-            raise ServiceMissingError(
-                Sentence("No font with Chinese characters was found, so the document can't be made in Chinese."),
-                hint=Sentence(
-                    "Install one, for example with `apt-get install fonts-noto-cjk`, or ask for the English document."
-                ),
-                retry=False,
-            )
+            raise ServiceMissingError(_NO_CHINESE, hint=_INSTALL, retry=False)
         rest = [*self.chinese, *(name for name in OTHER_SCRIPTS if name in self.families)]
         if not language.startswith("zh"):
             return {"text": [TEXT, *rest], "mono": [MONO, *rest]}

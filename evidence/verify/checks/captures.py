@@ -335,11 +335,7 @@ def _archived(capture: _Capture) -> str:
     main = _answers(capture.read("exchange"), capture.files["exchange"]) if "exchange" in capture.files else []
     expect(set(map(of, main)) <= set(map(of, every)), f"{what} lacks an exchange of page or image.")
     bodies = {(exchange.url, exchange.digest) for exchange in every}
-    loaded = [
-        (plain_url(resource.final_url), resource.sha256)
-        for resource in network.resources
-        if resource.sha256 is not None
-    ]
+    loaded = [(plain_url(got.final_url), got.sha256) for got in network.resources if got.sha256 is not None]
     lacking = {url for url, _ in set(loaded) - bodies}
     problem = f"{what} holds other bytes than the surroundings state."
     expect(lacking <= {exchange.url for exchange in every if exchange.coding}, problem)

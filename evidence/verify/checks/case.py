@@ -247,15 +247,11 @@ def _expect_recorded(sighting: SightingFacts, proof: SliceProof) -> None:
     expect(same, "The crawl's record states other headers or another server than the facts.")
     inside = sighting.first_seen <= record.seen <= sighting.last_seen
     expect(inside, "The crawl's record has a time outside of first and last seen.")
-    root, count = _root(proof.log.opening.get("root")), proof.log.opening.get("count")
-    if type(count) is not int or count != proof.count or root is None:
+    root, count = proof.log.opening.get("root"), proof.log.opening.get("count")
+    if type(count) is not int or count != proof.count or not isinstance(root, str) or not _HASH.fullmatch(root):
         raise FormatError("The slice's entry doesn't state a root and a count that fit.")
-    included = merkle.verify_inclusion(record_leaf(record), proof.index, proof.count, proof.path, root)
+    included = merkle.verify_inclusion(record_leaf(record), proof.index, proof.count, proof.path, bytes.fromhex(root))
     expect(included, "The sighting isn't included in the slice that the log's entry commits to.")
-
-
-def _root(stated: object) -> bytes | None:
-    return bytes.fromhex(stated) if isinstance(stated, str) and _HASH.fullmatch(stated) else None
 
 
 def _match(

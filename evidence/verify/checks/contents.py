@@ -2,21 +2,7 @@
 
 from collections.abc import Iterator
 
-from evidence.bundle.bag import (
-    ANCHORS_PATH,
-    CHECKPOINT_PATH,
-    CONSISTENCY_PATH,
-    COUNTERSIGNATURES,
-    ENTRY_PATH,
-    INCLUSION_PATH,
-    KEY_PATH,
-    KEY_PEM_PATH,
-    SIGNATURE_PATH,
-    TAG_MANIFEST,
-    TOOLS,
-    WITHHELD_PATH,
-    bag_files,
-)
+from evidence.bundle import bag
 from evidence.bundle.manifest import FACTS_PATH, MANIFEST_PATH, ManifestFile
 from evidence.formats.codec import FormatError
 from evidence.formats.container import Contents, Member, read_all, zip_chunks
@@ -27,9 +13,10 @@ from evidence.verify.checks.inspection import Inspection
 from exhibit.digests import Digest
 
 MAX_TAG_BYTES = 8 << 20
-BAG = ("bagit.txt", "bag-info.txt", "manifest-sha256.txt", "manifest-sha512.txt", TAG_MANIFEST)
-ALWAYS = (SIGNATURE_PATH, KEY_PATH, KEY_PEM_PATH)
-READ = (*ALWAYS, ENTRY_PATH, INCLUSION_PATH, CHECKPOINT_PATH, CONSISTENCY_PATH, ANCHORS_PATH, WITHHELD_PATH)
+BAG = ("bagit.txt", "bag-info.txt", "manifest-sha256.txt", "manifest-sha512.txt", bag.TAG_MANIFEST)
+ALWAYS = (bag.SIGNATURE_PATH, bag.KEY_PATH, bag.KEY_PEM_PATH)
+OF_THE_LOG = (bag.ENTRY_PATH, bag.INCLUSION_PATH, bag.CHECKPOINT_PATH, bag.CONSISTENCY_PATH)
+READ = (*ALWAYS, *OF_THE_LOG, bag.ANCHORS_PATH, bag.WITHHELD_PATH)
 
 
 def check_contents(inspection: Inspection) -> Iterator[Check]:
@@ -53,7 +40,7 @@ def check_unread(inspection: Inspection, receipts: frozenset[str]) -> Iterator[C
 def _is_one_of_many(name: str, present: list[str]) -> bool:
     """Whether a counter-signature, or a later checkpoint that the list of them may name."""
     later = RENEWALS_PATH in present and (name == RENEWALS_PATH or LATER_CHECKPOINT.fullmatch(name) is not None)
-    return later or name.startswith(COUNTERSIGNATURES)
+    return later or name.startswith(bag.COUNTERSIGNATURES)
 
 
 def check_container(contents: Contents, members: list[Member], *, others: State) -> Check:
@@ -74,8 +61,8 @@ def _listing(inspection: Inspection) -> str:
     present, withheld = set(inspection.contents.names), inspection.withheld
     data = {name for name in present if name.startswith("data/")}
     others = {name for name in present - data if not name.startswith("proofs/")}
-    extra = sorted((data - listed) | (others - {*BAG, *TOOLS}))
-    missing = sorted((listed - data - withheld) | ({*BAG, *TOOLS, *ALWAYS} - present))
+    extra = sorted((data - listed) | (others - {*BAG, *bag.TOOLS}))
+    missing = sorted((listed - data - withheld) | ({*BAG, *bag.TOOLS, *ALWAYS} - present))
     allowed = withheld <= listed - data - {FACTS_PATH, MANIFEST_PATH}
     expect(allowed, "The list of withheld files names files that are there, or that can't be withheld.")
     told = ((extra, "extra"), (missing, "missing"))
@@ -112,7 +99,7 @@ def _bag(inspection: Inspection) -> str:
     for name in (*names, *BAG):
         expect(name not in inspection.broken, inspection.broken.get(name, ""))
     tags = {name: inspection.measured[name].sha256 for name in names}
-    expected = bag_files(inspection.manifest, frozenset(inspection.left_out), tags)
+    expected = bag.bag_files(inspection.manifest, frozenset(inspection.left_out), tags)
     for name in BAG:
         found = inspection.measured.get(name)
         if found is None:
@@ -135,9 +122,9 @@ def _difference(inspection: Inspection, name: str, expected: bytes) -> str:
 
 
 def _check_tools(inspection: Inspection) -> Check:
-    digests = {name: inspection.measured[name].sha256 for name in TOOLS if name in inspection.measured}
+    digests = {name: inspection.measured[name].sha256 for name in bag.TOOLS if name in inspection.measured}
     unknown = [name for name, digest in digests.items() if digest.hex not in KNOWN_TOOLS[name]]
-    if unknown or len(digests) != len(TOOLS):
+    if unknown or len(digests) != len(bag.TOOLS):
         what = " and ".join(unknown) or "A tool"
         return not_checked("tools", f"{what} in the bundle isn't one this verifier knows: don't run it unread.")
     return passed("tools", "VERIFY.md and verify.py are those that this verifier knows.")

@@ -1,7 +1,5 @@
 """What the checks look at: the files of a bundle, each hashed once, and the formats read from them."""
 
-import hashlib
-import zlib
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -9,7 +7,7 @@ from evidence.bundle.bag import WITHHELD_PATH, Withheld
 from evidence.bundle.manifest import MANIFEST_PATH, Manifest
 from evidence.facts.case import CaseFacts
 from evidence.formats.codec import MAX_JSON_BYTES, FormatError, from_plain, parse_canonical
-from evidence.formats.container import ContainerError, Contents, read_all
+from evidence.formats.container import ContainerError, Contents, Measured, measured_of, read_all
 from evidence.log.proofs import LogProof
 from evidence.verdict.trust import Trust
 from exhibit.digests import Digest
@@ -17,16 +15,6 @@ from exhibit.errors import NotFoundError
 
 T = TypeVar("T")
 EARLIER = "Its facts don't state what it was made with: it is of a version that wasn't made to be held against this."
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """What a file's bytes are; the CRC-32 is for rebuilding the container."""
-
-    size: int
-    crc: int
-    sha256: Digest
-    sha512: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +37,8 @@ class Inspection:
     @property
     def left_out(self) -> tuple[str, ...]:
         """The sealed files that this copy withholds and doesn't hold."""
-        return tuple(
-            file.path for file in self.manifest.files if file.path in self.withheld and not self.has(file.path)
-        )
+        paths = (file.path for file in self.manifest.files)
+        return tuple(path for path in paths if path in self.withheld and not self.has(path))
 
     def has(self, name: str) -> bool:
         """Whether the bundle has a file of this name."""
@@ -85,7 +72,7 @@ def measure(contents: Contents) -> tuple[dict[str, Measured], dict[str, str]]:
     broken: dict[str, str] = {}
     for name in contents.names:
         try:
-            measured[name] = _measure(contents, name)
+            measured[name] = measured_of(contents.chunks(name))
         except ContainerError as error:
             broken[name] = error.message
     return measured, broken
@@ -113,13 +100,3 @@ def log_proofs(facts: CaseFacts | None) -> tuple[tuple[str, LogProof], ...]:
     proofs = [(f"slice:{item.number:02d}", item.slice.log) for item in facts.sightings if item.slice is not None]
     registered = (facts.work.registration, *facts.work.further_registrations)
     return (*(("registration", proof) for proof in registered if proof is not None), *proofs)
-
-
-def _measure(contents: Contents, name: str) -> Measured:
-    sha256, sha512, size, crc = hashlib.sha256(), hashlib.sha512(), 0, 0
-    for chunk in contents.chunks(name):
-        sha256.update(chunk)
-        sha512.update(chunk)
-        crc = zlib.crc32(chunk, crc)
-        size += len(chunk)
-    return Measured(size, crc, Digest(sha256.digest()), sha512.digest())

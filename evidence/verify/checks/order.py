@@ -100,9 +100,8 @@ def _held(subject: str, inside: list[Time], sealed: Time, entry: list[Time]) -> 
 def _sequence(proofs: list[LogProof]) -> Iterator[tuple[Time, Time]]:
     """Each log's entries by their numbers, with the latest before: its times don't run backwards."""
     latest: dict[str, Time] = {}
-    for log, number, time in sorted(
-        {(parse_note(proof.checkpoint).origin, proof.sequence, proof.time) for proof in proofs}
-    ):
+    placed = {(parse_note(proof.checkpoint).origin, proof.sequence, proof.time) for proof in proofs}
+    for log, number, time in sorted(placed):
         entry = Time(f"entry {number}", time, LOG)
         if log in latest:
             yield latest[log], entry

@@ -1,6 +1,5 @@
 """Checks of what surrounds the seal: who signed it, its place in the log, and later checkpoints that continue it."""
 
-import hmac
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -12,18 +11,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from evidence.bundle.bag import (
-    CHECKPOINT_PATH,
-    CONSISTENCY_PATH,
-    COUNTERSIGNATURES,
-    ENTRY_PATH,
-    INCLUSION_PATH,
-    KEY_PEM_PATH,
-    SIGNATURE_PATH,
-    ConsistencyProof,
-    checkpoint_digest,
-    key_files,
-)
+from evidence.bundle import bag
 from evidence.bundle.sealing import SealedCase, seal_opening
 from evidence.facts.case import CaseFacts
 from evidence.formats.codec import Bytes32, FormatError
@@ -31,12 +19,12 @@ from evidence.formats.errors import UnknownWitnessError
 from evidence.keys.ed25519 import holds, is_sound_point
 from evidence.log import merkle
 from evidence.log.notes import MAX_NOTE, Note, parse_note, verify_note
-from evidence.log.proofs import RENEWALS_PATH, LogProof, RenewalRecord
+from evidence.log.proofs import RENEWALS_PATH, LogProof, RenewalRecord, opens
 from evidence.verdict.result import Check, State, checked, expect, failed, not_checked, passed, second
 from evidence.verdict.trust import Trust
 from evidence.verify.checks.inspection import Inspection, log_proofs
 from exhibit.digests import Digest
-from exhibit.entries import EntryType, commit
+from exhibit.entries import EntryType
 from exhibit.errors import IntegrityError
 from exhibit.types import Count, Number
 
@@ -76,7 +64,7 @@ def check_signature(inspection: Inspection) -> Iterator[Check]:
 def check_log(inspection: Inspection, facts: CaseFacts | None) -> Iterator[Check]:
     """``entry``, ``inclusion``, ``checkpoint`` and ``consistency``."""
     names = ("entry", "inclusion", "checkpoint", "consistency")
-    if not inspection.has(ENTRY_PATH):
+    if not inspection.has(bag.ENTRY_PATH):
         yield from (not_checked(name, "The bundle holds no log entry of the seal.") for name in names)
         return
     try:
@@ -92,8 +80,8 @@ def check_log(inspection: Inspection, facts: CaseFacts | None) -> Iterator[Check
 
 def read_log_proof(inspection: Inspection) -> tuple[LogProof, Note]:
     """The seal's log proof, and its checkpoint; raises ``FormatError`` or ``IntegrityError``."""
-    entry = inspection.read_as(EntryFile, ENTRY_PATH)
-    inclusion = inspection.read_as(InclusionFile, INCLUSION_PATH)
+    entry = inspection.read_as(EntryFile, bag.ENTRY_PATH)
+    inclusion = inspection.read_as(InclusionFile, bag.INCLUSION_PATH)
     if inclusion.index != entry.sequence:
         raise FormatError("The inclusion proof is about another entry.")
     text = read_checkpoint(inspection)
@@ -101,7 +89,7 @@ def read_log_proof(inspection: Inspection) -> tuple[LogProof, Note]:
     return LogProof(**stated, size=inclusion.size, path=inclusion.path, checkpoint=text), parse_note(text)
 
 
-def read_checkpoint(inspection: Inspection, file: str = CHECKPOINT_PATH) -> str:
+def read_checkpoint(inspection: Inspection, file: str = bag.CHECKPOINT_PATH) -> str:
     """The text of the bundle's checkpoint, or of a later one; raises ``FormatError``."""
     try:
         return inspection.read(file, MAX_NOTE).decode("utf-8")
@@ -112,7 +100,7 @@ def read_checkpoint(inspection: Inspection, file: str = CHECKPOINT_PATH) -> str:
 def expect_logged(proof: LogProof, kind: EntryType) -> None:
     """Raise ``FormatError`` or ``IntegrityError`` unless an entry, its opening and its inclusion hold."""
     expect(proof.type is kind, f"The log's entry is about a {proof.type}, not a {kind}.")
-    expect(_opens(proof), "The log's entry commits to something else.")
+    expect(opens(proof.opening, proof.salt, proof.commitment), "The log's entry commits to something else.")
     expect(_included(proof, parse_note(proof.checkpoint)), "The entry isn't included under the checkpoint's root.")
 
 
@@ -131,7 +119,7 @@ def _signed_note(trust: Trust, name: str, note: Note, text: str) -> Check:
 
 
 def _signature(inspection: Inspection) -> str:
-    key, signature = inspection.manifest.key.public, inspection.read(SIGNATURE_PATH, 64)
+    key, signature = inspection.manifest.key.public, inspection.read(bag.SIGNATURE_PATH, 64)
     good = holds(key, signature, inspection.manifest_bytes)
     expect(good, "The Ed25519 signature over data/manifest.json doesn't hold.")
     return f"Ed25519 (RFC 8032) over data/manifest.json by key {key.hex()[:16]} holds."
@@ -141,8 +129,8 @@ def _key(inspection: Inspection) -> Check:
     manifest, public = inspection.manifest, inspection.manifest.key.public
     sound = "The manifest's key is a point of small order, or isn't in its one form (RFC 8032)."
     expect(is_sound_point(public), sound)
-    for name, data in key_files(manifest).items():
-        where = "data/manifest.json names" if name == KEY_PEM_PATH else "the manifest states"
+    for name, data in bag.key_files(manifest).items():
+        where = "data/manifest.json names" if name == bag.KEY_PEM_PATH else "the manifest states"
         expect(inspection.read(name) == data, f"{name} isn't the key that {where}.")
     key = inspection.trust.key(public, "sealing")
     if key is None:
@@ -155,8 +143,9 @@ def _key(inspection: Inspection) -> Check:
 
 def _entry(inspection: Inspection, proof: LogProof) -> str:
     expect(proof.type is EntryType.SEAL, f"The log's entry is about a {proof.type}, not a seal.")
-    expect(_opens(proof), "The log's entry commits to something else than its opening.")
-    opening = seal_opening(SealedCase(inspection.manifest, inspection.read(SIGNATURE_PATH, 64)))
+    holds_it = opens(proof.opening, proof.salt, proof.commitment)
+    expect(holds_it, "The log's entry commits to something else than its opening.")
+    opening = seal_opening(SealedCase(inspection.manifest, inspection.read(bag.SIGNATURE_PATH, 64)))
     expect(proof.opening == opening, "The log's entry is about another seal.")
     return f"Entry {proof.sequence} of the log commits to seal digest, key and signature."
 
@@ -164,14 +153,6 @@ def _entry(inspection: Inspection, proof: LogProof) -> str:
 def _inclusion(proof: LogProof, note: Note) -> str:
     expect(_included(proof, note), "The entry isn't included under the checkpoint's root (RFC 9162, 2.1.3.2).")
     return f"Entry {proof.sequence} is included under the root of {note.size} entries (RFC 9162)."
-
-
-def _opens(proof: LogProof) -> bool:
-    try:
-        commitment, _ = commit(proof.opening, proof.salt)
-    except ValueError:
-        return False
-    return hmac.compare_digest(commitment, proof.commitment)
 
 
 def _included(proof: LogProof, note: Note) -> bool:
@@ -247,10 +228,10 @@ def _consistency(inspection: Inspection, facts: CaseFacts | None, note: Note) ->
     return passed(name, sentence)
 
 
-def _consistency_proofs(inspection: Inspection) -> tuple[ConsistencyProof, ...]:
-    if not inspection.has(CONSISTENCY_PATH):
+def _consistency_proofs(inspection: Inspection) -> tuple[bag.ConsistencyProof, ...]:
+    if not inspection.has(bag.CONSISTENCY_PATH):
         return ()
-    return inspection.read_as(tuple[ConsistencyProof, ...], CONSISTENCY_PATH)
+    return inspection.read_as(tuple[bag.ConsistencyProof, ...], bag.CONSISTENCY_PATH)
 
 
 def check_renewals(inspection: Inspection) -> Iterator[Check]:
@@ -268,12 +249,12 @@ def check_renewals(inspection: Inspection) -> Iterator[Check]:
 def renewed(inspection: Inspection) -> Mapping[Digest, str]:
     """What witnesses of renewals were given, for those that continue the bundle's own checkpoint, with words for it."""
     found: dict[Digest, str] = {}
-    if not inspection.has(RENEWALS_PATH) or not inspection.has(CHECKPOINT_PATH):
+    if not inspection.has(RENEWALS_PATH) or not inspection.has(bag.CHECKPOINT_PATH):
         return found
     for record in renewal_records(inspection):
         with suppress(FormatError, IntegrityError):
             _renewal(inspection, record)
-            digest = checkpoint_digest(read_checkpoint(inspection, record.file))
+            digest = bag.checkpoint_digest(read_checkpoint(inspection, record.file))
             found[digest] = f"later checkpoint of {record.size} entries"
     return found
 
@@ -304,10 +285,11 @@ def check_signers(inspection: Inspection, logged: datetime | None) -> Iterator[C
     key = inspection.trust.key(inspection.manifest.key.public, "sealing")
     if key is not None and key.revoked is not None:
         yield _judged(key.revoked, logged)
-    names = [name for name in inspection.contents.names if name.startswith(COUNTERSIGNATURES)]
-    stems = {match[1] for name in names if (match := _NAME.fullmatch(name.removeprefix(COUNTERSIGNATURES)))}
-    if len(stems) > MAX_KEYS or any(not _NAME.fullmatch(name.removeprefix(COUNTERSIGNATURES)) for name in names):
-        yield failed("countersignatures", f"{COUNTERSIGNATURES} holds other files, or more than {MAX_KEYS} signatures.")
+    names = [name for name in inspection.contents.names if name.startswith(bag.COUNTERSIGNATURES)]
+    stems = {match[1] for name in names if (match := _NAME.fullmatch(name.removeprefix(bag.COUNTERSIGNATURES)))}
+    if len(stems) > MAX_KEYS or any(not _NAME.fullmatch(name.removeprefix(bag.COUNTERSIGNATURES)) for name in names):
+        problem = f"{bag.COUNTERSIGNATURES} holds other files, or more than {MAX_KEYS} signatures."
+        yield failed("countersignatures", problem)
         return
     for stem in sorted(stems):
         name = f"countersignature:{stem}"
@@ -329,18 +311,18 @@ def _countersignature(inspection: Inspection, name: str, stem: str) -> Check:
 
 def _signer(inspection: Inspection, stem: str) -> bytes:
     """The public key, 32 bytes, by which a counter-signature holds; raises ``FormatError``."""
-    pem = inspection.read(f"{COUNTERSIGNATURES}{stem}.pem", MAX_PEM)
-    signature = inspection.read(f"{COUNTERSIGNATURES}{stem}.sig", 64)
+    pem = inspection.read(f"{bag.COUNTERSIGNATURES}{stem}.pem", MAX_PEM)
+    signature = inspection.read(f"{bag.COUNTERSIGNATURES}{stem}.sig", 64)
     try:
         public = load_pem_public_key(pem)
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise FormatError(f"{COUNTERSIGNATURES}{stem}.pem can't be read.") from error
+        raise FormatError(f"{bag.COUNTERSIGNATURES}{stem}.pem can't be read.") from error
     if not isinstance(public, Ed25519PublicKey):
         raise FormatError("The key isn't an Ed25519 key.")
     raw = public.public_bytes_raw()
     good = holds(raw, signature, inspection.manifest_bytes)
     expect(good, "The counter-signature over data/manifest.json doesn't hold.")
-    expect(raw.hex()[:16] == stem, f"{COUNTERSIGNATURES}{stem}.pem is another key than its name says.")
+    expect(raw.hex()[:16] == stem, f"{bag.COUNTERSIGNATURES}{stem}.pem is another key than its name says.")
     return raw
 
 
