@@ -143,13 +143,8 @@ def _between(rate: Rate) -> str:
 
 def _plain(rate: Rate) -> dict[str, Any]:
     lower, upper = rate.interval
-    return {
-        "decided": rate.decided,
-        "no_copies": rate.wrong,
-        "unknown": rate.unknown,
-        "at_least": round(lower, 6),
-        "at_most": round(upper, 6),
-    }
+    counted = {"decided": rate.decided, "no_copies": rate.wrong, "unknown": rate.unknown}
+    return {**counted, "at_least": round(lower, 6), "at_most": round(upper, 6)}
 
 
 def _judgement(opening: Mapping[str, Any]) -> _Judgement | str | None:

@@ -104,13 +104,8 @@ class RunningRoot:
 
 def write_accuracy(out: BinaryIO, checkpoint: str, entries: Iterable[LoggedEntry]) -> None:
     """Write the file of a signed note and all entries that lie under it, in their order."""
-    head = {
-        "format": ACCURACY_FORMAT,
-        "checkpoint": checkpoint,
-        "written_at": rfc3339(now()),
-        "undone_within_seconds": SLIP_SECONDS,
-    }
-    out.write(canonical(head) + b"\n")
+    head = {"format": ACCURACY_FORMAT, "checkpoint": checkpoint, "written_at": rfc3339(now())}
+    out.write(canonical({**head, "undone_within_seconds": SLIP_SECONDS}) + b"\n")
     for entry in entries:
         line = json.loads(entry.entry.leaf_bytes)
         if entry.salt is not None and entry.opening is not None:
@@ -150,11 +145,8 @@ def _check(file: BinaryIO, name: str, trust: Trust) -> AccuracyVerdict:
             if wrong < 0 and logged.opening is not None and logged.salt is not None:
                 wrong = -1 if opens(logged.opening, logged.salt, logged.entry.commitment) else running.size
         running.add(logged.entry.leaf_hash)
-    checks = (
-        _entries(running, note),
-        _openings([opening for _, opening in decisions], wrong),
-        check_note(trust, "checkpoint", note, head.checkpoint),
-    )
+    signed, given = check_note(trust, "checkpoint", note, head.checkpoint), [opening for _, opening in decisions]
+    checks = (_entries(running, note), _openings(given, wrong), signed)
     sound = all(check.state is not State.FAILED for check in checks)
     return AccuracyVerdict(checks, count(decisions) if sound else None, running.size)
 

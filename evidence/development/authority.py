@@ -86,27 +86,18 @@ def running_authority(folder: Path, port: int = 0) -> Iterator[Authority]:
 
 
 def _info(imprint: tsp.MessageImprint, nonce: int | None) -> tsp.TSTInfo:
-    fields = {
-        "version": "v1",
-        "policy": POLICY,
-        "message_imprint": imprint,
-        "serial_number": secrets.randbits(63) + 1,
-        "gen_time": now(),
-        "accuracy": {"seconds": 1},
-    }
+    about = {"version": "v1", "policy": POLICY, "message_imprint": imprint, "accuracy": {"seconds": 1}}
+    fields = {**about, "serial_number": secrets.randbits(63) + 1, "gen_time": now()}
     return tsp.TSTInfo(fields if nonce is None else {**fields, "nonce": nonce})
 
 
 def _signer_info(unit: Holder, content: bytes) -> cms.SignerInfo:
     certificate = x509.Certificate.load(unit.der)
     named = {"cert_hash": hashlib.sha256(unit.der).digest()}
-    attributes = cms.CMSAttributes(
-        [
-            cms.CMSAttribute({"type": "content_type", "values": ["tst_info"]}),
-            cms.CMSAttribute({"type": "message_digest", "values": [hashlib.sha256(content).digest()]}),
-            cms.CMSAttribute({"type": "signing_certificate_v2", "values": [{"certs": [named]}]}),
-        ]
-    )
+    values = {"content_type": "tst_info", "message_digest": hashlib.sha256(content).digest()}
+    values["signing_certificate_v2"] = {"certs": [named]}
+    told = [cms.CMSAttribute({"type": kind, "values": [value]}) for kind, value in values.items()]
+    attributes = cms.CMSAttributes(told)
     sid = {"issuer": certificate.issuer, "serial_number": certificate.serial_number}
     return cms.SignerInfo(
         {

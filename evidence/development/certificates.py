@@ -90,21 +90,14 @@ def _issued(
     crl: str = "",
 ) -> Holder:
     """A certificate by an issuer, or by the key itself, that points to the issuer's list of revoked ones."""
-    subject = x509.Name(
-        [
-            x509.NameAttribute(NameOID.ORGANIZATION_NAME, TITLE),
-            x509.NameAttribute(NameOID.COMMON_NAME, f"Exhibit development – no legal weight ({role})"),
-        ]
-    )
+    parts = {NameOID.ORGANIZATION_NAME: TITLE, NameOID.COMMON_NAME: f"Exhibit development – no legal weight ({role})"}
+    subject = x509.Name([x509.NameAttribute(kind, text) for kind, text in parts.items()])
+    above = issuer.certificate.subject if issuer else subject
     identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
     parent = _identifier(issuer.certificate) if issuer else identifier
     begin = now().replace(microsecond=0) - timedelta(days=1)
     builder = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer.certificate.subject if issuer else subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
+        x509.CertificateBuilder(above, subject, key.public_key(), x509.random_serial_number())
         .not_valid_before(begin)
         .not_valid_after(begin + LIFE)
         .add_extension(identifier, critical=False)

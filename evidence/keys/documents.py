@@ -74,13 +74,9 @@ def unlock_document_key(encrypted: bytes, certificate: bytes, master_key: bytes)
 
 
 def _certificate(private: ec.EllipticCurvePrivateKey, owner: str, holder: str, made: datetime) -> x509.Certificate:
-    name = x509.Name(
-        [
-            x509.NameAttribute(NameOID.ORGANIZATION_NAME, owner[:_MAX_NAME]),
-            x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, f"Key held by the {holder}"),
-            x509.NameAttribute(NameOID.COMMON_NAME, owner[:_MAX_NAME]),
-        ]
-    )
+    owner, held = owner[:_MAX_NAME], f"Key held by the {holder}"
+    parts = {NameOID.ORGANIZATION_NAME: owner, NameOID.ORGANIZATIONAL_UNIT_NAME: held, NameOID.COMMON_NAME: owner}
+    name = x509.Name([x509.NameAttribute(kind, text) for kind, text in parts.items()])
     public = private.public_key()
     builder = (
         x509.CertificateBuilder(subject_name=name, issuer_name=name, public_key=public)

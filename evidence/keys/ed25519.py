@@ -93,11 +93,8 @@ def read_public_key(data: bytes) -> bytes:
     hint = "Give a PEM file as `openssl pkey -in KEY -pubout` writes it, never the private key itself."
     try:
         text = data.decode("ascii").strip()
-        public = (
-            Ed25519PublicKey.from_public_bytes(bytes.fromhex(text))
-            if len(text) == _HEX_DIGITS
-            else load_pem_public_key(data)
-        )
+        is_hex = len(text) == _HEX_DIGITS
+        public = Ed25519PublicKey.from_public_bytes(bytes.fromhex(text)) if is_hex else load_pem_public_key(data)
     except (ValueError, UnsupportedAlgorithm):
         raise WrongUseError("This isn't a public key that can be read.", hint=hint) from None
     if not isinstance(public, Ed25519PublicKey):

@@ -76,13 +76,8 @@ def schema_of(kind: type, names: tuple[str, ...] = ()) -> dict[str, Any]:
 def array_schema_of(kind: type) -> dict[str, Any]:
     """The JSON Schema of an array of frozen dataclasses."""
     one = schema_of(kind)
-    return {
-        "$schema": _DIALECT,
-        "title": f"{one['title']}, an array",
-        "type": "array",
-        "items": {"$ref": one["$ref"]},
-        "$defs": one["$defs"],
-    }
+    head = {"$schema": _DIALECT, "title": f"{one['title']}, an array", "type": "array"}
+    return {**head, "items": {"$ref": one["$ref"]}, "$defs": one["$defs"]}
 
 
 def _schema(kind: object, definitions: dict[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from registry.models import AnchorReceipt, Bundle, StepState
 from workers.log.proofs import best_checkpoints, witness_facts
 
 LAST = 200  # answers whose time tells how long the next ones take
+Who = tuple[str, str]  # kind and name of a witness
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +49,10 @@ def answers_of(bundles: Sequence[Bundle]) -> dict[int, tuple[Answer, ...]]:
     return found
 
 
-def usual_waits() -> dict[tuple[str, str], timedelta]:
+def usual_waits() -> dict[Who, timedelta]:
     """How long each witness took lately from the checkpoint to its full answer: the middle of the last ones."""
     done = AnchorReceipt.objects.filter(state=StepState.DONE, checkpoint__isnull=False)
-    took: dict[tuple[str, str], list[float]] = defaultdict(list)
+    took: dict[Who, list[float]] = defaultdict(list)
     rows = done.order_by("-pk").values_list("kind", "witness", "grown_at", "checkpoint__made_at")
     for kind, witness, until, since in rows[:LAST]:
         if until is not None and since is not None:
@@ -60,10 +61,7 @@ def usual_waits() -> dict[tuple[str, str], timedelta]:
 
 
 def _answer(
-    row: AnchorReceipt,
-    subject: str,
-    usual: Mapping[tuple[str, str], timedelta],
-    health: Mapping[tuple[str, str], witnesses.Health],
+    row: AnchorReceipt, subject: str, usual: Mapping[Who, timedelta], health: Mapping[Who, witnesses.Health]
 ) -> Answer:
     facts = witness_facts(row, subject)
     if row.state == StepState.DONE:

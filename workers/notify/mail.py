@@ -11,12 +11,9 @@ from workers.servers.addresses import local_site
 
 _SECONDS = 20
 REFUSALS = (
-    smtplib.SMTPRecipientsRefused,
-    smtplib.SMTPSenderRefused,
-    smtplib.SMTPDataError,
-    smtplib.SMTPHeloError,
+    smtplib.SMTPRecipientsRefused, smtplib.SMTPSenderRefused, smtplib.SMTPDataError, smtplib.SMTPHeloError,
     smtplib.SMTPNotSupportedError,
-)
+)  # fmt: skip
 """What a server says of a mail that it doesn't take: after these it surely hasn't left."""
 
 _PORTS = {"smtp": 25, "smtp+tls": 587, "smtps": 465}

@@ -64,8 +64,7 @@ def _counted(step: Step) -> QuerySet[Any, Any]:
 def backlog() -> dict[str, dict[str, int]]:
     """Rows by step: ``waiting``, ``under_way`` and ``given_up``."""
     return {
-        waiting.step: {"waiting": waiting.waiting, "under_way": waiting.under_way, "given_up": waiting.failed}
-        for waiting in backlogs()
+        row.step: {"waiting": row.waiting, "under_way": row.under_way, "given_up": row.failed} for row in backlogs()
     }
 
 
@@ -130,9 +129,8 @@ def dismiss(step: str, error: str | None = None, *, by: str) -> int:
         rows = rows if error is None else rows.filter(error=error)
         told = {"step": step, "by": by, "at": now()}
         made = [Dismissal(row=pk, error=why, **told) for pk, why in rows.values_list("pk", "error")]
-        Dismissal.objects.bulk_create(
-            made, update_conflicts=True, update_fields=["error", "by", "at"], unique_fields=["step", "row"]
-        )
+        columns = ["error", "by", "at"]
+        Dismissal.objects.bulk_create(made, update_conflicts=True, update_fields=columns, unique_fields=["step", "row"])
         if made:
             changed("given up and left", by=by, about={"step": step, "rows": len(made)})
     return len(made)

@@ -20,19 +20,9 @@ from workers.servers.redis import redis_answers, redis_program
 def examine(config: Config) -> tuple[Check, ...]:
     """All checks, in the order in which one would mend them; changes nothing and starts no server."""
     probes: tuple[Callable[[Config], Check], ...] = (
-        _data_folder,
-        disk_check,
-        damage_check,
-        _database,
-        _redis,
-        _chinese_font,
-        _browser,
-        _browser_limits,
-        _openssl,
-        _mail,
-        search_check,
-        _witnesses,
-    )
+        _data_folder, disk_check, damage_check, _database, _redis, _chinese_font, _browser, _browser_limits, _openssl,
+        _mail, search_check, _witnesses,
+    )  # fmt: skip
     return (*(probe(config) for probe in probes), *(_witness(config, anchor) for anchor in config.anchors))
 
 

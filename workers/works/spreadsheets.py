@@ -99,10 +99,8 @@ def _filled(cells: Sequence[str], given: Sequence[str], columns: Mapping[str, in
 
 
 def _unusable(name: str, wrong: Sequence[tuple[int, WrongUseError]]) -> WrongUseError:
-    told = [
-        _("%(name)s, line %(line)d: %(problem)s") % {"name": name, "line": line, "problem": error.message}
-        for line, error in wrong[:SHOWN]
-    ]
+    text = _("%(name)s, line %(line)d: %(problem)s")
+    told = [text % {"name": name, "line": line, "problem": error.message} for line, error in wrong[:SHOWN]]
     if len(wrong) > SHOWN:
         more = len(wrong) - SHOWN
         text = ngettext("%(count)d more line can't be used.", "%(count)d more lines can't be used.", more)

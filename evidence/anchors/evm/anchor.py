@@ -191,14 +191,8 @@ class EvmAnchor:
         return needed + needed // 4
 
     def _transaction(self, to: bytes, data: bytes, gas: int, nonce: int | None = None) -> bytes:
-        return self.account.sign(
-            chain=self.chain,
-            nonce=self._count("pending") if nonce is None else nonce,
-            gas_price=self._price(),
-            gas=gas,
-            to=to,
-            data=data,
-        )
+        turn = self._count("pending") if nonce is None else nonce
+        return self.account.sign(chain=self.chain, nonce=turn, gas_price=self._price(), gas=gas, to=to, data=data)
 
     def _price(self) -> int:
         if self.gas_price is not None:

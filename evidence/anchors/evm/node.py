@@ -113,12 +113,8 @@ class EvmNode:
 
     def find_log(self, contract: bytes, digest: Digest, first: int, last: int) -> Fate | None:
         """The transaction whose log tells of a digest in these blocks, or ``None``; raises ``ServiceMissingError``."""
-        wanted = {
-            "address": "0x" + contract.hex(),
-            "topics": ["0x" + EVENT.hex(), "0x" + digest.hex],
-            "fromBlock": hex(first),
-            "toBlock": hex(last),
-        }
+        topics = ["0x" + EVENT.hex(), "0x" + digest.hex]
+        wanted = {"address": "0x" + contract.hex(), "topics": topics, "fromBlock": hex(first), "toBlock": hex(last)}
         found = self.call("eth_getLogs", wanted)
         with _readable("eth_getLogs"):
             return Fate(str(found[0]["transactionHash"]), int(found[0]["blockNumber"], 16)) if found else None

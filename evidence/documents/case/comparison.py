@@ -146,7 +146,6 @@ def _calibration(verification: Verification, calibration: CalibrationFacts, word
     bound = calibration.certain if is_certain else calibration.review
     counts = {name: f"{getattr(bound, name):,}" for name in ("at_most_in_a_million", "photographs", "failed")}
     counts["others"] = f"{bound.photographs - 1:,}"
-    named = wording.say(
-        "match.calibration", name=calibration.name, data=wording.told(calibration.data), digest=calibration.digest.hex
-    )
+    data = wording.told(calibration.data)
+    named = wording.say("match.calibration", name=calibration.name, data=data, digest=calibration.digest.hex)
     return named, wording.say("match.bound_certain" if is_certain else "match.bound_review", **counts)

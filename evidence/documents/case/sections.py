@@ -29,10 +29,8 @@ STANDING_LIMITS = ("interested", "key", "similarity", "time", "context", "verify
 
 def claimant_section(facts: CaseFacts, wording: Wording) -> Section:
     """Who claims, as declared."""
-    rows = (
-        wording.row("owner", Speaker.DECLARED, facts.owner.name),
-        wording.row("identity", Speaker.DECLARED, facts.owner.identity),
-    )
+    declared = {"owner": facts.owner.name, "identity": facts.owner.identity}
+    rows = tuple(wording.row(label, Speaker.DECLARED, said) for label, said in declared.items())
     return Section(wording.say("heading.claimant"), (Rows(rows),))
 
 
@@ -66,9 +64,8 @@ def work_section(facts: CaseFacts, wording: Wording, level: int) -> Section:
 
 def sightings_section(facts: CaseFacts, wording: Wording, level: int, room: Room) -> Section:
     """Where and when the picture was seen."""
-    blocks: list[Block] = [
-        Rows(_sighting_rows(sighting, wording), together=False) for sighting in facts.sightings[: room.sightings]
-    ]
+    shown = facts.sightings[: room.sightings]
+    blocks: list[Block] = [Rows(_sighting_rows(sighting, wording), together=False) for sighting in shown]
     if len(facts.sightings) > room.sightings:
         blocks.append(Quiet(wording.say("document.listed_of", shown=room.sightings, all=len(facts.sightings))))
     if not blocks:
@@ -220,11 +217,9 @@ def development_warning(witnesses: Sequence[WitnessFacts], wording: Wording) -> 
 
 def best_share(facts: CaseFacts) -> str:
     """The largest aligned share of a registered picture, or an em dash without alignment."""
-    shares = [
-        match.verification.overlap_work
-        for match in facts.matches
-        if match.verification.transform is not None and match.verification.decision is not Decision.NONE
-    ]
+    compared = (match.verification for match in facts.matches)
+    aligned = (found for found in compared if found.transform is not None and found.decision is not Decision.NONE)
+    shares = [found.overlap_work for found in aligned]
     return percent(max(shares)) if shares else "—"
 
 

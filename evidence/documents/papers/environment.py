@@ -26,11 +26,8 @@ def environment(case: SealedFacts, wording: Wording) -> tuple[Section, ...]:
         counts = {"shown": SHOWN_RECORDS, "all": len(case.networks), "path": case.networks[-1].path}
         sections.append(Section(say("heading.sightings"), (Quiet(say("environment.more_records", **counts)),)))
     unchecked = Bullets(tuple(say(f"environment.{key}") for key in NOT_CHECKED))
-    complete = (
-        blanks(wording, "operator", "machine", "route"),
-        blanks(wording, "malware", lines=2),
-        blanks(wording, "processes", lines=2),
-    )
+    longer = (blanks(wording, name, lines=2) for name in ("malware", "processes"))
+    complete = (blanks(wording, "operator", "machine", "route"), *longer)
     sections += [
         Section(say("heading.unchecked"), (unchecked,)),
         Section(say("environment.complete"), complete),

@@ -9,16 +9,12 @@ def privacy_note(case: SealedFacts, wording: Wording) -> tuple[Section, ...]:
     """The note; the balancing of interests and every decision stay empty."""
     say = wording.say
     places = sum(bool(sighting.context) for sighting in case.facts.sightings)
-    may_be = (
-        say("privacy.words", n=places),
-        *(say(f"privacy.{key}") for key in ("addresses", "servers", "people", "members", "redact")),
-    )
+    others = (say(f"privacy.{key}") for key in ("addresses", "servers", "people", "members", "redact"))
+    may_be = (say("privacy.words", n=places), *others)
     gdpr = tuple(say(f"privacy.{key}") for key in ("gdpr_basis", "gdpr_claims"))
     pipl = tuple(say(f"privacy.{key}") for key in ("pipl_basis", "pipl_export"))
-    decide = (
-        *(blanks(wording, name, lines=2) for name in ("purpose", "necessity", "interests", "outcome")),
-        blanks(wording, "export", "redacted"),
-    )
+    balance = (blanks(wording, name, lines=2) for name in ("purpose", "necessity", "interests", "outcome"))
+    decide = (*balance, blanks(wording, "export", "redacted"))
     return (
         Section(say("privacy.what"), (Bullets(may_be),), running=running(case, wording)),
         Section(say("privacy.gdpr"), (Bullets(gdpr),)),

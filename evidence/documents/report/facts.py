@@ -32,19 +32,9 @@ class RefusalCount:
 
 
 FAILED = (
-    "timeout",
-    "unreachable",
-    "unresolvable",
-    "redirects",
-    "too-many-redirects",
-    "incomplete",
-    "broke-off",
-    "bad-encoding",
-    "error",
-    "truncated",
-    "broken",
-    "too-slow",
-)
+    "timeout", "unreachable", "unresolvable", "redirects", "too-many-redirects", "incomplete", "broke-off",
+    "bad-encoding", "error", "truncated", "broken", "too-slow",
+)  # fmt: skip
 """Reasons that say that something was asked for and didn't come whole, besides HTTP errors; others say that it wasn't
 asked for or kept, by a rule."""
 

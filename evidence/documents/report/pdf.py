@@ -55,23 +55,9 @@ SHOWN_CRAWLS = 60
 SHOWN_SOURCES = 4
 MAX_SOURCE = 160
 TERMS = (
-    "recorded",
-    "sighting",
-    "sha256",
-    "hash",
-    "aligned",
-    "ratio",
-    "prior",
-    "seal",
-    "signature",
-    "log",
-    "checkpoint",
-    "rfc3161",
-    "opentimestamps",
-    "development",
-    "canary",
-    "not_checked",
-)
+    "recorded", "sighting", "sha256", "hash", "aligned", "ratio", "prior", "seal", "signature", "log", "checkpoint",
+    "rfc3161", "opentimestamps", "development", "canary", "not_checked",
+)  # fmt: skip
 
 
 def unset_report(report: ReportFacts, pictures: Mapping[str, Pictures], language: str) -> Unset:

@@ -159,11 +159,7 @@ def csv_head() -> bytes:
 
 def csv_lines(cases: Iterable[ReportCase]) -> bytes:
     """The lines of some cases: a report is the head and the lines of its volumes, one after the other."""
-    return _written(
-        [_shown(value, column) for value, column in zip(row, COLUMNS, strict=True)]
-        for case in cases
-        for row in case_rows(case)
-    ).encode()
+    return _written([*map(_shown, row, COLUMNS)] for case in cases for row in case_rows(case)).encode()
 
 
 def safe_cell(text: str) -> str:

@@ -74,10 +74,8 @@ def _write_sheets(archive: zipfile.ZipFile, parts: Iterable[bytes], most: int) -
 def _begin(archive: zipfile.ZipFile, number: int) -> IO[bytes]:
     sheet = archive.open(_member(f"xl/worksheets/sheet{number}.xml"), "w", force_zip64=True)
     pane = '<pane ySplit="1" topLeftCell="A2" activePane="bottomLeft" state="frozen"/>'
-    widths = "".join(
-        f'<col min="{place}" max="{place}" width="{column.width}" customWidth="1"/>'
-        for place, column in enumerate(COLUMNS, 1)
-    )
+    numbered = enumerate(COLUMNS, 1)
+    widths = "".join(f'<col min="{n}" max="{n}" width="{column.width}" customWidth="1"/>' for n, column in numbered)
     head = "".join(_text(column.name, _HEAD) for column in COLUMNS)
     sheet.write(
         f'{_XML}<worksheet xmlns="{_MAIN}"><sheetViews><sheetView workbookViewId="0">{pane}</sheetView></sheetViews>'

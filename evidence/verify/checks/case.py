@@ -37,6 +37,7 @@ from exhibit.types import Piece
 
 Pictures = tuple[PictureFacts, PictureFacts]  # the found and the registered one
 Pixels = NDArray[np.uint8]
+Decoder = Callable[[str], Pixels]
 Floats = NDArray[np.float64]
 
 AT_LEAST = 1024
@@ -255,12 +256,7 @@ def _expect_recorded(sighting: SightingFacts, proof: SliceProof) -> None:
 
 
 def _match(
-    inspection: Inspection,
-    match: MatchFacts,
-    pictures: Pictures,
-    pixels_of: Callable[[str], Pixels] | None,
-    *,
-    is_told: bool,
+    inspection: Inspection, match: MatchFacts, pictures: Pictures, pixels_of: Decoder | None, *, is_told: bool
 ) -> Check:
     """What the found and the registered picture give; nothing is computed without a way to decode them.
 

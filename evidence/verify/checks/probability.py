@@ -95,18 +95,7 @@ def _read(inspection: Inspection, stated: CalibrationFacts) -> Calibration | Che
 
 def calibration_facts(calibration: Calibration, file: str) -> CalibrationFacts:
     """What facts state of a calibration that lies in a file."""
-    certain, review = (
-        BoundFacts(bound.photographs, bound.failed, bound.per_million)
-        for bound in (calibration.certain, calibration.review)
-    )
-    return CalibrationFacts(
-        calibration.name,
-        calibration.made,
-        calibration.data,
-        calibration.digest,
-        file,
-        certain,
-        review,
-        calibration.prior,
-        calibration.photographs,
-    )
+    counted = (calibration.certain, calibration.review)
+    certain, review = (BoundFacts(bound.photographs, bound.failed, bound.per_million) for bound in counted)
+    about = (calibration.name, calibration.made, calibration.data, calibration.digest, file)
+    return CalibrationFacts(*about, certain, review, calibration.prior, calibration.photographs)

@@ -79,10 +79,8 @@ def _check_drawings(
     for match in drawn[:MAX_DRAWN]:
         if match.verification.transform is None:
             return failed("drawings", f"Match {match.number} has drawings, and no alignment to draw them by.")
-        found, work = (
-            inspection.sealed_bytes(path, LIMITS.max_bytes)
-            for path in (seen[match.picture], registered[match.work_picture])
-        )
+        files = (seen[match.picture], registered[match.work_picture])
+        found, work = (inspection.sealed_bytes(path, LIMITS.max_bytes) for path in files)
         made = makers.draw(found, work, match.verification)
         for role, path in match.drawings.items():
             count += 1
