@@ -18,8 +18,6 @@ from exhibit.files.durable import settle, settle_path
 from exhibit.ports import SignedCheckpoint
 from exhibit.sentences import Sentence
 
-BIRTH_PARTS = 3
-
 
 @dataclass(frozen=True, slots=True)
 class Head:
@@ -92,7 +90,7 @@ def _place(path: Path) -> str:
 def _in_utc(place: str) -> tuple[str, ...]:
     """The parts of a place, its birth (day, time, offset) in UTC; the nanoseconds as they stand."""
     number, *birth = place.split(" ")
-    if len(birth) != BIRTH_PARTS:
+    if len(birth) != 3:
         return (number, *birth)
     day, time, offset = birth
     whole, _, nanoseconds = time.partition(".")

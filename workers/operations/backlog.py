@@ -63,9 +63,8 @@ def _counted(step: Step) -> QuerySet[Any, Any]:
 
 def backlog() -> dict[str, dict[str, int]]:
     """Rows by step: ``waiting``, ``under_way`` and ``given_up``."""
-    return {
-        row.step: {"waiting": row.waiting, "under_way": row.under_way, "given_up": row.failed} for row in backlogs()
-    }
+    found = backlogs()
+    return {row.step: {"waiting": row.waiting, "under_way": row.under_way, "given_up": row.failed} for row in found}
 
 
 def held_up() -> dict[str, str]:

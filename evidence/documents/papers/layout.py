@@ -63,7 +63,6 @@ def system_rows(case: SealedFacts, wording: Wording) -> Rows:
     facts, key = case.facts, case.manifest.key
     software = facts.software
     models = [f"{model.name} {model.version} {model.digest.hex if model.digest else ''}" for model in software.models]
-    sealed = f"{wording.time(case.manifest.sealed_at)}"
     entry = wording.say("document.no_time") if case.sequence is None else str(case.sequence)
     holder = wording.say(f"paper.holder_{key.holder}")
     return Rows(
@@ -71,7 +70,7 @@ def system_rows(case: SealedFacts, wording: Wording) -> Rows:
             plain_row(wording, "label.software", f"{software.name} {software.version}"),
             plain_row(wording, "label.pipeline", software.pipeline, style=Style.MONO),
             plain_row(wording, "paper.model", *models, style=Style.MONO),
-            plain_row(wording, "paper.sealed_at", sealed),
+            plain_row(wording, "paper.sealed_at", wording.time(case.manifest.sealed_at)),
             plain_row(wording, "label.seal", case.seal.hex, style=Style.MONO),
             plain_row(wording, "paper.key", f"{key.algorithm} {key.public.hex()}", holder, style=Style.MONO),
             plain_row(wording, "label.seal_entry", entry),

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import ClassVar
 
 
 class Style(StrEnum):
@@ -43,7 +42,6 @@ class Row:
 class Rows:
     """Labels with values, on one page where ``together`` says so."""
 
-    kind: ClassVar[str] = "rows"
     rows: tuple[Row, ...]
     together: bool = True
 
@@ -52,7 +50,6 @@ class Rows:
 class Text:
     """A paragraph."""
 
-    kind: ClassVar[str] = "text"
     text: str
 
 
@@ -60,7 +57,6 @@ class Text:
 class Lines:
     """Lines of a letter, each beginning a new one; few stay on one page."""
 
-    kind: ClassVar[str] = "lines"
     lines: tuple[Line, ...]
 
 
@@ -68,7 +64,6 @@ class Lines:
 class Quiet:
     """A paragraph in small grey type."""
 
-    kind: ClassVar[str] = "quiet"
     text: str
 
 
@@ -76,7 +71,6 @@ class Quiet:
 class Bullets:
     """A list of sentences."""
 
-    kind: ClassVar[str] = "bullets"
     items: tuple[str, ...]
 
 
@@ -84,7 +78,6 @@ class Bullets:
 class Callout:
     """What a reader must not miss."""
 
-    kind: ClassVar[str] = "callout"
     title: str
     text: str
 
@@ -103,7 +96,6 @@ class Plate:
 class Plates:
     """Pictures in a row, each in a frame of the same height in millimetres."""
 
-    kind: ClassVar[str] = "pictures"
     items: tuple[Plate, ...]
     height: int
 
@@ -121,7 +113,6 @@ class Cell:
 class Table:
     """A table; a width of 0 is as wide as its content, others share what is left."""
 
-    kind: ClassVar[str] = "table"
     head: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     widths: tuple[int, ...]
@@ -139,7 +130,6 @@ class Figure:
 class Figures:
     """Large numbers in a row."""
 
-    kind: ClassVar[str] = "figures"
     items: tuple[Figure, ...]
 
 
@@ -150,7 +140,6 @@ class Card:
     ``label`` is what links point to.
     """
 
-    kind: ClassVar[str] = "card"
     title: str
     label: str
     plates: tuple[Plate, ...]
@@ -161,7 +150,6 @@ class Card:
 class Blanks:
     """Fields that only a person fills in, each with so many empty lines; each stays whole on a page."""
 
-    kind: ClassVar[str] = "blanks"
     labels: tuple[str, ...]
     lines: int = 1
 

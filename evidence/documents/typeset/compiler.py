@@ -18,7 +18,7 @@ from typing import Final
 
 import typst
 
-from evidence.documents.typeset.blocks import Document
+from evidence.documents.typeset.blocks import Block, Document
 from evidence.documents.typeset.fonts import FontSet
 from exhibit.errors import ExhibitError
 from exhibit.types import Json
@@ -80,8 +80,7 @@ def template_data(value: Json) -> Json:
     """Plain JSON data of a document; each block says its kind."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         plain = {field.name: template_data(getattr(value, field.name)) for field in dataclasses.fields(value)}
-        kind = getattr(value, "kind", None)
-        return plain if kind is None else {"kind": kind, **plain}
+        return {"kind": type(value).__name__.lower(), **plain} if isinstance(value, Block) else plain
     if isinstance(value, tuple | list):
         return [template_data(item) for item in value]
     return value
