@@ -102,15 +102,14 @@ def grown_proofs(services: Services, submission: LogSubmission, checkpoint: LogC
 
     The checkpoint covers the entry, and is shown to continue those that stand in the sealed facts.
     """
-    later = list(filter(None, [renewal_of(checkpoint)]))  # one or none
+    later = renewal_of(checkpoint)
     earlier = sorted({proof.size for _, proof in log_proofs(facts) if proof.size < checkpoint.size})
     paths = [tuple(services.log.consistency(size, checkpoint.size)) for size in earlier]
-    renewed = [Renewal(row.note, tuple(services.log.consistency(checkpoint.size, row.size))) for row in later]
     return Proofs(
         entry=log_proof(services, submission, checkpoint),
         consistency=tuple(map(ConsistencyProof, earlier, paths)),
-        anchors=tuple(receipt for row in (checkpoint, *later) for receipt in _receipts(row)),
-        renewals=tuple(renewed),
+        anchors=(*_receipts(checkpoint), *([] if later is None else _receipts(later))),
+        renewals=() if later is None else (_renewal(services, checkpoint, later),),
     )
 
 
@@ -119,6 +118,10 @@ def renewal_of(checkpoint: LogCheckpoint) -> LogCheckpoint | None:
     young = checkpoint.made_at + RENEWED_AFTER  # under whatever name: a break loses no entry that is still here
     rows = LogCheckpoint.objects.filter(size__gt=checkpoint.size, made_at__gte=young)
     return rows.filter(receipts__state=StepState.DONE).order_by("-size").first()
+
+
+def _renewal(services: Services, checkpoint: LogCheckpoint, later: LogCheckpoint) -> Renewal:
+    return Renewal(later.note, tuple(services.log.consistency(checkpoint.size, later.size)))
 
 
 def _receipts(checkpoint: LogCheckpoint) -> list[AnchorProof]:
