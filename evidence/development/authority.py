@@ -94,8 +94,8 @@ def _info(imprint: tsp.MessageImprint, nonce: int | None) -> tsp.TSTInfo:
 def _signer_info(unit: Holder, content: bytes) -> cms.SignerInfo:
     certificate = x509.Certificate.load(unit.der)
     named = {"cert_hash": hashlib.sha256(unit.der).digest()}
-    values = {"content_type": "tst_info", "message_digest": hashlib.sha256(content).digest()}
-    values["signing_certificate_v2"] = {"certs": [named]}
+    values: dict[str, object] = {"content_type": "tst_info", "signing_certificate_v2": {"certs": [named]}}
+    values["message_digest"] = hashlib.sha256(content).digest()
     told = [cms.CMSAttribute({"type": kind, "values": [value]}) for kind, value in values.items()]
     attributes = cms.CMSAttributes(told)
     sid = {"issuer": certificate.issuer, "serial_number": certificate.serial_number}

@@ -38,8 +38,9 @@ def restore_rows(config: Config, dump: Path) -> None:
 
 def migrations_in(dump: Path, app: str) -> set[str]:
     """The names of the migrations of an app that a dump's rows have gone through; raises ``ServiceMissingError``."""
-    command = [postgres_programs() / "pg_restore", "--data-only", "--table=django_migrations", "--file=-", dump]
-    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    options = ("--data-only", "--table=django_migrations", "--file=-")
+    program = postgres_programs() / "pg_restore"
+    ran = subprocess.run([program, *options, dump], capture_output=True, text=True, check=False)
     if ran.returncode:
         raise ServiceMissingError(f"pg_restore failed: {ran.stderr.strip()[-200:]}", retry=False)
     rows = (line.split("\t") for line in ran.stdout.splitlines())
