@@ -39,10 +39,10 @@ _UNRELATED = 128
 """Bits by which the hashes of unrelated pictures differ, on average."""
 _FAR = 2.0
 """Pixels; a larger drift says no more."""
-_FIELDS = {
-    "format", "name", "made", "pipeline", "data", "photographs", "prior", "figures", "weights", "intercept", "knots",
-    "bounds",
-}  # fmt: skip
+_PLAIN = (
+    "name", "made", "pipeline", "data", "photographs", "prior", "figures", "weights", "intercept", "knots",
+)  # fmt: skip
+"""Fields that stand in the JSON as they are."""
 
 FIGURES: Mapping[str, Callable[[Verification], float]] = {
     "log-inliers": lambda pair: math.log1p(pair.inliers),
@@ -165,23 +165,9 @@ class Calibration:
 
     def to_json(self) -> bytes:
         """Canonical JSON (RFC 8785): the bytes that the digest is of."""
-        return canonical(
-            {
-                "format": CALIBRATION_FORMAT,
-                "name": self.name,
-                "made": self.made,
-                "pipeline": self.pipeline,
-                "data": self.data,
-                "photographs": self.photographs,
-                "prior": self.prior,
-                "figures": list(self.figures),
-                "weights": list(self.weights),
-                "intercept": self.intercept,
-                "knots": [list(knot) for knot in self.knots],
-                "bounds": {"certain": _plain_bound(self.certain), "review": _plain_bound(self.review)},
-                **({} if self.network == FIRST_NETWORK else {"network": self.network}),
-            }
-        )
+        bounds = {"certain": _plain_bound(self.certain), "review": _plain_bound(self.review)}
+        plain = {"format": CALIBRATION_FORMAT, "bounds": bounds, **{name: getattr(self, name) for name in _PLAIN}}
+        return canonical(plain if self.network == FIRST_NETWORK else {**plain, "network": self.network})
 
     @classmethod
     def from_json(cls, data: bytes) -> Self:
@@ -225,7 +211,7 @@ def _plain_bound(bound: Bound) -> dict[str, int]:
 
 def _fields(plain: dict[str, Any]) -> dict[str, Any]:
     network = plain.pop("network", FIRST_NETWORK)
-    if set(plain) != _FIELDS or plain.pop("format") != CALIBRATION_FORMAT:
+    if set(plain) != {*_PLAIN, "format", "bounds"} or plain.pop("format") != CALIBRATION_FORMAT:
         raise ValueError("other fields, or another format")
     bounds = plain.pop("bounds")
     texts = (network, *(plain[key] for key in ("name", "made", "pipeline", "data")))
@@ -238,8 +224,9 @@ def _fields(plain: dict[str, Any]) -> dict[str, Any]:
         "figures": tuple(plain["figures"]),
         "weights": tuple(map(float, plain["weights"])),
         "knots": tuple((float(score), float(value)) for score, value in plain["knots"]),
-        "certain": Bound(int(bounds["certain"]["photographs"]), int(bounds["certain"]["failed"])),
-        "review": Bound(int(bounds["review"]["photographs"]), int(bounds["review"]["failed"])),
+        **{
+            name: Bound(int(bounds[name]["photographs"]), int(bounds[name]["failed"])) for name in ("certain", "review")
+        },
     }
 
 

@@ -28,8 +28,9 @@ _READ_DIFFERENTLY = re.compile(r"[\x00-\x20\\\x7f-\xa0]")
 _LOOPBACK = ("127.0.0.1", "::1")
 _ROOT_SERVER = ((socket.AF_INET, "198.41.0.4"), (socket.AF_INET6, "2001:503:ba3e::2:30"))
 
-_FORBIDDEN_V4 = tuple(
-    IPv4Network(text)
+_GLOBAL_V6 = IPv6Network("2000::/3")
+_FORBIDDEN = tuple(
+    ipaddress.ip_network(text)
     for text in (
         "0.0.0.0/8",  # this network
         "10.0.0.0/8",  # private use
@@ -47,12 +48,6 @@ _FORBIDDEN_V4 = tuple(
         "203.0.113.0/24",  # documentation
         "224.0.0.0/4",  # multicast
         "240.0.0.0/4",  # reserved, broadcast
-    )
-)
-_GLOBAL_V6 = IPv6Network("2000::/3")
-_FORBIDDEN_V6 = tuple(
-    IPv6Network(text)
-    for text in (
         "2001::/23",  # protocol assignments, among them Teredo and benchmarks
         "2001:db8::/32",  # documentation
         "2002::/16",  # 6to4, withdrawn by RFC 7526
@@ -136,8 +131,6 @@ class Guard:
                 Sentence("The host %(host)s has no address.", host=host), reason="unresolvable"
             ) from error
         addresses = list(dict.fromkeys(str(answer[4][0]) for answer in answers))
-        if not addresses:
-            raise RefusedError(Sentence("The host %(host)s has no address.", host=host), reason="unresolvable")
         self.check_answers(host, addresses, port)
         return addresses
 
@@ -231,17 +224,16 @@ def _split(url: str) -> SplitResult:
 def _port(parts: SplitResult) -> int:
     try:
         port = parts.port
-    except ValueError as error:
-        raise RefusedError(Sentence("The URL's port isn't a number from 1 to 65535."), reason="bad-url") from error
+    except ValueError:
+        port = 0
     if port == 0:
         raise RefusedError(Sentence("The URL's port isn't a number from 1 to 65535."), reason="bad-url")
     return DEFAULT_PORTS[parts.scheme] if port is None else port
 
 
 def _is_public(address: IPv4Address | IPv6Address) -> bool:
-    if isinstance(address, IPv4Address):
-        return not any(address in network for network in _FORBIDDEN_V4)
-    return address in _GLOBAL_V6 and not any(address in network for network in _FORBIDDEN_V6)
+    is_global = isinstance(address, IPv4Address) or address in _GLOBAL_V6
+    return is_global and not any(address in network for network in _FORBIDDEN)
 
 
 def _private(shown: str) -> RefusedError:

@@ -87,18 +87,11 @@ def read_limited(response: requests.Response, max_bytes: int, seconds: float = 6
 def read_beginning(response: requests.Response, max_bytes: int, seconds: float = 60.0) -> bytes:
     """Read the first bytes of a body as :func:`read_limited`, but without refusing more: nothing more is asked for."""
     body = bytearray()
-    with response, _deadline(_wire(response).socket, seconds) as late:
-        try:
-            for piece in response.iter_content(_PIECE):
-                body += piece
-                if len(body) >= max_bytes:
-                    break
-        except requests.RequestException as error:
-            if late.is_set():
-                raise _too_slow() from error
-            raise
-        if late.is_set():
-            raise _too_slow()
+    with response, _deadline(_wire(response).socket, seconds):
+        for piece in response.iter_content(_PIECE):
+            body += piece
+            if len(body) >= max_bytes:
+                break
     return bytes(body[:max_bytes])
 
 
@@ -217,15 +210,9 @@ class _GuardedMixin:
         live = self.sock
         facts = _facts(self.host, tuple(self.exhibit_answers), live)
         with _deadline(live, self.timeout) as late:
-            try:
-                response: HTTPResponse = super().getresponse()  # type: ignore[misc]  # urllib3's, by the MRO
-            except (OSError, HTTPException, HTTPError) as error:
-                if late.is_set():
-                    raise _too_slow() from error
-                raise
-        if late.is_set():  # a head that was cut off reads like one that ended
-            response.close()
-            raise _too_slow()
+            response: HTTPResponse = super().getresponse()  # type: ignore[misc]  # urllib3's, by the MRO
+            if late.is_set():
+                response.close()
         response.exhibit_wire = _Wire(facts, live)  # type: ignore[attr-defined]
         return response
 
@@ -262,7 +249,10 @@ def _certificates(live: ssl.SSLSocket) -> tuple[bytes, ...]:
 
 @contextmanager
 def _deadline(live: socket.socket, seconds: float | None) -> Iterator[threading.Event]:
-    """Cut the connection when the time is over; a time limit on the socket would start anew with each byte."""
+    """Cut the connection when the time is over; a time limit on the socket would start anew with each byte.
+
+    Raises ``RefusedError`` with reason ``too-slow`` then, whatever was being read.
+    """
     late = threading.Event()
 
     def cut() -> None:
@@ -273,11 +263,14 @@ def _deadline(live: socket.socket, seconds: float | None) -> Iterator[threading.
     timer = threading.Timer(threading.TIMEOUT_MAX if seconds is None else seconds, cut)
     timer.daemon = True
     timer.start()
+    cause: Exception | None = None
     try:
         yield late
+    except (OSError, HTTPException, HTTPError) as error:
+        if not late.is_set():
+            raise
+        cause = error
     finally:
         timer.cancel()
-
-
-def _too_slow() -> RefusedError:
-    return RefusedError(Sentence("The server answers too slowly."), reason="too-slow")
+    if late.is_set():  # what was cut off may read like what ended
+        raise RefusedError(Sentence("The server answers too slowly."), reason="too-slow") from cause
