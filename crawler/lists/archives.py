@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from warcio.archiveiterator import ArchiveIterator
 
@@ -14,6 +14,7 @@ from exhibit.types import Json, Untyped
 MAX_RECORD = 32 << 20
 """Bytes of a WAT record; a longer one is passed over."""
 
+T = TypeVar("T")
 _LEGEND = "N b a m s k r M S V g"
 _PAGES = ("text/html", "application/xhtml+xml")
 
@@ -73,27 +74,18 @@ def read_wat(stream: BinaryIO) -> Iterator[Line]:
 
 def _links(told: Json, page: str) -> Iterator[Line]:
     for name in ("Envelope", "Payload-Metadata", "HTTP-Response-Metadata", "HTML-Metadata"):
-        told = _part(told, name)
-    base = absolute(page, _text(_part(told, "Head"), "Base")) or page
-    links = told.get("Links")
-    for link in links if isinstance(links, list) else ():
-        path, address = _text(link, "path"), _text(link, "url")
-        kind = IMAGE if path.startswith("IMG@/") else PAGE
-        url = absolute(base, address)
-        problem = "" if kind == IMAGE or path.startswith(("A@/", "AREA@/")) else "other-kind"
-        if not url:
+        told = _of(told, name, dict)
+    base = absolute(page, _of(_of(told, "Head", dict), "Base", str)) or page
+    for link in _of(told, "Links", list):
+        path, address = _of(link, "path", str), _of(link, "url", str)
+        if not (url := absolute(base, address)):
             yield Line(address, problem="bad-url")
-        elif kind == IMAGE:
-            yield Line(url, IMAGE, page_url=page, context=plain(_text(link, "alt") or _text(link, "title")))
+        elif path.startswith("IMG@/"):
+            yield Line(url, IMAGE, page_url=page, context=plain(_of(link, "alt", str) or _of(link, "title", str)))
         else:
-            yield Line(url, PAGE, problem=problem)
+            yield Line(url, PAGE, problem="" if path.startswith(("A@/", "AREA@/")) else "other-kind")
 
 
-def _part(told: Untyped, name: str) -> dict[str, Json]:
-    part = told.get(name) if isinstance(told, dict) else None
-    return part if isinstance(part, dict) else {}
-
-
-def _text(told: Untyped, name: str) -> str:
-    text = told.get(name) if isinstance(told, dict) else None
-    return text if isinstance(text, str) else ""
+def _of(told: Untyped, name: str, kind: type[T]) -> T:
+    found = told.get(name) if isinstance(told, dict) else None
+    return found if isinstance(found, kind) else kind()

@@ -1,6 +1,6 @@
 """A line of a list, which of them are wanted, and what is said of those that are left out."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from urllib.parse import urlsplit
@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from crawler.reading.found import MAX_ADDRESS
 from exhibit.errors import RefusedError
 from exhibit.network.guard import Guard
+from exhibit.network.hosts import names_of
 from exhibit.network.urls import host_of
 
 MAX_LINE = 1 << 20
@@ -59,8 +60,8 @@ class Line:
 class Wanted:
     """Which lines are taken. What is empty or 0 leaves nothing out."""
 
-    hosts: frozenset[str] = frozenset()  # these, with all hosts below
-    without_hosts: frozenset[str] = frozenset()  # not these, nor any below
+    hosts: tuple[str, ...] = ()  # these, with all hosts below
+    without_hosts: tuple[str, ...] = ()  # not these, nor any below
     words: tuple[str, ...] = ()  # one of them stands in the caption or the address; case-folded
     min_width: int = 0  # pixels, of images whose size the list states
     min_height: int = 0
@@ -77,29 +78,15 @@ class Wanted:
             guard.check_url(line.url)
         except RefusedError as error:
             return error.reason
-        return self._left_out(line)
+        return next((reason for reason, leaves_out in self._filters(line) if leaves_out), "")
 
-    def _left_out(self, line: Line) -> str:
-        if self.only and line.kind != self.only:
-            return "only"
-        if (self.hosts or self.without_hosts) and (refused := self._host(host_of(line.url))):
-            return refused
-        if 0 < line.width < self.min_width or 0 < line.height < self.min_height:
-            return "too-small"
-        if self.suffixes and line.kind == IMAGE and not urlsplit(line.url).path.lower().endswith(self.suffixes):
-            return "suffix"
-        if self.words:
-            text = f"{line.context} {line.url}".casefold()
-            if not any(word in text for word in self.words):
-                return "word"
-        return ""
-
-    def _host(self, host: str) -> str:
-        if self.hosts and not _below(host, self.hosts):
-            return "host"
-        return "without-host" if _below(host, self.without_hosts) else ""
-
-
-def _below(host: str, names: frozenset[str]) -> bool:
-    labels = host.split(".")
-    return any(".".join(labels[place:]) in names for place in range(len(labels)))
+    def _filters(self, line: Line) -> Iterator[tuple[str, bool]]:
+        yield "only", self.only not in ("", line.kind)
+        names = set(names_of(host_of(line.url)) if self.hosts or self.without_hosts else ())
+        yield "host", bool(self.hosts) and names.isdisjoint(self.hosts)
+        yield "without-host", not names.isdisjoint(self.without_hosts)
+        yield "too-small", 0 < line.width < self.min_width or 0 < line.height < self.min_height
+        by_suffix = bool(self.suffixes) and line.kind == IMAGE
+        yield "suffix", by_suffix and not urlsplit(line.url).path.lower().endswith(self.suffixes)
+        text = f"{line.context} {line.url}".casefold() if self.words else ""
+        yield "word", bool(self.words) and not any(word in text for word in self.words)

@@ -1,8 +1,8 @@
 """Lists that are tables, as img2dataset takes and writes them: CSV and TSV, and Parquet by pyarrow."""
 
 import csv
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import BinaryIO
 
 from crawler.lists.line import IMAGE, MAX_LINE, Line
@@ -11,64 +11,49 @@ from exhibit.errors import RefusedError
 from exhibit.machine import blame_machine
 from exhibit.types import Untyped
 
-_URL = ("url", "image_url")
-_CAPTION = ("caption", "text", "alt")
-_PAGE = ("page_url", "source", "page")
-_WIDTH = ("width", "original_width")
-_HEIGHT = ("height", "original_height")
+_NAMES: Mapping[str, Sequence[str]] = MappingProxyType(
+    {
+        "url": ("url", "image_url"),
+        "caption": ("caption", "text", "alt"),
+        "page": ("page_url", "source", "page"),
+        "width": ("width", "original_width"),
+        "height": ("height", "original_height"),
+    }
+)
+"""What columns are called, by what they say."""
 _DELIMITERS = ",\t;|"
 _ROWS = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """Where a table says what: the number of a column, or -1."""
+def places_of(names: Sequence[str], column: str) -> dict[str, int]:
+    """Where a table says what: numbers of columns, found by their names, in capitals or not.
 
-    url: int
-    caption: int
-    page: int
-    width: int
-    height: int
+    Raises ``RefusedError`` where none has addresses.
+    """
+    lower = [name.strip().lower() for name in names]
+    known = {**_NAMES, **({"url": [column.lower()]} if column else {})}
+    found = {what: [lower.index(name) for name in candidates if name in lower] for what, candidates in known.items()}
+    if not found["url"]:
+        listed = ", ".join(name[:40] for name in names[:12])
+        hint = "Name the column of addresses: --column NAME"
+        sentence = f"It has no column {column or 'url'}, but {listed or 'none'}."
+        raise RefusedError(sentence, reason="unreadable", hint=hint)
+    return {what: places[0] for what, places in found.items() if places}
 
-    @classmethod
-    def named(cls, names: Sequence[str], column: str) -> "Columns":
-        """Find them by their names, in capitals or not; raises ``RefusedError`` where none has addresses."""
-        lower = [name.strip().lower() for name in names]
 
-        def found(candidates: Sequence[str]) -> int:
-            return next((lower.index(name) for name in candidates if name in lower), -1)
-
-        url = found([column.lower()] if column else _URL)
-        if url < 0:
-            listed = ", ".join(name[:40] for name in names[:12])
-            sought = column or _URL[0]
-            hint = "Name the column of addresses: --column NAME"
-            raise RefusedError(f"It has no column {sought}, but {listed or 'none'}.", reason="unreadable", hint=hint)
-        return cls(url, found(_CAPTION), found(_PAGE), found(_WIDTH), found(_HEIGHT))
-
-    @property
-    def used(self) -> list[int]:
-        """The columns there are, each once."""
-        return sorted({self.url, self.caption, self.page, self.width, self.height} - {-1})
-
-    def line(self, row: Sequence[Untyped], kind: str) -> Line:
-        """What a row says."""
-
-        def cell(place: int) -> Untyped:
-            return row[place] if 0 <= place < len(row) else None
-
-        url = cell(self.url)
-        if not isinstance(url, str) or not url.strip():
-            return Line("", problem="no-address")
-        page, caption = cell(self.page), cell(self.caption)
-        return Line(
-            url=url.strip(),
-            kind=kind,
-            page_url=page.strip() if isinstance(page, str) and kind == IMAGE else "",
-            context=plain(caption) if isinstance(caption, str) else "",
-            width=_pixels(cell(self.width)),
-            height=_pixels(cell(self.height)),
-        )
+def line_of(cells: Mapping[str, Untyped], kind: str) -> Line:
+    """What a row says."""
+    url, page, caption = cells.get("url"), cells.get("page"), cells.get("caption")
+    if not isinstance(url, str) or not url.strip():
+        return Line("", problem="no-address")
+    return Line(
+        url=url.strip(),
+        kind=kind,
+        page_url=page.strip() if isinstance(page, str) and kind == IMAGE else "",
+        context=plain(caption) if isinstance(caption, str) else "",
+        width=_pixels(cells.get("width")),
+        height=_pixels(cells.get("height")),
+    )
 
 
 def read_csv(stream: BinaryIO, kind: str, column: str) -> Iterator[Line]:
@@ -87,7 +72,7 @@ def read_csv(stream: BinaryIO, kind: str, column: str) -> Iterator[Line]:
         hint = "Convert it, such as by iconv -f UTF-16 -t UTF-8 FILE."
         raise RefusedError("It isn't text in UTF-8.", reason="unreadable", hint=hint)
     delimiter = max(_DELIMITERS, key=head.count)
-    columns = Columns.named(next(csv.reader([head], delimiter=delimiter)), column)
+    places = places_of(next(csv.reader([head], delimiter=delimiter)), column)
     problems: list[str] = []
     rows = csv.reader(_decoded(stream, problems), delimiter=delimiter)
     while True:
@@ -101,7 +86,7 @@ def read_csv(stream: BinaryIO, kind: str, column: str) -> Iterator[Line]:
         if row is None:
             return
         if row:
-            yield columns.line(row, kind)
+            yield line_of({what: row[place] for what, place in places.items() if place < len(row)}, kind)
 
 
 def text_lines(stream: BinaryIO) -> Iterator[bytes | None]:
@@ -141,25 +126,22 @@ class ParquetRows:
             blame_machine(error)
             hint = "It may have been cut off: fetch it again."
             raise RefusedError("It isn't a whole Parquet file.", reason="unreadable", hint=hint) from error
-        self._names: list[str] = self._file.schema_arrow.names
-        self._columns = Columns.named(self._names, column)
+        names: list[str] = self._file.schema_arrow.names
+        self._columns = {what: names[place] for what, place in places_of(names, column).items()}
         self.count: int = self._file.metadata.num_rows
 
     def lines(self, after: int, kind: str) -> Iterator[Line]:
         """The lines behind the first ones, whose row groups aren't read."""
-        used = self._columns.used
-        names = [self._names[place] for place in used]
-        place = {column: number for number, column in enumerate(used)}
-        now = Columns(*(place.get(getattr(self._columns, name), -1) for name in Columns.__slots__))
+        says, names = list(self._columns), list(self._columns.values())
         for group in range(self._file.num_row_groups):
             rows = self._file.metadata.row_group(group).num_rows
             if after >= rows:
                 after -= rows
                 continue
-            for batch in self._file.iter_batches(batch_size=_ROWS, row_groups=[group], columns=names):
-                values = [batch.column(name)[min(after, len(batch)) :].to_pylist() for name in names]
+            for batch in self._file.iter_batches(batch_size=_ROWS, row_groups=[group], columns=list(set(names))):
+                rest = batch.slice(min(after, len(batch))).select(names).rename_columns(says)
                 after = max(0, after - len(batch))
-                yield from (now.line(row, kind) for row in zip(*values, strict=True))
+                yield from (line_of(cells, kind) for cells in rest.to_pylist())
 
 
 def _pixels(value: Untyped) -> int:

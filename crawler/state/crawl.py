@@ -9,9 +9,12 @@ from crawler.reading.policy import SitePolicy
 from crawler.state.budget import Budget
 from crawler.state.novelty import Novelty
 from crawler.state.spool import Spool
+from exhibit.clock import now
 from exhibit.errors import RefusedError
 from exhibit.network.guard import Guard
+from exhibit.network.hosts import names_of
 from exhibit.network.urls import normalise, origin_of
+from exhibit.types import Fetched, Untyped
 
 if TYPE_CHECKING:
     from OpenSSL import SSL
@@ -48,15 +51,17 @@ class Crawl:
 
     def denied(self, host: str) -> str:
         """Why a host isn't visited, or empty."""
-        if not self._denied:
-            return ""
-        labels = host.split(".")
-        names = (".".join(labels[place:]) for place in range(len(labels)))
-        return next((self._denied[name] for name in names if name in self._denied), "")
+        return next((self._denied[name] for name in names_of(host) if name in self._denied), "")
 
     def headers(self, accept: str) -> dict[str, str]:
         """The headers of every request."""
         return {"User-Agent": self._agent, "Accept": accept}
+
+    def stored(self, data: bytes, url: str, media_type: str = "", status: int = 0, **told: Untyped) -> Fetched:
+        """Keep the bytes of an image that no request of ours has brought, with what else is told of it."""
+        facts = {"request_headers": (), "response_headers": (), "peer": "", "fetched_at": now(), **told}
+        digest, size = self.spool.put(data), len(data)
+        return Fetched(final_url=url, digest=digest, size=size, media_type=media_type, status=status, **facts)
 
     def policy_of(self, url: str) -> SitePolicy | None:
         """What the origin of a URL asks for, where it has been asked."""
@@ -64,13 +69,14 @@ class Crawl:
 
     def known_image(self, url: str) -> Known | None:
         """The earlier visit to an image, where its bytes are known."""
-        known = self.known.get(normalise(url)) if self.known else None
-        return known if known is not None and known.digest is not None else None
+        known = self._known(url)
+        return known if known.digest else None
 
     def conditions(self, url: str) -> dict[str, str]:
         """The headers that make a request conditional, where an earlier visit is known (RFC 9110, 13.1)."""
-        known = self.known.get(normalise(url)) if self.known else None
-        if known is None:
-            return {}
+        known = self._known(url)
         fields = {"If-None-Match": known.etag, "If-Modified-Since": known.last_modified}
         return {name: value for name, value in fields.items() if value}
+
+    def _known(self, url: str) -> Known:
+        return (self.known.get(normalise(url)) if self.known else None) or Known()

@@ -4,8 +4,8 @@ Libraries disagree about ``127.1``, ``0x7f000001``, ``0177.0.0.1`` or ``１２�
 7.4). Whatever isn't written in its usual form is refused here, so that it doesn't matter who reads it afterwards.
 """
 
-import ipaddress
 import re
+import socket
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
 
 import idna
@@ -17,6 +17,8 @@ Address = IPv4Address | IPv6Address
 
 _NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
 _NUMBER = re.compile(r"0x[0-9a-f]*|[0-9]+")
+_ZERO = re.compile(r"0x(?=\.|\Z)")
+"""To browsers it is 0 without a digit behind it, too."""
 _NAT64 = IPv6Network("64:ff9b::/96")
 _COMPATIBLE = IPv6Network("::/96")
 _MAX_NAME = 253
@@ -64,6 +66,12 @@ def is_localhost(host: str) -> bool:
     return host == "localhost" or host.endswith(".localhost")
 
 
+def names_of(host: str) -> list[str]:
+    """The name of a host, and the names above it: of ``a.b.c`` also ``b.c`` and ``c``."""
+    labels = host.split(".")
+    return [".".join(labels[place:]) for place in range(len(labels))]
+
+
 def embedded_ipv4(address: Address) -> IPv4Address | None:
     """The IPv4 address that an IPv6 address stands for: mapped, compatible (RFC 4291) or by NAT64 (RFC 6052)."""
     if isinstance(address, IPv4Address):
@@ -96,20 +104,9 @@ def _ascii(name: str) -> str:
 def _loose_ipv4(host: str) -> IPv4Address | None:
     """What the C library and browsers make of a number: one to four parts, octal by ``0``, hexadecimal by ``0x``."""
     try:
-        parts = [_loose_number(part) for part in host.split(".")]
-    except ValueError:
+        return IPv4Address(socket.inet_aton(_ZERO.sub("0", host)))
+    except OSError:
         return None
-    *upper, last = parts
-    if len(upper) > 3 or any(part > 255 for part in upper) or last >= 256 ** (4 - len(upper)):
-        return None
-    value = last + sum(part << (8 * (3 - place)) for place, part in enumerate(upper))
-    return ipaddress.IPv4Address(value)
-
-
-def _loose_number(text: str) -> int:
-    if text.startswith("0x"):
-        return int(text[2:] or "0", 16)
-    return int(text, 8 if len(text) > 1 and text.startswith("0") else 10)
 
 
 def _bad(host: str) -> RefusedError:

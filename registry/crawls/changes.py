@@ -8,7 +8,7 @@ changed, by its logarithm (Cho and Garcia-Molina, "Estimating frequency of chang
 for that share lets a page that was never seen to change come back, too.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -151,7 +151,7 @@ def _due(crawl: Crawl, most: int) -> list[NewUrl]:
             },
         )  # fmt: skip
         rows: list[tuple[str, int]] = cursor.fetchall()
-    return _inside(crawl, [NewUrl(url, "page", depth) for url, depth in rows])
+    return _inside(crawl, rows)
 
 
 def _never_visited(crawl: Crawl, most: int) -> list[NewUrl]:
@@ -161,11 +161,11 @@ def _never_visited(crawl: Crawl, most: int) -> list[NewUrl]:
         return []
     waiting = before.frontier.filter(state=FrontierUrl.State.PENDING, kind="page").order_by("depth", "turn", "id")
     rows = waiting.values_list("url", "depth")[: min(most, MAX_ADDED)]
-    return _inside(crawl, [NewUrl(url, "page", depth) for url, depth in rows])
+    return _inside(crawl, rows)
 
 
-def _inside(crawl: Crawl, urls: Collection[NewUrl]) -> list[NewUrl]:
-    """What lies on a site that the watch still looks at: its places may have changed since."""
+def _inside(crawl: Crawl, pages: Iterable[tuple[str, int]]) -> list[NewUrl]:
+    """What lies on a site that the watch still looks at: its places may have changed since. With depths, as pages."""
     sources: Sequence[Mapping[str, Any]] = crawl.sources
     domains = {registrable_domain(host_of(source["url"])) for source in sources}
-    return [new for new in urls if registrable_domain(host_of(new.url)) in domains]
+    return [NewUrl(url, "page", depth) for url, depth in pages if registrable_domain(host_of(url)) in domains]

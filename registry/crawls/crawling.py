@@ -11,22 +11,14 @@ from django.db.models import Count, F, Max, Q, QuerySet
 from exhibit.clock import now
 from exhibit.entries import EntryType
 from exhibit.machine import this_process
+from exhibit.network.hosts import names_of
 from exhibit.network.urls import host_of, url_key
 from registry.crawls.budgets import Left, left
 from registry.db.bulk import copy_values, storable
 from registry.db.steps import due
 from registry.frontier import patterns
 from registry.log.log import submit
-from registry.models import (
-    UNFINISHED,
-    Crawl,
-    CrawlSlice,
-    FrontierUrl,
-    HostDenial,
-    HostLease,
-    Refusal,
-    StepState,
-)
+from registry.models import UNFINISHED, Crawl, CrawlSlice, FrontierUrl, HostDenial, HostLease, Refusal, StepState
 
 LEASE = timedelta(minutes=30)
 MAX_HOST = 253
@@ -72,19 +64,13 @@ class NewUrl:
 
 def denied(host: str) -> bool:
     """Whether a host isn't visited, by its own name or by one above it."""
-    labels = host.split(".")
-    return HostDenial.objects.filter(host__in=[".".join(labels[place:]) for place in range(len(labels))]).exists()
+    return HostDenial.objects.filter(host__in=names_of(host)).exists()
 
 
 def denials() -> Callable[[str], bool]:
     """What says of each host whether it isn't visited, by the list of now; needs no database."""
     names = frozenset(HostDenial.objects.values_list("host", flat=True))
-
-    def denied(host: str) -> bool:
-        labels = host.split(".")
-        return any(".".join(labels[place:]) in names for place in range(len(labels)))
-
-    return denied
+    return lambda host: not names.isdisjoint(names_of(host))
 
 
 _COLUMNS = (
@@ -241,10 +227,9 @@ def claim_slice(slice_id: int, stale_after: timedelta) -> int | None:
     Returns the epoch that this claimer writes under, 1 for the first; ``None`` when the slice isn't to be had.
     """
     with transaction.atomic():
-        row = CrawlSlice.objects.select_for_update(skip_locked=True, no_key=True).filter(pk=slice_id).first()
-        if row is None or row.state in (StepState.DONE, StepState.FAILED):
-            return None
-        if not CrawlSlice.objects.filter(due(stale_after), pk=slice_id).exists():
+        rows = CrawlSlice.objects.select_for_update(skip_locked=True, no_key=True)
+        row = rows.filter(due(stale_after), pk=slice_id).first()
+        if row is None:
             return None
         row.state, row.claimed_at, row.epoch = StepState.DOING, now(), row.epoch + 1
         row.claimed_by = this_process()
@@ -303,21 +288,23 @@ def _give_back(row: CrawlSlice, *, breaks: int) -> None:
     leased.update(attempts=F("attempts") + breaks)
     given_up = list(leased.filter(attempts__gte=MAX_ATTEMPTS))
     sentence = f"The crawler broke off {MAX_ATTEMPTS} times while it visited this address."
-    rows = [
-        Refusal(
-            crawl_id=row.crawl_id,
-            key=url_key(refusal.url),
-            url=refusal.url,
-            page_url=refusal.page_url,
-            reason="broke-off",
-            sentence=sentence,
-            at=now(),
-        )
-        for refusal in given_up
-    ]
+    rows = [refusal(row.crawl_id, lost.url, "broke-off", sentence, lost.page_url) for lost in given_up]
     Refusal.objects.bulk_create(rows, ignore_conflicts=True)
-    leased.filter(pk__in=[refusal.pk for refusal in given_up]).update(state=FrontierUrl.State.REFUSED)
+    leased.filter(pk__in=[lost.pk for lost in given_up]).update(state=FrontierUrl.State.REFUSED)
     leased.update(state=FrontierUrl.State.PENDING, slice=None)
+
+
+def refusal(crawl_id: int, url: str, reason: str, sentence: str, page_url: str = "") -> Refusal:
+    """A row of a URL that a crawl didn't fetch or keep, which isn't kept yet."""
+    return Refusal(
+        crawl_id=crawl_id,
+        key=url_key(url),
+        url=storable(url),
+        page_url=storable(page_url),
+        reason=reason[:40],
+        sentence=storable(sentence),
+        at=now(),
+    )
 
 
 def end_crawl_if_worked_off(crawl_id: int) -> bool:

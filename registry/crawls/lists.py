@@ -1,6 +1,6 @@
 """Lists of addresses in bulk: the watch that takes them, its crawl, and how far each list has been read."""
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
@@ -67,32 +67,33 @@ def keep(
     with transaction.atomic():
         new = set(add_keyed(_open_crawl(row.watch_id).pk, urls)) if urls else set()
         out = [*left_out, *((KNOWN, url.url) for key, url in urls.items() if key not in new)]
-        came = {"lines": row.lines + lines, "kept": row.kept + len(new), "skipped": added(row.skipped, out)}
-        if not AddressList.objects.filter(pk=row.pk, lines=row.lines, stamp=row.stamp).update(**came):
+        before = AddressList.objects.filter(pk=row.pk, lines=row.lines, stamp=row.stamp)
+        count(row, len(new), out, lines)
+        if not before.update(lines=row.lines, kept=row.kept, skipped=row.skipped):
             raise ConflictError(
                 Sentence("Another process reads %(path)s.", path=row.path), hint=Sentence("Wait until it has ended.")
             )
-    for name, value in came.items():
-        setattr(row, name, value)
     return out
 
 
-def added(skipped: Mapping[str, Skipped], left_out: Iterable[tuple[str, str]]) -> dict[str, Skipped]:
-    """By reason, how many lines were left out with these besides, and the first addresses."""
-    counts = Counter({reason: count for reason, (count, _examples) in skipped.items()})
-    examples = {reason: list(first) for reason, (_count, first) in skipped.items()}
+def count(row: AddressList, kept: int, left_out: Iterable[tuple[str, str]], lines: int) -> None:
+    """Count lines of a list that are read, and those of them that are left out, with the first addresses."""
+    row.lines, row.kept = row.lines + lines, row.kept + kept
+    out: defaultdict[str, list[str]] = defaultdict(list)
     for reason, url in left_out:
-        counts[reason] += 1
-        first = examples.setdefault(reason, [])
-        if len(first) < EXAMPLES and url and (shown := storable(url, MAX_EXAMPLE)) not in first:
-            first.append(shown)
-    return {reason: (count, examples[reason]) for reason, count in counts.items()}
+        out[reason].append(url[:MAX_EXAMPLE])
+    firsts = {reason: list(dict.fromkeys(filter(None, urls)))[:EXAMPLES] for reason, urls in out.items()}
+    came = {reason: (len(urls), list(map(storable, firsts[reason]))) for reason, urls in out.items()}
+    row.skipped = together([row.skipped, came])
 
 
-def end(row: AddressList) -> None:
-    """Record that a list is read to its end."""
-    row.whole = True
-    row.save(update_fields=["whole"])
+def together(parts: Iterable[Mapping[str, Skipped]]) -> dict[str, Skipped]:
+    """By reason, how many lines were left out in all parts, and the first addresses, each once."""
+    sums: dict[str, Skipped] = {}
+    for reason, (count, examples) in (entry for part in parts for entry in part.items()):
+        before, first = sums.get(reason, (0, []))
+        sums[reason] = before + count, list(dict.fromkeys([*first, *examples]))[:EXAMPLES]
+    return sums
 
 
 def _open_crawl(watch_id: int) -> Crawl:

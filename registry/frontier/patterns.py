@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.db import connection
+from django.db.models import Count
 
 from exhibit.network.urls import url_key
-from registry.models import CrawlSlice, FrontierUrl
+from registry.models import CrawlSlice, FrontierUrl, Refusal
 
 State = FrontierUrl.State
 
@@ -28,7 +29,8 @@ def places_of(crawl_id: int, urls: Mapping[bytes, tuple[str, str]]) -> dict[byte
     """
     keys = {pattern: url_key(pattern) for pattern in {pattern for pattern, _kind in urls.values()} if pattern}
     of = {key: keys[pattern] for key, (pattern, _kind) in urls.items() if pattern}
-    known, last = (_known(crawl_id, list(of)), _last(crawl_id, list(keys.values()))) if of else (set(), {})
+    rows = FrontierUrl.objects.filter(crawl=crawl_id, key__in=list(of)).values_list("key", flat=True)
+    known, last = set(map(bytes, rows)), _last(crawl_id, list(keys.values())) if of else {}
     places = {}
     for key, (_, kind) in urls.items():
         pattern = of.get(key)
@@ -39,12 +41,6 @@ def places_of(crawl_id: int, urls: Mapping[bytes, tuple[str, str]]) -> dict[byte
             last[pattern] = turn + 1, state
             places[key] = Place(pattern, turn + 1, state)
     return places
-
-
-def _known(crawl_id: int, keys: list[bytes]) -> set[bytes]:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT key FROM registry_frontierurl WHERE crawl_id = %s AND key = ANY(%s)", [crawl_id, keys])
-        return {bytes(key) for (key,) in cursor.fetchall()}
 
 
 def _last(crawl_id: int, patterns: list[bytes]) -> dict[bytes, tuple[int, FrontierUrl.State]]:
@@ -101,14 +97,7 @@ def leave_out(of: CrawlSlice, *, pages: int, idle: int) -> dict[str, int]:
 
 def left_out(crawl_id: int, reason: str) -> dict[str, int]:
     """How many pages were left out of each pattern that a refusal with this reason names as its URL."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT url, (
-                SELECT count(*) FROM registry_frontierurl AS row
-                WHERE row.crawl_id = %(crawl)s AND row.pattern = said.key AND row.state = 'left-out'
-            ) FROM registry_refusal AS said WHERE crawl_id = %(crawl)s AND reason = %(reason)s
-            """,
-            {"crawl": crawl_id, "reason": reason},
-        )
-        return dict(cursor.fetchall())
+    refusals = Refusal.objects.filter(crawl=crawl_id, reason=reason).values_list("key", "url")
+    said = {bytes(key): url for key, url in refusals}
+    out = FrontierUrl.objects.filter(crawl=crawl_id, pattern__in=list(said), state=State.LEFT_OUT)
+    return {said[bytes(key or b"")]: pages for key, pages in out.values_list("pattern").annotate(Count("pk"))}

@@ -45,7 +45,7 @@ class Read:
         self.left = (seconds - begun) * (1 - share) / (share - first) if share > first else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Order:
     """What is read, and what of it is taken."""
 
@@ -55,27 +55,6 @@ class Order:
     column: str = ""  # names the column of addresses of tables
     kind: str = "image"  # what the addresses of tables are
     stopped: Callable[[], bool] = field(default=lambda: False)  # looked at after each batch
-
-
-@dataclass(slots=True)
-class _Batch:
-    lines: int = 0
-    urls: dict[bytes, NewUrl] = field(default_factory=dict)  # by their keys
-    out: list[LeftOut] = field(default_factory=list)
-    trouble: RefusedError | None = None  # why no more lines can be read
-
-    def add(self, line: Line, order: Order) -> None:
-        self.lines += 1
-        if reason := order.wanted.refusal(line, order.guard):
-            self.out.append((reason, line.url))
-            return
-        page = line.page_url if _is_page(line.page_url) and line.page_url != line.url else ""
-        new = NewUrl(line.url, line.kind, 0, page, line.context)
-        key = new.key
-        if key in self.urls:
-            self.out.append((lists.KNOWN, line.url))
-        else:
-            self.urls[key] = new
 
 
 def ingest(paths: Sequence[Path], order: Order) -> Iterator[tuple[Read, list[LeftOut]]]:
@@ -90,7 +69,7 @@ def ingest(paths: Sequence[Path], order: Order) -> Iterator[tuple[Read, list[Lef
         if read.row.whole:
             continue
         try:
-            yield from _batches(read, order)
+            yield from _kept(read, order)
         except RefusedError as error:
             read.problem = str(error)
             yield read, []
@@ -108,45 +87,62 @@ def _begun(path: Path, order: Order) -> Read:
     return Read(path, row, row.lines, changed)
 
 
-def _batches(read: Read, order: Order) -> Iterator[tuple[Read, list[LeftOut]]]:
-    file = ListFile(read.path, order.column, order.kind)
-    lines, begun = file.lines(read.row.lines), time.monotonic()
+def _kept(read: Read, order: Order) -> Iterator[tuple[Read, list[LeftOut]]]:
+    file, begun = ListFile(read.path, order.column, order.kind), time.monotonic()
+    batches = _batches(file.lines(read.row.lines), order)
     with ThreadPoolExecutor(1) as ahead:
-        coming = ahead.submit(_next, lines, order)
-        while (batch := coming.result()).lines:
-            share, coming = file.share(), ahead.submit(_next, lines, order)  # while this batch goes into the rows
-            out = _kept(read.row, batch, keep=order.watch is not None)
+        coming = ahead.submit(next, batches, None)
+        while batch := coming.result():
+            share, coming = file.share(), ahead.submit(next, batches, None)  # while this batch goes into the rows
+            if order.watch is None:
+                lists.count(read.row, len(batch.urls), batch.out, batch.lines)
+            else:
+                batch.out = lists.keep(read.row, batch.urls, batch.out, batch.lines)
             read.tell(share, time.monotonic() - begun)
-            yield read, out
-            if batch.trouble is not None:
-                raise batch.trouble
+            yield read, batch.out
             if order.stopped():
                 return
-    if batch.trouble is not None:
-        raise batch.trouble
     read.row.whole = True
     if order.watch is not None:
-        lists.end(read.row)
+        read.row.save(update_fields=["whole"])
     yield read, []
 
 
-def _next(lines: Iterator[Line], order: Order) -> _Batch:
-    batch = _Batch()
-    try:
-        for line in islice(lines, BATCH):
-            batch.add(line, order)
-    except RefusedError as error:  # what came before stands
-        batch.trouble = error
-    return batch
+@dataclass(slots=True)
+class _Batch:
+    lines: int = 0
+    urls: dict[bytes, NewUrl] = field(default_factory=dict)  # by their keys
+    out: list[LeftOut] = field(default_factory=list)
+
+    def add(self, line: Line, order: Order) -> None:
+        self.lines += 1
+        if reason := order.wanted.refusal(line, order.guard):
+            self.out.append((reason, line.url))
+            return
+        page = line.page_url if _is_page(line.page_url) and line.page_url != line.url else ""
+        new = NewUrl(line.url, line.kind, 0, page, line.context)
+        if (key := new.key) in self.urls:
+            self.out.append((lists.KNOWN, line.url))
+        else:
+            self.urls[key] = new
+
+
+def _batches(lines: Iterator[Line], order: Order) -> Iterator[_Batch]:
+    """The lines by batches. Raises ``RefusedError`` where no more can be read, behind those that came before."""
+    trouble: RefusedError | None = None
+    while trouble is None:
+        batch = _Batch()
+        try:
+            for line in islice(lines, BATCH):
+                batch.add(line, order)
+        except RefusedError as error:
+            trouble = error
+        if batch.lines:
+            yield batch
+        elif trouble is None:
+            return
+    raise trouble
 
 
 def _is_page(url: str) -> bool:
     return is_visitable(url) and len(url) <= MAX_ADDRESS and url.isprintable() and " " not in url
-
-
-def _kept(row: AddressList, batch: _Batch, *, keep: bool) -> list[LeftOut]:
-    if keep:
-        return lists.keep(row, batch.urls, batch.out, batch.lines)
-    row.lines, row.kept = row.lines + batch.lines, row.kept + len(batch.urls)
-    row.skipped = lists.added(row.skipped, batch.out)
-    return batch.out

@@ -6,10 +6,7 @@ from django.db import transaction
 
 from crawler.state.novelty import LEFT_OUT, MAX_IDLE, MIN_PAGES, pattern_of
 from crawler.state.novelty import left_out as sentence_of
-from exhibit.clock import now
-from exhibit.network.urls import url_key
 from registry.crawls import crawling
-from registry.db.bulk import storable
 from registry.frontier import patterns
 from registry.models import Refusal
 
@@ -29,15 +26,7 @@ def count_left_out(crawl_id: int) -> None:
 
 def _tell(crawl_id: int, counts: Mapping[str, int]) -> None:
     rows = [
-        Refusal(
-            crawl_id=crawl_id,
-            key=url_key(pattern),
-            url=storable(pattern),
-            reason=LEFT_OUT,
-            sentence=storable(sentence_of(pattern, pages)),
-            at=now(),
-        )
-        for pattern, pages in counts.items()
+        crawling.refusal(crawl_id, pattern, LEFT_OUT, sentence_of(pattern, pages)) for pattern, pages in counts.items()
     ]
     Refusal.objects.bulk_create(
         rows, update_conflicts=True, unique_fields=["crawl", "key", "reason"], update_fields=["sentence", "at"]

@@ -4,8 +4,8 @@ import csv
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from pathlib import Path
 from shlex import quote
@@ -69,16 +69,23 @@ def ingest_command(*, paths: Paths, owner: OwnerName, as_json: AsJson, **given: 
     found, wanted = find(paths), _wanted(given)
     desk = open_desk()
     of = desk.owner(owner)
+    from registry.crawls.lists import watch_of
+    from workers.crawls.ingest import Order
+
     with _stopped_by_signals() as stopping:
-        order = _order(desk, of, wanted, given, stopping)
+        watch = None if given["dry_run"] else watch_of(of, given["name"], by=person())
+        order = Order(watch, wanted, desk.services.guard, given["column"], given["kind"], lambda: bool(stopping))
         reads = _read(found, order, given["skipped"])
     archives = "" if given["dry_run"] or stopping else _archives(desk, of, given["name"], found)
-    _tell(reads, archives, as_json=as_json)
-    if order.watch is not None:
+    if as_json:
+        echo_json({"files": [_as_json(read) for read in reads], "archives": archives})
+    else:
+        _tell(reads, archives)
+    if watch is not None:
         from registry.crawls.watching import crawl_under_way
         from workers.steps.crawls.plan import plan_crawls
 
-        crawl = crawl_under_way(order.watch)
+        crawl = crawl_under_way(watch)
         plan_crawls(desk.services, [] if crawl is None else [crawl.pk])
         if not desk.workers_run:
             note(f"No worker runs: start them with `exhibit up`, or: exhibit watch run {quote(given['name'])} --wait")
@@ -94,8 +101,8 @@ def _wanted(given: Json) -> "Wanted":
     from exhibit.network.hosts import plain_host
 
     return Wanted(
-        hosts=frozenset(map(plain_host, given["hosts"])),
-        without_hosts=frozenset(map(plain_host, given["without_hosts"])),
+        hosts=tuple(sorted(map(plain_host, given["hosts"]))),
+        without_hosts=tuple(sorted(map(plain_host, given["without_hosts"]))),
         words=tuple(word.casefold() for word in given["words"]),
         min_width=given["min_width"] or 0,
         min_height=given["min_height"] or 0,
@@ -104,38 +111,31 @@ def _wanted(given: Json) -> "Wanted":
     )
 
 
-def _order(desk: Desk, of: "Owner", wanted: "Wanted", given: Json, stopping: list[int]) -> "Order":
-    from registry.crawls.lists import watch_of
-    from workers.crawls.ingest import Order
-
-    watch = None if given["dry_run"] else watch_of(of, given["name"], by=person())
-    return Order(
-        watch=watch,
-        wanted=wanted,
-        guard=desk.services.guard,
-        column=given["column"],
-        kind=given["kind"],
-        stopped=lambda: bool(stopping),
-    )
-
-
 def _read(found: "Found", order: "Order", skipped: Path | None) -> list["Read"]:
-    """Read the lists; tells on standard error how far it is, and writes what is left out."""
+    """Read the lists; tells on standard error how far it is, and writes what is left out.
+
+    Where standard error is a terminal, one line is written over and over, else a line now and then.
+    """
     from crawler.lists.line import REASONS
     from workers.crawls.ingest import ingest
 
     reads: dict[Path, Read] = {}
-    with ExitStack() as stack:
-        writer = None
-        if skipped is not None:
-            writer = csv.writer(stack.enter_context(_written(skipped)))
+    live, told = sys.stderr.isatty(), 0.0
+    with nullcontext() if skipped is None else _written(skipped) as file:
+        writer = csv.writer(file) if file else None
+        if writer:
             writer.writerow(("file", "reason", "address", "sentence"))
-        shown = stack.enter_context(_progress())
         for read, left_out in ingest(found.lists, order):
             reads[read.path] = read
-            shown(read)
-            if writer is not None:
+            ended = bool(read.problem or read.row.whole)
+            if live or ended or time.monotonic() - told > TOLD_EVERY:
+                told = time.monotonic()
+                text = clean(f"{read.path.name}: {_so_far(read)}")
+                click.echo(f"\r\x1b[K{text}" if live else text, err=True, nl=ended or not live)
+            if writer:
                 writer.writerows((read.path.name, reason, url, REASONS[reason]) for reason, url in left_out)
+    if live:
+        click.echo(err=True)
     return list(reads.values())
 
 
@@ -144,24 +144,6 @@ def _written(path: Path) -> TextIO:
         return path.open("w", encoding="utf-8", errors="replace", newline="")
     except OSError as error:
         raise WrongUseError(f"{path} can't be written: {error.strerror}.") from error
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[["Read"], None]]:
-    """What shows how far a list is: one line that is written over and over, or a line now and then."""
-    told, live = [0.0], sys.stderr.isatty()
-
-    def show(read: "Read") -> None:
-        ended = bool(read.problem or read.row.whole)
-        if not (live or ended or time.monotonic() - told[0] > TOLD_EVERY):
-            return
-        told[0] = time.monotonic()
-        text = clean(f"{read.path.name}: {_so_far(read)}")
-        click.echo(f"\r\x1b[K{text}" if live else text, err=True, nl=ended or not live)
-
-    yield show
-    if live:
-        click.echo(err=True)
 
 
 def _so_far(read: "Read") -> str:
@@ -193,48 +175,37 @@ def _archives(desk: Desk, of: "Owner", name: str, found: "Found") -> str:
     return f"Web archives: {'read by' if begun else 'in already with'} the watch {watch.name}."
 
 
-def _tell(reads: Sequence["Read"], archives: str, *, as_json: bool) -> None:
+def _tell(reads: Sequence["Read"], archives: str) -> None:
     """Say of all lists together how many lines there were, and why some were left out."""
     from crawler.lists.line import REASONS
-    from registry.crawls.lists import EXAMPLES
+    from registry.crawls.lists import together
 
-    together: dict[str, Skipped] = {}
-    for read in reads:
-        for reason, (count, examples) in read.row.skipped.items():
-            before, known = together.get(reason, (0, []))
-            together[reason] = (before + count, [*known, *examples][:EXAMPLES])
-    if as_json:
-        echo_json({"files": [_as_json(read) for read in reads], "archives": archives})
-        return
     lines, kept = sum(read.row.lines for read in reads), sum(read.row.kept for read in reads)
     say(f"{counted(lines, 'line')}: {kept:,} kept, {lines - kept:,} left out.")
-    if together:
-        rows = [
-            (count, REASONS[reason], " ".join(short(url) for url in examples))
-            for reason, (count, examples) in _by_number(together)
-        ]
+    rows = [
+        (count, REASONS[reason], " ".join(map(short, examples)))
+        for reason, (count, examples) in _by_number(together(read.row.skipped for read in reads))
+    ]
+    if rows:
         table(("lines", "why", "such as"), rows)
-    for read in reads:
-        if read.problem:
-            say(f"{read.path.name}: {read.problem}")
-    if archives:
-        say(archives)
+    problems = [f"{read.path.name}: {read.problem}" for read in reads if read.problem]
+    for sentence in filter(None, [*problems, archives]):
+        say(sentence)
 
 
 def _as_json(read: "Read") -> dict[str, Json]:
     from crawler.lists.line import REASONS
 
-    row = read.row
     skipped = {
         reason: {"lines": count, "sentence": REASONS[reason], "examples": examples}
-        for reason, (count, examples) in _by_number(row.skipped)
+        for reason, (count, examples) in _by_number(read.row.skipped)
     }
     return {
         "file": str(read.path),
-        "lines": row.lines,
-        "kept": row.kept,
+        "lines": read.row.lines,
+        "kept": read.row.kept,
         "skipped": skipped,
-        "whole": row.whole,
+        "whole": read.row.whole,
         "changed": read.changed,
         "problem": read.problem,
     }
@@ -246,9 +217,9 @@ def _stopped_by_signals() -> Iterator[list[int]]:
     came: list[int] = []
 
     def stop(number: int, _frame: object) -> None:
+        if came:
+            raise KeyboardInterrupt
         came.append(number)
-        for each in before:
-            signal.signal(each, signal.default_int_handler)
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

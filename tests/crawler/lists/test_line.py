@@ -34,8 +34,8 @@ def test_an_address_is_checked_by_its_form(url: str, reason: str) -> None:
 @pytest.mark.parametrize(
     ("wanted", "taken", "left"),
     [
-        (Wanted(hosts=frozenset({"a.example"})), "http://cdn.a.example/1", "http://nota.example/1"),
-        (Wanted(without_hosts=frozenset({"a.example"})), "http://b.example/1", "http://x.a.example/1"),
+        (Wanted(hosts=("a.example",)), "http://cdn.a.example/1", "http://nota.example/1"),
+        (Wanted(without_hosts=("a.example",)), "http://b.example/1", "http://x.a.example/1"),
         (Wanted(suffixes=(".jpg", ".png")), "http://a.example/1.JPG?x=1", "http://a.example/1?x=.jpg"),
         (Wanted(words=("wave", "fuji")), "http://a.example/the-WAVE.jpg", "http://a.example/1.jpg"),
     ],
@@ -63,4 +63,4 @@ def test_a_page_has_no_suffix_and_may_be_left_out_as_a_page() -> None:
 
 
 def test_what_is_wrong_with_a_line_is_told_before_anything_else() -> None:
-    assert Wanted(hosts=frozenset({"a.example"})).refusal(Line("", problem="encoding"), GUARD) == "encoding"
+    assert Wanted(hosts=("a.example",)).refusal(Line("", problem="encoding"), GUARD) == "encoding"

@@ -58,8 +58,10 @@ def test_addresses_are_kept_once_and_those_in_already_are_told(taking: Watch) ->
 
 
 def test_only_the_first_addresses_are_kept_as_examples(taking: Watch) -> None:
-    skipped = lists.added({}, [("host", f"http://a.example/{n}" + "x" * 999) for n in (0, 0, *range(7))])
-    count, examples = lists.added(skipped, [("host", "later")])["host"]
+    row = AddressList(path="/a.csv")
+    lists.count(row, 0, [("host", f"http://a.example/{n}" + "x" * 999) for n in (0, 0, *range(7))], 9)
+    lists.count(row, 0, [("host", "later")], 1)
+    count, examples = row.skipped["host"]
     assert count == 10
     assert [len(one) for one in examples] == [lists.MAX_EXAMPLE] * lists.EXAMPLES
     assert len(set(examples)) == lists.EXAMPLES
@@ -79,7 +81,8 @@ def test_a_list_that_has_changed_is_read_from_its_beginning_and_other_filters_ar
 ) -> None:
     row, changed = lists.begin(taking, "/a.csv", "all", "10 1")
     lists.keep(row, urls(1, 2), [], 2)
-    lists.end(row)
+    row.whole = True
+    row.save()
     again, changed = lists.begin(taking, "/a.csv", "all", "10 1")
     assert (again.lines, again.whole, changed) == (2, True, False)
     other, changed = lists.begin(taking, "/a.csv", "only b.example", "10 1")

@@ -107,6 +107,14 @@ def test_what_is_left_out_is_written_and_counting_keeps_nothing(cli: Terminal, s
     assert "can't be written" in cli.run("ingest", path, "--watch", "x", "--skipped", folder / "no" / "x", code=2).err
 
 
+def test_the_same_hosts_in_another_order_are_the_same_reading(cli: Terminal, studio: str, folder: Path) -> None:
+    path = listed(folder, "http://a.example/1.jpg,x,", "http://b.example/1.jpg,x,")
+    hosts = [("--host", f"{name}.example") for name in "abcdefgh"]
+    cli.run("ingest", path, "--watch", "lists", *(word for host in hosts for word in host))
+    again = cli.run("ingest", path, "--watch", "lists", *(word for host in reversed(hosts) for word in host))
+    assert "all of it is in already, 2 lines" in again.err
+
+
 def test_what_cannot_be_ingested_is_said(cli: Terminal, studio: str, folder: Path) -> None:
     (folder / "notes.txt").write_text("x")
     assert "holds no list and no web archive" in cli.run("ingest", folder, "--watch", "x", code=2).err
