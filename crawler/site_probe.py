@@ -142,33 +142,27 @@ class _Visit:
         feeds = [link.url for link in document.links if link.kind is Kind.FEED]
         if not sitemaps and self._is_sitemap(f"{origin_of(url)}/sitemap.xml", policy):
             sitemaps = [f"{origin_of(url)}/sitemap.xml"]
-        found = [
+        return [
             Proposal(kind, address)
             for kind, addresses in ((SourceKind.SITEMAP, sitemaps), (SourceKind.FEED, feeds))
             for address in list(dict.fromkeys(addresses))[:MAX_PROPOSED]
             if same_domain(address, url) and (origin_of(address) != origin_of(url) or policy.allows(address))
+            if len(address) <= MAX_ADDRESS and self._may_visit(address)
         ]
-        return [place for place in found if len(place.url) <= MAX_ADDRESS and self._may_visit(place.url)]
 
     def _may_visit(self, url: str) -> bool:
         """Whether what a site names may be visited, as far as the text tells: else a watch of it would be refused."""
-        try:
+        with suppress(RefusedError):
             self._guard.check_url(url)
-        except RefusedError:
-            return False
-        return not self._denied(host_of(url))
+            return not self._denied(host_of(url))
+        return False
 
     def _is_sitemap(self, url: str, policy: SitePolicy) -> bool:
         """Whether a sitemap of the site itself lies there; a large one is known by its beginning."""
-        if not policy.allows(url):
-            return False
-        try:
-            answer = self._get(url)
-            if answer.status != 200 or not same_domain(answer.url, url):
-                return False
-            return bool(document_of(answer.body, Kind.SITEMAP, url=answer.url, max_bytes=4 * PAGE_BYTES).links)
-        except RefusedError:
-            return False
+        with suppress(RefusedError):
+            if policy.allows(url) and (answer := self._get(url)).status == 200 and same_domain(answer.url, url):
+                return bool(document_of(answer.body, Kind.SITEMAP, url=answer.url, max_bytes=4 * PAGE_BYTES).links)
+        return False
 
     def _policy(self, url: str) -> SitePolicy:
         answer = self._get(f"{origin_of(url)}/robots.txt", 2 * ROBOTS_BYTES)

@@ -3,10 +3,10 @@
 import os
 import re
 import zipfile
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any, TypeAlias
@@ -23,7 +23,7 @@ from exhibit.clock import now, parse_rfc3339
 from exhibit.errors import ExhibitError, ExitCode, RefusedError, WrongUseError
 from exhibit.machine import blame_machine
 from exhibit.network.urls import url_key
-from exhibit.types import Headers, Sighting
+from exhibit.types import Untyped
 
 Record: TypeAlias = Any
 """A record of warcio, which has no types."""
@@ -55,7 +55,7 @@ def read_files(crawl: Crawl) -> ExitCode:
             if isinstance(line, RefusalLine):
                 crawl.budget.refuse(line.reason)
             else:
-                crawl.budget.line(len(line.sightings), Counter())
+                crawl.budget.line(line)
             crawl.write(replace(line, position=position))
         if crawl.budget.spent or crawl.budget.seconds_left <= 0:
             reason = crawl.budget.spent or "budget-seconds"
@@ -110,7 +110,7 @@ def _file(crawl: Crawl, path: Path) -> PageLine | RefusalLine:
         return RefusalLine(url=uri, reason="link", sentence="Links and special files in a folder aren't read.")
     with path.open("rb") as stream:
         data = stream.read(crawl.job.limits.max_picture_bytes + 1)
-    return _line(crawl, uri, data, _Origin(found_in="file", context=path.stem))
+    return _line(crawl, uri, data, found_in="file", context=plain(path.stem))
 
 
 def _archives(crawl: Crawl, path: Path, after: str) -> Iterator[Step]:
@@ -192,17 +192,19 @@ def _record(crawl: Crawl, record: Record, named: Named) -> PageLine | RefusalLin
             _remember(named, crawl, data, url, content_type)
         return None
     page, context = named.get(url_key(url), ("", ""))
-    origin = _Origin(
-        found_in="warc",
+    return _line(
+        crawl,
+        url,
+        data,
         page_url=page,
+        found_in="warc",
         context=context,
         media_type=declared,
         status=status,
-        headers=tuple((str(name), str(value)) for name, value in http.headers) if http is not None else (),
+        response_headers=tuple((str(name), str(value)) for name, value in http.headers) if http is not None else (),
         peer=str(record.rec_headers.get_header("WARC-IP-Address") or ""),
         fetched_at=_date(str(record.rec_headers.get_header("WARC-Date") or "")),
     )
-    return _line(crawl, url, data, origin)
 
 
 def _remember(named: Named, crawl: Crawl, data: bytes, url: str, content_type: str) -> None:
@@ -214,45 +216,20 @@ def _remember(named: Named, crawl: Crawl, data: bytes, url: str, content_type: s
         named.popitem(last=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Origin:
-    found_in: str
-    page_url: str = ""
-    context: str = ""
-    media_type: str = ""
-    status: int = 0
-    headers: Headers = ()
-    peer: str = ""
-    fetched_at: datetime = field(default_factory=now)
-
-
-def _line(crawl: Crawl, url: str, data: bytes, origin: _Origin) -> PageLine | RefusalLine:
-    refused = _refusal(crawl, data)
-    if refused is not None:
+def _line(
+    crawl: Crawl, url: str, data: bytes, *, found_in: str, context: str, page_url: str = "", **told: Untyped
+) -> PageLine | RefusalLine:
+    if refused := _refusal(crawl, data):
         return RefusalLine(url=url, reason=refused[0], sentence=refused[1])
-    sighting = Sighting(
-        page_url=origin.page_url or url,
-        image_url=url,
-        final_url=url,
-        digest=crawl.spool.put(data),
-        size=len(data),
-        media_type=origin.media_type,
-        status=origin.status,
-        request_headers=(),
-        response_headers=origin.headers,
-        peer=origin.peer,
-        fetched_at=origin.fetched_at,
-        found_in=origin.found_in,
-        context=plain(origin.context),
-    )
+    seen = crawl.stored(data, url, **told).at(page_url or url, url, found_in, context)
     return PageLine(
         url=url,
         final_url=url,
         kind=Kind.IMAGE,
         depth=0,
-        status=origin.status,
-        fetched_at=origin.fetched_at,
-        sightings=(sighting,),
+        status=seen.status,
+        fetched_at=seen.fetched_at,
+        sightings=(seen,),
     )
 
 

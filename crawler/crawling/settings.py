@@ -2,43 +2,14 @@
 
 from typing import Any
 
+from scrapy.downloadermiddlewares.downloadtimeout import DownloadTimeoutMiddleware
+from scrapy.downloadermiddlewares.retry import RetryMiddleware
+
 from crawler.fetching import gate, http2
 from crawler.fetching.certificates import Certificates
 from crawler.fetching.cookies import Cookies
 from crawler.fetching.resolver import resolver_for
 from crawler.state.crawl import Crawl
-
-_BASE = "scrapy.downloadermiddlewares"
-_OFF = (
-    f"{_BASE}.offsite.OffsiteMiddleware",
-    f"{_BASE}.robotstxt.RobotsTxtMiddleware",
-    f"{_BASE}.httpauth.HttpAuthMiddleware",
-    f"{_BASE}.defaultheaders.DefaultHeadersMiddleware",
-    f"{_BASE}.useragent.UserAgentMiddleware",
-    f"{_BASE}.redirect.MetaRefreshMiddleware",
-    f"{_BASE}.redirect.RedirectMiddleware",
-    f"{_BASE}.httpcompression.HttpCompressionMiddleware",
-    f"{_BASE}.cookies.CookiesMiddleware",
-    f"{_BASE}.httpproxy.HttpProxyMiddleware",
-    f"{_BASE}.stats.DownloaderStats",
-    f"{_BASE}.httpcache.HttpCacheMiddleware",
-)
-_SPIDER_OFF = (
-    "scrapy.spidermiddlewares.httperror.HttpErrorMiddleware",
-    "scrapy.spidermiddlewares.referer.RefererMiddleware",
-    "scrapy.spidermiddlewares.urllength.UrlLengthMiddleware",
-    "scrapy.spidermiddlewares.depth.DepthMiddleware",
-)
-_EXTENSIONS_OFF = (
-    "scrapy.extensions.corestats.CoreStats",
-    "scrapy.extensions.logcount.LogCount",
-    "scrapy.extensions.telnet.TelnetConsole",
-    "scrapy.extensions.memusage.MemoryUsage",
-    "scrapy.extensions.logstats.LogStats",
-    "scrapy.extensions.feedexport.FeedExporter",
-    "scrapy.extensions.throttle.AutoThrottle",
-    "scrapy.extensions.remote_control.RemoteControl",
-)
 
 
 def scrapy_settings(crawl: Crawl) -> dict[str, Any]:
@@ -50,17 +21,19 @@ def scrapy_settings(crawl: Crawl) -> dict[str, Any]:
     }
     return {
         "TWISTED_DNS_RESOLVER": resolver_for(crawl.guard, crawl.refused),
-        "DOWNLOADER_MIDDLEWARES": dict.fromkeys(_OFF)
-        | {
+        "DOWNLOADER_MIDDLEWARES_BASE": {},
+        "DOWNLOADER_MIDDLEWARES": {
             gate.Gate: 50,
+            DownloadTimeoutMiddleware: 350,
             gate.Patience: 540,
+            RetryMiddleware: 550,
             gate.Encodings: 590,
             gate.Redirects: 600,
             Cookies: 700,
             Certificates: 900,
         },
-        "SPIDER_MIDDLEWARES": dict.fromkeys(_SPIDER_OFF),
-        "EXTENSIONS": dict.fromkeys(_EXTENSIONS_OFF),
+        "SPIDER_MIDDLEWARES_BASE": {},
+        "EXTENSIONS_BASE": {},
         "DOWNLOAD_HANDLERS": {"https": http2.Https, "data": None, "file": None, "ftp": None, "s3": None},
         "CONCURRENT_REQUESTS": politeness.concurrency,
         "CONCURRENT_REQUESTS_PER_DOMAIN": politeness.concurrency_per_host,

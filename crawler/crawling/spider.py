@@ -1,6 +1,5 @@
 """The crawl itself: visits are opened, their images fetched, their lines written, until nothing is left or allowed."""
 
-from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any, TypeAlias
@@ -10,7 +9,7 @@ from scrapy.exceptions import DontCloseSpider
 from twisted.python.failure import Failure
 
 from crawler.crawling.visitors import Visitors, for_anybody, modified
-from crawler.fetching.answers import Response, failure_refusal, status_refusal
+from crawler.fetching.answers import Response, ask, failure_refusal, status_refusal
 from crawler.fetching.documents import facts_of, forbids_following, read_document
 from crawler.fetching.gate import STAYS_IN_SCOPE
 from crawler.fetching.images import IMAGE, Images
@@ -28,7 +27,6 @@ from crawler.state.pace import Pace
 from crawler.state.visit import Visit
 from exhibit.errors import ExhibitError, RefusedError
 from exhibit.network.urls import host_of
-from exhibit.sentences import Sentence
 from exhibit.types import Untyped
 
 Crawler: TypeAlias = Any
@@ -107,7 +105,7 @@ class CrawlSpider(Spider):
             return
         budget.begin_visit()
         budget.take_host(host_of(line.url))
-        budget.line(len(line.sightings), Counter(refusal.reason for refusal in line.refusals))
+        budget.line(line)
         novelty.take(line, pattern_of_target(line))
         novelty.untold(line)
         self._images.take_back(line)
@@ -132,7 +130,7 @@ class CrawlSpider(Spider):
         """
         self.is_ending = True
         for visit in sorted(self._open, key=lambda visit: visit.begun):
-            if visit.has_answer and visit.begun <= keep_begun_before:
+            if visit.facts.status and visit.begun <= keep_begun_before:
                 visit.give_up(reason, sentence)
                 self._write(visit)
             visit.is_over = True
@@ -147,10 +145,7 @@ class CrawlSpider(Spider):
         self._is_feeding = False
 
     def _open_visits(self) -> None:
-        while not self.is_ending and len(self._open) < _OPEN_VISITS:
-            target = self._frontier.pop()
-            if target is None:
-                return
+        while not self.is_ending and len(self._open) < _OPEN_VISITS and (target := self._frontier.pop()):
             if self._is_left_out(target):
                 self._frontier.close(target)
                 continue
@@ -180,14 +175,8 @@ class CrawlSpider(Spider):
             return
         headers = self.crawl.headers(_ACCEPT[target.kind]) | self.crawl.conditions(target.url)
         meta = {VISIT: visit, STAYS_IN_SCOPE: True, "download_maxsize": self.crawl.job.limits.max_page_bytes}
-        try:
-            request = Request(
-                target.url, callback=self.arrived, errback=self.failed, headers=headers, meta=meta, dont_filter=True
-            )
-        except ValueError:
-            self._refuse(visit, Refusal(target.url, "bad-url", Sentence("The URL can't be read.")))
-            return
-        self._send(request)
+        if refusal := ask(self._send, self, target.url, headers=headers, meta=meta):
+            self._refuse(visit, refusal)
 
     def arrived(self, response: Response) -> None:
         """The answer of a page, a sitemap or a feed has come."""
@@ -205,15 +194,15 @@ class CrawlSpider(Spider):
             return
         if refusal is None and not self.crawl.budget.take_bytes(len(response.body)):
             refusal = Refusal(target.url, "budget", "The job had used up its budget.")
-        if refusal is not None:
+        if refusal is None:
+            try:
+                self._read(visit, response)
+            except RefusedError as error:
+                refusal = Refusal(target.url, error.reason, error.message)
+        if refusal is None:
+            visit.release()
+        else:
             self._refuse(visit, refusal)
-            return
-        try:
-            self._read(visit, response)
-        except RefusedError as error:
-            self._refuse(visit, Refusal(target.url, error.reason, error.message))
-            return
-        visit.release()
 
     def failed(self, failure: Failure) -> None:
         """A page, a sitemap or a feed hasn't come."""
@@ -324,13 +313,12 @@ class CrawlSpider(Spider):
         self._close(visit)
 
     def _done_image(self, visit: Visit) -> None:
-        sightings = visit.sightings()
-        if sightings:
-            self.crawl.budget.line(1, visit.refused())
-            self.crawl.write(visit.image_line(sightings[0]))
-            return
-        refusal = visit.refusals()[0]
-        self._write_refusal(refusal, visit.target)
+        if sightings := visit.sightings():
+            line = visit.image_line(sightings[0])
+            self.crawl.budget.line(line)
+            self.crawl.write(line)
+        else:
+            self._write_refusal(visit.refusals()[0], visit.target)
 
     def _write(self, visit: Visit) -> None:
         """Write the line of a page, and follow its links: its pictures are here, so that they never wait for pages."""
@@ -341,7 +329,7 @@ class CrawlSpider(Spider):
             line = replace(line, links=(), refusals=(*line.refusals, refusal))
         line = novelty.untold(line)
         novelty.take(line, pattern_of_target(target))
-        self.crawl.budget.line(len(line.sightings), Counter(refusal.reason for refusal in line.refusals))
+        self.crawl.budget.line(line)
         self.crawl.write(line)
         if self.crawl.job.follow:
             for link in line.links:

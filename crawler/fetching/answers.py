@@ -1,10 +1,12 @@
-"""What came back for a request: facts of a response, or the reason of a failure in one word and one sentence."""
+"""Requests, and what comes back: facts of a response, or the reason of a failure in one word and one sentence."""
 
 import zlib
+from collections.abc import Callable
 from gzip import BadGzipFile
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 from urllib.parse import urldefrag, urlsplit
 
+from scrapy import Request
 from scrapy.exceptions import (
     CannotResolveHostError,
     DownloadCancelledError,
@@ -12,6 +14,7 @@ from scrapy.exceptions import (
     IgnoreRequest,
     ResponseDataLossError,
 )
+from twisted.python.failure import Failure
 
 from crawler.formats.lines import Refusal
 from exhibit.clock import now
@@ -31,10 +34,29 @@ CERTIFICATE = "exhibit_certificate"
 class Refused(IgnoreRequest):
     """A request isn't made: a rule forbids it."""
 
-    def __init__(self, reason: str, sentence: str) -> None:
-        super().__init__(sentence)
-        self.reason = reason
-        self.sentence = sentence
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason, self.message = reason, message
+
+
+class Asking(Protocol):
+    """Who asks: what has come is handed to it, or why nothing has."""
+
+    def arrived(self, response: Response) -> None:
+        """A response has come."""
+
+    def failed(self, failure: Failure) -> None:
+        """A request has failed."""
+
+
+def ask(send: Callable[[Request], None], asking: Asking, url: str, **how: Untyped) -> Refusal | None:
+    """Send a request in any case, whether or not there was one like it; the refusal where the URL can't be read."""
+    try:
+        request = Request(url, callback=asking.arrived, errback=asking.failed, dont_filter=True, **how)
+    except ValueError:
+        return Refusal(url, "bad-url", Sentence("The URL can't be read."))
+    send(request)
+    return None
 
 
 def fetched(response: Response, digest: Digest, *, size: int, not_modified: bool = False) -> Fetched:
@@ -131,17 +153,11 @@ def failure_refusal(
 
 
 def _failure(error: BaseException | None, host: str, refused: dict[str, RefusedError]) -> tuple[str, str]:
-    if isinstance(error, Refused):
-        return error.reason, error.sentence
-    if isinstance(error, RefusedError):
-        return error.reason, error.message
     if isinstance(error, CannotResolveHostError):
-        known = refused.get(host)
-        return (
-            (known.reason, known.message)
-            if known
-            else ("unresolvable", Sentence("The host %(host)s has no address.", host=host))
-        )
+        unresolvable = Sentence("The host %(host)s has no address.", host=host)
+        error = refused.get(host) or RefusedError(unresolvable, reason="unresolvable")
+    if isinstance(error, Refused | RefusedError):
+        return error.reason, error.message
     for kinds, reason, sentence in _FAILURES:
         if isinstance(error, kinds):
             return reason, sentence

@@ -33,11 +33,8 @@ NOT_CHECKED = "not-checked"
 _CODES = {
     9: "not-yet-valid",
     10: "expired",
-    18: "self-signed",
-    19: "self-signed",
-    2: "unknown-issuer",
-    20: "unknown-issuer",
-    21: "unknown-issuer",
+    **dict.fromkeys((18, 19), "self-signed"),
+    **dict.fromkeys((2, 20, 21), "unknown-issuer"),
 }
 """Words for ``X509_V_ERR_…`` of OpenSSL (X509_STORE_CTX_get_error(3)); all others are ``invalid``."""
 

@@ -6,7 +6,6 @@ from typing import Any, TypeAlias
 from scrapy import Request, signals
 from scrapy.downloadermiddlewares.httpcompression import HttpCompressionMiddleware
 from scrapy.downloadermiddlewares.redirect import RedirectMiddleware
-from scrapy.exceptions import IgnoreRequest
 
 from crawler.fetching.answers import RAW_HEADERS, Refused, Response, failure_refusal, header, pairs, referer_of
 from crawler.reading.policy import ROBOTS_BYTES, SitePolicy, reservations_of, robots_policy
@@ -48,8 +47,7 @@ class Gate:
         except RefusedError as error:
             raise Refused(error.reason, error.message) from error
         host = host_of(url)
-        denied = crawl.denied(host)
-        if denied:
+        if denied := crawl.denied(host):
             raise Refused("denied-host", f"The host {host} isn't visited: {denied}.")
         if request.meta.get(STAYS_IN_SCOPE) and "redirect_times" in request.meta and not crawl.scope.contains(url):
             raise Refused("out-of-scope", f"The server points to {host}, outside the scope of this job.")
@@ -60,16 +58,13 @@ class Gate:
 
     async def _ask_policy(self, url: str, host: str) -> None:
         origin = origin_of(url)
-        policy = self._crawl.policies.get(origin)
-        if policy is None:
-            policy = await self._policy(origin, host)
+        policy = self._crawl.policies.get(origin) or await self._policy(origin, host)
         if policy.refusal is not None:
             raise Refused(*policy.refusal)
         if not policy.allows(url):
             said = "couldn't be read" if policy.disallows_all else "forbids it"
             raise Refused("robots", f"The robots.txt of {host} {said}.")
-        reservation = policy.reservation(url)
-        if reservation is not None and reservation.reserved:
+        if (reservation := policy.reservation(url)) and reservation.reserved:
             raise Refused("tdm-reserved", f"The tdmrep.json of {host} reserves text and data mining.")
 
     async def _policy(self, origin: str, host: str) -> SitePolicy:
@@ -87,25 +82,23 @@ class Gate:
             policy = await self._load_robots(f"{origin}/robots.txt", host, token)
         if politeness.obey_reservations and policy.refusal is None and not policy.disallows_all:
             response = await self._fetch(f"{origin}/.well-known/tdmrep.json")
-            if not isinstance(response, IgnoreRequest | Exception) and response.status == 200:
+            if not isinstance(response, Exception) and response.status == 200:
                 policy = policy.with_reservations(reservations_of(response.body))
         return policy
 
     async def _load_robots(self, url: str, host: str, token: str) -> SitePolicy:
         answer = await self._fetch(url)
-        if not isinstance(answer, Exception):
-            policy = robots_policy(answer.status, answer.body, token)
-        else:
+        if isinstance(answer, Exception):
             refusal = failure_refusal(answer, url, self._crawl.refused)
             if refusal.reason == "redirects":  # RFC 9309, 2.3.1.2: as if there were none
                 return SitePolicy(token=token)
             return SitePolicy(refusal=(refusal.reason, f"robots.txt can't be had: {refusal.sentence}"), token=token)
+        policy = robots_policy(answer.status, answer.body, token)
         delay = policy.crawl_delay
         if delay > self._crawl.job.politeness.max_crawl_delay:
             sentence = f"The robots.txt of {host} asks for {delay:g} s between requests, longer than this job waits."
             return SitePolicy(refusal=("crawl-delay", sentence), token=token)
-        if delay:
-            self._crawl.pace.obey(host, delay)
+        self._crawl.pace.obey(host, delay)
         return policy
 
     async def _fetch(self, url: str) -> Response | Exception:

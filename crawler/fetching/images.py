@@ -12,15 +12,13 @@ from urllib.parse import unquote_to_bytes
 from scrapy import Request
 from twisted.python.failure import Failure
 
-from crawler.fetching.answers import Response, failure_refusal, fetched, header, referer_of, status_refusal
+from crawler.fetching.answers import Response, ask, failure_refusal, fetched, header, referer_of, status_refusal
 from crawler.formats.lines import PageLine, Refusal
 from crawler.reading.found import FoundImage
 from crawler.reading.sniff import VECTOR_SENTENCE, has_vector_suffix, unfit
 from crawler.state.crawl import Crawl
 from crawler.state.novelty import PASSING
-from crawler.state.visit import Visit
-from exhibit.clock import now
-from exhibit.sentences import Sentence
+from crawler.state.visit import Facts, Visit
 from exhibit.types import Fetched
 
 ACCEPT = "image/avif,image/webp,image/png,image/jpeg,image/*;q=0.8,*/*;q=0.5"
@@ -49,25 +47,24 @@ class Images:
             return
         url = found.url
         if url[:5].lower() == "data:":
-            self._inline(visit, found)
+            result = self._inlined(url, visit.facts)
+            shown = "" if isinstance(result, Refusal) else f"data:{result.media_type};sha-256={result.digest.hex}"
+            visit.settle(found, result, image_url=shown)
         elif url in self._results:
             visit.settle(found, self._results[url])
         elif url in self._waiting:
             self._waiting[url].append((visit, found))
+        elif refusal := self._request(url, found.page_url or visit.facts.final_url):
+            visit.settle(found, refusal)
         else:
-            refusal = self._request(url, found.page_url or visit.facts.final_url)
-            if refusal is None:
-                self._waiting[url] = [(visit, found)]
-            else:
-                visit.settle(found, refusal)
+            self._waiting[url] = [(visit, found)]
 
     async def fetched(self, url: str, page: str) -> Fetched | Refusal:
         """What an address gives, for a page that is being rendered; visits that want it later ask nothing more."""
         if url in self._results:
             return self._results[url]
         if url not in self._waiting:
-            refusal = self._request(url, page)
-            if refusal is not None:
+            if refusal := self._request(url, page):
                 return refusal
             self._waiting[url] = []
         asker: asyncio.Future[Fetched | Refusal] = asyncio.get_running_loop().create_future()
@@ -103,21 +100,10 @@ class Images:
         if known is not None:
             headers |= self._crawl.conditions(url)
         meta = {IMAGE: url, "download_maxsize": self._crawl.job.limits.max_picture_bytes}
-        try:
-            request = Request(
-                url,
-                callback=self.arrived,
-                errback=self.failed,
-                headers=headers,
-                meta=meta,
-                priority=_PRIORITY,
-                dont_filter=True,
-            )
-        except ValueError:
+        refusal = ask(self._send, self, url, headers=headers, meta=meta, priority=_PRIORITY)
+        if refusal is not None:
             self._crawl.budget.drop_image()
-            return Refusal(url, "bad-url", Sentence("The URL can't be read."))
-        self._send(request)
-        return None
+        return refusal
 
     def arrived(self, response: Response) -> None:
         """A response has come for an image."""
@@ -140,14 +126,12 @@ class Images:
         known = crawl.known_image(url)
         if response.status == 304 and known is not None and known.digest is not None:
             return fetched(response, known.digest, size=0, not_modified=True)
-        refusal = status_refusal(response, url)
-        if refusal is not None:
+        if refusal := status_refusal(response, url):
             return refusal
         if crawl.job.politeness.obey_reservations and header(response, "tdm-reservation").strip() == "1":
             return Refusal(url, "tdm-reserved", "The server reserves text and data mining.")
         body = response.body
-        refusal = self._look(body, url)
-        if refusal is not None:
+        if refusal := self._look(body, url):
             return refusal
         if not crawl.budget.take_bytes(len(body)):
             return Refusal(url, "budget", _SPENT)
@@ -157,7 +141,7 @@ class Images:
         if not body:
             return Refusal(url, "empty", "The server sent no bytes.")
         refused = unfit(body, self._crawl.job.limits.max_picture_bytes)
-        return None if refused is None else Refusal(url, *refused)
+        return Refusal(url, *refused) if refused else None
 
     def _settle(self, url: str, result: Fetched | Refusal) -> None:
         if isinstance(result, Refusal):
@@ -172,35 +156,19 @@ class Images:
             if not visit.is_over:
                 visit.settle(found, result)
 
-    def _inline(self, visit: Visit, found: FoundImage) -> None:
+    def _inlined(self, url: str, facts: Facts) -> Fetched | Refusal:
         """A ``data:`` address carries its bytes (RFC 2397)."""
-        shown = found.url[:40]
-        media_type, data = _decoded(found.url)
+        shown, budget = url[:40], self._crawl.budget
+        media_type, data = _decoded(url)
         if not media_type.startswith("image/"):
-            refusal: Refusal | None = Refusal(shown, "not-an-image", "The data: address isn't an image.")
-        elif data is None:
-            refusal = Refusal(shown, "bad-encoding", "The data: address can't be decoded.")
-        else:
-            refusal = self._look(data, shown)
-        budget = self._crawl.budget
-        if refusal is None and data is not None and not (budget.begin_image() and budget.take_bytes(len(data))):
-            refusal = Refusal(shown, "budget", _SPENT)
-        if refusal is not None or data is None:
-            visit.settle(found, refusal or Refusal(shown, "empty", "There are no bytes."))
-            return
-        digest = self._crawl.spool.put(data)
-        result = Fetched(
-            final_url=visit.facts.final_url,
-            digest=digest,
-            size=len(data),
-            media_type=media_type,
-            status=visit.facts.status,
-            request_headers=(),
-            response_headers=(),
-            peer="",
-            fetched_at=now(),
-        )
-        visit.settle(found, result, image_url=f"data:{media_type};sha-256={digest.hex}")
+            return Refusal(shown, "not-an-image", "The data: address isn't an image.")
+        if data is None:
+            return Refusal(shown, "bad-encoding", "The data: address can't be decoded.")
+        if refusal := self._look(data, shown):
+            return refusal
+        if not (budget.begin_image() and budget.take_bytes(len(data))):
+            return Refusal(shown, "budget", _SPENT)
+        return self._crawl.stored(data, facts.final_url, media_type, facts.status)
 
 
 def _decoded(url: str) -> tuple[str, bytes | None]:

@@ -1,11 +1,9 @@
 """Names become addresses here, and only checked addresses leave: what is checked is what is connected to."""
 
-from collections.abc import Sequence
-
-from scrapy.resolver import HostResolution
+from scrapy.resolver import CachingHostnameResolver, HostResolution
 from twisted.internet.address import IPv4Address, IPv6Address
-from twisted.internet.interfaces import IHostnameResolver, IResolutionReceiver
-from zope.interface import implementer, provider
+from twisted.internet.interfaces import IResolutionReceiver
+from zope.interface import provider
 
 from exhibit.errors import RefusedError
 from exhibit.network.guard import Guard
@@ -23,77 +21,48 @@ def resolver_for(guard: Guard, refused: dict[str, RefusedError]) -> type:
     address.
     """
 
-    class Resolver(_Resolver):
+    class Resolver(CachingHostnameResolver):
         @classmethod
         def from_crawler(cls, _crawler: Untyped, reactor: Untyped) -> "Resolver":
-            return cls(reactor, guard, refused)
+            return cls(reactor, _MAX_NAMES)
+
+        def resolveHostName(
+            self, resolutionReceiver: Untyped, hostName: str, portNumber: int = 0, *how: Untyped
+        ) -> Untyped:
+            host = host_of(f"http://{hostName}/") or hostName
+            checked: Untyped = _Checked(resolutionReceiver, guard, refused, host, portNumber)
+            if not is_localhost(host):
+                return super().resolveHostName(checked, host, portNumber, *how)
+            checked.resolutionBegan(resolution := HostResolution(hostName))
+            checked.resolutionComplete()
+            return resolution
 
     return Resolver
 
 
-@implementer(IHostnameResolver)
-class _Resolver:
-    def __init__(self, reactor: Untyped, guard: Guard, refused: dict[str, RefusedError]) -> None:
-        self._reactor = reactor
-        self._inner = reactor.nameResolver
-        self._guard = guard
-        self._refused = refused
-        self._names: dict[str, list[str]] = {}
+@provider(IResolutionReceiver)
+class _Checked:
+    """Hands a host's addresses on when all of them have been checked."""
 
-    def install_on_reactor(self) -> None:
-        self._reactor.installNameResolver(self)
+    def __init__(self, receiver: Untyped, guard: Guard, refused: dict[str, RefusedError], host: str, port: int) -> None:
+        self._receiver, self._guard, self._refused, self._host, self._port = receiver, guard, refused, host, port
+        self._found: dict[str, None] = {}
 
-    def resolveHostName(
-        self,
-        resolutionReceiver: Untyped,
-        hostName: str,
-        portNumber: int = 0,
-        addressTypes: Sequence[type] | None = None,
-        transportSemantics: str = "TCP",
-    ) -> Untyped:
-        resolution = HostResolution(hostName)
-        resolutionReceiver.resolutionBegan(resolution)
-        host = host_of(f"http://{hostName}/") or hostName
-        if is_localhost(host):
-            self._answer(resolutionReceiver, host, portNumber, None)
-        elif host in self._names:
-            self._answer(resolutionReceiver, host, portNumber, self._names[host])
-        else:
-            collector = _Collector(lambda found: self._learn(resolutionReceiver, host, portNumber, found))
-            self._inner.resolveHostName(collector, host, portNumber, addressTypes, transportSemantics)
-        return resolution
+    def resolutionBegan(self, resolution: Untyped) -> None:
+        self._receiver.resolutionBegan(resolution)
 
-    def _learn(self, receiver: Untyped, host: str, port: int, found: list[str]) -> None:
-        if found and len(self._names) < _MAX_NAMES:
-            self._names[host] = found
-        self._answer(receiver, host, port, found)
+    def addressResolved(self, address: Untyped) -> None:
+        self._found[address.host] = None
 
-    def _answer(self, receiver: Untyped, host: str, port: int, found: list[str] | None) -> None:
+    def resolutionComplete(self) -> None:
+        host, port = self._host, self._port
         try:
-            addresses = self._guard.resolve(host, port) if found is None else found
+            addresses = self._guard.resolve(host, port) if is_localhost(host) else list(self._found)
             self._guard.check_answers(host, addresses, port)
         except RefusedError as error:
             self._refused[host] = error
             addresses = []
         for address in addresses:
             kind = IPv6Address if ":" in address else IPv4Address
-            receiver.addressResolved(kind("TCP", address, port))
-        receiver.resolutionComplete()
-
-
-@provider(IResolutionReceiver)
-class _Collector:
-    def __init__(self, done: Untyped) -> None:
-        self._done = done
-        self._found: dict[str, None] = {}
-
-    def resolutionBegan(self, resolution: Untyped) -> None:
-        """Nothing to do: the outer resolution has begun."""
-
-    def addressResolved(self, address: Untyped) -> None:
-        """Keep an address."""
-        self._found[address.host] = None
-
-    def resolutionComplete(self) -> None:
-        """Hand over what was found."""
-        self._done(list(self._found))
+            self._receiver.addressResolved(kind("TCP", address, port))
+        self._receiver.resolutionComplete()

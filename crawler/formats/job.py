@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from ipaddress import ip_network
 from pathlib import Path
@@ -106,15 +106,10 @@ class Limits:
     render_page_requests: int = 120  # that one rendered page may make
 
     def __post_init__(self) -> None:
-        for name in ("pages", "images", "bytes", "hosts", "max_picture_bytes", "max_page_bytes"):
-            _at_least("limits", name, getattr(self, name), 1)
-        for name in ("render_pages", "render_seconds", "render_page_requests"):
-            _at_least("limits", name, getattr(self, name), 0)
-        _at_least("limits", "render_page_seconds", self.render_page_seconds, 0.1)
-        _at_least("limits", "depth", self.depth, 0)
-        _at_least("limits", "memory_mb", self.memory_mb, 1)
-        _at_least("limits", "seconds", self.seconds, 0.1)
-        _at_least("limits", "request_seconds", self.request_seconds, 0.1)
+        least: dict[str, float] = {"depth": 0, "render_pages": 0, "render_seconds": 0, "render_page_requests": 0}
+        least |= dict.fromkeys(("seconds", "request_seconds", "render_page_seconds"), 0.1)
+        for limit in fields(self):
+            _at_least("limits", limit.name, getattr(self, limit.name), least.get(limit.name, 1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

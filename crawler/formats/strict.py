@@ -6,7 +6,6 @@ import json
 import types
 from collections.abc import Callable, Hashable, Mapping
 from datetime import datetime
-from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
@@ -14,7 +13,7 @@ from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hin
 from exhibit.clock import parse_rfc3339, rfc3339
 from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
-from exhibit.types import Json
+from exhibit.types import Json, Untyped
 
 T = TypeVar("T")
 
@@ -36,12 +35,11 @@ def read(cls: type[T], value: object, where: str) -> T:
     """
     if not isinstance(value, Mapping):
         raise _wrong(where, "an object", value)
-    shape = cast("Hashable", cls)  # mypy doesn't see that classes are
-    hints = _hints(shape)
+    hints, required = _shape(cast("Hashable", cls))  # mypy doesn't see that classes are
     for name in value:
         if name not in hints:
             raise _unknown(f"{where}.{name}", str(name), list(hints))
-    missing = [name for name in _required(shape) if name not in value]
+    missing = [name for name in required if name not in value]
     if missing:
         raise WrongUseError(f"{where}.{missing[0]} is missing.")
     return cls(**{name: _as(hints[name], given, f"{where}.{name}") for name, given in value.items()})
@@ -53,50 +51,34 @@ def write(value: object) -> str:
 
 
 @lru_cache(maxsize=64)
-def _hints(cls: type[Any]) -> dict[str, Any]:
-    hints = get_type_hints(cls)
-    return {field.name: hints[field.name] for field in dataclasses.fields(cls) if field.init}
-
-
-@lru_cache(maxsize=64)
-def _required(cls: type[Any]) -> tuple[str, ...]:
-    absent = dataclasses.MISSING
-    return tuple(
-        field.name for field in dataclasses.fields(cls) if field.default is absent and field.default_factory is absent
-    )
-
-
-@lru_cache(maxsize=64)
-def _names(cls: type[Any]) -> tuple[str, ...]:
-    return tuple(field.name for field in dataclasses.fields(cls))
+def _shape(cls: type[Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """What each field of a dataclass takes, and the fields that have no default."""
+    hints, absent = get_type_hints(cls), dataclasses.MISSING
+    fields = [field for field in dataclasses.fields(cls) if field.init]
+    required = (field.name for field in fields if field.default is absent and field.default_factory is absent)
+    return {field.name: hints[field.name] for field in fields}, tuple(required)
 
 
 def _as(hint: object, value: object, where: str) -> Json:
-    origin = get_origin(hint)
+    origin, hints = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
-        return _as_optional(hint, value, where)
+        return None if value is None else _as(next(kind for kind in hints if kind is not type(None)), value, where)
     if origin is tuple:
-        return _as_tuple(get_args(hint), value, where)
+        return _as_tuple(hints, value, where)
     if origin is Mapping:
-        return _as_mapping(get_args(hint)[1], value, where)
+        if not isinstance(value, Mapping):
+            raise _wrong(where, "an object", value)
+        return {str(name): _as(hints[1], item, f"{where}[{str(name)!r}]") for name, item in value.items()}
     if isinstance(hint, type) and dataclasses.is_dataclass(hint) and hint is not Digest:
         return read(hint, value, where)
-    if isinstance(hint, type) and issubclass(hint, StrEnum):
-        return _as_choice(hint, value, where)
     return _as_plain(hint, value, where)
-
-
-def _as_optional(hint: object, value: object, where: str) -> Json:
-    if value is None:
-        return None
-    return _as(next(argument for argument in get_args(hint) if argument is not type(None)), value, where)
 
 
 def _as_tuple(hints: tuple[Any, ...], value: object, where: str) -> tuple[Any, ...]:
     if not isinstance(value, list | tuple):
         raise _wrong(where, "a list", value)
     if hints[-1] is Ellipsis:
-        return tuple(_as(hints[0], item, f"{where}[{place}]") for place, item in enumerate(value))
+        hints = hints[:1] * len(value)
     if len(value) != len(hints):
         raise _wrong(where, f"a list of {len(hints)}", value)
     return tuple(
@@ -104,29 +86,16 @@ def _as_tuple(hints: tuple[Any, ...], value: object, where: str) -> tuple[Any, .
     )
 
 
-def _as_mapping(hint: object, value: object, where: str) -> dict[str, Any]:
-    if not isinstance(value, Mapping):
-        raise _wrong(where, "an object", value)
-    return {str(name): _as(hint, item, f"{where}[{str(name)!r}]") for name, item in value.items()}
-
-
-def _as_choice(hint: type[StrEnum], value: object, where: str) -> StrEnum:
-    choices = [str(choice) for choice in hint]
-    if not isinstance(value, str) or value not in choices:
-        raise _wrong(where, "one of " + ", ".join(choices), value)
-    return hint(value)
-
-
-def _as_plain(hint: object, value: object, where: str) -> Json:
+def _as_plain(hint: Untyped, value: object, where: str) -> Json:
     if hint is Any:
         return value
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
-    if hint in (bool, int, float, str):
+    if hint in _CALLED:
         if type(value) is not hint:
             raise _wrong(where, _CALLED[hint], value)
         return value
-    convert, called = _FROM_TEXT[hint]
+    convert, called = _FROM_TEXT.get(hint) or (hint, "one of " + ", ".join(hint))
     if not isinstance(value, str):
         raise _wrong(where, called, value)
     try:
@@ -151,7 +120,7 @@ def _plain(value: object) -> object:
     if isinstance(value, Path):
         return str(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {name: getattr(value, name) for name in _names(type(value))}
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     return dict(value) if isinstance(value, Mapping) else str(value)
 
 

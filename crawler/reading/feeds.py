@@ -196,14 +196,12 @@ def _images(entry: Untyped, page: str) -> Iterator[FoundImage]:
 
 def _read_list(data: bytes, url: str) -> Document:
     """One address a line (sitemaps.org, "Text file")."""
-    links: dict[str, Kind] = {}
-    for line in data.decode("utf-8-sig", "replace").splitlines():
-        if is_visitable(line.strip()):
-            links.setdefault(absolute(url, line), Kind.PAGE)
-    links.pop("", None)
+    lines = data.decode("utf-8-sig", "replace").splitlines()
+    found = dict.fromkeys(absolute(url, line) for line in lines if is_visitable(line.strip()))
+    links = tuple(FoundLink(address, Kind.PAGE) for address in found if address)
     if not links:
         raise RefusedError("The sitemap can't be read.", reason="unreadable")
-    return Document(links=tuple(FoundLink(url, kind) for url, kind in links.items()))
+    return Document(links=links)
 
 
 def _modified(text: str) -> str:

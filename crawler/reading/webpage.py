@@ -40,15 +40,9 @@ _ASIDE = re.compile(
 _ATTRIBUTE = r"""[\s/]++[^\s=/>]++(?:\s*+=\s*+(?:"[^"]*+"|'[^']*+'|[^\s>"'][^\s>]*+))?+"""
 _CROWDED = re.compile(rf"<[a-z][^\s>/]{{0,100}}+(?:{_ATTRIBUTE}){{{_MAX_ATTRIBUTES + 1}}}", re.IGNORECASE)
 _IMAGE_METAS = {
-    "og:image": "og:image",
-    "og:image:url": "og:image",
-    "og:image:secure_url": "og:image",
-    "twitter:image": "twitter:image",
-    "twitter:image:src": "twitter:image",
-    "msapplication-tileimage": "meta",
-    "thumbnail": "meta",
-    "thumbnailurl": "meta",
-    "image": "meta",
+    **dict.fromkeys(("og:image", "og:image:url", "og:image:secure_url"), "og:image"),
+    **dict.fromkeys(("twitter:image", "twitter:image:src"), "twitter:image"),
+    **dict.fromkeys(("msapplication-tileimage", "thumbnail", "thumbnailurl", "image"), "meta"),
 }
 _FEED_TYPES = ("application/rss+xml", "application/atom+xml", "application/feed+json")
 _NOT_PAGES = (
@@ -107,10 +101,7 @@ class _Reader:
     """Walks over the elements once. ``words`` grows along the document; an image remembers where it stood."""
 
     def __init__(self, base: str, own: str, token: str, encoding: str) -> None:
-        self.base = base
-        self.own = own
-        self.token = token
-        self.encoding = encoding
+        self.base, self.own, self.token, self.encoding = base, own, token, encoding
         self.room = Room()
         self.words: list[str] = []
         self.images: dict[str, tuple[str, list[str], int]] = {}
@@ -118,10 +109,8 @@ class _Reader:
         self.sheets: dict[str, None] = {}
         self.robots: list[str] = []
         self.tdm: dict[str, str] = {}
-        self.silent = 0
-        self.scripts = 0
+        self.silent = self.scripts = self.pictures = 0
         self.needs_scripts = False
-        self.pictures = 0
         self.figures: list[list[list[str]]] = []
         self.caption: list[str] | None = None
 
@@ -143,8 +132,7 @@ class _Reader:
             self.figures.append([])
         elif tag == "figcaption" and self.figures:
             self.caption = []
-        read = _READERS.get(tag)
-        if read is not None:
+        if read := _READERS.get(tag):
             read(self, element)
         if element.attrib:
             self._attributes(tag, element)
@@ -254,12 +242,8 @@ def _described(element: Element) -> str:
 
 def _read_img(reader: _Reader, element: Element) -> None:
     words = _described(element)
-    address = element.get("src")
-    if address:
-        reader.image(address, "img", words)
-    srcset = element.get("srcset")
-    if srcset:
-        reader.image(largest_of(srcset), "srcset", words)
+    reader.image(element.get("src") or "", "img", words)
+    reader.image(largest_of(element.get("srcset") or ""), "srcset", words)
 
 
 def _read_source(reader: _Reader, element: Element) -> None:
@@ -271,9 +255,7 @@ def _read_source(reader: _Reader, element: Element) -> None:
 
 
 def _read_anchor(reader: _Reader, element: Element) -> None:
-    address = element.get("href")
-    if not address:
-        return
+    address = element.get("href") or ""
     if has_image_suffix(address):
         reader.image(address, "a", _described(element))
     else:
@@ -363,23 +345,17 @@ _PLACES = {
     "property": "itemprop",
 }
 _READERS: dict[str, Callable[[_Reader, Element], None]] = {
-    "img": _read_img,
-    "amp-img": _read_img,
+    **dict.fromkeys(("img", "amp-img"), _read_img),
+    **dict.fromkeys(("a", "area"), _read_anchor),
+    **dict.fromkeys(("iframe", "frame"), _read_frame),
+    **dict.fromkeys(("object", "embed"), _read_object),
+    **dict.fromkeys(("div", "main", "app-root"), _read_app),
     "source": _read_source,
-    "a": _read_anchor,
-    "area": _read_anchor,
-    "iframe": _read_frame,
-    "frame": _read_frame,
     "link": _read_link,
     "meta": _read_meta,
     "style": _read_style,
     "input": _read_input,
-    "object": _read_object,
-    "embed": _read_object,
     "image": _read_svg_image,
     "script": _read_script,
     "noscript": _read_noscript,
-    "div": _read_app,
-    "main": _read_app,
-    "app-root": _read_app,
 }

@@ -7,10 +7,9 @@ from collections import Counter
 from pathlib import Path
 
 from crawler.formats.job import Limits
-from crawler.formats.lines import Counts
+from crawler.formats.lines import Counts, PageLine
 
 _STATM = Path("/proc/self/statm")
-_PAGE_SIZE = os.sysconf("SC_PAGE_SIZE")
 
 
 class Budget:
@@ -19,10 +18,8 @@ class Budget:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._begun = time.monotonic()
-        self._visits = 0
-        self._images_begun = 0
+        self._taken: Counter[str] = Counter()  # pages that were begun, images that were begun, and bytes
         self._hosts: set[str] = set()
-        self._bytes = 0
         self._pages = 0
         self._images = 0
         self._refused: Counter[str] = Counter()
@@ -33,30 +30,24 @@ class Budget:
 
     def begin_visit(self) -> bool:
         """Ask for one more page, sitemap, feed or single image."""
-        if self._visits >= self._limits.pages:
-            return self._hold("budget-pages")
-        self._visits += 1
-        return True
+        return self._take("pages")
 
     @property
     def has_visits(self) -> bool:
         """Whether :meth:`begin_visit` would say yes."""
-        return self._visits < self._limits.pages
+        return self._taken["pages"] < self._limits.pages
 
     def drop_visit(self) -> None:
         """Give back what :meth:`begin_visit` took: it gave no page line."""
-        self._visits -= 1
+        self._taken["pages"] -= 1
 
     def begin_image(self) -> bool:
         """Ask for one more image address."""
-        if self._images_begun >= self._limits.images:
-            return self._hold("budget-images")
-        self._images_begun += 1
-        return True
+        return self._take("images")
 
     def drop_image(self) -> None:
         """Give back what :meth:`begin_image` took: the image wasn't kept."""
-        self._images_begun -= 1
+        self._taken["images"] -= 1
 
     def take_host(self, host: str) -> bool:
         """Ask for a host whose pages are visited."""
@@ -67,10 +58,7 @@ class Budget:
 
     def take_bytes(self, size: int) -> bool:
         """Ask to keep or read this many bytes."""
-        if self._bytes + size > self._limits.bytes:
-            return self._hold("budget-bytes")
-        self._bytes += size
-        return True
+        return self._take("bytes", size)
 
     def begin_rendering(self) -> bool:
         """Ask for one more page to be rendered; without any left the crawl goes on without."""
@@ -96,11 +84,11 @@ class Budget:
         """Count a page that was to be rendered and isn't."""
         self._unrendered[reason] += 1
 
-    def line(self, images: int, refusals: Counter[str]) -> None:
+    def line(self, line: PageLine) -> None:
         """Count a page line."""
         self._pages += 1
-        self._images += images
-        self._refused += refusals
+        self._images += len(line.sightings)
+        self._refused.update(refusal.reason for refusal in line.refusals)
 
     def refuse(self, reason: str) -> None:
         """Count a refusal line."""
@@ -118,15 +106,19 @@ class Budget:
 
     @property
     def memory_spent(self) -> bool:
-        """Whether the process holds more memory than it may."""
-        return resident_bytes() > self._limits.memory_mb * 1024 * 1024
+        """Whether the process holds more memory than it may; by its peak where the system doesn't tell the present."""
+        try:
+            held = int(_STATM.read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        except OSError:
+            held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        return held > self._limits.memory_mb * 1024 * 1024
 
     def counts(self) -> Counts:
         """What was done so far."""
         return Counts(
             pages=self._pages,
             images=self._images,
-            bytes=self._bytes,
+            bytes=self._taken["bytes"],
             refused=dict(sorted(self._refused.items())),
             seconds=round(self.seconds, 3),
             rendered=self._rendered,
@@ -135,14 +127,9 @@ class Budget:
             unrendered=dict(sorted(self._unrendered.items())),
         )
 
-    def _hold(self, reason: str) -> bool:
-        self.spent = self.spent or reason
-        return False
-
-
-def resident_bytes() -> int:
-    """Resident memory of this process; its peak where the system doesn't tell the present."""
-    try:
-        return int(_STATM.read_text(encoding="ascii").split()[1]) * _PAGE_SIZE
-    except OSError:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    def _take(self, what: str, amount: int = 1) -> bool:
+        if self._taken[what] + amount > getattr(self._limits, what):
+            self.spent = self.spent or f"budget-{what}"
+            return False
+        self._taken[what] += amount
+        return True

@@ -64,7 +64,4 @@ class Frontier:
 
     def close(self, target: Target) -> None:
         """The visit is over."""
-        host = host_of(target.url)
-        self._open[host] -= 1
-        if self._open[host] <= 0:
-            del self._open[host]
+        self._open -= Counter((host_of(target.url),))

@@ -1,6 +1,5 @@
 """One address that is being worked off: what is still awaited, and the line that it becomes."""
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from datetime import datetime
@@ -17,7 +16,7 @@ class Facts:
     """What the response of a visit told."""
 
     final_url: str
-    status: int
+    status: int  # 0 until the address itself has answered
     fetched_at: datetime = field(default_factory=now)
     etag: str = ""
     last_modified: str = ""
@@ -86,22 +85,13 @@ class Visit:
                 self._outcomes[place] = Refusal(_shown(found.url), reason, sentence)
         self.is_over = True
 
-    @property
-    def has_answer(self) -> bool:
-        """Whether the address itself has answered, so that a line can be written."""
-        return self.facts.status != 0
-
     def sightings(self) -> tuple[Sighting, ...]:
         """The images that were kept, in the order of the document."""
         return tuple(sighting for sighting in self._ordered() if isinstance(sighting, Sighting))
 
     def refusals(self) -> tuple[Refusal, ...]:
         """The images that weren't."""
-        return tuple(sighting for sighting in self._ordered() if isinstance(sighting, Refusal))
-
-    def refused(self) -> Counter[str]:
-        """Refusals by reason."""
-        return Counter(refusal.reason for refusal in self.refusals())
+        return tuple(refusal for refusal in self._ordered() if isinstance(refusal, Refusal))
 
     def line(self) -> PageLine:
         """The line of this visit."""

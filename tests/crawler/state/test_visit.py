@@ -1,4 +1,3 @@
-from collections import Counter
 
 from crawler.formats.job import Kind, Target
 from crawler.formats.lines import Refusal
@@ -37,7 +36,7 @@ def test_a_visit_is_done_once_when_nothing_is_awaited_any_more() -> None:
     line = visit.line()
     assert (line.url, line.depth, line.title, line.status) == (PAGE, 2, "Title", 200)
     assert [(one.image_url, one.page_url, one.context) for one in line.sightings] == [(ONE.url, PAGE, "words")]
-    assert visit.refused() == Counter({"http-404": 1})
+    assert [refusal.reason for refusal in visit.refusals()] == ["http-404"]
 
 
 def test_images_come_in_the_order_of_the_document_whenever_they_arrive() -> None:
