@@ -175,7 +175,7 @@ class CrawlSpider(Spider):
             return
         headers = self.crawl.headers(_ACCEPT[target.kind]) | self.crawl.conditions(target.url)
         meta = {VISIT: visit, STAYS_IN_SCOPE: True, "download_maxsize": self.crawl.job.limits.max_page_bytes}
-        if refusal := ask(self._send, self, target.url, headers=headers, meta=meta):
+        if refusal := ask(self._send, target.url, self.arrived, self.failed, headers=headers, meta=meta):
             self._refuse(visit, refusal)
 
     def arrived(self, response: Response) -> None:

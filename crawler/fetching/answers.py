@@ -3,7 +3,7 @@
 import zlib
 from collections.abc import Callable
 from gzip import BadGzipFile
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 from urllib.parse import urldefrag, urlsplit
 
 from scrapy import Request
@@ -39,20 +39,16 @@ class Refused(IgnoreRequest):
         self.reason, self.message = reason, message
 
 
-class Asking(Protocol):
-    """Who asks: what has come is handed to it, or why nothing has."""
-
-    def arrived(self, response: Response) -> None:
-        """A response has come."""
-
-    def failed(self, failure: Failure) -> None:
-        """A request has failed."""
-
-
-def ask(send: Callable[[Request], None], asking: Asking, url: str, **how: Untyped) -> Refusal | None:
+def ask(
+    send: Callable[[Request], None],
+    url: str,
+    arrived: Callable[[Response], None],
+    failed: Callable[[Failure], None],
+    **how: Untyped,
+) -> Refusal | None:
     """Send a request in any case, whether or not there was one like it; the refusal where the URL can't be read."""
     try:
-        request = Request(url, callback=asking.arrived, errback=asking.failed, dont_filter=True, **how)
+        request = Request(url, callback=arrived, errback=failed, dont_filter=True, **how)
     except ValueError:
         return Refusal(url, "bad-url", Sentence("The URL can't be read."))
     send(request)

@@ -30,8 +30,7 @@ class Gate:
     """
 
     def __init__(self, crawler: Crawler, crawl: Crawl) -> None:
-        self._crawler = crawler
-        self._crawl = crawl
+        self._crawler, self._crawl = crawler, crawl
         self._loading: dict[str, asyncio.Task[SitePolicy]] = {}
 
     @classmethod

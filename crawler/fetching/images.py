@@ -35,8 +35,7 @@ class Images:
     """Fetches images for visits; ``send`` takes a request to Scrapy's engine."""
 
     def __init__(self, crawl: Crawl, send: Callable[[Request], None]) -> None:
-        self._crawl = crawl
-        self._send = send
+        self._crawl, self._send = crawl, send
         self._waiting: dict[str, list[tuple[Visit, FoundImage]]] = {}
         self._results: OrderedDict[str, Fetched | Refusal] = OrderedDict()
         self._askers: dict[str, list[asyncio.Future[Fetched | Refusal]]] = {}
@@ -100,7 +99,7 @@ class Images:
         if known is not None:
             headers |= self._crawl.conditions(url)
         meta = {IMAGE: url, "download_maxsize": self._crawl.job.limits.max_picture_bytes}
-        refusal = ask(self._send, self, url, headers=headers, meta=meta, priority=_PRIORITY)
+        refusal = ask(self._send, url, self.arrived, self.failed, headers=headers, meta=meta, priority=_PRIORITY)
         if refusal is not None:
             self._crawl.budget.drop_image()
         return refusal

@@ -27,8 +27,7 @@ class Missing:
     """
 
     def __init__(self, crawl: Crawl, send: Callable[[Request], None]) -> None:
-        self._crawl = crawl
-        self._send = send
+        self._crawl, self._send = crawl, send
         self._texts: dict[str, str] = {}  # fingerprint by origin; empty while it isn't known, or there is none
 
     def sends(self, line: PageLine) -> bool:

@@ -27,9 +27,7 @@ class Sheets:
     """
 
     def __init__(self, crawl: Crawl, images: Images, send: Callable[[Request], None]) -> None:
-        self._crawl = crawl
-        self._images = images
-        self._send = send
+        self._crawl, self._images, self._send = crawl, images, send
         self._waiting: dict[str, list[tuple[Visit, int]]] = {}
         self._sheets: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}  # images and imported sheets
 
@@ -44,7 +42,7 @@ class Sheets:
         if len(waiting) > 1:
             return
         headers, meta = self._crawl.headers("text/css,*/*;q=0.1"), {SHEET: url, "download_maxsize": _MAX_BYTES}
-        if ask(self._send, self, url, headers=headers, meta=meta, priority=_PRIORITY):
+        if ask(self._send, url, self.arrived, self.failed, headers=headers, meta=meta, priority=_PRIORITY):
             self.settle(url)
 
     def arrived(self, response: Response) -> None:

@@ -99,11 +99,7 @@ class EndLine:
 
 
 Line: TypeAlias = PageLine | RefusalLine | EndLine
-_TYPES: dict[str, type[PageLine] | type[RefusalLine] | type[EndLine]] = {
-    "page": PageLine,
-    "refusal": RefusalLine,
-    "end": EndLine,
-}
+_TYPES: dict[str, type[Line]] = {"page": PageLine, "refusal": RefusalLine, "end": EndLine}
 _NAMES = {cls: name for name, cls in _TYPES.items()}
 
 

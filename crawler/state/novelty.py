@@ -93,8 +93,7 @@ class Novelty:
 
     def leaves_out(self, pattern: str) -> bool:
         """Whether the next page of a pattern is left out, which is counted then."""
-        is_idle = self._is_idle(pattern)
-        if is_idle:
+        if is_idle := self._is_idle(pattern):
             self.left_out[pattern] += 1
         return is_idle
 

@@ -19,8 +19,7 @@ class Pace:
     """Sets the slots of Scrapy's downloader."""
 
     def __init__(self, politeness: Politeness, downloader: Downloader) -> None:
-        self._politeness = politeness
-        self._downloader = downloader
+        self._politeness, self._downloader = politeness, downloader
         self._floors: dict[str, float] = dict(politeness.host_delays)
         self._resting: set[str] = set()
 

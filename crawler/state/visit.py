@@ -31,8 +31,7 @@ class Visit:
     """
 
     def __init__(self, target: Target, done: Callable[["Visit"], None], begun: float) -> None:
-        self.target = target
-        self.begun = begun
+        self.target, self.begun = target, begun
         self.facts = Facts(final_url=target.url, status=0)
         self.document = Document()
         self.links: tuple[Link, ...] = ()
