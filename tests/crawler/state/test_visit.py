@@ -1,4 +1,3 @@
-
 from crawler.formats.job import Kind, Target
 from crawler.formats.lines import Refusal
 from crawler.reading.found import Document, FoundImage
