@@ -6,12 +6,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
-from typing import Any, TypeAlias
 from urllib.parse import urlsplit, urlunsplit
 
 from scrapy import Request
+from twisted.python.failure import Failure
 
-from crawler.fetching.answers import Response
+from crawler.fetching.answers import Response, ask
 from crawler.fetching.documents import read_document
 from crawler.fetching.gate import STAYS_IN_SCOPE
 from crawler.fetching.missing import PAGE
@@ -23,9 +23,6 @@ from crawler.state.visit import Visit
 from exhibit.clock import parse_rfc3339
 from exhibit.errors import RefusedError
 from exhibit.network.urls import origin_of
-
-Failure: TypeAlias = Any
-"""Why Twisted has no answer."""
 
 _CAMPAIGN = re.compile(
     r"(?:utm_\w+|hsa_\w+|mtm_\w+|pk_(?:campaign|kwd|source|medium)|oly_(?:anon|enc)_id|mc_[ce]id|vero_id|mkt_tok|"
@@ -100,7 +97,7 @@ class Visitors:
             self._looks[origin] = _Look(marks, [visit])
             meta = {_LOOK: origin, STAYS_IN_SCOPE: True, "download_maxsize": self._crawl.job.limits.max_page_bytes}
             headers = self._crawl.headers(PAGE)
-            self._send(Request(url, self._arrived, headers=headers, meta=meta, dont_filter=True, errback=self._failed))
+            ask(self._send, url, self._arrived, self._failed, headers=headers, meta=meta)
 
     def without_marks(self, line: PageLine) -> PageLine:
         """The line with its links as any visitor has them, as far as the marks of their sites are known."""
@@ -139,7 +136,7 @@ class Visitors:
         }
 
     def _failed(self, failure: Failure) -> None:
-        _release(self._looks.pop(failure.request.meta[_LOOK]))
+        _release(self._looks.pop(failure.request.meta[_LOOK]))  # type: ignore[attr-defined] # Scrapy adds it
 
 
 def for_anybody(url: str, marks: Collection[str] = ()) -> str:
