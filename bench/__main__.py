@@ -14,6 +14,7 @@ from bench import (  # noqa: E402 - after the threads are set
     crawling,
     crowd,
     evidence,
+    feeds,
     fingerprints,
     ingest,
     log,
@@ -43,7 +44,7 @@ EXAMPLES = """examples:
   python -m bench evidence --bundles 500 --cases 10 1000 10000
   python -m bench tampering --changes 10000
   python -m bench witnesses log
-  python -m bench rendering
+  python -m bench rendering feeds
   python -m bench ingest --lines 300000
   python -m bench pairs lookalikes --pairs PAIRS --lookalikes LOOKALIKES
   python -m bench retrieval --photos ~/photos --entries 1000000
@@ -60,7 +61,7 @@ EXAMPLES = """examples:
 INTERRUPTED = 130
 LONG = (
     "retrieval", "retroactive", "whole", "reports", "crowd", "series", "matching", "compositions", "families", "cheats",
-    "cost", "tampering", "evidence", "witnesses", "log", "ingest", "rendering",
+    "cost", "tampering", "evidence", "witnesses", "log", "ingest", "rendering", "feeds",
 )  # fmt: skip
 """What takes so long that it has to be asked for by name."""
 CROWD, CROWD_ASKED = 100_000, 100
@@ -119,6 +120,7 @@ def _of_several_tables(
         "witnesses": lambda: witnesses.measure(options.stamps),
         "log": log.measure,
         "rendering": lambda: [("rendering", "Pages that scripts make, and others", rendering.measure())],
+        "feeds": lambda: feeds.measure(out),
         "ingest": lambda: ingest.measure(options.lines, options.seed),
         "matching": lambda: measure_matching(choice, out, jobs),
         "compositions": lambda: compositions.measure(choice, options.singles, options.chains, out, jobs),

@@ -170,7 +170,7 @@ def _images_of(entry: Untyped, page: str) -> Iterator[FoundImage]:
         if address and (str(media_type).startswith("image/") or medium == "image" or not (media_type or medium)):
             yield FoundImage(address, "feed", words, page)
     bodies = [str(part.get("value") or "") for part in _parts(entry, "content")]
-    for body in [*bodies, str(entry.get("summary") or "")]:
+    for body in [title, *bodies, str(entry.get("summary") or "")]:
         if "<" in body:
             with suppress(RefusedError):
                 for found in read_page(body, page).images:

@@ -150,6 +150,12 @@ def test_the_pictures_of_a_feed_itself_are_found(channel: str, image: str) -> No
     assert [one.url for one in read_feed(data.encode(), HERE).images] == [f"http://example.org/{image}"]
 
 
+def test_a_picture_in_a_title_that_is_markup_is_found() -> None:
+    title = '<title type="html">&lt;img src="/1.jpg"&gt; Sea</title>'
+    feed = f'<feed xmlns="http://www.w3.org/2005/Atom"><entry>{title}</entry></feed>'
+    assert [image.url for image in read_feed(feed.encode(), HERE).images] == ["http://example.org/1.jpg"]
+
+
 def test_the_logo_of_an_atom_feed_is_found() -> None:
     data = b'<feed xmlns="http://www.w3.org/2005/Atom"><title>T</title><logo>/1.png</logo></feed>'
     assert [one.url for one in read_feed(data, HERE).images] == ["http://example.org/1.png"]
