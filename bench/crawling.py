@@ -78,19 +78,19 @@ def _site(folder: Path, photos: Sequence[Path], images: int) -> Path:
 
 
 @contextlib.contextmanager
-def serving(folder: Path) -> Iterator[str]:
-    """Serve the folder from a process of its own."""
+def serving(folder: Path, host: str = HOST) -> Iterator[str]:
+    """Serve the folder from a process of its own, at a loopback address."""
     ready: multiprocessing.Queue[int] = multiprocessing.Queue()
-    server = multiprocessing.Process(target=_serve, args=(folder, ready), daemon=True)
+    server = multiprocessing.Process(target=_serve, args=(folder, host, ready), daemon=True)
     server.start()
     try:
-        yield f"http://{HOST}:{ready.get(timeout=30)}"
+        yield f"http://{host}:{ready.get(timeout=30)}"
     finally:
         server.terminate()
         server.join()
 
 
-def _serve(folder: Path, ready: "multiprocessing.Queue[int]") -> None:
+def _serve(folder: Path, host: str, ready: "multiprocessing.Queue[int]") -> None:
     class Handler(http.server.SimpleHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
@@ -100,7 +100,7 @@ def _serve(folder: Path, ready: "multiprocessing.Queue[int]") -> None:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = http.server.ThreadingHTTPServer((HOST, 0), Handler)
+    server = http.server.ThreadingHTTPServer((host, 0), Handler)
     ready.put(server.server_address[1])
     server.serve_forever()
 

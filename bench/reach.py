@@ -1,34 +1,42 @@
 """``python -m bench.reach``: which pictures of real pages does the crawler see, beside those that a browser asks for?
 
-The pages are demonstrations, themes and documentation that npm packages bring along. ``npm pack`` fetches them by name;
-they are served from this machine, and nothing else is reached: what lies elsewhere is counted by its address.
+The pages are demonstrations, themes, documentation and applications that packages bring along. The clients of their
+registries fetch them by name; they are served from this machine, and nothing else is reached: what lies elsewhere is
+counted by its address. The crawler reads them twice: as served, and with a browser where that promises pictures.
 """
 
 import argparse
 import asyncio
+import contextlib
 import csv
+import itertools
 import re
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote, unquote, urldefrag, urlsplit
 
-from playwright.async_api import BrowserContext, Route, async_playwright
+from playwright.async_api import Browser, BrowserContext, Route, async_playwright
 
 from bench.crawling import serving
+from bench.packages import fetched
 from bench.table import Row, keep, machine, show
-from crawler.formats.job import Job, Kind, Limits, Politeness, Target
+from crawler.formats.job import Job, Kind, Limits, Politeness, Render, Target
 from crawler.formats.lines import PageLine, read_lines
 
 SITES = Path(__file__).with_name("reach_sites.csv")
 PAGES_EACH = 30
 """Pages of a package, drawn evenly from its list: one with hundreds doesn't outweigh all others."""
 _SETTLE_MS = 700
+_TABS = 3
+_HOSTS = itertools.count(1)
+_SMALLEST = 200
+"""Bytes of a page; a smaller one only leads on."""
 _VECTORS = (".svg", ".svgz")
 _PIXEL = (
     b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff!\xf9\x04\x01\x00\x00\x00\x00,"
@@ -46,10 +54,15 @@ class Page:
     """What the browser asked for, and what the crawler found."""
 
     url: str
+    site: str  # where the package is served: a host of its own
+    package: str
     kind: str
     shown: set[str] = field(default_factory=set)  # pictures that the browser asked for
     sent: list[str] = field(default_factory=list)  # HTML and style sheets that came, and inline scripts with them
+    needs_others: bool = False  # whether a script of another host, or what scripts ask it for, is lacking
     found: set[str] = field(default_factory=set)  # addresses that the crawler asked for or refused
+    found_rendering: set[str] = field(default_factory=set)  # the same, with a browser where that promises pictures
+    is_rendered: bool = False  # whether it was then
 
     def in_bytes(self, picture: str) -> bool:
         """Whether a picture's name stands in what the server sent."""
@@ -57,98 +70,124 @@ class Page:
         names = {name, unquote(name), quote(unquote(name))} - {""}
         return any(one in text for text in self.sent for one in names)
 
+    @property
+    def is_aside(self) -> bool:
+        """Whether its package is one of the third that isn't looked at while the crawler is worked on."""
+        return is_aside(self.package)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether reading it as served finds all its pictures, so that nothing needs to be rendered."""
+        return self.shown <= self.found
+
 
 def main() -> int:
     """Fetch, serve, look, compare; prints tables and keeps them as JSON."""
     parser = argparse.ArgumentParser(prog="python -m bench.reach", description=__doc__)
-    parser.add_argument("--sites", type=Path, default=SITES, help="a CSV of package, version, kind")
+    parser.add_argument(
+        "--sites", type=Path, default=SITES, help="a CSV of package, version, kind, registry, root and pages (folders)"
+    )
     parser.add_argument("--each", type=int, default=PAGES_EACH, help="pages of each package, at most")
     parser.add_argument("--out", type=Path, default=Path("bench-out"))
-    parser.add_argument("--missed", action="store_true", help="print what the crawler doesn't find")
+    parser.add_argument("--without-aside", action="store_true", help="leave out the packages that are kept aside")
+    parser.add_argument("--missed", action="store_true", help="print what isn't found, and what is rendered in vain")
     options = parser.parse_args()
     if shutil.which("npm") is None or shutil.which("chromium") is None:
         print("npm and chromium are needed: npm fetches the pages, chromium shows them.", file=sys.stderr)
         return 3
     with options.sites.open(encoding="utf-8") as lines:
         sites = list(csv.DictReader(lines))
-    pages: list[Page] = []
-    for site in sites:
-        folder = _fetched(options.out / "reach", site["package"], site["version"])
-        if folder is None:
-            print(f"{site['package']} {site['version']} can't be fetched, and is left out.", file=sys.stderr)
-            continue
-        with serving(folder) as base:
-            some = [Page(f"{base}/{quote(path)}", site["kind"]) for path in _pages(folder, options.each)]
-            asyncio.run(_look(some, base))
-            _crawl(some)
-        pages += some
-        print(f"{site['package']}: {len(some)} pages", file=sys.stderr)
+    with contextlib.ExitStack() as stack:
+        chosen = (site for site in sites if not (options.without_aside and is_aside(site["package"])))
+        pages = [page for site in chosen for page in _served(stack, site, options.out / "reach", options.each)]
+        asyncio.run(_look(pages))
+        served = {page.package for page in pages if page.shown or not page.needs_others}
+        left = sorted({page.package for page in pages} - served)
+        print(f"{len(left)} packages show nothing without other hosts: {', '.join(left)}", file=sys.stderr)
+        _crawl(pages := [page for page in pages if page.package in served])
     print(machine())
-    rows = _rows(pages)
-    show("Pictures of real pages, without rendering", rows)
-    keep(options.out, "reach", rows)
-    for page in pages if options.missed else ():
-        for picture in sorted(page.shown - page.found):
-            print("in bytes" if page.in_bytes(picture) else "by script", urlsplit(page.url).path, picture)
+    for name, title, rows in (
+        ("reach", "Pictures of real pages, without rendering", by_kind(pages, _row)),
+        (
+            "reach_rendering",
+            "Pictures of real pages, rendered where that promises some",
+            by_kind(pages, rendered_row),
+        ),
+    ):
+        show(title, rows)
+        keep(options.out, name, rows)
+    if options.missed:
+        _tell_missed(pages)
     return 0
 
 
-def _fetched(folder: Path, package: str, version: str) -> Path | None:
-    """The files of a package, unpacked once."""
-    unpacked = folder / f"{package.replace('/', '-')}-{version}"
-    if unpacked.exists():
-        return unpacked
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder) as name:
-        command = ["npm", "pack", "--silent", f"{package}@{version}"]
-        done = subprocess.run(command, cwd=name, capture_output=True, check=False, timeout=300)
-        archives = list(Path(name).glob("*.tgz"))
-        if done.returncode or not archives:
-            return None
-        with tarfile.open(archives[0]) as archive:
-            archive.extractall(Path(name) / "files", filter="data")
-        (Path(name) / "files").rename(unpacked)
-    return unpacked
+def is_aside(package: str) -> bool:
+    """Whether a package is one of the third that isn't looked at while the crawler is worked on."""
+    return int(sha256(package.encode()).hexdigest(), 16) % 3 == 0
 
 
-def _pages(folder: Path, most: int) -> list[str]:
-    """Paths of HTML pages, evenly out of all of them."""
-    every = sorted(str(path.relative_to(folder)) for path in folder.rglob("*.htm*") if path.stat().st_size > 200)
+def _served(stack: contextlib.ExitStack, site: Mapping[str, str], out: Path, most: int) -> Iterator[Page]:
+    """The pages of a package, which is served until the stack ends."""
+    folder = fetched(out, site["registry"], site["package"], site["version"])
+    if folder is None:
+        return
+    root = folder / site["root"]
+    base = stack.enter_context(serving(root, f"127.0.1.{next(_HOSTS)}"))
+    for path in _pages(root, site["pages"], most):
+        yield Page(f"{base}/{quote(path)}", base, site["package"], site["kind"])
+
+
+def _pages(root: Path, folder: str, most: int) -> list[str]:
+    """Paths of HTML pages below a folder of the site, evenly out of all of them."""
+    found = (path for path in (root / folder).rglob("*.htm*") if path.is_file() and path.stat().st_size > _SMALLEST)
+    every = sorted(str(path.relative_to(root)) for path in found)
     return every[:: max(1, -(-len(every) // most))]
 
 
-async def _look(pages: Sequence[Page], base: str) -> None:
+async def _look(pages: Sequence[Page]) -> None:
     """Open each page, scroll down, and note the pictures it asks for; what lies elsewhere gets one pixel."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
         )
-        context = await browser.new_context(viewport={"width": 1280, "height": 900})
-        for page in pages:
-            await _shown(context, page, base)
+        turns = asyncio.Semaphore(_TABS)
+        await asyncio.gather(*(_shown(browser, turns, page) for page in pages))
         await browser.close()
 
 
-async def _shown(context: BrowserContext, page: Page, base: str) -> None:
+async def _shown(browser: Browser, turns: asyncio.Semaphore, page: Page) -> None:
+    async with turns:
+        context = await browser.new_context(viewport={"width": 1280, "height": 900})
+        await _show(context, page)
+        await context.close()
+
+
+async def _show(context: BrowserContext, page: Page) -> None:
     tab = await context.new_page()
 
     async def answer(route: Route) -> None:
         request = route.request
+        if request.is_navigation_request() and request.frame == tab.main_frame and page.sent:
+            await route.abort()  # what it goes on to is another page
+            return
         if request.resource_type == "image":
             page.shown.add(urldefrag(request.url).url)
-        if request.url.startswith(base):
+        if request.url.startswith(page.site):
             response = await route.fetch()
+            if request.resource_type == "image" and not response.ok:
+                page.shown.discard(urldefrag(request.url).url)
             if request.resource_type in ("document", "stylesheet") and request.frame == tab.main_frame:
                 page.sent.append((await response.body()).decode("utf-8", "replace"))
             await route.fulfill(response=response)
         elif request.resource_type == "image":
             await route.fulfill(body=_PIXEL, content_type="image/gif")
         else:
+            page.needs_others |= request.resource_type in ("script", "xhr", "fetch")
             await route.abort()
 
     await tab.route(re.compile(".*"), answer)
     try:
-        await tab.goto(page.url, wait_until="load", timeout=20_000)
+        await tab.goto(page.url, wait_until="load", timeout=60_000)
         await tab.evaluate(_SCROLL)
         await tab.wait_for_timeout(_SETTLE_MS)
     except Exception as error:  # noqa: BLE001 - a page that can't be shown is left out, whatever the browser says
@@ -165,32 +204,58 @@ def _counts(url: str) -> bool:
 
 
 def _crawl(pages: Iterable[Page]) -> None:
-    """Ask the crawler, as a job of exactly these addresses."""
+    """Ask the crawler twice, as jobs of exactly these addresses."""
     by_url = {page.url: page for page in pages}
+    as_served, rendering = (_lines(by_url, render) for render in (Render.NEVER, Render.AUTO))
+    refused, refused_rendering = _refused(as_served), _refused(rendering)
+    for line in as_served:
+        page = by_url[line.url]
+        page.found |= _addresses(line) | (refused & page.shown)
+    for line in rendering:
+        page = by_url[line.url]
+        page.found_rendering |= _addresses(line) | (refused_rendering & page.shown)
+        page.is_rendered |= line.render_seconds > 0
+
+
+def _lines(by_url: Mapping[str, Page], render: Render) -> list[PageLine]:
     with tempfile.TemporaryDirectory() as name:
         job = Job(
             bytes_dir=Path(name) / "bytes",
             urls=tuple(Target(url=url, kind=Kind.PAGE) for url in by_url),
             follow=False,
-            limits=Limits(request_seconds=5),
-            politeness=Politeness(delay=0, concurrency_per_host=8, obey_robots=False, obey_reservations=False),
+            limits=Limits(hosts=1_000, seconds=36_000, request_seconds=5, render_pages=10_000, render_seconds=36_000),
+            politeness=Politeness(
+                delay=0, concurrency_per_host=8, autothrottle=False, obey_robots=False, obey_reservations=False
+            ),
             allowed_networks=("127.0.0.0/8",),
+            render=render,
         )
         path = Path(name) / "job.json"
         path.write_text(job.to_json(), encoding="utf-8")
-        command = [sys.executable, "-m", "crawler", str(path)]
-        done = subprocess.run(command, capture_output=True, check=True)
-    for line in read_lines(done.stdout.splitlines(keepends=True)):
-        if isinstance(line, PageLine) and line.url in by_url:
-            page = by_url[line.url]
-            page.found |= {sighting.image_url for sighting in line.sightings}
-            page.found |= {refusal.url for refusal in line.refusals}
+        done = subprocess.run([sys.executable, "-m", "crawler", str(path)], capture_output=True, check=True)
+    told = read_lines(done.stdout.splitlines(keepends=True))
+    return [line for line in told if isinstance(line, PageLine) and line.url in by_url]
 
 
-def _rows(pages: Sequence[Page]) -> list[Row]:
+def _addresses(line: PageLine) -> set[str]:
+    return {sighting.image_url for sighting in line.sightings} | _refused([line])
+
+
+def _refused(lines: Iterable[PageLine]) -> set[str]:
+    """What is refused: a job tells it once, however many pages show it."""
+    return {refusal.url for line in lines for refusal in line.refusals}
+
+
+def by_kind(pages: Sequence[Page], row: Callable[[str, Sequence[Page]], Row]) -> list[Row]:
+    """A row of each kind, of all, and of the packages that were looked at and those kept aside."""
     kinds = dict.fromkeys(page.kind for page in pages)
     groups = [(kind, [page for page in pages if page.kind == kind]) for kind in kinds]
-    return [_row(kind, some) for kind, some in [*groups, ("**all**", list(pages))]]
+    groups += [
+        ("**all**", list(pages)),
+        ("of packages that were looked at", [page for page in pages if not page.is_aside]),
+        ("of packages kept aside", [page for page in pages if page.is_aside]),
+    ]
+    return [row(name, some) for name, some in groups]
 
 
 def _row(kind: str, pages: Sequence[Page]) -> Row:
@@ -209,8 +274,37 @@ def _row(kind: str, pages: Sequence[Page]) -> Row:
     }
 
 
+def rendered_row(kind: str, pages: Sequence[Page]) -> Row:
+    """What is found with a browser where that promises pictures, and how often it was asked in vain."""
+    shown = sum(len(page.shown) for page in pages)
+    by_script = [(page, picture) for page in pages for picture in page.shown if not page.in_bytes(picture)]
+    whole = [page for page in pages if page.is_whole]
+    in_vain = sum(page.is_rendered for page in whole)
+    return {
+        "pages": kind,
+        "number": len(pages),
+        "pictures": shown,
+        "found": _share(sum(len(page.shown & page.found_rendering) for page in pages), shown),
+        "pictures that scripts name": len(by_script),
+        "of those found": _share(sum(one in page.found_rendering for page, one in by_script), len(by_script)),
+        "pages rendered": sum(page.is_rendered for page in pages),
+        "pages that needed none": len(whole),
+        "of those rendered": f"{in_vain} ({_share(in_vain, len(whole))})",
+    }
+
+
 def _share(part: int, whole: int) -> str:
     return f"{part / whole:.1%}" if whole else "–"
+
+
+def _tell_missed(pages: Iterable[Page]) -> None:
+    for page in pages:
+        path = urlsplit(page.url).path
+        for picture in sorted(page.shown - page.found_rendering):
+            place = "in bytes" if page.in_bytes(picture) else "by script"
+            print("missed", place, "rendered" if page.is_rendered else "as served", path, picture)
+        if page.is_rendered and page.is_whole:
+            print("in vain", path)
 
 
 if __name__ == "__main__":
