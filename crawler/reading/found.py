@@ -65,7 +65,9 @@ class Document:
     tdm_policy: str = ""  # of the TDMRep meta, or empty
     scripts: int = 0  # elements that run a script
     characters: int = 0  # of its text
-    needs_scripts: bool = False  # whether it says that it is nothing without them, or has an empty place for an app
+    needs_scripts: bool = False
+    """Whether it says that it is nothing without them, has an empty place for an app, or holds scripts or templates
+    that write pictures."""
 
 
 def _escaped(match: re.Match[str]) -> str:

@@ -54,6 +54,7 @@ _REFRESH = re.compile(r"\s*[\d.]*\s*[;,]\s*url\s*=\s*['\"]?(?P<url>[^'\">]+)", r
 _SILENT = frozenset({"script", "style", "template", "head", "title"})
 _DATA_SCRIPTS = ("json", "template", "html", "text/plain", "importmap", "speculationrules")
 _ASKS_FOR_SCRIPTS = re.compile(r"java\s?script", re.IGNORECASE)
+_WRITES_PICTURES = re.compile(r"<img\b|background(?:-image)?\s*:[^;<>]{0,50}url\(", re.IGNORECASE)
 _APP_ROOTS = frozenset(
     {"root", "app", "react-root", "__next", "__nuxt", "___gatsby", "svelte", "q-app", "main-app", "app-root"}
 )
@@ -321,6 +322,7 @@ def _read_object(reader: _Reader, element: Element) -> None:
 def _read_script(reader: _Reader, element: Element) -> None:
     kind = (element.get("type") or "").lower()
     reader.scripts += not any(word in kind for word in _DATA_SCRIPTS)
+    reader.needs_scripts |= bool(_WRITES_PICTURES.search(element.text or ""))
 
 
 def _read_noscript(reader: _Reader, element: Element) -> None:
@@ -329,7 +331,7 @@ def _read_noscript(reader: _Reader, element: Element) -> None:
 
 def _read_app(reader: _Reader, element: Element) -> None:
     is_root = element.tag == "app-root" or (element.get("id") or "") in _APP_ROOTS
-    reader.needs_scripts |= is_root and not len(element) and not (element.text or "").strip()
+    reader.needs_scripts |= is_root and element.find(".//img") is None and not "".join(element.itertext()).strip()
 
 
 def _read_svg_image(reader: _Reader, element: Element) -> None:

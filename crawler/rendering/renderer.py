@@ -5,6 +5,7 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -52,6 +53,7 @@ class Rendering:
         self._download = download
         self._rendered = rendered
         self._pasts: dict[str, Past] = defaultdict(Past)
+        self._probes: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._tasks: set[asyncio.Task[None]] = set()
         self._has_told = False
@@ -104,8 +106,10 @@ class Rendering:
         return render is Render.ALWAYS or is_worth(document, self._pasts[host_of(response.url)])
 
     async def _in_turn(self, visit: Visit, response: Response, document: Document) -> None:
+        host = host_of(response.url)
         try:
-            async with self._turns:
+            # one after the other, until a page of the host has shown that they are worth it
+            async with nullcontext() if self._pasts[host].gained else self._probes[host], self._turns:
                 # the pages before may have shown meanwhile that this host isn't worth it
                 if not visit.is_over and self._is_wanted(response, document) and self._crawl.budget.begin_rendering():
                     await self._render(visit, response, document)
@@ -121,7 +125,7 @@ class Rendering:
             self._crawl.budget.drop_rendering(reason or "no-answer", seconds)
             return
         whole = _whole(document, read, shown, response.url)
-        gained = pictures_of(whole) - pictures_of(document)
+        gained = pictures_of(replace(whole, images=tuple(image for image in whole.images if not visit.has(image))))
         visit.render_seconds = seconds
         self._crawl.budget.end_rendering(seconds, gained)
         past = self._pasts[host_of(response.url)]

@@ -54,6 +54,10 @@ class Visit:
             self.is_over = True
             self._done(self)
 
+    def has(self, found: FoundImage) -> bool:
+        """Whether this page, or a style sheet of it, has named an image."""
+        return (found.page_url, found.url) in self._wanted
+
     def want(self, found: FoundImage) -> bool:
         """Await an image; false when this page has named it before."""
         place = (found.page_url, found.url)

@@ -45,6 +45,19 @@ def test_auto_renders_the_pages_that_scripts_make_and_no_other(tmp_path: Path) -
 
 
 @pytest.mark.usefixtures("browser")
+def test_pages_whose_rendering_shows_only_what_style_sheets_name_keep_the_others_from_it(tmp_path: Path) -> None:
+    with Site() as site:
+        paths = [f"/{number}.html" for number in range(4)]
+        for path in paths:
+            site.page(path, '<link rel="stylesheet" href="/style.css"><p>Hi<script>1</script>')
+        site.routes["/style.css"] = Answer(b"p { background: url(/waves.jpg) }", media_type="text/css")
+        site.image("/waves.jpg", 1)
+        crawled = rendered(site, tmp_path, *paths, render="auto")
+        assert pictures(crawled, site) == {"/waves.jpg"}
+        assert (crawled.end.counts.rendered, crawled.end.counts.gained) == (1, 0)
+
+
+@pytest.mark.usefixtures("browser")
 def test_a_spent_budget_leaves_the_other_pages_as_served(tmp_path: Path) -> None:
     with Site() as site:
         made = serve_made(site)

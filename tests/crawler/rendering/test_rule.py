@@ -5,7 +5,7 @@ import pytest
 from crawler.formats.job import Kind
 from crawler.reading.found import Document, FoundImage
 from crawler.reading.helper import document_of
-from crawler.rendering.rule import Past, is_worth
+from crawler.rendering.rule import Past, is_worth, pictures_of
 from tests.assets.scripted import LOREM, SHELL, serve_made, serve_whole
 from tests.assets.site import Answer, Site
 
@@ -34,11 +34,19 @@ def test_generated_pages_are_told_apart() -> None:
     [
         ('<div id="__next"></div><script src=a.js></script>' + LOREM, True),
         ('<div id="__next"><p>Hi</p></div><script src=a.js></script>' + LOREM, False),
+        ('<div id="root"><div class="spinner"></div></div><script src=a.js></script>' + LOREM, True),
+        ('<div id="root"><img src=1.jpg></div><script src=a.js></script>' + LOREM, False),
         ("<app-root></app-root><script src=a.js></script>" + LOREM, True),
         ("<noscript>Please enable JavaScript.</noscript>" + LOREM, True),
         ("<noscript><img src=count.gif></noscript>" + LOREM, False),
         ("<script src=a.js></script>" * 4 + LOREM, True),
         ("<script src=a.js></script>" * 3 + LOREM, False),
+        ("<script>add(`<img src=${name}>`)</script>" + LOREM, True),
+        ("<script type=text/template><IMG src='{{name}}'></script>" + LOREM, True),
+        ("<script>add('background-image: url(' + name + ')')</script>" + LOREM, True),
+        ("<script>add('background: black')</script>" + LOREM, False),
+        ("<img src=1.jpg>" + "<script src=a.js></script>" * 9 + LOREM, False),
+        ("<img src=1.jpg><script src=a.js></script><p>Loading</p>", False),
         ("<script type=application/ld+json>{}</script>" * 9 + LOREM, False),
         ("<script src=a.js></script><p>Loading</p>", True),
         ("<p>Nothing here</p>", False),
@@ -52,9 +60,8 @@ def test_a_page_of_few_pictures_is_worth_it_where_scripts_seem_to_make_it(body: 
 
 
 def test_what_the_pages_of_a_host_gained_decides_for_the_others() -> None:
-    plain = Document(
-        images=tuple(FoundImage(f"http://shop.example/{n}.jpg", "img") for n in range(9)), characters=4_000
-    )
+    images = tuple(FoundImage(f"http://shop.example/{n}.jpg", "img") for n in range(9))
+    plain = Document(images=images, characters=4_000, scripts=1)
     made = Document(needs_scripts=True)
     assert not is_worth(plain, Past())
     assert is_worth(plain, Past(rendered=1, gained=1))
@@ -62,3 +69,20 @@ def test_what_the_pages_of_a_host_gained_decides_for_the_others() -> None:
     assert not is_worth(made, Past(rendered=3, gained=0))
     assert is_worth(plain, Past(rendered=4, gained=1))
     assert not is_worth(plain, Past(rendered=5, gained=1))
+
+
+def test_a_page_that_nothing_says_is_made_by_scripts_is_tried_once() -> None:
+    short, busy = Document(scripts=1, characters=9), Document(scripts=9, characters=4_000)
+    for document in (short, busy):
+        assert is_worth(document, Past())
+        assert not is_worth(document, Past(rendered=1, gained=0))
+        assert is_worth(document, Past(rendered=1, gained=1))
+
+
+def test_a_page_without_scripts_is_not_rendered_whatever_others_gained() -> None:
+    assert not is_worth(Document(), Past(rendered=4, gained=4))
+
+
+def test_what_a_page_draws_itself_is_no_picture_that_was_gained() -> None:
+    drawn = Document(images=(FoundImage("data:image/png;base64,AAAA", "rendered"),))
+    assert pictures_of(drawn) == 0
