@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exhibit.errors import ServiceMissingError
+from exhibit.memory import keep_freed_memory
 from exhibit.sentences import Sentence
 
 Answer = tuple[Mapping[str, Any], bytes | memoryview]
@@ -182,6 +183,7 @@ def serve(answer: Callable[[Mapping[str, Any], bytes], Answer]) -> None:
         signal.signal(number, signal.SIG_IGN)  # whoever stops the service stops the parent, and its end ends this one
     for kind in (resource.RLIMIT_CORE, resource.RLIMIT_NPROC):
         _limit(kind, 0)
+    keep_freed_memory()
     mapped = int(_STATM.read_text("ascii").split()[0]) * os.sysconf("SC_PAGE_SIZE") if _STATM.exists() else 0
     channel.sendall(b"\0")
     with channel.makefile("rb") as stream:

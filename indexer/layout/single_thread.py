@@ -4,7 +4,10 @@ from typing import Any
 
 import cv2 as opencv
 
+from exhibit.memory import keep_freed_memory
+
 opencv.setNumThreads(1)
+keep_freed_memory()
 
 cv2: Any = opencv
 """Untyped on purpose: its own stubs know neither SIFT nor NumPy's exact types."""

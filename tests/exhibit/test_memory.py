@@ -1,0 +1,44 @@
+import subprocess
+import sys
+from pathlib import Path
+
+from exhibit.pictures.decode import decode, helper
+from tests import CHECKOUT
+from tests.assets.badfiles import photo, saved
+
+_FREED_AND_ASKED_FOR = """
+import resource
+from exhibit.memory import keep_freed_memory
+keep_freed_memory()
+def faults():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(2):
+    [bytearray(8_000_000) for _ in range(4)]
+before = faults()
+for _ in range(10):
+    [bytearray(8_000_000) for _ in range(4)]
+print(faults() - before)
+"""
+
+
+def test_what_a_process_frees_is_not_asked_of_the_kernel_again() -> None:
+    line = [sys.executable, "-c", _FREED_AND_ASKED_FOR]
+    told = subprocess.run(line, cwd=CHECKOUT, capture_output=True, text=True, check=True).stdout
+    assert int(told) < 800  # of 80,000 pages of 4 KiB
+
+
+def test_the_helper_decodes_a_picture_in_the_memory_of_the_one_before() -> None:
+    data = saved(photo(1600, 1200), "JPEG")
+    for _ in range(3):
+        decode(data)
+    before = _pages_asked_for()
+    for _ in range(5):
+        decode(data)
+    assert _pages_asked_for() - before < 5 * 1000  # its pixels alone are 3,300 pages
+
+
+def _pages_asked_for() -> int:
+    """How many the kernel has given to the helper so far (proc(5), ``minflt``)."""
+    assert helper.process is not None
+    status = Path(f"/proc/{helper.process.pid}/stat").read_text(encoding="ascii")
+    return int(status.rpartition(")")[2].split()[7])
