@@ -6,7 +6,6 @@ rectangle that was pasted, the levels step in one row or column and nowhere near
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,24 +72,26 @@ def rectangles(steps: Steps, region: Region, least: int, clear: float, most: int
     rows = _Lines.of(steps.rows[top:bottom, left:right], least)
     columns = _Lines.of(np.ascontiguousarray(steps.columns[top:bottom, left:right].T), least)
     across, down = rows.pairs(least), columns.pairs(least)
-    if not len(across) or not len(down):
-        return
-    sides = np.stack([*rows.shares(across[:, None], columns.at[down]), *columns.shares(down, rows.at[across][:, None])])
-    (high, low), (near, far) = rows.at[across].T, columns.at[down].T
-    areas = np.outer(low - high, far - near)
-    shares = sides.mean(axis=0)
-    too_large = areas > MAX_INSET_AREA * (bottom - top) * (right - left)
-    shares[too_large | (shares < clear) | (sides.min(axis=0) < clear - LEAST_CLEAR)] = 0
+    along, beside = rows.shares(columns.at[down]), columns.shares(rows.at[across])
+    clear_rows, clear_columns = along >= clear - LEAST_CLEAR, beside >= clear - LEAST_CLEAR
+    one, other = np.nonzero(
+        clear_rows[across[:, 0]] & clear_rows[across[:, 1]] & (clear_columns[down[:, 0]] & clear_columns[down[:, 1]]).T
+    )
+    first, second, before, behind = *across[one].T, *down[other].T
+    shares = (along[first, other] + along[second, other] + beside[before, one] + beside[behind, one]) / 4
+    high, low, near, far = rows.at[first], rows.at[second], columns.at[before], columns.at[behind]
+    areas = (low - high) * (far - near)
+    kept = (shares >= clear) & (areas <= MAX_INSET_AREA * (bottom - top) * (right - left))
     for _ in range(most):
-        one, other = np.unravel_index(int(shares.argmax()), shares.shape)
-        if not shares[one, other]:
+        high, low, near, far, shares, areas = (figures[kept] for figures in (high, low, near, far, shares, areas))
+        if not len(shares):
             return
-        yield top + int(high[one]), top + int(low[one]), left + int(near[other]), left + int(far[other])
-        both = np.outer(
-            np.maximum(0, np.minimum(low, low[one]) - np.maximum(high, high[one])),
-            np.maximum(0, np.minimum(far, far[other]) - np.maximum(near, near[other])),
-        )
-        shares[both > SAME_RECTANGLE * (areas + areas[one, other] - both)] = 0
+        best = int(shares.argmax())
+        yield top + int(high[best]), top + int(low[best]), left + int(near[best]), left + int(far[best])
+        deep = np.minimum(low, low[best]) - np.maximum(high, high[best])
+        wide = np.minimum(far, far[best]) - np.maximum(near, near[best])
+        both = np.maximum(0, deep) * np.maximum(0, wide)
+        kept = both <= SAME_RECTANGLE * (areas + areas[best] - both)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,27 +109,27 @@ class _Lines:
             axis=1, dtype=np.int64
         )
         chosen: list[int] = []
+        taken = bytearray(len(runs) + 2 * SAME_LINE)
         for row in np.argsort(-runs, kind="stable").tolist():
             if not runs[row] or len(chosen) == MAX_LINES:
                 break
-            if all(abs(row - other) > SAME_LINE for other in chosen):
+            if not taken[row + SAME_LINE]:
                 chosen.append(row)
+                taken[row : row + 2 * SAME_LINE + 1] = b"\1" * (2 * SAME_LINE + 1)
         at = np.sort(np.array(chosen, np.intp))
         near = cv2.dilate(closed, np.ones((3, 1), np.uint8))[at]
         return cls(at, np.cumsum(np.pad(near, ((0, 0), (1, 0))), axis=1, dtype=np.int32))
 
     def pairs(self, least: int) -> NDArray[np.intp]:
         """Numbers of two lines that may be opposite sides, shape (n, 2), the first before the second."""
-        numbers = combinations(range(len(self.at)), 2)
-        pairs = [(first, second) for first, second in numbers if self.at[second] - self.at[first] >= least]
-        return np.array(pairs, np.intp).reshape(-1, 2)
+        first, second = np.triu_indices(len(self.at), 1)
+        apart = self.at[second] - self.at[first]
+        return np.stack([first, second], axis=1)[apart >= least]
 
-    def shares(self, pairs: NDArray[np.intp], between: NDArray[np.intp]) -> Iterator[NDArray[np.float64]]:
-        """Shares of two lines that step between two places; both arrays have shape (…, 2) and are broadcast."""
-        first, last = between[..., 0], between[..., 1]
-        for side in (0, 1):
-            line = pairs[..., side]
-            yield (self.sums[line, last] - self.sums[line, first]) / (last - first)
+    def shares(self, between: NDArray[np.intp]) -> NDArray[np.float64]:
+        """The share of each line that steps between two places, which have shape (n, 2): shape (lines, n)."""
+        first, last = between.T
+        return np.asarray((self.sums[:, last] - self.sums[:, first]) / (last - first))
 
 
 def _steps(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
