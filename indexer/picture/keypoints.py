@@ -147,16 +147,23 @@ def _extrema(differences: Stack, least: float, room: Image) -> Whole:
     found, counts, around = [], [], np.ones((3, 3), np.uint8)
     for images in differences.images:
         beyond = room[: images[0].size].reshape(images[0].shape)
-        for image in images[1:-1]:
+        for before, image, behind in zip(images, images[1:], images[2:], strict=False):
             cv2.max(cv2.dilate(image, around, dst=beyond), least, dst=beyond)
-            found.append(np.flatnonzero(image >= beyond))
+            found.append(_outlasting(np.greater_equal, image, beyond, (before, behind)))
             cv2.min(cv2.erode(image, around, dst=beyond), -least, dst=beyond)
-            found.append(np.flatnonzero(image <= beyond))
+            found.append(_outlasting(np.less_equal, image, beyond, (before, behind)))
             counts.append(len(found[-2]) + len(found[-1]))
     octave, level = np.divmod(np.repeat(np.arange(len(counts)), counts), LAYERS)
     row, column = np.divmod(np.concatenate(found), differences.shapes[octave, 1])
     places = np.stack([octave, level + 1, row, column], axis=1)
     return _against_levels(differences, places[_is_inside(places, differences.shapes)])
+
+
+def _outlasting(goes: np.ufunc, image: Image, beyond: Image, beside: tuple[Image, Image]) -> NDArray[np.intp]:
+    """Where an image goes as far as another, and as its neighbours in place: their surroundings are dearer to ask."""
+    rows = np.flatnonzero(goes(image, beyond))
+    here = image.take(rows)
+    return np.asarray(rows[goes(here, beside[0].take(rows)) & goes(here, beside[1].take(rows))])
 
 
 def _against_levels(differences: Stack, places: Whole) -> Whole:
