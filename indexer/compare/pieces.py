@@ -148,7 +148,7 @@ class _Sheet:
         self.corners = self.boxes[:, [[0, 1], [2, 1], [2, 3], [0, 3]]]
         rows, columns = np.mgrid[:height, :width]
         self.cell_of = (rows * 2 + 1) * down // (2 * height) * across + (columns * 2 + 1) * across // (2 * width)
-        self.pixels = np.stack([columns, rows, np.ones_like(rows)], axis=-1).astype(np.float64)
+        self.columns, self.rows = columns.astype(np.float64), rows.astype(np.float64)
 
     def laid(self, registered: NDArray[np.float32], found: NDArray[np.float32], linear: Floats) -> InPieces | None:
         """By matches, in pixels of the grey pictures, and the linear map around each; refined by patches."""
@@ -222,12 +222,16 @@ class _Sheet:
 
     def _maps(self, mesh: _Mesh) -> tuple[NDArray[np.float32], NDArray[np.float32], Mask]:
         """For each pixel of the frame its place in the found picture, and whether there is one."""
-        transforms = np.zeros((len(mesh.corners), 3, 3))
+        factors = np.zeros((9, len(mesh.corners)))
         for cell in np.flatnonzero(mesh.is_laid):
-            transforms[cell] = _through(self.corners[cell], mesh.corners[cell])
-        places = np.einsum("hwij,hwj->hwi", transforms[self.cell_of], self.pixels)
-        depth = np.where(np.abs(places[..., 2]) > 1e-9, places[..., 2], 1.0)
-        across, down = places[..., 0] / depth, places[..., 1] / depth
+            factors[:, cell] = _through(self.corners[cell], mesh.corners[cell]).ravel()
+        of_column, of_row, shift = (factors[first::3] for first in range(3))
+        across, down, depth = (
+            column.take(self.cell_of) * self.columns + moved.take(self.cell_of) + row.take(self.cell_of) * self.rows
+            for column, row, moved in zip(of_column, of_row, shift, strict=True)
+        )
+        depth = np.where(np.abs(depth) > 1e-9, depth, 1.0)
+        across, down = across / depth, down / depth
         height, width = self.found.shape
         inside = (across >= 0) & (down >= 0) & (across <= width - 1) & (down <= height - 1)
         return across.astype(np.float32), down.astype(np.float32), mesh.is_laid[self.cell_of] & inside & self.counts
