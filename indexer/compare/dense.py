@@ -73,7 +73,9 @@ def windows(
     warped, mask = laid_on(found, registered, transform, pieces)
     counts = without(mask, masked, grey_scaling(registered, size_of(registered.thumbnail)))
     valid = counts.astype(np.float32)
-    one, other = _smooth(warped, valid), _smooth(registered.thumbnail, valid)
+    weight = np.maximum(_blurred(valid), 1e-6)
+    smooth = [_blurred(grey * valid) / weight for grey in (warped, registered.thumbnail)]
+    one, other = (np.asarray(grey, np.float32) for grey in smooth)
     mean_one, mean_other = _means(one), _means(other)
     variance_one = _means(one * one) - mean_one * mean_one
     variance_other = _means(other * other) - mean_other * mean_other
@@ -150,12 +152,9 @@ def _warped(
     return np.asarray(warped), np.asarray(mask > 0.999)
 
 
-def _smooth(grey: NDArray[np.uint8], valid: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Gaussian blur that takes nothing from outside the overlap."""
-    size = (9, 9)
-    weighted = cv2.GaussianBlur(grey * valid, size, 1.0, borderType=cv2.BORDER_CONSTANT)
-    weight = cv2.GaussianBlur(valid, size, 1.0, borderType=cv2.BORDER_CONSTANT)
-    return np.asarray(weighted / np.maximum(weight, 1e-6))
+def _blurred(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Gaussian blur; divided by that of the mask of the overlap, it takes nothing from outside."""
+    return np.asarray(cv2.GaussianBlur(values, (9, 9), 1.0, borderType=cv2.BORDER_CONSTANT))
 
 
 def _means(values: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -118,7 +118,8 @@ def looked_for(frame: Frame | None, pyramid: int) -> tuple[Frame, Patches] | Non
     """
     if frame is None:
         return None
-    one, other = _evened(frame.found, frame.valid), _evened(frame.registered, frame.valid)
+    weight = np.maximum(cv2.blur(frame.valid.astype(np.float32), (EVENED_OVER, EVENED_OVER)), 1e-3)
+    one, other = (_evened(grey, frame.valid, weight) for grey in (frame.found, frame.registered))
     points = _textured_points(one, other, frame.valid)
     if len(points) < MIN_PATCHES:
         return None
@@ -171,15 +172,21 @@ def _laid(grey: Grey, transform: NDArray[np.float64], size: tuple[int, int]) -> 
     return np.asarray(warped), np.asarray(mask > 0)
 
 
-def _evened(grey: Grey, valid: NDArray[np.bool_]) -> tuple[Grey, NDArray[np.float32]]:
-    """The picture with brightness and contrast evened out, and the deviation of its grey levels, around each pixel."""
-    weight = np.maximum(cv2.blur(valid.astype(np.float32), (EVENED_OVER, EVENED_OVER)), 1e-3)
+def _evened(grey: Grey, valid: NDArray[np.bool_], weight: NDArray[np.float32]) -> tuple[Grey, NDArray[np.float32]]:
+    """The picture with brightness and contrast evened out, and the deviation of its grey levels, around each pixel.
+
+    The weight is the share of what is valid there.
+    """
     values = np.where(valid, grey, 0).astype(np.float32)
     mean = cv2.blur(values, (EVENED_OVER, EVENED_OVER)) / weight
     squares = cv2.blur(values * values, (EVENED_OVER, EVENED_OVER)) / weight
     deviation = np.sqrt(np.maximum(squares - mean * mean, 0))
-    even = np.where(valid, (values - mean) / (deviation + 3) * 40 + 128, 128)
-    return np.clip(even, 0, 255).astype(np.uint8), deviation
+    even = values - mean
+    even /= deviation + 3
+    even *= 40
+    even += 128
+    np.putmask(even, ~valid, 128)
+    return np.clip(even, 0, 255, out=even).astype(np.uint8), deviation
 
 
 def _textured_points(
