@@ -53,6 +53,15 @@ class Heartbeat(models.Model):
     seen_at = models.DateTimeField()
 
 
+class Lease(models.Model):
+    """What one process does at a time, on whichever machine; the epoch counts its holders."""
+
+    name = models.CharField(max_length=40, primary_key=True)
+    holder = models.CharField(max_length=200, blank=True, help_text="the process; empty when it has ended")
+    epoch = models.BigIntegerField(help_text="how many holders there have been")
+    expires_at = models.DateTimeField(help_text="by the database's clock")
+
+
 class StepTime(models.Model):
     """What a step has done and taken on one day (UTC), all processes together."""
 

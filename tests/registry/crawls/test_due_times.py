@@ -35,6 +35,7 @@ RECORDED = frozenset(
 )
 """Columns that say when something happened. Where it is asked how long ago, one ahead of now counts as long ago."""
 EXPLAINED = {
+    "Lease.expires_at": "by the database's clock; what lies too far ahead counts as over",
     "HostLease.expires_at": "told to people only: a lease ends with its slice",
     "Package.expires_at": "its files are kept for longer, which harms nothing, and a link may ask for that",
     "Watch.next_run_at": "brought back to its own schedule by schedules.bring_back",

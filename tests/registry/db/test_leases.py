@@ -1,0 +1,69 @@
+"""What one process does at a time: who has the turn, and when another one takes it."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from exhibit.clock import now
+from exhibit.machine import this_process
+from registry.db.leases import LASTS, Turn
+from registry.models import Lease
+from tests.assets.clocks import YEAR, set_clock
+
+__all__ = ["set_clock"]
+
+ELSEWHERE = "elsewhere|pid:[1]|7|7"
+
+
+def given_to(holder: str, *, until: timedelta) -> None:
+    Lease.objects.update_or_create(name="tick", defaults={"holder": holder, "epoch": 3, "expires_at": now() + until})
+
+
+def test_nobody_takes_the_turn_of_one_who_holds_it(db: None) -> None:
+    given_to(ELSEWHERE, until=timedelta(seconds=LASTS - 5))
+    assert not Turn("tick").is_ours()
+    assert Turn("another").is_ours()
+    assert Lease.objects.get(name="tick").holder == ELSEWHERE
+
+
+@pytest.mark.parametrize(
+    ("holder", "until"),
+    [
+        (ELSEWHERE, timedelta(seconds=-1)),
+        (ELSEWHERE, YEAR),  # by a clock of the database that was ahead
+        ("", timedelta(seconds=20)),  # it has ended
+        (f"{this_process().rpartition('|')[0]}|1", timedelta(seconds=20)),  # killed on this machine
+    ],
+)
+def test_a_holder_who_is_gone_is_replaced_at_once(db: None, holder: str, until: timedelta) -> None:
+    given_to(holder, until=until)
+    turn = Turn("tick")
+    assert turn.is_ours()
+    assert turn.epoch == 4
+    left = Lease.objects.get().expires_at - now()
+    assert timedelta(seconds=LASTS - 10) < left <= timedelta(seconds=LASTS)
+
+
+def test_the_clock_of_the_machine_gives_nobody_the_turn(db: None, set_clock: Any) -> None:  # noqa: ANN401
+    given_to(ELSEWHERE, until=timedelta(seconds=LASTS - 5))
+    set_clock(timedelta(minutes=10))
+    assert not Turn("tick").is_ours()
+
+
+def test_whoever_ends_leaves_the_turn_to_the_next(db: None) -> None:
+    turn = Turn("tick")
+    assert turn.is_ours()
+    turn.end()
+    assert Lease.objects.get().holder == ""
+    assert Turn("tick").is_ours()
+    assert Lease.objects.get().epoch == 2
+
+
+def test_a_holder_that_was_late_finds_that_another_has_the_turn(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    turn = Turn("tick")
+    assert turn.is_ours()
+    given_to(ELSEWHERE, until=timedelta(seconds=20))
+    assert turn.is_ours()  # it isn't asked so soon
+    monkeypatch.setattr("registry.db.leases.RENEWED", 0.0)
+    assert not turn.is_ours()
