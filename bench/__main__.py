@@ -16,6 +16,7 @@ from bench import (  # noqa: E402 - after the threads are set
     evidence,
     feeds,
     fingerprints,
+    idle,
     ingest,
     log,
     pairs,
@@ -45,6 +46,7 @@ EXAMPLES = """examples:
   python -m bench tampering --changes 10000
   python -m bench witnesses log
   python -m bench rendering feeds
+  python -m bench idle --minutes 10
   python -m bench ingest --lines 300000
   python -m bench pairs lookalikes --pairs PAIRS --lookalikes LOOKALIKES
   python -m bench retrieval --photos ~/photos --entries 1000000
@@ -61,7 +63,7 @@ EXAMPLES = """examples:
 INTERRUPTED = 130
 LONG = (
     "retrieval", "retroactive", "whole", "reports", "crowd", "series", "matching", "compositions", "families", "cheats",
-    "cost", "tampering", "evidence", "witnesses", "log", "ingest", "rendering", "feeds",
+    "cost", "tampering", "evidence", "witnesses", "log", "ingest", "rendering", "feeds", "idle",
 )  # fmt: skip
 """What takes so long that it has to be asked for by name."""
 CROWD, CROWD_ASKED = 100_000, 100
@@ -121,6 +123,7 @@ def _of_several_tables(
         "log": log.measure,
         "rendering": lambda: [("rendering", "Pages that scripts make, and others", rendering.measure())],
         "feeds": lambda: feeds.measure(out),
+        "idle": lambda: [("idle", f"Nothing to do, {options.minutes} minutes", idle.measure(options.minutes))],
         "ingest": lambda: ingest.measure(options.lines, options.seed),
         "matching": lambda: measure_matching(choice, out, jobs),
         "compositions": lambda: compositions.measure(choice, options.singles, options.chains, out, jobs),
@@ -204,6 +207,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--bundles", type=int, default=500, help="that evidence seals")
     parser.add_argument("--lines", type=int, default=300_000, help="of each of the lists that ingest reads")
     parser.add_argument("--stamps", type=int, default=300, help="digests that witnesses gives to each of them")
+    parser.add_argument("--minutes", type=float, default=10, help="for which idle leaves the product alone")
     parser.add_argument("--reported", type=int, default=1000, help="cases in the report of whole, at most; 0 for none")
     parser.add_argument("--cases", type=int, nargs="+", default=[10, 1000, 10_000], help="cases of each of the reports")
     matching = parser.add_argument_group(

@@ -58,8 +58,8 @@ class Config:
             so.
         mail_from: The sender, such as `Exhibit <exhibit@example.org>`. Empty: `exhibit@` and the host of
             `public_url`.
-        workers: Processes for crawling, and as many again for matching and evidence; one more does what is short.
-            Each uses one core and up to 1 GB.
+        workers: Processes for crawling, and as many again for matching and evidence; five more do what is short and
+            what people ask for. Each uses one core and up to 1 GB.
         contact: E-mail address or web page in the crawler's user agent, where a site's owner can complain or opt out.
             Set it before crawling the public web.
         operator_name: Who runs this installation; shown in documents as the one who sealed.

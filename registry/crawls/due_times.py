@@ -7,15 +7,17 @@ column of the models against this list.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import cache
 
 from django.apps import apps
 from django.conf import settings
 from django.contrib.sessions.models import Session
-from django.db.models import F, Model, Q
+from django.db.models import F, Model, Q, QuerySet
 
 from exhibit.clock import SLACK, now
 from registry.crawls import schedules
+from registry.db.statements import MOMENT, Statement, any_of
 from registry.models import (
     AnchorReceipt,
     ApiToken,
@@ -73,12 +75,24 @@ def due_times(recapture_days: int) -> Iterator[DueTime]:
 def bring_back(recapture_days: int) -> int:
     """Bring back to now what waits for a time that no clock that was right can have set; returns how many rows."""
     moment, count = now(), 0
-    for time in due_times(recapture_days):
-        beyond = {f"{time.column}__gt": moment + time.longest + SLACK}
-        rows = time.model._default_manager.filter(time.only, **beyond)
-        count += rows.update(**{time.column: moment if time.model is not Session else moment + time.longest})
+    times = list(due_times(recapture_days))
+    for (place,) in _ahead(recapture_days).rows():
+        time = times[int(place)]
+        come = moment if time.model is not Session else moment + time.longest
+        count += _beyond(time, moment).update(**{time.column: come})
     for model, made in ((Invitation, "made_at"), (ApiToken, "made_at"), (DownloadLink, "created_at")):
         early = model._default_manager.filter(**{f"{made}__gt": moment + SLACK})
         count += early.update(**{"expires_at": moment + (F("expires_at") - F(made)), made: moment})
     ahead = Watch.objects.filter(paused=False, next_run_at__gt=moment + SLACK)
     return count + sum(schedules.bring_back(watch, moment) for watch in ahead)
+
+
+@cache
+def _ahead(recapture_days: int) -> Statement:
+    """Which of the columns have something to be brought back, by their places."""
+    times = enumerate(due_times(recapture_days))
+    return Statement(any_of(_beyond(time, MOMENT), str(place)) for place, time in times)
+
+
+def _beyond(time: DueTime, moment: datetime) -> QuerySet[Model]:
+    return time.model._default_manager.filter(time.only, **{f"{time.column}__gt": moment + time.longest + SLACK})

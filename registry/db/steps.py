@@ -4,25 +4,29 @@ A row ends as done, or as given up after some tries. What fails for want of the 
 and goes on by itself when that is mended.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime, timedelta
+from functools import cache
+from types import MappingProxyType
 
 from django.db import transaction
-from django.db.models import Case, F, Q, QuerySet, TextField, Value, When, Window
+from django.db.models import Case, CharField, F, Q, QuerySet, TextField, Value, When, Window
 from django.db.models.functions import Coalesce, Greatest, Least, RowNumber
 
 from exhibit.clock import now
 from exhibit.errors import ExhibitError
 from exhibit.machine import has_ended, host_of_process, machine_fault, this_process
 from exhibit.sentences import Sentence
+from registry.db.statements import Statement
 from registry.models.steps import Claimable, StepState
 
 MAX_ATTEMPTS = 5
 SUSPECT_FROM = 2
 """A row that was claimed so often without an end is claimed alone, so that it takes no other with it."""
 
+ALL: Mapping[str, object] = MappingProxyType({})
 FIRST_PAUSE = timedelta(seconds=5)
 MAX_HOLD = timedelta(minutes=5)
 DIED = Sentence("The worker died on this row.")
@@ -31,19 +35,21 @@ BROKE_OFF = Sentence("The step broke off:")
 _ended: ContextVar[list[int] | None] = ContextVar("ended", default=None)
 
 
-def due(stale_after: timedelta) -> Q:
+def due(stale_after: timedelta, moment: datetime | None = None) -> Q:
     """Rows that a step may take: to do and not put off, or claimed so long ago that the claimer must be dead."""
-    moment = now()
+    moment = moment or now()
     waiting = Q(state=StepState.TODO) & (Q(not_before=None) | Q(not_before__lte=moment))
     return waiting | Q(state=StepState.DOING, claimed_at__lt=moment - stale_after)
 
 
-def due_ids(model: type[Claimable], stale_after: timedelta, limit: int, owner: str = "") -> list[int]:
-    """The oldest rows that a step may take now; ``owner`` is the way from a row to its owner.
+def due_ids(
+    model: type[Claimable], stale_after: timedelta, limit: int, owner: str = "", only: Mapping[str, object] = ALL
+) -> list[int]:
+    """The oldest rows that a step may take now, or of these some only; ``owner`` is the way from a row to its owner.
 
     Of each owner the first row comes, then of each the second, and so on.
     """
-    rows = model._default_manager.filter(due(stale_after)).order_by("pk")
+    rows = model._default_manager.filter(due(stale_after), **only).order_by("pk")
     if owner:
         turn = Window(RowNumber(), partition_by=F(owner), order_by="pk")
         rows = rows.annotate(turn=turn).order_by("turn", "pk")
@@ -143,24 +149,37 @@ def break_off(model: type[Claimable], ids: Iterable[int], error: BaseException) 
         mine.update(state=StepState.TODO, not_before=None, attempts=Greatest(F("attempts") - 1, 0))
 
 
-def release_ended(models: Iterable[type[Claimable]], silent_hosts: Iterable[str]) -> int:
+def release_ended(models: Sequence[type[Claimable]], silent_hosts: Callable[[], set[str]]) -> int:
     """Free the rows whose claimers have ended without letting go: killed processes, and those of hosts that are gone.
 
     The first time at once; a row on which they die again and again waits longer each time. Says how many were freed.
     """
-    gone, freed = set(silent_hosts) - {host_of_process(this_process())}, 0
-    for model in models:
-        claimed = model._default_manager.filter(state=StepState.DOING).exclude(claimed_by="")
-        names = set(claimed.order_by().values_list("claimed_by", flat=True).distinct())
-        ended = [name for name in names if has_ended(name) or host_of_process(name) in gone]
-        rows = claimed.filter(claimed_by__in=ended)
-        for attempts in set(rows.order_by().values_list("attempts", flat=True)) if ended else ():
+    claimers, freed = _claimers(tuple(models)).rows(), 0
+    gone = silent_hosts() - {host_of_process(this_process())} if claimers else set()
+    ended = {name for _, name in claimers if has_ended(name) or host_of_process(name) in gone}
+    named = {model for model, name in claimers if name in ended}
+    for model in [model for model in models if model.__name__ in named]:
+        rows = _claimed(model).filter(claimed_by__in=ended)
+        for attempts in set(rows.order_by().values_list("attempts", flat=True)):
             pause = FIRST_PAUSE * 4 ** min(attempts - 1, MAX_ATTEMPTS) if attempts > 1 else None
             until = None if pause is None else now() + pause
             freed += rows.filter(attempts=attempts).update(
                 state=StepState.TODO, not_before=until, held_since=None, error=DIED
             )
     return freed
+
+
+@cache
+def _claimers(models: tuple[type[Claimable], ...]) -> Statement:
+    """Who has claimed rows, with the model of the rows."""
+    return Statement(
+        _claimed(model).order_by().values_list(Value(model.__name__, CharField()), "claimed_by").distinct()
+        for model in models
+    )
+
+
+def _claimed(model: type[Claimable]) -> QuerySet[Claimable]:
+    return model._default_manager.filter(state=StepState.DOING).exclude(claimed_by="")
 
 
 def fail(model: type[Claimable], pk: int, sentence: str, *, retry: bool) -> None:

@@ -1,7 +1,7 @@
 """What happened to an owner, written down with the deed and put into the queue of each webhook that wants it."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -57,9 +57,10 @@ def settled(owner: Owner) -> QuerySet[Event]:
     return Event.objects.filter(is_settled(), owner=owner)
 
 
-def is_settled() -> Q:
+def is_settled(moment: datetime | None = None) -> Q:
     """Events before which no other can come any more; one that a clock ahead has dated is as old as it gets."""
-    return ~Q(at__range=(now() - SETTLING, now() + SLACK))
+    moment = moment or now()
+    return ~Q(at__range=(moment - SETTLING, moment + SLACK))
 
 
 def forget_old() -> int:

@@ -4,7 +4,7 @@ from datetime import datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from exhibit.clock import now
@@ -75,11 +75,15 @@ def make_missing() -> None:
 
 def due(stale_after: timedelta, most: int) -> list[int]:
     """Choices whose time has come, and whose owner has something to tell; so many at most."""
-    rows = MailChoice.objects.filter(steps.due(stale_after), with_news()).order_by("pk")
-    return list(rows.values_list("pk", flat=True)[:most])
+    return list(waiting(stale_after).order_by("pk").values_list("pk", flat=True)[:most])
 
 
-def with_news() -> Q:
+def waiting(stale_after: timedelta, moment: datetime | None = None) -> QuerySet[MailChoice]:
+    """Choices whose time has come, and whose owner has something to tell."""
+    return MailChoice.objects.filter(steps.due(stale_after, moment), with_news(moment))
+
+
+def with_news(moment: datetime | None = None) -> Q:
     """Choices of members who want mails and haven't been told all that there is to tell."""
     new = Event.objects.filter(owner=OuterRef("owner"), pk__gt=OuterRef("told_until"), kind__in=TOLD)
-    return ~Q(how_often=HowOften.NEVER) & Q(Exists(new.filter(events.is_settled())))
+    return ~Q(how_often=HowOften.NEVER) & Q(Exists(new.filter(events.is_settled(moment))))

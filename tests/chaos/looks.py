@@ -23,7 +23,7 @@ FLAT = (Heartbeat, HostLease, StepTime, WitnessState)
 KINDS = {
     "site": r"granian|desk\.wsgi",
     "workers": r"celery.* worker ",
-    "tick": r"celery.* beat ",
+    "tick": r"workers\.beat",
     "supervisor": r"workers\.supervisor",
     "keeper": r"workers\.keeper",
     "crawl children": r"-m crawler",

@@ -8,14 +8,16 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from ruamel.yaml import YAML
 
 from exhibit.config.config import environment_name
-from tests import CHECKOUT
+from tests import ASSETS, CHECKOUT
 from tests.assets.processes import processes_of, wait_until
 from workers.configuration import load_config
 from workers.servers import addresses
@@ -86,17 +88,54 @@ def test_a_service_comes_up_by_its_own_health_check_and_stops_when_told(name: st
                 kill_rest(process.pid)
 
 
-@pytest.mark.long
-def test_beat_ticks(environ: dict[str, str]) -> None:
-    import redis
+def test_of_two_beats_one_ticks_and_the_other_takes_its_place_when_it_is_killed(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "clock").write_text("600")  # ten minutes ahead
+    ahead = {
+        **environ,
+        "CLOCK_OFF": str(tmp_path / "clock"),
+        "PYTHONPATH": f"{ASSETS / 'moved_clock'}{os.pathsep}{CHECKOUT}",
+    }
+    with beat(environ) as first:
+        wait_until(lambda: turn(environ) == (first.pid, 1))
+        with beat(ahead) as second:
+            wait_until(lambda: standing_by(environ))
+            assert turn(environ) == (first.pid, 1)
+            first.kill()
+            wait_until(lambda: turn(environ) == (second.pid, 2), 60)
+            wait_until(
+                lambda: rows(environ, "SELECT 1 FROM registry_heartbeat WHERE name = 'tick' AND seen_at > now()")
+            )
+            second.terminate()
+            assert second.wait(30) == 0
+            assert turn(environ) == (None, 2)
 
-    with (
-        redis.Redis.from_url(environ["REDIS_URL"].replace("redis+socket", "unix").split("?")[0]) as client,
-        subprocess.Popen(OURS["beat"]["command"], env=environ, cwd=CHECKOUT, start_new_session=True) as process,
-    ):
-        wait_until(lambda: process.poll() is not None or client.llen("default"))
-        process.terminate()
-        assert process.wait(30) == 0
+
+@contextmanager
+def beat(environ: dict[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
+    with subprocess.Popen(OURS["beat"]["command"], env=environ, cwd=CHECKOUT, start_new_session=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def rows(environ: dict[str, str], question: str, *values: object) -> list[tuple[Any, ...]]:
+    with psycopg.connect(environ["DATABASE_URL"]) as connection:
+        return connection.execute(question, values).fetchall()
+
+
+def turn(environ: dict[str, str]) -> tuple[int | None, int] | None:
+    """Whose turn it is to tick, by the number of the process, and how many there have been; ``None`` before any."""
+    for holder, epoch in rows(environ, "SELECT holder, epoch FROM registry_lease"):
+        return int(holder.split("|")[2]) if holder else None, epoch
+    return None
+
+
+def standing_by(environ: dict[str, str]) -> int:
+    """How many have seen that it isn't their turn: what they ask last is what was left on their machine."""
+    return len(rows(environ, "SELECT 1 FROM pg_stat_activity WHERE state = 'idle' AND query LIKE '%%claimed_by%%'"))
 
 
 def kill_rest(number: int) -> None:

@@ -9,14 +9,28 @@ import pytest
 from django.db import connection
 
 from exhibit.config.config import Config
-from registry.models import Capture, Case, Event, Flood, IndexChange, Match, WorkPicture
+from registry.models import (
+    Capture,
+    Case,
+    CrawlSlice,
+    Event,
+    Flood,
+    IndexChange,
+    LogCheckpoint,
+    LogEntry,
+    LogSubmission,
+    Match,
+    WorkPicture,
+)
 from registry.vectors import fingerprints
 from tests.assets.flooded import stranger, with_floor
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
+from tests.assets.shop import run_now, watch
 from workers.services.wiring import Services
 from workers.steps.matching.match import match_pictures
 from workers.steps.matching.search import search_pictures
 from workers.tasks.sync_runner import SyncRunner
+from workers.tasks.tick import look_at_times, tick
 
 
 @pytest.mark.timeout(900)
@@ -49,6 +63,32 @@ def test_a_work_and_a_picture_that_arrive_together_are_matched(rounds: int, conf
                 done.result()
             assert Case.objects.filter(party=f"site-{number}.example").count() == 1, f"round {number}"
     check_contiguous()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_who_tick_at_once_begin_everything_once(config: Config, tmp_path: Path) -> None:
+    both = [Services(replace(config, data_dir=tmp_path, checkpoint_seconds=1)) for _ in range(2)]
+    studio = owner("studio")
+    register(both[0], studio, photograph(1))
+    for number in range(5):
+        run_now(watch(studio, f"http://shop-{number}.example/", f"watch-{number}"))
+    start = threading.Barrier(2)
+
+    def tick_once(services: Services) -> None:
+        start.wait(30)
+        look_at_times(services)
+        tick(services)
+        connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(tick_once, services) for services in both]:
+            done.result()
+    assert sorted(CrawlSlice.objects.values_list("crawl__watch__name", "number")) == [
+        (f"watch-{n}", 1) for n in range(5)
+    ]
+    sequences = sorted(LogEntry.objects.values_list("sequence", flat=True))
+    assert sequences == list(range(LogSubmission.objects.count()))
+    assert LogCheckpoint.objects.count() == 1
 
 
 @pytest.mark.timeout(300)

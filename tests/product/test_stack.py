@@ -21,13 +21,24 @@ from pytest_django import DjangoDbBlocker
 
 from exhibit.config.secrets import secret_key
 from registry.db import running
-from registry.models import Heartbeat, Membership, User
+from registry.models import CrawlSlice, Heartbeat, Membership, User
 from tests.assets.processes import wait_until
-from tests.assets.rows import owner
+from tests.assets.rows import found_case, owner
 from tests.assets.stack import Stack, patiently, running_stack
+from workers.cases.decisions import confirm
+from workers.evidence.packages import request_package
+from workers.reports.requests import request_report
 
 ASKED = {"title": "A", "decision": "open", "format": "csv", "language": "en"}
-NAMES = {"worker-default", "worker-crawl", "worker-match", "worker-asked", running.TICK}
+NAMES = {
+    "worker-default",
+    "worker-crawl",
+    "worker-match",
+    "worker-asked",
+    "worker-files",
+    "worker-visits",
+    running.TICK,
+}
 
 
 def lines(path: Path) -> list[dict[str, object]]:
@@ -82,7 +93,7 @@ def test_a_report_that_a_person_asks_for_waits_for_no_crawl_and_carries_the_id_o
         return [one for one in lines(logs / "web.log") if one.get("method") == "POST"]
 
     def task() -> list[dict[str, object]]:
-        found = lines(logs / "worker-asked.log")
+        found = lines(logs / "worker-files.log")
         return [one for one in found if one.get("request_id") == request()[0]["request_id"]]
 
     with held(stack, "worker-match"):
@@ -95,6 +106,19 @@ def test_a_report_that_a_person_asks_for_waits_for_no_crawl_and_carries_the_id_o
     assert told["status"] == 302
     assert task()[0]["task"] == "exhibit.report"
     assert task()[0]["task_id"]
+
+
+def test_what_a_person_asks_for_stands_behind_no_crawl_no_training_and_no_capture_that_hangs(stack: Stack) -> None:
+    agency = owner("agency")
+    case = found_case(stack.services, agency)
+    CrawlSlice.objects.filter(crawl__watch__owner=agency).update(state="done")
+    with held(stack, "worker-match"), held(stack, "worker-crawl"), held(stack, "worker-default"):
+        confirm(stack.services, case, by="Ann", reason="A copy.")
+        request_package(agency, [case.number], "court", by="Ann")
+        request_report(agency, preparer="Ann")
+        wait_until(lambda: case.bundles.filter(state="done").exists(), 60)
+        wait_until(lambda: agency.reports.filter(state="done").exists(), 60)
+        wait_until(lambda: agency.packages.filter(state="done").exists(), 60)
 
 
 def test_workers_say_that_they_live_until_they_end(stack: Stack) -> None:

@@ -30,7 +30,7 @@ LONG_SECONDS = 24 * 3600
 _SOON = {"socket_timeout": REDIS_SECONDS, "socket_connect_timeout": REDIS_SECONDS}
 """Never a worker's: an acknowledgement that isn't answered in time is given up by kombu, and its place stays taken."""
 
-RETAIN_SECONDS = 3600.0
+UPKEEP_SECONDS = 3600.0
 """How often bytes are looked for that have been kept long enough, and works that the local votes don't know."""
 
 
@@ -41,7 +41,6 @@ def all_queues() -> frozenset[str]:
 
 def make_app(config: Config) -> Celery:
     """The app of one configuration; makes no connection."""
-    rhythm = {"tick": float(config.tick_seconds), "retain": RETAIN_SECONDS, "votes": RETAIN_SECONDS}
     made = Celery(
         "exhibit",
         broker=broker_url(config),
@@ -67,16 +66,6 @@ def make_app(config: Config) -> Celery:
         worker_hijack_root_logger=False,
         enable_utc=True,
         timezone="UTC",
-        # a missed tick is made good by the next one; the clocks of two machines may differ by more than its rhythm
-        beat_scheduler="workers.pipeline.beat:Rhythm",
-        beat_schedule={
-            name: {
-                "task": f"exhibit.{name}",
-                "schedule": seconds,
-                "options": {"expires": seconds + 2 * SLACK.total_seconds()},
-            }
-            for name, seconds in rhythm.items()
-        },
     )
     return made
 
@@ -96,15 +85,23 @@ def send(step: str, ids: Sequence[int]) -> None:
             app.send_task(f"exhibit.{step}", [rows], headers={"request_id": about().get("request_id", "")})
 
 
+def send_upkeep() -> None:
+    """Say that the upkeep is due; what isn't heard before the next time is made good by that."""
+    with contextlib.suppress(OperationalError, RedisError):  # the clocks of two machines may differ
+        app.send_task("exhibit.retain", expires=UPKEEP_SECONDS + 2 * SLACK.total_seconds())
+
+
 def queued(step: str) -> int:
     """How many messages wait in the queue of a step; 0 when the broker doesn't answer."""
-    try:
-        with app.connection_for_read() as connection:
-            channel: Any = connection.default_channel
-            queue = QUEUES.get(step, DEFAULT)
-            return int(channel.queue_declare(queue=queue, passive=True).message_count)
-    except (OperationalError, ChannelError, RedisError):  # a queue is made by its first message
-        return 0
+    pool: Any = app.pool  # as celery-stubs don't have it
+    with (
+        contextlib.suppress(OperationalError, RedisError),
+        pool.acquire(block=True) as connection,
+        contextlib.suppress(ChannelError),  # a queue is made by its first message
+    ):
+        queue = QUEUES.get(step, DEFAULT)
+        return int(connection.default_channel.queue_declare(queue=queue, passive=True).message_count)
+    return 0
 
 
 def workers_answer(seconds: float = 1.0) -> bool:

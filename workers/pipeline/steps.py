@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 
 OPENED_AGAIN = Sentence("The case was opened again before the bundle was sealed. Deciding it again asks for another.")
 """Why a bundle isn't sealed that nobody wants any more."""
-ASKED = "asked"  # the queue of what a person waits for: it never stands behind what a crawl brings
-DEFAULT = "default"  # the queue of what is short; it never waits behind long work
+ASKED = "asked"  # short work that a person waits for
+FILES = "files"  # files that a person waits for: what takes long goes on behind the others after some seconds
+VISITS = "visits"  # visits for evidence that a person waits for; those of what a crawl brings are in "evidence"
+DEFAULT = "default"  # what is short, and what others are told
+UPKEEP = "upkeep"  # what nobody waits for
 
 MAX_MESSAGES = 8
 """Messages of one step that a tick sends, unless so many wait in its queue: enough to keep the workers busy."""
@@ -35,7 +38,7 @@ class Step:
     model: str = ""  # of its rows, by name; none for a step whose rows the tick doesn't look for
     owner: str = ""  # the way from a row to its owner, where it has one
     batch: int = 1  # rows in one message
-    also_asked: bool = False  # has a second task ``NAME_asked``, for rows that a person waits for
+    asked: Mapping[str, Any] = field(default_factory=dict)  # rows that a person waits for have a task ``NAME_asked``
     slow: bool = False  # its rows take hours by their nature
     settled: Mapping[str, Any] = field(default_factory=dict)  # any suffices: failed rows that need no operator
 
@@ -50,7 +53,11 @@ class Step:
     @property
     def queues(self) -> dict[str, str]:
         """The names of its tasks, each with its queue."""
-        return {self.name: self.queue} | ({f"{self.name}_asked": ASKED} if self.also_asked else {})
+        return {self.name: self.queue} | ({f"{self.name}_asked": VISITS} if self.asked else {})
+
+    def only(self, task: str) -> Mapping[str, Any]:
+        """Which of its rows a task of it is for."""
+        return {} if task == self.name else self.asked
 
     def work(self, services: object, ids: Sequence[int]) -> None:
         """Do it for these rows."""
@@ -74,10 +81,18 @@ _STEPS = (
     ),
     Step("register", "matching.register.import_uploads", "match", "UploadFile", "upload__owner", batch=8),
     Step("search", "matching.search.search_pictures", "match", "WorkPicture", "work__owner", batch=4),
-    Step("capture", "cases.capture.capture_sightings", "evidence", "Capture", "case__owner", batch=2, also_asked=True),
+    Step(
+        "capture",
+        "cases.capture.capture_sightings",
+        "evidence",
+        "Capture",
+        "case__owner",
+        batch=2,
+        asked={"case__bundles__state__in": ("todo", "doing")},
+    ),
     Step("seal", "cases.seal.seal_bundles", ASKED, "Bundle", "case__owner", batch=4, settled={"error": OPENED_AGAIN}),
-    Step("witness", "cases.witness.ask_witnesses", "evidence", "AnchorReceipt", batch=50),
-    Step("report", "cases.report.make_reports", ASKED, "Report", "owner"),
+    Step("witness", "cases.witness.ask_witnesses", DEFAULT, "AnchorReceipt", batch=50),
+    Step("report", "cases.report.make_reports", FILES, "Report", "owner"),
     Step("ledger", "cases.ledger.look_at_ledger", ASKED, "LedgerChange", "owner"),
     Step("release", "cases.release.release", ASKED, "Flood", "work__owner"),
     # once a notice's mail has begun, a member says whether it has left
@@ -89,9 +104,9 @@ _STEPS = (
         "notice__owner",
         settled={"begun_at__isnull": False},
     ),
-    Step("package", "cases.package.make_packages", ASKED, "Package", "owner"),
-    Step("mail", "notify.mail.send_digests", "evidence", "MailChoice", "owner", batch=10),
-    Step("deliver", "notify.deliver.deliver", "evidence", "Delivery", "webhook__owner", batch=50),
+    Step("package", "cases.package.make_packages", FILES, "Package", "owner"),
+    Step("mail", "notify.mail.send_digests", DEFAULT, "MailChoice", "owner", batch=10),
+    Step("deliver", "notify.deliver.deliver", DEFAULT, "Delivery", "webhook__owner", batch=50),
     Step("slice", "crawls.slice.crawl_slices", "crawl", "CrawlSlice", "crawl__watch__owner"),
     Step("inquire", "crawls.inquire.query_search", "crawl", "Inquiry", "crawl__watch__owner"),
     Step("refingerprint", "matching.refingerprint.describe_anew", "match", "DescriptorModel", slow=True),
@@ -125,9 +140,8 @@ LABELS = {
 """What waits for each step; and what the tasks look after that no rows wait for."""
 
 QUEUES = {name: queue for step in STEPS.values() for name, queue in step.queues.items()} | {
-    "tick": DEFAULT,
-    "retain": DEFAULT,
-    "votes": "match",
+    "retain": UPKEEP,
+    "votes": UPKEEP,
 }
 """The queue of each task."""
 
@@ -151,8 +165,13 @@ def step_in_words(name: str) -> str:
     return gettext(LABELS[name]) if name in LABELS else name
 
 
+def taken_by(queue: str) -> list[str]:
+    """What goes through a queue, in the reader's language."""
+    return [step_in_words(task.removesuffix("_asked")) for task, through in QUEUES.items() if through == queue]
+
+
 def release_ended() -> None:
     """Free the rows of processes that were killed, on this machine and on those that are gone."""
     from registry.db import running, steps
 
-    steps.release_ended([step.rows for step in with_rows()], running.silent_hosts())
+    steps.release_ended([step.rows for step in with_rows()], running.silent_hosts)

@@ -17,6 +17,8 @@ ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"), "1"
 )
 
+_WORKER = (sys.executable, "-m", "celery", "-A", "workers.pipeline.celery", "worker", "--loglevel", "WARNING")
+
 
 def environment(config: Config) -> dict[str, str]:
     """The environment in which another process finds this configuration."""
@@ -41,11 +43,18 @@ def services(config: Config) -> tuple[Child, ...]:
     """Everything that runs beside the servers: the site, on which a start waits, then the workers and the tick."""
     return (
         Child(name="web", command=web_command(config), environ=environment(config), folder=CHECKOUT),
-        _worker(config, "worker-default", "default", 1),
+        _worker(config, "worker-default", "default,upkeep", 2),
         _worker(config, "worker-crawl", "crawl", config.workers),
         _worker(config, "worker-match", "match,evidence", config.workers),
         _worker(config, "worker-asked", "asked", 1),
-        _celery(config, "beat", "beat", "--pidfile="),
+        _worker(config, "worker-files", "files", 1),
+        _worker(config, "worker-visits", "visits", 1),
+        Child(
+            name="beat",
+            command=(sys.executable, "-m", "workers.beat"),
+            environ={**environment(config), **ONE_THREAD},
+            folder=CHECKOUT,
+        ),
     )
 
 
@@ -59,26 +68,13 @@ def web_command(config: Config) -> tuple[str, ...]:
 def _worker(config: Config, name: str, queues: str, processes: int) -> Child:
     quiet = ("--without-gossip", "--without-mingle", "--without-heartbeat")
     options = ("-Q", queues, "-c", str(processes), "-n", f"{name}@%h", *quiet)
-    return _celery(config, name, "worker", *options)
-
-
-def _celery(config: Config, name: str, what: str, *options: str) -> Child:
     return Child(
         name=name,
-        command=(
-            sys.executable,
-            "-m",
-            "celery",
-            "-A",
-            "workers.pipeline.celery",
-            what,
-            "--loglevel",
-            "WARNING",
-            *options,
-        ),
+        command=(*_WORKER, *options),
         stop=signal.SIGTERM,
         hurry=signal.SIGQUIT,
         orphaned=signal.SIGKILL,  # it asks for its broker for ever, deaf to the others; its pool dies with it
-        environ={**environment(config), **ONE_THREAD},
+        # checks would load the site and all of its libraries into each worker
+        environ={**environment(config), **ONE_THREAD, "CELERY_SKIP_CHECKS": "1"},
         folder=CHECKOUT,
     )

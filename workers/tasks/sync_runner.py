@@ -26,7 +26,7 @@ class SyncRunner:
     def run_until(self, done: Callable[[], bool], *, pause: float = 0.2) -> None:
         """Tick and work until something is so, which is asked after each step; pause after ticks that found nothing."""
         while not done():
-            tick.tick(self.services)
+            self._tick()
             if not self._waiting:
                 time.sleep(pause)
             while self._waiting and not done():
@@ -34,11 +34,15 @@ class SyncRunner:
 
     def run_until_idle(self) -> None:
         """Work until a tick finds nothing that is due now."""
-        tick.tick(self.services)
+        self._tick()
         while self._waiting:
             self._work(*self._waiting.popleft())
             if not self._waiting:
-                tick.tick(self.services)
+                self._tick()
+
+    def _tick(self) -> None:
+        tick.look_at_times(self.services)
+        tick.tick(self.services)
 
     def _work(self, step: str, ids: Sequence[int]) -> None:
         try:

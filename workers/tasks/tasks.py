@@ -1,23 +1,16 @@
 """Celery tasks: a message says which rows wait, the step does the work."""
 
 import logging
-import time
 from collections.abc import Callable
 from functools import partial
 
 from exhibit.types import Untyped
 from registry.accounts import invitations, sessions
-from registry.db import idempotency, running
+from registry.db import idempotency
 from registry.notifications import events
-from workers.evidence import links, packages
-from workers.matching import index_upkeep, votes_upkeep
-from workers.operations import retention
 from workers.pipeline.celery import LONG_SECONDS, app
 from workers.pipeline.steps import STEPS
 from workers.services.wiring import services
-from workers.steps.cases import witness
-from workers.tasks import tick
-from workers.works import uploads
 
 
 def _task_of(name: str) -> Untyped:
@@ -30,8 +23,6 @@ def _task_of(name: str) -> Untyped:
 
 TASKS = {name: _task_of(name) for step in STEPS.values() for name in step.queues}
 """Of each step; what a person has asked for goes ahead of what a crawl brings."""
-
-_ticked: dict[str, float] = {}
 
 
 def do_all(*jobs: Callable[[], object]) -> None:
@@ -47,19 +38,14 @@ def do_all(*jobs: Callable[[], object]) -> None:
         raise failed
 
 
-@app.task(name="exhibit.tick")
-def tick_once() -> None:
-    """Look at the rows and send what waits; ticks that have piled up count as one."""
-    if time.monotonic() < _ticked.get("until", 0.0) + services().config.tick_seconds / 2:
-        return
-    tick.tick(services())
-    running.beat(running.TICK)
-    _ticked["until"] = time.monotonic()
-
-
 @app.task(name="exhibit.retain")
 def expire_bytes() -> None:
     """Remove bytes that have expired, what killed processes have left behind, and ways in that have ended."""
+    from workers.evidence import links, packages  # libraries for pictures come with them, after the fork
+    from workers.operations import retention
+    from workers.steps.cases import witness
+    from workers.works import uploads
+
     of_house = (
         retention.expire_bytes,
         retention.sweep,
@@ -68,7 +54,8 @@ def expire_bytes() -> None:
         witness.complete_stamps,
     )
     of_rows = (idempotency.forget_old, events.forget_old, sessions.forget_ended, invitations.forget_ended)
-    do_all(*(partial(job, services()) for job in of_house), *of_rows, links.forget_ended)
+    # behind it, so that both never take two processes at once
+    do_all(*(partial(job, services()) for job in of_house), *of_rows, links.forget_ended, keep_up_votes.delay)
 
 
 @app.task(name="exhibit.votes", acks_late=False, time_limit=LONG_SECONDS)
@@ -77,9 +64,8 @@ def keep_up_votes() -> None:
 
     A message that was lost is made good by the next one.
     """
-    do_all(
-        *(
-            partial(job, services())
-            for job in (index_upkeep.mend_indexes, retention.look_for_damage, votes_upkeep.keep_up)
-        )
-    )
+    from workers.matching import index_upkeep, votes_upkeep
+    from workers.operations import retention
+
+    jobs = (index_upkeep.mend_indexes, retention.look_for_damage, votes_upkeep.keep_up)
+    do_all(*(partial(job, services()) for job in jobs))

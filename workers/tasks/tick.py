@@ -2,7 +2,11 @@
 
 import logging
 import time
-from functools import cache, lru_cache
+from datetime import timedelta
+from functools import cache
+
+from django.db.models import Subquery
+from django.db.models.functions import Coalesce
 
 from evidence.log.append_only import BrokenHistoryError
 from exhibit.clock import SLACK, now
@@ -11,7 +15,8 @@ from exhibit.machine import machine_fault
 from registry.cases import recaptures
 from registry.crawls import canaries, crawling, due_times, revisits
 from registry.db import steps
-from registry.models import MailChoice
+from registry.db.statements import MOMENT, Statement, any_of
+from registry.models import Crawl, LogCheckpoint, LogEntry, LogWaiting, MailChoice, StepState, Watch
 from registry.notices import terms
 from registry.notifications import mail_choices
 from workers.log.configuration import witness_configuration
@@ -21,28 +26,27 @@ from workers.servers.redis import forget_tries
 from workers.services.wiring import Services
 from workers.steps.crawls.plan import plan_crawls, start_due_crawls
 
-_ahead: dict[str, float] = {}
+_clock: dict[str, float] = {}
 """By how many seconds the clock was ahead of the monotonic one when this process looked last."""
 _witness_once = cache(witness_configuration)
 """A process keeps its configuration until it ends."""
 
 
 def tick(services: Services) -> None:
-    """One round: schedules, crawls, waiting rows of each step, and the log."""
+    """One round: crawls, waiting rows of each step, and the log. Where nothing waits it asks four questions."""
     _witness_once(services)
     release_ended()
-    _bring_back(services, int(time.monotonic() // 60))
     _forget_tries(services)
-    start_due_crawls(services)
-    plan_crawls(services, crawling.running_crawls())
-    revisits.conclude_ended()
-    canaries.tell_missed()
-    terms.tell_due()
-    recaptures.start_due(now(), services.config.recapture_days)
-    mail_choices.make_missing()
+    for (what,) in _crawls().rows():
+        if what == "due":
+            start_due_crawls(services)
+        else:
+            plan_crawls(services, crawling.running_crawls())
     _send_waiting(services)
-    sequence_log(services)
-    if checkpoint_due(services):
+    found = {what for (what,) in _log().rows()}
+    if "waiting" in found:
+        sequence_log(services)
+    if found and checkpoint_due(services):
         try:
             sign_checkpoint(services)
         except BrokenHistoryError as error:  # everything else goes on; `exhibit status` says it too
@@ -53,30 +57,65 @@ def tick(services: Services) -> None:
             _tell_once(machine_fault(error))
 
 
+def look_at_times(services: Services) -> None:
+    """What is due some day, and nobody waits for in these seconds; to be called before a tick, about once a minute."""
+    due_times.bring_back(services.config.recapture_days)
+    revisits.conclude_ended()
+    canaries.tell_missed()
+    terms.tell_due()
+    recaptures.start_due(now(), services.config.recapture_days)
+    mail_choices.make_missing()
+
+
+@cache
+def _crawls() -> Statement:
+    """Whether watches are due, and whether crawls are under way."""
+    due = Watch.objects.filter(paused=False, next_run_at__lte=MOMENT)
+    return Statement([any_of(due, "due"), any_of(Crawl.objects.filter(state=StepState.DOING), "under way")])
+
+
+@cache
+def _log() -> Statement:
+    """Whether submissions wait for their numbers, and whether entries lie beyond the newest signed head."""
+    size = Subquery(LogCheckpoint.objects.order_by("-pk").values("size")[:1])
+    unsigned = LogEntry.objects.filter(sequence__gte=Coalesce(size, 0))
+    return Statement([any_of(LogWaiting.objects.all(), "waiting"), any_of(unsigned, "unsigned")])
+
+
+@cache
+def _due_steps(stale_after: timedelta) -> Statement:
+    """Which steps have rows that they may take."""
+    return Statement(
+        any_of(
+            mail_choices.waiting(stale_after, MOMENT)
+            if step.rows is MailChoice
+            else step.rows._default_manager.filter(steps.due(stale_after, MOMENT)),
+            step.name,
+        )
+        for step in with_rows()
+    )
+
+
 def _send_waiting(services: Services) -> None:
     """Send what waits: no step has the queue that it shares with others to itself, no owner the step."""
+    due = {name for (name,) in _due_steps(services.stale_after).rows()}
+    tasks = [(step, task) for step in with_rows() if step.name in due for task in step.queues]
     # all asked before anything is sent
-    free = [step for step in with_rows() if services.queued(step.name) < MAX_MESSAGES]
-    for step in free:
+    for step, task in [(step, task) for step, task in tasks if services.queued(task) < MAX_MESSAGES]:
         limit = step.batch * MAX_MESSAGES
         if step.rows is MailChoice:
-            services.enqueue(step.name, mail_choices.due(services.stale_after, limit))
+            services.enqueue(task, mail_choices.due(services.stale_after, limit))
         else:
-            services.enqueue(step.name, steps.due_ids(step.rows, services.stale_after, limit, step.owner))
-
-
-@lru_cache(maxsize=1)
-def _bring_back(services: Services, minute: int) -> None:  # noqa: ARG001 - once in each
-    """Bring back what a clock that was ahead has put off."""
-    due_times.bring_back(services.config.recapture_days)
+            rows = steps.due_ids(step.rows, services.stale_after, limit, step.owner, step.only(task))
+            services.enqueue(task, rows)
 
 
 def _forget_tries(services: Services) -> None:
     """Once the clock has been set back, forget what the site has counted by it."""
     ahead = now().timestamp() - time.monotonic()
-    if ahead < _ahead.get("of monotonic", ahead) - SLACK.total_seconds():
+    if ahead < _clock.get("ahead", ahead) - SLACK.total_seconds():
         forget_tries(services.config)
-    _ahead["of monotonic"] = ahead
+    _clock["ahead"] = ahead
 
 
 @cache

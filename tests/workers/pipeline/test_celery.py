@@ -2,31 +2,54 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
+import pytest
 import redis
 
-from exhibit.clock import SLACK
+from exhibit.clock import SLACK, now, parse_rfc3339
 from tests import CHECKOUT
 from workers.configuration import load_config
-from workers.pipeline.celery import make_app, restore_unacknowledged
+from workers.pipeline.celery import (
+    UPKEEP_SECONDS,
+    all_queues,
+    make_app,
+    queued,
+    restore_unacknowledged,
+    send,
+    send_upkeep,
+)
+from workers.pipeline.steps import STEPS
 from workers.servers import addresses
 from workers.servers.embedded import EmbeddedServers
 from workers.tasks import tasks
 
 
-def test_what_has_to_happen_by_itself_is_scheduled_and_is_a_task() -> None:
-    schedule = make_app(load_config()).conf.beat_schedule
-    scheduled = {entry["task"] for entry in schedule.values()}
-    assert scheduled == {"exhibit.tick", "exhibit.retain", "exhibit.votes"}
-    assert scheduled <= {tasks.tick_once.name, tasks.expire_bytes.name, tasks.keep_up_votes.name}
+@pytest.fixture
+def queues(servers: EmbeddedServers) -> Iterator["redis.Redis"]:
+    """Redis without any message."""
+    with redis.Redis.from_url(addresses.redis_url(load_config())) as client:
+        client.delete(*all_queues())
+        yield client
+        client.delete(*all_queues())
 
 
-def test_the_tick_comes_as_often_as_it_is_configured() -> None:
-    config = load_config({"EXHIBIT_DATA": "/absent", "EXHIBIT_TICK_SECONDS": "7"})
-    tick = make_app(config).conf.beat_schedule["tick"]
-    assert tick["schedule"] == 7
-    assert tick["options"]["expires"] > SLACK.total_seconds()  # by which the clock of who runs it may be ahead
+def test_the_upkeep_that_is_sent_is_a_task_and_is_heard_by_a_worker_whose_clock_is_ahead(queues: "redis.Redis") -> None:
+    send_upkeep()
+    [message] = queues.lrange("upkeep", 0, -1)
+    head = json.loads(message)["headers"]
+    assert head["task"] == tasks.expire_bytes.name
+    assert parse_rfc3339(head["expires"]) > now() + timedelta(seconds=UPKEEP_SECONDS) + SLACK
+
+
+def test_messages_are_counted_in_each_queue_over_one_connection(queues: "redis.Redis") -> None:
+    assert queued("match") == 0
+    before = queues.info()["total_connections_received"]
+    send("match", range(2 * STEPS["match"].batch))
+    assert [queued(step) for step in ("match", "register", "capture", "seal")] == [2, 2, 0, 0]
+    assert queues.info()["total_connections_received"] - before <= 1  # that for sending
 
 
 def test_messages_that_a_dead_worker_had_taken_come_back(open_folder: Path) -> None:

@@ -23,7 +23,7 @@ def test_every_step_can_be_run_and_every_queue_is_taken() -> None:
     workers = " ".join(" ".join(child.command) for child in services(load_config()))
     taken = {name for words in workers.split("-Q ")[1:] for name in words.split()[0].split(",")}
     assert set(QUEUES.values()) == taken
-    assert QUEUES["capture_asked"] == "asked" != QUEUES["capture"]
+    assert QUEUES["capture_asked"] == "visits" != QUEUES["capture"]
 
 
 def test_rows_go_out_in_messages_of_a_batch_in_their_order() -> None:

@@ -24,6 +24,7 @@ from tests.assets.processes import free_port, processes_of, wait_until
 from workers.configuration import load_config
 from workers.servers import addresses
 from workers.servers.embedded import lock_folder, servers_answer
+from workers.servers.product import services
 from workers.tasks.supervisor import Status, running_status, stop_running
 
 
@@ -88,7 +89,7 @@ def test_it_comes_up_and_says_what_runs(lasting: Product) -> None:
     status = lasting.status
     assert lasting.answers()
     assert status.pid == lasting.process.pid
-    assert {"worker-default", "worker-crawl", "worker-match", "worker-asked", "beat", "web"} == set(status.processes)
+    assert {child.name for child in services(lasting.config)} == set(status.processes)
 
 
 def test_a_second_start_is_refused_with_a_sentence(lasting: Product) -> None:

@@ -10,13 +10,15 @@ from typing import Any
 
 import pytest
 from django.core.cache import cache
+from pytest_django import DjangoAssertNumQueries
 from redis import Redis
 
 from exhibit.clock import now
 from exhibit.digests import Digest
 from registry.models import AnchorReceipt, LedgerChange, LogCheckpoint, Owner, Upload, UploadFile
 from tests.assets.clocks import YEAR, set_clock
-from tests.assets.rows import asked_for, owner, photograph, register
+from tests.assets.rows import asked_for, found_case, owner, photograph, register
+from workers.cases.decisions import confirm
 from workers.pipeline.steps import MAX_MESSAGES, STEPS
 from workers.servers.addresses import redis_url
 from workers.services.wiring import Services
@@ -31,13 +33,13 @@ class Told(Services):
 
     def __init__(self, inline: SyncRunner) -> None:
         self.rows: dict[str, list[int]] = {}
-        self._messages = 0
-        super().__init__(inline.services.config, self._remember, lambda _step: self._messages)
+        self.messages = 0
+        super().__init__(inline.services.config, self._remember, lambda _step: self.messages)
 
     def _remember(self, step: str, ids: Sequence[int]) -> None:
         if ids:
             self.rows.setdefault(step, []).extend(ids)
-            self._messages += -(-len(ids) // STEPS[step].batch)
+            self.messages += -(-len(ids) // STEPS[step.removesuffix("_asked")].batch)
 
 
 @pytest.fixture
@@ -100,6 +102,36 @@ def test_a_step_with_much_to_do_leaves_its_queue_to_the_others_too(told: Told) -
     tick(told)  # nothing is heard of so far: nothing is said again
     assert Counter(told.rows["witness"]) == Counter(receipts)
     assert AnchorReceipt.objects.count() == len(receipts)
+
+
+def test_where_nothing_waits_four_questions_are_asked_and_redis_none(
+    inline: SyncRunner, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    asked: list[str] = []
+
+    def queued(step: str) -> int:
+        asked.append(step)
+        return 0
+
+    services = Services(inline.services.config, queued=queued)
+    inline.run_until_idle()
+    tick(services)
+    with django_assert_num_queries(4):
+        tick(services)
+    assert asked == []
+
+
+def test_what_a_person_waits_for_goes_through_its_own_queue_although_its_message_was_lost(told: Told) -> None:
+    case = found_case(told, owner("studio"))
+    captures = list(case.captures.values_list("pk", flat=True))
+    told.rows.clear()
+    tick(told)
+    assert told.rows.pop("capture") == captures
+    assert "capture_asked" not in told.rows
+    told.messages = 0  # all are heard
+    confirm(Services(told.config), case, by="Ann", reason="A copy.")
+    tick(told)
+    assert told.rows["capture_asked"] == captures
 
 
 def test_tries_that_a_clock_that_was_ahead_has_counted_lock_nobody_out(

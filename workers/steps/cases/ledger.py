@@ -8,7 +8,7 @@ from registry.db import steps
 from registry.models import LedgerChange
 from workers.services.wiring import Services
 
-WORK_SECONDS = 240.0  # after so long a change is put off where it is, well before the time limit of its task
+WORK_SECONDS = 5.0  # after so long a change is put off where it is, so that others have their turn
 
 
 def look_at_ledger(services: Services, ids: Sequence[int]) -> None:

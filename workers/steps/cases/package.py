@@ -31,8 +31,8 @@ from workers.pictures.kept_files import all_kept, remove_unused
 from workers.services.disk import NEARLY_FULL, disk_is_full
 from workers.services.wiring import Services
 
-WORK_SECONDS = 240.0
-"""After so long a package is put off after the bundle at hand, well before the time limit of its task."""
+WORK_SECONDS = 10.0
+"""After so long a package is put off after the bundle at hand, so that other files have their turn."""
 
 CONTENTS = "CONTENTS"
 """The list that lies in a package: what each bundle is, its digests, and which witnesses had answered."""

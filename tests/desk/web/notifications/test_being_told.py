@@ -35,7 +35,7 @@ from workers.services import wiring
 from workers.steps.matching.match import match_pictures
 from workers.steps.notify.mail import send_digests
 from workers.tasks.sync_runner import SyncRunner
-from workers.tasks.tick import tick
+from workers.tasks.tick import look_at_times, tick
 
 HowOften = MailChoice.HowOften
 
@@ -276,6 +276,7 @@ def test_the_tick_sends_what_is_due(inline: SyncRunner, studio: Owner) -> None:
     settle()
     hinted: dict[str, list[int]] = {}
     inline.services.enqueue = lambda step, ids: hinted.setdefault(step, []).extend(ids)
+    look_at_times(inline.services)
     tick(inline.services)
     assert hinted["mail"] == [MailChoice.objects.get(user__username="ann@example.org").pk]
     assert MailChoice.objects.get(user__username="bob@example.org").how_often == HowOften.DAILY

@@ -1,0 +1,76 @@
+"""What an installation costs that has nothing to do: processor time of each of its processes, and memory."""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from bench.table import Row
+from tests.assets.processes import free_port
+
+SETTLE = 60.0
+"""Seconds after the start that aren't counted: what is done once is done by then."""
+KINDS = {
+    "tick": r"workers\.beat",
+    "supervisor": r"tasks\.supervisor",
+    "keeper of the servers": r"servers\.keeper",
+    "site": r"granian",
+    "Redis": r"redis-server|valkey-server",
+    "PostgreSQL": r"postgres",
+}
+
+
+def measure(minutes: float) -> list[Row]:
+    """Start the product in a folder of its own, leave it alone for so long, and see what it has taken."""
+    with tempfile.TemporaryDirectory(prefix="exhibit-bench-") as name:
+        Path(name).chmod(0o755)
+        own = {"EXHIBIT_DATA": f"{name}/data", "EXHIBIT_WEB_PORT": str(free_port())}
+        environ = {**os.environ, **own, "DATABASE_URL": "", "REDIS_URL": ""}
+        command = [sys.executable, "-m", "workers.tasks.supervisor"]
+        with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as process:
+            try:
+                assert process.stdout is not None
+                process.stdout.readline()
+                time.sleep(SETTLE)
+                return _measured(psutil.Process(process.pid), minutes)
+            finally:
+                process.terminate()
+
+
+def _measured(first: psutil.Process, minutes: float) -> list[Row]:
+    before, _ = _look(first)
+    time.sleep(minutes * 60)
+    after, memory = _look(first)
+    rows: list[Row] = [
+        {"process": kind, "processor seconds an hour": (after[kind] - before[kind]) * 60 / minutes, "MiB": int(taken)}
+        for kind, taken in memory.items()
+    ]
+    every = sum(after.values()) - sum(before.values())
+    return [
+        *rows,
+        {"process": "all", "processor seconds an hour": every * 60 / minutes, "MiB": int(sum(memory.values()))},
+    ]
+
+
+def _look(first: psutil.Process) -> tuple[defaultdict[str, float], defaultdict[str, float]]:
+    """Processor seconds so far, those of children that have ended too, and MiB, with each shared page counted once."""
+    seconds: defaultdict[str, float] = defaultdict(float)
+    memory: defaultdict[str, float] = defaultdict(float)
+    for process in [first, *first.children(recursive=True)]:
+        with suppress(psutil.NoSuchProcess):
+            kind = _kind(" ".join(process.cmdline()))
+            seconds[kind] += sum(process.cpu_times()[:4])
+            memory[kind] += process.memory_full_info().pss / 2**20
+    return seconds, memory
+
+
+def _kind(line: str) -> str:
+    worker = re.search(r"-n (worker-\w+)@", line)
+    return worker[1] if worker else next((kind for kind, told in KINDS.items() if re.search(told, line)), "others")

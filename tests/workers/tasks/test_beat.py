@@ -1,0 +1,33 @@
+"""The rhythm of the tick, by a clock that nobody sets."""
+
+import time
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import pytest
+
+from workers.tasks.beat import Job, Rhythm
+
+
+def test_the_tick_comes_whatever_the_time_of_day_does_and_whatever_fails_beside_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    done: list[str] = []
+
+    def act(name: str) -> Callable[[], None]:
+        return lambda: done.append(name)
+
+    def fail() -> None:
+        raise RuntimeError
+
+    rhythm = Rhythm([Job(20.0, fail), Job(5.0, act("tick")), Job(3600.0, act("upkeep"))])
+    moments = {"monotonic": 100.0}
+    clock = SimpleNamespace(monotonic=lambda: moments["monotonic"], process_time=time.process_time)
+    monkeypatch.setattr("workers.tasks.beat.time", clock)
+    assert rhythm.turn() == pytest.approx(5)
+    monkeypatch.setattr(time, "time", lambda: 0.0)  # set back by half a century
+    moments["monotonic"] += 5
+    rhythm.turn()
+    moments["monotonic"] += 4
+    assert rhythm.turn() == pytest.approx(1)
+    assert done == ["tick", "upkeep", "tick"]

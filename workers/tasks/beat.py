@@ -1,0 +1,104 @@
+"""The rhythm of what nobody asks for: this process ticks, and says once an hour that what takes longer is due.
+
+It goes by a clock that nobody sets: a jump of the time of day neither silences it nor makes it hurry.
+"""
+
+import contextlib
+import logging
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import NoReturn
+
+from django.db import Error, connection
+
+from registry.db import running
+from registry.db.leases import Turn
+from workers.pipeline.celery import TASK_SECONDS, UPKEEP_SECONDS, send_upkeep
+from workers.pipeline.steps import release_ended
+from workers.services.wiring import Services
+from workers.tasks.tick import look_at_times, tick
+
+LOOK_SECONDS = 60.0
+"""How often it is looked what is due some day."""
+STAND_BY_SECONDS = 10.0
+"""How often it is looked whether the process whose turn it is has gone."""
+
+
+@dataclass(slots=True)
+class Job:
+    """What is done again and again, the first time at once."""
+
+    seconds: float
+    act: Callable[[], object]
+    due: float = float("-inf")  # by the monotonic clock
+
+
+class Rhythm:
+    """Does each of several jobs in its time; one that fails keeps none of the others from it."""
+
+    def __init__(self, jobs: Sequence[Job]) -> None:
+        self._jobs = jobs
+        self._busy, self._used = 0.0, time.process_time()
+
+    def turn(self) -> float:
+        """Do what is due; returns for how many seconds nothing will be."""
+        begun = time.monotonic()
+        for job in self._jobs:
+            if time.monotonic() >= job.due:
+                job.due = time.monotonic() + job.seconds
+                _done(job.act)
+        self._busy += time.monotonic() - begun
+        return max(0.0, min(job.due for job in self._jobs) - time.monotonic())
+
+    def tell(self) -> None:
+        """Add what all of it has taken since the last time to what the tick has taken today."""
+        busy, used = self._busy, self._used
+        self._busy, self._used = 0.0, time.process_time()
+        running.add_time(running.TICK, rows=0, seconds=busy, processor_seconds=self._used - used)
+
+
+def rhythm_of(services: Services) -> Rhythm:
+    """What this process does, each in its time."""
+    jobs = [
+        Job(running.BEAT_SECONDS, partial(running.beat, running.TICK)),
+        Job(UPKEEP_SECONDS, send_upkeep),
+        Job(LOOK_SECONDS, partial(look_at_times, services)),
+        Job(services.config.tick_seconds, partial(tick, services)),
+    ]
+    rhythm = Rhythm(jobs)
+    jobs.append(Job(LOOK_SECONDS, rhythm.tell))
+    return rhythm
+
+
+def keep_time(services: Services) -> NoReturn:
+    """Keep the rhythm while it is this process's turn, until it is told to end; any number of processes may do so."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    rhythm, turn = rhythm_of(services), Turn(running.TICK)
+    try:
+        while True:
+            if _done(turn.is_ours):
+                time.sleep(rhythm.turn())
+            else:
+                _done(release_ended)  # of this machine, into which the one whose turn it is can't see
+                time.sleep(STAND_BY_SECONDS)
+    finally:
+        connection.close()  # what was begun is broken off
+        with contextlib.suppress(Error):
+            turn.end()
+
+
+def _done(act: Callable[[], object]) -> object:
+    """Do something; what comes of an error is that it is done again in its time."""
+    signal.alarm(TASK_SECONDS)  # one that hangs ends this process, which is started again
+    try:
+        return act()
+    except Exception:
+        logging.getLogger(__name__).exception("A round broke off.")
+        connection.close()
+        return None
+    finally:
+        signal.alarm(0)
