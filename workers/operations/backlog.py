@@ -1,6 +1,6 @@
 """How much work waits, step by step, since when, and what was given up."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
@@ -17,14 +17,14 @@ from registry.log.audit_log import changed
 from registry.models import Dismissal, MailChoice, StepState
 from registry.models.steps import Claimable
 from registry.notifications import mail_choices
-from workers.pipeline.steps import Step, step_with_rows, with_rows
+from workers.pipeline.steps import QUEUES, STEPS, Step, step_with_rows, with_rows
 
 OPEN = [StepState.TODO, StepState.DOING, StepState.FAILED]
 
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """What waits for one step."""
+    """What waits for one step, or for one of its tasks."""
 
     step: str
     waiting: int  # rows to do, those too that are put off
@@ -33,12 +33,21 @@ class Backlog:
     oldest: datetime | None  # since when the one waits that could be taken first, if one could; not of mails
 
 
-def backlogs() -> list[Backlog]:
-    """Every step, in the order of the tick; asks the database once."""
-    counted = [_counted(step) for step in with_rows()]
-    rows = counted[0].union(*counted[1:], all=True)
-    found = {row["step"]: Backlog(**row) for row in rows}
-    return [found.get(step.name, Backlog(step.name, 0, 0, 0, None)) for step in with_rows()]
+def by_task() -> dict[str, Backlog]:
+    """What waits for each task of each step, in the order of the tick; asks the database once."""
+    tasks = [(step, task) for step in with_rows() for task in step.queues]
+    counted = [_counted(step, task) for step, task in tasks]
+    found = {row["step"]: Backlog(**row) for row in counted[0].union(*counted[1:], all=True)}
+    return {task: found.get(task, Backlog(task, 0, 0, 0, None)) for _, task in tasks}
+
+
+def oldest_by_queue(found: Mapping[str, Backlog]) -> dict[str, datetime | None]:
+    """Of each queue, since when the row waits that could be taken first, if one could; mails aren't counted."""
+    oldest: dict[str, datetime | None] = dict.fromkeys(sorted(set(QUEUES.values())))
+    for task, waiting in found.items():
+        since = [moment for moment in (oldest[QUEUES[task]], waiting.oldest) if moment is not None]
+        oldest[QUEUES[task]] = min(since, default=None)
+    return oldest
 
 
 def settled(step: Step) -> Q:
@@ -47,13 +56,13 @@ def settled(step: Step) -> Q:
     return reduce(or_, conditions, Q(pk__in=[]))
 
 
-def _counted(step: Step) -> QuerySet[Any, Any]:
+def _counted(step: Step, task: str) -> QuerySet[Any, Any]:
     due = Q(state=StepState.TODO) & (Q(not_before=None) | Q(not_before__lte=now()))
     failed = Q(state=StepState.FAILED) & ~settled(step) & ~Q(_dismissed(step.name))
-    rows = step.rows._default_manager.filter(state__in=OPEN).order_by()
+    rows = step.rows._default_manager.filter(state__in=OPEN, **step.only(task)).order_by()
     if step.rows is MailChoice:  # each member has one, whose time may have come long before there was something to tell
         rows, due = rows.filter(Q(state=StepState.FAILED) | mail_choices.with_news()), Q(pk=None)
-    return rows.values(step=Value(step.name, CharField())).annotate(
+    return rows.values(step=Value(task, CharField())).annotate(
         waiting=Count("pk", filter=Q(state=StepState.TODO)),
         under_way=Count("pk", filter=Q(state=StepState.DOING)),
         failed=Count("pk", filter=failed),
@@ -63,7 +72,7 @@ def _counted(step: Step) -> QuerySet[Any, Any]:
 
 def backlog() -> dict[str, dict[str, int]]:
     """Rows by step: ``waiting``, ``under_way`` and ``given_up``."""
-    found = backlogs()
+    found = [row for name, row in by_task().items() if name in STEPS]
     return {row.step: {"waiting": row.waiting, "under_way": row.under_way, "given_up": row.failed} for row in found}
 
 

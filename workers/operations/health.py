@@ -62,7 +62,7 @@ def _workers(found: Status) -> Iterator[Check]:
         yield Check("workers", ok=False, sentence=sentence, remedy=remedy)
     if all(process.name != TICK for process in living):
         sentence = _("The tick doesn't come: schedules and waiting work aren't looked at.")
-        yield Check("tick", ok=False, sentence=sentence, remedy=_("Start the process beat, exactly once."))
+        yield Check("tick", ok=False, sentence=sentence, remedy=_("Start the process beat."))
     silent = [process for process in found.heartbeats if found.at - process.seen_at >= SILENT and process.name != TICK]
     for process in silent:
         values = {"name": process.name, "ago": _ago(process.seen_at, found.at)}

@@ -41,7 +41,10 @@ def _families(found: Status, config: Config) -> Iterator[Metric]:
         for state in ("waiting", "under_way", "failed"):
             rows.add_metric((step.step, state), getattr(step, state))
         oldest.add_metric((step.step,), 0 if step.oldest is None else (found.at - step.oldest).total_seconds())
-    yield from (rows, oldest)
+    waiting = GaugeMetricFamily("exhibit_queue_oldest_seconds", "Age of the oldest row of a queue.", labels=("queue",))
+    for queue, since in found.queues.items():
+        waiting.add_metric((queue,), 0 if since is None else (found.at - since).total_seconds())
+    yield from (rows, oldest, waiting)
     workers = GaugeMetricFamily("exhibit_workers", "Workers alive by queue.", labels=("queue",))
     living = [process.queues.split(",") for process in found.heartbeats if found.at - process.seen_at < SILENT]
     for queue in sorted(all_queues()):

@@ -20,7 +20,8 @@ from registry.log import witnesses
 from registry.models import UNFINISHED, AnchorReceipt, Canary, Crawl, Heartbeat, LogCheckpoint, LogWaiting, StepState
 from workers.cases.reported import waiting_reports
 from workers.matching.index_upkeep import IndexState, index_states
-from workers.operations.backlog import Backlog, Failure, backlogs, failures, held_up
+from workers.operations.backlog import Backlog, Failure, by_task, failures, held_up, oldest_by_queue
+from workers.pipeline.steps import with_rows
 from workers.services.wiring import Services
 
 COST_DAYS = 30  # over so many days the steps' times are added up
@@ -76,6 +77,7 @@ class Status:
     steps: Sequence[Backlog]
     failures: Sequence[Failure]
     held_up: Mapping[str, str]
+    queues: Mapping[str, datetime | None]  # since when the oldest row of each waits that could be taken, if one does
     heartbeats: Sequence[Heartbeat]
     crawls: Crawls
     indexes: Sequence[IndexState]
@@ -90,11 +92,13 @@ class Status:
 
 def status_of(services: Services) -> Status:
     """Look at everything once: some twenty questions to the database, however much there is."""
+    waiting = by_task()
     return Status(
         at=now(),
-        steps=backlogs(),
+        steps=[waiting[step.name] for step in with_rows()],
         failures=failures(),
         held_up=held_up(),
+        queues=oldest_by_queue(waiting),
         heartbeats=running.heartbeats(),
         crawls=_crawls(),
         indexes=index_states(services),

@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
-from desk.texts.numbers import grouped
+from desk.texts.numbers import grouped, lasting
 from desk.texts.refusals import end_in_words
 from desk.texts.sentences import in_words
 from desk.web.common.access import Telling, operator_view, said
@@ -15,8 +15,8 @@ from registry.db.running import SILENT
 from workers.operations import health
 from workers.operations.backlog import dismiss, try_again
 from workers.operations.cost import costs_of
-from workers.operations.status import COST_DAYS, status_of
-from workers.pipeline.steps import step_in_words
+from workers.operations.status import COST_DAYS, Status, status_of
+from workers.pipeline.steps import step_in_words, taken_by
 from workers.services import wiring
 
 
@@ -36,6 +36,7 @@ def operator(request: HttpRequest) -> HttpResponse:
             for step in found.steps
             if step.waiting or step.under_way or step.failed or step.step in found.taken
         ],
+        "queues": [(queue, taken_by(queue), _waited(found, queue)) for queue in found.queues],
         "failures": [(step_in_words(failure.step), failure) for failure in found.failures if not failure.dismissed],
         "dismissed": [(step_in_words(failure.step), failure) for failure in found.failures if failure.dismissed],
         "ended": [(end_in_words(reason), count) for reason, count in found.crawls.ended.items()],
@@ -45,6 +46,12 @@ def operator(request: HttpRequest) -> HttpResponse:
         "silent_before": found.at - SILENT,
     }
     return render(request, "web/operator.html", values)
+
+
+def _waited(found: Status, queue: str) -> str:
+    """How long the oldest row of a queue has waited that could be taken; empty when none does."""
+    since = found.queues[queue]
+    return "" if since is None else lasting(max(0.0, (found.at - since).total_seconds()))
 
 
 @require_POST

@@ -8,7 +8,7 @@ from exhibit.clock import now
 from exhibit.entries import EntryType
 from registry.db import running
 from registry.log.log import submit
-from registry.models import Crawl, CrawlSlice, LogCheckpoint, Owner, Picture, StepState
+from registry.models import Crawl, CrawlSlice, LedgerChange, LogCheckpoint, Owner, Picture, Report, StepState
 from tests.assets.rows import bring, claimed_slice, owner, photograph
 from tests.assets.shop import watch
 from workers.log.sequencer import sequence_log, sign_checkpoint
@@ -66,3 +66,13 @@ def test_the_log_says_what_is_signed_and_what_waits(inline: SyncRunner, studio: 
     signed = LogCheckpoint.objects.latest("pk")
     found = status_of(inline.services).log
     assert (found.waiting, found.size, found.signed_at) == (0, signed.size, signed.made_at)
+
+
+def test_each_queue_says_since_when_its_oldest_row_waits(inline: SyncRunner) -> None:
+    studio, moment = owner("studio"), now()
+    for number, minutes in ((1, 2), (2, 5)):
+        Report.objects.create(owner=studio, number=number, waits_since=moment - timedelta(minutes=minutes))
+    LedgerChange.objects.create(owner=studio, kind="added", at=moment, not_before=moment + timedelta(hours=1))
+    waiting = dict(status_of(inline.services).queues)
+    assert waiting.pop("files") == moment - timedelta(minutes=5)
+    assert set(waiting.values()) == {None}

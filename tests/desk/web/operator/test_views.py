@@ -1,5 +1,6 @@
 """The operator's page: all is well or one sentence each, what was given up is tried again, and nobody else sees it."""
 
+import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -21,6 +22,7 @@ from registry.models import (
     Heartbeat,
     Membership,
     Picture,
+    Report,
     Role,
     StepTime,
     User,
@@ -108,16 +110,28 @@ def test_without_workers_it_says_what_to_do(own: Services) -> None:
     assert amiss(own) == ["No worker runs: nothing is crawled, compared or sealed."]
     make_well()
     Heartbeat.objects.filter(name="worker@here").delete()
-    assert amiss(own) == ["No worker takes the queue: asked, crawl, evidence, match."]
+    missing = f"No worker takes the queue: {', '.join(sorted(all_queues() - {'default'}))}."
+    assert amiss(own) == [missing]
     make_well()
     Heartbeat.objects.filter(name="worker@here").update(seen_at=now() - timedelta(minutes=5))
     assert amiss(own) == [
-        "No worker takes the queue: asked, crawl, evidence, match.",
+        missing,
         "The worker worker@here was last heard of 5\xa0minutes ago and didn't end cleanly.",
     ]
     make_well()
     Heartbeat.objects.filter(name=running.TICK).update(seen_at=now() - timedelta(minutes=5))
     assert amiss(own) == ["The tick doesn't come: schedules and waiting work aren't looked at."]
+
+
+def test_each_queue_says_how_long_its_oldest_row_has_waited(own: Services) -> None:
+    Report.objects.create(owner=owner("studio"), number=1, waits_since=now() - timedelta(minutes=4))
+    page = person(staff=True).get("/operator/").content.decode()
+    said = dict(
+        re.findall(r"<td>(\w+)</td>\s*<td data-label=\"What\">[^<]+</td>\s*<td class=\"number\"[^>]+>([^<]+)", page)
+    )
+    assert said.pop("files") == "4 min"
+    assert said.keys() | {"files"} == all_queues()
+    assert set(said.values()) == {"–"}
 
 
 def test_each_thing_that_is_amiss_is_one_sentence(own: Services) -> None:
