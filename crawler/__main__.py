@@ -125,7 +125,7 @@ def _source(options: argparse.Namespace) -> Source:
 
 
 def _parser() -> argparse.ArgumentParser:
-    limits, politeness = Limits(), Politeness()
+    limits, delay = Limits(), Politeness().delay
     parser = argparse.ArgumentParser(
         prog="python -m crawler",
         description="Visits pages, keeps the exact bytes of their images and writes what was seen as lines of JSON.",
@@ -140,12 +140,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--pages", type=int, default=limits.pages, help=f"pages at most (default: {limits.pages})")
     add("--seconds", type=float, default=limits.seconds, help=f"seconds at most (default: {limits.seconds:g})")
     add("--depth", type=int, default=limits.depth, help=f"links followed at most (default: {limits.depth})")
-    add(
-        "--delay",
-        type=float,
-        default=politeness.delay,
-        help=f"seconds between requests (default: {politeness.delay:g})",
-    )
+    add("--delay", type=float, default=delay, help=f"seconds between requests (default: {delay:g})")
     add(
         "--render",
         choices=[str(render) for render in Render],

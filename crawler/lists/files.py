@@ -82,13 +82,11 @@ class ListFile:
         except PermissionError as error:
             hint = "Let the user of this command read it."
             raise RefusedError("It may not be read.", reason="unreadable", hint=hint) from error
-        except EOFError as error:
-            hint = "What was read stands; fetch it again for the rest."
-            raise RefusedError("It ends early.", reason="unreadable", hint=hint) from error
         except Exception as error:  # a reader that is fed hostile bytes may raise anything
             blame_machine(error)
+            sentence = "It ends early." if isinstance(error, EOFError) else f"It can't be read further: {error}."
             hint = "What was read stands; fetch it again for the rest."
-            raise RefusedError(f"It can't be read further: {error}.", reason="unreadable", hint=hint) from error
+            raise RefusedError(sentence, reason="unreadable", hint=hint) from error
 
     def _lines(self, file: BinaryIO, after: int) -> Iterator[Line]:
         size = os.fstat(file.fileno()).st_size

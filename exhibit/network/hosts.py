@@ -32,8 +32,7 @@ def plain_host(host: str) -> str:
     bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     if ":" in bare:
         return _plain_ipv6(bare)
-    bare = (bare if bare.isascii() else _ascii(bare)).lower()
-    bare = bare.removesuffix(".")
+    bare = (bare if bare.isascii() else _ascii(bare)).lower().removesuffix(".")
     if len(bare) > _MAX_NAME or not _NAME.fullmatch(bare):
         raise _bad(host)
     return bare

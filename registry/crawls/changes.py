@@ -87,6 +87,8 @@ def keep(watch_id: int, visits: Sequence[Visited], refused: Mapping[str, str]) -
     Inside the transaction that ends the visits, so that each counts once.
     """
     by_key = {url_key(visit.url): visit for visit in visits}
+    rows = [(key, storable(visit.url), visit.depth, visit.shown, visit.at) for key, visit in by_key.items()]
+    names = ("keys", "urls", "depths", "shown", "at")
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -104,14 +106,7 @@ def keep(watch_id: int, visits: Sequence[Visited], refused: Mapping[str, str]) -
                 days = known.days + greatest(EXTRACT(epoch FROM excluded.visited_at - known.visited_at) / 86400, 0),
                 visited_at = excluded.visited_at
             """,
-            {
-                "watch": watch_id,
-                "keys": list(by_key),
-                "urls": [storable(visit.url) for visit in by_key.values()],
-                "depths": [visit.depth for visit in by_key.values()],
-                "shown": [visit.shown for visit in by_key.values()],
-                "at": [visit.at for visit in by_key.values()],
-            },
+            {"watch": watch_id, **{name: [row[place] for row in rows] for place, name in enumerate(names)}},
         )
     pages = KnownPage.objects.filter(watch=watch_id)
     gone = [url_key(url) for url, reason in refused.items() if reason in GONE]
