@@ -62,6 +62,10 @@ class ServiceMissingError(ExhibitError):
         super().__init__(message, hint=hint, retry=retry)
 
 
+class StorageError(ServiceMissingError):
+    """The store of the exact bytes doesn't answer, refuses or is full, which no picture is to blame for."""
+
+
 class RefusedError(ExhibitError):
     """A rule of the installation forbids it: an address, a size, a blocklist entry.
 

@@ -12,7 +12,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exhibit.errors import ServiceMissingError
+from exhibit.errors import ServiceMissingError, StorageError
 from exhibit.sentences import Sentence
 
 if TYPE_CHECKING:
@@ -72,6 +72,8 @@ def _told_by(error: BaseException) -> str:
     database = sys.modules.get("psycopg")  # who hasn't loaded it has no error of it
     if database is not None and isinstance(error, database.Error):
         return _of_database(error)
+    if isinstance(error, StorageError):
+        return error.message
     if isinstance(error, OSError):
         known = error.errno not in _OF_FILES or error.filename is not None
         return SENTENCES.get(error.errno or 0, "") if known and not isinstance(error, socket.gaierror) else ""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, Self
 
 from exhibit.digests import Digest
 from exhibit.entries import Entry
@@ -35,14 +35,23 @@ class BlobStore(Protocol):
     def size(self, digest: Digest) -> int:
         """Bytes; raises ``NotFoundError`` when absent."""
 
+    def is_whole(self, digest: Digest) -> bool:
+        """Whether the bytes are here and are those of their digest; reads them all."""
+
     def __contains__(self, digest: Digest) -> bool:
         """Whether the bytes are here."""
 
     def remove(self, digest: Digest) -> bool:
         """Remove the bytes; false when they weren't here."""
 
+    def move(self, digest: Digest, to: Self) -> None:
+        """Hand bytes over to another store beside this one as they are, damaged ones too."""
+
     def __iter__(self) -> Iterator[Digest]:
         """All digests, in no order."""
+
+    def among(self, begin: str) -> Iterator[Digest]:
+        """The digests that begin with two hexadecimal digits."""
 
     def sweep(self, older_than: float = 3600.0) -> int:
         """Remove what writers that were killed so many seconds ago have left behind; returns how much."""

@@ -18,6 +18,7 @@ from tests.assets.rows import copy_of, owner, photograph, register
 from tests.assets.sealed import sealed_bundle
 from tests.assets.shop import COPY, LOOPBACK, OTHER, Shop, settle, watch
 from tests.assets.site import Site
+from tests.assets.swift_server import S3, serving
 from workers.configuration import load_config
 from workers.log.sequencer import sequence_log, sign_checkpoint
 from workers.servers.embedded import lock_folder
@@ -49,6 +50,13 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
 def bundle(scene: Scene) -> Path:
     """Its bundle."""
     return scene.write(scene.folder / "bundle.zip")
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
+    """A server that speaks S3."""
+    with serving(tmp_path_factory.mktemp("s3")) as server:
+        yield server
 
 
 @pytest.fixture

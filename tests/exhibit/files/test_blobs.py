@@ -12,22 +12,36 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from obstore.store import LocalStore, MemoryStore
 
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, NotFoundError
 from exhibit.files.blobs import FolderBlobStore, blob_store
+from exhibit.files.bucket import Bucket, BucketBlobStore
 from exhibit.machine import machine_fault
 from exhibit.ports import BlobStore
 from tests import CHECKOUT
+from tests.assets.swift_server import bucket_on
 
 BYTES = bytes(range(256)) * 9
 ABSENT = Digest.of(b"nobody has put this")
 
 
-@pytest.fixture(params=["folder"])
+@pytest.fixture(params=["folder", "memory", "local", "s3"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
-    makers: dict[str, Callable[[], BlobStore]] = {"folder": lambda: FolderBlobStore(tmp_path / "blobs")}
-    return makers[request.param]()
+    if request.param == "folder":
+        return FolderBlobStore(tmp_path / "blobs")
+    if request.param == "s3":
+        return BucketBlobStore(bucket_on(request.getfixturevalue("s3"), tmp_path))
+    objects = MemoryStore() if request.param == "memory" else LocalStore(tmp_path / "local", mkdir=True)
+    return BucketBlobStore(Bucket(lambda: objects, "us", tmp_path / "made"))
+
+
+def beside(store: BlobStore, tmp_path: Path) -> BlobStore:
+    """Another store, in the same place."""
+    if isinstance(store, BucketBlobStore):
+        return BucketBlobStore(store.bucket, "withheld")
+    return FolderBlobStore(tmp_path / "withheld")
 
 
 @pytest.fixture
@@ -79,6 +93,37 @@ def test_putting_the_intact_bytes_heals_damaged_ones(folder: FolderBlobStore, tm
     assert folder.is_whole(digest)
 
 
+def test_a_large_file_is_kept_and_read_from_any_place(store: BlobStore, tmp_path: Path) -> None:
+    source = tmp_path / "large"
+    source.write_bytes(b"begin" + bytes(9 << 20) + b"end")
+    digest = store.put_file(source)
+    assert store.put_file(source) == digest
+    assert (store.size(digest), store.is_whole(digest)) == (source.stat().st_size, True)
+    with store.open(digest) as stream:
+        assert stream.seek(-3, os.SEEK_END) == source.stat().st_size - 3
+        assert (stream.read(), stream.read()) == (b"end", b"")
+        stream.seek(0)
+        assert stream.read(6) == b"begin\0"
+        assert stream.tell() == 6
+
+
+def test_bytes_are_handed_over_to_the_store_beside_it(store: BlobStore, tmp_path: Path) -> None:
+    digest, aside = store.put(BYTES), beside(store, tmp_path)
+    store.move(digest, aside)
+    assert (list(store), list(aside)) == ([], [digest])
+    assert aside.get(digest) == BYTES
+    with pytest.raises((NotFoundError, FileNotFoundError)):
+        store.move(digest, aside)
+
+
+def test_digests_are_listed_by_how_they_begin(store: BlobStore) -> None:
+    digests = {store.put(bytes([number])) for number in range(20)}
+    begin = next(iter(digests)).hex[:2]
+    assert set(store.among(begin)) == {digest for digest in digests if digest.hex.startswith(begin)}
+    assert not store.is_whole(ABSENT)
+    assert store.sweep(older_than=0) == 0
+
+
 def test_what_is_absent_is_not_found(store: BlobStore) -> None:
     assert ABSENT not in store
     assert store.remove(ABSENT) is False
@@ -97,6 +142,7 @@ def test_removing_removes_and_putting_brings_back(store: BlobStore) -> None:
 
 
 def test_all_digests_are_listed(store: BlobStore) -> None:
+    assert list(store) == []
     digests = {store.put(bytes([number])) for number in range(50)}
     assert set(store) == digests
 

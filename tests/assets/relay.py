@@ -1,0 +1,60 @@
+"""Something between a client and a server on this machine that passes bytes on, and loses answers when told to."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+
+class Relay:
+    """Passes connections on to a port.
+
+    Attributes:
+        port: where it listens at 127.0.0.1.
+        lose: of so many answers to come not a byte is passed on, and the line is closed behind them.
+        silent: answers aren't passed on, and the line stays open.
+    """
+
+    def __init__(self, to: int) -> None:
+        self.lose, self.silent = 0, False
+        self._to, self._listener = to, socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        """Answer nobody any more."""
+        self._listener.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                server = socket.create_connection(("127.0.0.1", self._to))
+                threading.Thread(target=self._pass_on, args=(client, server), daemon=True).start()
+                threading.Thread(target=self._pass_back, args=(server, client), daemon=True).start()
+
+    def _pass_on(self, client: socket.socket, server: socket.socket) -> None:
+        with suppress(OSError):
+            while data := client.recv(1 << 16):
+                server.sendall(data)
+            server.shutdown(socket.SHUT_WR)
+
+    def _pass_back(self, server: socket.socket, client: socket.socket) -> None:
+        with suppress(OSError), client, server:
+            while data := server.recv(1 << 16):
+                if self.lose and not data.startswith(b"HTTP/1.1 100"):
+                    self.lose -= 1
+                    client.shutdown(socket.SHUT_RDWR)
+                    return
+                if not self.silent:
+                    client.sendall(data)
+
+
+@contextmanager
+def relay_to(port: int) -> Iterator[Relay]:
+    """A relay, for as long as the block lasts."""
+    made = Relay(port)
+    try:
+        yield made
+    finally:
+        made.close()

@@ -1,0 +1,176 @@
+"""A server that speaks S3, and isn't one of ours: OpenStack Swift with its s3api, in one process.
+
+``python -m tests.assets.swift_server FOLDER`` serves until its standard input ends and prints its port.
+"""
+
+import contextlib
+import getpass
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import requests
+
+from exhibit.files.bucket import Bucket, open_store
+
+USER, SECRET = "test:tester", "testing"
+_CONF = """
+[swift-hash]
+swift_hash_path_suffix = a
+swift_hash_path_prefix = b
+[storage-policy:0]
+name = p0
+default = yes
+"""
+_KEPT = """
+[DEFAULT]
+swift_dir = {etc}
+devices = {devices}
+mount_check = false
+disable_fallocate = true
+user = {user}
+[pipeline:main]
+pipeline = {name}-server
+[app:{name}-server]
+use = egg:swift#{name}
+"""
+_ASKED = """
+[DEFAULT]
+swift_dir = {etc}
+user = {user}
+[pipeline:main]
+pipeline = {pipeline}
+[app:proxy-server]
+use = egg:swift#proxy
+account_autocreate = true
+[filter:catch_errors]
+use = egg:swift#catch_errors
+[filter:cache]
+use = egg:swift#memcache
+memcache_servers = 127.0.0.1:1
+[filter:s3api]
+use = egg:swift#s3api
+s3_acl = false
+[filter:tempauth]
+use = egg:swift#tempauth
+user_test_tester = testing .admin
+user_test_guest = guest
+[filter:container-quotas]
+use = egg:swift#container_quotas
+[filter:slo]
+use = egg:swift#slo
+[filter:dlo]
+use = egg:swift#dlo
+"""
+
+
+@dataclass(frozen=True)
+class S3:
+    """Where it listens."""
+
+    port: int  # of the interface that speaks S3
+    open_port: int  # of Swift's own, without keys
+
+    def settings(self, **other: str) -> str:
+        """What the object store's library is told, as ``secrets/bucket.toml`` says it."""
+        told = {"access_key_id": USER, "secret_access_key": SECRET, "endpoint": f"http://127.0.0.1:{self.port}"}
+        return "".join(f'{key} = "{value}"\n' for key, value in {**told, "allow_http": "true", **other}.items())
+
+    def url_for(self, data: Path) -> str:
+        """A bucket of its own for the installation of a data folder, which is told how to come in."""
+        (data / "secrets").mkdir(parents=True, exist_ok=True)
+        (data / "secrets" / "bucket.toml").write_text(self.settings())
+        self.make_bucket(name := f"b{secrets.token_hex(6)}")
+        return f"s3://{name}/exhibit"
+
+    def make_bucket(self, name: str, **headers: str) -> None:
+        """Make a bucket, by Swift's own interface."""
+        self.ask("PUT", f"/{name}", **headers)
+
+    def ask(self, method: str, path: str, **headers: str) -> requests.Response:
+        """Ask by Swift's own interface, where everybody may do anything."""
+        url = f"http://127.0.0.1:{self.open_port}/v1/AUTH_test{path}"
+        answer = requests.request(method, url, headers=headers, timeout=30)
+        answer.raise_for_status()
+        return answer
+
+
+def bucket_on(s3: S3, folder: Path, *, name: str = "", owner: str = "us", **settings: str) -> Bucket:
+    """A bucket of a test's own, made unless it is named, as a file in ``secrets/`` would lead to it."""
+    if not name:
+        s3.make_bucket(name := f"b{secrets.token_hex(6)}")
+    keys = folder / "bucket.toml"
+    keys.write_text(s3.settings(**settings))
+    return Bucket(partial(open_store, f"s3://{name}/some/where", keys), owner, folder / f"{name}.made")
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[S3]:
+    """The server, for as long as the block lasts."""
+    command = [sys.executable, "-W", "ignore", "-m", "tests.assets.swift_server", str(folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            yield S3(*map(int, process.stdout.readline().split()))
+        finally:
+            process.stdin.close()
+            process.wait(30)
+
+
+def main(folder: Path) -> None:
+    """Serve until nobody holds the other end of standard input any more."""
+    import eventlet
+
+    eventlet.monkey_patch()
+    from eventlet import wsgi
+    from swift.common.ring import RingBuilder
+    from swift.common.utils import set_swift_dir
+    from swift.common.wsgi import loadapp
+
+    etc, devices = folder / "etc", folder / "srv"
+    etc.mkdir(parents=True)
+    (devices / "d1").mkdir(parents=True)
+    (etc / "swift.conf").write_text(_CONF)
+    set_swift_dir(str(etc))
+    names = {"account": _KEPT, "container": _KEPT, "object": _KEPT, "open": _ASKED, "s3": _ASKED}
+    ports = {}
+    for name, template in names.items():
+        ports[name] = eventlet.listen(("127.0.0.1", 0))
+        if template is _KEPT:
+            builder = RingBuilder(4, 1, 1)
+            port = ports[name].getsockname()[1]
+            builder.add_dev(
+                {
+                    "region": 1,
+                    "zone": 1,
+                    "ip": "127.0.0.1",
+                    "port": port,
+                    "replication_ip": "127.0.0.1",
+                    "replication_port": port,
+                    "device": "d1",
+                    "weight": 1,
+                }
+            )
+            builder.rebalance()
+            builder.get_ring().save(str(etc / f"{name}.ring.gz"))
+    nobody = open(os.devnull, "w")  # noqa: PTH123, SIM115 - as long as the process
+    pipelines = {"s3": "catch_errors cache s3api tempauth container-quotas slo dlo proxy-server"}
+    for name, template in names.items():
+        path, pipeline = etc / f"{name}.conf", pipelines.get(name, "catch_errors cache proxy-server")
+        user = getpass.getuser()
+        path.write_text(template.format(etc=etc, devices=devices, name=name, user=user, pipeline=pipeline))
+        eventlet.spawn(wsgi.server, ports[name], loadapp(str(path)), nobody)
+    print(*(ports[name].getsockname()[1] for name in ("s3", "open")), flush=True)  # noqa: T201 - what is waited for
+    with contextlib.suppress(OSError):
+        eventlet.tpool.execute(sys.stdin.read)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,163 @@
+"""Whose a bucket is, and what is said when it fails: of a real server that speaks S3, and of what lies before it."""
+
+import io
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+import obstore
+import pytest
+from obstore.store import S3Store
+
+from exhibit.digests import Digest
+from exhibit.errors import IntegrityError, StorageError
+from exhibit.files.bucket import Bucket, BucketBlobStore, _unchanged, open_store
+from exhibit.machine import machine_fault
+from tests.assets.relay import relay_to
+from tests.assets.swift_server import S3, SECRET, USER, bucket_on
+
+BYTES = bytes(range(256)) * 9
+ABSENT = Digest.of(b"nobody has put this")
+
+
+@pytest.fixture
+def bucket(s3: S3, tmp_path: Path) -> Bucket:
+    return bucket_on(s3, tmp_path)
+
+
+def said(ask: Callable[[], object]) -> str:
+    """What is said when something fails, which is the machine's fault and tells no secret."""
+    with pytest.raises(StorageError) as failed:
+        ask()
+    assert failed.value.retry
+    assert failed.value.hint
+    assert SECRET not in str(failed.value)
+    assert failed.value.__cause__ is None
+    return machine_fault(failed.value)
+
+
+def test_bytes_that_were_changed_are_noticed_and_written_anew(bucket: Bucket) -> None:
+    store = BucketBlobStore(bucket)
+    digest = store.put(BYTES)
+    obstore.put(bucket.objects, f"blobs/{digest.hex[:2]}/{digest.hex[2:4]}/{digest.hex}", b"changed")
+    assert not store.is_whole(digest)
+    with pytest.raises(IntegrityError, match=digest.hex):
+        store.get(digest)
+    assert store.put(BYTES) == digest
+    assert store.get(digest) == BYTES
+
+
+def test_what_else_lies_in_the_bucket_is_not_listed(bucket: Bucket) -> None:
+    store = BucketBlobStore(bucket)
+    digest = store.put(BYTES)
+    for name in ("notes.txt", f"blobs/{digest.hex}", f"blobs/ab/cd/{digest.hex}", f"withheld/ab/cd/abcd{'0' * 60}"):
+        obstore.put(bucket.objects, name, b"mine")
+    assert list(store) == [digest]
+
+
+def test_a_bucket_belongs_to_the_installation_that_came_first(s3: S3, tmp_path: Path, bucket: Bucket) -> None:
+    assert not bucket.examine()
+    digest = BucketBlobStore(bucket).put(BYTES)
+    assert bucket.examine()
+    name = next(tmp_path.glob("*.made")).stem
+    (tmp_path / "other").mkdir()
+    other = bucket_on(s3, tmp_path / "other", name=name, owner="them")
+    for ask in (
+        other.examine,
+        partial(BucketBlobStore(other).put, b"theirs"),
+        partial(BucketBlobStore(other).get, digest),
+    ):
+        assert said(ask) == "The bucket belongs to another installation of Exhibit."
+    assert list((tmp_path / "other").glob("*.made")) == []
+    ours = bucket_on(s3, tmp_path / "other", name=name)
+    assert list(BucketBlobStore(ours)) == [digest]
+
+
+def test_a_bucket_that_is_not_there_is_no_picture_s_fault(s3: S3, tmp_path: Path) -> None:
+    store = BucketBlobStore(bucket_on(s3, tmp_path, name="never-made"))
+    asked: list[Callable[[], object]] = [partial(store.get, ABSENT), partial(store.put, BYTES), partial(list, store)]
+    for ask in asked:
+        assert said(ask) == "The bucket isn't there, or isn't the one that it was."
+
+
+def test_a_bucket_that_has_gone_is_not_taken_for_an_empty_one(s3: S3, tmp_path: Path, bucket: Bucket) -> None:
+    store = BucketBlobStore(bucket)
+    digest = store.put(BYTES)
+    name = next(tmp_path.glob("*.made")).stem
+    obstore.delete(bucket.objects, [one["path"] for some in obstore.list(bucket.objects) for one in some])
+    for again in (store, BucketBlobStore(bucket_on(s3, tmp_path, name=name))):
+        asked: list[Callable[[], object]] = [partial(again.get, digest), partial(again.size, digest)]
+        asked += [partial(again.remove, digest), partial(again.__contains__, digest), partial(list, again)]
+        for ask in asked:
+            assert said(ask) == "The bucket isn't there, or isn't the one that it was."
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"secret_access_key": "wrong"}, "The bucket refuses these keys: SignatureDoesNotMatch."),
+        ({"access_key_id": "nobody"}, "The bucket refuses these keys: "),
+        ({"access_key_id": "test:guest", "secret_access_key": "guest"}, "The bucket refuses these keys: AccessDenied."),
+        ({"endpoint": "http://127.0.0.1:9"}, "The bucket doesn't answer."),
+        ({"no_such_setting": "1"}, "The bucket can't be used as it is configured."),
+    ],
+)
+def test_keys_and_places_that_are_wrong_are_told_in_a_sentence(
+    s3: S3, tmp_path: Path, settings: dict[str, str], sentence: str
+) -> None:
+    store = BucketBlobStore(bucket_on(s3, tmp_path, **settings))
+    assert said(partial(store.put, BYTES)).startswith(sentence)
+
+
+def test_keys_and_endpoint_are_taken_from_the_environment(
+    s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bucket: Bucket
+) -> None:
+    told = {"ACCESS_KEY_ID": USER, "SECRET_ACCESS_KEY": SECRET, "ALLOW_HTTP": "true"}
+    for name, value in {**told, "ENDPOINT_URL": f"http://127.0.0.1:{s3.port}"}.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    digest = BucketBlobStore(bucket).put(BYTES)
+    url = f"s3://{next(tmp_path.glob('*.made')).stem}/some/where"
+    again = Bucket(partial(open_store, url, tmp_path / "no file"), "us", tmp_path / "made")
+    assert BucketBlobStore(again).get(digest) == BYTES
+
+
+def test_a_bucket_that_is_full_says_so_and_takes_bytes_again_when_there_is_room(s3: S3, tmp_path: Path) -> None:
+    s3.make_bucket("full", **{"X-Container-Meta-Quota-Bytes": "2000"})
+    store = BucketBlobStore(bucket_on(s3, tmp_path, name="full"))
+    assert said(partial(store.put, BYTES)) == "The bucket is full, or its quota is used up."
+    s3.ask("POST", "/full", **{"X-Container-Meta-Quota-Bytes": "200000"})
+    assert store.get(store.put(BYTES)) == BYTES
+
+
+def test_bytes_whose_answer_was_lost_are_there_once_when_they_are_put_again(s3: S3, tmp_path: Path) -> None:
+    with relay_to(s3.port) as relay:
+        store = BucketBlobStore(bucket_on(s3, tmp_path, endpoint=f"http://127.0.0.1:{relay.port}"))
+        store.put(b"something before")
+        relay.lose = 1
+        with suppress(StorageError):
+            store.put(BYTES)
+        assert relay.lose == 0
+        assert store.get(store.put(BYTES)) == BYTES
+        assert len(list(store)) == 2
+
+
+def test_a_server_that_never_answers_is_waited_for_so_long_and_no_longer(s3: S3, tmp_path: Path) -> None:
+    with relay_to(s3.port) as relay:
+        relay.silent = True
+        objects = S3Store(
+            "never",
+            endpoint=f"http://127.0.0.1:{relay.port}",
+            skip_signature=True,
+            client_options={"timeout": timedelta(seconds=0.2), "allow_http": True},
+            retry_config={"max_retries": 1},
+        )
+        store = BucketBlobStore(Bucket(lambda: objects, "us", tmp_path / "made"))
+        assert said(partial(store.get, ABSENT)) == "The bucket doesn't answer."
+
+
+def test_a_file_that_is_changed_while_it_is_read_is_not_kept() -> None:
+    assert list(_unchanged(io.BytesIO(BYTES), Digest.of(BYTES))) == [BYTES]
+    with pytest.raises(IntegrityError, match="changed"):
+        list(_unchanged(io.BytesIO(BYTES), ABSENT))
