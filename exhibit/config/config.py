@@ -41,6 +41,10 @@ class Config:
         database_url: A PostgreSQL of your own, such as `postgresql://exhibit:secret@db/exhibit`. Empty: an embedded
             PostgreSQL.
         redis_url: A Redis or Valkey of your own, such as `redis://cache:6379/0`. Empty: an embedded Redis.
+        blobs_url: Where the exact bytes lie, such as `s3://bucket/prefix` (and what speaks S3), `gs://…`, `az://…` or
+            `file:///mnt/exhibit`; keys and endpoint are taken from the environment, such as `AWS_ACCESS_KEY_ID`, or
+            from `secrets/bucket.toml`. Empty: in `blobs/` of the data folder. `exhibit blobs move` takes those along
+            that are there.
         web_host: The address on which the site listens. Put a proxy with TLS before it when others are to reach it.
         web_port: Its port.
         public_url: The address under which people reach the site; links in mails and documents begin with it.
@@ -114,6 +118,7 @@ class Config:
     data_dir: Path
     database_url: str = setting("", values.database_url)
     redis_url: str = setting("", values.redis_url)
+    blobs_url: str = setting("", values.blobs_url)
     web_host: str = setting("127.0.0.1", values.text)
     web_port: int = setting(8080, values.whole_number(1, 65_535))
     public_url: str = setting("", values.web_url)

@@ -9,6 +9,7 @@ from exhibit.files.durable import settle_path, write_once
 
 NEXT_MASTER_KEY = "master_key.next"
 REDIS_PASSWORD = "redis_password"  # noqa: S105 - the name of its file
+INSTALLATION = "installation"
 _BYTES = 32
 
 
@@ -20,6 +21,11 @@ def secret_key(config: Config) -> str:
 def redis_password(config: Config) -> str:
     """What the embedded Redis asks everybody for: 64 hex digits. Made anew when it is gone; no backup holds it."""
     return _kept(config, REDIS_PASSWORD).hex()
+
+
+def installation(config: Config) -> str:
+    """What this installation calls itself where its bytes lie: 64 hex digits. What is restored has another name."""
+    return _kept(config, INSTALLATION).hex()
 
 
 def master_key(config: Config) -> bytes:

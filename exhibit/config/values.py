@@ -122,6 +122,19 @@ def server_url(*schemes: str) -> Callable[[object], str]:
     return check
 
 
+def blobs_url(value: object) -> str:
+    """Where the exact bytes lie: a bucket and what stands before the names in it, or a folder."""
+    given = url("s3", "gs", "az", "file")(value).rstrip("/")
+    parts = urlsplit(given)
+    if parts.scheme == "file" and (parts.netloc or not parts.path.startswith("/")):
+        raise ValueError("it names no folder; it looks like file:///mnt/exhibit")
+    if given and parts.scheme != "file" and not re.fullmatch(r"[\w.-]+", parts.netloc):
+        raise ValueError("it names no bucket, or more than that; it looks like s3://bucket/prefix")  # maybe a key
+    if parts.query or parts.fragment:
+        raise ValueError("it ends with the prefix; keys and the like stand in the environment")
+    return given
+
+
 database_url = url("postgresql", "postgres")
 redis_url = url("redis", "rediss", "redis+socket")
 web_url = server_url("http", "https")

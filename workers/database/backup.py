@@ -8,6 +8,7 @@ import tarfile
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from operator import attrgetter
 from pathlib import Path
 from typing import BinaryIO
@@ -17,10 +18,9 @@ from django.db import connection, transaction
 from exhibit import __version__
 from exhibit.clock import now, rfc3339
 from exhibit.config.config import FILE_NAME, Config
-from exhibit.config.secrets import REDIS_PASSWORD
+from exhibit.config.secrets import INSTALLATION, REDIS_PASSWORD
 from exhibit.digests import Digest
-from exhibit.errors import IntegrityError, WrongUseError
-from exhibit.files.blobs import blob_store
+from exhibit.errors import IntegrityError, NotFoundError, WrongUseError
 from indexer.calibration.kept import FOLDER as BENCHMARK
 from registry.models import LogCheckpoint, LogEntry
 from workers.crawls.search_services import own_mappings
@@ -88,18 +88,18 @@ def _write(services: Services, target: "_Folder | _Tar", *, keys: bool, tell: Te
         tell("Writing the rows down.")
         log, database = _dump(services, dump)
         rows = _part(f"database-{Digest.of_file(dump).hex[:16]}.dump", dump)
-        target.add(rows.name, dump)
+        _add_file(target, rows.name, dump)
         files, left_out = _files(services.config, keys=keys)
         parts = []
         for path in files:
             name = FILES + path.relative_to(services.config.data_dir).as_posix()
             parts.append(_part(name, path))
-            target.add(name, path)
+            _add_file(target, name, path)
         tell("Copying the bytes.")
         count = _blobs(services, target, listed)
         tell(f"{count:,} pictures and other files.")
         list_part = _part(f"blobs-{Digest.of_file(listed).hex[:16]}.txt", listed)
-        target.add(list_part.name, listed)
+        _add_file(target, list_part.name, listed)
     return Description(made_at, __version__, rows, list_part, count, tuple(parts), log, tuple(left_out), database)
 
 
@@ -127,7 +127,7 @@ def _files(config: Config, *, keys: bool) -> tuple[list[Path], list[str]]:
     pairs = sorted(path for path in (config.data_dir / BENCHMARK).rglob("*") if path.parent.name != "incoming")
     secrets = config.data_dir / "secrets"
     kept = [config.data_dir / FILE_NAME, config.data_dir / JOINED, *own_mappings(config), *named, *pairs]
-    kept += sorted(path for path in secrets.rglob("*") if path.name != REDIS_PASSWORD)
+    kept += sorted(path for path in secrets.rglob("*") if path.name not in {REDIS_PASSWORD, INSTALLATION})
     inside = [path for path in dict.fromkeys(kept) if path.is_relative_to(config.data_dir) and path.is_file()]
     if not keys:
         inside = [path for path in inside if not path.is_relative_to(secrets)]
@@ -137,19 +137,20 @@ def _files(config: Config, *, keys: bool) -> tuple[list[Path], list[str]]:
 
 def _blobs(services: Services, target: "_Folder | _Tar", listed: Path) -> int:
     """Copy all exact bytes and list their digests; what expires at this moment is left out."""
-    blobs, count = blob_store(services.config.data_dir), 0
+    blobs, count = services.blobs, 0
     with listed.open("w", encoding="ascii") as file:
         for digest in sorted(blobs, key=attrgetter("hex")):
-            path = blobs.path(digest)
             try:
-                target.add(blob_name(digest.hex), path)
-            except FileNotFoundError:
-                if path.exists():
-                    raise
+                target.add(blob_name(digest.hex), blobs.size(digest), partial(blobs.open, digest))
+            except NotFoundError:
                 continue
             file.write(f"{digest.hex}\n")
             count += 1
     return count
+
+
+def _add_file(target: "_Folder | _Tar", name: str, path: Path) -> None:
+    target.add(name, path.stat().st_size, lambda: path.open("rb"))
 
 
 def _part(name: str, path: Path) -> Part:
@@ -187,15 +188,15 @@ class _Folder:
         self._named: set[str] = set()
         self._earlier = _files_of(place / DESCRIPTION)
 
-    def add(self, name: str, path: Path) -> None:
+    def add(self, name: str, size: int, opened: Callable[[], BinaryIO]) -> None:
         made = self.beside / name
         self._named.add(name)
-        if name.startswith(BLOBS) and made.is_file() and made.stat().st_size == path.stat().st_size:
+        if name.startswith(BLOBS) and made.is_file() and made.stat().st_size == size:
             return
         made.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         aside = made.with_name(made.name + ".partial")
         handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)  # whoever may read the folder
-        with os.fdopen(handle, "wb") as to, path.open("rb") as file:
+        with os.fdopen(handle, "wb") as to, opened() as file:
             shutil.copyfileobj(file, to)
         aside.replace(made)
 
@@ -226,10 +227,10 @@ class _Tar:
         self.beside = place.parent
         self._place, self._partial, self._file, self._tar = place, partial, file, tar
 
-    def add(self, name: str, path: Path) -> None:
-        with path.open("rb") as file:
+    def add(self, name: str, size: int, opened: Callable[[], BinaryIO]) -> None:
+        with opened() as file:
             told = tarfile.TarInfo(name)
-            told.size, told.mode = os.fstat(file.fileno()).st_size, 0o600
+            told.size, told.mode = size, 0o600
             self._tar.addfile(told, file)
 
     def publish(self, description: Description) -> None:

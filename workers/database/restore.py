@@ -14,13 +14,13 @@ from pathlib import Path
 from exhibit.config.config import Config, made_data_dir
 from exhibit.digests import Digest
 from exhibit.errors import ConfigError, ExhibitError, IntegrityError, WrongUseError
-from exhibit.files.blobs import blob_store
 from workers.configuration import load_config
 from workers.database.backup_format import BLOBS, Description, LogState, bytes_of, inside, members, verify_backup
 from workers.database.dumping import is_empty, migrations_in, restore_rows
 from workers.servers.embedded import lock_folder
 from workers.servers.keeper import ensure_servers
 from workers.servers.locks import FileLock
+from workers.services.stores import store_at
 
 Tell = Callable[[str], None]
 _GIB = 1024**3
@@ -63,13 +63,13 @@ def put_back(config: Config, place: Path, tell: Tell) -> Restored:
         tell("Putting the files back.")
         try:
             dump = _staged(folder / FOLDER, place, description)
-            _bytes_back(folder, place)
+            _bytes_back(config, place)
             with ensure_servers(config):
                 if is_empty(config):
                     tell("Putting the rows back.")
                     (folder / FOLDER / _BEGUN).write_text(description.rows.digest)
                     restore_rows(config, dump)
-            aside = _files_back(folder)
+            aside = _files_back(config)
         except OSError as error:
             hint = "When that is mended, the same command goes on."
             raise WrongUseError(f"{folder} can't be written: {error.strerror or error}.", hint=hint) from error
@@ -93,7 +93,7 @@ def take_up(config: Config) -> Callable[[], None]:
         shutil.rmtree(folder, ignore_errors=True)
         lock.release()
         return lambda: None
-    _files_back(config.data_dir)
+    _files_back(config)
 
     def end() -> None:
         _settle_rows()
@@ -120,7 +120,8 @@ def _alone(config: Config) -> Iterator[None]:
 def _check_room(config: Config, place: Path, description: Description) -> None:
     """Raise ``WrongUseError`` where the disk of the data folder hasn't the room for what is still to be written."""
     rows = 0 if config.database_url else description.database
-    needed = bytes_of(place) - bytes_of(config.data_dir / "blobs") + rows
+    taken = place / BLOBS if config.blobs_url else config.data_dir / BLOBS
+    needed = bytes_of(place) - bytes_of(taken) + rows
     free = shutil.disk_usage(config.data_dir).free
     if needed > free:
         told = f"The backup takes {needed / _GIB:.1f} GiB, and {free / _GIB:.1f} are free below {config.data_dir}"
@@ -165,8 +166,8 @@ def _refuse_later(dump: Path, description: Description) -> None:
         raise WrongUseError(f"{told}: nothing was restored.", hint=hint)
 
 
-def _bytes_back(folder: Path, place: Path) -> None:
-    blobs, piece = blob_store(folder), folder / FOLDER / "piece"
+def _bytes_back(config: Config, place: Path) -> None:
+    blobs, piece = store_at(config, config.blobs_url), config.data_dir / FOLDER / "piece"
     for name, stream in members(place):
         if name.startswith(BLOBS):
             with piece.open("wb") as file:
@@ -174,12 +175,13 @@ def _bytes_back(folder: Path, place: Path) -> None:
             blobs.put_file(piece)
 
 
-def _files_back(folder: Path) -> bool:
+def _files_back(config: Config) -> bool:
     """Put settings and secrets where they belong; whether settings stand beside those of the data folder.
 
     The rows are in, so their secrets count. Others, as a start without rows makes them, stay beside them.
     """
-    aside, beside = False, folder / FOLDER / "files"
+    folder, aside = config.data_dir, False
+    beside = folder / FOLDER / "files"
     for staged in sorted(path for path in beside.rglob("*") if path.is_file()):
         path = folder / staged.relative_to(beside)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -194,19 +196,22 @@ def _files_back(folder: Path) -> bool:
                 head.replace(head.with_name("log.head.replaced"))  # it is signed with the other key
         staged.replace(path)
     settings = folder / "exhibit.toml"
-    if settings.exists() and not _usable(folder):
+    if settings.exists() and not _usable(config):
         settings.replace(settings.with_name("exhibit.toml.restored"))
         aside = True
     return aside
 
 
-def _usable(folder: Path) -> bool:
-    """Whether the settings can be used here: one may name a file that is missing, or belong to another version."""
+def _usable(config: Config) -> bool:
+    """Whether the settings can be used here: one may name a file that is missing, or belong to another version.
+
+    One may also name the bucket of the installation that the backup is of, where the bytes weren't put.
+    """
     try:
-        load_config({**os.environ, "EXHIBIT_DATA": str(folder)})
+        found = load_config({**os.environ, "EXHIBIT_DATA": str(config.data_dir)})
     except ConfigError:
         return False
-    return True
+    return found.blobs_url == config.blobs_url
 
 
 def _read(path: Path) -> str:

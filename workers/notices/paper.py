@@ -72,6 +72,8 @@ def _plates(services: Services, notice: Notice, items: Sequence[NoticeItem], fil
         try:
             files.append(TypesetFile(path, draw(View.SIDE_BY_SIDE, pair_of(services, matches[item.shown.match_id]))))
         except ExhibitError as error:
+            if error.retry:  # the place of the bytes doesn't answer
+                raise
             path, why = "", missing.format(why=error.message)
         made.append(Plates((Plate(path or None, why, words, words),), HEIGHT))
     return made

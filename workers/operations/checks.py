@@ -1,10 +1,10 @@
 """What checks of this machine and of the installation have in common."""
 
-import shutil
 from dataclasses import dataclass
 
 from exhibit.config.config import Config
 from exhibit.digests import Digest
+from workers.services.disk import free_bytes
 from workers.texts.words import gettext as _
 from workers.texts.words import ngettext
 
@@ -26,8 +26,7 @@ DAMAGED = "damaged"  # the file of the data folder that lists exact bytes that h
 
 def disk_check(config: Config) -> Check:
     """How much room is left, and whether crawling has stopped for that."""
-    above = next(path for path in (config.data_dir, *config.data_dir.parents) if path.exists())
-    return room(shutil.disk_usage(above).free, config.disk_floor_bytes)
+    return room(free_bytes(config), config.disk_floor_bytes)
 
 
 def room(free: int, floor: int) -> Check:

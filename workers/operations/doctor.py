@@ -20,8 +20,8 @@ from workers.servers.redis import redis_answers, redis_program
 def examine(config: Config) -> tuple[Check, ...]:
     """All checks, in the order in which one would mend them; changes nothing and starts no server."""
     probes: tuple[Callable[[Config], Check], ...] = (
-        _data_folder, disk_check, damage_check, _database, _redis, _chinese_font, _browser, _browser_limits, _openssl,
-        _mail, search_check, _witnesses,
+        _data_folder, disk_check, damage_check, _bytes, _database, _redis, _chinese_font, _browser, _browser_limits,
+        _openssl, _mail, search_check, _witnesses,
     )  # fmt: skip
     return (*(probe(config) for probe in probes), *(_witness(config, anchor) for anchor in config.anchors))
 
@@ -78,6 +78,18 @@ def _data_folder(config: Config) -> Check:
         needless = f"With EXHIBIT_DATA=/var/lib/exhibit the user {user.name} needs no such right."
         return Check("data folder", ok=True, sentence=sentence, remedy=f"Nothing needs to be done. {needless}")
     return Check("data folder", ok=True, sentence=f"{folder} can be used.")
+
+
+def _bytes(config: Config) -> Check:
+    """Whether the place of the exact bytes answers; nothing is written there."""
+    from workers.services.stores import examine as ask
+
+    place = config.blobs_url or config.data_dir / "blobs"
+    try:
+        ask(config)
+    except ExhibitError as error:
+        return Check("exact bytes", ok=False, sentence=error.message, remedy=error.hint)
+    return Check("exact bytes", ok=True, sentence=f"They lie in {place}.")
 
 
 def _database(config: Config) -> Check:

@@ -13,7 +13,6 @@ from django.db.models import Exists, OuterRef, QuerySet
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, NotFoundError, ServiceMissingError, UnreadablePictureError
-from exhibit.files.blobs import blob_store
 from registry import models
 from registry.models.steps import Claimable
 from workers.notify.mail import mail_folder
@@ -80,7 +79,7 @@ def look_for_damage(services: Services) -> None:
 
     Bytes that come again, with an upload or a crawl, heal what is stored; they leave the list then.
     """
-    blobs, place, turn = blob_store(services.config.data_dir), services.config.data_dir / READ_NEXT, 0
+    blobs, place, turn = services.blobs, services.config.data_dir / READ_NEXT, 0
     with suppress(FileNotFoundError, ValueError):
         turn = int(place.read_text("ascii"), 16) % 256
     some = blobs.among(f"{turn:02x}")

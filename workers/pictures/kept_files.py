@@ -7,15 +7,11 @@ from collections.abc import Iterable, Sequence
 from django.db import transaction
 
 from exhibit.digests import Digest
-from exhibit.errors import NotFoundError
-from exhibit.files.blobs import FolderBlobStore, blob_store
+from exhibit.errors import NotFoundError, StorageError
 from registry.db.locks import Lock, hold
 from registry.models import Package, Report, WithheldFile, WorkAttachment
 from registry.models.fields import KeptFile
 from workers.services.wiring import Services
-
-ASIDE = "withheld"
-"""The folder below the data folder where files lie that a purge has set aside: kept, and handed to nobody."""
 
 
 def all_kept(services: Services, files: Sequence[KeptFile]) -> bool:
@@ -43,22 +39,21 @@ def let_go(services: Services, rows: Iterable[WithheldFile]) -> None:
             if not row.kept:
                 remove_everywhere(services, row.digest)
             elif row.digest in services.blobs:
-                aside = FolderBlobStore(services.config.data_dir / ASIDE)
-                blob_store(services.config.data_dir).move(row.digest, aside)
-        except OSError as error:
+                services.blobs.move(row.digest, services.withheld)
+        except (OSError, StorageError) as error:
             told = "%s goes with a purged picture and is still here. It is tried again each hour. %s"
             logging.getLogger(__name__).warning(told, row.digest, error)
 
 
 def remove_everywhere(services: Services, digest: Digest) -> bool:
     """Remove bytes, also where they were set aside; false when they weren't here."""
-    removed = [store.remove(digest) for store in _stores(services)]
+    removed = [store.remove(digest) for store in (services.blobs, services.withheld)]
     return any(removed)
 
 
 def as_they_lie(services: Services, digest: Digest) -> bytes:
     """Bytes that lie here or aside, not verified; none of what the disk can't read any more, or isn't here."""
-    for store in _stores(services):
+    for store in (services.blobs, services.withheld):
         try:
             with store.open(digest) as file:
                 return file.read()
@@ -68,11 +63,6 @@ def as_they_lie(services: Services, digest: Digest) -> bytes:
             if error.errno != errno.EIO:
                 raise
     return b""
-
-
-def _stores(services: Services) -> list[FolderBlobStore]:
-    aside = services.config.data_dir / ASIDE
-    return [blob_store(services.config.data_dir), *([FolderBlobStore(aside)] if aside.is_dir() else ())]
 
 
 def _is_named(digest: Digest) -> bool:

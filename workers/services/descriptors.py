@@ -5,8 +5,9 @@ from pathlib import Path
 
 from django.db import transaction
 
+from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
-from exhibit.files.blobs import blob_store
+from exhibit.files.blobs import FolderBlobStore
 from exhibit.ports import BlobStore
 from exhibit.types import Space
 from indexer.picture.card import card_of, space_of
@@ -67,7 +68,7 @@ class Descriptors:
         row = self.serving_row
         if self.is_present(row):
             return None
-        return DescriptorFile(card_of(row.card), row.digest, blob_store(data_dir).path(row.digest))
+        return DescriptorFile(card_of(row.card), row.digest, self._file(row.digest, data_dir / "networks"))
 
     def of(self, row: DescriptorModel) -> Descriptor:
         """The network of a row, opened on first use."""
@@ -85,6 +86,15 @@ class Descriptors:
         if not descriptors.still_serves(self.serving_row.pk):
             self._choice = None
             raise SwitchedError
+
+    def _file(self, digest: Digest, folder: Path) -> Path:
+        """Where a network lies on this machine; a copy in a folder where the bytes lie in a bucket."""
+        if isinstance(self._blobs, FolderBlobStore):
+            return self._blobs.path(digest)
+        here = FolderBlobStore(folder)
+        if not here.is_whole(digest):
+            here.put(self._blobs.get(digest))
+        return here.path(digest)
 
     def _make(self, row: DescriptorModel) -> Descriptor:
         if self.is_present(row):

@@ -6,12 +6,12 @@ from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING
 
 from exhibit.config.config import Config
-from exhibit.files.blobs import blob_store
 from exhibit.network.guard import Guard
 from exhibit.pictures.decode import Limits
 from exhibit.ports import Anchor, BlobStore, Capturer, Signer
 from exhibit.types import Space
 from workers.configuration import load_config
+from workers.services.stores import WITHHELD, store_at
 
 if TYPE_CHECKING:
     from evidence.log.append_only import Log
@@ -54,7 +54,12 @@ class Services:
     @cached_property
     def blobs(self) -> BlobStore:
         """Exact bytes."""
-        return blob_store(self.config.data_dir)
+        return store_at(self.config, self.config.blobs_url)
+
+    @cached_property
+    def withheld(self) -> BlobStore:
+        """Exact bytes that a purge has set aside: kept, and handed to nobody."""
+        return store_at(self.config, self.config.blobs_url, WITHHELD)
 
     @cached_property
     def guard(self) -> Guard:

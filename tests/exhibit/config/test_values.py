@@ -73,6 +73,8 @@ def test_values_of_files_and_of_the_environment_mean_the_same() -> None:
     assert (values.path(""), values.day(""), values.web_url("")) == (None, "", "")
     assert values.web_url("https://a.example/") == "https://a.example"
     assert values.mail_url("smtp://ann:secret@localhost") == "smtp://ann:secret@localhost"
+    assert values.blobs_url("s3://bucket/where/") == "s3://bucket/where"
+    assert (values.blobs_url("file:///mnt/a%20b/"), values.blobs_url("")) == ("file:///mnt/a%20b", "")
     assert values.mail_address("Exhibit <exhibit@example.org>") == "Exhibit <exhibit@example.org>"
 
 
@@ -89,6 +91,11 @@ def test_values_of_files_and_of_the_environment_mean_the_same() -> None:
         (values.token, "too short"),
         (values.web_url, "https://"),
         (values.mail_url, "smtp://ann:secret@mail.example"),
+        (values.blobs_url, "/mnt/exhibit"),
+        (values.blobs_url, "s3://"),
+        (values.blobs_url, "s3://key:secret@bucket/where"),
+        (values.blobs_url, "az://container?sig=secret"),
+        (values.blobs_url, "file://mnt/exhibit"),
         (values.languages, "en,en"),
         (values.time_zone, "Mars/Olympus"),
         (values.day, "lately"),

@@ -3,11 +3,10 @@
 import pytest
 
 from exhibit.digests import Digest
-from exhibit.files.blobs import FolderBlobStore
 from registry.models import Report, WithheldFile
 from registry.models.fields import KeptFile
 from tests.assets.rows import owner
-from workers.pictures.kept_files import ASIDE, all_kept, as_they_lie, let_go, remove_everywhere, remove_unused
+from workers.pictures.kept_files import all_kept, as_they_lie, let_go, remove_everywhere, remove_unused
 from workers.tasks.sync_runner import SyncRunner
 
 
@@ -40,7 +39,7 @@ def test_what_is_set_aside_is_handed_out_no_more_and_can_still_be_removed(inline
     ]
     for _ in range(2):
         let_go(services, rows)
-    aside = FolderBlobStore(services.config.data_dir / ASIDE)
+    aside = services.withheld
     assert [one in services.blobs for one in (digest, other)] == [False, False]
     assert [one in aside for one in (digest, other)] == [True, False]
     assert [as_they_lie(services, one) for one in (digest, other)] == [b"a table", b""]

@@ -3,7 +3,8 @@
 import json
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -51,6 +52,7 @@ SECONDS_OVER = 60.0  # a child that is silent about its end for so long after it
 
 BATCH_PAGES = 20
 BATCH_SECONDS = 1.0
+AT_ONCE = 8
 MAX_CLAIMS = 3  # so often begun without an end, a slice is given up: its URLs go back to the frontier
 
 FILE_KINDS = ("folder", "warc")
@@ -273,8 +275,8 @@ def keep_batch(services: Services, slice_id: int, epoch: int, batch: Batch, spoo
     seen = [(page, sighting) for page in batch.pages for sighting in page.sightings]
     blocked = sightings.blocked({sighting.digest for _, sighting in seen})
     came = {sighting.digest for _, sighting in seen if not sighting.not_modified} - blocked
-    for digest in came:
-        services.blobs.put_file(spool / "bytes" / digest.hex)
+    blobs, files = services.blobs, {digest: spool / "bytes" / digest.hex for digest in came}
+    _at_once(lambda digest: blobs.put_file(files[digest]), came)
     new = [(sighting, page.title) for page, sighting in seen if sighting.digest not in blocked]
     refused = [*_refusals(batch), *(_blocked(page, sighting) for page, sighting in seen if sighting.digest in blocked)]
     with transaction.atomic():
@@ -285,9 +287,8 @@ def keep_batch(services: Services, slice_id: int, epoch: int, batch: Batch, spoo
         before = sightings.of_crawl(row.crawl_id, {sighting.digest for _, sighting in seen}) | blocked
         canaries.note_redirects(row.crawl.watch, [(page.url, page.final_url) for page in batch.pages])
         waiting = sightings.keep_sightings(row, new, search_mark())
-        for digest in came:  # retention may have removed them before their rows were locked
-            if digest not in services.blobs:
-                services.blobs.put_file(spool / "bytes" / digest.hex)
+        # retention may have removed them before their rows were locked
+        _at_once(lambda digest: digest in blobs or blobs.put_file(files[digest]), came)
         _keep_refusals(row, refused)
         _mark(row, batch, before, set(added))
         known_pages.keep(row.crawl.watch, batch.pages, [line for line in batch.refused if line.reason not in PASSING])
@@ -299,6 +300,12 @@ def keep_batch(services: Services, slice_id: int, epoch: int, batch: Batch, spoo
     batch.refused.clear()
     batch.position = ""
     return True
+
+
+def _at_once(do: Callable[[Digest], object], digests: Iterable[Digest]) -> None:
+    """Do something with several: the answers of a bucket take their time."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        list(pool.map(do, digests))
 
 
 def _mark(row: CrawlSlice, batch: Batch, before: set[Digest], added: set[bytes]) -> None:

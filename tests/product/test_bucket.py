@@ -1,0 +1,63 @@
+"""An installation whose exact bytes lie in a bucket: what is found, shown, handed out, held up and purged."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from exhibit.digests import Digest
+from registry.models import Capture, Case, Picture, WithheldFile
+from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
+from tests.assets.swift_server import S3
+from workers.operations.backlog import failures, held_up
+from workers.pictures.kept_files import as_they_lie, let_go, remove_everywhere
+from workers.pictures.previews import kept_preview
+from workers.pipeline.steps import STEPS
+from workers.services.descriptors import Descriptors
+from workers.services.wiring import Services
+from workers.tasks.sync_runner import SyncRunner
+
+
+@pytest.fixture
+def away(inline: SyncRunner, s3: S3) -> SyncRunner:
+    """The installation of a test, with its bytes in a bucket."""
+    config = inline.services.config
+    return SyncRunner(replace(config, blobs_url=s3.url_for(config.data_dir)))
+
+
+def test_bytes_are_shown_and_set_aside_and_removed_in_a_bucket(away: SyncRunner) -> None:
+    register(away.services, owner("studio"), photograph(1))
+    services, shown, table = away.services, Digest.of(photograph(1)), away.services.blobs.put(b"a table")
+    assert kept_preview(services, shown)[:2] == b"\xff\xd8"
+    let_go(services, [WithheldFile.objects.create(digest=table, because=shown, kept=True)])
+    assert (table in services.blobs, list(services.withheld)) == (False, [table])
+    assert as_they_lie(services, table) == b"a table"
+    assert [remove_everywhere(services, one) for one in (table, table, shown)] == [True, False, True]
+    assert not (services.config.data_dir / "blobs").exists()
+    assert not (services.config.data_dir / "withheld").exists()
+
+
+def test_while_the_bucket_does_not_answer_pictures_wait_and_none_is_blamed(away: SyncRunner, s3: S3) -> None:
+    studio = owner("studio")
+    register(away.services, studio, photograph(1))
+    waiting = bring(away.services, *claimed_slice(studio), [copy_of(photograph(1)), photograph(2)])
+    keys = away.services.config.data_dir / "secrets" / "bucket.toml"
+    keys.write_text(s3.settings(endpoint="http://127.0.0.1:9"))
+    STEPS["match"].work(Services(away.services.config), waiting)
+    assert held_up() == {"match": "The bucket doesn't answer."}
+    assert set(Picture.objects.filter(pk__in=waiting).values_list("state", "attempts")) == {("todo", 0)}
+    keys.write_text(s3.settings())
+    Picture.objects.update(not_before=None)
+    away.run_until_idle()
+    assert (held_up(), failures(), Case.objects.count()) == ({}, [], 1)
+    assert Capture.objects.exists()
+
+
+def test_other_processes_find_a_network_s_file_on_this_machine(away: SyncRunner, tmp_path: Path) -> None:
+    blobs = away.services.blobs
+    digest = blobs.put(b"a network")
+    for _ in range(2):
+        path = Descriptors(blobs)._file(digest, tmp_path / "networks")
+        assert path.read_bytes() == b"a network"
+        path.chmod(0o600)
+        path.write_bytes(b"changed")

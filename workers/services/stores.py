@@ -1,0 +1,75 @@
+"""Where the exact bytes lie: in the data folder, in a folder elsewhere, or in a bucket, as one URL says."""
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from exhibit.config.config import Config
+from exhibit.config.secrets import INSTALLATION, installation
+from exhibit.digests import Digest
+from exhibit.errors import StorageError
+from exhibit.files.blobs import FolderBlobStore, blob_store
+from exhibit.files.durable import write_once
+from exhibit.ports import BlobStore
+from exhibit.sentences import Sentence
+
+if TYPE_CHECKING:
+    from exhibit.files.bucket import Bucket
+
+BLOBS, WITHHELD = "blobs", "withheld"
+"""What is handed out, and what a purge has set aside: kept, and handed to nobody."""
+
+
+def store_at(config: Config, url: str, name: str = BLOBS) -> BlobStore:
+    """The exact bytes at a URL; raises ``StorageError`` when what a bucket needs isn't installed, or isn't ours."""
+    if not url:
+        return blob_store(config.data_dir) if name == BLOBS else FolderBlobStore(config.data_dir / name)
+    if (place := folder_of(url)) is not None:
+        return _folder_at(config, url, place, name)
+    bucket = _bucket(config, url, installation(config))
+    from exhibit.files.bucket import BucketBlobStore
+
+    return BucketBlobStore(bucket, name)
+
+
+def examine(config: Config) -> None:
+    """Ask the bucket, if one is configured, without changing anything; raises ``StorageError`` as it would."""
+    if config.blobs_url and folder_of(config.blobs_url) is None:
+        known = (config.data_dir / "secrets" / INSTALLATION).exists()
+        _bucket(config, config.blobs_url, installation(config) if known else "").examine()
+
+
+def folder_of(url: str) -> Path | None:
+    """The folder that a URL names; nothing for a bucket, or without a URL."""
+    parts = urlsplit(url)
+    return Path(unquote(parts.path)) if parts.scheme == "file" else None
+
+
+def _folder_at(config: Config, url: str, place: Path, name: str) -> FolderBlobStore:
+    marker, claimed = place / "installation", config.data_dir / f"{BLOBS}-{_key(url)}.made"
+    if not claimed.exists():
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_once(marker, installation(config).encode())
+    try:
+        owner = marker.read_text("ascii")
+    except FileNotFoundError:
+        raise StorageError(Sentence("%(place)s isn't there, or isn't what it was.", place=place)) from None
+    if owner != installation(config):
+        hint = "Name another folder in EXHIBIT_BLOBS_URL."
+        raise StorageError(Sentence("%(place)s belongs to another installation of Exhibit.", place=place), hint=hint)
+    return FolderBlobStore(place / name, config.data_dir / f"{name}-{_key(url)}.made")
+
+
+def _bucket(config: Config, url: str, owner: str) -> "Bucket":
+    try:
+        from exhibit.files.bucket import Bucket, open_store
+    except ImportError as error:
+        hint = "Install it: python3 tools/bootstrap.py runtime bucket"
+        raise StorageError(Sentence("Bytes in a bucket need the optional part “bucket”."), hint=hint) from error
+    keys = config.data_dir / "secrets" / "bucket.toml"
+    return Bucket(partial(open_store, url, keys), owner, config.data_dir / f"bucket-{_key(url)}.made")
+
+
+def _key(url: str) -> str:
+    return Digest.of(url.encode()).hex[:12]
