@@ -59,6 +59,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     "Upkeep": {
         "backup": "Write everything that can't be made again, while Exhibit runs.",
         "restore": "Put a backup back into an empty data folder.",
+        "blobs": "The exact bytes: move them to another place.",
         "index": "What is searched: check, rebuild, stats.",
         "model": "What describes pictures: add, measure, list, use, drop.",
         "calibrate": "How figures become probabilities: measure your archive; join, show, reset.",

@@ -1,0 +1,56 @@
+"""`exhibit blobs move`: what it says, and how it ends."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from exhibit.files.blobs import blob_store
+from tests.assets.command_line import Terminal
+from workers.servers.embedded import lock_folder
+from workers.servers.locks import FileLock
+from workers.tasks.supervisor import Status
+
+
+def test_it_says_what_is_to_be_set_and_what_was_left(cli: Terminal, tmp_path: Path) -> None:
+    url, blobs = (tmp_path / "there").as_uri(), blob_store(cli.data)
+    digest = blobs.put(b"one more")
+    blobs.put(b"and another")
+    count = len(list(blobs))
+    ran = cli.run("blobs", "move", "--to", url)
+    assert f"{count} files there, each as its SHA-256 says; {count} copied now." in ran.out
+    assert f"set EXHIBIT_BLOBS_URL={url}" in ran.out
+    again = cli.ask("blobs", "move", "--to", url)
+    assert again == {"files": count, "copied": 0, "size": 0, "damaged": [], "running": False}
+    back = cli.run("blobs", "move", "--from", url, "--to", "data-folder")
+    assert "unset EXHIBIT_BLOBS_URL" in back.out
+    blobs.path(digest).chmod(0o600)
+    blobs.path(digest).write_bytes(b"changed")
+    cli.run("blobs", "move", "--to", url)  # it is whole there
+    (tmp_path / "there" / "blobs" / digest.hex[:2] / digest.hex[2:4] / digest.hex).unlink()
+    assert f"Left, for its bytes have changed: {digest}" in cli.run("blobs", "move", "--to", url, code=1).out
+
+
+@pytest.mark.parametrize(
+    ("to", "said"),
+    [
+        ("data-folder", "lie there already"),
+        ("/mnt/exhibit", "must be a URL that begins with s3: or gs: or az: or file:"),
+        ("s3://key:secret@bucket/x", "names no bucket"),
+        ("file://mnt/exhibit", "names no folder"),
+    ],
+)
+def test_places_that_cannot_be_are_refused(cli: Terminal, to: str, said: str) -> None:
+    ran = cli.run("blobs", "move", "--to", to, code=2)
+    assert (said in ran.err, ran.out) == (True, ""), ran
+
+
+def test_while_exhibit_runs_it_ends_as_incomplete(cli: Terminal, tmp_path: Path) -> None:
+    run = lock_folder(cli.desk.config)
+    supervisor = FileLock(run / "supervisor.lock")
+    assert supervisor.take()
+    (run / "supervisor.json").write_text(json.dumps(asdict(Status(1, "now", "http://127.0.0.1", {}))))
+    ran = cli.run("blobs", "move", "--to", (tmp_path / "there").as_uri(), code=4)
+    supervisor.release()
+    assert "Stop it (exhibit down), and give the same command again." in ran.out
