@@ -43,7 +43,7 @@ def find(paths: Sequence[Path]) -> Found:
     archives: dict[Path, None] = {}
     for path in (given.resolve() for given in paths):
         files = list(_below(path)) if path.is_dir() else [path]
-        found = [file for file in files if file.name.endswith(LISTS) or _CDX.fullmatch(file.name)]
+        found = [file for file in files if is_list(file.name)]
         packed = any(file.name.endswith(ARCHIVES) for file in files)
         if not (found or packed):
             what = "holds no list and no web archive" if path.is_dir() else "is neither a list nor a web archive"
@@ -52,6 +52,11 @@ def find(paths: Sequence[Path]) -> Found:
         lists |= dict.fromkeys(found)
         archives |= {path: None} if packed else {}
     return Found(tuple(lists), tuple(archives))
+
+
+def is_list(name: str) -> bool:
+    """Whether a file of this name is a list."""
+    return name.endswith(LISTS) or bool(_CDX.fullmatch(name))
 
 
 def _below(folder: Path) -> Iterator[Path]:

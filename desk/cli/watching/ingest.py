@@ -15,7 +15,7 @@ import click
 
 from desk.cli.common.command import AT_LEAST_1, AsJson, OwnerName, Taken, command
 from desk.cli.common.frame import Desk, finish, open_desk, person
-from desk.cli.common.show import clean, counted, echo_json, note, say, short, table
+from desk.cli.common.show import clean, counted, echo_json, note, say, short, size, table
 from exhibit.errors import ExitCode, WrongUseError
 from exhibit.types import Json
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 TOLD_EVERY = 10.0
 """Seconds between two lines about how far it is, where standard error is no terminal."""
-Paths = Annotated[tuple[Path, ...], Taken(nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))]
+Paths = Annotated[tuple[Path, ...], Taken(nargs=-1, type=click.Path(exists=True, path_type=Path))]
 KINDS = click.Choice(["image", "page"])
 
 
@@ -37,9 +37,11 @@ KINDS = click.Choice(["image", "page"])
     "exhibit ingest laion-part-00000.parquet --watch laion --min-width 300",
     "exhibit ingest lists/ --watch agency --host shop.example --without-host cdn.shop.example",
     "exhibit ingest addresses.csv.gz --watch agency --column image --word sunset --word beach",
+    "AWS_SKIP_SIGNATURE=true AWS_REGION=us-east-1 exhibit ingest --bucket s3://lists/2026 --watch agency",
     "exhibit ingest CC-MAIN-2026-01.warc.wat.gz cdx-00000.gz --watch crawl --only image --dry-run",
 )
 @click.option("--watch", "name", required=True, metavar="NAME", help="The watch that visits them; made where missing.")
+@click.option("--bucket", "buckets", multiple=True, metavar="URL", help="What lies there, too: s3://…, gs://…, az://….")
 @click.option("--host", "hosts", multiple=True, metavar="HOST", help="Only this host and those below.")
 @click.option("--without-host", "without_hosts", multiple=True, metavar="HOST", help="Not this host, nor those below.")
 @click.option("--word", "words", multiple=True, metavar="WORD", help="Only with this word in caption or address.")
@@ -60,14 +62,18 @@ def ingest_command(*, paths: Paths, owner: OwnerName, as_json: AsJson, **given: 
     """Read lists of addresses from files and folders PATHS, for a watch to visit: images, and pages without links.
 
     Parquet and CSV files (columns url, caption, page_url, width, height), and WAT and CDX files of web archives; .gz
-    too. WARC, ARC and WACZ files are read as by watch add --warc, by a watch of their own. Nothing is fetched now:
-    workers do that, by the rules of every crawl. The same command goes on where it was left, and ends with 4 when a
-    list couldn't be read to its end.
+    too. WARC, ARC and WACZ files are read as by watch add --warc, by a watch of their own. No address is visited now:
+    workers do that, by the rules of every crawl. Files of a bucket are copied into lists/ of the data folder first,
+    and stay there; its keys come from the environment, as for blobs_url. The same command goes on where it was left,
+    and ends with 4 when a list couldn't be read to its end.
     """
     from crawler.lists.files import find
 
-    found, wanted = find(paths), _wanted(given)
+    if not paths and not given["buckets"]:
+        raise WrongUseError("Nothing is named to be read.", hint="Name files or folders, or --bucket URL.")
     desk = open_desk()
+    found = find([*paths, *(_fetched(desk, url) for url in given["buckets"])])
+    wanted = _wanted(given)
     of = desk.owner(owner)
     from registry.crawls.lists import watch_of
     from workers.crawls.ingest import Order
@@ -94,6 +100,16 @@ def ingest_command(*, paths: Paths, owner: OwnerName, as_json: AsJson, **given: 
         finish(ExitCode.INTERRUPTED)
     if any(read.problem for read in reads):
         finish(ExitCode.INCOMPLETE)
+
+
+def _fetched(desk: Desk, url: str) -> Path:
+    from crawler.lists.buckets import fetch, folder_for
+
+    data = desk.services.config.data_dir
+    folder = folder_for(url, data / "lists")
+    for name, count in fetch(url, folder, data / "secrets" / "bucket.toml"):
+        note(f"{name}: {size(count)}")
+    return folder
 
 
 def _wanted(given: Json) -> "Wanted":

@@ -7,15 +7,18 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
+import obstore
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from exhibit.files.bucket import open_store
 from exhibit.network.guard import Guard
 from registry.models import FrontierUrl, Sighting, Watch
 from tests.assets.command_line import Terminal
 from tests.assets.rows import copy_of, photograph
 from tests.assets.shop import Shop
+from tests.assets.swift_server import S3
 from workers.crawls import ingest
 
 OUT = "http://10.0.0.1/inside.jpg"
@@ -169,3 +172,32 @@ def test_interrupted_it_ends_with_what_was_done_and_the_same_command_goes_on(
     (file,) = cli.ask("ingest", path, "--watch", "lists")["files"]
     assert (file["lines"], file["kept"], file["whole"]) == (100, 100, True)
     assert set(FrontierUrl.objects.values_list("url", flat=True)) == set(urls)
+
+
+def test_lists_in_a_bucket_are_copied_once_and_read(cli: Terminal, studio: str, s3: S3) -> None:
+    data = cli.desk.services.config.data_dir
+    url = s3.url_for(data)
+    bucket = open_store(url, data / "secrets" / "bucket.toml")
+    rows = "url,caption,width\nhttp://a.example/1.jpg,,\nhttp://a.example/2.jpg,,\n"
+    for name in ("2026/a.csv", "2026/notes.txt"):
+        obstore.put(bucket, name, rows.encode())
+    told = cli.run("ingest", "--bucket", url, "--watch", "lists")
+    assert "2 kept" in told.out
+    assert "a.csv: 73 bytes" in told.err
+    assert "notes.txt" not in told.err
+    again = cli.run("ingest", "--bucket", url, "--watch", "lists")
+    assert "a.csv: 73 bytes" not in again.err
+    assert "all of it is in already" in again.err
+    obstore.put(bucket, "2026/b.csv", rows.replace("a.example", "b.example").encode())
+    assert "4 kept" in cli.run("ingest", "--bucket", f"{url}/2026", "--watch", "others").out
+    assert all(path.is_relative_to(data / "lists") for path in data.rglob("*.csv"))
+
+
+def test_a_bucket_that_refuses_is_told_with_what_to_do(cli: Terminal, studio: str, s3: S3) -> None:
+    data = cli.desk.services.config.data_dir
+    url = s3.url_for(data)
+    (data / "secrets" / "bucket.toml").write_text(s3.settings(secret_access_key="wrong"))
+    told = cli.run("ingest", "--bucket", url, "--watch", "lists", code=3)
+    assert "The bucket refuses these keys" in told.err
+    assert "wrong" not in told.err
+    assert "--bucket URL" in cli.run("ingest", "--watch", "lists", code=2).err
