@@ -26,6 +26,9 @@ from workers.servers.embedded import EmbeddedServers
 COMPOSE: dict[str, Any] = YAML(typ="safe").load(CHECKOUT / "docker-compose.yml")
 OURS = {name: service for name, service in COMPOSE["services"].items() if service["image"] == "exhibit-a"}
 
+BY_THE_SECOND = "SELECT 1 FROM registry_heartbeat WHERE name = 'tick' AND seen_at > now()"
+"""Whether the one has ticked whose clock is ahead."""
+
 
 @pytest.fixture(scope="module")
 def environ(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
@@ -102,11 +105,10 @@ def test_of_two_beats_one_ticks_and_the_other_takes_its_place_when_it_is_killed(
         with beat(ahead) as second:
             wait_until(lambda: standing_by(environ))
             assert turn(environ) == (first.pid, 1)
+            assert not rows(environ, BY_THE_SECOND)
             first.kill()
             wait_until(lambda: turn(environ) == (second.pid, 2), 60)
-            wait_until(
-                lambda: rows(environ, "SELECT 1 FROM registry_heartbeat WHERE name = 'tick' AND seen_at > now()")
-            )
+            wait_until(lambda: rows(environ, BY_THE_SECOND))
             second.terminate()
             assert second.wait(30) == 0
             assert turn(environ) == (None, 2)
