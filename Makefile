@@ -56,7 +56,7 @@ bench-desk: setup ## each page of the site with 100,000 works, 1 million sightin
 	@test -e var/bench-desk/seeded || { EXHIBIT_DATA=$(CURDIR)/var/bench-desk $(VENV)/python -m bench.seed $(SEED) && touch var/bench-desk/seeded; }
 	@EXHIBIT_DATA=$(CURDIR)/var/bench-desk $(VENV)/python -m bench.desk $(BENCH)
 
-bench-reach: setup ## which pictures of real pages the crawler finds, beside those that Chromium asks for; needs npm and chromium
+bench-reach: setup ## which pictures of real pages the crawler finds, beside those that Chromium asks for; needs npm, pip and chromium
 	@$(VENV)/python -m bench.reach $(BENCH)
 
 fuzz: setup ## gives each reader of strangers' bytes changed ones, MINUTES=10 each; what breaks one is left in var/fuzz
