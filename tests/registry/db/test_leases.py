@@ -35,6 +35,7 @@ def test_nobody_takes_the_turn_of_one_who_holds_it(db: None) -> None:
         ("", timedelta(seconds=20)),  # it has ended
         (f"{this_process().rpartition('|')[0]}|1", timedelta(seconds=20)),  # killed on this machine
     ],
+    ids=["over", "ahead", "ended", "killed"],
 )
 def test_a_holder_who_is_gone_is_replaced_at_once(db: None, holder: str, until: timedelta) -> None:
     given_to(holder, until=until)
