@@ -6,6 +6,7 @@ does, whatever ends that. Threads wait for one another, which bounds the memory 
 """
 
 import atexit
+import ctypes
 import errno
 import json
 import math
@@ -27,7 +28,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exhibit.errors import ServiceMissingError
-from exhibit.memory import keep_freed_memory
 from exhibit.sentences import Sentence
 
 Answer = tuple[Mapping[str, Any], bytes | memoryview]
@@ -39,6 +39,9 @@ _START_SECONDS = 60.0
 _PATIENCE = 6  # so many times longer than the processor time the parent waits: a machine may have more to do than this
 _KEPT = 1 << 25  # bytes of shared memory that are kept for the next file
 _STATM = Path("/proc/self/statm")
+_MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1  # parameters of mallopt(3)
+_LARGEST_KEPT, _KEPT_FREED = 32 << 20, 64 << 20
+"""Bytes of the largest piece that is kept, and of all: where glibc arrives by itself once such a piece was freed."""
 
 
 class HelperDiedError(Exception):
@@ -170,6 +173,17 @@ class Helper:
         if self.process is not None:
             self.process.returncode = 0
         self._ends, self.process, self._answered, self._lock = None, None, 0, threading.Lock()
+
+
+def keep_freed_memory() -> None:
+    """Let this process keep what it frees, as far as its C library can be told so (glibc).
+
+    Given back to the kernel piece by piece and asked for again, new pages cost as much as the arithmetic on them.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_MMAP_THRESHOLD, _LARGEST_KEPT)
+        mallopt(_TRIM_THRESHOLD, _KEPT_FREED)
 
 
 def serve(answer: Callable[[Mapping[str, Any], bytes], Answer]) -> None:

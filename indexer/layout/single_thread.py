@@ -4,7 +4,7 @@ from typing import Any
 
 import cv2 as opencv
 
-from exhibit.memory import keep_freed_memory
+from exhibit.helper import keep_freed_memory
 
 opencv.setNumThreads(1)
 keep_freed_memory()

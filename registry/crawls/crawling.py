@@ -288,7 +288,10 @@ def _give_back(row: CrawlSlice, *, breaks: int) -> None:
     leased.update(attempts=F("attempts") + breaks)
     given_up = list(leased.filter(attempts__gte=MAX_ATTEMPTS))
     sentence = f"The crawler broke off {MAX_ATTEMPTS} times while it visited this address."
-    rows = [refusal(row.crawl_id, lost.url, "broke-off", sentence, lost.page_url) for lost in given_up]
+    rows = [
+        refusal(row.crawl_id, lost.url, reason="broke-off", sentence=sentence, page_url=lost.page_url)
+        for lost in given_up
+    ]
     Refusal.objects.bulk_create(rows, ignore_conflicts=True)
     leased.filter(pk__in=[lost.pk for lost in given_up]).update(state=FrontierUrl.State.REFUSED)
     leased.update(state=FrontierUrl.State.PENDING, slice=None)

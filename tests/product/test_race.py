@@ -67,6 +67,7 @@ def test_a_work_and_a_picture_that_arrive_together_are_matched(rounds: int, conf
 
 @pytest.mark.django_db(transaction=True)
 def test_two_who_tick_at_once_begin_everything_once(config: Config, tmp_path: Path) -> None:
+    fingerprints.forget_cached_spaces()
     both = [Services(replace(config, data_dir=tmp_path, checkpoint_seconds=1)) for _ in range(2)]
     studio = owner("studio")
     register(both[0], studio, photograph(1))

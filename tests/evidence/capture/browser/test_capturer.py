@@ -155,7 +155,7 @@ def test_a_server_that_gives_a_browser_another_form_of_the_image_has_not_changed
     capturer: BrowserCapturer, site: Site
 ) -> None:
     def by_accept(seen: Seen) -> Answer:
-        return Answer(picture(9) if "jxl" in seen.headers["accept"] else PICTURE, media_type="image/jpeg")
+        return Answer(picture(9) if "apng" in seen.headers["accept"] else PICTURE, media_type="image/jpeg")
 
     site.page("/", '<!doctype html><img src="photo.jpg">')
     site.routes["/photo.jpg"] = by_accept

@@ -8,7 +8,7 @@ from tests.assets.badfiles import photo, saved
 
 _FREED_AND_ASKED_FOR = """
 import resource
-from exhibit.memory import keep_freed_memory
+from exhibit.helper import keep_freed_memory
 keep_freed_memory()
 def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
