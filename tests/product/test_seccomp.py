@@ -1,0 +1,97 @@
+"""The seccomp profile of the containers, on the processes that run in them: the kernel applies it here as there."""
+
+import ctypes
+import errno
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from exhibit.browser.program import find_browser
+from tests import CHECKOUT
+
+PROFILE = json.loads((CHECKOUT / "seccomp.json").read_text())
+ALLOW, ERRNO = 0x7FFF0000, 0x00050000
+REFUSED = (
+    "mount",
+    "ptrace",
+    "bpf",
+    "keyctl",
+    "init_module",
+    "kexec_load",
+    "io_uring_setup",
+    "setns",
+    "perf_event_open",
+)
+
+
+def test_what_leaves_a_container_is_refused_though_the_browser_may_make_its_sandbox() -> None:
+    [allowed] = [rule["names"] for rule in PROFILE["syscalls"]]
+    assert PROFILE["defaultAction"] == "SCMP_ACT_ERRNO"
+    assert not set(allowed) & set(REFUSED)
+    assert {"clone", "unshare", "chroot"} <= set(allowed)
+    done = _confined([sys.executable, "-c", _MOUNT])
+    assert done.stdout == f"{errno.EPERM}\n"
+
+
+_MOUNT = """
+import ctypes
+libc = ctypes.CDLL(None, use_errno=True)
+libc.unshare(0x10000000 | 0x00020000)  # a user namespace with a mount namespace, where one could mount
+libc.mount(b"none", b"/tmp", b"tmpfs", 0, None)
+print(ctypes.get_errno())
+"""
+
+
+def test_a_browser_draws_a_page_in_its_sandbox_under_the_profile(open_folder: Path) -> None:
+    program = find_browser("").path
+    if program is None:
+        pytest.skip("There is no browser here.")
+    open_folder.chmod(0o777)
+    page = "data:text/html,<script>document.title=6*7</script>"
+    words = ["--headless", "--disable-gpu", "--no-first-run", f"--user-data-dir={open_folder}", "--dump-dom", page]
+    done = _confined([str(program), *words], home=open_folder)
+    assert "<title>42</title>" in done.stdout, done.stderr[-2000:]
+
+
+def test_pictures_are_read_under_the_profile() -> None:
+    program = "from demo.stock import ASSETS; from exhibit.pictures.decode import decode, Limits\n"
+    program += "print(decode(min((ASSETS / 'works').glob('*.jpg')).read_bytes(), Limits()).pixels.shape)"
+    done = _confined([sys.executable, "-c", program])
+    assert done.stdout.endswith(", 3)\n"), done.stderr[-2000:]
+
+
+def _confined(command: Sequence[str], home: Path = CHECKOUT) -> "subprocess.CompletedProcess[str]":
+    """Run a program under the profile, without the rights of root where somebody else can run it."""
+    library = _library()
+    names = [name.encode() for rule in PROFILE["syscalls"] for name in rule["names"]]
+
+    def confine() -> None:
+        context = ctypes.c_void_p(library.seccomp_init(ctypes.c_uint32(ERRNO | PROFILE["defaultErrnoRet"])))
+        for name in names:
+            number = library.seccomp_syscall_resolve_name(name)
+            if number >= 0:  # not of this processor, or newer than the library
+                library.seccomp_rule_add_array(context, ctypes.c_uint32(ALLOW), number, 0, None)
+        if library.seccomp_load(context):
+            os._exit(9)
+
+    user = 65534 if os.geteuid() == 0 and not command[0].startswith(sys.prefix) else None
+    groups = None if user is None else []
+    environ = {**os.environ, "HOME": str(home)}
+    return subprocess.run(
+        command, preexec_fn=confine, user=user, group=user, extra_groups=groups, env=environ, cwd=CHECKOUT,
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+
+
+def _library() -> ctypes.CDLL:
+    try:
+        library = ctypes.CDLL("libseccomp.so.2")
+    except OSError:
+        pytest.skip("There is no libseccomp here.")
+    library.seccomp_init.restype = ctypes.c_void_p
+    return library
