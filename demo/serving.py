@@ -32,19 +32,19 @@ class Served:
 
 
 @contextmanager
-def serve(folders: Sequence[Path]) -> Iterator[Served]:
-    """Serve each folder on 127.0.0.2 and following, at ports that are free, until the block ends.
+def serve(folders: Sequence[Path], hosts: Sequence[str] = HOSTS, port: int = 0) -> Iterator[Served]:
+    """Serve each folder at an address of its own, at a port, by default ones that are free, until the block ends.
 
     The folders may be filled while they are served. Answers carry ETag and Last-Modified and honour conditional
     requests; a file `_redirects` in a folder holds lines `/path target`, answered with 302.
     """
     with ExitStack() as stack:
-        servers = [_Server((host, 0), folder) for host, folder in zip(HOSTS, folders, strict=True)]
+        servers = [_Server((host, port), folder) for host, folder in zip(hosts, folders, strict=True)]
         for server in servers:
             stack.callback(server.server_close)
             threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
             stack.callback(server.shutdown)
-        bases = tuple(f"http://{host}:{server.server_port}" for host, server in zip(HOSTS, servers, strict=True))
+        bases = tuple(f"http://{host}:{server.server_port}" for host, server in zip(hosts, servers, strict=True))
         yield Served(bases, tuple(server.requests for server in servers))
 
 

@@ -1,6 +1,6 @@
 """A server that speaks S3, and isn't one of ours: OpenStack Swift with its s3api, in one process.
 
-``python -m tests.assets.swift_server FOLDER`` serves until its standard input ends and prints its port.
+``python -m tests.assets.swift_server FOLDER [ADDRESS]`` serves until its standard input ends and prints its ports.
 """
 
 import contextlib
@@ -124,7 +124,7 @@ def serving(folder: Path) -> Iterator[S3]:
             process.wait(30)
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, address: str = "127.0.0.1") -> None:
     """Serve until nobody holds the other end of standard input any more."""
     import eventlet
 
@@ -142,7 +142,7 @@ def main(folder: Path) -> None:
     names = {"account": _KEPT, "container": _KEPT, "object": _KEPT, "open": _ASKED, "s3": _ASKED}
     ports = {}
     for name, template in names.items():
-        ports[name] = eventlet.listen(("127.0.0.1", 0))
+        ports[name] = eventlet.listen((address if template is _ASKED else "127.0.0.1", 0))
         if template is _KEPT:
             builder = RingBuilder(4, 1, 1)
             port = ports[name].getsockname()[1]
@@ -173,4 +173,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), *sys.argv[2:])

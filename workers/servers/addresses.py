@@ -17,6 +17,10 @@ DATABASE_NAME = "exhibit"
 DATABASE_USER = "exhibit"
 SECONDS_TO_CONNECT = 5
 """For so long a connection to the database is waited for, unless ``DATABASE_URL`` says otherwise."""
+_TCP = {"keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
+"""After half a minute without a sign of life both ends give a connection up: what a machine that lost its power had
+locked is free again. Through a socket nothing of this applies."""
+_AT_THE_SERVER = " ".join(f"-c {name.replace('keepalives', 'tcp_keepalives')}={value}" for name, value in _TCP.items())
 REDIS_SECONDS = 5
 """For so long Redis is waited for; for messages by the site and the command line alone, by workers without an end."""
 
@@ -57,7 +61,7 @@ def django_database(config: Config) -> dict[str, Any]:
     return {
         "ENGINE": "django.db.backends.postgresql",
         **entry,
-        "OPTIONS": {"connect_timeout": SECONDS_TO_CONNECT, **given},
+        "OPTIONS": {"connect_timeout": SECONDS_TO_CONNECT, **_TCP, "options": _AT_THE_SERVER, **given},
     }
 
 

@@ -1,0 +1,218 @@
+"""Hosts in namespaces of this machine: each with an address, a disk, processes and a name of its own.
+
+They share the program, as installed, and nothing else: what lies on another host's disk can't be seen, and a host that
+is switched off answers nobody any more, not even to say so.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from tests import CHECKOUT
+from tests.assets.processes import wait_until
+
+NETWORK = "10.77.0.0/16"
+_UP = """
+hostname {name}
+mount --bind {root}/hosts/{name} {root}/disk
+mount -t tmpfs none {root}/hosts
+ip link set lo up
+until ip link show eth0 > {root}/disk/.link 2>&1; do sleep 0.05; done
+{addresses}
+ip link set eth0 up
+touch {root}/disk/.up
+exec sleep infinity
+"""
+
+
+class NoNamespacesError(Exception):
+    """This machine doesn't let this user make namespaces; says what it answered."""
+
+
+@dataclass
+class Host:
+    """One of them.
+
+    Attributes:
+        name: also its host name.
+        addresses: IPv4.
+        folder: its disk, as seen from outside.
+        disk: the same, as its own processes see it.
+        first: the number of its first process, with which all others end.
+    """
+
+    name: str
+    addresses: tuple[str, ...]
+    folder: Path
+    disk: Path
+    first: int
+    running: list["subprocess.Popen[str]"] = field(default_factory=list)
+
+    @property
+    def address(self) -> str:
+        """The first of them."""
+        return self.addresses[0]
+
+    def command(self, *words: str) -> list[str]:
+        """A command line that runs another one on it."""
+        user = [] if os.geteuid() == 0 else ["--user", "--preserve-credentials"]
+        enter = ["nsenter", "--target", str(self.first), *user, "--net", "--mount", "--uts", "--pid"]
+        return [*enter, f"--wd={CHECKOUT}", "--", *words]
+
+    def start(self, environ: Mapping[str, str], *words: str) -> list[str]:
+        """Start what runs on it from now on; returns the words with which it says that it is ready."""
+        line = self.command(sys.executable, *words)
+        pipe = subprocess.PIPE
+        process = subprocess.Popen(line, env={**os.environ, **environ}, text=True, stdin=pipe, stdout=pipe)
+        self.running.append(process)
+        assert process.stdout is not None
+        said = process.stdout.readline().split()
+        assert said, f"{' '.join(words)} didn't start on {self.name}"
+        return said
+
+    def run(self, environ: Mapping[str, str], *words: str) -> "subprocess.CompletedProcess[str]":
+        """Run a command of Python's on it to its end."""
+        line = self.command(sys.executable, *words)
+        return subprocess.run(line, env={**os.environ, **environ}, text=True, capture_output=True, check=False)
+
+
+class Hosts:
+    """All of them, on one switch.
+
+    Raises ``NoNamespacesError`` where there can't be any.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root, self._made = root, dict[str, Host]()
+        (root / "disk").mkdir()
+        (root / "hosts").mkdir()
+        user = [] if os.geteuid() == 0 else ["--user", "--map-current-user", "--keep-caps"]
+        line = ["unshare", *user, "--net", "--mount", "--propagation", "private", "sh"]
+        pipe = subprocess.PIPE
+        try:
+            self._switch = subprocess.Popen(line, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, text=True)
+        except FileNotFoundError as error:
+            raise NoNamespacesError(str(error)) from error
+        self._ask("ip link set lo up && ip link add switch type bridge && ip link set switch up")
+
+    def add(self, name: str, *numbers: int) -> Host:
+        """Switch one on, with the addresses 10.77.0.NUMBER."""
+        folder, addresses = self._root / "hosts" / name, tuple(f"10.77.0.{number}" for number in numbers)
+        folder.mkdir()
+        given = "\n".join(f"ip addr add {address}/16 dev eth0" for address in addresses)
+        (folder / "up.sh").write_text(_UP.format(name=name, root=self._root, addresses=given))
+        new = "unshare --net --mount --uts --pid --fork --kill-child --mount-proc --propagation private"
+        outer = self._ask(f"{new} sh -e {folder}/up.sh > {folder}/.said 2>&1 & echo $!")
+        children = Path(f"/proc/{outer}/task/{outer}/children")
+        try:
+            wait_until(lambda: children.read_text().split(), 5)
+            first = int(children.read_text())
+            self._ask(f"ip link add to-{name} type veth peer name eth0 netns {first}")
+            self._ask(f"ip link set to-{name} master switch && ip link set to-{name} up")
+            wait_until((folder / ".up").exists, 10)
+        except (AssertionError, OSError, ValueError) as error:
+            raise NoNamespacesError((folder / ".said").read_text()) from error
+        self._made[name] = Host(name, addresses, folder, self._root / "disk", first)
+        return self._made[name]
+
+    def __len__(self) -> int:
+        return len(self._made)
+
+    def __getitem__(self, name: str) -> Host:
+        return self._made[name]
+
+    def switch_off(self, name: str) -> None:
+        """Take a host's power away: nothing that it says any more is heard. One that is off stays so."""
+        host = self._made[name]
+        if Path(f"/proc/{host.first}").exists():
+            self._ask(f"ip link set to-{name} down")
+            os.kill(host.first, signal.SIGKILL)
+            for process in host.running:
+                process.communicate(timeout=30)
+
+    def end(self) -> None:
+        """Switch everything off."""
+        for name in self._made:
+            self.switch_off(name)
+        self._switch.communicate("exit\n", 30)
+
+    def _ask(self, script: str) -> str:
+        assert self._switch.stdin is not None
+        assert self._switch.stdout is not None
+        try:
+            print(f"{{ {script}; }} 2>&1; echo :$?", file=self._switch.stdin, flush=True)
+        except BrokenPipeError as error:
+            raise NoNamespacesError(self._switch.stdout.read().strip()) from error
+        said = ""
+        while not (line := self._switch.stdout.readline()).startswith(":"):
+            said += line
+            if not line:
+                raise NoNamespacesError(said.strip())
+        if line != ":0\n":
+            raise NoNamespacesError(said.strip())
+        return said.strip()
+
+
+@contextmanager
+def hosts_in(root: Path) -> Iterator[Hosts]:
+    """A switch without hosts; when the block ends, so do all that were added."""
+    with ExitStack() as stack:
+        hosts = Hosts(root)
+        stack.callback(hosts.end)
+        yield hosts
+
+
+def _database(address: str) -> None:
+    """PostgreSQL and Redis, as the product embeds them, but reached at an address."""
+    from exhibit.config.secrets import redis_password
+    from workers.configuration import load_config
+    from workers.servers import addresses
+    from workers.servers.embedded import EmbeddedServers
+    from workers.servers.postgres import Postgres
+    from workers.servers.privileges import ServerRights
+    from workers.servers.processes import open_log, service_user
+    from workers.servers.redis import RedisServer
+
+    config = load_config()
+    with EmbeddedServers(config):
+        pass
+    rights = ServerRights(service_user(config.data_dir))
+    postgres, redis = Postgres(config, rights), RedisServer(config, rights)
+    listens = {
+        postgres: ("-c", f"listen_addresses={address}"),
+        redis: ("--port", "6379", "--bind", address, "--protected-mode", "no"),
+    }
+    for server, words in listens.items():
+        server.prepare()
+        if server is postgres:
+            with (server.folder / "pg_hba.conf").open("a") as file:
+                file.write(f"host all {addresses.DATABASE_USER} {NETWORK} trust\n")
+        child = server.child()
+        with open_log(config.data_dir / "log", server.name) as log:
+            replace(child, command=(*child.command, *words)).start(log)
+    wait_until(lambda: all(server.answers() for server in listens), 60)
+    print(redis_password(config), flush=True)  # noqa: T201 - what is waited for
+    signal.pause()
+
+
+def _sites(folders: Sequence[Path], addresses: Sequence[str]) -> None:
+    """The demonstration's sites, each at an address."""
+    from demo.serving import serve
+
+    with serve(folders, addresses, port=80):
+        print("ready", flush=True)  # noqa: T201 - what is waited for
+        signal.pause()
+
+
+if __name__ == "__main__":
+    what, *given = sys.argv[1:]
+    if what == "database":
+        _database(*given)
+    else:
+        half = len(given) // 2
+        _sites([Path(name) for name in given[:half]], given[half:])

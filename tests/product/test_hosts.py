@@ -1,0 +1,200 @@
+"""Machines that share no folder: a database, an object store, and workers, one of which loses its power meanwhile."""
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from pytest_django import DjangoDbBlocker
+
+from demo.plan import Plan
+from demo.sites import NAMES, build
+from demo.stock import ASSETS, choose_works
+from exhibit.machine import host_of_process
+from registry.models import Bundle, Owner, Picture
+from tests import ASSETS as TEST_ASSETS
+from tests import CHECKOUT
+from tests.assets.hosts import NETWORK, Host, Hosts, NoNamespacesError, hosts_in
+from tests.assets.processes import wait_until
+from tests.assets.remains import Rows, check_nothing_is_left, rows_of
+from tests.assets.stack import QUICK, connected_to, patiently
+from tests.assets.swift_server import SECRET, USER
+from workers.configuration import load_config
+
+OWNER = "Lighthouse Archive"
+SITES = (20, 21, 22)
+BUNDLES = 12
+MIDDLE = 60
+"""Pictures that have been compared when the power goes, of some 300."""
+CLOCKS = {"ben": 600, "cleo": -300}
+"""Seconds by which the clock of a machine is wrong."""
+Environ = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Left:
+    """What a run leaves: its rows, the verdict on each bundle, and the hosts that have worked."""
+
+    rows: Rows
+    verdicts: list[str]
+    workers: set[str]
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1500)
+def test_machines_without_a_common_folder_leave_what_one_leaves_though_one_of_them_loses_its_power(
+    open_folder: Path, django_db_blocker: DjangoDbBlocker
+) -> None:
+    try:
+        with django_db_blocker.unblock():
+            alone = _run(open_folder / "1", ["ann"])
+            many = _run(open_folder / "2", ["ann", "ben"], lost="ben", comes="cleo")
+    except NoNamespacesError as error:
+        pytest.skip(f"This takes network namespaces, which this user can't make here: {error}")
+    for kind, rows in alone.rows.items():
+        assert many.rows[kind] == rows, kind
+    assert (alone.workers, many.workers) == ({"ann"}, {"ann", "ben", "cleo"})
+    assert alone.verdicts == many.verdicts
+    assert len(many.verdicts) == BUNDLES
+
+
+def test_what_a_machine_had_locked_when_it_lost_its_power_is_free_within_a_minute(open_folder: Path) -> None:
+    try:
+        with hosts_in(open_folder) as hosts:
+            database, ann, ben = (hosts.add(name, place) for place, name in enumerate(("db", "ann", "ben"), 1))
+            environ = _database(database) | {"EXHIBIT_DATA": str(ann.disk / "data")}
+            for host in (ben, ann):
+                host.start(environ, "-c", _LOCK)
+                hosts.switch_off("ben")
+    except NoNamespacesError as error:
+        pytest.skip(f"This takes network namespaces, which this user can't make here: {error}")
+
+
+_LOCK = """
+import sys, django
+django.setup()
+from django.db import connection, transaction
+with transaction.atomic(), connection.cursor() as cursor:
+    cursor.execute("SET LOCAL lock_timeout = 60000")
+    cursor.execute("SELECT pg_advisory_xact_lock(7)")
+    print("locked", flush=True)
+    sys.stdin.read()
+"""
+
+
+def _run(root: Path, names: list[str], lost: str = "", comes: str = "") -> Left:
+    """The demonstration's watches on machines, one of which is lost in the middle while another one comes."""
+    root.mkdir(mode=0o755)
+    with hosts_in(root) as hosts:
+        environ = _services(hosts)
+        plan = _sites(hosts)
+        with connected_to(load_config({"EXHIBIT_DATA": str(hosts["db"].folder / "data")})):
+            for name in names:
+                _start(hosts, name, environ)
+                if name == names[0]:
+                    _register(hosts[name], environ)
+            with ThreadPoolExecutor(len(plan.sites)) as pool:
+                runs = [pool.submit(_watch, hosts[names[0]], environ, plan, number) for number in range(3)]
+                if lost:
+                    wait_until(lambda: patiently(lambda: _is_amid(lost)))
+                    hosts.switch_off(lost)
+                    _start(hosts, comes, environ)
+                for run in runs:
+                    run.result()
+            verdicts = _confirm(hosts[names[0]], environ)
+            patiently(check_nothing_is_left)
+            claimers = [*Picture.objects.values_list("claimed_by"), *Bundle.objects.values_list("claimed_by")]
+            workers = {host_of_process(name) for (name,) in claimers if name}
+            return Left(rows_of(Owner.objects.get()), verdicts, workers)
+
+
+def _database(host: Host) -> dict[str, str]:
+    """Start PostgreSQL and Redis on a host; returns where they are."""
+    data = {"EXHIBIT_DATA": str(host.disk / "data"), "DATABASE_URL": "", "REDIS_URL": ""}
+    [password] = host.start(data, "-m", "tests.assets.hosts", "database", host.address)
+    return {
+        "DATABASE_URL": f"postgresql://exhibit@{host.address}/exhibit",
+        "REDIS_URL": f"redis://:{password}@{host.address}:6379/0",
+    }
+
+
+def _services(hosts: Hosts) -> Environ:
+    """Switch on what all share; returns what each machine is told."""
+    database, store = hosts.add("db", 1), hosts.add("s3", 2)
+    port, own_port = store.start({}, "-m", "tests.assets.swift_server", str(store.disk / "srv"), store.address)
+    made = f"import requests; requests.put('http://{store.address}:{own_port}/v1/AUTH_test/bytes').raise_for_status()"
+    store.run({}, "-c", made)
+    return {
+        **QUICK,
+        **_database(database),
+        "EXHIBIT_DATA": str(store.disk / "data"),
+        "EXHIBIT_BLOBS_URL": "s3://bytes/exhibit",
+        "AWS_ENDPOINT_URL": f"http://{store.address}:{port}",
+        "AWS_ACCESS_KEY_ID": USER,
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+        "AWS_ALLOW_HTTP": "true",
+        "EXHIBIT_ALLOWED_NETWORKS": NETWORK,
+        "EXHIBIT_CAPTURE_BROWSER": "none",
+        "EXHIBIT_WORKERS": "1",
+    }
+
+
+def _sites(hosts: Hosts) -> Plan:
+    """Switch on the demonstration's sites, each at an address of its own."""
+    world = hosts.add("world", *SITES)
+    works = choose_works(ASSETS / "works")
+    plan = build([world.folder / name for name in NAMES], works, [f"http://{one}" for one in world.addresses])
+    folders = [str(world.disk / name) for name in NAMES]
+    world.start({}, "-m", "tests.assets.hosts", "sites", *folders, *world.addresses)
+    return plan
+
+
+def _start(hosts: Hosts, name: str, environ: Environ) -> None:
+    """Switch a machine on; it has the secrets of the first one."""
+    host = hosts.add(name, 10 + len(hosts))
+    if name != "ann":
+        shutil.copytree(hosts["ann"].folder / "data" / "secrets", host.folder / "data" / "secrets")
+    (host.folder / "clock").write_text(str(CLOCKS.get(name, 0)))
+    path = {"CLOCK_OFF": str(host.disk / "clock"), "PYTHONPATH": f"{TEST_ASSETS / 'moved_clock'}{os.pathsep}{CHECKOUT}"}
+    host.start({**environ, **path}, "-m", "workers.tasks.supervisor")
+
+
+def _register(host: Host, environ: Environ) -> None:
+    _desk(host, environ, "owner", "add", OWNER)
+    works = [str(path) for path in choose_works(ASSETS / "works")]
+    _desk(host, environ, "work", "add", *works, "--owner", OWNER)
+
+
+def _watch(host: Host, environ: Environ, plan: Plan, number: int) -> None:
+    site = plan.sites[number]
+    source = (f"--{site.source}", site.start_url, "--every", "24h", "--delay", "0")
+    _desk(host, environ, "watch", "add", site.name, "--owner", OWNER, *source)
+    _desk(host, environ, "watch", "run", site.name, "--owner", OWNER, "--wait")
+
+
+def _is_amid(name: str) -> bool:
+    """Whether a host is comparing pictures, and some have been compared."""
+    working = Picture.objects.filter(state="doing", claimed_by__startswith=f"{name}|")
+    return Picture.objects.filter(state="done").count() >= MIDDLE and working.exists()
+
+
+def _confirm(host: Host, environ: Environ) -> list[str]:
+    """Confirm some cases; returns the verdicts on their bundles, by number."""
+    cases = json.loads(_desk(host, environ, "case", "list", "--owner", OWNER, "--json"))["cases"]
+    certain = [str(case["number"]) for case in cases if any(use["match"] == "certain" for use in case["uses"])]
+    numbers, out = certain[:BUNDLES], str(host.disk / "bundles")
+    _desk(host, environ, "case", "confirm", *numbers, "--owner", OWNER, "--demonstration", "--wait")
+    _desk(host, environ, "trust", out + ".json", "--label", "A test")
+    got = json.loads(_desk(host, environ, "bundle", "get", *numbers, "--owner", OWNER, "--out", out, "--json"))
+    said = _desk(host, environ, "verify", *got["files"], "--trust", out + ".json", "--json", accept=(0, 4))
+    return [bundle["verdict"] for bundle in json.loads(said)["bundles"]]
+
+
+def _desk(host: Host, environ: Environ, *words: str, accept: tuple[int, ...] = (0,)) -> str:
+    done = host.run(environ, "-m", "desk", *words)
+    assert done.returncode in accept, (words[:3], done.stdout, done.stderr)
+    return done.stdout
