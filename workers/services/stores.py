@@ -13,6 +13,7 @@ from exhibit.files.blobs import FolderBlobStore, blob_store
 from exhibit.files.durable import write_once
 from exhibit.ports import BlobStore
 from exhibit.sentences import Sentence
+from workers.services.rooms import BucketRooms, FolderRooms, Rooms
 
 if TYPE_CHECKING:
     from exhibit.files.bucket import Bucket
@@ -31,6 +32,23 @@ def store_at(config: Config, url: str, name: str = BLOBS) -> BlobStore:
     from exhibit.files.bucket import BucketBlobStore
 
     return BucketBlobStore(bucket, name)
+
+
+def bucket_of(config: Config) -> "Bucket | None":
+    """The bucket of the setting, for what all machines share beside the exact bytes; nothing without one."""
+    if not config.blobs_url or folder_of(config.blobs_url) is not None:
+        return None
+    return _bucket(config, config.blobs_url, installation(config))
+
+
+def rooms_of(config: Config, name: str) -> Rooms:
+    """Where bytes wait that any machine may take: beside the exact bytes, or in the data folder."""
+    if (bucket := bucket_of(config)) is not None:
+        return BucketRooms(bucket, name)
+    if (place := folder_of(config.blobs_url)) is not None:
+        _folder_at(config, config.blobs_url, place, BLOBS)  # it is there, and ours
+        return FolderRooms(place / name)
+    return FolderRooms(config.data_dir / name)
 
 
 def examine(config: Config) -> None:

@@ -11,7 +11,8 @@ from exhibit.pictures.decode import Limits
 from exhibit.ports import Anchor, BlobStore, Capturer, Signer
 from exhibit.types import Space
 from workers.configuration import load_config
-from workers.services.stores import WITHHELD, store_at
+from workers.services.rooms import Rooms
+from workers.services.stores import WITHHELD, rooms_of, store_at
 
 if TYPE_CHECKING:
     from evidence.log.append_only import Log
@@ -60,6 +61,11 @@ class Services:
     def withheld(self) -> BlobStore:
         """Exact bytes that a purge has set aside: kept, and handed to nobody."""
         return store_at(self.config, self.config.blobs_url, WITHHELD)
+
+    @cached_property
+    def uploads(self) -> Rooms:
+        """Where files wait that were sent and aren't registered yet, by upload."""
+        return rooms_of(self.config, "uploads")
 
     @cached_property
     def guard(self) -> Guard:

@@ -1,14 +1,11 @@
-"""Uploads of works: files arrive in portions, wait in a folder of the upload, and are registered in the background.
+"""Uploads of works: files arrive in portions, wait in a room of the upload, and are registered in the background.
 
 Whatever arrives again is taken once: the same file of the same upload, the same picture of the same owner.
 """
 
-import shutil
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from django.db import transaction
 from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet, Sum
@@ -17,7 +14,6 @@ from django.utils.translation import gettext as _
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import RefusedError, WrongUseError
-from exhibit.files.blobs import FolderBlobStore
 from registry.crawls.sightings import blocked
 from registry.db import steps
 from registry.models import Owner, StepState, Upload, UploadFile, UploadLine
@@ -117,8 +113,8 @@ def receive(
     most = services.limits.max_bytes
     rows = [_refused(upload, name, size, None, "too-many-bytes") for name, size in too_large]
     waiting_files = UploadFile.objects.filter(upload__owner=upload.owner).exclude(state__in=_ENDED)
-    room = room_left(services, upload.owner) - (waiting_files.aggregate(sum=Sum("size"))["sum"] or 0)
-    folder = waiting_room(services, upload.pk)
+    free = room_left(services, upload.owner) - (waiting_files.aggregate(sum=Sum("size"))["sum"] or 0)
+    room = services.uploads.room(upload.pk)
     for sent in files:
         if not sent.size or sent.size > most:
             rows.append(_refused(upload, sent.name, sent.size, None, "too-many-bytes" if sent.size else "empty"))
@@ -127,11 +123,11 @@ def receive(
         digest = Digest.of(data)
         if blocked([digest]):
             rows.append(_refused(upload, sent.name, sent.size, digest, "blocked"))
-        elif sent.size > room:
+        elif sent.size > free:
             rows.append(_refused(upload, sent.name, sent.size, digest, "quota"))
         else:
-            room -= sent.size
-            folder.put(data)
+            free -= sent.size
+            room.put(data)
             rows.append(UploadFile(upload=upload, name=plain_name(sent.name), digest=digest, size=sent.size))
     waiting = _keep(upload, rows)
     # the tick hands out the rest: nobody waits behind all files of others
@@ -197,30 +193,18 @@ def lines_of_several(upload: Upload) -> QuerySet[UploadFile, tuple[str, int]]:
     return rows.values_list("line__file").annotate(count=Count("pk")).filter(count__gt=1)
 
 
-def waiting_room(services: Services, upload: int) -> FolderBlobStore:
-    """Where the bytes of an upload wait, by its primary key."""
-    return FolderBlobStore(_rooms(services) / str(upload))
-
-
 def sweep(services: Services) -> None:
-    """Remove the folders of uploads of which nothing waits, and into which nothing came lately."""
-    rooms = {path: int(path.name) for path in _rooms(services).glob("[0-9]*")}
-    unfinished = UploadFile.objects.exclude(state__in=_ENDED).filter(upload__in=rooms.values())
-    busy = set(unfinished.values_list("upload_id", flat=True).distinct())
-    for path, pk in rooms.items():
-        if pk not in busy and path.stat().st_mtime < time.time() - IDLE_SECONDS:
-            shutil.rmtree(path, ignore_errors=True)
+    """Remove what waits of uploads of which nothing is unfinished, and into which nothing came lately."""
+    idle = set(services.uploads.idle(IDLE_SECONDS))
+    unfinished = UploadFile.objects.exclude(state__in=_ENDED).filter(upload__in=idle)
+    for pk in idle - set(unfinished.values_list("upload_id", flat=True)):
+        services.uploads.clear(pk)
 
 
 def forget(services: Services, digest: Digest) -> None:
     """Remove bytes that wait in any upload, for a purge."""
     for pk in UploadFile.objects.filter(digest=digest).values_list("upload_id", flat=True).distinct():
-        if (_rooms(services) / str(pk)).is_dir():
-            waiting_room(services, pk).remove(digest)
-
-
-def _rooms(services: Services) -> Path:
-    return services.config.data_dir / "uploads"
+        services.uploads.forget(pk, digest)
 
 
 def _refused(upload: Upload, name: str, size: int, digest: Digest | None, reason: str) -> UploadFile:

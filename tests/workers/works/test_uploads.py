@@ -73,7 +73,7 @@ def test_of_many_files_the_broken_ones_are_named_and_the_rest_are_registered_onc
     assert Work.objects.count() == LogSubmission.objects.filter(type="registration").count() == 6
     far = uploads.progress_of([Upload.objects.get()])[upload.pk]
     assert (far.announced, far.arrived, far.registered, far.known, far.refused, far.done) == (11, 11, 6, 1, 4, True)
-    assert list(uploads.waiting_room(inline.services, upload.pk)) == []
+    assert list(inline.services.uploads.room(upload.pk)) == []
 
 
 def test_the_table_declares_by_path_or_name_and_says_what_did_not_come(inline: SyncRunner, studio: Owner) -> None:
@@ -126,7 +126,7 @@ def test_what_may_not_be_kept_never_reaches_the_disk(inline: SyncRunner, studio:
         "fits.jpg": ("", ""),
         "over.jpg": ("refused", "quota"),
     }
-    assert set(uploads.waiting_room(services, upload.pk)) == {Digest.of(fits)}
+    assert set(services.uploads.room(upload.pk)) == {Digest.of(fits)}
     Owner.objects.update(quota_bytes=None)
     uploads.receive(services, Upload.objects.get(), [sent("over.jpg", photograph(3)), sent("blocked.jpg", blocked)])
     assert results(upload)["over.jpg"] == ("", "")
@@ -221,7 +221,7 @@ def test_a_purge_reaches_what_waits(inline: SyncRunner, studio: Owner) -> None:
     upload = begun(studio)
     uploads.receive(inline.services, upload, [sent("a.jpg", photograph(1))])
     purge(inline.services, Digest.of(photograph(1)), by="Ann", reason="Illegal.")
-    assert list(uploads.waiting_room(inline.services, upload.pk)) == []
+    assert list(inline.services.uploads.room(upload.pk)) == []
     worked_off(inline, upload)
     assert results(upload)["a.jpg"] == ("refused", "missing")
 
@@ -232,14 +232,14 @@ def old_folder(inline: SyncRunner, studio: Owner) -> Upload:
 
     upload = begun(studio)
     uploads.receive(inline.services, upload, [sent("a.jpg", photograph(1))])
-    os.utime(uploads.waiting_room(inline.services, upload.pk).root, (0, 0))
+    os.utime(inline.services.config.data_dir / "uploads" / str(upload.pk), (0, 0))
     return upload
 
 
 def test_the_sweep_leaves_what_waits_and_removes_what_ended(inline: SyncRunner, old_folder: Upload) -> None:
-    room = uploads.waiting_room(inline.services, old_folder.pk)
+    room = inline.services.uploads.room(old_folder.pk)
     uploads.sweep(inline.services)
     assert len(list(room)) == 1
     UploadFile.objects.update(state=StepState.DONE)
     uploads.sweep(inline.services)
-    assert not room.root.exists()
+    assert not (inline.services.config.data_dir / "uploads" / str(old_folder.pk)).exists()

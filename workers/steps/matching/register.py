@@ -12,7 +12,6 @@ from exhibit.types import DeclaredWork
 from registry.db import steps
 from registry.models import StepState, UploadFile, Work
 from workers.services.wiring import Services
-from workers.works import uploads
 from workers.works.registration import NewWork, register_work, work_of
 from workers.works.tables import declared_in
 
@@ -41,7 +40,7 @@ def _take_in(services: Services, row: UploadFile) -> None:
         _end(row, UploadFile.Outcome.KNOWN, known)
         return
     try:
-        data = uploads.waiting_room(services, row.upload_id).get(row.digest)
+        data = services.uploads.room(row.upload_id).get(row.digest)
     except NotFoundError as error:
         raise RefusedError("Its bytes aren't here any more.", reason="missing", hint="Send it again.") from error
     # in the transaction that registers: a killed worker leaves both or neither
@@ -72,4 +71,4 @@ def _let_go(services: Services, row: UploadFile) -> None:
     """Remove the waiting bytes, unless another file of the upload with the same bytes still waits."""
     others = UploadFile.objects.filter(upload=row.upload_id, digest=row.digest).exclude(state=StepState.DONE)
     if row.digest is not None and not others.exists():
-        uploads.waiting_room(services, row.upload_id).remove(row.digest)
+        services.uploads.room(row.upload_id).remove(row.digest)

@@ -1,0 +1,90 @@
+"""Objects of a bucket that have names of their own, beside the exact bytes: what is replaced, or waits for a while."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime
+
+import obstore
+from obstore import exceptions
+
+from exhibit.errors import StorageError
+from exhibit.files.bucket import Bucket
+from exhibit.sentences import Sentence
+
+
+class NamedObjects:
+    """What lies below one folder of a bucket, by name. Whatever the bucket is to blame for is a ``StorageError``."""
+
+    def __init__(self, bucket: Bucket, folder: str) -> None:
+        self._bucket, self._folder, self._conditional = bucket, folder, True
+
+    def get(self, name: str) -> tuple[bytes, str] | None:
+        """The bytes, and the mark (ETag) of this state of them; ``None`` when nothing has the name."""
+        objects = self._bucket.objects
+        with self._bucket.told():
+            try:
+                found = obstore.get(objects, self._key(name))
+                return bytes(found.bytes()), found.meta["e_tag"] or ""
+            except FileNotFoundError:
+                pass
+        self._bucket.check()
+        return None
+
+    def put(self, name: str, data: bytes) -> None:
+        """Keep bytes under a name, whatever had it."""
+        objects = self._bucket.objects
+        with self._bucket.told():
+            obstore.put(objects, self._key(name), data, use_multipart=False)
+
+    def create(self, name: str, data: bytes) -> bool:
+        """Keep bytes under a name that nothing has; false when something has it."""
+        objects = self._bucket.objects
+        try:
+            with self._bucket.told():
+                obstore.put(objects, self._key(name), data, mode="create", use_multipart=False)
+        except exceptions.AlreadyExistsError:
+            return False
+        return True
+
+    def replace(self, name: str, data: bytes, mark: str) -> None:
+        """Put bytes in the place of those with a mark; raises ``StorageError`` when others have come meanwhile.
+
+        A store that replaces under no condition, such as Swift, is asked for the mark just before.
+        """
+        objects, key = self._bucket.objects, self._key(name)
+        with self._bucket.told():
+            try:
+                if self._conditional:
+                    obstore.put(objects, key, data, mode={"e_tag": mark}, use_multipart=False)
+                    return
+            except (exceptions.PreconditionError, FileNotFoundError):
+                raise _changed() from None
+            except (exceptions.GenericError, exceptions.NotSupportedError) as error:
+                if isinstance(error, exceptions.GenericError) and "NotImplemented" not in str(error):
+                    raise
+                self._conditional = False
+        if (self.get(name) or (b"", ""))[1] != mark:
+            raise _changed()
+        self.put(name, data)
+
+    def remove(self, name: str) -> None:
+        """Let nothing have the name."""
+        objects = self._bucket.objects
+        with self._bucket.told(), suppress(FileNotFoundError):
+            obstore.delete(objects, self._key(name))
+
+    def names(self) -> Iterator[tuple[str, datetime]]:
+        """All names, and since when each has had its bytes, by the store's clock."""
+        objects = self._bucket.objects
+        self._bucket.check()
+        with self._bucket.told():
+            for some in obstore.list(objects, self._folder):
+                for one in some:
+                    yield one["path"].removeprefix(f"{self._folder}/"), one["last_modified"]
+
+    def _key(self, name: str) -> str:
+        return f"{self._folder}/{name}"
+
+
+def _changed() -> StorageError:
+    return StorageError(Sentence("The object was replaced by another process meanwhile."), hint="Try again.")

@@ -1,0 +1,20 @@
+"""Several machines of one installation that share no folder: the database, and a bucket."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+from exhibit.config.config import Config
+from exhibit.config.secrets import installation
+from tests.assets.swift_server import S3
+from workers.tasks.sync_runner import SyncRunner
+
+
+def machines(config: Config, s3: S3, folder: Path, count: int = 2) -> list[SyncRunner]:
+    """Machines with a data folder each, and the same secrets."""
+    first = replace(config, data_dir=folder / "machine-0", blobs_url=s3.url_for(folder / "machine-0"))
+    installation(first)
+    others = [replace(first, data_dir=folder / f"machine-{number}") for number in range(1, count)]
+    for other in others:
+        shutil.copytree(first.data_dir / "secrets", other.data_dir / "secrets")
+    return [SyncRunner(each) for each in (first, *others)]

@@ -1,0 +1,57 @@
+"""Several machines that share no folder: what one has begun, another goes on with."""
+
+from pathlib import Path
+
+import pytest
+
+from exhibit.digests import Digest
+from registry.models import StepState, Upload, UploadFile, Work
+from tests.assets.machines import machines
+from tests.assets.rows import owner, photograph
+from tests.assets.swift_server import S3
+from workers.cases.purge import purge
+from workers.tasks.sync_runner import SyncRunner
+from workers.works import uploads
+
+Pair = tuple[SyncRunner, SyncRunner]
+
+
+@pytest.fixture
+def pair(inline: SyncRunner, s3: S3, tmp_path: Path) -> Pair:
+    first, second = machines(inline.services.config, s3, tmp_path)
+    return first, second
+
+
+def sent(machine: SyncRunner, *numbers: int) -> Upload:
+    """Photographs that one machine receives."""
+    files = [uploads.Sent(f"{n}.jpg", len(data := photograph(n)), lambda data=data: data) for n in numbers]  # type: ignore[misc]
+    upload = uploads.begin(owner("studio"), uploads.Declaration(), by="ann", table=None, announced=len(files))
+    uploads.receive(machine.services, upload, files)
+    uploads.close(upload)
+    return upload
+
+
+def test_what_one_machine_receives_is_registered_by_another_and_nothing_is_left(pair: Pair) -> None:
+    web, worker = pair
+    upload = sent(web, 1, 2)
+    assert not (web.services.config.data_dir / "uploads").exists()
+    worker.run_until_idle()
+    assert {row.outcome for row in upload.files.all()} == {"registered"}
+    assert Work.objects.count() == 2
+    for machine in pair:
+        assert list(machine.services.uploads.idle(-60)) == []
+
+
+def test_a_purge_and_the_sweep_of_one_machine_reach_what_another_has_received(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    web, worker = pair
+    upload = sent(web, 1, 2)
+    purge(worker.services, Digest.of(photograph(1)), by="Ann", reason="Illegal.")
+    assert list(web.services.uploads.room(upload.pk)) == [Digest.of(photograph(2))]
+    monkeypatch.setattr(uploads, "IDLE_SECONDS", -60.0)
+    uploads.sweep(worker.services)
+    assert len(list(web.services.uploads.room(upload.pk))) == 1
+    UploadFile.objects.update(state=StepState.DONE)
+    uploads.sweep(worker.services)
+    assert list(web.services.uploads.room(upload.pk)) == []
