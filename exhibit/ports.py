@@ -105,6 +105,36 @@ class SignedCheckpoint:
     note: str  # the C2SP signed note, text
 
 
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The head that a log remembers apart from its store."""
+
+    checkpoint: SignedCheckpoint  # what was signed last, or seen outside
+    moved: bool  # whether it was copied here, so that it may be older than what was signed last
+    besides: SignedCheckpoint | None = None  # what this machine remembers of an earlier moment
+
+    @property
+    def known(self) -> tuple[SignedCheckpoint, ...]:
+        """All that the log has to continue."""
+        return (self.checkpoint,) if self.besides is None else (self.checkpoint, self.besides)
+
+
+class HeadStore(Protocol):
+    """Where a log remembers the head signed last; one at a time may write, who holds the sole right to sign."""
+
+    def read(self) -> Head | None:
+        """What is remembered, or ``None``; raises ``IntegrityError`` when it can't be read."""
+
+    def begin(self, checkpoint: SignedCheckpoint) -> None:
+        """Remember a head unless one is remembered."""
+
+    def write(self, checkpoint: SignedCheckpoint) -> None:
+        """Remember a head instead, whole or not at all."""
+
+    def set_aside(self) -> None:
+        """Remember nothing any more, and keep what was remembered beside it."""
+
+
 class LogStore(Protocol):
     """Where the append-only log lies."""
 

@@ -5,11 +5,10 @@ from pathlib import Path
 
 from evidence.keys.ed25519 import FileSigner
 from evidence.log import merkle
-from evidence.log.heads import Head, read_head, write_head
 from evidence.log.notes import check_name, sign_note, verifier_key, verify_note
 from exhibit.entries import Entry
 from exhibit.errors import IntegrityError, WrongUseError
-from exhibit.ports import LogStore, SignedCheckpoint, Signer
+from exhibit.ports import Head, HeadStore, LogStore, SignedCheckpoint, Signer
 from exhibit.sentences import Sentence
 
 _BREAK = Sentence("Begin a new origin, which records the break: exhibit log new-origin --reason TEXT")
@@ -27,25 +26,25 @@ class BrokenHistoryError(IntegrityError):
     """The log isn't, or may not be, what it was at its last head: nothing is signed until that is settled."""
 
 
-def log_key(path: Path, head: Path, origin: str) -> FileSigner:
+def log_key(path: Path, head: HeadStore, origin: str) -> FileSigner:
     """The log's own key out of its file, made when it is absent.
 
-    A key that is made here has signed nothing, and the file of the head says so from then on: with a key that came
-    from elsewhere, as from a backup, nothing is signed without that file. Raises ``ConfigError`` when the file of the
+    A key that is made here has signed nothing, and the remembered head says so from then on: with a key that came
+    from elsewhere, as from a backup, nothing is signed without one. Raises ``ConfigError`` when the file of the
     key can't be used.
     """
     signer = FileSigner(path)
-    if signer.made and not head.exists():
-        write_head(head, sign_note(origin, 0, merkle.EMPTY_ROOT, signer))
+    if signer.made:
+        head.begin(sign_note(origin, 0, merkle.EMPTY_ROOT, signer))
     return signer
 
 
 class Log:
     """An append-only Merkle log (RFC 9162) whose heads are signed notes.
 
-    The file ``head`` remembers the head signed last, apart from the store: with a store that was set back to an earlier
-    state nothing is signed any more, nor without the file, which :func:`log_key` makes with the key. Nothing is
-    remembered if no file is named. The names in ``left`` are those that the log had before a break, and never signs
+    ``head`` remembers the head signed last, apart from the store: with a store that was set back to an earlier state
+    nothing is signed any more, nor without what is remembered, which :func:`log_key` begins with the key. Nothing is
+    remembered if none is given. The names in ``left`` are those that the log had before a break, and never signs
     under again; ``keys`` are the public keys that signed under a name, where they aren't this log's own.
     """
 
@@ -54,7 +53,7 @@ class Log:
         store: LogStore,
         signer: Signer,
         origin: str,
-        head: Path | None = None,
+        head: HeadStore | None = None,
         left: Iterable[str] = (),
         keys: Mapping[str, bytes] | None = None,
     ) -> None:
@@ -105,9 +104,9 @@ class Log:
         return checkpoint
 
     def check_history(self) -> None:
-        """Make sure that the log continues all that it knows to have signed: in its store, and in the file of its head.
+        """Make sure that the log continues all that it knows to have signed: in its store, and in its remembered head.
 
-        Raises ``BrokenHistoryError`` when it doesn't, or can't know: the file is missing, damaged or was copied here.
+        Raises ``BrokenHistoryError`` when it doesn't, or can't know: that is missing, damaged or was copied here.
         """
         latest = self._store.latest_checkpoint()
         if latest is not None:
@@ -115,7 +114,7 @@ class Log:
         if self._head is None:
             return
         try:
-            head = read_head(self._head)
+            head = self._head.read()
         except IntegrityError as error:
             unknown = Sentence("What was signed last can't be told.")
             raise BrokenHistoryError(f"{error.message} {unknown}", hint=_UNSURE) from error
@@ -126,7 +125,8 @@ class Log:
                 size=0 if latest is None else latest.size,
             )
             raise BrokenHistoryError(missing, hint=_UNSURE)
-        self.check_known(head.checkpoint)
+        for seen in head.known:
+            self.check_known(seen)
         if head.moved:
             moved = Sentence(
                 "The file of the log's head (%(size)s entries) was copied here, as when a folder is put back from "
@@ -163,9 +163,9 @@ class Log:
         self.check_continues(seen)
 
     def head(self) -> Head | None:
-        """What the file of the head says; ``None`` without one that can be read."""
+        """What is remembered; ``None`` without anything that can be read."""
         try:
-            return None if self._head is None else read_head(self._head)
+            return None if self._head is None else self._head.read()
         except IntegrityError:
             return None
 
@@ -176,7 +176,7 @@ class Log:
     def remember(self, checkpoint: SignedCheckpoint) -> None:
         """Remember a head that was signed or seen outside: what doesn't continue it isn't signed any more."""
         if self._head is not None:
-            write_head(self._head, checkpoint)
+            self._head.write(checkpoint)
 
     def check_continues(self, seen: SignedCheckpoint) -> None:
         """Make sure that the log still holds what a checkpoint said, for example one that a witness has kept.

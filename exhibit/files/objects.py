@@ -47,10 +47,14 @@ class NamedObjects:
         return True
 
     def replace(self, name: str, data: bytes, mark: str) -> None:
-        """Put bytes in the place of those with a mark; raises ``StorageError`` when others have come meanwhile.
+        """Put bytes in the place of those with a mark, or of none; raises ``StorageError`` when others came meanwhile.
 
         A store that replaces under no condition, such as Swift, is asked for the mark just before.
         """
+        if not mark:
+            if not self.create(name, data):
+                raise _changed()
+            return
         objects, key = self._bucket.objects, self._key(name)
         with self._bucket.told():
             try:
@@ -83,7 +87,7 @@ class NamedObjects:
                     yield one["path"].removeprefix(f"{self._folder}/"), one["last_modified"]
 
     def _key(self, name: str) -> str:
-        return f"{self._folder}/{name}"
+        return f"{self._folder}/{name}".lstrip("/")
 
 
 def _changed() -> StorageError:

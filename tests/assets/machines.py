@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from exhibit.config.config import Config
-from exhibit.config.secrets import installation
+from exhibit.config.secrets import installation, master_key, secret_key
 from tests.assets.swift_server import S3
 from workers.tasks.sync_runner import SyncRunner
 
@@ -13,7 +13,8 @@ from workers.tasks.sync_runner import SyncRunner
 def machines(config: Config, s3: S3, folder: Path, count: int = 2) -> list[SyncRunner]:
     """Machines with a data folder each, and the same secrets."""
     first = replace(config, data_dir=folder / "machine-0", blobs_url=s3.url_for(folder / "machine-0"))
-    installation(first)
+    for make in (installation, master_key, secret_key, lambda config: SyncRunner(config).services.log):
+        make(first)
     others = [replace(first, data_dir=folder / f"machine-{number}") for number in range(1, count)]
     for other in others:
         shutil.copytree(first.data_dir / "secrets", other.data_dir / "secrets")

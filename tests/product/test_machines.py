@@ -3,13 +3,18 @@
 from pathlib import Path
 
 import pytest
+from django.db import transaction
 
+from evidence.log.append_only import BrokenHistoryError
 from exhibit.digests import Digest
 from registry.models import StepState, Upload, UploadFile, Work
+from tests.assets.grown import grow
 from tests.assets.machines import machines
 from tests.assets.rows import owner, photograph
 from tests.assets.swift_server import S3
 from workers.cases.purge import purge
+from workers.log.history import accept_head, new_origin
+from workers.log.replay import replay
 from workers.tasks.sync_runner import SyncRunner
 from workers.works import uploads
 
@@ -55,3 +60,25 @@ def test_a_purge_and_the_sweep_of_one_machine_reach_what_another_has_received(
     UploadFile.objects.update(state=StepState.DONE)
     uploads.sweep(worker.services)
     assert list(web.services.uploads.room(upload.pk)) == []
+
+
+def test_after_an_old_backup_of_the_rows_no_machine_signs_an_older_size_until_one_records_the_break(pair: Pair) -> None:
+    first, second = pair
+    grow(first, 2)
+    backup = transaction.savepoint()
+    grow(second, 3)
+    old = second.services.log.head()
+    assert old is not None
+    transaction.savepoint_rollback(backup)
+    for machine in (first, second):
+        with pytest.raises(BrokenHistoryError, match="it has signed"):
+            grow(machine, 1)
+        assert "it has signed" in machine.services.log.stopped()
+    with pytest.raises(BrokenHistoryError, match="it has signed"):
+        accept_head(first.services, by="Ann", reason="wishful")
+    new = new_origin(first.services, by="Ann", reason="An old backup.")
+    grow(second, 1)
+    head = first.services.log.head()
+    assert head is not None
+    assert (old.checkpoint.origin, head.checkpoint.origin) == ("exhibit.localhost/log", new)
+    assert [replay(machine.services).problems for machine in pair] == [[], []]

@@ -20,7 +20,7 @@ from workers.database.dumping import is_empty, migrations_in, restore_rows
 from workers.servers.embedded import lock_folder
 from workers.servers.keeper import ensure_servers
 from workers.servers.locks import FileLock
-from workers.services.stores import store_at
+from workers.services.stores import log_head, objects_of, store_at
 
 Tell = Callable[[str], None]
 _GIB = 1024**3
@@ -192,8 +192,8 @@ def _files_back(config: Config) -> bool:
             continue
         if other:
             path.replace(path.with_name(path.name + ".replaced"))
-            if path.name == "log.key" and (head := folder / "log.head").exists():
-                head.replace(head.with_name("log.head.replaced"))  # it is signed with the other key
+            if path.name == "log.key":  # the head is signed with the other key
+                log_head(config, objects_of(config)).set_aside()
         staged.replace(path)
     settings = folder / "exhibit.toml"
     if settings.exists() and not _usable(config):

@@ -15,13 +15,12 @@ from typing import Any
 from django.db import transaction
 
 from evidence.log.append_only import BrokenHistoryError, Log
-from evidence.log.heads import Head
 from evidence.log.notes import check_name, parse_verifier_key, verifier_key, verify_note
 from evidence.verify.checkpoints import checkpoints_in
 from exhibit.clock import now
 from exhibit.entries import EntryType
 from exhibit.errors import IntegrityError, WrongUseError
-from exhibit.ports import SignedCheckpoint
+from exhibit.ports import Head, SignedCheckpoint
 from registry.db.locks import Lock, hold
 from registry.log.log import begin_origin, origins, submit
 from registry.models import LogCheckpoint
@@ -91,10 +90,10 @@ def accept_head(services: Services, *, by: str, reason: str) -> SignedCheckpoint
         head = log.head()
         newest = _newest(log) or log.empty_head()
         log.check_known(newest)
-        if head is not None:
-            log.check_known(head.checkpoint)
-            if head.checkpoint.origin == log.origin and head.checkpoint.size > newest.size:
-                newest = head.checkpoint
+        for seen in () if head is None else head.known:
+            log.check_known(seen)
+            if seen.origin == log.origin and seen.size > newest.size:
+                newest = seen
         opening = {"origin": log.origin, "version": ORIGIN_VERSION, "what": "kept", **_plain(newest)}
         submit(EntryType.ORIGIN, opening, details={"by": by, "reason": reason})
     _settle(services, newest, before=head)
@@ -112,18 +111,20 @@ def new_origin(services: Services, *, by: str, reason: str, name: str = "") -> s
         log = services.log
         head, newest = log.head(), _newest(log)
         new = check_name(name or f"{log.origin}-{now():%Y%m%d}-{secrets.token_hex(2)}")
-        earlier = dict.fromkeys([*log.left, log.origin, *([head.checkpoint.origin] if head else [])])
+        known = () if head is None else head.known
+        seen = max(known, key=lambda one: (one.origin not in log.left, one.size), default=None)
+        earlier = dict.fromkeys([*log.left, log.origin, *(one.origin for one in known)])
         if new in earlier:
             raise WrongUseError(f"The log was named {new} before.", hint="A name is never used again: give another.")
         opening: dict[str, Any] = {"from": log.origin, "to": new, "version": ORIGIN_VERSION, "what": "began"}
         opening["shared"] = None if newest is None else _plain(newest)
-        opening["seen"] = None if head is None else {**_plain(head.checkpoint), "note": head.checkpoint.note}
+        opening["seen"] = None if seen is None else {**_plain(seen), "note": seen.note}
         submission = submit(EntryType.ORIGIN, opening, details={"by": by, "reason": reason})
         for origin in earlier:
             if origin not in origins():  # nothing was signed in this database yet, or a restore has lost the name
                 begin_origin(origin, None)
         begin_origin(new, log.public_key, submission)
-    _settle(services, head.checkpoint if head is not None else newest or log.empty_head(), before=head)
+    _settle(services, seen or newest or log.empty_head(), before=head)
     sequence_log(services)
     return new
 

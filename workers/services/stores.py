@@ -5,18 +5,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from evidence.log.heads import NAME, FileHead, ObjectHead
 from exhibit.config.config import Config
 from exhibit.config.secrets import INSTALLATION, installation
 from exhibit.digests import Digest
 from exhibit.errors import StorageError
 from exhibit.files.blobs import FolderBlobStore, blob_store
 from exhibit.files.durable import write_once
-from exhibit.ports import BlobStore
+from exhibit.ports import BlobStore, HeadStore
 from exhibit.sentences import Sentence
 from workers.services.rooms import BucketRooms, FolderRooms, Rooms
 
 if TYPE_CHECKING:
     from exhibit.files.bucket import Bucket
+    from exhibit.files.objects import NamedObjects
 
 BLOBS, WITHHELD = "blobs", "withheld"
 """What is handed out, and what a purge has set aside: kept, and handed to nobody."""
@@ -49,6 +51,21 @@ def rooms_of(config: Config, name: str) -> Rooms:
         _folder_at(config, config.blobs_url, place, BLOBS)  # it is there, and ours
         return FolderRooms(place / name)
     return FolderRooms(config.data_dir / name)
+
+
+def objects_of(config: Config, folder: str = "") -> "NamedObjects | None":
+    """What has names of its own in the bucket, below a folder; nothing without a bucket."""
+    if (bucket := bucket_of(config)) is None:
+        return None
+    from exhibit.files.objects import NamedObjects
+
+    return NamedObjects(bucket, folder)
+
+
+def log_head(config: Config, objects: "NamedObjects | None") -> HeadStore:
+    """Where the log remembers the head signed last: in the bucket, or in the data folder."""
+    path = config.data_dir / NAME
+    return FileHead(path) if objects is None else ObjectHead(objects, path)
 
 
 def examine(config: Config) -> None:

@@ -12,10 +12,11 @@ from exhibit.ports import Anchor, BlobStore, Capturer, Signer
 from exhibit.types import Space
 from workers.configuration import load_config
 from workers.services.rooms import Rooms
-from workers.services.stores import WITHHELD, rooms_of, store_at
+from workers.services.stores import WITHHELD, log_head, objects_of, rooms_of, store_at
 
 if TYPE_CHECKING:
     from evidence.log.append_only import Log
+    from exhibit.files.objects import NamedObjects
     from indexer.picture.descriptor import Descriptor
     from indexer.search.cache import FeatureCache
     from registry.cases.floods import Fuse
@@ -124,15 +125,18 @@ class Services:
         names = origins() or {self.config.log_origin: None}
         *left, origin = names
         known = {name: key for name, key in names.items() if key is not None}
-        head = self.config.data_dir / "log.head"
-        return Log(PostgresLogStore(), self._log_signer, origin, head, left, known)
+        return Log(PostgresLogStore(), self._log_signer, origin, log_head(self.config, self._objects), left, known)
 
     @cached_property
     def _log_signer(self) -> Signer:
         from evidence.log.append_only import log_key
 
-        folder = self.config.data_dir
-        return log_key(folder / "secrets" / "log.key", folder / "log.head", self.config.log_origin)
+        head = log_head(self.config, self._objects)
+        return log_key(self.config.data_dir / "secrets" / "log.key", head, self.config.log_origin)
+
+    @cached_property
+    def _objects(self) -> "NamedObjects | None":
+        return objects_of(self.config)
 
     @cached_property
     def anchors(self) -> tuple[Anchor, ...]:

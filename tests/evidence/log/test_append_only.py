@@ -10,6 +10,7 @@ import pytest
 from evidence.keys.ed25519 import FileSigner
 from evidence.log import merkle
 from evidence.log.append_only import BrokenHistoryError, Log, log_key
+from evidence.log.heads import FileHead
 from evidence.log.notes import verify_note
 from exhibit.entries import Entry, EntryType, commit
 from exhibit.errors import IntegrityError, WrongUseError
@@ -51,7 +52,7 @@ def test_nothing_new_is_signed_when_nothing_was_appended(log: Log) -> None:
 
 
 def test_a_store_that_was_set_back_signs_nothing_until_it_gets_a_new_origin(tmp_path: Path) -> None:
-    head = tmp_path / "log.head"
+    head = FileHead(tmp_path / "log.head")
     signer = log_key(tmp_path / "log.pem", head, "example.org/log")
     Log(FolderLogStore(tmp_path / "old"), signer, "example.org/log", head).append(entries(2))
     shutil.copytree(tmp_path / "old", tmp_path / "new")

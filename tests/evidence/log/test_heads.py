@@ -1,26 +1,36 @@
-"""The file that tells which head a log signed last: nothing is signed that contradicts it, and a copy is known."""
+"""What tells which head a log signed last, in a file or a bucket: nothing is signed that contradicts it."""
 
 import json
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from obstore.store import MemoryStore
 
 from evidence.keys.ed25519 import FileSigner
 from evidence.log.append_only import BrokenHistoryError, Log, log_key
+from evidence.log.heads import FileHead, ObjectHead
 from evidence.log.notes import verify_note
-from exhibit.errors import ServiceMissingError
+from exhibit.errors import IntegrityError, ServiceMissingError, StorageError
+from exhibit.files.bucket import Bucket
+from exhibit.files.objects import NamedObjects
+from exhibit.ports import HeadStore
 from tests.assets.folder_log import FolderLogStore
+from tests.assets.swift_server import bucket_on
 from tests.evidence.log.test_append_only import entries
+
+Machines = Callable[[str], HeadStore]
+"""Where each machine, by its name, remembers the head; all of them share one bucket, if there is one."""
 
 
 def remembering(folder: Path, key: Path | None = None) -> tuple[Log, Path]:
     """A log with the file of its head, in a folder."""
     head = folder / "log.head"
-    signer = log_key(key or folder / "log.pem", head, "example.org/log")
-    return Log(FolderLogStore(folder / "log"), signer, "example.org/log", head), head
+    signer = log_key(key or folder / "log.pem", FileHead(head), "example.org/log")
+    return Log(FolderLogStore(folder / "log"), signer, "example.org/log", FileHead(head)), head
 
 
 def test_a_log_whose_head_is_missing_or_was_copied_signs_nothing_until_that_is_settled(tmp_path: Path) -> None:
@@ -74,7 +84,7 @@ def test_a_key_from_elsewhere_signs_nothing_without_what_was_signed_before(tmp_p
 
 def test_a_head_of_no_entries_holds_nobody_to_a_name(tmp_path: Path) -> None:
     _, head = remembering(tmp_path)
-    log = Log(FolderLogStore(tmp_path / "log"), FileSigner(tmp_path / "log.pem"), "example.org/ours", head)
+    log = Log(FolderLogStore(tmp_path / "log"), FileSigner(tmp_path / "log.pem"), "example.org/ours", FileHead(head))
     log.append(entries(1))
     assert log.checkpoint().origin == "example.org/ours"
 
@@ -89,7 +99,8 @@ def test_another_key_than_the_one_that_signed_signs_nothing_under_its_name(tmp_p
         with pytest.raises(BrokenHistoryError, match=r"isn't the one that signed before.*secrets/log.key"):
             other.check_history()
         head.unlink(missing_ok=True)  # the head in the rows tells it as well
-    renewed = Log(FolderLogStore(tmp_path / "log"), FileSigner(tmp_path / "log.pem"), "b.org/log", head, [log.origin])
+    key, kept = FileSigner(tmp_path / "log.pem"), FileHead(head)
+    renewed = Log(FolderLogStore(tmp_path / "log"), key, "b.org/log", kept, [log.origin])
     renewed.remember(renewed.empty_head())
     renewed.append(entries(1, 2))
     assert verify_note(renewed.checkpoint().note, renewed.vkey()).size == 3
@@ -147,3 +158,159 @@ def test_a_head_that_is_replaced_while_it_is_read_was_not_copied(
     assert kept is not None
     assert not kept.moved
     assert head.exists()
+
+
+@pytest.fixture(params=["file", "memory", "s3"])
+def machines(request: pytest.FixtureRequest, tmp_path: Path) -> Machines:
+    if request.param == "file":
+        return lambda name: FileHead(tmp_path / f"{name}.head")
+    if request.param == "s3":
+        return in_bucket(bucket_on(request.getfixturevalue("s3"), tmp_path), tmp_path)
+    return in_bucket(memory(tmp_path), tmp_path)
+
+
+def memory(tmp_path: Path) -> Bucket:
+    store = MemoryStore()
+    return Bucket(lambda: store, "us", tmp_path / "made")
+
+
+def in_bucket(bucket: Bucket, folder: Path) -> Machines:
+    return lambda name: ObjectHead(NamedObjects(bucket, ""), folder / f"{name}.head")
+
+
+@pytest.fixture
+def shared(tmp_path: Path) -> Machines:
+    return in_bucket(memory(tmp_path), tmp_path)
+
+
+def signing(folder: Path, head: HeadStore, rows: str = "rows") -> Log:
+    """A log in rows that can be set back, with one key."""
+    origin = "example.org/log"
+    return Log(FolderLogStore(folder / rows), log_key(folder / "log.pem", head, origin), origin, head)
+
+
+def _grown(log: Log) -> Log:
+    log.append(entries(1, 200))
+    return log
+
+
+def test_a_head_is_begun_once_and_replaced_and_set_aside_wherever_it_lies(machines: Machines, tmp_path: Path) -> None:
+    assert machines("a").read() is None
+    log = signing(tmp_path, machines("a"))
+    log.append(entries(2))
+    signed = log.checkpoint()
+    machines("a").begin(log.empty_head())
+    kept = machines("a").read()
+    assert kept is not None
+    assert (kept.checkpoint, kept.moved) == (signed, False)
+    machines("a").set_aside()
+    assert machines("a").read() is None
+    machines("a").write(signed)
+    assert log.head() is not None
+
+
+def test_rows_that_were_set_back_sign_nothing_wherever_the_head_lies(machines: Machines, tmp_path: Path) -> None:
+    log = signing(tmp_path, machines("a"))
+    log.append(entries(2))
+    log.checkpoint()
+    shutil.copytree(tmp_path / "rows", tmp_path / "backup")
+    log.append(entries(3, 2))
+    log.checkpoint()
+    for fresh, words in ((1, "shorter"), (9, "aren't those")):
+        back = signing(tmp_path, machines("a"), "backup")
+        back.append(entries(fresh, 100))
+        with pytest.raises(BrokenHistoryError, match=words):
+            back.checkpoint()
+
+
+def test_a_second_machine_signs_no_older_size_and_a_new_one_goes_on(shared: Machines, tmp_path: Path) -> None:
+    """Rule 7, with the database put back, and the last head signed by another machine."""
+    for machine in ("a", "b"):
+        log = signing(tmp_path, shared(machine))
+        log.append(entries(2, 10 * len(machine)))
+        log.checkpoint()
+    shutil.copytree(tmp_path / "rows", tmp_path / "backup")
+    log.append(entries(3, 50))
+    assert log.checkpoint().size == 7
+    for machine, words in (("a", "shorter than the 7"), ("b", "shorter"), ("new", "aren't those")):
+        with pytest.raises(BrokenHistoryError, match=words):
+            _grown(signing(tmp_path, shared(machine), "backup")).checkpoint()
+    log = signing(tmp_path, shared("new"))
+    log.append(entries(1, 60))
+    assert log.checkpoint().size == 8
+
+
+def test_a_bucket_set_back_with_the_rows_is_noticed_by_the_machine_that_remembers_more(tmp_path: Path) -> None:
+    store = MemoryStore()
+    machines = in_bucket(Bucket(lambda: store, "us", tmp_path / "made"), tmp_path)
+    log = signing(tmp_path, machines("a"))
+    log.append(entries(2))
+    log.checkpoint()
+    shutil.copytree(tmp_path / "rows", tmp_path / "backup")
+    objects = NamedObjects(Bucket(lambda: store, "us", tmp_path / "made"), "")
+    [older, _] = objects.get("log.head") or (b"", "")
+    log.append(entries(3, 2))
+    log.checkpoint()
+    objects.put("log.head", older)
+    back = signing(tmp_path, machines("a"), "backup")
+    with pytest.raises(BrokenHistoryError, match="shorter than the 5"):
+        _grown(back).checkpoint()
+    elsewhere = signing(tmp_path, machines("b"), "backup")  # which has never signed: it can't know
+    elsewhere.append(entries(4, 70))
+    assert elsewhere.checkpoint().size == 7
+    with pytest.raises(BrokenHistoryError, match="aren't those"):
+        back.check_history()
+    assert back.head() is not None
+    objects.put("log.head", older)  # the rows as they were: nothing is missing, whatever the bucket says
+    log.append(entries(1, 80))
+    assert log.checkpoint().size == 6
+
+
+@pytest.mark.parametrize("where", ["memory", "s3"])
+def test_a_process_whose_turn_is_over_puts_no_older_head_in_the_place_of_a_newer_one(
+    request: pytest.FixtureRequest, tmp_path: Path, where: str
+) -> None:
+    bucket = bucket_on(request.getfixturevalue("s3"), tmp_path) if where == "s3" else memory(tmp_path)
+    machines = in_bucket(bucket, tmp_path)
+    late, other = signing(tmp_path, machines("a")), signing(tmp_path, machines("b"))
+    late.append(entries(1))
+    older = late.checkpoint()
+    late.check_history()
+    other.append(entries(1, 1))
+    newer = other.checkpoint()
+    with pytest.raises(StorageError, match="by another process"):
+        late.remember(older)
+    kept = machines("c").read()
+    assert kept is not None
+    assert kept.checkpoint == newer
+
+
+def test_the_head_of_a_data_folder_whose_bytes_move_into_a_bucket_goes_along(shared: Machines, tmp_path: Path) -> None:
+    before = signing(tmp_path, FileHead(tmp_path / "a.head"))
+    before.append(entries(2))
+    before.checkpoint()
+    shutil.copy(tmp_path / "a.head", tmp_path / "copy.head")
+    after = signing(tmp_path, shared("copy"))
+    after.append(entries(1, 2))
+    with pytest.raises(BrokenHistoryError, match="is missing"):
+        after.checkpoint()
+    assert signing(tmp_path, shared("a")).checkpoint().size == 3
+    shared("a").set_aside()
+    with pytest.raises(BrokenHistoryError, match="is missing"):  # of what the bucket has lost no machine knows enough
+        signing(tmp_path, shared("a")).check_history()
+    after.remember(after.empty_head())
+    with pytest.raises(BrokenHistoryError, match="was copied here"):
+        signing(tmp_path, FileHead(tmp_path / "copy.head")).check_history()
+
+
+def test_an_object_that_cannot_be_read_stops_signing_until_one_is_written_anew(tmp_path: Path) -> None:
+    bucket = memory(tmp_path)
+    log = signing(tmp_path, in_bucket(bucket, tmp_path)("a"))
+    log.append(entries(1))
+    signed = log.checkpoint()
+    for damaged in (b"", b"no note", b"\xff"):
+        NamedObjects(bucket, "").put("log.head", damaged)
+        with pytest.raises(IntegrityError, match=r"can't be read.*check-against"):
+            log.check_history()
+    log.remember(signed)
+    log.check_history()
