@@ -40,6 +40,7 @@ _OF_CLIENT = {"allow_http", "allow_invalid_certificates", "proxy_url", "proxy_ex
 """What is told to the HTTP client: of what the file says, or the environment, such as ``AWS_ALLOW_HTTP``."""
 _RETRY: "RetryConfig" = {"max_retries": 5, "retry_timeout": timedelta(seconds=15)}
 SILENT = Sentence("The bucket doesn't answer.")
+_UNCONDITIONAL = Sentence("The store of the bucket knows no conditional writes.")
 LONG = 3.0
 """Seconds from which on an answer that doesn't come was waited for long."""
 _SEE = "See docs/operator.md, bytes in a bucket."
@@ -60,6 +61,8 @@ class Bucket:
             with self.told(), suppress(AlreadyExistsError):  # by another process at the same moment
                 obstore.put(self._objects, MARKER, self._owner.encode(), mode="create", use_multipart=False)
             self.check()
+        if not self._made.exists():
+            self._check_conditions()
         with suppress(OSError):  # it only reads
             self._made.touch()
         return self._objects
@@ -81,6 +84,13 @@ class Bucket:
         """Raise ``StorageError`` when the bucket isn't there any more, for then nothing is missing in it."""
         if not self.examine():
             raise _gone()
+
+    def _check_conditions(self) -> None:
+        """Raise ``StorageError`` where a store overwrites what is to be new, as some do without a word."""
+        with suppress(AlreadyExistsError):
+            with self.told():
+                obstore.put(self._objects, MARKER, self._owner.encode(), mode="create", use_multipart=False)
+            raise StorageError(_UNCONDITIONAL, hint=_SEE)
 
     @contextmanager
     def told(self) -> Iterator[None]:
@@ -313,7 +323,7 @@ def _said(error: Exception) -> Sentence:
     if isinstance(error, exceptions.PermissionDeniedError | exceptions.UnauthenticatedError):
         return Sentence("The bucket refuses these keys: %(code)s.", code=code)
     if isinstance(error, exceptions.NotSupportedError) or code == "NotImplemented":
-        return Sentence("The store of the bucket knows no conditional writes.")
+        return _UNCONDITIONAL
     if found is None or code in {"InternalError", "ServiceUnavailable", "SlowDown", "RequestTimeout"}:
         return SILENT
     return Sentence("The bucket refuses: %(code)s.", code=code)

@@ -9,16 +9,19 @@ import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import requests
 
 from exhibit.files.bucket import Bucket, open_store
 
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 USER, SECRET = "test:tester", "testing"
 _CONF = """
 [swift-hash]
@@ -63,6 +66,8 @@ user_test_tester = testing .admin
 user_test_guest = guest
 [filter:container-quotas]
 use = egg:swift#container_quotas
+[filter:heedless]
+paste.filter_factory = tests.assets.swift_server:heedless
 [filter:slo]
 use = egg:swift#slo
 [filter:dlo]
@@ -76,6 +81,7 @@ class S3:
 
     port: int  # of the interface that speaks S3
     open_port: int  # of Swift's own, without keys
+    heedless_port: int  # of one that speaks S3, but writes whatever the condition
 
     def settings(self, **other: str) -> str:
         """What the object store's library is told, as ``secrets/bucket.toml`` says it."""
@@ -124,6 +130,19 @@ def serving(folder: Path) -> Iterator[S3]:
             process.wait(30)
 
 
+def heedless(_: object, **__: str) -> "Callable[[WSGIApplication], WSGIApplication]":
+    """A part of Swift's pipeline that forgets the condition of a write."""
+
+    def filtered(app: "WSGIApplication") -> "WSGIApplication":
+        def answer(environ: "WSGIEnvironment", start: "StartResponse") -> "Iterable[bytes]":
+            environ.pop("HTTP_IF_NONE_MATCH", None)
+            return app(environ, start)
+
+        return answer
+
+    return filtered
+
+
 def main(folder: Path, address: str = "127.0.0.1") -> None:
     """Serve until nobody holds the other end of standard input any more."""
     import eventlet
@@ -139,7 +158,8 @@ def main(folder: Path, address: str = "127.0.0.1") -> None:
     (devices / "d1").mkdir(parents=True)
     (etc / "swift.conf").write_text(_CONF)
     set_swift_dir(str(etc))
-    names = {"account": _KEPT, "container": _KEPT, "object": _KEPT, "open": _ASKED, "s3": _ASKED}
+    kept, asked = ("account", "container", "object"), ("open", "s3", "heedless")
+    names = dict.fromkeys(kept, _KEPT) | dict.fromkeys(asked, _ASKED)
     ports = {}
     for name, template in names.items():
         ports[name] = eventlet.listen((address if template is _ASKED else "127.0.0.1", 0))
@@ -161,13 +181,14 @@ def main(folder: Path, address: str = "127.0.0.1") -> None:
             builder.rebalance()
             builder.get_ring().save(str(etc / f"{name}.ring.gz"))
     nobody = open(os.devnull, "w")  # noqa: PTH123, SIM115 - as long as the process
-    pipelines = {"s3": "catch_errors cache s3api tempauth container-quotas slo dlo proxy-server"}
+    way = "catch_errors cache s3api tempauth {}container-quotas slo dlo proxy-server"
+    pipelines = {"s3": way.format(""), "heedless": way.format("heedless ")}
     for name, template in names.items():
         path, pipeline = etc / f"{name}.conf", pipelines.get(name, "catch_errors cache proxy-server")
         user = getpass.getuser()
         path.write_text(template.format(etc=etc, devices=devices, name=name, user=user, pipeline=pipeline))
         eventlet.spawn(wsgi.server, ports[name], loadapp(str(path)), nobody)
-    print(*(ports[name].getsockname()[1] for name in ("s3", "open")), flush=True)  # noqa: T201 - what is waited for
+    print(*(ports[name].getsockname()[1] for name in ("s3", "open", "heedless")), flush=True)  # noqa: T201 - what is waited for
     with contextlib.suppress(OSError):
         eventlet.tpool.execute(sys.stdin.read)
 

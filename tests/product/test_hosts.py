@@ -125,7 +125,7 @@ def _database(host: Host) -> dict[str, str]:
 def _services(hosts: Hosts) -> Environ:
     """Switch on what all share; returns what each machine is told."""
     database, store = hosts.add("db", 1), hosts.add("s3", 2)
-    port, own_port = store.start({}, "-m", "tests.assets.swift_server", str(store.disk / "srv"), store.address)
+    port, own_port, _ = store.start({}, "-m", "tests.assets.swift_server", str(store.disk / "srv"), store.address)
     made = f"import requests; requests.put('http://{store.address}:{own_port}/v1/AUTH_test/bytes').raise_for_status()"
     store.run({}, "-c", made)
     return {

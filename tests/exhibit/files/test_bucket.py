@@ -57,6 +57,12 @@ def test_what_else_lies_in_the_bucket_is_not_listed(bucket: Bucket) -> None:
     assert list(store) == [digest]
 
 
+def test_a_store_that_overwrites_what_is_to_be_new_is_refused(s3: S3, tmp_path: Path) -> None:
+    bucket = bucket_on(s3, tmp_path, endpoint=f"http://127.0.0.1:{s3.heedless_port}")
+    for _ in range(2):
+        assert said(lambda: bucket.objects) == "The store of the bucket knows no conditional writes."
+
+
 def test_a_bucket_belongs_to_the_installation_that_came_first(s3: S3, tmp_path: Path, bucket: Bucket) -> None:
     assert not bucket.examine()
     digest = BucketBlobStore(bucket).put(BYTES)
