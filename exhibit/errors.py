@@ -1,6 +1,8 @@
 """Errors that a user may read: a sentence, a hint of what to do, and whether trying again can help."""
 
+import copyreg
 from enum import IntEnum
+from typing import Any
 
 
 class ExitCode(IntEnum):
@@ -31,6 +33,10 @@ class ExhibitError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".strip()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Between processes it travels as it is, whatever it was made of."""
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
 
 
 class WrongUseError(ExhibitError):

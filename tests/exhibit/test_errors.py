@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 
 from exhibit.errors import (
@@ -43,3 +45,9 @@ def test_only_a_missing_service_may_come_back_by_itself() -> None:
 
 def test_a_refusal_keeps_its_reason() -> None:
     assert UnreadablePictureError("x", reason="empty").reason == "empty"
+
+
+def test_a_refusal_travels_between_processes_as_it_is() -> None:
+    error = UnreadablePictureError("x", reason="empty", hint="y")
+    again = copy.copy(error)  # as pickling does
+    assert (type(again), str(again), again.reason, again.retry) == (UnreadablePictureError, "x y", "empty", False)

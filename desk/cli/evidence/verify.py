@@ -1,6 +1,9 @@
 """Checking bundles: alone, without any server."""
 
-from collections.abc import Sequence
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +19,9 @@ if TYPE_CHECKING:
     from evidence.verdict.result import Verdict
     from evidence.verdict.trust import Trust
     from evidence.verify.split_views import SplitView
+    from evidence.verify.verifier import Verifier
 
+REPAYS = 2  # bundles for which a process repays its start
 OUR_LIST = (
     "This is judged by the list that comes along, which knows no log, no owner and none of your own witnesses. Ask "
     "whoever gave you the bundle for theirs (`exhibit trust FILE` writes it), compare it, and name it by --trust FILE."
@@ -39,7 +44,10 @@ OUR_LIST = (
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write the verifier as one page instead, with the list built in, for a laptop without Python.",
 )
-def verify_command(*, bundles: tuple[Path, ...], trust: Path | None, html: Path | None, as_json: AsJson) -> None:
+@click.option("--jobs", type=click.IntRange(min=1, max=256), help="Processes; as many as cores for several bundles.")
+def verify_command(
+    *, bundles: tuple[Path, ...], trust: Path | None, html: Path | None, jobs: int | None, as_json: AsJson
+) -> None:
     """Check BUNDLES (ZIPs, or folders that they were unpacked into) against a pinned list of witnesses.
 
     Asks no server and no network. Of several bundles the heads of one log are compared, too. Ends with 0 when all are
@@ -60,7 +68,7 @@ def verify_command(*, bundles: tuple[Path, ...], trust: Path | None, html: Path 
         raise WrongUseError("No bundle was named.", hint="Give ZIPs or folders, or --html FILE.")
     if not bundles:
         return
-    results = [(path, _verified(path, pinned)) for path in tracked(bundles, "Checking")]
+    results = list(zip(tracked(bundles, "Checking"), _results(bundles, pinned, jobs), strict=True))
     splits = split_views(view for _, result in results if isinstance(result, Verdict) for view in result.views)
     if as_json:
         plain = [_plain(path, result) for path, result in results]
@@ -72,12 +80,31 @@ def verify_command(*, bundles: tuple[Path, ...], trust: Path | None, html: Path 
     finish(ExitCode.CHECK_FAILED if splits else gravest(_outcome(result) for _, result in results))
 
 
-def _verified(path: Path, trust: "Trust") -> "Verdict | ExhibitError":
+def _results(bundles: "Sequence[Path]", trust: "Trust", jobs: int | None) -> "Iterator[Verdict | ExhibitError]":
+    """What checking gives, in the order of the bundles; several are checked by a process a core."""
+    from indexer.search.processes import in_processes
+
+    jobs = jobs or max(1, min(os.cpu_count() or 1, len(bundles) // REPAYS))
+    multiprocessing.set_forkserver_preload(["evidence.verify.verifier", "workers.evidence.remaking"])
+    return in_processes(jobs, (_verifier if jobs == 1 else _verifier_beside, trust), _verified, bundles)
+
+
+def _verifier(trust: "Trust") -> "Verifier":
     from evidence.verify.verifier import Verifier
     from workers.evidence.remaking import MAKERS
 
+    return Verifier(trust, MAKERS)
+
+
+def _verifier_beside(trust: "Trust") -> "Verifier":
+    """That of a process beside this one, which Ctrl-C ends without a word."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    return _verifier(trust)
+
+
+def _verified(verifier: "Verifier", path: Path) -> "Verdict | ExhibitError":
     try:
-        return Verifier(trust, MAKERS).verify(path)
+        return verifier.verify(path)
     except ExhibitError as error:
         return error
 

@@ -1,9 +1,11 @@
 """`exhibit verify`: bundles checked without servers, network or a data folder."""
 
+import os
+import signal
 from pathlib import Path
 
 from registry.models import Bundle
-from tests.assets.command_line import Terminal
+from tests.assets.command_line import CommandLine, Terminal
 
 
 def test_verify_names_what_is_broken_and_needs_no_data_folder(alone: Terminal, tmp_path: Path) -> None:
@@ -33,6 +35,38 @@ def test_a_bundle_of_an_installation_without_witnesses_is_incomplete_by_the_list
     page = folder / "verify.html"
     assert cli.run("verify", "--html", page).out == f"Written: {page}. Hand it out apart from bundles.\n"
     assert page.read_bytes().startswith(b"<!doctype html>")
+
+
+def test_several_processes_say_of_bundles_in_their_order_what_one_says(
+    cli: Terminal, sealed_case: Bundle, folder: Path
+) -> None:
+    (bundle,) = cli.ask("bundle", "get", "1", "--out", folder)["files"]
+    text, broken, missing = (folder / f"{name}.zip" for name in ("text", "broken", "missing"))
+    text.write_text("no bundle")
+    broken.write_bytes(Path(bundle).read_bytes().replace(b"Studio", b"Studie"))
+    paths = [str(path) for path in (bundle, text, broken, missing)]
+    one, two = (cli.run("verify", *paths, "--jobs", jobs, "--json", code=1) for jobs in (1, 2))
+    assert one.out == two.out
+    assert [(told["file"], told["verdict"]) for told in two.answer["bundles"]] == list(
+        zip(paths, ("incomplete", "no-bundle", "failed", "no-bundle"), strict=True)
+    )
+
+
+def test_ctrl_c_ends_all_of_its_processes_without_a_trace(tmp_path: Path) -> None:
+    pipes = [tmp_path / f"{number}.zip" for number in range(3)]
+    for pipe in pipes:
+        os.mkfifo(pipe)
+    checking = CommandLine(tmp_path / "data").started("verify", *pipes, "--jobs", "3")
+    try:
+        with pipes[1].open("wb"), pipes[2].open("wb"):  # each is being read now
+            pipes[0].open("wb").close()  # whoever read it has nothing to do
+            os.killpg(checking.pid, signal.SIGINT)
+            out, err = checking.communicate(timeout=60)
+    finally:
+        checking.kill()
+    assert (checking.returncode, out) == (130, "")
+    assert err.splitlines()[-1] == "Interrupted."
+    assert "Traceback" not in err
 
 
 def _list(cli: Terminal, folder: Path) -> Path:
