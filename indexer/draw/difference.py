@@ -40,13 +40,22 @@ def difference(pair: Pair) -> Pixels:
     box = with_margin(pair.first.found_box, DIFFERENCE_MARGIN, pair.found.frame)
     shown = pair.found.shown(box, (MAX_SIDE, MAX_SIDE), MAGNIFIED)
     masks = differing(pair, pair.found.shown(box, (MEASURED, MEASURED)))
-    changed, inside = (_enlarged(mask, shown)[..., None] for mask in masks)
-    grey = cv2.cvtColor(shown.pixels, cv2.COLOR_RGB2GRAY)[..., None].astype(np.float32)
-    shade = np.where(inside, 60 + grey * 0.7, 170 + grey * 0.31)
-    highlight = np.array(HIGHLIGHT, np.float32) * (0.5 + grey / 510) + grey / 4
-    canvas: Pixels = np.clip(np.where(changed, highlight, shade), 0, 255).astype(np.uint8)
+    changed, inside = (_enlarged(mask, shown) for mask in masks)
+    grey = cv2.cvtColor(shown.pixels, cv2.COLOR_RGB2GRAY)
+    canvas: Pixels = _TONES[np.where(changed, np.uint8(2), inside.astype(np.uint8)), grey]
     outline(canvas, framed(pair.first.found, shown))
     return canvas
+
+
+def _tones() -> Pixels:
+    """What each level of grey becomes outside of what both show, inside of it, and where they differ: (3, 256, 3)."""
+    grey = np.arange(256, dtype=np.float32)[:, None]
+    highlight = np.array(HIGHLIGHT, np.float32) * (0.5 + grey / 510) + grey / 4
+    tones = np.stack(np.broadcast_arrays(170 + grey * 0.31, 60 + grey * 0.7, highlight))
+    return np.clip(tones, 0, 255).astype(np.uint8)
+
+
+_TONES = _tones()
 
 
 def differing(pair: Pair, shown: Shown) -> tuple[Mask, Mask]:
@@ -96,28 +105,37 @@ def _by_level(values: Plane, target: Plane, alike: Mask, inside: Mask) -> Plane:
     For each level the median of what stands there in the other picture where the two are alike, or anywhere for levels
     that lie nowhere in structure: what was added in some places changes nothing.
     """
-    bins = np.clip(values * CURVE / 256, 0, CURVE - 1).astype(np.int64)
+    bins = np.clip(values * CURVE / 256, 0, CURVE - 1).astype(np.uint8)
     levels, changes = [], []
-    for level in range(CURVE):
-        of_level = bins == level
-        here = alike & of_level
-        here = here if here.sum() >= CURVE else inside & of_level
-        if here.sum() >= CURVE:
-            levels.append(float(np.median(values[here])))
-            changes.append(float(np.median(target[here] - values[here])))
+    by_level = zip(_grouped(bins, alike, values, target), _grouped(bins, inside, values, target), strict=True)
+    for structured, anywhere in by_level:
+        here, there = structured if len(structured[0]) >= CURVE else anywhere
+        if len(here) >= CURVE:
+            levels.append(float(np.median(here)))
+            changes.append(float(np.median(there - here)))
     return (values + np.interp(values, levels, changes)).astype(np.float32) if levels else values
+
+
+def _grouped(bins: Pixels, mask: Mask, values: Plane, target: Plane) -> list[tuple[Plane, Plane]]:
+    """Of each level the values within a mask, and what stands in the same places of the other picture."""
+    of_level = bins[mask]
+    order, ends = np.argsort(of_level, kind="stable"), np.cumsum(np.bincount(of_level, minlength=CURVE))[:-1]
+    here, there = (np.split(plane[mask][order], ends) for plane in (values, target))
+    return list(zip(here, there, strict=True))
 
 
 def _by_line(values: Plane, target: Plane, alike: Mask) -> Plane:
     """A colour difference after the other picture's change of colour: a line, fitted again without the worst third."""
-    kept, slope, shift = alike, 1.0, 0.0
-    for _ in range(4):
-        x, y = values[kept].astype(np.float64), target[kept].astype(np.float64)
+    here, there = values[alike], target[alike]
+    kept = np.ones(len(here), np.bool_)
+    for again in (True, True, True, False):
+        x, y = here[kept].astype(np.float64), there[kept].astype(np.float64)
         spread = float(((x - x.mean()) ** 2).mean())
         slope = float(((x - x.mean()) * (y - y.mean())).mean()) / spread if spread > 1 else 1.0
         shift = float(y.mean() - slope * x.mean())
-        missed = np.abs(slope * values + shift - target)
-        kept = alike & (missed <= np.percentile(missed[alike], 67))
+        if again:
+            missed = np.abs(slope * here + shift - there)
+            kept = missed <= np.percentile(missed, 67)
     return np.asarray(slope * values + shift, np.float32)
 
 
