@@ -127,7 +127,7 @@ def test_workers_say_that_they_live_until_they_end(stack: Stack) -> None:
         return {name.partition("@")[0]: queues for name, queues in rows}
 
     wait_until(lambda: set(told()) == NAMES)
-    assert told()["worker-match"] == "evidence,match"
+    assert told()["worker-match"] == "asked,evidence,match"
     began = Heartbeat.objects.get(name__startswith="worker-crawl").started_at
     crawl = next(one for one in stack.workers() if any("worker-crawl" in word for word in one.cmdline()))
     os.kill(crawl.pid, signal.SIGKILL)

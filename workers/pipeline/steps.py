@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 OPENED_AGAIN = Sentence("The case was opened again before the bundle was sealed. Deciding it again asks for another.")
 """Why a bundle isn't sealed that nobody wants any more."""
-ASKED = "asked"  # short work that a person waits for
+ASKED = "asked"  # short work that a person waits for, taken by its own worker and by free ones of "match"
 FILES = "files"  # files that a person waits for: what takes long goes on behind the others after some seconds
 VISITS = "visits"  # visits for evidence that a person waits for; those of what a crawl brings are in "evidence"
 DEFAULT = "default"  # what is short, and what others are told

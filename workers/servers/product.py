@@ -45,7 +45,7 @@ def services(config: Config) -> tuple[Child, ...]:
         Child(name="web", command=web_command(config), environ=environment(config), folder=CHECKOUT),
         _worker(config, "worker-default", "default,upkeep", 2),
         _worker(config, "worker-crawl", "crawl", config.workers),
-        _worker(config, "worker-match", "match,evidence", config.workers),
+        _worker(config, "worker-match", "match,evidence,asked", config.workers),
         _worker(config, "worker-asked", "asked", 1),
         _worker(config, "worker-files", "files", 1),
         _worker(config, "worker-visits", "visits", 1),
