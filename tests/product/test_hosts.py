@@ -185,8 +185,9 @@ def _is_amid(name: str) -> bool:
 def _confirm(host: Host, environ: Environ) -> list[str]:
     """Confirm some cases; returns the verdicts on their bundles, by number."""
     cases = json.loads(_desk(host, environ, "case", "list", "--owner", OWNER, "--json"))["cases"]
-    certain = [str(case["number"]) for case in cases if any(use["match"] == "certain" for use in case["uses"])]
-    numbers, out = certain[:BUNDLES], str(host.disk / "bundles")
+    certain = [case for case in cases if any(use["match"] == "certain" for use in case["uses"])]
+    first = sorted(certain, key=lambda case: (case["work"]["number"], case["party"]))[:BUNDLES]
+    numbers, out = [str(case["number"]) for case in first], str(host.disk / "bundles")
     _desk(host, environ, "case", "confirm", *numbers, "--owner", OWNER, "--demonstration", "--wait")
     _desk(host, environ, "trust", out + ".json", "--label", "A test")
     got = json.loads(_desk(host, environ, "bundle", "get", *numbers, "--owner", OWNER, "--out", out, "--json"))

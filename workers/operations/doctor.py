@@ -7,14 +7,18 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from exhibit.clock import now
 from exhibit.config.config import AnchorConfig, Config
 from exhibit.errors import ExhibitError
 from workers.notify.mail import mail_folder, sender
 from workers.operations.checks import GIB, Check, damage_check, disk_check, search_check
 from workers.servers.keeper import are_kept
-from workers.servers.postgres import database_answers, postgres_programs
+from workers.servers.postgres import database_answers, database_time, postgres_programs
 from workers.servers.processes import service_user
 from workers.servers.redis import redis_answers, redis_program
+
+MAX_APART = 5.0
+"""Seconds that two clocks may differ before it is told."""
 
 
 def examine(config: Config) -> tuple[Check, ...]:
@@ -96,6 +100,9 @@ def _database(config: Config) -> Check:
     if config.database_url:
         remedy = "" if database_answers(config) else "Start it, or correct DATABASE_URL."
         sentence = f"The database at DATABASE_URL {'does not answer' if remedy else 'answers'}."
+        if not remedy and abs(apart := (now() - database_time(config)).total_seconds()) > MAX_APART:
+            remedy = "Set both by NTP: a time in evidence is that of the machine that saw it."
+            sentence += f" Its clock and this machine's are {abs(apart):.0f} seconds apart."
         return Check("PostgreSQL", ok=not remedy, sentence=sentence, remedy=remedy)
     return _program("PostgreSQL", lambda: postgres_programs() / "postgres")
 

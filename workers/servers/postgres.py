@@ -6,7 +6,9 @@ import pwd
 import shutil
 import signal
 import subprocess
+from datetime import datetime
 from pathlib import Path
+from typing import cast
 
 import psycopg
 from psycopg import sql
@@ -122,3 +124,10 @@ def database_answers(config: Config, name: str = addresses.DATABASE_NAME) -> boo
     except psycopg.OperationalError:
         return False
     return True
+
+
+def database_time(config: Config) -> datetime:
+    """What time it is by the database's clock."""
+    with psycopg.connect(addresses.database_url(config), connect_timeout=10) as connection:
+        [(moment,)] = connection.execute("SELECT clock_timestamp()").fetchall()
+        return cast("datetime", moment)

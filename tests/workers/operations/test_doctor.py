@@ -1,6 +1,8 @@
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,10 +13,13 @@ from evidence.anchors.rfc3161.kind import Rfc3161Config
 from evidence.development.authority import running_authority
 from evidence.development.chain import running_chain
 from exhibit.config.config import Config
+from tests.assets.clocks import set_clock
 from workers.configuration import load_config
 from workers.operations import doctor
 from workers.operations.checks import Check
 from workers.operations.doctor import examine, examine_all
+
+__all__ = ["set_clock"]
 
 
 @pytest.fixture
@@ -63,6 +68,17 @@ def test_servers_of_ones_own_are_asked(fresh: Config) -> None:
     own = replace(fresh, database_url="postgresql://x@127.0.0.1:9/x", redis_url="redis://127.0.0.1:9/0")
     assert "DATABASE_URL" in found(own)["PostgreSQL"].remedy
     assert "REDIS_URL" in found(own)["Redis"].remedy
+
+
+@pytest.mark.usefixtures("django_db_modify_db_settings")
+@pytest.mark.parametrize("minutes", [-3, 0, 3])
+def test_a_clock_that_is_minutes_off_the_database_s_is_told(
+    config: Config, set_clock: Callable[[timedelta], None], minutes: int
+) -> None:
+    set_clock(timedelta(minutes=minutes))
+    check = found(config)["PostgreSQL"]
+    assert check.ok == (minutes == 0)
+    assert ("180 seconds apart" in check.sentence) == ("NTP" in check.remedy) == (minutes != 0)
 
 
 def test_each_witness_is_asked_how_it_is_and_one_that_is_silent_is_no_hindrance(fresh: Config, tmp_path: Path) -> None:
