@@ -116,16 +116,12 @@ def looked_for(frame: Frame | None, pyramid: int) -> tuple[Frame, Patches] | Non
 
     ``None`` where too little is textured.
     """
-    if frame is None:
+    if frame is None or (textured := _textured(frame)) is None:
         return None
-    weight = np.maximum(cv2.blur(frame.valid.astype(np.float32), (EVENED_OVER, EVENED_OVER)), 1e-3)
-    one, other = (_evened(grey, frame.valid, weight) for grey in (frame.found, frame.registered))
-    points = _textured_points(one, other, frame.valid)
-    if len(points) < MIN_PATCHES:
-        return None
+    one, other, points = textured
     moved, status, _ = cv2.calcOpticalFlowPyrLK(
-        other[0],
-        one[0],
+        other,
+        one,
         points[:, None],
         None,
         winSize=(PATCH, PATCH),
@@ -135,6 +131,19 @@ def looked_for(frame: Frame | None, pyramid: int) -> tuple[Frame, Patches] | Non
     moved = moved[:, 0]
     correlation, noise = _likeness(frame, points, moved)
     return frame, Patches(points, moved, (status.ravel() > 0) & (correlation > PATCH_AGREES), noise)
+
+
+def is_textured(frame: Frame) -> bool:
+    """Whether :func:`looked_for` finds enough to look for."""
+    return _textured(frame) is not None
+
+
+def _textured(frame: Frame) -> tuple[Grey, Grey, Points] | None:
+    """Both pictures, evened out, and the points around which patches are looked for; ``None`` where they are few."""
+    weight = np.maximum(cv2.blur(frame.valid.astype(np.float32), (EVENED_OVER, EVENED_OVER)), 1e-3)
+    one, other = (_evened(grey, frame.valid, weight) for grey in (frame.found, frame.registered))
+    points = _textured_points(one, other, frame.valid)
+    return (one[0], other[0], points) if len(points) >= MIN_PATCHES else None
 
 
 def _frame(found: Grey, registered: Grey, between: NDArray[np.float64], masked: Sequence[Box]) -> Frame | None:

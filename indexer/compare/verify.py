@@ -13,7 +13,7 @@ from indexer.compare.dense import agreeing_area, another_part, dense_agreement, 
 from indexer.compare.fit import Fit, measure_fit
 from indexer.compare.geometry import Alignment, Correspondences, Remembered, align, correspondences, support
 from indexer.compare.negative import negative
-from indexer.compare.pieces import laid_in_pieces
+from indexer.compare.pieces import can_be_laid, laid_in_pieces
 from indexer.compare.rules import InWays, Measurements, decide, decide_pieces, ways_in_pieces
 from indexer.compare.thresholds import THRESHOLDS
 from indexer.layout.information import COMPOSED
@@ -27,6 +27,13 @@ from indexer.picture.spaces import INSET, PIPELINE
 
 NOT_COMPARED = 256
 LOW_INFORMATION, NEGATIVE, PIECES, HASH, MARK = "low-information", "negative", "pieces", "hash", "mark"
+PROMISING_INLIERS = 5
+"""Quick features that agree, from which all features are measured, if the pixels agree as well."""
+PROMISING_AGREEMENT = 0.35
+"""Share of windows that agree where the glance lays the picture. Of 5,000 edited copies of 66 photographs the glance
+missed nine that all features saw: nine quick features or more agreed there, and .44 of the windows. Of strangers with
+five quick features or more that agree, two thirds are below .35.
+"""
 MAX_COPIES = 8
 MAX_COVERED = 0.7
 """Share of the found picture that one copy covers, from which no further one is looked for."""
@@ -86,6 +93,12 @@ def verify(found: Features, registered: Features) -> Examined:
     return _verification(finding, nearest.hamming, found, registered)
 
 
+def promises(glance: _Finding | Verification) -> bool:
+    """Whether what was seen at a glance is worth all the features."""
+    placed = glance.inliers >= PROMISING_INLIERS and glance.dense >= PROMISING_AGREEMENT
+    return glance.decision is Decision.REVIEW or placed or PIECES in glance.reasons
+
+
 def nearest_hash(found: Features, registered: Features, least: float = 0.0) -> HashMatch:
     """The closest pair among the found picture's variants and the stored hashes of the registered picture's parts.
 
@@ -137,15 +150,18 @@ def _held_back(finding: _Finding, registered: Features) -> _Finding:
 def _seen(found: Features, registered: Features, nearest: HashMatch) -> _Finding:
     """Compare as they are, and where that leaves a doubt in pieces.
 
+    At a glance it is enough to know that it promises something, as what can be laid in pieces always does.
     Where nothing can be laid on anything, a near hash is worth a look, and so is what agrees as a negative. Where
     pieces were looked at in vain, the hash has to be nearer, or ``pieces`` is the reason of ``none``: more details may
     say more.
     """
     matches = Remembered(found, registered)
     plain = _compare(found, registered, nearest, matches)
-    if plain.decision is Decision.CERTAIN:
+    if plain.decision is Decision.CERTAIN or (found.is_glance and promises(plain)):
         return plain
-    pieced = _in_pieces(found, registered, matches, nearest.hamming)
+    if found.is_glance and can_be_laid(found, registered, matches):
+        return replace(plain, reasons=(PIECES,))
+    pieced = None if found.is_glance else _in_pieces(found, registered, matches, nearest.hamming)
     if pieced is not None and _ORDER.index(pieced.decision) > _ORDER.index(plain.decision):
         return pieced
     in_vain = None if pieced is None else pieced.pieced
@@ -157,9 +173,8 @@ def _seen(found: Features, registered: Features, nearest: HashMatch) -> _Finding
         if alone.hamming <= within:
             stated = _dense(found, registered, alone.transform, ())
             return _Finding(Decision.REVIEW, plain.inliers, stated, alone.transform, (HASH,), pieced=in_vain)
-    if in_vain is not None:
-        return replace(plain, reasons=(PIECES,), pieced=in_vain)
-    return _as_negative(found, registered, plain)
+    told = replace(plain, reasons=(PIECES,), pieced=in_vain)
+    return _as_negative(found, registered, plain) if in_vain is None else told
 
 
 def _as_negative(found: Features, registered: Features, plain: _Finding) -> _Finding:
@@ -320,7 +335,7 @@ def _verification(finding: _Finding, hamming: int, found: Features, registered: 
         pieces=finding.pieces,
         figures=finding.figures,
         pieced=finding.pieced,
-        glance=found.later_local is found.later_quick,
+        glance=found.is_glance,
     )
     return said if finding.transform is None else laid(said, finding.transform, found, registered)
 

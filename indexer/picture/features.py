@@ -123,6 +123,11 @@ class Features:
         """The same picture with its quick features in the place of the local ones."""
         return replace(self, later_local=self.later_quick)
 
+    @property
+    def is_glance(self) -> bool:
+        """Whether the local features are the quick ones."""
+        return self.later_local is self.later_quick
+
     @cached_property
     def embeddings(self) -> Mapping[str, NDArray[np.float32]]:
         """Descriptors of unit length, float32, by part: ``whole``, ``centre``, the panels and the inset."""
@@ -139,7 +144,7 @@ class Features:
         """Whether the picture is so small that its hash tells all there is to tell."""
         return min(self.info.width, self.info.height) < ICON_SIDE
 
-    @property
+    @cached_property
     def variants(self) -> tuple[Variant, ...]:
         """What each row of :attr:`hash_variants` is."""
         parts = (WHOLE, *(() if self.content is None else (TRIMMED,)), *self._within)

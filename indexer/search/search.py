@@ -26,7 +26,7 @@ from exhibit.ports import VectorIndex
 from exhibit.types import Decision, Verification
 from indexer.compare.negative import negative
 from indexer.compare.thresholds import THRESHOLDS
-from indexer.compare.verify import HASH, PIECES, verify
+from indexer.compare.verify import HASH, PIECES, Examined, promises, verify
 from indexer.picture.features import CLOSER, DEFAULT_LIMITS, Features, Part, extract
 from indexer.picture.local_features import QUICK_SIDE, LocalFeatures
 from indexer.picture.spaces import ROOTSIFT
@@ -44,13 +44,6 @@ from indexer.votes.index import VoteIndex
 
 EXPLAINED = 0.9
 """Share of a picture and of a work that a certain match shows, from which no other work is looked for."""
-PROMISING_INLIERS = 5
-"""Quick features that agree, from which all features are measured, if the pixels agree as well."""
-PROMISING_AGREEMENT = 0.35
-"""Share of windows that agree where the glance lays the picture. Of 5,000 edited copies of 66 photographs the glance
-missed nine that all features saw: nine quick features or more agreed there, and .44 of the windows. Of strangers with
-five quick features or more that agree, two thirds are below .35.
-"""
 LOUD = 4.0
 """Times what chance gives, from which a work's votes have all features measured even where a glance shows nothing: a
 copy that fills a sixth of a picture has few of the quick features. Of 200 strangers 8 have such a work among 100, and
@@ -115,7 +108,7 @@ def find_works(
 
 def compare(
     found: Features, load: Callable[[], bytes], registered: Features, limits: Limits = DEFAULT_LIMITS
-) -> Verification:
+) -> Examined:
     """Verify one pair: at a glance, then with all features where that promises something, then closer still.
 
     What is laid in pieces is never certain at a glance: with few features another moment of a scene looks as precise.
@@ -123,7 +116,7 @@ def compare(
     """
     if max(found.info.width, found.info.height) >= GLANCE_FROM:
         glance = verify(found.glance, registered)
-        if (glance.decision is Decision.CERTAIN and PIECES not in glance.reasons) or not _promises(glance):
+        if (glance.decision is Decision.CERTAIN and PIECES not in glance.reasons) or not promises(glance):
             return glance
     return with_all_features(found, load, registered, limits)
 
@@ -136,15 +129,13 @@ def compare_pictures(registered: bytes, found: bytes, limits: Limits = DEFAULT_L
     return compare(extract(found, limits), lambda: found, extract(registered, limits), limits)
 
 
-def with_all_features(found: Features, load: Callable[[], bytes], registered: Features, limits: Limits) -> Verification:
+def with_all_features(found: Features, load: Callable[[], bytes], registered: Features, limits: Limits) -> Examined:
     """Verify one pair without a glance before; closer still where that may end a doubt."""
     first = verify(found, registered)
     return second_look(first, load(), registered, limits) if first.decision is Decision.REVIEW else first
 
 
-def second_look(
-    first: Verification, data: bytes, registered: Features, limits: Limits = DEFAULT_LIMITS
-) -> Verification:
+def second_look(first: Examined, data: bytes, registered: Features, limits: Limits = DEFAULT_LIMITS) -> Examined:
     """The verification of the found picture at twice the size, when that ends the doubt of the first one.
 
     A work that fills a small part of a page or a collage has few details left at the usual size. This costs some five
@@ -249,7 +240,7 @@ class Search(Generic[Key]):
             registered = self.works.features(work)
             if registered is not None:
                 one = compare(found, self.load, registered, self.limits)
-                if one.decision is Decision.NONE and work in loud:
+                if one.decision is Decision.NONE and work in loud and one.glance:
                     one = with_all_features(found, self.load, registered, self.limits)
                 by_chance = one.reasons == (HASH,) and one.hamming > hash_alone(len(self.works.hashes))
                 self.compared[work] = replace(one, decision=Decision.NONE, reasons=()) if by_chance else one
@@ -299,11 +290,6 @@ class Search(Generic[Key]):
             if transform is not None and registered is not None:
                 local = local.outside(np.array(transform), (registered.info.width, registered.info.height))
         return local
-
-
-def _promises(glance: Verification) -> bool:
-    placed = glance.inliers >= PROMISING_INLIERS and glance.dense >= PROMISING_AGREEMENT
-    return glance.decision is Decision.REVIEW or placed or PIECES in glance.reasons
 
 
 def hash_alone(works: int) -> float:

@@ -17,7 +17,7 @@ from exhibit.sentences import Sentence
 from exhibit.types import Decision, Hit, Verification
 from indexer.compare.rules import Condition, Way, ways_to_certain, ways_to_review
 from indexer.compare.thresholds import THRESHOLDS
-from indexer.compare.verify import HASH, Examined
+from indexer.compare.verify import HASH, PROMISING_AGREEMENT, PROMISING_INLIERS, Examined
 from indexer.layout.information import COMPOSED
 from indexer.picture.descriptor import BUILT_IN, Descriptor
 from indexer.picture.features import DEFAULT_LIMITS, ICON_SIDE, NORMAL, Features, extract
@@ -219,7 +219,7 @@ def _whole(pair: _Pair[Key]) -> Iterator[Gate]:
     one = pair.examined
     if pair.is_plain or one.pieces or HASH in one.reasons:
         return
-    ways: list[Way] = [(Condition("inliers", one.inliers, search.PROMISING_INLIERS),)]
+    ways: list[Way] = [(Condition("inliers", one.inliers, PROMISING_INLIERS),)]
     if not one.glance:
         ways.append((Condition("hamming", one.hamming, THRESHOLDS.hash_reach, at_most=True),))
     (laid,) = _nearest(ways)
@@ -229,7 +229,7 @@ def _whole(pair: _Pair[Key]) -> Iterator[Gate]:
     said = Sentence("Too few details agree how the one lies on the other.")
     yield _gate("laying", (laid,), said, why, passed=pair.agrees or laid.holds)
     if one.transform is not None:
-        limit = search.PROMISING_AGREEMENT if one.glance and not pair.agrees else THRESHOLDS.promising_dense
+        limit = PROMISING_AGREEMENT if one.glance and not pair.agrees else THRESHOLDS.promising_dense
         agree = Condition("dense", one.dense if one.figures is None else one.figures.dense, limit)
         said = Sentence("Laid onto each other, their pixels agree in too few places.")
         yield _gate("pixels", (agree,), said, passed=pair.agrees or agree.holds)
