@@ -8,9 +8,11 @@ from exhibit.files.private import keep_private
 from workers.configuration import load_config
 from workers.notify.mail import django_mail
 from workers.servers.addresses import REDIS_SECONDS, django_database, redis_url
+from workers.services.same_secrets import check_secrets
 
 keep_private()  # of the site's processes, and of every other that asks for rows
 CONFIG = load_config()
+check_secrets(CONFIG)
 
 BASE = Path(__file__).resolve().parent
 DEBUG = CONFIG.debug

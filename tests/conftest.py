@@ -15,6 +15,7 @@ from hypothesis import settings as examples
 from pytest_django import DjangoDbBlocker
 
 from exhibit.config.config import Config
+from exhibit.config.secrets import secret_key
 from workers.configuration import load_config
 from workers.servers import addresses
 from workers.servers.embedded import EmbeddedServers
@@ -44,6 +45,7 @@ def _prepare() -> None:
         REDIS_URL=addresses.broker_url(embedded),
         DJANGO_SETTINGS_MODULE="desk.settings",
     )
+    secret_key(embedded)  # as an installation has it whose database is down
     django.setup()
     # half a thousand tests make people; how long a real hash takes is Django's to test
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -18,6 +18,7 @@ from exhibit.errors import ConfigError, WrongUseError
 from exhibit.files.durable import write_once
 
 _HEX_DIGITS = 64
+_RESTORE = "Restore the key file from its backup, or name another path."
 _P, _SIGN = 2**255 - 19, 1 << 255
 _ORDER = 2**252 + 27742317777372353535851937790883648493
 _ORDER_8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
@@ -88,6 +89,11 @@ def signer_from_file(path: Path) -> KeySigner:
     return KeySigner(_read_key(path))
 
 
+def mounted_signer(path: Path) -> KeySigner:
+    """The key of a PKCS#8 PEM file for whose mode others answer; raises ``ConfigError`` when it can't be read."""
+    return KeySigner(_parsed_key(path))
+
+
 def read_public_key(data: bytes) -> bytes:
     """The 32 bytes of an Ed25519 public key, given as PEM or 64 hexadecimal digits; ``WrongUseError`` for all else."""
     hint = "Give a PEM file as `openssl pkey -in KEY -pubout` writes it, never the private key itself."
@@ -124,13 +130,19 @@ def _write_new_key(path: Path) -> bool:
 
 
 def _read_key(path: Path) -> Ed25519PrivateKey:
-    hint = "Restore the key file from its backup, or name another path."
     try:
         if path.stat().st_mode & 0o077:
             raise ConfigError(f"The key file {path} may be read by others.", hint=f"Run chmod 600 {path}")
+    except OSError as error:
+        raise ConfigError(f"The key file {path} can't be read.", hint=_RESTORE) from error
+    return _parsed_key(path)
+
+
+def _parsed_key(path: Path) -> Ed25519PrivateKey:
+    try:
         private = load_pem_private_key(path.read_bytes(), password=None)
     except (OSError, ValueError, TypeError) as error:
-        raise ConfigError(f"The key file {path} can't be read.", hint=hint) from error
+        raise ConfigError(f"The key file {path} can't be read.", hint=_RESTORE) from error
     if not isinstance(private, Ed25519PrivateKey):
-        raise ConfigError(f"The key file {path} doesn't hold an Ed25519 key.", hint=hint)
+        raise ConfigError(f"The key file {path} doesn't hold an Ed25519 key.", hint=_RESTORE)
     return private

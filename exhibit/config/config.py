@@ -45,6 +45,9 @@ class Config:
             `file:///mnt/exhibit`; keys and endpoint are taken from the environment, such as `AWS_ACCESS_KEY_ID`, or
             from `secrets/bucket.toml`. Empty: in `blobs/` of the data folder. `exhibit blobs move` takes those along
             that are there.
+        secrets_dir: A folder of secrets that lie elsewhere, such as a mount of Kubernetes or Docker, which may be
+            read-only: `master_key`, `secret_key`, `log.key`, `installation`, `bucket.toml`. Those that aren't there
+            are taken from `secrets/` of the data folder.
         web_host: The address on which the site listens. Put a proxy with TLS before it when others are to reach it.
         web_port: Its port.
         public_url: The address under which people reach the site; links in mails and documents begin with it.
@@ -119,6 +122,7 @@ class Config:
     database_url: str = setting("", values.database_url)
     redis_url: str = setting("", values.redis_url)
     blobs_url: str = setting("", values.blobs_url)
+    secrets_dir: str = setting("", values.text)
     web_host: str = setting("127.0.0.1", values.text)
     web_port: int = setting(8080, values.whole_number(1, 65_535))
     public_url: str = setting("", values.web_url)

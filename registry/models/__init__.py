@@ -44,6 +44,7 @@ from registry.models.log import (
     LogSubmission,
     LogWaiting,
     SealingKey,
+    SecretMark,
 )
 from registry.models.matching import (
     CalibrationRow,

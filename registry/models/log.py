@@ -130,3 +130,10 @@ class Countersignature(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["bundle", "key"], name="countersignature_identity")]
+
+
+class SecretMark(models.Model):
+    """Which secret the installation uses, for machines that share no folder: a fingerprint, from which none follows."""
+
+    name = models.CharField(max_length=40, primary_key=True)
+    fingerprint = models.CharField(max_length=64, help_text="SHA-256 over name and secret")

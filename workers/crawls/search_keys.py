@@ -9,7 +9,7 @@ from django.db import transaction
 from crawler.search_mapping import Service
 from evidence.keys.at_rest import SECRET, decrypt, encrypt
 from exhibit.clock import now
-from exhibit.config.secrets import master_key, master_keys
+from exhibit.config.secrets import master_keys
 from exhibit.errors import IntegrityError, WrongUseError
 from exhibit.sentences import Sentence
 from exhibit.types import Price
@@ -17,6 +17,7 @@ from registry.crawls import inquiries
 from registry.db.locks import Lock, hold
 from registry.models import Owner, SearchKey
 from workers.crawls.search_services import service_of
+from workers.services.same_secrets import encrypting_key
 from workers.services.wiring import Services
 
 MAX_KEY = 4_000
@@ -38,7 +39,7 @@ def keep_key(services: Services, owner: Owner, service: str, key: str, *, by: st
         raise WrongUseError(Sentence("This can't be a key."), hint=hint)
     with transaction.atomic():
         hold(Lock.KEYS)  # never between the two halves of a change of the master key
-        encrypted = encrypt(SECRET, _bound_to(owner, service), text.encode("ascii"), master_key(services.config))
+        encrypted = encrypt(SECRET, _bound_to(owner, service), text.encode("ascii"), encrypting_key(services.config))
         inquiries.keep_key(owner, service, encrypted, by=by)
 
 

@@ -9,11 +9,13 @@ from django.core.management import call_command
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
+from exhibit.config.secrets import master_key
 from exhibit.errors import ServiceMissingError
 from indexer.calibration.shipped import shipped_calibration
 from indexer.picture.spaces import DESCRIPTOR
 from workers.configuration import load_config
 from workers.database.restore import take_up
+from workers.services.same_secrets import keep_marks
 from workers.services.wiring import Services
 
 _LOCK = 0x45584D47
@@ -22,9 +24,11 @@ _LOCK = 0x45584D47
 def migrate() -> bool:
     """Apply what is missing and return whether anything was; some 50 ms when nothing is.
 
-    Raises ``ServiceMissingError`` when the database doesn't answer or refuses.
+    Raises ``ServiceMissingError`` when the database doesn't answer or refuses, ``ConfigError`` when the secrets here
+    aren't those of the installation.
     """
-    end_restore = take_up(load_config())
+    config = load_config()
+    end_restore = take_up(config)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
     django.setup()
     try:
@@ -34,6 +38,9 @@ def migrate() -> bool:
                 call_command("migrate", verbosity=0, interactive=False)
         _keep_shipped()
         end_restore()
+        if config.database_url:
+            master_key(config), Services(config).log  # they are made now, or never on another machine
+            keep_marks(config)
     except DatabaseError as error:
         said = str(error).strip().splitlines()[0]
         raise ServiceMissingError(f"The database can't be brought up to date: {said}") from error

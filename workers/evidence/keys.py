@@ -14,7 +14,7 @@ from evidence.keys.documents import DocumentKey as UnlockedDocumentKey
 from evidence.keys.documents import generate_document_key, unlock_document_key
 from evidence.keys.ed25519 import KeySigner, generate_sealing_key, unlock
 from exhibit.clock import now
-from exhibit.config.secrets import adopt_next_master_key, master_key, master_keys, next_master_key
+from exhibit.config.secrets import adopt_next_master_key, master_keys, next_master_key
 from exhibit.entries import EntryType
 from exhibit.errors import IntegrityError
 from exhibit.sentences import Sentence
@@ -22,6 +22,7 @@ from registry.db.locks import Lock, hold
 from registry.log.keys import AnyKey, Use, retire, witness
 from registry.log.log import submit
 from registry.models import DocumentKey, LogOpening, Owner, SealingKey, SearchKey, Webhook
+from workers.services.same_secrets import encrypting_key, keep_next_mark
 from workers.services.wiring import Services
 
 HOLDER = "operator"  # who controls the keys made here: the operator holds the master key that unlocks them
@@ -95,6 +96,7 @@ def change_master_key(services: Services, *, by: str, reason: str) -> MasterKeyC
         hold(Lock.KEYS)
         _encrypt_all(services, new)
         _witness_change(new, by=by, reason=reason)
+        keep_next_mark(services.config)
     changed = 1
     while changed:  # a key was made under the old master key meanwhile
         with transaction.atomic():
@@ -107,7 +109,7 @@ def change_master_key(services: Services, *, by: str, reason: str) -> MasterKeyC
 
 def _encrypt_all(services: Services, new: bytes) -> tuple[int, tuple[bytes, ...]]:
     """Encrypt what isn't under the new master key yet; how many keys that were, and which neither opens."""
-    old, changed, lost = master_key(services.config), 0, []
+    old, changed, lost = master_keys(services.config)[0], 0, []
     rows: list[SealingKey | DocumentKey] = [*SealingKey.objects.order_by("pk"), *DocumentKey.objects.order_by("pk")]
     for row in rows:
         present = bytes(row.encrypted_private_key)
@@ -151,7 +153,7 @@ def _present(keys: QuerySet[HeldKey]) -> HeldKey | None:
 
 def _new_sealing_key(services: Services, owner: Owner) -> SealingKey:
     hold(Lock.KEYS)
-    public, encrypted = generate_sealing_key(master_key(services.config))
+    public, encrypted = generate_sealing_key(encrypting_key(services.config))
     key = SealingKey.objects.create(owner=owner, public_key=public, encrypted_private_key=encrypted)
     witness(key, "created", key.created_at)
     return key
@@ -159,7 +161,7 @@ def _new_sealing_key(services: Services, owner: Owner) -> SealingKey:
 
 def _new_document_key(services: Services, owner: Owner) -> DocumentKey:
     hold(Lock.KEYS)
-    made = generate_document_key(owner.name, HOLDER, master_key(services.config), now())
+    made = generate_document_key(owner.name, HOLDER, encrypting_key(services.config), now())
     key = DocumentKey.objects.create(
         owner=owner, public_key=made.public_key, encrypted_private_key=made.encrypted, certificate=made.certificate
     )

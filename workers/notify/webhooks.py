@@ -19,7 +19,7 @@ from urllib3.exceptions import HTTPError
 
 from evidence.keys.at_rest import SECRET, decrypt, encrypt
 from exhibit.clock import now, rfc3339
-from exhibit.config.secrets import master_key, master_keys
+from exhibit.config.secrets import master_keys
 from exhibit.errors import IntegrityError, RefusedError, WrongUseError
 from exhibit.machine import machine_fault
 from exhibit.network.http import guarded_session
@@ -28,6 +28,7 @@ from registry.db.locks import Lock, hold
 from registry.log import audit_log
 from registry.models import Delivery, Event, EventKind, Owner, StepState, Webhook
 from workers.notify.mail import absolute
+from workers.services.same_secrets import encrypting_key
 from workers.services.wiring import Services
 
 PREFIX = "whsec_"
@@ -93,7 +94,7 @@ def add_webhook(services: Services, owner: Owner, url: str, kinds: Collection[st
         row = Webhook(owner=owner, url=url, made_by=by, made_at=now())
         row.kinds = [kind.value for kind in OFFERED if kind in kinds]
         row.number = (owner.webhooks.aggregate(last=Max("number"))["last"] or 0) + 1
-        row.encrypted_secret = encrypt(SECRET, row.identity.bytes, secret, master_key(services.config))
+        row.encrypted_secret = encrypt(SECRET, row.identity.bytes, secret, encrypting_key(services.config))
         row.save()
         about = {"kinds": row.kinds, "url": url, "webhook": row.number}
         audit_log.changed("webhook added", by=by, owner=owner, about=about)

@@ -24,19 +24,21 @@ MAX_APART = 5.0
 def examine(config: Config) -> tuple[Check, ...]:
     """All checks, in the order in which one would mend them; changes nothing and starts no server."""
     probes: tuple[Callable[[Config], Check], ...] = (
-        _data_folder, disk_check, damage_check, _bytes, _database, _redis, _chinese_font, _browser, _browser_limits,
-        _openssl, _mail, search_check, _witnesses,
+        _data_folder, disk_check, damage_check, _secrets, _bytes, _database, _redis, _chinese_font, _browser,
+        _browser_limits, _openssl, _mail, search_check, _witnesses,
     )  # fmt: skip
     return (*(probe(config) for probe in probes), *(_witness(config, anchor) for anchor in config.anchors))
 
 
 def examine_all(config: Config) -> tuple[Check, ...]:
     """What :func:`examine` says of the machine and, while the database answers, what its rows say."""
-    if database_answers(config):
+    machine = examine(config)
+    if not _secrets(config).ok:  # the rows are for those who have them
+        services: tuple[Check, ...] = ()
+    elif database_answers(config):
         services = examine_house(config)
     else:
         services = (_silent_database(config),) if are_kept(config) else ()
-    machine = examine(config)
     # whether a witness answers at this moment counts, whatever it did when it was asked last
     services = tuple(check for check in services if not check.name.startswith("witness "))
     if any(check.name.startswith("witness ") and not check.ok for check in machine):
@@ -82,6 +84,17 @@ def _data_folder(config: Config) -> Check:
         needless = f"With EXHIBIT_DATA=/var/lib/exhibit the user {user.name} needs no such right."
         return Check("data folder", ok=True, sentence=sentence, remedy=f"Nothing needs to be done. {needless}")
     return Check("data folder", ok=True, sentence=f"{folder} can be used.")
+
+
+def _secrets(config: Config) -> Check:
+    """Whether the secrets here are those of the installation, as its database knows them; none is made."""
+    from workers.services.same_secrets import check_secrets
+
+    try:
+        check_secrets(config)
+    except ExhibitError as error:
+        return Check("secrets", ok=False, sentence=error.message, remedy=error.hint)
+    return Check("secrets", ok=True, sentence=f"Their folder is {config.secrets_dir or config.data_dir / 'secrets'}.")
 
 
 def _bytes(config: Config) -> Check:

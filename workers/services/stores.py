@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 from evidence.log.heads import NAME, FileHead, ObjectHead
 from exhibit.config.config import Config
-from exhibit.config.secrets import INSTALLATION, installation
+from exhibit.config.secrets import INSTALLATION, installation, secret_path
 from exhibit.digests import Digest
 from exhibit.errors import StorageError
 from exhibit.files.blobs import FolderBlobStore, blob_store
@@ -71,7 +71,7 @@ def log_head(config: Config, objects: "NamedObjects | None") -> HeadStore:
 def examine(config: Config) -> None:
     """Ask the bucket, if one is configured, without changing anything; raises ``StorageError`` as it would."""
     if config.blobs_url and folder_of(config.blobs_url) is None:
-        known = (config.data_dir / "secrets" / INSTALLATION).exists()
+        known = secret_path(config, INSTALLATION).exists()
         _bucket(config, config.blobs_url, installation(config) if known else "").examine()
 
 
@@ -102,7 +102,7 @@ def _bucket(config: Config, url: str, owner: str) -> "Bucket":
     except ImportError as error:
         hint = "Install it: python3 tools/bootstrap.py runtime bucket"
         raise StorageError(Sentence("Bytes in a bucket need the optional part “bucket”."), hint=hint) from error
-    keys = config.data_dir / "secrets" / "bucket.toml"
+    keys = secret_path(config, "bucket.toml")
     return Bucket(partial(open_store, url, keys), owner, config.data_dir / f"bucket-{_key(url)}.made")
 
 

@@ -6,6 +6,7 @@ from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING
 
 from exhibit.config.config import Config
+from exhibit.config.secrets import LOG_KEY, mounted, secret_path
 from exhibit.network.guard import Guard
 from exhibit.pictures.decode import Limits
 from exhibit.ports import Anchor, BlobStore, Capturer, Signer
@@ -129,10 +130,13 @@ class Services:
 
     @cached_property
     def _log_signer(self) -> Signer:
+        from evidence.keys.ed25519 import mounted_signer
         from evidence.log.append_only import log_key
 
+        if (given := mounted(self.config, LOG_KEY)) is not None:
+            return mounted_signer(given)
         head = log_head(self.config, self._objects)
-        return log_key(self.config.data_dir / "secrets" / "log.key", head, self.config.log_origin)
+        return log_key(secret_path(self.config, LOG_KEY), head, self.config.log_origin)
 
     @cached_property
     def _objects(self) -> "NamedObjects | None":

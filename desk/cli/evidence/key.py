@@ -121,10 +121,14 @@ def change_master(*, desk: Desk, reason: Reason) -> None:
 
     After an interruption the same command goes on. Backups of the database made before need the old master key.
     """
+    from exhibit.config.secrets import NEXT_MASTER_KEY, mounted
     from workers.evidence.keys import change_master_key
 
     made = change_master_key(desk.services, by=person(), reason=reason)
-    say(f"{counted(made.keys, 'key')} under the new master key. Back up the folder secrets now.")
+    then = "Back up the folder secrets now."
+    if given := mounted(desk.config, NEXT_MASTER_KEY):
+        then = f"On every machine put {given} in the place of master_key now."
+    say(f"{counted(made.keys, 'key')} under the new master key. {then}")
     if made.lost:
         named = ", ".join(key.hex()[:16] for key in made.lost)
         say(f"Left as they were, because no master key opens them and they are used no more: {named}")

@@ -104,10 +104,11 @@ def ingest_command(*, paths: Paths, owner: OwnerName, as_json: AsJson, **given: 
 
 def _fetched(desk: Desk, url: str) -> Path:
     from crawler.lists.buckets import fetch, folder_for
+    from exhibit.config.secrets import secret_path
 
-    data = desk.services.config.data_dir
-    folder = folder_for(url, data / "lists")
-    for name, count in fetch(url, folder, data / "secrets" / "bucket.toml"):
+    config = desk.services.config
+    folder = folder_for(url, config.data_dir / "lists")
+    for name, count in fetch(url, folder, secret_path(config, "bucket.toml")):
         note(f"{name}: {size(count)}")
     return folder
 

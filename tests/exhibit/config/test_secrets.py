@@ -46,3 +46,30 @@ def test_the_next_master_key_takes_the_place_of_the_present_one(tmp_path: Path) 
     assert secrets.master_keys(config) == (present, coming)
     secrets.adopt_next_master_key(config)
     assert secrets.master_keys(config) == (coming,)
+
+
+def test_secrets_that_are_mounted_count_and_the_others_are_made_in_the_data_folder(tmp_path: Path) -> None:
+    mount = tmp_path / "mount"
+    mount.mkdir()
+    (mount / "master_key").write_text("ab" * 32 + "\n")
+    (mount / "log.key").write_text("a key")
+    config = loaded(tmp_path, EXHIBIT_SECRETS_DIR=str(mount))
+    assert secrets.master_key(config) == bytes.fromhex("ab" * 32)
+    assert secrets.secret_path(config, "log.key") == mount / "log.key"
+    assert len(secrets.secret_key(config)) == 64
+    assert [path.name for path in (tmp_path / "secrets").iterdir()] == ["secret_key"]
+
+
+def test_a_mounted_master_key_is_changed_by_one_that_is_mounted_beside_it(tmp_path: Path) -> None:
+    mount = tmp_path / "mount"
+    mount.mkdir()
+    (mount / "master_key").write_text("ab" * 32)
+    config = loaded(tmp_path, EXHIBIT_SECRETS_DIR=str(mount))
+    with pytest.raises(ConfigError, match=r"doesn't change.*master_key.next"):
+        secrets.next_master_key(config)
+    (mount / "master_key.next").write_text("cd" * 32)
+    both = (bytes.fromhex("ab" * 32), bytes.fromhex("cd" * 32))
+    assert (secrets.master_keys(config), secrets.master_key(config)) == (both, both[1])
+    assert secrets.next_master_key(config) == both[1]
+    secrets.adopt_next_master_key(config)
+    assert sorted(path.name for path in mount.iterdir()) == ["master_key", "master_key.next"]
