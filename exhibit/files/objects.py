@@ -77,12 +77,19 @@ class NamedObjects:
         with self._bucket.told(), suppress(FileNotFoundError):
             obstore.delete(objects, self._key(name))
 
-    def names(self) -> Iterator[tuple[str, datetime]]:
-        """All names, and since when each has had its bytes, by the store's clock."""
+    def folders(self) -> list[str]:
+        """The first part of all names of several parts."""
+        objects = self._bucket.objects
+        with self._bucket.told():
+            found = obstore.list_with_delimiter(objects, self._folder)["common_prefixes"]
+        return [path.removeprefix(f"{self._folder}/") for path in found]
+
+    def names(self, below: str = "") -> Iterator[tuple[str, datetime]]:
+        """All names, or those below one, and since when each has had its bytes, by the store's clock."""
         objects = self._bucket.objects
         self._bucket.check()
         with self._bucket.told():
-            for some in obstore.list(objects, self._folder):
+            for some in obstore.list(objects, self._key(below).rstrip("/")):
                 for one in some:
                     yield one["path"].removeprefix(f"{self._folder}/"), one["last_modified"]
 

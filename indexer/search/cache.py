@@ -1,9 +1,10 @@
-"""A folder that keeps measured features, so that a work is measured once for all processes."""
+"""A folder that keeps measured features, so that a work is measured once for all processes, or for all machines."""
 
 import shutil
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError
@@ -15,11 +16,28 @@ from indexer.picture.features_file import from_bytes, to_bytes
 from indexer.picture.spaces import PIPELINE
 
 
+class Shared(Protocol):
+    """Where machines leave one another what they have measured, as far as it goes: nothing fails for want of it."""
+
+    def get(self, name: str) -> bytes | None:
+        """What another machine has left."""
+
+    def put(self, name: str, data: bytes) -> None:
+        """Leave something."""
+
+    def remove(self, end: str) -> None:
+        """Remove all whose names end so, below whichever folder."""
+
+    def clear(self, folder: str) -> None:
+        """Remove all below a folder."""
+
+
 class FeatureCache:
     """Features by digest, for the present version of the pipeline, in a folder that can be removed at any time.
 
     Several processes may share the folder: files are replaced as a whole, and whoever measures the same picture writes
     the same file. A damaged file is measured again. This process keeps some at hand; the longest unused go first.
+    With ``shared``, machines that have no folder in common measure a picture once for all of them, too.
     """
 
     def __init__(
@@ -28,12 +46,14 @@ class FeatureCache:
         capacity_in_memory: int = 256,
         limits: Limits = DEFAULT_LIMITS,
         descriptor: Descriptor = BUILT_IN,
+        shared: Shared | None = None,
     ) -> None:
         ours = descriptor.space.id == BUILT_IN.space.id
         self._folder = folder / (PIPELINE if ours else f"{PIPELINE}-{descriptor.space.id}")
         self._limits = limits
         self._descriptor = descriptor
         self._capacity = capacity_in_memory
+        self._shared = shared
         self._recent: OrderedDict[Digest, Features] = OrderedDict()
 
     def get(self, digest: Digest, load: Callable[[], bytes]) -> Features:
@@ -41,7 +61,8 @@ class FeatureCache:
 
         Raises ``IntegrityError`` when those have another digest, ``UnreadablePictureError`` when they can't be decoded.
         """
-        features = self._recent.pop(digest, None) or self._stored(digest) or self._measured(digest, load)
+        features = self._recent.pop(digest, None) or self._stored(digest) or self._fetched(digest)
+        features = features or self._measured(digest, load)
         self._recent[digest] = features
         if len(self._recent) > self._capacity:
             self._recent.popitem(last=False)
@@ -49,18 +70,25 @@ class FeatureCache:
 
     def put(self, features: Features) -> None:
         """Keep features that were measured elsewhere."""
-        keep_in_cache(self._path(features.digest), to_bytes(features))
+        data = to_bytes(features)
+        keep_in_cache(self._path(features.digest), data)
+        if self._shared is not None:
+            self._shared.put(self._name(features.digest), data)
 
     def remove(self, digest: Digest) -> None:
         """Forget a picture, whatever version measured it: its features hold a small grey copy."""
         self._recent.pop(digest, None)
         for path in self._folder.parent.glob(f"*/{digest.hex[:2]}/{digest.hex}.npz"):
             path.unlink(missing_ok=True)
+        if self._shared is not None:
+            self._shared.remove(f"{digest.hex[:2]}/{digest.hex}.npz")
 
     def clear(self) -> None:
         """Forget everything that was measured with this network."""
         self._recent.clear()
         shutil.rmtree(self._folder, ignore_errors=True)
+        if self._shared is not None:
+            self._shared.clear(self._folder.name)
 
     def _measured(self, digest: Digest, load: Callable[[], bytes]) -> Features:
         features = extract(load(), self._limits, descriptor=self._descriptor)
@@ -71,10 +99,26 @@ class FeatureCache:
 
     def _stored(self, digest: Digest) -> Features | None:
         try:
-            features = from_bytes(self._path(digest).read_bytes(), self._descriptor.space)
-        except (OSError, IntegrityError):
+            return self._read(self._path(digest).read_bytes(), digest)
+        except OSError:
+            return None
+
+    def _fetched(self, digest: Digest) -> Features | None:
+        data = None if self._shared is None else self._shared.get(self._name(digest))
+        features = None if data is None else self._read(data, digest)
+        if data is not None and features is not None:
+            keep_in_cache(self._path(digest), data)
+        return features
+
+    def _read(self, data: bytes, digest: Digest) -> Features | None:
+        try:
+            features = from_bytes(data, self._descriptor.space)
+        except IntegrityError:
             return None
         return features if features.digest == digest else None
 
     def _path(self, digest: Digest) -> Path:
         return self._folder / digest.hex[:2] / f"{digest.hex}.npz"
+
+    def _name(self, digest: Digest) -> str:
+        return f"{self._folder.name}/{digest.hex[:2]}/{digest.hex}.npz"

@@ -1,5 +1,6 @@
 """Several machines that share no folder: what one has begun, another goes on with."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from tests.assets.swift_server import S3
 from workers.cases.purge import purge
 from workers.log.history import accept_head, new_origin
 from workers.log.replay import replay
+from workers.services.stores import objects_of
 from workers.tasks.sync_runner import SyncRunner
 from workers.works import uploads
 
@@ -82,3 +84,51 @@ def test_after_an_old_backup_of_the_rows_no_machine_signs_an_older_size_until_on
     assert head is not None
     assert (old.checkpoint.origin, head.checkpoint.origin) == ("exhibit.localhost/log", new)
     assert [replay(machine.services).problems for machine in pair] == [[], []]
+
+
+def measured(machine: SyncRunner, loads: list[bytes]) -> Digest:
+    """The features of a photograph, and its bytes if they had to be asked for."""
+    data = photograph(1)
+
+    def load() -> bytes:
+        loads.append(data)
+        return data
+
+    return machine.services.features.get(Digest.of(data), load).digest
+
+
+def anew(machine: SyncRunner, *, without: str) -> SyncRunner:
+    """The machine after a new start, without a folder."""
+    shutil.rmtree(machine.services.config.data_dir / without, ignore_errors=True)
+    return SyncRunner(machine.services.config)
+
+
+def test_what_one_machine_has_measured_another_fetches_and_a_purge_reaches_it(pair: Pair) -> None:
+    first, second = pair
+    loads: list[bytes] = []
+    assert measured(first, loads) == measured(second, loads) == measured(anew(first, without="features"), loads)
+    assert len(loads) == 1
+    second.services.features.remove(Digest.of(photograph(1)))
+    assert measured(anew(first, without="features"), loads)
+    first.services.features.clear()
+    assert measured(anew(second, without="features"), loads)
+    assert len(loads) == 3
+
+
+def test_what_is_damaged_in_the_bucket_or_while_it_is_silent_is_measured_again(pair: Pair, s3: S3) -> None:
+    first, second = pair
+    loads: list[bytes] = []
+    digest = measured(first, loads)
+    objects = objects_of(first.services.config, "features")
+    assert objects is not None
+    [(name, _)] = objects.names()
+    assert digest.hex in name
+    objects.put(name, b"damaged")
+    assert measured(second, loads) == digest
+    assert len(loads) == 2
+    assert measured(anew(first, without="features"), loads) == digest  # it was put anew
+    assert len(loads) == 2
+    keys = second.services.config.data_dir / "secrets" / "bucket.toml"
+    keys.write_text(s3.settings(endpoint="http://127.0.0.1:9"))
+    assert measured(anew(second, without="features"), loads) == digest
+    assert len(loads) == 3

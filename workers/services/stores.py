@@ -1,5 +1,6 @@
 """Where the exact bytes lie: in the data folder, in a folder elsewhere, or in a bucket, as one URL says."""
 
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,6 +61,35 @@ def objects_of(config: Config, folder: str = "") -> "NamedObjects | None":
     from exhibit.files.objects import NamedObjects
 
     return NamedObjects(bucket, folder)
+
+
+class SharedObjects:
+    """What machines leave one another in the bucket and can make again (port ``Shared`` of measured features)."""
+
+    def __init__(self, objects: "NamedObjects") -> None:
+        self._objects = objects
+
+    def get(self, name: str) -> bytes | None:
+        """What was left; nothing, too, while the bucket doesn't answer."""
+        with suppress(StorageError):
+            return (self._objects.get(name) or (None, ""))[0]
+        return None
+
+    def put(self, name: str, data: bytes) -> None:
+        """Leave something, as far as the bucket takes it."""
+        with suppress(StorageError):
+            self._objects.put(name, data)
+
+    def remove(self, end: str) -> None:
+        """Remove what a purge reaches: raises ``StorageError`` when that can't be."""
+        for folder in self._objects.folders():
+            self._objects.remove(f"{folder}/{end}")
+
+    def clear(self, folder: str) -> None:
+        """Remove a folder, as far as it can be."""
+        with suppress(StorageError):
+            for name, _ in list(self._objects.names(folder)):
+                self._objects.remove(name)
 
 
 def log_head(config: Config, objects: "NamedObjects | None") -> HeadStore:

@@ -13,7 +13,7 @@ from exhibit.ports import Anchor, BlobStore, Capturer, Signer
 from exhibit.types import Space
 from workers.configuration import load_config
 from workers.services.rooms import Rooms
-from workers.services.stores import WITHHELD, log_head, objects_of, rooms_of, store_at
+from workers.services.stores import WITHHELD, SharedObjects, log_head, objects_of, rooms_of, store_at
 
 if TYPE_CHECKING:
     from evidence.log.append_only import Log
@@ -104,7 +104,9 @@ class Services:
 
         space, folder = descriptor.space.id, self.config.data_dir / "features"
         if space not in self._features:
-            self._features[space] = FeatureCache(folder, limits=self.limits, descriptor=descriptor)
+            objects = objects_of(self.config, folder.name)
+            shared = None if objects is None else SharedObjects(objects)
+            self._features[space] = FeatureCache(folder, limits=self.limits, descriptor=descriptor, shared=shared)
         return self._features[space]
 
     @cached_property

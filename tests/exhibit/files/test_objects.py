@@ -31,6 +31,7 @@ def test_bytes_have_a_name_until_others_take_it(objects: NamedObjects) -> None:
     assert objects.create("deep/b", b"third") is True
     names = dict(objects.names())
     assert sorted(names) == ["a", "deep/b"]
+    assert (list(dict(objects.names("deep"))), objects.folders()) == (["deep/b"], ["deep"])
     assert abs((names["a"] - now()).total_seconds()) < 60
     for _ in range(2):
         objects.remove("a")
