@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from indexer.draw.marks import outline
 from indexer.draw.overlay import framed
-from indexer.draw.pair import MAGNIFIED, MAX_SIDE, Pair, Pixels, Shown, with_margin
+from indexer.draw.pair import MAGNIFIED, Pair, Pixels, Shown, with_margin
 from indexer.layout.single_thread import cv2
 
 MEASURED = 800
@@ -38,12 +38,12 @@ def difference(pair: Pair) -> Pixels:
     Around the outline the found picture is faded; a small copy on a large page is shown with a little of the page.
     """
     box = with_margin(pair.first.found_box, DIFFERENCE_MARGIN, pair.found.frame)
-    shown = pair.found.shown(box, (MAX_SIDE, MAX_SIDE), MAGNIFIED)
+    shown = pair.found.shown(box, (pair.side, pair.side), MAGNIFIED)
     masks = differing(pair, pair.found.shown(box, (MEASURED, MEASURED)))
     changed, inside = (_enlarged(mask, shown) for mask in masks)
     grey = cv2.cvtColor(shown.pixels, cv2.COLOR_RGB2GRAY)
     canvas: Pixels = _TONES[np.where(changed, np.uint8(2), inside.astype(np.uint8)), grey]
-    outline(canvas, framed(pair.first.found, shown))
+    outline(canvas, framed(pair.first.found, shown), pair.scale)
     return canvas
 
 
@@ -52,7 +52,7 @@ def _tones() -> Pixels:
     grey = np.arange(256, dtype=np.float32)[:, None]
     highlight = np.array(HIGHLIGHT, np.float32) * (0.5 + grey / 510) + grey / 4
     tones = np.stack(np.broadcast_arrays(170 + grey * 0.31, 60 + grey * 0.7, highlight))
-    return np.clip(tones, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(tones, 0, 255), np.uint8)
 
 
 _TONES = _tones()
