@@ -50,6 +50,11 @@ def draw(view: View, pair: Pair) -> bytes:
     return jpeg(_DRAWN[view](pair))
 
 
+def draw_small(view: View, pair: Pair) -> bytes:
+    """The same as small as the pair is drawn, to be shown like that: without a thumbnail."""
+    return small_jpeg(Image.fromarray(_DRAWN[view](pair)), pair.side)
+
+
 def draw_png(view: View, pair: Pair) -> bytes:
     """The same without loss."""
     return png(_DRAWN[view](pair))

@@ -23,26 +23,32 @@ CORNERS: tuple[tuple[str, Colour], ...] = (
 """Letter and colour of each corner of a shared part, clockwise in the registered picture from the top left."""
 BADGE = 18
 """Radius of a lettered corner, pixels."""
+LEGIBLE = 6
 _SHIFT = 4
 """Bits behind the point of the coordinates that OpenCV draws with."""
 
 
-def outline(canvas: Pixels, points: Floats, width: int = 3) -> None:
+def outline(canvas: Pixels, points: Floats, scale: float = 1.0) -> None:
     """Draw a closed line with a light edge onto uint8 RGB; fewer than three points draw nothing."""
     if len(points) > 2:
-        _line(canvas, points, HALO, width + 4)
-        _line(canvas, points, OUTLINE, width)
+        _line(canvas, points, HALO, max(3, round(7 * scale)))
+        _line(canvas, points, OUTLINE, max(1, round(3 * scale)))
 
 
-def corner_badges(canvas: Pixels, points: Floats) -> None:
+def corner_badges(canvas: Pixels, points: Floats, scale: float = 1.0) -> None:
     """Letter the corners A, B, C, D, just outside of what they span, so that nothing of it is hidden."""
     if not len(points):
         return
-    middle = points.mean(axis=0)
+    middle, radius = points.mean(axis=0), sized(BADGE, scale)
     for (letter, colour), point in zip(CORNERS, points, strict=False):
         away = point - middle
-        place = point + away / max(1.0, float(np.abs(away).max())) * (BADGE - 2)
-        badge(canvas, place, letter, colour)
+        place = point + away / max(1.0, float(np.abs(away).max())) * (radius - 2)
+        badge(canvas, place, letter, colour, radius)
+
+
+def sized(radius: int, scale: float) -> int:
+    """The radius of a badge in a drawing of this scale: it can be read in small ones, too."""
+    return max(LEGIBLE, round(radius * scale))
 
 
 def badge(canvas: Pixels, place: Floats, text: str, colour: Colour, radius: int = BADGE) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.draw.marks import outline
-from indexer.draw.pair import MAGNIFIED, MAX_SIDE, Floats, Pair, Pixels, Shown, moved
+from indexer.draw.pair import MAGNIFIED, Floats, Pair, Pixels, Shown, moved
 from indexer.layout.single_thread import cv2
 
 COVERED = 0.85
@@ -18,12 +18,12 @@ def overlay(pair: Pair) -> Pixels:
     Where that would cover nearly all of it, the found picture is laid on it in upright strips, between which the
     registered one stays visible: lines that run on from strip to strip show that the two fit.
     """
-    below = pair.registered.shown(pair.registered.frame, (MAX_SIDE, MAX_SIDE), MAGNIFIED)
+    below = pair.registered.shown(pair.registered.frame, (pair.side, pair.side), MAGNIFIED)
     above, mask = pair.laid(pair.first, below)
     if mask.mean() > COVERED:
         mask = mask & (np.arange(below.size[0]) * STRIPS // below.size[0] % 2 == 1)
     canvas = np.where(mask[..., None], above, faded(below.pixels))
-    outline(canvas, framed(pair.first.registered, below))
+    outline(canvas, framed(pair.first.registered, below), pair.scale)
     return canvas
 
 

@@ -22,7 +22,7 @@ Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 Size = tuple[int, int]
 MAX_SIDE = 1600
-"""Pixels of the longer side of what is drawn."""
+"""Pixels of the longer side of what is drawn; lengths in drawings are stated for such a one."""
 MAGNIFIED = 4.0
 """Most pixels that a pixel of a small picture becomes, a side."""
 
@@ -108,9 +108,12 @@ class Pair:
     found: Source
     registered: Source
     copies: tuple[Copy, ...]  # the one that decided first
+    side: int = MAX_SIDE  # pixels of the longer side of what is drawn of it
 
     @classmethod
-    def of(cls, found: bytes, registered: bytes, laid: Verification, limits: Limits = DEFAULT_LIMITS) -> Self:
+    def of(
+        cls, found: bytes, registered: bytes, laid: Verification, limits: Limits = DEFAULT_LIMITS, side: int = MAX_SIDE
+    ) -> Self:
         """Look at both pictures, without decoding their pixels yet, and at how a comparison has laid them.
 
         Without a transform there are no copies. Raises ``UnreadablePictureError``, and ``WrongUseError`` for a
@@ -120,7 +123,17 @@ class Pair:
         sizes = sources[0].size, sources[1].size
         transforms = [] if laid.transform is None else [laid.transform, *laid.further]
         # where one lies in pieces, no further copies are looked for
-        return cls(*sources, tuple(_copy(np.asarray(row, np.float64), *sizes, laid.pieces) for row in transforms))
+        copies = tuple(_copy(np.asarray(row, np.float64), *sizes, laid.pieces) for row in transforms)
+        return cls(*sources, copies, side)
+
+    @property
+    def scale(self) -> float:
+        """Of lengths in its drawings."""
+        return self.side / MAX_SIDE
+
+    def scaled(self, length: int) -> int:
+        """A length in its drawings, whole pixels."""
+        return round(length * self.scale)
 
     @property
     def first(self) -> Copy:

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.compare.geometry import TOLERANCE, correspondences
-from indexer.draw.marks import badge
+from indexer.draw.marks import badge, sized
 from indexer.draw.pair import MAGNIFIED, Floats, Pair, Pixels, moved, with_margin
 from indexer.draw.side_by_side import COLUMN, TALL, row
 from indexer.picture.features import CLOSER, Features, extract, grey_scaling
@@ -29,14 +29,16 @@ def points(pair: Pair) -> Pixels:
         with_margin(box, POINTS_MARGIN, source.frame)
         for box, source in ((copy.registered_box, pair.registered), (copy.found_box, pair.found))
     ]
-    left = pair.registered.shown(boxes[0], (COLUMN, TALL), 2 * MAGNIFIED)
-    right = pair.found.shown(boxes[1], (COLUMN, TALL), 2 * MAGNIFIED)
-    canvas, places = row([left.pixels, right.pixels])
+    fit, radius = (pair.scaled(COLUMN), pair.scaled(TALL)), sized(DOT, pair.scale)
+    left, right = (
+        source.shown(box, fit, 2 * MAGNIFIED) for source, box in zip((pair.registered, pair.found), boxes, strict=True)
+    )
+    canvas, places = row(pair, [left.pixels, right.pixels])
     found, registered = matched_details(pair)
     for number, (here, there) in enumerate(zip(registered, found, strict=True)):
         colour = COLOURS[number % len(COLOURS)]
         for point, shown, place in ((here, left, places[0]), (there, right, places[1])):
-            badge(canvas, moved(point[None], shown.matrix)[0] + place, str(number + 1), colour, DOT)
+            badge(canvas, moved(point[None], shown.matrix)[0] + place, str(number + 1), colour, radius)
     return canvas
 
 

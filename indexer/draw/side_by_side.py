@@ -3,7 +3,7 @@
 import numpy as np
 
 from exhibit.comparison.warp import turned_area
-from indexer.draw.marks import OUTLINE, badge, corner_badges, outline
+from indexer.draw.marks import BADGE, OUTLINE, badge, corner_badges, outline, sized
 from indexer.draw.pair import MAGNIFIED, MAX_SIDE, Copy, Floats, Pair, Pixels, Shown, moved
 
 MARGIN = 40
@@ -30,27 +30,28 @@ def side_by_side(pair: Pair) -> Pixels:
     registered picture, and as it is in the found one, magnified and laid the same way.
     """
     closer = _wants_closer_look(pair)
-    tall = TALL_OF_TWO if closer else TALL
-    left = pair.registered.shown(pair.registered.frame, (COLUMN, tall), MAGNIFIED)
-    right = pair.found.shown(pair.found.frame, (COLUMN, tall), MAGNIFIED)
-    upper, places = row([left.pixels, right.pixels])
+    fit = pair.scaled(COLUMN), pair.scaled(TALL_OF_TWO if closer else TALL)
+    left = pair.registered.shown(pair.registered.frame, fit, MAGNIFIED)
+    right = pair.found.shown(pair.found.frame, fit, MAGNIFIED)
+    upper, places = row(pair, [left.pixels, right.pixels])
     for copy in pair.copies[:1]:
-        _mark(upper, copy.registered, copy, left, places[0])
+        _mark(upper, copy.registered, copy, left, places[0], pair.scale)
     for number, copy in enumerate(pair.copies, 1):
-        _mark(upper, copy.found, copy, right, places[1])
+        _mark(upper, copy.found, copy, right, places[1], pair.scale)
         if len(pair.copies) > 1:
-            _number(upper, number, copy.found[list(copy.corners)], right, places[1])
+            _number(upper, number, copy.found[list(copy.corners)], right, places[1], pair.scale)
     return np.concatenate([upper, _closer_look(pair)]) if closer else upper
 
 
-def row(pictures: list[Pixels]) -> tuple[Pixels, list[Floats]]:
+def row(pair: Pair, pictures: list[Pixels]) -> tuple[Pixels, list[Floats]]:
     """Pictures beside each other on paper, and where the top left of each lies."""
-    height, column = max(picture.shape[0] for picture in pictures), MAX_SIDE // len(pictures)
-    canvas = np.full((height + 2 * MARGIN, MAX_SIDE, 3), PAPER, np.uint8)
+    height, column = max(picture.shape[0] for picture in pictures), pair.side // len(pictures)
+    margin = pair.scaled(MARGIN)
+    canvas = np.full((height + 2 * margin, pair.side, 3), PAPER, np.uint8)
     places = []
     for number, picture in enumerate(pictures):
         left = number * column + (column - picture.shape[1]) // 2
-        top = MARGIN + (height - picture.shape[0]) // 2
+        top = margin + (height - picture.shape[0]) // 2
         bottom, right = top + picture.shape[0], left + picture.shape[1]
         canvas[top - 1 : bottom + 1, left - 1 : right + 1] = EDGE
         canvas[top:bottom, left:right] = picture
@@ -77,28 +78,29 @@ def _is_turned(copy: Copy) -> bool:
 def _closer_look(pair: Pair) -> Pixels:
     """The shared part as the registered picture has it, then as each copy shows it."""
     copies = pair.copies[:MAX_MAGNIFIED]
-    column = MAX_SIDE // (len(copies) + 1) - 2 * MARGIN
-    below = pair.registered.shown(pair.first.registered_box, (column, TALL_OF_TWO), 2 * MAGNIFIED)
+    fit = pair.scaled(MAX_SIDE // (len(copies) + 1) - 2 * MARGIN), pair.scaled(TALL_OF_TWO)
+    below = pair.registered.shown(pair.first.registered_box, fit, 2 * MAGNIFIED)
     above = [pair.laid(copy, below) for copy in copies]
     pictures = [below.pixels, *(np.where(mask[..., None], pixels, np.uint8(PAPER)) for pixels, mask in above)]
-    canvas, places = row(pictures)
+    canvas, places = row(pair, pictures)
     for number, place in enumerate(places):
         copy = copies[max(0, number - 1)]
-        _mark(canvas, copy.registered, copy, below, place)
+        _mark(canvas, copy.registered, copy, below, place, pair.scale)
         if number and len(copies) > 1:
-            _number(canvas, number, copy.registered[list(copy.corners)], below, place)
+            _number(canvas, number, copy.registered[list(copy.corners)], below, place, pair.scale)
     return canvas
 
 
-def _mark(canvas: Pixels, points: Floats, copy: Copy, shown: Shown, place: Floats) -> None:
+def _mark(canvas: Pixels, points: Floats, copy: Copy, shown: Shown, place: Floats, scale: float) -> None:
     on_canvas = moved(points, shown.matrix) + place
-    outline(canvas, on_canvas)
-    corner_badges(canvas, on_canvas[list(copy.corners)])
+    outline(canvas, on_canvas, scale)
+    corner_badges(canvas, on_canvas[list(copy.corners)], scale)
 
 
-def _number(canvas: Pixels, number: int, corners: Floats, shown: Shown, place: Floats) -> None:
+def _number(canvas: Pixels, number: int, corners: Floats, shown: Shown, place: Floats, scale: float) -> None:
     """A copy's number, on the edge between its first two corners."""
-    badge(canvas, moved(corners[:2], shown.matrix).mean(axis=0) + place, str(number), OUTLINE)
+    middle = moved(corners[:2], shown.matrix).mean(axis=0) + place
+    badge(canvas, middle, str(number), OUTLINE, sized(BADGE, scale))
 
 
 def _share(points: Floats, size: tuple[int, int]) -> float:

@@ -1,21 +1,45 @@
-"""A match's two pictures, ready to be drawn."""
+"""A match's two pictures, ready to be drawn, and drawings of them that are kept."""
 
+from exhibit import __version__
+from exhibit.digests import Digest
 from exhibit.errors import NotFoundError
+from exhibit.machine import keep_in_cache
 from exhibit.sentences import Sentence
-from indexer.draw.draw import jpeg
-from indexer.draw.pair import Pair
+from indexer.draw.draw import View, draw_small, jpeg
+from indexer.draw.pair import MAX_SIDE, Pair
 from indexer.draw.survives import survives
 from registry.models import Match
+from workers.pictures.previews import drawing_path
 from workers.services.wiring import Services
 
 
-def pair_of(services: Services, match: Match) -> Pair:
-    """Both pictures of a match and their alignment, from their exact bytes; raises ``NotFoundError`` without them."""
+def pair_of(services: Services, match: Match, side: int = MAX_SIDE) -> Pair:
+    """Both pictures of a match and their alignment, from their exact bytes; raises ``NotFoundError`` without them.
+
+    Its drawings will have so many pixels on their longer side.
+    """
     verification = match.verification
     if verification.transform is None:
         raise NotFoundError(Sentence("The two pictures can't be laid on each other."))
     found, registered = services.blobs.get(match.found.digest), services.blobs.get(match.registered.digest)
-    return Pair.of(found, registered, verification, services.limits)
+    return Pair.of(found, registered, verification, services.limits, side)
+
+
+def kept_drawing(services: Services, match: Match, view: View, side: int) -> bytes:
+    """A drawing that is made once in this size and kept beside the other caches, a JPEG.
+
+    The folder may be removed at any time. Raises ``NotFoundError`` or ``UnreadablePictureError``.
+    """
+    laid, shown = match.verification, (match.found.digest, match.registered.digest)
+    told = Digest.of(repr((laid.transform, laid.further, laid.pieces, __version__)).encode())
+    path = drawing_path(services, shown, f"{told.hex[:16]}-{view}-{side}")
+    try:
+        return path.read_bytes()
+    except OSError:
+        data = draw_small(view, pair_of(services, match, side))
+    if keep_in_cache(path, data) and not all(digest in services.blobs for digest in shown):  # purged meanwhile
+        path.unlink(missing_ok=True)
+    return data
 
 
 def survival_map(services: Services, match: Match) -> bytes:

@@ -19,7 +19,7 @@ from workers.notify.mail import mail_folder
 from workers.notify.mail_files import drop_mails
 from workers.operations.checks import DAMAGED, damaged
 from workers.pictures.kept_files import let_go
-from workers.pictures.previews import drop_previews, preview
+from workers.pictures.previews import drop_drawings, drop_previews, preview
 from workers.services.wiring import Services
 
 LOGGER = logging.getLogger(__name__)
@@ -121,4 +121,5 @@ def _remove_purged(services: Services) -> None:
         drop_previews(services, digest)
     let_go(services, models.WithheldFile.objects.all())
     if purged:
+        drop_drawings(services, purged)
         drop_mails(mail_folder(services.config), purged)

@@ -1,6 +1,7 @@
 """Small pictures for looking at: what is shown in a browser, and what stays when exact bytes expire."""
 
 import io
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,6 +57,20 @@ def drop_previews(services: "Services", digest: Digest) -> None:
     """Remove what is kept of a picture."""
     for side in (SMALL, LARGE):
         _path(services, digest, side).unlink(missing_ok=True)
+
+
+def drawing_path(services: "Services", shown: tuple[Digest, Digest], name: str) -> Path:
+    """Where a drawing of two pictures is kept, beside the other caches."""
+    found, registered = (digest.hex for digest in shown)
+    return services.config.data_dir / "drawings" / found[:2] / f"{found}-{registered}-{name}.jpg"
+
+
+def drop_drawings(services: "Services", digests: Collection[Digest]) -> None:
+    """Remove the drawings that are kept of pictures, whatever they were compared with."""
+    gone = {digest.hex for digest in digests}
+    for path in (services.config.data_dir / "drawings").glob("*/*.jpg"):
+        if gone.intersection(path.name.split("-", 2)[:2]):
+            path.unlink(missing_ok=True)
 
 
 def _path(services: "Services", digest: Digest, side: int) -> Path:

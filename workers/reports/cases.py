@@ -7,12 +7,13 @@ from functools import cache, partial
 from evidence.documents.report.facts import PlaceStanding, ReportCase
 from evidence.facts.case import CaseFacts, PictureFacts
 from exhibit.digests import Digest
-from indexer.draw.draw import View, draw
+from indexer.draw.draw import View
+from indexer.draw.pair import MAX_SIDE
 from registry.accounts import scoped
 from registry.cases import recaptures
-from registry.models import Bundle, Case, LogEntry, Match, Sighting
+from registry.models import Bundle, Case, LogEntry, Sighting
 from workers.evidence.bundles import sealed_case, sealed_facts
-from workers.evidence.drawings import pair_of
+from workers.evidence.drawings import kept_drawing
 from workers.evidence.facts import Gathered, gather
 from workers.log.proofs import witnesses_of
 from workers.pictures.lazy_pictures import LazyPictures
@@ -28,15 +29,18 @@ class ShownCase:
     pictures: Mapping[str, bytes]
 
 
-def shown_case(services: Services, case: Case, language: str) -> ShownCase:
-    """What was sealed last, or the facts of now where nothing is sealed or another decision was made since."""
+def shown_case(services: Services, case: Case, language: str, side: int = MAX_SIDE) -> ShownCase:
+    """What was sealed last, or the facts of now where nothing is sealed or another decision was made since.
+
+    What isn't sealed is drawn in the size in which it is shown: so many pixels on the longer side.
+    """
     bundle = case.bundles.exclude(seal_digest=None).order_by("-number").first()
     if bundle is None:
-        return _present(services, case, None, language)
+        return _present(services, case, None, language, side)
     sealed = sealed_case(services, bundle)
     facts = sealed_facts(services, sealed)
     if (facts.decision.decision, facts.decision.at) != (case.decision, case.decided_at):
-        return _present(services, case, bundle, language)
+        return _present(services, case, bundle, language, side)
     hidden = reported_files(services, case.owner, sealed, facts)
     pictures = {
         file.path: partial(services.blobs.get, file.sha256)
@@ -47,11 +51,13 @@ def shown_case(services: Services, case: Case, language: str) -> ShownCase:
     return ShownCase(ReportCase(facts, *proofs, standings=_standings(case)), LazyPictures(pictures))
 
 
-def _present(services: Services, case: Case, sealed: Bundle | None, language: str) -> ShownCase:
+def _present(services: Services, case: Case, sealed: Bundle | None, language: str, side: int) -> ShownCase:
     """The facts of now, with the seal of an earlier decision if there is one."""
     gathered = gather(services, case, bundle=0, language=language, sealed=False)
     hidden = scoped.reported(case.owner)
-    pictures = LazyPictures({**_originals(services, gathered.facts, hidden), **_drawn(services, gathered, hidden)})
+    pictures = LazyPictures(
+        {**_originals(services, gathered.facts, hidden), **_drawn(services, gathered, hidden, side)}
+    )
     if sealed is None:
         return ShownCase(ReportCase(gathered.facts, None, None, ()), pictures)
     proofs = sealed.seal_digest, _sequence(sealed), witnesses_of(sealed)
@@ -82,16 +88,13 @@ def _originals(services: Services, facts: CaseFacts, hidden: Collection[Digest])
     }
 
 
-def _drawn(services: Services, gathered: Gathered, hidden: Collection[Digest]) -> dict[str, Callable[[], bytes]]:
+def _drawn(
+    services: Services, gathered: Gathered, hidden: Collection[Digest], side: int
+) -> dict[str, Callable[[], bytes]]:
     """The drawings of a case that isn't sealed, each made once, for whatever language asks first."""
     return {
-        path: cache(partial(_draw, services, row, View(role)))
+        path: cache(partial(kept_drawing, services, row, View(role), side))
         for match, row in zip(gathered.facts.matches, gathered.matches, strict=True)
         if match.picture not in hidden and match.work_picture not in hidden
         for role, path in match.drawings.items()
     }
-
-
-def _draw(services: Services, match: Match, view: View) -> bytes:
-    """Raises ``NotFoundError`` when the bytes of a picture aren't here any more."""
-    return draw(view, pair_of(services, match))  # decoded anew: hundreds of cases wouldn't fit into memory

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Mapping
+from contextlib import suppress
 
 from PIL import Image
 
@@ -47,8 +48,8 @@ class Album:
     def place(self, data: bytes, across: int = 1, *, drawing: bool = False) -> str:
         """Take in a picture of a row of so many; returns the path under which the template finds it.
 
-        Of a drawing, which Exhibit made, the thumbnail shows what it shows. Raises ``UnreadablePictureError`` when the
-        bytes can't be decoded within the limits.
+        Of a drawing, which Exhibit made, the thumbnail shows what it shows, or itself where it was drawn small. Raises
+        ``UnreadablePictureError`` when the bytes can't be decoded within the limits.
         """
         side = self._side // across
         path = f"pictures/{Digest.of(data).hex}-{side}.jpg"
@@ -73,10 +74,19 @@ class Album:
         return tuple(TypesetFile(path, small) for path, small in kept if isinstance(small, bytes))
 
     def _shrink(self, data: bytes, side: int, *, drawing: bool) -> bytes | UnreadablePictureError:
-        carried = thumbnail_of(data) if drawing and side == THUMBNAIL_SIDE else None
+        carried = _drawn_small(data) if drawing and side == THUMBNAIL_SIDE else None
         if carried is not None:
             return carried
         try:
             return shrunk(data, side)
         except UnreadablePictureError as error:
             return error
+
+
+def _drawn_small(data: bytes) -> bytes | None:
+    """A drawing's thumbnail, or the drawing itself where it is no larger."""
+    carried = thumbnail_of(data)
+    if carried is None:
+        with suppress(OSError), Image.open(io.BytesIO(data), formats=("JPEG",)) as picture:
+            return data if max(picture.size) <= THUMBNAIL_SIDE else None
+    return carried

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from exhibit.pictures.thumbnails import THUMBNAIL_SIDE, thumbnail_of
-from indexer.draw.draw import SUFFIXES, View, draw
+from indexer.draw.draw import SUFFIXES, View, draw, draw_small
 from indexer.draw.pair import Pair
 from tests.assets.drawn import CROP, CROPPED, IDENTITY, PICTURE, drawn, laid, pair
 from tests.assets.textured import encoded
@@ -21,6 +21,17 @@ def test_drawings_of_large_pictures_are_at_most_1600_pixels_wide_and_high() -> N
     large = encoded(PICTURE.resize((1500, 2000)), "JPEG")
     for view in (View.OVERLAY, View.SIDE_BY_SIDE):
         assert max(drawn(view, Pair.of(large, large, laid(IDENTITY, IDENTITY))).shape) <= 1600
+
+
+@pytest.mark.parametrize("view", View)
+def test_what_is_drawn_small_shows_what_the_large_drawing_shows(view: View) -> None:
+    large = encoded(PICTURE.resize((1600, 1200)), "JPEG")
+    pairs = [Pair.of(large, large, laid(IDENTITY), side=side) for side in (1600, 400)]
+    whole, small = (Image.open(BytesIO(data)) for data in (draw(view, pairs[0]), draw_small(view, pairs[1])))
+    assert max(small.size) == 400
+    again = whole.resize(small.size, Image.Resampling.LANCZOS)
+    assert abs(whole.height / 4 - small.height) <= 1
+    assert np.median(np.abs(np.asarray(small, float) - np.asarray(again, float))) < 12
 
 
 @pytest.mark.parametrize("view", View)

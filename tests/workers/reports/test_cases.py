@@ -1,13 +1,20 @@
 """A case in a report: what it shows of what can't be had any more."""
 
-import pytest
+import io
+import shutil
 
+from PIL import Image
+
+from evidence.documents.report.pdf import CARD_SIDE, PICTURE_SIDE
 from exhibit.clock import now
-from indexer.draw.draw import View, draw
-from indexer.draw.pair import Pair
+from exhibit.digests import Digest
+from indexer.draw.draw import View
 from registry.models import Capture, Case, Report
 from tests.assets.sealed import asked_bundle
 from workers.cases.decisions import confirm, reopen
+from workers.cases.purge import purge
+from workers.evidence.drawings import kept_drawing
+from workers.pictures.previews import drop_drawings
 from workers.reports.cases import shown_case
 from workers.reports.requests import request_report
 from workers.steps.cases.report import make_reports
@@ -33,20 +40,38 @@ def test_a_picture_that_was_damaged_on_the_disk_is_missing_and_fails_no_report(i
     assert Report.objects.values_list("state", "error").get() == ("done", "")
 
 
-def test_a_case_without_a_seal_is_drawn_once_for_all_languages(
-    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_case_without_a_seal_is_drawn_once_as_small_as_it_is_shown_and_a_purge_drops_that(inline: SyncRunner) -> None:
     asked_bundle(inline).delete()
-    drawn: list[View] = []
+    services, case = inline.services, Case.objects.get()
+    found = case.case_sightings.get().match.found.digest
 
-    def counted(view: View, pair: Pair) -> bytes:
-        drawn.append(view)
-        return draw(view, pair)
+    def overlay(side: int) -> bytes | None:
+        return shown_case(services, case, "en", side).pictures.get("data/matches/01/overlay.jpg")
 
-    monkeypatch.setattr("workers.reports.cases.draw", counted)
-    pictures = shown_case(inline.services, Case.objects.get(), "en").pictures
-    assert pictures["data/matches/01/overlay.jpg"] is pictures["data/matches/01/overlay.jpg"]
-    assert drawn == [View.OVERLAY]
+    first = overlay(CARD_SIDE)
+    assert first is not None
+    with Image.open(io.BytesIO(first)) as drawn:
+        assert max(drawn.size) == CARD_SIDE
+    [kept] = (services.config.data_dir / "drawings").rglob("*.jpg")
+    made = kept.stat().st_mtime_ns
+    assert overlay(CARD_SIDE) == first
+    assert kept.stat().st_mtime_ns == made
+    assert overlay(PICTURE_SIDE) != first
+    purge(services, found, by="Ann", reason="An order.")
+    assert overlay(CARD_SIDE) is None
+    assert not [*(services.config.data_dir / "drawings").rglob("*.jpg")]
+
+
+def test_what_is_kept_of_a_work_goes_with_its_picture_and_a_whole_folder_may_go(inline: SyncRunner) -> None:
+    asked_bundle(inline).delete()
+    services, match = inline.services, Case.objects.get().case_sightings.get().match
+    drawing = kept_drawing(services, match, View.OVERLAY, CARD_SIDE)
+    shutil.rmtree(services.config.data_dir / "drawings")
+    assert kept_drawing(services, match, View.OVERLAY, CARD_SIDE) == drawing
+    drop_drawings(services, {Digest.of(b"another")})
+    assert [*(services.config.data_dir / "drawings").rglob("*.jpg")]
+    drop_drawings(services, {match.registered.digest})
+    assert not [*(services.config.data_dir / "drawings").rglob("*.jpg")]
 
 
 def test_a_case_that_was_sealed_and_opened_again_keeps_its_seal_in_the_report(inline: SyncRunner) -> None:

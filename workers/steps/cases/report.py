@@ -7,7 +7,8 @@ from dataclasses import replace
 from django.db import transaction
 from django.db.models import Count
 
-from evidence.documents.report.facts import IN_A_VOLUME, ReportFacts, ReportScope, ReportSummary, Volume
+from evidence.documents.report.facts import AT_LENGTH, IN_A_VOLUME, ReportFacts, ReportScope, ReportSummary, Volume
+from evidence.documents.report.pdf import CARD_SIDE, PICTURE_SIDE
 from evidence.documents.report.volumes import MadeFile, ReportFolder, volumes_of
 from evidence.facts.case import OwnerFacts
 from exhibit.clock import now
@@ -62,6 +63,7 @@ def _make(services: Services, report: Report) -> list[KeptFile] | None:
     """Make what is still to be made; the stored files, or ``None`` when the time is over before all are made."""
     numbers = _begun(services, report)
     volumes = volumes_of(len(numbers))
+    side = PICTURE_SIDE if len(numbers) <= AT_LENGTH else CARD_SIDE
     over = time.monotonic() + WORK_SECONDS
     wanted = wanted_of(report.parameters)
     languages = wanted.languages or tuple(languages_of(services))
@@ -73,7 +75,7 @@ def _make(services: Services, report: Report) -> list[KeptFile] | None:
                 folder.wait()
                 return None
             rows = scoped.cases(report.owner).filter(number__in=numbers[volume.first - 1 :][:IN_A_VOLUME])
-            cases = [shown_case(services, case, languages[0]) for case in rows]
+            cases = [shown_case(services, case, languages[0], side) for case in rows]
             whole = replace(head, cases=tuple(case.case for case in cases))
             folder.add(volume, whole, {case.case.facts.number: case.pictures for case in cases})
         stem = f"{report.owner.slug}-report-{report.number}"

@@ -34,6 +34,14 @@ def test_only_a_drawing_is_shown_by_the_thumbnail_that_it_carries() -> None:
         assert (album.files[0].data == other) is is_drawing
 
 
+def test_a_drawing_that_was_made_small_is_shown_as_it_is() -> None:
+    small = small_jpeg(landscape(3), THUMBNAIL_SIDE)
+    for is_drawing in (True, False):
+        album = Album(THUMBNAIL_SIDE)
+        album.place(small, drawing=is_drawing)
+        assert (album.files[0].data == small) is is_drawing
+
+
 def test_a_small_picture_is_not_made_larger() -> None:
     with Image.open(io.BytesIO(shrunk(encoded(Image.new("RGB", (40, 30))), 320))) as small:
         assert small.size == (40, 30)
