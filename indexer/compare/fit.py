@@ -108,7 +108,7 @@ def measure_fit(found: Features, registered: Features, transform: NDArray[np.flo
 
 def summed_up(patches: Patches, transform: NDArray[np.float64]) -> Fit:
     """What patches that were looked for say of a transform."""
-    return Fit(transform, len(patches.held), _share_in_place(patches), _drift(patches), _excess(patches))
+    return Fit(transform, len(patches.held), _share_in_place(patches), _drift(patches), excess(patches))
 
 
 def looked_for(frame: Frame | None, pyramid: int) -> tuple[Frame, Patches] | None:
@@ -116,12 +116,16 @@ def looked_for(frame: Frame | None, pyramid: int) -> tuple[Frame, Patches] | Non
 
     ``None`` where too little is textured.
     """
-    if frame is None or (textured := _textured(frame)) is None:
+    if frame is None:
         return None
-    one, other, points = textured
+    weight = np.maximum(cv2.blur(frame.valid.astype(np.float32), (EVENED_OVER, EVENED_OVER)), 1e-3)
+    one, other = (_evened(grey, frame.valid, weight) for grey in (frame.found, frame.registered))
+    points = _textured_points(one, other, frame.valid)
+    if len(points) < MIN_PATCHES:
+        return None
     moved, status, _ = cv2.calcOpticalFlowPyrLK(
-        other,
-        one,
+        other[0],
+        one[0],
         points[:, None],
         None,
         winSize=(PATCH, PATCH),
@@ -131,19 +135,6 @@ def looked_for(frame: Frame | None, pyramid: int) -> tuple[Frame, Patches] | Non
     moved = moved[:, 0]
     correlation, noise = _likeness(frame, points, moved)
     return frame, Patches(points, moved, (status.ravel() > 0) & (correlation > PATCH_AGREES), noise)
-
-
-def is_textured(frame: Frame) -> bool:
-    """Whether :func:`looked_for` finds enough to look for."""
-    return _textured(frame) is not None
-
-
-def _textured(frame: Frame) -> tuple[Grey, Grey, Points] | None:
-    """Both pictures, evened out, and the points around which patches are looked for; ``None`` where they are few."""
-    weight = np.maximum(cv2.blur(frame.valid.astype(np.float32), (EVENED_OVER, EVENED_OVER)), 1e-3)
-    one, other = (_evened(grey, frame.valid, weight) for grey in (frame.found, frame.registered))
-    points = _textured_points(one, other, frame.valid)
-    return (one[0], other[0], points) if len(points) >= MIN_PATCHES else None
 
 
 def _frame(found: Grey, registered: Grey, between: NDArray[np.float64], masked: Sequence[Box]) -> Frame | None:
@@ -266,7 +257,8 @@ def _share_in_place(patches: Patches) -> float:
     return patches.in_place / len(patches.held)
 
 
-def _excess(patches: Patches) -> float:
+def excess(patches: Patches) -> float:
+    """How many times farther than its noise explains the median of those found again is displaced."""
     if patches.held.sum() < MIN_PATCHES:
         return FAR
     noise = np.maximum(patches.noise[patches.held], MIN_NOISE)

@@ -4,13 +4,11 @@ None of the figures decides alone. A watermark that two pictures share makes man
 makes hash and pixels agree; only a copy lies on its original to a fraction of a pixel over most of what both show.
 """
 
-import math
-import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from exhibit.types import Decision
-from indexer.compare.pieces import InPieces
+from indexer.compare.pieces import InPieces, score_of
 from indexer.compare.thresholds import THRESHOLDS
 
 
@@ -84,10 +82,7 @@ def ways_in_pieces(laid: InPieces, dense: float, another: float = 0.0) -> InWays
     nearly all windows agreeing are worth a look: so are copies that were swirled. For ``certain`` half of the work has
     to be shown as well, or what agrees may be words and frames that strangers share.
     """
-    excess = math.log(laid.fit.excess + THRESHOLDS.pieces_noise)
-    weights = THRESHOLDS.pieces_excess, THRESHOLDS.pieces_cover, THRESHOLDS.pieces_roughness
-    figures = excess, laid.cover, math.log(laid.roughness)
-    score = THRESHOLDS.pieces_intercept + sum(map(operator.mul, weights, figures))
+    score = score_of(laid.cover, laid.fit.excess, laid.roughness)
     many = Condition("agreeing", laid.agreeing, THRESHOLDS.pieces_agreeing)
     return (
         (

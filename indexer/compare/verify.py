@@ -13,7 +13,7 @@ from indexer.compare.dense import agreeing_area, another_part, dense_agreement, 
 from indexer.compare.fit import Fit, measure_fit
 from indexer.compare.geometry import Alignment, Correspondences, Remembered, align, correspondences, support
 from indexer.compare.negative import negative
-from indexer.compare.pieces import can_be_laid, laid_in_pieces
+from indexer.compare.pieces import MIN_AGREEING, hopeful_in_pieces, laid_in_pieces
 from indexer.compare.rules import InWays, Measurements, decide, decide_pieces, ways_in_pieces
 from indexer.compare.thresholds import THRESHOLDS
 from indexer.layout.information import COMPOSED
@@ -150,7 +150,7 @@ def _held_back(finding: _Finding, registered: Features) -> _Finding:
 def _seen(found: Features, registered: Features, nearest: HashMatch) -> _Finding:
     """Compare as they are, and where that leaves a doubt in pieces.
 
-    At a glance it is enough to know that it promises something, as what can be laid in pieces always does.
+    At a glance it is enough to know that it promises something, as pieces do that leave something to hope for.
     Where nothing can be laid on anything, a near hash is worth a look, and so is what agrees as a negative. Where
     pieces were looked at in vain, the hash has to be nearer, or ``pieces`` is the reason of ``none``: more details may
     say more.
@@ -159,9 +159,9 @@ def _seen(found: Features, registered: Features, nearest: HashMatch) -> _Finding
     plain = _compare(found, registered, nearest, matches)
     if plain.decision is Decision.CERTAIN or (found.is_glance and promises(plain)):
         return plain
-    if found.is_glance and can_be_laid(found, registered, matches):
+    if found.is_glance and hopeful_in_pieces(found, registered, matches):
         return replace(plain, reasons=(PIECES,))
-    pieced = None if found.is_glance else _in_pieces(found, registered, matches, nearest.hamming)
+    pieced = None if found.is_glance else _in_pieces(found, registered, matches, nearest.hamming, plain.decision)
     if pieced is not None and _ORDER.index(pieced.decision) > _ORDER.index(plain.decision):
         return pieced
     in_vain = None if pieced is None else pieced.pieced
@@ -189,9 +189,17 @@ def _as_negative(found: Features, registered: Features, plain: _Finding) -> _Fin
     return replace(finding, decision=Decision.REVIEW, dense=stated, reasons=(NEGATIVE, *finding.reasons))
 
 
-def _in_pieces(found: Features, registered: Features, matches: Remembered, hamming: int) -> _Finding | None:
-    """What is bent, taken apart or hidden in part, laid on the work piece by piece; ``None`` where it can't be laid."""
-    laid = laid_in_pieces(found, registered, matches)
+def _in_pieces(
+    found: Features, registered: Features, matches: Remembered, hamming: int, known: Decision
+) -> _Finding | None:
+    """What is bent, taken apart or hidden in part, laid on the work piece by piece; ``None`` where it can't be laid.
+
+    Of what is known to be worth a look pieces say something only where they are certain.
+    """
+    needed = MIN_AGREEING, THRESHOLDS.pieces_review
+    if known is Decision.REVIEW:
+        needed = THRESHOLDS.pieces_agreeing, THRESHOLDS.pieces_certain
+    laid = laid_in_pieces(found, registered, matches, *needed)
     if laid is None:
         return None
     transform = laid.fit.transform
