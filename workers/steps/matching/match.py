@@ -53,7 +53,8 @@ def _match(services: Services, claimed: Sequence[int]) -> None:
     services.descriptors.refresh()
     mark = search_mark()
     known = set(Picture.objects.filter(pk__in=claimed, searched=mark).values_list("pk", flat=True))
-    _finish(services, sorted(known), [], mark)
+    if known:
+        _finish(services, sorted(known), [], mark)
     services.descriptors.serving.open()
     measured = _measure(services, [pk for pk in claimed if pk not in known])
     _keep_fingerprints(services, measured)
