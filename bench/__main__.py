@@ -11,6 +11,7 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_name] = "1"
 
 from bench import (  # noqa: E402 - after the threads are set
+    capacity,
     crawling,
     crowd,
     evidence,
@@ -48,6 +49,7 @@ EXAMPLES = """examples:
   python -m bench rendering feeds
   python -m bench idle --minutes 10
   python -m bench ingest --lines 300000
+  python -m bench capacity --photos ~/photos --sizes 10000 100000 1000000
   python -m bench pairs lookalikes --pairs PAIRS --lookalikes LOOKALIKES
   python -m bench retrieval --photos ~/photos --entries 1000000
   python -m bench retroactive --photos ~/photos --entries 100000
@@ -64,6 +66,7 @@ INTERRUPTED = 130
 LONG = (
     "retrieval", "retroactive", "whole", "reports", "crowd", "series", "matching", "compositions", "families", "cheats",
     "cost", "tampering", "evidence", "witnesses", "log", "ingest", "rendering", "feeds", "idle",
+    "capacity", "capacity-indexes",
 )  # fmt: skip
 """What takes so long that it has to be asked for by name."""
 CROWD, CROWD_ASKED = 100_000, 100
@@ -110,6 +113,8 @@ def _of_several_tables(
     choice, out, jobs = _choice(options), options.out, options.jobs
     scenes = options.works or SCENES
     return {
+        "capacity": lambda: capacity.measure(photos, options.sizes, options.works or capacity.WORKS, options.seed, out),
+        "capacity-indexes": lambda: capacity.measure_alone(photos, options.sizes, out),
         "crowd": lambda: crowd.measure(
             roles(photos, CROWD_ASKED, options.seed, choice.folders), options.works or CROWD, options.seed, out
         ),
@@ -207,6 +212,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--bundles", type=int, default=500, help="that evidence seals")
     parser.add_argument("--lines", type=int, default=300_000, help="of each of the lists that ingest reads")
     parser.add_argument("--stamps", type=int, default=300, help="digests that witnesses gives to each of them")
+    parser.add_argument(
+        "--sizes", type=int, nargs="+", default=list(capacity.SIZES), help="pictures seen at which capacity measures"
+    )
     parser.add_argument("--minutes", type=float, default=10, help="for which idle leaves the product alone")
     parser.add_argument("--reported", type=int, default=1000, help="cases in the report of whole, at most; 0 for none")
     parser.add_argument("--cases", type=int, nargs="+", default=[10, 1000, 10_000], help="cases of each of the reports")

@@ -102,7 +102,7 @@ def _put_in(photos: Sequence[Path], count: int) -> None:
     """Rows of pictures whose bytes nobody has: digest, fingerprints and their places in the index."""
     from django.db import connection, transaction  # noqa: PLC0415
 
-    known, described = real_hashes(photos), _descriptors(photos[:DESCRIBED])
+    known, real = real_hashes(photos), described(photos[:DESCRIBED])
     with transaction.atomic(), connection.cursor() as wrapped:
         cursor: Cursor = wrapped.cursor  # the driver's own, behind Django's
         cursor.execute("SELECT coalesce(max(id), 0) FROM registry_picture")
@@ -111,7 +111,7 @@ def _put_in(photos: Sequence[Path], count: int) -> None:
         hashes = (rows for _, rows in entries_of(known, count))
         _copy_vectors(cursor, PHASH.id, WHOLE, first, hashes)
         for part, seed in ((WHOLE, 1), (CENTRE, 2)):
-            _copy_vectors(cursor, DESCRIPTOR.id, part, first, mixed(described, count, seed))
+            _copy_vectors(cursor, DESCRIPTOR.id, part, first, mixed(real, count, seed))
         cursor.execute("ANALYZE registry_picture, registry_fingerprintrow")
         cursor.execute(
             "SELECT setval(pg_get_serial_sequence('registry_picture', 'id'), (SELECT max(id) FROM registry_picture)),"
@@ -175,7 +175,8 @@ def _number(cursor: "Cursor", collection: str, first: int, end: int) -> None:
     )
 
 
-def _descriptors(photos: Sequence[Path]) -> NDArray[np.float32]:
+def described(photos: Sequence[Path]) -> NDArray[np.float32]:
+    """Descriptors of photographs, one row each."""
     return np.concatenate(
         [BUILT_IN.vectors([decode(path.read_bytes(), Limits(), at_least=224).pixels]) for path in photos]
     )
