@@ -26,6 +26,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "status": "Say what runs and what waits.",
         "doctor": "Say what this machine lacks, and whether all is well.",
         "service": "Let systemd start it with the machine: install, remove, show.",
+        "capacity": "Say what so many works and pictures take: machines, storage, money.",
         "retry": "Try again what was given up, or list it.",
     },
     "Rights": {

@@ -104,7 +104,7 @@ def status_of(services: Services) -> Status:
         indexes=index_states(services),
         witnesses=_witnesses(services),
         log=_log(services),
-        disk=_disk(services),
+        disk=disk_of(services),
         missed=[result.canary for _, result in canaries.missed_lately()],
         taken=running.taken_since(now() - timedelta(days=COST_DAYS)),
         reported=waiting_reports(),
@@ -146,7 +146,8 @@ def _log(services: Services) -> LogFigures:
     return LogFigures(LogWaiting.objects.count(), size, signed_at, services.log.stopped())
 
 
-def _disk(services: Services) -> Disk:
+def disk_of(services: Services) -> Disk:
+    """Room where the data folder lies, and in the database."""
     usage = shutil.disk_usage(services.config.data_dir)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_database_size(current_database())")

@@ -1,0 +1,162 @@
+"""What so many works and pictures take."""
+
+import math
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Annotated, Any
+
+import click
+
+from desk.cli.common.command import AsJson, Taken, command
+from desk.cli.common.frame import open_desk
+from desk.cli.common.show import counted, echo_json, say, size
+from exhibit.config.config import Config
+from exhibit.errors import WrongUseError
+from workers.configuration import load_config
+from workers.operations.capacity import GIB, Asked, Law, Plan, Stage, plan, prices_file, prices_in, shipped_laws
+
+TIMES = {"k": 1_000, "m": 10**6, "b": 10**9, "t": 10**12}
+MOST, LEAST, WIDE = 10**15, 0.01, 100
+HEADS = ("stage", "machines", "cores", "memory", "disk", "exact bytes", "requests")
+FIGURE = ("figure", "value", "who says so")
+Works = Annotated[str, Taken("--works", required=True, metavar="N", help="Registered works.")]
+Pictures = Annotated[str, Taken("--pictures", required=True, metavar="N", help="Pictures found within the time.")]
+Days = Annotated[str, Taken("--days", default="30", show_default=True, metavar="N", help="The time.")]
+File = click.Path(path_type=Path)
+THEIRS = "Your prices; prices.toml of the data folder if not said, else those that came with Exhibit."
+PriceFile = Annotated[Path | None, Taken("--prices", metavar="FILE", type=File, help=THEIRS)]
+
+
+@command(
+    "capacity",
+    "exhibit capacity --works 10k --pictures 1M",
+    "exhibit capacity --works 10e6 --pictures 100e9 --days 30",
+    "exhibit capacity --works 1_000_000 --pictures 100M --prices my-prices.toml --json",
+)
+def capacity_command(*, works: Works, pictures: Pictures, days: Days, prices: PriceFile, as_json: AsJson) -> None:
+    """Say what so many works and pictures take: machines, storage, requests and money, stage by stage.
+
+    The figures behind it are measured, or counted here once there are enough; of each is said which. Prices are
+    assumed: copy the file that is named at the end, and write yours. Nothing is changed.
+    """
+    config = load_config()
+    asked = Asked(whole_number(works), whole_number(pictures), whole_number(days), config.retention_days)
+    prices = prices or prices_file(config.data_dir)
+    found = plan(asked, _laws(config), prices_in(prices))
+    if as_json:
+        echo_json(in_plain(found))
+    else:
+        say("\n".join(in_lines(found)))
+        say("\n" + _wrapped(f"The prices stand in {prices}: copy it, write yours, and hand it on with --prices."))
+
+
+def whole_number(text: str) -> int:
+    """A whole number as people write large ones: ``10e6``, ``1_000_000``, ``100M``; raises ``WrongUseError``."""
+    plain = text.strip().lower().replace("_", "").replace(",", "")
+    times = TIMES.get(plain[-1:], 1)
+    try:
+        found = Decimal(plain[:-1] if times > 1 else plain) * times
+        if 0 <= found <= MOST and found == found.to_integral_value():
+            return int(found)
+    except InvalidOperation:
+        pass
+    raise WrongUseError(f"{text!r} isn't a whole number from 0 to 1,000T.", hint="Such as 10e6, 1_000_000 or 100M.")
+
+
+def _laws(config: Config) -> Mapping[str, Law]:
+    """Those of this installation, where there is one."""
+    if not (config.database_url or (config.data_dir / "postgres").exists()):
+        return shipped_laws()
+    desk = open_desk()
+    from workers.operations.capacity_counters import laws_here
+
+    return laws_here(desk.services)
+
+
+def in_plain(found: Plan) -> dict[str, Any]:
+    """A plan as JSON."""
+    asked, both = found.asked, {"money": found.money, "core_hours": found.core_hours}
+    figures = [
+        {"value": law.at(asked.works, asked.pictures), "whence": whence(law), "beyond": found.is_beyond(law)}
+        | {name: value for name, value in asdict(law).items() if value not in ("", math.inf)}
+        for law in found.laws
+    ]
+    million = {name: found.a_million(amount) for name, amount in both.items()}
+    return {**asdict(found), "laws": figures, **both, "a_million_pictures": million, "machines": dict(found.machines)}
+
+
+def in_lines(found: Plan) -> list[str]:
+    """A plan for people, in lines that a terminal of a hundred columns holds."""
+    asked = found.asked
+    many = f"{counted(asked.works, 'work')}, {counted(asked.pictures, 'picture')} in {counted(asked.days, 'day')}"
+    lines = [f"{many}: {short(asked.pictures / asked.days / 86_400)} a second.", ""]
+    lines += aligned((*HEADS, found.prices.currency), [line_of(stage) for stage in found.stages], left=(0,))
+    lines += ["", _wrapped(together(found)), ""]
+    lines += aligned(FIGURE, [figure(law, found) for law in found.laws], left=(0, 2))
+    if beyond := [f"{law.says} (up to {law.upto:,} {law.of})" for law in found.laws if found.is_beyond(law)]:
+        lines += ["", _wrapped(f"* told for more than was measured: {'; '.join(beyond)}.")]
+    lines += ["", "What changes on the way to this size:"] if found.changes else []
+    for change in found.changes:
+        built = "" if change.built else ", NOT BUILT"
+        lines.append(_wrapped(f"beyond {short(change.beyond)} {change.of}{built}: {change.says}", "- "))
+    return [*lines, "", "Left out:", *(_wrapped(sentence, "- ") for sentence in found.left_out)]
+
+
+def together(found: Plan) -> str:
+    """What all stages come to, and a million pictures."""
+    money, hours = found.a_million(found.money), found.a_million(found.core_hours)
+    machines = ", ".join(f"{count:,} × {kind}" for kind, count in found.machines.items())
+    prices = found.prices
+    return (
+        f"Together {prices.currency} {short(found.money)}, on {machines}; cores work {prices.busy:.0%} of the time. A "
+        f"million pictures: {prices.currency} {short(money)}, with {short(hours)} hours of a core. "
+        f"Prices: {prices.whose}, {prices.as_of}."
+    )
+
+
+def line_of(stage: Stage) -> tuple[str, ...]:
+    """A stage below :data:`HEADS`, money last."""
+    rooms = [size(round(gib * GIB)) if gib else "" for gib in (stage.memory_gib, stage.disk_gib, stage.store_gib)]
+    machines = f"{short(stage.machines)} {stage.kind}" if stage.machines else ""
+    return (stage.stage, machines, short(stage.cores), *rooms, short(stage.requests), short(stage.money))
+
+
+def figure(law: Law, found: Plan) -> tuple[str, str, str]:
+    """A figure below :data:`FIGURE`."""
+    value = law.at(found.asked.works, found.asked.pictures)
+    told = size(round(value)) if law.unit == "bytes" else f"{short(value)} {law.unit}"
+    return law.says, told + "*" * found.is_beyond(law), whence(law)
+
+
+def whence(law: Law) -> str:
+    """Who says a figure."""
+    if law.own is not None:
+        return f"counted here since {law.own.since}, {law.own.counted:,} times"
+    return f"assumed: {law.assumed}" if law.assumed else f"{law.by}, {law.on}"
+
+
+def aligned(heads: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[int]) -> list[str]:
+    """A table whose figures stand at the right."""
+    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
+    places = [(width, "<" if place in left else ">") for place, width in enumerate(widths)]
+    return [
+        "  ".join(f"{text:{side}{width}}" for text, (width, side) in zip(line, places, strict=True)).rstrip()
+        for line in (heads, *rows)
+    ]
+
+
+def _wrapped(text: str, before: str = "") -> str:
+    return textwrap.fill(text, WIDE, initial_indent=before, subsequent_indent=" " * len(before))
+
+
+def short(value: float) -> str:
+    """Three digits and a letter, such as ``1.23M``; nothing for 0."""
+    if not value or value < LEAST:
+        return f"<{LEAST}" if value else ""
+    if value < 9_999.5:
+        return f"{value:,.{2 if value < 10 else 1 if value < 100 else 0}f}"
+    power = min(int(math.log10(value * 1.0005) // 3), 4)
+    return f"{value / 1000**power:,.3g}{'_kMBT'[power]}"

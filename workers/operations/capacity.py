@@ -1,0 +1,237 @@
+"""What so many works and pictures take, stage by stage: machines, cores, memory, storage, requests, money.
+
+Laws of few coefficients, measured or counted here (``measured.toml``), times prices in a file (``prices.toml``).
+"""
+
+import math
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, TypeAdapter
+
+from exhibit.errors import WrongUseError
+
+MEASURED, PRICES = (Path(__file__).with_name(name) for name in ("measured.toml", "prices.toml"))
+GIB, MILLION, MONTH_DAYS, HOUR_MS = 1 << 30, 1_000_000, 30, 3_600_000
+ONE_FOLDER = 20 * MILLION
+"""Files that a folder of exact bytes holds well; more lie in a bucket, which counts requests."""
+Share = Annotated[float, Field(gt=0, lt=math.inf)]
+Price = Annotated[float, Field(ge=0, lt=math.inf)]
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """What this installation has counted of a figure, at so many works and pictures."""
+
+    value: float
+    counted: int  # of what it is the mean
+    since: str  # the first day, ISO 8601
+    works: int
+    pictures: int
+
+
+@dataclass(frozen=True, slots=True)
+class Law:
+    """A figure that may grow with a number n: ``fixed + each * n + thousand * (n / 1000) ** power``."""
+
+    name: str
+    says: str
+    unit: str
+    of: str = ""  # what n is: ``works`` or ``pictures``
+    fixed: float = 0.0
+    each: float = 0.0
+    thousand: float = 0.0
+    power: float = 0.0
+    upto: float = math.inf  # n up to which it was measured
+    by: str = ""  # the command that measured it
+    on: str = ""  # which day, ISO 8601
+    assumed: str = ""  # why it is no measurement
+    own: Own | None = None
+
+    def at(self, works: float, pictures: float) -> float:
+        """Its value, in proportion to what was counted here, if it was."""
+        told = self._law(works, pictures)
+        return told if self.own is None else told * self.own.value / self._law(self.own.works, self.own.pictures)
+
+    def _law(self, works: float, pictures: float) -> float:
+        n = {"works": works, "pictures": pictures}.get(self.of, 0)
+        return self.fixed + self.each * n + (self.thousand * (n / 1000) ** self.power if n else 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What changes beyond a number of works or pictures; it comes by itself, or isn't built."""
+
+    of: str
+    beyond: int
+    built: bool
+    says: str
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A kind of machine."""
+
+    kind: str
+    cores: Share
+    memory_gib: Share
+    disk_gib: Share
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """A file of prices, which explains each."""
+
+    currency: str
+    whose: str
+    as_of: str  # ISO 8601, as much of it as is known
+    core_hour: Price
+    memory_gib_month: Price
+    disk_gib_month: Price
+    store_gib_month: Price
+    requests_million: Price
+    egress_gib: Price
+    busy: Share
+    core_memory_gib: Share
+    database_memory: Share
+    new_works: Price
+    machines: Annotated[tuple[Machine, ...], Field(min_length=1)]  # smallest first
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How much there is, and how long it may take."""
+
+    works: int
+    pictures: int
+    days: int = MONTH_DAYS
+    retention_days: int = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What a stage needs for the whole time, and then on which machines and for how much money."""
+
+    stage: str
+    core_hours: float = 0.0
+    memory_gib: float = 0.0  # at first once, beside what each core and each machine takes
+    machine_gib: float = 0.0  # on each machine
+    disk_gib: float = 0.0  # where it works
+    store_gib: float = 0.0  # exact bytes
+    requests: float = 0.0  # that write into a bucket
+    egress_gib: float = 0.0
+    kind: str = ""
+    machines: float = 0.0
+    cores: float = 0.0  # that stand
+    money: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What all of it takes."""
+
+    asked: Asked
+    stages: Sequence[Stage]
+    laws: Sequence[Law]
+    changes: Sequence[Change]  # that come at this size, the nearest last
+    prices: Prices
+    left_out: Sequence[str]
+
+    @property
+    def money(self) -> float:
+        """All stages together."""
+        return sum(stage.money for stage in self.stages)
+
+    @property
+    def core_hours(self) -> float:
+        """Hours of a core of all stages together."""
+        return sum(stage.core_hours for stage in self.stages)
+
+    def a_million(self, amount: float) -> float:
+        """Which part of an amount falls to a million pictures."""
+        return amount / self.asked.pictures * MILLION
+
+    @property
+    def machines(self) -> Mapping[str, int]:
+        """Whole machines by kind; one where all stages fit into it together."""
+        kinds = [machine.kind for machine in self.prices.machines]
+        parts = {kind: sum(stage.machines for stage in self.stages if stage.kind == kind) for kind in kinds}
+        if sum(parts.values()) <= 1:
+            return {[kind for kind in kinds if parts[kind]][-1]: 1}
+        return {kind: math.ceil(part) for kind, part in parts.items() if part}
+
+    def is_beyond(self, law: Law) -> bool:
+        """Whether a figure is told for more than it was measured with."""
+        return bool(law.of) and getattr(self.asked, law.of) > law.upto
+
+
+def shipped_laws() -> dict[str, Law]:
+    """The figures that came with the software, by name."""
+    given = tomllib.loads(MEASURED.read_text("utf-8"))
+    return {name: Law(name=name, **values) for name, values in given["figures"].items()}
+
+
+def prices_in(path: Path) -> Prices:
+    """A file of prices; raises ``WrongUseError`` where one is missing or can't be."""
+    try:
+        return TypeAdapter(Prices).validate_python(tomllib.loads(path.read_text("utf-8")))
+    except (OSError, ValueError) as error:  # what pydantic, TOML and UTF-8 raise is a ValueError
+        told = f"{path} isn't a file of prices. {error}"
+        raise WrongUseError(told, hint=f"Copy {PRICES}, and change its figures.") from error
+
+
+def prices_file(data_dir: Path) -> Path:
+    """The operator's own prices, where there are any in the data folder, or those that came with the software."""
+    own = data_dir / PRICES.name
+    return own if own.exists() else PRICES
+
+
+def plan(asked: Asked, laws: Mapping[str, Law], prices: Prices) -> Plan:
+    """Reckon; raises ``WrongUseError`` for no pictures or no time."""
+    if asked.pictures < 1 or asked.days < 1:
+        raise WrongUseError("A plan needs a picture and a day at least.", hint="Such as --pictures 1M --days 30.")
+    at = {name: law.at(asked.works, asked.pictures) for name, law in laws.items()}
+    stages = [_settled(need, asked.days, prices) for need in _needs(asked, at, asked.works * prices.new_works)]
+    given = tomllib.loads(MEASURED.read_text("utf-8"))
+    changes = [change for one in given["changes"] if getattr(asked, (change := Change(**one)).of) > change.beyond]
+    changes.sort(key=lambda change: change.beyond)
+    return Plan(asked, stages, list(laws.values()), changes, prices, given["left_out"])
+
+
+def _needs(asked: Asked, at: Mapping[str, float], new: float) -> Iterator[Stage]:
+    """Each stage, by the figures at this size; times in them are milliseconds of a core."""
+    works, pictures, cases = asked.works, asked.pictures, asked.pictures * at["case"] / MILLION
+    kept = pictures * min(1.0, asked.retention_days / asked.days)
+    small, bucket = pictures - kept, pictures > ONE_FOLDER
+    yield Stage("crawl", pictures * at["fetch"] / HOUR_MS, egress_gib=pictures * at["page"] * at["sent"] / GIB)
+    store = (kept * at["picture"] + small * at["small"]) / GIB
+    yield Stage("exact bytes", store_gib=store, requests=(pictures + small) * bucket)
+    yield Stage("match", pictures * at["match"] / HOUR_MS, machine_gib=works * at["work_index"] / GIB)
+    features, files = works * at["work_features"] / GIB, works * at["work_file"] / GIB
+    yield Stage("works", new * at["register"] / HOUR_MS, disk_gib=features, store_gib=files, requests=new * bucket)
+    index = pictures * at["archive"] / GIB
+    yield Stage("pictures seen", pictures * at["take_in"] / HOUR_MS, memory_gib=index, disk_gib=index)
+    yield Stage("new works", new * at["search"] / HOUR_MS)
+    yield Stage("rows", pictures * at["keep"] / HOUR_MS, disk_gib=pictures * at["rows"] / GIB)
+    bundles, files = cases * at["evidence"] / GIB, cases * at["case_files"]
+    yield Stage("evidence", cases * at["capture"] / HOUR_MS, store_gib=bundles, requests=files * bucket)
+
+
+def _settled(need: Stage, days: int, prices: Prices) -> Stage:
+    """A stage on its machines: the first kind whose memory holds what each has to hold."""
+    rented = need.core_hours / prices.busy
+    cores, a_core = rented / (days * 24), prices.core_memory_gib
+    once = need.memory_gib + (need.disk_gib * prices.database_memory if need.stage == "rows" else 0)
+    fit = (kind for kind in prices.machines if kind.memory_gib >= need.machine_gib + a_core)
+    machine = next(fit, prices.machines[-1])
+    each = min(machine.cores, max(1.0, (machine.memory_gib - need.machine_gib) / a_core))
+    machines = max(cores / each, once / machine.memory_gib, need.disk_gib / machine.disk_gib)
+    memory = once + cores * a_core + machines * need.machine_gib
+    a_month = memory * prices.memory_gib_month + need.disk_gib * prices.disk_gib_month
+    a_month += need.store_gib * prices.store_gib_month
+    money = rented * prices.core_hour + days / MONTH_DAYS * a_month
+    money += need.requests / MILLION * prices.requests_million + need.egress_gib * prices.egress_gib
+    return replace(need, memory_gib=memory, kind=machine.kind, machines=machines, cores=cores, money=money)
