@@ -21,6 +21,7 @@ from workers.evidence.documents import languages_of
 from workers.evidence.facts import software
 from workers.pictures.kept_files import all_kept, remove_unused
 from workers.reports.cases import shown_case
+from workers.reports.costs import cost_of_a_million
 from workers.reports.coverage import coverage_of
 from workers.reports.requests import _folder, _given_title, clear_folder
 from workers.reports.scope import (
@@ -152,6 +153,7 @@ def _head(services: Services, report: Report, scope: ReportScope, language: str)
         cases=(),
         not_checked=not_checked(language),
         scope=None if scope == EVERYTHING else scope,
+        cost=cost_of_a_million(services),
     )
 
 
