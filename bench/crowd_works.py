@@ -23,7 +23,7 @@ from indexer.picture.spaces import DESCRIPTOR, PHASH, ROOTSIFT, TRIMMED, VOTES_K
 from indexer.search.cache import FeatureCache
 from indexer.search.candidates import Candidate
 from indexer.vectors.index import open_index, rebuild_index
-from indexer.vectors.manifest import Manifest, SegmentEntry, publish, writer
+from indexer.vectors.manifest import Manifest, Place, SegmentEntry
 from indexer.vectors.segments import Rows
 from indexer.votes.codec import FOR_EACH_LIST, lists_for, shipped_codec, train_codec
 from indexer.votes.index import VoteIndex
@@ -160,9 +160,10 @@ def _write_votes(count: int, real: Photographs, asked: int, folder: Path) -> Non
         rows.index.add_sa_codes(others[: len(whose)], whose)
     rows.numbers = np.arange(count)
     rows.gone = np.zeros(count, np.bool_)
-    with writer(folder):
+    place, none = Place(folder), Manifest(ROOTSIFT.id)
+    with place.writer():
         write_segment(folder, SEGMENT, rows)
-        publish(folder, Manifest(ROOTSIFT.id, 1, count, (SegmentEntry(SEGMENT, None),)), keep=set())
+        place.publish(folder, Manifest(ROOTSIFT.id, 1, count, (SegmentEntry(SEGMENT, None),)), over=none)
 
 
 def _codec(works: int, local: Sequence[NDArray[np.uint8]]) -> Any:  # noqa: ANN401 - FAISS has no types

@@ -80,6 +80,9 @@ class Config:
             person decides. Sites whose pictures look alike count a tenth.
         flood_factor: So many times what it had on its best day before a work may be found on in a day, even where
             that is more.
+        index_cache_bytes: Bytes of the index of pictures seen that a machine keeps in `indexes/` where bytes lie in a
+            bucket. What was searched longest ago goes, and is fetched again when it is searched; at least what is
+            searched at the moment lies there.
         disk_floor_bytes: With less free space than this in the data folder, crawling stops and says so, and works
             that are sent to the site or the API are refused.
         max_picture_bytes: Larger pictures are refused.
@@ -140,6 +143,7 @@ class Config:
     package_days: int = setting(30, values.whole_number(1, 3_650))
     flood_floor: int = setting(30, values.whole_number(1, 1_000_000))
     flood_factor: int = setting(3, values.whole_number(1, 1_000))
+    index_cache_bytes: int = setting(100 * _GIB, values.whole_number(0))
     disk_floor_bytes: int = setting(2 * _GIB, values.whole_number(0))
     max_picture_bytes: int = setting(30 * _MIB, values.whole_number(1))
     max_picture_pixels: int = setting(120_000_000, values.whole_number(1))

@@ -1,6 +1,7 @@
 """The FAISS index: the vectors of one space in a folder, searched exactly, or in lists where there are many."""
 
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -54,8 +55,8 @@ class FaissIndex(FolderIndex[FlatRows]):
         return Tail.of(self.space, np.zeros(0, np.int64), empty_vectors(self.space))
 
     def _opened(self, manifest: Manifest) -> list[FlatRows]:
-        return opened(self._folder, self.space, manifest)
+        return opened(self._place, self.space, manifest)
 
-    def _write_rest(self, generation: int, keep: int) -> list[SegmentEntry]:
+    def _write_rest(self, drafts: Path, generation: int, keep: int) -> list[SegmentEntry]:
         merged = [rows.live() for rows in (*self._segments[keep:], self._tail)]
-        return write_segments(self._folder, self.space, generation, [joined(self.space, merged)])
+        return write_segments(drafts, generation, self.space, [joined(self.space, merged)])

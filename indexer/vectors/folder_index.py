@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from exhibit.errors import IntegrityError
 from exhibit.types import Space
-from indexer.vectors.manifest import HINT, Manifest, SegmentEntry, publish, read_manifest, writer
+from indexer.vectors.manifest import HINT, Manifest, Place, SegmentEntry, place_of
 
 TRIES = 5
 GROWTH = 4
@@ -28,10 +28,11 @@ class NumberedRows:
     def __init__(self, numbers: NDArray[np.int64]) -> None:
         self.numbers = numbers
         self.gone = np.zeros(len(numbers), np.bool_)
+        self.changed = False  # whether more is gone than is durable
         self._gone_count = 0
 
     def __len__(self) -> int:
-        return len(self.numbers) - self._gone_count
+        return len(self.gone) - self._gone_count
 
     def remove(self, numbers: NDArray[np.int64]) -> int:
         """Mark numbers as gone; returns how many were there."""
@@ -40,6 +41,7 @@ class NumberedRows:
         places = np.unique(places[np.isin(self.numbers[places], numbers)])
         there = places[~self.gone[places]]
         self.mark_gone(there)
+        self.changed = self.changed or len(there) > 0
         return len(there)
 
     def mark_gone(self, places: NDArray[np.int64]) -> None:
@@ -57,18 +59,18 @@ R = TypeVar("R", bound=NumberedRows)
 
 
 class FolderIndex(ABC, Generic[R]):
-    """Rows of one space in a folder, which is made on the first flush.
+    """Rows of one space in a folder, which is made on the first flush, or in another place.
 
-    Raises ``IntegrityError`` when what lies in the folder is damaged or of another space.
+    Raises ``IntegrityError`` when what lies there is damaged or of another space.
     """
 
     WRITES_WHEN_OVERTAKEN = False
     """Whether all that is here is written when another process has written less; else that is taken, and replayed."""
     _changed: bool
 
-    def __init__(self, space: Space, folder: Path) -> None:
+    def __init__(self, space: Space, where: Path | Place) -> None:
         self.space = space
-        self._folder = folder
+        self._place = place_of(where)
         self._open()
 
     @property
@@ -93,18 +95,18 @@ class FolderIndex(ABC, Generic[R]):
         """
         if not self._changed and sequence == self.sequence:
             return
-        with writer(self._folder):
-            present = read_manifest(self._folder, self.space.id)
-            overtaken = present.generation != self._manifest.generation
-            if not overtaken or (self.WRITES_WHEN_OVERTAKEN and present.sequence < sequence):
+        with self._place.writer() as drafts:
+            present = self._place.read(self.space.id)
+            overtaken, insists = present.generation != self._manifest.generation, not self._place.gives_way
+            if not overtaken or (insists and self.WRITES_WHEN_OVERTAKEN and present.sequence < sequence):
                 generation = max(present.generation, self._manifest.generation) + 1
-                entries = self._written(generation, 0 if overtaken else self._kept())
-                publish(self._folder, Manifest(self.space.id, generation, sequence, entries), keep=present.files)
+                entries = self._written(drafts, generation, 0 if overtaken else self._kept())
+                self._place.publish(drafts, Manifest(self.space.id, generation, sequence, entries), present)
         self._open()
 
     def reopen(self) -> bool:
         """Take what another process has written since, dropping the tail; returns whether there was anything new."""
-        if read_manifest(self._folder, self.space.id).generation == self._manifest.generation:
+        if self._place.read(self.space.id).generation == self._manifest.generation:
             return False
         self._open()
         return True
@@ -115,12 +117,14 @@ class FolderIndex(ABC, Generic[R]):
 
     def _open(self) -> None:
         self._manifest, self._segments = self._durable()
+        for rows in self._segments:
+            rows.changed = False
         self._tail = self._no_rows()
         self._changed = False
 
     def _durable(self) -> tuple[Manifest, list[R]]:
         for last in range(TRIES - 1, -1, -1):
-            manifest = read_manifest(self._folder, self.space.id)
+            manifest = self._place.read(self.space.id)
             try:
                 return manifest, self._opened(manifest)
             except FileNotFoundError as error:  # swapped and cleaned up between the two reads
@@ -136,15 +140,15 @@ class FolderIndex(ABC, Generic[R]):
             size += len(self._segments[count])
         return count
 
-    def _written(self, generation: int, keep: int) -> tuple[SegmentEntry, ...]:
+    def _written(self, drafts: Path, generation: int, keep: int) -> tuple[SegmentEntry, ...]:
         entries = []
         for entry, rows in zip(self._manifest.segments[:keep], self._segments[:keep], strict=True):
-            gone = None
-            if rows.gone.any():
+            gone = entry.gone
+            if rows.changed:
                 gone = f"gone-{generation:08d}-{entry.name}.npy"
-                np.save(self._folder / gone, rows.removed, allow_pickle=False)
+                np.save(drafts / gone, rows.removed, allow_pickle=False)
             entries.append(SegmentEntry(entry.name, gone))
-        return *entries, *self._write_rest(generation, keep)
+        return *entries, *self._write_rest(drafts, generation, keep)
 
     @property
     @abstractmethod
@@ -160,7 +164,7 @@ class FolderIndex(ABC, Generic[R]):
         """The segments of a manifest; raises ``FileNotFoundError`` and ``IntegrityError``."""
 
     @abstractmethod
-    def _write_rest(self, generation: int, keep: int) -> list[SegmentEntry]:
+    def _write_rest(self, drafts: Path, generation: int, keep: int) -> list[SegmentEntry]:
         """Write what lies behind the segments that are kept, and the tail."""
 
 

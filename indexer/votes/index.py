@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Iterable
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Self
@@ -15,7 +16,7 @@ from indexer.picture.local_features import MIRROR, WIDTH, units_of
 from indexer.picture.spaces import ROOTSIFT
 from indexer.vectors.flat import SPARE
 from indexer.vectors.folder_index import FolderIndex, repeated_numbers
-from indexer.vectors.manifest import Manifest, SegmentEntry, read_manifest, replace_segments
+from indexer.vectors.manifest import Manifest, Place, SegmentEntry, place_of, replace_segments
 from indexer.votes.codec import shipped_codec
 from indexer.votes.segments import (
     MAX_WORKS,
@@ -32,10 +33,10 @@ from indexer.votes.votes import NEIGHBOURS, Vote, count_votes
 
 
 class VoteIndex(FolderIndex[VoteRows]):
-    """The local features of works, in a folder."""
+    """The local features of works, in a folder or another place."""
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(ROOTSIFT, folder)
+    def __init__(self, where: Path | Place) -> None:
+        super().__init__(ROOTSIFT, where)
 
     @property
     def codec(self) -> Untyped:
@@ -102,13 +103,13 @@ class VoteIndex(FolderIndex[VoteRows]):
         return no_rows(self.codec)
 
     def _opened(self, manifest: Manifest) -> list[VoteRows]:
-        return opened(self._folder, manifest)
+        return opened(self._place, manifest)
 
-    def _write_rest(self, generation: int, keep: int) -> list[SegmentEntry]:
+    def _write_rest(self, drafts: Path, generation: int, keep: int) -> list[SegmentEntry]:
         self._tail.compact()
         removed = [rows.removed for rows in self._segments[keep:]]
-        rows = merged(self._folder, self._manifest.segments[keep:], removed, self._tail)
-        return write_segments(self._folder, generation, [rows])
+        rows = merged(self._place, self._manifest.segments[keep:], removed, self._tail)
+        return write_segments(drafts, generation, [rows])
 
 
 def checked(descriptors: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -118,21 +119,23 @@ def checked(descriptors: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return descriptors
 
 
-def rebuild_votes(folder: Path, works: Iterable[Works], sequence: int, codec: Untyped = None) -> None:
-    """Replace whatever lies in a folder by batches of works, numbers ascending over all of them.
+def rebuild_votes(where: Path | Place, works: Iterable[Works], sequence: int, codec: Untyped = None) -> None:
+    """Replace whatever lies in a place by batches of works, numbers ascending over all of them.
 
     ``sequence`` is the highest change number that they contain; the codec is the one that comes with the product unless
     a trained one is given.
     """
     pieces = pieces_of(shipped_codec() if codec is None else codec, works)
-    replace_segments(folder, ROOTSIFT.id, sequence, lambda generation: write_segments(folder, generation, pieces))
+    replace_segments(where, ROOTSIFT.id, sequence, partial(write_segments, pieces=pieces))
 
 
-def check_votes(folder: Path) -> list[str]:
+def check_votes(where: Path | Place) -> list[str]:
     """Everything that is wrong with what is durable, one sentence each; reads all files whole."""
+    place = place_of(where)
     try:
-        manifest = read_manifest(folder, ROOTSIFT.id)
-        problems = [problem for entry in manifest.segments for problem in segment_problems(folder, entry.name)]
-        return problems or repeated_numbers(opened(folder, manifest))
+        manifest = place.read(ROOTSIFT.id)
+        problems = place.problems(manifest)
+        problems += [problem for entry in manifest.segments for problem in segment_problems(place, entry.name)]
+        return problems or repeated_numbers(opened(place, manifest))
     except (FileNotFoundError, IntegrityError) as error:
         return [str(error)]

@@ -19,7 +19,7 @@ from exhibit.types import Untyped
 from indexer.picture.local_features import units_of
 from indexer.picture.spaces import ROOTSIFT
 from indexer.vectors.folder_index import NumberedRows
-from indexer.vectors.manifest import HINT, Manifest, SegmentEntry, segment_name
+from indexer.vectors.manifest import HINT, Manifest, Place, SegmentEntry, segment_name
 from indexer.vectors.segments import NUMBERS, checksum_problems
 from indexer.votes.codec import codec_digest, empty_like, faiss
 
@@ -156,20 +156,24 @@ def open_segment(folder: Path, name: str, *, mapped: bool = True) -> VoteRows:
     return VoteRows(numbers, index)
 
 
-def opened(folder: Path, manifest: Manifest) -> list[VoteRows]:
+def opened(place: Place, manifest: Manifest) -> list[VoteRows]:
     """The segments of a manifest, what was removed from them marked; raises as :func:`open_segment`."""
+    for name in sorted(manifest.files):
+        place.fetch(name)
+    folder = place.folder
     if len({read_header(folder, entry.name).codec for entry in manifest.segments}) > 1:
         raise IntegrityError("The segments of the index of local votes have different codecs.", hint=HINT)
     return [_marked(folder, entry) for entry in manifest.segments]
 
 
 def merged(
-    folder: Path, entries: Sequence[SegmentEntry], gone: Sequence[NDArray[np.int64]], tail: VoteRows
+    place: Place, entries: Sequence[SegmentEntry], gone: Sequence[NDArray[np.int64]], tail: VoteRows
 ) -> VoteRows:
     """Segments read into memory, without the numbers that are gone, and behind them the tail, which stays as it is."""
     rows = VoteRows(tail.numbers, faiss.clone_index(tail.index)) if entries else tail  # merging empties what it takes
     for entry, without in zip(reversed(entries), reversed(gone), strict=True):
-        older = open_segment(folder, entry.name, mapped=False)
+        place.fetch(entry.name)
+        older = open_segment(place.folder, entry.name, mapped=False)
         older.remove(without)
         older.compact()
         older.index.merge_from(rows.index, 0)
@@ -178,9 +182,11 @@ def merged(
     return rows
 
 
-def segment_problems(folder: Path, name: str) -> list[str]:
+def segment_problems(place: Place, name: str) -> list[str]:
     """Everything that is wrong with a segment, one sentence each; reads its files whole."""
+    folder = place.folder
     try:
+        place.fetch(name)
         open_segment(folder, name)
         header = read_header(folder, name)
     except (FileNotFoundError, IntegrityError) as error:

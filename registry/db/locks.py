@@ -1,13 +1,20 @@
-"""Advisory locks of the transaction: who may hand out the next number.
+"""Advisory locks, most of them of the transaction: who may hand out the next number.
 
 Rows are locked with ``no_key``, so that rows that refer to them can be added meanwhile. Whoever locks several kinds
 does it in this order, pictures in the order of their digests: slice, pictures, owner, case, advisory locks. Rows that
 are changed by nobody but the holder of an advisory lock come after it.
 """
 
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import IntEnum
 
 from django.db import connection
+
+AGAIN = 0.1
+"""Seconds between two tries."""
 
 
 class Lock(IntEnum):
@@ -29,3 +36,25 @@ def hold(lock: Lock) -> None:
         raise RuntimeError(message)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [0x45584842, int(lock)])
+
+
+@contextmanager
+def hold_long(lock: Lock, number: int, within: float = math.inf) -> Iterator[bool]:
+    """Try for some seconds to hold the lock of one thing for the length of a block, which may take hours.
+
+    It is the connection's, and ends with it; whoever holds it may take it once more. Gives whether it is held.
+    """
+    key, until = [0x45584900 + int(lock), number], time.monotonic() + within
+    while not (held := _told("SELECT pg_try_advisory_lock(%s, %s)", key)) and time.monotonic() < until:
+        time.sleep(AGAIN)
+    try:
+        yield held
+    finally:
+        if held:
+            _told("SELECT pg_advisory_unlock(%s, %s)", key)
+
+
+def _told(question: str, key: list[int]) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(question, key)
+        return bool(cursor.fetchone()[0])

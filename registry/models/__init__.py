@@ -53,6 +53,7 @@ from registry.models.matching import (
     DescriptorModel,
     FingerprintRow,
     IndexChange,
+    IndexManifest,
     Match,
     SpaceRow,
 )

@@ -69,6 +69,21 @@ class IndexChange(models.Model):
         indexes = [models.Index(fields=["fingerprint", "collection"], name="index_change_of_fingerprint")]
 
 
+class IndexManifest(models.Model):
+    """What is durable of an index whose files lie in an object store (``workers.services.published``)."""
+
+    collection = models.CharField(max_length=8, choices=IndexChange.Collection.choices)
+    space = models.ForeignKey(SpaceRow, on_delete=models.PROTECT, related_name="+")
+    generation = models.BigIntegerField(default=0, help_text="grows by one with each write")
+    sequence = models.BigIntegerField(default=0, help_text="the highest change number that the segments contain")
+    segments = models.JSONField(default=list, help_text="name, and the file of its removed rows or null, of each")
+    files = models.JSONField(default=dict, help_text="SHA-256, bytes and, of numbers, how many, of each file by name")
+    unnamed = models.JSONField(default=dict, help_text="what else is stored, and since when it was seen that it is")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["collection", "space"], name="index_manifest_identity")]
+
+
 class Match(models.Model):
     """The verified comparison of a picture with a registered picture (:class:`exhibit.types.Verification`).
 

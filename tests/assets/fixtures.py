@@ -14,11 +14,12 @@ from registry.models import Bundle, Owner
 from registry.vectors import fingerprints
 from tests.assets.bundles import Scene, make_scene
 from tests.assets.command_line import Terminal
+from tests.assets.published import Cloud, Machine, machines_of
 from tests.assets.rows import copy_of, owner, photograph, register
 from tests.assets.sealed import sealed_bundle
 from tests.assets.shop import COPY, LOOPBACK, OTHER, Shop, settle, watch
 from tests.assets.site import Site
-from tests.assets.swift_server import S3, serving
+from tests.assets.swift_server import S3, bucket_on, serving
 from workers.configuration import load_config
 from workers.log.sequencer import sequence_log, sign_checkpoint
 from workers.servers.embedded import lock_folder
@@ -57,6 +58,18 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
     """A server that speaks S3."""
     with serving(tmp_path_factory.mktemp("s3")) as server:
         yield server
+
+
+@pytest.fixture
+def cloud(s3: S3, db: None, tmp_path_factory: pytest.TempPathFactory) -> Cloud:
+    """What machines share that have indexes in a bucket: one of this test's own, and its database."""
+    return Cloud(bucket_on(s3, tmp_path_factory.mktemp("keys")))
+
+
+@pytest.fixture
+def machine(inline: SyncRunner, s3: S3, tmp_path_factory: pytest.TempPathFactory) -> Machine:
+    """Machines of the test's installation that share no folder, by their names."""
+    return machines_of(inline.services, s3, tmp_path_factory.mktemp("machines"))
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Bringing networks of one's own: adding, measuring, using and dropping them, and how each stands."""
 
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -21,7 +20,7 @@ from registry.log import audit_log
 from registry.models import DescriptorModel, Picture, WorkPicture
 from registry.vectors import descriptors
 from registry.vectors.fingerprints import Collection
-from workers.services.indexes import index_folder
+from workers.services.indexes import index_place
 from workers.services.wiring import Services
 
 MAX_REFERENCES = 1000
@@ -147,8 +146,7 @@ def drop_model(services: Services, named: str, *, by: str = "") -> DescriptorMod
     if not shared:
         services.blobs.remove(digest)
     for collection in Collection:
-        folder = index_folder(services.config.data_dir / "indexes", collection, descriptor.space)
-        shutil.rmtree(folder, ignore_errors=True)
+        index_place(services.config, collection, descriptor.space).clear()
     services.features_in(descriptor).clear()
     return row
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import product
-from pathlib import Path
 
 from exhibit.errors import IntegrityError
 from exhibit.types import Space
@@ -14,7 +13,8 @@ from registry.models import WorkPicture
 from registry.vectors import fingerprints as vectors
 from registry.vectors.fingerprints import Collection
 from workers.matching import votes_upkeep
-from workers.services.indexes import PAGE, held_against_rows, index_folder, make_index, mend_index
+from workers.services.indexes import PAGE, held_against_rows, index_place, make_index, mend_index
+from workers.services.published import PublishedPlace
 from workers.services.wiring import Services
 
 
@@ -60,9 +60,11 @@ def check_indexes(services: Services) -> list[IndexState]:
 
 
 def mend_indexes(services: Services) -> None:
-    """Make those again from the rows whose files are damaged; that may take hours."""
+    """Make those again from the rows whose files are damaged, which may take hours; remove what none needs any more."""
     for collection, space in _each(services):
-        mend_index(services.config.data_dir / "indexes", collection, space, patient=True)
+        place = index_place(services.config, collection, space)
+        mend_index(place, collection, space, patient=True)
+        place.sweep()
 
 
 def rebuild_indexes(services: Services) -> Iterator[tuple[str, str]]:
@@ -72,7 +74,7 @@ def rebuild_indexes(services: Services) -> Iterator[tuple[str, str]]:
     """
     for collection, space in _each(services):
         if space != ROOTSIFT:
-            make_index(_folder(services, collection, space), collection, space)
+            make_index(index_place(services.config, collection, space), collection, space)
             yield str(collection), space.id
     votes_upkeep.try_unreadable_again()
     votes_upkeep.measure_missing(services)
@@ -87,24 +89,23 @@ def _each(services: Services) -> Iterator[tuple[Collection, Space]]:
     yield Collection.WORKS, ROOTSIFT
 
 
-def _folder(services: Services, collection: Collection, space: Space) -> Path:
-    return index_folder(services.config.data_dir / "indexes", collection, space)
-
-
 def _states(services: Services, problems_of: Callable[[Collection, Space], tuple[str, ...]]) -> list[IndexState]:
     each = list(_each(services))
     last = vectors.last_changes(each)
     states = []
     for collection, space in each:
         problems = problems_of(collection, space)
-        folder = _folder(services, collection, space)
+        place = index_place(services.config, collection, space)
+        count, sequence, size = 0, 0, sum(path.stat().st_size for path in place.folder.glob("*") if path.is_file())
         try:
-            index = VoteIndex(folder) if space == ROOTSIFT else open_index(space, folder)
-            count, sequence = len(index), index.sequence
+            if isinstance(place, PublishedPlace):  # its row says it, and nothing is fetched
+                count, sequence, size = place.held()
+            else:
+                index = VoteIndex(place) if space == ROOTSIFT else open_index(space, place)
+                count, sequence = len(index), index.sequence
         except IntegrityError as error:
-            count, sequence, problems = 0, 0, problems or (error.message,)
+            problems = problems or (error.message,)
         behind = max(0, last[collection, space.id] - sequence)
-        size = sum(path.stat().st_size for path in folder.glob("*") if path.is_file())
         each_size = round(size / max(1, count))
         states.append(IndexState(str(collection), space.id, count, behind, size, each_size, problems))
     return states
@@ -114,8 +115,8 @@ def _problems(services: Services, collection: Collection, space: Space) -> Itera
     if space == ROOTSIFT:
         yield from votes_upkeep.problems(services)
         return
-    folder = _folder(services, collection, space)
-    damaged = check_index(space, folder)
+    place = index_place(services.config, collection, space)
+    damaged = check_index(space, place)
     yield from damaged
     if not damaged:
-        yield from held_against_rows(open_index(space, folder), collection, space, PAGE)
+        yield from held_against_rows(open_index(space, place), collection, space, PAGE)

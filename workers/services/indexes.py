@@ -3,12 +3,13 @@
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from exhibit.config.config import Config
 from exhibit.errors import ExhibitError, IntegrityError, ServiceMissingError
 from exhibit.machine import machine_fault, tell_once
 from exhibit.types import Space, Untyped
@@ -18,11 +19,13 @@ from indexer.search.candidates import Candidate
 from indexer.vectors.brute import rows_of
 from indexer.vectors.faiss_index import FaissIndex
 from indexer.vectors.index import check_index, rebuild_index
+from indexer.vectors.manifest import Place
 from indexer.votes.index import VoteIndex, check_votes, rebuild_votes
 from indexer.votes.segments import Works
 from registry.vectors import fingerprints as vectors
 from registry.vectors.fingerprints import Change, Collection
-from workers.servers.locks import FileLock
+from workers.services.published import PublishedPlace, alone
+from workers.services.stores import folder_of, store_at
 
 PAGE = 20_000
 MAX_TAIL = 20_000
@@ -43,14 +46,14 @@ Replayed = TypeVar("Replayed", FaissIndex, VoteIndex)
 
 
 class Indexes:
-    """Every collection in every space, as far as this process has looked; durable segments lie in a folder for each.
+    """Every collection in every space, as far as this process has looked; durable segments lie in a place for each.
 
     ``descriptor`` tells the space of the descriptors that serve, and the row of their network: one that was removed and
     added again has the same space, and changes that are counted anew.
     """
 
-    def __init__(self, folder: Path, descriptor: Callable[[], tuple[Space, int]]) -> None:
-        self._folder = folder
+    def __init__(self, config: Config, descriptor: Callable[[], tuple[Space, int]]) -> None:
+        self._config = config
         self._descriptor = descriptor
         self._network: int | None = None
         self._indexes: dict[tuple[Collection, str], FaissIndex] = {}
@@ -62,8 +65,7 @@ class Indexes:
     def votes(self) -> VoteIndex:
         """The local features of the works, as of the last refresh; damaged files are made again from the rows."""
         if self._votes is None:
-            mend_index(self._folder, Collection.WORKS, ROOTSIFT)
-            self._votes = VoteIndex(index_folder(self._folder, Collection.WORKS, ROOTSIFT))
+            self._votes = self._opened(Collection.WORKS, ROOTSIFT, VoteIndex)
             self._applied[Collection.WORKS, ROOTSIFT.id] = self._votes.sequence
         return self._votes
 
@@ -76,10 +78,13 @@ class Indexes:
         """The index of a collection in a space, as of the last refresh; damaged files are made again from the rows."""
         key = (collection, space.id)
         if key not in self._indexes:
-            mend_index(self._folder, collection, space)
-            index = FaissIndex(space, index_folder(self._folder, collection, space))
+            index = self._opened(collection, space, partial(FaissIndex, space))
             self._indexes[key], self._applied[key] = index, index.sequence
         return self._indexes[key]
+
+    def forget(self, collection: Collection) -> None:
+        """Open the indexes of a collection again when they are next asked for, and look whether they are whole."""
+        self._indexes = {key: index for key, index in self._indexes.items() if key[0] != collection}
 
     def refresh(self, collection: Collection) -> None:
         """Take in everything that has been committed until now; a long tail is written down for all processes."""
@@ -92,6 +97,15 @@ class Indexes:
             self._replay(self.of(collection, space), collection, space, _apply, PAGE, MAX_TAIL)
         if collection == Collection.WORKS:
             self._replay(self.votes, collection, ROOTSIFT, _apply_votes, VOTES_PAGE, VOTES_LONGEST_TAIL)
+
+    def _opened(self, collection: Collection, space: Space, opened: Callable[[Place], Replayed]) -> Replayed:
+        place = index_place(self._config, collection, space)
+        mend_index(place, collection, space)
+        try:
+            return opened(place)
+        except IntegrityError:  # of one that isn't kept here as a whole
+            mend_index(place, collection, space)
+            return opened(place)
 
     def _replay(
         self,
@@ -106,7 +120,7 @@ class Indexes:
         try:
             reopened = index.reopen()
         except IntegrityError:
-            mend_index(self._folder, collection, space)
+            mend_index(index_place(self._config, collection, space), collection, space)
             reopened = index.reopen()
         if reopened:
             self._applied[key] = index.sequence
@@ -145,47 +159,50 @@ class Indexes:
         return set(vectors.pictures_of(collection, PHASH, numbers).values())
 
 
-def index_folder(root: Path, collection: Collection, space: Space) -> Path:
-    """Where the durable part of an index lies."""
-    return root / f"{collection}-{space.name}-{space.version}"
+def index_place(config: Config, collection: Collection, space: Space) -> Place:
+    """Where the durable part of an index lies: in the data folder or, where bytes lie in a bucket, there."""
+    folder = config.data_dir / "indexes" / f"{collection}-{space.name}-{space.version}"
+    if not config.blobs_url or folder_of(config.blobs_url) is not None:
+        return Place(folder)
+    room = config.index_cache_bytes if collection == Collection.PICTURES else None
+    return PublishedPlace(store_at(config, config.blobs_url, f"indexes/{folder.name}"), folder, collection, space, room)
 
 
-def mend_index(root: Path, collection: Collection, space: Space, *, patient: bool = False) -> None:
+def mend_index(place: Place, collection: Collection, space: Space, *, patient: bool = False) -> None:
     """Read an index's files whole, and make them again from the rows when they are damaged, once for all who notice.
 
     A large one is made again by who is patient; else it is left to :func:`workers.tasks.tasks.keep_up_votes`. Raises
     ``ServiceMissingError`` when another makes it again, or is to.
     """
-    folder = index_folder(root, collection, space)
-    if not folder.exists() or not _damage(folder, space):
+    if not _damage(place, space):
         return
-    lock = FileLock(folder / ".mending")
-    if not lock.take(within=MAX_MENDING if patient else SOON_MENDED):
-        raise ServiceMissingError(MADE_AGAIN)
-    try:
-        if found := _damage(folder, space):
+    with alone(place.folder, MAX_MENDING if patient else SOON_MENDED) as ours:
+        if not ours:
+            raise ServiceMissingError(MADE_AGAIN)
+        if found := _damage(place, space):
             most = VOTES_MADE_AT_ONCE if space == ROOTSIFT else MADE_AT_ONCE
             if not patient and vectors.last_change(collection, space) > most:
                 raise ServiceMissingError(MADE_AGAIN)
-            LOGGER.warning("The index %s is damaged and made again from the rows. %s", folder.name, found[0])
-            make_index(folder, collection, space)
-    finally:
-        lock.release()
+            LOGGER.warning("The index %s is damaged and made again from the rows. %s", place.folder.name, found[0])
+            make_index(place, collection, space)
 
 
-def _damage(folder: Path, space: Space) -> list[str]:
-    return check_votes(folder) if space == ROOTSIFT else check_index(space, folder)
+def _damage(place: Place, space: Space) -> list[str]:
+    """What is wrong with an index; what is brought here to be searched is read whole then."""
+    if not place.keeps_all:
+        return place.problems(place.read(space.id))
+    return check_votes(place) if space == ROOTSIFT else check_index(space, place)
 
 
-def make_index(folder: Path, collection: Collection, space: Space, codec: Untyped = None) -> None:
-    """Make an index from the rows, whatever its folder holds; those who search notice it by themselves."""
+def make_index(place: Place, collection: Collection, space: Space, codec: Untyped = None) -> None:
+    """Make an index from the rows, whatever its place holds; those who search notice it by themselves."""
     last = vectors.last_change(collection, space)
     if space == ROOTSIFT:
-        rebuild_votes(folder, map(sets_of, vectors.living(collection, space, last, VOTES_PAGE)), last, codec)
+        rebuild_votes(place, map(sets_of, vectors.living(collection, space, last, VOTES_PAGE)), last, codec)
     else:
         batches = vectors.living(collection, space, last)
         rows = ((np.array([row[0] for row in of], np.int64), rows_of(space, [raw for _, raw in of])) for of in batches)
-        rebuild_index(space, folder, rows, last)
+        rebuild_index(space, place, rows, last)
 
 
 def _apply(index: FaissIndex, changes: list[Change]) -> None:

@@ -117,7 +117,7 @@ class Services:
         def serving() -> tuple[Space, int]:
             return self.descriptors.serving.space, self.descriptors.serving_row.pk
 
-        return Indexes(self.config.data_dir / "indexes", serving)
+        return Indexes(self.config, serving)
 
     @property
     def log(self) -> "Log":

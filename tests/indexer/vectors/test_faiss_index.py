@@ -5,12 +5,13 @@ from collections.abc import Callable
 from multiprocessing.queues import Queue
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from exhibit.errors import WrongUseError
 from exhibit.ports import VectorIndex
@@ -18,7 +19,11 @@ from exhibit.types import Hit, Metric, Space
 from indexer.vectors.brute import BruteForceIndex
 from indexer.vectors.faiss_index import FaissIndex
 from indexer.vectors.index import check_index, open_index
+from indexer.vectors.manifest import Place
 from tests.assets.indexes import BITS, SPACES, filled, numbers, vectors
+
+if TYPE_CHECKING:
+    from tests.assets.published import Cloud  # needs Django
 
 MakeIndex = Callable[[Space], VectorIndex]
 
@@ -36,11 +41,28 @@ def expected(space: Space, model: dict[int, int], query: int, k: int, within: fl
     return [hit for hit in hits if within is None or hit.distance <= within][:k]
 
 
-@pytest.fixture(params=["brute force", "faiss"])
+@pytest.fixture(params=["brute force", "folder", "published", "published in parts"])
 def make_index(request: pytest.FixtureRequest, tmp_path: Path) -> MakeIndex:
     if request.param == "brute force":
         return BruteForceIndex
-    return lambda space: FaissIndex(space, tmp_path / space.name)
+    if request.param == "folder":
+        return lambda space: FaissIndex(space, tmp_path / space.name)
+    made: Cloud = request.getfixturevalue("cloud")
+    room = 0 if "parts" in request.param else None
+    return lambda space: Written(space, made.place(tmp_path, space, room=room))
+
+
+class Written(FaissIndex):
+    """An index that writes down whatever comes, at once."""
+
+    def upsert(self, numbers: NDArray[np.int64], vectors: NDArray[Any]) -> None:
+        super().upsert(numbers, vectors)
+        self.flush(self.sequence + 1)
+
+    def remove(self, numbers: NDArray[np.int64]) -> int:
+        removed = super().remove(numbers)
+        self.flush(self.sequence + 1)
+        return removed
 
 
 @pytest.mark.parametrize("space", SPACES, ids=lambda space: space.name)
@@ -96,36 +118,62 @@ OPERATIONS = st.one_of(
 )
 
 
-@pytest.mark.parametrize("space", SPACES, ids=lambda space: space.name)
-@settings(max_examples=60, deadline=None)
-@given(
+HISTORIES = given(
     operations=st.lists(OPERATIONS, max_size=12),
     queries=st.lists(st.integers(0, 63), min_size=1, max_size=3),
     k=st.integers(0, 12),
     within=st.one_of(st.none(), st.integers(0, 20)),
 )
+
+
+@pytest.mark.parametrize("space", SPACES, ids=lambda space: space.name)
+@settings(max_examples=60, deadline=None)
+@HISTORIES
 def test_both_adapters_answer_as_the_contract_says_after_any_history(
     space: Space, operations: list[tuple[str, Any]], queries: list[int], k: int, within: int | None
 ) -> None:
-    reach = None if within is None else (float(within) if space.metric is Metric.HAMMING else within / 100 + 5e-5)
     with TemporaryDirectory() as folder:
-        model: dict[int, int] = {}
-        indexes: list[VectorIndex] = [BruteForceIndex(space), FaissIndex(space, Path(folder))]
-        for name, rows in operations:
-            if name == "open":
-                indexes[1].flush()
-                indexes[1] = FaissIndex(space, Path(folder))
-            removed = [
-                index.remove(numbers(*rows)) if name == "remove" else _change(index, name, rows) for index in indexes
-            ]
-            assert removed == [_model_change(model, name, rows)] * 2
-        for index in indexes:
-            assert len(index) == len(model)
-            found = index.search(vectors(space, queries), k=k, within=reach)
-            for query, hits in zip(queries, found, strict=True):
-                wanted = expected(space, model, query, k, reach)
-                assert hits == wanted
-        assert check_index(space, Path(folder)) == []
+        _hold_against_the_contract(space, Path(folder), operations, queries, k, within)
+
+
+@pytest.mark.parametrize("space", SPACES, ids=lambda space: space.name)
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@HISTORIES
+def test_a_published_one_does_too(
+    cloud: "Cloud", space: Space, operations: list[tuple[str, Any]], queries: list[int], k: int, within: int | None
+) -> None:
+    with TemporaryDirectory() as folder:
+        place = cloud.place(Path(folder), space, room=k if k % 2 else None)
+        place.clear()
+        _hold_against_the_contract(space, place, operations, queries, k, within)
+
+
+def _hold_against_the_contract(
+    space: Space,
+    where: Path | Place,
+    operations: list[tuple[str, Any]],
+    queries: list[int],
+    k: int,
+    within: int | None,
+) -> None:
+    reach = None if within is None else (float(within) if space.metric is Metric.HAMMING else within / 100 + 5e-5)
+    model: dict[int, int] = {}
+    indexes: list[VectorIndex] = [BruteForceIndex(space), FaissIndex(space, where)]
+    for name, rows in operations:
+        if name == "open":
+            indexes[1].flush()
+            indexes[1] = FaissIndex(space, where)
+        removed = [
+            index.remove(numbers(*rows)) if name == "remove" else _change(index, name, rows) for index in indexes
+        ]
+        assert removed == [_model_change(model, name, rows)] * 2
+    for index in indexes:
+        assert len(index) == len(model)
+        found = index.search(vectors(space, queries), k=k, within=reach)
+        for query, hits in zip(queries, found, strict=True):
+            wanted = expected(space, model, query, k, reach)
+            assert hits == wanted
+    assert check_index(space, where) == []
 
 
 def _change(index: VectorIndex, name: str, rows: Any) -> int:  # noqa: ANN401 - as drawn

@@ -1,6 +1,5 @@
-"""What both kinds of index in a folder do."""
+"""What both kinds of index do, in a folder and published."""
 
-import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -11,17 +10,32 @@ from exhibit.types import Space
 from indexer.picture.spaces import ROOTSIFT
 from indexer.vectors.faiss_index import FaissIndex
 from indexer.vectors.folder_index import repeated_numbers
+from indexer.vectors.manifest import Place
 from indexer.votes.index import VoteIndex
 from tests.assets.indexes import BITS, numbers, vectors
+from tests.assets.published import Cloud
 from tests.assets.voters import descriptors
 
-Opened = Callable[[Path], Any]
+Opened = Callable[[], Any]
+
+
+@pytest.fixture(params=["folder", "published"])
+def place(request: pytest.FixtureRequest, space: Space, tmp_path: Path) -> Place:
+    if request.param == "folder":
+        return Place(tmp_path)
+    made: Cloud = request.getfixturevalue("cloud")
+    return made.place(tmp_path, space)
 
 
 @pytest.fixture(params=[BITS, ROOTSIFT], ids=lambda space: space.name)
-def opened(request: pytest.FixtureRequest) -> Opened:
-    space: Space = request.param
-    return VoteIndex if space is ROOTSIFT else lambda folder: FaissIndex(space, folder)
+def space(request: pytest.FixtureRequest) -> Space:
+    made: Space = request.param
+    return made
+
+
+@pytest.fixture
+def opened(space: Space, place: Place) -> Opened:
+    return lambda: VoteIndex(place) if space is ROOTSIFT else FaissIndex(space, place)
 
 
 def add(index: Any, *added: int) -> None:  # noqa: ANN401 - either
@@ -32,30 +46,30 @@ def add(index: Any, *added: int) -> None:  # noqa: ANN401 - either
         index.upsert(numbers(*rows), vectors(BITS, [number * 10 for number in rows]))
 
 
-def test_a_slower_writer_never_undoes_a_faster_one(opened: Opened, tmp_path: Path) -> None:
-    first = opened(tmp_path)
+def test_a_slower_writer_never_undoes_a_faster_one(opened: Opened) -> None:
+    first = opened()
     add(first, 1, 2, 3)
     first.flush(3)
-    slow, fast = opened(tmp_path), opened(tmp_path)
+    slow, fast = opened(), opened()
     add(slow, 4)
     add(fast, 4, 5)
     fast.flush(5)
     slow.flush(4)
-    assert (slow.sequence, len(slow), opened(tmp_path).sequence) == (5, 5, 5)
+    assert (slow.sequence, len(slow), opened().sequence) == (5, 5, 5)
 
 
-def test_small_segments_become_one_and_nothing_is_left_behind(opened: Opened, tmp_path: Path) -> None:
-    index = opened(tmp_path)
+def test_small_segments_become_one_and_nothing_is_left_behind(opened: Opened, place: Place, space: Space) -> None:
+    index = opened()
     for number in range(1, 30):
         add(index, number)
         index.flush(number)
-    assert len(json.loads((tmp_path / "manifest.json").read_text())["segments"]) <= 5
-    assert len(list(tmp_path.glob("segment-*.faiss"))) <= 8
-    assert len(opened(tmp_path)) == 29
+    assert len(place.read(space.id).segments) <= 5
+    assert len(list(place.folder.glob("segment-*.faiss"))) <= 8
+    assert len(opened()) == 29
 
 
-def test_numbers_that_are_there_more_than_once_are_told(opened: Opened, tmp_path: Path) -> None:
-    index = opened(tmp_path)
+def test_numbers_that_are_there_more_than_once_are_told(opened: Opened) -> None:
+    index = opened()
     add(index, 1, 2, 3)
     index.remove(numbers(2))
     assert repeated_numbers([index._tail, index._tail]) == [

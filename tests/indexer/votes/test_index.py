@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from exhibit.errors import ExhibitError, WrongUseError
 from indexer.picture.local_features import MIRROR, units_of
 from indexer.picture.spaces import ROOTSIFT
-from indexer.vectors.manifest import read_manifest
+from indexer.vectors.manifest import Place
 from indexer.votes.codec import codec_digest, empty_like, shipped_codec, train_codec
 from indexer.votes.index import VoteIndex, check_votes, rebuild_votes
 from indexer.votes.votes import NEIGHBOURS, Vote, count_votes
@@ -176,7 +176,7 @@ def test_what_the_manifest_names_is_on_the_disk_before_it_is_named(
 
 def named(folder: Path) -> set[str]:
     """What the manifest names."""
-    return read_manifest(folder, ROOTSIFT.id).files
+    return Place(folder).read(ROOTSIFT.id).files
 
 
 def test_small_segments_become_one_and_nothing_is_left_behind(tmp_path: Path) -> None:

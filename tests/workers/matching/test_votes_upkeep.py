@@ -52,7 +52,7 @@ def test_a_work_with_fewer_local_features_than_its_rows_is_told(inline: SyncRunn
     last = last_change(Collection.WORKS, ROOTSIFT)
     (rows,) = [sets_of(batch) for batch in living(Collection.WORKS, ROOTSIFT, last)]
     first, descriptors = rows[0]
-    rebuild_votes(votes_upkeep.votes_folder(inline.services), [[(first, descriptors[:0]), *rows[1:]]], last)
+    rebuild_votes(votes_upkeep.votes_place(inline.services), [[(first, descriptors[:0]), *rows[1:]]], last)
     (told,) = votes_upkeep.problems(inline.services)
     assert told == f"Of number {first} it holds 0 local features where the rows have {len(descriptors)}."
     list(rebuild_indexes(inline.services))
@@ -80,5 +80,5 @@ def test_works_with_hardly_any_local_features_keep_the_codec_they_have(
     monkeypatch.setattr("workers.matching.votes_upkeep.MIN_FOR_A_CODEC", WORKS - 1)
     monkeypatch.setattr("workers.matching.votes_upkeep.lists_for", lambda _: 100_000)
     list(rebuild_indexes(inline.services))
-    assert codec_digest(VoteIndex(votes_upkeep.votes_folder(inline.services)).codec) == codec_digest(shipped_codec())
+    assert codec_digest(VoteIndex(votes_upkeep.votes_place(inline.services)).codec) == codec_digest(shipped_codec())
     assert not votes_upkeep.outgrown(inline.services)

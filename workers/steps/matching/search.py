@@ -75,6 +75,7 @@ def search_pictures(services: Services, ids: Sequence[int]) -> None:
             _resembling(services, found)
             sought = found
         except ExhibitError as error:  # an index or the network, which all of them need
+            services.indexes.forget(Collection.PICTURES)
             steps.hold_up(WorkPicture, claimed, machine_fault(error) or str(error))
     for place, work in enumerate(sought):
         with steps.ending(WorkPicture, [work.row.pk]):
