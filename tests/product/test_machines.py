@@ -1,14 +1,21 @@
 """Several machines that share no folder: what one has begun, another goes on with."""
 
+import os
 import shutil
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 
 from evidence.log.append_only import BrokenHistoryError
 from exhibit.digests import Digest
-from registry.models import StepState, Upload, UploadFile, Work
+from exhibit.entries import EntryType
+from registry.log.log import submit
+from registry.models import LogCheckpoint, StepState, Upload, UploadFile, Work
+from tests import CHECKOUT
 from tests.assets.grown import grow
 from tests.assets.machines import machines
 from tests.assets.rows import owner, photograph
@@ -16,10 +23,23 @@ from tests.assets.swift_server import S3
 from workers.cases.purge import purge
 from workers.log.history import accept_head, new_origin
 from workers.log.replay import replay
+from workers.log.sequencer import sequence_log
 from workers.services.stores import objects_of
 from workers.tasks.sync_runner import SyncRunner
 from workers.works import uploads
 
+SIGNING = """
+import django
+django.setup()
+from django.db import connection, transaction
+from registry.db.locks import Lock, hold
+from workers.configuration import load_config
+from workers.services.wiring import Services
+with transaction.atomic():
+    hold(Lock.LOG)
+    print(Services(load_config()).log.checkpoint().size, flush=True)
+    input()
+"""
 Pair = tuple[SyncRunner, SyncRunner]
 
 
@@ -83,6 +103,34 @@ def test_after_an_old_backup_of_the_rows_no_machine_signs_an_older_size_until_on
     head = first.services.log.head()
     assert head is not None
     assert (old.checkpoint.origin, head.checkpoint.origin) == ("exhibit.localhost/log", new)
+    assert [replay(machine.services).problems for machine in pair] == [[], []]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_machine_that_is_killed_while_it_signs_is_replaced_by_another_at_once(pair: Pair) -> None:
+    first, second = pair
+    grow(first, 2)
+    submit(EntryType.CASE, {"number": 3})
+    sequence_log(first.services)
+    told, config = connection.settings_dict, first.services.config
+    environ = {
+        **os.environ,
+        "DATABASE_URL": f"postgresql://{told['USER']}@/{told['NAME']}?host={told['HOST']}",
+        "EXHIBIT_DATA": str(config.data_dir),
+        "EXHIBIT_BLOBS_URL": config.blobs_url,
+    }
+    command = [sys.executable, "-c", SIGNING]
+    with subprocess.Popen(
+        command, cwd=CHECKOUT, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "3\n"
+        assert LogCheckpoint.objects.count() == 1
+        process.kill()
+    began = time.monotonic()
+    grow(second, 1)
+    assert time.monotonic() - began < 30
+    assert [row.size for row in LogCheckpoint.objects.order_by("pk")] == [2, 4]
     assert [replay(machine.services).problems for machine in pair] == [[], []]
 
 
