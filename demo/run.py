@@ -26,7 +26,8 @@ from evidence.verdict.trust import load_trust
 STAGES: Final = 7
 OWNER: Final = "Lighthouse Archive"
 OTHER_OWNER: Final = "Second Studio"
-LOOK_AGAIN_SECONDS: Final = 4.0
+LOOK_AGAIN_SECONDS: Final = 15.0
+"""Each look is a command of its own, which takes its share of the processor from what is looked at."""
 PACE: Final = ("--every", "24h", "--delay", "0")
 """The sites are ours and on this machine: nobody has to be spared."""
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 
 LEVEL = 0.95
 """How often at least a statement made here holds, over all that might have been sampled."""
@@ -11,6 +12,7 @@ SLOPES = (3.0, 1.0, 1 / 3)
 """Of :func:`upper_bound_at_any_time`: the steeper, the better for few failures, the gentler, the better for many."""
 
 
+@lru_cache(maxsize=256)  # each verdict and each command asks for those of the calibrations that are used
 def upper_bound(failures: int, trials: int, level: float = LEVEL) -> float:
     """The largest rate, 0 to 1, that still gives as few failures as were seen with probability ``1 - level``.
 
