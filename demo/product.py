@@ -4,16 +4,19 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from exhibit.errors import ExhibitError
+from workers.servers.processes import Progress
 
 REPOSITORY: Final = Path(__file__).resolve().parent.parent
-MAX_COMMAND: Final = 3600.0
-"""Seconds: a machine held to 35% of a core takes 2,102 for the whole demonstration."""
+MAX_STILL: Final = 900.0
+"""Seconds for which a command may get no further, however slow the machine is; in all it may take what it takes."""
+SECONDS_BETWEEN_LOOKS: Final = 1.0
 
 
 class CommandError(ExhibitError):
@@ -32,27 +35,21 @@ class Product:
     settings: Mapping[str, str]
     log: Path
 
-    def run(self, *words: str, accept: frozenset[int] = frozenset({0})) -> str:
-        """Run `exhibit WORDS` and return what it printed.
+    def run(
+        self, *words: str, accept: frozenset[int] = frozenset({0}), moved: Callable[[], object] | None = None
+    ) -> str:
+        """Run `exhibit WORDS` and return what it printed; `moved` tells how far that is which it waits for.
 
         Raises:
-            CommandError: it took too long, or ended with an exit code that isn't accepted; the hint names the log.
+            CommandError: it got no further, or ended with an exit code that isn't accepted; the hint names the log.
         """
         name = f"`exhibit {' '.join(words[:3])}`"
         hint = f"All commands and their answers are in {self.log}."
         try:
-            done = subprocess.run(
-                [sys.executable, "-m", "desk", *words],
-                cwd=REPOSITORY,
-                env={**os.environ, **self.settings},
-                capture_output=True,
-                text=True,
-                timeout=MAX_COMMAND,
-                check=False,
-            )
+            done = ran([sys.executable, "-m", "desk", *words], REPOSITORY, {**os.environ, **self.settings}, moved)
         except subprocess.TimeoutExpired as error:
-            self._note(words, "[too long]")
-            raise CommandError(f"{name} took longer than {MAX_COMMAND:.0f} seconds.", hint=hint) from error
+            self._note(words, "[stands still]")
+            raise CommandError(f"{name} got no further for {MAX_STILL:.0f} seconds.", hint=hint) from error
         self._note(words, f"{done.stdout}{done.stderr}[{done.returncode}]")
         if done.returncode not in accept:
             last = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()[-2:]
@@ -72,3 +69,45 @@ class Product:
     def _note(self, words: Sequence[str], answer: str) -> None:
         with self.log.open("a", encoding="utf-8") as log:
             log.write(f"$ exhibit {' '.join(words)}\n{answer}\n")
+
+
+def ran(
+    command: Sequence[str],
+    folder: Path,
+    environ: Mapping[str, str] | None = None,
+    moved: Callable[[], object] | None = None,
+) -> "subprocess.CompletedProcess[str]":
+    """Run a command to its end.
+
+    Raises:
+        subprocess.TimeoutExpired: it was ended because what `moved` tells, or else what the command uses of the
+            processor, hasn't changed for so long.
+    """
+    with subprocess.Popen(
+        command, cwd=folder, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        stalled = Progress(process.pid, MAX_STILL).has_stalled if moved is None else _unchanged(moved)
+        try:
+            while True:
+                try:
+                    out, err = process.communicate(timeout=SECONDS_BETWEEN_LOOKS)
+                    return subprocess.CompletedProcess(command, process.returncode, out, err)
+                except subprocess.TimeoutExpired:
+                    if stalled():
+                        raise
+        finally:
+            process.kill()
+
+
+def _unchanged(moved: Callable[[], object]) -> Callable[[], bool]:
+    """Tells whether something has been the same for too long."""
+    before, since = moved(), time.monotonic()
+
+    def tell() -> bool:
+        nonlocal before, since
+        if (now := moved()) != before:
+            before, since = now, time.monotonic()
+            return False
+        return time.monotonic() - since > MAX_STILL
+
+    return tell

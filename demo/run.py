@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -198,7 +199,8 @@ def _watch(product: Product, sites: Sequence[Site], served: Served, pictures: in
     for site in sites:
         product.run("watch", "add", site.name, "--owner", OWNER, f"--{site.source}", site.start_url, *PACE)
     with ThreadPoolExecutor(len(sites)) as pool:
-        runs = [pool.submit(product.run, "watch", "run", site.name, "--owner", OWNER, "--wait") for site in sites]
+        run = partial(product.run, "watch", "run", moved=lambda: _fetched(served))
+        runs = [pool.submit(run, site.name, "--owner", OWNER, "--wait") for site in sites]
         _follow(runs, lambda: display.progress(_fetched(served), pictures, "picture addresses visited"), 0.2)
 
 
@@ -221,15 +223,18 @@ def _cases(product: Product) -> list[SeenCase]:
 
 def _confirm(product: Product, cases: Sequence[SeenCase], display: Display) -> list[SeenCase]:
     """Confirm cases, and wait until each has a bundle and a receipt."""
+    ready = 0
 
     def show() -> None:
+        nonlocal ready
         ready = sum(case.sealed > 0 and case.anchored > 0 for case in _cases(product))
         display.progress(ready, len(cases), "cases sealed and witnessed")
 
     numbers = [str(case.number) for case in cases]
     with ThreadPoolExecutor(1) as pool:
         words = ("case", "confirm", *numbers, "--owner", OWNER, "--demonstration", "--wait")
-        _follow([pool.submit(product.run, *words)] if numbers else [], show, LOOK_AGAIN_SECONDS)
+        runs = [pool.submit(product.run, *words, moved=lambda: ready)] if numbers else []
+        _follow(runs, show, LOOK_AGAIN_SECONDS)
     return _cases(product)
 
 

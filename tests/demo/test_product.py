@@ -1,5 +1,6 @@
 """The command line as the demonstration drives it."""
 
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -18,10 +19,21 @@ def test_what_a_command_printed_is_in_the_log_and_what_went_wrong_is_said(tmp_pa
     assert log.endswith("[2]\n")
 
 
-def test_a_command_that_takes_too_long_ends_with_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(product, "MAX_COMMAND", 0.001)
+def test_a_command_that_gets_no_further_ends_with_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(product, "MAX_STILL", 0.0)
+    monkeypatch.setattr(product, "SECONDS_BETWEEN_LOOKS", 0.01)
     driven = Product({}, tmp_path / "commands.log")
-    with pytest.raises(CommandError, match="took longer than 0 seconds") as raised:
-        driven.run("--version")
+    with pytest.raises(CommandError, match="got no further for 0 seconds") as raised:
+        driven.run("--version", moved=lambda: "the same")
     assert "commands.log" in raised.value.hint
-    assert driven.log.read_text("utf-8") == "$ exhibit --version\n[too long]\n"
+    assert driven.log.read_text("utf-8") == "$ exhibit --version\n[stands still]\n"
+
+
+def test_a_command_may_take_what_it_takes_while_something_moves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(product, "MAX_STILL", 0.0)
+    monkeypatch.setattr(product, "SECONDS_BETWEEN_LOOKS", 0.01)
+    looks = count()
+    assert Product({}, tmp_path / "commands.log").run("--version", moved=lambda: next(looks)).startswith("exhibit")
+    assert next(looks) > 1
