@@ -29,7 +29,6 @@ from bench.table import Row, Titled, keep
 from bench.whole import processor_seconds
 from indexer.picture.spaces import DESCRIPTOR
 from indexer.vectors.ivf import LOOKED_INTO_BY_NEW_WORKS, cell_count
-from indexer.vectors.manifest import read_manifest
 from indexer.vectors.segments import most_rows
 
 if TYPE_CHECKING:
@@ -157,9 +156,9 @@ class Capacity:
 
 def _mapped(index: "FaissIndex") -> int:
     """Bytes of its present files, which all who search map; those of the state before lie beside them for a while."""
-    folder = index._folder  # noqa: SLF001 - nobody else asks for it
-    names = [segment.name for segment in read_manifest(folder, index.space.id).segments]
-    return sum(path.stat().st_size for name in names for path in folder.glob(f"{name}.*"))
+    place = index._place  # noqa: SLF001 - nobody else asks for it
+    names = [segment.name for segment in place.read(index.space.id).segments]
+    return sum(path.stat().st_size for name in names for path in place.folder.glob(f"{name}.*"))
 
 
 def measure(photos: Sequence[Path], sizes: Sequence[int], works: int, seed: int, out: Path) -> Iterator[Titled]:

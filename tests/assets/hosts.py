@@ -183,7 +183,7 @@ def _database(address: str) -> None:
         pass
     rights = ServerRights(service_user(config.data_dir))
     postgres, redis = Postgres(config, rights), RedisServer(config, rights)
-    listens = {
+    listens: dict[Postgres | RedisServer, tuple[str, ...]] = {
         postgres: ("-c", f"listen_addresses={address}"),
         redis: ("--port", "6379", "--bind", address, "--protected-mode", "no"),
     }

@@ -80,7 +80,7 @@ def _confined(command: Sequence[str], home: Path = CHECKOUT) -> "subprocess.Comp
             os._exit(9)
 
     user = 65534 if os.geteuid() == 0 and not command[0].startswith(sys.prefix) else None
-    groups = None if user is None else []
+    groups: list[int] | None = None if user is None else []
     environ = {**os.environ, "HOME": str(home)}
     return subprocess.run(
         command, preexec_fn=confine, user=user, group=user, extra_groups=groups, env=environ, cwd=CHECKOUT,
