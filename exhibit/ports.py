@@ -1,6 +1,6 @@
 """The ports: what a room asks of the outside. Tests hold every adapter of one to the same contract."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,8 +26,14 @@ class BlobStore(Protocol):
     def put_file(self, path: Path) -> Digest:
         """Keep a file's bytes by copying or linking; the file itself may be removed afterwards."""
 
+    def put_all(self, given: Iterable[bytes | Path]) -> None:
+        """Keep bytes and the bytes of files, small ones and many at once, as :meth:`put` does each."""
+
     def get(self, digest: Digest) -> bytes:
         """The bytes; raises ``NotFoundError`` when absent, ``IntegrityError`` when they don't match."""
+
+    def ahead(self, digests: Iterable[Digest]) -> Callable[[Digest], bytes]:
+        """Gives the bytes of these as :meth:`get` does, each once; asked in their order it has them sooner."""
 
     def open(self, digest: Digest) -> BinaryIO:
         """A stream of the bytes, not verified: for large files whose reader hashes them."""
@@ -44,6 +50,9 @@ class BlobStore(Protocol):
     def remove(self, digest: Digest) -> bool:
         """Remove the bytes; false when they weren't here."""
 
+    def remove_all(self, digests: Iterable[Digest]) -> None:
+        """Remove the bytes of those that are here."""
+
     def move(self, digest: Digest, to: Self) -> None:
         """Hand bytes over to another store beside this one as they are, damaged ones too."""
 
@@ -52,6 +61,9 @@ class BlobStore(Protocol):
 
     def among(self, begin: str) -> Iterator[Digest]:
         """The digests that begin with two hexadecimal digits."""
+
+    def changed(self, begin: str) -> Iterator[Digest]:
+        """Those of one 256th of all bytes, by two hexadecimal digits, that aren't whole; reads them."""
 
     def sweep(self, older_than: float = 3600.0) -> int:
         """Remove what writers that were killed so many seconds ago have left behind; returns how much."""

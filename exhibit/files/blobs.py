@@ -10,7 +10,8 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -18,10 +19,12 @@ from typing import BinaryIO
 from exhibit.digests import CHUNK, Digest
 from exhibit.errors import IntegrityError, NotFoundError
 from exhibit.files.durable import settle, settle_path
+from exhibit.ports import BlobStore
 from exhibit.sentences import Sentence
 
 _NAME = re.compile(r"[0-9a-f]{64}")
 _READ_ONLY = 0o400
+AT_ONCE = 8
 
 
 class FolderBlobStore:
@@ -70,16 +73,18 @@ class FolderBlobStore:
             temporary.unlink(missing_ok=True)
         return digest
 
+    def put_all(self, given: Iterable[bytes | Path]) -> None:
+        """Keep the bytes of several, some beside one another."""
+        put_several(self, given)
+
     def get(self, digest: Digest) -> bytes:
         """The bytes; raises ``NotFoundError`` when absent, ``IntegrityError`` when they don't match."""
         with self.open(digest) as file:
-            data = file.read()
-        if Digest.of(data) != digest:
-            raise IntegrityError(
-                Sentence("The stored bytes of %(digest)s have changed.", digest=digest),
-                hint=Sentence("Restore this file from a backup, or remove it."),
-            )
-        return data
+            return verified(file.read(), digest)
+
+    def ahead(self, digests: Iterable[Digest]) -> Callable[[Digest], bytes]:  # noqa: ARG002 - the disk is near
+        """Gives the bytes as :meth:`get` does."""
+        return self.get
 
     def open(self, digest: Digest) -> BinaryIO:
         """A stream of the bytes, not verified: for large files whose reader hashes them."""
@@ -105,6 +110,11 @@ class FolderBlobStore:
             return False
         settle_path(path.parent)
         return True
+
+    def remove_all(self, digests: Iterable[Digest]) -> None:
+        """Remove those that are here."""
+        for digest in digests:
+            self.remove(digest)
 
     def move(self, digest: Digest, to: "FolderBlobStore") -> None:
         """Hand bytes over to another store as they are, damaged ones too; on the same disk that takes no room."""
@@ -142,6 +152,10 @@ class FolderBlobStore:
             if _NAME.fullmatch(path.name):
                 yield Digest.from_hex(path.name)
 
+    def changed(self, begin: str) -> Iterator[Digest]:
+        """Those that begin with two hexadecimal digits and aren't whole; reads them all."""
+        return (digest for digest in self.among(begin) if not self.is_whole(digest))
+
     def is_whole(self, digest: Digest) -> bool:
         """Whether a blob is here and its bytes are those of its name; reads them all."""
         try:
@@ -171,6 +185,22 @@ class FolderBlobStore:
         temporary.chmod(_READ_ONLY)
         temporary.replace(path)
         settle_path(path.parent)
+
+
+def verified(data: bytes, digest: Digest) -> bytes:
+    """The bytes as they are; raises ``IntegrityError`` when they aren't those of the digest."""
+    if Digest.of(data) != digest:
+        raise IntegrityError(
+            Sentence("The stored bytes of %(digest)s have changed.", digest=digest),
+            hint=Sentence("Restore this file from a backup, or remove it."),
+        )
+    return data
+
+
+def put_several(store: BlobStore, given: Iterable[bytes | Path]) -> None:
+    """Keep each by itself, some beside one another: a disk and a bucket take their time."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        list(pool.map(lambda each: store.put(each) if isinstance(each, bytes) else store.put_file(each), given))
 
 
 def blob_store(data_dir: Path) -> FolderBlobStore:

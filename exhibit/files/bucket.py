@@ -9,10 +9,10 @@ import os
 import re
 import time
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal, Self
@@ -24,10 +24,13 @@ from obstore.store import ObjectStore, from_url
 
 from exhibit.digests import CHUNK, Digest
 from exhibit.errors import IntegrityError, NotFoundError, StorageError
+from exhibit.files.ahead import ReadAhead
+from exhibit.files.blobs import put_several, verified
 from exhibit.sentences import Sentence
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
+    from obstore import ObjectMeta
     from obstore.store import ClientConfig, RetryConfig
 MARKER = "installation"
 PIECE = 8 << 20
@@ -85,6 +88,46 @@ class Bucket:
         if not self.examine():
             raise _gone()
 
+    def write(
+        self, key: str, data: bytes | Iterator[bytes], mode: Literal["create", "overwrite"] = "overwrite"
+    ) -> None:
+        """Write an object, which appears whole or not at all; raises ``AlreadyExistsError`` where it is to be new."""
+        objects, several = self.objects, not isinstance(data, bytes)
+        with self.told():
+            obstore.put(objects, key, data, mode=mode, use_multipart=several, chunk_size=PIECE, max_concurrency=4)
+
+    def piece(self, key: str, start: int, end: int) -> bytes | None:
+        """Some of an object's bytes, fewer where it ends before; ``None`` when it isn't there."""
+        objects = self.objects
+        with self.told():
+            try:
+                return bytes(obstore.get_range(objects, key, start=start, end=end)) if end > start else b""
+            except FileNotFoundError:
+                self.check()
+                return None
+            except exceptions.GenericError as error:
+                if "InvalidRange" not in str(error):
+                    raise
+                return b""
+
+    def listed(self, prefix: str) -> "Iterator[Sequence[ObjectMeta]]":
+        """The objects below a prefix, many at once."""
+        objects = self.objects
+        self.check()
+        with self.told():
+            yield from obstore.list(objects, prefix)
+
+    def remove(self, keys: Sequence[str]) -> None:
+        """Remove the objects that are there, many with one request."""
+        objects = self.objects
+        with self.told():
+            try:
+                obstore.delete(objects, keys)
+            except FileNotFoundError:  # a store that tells, and leaves the rest
+                for key in keys:
+                    with suppress(FileNotFoundError):
+                        obstore.delete(objects, key)
+
     def _check_conditions(self) -> None:
         """Raise ``StorageError`` where a store overwrites what is to be new, as some do without a word."""
         with suppress(AlreadyExistsError):
@@ -131,10 +174,10 @@ class BucketBlobStore:
         """Keep bytes; a second time changes nothing, unless what is stored was damaged: that is written anew."""
         digest = Digest.of(data)
         try:
-            self._put(digest, data, "create")
+            self.bucket.write(self._key(digest), data, "create")
         except AlreadyExistsError:
             if not self.is_whole(digest):
-                self._put(digest, data)
+                self.keep_as(digest, data)
         return digest
 
     def put_file(self, path: Path) -> Digest:
@@ -147,20 +190,22 @@ class BucketBlobStore:
             digest = Digest.of_stream(file)
             if not self.is_whole(digest):
                 file.seek(0)
-                self._put(digest, _unchanged(file, digest))
+                self.keep_as(digest, _unchanged(file, digest))
         return digest
+
+    def put_all(self, given: Iterable[bytes | Path]) -> None:
+        """Keep the bytes of several, some beside one another."""
+        put_several(self, given)
 
     def get(self, digest: Digest) -> bytes:
         """The bytes; raises ``NotFoundError`` when absent, ``IntegrityError`` when they don't match."""
         objects = self.bucket.objects
         with self._found(digest):
-            data = bytes(obstore.get(objects, self._key(digest)).bytes())
-        if Digest.of(data) != digest:
-            raise IntegrityError(
-                Sentence("The stored bytes of %(digest)s have changed.", digest=digest),
-                hint=Sentence("Restore this file from a backup, or remove it."),
-            )
-        return data
+            return verified(bytes(obstore.get(objects, self._key(digest)).bytes()), digest)
+
+    def ahead(self, digests: Iterable[Digest]) -> ReadAhead:
+        """Gives the bytes as :meth:`get` does; some are fetched beside one another, ahead of the reader."""
+        return ReadAhead(self.get, [((digest,), partial(self._alone, digest)) for digest in digests])
 
     def open(self, digest: Digest) -> BinaryIO:
         """A stream of the bytes, not verified, asked for piece by piece: a slow reader loses no connection."""
@@ -174,11 +219,14 @@ class BucketBlobStore:
 
     def remove(self, digest: Digest) -> bool:
         """Remove the bytes; false when they weren't here."""
-        objects, there = self.bucket.objects, digest in self
+        there = digest in self
         if there:
-            with self.bucket.told(), suppress(FileNotFoundError):
-                obstore.delete(objects, self._key(digest))
+            self.bucket.remove([self._key(digest)])
         return there
+
+    def remove_all(self, digests: Iterable[Digest]) -> None:
+        """Remove those that are here, without asking for each."""
+        self.bucket.remove([self._key(digest) for digest in digests])
 
     def move(self, digest: Digest, to: Self) -> None:
         """Hand bytes over to another store of the same bucket as they are, damaged ones too."""
@@ -189,6 +237,10 @@ class BucketBlobStore:
     def sweep(self, older_than: float = 3600.0) -> int:  # noqa: ARG002 - as the port has it
         """Nothing is left behind that can be seen; parts of broken uploads are for a rule of the bucket to remove."""
         return 0
+
+    def changed(self, begin: str) -> Iterator[Digest]:
+        """Those that begin with two hexadecimal digits and aren't whole; reads them all."""
+        return (digest for digest in self.among(begin) if not self.is_whole(digest))
 
     def is_whole(self, digest: Digest) -> bool:
         """Whether a blob is here and its bytes are those of its name; reads them all."""
@@ -204,9 +256,9 @@ class BucketBlobStore:
 
     def piece(self, digest: Digest, start: int, end: int) -> bytes:
         """Some of the bytes, which are there."""
-        objects = self.bucket.objects
-        with self._found(digest):
-            return bytes(obstore.get_range(objects, self._key(digest), start=start, end=end))
+        if (data := self.bucket.piece(self._key(digest), start, end)) is None:
+            raise _absent(digest)
+        return data
 
     def __contains__(self, digest: Digest) -> bool:
         try:
@@ -219,24 +271,19 @@ class BucketBlobStore:
         return self._listed(self._folder)
 
     def _listed(self, prefix: str) -> Iterator[Digest]:
-        objects = self.bucket.objects
-        self.bucket.check()
-        with self.bucket.told():
-            for some in obstore.list(objects, prefix):
-                names = (_NAME.fullmatch(one["path"]) for one in some)
-                yield from (Digest.from_hex(name[3]) for name in names if name)
+        for some in self.bucket.listed(prefix):
+            names = (_NAME.fullmatch(one["path"]) for one in some)
+            yield from (Digest.from_hex(name[3]) for name in names if name)
+
+    def _alone(self, digest: Digest) -> dict[Digest, bytes]:
+        return {digest: self.get(digest)}
 
     def _key(self, digest: Digest) -> str:
         return f"{self._folder}/{digest.hex[:2]}/{digest.hex[2:4]}/{digest.hex}"
 
-    def _put(
-        self, digest: Digest, data: bytes | Iterator[bytes], mode: Literal["create", "overwrite"] = "overwrite"
-    ) -> None:
-        objects, several = self.bucket.objects, not isinstance(data, bytes)
-        with self.bucket.told():
-            obstore.put(
-                objects, self._key(digest), data, mode=mode, use_multipart=several, chunk_size=PIECE, max_concurrency=4
-            )
+    def keep_as(self, digest: Digest, data: bytes | Iterator[bytes]) -> None:
+        """Write bytes under a digest as they are, damaged ones too."""
+        self.bucket.write(self._key(digest), data)
 
     @contextmanager
     def _found(self, digest: Digest) -> Iterator[None]:
@@ -246,7 +293,7 @@ class BucketBlobStore:
                 yield
             except FileNotFoundError:
                 self.bucket.check()
-                raise NotFoundError(Sentence("The bytes of %(digest)s aren't here.", digest=digest)) from None
+                raise _absent(digest) from None
 
 
 class _Pieces(io.RawIOBase):
@@ -306,6 +353,10 @@ def _unchanged(file: BinaryIO, digest: Digest) -> Iterator[bytes]:
         yield piece
     if seen.digest() != digest.raw:
         raise IntegrityError(Sentence("The file was changed while it was read."), hint=Sentence("Try again."))
+
+
+def _absent(digest: Digest) -> NotFoundError:
+    return NotFoundError(Sentence("The bytes of %(digest)s aren't here.", digest=digest))
 
 
 def _gone() -> StorageError:

@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 from django.db.models import Q
 
 from exhibit.digests import Digest
-from exhibit.errors import ExhibitError
+from exhibit.errors import NotFoundError
 from exhibit.network.urls import registrable_domain
 from registry.models import Capture, Crawl, FrontierUrl, Notice, StepState
 from registry.models.fields import KeptFile
@@ -108,7 +108,7 @@ def _page(services: Services, files: Sequence[KeptFile]) -> str:
     try:
         with services.blobs.open(Digest.from_hex(digest)) as stream:
             return stream.read(MAX_BYTES).decode("utf-8", "replace")
-    except ExhibitError:
+    except NotFoundError:
         return ""
 
 

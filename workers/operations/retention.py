@@ -2,9 +2,10 @@
 
 import logging
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from django.db import transaction
@@ -13,6 +14,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, NotFoundError, ServiceMissingError, UnreadablePictureError
+from exhibit.files.blobs import FolderBlobStore
 from registry import models
 from registry.models.steps import Claimable
 from workers.notify.mail import mail_folder
@@ -24,6 +26,7 @@ from workers.services.wiring import Services
 
 LOGGER = logging.getLogger(__name__)
 BATCH = 500
+TOGETHER = 32
 _ENDED = [models.StepState.DONE, models.StepState.FAILED]
 READ_NEXT = "damaged.next"
 """The file of the data folder that says which bytes are read again next: the two digits with which they begin."""
@@ -45,33 +48,57 @@ def expire_bytes(services: Services) -> int:
     stored = models.Picture.objects.filter(bytes_state=models.BytesState.STORED, state__in=_ENDED)
     old = stored.filter(~kept, first_seen__lt=limit)
     total = left = last = 0
+    cause: Exception | None = None
+    # what is removed from a folder is gone at once, so each picture's row says so by itself
+    most = 1 if isinstance(services.blobs, FolderBlobStore) else TOGETHER
     while batch := list(old.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:BATCH]):
         last = batch[-1]
-        for pk in batch:
+        for some in (batch[start : start + most] for start in range(0, len(batch), most)):
             try:
-                total += _expire(services, old.filter(pk=pk))
-            except (OSError, MemoryError, ServiceMissingError) as error:
-                left, cause = left + 1, error
+                expired, failed = _expire(services, old.filter(pk__in=some))
+            except ServiceMissingError as error:  # none of them went
+                expired, failed = 0, [error] * len(some)
+            total, left, cause = total + expired, left + len(failed), [cause, *failed][-1]
     if left:
         LOGGER.warning("The bytes of %d pictures have expired and stay for another hour. %s", left, cause)
     return total
 
 
-def _expire(services: Services, old: QuerySet[models.Picture]) -> bool:
-    """Remove a picture's bytes, and then, in the room that this makes, keep a small picture if it can be decoded."""
-    with transaction.atomic():  # while the row is locked: a crawl that brings them again waits
-        row = old.select_for_update(skip_locked=True, no_key=True).first()
-        if row is None:
-            return False
-        small, row.bytes_state, row.thumbnail = b"", models.BytesState.EXPIRED, None
-        if not row.refusal:
-            with suppress(IntegrityError, NotFoundError, UnreadablePictureError):
-                small = preview(services.blobs.get(row.digest), services.limits)
-        services.blobs.remove(row.digest)
-        with suppress(OSError):  # a disk so full that not even the small one fits
-            row.thumbnail = services.blobs.put(small) if small else None
-        row.save(update_fields=["bytes_state", "thumbnail"])
-        return True
+def _expire(services: Services, old: QuerySet[models.Picture]) -> tuple[int, list[Exception]]:
+    """Remove pictures' bytes, and then, in the room that this makes, keep small pictures of those that can be decoded.
+
+    Returns how many are gone, and what kept others here.
+    """
+    small: dict[models.Picture, bytes] = {}
+    failed: list[Exception] = []
+    with transaction.atomic():  # while the rows are locked: a crawl that brings them again waits
+        rows = list(old.select_for_update(skip_locked=True, no_key=True).order_by("digest"))
+        read = services.blobs.ahead([row.digest for row in rows])
+        for row in rows:
+            try:
+                data = _small(services, row, partial(read, row.digest))
+                services.blobs.remove(row.digest)
+            except (OSError, MemoryError, ServiceMissingError) as error:
+                failed.append(error)
+            else:
+                small[row] = data
+        with suppress(OSError):  # a disk so full that not even the small ones fit
+            services.blobs.put_all([data for data in small.values() if data])
+        for row, data in small.items():
+            kept = Digest.of(data)
+            row.bytes_state, row.thumbnail = models.BytesState.EXPIRED, None
+            if data and kept in services.blobs:
+                row.thumbnail = kept
+            row.save(update_fields=["bytes_state", "thumbnail"])
+    return len(small), failed
+
+
+def _small(services: Services, row: models.Picture, read: Callable[[], bytes]) -> bytes:
+    """What stays to be looked at; nothing of what can't be decoded."""
+    if not row.refusal:
+        with suppress(IntegrityError, NotFoundError, UnreadablePictureError):
+            return preview(read(), services.limits)
+    return b""
 
 
 def look_for_damage(services: Services) -> None:
@@ -82,11 +109,11 @@ def look_for_damage(services: Services) -> None:
     blobs, place, turn = services.blobs, services.config.data_dir / READ_NEXT, 0
     with suppress(FileNotFoundError, ValueError):
         turn = int(place.read_text("ascii"), 16) % 256
-    some = blobs.among(f"{turn:02x}")
     known: list[Digest] = []
     with suppress(ValueError):  # an earlier version left half a list, and those that it lacks are found again
         known = damaged(services.config)
-    wrong = [digest.hex for digest in {*some, *known} if digest in blobs and not blobs.is_whole(digest)]
+    found = {*blobs.changed(f"{turn:02x}"), *known}
+    wrong = [digest.hex for digest in found if digest in blobs and not blobs.is_whole(digest)]
     draft = services.config.data_dir / f".{DAMAGED}"
     draft.write_text("".join(f"{digest}\n" for digest in sorted(wrong)))
     draft.replace(services.config.data_dir / DAMAGED)
@@ -116,8 +143,8 @@ def _remove_purged(services: Services) -> None:
     """Remove what a purge left behind as it was killed, or was written beside it; what is only blocked stays."""
     kept = models.Picture.objects.filter(digest=OuterRef("digest"), bytes_state=models.BytesState.STORED)
     purged = set(models.BlockedDigest.objects.filter(~Exists(kept)).values_list("digest", flat=True))
+    services.blobs.remove_all(purged)
     for digest in purged:
-        services.blobs.remove(digest)
         drop_previews(services, digest)
     let_go(services, models.WithheldFile.objects.all())
     if purged:

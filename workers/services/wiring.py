@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from exhibit.config.config import Config
 from exhibit.config.secrets import LOG_KEY, mounted, secret_path
+from exhibit.files.blobs import FolderBlobStore
 from exhibit.network.guard import Guard
 from exhibit.pictures.decode import Limits
 from exhibit.ports import Anchor, BlobStore, Capturer, Signer
@@ -57,7 +58,12 @@ class Services:
     @cached_property
     def blobs(self) -> BlobStore:
         """Exact bytes."""
-        return store_at(self.config, self.config.blobs_url)
+        store = store_at(self.config, self.config.blobs_url)
+        if isinstance(store, FolderBlobStore):
+            return store
+        from workers.services.packs import with_packs  # needs Django, and the library of buckets
+
+        return with_packs(store)
 
     @cached_property
     def withheld(self) -> BlobStore:

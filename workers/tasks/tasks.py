@@ -60,12 +60,12 @@ def expire_bytes() -> None:
 
 @app.task(name="exhibit.votes", acks_late=False, time_limit=LONG_SECONDS)
 def keep_up_votes() -> None:
-    """Mend indexes, look for damaged bytes, and let the local votes keep up with the works.
+    """Write packs anew, mend indexes, look for damaged bytes, and let the local votes keep up with the works.
 
     A message that was lost is made good by the next one.
     """
     from workers.matching import index_upkeep, votes_upkeep
-    from workers.operations import retention
+    from workers.operations import packing, retention
 
-    jobs = (index_upkeep.mend_indexes, retention.look_for_damage, votes_upkeep.keep_up)
+    jobs = (packing.keep_packs, index_upkeep.mend_indexes, retention.look_for_damage, votes_upkeep.keep_up)
     do_all(*(partial(job, services()) for job in jobs))

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import click
 
 from desk.cli.common.command import AsJson, command
-from desk.cli.common.frame import finish, workers_run
+from desk.cli.common.frame import finish, open_desk, workers_run
 from desk.cli.common.show import counted, echo_json, note, say, size
 from exhibit.config import values
 from exhibit.errors import ExitCode, WrongUseError
 from workers.configuration import load_config
+from workers.services.stores import folder_of
 
 if TYPE_CHECKING:
     from workers.database.moving import Moved
@@ -39,6 +40,8 @@ def move_blobs(*, to: str, source: str | None, as_json: AsJson) -> None:
         raise WrongUseError("The bytes lie there already.")
     from workers.database.moving import take_to
 
+    if any(url and folder_of(url) is None for url in (old, new)):
+        open_desk()  # the rows say what lies in packs
     ran = workers_run(config)
     moved = take_to(config, old, new, _meter())
     running = ran or workers_run(config)

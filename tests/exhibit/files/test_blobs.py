@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from django.db import connections
 from hypothesis import given
 from hypothesis import strategies as st
 from obstore.store import LocalStore, MemoryStore
@@ -22,15 +23,31 @@ from exhibit.machine import machine_fault
 from exhibit.ports import BlobStore
 from tests import CHECKOUT
 from tests.assets.swift_server import bucket_on
+from workers.services.packs import PackedBlobStore
 
 BYTES = bytes(range(256)) * 9
 ABSENT = Digest.of(b"nobody has put this")
 
 
-@pytest.fixture(params=["folder", "memory", "local", "s3"])
+class Packing(PackedBlobStore):
+    """Puts all small bytes into packs, as crawls do."""
+
+    def put(self, data: bytes) -> Digest:
+        self.put_all([data])
+        return Digest.of(data)
+
+    def put_file(self, path: Path) -> Digest:
+        self.put_all([path])
+        return Digest.of_file(path)
+
+
+@pytest.fixture(params=["folder", "memory", "local", "s3", "packs"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
     if request.param == "folder":
         return FolderBlobStore(tmp_path / "blobs")
+    if request.param == "packs":
+        request.getfixturevalue("transactional_db")
+        return Packing(BucketBlobStore(bucket_on(request.getfixturevalue("s3"), tmp_path)))
     if request.param == "s3":
         return BucketBlobStore(bucket_on(request.getfixturevalue("s3"), tmp_path))
     objects = MemoryStore() if request.param == "memory" else LocalStore(tmp_path / "local", mkdir=True)
@@ -39,7 +56,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
 
 def beside(store: BlobStore, tmp_path: Path) -> BlobStore:
     """Another store, in the same place."""
-    if isinstance(store, BucketBlobStore):
+    if isinstance(store, BucketBlobStore | PackedBlobStore):
         return BucketBlobStore(store.bucket, "withheld")
     return FolderBlobStore(tmp_path / "withheld")
 
@@ -116,6 +133,32 @@ def test_bytes_are_handed_over_to_the_store_beside_it(store: BlobStore, tmp_path
         store.move(digest, aside)
 
 
+def test_many_are_kept_and_read_and_removed_at_once(store: BlobStore, tmp_path: Path) -> None:
+    large, small = tmp_path / "large", tmp_path / "small"
+    large.write_bytes(bytes(9 << 20))
+    small.write_bytes(b"small")
+    given: list[bytes | Path] = [BYTES, large, b"", small, *(bytes([number]) for number in range(20))]
+    for _ in range(2):
+        store.put_all(given)
+    digests = [Digest.of(each) if isinstance(each, bytes) else Digest.of_file(each) for each in given]
+    assert sorted(store) == sorted(digests)
+    read = store.ahead([*digests, ABSENT])
+    for digest in [digests[0], *reversed(digests)]:  # also one that was given already, and not in their order
+        assert Digest.of(read(digest)) == digest
+    for digest in (ABSENT, Digest.of(b"not named before")):
+        with pytest.raises(NotFoundError):
+            read(digest)
+    store.remove_all([*digests[1:], ABSENT])
+    assert list(store) == digests[:1]
+    store.put_all([])
+    store.remove_all([])
+
+
+def test_of_what_is_whole_nothing_is_told_as_changed(store: BlobStore) -> None:
+    store.put_all([bytes([number]) for number in range(20)])
+    assert [digest for turn in range(0, 256, 16) for digest in store.changed(f"{turn:02x}")] == []
+
+
 def test_digests_are_listed_by_how_they_begin(store: BlobStore) -> None:
     digests = {store.put(bytes([number])) for number in range(20)}
     begin = next(iter(digests)).hex[:2]
@@ -156,6 +199,8 @@ def test_many_writers_of_the_same_and_of_other_bytes(store: BlobStore) -> None:
             assert store.get(store.put(data)) == data
         except Exception as error:  # noqa: BLE001 - reported by the assertion below
             failed.append(error)
+        finally:
+            connections.close_all()
 
     threads = [threading.Thread(target=write, args=(data,)) for data in contents]
     for thread in threads:

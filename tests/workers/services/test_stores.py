@@ -9,12 +9,12 @@ import pytest
 
 from exhibit.config.config import Config
 from exhibit.errors import StorageError
-from exhibit.files.bucket import BucketBlobStore
 from exhibit.machine import machine_fault
 from tests.assets.swift_server import S3
 from workers.configuration import load_config
 from workers.operations.doctor import examine as examine_machine
 from workers.services.disk import free_bytes
+from workers.services.packs import PackedBlobStore
 from workers.services.stores import WITHHELD, examine, store_at
 from workers.services.wiring import Services
 
@@ -62,15 +62,17 @@ def test_a_folder_elsewhere_that_has_gone_is_not_made_again(elsewhere: Config, t
     assert list((tmp_path / "big disk").iterdir()) == []
 
 
+@pytest.mark.django_db
 def test_a_bucket_is_used_with_the_keys_of_the_data_folder(s3: S3, fresh: Config) -> None:
     config = replace(fresh, blobs_url=s3.url_for(fresh.data_dir))
     services = Services(config)
     digest = services.blobs.put(b"bytes")
-    assert isinstance(services.blobs, BucketBlobStore)
+    assert isinstance(services.blobs, PackedBlobStore)
     assert Services(config).blobs.get(digest) == b"bytes"
     assert not (config.data_dir / "blobs").exists()
 
 
+@pytest.mark.django_db
 def test_a_second_installation_is_refused_the_bucket_and_doctor_says_so(s3: S3, fresh: Config, tmp_path: Path) -> None:
     config = replace(fresh, blobs_url=s3.url_for(fresh.data_dir))
     examine(config)

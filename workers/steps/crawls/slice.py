@@ -3,8 +3,7 @@
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,17 +26,15 @@ from crawler.formats.job import (
 from crawler.formats.lines import EndLine, PageLine, RefusalLine, from_json
 from crawler.state.novelty import LEFT_OUT, PASSING, leads_on, pattern_of_target, shows_new
 from evidence.log.proofs import SliceTree, record_leaf
-from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import ServiceMissingError
-from exhibit.network.urls import host_of, registrable_domain, url_key
+from exhibit.network.urls import host_of, registrable_domain
 from exhibit.sentences import Sentence
 from exhibit.types import Sighting
 from registry.crawls import canaries, changes, crawling, sightings, watching
 from registry.crawls.budgets import left
 from registry.crawls.revisits import is_past
 from registry.db import steps
-from registry.db.bulk import storable
 from registry.models import Crawl, CrawlSlice, FrontierUrl, HostDenial, Refusal
 from workers.crawls import known_pages
 from workers.crawls.child import crawl_child
@@ -52,7 +49,6 @@ SECONDS_OVER = 60.0  # a child that is silent about its end for so long after it
 
 BATCH_PAGES = 20
 BATCH_SECONDS = 1.0
-AT_ONCE = 8
 MAX_CLAIMS = 3  # so often begun without an end, a slice is given up: its URLs go back to the frontier
 
 FILE_KINDS = ("folder", "warc")
@@ -276,7 +272,7 @@ def keep_batch(services: Services, slice_id: int, epoch: int, batch: Batch, spoo
     blocked = sightings.blocked({sighting.digest for _, sighting in seen})
     came = {sighting.digest for _, sighting in seen if not sighting.not_modified} - blocked
     blobs, files = services.blobs, {digest: spool / "bytes" / digest.hex for digest in came}
-    _at_once(lambda digest: blobs.put_file(files[digest]), came)
+    blobs.put_all(list(files.values()))
     new = [(sighting, page.title) for page, sighting in seen if sighting.digest not in blocked]
     refused = [*_refusals(batch), *(_blocked(page, sighting) for page, sighting in seen if sighting.digest in blocked)]
     with transaction.atomic():
@@ -288,7 +284,7 @@ def keep_batch(services: Services, slice_id: int, epoch: int, batch: Batch, spoo
         canaries.note_redirects(row.crawl.watch, [(page.url, page.final_url) for page in batch.pages])
         waiting = sightings.keep_sightings(row, new, search_mark())
         # retention may have removed them before their rows were locked
-        _at_once(lambda digest: digest in blobs or blobs.put_file(files[digest]), came)
+        blobs.put_all([path for digest, path in files.items() if digest not in blobs])
         _keep_refusals(row, refused)
         _mark(row, batch, before, set(added))
         known_pages.keep(row.crawl.watch, batch.pages, [line for line in batch.refused if line.reason not in PASSING])
@@ -300,12 +296,6 @@ def keep_batch(services: Services, slice_id: int, epoch: int, batch: Batch, spoo
     batch.refused.clear()
     batch.position = ""
     return True
-
-
-def _at_once(do: Callable[[Digest], object], digests: Iterable[Digest]) -> None:
-    """Do something with several: the answers of a bucket take their time."""
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        list(pool.map(do, digests))
 
 
 def _mark(row: CrawlSlice, batch: Batch, before: set[Digest], added: set[bytes]) -> None:
@@ -367,18 +357,7 @@ def _new(link: Link) -> crawling.NewUrl:
 
 
 def _keep_refusals(row: CrawlSlice, refused: Iterable[RefusalLine]) -> None:
-    rows = [
-        Refusal(
-            crawl_id=row.crawl_id,
-            key=url_key(line.url),
-            url=storable(line.url),
-            page_url=storable(line.page_url),
-            reason=line.reason[:40],
-            sentence=storable(line.sentence),
-            at=now(),
-        )
-        for line in refused
-    ]
+    rows = [crawling.refusal(row.crawl_id, line.url, line.reason, line.sentence, line.page_url) for line in refused]
     Refusal.objects.bulk_create(rows, ignore_conflicts=True)
 
 

@@ -1,7 +1,7 @@
 """Crawled pictures: decode, fingerprint, search the works, verify, and open the cases that follow."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache, partial
 
 from django.db import transaction
@@ -82,21 +82,22 @@ def _finish(
 
 
 def _measure(services: Services, ids: Iterable[int]) -> list[Measured]:
-    measured = []
-    for row in Picture.objects.filter(pk__in=list(ids)).order_by("pk"):
+    measured, rows = [], list(Picture.objects.filter(pk__in=list(ids)).order_by("pk"))
+    read = services.blobs.ahead([row.digest for row in rows])
+    for row in rows:
         with steps.ending(Picture, [row.pk]):
             try:
-                measured.append((row, _features(services, row)))
+                measured.append((row, _features(services, row, partial(read, row.digest))))
             except UnreadablePictureError as refused:
                 Picture.objects.filter(pk=row.pk).update(refusal=refused.reason)
                 steps.finish(Picture, [row.pk])
     return measured
 
 
-def _features(services: Services, row: Picture) -> Features:
+def _features(services: Services, row: Picture, read: Callable[[], bytes]) -> Features:
     if row.work_pictures.exists():
-        return services.features.get(row.digest, lambda: services.blobs.get(row.digest))
-    return extract(services.blobs.get(row.digest), services.limits, descriptor=services.descriptors.serving)
+        return services.features.get(row.digest, read)
+    return extract(read(), services.limits, descriptor=services.descriptors.serving)
 
 
 def _keep_fingerprints(services: Services, measured: Sequence[Measured]) -> None:
