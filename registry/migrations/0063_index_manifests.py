@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """Add the table."""
 
-    dependencies = [("registry", "0061_leases")]
+    dependencies = [("registry", "0062_secrets")]
 
     operations = [
         migrations.CreateModel(

@@ -10,7 +10,7 @@ import registry.models.fields
 class Migration(migrations.Migration):
     """Add the tables."""
 
-    dependencies = [("registry", "0061_leases")]
+    dependencies = [("registry", "0063_index_manifests")]
 
     operations = [
         migrations.CreateModel(

@@ -1,14 +1,20 @@
-"""What a million pictures cost: measured seconds of the steps, times a price that is set."""
+"""What a million pictures cost: by the steps' seconds and a price that is set; in all, as a report states it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from evidence.documents.report.facts import CostFacts
+from exhibit.errors import WrongUseError
+from exhibit.machine import tell_once
 from registry.db.running import Taken
+from registry.models import Work
+from workers.operations.capacity import MILLION, PRICES, Asked, plan, prices_file, prices_in
+from workers.operations.capacity_counters import laws_here
+from workers.services.wiring import Services
 
 MATCH = "match"  # the step that every picture found goes through once: its rows are what the cost is counted by
 MIN_PICTURES = 100  # from so many pictures on, a figure for a million is told
-MILLION = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,23 @@ def costs_of(taken: Mapping[str, Taken], priced: str) -> Costs:
     each.sort(key=lambda cost: (-cost.hours, cost.step))
     seconds = sum(cost.processor_seconds for cost in taken.values())
     return Costs(pictures, price, _cost("", seconds / pictures, price), tuple(each))
+
+
+def cost_of_a_million(services: Services) -> CostFacts | None:
+    """By the works that are registered now; ``None`` where the operator's file of prices can't be read."""
+    config, laws = services.config, laws_here(services)
+    path = prices_file(config.data_dir)
+    asked = Asked(Work.objects.filter(removed_at=None).count(), MILLION, retention_days=config.retention_days)
+    try:
+        found = plan(asked, laws, prices_in(path))
+    except WrongUseError as error:  # a report isn't held up by that
+        tell_once(f"Reports don't say what pictures cost. {error}")
+        return None
+    own, money, hours = laws["match"].own, found.a_million(found.money), found.a_million(found.core_hours)
+    counted = 0 if own is None else own.counted
+    whose = "" if path == PRICES else found.prices.whose
+    said = (f"{money:.2f}", found.prices.currency, f"{hours:.1f}", asked.works, counted)
+    return CostFacts(*said, whose_prices=whose, prices_as_of=found.prices.as_of)
 
 
 def _cost(step: str, seconds: float, price: Price | None) -> Cost:

@@ -19,9 +19,9 @@ from registry.models.fields import KeptFile
 from registry.notifications import events
 from workers.evidence.documents import languages_of
 from workers.evidence.facts import software
+from workers.operations.cost import cost_of_a_million
 from workers.pictures.kept_files import all_kept, remove_unused
 from workers.reports.cases import shown_case
-from workers.reports.costs import cost_of_a_million
 from workers.reports.coverage import coverage_of
 from workers.reports.requests import _folder, _given_title, clear_folder
 from workers.reports.scope import (
