@@ -20,6 +20,7 @@ from bench import (  # noqa: E402 - after the threads are set
     idle,
     ingest,
     log,
+    memory,
     pairs,
     rendering,
     reports,
@@ -54,6 +55,7 @@ EXAMPLES = """examples:
   python -m bench retrieval --photos ~/photos --entries 1000000
   python -m bench retroactive --photos ~/photos --entries 100000
   python -m bench crowd --photos WORKS --distractors MORE --works 100000
+  python -m bench memory --photos ~/photos --works 100000
   python -m bench reports --cases 10 1000 10000
   python -m bench series --photos ~/photos --lookalikes LOOKALIKES --works 30 --jobs 2
   python -m bench matching --photos ~/photos --works 50
@@ -65,7 +67,7 @@ EXAMPLES = """examples:
 INTERRUPTED = 130
 LONG = (
     "retrieval", "retroactive", "whole", "reports", "crowd", "series", "matching", "compositions", "families", "cheats",
-    "cost", "tampering", "evidence", "witnesses", "log", "ingest", "rendering", "feeds", "idle",
+    "cost", "memory", "tampering", "evidence", "witnesses", "log", "ingest", "rendering", "feeds", "idle",
     "capacity", "capacity-indexes",
 )  # fmt: skip
 """What takes so long that it has to be asked for by name."""
@@ -120,6 +122,9 @@ def _of_several_tables(
         ),
         "series": lambda: series.measure(photos, options.lookalikes, scenes, options.seed, out, jobs),
         "cost": lambda: measure_cost(choice, out),
+        "memory": lambda: [
+            ("memory", "Memory of a worker", memory.measure(photos, options.works or CROWD, options.seed, out))
+        ],
         "tampering": lambda: [
             ("tampering", f"{options.changes:,} changes", tampering.measure(options.changes, options.seed))
         ],
@@ -205,7 +210,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--works",
         type=int,
-        help="1,000 for whole, 100,000 for crowd, 30 made scenes for series and 100 for matching and cost unless given",
+        help="1,000 for whole, 100,000 for crowd and memory, 30 for series, 100 for matching and cost unless given",
     )
     parser.add_argument("--pictures", type=int, default=10_000)
     parser.add_argument("--changes", type=int, default=10_000, help="of bundles, for tampering")

@@ -17,6 +17,7 @@ from bench.retrieval import Measured, entries_of
 from bench.retroactive import mixed
 from exhibit.digests import Digest
 from exhibit.ports import VectorIndex
+from exhibit.types import Untyped
 from indexer.picture.features import Features
 from indexer.picture.local_features import units_of
 from indexer.picture.spaces import DESCRIPTOR, PHASH, ROOTSIFT, TRIMMED, VOTES_KEPT, WHOLE
@@ -99,7 +100,9 @@ def source_of(work: int, real: int, asked: int) -> int:
     return asked + (work - real) % (real - asked)
 
 
-def make_crowd(count: int, real: Photographs, asked: int, known: Measured, folder: Path) -> Crowd:
+def make_crowd(
+    count: int, real: Photographs, asked: int, known: Measured, folder: Path, codec: Untyped = None
+) -> Crowd:
     """Write the three indexes of so many works.
 
     Args:
@@ -108,13 +111,19 @@ def make_crowd(count: int, real: Photographs, asked: int, known: Measured, folde
         asked: how many of them.
         known: what edits change in hashes.
         folder: nothing is there.
+        codec: of the votes; the one that the product has for so many works unless another one is given.
     """
     made = count - len(real)
     descriptors = np.stack([real[number].embeddings[WHOLE] for number in range(len(real))])
     rebuild_index(PHASH, folder / "hashes", _hashes(count, real, known), count)
     mixtures = mixed(descriptors[asked:], made, SEED)
     rebuild_index(DESCRIPTOR, folder / "descriptors", _numbered(descriptors, mixtures), count)
-    _write_votes(count, real, asked, folder / "votes")
+    _write_votes(count, real, asked, folder / "votes", codec)
+    return open_crowd(count, real, asked, folder)
+
+
+def open_crowd(count: int, real: Photographs, asked: int, folder: Path) -> Crowd:
+    """What :func:`make_crowd` wrote."""
     return Crowd(
         count=count,
         real=real,
@@ -145,10 +154,10 @@ def _numbered(first: NDArray[Any], others: Iterable[NDArray[Any]]) -> Iterator[R
         start += len(rows)
 
 
-def _write_votes(count: int, real: Photographs, asked: int, folder: Path) -> None:
-    """The local features of all works in one segment, under the codec that the product has for so many."""
+def _write_votes(count: int, real: Photographs, asked: int, folder: Path, codec: Untyped) -> None:
+    """The local features of all works in one segment."""
     local = [real[number].local.descriptors for number in range(len(real))]
-    rows = no_rows(_codec(count, local[asked:]))
+    rows = no_rows(_codec(count, local[asked:]) if codec is None else codec)
     rows.add([(number, kept[:VOTES_KEPT]) for number, kept in enumerate(local)])
     kept = [one[:VOTES_KEPT] for one in local[asked:]]
     codes = rows.index.sa_encode(units_of(np.concatenate(kept)))

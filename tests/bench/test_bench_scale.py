@@ -9,8 +9,12 @@ from PIL import Image
 
 from bench.crowd_works import changed, source_of
 from bench.edited import opened
+from bench.memory import drawn_codec
 from bench.whole import Stages
 from bench.whole_pictures import COPIES, LONG_SIDE, SMALL, make_pictures, make_works, works_made
+from indexer.picture.local_features import WIDTH, units_of
+from indexer.votes.codec import GRAPH_FROM
+from indexer.votes.segments import no_rows
 
 
 @pytest.fixture
@@ -88,3 +92,11 @@ def test_changed_codes_stay_in_their_lists_and_take_their_bytes_from_there() -> 
 
 def test_the_crowd_is_made_of_no_photograph_that_is_asked_for() -> None:
     assert {source_of(work, real=10, asked=4) for work in range(10, 100)} == set(range(4, 10))
+
+
+def test_lists_that_are_drawn_find_what_lies_in_them() -> None:
+    descriptors = np.random.default_rng(1).integers(0, 256, (GRAPH_FROM + 500, WIDTH), np.uint8)
+    rows = no_rows(drawn_codec(GRAPH_FROM, descriptors))
+    assert rows.index.nlist == GRAPH_FROM
+    rows.add([(number, descriptors[number * 10 : number * 10 + 10]) for number in range(20)])
+    assert rows.search(units_of(descriptors[50:60]), 1)[1].ravel().tolist() == [5] * 10

@@ -1,0 +1,118 @@
+"""How much memory a worker takes that matches pictures among very many works, and what it is made of.
+
+The indexes are of the real form and size, made of real photographs (:mod:`bench.crowd_works`); the lists of the votes
+are drawn instead of trained, which takes an hour and changes no size. The worker is a process of its own, with all that
+the product imports, as many features of works at hand as a worker keeps, and its helper that decodes.
+"""
+
+import multiprocessing
+import os
+import random
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from bench.crowd import EDITED, FEWEST
+from bench.crowd_works import Photographs, make_crowd, open_crowd
+from bench.progress import Progress
+from bench.retrieval import real_hashes
+from bench.table import Row
+from exhibit.types import Untyped
+from indexer.picture.features import extract
+from indexer.picture.local_features import WIDTH, units_of
+from indexer.search.search import find_works
+from indexer.votes.codec import GRAPH_FROM, GRAPH_NEIGHBOURS, empty_like, faiss, lists_for, shipped_codec
+
+ASKED = 300
+"""Pictures that the worker matches."""
+EARLY = 20
+"""After so many everything was used once, and few works are at hand."""
+
+
+def measure(photos: Sequence[Path], works: int, seed: int, out: Path) -> list[Row]:
+    """Make the indexes of so many works, and tell what a worker takes, step by step.
+
+    Args:
+        photos: half of them are registered, a thousand at most; the others are asked.
+        works: how many.
+        seed: of who is what.
+        out: folder for features and indexes.
+    """
+    dealt = random.Random(seed).sample(list(photos), len(photos))
+    registered, asked = dealt[: min(FEWEST, len(dealt) // 2)], dealt[len(dealt) // 2 :][:ASKED]
+    folder, progress = out / "memory", Progress("works measured", len(registered))
+    real = Photographs(registered, folder / "features")
+    local = []
+    for number in range(len(real)):
+        local.append(real[number].local.descriptors)
+        progress(number + 1)
+    codec = drawn_codec(lists_for(works), np.concatenate(local))
+    make_crowd(works, real, 0, real_hashes(registered, EDITED), folder / str(works), codec)
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(_worker, registered, asked, works, folder).result()
+
+
+def drawn_codec(lists: int, descriptors: np.ndarray) -> Untyped:
+    """A codec of so many lists around descriptors that are there, with the code book that comes with the product."""
+    if lists == shipped_codec().nlist:
+        return shipped_codec()
+    centres = faiss.IndexHNSWFlat(WIDTH, GRAPH_NEIGHBOURS) if lists >= GRAPH_FROM else faiss.IndexFlatL2(WIDTH)
+    drawn = descriptors[np.linspace(0, len(descriptors) - 1, lists).astype(np.int64)]
+    centres.add(units_of(drawn))
+    shell = empty_like(shipped_codec())
+    codec = faiss.IndexIVFPQ(centres, WIDTH, lists, shell.code_size, 8)
+    codec.by_residual, codec.pq, codec.is_trained = False, shell.pq, True
+    centres.this.disown()
+    codec.own_fields = True
+    return codec
+
+
+def _worker(registered: Sequence[Path], asked: Sequence[Path], works: int, folder: Path) -> list[Row]:
+    rows = [_row("Python, this benchmark, libraries of pictures and indexes")]
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
+    import django  # noqa: PLC0415 - what it takes is told
+
+    django.setup()
+    import workers.tasks.tasks  # noqa: F401, PLC0415
+
+    rows.append(_row("Django, Celery, and all steps"))
+    crowd = open_crowd(works, Photographs(registered, folder / "features"), 0, folder / str(works))
+    rows.append(_row(f"indexes of {works:,} works opened"))
+    for number, path in enumerate(asked, start=1):
+        data = path.read_bytes()
+        find_works(extract(data), _given(data), crowd)
+        if number in (EARLY, len(asked) // 2, len(asked)):
+            rows.append(_row(f"{number} pictures matched"))
+    return [*rows, {"after": "at most", "MiB": round(_peak()), "its own": "", "mapped files": "", "helper": ""}]
+
+
+def _given(data: bytes) -> Callable[[], bytes]:
+    return lambda: data
+
+
+def _row(after: str) -> Row:
+    """Resident MiB: all, what no file is behind, and pages of files that all workers share; of the helper all."""
+    lines = (line.split() for line in Path("/proc/self/smaps_rollup").read_text(encoding="ascii").splitlines()[1:])
+    taken = {name.rstrip(":"): int(size) / 1024 for name, size, *_ in lines}
+    whole, own = taken["Rss"], taken["Anonymous"]
+    return {
+        "after": after,
+        "MiB": round(whole),
+        "its own": round(own),
+        "mapped files": round(whole - own),
+        "helper": round(_helpers()),
+    }
+
+
+def _peak() -> float:
+    """By the kernel's count for this program; what a process began with doesn't count, as in ``ru_maxrss``."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+
+def _helpers() -> float:
+    import psutil  # noqa: PLC0415
+
+    return sum(child.memory_info().rss for child in psutil.Process().children()) / 2**20
