@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from secrets import token_hex
 
 from django.db import transaction
 from django.db.models import Count
@@ -68,7 +69,9 @@ def _make(services: Services, report: Report) -> list[KeptFile] | None:
     over = time.monotonic() + WORK_SECONDS
     wanted = wanted_of(report.parameters)
     languages = wanted.languages or tuple(languages_of(services))
-    with ReportFolder(_folder(services, report), languages if "pdf" in wanted.formats else ()) as folder:
+    # of one that was begun again on another machine, parts may still lie here
+    run = _folder(services, report) / report.progress.get("run", "")
+    with ReportFolder(run, languages if "pdf" in wanted.formats else ()) as folder:
         head = folder.head(lambda: _head(services, report, wanted.scope, languages[0]))
         missing = [volume for volume in volumes if not folder.is_made(volume)]
         for volume in missing:
@@ -90,7 +93,8 @@ def _begun(services: Services, report: Report) -> list[int]:
         clear_folder(services, report)
         shown = cases_in(report.owner, wanted_of(report.parameters).scope, services.config.time_zone)
         numbers = list(shown.values_list("number", flat=True))
-        report.progress = {"cases": numbers, "volumes": len(volumes_of(len(numbers))), "begun": 0}
+        made_of = {"run": token_hex(4), "cases": numbers, "volumes": len(volumes_of(len(numbers)))}
+        report.progress = {**made_of, "begun": 0}
         report.save(update_fields=["progress"])
     cases: list[int] = report.progress["cases"]
     return cases

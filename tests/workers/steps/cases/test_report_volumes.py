@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -71,8 +72,8 @@ def test_a_report_whose_time_is_over_is_gone_on_with(
     report.refresh_from_db()
     assert (report.state, report.files, report.progress["begun"]) == ("todo", [], 1)
     folder = inline.services.config.data_dir / "reports" / str(report.pk)
-    assert sorted(one.suffix for one in folder.glob("volume-1.*")) == [".cases", ".csv", ".made", ".pdf", ".rows"]
-    assert not list(folder.glob("volume-2.*"))
+    assert sorted(one.suffix for one in folder.rglob("volume-1.*")) == [".cases", ".csv", ".made", ".pdf", ".rows"]
+    assert not list(folder.rglob("volume-2.*"))
     Case.objects.filter(number=CASES).update(decision=Case.Decision.CLEARED)
     make_reports(inline.services, [report.pk])
     report.refresh_from_db()
@@ -96,6 +97,24 @@ def test_a_purge_has_a_report_begun_again(inline: SyncRunner, studio: Owner, mon
     make_reports(inline.services, [report.pk])
     report.refresh_from_db()
     assert (report.state, len(report.files)) == ("done", 5)
+
+
+def test_a_machine_uses_no_part_that_it_made_before_a_report_was_begun_again_elsewhere(
+    inline: SyncRunner, studio: Owner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(step, "WORK_SECONDS", 0.0)
+    other = SyncRunner(replace(inline.services.config, data_dir=tmp_path / "elsewhere"))
+    other.services.__dict__["blobs"] = inline.services.blobs  # as in a bucket
+    report = request_report(studio, preparer="Ann")
+    make_reports(inline.services, [report.pk])
+    Report.objects.filter(pk=report.pk).update(progress={})  # as a purge does, on the other machine
+    Case.objects.filter(number=1).delete()
+    for machine in (other, inline, inline):
+        report.refresh_from_db()
+        assert report.state == "todo"
+        make_reports(machine.services, [report.pk])
+    report.refresh_from_db()
+    assert (report.state, numbers_in(inline, report)) == ("done", ["2", "3", "4", "5"])
 
 
 def test_a_volume_that_kills_its_worker_again_and_again_is_given_up(
