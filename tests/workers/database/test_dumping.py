@@ -12,8 +12,14 @@ from exhibit.config.config import Config
 from exhibit.digests import Digest
 from exhibit.errors import ServiceMissingError, WrongUseError
 from registry.models import Owner, Picture
+from tests.assets.swift_server import S3
+from workers.database.backup import back_up
+from workers.database.backup_format import verify_backup
 from workers.database.dumping import dump_rows, is_empty, migrations_in, restore_rows
+from workers.database.restore import FOLDER, _bytes_back
 from workers.servers.addresses import database_url
+from workers.services.stores import store_at
+from workers.services.wiring import Services
 
 
 @pytest.fixture
@@ -48,6 +54,29 @@ def test_rows_are_written_down_as_one_transaction_sees_them_and_only_put_back_wh
     dump.write_bytes(b"no dump")
     with pytest.raises(ServiceMissingError, match="pg_restore failed"):
         migrations_in(dump, "registry")
+
+
+def test_bytes_in_packs_are_in_a_backup_and_come_back_as_objects_of_another_bucket(
+    there: Config, s3: S3, tmp_path: Path
+) -> None:
+    config = replace(there, data_dir=tmp_path / "data", blobs_url=s3.url_for(tmp_path / "data"))
+    (config.data_dir / "locks").mkdir(parents=True)
+    services, given = Services(config), [bytes([number]) * 1000 for number in range(1, 9)]
+    services.blobs.put_all(given)
+    services.blobs.put(b"a document")
+    services.blobs.remove(Digest.of(given[0]))
+    described = back_up(services, tmp_path / "backup", keys=True, tell=print)
+    assert (verify_backup(tmp_path / "backup"), described.blobs) == (described, 8)
+    new = replace(empty_database(config), data_dir=tmp_path / "new", blobs_url=s3.url_for(tmp_path / "new"))
+    (new.data_dir / FOLDER).mkdir()
+    _bytes_back(new, tmp_path / "backup")
+    restore_rows(new, tmp_path / "backup" / described.rows.name)
+    with psycopg.connect(new.database_url) as restored:
+        assert restored.execute("SELECT name FROM registry_pack").fetchall() == []
+        assert restored.execute("SELECT start FROM registry_packedbytes").fetchall() == []
+    store = store_at(new, new.blobs_url)
+    assert set(store) == {*map(Digest.of, given[1:]), Digest.of(b"a document")}
+    assert all(map(store.is_whole, store))
 
 
 def empty_database(config: Config) -> Config:
