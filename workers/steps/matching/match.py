@@ -122,12 +122,13 @@ def _compared(
     of it: (registered, found, verification).
     """
     hashed = hash_candidates([features for _, features in measured], RegisteredWorks(services).hashes)
+    read = services.blobs.ahead([row.digest for row, _ in measured])
     compared, partly = [], []
     rows: list[tuple[int, int, Verification]] = []
     for (row, features), candidates in zip(measured, hashed, strict=True):
         works = RegisteredWorks(services)
         try:
-            found = works.find(features, partial(services.blobs.get, row.digest), candidates)
+            found = works.find(features, partial(read, row.digest), candidates)
         except ExhibitError as error:
             if machine_fault(error):
                 raise
