@@ -98,6 +98,10 @@ class Indexes:
         if collection == Collection.WORKS:
             self._replay(self.votes, collection, ROOTSIFT, _apply_votes, VOTES_PAGE, VOTES_LONGEST_TAIL)
 
+    def refresh_hashes(self, collection: Collection) -> None:
+        """The same of the hashes alone, by which :meth:`near` looks."""
+        self._replay(self.of(collection, PHASH), collection, PHASH, _apply, PAGE, MAX_TAIL)
+
     def _opened(self, collection: Collection, space: Space, opened: Callable[[Place], Replayed]) -> Replayed:
         place = index_place(self._config, collection, space)
         mend_index(place, collection, space)
@@ -129,6 +133,8 @@ class Indexes:
             self._applied[key] = changes[-1].number
             if self._applied[key] - index.sequence >= longest and time.monotonic() >= self._flush_after:
                 self._applied[key] = self._flush(index, self._applied[key])
+            if len(changes) < page:
+                return
 
     def _flush(self, index: Replayed, sequence: int) -> int:
         """Write the tail down; when the disk doesn't take it, each process goes on with what it has in memory."""

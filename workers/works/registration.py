@@ -247,5 +247,5 @@ def _near_same(services: Services, features: Features) -> set[int]:
     """Registered pictures that look the same; plain ones, which all look alike, are asked for none."""
     if features.low_information:
         return set()
-    services.indexes.refresh(vectors.Collection.WORKS)
+    services.indexes.refresh_hashes(vectors.Collection.WORKS)
     return services.indexes.near(vectors.Collection.WORKS, features.hash_variants, within=NEAR_SAME)
