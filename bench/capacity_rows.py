@@ -21,7 +21,7 @@ A_PAGE = 10
 """Pictures of a page."""
 HOSTS = 20_000
 WORDS = ("harbour", "market", "bridge", "mountain", "portrait", "winter", "river", "night", "garden", "tower")
-SENT = (("user-agent", "exhibit/0.1 (+https://example.org/bot)"), ("accept", "image/avif,image/webp,image/*"))
+SENT = (("user-agent", "Exhibit (+https://example.org/bot)"), ("accept", "image/avif,image/webp,image/*"))
 RECEIVED = (
     ("content-type", "image/jpeg"), ("content-length", str(SIZE)), ("cache-control", "public, max-age=31536000"),
     ("last-modified", "Tue, 03 Mar 2026 08:12:44 GMT"), ("server", "nginx"), ("accept-ranges", "bytes"),

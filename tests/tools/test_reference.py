@@ -6,10 +6,10 @@ from types import ModuleType
 import click
 import pytest
 
-from tools.reference import api, bundle_fields, commands, faces, settings
+from tools.reference import api, bundle_fields, commands, faces, scale, settings
 
 
-@pytest.mark.parametrize("module", [commands, settings, api, faces, bundle_fields], ids=lambda one: one.__name__)
+@pytest.mark.parametrize("module", [commands, settings, api, faces, bundle_fields, scale], ids=lambda one: one.__name__)
 def test_the_page_is_the_one_that_the_code_gives(module: ModuleType) -> None:
     text = module.PAGE.read_text("utf-8")
     assert text == module.page(), "run python -m tools.reference"
