@@ -37,6 +37,7 @@ RECORDED = frozenset(
 EXPLAINED = {
     "Lease.expires_at": "by the database's clock; what lies too far ahead counts as over",
     "HostLease.expires_at": "told to people only: a lease ends with its slice",
+    "PackGap.since": "by the database's clock; a pack is written anew in any case once half of it is gone",
     "Package.expires_at": "its files are kept for longer, which harms nothing, and a link may ask for that",
     "Watch.next_run_at": "brought back to its own schedule by schedules.bring_back",
     "Invitation.expires_at": "brought back with made_at, to its own length",

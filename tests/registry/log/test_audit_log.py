@@ -215,7 +215,7 @@ def test_the_logged_configuration_holds_no_password(inline: SyncRunner) -> None:
     )
     told = plain_configuration(config)
     assert (told["database_url"], told["redis_url"]) == ("db.example", "redis.example")
-    assert "secret" not in str(told)
+    assert "secret" not in str(list(told.values()))
 
 
 def test_an_entry_is_written_with_its_opening_or_not_at_all(
