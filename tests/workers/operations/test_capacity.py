@@ -9,6 +9,7 @@ from exhibit.errors import WrongUseError
 from workers.operations.capacity import (
     GIB,
     HOUR_MS,
+    MILLION,
     ONE_FOLDER,
     PRICES,
     Asked,
@@ -60,8 +61,10 @@ def test_what_a_stage_costs_is_its_hours_rent_and_requests() -> None:
     assert match.money == pytest.approx(match.core_hours / USUAL.busy * USUAL.core_hour + rent)
     small = ONE_FOLDER * shipped_laws()["small"].fixed / GIB
     assert store.store_gib == pytest.approx(ONE_FOLDER + small)  # half of them have expired, and keep a small copy
-    assert store.requests == 3 * ONE_FOLDER
-    assert store.money == pytest.approx(2 * store.store_gib * USUAL.store_gib_month + 60 * USUAL.requests_million)
+    requests = 3 * ONE_FOLDER / shipped_laws()["pack"].fixed
+    assert store.requests == requests
+    asking = requests / MILLION * USUAL.requests_million
+    assert store.money == pytest.approx(2 * store.store_gib * USUAL.store_gib_month + asking)
 
 
 def test_few_pictures_lie_in_a_folder_that_counts_no_requests_and_fit_on_one_machine() -> None:
