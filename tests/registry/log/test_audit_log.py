@@ -209,13 +209,13 @@ def test_another_configuration_is_an_entry_and_the_same_one_is_not(inline: SyncR
 def test_the_logged_configuration_holds_no_password(inline: SyncRunner) -> None:
     config = replace(
         inline.services.config,
-        database_url="postgresql://exhibit:secret@db.example/exhibit",
-        redis_url="redis://:secret@redis.example/0",
-        mail_url="smtps://ann:secret@mail.example",
+        database_url="postgresql://exhibit:hunter2@db.example/exhibit",
+        redis_url="redis://:hunter2@redis.example/0",
+        mail_url="smtps://ann:hunter2@mail.example",
     )
     told = plain_configuration(config)
     assert (told["database_url"], told["redis_url"]) == ("db.example", "redis.example")
-    assert "secret" not in str(list(told.values()))
+    assert "hunter2" not in str(told)
 
 
 def test_an_entry_is_written_with_its_opening_or_not_at_all(

@@ -1,5 +1,6 @@
 """Many cases stand on cards: who decided, where it was seen, who witnessed it."""
 
+import math
 import re
 from dataclasses import replace
 
@@ -36,7 +37,7 @@ def test_the_list_of_cases_tells_the_page_of_each(cards: str) -> None:
     listed = re.findall(r"Not licensed: believed to be used without permission 1 (\d+)", cards)
     assert len(listed) == AT_LENGTH + 1
     assert listed == sorted(listed, key=int)
-    assert len(set(listed)) > AT_LENGTH / 3
+    assert len(set(listed)) == math.ceil(len(listed) / 3)
 
 
 def test_a_digest_on_a_card_is_broken_instead_of_cut(cards: str) -> None:
