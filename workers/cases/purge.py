@@ -41,7 +41,7 @@ from workers.pictures.picture_usage import (
     documents,
     visits_with,
 )
-from workers.pictures.previews import drop_drawings, drop_previews
+from workers.pictures.previews import drop_kept
 from workers.reports.requests import clear_folder
 from workers.services.wiring import Services
 from workers.works import uploads
@@ -99,8 +99,7 @@ def purge(services: Services, digest: Digest, *, by: str, reason: str) -> bool:
         about = {"by": by, "reason": reason, "removed": told[False], "withheld": told[True]}
         submit(EntryType.PURGE, {"digest": digest.hex, "what": "bytes"}, details=about)
     was_here = remove_everywhere(services, digest)
-    drop_previews(services, digest)
-    drop_drawings(services, {digest})
+    drop_kept(services, {digest})
     for report in begun_again:
         clear_folder(services, report)
     let_go(services, rows)

@@ -9,7 +9,7 @@ from indexer.draw.draw import View, draw_small, jpeg
 from indexer.draw.pair import MAX_SIDE, Pair
 from indexer.draw.survives import survives
 from registry.models import Match
-from workers.pictures.previews import drawing_path
+from workers.pictures.previews import check_kept, drawing_path
 from workers.services.wiring import Services
 
 
@@ -30,6 +30,7 @@ def kept_drawing(services: Services, match: Match, view: View, side: int) -> byt
 
     The folder may be removed at any time. Raises ``NotFoundError`` or ``UnreadablePictureError``.
     """
+    check_kept(match.found, match.registered)
     laid, shown = match.verification, (match.found.digest, match.registered.digest)
     told = Digest.of(repr((laid.transform, laid.further, laid.pieces, __version__)).encode())
     path = drawing_path(services, shown, f"{told.hex[:16]}-{view}-{side}")

@@ -19,7 +19,7 @@ from registry.models import Case, Event, EventKind, MailChoice, Owner
 from registry.notifications.mail_choices import zone_of
 from workers.notify.mail import absolute, message_id
 from workers.notify.webhooks import page_of
-from workers.pictures.previews import SMALL, kept_preview
+from workers.pictures import previews
 from workers.reports import titles
 from workers.services.wiring import Services
 
@@ -92,7 +92,7 @@ def _pictures(services: Services, cases: Sequence[Case]) -> dict[int, tuple[str,
         if picture.pk in hidden:
             continue
         try:
-            data = kept_preview(services, picture.digest, SMALL)
+            data = previews.shown(services, picture)
         except ExhibitError:
             continue
         found[case.pk] = (f"case-{case.number}-{picture.digest.hex}", data)

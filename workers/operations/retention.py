@@ -3,6 +3,7 @@
 import logging
 import shutil
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
@@ -15,17 +16,21 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, NotFoundError, ServiceMissingError, UnreadablePictureError
 from exhibit.files.blobs import FolderBlobStore
+from indexer.calibration.kept import KeptPairs
 from registry import models
 from registry.models.steps import Claimable
 from workers.notify.mail import mail_folder
 from workers.notify.mail_files import drop_mails
 from workers.operations.checks import DAMAGED, damaged
 from workers.pictures.kept_files import let_go
-from workers.pictures.previews import drop_drawings, drop_previews, preview
+from workers.pictures.previews import CACHES, drop_kept, preview
+from workers.services.disk import free_bytes
 from workers.services.wiring import Services
 
 LOGGER = logging.getLogger(__name__)
 BATCH = 500
+ROOM = 2
+"""Times the floor of the disk that caches leave free."""
 TOGETHER = 32
 _ENDED = [models.StepState.DONE, models.StepState.FAILED]
 READ_NEXT = "damaged.next"
@@ -121,13 +126,33 @@ def look_for_damage(services: Services) -> None:
 
 
 def sweep(services: Services) -> None:
-    """Remove what was left behind: half-written and purged bytes, spools of slices, parts of reports and packages."""
+    """Remove what was left behind of bytes that all machines share: half-written ones, and those of purged pictures."""
     services.blobs.sweep()
-    _remove_purged(services)
-    spools = (services.config.data_dir / "spool").glob("slice-*-*")
+    services.blobs.remove_all(_purged())
+    let_go(services, models.WithheldFile.objects.all())
+
+
+def sweep_here(services: Services) -> None:
+    """Remove what was left behind on this machine: spools of slices, parts of reports and packages, purged pictures.
+
+    Where its disk fills, caches make room before crawling would have to stop.
+    """
+    folder = services.config.data_dir
+    spools = (folder / "spool").glob("slice-*-*")
     _remove_ended(models.CrawlSlice, {path: int(path.name.split("-")[1]) for path in spools})
-    for model, folder in ((models.Package, "packages"), (models.Report, "reports")):
-        _remove_ended(model, {path: int(path.name) for path in (services.config.data_dir / folder).glob("[0-9]*")})
+    for model, name in ((models.Package, "packages"), (models.Report, "reports")):
+        _remove_ended(model, {path: int(path.name) for path in (folder / name).glob("[0-9]*")})
+    if purged := _purged():
+        forget_here(services, purged)
+    _make_room(services)
+
+
+def forget_here(services: Services, purged: AbstractSet[Digest]) -> None:
+    """Remove what this machine has made of purged pictures: previews, drawings, measured features, pairs and mails."""
+    drop_kept(services, purged)
+    for digest in purged:
+        KeptPairs(services.config.data_dir).forget(digest)
+    drop_mails(mail_folder(services.config), purged)
 
 
 def _remove_ended(model: type[Claimable], folders: Mapping[Path, int]) -> None:
@@ -139,14 +164,22 @@ def _remove_ended(model: type[Claimable], folders: Mapping[Path, int]) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _remove_purged(services: Services) -> None:
-    """Remove what a purge left behind as it was killed, or was written beside it; what is only blocked stays."""
+def _purged() -> set[Digest]:
+    """What a purge may have left behind as it was killed, or was written beside it; what is only blocked stays."""
     kept = models.Picture.objects.filter(digest=OuterRef("digest"), bytes_state=models.BytesState.STORED)
-    purged = set(models.BlockedDigest.objects.filter(~Exists(kept)).values_list("digest", flat=True))
-    services.blobs.remove_all(purged)
-    for digest in purged:
-        drop_previews(services, digest)
-    let_go(services, models.WithheldFile.objects.all())
-    if purged:
-        drop_drawings(services, purged)
-        drop_mails(mail_folder(services.config), purged)
+    return set(models.BlockedDigest.objects.filter(~Exists(kept)).values_list("digest", flat=True))
+
+
+def _make_room(services: Services) -> None:
+    """Remove what lies longest in caches until there is twice the room at which crawling stops.
+
+    What was measured of works is one of them only where other machines can be asked for it.
+    """
+    missing = ROOM * services.config.disk_floor_bytes - free_bytes(services.config)
+    caches = CACHES if services.config.blobs_url else CACHES[:-1]
+    files = [path for name in caches for path in (services.config.data_dir / name).rglob("*.*") if path.is_file()]
+    for path in sorted(files, key=lambda path: path.stat().st_atime) if missing > 0 else []:
+        missing -= path.stat().st_size
+        path.unlink(missing_ok=True)
+        if missing <= 0:
+            return

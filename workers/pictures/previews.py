@@ -1,21 +1,25 @@
 """Small pictures for looking at: what is shown in a browser, and what stays when exact bytes expire."""
 
 import io
-from collections.abc import Collection
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PIL import Image
 
 from exhibit.digests import Digest
+from exhibit.errors import NotFoundError
 from exhibit.machine import keep_in_cache
 from exhibit.pictures.decode import Limits, decode
+from exhibit.sentences import Sentence
 
 if TYPE_CHECKING:
     from registry.models import Picture
     from workers.services.wiring import Services
 
 SMALL, LARGE = 256, 800
+CACHES = ("drawings", "previews", "features")
+"""Folders of the data folder; what is in the last takes longest to make again."""
 QUALITY = 84
 
 
@@ -48,15 +52,10 @@ def shown(services: "Services", picture: "Picture", side: int = SMALL) -> bytes:
 
     Raises ``NotFoundError`` or ``UnreadablePictureError``.
     """
+    check_kept(picture)
     if picture.bytes_state != "stored" and picture.thumbnail is not None:
         return services.blobs.get(picture.thumbnail)
     return kept_preview(services, picture.digest, side)
-
-
-def drop_previews(services: "Services", digest: Digest) -> None:
-    """Remove what is kept of a picture."""
-    for side in (SMALL, LARGE):
-        _path(services, digest, side).unlink(missing_ok=True)
 
 
 def drawing_path(services: "Services", shown: tuple[Digest, Digest], name: str) -> Path:
@@ -65,12 +64,23 @@ def drawing_path(services: "Services", shown: tuple[Digest, Digest], name: str) 
     return services.config.data_dir / "drawings" / found[:2] / f"{found}-{registered}-{name}.jpg"
 
 
-def drop_drawings(services: "Services", digests: Collection[Digest]) -> None:
-    """Remove the drawings that are kept of pictures, whatever they were compared with."""
+def check_kept(*pictures: "Picture") -> None:
+    """Raise ``NotFoundError`` for one that was purged, on whichever machine; a cache here may not know of it yet."""
+    for picture in pictures:
+        if picture.bytes_state == "purged":
+            raise NotFoundError(Sentence("The bytes of %(digest)s aren't here.", digest=picture.digest))
+
+
+def drop_kept(services: "Services", digests: AbstractSet[Digest]) -> None:
+    """Remove what this machine keeps of pictures: previews, drawings with whatever else, and measured features."""
     gone = {digest.hex for digest in digests}
     for path in (services.config.data_dir / "drawings").glob("*/*.jpg"):
         if gone.intersection(path.name.split("-", 2)[:2]):
             path.unlink(missing_ok=True)
+    for name in gone:
+        for cache, place in (("previews", f"{name[:2]}/{name}-*.jpg"), ("features", f"*/{name[:2]}/{name}.npz")):
+            for path in (services.config.data_dir / cache).glob(place):
+                path.unlink(missing_ok=True)
 
 
 def _path(services: "Services", digest: Digest, side: int) -> Path:

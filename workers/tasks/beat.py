@@ -20,6 +20,7 @@ from registry.db.leases import Turn
 from workers.pipeline.celery import TASK_SECONDS, UPKEEP_SECONDS, send_upkeep
 from workers.pipeline.steps import release_ended
 from workers.services.wiring import Services
+from workers.tasks.here import sweep_when_due
 from workers.tasks.tick import look_at_times, tick
 
 LOOK_SECONDS = 60.0
@@ -67,6 +68,7 @@ def rhythm_of(services: Services) -> Rhythm:
         Job(running.BEAT_SECONDS, partial(running.beat, running.TICK)),
         Job(UPKEEP_SECONDS, send_upkeep),
         Job(LOOK_SECONDS, partial(look_at_times, services)),
+        Job(LOOK_SECONDS, partial(sweep_when_due, services.config)),
         Job(services.config.tick_seconds, partial(tick, services)),
     ]
     rhythm = Rhythm(jobs)
@@ -84,6 +86,7 @@ def keep_time(services: Services) -> NoReturn:
                 time.sleep(rhythm.turn())
             else:
                 _done(release_ended)  # of this machine, into which the one whose turn it is can't see
+                _done(partial(sweep_when_due, services.config))
                 time.sleep(STAND_BY_SECONDS)
     finally:
         connection.close()  # what was begun is broken off

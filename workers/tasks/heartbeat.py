@@ -6,7 +6,9 @@ import gc
 from celery.signals import setup_logging, worker_before_create_process, worker_ready, worker_shutdown
 
 from exhibit.types import Untyped
+from workers.configuration import load_config
 from workers.pipeline.steps import release_ended
+from workers.tasks.here import sweep_when_due
 
 LOOK_SECONDS = 5.0
 """How often it is looked whether another process has taken the place of one that was killed."""
@@ -47,6 +49,7 @@ def _beat(name: str, queues: str) -> None:
 
     running.beat(name, queues)
     release_ended()
+    sweep_when_due(load_config())
 
 
 def _look_after(pool: Untyped, known: list[int]) -> None:

@@ -10,7 +10,8 @@ from registry.db import idempotency
 from registry.notifications import events
 from workers.pipeline.celery import LONG_SECONDS, app
 from workers.pipeline.steps import STEPS
-from workers.services.wiring import services
+from workers.services.wiring import Services, services
+from workers.tasks.here import mark
 
 
 def _task_of(name: str) -> Untyped:
@@ -46,9 +47,14 @@ def expire_bytes() -> None:
     from workers.steps.cases import witness
     from workers.works import uploads
 
+    def sweep_here(services: Services) -> None:
+        mark(services.config)  # so that no process is started for it here
+        retention.sweep_here(services)
+
     of_house = (
         retention.expire_bytes,
         retention.sweep,
+        sweep_here,
         uploads.sweep,
         packages.expire_packages,
         witness.complete_stamps,

@@ -31,7 +31,7 @@ from workers.cases.purge import purge, touched
 from workers.cases.reported import goes_along
 from workers.evidence.bundles import purged, sealed_case
 from workers.evidence.deposits import make_deposit, record_files
-from workers.operations.retention import sweep
+from workers.operations.retention import sweep, sweep_here
 from workers.reports.requests import request_report
 from workers.tasks.sync_runner import SyncRunner
 
@@ -151,6 +151,21 @@ def test_a_purge_that_was_killed_before_it_removed_the_bytes_is_ended_by_the_nex
         copy in path.read_bytes() for path in (services.services.config.data_dir / "blobs").rglob("*") if path.is_file()
     )
     assert only_blocked in services.services.blobs
+
+
+def test_a_machine_on_which_no_purge_ran_forgets_the_picture_by_itself(services: SyncRunner, crawled: Owner) -> None:
+    digest, folder = Digest.of(copy_of(photograph(1))), services.services.config.data_dir
+    purge(services.services, digest, by="Ann", reason="An order of a court.")
+    kept = [folder / "previews" / digest.hex[:2] / f"{digest.hex}-256.jpg"]
+    kept += [folder / "features" / "1" / digest.hex[:2] / f"{digest.hex}.npz"]
+    kept += [folder / "drawings" / digest.hex[:2] / f"{digest.hex}-{'0' * 64}-overlay.jpg"]
+    others = [path.with_name(path.name.replace(digest.hex, "f" * 64)) for path in kept]
+    for path in (*kept, *others):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"of another machine")
+    sweep_here(services.services)
+    assert not any(path.exists() for path in kept)
+    assert all(path.exists() for path in others)
 
 
 def test_purging_what_a_page_loaded_beside_leaves_the_record_in_which_it_does_not_stand(

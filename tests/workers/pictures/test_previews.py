@@ -14,7 +14,7 @@ from exhibit.files.blobs import FolderBlobStore
 from exhibit.pictures.decode import Limits
 from registry.models import Picture
 from tests.assets.textured import textured
-from workers.pictures.previews import LARGE, SMALL, drop_previews, kept_preview, preview, shown
+from workers.pictures.previews import LARGE, SMALL, drop_kept, kept_preview, preview, shown
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_it_is_made_once_and_goes_with_the_picture(services: Any, data: bytes) -
     first = kept_preview(services, digest)
     services.blobs.remove(digest)
     assert kept_preview(services, digest) == first
-    drop_previews(services, digest)
+    drop_kept(services, {digest})
     with pytest.raises(NotFoundError):
         kept_preview(services, digest)
 
@@ -57,3 +57,10 @@ def test_of_an_expired_picture_the_small_one_is_shown(services: Any) -> None:  #
     small = services.blobs.put(b"small")
     row = Picture(digest=Digest.of(b"gone"), bytes_state="expired", thumbnail=small)
     assert shown(services, row) == b"small"
+
+
+def test_what_another_machine_purged_is_shown_by_no_cache_of_this_one(services: Any, data: bytes) -> None:  # noqa: ANN401
+    digest = services.blobs.put(data)
+    kept_preview(services, digest)
+    with pytest.raises(NotFoundError):
+        shown(services, Picture(digest=digest, bytes_state="purged"))

@@ -14,7 +14,7 @@ from tests.assets.sealed import asked_bundle
 from workers.cases.decisions import confirm, reopen
 from workers.cases.purge import purge
 from workers.evidence.drawings import kept_drawing
-from workers.pictures.previews import drop_drawings
+from workers.pictures.previews import drop_kept
 from workers.reports.cases import shown_case
 from workers.reports.requests import request_report
 from workers.steps.cases.report import make_reports
@@ -68,9 +68,9 @@ def test_what_is_kept_of_a_work_goes_with_its_picture_and_a_whole_folder_may_go(
     drawing = kept_drawing(services, match, View.OVERLAY, CARD_SIDE)
     shutil.rmtree(services.config.data_dir / "drawings")
     assert kept_drawing(services, match, View.OVERLAY, CARD_SIDE) == drawing
-    drop_drawings(services, {Digest.of(b"another")})
+    drop_kept(services, {Digest.of(b"another")})
     assert [*(services.config.data_dir / "drawings").rglob("*.jpg")]
-    drop_drawings(services, {match.registered.digest})
+    drop_kept(services, {match.registered.digest})
     assert not [*(services.config.data_dir / "drawings").rglob("*.jpg")]
 
 
