@@ -6,14 +6,8 @@ from gzip import BadGzipFile
 from typing import Any, TypeAlias
 from urllib.parse import urldefrag, urlsplit
 
-from scrapy import Request
-from scrapy.exceptions import (
-    CannotResolveHostError,
-    DownloadCancelledError,
-    DownloadTimeoutError,
-    IgnoreRequest,
-    ResponseDataLossError,
-)
+from scrapy import Request, exceptions
+from scrapy.exceptions import IgnoreRequest
 from twisted.python.failure import Failure
 
 from crawler.formats.lines import Refusal
@@ -149,7 +143,7 @@ def failure_refusal(
 
 
 def _failure(error: BaseException | None, host: str, refused: dict[str, RefusedError]) -> tuple[str, str]:
-    if isinstance(error, CannotResolveHostError):
+    if isinstance(error, exceptions.CannotResolveHostError):
         unresolvable = Sentence("The host %(host)s has no address.", host=host)
         error = refused.get(host) or RefusedError(unresolvable, reason="unresolvable")
     if isinstance(error, Refused | RefusedError):
@@ -163,9 +157,9 @@ def _failure(error: BaseException | None, host: str, refused: dict[str, RefusedE
 
 
 _FAILURES: tuple[tuple[tuple[type[BaseException], ...], str, str], ...] = (
-    ((DownloadTimeoutError,), "timeout", "The server took too long."),
-    ((DownloadCancelledError,), "too-large", "The server sent more bytes than are taken."),
-    ((ResponseDataLossError,), "incomplete", "The server broke off before all bytes had come."),
+    ((exceptions.DownloadTimeoutError,), "timeout", "The server took too long."),
+    ((exceptions.DownloadCancelledError,), "too-large", "The server sent more bytes than are taken."),
+    ((exceptions.ResponseDataLossError,), "incomplete", "The server broke off before all bytes had come."),
     ((BadGzipFile, zlib.error, EOFError), "bad-encoding", "The server's content encoding can't be undone."),
 )
 

@@ -8,19 +8,9 @@ from typing import Any, TypeAlias
 from lxml import etree
 
 from crawler.formats.job import Kind
-from crawler.reading import attributes, css, scripts, structured
+from crawler.reading import attributes, css, found, scripts, structured
 from crawler.reading.encoding import encoded
-from crawler.reading.found import (
-    CONTEXT_LENGTH,
-    Document,
-    FoundImage,
-    FoundLink,
-    Room,
-    absolute,
-    fingerprint,
-    is_visitable,
-    plain,
-)
+from crawler.reading.found import Document, absolute, plain
 from crawler.reading.sniff import has_image_suffix
 from crawler.reading.srcset import largest_of
 from exhibit.errors import RefusedError
@@ -95,7 +85,7 @@ def _base(root: Element, url: str) -> str:
     """What addresses are relative to: the first base that has an address of the web (HTML, 4.2.3)."""
     element = next((element for element in root.iter("base") if element.get("href")), None)
     base = "" if element is None else absolute(url, element.get("href"))
-    return base if is_visitable(base) else url
+    return base if found.is_visitable(base) else url
 
 
 class _Reader:
@@ -103,7 +93,7 @@ class _Reader:
 
     def __init__(self, base: str, own: str, token: str, encoding: str) -> None:
         self.base, self.own, self.token, self.encoding = base, own, token, encoding
-        self.room = Room()
+        self.room = found.Room()
         self.words: list[str] = []
         self.images: dict[str, tuple[str, list[str], int]] = {}
         self.links: dict[str, Kind] = {}
@@ -181,7 +171,7 @@ class _Reader:
     def link(self, address: str, kind: Kind) -> None:
         """Take up a link as written."""
         url = self._absolute(address)
-        if url in self.links or not is_visitable(url) or url.partition("?")[0].lower().endswith(_NOT_PAGES):
+        if url in self.links or not found.is_visitable(url) or url.partition("?")[0].lower().endswith(_NOT_PAGES):
             return
         if self.room.takes(url):
             self.links[url] = kind
@@ -189,7 +179,7 @@ class _Reader:
     def sheet(self, address: str) -> None:
         """Take up a style sheet as written."""
         url = self._absolute(address)
-        if url not in self.sheets and is_visitable(url) and self.room.takes(url):
+        if url not in self.sheets and found.is_visitable(url) and self.room.takes(url):
             self.sheets[url] = None
 
     def _attributes(self, tag: str, element: Element) -> None:
@@ -205,14 +195,14 @@ class _Reader:
         title = next((plain("".join(title.itertext()), _TITLE_LENGTH) for title in root.iter("title")), "")
         return Document(
             images=tuple(
-                FoundImage(url, found_in, self._context(words, place))
+                found.FoundImage(url, found_in, self._context(words, place))
                 for url, (found_in, words, place) in self.images.items()
             ),
-            links=tuple(FoundLink(url, kind) for url, kind in self.links.items()),
+            links=tuple(found.FoundLink(url, kind) for url, kind in self.links.items()),
             sheets=tuple(self.sheets),
             title=title,
             language=plain(root.get("lang") or root.get("{http://www.w3.org/XML/1998/namespace}lang") or "", 35),
-            text=fingerprint(self.words),
+            text=found.fingerprint(self.words),
             words=sum(len(text.split()) for text in self.words),
             robots=tuple(self.robots),
             tdm_reservation=self.tdm.get("tdm-reservation", ""),
@@ -225,7 +215,7 @@ class _Reader:
     def _context(self, words: list[str], place: int) -> str:
         before = _nearest(self.words[max(0, place - 20) : place][::-1])
         behind = _nearest(self.words[place : place + 20])
-        around = plain(" ".join(reversed(before)), 4 * CONTEXT_LENGTH)[-_AROUND:]
+        around = plain(" ".join(reversed(before)), 4 * found.CONTEXT_LENGTH)[-_AROUND:]
         parts = [*dict.fromkeys(words), around, plain(" ".join(behind), _AROUND)]
         return plain(" ".join(part for part in parts if part))
 

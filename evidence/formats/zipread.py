@@ -14,22 +14,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from evidence.formats.container import (
-    CENTRAL,
-    END,
-    FREE_EXPANSION,
-    LOCAL,
-    MAX_ENTRIES,
-    MAX_EXPANSION,
-    ContainerError,
-    NoBundleError,
-    same_bytes,
-)
+from evidence.formats import container
+from evidence.formats.container import ContainerError, NoBundleError
 from evidence.formats.names import check_names, check_places, is_left_over
 from exhibit.digests import CHUNK
 
 _DESCRIPTOR = struct.Struct("<4s3I")
-_TAIL = END.size + 0xFFFF
+_TAIL = container.END.size + 0xFFFF
 _STORED, _DEFLATED = 0, 8
 _SYSTEMS = frozenset({0, 3, 10, 11, 14, 19})  # who packed: FAT, Unix, Windows in three numbers, macOS
 _DESCRIBED = 0x08
@@ -38,9 +29,9 @@ _TIMES = rb"\n\0 \0.{32}|UT(?:\x05\0.{5}|\t\0.{9}|\r\0.{13})|UX(?:\x08\0.{8}|\x0
 _EXTRA = re.compile(rb"(?:" + _TIMES + rb"|ux\x0b\0.{11})*", re.DOTALL)
 """Extra fields that hold times and owners and nothing else: kind, length, and so many bytes."""
 _FAT_SPECIAL = 0x18
-_NAME_AT = CENTRAL.size - 6
+_NAME_AT = container.CENTRAL.size - 6
 _SIGNATURES = (b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07")
-_MAX_DIRECTORY = MAX_ENTRIES * 1024
+_MAX_DIRECTORY = container.MAX_ENTRIES * 1024
 _TOP = re.compile(r"[^\x00-\x1f\x7f/\\:]*[^\x00-\x1f\x7f/\\: .]")
 """A folder around everything: any plain name, such as ``bundle (2)``, that leads nowhere else on any system."""
 _PATH = re.compile(rf"{_TOP.pattern}(/{_TOP.pattern})*/?")
@@ -96,7 +87,7 @@ class ZipContents:
 
     def same_bytes_as(self, expected: Iterator[bytes]) -> bool | None:
         """Whether the ZIP's bytes are exactly these."""
-        return same_bytes(self._file, expected)
+        return container.same_bytes(self._file, expected)
 
     def close(self) -> None:
         """Close the file."""
@@ -168,37 +159,37 @@ def _read_directory(file: BinaryIO, length: int) -> list[ZipEntry]:
     entries: list[ZipEntry] = []
     position = 0
     for _ in range(count):
-        entry, position = _read_entry(raw[: -END.size], position)
+        entry, position = _read_entry(raw[: -container.END.size], position)
         entries.append(entry)
-    if position != len(raw) - END.size:
+    if position != len(raw) - container.END.size:
         raise _differs("has something between its directory and its end")
     return _placed(file, entries, start)
 
 
 def _read_end(file: BinaryIO, length: int) -> tuple[int, int]:
     """Where the directory starts, and of how many members."""
-    file.seek(max(0, length - END.size))
-    raw = file.read(END.size)
-    if len(raw) < END.size or raw[:4] != b"PK\x05\x06":
+    file.seek(max(0, length - container.END.size))
+    raw = file.read(container.END.size)
+    if len(raw) < container.END.size or raw[:4] != b"PK\x05\x06":
         raise ContainerError("The ZIP's end is missing or damaged, or something follows it.")
-    _, disk, first_disk, here, count, size, start, comment = END.unpack(raw)
+    _, disk, first_disk, here, count, size, start, comment = container.END.unpack(raw)
     if size > _MAX_DIRECTORY:
         raise ContainerError("The ZIP's directory is larger than any bundle's.")
-    if count > MAX_ENTRIES:
-        raise ContainerError(f"The ZIP has more than {MAX_ENTRIES} files.")
-    if not count or (disk, first_disk, here, comment, start + size) != (0, 0, count, 0, length - END.size):
+    if count > container.MAX_ENTRIES:
+        raise ContainerError(f"The ZIP has more than {container.MAX_ENTRIES} files.")
+    if not count or (disk, first_disk, here, comment, start + size) != (0, 0, count, 0, length - container.END.size):
         raise _differs("has an end that doesn't fit its directory")
     return start, count
 
 
 def _read_entry(raw: bytes, position: int) -> tuple[ZipEntry, int]:
-    if raw[position : position + 4] != b"PK\x01\x02" or position + CENTRAL.size > len(raw):
+    if raw[position : position + 4] != b"PK\x01\x02" or position + container.CENTRAL.size > len(raw):
         raise _differs("has a damaged directory")
-    fields = CENTRAL.unpack_from(raw, position)
+    fields = container.CENTRAL.unpack_from(raw, position)
     method, crc, packed, size, name_length, extra_length, comment_length = fields[4], *fields[7:13]
-    name_end = position + CENTRAL.size + name_length
+    name_end = position + container.CENTRAL.size + name_length
     end = name_end + extra_length
-    name = _name(raw[position + CENTRAL.size : name_end])
+    name = _name(raw[position + container.CENTRAL.size : name_end])
     if end > len(raw) or comment_length or fields[13] or not _EXTRA.fullmatch(raw[name_end:end]):
         raise _differs(f"says more of {name[:80]!a} than times and owners")
     entry = ZipEntry(name, method, crc, packed, size, fields[16], raw[position + 6 : name_end])
@@ -272,10 +263,10 @@ def _placed(file: BinaryIO, entries: list[ZipEntry], limit: int) -> list[ZipEntr
 def _start(file: BinaryIO, entry: ZipEntry) -> int:
     """Where the packed bytes begin, behind a header that says what the directory says."""
     file.seek(entry.offset)
-    raw = file.read(LOCAL.size)
-    if len(raw) != LOCAL.size or raw[:4] != b"PK\x03\x04":
+    raw = file.read(container.LOCAL.size)
+    if len(raw) != container.LOCAL.size or raw[:4] != b"PK\x03\x04":
         raise ContainerError(f"The ZIP's own header of {entry.name[:80]!a} is damaged.")
-    fields = LOCAL.unpack(raw)
+    fields = container.LOCAL.unpack(raw)
     sizes = (entry.crc, entry.packed, entry.size)
     name = entry.fields[_NAME_AT:]
     rest = file.read(fields[9] + fields[10])
@@ -284,7 +275,7 @@ def _start(file: BinaryIO, entry: ZipEntry) -> int:
     same = raw[4:14] == entry.fields[:10] and rest[: fields[9]] == name
     if not agree or not same or len(rest) != fields[9] + fields[10] or not _EXTRA.fullmatch(rest[fields[9] :]):
         raise _differs(f"says one thing of {entry.name[:80]!a} before its bytes and another in its directory")
-    return entry.offset + LOCAL.size + len(rest)
+    return entry.offset + container.LOCAL.size + len(rest)
 
 
 def _tidy(entries: list[ZipEntry]) -> tuple[list[ZipEntry], tuple[str, ...], list[ZipEntry]]:
@@ -305,5 +296,5 @@ def _tidy(entries: list[ZipEntry]) -> tuple[list[ZipEntry], tuple[str, ...], lis
 
 def _check_sizes(entries: list[ZipEntry], length: int) -> None:
     total = sum(entry.size for entry in entries)
-    if total > FREE_EXPANSION + MAX_EXPANSION * length:
+    if total > container.FREE_EXPANSION + container.MAX_EXPANSION * length:
         raise ContainerError(f"The ZIP of {length} bytes would unpack to {total}, which no bundle does.")

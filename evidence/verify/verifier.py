@@ -13,19 +13,12 @@ from evidence.formats.container import Contents, FolderContents, Member, NoBundl
 from evidence.formats.zipread import ZipContents, is_zip
 from evidence.verdict.result import Check, State, Time, Verdict, failed, passed, worst
 from evidence.verdict.trust import Trust, load_trust
+from evidence.verify.checks import proofs
 from evidence.verify.checks.anchors import check_witnesses
 from evidence.verify.checks.case import check_case, read_facts
 from evidence.verify.checks.contents import check_container, check_contents
 from evidence.verify.checks.inspection import Inspection, inspect, measure
 from evidence.verify.checks.order import check_order, check_version
-from evidence.verify.checks.proofs import (
-    check_log,
-    check_renewals,
-    check_signature,
-    check_signers,
-    is_logged,
-    read_log_proof,
-)  # fmt: skip
 from evidence.verify.checks.remade import Makers
 from evidence.verify.split_views import View, split_views, views_of
 
@@ -68,13 +61,13 @@ def _checks(
     lists = f"Canonical JSON (RFC 8785) that lists {files} files; seal digest {inspection.seal}."
     checks = [passed("manifest", lists), *check_contents(inspection)]
     facts, check = read_facts(inspection)
-    logged = list(check_log(inspection, facts))
-    witnessed = check_witnesses(inspection, facts, is_logged=is_logged(logged))
-    seal = read_log_proof(inspection)[0] if is_logged(logged) else None
+    logged = list(proofs.check_log(inspection, facts))
+    witnessed = check_witnesses(inspection, facts, is_logged=proofs.is_logged(logged))
+    seal = proofs.read_log_proof(inspection)[0] if proofs.is_logged(logged) else None
     order, times = check_order(inspection, facts, seal, witnessed.pairs)
-    checks += [check, *check_signature(inspection), *logged, *check_renewals(inspection), *witnessed.checks, order]
-    checks += check_version(inspection, facts, witnessed.checks)
-    checks += check_signers(inspection, witnessed.logged)
+    checks += [check, *proofs.check_signature(inspection), *logged, *proofs.check_renewals(inspection)]
+    checks += [*witnessed.checks, order, *check_version(inspection, facts, witnessed.checks)]
+    checks += proofs.check_signers(inspection, witnessed.logged)
     if facts is not None and check.state is State.PASSED:
         checks += check_case(inspection, facts, makers)
     views = views_of(name, inspection, facts)

@@ -18,16 +18,8 @@ from opentimestamps.core.op import OpAppend, OpSHA256
 from opentimestamps.core.timestamp import Timestamp
 
 from evidence.anchors.fetch import ask
+from evidence.anchors.opentimestamps import proofs
 from evidence.anchors.opentimestamps.blocks import BlockSource
-from evidence.anchors.opentimestamps.proofs import (
-    headers_in,
-    leads_of,
-    merged,
-    pending_stamps,
-    read_proof,
-    read_stamp,
-    verify_proof,
-)
 from exhibit.digests import Digest
 from exhibit.errors import ConfigError, ExhibitError, IntegrityError, ServiceMissingError
 from exhibit.ports import Receipt, ReceiptState
@@ -80,7 +72,7 @@ class OpenTimestampsAnchor:
         for calendar in self.calendars:
             try:
                 answer = self._from_calendar(f"{calendar}/digest", commitment, commitment)
-                proof = merged(read_proof(proof) if proof else _nonced(digest, nonce)[0], answer)
+                proof = proofs.merged(proofs.read_proof(proof) if proof else _nonced(digest, nonce)[0], answer)
             except ExhibitError as error:
                 failures.append(error.message)
         if not proof:
@@ -96,11 +88,11 @@ class OpenTimestampsAnchor:
         """
         if receipt.state is ReceiptState.COMPLETE:
             return receipt
-        stamp = read_proof(receipt.proof)
+        stamp = proofs.read_proof(receipt.proof)
         if stamp.msg != digest.raw:
             raise IntegrityError(Sentence("The receipt is about another digest."))
         grown = receipt.proof
-        for part, calendar in pending_stamps(stamp):
+        for part, calendar in proofs.pending_stamps(stamp):
             if self._is_known(calendar):
                 grown = self._asked(grown, part.msg, calendar)
         known = receipt if grown == receipt.proof else replace(receipt, proof=grown)
@@ -119,7 +111,7 @@ class OpenTimestampsAnchor:
     def verify(self, digest: Digest, receipt: Receipt) -> datetime:
         """The time of the attesting block; raises ``IntegrityError`` (or what it covers) when it doesn't hold."""
         network = "main" if self.blocks is None else self.blocks.network
-        return verify_proof(receipt.proof, digest, headers_in(receipt.material), network)[1]
+        return proofs.verify_proof(receipt.proof, digest, proofs.headers_in(receipt.material), network)[1]
 
     def examine(self) -> str:
         """How many calendars answer, and the newest block that is known."""
@@ -137,7 +129,7 @@ class OpenTimestampsAnchor:
 
     def _witnessed(self, proof: bytes, digest: Digest) -> tuple[int, bytes, datetime] | None:
         """Height, header and time of the lowest block that holds the digest and is deep enough."""
-        heights = list(dict.fromkeys(height for height, _ in leads_of(proof).blocks))
+        heights = list(dict.fromkeys(height for height, _ in proofs.leads_of(proof).blocks))
         if not heights or self.blocks is None:
             return None
         deep_enough = self.blocks.tip() - CONFIRMATIONS[self.blocks.network] + 1
@@ -147,7 +139,7 @@ class OpenTimestampsAnchor:
                 continue
             try:
                 header = self.blocks.header(height)
-                return height, header, verify_proof(proof, digest, {height: header}, self.blocks.network)[1]
+                return height, header, proofs.verify_proof(proof, digest, {height: header}, self.blocks.network)[1]
             except (IntegrityError, ServiceMissingError) as error:
                 failure = failure or error
         if failure is not None:
@@ -158,7 +150,7 @@ class OpenTimestampsAnchor:
         """The proof with what a calendar has to add about a part of it; as it was, when that is nothing of use."""
         try:
             answer = self._from_calendar(f"{calendar}/timestamp/{commitment.hex()}", commitment)
-            return merged(read_proof(proof), answer)
+            return proofs.merged(proofs.read_proof(proof), answer)
         except ExhibitError:
             return proof
 
@@ -174,7 +166,7 @@ class OpenTimestampsAnchor:
         if status != 200:
             told = {"place": calendar, "status": status}
             raise ServiceMissingError(Sentence("%(place)s answered with status %(status)s.", **told))
-        return read_stamp(answer, commitment)
+        return proofs.read_stamp(answer, commitment)
 
     def _is_known(self, calendar: str) -> bool:
         """Whether a calendar that a proof names may be asked: one's own, or a pool's well-known members."""

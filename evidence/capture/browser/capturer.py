@@ -14,21 +14,13 @@ from urllib.parse import urldefrag
 
 from playwright.async_api import Browser, Error, Page
 
+from evidence.capture import plain
 from evidence.capture.browser.limits import BrowserLimits
 from evidence.capture.browser.running import RunningBrowser
 from evidence.capture.browser.seen import HEIGHT, WIDTH, Seen, judged, rendered, resource
 from evidence.capture.browser.shots import Photographer
 from evidence.capture.browser.traffic import Traffic
 from evidence.capture.outcomes import inline_image, names_image, referrer
-from evidence.capture.plain import (
-    IMAGE_ACCEPT,
-    CaptureLimits,
-    HttpCapturer,
-    digests_in,
-    left_until,
-    served_files,
-    warc_information,
-)
 from evidence.capture.surroundings import certificates_of, describe
 from evidence.capture.visitor import Visitor, nobody
 from evidence.capture.visits import Visit
@@ -63,13 +55,13 @@ class BrowserCapturer:
     program: Path
     guard: Guard
     user_agent: str  # is put behind what the browser says of itself
-    limits: CaptureLimits = field(default_factory=CaptureLimits)
+    limits: plain.CaptureLimits = field(default_factory=plain.CaptureLimits)
     browser_limits: BrowserLimits = field(default_factory=BrowserLimits)
     ca_bundle: Path | None = None  # authorities (PEM) to check certificates against instead of certifi's
 
     def __post_init__(self) -> None:
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="fetch")
-        self._plain = HttpCapturer(self.guard, self.user_agent, self.limits, self.ca_bundle)
+        self._plain = plain.HttpCapturer(self.guard, self.user_agent, self.limits, self.ca_bundle)
         self.browser = RunningBrowser(self.program, self.browser_limits)
 
     def close(self) -> None:
@@ -114,7 +106,7 @@ class BrowserCapturer:
         agent = f"{_browser_agent(browser.version)} {self.user_agent}"
         async with visitors_page(browser, agent, WIDTH, HEIGHT) as page:
             # a busy machine's browser is slow to open one
-            left = left_until(time.monotonic() + self.browser_limits.seconds)
+            left = plain.left_until(time.monotonic() + self.browser_limits.seconds)
             visitor = Visitor(self.guard, agent, self.ca_bundle, denied)
             with closing(Traffic(visitor, self.browser_limits, self._pool, left, page=page)) as traffic:
                 await page.context.route("**/*", traffic.answer)
@@ -167,11 +159,11 @@ class BrowserCapturer:
         files = (
             *self._archives(seen, started, image.exchanges),
             CapturedFile("network", "network.json", "application/json", record),
-            *served_files(seen.page, image),
+            *plain.served_files(seen.page, image),
             *seen.shots.files,
         )
         digest = Digest.of(image.body) if image.served and image.body and not image.obstacle else None
-        digests = digests_in([*(loaded.visit.body for loaded in seen.traffic.resources), image.body, seen.dom])
+        digests = plain.digests_in([*(loaded.visit.body for loaded in seen.traffic.resources), image.body, seen.dom])
         return Captured(outcome, sentence, started, finished, digest, files, method="browser", digests=digests)
 
     def _image(self, seen: Seen, image_url: str, expected: Digest, denied: Callable[[str], bool]) -> Visit:
@@ -188,9 +180,9 @@ class BrowserCapturer:
         for given in (loaded.visit for loaded in seen.traffic.resources if loaded.visit.url == address):
             if given.body is not None and Digest.of(given.body) == expected:
                 return given
-        headers = {"Accept": IMAGE_ACCEPT, **referrer(seen.page.url, image_url)}
+        headers = {"Accept": plain.IMAGE_ACCEPT, **referrer(seen.page.url, image_url)}
         visitor = Visitor(self.guard, self.user_agent, self.ca_bundle, denied)
-        left = left_until(time.monotonic() + IMAGE_SECONDS)
+        left = plain.left_until(time.monotonic() + IMAGE_SECONDS)
         return visitor.visit(image_url, headers, self.limits.image_bytes, left)
 
     def _archives(
@@ -200,7 +192,7 @@ class BrowserCapturer:
         resources = seen.traffic.resources
         of_page = [exchange for loaded in resources if loaded.is_page for exchange in loaded.visit.exchanges]
         every = [exchange for loaded in resources for exchange in loaded.visit.exchanges]
-        information = warc_information(seen.agent, "A browser ran the scripts.")
+        information = plain.warc_information(seen.agent, "A browser ran the scripts.")
         main = write_warc(_in_time([*of_page, *of_image]), information)
         whole = write_warc(_in_time([*every, *of_image]), information)
         archive = write_wacz(whole, WaczPage(seen.page.final_url, seen.title, started))

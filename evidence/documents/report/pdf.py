@@ -4,22 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
 
+from evidence.documents.case import sections as of_case
 from evidence.documents.case.comparison import Gallery, Room
-from evidence.documents.case.sections import (
-    best_share,
-    comparison_section,
-    decision_section,
-    decision_words,
-    demonstration_warning,
-    development_warning,
-    licence_section,
-    limits_section,
-    log_rows,
-    sightings_section,
-    unchecked_section,
-    witness_blocks,
-    work_section,
-)
 from evidence.documents.phrases import load_phrases, own_unchecked
 from evidence.documents.phrases.wording import Wording, zone_named
 from evidence.documents.report.cards import case_card
@@ -74,8 +60,8 @@ def unset_report(report: ReportFacts, pictures: Mapping[str, Pictures], language
         _summary(report, wording),
         *_cases(report, galleries, wording),
         _coverage(report, wording),
-        unchecked_section(report.not_checked, wording),
-        limits_section(wording),
+        of_case.unchecked_section(report.not_checked, wording),
+        of_case.limits_section(wording),
         glossary_section(wording),
     )
     files = (*album.files, TypesetFile(DATA_FILE, report.to_json()))
@@ -166,8 +152,8 @@ def _case_cells(position: int, case: ReportCase, wording: Wording) -> tuple[Cell
         Cell((Line(title),)),
         Cell((Line(wording.clipped(facts.party.name, 80)),)),
         Cell((Line("—" if seen is None else wording.day(seen)),)),
-        Cell((Line(best_share(facts)),)),
-        Cell((Line(decision_words(facts, wording)),)),
+        Cell((Line(of_case.best_share(facts)),)),
+        Cell((Line(of_case.decision_words(facts, wording)),)),
         Cell((Line(str(facts.bundle) if facts.bundle else "—"),)),
         Cell((), page=_label(position)),
     )
@@ -179,19 +165,19 @@ def _case(position: int, case: ReportCase, gallery: Gallery) -> list[Section]:
     party = wording.clipped(facts.party.name, 80)
     heading = Section(
         wording.say("report.case_heading", case=facts.number, title=title, party=party),
-        demonstration_warning(facts, wording),
+        of_case.demonstration_warning(facts, wording),
         label=_label(position),
         running=wording.say("report.case_running", case=facts.number, party=party),
         new_page=True,
     )
     return [
         heading,
-        comparison_section(facts, gallery, 2, ROOM),
-        sightings_section(facts, wording, 2, ROOM),
+        of_case.comparison_section(facts, gallery, 2, ROOM),
+        of_case.sightings_section(facts, wording, 2, ROOM),
         *_standings(case, wording),
-        licence_section(facts, wording, 2),
-        decision_section(facts, wording, 2),
-        work_section(facts, wording, 2),
+        of_case.licence_section(facts, wording, 2),
+        of_case.decision_section(facts, wording, 2),
+        of_case.work_section(facts, wording, 2),
         _proofs(case, wording),
         *_case_unchecked(facts.not_checked, wording),
     ]
@@ -199,14 +185,14 @@ def _case(position: int, case: ReportCase, gallery: Gallery) -> list[Section]:
 
 def _proofs(case: ReportCase, wording: Wording) -> Section:
     """The seal and what witnesses it, as known when the report was made."""
-    rows = list(log_rows(case.facts, wording))
+    rows = list(of_case.log_rows(case.facts, wording))
     seal = case.seal.hex if case.seal is not None else ""
     rows.append(wording.row("seal", Speaker.RECORDED, seal, style=Style.MONO))
     if case.earlier:
         rows.append(wording.row("sealed_under", Speaker.RECORDED, wording.say("card.earlier_decision")))
     if case.seal_sequence is not None:
         rows.append(wording.row("seal_entry", Speaker.RECORDED, str(case.seal_sequence)))
-    blocks: list[Block] = [Rows(tuple(rows), together=False), *witness_blocks(case.witnesses, wording)]
+    blocks: list[Block] = [Rows(tuple(rows), together=False), *of_case.witness_blocks(case.witnesses, wording)]
     return Section(wording.say("heading.proofs"), tuple(blocks), 2)
 
 
@@ -233,8 +219,8 @@ def _case_unchecked(sentences: tuple[str, ...], wording: Wording) -> list[Sectio
 def _warnings(report: ReportFacts, wording: Wording) -> tuple[Block, ...]:
     shown = next((case.facts for case in report.cases if case.facts.decision.demonstration), None)
     witnesses = [witness for case in report.cases for witness in case.witnesses]
-    demonstration = () if shown is None else demonstration_warning(shown, wording)
-    return (*demonstration, *development_warning(witnesses, wording))
+    demonstration = () if shown is None else of_case.demonstration_warning(shown, wording)
+    return (*demonstration, *of_case.development_warning(witnesses, wording))
 
 
 def _label(position: int) -> str:

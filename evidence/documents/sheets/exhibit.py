@@ -4,20 +4,8 @@ import json
 from dataclasses import replace
 
 from evidence.capture.boxes import cutting
+from evidence.documents.case import sections as of_case
 from evidence.documents.case.comparison import Gallery, Room
-from evidence.documents.case.sections import (
-    claimant_section,
-    comparison_section,
-    decision_section,
-    demonstration_warning,
-    development_warning,
-    licence_section,
-    limits_section,
-    sheet_proofs,
-    sightings_section,
-    unchecked_section,
-    work_section,
-)
 from evidence.documents.phrases import load_phrases
 from evidence.documents.phrases.wording import Wording, zone_named
 from evidence.documents.typeset.blocks import Attachment, Block, Document, Quiet, Rows, Section, Speaker, Text
@@ -55,16 +43,16 @@ def _sections(facts: CaseFacts, gallery: Gallery) -> tuple[Section, ...]:
     wording = gallery.wording
     return (
         _about(facts, wording),
-        claimant_section(facts, wording),
-        work_section(facts, wording, 1),
-        sightings_section(facts, wording, 1, ROOM),
+        of_case.claimant_section(facts, wording),
+        of_case.work_section(facts, wording, 1),
+        of_case.sightings_section(facts, wording, 1, ROOM),
         *screens_sections(facts, gallery),
-        comparison_section(facts, gallery, 1, ROOM),
-        licence_section(facts, wording, 1),
-        decision_section(facts, wording, 1),
-        sheet_proofs(facts, wording),
-        unchecked_section(facts.not_checked, wording),
-        limits_section(wording),
+        of_case.comparison_section(facts, gallery, 1, ROOM),
+        of_case.licence_section(facts, wording, 1),
+        of_case.decision_section(facts, wording, 1),
+        of_case.sheet_proofs(facts, wording),
+        of_case.unchecked_section(facts.not_checked, wording),
+        of_case.limits_section(wording),
     )
 
 
@@ -84,7 +72,7 @@ def _about(facts: CaseFacts, wording: Wording) -> Section:
 
 
 def _document(facts: CaseFacts, wording: Wording, sections: tuple[Section, ...]) -> Document:
-    say = wording.say
+    say, trials = wording.say, of_case.development_warning(facts.witnesses, wording)
     return Document(
         title=wording.clipped(f"{say('sheet.header')} {facts.number}: {facts.work.title}", 200),
         author=f"{facts.software.name} {facts.software.version}",
@@ -94,7 +82,7 @@ def _document(facts: CaseFacts, wording: Wording, sections: tuple[Section, ...])
         subtitle=say("sheet.subtitle", case=facts.number, bundle=facts.bundle, party=facts.party.name),
         header=say("sheet.header"),
         language=wording.setting(),
-        opening=(*demonstration_warning(facts, wording), *development_warning(facts.witnesses, wording)),
+        opening=(*of_case.demonstration_warning(facts, wording), *trials),
         sections=sections,
         attachments=(Attachment(FACTS_FILE, "application/json", say("sheet.attachment")),),
     )
