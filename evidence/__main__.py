@@ -103,8 +103,7 @@ def accuracy_table(verdict: AccuracyVerdict) -> str:
         lines.append(f"{check.name:<12}{MARKS[check.state]:<13}{check.sentence}{label}")
     if verdict.accuracy is not None:
         lines += ["", in_words(verdict.accuracy)]
-    text = "\n".join(lines)
-    return "".join(sign if sign.isprintable() or sign == "\n" else "\ufffd" for sign in text)
+    return "".join(sign if sign.isprintable() or sign == "\n" else "\ufffd" for sign in "\n".join(lines))
 
 
 def table(verdict: Verdict) -> str:

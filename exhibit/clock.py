@@ -14,8 +14,7 @@ def now() -> datetime:
 def rfc3339(moment: datetime) -> str:
     """A time in UTC with microseconds: ``2026-11-20T09:30:00.000000Z``. Raises ``ValueError`` without a zone."""
     if moment.tzinfo is None:
-        message = "a time without a zone can't be written down"
-        raise ValueError(message)
+        raise ValueError("a time without a zone can't be written down")
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 

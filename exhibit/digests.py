@@ -16,8 +16,7 @@ class Digest:
 
     def __post_init__(self) -> None:
         if len(self.raw) != 32:
-            message = f"a SHA-256 digest has 32 bytes, not {len(self.raw)}"
-            raise ValueError(message)
+            raise ValueError(f"a SHA-256 digest has 32 bytes, not {len(self.raw)}")
 
     @classmethod
     def of(cls, data: bytes) -> Self:

@@ -169,8 +169,7 @@ def _records(crawl: Crawl, stream: IO[bytes], after: int | None, named: Named) -
     if after is not None:
         next(records, None)  # it has been read
     for record in records:
-        begin = records.offset
-        yield begin, _record(crawl, record, named) if record.rec_type in ("response", "resource") else None
+        yield records.offset, _record(crawl, record, named) if record.rec_type in ("response", "resource") else None
 
 
 def _record(crawl: Crawl, record: Record, named: Named) -> PageLine | RefusalLine | None:

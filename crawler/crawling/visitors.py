@@ -96,8 +96,7 @@ class Visitors:
             visit.hold()
             self._looks[origin] = _Look(marks, [visit])
             meta = {_LOOK: origin, STAYS_IN_SCOPE: True, "download_maxsize": self._crawl.job.limits.max_page_bytes}
-            headers = self._crawl.headers(PAGE)
-            ask(self._send, url, self._arrived, self._failed, headers=headers, meta=meta)
+            ask(self._send, url, self._arrived, self._failed, headers=self._crawl.headers(PAGE), meta=meta)
 
     def without_marks(self, line: PageLine) -> PageLine:
         """The line with its links as any visitor has them, as far as the marks of their sites are known."""

@@ -95,8 +95,7 @@ class Images:
         headers = self._crawl.headers(ACCEPT) | {"Accept-Encoding": "identity"}
         if referer := referer_of(url, page):
             headers["Referer"] = referer
-        known = self._crawl.known_image(url)
-        if known is not None:
+        if self._crawl.known_image(url) is not None:
             headers |= self._crawl.conditions(url)
         meta = {IMAGE: url, "download_maxsize": self._crawl.job.limits.max_picture_bytes}
         refusal = ask(self._send, url, self.arrived, self.failed, headers=headers, meta=meta, priority=_PRIORITY)

@@ -60,8 +60,7 @@ class Source:
     def __post_init__(self) -> None:
         needed = {SourceKind.LIST: "urls", SourceKind.FOLDER: "path", SourceKind.WARC: "path"}.get(self.kind, "url")
         for name in ("url", "urls", "path"):
-            given = bool(getattr(self, name))
-            if given != (name == needed):
+            if bool(getattr(self, name)) != (name == needed):
                 word = "needs" if name == needed else "has no"
                 raise WrongUseError(f"sources: a source of kind {self.kind} {word} {name}.")
 

@@ -73,9 +73,7 @@ def sniff(data: bytes) -> Content:
         return Content.IMAGE if any(brand in head[8:40] for brand in _IMAGE_BRANDS) else Content.OTHER
     if not head or head.startswith(_OTHERS) or head[:4] == b"RIFF":
         return Content.OTHER
-    if _PNM.match(head):
-        return Content.IMAGE
-    return _text(head)
+    return Content.IMAGE if _PNM.match(head) else _text(head)
 
 
 def unfit(data: bytes, most: int) -> tuple[str, str] | None:

@@ -77,6 +77,4 @@ def _seconds(retry_after: str) -> float | None:
         moment = parsedate_to_datetime(text)
     except ValueError:
         return None
-    if moment.tzinfo is None:
-        return None
-    return max(0.0, (moment - now()).total_seconds())
+    return None if moment.tzinfo is None else max(0.0, (moment - now()).total_seconds())

@@ -92,8 +92,7 @@ class RunningRoot:
 
     def add(self, leaf: bytes) -> None:
         """Append a leaf hash."""
-        completed = merkle.completed_nodes(self.size, leaf, self._node)
-        self._last |= {level: value for level, _, value in completed}
+        self._last |= {level: value for level, _, value in merkle.completed_nodes(self.size, leaf, self._node)}
         self.size += 1
 
     @property

@@ -147,6 +147,4 @@ def _key(path: Path) -> ec.EllipticCurvePrivateKey:
 
 
 def _held(path: Path, key: ec.EllipticCurvePrivateKey) -> Holder | None:
-    if not path.exists():
-        return None
-    return Holder(x509.load_pem_x509_certificate(path.read_bytes()), key)
+    return Holder(x509.load_pem_x509_certificate(path.read_bytes()), key) if path.exists() else None

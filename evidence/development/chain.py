@@ -61,8 +61,7 @@ class Blocks:
     def mine(self, merkle_root: bytes) -> int:
         """Make the next block over a Merkle root of 32 bytes; returns its height."""
         with self._lock:
-            above = parse_header(self._headers[-1]) if self._headers else None
-            header = _mined(above, merkle_root)
+            header = _mined(parse_header(self._headers[-1]) if self._headers else None, merkle_root)
             with self._path.open("ab") as file:
                 file.write(header)
                 file.flush()
@@ -180,8 +179,7 @@ def running_chain(folder: Path, port: int = 0, every: float | None = None) -> It
 
 
 def _mined(above: BlockHeader | None, merkle_root: bytes) -> bytes:
-    earliest = 0 if above is None else int(above.time.timestamp()) + 1
-    moment = max(int(time.time()), earliest)
+    moment = max(int(time.time()), 0 if above is None else int(above.time.timestamp()) + 1)
     nonce = 0
     while True:
         header = build_header(bytes(32) if above is None else above.hash, merkle_root, moment, BITS, nonce)

@@ -26,8 +26,7 @@ def made_with(time_zone: str) -> MadeWithFacts:
 
 @cache
 def _versions() -> tuple[tuple[str, str], ...]:
-    jpeg = ("jpeg", str(features.version("jpg")))
-    return (*((name, version(name)) for name in LIBRARIES), jpeg)
+    return (*((name, version(name)) for name in LIBRARIES), ("jpeg", str(features.version("jpg"))))
 
 
 @cache

@@ -248,8 +248,7 @@ def _placed(file: BinaryIO, entries: list[ZipEntry], limit: int) -> list[ZipEntr
         reached = start + entry.packed
         if entry.fields[2] & _DESCRIBED:
             file.seek(reached)
-            expected = _DESCRIPTOR.pack(b"PK\x07\x08", entry.crc, entry.packed, entry.size)
-            if file.read(_DESCRIPTOR.size) != expected:
+            if file.read(_DESCRIPTOR.size) != _DESCRIPTOR.pack(b"PK\x07\x08", entry.crc, entry.packed, entry.size):
                 raise _differs(f"says something else of {shown} behind its bytes")
             reached += _DESCRIPTOR.size
         if reached > limit:

@@ -69,8 +69,7 @@ def encrypt_again(encrypted: bytes, old: bytes, new: bytes) -> bytes:
     try:
         decrypt(kind, encrypted, new)
     except IntegrityError:
-        public_key = encrypted[1 : 1 + kind.public_bytes]
-        return encrypt(kind, public_key, decrypt(kind, encrypted, old), new)
+        return encrypt(kind, encrypted[1 : 1 + kind.public_bytes], decrypt(kind, encrypted, old), new)
     return encrypted
 
 

@@ -62,8 +62,7 @@ def generate_document_key(owner: str, holder: str, master_key: bytes, made: date
 
 def unlock_document_key(encrypted: bytes, certificate: bytes, master_key: bytes) -> DocumentKey:
     """Decrypt a key; raises ``IntegrityError`` when master key, bytes or certificate don't fit."""
-    raw = decrypt(DOCUMENTS, encrypted, master_key)
-    private = ec.derive_private_key(int.from_bytes(raw, "big"), ec.SECP256R1())
+    private = ec.derive_private_key(int.from_bytes(decrypt(DOCUMENTS, encrypted, master_key), "big"), ec.SECP256R1())
     try:
         parsed = x509.load_der_x509_certificate(certificate)
     except ValueError as error:

@@ -212,8 +212,7 @@ class Log:
 
     def vkeys(self) -> list[str]:
         """The public key under each name that the log had, the present one last: a verifier pins name and key."""
-        names = (*self.left, self.origin)
-        return [verifier_key(name, self._keys.get(name, self._signer.public_key)) for name in names]
+        return [verifier_key(name, self._keys.get(name, self._signer.public_key)) for name in (*self.left, self.origin)]
 
     @property
     def public_key(self) -> bytes:

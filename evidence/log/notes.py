@@ -54,8 +54,7 @@ def key_id(name: str, public_key: bytes) -> bytes:
 
 def verifier_key(name: str, public_key: bytes) -> str:
     """The text form of a public key: ``name+key id+base64 of algorithm and key``."""
-    encoded = base64.b64encode(ED25519 + public_key).decode()
-    return f"{check_name(name)}+{key_id(name, public_key).hex()}+{encoded}"
+    return f"{check_name(name)}+{key_id(name, public_key).hex()}+{base64.b64encode(ED25519 + public_key).decode()}"
 
 
 def parse_verifier_key(vkey: str) -> tuple[str, bytes]:

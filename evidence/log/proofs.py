@@ -132,8 +132,7 @@ class SliceTree:
 
     def prove(self, index: int, record: SightingRecord, log: LogProof) -> SliceProof:
         """The proof for one sighting, given the slice's place in the log."""
-        path = merkle.inclusion(index, self.count, self._node)
-        return SliceProof(record, index, self.count, tuple(path), log)
+        return SliceProof(record, index, self.count, tuple(merkle.inclusion(index, self.count, self._node)), log)
 
     def _node(self, level: int, index: int) -> bytes:
         return self._nodes[level, index]

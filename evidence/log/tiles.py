@@ -41,8 +41,7 @@ def parse_tile(path: str) -> Tile:
     match = _PARTS.fullmatch(path)
     if match is None or int(match[1] or 1) >= WIDTH:
         raise NotFoundError("There is no such tile.")
-    number = path.partition(".p/")[0]
-    tile = Tile(int(number.replace("x", "").replace("/", "")), int(match[1] or WIDTH))
+    tile = Tile(int(path.partition(".p/")[0].replace("x", "").replace("/", "")), int(match[1] or WIDTH))
     if tile_path(tile) != path:
         raise NotFoundError("There is no such tile.")
     return tile

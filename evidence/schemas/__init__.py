@@ -89,9 +89,7 @@ def _schema(kind: object, definitions: dict[str, Any]) -> dict[str, Any]:
         return _array(arguments, definitions)
     if origin in {typing.Literal, dict}:
         return {"enum": list(arguments)} if origin is typing.Literal else {"type": "object"}
-    if kind in _SCALARS:
-        return _SCALARS[kind]
-    return _object(kind, definitions)
+    return _SCALARS[kind] if kind in _SCALARS else _object(kind, definitions)
 
 
 def _array(arguments: tuple[Any, ...], definitions: dict[str, Any]) -> dict[str, Any]:

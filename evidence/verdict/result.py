@@ -223,8 +223,7 @@ def gravest(outcomes: Iterable[ExitCode]) -> ExitCode:
 
 def worst(states: Iterable[State]) -> State:
     """``FAILED`` before ``NOT_CHECKED`` before ``PASSED``."""
-    order = (State.PASSED, State.NOT_CHECKED, State.FAILED)
-    return max(states, key=order.index, default=State.NOT_CHECKED)
+    return max(states, key=(State.PASSED, State.NOT_CHECKED, State.FAILED).index, default=State.NOT_CHECKED)
 
 
 def second(moment: datetime) -> str:

@@ -125,8 +125,7 @@ async def load(page: Page, url: str, traffic: PageTraffic, limits: PageLimits) -
     except Error as error:
         return error.message.splitlines()[0].removeprefix("Page.goto: ").partition(" at ")[0][:200]
     with suppress(Error):
-        left = max(end - time.monotonic(), 0.001)
-        await page.wait_for_load_state("load", timeout=left * 1000)
+        await page.wait_for_load_state("load", timeout=max(end - time.monotonic(), 0.001) * 1000)
     await settle(traffic, limits, min(max(end - time.monotonic(), limits.quiet_seconds), SETTLE_SECONDS))
     return ""
 

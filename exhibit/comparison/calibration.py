@@ -173,8 +173,7 @@ class Calibration:
     def from_json(cls, data: bytes) -> Self:
         """Read a calibration; raises ``IntegrityError`` when it isn't one, in its one canonical form."""
         try:
-            plain = json.loads(data)
-            made = cls(**_fields(plain))
+            made = cls(**_fields(json.loads(data)))
             sound = _is_sound(made) and made.to_json() == data
         except (ValueError, TypeError, KeyError, ArithmeticError, RecursionError) as error:
             raise IntegrityError("The calibration can't be read.", hint=_HINT) from error

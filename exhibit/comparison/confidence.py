@@ -66,8 +66,7 @@ def interval_at_any_time(failures: int, trials: int, level: float = LEVEL) -> tu
         return evidence_against(rate, failures, trials) - limit
 
     lower = _where(beyond, 0.0, seen) if failures else 0.0
-    upper = _where(lambda rate: -beyond(rate), seen, 1.0) if failures < trials else 1.0
-    return lower, upper
+    return lower, (_where(lambda rate: -beyond(rate), seen, 1.0) if failures < trials else 1.0)
 
 
 def upper_bound_at_any_time(failures: int, trials: int, level: float = LEVEL) -> float:

@@ -62,8 +62,7 @@ def laid_on(
     """
     small, to_small = resized(_grey(registered), LONG_SIDE / max(registered.shape[:2]))
     matrix = np.asarray(transform, np.float64)
-    scale = scale_at_centre(to_small @ matrix, found.shape)
-    reduced, to_reduced = resized(_grey(found), min(1.0, scale))
+    reduced, to_reduced = resized(_grey(found), min(1.0, scale_at_centre(to_small @ matrix, found.shape)))
     size = (small.shape[1], small.shape[0])
     back = np.asarray(np.linalg.inv(to_reduced), np.float64)
     if pieces:
@@ -105,8 +104,7 @@ def resized(grey: Grey, factor: float) -> tuple[Grey, Floats]:
         grey if size == (width, height) else np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BILINEAR))
     )
     across, down = size[0] / width, size[1] / height
-    matrix = np.array([[across, 0.0, (across - 1) / 2], [0.0, down, (down - 1) / 2], [0.0, 0.0, 1.0]])
-    return small, matrix
+    return small, np.array([[across, 0.0, (across - 1) / 2], [0.0, down, (down - 1) / 2], [0.0, 0.0, 1.0]])
 
 
 def scale_at_centre(transform: Floats, shape: tuple[int, ...]) -> float:

@@ -272,8 +272,7 @@ class BucketBlobStore:
 
     def _listed(self, prefix: str) -> Iterator[Digest]:
         for some in self.bucket.listed(prefix):
-            names = (_NAME.fullmatch(one["path"]) for one in some)
-            yield from (Digest.from_hex(name[3]) for name in names if name)
+            yield from (Digest.from_hex(name[3]) for name in (_NAME.fullmatch(one["path"]) for one in some) if name)
 
     def _alone(self, digest: Digest) -> dict[Digest, bytes]:
         return {digest: self.get(digest)}

@@ -40,8 +40,7 @@ def normalise(url: str) -> str:
     host = _ascii_host(name)
     shown = f"[{host}]" if ":" in host else host
     netloc = shown if port in (None, DEFAULT_PORTS[scheme]) else f"{shown}:{port}"
-    path = _without_dots(_respelled(parts.path)) or "/"
-    return urlunsplit((scheme, netloc, path, _respelled(parts.query), ""))
+    return urlunsplit((scheme, netloc, _without_dots(_respelled(parts.path)) or "/", _respelled(parts.query), ""))
 
 
 def url_key(url: str) -> bytes:

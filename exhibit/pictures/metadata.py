@@ -78,8 +78,7 @@ def _iptc(picture: Image.Image) -> Iterator[tuple[str, str]]:
 
 def _xmp(picture: Image.Image) -> Iterator[tuple[str, str]]:
     """The properties of dc, photoshop, xmpRights and cc in an XMP packet; Pillow reads it with defusedxml."""
-    packet = picture.info.get("xmp") or picture.info.get("XML:com.adobe.xmp") or b""
-    if len(packet) > MAX_XMP:
+    if len(picture.info.get("xmp") or picture.info.get("XML:com.adobe.xmp") or b"") > MAX_XMP:
         return
     said: dict[str, str] = {}
     for name, value in _properties(picture.getxmp()):

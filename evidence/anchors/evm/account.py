@@ -44,8 +44,7 @@ class EvmAccount:
         address of 20 bytes, or empty to make one of the bytecode in ``data``.
         """
         fields: list[rlp.Item] = [*map(rlp.whole_number, (nonce, gas_price, gas)), to, b"", data]
-        unsigned = rlp.encode([*fields, rlp.whole_number(chain), b"", b""])
-        v, r, s = self._sign(keccak256(unsigned))
+        v, r, s = self._sign(keccak256(rlp.encode([*fields, rlp.whole_number(chain), b"", b""])))
         return rlp.encode([*fields, *map(rlp.whole_number, (v + 35 + 2 * chain, r, s))])
 
 

@@ -90,8 +90,7 @@ class EvmAnchor:
         if proof is None:
             return receipt
         complete = proof.to_json()
-        stated = verify_proof(complete, digest).time
-        return replace(receipt, state=ReceiptState.COMPLETE, proof=complete, time=stated)
+        return replace(receipt, state=ReceiptState.COMPLETE, proof=complete, time=verify_proof(complete, digest).time)
 
     def verify(self, digest: Digest, receipt: Receipt) -> datetime:
         """The time of the block that the proof leads to; that the block is the chain's, is for others to say."""
@@ -172,8 +171,7 @@ class EvmAnchor:
         return self._node.proof_of(self.chain, pending.digest, told.transaction)
 
     def _renewed(self, pending: EvmPending, *, nonce: int | None = None, gas: int = 0) -> EvmPending:
-        signed = self._signed(pending.digest, nonce=nonce, gas=gas)
-        return replace(pending, chain=self.chain, transaction=signed)
+        return replace(pending, chain=self.chain, transaction=self._signed(pending.digest, nonce=nonce, gas=gas))
 
     def _signed(self, digest: Digest, *, nonce: int | None = None, gas: int = 0) -> bytes:
         data = keccak256(b"anchor(bytes32)")[:4] + digest.raw

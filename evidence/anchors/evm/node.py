@@ -57,8 +57,7 @@ class EvmNode:
     def call(self, method: str, *parameters: object, limit: int = MAX_ANSWER) -> Any:  # noqa: ANN401 - whatever the node answers
         """One call; raises ``RefusedCallError`` when the node says why it won't, and ``ServiceMissingError``."""
         question = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}).encode()
-        headers = {"Content-Type": "application/json"}
-        status, body = ask(self.session, self.url, question, headers, limit=limit)
+        status, body = ask(self.session, self.url, question, {"Content-Type": "application/json"}, limit=limit)
         try:
             answer = json.loads(body)
             if answer.get("error") is not None:
@@ -146,8 +145,7 @@ class EvmNode:
                 return sorted(found, key=lambda each: int(each["transactionIndex"], 16))
         except RefusedCallError:
             pass  # an older node: one by one
-        one_by_one = block["transactions"]
-        return [self.call("eth_getTransactionReceipt", each, limit=MAX_RECEIPTS) for each in one_by_one]
+        return [self.call("eth_getTransactionReceipt", each, limit=MAX_RECEIPTS) for each in block["transactions"]]
 
     def _time(self, number: int) -> int:
         block = self.call("eth_getBlockByNumber", hex(number), False)  # noqa: FBT003 - the node's own parameter
@@ -192,8 +190,7 @@ def encode_receipt(receipt: dict[str, Any]) -> bytes:
         for log in receipt["logs"]
     ]
     state = _field("number", receipt["status"]) if receipt.get("status") is not None else _bytes(receipt["root"])
-    used = _field("number", receipt["cumulativeGasUsed"])
-    body = rlp.encode([state, used, _bytes(receipt["logsBloom"]), logs])
+    body = rlp.encode([state, _field("number", receipt["cumulativeGasUsed"]), _bytes(receipt["logsBloom"]), logs])
     kind = int(receipt.get("type") or "0x0", 16)
     return bytes([kind]) + body if kind else body
 

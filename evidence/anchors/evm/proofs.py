@@ -77,8 +77,7 @@ def verify_proof(proof: bytes, digest: Digest) -> EvmBlock:
     if min(read.chain, read.transaction, read.log) < 0:
         raise IntegrityError("The receipt holds a number below zero.")
     block, receipts_root = read_header(read.chain, read.header)
-    key = rlp.encode(rlp.whole_number(read.transaction))
-    _check_log(check_proof(receipts_root, key, read.nodes), read.log, digest)
+    _check_log(check_proof(receipts_root, rlp.encode(rlp.whole_number(read.transaction)), read.nodes), read.log, digest)
     return block
 
 
@@ -128,8 +127,7 @@ def _check_digest(found: Digest, wanted: Digest) -> None:
 
 def _check_log(receipt: bytes, place: int, digest: Digest) -> None:
     """Check that a transaction succeeded and that one of its logs says that the digest was anchored."""
-    typed = receipt[:1] <= b"\x7f"
-    fields = rlp.as_list(rlp.decode(receipt[1:] if typed else receipt))
+    fields = rlp.as_list(rlp.decode(receipt[1:] if receipt[:1] <= b"\x7f" else receipt))
     if len(fields) < 4 or fields[0] != b"\x01":
         raise IntegrityError("The transaction failed, or its receipt can't be read.")
     logs = rlp.as_list(fields[3])

@@ -213,8 +213,7 @@ def _wanted(seen: Seen, image_url: str, expected: Digest) -> list[str]:
 
 
 def _in_time(exchanges: Sequence[Exchange]) -> list[Exchange]:
-    once = {id(exchange): exchange for exchange in exchanges}
-    return sorted(once.values(), key=lambda exchange: exchange.begun)
+    return sorted({id(exchange): exchange for exchange in exchanges}.values(), key=lambda exchange: exchange.begun)
 
 
 def _browser_agent(browser_version: str) -> str:

@@ -190,8 +190,7 @@ class Traffic(PageTraffic):
 
 def _size(visit: Visit) -> int:
     """Bytes that came, also of answers that weren't taken to their end; or of the body, where it came packed."""
-    came = sum(len(exchange.response) for exchange in visit.exchanges)
-    return max(came, len(visit.body or b""))
+    return max(sum(len(exchange.response) for exchange in visit.exchanges), len(visit.body or b""))
 
 
 def _is_page(request: Request) -> bool:

@@ -125,8 +125,7 @@ def ratio_rows(verification: Verification, calibration: CalibrationFacts | None,
     """The likelihood ratio, no larger than the photographs behind it support, and the prior that is the reader's."""
     rows = [wording.row("ratio", Speaker.RECORDED, ratio_told("match", verification, calibration, wording))]
     if verification.probability is not None and calibration is not None and calibration.prior is not None:
-        prior = wording.say("match.prior", prior=figure(calibration.prior))
-        rows.append(wording.row("prior", Speaker.RECORDED, prior))
+        rows.append(wording.row("prior", Speaker.RECORDED, wording.say("match.prior", prior=figure(calibration.prior))))
     return rows
 
 

@@ -191,8 +191,7 @@ def decision_words(facts: CaseFacts, wording: Wording) -> str:
 def unchecked_section(sentences: Sequence[str], wording: Wording) -> Section:
     """What was not checked: as written with the case, then what the software never checks."""
     own = tuple(wording.clipped(sentence) for sentence in own_unchecked(sentences))
-    standing = standing_unchecked(wording.phrases.language)
-    return Section(wording.say("heading.unchecked"), (Bullets((*own, *standing)),))
+    return Section(wording.say("heading.unchecked"), (Bullets((*own, *standing_unchecked(wording.phrases.language))),))
 
 
 def limits_section(wording: Wording) -> Section:
@@ -256,8 +255,7 @@ def witness_blocks(witnesses: Sequence[WitnessFacts], wording: Wording, meaning:
     if not witnesses:
         return [Text(wording.say("witness.none"))]
     head = tuple(wording.say(f"column.{name}") for name in ("witness", "state", "time", "weight"))
-    rows = tuple(_witness_cells(witness, wording) for witness in witnesses)
-    blocks: list[Block] = [Table(head, rows, (4, 2, 4, 4))]
+    blocks: list[Block] = [Table(head, tuple(_witness_cells(witness, wording) for witness in witnesses), (4, 2, 4, 4))]
     if any(witness.state == "complete" for witness in witnesses):
         blocks.append(Quiet(wording.say(f"witness.{meaning}")))
     if any(witness.state == "pending" for witness in witnesses):

@@ -37,8 +37,7 @@ def environment(case: SealedFacts, wording: Wording) -> tuple[Section, ...]:
 
 
 def _record(number: int, record: NetworkRecord, case: SealedFacts, wording: Wording) -> Section:
-    plain = record.plain
-    exchanges = [item for item in _items(plain.get("exchanges")) if isinstance(item, Mapping)]
+    exchanges = [item for item in _items(record.plain.get("exchanges")) if isinstance(item, Mapping)]
     time = _time(exchanges[0].get("sent"), wording) if exchanges else wording.say("document.no_time")
     blocks: list[Block] = [Rows(tuple(_machine(record, wording)), together=False)]
     blocks += [Rows(tuple(_exchange(exchange, wording))) for exchange in exchanges[:SHOWN_EXCHANGES]]

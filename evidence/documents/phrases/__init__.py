@@ -49,8 +49,7 @@ def load_phrases(language: str) -> Phrases:
 
 def standing_unchecked(language: str) -> tuple[str, ...]:
     """The sentences on what no case and no report checks; raises ``WrongUseError`` for an unknown language."""
-    phrases = load_phrases(language)
-    return tuple(phrases.say(f"unchecked.{key}") for key in STANDING)
+    return tuple(load_phrases(language).say(f"unchecked.{key}") for key in STANDING)
 
 
 def own_unchecked(sentences: Sequence[str]) -> tuple[str, ...]:

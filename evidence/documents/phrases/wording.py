@@ -50,8 +50,7 @@ class Wording:
 
     def time_row(self, label: str, moment: datetime | None) -> Row:
         """A recorded time, in UTC and local."""
-        missing = Line(self.say("document.no_time"), Style.QUIET)
-        shown = missing if moment is None else Line(self.both_times(moment))
+        shown = Line(self.say("document.no_time"), Style.QUIET) if moment is None else Line(self.both_times(moment))
         return Row(self.say(f"label.{label}"), (shown,), self.say(f"speaker.{Speaker.RECORDED}"))
 
     def both_times(self, moment: datetime) -> str:
@@ -73,9 +72,7 @@ class Wording:
 
     def clipped(self, text: str, limit: int = MAX_TEXT) -> str:
         """The text, cut after ``limit`` characters with a note of how many follow."""
-        if len(text) <= limit:
-            return text
-        return self.say(self.clip, text=text[:limit], n=len(text) - limit)
+        return text if len(text) <= limit else self.say(self.clip, text=text[:limit], n=len(text) - limit)
 
     def aligned(self, verification: Verification) -> str:
         """The alignment in one sentence, such as "aligned over 94% of the registered picture, mirrored"."""

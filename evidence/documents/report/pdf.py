@@ -186,8 +186,7 @@ def _case(position: int, case: ReportCase, gallery: Gallery) -> list[Section]:
 def _proofs(case: ReportCase, wording: Wording) -> Section:
     """The seal and what witnesses it, as known when the report was made."""
     rows = list(of_case.log_rows(case.facts, wording))
-    seal = case.seal.hex if case.seal is not None else ""
-    rows.append(wording.row("seal", Speaker.RECORDED, seal, style=Style.MONO))
+    rows.append(wording.row("seal", Speaker.RECORDED, case.seal.hex if case.seal is not None else "", style=Style.MONO))
     if case.earlier:
         rows.append(wording.row("sealed_under", Speaker.RECORDED, wording.say("card.earlier_decision")))
     if case.seal_sequence is not None:

@@ -147,8 +147,7 @@ def case_rows(case: ReportCase) -> Iterator[list[Value]]:
     for sighting in sightings:
         number = 0 if sighting is None else sighting.number
         match = next((item for item in facts.matches if number in item.sightings), None)
-        calibration = None if match is None else facts.calibration_of(match)
-        line = _Line(case, facts, sighting, match, calibration)
+        line = _Line(case, facts, sighting, match, None if match is None else facts.calibration_of(match))
         yield [_value(line, column.value) for column in COLUMNS]
 
 

@@ -51,8 +51,7 @@ def render_deposit_record(
         _check(wording),
     )
     files = (*gallery.album.files, TypesetFile(FACTS_FILE, facts.to_json()))
-    document = _document(facts, wording, sections)
-    return Unset(document, files, language, facts.written_at).pdf(fonts or installed_fonts())
+    return Unset(_document(facts, wording, sections), files, language, facts.written_at).pdf(fonts or installed_fonts())
 
 
 def _declared(facts: CaseFacts, wording: Wording) -> Section:

@@ -100,8 +100,7 @@ def screens_sections(facts: CaseFacts, gallery: Gallery) -> tuple[Section, ...]:
         found = {} if data is None else {path: _cut(data, first_place(pictures, path))}
         blocks.append(replace(gallery, pictures=found).row({"screenshot-boxed": path}, HEIGHT))
     if len(there) > MAX_SCREENS:
-        words = wording.say("capture.more_screens", shown=MAX_SCREENS, all=len(there), path=there[-1][1])
-        blocks.append(Quiet(words))
+        blocks.append(Quiet(wording.say("capture.more_screens", shown=MAX_SCREENS, all=len(there), path=there[-1][1])))
     return (Section(wording.say("heading.screens"), tuple(blocks)),) if blocks else ()
 
 

@@ -81,9 +81,7 @@ def template_data(value: Json) -> Json:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         plain = {field.name: template_data(getattr(value, field.name)) for field in dataclasses.fields(value)}
         return {"kind": type(value).__name__.lower(), **plain} if isinstance(value, Block) else plain
-    if isinstance(value, tuple | list):
-        return [template_data(item) for item in value]
-    return value
+    return [template_data(item) for item in value] if isinstance(value, tuple | list) else value
 
 
 def forget(fonts: FontSet) -> None:
@@ -106,9 +104,7 @@ def showable(value: Json, hidden: frozenset[str]) -> Json:
         return value if value.isascii() and value.isprintable() else _shown_text(value, hidden)
     if isinstance(value, Mapping):
         return {key: showable(item, hidden) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [showable(item, hidden) for item in value]
-    return value
+    return [showable(item, hidden) for item in value] if isinstance(value, list | tuple) else value
 
 
 def missing_glyphs(diagnostic: str) -> frozenset[str]:
@@ -135,9 +131,7 @@ def _shown(sign: str, hidden: frozenset[str]) -> str:
     if sign in "\n\r\t":
         return " "
     invisible = unicodedata.category(sign) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-    if sign in hidden or (invisible and sign not in _KEPT_INVISIBLE):
-        return _code_point(sign)
-    return sign
+    return _code_point(sign) if sign in hidden or (invisible and sign not in _KEPT_INVISIBLE) else sign
 
 
 def _compile(root: Path, fonts: FontSet, made_at: datetime) -> bytes:

@@ -45,8 +45,7 @@ class FontSet:
         rest = [*self.chinese, *(name for name in OTHER_SCRIPTS if name in self.families)]
         if not language.startswith("zh"):
             return {"text": [TEXT, *rest], "mono": [MONO, *rest]}
-        latin = {"name": TEXT, "covers": "latin-in-cjk"}
-        return {"text": [latin, *rest, TEXT], "mono": [MONO, *rest]}
+        return {"text": [{"name": TEXT, "covers": "latin-in-cjk"}, *rest, TEXT], "mono": [MONO, *rest]}
 
 
 @cache

@@ -70,8 +70,7 @@ class Album:
     @property
     def files(self) -> tuple[TypesetFile, ...]:
         """What was taken in and can be shown."""
-        kept = self._small.items()
-        return tuple(TypesetFile(path, small) for path, small in kept if isinstance(small, bytes))
+        return tuple(TypesetFile(path, small) for path, small in self._small.items() if isinstance(small, bytes))
 
     def _shrink(self, data: bytes, side: int, *, drawing: bool) -> bytes | UnreadablePictureError:
         carried = _drawn_small(data) if drawing and side == THUMBNAIL_SIDE else None

@@ -203,8 +203,7 @@ def _answers(data: bytes, what: str) -> list[_Answer]:
         except FormatError:
             body = None
         expect(room.left >= 0, f"{what} unpacks to more than {MAX_UNPACKED} bytes.")
-        digest = None if body is None else Digest.of(body)
-        answers.append(_Answer(record, plain_url(record.url), response, digest))
+        answers.append(_Answer(record, plain_url(record.url), response, None if body is None else Digest.of(body)))
     return answers
 
 

@@ -286,8 +286,7 @@ def _same_bytes(match: MatchFacts, pictures: Pictures) -> str:
     one, sizes = match.verification, {(picture.width, picture.height) for picture in pictures}
     shares = (one.dense, one.overlap_work, one.overlap_picture)
     still = one.transform is None or (np.array_equal(one.transform, np.eye(3)) and shares == (1.0, 1.0, 1.0))
-    problem = "Pictures with the same bytes have figures that only other pictures can have."
-    expect(len(sizes) == 1 and still, problem)
+    expect(len(sizes) == 1 and still, "Pictures with the same bytes have figures that only other pictures can have.")
     return "The picture seen has exactly the bytes of the registered one."
 
 

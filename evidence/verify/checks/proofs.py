@@ -127,8 +127,7 @@ def _signature(inspection: Inspection) -> str:
 
 def _key(inspection: Inspection) -> Check:
     manifest, public = inspection.manifest, inspection.manifest.key.public
-    sound = "The manifest's key is a point of small order, or isn't in its one form (RFC 8032)."
-    expect(is_sound_point(public), sound)
+    expect(is_sound_point(public), "The manifest's key is a point of small order, or isn't in its one form (RFC 8032).")
     for name, data in bag.key_files(manifest).items():
         where = "data/manifest.json names" if name == bag.KEY_PEM_PATH else "the manifest states"
         expect(inspection.read(name) == data, f"{name} isn't the key that {where}.")
@@ -183,8 +182,7 @@ def own_checkpoint(inspection: Inspection) -> OwnCheckpoint | None:
         paths = {proof.size: proof.path for proof in _consistency_proofs(inspection)}
     except (FormatError, IntegrityError):
         return None
-    signed = check_note(inspection.trust, "checkpoint", note, text).state is State.PASSED
-    return OwnCheckpoint(note, paths, signed)
+    return OwnCheckpoint(note, paths, check_note(inspection.trust, "checkpoint", note, text).state is State.PASSED)
 
 
 def expect_vouched(inspection: Inspection, own: OwnCheckpoint | None, proof: LogProof) -> None:
@@ -206,8 +204,7 @@ def expect_vouched(inspection: Inspection, own: OwnCheckpoint | None, proof: Log
 
 def is_logged(checks: Iterable[Check]) -> bool:
     """Whether ``entry`` and ``inclusion`` passed: only then the bundle's checkpoint has to do with its seal."""
-    good = {check.name for check in checks if check.state is State.PASSED}
-    return good.issuperset({"entry", "inclusion"})
+    return {check.name for check in checks if check.state is State.PASSED}.issuperset({"entry", "inclusion"})
 
 
 def _consistency(inspection: Inspection, facts: CaseFacts | None, note: Note) -> Check:
