@@ -2,14 +2,13 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from typing import Any, TypeAlias
 
 from scrapy import Request, Spider, signals
 from scrapy.exceptions import DontCloseSpider
 from twisted.python.failure import Failure
 
 from crawler.crawling.visitors import Visitors, for_anybody, modified
-from crawler.fetching.answers import Response, ask, failure_refusal, status_refusal
+from crawler.fetching.answers import Crawler, Response, ask, failure_refusal, status_refusal
 from crawler.fetching.documents import facts_of, forbids_following, read_document
 from crawler.fetching.gate import STAYS_IN_SCOPE
 from crawler.fetching.images import IMAGE, Images
@@ -28,9 +27,6 @@ from crawler.state.visit import Visit
 from exhibit.errors import ExhibitError, RefusedError
 from exhibit.network.urls import host_of
 from exhibit.types import Untyped
-
-Crawler: TypeAlias = Any
-"""Scrapy's crawler object."""
 
 VISIT = "exhibit_visit"
 
@@ -209,8 +205,7 @@ class CrawlSpider(Spider):
         request = failure.request  # type: ignore[attr-defined] # Scrapy adds it
         visit: Visit = request.meta[VISIT]
         if not visit.is_over:
-            refusal = failure_refusal(failure.value, request.url, self.crawl.refused, shown=visit.target.url)
-            self._refuse(visit, refusal)
+            self._refuse(visit, failure_refusal(failure.value, request.url, self.crawl.refused, shown=visit.target.url))
 
     def broken(self, failure: Failure, response: Response) -> None:
         """Handling a response has failed: the crawl goes on, and the failure is told, unless it ends the job."""
@@ -254,8 +249,7 @@ class CrawlSpider(Spider):
         job, target = self.crawl.job, visit.target
         visit.document = document
         visit.facts = facts_of(response, document, self.crawl.policy_of(response.url))
-        reserved = visit.facts.signals.tdm_reservation == "1" and job.politeness.obey_reservations
-        if reserved:
+        if visit.facts.signals.tdm_reservation == "1" and job.politeness.obey_reservations:
             visit.refuse(Refusal(target.url, "tdm-reserved", "The page reserves text and data mining."))
             return False
         images = document.images if Kind.IMAGE in job.kinds else ()

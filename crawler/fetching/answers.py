@@ -20,6 +20,8 @@ from exhibit.types import Fetched, Headers, Untyped
 
 Response: TypeAlias = Any
 """A Scrapy response; Scrapy's types are not complete enough to be checked."""
+Crawler: TypeAlias = Any
+"""Scrapy's crawler object."""
 
 RAW_HEADERS = "exhibit_raw_headers"
 CERTIFICATE = "exhibit_certificate"

@@ -9,7 +9,7 @@ import asyncio
 import socket
 import threading
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import certifi
 from OpenSSL import SSL, crypto
@@ -17,14 +17,11 @@ from scrapy import Request
 from service_identity import CertificateError, VerificationError
 from service_identity.pyopenssl import verify_hostname, verify_ip_address
 
-from crawler.fetching.answers import CERTIFICATE, Response, server_of
+from crawler.fetching.answers import CERTIFICATE, Crawler, Response, server_of
 from crawler.fetching.http2 import PROTOCOLS
 from crawler.state.crawl import Crawl
 from exhibit.errors import WrongUseError
 from exhibit.network.hosts import literal_address
-
-Crawler: TypeAlias = Any
-"""Scrapy's crawler object."""
 
 _SECONDS = 5.0
 _MAX_CHECKS = 200

@@ -3,18 +3,15 @@
 from collections import OrderedDict
 from contextlib import suppress
 from http.cookiejar import Cookie, DefaultCookiePolicy
-from typing import Any, TypeAlias
+from typing import TypeAlias
 from urllib.parse import urlsplit
 
 from scrapy import Request
 from scrapy.http.cookies import CookieJar
 
-from crawler.fetching.answers import Response
+from crawler.fetching.answers import Crawler, Response
 from exhibit.network.urls import registrable_domain
 from exhibit.types import Untyped
-
-Crawler: TypeAlias = Any
-"""Scrapy's crawler object."""
 
 _MAX_SIZE = 4_096
 _MAX_EACH = 50

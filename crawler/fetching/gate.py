@@ -1,20 +1,16 @@
 """The downloader middlewares: every request passes here, also each hop of a redirect and each robots.txt."""
 
 import asyncio
-from typing import Any, TypeAlias
 
 from scrapy import Request, signals
 from scrapy.downloadermiddlewares.httpcompression import HttpCompressionMiddleware
 from scrapy.downloadermiddlewares.redirect import RedirectMiddleware
 
-from crawler.fetching.answers import RAW_HEADERS, Refused, Response, failure_refusal, header, pairs, referer_of
+from crawler.fetching.answers import RAW_HEADERS, Crawler, Refused, Response, failure_refusal, header, pairs, referer_of
 from crawler.reading.policy import ROBOTS_BYTES, SitePolicy, reservations_of, robots_policy
 from crawler.state.crawl import Crawl
 from exhibit.errors import RefusedError
 from exhibit.network.urls import host_of, origin_of
-
-Crawler: TypeAlias = Any
-"""Scrapy's crawler object."""
 
 FOR_POLICY = "exhibit_for_policy"
 STAYS_IN_SCOPE = "exhibit_stays_in_scope"

@@ -5,16 +5,13 @@ certificate is checked (ALPN, RFC 7301). Where its HTTP/2 fails, HTTP/1.1 is spo
 """
 
 from importlib.util import find_spec
-from typing import Any, TypeAlias
+from typing import Any
 
 from scrapy import Request
 from scrapy.core.downloader.handlers.http11 import HTTP11DownloadHandler
 from scrapy.exceptions import DownloadCancelledError, DownloadTimeoutError
 
-from crawler.fetching.answers import Response, server_of
-
-Crawler: TypeAlias = Any
-"""Scrapy's crawler object."""
+from crawler.fetching.answers import Crawler, Response, server_of
 
 PROTOCOLS = [b"h2", b"http/1.1"] if find_spec("h2") and find_spec("priority") else [b"http/1.1"]
 """What is offered in a handshake: HTTP/2 where the optional part ``http2`` is installed."""
