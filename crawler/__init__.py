@@ -14,17 +14,8 @@ if TYPE_CHECKING:
     from crawler.formats.lines import EndLine, PageLine, RefusalLine
 
 __all__ = [
-    "EndLine",
-    "Job",
-    "Limits",
-    "PageLine",
-    "Politeness",
-    "RefusalLine",
-    "Source",
-    "SourceKind",
-    "UserAgent",
-    "run",
-]
+    "EndLine", "Job", "Limits", "PageLine", "Politeness", "RefusalLine", "Source", "SourceKind", "UserAgent", "run",
+]  # fmt: skip
 
 __getattr__ = lazy_names(
     __name__,

@@ -18,21 +18,15 @@ from exhibit.sentences import Sentence
 if TYPE_CHECKING:
     import psycopg
 
+_DISK_FAILS = (errno.EIO, errno.ESTALE, errno.ENODEV, errno.ENXIO, errno.ENOTCONN, getattr(errno, "EUCLEAN", errno.EIO))
 SENTENCES = {
     errno.ENOSPC: Sentence("The disk is full."),
     errno.EDQUOT: Sentence("The disk quota is used up."),
     errno.EFBIG: Sentence("A limit of this process forbids files of this size."),
     errno.EROFS: Sentence("The disk is read-only."),
-    errno.EACCES: Sentence("A file of the data folder may not be read or written."),
-    errno.EPERM: Sentence("A file of the data folder may not be read or written."),
-    errno.EIO: Sentence("The disk can't be read or written."),
-    errno.ESTALE: Sentence("The disk can't be read or written."),
-    errno.ENODEV: Sentence("The disk can't be read or written."),
-    errno.ENXIO: Sentence("The disk can't be read or written."),
-    errno.ENOTCONN: Sentence("The disk can't be read or written."),
-    getattr(errno, "EUCLEAN", errno.EIO): Sentence("The disk can't be read or written."),
-    errno.EMFILE: Sentence("Too many files are open."),
-    errno.ENFILE: Sentence("Too many files are open."),
+    **dict.fromkeys((errno.EACCES, errno.EPERM), Sentence("A file of the data folder may not be read or written.")),
+    **dict.fromkeys(_DISK_FAILS, Sentence("The disk can't be read or written.")),
+    **dict.fromkeys((errno.EMFILE, errno.ENFILE), Sentence("Too many files are open.")),
     errno.ENOMEM: Sentence("There is not enough memory."),
     errno.EAGAIN: Sentence("No more processes can be started."),
     errno.ENETDOWN: Sentence("This machine reaches no network."),

@@ -38,11 +38,20 @@ class FileHead:
         self.path = path
 
     def read(self) -> Head | None:
-        """What is remembered, and whether the file was copied here.
+        """What is remembered, and whether the file was copied here; ``None`` without a file.
 
         Raises ``IntegrityError`` when it can't be read, ``ServiceMissingError`` when nobody can tell now where it lies.
         """
-        return read_head(self.path)
+        try:
+            text, place = _text_and_place(self.path)
+            kept = json.loads(text) if text.startswith("{") else {"note": text, "place": place}  # as earlier versions
+            was = kept["place"]  # earlier versions told the birth in the zone of the process
+            return Head(_parsed(kept["note"]), was != place and _in_utc(was) != _in_utc(place))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError, IntegrityError) as error:
+            sentence = Sentence("The file of the log's head, %(path)s, can't be read.", path=self.path)
+            raise IntegrityError(sentence) from error
 
     def begin(self, checkpoint: SignedCheckpoint) -> None:
         """Write the file unless it is there."""
@@ -50,8 +59,11 @@ class FileHead:
             self.write(checkpoint)
 
     def write(self, checkpoint: SignedCheckpoint) -> None:
-        """Write the file anew; raises ``ServiceMissingError`` when nobody can tell where it lies: then it stays."""
-        write_head(self.path, checkpoint)
+        """Write the file anew, whole or not at all; one at a time may.
+
+        Raises ``ServiceMissingError`` when nobody can tell now where it lies; what was remembered stays.
+        """
+        _write(self.path, checkpoint, _place)
 
     def set_aside(self) -> None:
         """Give the file another name."""
@@ -67,7 +79,7 @@ class ObjectHead:
     """
 
     def __init__(self, objects: "NamedObjects", own: Path) -> None:
-        self._objects, self._own, self._mark = objects, own, ""
+        self._objects, self._own, self._mark = objects, FileHead(own), ""
 
     def read(self) -> Head | None:
         """What the bucket remembers, and this machine besides; ``IntegrityError`` when the object can't be read."""
@@ -89,52 +101,27 @@ class ObjectHead:
     def begin(self, checkpoint: SignedCheckpoint) -> None:
         """Make the object unless it is there."""
         if self._objects.create(NAME, checkpoint.note.encode()):
-            _write(self._own, checkpoint, lambda _: _OF_BUCKET)
+            _write(self._own.path, checkpoint, lambda _: _OF_BUCKET)
 
     def write(self, checkpoint: SignedCheckpoint) -> None:
         """Replace the object; raises ``StorageError`` when another process has done so since it was read."""
         mark = self._mark or (self._objects.get(NAME) or (b"", ""))[1]
         self._objects.replace(NAME, checkpoint.note.encode(), mark)
         self._mark = ""
-        _write(self._own, checkpoint, lambda _: _OF_BUCKET)
+        _write(self._own.path, checkpoint, lambda _: _OF_BUCKET)
 
     def set_aside(self) -> None:
         """Give object and file other names."""
         if (found := self._objects.get(NAME)) is not None:
             self._objects.put(f"{NAME}.replaced", found[0])
             self._objects.remove(NAME)
-        FileHead(self._own).set_aside()
+        self._own.set_aside()
 
     def _besides(self) -> Head | None:
         try:
-            return read_head(self._own)
+            return self._own.read()
         except IntegrityError:  # the object tells
             return None
-
-
-def read_head(path: Path) -> Head | None:
-    """What is remembered; ``None`` without a file.
-
-    Raises ``IntegrityError`` when it can't be read, ``ServiceMissingError`` when nobody can tell now where it lies.
-    """
-    try:
-        text, place = _text_and_place(path)
-        kept = json.loads(text) if text.startswith("{") else {"note": text, "place": place}  # as earlier versions
-        was = kept["place"]  # earlier versions told the birth in the zone of the process
-        checkpoint, moved = _parsed(kept["note"]), was != place and _in_utc(was) != _in_utc(place)
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, KeyError, TypeError, IntegrityError) as error:
-        raise IntegrityError(Sentence("The file of the log's head, %(path)s, can't be read.", path=path)) from error
-    return Head(checkpoint, moved)
-
-
-def write_head(path: Path, checkpoint: SignedCheckpoint) -> None:
-    """Remember a head instead, whole or not at all; one at a time may.
-
-    Raises ``ServiceMissingError`` when nobody can tell now where the file lies; what was remembered stays.
-    """
-    _write(path, checkpoint, _place)
 
 
 def _write(path: Path, checkpoint: SignedCheckpoint, place: Callable[[Path], str]) -> None:
