@@ -22,6 +22,7 @@ from exhibit.network.hosts import is_localhost, literal_address, plain_host
 from exhibit.network.http import guarded_session, read_beginning
 from exhibit.network.urls import host_of, origin_of, same_domain
 
+Denied = Callable[[str], bool]  # says which hosts aren't asked
 SECONDS = 12.0
 REQUEST_SECONDS = 5.0
 PAGE_BYTES = 2_000_000
@@ -63,9 +64,7 @@ class Look:
     proposals: tuple[Proposal, ...]  # the sources that the site offers; the address itself first, if it may be visited
 
 
-def look_at(
-    address: str, guard: Guard, agent: UserAgent, denied: Callable[[str], bool], *, seconds: float = SECONDS
-) -> Look:
+def look_at(address: str, guard: Guard, agent: UserAgent, denied: Denied, *, seconds: float = SECONDS) -> Look:
     """Look at a site for so many seconds; ``https`` is tried before ``http`` when the address names neither.
 
     Raises ``RefusedError`` with the guard's reasons, ``bad-url``, ``denied-host``, ``unreachable``, ``too-slow``, or
@@ -100,7 +99,7 @@ class _Answer:
 
 
 class _Visit:
-    def __init__(self, guard: Guard, agent: UserAgent, denied: Callable[[str], bool], until: float) -> None:
+    def __init__(self, guard: Guard, agent: UserAgent, denied: Denied, until: float) -> None:
         self._token, self._denied, self._until = agent.token, denied, until
         self._session = guarded_session(guard, timeout=REQUEST_SECONDS, user_agent=agent.header(), check=self._check)
         self._guard = guard

@@ -31,6 +31,7 @@ from exhibit.errors import ServiceMissingError
 from exhibit.sentences import Sentence
 
 Answer = tuple[Mapping[str, Any], bytes | memoryview]
+Told = tuple[dict[str, Any], NDArray[np.uint8]]  # an answer as it arrives
 _HEADER = struct.Struct("<IQ")  # bytes of the JSON that follows, and of what lies in the shared memory
 _OUT_OF_MEMORY = 12
 _STALLED = 1000
@@ -69,9 +70,7 @@ class Helper:
         atexit.register(self.close)
         os.register_at_fork(after_in_child=self._forget)
 
-    def ask(
-        self, question: Mapping[str, Any], data: bytes, *, seconds: float, memory: int
-    ) -> tuple[dict[str, Any], NDArray[np.uint8]]:
+    def ask(self, question: Mapping[str, Any], data: bytes, *, seconds: float, memory: int) -> Told:
         """Ask about a file; once more when the helper has died of something that may have been another's fault.
 
         It has so many seconds of processor time, and bytes of memory beyond what it has at its start. Raises
@@ -98,9 +97,7 @@ class Helper:
                     if fresh:
                         raise HelperDiedError("memory" if ended.status == _OUT_OF_MEMORY else "crash") from ended
 
-    def _asked(
-        self, question: Mapping[str, Any], data: bytes, seconds: float
-    ) -> tuple[dict[str, Any], NDArray[np.uint8]]:
+    def _asked(self, question: Mapping[str, Any], data: bytes, seconds: float) -> Told:
         channel, memory = self._ends or self._started()
         shared, text = memory.fileno(), json.dumps(question).encode()
         try:

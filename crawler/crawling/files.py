@@ -221,15 +221,8 @@ def _line(
     if refused := _refusal(crawl, data):
         return RefusalLine(url=url, reason=refused[0], sentence=refused[1])
     seen = crawl.stored(data, url, **told).at(page_url or url, url, found_in, context)
-    return PageLine(
-        url=url,
-        final_url=url,
-        kind=Kind.IMAGE,
-        depth=0,
-        status=seen.status,
-        fetched_at=seen.fetched_at,
-        sightings=(seen,),
-    )
+    status, at = seen.status, seen.fetched_at
+    return PageLine(url=url, final_url=url, kind=Kind.IMAGE, depth=0, status=status, fetched_at=at, sightings=(seen,))
 
 
 def _refusal(crawl: Crawl, data: bytes) -> tuple[str, str] | None:

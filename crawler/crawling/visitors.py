@@ -147,9 +147,7 @@ def for_anybody(url: str, marks: Collection[str] = ()) -> str:
     except ValueError:
         return url
     path = _IN_PATH.sub("", parts.path)
-    kept = [
-        field for field in parts.query.split("&") if not (_is_of_a_visitor(field) or field.partition("=")[0] in marks)
-    ]
+    kept = [one for one in parts.query.split("&") if not (_is_of_a_visitor(one) or one.partition("=")[0] in marks)]
     query = "&".join(kept)
     return url if (path, query) == (parts.path, parts.query) else urlunsplit(parts._replace(path=path, query=query))
 

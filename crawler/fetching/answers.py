@@ -22,6 +22,10 @@ Response: TypeAlias = Any
 """A Scrapy response; Scrapy's types are not complete enough to be checked."""
 Crawler: TypeAlias = Any
 """Scrapy's crawler object."""
+Server: TypeAlias = tuple[str, int]
+"""Name and port."""
+Send: TypeAlias = Callable[[Request], None]
+"""Takes a request to Scrapy's engine."""
 
 RAW_HEADERS = "exhibit_raw_headers"
 CERTIFICATE = "exhibit_certificate"
@@ -36,11 +40,7 @@ class Refused(IgnoreRequest):
 
 
 def ask(
-    send: Callable[[Request], None],
-    url: str,
-    arrived: Callable[[Response], None],
-    failed: Callable[[Failure], None],
-    **how: Untyped,
+    send: Send, url: str, arrived: Callable[[Response], None], failed: Callable[[Failure], None], **how: Untyped
 ) -> Refusal | None:
     """Send a request in any case, whether or not there was one like it; the refusal where the URL can't be read."""
     try:
@@ -104,7 +104,7 @@ def peer(response: Response) -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
-def server_of(url: str) -> tuple[str, int]:
+def server_of(url: str) -> Server:
     """Name and port of the server that a URL names."""
     parts = urlsplit(url)
     return host_of(url), parts.port or DEFAULT_PORTS[parts.scheme]

@@ -17,7 +17,7 @@ from scrapy import Request
 from service_identity import CertificateError, VerificationError
 from service_identity.pyopenssl import verify_hostname, verify_ip_address
 
-from crawler.fetching.answers import CERTIFICATE, Crawler, Response, server_of
+from crawler.fetching.answers import CERTIFICATE, Crawler, Response, Server, server_of
 from crawler.fetching.http2 import PROTOCOLS
 from crawler.state.crawl import Crawl
 from exhibit.errors import WrongUseError
@@ -80,9 +80,7 @@ def authorities_of(ca_bundle: Path | None) -> SSL.Context:
     return context
 
 
-def check_certificate(
-    server: tuple[str, int], address: str, shown: str, authorities: SSL.Context, http2: set[tuple[str, int]]
-) -> str:
+def check_certificate(server: Server, address: str, shown: str, authorities: SSL.Context, http2: set[Server]) -> str:
     """``valid``, or what is wrong with a server's certificate, its words joined by commas.
 
     ``not-checked`` where the server can't be reached once more, or shows another certificate (SHA-256, hexadecimal)

@@ -16,7 +16,7 @@ FOR_POLICY = "exhibit_for_policy"
 STAYS_IN_SCOPE = "exhibit_stays_in_scope"
 _TRIES = "exhibit_tries"
 _MAX_TRIES = 2
-_POLICY_PRIORITY = 1_000
+_PRIORITY = 1_000
 
 
 class Gate:
@@ -98,9 +98,7 @@ class Gate:
 
     async def _fetch(self, url: str) -> Response | Exception:
         meta = {FOR_POLICY: True, "download_maxsize": 10 * ROBOTS_BYTES}
-        request = Request(
-            url, priority=_POLICY_PRIORITY, meta=meta, headers=self._crawl.headers("text/plain, */*;q=0.1")
-        )
+        request = Request(url, priority=_PRIORITY, meta=meta, headers=self._crawl.headers("text/plain, */*;q=0.1"))
         try:
             return await self._crawler.engine.download_async(request)
         except Exception as error:  # noqa: BLE001 - Scrapy raises what its handlers and middlewares raise; it is the answer

@@ -81,9 +81,8 @@ def _as_tuple(hints: tuple[Any, ...], value: object, where: str) -> tuple[Any, .
         hints = hints[:1] * len(value)
     if len(value) != len(hints):
         raise _wrong(where, f"a list of {len(hints)}", value)
-    return tuple(
-        _as(hint, item, f"{where}[{place}]") for place, (hint, item) in enumerate(zip(hints, value, strict=True))
-    )
+    pairs = enumerate(zip(hints, value, strict=True))
+    return tuple(_as(hint, item, f"{where}[{place}]") for place, (hint, item) in pairs)
 
 
 def _as_plain(hint: Untyped, value: object, where: str) -> Json:

@@ -329,13 +329,7 @@ def _read_svg_image(reader: _Reader, element: Element) -> None:
     reader.image(element.get("src") or "", "img", _described(element))  # parsers turn <image> into <img>
 
 
-_PLACES = {
-    "style": "css",
-    "background": "background",
-    "poster": "poster",
-    "itemprop": "itemprop",
-    "property": "itemprop",
-}
+_PLACES = {**{name: name for name in ("background", "poster", "itemprop")}, "property": "itemprop", "style": "css"}
 _READERS: dict[str, Callable[[_Reader, Element], None]] = {
     **dict.fromkeys(("img", "amp-img"), _read_img),
     **dict.fromkeys(("a", "area"), _read_anchor),

@@ -46,6 +46,5 @@ class Spool:
 
 
 def _unwritable(folder: Path, error: OSError) -> ServiceMissingError:
-    return ServiceMissingError(
-        f"The folder {folder} can't be written: {error.strerror}.", hint="Make room, or name another."
-    )
+    hint = "Make room, or name another."
+    return ServiceMissingError(f"The folder {folder} can't be written: {error.strerror}.", hint=hint)

@@ -38,9 +38,10 @@ def judge(page: Visit, image: Visit, expected: Digest) -> tuple[str, str]:
     if not page.served:
         return "unreachable", f"{_UNVISITED} {_trouble(page)} {also}"
     if image.gone:
-        return "image-gone", Sentence(
+        told = Sentence(
             "The page is there, but the image's address answered with status %(status)s.", status=image.status
         )
+        return "image-gone", told
     if image.served and not image.obstacle:
         return _compare(image, expected), f"{_THERE} {also}"
     return "unreachable", f"{_UNSEEN} {also}"
@@ -56,18 +57,14 @@ def _about_image(image: Visit, expected: Digest) -> str:
     if image.gone:
         return Sentence("The image's address answered with status %(status)s: not there any more.", status=image.status)
     if image.obstacle:
-        return Sentence(
-            "At the image's address the site %(obstacle)s (status %(status)s).",
-            obstacle=image.obstacle,
-            status=image.status,
-        )
+        met = {"obstacle": image.obstacle, "status": image.status}
+        return Sentence("At the image's address the site %(obstacle)s (status %(status)s).", **met)
     if not image.served:
         return f"{_UNFETCHED} {_trouble(image)}"
     outcome = _compare(image, expected)
     if outcome == "image-gone":
-        return Sentence(
-            "The image's address now serves %(kind)s instead of an image.", kind=kind_of(image.body or b"") or "nothing"
-        )
+        kind = kind_of(image.body or b"") or "nothing"
+        return Sentence("The image's address now serves %(kind)s instead of an image.", kind=kind)
     if outcome == "captured":
         return Sentence("The image was served with exactly the bytes that were seen before.")
     return Sentence("The image's address now serves other bytes than were seen before.")
@@ -99,9 +96,8 @@ def inline_image(page: Visit, image_url: str, expected: Digest) -> Visit:
     for _, body in inline_bodies(page.body or b""):
         if Digest.of(body) == expected:
             return Visit(image_url, page.steps[-1:], body)
-    return Visit(
-        image_url, failure=Sentence("It isn't inside the page's HTML, where it had been seen."), reason="not-inline"
-    )
+    missing = Sentence("It isn't inside the page's HTML, where it had been seen.")
+    return Visit(image_url, failure=missing, reason="not-inline")
 
 
 def referrer(page_url: str, image_url: str) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Capturing a page and one of its images over HTTP: the wire-exact record, what was served, and the surroundings."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from requests.cookies import RequestsCookieJar
 
 from evidence.capture.outcomes import inline_image, judge, names_image, picture_name, referrer
 from evidence.capture.surroundings import describe
-from evidence.capture.visitor import Visitor, nobody
+from evidence.capture.visitor import Denied, Left, Visitor, nobody
 from evidence.capture.visits import Visit
 from evidence.capture.wire import write_warc
 from evidence.formats.records import inline_bodies
@@ -45,9 +45,7 @@ class HttpCapturer:
     limits: CaptureLimits = field(default_factory=CaptureLimits)
     ca_bundle: Path | None = None  # authorities (PEM) to check certificates against instead of certifi's
 
-    def capture(
-        self, page_url: str, image_url: str, expected: Digest, denied: Callable[[str], bool] = nobody
-    ) -> Captured:
+    def capture(self, page_url: str, image_url: str, expected: Digest, denied: Denied = nobody) -> Captured:
         """Visit the page, then the image, and record the exchange byte for byte as it was on the wire.
 
         Whatever the sites do is an outcome, never an error. Used again later, it tells whether the use has been
@@ -78,9 +76,7 @@ class HttpCapturer:
         digests = digests_in([page.body, image.body])
         return Captured(outcome, sentence, started, finished, digest, files, digests=digests)
 
-    def _visit_both(
-        self, page_url: str, image_url: str, expected: Digest, denied: Callable[[str], bool]
-    ) -> tuple[Visit, Visit]:
+    def _visit_both(self, page_url: str, image_url: str, expected: Digest, denied: Denied) -> tuple[Visit, Visit]:
         visitor = Visitor(self.guard, self.user_agent, self.ca_bundle, denied)
         left = left_until(time.monotonic() + self.limits.seconds)
         cookies = RequestsCookieJar()
@@ -109,7 +105,7 @@ def digests_in(bodies: Iterable[bytes | None]) -> frozenset[Digest]:
     return frozenset(Digest.of(data) for data in (*came, *inside))
 
 
-def left_until(end: float) -> Callable[[], float]:
+def left_until(end: float) -> Left:
     """A function that says how many seconds are left until a moment of the monotonic clock."""
     return lambda: end - time.monotonic()
 

@@ -21,7 +21,9 @@ from exhibit.sentences import Sentence
 
 MAX_STEPS = 6
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-nobody: Callable[[str], bool] = frozenset[str]().__contains__  # says of every host that it isn't denied
+Denied = Callable[[str], bool]  # says which hosts aren't asked
+Left = Callable[[], float]  # says how many seconds are left
+nobody: Denied = frozenset[str]().__contains__  # says of every host that it isn't denied
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +33,14 @@ class Visitor:
     guard: Guard
     user_agent: str
     ca_bundle: Path | None = None  # authorities (PEM) to check certificates against instead of certifi's
-    denied: Callable[[str], bool] = nobody  # says which hosts aren't asked, also behind a redirect
+    denied: Denied = nobody  # says which hosts aren't asked, also behind a redirect
 
     def visit(
         self,
         url: str,
         headers: Mapping[str, str],
         most: int,
-        seconds: Callable[[], float],
+        seconds: Left,
         question: Question = GET,
         cookies: RequestsCookieJar | None = None,
     ) -> Visit:
@@ -60,9 +62,7 @@ class Visitor:
                 recorder.give_up(made.reason)
         return replace(made, exchanges=tuple(recorder.exchanges))
 
-    def _followed(
-        self, session: requests.Session, url: str, most: int, seconds: Callable[[], float], question: Question
-    ) -> Visit:
+    def _followed(self, session: requests.Session, url: str, most: int, seconds: Left, question: Question) -> Visit:
         """The visit, following redirects one by one."""
         steps: list[Step] = []
         asked = url

@@ -17,6 +17,7 @@ from exhibit.errors import ConfigError
 
 TITLE = "Exhibit development authority – no legal weight"
 LIFE = timedelta(days=3650)
+Key = ec.EllipticCurvePrivateKey
 STAMPING = (
     x509.BasicConstraints(ca=False, path_length=None),
     key_usage("digital_signature"),
@@ -30,7 +31,7 @@ class Holder:
     """A certificate and its key."""
 
     certificate: x509.Certificate
-    key: ec.EllipticCurvePrivateKey
+    key: Key
 
     @property
     def pem(self) -> bytes:
@@ -83,11 +84,7 @@ def _open(folder: Path, base_url: str) -> Hierarchy:
 
 
 def _issued(
-    role: str,
-    key: ec.EllipticCurvePrivateKey,
-    critical: Iterable[x509.ExtensionType],
-    issuer: Holder | None = None,
-    crl: str = "",
+    role: str, key: Key, critical: Iterable[x509.ExtensionType], issuer: Holder | None = None, crl: str = ""
 ) -> Holder:
     """A certificate by an issuer, or by the key itself, that points to the issuer's list of revoked ones."""
     parts = {NameOID.ORGANIZATION_NAME: TITLE, NameOID.COMMON_NAME: f"Exhibit development – no legal weight ({role})"}
@@ -134,17 +131,17 @@ def _identifier(certificate: x509.Certificate) -> x509.SubjectKeyIdentifier:
     return certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
 
 
-def _key(path: Path) -> ec.EllipticCurvePrivateKey:
+def _key(path: Path) -> Key:
     if not path.exists():
         key = ec.generate_private_key(ec.SECP256R1())
         path.touch(0o600)
         path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
         return key
     loaded = load_pem_private_key(path.read_bytes(), password=None)
-    if not isinstance(loaded, ec.EllipticCurvePrivateKey):
+    if not isinstance(loaded, Key):
         raise TypeError(f"{path.name} isn't a key of this authority")
     return loaded
 
 
-def _held(path: Path, key: ec.EllipticCurvePrivateKey) -> Holder | None:
+def _held(path: Path, key: Key) -> Holder | None:
     return Holder(x509.load_pem_x509_certificate(path.read_bytes()), key) if path.exists() else None

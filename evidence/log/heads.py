@@ -93,9 +93,8 @@ class ObjectHead:
         try:
             checkpoint = _parsed(data.decode())
         except (ValueError, IntegrityError) as error:
-            raise IntegrityError(
-                Sentence("The object of the log's head, %(name)s, can't be read.", name=NAME)
-            ) from error
+            sentence = Sentence("The object of the log's head, %(name)s, can't be read.", name=NAME)
+            raise IntegrityError(sentence) from error
         return Head(checkpoint, moved=False, besides=None if own is None else own.checkpoint)
 
     def begin(self, checkpoint: SignedCheckpoint) -> None:

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from exhibit.comparison.similarity import WINDOW, Floats, Grey, Mask, Number, blurred, window_sums, windows
+from exhibit.comparison.similarity import WINDOW, Grey, Number, blurred, window_sums, windows
+from exhibit.comparison.warp import Floats, Mask
 
 CELLS = 12
 PLAIN, NOTHING, STRUCTURE, PIXELS = "-012"

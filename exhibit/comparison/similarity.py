@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
-from exhibit.comparison.warp import warp
+from exhibit.comparison.warp import Floats, Mask, Pixels, Size, warp
 from exhibit.types import Piece
 
 LONG_SIDE = 192
@@ -37,14 +37,12 @@ MIN_CORRELATION = 0.6
 _RADIUS = 4
 
 Grey = NDArray[np.uint8]
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
+Laid = tuple[Grey, Mask, Grey]
+"""A picture in the frame of another, where it shows something, and that other one."""
 Number = TypeVar("Number", np.float64, np.complex128)
 
 
-def dense_similarity(
-    found: NDArray[np.uint8], registered: NDArray[np.uint8], transform: ArrayLike, pieces: Sequence[Piece] = ()
-) -> float:
+def dense_similarity(found: Pixels, registered: Pixels, transform: ArrayLike, pieces: Sequence[Piece] = ()) -> float:
     """The share of textured windows in the overlap that agree, 0 to 1, of two pictures, each (h, w, 3) uint8 RGB.
 
     The transform is 3×3, from the found picture's pixels to the registered one's, mirroring included, and so are those
@@ -53,9 +51,7 @@ def dense_similarity(
     return _agreement(*laid_on(found, registered, transform, pieces))
 
 
-def laid_on(
-    found: NDArray[np.uint8], registered: NDArray[np.uint8], transform: ArrayLike, pieces: Sequence[Piece] = ()
-) -> tuple[Grey, Mask, Grey]:
+def laid_on(found: Pixels, registered: Pixels, transform: ArrayLike, pieces: Sequence[Piece] = ()) -> Laid:
     """The found picture in the small frame of the registered one, where it shows something, and the registered one.
 
     The arguments are those of :func:`dense_similarity`.
@@ -70,9 +66,7 @@ def laid_on(
     return *warp(reduced, to_small @ matrix @ back, size), small
 
 
-def _in_pieces(
-    grey: Grey, pieces: Sequence[Piece], to_small: Floats, back: Floats, size: tuple[int, int]
-) -> tuple[Grey, Mask]:
+def _in_pieces(grey: Grey, pieces: Sequence[Piece], to_small: Floats, back: Floats, size: Size) -> tuple[Grey, Mask]:
     out, mask = np.zeros(size[::-1], np.uint8), np.zeros(size[::-1], np.bool_)
     for piece in pieces:
         left, top, right, bottom = pixels_within(piece.box, to_small, size)
@@ -84,14 +78,14 @@ def _in_pieces(
     return out, mask
 
 
-def pixels_within(box: Sequence[float], scaling: Floats, size: tuple[int, int]) -> tuple[int, int, int, int]:
+def pixels_within(box: Sequence[float], scaling: Floats, size: Size) -> tuple[int, int, int, int]:
     """The rows and columns of a scaled picture whose centres lie in a box of the original: left, top, right, bottom."""
     corners = np.array([[box[0], box[1]], [box[2], box[3]]]) * np.diag(scaling)[:2] + scaling[:2, 2]
     left, top, right, bottom = (int(edge) for edge in np.clip(np.ceil(corners), 0, size).ravel())
     return left, top, right, bottom
 
 
-def _grey(rgb: NDArray[np.uint8]) -> Grey:
+def _grey(rgb: Pixels) -> Grey:
     red, green, blue = (rgb[..., channel].astype(np.uint32) for channel in range(3))
     return ((19595 * red + 38470 * green + 7471 * blue + 32768) >> 16).astype(np.uint8)
 
@@ -100,9 +94,8 @@ def resized(grey: Grey, factor: float) -> tuple[Grey, Floats]:
     """The resized picture and the 3×3 matrix from the coordinates of the given one to its own."""
     height, width = grey.shape
     size = (max(1, int(width * factor + 0.5)), max(1, int(height * factor + 0.5)))
-    small = (
-        grey if size == (width, height) else np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BILINEAR))
-    )
+    is_so = size == (width, height)
+    small = grey if is_so else np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BILINEAR))
     across, down = size[0] / width, size[1] / height
     return small, np.array([[across, 0.0, (across - 1) / 2], [0.0, down, (down - 1) / 2], [0.0, 0.0, 1.0]])
 

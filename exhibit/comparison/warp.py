@@ -11,12 +11,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from exhibit.errors import WrongUseError
 
+Pixels = NDArray[np.uint8]
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+Size = tuple[int, int]
+
 _EPSILON = 1e-9
 
 
-def warp(
-    pixels: NDArray[np.uint8], transform: ArrayLike, size: tuple[int, int]
-) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+def warp(pixels: Pixels, transform: ArrayLike, size: Size) -> tuple[Pixels, Mask]:
     """A picture, (h, w) or (h, w, channels) uint8, warped by inverse mapping with bilinear interpolation, and its mask.
 
     The destination pixel ``p`` takes its value from the source point ``q = transform⁻¹ p``. It is valid when ``q`` lies
@@ -32,7 +35,7 @@ def warp(
     return out, mask
 
 
-def overlaps(transform: ArrayLike, source_size: tuple[int, int], target_size: tuple[int, int]) -> tuple[float, float]:
+def overlaps(transform: ArrayLike, source_size: Size, target_size: Size) -> tuple[float, float]:
     """Which share of the target's area the warped source covers, and which share of the source's area lies inside."""
     forward = _oriented(transform, source_size)
     inverse = np.linalg.inv(forward).astype(np.float64)
@@ -41,9 +44,7 @@ def overlaps(transform: ArrayLike, source_size: tuple[int, int], target_size: tu
     return min(1.0, of_target), min(1.0, of_source)
 
 
-def shared_outline(
-    transform: ArrayLike, source_size: tuple[int, int], target_size: tuple[int, int]
-) -> NDArray[np.float64]:
+def shared_outline(transform: ArrayLike, source_size: Size, target_size: Size) -> Floats:
     """Corners in turn of the part of the target that the warped source covers, (n, 2) target pixels; n may be 0.
 
     The polygon is convex, and so is what the inverse transform makes of it in the source.
@@ -51,7 +52,7 @@ def shared_outline(
     return _clipped(_oriented(transform, source_size), source_size, target_size)
 
 
-def turn(transform: NDArray[np.float64], size: tuple[int, int]) -> tuple[int, bool]:
+def turn(transform: Floats, size: Size) -> tuple[int, bool]:
     """Degrees by which the found picture was turned counter-clockwise, after mirroring, and whether it was mirrored.
 
     The transform, from found to registered, is measured at the middle of the found picture.
@@ -65,7 +66,7 @@ def turn(transform: NDArray[np.float64], size: tuple[int, int]) -> tuple[int, bo
     return (180 if degrees == -180 else degrees), mirrored
 
 
-def _oriented(transform: ArrayLike, source_size: tuple[int, int]) -> NDArray[np.float64]:
+def _oriented(transform: ArrayLike, source_size: Size) -> Floats:
     """The matrix with the sign that gives the source's centre a positive third coordinate."""
     matrix = np.array(transform, np.float64)
     if matrix.shape != (3, 3) or not np.isfinite(matrix).all():
@@ -79,9 +80,7 @@ def _oriented(transform: ArrayLike, source_size: tuple[int, int]) -> NDArray[np.
     return np.asarray(sign * matrix, np.float64)
 
 
-def _source_points(
-    transform: ArrayLike, source_size: tuple[int, int], size: tuple[int, int]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+def _source_points(transform: ArrayLike, source_size: Size, size: Size) -> tuple[Floats, Floats, Mask]:
     inverse = np.linalg.inv(_oriented(transform, source_size))
     grid_y, grid_x = np.mgrid[0 : size[1], 0 : size[0]].astype(np.float64)
     x, y, depth = (row[0] * grid_x + row[1] * grid_y + row[2] for row in inverse)
@@ -90,7 +89,7 @@ def _source_points(
     return x / safe, y / safe, front
 
 
-def _bilinear(pixels: NDArray[np.uint8], x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.uint8]:
+def _bilinear(pixels: Pixels, x: Floats, y: Floats) -> Pixels:
     height, width = pixels.shape[:2]
     left = np.minimum(x.astype(np.int64), max(0, width - 2))
     top = np.minimum(y.astype(np.int64), max(0, height - 2))
@@ -103,11 +102,11 @@ def _bilinear(pixels: NDArray[np.uint8], x: NDArray[np.float64], y: NDArray[np.f
     return np.asarray(np.floor(upper * (1 - down) + lower * down + 0.5), np.uint8)
 
 
-def _clipped(
-    matrix: NDArray[np.float64], source_size: tuple[int, int], target_size: tuple[int, int]
-) -> NDArray[np.float64]:
+def _clipped(matrix: Floats, source_size: Size, target_size: Size) -> Floats:
     """The part of the target that the warped source covers: Sutherland–Hodgman in homogeneous coordinates."""
-    polygon = [matrix @ corner for corner in _corners(source_size)]
+    right, bottom = source_size[0] - 0.5, source_size[1] - 0.5
+    outline = ((-0.5, -0.5), (right, -0.5), (right, bottom), (-0.5, bottom))
+    polygon = [matrix @ np.array([x, y, 1.0]) for x, y in outline]
     width, height = target_size
     horizon = _EPSILON * float(np.abs(matrix[2]).max())
     planes = (
@@ -123,18 +122,13 @@ def _clipped(
     return np.array([corner[:2] / corner[2] for corner in corners], np.float64).reshape(-1, 2)
 
 
-def turned_area(points: NDArray[np.float64]) -> float:
+def turned_area(points: Floats) -> float:
     """Twice the area of a polygon (the shoelace formula), positive when its corners go clockwise as seen."""
     following = np.roll(points, -1, axis=0)
     return float((points[:, 0] * following[:, 1] - points[:, 1] * following[:, 0]).sum())
 
 
-def _corners(size: tuple[int, int]) -> list[NDArray[np.float64]]:
-    right, bottom = size[0] - 0.5, size[1] - 0.5
-    return [np.array([x, y, 1.0]) for x, y in ((-0.5, -0.5), (right, -0.5), (right, bottom), (-0.5, bottom))]
-
-
-def _clip(polygon: list[NDArray[np.float64]], normal: NDArray[np.float64], offset: float) -> list[NDArray[np.float64]]:
+def _clip(polygon: list[Floats], normal: Floats, offset: float) -> list[Floats]:
     """The part of a convex polygon where ``normal · point ≥ offset``."""
     kept = []
     for here, following in zip(polygon, polygon[1:] + polygon[:1], strict=True):

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from obstore import ObjectMeta
     from obstore.store import ClientConfig, RetryConfig
 MARKER = "installation"
+Mode = Literal["create", "overwrite"]
 PIECE = 8 << 20
 """Bytes that travel at once; a larger file goes in several pieces, four of them beside one another."""
 _NAME = re.compile(r"(?:.*/)?([0-9a-f]{2})/([0-9a-f]{2})/(\1\2[0-9a-f]{60})")
@@ -88,9 +89,7 @@ class Bucket:
         if not self.examine():
             raise _gone()
 
-    def write(
-        self, key: str, data: bytes | Iterator[bytes], mode: Literal["create", "overwrite"] = "overwrite"
-    ) -> None:
+    def write(self, key: str, data: bytes | Iterator[bytes], mode: Mode = "overwrite") -> None:
         """Write an object, which appears whole or not at all; raises ``AlreadyExistsError`` where it is to be new."""
         objects, several = self.objects, not isinstance(data, bytes)
         with self.told():

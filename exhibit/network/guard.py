@@ -96,9 +96,8 @@ class Guard:
         try:
             parsed = ipaddress.ip_address(address.partition("%")[0])
         except ValueError as error:
-            raise RefusedError(
-                Sentence("%(address)s isn't an address.", address=f"{address!r}"), reason="bad-url"
-            ) from error
+            none = Sentence("%(address)s isn't an address.", address=f"{address!r}")
+            raise RefusedError(none, reason="bad-url") from error
         inner = embedded_ipv4(parsed)
         if self._is_allowed(parsed) or (inner is not None and self._is_allowed(inner)):
             return
@@ -127,9 +126,8 @@ class Guard:
             blame_machine(error)
             if isinstance(error, OSError) and error.errno == socket.EAI_AGAIN:
                 self.check_network()
-            raise RefusedError(
-                Sentence("The host %(host)s has no address.", host=host), reason="unresolvable"
-            ) from error
+            unknown = Sentence("The host %(host)s has no address.", host=host)
+            raise RefusedError(unknown, reason="unresolvable") from error
         addresses = list(dict.fromkeys(str(answer[4][0]) for answer in answers))
         self.check_answers(host, addresses, port)
         return addresses
@@ -194,9 +192,8 @@ def _network(text: str) -> IPv4Network | IPv6Network:
     try:
         return ipaddress.ip_network(text)
     except ValueError as error:
-        raise ConfigError(
-            f"{text!r} isn't a network that could be allowed.", hint="Write it like 127.0.0.0/8 or fd00::/8."
-        ) from error
+        hint = "Write it like 127.0.0.0/8 or fd00::/8."
+        raise ConfigError(f"{text!r} isn't a network that could be allowed.", hint=hint) from error
 
 
 def _split(url: str) -> SplitResult:

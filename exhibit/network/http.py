@@ -71,9 +71,8 @@ def read_limited(response: requests.Response, max_bytes: int, seconds: float = 6
     The seconds are for the whole body, however slowly it drips; bytes count after its content encoding has been undone.
     Raises ``RefusedError`` with reason ``too-many-bytes`` or ``too-slow``, and ``requests.RequestException``.
     """
-    too_large = RefusedError(
-        Sentence("The answer has more than %(bytes)s bytes.", bytes=f"{max_bytes:,}"), reason="too-many-bytes"
-    )
+    large = Sentence("The answer has more than %(bytes)s bytes.", bytes=f"{max_bytes:,}")
+    too_large = RefusedError(large, reason="too-many-bytes")
     declared = response.headers.get("Content-Length", "")
     if declared.isdecimal() and int(declared) > max_bytes:
         response.close()
@@ -228,12 +227,11 @@ class _GuardedHTTPSConnection(_GuardedMixin, HTTPSConnection, RecordingHTTPConne
 
 def _facts(host: str, answers: tuple[str, ...], live: socket.socket) -> ConnectionFacts:
     address, port = live.getpeername()[:2]
+    known = (host, answers, address, port)
     if not isinstance(live, ssl.SSLSocket):
-        return ConnectionFacts(host, answers, address, port)
+        return ConnectionFacts(*known)
     cipher = live.cipher()
-    return ConnectionFacts(
-        host, answers, address, port, live.version(), cipher[0] if cipher else None, _certificates(live)
-    )
+    return ConnectionFacts(*known, live.version(), cipher[0] if cipher else None, _certificates(live))
 
 
 def _certificates(live: ssl.SSLSocket) -> tuple[bytes, ...]:

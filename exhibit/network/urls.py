@@ -107,9 +107,7 @@ def _respelled(text: str) -> str:
     """Upper-case hexadecimal digits, unreserved characters unescaped, unsafe ones escaped (RFC 3986, 6.2.2)."""
     if "%" in text:
         text = _ESCAPE.sub(_respell, text)
-    return _UNSAFE.sub(
-        lambda match: "".join(f"%{byte:02X}" for byte in match[0].encode("utf-8", "surrogatepass")), text
-    )
+    return _UNSAFE.sub(lambda sign: "".join(f"%{byte:02X}" for byte in sign[0].encode("utf-8", "surrogatepass")), text)
 
 
 def _respell(match: re.Match[str]) -> str:

@@ -6,13 +6,12 @@ their own, so that what a decoder does nevertheless ends with a refusal of that 
 """
 
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from exhibit.errors import UnreadablePictureError
-from exhibit.helper import Helper, HelperDiedError
+from exhibit.helper import Helper, HelperDiedError, Told
 from exhibit.sentences import Sentence
 from exhibit.types import PictureInfo
 
@@ -68,14 +67,13 @@ def decode(data: bytes, limits: Limits = Limits(), at_least: int | None = None) 
     return DecodedPicture(PictureInfo(**told["info"]), pixels.reshape(height, width, depth), told["scale"])
 
 
-def asked(what: str, data: bytes, limits: Limits, **more: object) -> tuple[dict[str, Any], NDArray[np.uint8]]:
+def asked(what: str, data: bytes, limits: Limits, **more: object) -> Told:
     """What the child says of a picture, and the pixels that come with it."""
     if not data:
         raise UnreadablePictureError(Sentence("The file is empty."), reason="empty")
     if len(data) > limits.max_bytes:
-        raise UnreadablePictureError(
-            Sentence("The file has more than %(bytes)s bytes.", bytes=f"{limits.max_bytes:,}"), reason="too-many-bytes"
-        )
+        large = Sentence("The file has more than %(bytes)s bytes.", bytes=f"{limits.max_bytes:,}")
+        raise UnreadablePictureError(large, reason="too-many-bytes")
     question = {"what": what, "limits": asdict(limits), **more}
     memory = _SLACK + 2 * limits.max_bytes + int(_BYTES_A_PIXEL * limits.max_pixels)
     try:

@@ -198,9 +198,8 @@ class EvmAnchor:
         suggested = self._node.number("eth_gasPrice")
         if self._is_too_dear(suggested):
             told = {"name": self.name, "price": f"{suggested:,}", "limit": f"max_gas_price is {self.max_gas_price:,}"}
-            raise ServiceMissingError(
-                Sentence("%(name)s waits: a unit of gas costs %(price)s wei, and %(limit)s.", **told)
-            )
+            dear = Sentence("%(name)s waits: a unit of gas costs %(price)s wei, and %(limit)s.", **told)
+            raise ServiceMissingError(dear)
         return suggested
 
     def _is_too_dear(self, price: int) -> bool:

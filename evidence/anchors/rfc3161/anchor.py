@@ -69,10 +69,9 @@ class Rfc3161Anchor:
         nonce = secrets.randbits(64)
         status, reply = ask(self.session, self.url, stamp_request(digest, nonce), _HEADERS)
         if status != 200:
-            told = {"name": self.name, "status": status}
-            raise ServiceMissingError(
-                Sentence("The timestamp authority %(name)s answered with status %(status)s.", **told)
-            )
+            about = {"name": self.name, "status": status}
+            told = Sentence("The timestamp authority %(name)s answered with status %(status)s.", **about)
+            raise ServiceMissingError(told)
         if (reason := refusal(reply)) is not None:
             refused = Sentence("The timestamp authority %(name)s refused: %(why)s.", name=self.name, why=reason)
             raise ServiceMissingError(refused)

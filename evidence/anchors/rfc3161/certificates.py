@@ -20,12 +20,13 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from evidence.anchors.rfc3161.der import Element, bits, fields, number, oid, read, time_of, unreadable
 from exhibit.errors import IntegrityError
 
+Hash = hashes.HashAlgorithm
 MAX_POOL = 16
 """Different certificates that come along with a reply, in it and beside it: each is compared with every other."""
 RSA_BITS = range(2048, 4097)
 MAX_EXPONENT = (1 << 32) - 1
 
-HASHES: dict[bytes, hashes.HashAlgorithm] = {
+HASHES: dict[bytes, Hash] = {
     oid("2.16.840.1.101.3.4.2.1"): hashes.SHA256(),
     oid("2.16.840.1.101.3.4.2.2"): hashes.SHA384(),
     oid("2.16.840.1.101.3.4.2.3"): hashes.SHA512(),
@@ -194,7 +195,7 @@ def is_issued(issuer: Certificate, subject: Certificate) -> bool:
 
 
 def signature_holds(
-    key: Element, algorithm: Element, signature: bytes, data: bytes, announced: hashes.HashAlgorithm | None = None
+    key: Element, algorithm: Element, signature: bytes, data: bytes, announced: Hash | None = None
 ) -> bool:
     """Whether a signature over data, of an accepted kind and by a key of one, holds.
 
@@ -225,15 +226,13 @@ def algorithm_of(element: Element) -> tuple[bytes, Element | None]:
     return element.inside[0].content, element.inside[1] if len(element.inside) == 2 else None
 
 
-def hash_of(element: Element) -> hashes.HashAlgorithm | None:
+def hash_of(element: Element) -> Hash | None:
     """The hash of an AlgorithmIdentifier, ``None`` for one that isn't accepted; raises ``IntegrityError``."""
     kind, parameters = algorithm_of(element)
     return HASHES.get(kind) if parameters is None or parameters.tag == 0x05 else None
 
 
-def _scheme(
-    algorithm: Element, announced: hashes.HashAlgorithm | None
-) -> tuple[bytes, hashes.HashAlgorithm, int] | None:
+def _scheme(algorithm: Element, announced: Hash | None) -> tuple[bytes, Hash, int] | None:
     """Kind, hash and length of the salt of a kind of signature, or ``None``."""
     try:
         kind, parameters = algorithm_of(algorithm)

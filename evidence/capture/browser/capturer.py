@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
@@ -22,7 +22,7 @@ from evidence.capture.browser.shots import Photographer
 from evidence.capture.browser.traffic import Traffic
 from evidence.capture.outcomes import inline_image, names_image, referrer
 from evidence.capture.surroundings import certificates_of, describe
-from evidence.capture.visitor import Visitor, nobody
+from evidence.capture.visitor import Denied, Visitor, nobody
 from evidence.capture.visits import Visit
 from evidence.capture.wire import Exchange, write_warc
 from evidence.formats.records import inline_bodies
@@ -69,9 +69,7 @@ class BrowserCapturer:
         self.browser.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def capture(
-        self, page_url: str, image_url: str, expected: Digest, denied: Callable[[str], bool] = nobody
-    ) -> Captured:
+    def capture(self, page_url: str, image_url: str, expected: Digest, denied: Denied = nobody) -> Captured:
         """Visit page and image; record what was served and how it looked.
 
         Whatever the sites do is an outcome, never an error; what the machine lacks is raised.
@@ -99,9 +97,7 @@ class BrowserCapturer:
         captured = self._plain.capture(page_url, image_url, expected, denied)
         return replace(captured, sentence=f"{captured.sentence} {_WITHOUT} {trouble}")
 
-    async def _see(
-        self, browser: Browser, page_url: str, image_url: str, expected: Digest, denied: Callable[[str], bool]
-    ) -> Seen:
+    async def _see(self, browser: Browser, page_url: str, image_url: str, expected: Digest, denied: Denied) -> Seen:
         """One context, one page: load it, scroll through it, take pictures of it."""
         agent = f"{_browser_agent(browser.version)} {self.user_agent}"
         async with visitors_page(browser, agent, WIDTH, HEIGHT) as page:
@@ -136,9 +132,7 @@ class BrowserCapturer:
         seen.dom = await photographer.dom()
         await photographer.take(_wanted(seen, image_url, expected))
 
-    def _captured(
-        self, started: datetime, seen: Seen, image_url: str, expected: Digest, denied: Callable[[str], bool]
-    ) -> Captured:
+    def _captured(self, started: datetime, seen: Seen, image_url: str, expected: Digest, denied: Denied) -> Captured:
         image = self._image(seen, image_url, expected, denied)
         finished = now()
         seen.shots.box(self.browser_limits.file_bytes)
@@ -166,7 +160,7 @@ class BrowserCapturer:
         digests = plain.digests_in([*(loaded.visit.body for loaded in seen.traffic.resources), image.body, seen.dom])
         return Captured(outcome, sentence, started, finished, digest, files, method="browser", digests=digests)
 
-    def _image(self, seen: Seen, image_url: str, expected: Digest, denied: Callable[[str], bool]) -> Visit:
+    def _image(self, seen: Seen, image_url: str, expected: Digest, denied: Denied) -> Visit:
         """The image as the browser was given it, if its bytes are those expected; else it is asked for by itself.
 
         Servers choose the form of an image by what the visitor accepts. It is asked for as the crawl did, so that other

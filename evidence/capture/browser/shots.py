@@ -1,10 +1,9 @@
 """What the browser makes of a loaded page: screenshots, PDF, MHTML and the rendered DOM."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
 
 from playwright.async_api import Error, Frame, Page
 
@@ -128,9 +127,7 @@ class Photographer:
 
         await self._make("screenshot-boxed", "screenshot-boxed.png", "image/png", around)
 
-    async def _make(
-        self, role: str, name: str, media_type: str, make: Callable[[], Coroutine[Any, Any, bytes]]
-    ) -> bytes:
+    async def _make(self, role: str, name: str, media_type: str, make: Callable[[], Awaitable[bytes]]) -> bytes:
         try:
             self._allowed = self._seconds(role)
             data = await asyncio.wait_for(make(), self._allowed)

@@ -37,6 +37,7 @@ CONNECTION = {"connection", "keep-alive", "proxy-connection", "trailer", "transf
 NOT_PASSED_ON = CONNECTION | {"alt-svc", "content-encoding", "content-length", "strict-transport-security"}
 """Headers of the connection; the last one would turn later requests round inside the browser, past the recorder."""
 TOO_SLOW = "The server gave no whole answer in time."
+NOT_ASKED = Sentence("The page couldn't be asked for.")
 MAX_MOVES = 5  # documents that the page's own frame may show one after the other
 
 
@@ -183,9 +184,7 @@ class Traffic(PageTraffic):
             return replace(failed, url=page_url)
         if self._asked_for_page:
             return Visit(page_url, failure=TOO_SLOW, reason="too-slow", failed_at=page_url)
-        return Visit(
-            page_url, failure=Sentence("The page couldn't be asked for."), reason="not-asked", failed_at=page_url
-        )
+        return Visit(page_url, failure=NOT_ASKED, reason="not-asked", failed_at=page_url)
 
 
 def _size(visit: Visit) -> int:
@@ -231,12 +230,8 @@ def _cookies(url: str, header: str) -> RequestsCookieJar:
 
 def _handed_on(cookie: Cookie) -> Untyped:
     """A cookie that a server set in a redirect, which the browser hasn't seen, in Playwright's form."""
-    given: dict[str, Any] = {
-        "name": cookie.name,
-        "value": cookie.value or "",
-        "domain": cookie.domain,
-        "path": cookie.path,
-    }
+    given: dict[str, Any] = {name: getattr(cookie, name) for name in ("name", "domain", "path")}
+    given["value"] = cookie.value or ""
     given["secure"] = cookie.secure or cookie.name.startswith(("__Host-", "__Secure-"))
     given["httpOnly"] = any(cookie.has_nonstandard_attr(name) for name in ("HttpOnly", "httponly", "HTTPOnly"))
     same_site = (cookie.get_nonstandard_attr("SameSite") or cookie.get_nonstandard_attr("samesite") or "").title()
