@@ -91,14 +91,13 @@ class Bucket:
 
     def write(self, key: str, data: bytes | Iterator[bytes], mode: Mode = "overwrite") -> None:
         """Write an object, which appears whole or not at all; raises ``AlreadyExistsError`` where it is to be new."""
-        objects, several = self.objects, not isinstance(data, bytes)
-        with self.told():
+        several = not isinstance(data, bytes)
+        with self.asked() as objects:
             obstore.put(objects, key, data, mode=mode, use_multipart=several, chunk_size=PIECE, max_concurrency=4)
 
     def piece(self, key: str, start: int, end: int) -> bytes | None:
         """Some of an object's bytes, fewer where it ends before; ``None`` when it isn't there."""
-        objects = self.objects
-        with self.told():
+        with self.asked() as objects:
             try:
                 return bytes(obstore.get_range(objects, key, start=start, end=end)) if end > start else b""
             except FileNotFoundError:
@@ -111,15 +110,13 @@ class Bucket:
 
     def listed(self, prefix: str) -> "Iterator[Sequence[ObjectMeta]]":
         """The objects below a prefix, many at once."""
-        objects = self.objects
-        self.check()
-        with self.told():
+        with self.asked() as objects:
+            self.check()
             yield from obstore.list(objects, prefix)
 
     def remove(self, keys: Sequence[str]) -> None:
         """Remove the objects that are there, many with one request."""
-        objects = self.objects
-        with self.told():
+        with self.asked() as objects:
             try:
                 obstore.delete(objects, keys)
             except FileNotFoundError:  # a store that tells, and leaves the rest
@@ -154,6 +151,13 @@ class Bucket:
             if said == SILENT and ended > began + LONG:
                 self._silent_until = ended + LONG
             raise StorageError(said, hint=_SEE) from None
+
+    @contextmanager
+    def asked(self) -> Iterator[ObjectStore]:
+        """What is asked, claimed; says what is amiss as :meth:`told` does."""
+        objects = self.objects
+        with self.told():
+            yield objects
 
     @cached_property
     def _objects(self) -> ObjectStore:
@@ -198,8 +202,7 @@ class BucketBlobStore:
 
     def get(self, digest: Digest) -> bytes:
         """The bytes; raises ``NotFoundError`` when absent, ``IntegrityError`` when they don't match."""
-        objects = self.bucket.objects
-        with self._found(digest):
+        with self._found(digest) as objects:
             return verified(bytes(obstore.get(objects, self._key(digest)).bytes()), digest)
 
     def ahead(self, digests: Iterable[Digest]) -> ReadAhead:
@@ -212,8 +215,7 @@ class BucketBlobStore:
 
     def size(self, digest: Digest) -> int:
         """Bytes; raises ``NotFoundError`` when absent."""
-        objects = self.bucket.objects
-        with self._found(digest):
+        with self._found(digest) as objects:
             return obstore.head(objects, self._key(digest))["size"]
 
     def remove(self, digest: Digest) -> bool:
@@ -229,8 +231,7 @@ class BucketBlobStore:
 
     def move(self, digest: Digest, to: Self) -> None:
         """Hand bytes over to another store of the same bucket as they are, damaged ones too."""
-        objects = self.bucket.objects
-        with self._found(digest):
+        with self._found(digest) as objects:
             obstore.rename(objects, self._key(digest), to._key(digest))
 
     def sweep(self, older_than: float = 3600.0) -> int:  # noqa: ARG002 - as the port has it
@@ -284,11 +285,11 @@ class BucketBlobStore:
         self.bucket.write(self._key(digest), data)
 
     @contextmanager
-    def _found(self, digest: Digest) -> Iterator[None]:
+    def _found(self, digest: Digest) -> Iterator[ObjectStore]:
         """Asking for one object; raises ``NotFoundError`` when it isn't there."""
-        with self.bucket.told():
+        with self.bucket.asked() as objects:
             try:
-                yield
+                yield objects
             except FileNotFoundError:
                 self.bucket.check()
                 raise _absent(digest) from None

@@ -20,8 +20,7 @@ class NamedObjects:
 
     def get(self, name: str) -> tuple[bytes, str] | None:
         """The bytes, and the mark (ETag) of this state of them; ``None`` when nothing has the name."""
-        objects = self._bucket.objects
-        with self._bucket.told():
+        with self._bucket.asked() as objects:
             try:
                 found = obstore.get(objects, self._key(name))
                 return bytes(found.bytes()), found.meta["e_tag"] or ""
@@ -32,15 +31,13 @@ class NamedObjects:
 
     def put(self, name: str, data: bytes) -> None:
         """Keep bytes under a name, whatever had it."""
-        objects = self._bucket.objects
-        with self._bucket.told():
+        with self._bucket.asked() as objects:
             obstore.put(objects, self._key(name), data, use_multipart=False)
 
     def create(self, name: str, data: bytes) -> bool:
         """Keep bytes under a name that nothing has; false when something has it."""
-        objects = self._bucket.objects
         try:
-            with self._bucket.told():
+            with self._bucket.asked() as objects:
                 obstore.put(objects, self._key(name), data, mode="create", use_multipart=False)
         except exceptions.AlreadyExistsError:
             return False
@@ -55,8 +52,8 @@ class NamedObjects:
             if not self.create(name, data):
                 raise _changed()
             return
-        objects, key = self._bucket.objects, self._key(name)
-        with self._bucket.told():
+        key = self._key(name)
+        with self._bucket.asked() as objects:
             try:
                 if self._conditional:
                     obstore.put(objects, key, data, mode={"e_tag": mark}, use_multipart=False)
@@ -73,22 +70,19 @@ class NamedObjects:
 
     def remove(self, name: str) -> None:
         """Let nothing have the name."""
-        objects = self._bucket.objects
-        with self._bucket.told(), suppress(FileNotFoundError):
+        with self._bucket.asked() as objects, suppress(FileNotFoundError):
             obstore.delete(objects, self._key(name))
 
     def folders(self) -> list[str]:
         """The first part of all names of several parts."""
-        objects = self._bucket.objects
-        with self._bucket.told():
+        with self._bucket.asked() as objects:
             found = obstore.list_with_delimiter(objects, self._folder)["common_prefixes"]
         return [path.removeprefix(f"{self._folder}/") for path in found]
 
     def names(self, below: str = "") -> Iterator[tuple[str, datetime]]:
         """All names, or those below one, and since when each has had its bytes, by the store's clock."""
-        objects = self._bucket.objects
-        self._bucket.check()
-        with self._bucket.told():
+        with self._bucket.asked() as objects:
+            self._bucket.check()
             for some in obstore.list(objects, self._key(below).rstrip("/")):
                 for one in some:
                     yield one["path"].removeprefix(f"{self._folder}/"), one["last_modified"]
