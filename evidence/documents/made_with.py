@@ -19,14 +19,11 @@ SAMPLE = "Ab9 雪国の冬 국어 ضوء אור प्रकाश আলো ஒ
 """Signs of each script for which another font may be taken."""
 
 
+@cache
 def made_with(time_zone: str) -> MadeWithFacts:
     """The time zone with the versions of libraries, and one digest of our own sources and the fonts."""
-    return MadeWithFacts(time_zone, _versions(), _documents())
-
-
-@cache
-def _versions() -> tuple[tuple[str, str], ...]:
-    return (*((name, version(name)) for name in LIBRARIES), ("jpeg", str(features.version("jpg"))))
+    versions = (*((name, version(name)) for name in LIBRARIES), ("jpeg", str(features.version("jpg"))))
+    return MadeWithFacts(time_zone, versions, _documents())
 
 
 @cache

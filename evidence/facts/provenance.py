@@ -45,8 +45,7 @@ def read_provenance(data: bytes, picture_format: str) -> tuple[ProvenanceFacts, 
         with c2pa.Reader(media_type, io.BytesIO(data), context=context) as reader:
             said = reader.json()
     except c2pa.C2paError as error:
-        absent = "ManifestNotFound" in type(error).__name__
-        return ProvenanceFacts("none" if absent else "unreadable"), b""
+        return ProvenanceFacts("none" if "ManifestNotFound" in type(error).__name__ else "unreadable"), b""
     return _told(said)
 
 

@@ -19,6 +19,7 @@ from evidence.documents.typeset.blocks import (
     Style,
     Table,
     Text,
+    cell,
 )
 from evidence.facts.case import CaptureFacts, CaseFacts, ProvenanceFacts, SightingFacts, WitnessFacts
 from evidence.log.proofs import LogProof
@@ -196,8 +197,7 @@ def unchecked_section(sentences: Sequence[str], wording: Wording) -> Section:
 
 def limits_section(wording: Wording) -> Section:
     """What the records can't say."""
-    sentences = tuple(wording.say(f"limits.{key}") for key in STANDING_LIMITS)
-    return Section(wording.say("heading.limits"), (Bullets(sentences),))
+    return Section(wording.say("heading.limits"), (wording.bullets("limits", STANDING_LIMITS),))
 
 
 def demonstration_warning(facts: CaseFacts, wording: Wording) -> tuple[Block, ...]:
@@ -272,7 +272,7 @@ def _witness_cells(witness: WitnessFacts, wording: Wording) -> tuple[Cell, ...]:
         weight = wording.say("witness.qualified", date=witness.qualified)
     return (
         Cell((Line(witness.name), Line(f"{kind} · {subject}", Style.QUIET))),
-        Cell((Line(wording.phrases.word("witness", witness.state)),)),
-        Cell((Line(stated),)),
-        Cell((Line(weight, Style.STRONG if witness.development else Style.PLAIN),)),
+        cell(wording.phrases.word("witness", witness.state)),
+        cell(stated),
+        cell(weight, Style.STRONG if witness.development else Style.PLAIN),
     )

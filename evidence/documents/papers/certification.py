@@ -19,8 +19,6 @@ FURTHER = ("further_11", "further_12", "further_702", "further_error")
 def certification(case: SealedFacts, wording: Wording) -> tuple[Section, ...]:
     """The draft; who signs, when, where, and what that person checked stay empty."""
     say = wording.say
-    process = tuple(say(f"us902.{key}") for key in PROCESS)
-    accurate = tuple(say(f"us902.{key}") for key in ACCURATE)
     algorithm = Rows((plain_row(wording, "us902.algorithm", say("us902.algorithm_value")),))
     compared = blanks(wording, "compared_by", "compared_at", "compared_with", "compared_result")
     return (
@@ -30,16 +28,13 @@ def certification(case: SealedFacts, wording: Wording) -> tuple[Section, ...]:
             running=running(case, wording),
         ),
         Section(say("us902.system"), (system_rows(case, wording),)),
-        Section(say("us902.process"), (Bullets(process),)),
-        Section(say("us902.accurate"), (Bullets(accurate), blanks(wording, "checks_made", lines=3))),
+        Section(say("us902.process"), (wording.bullets("us902", PROCESS),)),
+        Section(say("us902.accurate"), (wording.bullets("us902", ACCURATE), blanks(wording, "checks_made", lines=3))),
         Section(say("us902.recorded"), tuple(_recorded(sighting, wording) for sighting in case.facts.sightings)),
         Section(say("us902.copied"), (algorithm, Text(say("us902.in_annex")), compared)),
         Section(say("heading.proofs"), tuple(witness_blocks(case.witnesses, wording))),
         Section(say("us902.limits"), (Bullets(_limits(case, wording)),)),
-        Section(
-            say("us902.further"),
-            (Bullets(tuple(say(f"us902.{key}") for key in FURTHER)), blanks(wording, "business", lines=3)),
-        ),
+        Section(say("us902.further"), (wording.bullets("us902", FURTHER), blanks(wording, "business", lines=3))),
         Section(
             say("us902.declaration"),
             (

@@ -8,7 +8,7 @@ from typing import Any
 
 from evidence.documents.papers.layout import NetworkRecord, SealedFacts, blanks, plain_row, running, signing_section
 from evidence.documents.phrases.wording import Wording
-from evidence.documents.typeset.blocks import Block, Bullets, Quiet, Row, Rows, Section, Style, Text
+from evidence.documents.typeset.blocks import Block, Quiet, Row, Rows, Section, Style, Text
 from exhibit.clock import parse_rfc3339
 
 NOT_CHECKED = ("not_checked_malware", "not_checked_recording", "not_checked_machine")
@@ -25,12 +25,10 @@ def environment(case: SealedFacts, wording: Wording) -> tuple[Section, ...]:
     if len(case.networks) > SHOWN_RECORDS:
         counts = {"shown": SHOWN_RECORDS, "all": len(case.networks), "path": case.networks[-1].path}
         sections.append(Section(say("heading.sightings"), (Quiet(say("environment.more_records", **counts)),)))
-    unchecked = Bullets(tuple(say(f"environment.{key}") for key in NOT_CHECKED))
     longer = (blanks(wording, name, lines=2) for name in ("malware", "processes"))
-    complete = (blanks(wording, "operator", "machine", "route"), *longer)
     sections += [
-        Section(say("heading.unchecked"), (unchecked,)),
-        Section(say("environment.complete"), complete),
+        Section(say("heading.unchecked"), (wording.bullets("environment", NOT_CHECKED),)),
+        Section(say("environment.complete"), (blanks(wording, "operator", "machine", "route"), *longer)),
         signing_section("environment", wording),
     ]
     return tuple(sections)

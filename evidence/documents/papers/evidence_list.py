@@ -11,7 +11,7 @@ from evidence.bundle.manifest import MANIFEST_PATH
 from evidence.bundle.sealing import match_folder, sighting_folder
 from evidence.documents.papers.layout import SealedFacts, blanks, running
 from evidence.documents.phrases.wording import Wording
-from evidence.documents.typeset.blocks import Cell, Line, Section, Style, Table
+from evidence.documents.typeset.blocks import Cell, Line, Section, Style, Table, cell
 from evidence.facts.case import SightingFacts
 
 MAX_TITLE = 160
@@ -31,11 +31,10 @@ def evidence_list(case: SealedFacts, wording: Wording) -> tuple[Section, ...]:
     say = wording.say
     head = tuple(say(f"cnlist.{name}") for name in ("number", "item", "source", "purpose"))
     rows = tuple(_cells(number, item, wording) for number, item in enumerate(_items(case, wording), 1))
-    submitter = blanks(wording, "submitter", "signature", "date")
     return (
         Section(say("cnlist.about"), (blanks(wording, "matter", "translation"),), running=running(case, wording)),
         Section(say("cnlist.list"), (Table(head, rows, (0, 10, 5, 5)),)),
-        Section(say("cnlist.sign"), (submitter,), together=True),
+        Section(say("cnlist.sign"), (blanks(wording, "submitter", "signature", "date"),), together=True),
     )
 
 
@@ -44,9 +43,9 @@ def _cells(number: int, item: _Item, wording: Wording) -> tuple[Cell, ...]:
     files = wording.say("cnlist.many", path=first, n=len(rest)) if rest else first
     address = (Line(wording.clipped(item.address, MAX_ADDRESS), Style.MONO),) if item.address else ()
     return (
-        Cell((Line(str(number)),)),
+        cell(str(number)),
         Cell((Line(item.words), *address, Line(files, Style.MONO))),
-        Cell((Line(item.source),)),
+        cell(item.source),
         Cell((Line(""), Line(""), Line(f"（{wording.say('paper.open')}）", Style.QUIET))),
     )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from evidence.bundle.manifest import Manifest
 from evidence.documents.phrases.wording import Wording
-from evidence.documents.typeset.blocks import Blanks, Block, Cell, Line, Quiet, Row, Rows, Section, Style, Table, Text
+from evidence.documents.typeset.blocks import Blanks, Block, Line, Quiet, Row, Rows, Section, Style, Table, Text, cell
 from evidence.facts.case import CaseFacts, WitnessFacts
 from exhibit.digests import Digest
 
@@ -82,14 +82,8 @@ def file_table(case: SealedFacts, wording: Wording) -> list[Block]:
     """Every sealed file with its size and SHA-256."""
     files = case.manifest.files
     head = (wording.say("paper.file"), wording.say("paper.size"), wording.say("label.digest"))
-    rows = tuple(
-        (
-            Cell((Line(file.path, Style.MONO),)),
-            Cell((Line(f"{file.size:,}"),)),
-            Cell((Line(file.sha256.hex, Style.MONO),)),
-        )
-        for file in files[:SHOWN_FILES]
-    )
+    shown = ((file.path, f"{file.size:,}", file.sha256.hex) for file in files[:SHOWN_FILES])
+    rows = tuple((cell(path, Style.MONO), cell(size), cell(digest, Style.MONO)) for path, size, digest in shown)
     blocks: list[Block] = [Table(head, rows, (3, 0, 4))]
     if len(files) > SHOWN_FILES:
         blocks.append(Quiet(wording.say("paper.more_files", shown=SHOWN_FILES, all=len(files))))

@@ -11,14 +11,11 @@ def privacy_note(case: SealedFacts, wording: Wording) -> tuple[Section, ...]:
     places = sum(bool(sighting.context) for sighting in case.facts.sightings)
     others = (say(f"privacy.{key}") for key in ("addresses", "servers", "people", "members", "redact"))
     may_be = (say("privacy.words", n=places), *others)
-    gdpr = tuple(say(f"privacy.{key}") for key in ("gdpr_basis", "gdpr_claims"))
-    pipl = tuple(say(f"privacy.{key}") for key in ("pipl_basis", "pipl_export"))
     balance = (blanks(wording, name, lines=2) for name in ("purpose", "necessity", "interests", "outcome"))
-    decide = (*balance, blanks(wording, "export", "redacted"))
     return (
         Section(say("privacy.what"), (Bullets(may_be),), running=running(case, wording)),
-        Section(say("privacy.gdpr"), (Bullets(gdpr),)),
-        Section(say("privacy.pipl"), (Bullets(pipl),)),
-        Section(say("privacy.decide"), decide),
+        Section(say("privacy.gdpr"), (wording.bullets("privacy", ("gdpr_basis", "gdpr_claims")),)),
+        Section(say("privacy.pipl"), (wording.bullets("privacy", ("pipl_basis", "pipl_export")),)),
+        Section(say("privacy.decide"), (*balance, blanks(wording, "export", "redacted"))),
         signing_section("privacy", wording),
     )

@@ -1,13 +1,14 @@
 """Values in words: times, shares, turns. Nothing is rounded up, so that no figure says more than was measured."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from evidence.documents.phrases import Phrases
 from evidence.documents.phrases.spoken import told
-from evidence.documents.typeset.blocks import Line, Row, Setting, Speaker, Style
+from evidence.documents.typeset.blocks import Bullets, Line, Row, Setting, Speaker, Style
 from exhibit.errors import WrongUseError
 from exhibit.types import Verification
 
@@ -41,6 +42,10 @@ class Wording:
             footer=self.say("document.footer"),
             page_of=self.say("document.page_of", page="{page}", pages="{pages}"),
         )
+
+    def bullets(self, group: str, keys: Iterable[str]) -> Bullets:
+        """Sentences of one group of the catalogue as a list."""
+        return Bullets(tuple(self.say(f"{group}.{key}") for key in keys))
 
     def row(self, label: str, speaker: Speaker, *texts: str, style: Style = Style.PLAIN) -> Row:
         """A labelled value; an empty one reads "not stated"."""

@@ -26,6 +26,7 @@ from evidence.documents.typeset.blocks import (
     Style,
     Table,
     Text,
+    cell,
 )
 from evidence.documents.typeset.compiler import TypesetFile, Unset
 from evidence.documents.typeset.pictures import Album, Pictures
@@ -103,12 +104,11 @@ def _about(report: ReportFacts, wording: Wording) -> Section:
 
 def _cost(cost: CostFacts, wording: Wording) -> str:
     """What a million pictures cost, and who says so."""
-    whence = "cost.counted" if cost.counted else "cost.measured"
     said = {
         "money": f"{cost.currency} {cost.money}",
         "hours": cost.core_hours,
         "works": f"{cost.works:,}",
-        "whence": wording.say(whence, n=f"{cost.counted:,}"),
+        "whence": wording.say("cost.counted" if cost.counted else "cost.measured", n=f"{cost.counted:,}"),
         "whose": wording.clipped(cost.whose_prices, 80) or wording.say("cost.assumed"),
     }
     return wording.say("cost.line", **said, as_of=cost.prices_as_of)
@@ -149,12 +149,12 @@ def _case_cells(position: int, case: ReportCase, wording: Wording) -> tuple[Cell
     title = wording.clipped(facts.work.title or wording.say("document.unknown"), 80)
     return (
         Cell((Line(facts.number),), _label(position)),
-        Cell((Line(title),)),
-        Cell((Line(wording.clipped(facts.party.name, 80)),)),
-        Cell((Line("—" if seen is None else wording.day(seen)),)),
-        Cell((Line(of_case.best_share(facts)),)),
-        Cell((Line(of_case.decision_words(facts, wording)),)),
-        Cell((Line(str(facts.bundle) if facts.bundle else "—"),)),
+        cell(title),
+        cell(wording.clipped(facts.party.name, 80)),
+        cell("—" if seen is None else wording.day(seen)),
+        cell(of_case.best_share(facts)),
+        cell(of_case.decision_words(facts, wording)),
+        cell(str(facts.bundle or "—")),
         Cell((), page=_label(position)),
     )
 
@@ -287,10 +287,9 @@ def _reasons(kind: str, counts: Iterable[RefusalCount], wording: Wording) -> lis
         total[refused.reason] += refused.count
     if not total:
         return []
-    head = (wording.say(f"coverage.{kind}"), wording.say("column.count"))
     ordered = sorted(total.items(), key=lambda item: (-item[1], item[0]))
-    rows = tuple((Cell((Line(_reason(reason, wording)),)), Cell((Line(f"{count:,}"),))) for reason, count in ordered)
-    return [Table(head, rows, (1, 0))]
+    rows = tuple((cell(_reason(reason, wording)), cell(f"{count:,}")) for reason, count in ordered)
+    return [Table((wording.say(f"coverage.{kind}"), wording.say("column.count")), rows, (1, 0))]
 
 
 def _crawl_cells(crawl: CrawlCoverage, wording: Wording) -> tuple[Cell, ...]:
@@ -300,11 +299,8 @@ def _crawl_cells(crawl: CrawlCoverage, wording: Wording) -> tuple[Cell, ...]:
     return (
         Cell((*_sources(crawl, wording), Line(wording.phrases.word("source", crawl.kind), Style.QUIET))),
         Cell((Line(wording.time(crawl.started)), Line(finished), *ended)),
-        Cell((Line(f"{crawl.pages:,}"),)),
-        Cell((Line(f"{crawl.pictures:,}"),)),
-        Cell((Line(f"{crawl.refused_count:,}"),)),
-        Cell((Line(f"{crawl.failed_count:,}"),)),
-        Cell((Line(found if crawl.canaries else "—"),)),
+        *(cell(f"{n:,}") for n in (crawl.pages, crawl.pictures, crawl.refused_count, crawl.failed_count)),
+        cell(found if crawl.canaries else "—"),
     )
 
 

@@ -9,7 +9,6 @@ from evidence.documents.phrases.wording import Wording, zone_named
 from evidence.documents.typeset.blocks import (
     Attachment,
     Block,
-    Bullets,
     Callout,
     Document,
     Row,
@@ -29,6 +28,7 @@ FACTS_FILE = "facts.json"
 PICTURE_SIDE = 1200
 SHOWN_PICTURES = 12
 HEIGHT = 52
+CHECKS = ("check_first", "check_digest", "check_later")
 UNEXAMINED = ("declarations", "originality", "earlier", "before")
 
 
@@ -47,8 +47,8 @@ def render_deposit_record(
         _recorded(facts, wording),
         _pictures(facts.work.pictures, gallery),
         _proofs(facts, wording),
-        _unchecked(wording),
-        _check(wording),
+        Section(wording.say("heading.unchecked"), (wording.bullets("unexamined", UNEXAMINED),)),
+        Section(wording.say("deposit.check"), (wording.bullets("deposit", CHECKS),)),
     )
     files = (*gallery.album.files, TypesetFile(FACTS_FILE, facts.to_json()))
     return Unset(_document(facts, wording, sections), files, language, facts.written_at).pdf(fonts or installed_fonts())
@@ -120,16 +120,6 @@ def _proofs(facts: CaseFacts, wording: Wording) -> Section:
     )
     witnesses = witness_blocks(facts.witnesses, wording, "covered_no_later")
     return Section(wording.say("deposit.proofs"), (Rows(rows), *witnesses))
-
-
-def _unchecked(wording: Wording) -> Section:
-    sentences = tuple(wording.say(f"unexamined.{key}") for key in UNEXAMINED)
-    return Section(wording.say("heading.unchecked"), (Bullets(sentences),))
-
-
-def _check(wording: Wording) -> Section:
-    sentences = tuple(wording.say(f"deposit.{key}") for key in ("check_first", "check_digest", "check_later"))
-    return Section(wording.say("deposit.check"), (Bullets(sentences),))
 
 
 def _document(facts: CaseFacts, wording: Wording, sections: tuple[Section, ...]) -> Document:

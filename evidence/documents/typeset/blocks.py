@@ -109,6 +109,11 @@ class Cell:
     page: str = ""
 
 
+def cell(text: str, style: Style = Style.PLAIN) -> Cell:
+    """A table's cell of one line."""
+    return Cell((Line(text, style),))
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """A table; a width of 0 is as wide as its content, others share what is left."""
