@@ -11,6 +11,22 @@ def plain(text: str) -> str:
     return _ACTS.sub("", text)
 
 
+def decoded(data: bytes) -> str:
+    """UTF-8 where the bytes are that, and Latin-1 where they aren't."""
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
+def mended(text: str) -> str:
+    """A text that was read as Latin-1, as UTF-8 where its bytes are that."""
+    try:
+        return text.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return text
+
+
 def one_line(text: str) -> str:
     """The same as one line, its words with single spaces between them."""
     return " ".join(plain(text).split())

@@ -60,8 +60,7 @@ class Sheets:
 
     def failed(self, failure: Failure) -> None:
         """A sheet hasn't come."""
-        request = failure.request  # type: ignore[attr-defined] # Scrapy adds it
-        self.settle(request.meta[SHEET])
+        self.settle(failure.request.meta[SHEET])  # type: ignore[attr-defined] # Scrapy adds it
 
     def settle(self, url: str, images: tuple[str, ...] = (), imports: tuple[str, ...] = ()) -> None:
         """What is known of a sheet now."""

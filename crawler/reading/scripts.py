@@ -57,12 +57,9 @@ def in_text(text: str) -> Iterator[str]:
         if _SAID.search(match["text"]):
             address = _of_html(match["text"])
             before, behind = plain[max(0, match.start() - 40) : match.start()], plain[match.end() : match.end() + 40]
-            if _is_image(address) and _is_whole(address, before, behind):
+            is_image = has_image_suffix(address) and has_name(address) and not _FILLED_IN.search(address)
+            if is_image and _is_whole(address, before, behind):
                 yield address
-
-
-def _is_image(address: str) -> bool:
-    return has_image_suffix(address) and has_name(address) and not _FILLED_IN.search(address)
 
 
 def _is_whole(address: str, before: str, behind: str) -> bool:

@@ -17,6 +17,7 @@ from exhibit.errors import RefusedError
 from exhibit.network.guard import Guard
 from exhibit.network.http import connection_facts, guarded_session, read_limited
 from exhibit.network.urls import host_of
+from exhibit.plain import mended
 from exhibit.sentences import Sentence
 
 MAX_STEPS = 6
@@ -77,7 +78,7 @@ class Visitor:
                     return Visit(url, (*steps[:-1], replace(step, size=len(body))), body)
                 response.close()
                 question = question.after(step.status)
-                asked = urljoin(asked, _readable(target))
+                asked = urljoin(asked, mended(target))
         except RefusedError as error:
             failure, reason = error.message, error.reason
         except requests.exceptions.SSLError:
@@ -104,13 +105,6 @@ class Visitor:
             question.method, url, data=question.body, allow_redirects=False, stream=True, timeout=min(seconds, 30)
         )
         answered = sent + timedelta(seconds=time.monotonic() - began)
-        received = tuple((str(name), _readable(str(value))) for name, value in response.raw.headers.iteritems())
+        # requests reads the bytes of headers as Latin-1
+        received = tuple((str(name), mended(str(value))) for name, value in response.raw.headers.iteritems())
         return Step(url, response.status_code, received, sent, answered, connection_facts(response)), response
-
-
-def _readable(value: str) -> str:
-    """A header's value as text: UTF-8 where its bytes are such (``requests`` reads them as Latin-1)."""
-    try:
-        return value.encode("latin-1").decode("utf-8")
-    except UnicodeError:
-        return value

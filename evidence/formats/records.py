@@ -12,6 +12,7 @@ from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 from evidence.formats.codec import FormatError
 from exhibit.clock import parse_rfc3339, rfc3339
+from exhibit.plain import decoded
 
 MAX_RECORDS = 5_000
 MAX_BODY = 64 << 20
@@ -116,7 +117,7 @@ def read_response(block: bytes) -> Response | None:
     if status is None or end is None:
         return None
     pairs = [line.partition(b":")[::2] for line in re.split(rb"\r?\n", head[status.end() : end.start()])]
-    headers = tuple((_text(name).strip(), _text(value).strip()) for name, value in pairs)
+    headers = tuple((decoded(name).strip(), decoded(value).strip()) for name, value in pairs)
     return Response(int(status[1]), headers, block[end.end() :])
 
 
@@ -139,13 +140,6 @@ def plain_url(url: str) -> str:
     except ValueError:
         return url
     return unquote(f"{parts.scheme}://{host}{port}{path}" + (f"?{parts.query}" if parts.query else ""))
-
-
-def _text(value: bytes) -> str:
-    try:
-        return value.decode("utf-8")
-    except UnicodeDecodeError:
-        return value.decode("latin-1")
 
 
 def _unchunked(body: bytes) -> bytes:

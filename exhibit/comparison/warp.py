@@ -76,8 +76,7 @@ def _oriented(transform: ArrayLike, source_size: Size) -> Floats:
         raise WrongUseError("This transform collapses the picture.")
     width, height = source_size
     depth = matrix[2] @ np.array([(width - 1) / 2, (height - 1) / 2, 1.0])
-    sign = 1.0 if depth >= 0 else -1.0
-    return np.asarray(sign * matrix, np.float64)
+    return np.asarray(matrix if depth >= 0 else -matrix, np.float64)
 
 
 def _source_points(transform: ArrayLike, source_size: Size, size: Size) -> tuple[Floats, Floats, Mask]:

@@ -52,10 +52,9 @@ def literal_address(host: str) -> Address | None:
         return IPv4Address(host)
     except ValueError as error:
         address = _loose_ipv4(host)
-        reason = "bad-url" if address is None or address.is_global else "private-address"
         raise RefusedError(
             Sentence("%(host)s is an unusual way to write an address.", host=f"{host!r}"),
-            reason=reason,
+            reason="bad-url" if address is None or address.is_global else "private-address",
             hint=Sentence("Write an address as four decimal numbers without leading zeros."),
         ) from error
 

@@ -16,6 +16,7 @@ from PIL.ImageFile import ImageFile
 from exhibit.errors import UnreadablePictureError
 from exhibit.pictures.decode import Limits, asked
 from exhibit.pictures.picture_file import opened
+from exhibit.plain import decoded, mended
 from exhibit.types import Json
 
 MAX_TEXT = 300
@@ -121,27 +122,12 @@ def _text(value: object) -> str:
     if isinstance(value, list):
         return ", ".join(filter(None, (_text(item) for item in value[:20])))[:MAX_TEXT]
     if isinstance(value, bytes):
-        text = _decoded(value)
+        text = decoded(value)
     elif isinstance(value, str):
-        text = _mended(value)
+        text = mended(value)  # Pillow reads the text of EXIF as Latin-1; most programs write UTF-8 there
     else:
         return ""
     return " ".join("".join(character if character.isprintable() else " " for character in text).split())[:MAX_TEXT]
-
-
-def _decoded(value: bytes) -> str:
-    try:
-        return value.decode("utf-8")
-    except UnicodeDecodeError:
-        return value.decode("latin-1")
-
-
-def _mended(value: str) -> str:
-    """Pillow reads the text of EXIF as Latin-1; most programs write UTF-8 there."""
-    try:
-        return value.encode("latin-1").decode("utf-8")
-    except (UnicodeEncodeError, UnicodeDecodeError):
-        return value
 
 
 def _wide(value: object) -> str:

@@ -18,8 +18,7 @@ _Pairs = list[tuple[list[int], bytes]]
 def prove(pairs: Mapping[bytes, bytes], key: bytes) -> tuple[bytes, tuple[bytes, ...]]:
     """The root of the trie of these pairs (no value is empty), and the nodes that lead from it to one of the keys."""
     nodes: list[bytes] = []
-    top = _build([(_nibbles(each), value) for each, value in sorted(pairs.items())], _nibbles(key), nodes)
-    root = rlp.encode(top)
+    root = rlp.encode(_build([(_nibbles(each), value) for each, value in sorted(pairs.items())], _nibbles(key), nodes))
     if len(root) < 32:
         nodes.append(root)  # a small root is hashed all the same
     return keccak256(root), tuple(reversed(nodes))

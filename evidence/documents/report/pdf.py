@@ -146,10 +146,9 @@ def _summary(report: ReportFacts, wording: Wording) -> Section:
 def _case_cells(position: int, case: ReportCase, wording: Wording) -> tuple[Cell, ...]:
     facts = case.facts
     seen = min((sighting.first_seen for sighting in facts.sightings), default=None)
-    title = wording.clipped(facts.work.title or wording.say("document.unknown"), 80)
     return (
         Cell((Line(facts.number),), _label(position)),
-        cell(title),
+        cell(wording.clipped(facts.work.title or wording.say("document.unknown"), 80)),
         cell(wording.clipped(facts.party.name, 80)),
         cell("—" if seen is None else wording.day(seen)),
         cell(of_case.best_share(facts)),

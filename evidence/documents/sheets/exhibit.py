@@ -57,7 +57,6 @@ def _sections(facts: CaseFacts, gallery: Gallery) -> tuple[Section, ...]:
 
 
 def _about(facts: CaseFacts, wording: Wording) -> Section:
-    software = f"{facts.software.name} {facts.software.version}"
     rows = (
         wording.row("case", Speaker.RECORDED, facts.number),
         wording.row("bundle", Speaker.RECORDED, str(facts.bundle)),
@@ -65,7 +64,7 @@ def _about(facts: CaseFacts, wording: Wording) -> Section:
         wording.time_row("opened_at", facts.opened_at),
         wording.time_row("made_at", facts.written_at),
         wording.row("preparer", Speaker.RECORDED, wording.say("sheet.preparer", owner=facts.owner.name)),
-        wording.row("software", Speaker.RECORDED, software),
+        wording.row("software", Speaker.RECORDED, f"{facts.software.name} {facts.software.version}"),
     )
     running = wording.say("sheet.running", case=facts.number, bundle=facts.bundle)
     return Section(wording.say("heading.about"), (Rows(rows),), 1, running=running)

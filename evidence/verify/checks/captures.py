@@ -233,8 +233,7 @@ def _check_step(step: NetworkExchange, answers: Sequence[_Answer], stated: Captu
         and step.sent - APART <= answer.record.date <= step.answered + APART
         for answer in answers
     )
-    problem = f"No recorded exchange is the one that the surroundings state of {step.url[:200]}."
-    expect(found and inside, problem)
+    expect(found and inside, f"No recorded exchange is the one that the surroundings state of {step.url[:200]}.")
     secured, known = wanted.startswith("https:"), step.peer.address in (step.dns_answers or (step.peer.address,))
     expect((step.tls is not None) == secured and known, f"The connection to {step.url[:200]} contradicts itself.")
 
