@@ -59,15 +59,7 @@ from registry.models.matching import (
 )
 from registry.models.notices import Notice, NoticeCase, NoticeEvent, NoticeMail, NoticeWording
 from registry.models.notifications import Delivery, Event, EventKind, Feed, MailChoice, Webhook
-from registry.models.pictures import (
-    BlockedDigest,
-    BytesState,
-    Pack,
-    PackedBytes,
-    PackGap,
-    Picture,
-    WithheldFile,
-)
+from registry.models.pictures import BlockedDigest, BytesState, Pack, PackedBytes, PackGap, Picture, WithheldFile
 from registry.models.steps import UNFINISHED, Claimable, Dismissal, Heartbeat, Lease, StepState, StepTime
 from registry.models.works import (
     Licence,

@@ -18,12 +18,8 @@ router = Resource("being told")
 WEBHOOKS, ONE = "/owners/{slug:owner}/webhooks", "/owners/{slug:owner}/webhooks/{int:number}"
 
 
-@router.get("/owners/{slug:owner}/events")
-def list_events(request: Call, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Event]:
-    """What happened, of the last months, a minute later. Keep `last`, and ask again with it for what is new."""
-    return page(events.settled(of(request)), schemas.Event, cursor, limit)
-
-
+HAPPENED = "What happened, of the last months, a minute later. Keep `last`, and ask again with it for what is new."
+router.lists("/owners/{slug:owner}/events", "list_events", schemas.Event, events.settled, HAPPENED)
 router.lists(WEBHOOKS, "list_webhooks", schemas.Webhook, scoped.webhooks, "The webhooks.", MANAGE)
 
 

@@ -28,14 +28,10 @@ def list_owners(request: Call, cursor: Cursor = "", limit: Limit = 50) -> Piece[
     return page(rows, schemas.Owner, cursor, limit)
 
 
-@router.get("/owners/{slug:owner}")
-def get_owner(request: Call) -> schemas.Owner:
-    """One owner."""
-    return schemas.Owner.from_row(of(request))
-
-
 OWNER = "/owners/{slug:owner}"
 INVITATIONS, PERSON = OWNER + "/invitations", OWNER + "/members/{int:person}"
+
+router.shows(OWNER, "get_owner", schemas.Owner, lambda owner: owner, "One owner.")
 
 
 class NewInvitation(requests.Given):
@@ -70,10 +66,8 @@ def remove_member(request: Call, person: int) -> None:
     members.remove(of(request), person, by=request.auth.by)
 
 
-@member_router.get(INVITATIONS, MANAGE)
-def list_invitations(request: Call, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Invitation]:
-    """The invitations that can still be accepted."""
-    return page(invitations.open_ones(of(request)), schemas.Invitation, cursor, limit)
+OPEN = "The invitations that can still be accepted."
+member_router.lists(INVITATIONS, "list_invitations", schemas.Invitation, invitations.open_ones, OPEN, MANAGE)
 
 
 @member_router.post(INVITATIONS, MANAGE, 201, keyed=False)
@@ -95,10 +89,8 @@ def revoke_invitation(request: Call, invitation: int) -> None:
     invitations.revoke(of(request), invitation, by=request.auth.by)
 
 
-@member_router.get(OWNER + "/tokens", MANAGE)
-def list_tokens(request: Call, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Token]:
-    """The tokens of the members; a person makes them on the page of the account."""
-    return page(tokens.tokens_of(of(request)), schemas.Token, cursor, limit)
+THEIRS = "The tokens of the members; a person makes them on the page of the account."
+member_router.lists(OWNER + "/tokens", "list_tokens", schemas.Token, tokens.tokens_of, THEIRS, MANAGE)
 
 
 @member_router.delete(OWNER + "/tokens/{int:token}", MANAGE)

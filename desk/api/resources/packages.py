@@ -91,10 +91,8 @@ class NewLink(requests.Given):
     )
 
 
-@link_router.get(OWNER + "/links")
-def list_links(request: Call, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Link]:
-    """The links, with their ends and how often each was used."""
-    return page(links.links_of(of(request)), schemas.Link, cursor, limit)
+USED = "The links, with their ends and how often each was used."
+link_router.lists(OWNER + "/links", "list_links", schemas.Link, links.links_of, USED)
 
 
 @link_router.post(OWNER + "/reports/{int:number}/links", SEND, 201, keyed=False)

@@ -110,10 +110,8 @@ def add_work(request: Call, declared: Form[Declared], file: File[UploadedFile]) 
     return Status(201 if made.new else 200, schemas.RegisteredWork.from_row(row, new=made.new))
 
 
-@router.get(ONE)
-def get_work(request: Call, number: int) -> schemas.FullWork:
-    """One work with its cases, and how far the search of what was seen before is."""
-    return schemas.FullWork.from_row(scoped.work(of(request), number))
+FULL = "One work with its cases, and how far the search of what was seen before is."
+router.shows(ONE, "get_work", schemas.FullWork, scoped.work, FULL)
 
 
 @router.patch(ONE, WRITE)
