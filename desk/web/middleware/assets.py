@@ -7,7 +7,7 @@ import gzip
 import hashlib
 import mimetypes
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import PurePosixPath
@@ -17,6 +17,8 @@ from django.contrib.staticfiles import finders
 from django.contrib.staticfiles.storage import StaticFilesStorage
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed, HttpResponseNotFound
 from django.urls import get_script_prefix
+
+from desk.web.middleware import Answer, middleware
 
 START = "assets/"
 FOR_GOOD = "public, max-age=31536000, immutable"
@@ -43,14 +45,11 @@ class AssetStorage(StaticFilesStorage):
         return f"{get_script_prefix()}{START}{_assets()[name].digest}/{name}"
 
 
-def assets(answer: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
+@middleware
+def assets(request: HttpRequest, answer: Answer) -> HttpResponseBase:
     """Middleware that serves them, before anybody asks who it is for."""
-
-    def answered(request: HttpRequest) -> HttpResponseBase:
-        asked = request.path_info.removeprefix("/")
-        return _served(request, asked.removeprefix(START)) if asked.startswith(START) else answer(request)
-
-    return answered
+    asked = request.path_info.removeprefix("/")
+    return _served(request, asked.removeprefix(START)) if asked.startswith(START) else answer(request)
 
 
 def _served(request: HttpRequest, asked: str) -> HttpResponse:

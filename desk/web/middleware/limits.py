@@ -1,10 +1,9 @@
 """How large a request may be: asked before anything of it is read."""
 
-from collections.abc import Callable
-
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
 
+from desk.web.middleware import Answer, middleware
 from registry.accounts import tokens
 
 MAX_REQUEST = 128 * 1024 * 1024
@@ -13,17 +12,14 @@ MAX_OF_NOBODY = 1024 * 1024
 """Bytes of a request of somebody who isn't signed in and shows no valid token."""
 
 
-def request_limit(answer: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
+@middleware
+def request_limit(request: HttpRequest, answer: Answer) -> HttpResponseBase:
     """Middleware that refuses what is larger, with a sentence."""
-
-    def answered(request: HttpRequest) -> HttpResponseBase:
-        told = request.META.get("CONTENT_LENGTH") or "0"
-        size = int(told) if told.isdecimal() else 0
-        if size > MAX_OF_NOBODY and size > (most := _most(request)):
-            return render(request, "413.html", {"most": most}, status=413)
-        return answer(request)
-
-    return answered
+    told = request.META.get("CONTENT_LENGTH") or "0"
+    size = int(told) if told.isdecimal() else 0
+    if size > MAX_OF_NOBODY and size > (most := _most(request)):
+        return render(request, "413.html", {"most": most}, status=413)
+    return answer(request)
 
 
 def _most(request: HttpRequest) -> int:

@@ -1,7 +1,6 @@
 """The language and the time zone of who reads: the browser's, until a person has chosen otherwise."""
 
 import zoneinfo
-from collections.abc import Callable
 from functools import cache
 
 from django.conf import settings
@@ -12,36 +11,32 @@ from django.utils import timezone, translation
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
+from desk.web.middleware import Answer, middleware
 from registry.models import User
 
 ZONE = "zone"
 """The cookie in which a page's script says where the browser is."""
 YEAR = 365 * 24 * 3600
 
-Answer = Callable[[HttpRequest], HttpResponseBase]
 
-
-def reader(answer: Answer) -> Answer:
+@middleware
+def reader(request: HttpRequest, answer: Answer) -> HttpResponseBase:
     """Middleware: pages are in the reader's language, and their times in the reader's zone.
 
     Both are kept with a person who is signed in, for the mails that are sent to them.
     """
-
-    def answered(request: HttpRequest) -> HttpResponseBase:
-        person, zone = _person(request), request.COOKIES.get(ZONE, "")
-        zone = zone if zone in _zones() else ""
-        if person is not None:
-            seen = {"time_zone": zone or person.time_zone, "browser_language": translation.get_language() or ""}
-            if any(getattr(person, name) != value for name, value in seen.items()):
-                User.objects.filter(pk=person.pk).update(**seen)
-            zone = zone or person.time_zone
-            if person.language:
-                translation.activate(person.language)
-                request.LANGUAGE_CODE = translation.get_language()
-        with timezone.override(zone or settings.TIME_ZONE):
-            return answer(request)
-
-    return answered
+    person, zone = _person(request), request.COOKIES.get(ZONE, "")
+    zone = zone if zone in _zones() else ""
+    if person is not None:
+        seen = {"time_zone": zone or person.time_zone, "browser_language": translation.get_language() or ""}
+        if any(getattr(person, name) != value for name, value in seen.items()):
+            User.objects.filter(pk=person.pk).update(**seen)
+        zone = zone or person.time_zone
+        if person.language:
+            translation.activate(person.language)
+            request.LANGUAGE_CODE = translation.get_language()
+    with timezone.override(zone or settings.TIME_ZONE):
+        return answer(request)
 
 
 @require_POST

@@ -6,11 +6,11 @@ The id stands in the log line of the request, in those of whatever it causes, an
 import logging
 import secrets
 import time
-from collections.abc import Callable
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 
+from desk.web.middleware import Answer, middleware
 from exhibit.logs import logged_as
 from exhibit.plain import plain
 from workers.notify.mail import absolute
@@ -18,37 +18,31 @@ from workers.notify.mail import absolute
 _LOG = logging.getLogger("exhibit.request")
 
 
-def traced(answer: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
+@middleware
+def traced(request: HttpRequest, answer: Answer) -> HttpResponseBase:
     """Middleware that gives a request its id and logs how it ended: by its route, without what is in the address."""
-
-    def answered(request: HttpRequest) -> HttpResponseBase:
-        request_id, begun = secrets.token_hex(8), time.monotonic()
-        with logged_as(request_id=request_id):
-            response = answer(request)
-            route = "" if request.resolver_match is None else request.resolver_match.route
-            milliseconds = round((time.monotonic() - begun) * 1000)
-            told = {"method": request.method, "status": response.status_code, "milliseconds": milliseconds}
-            _LOG.info("/%s", route, extra=told)
-        response.headers["X-Request-ID"] = request_id
-        return response
-
-    return answered
+    request_id, begun = secrets.token_hex(8), time.monotonic()
+    with logged_as(request_id=request_id):
+        response = answer(request)
+        route = "" if request.resolver_match is None else request.resolver_match.route
+        milliseconds = round((time.monotonic() - begun) * 1000)
+        told = {"method": request.method, "status": response.status_code, "milliseconds": milliseconds}
+        _LOG.info("/%s", route, extra=told)
+    response.headers["X-Request-ID"] = request_id
+    return response
 
 
-def plain_words(answer: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
+@middleware
+def plain_words(request: HttpRequest, answer: Answer) -> HttpResponseBase:
     """Middleware of the site's forms: what acts on terminals, mails and tables gets no further; passwords stay."""
-
-    def answered(request: HttpRequest) -> HttpResponseBase:
-        if request.method == "POST" and not request.path.startswith("/api/"):
-            given = request.POST.copy()
-            for name, texts in given.lists():
-                if "password" not in name:
-                    given.setlist(name, [plain(str(text)) for text in texts])
-            given._mutable = False  # noqa: SLF001 - as Django makes it
-            request.POST = given  # type: ignore[assignment] # the stubs say that it can't be set
-        return answer(request)
-
-    return answered
+    if request.method == "POST" and not request.path.startswith("/api/"):
+        given = request.POST.copy()
+        for name, texts in given.lists():
+            if "password" not in name:
+                given.setlist(name, [plain(str(text)) for text in texts])
+        given._mutable = False  # noqa: SLF001 - as Django makes it
+        request.POST = given  # type: ignore[assignment] # the stubs say that it can't be set
+    return answer(request)
 
 
 def whole_address(request: HttpRequest, path: str) -> str:
