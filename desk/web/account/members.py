@@ -21,13 +21,14 @@ from desk.web.common.access import (
     member_view,
     number_in,
     page_of,
+    person_of,
     show,
     shows_secret,
 )
 from exhibit.clock import now
 from exhibit.errors import ExhibitError
 from registry.accounts import invitations, members, tokens
-from registry.models import Owner, Scope, User
+from registry.models import Owner, Scope
 from workers.notify.invitations import invite as invite_by_mail
 
 PERIODS = (7, 30, 90, 365)
@@ -88,11 +89,10 @@ def remove_member(request: HttpRequest, owner: Owner, person: int) -> HttpRespon
 @member_view
 def leave(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     """Be a member no more."""
-    assert isinstance(request.user, User)
     with Telling(request):
         if not request.POST.get("sure"):
             return redirect("members", slug=owner.slug)
-        members.remove(owner, request.user.pk, by=request.user.get_username())
+        members.remove(owner, person_of(request).pk, by=request.user.get_username())
         messages.success(request, _("You are no member of %(owner)s any more.") % {"owner": owner.name})
         return redirect("owners")
     return redirect("members", slug=owner.slug)
@@ -109,11 +109,10 @@ def list_tokens(request: HttpRequest, owner: Owner) -> HttpResponse:
 @shows_secret
 def make_token(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     """Make a token."""
-    assert isinstance(request.user, User)
     name, scopes = request.POST.get("name", ""), request.POST.getlist("scopes")
     days = number_in(request.POST.get("days")) or 0
     try:
-        made, secret = tokens.make(owner, request.user, name=name, scopes=scopes, days=days)
+        made, secret = tokens.make(owner, person_of(request), name=name, scopes=scopes, days=days)
     except ExhibitError as error:
         messages.error(request, in_words(error))
         return _tokens(request, owner, typed=request.POST)
@@ -144,8 +143,7 @@ def _members(request: HttpRequest, owner: Owner, link: str = "") -> HttpResponse
 
 
 def _tokens(request: HttpRequest, owner: Owner, **shown: object) -> HttpResponse:
-    assert isinstance(request.user, User)
-    permitted = tokens.permitted(owner, request.user)
+    permitted = tokens.permitted(owner, person_of(request))
     words = {days: ngettext("after %(days)s day", "after %(days)s days", days) for days in PERIODS}
     values = {
         "page": page_of(request, tokens.tokens_of(owner)),

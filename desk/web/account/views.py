@@ -22,7 +22,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from desk.texts.sentences import in_words
 from desk.web.account.roles import ROLES
 from desk.web.account.sign_in import INVITED, invited
-from desk.web.common.access import said
+from desk.web.common.access import person_of, said
 from exhibit.errors import ExhibitError
 from registry.accounts import invitations, people
 from registry.models import Invitation, Role, User
@@ -67,10 +67,9 @@ def owners(request: HttpRequest) -> HttpResponseBase:
         if not values["may_add"]:
             messages.error(request, _("Only the operator adds owners here."))
             return redirect("owners")
-        assert isinstance(request.user, User)
         name, contact = said(request.POST.get("name", "")), said(request.POST.get("contact", ""))
         try:
-            made = people.add_owner_of(request.user, name, contact=contact)
+            made = people.add_owner_of(person_of(request), name, contact=contact)
         except ExhibitError as error:
             messages.error(request, in_words(error))
             values["typed"] = {"name": name, "contact": contact}
@@ -131,9 +130,9 @@ def rename(user: User, **_others: object) -> None:
 
 
 def _own(request: HttpRequest) -> dict[str, object]:
-    assert isinstance(request.user, User)
-    memberships = request.user.memberships.select_related("owner").order_by("owner__name")
-    may_add = settings.CONFIG.sign_up == "open" or people.is_operator(request.user)
+    person = person_of(request)
+    memberships = person.memberships.select_related("owner").order_by("owner__name")
+    may_add = settings.CONFIG.sign_up == "open" or people.is_operator(person)
     return {"memberships": memberships, "may_add": may_add}
 
 

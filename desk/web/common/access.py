@@ -50,8 +50,7 @@ def member_view(view: OwnedView[P]) -> View:
     @wraps(view)
     @login_required
     def checked(request: HttpRequest, slug: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-        assert isinstance(request.user, User)
-        owner = scoped.owners_of(request.user).filter(slug=slug).first()
+        owner = scoped.owners_of(person_of(request)).filter(slug=slug).first()
         if owner is None:
             raise Http404
         try:
@@ -67,8 +66,7 @@ def member_view_of(*roles: Role) -> Callable[[OwnedView[P]], View]:
 
     def decorated(view: OwnedView[P]) -> View:
         def checked(request: HttpRequest, owner: Owner, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-            assert isinstance(request.user, User)
-            if not request.user.memberships.filter(owner=owner, role__in=roles).exists():
+            if not person_of(request).memberships.filter(owner=owner, role__in=roles).exists():
                 return forbidden(request)
             return view(request, owner, *args, **kwargs)
 
@@ -97,24 +95,27 @@ def operator_view(view: Callable[Concatenate[HttpRequest, P], HttpResponseBase])
     @wraps(view)
     @login_required
     def checked(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-        assert isinstance(request.user, User)
-        if not is_operator(request.user):
+        if not is_operator(person_of(request)):
             raise Http404
         return view(request, *args, **kwargs)
 
     return checked
 
 
+def person_of(request: HttpRequest) -> User:
+    """Who is signed in, where nobody else is let in."""
+    assert isinstance(request.user, User)
+    return request.user
+
+
 def may_decide(request: HttpRequest, owner: Owner) -> bool:
     """Whether the person may decide cases and start work for the owner: everybody but viewers."""
-    assert isinstance(request.user, User)
-    return request.user.memberships.filter(owner=owner).exclude(role=Role.VIEWER).exists()
+    return person_of(request).memberships.filter(owner=owner).exclude(role=Role.VIEWER).exists()
 
 
 def manages(request: HttpRequest, owner: Owner) -> bool:
     """Whether the person runs the owner: members, settings, keys."""
-    assert isinstance(request.user, User)
-    return request.user.memberships.filter(owner=owner, role=Role.OWNER).exists()
+    return person_of(request).memberships.filter(owner=owner, role=Role.OWNER).exists()
 
 
 def takes(request: HttpRequest, what: Evidence, owner: Owner, **about: Json) -> None:

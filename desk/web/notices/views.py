@@ -23,6 +23,7 @@ from desk.web.common.access import (
     member_view_of,
     number_in,
     page_of,
+    person_of,
     said,
     show,
     takes,
@@ -30,7 +31,7 @@ from desk.web.common.access import (
 from desk.web.notices import words
 from exhibit.errors import ExhibitError, WrongUseError
 from registry.log.audit_log import Evidence
-from registry.models import Case, Notice, NoticeWording, Owner, Role, User
+from registry.models import Case, Notice, NoticeWording, Owner, Role
 from registry.notices import notices
 from registry.notices.mail import may_have_left
 from workers.notices import wording
@@ -159,11 +160,11 @@ def edit_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse
         return redirect(f"{address}?page={part}#cases" if part.isdecimal() and len(part) < 5 else address)
     items = items_of(row)
     missing = gaps(row, items)
-    assert isinstance(request.user, User)
+    person = person_of(request)
     values = {
         "notice": row,
         "kind": words.KINDS[Notice.Kind(row.kind)],
-        "fields": {"sender_name": request.user.get_full_name(), "sender_email": request.user.email} | row.fields,
+        "fields": {"sender_name": person.get_full_name(), "sender_email": person.email} | row.fields,
         "page": Paginator(items, CASES_AT_ONCE).get_page(request.GET.get("page")),
         "asked": words.QUESTIONS if row.kind == Notice.Kind.DMCA else (),
         "proposals": proposals(wiring.services(), row),

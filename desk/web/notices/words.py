@@ -28,39 +28,30 @@ FOR_WHOM = {
 }
 LANGUAGES = {"en": _("English"), "zh-Hans": _("Chinese")}
 
+_PURPOSES = (
+    ("commercial", _("To sell or to advertise something")),
+    ("plain", _("To be looked at or to decorate; nothing is said about it")),
+    ("comment", _("To comment, criticise, report, teach, or as a parody")),
+)
+_NATURES = (
+    ("creative", _("Creative: composed, lit, invented")),
+    ("factual", _("Mostly factual: it records something")),
+)
+_AMOUNTS = (
+    ("whole", _("All or nearly all of it")),
+    ("part", _("A part, and the heart of it")),
+    ("little", _("A small part, or too small to replace it")),
+)
+_MARKETS = (
+    ("replaces", _("It stands in the place of a licence that could be had")),
+    ("none", _("No effect that can be seen")),
+    ("unclear", _("That can't be told from here")),
+)
 QUESTIONS = (
-    (
-        "purpose",
-        _("What is the picture used for there?"),
-        (
-            ("commercial", _("To sell or to advertise something")),
-            ("plain", _("To be looked at or to decorate; nothing is said about it")),
-            ("comment", _("To comment, criticise, report, teach, or as a parody")),
-        ),
-    ),
-    (
-        "nature",
-        _("What kind of work is it?"),
-        (("creative", _("Creative: composed, lit, invented")), ("factual", _("Mostly factual: it records something"))),
-    ),
-    (
-        "amount",
-        _("How much of the work is used?"),
-        (
-            ("whole", _("All or nearly all of it")),
-            ("part", _("A part, and the heart of it")),
-            ("little", _("A small part, or too small to replace it")),
-        ),
-    ),
-    (
-        "market",
-        _("What does the use do to the market for the work?"),
-        (
-            ("replaces", _("It stands in the place of a licence that could be had")),
-            ("none", _("No effect that can be seen")),
-            ("unclear", _("That can't be told from here")),
-        ),
-    ),
+    ("purpose", _("What is the picture used for there?"), _PURPOSES),
+    ("nature", _("What kind of work is it?"), _NATURES),
+    ("amount", _("How much of the work is used?"), _AMOUNTS),
+    ("market", _("What does the use do to the market for the work?"), _MARKETS),
 )
 """17 U.S.C. 107, in plain words; nothing is chosen before the signer chooses."""
 

@@ -15,12 +15,13 @@ from desk.web.common.access import (
     member_view,
     member_view_of,
     page_of,
+    person_of,
     show,
     shows_secret,
 )
 from exhibit.errors import ExhibitError
 from registry.accounts import feeds, scoped
-from registry.models import Feed, MailChoice, Owner, Role, User
+from registry.models import Feed, MailChoice, Owner, Role
 from registry.notifications import events, mail_choices
 from workers.notify import webhooks
 from workers.notify.mail import absolute
@@ -34,11 +35,10 @@ def told(request: HttpRequest, owner: Owner) -> HttpResponse:
 
 
 def _values(request: HttpRequest, owner: Owner) -> dict[str, object]:
-    assert isinstance(request.user, User)
     return {
-        "choice": mail_choices.choice(owner, request.user),
+        "choice": mail_choices.choice(owner, person_of(request)),
         "choices": MailChoice.HowOften.choices,
-        "feed": Feed.objects.filter(owner=owner, user=request.user).first(),
+        "feed": Feed.objects.filter(owner=owner, user=person_of(request)).first(),
         "webhooks": scoped.webhooks(owner),
         "kinds": [(kind.value, kind.label) for kind in webhooks.OFFERED],
         "may_manage": manages(request, owner),
@@ -49,10 +49,9 @@ def _values(request: HttpRequest, owner: Owner) -> dict[str, object]:
 @member_view
 def choose_mail(request: HttpRequest, owner: Owner) -> HttpResponse:
     """How often the member wants mail about this owner."""
-    assert isinstance(request.user, User)
     wanted = request.POST.get("how-often", "")
     if wanted in MailChoice.HowOften.values:
-        mail_choices.choose(owner, request.user, MailChoice.HowOften(wanted), by=request.user.get_username())
+        mail_choices.choose(owner, person_of(request), MailChoice.HowOften(wanted), by=request.user.get_username())
         messages.success(request, _("Your choice is kept."))
     return redirect("told", slug=owner.slug)
 
@@ -61,17 +60,15 @@ def choose_mail(request: HttpRequest, owner: Owner) -> HttpResponse:
 @member_view
 def change_feed(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     """Make the member's address of the feed, or revoke it."""
-    assert isinstance(request.user, User)
     if request.POST.get("do") == "make":
         return _make_feed(request, owner)
-    feeds.revoke(owner, request.user, by=request.user.get_username())
+    feeds.revoke(owner, person_of(request), by=request.user.get_username())
     return redirect("told", slug=owner.slug)
 
 
 @shows_secret
 def _make_feed(request: HttpRequest, owner: Owner) -> HttpResponseBase:
-    assert isinstance(request.user, User)
-    secret = feeds.make(owner, request.user, by=request.user.get_username())
+    secret = feeds.make(owner, person_of(request), by=request.user.get_username())
     address = absolute(wiring.services().config, reverse("feed", kwargs={"secret": secret}))
     return show(request, owner, "web/told.html", _values(request, owner) | {"feed_address": address})
 

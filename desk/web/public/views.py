@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from desk.texts.cases import SURE
+from desk.web.common.access import person_of
 from desk.web.middleware.failures import each_within
 from evidence.accuracy.error_rates import CLASSES
 from exhibit.config.config import Config
@@ -21,7 +22,6 @@ from exhibit.machine import DATABASE_SILENT
 from exhibit.types import Decision
 from indexer.picture.spaces import PIPELINE
 from registry.accounts import scoped
-from registry.models import User
 from registry.vectors import calibrations
 from workers.log.accuracy import present_accuracy, shown_joined
 from workers.operations.checks import disk_check
@@ -36,8 +36,7 @@ SECONDS_FOR_HEALTH = 1.5
 @login_required
 def home(request: HttpRequest) -> HttpResponse:
     """The cases of the one owner that the person is a member of; where there are more or none, the list of owners."""
-    assert isinstance(request.user, User)
-    owners = scoped.owners_of(request.user)
+    owners = scoped.owners_of(person_of(request))
     if len(owners) == 1:
         return redirect("cases", slug=owners[0].slug)
     return redirect("owners")
