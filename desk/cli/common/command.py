@@ -34,9 +34,7 @@ AT_LEAST_1 = click.IntRange(min=1)
 WHOSE = "Whose; the only owner there is, if not named."
 AsJson = Annotated[bool, Taken("--json", is_flag=True, help="Print JSON instead of a table.")]
 OwnerName = Annotated[str | None, Taken("--owner", metavar="OWNER", help=WHOSE)]
-TheirOwner = Annotated[
-    "Owner", Taken("--owner", metavar="OWNER", help=WHOSE, found=lambda desk, named: desk.owner(named))
-]
+TheirOwner = Annotated["Owner", Taken("--owner", metavar="OWNER", help=WHOSE, found=Desk.owner)]
 AnyOwner = Annotated["Owner | None", Taken("--owner", metavar="OWNER", help="Only those of this owner.", found=_owner)]
 Reason = Annotated[str, Taken("--reason", required=True, metavar="TEXT", help="Why; kept in the record.")]
 Yes = Annotated[bool, Taken("--yes", is_flag=True, help="Don't ask.")]

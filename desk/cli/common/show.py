@@ -66,7 +66,7 @@ def listed(
         say(nothing)
 
 
-def fields(pairs: Sequence[tuple[str, object]]) -> None:
+def fields(*pairs: tuple[str, object]) -> None:
     """Print names with their values; pairs without a value are left out."""
     shown = [(name, _cell(value)) for name, value in pairs if value not in ("", None, [], ())]
     width = max((_width(name) for name, _ in shown), default=0)

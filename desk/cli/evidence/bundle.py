@@ -17,9 +17,8 @@ if TYPE_CHECKING:
     from registry.models import Bundle
 
 SIGNATURE_BYTES = 64
-BundleNumber = Annotated[
-    int | None, Taken("--number", type=AT_LEAST_1, metavar="N", help="Which bundle of the case; the newest by default.")
-]
+WHICH = "Which bundle of the case; the newest by default."
+BundleNumber = Annotated[int | None, Taken("--number", type=AT_LEAST_1, metavar="N", help=WHICH)]
 bundle_command = click.Group("bundle", help="Sealed evidence that can be checked without us: exhibit verify.")
 
 

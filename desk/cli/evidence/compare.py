@@ -76,7 +76,7 @@ def compare_command(*, work: GivenFile, picture: GivenFile, as_json: AsJson, **d
         say(f"  PICTURE shows {change_in_words(change)}.")
     for sentence in words_of(one, calibration):
         say(f"  {sentence}")
-    fields([("  remarks", ", ".join(one.reasons))])
+    fields(("  remarks", ", ".join(one.reasons)))
     if wanted and one.transform is None:
         say("The pictures can't be laid onto each other, so nothing is drawn.")
     elif wanted:

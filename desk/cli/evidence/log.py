@@ -15,10 +15,8 @@ if TYPE_CHECKING:
     from desk.schemas.log import Entry
     from registry.models import LogCheckpoint
 
-Size = Annotated[
-    int | None,
-    Taken("--size", type=AT_LEAST_1, metavar="N", help="Under the signed head of N entries; the newest by default."),
-]
+UNDER = "Under the signed head of N entries; the newest by default."
+Size = Annotated[int | None, Taken("--size", type=AT_LEAST_1, metavar="N", help=UNDER)]
 log_command = click.Group(
     "log",
     help="The append-only log of everything that counts: registrations, crawls, decisions, seals, keys, accesses.",
@@ -51,8 +49,8 @@ def log_status(*, desk: Desk, as_json: AsJson) -> None:
     else:
         signed = "" if newest is None else f"{newest.size} entries, {moment(newest.made_at, desk.zone)}"
         waiting = told["waiting"] or ""
-        fields([("name", log.origin), ("entries", told["entries"]), ("waiting", waiting), ("signed head", signed)])
-        fields([("public key", vkey) for vkey in log.vkeys()])
+        fields(("name", log.origin), ("entries", told["entries"]), ("waiting", waiting), ("signed head", signed))
+        fields(*[("public key", vkey) for vkey in log.vkeys()])
         say(f"Nothing more is signed: {stopped}" if stopped else "Signing goes on.")
     finish(ExitCode.CHECK_FAILED if stopped else ExitCode.DONE)
 

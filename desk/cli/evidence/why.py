@@ -67,7 +67,7 @@ def _tell(explained: "Explanation[int]", before: list[int]) -> None:
     say(f"{explained.decision}: {explained.sentences[0]}")
     for sentence in (*explained.sentences[1:], *(REASONS.get(reason, reason) for reason in explained.reasons)):
         say(f"  {sentence}")
-    fields([("  named before it", ", ".join(f"work {number}" for number in before))])
+    fields(("  named before it", ", ".join(f"work {number}" for number in before)))
     lines: list[tuple[str, str, str, str]] = []
     for gate in explained.gates:
         lines.append((gate.title, "", "", "passed" if gate.passed else "NOT PASSED"))

@@ -195,12 +195,10 @@ def _tell_work(desk: Desk, image: str, one: _Found) -> None:
     for remark in remarks_of(verification.reasons):
         say(f"  {remark}")
     fields(
-        [
-            ("  registered", moment(work.registered_at, desk.zone)),
-            *(("  log", text) for text in _log(one.registration)),
-            *(("  witness", text) for text in _witnesses(desk, one.registration)),
-            ("  written", f"{one.folder} ({counted(len(one.files), 'file')})" if one.files else ""),
-        ]
+        ("  registered", moment(work.registered_at, desk.zone)),
+        *(("  log", text) for text in _log(one.registration)),
+        *(("  witness", text) for text in _witnesses(desk, one.registration)),
+        ("  written", f"{one.folder} ({counted(len(one.files), 'file')})" if one.files else ""),
     )
 
 

@@ -178,28 +178,26 @@ def show_work(*, desk: Desk, number: Number, owner: TheirOwner, as_json: AsJson)
 
     held_back = held_back_in_words(row.low_information) if row.low_information else ""
     fields(
-        [
-            ("work", str(row.number)),
-            ("title", row.title),
-            ("author", row.author),
-            ("file", row.source_name),
-            ("holder", row.holder),
-            ("credit", row.credit),
-            ("rights", row.rights_statement),
-            ("created", row.created),
-            ("first publication", row.first_publication),
-            ("registrations", plain("registrations", row.registrations) if row.registrations else ""),
-            ("registered", moment(row.registered_at, desk.zone)),
-            ("remark", held_back),
-            ("held back", one.held and f"{one.held.why} Look at its page, then: exhibit work held {one.number}"),
-            *(("remark", sentence) for sentence in _masked(one)),
-            *(("remark", sentence) for sentence in _warned(one, schemas.open_remarks(row))),
-            *(("picture", _picture(picture)) for picture in one.pictures),
-            *(("belongs to", f"work {other.work}, {other.title}: {other.sentence}") for other in one.relations),
-            *(("case", f"{case.number}: {case.party}, {case.decision}") for case in one.cases),
-            *(("search of the past", search_in_words(search)) for search in one.search),
-            *(("seen before", seen["sentence"] or "Is asked for again.") for seen in one.seen_before),
-        ]
+        ("work", str(row.number)),
+        ("title", row.title),
+        ("author", row.author),
+        ("file", row.source_name),
+        ("holder", row.holder),
+        ("credit", row.credit),
+        ("rights", row.rights_statement),
+        ("created", row.created),
+        ("first publication", row.first_publication),
+        ("registrations", plain("registrations", row.registrations) if row.registrations else ""),
+        ("registered", moment(row.registered_at, desk.zone)),
+        ("remark", held_back),
+        ("held back", one.held and f"{one.held.why} Look at its page, then: exhibit work held {one.number}"),
+        *(("remark", sentence) for sentence in _masked(one)),
+        *(("remark", sentence) for sentence in _warned(one, schemas.open_remarks(row))),
+        *(("picture", _picture(picture)) for picture in one.pictures),
+        *(("belongs to", f"work {other.work}, {other.title}: {other.sentence}") for other in one.relations),
+        *(("case", f"{case.number}: {case.party}, {case.decision}") for case in one.cases),
+        *(("search of the past", search_in_words(search)) for search in one.search),
+        *(("seen before", seen["sentence"] or "Is asked for again.") for seen in one.seen_before),
     )
 
 

@@ -68,7 +68,7 @@ def _show_status(answer: dict[str, Any]) -> None:
         say("Exhibit isn't running. Start it: exhibit up")
     processes = ", ".join(f"{name} ({number})" for name, number in answer["processes"].items())
     started = answer["started"] and moment(parse_rfc3339(answer["started"]), ZoneInfo(load_config().time_zone))
-    fields([("site", answer["site"]), ("since", started), ("processes", processes), ("data", answer["data"])])
+    fields(("site", answer["site"]), ("since", started), ("processes", processes), ("data", answer["data"]))
     if answer["database_silent"]:
         say("The database doesn't answer: what waits can't be told.")
     if answer["disk"]["crawling_stopped"]:

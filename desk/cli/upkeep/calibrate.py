@@ -121,7 +121,7 @@ def _tell(outcome: "Outcome", *, as_json: bool) -> None:
     if as_json:
         echo_json({**_plain(outcome), "digest": outcome.calibration.digest.hex})
         return
-    fields(told(outcome))
+    fields(*told(outcome))
     for decision in (Decision.CERTAIN, Decision.REVIEW):
         pairs = sorted({alarm.files for alarm in outcome.alarms(decision)})
         if pairs:

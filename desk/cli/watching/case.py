@@ -21,17 +21,8 @@ if TYPE_CHECKING:
 
 
 KINDS = ("us-902", "cn-evidence-list", "cn-environment", "personal-data")
-
-
-By = Annotated[
-    str,
-    Taken(
-        "--by",
-        metavar="NAME",
-        help="Who decides, as the record names it; your login by default.",
-        found=lambda _desk, named: named or person(),
-    ),
-]
+WHO = "Who decides, as the record names it; your login by default."
+By = Annotated[str, Taken("--by", metavar="NAME", help=WHO, found=lambda _desk, named: named or person())]
 case_command = click.Group(
     "case", help="Cases: each is one work shown by one party, with all places where it was seen."
 )
@@ -88,16 +79,14 @@ def show_case(*, desk: Desk, number: Number, owner: TheirOwner, as_json: AsJson)
         return
     decided = f"{row.decision}, by {row.decided_by}" if row.decided_by else row.decision
     fields(
-        [
-            ("case", str(row.number)),
-            ("work", f"{row.work.number}: {row.work.title}"),
-            ("party", row.party),
-            ("opened", moment(row.opened_at, desk.zone)),
-            ("decision", decided + (" (a switch for demonstrations)" if row.demonstration else "")),
-            ("reason", row.reason),
-            ("disputed", "" if row.disputed_at is None else f"since {moment(row.disputed_at, desk.zone)}"),
-            ("last visits", row.standing),
-        ]
+        ("case", str(row.number)),
+        ("work", f"{row.work.number}: {row.work.title}"),
+        ("party", row.party),
+        ("opened", moment(row.opened_at, desk.zone)),
+        ("decision", decided + (" (a switch for demonstrations)" if row.demonstration else "")),
+        ("reason", row.reason),
+        ("disputed", "" if row.disputed_at is None else f"since {moment(row.disputed_at, desk.zone)}"),
+        ("last visits", row.standing),
     )
     for use in one.uses:
         _show_use(desk, use)
@@ -108,14 +97,12 @@ def _show_use(desk: Desk, use: "Use") -> None:
     click.echo()
     alike = f"{use.match}: {use.dense:.0%} of the textured blocks agree, {counted(use.inliers, 'point')}"
     fields(
-        [
-            ("page", use.page_url),
-            ("image", use.image_url),
-            ("seen", moment(use.last_seen, desk.zone)),
-            ("match", alike),
-            ("probability", _probability(use)),
-            ("licence", "" if use.licence is None else str(use.licence)),
-        ]
+        ("page", use.page_url),
+        ("image", use.image_url),
+        ("seen", moment(use.last_seen, desk.zone)),
+        ("match", alike),
+        ("probability", _probability(use)),
+        ("licence", "" if use.licence is None else str(use.licence)),
     )
 
 
@@ -132,11 +119,11 @@ def _show_evidence(desk: Desk, one: "FullCase") -> None:
         answered = [f"{receipt.witness} {receipt.state}" for receipt in bundle.receipts]
         told = f"sealed {moment(bundle.sealed_at, desk.zone)}" if bundle.seal else bundle.state
         click.echo()
-        fields([(f"bundle {bundle.number}", told), ("seal", bundle.seal), ("witnesses", ", ".join(answered))])
+        fields((f"bundle {bundle.number}", told), ("seal", bundle.seal), ("witnesses", ", ".join(answered)))
         if answered:
             of, witnessed = bundle.witnesses, "yes" if bundle.witnessed else "not yet"
             count = f"{of.complete} of {of.asked} witnesses have answered in full, {of.needed} needed"
-            fields([("witnessed", f"{witnessed}: {count}")])
+            fields(("witnessed", f"{witnessed}: {count}"))
     if one.history:
         click.echo()
         table(("when", "what"), [(moment(event.at, desk.zone), event.sentence) for event in one.history])
@@ -224,10 +211,8 @@ def _decide(
     outcomes = decide_each(desk.services, owner, numbers, wish)
     if done := [outcome.case.number for outcome in outcomes if outcome.done]:
         say(f"{word}: {_listed(done)}.")
-    so_already = [
-        outcome for outcome in outcomes if wish.choice is Choice.CONFIRM and outcome.case.decision == wish.choice
-    ]
-    refused = [outcome.refusal for outcome in outcomes if outcome.refusal is not None and outcome not in so_already]
+    agreed = [outcome for outcome in outcomes if wish.choice is Choice.CONFIRM and outcome.case.decision == wish.choice]
+    refused = [outcome.refusal for outcome in outcomes if outcome.refusal is not None and outcome not in agreed]
     for refusal in refused[1:]:
         note(refusal.message)
     if refused:

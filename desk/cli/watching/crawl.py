@@ -55,14 +55,12 @@ def show_crawl(*, desk: Desk, name: Word, number: int | None, owner: TheirOwner,
         echo_json(one)
         return
     fields(
-        [
-            ("crawl", f"{one.number} of {one.watch}"),
-            ("started", moment(row.started_at, desk.zone)),
-            ("ended", f"{moment(row.finished_at, desk.zone)} ({row.reason})" if row.finished_at else "under way"),
-            ("pages", f"{one.pages:,}"),
-            ("pictures", f"{one.pictures:,} at {one.sightings:,} places"),
-            ("not yet matched", f"{one.waiting:,}" if one.waiting else ""),
-        ]
+        ("crawl", f"{one.number} of {one.watch}"),
+        ("started", moment(row.started_at, desk.zone)),
+        ("ended", f"{moment(row.finished_at, desk.zone)} ({row.reason})" if row.finished_at else "under way"),
+        ("pages", f"{one.pages:,}"),
+        ("pictures", f"{one.pictures:,} at {one.sightings:,} places"),
+        ("not yet matched", f"{one.waiting:,}" if one.waiting else ""),
     )
     tell_searches(row)
     _show_refusals(one.refusals)

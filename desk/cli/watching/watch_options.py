@@ -16,6 +16,7 @@ Command = Callable[..., None]
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 MAX_LISTED = 100_000
+AT_LEAST_0 = click.IntRange(0)
 
 
 def _together(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
@@ -40,9 +41,7 @@ source_options = _together(
 
 limit_options = _together(
     click.option("--pages", type=AT_LEAST_1, metavar="N", help="Pages that a run visits at most; 1,000 at first."),
-    click.option(
-        "--depth", type=click.IntRange(0), metavar="N", help="Links that are followed; 3 at first, 0 with a list."
-    ),
+    click.option("--depth", type=AT_LEAST_0, metavar="N", help="Links that are followed; 3 at first, 0 with a list."),
     click.option("--searches", type=AT_LEAST_1, metavar="N", help="Searches of a run; 50 unless its mapping says so."),
     click.option("--money", metavar="AMOUNT", help="What the searches of a run cost at most, such as 5USD; or none."),
     click.option("--money-month", metavar="AMOUNT", help="The same of a calendar month."),
@@ -51,13 +50,9 @@ limit_options = _together(
         type=click.Choice(["never", "auto", "always"]),
         help="Which pages a browser renders: none, those where that promises pictures (auto, at first), or all.",
     ),
-    click.option("--render-pages", type=click.IntRange(0), metavar="N", help="Pages of a run that it renders; 200."),
-    click.option(
-        "--render-seconds", type=click.IntRange(0), metavar="S", help="Seconds of a run that it may take; 1,800."
-    ),
-    click.option(
-        "--delay", type=click.FloatRange(min=0), metavar="S", help="Least seconds between requests to a host."
-    ),
+    click.option("--render-pages", type=AT_LEAST_0, metavar="N", help="Pages of a run that it renders; 200."),
+    click.option("--render-seconds", type=AT_LEAST_0, metavar="S", help="Seconds of a run that it may take; 1,800."),
+    click.option("--delay", type=click.FloatRange(0), metavar="S", help="Least seconds between requests to a host."),
 )
 """What a run may spend."""
 

@@ -27,7 +27,7 @@ def test_words_of_strangers_cannot_act_on_a_terminal(capsys: pytest.CaptureFixtu
 
 
 def test_fields_leave_out_what_is_empty(capsys: pytest.CaptureFixture[str]) -> None:
-    show.fields([("title", "A"), ("author", ""), ("first publication", "1870")])
+    show.fields(("title", "A"), ("author", ""), ("first publication", "1870"))
     assert capsys.readouterr().out.splitlines() == ["title              A", "first publication  1870"]
 
 
