@@ -41,11 +41,8 @@ class Api(NinjaAPI):
         assert request.resolver_match is not None
         path = _TYPED.sub(r"{\1}", f"/{request.resolver_match.route}")
         operation = self._operations[path][str(request.method).lower()]
-        _check_names(
-            "query",
-            request.GET,
-            [parameter["name"] for parameter in operation["parameters"] if parameter["in"] == "query"],
-        )
+        known = [parameter["name"] for parameter in operation["parameters"] if parameter["in"] == "query"]
+        _check_names("query", request.GET, known)
         takes = operation.get("requestBody", {}).get("content", {})
         if takes and request.content_type not in takes:
             raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Send it with the Content-Type {next(iter(takes))}.")

@@ -96,26 +96,24 @@ class NewSource(Given):
 class WatchLimits(Given):
     """What a run of a watch may spend, and how it treats sites; what isn't said stays as it is."""
 
-    pages: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(None, description="Pages of a run at most.")
-    images: Annotated[int, Field(ge=1, le=10_000_000)] | None = Field(None, description="Pictures of a run at most.")
-    bytes: Annotated[int, Field(ge=1_000_000, le=10**12)] | None = Field(None, description="Bytes of a run at most.")
-    seconds: Annotated[int, Field(ge=60, le=2_592_000)] | None = Field(
-        None, description="How long a run takes at most."
-    )
-    depth: Annotated[int, Field(ge=0, le=50)] | None = Field(None, description="Links followed from a source.")
-    searches: Annotated[int, Field(ge=1, le=100_000)] | None = Field(None, description="Searches of a run at most.")
+    pages: int | None = Field(None, ge=1, le=1_000_000, description="Pages of a run at most.")
+    images: int | None = Field(None, ge=1, le=10_000_000, description="Pictures of a run at most.")
+    bytes: int | None = Field(None, ge=1_000_000, le=10**12, description="Bytes of a run at most.")
+    seconds: int | None = Field(None, ge=60, le=2_592_000, description="How long a run takes at most.")
+    depth: int | None = Field(None, ge=0, le=50, description="Links followed from a source.")
+    searches: int | None = Field(None, ge=1, le=100_000, description="Searches of a run at most.")
     money: Amount | None = Field(None, description="What the searches of a run cost at most; empty for no limit.")
     money_month: Amount | None = Field(None, description="The same of a calendar month (UTC).")
     render: Literal["never", "auto", "always"] | None = Field(
         None, description="Which pages a browser renders: none, those where that promises pictures, or all."
     )
-    render_pages: Annotated[int, Field(ge=0, le=1_000_000)] | None = Field(
-        None, description="Pages of a run that a browser renders at most."
+    render_pages: int | None = Field(
+        None, ge=0, le=1_000_000, description="Pages of a run that a browser renders at most."
     )
-    render_seconds: Annotated[int, Field(ge=0, le=2_592_000)] | None = Field(
-        None, description="Seconds of a run that the browser takes for them at most."
+    render_seconds: int | None = Field(
+        None, ge=0, le=2_592_000, description="Seconds of a run that the browser takes for them at most."
     )
-    delay: Annotated[float, Field(ge=0.5, le=60)] | None = Field(None, description="Least seconds between requests.")
+    delay: float | None = Field(None, ge=0.5, le=60, description="Least seconds between requests.")
 
     @property
     def budget(self) -> dict[str, Any]:
@@ -128,9 +126,7 @@ class WatchLimits(Given):
         return self.model_dump(include={"delay"}, exclude_none=True)
 
 
-Words = Annotated[
-    list[Name], Field(max_length=1_000, description="What is searched for, of a search that takes words.")
-]
+Words = Annotated[list[Name], Field(max_length=1000, description="What is searched for, of a search that takes words.")]
 Works = Annotated[list[Number], Field(max_length=10_000, description="Works that are asked for; empty for all.")]
 
 
@@ -142,9 +138,7 @@ class NewWatch(WatchLimits):
     search: SearchName | list[SearchName] | None = Field(None, description="What is asked, instead of sources.")
     words: Words = []
     works: Works = []
-    newest: Annotated[bool, Field(description="A run begins with the newest work, not where the last one ended.")] = (
-        False
-    )
+    newest: bool = Field(default=False, description="A run begins with the newest work, not where the last one ended.")
     every_seconds: int = Field(86_400, ge=60, le=315_360_000)
 
 
@@ -158,13 +152,13 @@ class WatchChange(WatchLimits):
     words: Words | None = None
     works: Works | None = None
     newest: bool | None = None
-    every_seconds: Annotated[int, Field(ge=60, le=315_360_000)] | None = Field(None, examples=[604_800])
+    every_seconds: int | None = Field(None, ge=60, le=315_360_000, examples=[604_800])
 
 
 class NewSearchKey(Given):
     """A key for a search, of the owner's own account there."""
 
-    key: Annotated[str, Field(min_length=1, max_length=4_000, pattern="^[!-~]+$")] = Field(examples=["a-key-of-yours"])
+    key: str = Field(min_length=1, max_length=4_000, pattern="^[!-~]+$", examples=["a-key-of-yours"])
 
 
 class NewSearchPrice(Given):
@@ -172,7 +166,7 @@ class NewSearchPrice(Given):
 
     amount: Annotated[Amount, Field(min_length=4)]
     requests: Number = Field(1, description="So many cost it.")
-    free: Annotated[int, Field(ge=0, le=10**9)] = Field(0, description="Requests of a calendar month without a price.")
+    free: int = Field(0, ge=0, le=10**9, description="Requests of a calendar month without a price.")
 
 
 class NewCanary(Given):
@@ -187,11 +181,9 @@ class NewLicence(Given):
 
     licensee: Name = Field(examples=["Example Shop Ltd"])
     works: list[Number] = Field([], max_length=10_000, description="Numbers; empty for all works, now and later.")
-    domain: Annotated[str, Field(max_length=253, pattern=f"^[^{ACTING}{SPACES}/]*$")] = Field(
-        "", examples=["shop.example"]
-    )
+    domain: str = Field("", max_length=253, pattern=f"^[^{ACTING}{SPACES}/]*$", examples=["shop.example"])
     url_pattern: Long = Field("", description="`*` stands for any characters.")
-    account: Annotated[str, Field(max_length=200, pattern=CLEAN)] = Field("", description="On the platform `domain`.")
+    account: str = Field("", max_length=200, pattern=CLEAN, description="On the platform `domain`.")
     territories: list[Annotated[str, Field(pattern="^[A-Z]{2}$")]] = Field([], max_length=250, examples=[["CN", "DE"]])
     valid_from: date | None = None
     valid_until: date | None = None
@@ -209,9 +201,7 @@ class LicenceTrial(Given):
 
     licences: list[NewLicence] = Field(min_length=1, max_length=1_000)
     instead_of: Number | None = Field(None, description="The licence whose words they would replace.")
-    after: Annotated[int, Field(ge=0, le=2_147_483_647)] = Field(
-        0, description="The field `next` of the answer before."
-    )
+    after: int = Field(0, ge=0, le=2_147_483_647, description="The field `next` of the answer before.")
 
 
 class LastDay(Given):

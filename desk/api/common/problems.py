@@ -39,9 +39,8 @@ def problem(status: int, detail: str = "", headers: dict[str, str] | None = None
     document = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}
     document |= {"detail": detail or _DETAILS.get(status, "")}
     document |= {name: value for name, value in more.items() if value}
-    return HttpResponse(
-        json.dumps(document, ensure_ascii=False), status=status, content_type=MEDIA_TYPE, headers=headers
-    )
+    text = json.dumps(document, ensure_ascii=False)
+    return HttpResponse(text, status=status, content_type=MEDIA_TYPE, headers=headers)
 
 
 def unauthorized(detail: str) -> Problem:
@@ -106,7 +105,5 @@ def _known(_: HttpRequest, error: ExhibitError) -> HttpResponse:
 
 def _invalid(_: HttpRequest, error: ValidationError) -> HttpResponse:
     """What was wrong with the request: where, and what; values aren't repeated."""
-    errors = [
-        {"where": "/".join(str(part) for part in detail["loc"]), "detail": detail["msg"]} for detail in error.errors
-    ]
+    errors = [{"where": "/".join(map(str, wrong["loc"])), "detail": wrong["msg"]} for wrong in error.errors]
     return problem(HTTPStatus.BAD_REQUEST, "The request isn't what the OpenAPI document says.", errors=errors)

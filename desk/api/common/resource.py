@@ -23,12 +23,8 @@ Row = TypeVar("Row", bound=Model)
 A = TypeVar("A", bound=Answer)
 
 Limit = Annotated[int, Query(ge=1, le=MAX_ROWS, description="How many at most.")]
-Cursor = Annotated[
-    str,
-    Query(
-        pattern=f"^({_WORD}[0-9]{{1,18}})?$", description="The field `next` or `last` of the answer before this one."
-    ),
-]
+_BEFORE = "The field `next` or `last` of the answer before this one."
+Cursor = Annotated[str, Query(pattern=f"^({_WORD}[0-9]{{1,18}})?$", description=_BEFORE)]
 
 
 def page(rows: QuerySet[Row], kind: type[A], cursor: str, limit: int) -> Piece[A]:

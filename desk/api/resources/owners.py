@@ -1,7 +1,6 @@
 """The owners whom a caller may act for, their members and invitations, and the tokens of programs."""
 
 from smtplib import SMTPException
-from typing import Annotated
 
 from django.conf import settings
 from pydantic import Field
@@ -37,9 +36,7 @@ router.shows(OWNER, "get_owner", schemas.Owner, lambda owner: owner, "One owner.
 class NewInvitation(requests.Given):
     """Somebody who is to be a member."""
 
-    email: Annotated[str, Field(min_length=3, max_length=254, pattern=requests.IN_LINE_SOMETHING)] = Field(
-        examples=["bob@example.org"]
-    )
+    email: str = Field(min_length=3, max_length=254, pattern=requests.IN_LINE_SOMETHING, examples=["bob@example.org"])
     role: Role = Role.VIEWER
 
 
@@ -49,9 +46,8 @@ class NewRole(requests.Given):
     role: Role
 
 
-member_router.lists(
-    OWNER + "/members", "list_members", schemas.Member, members.members, "Who acts for the owner, and in which role."
-)
+WHO = "Who acts for the owner, and in which role."
+member_router.lists(OWNER + "/members", "list_members", schemas.Member, members.members, WHO)
 
 
 @member_router.post(PERSON + "/role", MANAGE)

@@ -1,7 +1,5 @@
 """Packages, the bundles of several cases as one ZIP; and links with which people outside take one or a report away."""
 
-from typing import Annotated
-
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 from pydantic import Field
@@ -85,10 +83,8 @@ class NewLink(requests.Given):
     """A link for somebody outside."""
 
     days: int = Field(7, ge=1, le=links.MAX_DAYS, description="For which it holds.")
-    note: Annotated[str, Field(max_length=200, pattern=requests.IN_LINE)] = Field("", examples=["For the court clerk"])
-    password: Annotated[str, Field(max_length=200, pattern=requests.CLEAN)] = Field(
-        "", description="Asked for besides."
-    )
+    note: str = Field("", max_length=200, pattern=requests.IN_LINE, examples=["For the court clerk"])
+    password: str = Field("", max_length=200, pattern=requests.CLEAN, description="Asked for besides.")
 
 
 USED = "The links, with their ends and how often each was used."

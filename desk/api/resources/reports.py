@@ -40,8 +40,8 @@ class Format(StrEnum):
 class NewReport(requests.Given):
     """What a report is limited to; what is left out has no limit."""
 
-    title: Annotated[str, Field(max_length=200, pattern=requests.IN_LINE)] = Field("", examples=["November"])
-    watch: Annotated[str, Field(max_length=200, pattern=requests.IN_LINE)] = Field("", description="The name of one.")
+    title: str = Field("", max_length=200, pattern=requests.IN_LINE, examples=["November"])
+    watch: str = Field("", max_length=200, pattern=requests.IN_LINE, description="The name of one.")
     works: list[requests.Number] = Field([], max_length=MAX_WORKS, description="Their numbers; all when empty.")
     decisions: list[CaseDecision] = Field(
         [CaseDecision.OPEN, CaseDecision.CONFIRMED, CaseDecision.LICENSED],

@@ -65,7 +65,7 @@ class Changes(requests.Given):
     title: requests.Title | None = Field(None, examples=["Harbour at dawn"])
     author: requests.Short | None = Field(None, examples=["A. Example"])
     author_kind: Work.AuthorKind | None = None
-    author_died: Annotated[int, Field(ge=0, le=9_999)] | None = Field(None, description="The year; 0 for none.")
+    author_died: int | None = Field(None, ge=0, le=9_999, description="The year; 0 for none.")
     holder: requests.Short | None = None
     credit: requests.Short | None = None
     rights: requests.Long | None = None
@@ -74,8 +74,11 @@ class Changes(requests.Given):
     medium: Work.Medium | None = None
     registrations: Annotated[list[requests.OfficialRegistration], Field(max_length=50)] | None = None
     reason: requests.Long = Field("", examples=["The name was misspelt."])
-    version: Annotated[int, Field(ge=0, le=2_147_483_647)] | None = Field(
-        None, description="That you have seen; when somebody has changed the work since, the answer is 409."
+    version: int | None = Field(
+        None,
+        ge=0,
+        le=2_147_483_647,
+        description="That you have seen; when somebody has changed the work since, the answer is 409.",
     )
 
 
