@@ -31,15 +31,20 @@ def _owner(desk: Desk, named: str | None) -> "Owner | None":
 
 
 AT_LEAST_1 = click.IntRange(min=1)
+PLACE, THERE = click.Path(path_type=Path), click.Path(exists=True, path_type=Path)
+FOLDER, TO_WRITE = click.Path(file_okay=False, path_type=Path), click.Path(dir_okay=False, path_type=Path)
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 WHOSE = "Whose; the only owner there is, if not named."
 AsJson = Annotated[bool, Taken("--json", is_flag=True, help="Print JSON instead of a table.")]
 OwnerName = Annotated[str | None, Taken("--owner", metavar="OWNER", help=WHOSE)]
-TheirOwner = Annotated["Owner", Taken("--owner", metavar="OWNER", help=WHOSE, found=Desk.owner)]
+TheirOwner = Annotated[
+    "Owner", Taken("--owner", metavar="OWNER", help=WHOSE, found=lambda desk, named: desk.owner(named))
+]
 AnyOwner = Annotated["Owner | None", Taken("--owner", metavar="OWNER", help="Only those of this owner.", found=_owner)]
 Reason = Annotated[str, Taken("--reason", required=True, metavar="TEXT", help="Why; kept in the record.")]
 Yes = Annotated[bool, Taken("--yes", is_flag=True, help="Don't ask.")]
-GivenFile = Annotated[Path, Taken(type=click.Path(exists=True, dir_okay=False, path_type=Path))]
-FileName = Annotated[Path, Taken(type=click.Path(dir_okay=False, path_type=Path))]
+GivenFile = Annotated[Path, Taken(type=FILE)]
+FileName = Annotated[Path, Taken(type=TO_WRITE)]
 Word = Annotated[str, Taken()]
 Number = Annotated[int, Taken(type=AT_LEAST_1)]
 Numbers = Annotated[tuple[int, ...], Taken(nargs=-1, required=True, type=AT_LEAST_1)]

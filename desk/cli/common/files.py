@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
-import click
-
-from desk.cli.common.command import Taken
+from desk.cli.common.command import FOLDER, Taken
 from exhibit.errors import RefusedError, WrongUseError
 
 PICTURE_SUFFIXES = frozenset(
@@ -66,17 +64,10 @@ def made_folder(folder: Path) -> Path:
     return folder
 
 
-Out = Annotated[
-    Path,
-    Taken(
-        "--out",
-        required=True,
-        metavar="DIR",
-        type=click.Path(file_okay=False, path_type=Path),
-        help="Made if missing.",
-        found=lambda _desk, folder: made_folder(folder),
-    ),
-]
+_OUT = Taken(
+    "--out", required=True, metavar="DIR", type=FOLDER, help="Made if missing.", found=lambda _, at: made_folder(at)
+)
+Out = Annotated[Path, _OUT]
 
 
 @contextmanager

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 SIGNATURE_BYTES = 64
 WHICH = "Which bundle of the case; the newest by default."
-BundleNumber = Annotated[int | None, Taken("--number", type=AT_LEAST_1, metavar="N", help=WHICH)]
+WITHHELD = "For the other side: without documents and registered pictures in full size. Reduced ones and digests stay."
+Withhold = Annotated[str | None, Taken("--withhold", type=click.Choice(["originals"]), help=WITHHELD)]
+Which = Annotated[int | None, Taken("--number", type=AT_LEAST_1, metavar="N", help=WHICH)]
 bundle_command = click.Group("bundle", help="Sealed evidence that can be checked without us: exhibit verify.")
 
 
@@ -29,19 +31,14 @@ bundle_command = click.Group("bundle", help="Sealed evidence that can be checked
     "exhibit bundle get 3 --withhold originals --out for-the-other-side",
     of=bundle_command,
 )
-@click.option(
-    "--withhold",
-    type=click.Choice(["originals"]),
-    help="For the other side: without documents and registered pictures in full size. Reduced ones and digests stay.",
-)
 @click.option("--reason", default="", help="Why something is withheld; the copy says so.")
 def get_bundles(
     *,
     cases: Numbers,
     owner: TheirOwner,
     out: Out,
-    number: BundleNumber,
-    withhold: str | None,
+    number: Which,
+    withhold: Withhold,
     reason: str,
     as_json: AsJson,
 ) -> None:
@@ -100,7 +97,7 @@ def _line(desk: Desk, one: "ToldBundle") -> list[object]:
 
 
 @command("to-sign", "exhibit bundle to-sign 3 --out to-sign", of=bundle_command)
-def to_sign(*, desk: Desk, case: Number, owner: TheirOwner, out: Out, number: BundleNumber, as_json: AsJson) -> None:
+def to_sign(*, desk: Desk, case: Number, owner: TheirOwner, out: Out, number: Which, as_json: AsJson) -> None:
     """Write the manifest of a bundle of CASE into a folder, to be signed on the owner's own device."""
     from registry.accounts import scoped
     from workers.evidence.bundles import bundle_name, sealed_case
@@ -121,7 +118,7 @@ def to_sign(*, desk: Desk, case: Number, owner: TheirOwner, out: Out, number: Bu
 
 
 @command("countersign", "exhibit bundle countersign 3 studio-case-3-bundle-1.manifest.json.sig", of=bundle_command)
-def countersign(*, desk: Desk, case: Number, file: FileName, owner: TheirOwner, number: BundleNumber) -> None:
+def countersign(*, desk: Desk, case: Number, file: FileName, owner: TheirOwner, number: Which) -> None:
     """File the signature in FILE, made on the owner's own device, with a bundle of CASE: it travels there from now on.
 
     Ends with 2 when it is by no device key of the owner.
@@ -141,7 +138,7 @@ def countersign(*, desk: Desk, case: Number, file: FileName, owner: TheirOwner, 
 
 
 @command("sign", "exhibit bundle sign 3 --out signed", of=bundle_command)
-def sign(*, desk: Desk, case: Number, owner: TheirOwner, out: Out, number: BundleNumber, as_json: AsJson) -> None:
+def sign(*, desk: Desk, case: Number, owner: TheirOwner, out: Out, number: Which, as_json: AsJson) -> None:
     """Write the exhibit sheet of a bundle of CASE with the owner's signature inside the PDF (PAdES) into a folder.
 
     What is sealed stays as it is. The certificate is the owner's own: nobody else vouches for it, and readers say so.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import click
 
-from desk.cli.common.command import AT_LEAST_1, AsJson, Number, Reason, Taken, command
+from desk.cli.common.command import AT_LEAST_1, THERE, AsJson, Number, Reason, Taken, command
 from desk.cli.common.frame import Desk, finish, open_desk, person
 from desk.cli.common.show import counted, echo_json, fields, listed, moment, say, table
 from exhibit.errors import ExitCode, IntegrityError, NotFoundError, WrongUseError
@@ -150,7 +150,7 @@ def _checkpoint(desk: Desk, size: int | None) -> "LogCheckpoint":
 
 
 @command("check-against", "exhibit log check-against bundle.zip", "exhibit log check-against seen.txt", of=log_command)
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.argument("files", nargs=-1, required=True, type=THERE)
 def check_log_against(*, desk: Desk, files: tuple[Path, ...], as_json: AsJson) -> None:
     """Hold FILES (bundles that were handed out, or checkpoints that somebody kept) against the log.
 

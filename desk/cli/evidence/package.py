@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import click
 
-from desk.cli.common.command import AsJson, Number, TheirOwner, command
+from desk.cli.common.command import AT_LEAST_1, AsJson, Number, Taken, TheirOwner, command
 from desk.cli.common.files import Out, written_whole
 from desk.cli.common.frame import Desk, open_desk, person, taken
 from desk.cli.common.show import echo_json, moment, say, size, table, tell
@@ -16,6 +16,8 @@ from exhibit.errors import NotFoundError, WrongUseError
 if TYPE_CHECKING:
     from registry.models import Owner, Package
 
+LEAVES_OUT = "The copy for the other side leaves documents and registered pictures in full size out."
+Cases = Annotated[tuple[int, ...], Taken(nargs=-1, type=AT_LEAST_1)]
 package_command = click.Group(
     "package", help="Bundles of several cases in one ZIP, each of which can be checked by itself."
 )
@@ -28,25 +30,11 @@ package_command = click.Group(
     'exhibit package make 3 4 --for other-side --reason "The originals stay with us." --out for-the-other-side',
     of=package_command,
 )
-@click.argument("cases", nargs=-1, type=click.IntRange(min=1))
-@click.option(
-    "--for",
-    "recipient",
-    required=True,
-    type=click.Choice(["court", "other-side"]),
-    help="The copy for the other side leaves documents and registered pictures in full size out.",
-)
+@click.option("--for", "recipient", required=True, type=click.Choice(["court", "other-side"]), help=LEAVES_OUT)
 @click.option("--party", metavar="NAME", help="All sealed cases of this party, in place of numbers.")
 @click.option("--reason", default="", metavar="TEXT", help="Why originals are withheld; the copies say so.")
 def make_package(
-    *,
-    cases: tuple[int, ...],
-    owner: TheirOwner,
-    out: Out,
-    recipient: str,
-    party: str | None,
-    reason: str,
-    as_json: AsJson,
+    *, cases: Cases, owner: TheirOwner, out: Out, recipient: str, party: str | None, reason: str, as_json: AsJson
 ) -> None:
     """Put the newest bundles of CASES into one ZIP, with the receipts that witnesses have given until now.
 

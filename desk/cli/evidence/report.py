@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 FORMATS = ("pdf", "xlsx", "csv", "json")
 DAY = click.DateTime(["%Y-%m-%d"])
+SEVERAL: dict[str, Any] = {"multiple": True, "show_default": True}
+DECIDED = "Cases that were decided so; may be given several times."
+MADE = "Files that are made; may be given several times."
+OF_PDF = "Of the PDF; those of the installation by default."
 report_command = click.Group("report", help="Accounts of an owner's cases as PDF, CSV, XLSX and JSON.")
 
 
@@ -34,31 +38,9 @@ report_command = click.Group("report", help="Accounts of an owner's cases as PDF
 @click.option("--works", default="", metavar="NUMBERS", help="Only of these works, such as 3, 7-9.")
 @click.option("--from", "first", type=DAY, metavar="DAY", help="Only what was seen on this day or later.")
 @click.option("--until", "last", type=DAY, metavar="DAY", help="Only what was first seen on this day or earlier.")
-@click.option(
-    "--decision",
-    "decisions",
-    type=click.Choice(DECISIONS),
-    multiple=True,
-    default=DECISIONS[:-1],
-    show_default=True,
-    help="Cases that were decided so; may be given several times.",
-)
-@click.option(
-    "--format",
-    "formats",
-    type=click.Choice(FORMATS),
-    multiple=True,
-    default=FORMATS,
-    show_default=True,
-    help="Files that are made; may be given several times.",
-)
-@click.option(
-    "--language",
-    "languages",
-    type=click.Choice(["en", "zh-Hans"]),
-    multiple=True,
-    help="Of the PDF; those of the installation by default.",
-)
+@click.option("--decision", "decisions", type=click.Choice(DECISIONS), default=DECISIONS[:-1], help=DECIDED, **SEVERAL)
+@click.option("--format", "formats", type=click.Choice(FORMATS), default=FORMATS, help=MADE, **SEVERAL)
+@click.option("--language", "languages", type=click.Choice(["en", "zh-Hans"]), multiple=True, help=OF_PDF)
 def make_report(*, desk: Desk, owner: TheirOwner, out: Out, title: str, as_json: AsJson, **limits: Untyped) -> None:
     """Make a report, over all cases that weren't cleared if nothing limits it, and write its files into a folder."""
     from workers.reports.requests import request_report

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 TRIALS = "started for trials, without legal weight"
 MAX_BLOCKS = 4000
 """The newest ones of each kind of chain; a list holds 1 MiB."""
+GRADES = ("bytes", "owner", "capture", "match", "log", "time", "sheet", "none")
+ASKED = "A grade that is asked for besides bytes, owner, log and time; by default all but sheet; none: no other."
 NOTE = (
     "Drawn up by one installation about itself, so its own word: the keys of its log and owners, the roots that it "
     "configured, and blocks as its own nodes gave them. Compare each with its source before you rely on it."
@@ -32,12 +34,7 @@ NOTE = (
 @command("trust", "exhibit trust our-list.json", "exhibit verify BUNDLE --trust our-list.json")
 @click.option("--label", default="", metavar="TEXT", help="Words that results then show beside these keys.")
 @click.option("--witnesses", default=1, metavar="N", help="So many of the witnesses have to state a time.")
-@click.option(
-    "--asks",
-    type=click.Choice(["bytes", "owner", "capture", "match", "log", "time", "sheet", "none"]),
-    multiple=True,
-    help="A grade that is asked for besides bytes, owner, log and time; by default all but sheet; none: no other.",
-)
+@click.option("--asks", type=click.Choice(GRADES), multiple=True, help=ASKED)
 def trust_command(*, file: FileName, label: str, witnesses: int, asks: tuple[str, ...]) -> None:
     """Write keys of the log and of all owners, roots of the configured authorities, and blocks of chains into FILE.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from desk.cli.common.command import AsJson, command
+from desk.cli.common.command import PLACE, TO_WRITE, AsJson, command
 from desk.cli.common.files import write_file
 from desk.cli.common.frame import finish
 from desk.cli.common.show import echo_json, say, tracked
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from evidence.verify.verifier import Verifier
 
 REPAYS = 2  # bundles for which a process repays its start
+ONE_PAGE = "Write the verifier as one page instead, with the list built in, for a laptop without Python."
 OUR_LIST = (
     "This is judged by the list that comes along, which knows no log, no owner and none of your own witnesses. Ask "
     "whoever gave you the bundle for theirs (`exhibit trust FILE` writes it), compare it, and name it by --trust FILE."
@@ -34,16 +35,9 @@ OUR_LIST = (
     "exhibit verify *.zip --trust court-list.json --json",
     "exhibit verify --html verify.html --trust court-list.json",
 )
-@click.argument("bundles", nargs=-1, type=click.Path(path_type=Path))
-@click.option(
-    "--trust", metavar="FILE", type=click.Path(path_type=Path), help="A list of whom to trust, instead of ours."
-)
-@click.option(
-    "--html",
-    metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Write the verifier as one page instead, with the list built in, for a laptop without Python.",
-)
+@click.argument("bundles", nargs=-1, type=PLACE)
+@click.option("--trust", metavar="FILE", type=PLACE, help="A list of whom to trust, instead of ours.")
+@click.option("--html", metavar="FILE", type=TO_WRITE, help=ONE_PAGE)
 @click.option("--jobs", type=click.IntRange(min=1, max=256), help="Processes; as many as cores for several bundles.")
 def verify_command(
     *, bundles: tuple[Path, ...], trust: Path | None, html: Path | None, jobs: int | None, as_json: AsJson

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from desk.cli.common.command import AsJson, OwnerName, command
+from desk.cli.common.command import FOLDER, AsJson, OwnerName, command
 from desk.cli.common.files import read_picture
 from desk.cli.common.frame import Desk, finish, open_desk
 from desk.cli.common.show import counted, echo_json, fields, moment, note, say, tracked
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from workers.works.registrations import Registration
 
 STANDARD_INPUT = "-"
+DRAWN = "Write drawings of the comparison, and the proofs of the registration; made if missing."
 SAID = {
     "certain": "They agree as a copy and its original do.",
     "review": "They may be copy and original; a person has to look.",
@@ -59,12 +60,7 @@ class _Result:
     "curl -s https://shop.example/banner.jpg | exhibit identify -",
 )
 @click.argument("images", nargs=-1, required=True)
-@click.option(
-    "--out",
-    metavar="DIR",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Write drawings of the comparison, and the proofs of the registration; made if missing.",
-)
+@click.option("--out", metavar="DIR", type=FOLDER, help=DRAWN)
 def identify_command(*, images: tuple[str, ...], owner: OwnerName, out: Path | None, as_json: AsJson) -> None:
     """Say which of the owner's works each of IMAGES shows, whole or in part.
 

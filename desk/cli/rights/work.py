@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from desk.cli.common.command import AsJson, Number, Numbers, OwnerName, TheirOwner, command
+from desk.cli.common.command import FILE, THERE, AsJson, Number, Numbers, OwnerName, TheirOwner, command
 from desk.cli.common.files import Given, Out, pictures_in, read_picture, written_whole
 from desk.cli.common.frame import Desk, finish, open_desk, person, taken
 from desk.cli.common.show import counted, echo_json, fields, listed, moment, note, say, short, size, tell, tracked
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 LINES_SHOWN = 20
 """Of a table, that name no file."""
+DECLARED = "What you declare of them, CSV or XLSX, a line for each file."
+STATED = "Declare what the files state (EXIF, IPTC, XMP) where nothing else does."
 work_command = click.Group("work", help="Works whose copies are looked for.")
 
 
@@ -31,17 +33,9 @@ work_command = click.Group("work", help="Works whose copies are looked for.")
     "exhibit work add portfolio --owner studio-example --json",
     of=work_command,
 )
-@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-@click.option(
-    "--csv",
-    "csv_file",
-    metavar="FILE",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="What you declare of them, CSV or XLSX, a line for each file.",
-)
-@click.option(
-    "--metadata", is_flag=True, help="Declare what the files state (EXIF, IPTC, XMP) where nothing else does."
-)
+@click.argument("paths", nargs=-1, required=True, type=THERE)
+@click.option("--csv", "csv_file", metavar="FILE", type=FILE, help=DECLARED)
+@click.option("--metadata", is_flag=True, help=STATED)
 def add_works(
     *, paths: tuple[Path, ...], owner: OwnerName, csv_file: Path | None, metadata: bool, as_json: AsJson
 ) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import click
 
-from desk.cli.common.command import AsJson, Taken, command
+from desk.cli.common.command import FILE, PLACE, TO_WRITE, AsJson, Taken, command
 from desk.cli.common.files import write_file
 from desk.cli.common.frame import Desk, examples, finish, json_option, open_desk, person
 from desk.cli.common.show import counted, echo_json, fields, note, say, table
@@ -27,8 +27,7 @@ FORMULAS = """
 At most so many false alarms in a million pictures, 95%, on average over the N photographs counted, of which x failed.
 fixed: numbers were fixed beforehand; the p at which C(N,0)(1-p)^N + ... + C(N,x)p^x(1-p)^(N-x) = 0.05, or 1-0.05^(1/N)
 any time: whatever made somebody stop; the p at which e^(-sx) / (1-p(1-e^-s))^N has a mean of 20 over s = 3, 1, 1/3"""
-TO_WRITE = click.Path(dir_okay=False, path_type=Path)
-GIVEN = click.Path(exists=True, dir_okay=False, path_type=Path)
+SAME = "Which files show the same picture: a line for each picture, paths with ; between."
 EXAMPLES = examples(
     "exhibit calibrate --folder ~/Pictures/archive --dry-run",
     "exhibit calibrate --folder ~/Pictures/archive",
@@ -38,13 +37,8 @@ EXAMPLES = examples(
 
 
 @click.group("calibrate", invoke_without_command=True, epilog=EXAMPLES)
-@click.option("--folder", type=click.Path(path_type=Path), metavar="DIR", help="Photographs, each of another picture.")
-@click.option(
-    "--same",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Which files show the same picture: a line for each picture, paths with ; between.",
-)
+@click.option("--folder", type=PLACE, metavar="DIR", help="Photographs, each of another picture.")
+@click.option("--same", type=PLACE, metavar="FILE", help=SAME)
 @click.option("--edited", type=click.IntRange(min=20), default=300, show_default=True, help="Edit at most so many.")
 @click.option("--jobs", type=click.IntRange(min=1, max=256), default=1, show_default=True, help="Processes.")
 @click.option("--counts", type=TO_WRITE, metavar="FILE", help="Write the counts, signed, to join them with others'.")
@@ -216,8 +210,8 @@ def use_shipped() -> None:
     of=calibrate_command,
     short_help="Join signed counts of several installations.",
 )
-@click.argument("files", nargs=-1, required=True, type=GIVEN)
-@click.option("--trust", type=GIVEN, multiple=True, metavar="LIST", help="Count only logs of these trust lists.")
+@click.argument("files", nargs=-1, required=True, type=FILE)
+@click.option("--trust", type=FILE, multiple=True, metavar="LIST", help="Count only logs of these trust lists.")
 def join_counts(
     *,
     desk: Desk,

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 KINDS = ("us-902", "cn-evidence-list", "cn-environment", "personal-data")
 WHO = "Who decides, as the record names it; your login by default."
 By = Annotated[str, Taken("--by", metavar="NAME", help=WHO, found=lambda _desk, named: named or person())]
+ALL = "Which; all of them by default."
+COPY = "A reading copy; each has its own by default."
+Kinds = Annotated[tuple[str, ...], Taken("--paper", multiple=True, type=click.Choice(KINDS), help=ALL)]
+Language = Annotated[str | None, Taken("--language", type=click.Choice(LANGUAGES), help=COPY)]
 case_command = click.Group(
     "case", help="Cases: each is one work shown by one party, with all places where it was seen."
 )
@@ -258,17 +262,8 @@ def settle_case(*, number: Number, owner: TheirOwner, reason: Reason, by: By) ->
 @command(
     "papers", "exhibit case papers 3 --out papers", "exhibit case papers 3 --paper us-902 --out papers", of=case_command
 )
-@click.option("--paper", "kinds", multiple=True, type=click.Choice(KINDS), help="Which; all of them by default.")
-@click.option("--language", type=click.Choice(LANGUAGES), help="A reading copy; each has its own by default.")
 def write_papers(
-    *,
-    desk: Desk,
-    number: Number,
-    owner: TheirOwner,
-    out: Out,
-    kinds: tuple[str, ...],
-    language: str | None,
-    as_json: AsJson,
+    *, desk: Desk, number: Number, owner: TheirOwner, out: Out, kinds: Kinds, language: Language, as_json: AsJson
 ) -> None:
     """Write draft papers about the newest bundle of case NUMBER into a folder.
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import click
 
-from desk.cli.common.command import AT_LEAST_1, AsJson, OwnerName, Taken, command
+from desk.cli.common.command import AT_LEAST_1, THERE, TO_WRITE, AsJson, OwnerName, Taken, command
 from desk.cli.common.frame import Desk, finish, open_desk, person
 from desk.cli.common.show import clean, counted, echo_json, note, say, short, size, table
 from exhibit.errors import ExitCode, WrongUseError
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 TOLD_EVERY = 10.0
 """Seconds between two lines about how far it is, where standard error is no terminal."""
-Paths = Annotated[tuple[Path, ...], Taken(nargs=-1, type=click.Path(exists=True, path_type=Path))]
+Paths = Annotated[tuple[Path, ...], Taken(nargs=-1, type=THERE)]
+LEFT_OUT = "Write each address that this run leaves out, with the reason, as CSV."
 KINDS = click.Choice(["image", "page"])
 
 
@@ -52,12 +53,7 @@ KINDS = click.Choice(["image", "page"])
 @click.option("--column", metavar="NAME", default="", help="The column of addresses in a table; url if not named.")
 @click.option("--as", "kind", type=KINDS, default="image", show_default=True, help="What a table's addresses are.")
 @click.option("--dry-run", is_flag=True, help="Count, and keep nothing.")
-@click.option(
-    "--skipped",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Write each address that this run leaves out, with the reason, as CSV.",
-)
+@click.option("--skipped", type=TO_WRITE, metavar="FILE", help=LEFT_OUT)
 def ingest_command(*, paths: Paths, owner: OwnerName, as_json: AsJson, **given: Json) -> None:
     """Read lists of addresses from files and folders PATHS, for a watch to visit: images, and pages without links.
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from registry.models import Crawl, Watch
 
 SEARCH = "search"
+SEARCHES = "An image search or a marketplace; exhibit search list shows them."
+OFTEN = "How often it runs: 30m, 24h, 7d."
 REMEDIES = {"key": "key", "no-key": "key", "no-consent": "allow", "no-price": "price"}
 """Which command of ``exhibit search`` helps."""
 watch_command = click.Group("watch", help="Scheduled visits to places where copies may be.")
@@ -35,22 +37,9 @@ watch_command = click.Group("watch", help="Scheduled visits to places where copi
     of=watch_command,
 )
 @options.source_options
-@click.option(
-    "--search",
-    "searches_asked",
-    multiple=True,
-    metavar="NAME",
-    help="An image search or a marketplace; exhibit search list shows them.",
-)
+@click.option("--search", "searches_asked", multiple=True, metavar="NAME", help=SEARCHES)
 @click.option("--dry-run", is_flag=True, help="Say what asking searches would cost, and add nothing.")
-@click.option(
-    "--every",
-    type=options.period,
-    metavar="PERIOD",
-    default="24h",
-    show_default=True,
-    help="How often it runs: 30m, 24h, 7d.",
-)
+@click.option("--every", type=options.period, metavar="PERIOD", default="24h", show_default=True, help=OFTEN)
 @options.limit_options
 def add_watch(*, name: Word, owner: OwnerName, as_json: AsJson, **given: Json) -> None:
     """Add the watch NAME over one or more sources. Its first run comes after one period, or by exhibit watch run.
@@ -110,7 +99,7 @@ def add_watch(*, name: Word, owner: OwnerName, as_json: AsJson, **given: Json) -
 @click.option("--name", "new_name", metavar="NAME", help="Its name from now on.")
 @options.source_options
 @click.option("--remove", multiple=True, metavar="URL", help="A place that it looks at no more.")
-@click.option("--every", type=options.period, metavar="PERIOD", help="How often it runs: 30m, 24h, 7d.")
+@click.option("--every", type=options.period, metavar="PERIOD", help=OFTEN)
 @options.limit_options
 def edit_watch(*, name: Word, owner: OwnerName, as_json: AsJson, **given: Json) -> None:
     """Change the watch NAME; what isn't named stays as it is, and so does what it has seen.

@@ -90,9 +90,7 @@ def new(request: HttpRequest, owner: Owner, service: str) -> HttpResponse:
     house = wiring.services()
     found = service_of(house.config, service)
     form = SearchWatchForm(
-        request.POST if request.method == "POST" else None,
-        name=watching.free_name(owner, found.name),
-        service=found,
+        request.POST if request.method == "POST" else None, name=watching.free_name(owner, found.name), service=found
     )
     others = [name for name, one in services(house.config).items() if one.takes == found.takes]
     asked = [service, *(name for name in request.POST.getlist("also") if name in others and name != service)]
