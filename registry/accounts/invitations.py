@@ -13,6 +13,7 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, WrongUseError
 from registry.db.locks import Lock, hold
+from registry.db.rows import there, write
 from registry.log import audit_log
 from registry.models import Invitation, Membership, Owner, Role, User
 
@@ -108,10 +109,8 @@ def revoke(owner: Owner, number: int, *, by: str) -> None:
     """Take one of the owner's open invitations back; raises ``NotFoundError`` when there is no such one."""
     with transaction.atomic():
         row = open_ones(owner).select_for_update().filter(pk=number).first()
-        if row is None:
-            raise NotFoundError(_("There is no such invitation."))
-        row.revoked_at = now()
-        row.save(update_fields=["revoked_at"])
+        row = there(row, _("There is no such invitation."))
+        write(row, revoked_at=now())
         _tell("invitation taken back", row, by=by)
 
 

@@ -4,8 +4,9 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from exhibit.errors import NotFoundError, WrongUseError
+from exhibit.errors import WrongUseError
 from registry.accounts import tokens
+from registry.db.rows import there, write
 from registry.log import audit_log
 from registry.models import Membership, Owner, Role
 
@@ -26,8 +27,7 @@ def change_role(owner: Owner, person: int, role: str, *, by: str) -> Membership:
         row = _held(owner, person)
         if row.role != role:
             _keep_one(owner, row, role)
-            row.role = role
-            row.save(update_fields=["role"])
+            write(row, role=role)
             about = {"owner": owner.slug, "role": role, "user": row.user.email}
             audit_log.changed("role given", by=by, owner=owner, about=about)
     return row
@@ -47,10 +47,7 @@ def remove(owner: Owner, person: int, *, by: str) -> Membership:
 def _held(owner: Owner, person: int) -> Membership:
     """The membership, with all changes of this owner's members waiting for the end of the transaction."""
     Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
-    row = members(owner).filter(user_id=person).first()
-    if row is None:
-        raise NotFoundError(_("This person is no member."))
-    return row
+    return there(members(owner).filter(user_id=person).first(), _("This person is no member."))
 
 
 def _keep_one(owner: Owner, row: Membership, role: str) -> None:

@@ -8,10 +8,11 @@ from django.db.models import QuerySet
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
-from exhibit.errors import NotFoundError, WrongUseError
+from exhibit.errors import WrongUseError
 from exhibit.plain import one_line
 from registry.accounts import invitations, members
 from registry.db.locks import Lock, hold
+from registry.db.rows import there
 from registry.log import audit_log
 from registry.models import Invitation, Membership, Owner, Role, User
 
@@ -101,9 +102,7 @@ def begin(invitation: Invitation, email: str, password: str, owner: str) -> User
 def user(email: str) -> User:
     """A person by the e-mail address to sign in with."""
     found = User.objects.filter(email__iexact=email).first()
-    if found is None:
-        raise NotFoundError(f"There is no user {email!r}.", hint="`exhibit user list` shows them all.")
-    return found
+    return there(found, f"There is no user {email!r}.", "`exhibit user list` shows them all.")
 
 
 def is_user(email: str) -> bool:

@@ -8,6 +8,7 @@ from django.db.models import Count, Model, OuterRef, Q, QuerySet, Subquery
 
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError
+from registry.db.rows import there
 from registry.models import (
     Bundle,
     BytesState,
@@ -186,10 +187,7 @@ def reported(of: Owner, since: datetime | None = None) -> list[Digest]:
 
 
 def _one(rows: QuerySet[Row], message: str, hint: str = "") -> Row:
-    found = rows.first()
-    if found is None:
-        raise NotFoundError(message, hint=hint)
-    return found
+    return there(rows.first(), message, hint)
 
 
 def _numbered(rows: Callable[[Owner], QuerySet[Row]], noun: str) -> Callable[[Owner, int], Row]:

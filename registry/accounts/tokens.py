@@ -10,8 +10,9 @@ from django.utils.translation import gettext as _
 
 from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.errors import NotFoundError, WrongUseError
+from exhibit.errors import WrongUseError
 from exhibit.plain import one_line
+from registry.db.rows import there, write
 from registry.log import audit_log
 from registry.models import SCOPES_OF, ApiToken, Membership, Owner, Role, Scope, User
 
@@ -94,10 +95,8 @@ def revoke(owner: Owner, number: int, *, by: str) -> ApiToken:
     """Let one of the owner's tokens, by its primary key, be valid no more; raises ``NotFoundError``."""
     with transaction.atomic():
         token = tokens_of(owner).select_for_update(of=("self",)).filter(pk=number).first()
-        if token is None:
-            raise NotFoundError(_("There is no such token."))
-        token.revoked_at = now()
-        token.save(update_fields=["revoked_at"])
+        token = there(token, _("There is no such token."))
+        write(token, revoked_at=now())
         _tell("token revoked", token, by=by)
     return token
 

@@ -9,6 +9,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from registry.cases import history, matching
 from registry.cases.history import Said
+from registry.db.rows import write
 from registry.models import Case, CaseSighting, LedgerChange, LedgerEffect
 from registry.works.licence_check import Ledger, ledger_of
 
@@ -35,8 +36,7 @@ def look_at_cases(change: LedgerChange, seconds: float) -> bool:
         for case in cases:
             if case.pk in touched:
                 _look(change, case.pk, licences)
-        change.looked_until = cases[-1].pk
-        change.save(update_fields=["looked_until"])
+        write(change, looked_until=cases[-1].pk)
     return False
 
 

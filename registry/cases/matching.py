@@ -17,6 +17,7 @@ from registry.cases import history, look_alikes, triage
 from registry.cases.floods import Fuse, Matter, admitted
 from registry.cases.history import Said
 from registry.db.bulk import copy_into
+from registry.db.rows import write
 from registry.log import audit_log
 from registry.log.log import submit
 from registry.models import Capture, Case, CaseSighting, EventKind, Licence, Match, Owner, Picture, Sighting, Work
@@ -213,9 +214,8 @@ def search_again(case: Case) -> None:
     """
     changed = []
     for row in case.case_sightings.select_related("sighting__picture").order_by("pk"):
-        before, row.licence = row.licence_id, covering_licence(case.work, row.sighting)
-        row.licences_searched_at = now()
-        row.save(update_fields=["licence", "licences_searched_at"])
+        before = row.licence_id
+        write(row, licence=covering_licence(case.work, row.sighting), licences_searched_at=now())
         if row.licence_id != before:
             changed.append(row)
     audit_log.extended(case, changed)

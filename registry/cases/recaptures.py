@@ -14,6 +14,7 @@ from itertools import takewhile
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
+from registry.db.rows import write
 from registry.models import Capture, Case, Sighting, StepState
 
 MAX_PAUSE = 8
@@ -130,8 +131,7 @@ def visited(cases: Iterable[Case]) -> dict[int, Visited]:
 def look_after(case: Case) -> None:
     """Bring up to date how the places of a case stand altogether; inside a transaction that has locked it."""
     found = visited([case]).get(case.pk)
-    case.standing = "" if found is None else next(standing for standing in Standing if found.places[standing])
-    case.save(update_fields=["standing"])
+    write(case, standing="" if found is None else next(one for one in Standing if found.places[one]))
 
 
 def place_of(row: Capture | Sighting) -> tuple[bytes, bytes]:

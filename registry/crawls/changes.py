@@ -21,6 +21,7 @@ from exhibit.network.urls import host_of, registrable_domain, url_key
 from registry.crawls.budgets import left
 from registry.crawls.crawling import NewUrl, add_urls
 from registry.db.bulk import storable
+from registry.db.rows import write
 from registry.models import Crawl, FrontierUrl, KnownPage, StepState
 
 MAX_ADDED = 10_000
@@ -50,8 +51,7 @@ def begin(crawl: Crawl) -> None:
     pages = crawl.watch.budget.get("pages")
     if pages is None or KnownPage.objects.filter(watch=crawl.watch_id)[: int(pages)].count() < int(pages):
         return
-    crawl.by_change = True
-    crawl.save(update_fields=["by_change"])
+    write(crawl, by_change=True)
     half = int(pages) // 2
     add_urls(crawl.pk, [*_due(crawl, half), *_never_visited(crawl, int(pages) - half)])
 

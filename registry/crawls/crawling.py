@@ -15,6 +15,7 @@ from exhibit.network.hosts import names_of
 from exhibit.network.urls import host_of, url_key
 from registry.crawls.budgets import Left, left
 from registry.db.bulk import copy_values, storable
+from registry.db.rows import write
 from registry.db.steps import due
 from registry.frontier import patterns
 from registry.log.log import submit
@@ -275,10 +276,9 @@ def finish_slice(
             return False
         _give_back(row, breaks=int(suspect))
         HostLease.objects.filter(slice=row).update(slice=None, expires_at=now())
-        row.finished_at, row.counts = now(), dict(counts)
-        row.submission = submit(EntryType.SLICE, opening(row), row.crawl.watch.owner)
-        row.state, row.held_since, row.error = StepState.DONE, None, ""
-        row.save(update_fields=["finished_at", "counts", "submission", "state", "held_since", "error"])
+        moment, entry = now(), submit(EntryType.SLICE, opening(row), row.crawl.watch.owner)
+        over = {"state": StepState.DONE, "held_since": None, "error": ""}
+        write(row, finished_at=moment, counts=dict(counts), submission=entry, **over)
     return True
 
 
@@ -323,10 +323,9 @@ def end_crawl_if_worked_off(crawl_id: int) -> bool:
         if not crawl.reason and not may.spent and (_waiting(crawl, may).exists() or asking.exists()):
             return False
         asking.update(state=StepState.DONE, outcome=crawl.reason or may.spent)
-        crawl.state, crawl.finished_at = StepState.DONE, now()
-        crawl.reason = crawl.reason or _end_of(crawl, may)
-        crawl.pictures = crawl.sightings.aggregate(count=Count("picture", distinct=True))["count"]
-        crawl.save(update_fields=["state", "finished_at", "reason", "pictures"])
+        count = crawl.sightings.aggregate(count=Count("picture", distinct=True))["count"]
+        why = crawl.reason or _end_of(crawl, may)
+        write(crawl, state=StepState.DONE, finished_at=now(), reason=why, pictures=count)
     return True
 
 

@@ -8,10 +8,11 @@ from django.db import transaction
 from django.db.models import Max
 
 from exhibit.clock import now
-from exhibit.errors import ConflictError, NotFoundError, WrongUseError
+from exhibit.errors import ConflictError, WrongUseError
 from exhibit.sentences import Sentence
 from registry.accounts import scoped
 from registry.crawls import budgets, canaries, crawling, revisits, schedules
+from registry.db.rows import there, write
 from registry.log import audit_log
 from registry.models import UNFINISHED, Crawl, Owner, Watch
 
@@ -113,10 +114,8 @@ def change_watch(
             first = now() + every
         if takes_lists(row):
             first = None
-        row.name, row.interval_seconds = name, int(every.total_seconds())
-        row.next_run_at = first or row.next_run_at
-        row.budget, row.politeness = budget, {**row.politeness, **politeness}
-        row.save(update_fields=["name", "interval_seconds", "next_run_at", "budget", "politeness"])
+        when = {"interval_seconds": int(every.total_seconds()), "next_run_at": first or row.next_run_at}
+        write(row, name=name, budget=budget, politeness={**row.politeness, **politeness}, **when)
         audit_log.changed("watch changed", by=by, owner=watch.owner, about={"before": before, "after": _settings(row)})
 
 
@@ -137,8 +136,7 @@ def change_sources(
             return
         if searches(row) or _one_group(kind for kind, _url in after) != _one_group(kind for kind, _url in before):
             raise WrongUseError(Sentence("A watch can't mix files, searches and addresses on the web."))
-        row.sources = [{"kind": kind, "url": url} for kind, url in after]
-        row.save(update_fields=["sources"])
+        write(row, sources=[{"kind": kind, "url": url} for kind, url in after])
         added, removed = sorted({*after} - {*before}), sorted({*before} - {*after})
         if removed:
             _stop_crawl(row)
@@ -182,9 +180,7 @@ def _held(watch: Watch) -> Watch:
     """The watch, locked for this transaction with its owner's others; raises ``NotFoundError`` for a removed one."""
     Owner.objects.select_for_update(no_key=True).get(pk=watch.owner_id)
     row = Watch.objects.select_for_update(no_key=True).filter(pk=watch.pk, removed_at=None).first()
-    if row is None:
-        raise NotFoundError(Sentence("This watch was deleted meanwhile."))
-    return row
+    return there(row, Sentence("This watch was deleted meanwhile."))
 
 
 def _one_group(kinds: Iterable[str]) -> str:
@@ -309,8 +305,7 @@ def _set_paused(watch: Watch, *, by: str, paused: bool) -> None:
         row = _held(watch)
         if row.paused == paused:
             return
-        row.paused = paused
-        row.save(update_fields=["paused"])
+        write(row, paused=paused)
         schedules.move_on(row, now())
         what = "watch paused" if paused else "watch resumed"
         audit_log.changed(what, by=by, owner=watch.owner, about={"watch": row.name})

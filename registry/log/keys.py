@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from exhibit.clock import now
 from exhibit.entries import EntryType
 from exhibit.errors import NotFoundError, WrongUseError
+from registry.db.rows import write
 from registry.log.log import submit
 from registry.models import DeviceKey, DocumentKey, Owner, SealingKey
 
@@ -67,8 +68,7 @@ def key_named(owner: Owner, start: str) -> AnyKey:
 def retire(key: AnyKey, *, by: str, reason: str) -> None:
     """Use a key no more. What it signed, and what it signs of before, stands. Inside a transaction."""
     moment = now()
-    key.retired_at = moment
-    key.save(update_fields=["retired_at"])
+    write(key, retired_at=moment)
     witness(key, "retired", moment, {"by": by, "reason": reason})
 
 
@@ -81,10 +81,10 @@ def revoke(key: AnyKey, *, by: str, reason: str) -> datetime:
         row: AnyKey = rows_of(use_of(key)).select_for_update().get(pk=key.pk)
         if row.revoked_at is not None:
             return row.revoked_at
-        row.revoked_at, row.revoked_reason = now(), reason
-        row.save(update_fields=["revoked_at", "revoked_reason"])
-        witness(row, "revoked", row.revoked_at, {"by": by, "reason": reason})
-        return row.revoked_at
+        moment = now()
+        write(row, revoked_at=moment, revoked_reason=reason)
+        witness(row, "revoked", moment, {"by": by, "reason": reason})
+        return moment
 
 
 def add_device_key(owner: Owner, name: str, public_key: bytes, *, by: str) -> DeviceKey:

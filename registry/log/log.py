@@ -15,6 +15,7 @@ from exhibit.entries import SALT_BYTES, Entry, EntryType, canonical, commit
 from exhibit.errors import IntegrityError, NotFoundError
 from exhibit.ports import SignedCheckpoint
 from registry.db.locks import Lock, hold
+from registry.db.rows import there
 from registry.models import LogCheckpoint, LogEntry, LogNode, LogOpening, LogOrigin, LogSubmission, LogWaiting, Owner
 
 WRITTEN_TOGETHER = 1000
@@ -136,9 +137,7 @@ class PostgresLogStore:
     def entry(self, sequence: int) -> Entry:
         """The entry with this sequence number."""
         row = LogEntry.objects.filter(sequence=sequence).first()
-        if row is None:
-            raise NotFoundError(f"The log has no entry {sequence}.")
-        return _entry(row)
+        return _entry(there(row, f"The log has no entry {sequence}."))
 
     def add_checkpoint(self, checkpoint: SignedCheckpoint) -> None:
         """Keep a checkpoint; the same one a second time changes nothing."""

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from exhibit.clock import now
 from exhibit.errors import WrongUseError
 from registry.db import steps
+from registry.db.rows import write
 from registry.models import UNFINISHED, Notice, NoticeMail, StepState
 
 AGAIN = timedelta(minutes=10)
@@ -63,8 +64,7 @@ def begin(pk: int, file: Mapping[str, Any]) -> bool:
         mail = NoticeMail.objects.select_for_update(no_key=True).filter(pk=pk, state=StepState.DOING).first()
         if mail is None or mail.begun_at is not None or mail.notice.state != Notice.State.SIGNED:
             return False
-        mail.begun_at, mail.file = now(), dict(file)
-        mail.save(update_fields=["begun_at", "file"])
+        write(mail, begun_at=now(), file=dict(file))
     return True
 
 
@@ -105,8 +105,7 @@ def never_left(held: Notice) -> None:
 def has_left(held: Notice) -> NoticeMail:
     """End a mail that may have left, as a person says that it has; as :func:`never_left`."""
     mail = _doubted(held)
-    mail.state = StepState.DONE
-    mail.save(update_fields=["state"])
+    write(mail, state=StepState.DONE)
     return mail
 
 

@@ -14,6 +14,7 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, WrongUseError
 from registry.cases import history
+from registry.db.rows import there, write
 from registry.log import audit_log
 from registry.models import Case, Notice, NoticeCase, NoticeEvent, Owner
 from registry.models.fields import KeptFile
@@ -48,9 +49,7 @@ def notices(of: Owner) -> QuerySet[Notice]:
 def notice(of: Owner, number: int) -> Notice:
     """One of the owner's notices; raises ``NotFoundError``."""
     found = Notice.objects.filter(owner=of, number=number).select_related("owner").first()
-    if found is None:
-        raise NotFoundError(f"{of.name} has no notice {number}.")
-    return found
+    return there(found, f"{of.name} has no notice {number}.")
 
 
 def may_be_noticed(of: Owner, party: str, first: Sequence[int] = ()) -> QuerySet[Case]:
@@ -109,8 +108,7 @@ def fill(row: Notice, given: Mapping[str, str], names: Iterable[str]) -> None:
     """Keep fields of a draft; raises ``WrongUseError`` when it is signed already."""
     with transaction.atomic():
         held = _hold_draft(row)
-        held.fields = {**held.fields, **{name: given.get(name, "") for name in names}}
-        held.save(update_fields=["fields"])
+        write(held, fields={**held.fields, **{name: given.get(name, "") for name in names}})
     row.fields = held.fields
 
 
@@ -130,8 +128,7 @@ def discard(row: Notice, *, by: str) -> None:
     """Throw a draft away; its number isn't given again."""
     with transaction.atomic():
         held = _hold_draft(row)
-        held.state = State.DISCARDED
-        held.save(update_fields=["state"])
+        write(held, state=State.DISCARDED)
         _event(held, "discarded", by=by)
 
 
@@ -154,8 +151,7 @@ def keep_signed(
 
     ``warned`` is what speaks against the work of each case, by its number, as the person was shown it.
     """
-    held.state, held.signed_at, held.signed_by, held.files, held.text = State.SIGNED, now(), by, files, text
-    held.save(update_fields=["state", "signed_at", "signed_by", "files", "text"])
+    write(held, state=State.SIGNED, signed_at=now(), signed_by=by, files=files, text=text)
     _event(held, "signed", by=by)
     for case in held.notice_cases.select_related("case__work", "case__owner"):
         about = {"considered": case.answers, "files": _digests(files), "term_reason": case.term_reason}
@@ -172,8 +168,7 @@ def take_back(row: Notice, *, by: str) -> None:
     with transaction.atomic():
         held = held_signed(row)
         mail.stop(held)
-        held.state, held.signed_at, held.signed_by, held.files, held.text = State.DRAFT, None, "", [], None
-        held.save(update_fields=["state", "signed_at", "signed_by", "files", "text"])
+        write(held, state=State.DRAFT, signed_at=None, signed_by="", files=[], text=None)
         _event(held, "taken back", by=by)
         for case in _cases(held):
             audit_log.noted(case, "notice taken back", by=by, notice=held.number)
@@ -223,9 +218,8 @@ def keep_sent(row: Notice, how: str, *, by: str, files: Sequence[KeptFile] = ())
         held = _hold(row)
         if held.state != State.SIGNED:
             return
-        held.state, held.sent_at, held.files = State.SENT, now(), [*held.files, *files]
-        _due(held, due_after(held.kind, State.SENT, now().date(), reply_days(held.fields)))
-        held.save(update_fields=["state", "sent_at", "files", "due_on", "due_what"])
+        due = due_after(held.kind, State.SENT, now().date(), reply_days(held.fields))
+        write(held, state=State.SENT, sent_at=now(), files=[*held.files, *files], **_columns(due))
         _event(held, "sent", by=by, words=how)
         for case in _cases(held):
             audit_log.noted(case, "notice sent", by=by, notice=held.number, how=how, files=_digests(held.files))
@@ -247,10 +241,8 @@ def happened(row: Notice, what: str, day: date, words: str, *, by: str) -> None:
         if not held.sent_at.date() - timedelta(days=1) <= day <= now().date() + timedelta(days=1):
             raise WrongUseError(_("The day lies before the notice was sent, or in the future."))
         if held.state != State.COUNTERED or what in (State.COUNTERED, State.RESOLVED):
-            held.state = State(what)
-            if what != State.ONLINE or held.due_what != "dsa-complaint":  # the time to complain runs on
-                _due(held, due_after(held.kind, what, day))
-            held.save(update_fields=["state", "due_on", "due_what"])
+            runs_on = what == State.ONLINE and held.due_what == "dsa-complaint"  # the time to complain
+            write(held, state=State(what), **({} if runs_on else _columns(due_after(held.kind, what, day))))
         _event(held, what, by=by, day=day, words=words)
         for case in _cases(held):
             audit_log.noted(case, f"notice {what}", by=by, notice=held.number, day=day.isoformat())
@@ -269,8 +261,8 @@ def _hold_draft(row: Notice) -> Notice:
     return held
 
 
-def _due(held: Notice, due: Due | None) -> None:
-    held.due_on, held.due_what = (due.day, due.what) if due else (None, "")
+def _columns(due: Due | None) -> dict[str, object]:
+    return {"due_on": due.day, "due_what": due.what} if due else {"due_on": None, "due_what": ""}
 
 
 def _cases(row: Notice) -> QuerySet[Case]:

@@ -8,7 +8,7 @@ from django.db.models import F
 from exhibit.clock import now
 from exhibit.comparison.calibration import FIRST_NETWORK, Calibration
 from exhibit.digests import Digest
-from exhibit.errors import NotFoundError
+from registry.db.rows import there
 from registry.log import audit_log
 from registry.models import CalibrationRow
 from registry.vectors.descriptors import choice_with
@@ -57,9 +57,7 @@ def every() -> list[CalibrationRow]:
 def named(digest: Digest) -> Calibration:
     """The calibration with this digest; raises ``NotFoundError``."""
     row = CalibrationRow.objects.filter(digest=digest).first()
-    if row is None:
-        raise NotFoundError(f"There is no calibration {digest}.")
-    return _read(row.content)
+    return _read(there(row, f"There is no calibration {digest}.").content)
 
 
 @lru_cache(maxsize=64)

@@ -9,6 +9,7 @@ from exhibit.clock import now
 from exhibit.errors import WrongUseError
 from exhibit.types import Space
 from registry.db.locks import Lock, hold
+from registry.db.rows import write
 from registry.log import audit_log
 from registry.models import (
     BytesState,
@@ -80,8 +81,7 @@ def start_building(model: DescriptorModel) -> None:
     """Bring a network into use from now on; what was being brought into use instead is left as it is."""
     with transaction.atomic():
         choice = DescriptorChoice.objects.select_for_update().get(pk=1)
-        choice.building = model
-        choice.save(update_fields=["building"])
+        write(choice, building=model)
         DescriptorGap.objects.filter(model=model).delete()
         fresh = {"state": StepState.TODO, "not_before": None, "held_since": None, "attempts": 0, "error": ""}
         DescriptorModel.objects.filter(pk=model.pk).update(cursor=0, waits_since=now(), **fresh)
@@ -155,8 +155,7 @@ def switch_to(model: DescriptorModel) -> bool:
         if _missing(model).exists():
             move_cursor(model, 0)
             return False
-        choice.serving, choice.building = model, None
-        choice.save(update_fields=["serving", "building"])
+        write(choice, serving=model, building=None)
         audit_log.changed("network serves", by="", about={"network": str(model), "digest": model.digest.hex})
     return True
 

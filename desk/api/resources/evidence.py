@@ -14,6 +14,7 @@ from desk.schemas.base import Piece
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError
 from registry.accounts import scoped
+from registry.db.rows import there
 from registry.log.audit_log import Evidence
 from registry.models import LogCheckpoint, LogEntry
 from workers.evidence.bundles import assemble, bundle_name, in_a_file
@@ -94,8 +95,7 @@ def prove_inclusion(request: Call, sequence: int, size: Size = None) -> schemas.
     """That an entry is in the log, under a signed head."""
     head = _head(size)
     row = LogEntry.objects.filter(sequence=sequence, sequence__lt=head.size).first()
-    if row is None:
-        raise NotFoundError(f"No signed head covers an entry {sequence}.")
+    row = there(row, f"No signed head covers an entry {sequence}.")
     path = [step.hex() for step in wiring.services().log.inclusion(sequence, head.size)]
     told = {"sequence": sequence, "type": row.type, "time": row.time, "commitment": bytes(row.commitment).hex()}
     return schemas.Inclusion.from_row(head, path=path, **told)
@@ -116,6 +116,4 @@ def prove_consistency(
 def _head(size: int | None) -> LogCheckpoint:
     rows = LogCheckpoint.objects.filter(origin=wiring.services().log.origin).order_by("-size")
     found = rows.first() if size is None else rows.filter(size=size).first()
-    if found is None:
-        raise NotFoundError("No such head was signed.", hint="GET /log/head names the newest.")
-    return found
+    return there(found, "No such head was signed.", "GET /log/head names the newest.")

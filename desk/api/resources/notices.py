@@ -12,8 +12,8 @@ from desk.api.common.resource import Cursor, Limit, Resource, page
 from desk.schemas import notices as schemas
 from desk.schemas import requests
 from desk.schemas.base import Piece
-from exhibit.errors import NotFoundError
 from registry.accounts import scoped
+from registry.db.rows import there
 from registry.log.audit_log import Evidence
 from registry.notices import notices
 from workers.notices.signing import file_of
@@ -83,10 +83,8 @@ def get_notice_file(request: Call, number: int, name: Annotated[str, Path(max_le
     """Exact bytes of what was signed or sent."""
     row = notices.notice(of(request), number)
     found = file_of(wiring.services(), row, name)
-    if found is None:
-        raise NotFoundError(f"Notice {number} has no such file.")
+    content, media_type = there(found, f"Notice {number} has no such file.")
     taken(request, Evidence.PAPER, notice=number, file=name)
-    content, media_type = found
     return download(content, f"{of(request).slug}-notice-{number}.{name.rsplit('.', 1)[-1]}", media_type)
 
 

@@ -15,9 +15,9 @@ from desk.schemas import downloads as schemas
 from desk.schemas import requests
 from evidence.documents.report.facts import ReportScope
 from exhibit.digests import Digest
-from exhibit.errors import NotFoundError
 from exhibit.types import CaseDecision
 from registry.accounts import scoped
+from registry.db.rows import there
 from registry.log.audit_log import Evidence
 from registry.models import Report
 from workers.reports.requests import ask_again, remove_report, request_report
@@ -90,9 +90,8 @@ def remove(request: Call, number: int) -> None:
 def get_report_file(request: Call, number: int, name: Annotated[str, Path(max_length=200)]) -> HttpResponseBase:
     """One file of a report."""
     row = scoped.report(of(request), number)
-    file = next((file for file in row.files if file["name"] == name), None)
-    if file is None:
-        raise NotFoundError(f"Report {number} has no such file.")
+    found = next((file for file in row.files if file["name"] == name), None)
+    file = there(found, f"Report {number} has no such file.")
     stream = wiring.services().blobs.open(Digest.from_hex(file["digest"]))
     taken(request, Evidence.REPORT, report=number, file=name)
     return download(stream, name, file["media_type"])

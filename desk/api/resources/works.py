@@ -22,6 +22,7 @@ from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, WrongUseError
 from exhibit.types import DeclaredWork
 from registry.accounts import scoped
+from registry.db.rows import there
 from registry.log.audit_log import Evidence
 from registry.models import Deposit, OwnershipRemark, Work
 from registry.works import works as searching
@@ -227,8 +228,7 @@ def list_changes(request: Call, number: int, cursor: Cursor = "", limit: Limit =
 def answer_remark(request: Call, number: int, kind: OwnershipRemark.Kind, new: requests.Reason) -> schemas.Remark:
     """Say why something that speaks against the declaration doesn't stand; it is kept with the name and the time."""
     row = scoped.work(of(request), number).remarks.filter(kind=kind).select_related("work__owner").first()
-    if row is None:
-        raise NotFoundError(f"There is no such remark on work {number}.")
+    row = there(row, f"There is no such remark on work {number}.")
     answer(row, by=request.auth.by, reason=new.reason)
     row.refresh_from_db()
     return schemas.Remark.from_row(row)

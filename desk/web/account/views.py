@@ -25,6 +25,7 @@ from desk.web.account.sign_in import INVITED, invited
 from desk.web.common.access import person_of, said
 from exhibit.errors import ExhibitError
 from registry.accounts import invitations, people
+from registry.db.rows import write
 from registry.models import Invitation, Role, User
 
 
@@ -125,8 +126,7 @@ def join(request: HttpRequest, user: User, **_others: object) -> None:
 def rename(user: User, **_others: object) -> None:
     """Keep the name that records show the address with which the person signs in."""
     if not User.objects.filter(username=user.email).exclude(pk=user.pk).exists():
-        user.username = user.email
-        user.save(update_fields=["username"])
+        write(user, username=user.email)
 
 
 def _own(request: HttpRequest) -> dict[str, object]:
