@@ -132,8 +132,6 @@ LANGUAGES = [(code, {"en": "English", "zh-hans": "简体中文"}[code]) for code
 FORMAT_MODULE_PATH = ["desk.formats"]
 # the second one has our words for what allauth and Django say on our pages
 LOCALE_PATHS = [BASE / "locale", BASE / "locale_of_accounts"]
-USE_I18N = True
-USE_TZ = True
 TIME_ZONE = CONFIG.time_zone
 
 STATIC_URL = "static/"  # Django wants one; the addresses are those of desk.web.middleware.assets
@@ -142,11 +140,6 @@ STORAGES = {
     "staticfiles": {"BACKEND": "desk.web.middleware.assets.AssetStorage"},
 }
 
-SECURE_CONTENT_TYPE_NOSNIFF = True
-SECURE_REFERRER_POLICY = "same-origin"
-X_FRAME_OPTIONS = "DENY"
-SESSION_COOKIE_HTTPONLY = True
-SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_HTTPONLY = True
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # no cookie of their own
 CSRF_FAILURE_VIEW = "desk.web.account.views.not_sent"

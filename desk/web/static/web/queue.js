@@ -22,6 +22,7 @@
   const isOpen = (one) => !one.hasAttribute("data-decided");
   const open = () => items.filter(isOpen);
   const say = (words) => { if (said) said.textContent = words; };
+  const offer = () => { undo.disabled = !done.length; };
 
   function look(index) {
     if (index < 0 || index >= items.length) return;
@@ -54,7 +55,6 @@
     section.querySelector(".whole")?.setAttribute("open", "");
     say(said.dataset.group);
   }
-
 
   // the boxes of what is confirmed, among some rows: only that is carried on to a bundle or a notice
   const boxes = (rows) => rows.filter((one) => one.dataset.decision === "confirmed").map((one) => one.querySelector(".pick input"));
@@ -161,10 +161,6 @@
       address.searchParams.set("skip", Number(next.dataset.skip) + open().length);
       next.href = address;
     }
-  }
-
-  function offer() {
-    undo.disabled = !done.length;
   }
 
   async function propose(link) {
