@@ -140,6 +140,7 @@ STORAGES = {
     "staticfiles": {"BACKEND": "desk.web.middleware.assets.AssetStorage"},
 }
 
+SESSION_COOKIE_HTTPONLY = True
 CSRF_COOKIE_HTTPONLY = True
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # no cookie of their own
 CSRF_FAILURE_VIEW = "desk.web.account.views.not_sent"

@@ -1,10 +1,11 @@
 """Files that come and go: each that is taken away is an entry of the log first."""
 
-from typing import BinaryIO
+from typing import Annotated, BinaryIO
 
 from django.core.files.uploadedfile import UploadedFile
 from django.http import FileResponse, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
+from ninja import Path
 
 from desk.api.common.auth import Call, of
 from exhibit.errors import RefusedError
@@ -15,6 +16,7 @@ from registry.models import Package
 from workers.evidence.packages import package_chunks, package_name, package_size
 from workers.services import wiring
 
+FileName = Annotated[str, Path(max_length=200)]
 SANDBOX = "default-src 'none'; sandbox"
 """Should somebody open a file in a browser: nothing in it may do anything."""
 

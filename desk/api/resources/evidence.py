@@ -7,7 +7,7 @@ from django.http.response import HttpResponseBase
 from ninja import Path, Query
 
 from desk.api.common.auth import Call, of
-from desk.api.common.files import download, taken
+from desk.api.common.files import FileName, download, taken
 from desk.api.common.resource import Cursor, Limit, Resource, page
 from desk.schemas import evidence as schemas
 from desk.schemas.base import Piece
@@ -26,6 +26,7 @@ router = Resource("evidence")
 log_router = Resource("log")
 CASE = "/owners/{slug:owner}/cases/{int:number}"
 ONE = CASE + "/bundles/{int:bundle}"
+Paper = Annotated[str, Path(pattern="^[a-z0-9-]{1,40}$")]
 
 
 @router.get(CASE + "/bundles")
@@ -56,9 +57,7 @@ def get_signed_sheet(request: Call, number: int, bundle: int) -> HttpResponseBas
 
 
 @router.get(ONE + "/papers/{paper}", file="application/pdf")
-def get_paper(
-    request: Call, number: int, bundle: int, paper: Annotated[str, Path(pattern="^[a-z0-9-]{1,40}$")]
-) -> HttpResponseBase:
+def get_paper(request: Call, number: int, bundle: int, paper: Paper) -> HttpResponseBase:
     """A draft paper about a bundle: `us-902`, `cn-evidence-list`, `cn-environment` or `personal-data`."""
     row = scoped.bundle(of(request), number, bundle)
     data = draft_paper(wiring.services(), row, paper)
@@ -67,9 +66,7 @@ def get_paper(
 
 
 @router.get(CASE + "/captures/{int:capture}/files/{name}", file="application/octet-stream")
-def get_capture_file(
-    request: Call, number: int, capture: int, name: Annotated[str, Path(max_length=200)]
-) -> HttpResponseBase:
+def get_capture_file(request: Call, number: int, capture: int, name: FileName) -> HttpResponseBase:
     """A file of a visit, named by its `id`, as it was kept; it may be a stranger's page, so treat it as such."""
     row = scoped.case(of(request), number).captures.select_related("sighting__picture").filter(pk=capture).first()
     file = next((file for file in row.files if file["name"] == name), None) if row else None

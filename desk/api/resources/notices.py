@@ -4,10 +4,10 @@ from typing import Annotated
 
 from django.http.response import HttpResponseBase
 from django.utils import timezone
-from ninja import Path, Query
+from ninja import Query
 
 from desk.api.common.auth import SEND, Call, of
-from desk.api.common.files import download, taken
+from desk.api.common.files import FileName, download, taken
 from desk.api.common.resource import Cursor, Limit, Resource, page
 from desk.schemas import notices as schemas
 from desk.schemas import requests
@@ -79,7 +79,7 @@ def track_notice(request: Call, number: int, new: requests.NewNoticeEvent) -> sc
 
 
 @router.get(ONE + "/files/{name}", file="application/octet-stream")
-def get_notice_file(request: Call, number: int, name: Annotated[str, Path(max_length=200)]) -> HttpResponseBase:
+def get_notice_file(request: Call, number: int, name: FileName) -> HttpResponseBase:
     """Exact bytes of what was signed or sent."""
     row = notices.notice(of(request), number)
     found = file_of(wiring.services(), row, name)

@@ -16,7 +16,7 @@ from workers.services import wiring
 
 router = Resource("being told")
 WEBHOOKS, ONE = "/owners/{slug:owner}/webhooks", "/owners/{slug:owner}/webhooks/{int:number}"
-
+Message = Annotated[str, Path(pattern="^evt_[0-9]{1,18}$")]
 
 HAPPENED = "What happened, of the last months, a minute later. Keep `last`, and ask again with it for what is new."
 router.lists("/owners/{slug:owner}/events", "list_events", schemas.Event, events.settled, HAPPENED)
@@ -68,9 +68,7 @@ def list_deliveries(request: Call, number: int, cursor: Cursor = "", limit: Limi
 
 
 @router.post(ONE + "/deliveries/{message}/again", MANAGE, 202)
-def send_again(
-    request: Call, number: int, message: Annotated[str, Path(pattern="^evt_[0-9]{1,18}$")]
-) -> schemas.Delivery:
+def send_again(request: Call, number: int, message: Message) -> schemas.Delivery:
     """Send a message once more, under its name; a receiver knows by it that it is the same."""
     row = scoped.message(scoped.webhook(of(request), number), message)
     webhooks.send_again(wiring.services(), row)

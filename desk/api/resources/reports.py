@@ -2,14 +2,12 @@
 
 from datetime import date
 from enum import StrEnum
-from typing import Annotated
 
 from django.http.response import HttpResponseBase
-from ninja import Path
 from pydantic import Field
 
 from desk.api.common.auth import WRITE, Call, of
-from desk.api.common.files import download, taken
+from desk.api.common.files import FileName, download, taken
 from desk.api.common.resource import Resource
 from desk.schemas import downloads as schemas
 from desk.schemas import requests
@@ -87,7 +85,7 @@ def remove(request: Call, number: int) -> None:
 
 
 @router.get(ONE + "/files/{name}", file="application/octet-stream")
-def get_report_file(request: Call, number: int, name: Annotated[str, Path(max_length=200)]) -> HttpResponseBase:
+def get_report_file(request: Call, number: int, name: FileName) -> HttpResponseBase:
     """One file of a report."""
     row = scoped.report(of(request), number)
     found = next((file for file in row.files if file["name"] == name), None)

@@ -20,6 +20,8 @@ from workers.works import uploads as uploading
 
 router = Resource("uploads")
 UPLOADS, ONE = "/owners/{slug:owner}/uploads", "/owners/{slug:owner}/uploads/{int:number}"
+Portion = Annotated[list[UploadedFile], File(min_length=1, description="A portion of at most 128 MiB.")]
+Table = Annotated[UploadedFile | None, File(description="CSV or XLSX: a line declares the file that it names.")]
 
 
 class NewUpload(requests.Given):
@@ -48,17 +50,13 @@ class Result(StrEnum):
     REFUSED = "refused"
 
 
+Only = Annotated[Result | None, Query(description="With this result only.")]
+
 router.lists(UPLOADS, "list_uploads", schemas.Upload, scoped.uploads, "What was brought, each with how far it is.")
 
 
 @router.post(UPLOADS, WRITE, 201)
-def begin_upload(
-    request: Call,
-    declared: Form[NewUpload],
-    table: Annotated[
-        UploadedFile | None, File(description="CSV or XLSX: a line declares the file that it names.")
-    ] = None,
-) -> schemas.Upload:
+def begin_upload(request: Call, declared: Form[NewUpload], table: Table = None) -> schemas.Upload:
     """Begin to bring works. Send their files in portions, then say that all are there."""
     said = uploading.Declaration(declared.author, declared.rights, declared.reads_metadata)
     file = None if table is None else (str(table.name), table.read())
@@ -70,12 +68,7 @@ router.shows(ONE, "get_upload", schemas.Upload, scoped.upload, "One upload, and 
 
 
 @router.post(ONE + "/files", WRITE, 202)
-def send_files(
-    request: Call,
-    number: int,
-    files: Annotated[list[UploadedFile], File(min_length=1, description="A portion of at most 128 MiB.")],
-    named: Form[Names],
-) -> schemas.Upload:
+def send_files(request: Call, number: int, files: Portion, named: Form[Names]) -> schemas.Upload:
     """Send a portion of files; they are registered in the background. A file that came before is taken once."""
     names = named.names or [str(file.name) for file in files]
     if len(names) != len(files):
@@ -103,11 +96,7 @@ def try_again(request: Call, number: int) -> schemas.Upload:
 
 @router.get(ONE + "/files", name="list_upload_files")
 def list_files(
-    request: Call,
-    number: int,
-    only: Annotated[Result | None, Query(description="With this result only.")] = None,
-    cursor: Cursor = "",
-    limit: Limit = 50,
+    request: Call, number: int, only: Only = None, cursor: Cursor = "", limit: Limit = 50
 ) -> Piece[schemas.UploadFile]:
     """The files that came, and what came of each: the work, or why there is none and what helps."""
     upload = scoped.upload(of(request), number)

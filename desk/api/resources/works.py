@@ -42,6 +42,9 @@ router = Resource("works")
 WORKS, ONE = "/owners/{slug:owner}/works", "/owners/{slug:owner}/works/{int:number}"
 DEPOSIT = ONE + "/deposits/{int:deposit}"
 Query = Annotated[str, Field(max_length=200, pattern=requests.CLEAN)]
+Only = Annotated[searching.Only | None, QueryValue(description="Only those that need something.")]
+Brought = Annotated[int | None, QueryValue(ge=1, le=2_147_483_647, description="Only those it brought.")]
+PictureDigest = Annotated[str, Path(pattern="^[0-9a-f]{64}$")]
 
 
 class Size(IntEnum):
@@ -49,6 +52,9 @@ class Size(IntEnum):
 
     SMALL = SMALL
     LARGE = LARGE
+
+
+Pixels = Annotated[Size, QueryValue(description="Pixels of the longer side.")]
 
 
 class Declared(requests.Given):
@@ -85,12 +91,7 @@ class Changes(requests.Given):
 
 @router.get(WORKS)
 def list_works(
-    request: Call,
-    q: Query = "",
-    only: Annotated[searching.Only | None, QueryValue(description="Only those that need something.")] = None,
-    upload: Annotated[int | None, QueryValue(ge=1, le=2_147_483_647, description="Only those it brought.")] = None,
-    cursor: Cursor = "",
-    limit: Limit = 50,
+    request: Call, q: Query = "", only: Only = None, upload: Brought = None, cursor: Cursor = "", limit: Limit = 50
 ) -> Piece[schemas.Work]:
     """The registered works; `q` finds parts of title, author, holder and file, and numbers."""
     rows = searching.search(of(request), q, only or "", upload)
@@ -192,11 +193,7 @@ def get_deposit_record(request: Call, number: int, deposit: int) -> HttpResponse
 
 
 @router.get("/owners/{slug:owner}/pictures/{digest}", file="image/jpeg")
-def get_picture(
-    request: Call,
-    digest: Annotated[str, Path(pattern="^[0-9a-f]{64}$")],
-    size: Annotated[Size, QueryValue(description="Pixels of the longer side.")] = Size.SMALL,
-) -> HttpResponse:
+def get_picture(request: Call, digest: PictureDigest, size: Pixels = Size.SMALL) -> HttpResponse:
     """A small JPEG made of a picture of a work or of a case; what was found on the web never comes as it is."""
     row = scoped.picture(of(request), Digest.from_hex(digest))
     return HttpResponse(shown(wiring.services(), row, int(size)), content_type="image/jpeg")
