@@ -54,12 +54,8 @@ class Calibration(Answer):
             return None
         found = calibrations.named(match.calibration)
         bound = found.bound(Decision(match.decision))
-        return cls(
-            name=found.name,
-            digest=match.calibration.hex,
-            false_alarms_in_a_million_at_most=bound.per_million,
-            photographs=bound.photographs,
-        )
+        measured = {"false_alarms_in_a_million_at_most": bound.per_million, "photographs": bound.photographs}
+        return cls(name=found.name, digest=match.calibration.hex, **measured)
 
 
 class Use(Answer):

@@ -44,6 +44,9 @@ SEARCH = "search"
 MAX_ATTEMPTS = 4
 """Begun so often without an end, a URL is given up."""
 
+Counts = Mapping[str, object]
+Opening = Callable[[CrawlSlice], Mapping[str, object]]
+
 
 @dataclass(frozen=True, slots=True)
 class NewUrl:
@@ -257,14 +260,7 @@ def still_holds(slice_id: int, epoch: int) -> bool:
     return rows.update(claimed_at=now()) == 1
 
 
-def finish_slice(
-    slice_id: int,
-    epoch: int,
-    *,
-    counts: Mapping[str, object],
-    suspect: bool,
-    opening: Callable[[CrawlSlice], Mapping[str, object]],
-) -> bool:
+def finish_slice(slice_id: int, epoch: int, *, counts: Counts, suspect: bool, opening: Opening) -> bool:
     """End a slice: one log entry, its leases free, its unfinished URLs back in the frontier. Says whether it did.
 
     ``counts`` is kept as it is; ``suspect`` says that an unfinished URL may be why the slice ended; ``opening``, what
@@ -299,15 +295,8 @@ def _give_back(row: CrawlSlice, *, breaks: int) -> None:
 
 def refusal(crawl_id: int, url: str, reason: str, sentence: str, page_url: str = "") -> Refusal:
     """A row of a URL that a crawl didn't fetch or keep, which isn't kept yet."""
-    return Refusal(
-        crawl_id=crawl_id,
-        key=url_key(url),
-        url=storable(url),
-        page_url=storable(page_url),
-        reason=reason[:40],
-        sentence=storable(sentence),
-        at=now(),
-    )
+    why = {"reason": reason[:40], "sentence": storable(sentence)}
+    return Refusal(crawl_id=crawl_id, key=url_key(url), url=storable(url), page_url=storable(page_url), at=now(), **why)
 
 
 def end_crawl_if_worked_off(crawl_id: int) -> bool:

@@ -212,12 +212,8 @@ def visits_sites(watch: Watch) -> bool:
 
 
 def _settings(watch: Watch) -> dict[str, Any]:
-    return {
-        "watch": watch.name,
-        "seconds": watch.interval_seconds,
-        "budget": watch.budget,
-        "politeness": watch.politeness,
-    }
+    told = {"watch": watch.name, "seconds": watch.interval_seconds}
+    return told | {"budget": watch.budget, "politeness": watch.politeness}
 
 
 def _check(name: str, every: timedelta) -> None:

@@ -112,14 +112,9 @@ def hold_up(model: type[Claimable], ids: Iterable[int], sentence: str, *, suspec
     attempts = Least(F("attempts"), SUSPECT_FROM) if suspect else Greatest(F("attempts") - 1, 0)
     claimed = model._default_manager.filter(pk__in=list(ids), state=StepState.DOING)
     for pk, since in claimed.values_list("pk", "held_since"):
-        pause = min(max(moment - (since or moment), FIRST_PAUSE), MAX_HOLD)
-        claimed.filter(pk=pk).update(
-            state=StepState.TODO,
-            not_before=moment + pause,
-            held_since=Coalesce("held_since", Value(moment)),
-            attempts=attempts,
-            error=sentence,
-        )
+        until = moment + min(max(moment - (since or moment), FIRST_PAUSE), MAX_HOLD)
+        held = {"not_before": until, "held_since": Coalesce("held_since", Value(moment))}
+        claimed.filter(pk=pk).update(state=StepState.TODO, attempts=attempts, error=sentence, **held)
 
 
 @contextmanager
@@ -163,9 +158,8 @@ def release_ended(models: Sequence[type[Claimable]], silent_hosts: Callable[[], 
         for attempts in set(rows.order_by().values_list("attempts", flat=True)):
             pause = FIRST_PAUSE * 4 ** min(attempts - 1, MAX_ATTEMPTS) if attempts > 1 else None
             until = None if pause is None else now() + pause
-            freed += rows.filter(attempts=attempts).update(
-                state=StepState.TODO, not_before=until, held_since=None, error=DIED
-            )
+            alike = rows.filter(attempts=attempts)
+            freed += alike.update(state=StepState.TODO, not_before=until, held_since=None, error=DIED)
     return freed
 
 
@@ -190,12 +184,9 @@ def fail(model: type[Claimable], pk: int, sentence: str, *, retry: bool) -> None
     claimed = model._default_manager.filter(pk=pk, state=StepState.DOING)
     attempts = claimed.values_list("attempts", flat=True).first() or 0
     again = retry and attempts < MAX_ATTEMPTS
-    claimed.update(
-        state=StepState.TODO if again else StepState.FAILED,
-        not_before=now() + FIRST_PAUSE * 4 ** max(attempts - 1, 0) if again else None,
-        held_since=None,
-        error=sentence,
-    )
+    state = StepState.TODO if again else StepState.FAILED
+    until = now() + FIRST_PAUSE * 4 ** max(attempts - 1, 0) if again else None
+    claimed.update(state=state, not_before=until, held_since=None, error=sentence)
 
 
 def try_again(model: type[Claimable], rows: QuerySet[Claimable]) -> list[int]:
@@ -206,15 +197,8 @@ def try_again(model: type[Claimable], rows: QuerySet[Claimable]) -> list[int]:
     with transaction.atomic():
         given_up = rows.filter(state=StepState.FAILED).select_for_update(skip_locked=True, no_key=True, of=("self",))
         again = list(given_up.order_by("pk").values_list("pk", flat=True))
-        fresh = {
-            "not_before": None,
-            "held_since": None,
-            "claimed_at": None,
-            "attempts": 0,
-            "error": "",
-            "waits_since": now(),
-        }
-        model._default_manager.filter(pk__in=again).update(state=StepState.TODO, **fresh)
+        fresh = {"not_before": None, "held_since": None, "claimed_at": None, "attempts": 0, "error": ""}
+        model._default_manager.filter(pk__in=again).update(state=StepState.TODO, waits_since=now(), **fresh)
     return again
 
 

@@ -18,6 +18,7 @@ GAP = "  "
 KIB = 1024
 FEW = 2
 T = TypeVar("T")
+Line = Callable[[T], Sequence[object]]
 
 
 def echo_json(answer: "Answer | Mapping[str, Any]") -> None:
@@ -48,15 +49,7 @@ def tell(answer: "Answer | Mapping[str, Any]", *sentences: str, as_json: bool) -
             say(sentence)
 
 
-def listed(
-    name: str,
-    rows: Sequence[T],
-    columns: Sequence[str],
-    line: Callable[[T], Sequence[object]],
-    *,
-    nothing: str,
-    as_json: bool,
-) -> None:
+def listed(name: str, rows: Sequence[T], columns: Sequence[str], line: Line[T], *, nothing: str, as_json: bool) -> None:
     """Print a list: answers as JSON under a name, else a line for each, or a sentence where there is nothing."""
     if as_json:
         echo_json({name: rows})

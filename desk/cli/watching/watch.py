@@ -68,16 +68,8 @@ def add_watch(*, name: Word, owner: OwnerName, as_json: AsJson, **given: Json) -
     if given["dry_run"]:
         return
     sources += [(SEARCH, search) for search in names]
-    watch = arrange(
-        desk.services,
-        desk.owner(owner),
-        name,
-        sources,
-        every=given["every"],
-        politeness=options.politeness(given),
-        by=person(),
-        **asked,
-    )
+    asked |= {"every": given["every"], "politeness": options.politeness(given)}
+    watch = arrange(desk.services, desk.owner(owner), name, sources, by=person(), **asked)
     if as_json:
         echo_json(schemas.Watch.from_row(watch))
         return

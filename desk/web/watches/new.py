@@ -76,12 +76,8 @@ def looked_at(request: HttpRequest) -> dict[str, object]:
             return problem
         url = address if "://" in address else f"https://{address}"
         return problem | {"offered": [choice(Proposal(SourceKind.SITE, url), chosen=True)]}
-    return {
-        "address": look.url,
-        "look": look,
-        "robots": _robots_in_words(look),
-        "offered": [choice(proposal, chosen=True) for proposal in look.proposals],
-    }
+    offered = [choice(proposal, chosen=True) for proposal in look.proposals]
+    return {"address": look.url, "look": look, "robots": _robots_in_words(look), "offered": offered}
 
 
 def _robots_in_words(look: Look) -> list[str]:

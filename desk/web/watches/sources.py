@@ -26,12 +26,8 @@ def sources(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     row = _watch_of_sites(owner, number)
     page = Paginator(watching.places(row), SHOWN).get_page(request.GET.get("page"))
     looked = looked_at(request) if request.method == "POST" else {}
-    values = {
-        "watch": row,
-        "page": page,
-        "places": [{"kind": kind, "url": url, "value": f"{kind} {url}"} for kind, url in page],
-        **looked,
-    }
+    places = [{"kind": kind, "url": url, "value": f"{kind} {url}"} for kind, url in page]
+    values = {"watch": row, "page": page, "places": places, **looked}
     status = 422 if looked and not looked.get("offered") else 200
     return show(request, owner, "web/watch-sources.html", values, status=status)
 
