@@ -20,7 +20,9 @@ def keep_addresses(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> 
 class Migration(migrations.Migration):
     """Add the table, and addresses for the people who are there."""
 
-    dependencies = [("registry", "0034_download_links"), ("account", "0009_emailaddress_unique_primary_email")]
+    # the table of addresses is there: `migrate` brings the app `account` up to date before this one, in the order of
+    # their names; named here, it would stand in the way of one step for an empty database
+    dependencies = [("registry", "0034_download_links")]
 
     operations = [
         migrations.CreateModel(
