@@ -18,10 +18,12 @@ from exhibit.files.private import keep_private
 from workers.configuration import load_config
 from workers.servers.embedded import EmbeddedServers, ServersBusyError, lock_folder, servers_answer
 from workers.servers.locks import FileLock, holder, is_free, shared
-from workers.servers.processes import last_lines, open_log
+from workers.servers.processes import last_lines, open_log, pauses
 from workers.servers.product import start_detached
 
 _PAUSE = 0.1
+_LOOK_SECONDS = 0.5
+"""Between two looks whether anybody uses the servers; that one of them has ended is heard at once."""
 _SECONDS_FOR_ANOTHER = 120.0
 """For so long servers are waited for that another process keeps, and that don't answer."""
 
@@ -83,10 +85,10 @@ def keep(config: Config) -> None:
         signal.signal(sign, lambda number, _: asked.append(number))
     users = FileLock(lock_folder(config) / "users.lock")
     try:
-        with EmbeddedServers(config) as servers:
+        with EmbeddedServers(config) as servers, pauses() as pause:
             while not asked and servers.has_folder() and not users.take():
                 servers.revive()
-                time.sleep(_PAUSE)
+                pause(_LOOK_SECONDS)
     finally:
         users.release()
 

@@ -3,13 +3,14 @@
 import hashlib
 import os
 import pwd
+import select
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -178,6 +179,25 @@ class Restarts:
     def started(self) -> None:
         """It runs again."""
         self._begun, self.again_at = time.monotonic(), None
+
+
+@contextmanager
+def pauses() -> Iterator[Callable[[float], None]]:
+    """What waits so many seconds, or until a child ends or a signal comes that is handled; for the main thread."""
+    here, there = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    before = signal.set_wakeup_fd(there, warn_on_full_buffer=False), signal.signal(signal.SIGCHLD, lambda *_: None)
+
+    def pause(seconds: float) -> None:
+        if select.select([here], [], [], seconds)[0]:
+            os.read(here, select.PIPE_BUF)
+
+    try:
+        yield pause
+    finally:
+        signal.set_wakeup_fd(before[0])
+        signal.signal(signal.SIGCHLD, before[1])
+        os.close(here)
+        os.close(there)
 
 
 class Progress:

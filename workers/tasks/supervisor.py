@@ -22,13 +22,15 @@ from workers.servers.addresses import local_site
 from workers.servers.embedded import lock_folder
 from workers.servers.keeper import are_kept, ensure_servers, start_keeper
 from workers.servers.locks import FileLock, holder, is_free, is_shared
-from workers.servers.processes import Child, Progress, Restarts, last_lines, open_log, trim_logs
+from workers.servers.processes import Child, Progress, Restarts, last_lines, open_log, pauses, trim_logs
 from workers.servers.product import CHECKOUT, environment, services
 
 _SECONDS_UNTIL_QUIT = 4.0
 _SECONDS_UNTIL_KILL = 7.0
 _SECONDS_FOR_SERVERS = 10.0
 _SECONDS_BETWEEN_LOOKS = 0.2
+_SECONDS_BETWEEN_ROUNDS = 1.0
+"""Whether all is in its place is looked at so often; that a process has ended is heard at once."""
 _SECONDS_BETWEEN_TRIMS = 60.0
 _SECONDS_FOR_KEEPER = 5.0
 
@@ -143,10 +145,11 @@ class _Supervisor:
                 status = self._write_status()
                 with contextlib.suppress(OSError):  # nobody listens any more
                     ready(status)
-            while not self._asked:
-                if self._sees_data():
-                    self._look()
-                time.sleep(_SECONDS_BETWEEN_LOOKS)
+            with pauses() as pause:
+                while not self._asked:
+                    if self._sees_data():
+                        self._look()
+                    pause(_SECONDS_BETWEEN_ROUNDS)
         finally:
             self._stop()
 

@@ -4,6 +4,7 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,7 +13,7 @@ import pytest
 
 from tests.assets.processes import wait_until
 from workers.servers import processes
-from workers.servers.processes import Child, Progress, Restarts, last_lines, open_log, trim_logs
+from workers.servers.processes import Child, Progress, Restarts, last_lines, open_log, pauses, trim_logs
 
 
 def test_a_long_log_is_put_aside_while_its_process_goes_on_writing(tmp_path: Path) -> None:
@@ -31,6 +32,18 @@ def test_a_short_log_stays(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["worker.log"]
     assert last_lines(tmp_path, "worker") == "two / three / four"
     assert last_lines(tmp_path, "absent") == ""
+
+
+def test_a_pause_ends_at_once_when_a_child_has_ended_before_it_or_during_it() -> None:
+    begun = time.monotonic()
+    with pauses() as pause:
+        for order in ("exit 0", "sleep 0.3"):
+            with subprocess.Popen(["/bin/sh", "-c", order]) as child:
+                while child.poll() is None:
+                    pause(60)
+        pause(0.01)
+    assert time.monotonic() - begun < 30
+    assert signal.getsignal(signal.SIGCHLD) is signal.SIG_DFL
 
 
 @pytest.mark.parametrize("path", [os.defpath, "/nowhere"], ids=["with setpriv", "without it"])
