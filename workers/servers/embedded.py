@@ -16,7 +16,7 @@ from workers.servers.locks import FileLock
 from workers.servers.postgres import Postgres, database_answers
 from workers.servers.privileges import ServerRights
 from workers.servers.processes import Progress, Restarts, end, last_lines, open_log, service_user
-from workers.servers.redis import RedisServer, redis_answers
+from workers.servers.redis import RedisServer, embedded_answers
 
 _SECONDS_OF_RETRIES = 10.0
 _SECONDS_TO_STOP = 8.0
@@ -161,7 +161,9 @@ def lock_folder(config: Config) -> Path:
 
 def servers_answer(config: Config) -> bool:
     """Whether the servers answer that the configuration wants embedded."""
-    return (bool(config.database_url) or database_answers(config)) and (bool(config.redis_url) or redis_answers(config))
+    return (bool(config.database_url) or database_answers(config)) and (
+        bool(config.redis_url) or embedded_answers(config)
+    )
 
 
 def _clear_stale(folder: Path, pid_file: str) -> None:

@@ -2,10 +2,10 @@
 
 import shutil
 import signal
+import socket
 import sys
 from pathlib import Path
-
-import redis
+from typing import TYPE_CHECKING
 
 from exhibit.config.config import Config
 from exhibit.config.secrets import redis_password
@@ -13,6 +13,9 @@ from exhibit.errors import ServiceMissingError
 from workers.servers import addresses
 from workers.servers.privileges import ServerRights
 from workers.servers.processes import Child
+
+if TYPE_CHECKING:
+    from redis import Redis
 
 
 def redis_program() -> Path:
@@ -67,18 +70,33 @@ class RedisServer:
 
     def answers(self) -> bool:
         """Whether it answers and has loaded its data."""
-        return redis_answers(self._config)
+        return embedded_answers(self._config)
 
     def finish(self) -> None:
         """Nothing: it needs no further making."""
 
 
+def embedded_answers(config: Config) -> bool:
+    """Whether the embedded Redis answers and has loaded its data: all commands ask it, and few need a client."""
+    with socket.socket(socket.AF_UNIX) as asked:
+        asked.settimeout(2 * addresses.REDIS_SECONDS)
+        try:
+            asked.connect(str(addresses.redis_socket(config)))
+            asked.sendall(f"AUTH {redis_password(config)}\r\nPING\r\n".encode())
+            with asked.makefile("rb") as answers:
+                return [answers.readline(), answers.readline()] == [b"+OK\r\n", b"+PONG\r\n"]
+        except OSError:
+            return False
+
+
 def redis_answers(config: Config) -> bool:
-    """Whether Redis answers and has loaded its data."""
+    """Whether Redis, whoever's it is, answers and has loaded its data."""
+    from redis import RedisError
+
     with _asked(config) as client:
         try:
             return bool(client.ping())
-        except redis.RedisError:
+        except RedisError:
             return False
 
 
@@ -89,6 +107,8 @@ def forget_tries(config: Config) -> None:
             client.delete(key)
 
 
-def _asked(config: Config) -> redis.Redis:
+def _asked(config: Config) -> "Redis":
+    from redis import Redis
+
     seconds = 2 * addresses.REDIS_SECONDS
-    return redis.Redis.from_url(addresses.redis_url(config), socket_timeout=seconds, socket_connect_timeout=seconds)
+    return Redis.from_url(addresses.redis_url(config), socket_timeout=seconds, socket_connect_timeout=seconds)

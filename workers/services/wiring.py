@@ -9,7 +9,6 @@ from exhibit.config.config import Config
 from exhibit.config.secrets import LOG_KEY, mounted, secret_path
 from exhibit.files.blobs import FolderBlobStore
 from exhibit.network.guard import Guard
-from exhibit.pictures.decode import Limits
 from exhibit.ports import Anchor, BlobStore, Capturer, Signer
 from exhibit.types import Space
 from workers.configuration import load_config
@@ -19,6 +18,7 @@ from workers.services.stores import WITHHELD, SharedObjects, log_head, objects_o
 if TYPE_CHECKING:
     from evidence.log.append_only import Log
     from exhibit.files.objects import NamedObjects
+    from exhibit.pictures.decode import Limits
     from indexer.picture.descriptor import Descriptor
     from indexer.search.cache import FeatureCache
     from registry.cases.floods import Fuse
@@ -81,8 +81,10 @@ class Services:
         return Guard(allowed_networks=self.config.allowed_networks)
 
     @cached_property
-    def limits(self) -> Limits:
+    def limits(self) -> "Limits":
         """Limits of decoding."""
+        from exhibit.pictures.decode import Limits  # loads NumPy and Pillow, which most commands do without
+
         return Limits(max_bytes=self.config.max_picture_bytes, max_pixels=self.config.max_picture_pixels)
 
     @property

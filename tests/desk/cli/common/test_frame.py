@@ -1,6 +1,8 @@
 """What a command stands on: servers for its length, whose things it is about, and who gives it."""
 
 import getpass
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -9,15 +11,29 @@ from click.testing import CliRunner
 
 from desk.cli.common.frame import ask, examples, person
 from exhibit.errors import WrongUseError
+from tests import CHECKOUT
 from tests.assets.command_line import CommandLine, Terminal
 from tests.assets.installed import install
 from tests.assets.processes import processes_of, wait_until
 
+LISTING = """
+import sys
+from desk.cli.main import main
+code = main(["owner", "list"])
+heavy = {"numpy", "PIL", "cv2", "redis", "celery", "requests", "registry.migrations"} & set(sys.modules)
+sys.exit(code or " ".join(heavy) or 0)
+"""
 
-def test_a_command_starts_servers_for_its_own_length_and_leaves_nothing_behind(open_folder: Path) -> None:
+
+def test_a_command_starts_servers_for_its_own_length_and_leaves_nothing_behind_nor_loads_what_it_does_without(
+    open_folder: Path,
+) -> None:
     alone = CommandLine(open_folder / "data")
     install(alone.data)
-    assert alone.run("owner", "list").out.startswith("There is no owner yet. Add one: exhibit owner add")
+    command = [sys.executable, "-c", LISTING]
+    run = subprocess.run(command, cwd=CHECKOUT, env=alone.environ, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert run.stdout.startswith("There is no owner yet. Add one: exhibit owner add")
     wait_until(lambda: not processes_of(open_folder))
 
 
