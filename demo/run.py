@@ -167,8 +167,8 @@ def _register(product: Product, folders: Folders, photos: Path, display: Display
     inbox.mkdir(parents=True, exist_ok=True)
     copies = [Path(shutil.copy(file, inbox)) for file in files]
     flat().save(inbox / "flat.png")
-    for owner in (OWNER, OTHER_OWNER):
-        product.run("owner", "add", owner)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(partial(product.run, "owner", "add"), (OWNER, OTHER_OWNER)))
     table = photos / "works.csv"
     metadata = ["--csv", str(table)] if table.exists() else []
     paths = [str(path) for path in [*copies, inbox / "flat.png"]]
@@ -196,11 +196,13 @@ def _licences(product: Product, folders: Folders, licences: Sequence[Terms]) -> 
 
 def _watch(product: Product, sites: Sequence[Site], served: Served, pictures: int, display: Display) -> None:
     """Add a watch for each site and run all three at once; count what the sites are asked for meanwhile."""
-    for site in sites:
+
+    def add_and_run(site: Site) -> str:
         product.run("watch", "add", site.name, "--owner", OWNER, f"--{site.source}", site.start_url, *PACE)
+        return product.run("watch", "run", site.name, "--owner", OWNER, "--wait", moved=lambda: _fetched(served))
+
     with ThreadPoolExecutor(len(sites)) as pool:
-        run = partial(product.run, "watch", "run", moved=lambda: _fetched(served))
-        runs = [pool.submit(run, site.name, "--owner", OWNER, "--wait") for site in sites]
+        runs = [pool.submit(add_and_run, site) for site in sites]
         _follow(runs, lambda: display.progress(_fetched(served), pictures, "picture addresses visited"), 0.2)
 
 
@@ -248,12 +250,14 @@ def _verify(
     if not sealed:
         return {}, ()
     bundles = files_of(product.ask("bundle", "get", *sealed, "--owner", OWNER, "--out", str(folders.bundles)))
-    answer = product.ask("verify", *bundles, "--trust", str(trust), accept=frozenset({0, 1, 4}))
     unpacked = folders.out / "unpacked"
     outside: list[OutsideCheck] = []
-    for number, bundle in enumerate(bundles, 1):
-        outside += check_outside(Path(bundle), unpacked, witnesses.roots)
-        display.progress(number, len(bundles), "bundles checked by sha256sum, bagit and openssl")
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(product.ask, "verify", *bundles, "--trust", str(trust), accept=frozenset({0, 1, 4}))
+        for number, bundle in enumerate(bundles, 1):
+            outside += check_outside(Path(bundle), unpacked, witnesses.roots)
+            display.progress(number, len(bundles), "bundles checked by sha256sum, bagit and openssl")
+        answer = asked.result()
     shutil.rmtree(unpacked, ignore_errors=True)
     return verdicts_of(answer), tuple(outside)
 

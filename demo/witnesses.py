@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -77,12 +77,12 @@ def running_witnesses(folder: Path) -> Iterator[Witnesses]:
         ServiceMissingError: one of them didn't answer in time.
     """
     with _running("authority", folder) as authority, _running("chain", folder) as chain:
-        yield Witnesses(authority, chain, folder)
+        yield Witnesses(authority(), chain(), folder)
 
 
 @contextmanager
-def _running(what: str, folder: Path) -> Iterator[str]:
-    """A witness in a process of its own; its first line is its address."""
+def _running(what: str, folder: Path) -> Iterator[Callable[[], str]]:
+    """A witness in a process of its own; what gives its address, its first line, waits for it."""
     own = folder / what
     own.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "evidence.development", what, "--folder", str(own)]
@@ -91,15 +91,20 @@ def _running(what: str, folder: Path) -> Iterator[str]:
     with (own / "log.txt").open("ab") as log:
         process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=log, text=True)
     assert process.stdout is not None
-    try:
+    said = process.stdout
+
+    def address() -> str:
         late = Timer(MAX_START, process.kill)
         late.daemon = True
         late.start()
-        url = process.stdout.readline().strip()  # one that ends says nothing
+        url = said.readline().strip()  # one that ends says nothing
         late.cancel()
         if not url:
             raise ServiceMissingError(f"The development {what} didn't start.", hint=f"Look into {own / 'log.txt'}.")
-        yield url
+        return url
+
+    try:
+        yield address
     finally:
         process.terminate()
         with suppress(subprocess.TimeoutExpired):
