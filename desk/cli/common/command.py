@@ -32,7 +32,8 @@ def _owner(desk: Desk, named: str | None) -> "Owner | None":
 
 AT_LEAST_1 = click.IntRange(min=1)
 PLACE, THERE = click.Path(path_type=Path), click.Path(exists=True, path_type=Path)
-FOLDER, TO_WRITE = click.Path(file_okay=False, path_type=Path), click.Path(dir_okay=False, path_type=Path)
+TO_FILL, TO_WRITE = click.Path(file_okay=False, path_type=Path), click.Path(dir_okay=False, path_type=Path)
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 WHOSE = "Whose; the only owner there is, if not named."
 AsJson = Annotated[bool, Taken("--json", is_flag=True, help="Print JSON instead of a table.")]

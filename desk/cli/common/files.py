@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
-from desk.cli.common.command import FOLDER, Taken
+from desk.cli.common.command import TO_FILL, Taken
 from exhibit.errors import RefusedError, WrongUseError
 
 PICTURE_SUFFIXES = frozenset(
@@ -65,7 +65,7 @@ def made_folder(folder: Path) -> Path:
 
 
 _OUT = Taken(
-    "--out", required=True, metavar="DIR", type=FOLDER, help="Made if missing.", found=lambda _, at: made_folder(at)
+    "--out", required=True, metavar="DIR", type=TO_FILL, help="Made if missing.", found=lambda _, at: made_folder(at)
 )
 Out = Annotated[Path, _OUT]
 

@@ -33,14 +33,7 @@ bundle_command = click.Group("bundle", help="Sealed evidence that can be checked
 )
 @click.option("--reason", default="", help="Why something is withheld; the copy says so.")
 def get_bundles(
-    *,
-    cases: Numbers,
-    owner: TheirOwner,
-    out: Out,
-    number: Which,
-    withhold: Withhold,
-    reason: str,
-    as_json: AsJson,
+    *, cases: Numbers, owner: TheirOwner, out: Out, number: Which, withhold: Withhold, reason: str, as_json: AsJson
 ) -> None:
     """Write the bundles of CASES into a folder, with the receipts that witnesses have given until now.
 

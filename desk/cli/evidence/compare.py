@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from desk.cli.common.command import AsJson, GivenFile, command
+from desk.cli.common.command import TO_WRITE, AsJson, GivenFile, command
 from desk.cli.common.files import read_picture, write_file
 from desk.cli.common.show import echo_json, fields, say
 from exhibit.errors import RefusedError
@@ -32,8 +32,7 @@ def _drawing(_context: click.Context, _option: click.Parameter, path: Path | Non
 
 
 def _drawing_option(name: str, text: str) -> Callable[[F], F]:
-    kind = click.Path(dir_okay=False, path_type=Path)
-    return click.option(name, metavar="FILE", type=kind, callback=_drawing, help=text)
+    return click.option(name, metavar="FILE", type=TO_WRITE, callback=_drawing, help=text)
 
 
 @command("compare", "exhibit compare ours.jpg theirs.png --side-by-side both.jpg")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from desk.cli.common.command import FOLDER, AsJson, OwnerName, command
+from desk.cli.common.command import TO_FILL, AsJson, OwnerName, command
 from desk.cli.common.files import read_picture
 from desk.cli.common.frame import Desk, finish, open_desk
 from desk.cli.common.show import counted, echo_json, fields, moment, note, say, tracked
@@ -60,7 +60,7 @@ class _Result:
     "curl -s https://shop.example/banner.jpg | exhibit identify -",
 )
 @click.argument("images", nargs=-1, required=True)
-@click.option("--out", metavar="DIR", type=FOLDER, help=DRAWN)
+@click.option("--out", metavar="DIR", type=TO_FILL, help=DRAWN)
 def identify_command(*, images: tuple[str, ...], owner: OwnerName, out: Path | None, as_json: AsJson) -> None:
     """Say which of the owner's works each of IMAGES shows, whole or in part.
 

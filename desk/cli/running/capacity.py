@@ -8,9 +8,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Any
 
-import click
-
-from desk.cli.common.command import AsJson, Taken, command
+from desk.cli.common.command import PLACE, AsJson, Taken, command
 from desk.cli.common.frame import open_desk
 from desk.cli.common.show import counted, echo_json, say, size
 from exhibit.config.config import Config
@@ -25,9 +23,8 @@ FIGURE = ("figure", "value", "who says so")
 Works = Annotated[str, Taken("--works", required=True, metavar="N", help="Registered works.")]
 Pictures = Annotated[str, Taken("--pictures", required=True, metavar="N", help="Pictures found within the time.")]
 Days = Annotated[str, Taken("--days", default="30", show_default=True, metavar="N", help="The time.")]
-File = click.Path(path_type=Path)
 THEIRS = "Your prices; prices.toml of the data folder if not said, else those that came with Exhibit."
-PriceFile = Annotated[Path | None, Taken("--prices", metavar="FILE", type=File, help=THEIRS)]
+PriceFile = Annotated[Path | None, Taken("--prices", metavar="FILE", type=PLACE, help=THEIRS)]
 
 
 @command(

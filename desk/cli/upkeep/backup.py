@@ -4,13 +4,13 @@ from pathlib import Path
 
 import click
 
-from desk.cli.common.command import AsJson, command
+from desk.cli.common.command import PLACE, AsJson, command
 from desk.cli.common.frame import Desk
 from desk.cli.common.show import counted, echo_json, note, say
 
 
 @command("backup", "exhibit backup /mnt/backup/exhibit", "exhibit backup /mnt/monday.tar")
-@click.argument("place", type=click.Path(path_type=Path))
+@click.argument("place", type=PLACE)
 @click.option("--without-keys", is_flag=True, help="Leave secrets/ out, to be kept apart; nothing is sealed without.")
 def backup_command(*, desk: Desk, place: Path, without_keys: bool, as_json: AsJson) -> None:
     """Write everything that can't be made again to PLACE, a folder or a file NAME.tar, and read it again.

@@ -34,6 +34,7 @@ EXAMPLES = examples(
     "exhibit calibrate --folder ~/Pictures/archive --counts counts.json",
     "exhibit calibrate show",
 )
+Out = Annotated[Path, Taken("--out", type=TO_WRITE, required=True, metavar="FILE", help="Written, signed.")]
 
 
 @click.group("calibrate", invoke_without_command=True, epilog=EXAMPLES)
@@ -212,13 +213,7 @@ def use_shipped() -> None:
 )
 @click.argument("files", nargs=-1, required=True, type=FILE)
 @click.option("--trust", type=FILE, multiple=True, metavar="LIST", help="Count only logs of these trust lists.")
-def join_counts(
-    *,
-    desk: Desk,
-    files: tuple[Path, ...],
-    out: Annotated[Path, Taken("--out", type=TO_WRITE, required=True, metavar="FILE", help="Written, signed.")],
-    trust: tuple[Path, ...],
-) -> None:
+def join_counts(*, desk: Desk, files: tuple[Path, ...], out: Out, trust: tuple[Path, ...]) -> None:
     """Join FILES, which `exhibit calibrate --counts` wrote on several installations, into one bound on false alarms.
 
     A photograph that several have counts once. A signature says whose counts they are, not that they are true: compare

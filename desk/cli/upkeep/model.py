@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from desk.cli.common.command import FILE, AsJson, GivenFile, Word, command
+from desk.cli.common.command import FILE, FOLDER, AsJson, GivenFile, Word, command
 from desk.cli.common.frame import Desk, person
 from desk.cli.common.show import counted, echo_json, note, say, size, table
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from indexer.calibration.recall import Recall
     from workers.matching.descriptor_models import Measured, ModelState
 
-FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 STATES = {
     "serving": "in use",
     "building": "being brought into use",

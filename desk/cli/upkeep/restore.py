@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from desk.cli.common.command import AsJson, command
+from desk.cli.common.command import THERE, AsJson, command
 from desk.cli.common.show import counted, echo_json, note, say
 from workers.configuration import load_config
 
@@ -22,7 +22,7 @@ docs/log.md says why. The installation that the backup is of must not run any mo
 
 
 @command("restore", "exhibit restore /mnt/backup/exhibit", "exhibit restore /mnt/monday.tar")
-@click.argument("place", type=click.Path(exists=True, path_type=Path))
+@click.argument("place", type=THERE)
 def restore_command(*, place: Path, as_json: AsJson) -> None:
     """Put the backup PLACE back into an empty data folder, and say what the log needs to know.
 

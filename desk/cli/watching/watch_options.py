@@ -9,11 +9,10 @@ from typing import Any
 
 import click
 
-from desk.cli.common.command import AT_LEAST_1, FILE
+from desk.cli.common.command import AT_LEAST_1, FILE, FOLDER
 from exhibit.errors import WrongUseError
 
 Command = Callable[..., None]
-FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 MAX_LISTED = 100_000
 AT_LEAST_0 = click.IntRange(0)
 
