@@ -45,7 +45,7 @@ class Steps:
     @classmethod
     def of(cls, grey: NDArray[np.uint8]) -> "Steps":
         """By more than a few rows or columns before and behind."""
-        return cls(_steps(grey), np.ascontiguousarray(_steps(np.ascontiguousarray(grey.T)).T))
+        return cls(_steps(grey), cv2.transpose(_steps(cv2.transpose(grey))))
 
 
 def inset(grey: NDArray[np.uint8], size: tuple[int, int]) -> Box | None:
@@ -70,7 +70,7 @@ def rectangles(steps: Steps, region: Region, least: int, clear: float, most: int
     if min(bottom - top, right - left) <= max(least, 2 * ROWS_APART + 1):
         return
     rows = _Lines.of(steps.rows[top:bottom, left:right], least)
-    columns = _Lines.of(np.ascontiguousarray(steps.columns[top:bottom, left:right].T), least)
+    columns = _Lines.of(cv2.transpose(steps.columns[top:bottom, left:right]), least)
     across, down = rows.pairs(least), columns.pairs(least)
     along, beside = rows.shares(columns.at[down]), columns.shares(rows.at[across])
     clear_rows, clear_columns = along >= clear - LEAST_CLEAR, beside >= clear - LEAST_CLEAR

@@ -158,14 +158,16 @@ class Said(NamedTuple):
         return self.said
 
 
-@pytest.mark.parametrize(("times", "found"), [(4.0, {7}), (2.0, set())])
-def test_a_small_copy_that_a_glance_misses_is_found_where_its_votes_are_loud(
-    shelf: Shelf, monkeypatch: pytest.MonkeyPatch, times: float, found: set[int]
+@pytest.mark.parametrize(
+    ("times", "next_work", "found"), [(4.0, 1.0, {7}), (2.0, 1.0, set()), (6.0, 3.0, {7}), (6.0, 4.0, set())]
+)
+def test_a_small_copy_that_a_glance_misses_is_found_where_its_votes_alone_are_loud(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch, times: float, next_work: float, found: set[int]
 ) -> None:
     other = textured(707, (1000, 750))
     other.paste(ImageEnhance.Contrast(textured(7, SIZE).resize((260, 195))).enhance(0.6), (370, 250))
     by_chance = [Vote(100 + number, 1.0, 1) for number in range(40)]
-    monkeypatch.setattr(shelf, "_votes", Said([Vote(7, times, 9), *by_chance]))
+    monkeypatch.setattr(shelf, "_votes", Said([Vote(7, times, 9), Vote(8, next_work, 5), *by_chance]))
     assert shown(shelf, other, "JPEG") == found
 
 
