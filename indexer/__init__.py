@@ -1,13 +1,9 @@
 """Pictures become vectors, vectors become candidates, candidates become matches.
 
-Parallel work comes from processes, so the libraries below get one thread each. Linear algebra reads how many from the
-environment when NumPy is loaded: import this package before it, or set the variables yourself.
-
 For others: ``from indexer import compare_pictures, match_folders``. docs/stand-alone.md shows them; everything else is
 this project's own.
 """
 
-import os
 from typing import TYPE_CHECKING
 
 from exhibit.lazy import lazy_names
@@ -19,9 +15,6 @@ if TYPE_CHECKING:
     from indexer.search.search import compare_pictures
 
 __all__ = ["Features", "Match", "Skipped", "compare_pictures", "extract", "in_words", "match_folders"]
-
-for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(_name, "1")
 
 __getattr__ = lazy_names(
     __name__,

@@ -1,5 +1,7 @@
 """Which adapters a process has, by what is configured."""
 
+import os
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -43,3 +45,11 @@ def test_who_visits_names_a_contact(fresh: Config) -> None:
     assert contact_fields("ann@example.org") == {"email": "ann@example.org"}
     assert contact_fields("https://studio.example/bot") == {"url": "https://studio.example/bot"}
     assert "ann@example.org" in Services(replace(fresh, contact="ann@example.org")).user_agent
+
+
+@pytest.mark.parametrize("first", ["exhibit.pictures.decode", "indexer.picture.features", "evidence.facts.provenance"])
+def test_linear_algebra_keeps_to_one_thread_whichever_room_is_loaded_first(first: str) -> None:
+    unset = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
+    told = f"import os, {first}, numpy; print(len(os.listdir('/proc/self/task')))"
+    asked = subprocess.run([sys.executable, "-c", told], env=unset, capture_output=True, check=True)
+    assert asked.stdout == b"1\n"
