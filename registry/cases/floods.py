@@ -7,9 +7,11 @@ and :data:`ALIKE` such sites count as one where it does. The limit is a floor, o
 crawls bring what they find in bursts, which a mean and its spread misjudge.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import groupby
+from operator import attrgetter
 from statistics import median
 from typing import NamedTuple
 
@@ -18,7 +20,7 @@ from django.db.models import F, Max, QuerySet
 from exhibit.clock import now
 from registry.cases import look_alikes
 from registry.log import audit_log
-from registry.models import Case, EventKind, Flood, FoundDay, Owner, StepState, Work
+from registry.models import EventKind, Flood, FoundDay, StepState, Work
 from registry.notifications import events
 
 LOOK = 60
@@ -30,6 +32,8 @@ work's own (Johnson's bound for constant weight: 50·256 / (60² − 60·256 + 5
 ALIKE = 10
 """So many sites whose pictures look alike count as one with a picture of its own."""
 BYTES = 32  # of a hash
+Key = tuple[int, str]
+"""Which case: the primary key of its work, and its party."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,48 +63,57 @@ def undecided() -> QuerySet[Flood]:
     return Flood.in_force().filter(decision=Flood.Decision.NONE).select_related("work__owner").order_by("pk")
 
 
-def admitted(matters: Sequence[Matter], fuse: Fuse) -> Sequence[Matter]:
-    """Those of the matters of one work that may open or extend cases: all, or what its cases have already.
+def admitted(matters: Sequence[Matter], fuse: Fuse, works: Mapping[int, Work], there: Container[Key]) -> list[Matter]:
+    """Those of the matters, in order, that may open or extend cases: of each work all, or what its cases have already.
 
-    Inside a transaction; whoever counts for the same owner waits until it ends.
+    Inside a transaction that has locked the works' owners: whoever counts for the same ones waits until it ends.
     """
-    new = [matter for matter in matters if not matter.known]
-    if not new:
-        return matters
-    owner = Owner.objects.select_for_update(no_key=True).get(pk=new[0].owner)
-    work = Work.objects.get(pk=new[0].work)
-    if Flood.in_force().filter(work=work).exists() or not _counted(owner, work, new, fuse):
-        return [matter for matter in matters if matter.known]
-    return matters
+    unknown = [matter for matter in matters if not matter.known]
+    new = {work: list(some) for work, some in groupby(unknown, attrgetter("work"))}
+    held = set(Flood.in_force().filter(work__in=new).values_list("work_id", flat=True))
+    day = now().date()
+    days = {found.work_id: found for found in FoundDay.objects.filter(work__in=new, day=day)}
+    hashes = look_alikes.hashes_of({picture for matter in unknown for picture in (matter.registered, matter.found)})
+    for pk, some in new.items():
+        today = days.get(pk) or FoundDay(work=works[pk], day=day)
+        if pk not in held and not _counted(works[pk], today, some, there, hashes, fuse):
+            held.add(pk)
+    return [matter for matter in matters if matter.known or matter.work not in held]
 
 
-def _counted(owner: Owner, work: Work, new: Sequence[Matter], fuse: Fuse) -> bool:
-    """Count the sites that are new, unless they are too many: then the work is held back."""
-    sites = {matter.party for matter in new}
-    sites -= set(Case.objects.filter(owner=owner, work=work, party__in=sites).values_list("party", flat=True))
+def _counted(
+    work: Work, today: FoundDay, new: Sequence[Matter], there: Container[Key], hashes: Mapping[int, int], fuse: Fuse
+) -> bool:
+    """Count the sites that are new today, unless they are too many: then the work is held back."""
+    sites = {matter.party for matter in new if (work.pk, matter.party) not in there}
     if not sites:
         return True
-    today, _ = FoundDay.objects.get_or_create(work=work, day=now().date())
     looks = [bytes(today.looks)[start : start + BYTES] for start in range(0, len(today.looks), BYTES)]
-    known = [*look_alikes.hashes_of({matter.registered for matter in new}).values(), *map(int.from_bytes, looks)]
-    came = unlike([matter for matter in new if matter.party in sites], known)
-    today.sites, today.different = today.sites + len(sites), today.different + len(came)
-    today.looks = b"".join([*looks, *(code.to_bytes(BYTES) for code in came)])
-    load = today.different + (today.sites - today.different) / ALIKE
+    own = [hashes[picture] for picture in {matter.registered for matter in new} if picture in hashes]
+    came = _unlike([matter for matter in new if matter.party in sites], hashes, [*own, *map(int.from_bytes, looks)])
+    found, different = today.sites + len(sites), today.different + len(came)
+    load = different + (found - different) / ALIKE
     limit = _limit(work, today.day, load, fuse)
     if load <= limit:
-        today.save()
+        today.sites, today.different = found, different
+        today.looks = b"".join([*looks, *(code.to_bytes(BYTES) for code in came)])
+    today.save()
+    if load <= limit:
         return True
-    counts = {"different": today.different, "limit": limit, "sites": today.sites}
+    counts = {"different": different, "limit": limit, "sites": found}
     Flood.objects.create(work=work, at=now(), state=StepState.DONE, **counts)
-    audit_log.changed("work held back", by="", owner=owner, about={"work": work.number, **counts})
-    events.record(owner, EventKind.WORK_HELD, {"work": work.number, **counts})
+    audit_log.changed("work held back", by="", owner=work.owner, about={"work": work.number, **counts})
+    events.record(work.owner, EventKind.WORK_HELD, {"work": work.number, **counts})
     return False
 
 
-def unlike(matters: Sequence[Matter], known: Iterable[int] = ()) -> dict[int, Matter]:
-    """Of each site one matter whose picture looks like none before it, nor as known hashes do, by the hash of that."""
-    hashes, seen = look_alikes.hashes_of({matter.found for matter in matters}), list(known)
+def unlike(matters: Sequence[Matter]) -> dict[int, Matter]:
+    """Of each site one matter whose picture looks like none before it, by the hash of that."""
+    return _unlike(matters, look_alikes.hashes_of({matter.found for matter in matters}))
+
+
+def _unlike(matters: Sequence[Matter], hashes: Mapping[int, int], known: Iterable[int] = ()) -> dict[int, Matter]:
+    seen = list(known)
     came: dict[int, Matter] = {}
     sites: set[str] = set()
     for matter in matters:

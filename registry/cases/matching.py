@@ -1,29 +1,41 @@
 """Matches, and the cases that they open."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from functools import cache
 from itertools import groupby
 from typing import Any
 
 from django.db import connection
-from django.db.models import Max
+from django.db.models import F, Max
 
 from exhibit.clock import now
 from exhibit.comparison.calibration import calibrated
 from exhibit.entries import DECISION_VERSION, EntryType
 from exhibit.types import CaseDecision, Decision, Verification
-from registry.cases import history, look_alikes, triage
-from registry.cases.floods import Fuse, Matter, admitted
+from registry.cases import history, triage
+from registry.cases.floods import Fuse, Key, Matter, admitted
 from registry.cases.history import Said
 from registry.db.bulk import copy_into
 from registry.db.rows import write
 from registry.log import audit_log
-from registry.log.log import submit
-from registry.models import Capture, Case, CaseSighting, EventKind, Licence, Match, Owner, Picture, Sighting, Work
+from registry.log.log import Deed, submit, submit_all
+from registry.models import (
+    Capture,
+    Case,
+    CaseSighting,
+    EventKind,
+    Licence,
+    Match,
+    Owner,
+    Picture,
+    Sighting,
+    StepState,
+    Work,
+)
 from registry.notifications import events
 from registry.vectors import calibrations
-from registry.works.licence_check import covering_licence, out_of_time
+from registry.works.licence_check import covering, licences_for, out_of_time
 
 LEDGER = "licence ledger"
 UNCOVERED: Sequence[Said] = (("uncovered", {}),)
@@ -67,11 +79,15 @@ def open_cases(*, fuse: Fuse, found: Sequence[int] = (), registered: Sequence[in
     Must run inside a transaction that has locked the found pictures. Running it twice gives the same rows. Returns
     captures that wait, because a match is likely and nobody has visited the place again.
     """
-    waiting: list[int] = []
-    for _work, matters in groupby(sorted(_matters(found, registered)), lambda matter: matter[:2]):
-        for (owner_id, work_id, party), some in groupby(admitted(list(matters), fuse), lambda matter: matter[:3]):
-            waiting += _extend(_case(owner_id, work_id, party), list(some))
-    return waiting
+    matters = sorted(_matters(found, registered))
+    owners = {matter.owner for matter in matters}
+    list(Owner.objects.select_for_update(no_key=True).filter(pk__in=owners).order_by("pk"))
+    works = Work.objects.select_related("owner").in_bulk({matter.work for matter in matters})
+    rows = Case.objects.filter(owner__in=owners, work__in=works, party__in={matter.party for matter in matters})
+    there = {(work, party): pk for work, party, pk in rows.values_list("work", "party", "pk")}
+    allowed = admitted(matters, fuse, works, there) if matters else []
+    concerned = {key: list(some) for key, some in groupby(allowed, lambda matter: (matter.work, matter.party))}
+    return _extend(_cases(list(concerned), works, there), concerned, there) if concerned else []
 
 
 def held_back(work: Work, most: int | None = None) -> list[Matter]:
@@ -123,47 +139,61 @@ def _matters(
         return [Matter(*row) for row in cursor.fetchall()]
 
 
-def _case(owner_id: int, work_id: int, party: str) -> Case:
-    owner = Owner.objects.select_for_update(no_key=True).get(pk=owner_id)
-    case = Case.objects.select_for_update(no_key=True).filter(owner=owner, work_id=work_id, party=party).first()
-    if case is not None:
-        return case
-    number = (Case.objects.filter(owner=owner).aggregate(last=Max("number"))["last"] or 0) + 1
-    case = Case.objects.create(owner=owner, number=number, work_id=work_id, party=party, opened_at=now())
-    audit_log.opened(case)
-    history.record(case, "opened", "", ("opened", {"party": party, "work": case.work.number}))
-    events.record(owner, EventKind.CASE_OPENED, {"case": number, "party": party, "work": case.work.number})
-    return case
+def _cases(wanted: Sequence[Key], works: Mapping[int, Work], there: Mapping[Key, int]) -> dict[Key, Case]:
+    """The cases of works with parties, locked; those that aren't there are made, numbered in their order."""
+    kept = Case.objects.select_for_update(no_key=True, of=("self",)).select_related("work", "owner")
+    kept = kept.filter(pk__in=[there[key] for key in wanted if key in there]).order_by("owner_id", "work_id", "party")
+    cases = {(case.work_id, case.party): case for case in kept}
+    new = [key for key in wanted if key not in there]
+    of_owners = Case.objects.filter(owner__in={works[work].owner_id for work, _ in new}).order_by()
+    highest = dict(of_owners.values_list("owner").annotate(Max("number")))
+    for key in new:
+        work = works[key[0]]
+        number = highest[work.owner_id] = highest.get(work.owner_id, 0) + 1
+        cases[key] = Case(owner=work.owner, number=number, work=work, party=key[1], opened_at=now())
+    for case in Case.objects.bulk_create(cases[key] for key in new):
+        about = {"party": case.party, "work": case.work.number}
+        history.record(case, "opened", "", ("opened", about))
+        events.record(case.owner, EventKind.CASE_OPENED, {"case": case.number, **about})
+    return cases
 
 
-def _extend(case: Case, matters: Sequence[Matter]) -> list[int]:
-    sightings = Sighting.objects.select_related("picture").in_bulk([matter.sighting for matter in matters])
-    moment = now()
-    gained: list[CaseSighting] = []
-    likely: list[tuple[int, Sighting]] = []
-    for matter in matters:
-        sighting = sightings[matter.sighting]
-        row = _of_earlier_version(case, matter.match, sighting) or CaseSighting(
-            case=case,
-            sighting=sighting,
-            licence=covering_licence(case.work, sighting) or _given(case, sighting),
-            licences_searched_at=moment,
-        )
-        row.match_id = matter.match
-        row.save()
-        gained.append(row)
-        if row.licence_id is None and matter.decision == Decision.CERTAIN:
-            likely.append((matter.match, sighting))
-    audit_log.extended(case, gained)
-    apply_ledger(case)
-    if by_person(case) and any(row.licence_id is None for row in gained):
-        decide(case, Case.Decision.OPEN, by=LEDGER, why=[("after-licence", {})], who=Decider.LEDGER)
-    triage.look_after(case, gained)
-    matches = list(Match.objects.filter(pk__in={match for match, _ in likely}))
-    known = look_alikes.known_among(case.owner_id, matches)
-    return [
-        pk for match, sighting in likely if match not in known and (pk := first_capture(case, sighting)) is not None
-    ]
+def _extend(
+    cases: Mapping[Key, Case], concerned: Mapping[Key, Sequence[Matter]], there: Mapping[Key, int]
+) -> list[int]:
+    matters = [(key, matter) for key, some in concerned.items() for matter in some]
+    sightings = Sighting.objects.select_related("picture").in_bulk([matter.sighting for _, matter in matters])
+    earlier = _of_earlier_versions([there[key] for key in concerned if key in there], sightings)
+    licences, moment = cache(licences_for), now()
+    gained: dict[Key, list[CaseSighting]] = {key: [] for key in concerned}
+    for key, matter in matters:
+        case, seen = cases[key], sightings[matter.sighting]
+        row = earlier.get((case.pk, seen.pk, matter.registered))
+        if row is None:
+            licence = covering(licences(case.work), seen) or _given(case, seen)
+            row = CaseSighting(licence=licence, licences_searched_at=moment)
+        row.case, row.sighting, row.match_id = case, seen, matter.match
+        gained[key].append(row)
+    rows = [row for some in gained.values() for row in some]
+    CaseSighting.objects.bulk_update([row for row in rows if row.pk], ["match"])
+    CaseSighting.objects.bulk_create([row for row in rows if not row.pk])
+    deeds: list[Deed] = []
+    for key, some in gained.items():
+        deeds += [] if key in there else [audit_log.opened(cases[key])]
+        deeds += [audit_log.extended(cases[key], some)]
+    submit_all(deeds)
+    for key, case in cases.items():
+        uncovered = any(row.licence_id is None for row in gained[key])
+        if not uncovered or case.decision == Case.Decision.LICENSED:
+            apply_ledger(case)
+        if uncovered and by_person(case):
+            decide(case, Case.Decision.OPEN, by=LEDGER, why=[("after-licence", {})], who=Decider.LEDGER)
+    known = triage.look_after(list(cases.values()), rows)
+    return first_captures(
+        (row.case, row.sighting)
+        for (_, matter), row in zip(matters, rows, strict=True)
+        if row.licence_id is None and matter.decision == Decision.CERTAIN and matter.match not in known[matter.owner]
+    )
 
 
 def by_person(case: Case) -> bool:
@@ -179,18 +209,27 @@ def _given(case: Case, sighting: Sighting) -> Licence | None:
     return row.licence
 
 
-def _of_earlier_version(case: Case, match: int, sighting: Sighting) -> CaseSighting | None:
-    """The case's row of this sighting whose match an earlier version of the comparison found for the same pair."""
-    registered = Match.objects.filter(pk=match).values("registered_id")
-    return case.case_sightings.filter(sighting=sighting, match__registered__in=registered).first()
+def _of_earlier_versions(cases: Sequence[int], sightings: Iterable[int]) -> dict[tuple[int, int, int], CaseSighting]:
+    """The cases' rows of these sightings whose match an earlier version of the comparison found for the same pair.
+
+    By the primary keys of case, sighting and registered picture.
+    """
+    rows = CaseSighting.objects.filter(case__in=cases, sighting__in=sightings).annotate(of=F("match__registered"))
+    return {(row.case_id, row.sighting_id, row.of): row for row in rows.order_by("-pk")}
 
 
-def first_capture(case: Case, sighting: Sighting) -> int | None:
-    """The capture that visits the sighting's place for this case, if it still waits."""
-    capture, _ = Capture.objects.get_or_create(
-        case=case, page_key=sighting.page_key, image_key=sighting.image_key, number=1, defaults={"sighting": sighting}
-    )
-    return capture.pk if capture.state == "todo" else None
+def first_captures(wanted: Iterable[tuple[Case, Sighting]]) -> list[int]:
+    """The captures that visit the places of sightings for cases; those that still wait."""
+    first = [
+        Capture(case=case, page_key=seen.page_key, image_key=seen.image_key, number=1, sighting=seen)
+        for case, seen in wanted
+    ]
+    Capture.objects.bulk_create(first, ignore_conflicts=True)
+    places = {(row.case_id, bytes(row.page_key), bytes(row.image_key)) for row in first}
+    rows = Capture.objects.filter(case__in={case for case, _, _ in places}, number=1, state=StepState.TODO)
+    rows = rows.filter(page_key__in={page for _, page, _ in places}).order_by("pk")
+    found = rows.values_list("pk", "case", "page_key", "image_key")
+    return [pk for pk, case, page, image in found if (case, bytes(page), bytes(image)) in places]
 
 
 def apply_ledger(case: Case, *, taken_back: Sequence[Said] = UNCOVERED, words: str = "") -> None:
@@ -215,10 +254,11 @@ def search_again(case: Case) -> None:
     changed = []
     for row in case.case_sightings.select_related("sighting__picture").order_by("pk"):
         before = row.licence_id
-        write(row, licence=covering_licence(case.work, row.sighting), licences_searched_at=now())
+        write(row, licence=covering(licences_for(case.work), row.sighting), licences_searched_at=now())
         if row.licence_id != before:
             changed.append(row)
-    audit_log.extended(case, changed)
+    if changed:
+        submit_all([audit_log.extended(case, changed)])
 
 
 def decide(

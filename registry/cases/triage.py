@@ -1,8 +1,10 @@
 """Which cases wait for a person, and what their queue sorts by: kept beside each case, so that lists stay quick."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 
+from django.contrib.postgres.aggregates import ArrayAgg
 from django.db import transaction
+from django.db.models import BinaryField, Count, Func, Q
 
 from exhibit.types import Decision
 from registry.cases import look_alikes
@@ -12,20 +14,38 @@ LIKELIHOODS = {Decision.CERTAIN: 0.9, Decision.REVIEW: 0.3, Decision.DERIVED: 0.
 """Where nothing is calibrated: how likely a match stands in the queue, by what was decided."""
 
 
-def look_after(case: Case, gained: Iterable[CaseSighting] = ()) -> None:
-    """Bring up to date what the queue knows of a case with its new rows; inside a transaction that has locked it.
+def look_after(cases: Sequence[Case], gained: Sequence[CaseSighting] = ()) -> Mapping[int, set[int]]:
+    """Bring up to date what the queue knows of cases with their new rows; inside a transaction that has locked them.
 
     An open case waits, unless each of its matches is licensed or a look-alike that was learned: those lie in a drawer.
-    A case that was cleared or licensed waits again when it gains what its decision didn't see.
+    A case that was cleared or licensed waits again when it gains what its decision didn't see. Returns by owner which
+    matches of these cases (primary keys) are look-alikes that were learned.
     """
-    matches = list(Match.objects.filter(case_sightings__case=case).distinct())
-    best = max(matches, key=strength, default=None)
-    rows = case.case_sightings.order_by("-sighting__last_seen", "-pk")
-    case.shown = rows.filter(match=best).first()
-    case.likelihood = max(map(likelihood, matches), default=0.0)
-    case.places = rows.order_by().values("sighting__page_key", "sighting__image_key").distinct().count()
-    case.waits = _waits(case, matches, list(gained))
-    case.save(update_fields=["shown", "likelihood", "places", "waits"])
+    place = Func("sighting__page_key", "sighting__image_key", function="ROW", output_field=BinaryField())
+    rows = CaseSighting.objects.filter(case__in=cases).order_by().values("case")
+    rows = rows.annotate(
+        places=Count(place, distinct=True),
+        matches=ArrayAgg("match", distinct=True),
+        unlicensed=ArrayAgg("match", distinct=True, filter=Q(licence=None)),
+    )
+    told = rows.values_list("case", "places", "matches", "unlicensed")
+    figures = {case: (places, some, unlicensed or ()) for case, places, some, unlicensed in told}
+    matches = Match.objects.in_bulk({match for _, some, _ in figures.values() for match in some})
+    best = {case: max((matches[match] for match in some), key=strength).pk for case, (_, some, _) in figures.items()}
+    of_best = CaseSighting.objects.filter(case__in=cases, match__in=best.values())
+    newest = of_best.order_by("case_id", "match_id", "-sighting__last_seen", "-pk").distinct("case_id", "match_id")
+    shown = {row.case_id: row for row in newest if row.match_id == best[row.case_id]}
+    known: dict[int, set[int]] = {}
+    for owner in {case.owner_id for case in cases}:
+        concerned = {match for case in cases if case.owner_id == owner for match in figures[case.pk][1]}
+        known[owner] = look_alikes.known_among(owner, [matches[match] for match in concerned])
+    for case in cases:
+        case.places, some, unlicensed = figures[case.pk]
+        case.shown = shown[case.pk]
+        case.likelihood = max(likelihood(matches[match]) for match in some)
+        case.waits = _waits(case, set(unlicensed), gained, known[case.owner_id])
+    Case.objects.bulk_update(cases, ["shown", "likelihood", "places", "waits"], batch_size=100)
+    return known
 
 
 def likelihood(match: Match) -> float:
@@ -51,7 +71,7 @@ def set_aside(case: Case) -> None:
     ).exclude(pk=case.pk)
     for pk in others.distinct().values_list("pk", flat=True):
         with transaction.atomic():
-            look_after(Case.objects.select_for_update(no_key=True).get(pk=pk))
+            look_after([Case.objects.select_for_update(no_key=True).get(pk=pk)])
 
 
 def take_out(case: Case) -> bool:
@@ -59,19 +79,15 @@ def take_out(case: Case) -> bool:
     return Case.objects.filter(pk=case.pk, decision=Case.Decision.OPEN, waits=False).update(waits=True) == 1
 
 
-def _waits(case: Case, matches: list[Match], gained: list[CaseSighting]) -> bool:
+def _waits(case: Case, unlicensed: set[int], gained: Sequence[CaseSighting], known: set[int]) -> bool:
     decision = Case.Decision
     if case.decision == decision.CONFIRMED:
         return False
     if case.decision == decision.OPEN:
-        unlicensed = set(case.case_sightings.filter(licence=None).values_list("match_id", flat=True))
-        asked = [match for match in matches if match.pk in unlicensed]
-        return not asked or bool({match.pk for match in asked} - look_alikes.known_among(case.owner_id, asked))
-    new = [row for row in gained if row.licence_id is None]
+        return not unlicensed or bool(unlicensed - known)
+    own = [row for row in gained if row.case_id == case.pk]
+    new = [row for row in own if row.licence_id is None]
     if case.decision == decision.CLEARED:
-        seen = set(case.case_sightings.exclude(pk__in=[row.pk for row in gained]).values_list("match_id", flat=True))
-        new = [row for row in new if row.match_id not in seen]
-        gains = {row.match_id for row in new}
-        known = look_alikes.known_among(case.owner_id, [match for match in matches if match.pk in gains])
-        new = [row for row in new if row.match_id not in known]
+        seen = set(case.case_sightings.exclude(pk__in=[row.pk for row in own]).values_list("match_id", flat=True))
+        new = [row for row in new if row.match_id not in seen | known]
     return bool(new) or case.waits

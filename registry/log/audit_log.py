@@ -9,7 +9,7 @@ from typing import Any
 
 from exhibit.entries import EntryType
 from exhibit.types import Json
-from registry.log.log import submit
+from registry.log.log import Deed, submit, submit_all
 from registry.models import Bundle, Case, CaseSighting, Owner
 from registry.models.fields import KeptFile
 
@@ -53,13 +53,13 @@ def changed(what: str, *, by: str, owner: Owner | None = None, about: Mapping[st
     submit(EntryType.SETTING, {"what": what}, owner, details={"by": by, **about})
 
 
-def opened(case: Case) -> None:
-    """Put the opening of a case into the log."""
-    _of_case(case, "opened", {"party": case.party, "work": case.work.number})
+def opened(case: Case) -> Deed:
+    """The opening of a case, for the log."""
+    return _of_case(case, "opened", {"party": case.party, "work": case.work.number})
 
 
-def extended(case: Case, rows: Iterable[CaseSighting]) -> None:
-    """Put into the log which sightings a case gained, with which match, and which licence covers each from now on."""
+def extended(case: Case, rows: Iterable[CaseSighting]) -> Deed:
+    """Which sightings a case gained, with which match, and which licence covers each from now on, for the log."""
     told = [
         {
             "licence": None if row.licence is None else row.licence.number,
@@ -69,21 +69,20 @@ def extended(case: Case, rows: Iterable[CaseSighting]) -> None:
         }
         for row in rows
     ]
-    if told:
-        _of_case(case, "extended", {"sightings": told})
+    return _of_case(case, "extended", {"sightings": told})
 
 
 def captured(case: Case, outcome: str, files: Iterable[KeptFile]) -> None:
     """Put a visit for a case into the log, with the digests of what it kept: nobody exchanges it before the seal."""
     kept = [{"digest": file["digest"], "role": file["role"]} for file in files]
-    _of_case(case, "captured", {"files": kept, "outcome": outcome})
+    submit_all([_of_case(case, "captured", {"files": kept, "outcome": outcome})])
 
 
 def noted(case: Case, what: str, *, by: str, **about: Json) -> None:
     """Put into the log what a member did with a case that decides nothing: a note, a dispute, a view, a notice."""
-    _of_case(case, what, {"by": by, **about})
+    submit_all([_of_case(case, what, {"by": by, **about})])
 
 
-def _of_case(case: Case, what: str, about: Mapping[str, Any]) -> None:
+def _of_case(case: Case, what: str, about: Mapping[str, Any]) -> Deed:
     details = {"case": case.number, "owner": case.owner.slug, **about}
-    submit(EntryType.CASE, {"case": case.pk, "what": what}, case.owner, details=details)
+    return Deed(EntryType.CASE, {"case": case.pk, "what": what}, case.owner, details=details)

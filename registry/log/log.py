@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.db.models import Min, Q
@@ -23,6 +23,16 @@ SET_BACK = timedelta(hours=1)
 """By so much a clock may be set back without the log's times running backwards."""
 
 
+class Deed(NamedTuple):
+    """What an entry of the log witnesses."""
+
+    type_: EntryType
+    opening: Mapping[str, Any]
+    owner: Owner | None = None
+    time: datetime | None = None  # of the deed, unless it is now
+    details: Mapping[str, Any] | None = None
+
+
 def submit(
     type_: EntryType,
     opening: Mapping[str, Any],
@@ -35,13 +45,24 @@ def submit(
     The opening, plain JSON that the entry commits to, is kept apart, so that it can be erased. It holds the digest of
     the details, salted, so that it can be shown to others without them.
     """
-    sealed, content = _with_digest(opening, details)
-    commitment, salt = commit(content)
-    with transaction.atomic():
-        stated = time or _not_before_others(now())
-        submission = LogSubmission.objects.create(type=type_, time=stated, commitment=commitment, owner=owner)
-        LogOpening.objects.create(submission=submission, salt=salt, content=content, details=sealed)
-    return submission
+    return submit_all([Deed(type_, opening, owner, time, details)])[0]
+
+
+def submit_all(deeds: Sequence[Deed]) -> list[LogSubmission]:
+    """Write entries down in this order, as :func:`submit` does each."""
+    sealed = [_with_digest(deed.opening, deed.details) for deed in deeds]
+    committed = [commit(content) for _, content in sealed]
+    with transaction.atomic(savepoint=False):
+        moment = _not_before_others(now()) if any(deed.time is None for deed in deeds) else now()
+        rows = LogSubmission.objects.bulk_create(
+            LogSubmission(type=deed.type_, time=deed.time or moment, commitment=commitment, owner=deed.owner)
+            for deed, (commitment, _) in zip(deeds, committed, strict=True)
+        )
+        LogOpening.objects.bulk_create(
+            LogOpening(submission=row, salt=salt, content=content, details=details)
+            for row, (_, salt), (details, content) in zip(rows, committed, sealed, strict=True)
+        )
+    return rows
 
 
 def _not_before_others(moment: datetime) -> datetime:

@@ -22,7 +22,7 @@ def record(owner: Owner, kind: EventKind, about: Mapping[str, Any], *, name: str
     What happens once only, such as a certain bundle's seal, has a name: ``None`` for one that is written down already.
     """
     told = {"about": dict(about), "at": now()}
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         if name:  # whoever writes the same one down at this moment is waited for
             event, new = Event.objects.get_or_create(owner=owner, kind=kind, name=name, defaults=told)
             if not new:

@@ -161,9 +161,9 @@ def ledger_of(owner: int, *, without: frozenset[int] = frozenset()) -> Ledger:
     return Ledger((row, frozenset(named.get(row.pk, ()))) for row in rows)
 
 
-def covering_licence(work: Work, sighting: Sighting) -> Licence | None:
-    """The first licence, by number, that covers this work at this place on the day it was seen."""
-    return next((licence for licence in licences_for(work) if obstacle(licence, sighting) is None), None)
+def covering(licences: Iterable[Licence], sighting: Sighting) -> Licence | None:
+    """The first of these licences that covers this place on the day it was seen."""
+    return next((licence for licence in licences if obstacle(licence, sighting) is None), None)
 
 
 def licences_for(work: Work) -> list[Licence]:

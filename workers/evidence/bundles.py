@@ -157,6 +157,6 @@ def awaits_witnesses(bundle: Bundle) -> bool:
 def request_bundle(case: Case) -> Bundle:
     """Ask for a case's next bundle and the captures it lacks, in the transaction that confirms the case."""
     number = (case.bundles.aggregate(last=Max("number"))["last"] or 0) + 1
-    for row in case.case_sightings.filter(licence=None).select_related("sighting"):
-        matching.first_capture(case, row.sighting)
+    rows = case.case_sightings.filter(licence=None).select_related("sighting").order_by("pk")
+    matching.first_captures((case, row.sighting) for row in rows)
     return Bundle.objects.create(case=case, number=number)

@@ -1,7 +1,10 @@
 """What cases are made of matches: whose they are, what a licence does to them, and that nothing is done twice."""
 
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
 from registry.models import Capture, Case, CaseSighting, Licence, LogSubmission, Match, Picture
-from tests.assets.rows import copy_of, owner, photograph, register
+from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.workers.steps.matching.test_match import see
 from workers.steps.matching.match import match_pictures
 from workers.tasks.sync_runner import SyncRunner
@@ -60,3 +63,22 @@ def test_registrations_and_decisions_are_submitted_to_the_log(inline: SyncRunner
     Licence.objects.create(owner=studio, number=1, licensee="A shop", domain="shop.example")
     match_pictures(inline.services, see(inline, studio, copy_of(data)))
     assert [row.type for row in LogSubmission.objects.order_by("pk")] == ["registration", "case", "case", "decision"]
+
+
+def test_opening_a_case_takes_few_statements_and_each_further_one_of_a_batch_fewer(inline: SyncRunner) -> None:
+    studio = owner("studio")
+    planned, epoch = claimed_slice(studio)
+    waiting = []
+    for number in range(1, 6):
+        register(inline.services, studio, photograph(number))
+        host = f"shop-{number}.example"
+        waiting += bring(inline.services, planned, epoch, [copy_of(photograph(number))], host)
+    with CaptureQueriesContext(connection) as first:
+        match_pictures(inline.services, waiting[:1])
+    with CaptureQueriesContext(connection) as others:
+        match_pictures(inline.services, waiting[1:])
+    assert [case.party for case in Case.objects.order_by("number")] == [
+        f"shop-{number}.example" for number in range(1, 6)
+    ]
+    assert len(first) <= 70
+    assert len(others) - len(first) <= 3 * 12

@@ -234,7 +234,7 @@ def test_an_entry_is_written_with_its_opening_or_not_at_all(
         lambda: canaries.withdraw(canary, by="Ann"),
     ]
 
-    def broken(**_: object) -> None:
+    def broken(*_: object) -> None:
         raise KeyboardInterrupt
 
     def rows() -> list[object]:
@@ -242,7 +242,7 @@ def test_an_entry_is_written_with_its_opening_or_not_at_all(
 
     stood = rows()
     with monkeypatch.context() as patched:
-        patched.setattr(LogOpening.objects, "create", broken)
+        patched.setattr(LogOpening.objects, "bulk_create", broken)
         for deed in deeds:
             with pytest.raises(KeyboardInterrupt):
                 deed()
