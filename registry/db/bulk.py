@@ -1,6 +1,7 @@
 """Bulk writes: COPY into a temporary table, then one INSERT … ON CONFLICT (PostgreSQL)."""
 
 from collections.abc import Iterable, Sequence
+from itertools import chain, islice
 from typing import Any
 
 from django.db import connection, models
@@ -10,9 +11,12 @@ from psycopg import sql
 _CREATE = "CREATE TEMPORARY TABLE {temporary} ON COMMIT DROP AS SELECT {names} FROM {table} WITH NO DATA"
 _COPY = "COPY {temporary} ({names}) FROM STDIN"
 _INSERT = (
-    "INSERT INTO {table} ({names}) SELECT {names} FROM {temporary} ORDER BY {key} ON CONFLICT ({key}) DO {action} "
+    "INSERT INTO {table} ({names}) SELECT {names} FROM {given} ORDER BY {key} ON CONFLICT ({key}) DO {action} "
     "RETURNING {returned}"
 )
+_FEW = "(SELECT {names} FROM {table} WHERE false UNION ALL {rows}) AS few"  # each column has the type of the table's
+FEW = 16
+"""So many rows go without a table of their own, which would cost more than they do."""
 
 
 def copy_into(rows: Iterable[models.Model], *, conflict: Sequence[str], overwrite: str = "") -> int:
@@ -51,12 +55,21 @@ def copy_values(
         "returned": sql.Identifier(table, conflict[-1]),
         "action": _action([name for name in columns if name not in conflict], overwrite),
     }
+    first = list(islice(left := iter(rows), FEW + 1))
+    if not first:
+        return []
     with connection.cursor() as cursor:
+        if len(first) <= FEW:
+            row = sql.SQL("SELECT {}").format(sql.SQL(", ").join([sql.Placeholder()] * len(columns)))
+            few = sql.SQL(_FEW).format(rows=sql.SQL(" UNION ALL ").join([row] * len(first)), **named)
+            every: list[Any] = [value for values in first for value in values]
+            cursor.execute(sql.SQL(_INSERT).format(given=few, **named), every)
+            return [key for (key,) in cursor.fetchall()]
         cursor.execute(sql.SQL(_CREATE).format(**named))
         with cursor.copy(sql.SQL(_COPY).format(**named)) as copy:
-            for row in rows:
-                copy.write_row(row)
-        cursor.execute(sql.SQL(_INSERT).format(**named))
+            for values in chain(first, left):
+                copy.write_row(values)
+        cursor.execute(sql.SQL(_INSERT).format(given=named["temporary"], **named))
         returned = [key for (key,) in cursor.fetchall()]
         cursor.execute(sql.SQL("DROP TABLE {temporary}").format(**named))
     return returned

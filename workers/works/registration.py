@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Max, Min, Sum
+from django.db.models import Case, Exists, F, Max, Min, OuterRef, Q, Sum, Value, When
 
 from exhibit.clock import now, rfc3339
 from exhibit.digests import Digest
@@ -23,17 +23,17 @@ from registry.db.locks import Lock, hold
 from registry.log.log import submit
 from registry.models import (
     BytesState,
-    LogSubmission,
     Owner,
     Picture,
     RegistrationConflict,
+    Sighting,
     StepState,
     Work,
     WorkAttachment,
     WorkPicture,
 )
 from registry.vectors import fingerprints as vectors
-from workers.matching.marks import captions_of, find_marks
+from workers.matching.marks import Edges, captions_of, find_marks
 from workers.services.descriptors import SwitchedError
 from workers.services.wiring import Services
 from workers.works.ownership import note, stated_by_file
@@ -76,7 +76,7 @@ def register_work(
     if blocked([digest]):
         raise RefusedError(Sentence("The operator's blocklist names these bytes."), reason="blocked")
     if (earlier := work_of(owner, digest)) is not None:
-        return _told(earlier, new=False)
+        return _known(earlier)
     left = room_left(services, owner)
     if len(data) > left:
         quota = owner.quota_bytes or services.config.owner_quota_bytes
@@ -112,9 +112,9 @@ def work_of(owner: Owner, digest: Digest) -> Work | None:
     return Work.objects.filter(owner=owner, pictures__digest=digest, removed_at=None).order_by("number").first()
 
 
-def _told(work: Work, *, new: bool) -> RegistrationResult:
+def _known(work: Work) -> RegistrationResult:
     earlier = work.conflicts.aggregate(first=Min("earlier_registered_at"))["first"]
-    return RegistrationResult(work, new, tuple(work.low_information), earlier)
+    return RegistrationResult(work, new=False, low_information=tuple(work.low_information), earlier=earlier)
 
 
 def _registered(services: Services, owner: Owner, data: bytes, new: NewWork, with_it: Use) -> RegistrationResult:
@@ -129,17 +129,16 @@ def _registered(services: Services, owner: Owner, data: bytes, new: NewWork, wit
         services.descriptors.check_serving()
         Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
         if (earlier := work_of(owner, digest)) is not None:  # registered meanwhile, by somebody else of the same owner
-            return _told(earlier, new=False)
-        work, near = _keep(services, owner, picture, features, new, stated)
-        work.work_pictures.update(captions=captions_of(features), marks=marks.new)
+            return _known(earlier)
+        work, near = _keep(services, owner, picture, features, new, stated, marks.new)
         for pk, edges in marks.earlier.items():
             WorkPicture.objects.filter(pk=pk).update(marks=edges)
         if digest not in services.blobs:  # retention may have removed them before their row was locked
             services.blobs.put(data)
-        _note_conflicts(work, features, near)
+        earliest = _note_conflicts(work, picture, near)
         note(work)
         with_it(work)
-        return _told(work, new=True)
+        return RegistrationResult(work, new=True, low_information=tuple(work.low_information), earlier=earliest)
 
 
 def room_left(services: Services, owner: Owner) -> int:
@@ -166,7 +165,13 @@ def _completed(new: NewWork, stated: Mapping[str, Any]) -> DeclaredWork:
 
 
 def _keep(
-    services: Services, owner: Owner, picture: int, features: Features, new: NewWork, stated: Mapping[str, Any]
+    services: Services,
+    owner: Owner,
+    picture: int,
+    features: Features,
+    new: NewWork,
+    stated: Mapping[str, Any],
+    marks: list[Edges],
 ) -> tuple[Work, set[int]]:
     """The rows of a new work, its fingerprints and index changes, and its log entry, in this transaction.
 
@@ -175,6 +180,7 @@ def _keep(
     digest = features.digest
     moment = now()  # behind the locks: of two who register the same picture, the first has the earlier time
     number = (owner.works.aggregate(last=Max("number"))["last"] or 0) + 1
+    seen = Exists(Sighting.objects.filter(picture=OuterRef("pk")))
     Picture.objects.filter(pk=picture).update(
         format=features.info.format,
         width=features.info.width,
@@ -182,9 +188,9 @@ def _keep(
         low_information=list(features.low_information),
         refusal="",
         bytes_state=BytesState.STORED,
+        state=Case(When(~seen, state=StepState.TODO, then=Value(StepState.DONE)), default=F("state")),
     )
-    Picture.objects.filter(pk=picture, state=StepState.TODO, sightings=None).update(state=StepState.DONE)
-    work = Work.objects.create(
+    work = Work(
         owner=owner,
         number=number,
         registered_at=moment,
@@ -193,23 +199,16 @@ def _keep(
         source_name=new.source_name,
         **new.declared.columns(),
     )
-    work.registration = work.declaration = add_picture(work, picture, digest, moment)
-    work.save(update_fields=["registration", "declaration"])
+    opening = registration_opening(work, digest)
+    work.registration = work.declaration = submit(EntryType.REGISTRATION, opening, owner, moment)
+    work.save()
+    work.work_pictures.create(picture_id=picture, captions=captions_of(features), marks=marks)
     stored = [*fingerprints(digest, features), local_fingerprint(digest, features)]
     vectors.keep_fingerprints((*services.indexes.spaces, ROOTSIFT), [(picture, vector) for vector in stored])
     hold(Lock.INDEX)  # before the index looks at the rows: afterwards it would take in what isn't committed
     near = _near_same(services, features)
     vectors.add_to(vectors.Collection.WORKS, [picture], WORK_PARTS)
     return work, near
-
-
-def add_picture(work: Work, picture: int, digest: Digest, moment: datetime) -> LogSubmission:
-    """Make a picture one of a work's, with an entry of the log that says since when; in the caller's transaction."""
-    opening = registration_opening(work, digest)
-    if work.work_pictures.exists():  # what is declared may change later; that this picture is the work's doesn't
-        opening = {name: opening[name] for name in ("owner", "owner_name", "picture", "work")}
-    WorkPicture.objects.create(work=work, picture_id=picture)
-    return submit(EntryType.REGISTRATION, opening, work.owner, moment)
 
 
 def registration_opening(work: Work, digest: Digest) -> dict[str, Any]:
@@ -232,15 +231,16 @@ def registration_opening(work: Work, digest: Digest) -> dict[str, Any]:
     }
 
 
-def _note_conflicts(work: Work, features: Features, near: Iterable[int]) -> None:
-    """Note earlier registrations of the same or a near-same picture by somebody else."""
-    others = Work.objects.filter(removed_at=None).exclude(owner=work.owner)
-    same = others.filter(pictures__digest=features.digest).values_list("pk", flat=True)
-    alike = others.filter(pictures__in=near).values_list("pk", flat=True)
-    kinds = dict.fromkeys(alike, RegistrationConflict.Kind.NEAR) | dict.fromkeys(same, RegistrationConflict.Kind.SAME)
-    for earlier in Work.objects.filter(pk__in=kinds, registered_at__lte=work.registered_at):
-        since = earlier.registered_at
-        work.conflicts.create(earlier=earlier, kind=kinds[earlier.pk], earlier_registered_at=since)
+def _note_conflicts(work: Work, picture: int, near: Iterable[int]) -> datetime | None:
+    """Note earlier registrations of the same or a near-same picture by somebody else; returns when the first was."""
+    kind = RegistrationConflict.Kind
+    others = Work.objects.filter(removed_at=None, registered_at__lte=work.registered_at).exclude(owner=work.owner)
+    alike = others.annotate(same=Q(pictures=picture)).filter(pictures__in={picture, *near}).order_by("same")
+    earlier = {found.pk: found for found in alike}
+    for found in earlier.values():
+        since = found.registered_at
+        work.conflicts.create(earlier=found, kind=kind.SAME if found.same else kind.NEAR, earlier_registered_at=since)
+    return min((found.registered_at for found in earlier.values()), default=None)
 
 
 def _near_same(services: Services, features: Features) -> set[int]:

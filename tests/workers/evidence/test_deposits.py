@@ -15,8 +15,9 @@ from evidence.bundle.manifest import FACTS_PATH
 from evidence.facts.case import CaseFacts
 from evidence.verdict.result import State
 from evidence.verify.verifier import Verifier
-from exhibit.clock import now
+from exhibit.entries import EntryType
 from exhibit.errors import NotFoundError
+from registry.log.log import submit
 from registry.models import AnchorReceipt, BytesState, Deposit, LogCheckpoint, LogOpening, Work
 from tests.assets.rows import owner, photograph, register
 from workers.cases.purge import purge
@@ -26,7 +27,7 @@ from workers.log import proofs
 from workers.log.sequencer import sequence_log, sign_checkpoint
 from workers.tasks.sync_runner import SyncRunner
 from workers.works.declarations import edit
-from workers.works.registration import add_picture
+from workers.works.registration import registration_opening
 
 PICTURE = photograph(1)
 
@@ -68,7 +69,15 @@ def test_a_picture_that_was_added_has_an_entry_of_its_own_and_without_one_it_is_
     inline: SyncRunner, work: Work, tmp_path: Path
 ) -> None:
     more = [register(inline.services, owner(f"other-{seed}"), photograph(seed)).work.pictures.get() for seed in (2, 3)]
-    add_picture(work, more[0].pk, more[0].digest, now())
+    named = (
+        "owner",
+        "owner_name",
+        "picture",
+        "work",
+    )  # what is declared may change later; that it is the work's doesn't
+    opening = registration_opening(work, more[0].digest)
+    submit(EntryType.REGISTRATION, {name: opening[name] for name in named}, work.owner)
+    work.work_pictures.create(picture=more[0])
     work.work_pictures.create(picture=more[1])  # past everything that writes to the log
     edit(work, replace(work.declared, title="Autumn hills, later"), by="Ann")
     path = assembled(inline, make_deposit(inline.services, work, by="Ann"), tmp_path)
