@@ -82,7 +82,7 @@ class Config:
             that is more.
         index_cache_bytes: Bytes of the index of pictures seen that a machine keeps in `indexes/` where bytes lie in a
             bucket. What was searched longest ago goes, and is fetched again when it is searched; at least what is
-            searched at the moment lies there.
+            searched at the moment lies there. Several machines divide what is larger among them.
         disk_floor_bytes: With less free space than this in the data folder, crawling stops and says so, and works
             that are sent to the site or the API are refused.
         max_picture_bytes: Larger pictures are refused.

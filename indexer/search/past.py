@@ -14,7 +14,7 @@ from PIL import Image
 
 from exhibit.pictures.decode import Limits, decode
 from exhibit.ports import VectorIndex
-from exhibit.types import Hit
+from exhibit.types import Hit, Space
 from indexer.layout.orientation import ORIENTATIONS
 from indexer.picture.descriptor import Descriptor
 from indexer.picture.embedding import CENTRE_SHARE
@@ -30,6 +30,9 @@ WHOLE_WITHIN, PART_WITHIN = 90, 60
 """Bits within which the hash of a whole or trimmed work, and of a part of it, is looked at."""
 WHOLE_NEAREST, PART_NEAREST = 2_000, 200
 """Pictures for the hash of a whole work, and for that of a part and for each descriptor."""
+Answers = list[list[list[Hit]]]
+"""What indexes, or parts of them, say to one work: the hits of each query by the hashes of all of it, by those of its
+parts, and by its descriptors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,22 +76,42 @@ def search_past(works: Sequence[WorkQueries], hashes: VectorIndex, descriptors: 
 
     For each work it gives the candidates in the order of promise: by hash and by descriptor in turns, each vector once.
     """
+    return [promising(told, hashes.space, descriptors.space) for told in ask_past(works, hashes, descriptors)]
+
+
+def ask_past(works: Sequence[WorkQueries], hashes: VectorIndex, descriptors: VectorIndex) -> list[Answers]:
+    """What indexes, or parts of them, say to each of several works, in one pass over each."""
     whole = asked(hashes, [work.whole for work in works], WHOLE_NEAREST, WHOLE_WITHIN)
     parts = asked(hashes, [work.parts for work in works], PART_NEAREST, PART_WITHIN)
     described = asked(descriptors, [work.descriptors for work in works], PART_NEAREST, DESCRIPTOR_WITHIN)
+    return [list(answers) for answers in zip(whole, parts, described, strict=True)]
+
+
+def joined(told: Sequence[Answers]) -> Answers:
+    """What the whole of an index says, from what its parts say; a number that two of them have counts once."""
+    most = (WHOLE_NEAREST, PART_NEAREST, PART_NEAREST)
     return [
-        list(in_turns(_nearest(hashes.space.id, chain(by_whole, by_part)), _nearest(descriptors.space.id, likened)))
-        for by_whole, by_part, likened in zip(whole, parts, described, strict=True)
+        [_once(chain(*hits))[:count] for hits in zip(*queries, strict=True)]
+        for count, *queries in zip(most, *told, strict=True)
     ]
+
+
+def promising(told: Answers, hashes: Space, descriptors: Space) -> list[Candidate]:
+    """The candidates of one work in the order of promise."""
+    by_whole, by_part, likened = told
+    return list(in_turns(_nearest(hashes.id, chain(by_whole, by_part)), _nearest(descriptors.id, likened)))
 
 
 def _nearest(space: str, found: Iterable[list[Hit]]) -> list[Candidate]:
     """Each number once, at its smallest distance, nearest first."""
+    return [Candidate(space, hit.number, hit.distance) for hit in _once(chain.from_iterable(found))]
+
+
+def _once(hits: Iterable[Hit]) -> list[Hit]:
     best: dict[int, float] = {}
-    for hit in chain.from_iterable(found):
+    for hit in hits:
         best[hit.number] = min(hit.distance, best.get(hit.number, hit.distance))
-    nearest = sorted(best.items(), key=lambda item: (item[1], item[0]))
-    return [Candidate(space, number, distance) for number, distance in nearest]
+    return [Hit(*pair) for pair in sorted(best.items(), key=lambda item: (item[1], item[0]))]
 
 
 def _middle(share: float) -> tuple[float, float, float, float]:

@@ -1,8 +1,10 @@
 """The FAISS index: the vectors of one space in a folder, searched exactly, or in lists where there are many."""
 
+from collections.abc import Container
+from copy import copy
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +40,18 @@ class FaissIndex(FolderIndex[FlatRows]):
         queries = checked_vectors(self.space, queries)
         found = [rows.search(queries, k, within) for rows in self._rows]
         return [sorted(chain.from_iterable(hits), key=nearness)[: max(0, k)] for hits in zip(*found, strict=True)]
+
+    @property
+    def parts(self) -> dict[str, FlatRows]:
+        """Its segments and its tail by names that no other index has; of a segment's name the rows never change."""
+        names = [f"{self.space.id} {entry.name}" for entry in self._manifest.segments]
+        return dict(zip([*names, self.space.id], self._rows, strict=True))
+
+    def among(self, names: Container[str]) -> Self:
+        """Some of its parts, to be searched."""
+        rows, part = [rows for name, rows in self.parts.items() if name in names], copy(self)
+        part._segments, part._tail = rows, self._no_rows()  # noqa: SLF001 - of another one of its kind
+        return part
 
     def flush(self, sequence: int | None = None) -> None:
         """As :meth:`FolderIndex.flush`; without a sequence the highest number that was added counts."""

@@ -84,6 +84,10 @@ class Place:
     def fetch(self, name: str) -> None:
         """Have the files of a segment in the folder, or one file; ``FileNotFoundError`` when they have gone."""
 
+    def brought(self) -> dict[str, int]:
+        """The bytes of each segment that is brought here to be searched; none where all are kept."""
+        return {}
+
     @contextmanager
     def writer(self) -> Iterator[Path]:
         """Wait for the sole right to write, and hold it; gives the folder for new files.

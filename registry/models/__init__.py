@@ -55,6 +55,7 @@ from registry.models.matching import (
     IndexChange,
     IndexManifest,
     Match,
+    SegmentSearch,
     SpaceRow,
 )
 from registry.models.notices import Notice, NoticeCase, NoticeEvent, NoticeMail, NoticeWording

@@ -84,6 +84,17 @@ class IndexManifest(models.Model):
         constraints = [models.UniqueConstraint(fields=["collection", "space"], name="index_manifest_identity")]
 
 
+class SegmentSearch(Claimable):
+    """What one machine searches of the archive for a new picture of a work: some segments, one after the other."""
+
+    work_picture = models.ForeignKey("WorkPicture", on_delete=models.CASCADE, related_name="segment_searches")
+    host = models.CharField(max_length=200, help_text="the machine that keeps them; any may take what has waited")
+    numbering = models.CharField(max_length=300, help_text="what the numbers that are found depend on")
+    segments = models.JSONField(help_text="names of the segments, with their spaces")
+    left = models.JSONField(help_text="those that are still to be searched")
+    found = models.JSONField(default=list, help_text="number and distance of the nearest, by kind of query and query")
+
+
 class Match(models.Model):
     """The verified comparison of a picture with a registered picture (:class:`exhibit.types.Verification`).
 

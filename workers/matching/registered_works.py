@@ -13,6 +13,7 @@ from indexer.picture.features import Features
 from indexer.picture.spaces import PHASH
 from indexer.search.candidates import Candidate
 from indexer.search.derived import graded
+from indexer.search.past import WorkQueries, work_queries
 from indexer.search.search import compare_alone, find_works
 from indexer.search.series import told_apart
 from indexer.votes.index import VoteIndex
@@ -114,6 +115,12 @@ def registered_features(services: Services, digest: Digest) -> Features:
     """What was measured of a registered picture, from the cache or from its bytes, with its marks."""
     (known,) = registered(Picture.objects.filter(digest=digest).values_list("pk", flat=True)).values()
     return _features_of(services, known)
+
+
+def queries_of(services: Services, digest: Digest) -> WorkQueries:
+    """What a registered picture searches all pictures ever seen with."""
+    features, descriptor = registered_features(services, digest), services.descriptors.serving
+    return work_queries(services.blobs.get(digest), features, descriptor, services.limits)
 
 
 def _features_of(services: Services, known: RegisteredPicture) -> Features:

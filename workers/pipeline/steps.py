@@ -82,6 +82,9 @@ _STEPS = (
     Step("register", "matching.register.import_uploads", "match", "UploadFile", "upload__owner", batch=8),
     Step("search", "matching.search.search_pictures", "match", "WorkPicture", "work__owner", batch=4),
     Step(
+        "segments", "matching.segments.search_segments", "match", "SegmentSearch", "work_picture__work__owner", batch=4
+    ),
+    Step(
         "capture",
         "cases.capture.capture_sightings",
         "evidence",
@@ -119,6 +122,7 @@ LABELS = {
     "match": gettext_noop("pictures found, to be compared with the works"),
     "register": gettext_noop("files brought, to be registered"),
     "search": gettext_noop("new works, to be compared with what was seen before"),
+    "segments": gettext_noop("parts of the archive, to be searched for new works"),
     "capture": gettext_noop("visits for evidence"),
     "seal": gettext_noop("bundles to be sealed"),
     "witness": gettext_noop("receipts that witnesses owe"),

@@ -158,6 +158,11 @@ class Indexes:
             found.update({(space.id, number): picture for number, picture in rows.items()})
         return found
 
+    def brought(self, collection: Collection) -> dict[str, int]:
+        """The bytes of each part (:attr:`FaissIndex.parts`) that is brought here to be searched."""
+        places = [(space.id, index_place(self._config, collection, space)) for space in self.spaces]
+        return {f"{space} {name}": size for space, place in places for name, size in place.brought().items()}
+
     def near(self, collection: Collection, hashes: NDArray[np.uint8], *, within: int) -> set[int]:
         """Pictures (primary keys) that have a hash within so many bits of one of these, shape (n, 32)."""
         hits = self.of(collection, PHASH).search(hashes, k=MAX_NEAR, within=within)

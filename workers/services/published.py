@@ -10,6 +10,7 @@ import os
 import secrets
 import shutil
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime, timedelta
@@ -76,6 +77,13 @@ class PublishedPlace(Place):
                 for file in missing:
                     self._bring(file)
                 self._make_room(besides=Path(name).stem)
+
+    def brought(self) -> dict[str, int]:
+        """The bytes of each segment that is brought here to be searched; none where all are kept."""
+        row, sizes = manifest_of(self._collection, self._space), Counter[str]()
+        for file, (_, size, _) in row.files.items():
+            sizes[Path(file).stem] += size
+        return {} if self.keeps_all else {name: sizes[name] for name, _ in row.segments}
 
     @contextmanager
     def writer(self) -> Iterator[Path]:

@@ -14,7 +14,7 @@ from exhibit.types import Hit, Space
 from indexer.picture.spaces import ROOTSIFT
 from indexer.vectors.faiss_index import FaissIndex
 from indexer.vectors.index import check_index, open_index, rebuild_index
-from indexer.vectors.manifest import Manifest
+from indexer.vectors.manifest import Manifest, Place
 from indexer.votes.index import VoteIndex, check_votes, rebuild_votes
 from registry.vectors.fingerprints import Collection
 from tests.assets.indexes import BITS, numbers, vectors
@@ -219,3 +219,13 @@ def test_what_was_searched_longest_ago_makes_room(cloud: Cloud, tmp_path: Path, 
     for name in (*names[:3], names[0], names[4]):
         place.fetch(name)
     assert {path.stem for path in tmp_path.glob("pictures-*/segment-*.faiss")} == {names[0], names[2], names[4]}
+
+
+def test_what_is_brought_to_be_searched_is_told_with_its_bytes(cloud: Cloud, tmp_path: Path, archive: Path) -> None:
+    sizes = cloud.place(tmp_path, BITS, Collection.PICTURES, room=0).brought()
+    names = [entry.name for entry in cloud.place(archive, BITS, Collection.PICTURES).read(BITS.id).segments]
+    assert list(sizes) == names
+    written = sum(path.stat().st_size for path in archive.glob("*/segment-*"))
+    assert (sum(sizes.values()), min(sizes.values()) > 0) == (written, True)
+    assert cloud.place(tmp_path, BITS, Collection.PICTURES).brought() == {}
+    assert Place(tmp_path).brought() == {}

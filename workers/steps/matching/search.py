@@ -1,7 +1,8 @@
 """New works search every picture that was ever seen, several works in one pass over the indexes."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -13,15 +14,16 @@ from exhibit.machine import machine_fault
 from exhibit.types import Decision, Verification
 from indexer.picture.features import Features, extract
 from indexer.picture.spaces import PHASH, PIPELINE
-from indexer.search.candidates import distinct
-from indexer.search.past import WorkQueries, search_past, work_queries
+from indexer.search.candidates import Candidate, distinct
+from indexer.search.past import WorkQueries, ask_past, joined, promising
 from registry.cases import matching
 from registry.crawls import revisits
 from registry.crawls.revisits import Resembling
 from registry.db import steps
 from registry.models import BytesState, Picture, WorkPicture
 from registry.vectors.fingerprints import Collection
-from workers.matching.registered_works import RegisteredWorks, registered_features
+from workers.matching.division import Shares, gathered
+from workers.matching.registered_works import RegisteredWorks, queries_of, registered_features
 from workers.matching.relations import note_relations
 from workers.services.wiring import Services
 
@@ -71,8 +73,9 @@ def search_pictures(services: Services, ids: Sequence[int]) -> None:
             services.descriptors.serving.open()
             services.indexes.refresh(Collection.PICTURES)
             services.indexes.refresh(Collection.WORKS)
-            found = list(_sought(services, claimed))
-            _resembling(services, found)
+            shares = gathered(services, claimed)
+            found = list(_sought(services, shares))
+            _resembling(services, found, shares)
             sought = found
         except ExhibitError as error:  # an index or the network, which all of them need
             services.indexes.forget(Collection.PICTURES)
@@ -90,23 +93,34 @@ def _sought(services: Services, ids: Iterable[int]) -> Iterator[Sought]:
     for row in WorkPicture.objects.select_related("picture", "work").filter(pk__in=list(ids)).order_by("pk"):
         with steps.ending(WorkPicture, [row.pk]):
             features = registered_features(services, row.picture.digest)
-            data, descriptor = services.blobs.get(row.picture.digest), services.descriptors.serving
-            yield Sought(row, features, work_queries(data, features, descriptor, services.limits))
+            yield Sought(row, features, queries_of(services, row.picture.digest))
 
 
-def _resembling(services: Services, sought: Sequence[Sought]) -> None:
-    """Fill in what resembles each registered picture, in one pass over the indexes."""
+def _resembling(services: Services, sought: Sequence[Sought], shares: Mapping[int, Shares]) -> None:
+    """Fill in what resembles each registered picture: what other machines have found, and what is left to search.
+
+    Those to whom the same is left share one pass over the indexes.
+    """
     hashes = services.indexes.of(Collection.PICTURES, PHASH)
     descriptors = services.indexes.of(Collection.PICTURES, services.descriptors.serving.space)
-    found = search_past([work.queries for work in sought], hashes, descriptors)
-    for work, candidates in zip(sought, found, strict=True):
-        pictures = services.indexes.pictures(Collection.PICTURES, candidates)
-        named = {hit: pictures.get((hit.space, hit.number)) for hit in candidates}
-        bits = {named[hit]: round(hit.distance) for hit in reversed(candidates) if hit.space == PHASH.id}
-        nearest = distinct(candidates, named.get, MAX_PICTURES)
-        work.distances = {picture: bits.get(picture, NOT_NEAR) for picture in nearest}
-        work.left_out = {picture for picture in named.values() if picture is not None} - work.distances.keys()
-        _tell(work, vectors=len(hashes), alike=len(work.distances))
+    together: dict[frozenset[str], list[Sought]] = defaultdict(list)
+    for work in sought:
+        together[shares[work.row.pk].names].append(work)
+    for names, works in together.items():
+        left = [index.among(index.parts.keys() - names) for index in (hashes, descriptors)]
+        for work, told in zip(works, ask_past([work.queries for work in works], *left), strict=True):
+            all_told = joined([told, *shares[work.row.pk].told])
+            _note(services, work, promising(all_told, hashes.space, descriptors.space), len(hashes))
+
+
+def _note(services: Services, work: Sought, candidates: Sequence[Candidate], vectors: int) -> None:
+    pictures = services.indexes.pictures(Collection.PICTURES, candidates)
+    named = {hit: pictures.get((hit.space, hit.number)) for hit in candidates}
+    bits = {named[hit]: round(hit.distance) for hit in reversed(candidates) if hit.space == PHASH.id}
+    nearest = distinct(candidates, named.get, MAX_PICTURES)
+    work.distances = {picture: bits.get(picture, NOT_NEAR) for picture in nearest}
+    work.left_out = {picture for picture in named.values() if picture is not None} - work.distances.keys()
+    _tell(work, vectors=vectors, alike=len(work.distances))
 
 
 def _search(services: Services, work: Sought, until: float) -> None:
@@ -132,6 +146,7 @@ def _search(services: Services, work: Sought, until: float) -> None:
         Picture.objects.filter(pk__in=work.left_out).update(searched="")
         captures = matching.open_cases(fuse=services.fuse, registered=[work.row.picture_id])
         revisits.ask_again(work.row.work.owner_id, work.row.picture_id, again)
+        work.row.segment_searches.all().delete()
         _tell(work, expired=len(expired), asked_again=len(again))
         steps.finish(WorkPicture, [work.row.pk])
     services.enqueue("capture", captures)

@@ -1,0 +1,60 @@
+"""Searching this machine's share of the archive for new works, several works in one pass over each segment."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+
+from exhibit.errors import ExhibitError
+from exhibit.machine import machine_fault
+from indexer.search.past import WorkQueries, ask_past, joined
+from registry.db import steps
+from registry.models import SegmentSearch
+from registry.vectors.fingerprints import Collection
+from workers.matching.division import claim_shares, keep_share, told_by
+from workers.matching.registered_works import queries_of
+from workers.services.wiring import Services
+
+SECONDS = 240.0
+"""After so long what was found is kept, and others go first."""
+
+
+def search_segments(services: Services, ids: Sequence[int]) -> None:
+    """Search segments that this machine keeps, or that others have left lying, for pictures of new works.
+
+    A segment that isn't there any more needs no search: what it held is in a later one, which whoever goes on with the
+    work searches. What was found is kept at the end; a machine that dies before has the same found by another.
+    """
+    claimed = claim_shares(services, ids)
+    if not claimed:
+        return
+    with steps.ending(SegmentSearch, claimed):
+        try:
+            services.descriptors.refresh()
+            services.descriptors.serving.open()
+            services.indexes.refresh(Collection.PICTURES)
+            _search(services, dict(_asking(services, claimed)))
+        except ExhibitError as error:  # an index or the network, which all of them need
+            services.indexes.forget(Collection.PICTURES)
+            steps.hold_up(SegmentSearch, claimed, machine_fault(error) or str(error))
+
+
+def _asking(services: Services, ids: Sequence[int]) -> Iterator[tuple[SegmentSearch, WorkQueries]]:
+    """The shares, and what is searched in each; damage in one work stops nobody else."""
+    for share in SegmentSearch.objects.filter(pk__in=ids).select_related("work_picture__picture").order_by("pk"):
+        with steps.ending(SegmentSearch, [share.pk]):
+            yield share, queries_of(services, share.work_picture.picture.digest)
+
+
+def _search(services: Services, asking: Mapping[SegmentSearch, WorkQueries]) -> None:
+    """Search segment after segment, those of the oldest share first, each for all shares that have it."""
+    indexes = [services.indexes.of(Collection.PICTURES, space) for space in services.indexes.spaces]
+    told, until = {share: told_by(share) for share in asking}, time.monotonic() + SECONDS
+    for name in dict.fromkeys(name for share in asking for name in share.left):
+        shares = [share for share in asking if name in share.left]
+        found = ask_past([asking[share] for share in shares], *(index.among({name}) for index in indexes))
+        for share, answers in zip(shares, found, strict=True):
+            told[share] = joined([*filter(None, [told[share]]), answers])
+            share.left.remove(name)
+        if time.monotonic() > until:
+            break
+    for share in asking:
+        keep_share(services, share, share.left, told[share])
