@@ -82,6 +82,7 @@ def test_parts_of_the_indexes_say_together_what_the_indexes_say(
     works = [WorkQueries(row(*range(size)), row(*range(size + 5)), units[size : size + 1]) for size in (9, 20)]
     names = sorted({*hashes.parts, *descriptors.parts})
     assert len(names) == 2 * (3 + 1)
+    assert sum(len(hashes.among({name})) for name in names) == len(hashes) == 98
     told = [ask_past(works, hashes.among({name}), descriptors.among({name})) for name in [*names, names[0]]]
     both = [joined(of_work) for of_work in zip(*told, strict=True)]
     assert both == ask_past(works, hashes, descriptors)
