@@ -67,7 +67,8 @@ class Archive:
             search_pictures(services, waiting(WorkPicture))
 
     def search_share(self, name: str) -> None:
-        """Let a machine do what the shares ask for."""
+        """Let a machine do what the shares ask for, also those that another one has just passed on."""
+        SegmentSearch.objects.update(not_before=None)
         with self.on(name) as services:
             search_segments(services, waiting(SegmentSearch))
 
