@@ -15,6 +15,7 @@ from desk.api.common.problems import Problem, tell_problems
 from desk.api.common.rendering import Renderer
 from desk.api.resources import (
     cases,
+    edge,
     evidence,
     licences,
     notices,
@@ -87,5 +88,5 @@ api = Api(
 tell_problems(api)
 for resource in (owners, works, uploads, watches, licences, cases, evidence, notices, reports, packages):
     api.add_router("", resource.router.router)
-for router in (packages.link_router, notifications.router, owners.member_router, evidence.log_router):
+for router in (packages.link_router, notifications.router, owners.member_router, evidence.log_router, edge.router):
     api.add_router("", router.router)

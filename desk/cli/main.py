@@ -40,6 +40,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "watch": "Scheduled visits: add, edit, list, run, stop, pause, resume, delete.",
         "ingest": "Read lists of addresses in bulk: Parquet, CSV, WAT, CDX, folders of them.",
         "search": "Image searches and marketplaces: list, show, key, price, forget, allow, disallow.",
+        "edge": "Machines of others that help: invite, join, list, remove, contributions.",
         "canary": "Known copies that the watches have to find: add, list, remove.",
         "crawl": "What the runs of a watch saw and refused: list, show.",
         "case": "Found uses: list, show, papers, confirm, clear, license, reopen, undo, note, dispute, settle.",

@@ -1,4 +1,4 @@
-"""Owners, their members, invitations and tokens, as programs are told of them."""
+"""Owners, their members, invitations and tokens, and whoever lends a machine, as programs are told of them."""
 
 from typing import Annotated
 
@@ -58,3 +58,45 @@ class Token(Answer):
     made_at: Moment = Field(examples=[NOON])
     expires_at: Moment = Field(examples=["2027-02-18T12:00:00.000000Z"])
     used_at: Moment | None
+
+
+class EdgeTarget(Answer):
+    """An address of a picture."""
+
+    target: int = Field(alias="pk", description="Its number in results.", examples=[71])
+    url: str = Field(examples=["https://shop.example/1.jpg"])
+    page_url: str = Field(description="The page that shows it; empty when unknown.")
+
+
+class EdgeLease(Answer):
+    """What is to be done next. Nobody else asks its hosts meanwhile."""
+
+    lease: int = Field(default=0, description="Its number; 0 when there is nothing to do.", examples=[12])
+    epoch: int = Field(default=0, examples=[1])
+    seconds: int = Field(default=30, description="How long it lasts, or after how long to ask again.", examples=[600])
+    delay: float = Field(default=1.0, description="Seconds between two requests to one host.", examples=[1.0])
+    contact: str = Field(default="", description="Stands in the user agent.")
+    targets: list[EdgeTarget] = []
+
+
+class Taken(Answer):
+    """How many pictures were taken up. Nothing is told of what they show."""
+
+    pictures: int = Field(examples=[48])
+
+
+class Contributor(Answer):
+    """Somebody who lends a machine."""
+
+    name: str = Field(examples=["Ann's machine"])
+    key: Annotated[str, From(lambda row: bytes(row.public_key or b"").hex())] = Field(
+        description="Ed25519, hexadecimal; empty before it joins."
+    )
+    made_at: Moment = Field(examples=[NOON])
+    used_at: Moment | None
+    revoked_at: Moment | None
+    reason: str = Field(description="Why it was thrown out, where its results were wrong.")
+    pictures: int = Field(description="That count.", examples=[4_812])
+    seconds: Annotated[int, From(lambda row: round(row.seconds))] = Field(examples=[2_112])
+    checked: int = Field(description="For which a picture came here too.", examples=[97])
+    wrong: int = Field(description="Of these, for which something else came; and broken deliveries.", examples=[2])

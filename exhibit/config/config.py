@@ -118,6 +118,7 @@ class Config:
         tick_seconds: How often schedules and waiting work are looked at.
         api_requests_a_minute: How many requests of the API each token may send in a minute.
         identifications_a_minute: How many of them, of all tokens of a member together, may be `identify`.
+        edge_recheck_share: How many of a hundred results of contributors are fetched and measured here again.
         debug: Shows errors in the browser. Never on a machine that others reach.
     """
 
@@ -164,6 +165,7 @@ class Config:
     tick_seconds: int = setting(5, values.whole_number(1, 3_600))
     api_requests_a_minute: int = setting(600, values.whole_number(1, 1_000_000))
     identifications_a_minute: int = setting(30, values.whole_number(1, 1_000_000))
+    edge_recheck_share: int = setting(2, values.whole_number(1, 100))
     debug: bool = setting(default=False, check=values.truth)
 
 

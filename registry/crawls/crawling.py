@@ -119,7 +119,7 @@ def addresses(crawl_id: int) -> tuple[int, int]:
 def plan_slice(crawl_id: int, *, most_urls: int, most_hosts: int) -> CrawlSlice | None:
     """Lease free hosts with waiting URLs to a new slice.
 
-    ``None`` when no host is free, nothing waits or the budget is spent.
+    ``None`` when no host is free, nothing waits or the budget is spent. What a contributor had comes by itself.
     """
     with transaction.atomic():
         crawl = Crawl.objects.select_for_update(no_key=True).get(pk=crawl_id)
@@ -128,6 +128,10 @@ def plan_slice(crawl_id: int, *, most_urls: int, most_hosts: int) -> CrawlSlice 
             return None
         hosts = _lease_hosts(crawl, may, most_hosts)
         urls = _waiting_urls(crawl_id, hosts, may, most_urls)
+        urls = (
+            list(FrontierUrl.objects.filter(pk__in=urls, edge_result__isnull=False).values_list("pk", flat=True))
+            or urls
+        )
         if not urls:
             HostLease.objects.filter(host__in=hosts, slice=None).delete()
             return None
@@ -236,10 +240,10 @@ def claim_slice(slice_id: int, stale_after: timedelta) -> int | None:
         if row is None:
             return None
         row.state, row.claimed_at, row.epoch = StepState.DOING, now(), row.epoch + 1
-        row.claimed_by = this_process()
+        row.claimed_by, row.contributor = this_process(), None
         row.attempts += 1
         row.started_at = row.started_at or now()
-        row.save(update_fields=["state", "claimed_at", "claimed_by", "epoch", "attempts", "started_at"])
+        row.save(update_fields=["state", "claimed_at", "claimed_by", "contributor", "epoch", "attempts", "started_at"])
         HostLease.objects.filter(slice=row).update(expires_at=now() + LEASE)
     return row.epoch
 

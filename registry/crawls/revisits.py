@@ -65,9 +65,7 @@ def ask_again(owner_id: int, registered: int, wanted: Sequence[Resembling]) -> N
     new = [request for request in wanted if request.found not in asked]
     if not new:
         return
-    crawl = _crawl(owner_id)
-    addresses = [place for request in new for place in places(request.found, owner_id)]
-    add_urls(crawl.pk, [NewUrl(image, "image", 0, page) for page, image in addresses])
+    crawl = visit(owner_id, [place for request in new for place in places(request.found, owner_id)])
     moment = now()
     rows = [
         Revisit(
@@ -77,6 +75,13 @@ def ask_again(owner_id: int, registered: int, wanted: Sequence[Resembling]) -> N
         for request in new
     ]  # fmt: skip
     copy_into(rows, conflict=("owner_id", "registered_id", "found_id"))
+
+
+def visit(owner_id: int, addresses: Iterable[tuple[str, str]]) -> Crawl:
+    """Visit (page, image) addresses in the owner's crawl of the past, which is returned. Inside a transaction."""
+    crawl = _crawl(owner_id)
+    add_urls(crawl.pk, [NewUrl(image, "image", 0, page) for page, image in addresses])
+    return crawl
 
 
 def places(found: int, owner_id: int) -> list[tuple[str, str]]:

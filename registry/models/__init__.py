@@ -16,8 +16,10 @@ from registry.models.cases import (
 from registry.models.crawls import (
     AddressList,
     Canary,
+    Contributor,
     Crawl,
     CrawlSlice,
+    EdgeResult,
     FrontierUrl,
     HostDenial,
     HostLease,

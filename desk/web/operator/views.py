@@ -12,6 +12,7 @@ from desk.texts.refusals import end_in_words
 from desk.texts.sentences import in_words
 from desk.web.common.access import Telling, operator_view, said
 from registry.db.running import SILENT
+from registry.models import Contributor
 from workers.operations import health
 from workers.operations.backlog import dismiss, try_again
 from workers.operations.cost import costs_of
@@ -40,6 +41,7 @@ def operator(request: HttpRequest) -> HttpResponse:
         "failures": [(step_in_words(failure.step), failure) for failure in found.failures if not failure.dismissed],
         "dismissed": [(step_in_words(failure.step), failure) for failure in found.failures if failure.dismissed],
         "ended": [(end_in_words(reason), count) for reason, count in found.crawls.ended.items()],
+        "contributors": Contributor.objects.order_by("pk") if "edge" in found.taken else (),
         "costs": costs,
         "cost_rows": [(step_in_words(step.step), step) for step in costs.steps],
         "cost_days": COST_DAYS,

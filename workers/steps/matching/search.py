@@ -20,6 +20,7 @@ from registry.cases import matching
 from registry.crawls import revisits
 from registry.crawls.revisits import Resembling
 from registry.db import steps
+from registry.edge import leases
 from registry.models import BytesState, Picture, WorkPicture
 from registry.vectors.fingerprints import Collection
 from workers.matching.division import Shares, gathered
@@ -54,7 +55,7 @@ def search_pictures(services: Services, ids: Sequence[int]) -> None:
     2. Compare each with the pictures that it resembles, from stored bytes. What was compared is kept now and then, so
        that a search that is broken off goes on where it was.
     3. Pictures whose bytes have expired are compared by the small copy that stays; those that still resemble the work
-       are asked for again where they were seen (:mod:`registry.crawls.revisits`).
+       are asked for again where they were seen (:mod:`registry.crawls.revisits`), and so is what contributors measured.
 
     What had to be left out is searched for again when it is seen again. After ``SECONDS`` others have their turn: each
     call brings the first of its works at least one step further.
@@ -141,12 +142,15 @@ def _search(services: Services, work: Sought, until: float) -> None:
     seen = revisits.seen_by(work.row.work.owner_id, gone)
     expired = [rows[pk] for pk in gone if pk in seen]
     again = list(_worth_asking(services, work, expired))
+    contributed = leases.places([pk for pk in gone if pk not in seen][:MAX_AGAIN])
     with transaction.atomic():
         matching.lock_pictures({*work.distances, *work.left_out})
         Picture.objects.filter(pk__in=work.left_out).update(searched="")
         captures = matching.open_cases(fuse=services.fuse, registered=[work.row.picture_id])
         revisits.ask_again(work.row.work.owner_id, work.row.picture_id, again)
         work.row.segment_searches.all().delete()
+        if contributed:
+            revisits.visit(work.row.work.owner_id, contributed)
         _tell(work, expired=len(expired), asked_again=len(again))
         steps.finish(WorkPicture, [work.row.pk])
     services.enqueue("capture", captures)

@@ -15,9 +15,11 @@ from evidence.anchors.opentimestamps.kind import OpenTimestampsConfig
 from exhibit.clock import now
 from registry.crawls import canaries
 from registry.db import running
+from registry.edge import checks, contributors
 from registry.models import (
     Bundle,
     Case,
+    Contributor,
     Crawl,
     Heartbeat,
     Membership,
@@ -175,6 +177,20 @@ def test_how_far_indexes_are_behind_is_said(own: Services) -> None:
     behind = replace(found, indexes=[IndexState("works", "sscd", 10, 4_321, 0, 0)])
     (said,) = [one.sentence for one in health.checks(behind, own.config) if one.name == "indexes"]
     assert said == "All indexes are whole. Changes not yet in an index: 4,321 at most."
+
+
+def test_contributors_stand_there_with_what_they_did_and_why_one_was_thrown_out(own: Services) -> None:
+    client = person(staff=True)
+    assert "Contributors" not in client.get("/operator/").content.decode()
+    row, _ = contributors.invite("Ann", by="operator")
+    running.add_time("edge", rows=1, seconds=0.5, processor_seconds=0.5)
+    Contributor.objects.update(pictures=1_234, seconds=5_678, checked=91, wrong=2)
+    page = client.get("/operator/").content.decode()
+    table = page[page.index('id="contributors"') : page.index('id="witnesses"')]
+    cells = [cell.strip() for cell in re.findall(r"<td[^>]*>([^<]*)", table)]
+    assert cells == ["Ann", "1,234", "5,678", "91", "2", "–"]
+    contributors.throw_out(row, by="", reason=checks.FALSE, drop=True)
+    assert "The same bytes measure otherwise than it says." in client.get("/operator/").content.decode()
 
 
 def test_only_a_witness_that_has_answered_is_said_to_answer(own: Services) -> None:

@@ -1,0 +1,94 @@
+"""The edge: whoever lends a machine is leased addresses of pictures, and brings what it measured.
+
+Its token opens these operations and no others, and no other token opens these.
+"""
+
+from typing import Annotated, Any
+
+from django.http import HttpRequest
+from pydantic import Field
+
+from desk.api.common import limits
+from desk.api.common.auth import BEARER, Permitted
+from desk.api.common.problems import unauthorized
+from desk.api.common.resource import Resource
+from desk.schemas import owners as schemas
+from desk.schemas import requests
+from registry.edge import contributors
+from registry.models import Contributor, Scope
+from workers.edge import taking
+from workers.edge.measuring import SIGNATURE
+from workers.services import wiring
+
+router = Resource("edge")
+Hex = Annotated[str, Field(max_length=30_000, pattern="^([0-9a-f]{2})*$")]
+Row = Annotated[int, Field(ge=1, le=2**53 - 1)]
+
+
+class LeaseRequest(requests.Given):
+    """Who asks for something to do. The key is noted the first time, once and for all."""
+
+    public_key: str = Field(pattern="^[0-9a-f]{64}$", description="Ed25519, hexadecimal.", examples=["9f" * 32])
+    pipeline: str = Field(max_length=200, description="What it measures with.", examples=["match-4 descriptor@1"])
+
+
+class EdgeResult(requests.Given):
+    """What came of one address; without a digest no picture did."""
+
+    target: Row = Field(examples=[71])
+    sha256: str = Field("", pattern="^([0-9a-f]{64})?$", description="Of the exact bytes.", examples=["9f" * 32])
+    hashes: Hex = Field("", description="In all orientations, 32 bytes each, of the whole and its parts.")
+    vectors: Hex = Field("", description="Descriptors of whole, centre and parts: float32, little endian.")
+
+
+class EdgeDelivery(requests.Given):
+    """The results of a lease. What isn't named waits again."""
+
+    lease: Row = Field(examples=[12])
+    epoch: Row = Field(examples=[1])
+    results: list[EdgeResult] = Field(max_length=50)
+
+
+class Call(HttpRequest):
+    """A request of a contributor."""
+
+    auth: Contributor
+
+
+class Edge(Permitted):
+    """Lets contributors in, as often as the limit allows."""
+
+    openapi_security_schema = Permitted.openapi_security_schema | {"description": "Made by `exhibit edge invite`."}
+
+    def __call__(self, request: HttpRequest) -> Any:  # noqa: ANN401 - not an actor of an owner
+        """The contributor; raises where it is nobody (401), or too often (429)."""
+        kind, _, secret = request.headers.get("Authorization", "").partition(" ")
+        row = contributors.find(secret.strip()) if kind.lower() == BEARER else None
+        if row is None:
+            raise unauthorized("This isn't the token of a contributor.")
+        limits.count(request, f"edge:{row.pk}")
+        return row
+
+
+EDGE = Edge(Scope.READ)
+
+
+@router.post("/edge/leases", EDGE, keyed=False)
+def lease_targets(request: Call, new: LeaseRequest) -> schemas.EdgeLease:
+    """Take addresses to be fetched; a lease that is held already comes again."""
+    services = wiring.services()
+    found = taking.hand_out(services, request.auth, bytes.fromhex(new.public_key), new.pipeline)
+    if found is None:
+        return schemas.EdgeLease()
+    row, urls, seconds = found
+    targets, delay = schemas.EdgeTarget.from_rows(urls), row.crawl.watch.politeness.get("delay", 1.0)
+    told = {"lease": row.pk, "epoch": row.epoch, "seconds": seconds, "delay": delay, "targets": targets}
+    return schemas.EdgeLease.model_validate(told | {"contact": services.config.contact})
+
+
+@router.post("/edge/results", EDGE, keyed=False)
+def bring_results(request: Call, new: EdgeDelivery) -> schemas.Taken:
+    """Bring the results of a lease, once. The header `Exhibit-Signature` signs the body (docs/edge.md)."""
+    signature = request.headers.get(SIGNATURE, "")
+    taken = taking.take(wiring.services(), request.auth, new.model_dump(), request.body, signature)
+    return schemas.Taken(pictures=taken)

@@ -1,0 +1,100 @@
+"""Contributors: invited with a token that is shown once, known by their key, counted, and thrown out."""
+
+import secrets
+
+from django.db import transaction
+from django.db.models import F, QuerySet
+from django.utils.translation import gettext as _
+
+from exhibit.clock import now
+from exhibit.digests import Digest
+from exhibit.errors import ConflictError, NotFoundError, WrongUseError
+from exhibit.plain import one_line
+from registry.log import audit_log
+from registry.models import Contributor, Crawl, CrawlSlice, EdgeResult, FrontierUrl, StepState
+from registry.vectors import fingerprints as vectors
+
+START = "exe_"
+"""What their tokens begin with."""
+Outcome = EdgeResult.Outcome
+_BYTES = 32
+
+
+def invite(name: str, *, by: str) -> tuple[Contributor, str]:
+    """Invite somebody; returns the row, and the token, which nobody can read again. Raises ``WrongUseError``."""
+    name, secret = one_line(name)[:100], START + secrets.token_urlsafe(_BYTES)
+    if not name or Contributor.objects.filter(name=name, revoked_at=None).exists():
+        raise WrongUseError(_("A contributor needs a name that no other has."))
+    with transaction.atomic():
+        row = Contributor.objects.create(name=name, digest=Digest.of(secret.encode()), made_at=now())
+        audit_log.changed("contributor invited", by=by, about={"contributor": row.pk, "name": name})
+    return row, secret
+
+
+def find(secret: str) -> Contributor | None:
+    """Who shows a token; none for one that is unknown or was revoked."""
+    row = Contributor.objects.filter(digest=Digest.of(secret.encode()), revoked_at=None).first()
+    if row is not None:
+        Contributor.objects.filter(pk=row.pk).update(used_at=now())
+    return row
+
+
+def enrol(row: Contributor, public_key: bytes) -> None:
+    """Note a contributor's key (Ed25519, 32 bytes), once and for all; raises ``ConflictError`` for another one."""
+    with transaction.atomic():
+        known = hold(row).public_key
+        if known is None and not Contributor.objects.filter(public_key=public_key).exists():
+            Contributor.objects.filter(pk=row.pk).update(public_key=public_key)
+            about = {"contributor": row.pk, "name": row.name, "key": public_key.hex()}
+            audit_log.changed("contributor joined", by="", about=about)
+        elif bytes(known or b"") != public_key:
+            raise ConflictError("Another key belongs to this token, or this key to another.", hint="Ask for a token.")
+
+
+def hold(row: Contributor) -> Contributor:
+    """Lock a contributor for this transaction; raises ``NotFoundError`` for one that was thrown out meanwhile."""
+    locked = Contributor.objects.select_for_update(no_key=True).filter(pk=row.pk, revoked_at=None).first()
+    if locked is None:
+        raise NotFoundError("There is no such contributor any more.")
+    return locked
+
+
+def named(name: str) -> Contributor:
+    """The contributor of this name; raises ``NotFoundError``."""
+    row = Contributor.objects.filter(name=name, revoked_at=None).first()
+    if row is None:
+        raise NotFoundError(f"There is no contributor {name!r}.", hint="List them: exhibit edge list")
+    return row
+
+
+def throw_out(row: Contributor, *, by: str, reason: str = "", drop: bool) -> None:
+    """Let a contributor do nothing more; what it holds goes to others.
+
+    With ``drop`` nothing that it sent counts or is found any more, and each of its addresses is fetched here.
+    """
+    with transaction.atomic():
+        Contributor.objects.filter(pk=row.pk).update(revoked_at=now(), reason=reason)
+        held = CrawlSlice.objects.filter(contributor=row, state=StepState.DOING)
+        held.update(state=StepState.TODO, contributor=None, claimed_at=None, epoch=F("epoch") + 1)
+        dropped = _drop(row) if drop else 0
+        about = {"contributor": row.pk, "name": row.name, "reason": reason, "dropped": dropped}
+        audit_log.changed("contributor thrown out", by=by, about=about)
+
+
+def _drop(row: Contributor) -> int:
+    Contributor.objects.filter(pk=row.pk).update(pictures=0, seconds=0)
+    sent = row.results.exclude(outcome__in=[Outcome.NOTHING, Outcome.DROPPED])
+    visit_here(sent.filter(outcome__in=[Outcome.CAME, Outcome.KEPT]))
+    vectors.remove_from(vectors.Collection.PICTURES, list(sent.exclude(picture=None).values_list("picture", flat=True)))
+    return sent.update(outcome=Outcome.DROPPED, state=StepState.DONE, hashes=b"", vectors=b"")
+
+
+def visit_here(results: QuerySet[EdgeResult]) -> None:
+    """Put the addresses of results back into the frontier, where only our own crawler takes them.
+
+    A crawl that had worked off all of its addresses goes on.
+    """
+    back = FrontierUrl.objects.filter(pk__in=results.values("target"), state=FrontierUrl.State.DONE)
+    ended = Crawl.objects.filter(pk__in=back.values("crawl"), state=StepState.DONE, watch__removed_at=None)
+    ended.filter(reason="finished").update(state=StepState.DOING, reason="", finished_at=None)
+    back.update(state=FrontierUrl.State.PENDING, slice=None)

@@ -1,0 +1,100 @@
+"""What contributors are handed: a slice of a crawl that waits for a worker, as a whole, so that hosts are asked by one.
+
+A lease is a slice with its epoch. Nothing in it says whose watch, works or cases it is about.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef
+
+from exhibit.clock import now
+from exhibit.errors import NotFoundError, WrongUseError
+from registry.crawls import crawling
+from registry.edge import checks
+from registry.edge.contributors import Outcome, hold
+from registry.models import Contributor, CrawlSlice, EdgeResult, FrontierUrl, HostLease, StepState
+
+MAX_TARGETS = 50
+"""Addresses of one lease; the others of its slice go back."""
+_LOOKED_AT = 200
+_PRIVATE_KINDS = (crawling.PAST, crawling.SEARCH)
+"""Addresses that say what works look like: of pictures that resembled one, and of what a search has answered."""
+
+
+def lease(contributor: Contributor) -> tuple[CrawlSlice, list[FrontierUrl]] | None:
+    """A slice for a contributor: the one that it holds already, or one that waits; none while it has to wait."""
+    with transaction.atomic():
+        fresh = hold(contributor)
+        mine = CrawlSlice.objects.filter(contributor=contributor, state=StepState.DOING)
+        row = mine.select_for_update(no_key=True, of=("self",)).select_related("crawl__watch").first()
+        if row is None:
+            row = _waiting_slice() if checks.may_go_on(fresh) else None
+            if row is None:
+                return None
+            moment, epoch = now(), F("epoch") + 1
+            begun = {"state": StepState.DOING, "claimed_by": "", "claimed_at": moment, "started_at": moment}
+            CrawlSlice.objects.filter(pk=row.pk).update(contributor=contributor, epoch=epoch, **begun)
+            HostLease.objects.filter(slice=row).update(expires_at=moment + crawling.LEASE)
+            row.refresh_from_db(fields=["epoch", "claimed_at"])
+        leased = row.urls.filter(state=FrontierUrl.State.LEASED)
+        return row, list(leased.order_by("depth", "turn", "id")[:MAX_TARGETS])
+
+
+def _waiting_slice() -> CrawlSlice | None:
+    """The oldest slice that nobody has begun and that may be handed out, locked by this transaction."""
+    urls = FrontierUrl.objects.filter(slice=OuterRef("pk"))
+    waiting = CrawlSlice.objects.filter(
+        Exists(urls), ~Exists(urls.exclude(kind="image")), ~Exists(urls.filter(edge_result__isnull=False)),
+        state=StepState.TODO, epoch=0, crawl__state=StepState.DOING, crawl__reason="", crawl__watch__private=False,
+    )  # fmt: skip
+    for kind in _PRIVATE_KINDS:
+        waiting = waiting.exclude(crawl__sources__contains=[{"kind": kind}])
+    denied = crawling.denials()
+    for row in waiting.select_related("crawl__watch").order_by("pk")[:_LOOKED_AT]:
+        if any(denied(host) for host in row.urls.values_list("host", flat=True).distinct()):
+            continue
+        free = CrawlSlice.objects.select_for_update(skip_locked=True, no_key=True).filter(pk=row.pk, epoch=0)
+        if free.filter(state=StepState.TODO).exists():
+            return row
+    return None
+
+
+def deliver(
+    contributor: Contributor, slice_id: int, epoch: int, said: Sequence[EdgeResult], share: int
+) -> tuple[int, list[int]]:
+    """Keep what a contributor says of a lease, once and as a whole; the lease is over then.
+
+    Returns the crawl, and the results (primary keys) that wait for their step; of a hundred so many are drawn for a
+    check. An address of which nothing is said waits again, and one whose picture didn't come is fetched here. Raises
+    ``NotFoundError`` when it holds no such lease, and ``WrongUseError`` for an address that isn't in it.
+    """
+    with transaction.atomic():
+        fresh = hold(contributor)
+        row = crawling.hold_slice(slice_id, epoch)
+        if row is None or row.contributor_id != contributor.pk:
+            raise NotFoundError("There is no such lease, or it is over.", hint="Ask for another one.")
+        if row.urls.filter(pk__in=[one.target_id for one in said]).count() != len(said):
+            raise WrongUseError("A result is about an address that this lease doesn't name, or names it twice.")
+        for one in said:
+            if one.digest is None:
+                one.outcome, one.state = Outcome.NOTHING, StepState.DONE
+        came = [one.pk for one in EdgeResult.objects.bulk_create(said) if one.digest is not None]
+        EdgeResult.objects.filter(pk__in=checks.draw(fresh, came, share)).update(drawn=True)
+        seconds = (now() - (row.started_at or now())).total_seconds()
+        mine = Contributor.objects.filter(pk=contributor.pk)
+        mine.update(pictures=F("pictures") + len(came), seconds=F("seconds") + seconds)
+        row.urls.filter(edge_result__in=came).update(state=FrontierUrl.State.DONE)
+        counts = {"reason": "contributed", "pages": 0, "images": len(came), "bytes": 0, "seconds": seconds}
+        crawling.finish_slice(slice_id, epoch, counts=counts, suspect=False, opening=_nothing_seen)
+    return row.crawl_id, came
+
+
+def _nothing_seen(row: CrawlSlice) -> dict[str, object]:
+    return {"crawl": row.crawl_id, "slice": row.number, "count": 0}
+
+
+def places(pictures: Iterable[int]) -> list[tuple[str, str]]:
+    """(page, image) addresses where contributors have seen what these pictures stand in for."""
+    seen = EdgeResult.objects.filter(picture__in=list(pictures), outcome=Outcome.KEPT, target__isnull=False)
+    return list(seen.values_list("target__page_url", "target__url"))

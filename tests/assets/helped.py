@@ -1,0 +1,77 @@
+"""An installation that others help: its site for machines, a shop whose pictures wait in a list, and contributors."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.db import transaction
+from pytest_django.live_server_helper import LiveServer
+
+from exhibit.clock import now
+from registry.crawls import crawling, lists, schedules
+from registry.edge import contributors
+from registry.models import Contributor, Crawl, CrawlSlice, EdgeResult, FrontierUrl, Owner
+from tests.assets.rows import owner
+from tests.assets.shop import FAST, LOOPBACK, Shop
+from tests.assets.site import Site
+from tests.assets.site_browser import use_house
+from workers.edge import taking
+from workers.edge.helping import helping
+from workers.edge.measuring import MEASURED_WITH
+from workers.services.wiring import Services
+from workers.steps.crawls.plan import plan_crawls
+from workers.tasks.sync_runner import SyncRunner
+
+
+@dataclass
+class Helped:
+    """The installation, with what a test does to it."""
+
+    inline: SyncRunner
+    url: str
+    shop: Shop
+    studio: Owner
+    folder: Path
+
+    def invited(self, name: str = "Ann", networks: tuple[str, ...] = (LOOPBACK,)) -> tuple[Contributor, Iterator[int]]:
+        """A contributor, with its machine: each ``next`` of it works off a lease."""
+        row, token = contributors.invite(name, by="operator")
+        config = replace(self.inline.services.config, data_dir=self.folder / name, allowed_networks=networks)
+        return row, helping(config, self.url, token)
+
+    def waiting(self, paths: Sequence[str]) -> Crawl:
+        """A crawl whose pictures wait in slices that nobody has begun."""
+        watch = lists.watch_of(self.studio, "list", by="operator")
+        watch.politeness = FAST
+        watch.save()
+        with transaction.atomic():
+            crawl = watch.crawls.filter(state="doing").first() or schedules.begin(watch, now())
+            crawling.add_urls(crawl.pk, [crawling.NewUrl(self.shop.url(path), "image", 0) for path in paths])
+        plan_crawls(Services(self.inline.services.config), [crawl.pk])
+        return crawl
+
+    def hand_out(self, row: Contributor) -> tuple[CrawlSlice, list[FrontierUrl], int] | None:
+        """What a contributor is handed, with a key of its own."""
+        key = bytes(row.public_key or Ed25519PrivateKey.generate().public_key().public_bytes_raw())
+        found = taking.hand_out(self.inline.services, row, key, MEASURED_WITH)
+        row.refresh_from_db()
+        return found
+
+    def lie(self) -> None:
+        """Have a machine say that it measured other pictures than those it names."""
+        for result in EdgeResult.objects.filter(outcome="came"):
+            turned = bytes(255 - byte for byte in bytes(result.hashes))
+            EdgeResult.objects.filter(pk=result.pk).update(hashes=turned)
+
+
+@pytest.fixture
+def helped(
+    live_server: LiveServer, inline: SyncRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[Helped]:
+    """The installation."""
+    inline.services.config = replace(inline.services.config, allowed_networks=(LOOPBACK,))
+    use_house(monkeypatch, inline.services)
+    with Site(host="127.0.0.11") as site:
+        yield Helped(inline, live_server.url, Shop(site), owner("studio"), tmp_path / "machines")

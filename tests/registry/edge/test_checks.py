@@ -1,0 +1,84 @@
+"""Which results are checked, and whom that finds: contributors that lie in a share of what they say."""
+
+import math
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from registry.edge import checks, contributors
+from registry.models import Contributor
+
+LEASE, LEASES, LIARS = 50, 4, 100
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("checked", "invents", "lies"),
+    [
+        (0, False, 0.5),
+        (0, False, 0.25),
+        (1000, False, 1.0),
+        (1000, False, 0.75),
+        (0, True, 0.8),
+        (1000, True, 0.8),
+    ],
+)
+def test_a_liar_is_found_within_two_hundred_results(checked: int, *, invents: bool, lies: float) -> None:
+    chance = Random(f"{checked} {invents} {lies}")
+    found = sum(results_until_found(chance, lies, checked=checked, invents=invents) is not None for _ in range(LIARS))
+    assert found >= 0.99 * LIARS
+
+
+@pytest.mark.django_db
+def test_whoever_always_lies_about_bytes_is_found_with_the_first_check() -> None:
+    assert results_until_found(Random(1), 1.0, checked=1000, invents=False) == LEASE
+
+
+@pytest.mark.django_db
+def test_whoever_is_honest_stays_while_one_picture_in_ten_changes() -> None:
+    assert results_until_found(Random(2), 0.1, checked=0, invents=True, leases=100) is None
+
+
+def results_until_found(
+    chance: Random, lies: float, *, checked: int, invents: bool, leases: int = LEASES
+) -> int | None:
+    """How many results a contributor sent before it was thrown out.
+
+    A liar says of true bytes what isn't so, or invents both, which looks like a picture that has changed.
+    """
+    row, _ = contributors.invite(str(chance.random()), by="operator")
+    row.checked = checked
+    for lease in range(leases):
+        false = {result for result in range(LEASE) if chance.random() < lies}
+        drawn = set(checks.draw(row, range(LEASE), 2, chance))
+        wrong = len(drawn & false)
+        if checks.judge(row, right=len(drawn) - wrong, wrong=wrong, false=wrong > 0 and not invents):
+            return (lease + 1) * LEASE
+    return None
+
+
+def test_more_is_checked_of_who_is_new_and_of_who_is_suspected() -> None:
+    row = Contributor(checked=0, suspicion=0)
+    assert len(checks.draw(row, range(50), 2)) == 5
+    row.checked = checks.NEW
+    assert len(checks.draw(row, range(50), 2)) == 1
+    assert len(checks.draw(row, range(50), 10)) == 5
+    row.suspicion = 1
+    assert len(checks.draw(row, range(50), 2)) == 25
+
+
+def test_of_each_delivery_one_is_checked_and_no_place_in_it_is_safer_than_another() -> None:
+    row = Contributor(checked=1000, suspicion=0)
+    assert checks.draw(row, [7], 2) == [7]
+    assert checks.draw(row, [], 2) == []
+    assert {number for _ in range(2000) for number in checks.draw(row, range(50), 2)} == set(range(50))
+
+
+@pytest.mark.parametrize("share", [2, 5, 10, 20])
+def test_the_bounds_that_the_docs_tell_are_those_of_the_draw(share: int) -> None:
+    row = Contributor(checked=1000, suspicion=0)
+    count = LEASES * len(checks.draw(row, range(LEASE), share))
+    least = math.ceil(100 * (1 - 0.01 ** (1 / count))) / 100
+    text = (Path(__file__).parents[3] / "docs" / "edge.md").read_text("utf-8")
+    assert f"| {share} | {count} | {least:.2f} |" in text

@@ -1,0 +1,33 @@
+"""Contributors: invited, known by one key, thrown out."""
+
+import pytest
+
+from exhibit.errors import ConflictError, NotFoundError, WrongUseError
+from registry.edge import contributors
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_name_belongs_to_one_contributor_until_it_is_removed() -> None:
+    row, token = contributors.invite("Ann", by="operator")
+    with pytest.raises(WrongUseError, match="needs a name"):
+        contributors.invite("Ann", by="operator")
+    assert contributors.find(token) == row
+    contributors.throw_out(row, by="operator", drop=False)
+    assert contributors.find(token) is None
+    with pytest.raises(NotFoundError, match="no contributor"):
+        contributors.named("Ann")
+    assert contributors.invite("Ann", by="operator")[0] != row
+
+
+def test_a_key_is_named_once_and_belongs_to_one_alone() -> None:
+    ann, bob = (contributors.invite(name, by="operator")[0] for name in ("Ann", "Bob"))
+    contributors.enrol(ann, b"a" * 32)
+    contributors.enrol(ann, b"a" * 32)
+    with pytest.raises(ConflictError):
+        contributors.enrol(ann, b"b" * 32)
+    with pytest.raises(ConflictError):
+        contributors.enrol(bob, b"a" * 32)
+    contributors.throw_out(bob, by="operator", drop=False)
+    with pytest.raises(NotFoundError):
+        contributors.enrol(bob, b"c" * 32)

@@ -1,0 +1,80 @@
+"""What contributors ask of this installation and bring to it, each under its own token and key."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.db import transaction
+
+from evidence.keys.ed25519 import holds, is_sound_point
+from exhibit.clock import now, rfc3339
+from exhibit.digests import Digest
+from exhibit.entries import canonical
+from exhibit.errors import ConflictError, RefusedError, WrongUseError
+from exhibit.types import Json
+from registry.edge import checks, contributors, leases
+from registry.models import Contributor, CrawlSlice, EdgeResult, FrontierUrl
+from workers.edge.measuring import HEAD, MEASURED_WITH, SPACE, Measured
+from workers.services.disk import disk_is_full
+from workers.services.wiring import Services
+
+SIGNED = re.compile("[0-9a-f]{128}")
+
+
+def hand_out(
+    services: Services, contributor: Contributor, public_key: bytes, pipeline: str
+) -> tuple[CrawlSlice, list[FrontierUrl], int] | None:
+    """What a contributor is to do next: a slice, its addresses, and for how many seconds; nothing to wait.
+
+    Its key is noted the first time. Raises ``ConflictError`` where pictures are measured here with something else.
+    """
+    if pipeline != MEASURED_WITH or services.descriptors.serving.space != SPACE:
+        hint = "Both sides need the same version of Exhibit, and the network that comes with it."
+        raise ConflictError(f"Pictures aren't measured here with {pipeline}.", hint=hint)
+    if not is_sound_point(public_key):
+        raise WrongUseError("This is no Ed25519 public key.")
+    contributors.enrol(contributor, public_key)
+    found = None if disk_is_full(services) else leases.lease(contributor)
+    if found is None:
+        return None
+    row, targets = found
+    until = (row.claimed_at or now()) + services.stale_after
+    return row, targets, max(1, int((until - now()).total_seconds()))
+
+
+def take(services: Services, contributor: Contributor, delivery: Mapping[str, Any], body: bytes, signature: str) -> int:
+    """Take the results of a lease, which came as a signed body; returns how many pictures there are among them.
+
+    Raises ``RefusedError`` where the signature doesn't hold, ``NotFoundError`` for a lease that it doesn't hold, and
+    ``WrongUseError`` for what nobody can have measured, which counts against whoever signed it.
+    """
+    signed = bytes.fromhex(signature) if SIGNED.fullmatch(signature) else b""
+    if not holds(bytes(contributor.public_key or b""), signed, HEAD + body):
+        raise RefusedError("The signature isn't that of this contributor's key.", reason="signature")
+    try:
+        rows = [_row(contributor, result) for result in delivery["results"]]
+        share = services.config.edge_recheck_share
+        crawl, came = leases.deliver(contributor, delivery["lease"], delivery["epoch"], rows, share)
+    except WrongUseError:
+        with transaction.atomic():
+            checks.judge(contributors.hold(contributor), wrong=1)
+        raise
+    services.enqueue("edge", came)
+    services.enqueue("plan", [crawl])
+    return len(came)
+
+
+def _row(contributor: Contributor, result: Mapping[str, Any]) -> EdgeResult:
+    row = EdgeResult(contributor=contributor, target_id=result["target"])
+    if result["sha256"]:
+        row.hashes, row.vectors = bytes.fromhex(result["hashes"]), bytes.fromhex(result["vectors"])
+        Measured.read(row.hashes, row.vectors)
+        row.digest = Digest.from_hex(result["sha256"])
+    return row
+
+
+def signed_account(services: Services, done: Sequence[Json]) -> dict[str, Json]:
+    """What contributors have done until now, and the log's signature over the canonical JSON of all that."""
+    log = services.log
+    account = {"contributors": list(done), "at": rfc3339(now()), "key": log.vkey()}
+    return account | {"signature": log.sign(canonical(account)).hex()}
