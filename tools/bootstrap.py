@@ -7,6 +7,7 @@ hash is pinned here. uv then makes the environment and installs what ``requireme
     python3 tools/bootstrap.py runtime [EXTRA…] the same without what only development needs; extras by their names
     python3 tools/bootstrap.py lock [--upgrade]  writes requirements/*.txt anew after a change in pyproject.toml
     python3 tools/bootstrap.py fuzz             installs what leads fuzzing, where there is a wheel of it
+    python3 tools/bootstrap.py milvus           installs Milvus's client and, 58 MB, a server for the tests of it
     python3 tools/bootstrap.py audit [--dry-run] asks an advisory service about all pinned packages
 
 The index is UV_DEFAULT_INDEX, UV_INDEX_URL or PIP_INDEX_URL where one of them is set, else the public one.
@@ -55,6 +56,8 @@ UV_WHEELS = {
     ),
 }
 REDIS = "requirements/redis.txt"
+APART = {"milvus"}
+"""Optional parts that bring more than all who develop should install."""
 COMPILE = ("--universal", "--generate-hashes", "--no-header", "--python-version", "3.11", "--quiet")
 
 
@@ -76,10 +79,14 @@ def main(arguments: list[str]) -> int:
         elif arguments == ["fuzz"]:
             fuzz = ["--python", ".venv", "--require-hashes", "--only-binary", ":all:", "-r", "requirements/fuzz.txt"]
             call(find_uv(), "pip", "install", "--quiet", *fuzz)
+        elif arguments == ["milvus"]:
+            strict = ["--quiet", "--python", ".venv", "--require-hashes", "--only-binary", ":all:"]
+            call(find_uv(), "pip", "install", *strict, "-r", "requirements/extra-milvus.txt")
+            server = ["--no-deps", "--target", ".venv-milvus", "-r", "requirements/milvus.txt"]
+            call(find_uv(), "pip", "install", *strict, *server)
         elif arguments[0] == "audit" and set(arguments[1:]) <= {"--dry-run"}:
-            pinned = [
-                word for name in ("dev", "redis", "fuzz") for word in ("--requirement", f"requirements/{name}.txt")
-            ]
+            locked = ("dev", "extra-milvus", "redis", "fuzz", "milvus")
+            pinned = [word for name in locked for word in ("--requirement", f"requirements/{name}.txt")]
             call(find_uv(), "tool", "run", AUDITOR, "--require-hashes", "--disable-pip", *pinned, *arguments[1:])
         else:
             print(__doc__)
@@ -167,15 +174,16 @@ def lock(options: list[str]) -> None:
     folder = ROOT / "requirements"
     shared = [*COMPILE, *options]
     call(uv, "pip", "compile", "pyproject.toml", *shared, "-o", "requirements/runtime.txt")
-    dev = ["--group", "dev", "--all-extras", "-c", "requirements/runtime.txt"]
-    call(uv, "pip", "compile", "pyproject.toml", *dev, *shared, "-o", "requirements/dev.txt")
     import tomllib  # noqa: PLC0415 - an older Python still has to reach use_newer_python
 
     optional = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    tested = [word for name in optional if name not in APART for word in ("--extra", name)]
+    dev = ["--group", "dev", *tested, "-c", "requirements/runtime.txt"]
+    call(uv, "pip", "compile", "pyproject.toml", *dev, *shared, "-o", "requirements/dev.txt")
     for name in optional:
         extra = ["--extra", name, "-c", "requirements/dev.txt", "-o", f"requirements/extra-{name}.txt"]
         call(uv, "pip", "compile", "pyproject.toml", *shared, *extra)
-    for name in ("redis", "fuzz"):
+    for name in ("redis", "fuzz", "milvus"):
         source = f"requirements/{name}"
         call(uv, "pip", "compile", f"{source}.in", "--no-deps", *shared, "-o", f"{source}.txt")
     for path in folder.glob("*.txt"):

@@ -48,6 +48,9 @@ class Config:
         secrets_dir: A folder of secrets that lie elsewhere, such as a mount of Kubernetes or Docker, which may be
             read-only: `master_key`, `secret_key`, `log.key`, `installation`, `bucket.toml`. Those that aren't there
             are taken from `secrets/` of the data folder.
+        milvus_url: A Milvus of your own, in which all pictures ever seen are searched, such as `http://milvus:19530` or
+            `https://milvus.example.org/database`; its token is taken from `MILVUS_TOKEN` in the environment, or from
+            `secrets/milvus_token`. Empty: each machine searches them itself, in `indexes/` of its data folder.
         web_host: The address on which the site listens. Put a proxy with TLS before it when others are to reach it.
         web_port: Its port.
         public_url: The address under which people reach the site; links in mails and documents begin with it.
@@ -126,6 +129,7 @@ class Config:
     database_url: str = setting("", values.database_url)
     redis_url: str = setting("", values.redis_url)
     blobs_url: str = setting("", values.blobs_url)
+    milvus_url: str = setting("", values.milvus_url)
     secrets_dir: str = setting("", values.text)
     web_host: str = setting("127.0.0.1", values.text)
     web_port: int = setting(8080, values.whole_number(1, 65_535))

@@ -135,6 +135,14 @@ def blobs_url(value: object) -> str:
     return given
 
 
+def milvus_url(value: object) -> str:
+    """Where Milvus is asked: a server, and one of its databases if not its usual one."""
+    given = server_url("http", "https")(value)
+    if not re.fullmatch(r"(https?://[^/@?#]+(/\w+)?)?", given):
+        raise ValueError("it looks like http://milvus:19530/database; the token stands in secrets/milvus_token")
+    return given
+
+
 database_url = url("postgresql", "postgres")
 redis_url = url("redis", "rediss", "redis+socket")
 web_url = server_url("http", "https")

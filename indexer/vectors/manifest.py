@@ -7,9 +7,13 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from exhibit.errors import IntegrityError, ServiceMissingError
 from exhibit.files.durable import settle, settle_path
+
+if TYPE_CHECKING:
+    from indexer.vectors.milvus_index import Collections
 
 MANIFEST_NAME = "manifest.json"
 MANIFEST_FORMAT = 1
@@ -49,6 +53,8 @@ class Place:
     """Whether all of its files are kept in the folder; else a segment is brought there when it is searched."""
     gives_way = False
     """Whether a writer that another one has overtaken leaves it at that, for the rows have what it would write."""
+    server: "Collections | None" = None
+    """Who holds what the manifest names, where that aren't files."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder  # from where its files are mapped

@@ -126,6 +126,12 @@ def living(collection: Collection, space: Space, upto: int, batch: int = 20_000)
         number = rows[-1][0]
 
 
+def count_living(collection: Collection, space: Space, upto: int) -> int:
+    """How many additions up to a number haven't been taken back by now."""
+    taken_back = IndexChange.objects.filter(collection=collection, space_id=space_id(space), removes__lte=upto)
+    return additions(collection, space).filter(number__lte=upto).count() - taken_back.count()
+
+
 def additions(collection: Collection, space: Space) -> QuerySet[IndexChange]:
     """Every addition to a collection in a space, those that were taken back among them."""
     return IndexChange.objects.filter(

@@ -12,6 +12,7 @@ from desk.cli.main import exhibit
 from exhibit.config.config import Config
 from registry.models import Bundle, Owner
 from registry.vectors import fingerprints
+from tests.assets import milvus_server as milvus_package
 from tests.assets.bundles import Scene, make_scene
 from tests.assets.command_line import Terminal
 from tests.assets.published import Cloud, Machine, machines_of
@@ -57,6 +58,15 @@ def bundle(scene: Scene) -> Path:
 def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
     """A server that speaks S3."""
     with serving(tmp_path_factory.mktemp("s3")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def milvus_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[milvus_package.Server]:
+    """A Milvus, where one was installed for the tests."""
+    if lack := milvus_package.why_not():
+        pytest.skip(lack)
+    with milvus_package.serving(tmp_path_factory.mktemp("milvus")) as server:
         yield server
 
 

@@ -1,6 +1,7 @@
 """Two small spaces, vectors of them, and an index with three."""
 
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,8 @@ from numpy.typing import NDArray
 from exhibit.types import Metric, Space
 from indexer.vectors.faiss_index import FaissIndex
 from indexer.vectors.index import open_index
+from indexer.vectors.manifest import Place
+from indexer.vectors.milvus_index import Collections
 
 BITS = Space("bits", "1", Metric.HAMMING, 64)
 
@@ -40,3 +43,10 @@ def filled(folder: Path, space: Space = BITS) -> FaissIndex:
     index.upsert(numbers(1, 2, 3), vectors(space, [5, 20, 30]))
     index.flush(sequence=3)
     return index
+
+
+def milvus_place(url: str, folder: Path) -> Place:
+    """A place for an index in Milvus that no other test has; its manifest lies in the folder."""
+    place = Place(folder)
+    place.server = Collections(url, "", f"t{token_hex(4)}_")
+    return place

@@ -1,9 +1,11 @@
 """What checks of this machine and of the installation have in common."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from exhibit.config.config import Config
 from exhibit.digests import Digest
+from exhibit.errors import StorageError
 from workers.services.disk import free_bytes
 from workers.texts.words import gettext as _
 from workers.texts.words import ngettext
@@ -58,6 +60,20 @@ def damage_check(config: Config) -> Check:
         remedy = _("Look at the disk. Bring the same pictures again, or put the files back from a backup.")
         return Check("stored bytes", ok=False, sentence=sentence, remedy=remedy)
     return Check("stored bytes", ok=True, sentence=_("No stored bytes were found changed."))
+
+
+def archive_checks(config: Config, said: Callable[[str], str] = str) -> Iterator[Check]:
+    """Whether Milvus answers, where it searches the pictures seen."""
+    try:
+        if config.milvus_url:
+            from workers.services.milvus import milvus_of  # noqa: PLC0415 - loads FAISS
+
+            milvus_of(config).ask("get_server_version", timeout=3.0)
+            yield Check("archive", ok=True, sentence=_("Milvus, in which pictures seen are searched, answers."))
+    except StorageError as error:
+        sentence = _("Milvus, in which pictures seen are searched, fails. %(why)s") % {"why": said(error.message)}
+        remedy = _("Start it, or correct EXHIBIT_MILVUS_URL. What waits for it goes on by itself.")
+        yield Check("archive", ok=False, sentence=sentence, remedy=remedy)
 
 
 def search_check(config: Config) -> Check:

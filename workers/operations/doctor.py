@@ -11,7 +11,7 @@ from exhibit.clock import now
 from exhibit.config.config import AnchorConfig, Config
 from exhibit.errors import ExhibitError
 from workers.notify.mail import mail_folder, sender
-from workers.operations.checks import GIB, Check, damage_check, disk_check, search_check
+from workers.operations.checks import GIB, Check, archive_checks, damage_check, disk_check, search_check
 from workers.servers.keeper import are_kept
 from workers.servers.postgres import database_answers, database_time, postgres_programs
 from workers.servers.processes import service_user
@@ -27,7 +27,8 @@ def examine(config: Config) -> tuple[Check, ...]:
         _data_folder, disk_check, damage_check, _secrets, _bytes, _database, _redis, _chinese_font, _browser,
         _browser_limits, _openssl, _mail, search_check, _witnesses,
     )  # fmt: skip
-    return (*(probe(config) for probe in probes), *(_witness(config, anchor) for anchor in config.anchors))
+    witnesses = (_witness(config, anchor) for anchor in config.anchors)
+    return (*(probe(config) for probe in probes), *archive_checks(config), *witnesses)
 
 
 def examine_all(config: Config) -> tuple[Check, ...]:

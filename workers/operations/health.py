@@ -11,7 +11,7 @@ from django.utils.timesince import timesince
 
 from exhibit.config.config import Config
 from registry.db.running import SILENT, TICK
-from workers.operations.checks import Check, damage_check, room, search_check
+from workers.operations.checks import Check, archive_checks, damage_check, room, search_check
 from workers.operations.status import Status, Witness
 from workers.pipeline.celery import all_queues
 from workers.pipeline.steps import STEPS, step_in_words
@@ -41,6 +41,7 @@ def checks(found: Status, config: Config, said: Saying = str) -> list[Check]:
         *_canaries(found),
         *_floods(found),
         search_check(config),
+        *archive_checks(config, said),
         *_indexes(found),
         _log(found, said),
         *_witnesses(found, config, said),

@@ -18,12 +18,14 @@ from indexer.picture.spaces import PHASH, ROOTSIFT
 from indexer.search.candidates import Candidate
 from indexer.vectors.brute import rows_of
 from indexer.vectors.faiss_index import FaissIndex
-from indexer.vectors.index import check_index, rebuild_index
+from indexer.vectors.index import check_index, open_index, rebuild_index
 from indexer.vectors.manifest import Place
+from indexer.vectors.milvus_index import MilvusIndex
 from indexer.votes.index import VoteIndex, check_votes, rebuild_votes
 from indexer.votes.segments import Works
 from registry.vectors import fingerprints as vectors
 from registry.vectors.fingerprints import Change, Collection
+from workers.services.archive import ArchivePlace
 from workers.services.published import PublishedPlace, alone
 from workers.services.stores import folder_of, store_at
 
@@ -78,7 +80,7 @@ class Indexes:
         """The index of a collection in a space, as of the last refresh; damaged files are made again from the rows."""
         key = (collection, space.id)
         if key not in self._indexes:
-            index = self._opened(collection, space, partial(FaissIndex, space))
+            index = self._opened(collection, space, partial(open_index, space))
             self._indexes[key], self._applied[key] = index, index.sequence
         return self._indexes[key]
 
@@ -171,8 +173,10 @@ class Indexes:
 
 
 def index_place(config: Config, collection: Collection, space: Space) -> Place:
-    """Where the durable part of an index lies: in the data folder or, where bytes lie in a bucket, there."""
+    """Where the durable part of an index lies: in the data folder, in the bucket of the bytes, or in Milvus."""
     folder = config.data_dir / "indexes" / f"{collection}-{space.name}-{space.version}"
+    if config.milvus_url and collection == Collection.PICTURES:
+        return ArchivePlace(config, folder, collection, space)
     if not config.blobs_url or folder_of(config.blobs_url) is not None:
         return Place(folder)
     room = config.index_cache_bytes if collection == Collection.PICTURES else None
@@ -237,7 +241,9 @@ def held_against_rows(index: FaissIndex | VoteIndex, collection: Collection, spa
     if index.sequence > vectors.last_change(collection, space):
         yield f"It knows change {index.sequence}, which the rows don't have."
         return
-    wanted = sum(len(batch) for batch in vectors.living(collection, space, index.sequence, page))
+    rows = vectors.living(collection, space, index.sequence, page)
+    in_milvus = isinstance(index, MilvusIndex)  # where who heard of a removal has deleted it
+    wanted = vectors.count_living(collection, space, index.sequence) if in_milvus else sum(map(len, rows))
     if wanted != len(index):
         yield f"It holds {len(index)} entries where the rows have {wanted}."
 

@@ -61,6 +61,8 @@ class PublishedPlace(Place):
         for path in self.folder.glob("*"):
             if path.name.startswith(OURS) and path.name not in row.files:
                 path.unlink(missing_ok=True)
+        if not self._is_ours(row):  # the setting says another place since, which is filled anew
+            return Manifest(space, row.generation)
         return Manifest(space, row.generation, row.sequence, tuple(SegmentEntry(*entry) for entry in row.segments))
 
     def fetch(self, name: str) -> None:
@@ -136,6 +138,8 @@ class PublishedPlace(Place):
     def held(self) -> tuple[int, int, int]:
         """As its row says: how many entries its files hold, up to which change, and their bytes in the store."""
         row = manifest_of(self._collection, self._space)
+        if not self._is_ours(row):
+            return 0, 0, 0
         counts = {name: rows for name, (_, _, rows) in row.files.items()}
         there = (counts[f"{name}.npy"] - (counts[gone] if gone else 0) for name, gone in row.segments)
         return sum(there), row.sequence, sum(size for _, size, _ in row.files.values())
@@ -162,6 +166,10 @@ class PublishedPlace(Place):
                 del since[digest]
             IndexManifest.objects.filter(pk=row.pk).update(unnamed=since)
         return len(over)
+
+    def _is_ours(self, row: IndexManifest) -> bool:
+        """Whether what a row names lies in places of this kind."""
+        return bool(row.files) or not row.segments
 
     def _bring(self, file: str) -> None:
         """Copy a stored file here, whole or not at all."""

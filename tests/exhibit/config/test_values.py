@@ -75,6 +75,8 @@ def test_values_of_files_and_of_the_environment_mean_the_same() -> None:
     assert values.mail_url("smtp://ann:secret@localhost") == "smtp://ann:secret@localhost"
     assert values.blobs_url("s3://bucket/where/") == "s3://bucket/where"
     assert (values.blobs_url("file:///mnt/a%20b/"), values.blobs_url("")) == ("file:///mnt/a%20b", "")
+    assert values.milvus_url("https://milvus.example:19530/pictures/") == "https://milvus.example:19530/pictures"
+    assert values.milvus_url("") == ""
     assert values.mail_address("Exhibit <exhibit@example.org>") == "Exhibit <exhibit@example.org>"
 
 
@@ -96,6 +98,10 @@ def test_values_of_files_and_of_the_environment_mean_the_same() -> None:
         (values.blobs_url, "s3://key:secret@bucket/where"),
         (values.blobs_url, "az://container?sig=secret"),
         (values.blobs_url, "file://mnt/exhibit"),
+        (values.milvus_url, "milvus:19530"),
+        (values.milvus_url, "http://root:secret@milvus:19530"),
+        (values.milvus_url, "http://milvus:19530/one/two"),
+        (values.milvus_url, "http://milvus:19530?token=secret"),
         (values.languages, "en,en"),
         (values.time_zone, "Mars/Olympus"),
         (values.day, "lately"),

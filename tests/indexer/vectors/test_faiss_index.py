@@ -20,7 +20,9 @@ from indexer.vectors.brute import BruteForceIndex
 from indexer.vectors.faiss_index import FaissIndex
 from indexer.vectors.index import check_index, open_index
 from indexer.vectors.manifest import Place
-from tests.assets.indexes import BITS, SPACES, filled, numbers, vectors
+from indexer.vectors.milvus_index import MilvusIndex
+from tests.assets.indexes import BITS, SPACES, filled, milvus_place, numbers, vectors
+from tests.assets.milvus_server import Server
 
 if TYPE_CHECKING:
     from tests.assets.published import Cloud  # needs Django
@@ -41,10 +43,13 @@ def expected(space: Space, model: dict[int, int], query: int, k: int, within: fl
     return [hit for hit in hits if within is None or hit.distance <= within][:k]
 
 
-@pytest.fixture(params=["brute force", "folder", "published", "published in parts"])
+@pytest.fixture(params=["brute force", "folder", "published", "published in parts", "milvus"])
 def make_index(request: pytest.FixtureRequest, tmp_path: Path) -> MakeIndex:
     if request.param == "brute force":
         return BruteForceIndex
+    if request.param == "milvus":
+        url = request.getfixturevalue("milvus_server").url
+        return lambda space: WrittenToMilvus(space, milvus_place(url, tmp_path / space.name))
     if request.param == "folder":
         return lambda space: FaissIndex(space, tmp_path / space.name)
     made: Cloud = request.getfixturevalue("cloud")
@@ -63,6 +68,13 @@ class Written(FaissIndex):
         removed = super().remove(numbers)
         self.flush(self.sequence + 1)
         return removed
+
+
+class WrittenToMilvus(Written, MilvusIndex):
+    """The same in Milvus, where no number may be beyond the sequence."""
+
+    def flush(self, sequence: int | None = None) -> None:
+        super().flush(None if sequence is None else max(sequence, self._highest))
 
 
 @pytest.mark.parametrize("space", SPACES, ids=lambda space: space.name)
@@ -148,6 +160,22 @@ def test_a_published_one_does_too(
         _hold_against_the_contract(space, place, operations, queries, k, within)
 
 
+@pytest.mark.parametrize("space", SPACES, ids=lambda space: space.name)
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@HISTORIES
+def test_one_in_milvus_does_too(
+    milvus_server: Server,
+    space: Space,
+    operations: list[tuple[str, Any]],
+    queries: list[int],
+    k: int,
+    within: int | None,
+) -> None:
+    with TemporaryDirectory() as folder:
+        place = milvus_place(milvus_server.url, Path(folder))
+        _hold_against_the_contract(space, place, operations, queries, k, within)
+
+
 def _hold_against_the_contract(
     space: Space,
     where: Path | Place,
@@ -158,11 +186,11 @@ def _hold_against_the_contract(
 ) -> None:
     reach = None if within is None else (float(within) if space.metric is Metric.HAMMING else within / 100 + 5e-5)
     model: dict[int, int] = {}
-    indexes: list[VectorIndex] = [BruteForceIndex(space), FaissIndex(space, where)]
+    indexes: list[VectorIndex] = [BruteForceIndex(space), open_index(space, where)]
     for name, rows in operations:
         if name == "open":
             indexes[1].flush()
-            indexes[1] = FaissIndex(space, where)
+            indexes[1] = open_index(space, where)
         removed = [
             index.remove(numbers(*rows)) if name == "remove" else _change(index, name, rows) for index in indexes
         ]

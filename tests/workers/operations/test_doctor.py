@@ -131,3 +131,22 @@ def test_more_witnesses_needed_than_there_are_is_said(fresh: Config) -> None:
     assert not check.ok
     assert check.sentence == "2 witnesses are needed for a bundle to be called witnessed, and 0 are configured."
     assert "witnesses" in found(fresh)
+
+
+def test_it_is_said_whether_milvus_answers_where_it_is_set(fresh: Config, request: pytest.FixtureRequest) -> None:
+    assert "archive" not in found(fresh)
+    pytest.importorskip("pymilvus", reason="There is no client of Milvus: python3 tools/bootstrap.py milvus")
+    silent = found(replace(fresh, milvus_url="http://127.0.0.1:9"))["archive"]
+    assert (silent.ok, silent.needed, "doesn't answer" in silent.sentence) == (False, True, True)
+    assert "EXHIBIT_MILVUS_URL" in silent.remedy
+    there = found(replace(fresh, milvus_url=request.getfixturevalue("milvus_server").url))["archive"]
+    assert there.ok
+
+
+def test_without_its_library_an_archive_in_milvus_says_what_brings_it(
+    fresh: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pymilvus", None)
+    monkeypatch.setitem(sys.modules, "grpc", None)
+    check = found(replace(fresh, milvus_url="http://127.0.0.1:9"))["archive"]
+    assert (check.ok, "optional part" in check.sentence) == (False, True)

@@ -1,0 +1,235 @@
+"""An index in Milvus: a collection that all machines search, and a tail in the memory of each process.
+
+The manifest names the collection, and the highest change number that counts there. What a writer brings beyond it is
+seen by nobody before the manifest is swapped, and brought again, the same, by who comes after one that was killed. What
+is removed is removed there at once, by each process that hears of it.
+"""
+
+import logging
+import os
+import re
+import secrets
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exhibit.errors import IntegrityError, StorageError
+from exhibit.sentences import Sentence
+from exhibit.types import Hit, Metric, Space, Untyped
+from indexer.vectors.brute import checked_rows, cosine_distances, rows_of
+from indexer.vectors.faiss_index import FaissIndex
+from indexer.vectors.flat import NOISE, SPARE, FlatRows, nearness
+from indexer.vectors.manifest import HINT, Manifest, SegmentEntry
+from indexer.vectors.segments import Rows
+
+MAX_HITS = 16_384
+"""So many nearest rows Milvus names at most for one query."""
+SENT, ANSWERED, NAMED = 8 << 20, 16 << 20, 4_000
+"""Bytes of a request and of an answer, and numbers in a condition, at most; Milvus takes 64 MiB."""
+CONNECTING, ANSWERING, LOADING = 3.0, 20.0, 60.0
+"""Seconds to wait for a connection, for an answer, and for a collection to be made or loaded."""
+LOOKED_AT = 400  # of the graph of descriptors, at least, for a query
+SILENT = Sentence("Milvus doesn't answer.")
+SEE = "See docs/operator.md, the archive in Milvus."
+_UNREACHED, _GONE = 2, 100  # of the codes of Milvus and its client
+_CLIENTS: dict[tuple[str, int], Untyped] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Collections:
+    """The collections of one index in a Milvus, a server or a cluster.
+
+    Asking raises ``IntegrityError`` when there is no such collection, ``StorageError`` for all else that fails.
+    """
+
+    url: str
+    token: str = field(repr=False)
+    prefix: str = ""  # of their names, before 16 hexadecimal digits
+
+    def ask(self, method: str, *values: object, timeout: float = ANSWERING, **options: Any) -> Any:  # noqa: ANN401 - as the method
+        """Ask by a method of Milvus's client; each process has one connection, made anew after a failure."""
+        (library, rpc_error), key = _library(), (self.url, os.getpid())
+        try:
+            if key not in _CLIENTS:
+                how = {"timeout": CONNECTING, "grpc_options": {"grpc.use_local_subchannel_pool": 1}, "dedicated": True}
+                _CLIENTS[key] = library.MilvusClient(self.url, token=self.token, **how)
+            return getattr(_CLIENTS[key], method)(*values, timeout=timeout, **options)
+        except (library.MilvusException, rpc_error, ValueError) as error:  # the last says that a connection is closed
+            code = getattr(error, "code", _UNREACHED)
+            if code == _GONE:
+                raise IntegrityError("There is no such index in Milvus.", hint=HINT) from None
+            said = _said(error, code() if callable(code) else code)
+            if said == SILENT and key in _CLIENTS:
+                _CLIENTS.pop(key).close()
+            raise StorageError(said, hint=SEE) from None
+
+    def names(self) -> list[str]:
+        """Those that are there."""
+        return sorted(filter(re.compile(self.prefix + "[0-9a-f]{16}").fullmatch, self.ask("list_collections")))
+
+    def make(self, space: Space) -> str:
+        """The name of a new one, which is empty."""
+        library, hamming = _library()[0], space.metric is Metric.HAMMING
+        client, kinds = library.MilvusClient, library.DataType
+        schema, index = client.create_schema(auto_id=False, enable_dynamic_field=False), client.prepare_index_params()
+        schema.add_field("number", kinds.INT64, is_primary=True)
+        schema.add_field("vector", kinds.BINARY_VECTOR if hamming else kinds.FLOAT_VECTOR, dim=space.width)
+        graph = {"index_type": "HNSW", "metric_type": "IP", "params": {"M": 24, "efConstruction": 200}}
+        index.add_index("vector", **({"index_type": "BIN_FLAT", "metric_type": "HAMMING"} if hamming else graph))
+        name = self.prefix + secrets.token_hex(8)
+        self.ask("create_collection", name, schema=schema, index_params=index, timeout=LOADING)
+        return name
+
+
+class MilvusRows(FlatRows):
+    """The rows of a collection up to a number; of many descriptors, or over ``MAX_HITS`` equals, some are missed."""
+
+    def __init__(self, space: Space, server: Collections, name: str, upto: int) -> None:
+        super().__init__(space, np.zeros(0, np.int64), None)
+        self._server, self._name, self.upto = server, name, upto
+        self._ask("load_collection", timeout=LOADING)
+
+    def __len__(self) -> int:
+        return int(self._query(f"number <= {self.upto}", "count(*)")[0])
+
+    def between(self, after: int, upto: int) -> NDArray[np.int64]:
+        """The numbers that are there of a range."""
+        return self._query(f"{after} < number <= {upto}")
+
+    def put(self, numbers: NDArray[np.int64], vectors: NDArray[Any]) -> None:
+        """Bring rows, in the place of those of the same numbers."""
+        most = SENT // (16 + self.space.vector_bytes)
+        for some, rows in zip(_pieces(numbers, most), _pieces(vectors, most), strict=True):
+            pairs = zip(some.tolist(), self._sent(rows), strict=True)
+            self._ask("upsert", [{"number": number, "vector": vector} for number, vector in pairs])
+
+    def remove(self, numbers: NDArray[np.int64]) -> int:
+        """Remove numbers for everybody; returns how many counted."""
+        counting = numbers[numbers <= self.upto]
+        there = [self._query(f"number in {some.tolist()}") for some in _pieces(counting, NAMED)]
+        self.delete(counting)
+        return sum(map(len, there))
+
+    def delete(self, numbers: NDArray[np.int64]) -> None:
+        """Remove numbers for everybody, whether they count or not."""
+        for some in _pieces(numbers, NAMED):
+            self._ask("delete", ids=some.tolist())
+
+    def search(self, queries: NDArray[Any], k: int, within: float | None) -> list[list[Hit]]:
+        """For each query the at most ``k`` nearest, nearest first, ties by number."""
+        result: list[list[Hit]] = [[] for _ in queries]
+        left, limit = list(range(len(queries))) if k > 0 else [], min(MAX_HITS, k + SPARE)
+        while left:
+            asked, left = left, []
+            for place, answer in zip(asked, self._answers(queries[asked], limit), strict=True):
+                hits = self._hits_of(queries[place], answer)
+                result[place] = wanted = [hit for hit in hits[:k] if within is None or hit.distance <= within]
+                is_full = len(wanted) == k and len(hits) == limit < MAX_HITS
+                if is_full and hits[-1].distance <= wanted[-1].distance + NOISE:  # others are as near, maybe
+                    left.append(place)
+            limit = min(MAX_HITS, 4 * limit)
+        return result
+
+    def _answers(self, queries: NDArray[Any], limit: int) -> Iterator[Untyped]:
+        """What Milvus says of each query; it is asked as many at once as an answer may hold."""
+        exact = self.space.metric is Metric.HAMMING
+        wanted = {"output_fields": [] if exact else ["vector"], "filter": f"number <= {self.upto}", "limit": limit}
+        how = {"params": {} if exact else {"ef": max(LOOKED_AT, 2 * limit)}}
+        each = limit * (16 + (0 if exact else self.space.vector_bytes))
+        for some in _pieces(queries, max(1, ANSWERED // each)):
+            yield from self._ask("search", self._sent(some), search_params=how, consistency_level="Strong", **wanted)
+
+    def _hits_of(self, query: NDArray[Any], answer: Untyped) -> list[Hit]:
+        distances = np.array(answer.distances, np.float64)
+        if self.space.metric is not Metric.HAMMING:  # measured again: Milvus's products aren't exact
+            rows = np.array([hit["entity"]["vector"] for hit in answer], np.float32)
+            distances = cosine_distances(query, rows.reshape(-1, self.space.width))
+        return sorted(map(Hit, answer.ids, distances.tolist()), key=nearness)
+
+    def _query(self, condition: str, wanted: str = "number") -> NDArray[np.int64]:
+        found = self._ask("query", filter=condition, output_fields=[wanted], consistency_level="Strong")
+        return np.array([row[wanted] for row in found], np.int64)
+
+    def _sent(self, vectors: NDArray[Any]) -> list[Any]:
+        return [row.tobytes() for row in vectors] if self.space.metric is Metric.HAMMING else list(vectors)
+
+    def _ask(self, method: str, *values: object, **options: Any) -> Any:  # noqa: ANN401 - as the method
+        return self._server.ask(method, self._name, *values, **options)
+
+
+class MilvusIndex(FaissIndex):
+    """Vectors of one space in Milvus, and a tail. Implements ``ports.VectorIndex``."""
+
+    WRITES_WHEN_OVERTAKEN = False
+    _there: list[MilvusRows]
+
+    def remove(self, numbers: NDArray[np.int64]) -> int:
+        """Remove numbers; returns how many were there."""
+        removed = super().remove(numbers)
+        for rows in self._there:  # a killed writer may have brought them
+            rows.delete(numbers[numbers > rows.upto])
+        return removed
+
+    def _opened(self, manifest: Manifest) -> list[FlatRows]:
+        server, upto = self._place.server, manifest.sequence
+        self._there = [MilvusRows(self.space, server, one.name, upto) for one in manifest.segments if server]
+        return list(self._there)
+
+    def _kept(self) -> int:
+        return len(self._there)
+
+    def _write_rest(self, drafts: Path, generation: int, keep: int) -> list[SegmentEntry]:  # noqa: ARG002 - for files
+        assert self._place.server is not None
+        for rows in self._there:
+            rows.put(*self._tail.live())
+        return [] if keep else write_collection(self._place.server, self.space, [self._tail.live()])
+
+
+def write_collection(server: Collections, space: Space, batches: Iterable[Rows]) -> list[SegmentEntry]:
+    """Bring batches of rows into a new collection."""
+    rows = MilvusRows(space, server, name := server.make(space), 0)
+    for batch in batches:
+        rows.put(*checked_rows(space, *batch))
+    return [SegmentEntry(name, None)]
+
+
+def mend_rows(rows: MilvusRows, stored: Iterable[list[tuple[int, bytes]]]) -> None:
+    """Let a collection hold what is stored, numbers ascending over all batches, and nothing else up to its number."""
+    after = 0
+    for batch in chain(stored, [[]]):
+        upto = min(batch[-1][0], rows.upto) if batch else rows.upto
+        there, wanted = set(rows.between(after, upto).tolist()), {row: raw for row, raw in batch if row <= upto}
+        missing = [number for number in wanted if number not in there]
+        rows.put(np.array(missing, np.int64), rows_of(rows.space, [wanted[number] for number in missing]))
+        rows.delete(np.array(sorted(there - wanted.keys()), np.int64))
+        after = upto
+
+
+def _pieces(rows: NDArray[Any], most: int) -> Iterator[NDArray[Any]]:
+    return (rows[start : start + most] for start in range(0, len(rows), most))
+
+
+def _library() -> tuple[Untyped, type[Exception]]:
+    os.environ.setdefault("PYTHON_DOTENV_DISABLED", "1")  # else it reads the file .env of whoever is above it
+    try:
+        import grpc  # noqa: PLC0415 - an optional part
+        import pymilvus  # noqa: PLC0415
+    except ImportError as error:
+        hint = "Install it: python3 tools/bootstrap.py runtime milvus"
+        raise StorageError(Sentence("An archive in Milvus needs the optional part “milvus”."), hint=hint) from error
+    logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # what fails is told once, by an error of ours
+    return pymilvus, grpc.RpcError
+
+
+def _said(error: Exception, code: Untyped) -> Sentence:
+    if getattr(code, "name", "") in {"UNAUTHENTICATED", "PERMISSION_DENIED"}:
+        return Sentence("Milvus refuses the token.")
+    if not isinstance(code, int) or code == _UNREACHED:
+        return SILENT
+    said = str(getattr(error, "message", error)).strip().partition("\n")[0][:200]
+    return Sentence("Milvus says: %(said)s", said=said)

@@ -1,0 +1,156 @@
+"""A real Milvus for the tests, in a network of its own: one process from the package ``milvus``, if it is installed.
+
+The server listens on every interface, so it runs where there is only a loopback. What it is asked comes through a
+socket that was opened before. ``python3 tools/bootstrap.py milvus`` installs it; without it the tests are skipped.
+"""
+
+import fcntl
+import os
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from importlib.util import find_spec
+from pathlib import Path
+from threading import Thread
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / ".venv-milvus"
+ALONE = ["unshare", "--map-root-user", "--net"]
+UP = 0x8914, struct.pack("16sh", b"lo", 0x41)
+"""SIOCSIFFLAGS, and that the loopback is up and runs."""
+
+
+class Server:
+    """The server of a test, which can be killed and started again with what it holds."""
+
+    def __init__(self, process: "subprocess.Popen[str]", port: int) -> None:
+        self._process, self.port, self.pid = process, port, 0
+        self.start()
+
+    @property
+    def url(self) -> str:
+        """Where it is asked."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def kill(self) -> None:
+        """Kill it, as a machine does that fails."""
+        os.kill(self.pid, signal.SIGKILL)
+
+    def freeze(self) -> None:
+        """Let it answer nobody, its connections open."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        os.kill(self.pid, signal.SIGCONT)
+
+    def start(self) -> None:
+        """Start it again, and wait until it answers."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write("start\n")
+        self._process.stdin.flush()
+        self.pid = int(self._process.stdout.readline())
+
+
+def why_not() -> str:
+    """Why there is no server for the tests here, in a sentence that says how to get it; empty when there is one."""
+    if not (PACKAGE / "milvus").is_dir() or find_spec("pymilvus") is None:
+        return "There is no Milvus to test with. Install it: python3 tools/bootstrap.py milvus"
+    if not shutil.which("unshare") or subprocess.run([*ALONE, "true"], check=False, capture_output=True).returncode:
+        return "Milvus listens on every interface, and this system permits no network of its own (unshare)."
+    return ""
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[Server]:
+    """The server, for as long as the block lasts, with what it keeps in a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        number, port = listener.fileno(), listener.getsockname()[1]
+        command = [*ALONE, sys.executable, "-m", "tests.assets.milvus_server", str(folder), str(number)]
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            pass_fds=[number],
+            start_new_session=True,
+        )
+    with process:
+        try:
+            yield Server(process, port)
+        finally:
+            assert process.stdin is not None
+            process.stdin.close()
+            process.wait(30)
+
+
+def main(folder: Path, listener: socket.socket) -> None:
+    """Start the server whenever a line comes, and kill it when none can come any more."""
+    with socket.socket() as any_socket:
+        fcntl.ioctl(any_socket, *UP)
+    sys.path.insert(0, str(PACKAGE))
+    from milvus import MilvusServer
+
+    process, ports = None, [0]
+    Thread(target=_accept, args=(listener, ports), daemon=True).start()
+    try:
+        for _ in sys.stdin:
+            if process is not None:
+                process.kill()
+                process.wait()
+            server = MilvusServer(wait_for_started=False)
+            server.set_base_dir(str(folder))
+            server.config.set("common.session.ttl", 5)  # seconds after which one that was killed counts as gone
+            server.start()
+            process = server.server_proc
+            _wait(server.webservice_port)
+            ports[0] = server.listen_port  # another one each time
+            print(process.pid, flush=True)  # noqa: T201 - what is waited for
+    finally:
+        if process is not None:
+            process.kill()
+
+
+def _wait(port: int) -> None:
+    for _ in range(600):
+        with suppress(urllib.error.URLError, OSError):
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5).read()
+            return
+        time.sleep(0.1)
+    raise TimeoutError
+
+
+def _accept(listener: socket.socket, ports: list[int]) -> None:
+    while True:
+        client, _ = listener.accept()
+        try:
+            server = socket.create_connection(("127.0.0.1", ports[0]))
+        except OSError:
+            client.close()
+            continue
+        for one, other in ((client, server), (server, client)):
+            Thread(target=_pass_on, args=(one, other), daemon=True).start()
+
+
+def _pass_on(one: socket.socket, other: socket.socket) -> None:
+    with suppress(OSError):
+        while data := one.recv(1 << 16):
+            other.sendall(data)
+    for end in (one, other):
+        with suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), socket.socket(fileno=int(sys.argv[2])))
