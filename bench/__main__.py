@@ -36,8 +36,11 @@ from bench.edited import photos_in  # noqa: E402
 from bench.families import run as families  # noqa: E402
 from bench.matching import compositions  # noqa: E402
 from bench.matching.questions import Folders, roles  # noqa: E402
-from bench.matching.run import Choice, measure_cost  # noqa: E402
-from bench.matching.run import measure as measure_matching  # noqa: E402
+from bench.matching.run import (  # noqa: E402
+    Choice,
+    measure as measure_matching,
+    measure_cost,
+)
 from bench.table import Row, Titled, keep, machine, show  # noqa: E402
 
 OURS = Path(__file__).resolve().parent.parent / "demo" / "assets"

@@ -112,8 +112,7 @@ class Product:
         """Import every picture of a folder through a watch."""
         from exhibit.clock import now
         from registry.models import CrawlSlice, Watch
-        from workers.steps.crawls import plan
-        from workers.steps.crawls import slice as crawl
+        from workers.steps.crawls import plan, slice as crawl
 
         sources = [{"kind": "folder", "url": str(folder)}]
         number = self._owner.watches.count() + 1

@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 from urllib.parse import urldefrag
 
-from playwright.async_api import Request as Asked
-from playwright.async_api import Route
+from playwright.async_api import Request as Asked, Route
 from scrapy import Request
 
 from crawler.fetching.answers import Response, pairs, referer_of

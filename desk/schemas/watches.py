@@ -13,8 +13,7 @@ from registry import models
 from registry.accounts import scoped
 from registry.crawls import budgets, canaries
 from workers.crawls.search_keys import lacking, price_of
-from workers.crawls.search_services import service_of
-from workers.crawls.search_services import services as services_of
+from workers.crawls.search_services import service_of, services as services_of
 from workers.services.wiring import Services
 
 Number = Annotated[int | float, WithJsonSchema({"type": "number"})]

@@ -9,8 +9,7 @@ from pydantic import ConfigDict, Field
 
 from desk.schemas.base import NOON, Answer, From, Hex, Moment
 from desk.schemas.evidence import Receipt
-from desk.texts import ownership
-from desk.texts import uploads as upload_words
+from desk.texts import ownership, uploads as upload_words
 from desk.texts.masks import masks
 from desk.texts.past import relation_in_words
 from registry import models

@@ -1,8 +1,7 @@
 """What became of a canary, in words."""
 
 from django.utils.functional import Promise
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext as _, gettext_lazy
 
 from desk.texts.refusals import refusal_in_words
 from registry.crawls import canaries

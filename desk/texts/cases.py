@@ -6,8 +6,7 @@ from functools import lru_cache
 from urllib.parse import urlsplit
 
 from django.utils import formats, timezone
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
+from django.utils.translation import gettext as _, gettext_lazy, ngettext, pgettext_lazy
 
 from desk.texts.numbers import grouped
 from desk.texts.sentences import in_words

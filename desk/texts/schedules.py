@@ -7,8 +7,7 @@ from typing import Any
 from django.utils import timezone
 from django.utils.dates import WEEKDAYS
 from django.utils.formats import number_format, time_format
-from django.utils.translation import gettext as _
-from django.utils.translation import ngettext, ngettext_lazy
+from django.utils.translation import gettext as _, ngettext, ngettext_lazy
 
 from crawler.formats.job import Politeness
 from desk.texts.numbers import grouped, money

@@ -1,7 +1,6 @@
 """Why files can't be registered, and what to do about it, in words."""
 
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext as _, gettext_lazy
 
 from registry.models import StepState, UploadFile
 

@@ -3,24 +3,17 @@
 from allauth.account import views as accounts
 from django.urls import URLPattern, URLResolver, include, path
 
-from desk.web.account import members
-from desk.web.account import views as account
-from desk.web.cases import queue
-from desk.web.cases import views as cases
-from desk.web.downloads import links, packages, reports
-from desk.web.downloads import views as downloads
+from desk.web.account import members, views as account
+from desk.web.cases import queue, views as cases
+from desk.web.downloads import links, packages, reports, views as downloads
 from desk.web.licences import views as licences
 from desk.web.middleware import reader
 from desk.web.notices import views as notices
-from desk.web.notifications import feeds
-from desk.web.notifications import views as told
+from desk.web.notifications import feeds, views as told
 from desk.web.operator import views as operator
-from desk.web.public import log
-from desk.web.public import views as public
-from desk.web.watches import crawls, new, searches, sources
-from desk.web.watches import views as watches
-from desk.web.works import declarations, held, uploads, why
-from desk.web.works import views as works
+from desk.web.public import log, views as public
+from desk.web.watches import crawls, new, searches, sources, views as watches
+from desk.web.works import declarations, held, uploads, views as works, why
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", public.home, name="home"),

@@ -12,8 +12,16 @@ from exhibit.network.urls import host_of, registrable_domain, url_key
 from exhibit.types import Headers, Sighting
 from registry.db.bulk import copy_into, storable
 from registry.db.steps import MAX_ATTEMPTS
-from registry.models import BlockedDigest, BytesState, CrawlSlice, Match, Picture, StepState, WorkPicture
-from registry.models import Sighting as SightingRow
+from registry.models import (
+    BlockedDigest,
+    BytesState,
+    CrawlSlice,
+    Match,
+    Picture,
+    Sighting as SightingRow,
+    StepState,
+    WorkPicture,
+)
 
 Place: TypeAlias = tuple[bytes, bytes, int]
 """Keys of the page and the image, and the picture: what a crawl sees once."""

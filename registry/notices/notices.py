@@ -6,8 +6,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Case as Choice
-from django.db.models import OuterRef, QuerySet, Subquery, When
+from django.db.models import Case as Choice, OuterRef, QuerySet, Subquery, When
 from django.utils.translation import gettext as _
 
 from exhibit.clock import now

@@ -10,8 +10,16 @@ from pathlib import Path
 import pytest
 
 from crawler.search_client import Asked, Found, Place, SearchRefusedError, ask
-from crawler.search_mapping import Answer as AnswerShape
-from crawler.search_mapping import Conditions, Errors, Pace, Request, Service, Token, read_service
+from crawler.search_mapping import (
+    Answer as AnswerShape,
+    Conditions,
+    Errors,
+    Pace,
+    Request,
+    Service,
+    Token,
+    read_service,
+)
 from exhibit.errors import RefusedError, WrongUseError
 from exhibit.network.guard import Guard
 from tests import CHECKOUT

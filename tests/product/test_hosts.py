@@ -16,8 +16,7 @@ from demo.sites import NAMES, build
 from demo.stock import ASSETS, choose_works
 from exhibit.machine import host_of_process
 from registry.models import Bundle, Owner, Picture
-from tests import ASSETS as TEST_ASSETS
-from tests import CHECKOUT
+from tests import ASSETS as TEST_ASSETS, CHECKOUT
 from tests.assets.hosts import NETWORK, Host, Hosts, NoNamespacesError, hosts_in
 from tests.assets.processes import wait_until
 from tests.assets.remains import Rows, check_nothing_is_left, rows_of

@@ -40,8 +40,7 @@ from workers.crawls.child import crawl_child
 from workers.operations.retention import expire_bytes, sweep
 from workers.reports.requests import request_report
 from workers.services.disk import disk_is_full
-from workers.steps.crawls import plan
-from workers.steps.crawls import slice as crawl
+from workers.steps.crawls import plan, slice as crawl
 from workers.tasks.sync_runner import SyncRunner
 from workers.works.registration import remove_work
 

@@ -12,8 +12,7 @@ from django.db import connection
 from exhibit.clock import now
 from exhibit.errors import WrongUseError
 from registry.models import Notice, NoticeMail
-from registry.notices import mail as notice_mail
-from registry.notices import notices
+from registry.notices import mail as notice_mail, notices
 from tests.assets.mail_server import mail_server
 from tests.assets.noticed import studio
 from tests.workers.steps.notify.test_notice import Waiting, sent, waiting

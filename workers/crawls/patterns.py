@@ -4,8 +4,7 @@ from collections.abc import Mapping
 
 from django.db import transaction
 
-from crawler.state.novelty import LEFT_OUT, MAX_IDLE, MIN_PAGES, pattern_of
-from crawler.state.novelty import left_out as sentence_of
+from crawler.state.novelty import LEFT_OUT, MAX_IDLE, MIN_PAGES, left_out as sentence_of, pattern_of
 from registry.crawls import crawling
 from registry.frontier import patterns
 from registry.models import Refusal

@@ -10,8 +10,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from evidence.keys.at_rest import encrypt_again
-from evidence.keys.documents import DocumentKey as UnlockedDocumentKey
-from evidence.keys.documents import generate_document_key, unlock_document_key
+from evidence.keys.documents import DocumentKey as UnlockedDocumentKey, generate_document_key, unlock_document_key
 from evidence.keys.ed25519 import KeySigner, generate_sealing_key, unlock
 from exhibit.clock import now
 from exhibit.config.secrets import adopt_next_master_key, master_keys, next_master_key

@@ -6,8 +6,7 @@ from functools import partial
 
 from django.db import transaction
 from django.db.models import Exists, Max, OuterRef, QuerySet
-from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext as _, ngettext
 
 from evidence.formats.container import Member, zip_chunks, zip_size
 from exhibit.clock import now

@@ -5,8 +5,7 @@ goes on with a work searches the tail, and what was written while the shares wer
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterable, Sequence, Set as AbstractSet
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256

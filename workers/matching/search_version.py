@@ -7,8 +7,7 @@ from django.db.models import Count, Max
 
 from indexer.picture.spaces import LOCAL, PIPELINE, ROOTSIFT
 from registry.models import StepState, WorkPicture
-from registry.vectors import descriptors
-from registry.vectors import fingerprints as vectors
+from registry.vectors import descriptors, fingerprints as vectors
 
 COUNTED_EVERY = 300
 """Seconds for which a process believes a count of works that takes as long as there are works."""

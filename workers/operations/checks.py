@@ -7,8 +7,7 @@ from exhibit.config.config import Config
 from exhibit.digests import Digest
 from exhibit.errors import StorageError
 from workers.services.disk import free_bytes
-from workers.texts.words import gettext as _
-from workers.texts.words import ngettext
+from workers.texts.words import gettext as _, ngettext
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,7 @@ from workers.operations.status import Status, Witness
 from workers.pipeline.celery import all_queues
 from workers.pipeline.steps import STEPS, step_in_words
 from workers.services.indexes import MAX_TAIL
-from workers.texts.words import gettext as _
-from workers.texts.words import ngettext
+from workers.texts.words import gettext as _, ngettext
 
 LONG = timedelta(hours=1)  # after so long, what could have been done is late
 SILENT_WITNESS = timedelta(hours=6)

@@ -2,8 +2,7 @@
 
 import logging
 import shutil
-from collections.abc import Callable, Mapping
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Mapping, Set as AbstractSet
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial

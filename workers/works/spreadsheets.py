@@ -14,8 +14,7 @@ from datetime import date, datetime, time
 from time import thread_time
 from typing import Any, TypeVar
 
-from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext as _, ngettext
 
 from exhibit.errors import WrongUseError
 from exhibit.plain import plain

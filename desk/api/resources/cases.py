@@ -8,8 +8,7 @@ from pydantic import Field
 
 from desk.api.common.auth import DECIDE, Call, of
 from desk.api.common.resource import Cursor, Limit, Resource, page
-from desk.schemas import cases as schemas
-from desk.schemas import requests
+from desk.schemas import cases as schemas, requests
 from desk.schemas.base import Piece
 from desk.texts.cases import why_not
 from exhibit.errors import ConflictError, NotFoundError

@@ -12,8 +12,7 @@ from desk.api.common import limits
 from desk.api.common.auth import BEARER, Permitted
 from desk.api.common.problems import unauthorized
 from desk.api.common.resource import Resource
-from desk.schemas import owners as schemas
-from desk.schemas import requests
+from desk.schemas import owners as schemas, requests
 from registry.edge import contributors
 from registry.models import Contributor, Scope
 from workers.edge import taking

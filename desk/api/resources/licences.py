@@ -7,8 +7,7 @@ from ninja import Status
 
 from desk.api.common.auth import WRITE, Call, of
 from desk.api.common.resource import Cursor, Limit, Resource, page
-from desk.schemas import licences as schemas
-from desk.schemas import requests
+from desk.schemas import licences as schemas, requests
 from desk.schemas.base import Piece
 from registry.accounts import scoped
 from registry.cases.licence_trial import NOTHING, ORDER, cases_of, try_licences

@@ -9,8 +9,7 @@ from ninja import Query
 from desk.api.common.auth import SEND, Call, of
 from desk.api.common.files import FileName, download, taken
 from desk.api.common.resource import Cursor, Limit, Resource, page
-from desk.schemas import notices as schemas
-from desk.schemas import requests
+from desk.schemas import notices as schemas, requests
 from desk.schemas.base import Piece
 from registry.accounts import scoped
 from registry.db.rows import there

@@ -6,8 +6,7 @@ from ninja import Path
 
 from desk.api.common.auth import MANAGE, Call, of
 from desk.api.common.resource import Cursor, Limit, Resource, page
-from desk.schemas import notifications as schemas
-from desk.schemas import requests
+from desk.schemas import notifications as schemas, requests
 from desk.schemas.base import Piece
 from registry.accounts import scoped
 from registry.notifications import events

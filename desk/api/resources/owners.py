@@ -7,8 +7,7 @@ from pydantic import Field
 
 from desk.api.common.auth import MANAGE, Call, of
 from desk.api.common.resource import Cursor, Limit, Resource, page
-from desk.schemas import owners as schemas
-from desk.schemas import requests
+from desk.schemas import owners as schemas, requests
 from desk.schemas.base import Piece
 from exhibit.errors import ServiceMissingError
 from registry.accounts import invitations, members, scoped, tokens

@@ -7,14 +7,12 @@ from pydantic import Field
 from desk.api.common.auth import SEND, WRITE, Call, of
 from desk.api.common.files import taken, zip_answer
 from desk.api.common.resource import Cursor, Limit, Resource, page
-from desk.schemas import downloads as schemas
-from desk.schemas import requests
+from desk.schemas import downloads as schemas, requests
 from desk.schemas.base import Piece
 from registry.accounts import scoped
 from registry.log.audit_log import Evidence
 from registry.models import Package, Report
-from workers.evidence import links
-from workers.evidence import packages as packing
+from workers.evidence import links, packages as packing
 from workers.notify.mail import absolute
 from workers.services import wiring
 

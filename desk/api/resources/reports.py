@@ -9,8 +9,7 @@ from pydantic import Field
 from desk.api.common.auth import WRITE, Call, of
 from desk.api.common.files import FileName, download, taken
 from desk.api.common.resource import Resource
-from desk.schemas import downloads as schemas
-from desk.schemas import requests
+from desk.schemas import downloads as schemas, requests
 from evidence.documents.report.facts import ReportScope
 from exhibit.digests import Digest
 from exhibit.types import CaseDecision

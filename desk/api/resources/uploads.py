@@ -10,8 +10,7 @@ from pydantic import Field
 from desk.api.common.auth import WRITE, Call, of
 from desk.api.common.problems import Problem
 from desk.api.common.resource import Cursor, Limit, Resource, page
-from desk.schemas import requests
-from desk.schemas import works as schemas
+from desk.schemas import requests, works as schemas
 from desk.schemas.base import Piece
 from registry.accounts import scoped
 from registry.models import UploadFile

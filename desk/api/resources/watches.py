@@ -5,8 +5,7 @@ from datetime import timedelta
 
 from desk.api.common.auth import MANAGE, WRITE, Call, of
 from desk.api.common.resource import Cursor, Limit, Resource, page
-from desk.schemas import requests
-from desk.schemas import watches as schemas
+from desk.schemas import requests, watches as schemas
 from desk.schemas.base import Piece
 from exhibit.errors import WrongUseError
 from exhibit.types import Price

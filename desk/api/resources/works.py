@@ -7,16 +7,14 @@ from typing import Annotated, Any
 
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
-from ninja import File, Form, Path, Status, UploadedFile
-from ninja import Query as QueryValue
+from ninja import File, Form, Path, Query as QueryValue, Status, UploadedFile
 from pydantic import Field
 
 from desk.api.common import limits
 from desk.api.common.auth import DECIDE, WRITE, Call, of
 from desk.api.common.files import download, picture_in, taken
 from desk.api.common.resource import Cursor, Limit, Resource, page
-from desk.schemas import requests
-from desk.schemas import works as schemas
+from desk.schemas import requests, works as schemas
 from desk.schemas.base import Piece
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, WrongUseError

@@ -5,8 +5,7 @@ from operator import attrgetter
 import click
 
 from desk.cli.common.command import AsJson, TheirOwner, Word, command
-from desk.cli.common.frame import open_desk
-from desk.cli.common.frame import person as by_person
+from desk.cli.common.frame import open_desk, person as by_person
 from desk.cli.common.show import listed, say, tell
 
 owner_command = click.Group("owner", help="Rights holders, each with works, watches and cases of its own.")

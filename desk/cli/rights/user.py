@@ -7,8 +7,7 @@ from operator import itemgetter
 import click
 
 from desk.cli.common.command import AnyOwner, AsJson, TheirOwner, Word, command
-from desk.cli.common.frame import Desk, open_desk
-from desk.cli.common.frame import person as by_person
+from desk.cli.common.frame import Desk, open_desk, person as by_person
 from desk.cli.common.show import listed, say
 from exhibit.errors import WrongUseError
 

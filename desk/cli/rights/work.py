@@ -14,8 +14,7 @@ from exhibit.errors import ExitCode, RefusedError, WrongUseError
 from exhibit.types import DeclaredWork
 
 if TYPE_CHECKING:
-    from desk.schemas.works import AddedWork, ListedWork, Picture, Remark
-    from desk.schemas.works import Work as ToldWork
+    from desk.schemas.works import AddedWork, ListedWork, Picture, Remark, Work as ToldWork
     from registry.models import Owner, Work
     from workers.works.registration import NewWork, RegistrationResult
 

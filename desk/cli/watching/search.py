@@ -50,8 +50,7 @@ def keep_key(*, desk: Desk, search: Word, owner: TheirOwner) -> None:
 
     The key is asked for, or read from the standard input; an argument would stand in the list of processes.
     """
-    from workers.crawls.search_keys import MAX_KEY, lacking
-    from workers.crawls.search_keys import keep_key as keep
+    from workers.crawls.search_keys import MAX_KEY, keep_key as keep, lacking
     from workers.crawls.search_services import service_of
 
     service = service_of(desk.config, search)

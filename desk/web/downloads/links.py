@@ -22,8 +22,7 @@ from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
 from registry.accounts import scoped
 from registry.models import DownloadLink, Owner, Package, Report
-from workers.evidence import links as outside_links
-from workers.evidence import packages as packing
+from workers.evidence import links as outside_links, packages as packing
 from workers.services import wiring
 
 P = ParamSpec("P")

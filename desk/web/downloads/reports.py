@@ -8,8 +8,7 @@ from django.http import FileResponse, Http404, HttpRequest, HttpResponse, QueryD
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.utils.formats import date_format
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext as _, gettext_lazy, ngettext
 from django.views.decorators.http import require_safe
 
 from desk.texts.cases import OFFERED
@@ -23,8 +22,7 @@ from registry.accounts import scoped
 from registry.log.audit_log import Evidence
 from registry.models import Owner, Package, Report
 from workers.evidence.documents import languages_of
-from workers.reports import requests as making
-from workers.reports import titles
+from workers.reports import requests as making, titles
 from workers.reports.scope import EVERYTHING, Wanted, numbers_of, wanted_of
 from workers.services import wiring
 

@@ -8,8 +8,7 @@ from django import template
 from django.core.paginator import Page
 from django.template import Context
 from django.utils.functional import Promise
-from django.utils.translation import get_language, gettext, ngettext
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import get_language, gettext, gettext_lazy as _, ngettext
 
 from crawler.search_mapping import Conditions, Service
 from desk.texts.cases import decision_in_words, reason_in_words, standing_in_words, who_in_words

@@ -4,8 +4,7 @@ from base64 import b64encode
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext as _, gettext_lazy
 
 from desk.api.common.files import picture_in
 from desk.api.common.limits import one_search

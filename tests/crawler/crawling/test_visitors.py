@@ -7,8 +7,7 @@ from random import Random
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from crawler.crawling.visitors import for_anybody
 from tests.assets.crawling import crawl

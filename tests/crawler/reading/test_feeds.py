@@ -3,8 +3,7 @@ import json
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from crawler.reading.feeds import read_feed, read_sitemap
 from crawler.reading.found import Document

@@ -1,8 +1,7 @@
 """Reading pages: every place that names an image, the words around it, the links."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from crawler.formats.job import Kind
 from crawler.reading.found import MAX_ADDRESS

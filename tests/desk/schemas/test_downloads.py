@@ -6,8 +6,7 @@ from desk.schemas.downloads import Link, ListedPackage, Package, Report
 from evidence.documents.report.facts import ReportScope
 from evidence.formats.codec import to_plain
 from exhibit.clock import now
-from registry.models import DownloadLink
-from registry.models import Report as ReportRow
+from registry.models import DownloadLink, Report as ReportRow
 from tests.assets.sealed import sealed_bundle
 from workers.evidence.packages import request_package
 from workers.reports.scope import Wanted

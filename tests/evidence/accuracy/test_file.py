@@ -12,8 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from evidence.__main__ import main
-from evidence.accuracy.error_rates import SLIP, Accuracy, Rate
-from evidence.accuracy.error_rates import count as count_timed
+from evidence.accuracy.error_rates import SLIP, Accuracy, Rate, count as count_timed
 from evidence.accuracy.file import LoggedEntry, RunningRoot, check_accuracy, write_accuracy
 from evidence.keys.ed25519 import KeySigner
 from evidence.log.append_only import Log

@@ -2,8 +2,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from evidence.bundle.manifest import Manifest, ManifestFile, SealedMatter, SealingKey
 from evidence.facts.case import SoftwareFacts

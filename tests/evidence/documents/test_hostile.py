@@ -7,8 +7,7 @@ from typing import Any
 
 import pypdf
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from evidence.documents.papers.rendering import PAPERS, render_paper
 from evidence.documents.report.facts import AT_LENGTH, ReportFacts

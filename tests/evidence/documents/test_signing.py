@@ -19,8 +19,7 @@ from pyhanko.sign.validation import async_validate_pdf_signature
 from pyhanko.sign.validation.status import PdfSignatureStatus, SignatureCoverageLevel
 from pyhanko_certvalidator import ValidationContext
 
-from evidence.development.authority import Authority as TrialAuthority
-from evidence.development.authority import running_authority
+from evidence.development.authority import Authority as TrialAuthority, running_authority
 from evidence.documents.sheets.exhibit import render_exhibit_sheet
 from evidence.documents.signing import Authority, sign_pdf
 from evidence.keys.documents import DocumentKey, generate_document_key, unlock_document_key

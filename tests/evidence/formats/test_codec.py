@@ -5,8 +5,7 @@ from datetime import datetime
 from typing import Literal
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from evidence.formats.codec import FormatError, from_plain, parse_json, to_plain
 from exhibit.digests import Digest

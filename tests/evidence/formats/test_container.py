@@ -6,8 +6,7 @@ import zlib
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from evidence.formats.codec import FormatError
 from evidence.formats.container import FolderContents, NoBundleError, member_of, read_all, zip_chunks

@@ -1,8 +1,7 @@
 """Secrets at rest come back with their master key only, whole or not at all."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from evidence.keys.at_rest import SEALING, SECRET, decrypt, encrypt, encrypt_again
 from evidence.keys.ed25519 import (

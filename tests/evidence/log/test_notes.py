@@ -2,8 +2,7 @@ import base64
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from evidence.formats.errors import UnknownWitnessError
 from evidence.keys.ed25519 import KeySigner

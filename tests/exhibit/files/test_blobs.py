@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 from django.db import connections
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from obstore.store import LocalStore, MemoryStore
 
 from exhibit.digests import Digest

@@ -4,8 +4,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from exhibit.errors import ConfigError, RefusedError, ServiceMissingError
 from exhibit.machine import machine_fault

@@ -1,6 +1,5 @@
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from exhibit.network.urls import host_of, normalise, registrable_domain, url_key
 

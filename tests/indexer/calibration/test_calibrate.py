@@ -25,8 +25,7 @@ from indexer.search.why import explain
 from tests.assets.archive import COUNT, PLAN, archive_in, quiet
 from tests.assets.networks import CARD, network
 from tests.assets.rows import jpeg
-from tests.assets.textured import encoded
-from tests.assets.textured import textured as drawn
+from tests.assets.textured import encoded, textured as drawn
 
 
 def features_alone(scratch: Path, folder: Path) -> Path:

@@ -10,8 +10,7 @@ from exhibit.digests import Digest
 from exhibit.types import Sighting
 from registry.crawls import sightings
 from registry.crawls.sightings import keep_sightings
-from registry.models import CrawlSlice, Picture
-from registry.models import Sighting as Row
+from registry.models import CrawlSlice, Picture, Sighting as Row
 from tests.assets.rows import claimed_slice, owner
 from workers.matching.search_version import search_mark
 

@@ -29,8 +29,7 @@ from tests.assets.processes import processes_of, wait_until
 from tests.assets.stack import connected_to
 from workers.configuration import load_config
 from workers.database.backup import log_state
-from workers.database.backup_format import DESCRIPTION
-from workers.database.backup_format import members as members_of
+from workers.database.backup_format import DESCRIPTION, members as members_of
 from workers.database.restore import put_back
 from workers.log.replay import replay
 from workers.log.sequencer import sequence_log, sign_checkpoint

@@ -18,8 +18,7 @@ from registry.cases import matching
 from registry.db import steps
 from registry.db.locks import Lock, hold
 from registry.models import DescriptorModel, Picture
-from registry.vectors import descriptors
-from registry.vectors import fingerprints as vectors
+from registry.vectors import descriptors, fingerprints as vectors
 from registry.vectors.fingerprints import Collection
 from workers.services.wiring import Services
 

@@ -60,7 +60,8 @@ def test_a_viewer_reads_and_changes_nothing(scene_of_programs: Scene) -> None:
     document = api.get_openapi_schema()["paths"]
     # what a licence would do, and which work a picture shows: nothing is done
     asking = {f"/api/v1/owners/{{owner}}/{what}" for what in ("licences/trials", "identify")}
-    changing = [(path, how) for path, known in document.items() for how in known if how != "get" and path not in asking]
+    ours = {path: known for path, known in document.items() if "/edge/" not in path}  # of another kind of token
+    changing = [(path, how) for path, known in ours.items() for how in known if how != "get" and path not in asking]
     assert len(changing) > 10
     for path, method in changing:
         address = path.replace("{owner}", "studio").replace("{number}", "1")

@@ -9,8 +9,7 @@ from django.test import Client
 from registry.crawls import watching
 from registry.models import Owner, Watch
 from tests.assets.site import Site
-from tests.desk.web.watches.test_new import offered
-from tests.desk.web.watches.test_new import shop as site
+from tests.desk.web.watches.test_new import offered, shop as site
 from tests.desk.web.watches.test_views import ADDRESS, DAY, SHOP, ann, shop, studio
 from workers.tasks.sync_runner import SyncRunner
 

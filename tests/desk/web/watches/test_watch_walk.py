@@ -9,8 +9,7 @@ from django.urls import reverse
 from registry.models import Canary, Crawl, Watch
 from tests.assets.rows import owner, photograph, register
 from tests.assets.searches import KEY
-from tests.assets.site import Answer
-from tests.assets.site import Site as Shop
+from tests.assets.site import Answer, Site as Shop
 from tests.assets.site_browser import DESKTOP, PHONE, Site
 
 

@@ -2,8 +2,7 @@
 
 import pytest
 import rlp as other_rlp
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from trie import HexaryTrie
 
 from evidence.anchors.evm.patricia import check_proof, prove

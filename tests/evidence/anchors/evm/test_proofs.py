@@ -5,8 +5,7 @@ import json
 import re
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from evidence.anchors.evm.proofs import EvmProof, verify_proof
 from evidence.formats.errors import PendingProofError

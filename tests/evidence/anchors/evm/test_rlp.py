@@ -4,8 +4,7 @@ import contextlib
 
 import pytest
 import rlp as other_rlp
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from evidence.anchors.evm import rlp
 from exhibit.errors import IntegrityError

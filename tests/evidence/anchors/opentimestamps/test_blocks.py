@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from evidence.anchors.opentimestamps import anchor as opentimestamps
-from evidence.anchors.opentimestamps import proofs
+from evidence.anchors.opentimestamps import anchor as opentimestamps, proofs
 from evidence.anchors.opentimestamps.anchor import OpenTimestampsAnchor
 from evidence.anchors.opentimestamps.blocks import EsploraBlocks, JsonRpcBlocks
 from evidence.anchors.opentimestamps.headers import parse_header

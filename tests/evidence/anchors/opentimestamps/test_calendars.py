@@ -10,8 +10,7 @@ from opentimestamps.core.op import OpAppend
 from opentimestamps.core.timestamp import Timestamp
 
 from evidence.anchors import fetch
-from evidence.anchors.opentimestamps import anchor as opentimestamps
-from evidence.anchors.opentimestamps import proofs
+from evidence.anchors.opentimestamps import anchor as opentimestamps, proofs
 from evidence.anchors.opentimestamps.anchor import OpenTimestampsAnchor
 from evidence.development.chain import Chain, running_chain
 from evidence.development.server import Answer, LoopbackServer, Question

@@ -3,8 +3,7 @@
 import time
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 from opentimestamps.core.notary import BitcoinBlockHeaderAttestation
 from opentimestamps.core.timestamp import Timestamp
 

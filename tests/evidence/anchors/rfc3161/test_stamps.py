@@ -5,8 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from evidence.anchors.rfc3161 import stamps as rfc3161
 from evidence.anchors.rfc3161.anchor import stamp_request

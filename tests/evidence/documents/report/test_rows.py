@@ -6,8 +6,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from evidence.documents.report.facts import ReportFacts
 from evidence.documents.report.rows import COLUMNS, FORMULA_SIGNS, safe_cell

@@ -11,8 +11,7 @@ from pytest_django import Settings
 from exhibit.clock import now
 from exhibit.errors import NotFoundError, WrongUseError
 from registry.models import Notice, NoticeMail, Owner, PictureReport
-from registry.notices import mail as notice_mail
-from registry.notices import notices
+from registry.notices import mail as notice_mail, notices
 from tests.assets.mail_server import MailServer, mail_server
 from tests.assets.noticed import begun, mail_by, signed
 from tests.assets.noticed_once import inline, stage, studio, two_cases
