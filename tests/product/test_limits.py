@@ -37,7 +37,7 @@ from tests.assets.shop import COPY, OTHER, Shop, run_now, settle, stored, watch
 from tests.assets.site import Answer, Site
 from workers.cases.decisions import confirm
 from workers.crawls.child import crawl_child
-from workers.operations.retention import expire_bytes, sweep
+from workers.operations.retention import expire_bytes, sweep, sweep_here
 from workers.reports.requests import request_report
 from workers.services.disk import disk_is_full
 from workers.steps.crawls import plan, slice as crawl
@@ -137,6 +137,7 @@ def test_what_killed_processes_leave_is_swept_and_what_lives_is_left(services: S
         path.write_bytes(b"half")
     os.utime(old, (0, 0))
     sweep(services.services)
+    sweep_here(services.services)
     assert [path.name for path in spool.iterdir()] == [f"slice-{under_way}-1"]
     assert (old.exists(), young.exists()) == (False, True)
     assert [path.name for path in reports.iterdir()] == [str(asked.pk)]

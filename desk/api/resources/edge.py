@@ -28,7 +28,9 @@ class LeaseRequest(requests.Given):
     """Who asks for something to do. The key is noted the first time, once and for all."""
 
     public_key: str = Field(pattern="^[0-9a-f]{64}$", description="Ed25519, hexadecimal.", examples=["9f" * 32])
-    pipeline: str = Field(max_length=200, description="What it measures with.", examples=["match-4 descriptor@1"])
+    pipeline: str = Field(
+        pattern="^[0-9A-Za-z@:., +_-]{1,200}$", description="What it measures with.", examples=["match-4 descriptor@1"]
+    )
 
 
 class EdgeResult(requests.Given):

@@ -30,7 +30,7 @@ from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, 
 from workers.cases.purge import purge
 from workers.notify.mail import mail_folder
 from workers.operations.backlog import backlog, failures, try_again
-from workers.operations.retention import sweep
+from workers.operations.retention import sweep_here
 from workers.services import wiring
 from workers.steps.matching.match import match_pictures
 from workers.steps.notify.mail import send_digests
@@ -167,7 +167,7 @@ def test_a_mail_that_lies_here_as_a_file_goes_with_a_picture_that_is_removed(inl
     assert [*folder.glob("*.eml")] == left
     for path, data in mails.items():  # written while the purge went on
         path.write_bytes(data)
-    sweep(inline.services)
+    sweep_here(inline.services)
     assert [*folder.glob("*.eml")] == left
 
 
