@@ -1,6 +1,5 @@
 """Small pictures for looking at: what is shown in a browser, and what stays when exact bytes expire."""
 
-import io
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from exhibit.digests import Digest
 from exhibit.errors import NotFoundError
 from exhibit.machine import keep_in_cache
 from exhibit.pictures.decode import Limits, decode
+from exhibit.pictures.thumbnails import small_jpeg
 from exhibit.sentences import Sentence
 
 if TYPE_CHECKING:
@@ -20,16 +20,11 @@ if TYPE_CHECKING:
 SMALL, LARGE = 256, 800
 CACHES = ("drawings", "previews", "features")
 """Folders of the data folder; what is in the last takes longest to make again."""
-QUALITY = 84
 
 
 def preview(data: bytes, limits: Limits, side: int = SMALL) -> bytes:
     """A JPEG of at most ``side`` pixels on its longer side, without metadata; raises ``UnreadablePictureError``."""
-    shown = Image.fromarray(decode(data, limits, at_least=side).pixels)
-    shown.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=3.0)
-    out = io.BytesIO()
-    shown.save(out, format="JPEG", quality=QUALITY)
-    return out.getvalue()
+    return small_jpeg(Image.fromarray(decode(data, limits, at_least=side).pixels), side)
 
 
 def kept_preview(services: "Services", digest: Digest, side: int = SMALL) -> bytes:
