@@ -24,6 +24,7 @@ from workers.operations.checks import DAMAGED, damaged
 from workers.pictures.kept_files import let_go
 from workers.pictures.previews import CACHES, drop_kept, preview
 from workers.services.disk import free_bytes
+from workers.services.stores import objects_of
 from workers.services.wiring import Services
 
 LOGGER = logging.getLogger(__name__)
@@ -149,8 +150,9 @@ def sweep_here(services: Services) -> None:
 def forget_here(services: Services, purged: AbstractSet[Digest]) -> None:
     """Remove what this machine has made of purged pictures: previews, drawings, measured features, pairs and mails."""
     drop_kept(services, purged)
+    pairs = KeptPairs(services.config.data_dir)
     for digest in purged:
-        KeptPairs(services.config.data_dir).forget(digest)
+        pairs.forget(digest)
     drop_mails(mail_folder(services.config), purged)
 
 
@@ -175,10 +177,17 @@ def _make_room(services: Services) -> None:
     What was measured of works is one of them only where other machines can be asked for it.
     """
     missing = ROOM * services.config.disk_floor_bytes - free_bytes(services.config)
-    caches = CACHES if services.config.blobs_url else CACHES[:-1]
-    files = [path for name in caches for path in (services.config.data_dir / name).rglob("*.*") if path.is_file()]
-    for path in sorted(files, key=lambda path: path.stat().st_atime) if missing > 0 else []:
-        missing -= path.stat().st_size
-        path.unlink(missing_ok=True)
+    if missing <= 0:
+        return
+    files = []
+    for name in CACHES if objects_of(services.config) else CACHES[:-1]:
+        for path in (services.config.data_dir / name).rglob("*.*"):
+            with suppress(FileNotFoundError):  # a cache is changed by all processes
+                files.append((path.stat().st_atime, path))
+    for _, path in sorted(files):
+        with suppress(OSError):  # gone, or a folder
+            size = path.stat().st_size
+            path.unlink()
+            missing -= size
         if missing <= 0:
             return
