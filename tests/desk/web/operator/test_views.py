@@ -308,6 +308,8 @@ def test_the_operator_looks_at_it_on_a_phone_and_tries_again(site: Site) -> None
     )
     make_well()
     running.add_time("match", rows=200, seconds=100, processor_seconds=50)
+    running.add_time("edge", rows=1, seconds=0.5, processor_seconds=0.5)
+    contributors.throw_out(contributors.invite("Ann", by="operator")[0], by="", reason=checks.FALSE, drop=True)
     boss = User.objects.create_user("boss@example.org", "boss@example.org", is_staff=True)
     ann = site.signed_in(boss, size=PHONE)
     ann.open("/operator/")
