@@ -179,7 +179,7 @@ def _chosen(options: argparse.Namespace, photos: Sequence[Path]) -> list[tuple[s
         (
             "retroactive",
             "New works against everything seen",
-            lambda: retroactive.measure(photos, options.entries),
+            lambda: retroactive.measure(photos, options.entries, options.works or retroactive.WORKS),
         ),
         (
             "whole",
@@ -213,7 +213,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--works",
         type=int,
-        help="1,000 for whole, 100,000 for crowd and memory, 30 for series, 100 for matching and cost unless given",
+        help="1,000 for whole, 101 for retroactive, 100,000 for crowd and memory, 30 for series, 100 for matching and"
+        " cost unless given",
     )
     parser.add_argument("--pictures", type=int, default=10_000)
     parser.add_argument("--changes", type=int, default=10_000, help="of bundles, for tampering")

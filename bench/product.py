@@ -72,15 +72,29 @@ class Product:
         """Register files as works, a process for each core."""
         _in_processes(_register, paths)
 
-    def search(self, waiting: Sequence[int]) -> int:
-        """Search everything seen for new works; returns in how many of them a copy was found."""
-        from registry.models import Match, WorkPicture
-        from workers.steps.matching.search import search_pictures
+    def register_all(self, paths: Sequence[Path]) -> list[int]:
+        """Register files, a process for each core; returns what :meth:`register_files` does."""
+        from registry.models import WorkPicture
 
-        search_pictures(self.services, waiting)
-        pictures = WorkPicture.objects.filter(pk__in=waiting).values("picture")
-        matches = Match.objects.filter(registered__in=pictures).exclude(decision="none")
-        return matches.values("registered").distinct().count()
+        self.register(paths)
+        return list(WorkPicture.objects.filter(state="todo").order_by("pk").values_list("pk", flat=True))
+
+    def search(self, waiting: Sequence[int]) -> None:
+        """Search everything seen for new works, in one pass."""
+        _search(self.services, waiting)
+
+    def search_all(self, waiting: Sequence[int]) -> None:
+        """Search everything seen for new works, a process for each core."""
+        _in_processes(_search, waiting)
+
+    def past(self, waiting: Sequence[int]) -> tuple[int, float]:
+        """In how many of these works a copy was found, and how many pictures seen resemble one of them, in the mean."""
+        from registry.models import Match, WorkPicture
+
+        rows = WorkPicture.objects.filter(pk__in=waiting)
+        matches = Match.objects.filter(registered__in=rows.values("picture")).exclude(decision="none")
+        alike = [row.progress["alike"] for row in rows]
+        return matches.values("registered").distinct().count(), sum(alike) / len(alike)
 
     def seen(self, data: bytes) -> int:
         """Keep a picture as a crawl would; returns its row, which waits for its step."""
@@ -189,6 +203,12 @@ def _match(services: "Services", waiting: Sequence[int]) -> None:
     from workers.steps.matching.match import match_pictures
 
     match_pictures(services, waiting)
+
+
+def _search(services: "Services", waiting: Sequence[int]) -> None:
+    from workers.steps.matching.search import search_pictures
+
+    search_pictures(services, waiting)
 
 
 def _register(services: "Services", paths: Sequence[Path]) -> None:

@@ -1,11 +1,12 @@
-"""New works against pictures seen before: seconds for one, for a hundred, and until a copy of a new one is found.
+"""New works against pictures seen before: one, a hundred, then as many as are asked for, from files to what was found.
 
 The pictures seen are rows made of real fingerprints (:mod:`bench.retrieval`, and mixtures of real descriptors), put in
-by binary COPY; among them are real copies of the works, brought in by a crawl of a folder. All goes through the steps.
+by binary COPY; among them are real copies of a hundred works, brought in by a crawl of a folder. All goes through the
+steps. Nobody has the bytes of the rows that are made: how many of them resemble a work is counted, not compared.
 """
 
 import os
-import random
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -18,6 +19,8 @@ from PIL import Image
 
 from bench.retrieval import entries_of, real_hashes
 from bench.table import Row
+from bench.whole import WORKS_AT_ONCE, processor_seconds
+from bench.whole_pictures import make_works
 from exhibit.pictures.decode import Limits, decode
 from indexer.edits import apply
 from indexer.picture.descriptor import BUILT_IN
@@ -30,33 +33,38 @@ if TYPE_CHECKING:
 
 SEED = 9
 WORKS = 101
-"""One that is searched alone, and a hundred that are searched together."""
+"""One that is searched alone, and a hundred that are searched together; each has a copy among the pictures."""
 COPY_EDITS = ("jpeg30", "crop70", "mirror", "text", "rot90")
 OWN = 0.8
 """How much of a made descriptor is one real descriptor's; the rest is another's."""
-DESCRIBED = 1_500
-"""Photographs whose descriptors the others are mixed of."""
+SOURCES = 800
+"""Photographs whose hashes and descriptors the others are mixed of."""
 AT_ONCE = 20_000
 MIX_SPREAD = 0.03
 REGISTERED = 10_000
 """So many of the pictures count as registered too."""
 
 
-def measure(photos: Sequence[Path], pictures: int) -> list[Row]:
-    """Run the product with so many pictures seen, in a data folder of its own that is removed afterwards."""
-    chosen = random.Random(SEED).sample(list(photos), len(photos))
+def measure(photos: Sequence[Path], pictures: int, works: int = WORKS) -> list[Row]:
+    """Run the product with so many pictures seen, in a data folder of its own that is removed afterwards.
+
+    Args:
+        photos: of which works and the fingerprints of pictures are made.
+        pictures: seen before.
+        works: that are registered; parts of photographs where these are too few.
+    """
     with tempfile.TemporaryDirectory(prefix="exhibit-retroactive-") as name:
         Path(name).chmod(0o755)
         os.environ.update(EXHIBIT_DATA=f"{name}/data", DJANGO_SETTINGS_MODULE="desk.settings")
         from bench.product import Product  # noqa: PLC0415 - needs the environment of this run
 
-        works, others = chosen[: min(WORKS, len(chosen) // 2)], chosen[len(chosen) // 2 :]
-        copies = _copies(Path(name), works)
+        made = make_works(Path(name), photos, works)
+        copies = _copies(Path(name), made.works[:WORKS])
         with Product() as product:
             product.crawl(copies)
             product.match(product.waiting())
-            _put_in(others, pictures)
-            return list(_searched(product, works, pictures))
+            _put_in(made.others, pictures)
+            return list(_searched(product, made.works, pictures))
 
 
 def _copies(folder: Path, works: Sequence[Path]) -> Path:
@@ -74,35 +82,45 @@ def _searched(product: "Product", works: Sequence[Path], pictures: int) -> Itera
     services = product.services
     from registry.vectors.fingerprints import Collection  # noqa: PLC0415 - Django is set up by now
 
-    started, began = time.monotonic(), time.process_time()
+    began = _now()
     for collection in Collection:
         services.indexes.refresh(collection)
     what = f"take {pictures:,} pictures and {min(REGISTERED, pictures):,} works into the indexes"
-    yield {"what": what, "works": 0, **_spent(started, began), "found": ""}
-    for group in (works[:1], works[1:]):
-        started, began = time.monotonic(), time.process_time()
-        waiting = product.register_files(group)
-        yield {"what": "register", "works": len(group), **_spent(started, began), "found": ""}
-        started, began = time.monotonic(), time.process_time()
-        found = product.search(waiting)
-        yield {"what": "search everything seen", "works": len(group), **_spent(started, began), "found": found}
+    yield {"what": what, "works": 0, **_spent(began), "found": "", "alike": ""}
+    portions = [works[:1], works[1:WORKS]]
+    portions += [works[start : start + WORKS_AT_ONCE] for start in range(WORKS, len(works), WORKS_AT_ONCE)]
+    for portion in portions:
+        together = len(portion) > WORKS
+        began = _now()
+        waiting = product.register_all(portion) if together else product.register_files(portion)
+        yield {"what": "register", "works": len(portion), **_spent(began), "found": "", "alike": ""}
+        began = _now()
+        (product.search_all if together else product.search)(waiting)
+        spent, (found, alike) = _spent(began), product.past(waiting)
+        yield {"what": "search everything seen", "works": len(portion), **spent, "found": found, "alike": alike}
     new = works[0].read_bytes() + b" "  # a work of its own, whose copy waits
     waiting_copy = product.seen(new + b" ")
-    started, began = time.monotonic(), time.process_time()
+    began = _now()
     product.add(new)
     found = product.match_one(waiting_copy)
-    yield {"what": "register a work and match a copy of it", "works": 1, **_spent(started, began), "found": found}
+    yield {"what": "register a work and match a copy of it", "works": 1, **_spent(began), "found": found, "alike": ""}
 
 
-def _spent(started: float, began: float) -> Row:
-    return {"seconds": time.monotonic() - started, "CPU seconds of this process": time.process_time() - began}
+def _now() -> tuple[float, float]:
+    return time.monotonic(), processor_seconds()
+
+
+def _spent(began: tuple[float, float]) -> Row:
+    seconds, processor = (now - then for now, then in zip(_now(), began, strict=True))
+    print(f"{seconds:.1f} s, {processor:.1f} s of processor", file=sys.stderr, flush=True)
+    return {"seconds": seconds, "processor seconds": processor}
 
 
 def _put_in(photos: Sequence[Path], count: int) -> None:
     """Rows of pictures whose bytes nobody has: digest, fingerprints and their places in the index."""
     from django.db import connection, transaction  # noqa: PLC0415
 
-    known, real = real_hashes(photos), described(photos[:DESCRIBED])
+    known, real = real_hashes(photos[:SOURCES]), described(photos[:SOURCES])
     with transaction.atomic(), connection.cursor() as wrapped:
         cursor: Cursor = wrapped.cursor  # the driver's own, behind Django's
         cursor.execute("SELECT coalesce(max(id), 0) FROM registry_picture")

@@ -32,7 +32,7 @@ class FlatRows(NumberedRows):
     def of(cls, space: Space, numbers: NDArray[np.int64], vectors: NDArray[Any]) -> Self:
         """Rows in memory, from numbers that ascend."""
         hamming = space.metric is Metric.HAMMING
-        index = faiss.IndexBinaryFlat(space.width) if hamming else faiss.IndexFlatIP(space.width)
+        index = _counting(faiss.IndexBinaryFlat(space.width)) if hamming else faiss.IndexFlatIP(space.width)
         index.add(vectors)
         return cls(space, numbers, index)
 
@@ -111,5 +111,12 @@ def write_index(index: Untyped, space: Space, path: Path) -> None:
 
 def map_index(space: Space, path: Path) -> Untyped:
     """Map a flat index, shared by all processes that do; raises ``RuntimeError`` when it isn't one."""
-    read = faiss.read_index_binary if space.metric is Metric.HAMMING else faiss.read_index
-    return read(str(path), faiss.IO_FLAG_MMAP_IFC)
+    if space.metric is Metric.HAMMING:
+        return _counting(faiss.read_index_binary(str(path), faiss.IO_FLAG_MMAP_IFC))
+    return faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
+
+
+def _counting(index: Untyped) -> Untyped:
+    """A binary index that finds the nearest by counts of the few distances there are: half of what heaps take."""
+    index.use_heap = False
+    return index

@@ -201,8 +201,9 @@ def test_what_stood_before_it_is_told(shelf: Shelf) -> None:
     both.paste(textured(4, SIZE), (0, 0))
     both.paste(textured(WORK, SIZE).crop((0, 0, 300, 225)).resize((400, 300)), (400, 0))
     places = {work: asked(shelf, both, work) for work in (4, WORK)}
-    assert {len(one.before) for one in places.values()} == {0, 1}
-    assert set().union(*(one.before for one in places.values())) <= {4, WORK}
+    assert places[4].before == ()
+    assert places[WORK].before[0] == 4  # what resembles it besides, processors tell differently
+    assert WORK not in places[WORK].before
     for one in places.values():
         assert figures(one, "naming")["place"][0] == len(one.before) + 1
 
