@@ -1,6 +1,7 @@
 """The ports: what a room asks of the outside. Tests hold every adapter of one to the same contract."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+AT_ONCE = 8
+"""Pieces of bytes that are kept beside one another."""
+
 
 class BlobStore(Protocol):
     """Exact bytes by SHA-256, written once, verified when read."""
@@ -27,7 +31,9 @@ class BlobStore(Protocol):
         """Keep a file's bytes by copying or linking; the file itself may be removed afterwards."""
 
     def put_all(self, given: Iterable[bytes | Path]) -> None:
-        """Keep bytes and the bytes of files, small ones and many at once, as :meth:`put` does each."""
+        """Keep bytes and the bytes of files, some beside one another: a disk and a bucket take their time."""
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            list(pool.map(lambda each: self.put(each) if isinstance(each, bytes) else self.put_file(each), given))
 
     def get(self, digest: Digest) -> bytes:
         """The bytes; raises ``NotFoundError`` when absent, ``IntegrityError`` when they don't match."""
@@ -52,15 +58,14 @@ class BlobStore(Protocol):
 
     def remove_all(self, digests: Iterable[Digest]) -> None:
         """Remove the bytes of those that are here."""
+        for digest in digests:
+            self.remove(digest)
 
     def move(self, digest: Digest, to: Self) -> None:
         """Hand bytes over to another store beside this one as they are, damaged ones too."""
 
     def __iter__(self) -> Iterator[Digest]:
         """All digests, in no order."""
-
-    def among(self, begin: str) -> Iterator[Digest]:
-        """The digests that begin with two hexadecimal digits."""
 
     def changed(self, begin: str) -> Iterator[Digest]:
         """Those of one 256th of all bytes, by two hexadecimal digits, that aren't whole; reads them."""

@@ -19,7 +19,7 @@ from playwright.async_api import Browser, Error, Playwright, async_playwright
 
 from exhibit.browser.limits import PageLimits
 from exhibit.errors import ServiceMissingError
-from exhibit.machine import machine_fault
+from exhibit.machine import machine_fault, stat_fields
 from exhibit.sentences import Sentence
 
 T = TypeVar("T")
@@ -187,8 +187,7 @@ def memory_of(pid: int) -> int:
     below: dict[int, list[int]] = {}
     for entry in Path("/proc").glob("[0-9]*"):
         with suppress(OSError, ValueError, IndexError):
-            parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-            below.setdefault(parent, []).append(int(entry.name))
+            below.setdefault(int(stat_fields(number := int(entry.name))[1]), []).append(number)
     total, waiting = 0, [pid] if pid else []
     while waiting:
         process = waiting.pop()

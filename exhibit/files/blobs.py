@@ -11,10 +11,9 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
 from exhibit.digests import CHUNK, Digest
 from exhibit.errors import IntegrityError, NotFoundError
@@ -24,10 +23,9 @@ from exhibit.sentences import Sentence
 
 _NAME = re.compile(r"[0-9a-f]{64}")
 _READ_ONLY = 0o400
-AT_ONCE = 8
 
 
-class FolderBlobStore:
+class FolderBlobStore(BlobStore):
     """A ``BlobStore`` in a folder that any number of threads and processes write to at the same time.
 
     When the folder is gone, such as a disk that isn't mounted, whatever is asked of it is an ``OSError`` (``ESTALE``).
@@ -73,10 +71,6 @@ class FolderBlobStore:
             temporary.unlink(missing_ok=True)
         return digest
 
-    def put_all(self, given: Iterable[bytes | Path]) -> None:
-        """Keep the bytes of several, some beside one another."""
-        put_several(self, given)
-
     def get(self, digest: Digest) -> bytes:
         """The bytes; raises ``NotFoundError`` when absent, ``IntegrityError`` when they don't match."""
         with self.open(digest) as file:
@@ -111,15 +105,10 @@ class FolderBlobStore:
         settle_path(path.parent)
         return True
 
-    def remove_all(self, digests: Iterable[Digest]) -> None:
-        """Remove those that are here."""
-        for digest in digests:
-            self.remove(digest)
-
-    def move(self, digest: Digest, to: "FolderBlobStore") -> None:
+    def move(self, digest: Digest, to: Self) -> None:
         """Hand bytes over to another store as they are, damaged ones too; on the same disk that takes no room."""
         try:
-            to._publish(self.path(digest), digest)  # noqa: SLF001 - it is one of these
+            to._publish(self.path(digest), digest)
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
@@ -143,18 +132,11 @@ class FolderBlobStore:
         return self.path(digest).is_file()
 
     def __iter__(self) -> Iterator[Digest]:
-        return self.among("[0-9a-f][0-9a-f]")
-
-    def among(self, begin: str) -> Iterator[Digest]:
-        """The digests that begin with two hexadecimal digits."""
-        self._check()
-        for path in self.root.glob(f"{begin}/[0-9a-f][0-9a-f]/*"):
-            if _NAME.fullmatch(path.name):
-                yield Digest.from_hex(path.name)
+        return self._among("[0-9a-f][0-9a-f]")
 
     def changed(self, begin: str) -> Iterator[Digest]:
         """Those that begin with two hexadecimal digits and aren't whole; reads them all."""
-        return (digest for digest in self.among(begin) if not self.is_whole(digest))
+        return (digest for digest in self._among(begin) if not self.is_whole(digest))
 
     def is_whole(self, digest: Digest) -> bool:
         """Whether a blob is here and its bytes are those of its name; reads them all."""
@@ -162,6 +144,12 @@ class FolderBlobStore:
             return Digest.of_file(self.path(digest)) == digest
         except OSError:  # it isn't here, or the disk can't read it any more
             return False
+
+    def _among(self, begin: str) -> Iterator[Digest]:
+        self._check()
+        for path in self.root.glob(f"{begin}/[0-9a-f][0-9a-f]/*"):
+            if _NAME.fullmatch(path.name):
+                yield Digest.from_hex(path.name)
 
     def _check(self) -> None:
         if not self._incoming.is_dir():
@@ -195,12 +183,6 @@ def verified(data: bytes, digest: Digest) -> bytes:
             hint=Sentence("Restore this file from a backup, or remove it."),
         )
     return data
-
-
-def put_several(store: BlobStore, given: Iterable[bytes | Path]) -> None:
-    """Keep each by itself, some beside one another: a disk and a bucket take their time."""
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        list(pool.map(lambda each: store.put(each) if isinstance(each, bytes) else store.put_file(each), given))
 
 
 def blob_store(data_dir: Path) -> FolderBlobStore:

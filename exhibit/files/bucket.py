@@ -25,7 +25,8 @@ from obstore.store import ObjectStore, from_url
 from exhibit.digests import CHUNK, Digest
 from exhibit.errors import IntegrityError, NotFoundError, StorageError
 from exhibit.files.ahead import ReadAhead
-from exhibit.files.blobs import put_several, verified
+from exhibit.files.blobs import verified
+from exhibit.ports import BlobStore
 from exhibit.sentences import Sentence
 
 if TYPE_CHECKING:
@@ -164,7 +165,7 @@ class Bucket:
         return self._opened()
 
 
-class BucketBlobStore:
+class BucketBlobStore(BlobStore):
     """A ``BlobStore`` in a bucket that any number of threads, processes and machines write to at the same time.
 
     Whatever the bucket is to blame for is a ``StorageError``.
@@ -195,10 +196,6 @@ class BucketBlobStore:
                 file.seek(0)
                 self.keep_as(digest, _unchanged(file, digest))
         return digest
-
-    def put_all(self, given: Iterable[bytes | Path]) -> None:
-        """Keep the bytes of several, some beside one another."""
-        put_several(self, given)
 
     def get(self, digest: Digest) -> bytes:
         """The bytes; raises ``NotFoundError`` when absent, ``IntegrityError`` when they don't match."""
@@ -240,7 +237,7 @@ class BucketBlobStore:
 
     def changed(self, begin: str) -> Iterator[Digest]:
         """Those that begin with two hexadecimal digits and aren't whole; reads them all."""
-        return (digest for digest in self.among(begin) if not self.is_whole(digest))
+        return (digest for digest in self._listed(f"{self._folder}/{begin}") if not self.is_whole(digest))
 
     def is_whole(self, digest: Digest) -> bool:
         """Whether a blob is here and its bytes are those of its name; reads them all."""
@@ -249,10 +246,6 @@ class BucketBlobStore:
                 return Digest.of_stream(stream) == digest
         except NotFoundError:
             return False
-
-    def among(self, begin: str) -> Iterator[Digest]:
-        """The digests that begin with two hexadecimal digits."""
-        return self._listed(f"{self._folder}/{begin}")
 
     def piece(self, digest: Digest, start: int, end: int) -> bytes:
         """Some of the bytes, which are there."""

@@ -31,14 +31,12 @@ class NamedObjects:
 
     def put(self, name: str, data: bytes) -> None:
         """Keep bytes under a name, whatever had it."""
-        with self._bucket.asked() as objects:
-            obstore.put(objects, self._key(name), data, use_multipart=False)
+        self._bucket.write(self._key(name), data)
 
     def create(self, name: str, data: bytes) -> bool:
         """Keep bytes under a name that nothing has; false when something has it."""
         try:
-            with self._bucket.asked() as objects:
-                obstore.put(objects, self._key(name), data, mode="create", use_multipart=False)
+            self._bucket.write(self._key(name), data, "create")
         except exceptions.AlreadyExistsError:
             return False
         return True
@@ -81,11 +79,9 @@ class NamedObjects:
 
     def names(self, below: str = "") -> Iterator[tuple[str, datetime]]:
         """All names, or those below one, and since when each has had its bytes, by the store's clock."""
-        with self._bucket.asked() as objects:
-            self._bucket.check()
-            for some in obstore.list(objects, self._key(below).rstrip("/")):
-                for one in some:
-                    yield one["path"].removeprefix(f"{self._folder}/"), one["last_modified"]
+        for some in self._bucket.listed(self._key(below).rstrip("/")):
+            for one in some:
+                yield one["path"].removeprefix(f"{self._folder}/"), one["last_modified"]
 
     def _key(self, name: str) -> str:
         return f"{self._folder}/{name}".lstrip("/")

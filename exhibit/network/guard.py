@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from urllib.parse import SplitResult, urlsplit
 
-from exhibit.errors import ConfigError, RefusedError
+from exhibit.errors import RefusedError
 from exhibit.machine import blame_machine
 from exhibit.network.hosts import Address, embedded_ipv4, is_localhost, literal_address, plain_host
 from exhibit.network.urls import DEFAULT_PORTS
@@ -58,7 +58,7 @@ _FORBIDDEN = tuple(
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """Says which URLs and addresses may be reached; raises ``ConfigError`` when a network isn't one.
+    """Says which URLs and addresses may be reached; raises ``ValueError`` when a network isn't one.
 
     Allowed are CIDR networks that are open on every port although they aren't public, such as ``127.0.0.0/8`` for a
     demonstration on one machine: exactly these, nothing near them. Of public addresses the ports named are open.
@@ -69,7 +69,7 @@ class Guard:
     _networks: tuple[IPv4Network | IPv6Network, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_networks", tuple(_network(text) for text in self.allowed_networks))
+        object.__setattr__(self, "_networks", tuple(map(ipaddress.ip_network, self.allowed_networks)))
 
     def check_url(self, url: str) -> None:
         """Check everything that the text of a URL tells, without resolving its host.
@@ -186,14 +186,6 @@ def _has_route(family: int, address: str) -> bool:
         blame_machine(error)
         return False
     return True
-
-
-def _network(text: str) -> IPv4Network | IPv6Network:
-    try:
-        return ipaddress.ip_network(text)
-    except ValueError as error:
-        hint = "Write it like 127.0.0.0/8 or fd00::/8."
-        raise ConfigError(f"{text!r} isn't a network that could be allowed.", hint=hint) from error
 
 
 def _split(url: str) -> SplitResult:

@@ -168,14 +168,12 @@ class PackedBlobStore:
         data = self._piece(digest)
         return self.loose.is_whole(digest) if data is None else Digest.of(data) == digest
 
-    def among(self, begin: str) -> Iterator[Digest]:
-        """The digests that begin with two hexadecimal digits."""
-        first = bytes.fromhex(begin)
-        least, most = Digest(first + bytes(31)), Digest(first + b"\xff" * 31)
-        return self._listed(PackedBytes.objects.filter(digest__range=(least, most)), self.loose.among(begin))
-
     def __iter__(self) -> Iterator[Digest]:
-        return self._listed(PackedBytes.objects.all(), iter(self.loose))
+        yield from PackedBytes.objects.values_list("digest", flat=True).iterator()
+        loose = iter(self.loose)
+        while some := list(islice(loose, _SOME)):
+            packed = set(PackedBytes.objects.filter(digest__in=some).values_list("digest", flat=True))
+            yield from (digest for digest in some if digest not in packed)
 
     def __contains__(self, digest: Digest) -> bool:
         return PackedBytes.objects.filter(digest=digest).exists() or digest in self.loose
@@ -292,13 +290,6 @@ class PackedBlobStore:
     @staticmethod
     def _places(rows: QuerySet[PackedBytes]) -> list[Place]:
         return [Place(*row) for row in rows.values_list("digest", "pack__name", "start", "size")]
-
-    @staticmethod
-    def _listed(rows: QuerySet[PackedBytes], loose: Iterator[Digest]) -> Iterator[Digest]:
-        yield from rows.values_list("digest", flat=True).iterator()
-        while some := list(islice(loose, _SOME)):
-            packed = set(PackedBytes.objects.filter(digest__in=some).values_list("digest", flat=True))
-            yield from (digest for digest in some if digest not in packed)
 
 
 def with_packs(store: BlobStore) -> BlobStore:
