@@ -7,11 +7,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _, gettext_lazy, ngettext
-from django.views.decorators.http import require_http_methods
 
 from desk.texts.numbers import grouped
 from desk.texts.sentences import in_words
-from desk.web.common.access import MAX_FIELD, decider_view, member_page, page_of, said, show
+from desk.web.common.access import MAX_FIELD, decider_form, member_page, page_of, said, show
 from desk.web.licences import forms
 from exhibit.errors import WrongUseError
 from registry.accounts import scoped
@@ -80,24 +79,13 @@ def licence(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     return show(request, owner, "web/licence.html", values)
 
 
-@require_http_methods(["GET", "POST"])
-@decider_view
-def new_licence(request: HttpRequest, owner: Owner) -> HttpResponse:
-    """Write a licence down: tried against the cases first, then saved."""
-    return _written(request, owner, None)
-
-
-@require_http_methods(["GET", "POST"])
-@decider_view
-def edit_licence(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
-    """Give a licence other words: tried first, then saved with the reason."""
-    return _written(request, owner, scoped.licence(owner, number))
-
-
-def _written(request: HttpRequest, owner: Owner, row: Licence | None) -> HttpResponse:
+@decider_form
+def write(request: HttpRequest, owner: Owner, number: int | None = None) -> HttpResponse:
+    """Write a licence down, or give one other words, with the reason: tried against the cases first, then saved."""
+    row = None if number is None else scoped.licence(owner, number)
     values = forms.typed(request)
     context: dict[str, object] = {"licence": row, "longest": MAX_FIELD, "most_of_works": forms.MAX_OF_WORKS}
-    if request.method == "GET":
+    if request.method != "POST":
         values = forms.values_of(row) if row else {name: said(request.GET.get(name, "")) for name in forms.FIELDS}
         return show(request, owner, "web/licence-form.html", {**context, "values": values})
     try:
@@ -120,13 +108,12 @@ def _written(request: HttpRequest, owner: Owner, row: Licence | None) -> HttpRes
     return redirect("licence", slug=owner.slug, number=kept.number)
 
 
-@require_http_methods(["GET", "POST"])
-@decider_view
+@decider_form
 def end(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Let a licence end with a day, with the reason."""
     row = scoped.licence(owner, number)
     context = {"licence": row, "day": timezone.localdate().isoformat()}
-    if request.method == "GET":
+    if request.method != "POST":
         return show(request, owner, "web/licence-end.html", context)
     given, reason = said(request.POST.get("day", "")), said(request.POST.get("reason", ""))
     try:
@@ -139,8 +126,7 @@ def end(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     return redirect("licence", slug=owner.slug, number=number)
 
 
-@require_http_methods(["GET", "POST"])
-@decider_view
+@decider_form
 def import_licences(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Bring a table of licences: read and tried first, then saved, all or none."""
     context: dict[str, object] = {}

@@ -15,8 +15,8 @@ from desk.texts.sentences import in_words
 from desk.web.common.access import (
     Telling,
     attached,
+    decider_form,
     decider_post,
-    decider_view,
     manages,
     member_page,
     member_view_of,
@@ -96,8 +96,7 @@ def notice_list(request: HttpRequest, owner: Owner) -> HttpResponse:
     return show(request, owner, "web/notices.html", values)
 
 
-@require_http_methods(["GET", "POST"])
-@decider_view
+@decider_form
 def new_notice(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Begin a notice: a party, its confirmed cases, a kind. Cases may be named in the address: ``?case=3&case=4``."""
     given = request.POST if request.method == "POST" else request.GET
@@ -140,8 +139,7 @@ def _choice(owner: Owner, party: str, numbers: list[int]) -> dict[str, object]:
     return {"cases": shown, "more": rows.count() - len(shown), "left_out": _(", ").join(map(str, left_out))}
 
 
-@require_http_methods(["GET", "POST"])
-@decider_view
+@decider_form
 def edit_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """The fields of a draft, and what its signer considers about each case."""
     row = notices.notice(owner, number)
