@@ -135,9 +135,6 @@ def _agreement(warped: Grey, mask: Mask, small: Grey) -> float:
 
 def windows(first: Floats, second: Floats, mask: Mask) -> tuple[Mask, Mask]:
     """Which windows of two blurred pictures are textured, and which of these agree, shape (h - 11, w - 11) each."""
-    if min(mask.shape) < WINDOW:
-        none = np.zeros([max(0, side - WINDOW + 1) for side in mask.shape], np.bool_)
-        return none, none
     whole = window_sums(mask.astype(np.float64)) > WINDOW**2 - 0.5
     mean_a, mean_b = _window_means(first), _window_means(second)
     variance_a = _window_means(first * first) - mean_a**2

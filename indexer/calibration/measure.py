@@ -132,12 +132,13 @@ def refuse_too_few(folder: Path, found: int) -> None:
 
 def measure(scene: Scene, jobs: int, progress: Progress) -> list[Sample]:
     """Measure every photograph in so many processes, or go on where an earlier run was interrupted."""
-    kept = _Kept(scene.scratch / f"measured-{scene.identity}.jsonl")
-    done = kept.read()
+    path = scene.scratch / f"measured-{scene.identity}.jsonl"
+    done = _kept(path)
     left = [number for number in range(len(scene.photographs)) if number not in done]
     progress("measuring", len(done), len(scene.photographs))
     for number, samples in in_processes(jobs, (_bench, scene), _measured, left):
-        kept.add(number, samples)
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps([number, [_plain(sample) for sample in samples]]) + "\n")
         done[number] = samples
         progress("measuring", len(done), len(scene.photographs))
     return [sample for number in sorted(done) for sample in done[number]]
@@ -254,35 +255,18 @@ class Others:
         return self._bench.features(work)
 
 
-class _Kept:
-    """Measurements in a file, a line for each photograph, so that an interrupted run goes on."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def read(self) -> dict[int, list[Sample]]:
-        """What is there; a last line that was cut off is removed."""
-        if not self._path.exists():
-            return {}
-        *lines, rest = self._path.read_bytes().split(b"\n")
-        if rest:
-            os.truncate(self._path, self._path.stat().st_size - len(rest))
-        return {number: [_sample(sample) for sample in samples] for number, samples in map(json.loads, lines)}
-
-    def add(self, number: int, samples: Sequence[Sample]) -> None:
-        """Add a photograph."""
-        line = json.dumps([number, [_plain(sample) for sample in samples]]) + "\n"
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(line)
+def _kept(path: Path) -> dict[int, list[Sample]]:
+    """What an earlier run has measured, a line for each photograph; a last line that was cut off is removed."""
+    if not path.exists():
+        return {}
+    *lines, rest = path.read_bytes().split(b"\n")
+    if rest:
+        os.truncate(path, path.stat().st_size - len(rest))
+    return {number: [_sample(sample) for sample in samples] for number, samples in map(json.loads, lines)}
 
 
-_MEASURED = {field.name for field in dataclasses.fields(Verification)} - {
-    "transform",
-    "further",
-    "pieces",
-    "probability",
-    "calibration",
-}
+_PLACING = {"transform", "further", "pieces", "probability", "calibration"}
+_MEASURED = {field.name for field in dataclasses.fields(Verification)} - _PLACING
 """What is kept of a comparison: its figures, not where the one lies on the other."""
 
 

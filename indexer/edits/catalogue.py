@@ -110,18 +110,7 @@ DESIGN: tuple[str, ...] = tuple(edit.name for edit in _DESIGN)
 """The 34 edits that the pipeline was designed on."""
 FURTHER: tuple[str, ...] = tuple(edit.name for edit in _FURTHER)
 """Edits of applications, screens, printers and people that the pipeline wasn't designed on."""
-OVERLAYS: tuple[str, ...] = (
-    "text",
-    "emoji",
-    "watermark",
-    "meme",
-    "border",
-    "sticker",
-    "news",
-    "advert",
-    "film",
-    "story",
-)
+OVERLAYS = ("text", "emoji", "watermark", "meme", "border", "sticker", "news", "advert", "film", "story")
 """Edits that, with one seed, lay the same words and marks over two different pictures."""
-PAGES: tuple[str, ...] = ("webpage", "phone", "chat", "wall", "collage4", "panels3")
+PAGES = ("webpage", "phone", "chat", "wall", "collage4", "panels3")
 """Edits that, with one seed, put two different pictures into the same page, frame or sheet."""

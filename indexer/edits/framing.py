@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image, ImageDraw, ImageOps
 
-from indexer.edits.scene import BLACK, WHITE, Change, Colour, Scene, any_colour
+from indexer.edits.scene import BLACK, WHITE, Change, Scene, any_colour
 from indexer.layout.single_thread import cv2
 
 MIN_SIDE = 8
@@ -46,11 +46,7 @@ def cropped(area: float) -> Change:
 def padded(scene: Scene) -> Image.Image:
     """Add a fifth of each side on both ends in one colour."""
     fill = scene.chance.choice([BLACK, WHITE, (128, 128, 128)])
-    return _expanded(scene.picture, 0.2, fill)
-
-
-def _expanded(picture: Image.Image, share: float, fill: Colour) -> Image.Image:
-    return ImageOps.expand(picture, (int(picture.width * share), int(picture.height * share)), fill=fill)
+    return ImageOps.expand(scene.picture, (int(scene.picture.width * 0.2), int(scene.picture.height * 0.2)), fill=fill)
 
 
 def mirrored(scene: Scene) -> Image.Image:

@@ -6,8 +6,7 @@ Collages and pages with words around a picture carry enough, but share much with
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.layout.pages import COLLAGE, PAGE, composition
-from indexer.layout.single_thread import cv2
+from indexer.layout.pages import COLLAGE, PAGE, composition, deviation
 
 COMPOSED = frozenset({COLLAGE, PAGE})
 """Reasons for which a match is never certain; for the others only nearly exact copies are matched at all."""
@@ -52,7 +51,5 @@ def _two_tone(grey: NDArray[np.uint8]) -> bool:
 
 def _shaded(grey: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Where grey levels change gently: neither constant nor an edge, by the deviation in 5×5 pixels."""
-    values = grey.astype(np.float32)
-    mean = cv2.boxFilter(values, -1, (5, 5))
-    deviation = np.sqrt(np.maximum(0, cv2.boxFilter(values * values, -1, (5, 5)) - mean * mean))
-    return np.asarray((deviation > 0.7) & (deviation < 15))
+    deviates = deviation(grey)
+    return np.asarray((deviates > 0.7) & (deviates < 15))

@@ -64,7 +64,8 @@ def _rectangles(grey: NDArray[np.uint8], small: NDArray[np.uint8]) -> list[Box]:
     return [box for box in panels(grey, (width, height)) if _is_filled(small, box)]
 
 
-def _deviation(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
+def deviation(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """By how much the grey levels of the 5×5 pixels around each one deviate from their mean."""
     values = grey.astype(np.float32)
     mean = cv2.blur(values, (5, 5))
     return np.asarray(np.sqrt(np.maximum(0, cv2.blur(values * values, (5, 5)) - mean * mean)))
@@ -108,7 +109,7 @@ def _ground(grey: NDArray[np.uint8]) -> int | None:
     counts = np.bincount(grey.ravel(), minlength=256).astype(np.float64)
     ground = int(np.convolve(counts, (1, 2, 1), mode="same").argmax())
     apart = np.abs(grey.astype(np.int16) - ground)
-    even = (apart <= GROUND_LEVELS) & (_deviation(grey) < DEVIATION)
+    even = (apart <= GROUND_LEVELS) & (deviation(grey) < DEVIATION)
     if even.mean() < MIN_GROUND or (apart[even] <= ONE_COLOUR).mean() < MIN_ONE:
         return None
     return ground

@@ -48,14 +48,10 @@ class BruteForceIndex:
         queries = checked_vectors(self.space, queries)
         step = max(1, AT_ONCE // max(1, len(self)))
         return [
-            hit
+            self._hits(row, k, within)
             for start in range(0, len(queries), step)
-            for hit in self._search(queries[start : start + step], k, within)
+            for row in _distances(self.space, queries[start : start + step], self._vectors)
         ]
-
-    def _search(self, queries: NDArray[Any], k: int, within: float | None) -> list[list[Hit]]:
-        distances = _distances(self.space, queries, self._vectors)
-        return [self._hits(row, k, within) for row in distances]
 
     def _hits(self, distances: NDArray[Any], k: int, within: float | None) -> list[Hit]:
         order = np.argsort(distances, kind="stable")[: max(0, k)]
