@@ -55,17 +55,10 @@ def make_app(config: Config) -> Celery:
         worker_prefetch_multiplier=1,
         broker_transport_options={"visibility_timeout": VISIBILITY_SECONDS},
         broker_connection_retry_on_startup=True,
-        worker_cancel_long_running_tasks_on_connection_loss=False,
-        accept_content=["json"],
-        task_serializer="json",
-        result_serializer="json",
         task_time_limit=TASK_SECONDS,
         task_default_queue=DEFAULT,
-        task_create_missing_queues=True,
         task_routes={f"exhibit.{name}": {"queue": queue} for name, queue in QUEUES.items()},
         worker_hijack_root_logger=False,
-        enable_utc=True,
-        timezone="UTC",
     )
     return made
 

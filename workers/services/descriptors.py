@@ -39,20 +39,21 @@ class Descriptors:
             self._choice = descriptors.choice_with()
 
     @property
-    def serving_row(self) -> DescriptorModel:
-        """What pictures are described with."""
+    def _chosen(self) -> DescriptorChoice:
         if self._choice is None:
             self.refresh()
         assert self._choice is not None
-        return self._choice.serving
+        return self._choice
+
+    @property
+    def serving_row(self) -> DescriptorModel:
+        """What pictures are described with."""
+        return self._chosen.serving
 
     @property
     def building_row(self) -> DescriptorModel | None:
         """What is being brought into use."""
-        if self._choice is None:
-            self.refresh()
-        assert self._choice is not None
-        return self._choice.building
+        return self._chosen.building
 
     @property
     def serving(self) -> Descriptor:

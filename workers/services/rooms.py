@@ -2,10 +2,11 @@
 
 import shutil
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from exhibit.digests import Digest
 from exhibit.files.blobs import FolderBlobStore
@@ -15,23 +16,28 @@ if TYPE_CHECKING:
     from exhibit.files.bucket import Bucket
 
 
-class Rooms(Protocol):
+class Rooms(ABC):
     """Where bytes wait until somebody on any machine takes them."""
 
+    @abstractmethod
     def room(self, number: int) -> BlobStore:
         """One of them, made when something is put there."""
 
+    @abstractmethod
     def idle(self, seconds: float) -> Iterator[int]:
         """Those into which nothing came for so long."""
 
     def forget(self, number: int, digest: Digest) -> None:
         """Remove bytes from one, if they wait there."""
+        self.room(number).remove(digest)
 
     def clear(self, number: int) -> None:
-        """Remove one with all that is in it."""
+        """Remove one with all that is in it, as far as it can be."""
+        for digest in list(room := self.room(number)):
+            room.remove(digest)
 
 
-class FolderRooms:
+class FolderRooms(Rooms):
     """Rooms in a folder of this machine, or one that all machines share."""
 
     def __init__(self, folder: Path) -> None:
@@ -52,11 +58,11 @@ class FolderRooms:
             self.room(number).remove(digest)
 
     def clear(self, number: int) -> None:
-        """At once, as far as it can be."""
+        """At once."""
         shutil.rmtree(self.folder / str(number), ignore_errors=True)
 
 
-class BucketRooms:
+class BucketRooms(Rooms):
     """Rooms in a bucket, which are there while something is in them."""
 
     def __init__(self, bucket: "Bucket", name: str) -> None:
@@ -77,12 +83,3 @@ class BucketRooms:
             newest[number] = max(newest.get(number, 0.0), moment.timestamp())
         limit = time.time() - seconds
         return (number for number, moment in newest.items() if moment < limit)
-
-    def forget(self, number: int, digest: Digest) -> None:
-        """One object."""
-        self.room(number).remove(digest)
-
-    def clear(self, number: int) -> None:
-        """Object by object."""
-        for digest in list(room := self.room(number)):
-            room.remove(digest)

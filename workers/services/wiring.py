@@ -36,15 +36,10 @@ def leave_to_the_tick(step: str, ids: Sequence[int]) -> None:
     """For processes that leave everything to the tick."""
 
 
-def nothing_queued(step: str) -> int:  # noqa: ARG001 - a step has a queue elsewhere
-    """For processes without a queue."""
-    return 0
-
-
 class Services:
     """All ports of one process, each made when it is first needed."""
 
-    def __init__(self, config: Config, enqueue: Enqueue = leave_to_the_tick, queued: Queued = nothing_queued) -> None:
+    def __init__(self, config: Config, enqueue: Enqueue = leave_to_the_tick, queued: Queued = lambda _: 0) -> None:
         self.config = config
         self.enqueue = enqueue
         self.queued = queued
