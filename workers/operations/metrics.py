@@ -1,6 +1,6 @@
 """The figures of the installation for Prometheus: from rows, so that it doesn't matter which process is asked."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -34,23 +34,31 @@ class _Collected(Collector):
         return self.families
 
 
+def _gauge(
+    name: str, text: str, labels: Sequence[str], values: Iterable[tuple[Sequence[str], float]]
+) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(f"exhibit_{name}", text, labels=labels)
+    for of, value in values:
+        family.add_metric(of, value)
+    return family
+
+
 def _families(found: Status, config: Config) -> Iterator[Metric]:
-    rows = GaugeMetricFamily("exhibit_rows", "Rows by step and state.", labels=("step", "state"))
-    oldest = GaugeMetricFamily("exhibit_oldest_seconds", "Age of the oldest row that could begin.", labels=("step",))
-    for step in found.steps:
-        for state in ("waiting", "under_way", "failed"):
-            rows.add_metric((step.step, state), getattr(step, state))
-        oldest.add_metric((step.step,), 0 if step.oldest is None else (found.at - step.oldest).total_seconds())
-    waiting = GaugeMetricFamily("exhibit_queue_oldest_seconds", "Age of the oldest row of a queue.", labels=("queue",))
-    for queue, since in found.queues.items():
-        waiting.add_metric((queue,), 0 if since is None else (found.at - since).total_seconds())
-    yield from (rows, oldest, waiting)
-    workers = GaugeMetricFamily("exhibit_workers", "Workers alive by queue.", labels=("queue",))
+    states = ("waiting", "under_way", "failed")
+    rows = [((step.step, state), getattr(step, state)) for step in found.steps for state in states]
+    yield _gauge("rows", "Rows by step and state.", ("step", "state"), rows)
+    oldest = [((step.step,), _age(found, step.oldest)) for step in found.steps]
+    yield _gauge("oldest_seconds", "Age of the oldest row that could begin.", ("step",), oldest)
+    waiting = [((queue,), _age(found, since)) for queue, since in found.queues.items()]
+    yield _gauge("queue_oldest_seconds", "Age of the oldest row of a queue.", ("queue",), waiting)
     living = [process.queues.split(",") for process in found.heartbeats if found.at - process.seen_at < SILENT]
-    for queue in sorted(all_queues()):
-        workers.add_metric((queue,), sum(queue in queues for queues in living))
-    yield workers
-    yield from _indexes(found)
+    workers = [((queue,), sum(queue in queues for queues in living)) for queue in sorted(all_queues())]
+    yield _gauge("workers", "Workers alive by queue.", ("queue",), workers)
+    of_index = ("collection", "space")
+    vectors = [((index.collection, index.space), index.vectors) for index in found.indexes]
+    yield _gauge("index_vectors", "Vectors in an index's files.", of_index, vectors)
+    behind = [((index.collection, index.space), index.behind) for index in found.indexes]
+    yield _gauge("index_behind", "Changes newer than an index's files.", of_index, behind)
     yield from _witnesses(found)
     amiss = [check for check in health.checks(found, config) if not check.ok]
     plain = {
@@ -69,28 +77,19 @@ def _families(found: Status, config: Config) -> Iterator[Metric]:
         yield GaugeMetricFamily(f"exhibit_{name}", text, value=value)
 
 
-def _indexes(found: Status) -> Iterator[Metric]:
-    labels = ("collection", "space")
-    vectors = GaugeMetricFamily("exhibit_index_vectors", "Vectors in an index's files.", labels=labels)
-    behind = GaugeMetricFamily("exhibit_index_behind", "Changes newer than an index's files.", labels=labels)
-    for index in found.indexes:
-        vectors.add_metric((index.collection, index.space), index.vectors)
-        behind.add_metric((index.collection, index.space), index.behind)
-    yield from (vectors, behind)
+def _age(found: Status, since: datetime | None) -> float:
+    return 0 if since is None else (found.at - since).total_seconds()
 
 
 def _witnesses(found: Status) -> Iterator[Metric]:
-    owed = GaugeMetricFamily("exhibit_witness_owed", "Receipts that a witness owes.", labels=("witness",))
-    silent = GaugeMetricFamily("exhibit_witness_silent_seconds", "For how long it is silent.", labels=("witness",))
+    healths = [((witness.name,), witness.health) for witness in found.witnesses]
+    owed = [(name, 0 if health is None else health.owed) for name, health in healths]
+    yield _gauge("witness_owed", "Receipts that a witness owes.", ("witness",), owed)
+    silent = [(name, _age(found, None if health is None else health.silent_since)) for name, health in healths]
+    yield _gauge("witness_silent_seconds", "For how long it is silent.", ("witness",), silent)
+    last = [((witness.name,), witness.last_receipt.timestamp()) for witness in found.witnesses if witness.last_receipt]
     text = "When it last stood for something in full, Unix time."
-    last = GaugeMetricFamily("exhibit_witness_last_receipt_timestamp_seconds", text, labels=("witness",))
-    for witness in found.witnesses:
-        since = None if witness.health is None else witness.health.silent_since
-        owed.add_metric((witness.name,), 0 if witness.health is None else witness.health.owed)
-        silent.add_metric((witness.name,), 0 if since is None else (found.at - since).total_seconds())
-        if witness.last_receipt is not None:
-            last.add_metric((witness.name,), witness.last_receipt.timestamp())
-    yield from (owed, silent, last)
+    yield _gauge("witness_last_receipt_timestamp_seconds", text, ("witness",), last)
 
 
 def _counters() -> Iterator[Metric]:
