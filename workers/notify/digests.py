@@ -1,7 +1,6 @@
 """What a mail tells a member of an owner's matters."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from email.mime.image import MIMEImage
 
@@ -26,15 +25,6 @@ SHOWN = 10  # cases that a mail shows, the likeliest first; the others are count
 SALT = "exhibit.unsubscribe"
 
 
-@dataclass(frozen=True, slots=True)
-class ToldCase:
-    """A case in a mail."""
-
-    case: Case
-    url: str
-    picture: str  # Content-ID of the found picture in the mail, which ends with its SHA-256; empty without one
-
-
 def digest_mail(services: Services, choice: MailChoice, told: Sequence[Event]) -> EmailMultiAlternatives | None:
     """The mail about events that came since the last one; ``None`` when nothing of them is open any more."""
     user, owner = choice.user, choice.owner
@@ -46,7 +36,10 @@ def digest_mail(services: Services, choice: MailChoice, told: Sequence[Event]) -
         pictures = {} if user.blurs else _pictures(services, waiting[:SHOWN])
         names = {case: name for case, (name, _) in pictures.items()}
         queue = absolute(services.config, f"/o/{owner.slug}/cases/")
-        cases = [ToldCase(case, f"{queue}{case.number}/", names.get(case.pk, "")) for case in waiting[:SHOWN]]
+        cases = [
+            {"case": case, "url": f"{queue}{case.number}/", "picture": names.get(case.pk, "")}
+            for case in waiting[:SHOWN]
+        ]
         unsubscribe = absolute(services.config, f"/mail/unsubscribe/{signing.dumps(choice.pk, salt=SALT)}")
         values = {
             "owner": owner,
@@ -83,7 +76,7 @@ def _waiting(owner: Owner, told: Sequence[Event]) -> list[Case]:
 
 
 def _pictures(services: Services, cases: Sequence[Case]) -> dict[int, tuple[str, bytes]]:
-    """The found picture of each case, small, with its name in the mail; one that is gone or hidden is left out."""
+    """The found picture of each case, small, with its Content-ID; one that is gone or hidden is left out."""
     shown = {case: case.shown.sighting.picture for case in cases if case.shown is not None}
     hidden = scoped.hidden_among(cases[0].owner, shown.values()) if shown else set()
     found = {}
