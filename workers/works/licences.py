@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import date
 
 from django.utils.translation import gettext as _
 
@@ -33,15 +32,6 @@ def works_named(owner: Owner, text: str) -> tuple[Work, ...]:
         text = text.replace(sign, ";")
     names = [part.strip() for part in text.split(";") if part.strip()]
     return _named(owner, names, _by_name(owner, names))
-
-
-def day(text: str) -> date | None:
-    """A day as fields give it; nothing for an empty one; raises ``WrongUseError`` for anything else."""
-    try:
-        return date.fromisoformat(text.strip()) if text.strip() else None
-    except ValueError:
-        said = _("“%(given)s” isn't a day.") % {"given": text.strip()[:40]}
-        raise WrongUseError(said, hint=_("Write 2024-05-31.")) from None
 
 
 def _by_name(owner: Owner, names: Iterable[str]) -> Mapping[str, Sequence[Work]]:

@@ -150,7 +150,7 @@ def _licence(line: int, row: Mapping[str, str]) -> LicenceLine:
     if not (row["domain"] or row["url_pattern"]):
         text = _("neither a domain nor a url_pattern is given.")
         raise WrongUseError(text, hint=_("A licence names where the use is permitted."))
-    first, last = (_day(row[column]) for column in ("valid_from", "valid_until"))
+    first, last = (day(row[column]) for column in ("valid_from", "valid_until"))
     if first and last and last < first:
         raise WrongUseError(_("valid_until is before valid_from."))
     licence = NewLicence(
@@ -179,8 +179,9 @@ def _registrations(text: str) -> Iterator[dict[str, str]]:
         yield found
 
 
-def _day(text: str) -> date | None:
+def day(text: str) -> date | None:
+    """A day in a form that :func:`as_date` reads; nothing for an empty one; raises ``WrongUseError`` for what isn't."""
     read = as_date(text)
     if text and len(read) != len("2024-05-31"):
-        raise WrongUseError(_("“%(given)s” isn't a day.") % {"given": text}, hint=_("Write 2024-05-31."))
+        raise WrongUseError(_("“%(given)s” isn't a day.") % {"given": text[:40]}, hint=_("Write 2024-05-31."))
     return date.fromisoformat(read) if read else None

@@ -16,7 +16,8 @@ from registry.accounts import scoped
 from registry.cases.licence_trial import NOTHING, Trial
 from registry.models import Licence, Owner
 from registry.works.licences import NewLicence, checked, words_of
-from workers.works.licences import day, works_named
+from workers.works.licences import works_named
+from workers.works.tables import day
 
 FIELDS = (
     "licensee", "works", "domain", "url_pattern", "account", "territories", "valid_from", "valid_until", "reason",

@@ -19,7 +19,8 @@ from registry.cases.licence_trial import NOTHING, cases_of, try_licences
 from registry.models import Case, CaseSighting, LedgerChange, Licence, Owner
 from registry.works.licences import NewLicence, change_licence, end_licence, keep_licences, waiting_changes
 from workers.services import wiring
-from workers.works.licences import day, licences_in_table
+from workers.works.licences import licences_in_table
+from workers.works.tables import day
 
 MAX_TABLE = 2 * 1024 * 1024
 """Bytes of a table that the page takes; larger ones are for the command line."""

@@ -38,7 +38,7 @@ from workers.notices.addressees import addressee_of, proposals
 from workers.notices.contents import FIELDS, MAX_PLACES, QUESTIONS, gaps, items_of, letter, parts_of, us_unregistered
 from workers.notices.signing import TEXT_NAME, file_of, read_mark, send_by_mail, sign
 from workers.services import wiring
-from workers.works.licences import day
+from workers.works.tables import day
 
 NAMED = {
     "open": Q(state__in=notices.OPEN_STATES),

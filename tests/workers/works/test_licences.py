@@ -8,7 +8,8 @@ from exhibit.clock import now
 from exhibit.errors import WrongUseError
 from registry.models import Owner, Work
 from tests.assets.rows import owner
-from workers.works.licences import day, licences_in_table, works_named
+from workers.works.licences import licences_in_table, works_named
+from workers.works.tables import day
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def test_a_table_of_licences_names_the_line_that_cannot_be_used(studio: Owner) -
         licences_in_table(studio, "l.csv", (table.splitlines()[0] + "\n1,A,a.example\nnine,B,b.example\n").encode())
 
 
-def test_a_day_is_written_in_one_way() -> None:
-    assert (day(" 2024-05-31 "), day("")) == (date(2024, 5, 31), None)
+def test_a_day_begins_with_its_year() -> None:
+    assert (day("2024-05-31"), day("2024/5/31"), day("")) == (date(2024, 5, 31), date(2024, 5, 31), None)
     with pytest.raises(WrongUseError, match="isn't a day"):
         day("31.5.2024")
