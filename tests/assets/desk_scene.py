@@ -77,7 +77,7 @@ class Scene:
         made = {"state": "done", "made_at": now(), "expires_at": now(), "files": [file | {"crc": zlib.crc32(b"a")}]}
         package = Package.objects.create(owner=self.studio, number=1, recipient="court", asked_by="Ann", **made)
         package.bundles.add(self.bundle)
-        self.link = make_link(self.studio, package, days=1, by="Ann")
+        self.link_token = make_link(self.studio, package, days=1, by="Ann")[1]
         Webhook.objects.create(
             owner=self.studio, number=1, url="https://example.org/", kinds=[], encrypted_secret=b"", made_at=now()
         )

@@ -1,7 +1,6 @@
 """Links for people outside: making one, finding what it leads to, counting its uses, taking it back."""
 
 import secrets
-from dataclasses import dataclass
 from datetime import timedelta
 
 from django.contrib.auth.hashers import check_password, make_password
@@ -21,18 +20,13 @@ KEPT_FOR = timedelta(days=90)  # so long members see of a link that is over how 
 FIRST_PAUSE, MAX_PAUSE = timedelta(minutes=1), timedelta(hours=1)
 
 
-@dataclass(frozen=True, slots=True)
-class MadeLink:
-    """A new link and the secret part of its address, which isn't kept anywhere."""
-
-    link: DownloadLink
-    token: str
-
-
 def make_link(
     owner: Owner, to: Package | Report, *, days: int, by: str, note: str = "", password: str = ""
-) -> MadeLink:
-    """Make a link to what is there and is kept for as long; raises ``WrongUseError`` for more than :data:`MAX_DAYS`."""
+) -> tuple[DownloadLink, str]:
+    """Make a link to what is there, kept for as long, with the secret part of its address, which isn't kept anywhere.
+
+    Raises ``WrongUseError`` for more than :data:`MAX_DAYS`.
+    """
     if not 1 <= days <= MAX_DAYS:
         sentence = _("A link holds for 1 to %(most)s days.") % {"most": MAX_DAYS}
         raise WrongUseError(sentence, hint=_("Make another one later."))
@@ -54,7 +48,7 @@ def make_link(
         if isinstance(to, Package):
             Package.objects.filter(pk=to.pk, expires_at__lt=until).update(expires_at=until)
         changed("link made", by=by, owner=owner, about={"link": number, "until": until.isoformat(), **_named(link)})
-    return MadeLink(link, token)
+    return link, token
 
 
 def _held(to: Package | Report) -> dict[str, Package | Report]:

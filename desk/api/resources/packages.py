@@ -108,6 +108,7 @@ def revoke_link(request: Call, number: int) -> None:
 
 
 def _made(request: Call, to: Package | Report, new: NewLink) -> schemas.LinkWithAddress:
-    made = links.make_link(of(request), to, days=new.days, by=request.auth.by, note=new.note, password=new.password)
-    address = absolute(wiring.services().config, reverse("link", args=[made.token]))
-    return schemas.LinkWithAddress.from_row(made.link, address=address)
+    days, note, by = new.days, new.note, request.auth.by
+    link, token = links.make_link(of(request), to, days=days, by=by, note=note, password=new.password)
+    address = absolute(wiring.services().config, reverse("link", args=[token]))
+    return schemas.LinkWithAddress.from_row(link, address=address)

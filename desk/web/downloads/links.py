@@ -128,9 +128,9 @@ def _made(request: HttpRequest, owner: Owner, to: Package | Report, back: str) -
     note, password = said(request.POST.get("note", ""))[:200], request.POST.get("password", "")[:200]
     days, by = number_in(request.POST.get("days")) or 0, request.user.get_username()
     with Telling(request):
-        made = outside_links.make_link(owner, to, days=days, by=by, note=note, password=password)
-        address = whole_address(request, reverse("link", args=[made.token]))
-        answer = show(request, owner, "web/link-made.html", {"link": made.link, "address": address, "back": back})
+        link, token = outside_links.make_link(owner, to, days=days, by=by, note=note, password=password)
+        address = whole_address(request, reverse("link", args=[token]))
+        answer = show(request, owner, "web/link-made.html", {"link": link, "address": address, "back": back})
         answer.headers["Cache-Control"] = "no-store"
         return answer
     return redirect(back)

@@ -99,7 +99,7 @@ def test_no_body_makes_an_operation_of_the_api_fail(scene_of_programs: Scene, pa
 def test_no_body_makes_a_page_of_the_site_fail(scene: Scene, parts: int) -> None:
     assert len(BODIES) >= 35
     addresses = list(scene.addresses().values())
-    addresses += [f"/d/{scene.link.token}", f"/d/{scene.link.token}/a.zip", "/sign-in/", "/sign-up/", "/language"]
+    addresses += [f"/d/{scene.link_token}", f"/d/{scene.link_token}/a.zip", "/sign-in/", "/sign-up/", "/language"]
     addresses += ["/account/password/reset/", "/account/2fa/totp/activate/", "/account/2fa/webauthn/login/", "/owners/"]
     assert len(addresses) > 70
     scene.alice.raise_request_exception = False

@@ -192,7 +192,7 @@ def test_a_reviewer_does_everything_but_what_is_for_owners(scene: Scene) -> None
 
 def test_what_is_told_by_an_address_of_its_own_is_told_to_whoever_has_it_and_to_nobody_else(scene: Scene) -> None:
     secret = {
-        "link": scene.link.token,
+        "link": scene.link_token,
         "feed": feeds.make(scene.studio, scene.ann, by="alice@example.org"),
         "invitation": invitations.invite(scene.studio, "dora@example.org", "viewer", by="alice@example.org")[1],
         "unsubscribe": signing.dumps(mail_choices.choice(scene.studio, scene.ann).pk, salt=SALT),

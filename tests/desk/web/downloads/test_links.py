@@ -53,7 +53,7 @@ def signed_in(of: Owner, role: str = Role.REVIEWER) -> Client:
 
 def token_to(of: Owner, what: str = "package", *, password: str = "") -> str:
     to: Package | Report = Package.objects.get() if what == "package" else Report.objects.get()
-    return make_link(of, to, days=7, by="Ann", password=password).token
+    return make_link(of, to, days=7, by="Ann", password=password)[1]
 
 
 def gone(address: str) -> bytes:
