@@ -13,7 +13,6 @@ from exhibit.clock import now
 from exhibit.digests import CHUNK, Digest
 from exhibit.errors import NotFoundError, WrongUseError
 from registry.db import steps
-from registry.log.audit_log import changed
 from registry.models import Bundle, Case, Owner, Package, StepState
 from registry.models.fields import KeptFile
 from workers.pictures.kept_files import remove_unused
@@ -69,16 +68,6 @@ def ask_again(package: Package, *, by: str) -> Package:
         return Package.objects.get(pk=package.pk)
     numbers = list(package.bundles.values_list("case__number", flat=True))
     return request_package(package.owner, numbers, package.recipient, by=by, reason=package.reason)
-
-
-def remove_package(services: Services, package: Package, *, by: str) -> None:
-    """Remove a package with its files; its number isn't given again. One that is being made ends."""
-    with transaction.atomic():
-        kept = Package.objects.select_for_update(no_key=True).get(pk=package.pk)
-        gone = {"removed_at": now(), "files": [], "progress": {}, "state": StepState.DONE, "error": ""}
-        Package.objects.filter(pk=kept.pk).update(**gone)
-        changed("package removed", by=by, owner=kept.owner, about={"package": kept.number})
-    remove_unused(services, kept.files)
 
 
 def expire_packages(services: Services) -> int:

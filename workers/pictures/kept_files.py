@@ -6,10 +6,12 @@ from collections.abc import Iterable, Sequence
 
 from django.db import transaction
 
+from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, StorageError
 from registry.db.locks import Lock, hold
-from registry.models import Package, Report, WithheldFile, WorkAttachment
+from registry.log.audit_log import changed
+from registry.models import Package, Report, StepState, WithheldFile, WorkAttachment
 from registry.models.fields import KeptFile
 from workers.services.wiring import Services
 
@@ -30,6 +32,17 @@ def remove_unused(services: Services, files: Sequence[KeptFile]) -> None:
         for digest in {Digest.from_hex(file["digest"]) for file in files}:
             if not _is_named(digest):
                 services.blobs.remove(digest)
+
+
+def remove_row(services: Services, row: Package | Report, *, by: str) -> None:
+    """Remove a package or a report with its files; its number isn't given again. One that is being made ends."""
+    rows, what = type(row)._default_manager, "package" if isinstance(row, Package) else "report"
+    with transaction.atomic():
+        kept = rows.select_for_update(no_key=True).get(pk=row.pk)
+        gone = {"removed_at": now(), "files": [], "progress": {}, "state": StepState.DONE, "error": ""}
+        rows.filter(pk=kept.pk).update(**gone)
+        changed(f"{what} removed", by=by, owner=kept.owner, about={what: kept.number})
+    remove_unused(services, kept.files)
 
 
 def let_go(services: Services, rows: Iterable[WithheldFile]) -> None:

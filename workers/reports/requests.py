@@ -7,11 +7,9 @@ from django.db import transaction
 from django.db.models import Max
 
 from evidence.formats.codec import to_plain
-from exhibit.clock import now
 from registry.db import steps
-from registry.log.audit_log import changed
-from registry.models import Owner, Report, StepState
-from workers.pictures.kept_files import remove_unused
+from registry.models import Owner, Report
+from workers.pictures.kept_files import remove_row
 from workers.reports import titles
 from workers.reports.scope import Wanted, check, wanted_of
 from workers.services.wiring import Services
@@ -42,14 +40,9 @@ def ask_again(report: Report, *, by: str) -> Report:
 
 
 def remove_report(services: Services, report: Report, *, by: str) -> None:
-    """Remove a report with its files; its number isn't given again. One that is being made ends."""
-    with transaction.atomic():
-        kept = Report.objects.select_for_update(no_key=True).get(pk=report.pk)
-        gone = {"removed_at": now(), "files": [], "progress": {}, "state": StepState.DONE, "error": ""}
-        Report.objects.filter(pk=kept.pk).update(**gone)
-        changed("report removed", by=by, owner=kept.owner, about={"report": kept.number})
-    clear_folder(services, kept)
-    remove_unused(services, kept.files)
+    """Remove a report, as :func:`workers.pictures.kept_files.remove_row` does, with what is made of it by now."""
+    remove_row(services, report, by=by)
+    clear_folder(services, report)
 
 
 def clear_folder(services: Services, report: Report) -> None:

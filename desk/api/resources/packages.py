@@ -14,6 +14,7 @@ from registry.log.audit_log import Evidence
 from registry.models import Package, Report
 from workers.evidence import links, packages as packing
 from workers.notify.mail import absolute
+from workers.pictures.kept_files import remove_row
 from workers.services import wiring
 
 router = Resource("packages")
@@ -56,7 +57,7 @@ def again(request: Call, number: int) -> schemas.Package:
 @router.delete(ONE, WRITE, name="remove_package")
 def remove(request: Call, number: int) -> None:
     """Remove a package with its ZIP; the bundles themselves stay."""
-    packing.remove_package(wiring.services(), scoped.package(of(request), number), by=request.auth.by)
+    remove_row(wiring.services(), scoped.package(of(request), number), by=request.auth.by)
 
 
 @router.get(ONE + "/file", file="application/zip")

@@ -20,6 +20,7 @@ from registry.models import Bundle, Owner, Package
 from registry.models.fields import KeptFile
 from workers.evidence import packages as packing
 from workers.log.witness_answers import answers_of
+from workers.pictures.kept_files import remove_row
 from workers.services import wiring
 
 
@@ -118,7 +119,7 @@ def package_again(request: HttpRequest, owner: Owner, number: int) -> HttpRespon
 @decider_post
 def remove_package(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Remove a package with its files."""
-    packing.remove_package(wiring.services(), scoped.package(owner, number), by=request.user.get_username())
+    remove_row(wiring.services(), scoped.package(owner, number), by=request.user.get_username())
     messages.success(request, _("Removed. The bundles themselves stay, and can be put together again."))
     return redirect("downloads", slug=owner.slug)
 

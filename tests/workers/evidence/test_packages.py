@@ -32,9 +32,9 @@ from workers.evidence.packages import (
     package_chunks,
     package_name,
     package_size,
-    remove_package,
     request_package,
 )
+from workers.pictures.kept_files import remove_row
 from workers.services.wiring import Services
 from workers.steps.cases import package as step
 from workers.steps.cases.package import CONTENTS, make_packages
@@ -199,7 +199,7 @@ def test_a_package_is_removed_with_its_bytes_when_its_time_is_over(inline: SyncR
     assert [digest in inline.services.blobs for digest in before] == [True, False, False]  # one is the other's, too
     with pytest.raises(NotFoundError, match="isn't kept any more"):
         package_chunks(inline.services, first)
-    remove_package(inline.services, second, by="Ann")
+    remove_row(inline.services, second, by="Ann")
     assert shared not in inline.services.blobs
     assert all(bundle.seal_digest in inline.services.blobs for bundle in sealed)
 
@@ -212,7 +212,7 @@ def test_what_somebody_put_beside_a_work_outlives_the_package_it_came_from(
     attach(
         inline.services, Work.objects.all()[0], "contents.txt", inline.services.blobs.get(contents), about="", by="Ann"
     )
-    remove_package(inline.services, package, by="Ann")
+    remove_row(inline.services, package, by="Ann")
     assert [digest in inline.services.blobs for digest in digests_of(package)] == [False, False, True]
 
 
@@ -258,7 +258,7 @@ def test_a_package_that_is_removed_while_it_is_made_leaves_nothing(
     def removed_meanwhile(services: Services, bundle: Bundle, out: BinaryIO) -> None:
         assemble(services, bundle, out)
         if bundle.case.number == 2:
-            remove_package(services, package, by="Ann")
+            remove_row(services, package, by="Ann")
 
     monkeypatch.setattr(step, "assemble", removed_meanwhile)
     make_packages(inline.services, [package.pk])
