@@ -7,7 +7,7 @@ from evidence.verdict.trust import load_trust
 from evidence.verify.verifier import Verifier
 from tests.assets.sealed import sealed_bundle
 from tests.assets.tampering import files_of
-from workers.evidence.bundles import assemble_without_originals
+from workers.evidence.bundles import assemble
 from workers.tasks.sync_runner import SyncRunner
 
 
@@ -15,7 +15,7 @@ def test_a_copy_for_the_other_side_lacks_the_original_and_still_compares(inline:
     bundle = sealed_bundle(inline)
     path = tmp_path / "copy.zip"
     with path.open("wb") as out:
-        assemble_without_originals(inline.services, bundle, "The original is for the court.", out)
+        assemble(inline.services, bundle, out, without_originals="The original is for the court.")
     files = files_of(path)
     checks = {one.name: one for one in Verifier(load_trust()).verify(path).checks}
     [withheld] = [name for name, one in checks.items() if "stands in for it" in one.sentence]

@@ -55,36 +55,31 @@ def in_a_file(write: Callable[[BinaryIO], object]) -> BinaryIO:
     return file
 
 
-def assemble(services: Services, bundle: Bundle, out: BinaryIO) -> None:
+def assemble(services: Services, bundle: Bundle, out: BinaryIO, *, without_originals: str | None = None) -> None:
     """Write a bundle's ZIP with the proofs of this moment; raises ``NotFoundError`` before it is sealed.
 
-    What has been purged, or shows a picture that a member reported as illegal, is withheld, and said so.
+    What has been purged, or shows a picture that a member reported as illegal, is withheld, and said so. With the
+    reason ``without_originals``, for the other side, so are registered pictures in full size and the documents of their
+    chain of title: the sealed reduced pictures stay, and the digests of all that is left out. Raises ``WrongUseError``
+    then for a bundle that was sealed by an earlier version, without reduced pictures.
     """
     sealed = sealed_case(services, bundle)
-    _write(services, bundle, sealed, _withheld(services, bundle, sealed), out)
+    withheld = _withheld(services, bundle, sealed)
+    if without_originals is not None:
+        withheld = _besides(_originals(bundle, sealed), without_originals, withheld)
+    proofs = proofs_of(services, bundle, sealed, sealed_facts(services, sealed))
+    write_bundle(out, sealed, replace(proofs, withheld=withheld), services.blobs)
 
 
-def assemble_without_originals(services: Services, bundle: Bundle, reason: str, out: BinaryIO) -> None:
-    """The same for the other side: without registered pictures in full size and the documents of their chain of title.
-
-    The sealed reduced pictures stay, the digests of all that is left out, and the reason why. Raises ``WrongUseError``
-    for a bundle that was sealed by an earlier version, without reduced pictures.
-    """
-    sealed = sealed_case(services, bundle)
+def _originals(bundle: Bundle, sealed: SealedCase) -> list[str]:
+    """The registered pictures in full size, and the documents of their chain of title."""
     files = sealed.manifest.files
     originals = [file.path for file in files if file.stand_in is not None]
     if not originals:
         named = {"bundle": bundle.number, "case": bundle.case.number}
         sentence = Sentence("Bundle %(bundle)s of case %(case)s was sealed without reduced pictures.", **named)
         raise WrongUseError(sentence, hint=Sentence("Decide the case again: a new bundle has them."))
-    documents = [file.path for file in files if file.role == TITLE_DOCUMENT]
-    withheld = _besides([*originals, *documents], reason, _withheld(services, bundle, sealed))
-    _write(services, bundle, sealed, withheld, out)
-
-
-def _write(services: Services, bundle: Bundle, sealed: SealedCase, withheld: Withheld | None, out: BinaryIO) -> None:
-    proofs = proofs_of(services, bundle, sealed, sealed_facts(services, sealed))
-    write_bundle(out, sealed, replace(proofs, withheld=withheld), services.blobs)
+    return [*originals, *(file.path for file in files if file.role == TITLE_DOCUMENT)]
 
 
 def _withheld(services: Services, bundle: Bundle, sealed: SealedCase) -> Withheld | None:

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import click
 
-from desk.cli.common.command import AT_LEAST_1, AsJson, FileName, Number, Numbers, Taken, TheirOwner, command
+from desk.cli.common.command import AT_LEAST_1, AsJson, GivenFile, Number, Numbers, Taken, TheirOwner, command
 from desk.cli.common.files import Out, write_file, written_whole
 from desk.cli.common.frame import Desk, open_desk, person, taken
 from desk.cli.common.show import listed, moment, say, tell, tracked
 from desk.cli.common.wait import end_where_unsealed, wait_for_seals
-from exhibit.errors import NotFoundError, WrongUseError
+from exhibit.errors import WrongUseError
 
 if TYPE_CHECKING:
     from desk.schemas.evidence import Bundle as ToldBundle
@@ -56,16 +56,13 @@ def get_bundles(
 def _written(desk: Desk, row: "Bundle", folder: Path, withhold: str | None, reason: str) -> str:
     """Write one bundle, under its name only when it is whole."""
     from registry.log import audit_log
-    from workers.evidence.bundles import assemble, assemble_without_originals, bundle_name
+    from workers.evidence.bundles import assemble, bundle_name
 
     name = Path(bundle_name(row))
     path = folder / f"{name.stem}{'' if withhold is None else f'-without-{withhold}'}{name.suffix}"
     audit_log.bundle_taken(row, by=person())
     with written_whole(path) as file:
-        if withhold is None:
-            assemble(desk.services, row, file)
-        else:
-            assemble_without_originals(desk.services, row, reason, file)
+        assemble(desk.services, row, file, without_originals=None if withhold is None else reason)
     return str(path)
 
 
@@ -111,7 +108,7 @@ def to_sign(*, desk: Desk, case: Number, owner: TheirOwner, out: Out, number: Wh
 
 
 @command("countersign", "exhibit bundle countersign 3 studio-case-3-bundle-1.manifest.json.sig", of=bundle_command)
-def countersign(*, desk: Desk, case: Number, file: FileName, owner: TheirOwner, number: Which) -> None:
+def countersign(*, desk: Desk, case: Number, file: GivenFile, owner: TheirOwner, number: Which) -> None:
     """File the signature in FILE, made on the owner's own device, with a bundle of CASE: it travels there from now on.
 
     Ends with 2 when it is by no device key of the owner.
@@ -120,10 +117,7 @@ def countersign(*, desk: Desk, case: Number, file: FileName, owner: TheirOwner, 
     from workers.evidence.bundles import file_countersignature
 
     row = scoped.bundle(owner, case, number)
-    try:
-        signature = file.read_bytes() if file.stat().st_size == SIGNATURE_BYTES else b""
-    except OSError as error:
-        raise NotFoundError(f"{file} can't be read: {error.strerror}.") from error
+    signature = file.read_bytes() if file.stat().st_size == SIGNATURE_BYTES else b""
     if not signature:
         raise WrongUseError(f"{file} isn't an Ed25519 signature: it hasn't {SIGNATURE_BYTES} bytes.")
     kept = file_countersignature(desk.services, row, signature)

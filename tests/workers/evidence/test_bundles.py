@@ -24,7 +24,6 @@ from tests.assets.tampering import files_of, packed, rebagged
 from workers.cases.purge import purge
 from workers.evidence.bundles import (
     assemble,
-    assemble_without_originals,
     file_countersignature,
     sealed_case,
     sealed_facts,
@@ -200,7 +199,7 @@ def test_the_other_side_gets_digests_of_documents_and_not_the_documents(
 ) -> None:
     path = tmp_path / "copy.zip"
     with path.open("wb") as out:
-        assemble_without_originals(inline.services, bundle, "", out)
+        assemble(inline.services, bundle, out, without_originals="")
     files = files_of(path)
     assert not {FIRST, SECOND} & set(files)
     assert not any(CONTRACT in data or SCAN in data for data in files.values())

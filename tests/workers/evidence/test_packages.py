@@ -132,7 +132,7 @@ def test_what_was_made_before_a_process_died_isnt_made_again(
 ) -> None:
     written: list[int] = []
 
-    def dying(services: Services, bundle: Bundle, out: BinaryIO) -> None:
+    def dying(services: Services, bundle: Bundle, out: BinaryIO, **_: object) -> None:
         if written == [1]:
             written.append(0)
             raise KeyboardInterrupt
@@ -235,7 +235,7 @@ def test_a_purge_while_a_package_is_made_has_those_bundles_made_again(
 ) -> None:
     written: list[int] = []
 
-    def purged_meanwhile(services: Services, bundle: Bundle, out: BinaryIO) -> None:
+    def purged_meanwhile(services: Services, bundle: Bundle, out: BinaryIO, **_: object) -> None:
         assemble(services, bundle, out)
         written.append(bundle.case.number)
         if written == [1, 2]:
@@ -255,7 +255,7 @@ def test_a_package_that_is_removed_while_it_is_made_leaves_nothing(
 ) -> None:
     package, kept = asked(sealed), set(inline.services.blobs)
 
-    def removed_meanwhile(services: Services, bundle: Bundle, out: BinaryIO) -> None:
+    def removed_meanwhile(services: Services, bundle: Bundle, out: BinaryIO, **_: object) -> None:
         assemble(services, bundle, out)
         if bundle.case.number == 2:
             remove_row(services, package, by="Ann")

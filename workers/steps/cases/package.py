@@ -23,7 +23,7 @@ from exhibit.sentences import Sentence
 from registry.db import steps
 from registry.models import Bundle, Package, StepState
 from registry.models.fields import KeptFile
-from workers.evidence.bundles import assemble, assemble_without_originals, bundle_name
+from workers.evidence.bundles import assemble, bundle_name
 from workers.evidence.documents import languages_of
 from workers.evidence.packages import Recipient, _members
 from workers.log.witness_answers import answers_of
@@ -101,14 +101,11 @@ def _bundle_file(services: Services, package: Package, bundle: Bundle) -> KeptFi
     """Write one bundle with the receipts of now, in pieces, and keep it."""
     folder = services.config.data_dir / "packages" / str(package.pk)
     folder.mkdir(parents=True, exist_ok=True)
-    ending = "" if package.recipient == Recipient.COURT else "-without-originals"
+    ending, reason = ("", None) if package.recipient == Recipient.COURT else ("-without-originals", package.reason)
     name = Path(bundle_name(bundle))
     with tempfile.NamedTemporaryFile(dir=folder) as temporary:
         out = cast("BinaryIO", temporary)
-        if package.recipient == Recipient.COURT:
-            assemble(services, bundle, out)
-        else:
-            assemble_without_originals(services, bundle, package.reason, out)
+        assemble(services, bundle, out, without_originals=reason)
         out.flush()
         return _kept(services, Path(out.name), f"{name.stem}{ending}{name.suffix}") | {"bundle": bundle.pk}
 

@@ -48,7 +48,7 @@ def test_a_signature_of_the_owners_device_is_filed_and_other_files_are_refused(
     assert cli.run("bundle", "countersign", "1", signature, code=2).err
     cli.run("key", "add", "laptop", folder / "device.key.pub")
     assert "hasn't 64 bytes" in cli.run("bundle", "countersign", "1", manifest, code=2).err
-    assert "can't be read: No such file" in cli.run("bundle", "countersign", "1", folder / "missing", code=2).err
+    assert "does not exist" in cli.run("bundle", "countersign", "1", folder / "missing", code=2).err
     assert "is counter-signed by laptop" in cli.run("bundle", "countersign", "1", signature).out
 
 
