@@ -33,11 +33,16 @@ def _plain(value: "Answer | datetime") -> object:
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print rows below their headings, aligned; numbers stand at the right."""
     texts = [[_cell(value) for value in row] for row in rows]
-    widths = [max(_width(line[place]) for line in [list(columns), *texts]) for place in range(len(columns))]
     right = [bool(rows) and all(isinstance(row[place], int) for row in rows) for place in range(len(columns))]
-    for line in [list(columns), *texts]:
-        cells = [_padded(*cell) for cell in zip(line, widths, right, strict=True)]
-        click.echo(GAP.join(cells).rstrip())
+    for line in aligned([columns, *texts], right):
+        click.echo(line)
+
+
+def aligned(lines: Sequence[Sequence[str]], right: Sequence[bool]) -> Iterator[str]:
+    """Lines of cells as text in columns, of which some stand at the right."""
+    widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        yield GAP.join(_padded(*cell) for cell in zip(line, widths, right, strict=True)).rstrip()
 
 
 def tell(answer: "Answer | Mapping[str, Any]", *sentences: str, as_json: bool) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from desk.cli.common.command import TO_FILL, AsJson, OwnerName, command
-from desk.cli.common.files import read_picture
+from desk.cli.common.files import made_folder, read_picture, write_file
 from desk.cli.common.frame import Desk, finish, open_desk
 from desk.cli.common.show import counted, echo_json, fields, moment, note, say, tracked
 from exhibit.errors import ExhibitError, ExitCode, RefusedError, WrongUseError
@@ -132,13 +132,8 @@ def _written(desk: Desk, found: "FoundWork", data: bytes, folder: Path) -> tuple
     pair = pair_of(desk.services, found, data)
     files = {} if pair is None else {view.file_name: draw(view, pair) for view in View}
     files |= {f"registration/{name}": content for name, content in proof_files(desk.services, found.work).items()}
-    try:
-        for name, content in files.items():
-            path = folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-    except OSError as error:
-        raise WrongUseError(f"{folder} can't be written: {error.strerror}.") from error
+    for name, content in files.items():
+        write_file(made_folder((folder / name).parent) / Path(name).name, content)
     return tuple(str(folder / name) for name in files)
 
 

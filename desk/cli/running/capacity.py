@@ -2,7 +2,7 @@
 
 import math
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from desk.cli.common.command import PLACE, AsJson, Taken, command
 from desk.cli.common.frame import open_desk
-from desk.cli.common.show import counted, echo_json, say, size
+from desk.cli.common.show import aligned, counted, echo_json, say, size
 from exhibit.config.config import Config
 from exhibit.errors import WrongUseError
 from workers.configuration import load_config
@@ -90,9 +90,10 @@ def in_lines(found: Plan) -> list[str]:
     asked = found.asked
     many = f"{counted(asked.works, 'work')}, {counted(asked.pictures, 'picture')} in {counted(asked.days, 'day')}"
     lines = [f"{many}: {short(asked.pictures / asked.days / 86_400)} a second.", ""]
-    lines += aligned((*HEADS, found.prices.currency), [line_of(stage) for stage in found.stages], left=(0,))
+    stages = [(*HEADS, found.prices.currency), *map(line_of, found.stages)]
+    lines += aligned(stages, [place > 0 for place in range(len(stages[0]))])
     lines += ["", _wrapped(together(found)), ""]
-    lines += aligned(FIGURE, [figure(law, found) for law in found.laws], left=(0, 2))
+    lines += aligned([FIGURE, *(figure(law, found) for law in found.laws)], (False, True, False))
     if beyond := [f"{law.says} (up to {law.upto:,} {law.of})" for law in found.laws if found.is_beyond(law)]:
         lines += ["", _wrapped(f"* told for more than was measured: {'; '.join(beyond)}.")]
     lines += ["", "What changes on the way to this size:"] if found.changes else []
@@ -133,16 +134,6 @@ def whence(law: Law) -> str:
     if law.own is not None:
         return f"counted here since {law.own.since}, {law.own.counted:,} times"
     return f"assumed: {law.assumed}" if law.assumed else f"{law.by}, {law.on}"
-
-
-def aligned(heads: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[int]) -> list[str]:
-    """A table whose figures stand at the right."""
-    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
-    places = [(width, "<" if place in left else ">") for place, width in enumerate(widths)]
-    return [
-        "  ".join(f"{text:{side}{width}}" for text, (width, side) in zip(line, places, strict=True)).rstrip()
-        for line in (heads, *rows)
-    ]
 
 
 def _wrapped(text: str, before: str = "") -> str:

@@ -1,12 +1,12 @@
 """What the commands of the operator's rules share: reading what they are about, and listing it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from desk.cli.common.frame import Desk
-from desk.cli.common.show import echo_json, moment, say, table
-from exhibit.clock import rfc3339
+from desk.cli.common.show import listed, moment
 from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
 
@@ -46,9 +46,10 @@ def need_reason(what: str | None, reason: str) -> None:
 
 def list_rules(desk: Desk, name: str, what: str, rows: Sequence[tuple[str, datetime, str]], *, as_json: bool) -> None:
     """Show what is denied or blocked: rows of a name, since when, and why."""
-    if as_json:
-        echo_json({name: [{what: one, "since": rfc3339(since), "reason": reason} for one, since, reason in rows]})
-    elif not rows:
-        say(f"Nothing is {name}.")
-    else:
-        table((what, "since", "reason"), [(one, moment(since, desk.zone), reason) for one, since, reason in rows])
+
+    def line(row: Mapping[str, Any]) -> Sequence[object]:
+        return row[what], moment(row["since"], desk.zone), row["reason"]
+
+    columns = (what, "since", "reason")
+    told = [dict(zip(columns, row, strict=True)) for row in rows]
+    listed(name, told, columns, line, nothing=f"Nothing is {name}.", as_json=as_json)

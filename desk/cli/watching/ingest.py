@@ -5,7 +5,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from shlex import quote
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import click
 
-from desk.cli.common.command import AT_LEAST_1, THERE, TO_WRITE, AsJson, OwnerName, Taken, command
+from desk.cli.common.command import AT_LEAST_1, THERE, AsJson, OwnerName, Taken, command
 from desk.cli.common.frame import Desk, finish, open_desk, person
 from desk.cli.common.show import clean, counted, echo_json, note, say, short, size, table
 from exhibit.errors import ExitCode, WrongUseError
@@ -53,7 +53,7 @@ KINDS = click.Choice(["image", "page"])
 @click.option("--column", metavar="NAME", default="", help="The column of addresses in a table; url if not named.")
 @click.option("--as", "kind", type=KINDS, default="image", show_default=True, help="What a table's addresses are.")
 @click.option("--dry-run", is_flag=True, help="Count, and keep nothing.")
-@click.option("--skipped", type=TO_WRITE, metavar="FILE", help=LEFT_OUT)
+@click.option("--skipped", type=click.File("w", "utf-8", "replace"), metavar="FILE", help=LEFT_OUT)
 def ingest_command(*, paths: Paths, owner: OwnerName, as_json: AsJson, **given: Json) -> None:
     """Read lists of addresses from files and folders PATHS, for a watch to visit: images, and pages without links.
 
@@ -124,7 +124,7 @@ def _wanted(given: Json) -> "Wanted":
     )
 
 
-def _read(found: "Found", order: "Order", skipped: Path | None) -> list["Read"]:
+def _read(found: "Found", order: "Order", skipped: TextIO | None) -> list["Read"]:
     """Read the lists; tells on standard error how far it is, and writes what is left out.
 
     Where standard error is a terminal, one line is written over and over, else a line now and then.
@@ -134,29 +134,21 @@ def _read(found: "Found", order: "Order", skipped: Path | None) -> list["Read"]:
 
     reads: dict[Path, Read] = {}
     live, told = sys.stderr.isatty(), 0.0
-    with nullcontext() if skipped is None else _written(skipped) as file:
-        writer = csv.writer(file) if file else None
+    writer = None if skipped is None else csv.writer(skipped)
+    if writer:
+        writer.writerow(("file", "reason", "address", "sentence"))
+    for read, left_out in ingest(found.lists, order):
+        reads[read.path] = read
+        ended = bool(read.problem or read.row.whole)
+        if live or ended or time.monotonic() - told > TOLD_EVERY:
+            told = time.monotonic()
+            text = clean(f"{read.path.name}: {_so_far(read)}")
+            click.echo(f"\r\x1b[K{text}" if live else text, err=True, nl=ended or not live)
         if writer:
-            writer.writerow(("file", "reason", "address", "sentence"))
-        for read, left_out in ingest(found.lists, order):
-            reads[read.path] = read
-            ended = bool(read.problem or read.row.whole)
-            if live or ended or time.monotonic() - told > TOLD_EVERY:
-                told = time.monotonic()
-                text = clean(f"{read.path.name}: {_so_far(read)}")
-                click.echo(f"\r\x1b[K{text}" if live else text, err=True, nl=ended or not live)
-            if writer:
-                writer.writerows((read.path.name, reason, url, REASONS[reason]) for reason, url in left_out)
+            writer.writerows((read.path.name, reason, url, REASONS[reason]) for reason, url in left_out)
     if live:
         click.echo(err=True)
     return list(reads.values())
-
-
-def _written(path: Path) -> TextIO:
-    try:
-        return path.open("w", encoding="utf-8", errors="replace", newline="")
-    except OSError as error:
-        raise WrongUseError(f"{path} can't be written: {error.strerror}.") from error
 
 
 def _so_far(read: "Read") -> str:
