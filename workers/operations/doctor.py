@@ -11,7 +11,15 @@ from exhibit.clock import now
 from exhibit.config.config import AnchorConfig, Config
 from exhibit.errors import ExhibitError
 from workers.notify.mail import mail_folder, sender
-from workers.operations.checks import GIB, Check, archive_checks, damage_check, disk_check, search_check
+from workers.operations.checks import (
+    GIB,
+    Check,
+    archive_checks,
+    damage_check,
+    disk_check,
+    search_check,
+    witnesses_check,
+)
 from workers.servers.keeper import are_kept
 from workers.servers.postgres import database_answers, database_time, postgres_programs
 from workers.servers.processes import service_user
@@ -25,7 +33,7 @@ def examine(config: Config) -> tuple[Check, ...]:
     """All checks, in the order in which one would mend them; changes nothing and starts no server."""
     probes: tuple[Callable[[Config], Check], ...] = (
         _data_folder, disk_check, damage_check, _secrets, _bytes, _database, _redis, _chinese_font, _browser,
-        _browser_limits, _openssl, _mail, search_check, _witnesses,
+        _browser_limits, _openssl, _mail, search_check, witnesses_check,
     )  # fmt: skip
     witnesses = (_witness(config, anchor) for anchor in config.anchors)
     return (*(probe(config) for probe in probes), *archive_checks(config), *witnesses)
@@ -196,19 +204,6 @@ def _mail(config: Config) -> Check:
         return Check("mail", ok=True, sentence=sentence, needed=False)
     sentence = f"Nothing is sent: each mail is a file in {mail_folder(config)}."
     return Check("mail", ok=False, sentence=sentence, remedy="Set EXHIBIT_MAIL_URL.", needed=False)
-
-
-def _witnesses(config: Config) -> Check:
-    """Whether there are as many outside witnesses as are needed."""
-    there, needed = len(config.anchors), config.witnesses_needed
-    sentence, remedy = f"{there} are configured; {needed} needed.", ""
-    if not there and needed == 1:
-        sentence = "No outside witness is configured: only this installation's own log knows the time."
-        remedy = "docs/anchors.md says how to choose some."
-    elif there < needed:
-        sentence = f"{needed} witnesses are needed for a bundle to be called witnessed, and {there} are configured."
-        remedy = "Configure more, or lower EXHIBIT_WITNESSES_NEEDED."
-    return Check("witnesses", ok=not remedy, sentence=sentence, remedy=remedy, needed=False)
 
 
 def _witness(config: Config, given: AnchorConfig) -> Check:

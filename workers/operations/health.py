@@ -11,7 +11,7 @@ from django.utils.timesince import timesince
 
 from exhibit.config.config import Config
 from registry.db.running import SILENT, TICK
-from workers.operations.checks import Check, archive_checks, damage_check, room, search_check
+from workers.operations.checks import Check, archive_checks, damage_check, room, search_check, witnesses_check
 from workers.operations.status import Status, Witness
 from workers.pipeline.celery import all_queues
 from workers.pipeline.steps import STEPS, step_in_words
@@ -174,19 +174,12 @@ def _log(found: Status, said: Saying) -> Check:
 
 def _witnesses(found: Status, config: Config, said: Saying) -> Iterator[Check]:
     """Whether there are as many outside witnesses as are needed, and whether each answers."""
-    there, needed = len(config.anchors), config.witnesses_needed
-    if there < needed:
-        sentence = _("Outside witnesses: %(needed)s needed, %(there)s configured.")
-        yield Check(
-            "witnesses",
-            ok=False,
-            sentence=sentence % {"needed": needed, "there": there},
-            remedy=_("docs/anchors.md says how to choose some; EXHIBIT_WITNESSES_NEEDED says how many."),
-            needed=False,
-        )
+    there, count = len(config.anchors), witnesses_check(config)
+    if not count.ok:
+        yield count
     amiss = [check for witness in found.witnesses for check in _witness(witness, found.at, said)]
     yield from amiss
-    if not amiss and there >= needed:
+    if not amiss and count.ok:
         answer = sum(witness.health is not None and not witness.health.silent_since for witness in found.witnesses)
         sentence = ngettext(
             "%(count)s of %(there)s outside witness has answered, when it was asked last.",

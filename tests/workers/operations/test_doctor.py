@@ -129,7 +129,7 @@ def test_a_witness_that_answers_now_isnt_said_to_be_silent(fresh: Config, monkey
 def test_more_witnesses_needed_than_there_are_is_said(fresh: Config) -> None:
     check = found(replace(fresh, witnesses_needed=2))["witnesses"]
     assert not check.ok
-    assert check.sentence == "2 witnesses are needed for a bundle to be called witnessed, and 0 are configured."
+    assert check.sentence == "No outside witness is configured: only this installation's own log knows the time."
     assert "witnesses" in found(fresh)
 
 
