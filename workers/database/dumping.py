@@ -44,11 +44,8 @@ def restore_rows(config: Config, dump: Path) -> None:
 def migrations_in(dump: Path, app: str) -> set[str]:
     """The names of the migrations of an app that a dump's rows have gone through; raises ``ServiceMissingError``."""
     options = ("--data-only", "--table=django_migrations", "--file=-")
-    program = postgres_programs() / "pg_restore"
-    ran = subprocess.run([program, *options, dump], capture_output=True, text=True, check=False)
-    if ran.returncode:
-        raise ServiceMissingError(f"pg_restore failed: {ran.stderr.strip()[-200:]}", retry=False)
-    rows = (line.split("\t") for line in ran.stdout.splitlines())
+    said = _ran("pg_restore", *options, str(dump))
+    rows = (line.split("\t") for line in said.splitlines())
     return {row[2] for row in rows if row[1:2] == [app]}
 
 
@@ -76,9 +73,14 @@ def _run(config: Config, program: str, *words: str) -> None:
     """Run one of PostgreSQL's programs on the database; a password travels in its environment."""
     given = conninfo_to_dict(database_url(config))
     password = str(given.pop("password", "") or "")
-    environ = {**os.environ, "PGPASSWORD": password} if password else dict(os.environ)
-    command = [str(postgres_programs() / program), "--dbname", make_conninfo("", **given), *words]
-    ran = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    _ran(program, "--dbname", make_conninfo("", **given), *words, **({"PGPASSWORD": password} if password else {}))
+
+
+def _ran(program: str, *words: str, **environ: str) -> str:
+    """What one of PostgreSQL's programs says; raises ``ServiceMissingError`` with what it says when it fails."""
+    command = [str(postgres_programs() / program), *words]
+    ran = subprocess.run(command, env=os.environ | environ, capture_output=True, text=True, check=False)
     if ran.returncode:
         said = " / ".join(ran.stderr.strip().splitlines()[-2:])
         raise ServiceMissingError(f"{program} failed: {said}", retry=False)
+    return ran.stdout
