@@ -17,7 +17,6 @@ from registry.models import (
     BlockedDigest,
     Bundle,
     BytesState,
-    Capture,
     Deposit,
     Notice,
     Package,
@@ -29,7 +28,6 @@ from registry.models import (
 from registry.vectors import fingerprints as vectors
 from workers.evidence.bundles import sealed_case, sealed_facts
 from workers.evidence.deposits import RECORD_ROLE, sealed_deposit
-from workers.notify.mail import mail_folder
 from workers.notify.mail_files import drop_mails
 from workers.pictures.kept_files import as_they_lie, let_go, remove_everywhere
 from workers.pictures.picture_usage import (
@@ -103,7 +101,7 @@ def purge(services: Services, digest: Digest, *, by: str, reason: str) -> bool:
     for report in begun_again:
         clear_folder(services, report)
     let_go(services, rows)
-    drop_mails(mail_folder(services.config), {digest, *(row.digest for row in along)})
+    drop_mails(services.config, {digest, *(row.digest for row in along)})
     return was_here
 
 
@@ -152,7 +150,7 @@ def _shown_by(services: Services, digest: Digest) -> Iterator[Touched]:
     for visit in visits_with(digest).select_related("case__owner"):
         for file in captured_files(services, digest, [visit]):
             captured.add(file)
-            carries = _role(visit, file) in CARRYING
+            carries = next((kept["role"] for kept in visit.files if kept["digest"] == file.hex), "") in CARRYING
             yield Touched(file, visit.case.owner.slug, f"case {visit.case.number}", kept=not carries)
     for bundle in Bundle.objects.filter(case__in=cases_with(digest)).exclude(seal_digest=None):
         what = f"case {bundle.case.number}"
@@ -179,10 +177,6 @@ def _written(services: Services, digest: Digest) -> Iterator[Touched]:
         for made in (file for file in notice.files if file["media_type"] != "text/plain"):
             what = f"notice {notice.number}"
             yield Touched(Digest.from_hex(made["digest"]), notice.owner.slug, what, kept=True)
-
-
-def _role(visit: Capture, file: Digest) -> str:
-    return next((str(kept["role"]) for kept in visit.files if kept["digest"] == file.hex), "")
 
 
 @contextmanager

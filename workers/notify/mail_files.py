@@ -12,6 +12,7 @@ from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
 
 from exhibit.clock import now
+from exhibit.config.config import Config
 from exhibit.digests import Digest
 from workers.notify.mail import mail_folder
 
@@ -30,10 +31,10 @@ class MailFiles(BaseEmailBackend):
         return len(email_messages)
 
 
-def drop_mails(folder: Path, digests: Collection[Digest]) -> None:
+def drop_mails(config: Config, digests: Collection[Digest]) -> None:
     """Remove the mails that carry certain files, or small copies, whose names end with the digest of the original."""
     named = {digest.hex for digest in digests}
-    for path in folder.glob("*.eml"):
+    for path in mail_folder(config).glob("*.eml"):
         try:
             mail = message_from_bytes(path.read_bytes())
         except FileNotFoundError:

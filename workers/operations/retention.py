@@ -2,7 +2,7 @@
 
 import logging
 import shutil
-from collections.abc import Callable, Mapping, Set as AbstractSet
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
@@ -18,7 +18,6 @@ from exhibit.files.blobs import FolderBlobStore
 from indexer.calibration.kept import KeptPairs
 from registry import models
 from registry.models.steps import Claimable
-from workers.notify.mail import mail_folder
 from workers.notify.mail_files import drop_mails
 from workers.operations.checks import DAMAGED, damaged
 from workers.pictures.kept_files import let_go
@@ -142,18 +141,13 @@ def sweep_here(services: Services) -> None:
     _remove_ended(models.CrawlSlice, {path: int(path.name.split("-")[1]) for path in spools})
     for model, name in ((models.Package, "packages"), (models.Report, "reports")):
         _remove_ended(model, {path: int(path.name) for path in (folder / name).glob("[0-9]*")})
-    if purged := _purged():
-        forget_here(services, purged)
+    if purged := _purged():  # previews, drawings and measured features, pairs and mails
+        drop_kept(services, purged)
+        pairs = KeptPairs(folder)
+        for digest in purged:
+            pairs.forget(digest)
+        drop_mails(services.config, purged)
     _make_room(services)
-
-
-def forget_here(services: Services, purged: AbstractSet[Digest]) -> None:
-    """Remove what this machine has made of purged pictures: previews, drawings, measured features, pairs and mails."""
-    drop_kept(services, purged)
-    pairs = KeptPairs(services.config.data_dir)
-    for digest in purged:
-        pairs.forget(digest)
-    drop_mails(mail_folder(services.config), purged)
 
 
 def _remove_ended(model: type[Claimable], folders: Mapping[Path, int]) -> None:

@@ -28,7 +28,7 @@ def test_a_mail_shows_what_waits_and_is_not_sent_for_what_was_decided_meanwhile(
     folder = inline.services.config.data_dir / "mail"
     folder.mkdir()
     (folder / "one.eml").write_bytes(mail.message().as_bytes())
-    drop_mails(folder, [digest])
+    drop_mails(inline.services.config, [digest])
     assert list(folder.iterdir()) == []
 
     user.blurs = True
