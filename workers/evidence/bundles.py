@@ -20,7 +20,7 @@ from exhibit.sentences import Sentence
 from registry.cases import history, matching
 from registry.log.log import submit
 from registry.models import AnchorReceipt, BlockedDigest, Bundle, Case, Countersignature, WithheldFile
-from workers.log.proofs import best_checkpoint, proofs_of
+from workers.log.proofs import best_covering, proofs_of
 from workers.pictures.picture_usage import reported_files
 from workers.services.wiring import Services
 
@@ -107,9 +107,9 @@ def purged(services: Services, sealed: SealedCase) -> Withheld | None:
     return Withheld(tuple(gone), " ".join(reasons)) if gone else None
 
 
-def bundle_name(bundle: Bundle) -> str:
+def bundle_name(bundle: Bundle, ending: str = ".zip") -> str:
     """A file name that says what it is, such as ``studio-case-12-bundle-1.zip``."""
-    return f"{bundle.case.owner.slug}-case-{bundle.case.number}-bundle-{bundle.number}.zip"
+    return f"{bundle.case.owner.slug}-case-{bundle.case.number}-bundle-{bundle.number}{ending}"
 
 
 def file_countersignature(services: Services, bundle: Bundle, signature: bytes) -> Countersignature:
@@ -142,7 +142,7 @@ def awaits_witnesses(bundle: Bundle) -> bool:
 
     A witness that was asked in vain isn't waited for: it is asked again later, and bundles grow.
     """
-    checkpoint = best_checkpoint(bundle)
+    checkpoint = best_covering(bundle.submission_id)
     if checkpoint is None:
         return True
     asked = AnchorReceipt.objects.filter(Q(bundle=bundle) | Q(checkpoint=checkpoint))

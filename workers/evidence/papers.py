@@ -10,7 +10,7 @@ from evidence.formats.codec import FormatError, parse_json
 from exhibit.clock import now
 from exhibit.errors import NotFoundError
 from registry.models import Bundle, LogEntry, Owner
-from workers.evidence.bundles import sealed_case, sealed_facts
+from workers.evidence.bundles import bundle_name, sealed_case, sealed_facts
 from workers.evidence.keys import document_key
 from workers.log.proofs import witnesses_of
 from workers.pictures.picture_usage import reported_files
@@ -43,9 +43,8 @@ def draft_paper(services: Services, bundle: Bundle, kind: str, language: str = "
 
 def paper_name(bundle: Bundle, kind: str, language: str = "") -> str:
     """A file name that says what it is, such as ``studio-case-12-bundle-1-us-902.draft.pdf``."""
-    case = bundle.case
     translated = f".{language}" if language else ""
-    return f"{case.owner.slug}-case-{case.number}-bundle-{bundle.number}-{kind}.draft{translated}.pdf"
+    return bundle_name(bundle, f"-{kind}.draft{translated}.pdf")
 
 
 def _networks(services: Services, manifest: Manifest) -> tuple[NetworkRecord, ...]:
@@ -87,8 +86,7 @@ def signed_copy(services: Services, owner: Owner, pdf: bytes, reason: str) -> by
 
 def signed_name(bundle: Bundle) -> str:
     """A file name that says what it is, such as ``studio-case-12-bundle-1-exhibit.signed.pdf``."""
-    case = bundle.case
-    return f"{case.owner.slug}-case-{case.number}-bundle-{bundle.number}-exhibit.signed.pdf"
+    return bundle_name(bundle, "-exhibit.signed.pdf")
 
 
 def _authority(services: Services) -> Authority | None:

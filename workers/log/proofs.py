@@ -65,14 +65,12 @@ def checkpoint_covering(services: Services, submissions: list[LogSubmission]) ->
     return found
 
 
-def best_checkpoint(bundle: Bundle) -> LogCheckpoint | None:
-    """Of the checkpoints that cover a bundle's seal, the earliest of those that most witnesses have answered for."""
-    return None if bundle.submission_id is None else best_covering(bundle.submission_id)
+def best_covering(submission: int | None) -> LogCheckpoint | None:
+    """Of the checkpoints that cover a submission (primary key), the earliest of those that most witnesses answered for.
 
-
-def best_covering(submission: int) -> LogCheckpoint | None:
-    """The same for any submission, by its primary key."""
-    return LogCheckpoint.objects.filter(pk__in=best_checkpoints([submission]).values()).first()
+    Of a seal that has no submission yet there is none.
+    """
+    return LogCheckpoint.objects.filter(pk__in=best_checkpoints(filter(None, [submission])).values()).first()
 
 
 def best_checkpoints(submissions: Iterable[int]) -> dict[int, int]:
@@ -86,7 +84,7 @@ def best_checkpoints(submissions: Iterable[int]) -> dict[int, int]:
 
 def proofs_of(services: Services, bundle: Bundle, sealed: SealedCase, facts: CaseFacts) -> Proofs:
     """Everything that has grown around a bundle's seal until now."""
-    checkpoint = best_checkpoint(bundle)
+    checkpoint = best_covering(bundle.submission_id)
     grown = Proofs()
     if checkpoint is not None and bundle.submission is not None:
         grown = grown_proofs(services, bundle.submission, checkpoint, facts)
@@ -132,7 +130,7 @@ def _receipts(checkpoint: LogCheckpoint) -> list[AnchorProof]:
 
 def witnesses_of(bundle: Bundle) -> tuple[WitnessFacts, ...]:
     """The witnesses of a bundle and how far they are."""
-    checkpoint = best_checkpoint(bundle)
+    checkpoint = best_covering(bundle.submission_id)
     direct = [witness_facts(row, "manifest") for row in bundle.receipts.order_by("witness")]
     return (*direct, *checkpoint_witnesses(checkpoint))
 

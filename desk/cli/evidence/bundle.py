@@ -58,8 +58,7 @@ def _written(desk: Desk, row: "Bundle", folder: Path, withhold: str | None, reas
     from registry.log import audit_log
     from workers.evidence.bundles import assemble, bundle_name
 
-    name = Path(bundle_name(row))
-    path = folder / f"{name.stem}{'' if withhold is None else f'-without-{withhold}'}{name.suffix}"
+    path = folder / bundle_name(row, ".zip" if withhold is None else f"-without-{withhold}.zip")
     audit_log.bundle_taken(row, by=person())
     with written_whole(path) as file:
         assemble(desk.services, row, file, without_originals=None if withhold is None else reason)
@@ -95,7 +94,7 @@ def to_sign(*, desk: Desk, case: Number, owner: TheirOwner, out: Out, number: Wh
     row = scoped.bundle(owner, case, number)
     sealed = sealed_case(desk.services, row)
     taken("MANIFEST", row.case.owner, bundle=row.number, case=case, seal=sealed.seal.hex)
-    path = out / f"{Path(bundle_name(row)).stem}.manifest.json"
+    path = out / bundle_name(row, ".manifest.json")
     write_file(path, sealed.manifest.to_json())
     tell(
         {"file": str(path), "seal": sealed.seal.hex},

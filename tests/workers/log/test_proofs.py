@@ -37,7 +37,7 @@ def scene(stage: SyncRunner) -> None:
 def broken(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """The bundle, whose facts hold checkpoints of the old name, proven under the new one."""
     newest = LogCheckpoint.objects.get(origin="example.org/second")
-    monkeypatch.setattr(proofs, "best_checkpoint", lambda _: newest)
+    monkeypatch.setattr(proofs, "best_covering", lambda _: newest)
     path = tmp_path / "bundle.zip"
     with path.open("wb") as out:
         assemble(inline.services, Bundle.objects.get(), out)

@@ -101,13 +101,14 @@ def _bundle_file(services: Services, package: Package, bundle: Bundle) -> KeptFi
     """Write one bundle with the receipts of now, in pieces, and keep it."""
     folder = services.config.data_dir / "packages" / str(package.pk)
     folder.mkdir(parents=True, exist_ok=True)
-    ending, reason = ("", None) if package.recipient == Recipient.COURT else ("-without-originals", package.reason)
-    name = Path(bundle_name(bundle))
+    ending, reason = ".zip", None
+    if package.recipient == Recipient.OTHER_SIDE:
+        ending, reason = "-without-originals.zip", package.reason
     with tempfile.NamedTemporaryFile(dir=folder) as temporary:
         out = cast("BinaryIO", temporary)
         assemble(services, bundle, out, without_originals=reason)
         out.flush()
-        return _kept(services, Path(out.name), f"{name.stem}{ending}{name.suffix}") | {"bundle": bundle.pk}
+        return _kept(services, Path(out.name), bundle_name(bundle, ending)) | {"bundle": bundle.pk}
 
 
 def _kept(services: Services, path: Path, name: str) -> KeptFile:
