@@ -97,8 +97,12 @@ def _of_captures(services: Services, notice: Notice) -> list[Proposal]:
             day = None if row.finished_at is None else row.finished_at.date()
             known = Proposal("page", "", address, "", row.sighting.page_url, day, first_hand=False)
             found.setdefault(address, known)
-    addresses = sorted(found, key=lambda address: (not _telling(address), not _own(address, notice.party)))
-    return [found[address] for address in addresses[:5]]
+
+    def rank(address: str) -> tuple[bool, bool]:
+        name, _, host = address.rpartition("@")
+        return not any(word in name for word in _TELLING), registrable_domain(host) != notice.party
+
+    return [found[address] for address in sorted(found, key=rank)[:5]]
 
 
 def _page(services: Services, files: Sequence[KeptFile]) -> str:
@@ -119,14 +123,6 @@ def _addresses(page: str) -> list[str]:
     told = [*islice(links, MAX_ADDRESSES), *islice(words, MAX_ADDRESSES)]
     found = dict.fromkeys(address.strip().lower() for address in told)
     return [address for address in found if is_address(address) and not address.endswith(_FILES)]
-
-
-def _telling(email: str) -> bool:
-    return any(word in email.split("@", maxsplit=1)[0] for word in _TELLING)
-
-
-def _own(email: str, party: str) -> bool:
-    return registrable_domain(email.rsplit("@", 1)[1]) == party
 
 
 def _of_crawls(notice: Notice) -> list[Proposal]:

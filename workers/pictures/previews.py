@@ -32,7 +32,7 @@ def kept_preview(services: "Services", digest: Digest, side: int = SMALL) -> byt
 
     Raises ``NotFoundError`` or ``UnreadablePictureError``.
     """
-    path = _path(services, digest, side)
+    path = services.config.data_dir / "previews" / digest.hex[:2] / f"{digest.hex}-{side}.jpg"
     try:
         return path.read_bytes()
     except OSError:
@@ -76,7 +76,3 @@ def drop_kept(services: "Services", digests: AbstractSet[Digest]) -> None:
         for cache, place in (("previews", f"{name[:2]}/{name}-*.jpg"), ("features", f"*/{name[:2]}/{name}.npz")):
             for path in (services.config.data_dir / cache).glob(place):
                 path.unlink(missing_ok=True)
-
-
-def _path(services: "Services", digest: Digest, side: int) -> Path:
-    return services.config.data_dir / "previews" / digest.hex[:2] / f"{digest.hex}-{side}.jpg"
