@@ -29,6 +29,11 @@ ON CONFLICT (step, day) DO UPDATE SET
     last_at = greatest(kept.last_at, excluded.last_at)
 """
 
+_SEEN = """
+UPDATE registry_heartbeat AS kept SET seen_at = told.seen_at
+FROM unnest(%s::text[], %s::timestamptz[]) AS told (name, seen_at) WHERE kept.name = told.name
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Taken:
@@ -45,6 +50,13 @@ def beat(name: str, queues: str = "") -> None:
     moment = now()
     values = {"queues": queues, "seen_at": moment}
     Heartbeat.objects.update_or_create(name=name, defaults=values, create_defaults={**values, "started_at": moment})
+
+
+def seen(moments: Mapping[str, datetime]) -> int:
+    """Of each of these workers when it was seen last; says how many have a row."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SEEN, [list(moments), list(moments.values())])
+        return int(cursor.rowcount)
 
 
 def ends(name: str) -> None:

@@ -20,6 +20,7 @@ from registry.db.leases import Turn
 from workers.pipeline.celery import TASK_SECONDS, UPKEEP_SECONDS, send_upkeep
 from workers.pipeline.steps import release_ended
 from workers.services.wiring import Services
+from workers.tasks import signs
 from workers.tasks.here import sweep_when_due
 from workers.tasks.tick import look_at_times, tick
 
@@ -65,7 +66,7 @@ class Rhythm:
 def rhythm_of(services: Services) -> Rhythm:
     """What this process does, each in its time."""
     jobs = [
-        Job(running.BEAT_SECONDS, partial(running.beat, running.TICK)),
+        Job(running.BEAT_SECONDS, partial(signs.tell, services.config, ticks=True)),
         Job(UPKEEP_SECONDS, send_upkeep),
         Job(LOOK_SECONDS, partial(look_at_times, services)),
         Job(LOOK_SECONDS, partial(sweep_when_due, services.config)),
@@ -86,6 +87,7 @@ def keep_time(services: Services) -> NoReturn:
                 time.sleep(rhythm.turn())
             else:
                 _done(release_ended)  # of this machine, into which the one whose turn it is can't see
+                _done(partial(signs.tell, services.config, ticks=False))
                 _done(partial(sweep_when_due, services.config))
                 time.sleep(STAND_BY_SECONDS)
     finally:

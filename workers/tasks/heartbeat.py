@@ -1,17 +1,16 @@
-"""The workers log as all do, and say that they live: each by a row that its main process renews, whatever it does."""
+"""The workers log as all do, and say that they live: each by a sign that its main process leaves, whatever it does."""
 
 import contextlib
 import gc
 
 from celery.signals import setup_logging, worker_before_create_process, worker_ready, worker_shutdown
 
+from exhibit.config.config import Config
 from exhibit.types import Untyped
 from workers.configuration import load_config
 from workers.pipeline.steps import release_ended
+from workers.tasks import signs
 from workers.tasks.here import sweep_when_due
-
-LOOK_SECONDS = 5.0
-"""How often it is looked whether another process has taken the place of one that was killed."""
 
 
 @setup_logging.connect
@@ -31,36 +30,38 @@ def _begin(sender: Untyped, **_: object) -> None:
 
     name = str(sender.hostname)
     queues = ",".join(sorted(queue.name for queue in sender.task_consumer.queues))
+    config = load_config()
+    signs.remove(config, name)
     _told(running.begins, name, queues)
-    sender.timer.call_repeatedly(running.BEAT_SECONDS, _told, (_beat, name, queues))
-    sender.timer.call_repeatedly(LOOK_SECONDS, _look_after, (sender.pool, []))
+    _told(release_ended)  # of one in whose place it has come
+    sender.timer.call_repeatedly(running.BEAT_SECONDS, _told, (_beat, config, name, queues))
+    worker_before_create_process.connect(_free)
 
 
 @worker_shutdown.connect
 def _end(sender: Untyped, **_: object) -> None:
     from registry.db import running
 
+    signs.remove(load_config(), str(sender.hostname))
     _told(running.ends, str(sender.hostname))
 
 
-def _beat(name: str, queues: str) -> None:
-    """Say that this worker lives, and free what others of this machine have left, who can't do it themselves."""
+def _beat(config: Config, name: str, queues: str) -> None:
+    """Say that this worker lives, and free what others of this machine have left, unless the tick does both here."""
     from registry.db import running
 
-    running.beat(name, queues)
-    release_ended()
-    sweep_when_due(load_config())
+    if not signs.leave(config, name):
+        running.beat(name, queues)
+        release_ended()
+        sweep_when_due(config)
 
 
-def _look_after(pool: Untyped, known: list[int]) -> None:
-    """Free what a process of this worker has left that was killed."""
-    living = pool.info["processes"]
-    if known != living:
-        known[:] = living
-        _told(release_ended)
+def _free(**_: object) -> None:
+    """Free what a process of this worker has left that was killed, now that another one takes its place."""
+    _told(release_ended)
 
 
-def _told(tell: Untyped, *what: str) -> None:
+def _told(tell: Untyped, *what: object) -> None:
     """Write a row over a connection of its own: the processes that are forked from this one must inherit none."""
     from django.db import Error, connection
 
