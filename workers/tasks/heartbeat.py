@@ -3,14 +3,29 @@
 import contextlib
 import gc
 
-from celery.signals import setup_logging, worker_before_create_process, worker_ready, worker_shutdown
+from celery.signals import (
+    celeryd_init,
+    setup_logging,
+    worker_before_create_process,
+    worker_ready,
+    worker_shutdown,
+    worker_shutting_down,
+)
 
 from exhibit.config.config import Config
 from exhibit.types import Untyped
 from workers.configuration import load_config
+from workers.pipeline.celery import WAITS_LONG
 from workers.pipeline.steps import release_ended
+from workers.servers.redis import end_waits
 from workers.tasks import signs
 from workers.tasks.here import sweep_when_due
+
+
+@celeryd_init.connect
+def _wake_seldom(conf: Untyped, **_: object) -> None:
+    """A worker waits for messages so long without a word; the others, who wait for answers, look often."""
+    conf.broker_transport_options |= WAITS_LONG
 
 
 @setup_logging.connect
@@ -36,6 +51,18 @@ def _begin(sender: Untyped, **_: object) -> None:
     _told(release_ended)  # of one in whose place it has come
     sender.timer.call_repeatedly(running.BEAT_SECONDS, _told, (_beat, config, name, queues))
     worker_before_create_process.connect(_free)
+
+
+@worker_ready.connect
+def _sleep_well(sender: Untyped, **_: object) -> None:
+    """Don't look each second, as kombu does, for what is to be done about queues that expire: none of ours does."""
+    sender.connection.transport.cycle._binding_expiry_tref.cancel()  # noqa: SLF001 - nothing public ends it
+
+
+@worker_shutting_down.connect
+def _wake(**_: object) -> None:
+    """A worker that waits for messages would hear only afterwards that it is to end."""
+    end_waits(load_config())
 
 
 @worker_shutdown.connect
