@@ -26,6 +26,8 @@ from workers.tasks.tick import look_at_times, tick
 
 LOOK_SECONDS = 60.0
 """How often it is looked what is due some day."""
+QUIET_SECONDS = 60.0
+"""After so long without anything to do the tick comes more seldom; what is new sends its own messages."""
 STAND_BY_SECONDS = 10.0
 """How often it is looked whether the process whose turn it is has gone."""
 
@@ -35,7 +37,7 @@ class Job:
     """What is done again and again, the first time at once."""
 
     seconds: float
-    act: Callable[[], object]
+    act: Callable[[], object]  # a number that comes of it is for how many seconds it isn't due again
     due: float = float("-inf")  # by the monotonic clock
 
 
@@ -52,7 +54,8 @@ class Rhythm:
         for job in self._jobs:
             if time.monotonic() >= job.due:
                 job.due = time.monotonic() + job.seconds
-                _done(job.act)
+                if isinstance(pause := _done(job.act), float):
+                    job.due += pause - job.seconds
         self._busy += time.monotonic() - begun
         return max(0.0, min(job.due for job in self._jobs) - time.monotonic())
 
@@ -63,6 +66,20 @@ class Rhythm:
         running.add_time(running.TICK, rows=0, seconds=busy, processor_seconds=self._used - used)
 
 
+class Ticks:
+    """Ticks, and says when the next round is due: the third part as often, once nothing has waited for a minute."""
+
+    def __init__(self, services: Services) -> None:
+        self._services, self._busy_at = services, time.monotonic()
+
+    def __call__(self) -> float:
+        """Tick once; returns for how many seconds that suffices."""
+        if tick(self._services):
+            self._busy_at = time.monotonic()
+        quiet = time.monotonic() - self._busy_at > QUIET_SECONDS
+        return float(self._services.config.tick_seconds * (3 if quiet else 1))
+
+
 def rhythm_of(services: Services) -> Rhythm:
     """What this process does, each in its time."""
     jobs = [
@@ -70,7 +87,7 @@ def rhythm_of(services: Services) -> Rhythm:
         Job(UPKEEP_SECONDS, send_upkeep),
         Job(LOOK_SECONDS, partial(look_at_times, services)),
         Job(LOOK_SECONDS, partial(sweep_when_due, services.config)),
-        Job(services.config.tick_seconds, partial(tick, services)),
+        Job(services.config.tick_seconds, Ticks(services)),
     ]
     rhythm = Rhythm(jobs)
     jobs.append(Job(LOOK_SECONDS, rhythm.tell))

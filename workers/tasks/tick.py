@@ -32,17 +32,21 @@ _witness_once = cache(witness_configuration)
 """A process keeps its configuration until it ends."""
 
 
-def tick(services: Services) -> None:
-    """One round: crawls, waiting rows of each step, and the log. Where nothing waits it asks four questions."""
+def tick(services: Services) -> bool:
+    """One round: crawls, waiting rows of each step, and the log; whether there was anything to do.
+
+    Where nothing waits it asks four questions.
+    """
     _witness_once(services)
     release_ended()
     _forget_tries(services)
-    for (what,) in _crawls().rows():
+    crawls = [what for (what,) in _crawls().rows()]
+    for what in crawls:
         if what == "due":
             start_due_crawls(services)
         else:
             plan_crawls(services, crawling.running_crawls())
-    _send_waiting(services)
+    waits = _send_waiting(services)
     found = {what for (what,) in _log().rows()}
     if "waiting" in found:
         sequence_log(services)
@@ -55,6 +59,7 @@ def tick(services: Services) -> None:
             if not machine_fault(error):
                 raise
             _tell_once(machine_fault(error))
+    return bool(crawls or waits or "waiting" in found)
 
 
 def look_at_times(services: Services) -> None:
@@ -96,8 +101,8 @@ def _due_steps(stale_after: timedelta) -> Statement:
     )
 
 
-def _send_waiting(services: Services) -> None:
-    """Send what waits: no step has the queue that it shares with others to itself, no owner the step."""
+def _send_waiting(services: Services) -> bool:
+    """Send what waits, if anything does: no step has the queue that it shares to itself, no owner the step."""
     due = {name for (name,) in _due_steps(services.stale_after).rows()}
     tasks = [(step, task) for step in with_rows() if step.name in due for task in step.queues]
     # all asked before anything is sent
@@ -108,6 +113,7 @@ def _send_waiting(services: Services) -> None:
         else:
             rows = steps.due_ids(step.rows, services.stale_after, limit, step.owner, step.only(task))
             services.enqueue(task, rows)
+    return bool(due)
 
 
 def _forget_tries(services: Services) -> None:

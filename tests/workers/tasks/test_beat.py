@@ -6,7 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from workers.tasks.beat import Job, Rhythm
+from exhibit.types import Untyped
+from workers.tasks.beat import QUIET_SECONDS, Job, Rhythm, Ticks
 
 
 def test_the_tick_comes_whatever_the_time_of_day_does_and_whatever_fails_beside_it(
@@ -31,3 +32,20 @@ def test_the_tick_comes_whatever_the_time_of_day_does_and_whatever_fails_beside_
     moments["monotonic"] += 4
     assert rhythm.turn() == pytest.approx(1)
     assert done == ["tick", "upkeep", "tick"]
+
+
+def test_the_tick_comes_more_seldom_once_nothing_has_waited_for_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    moments = {"monotonic": 100.0}
+    clock = SimpleNamespace(monotonic=lambda: moments["monotonic"], process_time=time.process_time)
+    waits = [False, False, True, False]
+    monkeypatch.setattr("workers.tasks.beat.time", clock)
+    monkeypatch.setattr("workers.tasks.beat.tick", lambda _: waits.pop(0))
+    services: Untyped = SimpleNamespace(config=SimpleNamespace(tick_seconds=5))
+    rhythm = Rhythm([Job(5.0, Ticks(services))])
+    assert rhythm.turn() == pytest.approx(5)
+    moments["monotonic"] += QUIET_SECONDS + 1
+    assert rhythm.turn() == pytest.approx(15)
+    moments["monotonic"] += 15
+    assert rhythm.turn() == pytest.approx(5)
+    moments["monotonic"] += 5
+    assert rhythm.turn() == pytest.approx(5)
