@@ -22,7 +22,7 @@ from workers.servers.processes import last_lines, open_log, pauses
 from workers.servers.product import start_detached
 
 _PAUSE = 0.1
-_LOOK_SECONDS = 0.5
+_LOOK_SECONDS = 1.0
 """Between two looks whether anybody uses the servers; that one of them has ended is heard at once."""
 _SECONDS_FOR_ANOTHER = 120.0
 """For so long servers are waited for that another process keeps, and that don't answer."""

@@ -29,7 +29,7 @@ _SECONDS_UNTIL_QUIT = 4.0
 _SECONDS_UNTIL_KILL = 7.0
 _SECONDS_FOR_SERVERS = 10.0
 _SECONDS_BETWEEN_LOOKS = 0.2
-_SECONDS_BETWEEN_ROUNDS = 1.0
+_SECONDS_BETWEEN_ROUNDS = 2.0
 """Whether all is in its place is looked at so often; that a process has ended is heard at once."""
 _SECONDS_BETWEEN_TRIMS = 60.0
 _SECONDS_FOR_KEEPER = 5.0
