@@ -17,6 +17,8 @@ MIN_KEYPOINTS = 60
 TINY_SIDE = 64
 BAND = 24
 """Grey levels that count as one tone."""
+TWO_TONES = 0.65
+"""Share of a picture that its two fullest tones have together, from which it may be drawn in them."""
 
 
 def low_information(grey: NDArray[np.uint8], quality: int, keypoints: int, short_side: int) -> tuple[str, ...]:
@@ -44,9 +46,11 @@ def _two_tone(grey: NDArray[np.uint8]) -> bool:
     fullest = int(bands.argmax())
     apart = np.abs(np.arange(len(bands)) - fullest) >= BAND
     two = float(bands[fullest] + bands[apart].max(initial=0.0))
+    if two <= TWO_TONES:
+        return False
     drawn = (grey < fullest) | (grey >= fullest + BAND)
     shaded = float((drawn & _shaded(grey)).mean())
-    return (two > 0.65 and shaded < 0.03) or (two > 0.9 and shaded < 0.5 * float(drawn.mean()))
+    return shaded < 0.03 or (two > 0.9 and shaded < 0.5 * float(drawn.mean()))
 
 
 def _shaded(grey: NDArray[np.uint8]) -> NDArray[np.bool_]:

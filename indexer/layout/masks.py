@@ -5,6 +5,7 @@ work: neither its details nor its pixels.
 """
 
 from collections.abc import Sequence
+from math import ceil, floor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,8 +89,9 @@ def _bars(grey: NDArray[np.uint8]) -> list[Box]:
 
 def _bar(lines: NDArray[np.uint8]) -> int:
     """How many of the first lines are a bar of one colour with words on it, sharply set off from the picture; or 0."""
-    colour = np.median(lines[0])
-    share = (np.abs(lines.astype(np.int16) - colour) <= BAR_LEVELS).mean(axis=1)
+    colour = float(np.median(lines[0]))
+    low, high = max(0, ceil(colour - BAR_LEVELS)), min(255, floor(colour + BAR_LEVELS))
+    share = ((lines >= low) & (lines <= high)).mean(axis=1)
     ends = np.flatnonzero(share < WITH_WORDS)
     end = int(ends[0]) if len(ends) else len(lines)
     while end > 0 and share[end - 1] < CONSTANT:

@@ -109,7 +109,9 @@ def _ground(grey: NDArray[np.uint8]) -> int | None:
     counts = np.bincount(grey.ravel(), minlength=256).astype(np.float64)
     ground = int(np.convolve(counts, (1, 2, 1), mode="same").argmax())
     apart = np.abs(grey.astype(np.int16) - ground)
-    even = (apart <= GROUND_LEVELS) & (deviation(grey) < DEVIATION)
+    even = apart <= GROUND_LEVELS
+    if even.mean() >= MIN_GROUND:
+        even &= deviation(grey) < DEVIATION
     if even.mean() < MIN_GROUND or (apart[even] <= ONE_COLOUR).mean() < MIN_ONE:
         return None
     return ground

@@ -17,6 +17,13 @@ from indexer.picture.lazy import Lazy
 from indexer.picture.local_features import LocalFeatures, quick_features
 from indexer.picture.spaces import DESCRIPTOR, PIPELINE
 
+PNG = (
+    *(cv2.IMWRITE_PNG_COMPRESSION, 1),
+    *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE),
+    *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP),
+)
+"""How the grey picture is packed: runs of differences from the row above, in half the time of OpenCV's own choice."""
+
 
 def to_bytes(features: Features) -> bytes:
     """Write features with all that can't be had from the rest in a moment; some 180 KB for a photograph.
@@ -43,7 +50,7 @@ def to_bytes(features: Features) -> bytes:
         file,
         about=np.frombuffer(json.dumps(about).encode(), np.uint8),
         hash_variants=features.hash_variants,
-        grey=cv2.imencode(".png", features.grey, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].ravel(),
+        grey=cv2.imencode(".png", features.grey, PNG)[1].ravel(),
         points=features.local.points,
         descriptors=features.local.descriptors,
         embeddings=features.later_embeddings.value,
