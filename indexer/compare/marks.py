@@ -39,7 +39,10 @@ def shared_windows(work: Features, other: Features) -> Shared | None:
     """Where another work, that is no version of this one, agrees with it; ``None`` when they share nothing."""
     if not (is_comparable(work) and is_comparable(other)):
         return None
-    laid = align(correspondences(other, work, AS_IS), other, work)
+    matches = list(correspondences(other, work, AS_IS))
+    if not any(len(one.found) >= MIN_INLIERS for one in matches):
+        return None  # no transform has more inliers than there are matches
+    laid = align(matches, other, work)
     if laid is None or laid.inliers < MIN_INLIERS:
         return None
     seen = windows(other, work, measure_fit(other, work, laid.transform).transform, work.masked)
